@@ -1,0 +1,1 @@
+//! An event becomes a durable run, then the answer.

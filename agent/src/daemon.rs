@@ -1,0 +1,1 @@
+//! Builds the real world, starts loops, stops them in order.

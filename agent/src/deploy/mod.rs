@@ -1,0 +1,1 @@
+//! Trial, commit and return, per workflow.

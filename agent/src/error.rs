@@ -1,0 +1,1 @@
+//! What is wrong with the machine or the call; one type, sources kept.

@@ -1,0 +1,1 @@
+//! Append, publish, verify and export the ledger.

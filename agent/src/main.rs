@@ -1,0 +1,2 @@
+//! The `assent-agent` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! One function judges every decision, whatever its channel.

@@ -1,0 +1,1 @@
+//! Poll, fetch in a child process, read.

@@ -1,0 +1,1 @@
+//! The one place where a value becomes part of an HTTP request.

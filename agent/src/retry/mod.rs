@@ -1,0 +1,1 @@
+//! Backoff, breaker and rate; pure.

@@ -1,0 +1,1 @@
+//! The run engine: a pure machine and the steps it drives.

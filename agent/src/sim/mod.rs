@@ -1,0 +1,1 @@
+//! The seeded world: time, network, disk and crashes from one number.

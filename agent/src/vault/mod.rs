@@ -1,0 +1,1 @@
+//! Secrets, by client, connection and slot.

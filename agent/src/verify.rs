@@ -1,0 +1,1 @@
+//! Bytes of a release to a verified bundle; pure.

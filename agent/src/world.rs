@@ -1,0 +1,1 @@
+//! Traits for all that is outside: clock, dice, network, disk, git.

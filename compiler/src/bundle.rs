@@ -1,0 +1,1 @@
+//! Plans, statements and rehearsals to a bundle.

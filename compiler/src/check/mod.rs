@@ -1,0 +1,1 @@
+//! Resolved to checked; one file per finding code.

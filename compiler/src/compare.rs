@@ -1,0 +1,1 @@
+//! Two commits to data uses added and dropped, approvals still missing.

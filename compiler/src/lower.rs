@@ -1,0 +1,1 @@
+//! Checked workflows to plans.

@@ -1,0 +1,1 @@
+//! Bytes to parsed files, one file per kind.

@@ -1,0 +1,1 @@
+//! Signs and writes release branches; the only room that writes to git.

@@ -1,0 +1,1 @@
+//! Parsed files to resolved workflows: names become references.

@@ -1,0 +1,1 @@
+//! The only room that makes text: human, json, sarif, github, markdown, progress.

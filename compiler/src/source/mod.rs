@@ -1,0 +1,1 @@
+//! A commit, or the work tree, as paths and bytes.

@@ -1,0 +1,1 @@
+//! Business hours and holidays in a client's zone.

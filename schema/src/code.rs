@@ -1,0 +1,142 @@
+//! The list of finding codes: name, severity, what is wrong, why it matters, what to do, promises.
+//!
+//! `explain`, the SARIF rules and `docs/findings.md` come from this table. A code is never renamed or reused.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Whether a finding stops a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// It stops a release.
+    Error,
+    /// It should be looked at.
+    Warning,
+}
+
+/// What the table says of one code.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The stable kebab-case name.
+    pub name: &'static str,
+    /// Whether it stops a release.
+    pub severity: Severity,
+    /// What is wrong, as one sentence.
+    pub what: &'static str,
+    /// Why it matters.
+    pub why: &'static str,
+    /// What to do.
+    pub help: &'static str,
+    /// The promises that rest on it.
+    pub promises: &'static [&'static str],
+}
+
+macro_rules! codes {
+    ($($variant:ident $name:literal $severity:ident [$($promise:literal),*] $what:literal; $why:literal; $help:literal;)*) => {
+        /// A finding code.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $(#[doc = $what] $variant,)* }
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// What the table says of this code.
+            pub const fn row(self) -> &'static Row {
+                match self { $(Self::$variant => &Row {
+                    name: $name, severity: Severity::$severity, what: $what, why: $why, help: $help, promises: &[$($promise),*],
+                },)* }
+            }
+        }
+    };
+}
+
+codes! {
+    Syntax "syntax" Error [] "The file is not valid TOML.";
+        "A file that cannot be read cannot be checked.";
+        "Mend the TOML at the place shown.";
+    UnknownKey "unknown-key" Error [] "A key that this kind of file does not have.";
+        "A misspelled limit or class that is silently ignored would be a promise silently dropped.";
+        "Remove the key or spell it as the schema does.";
+    UnknownName "unknown-name" Error [] "A name that nothing in the repository has.";
+        "Every name is resolved before release, so that an agent never has to guess.";
+        "Spell the name as it is declared, or declare it.";
+    DuplicateName "duplicate-name" Error [] "Two things of one kind have the same name.";
+        "An approval names things; a name must mean one thing.";
+        "Rename one of them.";
+    BadValue "bad-value" Error [] "A value that this key cannot have.";
+        "Values are checked once, here, so that nothing downstream has to.";
+        "Write a value of the form that the message names.";
+    FileRefused "file-refused" Error [] "A file that the compiler will not read.";
+        "Links, submodules, other encodings and invisible characters make a file mean something else than it shows.";
+        "Replace it by a plain UTF-8 file with LF line ends.";
+    BadExpression "bad-expression" Error [] "An expression that cannot be parsed or calls a function that does not exist.";
+        "Expressions decide what is done with client data; each must have one meaning.";
+        "Mend the expression at the place shown; see docs/findings.md for the functions.";
+    TypeMismatch "type-mismatch" Error [] "A value of one type where another is needed.";
+        "What cannot fail at run time need not be handled there.";
+        "Convert the value, or use a field of the needed type.";
+    RegionMismatch "region-mismatch" Error ["P05"] "An endpoint lies outside the client's region.";
+        "The client was promised that its data is processed in one region.";
+        "Use an endpoint in the client's region, or have the client approve a data use that names the other region.";
+    OverPrivileged "over-privileged" Error ["P06"] "A connection is granted a scope that no workflow needs.";
+        "A permission that nobody needs can only do harm.";
+        "Remove the scope from the connection and revoke it at the API.";
+    UnderPrivileged "under-privileged" Error ["P06"] "A workflow calls an operation whose scope the connection lacks.";
+        "The call would fail at run time.";
+        "Grant the scope to the connection, with the client's approval, or drop the call.";
+    UnapprovedDataUse "unapproved-data-use" Error ["P25"] "A data use that no one approval of the client covers.";
+        "Nothing new is done with client data without written approval.";
+        "Show the client `assent plan` and have its approvers sign with `assent approve`.";
+    ApprovalInvalid "approval-invalid" Error ["P25"] "An approval file whose signatures or contents do not hold.";
+        "Only what the client really signed counts.";
+        "Have the client sign the file again, byte for byte as it is stored.";
+    ApprovalExpired "approval-expired" Error ["P25"] "An approval that has expired or is not yet given.";
+        "An approval lasts as long as the client said.";
+        "Have the client sign a new approval.";
+    TrustInvalid "trust-invalid" Error ["P09", "P25"] "Root, teams, approvers or catalog are not signed as the roles require.";
+        "Who may release, approve and assign people rests on these files.";
+        "Sign the file with `assent trust sign`, by the people whom the role names.";
+    ProviderAgreement "provider-agreement" Error ["P23", "P24"] "An AI provider without a current agreement that forbids training.";
+        "Client data goes to AI providers only under such an agreement.";
+        "Renew the agreement in the catalog, or use another provider.";
+    NoFallback "no-fallback" Error ["P19"] "A workflow without a fallback.";
+        "What automation cannot finish goes to people, who must know where.";
+        "Add `[fallback]` with the queue and the link to open.";
+    NoLimits "no-limits" Error ["P12"] "A workflow without `timeout` or `concurrency`.";
+        "A run without limits can harm the client's systems.";
+        "Add `[limits]` with `timeout` and `concurrency`.";
+    NoScenario "no-scenario" Error ["P15"] "A workflow without scenarios.";
+        "Nothing runs in production that was never tested.";
+        "Write `<workflow>.test.toml` beside it with at least one scenario.";
+    NotRehearsed "not-rehearsed" Error ["P15"] "A plan without a rehearsal by a staging agent.";
+        "Production runs only what staging ran on the same engine.";
+        "Release to staging first and wait for its agent to sign the rehearsal.";
+}
+
+impl Code {
+    /// The code of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.row().name == name)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.row().name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_kebab_case_and_unique() {
+        let names: std::collections::BTreeSet<_> = Code::ALL.iter().map(|c| c.row().name).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        assert!(names.iter().all(|n| n.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
+    }
+}

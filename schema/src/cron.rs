@@ -1,0 +1,1 @@
+//! Five-field crontab to next times, clock changes included.

@@ -1,0 +1,1 @@
+//! The expression language: parse, shape, check, flow, evaluate, template.

@@ -1,0 +1,101 @@
+//! Findings: what is wrong in the source, where, and what to do. Data only; text is made elsewhere.
+
+use serde::Serialize;
+
+use crate::code::{Code, Severity};
+
+/// A stretch of one source file.
+///
+/// # Units
+/// Byte offsets into the file, end exclusive.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// The path inside the commit.
+    pub file: std::sync::Arc<str>,
+    /// The first byte.
+    pub start: usize,
+    /// The byte after the last.
+    pub end: usize,
+}
+
+impl Span {
+    /// A stretch of a file.
+    pub fn new(file: &std::sync::Arc<str>, range: std::ops::Range<usize>) -> Self {
+        Self { file: std::sync::Arc::clone(file), start: range.start, end: range.end }
+    }
+}
+
+/// One thing that is wrong in the source.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// Where.
+    pub span: Span,
+    /// Which rule.
+    pub code: Code,
+    /// What is wrong, as one sentence. Never a value of class content or personal.
+    pub message: String,
+    /// What to do, as one sentence.
+    pub help: String,
+    /// The way there, for flows: places and what happens at each, in order.
+    pub path: Vec<(Span, String)>,
+}
+
+/// Everything that was found, in one stable order.
+#[derive(Clone, Debug, Default)]
+pub struct Findings(Vec<Finding>);
+
+impl Findings {
+    /// Nothing found yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a finding with the advice of its code.
+    pub fn add(&mut self, code: Code, span: Span, message: impl Into<String>) {
+        self.add_with_help(code, span, message, code.row().help);
+    }
+
+    /// Adds a finding with advice of its own.
+    pub fn add_with_help(&mut self, code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.0.push(Finding { span, code, message: message.into(), help: help.into(), path: Vec::new() });
+    }
+
+    /// Takes over what somebody else found.
+    pub fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// Whether nothing was found, warnings included.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether an error was found.
+    pub fn any_errors(&self) -> bool {
+        self.0.iter().any(|f| f.code.row().severity == Severity::Error)
+    }
+
+    /// All findings, sorted by file, place and code, each once.
+    pub fn sorted(mut self) -> Vec<Finding> {
+        self.0.sort();
+        self.0.dedup();
+        self.0
+    }
+}
+
+/// Line and column of a byte offset, both from 1; columns count characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct LineColumn {
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+}
+
+/// Finds line and column of a byte offset in a text; an offset past the end is the end.
+pub fn line_column(text: &str, offset: usize) -> LineColumn {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+    LineColumn { line, column }
+}

@@ -1,0 +1,1 @@
+//! What both sides enforce at an operation: region, clearance, money.

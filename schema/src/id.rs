@@ -1,0 +1,192 @@
+//! Names as types. A value of one of these types has the right form; nothing else may be assumed about it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A text that is not a name of the wanted form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadName {
+    /// What form was wanted, as a sentence fragment.
+    pub wanted: &'static str,
+}
+
+impl fmt::Display for BadName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "is not {}", self.wanted)
+    }
+}
+
+impl std::error::Error for BadName {}
+
+/// Longest id or name, in bytes.
+pub const NAME_MOST_BYTES: usize = 63;
+
+fn is_name(text: &str, joint: u8) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() <= NAME_MOST_BYTES
+        && bytes.first().is_some_and(u8::is_ascii_lowercase)
+        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == joint)
+}
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident, $wanted:expr, $check:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// Checks the form of a text and takes it as this kind of name.
+            ///
+            /// # Errors
+            /// `BadName` when the text has another form.
+            pub fn new(text: &str) -> Result<Self, BadName> {
+                let check: fn(&str) -> bool = $check;
+                if check(text) { Ok(Self(text.into())) } else { Err(BadName { wanted: $wanted }) }
+            }
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = BadName;
+            fn from_str(text: &str) -> Result<Self, BadName> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = BadName;
+            fn try_from(text: String) -> Result<Self, BadName> {
+                Self::new(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0.into()
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    )*};
+}
+
+const ID: &str = "an id: a lower-case letter, then up to 62 of `a-z`, `0-9` and `-`";
+const WORD: &str = "a name: a lower-case letter, then up to 62 of `a-z`, `0-9` and `_`";
+
+names! {
+    /// The project's name, the first part of every ledger origin.
+    ProjectName, ID, |t| is_name(t, b'-');
+    /// Whose data it is.
+    ClientId, ID, |t| is_name(t, b'-');
+    /// A workflow of one client.
+    WorkflowId, ID, |t| is_name(t, b'-');
+    /// One client's use of an integration or provider.
+    ConnectionId, ID, |t| is_name(t, b'-');
+    /// An API as the catalog describes it.
+    IntegrationId, ID, |t| is_name(t, b'-');
+    /// An AI model endpoint as the catalog describes it.
+    ProviderId, ID, |t| is_name(t, b'-');
+    /// A person, by handle.
+    PersonId, ID, |t| is_name(t, b'-');
+    /// A machine that runs workflows.
+    AgentId, ID, |t| is_name(t, b'-');
+    /// A group of people who decide, or a manual queue.
+    GroupId, ID, |t| is_name(t, b'-');
+    /// A secret slot of a connection.
+    SlotId, ID, |t| is_name(t, b'-');
+    /// Where data is processed: `us`, `eu`, `apac` or another that the project declares.
+    Region, ID, |t| is_name(t, b'-');
+    /// `staging`, `production` or another that the project declares.
+    Environment, ID, |t| is_name(t, b'-');
+    /// A name inside a workflow or the catalog that expressions can spell: steps, fields, parameters, operations.
+    Name, WORD, |t| is_name(t, b'_');
+    /// An event of an integration: names joined by dots, at most 128 bytes.
+    EventName, "an event name: names joined by dots, at most 128 bytes", |t| t.len() <= 128 && t.split('.').all(|part| is_name(part, b'_'));
+    /// A permission that an API grants, at most 128 visible ASCII characters.
+    Scope, "a scope: 1 to 128 visible ASCII characters", |t| (1..=128).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_graphic());
+}
+
+/// One operation of one connection, written `connection.operation`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OperationRef {
+    /// The connection that is called.
+    pub connection: ConnectionId,
+    /// The operation of its integration.
+    pub operation: Name,
+}
+
+impl fmt::Display for OperationRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.connection, self.operation)
+    }
+}
+
+impl std::str::FromStr for OperationRef {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        let wanted = BadName { wanted: "an operation: `connection.operation`" };
+        let Some((connection, operation)) = text.split_once('.') else { return Err(wanted) };
+        match (ConnectionId::new(connection), Name::new(operation)) {
+            (Ok(connection), Ok(operation)) => Ok(Self { connection, operation }),
+            _ => Err(wanted),
+        }
+    }
+}
+
+impl TryFrom<String> for OperationRef {
+    type Error = BadName;
+    fn try_from(text: String) -> Result<Self, BadName> {
+        text.parse()
+    }
+}
+
+impl From<OperationRef> for String {
+    fn from(name: OperationRef) -> Self {
+        name.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_and_names_have_one_form_each() {
+        let long = "a".repeat(64);
+        for bad in ["", "A", "1a", "a_b", "a b", "ä", "-a", long.as_str()] {
+            assert!(ClientId::new(bad).is_err(), "{bad}");
+        }
+        assert!(ClientId::new(&"a".repeat(63)).is_ok());
+        assert!(Name::new("a-b").is_err());
+        assert!(Name::new("a_b2").is_ok());
+        assert!(EventName::new("ticket.created").is_ok());
+        assert!(EventName::new("ticket..created").is_err());
+        assert!("help-desk.get_ticket".parse::<OperationRef>().is_ok());
+        assert!("helpdesk".parse::<OperationRef>().is_err());
+        assert!("a.b.c".parse::<OperationRef>().is_err());
+    }
+}

@@ -1,0 +1,1 @@
+//! The ledger: entries, tree, checkpoints, proofs, export.

@@ -1,0 +1,149 @@
+//! Lowered scenarios: what a test file says, with names resolved. Stored as `tests/<sha256>.json` in a release.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ClientId, Name, OperationRef, PersonId, WorkflowId};
+use crate::release::Choice;
+use crate::shape::is_false;
+use crate::time::{Moment, Period};
+
+/// All scenarios of one workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tests {
+    /// Always `tests`.
+    #[serde(rename = "type")]
+    pub kind: TestsType,
+    /// The number of this format.
+    pub schema: u32,
+    /// Whose workflow it is.
+    pub client: ClientId,
+    /// Which workflow.
+    pub workflow: WorkflowId,
+    /// The scenarios in the order of the file; at least one.
+    pub scenarios: Vec<Scenario>,
+}
+
+/// The `type` member of [`Tests`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TestsType {
+    /// The only value.
+    Tests,
+}
+
+/// One story: what comes in, what the world answers, what must then have happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Its name, unique in the file.
+    pub name: String,
+    /// When the event comes in.
+    pub at: Moment,
+    /// The event's body as JSON text, as the connection would send it; for `manual` an object of its fields. Absent for
+    /// `schedule`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// What connections answer. For each request the first unused reply of its operation is taken; the last one of an
+    /// operation is used again and again.
+    pub replies: Vec<Reply>,
+    /// What people decide.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<Decided>,
+    /// What must have happened in the end.
+    pub expect: Expect,
+}
+
+/// What a connection answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reply {
+    /// To which operation; `connection.ask` for an AI provider.
+    pub to: OperationRef,
+    /// The HTTP status.
+    pub status: u16,
+    /// The body as JSON text. For an AI provider, the answer's object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// What goes wrong instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
+    /// How long the reply takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Period>,
+    /// The `Retry-After` header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<Period>,
+}
+
+/// What goes wrong with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fault {
+    /// The connection is never made.
+    Unreachable,
+    /// The request is sent and never answered; whether it ran is not known.
+    Timeout,
+    /// The request runs and the reply is lost.
+    Lost,
+    /// An AI provider refuses to answer.
+    Refused,
+}
+
+/// What a person decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decided {
+    /// The step that asks.
+    pub step: Name,
+    /// Who; absent for any member of the group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<PersonId>,
+    /// What; absent when nobody answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<Choice>,
+    /// How long it takes.
+    pub after: Period,
+    /// What the person wrote instead, by path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub edits: BTreeMap<String, String>,
+}
+
+/// What must have happened in the end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// How the run ended: `done`, `stopped`, `failed`, `content-lost`, `superseded`, or `refused` when no run began.
+    pub outcome: String,
+    /// The name that a `stop` gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Name>,
+    /// The effects that were done, in order; none when absent and `effects_checked` is true.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<ExpectedCall>,
+    /// Whether `calls` is the whole list of effects that were done.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub only: bool,
+    /// KPIs that were counted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kpis: BTreeMap<Name, i64>,
+    /// Whether an item stands in the manual queue; not checked when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued: Option<bool>,
+}
+
+/// A request that must have been made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedCall {
+    /// To which operation.
+    pub operation: OperationRef,
+    /// Parameters that it must have had, as JSON text; others are not checked.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub with: BTreeMap<Name, String>,
+    /// How often; 1 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
+}

@@ -1,0 +1,1 @@
+//! Source files as people write them.

@@ -1,0 +1,1 @@
+//! Signed statements, roles, the grow-only set and what a verified value is.

@@ -1,0 +1,184 @@
+//! Data uses: the facts that a client approves, derived from a plan, and whether approvals cover them.
+//!
+//! Compiler and agent both call this; neither trusts the other's answer.
+//!
+//! # Source
+//! language.md section 6, formats.md section 3. Promise P25.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::canon::{self, Digest};
+use crate::class::Class;
+use crate::client::Agreement;
+use crate::id::{ConnectionId, GroupId, OperationRef, ProviderId, Region, Scope, WorkflowId};
+use crate::plan::Effect;
+
+/// One fact that a client approves: this purpose moves these fields from here to there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataUse {
+    /// What kind of use it is.
+    pub kind: UseKind,
+    /// The workflow; absent for a guardrail, which holds for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<WorkflowId>,
+    /// A Fideslang data use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    /// Where the data comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Party>,
+    /// Where it goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Party>,
+    /// By which operation; `connection.ask` for an AI provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<OperationRef>,
+    /// What that changes outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<Effect>,
+    /// Which fields, with their class.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, Class>,
+    /// With which permissions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<BTreeSet<Scope>>,
+    /// The limit on money or calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guardrail: Option<GuardrailUse>,
+    /// The AI provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<ProviderId>,
+    /// The agreement with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<AgreementUse>,
+    /// How long the data stays: `none`, `run`, or a period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<String>,
+    /// How many bits about content one run can make durable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits: Option<u32>,
+    /// What those bits are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub releases: Vec<String>,
+}
+
+/// A kind of data use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UseKind {
+    /// A connection is read.
+    Read,
+    /// Something changes outside.
+    Effect,
+    /// An AI provider is asked.
+    Ask,
+    /// A person is shown something.
+    Show,
+    /// A result is kept sealed for a while.
+    Cache,
+    /// Bits about content become facts.
+    Release,
+    /// A limit of the client on an operation.
+    Guardrail,
+}
+
+/// One end of a data use.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Party {
+    /// A connection, with its production host.
+    Connection(ConnectionParty),
+    /// The agent itself.
+    Agent(AgentParty),
+    /// A group of people.
+    Group(GroupParty),
+}
+
+/// A connection as one end of a data use.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionParty {
+    /// Which.
+    pub connection: ConnectionId,
+    /// Its production host.
+    pub host: String,
+    /// Where that is.
+    pub region: Region,
+    /// Hosts of sandboxes approved beside it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub sandbox_hosts: BTreeSet<String>,
+}
+
+/// The agent as one end of a data use.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentParty {
+    /// Always true.
+    pub agent: bool,
+    /// Where it is.
+    pub region: Region,
+}
+
+/// A group of people as one end of a data use.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupParty {
+    /// Which group.
+    pub group: GroupId,
+    /// `page`, `cli`, or the connection of a chat or helpdesk.
+    pub channel: String,
+    /// Where that is.
+    pub region: Region,
+}
+
+/// A guardrail as the client signs it, in minor units.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuardrailUse {
+    /// ISO 4217.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// The largest amount of one call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_call: Option<i64>,
+    /// The largest sum of a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_day: Option<i64>,
+    /// The most calls of a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_day_count: Option<u32>,
+    /// The most calls of a day for one customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_customer_per_day_count: Option<u32>,
+}
+
+/// An agreement as the client signs it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgreementUse {
+    /// Its name.
+    pub name: String,
+    /// Whether it forbids training on input.
+    pub forbids_training: bool,
+    /// When it ends.
+    pub until: crate::time::Moment,
+}
+
+impl From<&Agreement> for AgreementUse {
+    fn from(agreement: &Agreement) -> Self {
+        Self { name: agreement.name.clone(), forbids_training: agreement.forbids_training, until: agreement.until }
+    }
+}
+
+impl DataUse {
+    /// The digest by which statements name an approved use.
+    ///
+    /// # Errors
+    /// When an integer is beyond 2^53 − 1.
+    pub fn digest(&self) -> Result<Digest, canon::CanonError> {
+        Ok(Digest::tagged("assent-use/v1", &canon::to_bytes(self)?))
+    }
+}
