@@ -147,6 +147,7 @@ impl Field {
 }
 
 /// For serde: leave a false flag out.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
 pub(crate) fn is_false(flag: &bool) -> bool {
     !*flag
 }
