@@ -1,1 +1,292 @@
-//! Traits for all that is outside: clock, dice, network, disk, git.
+//! All that is outside: clock, dice, network, disk, as traits. Types and traits only.
+//!
+//! The engine is generic over [`World`]; `real` is production's, `sim` is the seeded one with crash points. There is no
+//! way to start a task here: who drives a run decides on which executor.
+
+use std::fmt;
+use std::time::Duration;
+
+use assent_schema::id::{ClientId, OperationRef};
+use assent_schema::plan::Method;
+use assent_schema::time::Moment;
+
+use crate::content::Content;
+
+/// The outside as one value. Cheap to share behind an `Arc`.
+pub trait World: Send + Sync + 'static {
+    /// Its clock.
+    type Clock: Clock;
+    /// Its dice.
+    type Dice: Dice;
+    /// Its network.
+    type Net: Net;
+    /// Its state folder.
+    type Disk: Disk;
+
+    /// The clock.
+    fn clock(&self) -> &Self::Clock;
+    /// The dice.
+    fn dice(&self) -> &Self::Dice;
+    /// The network.
+    fn net(&self) -> &Self::Net;
+    /// The state folder.
+    fn disk(&self) -> &Self::Disk;
+}
+
+/// Wall time in milliseconds since 1970-01-01T00:00:00Z. May jump; durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Wall(i64);
+
+impl Wall {
+    /// So many milliseconds since 1970.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since 1970.
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// The second that it lies in.
+    pub fn moment(self) -> Moment {
+        Moment::from_seconds(self.0.div_euclid(1_000))
+    }
+
+    /// This time and a while later.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// The time from `earlier` to this; nothing when `earlier` is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+impl From<Moment> for Wall {
+    fn from(moment: Moment) -> Self {
+        Self(moment.seconds().saturating_mul(1_000))
+    }
+}
+
+/// Tells time and lets it pass.
+pub trait Clock: Send + Sync {
+    /// Wall time. Wrong clocks exist: expiry asks `schema::trust` for trusted time, not this.
+    fn now(&self) -> Wall;
+
+    /// The time since the host booted, sleep included. Never goes back while the host is up; means nothing after a boot.
+    fn boot(&self) -> Duration;
+
+    /// Returns after at least this long on the boot clock.
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// Random bytes.
+pub trait Dice: Send + Sync {
+    /// Fills the slice.
+    fn fill(&self, bytes: &mut [u8]);
+
+    /// An array of random bytes.
+    fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes);
+        bytes
+    }
+
+    /// A number below `bound`, evenly; 0 when `bound` is 0. The bias of 2^-64 does not matter for delays.
+    fn below(&self, bound: u64) -> u64 {
+        let wide = u128::from(u64::from_le_bytes(self.bytes())) * u128::from(bound);
+        u64::try_from(wide >> 64).unwrap_or(0)
+    }
+}
+
+/// One HTTP request, fully built by `request`. Whoever holds it may only send it.
+#[derive(Clone)]
+pub struct HttpRequest {
+    /// On whose behalf.
+    pub client: ClientId,
+    /// Which operation this is; `connection.ask` for an AI provider. Never sent.
+    pub operation: OperationRef,
+    /// The method.
+    pub method: Method,
+    /// Whether TLS is used; without it only private addresses are reached.
+    pub tls: bool,
+    /// The host's name or address, from the endpoint alone.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Path and query, encoded; begins with `/`.
+    pub target: Content<String>,
+    /// Headers besides `host` and `content-length`, names in lower case, values without CR, LF and NUL.
+    pub headers: Vec<(String, Content<Vec<u8>>)>,
+    /// The body; empty for none.
+    pub body: Content<Vec<u8>>,
+    /// The longest time from connecting to the last byte of the answer.
+    pub timeout: Duration,
+    /// The largest answer, in bytes, inflated.
+    pub most_bytes: u64,
+    /// Whether loopback, link-local and private addresses may be reached.
+    pub private_addresses: bool,
+}
+
+/// One HTTP response.
+pub struct HttpResponse {
+    /// The status.
+    pub status: u16,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, Content<Vec<u8>>)>,
+    /// The body.
+    pub body: Content<Vec<u8>>,
+}
+
+impl HttpResponse {
+    /// The first header of this name (lower case).
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.reveal().as_slice())
+    }
+}
+
+/// Why there is no response. A closed list: texts of libraries and hosts are content and stay out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NetFailure {
+    /// No connection was made: name, address, route, TLS.
+    NeverConnected,
+    /// The address is loopback, link-local or private, or the host is not on the list.
+    AddressRefused,
+    /// The connection was made and no complete answer came.
+    SentNoReply,
+    /// The time was over after the first byte may have left.
+    TimedOut,
+    /// The answer is larger than allowed.
+    TooLarge,
+    /// The answer is no HTTP, or would lead elsewhere.
+    Malformed,
+}
+
+impl NetFailure {
+    /// Whether the other side may have received anything. When false, surely nothing ran.
+    pub fn may_have_run(self) -> bool {
+        match self {
+            Self::NeverConnected | Self::AddressRefused => false,
+            Self::SentNoReply | Self::TimedOut | Self::TooLarge | Self::Malformed => true,
+        }
+    }
+
+    /// Its code in journal, ledger and alerts.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NeverConnected => "never_connected",
+            Self::AddressRefused => "address_refused",
+            Self::SentNoReply => "no_reply",
+            Self::TimedOut => "timed_out",
+            Self::TooLarge => "too_large",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
+impl fmt::Display for NetFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// Sends requests. No redirects, no proxies, no retries.
+pub trait Net: Send + Sync {
+    /// One exchange: connects, sends, and reads the whole answer within the request's limits.
+    ///
+    /// # Errors
+    /// [`NetFailure`], which tells whether anything may have run.
+    fn exchange(&self, request: HttpRequest) -> impl Future<Output = Result<HttpResponse, NetFailure>> + Send;
+}
+
+/// Why a file could not be read or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskFailure {
+    /// No space is left.
+    Full,
+    /// The path is not below the state folder, or is no regular file.
+    BadPath,
+    /// Anything else the system said.
+    Broken,
+}
+
+impl DiskFailure {
+    /// Its code in logs and alerts.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Full => "disk_full",
+            Self::BadPath => "bad_path",
+            Self::Broken => "disk_broken",
+        }
+    }
+}
+
+impl fmt::Display for DiskFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl std::error::Error for DiskFailure {}
+
+/// Small files of the state folder. Paths are relative, parts joined by `/`, no `.` or `..`; mode 0600, folders 0700.
+pub trait Disk: Send + Sync {
+    /// The whole file; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`DiskFailure`].
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, DiskFailure>;
+
+    /// Puts a whole file in place of what was there, folders included.
+    ///
+    /// # Errors
+    /// [`DiskFailure`]; then the old file stands as it was.
+    ///
+    /// # Crash
+    /// On return the file and its name are durable. Before, either the old or the new file is there, never a part.
+    fn write(&self, path: &str, bytes: &[u8]) -> Result<(), DiskFailure>;
+
+    /// Removes a file; nothing happens when there is none.
+    ///
+    /// # Errors
+    /// [`DiskFailure`].
+    ///
+    /// # Crash
+    /// On return the removal is durable.
+    fn remove(&self, path: &str) -> Result<(), DiskFailure>;
+
+    /// The names of the files directly in a folder, sorted; empty when there is no folder.
+    ///
+    /// # Errors
+    /// [`DiskFailure`].
+    fn list(&self, folder: &str) -> Result<Vec<String>, DiskFailure>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Loaded(u8);
+
+    impl Dice for Loaded {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(self.0);
+        }
+    }
+
+    #[test]
+    fn dice_stay_below_their_bound() {
+        assert_eq!(Loaded(0xff).below(10), 9);
+        assert_eq!(Loaded(0).below(10), 0);
+        assert_eq!(Loaded(0xff).below(0), 0);
+    }
+
+    #[test]
+    fn a_wall_time_before_1970_lies_in_the_second_before() {
+        assert_eq!(Wall::from_millis(-1).moment().seconds(), -1);
+        assert_eq!(Wall::from_millis(1_999).moment().seconds(), 1);
+    }
+}
