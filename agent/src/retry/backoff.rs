@@ -1,0 +1,143 @@
+//! Exponential backoff with full jitter, `Retry-After` honoured and capped, ended by attempts and by deadline.
+//!
+//! # Source
+//! engine.md section 3, "Failing". Promise P18.
+
+use std::time::Duration;
+
+use assent_schema::plan::Retry;
+
+/// The longest `Retry-After` that is honoured; a longer one is cut to this, so that no server can park a run for days.
+pub const RETRY_AFTER_MOST: Duration = Duration::from_secs(3_600);
+
+/// What follows a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// One more attempt after this time.
+    After(Duration),
+    /// All attempts are used.
+    NoAttempts,
+    /// The next attempt would begin at or after the deadline.
+    NoTime,
+}
+
+/// Decides what follows attempt number `attempt` (from 1), which failed in a way that allows another one.
+///
+/// # Shape
+/// `left` is the time to the deadline. `dice` is a uniform random number. The delay is uniform in
+/// `[0, min(most, first · 2^(attempt − 1))]`, and at least the `Retry-After` that the answer gave.
+pub fn next(retry: &Retry, attempt: u32, retry_after: Option<Duration>, left: Duration, dice: u64) -> Next {
+    if attempt >= retry.attempts {
+        return Next::NoAttempts;
+    }
+    let asked = retry_after.unwrap_or_default().min(RETRY_AFTER_MOST);
+    let delay = share(ceiling(retry, attempt), dice).max(asked);
+    if delay < left { Next::After(delay) } else { Next::NoTime }
+}
+
+/// The longest delay that backoff alone gives after this attempt.
+pub fn ceiling(retry: &Retry, attempt: u32) -> Duration {
+    // 2^32 seconds are beyond every `most`, so a larger exponent changes nothing.
+    let doublings = attempt.saturating_sub(1).min(32);
+    let seconds = retry.first.as_seconds().saturating_mul(1 << doublings);
+    Duration::from_secs(seconds.min(retry.most.as_seconds()))
+}
+
+/// The part of a span that the dice choose: `span · dice / 2^64`.
+fn share(span: Duration, dice: u64) -> Duration {
+    let nanos = (span.as_nanos() * u128::from(dice)) >> 64;
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+/// Reads a `Retry-After` header.
+///
+/// # Shape
+/// Only the form in seconds is read; the form with a date needs the server's clock to agree with ours, and nothing says
+/// that it does, so it counts as absent.
+///
+/// # Source
+/// RFC 9110 section 10.2.3.
+pub fn retry_after(header: &str) -> Option<Duration> {
+    let digits = header.trim_matches([' ', '\t']);
+    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    // More digits than a u64 holds mean "very long", not "absent".
+    plain.then(|| Duration::from_secs(digits.parse().unwrap_or(u64::MAX)).min(RETRY_AFTER_MOST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use assent_schema::time::Period;
+    use proptest::prelude::*;
+
+    const RETRY: Retry = Retry { attempts: 5, first: Period::seconds(1), most: Period::minutes(1) };
+    const LONG: Duration = Duration::from_secs(1_000_000);
+
+    #[test]
+    fn the_ceiling_doubles_up_to_the_longest_delay() {
+        let seconds: Vec<_> = (1..=8).map(|n| ceiling(&RETRY, n).as_secs()).collect();
+        assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(ceiling(&RETRY, u32::MAX).as_secs(), 60);
+    }
+
+    #[test]
+    fn the_last_attempt_is_the_last() {
+        assert!(matches!(next(&RETRY, 4, None, LONG, 0), Next::After(_)));
+        assert_eq!(next(&RETRY, 5, None, LONG, 0), Next::NoAttempts);
+        assert_eq!(next(&Retry::ONCE, 1, None, LONG, 0), Next::NoAttempts);
+    }
+
+    #[test]
+    fn a_delay_that_reaches_the_deadline_ends_it() {
+        let asked = Some(Duration::from_secs(30));
+        assert_eq!(next(&RETRY, 1, asked, Duration::from_secs(30), 0), Next::NoTime);
+        assert_eq!(next(&RETRY, 1, asked, Duration::from_secs(31), 0), Next::After(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn retry_after_is_read_in_seconds_and_capped() {
+        assert_eq!(retry_after(" 120 "), Some(Duration::from_secs(120)));
+        assert_eq!(retry_after("99999999999999999999999"), Some(RETRY_AFTER_MOST));
+        for bad in ["", "-1", "1.5", "soon", "Wed, 21 Oct 2015 07:28:00 GMT", "1 2"] {
+            assert_eq!(retry_after(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_delay_is_in_bounds(
+            attempts in 1_u32..=20,
+            first in 1_u64..=600,
+            more in 0_u64..=3_600,
+            attempt in 1_u32..=25,
+            asked in proptest::option::of(0_u64..=100_000),
+            left in 0_u64..=100_000,
+            dice in any::<u64>(),
+        ) {
+            let retry = Retry { attempts, first: Period::seconds(first), most: Period::seconds(first + more) };
+            let left = Duration::from_secs(left);
+            match next(&retry, attempt, asked.map(Duration::from_secs), left, dice) {
+                Next::After(delay) => {
+                    prop_assert!(attempt < attempts && delay < left);
+                    prop_assert!(delay <= retry.most.duration().max(RETRY_AFTER_MOST));
+                    if let Some(asked) = asked {
+                        prop_assert!(delay >= Duration::from_secs(asked).min(RETRY_AFTER_MOST));
+                    } else {
+                        prop_assert!(delay <= ceiling(&retry, attempt));
+                    }
+                }
+                Next::NoAttempts => prop_assert!(attempt >= attempts),
+                Next::NoTime => prop_assert!(attempt < attempts),
+            }
+        }
+
+        #[test]
+        fn the_dice_reach_the_whole_span(span in 1_u64..=1_000_000, dice in any::<u64>()) {
+            let span = Duration::from_secs(span);
+            prop_assert_eq!(share(span, 0), Duration::ZERO);
+            prop_assert!(share(span, u64::MAX) < span);
+            prop_assert!(span.checked_sub(share(span, u64::MAX)).unwrap() <= Duration::from_nanos(1));
+            prop_assert!(share(span, dice) < span);
+        }
+    }
+}
