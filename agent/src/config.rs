@@ -1,1 +1,283 @@
-//! The host's own settings: agent.toml.
+//! `agent.toml`: the few things that do not come with a release, read strictly, and the places in the state folder.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use assent_schema::id::{AgentId, Environment, Region};
+use assent_schema::time::Period;
+use serde::Deserialize;
+
+use crate::error::{Context as _, Error};
+
+/// The largest `agent.toml`, in bytes.
+const FILE_MOST_BYTES: u64 = 64 * 1024;
+/// The shortest and the longest time between two polls.
+const POLL_RANGE: (Period, Period) = (Period::seconds(1), Period::hours(1));
+/// How often the repository is asked unless the file says otherwise.
+const POLL_DEFAULT: Period = Period::seconds(30);
+
+/// What an operator says about one agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The name by which root knows this agent.
+    pub agent: AgentId,
+    /// The environment whose releases it runs.
+    pub environment: Environment,
+    /// The region whose releases it runs.
+    pub region: Region,
+    /// The git repository that holds the release branches and takes the status branch.
+    pub repository: Repository,
+    /// Where listeners are bound.
+    pub listen: SocketAddr,
+    /// How often the repository is asked.
+    pub poll: Period,
+    /// The folder of everything that the agent keeps.
+    pub state: State,
+    /// What bounds the agent.
+    pub limits: Limits,
+}
+
+/// Where the git repository is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Repository {
+    /// A folder of this machine; a change in it is seen at once.
+    Path(PathBuf),
+}
+
+impl Repository {
+    /// The place as git is told it.
+    pub fn url(&self) -> String {
+        match self {
+            Self::Path(path) => path.display().to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url())
+    }
+}
+
+/// The state folder, and what stands where in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State(PathBuf);
+
+impl State {
+    /// Takes a folder as state folder.
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        Self(folder.into())
+    }
+
+    /// The folder itself.
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+
+    /// Journal, ledger and outbox.
+    pub fn database(&self) -> PathBuf {
+        self.0.join("agent.db")
+    }
+
+    /// The bare repository into which releases are fetched.
+    pub fn repository(&self) -> PathBuf {
+        self.0.join("repo.git")
+    }
+
+    /// Signing key, ledger key and host key.
+    pub fn identity(&self) -> PathBuf {
+        self.0.join("identity")
+    }
+
+    /// Day keys of the ledger.
+    pub fn ledger_keys(&self) -> PathBuf {
+        self.0.join("ledger").join("keys")
+    }
+
+    /// The encrypted secrets.
+    pub fn vault(&self) -> PathBuf {
+        self.0.join("vault.age")
+    }
+
+    /// What was pinned at enrolment.
+    pub fn trust(&self) -> PathBuf {
+        self.0.join("trust")
+    }
+
+    /// Verified releases, kept for a restart.
+    pub fn releases(&self) -> PathBuf {
+        self.0.join("releases")
+    }
+
+    /// Plans that may run or run again, by digest.
+    pub fn plans(&self) -> PathBuf {
+        self.0.join("plans")
+    }
+
+    /// The socket by which local commands reach the running agent.
+    pub fn socket(&self) -> PathBuf {
+        self.0.join("control.sock")
+    }
+
+    /// The lock that one running agent holds.
+    pub fn lock(&self) -> PathBuf {
+        self.0.join("lock")
+    }
+}
+
+/// What bounds the agent.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// The longest time for one fetch or push.
+    pub fetch_time: Period,
+    /// The most bytes that one fetch may receive.
+    pub fetch_bytes: u64,
+    /// The most memory that one fetch may take, in bytes of address space.
+    pub fetch_memory_bytes: u64,
+    /// The longest time that a stop may take.
+    pub stop_time: Period,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fetch_time: Period::minutes(2),
+            fetch_bytes: 256 * 1024 * 1024,
+            fetch_memory_bytes: 2 * 1024 * 1024 * 1024,
+            stop_time: Period::seconds(30),
+        }
+    }
+}
+
+/// The file as people write it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    agent: AgentId,
+    environment: Environment,
+    region: Region,
+    repository: String,
+    state: PathBuf,
+    listen: SocketAddr,
+    #[serde(default)]
+    behind_proxy: bool,
+    #[serde(default = "poll_default")]
+    poll: Period,
+    #[serde(default)]
+    limits: Limits,
+}
+
+fn poll_default() -> Period {
+    POLL_DEFAULT
+}
+
+/// Reads `agent.toml`. Paths in it are relative to its folder.
+///
+/// # Errors
+/// When it cannot be read, holds an unknown key or a value that cannot be used; the sentence names file, line and key.
+pub fn load(path: &Path) -> Result<Config, Error> {
+    let cannot = || format!("cannot read the configuration `{}`", path.display());
+    let size = std::fs::metadata(path)
+        .tried(cannot)
+        .map_err(|e| e.help("Name the file with `--config agent.toml`, or write one with `assent-agent enrol`."))?
+        .len();
+    if size > FILE_MOST_BYTES {
+        return Err(Error::environment(format!("{}: it is larger than {FILE_MOST_BYTES} bytes", cannot())));
+    }
+    let text = std::fs::read_to_string(path).tried(cannot)?;
+    parse(&text, path.parent().unwrap_or_else(|| Path::new(".")))
+        .map_err(|(what, help)| Error::environment(format!("`{}` {what}", path.display())).help(help))
+}
+
+type Complaint = (String, String);
+
+fn parse(text: &str, folder: &Path) -> Result<Config, Complaint> {
+    let written: Written = toml::from_str(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| 1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count());
+        (format!("line {line}: {}", error.message()), "Mend this line; no other keys are known than those in the docs.".into())
+    })?;
+    let (least, most) = POLL_RANGE;
+    if written.poll < least || written.poll > most {
+        return Err((format!("says `poll = \"{}\"`", written.poll), format!("Choose a time from {least} to {most}.")));
+    }
+    if !written.listen.ip().is_loopback() && !written.behind_proxy {
+        return Err((
+            format!("binds `listen` to {}, which others reach without TLS", written.listen.ip()),
+            "Listen on loopback, or say `behind_proxy = true` where a proxy with TLS stands before the agent.".into(),
+        ));
+    }
+    Ok(Config {
+        agent: written.agent,
+        environment: written.environment,
+        region: written.region,
+        repository: repository(&written.repository, folder)?,
+        listen: written.listen,
+        poll: written.poll,
+        state: State(absolute(folder.join(written.state))),
+        limits: written.limits,
+    })
+}
+
+fn repository(text: &str, folder: &Path) -> Result<Repository, Complaint> {
+    let path = match text.split_once("://") {
+        Some(("file", path)) => path,
+        Some((scheme, _)) => {
+            return Err((
+                format!("names a repository by `{scheme}://`, which this version does not speak"),
+                "Name a path or a `file://` URL.".into(),
+            ));
+        }
+        None => text,
+    };
+    if path.is_empty() {
+        return Err(("says nothing in `repository`".into(), "Name a path or a `file://` URL.".into()));
+    }
+    Ok(Repository::Path(absolute(folder.join(path))))
+}
+
+/// Makes a path independent of the folder in which a child process runs.
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "agent = \"eu-1\"\nenvironment = \"production\"\nregion = \"eu\"\nrepository = \"../agency.git\"\nstate = \"state\"\nlisten = \"127.0.0.1:8080\"\n";
+
+    fn check(text: &str) -> Result<Config, String> {
+        parse(text, Path::new("/etc/assent")).map_err(|(what, _)| what)
+    }
+
+    #[test]
+    fn a_small_file_is_enough() {
+        let config = check(GOOD).unwrap();
+        assert_eq!(config.poll, POLL_DEFAULT);
+        assert_eq!(config.state.database(), Path::new("/etc/assent/state/agent.db"));
+        assert_eq!(config.repository.url(), "/etc/assent/../agency.git");
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let error = check(&format!("{GOOD}colour = \"red\"\n")).unwrap_err();
+        assert!(error.starts_with("line 7: unknown field `colour`"), "{error}");
+    }
+
+    #[test]
+    fn an_open_listener_needs_a_proxy() {
+        let open = GOOD.replace("127.0.0.1", "0.0.0.0");
+        assert!(check(&open).unwrap_err().contains("without TLS"));
+        assert!(check(&format!("{open}behind_proxy = true\n")).is_ok());
+    }
+
+    #[test]
+    fn what_this_version_does_not_speak_is_refused() {
+        assert!(check(&GOOD.replace("../agency.git", "https://git.example/a.git")).unwrap_err().contains("https"));
+        assert!(check(&GOOD.replace("../agency.git", "file:///srv/a.git")).is_ok());
+        assert!(check(&format!("{GOOD}poll = \"2h\"\n")).unwrap_err().contains("poll"));
+        assert!(check(&GOOD.replace("eu-1", "EU 1")).is_err());
+    }
+}

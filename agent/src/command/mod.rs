@@ -1,1 +1,90 @@
-//! One file per subcommand.
+//! Arguments to exit status: one file per subcommand. The only room, with `daemon`, that knows all others.
+//!
+//! A new subcommand is a file with `Args` and `run(&Args, &Call, &mut Output)`, a line in [`Command`] and one in [`dispatch`].
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config};
+use crate::error::Error;
+
+mod output;
+
+pub use output::{Format, Output, Show};
+
+/// Runs an agent of Assent: pulls releases, verifies them end to end, runs them, keeps the ledger.
+#[derive(Debug, Parser)]
+#[command(name = "assent-agent", version, max_term_width = 100)]
+struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    call: Call,
+}
+
+/// What every subcommand takes.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Call {
+    /// The agent's configuration.
+    #[arg(long, global = true, default_value = "agent.toml", value_name = "FILE")]
+    config: PathBuf,
+    /// How results are printed.
+    #[arg(long, global = true, default_value = "human")]
+    format: Format,
+}
+
+impl Call {
+    /// The path of the configuration.
+    pub fn config_path(&self) -> &std::path::Path {
+        &self.config
+    }
+
+    /// Reads the agent's configuration.
+    ///
+    /// # Errors
+    /// As [`config::load`].
+    pub fn config(&self) -> Result<Config, Error> {
+        config::load(&self.config)
+    }
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+fn dispatch(command: &Command, _call: &Call, _out: &mut Output<'_>) -> Result<(), Error> {
+    match *command {}
+}
+
+/// Runs one command line. The only place where errors become text and exit status.
+pub fn main(
+    arguments: impl IntoIterator<Item = OsString>,
+    stdout: &mut dyn Write,
+    stderr: &mut dyn Write,
+) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(usage) => {
+            // Help and version are asked for and go to standard output; clap knows which is which.
+            let to: &mut dyn Write = if usage.use_stderr() { stderr } else { stdout };
+            let written = write!(to, "{}", usage.render());
+            return if written.is_ok() && !usage.use_stderr() { ExitCode::SUCCESS } else { ExitCode::from(2) };
+        }
+    };
+    let format = arguments.call.format;
+    let mut out = Output::new(format, stdout);
+    match dispatch(&arguments.command, &arguments.call, &mut out) {
+        Ok(()) => out.exit(),
+        Err(error) => {
+            let exit = error.exit();
+            // Nobody is left to tell when standard error is closed.
+            drop(output::complain(&error, format, stderr));
+            exit
+        }
+    }
+}
