@@ -196,7 +196,10 @@ type Complaint = (String, String);
 fn parse(text: &str, folder: &Path) -> Result<Config, Complaint> {
     let written: Written = toml::from_str(text).map_err(|error| {
         let line = error.span().map_or(1, |span| 1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count());
-        (format!("line {line}: {}", error.message()), "Mend this line; no other keys are known than those in the docs.".into())
+        (
+            format!("line {line}: {}", error.message()),
+            "Mend this line; no other keys are known than those in the docs.".into(),
+        )
     })?;
     let (least, most) = POLL_RANGE;
     if written.poll < least || written.poll > most {

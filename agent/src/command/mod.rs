@@ -62,11 +62,7 @@ fn dispatch(command: &Command, _call: &Call, _out: &mut Output<'_>) -> Result<()
 }
 
 /// Runs one command line. The only place where errors become text and exit status.
-pub fn main(
-    arguments: impl IntoIterator<Item = OsString>,
-    stdout: &mut dyn Write,
-    stderr: &mut dyn Write,
-) -> ExitCode {
+pub fn main(arguments: impl IntoIterator<Item = OsString>, stdout: &mut dyn Write, stderr: &mut dyn Write) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(usage) => {
