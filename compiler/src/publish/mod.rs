@@ -1,1 +1,3 @@
 //! Signs and writes release branches; the only room that writes to git.
+
+pub mod branch;

@@ -1,0 +1,203 @@
+//! Reads and writes branches that hold files and nothing else: release branches out, status branches in.
+//!
+//! Nothing is checked out; trees are walked and built in the object database.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use assent_schema::id::{Environment, Region};
+use assent_schema::time::Moment;
+use git2::{FileMode, ObjectType, Oid, PushOptions, RemoteCallbacks, Repository, Signature, Time, Tree};
+
+use crate::error::Error;
+
+/// The largest file that is read from a branch, in bytes.
+pub const FILE_MOST_BYTES: usize = 64 << 20;
+/// The most files that are read from a branch.
+pub const FILES_MOST: usize = 1_000_000;
+/// Release commits are nobody's in particular: trust rests on the files' own signatures.
+const COMMITTER: (&str, &str) = ("assent", "assent@localhost");
+
+/// Files of a commit by path.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// The branch of one environment and region.
+pub fn release_branch(environment: &Environment, region: &Region) -> String {
+    format!("release/{environment}/{region}")
+}
+
+/// Opens a repository, bare or not.
+///
+/// # Errors
+/// When there is none.
+pub fn open(path: &Path) -> Result<Repository, Error> {
+    Repository::open(path).map_err(|e| Error::git(format!("open the repository {}", path.display()), e))
+}
+
+/// The commit that a branch stands at; nothing when there is no such branch.
+///
+/// # Errors
+/// When the repository cannot be read.
+pub fn tip(repository: &Repository, branch: &str) -> Result<Option<Oid>, Error> {
+    match repository.refname_to_id(&format!("refs/heads/{branch}")) {
+        Ok(id) => Ok(Some(id)),
+        Err(e) if e.code() == git2::ErrorCode::NotFound => Ok(None),
+        Err(e) => Err(Error::git(format!("read branch {branch}"), e)),
+    }
+}
+
+/// Every branch whose name begins with a prefix, sorted.
+///
+/// # Errors
+/// When the repository cannot be read.
+pub fn branches(repository: &Repository, prefix: &str) -> Result<Vec<String>, Error> {
+    let found = repository
+        .references_glob(&format!("refs/heads/{prefix}*"))
+        .map_err(|e| Error::git(format!("list branches {prefix}*"), e))?;
+    let mut names: Vec<String> = found
+        .filter_map(Result::ok)
+        .filter_map(|r| r.name().ok().and_then(|n| n.strip_prefix("refs/heads/")).map(str::to_owned))
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+/// All regular files of a commit.
+///
+/// # Errors
+/// When the commit cannot be read, holds a link or submodule, or is larger than the limits.
+pub fn read(repository: &Repository, commit: Oid) -> Result<Files, Error> {
+    let tree = repository
+        .find_commit(commit)
+        .and_then(|c| c.tree())
+        .map_err(|e| Error::git(format!("read commit {commit}"), e))?;
+    let mut files = Files::new();
+    read_tree(repository, &tree, "", &mut files)?;
+    Ok(files)
+}
+
+fn read_tree(repository: &Repository, tree: &Tree<'_>, folder: &str, files: &mut Files) -> Result<(), Error> {
+    for entry in tree {
+        let name = entry.name().map_err(|e| Error::git(format!("read a name in {folder}"), e))?;
+        let path = format!("{folder}{name}");
+        match (entry.kind(), entry.filemode()) {
+            (Some(ObjectType::Tree), _) => {
+                let inner = repository.find_tree(entry.id()).map_err(|e| Error::git(format!("read {path}"), e))?;
+                read_tree(repository, &inner, &format!("{path}/"), files)?;
+            }
+            (Some(ObjectType::Blob), mode) if mode != i32::from(FileMode::Link) => {
+                let blob = repository.find_blob(entry.id()).map_err(|e| Error::git(format!("read {path}"), e))?;
+                if blob.size() > FILE_MOST_BYTES || files.len() >= FILES_MOST {
+                    return Err(Error::input(format!("{path} is larger than a branch may hold")));
+                }
+                files.insert(path, blob.content().to_vec());
+            }
+            _ => return Err(Error::input(format!("{path} is a link or a submodule"))),
+        }
+    }
+    Ok(())
+}
+
+/// Commits files as the whole content of a branch, on top of what it holds.
+///
+/// # Errors
+/// When the object database cannot be written, or the branch moved meanwhile.
+pub fn write(repository: &Repository, branch: &str, files: &Files, message: &str, at: Moment) -> Result<Oid, Error> {
+    let during = |e| Error::git(format!("write branch {branch}"), e);
+    let tree_id = write_tree(repository, files.iter().map(|(p, b)| (p.as_str(), b.as_slice())).collect())?;
+    let tree = repository.find_tree(tree_id).map_err(during)?;
+    let who = Signature::new(COMMITTER.0, COMMITTER.1, &Time::new(at.seconds(), 0)).map_err(during)?;
+    let parent = tip(repository, branch)?.map(|id| repository.find_commit(id)).transpose().map_err(during)?;
+    let parents: Vec<_> = parent.iter().collect();
+    repository
+        .commit(Some(&format!("refs/heads/{branch}")), &who, &who, message, &tree, &parents)
+        .map_err(during)
+}
+
+fn write_tree(repository: &Repository, files: BTreeMap<&str, &[u8]>) -> Result<Oid, Error> {
+    let during = |e| Error::git("write a tree".to_owned(), e);
+    let mut builder = repository.treebuilder(None).map_err(during)?;
+    let mut folders: BTreeMap<&str, BTreeMap<&str, &[u8]>> = BTreeMap::new();
+    for (path, bytes) in files {
+        if let Some((folder, rest)) = path.split_once('/') {
+            folders.entry(folder).or_default().insert(rest, bytes);
+        } else {
+            let blob = repository.blob(bytes).map_err(during)?;
+            builder.insert(path, blob, i32::from(FileMode::Blob)).map_err(during)?;
+        }
+    }
+    for (folder, inner) in folders {
+        let id = write_tree(repository, inner)?;
+        builder.insert(folder, id, i32::from(FileMode::Tree)).map_err(during)?;
+    }
+    builder.write().map_err(during)
+}
+
+/// Pushes branches to a remote, never forced.
+///
+/// # Errors
+/// When the remote cannot be reached or refuses one of them.
+pub fn push(repository: &Repository, remote: &str, branches: &[String]) -> Result<(), Error> {
+    let during = |e| Error::git(format!("push to {remote}"), e);
+    let mut refused = Vec::new();
+    {
+        let mut callbacks = RemoteCallbacks::new();
+        callbacks.push_update_reference(|name, status| {
+            if let Some(why) = status {
+                refused.push(format!("{name}: {why}"));
+            }
+            Ok(())
+        });
+        let mut options = PushOptions::new();
+        options.remote_callbacks(callbacks);
+        let specs: Vec<String> = branches.iter().map(|b| format!("refs/heads/{b}:refs/heads/{b}")).collect();
+        let mut remote = find_remote(repository, remote).map_err(during)?;
+        remote.push(&specs, Some(&mut options)).map_err(during)?;
+    }
+    if refused.is_empty() { Ok(()) } else { Err(Error::input(format!("{remote} refused {}", refused.join(", ")))) }
+}
+
+/// Fetches branches whose names begin with a prefix, so that they stand here as they stand there.
+///
+/// # Errors
+/// When the remote cannot be reached.
+pub fn fetch(repository: &Repository, remote: &str, prefix: &str) -> Result<(), Error> {
+    let during = |e| Error::git(format!("fetch {prefix}* from {remote}"), e);
+    let mut remote = find_remote(repository, remote).map_err(during)?;
+    let spec = format!("+refs/heads/{prefix}*:refs/heads/{prefix}*");
+    remote.fetch(&[spec], None, None).map_err(during)
+}
+
+/// A remote by its name in the repository's configuration, else by path or URL.
+fn find_remote<'r>(repository: &'r Repository, remote: &str) -> Result<git2::Remote<'r>, git2::Error> {
+    repository.find_remote(remote).or_else(|_| repository.remote_anonymous(remote))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again_and_travels() {
+        let here = tempfile::tempdir().unwrap();
+        let there = tempfile::tempdir().unwrap();
+        let repository = Repository::init_bare(here.path()).unwrap();
+        Repository::init_bare(there.path()).unwrap();
+        let files: Files = [("a.json", "1"), ("b/c.json", "2"), ("b/d/e.json", "3")]
+            .map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()))
+            .into();
+        let at = Moment::from_seconds(1_800_000_000);
+        let first = write(&repository, "release/staging/eu", &files, "one", at).unwrap();
+        let second = write(&repository, "release/staging/eu", &files, "two", at).unwrap();
+        assert_ne!(first, second);
+        assert_eq!(read(&repository, second).unwrap(), files);
+        let remote = there.path().to_str().unwrap();
+        push(&repository, remote, &["release/staging/eu".to_owned()]).unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let other = Repository::init_bare(elsewhere.path()).unwrap();
+        fetch(&other, remote, "release/").unwrap();
+        assert_eq!(branches(&other, "release/").unwrap(), ["release/staging/eu"]);
+        assert_eq!(tip(&other, "release/staging/eu").unwrap(), Some(second));
+        assert_eq!(tip(&other, "release/staging/us").unwrap(), None);
+    }
+}
