@@ -109,9 +109,7 @@ pub fn write(repository: &Repository, branch: &str, files: &Files, message: &str
     let who = Signature::new(COMMITTER.0, COMMITTER.1, &Time::new(at.seconds(), 0)).map_err(during)?;
     let parent = tip(repository, branch)?.map(|id| repository.find_commit(id)).transpose().map_err(during)?;
     let parents: Vec<_> = parent.iter().collect();
-    repository
-        .commit(Some(&format!("refs/heads/{branch}")), &who, &who, message, &tree, &parents)
-        .map_err(during)
+    repository.commit(Some(&format!("refs/heads/{branch}")), &who, &who, message, &tree, &parents).map_err(during)
 }
 
 fn write_tree(repository: &Repository, files: BTreeMap<&str, &[u8]>) -> Result<Oid, Error> {
