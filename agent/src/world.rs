@@ -22,6 +22,8 @@ pub trait World: Send + Sync + 'static {
     type Net: Net;
     /// Its state folder.
     type Disk: Disk;
+    /// Where keys live that must die by themselves.
+    type Keyring: Keyring;
 
     /// The clock.
     fn clock(&self) -> &Self::Clock;
@@ -31,6 +33,8 @@ pub trait World: Send + Sync + 'static {
     fn net(&self) -> &Self::Net;
     /// The state folder.
     fn disk(&self) -> &Self::Disk;
+    /// Keys that die by themselves.
+    fn keyring(&self) -> &Self::Keyring;
 }
 
 /// Wall time in milliseconds since 1970-01-01T00:00:00Z. May jump; durable.
@@ -263,6 +267,19 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// [`DiskFailure`].
     fn list(&self, folder: &str) -> Result<Vec<String>, DiskFailure>;
+}
+
+/// Keys that live outside of this process and die by themselves: the kernel's keyring in production; where that is not
+/// allowed, the process's own memory. They survive a restart of the process, never one of the host.
+///
+/// # Source
+/// engine.md section 4: the epoch key of sealed content.
+pub trait Keyring: Send + Sync {
+    /// The key of this name while it lives.
+    fn get(&self, name: &str) -> Option<Content<[u8; 32]>>;
+
+    /// Keeps a key for at most so long. Returns whether it will outlive the process.
+    fn put(&self, name: &str, key: &Content<[u8; 32]>, lives: Duration) -> bool;
 }
 
 #[cfg(test)]

@@ -1,1 +1,268 @@
-//! Journal, ledger and outbox in one database: facts in, facts out. All SQL lives here.
+//! Journal, ledger rows, outbox and deploy state in one database. Facts in, facts out; no SQL outside this room.
+//!
+//! Everything here is of class `reference` or lower, but for `sealed`, which is ciphertext before it gets here.
+//!
+//! # Source
+//! engine.md section 3, design.md section 6. Promises P01, P11, P19.
+
+mod fact;
+mod write;
+
+use std::fmt;
+
+use assent_schema::id::{ClientId, Name};
+
+pub use fact::{
+    Accepted, Aim, AskEnd, BadRunId, Ending, Entry, Fact, Intent, JournalRow, Outcome, RunId, TriggerKind, Waiting,
+};
+pub use write::{Alert, EffectDone, Log, Note, QueueItem, Refusal, Transaction, Write};
+
+use crate::world::Wall;
+
+/// Why the store could not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// A condition of the transaction did not hold; nothing of it happened.
+    Refused(Refusal),
+    /// No space is left; nothing of the transaction happened.
+    Full,
+    /// A newer version of this program wrote the folder.
+    Newer {
+        /// The number of its tables' form.
+        found: i64,
+        /// The newest that is known here.
+        known: i64,
+    },
+    /// Another process has it open.
+    Busy,
+    /// Something is there that was never written, or a row is missing.
+    Damaged(&'static str),
+    /// Anything else that the database said; nothing of the transaction happened.
+    Broken,
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(_) => f.write_str("a condition of the transaction does not hold"),
+            Self::Full => f.write_str("no space is left in the state folder"),
+            Self::Newer { found, known } => {
+                write!(f, "the state folder has form {found}, this program knows {known}: run the newer version")
+            }
+            Self::Busy => f.write_str("another process has the state folder open"),
+            Self::Damaged(what) => write!(f, "the database is damaged: {what}"),
+            Self::Broken => f.write_str("the database could not be read or written"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// A run that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenRun {
+    /// Which run.
+    pub run: RunId,
+    /// Content for the run alone, sealed under the epoch key.
+    pub sealed: Option<Vec<u8>>,
+}
+
+/// An alert and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertRow {
+    /// Its number, by which it is answered.
+    pub no: i64,
+    /// What on-call must know.
+    pub alert: Alert,
+    /// When the first came.
+    pub since: Wall,
+    /// When the last came.
+    pub last: Wall,
+    /// How many came.
+    pub count: i64,
+    /// How many of them a route delivered already.
+    pub sent: i64,
+    /// When it is due for delivery; `None` when it was delivered.
+    pub due: Option<Wall>,
+    /// How often delivery failed.
+    pub tries: i64,
+    /// Whether its cause is gone.
+    pub over: bool,
+}
+
+/// One row of a ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerRow {
+    /// Its index, from 0.
+    pub index: u64,
+    /// What the tree is over.
+    pub commitment: [u8; 32],
+    /// Salt and body under the day key; `None` where pruned.
+    pub sealed: Option<Vec<u8>>,
+    /// The UTC day of its time, `YYYY-MM-DD`: which key opens it.
+    pub day: String,
+}
+
+/// Makes ledger rows inside a commit. `ledger` has the real one; it keeps the trees' frontiers in memory.
+///
+/// The store calls `append` for each note of a group of transactions, and then `keep` when they are durable, or `drop_back`
+/// when they are not: then the books stand as they stood after the last `keep`.
+pub trait Books: Send {
+    /// Makes the row of one note. `run` is the run's number in the log.
+    ///
+    /// # Errors
+    /// When the day key cannot be read or written.
+    fn append(&mut self, at: Wall, run: Option<u64>, note: &Note) -> Result<LedgerRow, StoreError>;
+
+    /// All rows since the last call are durable.
+    fn keep(&mut self);
+
+    /// No row since the last call of `keep` became durable.
+    fn drop_back(&mut self);
+}
+
+/// A run as lists show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunLine {
+    /// Which run.
+    pub run: RunId,
+    /// Its first fact.
+    pub accepted: Accepted,
+    /// When it was accepted.
+    pub at: Wall,
+    /// Its last fact and when; [`Entry::Ended`] when it ended.
+    pub last: JournalRow,
+}
+
+/// Which runs a list shows, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct RunFilter {
+    /// Of this client only.
+    pub client: Option<ClientId>,
+    /// Older than this run only.
+    pub before: Option<RunId>,
+    /// At most so many.
+    pub most: usize,
+}
+
+/// The database of one agent.
+///
+/// Reads see what was committed. They are short and block; commits are shared with whoever commits at the same time.
+pub trait Store: Send + Sync + 'static {
+    /// Makes a transaction durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when a condition does not hold; otherwise when nothing could be written.
+    ///
+    /// # Crash
+    /// On `Ok` everything is durable. Before that, all of it or nothing is.
+    fn commit(&self, transaction: Transaction) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Runs that have not ended, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn open_runs(&self) -> Result<Vec<OpenRun>, StoreError>;
+
+    /// One run that has not ended.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn open_run(&self, run: RunId) -> Result<Option<OpenRun>, StoreError>;
+
+    /// The facts of a run in order; empty when there is no such run.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn journal(&self, run: RunId) -> Result<Vec<JournalRow>, StoreError>;
+
+    /// Runs for people, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn runs(&self, filter: &RunFilter) -> Result<Vec<RunLine>, StoreError>;
+
+    /// Which run an event began.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn delivered(&self, key: &[u8; 16]) -> Result<Option<RunId>, StoreError>;
+
+    /// All questions that wait for people, oldest run first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn waiting(&self) -> Result<Vec<Waiting>, StoreError>;
+
+    /// One question.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn waiting_of(&self, run: RunId, step: &Name) -> Result<Option<Waiting>, StoreError>;
+
+    /// The manual queue, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn queue(&self) -> Result<Vec<QueueItem>, StoreError>;
+
+    /// Alerts that are due for delivery, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn alerts_due(&self, now: Wall, most: usize) -> Result<Vec<AlertRow>, StoreError>;
+
+    /// All alerts whose cause is not gone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn alerts(&self) -> Result<Vec<AlertRow>, StoreError>;
+
+    /// A named sum; 0 when nothing was added.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn sum(&self, name: &str) -> Result<i64, StoreError>;
+
+    /// All sums whose name begins so, sorted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn sums(&self, prefix: &str) -> Result<Vec<(String, i64)>, StoreError>;
+
+    /// A named value.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn state(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// All named values whose name begins so, sorted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn states(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError>;
+
+    /// The logs that have rows, sorted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn logs(&self) -> Result<Vec<Log>, StoreError>;
+
+    /// How many rows a log has.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn ledger_size(&self, log: &Log) -> Result<u64, StoreError>;
+
+    /// At most `most` rows of a log from an index on.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn ledger_rows(&self, log: &Log, from: u64, most: usize) -> Result<Vec<LedgerRow>, StoreError>;
+
+    /// How many runs of a client were accepted and how many ended, since its log began.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn run_counts(&self, client: &ClientId) -> Result<(u64, u64), StoreError>;
+}

@@ -1,0 +1,373 @@
+//! What a run leaves behind: the facts of its journal, by which it resumes. Class `reference` or lower, all of it.
+//!
+//! Rows are JSON without spaces; members may be added, never renamed or given another meaning.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use assent_schema::canon::Digest;
+use assent_schema::id::{ClientId, GroupId, Name, OperationRef, PersonId, WorkflowId};
+use assent_schema::plan::Effect;
+use assent_schema::release::Choice;
+use serde::{Deserialize, Serialize};
+
+use crate::world::Wall;
+
+/// The id by which a run is known outside: 48 bits of time, then 80 random bits, so that rows stand in time order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RunId([u8; 16]);
+
+impl RunId {
+    /// An id from the time of acceptance and ten random bytes.
+    pub fn new(at: Wall, dice: [u8; 10]) -> Self {
+        let mut bytes = [0; 16];
+        let time = at.millis().to_be_bytes();
+        bytes.iter_mut().zip(time.iter().skip(2).chain(&dice)).for_each(|(slot, byte)| *slot = *byte);
+        Self(bytes)
+    }
+
+    /// Takes 16 bytes that are a run id already.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 16 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A text that is no run id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadRunId;
+
+impl fmt::Display for BadRunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("is not a run id: 32 lower-case hex digits")
+    }
+}
+
+impl std::error::Error for BadRunId {}
+
+impl std::str::FromStr for RunId {
+    type Err = BadRunId;
+
+    fn from_str(text: &str) -> Result<Self, BadRunId> {
+        let mut bytes = [0; 16];
+        if text.len() != 32 || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(BadRunId);
+        }
+        for (slot, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let digits = std::str::from_utf8(pair).or(Err(BadRunId))?;
+            *slot = u8::from_str_radix(digits, 16).or(Err(BadRunId))?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl TryFrom<String> for RunId {
+    type Error = BadRunId;
+    fn try_from(text: String) -> Result<Self, BadRunId> {
+        text.parse()
+    }
+}
+
+impl From<RunId> for String {
+    fn from(id: RunId) -> Self {
+        id.to_string()
+    }
+}
+
+/// A value of class `reference` or lower, as JSON. Made only by `schema::expr` after it checked the shape.
+pub type Fact = serde_json::Value;
+
+/// What began a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TriggerKind {
+    /// A signed event.
+    Webhook,
+    /// A crontab line.
+    Schedule,
+    /// A person.
+    Manual,
+}
+
+/// The first fact of every run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accepted {
+    /// Whose data it is.
+    pub client: ClientId,
+    /// Which workflow.
+    pub workflow: WorkflowId,
+    /// The plan with which it runs to its end.
+    pub plan: Digest,
+    /// The number of the run in the client's ledger, from 1. The store fills it in.
+    #[serde(default)]
+    pub number: u64,
+    /// What began it.
+    pub trigger: TriggerKind,
+    /// The delivery id, of `reference` shape; the scheduled instant; or the person who started it.
+    pub event: String,
+    /// The trigger's fields of class `reference`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<Name, Fact>,
+    /// The value of `one_at_a_time`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Whether the trigger had fields above `reference`, which live in memory and in the sealed cache only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub content: bool,
+}
+
+/// How an `ask` ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AskEnd {
+    /// With an answer that fits.
+    Answered,
+    /// The model refused.
+    Refused,
+    /// No try gave an answer that fits.
+    Invalid,
+    /// Tokens or spend were used up.
+    OutOfBudget,
+}
+
+impl AskEnd {
+    /// The word that expressions see in `<step>.ended`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Refused => "refused",
+            Self::Invalid => "invalid",
+            Self::OutOfBudget => "out_of_budget",
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// All steps ran, or a `stop` ended it.
+    Done,
+    /// It was no longer allowed to go on.
+    Stopped,
+    /// A step failed for good.
+    Failed,
+    /// What it needed was lost and cannot be read again.
+    ContentLost,
+    /// Another event took its place.
+    Superseded,
+}
+
+impl Ending {
+    /// The word in ledger, expectations and output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::ContentLost => "content-lost",
+            Self::Superseded => "superseded",
+        }
+    }
+}
+
+/// What a request is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Aim {
+    /// For the step itself.
+    #[default]
+    Step,
+    /// To learn whether an effect in doubt happened.
+    Confirm,
+}
+
+/// A request is about to leave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Intent {
+    /// The step.
+    pub step: Name,
+    /// Counted from 1 within the step.
+    pub attempt: u32,
+    /// The operation; `connection.ask` for an AI provider.
+    pub operation: OperationRef,
+    /// What it changes outside.
+    pub effect: Effect,
+    /// What it is made for.
+    #[serde(default)]
+    pub aim: Aim,
+    /// The keyed hash of the request, under the run's own key: 64 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyed: Option<Digest>,
+    /// Until when the API remembers the idempotency key, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_until: Option<i64>,
+    /// Whether the effect is only recorded.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shadow: bool,
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outcome {
+    /// The step.
+    pub step: Name,
+    /// Which attempt.
+    pub attempt: u32,
+    /// `ok`, or a code from a closed list.
+    pub code: String,
+    /// The HTTP status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Whether nobody knows if the effect happened.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_doubt: bool,
+    /// Answer fields of class `reference` that cannot be read again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept: BTreeMap<Name, Fact>,
+}
+
+/// A person is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Waiting {
+    /// Which run.
+    pub run: RunId,
+    /// Whose data it is.
+    pub client: ClientId,
+    /// Which workflow.
+    pub workflow: WorkflowId,
+    /// The plan.
+    pub plan: Digest,
+    /// The step that asks; for a guardrail, the step whose effect is above it.
+    pub step: Name,
+    /// Whether the effect of the step is above a guardrail.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guardrail: bool,
+    /// The group that decides.
+    pub by: GroupId,
+    /// Since when, in milliseconds since 1970.
+    pub since: i64,
+    /// When the answer is no, in milliseconds since 1970.
+    pub until: i64,
+    /// Given with the question and signed with the answer.
+    pub nonce: Digest,
+    /// The hash of what was shown.
+    pub shown: Digest,
+    /// The keyed hash of each value that was shown, by path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub keyed: BTreeMap<String, Digest>,
+}
+
+/// One fact of a run's journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Entry {
+    /// The run exists.
+    Accepted(Box<Accepted>),
+    /// A `when` was evaluated.
+    When {
+        /// The step.
+        step: Name,
+        /// Whether it runs.
+        runs: bool,
+    },
+    /// A request is about to leave.
+    Intent(Intent),
+    /// What came of it.
+    Outcome(Outcome),
+    /// An `ask` ended.
+    Answered {
+        /// The step.
+        step: Name,
+        /// How.
+        ended: AskEnd,
+        /// The `one_of` fields.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        facts: BTreeMap<Name, Fact>,
+    },
+    /// A person is asked.
+    Asked(Box<Waiting>),
+    /// A person decided, or the time was over.
+    Decided {
+        /// The step that asked.
+        step: Name,
+        /// Whether it was about a guardrail.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        guardrail: bool,
+        /// What; a time that is over is a refusal.
+        choice: Choice,
+        /// Who; absent when the time was over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<PersonId>,
+        /// Paths that the person edited; the texts live in memory and in the sealed cache.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        edited: Vec<String>,
+    },
+    /// A failure after which the run goes on without the step.
+    Passed {
+        /// The step.
+        step: Name,
+        /// The failure's code.
+        code: String,
+    },
+    /// The run's only end.
+    Ended {
+        /// How.
+        ending: Ending,
+        /// The name that a `stop` gave it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stop: Option<Name>,
+        /// The step at which it ended early.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<Name>,
+        /// Why: a code from a closed list.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+    },
+}
+
+/// One row of a run's journal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JournalRow {
+    /// When it was written.
+    pub at: Wall,
+    /// The fact.
+    pub entry: Entry,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_ids_stand_in_time_order_and_have_one_spelling() {
+        let early = RunId::new(Wall::from_millis(1_000), [0xff; 10]);
+        let late = RunId::new(Wall::from_millis(1_001), [0; 10]);
+        assert!(early < late);
+        assert_eq!(late.to_string().parse::<RunId>(), Ok(late));
+        for bad in ["", "0", "+0000000000000000000000000000000", "ABCDEF00000000000000000000000000"] {
+            assert!(bad.parse::<RunId>().is_err(), "{bad}");
+        }
+    }
+}

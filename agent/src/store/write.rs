@@ -1,0 +1,295 @@
+//! What one transaction does: facts in. Pure data; the stores apply it.
+
+use assent_schema::canon::Digest;
+use assent_schema::id::{ClientId, ConnectionId, GroupId, Name, OperationRef, PersonId, WorkflowId};
+use serde::{Deserialize, Serialize};
+
+use crate::store::fact::{Entry, RunId, Waiting};
+use crate::world::Wall;
+
+/// All or nothing: conditions first, then everything else, one fsync shared with whoever commits at the same time.
+#[derive(Clone, Debug, Default)]
+pub struct Transaction {
+    /// When; the time of journal rows and ledger entries.
+    pub at: Wall,
+    /// What happens, in order.
+    pub writes: Vec<Write>,
+}
+
+impl Transaction {
+    /// An empty transaction.
+    pub fn new(at: Wall) -> Self {
+        Self { at, writes: Vec::new() }
+    }
+
+    /// Adds one write.
+    #[must_use]
+    pub fn with(mut self, write: Write) -> Self {
+        self.writes.push(write);
+        self
+    }
+}
+
+/// One change. The first four can refuse the whole transaction.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// An event is accepted once: refused as [`Refusal::Duplicate`] when the key is known.
+    Deliver {
+        /// A keyed hash of the delivery id or of the authenticated bytes.
+        key: [u8; 16],
+        /// The run that it began.
+        run: RunId,
+    },
+    /// Adds to a named sum: refused as [`Refusal::Over`] when the sum would exceed `most`.
+    Count {
+        /// The sum's name: references only, parts joined by `/`.
+        name: String,
+        /// What is added.
+        add: i64,
+        /// The limit.
+        most: Option<i64>,
+    },
+    /// A waiting question is answered: refused as [`Refusal::NotWaiting`] when it is not there any more.
+    Answer {
+        /// The run.
+        run: RunId,
+        /// The step that asks.
+        step: Name,
+    },
+    /// Sets or removes a named value if it stands as expected: refused as [`Refusal::Moved`] otherwise.
+    Swap {
+        /// The value's name.
+        name: String,
+        /// What must stand there.
+        from: Option<Vec<u8>>,
+        /// What stands there then.
+        to: Option<Vec<u8>>,
+    },
+    /// A run begins. The first journal row of the run must be in the same transaction.
+    Open {
+        /// Which run.
+        run: RunId,
+        /// Content for the run alone, sealed under the epoch key.
+        sealed: Option<Vec<u8>>,
+    },
+    /// Other sealed content for a run that is open.
+    Reseal {
+        /// Which run.
+        run: RunId,
+        /// The content, sealed.
+        sealed: Option<Vec<u8>>,
+    },
+    /// A row of the journal. The store numbers it.
+    Journal {
+        /// Which run.
+        run: RunId,
+        /// The fact.
+        entry: Entry,
+    },
+    /// The run ended: sealed content and questions are removed. The journal stays.
+    Close {
+        /// Which run.
+        run: RunId,
+    },
+    /// A person is asked.
+    Ask(Box<Waiting>),
+    /// An item of the manual queue; one per run, a later one takes its place.
+    Queue(Box<QueueItem>),
+    /// A person took an item of the manual queue out.
+    Unqueue {
+        /// The item's run.
+        run: RunId,
+    },
+    /// On-call must know. One open alert for each key: a further one raises its count.
+    Alert(Alert),
+    /// An alert was delivered by its route, or is to be tried again.
+    AlertSent {
+        /// Which.
+        no: i64,
+        /// When it is due again; `None` when it was delivered.
+        again: Option<Wall>,
+    },
+    /// The cause of an alert is gone; the next of its key is a new one.
+    AlertOver {
+        /// Its key.
+        key: String,
+    },
+    /// Sets or removes a named value.
+    State {
+        /// The value's name: references only, parts joined by `/`.
+        name: String,
+        /// The value; `None` removes it.
+        value: Option<Vec<u8>>,
+    },
+    /// An entry of the ledger.
+    Note(Box<Note>),
+    /// Removes the sealed part of ledger rows; the commitments stay.
+    Prune {
+        /// Whose log.
+        log: Log,
+        /// The first index.
+        from: u64,
+        /// The last index.
+        to: u64,
+    },
+    /// Puts another sealed part for a ledger row, under another day key.
+    ResealLedger {
+        /// Whose log.
+        log: Log,
+        /// Its index.
+        index: u64,
+        /// The sealed salt and body.
+        sealed: Vec<u8>,
+    },
+}
+
+/// Why a transaction was refused; nothing of it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The event began this run already.
+    Duplicate(RunId),
+    /// The sum would exceed its limit.
+    Over {
+        /// Which sum.
+        name: String,
+    },
+    /// Nobody waits for this answer.
+    NotWaiting,
+    /// Another value stands there.
+    Moved,
+}
+
+/// Whose ledger.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Log {
+    /// The agent's own.
+    Agent,
+    /// A client's.
+    Client(ClientId),
+}
+
+impl Log {
+    /// The name of the log in tables and files: the client's id, `_agent` for the agent's own.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Agent => "_agent",
+            Self::Client(client) => client.as_str(),
+        }
+    }
+
+    /// The log of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        if name == "_agent" { Some(Self::Agent) } else { ClientId::new(name).ok().map(Self::Client) }
+    }
+}
+
+/// What the ledger is told; the store adds the time and the run's number, the appender index, salt and seal.
+#[derive(Clone, Debug)]
+pub struct Note {
+    /// Whose log.
+    pub log: Log,
+    /// The kind: `accepted`, `intent`, `outcome`, `decided`, `ended` and more.
+    pub kind: &'static str,
+    /// The run.
+    pub run: Option<RunId>,
+    /// The step.
+    pub step: Option<Name>,
+    /// The attempt, from 1.
+    pub attempt: Option<u32>,
+    /// Who.
+    pub actor: Option<PersonId>,
+    /// The plan.
+    pub plan: Option<Digest>,
+    /// Facts, as formats.md section 4 names them; an object.
+    pub data: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Note {
+    /// A note about nothing in particular.
+    pub fn new(log: Log, kind: &'static str) -> Self {
+        Self { log, kind, run: None, step: None, attempt: None, actor: None, plan: None, data: serde_json::Map::new() }
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn fact(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
+        self.data.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+/// Work that automation could not finish.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueueItem {
+    /// The run that could not finish.
+    pub run: RunId,
+    /// Whose data it is.
+    pub client: ClientId,
+    /// Which workflow.
+    pub workflow: WorkflowId,
+    /// Whose queue.
+    pub queue: GroupId,
+    /// Why: a code from a closed list.
+    pub why: String,
+    /// The step at which it stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Name>,
+    /// The link that people open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<String>,
+    /// The delivery id of the event.
+    pub event: String,
+    /// What was already done, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub done: Vec<EffectDone>,
+    /// Since when, in milliseconds since 1970.
+    pub since: i64,
+}
+
+/// An effect that a run did or may have done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EffectDone {
+    /// The step.
+    pub step: Name,
+    /// Its operation.
+    pub operation: OperationRef,
+    /// Whether nobody knows if it happened.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_doubt: bool,
+}
+
+/// What on-call must know. Facts only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alert {
+    /// The rule that found it.
+    pub rule: String,
+    /// Whose; absent for the agent itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientId>,
+    /// Which workflow, of those that it is about the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<WorkflowId>,
+    /// Which connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<ConnectionId>,
+    /// A code from a closed list.
+    pub code: String,
+    /// A run, of those that it is about the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// Whether it also opens an incident.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub incident: bool,
+}
+
+impl Alert {
+    /// What groups alerts: rule, client, connection and code, never text or time.
+    pub fn key(&self) -> String {
+        let client = self.client.as_ref().map_or("-", ClientId::as_str);
+        let connection = self.connection.as_ref().map_or("-", ConnectionId::as_str);
+        format!("{}/{client}/{connection}/{}", self.rule, self.code)
+    }
+}
