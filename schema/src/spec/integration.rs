@@ -1,0 +1,105 @@
+//! `catalog/integrations/<name>.toml`: everything that HTTP leaves open.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Spanned;
+use crate::client::Auth;
+use crate::id::{EventName, IntegrationId, Name, Scope, SlotId};
+use crate::plan::{
+    Belongs, Confirm, Dialect, Effect, Encoding, ErrorRule, Idempotency, Method, OwnEvent, Pages, Param, Park, Rate,
+    Retry,
+};
+use crate::shape::Field;
+use crate::time::Period;
+
+/// An API.
+#[derive(Clone, Debug)]
+pub struct Integration {
+    /// Its name; the name of its file.
+    pub name: Spanned<IntegrationId>,
+    /// What it is, for people.
+    pub summary: Spanned<String>,
+    /// Where its shapes were taken from.
+    pub source: Option<Spanned<String>>,
+    /// How requests are authorised.
+    pub auth: Spanned<Auth>,
+    /// How it signs its events; absent when it sends none.
+    pub webhook: Option<Webhook>,
+    /// How many requests it takes.
+    pub rate: Option<Rate>,
+    /// What it sends.
+    pub events: BTreeMap<Spanned<EventName>, Event>,
+    /// What it does.
+    pub operations: BTreeMap<Spanned<Name>, Operation>,
+}
+
+/// How an API signs its events.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// Its way of signing.
+    pub dialect: Spanned<Dialect>,
+    /// The slot of the secret.
+    pub slot: Spanned<SlotId>,
+    /// How to tell an event that our own connection caused.
+    pub own: Option<OwnEvent>,
+}
+
+/// One kind of event.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// What its record is called, for data uses.
+    pub record: Spanned<Name>,
+    /// How it is told from others: a path in the body and the text that stands there; at least one.
+    pub matches: BTreeMap<String, String>,
+    /// The `reference` field by which it is accepted once, for dialects that sign no delivery id.
+    pub once: Option<Spanned<Name>>,
+    /// The fields that are taken.
+    pub fields: BTreeMap<Spanned<Name>, Spanned<Field>>,
+}
+
+/// One operation.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// What the answer's record is called, for data uses.
+    pub record: Spanned<Name>,
+    /// The HTTP method.
+    pub method: Method,
+    /// The path below the endpoint, with `{parameter}` holes; each hole is a `path` parameter and the reverse.
+    pub path: Spanned<String>,
+    /// How the request's body is written.
+    pub encoding: Encoding,
+    /// What it changes outside.
+    pub effect: Spanned<Effect>,
+    /// The permissions it needs.
+    pub scopes: BTreeSet<Spanned<Scope>>,
+    /// Its parameters.
+    pub params: BTreeMap<Spanned<Name>, Spanned<Param>>,
+    /// Members of the body that are always the same, by path.
+    pub constants: BTreeMap<String, String>,
+    /// Its answer's fields.
+    pub response: BTreeMap<Spanned<Name>, Spanned<Field>>,
+    /// The largest answer, in bytes; 1 MiB unless said.
+    pub most_bytes: u64,
+    /// The longest time for one attempt; 10 s unless said.
+    pub timeout: Period,
+    /// How failures are told apart, in order.
+    pub errors: Vec<Spanned<ErrorRule>>,
+    /// Statuses after which surely nothing ran.
+    pub not_executed: BTreeSet<u16>,
+    /// How the API deduplicates.
+    pub idempotency: Option<Spanned<Idempotency>>,
+    /// How it is retried unless a step says otherwise.
+    pub retry: Option<Spanned<Retry>>,
+    /// The read that tells whether it happened.
+    pub confirm: Option<Spanned<Confirm>>,
+    /// Whether the same read may be done again later for the same record.
+    pub reread: bool,
+    /// Where a text can wait in the client's own system.
+    pub park: Option<Spanned<Park>>,
+    /// The check that a record is the trigger's own party's.
+    pub belongs: Option<Spanned<Belongs>>,
+    /// How many requests it takes.
+    pub rate: Option<Rate>,
+    /// How long lists are read.
+    pub pages: Option<Spanned<Pages>>,
+}

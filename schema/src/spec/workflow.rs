@@ -1,0 +1,289 @@
+//! `clients/<client>/workflows/<name>.toml` and `library/<name>.toml`: trigger, steps, limits, KPIs, fallback.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::Spanned;
+use crate::id::{ConnectionId, EventName, GroupId, Name, OperationRef, WorkflowId};
+use crate::plan::{Answer, AskLimit, Channel, Expression, Missed, Mode, Retry};
+use crate::shape::{Field, is_decimal, is_token};
+use crate::time::Period;
+
+/// What a client's workflow file holds.
+#[derive(Clone, Debug)]
+pub enum WorkflowFile {
+    /// A workflow of its own.
+    Own(Workflow),
+    /// A workflow of the library, with settings.
+    Use(Use),
+}
+
+/// A use of a library workflow.
+#[derive(Clone, Debug)]
+pub struct Use {
+    /// The library workflow.
+    pub library: Spanned<WorkflowId>,
+    /// What this client sets.
+    pub settings: BTreeMap<Spanned<Name>, Spanned<Literal>>,
+}
+
+/// A workflow that many clients share.
+#[derive(Clone, Debug)]
+pub struct Library {
+    /// What a client may set; read as `settings.<name>`.
+    pub settings: BTreeMap<Spanned<Name>, Setting>,
+    /// The workflow.
+    pub workflow: Workflow,
+}
+
+/// One setting of a library workflow.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// What it takes.
+    pub kind: Spanned<SettingType>,
+    /// What holds when a client sets nothing; absent when it must. Fits `kind`.
+    pub default: Option<Spanned<Literal>>,
+}
+
+/// What a setting takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SettingType {
+    /// Any text of at most 4,096 bytes.
+    Text,
+    /// 1 to 64 of `A-Z a-z 0-9 . _ : -`.
+    Token,
+    /// An integer within ±(2^53 − 1).
+    Integer,
+    /// A decimal, written as text.
+    Decimal,
+    /// True or false.
+    Boolean,
+    /// A period, written as text.
+    Period,
+    /// One of these texts.
+    OneOf(Vec<String>),
+}
+
+/// A constant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Literal {
+    /// True or false.
+    Boolean(bool),
+    /// An integer.
+    Integer(i64),
+    /// A text.
+    Text(String),
+}
+
+/// The largest text setting, in bytes: a paragraph.
+const SETTING_MOST_BYTES: usize = 4_096;
+
+impl SettingType {
+    /// Whether a constant fits.
+    pub fn takes(&self, literal: &Literal) -> bool {
+        match (self, literal) {
+            (Self::Boolean, Literal::Boolean(_)) => true,
+            (Self::Integer, Literal::Integer(n)) => n.unsigned_abs() <= crate::canon::INTEGER_MOST.unsigned_abs(),
+            (Self::Text, Literal::Text(text)) => text.len() <= SETTING_MOST_BYTES,
+            (Self::Token, Literal::Text(text)) => is_token(text),
+            (Self::Decimal, Literal::Text(text)) => is_decimal(text),
+            (Self::Period, Literal::Text(text)) => text.parse::<Period>().is_ok(),
+            (Self::OneOf(values), Literal::Text(text)) => values.contains(text),
+            (
+                Self::Text
+                | Self::Token
+                | Self::Integer
+                | Self::Decimal
+                | Self::Boolean
+                | Self::Period
+                | Self::OneOf(_),
+                Literal::Boolean(_) | Literal::Integer(_) | Literal::Text(_),
+            ) => false,
+        }
+    }
+
+    /// What a constant must be, as a sentence fragment.
+    pub fn wanted(&self) -> String {
+        match self {
+            Self::Text => "a text of at most 4096 bytes".into(),
+            Self::Token => "1 to 64 of `A-Z a-z 0-9 . _ : -`".into(),
+            Self::Integer => "an integer".into(),
+            Self::Decimal => "a decimal as text, like `\"0.5\"`".into(),
+            Self::Boolean => "`true` or `false`".into(),
+            Self::Period => "a period like `30s`, `10m`, `4h` or `7d`".into(),
+            Self::OneOf(values) => {
+                format!("one of {}", values.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+}
+
+/// A workflow.
+#[derive(Clone, Debug)]
+pub struct Workflow {
+    /// Its id; the name of its file.
+    pub name: Spanned<WorkflowId>,
+    /// What it does, for people.
+    pub summary: Spanned<String>,
+    /// A Fideslang data use.
+    pub purpose: Spanned<String>,
+    /// Whether effects are done or only recorded.
+    pub mode: Mode,
+    /// What starts a run.
+    pub trigger: Spanned<Trigger>,
+    /// What bounds a run; `no-limits` where it is absent.
+    pub limits: Option<Limits>,
+    /// The steps in order; at least one.
+    pub steps: Vec<Step>,
+    /// What is counted when a run ends `done`.
+    pub kpis: Vec<Kpi>,
+    /// Where work goes that automation could not finish; `no-fallback` where it is absent.
+    pub fallback: Option<Fallback>,
+}
+
+/// What starts a run.
+#[derive(Clone, Debug)]
+pub enum Trigger {
+    /// A signed event of a connection.
+    Webhook {
+        /// Whose event.
+        connection: Spanned<ConnectionId>,
+        /// Which event.
+        event: Spanned<EventName>,
+    },
+    /// A crontab line.
+    Schedule {
+        /// Five fields.
+        cron: Spanned<String>,
+        /// An IANA time zone; the client's unless said.
+        zone: Option<Spanned<String>>,
+        /// What happens to times that passed while nothing ran.
+        missed: Missed,
+    },
+    /// A person starts it.
+    Manual {
+        /// What the person gives; all of class `reference`.
+        fields: BTreeMap<Spanned<Name>, Spanned<Field>>,
+    },
+}
+
+/// What bounds a run.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The table.
+    pub span: Range<usize>,
+    /// The time a run may take; `no-limits` where it is absent.
+    pub timeout: Option<Spanned<Period>>,
+    /// Runs at once; `no-limits` where it is absent.
+    pub concurrency: Option<Spanned<u32>>,
+    /// A fact: runs of one value go one after the other.
+    pub one_at_a_time: Option<Spanned<Expression>>,
+    /// Runs accepted per `one_at_a_time` value and day.
+    pub per_key_per_day: Option<Spanned<u32>>,
+}
+
+/// One step.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its id, unique in the workflow.
+    pub id: Spanned<Name>,
+    /// It runs only when this is true.
+    pub when: Option<Spanned<Expression>>,
+    /// Failures after which the run goes on without it.
+    pub continue_on: BTreeSet<Spanned<Name>>,
+    /// What it does.
+    pub action: Action,
+}
+
+/// A value in `with` or `set`: texts are templates with `${…}` holes.
+#[derive(Clone, Debug)]
+pub enum Argument {
+    /// True or false.
+    Boolean(bool),
+    /// An integer.
+    Integer(i64),
+    /// A template. One hole that is the whole text keeps its type.
+    Template(String),
+    /// A list.
+    List(Vec<Spanned<Argument>>),
+    /// Named members.
+    Record(BTreeMap<Spanned<String>, Spanned<Argument>>),
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Calls an operation.
+    Call {
+        /// Which.
+        operation: Spanned<OperationRef>,
+        /// Its parameters.
+        with: BTreeMap<Spanned<Name>, Spanned<Argument>>,
+        /// How it is retried.
+        retry: Option<Spanned<Retry>>,
+        /// The earlier step where its text waits.
+        parked: Option<Spanned<Name>>,
+    },
+    /// Asks an AI provider.
+    Ask {
+        /// The connection to the provider.
+        connection: Spanned<ConnectionId>,
+        /// The prompt's path below the client's folder, or below `library/`.
+        prompt: Spanned<String>,
+        /// What is put beside the prompt.
+        with: BTreeMap<Spanned<Name>, Spanned<Argument>>,
+        /// A list of sources to cite.
+        sources: Option<Spanned<Expression>>,
+        /// The fields of the answer; at least one.
+        answer: BTreeMap<Spanned<Name>, Spanned<Answer>>,
+        /// What it may use.
+        limit: AskLimit,
+    },
+    /// Asks a person.
+    Decide {
+        /// The group that decides.
+        by: Spanned<GroupId>,
+        /// What is shown: paths like `ticket.subject`; at least one.
+        show: Vec<Spanned<String>>,
+        /// What the person may edit: paths that are shown.
+        edit: Vec<Spanned<String>>,
+        /// How long.
+        within: Spanned<Period>,
+        /// Through which channels; at least one.
+        via: Vec<Spanned<Channel>>,
+    },
+    /// Computes values.
+    Set {
+        /// By name.
+        values: BTreeMap<Spanned<Name>, Spanned<Argument>>,
+    },
+    /// Ends the run early.
+    Stop {
+        /// How the run is called that ended here.
+        outcome: Spanned<Name>,
+    },
+}
+
+/// What is counted when a run ends `done`.
+#[derive(Clone, Debug)]
+pub struct Kpi {
+    /// Its name.
+    pub name: Spanned<Name>,
+    /// Only runs for which this is true.
+    pub when: Option<Spanned<Expression>>,
+    /// A path whose value is summed instead of counting one.
+    pub sum: Option<Spanned<String>>,
+    /// Labels: paths of declared enumerations.
+    pub by: Vec<Spanned<String>>,
+}
+
+/// Where work goes that automation could not finish.
+#[derive(Clone, Debug)]
+pub struct Fallback {
+    /// The manual queue.
+    pub queue: Spanned<GroupId>,
+    /// A template for the link that people open.
+    pub open: Option<Spanned<String>>,
+    /// Whether a run whose content was lost by a restart goes to people instead of being read again.
+    pub manual_on_restart: bool,
+}
