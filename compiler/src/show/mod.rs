@@ -1,1 +1,2 @@
 //! The only room that makes text: human, json, sarif, github, markdown, progress.
+pub mod uses;

@@ -1,0 +1,126 @@
+//! A data use as sentences that a client understands. `plan` and `approve` print the same ones.
+
+use assent_schema::class::Class;
+use assent_schema::plan::Effect;
+use assent_schema::shape::currency_digits;
+use assent_schema::uses::{DataUse, GuardrailUse, Party, UseKind};
+
+/// One data use as one sentence, without the workflow's name.
+pub fn sentence(data_use: &DataUse) -> String {
+    let to = data_use.to.as_ref().map(party).unwrap_or_default();
+    let from = data_use.from.as_ref().map(party).unwrap_or_default();
+    let operation = data_use.operation.as_ref().map(|o| format!(" by `{o}`")).unwrap_or_default();
+    let fields = fields(data_use);
+    let said = match data_use.kind {
+        UseKind::Read => format!("reads {fields} from {from}{operation}{}", scopes(data_use)),
+        UseKind::Effect => {
+            let does = effect(data_use.effect.unwrap_or_default());
+            let guard = data_use.guardrail.as_ref().map(|g| format!(", {}", guardrail(g))).unwrap_or_default();
+            format!("{does} at {to}{operation}, giving it {fields}{}{guard}", scopes(data_use))
+        }
+        UseKind::Ask => format!("gives {fields}{} to the AI at {to}{}", from_clause(&from), agreement(data_use)),
+        UseKind::Show => format!("shows {fields} to {to}"),
+        UseKind::Cache => format!("keeps {fields} of {from} sealed"),
+        UseKind::Release => {
+            let bits = data_use.bits.unwrap_or(0);
+            format!("keeps at most {bits} bits a run about what people wrote: {}", data_use.releases.join("; "))
+        }
+        UseKind::Guardrail => {
+            let limits = data_use.guardrail.as_ref().map(guardrail).unwrap_or_default();
+            format!("limits{}: {limits}", operation.replacen(" by", "", 1))
+        }
+    };
+    format!("{said}{}.", retention(data_use))
+}
+
+fn from_clause(from: &str) -> String {
+    if from.is_empty() { String::new() } else { format!(" of {from}") }
+}
+
+fn party(party: &Party) -> String {
+    match party {
+        Party::Connection(to) => format!("{} ({}, {})", to.connection, to.host, to.region),
+        Party::Agent(agent) => format!("the agent in {}", agent.region),
+        Party::Group(group) => format!("the group `{}` through {} in {}", group.group, group.channel, group.region),
+    }
+}
+
+/// Fields by class, the most private first, because that is what a reader looks for.
+fn fields(data_use: &DataUse) -> String {
+    let of = |class: Class| -> Vec<String> {
+        data_use.fields.iter().filter(|(_, c)| **c == class).map(|(path, _)| format!("`{path}`")).collect()
+    };
+    let groups = Class::ALL.into_iter().rev().map(|class| (class, of(class))).filter(|(_, paths)| !paths.is_empty());
+    let said: Vec<_> = groups.map(|(class, paths)| format!("{} ({class})", paths.join(", "))).collect();
+    if said.is_empty() { "nothing of yours".to_owned() } else { said.join(" and ") }
+}
+
+fn scopes(data_use: &DataUse) -> String {
+    match &data_use.scopes {
+        Some(scopes) if !scopes.is_empty() => {
+            let names: Vec<_> = scopes.iter().map(|scope| format!("`{scope}`")).collect();
+            format!(", with {} {}", if names.len() == 1 { "permission" } else { "permissions" }, names.join(", "))
+        }
+        _ => String::new(),
+    }
+}
+
+fn effect(effect: Effect) -> &'static str {
+    match effect {
+        Effect::None => "asks for something",
+        Effect::Draft => "writes something that only staff see",
+        Effect::Write => "changes a record",
+        Effect::Message => "sends a message",
+        Effect::Money => "moves money",
+    }
+}
+
+fn agreement(data_use: &DataUse) -> String {
+    let Some(agreement) = &data_use.agreement else { return String::new() };
+    let training = if agreement.forbids_training { "forbids training" } else { "does not forbid training" };
+    let provider = data_use.provider.as_ref().map(|p| format!(" with `{p}`")).unwrap_or_default();
+    format!(", under `{}`{provider}, which {training} and ends {}", agreement.name, agreement.until)
+}
+
+fn guardrail(limit: &GuardrailUse) -> String {
+    let amount = |minor: i64| money(minor, limit.currency.as_deref().unwrap_or_default());
+    let parts = [
+        limit.per_call.map(|n| format!("at most {} a call", amount(n))),
+        limit.per_day.map(|n| format!("at most {} a day", amount(n))),
+        limit.per_day_count.map(|n| format!("at most {n} a day")),
+        limit.per_customer_per_day_count.map(|n| format!("at most {n} a day for one customer")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn retention(data_use: &DataUse) -> String {
+    match data_use.retention.as_deref() {
+        None => String::new(),
+        Some("none") => "; nothing of it is kept".to_owned(),
+        Some("run") => "; it is kept until the run ends".to_owned(),
+        Some(period) => format!("; it is kept for {period}"),
+    }
+}
+
+/// An amount in minor units as people write it: `EUR 49.90`.
+pub fn money(minor: i64, currency: &str) -> String {
+    let unit = 10_u64.pow(currency_digits(currency));
+    let (whole, rest) = (minor.unsigned_abs() / unit, minor.unsigned_abs() % unit);
+    let sign = if minor < 0 { "-" } else { "" };
+    let places = usize::try_from(currency_digits(currency)).unwrap_or(0);
+    let fraction = if places == 0 { String::new() } else { format!(".{rest:0places$}") };
+    format!("{currency} {sign}{whole}{fraction}").trim_start().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_read_as_people_write_them() {
+        assert_eq!(money(4990, "EUR"), "EUR 49.90");
+        assert_eq!(money(-5, "USD"), "USD -0.05");
+        assert_eq!(money(100, "JPY"), "JPY 100");
+        assert_eq!(money(1234, "KWD"), "KWD 1.234");
+    }
+}
