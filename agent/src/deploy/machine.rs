@@ -420,9 +420,7 @@ impl Workflow {
             self.trial = Some(Trial { plan, since: around.now, live: true, unclean: 0, health: Health::default() });
             changes.push(Change::Trial(plan));
         }
-        let over = |trial: &Trial| {
-            trial.health.runs >= TRIAL_RUNS || around.now.since(trial.since) >= TRIAL_TIME
-        };
+        let over = |trial: &Trial| trial.health.runs >= TRIAL_RUNS || around.now.since(trial.since) >= TRIAL_TIME;
         if let Some(trial) = self.trial.take_if(|trial| over(trial)) {
             let unproven = trial.health.runs < PROVEN_RUNS;
             if unproven && trial.health.failed > 0 {

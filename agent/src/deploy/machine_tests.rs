@@ -224,6 +224,8 @@ fn holds(before: &Workflow, event: &Event, frozen: bool, after: &Workflow, chang
         assert!(!after.refused.contains_key(&active) && !after.denied.contains(&active), "a barred plan runs");
     }
     assert_eq!(after.off().is_none(), after.active().is_some());
+    assert!(after.staged.is_none_or(|staged| after.may_run(staged)), "a barred plan is staged");
+    assert!(after.staged.is_none() || frozen, "nothing keeps the staged plan");
     let readmitted = match event {
         Event::Accepted { readmitted, .. } => readmitted.clone(),
         _ => BTreeSet::new(),
@@ -239,7 +241,9 @@ fn holds(before: &Workflow, event: &Event, frozen: bool, after: &Workflow, chang
             }
             Change::Trial(_) => assert!(!frozen, "a trial began in a freeze"),
             Change::Returned { plan, to, .. } => {
-                assert!(after.refused.contains_key(plan) && after.active() == *to);
+                assert!(after.refused.contains_key(plan));
+                let moved_on = changes.iter().any(|c| matches!(c, Change::Trial(_) | Change::Committed { .. }));
+                assert!(moved_on || after.active() == *to);
             }
             _ => {}
         }
