@@ -1,1 +1,55 @@
-//! The production world.
+//! Production's world: the system's clock, the kernel's dice, requests out through checked addresses, the state folder.
+//!
+//! The only room that opens connections out. What may be reached is decided in `address` and `egress`, which are pure.
+
+pub mod address;
+pub mod clock;
+pub mod dice;
+pub mod disk;
+pub mod egress;
+pub mod net;
+mod pool;
+pub mod tls;
+
+pub use clock::RealClock;
+pub use dice::RealDice;
+pub use disk::RealDisk;
+pub use egress::Egress;
+pub use net::RealNet;
+
+use crate::world::World;
+
+/// Production's world.
+pub struct Real {
+    /// The system's clock.
+    pub clock: RealClock,
+    /// The kernel's dice.
+    pub dice: RealDice,
+    /// The network.
+    pub net: RealNet,
+    /// The state folder.
+    pub disk: RealDisk,
+}
+
+impl World for Real {
+    type Clock = RealClock;
+    type Dice = RealDice;
+    type Net = RealNet;
+    type Disk = RealDisk;
+
+    fn clock(&self) -> &RealClock {
+        &self.clock
+    }
+
+    fn dice(&self) -> &RealDice {
+        &self.dice
+    }
+
+    fn net(&self) -> &RealNet {
+        &self.net
+    }
+
+    fn disk(&self) -> &RealDisk {
+        &self.disk
+    }
+}
