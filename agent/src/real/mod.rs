@@ -7,6 +7,7 @@ pub mod clock;
 pub mod dice;
 pub mod disk;
 pub mod egress;
+pub mod keyring;
 pub mod net;
 mod pool;
 pub mod tls;
@@ -15,6 +16,7 @@ pub use clock::RealClock;
 pub use dice::RealDice;
 pub use disk::RealDisk;
 pub use egress::Egress;
+pub use keyring::RealKeyring;
 pub use net::RealNet;
 
 use crate::world::World;
@@ -29,6 +31,8 @@ pub struct Real {
     pub net: RealNet,
     /// The state folder.
     pub disk: RealDisk,
+    /// The kernel's keyring.
+    pub keyring: RealKeyring,
 }
 
 impl World for Real {
@@ -36,6 +40,7 @@ impl World for Real {
     type Dice = RealDice;
     type Net = RealNet;
     type Disk = RealDisk;
+    type Keyring = RealKeyring;
 
     fn clock(&self) -> &RealClock {
         &self.clock
@@ -51,5 +56,9 @@ impl World for Real {
 
     fn disk(&self) -> &RealDisk {
         &self.disk
+    }
+
+    fn keyring(&self) -> &RealKeyring {
+        &self.keyring
     }
 }
