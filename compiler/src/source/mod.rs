@@ -1,1 +1,60 @@
-//! A commit, or the work tree, as paths and bytes.
+//! A commit, or a work tree, as paths and bytes; what may not be read is a finding. Nothing here knows TOML.
+//!
+//! # Source
+//! language.md section 1, formats.md section 1.
+
+mod collect;
+mod commit;
+pub mod limits;
+mod place;
+mod text;
+mod tree;
+mod worktree;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use git2::Oid;
+
+use collect::{Collector, Reading};
+pub use commit::{read_commit, resolve_commit};
+pub use place::Place;
+pub use tree::{TreeEntry, tree_digest, tree_digest_of_commit};
+pub use worktree::read_worktree;
+
+/// The files that the compiler reads, by path.
+pub type Files = BTreeMap<Arc<str>, File>;
+
+/// One file.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// What kind of file stands at this path.
+    pub place: Place,
+    /// Its bytes, as stored.
+    pub bytes: Arc<[u8]>,
+}
+
+impl File {
+    /// The file's text. Every file that is not a part of a passkey signature was checked to be text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes).unwrap_or_default()
+    }
+}
+
+/// What the compiler compiles.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The commit; absent for a work tree.
+    pub commit: Option<Oid>,
+    /// The files that it reads, sorted by path. Files without a place in language.md section 1 are not here.
+    pub files: Files,
+    /// Files whose characters were refused: kept so that findings about them have lines, never compiled.
+    pub refused: Files,
+}
+
+impl Source {
+    /// The text of a file for people; nothing when it was not read.
+    pub fn text(&self, path: &str) -> Option<&str> {
+        self.files.get(path).or_else(|| self.refused.get(path)).and_then(|f| std::str::from_utf8(&f.bytes).ok())
+    }
+}

@@ -1,0 +1,91 @@
+//! What a source admits: places, sizes, characters. The same for a commit and a work tree.
+
+use std::sync::Arc;
+
+use assent_schema::code::Code;
+use assent_schema::finding::{Findings, Span};
+use git2::Oid;
+
+use super::limits::{FILE_MOST_BYTES, SIGNATURE_MOST_BYTES, TOTAL_MOST_BYTES};
+use super::place::{Standing, standing};
+use super::text::bad_text;
+use super::{File, Files, Place, Source};
+
+/// A file that is about to be read.
+pub(super) struct Reading {
+    path: Arc<str>,
+    place: Place,
+}
+
+/// Gathers files and findings.
+pub(super) struct Collector {
+    files: Files,
+    refused: Files,
+    findings: Findings,
+    total_bytes: usize,
+}
+
+impl Collector {
+    /// Nothing yet.
+    pub(super) fn new() -> Self {
+        Self { files: Files::new(), refused: Files::new(), findings: Findings::new(), total_bytes: 0 }
+    }
+
+    /// Reports something that is not read.
+    pub(super) fn refuse(&mut self, path: &str, what: String) {
+        self.findings.add(Code::FileRefused, Span::new(&path.into(), 0..0), what);
+    }
+
+    /// Whether the file at a path is one to read.
+    pub(super) fn begin(&mut self, path: &str) -> Option<Reading> {
+        match standing(path) {
+            Standing::Read(place) => Some(Reading { path: path.into(), place }),
+            Standing::Ignored => None,
+            Standing::Misplaced => {
+                self.findings.add_with_help(
+                    Code::FileRefused,
+                    Span::new(&path.into(), 0..0),
+                    "No kind of source file stands at this path, so nothing would read it.",
+                    "Move the file to where its kind stands, correct its name, or remove it.",
+                );
+                None
+            }
+        }
+    }
+
+    /// Whether a file of this size is read.
+    pub(super) fn admit(&mut self, reading: &Reading, size_bytes: usize) -> bool {
+        let most = if reading.place.is_proof() { SIGNATURE_MOST_BYTES } else { FILE_MOST_BYTES };
+        if size_bytes > most {
+            self.refuse(&reading.path, format!("The file is larger than {most} bytes."));
+            return false;
+        }
+        let before = self.total_bytes;
+        self.total_bytes = before.saturating_add(size_bytes);
+        if before <= TOTAL_MOST_BYTES && self.total_bytes > TOTAL_MOST_BYTES {
+            self.refuse(&reading.path, format!("The source is larger than {TOTAL_MOST_BYTES} bytes in all."));
+        }
+        self.total_bytes <= TOTAL_MOST_BYTES
+    }
+
+    /// Takes the bytes of a file.
+    pub(super) fn take(&mut self, reading: Reading, bytes: &[u8]) {
+        let Reading { path, place } = reading;
+        let bad = if place.is_binary() { None } else { bad_text(bytes, place.is_signed()) };
+        let file = File { place, bytes: bytes.into() };
+        match bad {
+            Some(bad) => {
+                self.findings.add(Code::FileRefused, Span::new(&path, bad.range), bad.what);
+                self.refused.insert(path, file);
+            }
+            None => {
+                self.files.insert(path, file);
+            }
+        }
+    }
+
+    /// The source and what was refused.
+    pub(super) fn finish(self, commit: Option<Oid>) -> (Source, Findings) {
+        (Source { commit, files: self.files, refused: self.refused }, self.findings)
+    }
+}

@@ -1,0 +1,146 @@
+//! Reads the tree of a commit out of the object database; never the work tree, never a checkout.
+
+use std::collections::BTreeSet;
+
+use git2::{Odb, Oid, Repository, Tree};
+
+use crate::error::Error;
+
+use super::limits::{DEPTH_MOST, FILES_MOST, PATH_MOST_BYTES};
+use super::text::{bad_name, shown};
+use super::{Collector, Reading, Source};
+use assent_schema::finding::Findings;
+
+const FILE: i32 = 0o100_644;
+const EXECUTABLE: i32 = 0o100_755;
+const FOLDER: i32 = 0o040_000;
+const LINK: i32 = 0o120_000;
+const SUBMODULE: i32 = 0o160_000;
+
+/// Finds the commit that a revision names.
+///
+/// # Errors
+/// When there is none.
+pub fn resolve_commit(repository: &Repository, revision: &str) -> Result<Oid, Error> {
+    repository
+        .revparse_single(revision)
+        .and_then(|object| object.peel_to_commit())
+        .map(|commit| commit.id())
+        .map_err(|e| Error::git(format!("find commit `{revision}`"), e))
+}
+
+/// Reads the files of a commit that the compiler compiles; what it will not read is a finding.
+///
+/// # Errors
+/// When the object database cannot be read.
+pub fn read_commit(repository: &Repository, commit: Oid) -> Result<(Source, Findings), Error> {
+    let entries = walk(repository, commit)?;
+    let odb = repository.odb().map_err(|e| Error::git("open the object database", e))?;
+    let mut collector = Collector::new();
+    for entry in entries {
+        match entry {
+            Entry::Refused { path, what } => collector.refuse(&path, format!("The commit holds {what}.")),
+            Entry::File { path, blob, .. } => {
+                if let Some(reading) = collector.begin(&path) {
+                    read_blob(&odb, blob, reading, &mut collector)
+                        .map_err(|e| Error::git(format!("read {path} of commit {commit}"), e))?;
+                }
+            }
+        }
+    }
+    Ok(collector.finish(Some(commit)))
+}
+
+fn read_blob(odb: &Odb<'_>, blob: Oid, reading: Reading, collector: &mut Collector) -> Result<(), git2::Error> {
+    // The header first: a small pack can hold an object that inflates to gigabytes.
+    let (size, _) = odb.read_header(blob)?;
+    if collector.admit(&reading, size) {
+        let object = odb.read(blob)?;
+        collector.take(reading, object.data());
+    }
+    Ok(())
+}
+
+/// What stands at a path of a commit.
+pub(super) enum Entry {
+    /// A plain file.
+    File {
+        /// Its path.
+        path: String,
+        /// Its bytes.
+        blob: Oid,
+        /// Whether its mode is `100755`.
+        executable: bool,
+    },
+    /// Something that is not read.
+    Refused {
+        /// Its path, fit to be shown.
+        path: String,
+        /// What it is, as a sentence fragment.
+        what: &'static str,
+    },
+}
+
+/// Lists all that a commit holds, in the order of its trees.
+pub(super) fn walk(repository: &Repository, commit: Oid) -> Result<Vec<Entry>, Error> {
+    let tree = repository
+        .find_commit(commit)
+        .and_then(|c| c.tree())
+        .map_err(|e| Error::git(format!("read commit {commit}"), e))?;
+    let mut entries = Vec::new();
+    walk_tree(repository, &tree, "", 0, &mut entries)?;
+    Ok(entries)
+}
+
+fn walk_tree(
+    repository: &Repository,
+    tree: &Tree<'_>,
+    folder: &str,
+    depth: usize,
+    entries: &mut Vec<Entry>,
+) -> Result<(), Error> {
+    let mut names = BTreeSet::new();
+    for item in tree {
+        if entries.len() >= FILES_MOST {
+            // Once is enough; the walk stops here in every folder above, too.
+            if entries.len() == FILES_MOST {
+                entries.push(Entry::Refused { path: folder.to_owned(), what: "more files than the compiler reads" });
+            }
+            return Ok(());
+        }
+        let bytes = item.name_bytes();
+        let Ok(name) = std::str::from_utf8(bytes) else {
+            entries.push(Entry::Refused { path: join(folder, &shown(bytes)), what: "a name that is not UTF-8" });
+            continue;
+        };
+        if let Some(what) = bad_name(name) {
+            entries.push(Entry::Refused { path: join(folder, &shown(bytes)), what });
+            continue;
+        }
+        let path = join(folder, name);
+        let refused = match item.filemode_raw() {
+            _ if !names.insert(bytes.to_vec()) => "two things of one name",
+            _ if path.len() > PATH_MOST_BYTES => "a path that is too long",
+            mode @ (FILE | EXECUTABLE) => {
+                entries.push(Entry::File { path, blob: item.id(), executable: mode == EXECUTABLE });
+                continue;
+            }
+            FOLDER if depth >= DEPTH_MOST => "a folder that is too deep",
+            FOLDER => {
+                let inner =
+                    repository.find_tree(item.id()).map_err(|e| Error::git(format!("read the folder {path}"), e))?;
+                walk_tree(repository, &inner, &path, depth.saturating_add(1), entries)?;
+                continue;
+            }
+            LINK => "a link",
+            SUBMODULE => "a submodule",
+            _ => "an entry of a mode that files do not have",
+        };
+        entries.push(Entry::Refused { path, what: refused });
+    }
+    Ok(())
+}
+
+fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}

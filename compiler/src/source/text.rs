@@ -1,0 +1,102 @@
+//! What bytes may stand in a file that people review: text that means what it shows.
+
+use std::ops::Range;
+
+/// What is wrong with the bytes of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct BadText {
+    /// Where.
+    pub(super) range: Range<usize>,
+    /// What, as a sentence.
+    pub(super) what: String,
+}
+
+/// Finds the first thing that may not stand in a file; `signed` files have LF line ends alone.
+pub(super) fn bad_text(bytes: &[u8], signed: bool) -> Option<BadText> {
+    // Nearly every file is plain ASCII; one pass settles it.
+    if bytes.iter().all(|b| matches!(b, b' '..=b'~' | b'\n' | b'\t')) {
+        return None;
+    }
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(e) => {
+            let at = e.valid_up_to();
+            return Some(BadText { range: at..at, what: format!("The file is not UTF-8 from byte {at} on.") });
+        }
+    };
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        if c == '\r' && chars.peek().is_some_and(|(_, next)| *next == '\n') && !signed {
+            continue;
+        }
+        if let Some(what) = forbidden(c, signed) {
+            return Some(BadText { range: at..at.saturating_add(c.len_utf8()), what });
+        }
+    }
+    None
+}
+
+/// Why a character may not stand in a file or path.
+///
+/// # Source
+/// Unicode: general categories Cc, Zl and Zp; UAX #9 for the bidirectional controls; U+E0000 to U+E007F are tags, which a
+/// reader does not see and a model reads.
+fn forbidden(c: char, signed: bool) -> Option<String> {
+    let kind = match c {
+        '\n' | '\t' => return None,
+        '\r' if signed => return Some("A signed file has a carriage return; its line ends are LF alone.".into()),
+        '\u{feff}' => "a byte order mark",
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            "a bidirectional control character"
+        }
+        '\u{2028}' | '\u{2029}' => "a line separator that editors do not agree on",
+        '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{e0000}'..='\u{e007f}' => "an invisible character",
+        c if c.is_control() => "a control character",
+        _ => return None,
+    };
+    Some(format!("The file holds {kind}, U+{:04X}.", u32::from(c)))
+}
+
+/// Why a name in a tree cannot be one of ours.
+pub(super) fn bad_name(name: &str) -> Option<&'static str> {
+    let lower = name.to_ascii_lowercase();
+    if matches!(lower.as_str(), "" | "." | ".." | ".git" | "git~1") {
+        return Some("a name that git or the system reserves");
+    }
+    if name.contains(['/', '\\']) {
+        return Some("a name with a path separator");
+    }
+    name.chars()
+        .any(|c| c == '\n' || c == '\t' || forbidden(c, true).is_some())
+        .then_some("a name with invisible characters")
+}
+
+/// A name as it can be shown: everything but plain ASCII escaped when the name itself is refused.
+pub(super) fn shown(name: &[u8]) -> String {
+    name.escape_ascii().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_means_what_it_shows() {
+        for good in ["", "a = 1\n\tb\n", "ä 漢字 👩‍💻\n", "a\r\nb\r\n"] {
+            assert_eq!(bad_text(good.as_bytes(), false), None, "{good:?}");
+        }
+        for bad in ["\u{feff}a", "a\u{202e}b", "a\u{7}b", "a\rb", "a\u{85}b", "a\u{200b}b", "a\u{e0041}b", "\0"] {
+            assert!(bad_text(bad.as_bytes(), false).is_some(), "{bad:?}");
+        }
+        assert!(bad_text(b"a\r\n", true).is_some());
+        assert!(bad_text(b"a\xff", false).is_some());
+    }
+
+    #[test]
+    fn names_stay_inside_the_tree() {
+        for bad in ["", ".", "..", ".git", ".GIT", "git~1", "a/b", "a\\b", "a\nb", "a\u{202e}b"] {
+            assert!(bad_name(bad).is_some(), "{bad:?}");
+        }
+        assert!(bad_name("refund.test.toml").is_none() && bad_name(".gitattributes").is_none());
+    }
+}

@@ -1,0 +1,82 @@
+//! Reads a work tree while it is being edited. Never for a release: what counts is a commit.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+
+use assent_schema::finding::Findings;
+
+use crate::error::Error;
+
+use super::limits::{DEPTH_MOST, FILE_MOST_BYTES, FILES_MOST};
+use super::text::{bad_name, shown};
+use super::{Collector, Source};
+
+/// The folders and the file of a source; nothing else of a work tree is looked at.
+const ROOTS: [&str; 5] = ["assent.toml", "catalog", "clients", "library", "trust"];
+
+/// Reads the files of a work tree that the compiler compiles; what it will not read is a finding.
+///
+/// # Errors
+/// When a folder or file cannot be read.
+pub fn read_worktree(root: &Path) -> Result<(Source, Findings), Error> {
+    let mut paths = Vec::new();
+    let mut collector = Collector::new();
+    for name in ROOTS {
+        match fs::symlink_metadata(root.join(name)) {
+            Ok(meta) => visit(root, name.to_owned(), &meta, 0, &mut paths, &mut collector)?,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(Error::io(format!("read {name}"), e)),
+        }
+    }
+    paths.sort();
+    for path in paths {
+        if let Some(reading) = collector.begin(&path) {
+            let bytes = read(&root.join(&path)).map_err(|e| Error::io(format!("read {path}"), e))?;
+            if collector.admit(&reading, bytes.len()) {
+                collector.take(reading, &bytes);
+            }
+        }
+    }
+    Ok(collector.finish(None))
+}
+
+fn visit(
+    root: &Path,
+    path: String,
+    meta: &fs::Metadata,
+    depth: usize,
+    paths: &mut Vec<String>,
+    collector: &mut Collector,
+) -> Result<(), Error> {
+    if meta.is_file() {
+        paths.push(path);
+        return Ok(());
+    }
+    if !meta.is_dir() || depth > DEPTH_MOST || paths.len() >= FILES_MOST {
+        collector.refuse(&path, "The work tree holds a link, a device or a folder that is too deep.".into());
+        return Ok(());
+    }
+    let failed = |e| Error::io(format!("list {path}"), e);
+    for item in fs::read_dir(root.join(&path)).map_err(failed)? {
+        let item = item.map_err(failed)?;
+        let name = item.file_name();
+        let bytes = name.as_encoded_bytes();
+        match name.to_str().filter(|name| bad_name(name).is_none()) {
+            Some(name) => {
+                let meta = fs::symlink_metadata(item.path()).map_err(failed)?;
+                visit(root, format!("{path}/{name}"), &meta, depth.saturating_add(1), paths, collector)?;
+            }
+            None => collector.refuse(&format!("{path}/{}", shown(bytes)), "The name cannot be one of ours.".into()),
+        }
+    }
+    Ok(())
+}
+
+/// Reads a file up to one byte more than the limit, so that a file that grows meanwhile does no harm.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let most = u64::try_from(FILE_MOST_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    fs::File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
