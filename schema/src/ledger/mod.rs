@@ -1,1 +1,23 @@
-//! The ledger: entries, tree, checkpoints, proofs, export.
+//! The audit log as bytes: entries, the Merkle tree over them, signed checkpoints, proofs, exports.
+//!
+//! Pure, and shared by the agent that writes and whoever verifies. Sealing and storage live in the agent.
+//!
+//! # Source
+//! formats.md section 4. Promises P10, P11, P14.
+
+pub mod audit;
+pub mod checkpoint;
+pub mod entry;
+pub mod export;
+pub mod kind;
+pub mod origin;
+pub mod proof;
+pub mod tree;
+
+pub use audit::{Audit, Fault};
+pub use checkpoint::{Checkpoint, LogKey, NoteError};
+pub use entry::{Entry, EntryError, Salt, commitment};
+pub use export::{ExportFault, Summary};
+pub use kind::{Kind, Token};
+pub use origin::Origin;
+pub use tree::{Frontier, Head, Tree};

@@ -1,0 +1,219 @@
+//! One log as a file: every entry a line, an empty line, the checkpoint. Written here and verified here, line by line.
+//!
+//! # Source
+//! formats.md section 4, "Export".
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
+use serde::{Deserialize, Serialize};
+
+use super::audit::{Audit, Fault};
+use super::checkpoint::{Checkpoint, LogKey, NoteError};
+use super::entry::{BODY_MOST_BYTES, Entry, Salt, commitment};
+use super::origin::Origin;
+use super::tree::{Frontier, Head};
+use crate::canon::{self, Digest};
+use crate::time::Moment;
+
+/// The longest line of an export, in bytes: the largest body in base64, and what stands around it.
+pub const LINE_MOST_BYTES: usize = BODY_MOST_BYTES / 3 * 4 + 1_024;
+
+/// What does not verify, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExportFault {
+    /// The entry; `None` when the checkpoint or the whole is at fault.
+    pub index: Option<u64>,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+impl fmt::Display for ExportFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.index {
+            Some(index) => write!(f, "entry {index}: {}", self.fault),
+            None => write!(f, "{}", self.fault),
+        }
+    }
+}
+
+impl std::error::Error for ExportFault {}
+
+/// What a log that verifies holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Which log, how many entries, which root.
+    pub head: Head,
+    /// How many bodies are gone.
+    pub gone: u64,
+    /// Runs accepted, at least.
+    pub accepted: u64,
+    /// Runs ended, at least.
+    pub finished: u64,
+    /// The time of the first entry that is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<Moment>,
+    /// The time of the last entry that is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<Moment>,
+    /// Witnesses that cosigned, with their time in seconds since 1970.
+    pub witnessed: Vec<(String, u64)>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    commitment: Digest,
+    index: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    salt: Option<String>,
+}
+
+/// The line of one entry, with its LF; salt and body are left out where they are gone.
+///
+/// # Errors
+/// When the index is beyond 2^53 − 1.
+pub fn line(index: u64, committed: &Digest, opened: Option<(&Salt, &[u8])>) -> Result<Vec<u8>, canon::CanonError> {
+    let line = Line {
+        body: opened.map(|(_, body)| BASE64.encode(body)),
+        commitment: *committed,
+        index,
+        salt: opened.map(|(salt, _)| BASE64.encode(salt)),
+    };
+    let mut bytes = canon::to_bytes(&line)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Verifies a whole export that is in memory.
+///
+/// # Errors
+/// The first thing that does not verify, with its index.
+pub fn verify(bytes: &[u8], key: &LogKey, older: &[Head]) -> Result<Summary, ExportFault> {
+    let origin = key.name().parse().map_err(|_| fault(None, Fault::BadCheckpoint))?;
+    let mut verifier = Verifier::new(origin, older);
+    let mut rest = bytes;
+    loop {
+        let end = rest.iter().position(|b| *b == b'\n').ok_or_else(|| fault(None, Fault::NoCheckpoint))?;
+        let (line, after) = rest.split_at(end);
+        rest = after.split_first().map_or(&[], |(_, rest)| rest);
+        if line.is_empty() {
+            break;
+        }
+        verifier.line(line)?;
+    }
+    let note = std::str::from_utf8(rest).map_err(|_| fault(None, Fault::BadCheckpoint))?;
+    verifier.checkpoint(note, key, &[])
+}
+
+/// Verifies an export as it is read.
+#[derive(Debug)]
+pub struct Verifier<'a> {
+    audit: Audit,
+    frontier: Frontier,
+    older: &'a [Head],
+}
+
+impl<'a> Verifier<'a> {
+    /// Begins with the first line. `older` are heads that the log must have grown out of.
+    pub fn new(origin: Origin, older: &'a [Head]) -> Self {
+        Self { audit: Audit::new(origin), frontier: Frontier::new(), older }
+    }
+
+    /// Takes the line of the next entry, without its LF.
+    ///
+    /// # Errors
+    /// The first thing that does not verify.
+    pub fn line(&mut self, line: &[u8]) -> Result<(), ExportFault> {
+        let at = Some(self.frontier.size());
+        let (index, committed, opened) = parse_line(line).ok_or_else(|| fault(at, Fault::BadLine))?;
+        if Some(index) != at {
+            return Err(fault(at, Fault::BadIndex));
+        }
+        self.entry(&committed, opened.as_ref().map(|(salt, body)| (salt, body.as_slice())))
+    }
+
+    /// Takes the next entry, wherever it was read from.
+    ///
+    /// # Errors
+    /// The first thing that does not verify.
+    pub fn entry(&mut self, committed: &Digest, opened: Option<(&Salt, &[u8])>) -> Result<(), ExportFault> {
+        let at = Some(self.frontier.size());
+        match opened {
+            Some((salt, body)) => {
+                if commitment(salt, body) != *committed {
+                    return Err(fault(at, Fault::BadCommitment));
+                }
+                let entry = Entry::from_bytes(body).map_err(|_| fault(at, Fault::BadBody))?;
+                self.audit.entry(&entry).map_err(|what| fault(at, what))?;
+            }
+            None => self.audit.gone(),
+        }
+        self.older_heads()?;
+        self.frontier.append(committed.as_bytes());
+        Ok(())
+    }
+
+    /// Takes the checkpoint and ends.
+    ///
+    /// # Errors
+    /// The first thing that does not verify.
+    pub fn checkpoint(self, note: &str, key: &LogKey, witnesses: &[LogKey]) -> Result<Summary, ExportFault> {
+        let none = |what| fault(None, what);
+        let checkpoint = Checkpoint::verify(note, key, witnesses).map_err(|what| match what {
+            NoteError::WrongOrigin => none(Fault::WrongLog),
+            _ => none(Fault::BadCheckpoint),
+        })?;
+        let head = checkpoint.head();
+        if head.size != self.frontier.size() {
+            return Err(none(Fault::WrongSize));
+        }
+        if head.root != self.frontier.root() {
+            return Err(none(Fault::WrongRoot));
+        }
+        self.older_heads()?;
+        if self.older.iter().any(|old| old.size > head.size || old.origin != head.origin) {
+            return Err(none(Fault::NotConsistent));
+        }
+        self.audit.end().map_err(|(index, what)| fault(index, what))?;
+        let times = self.audit.times();
+        Ok(Summary {
+            head: head.clone(),
+            gone: self.audit.bodies_gone(),
+            accepted: self.audit.accepted(),
+            finished: self.audit.finished(),
+            first: times.map(|(first, _)| first),
+            last: times.map(|(_, last)| last),
+            witnessed: checkpoint.witnessed().to_vec(),
+        })
+    }
+
+    /// Compares the root so far with the older heads of this size.
+    fn older_heads(&self) -> Result<(), ExportFault> {
+        let size = self.frontier.size();
+        let wrong = self.older.iter().any(|old| old.size == size && old.root != self.frontier.root());
+        if wrong { Err(fault(None, Fault::NotConsistent)) } else { Ok(()) }
+    }
+}
+
+fn fault(index: Option<u64>, fault: Fault) -> ExportFault {
+    ExportFault { index, fault }
+}
+
+type Opened = (Salt, Vec<u8>);
+
+fn parse_line(line: &[u8]) -> Option<(u64, Digest, Option<Opened>)> {
+    let line: Line = canon::from_bytes(Some(line).filter(|line| line.len() <= LINE_MOST_BYTES)?).ok()?;
+    let opened = match (line.salt, line.body) {
+        (Some(salt), Some(body)) => Some((BASE64.decode(salt).ok()?.try_into().ok()?, BASE64.decode(body).ok()?)),
+        (None, None) => None,
+        _ => return None,
+    };
+    Some((line.index, line.commitment, opened))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+use super::*;
+use crate::ledger::kind::{Accepted, Ended, Erased, Kind, Started, Stopped, Tick, Token};
+use ed25519_dalek::SigningKey;
+
+fn origin() -> Origin {
+    "assent/harbor/eu-1/acme".parse().unwrap()
+}
+
+fn signing() -> SigningKey {
+    SigningKey::from_bytes(&[7; 32])
+}
+
+fn key() -> LogKey {
+    LogKey::of_log(&origin(), signing().verifying_key().as_bytes()).unwrap()
+}
+
+fn token(text: &str) -> Token {
+    Token::new(text).unwrap()
+}
+
+fn accepted() -> Kind {
+    Accepted { id: token("r-1"), trigger: token("webhook"), event: token("e-1") }.into()
+}
+
+fn ended() -> Kind {
+    Ended { outcome: token("done"), name: None }.into()
+}
+
+fn tick(accepted: u64, finished: u64) -> Kind {
+    Tick { accepted, finished, heads: vec![] }.into()
+}
+
+/// Entries as `(seconds, run, kind)`.
+type Story = Vec<(i64, Option<u64>, Kind)>;
+
+fn story() -> Story {
+    vec![
+        (0, None, Started { clean: true, version: token("0.1.0") }.into()),
+        (1, Some(1), accepted()),
+        (1, Some(2), accepted()),
+        (5, Some(2), ended()),
+        (3_600, None, tick(2, 1)),
+        (3_601, Some(1), ended()),
+        (3_700, None, Stopped {}.into()),
+    ]
+}
+
+fn entry(index: u64, (seconds, run, kind): (i64, Option<u64>, Kind)) -> Entry {
+    let time = Moment::from_seconds(1_772_442_000 + seconds);
+    Entry { log: origin(), index, time, run, step: None, attempt: None, actor: None, plan: None, kind }
+}
+
+/// Writes a story as an export, with the bodies at these places gone.
+fn export(story: Story, gone: &[u64]) -> Vec<u8> {
+    let mut frontier = Frontier::new();
+    let mut out = Vec::new();
+    for (index, told) in (0..).zip(story) {
+        let body = entry(index, told).to_bytes().unwrap();
+        let salt = [index.to_le_bytes()[0]; 32];
+        let committed = commitment(&salt, &body);
+        frontier.append(committed.as_bytes());
+        let opened = (!gone.contains(&index)).then_some((&salt, body.as_slice()));
+        out.extend(line(index, &committed, opened).unwrap());
+    }
+    let head = Head { origin: origin(), size: frontier.size(), root: frontier.root() };
+    out.push(b'\n');
+    out.extend_from_slice(Checkpoint::sign(head, &signing()).note().as_bytes());
+    out
+}
+
+fn fault_of(story: Story, gone: &[u64]) -> Option<(Option<u64>, &'static str)> {
+    verify(&export(story, gone), &key(), &[]).err().map(|e| (e.index, e.fault.code()))
+}
+
+fn told(story: Story, at: usize, with: (i64, Option<u64>, Kind)) -> Story {
+    let mut story = story;
+    story[at] = with;
+    story
+}
+
+#[test]
+fn a_whole_log_verifies() {
+    let summary = verify(&export(story(), &[]), &key(), &[]).unwrap();
+    assert_eq!((summary.head.size, summary.accepted, summary.finished, summary.gone), (7, 2, 2, 0));
+    assert_eq!(verify(&export(vec![], &[]), &key(), &[]).unwrap().head.size, 0);
+}
+
+#[test]
+fn no_byte_can_be_changed() {
+    let export = export(story(), &[]);
+    for at in 0..export.len() {
+        let mut bent = export.clone();
+        bent[at] ^= 1;
+        assert!(verify(&bent, &key(), &[]).is_err(), "byte {at}");
+    }
+    for size in 0..export.len() {
+        assert!(verify(&export[..size], &key(), &[]).is_err(), "cut at {size}");
+    }
+}
+
+#[test]
+fn each_lie_has_its_code_and_place() {
+    assert_eq!(fault_of(told(story(), 2, (0, Some(2), accepted())), &[]), Some((Some(2), "time-backwards")));
+    assert_eq!(fault_of(told(story(), 2, (1, Some(3), accepted())), &[]), Some((Some(2), "run-gap")));
+    assert_eq!(fault_of(told(story(), 2, (1, Some(1), accepted())), &[]), Some((Some(2), "run-gap")));
+    assert_eq!(fault_of(told(story(), 2, (1, None, accepted())), &[]), Some((Some(2), "run-missing")));
+    assert_eq!(fault_of(told(story(), 3, (5, Some(3), ended())), &[]), Some((Some(3), "run-unknown")));
+    assert_eq!(fault_of(told(story(), 5, (3_601, Some(2), ended())), &[]), Some((Some(5), "run-ended-twice")));
+    assert_eq!(fault_of(told(story(), 4, (3_600, None, tick(2, 2))), &[]), Some((Some(4), "tick-counts")));
+    assert_eq!(fault_of(told(story(), 4, (3_661, None, tick(2, 1))), &[]), Some((Some(4), "tick-late")));
+    assert_eq!(fault_of(told(story(), 6, (7_261, None, Stopped {}.into())), &[]), Some((Some(6), "tick-late")));
+}
+
+#[test]
+fn bodies_may_be_gone_only_where_an_entry_says_so() {
+    let erased = |ranges| (3_800, None, Erased { ranges, request: token("r-77") }.into());
+    let with = |ranges| story().into_iter().chain([erased(ranges)]).collect::<Story>();
+    assert_eq!(fault_of(with(vec![(0, 2), (5, 5)]), &[0, 1, 2, 5]), None);
+    assert_eq!(fault_of(with(vec![(0, 2)]), &[0, 1, 2, 5]), Some((Some(5), "body-gone")));
+    assert_eq!(fault_of(with(vec![(0, 3)]), &[0, 1, 2]), Some((Some(3), "body-gone")));
+    assert_eq!(fault_of(story(), &[3]), Some((Some(3), "body-gone")));
+    assert_eq!(fault_of(with(vec![(0, 2), (3, 3)]), &[0, 1, 2, 3]), Some((Some(7), "bad-ranges")));
+    assert_eq!(fault_of(with(vec![(0, 7)]), &[]), Some((Some(7), "bad-ranges")));
+}
+
+#[test]
+fn an_older_head_must_be_the_beginning() {
+    let older = |size: usize| {
+        let export = export(story().into_iter().take(size).collect(), &[]);
+        verify(&export, &key(), &[]).unwrap().head
+    };
+    let all = export(story(), &[]);
+    for size in 0..=7 {
+        assert!(verify(&all, &key(), &[older(size)]).is_ok(), "{size}");
+    }
+    let other = Head { root: Digest::of_file(b"other"), ..older(3) };
+    assert_eq!(verify(&all, &key(), &[other]).unwrap_err().fault, Fault::NotConsistent);
+    let longer = Head { size: 8, ..older(7) };
+    assert_eq!(verify(&all, &key(), &[longer]).unwrap_err().fault, Fault::NotConsistent);
+}
+
+#[test]
+fn another_key_verifies_nothing() {
+    let other = LogKey::of_log(&origin(), SigningKey::from_bytes(&[8; 32]).verifying_key().as_bytes()).unwrap();
+    assert_eq!(verify(&export(story(), &[]), &other, &[]).unwrap_err().fault, Fault::BadCheckpoint);
+}

@@ -1,0 +1,396 @@
+//! What an entry records: every kind with the data that it carries. Facts only, by types that cannot hold more.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::tree::Head;
+use crate::canon::Digest;
+use crate::id::{BadName, ConnectionId, OperationRef, SlotId, WorkflowId};
+use crate::shape::is_token;
+use crate::time::Moment;
+
+/// A short fact: 1 to 64 of `A-Z a-z 0-9 . _ : -`, the shape of class `reference`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Token(Box<str>);
+
+impl Token {
+    /// Checks a text and takes it as a short fact.
+    ///
+    /// # Errors
+    /// `BadName` when the text has another form.
+    pub fn new(text: &str) -> Result<Self, BadName> {
+        if is_token(text) {
+            Ok(Self(text.into()))
+        } else {
+            Err(BadName { wanted: "a token: 1 to 64 of `A-Z a-z 0-9 . _ : -`" })
+        }
+    }
+
+    /// The fact as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::str::FromStr for Token {
+    type Err = BadName;
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<String> for Token {
+    type Error = BadName;
+    fn try_from(text: String) -> Result<Self, BadName> {
+        Self::new(&text)
+    }
+}
+
+impl From<Token> for String {
+    fn from(token: Token) -> Self {
+        token.0.into()
+    }
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident $name:literal;)*) => {
+        /// What happened. The data of each kind is a type of the same name.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Kind {
+            $($(#[$doc])* $variant($variant),)*
+            /// A kind that a newer agent writes; read only, never made here.
+            Other {
+                /// Its name.
+                name: String,
+                /// Its data.
+                data: Map<String, Value>,
+            },
+        }
+
+        impl Kind {
+            /// The names of all kinds that this version writes.
+            pub const NAMES: &[&str] = &[$($name,)*];
+
+            /// The kind's name in the body.
+            pub fn name(&self) -> &str {
+                match self {
+                    $(Self::$variant(_) => $name,)*
+                    Self::Other { name, .. } => name,
+                }
+            }
+
+            /// Reads the data of a kind strictly. A kind that is not known is kept as it is: the list may grow.
+            pub(super) fn parse(name: &str, data: Map<String, Value>) -> Result<Self, String> {
+                match name {
+                    $($name => serde_json::from_value(Value::Object(data)).map(Self::$variant).map_err(|e| e.to_string()),)*
+                    _ if is_kind_name(name) => Ok(Self::Other { name: name.to_owned(), data }),
+                    _ => Err("`kind` is no name of a kind".to_owned()),
+                }
+            }
+        }
+
+        /// Writes the data alone; the name stands beside it in the body.
+        impl Serialize for Kind {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self {
+                    $(Self::$variant(data) => data.serialize(serializer),)*
+                    Self::Other { data, .. } => data.serialize(serializer),
+                }
+            }
+        }
+
+        $(impl From<$variant> for Kind {
+            fn from(data: $variant) -> Self {
+                Self::$variant(data)
+            }
+        })*
+    };
+}
+
+fn is_kind_name(name: &str) -> bool {
+    WorkflowId::new(name).is_ok()
+}
+
+kinds! {
+    /// The log begins.
+    Opened "opened";
+    /// The agent came up.
+    Started "started";
+    /// The agent went down in order.
+    Stopped "stopped";
+    /// The clock was set.
+    Clock "clock";
+    /// The hourly sign of life.
+    Tick "tick";
+    /// A run was accepted; the entry's `run` is its number.
+    Accepted "accepted";
+    /// A request is about to be sent.
+    Intent "intent";
+    /// What became of it.
+    Outcome "outcome";
+    /// A person said yes or no, or nobody did in time.
+    Decided "decided";
+    /// The run ended.
+    Ended "ended";
+    /// A release was committed.
+    Released "released";
+    /// A workflow went back to an older plan, or off.
+    RolledBack "rolled-back";
+    /// Something was refused.
+    Refused "refused";
+    /// An approval, rejection or withdrawal was taken up.
+    Statement "statement";
+    /// A root version was taken up.
+    Root "root";
+    /// A person saw something.
+    Viewed "viewed";
+    /// A person stopped something.
+    Held "held";
+    /// A hold ended.
+    Resumed "resumed";
+    /// An alert went out.
+    Alerted "alerted";
+    /// An incident changed.
+    Incident "incident";
+    /// A secret was rotated.
+    Rotated "rotated";
+    /// Bodies are gone because of their age.
+    Pruned "pruned";
+    /// Bodies are gone because somebody asked.
+    Erased "erased";
+}
+
+macro_rules! data {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
+    )*};
+}
+
+data! {
+    /// Data of `opened`.
+    Opened {
+        /// SHA-256 of the root version that the agent was enrolled with.
+        root: Digest,
+        /// The last signed checkpoints of the agent's older logs, whole.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        old: Vec<String>,
+    }
+    /// Data of `started`.
+    Started {
+        /// Whether the agent went down in order before.
+        clean: bool,
+        /// The agent's version.
+        version: Token,
+    }
+    /// Data of `stopped`: none.
+    Stopped {}
+    /// Data of `clock`.
+    Clock {
+        /// What the time would have been.
+        was: Moment,
+    }
+    /// Data of `tick`.
+    Tick {
+        /// Runs accepted since the log began; the highest run number.
+        accepted: u64,
+        /// Runs ended since the log began.
+        finished: u64,
+        /// In a client's log the head of the agent's own log, in the agent's own log the heads of all others.
+        heads: Vec<Head>,
+    }
+    /// Data of `accepted`.
+    Accepted {
+        /// The random id by which the run is known outside.
+        id: Token,
+        /// What kind of trigger: `webhook`, `schedule`, `manual`.
+        trigger: Token,
+        /// Which event: a delivery's keyed hash, a scheduled moment, a start's id.
+        event: Token,
+    }
+    /// Data of `intent`.
+    Intent {
+        /// What is called; `connection.ask` for an AI provider.
+        operation: OperationRef,
+        /// The keyed hash of the request, by a key that dies with the run.
+        keyed: Digest,
+        /// The money that would move.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        amount: Option<Amount>,
+    }
+    /// Data of `outcome`.
+    Outcome {
+        /// `ok`, `in_doubt`, or a code from the closed list.
+        code: Token,
+        /// The HTTP status, if there was an answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<u16>,
+    }
+    /// Data of `decided`; the entry's `actor` is the person, absent when nobody answered.
+    Decided {
+        /// What was chosen.
+        choice: Choice,
+        /// The hash of what was shown.
+        shown: Digest,
+        /// The group that was asked.
+        by: Token,
+        /// The nonce of the question, for signed decisions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Digest>,
+        /// The armoured SSHSIG over the decision.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signature: Option<String>,
+    }
+    /// Data of `ended`.
+    Ended {
+        /// `done`, `stopped`, `failed`, `content-lost` or `superseded`.
+        outcome: Token,
+        /// The name that a `stop` gave, or the code of the failure.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<Token>,
+    }
+    /// Data of `released`.
+    Released {
+        /// The release's number.
+        sequence: u64,
+        /// SHA-256 of its manifest.
+        manifest: Digest,
+    }
+    /// Data of `rolled-back`.
+    RolledBack {
+        /// Which workflow.
+        workflow: WorkflowId,
+        /// The plan that ran.
+        from: Digest,
+        /// The plan that runs now; absent when the workflow is off.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<Digest>,
+        /// Why, as a code.
+        why: Token,
+    }
+    /// Data of `refused`.
+    Refused {
+        /// Which rule.
+        code: Token,
+        /// SHA-256 of what was refused.
+        digest: Digest,
+    }
+    /// Data of `statement`.
+    Statement {
+        /// SHA-256 of the statement.
+        digest: Digest,
+        /// `approve`, `reject` or `withdraw`.
+        decision: Token,
+    }
+    /// Data of `root`.
+    Root {
+        /// Its version.
+        version: u32,
+    }
+    /// Data of `viewed`; the entry's `actor` is the person.
+    Viewed {
+        /// What: a run, a queue item, an incident, a page.
+        what: Token,
+        /// The reason, as a code or ticket id.
+        why: Token,
+    }
+    /// Data of `held`; the entry's `actor` is the person.
+    Held {
+        /// The hold's id.
+        id: Token,
+        /// What is held.
+        what: HeldWhat,
+        /// The reason, as a code or ticket id.
+        why: Token,
+        /// When it lapses.
+        until: Moment,
+    }
+    /// Data of `resumed`.
+    Resumed {
+        /// The hold's id.
+        id: Token,
+    }
+    /// Data of `alerted`.
+    Alerted {
+        /// Which rule.
+        rule: Token,
+        /// Seconds from the condition to the delivered alert.
+        delay: u64,
+    }
+    /// Data of `incident`.
+    Incident {
+        /// Its id.
+        id: Token,
+        /// `opened`, `acknowledged`, `resolved`, `shared` or `closed`.
+        state: Token,
+        /// `critical` or `normal`.
+        severity: Token,
+        /// Which rule or person opened it.
+        cause: Token,
+    }
+    /// Data of `rotated`.
+    Rotated {
+        /// The connection.
+        connection: ConnectionId,
+        /// The slot.
+        slot: SlotId,
+    }
+    /// Data of `pruned`.
+    Pruned {
+        /// Every index whose body is gone, now or before, as sorted pairs with both ends.
+        ranges: Vec<(u64, u64)>,
+        /// Which rule: `retention`.
+        rule: Token,
+        /// The reason, as a code.
+        reason: Token,
+    }
+    /// Data of `erased`; the entry's `actor` is the person.
+    Erased {
+        /// Every index whose body is gone, now or before, as sorted pairs with both ends.
+        ranges: Vec<(u64, u64)>,
+        /// The id of the request.
+        request: Token,
+    }
+    /// An amount of money.
+    Amount {
+        /// Minor units.
+        minor: i64,
+        /// ISO 4217.
+        currency: Token,
+    }
+}
+
+/// What a hold stops.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HeldWhat {
+    /// All of the client.
+    Client,
+    /// One workflow.
+    Workflow(WorkflowId),
+    /// One connection.
+    Connection(ConnectionId),
+}
+
+/// What became of a question to a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Choice {
+    /// Yes.
+    Approve,
+    /// No.
+    Refuse,
+    /// Nobody answered in time, which means no.
+    Late,
+}
