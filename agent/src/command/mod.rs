@@ -13,6 +13,7 @@ use crate::config::{self, Config};
 use crate::error::Error;
 
 mod output;
+mod transfer;
 
 pub use output::{Format, Output, Show};
 
@@ -55,10 +56,16 @@ impl Call {
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// The child process that talks git; started by `run`, not by people.
+    #[command(hide = true)]
+    Transfer(transfer::Args),
+}
 
-fn dispatch(command: &Command, _call: &Call, _out: &mut Output<'_>) -> Result<(), Error> {
-    match *command {}
+fn dispatch(command: &Command, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
+    match command {
+        Command::Transfer(args) => transfer::run(args, call, out),
+    }
 }
 
 /// Runs one command line. The only place where errors become text and exit status.

@@ -1,0 +1,132 @@
+//! The agent's own branch: a signed status, checkpoints, and on staging rehearsals. Written here, never forced out.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use assent_schema::id::{AgentId, Environment, Region};
+use assent_schema::time::Moment;
+use git2::build::TreeUpdateBuilder;
+use git2::{ErrorCode, FileMode, Repository, Signature, Time};
+
+use super::PullFailure;
+
+/// Commits are nobody's in particular: trust rests on the files' own signatures.
+const COMMITTER: (&str, &str) = ("assent-agent", "assent-agent@localhost");
+
+/// The branch of one agent.
+pub fn branch(environment: &Environment, region: &Region, agent: &AgentId) -> String {
+    format!("status/{environment}/{region}/{agent}")
+}
+
+/// Puts files into the branch, beside those that stand there. Returns whether anything changed.
+///
+/// # Errors
+/// [`PullFailure::Broken`] when the object database cannot be written.
+pub fn commit(
+    repository: &Path,
+    branch: &str,
+    files: &BTreeMap<String, Vec<u8>>,
+    at: Moment,
+) -> Result<bool, PullFailure> {
+    put(repository, branch, files, at).map_err(|_| PullFailure::Broken)
+}
+
+fn put(repository: &Path, branch: &str, files: &BTreeMap<String, Vec<u8>>, at: Moment) -> Result<bool, git2::Error> {
+    let repository = Repository::open_bare(repository)?;
+    let reference = format!("refs/heads/{branch}");
+    let parent = match repository.refname_to_id(&reference) {
+        Ok(id) => Some(repository.find_commit(id)?),
+        Err(error) if error.code() == ErrorCode::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let base = match &parent {
+        Some(parent) => parent.tree()?,
+        None => repository.find_tree(repository.treebuilder(None)?.write()?)?,
+    };
+    let mut update = TreeUpdateBuilder::new();
+    for (path, bytes) in files {
+        update.upsert(path.as_str(), repository.blob(bytes)?, FileMode::Blob);
+    }
+    let tree = repository.find_tree(update.create_updated(&repository, &base)?)?;
+    if parent.as_ref().is_some_and(|parent| parent.tree_id() == tree.id()) {
+        return Ok(false);
+    }
+    let who = Signature::new(COMMITTER.0, COMMITTER.1, &Time::new(at.seconds(), 0))?;
+    let parents: Vec<_> = parent.iter().collect();
+    repository.commit(Some(&reference), &who, &who, "Status", &tree, &parents)?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::transfer::{Bounds, Request, Task, work};
+    use super::*;
+
+    fn files(pairs: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
+        pairs.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
+    }
+
+    fn request(here: &Path, there: &Path, task: Task) -> Request {
+        let limits = Bounds { bytes: 1 << 20, memory_bytes: 1 << 30, cpu_seconds: 10 };
+        Request { repository: here.to_path_buf(), url: there.display().to_string(), task, limits }
+    }
+
+    #[test]
+    fn what_is_put_travels_and_what_stood_there_stays() {
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        Repository::init_bare(here.path()).unwrap();
+        Repository::init_bare(there.path()).unwrap();
+        let at = Moment::from_seconds(1_800_000_000);
+        let name = "status/staging/eu/eu-1";
+        assert_eq!(
+            commit(here.path(), name, &files(&[("status.json", "1"), ("checkpoints/a/checkpoint", "c")]), at),
+            Ok(true)
+        );
+        assert_eq!(commit(here.path(), name, &files(&[("status.json", "1")]), at), Ok(false));
+        assert_eq!(commit(here.path(), name, &files(&[("status.json", "2")]), at), Ok(true));
+        let push = Task::Push { branch: name.to_owned() };
+        let pushed = work(&request(here.path(), there.path(), push)).unwrap();
+        let theirs = Repository::open_bare(there.path()).unwrap();
+        let tree = theirs.revparse_single(&pushed).unwrap().peel_to_tree().unwrap();
+        assert!(tree.get_path(Path::new("checkpoints/a/checkpoint")).is_ok());
+    }
+
+    #[test]
+    fn a_fetch_forces_the_quarantine_reference_and_names_a_missing_branch() {
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        Repository::init_bare(here.path()).unwrap();
+        let theirs = Repository::init_bare(there.path()).unwrap();
+        let at = Moment::from_seconds(1_800_000_000);
+        let fetch = |known: Option<&str>| {
+            let (branch, into) = ("release/staging/eu".to_owned(), "refs/quarantine/release".to_owned());
+            work(&request(here.path(), there.path(), Task::Fetch { branch, into, known: known.map(str::to_owned) }))
+        };
+        assert_eq!(fetch(None), Err(PullFailure::NoBranch));
+        commit(there.path(), "release/staging/eu", &files(&[("manifest.json", "1")]), at).unwrap();
+        let first = fetch(None).unwrap();
+        assert_eq!(fetch(Some(&first)), Ok(first.clone()));
+        // Another history altogether, as after a forced push.
+        theirs.find_reference("refs/heads/release/staging/eu").unwrap().delete().unwrap();
+        commit(there.path(), "release/staging/eu", &files(&[("manifest.json", "2")]), at).unwrap();
+        let second = fetch(Some(&first)).unwrap();
+        assert_ne!(first, second);
+        let ours = Repository::open_bare(here.path()).unwrap();
+        assert_eq!(ours.refname_to_id("refs/quarantine/release").unwrap().to_string(), second);
+        let away = tempfile::tempdir().unwrap();
+        let push = Task::Push { branch: "status/a".to_owned() };
+        assert_eq!(work(&request(here.path(), away.path(), push)), Err(PullFailure::NoBranch));
+    }
+
+    #[test]
+    fn too_many_bytes_end_a_fetch() {
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        Repository::init_bare(here.path()).unwrap();
+        Repository::init_bare(there.path()).unwrap();
+        let noise: String = (0..60_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_string()).collect();
+        commit(there.path(), "r", &files(&[("manifest.json", &noise)]), Moment::from_seconds(0)).unwrap();
+        let task = Task::Fetch { branch: "r".into(), into: "refs/quarantine/r".into(), known: None };
+        let mut request = request(here.path(), there.path(), task);
+        request.limits.bytes = 1_000;
+        assert_eq!(work(&request), Err(PullFailure::TooLarge));
+    }
+}

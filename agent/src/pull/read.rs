@@ -1,0 +1,131 @@
+//! Takes the files of a release out of the object database: regular files with names on the list, sizes first, no checkout.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use assent_schema::release::FileName;
+use git2::{FileMode, ObjectType, Odb, Oid, Repository, Tree};
+
+use super::PullFailure;
+
+/// The largest file of a release, in bytes.
+pub const FILE_MOST_BYTES: usize = 16 * 1024 * 1024;
+/// The largest release, in bytes of all its files.
+pub const RELEASE_MOST_BYTES: usize = 512 * 1024 * 1024;
+/// The most files of a release.
+pub const FILES_MOST: usize = 1_000_000;
+/// How deep folders stand in each other: `trust/approvers/<client>/`.
+const DEPTH_MOST: usize = 3;
+
+/// The files of a release by path.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// Makes the agent's own bare repository unless it is there.
+///
+/// # Errors
+/// [`PullFailure::Broken`] when it can neither be opened nor made.
+pub fn prepare(repository: &Path) -> Result<(), PullFailure> {
+    if repository.join("config").is_file() {
+        return Ok(());
+    }
+    Repository::init_bare(repository).map(drop).map_err(|_| PullFailure::Broken)
+}
+
+/// Reads all files of a commit.
+///
+/// # Errors
+/// [`PullFailure::FileRefused`] when it holds what no release may hold, [`PullFailure::Broken`] when it cannot be read.
+pub fn read(repository: &Path, commit: &str) -> Result<Files, PullFailure> {
+    let repository = Repository::open_bare(repository).map_err(|_| PullFailure::Broken)?;
+    let odb = repository.odb().map_err(|_| PullFailure::Broken)?;
+    let id = Oid::from_str(commit).map_err(|_| PullFailure::Broken)?;
+    let tree = repository.find_commit(id).and_then(|commit| commit.tree()).map_err(|_| PullFailure::Broken)?;
+    let mut walk = Walk { repository: &repository, odb: &odb, found: Vec::new(), bytes: 0 };
+    walk.list(&tree, "", DEPTH_MOST)?;
+    // Only now, with all names and sizes known to be fine, is anything inflated.
+    let found = std::mem::take(&mut walk.found);
+    found.into_iter().map(|(path, id)| Ok((path, walk.blob(id)?))).collect()
+}
+
+struct Walk<'r> {
+    repository: &'r Repository,
+    odb: &'r Odb<'r>,
+    found: Vec<(String, Oid)>,
+    bytes: usize,
+}
+
+impl Walk<'_> {
+    fn list(&mut self, tree: &Tree<'_>, folder: &str, depth: usize) -> Result<(), PullFailure> {
+        for entry in tree {
+            let name = entry.name().map_err(|_| PullFailure::FileRefused)?;
+            let path = format!("{folder}{name}");
+            if entry.kind() == Some(ObjectType::Tree) && depth > 0 {
+                let inner = self.repository.find_tree(entry.id()).map_err(|_| PullFailure::Broken)?;
+                self.list(&inner, &format!("{path}/"), depth - 1)?;
+                continue;
+            }
+            let regular = entry.kind() == Some(ObjectType::Blob) && entry.filemode() == i32::from(FileMode::Blob);
+            if !regular || FileName::parse(&path).is_none() {
+                return Err(PullFailure::FileRefused);
+            }
+            self.weigh(entry.id())?;
+            self.found.push((path, entry.id()));
+        }
+        Ok(())
+    }
+
+    fn weigh(&mut self, id: Oid) -> Result<(), PullFailure> {
+        let (size, kind) = self.odb.read_header(id).map_err(|_| PullFailure::Broken)?;
+        self.bytes = self.bytes.saturating_add(size);
+        let fine = kind == ObjectType::Blob
+            && size <= FILE_MOST_BYTES
+            && self.bytes <= RELEASE_MOST_BYTES
+            && self.found.len() < FILES_MOST;
+        if fine { Ok(()) } else { Err(PullFailure::FileRefused) }
+    }
+
+    fn blob(&self, id: Oid) -> Result<Vec<u8>, PullFailure> {
+        self.odb.read(id).map(|object| object.data().to_vec()).map_err(|_| PullFailure::Broken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use git2::Signature;
+
+    /// A bare repository with one commit whose tree has one entry besides `endpoints.json`.
+    fn with_entry(name: &str, bytes: &[u8], mode: i32) -> (tempfile::TempDir, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = Repository::init_bare(folder.path()).unwrap();
+        let mut tree = repository.treebuilder(None).unwrap();
+        tree.insert("endpoints.json", repository.blob(b"{}").unwrap(), 0o100_644).unwrap();
+        tree.insert(name, repository.blob(bytes).unwrap(), mode).unwrap();
+        let tree = repository.find_tree(tree.write().unwrap()).unwrap();
+        let who = Signature::now("a", "a@example.com").unwrap();
+        let commit = repository.commit(None, &who, &who, "m", &tree, &[]).unwrap();
+        (folder, commit.to_string())
+    }
+
+    #[test]
+    fn a_release_is_read_and_anything_else_in_it_refuses_it() {
+        let (folder, commit) = with_entry("manifest.json", b"{}", 0o100_644);
+        assert_eq!(read(folder.path(), &commit).unwrap().len(), 2);
+        for (name, mode) in [
+            ("manifest.json", 0o120_000),
+            ("manifest.json", 0o100_755),
+            ("manifest.json", 0o160_000),
+            ("README.md", 0o100_644),
+            ("manifest.json.sig", 0o100_644),
+        ] {
+            let (folder, commit) = with_entry(name, b"x", mode);
+            assert_eq!(read(folder.path(), &commit), Err(PullFailure::FileRefused), "{name} {mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_weighed_before_it_is_read() {
+        let (folder, commit) = with_entry("manifest.json", &vec![b' '; FILE_MOST_BYTES + 1], 0o100_644);
+        assert_eq!(read(folder.path(), &commit), Err(PullFailure::FileRefused));
+    }
+}

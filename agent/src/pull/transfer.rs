@@ -1,0 +1,195 @@
+//! The inside of the child process that talks git: it limits itself, does one transfer, and says how it went.
+//!
+//! It trusts neither the other side nor its own configuration; whatever goes wrong ends this process alone.
+//!
+//! # Source
+//! trust.md section 5, crates.md (a small pack of deltas can make the process grow by 200 MB).
+
+use std::io::{Read, Write};
+use std::path::PathBuf;
+
+use git2::{
+    AutotagOption, Config, Direction, ErrorCode, FetchOptions, PushOptions, Remote, RemoteCallbacks, Repository,
+};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use serde::{Deserialize, Serialize};
+
+use super::PullFailure;
+
+/// The most objects that one fetch may receive.
+const OBJECTS_MOST: usize = 2_000_000;
+/// Open files of the child.
+const FILES_OPEN_MOST: u64 = 256;
+/// The largest request or answer between parent and child, in bytes.
+pub const MESSAGE_MOST_BYTES: u64 = 64 * 1024;
+
+/// What the child is to do; JSON on its standard input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The agent's own bare repository.
+    pub repository: PathBuf,
+    /// The other side.
+    pub url: String,
+    /// What is moved.
+    pub task: Task,
+    /// What bounds the child.
+    pub limits: Bounds,
+}
+
+/// What is moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Task {
+    /// Takes a branch of the other side into a quarantine reference here.
+    Fetch {
+        /// The branch there, without `refs/heads/`.
+        branch: String,
+        /// The whole name of the reference here.
+        into: String,
+        /// The commit that is known already.
+        known: Option<String>,
+    },
+    /// Gives a branch to the other side, never forced.
+    Push {
+        /// The branch here and there, without `refs/heads/`.
+        branch: String,
+    },
+}
+
+/// What bounds the child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bounds {
+    /// The most bytes that may be received, and the largest file that may be written.
+    pub bytes: u64,
+    /// The largest address space.
+    pub memory_bytes: u64,
+    /// The most seconds of processor time.
+    pub cpu_seconds: u64,
+}
+
+/// How it went; JSON on the child's standard output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Answer {
+    /// The branch stands at this commit on both sides now.
+    Done {
+        /// The commit.
+        commit: String,
+    },
+    /// It did not work.
+    Failed(PullFailure),
+}
+
+/// Runs the child: limits first, then the request from `input`, then the answer to `output`.
+///
+/// # Errors
+/// When the answer cannot be written or the limits cannot be set; everything else is an answer.
+pub fn child(input: &mut dyn Read, output: &mut dyn Write) -> std::io::Result<()> {
+    let mut bytes = Vec::new();
+    input.take(MESSAGE_MOST_BYTES).read_to_end(&mut bytes)?;
+    let request: Request = serde_json::from_slice(&bytes)?;
+    limit_self(request.limits)?;
+    let answer = match work(&request) {
+        Ok(commit) => Answer::Done { commit },
+        Err(failure) => Answer::Failed(failure),
+    };
+    output.write_all(&serde_json::to_vec(&answer)?)?;
+    output.flush()
+}
+
+fn limit_self(bounds: Bounds) -> rustix::io::Result<()> {
+    let limits = [
+        (Resource::As, bounds.memory_bytes),
+        (Resource::Fsize, bounds.bytes),
+        (Resource::Cpu, bounds.cpu_seconds),
+        (Resource::Nofile, FILES_OPEN_MOST),
+        (Resource::Core, 0),
+    ];
+    limits.into_iter().try_for_each(|(what, most)| setrlimit(what, Rlimit { current: Some(most), maximum: Some(most) }))
+}
+
+/// Does one transfer in this process, without limits on it. Returns the commit.
+///
+/// # Errors
+/// [`PullFailure`].
+pub fn work(request: &Request) -> Result<String, PullFailure> {
+    let repository = open(request).map_err(|_| PullFailure::Broken)?;
+    // An anonymous remote: no remote of a configuration is asked, and the only configuration is the repository's own.
+    let mut remote = repository.remote_anonymous(&request.url).map_err(|_| PullFailure::Unreachable)?;
+    match &request.task {
+        Task::Fetch { branch, into, known } => fetch(&mut remote, branch, into, known.as_deref(), request.limits.bytes),
+        Task::Push { branch } => {
+            let reference = format!("refs/heads/{branch}");
+            let commit = repository.refname_to_id(&reference).map_err(|_| PullFailure::NoBranch)?;
+            push(&mut remote, &reference)?;
+            Ok(commit.to_string())
+        }
+    }
+}
+
+/// Opens the own repository with its own configuration alone: system, user and global files do not exist for it.
+fn open(request: &Request) -> Result<Repository, git2::Error> {
+    let repository = Repository::open_bare(&request.repository)?;
+    repository.set_config(&Config::open(&request.repository.join("config"))?)?;
+    Ok(repository)
+}
+
+fn fetch(
+    remote: &mut Remote<'_>,
+    branch: &str,
+    into: &str,
+    known: Option<&str>,
+    most_bytes: u64,
+) -> Result<String, PullFailure> {
+    remote.connect(Direction::Fetch).map_err(|error| unreachable(&error))?;
+    let reference = format!("refs/heads/{branch}");
+    // A refspec that matches nothing would be no error: so the branch is looked for first.
+    let heads = remote.list().map_err(|error| unreachable(&error))?;
+    let tip = heads.iter().find(|head| head.name() == reference).map(git2::RemoteHead::oid);
+    let tip = tip.ok_or(PullFailure::NoBranch)?.to_string();
+    if known == Some(tip.as_str()) {
+        return Ok(tip);
+    }
+    let too_large = std::cell::Cell::new(false);
+    let mut callbacks = RemoteCallbacks::new();
+    callbacks.transfer_progress(|progress| {
+        let over = progress.received_bytes() as u64 > most_bytes || progress.total_objects() > OBJECTS_MOST;
+        too_large.set(too_large.get() || over);
+        !over
+    });
+    let mut options = FetchOptions::new();
+    options.download_tags(AutotagOption::None).remote_callbacks(callbacks);
+    // Forced: an unforced refspec that is no fast-forward says nothing and moves nothing.
+    let fetched = remote.fetch(&[format!("+{reference}:{into}")], Some(&mut options), None);
+    drop(options);
+    match fetched {
+        Ok(()) => Ok(tip),
+        Err(_) if too_large.get() => Err(PullFailure::TooLarge),
+        Err(error) => Err(unreachable(&error)),
+    }
+}
+
+fn push(remote: &mut Remote<'_>, reference: &str) -> Result<(), PullFailure> {
+    let refused = std::cell::Cell::new(false);
+    let mut callbacks = RemoteCallbacks::new();
+    callbacks.push_update_reference(|_, status| {
+        refused.set(refused.get() || status.is_some());
+        Ok(())
+    });
+    let mut options = PushOptions::new();
+    options.remote_callbacks(callbacks);
+    let pushed = remote.push(&[format!("{reference}:{reference}")], Some(&mut options));
+    drop(options);
+    match pushed {
+        Ok(()) if refused.get() => Err(PullFailure::PushRefused),
+        Ok(()) => Ok(()),
+        Err(error) if error.code() == ErrorCode::NotFastForward => Err(PullFailure::PushRefused),
+        Err(error) => Err(unreachable(&error)),
+    }
+}
+
+fn unreachable(error: &git2::Error) -> PullFailure {
+    if error.code() == ErrorCode::Owner { PullFailure::NotOwned } else { PullFailure::Unreachable }
+}
