@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::Router;
 use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::{any, get, post, put};
-use axum::{Json, Router};
+use axum::routing::{any, get, post};
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -75,22 +76,27 @@ type Shared = State<Arc<Mutex<Seen>>>;
 
 fn router(seen: Arc<Mutex<Seen>>) -> Router {
     Router::new()
-        .route("/helpdesk/tickets/{id}", get(ticket))
-        .route("/helpdesk/tickets/{id}", put(assign))
+        .route("/helpdesk/tickets/{id}", get(ticket).put(assign))
         .route("/shop/orders/{id}", get(order))
         .route("/payments/v72/payments/{id}/refunds", post(refund))
         .route("/ai/v1/chat/completions", post(complete))
-        .route("/alerts", any(alert))
+        .route("/alerts/{*rest}", any(alert))
         .with_state(seen)
+}
+
+type Answer = (StatusCode, [(HeaderName, &'static str); 1], String);
+
+fn answer(status: StatusCode, body: &Value) -> Answer {
+    (status, [(CONTENT_TYPE, "application/json")], body.to_string())
 }
 
 fn note(seen: &Arc<Mutex<Seen>>, what: String) {
     seen.lock().unwrap_or_else(PoisonError::into_inner).requests.push(what);
 }
 
-async fn ticket(State(seen): Shared, Path(id): Path<String>) -> Json<Value> {
+async fn ticket(State(seen): Shared, Path(id): Path<String>) -> Answer {
     note(&seen, format!("helpdesk get_ticket {id}"));
-    Json(json!({
+    let body = json!({
         "id": id,
         "ticket_attributes": {
             "_default_title_": "Leaking tent",
@@ -100,57 +106,61 @@ async fn ticket(State(seen): Shared, Path(id): Path<String>) -> Json<Value> {
         },
         "ticket_state": {"category": "submitted"},
         "ignored": {"phone": "+1 555-0142"},
-    }))
+    });
+    answer(StatusCode::OK, &body)
 }
 
-async fn assign(State(seen): Shared, Path(id): Path<String>) -> Json<Value> {
+async fn assign(State(seen): Shared, Path(id): Path<String>) -> Answer {
     note(&seen, format!("helpdesk assign_ticket {id}"));
-    Json(json!({"id": id, "team_assignee_id": "7001"}))
+    answer(StatusCode::OK, &json!({"id": id, "team_assignee_id": "7001"}))
 }
 
-async fn order(State(seen): Shared, Path(id): Path<String>) -> Json<Value> {
+async fn order(State(seen): Shared, Path(id): Path<String>) -> Answer {
     note(&seen, format!("shop get_order {id}"));
-    Json(json!({
+    let body = json!({
         "id": id,
         "customer": {"helpdesk_id": "c-77", "name": "Robin Example"},
         "payment": {"reference": "psp-4711"},
         "total": {"cents": 4900, "currency": "EUR"},
         "state": "delivered",
         "placed_at": "2026-11-01T10:00:00Z",
-    }))
+    });
+    answer(StatusCode::OK, &body)
 }
 
-async fn refund(State(seen): Shared, Path(id): Path<String>, headers: HeaderMap) -> (StatusCode, Json<Value>) {
+async fn refund(State(seen): Shared, Path(id): Path<String>, headers: HeaderMap) -> Answer {
     let key = headers.get("Idempotency-Key").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
     if key.is_empty() {
-        return (StatusCode::BAD_REQUEST, Json(json!({"errorCode": "702"})));
+        return answer(StatusCode::BAD_REQUEST, &json!({"errorCode": "702"}));
     }
     note(&seen, format!("payments refund {id}"));
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     if !seen.refunds.insert(key) {
         seen.repeated += 1;
     }
-    (StatusCode::CREATED, Json(json!({"pspReference": "psp-4712", "status": "received"})))
+    answer(StatusCode::CREATED, &json!({"pspReference": "psp-4712", "status": "received"}))
 }
 
 /// Answers as a chat-completions endpoint with structured output: the schema in the request says which question it is.
-async fn complete(State(seen): Shared, Json(request): Json<Value>) -> Json<Value> {
+async fn complete(State(seen): Shared, request: String) -> Answer {
     note(&seen, "ai chat".to_owned());
+    let request: Value = serde_json::from_str(&request).unwrap_or_default();
     let wanted = request.pointer("/response_format/json_schema/schema/properties");
     let asked = |name: &str| wanted.and_then(|w| w.get(name)).is_some();
-    let answer = if asked("intent") {
+    let said = if asked("intent") {
         json!({"intent": "refund", "confidence": 0.93})
     } else if asked("team") {
         json!({"team": "products"})
     } else {
         json!({"reply": "Thank you, we look into it.", "sources": []})
     };
-    Json(json!({
+    let body = json!({
         "id": "chatcmpl-1",
         "object": "chat.completion",
-        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": answer.to_string()}}],
+        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": said.to_string()}}],
         "usage": {"prompt_tokens": 120, "completion_tokens": 20, "total_tokens": 140},
-    }))
+    });
+    answer(StatusCode::OK, &body)
 }
 
 async fn alert(State(seen): Shared) -> StatusCode {
