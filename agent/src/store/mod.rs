@@ -6,6 +6,8 @@
 //! engine.md section 3, design.md section 6. Promises P01, P11, P19.
 
 mod fact;
+mod memory;
+mod sqlite;
 mod write;
 
 use std::fmt;
@@ -15,6 +17,8 @@ use assent_schema::id::{ClientId, Name};
 pub use fact::{
     Accepted, Aim, AskEnd, BadRunId, Ending, Entry, Fact, Intent, JournalRow, Outcome, RunId, TriggerKind, Waiting,
 };
+pub use memory::{Memory, Tables};
+pub use sqlite::{LedgerRows, Sqlite};
 pub use write::{Alert, EffectDone, Log, Note, QueueItem, Refusal, Transaction, Write};
 
 use crate::world::Wall;

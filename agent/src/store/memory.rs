@@ -1,0 +1,354 @@
+//! The store in memory, for simulations: what was committed stays in the tables, whatever becomes of its users.
+//!
+//! It does the same as the one on SQLite; one suite of tests holds both.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use assent_schema::id::{ClientId, Name};
+
+use super::{
+    Accepted, Alert, AlertRow, Books, Entry, JournalRow, LedgerRow, LedgerRows, Log, Note, OpenRun, QueueItem, Refusal,
+    RunFilter, RunId, RunLine, Store, StoreError, Transaction, Waiting, Write,
+};
+use crate::world::Wall;
+
+/// What is durable. A clone is a copy of the disk.
+#[derive(Clone, Default)]
+pub struct Tables {
+    journal: BTreeMap<RunId, Vec<JournalRow>>,
+    open: BTreeMap<RunId, Option<Vec<u8>>>,
+    delivery: BTreeMap<[u8; 16], RunId>,
+    sums: BTreeMap<String, i64>,
+    waiting: BTreeMap<(RunId, Name), Waiting>,
+    queue: BTreeMap<RunId, QueueItem>,
+    alerts: Vec<AlertRow>,
+    state: BTreeMap<String, Vec<u8>>,
+    ledger: BTreeMap<Log, Vec<LedgerRow>>,
+    /// Commits that are refused for lack of space, for tests.
+    full: bool,
+}
+
+impl Tables {
+    /// Everything that is stored, as bytes, for scans.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] when a row cannot be written.
+    pub fn bytes(&self) -> Result<Vec<u8>, StoreError> {
+        let json = |value: serde_json::Result<Vec<u8>>| value.or(Err(StoreError::Broken));
+        let mut out = Vec::new();
+        for row in self.journal.values().flatten() {
+            out.extend(json(serde_json::to_vec(&row.entry))?);
+        }
+        for waiting in self.waiting.values() {
+            out.extend(json(serde_json::to_vec(waiting))?);
+        }
+        for item in self.queue.values() {
+            out.extend(json(serde_json::to_vec(item))?);
+        }
+        for row in &self.alerts {
+            out.extend(json(serde_json::to_vec(&row.alert))?);
+        }
+        out.extend(self.open.values().flatten().flatten());
+        out.extend(self.sums.keys().flat_map(|name| name.bytes()));
+        out.extend(self.state.iter().flat_map(|(name, value)| name.bytes().chain(value.iter().copied())));
+        out.extend(self.ledger.values().flatten().flat_map(|row| row.sealed.clone().unwrap_or_default()));
+        Ok(out)
+    }
+
+    /// From now on there is no space, or there is again.
+    pub fn set_full(&mut self, full: bool) {
+        self.full = full;
+    }
+
+    fn accepted(&self, run: RunId) -> Result<&Accepted, StoreError> {
+        match self.journal.get(&run).and_then(|rows| rows.first()).map(|row| &row.entry) {
+            Some(Entry::Accepted(accepted)) => Ok(accepted),
+            _ => Err(StoreError::Damaged("a run that was never accepted")),
+        }
+    }
+
+    fn add(&mut self, name: String, add: i64) -> i64 {
+        let sum = self.sums.entry(name).or_default();
+        *sum = sum.saturating_add(add);
+        *sum
+    }
+
+    fn refusal(&self, write: &Write) -> Option<Refusal> {
+        match write {
+            Write::Deliver { key, run: _ } => self.delivery.get(key).copied().map(Refusal::Duplicate),
+            Write::Count { name, add, most: Some(most) } => {
+                let sum = self.sums.get(name).copied().unwrap_or(0).checked_add(*add);
+                sum.is_none_or(|sum| sum > *most).then(|| Refusal::Over { name: name.clone() })
+            }
+            Write::Answer { run, step } => {
+                (!self.waiting.contains_key(&(*run, step.clone()))).then_some(Refusal::NotWaiting)
+            }
+            Write::Swap { name, from, to: _ } => (self.state.get(name) != from.as_ref()).then_some(Refusal::Moved),
+            _ => None,
+        }
+    }
+
+    fn apply(&mut self, books: &mut dyn Books, transaction: Transaction) -> Result<(), StoreError> {
+        if self.full {
+            return Err(StoreError::Full);
+        }
+        if let Some(refusal) = transaction.writes.iter().find_map(|write| self.refusal(write)) {
+            return Err(StoreError::Refused(refusal));
+        }
+        let at = transaction.at;
+        transaction.writes.into_iter().try_for_each(|write| self.one(books, at, write))
+    }
+
+    fn one(&mut self, books: &mut dyn Books, at: Wall, write: Write) -> Result<(), StoreError> {
+        match write {
+            Write::Deliver { key, run } => drop(self.delivery.insert(key, run)),
+            Write::Count { name, add, most: _ } => drop(self.add(name, add)),
+            Write::Answer { run, step } => drop(self.waiting.remove(&(run, step))),
+            Write::Swap { name, from: _, to: value } | Write::State { name, value } => match value {
+                Some(value) => drop(self.state.insert(name, value)),
+                None => drop(self.state.remove(&name)),
+            },
+            Write::Open { run, sealed } => {
+                if self.open.insert(run, sealed).is_some() {
+                    return Err(StoreError::Broken);
+                }
+            }
+            Write::Reseal { run, sealed } => {
+                if let Some(slot) = self.open.get_mut(&run) {
+                    *slot = sealed;
+                }
+            }
+            Write::Journal { run, entry } => self.write_journal(at, run, entry)?,
+            Write::Close { run } => {
+                self.open.remove(&run);
+                self.waiting.retain(|(of, _), _| *of != run);
+            }
+            Write::Ask(waiting) => drop(self.waiting.insert((waiting.run, waiting.step.clone()), *waiting)),
+            Write::Queue(item) => drop(self.queue.insert(item.run, *item)),
+            Write::Unqueue { run } => drop(self.queue.remove(&run)),
+            Write::Alert(alert) => self.raise(at, alert),
+            Write::AlertSent { no, again } => self.sent(no, again),
+            Write::AlertOver { key } => {
+                self.alerts.iter_mut().filter(|row| !row.over && row.alert.key() == key).for_each(|row| {
+                    row.over = true;
+                    row.due = None;
+                });
+            }
+            Write::Note(note) => self.append(books, at, &note)?,
+            Write::Prune { log, from, to } => {
+                let rows = self.ledger.entry(log).or_default();
+                rows.iter_mut().filter(|row| (from..=to).contains(&row.index)).for_each(|row| row.sealed = None);
+            }
+            Write::ResealLedger { log, index, sealed } => {
+                let rows = self.ledger.entry(log).or_default();
+                if let Some(row) = rows.iter_mut().find(|row| row.index == index && row.sealed.is_some()) {
+                    row.sealed = Some(sealed);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_journal(&mut self, at: Wall, run: RunId, mut entry: Entry) -> Result<(), StoreError> {
+        if let Entry::Accepted(accepted) = &mut entry {
+            let count = self.add(format!("runs/accepted/{}", accepted.client), 1);
+            accepted.number = u64::try_from(count).unwrap_or(0);
+        }
+        if let Entry::Ended { .. } = entry {
+            let name = format!("runs/ended/{}", self.accepted(run)?.client);
+            self.add(name, 1);
+        }
+        self.journal.entry(run).or_default().push(JournalRow { at, entry });
+        Ok(())
+    }
+
+    fn raise(&mut self, at: Wall, alert: Alert) {
+        let key = alert.key();
+        if let Some(row) = self.alerts.iter_mut().find(|row| !row.over && row.alert.key() == key) {
+            row.count = row.count.saturating_add(1);
+            row.last = at;
+            return;
+        }
+        let no = i64::try_from(self.alerts.len()).unwrap_or(i64::MAX).saturating_add(1);
+        let (due, over) = (Some(at), false);
+        self.alerts.push(AlertRow { no, alert, since: at, last: at, count: 1, sent: 0, due, tries: 0, over });
+    }
+
+    fn sent(&mut self, no: i64, again: Option<Wall>) {
+        let Some(row) = self.alerts.iter_mut().find(|row| row.no == no) else { return };
+        match again {
+            None => {
+                row.due = None;
+                row.sent = row.count;
+                row.tries = 0;
+            }
+            Some(_) if row.over => {}
+            Some(again) => {
+                row.due = Some(again);
+                row.tries = row.tries.saturating_add(1);
+            }
+        }
+    }
+
+    fn append(&mut self, books: &mut dyn Books, at: Wall, note: &Note) -> Result<(), StoreError> {
+        let run = note.run.map(|run| self.accepted(run).map(|accepted| accepted.number)).transpose()?;
+        let row = books.append(at, run, note)?;
+        let rows = self.ledger.entry(note.log.clone()).or_default();
+        if u64::try_from(rows.len()) != Ok(row.index) {
+            return Err(StoreError::Damaged("a ledger row is missing"));
+        }
+        rows.push(row);
+        Ok(())
+    }
+}
+
+impl LedgerRows for Tables {
+    fn logs(&self) -> Result<Vec<Log>, StoreError> {
+        Ok(self.ledger.keys().cloned().collect())
+    }
+
+    fn rows(&self, log: &Log, from: u64, most: usize) -> Result<Vec<LedgerRow>, StoreError> {
+        let rows = self.ledger.get(log).map(Vec::as_slice).unwrap_or_default();
+        Ok(rows.iter().skip(usize::try_from(from).unwrap_or(usize::MAX)).take(most).cloned().collect())
+    }
+}
+
+/// A store over tables in memory. Several may follow one another on the same tables, as processes on a disk.
+pub struct Memory {
+    tables: Arc<Mutex<Tables>>,
+    books: Mutex<Box<dyn Books>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Memory {
+    /// Opens tables, with books that were loaded from them.
+    pub fn open(tables: Arc<Mutex<Tables>>, books: Box<dyn Books>) -> Self {
+        Self { tables, books: Mutex::new(books) }
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Tables) -> T) -> T {
+        read(&lock(&self.tables))
+    }
+
+    /// Commits at once.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn commit_now(&self, transaction: Transaction) -> Result<(), StoreError> {
+        let mut tables = lock(&self.tables);
+        let mut books = lock(&self.books);
+        let mut changed = tables.clone();
+        let done = changed.apply(books.as_mut(), transaction);
+        if done.is_ok() {
+            *tables = changed;
+            books.keep();
+        } else {
+            books.drop_back();
+        }
+        done
+    }
+}
+
+fn begins<'a, V>(map: &'a BTreeMap<String, V>, prefix: &'a str) -> impl Iterator<Item = (&'a String, &'a V)> {
+    map.range(prefix.to_owned()..).take_while(move |(name, _)| name.starts_with(prefix))
+}
+
+impl Store for Memory {
+    async fn commit(&self, transaction: Transaction) -> Result<(), StoreError> {
+        self.commit_now(transaction)
+    }
+
+    fn open_runs(&self) -> Result<Vec<OpenRun>, StoreError> {
+        let open = |(run, sealed): (&RunId, &Option<Vec<u8>>)| OpenRun { run: *run, sealed: sealed.clone() };
+        Ok(self.read(|t| t.open.iter().map(open).collect()))
+    }
+
+    fn open_run(&self, run: RunId) -> Result<Option<OpenRun>, StoreError> {
+        Ok(self.read(|t| t.open.get(&run).map(|sealed| OpenRun { run, sealed: sealed.clone() })))
+    }
+
+    fn journal(&self, run: RunId) -> Result<Vec<JournalRow>, StoreError> {
+        Ok(self.read(|t| t.journal.get(&run).cloned().unwrap_or_default()))
+    }
+
+    fn runs(&self, filter: &RunFilter) -> Result<Vec<RunLine>, StoreError> {
+        let line = |run: &RunId, rows: &Vec<JournalRow>| {
+            let (first, last) = (rows.first()?, rows.last()?);
+            let Entry::Accepted(accepted) = &first.entry else { return None };
+            Some(RunLine { run: *run, accepted: (**accepted).clone(), at: first.at, last: last.clone() })
+        };
+        Ok(self.read(|t| {
+            let newest = t.journal.iter().rev().filter(|(run, _)| filter.before.is_none_or(|before| **run < before));
+            let lines = newest.filter_map(|(run, rows)| line(run, rows));
+            let of_client = |line: &RunLine| filter.client.as_ref().is_none_or(|c| *c == line.accepted.client);
+            lines.filter(of_client).take(filter.most).collect()
+        }))
+    }
+
+    fn delivered(&self, key: &[u8; 16]) -> Result<Option<RunId>, StoreError> {
+        Ok(self.read(|t| t.delivery.get(key).copied()))
+    }
+
+    fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
+        Ok(self.read(|t| t.waiting.values().cloned().collect()))
+    }
+
+    fn waiting_of(&self, run: RunId, step: &Name) -> Result<Option<Waiting>, StoreError> {
+        Ok(self.read(|t| t.waiting.get(&(run, step.clone())).cloned()))
+    }
+
+    fn queue(&self) -> Result<Vec<QueueItem>, StoreError> {
+        let mut items: Vec<_> = self.read(|t| t.queue.values().cloned().collect());
+        items.sort_by_key(|item| (item.since, item.run));
+        Ok(items)
+    }
+
+    fn alerts_due(&self, now: Wall, most: usize) -> Result<Vec<AlertRow>, StoreError> {
+        let is_due = |row: &&AlertRow| row.due.is_some_and(|due| due <= now);
+        let mut due: Vec<_> = self.read(|t| t.alerts.iter().filter(is_due).cloned().collect());
+        due.sort_by_key(|row| (row.due, row.no));
+        due.truncate(most);
+        Ok(due)
+    }
+
+    fn alerts(&self) -> Result<Vec<AlertRow>, StoreError> {
+        Ok(self.read(|t| t.alerts.iter().filter(|row| !row.over).cloned().collect()))
+    }
+
+    fn sum(&self, name: &str) -> Result<i64, StoreError> {
+        Ok(self.read(|t| t.sums.get(name).copied().unwrap_or(0)))
+    }
+
+    fn sums(&self, prefix: &str) -> Result<Vec<(String, i64)>, StoreError> {
+        Ok(self.read(|t| begins(&t.sums, prefix).map(|(name, sum)| (name.clone(), *sum)).collect()))
+    }
+
+    fn state(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.read(|t| t.state.get(name).cloned()))
+    }
+
+    fn states(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        Ok(self.read(|t| begins(&t.state, prefix).map(|(name, value)| (name.clone(), value.clone())).collect()))
+    }
+
+    fn logs(&self) -> Result<Vec<Log>, StoreError> {
+        self.read(LedgerRows::logs)
+    }
+
+    fn ledger_size(&self, log: &Log) -> Result<u64, StoreError> {
+        Ok(self.read(|t| t.ledger.get(log).map_or(0, |rows| u64::try_from(rows.len()).unwrap_or(0))))
+    }
+
+    fn ledger_rows(&self, log: &Log, from: u64, most: usize) -> Result<Vec<LedgerRow>, StoreError> {
+        self.read(|t| t.rows(log, from, most))
+    }
+
+    fn run_counts(&self, client: &ClientId) -> Result<(u64, u64), StoreError> {
+        let count = |name: String| Ok(u64::try_from(self.sum(&name)?).unwrap_or(0));
+        Ok((count(format!("runs/accepted/{client}"))?, count(format!("runs/ended/{client}"))?))
+    }
+}

@@ -1,0 +1,344 @@
+//! The store on SQLite: write-ahead log, `synchronous=FULL`, commits shared by whoever commits at the same time.
+//!
+//! Alone in flight, the caller commits by itself: no hand-over between threads. Otherwise the transaction goes to one
+//! writer thread, which commits whatever has come up meanwhile, with one fsync.
+
+mod apply;
+mod read;
+mod schema;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use assent_schema::id::{ClientId, Name};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tokio::sync::oneshot;
+
+use super::{
+    AlertRow, Books, JournalRow, LedgerRow, Log, OpenRun, QueueItem, RunFilter, RunId, RunLine, Store, StoreError,
+    Transaction, Waiting,
+};
+use crate::world::Wall;
+
+/// Transactions that share one fsync at most: bounds the time for which a reader waits.
+const GROUP_MOST: usize = 256;
+/// Statements kept prepared: more than there are in this room.
+const STATEMENTS: usize = 64;
+/// Pages of the write-ahead log before they move into the database. A larger one made single commits slow.
+const CHECKPOINT_PAGES: i64 = 1_000;
+
+/// How long to wait for a process that is just going away.
+const BUSY_WAIT: std::time::Duration = std::time::Duration::from_millis(500);
+
+type Waiter = (Transaction, oneshot::Sender<Result<(), StoreError>>);
+
+struct Db {
+    connection: Connection,
+    books: Box<dyn Books>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiters: Vec<Waiter>,
+    closed: bool,
+}
+
+struct Shared {
+    db: Mutex<Db>,
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    in_flight: AtomicUsize,
+}
+
+/// The database of one agent in one file.
+pub struct Sqlite {
+    shared: Arc<Shared>,
+    writer: Option<std::thread::JoinHandle<()>>,
+}
+
+/// A database's error as ours; its text stays behind.
+fn failed(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::Full,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged("SQLite says so"),
+        _ => StoreError::Broken,
+    }
+}
+
+/// A panic while the lock was held: the state behind it is a database, which rolls back by itself.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Opens the database alone, without books: for commands that read while the agent does not run, and to load the books.
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.busy_timeout(BUSY_WAIT).map_err(failed)?;
+    let set = |name: &str, value: &str| {
+        connection.pragma_update_and_check(None, name, value, |_| Ok(())).or_else(|error| match error {
+            rusqlite::Error::QueryReturnedNoRows => Ok(()),
+            other => Err(failed(other)),
+        })
+    };
+    // Exclusive before the first use of the log: then its index is in our memory and no second agent can open the file.
+    set("locking_mode", "EXCLUSIVE")?;
+    set("journal_mode", "WAL")?;
+    set("synchronous", "FULL")?;
+    set("wal_autocheckpoint", &CHECKPOINT_PAGES.to_string())?;
+    set("secure_delete", "ON")?;
+    set("temp_store", "MEMORY")?;
+    schema::migrate(&mut connection, Some(path), schema::MIGRATIONS)?;
+    Ok(connection)
+}
+
+impl Sqlite {
+    /// Opens the database, or makes it. `books` gets a reader of the ledger rows that are there, to load its trees.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`] when a newer version wrote it, [`StoreError::Busy`] when another process has it open.
+    pub fn open(
+        path: &Path,
+        books: impl FnOnce(&dyn LedgerRows) -> Result<Box<dyn Books>, StoreError>,
+    ) -> Result<Self, StoreError> {
+        let connection = connect(path)?;
+        let books = books(&connection)?;
+        let shared = Arc::new(Shared {
+            db: Mutex::new(Db { connection, books }),
+            queue: Mutex::new(Queue::default()),
+            wake: Condvar::new(),
+            in_flight: AtomicUsize::new(0),
+        });
+        let behind = Arc::clone(&shared);
+        let writer = std::thread::Builder::new()
+            .name("store".into())
+            .spawn(move || write_queued(&behind))
+            .or(Err(StoreError::Broken))?;
+        Ok(Self { shared, writer: Some(writer) })
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        read(&lock(&self.shared.db).connection)
+    }
+}
+
+/// The ledger rows of a database that is being opened.
+pub trait LedgerRows {
+    /// The logs that have rows, sorted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn logs(&self) -> Result<Vec<Log>, StoreError>;
+
+    /// At most `most` rows of a log from an index on.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn rows(&self, log: &Log, from: u64, most: usize) -> Result<Vec<LedgerRow>, StoreError>;
+}
+
+impl LedgerRows for Connection {
+    fn logs(&self) -> Result<Vec<Log>, StoreError> {
+        read::logs(self)
+    }
+
+    fn rows(&self, log: &Log, from: u64, most: usize) -> Result<Vec<LedgerRow>, StoreError> {
+        read::ledger_rows(self, log, from, most)
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        lock(&self.shared.queue).closed = true;
+        self.shared.wake.notify_all();
+        if let Some(writer) = self.writer.take() {
+            // The thread ends when the queue is empty; a panic there has been answered with an error already.
+            drop(writer.join());
+        }
+        // Nothing depends on it: a log that stays is read at the next start.
+        drop(lock(&self.shared.db).connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
+    }
+}
+
+/// The writer thread: commits whatever is queued, until the store is closed and nothing is left.
+fn write_queued(shared: &Shared) {
+    loop {
+        let group: Vec<Waiter> = {
+            let mut queue = lock(&shared.queue);
+            while queue.waiters.is_empty() {
+                if queue.closed {
+                    return;
+                }
+                queue = shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            }
+            let count = queue.waiters.len().min(GROUP_MOST);
+            queue.waiters.drain(..count).collect()
+        };
+        let (transactions, senders): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+        let results = lock(&shared.db).commit(transactions);
+        for (sender, result) in senders.into_iter().zip(results) {
+            // Nobody waits any more when the caller's task was dropped; the transaction is durable all the same.
+            drop(sender.send(result));
+        }
+    }
+}
+
+impl Db {
+    /// Commits a group with one fsync. One that cannot be written does not take the others with it.
+    fn commit(&mut self, group: Vec<Transaction>) -> Vec<Result<(), StoreError>> {
+        match group.len() {
+            0 => Vec::new(),
+            1 => group.into_iter().map(|one| self.together(vec![one]).map_or_else(Err, single)).collect(),
+            _ => match self.together(group.clone()) {
+                Ok(results) => results,
+                Err(_) => group.into_iter().map(|one| self.together(vec![one]).map_or_else(Err, single)).collect(),
+            },
+        }
+    }
+
+    /// # Errors
+    /// When a transaction could not be written; then none of the group was.
+    fn together(&mut self, group: Vec<Transaction>) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        let done = self.try_together(group);
+        if done.is_ok() {
+            self.books.keep();
+        } else {
+            self.books.drop_back();
+        }
+        done
+    }
+
+    fn try_together(&mut self, group: Vec<Transaction>) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        let transaction =
+            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(failed)?;
+        let mut results = Vec::with_capacity(group.len());
+        for one in group {
+            results.push(match apply::apply(&transaction, self.books.as_mut(), one) {
+                Err(StoreError::Refused(refusal)) => Err(StoreError::Refused(refusal)),
+                Err(error) => return Err(error),
+                Ok(()) => Ok(()),
+            });
+        }
+        transaction.commit().map_err(failed)?;
+        Ok(results)
+    }
+}
+
+fn single(results: Vec<Result<(), StoreError>>) -> Result<(), StoreError> {
+    results.into_iter().next().unwrap_or(Err(StoreError::Broken))
+}
+
+impl Store for Sqlite {
+    async fn commit(&self, transaction: Transaction) -> Result<(), StoreError> {
+        let flight = Flight::begin(&self.shared.in_flight);
+        if flight.alone
+            && let Ok(mut db) = self.shared.db.try_lock()
+        {
+            return single(db.commit(vec![transaction]));
+        }
+        let (sender, receiver) = oneshot::channel();
+        {
+            let mut queue = lock(&self.shared.queue);
+            if queue.closed {
+                return Err(StoreError::Broken);
+            }
+            queue.waiters.push((transaction, sender));
+        }
+        self.shared.wake.notify_one();
+        receiver.await.unwrap_or(Err(StoreError::Broken))
+    }
+
+    fn open_runs(&self) -> Result<Vec<OpenRun>, StoreError> {
+        self.read(read::open_runs)
+    }
+
+    fn open_run(&self, run: RunId) -> Result<Option<OpenRun>, StoreError> {
+        self.read(|db| read::open_run(db, run))
+    }
+
+    fn journal(&self, run: RunId) -> Result<Vec<JournalRow>, StoreError> {
+        self.read(|db| read::journal(db, run))
+    }
+
+    fn runs(&self, filter: &RunFilter) -> Result<Vec<RunLine>, StoreError> {
+        self.read(|db| read::runs(db, filter))
+    }
+
+    fn delivered(&self, key: &[u8; 16]) -> Result<Option<RunId>, StoreError> {
+        self.read(|db| read::delivered(db, key))
+    }
+
+    fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
+        self.read(read::waiting)
+    }
+
+    fn waiting_of(&self, run: RunId, step: &Name) -> Result<Option<Waiting>, StoreError> {
+        self.read(|db| read::waiting_of(db, run, step))
+    }
+
+    fn queue(&self) -> Result<Vec<QueueItem>, StoreError> {
+        self.read(read::queue)
+    }
+
+    fn alerts_due(&self, now: Wall, most: usize) -> Result<Vec<AlertRow>, StoreError> {
+        self.read(|db| read::alerts_due(db, now, most))
+    }
+
+    fn alerts(&self) -> Result<Vec<AlertRow>, StoreError> {
+        self.read(read::alerts)
+    }
+
+    fn sum(&self, name: &str) -> Result<i64, StoreError> {
+        self.read(|db| read::sum(db, name))
+    }
+
+    fn sums(&self, prefix: &str) -> Result<Vec<(String, i64)>, StoreError> {
+        self.read(|db| read::sums(db, prefix))
+    }
+
+    fn state(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|db| read::state(db, name))
+    }
+
+    fn states(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        self.read(|db| read::states(db, prefix))
+    }
+
+    fn logs(&self) -> Result<Vec<Log>, StoreError> {
+        self.read(read::logs)
+    }
+
+    fn ledger_size(&self, log: &Log) -> Result<u64, StoreError> {
+        self.read(|db| read::ledger_size(db, log))
+    }
+
+    fn ledger_rows(&self, log: &Log, from: u64, most: usize) -> Result<Vec<LedgerRow>, StoreError> {
+        self.read(|db| read::ledger_rows(db, log, from, most))
+    }
+
+    fn run_counts(&self, client: &ClientId) -> Result<(u64, u64), StoreError> {
+        let count = |name: String| Ok(u64::try_from(self.sum(&name)?).unwrap_or(0));
+        Ok((count(format!("runs/accepted/{client}"))?, count(format!("runs/ended/{client}"))?))
+    }
+}
+
+/// One commit between its begin and its end, dropped futures included.
+struct Flight<'a> {
+    count: &'a AtomicUsize,
+    alone: bool,
+}
+
+impl<'a> Flight<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        Self { count, alone: count.fetch_add(1, Ordering::AcqRel) == 0 }
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::AcqRel);
+    }
+}

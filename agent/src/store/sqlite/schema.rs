@@ -1,0 +1,84 @@
+//! The tables, and the way from older forms to the newest.
+//!
+//! Narrow tables, keys in time order where rows are many: each page that a commit touches is written twice. Class of
+//! every column: `reference` or lower, but `open.sealed` and `ledger.sealed`, which are ciphertext.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::failed;
+use crate::store::StoreError;
+
+/// Each takes the form before it to the next; the first makes all tables. Never edited once released: add one.
+pub(super) const MIGRATIONS: &[&str] = &["
+CREATE TABLE journal(run BLOB NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, entry BLOB NOT NULL,
+  PRIMARY KEY(run, seq)) WITHOUT ROWID, STRICT;
+CREATE TABLE open(run BLOB PRIMARY KEY, sealed BLOB) WITHOUT ROWID, STRICT;
+CREATE TABLE delivery(key BLOB PRIMARY KEY, run BLOB NOT NULL) WITHOUT ROWID, STRICT;
+CREATE TABLE sum(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID, STRICT;
+CREATE TABLE waiting(run BLOB NOT NULL, step TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY(run, step))
+  WITHOUT ROWID, STRICT;
+CREATE TABLE queue(run BLOB PRIMARY KEY, since INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID, STRICT;
+CREATE TABLE alert(no INTEGER PRIMARY KEY, key TEXT NOT NULL, body BLOB NOT NULL, since INTEGER NOT NULL,
+  last INTEGER NOT NULL, count INTEGER NOT NULL, sent INTEGER NOT NULL, due INTEGER, tries INTEGER NOT NULL,
+  over INTEGER NOT NULL) STRICT;
+CREATE UNIQUE INDEX alert_standing ON alert(key) WHERE over = 0;
+CREATE INDEX alert_due ON alert(due) WHERE due IS NOT NULL;
+CREATE TABLE state(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID, STRICT;
+CREATE TABLE ledger(log TEXT NOT NULL, idx INTEGER NOT NULL, day TEXT NOT NULL, commitment BLOB NOT NULL, sealed BLOB,
+  PRIMARY KEY(log, idx)) WITHOUT ROWID, STRICT;
+"];
+
+/// Brings the tables to the newest form. A copy of an older database is kept beside it.
+///
+/// # Crash
+/// All steps are one transaction: the old form stands until the new one does.
+pub(super) fn migrate(db: &mut Connection, path: Option<&Path>, steps: &[&str]) -> Result<(), StoreError> {
+    let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    let Some(todo) = usize::try_from(found).ok().and_then(|done| steps.get(done..)).filter(|todo| !todo.is_empty())
+    else {
+        return Ok(());
+    };
+    if found > 0
+        && let Some(copy) = path.map(|path| path.with_extension(format!("db.v{found}")))
+        && !copy.exists()
+    {
+        db.execute("VACUUM INTO ?1", [copy.to_string_lossy()]).map_err(failed)?;
+    }
+    let transaction = db.transaction().map_err(failed)?;
+    for step in todo {
+        transaction.execute_batch(step).map_err(failed)?;
+    }
+    transaction.pragma_update(None, "user_version", known).map_err(failed)?;
+    transaction.commit().map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_folder_is_opened_and_a_copy_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.db");
+        let steps = ["CREATE TABLE a(x)", "CREATE TABLE b(x)"];
+        migrate(&mut Connection::open(&path).unwrap(), Some(&path), &steps[..1]).unwrap();
+        let mut db = Connection::open(&path).unwrap();
+        migrate(&mut db, Some(&path), &steps).unwrap();
+        db.execute("INSERT INTO b VALUES (1)", []).unwrap();
+        assert!(folder.path().join("agent.db.v1").exists());
+    }
+
+    #[test]
+    fn a_newer_folder_is_refused() {
+        let mut db = Connection::open_in_memory().unwrap();
+        db.pragma_update(None, "user_version", 99).unwrap();
+        let refused = migrate(&mut db, None, MIGRATIONS);
+        assert_eq!(refused, Err(StoreError::Newer { found: 99, known: 1 }));
+    }
+}
