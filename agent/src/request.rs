@@ -1,1 +1,0 @@
-//! The one place where a value becomes part of an HTTP request.

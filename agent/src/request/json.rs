@@ -1,0 +1,437 @@
+//! A strict reader of JSON that others send, and a writer. What it holds is content: no `Debug`, overwritten on drop.
+//!
+//! Numbers stay text, so that no amount passes through a float. Keys that stand twice are refused: two readers could see
+//! two different documents.
+//!
+//! # Source
+//! RFC 8259.
+
+use zeroize::Zeroize as _;
+
+use super::limits::{JSON_MOST_DEPTH, JSON_MOST_VALUES, NUMBER_MOST_BYTES};
+
+/// A JSON value.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Json {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A number as it was written.
+    Number(String),
+    /// A text.
+    Text(String),
+    /// A list.
+    List(Vec<Json>),
+    /// Members in the order in which they stand; no key twice.
+    Object(Vec<(String, Json)>),
+}
+
+/// The text is no JSON, has a key twice, or is beyond the limits. Says nothing more: the text is content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadJson;
+
+impl Drop for Json {
+    fn drop(&mut self) {
+        match self {
+            Self::Number(text) | Self::Text(text) => text.zeroize(),
+            Self::Object(members) => members.iter_mut().for_each(|(key, _)| key.zeroize()),
+            Self::Null | Self::Boolean(_) | Self::List(_) => {}
+        }
+    }
+}
+
+impl Json {
+    /// Reads one JSON value with nothing after it but white space.
+    ///
+    /// # Errors
+    /// [`BadJson`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, BadJson> {
+        let text = std::str::from_utf8(bytes).map_err(|_| BadJson)?;
+        let mut reader = Reader { text, at: 0, values: 0 };
+        let value = reader.value(0)?;
+        reader.space();
+        if reader.at == text.len() { Ok(value) } else { Err(BadJson) }
+    }
+
+    /// What stands at a path: members joined by dots, numbers for places in a list; the value itself for the empty path.
+    pub fn at(&self, path: &str) -> Option<&Self> {
+        if path.is_empty() {
+            return Some(self);
+        }
+        path.split('.').try_fold(self, |value, part| match value {
+            Self::Object(members) => members.iter().find(|(key, _)| key == part).map(|(_, member)| member),
+            Self::List(items) => items.get(part.parse::<usize>().ok()?),
+            Self::Null | Self::Boolean(_) | Self::Number(_) | Self::Text(_) => None,
+        })
+    }
+
+    /// The text that stands at a path; numbers and booleans as they are written.
+    pub fn text_at(&self, path: &str) -> Option<&str> {
+        match self.at(path)? {
+            Self::Text(text) | Self::Number(text) => Some(text),
+            Self::Boolean(true) => Some("true"),
+            Self::Boolean(false) => Some("false"),
+            Self::Null | Self::List(_) | Self::Object(_) => None,
+        }
+    }
+
+    /// Puts a value at a path, making objects on the way. Returns false when something else already stands there.
+    pub fn put(&mut self, path: &str, value: Self) -> bool {
+        let Self::Object(members) = self else { return false };
+        let (key, rest) = path.split_once('.').map_or((path, None), |(key, rest)| (key, Some(rest)));
+        let there = members.iter().position(|(k, _)| k == key);
+        match (rest, there.and_then(|i| members.get_mut(i))) {
+            (None, Some(_)) => false,
+            (None, None) => {
+                members.push((key.to_owned(), value));
+                true
+            }
+            (Some(rest), Some((_, member))) => member.put(rest, value),
+            (Some(rest), None) => {
+                let mut member = Self::Object(Vec::new());
+                let done = member.put(rest, value);
+                members.push((key.to_owned(), member));
+                done
+            }
+        }
+    }
+
+    /// Writes the value without white space.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Null => out.extend_from_slice(b"null"),
+            Self::Boolean(true) => out.extend_from_slice(b"true"),
+            Self::Boolean(false) => out.extend_from_slice(b"false"),
+            Self::Number(number) => out.extend_from_slice(number.as_bytes()),
+            Self::Text(text) => write_text(text, out),
+            Self::List(items) => {
+                out.push(b'[');
+                for (i, item) in items.iter().enumerate() {
+                    if i > 0 {
+                        out.push(b',');
+                    }
+                    item.write(out);
+                }
+                out.push(b']');
+            }
+            Self::Object(members) => {
+                out.push(b'{');
+                for (i, (key, member)) in members.iter().enumerate() {
+                    if i > 0 {
+                        out.push(b',');
+                    }
+                    write_text(key, out);
+                    out.push(b':');
+                    member.write(out);
+                }
+                out.push(b'}');
+            }
+        }
+    }
+}
+
+fn write_text(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    for c in text.chars() {
+        match c {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            '\n' => out.extend_from_slice(b"\\n"),
+            '\r' => out.extend_from_slice(b"\\r"),
+            '\t' => out.extend_from_slice(b"\\t"),
+            c if u32::from(c) < 0x20 => out.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes()),
+            c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    out.push(b'"');
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    values: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    /// Steps over a text if it is next.
+    fn eat(&mut self, text: &str) -> bool {
+        let there = self.rest().starts_with(text);
+        if there {
+            self.at += text.len();
+        }
+        there
+    }
+
+    fn wants(&mut self, text: &str) -> Result<(), BadJson> {
+        if self.eat(text) { Ok(()) } else { Err(BadJson) }
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Json, BadJson> {
+        self.values += 1;
+        if depth > JSON_MOST_DEPTH || self.values > JSON_MOST_VALUES {
+            return Err(BadJson);
+        }
+        self.space();
+        match self.peek().ok_or(BadJson)? {
+            b'{' => self.object(depth),
+            b'[' => self.list(depth),
+            b'"' => self.string().map(Json::Text),
+            b't' => self.wants("true").map(|()| Json::Boolean(true)),
+            b'f' => self.wants("false").map(|()| Json::Boolean(false)),
+            b'n' => self.wants("null").map(|()| Json::Null),
+            _ => self.number(),
+        }
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Json, BadJson> {
+        self.wants("[")?;
+        let mut items = Vec::new();
+        self.space();
+        if self.eat("]") {
+            return Ok(Json::List(items));
+        }
+        loop {
+            items.push(self.value(depth + 1)?);
+            self.space();
+            if self.eat("]") {
+                return Ok(Json::List(items));
+            }
+            self.wants(",")?;
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Json, BadJson> {
+        self.wants("{")?;
+        let mut members = Vec::new();
+        self.space();
+        if !self.eat("}") {
+            loop {
+                self.space();
+                let key = self.string()?;
+                self.space();
+                self.wants(":")?;
+                members.push((key, self.value(depth + 1)?));
+                self.space();
+                if self.eat("}") {
+                    break;
+                }
+                self.wants(",")?;
+            }
+        }
+        if has_twice(&members) { Err(BadJson) } else { Ok(Json::Object(members)) }
+    }
+
+    fn number(&mut self) -> Result<Json, BadJson> {
+        let length =
+            self.rest().bytes().take_while(|b| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')).count();
+        let text = self.rest().get(..length).ok_or(BadJson)?;
+        if length > NUMBER_MOST_BYTES || !is_number(text) {
+            return Err(BadJson);
+        }
+        self.at += length;
+        Ok(Json::Number(text.to_owned()))
+    }
+
+    fn string(&mut self) -> Result<String, BadJson> {
+        self.wants("\"")?;
+        let mut out = String::new();
+        loop {
+            let plain = self.rest().bytes().take_while(|b| !matches!(b, b'"' | b'\\' | 0..=0x1f)).count();
+            out.push_str(self.rest().get(..plain).ok_or(BadJson)?);
+            self.at += plain;
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(out);
+                }
+                Some(b'\\') => {
+                    self.at += 1;
+                    out.push(self.escape()?);
+                }
+                // A raw control character, or the end.
+                Some(_) | None => return Err(BadJson),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, BadJson> {
+        let c = self.peek().ok_or(BadJson)?;
+        self.at += 1;
+        Ok(match c {
+            b'"' | b'\\' | b'/' => char::from(c),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => self.unicode()?,
+            _ => return Err(BadJson),
+        })
+    }
+
+    /// A `\u` escape; two of them for what UTF-16 writes in two. A half alone is refused: it is no character.
+    fn unicode(&mut self) -> Result<char, BadJson> {
+        let unit = self.unit()?;
+        let code = if (0xd800..0xdc00).contains(&unit) {
+            self.wants("\\u")?;
+            let low = self.unit()?;
+            if !(0xdc00..0xe000).contains(&low) {
+                return Err(BadJson);
+            }
+            0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00)
+        } else {
+            unit
+        };
+        char::from_u32(code).ok_or(BadJson)
+    }
+
+    fn unit(&mut self) -> Result<u32, BadJson> {
+        let digits = self.rest().get(..4).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit())).ok_or(BadJson)?;
+        self.at += 4;
+        u32::from_str_radix(digits, 16).map_err(|_| BadJson)
+    }
+}
+
+/// Sorts references instead of comparing each with each, so that an object with many keys costs no more than its size.
+fn has_twice(members: &[(String, Json)]) -> bool {
+    let mut keys: Vec<&str> = members.iter().map(|(key, _)| key.as_str()).collect();
+    keys.sort_unstable();
+    keys.windows(2).any(|pair| matches!(pair, [a, b] if a == b))
+}
+
+/// RFC 8259 section 6: `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`.
+fn is_number(text: &str) -> bool {
+    let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = text.split_once(['e', 'E']).map_or((text, None), |(m, e)| (m, Some(e)));
+    let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(w, f)| (w, Some(f)));
+    digits(whole)
+        && (whole == "0" || !whole.starts_with('0'))
+        && fraction.is_none_or(digits)
+        && exponent.is_none_or(|e| digits(e.strip_prefix(['+', '-']).unwrap_or(e)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn again(text: &str) -> Option<String> {
+        let mut out = Vec::new();
+        Json::parse(text.as_bytes()).ok()?.write(&mut out);
+        String::from_utf8(out).ok()
+    }
+
+    #[test]
+    fn numbers_keep_every_digit() {
+        let text = r#"{"a":[12.10,-0.5e+3,9007199254740993,true,null,{}],"b":"é\n\"\\"}"#;
+        assert_eq!(again(text).as_deref(), Some(text));
+    }
+
+    #[test]
+    fn escapes_are_read() {
+        assert_eq!(again(r#" "\u00e9\ud83d\ude00\/\b\f" "#).as_deref(), Some("\"é😀/\\u0008\\u000c\""));
+    }
+
+    #[test]
+    fn what_is_no_json_is_refused() {
+        for bad in [
+            "",
+            " ",
+            "nul",
+            "tru",
+            "01",
+            "1.",
+            ".5",
+            "+1",
+            "1e",
+            "-",
+            "--1",
+            "NaN",
+            "Infinity",
+            "0x10",
+            "'a'",
+            "\"a",
+            "\"\u{1}\"",
+            r#""\x""#,
+            r#""\u12""#,
+            r#""\ud800""#,
+            r#""\ud800\u0041""#,
+            r#""\udc00""#,
+            "[1,]",
+            "[1 2]",
+            "[",
+            "{",
+            r#"{"a"}"#,
+            r#"{"a":1,}"#,
+            r#"{a:1}"#,
+            "1 1",
+            "[]]",
+            "\u{feff}1",
+            "{\"a\":1,\"a\":1}",
+            r#"{"a":1,"\u0061":2}"#,
+            "// x\n1",
+        ] {
+            assert!(Json::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+        assert!(Json::parse(b"\"\xff\"").is_err());
+    }
+
+    #[test]
+    fn depth_size_and_numbers_have_limits() {
+        let nested = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
+        assert!(Json::parse(nested(JSON_MOST_DEPTH + 1).as_bytes()).is_ok());
+        assert!(Json::parse(nested(JSON_MOST_DEPTH + 2).as_bytes()).is_err());
+        assert!(Json::parse("[".repeat(1_000_000).as_bytes()).is_err());
+        assert!(Json::parse("1".repeat(NUMBER_MOST_BYTES + 1).as_bytes()).is_err());
+        let many = format!("[{}1]", "1,".repeat(JSON_MOST_VALUES));
+        assert!(Json::parse(many.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn paths_lead_through_members_and_places() {
+        let json = Json::parse(br#"{"a":{"b":[{"c":"x"},7]},"d":null}"#).ok().unwrap();
+        assert_eq!(json.text_at("a.b.0.c"), Some("x"));
+        assert_eq!(json.text_at("a.b.1"), Some("7"));
+        for nothing in ["a.b.2", "a.b.x", "a.c", "d", "d.e", "a.b.0.c.d", "."] {
+            assert!(json.text_at(nothing).is_none(), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_taken_once() {
+        let mut json = Json::Object(Vec::new());
+        assert!(json.put("a.b", Json::Boolean(true)) && json.put("a.c", Json::Null));
+        assert!(!json.put("a.b", Json::Null) && !json.put("a", Json::Null) && !json.put("a.b.c", Json::Null));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            drop(Json::parse(&bytes));
+        }
+
+        #[test]
+        fn any_text_comes_back(text in ".*") {
+            let mut out = Vec::new();
+            write_text(&text, &mut out);
+            prop_assert!(Json::parse(&out) == Ok(Json::Text(text.clone())), "differs");
+            prop_assert_eq!(serde_json::from_slice::<String>(&out).ok(), Some(text));
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! URLs: the endpoint gives scheme, host and base path; a value becomes one segment or one query value, nothing more.
+//!
+//! # Source
+//! engine.md section 3, "Requests"; RFC 3986.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use super::limits::TARGET_MOST_BYTES;
+
+/// A checked base URL: `https://host[:port][/path]` without a slash at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base {
+    tls: bool,
+    host: String,
+    port: u16,
+    path: String,
+}
+
+impl Base {
+    /// Reads an endpoint's URL. No user, query or fragment; the path holds unreserved characters only.
+    pub fn parse(url: &str) -> Option<Self> {
+        let (tls, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+            (Some(rest), _) => (true, rest),
+            (None, Some(rest)) => (false, rest),
+            (None, None) => return None,
+        };
+        let (authority, path) = rest.split_once('/').map_or((rest, None), |(a, p)| (a, Some(p)));
+        let segments_fine = path.is_none_or(|p| p.split('/').all(is_plain_segment));
+        let (host, port) = split_port(authority)?;
+        let port = port.unwrap_or(if tls { 443 } else { 80 });
+        let path = path.map(|p| format!("/{p}")).unwrap_or_default();
+        (segments_fine && port != 0).then_some(Self { tls, host, port, path })
+    }
+
+    /// Whether TLS is used.
+    pub fn tls(&self) -> bool {
+        self.tls
+    }
+
+    /// The host's name or address, in lower case, without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The path below which operations are; empty for the root.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+fn split_port(authority: &str) -> Option<(String, Option<u16>)> {
+    let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
+        let (host, port) = rest.split_once(']')?;
+        let address: Ipv6Addr = host.parse().ok()?;
+        (address.to_string(), port.strip_prefix(':').or(if port.is_empty() { None } else { Some("bad") }))
+    } else {
+        let (host, port) = authority.split_once(':').map_or((authority, None), |(h, p)| (h, Some(p)));
+        (host.to_ascii_lowercase(), port)
+    };
+    let named = host.parse::<IpAddr>().is_ok() || is_host_name(&host);
+    let port = match port {
+        None => None,
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => Some(digits.parse().ok()?),
+        Some(_) => return None,
+    };
+    named.then_some((host, port))
+}
+
+fn is_host_name(host: &str) -> bool {
+    let label = |l: &str| {
+        (1..=63).contains(&l.len())
+            && l.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
+            && !l.starts_with('-')
+            && !l.ends_with('-')
+    };
+    // A last label of digits would be read as an IPv4 address by some resolvers: `127.1`, `0x7f.1`.
+    let last_is_name =
+        host.rsplit('.').next().is_some_and(|l| !l.bytes().all(|b| b.is_ascii_digit()) && !l.starts_with("0x"));
+    host.len() <= 253 && host.split('.').all(label) && last_is_name
+}
+
+fn is_plain_segment(segment: &str) -> bool {
+    !segment.is_empty() && segment != "." && segment != ".." && segment.bytes().all(is_unreserved)
+}
+
+/// RFC 3986 section 2.3.
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+/// Encodes a text so that it is one value in a query or form, or part of one segment: all but unreserved characters.
+pub fn encode(text: &str, out: &mut String) {
+    for byte in text.bytes() {
+        if is_unreserved(byte) {
+            out.push(char::from(byte));
+        } else {
+            const HEX: &[u8; 16] = b"0123456789ABCDEF";
+            out.push('%');
+            for digit in [byte >> 4, byte & 15] {
+                out.push(HEX.get(usize::from(digit)).copied().map_or('0', char::from));
+            }
+        }
+    }
+}
+
+/// Why a path cannot be built. Names the parameter, never its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadPath {
+    /// The template itself is wrong, or a hole has no value.
+    Template,
+    /// A value is empty, or its segment would be `.` or `..`.
+    Segment,
+    /// The finished path does not match the template. Never seen; checked all the same.
+    Mismatch,
+    /// The path is too long.
+    TooLong,
+}
+
+/// Fills the `{holes}` of an operation's path; each value becomes part of one segment and of no other.
+///
+/// # Errors
+/// [`BadPath`].
+pub fn fill<'v>(template: &str, value: impl Fn(&str) -> Option<&'v str>) -> Result<String, BadPath> {
+    let segments = segments(template).ok_or(BadPath::Template)?;
+    let mut path = String::new();
+    for segment in &segments {
+        path.push('/');
+        let begin = path.len();
+        match segment {
+            Segment::Plain(text) => path.push_str(text),
+            Segment::Hole { before, name, after } => {
+                let text = value(name).ok_or(BadPath::Template)?;
+                if text.is_empty() {
+                    return Err(BadPath::Segment);
+                }
+                path.push_str(before);
+                encode(text, &mut path);
+                path.push_str(after);
+            }
+        }
+        if matches!(path.get(begin..), None | Some("" | "." | "..")) {
+            return Err(BadPath::Segment);
+        }
+    }
+    if path.len() > TARGET_MOST_BYTES {
+        return Err(BadPath::TooLong);
+    }
+    if matches(&segments, &path) { Ok(path) } else { Err(BadPath::Mismatch) }
+}
+
+/// The names of the holes of a path, in order.
+pub fn holes(template: &str) -> Option<Vec<&str>> {
+    let hole = |segment| match segment {
+        Segment::Hole { name, .. } => Some(name),
+        Segment::Plain(_) => None,
+    };
+    Some(segments(template)?.into_iter().filter_map(hole).collect())
+}
+
+enum Segment<'t> {
+    Plain(&'t str),
+    Hole { before: &'t str, name: &'t str, after: &'t str },
+}
+
+/// Reads a template: `/a/{b}/c{d}.json`, at most one hole a segment.
+fn segments(template: &str) -> Option<Vec<Segment<'_>>> {
+    let segment = |text: &'_ str| -> bool { text.bytes().all(is_unreserved) };
+    template
+        .strip_prefix('/')?
+        .split('/')
+        .map(|text| match text.split_once('{') {
+            None => is_plain_segment(text).then_some(Segment::Plain(text)),
+            Some((before, rest)) => {
+                let (name, after) = rest.split_once('}')?;
+                let fine = segment(before) && segment(after) && !name.is_empty();
+                fine.then_some(Segment::Hole { before, name, after })
+            }
+        })
+        .collect()
+}
+
+/// Reads the finished path as a server would and compares it with the template: the same number of segments, the plain
+/// ones unchanged, the others one segment of unreserved and encoded characters.
+fn matches(segments: &[Segment<'_>], path: &str) -> bool {
+    let Some(rest) = path.strip_prefix('/') else { return false };
+    let parts: Vec<_> = rest.split('/').collect();
+    parts.len() == segments.len()
+        && parts.iter().zip(segments).all(|(part, segment)| match segment {
+            Segment::Plain(text) => part == text,
+            Segment::Hole { before, after, .. } => {
+                let middle = part.strip_prefix(before).and_then(|p| p.strip_suffix(after));
+                middle.is_some_and(|m| !m.is_empty() && m.bytes().all(|b| is_unreserved(b) || b == b'%'))
+            }
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn decode(text: &str) -> Vec<u8> {
+        let mut bytes = text.bytes();
+        let mut out = Vec::new();
+        while let Some(b) = bytes.next() {
+            if b == b'%' {
+                let hex: String = bytes.by_ref().take(2).map(char::from).collect();
+                out.push(u8::from_str_radix(&hex, 16).unwrap());
+            } else {
+                out.push(b);
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn endpoints_are_a_scheme_a_host_and_a_plain_path() {
+        let base = Base::parse("https://API.example.com:8443/v1/x").unwrap();
+        assert_eq!((base.tls(), base.host(), base.port(), base.path()), (true, "api.example.com", 8443, "/v1/x"));
+        let base = Base::parse("http://[::1]:80").unwrap();
+        assert_eq!((base.tls(), base.host(), base.port(), base.path()), (false, "::1", 80, ""));
+        for bad in [
+            "",
+            "ftp://a.example",
+            "https://",
+            "https://a.example/",
+            "https://u@a.example",
+            "https://a.example:99999",
+            "https://a.example:0",
+            "https://a.example?x=1",
+            "https://a.example#f",
+            "https://a.example/../b",
+            "https://a.example/%2e",
+            "https://a b.example",
+            "https://a.example\\b",
+            "https://[::1",
+            "https://[::1]x",
+            "https://a..example",
+            "https://127.1",
+            "https://0x7f.0x1",
+            "https://-a.example",
+        ] {
+            assert!(Base::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_hostile_value_stays_in_its_segment() {
+        for hostile in ["../admin", "a/b", "?x=1", "#", "%2e%2e", "a\r\nHost: b", "\0", "@b.example", "ä", "..;", "//"]
+        {
+            let path = fill("/tickets/{id}/notes", |_| Some(hostile)).unwrap();
+            assert_eq!(path.split('/').count(), 4, "{hostile}");
+            assert_eq!(decode(path.split('/').nth(2).unwrap()), hostile.as_bytes());
+        }
+        for refused in ["", ".", ".."] {
+            assert_eq!(fill("/tickets/{id}", |_| Some(refused)), Err(BadPath::Segment), "{refused:?}");
+        }
+        assert_eq!(fill("/tickets/{id}.json", |_| Some("..")).as_deref(), Ok("/tickets/...json"));
+        assert_eq!(fill("/a/.{id}", |_| Some(".")), Err(BadPath::Segment));
+        assert_eq!(fill("/a/{id}", |_| None), Err(BadPath::Template));
+        let long = "ä".repeat(TARGET_MOST_BYTES);
+        assert_eq!(fill("/a/{id}", |_| Some(long.as_str())), Err(BadPath::TooLong));
+    }
+
+    #[test]
+    fn templates_hold_plain_segments_and_whole_holes() {
+        assert_eq!(holes("/a/{b}/c/{d}.json"), Some(vec!["b", "d"]));
+        for bad in
+            ["", "a", "//", "/a/", "/a//b", "/a/..", "/a/{b", "/a/b}", "/a/{}", "/a/{b}{c}", "/a?x={b}", "/%2e/{b}"]
+        {
+            assert!(holes(bad).is_none(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_is_one_segment_and_comes_back(value in ".{0,40}") {
+            match fill("/a/{b}/c", |_| Some(value.as_str())) {
+                Ok(path) => {
+                    let parts: Vec<_> = path.split('/').collect();
+                    prop_assert_eq!(parts.len(), 4);
+                    prop_assert_eq!(decode(parts[2]), value.as_bytes());
+                }
+                Err(wrong) => {
+                    prop_assert_eq!(wrong, BadPath::Segment);
+                    prop_assert!(matches!(value.as_str(), "" | "." | ".."));
+                }
+            }
+        }
+    }
+}
