@@ -10,6 +10,7 @@ pub mod content;
 pub mod daemon;
 pub mod deploy;
 pub mod error;
+pub mod identity;
 pub mod ledger;
 pub mod people;
 pub mod pull;

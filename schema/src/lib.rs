@@ -21,6 +21,7 @@ pub mod release;
 pub mod scenario;
 pub mod shape;
 pub mod spec;
+pub mod status;
 pub mod time;
 pub mod trust;
 pub mod uses;

@@ -133,6 +133,18 @@ pub enum Off {
     Frozen,
 }
 
+impl Off {
+    /// The code by which alerts and status name it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotNamed => "not-named",
+            Self::NotPermitted => "not-permitted",
+            Self::Returned => "returned",
+            Self::Frozen => "frozen",
+        }
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Event {

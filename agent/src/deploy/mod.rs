@@ -3,8 +3,12 @@
 //! `machine`, `gates` and `fresh` are pure. `board` holds the state of all workflows, `switch` makes it durable in one
 //! transaction, `status` says it to the outside.
 
+pub mod board;
 pub mod fresh;
 pub mod gates;
 pub mod machine;
+pub mod status;
+pub mod switch;
 
-pub use machine::{Change, Event, Off, Surroundings, Why, Workflow};
+pub use board::{Accepted, Board, Place, Proposal};
+pub use machine::{Change, NoRollback, Off, Why, Workflow};

@@ -143,6 +143,8 @@ kinds! {
     Ended "ended";
     /// A release was committed.
     Released "released";
+    /// A plan of a workflow came one stage further; the entry's `plan` is the plan.
+    Deployed "deployed";
     /// A workflow went back to an older plan, or off.
     RolledBack "rolled-back";
     /// Something was refused.
@@ -266,6 +268,13 @@ data! {
         sequence: u64,
         /// SHA-256 of its manifest.
         manifest: Digest,
+    }
+    /// Data of `deployed`.
+    Deployed {
+        /// Which workflow.
+        workflow: WorkflowId,
+        /// `staged`, `trial`, `committed` or `unproven`.
+        stage: Token,
     }
     /// Data of `rolled-back`.
     RolledBack {

@@ -1,0 +1,103 @@
+//! What is pushed back: how each workflow stands, in the words of `schema::status`. Pure.
+
+use std::collections::BTreeMap;
+
+use assent_schema::id::{ClientId, WorkflowId};
+use assent_schema::status::{Stage, TrialStatus, WorkflowStatus};
+
+use super::board::Board;
+use super::fresh::Freshness;
+use super::machine::{Off, Workflow};
+
+/// How all workflows stand. `fresh` has how current the knowledge of each client is.
+pub fn workflows(
+    board: &Board,
+    fresh: impl Fn(&ClientId) -> Freshness,
+) -> BTreeMap<ClientId, BTreeMap<WorkflowId, WorkflowStatus>> {
+    let mut all: BTreeMap<ClientId, BTreeMap<WorkflowId, WorkflowStatus>> = BTreeMap::new();
+    for ((client, workflow), state) in board.workflows() {
+        // A workflow that was taken out of the release has a past, but no standing.
+        if state.named.is_some() {
+            let stale = fresh(client) == Freshness::Stale;
+            all.entry(client.clone()).or_default().insert(workflow.clone(), one(state, stale));
+        }
+    }
+    all
+}
+
+fn one(state: &Workflow, stale: bool) -> WorkflowStatus {
+    let trial = state.trial.as_ref().map(|trial| TrialStatus {
+        plan: trial.plan,
+        since: trial.since,
+        runs: trial.health.runs,
+        failed: trial.health.failed,
+    });
+    WorkflowStatus {
+        stage: stage(state),
+        plan: state.active(),
+        named: state.named,
+        trial,
+        stale,
+        refused: state.refused.iter().map(|(plan, why)| (*plan, why.code().to_owned())).collect(),
+    }
+}
+
+fn stage(state: &Workflow) -> Stage {
+    let Some(active) = state.active() else {
+        return if state.off() == Some(Off::Frozen) { Stage::Staged } else { Stage::Off };
+    };
+    let committed = state.committed.as_ref().filter(|committed| committed.plan == active);
+    match state.named {
+        Some(named) if named == active => match committed {
+            Some(committed) if committed.unproven => Stage::Unproven,
+            Some(_) => Stage::Committed,
+            None => Stage::Trial,
+        },
+        _ if state.staged.is_some() => Stage::Staged,
+        Some(named) if state.refused.contains_key(&named) => Stage::Returned,
+        _ => Stage::NotPermitted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use assent_schema::canon::Digest;
+    use assent_schema::time::Moment;
+
+    use super::*;
+    use crate::deploy::machine::{Event, Surroundings};
+
+    fn plan(n: u8) -> Digest {
+        Digest::from_bytes([n; 32])
+    }
+
+    fn play(state: Workflow, events: &[Event], frozen: bool) -> Workflow {
+        let around = Surroundings { now: Moment::from_seconds(0), frozen };
+        events.iter().fold(state, |state, event| state.step(event, around).0)
+    }
+
+    fn named(n: u8, denied: &[u8]) -> Event {
+        let denied = denied.iter().copied().map(plan).collect();
+        Event::Accepted { named: Some(plan(n)), denied, readmitted: BTreeSet::new() }
+    }
+
+    fn ended(n: u8, good: bool) -> Event {
+        Event::Ended { plan: plan(n), good, took_ms: 5 }
+    }
+
+    #[test]
+    fn each_stage_is_told_apart() {
+        let first = play(Workflow::default(), &[named(1, &[])], false);
+        assert_eq!(stage(&first), Stage::Trial);
+        let committed = play(first, &vec![ended(1, true); 20], false);
+        assert_eq!(stage(&committed), Stage::Committed);
+        assert_eq!(stage(&play(committed.clone(), &[named(2, &[])], true)), Stage::Staged);
+        assert_eq!(stage(&play(committed.clone(), &[named(2, &[2])], false)), Stage::NotPermitted);
+        assert_eq!(stage(&play(committed.clone(), &[named(1, &[1])], false)), Stage::Off);
+        let returned = play(committed, &[named(2, &[]), ended(2, false), ended(2, false)], false);
+        assert_eq!(stage(&returned), Stage::Returned);
+        assert_eq!(stage(&play(Workflow::default(), &[named(1, &[])], true)), Stage::Staged);
+    }
+}

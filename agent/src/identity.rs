@@ -1,0 +1,141 @@
+//! The keys of this agent: made once at enrolment, kept in the state folder, never replaced. A new key is a new agent.
+//!
+//! Three keys, for three things that must not stand in for each other: `signing` (SSH) signs status and rehearsals,
+//! `ledger` signs checkpoints, `host` (age) opens the vault and the ledger's day keys.
+
+use std::fmt;
+
+use age::secrecy::ExposeSecret as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::SigningKey;
+use ssh_key::private::{Ed25519Keypair, KeypairData};
+use ssh_key::{LineEnding, PrivateKey};
+use zeroize::Zeroizing;
+
+use crate::world::{Dice, Disk, DiskFailure};
+
+const SIGNING: &str = "identity/signing";
+const LEDGER: &str = "identity/ledger";
+const HOST: &str = "identity/host";
+
+/// The keys of one agent. No `Debug`: they are secrets.
+pub struct Identity {
+    /// Signs status and rehearsals.
+    pub signing: PrivateKey,
+    /// Signs checkpoints of the ledger.
+    pub ledger: SigningKey,
+    /// Opens the vault and the ledger's day keys.
+    pub host: age::x25519::Identity,
+}
+
+/// Why the keys could not be made or read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentityFailure {
+    /// There are keys already; they are never replaced.
+    AlreadyThere,
+    /// There are none.
+    Missing,
+    /// A file holds no key of its kind.
+    Damaged,
+    /// The state folder cannot be read or written.
+    Disk(DiskFailure),
+}
+
+impl fmt::Display for IdentityFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlreadyThere => f.write_str("this state folder holds the keys of an agent already"),
+            Self::Missing => f.write_str("this state folder holds no keys of an agent"),
+            Self::Damaged => f.write_str("a key in this state folder cannot be read"),
+            Self::Disk(failure) => write!(f, "the keys cannot be read or written: {failure}"),
+        }
+    }
+}
+
+impl std::error::Error for IdentityFailure {}
+
+impl From<DiskFailure> for IdentityFailure {
+    fn from(failure: DiskFailure) -> Self {
+        Self::Disk(failure)
+    }
+}
+
+impl Identity {
+    /// Makes the keys and keeps them.
+    ///
+    /// # Errors
+    /// [`IdentityFailure::AlreadyThere`], or when the folder cannot be written.
+    ///
+    /// # Crash
+    /// A crash leaves some of the keys; then making them again completes the set with new ones, for none was published.
+    pub fn make(disk: &impl Disk, dice: &impl Dice, name: &str) -> Result<Self, IdentityFailure> {
+        if [SIGNING, LEDGER, HOST]
+            .iter()
+            .try_fold(true, |all, path| Ok::<_, DiskFailure>(all && disk.read(path)?.is_some()))?
+        {
+            return Err(IdentityFailure::AlreadyThere);
+        }
+        let seed = Zeroizing::new(dice.bytes::<32>());
+        let pair = KeypairData::from(Ed25519Keypair::from_seed(&seed));
+        let signing = PrivateKey::new(pair, name).or(Err(IdentityFailure::Damaged))?;
+        let text = signing.to_openssh(LineEnding::LF).or(Err(IdentityFailure::Damaged))?;
+        disk.write(SIGNING, text.as_bytes())?;
+        let seed = Zeroizing::new(dice.bytes::<32>());
+        disk.write(LEDGER, Zeroizing::new(STANDARD.encode(*seed)).as_bytes())?;
+        // age brings dice of its own and takes no others.
+        let host = age::x25519::Identity::generate();
+        disk.write(HOST, host.to_string().expose_secret().as_bytes())?;
+        Ok(Self { signing, ledger: SigningKey::from_bytes(&seed), host })
+    }
+
+    /// Reads the keys.
+    ///
+    /// # Errors
+    /// [`IdentityFailure`].
+    pub fn load(disk: &impl Disk) -> Result<Self, IdentityFailure> {
+        let signing = PrivateKey::from_openssh(&*read(disk, SIGNING)?).or(Err(IdentityFailure::Damaged))?;
+        let seed = Zeroizing::new(STANDARD.decode(&*read(disk, LEDGER)?).or(Err(IdentityFailure::Damaged))?);
+        let seed: &[u8; 32] = seed.as_slice().try_into().or(Err(IdentityFailure::Damaged))?;
+        let host = Zeroizing::new(String::from_utf8(read(disk, HOST)?.to_vec()).or(Err(IdentityFailure::Damaged))?);
+        let host = host.parse().or(Err(IdentityFailure::Damaged))?;
+        Ok(Self { signing, ledger: SigningKey::from_bytes(seed), host })
+    }
+
+    /// The public half of `signing`, `type base64`, as root writes it.
+    ///
+    /// # Errors
+    /// [`IdentityFailure::Damaged`] when the key has no text form.
+    pub fn signing_public(&self) -> Result<String, IdentityFailure> {
+        let text = self.signing.public_key().to_openssh().or(Err(IdentityFailure::Damaged))?;
+        Ok(text.split(' ').take(2).collect::<Vec<_>>().join(" "))
+    }
+
+    /// The public half of `ledger`, base64 of 32 bytes, as root writes it.
+    pub fn ledger_public(&self) -> String {
+        STANDARD.encode(self.ledger.verifying_key().as_bytes())
+    }
+}
+
+fn read(disk: &impl Disk, path: &str) -> Result<Zeroizing<Vec<u8>>, IdentityFailure> {
+    disk.read(path)?.map(Zeroizing::new).ok_or(IdentityFailure::Missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::real::{RealDice, RealDisk};
+
+    #[test]
+    fn keys_are_made_once_and_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = RealDisk::open(folder.path()).unwrap();
+        assert!(matches!(Identity::load(&disk), Err(IdentityFailure::Missing)));
+        let made = Identity::make(&disk, &RealDice, "eu-1").map_err(|e| e.to_string()).unwrap();
+        let read = Identity::load(&disk).map_err(|e| e.to_string()).unwrap();
+        assert_eq!(made.signing_public().unwrap(), read.signing_public().unwrap());
+        assert_eq!(made.ledger_public(), read.ledger_public());
+        assert!(made.signing_public().unwrap().starts_with("ssh-ed25519 AAAA"));
+        assert!(matches!(Identity::make(&disk, &RealDice, "eu-1"), Err(IdentityFailure::AlreadyThere)));
+    }
+}

@@ -1,0 +1,155 @@
+//! What an agent says of itself on its own branch: `status.json`, signed under `status@assent`. References only.
+//!
+//! # Source
+//! trust.md section 6.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::canon::Digest;
+use crate::id::{AgentId, ClientId, Environment, Region, WorkflowId};
+use crate::shape::is_false;
+use crate::time::Moment;
+
+/// The current number of this format.
+pub const SCHEMA: u32 = 1;
+
+/// What an agent says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Status {
+    /// Always `status`.
+    #[serde(rename = "type")]
+    pub kind: StatusType,
+    /// The number of this format.
+    pub schema: u32,
+    /// SHA-256 of root version 1.
+    pub project: Digest,
+    /// The environment of the agent.
+    pub environment: Environment,
+    /// The region of the agent.
+    pub region: Region,
+    /// Who speaks.
+    pub agent: AgentId,
+    /// When.
+    pub time: Moment,
+    /// The agent's version.
+    pub version: String,
+    /// The release that it accepted last; absent before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseStatus>,
+    /// How each workflow stands.
+    pub workflows: BTreeMap<ClientId, BTreeMap<WorkflowId, WorkflowStatus>>,
+    /// What it said no to since the release that it accepted last.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub refused: BTreeSet<RefusedStatus>,
+}
+
+/// The `type` member of a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StatusType {
+    /// The only value.
+    Status,
+}
+
+/// The release that an agent accepted last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseStatus {
+    /// The root version.
+    pub root: u32,
+    /// The generation within which sequences count.
+    pub generation: u32,
+    /// Its number.
+    pub sequence: u64,
+    /// SHA-256 of its manifest.
+    pub manifest: Digest,
+    /// The source commit that it names.
+    pub commit: String,
+    /// The time of the newest freshness statement.
+    pub fresh: Moment,
+}
+
+/// How one workflow stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkflowStatus {
+    /// What stands for it as a whole.
+    pub stage: Stage,
+    /// The plan that new runs take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Digest>,
+    /// The plan that the release names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<Digest>,
+    /// The plan in trial, if one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<TrialStatus>,
+    /// Whether its client's knowledge is too old: nothing starts, nothing is changed outside.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub stale: bool,
+    /// Plans that may not run until a release readmits them, with the code of the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused: BTreeMap<Digest, String>,
+}
+
+/// What stands for a workflow as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// The plan that the release names runs and passed its trial.
+    Committed,
+    /// It runs, passed no full trial, and its first failure returns it.
+    Unproven,
+    /// It runs and is watched.
+    Trial,
+    /// It waits for the end of a freeze; an older plan may run.
+    Staged,
+    /// An older plan runs, because the named one went back.
+    Returned,
+    /// An older plan runs, because the named one is not permitted.
+    NotPermitted,
+    /// Nothing runs.
+    Off,
+}
+
+impl Stage {
+    /// The stage as people read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Committed => "committed",
+            Self::Unproven => "unproven",
+            Self::Trial => "trial",
+            Self::Staged => "staged",
+            Self::Returned => "returned",
+            Self::NotPermitted => "not-permitted",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// A plan in trial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrialStatus {
+    /// Which plan.
+    pub plan: Digest,
+    /// Since when.
+    pub since: Moment,
+    /// Runs that ended, crashes included.
+    pub runs: u32,
+    /// Those among them that failed.
+    pub failed: u32,
+}
+
+/// Something that an agent said no to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefusedStatus {
+    /// The code of the rule.
+    pub code: String,
+    /// SHA-256 of what was refused: a manifest, a plan, a statement.
+    pub digest: Digest,
+}
