@@ -1,1 +1,246 @@
-//! Parsed files to resolved workflows: names become references.
+//! Parsed files to resolved workflows: every name leads somewhere. `unknown-name` and `duplicate-name` are found here.
+//!
+//! A workflow becomes a candidate plan, so that types, flows and data uses are looked at on the very form that the agent
+//! will look at, and [`Sites`] remember where each part stands in the source.
+//!
+//! # Source
+//! language.md sections 1 to 3 and 7.
+
+mod client;
+mod names;
+mod operations;
+pub(crate) mod paths;
+mod scenarios;
+mod settings;
+mod sites;
+mod workflow;
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::ops::Range;
+use std::sync::Arc;
+
+use assent_schema::client::ClientFacts;
+use assent_schema::code::Code;
+use assent_schema::finding::Findings;
+use assent_schema::id::{ClientId, WorkflowId};
+use assent_schema::plan::Plan;
+use assent_schema::scenario::Tests;
+use assent_schema::spec::{self, Spanned, Unit, WorkflowFile};
+
+pub use client::{EndpointsByEnvironment, PRODUCTION};
+pub use sites::{Site, Sites};
+
+use self::names::{Report, texts};
+use self::settings::Settings;
+use crate::parse::{ClientFiles, Parsed};
+
+/// The most threads that work at once; more do not help a compile of thousands of small files.
+const THREADS_MOST: usize = 8;
+
+/// Everything that a source says, with every name connected.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The clients, by name.
+    pub clients: BTreeMap<ClientId, Client>,
+}
+
+/// One client.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// What an agent must know of it.
+    pub facts: ClientFacts,
+    /// Where its connections and alert routes lead.
+    pub endpoints: EndpointsByEnvironment,
+    /// Its workflows, by id.
+    pub workflows: BTreeMap<WorkflowId, Workflow>,
+}
+
+/// One workflow.
+#[derive(Clone, Debug)]
+pub struct Workflow {
+    /// The candidate plan: operations have every field that the catalog gives them.
+    pub plan: Plan,
+    /// Its scenarios; absent where there is no test file.
+    pub tests: Option<Tests>,
+    /// The client's own file.
+    pub file: Arc<str>,
+    /// The workflow's name, or the name of the library workflow, in that file.
+    pub name: Range<usize>,
+    /// The library workflow that it uses.
+    pub library: Option<WorkflowId>,
+    /// Whether the source gives a limit on time and one on runs at once.
+    pub has_limits: bool,
+    /// Whether the source gives a fallback.
+    pub has_fallback: bool,
+    /// Where the plan's parts stand.
+    pub sites: Sites,
+}
+
+/// Resolves everything; clients and workflows that could not be read are left out.
+pub fn resolve(parsed: &Parsed) -> (Resolved, Findings) {
+    let mut findings = Findings::new();
+    check_project(parsed, &mut findings);
+    let mut clients = BTreeMap::new();
+    let mut jobs = Vec::new();
+    for (id, files) in &parsed.clients {
+        let Some(unit) = &files.client else { continue };
+        let (facts, endpoints) = client::resolve(parsed, unit, &mut findings);
+        clients.insert(id.clone(), Client { facts, endpoints, workflows: BTreeMap::new() });
+        jobs.extend(files.workflows.iter().map(|(workflow, file)| (id, workflow, unit, files, file)));
+    }
+    let done = in_parallel(&jobs, |(id, workflow, client, files, file)| {
+        let facts = &clients.get(*id)?.facts;
+        let mut findings = Findings::new();
+        let resolved = resolve_workflow(parsed, client, facts, workflow, file, files, &mut findings);
+        Some((*id, *workflow, resolved, findings))
+    });
+    for (id, workflow, resolved, found) in done.into_iter().flatten() {
+        findings.append(found);
+        if let (Some(client), Some(resolved)) = (clients.get_mut(id), resolved) {
+            client.workflows.insert(workflow.clone(), resolved);
+        }
+    }
+    (Resolved { clients }, findings)
+}
+
+/// Does independent work on a few threads; the results stand in the order of the work.
+pub(crate) fn in_parallel<T: Sync, R: Send>(work: &[T], one: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MOST);
+    let share = work.len().div_ceil(threads).max(1);
+    if threads == 1 || work.len() <= share {
+        return work.iter().map(one).collect();
+    }
+    let one = &one;
+    std::thread::scope(|scope| {
+        let start = |part| scope.spawn(move || <[T]>::iter(part).map(one).collect::<Vec<R>>());
+        let started: Vec<_> = work.chunks(share).map(start).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, Vec<R>>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        started.into_iter().flat_map(join).collect()
+    })
+}
+
+/// Routes have different names, and their endpoints stand under environments and regions that the project has.
+fn check_project(parsed: &Parsed, findings: &mut Findings) {
+    let Some(unit) = &parsed.project else { return };
+    let project = &unit.spec;
+    let mut report = Report::new(unit, findings);
+    let environments = texts(project.environments.iter().map(|environment| &environment.value));
+    let regions = texts(project.regions.iter().map(|region| &region.value));
+    if !project.environments.contains(&project.rehearse_in) {
+        report.unknown("environment", &project.rehearse_in, &environments);
+    }
+    for (position, route) in project.routes.iter().enumerate() {
+        if project.routes.iter().take(position).any(|other| other.name == route.name) {
+            report.duplicate("alert route", route.name.as_str(), &route.name.span);
+        }
+        for (environment, by_region) in &route.endpoint {
+            if !project.environments.contains(environment) {
+                report.unknown("environment", environment, &environments);
+            }
+            for region in by_region.keys().filter(|region| !project.regions.contains(*region)) {
+                report.unknown("region", region, &regions);
+            }
+        }
+    }
+    let providers = parsed.providers.values();
+    let leads = providers.flat_map(|unit| unit.spec.endpoint.keys().map(move |environment| (&unit.file, environment)));
+    let connections = parsed.clients.values().filter_map(|files| files.client.as_ref());
+    let connected = connections.flat_map(|unit| {
+        let each = unit.spec.connections.values().flat_map(|connection| connection.endpoint.keys());
+        each.map(move |environment| (&unit.file, environment))
+    });
+    for (file, environment) in leads.chain(connected).filter(|(_, name)| !project.environments.contains(*name)) {
+        let mut report = Report { file: Arc::clone(file), findings };
+        report.unknown("environment", environment, &environments);
+    }
+}
+
+fn resolve_workflow(
+    parsed: &Parsed,
+    client: &Unit<spec::Client>,
+    facts: &ClientFacts,
+    id: &WorkflowId,
+    unit: &Unit<WorkflowFile>,
+    files: &ClientFiles,
+    findings: &mut Findings,
+) -> Option<Workflow> {
+    let own = Settings::new();
+    let folder = format!("clients/{}", facts.client);
+    let (plan, sites, spec, library) = match &unit.spec {
+        WorkflowFile::Own(workflow) => {
+            let context = workflow::Context { parsed, client: &client.spec, facts, folder: &folder, settings: &own };
+            let (plan, sites) = workflow::resolve(&context, unit, workflow, findings);
+            (plan, sites, workflow, None)
+        }
+        WorkflowFile::Use(usage) => {
+            let library = find_library(parsed, unit, usage, findings)?;
+            let settings = put_settings(&library.spec, unit, usage, findings);
+            let context =
+                workflow::Context { parsed, client: &client.spec, facts, folder: "library", settings: &settings };
+            let (mut plan, sites) = workflow::resolve(&context, library, &library.spec.workflow, findings);
+            plan.workflow = id.clone();
+            (plan, sites, &library.spec.workflow, Some(usage.library.value.clone()))
+        }
+    };
+    let name = match &unit.spec {
+        WorkflowFile::Own(workflow) => workflow.name.span.clone(),
+        WorkflowFile::Use(usage) => usage.library.span.clone(),
+    };
+    let limits = spec.limits.as_ref();
+    Some(Workflow {
+        tests: files.tests.get(id).map(|tests| scenarios::resolve(&plan, tests, findings)),
+        plan,
+        file: Arc::clone(&unit.file),
+        name,
+        library,
+        has_limits: limits.is_some_and(|limits| limits.timeout.is_some() && limits.concurrency.is_some()),
+        has_fallback: spec.fallback.is_some(),
+        sites,
+    })
+}
+
+fn find_library<'a>(
+    parsed: &'a Parsed,
+    unit: &Unit<WorkflowFile>,
+    usage: &spec::Use,
+    findings: &mut Findings,
+) -> Option<&'a Unit<spec::Library>> {
+    let found = parsed.library.get(&usage.library.value);
+    if found.is_none() && !parsed.is_broken(&format!("library/{}.toml", usage.library.value)) {
+        Report::new(unit, findings).unknown("library workflow", &usage.library, &texts(parsed.library.keys()));
+    }
+    found
+}
+
+/// The client's settings over the library's defaults; a setting without either is reported.
+fn put_settings(
+    library: &spec::Library,
+    unit: &Unit<WorkflowFile>,
+    usage: &spec::Use,
+    findings: &mut Findings,
+) -> Settings {
+    let mut report = Report::new(unit, findings);
+    let known = texts(library.settings.keys().map(|name| &name.value));
+    for name in usage.settings.keys().filter(|name| !library.settings.contains_key(*name)) {
+        report.unknown("setting", name, &known);
+    }
+    let mut settings = Settings::new();
+    for (name, setting) in &library.settings {
+        let kind = &setting.kind.value;
+        let given = usage.settings.get(name);
+        if let Some(wrong) = given.filter(|given| !kind.takes(&given.value)) {
+            let message = format!("The setting `{}` takes {}.", name.value, kind.wanted());
+            report.add(Code::BadValue, &wrong.span, message);
+        }
+        if let Some(Spanned { value, .. }) = given.or(setting.default.as_ref()) {
+            settings.insert(name.value.clone(), (kind.clone(), value.clone()));
+        } else {
+            let message = format!("The setting `{}` has no default and must be set: {}.", name.value, kind.wanted());
+            report.add(Code::BadValue, &usage.library.span, message);
+        }
+    }
+    settings
+}

@@ -1,0 +1,276 @@
+//! One client's file to the facts that an agent must know, and where its connections lead.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assent_schema::client::{
+    Agreement, Auth, Calendar, Carries, ClientFacts, ClientType, ConnectionFacts, ConnectionTo, Endpoint, Route, Slot,
+};
+use assent_schema::code::Code;
+use assent_schema::finding::Findings;
+use assent_schema::id::{ConnectionId, Environment, SlotId};
+use assent_schema::plan::{SCHEMA, Target};
+use assent_schema::spec::{self, Spanned, Unit};
+use assent_schema::time::Moment;
+
+use super::names::{Report, texts};
+use crate::parse::Parsed;
+
+/// Where connections and alert routes lead, by environment.
+pub type EndpointsByEnvironment = BTreeMap<Environment, BTreeMap<ConnectionId, Endpoint>>;
+
+/// The environment whose hosts clients approve.
+pub const PRODUCTION: &str = "production";
+
+/// Resolves one client's file.
+pub(super) fn resolve(
+    parsed: &Parsed,
+    unit: &Unit<spec::Client>,
+    findings: &mut Findings,
+) -> (ClientFacts, EndpointsByEnvironment) {
+    let client = &unit.spec;
+    let mut report = Report::new(unit, findings);
+    check_region(parsed, client, &mut report);
+    check_groups(client, &mut report);
+    let mut endpoints = EndpointsByEnvironment::new();
+    let mut connections = BTreeMap::new();
+    for (id, connection) in &client.connections {
+        if let Some(facts) = resolve_connection(parsed, id, connection, &mut endpoints, &mut report) {
+            connections.insert(id.value.clone(), facts);
+        }
+    }
+    let routes = resolve_routes(parsed, client, &mut endpoints, &mut report);
+    let facts = ClientFacts {
+        kind: ClientType::Client,
+        schema: SCHEMA,
+        client: client.name.value.clone(),
+        plan: client.plan.value,
+        region: client.region.value.clone(),
+        zone: client.zone.value.clone(),
+        calendar: client.calendar.as_ref().map_or_else(no_calendar, |calendar| calendar.value.clone()),
+        retention: client.retention.value,
+        stale_limit: client.stale_limit.value,
+        guardrails: client.guardrails.iter().map(guardrail).collect(),
+        deciders: client.groups.iter().map(|(group, people)| (group.value.clone(), values(people))).collect(),
+        people: client.people.iter().map(|(person, decider)| (person.value.clone(), decider.clone())).collect(),
+        chat_up_to: client.chat_up_to.clone(),
+        freeze: client.freeze.iter().map(|freeze| freeze.value.clone()).collect(),
+        routes,
+        connections,
+        contacts: values(&client.contacts),
+        limits: client.limits,
+    };
+    (facts, endpoints)
+}
+
+fn no_calendar() -> Calendar {
+    Calendar { hours: BTreeMap::new(), holidays: BTreeSet::new() }
+}
+
+fn values<T: Ord + Clone>(set: &BTreeSet<Spanned<T>>) -> BTreeSet<T> {
+    set.iter().map(|item| item.value.clone()).collect()
+}
+
+fn check_region(parsed: &Parsed, client: &spec::Client, report: &mut Report<'_>) {
+    let Some(project) = &parsed.project else { return };
+    if !project.spec.regions.contains(&client.region) {
+        let known: Vec<_> = project.spec.regions.iter().map(|region| region.as_str()).collect();
+        report.unknown("region", &client.region, &known);
+    }
+}
+
+fn check_groups(client: &spec::Client, report: &mut Report<'_>) {
+    let people: Vec<_> = client.people.keys().map(|person| person.as_str()).collect();
+    for person in client.groups.values().flatten().filter(|person| !client.people.contains_key(*person)) {
+        report.unknown("person", person, &people);
+    }
+    let groups: Vec<_> = client.groups.keys().map(|group| group.as_str()).collect();
+    for guardrail in client.guardrails.iter().filter(|guardrail| !client.groups.contains_key(&guardrail.by)) {
+        report.unknown("group", &guardrail.by, &groups);
+    }
+}
+
+fn guardrail(guardrail: &spec::Guardrail) -> assent_schema::client::Guardrail {
+    assent_schema::client::Guardrail {
+        operation: guardrail.operation.value.clone(),
+        currency: guardrail.currency.as_ref().map(|currency| currency.value.clone()),
+        per_call: guardrail.per_call,
+        per_day: guardrail.per_day,
+        per_day_count: guardrail.per_day_count,
+        per_customer: guardrail.per_customer.as_ref().map(|limit| limit.value.clone()),
+        by: guardrail.by.value.clone(),
+    }
+}
+
+fn resolve_connection(
+    parsed: &Parsed,
+    id: &Spanned<ConnectionId>,
+    connection: &spec::Connection,
+    endpoints: &mut EndpointsByEnvironment,
+    report: &mut Report<'_>,
+) -> Option<ConnectionFacts> {
+    let (to, auth, webhook, leads, rate) = match &connection.to.value {
+        Target::Integration(name) => {
+            let Some(unit) = parsed.integrations.get(name) else {
+                unknown_target(parsed, "integration", "integrations", name.as_str(), &connection.to.span, report);
+                return None;
+            };
+            let spec = &unit.spec;
+            let to = ConnectionTo::Integration { name: name.clone() };
+            let webhook = spec.webhook.as_ref().map(|webhook| webhook.slot.value.clone());
+            (to, spec.auth.value.clone(), webhook, &connection.endpoint, connection.rate.or(spec.rate))
+        }
+        Target::Provider(name) => {
+            let Some(unit) = parsed.providers.get(name) else {
+                unknown_target(parsed, "provider", "providers", name.as_str(), &connection.to.span, report);
+                return None;
+            };
+            let spec = &unit.spec;
+            let to = ConnectionTo::Provider {
+                name: name.clone(),
+                dialect: spec.dialect.value,
+                model: spec.model.value.clone(),
+                agreement: spec.agreement.as_ref().map_or_else(no_agreement, agreement),
+            };
+            (to, spec.auth.value.clone(), None, &spec.endpoint, connection.rate)
+        }
+    };
+    let slots = resolve_slots(connection, &auth, webhook.as_ref(), report);
+    for (environment, endpoint) in leads {
+        let lead = endpoints.entry(environment.value.clone()).or_default();
+        lead.insert(id.value.clone(), resolve_endpoint(endpoint));
+    }
+    let Some(production) = leads.iter().find(|(environment, _)| environment.as_str() == PRODUCTION) else {
+        let message = format!("The connection `{}` has no endpoint for `{PRODUCTION}`.", id.value);
+        report.add(Code::BadValue, &id.span, message);
+        return None;
+    };
+    let sandboxes = leads.values().filter(|endpoint| endpoint.sandbox);
+    Some(ConnectionFacts {
+        to,
+        host: authority(&production.1.url).to_owned(),
+        region: production.1.region.value.clone(),
+        sandbox_hosts: sandboxes.map(|endpoint| authority(&endpoint.url).to_owned()).collect(),
+        scopes: values(&connection.scopes),
+        auth,
+        slots,
+        private_addresses: connection.private_addresses,
+        rate,
+    })
+}
+
+fn unknown_target(
+    parsed: &Parsed,
+    what: &str,
+    folder: &str,
+    name: &str,
+    place: &std::ops::Range<usize>,
+    report: &mut Report<'_>,
+) {
+    if parsed.is_broken(&format!("catalog/{folder}/{name}.toml")) {
+        return;
+    }
+    let known = match folder {
+        "integrations" => texts(parsed.integrations.keys()),
+        _ => texts(parsed.providers.keys()),
+    };
+    report.unknown_at(what, name, place, &known);
+}
+
+/// Stands for an agreement that the catalog does not have, so that everything else is checked too; it never holds.
+fn no_agreement() -> Agreement {
+    Agreement { name: "none".into(), forbids_training: false, from: None, until: Moment::from_seconds(0) }
+}
+
+fn agreement(agreement: &spec::Agreement) -> Agreement {
+    Agreement {
+        name: agreement.name.value.clone(),
+        forbids_training: agreement.forbids_training.value,
+        from: Some(agreement.from.value),
+        until: agreement.until.value,
+    }
+}
+
+fn resolve_slots(
+    connection: &spec::Connection,
+    auth: &Auth,
+    webhook: Option<&SlotId>,
+    report: &mut Report<'_>,
+) -> BTreeMap<SlotId, Slot> {
+    let authorises = match auth {
+        Auth::Header { slot, .. } | Auth::Basic { slot, .. } => Some(slot),
+        Auth::None {} => None,
+    };
+    let known: Vec<_> = authorises.into_iter().chain(webhook).map(SlotId::as_str).collect();
+    if let Some(missing) = authorises.filter(|slot| !connection.slots.contains_key(slot.as_str())) {
+        let message =
+            format!("The connection does not declare the secret slot `{missing}` that authorises its requests.");
+        report.add(Code::BadValue, &connection.to.span, message);
+    }
+    let mut slots = BTreeMap::new();
+    for (id, slot) in &connection.slots {
+        if !known.contains(&id.as_str()) {
+            report.unknown("secret slot", id, &known);
+        }
+        let webhook = webhook == Some(&id.value);
+        slots.insert(id.value.clone(), Slot { rotate: slot.rotate.value, webhook });
+    }
+    slots
+}
+
+fn resolve_endpoint(endpoint: &spec::Endpoint) -> Endpoint {
+    Endpoint { url: endpoint.url.value.clone(), region: endpoint.region.value.clone(), sandbox: endpoint.sandbox }
+}
+
+/// The alert routes of the project that the client takes; each leads to the endpoint of the client's region.
+fn resolve_routes(
+    parsed: &Parsed,
+    client: &spec::Client,
+    endpoints: &mut EndpointsByEnvironment,
+    report: &mut Report<'_>,
+) -> Vec<Route> {
+    let Some(project) = &parsed.project else { return Vec::new() };
+    let known: Vec<_> = project.spec.routes.iter().map(|route| route.name.as_str()).collect();
+    let mut routes = Vec::new();
+    for name in &client.routes {
+        let Some(route) = project.spec.routes.iter().find(|route| route.name == *name) else {
+            report.unknown("alert route", name, &known);
+            continue;
+        };
+        if client.connections.contains_key(name) {
+            report.duplicate("connection", name.as_str(), &name.span);
+        }
+        let mut leads = false;
+        for (environment, by_region) in &route.endpoint {
+            let Some(endpoint) = by_region.get(&client.region) else { continue };
+            let lead = endpoints.entry(environment.value.clone()).or_default();
+            lead.insert(name.value.clone(), resolve_endpoint(endpoint));
+            leads = true;
+        }
+        if !leads {
+            let message = format!("The alert route `{}` has no endpoint in `{}`.", name.value, client.region.value);
+            report.add(Code::BadValue, &name.span, message);
+        }
+        let carries = |carries: &Spanned<Carries>| Route {
+            carries: carries.value,
+            via: route.via.value,
+            endpoint: name.value.clone(),
+        };
+        routes.extend(route.carries.iter().map(carries));
+    }
+    routes
+}
+
+/// Host and port of a URL whose form was checked when it was read.
+pub(crate) fn authority(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_authority_is_host_and_port() {
+        assert_eq!(super::authority("https://a.example:8443/v1"), "a.example:8443");
+        assert_eq!(super::authority("https://a.example"), "a.example");
+    }
+}

@@ -1,0 +1,75 @@
+//! `unknown-name` and `duplicate-name`: what every file of this room says when a name leads nowhere or twice.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use assent_schema::code::Code;
+use assent_schema::finding::{Findings, Span};
+use assent_schema::spec::{Spanned, Unit};
+
+/// How alike two names must be for one to be suggested for the other, from 0 to 1.
+const ALIKE: f64 = 0.7;
+
+/// Where findings of one file go.
+pub(super) struct Report<'a> {
+    /// The path inside the commit.
+    pub(super) file: Arc<str>,
+    /// What was found.
+    pub(super) findings: &'a mut Findings,
+}
+
+impl<'a> Report<'a> {
+    /// Reports on one file.
+    pub(super) fn new<T>(unit: &Unit<T>, findings: &'a mut Findings) -> Self {
+        Self { file: Arc::clone(&unit.file), findings }
+    }
+
+    /// A finding with the advice of its code.
+    pub(super) fn add(&mut self, code: Code, place: &Range<usize>, message: String) {
+        self.findings.add(code, Span::new(&self.file, place.clone()), message);
+    }
+
+    /// A name that nothing has, with the nearest one that something has.
+    pub(super) fn unknown<T: AsRef<str>>(&mut self, what: &str, name: &Spanned<T>, known: &[&str]) {
+        self.unknown_at(what, name.value.as_ref(), &name.span, known);
+    }
+
+    /// As [`Self::unknown`], for a name that is a part of what stands there.
+    pub(super) fn unknown_at(&mut self, what: &str, name: &str, place: &Range<usize>, known: &[&str]) {
+        let message = format!("There is no {what} `{name}`.");
+        let span = Span::new(&self.file, place.clone());
+        match nearest(name, known) {
+            Some(near) => {
+                self.findings.add_with_help(Code::UnknownName, span, message, format!("Did you mean `{near}`?"));
+            }
+            None => self.findings.add(Code::UnknownName, span, message),
+        }
+    }
+
+    /// A name that something else has already.
+    pub(super) fn duplicate(&mut self, what: &str, name: &str, place: &Range<usize>) {
+        self.add(Code::DuplicateName, place, format!("Another {what} is called `{name}` already."));
+    }
+}
+
+/// The known name that is most like this one.
+pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let scored = known.iter().map(|k| (strsim::jaro_winkler(name, k), *k)).filter(|(score, _)| *score >= ALIKE);
+    scored.max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1))).map(|(_, near)| near)
+}
+
+/// The names as texts, for suggestions.
+pub(super) fn texts<'a, T: AsRef<str> + 'a>(names: impl IntoIterator<Item = &'a T>) -> Vec<&'a str> {
+    names.into_iter().map(AsRef::as_ref).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_suggested_and_nothing_when_none_is_near() {
+        assert_eq!(nearest("helpdsk", &["shop", "helpdesk"]), Some("helpdesk"));
+        assert_eq!(nearest("xyz", &["shop", "helpdesk"]), None);
+    }
+}

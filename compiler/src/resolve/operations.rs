@@ -1,0 +1,88 @@
+//! Operations of the catalog as plans hold them: all those that a workflow's steps need, and the reads that those need.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assent_schema::id::{ConnectionId, Name, OperationRef};
+use assent_schema::plan::Operation;
+use assent_schema::spec::{self, Integration, Spanned};
+
+/// Adds an operation and what it needs: the read that confirms it, and the one that reads back what it parked.
+pub(super) fn add(
+    operations: &mut BTreeMap<OperationRef, Operation>,
+    connection: &ConnectionId,
+    integration: &Integration,
+    name: &Name,
+) {
+    let reference = OperationRef { connection: connection.clone(), operation: name.clone() };
+    if operations.contains_key(&reference) {
+        return;
+    }
+    let Some(found) = integration.operations.get(name.as_str()) else { return };
+    operations.insert(reference, resolve(found));
+    let reads = [found.confirm.as_ref().map(|confirm| &confirm.operation), found.park.as_ref().map(|park| &park.read)];
+    for read in reads.into_iter().flatten() {
+        add(operations, connection, integration, read);
+    }
+}
+
+fn resolve(operation: &spec::Operation) -> Operation {
+    Operation {
+        record: operation.record.value.clone(),
+        method: operation.method,
+        path: operation.path.value.clone(),
+        encoding: operation.encoding,
+        effect: operation.effect.value,
+        scopes: operation.scopes.iter().map(|scope| scope.value.clone()).collect(),
+        params: unspanned(&operation.params),
+        constants: operation.constants.clone(),
+        response: unspanned(&operation.response),
+        most_bytes: operation.most_bytes,
+        timeout: operation.timeout,
+        errors: operation.errors.iter().map(|rule| rule.value.clone()).collect(),
+        not_executed: operation.not_executed.clone(),
+        idempotency: value(operation.idempotency.as_ref()),
+        retry: value(operation.retry.as_ref()),
+        confirm: value(operation.confirm.as_ref()),
+        reread: operation.reread,
+        park: value(operation.park.as_ref()),
+        belongs: value(operation.belongs.as_ref()),
+        rate: operation.rate,
+        pages: value(operation.pages.as_ref()),
+    }
+}
+
+/// A map without the places of its names and values.
+pub(super) fn unspanned<T: Clone>(map: &BTreeMap<Spanned<Name>, Spanned<T>>) -> BTreeMap<Name, T> {
+    map.iter().map(|(name, item)| (name.value.clone(), item.value.clone())).collect()
+}
+
+fn value<T: Clone>(spanned: Option<&Spanned<T>>) -> Option<T> {
+    spanned.map(|spanned| spanned.value.clone())
+}
+
+/// Drops the fields of an answer that neither the workflow nor the operation's own checks read.
+///
+/// What is not in the plan is dropped on receipt, so a workflow never holds what it does not use.
+pub(crate) fn prune(operations: &mut BTreeMap<OperationRef, Operation>, read: &BTreeMap<OperationRef, BTreeSet<Name>>) {
+    let needed: Vec<(OperationRef, Name)> = operations
+        .iter()
+        .flat_map(|(reference, operation)| {
+            let sibling =
+                |name: &Name| OperationRef { connection: reference.connection.clone(), operation: name.clone() };
+            let confirm =
+                operation.confirm.as_ref().map(|confirm| (sibling(&confirm.operation), confirm.field.clone()));
+            let parked = operation.park.as_ref().map(|park| (reference.clone(), park.id.clone()));
+            let back = operation.park.as_ref().map(|park| (sibling(&park.read), park.field.clone()));
+            let belongs = operation.belongs.as_ref().map(|belongs| (reference.clone(), belongs.field.clone()));
+            let pages = operation.pages.as_ref().map(|pages| (reference.clone(), pages.collect.clone()));
+            [confirm, parked, back, belongs, pages].into_iter().flatten()
+        })
+        .collect();
+    for (reference, operation) in operations.iter_mut() {
+        let keep = |name: &Name| {
+            read.get(reference).is_some_and(|names| names.contains(name))
+                || needed.iter().any(|(of, field)| of == reference && field == name)
+        };
+        operation.response.retain(|name, _| keep(name));
+    }
+}

@@ -1,0 +1,135 @@
+//! A test file to lowered scenarios: every operation, step, KPI and person that they name exists in the plan.
+
+use std::collections::BTreeSet;
+
+use assent_schema::finding::Findings;
+use assent_schema::id::{ConnectionId, Name, OperationRef};
+use assent_schema::plan::{Action, Plan, SCHEMA, Target};
+use assent_schema::scenario::{Decided, Expect, ExpectedCall, Reply, Scenario, Tests, TestsType};
+use assent_schema::spec::{self, Spanned, Unit};
+
+use super::names::Report;
+
+/// The operation by which scenarios and data uses speak of an AI provider.
+const ASK: &str = "ask";
+
+/// Resolves the scenarios of one workflow.
+pub(super) fn resolve(plan: &Plan, unit: &Unit<spec::Tests>, findings: &mut Findings) -> Tests {
+    let mut report = Report::new(unit, findings);
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    let names = Names::new(plan);
+    let mut scenarios = Vec::with_capacity(unit.spec.scenarios.len());
+    for scenario in &unit.spec.scenarios {
+        if !seen.insert(scenario.name.as_str()) {
+            report.duplicate("scenario", &scenario.name, &scenario.name.span);
+        }
+        scenarios.push(resolve_scenario(scenario, &names, &mut report));
+    }
+    Tests {
+        kind: TestsType::Tests,
+        schema: SCHEMA,
+        client: plan.client.clone(),
+        workflow: plan.workflow.clone(),
+        scenarios,
+    }
+}
+
+/// What a scenario may name.
+struct Names {
+    operations: Vec<String>,
+    decides: Vec<String>,
+    stops: Vec<String>,
+    kpis: Vec<String>,
+}
+
+impl Names {
+    fn new(plan: &Plan) -> Self {
+        let asked = plan.connections.iter().filter(|(_, target)| matches!(target, Target::Provider(_)));
+        let asked = asked.map(|(connection, _): (&ConnectionId, _)| format!("{connection}.{ASK}"));
+        let step = |pick: fn(&Action) -> bool| plan.steps.iter().filter(move |step| pick(&step.action));
+        let decides = step(|action| matches!(action, Action::Decide { .. })).map(|step| step.id.to_string());
+        let stops = plan.steps.iter().filter_map(|step| match &step.action {
+            Action::Stop { outcome } => Some(outcome.to_string()),
+            _ => None,
+        });
+        Self {
+            operations: plan.operations.keys().map(OperationRef::to_string).chain(asked).collect(),
+            decides: decides.collect(),
+            stops: stops.collect(),
+            kpis: plan.kpis.iter().map(|kpi| kpi.name.to_string()).collect(),
+        }
+    }
+}
+
+fn resolve_scenario(scenario: &spec::Scenario, names: &Names, report: &mut Report<'_>) -> Scenario {
+    let replies = scenario.replies.iter().map(|reply| {
+        check_operation(&reply.to, names, report);
+        Reply {
+            to: reply.to.value.clone(),
+            status: reply.status,
+            body: reply.body.as_ref().map(|body| body.to_string()),
+            fault: reply.fault,
+            after: reply.after,
+            retry_after: reply.retry_after,
+        }
+    });
+    Scenario {
+        name: scenario.name.value.clone(),
+        at: scenario.at.value,
+        event: scenario.event.as_ref().map(|event| event.to_string()),
+        replies: replies.collect(),
+        decisions: scenario.decisions.iter().map(|decided| resolve_decided(decided, names, report)).collect(),
+        expect: resolve_expect(&scenario.expect, names, report),
+    }
+}
+
+fn resolve_decided(decided: &spec::Decided, names: &Names, report: &mut Report<'_>) -> Decided {
+    check(&decided.step, "`decide` step", &names.decides, report);
+    Decided {
+        step: decided.step.value.clone(),
+        person: decided.person.as_ref().map(|person| person.value.clone()),
+        choice: decided.choice,
+        after: decided.after,
+        edits: decided.edits.iter().map(|(path, text)| (path.value.clone(), text.clone())).collect(),
+    }
+}
+
+fn resolve_expect(expect: &spec::Expect, names: &Names, report: &mut Report<'_>) -> Expect {
+    if let Some(stop) = &expect.stop {
+        check(stop, "`stop` with the outcome", &names.stops, report);
+    }
+    for kpi in expect.kpis.keys() {
+        check(kpi, "KPI", &names.kpis, report);
+    }
+    let calls = expect.calls.iter().map(|call| {
+        check_operation(&call.operation, names, report);
+        ExpectedCall {
+            operation: call.operation.value.clone(),
+            with: call.with.iter().map(|(name, value)| (name.value.clone(), value.to_string())).collect(),
+            times: call.times,
+        }
+    });
+    Expect {
+        outcome: expect.outcome.value.clone(),
+        stop: expect.stop.as_ref().map(|stop| stop.value.clone()),
+        calls: calls.collect(),
+        only: expect.only,
+        kpis: expect.kpis.iter().map(|(name, count)| (name.value.clone(), *count)).collect(),
+        queued: expect.queued,
+    }
+}
+
+fn check(name: &Spanned<Name>, what: &str, known: &[String], report: &mut Report<'_>) {
+    if !known.iter().any(|known| known == name.as_str()) {
+        let known: Vec<_> = known.iter().map(String::as_str).collect();
+        report.unknown(what, name, &known);
+    }
+}
+
+fn check_operation(operation: &Spanned<OperationRef>, names: &Names, report: &mut Report<'_>) {
+    let name = operation.value.to_string();
+    if !names.operations.contains(&name) {
+        let known: Vec<_> = names.operations.iter().map(String::as_str).collect();
+        report.unknown_at("operation of this workflow called", &name, &operation.span, &known);
+    }
+}

@@ -1,0 +1,98 @@
+//! Where each part of a plan stands in the source, so that what is found on the plan can be shown in the file.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use assent_schema::finding::Span;
+use assent_schema::id::Name;
+use assent_schema::spec::within;
+
+/// A part of a plan that has a place of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Site {
+    /// What starts a run.
+    Trigger,
+    /// What bounds it.
+    Limits,
+    /// `limits.one_at_a_time`.
+    OneAtATime,
+    /// A step, by its id.
+    Step(Name),
+    /// A step's `when`.
+    When(Name),
+    /// One argument of a step's `with` or `set`.
+    Argument(Name, Name),
+    /// A step's `sources`.
+    Sources(Name),
+    /// One path of a step's `show`, by position.
+    Show(Name, usize),
+    /// One path of a step's `edit`, by position.
+    Edit(Name, usize),
+    /// A KPI, by position.
+    Kpi(usize),
+    /// A KPI's `when`.
+    KpiWhen(usize),
+    /// A KPI's `sum`.
+    KpiSum(usize),
+    /// One label of a KPI, by positions.
+    KpiBy(usize, usize),
+    /// `fallback.open`.
+    Open,
+}
+
+/// The places of one workflow's parts.
+#[derive(Clone, Debug)]
+pub struct Sites {
+    /// The file that holds the workflow: the client's own or the library's.
+    pub(super) file: Arc<str>,
+    /// Its text.
+    pub(super) text: Arc<str>,
+    /// The workflow's name in it, where nothing closer is known.
+    pub(super) name: Range<usize>,
+    /// Whether settings were put into expressions, so that places inside them no longer fit.
+    pub(super) settings: bool,
+    pub(super) places: BTreeMap<Site, Range<usize>>,
+}
+
+impl Sites {
+    /// The file that holds the workflow: the client's own or the library's.
+    pub fn file(&self) -> &Arc<str> {
+        &self.file
+    }
+
+    /// The place of a part of the plan.
+    pub fn span(&self, site: &Site) -> Span {
+        Span::new(&self.file, self.range(site))
+    }
+
+    /// The place of a stretch of an expression; the whole of it when settings moved it.
+    pub fn within(&self, site: &Site, part: &Range<usize>) -> Span {
+        let whole = self.range(site);
+        let place = if self.settings { whole } else { within(&self.text, &whole, part) };
+        Span::new(&self.file, place)
+    }
+
+    /// The line of each step, from 1.
+    pub fn lines(&self) -> BTreeMap<Name, u32> {
+        let steps = self.places.iter().filter_map(|(site, place)| match site {
+            Site::Step(id) => Some((id, place.start)),
+            _ => None,
+        });
+        let mut starts: Vec<_> = steps.collect();
+        starts.sort_by_key(|(_, start)| *start);
+        let (mut line, mut done) = (1_u32, 0);
+        let mut lines = BTreeMap::new();
+        for (id, start) in starts {
+            let between = self.text.get(done..start).unwrap_or_default().matches('\n').count();
+            line = line.saturating_add(u32::try_from(between).unwrap_or(u32::MAX));
+            done = start;
+            lines.insert(id.clone(), line);
+        }
+        lines
+    }
+
+    fn range(&self, site: &Site) -> Range<usize> {
+        self.places.get(site).unwrap_or(&self.name).clone()
+    }
+}
