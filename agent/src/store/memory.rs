@@ -3,6 +3,7 @@
 //! It does the same as the one on SQLite; one suite of tests holds both.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use assent_schema::id::{ClientId, Name};
@@ -214,10 +215,20 @@ impl LedgerRows for Tables {
     }
 }
 
+/// Stands around each commit: simulations let time pass there, and let processes die.
+pub trait Gate: Send + Sync {
+    /// Before a commit. Tells whether the process dies after it.
+    fn before(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
+
+    /// After a commit. Never returns when the process dies there.
+    fn after(&self, dies: bool) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
 /// A store over tables in memory. Several may follow one another on the same tables, as processes on a disk.
 pub struct Memory {
     tables: Arc<Mutex<Tables>>,
     books: Mutex<Box<dyn Books>>,
+    gate: Option<Arc<dyn Gate>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -227,7 +238,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Memory {
     /// Opens tables, with books that were loaded from them.
     pub fn open(tables: Arc<Mutex<Tables>>, books: Box<dyn Books>) -> Self {
-        Self { tables, books: Mutex::new(books) }
+        Self { tables, books: Mutex::new(books), gate: None }
+    }
+
+    /// The same with a gate around each commit.
+    #[must_use]
+    pub fn guarded(self, gate: Arc<dyn Gate>) -> Self {
+        Self { gate: Some(gate), ..self }
     }
 
     fn read<T>(&self, read: impl FnOnce(&Tables) -> T) -> T {
@@ -259,7 +276,11 @@ fn begins<'a, V>(map: &'a BTreeMap<String, V>, prefix: &'a str) -> impl Iterator
 
 impl Store for Memory {
     async fn commit(&self, transaction: Transaction) -> Result<(), StoreError> {
-        self.commit_now(transaction)
+        let Some(gate) = &self.gate else { return self.commit_now(transaction) };
+        let dies = gate.before().await;
+        let done = self.commit_now(transaction);
+        gate.after(dies).await;
+        done
     }
 
     fn open_runs(&self) -> Result<Vec<OpenRun>, StoreError> {

@@ -17,7 +17,7 @@ use assent_schema::id::{ClientId, Name};
 pub use fact::{
     Accepted, Aim, AskEnd, BadRunId, Ending, Entry, Fact, Intent, JournalRow, Outcome, RunId, TriggerKind, Waiting,
 };
-pub use memory::{Memory, Tables};
+pub use memory::{Gate, Memory, Tables};
 pub use sqlite::{LedgerRows, Sqlite};
 pub use write::{Alert, EffectDone, Log, Note, QueueItem, Refusal, Transaction, Write};
 

@@ -1,0 +1,398 @@
+//! One machine: clock, dice, disk and keyring that outlive the processes on it, and the points at which those die.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use assent_schema::time::Moment;
+
+use super::service::{Reply, Service};
+use crate::content::Content;
+use crate::store::{Books, Gate, LedgerRows, Memory, StoreError, Tables};
+use crate::world::{Clock, Dice, Disk, DiskFailure, HttpRequest, HttpResponse, Keyring, Net, NetFailure, Wall, World};
+
+/// How long a commit takes in the simulation, at most, in milliseconds.
+const COMMIT_MOST_MILLIS: u64 = 3;
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What happens at a crash point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strike {
+    /// The process dies just before it is done.
+    Before,
+    /// The process dies just after it is done, before it learns of it.
+    After,
+    /// It is done, the reply is lost and the process lives; for writes: the process dies as with `After`.
+    Lost,
+}
+
+/// What kind of thing happens at a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Point {
+    /// A transaction of the store.
+    Commit,
+    /// A file of the state folder.
+    File,
+    /// A request.
+    Request,
+}
+
+/// Where a process is to die: at the so-many-eth durable write or request of the host, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crash {
+    /// The number of the point.
+    pub at: u64,
+    /// What happens there.
+    pub strike: Strike,
+}
+
+struct Timer {
+    due: Duration,
+    waker: Waker,
+}
+
+struct State {
+    seed: u64,
+    wall_offset: i64,
+    boot: Duration,
+    timers: BTreeMap<u64, Timer>,
+    next_timer: u64,
+    points: Vec<Point>,
+    crash: Option<Crash>,
+    files: BTreeMap<String, Vec<u8>>,
+    keys: BTreeMap<String, ([u8; 32], Duration)>,
+    service: Box<dyn Service>,
+}
+
+/// A simulated machine.
+#[derive(Clone)]
+pub struct Host {
+    state: Arc<Mutex<State>>,
+    tables: Arc<Mutex<Tables>>,
+}
+
+impl Host {
+    /// A machine with an empty disk, at a moment, talking to a service.
+    pub fn new(seed: u64, at: Moment, service: impl Service) -> Self {
+        let state = State {
+            seed,
+            wall_offset: at.seconds().saturating_mul(1_000),
+            boot: Duration::ZERO,
+            timers: BTreeMap::new(),
+            next_timer: 0,
+            points: Vec::new(),
+            crash: None,
+            files: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            service: Box::new(service),
+        };
+        Self { state: Arc::new(Mutex::new(state)), tables: Arc::default() }
+    }
+
+    /// Where the next process is to die.
+    pub fn crash_at(&self, crash: Option<Crash>) {
+        lock(&self.state).crash = crash;
+    }
+
+    /// Durable writes and requests so far.
+    pub fn points(&self) -> Vec<Point> {
+        lock(&self.state).points.clone()
+    }
+
+    /// Puts the wall clock forward or back, in milliseconds.
+    pub fn jump(&self, millis: i64) {
+        let mut state = lock(&self.state);
+        state.wall_offset = state.wall_offset.saturating_add(millis);
+    }
+
+    /// The keys of the kernel are gone, as after a boot of the machine.
+    pub fn forget_keys(&self) {
+        lock(&self.state).keys.clear();
+    }
+
+    /// What is durable.
+    pub fn tables(&self) -> Arc<Mutex<Tables>> {
+        Arc::clone(&self.tables)
+    }
+
+    /// Every byte that is durable, for scans.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] when a row cannot be written.
+    pub fn durable_bytes(&self) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = lock(&self.tables).bytes()?;
+        let state = lock(&self.state);
+        bytes.extend(state.files.iter().flat_map(|(name, file)| name.bytes().chain(file.iter().copied())));
+        Ok(bytes)
+    }
+
+    /// The world of a new process.
+    pub fn boot(&self) -> SimWorld {
+        let mut state = lock(&self.state);
+        state.timers.clear();
+        drop(state);
+        SimWorld { host: self.clone(), dead: Arc::default() }
+    }
+}
+
+/// The world of one simulated process.
+#[derive(Clone)]
+pub struct SimWorld {
+    host: Host,
+    dead: Arc<Mutex<bool>>,
+}
+
+impl SimWorld {
+    /// Opens the store of the machine.
+    ///
+    /// # Errors
+    /// When the books cannot be loaded.
+    pub fn store(
+        &self,
+        books: impl FnOnce(&dyn LedgerRows) -> Result<Box<dyn Books>, StoreError>,
+    ) -> Result<Memory, StoreError> {
+        let books = books(&*lock(&self.host.tables))?;
+        Ok(Memory::open(self.host.tables(), books).guarded(Arc::new(self.clone())))
+    }
+
+    /// Whether the process is dead.
+    pub fn crashed(&self) -> bool {
+        *lock(&self.dead)
+    }
+
+    /// Moves time to the next timer and wakes it. False when there is none.
+    pub(super) fn next_timer(&self) -> bool {
+        let mut state = lock(&self.host.state);
+        let Some((id, due)) =
+            state.timers.iter().map(|(id, timer)| (*id, timer.due)).min_by_key(|(id, due)| (*due, *id))
+        else {
+            return false;
+        };
+        state.boot = state.boot.max(due);
+        let timer = state.timers.remove(&id);
+        drop(state);
+        if let Some(timer) = timer {
+            timer.waker.wake();
+        }
+        true
+    }
+
+    /// A number below the bound from the seed.
+    pub(super) fn choose(&self, bound: u64) -> u64 {
+        if bound <= 1 { 0 } else { Dice::below(self, bound) }
+    }
+
+    /// Counts a point and tells what happens there; marks the process as dead if it dies.
+    fn point(&self, point: Point) -> Option<Strike> {
+        let mut state = lock(&self.host.state);
+        let number = u64::try_from(state.points.len()).unwrap_or(u64::MAX);
+        state.points.push(point);
+        let crash = state.crash.filter(|crash| crash.at == number)?;
+        state.crash = None;
+        Some(crash.strike)
+    }
+
+    fn die(&self) {
+        *lock(&self.dead) = true;
+    }
+
+    /// Never returns: the process is dead.
+    async fn gone<T>(&self) -> T {
+        self.die();
+        std::future::pending().await
+    }
+}
+
+impl World for SimWorld {
+    type Clock = Self;
+    type Dice = Self;
+    type Net = Self;
+    type Disk = Self;
+    type Keyring = Self;
+
+    fn clock(&self) -> &Self {
+        self
+    }
+
+    fn dice(&self) -> &Self {
+        self
+    }
+
+    fn net(&self) -> &Self {
+        self
+    }
+
+    fn disk(&self) -> &Self {
+        self
+    }
+
+    fn keyring(&self) -> &Self {
+        self
+    }
+}
+
+impl Clock for SimWorld {
+    fn now(&self) -> Wall {
+        let state = lock(&self.host.state);
+        Wall::from_millis(state.wall_offset).plus(state.boot)
+    }
+
+    fn boot(&self) -> Duration {
+        lock(&self.host.state).boot
+    }
+
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+        let due = self.boot().saturating_add(duration);
+        Sleep { host: self.host.clone(), due, timer: None }
+    }
+}
+
+struct Sleep {
+    host: Host,
+    due: Duration,
+    timer: Option<u64>,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let host = self.host.clone();
+        let mut state = lock(&host.state);
+        if state.boot >= self.due {
+            return Poll::Ready(());
+        }
+        let id = self.timer.unwrap_or(state.next_timer);
+        state.next_timer = state.next_timer.max(id.saturating_add(1));
+        state.timers.insert(id, Timer { due: self.due, waker: context.waker().clone() });
+        self.timer = Some(id);
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Some(id) = self.timer {
+            lock(&self.host.state).timers.remove(&id);
+        }
+    }
+}
+
+impl Dice for SimWorld {
+    /// `SplitMix64`: even enough for a simulation, and the same everywhere.
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut state = lock(&self.host.state);
+        for chunk in bytes.chunks_mut(8) {
+            state.seed = state.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = state.seed;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^= z >> 31;
+            chunk.iter_mut().zip(z.to_le_bytes()).for_each(|(slot, byte)| *slot = byte);
+        }
+    }
+}
+
+impl Net for SimWorld {
+    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, NetFailure> {
+        let fault = self.point(Point::Request);
+        if fault == Some(Strike::Before) {
+            return self.gone().await;
+        }
+        let (now, timeout) = (self.now(), request.timeout);
+        let Reply { result, after } = lock(&self.host.state).service.answer(now, request);
+        if fault == Some(Strike::After) {
+            return self.gone().await;
+        }
+        let late = after >= timeout;
+        self.sleep(after.min(timeout)).await;
+        if fault == Some(Strike::Lost) {
+            return Err(NetFailure::SentNoReply);
+        }
+        if late { Err(NetFailure::TimedOut) } else { result }
+    }
+}
+
+impl Disk for SimWorld {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, DiskFailure> {
+        Ok(lock(&self.host.state).files.get(path).cloned())
+    }
+
+    /// A process cannot die inside of a call that does not wait; it dies at the next point instead, with the file changed
+    /// or not.
+    fn write(&self, path: &str, bytes: &[u8]) -> Result<(), DiskFailure> {
+        match self.point(Point::File) {
+            Some(Strike::Before) => {
+                self.die();
+                Err(DiskFailure::Broken)
+            }
+            fault => {
+                lock(&self.host.state).files.insert(path.to_owned(), bytes.to_vec());
+                if fault.is_none() {
+                    return Ok(());
+                }
+                self.die();
+                Err(DiskFailure::Broken)
+            }
+        }
+    }
+
+    fn remove(&self, path: &str) -> Result<(), DiskFailure> {
+        let fault = self.point(Point::File);
+        if fault != Some(Strike::Before) {
+            lock(&self.host.state).files.remove(path);
+        }
+        if fault.is_none() {
+            return Ok(());
+        }
+        self.die();
+        Err(DiskFailure::Broken)
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>, DiskFailure> {
+        let prefix = format!("{folder}/");
+        let state = lock(&self.host.state);
+        let names = state.files.keys().filter_map(|path| path.strip_prefix(&prefix));
+        Ok(names.filter(|name| !name.contains('/')).map(str::to_owned).collect())
+    }
+}
+
+impl Keyring for SimWorld {
+    fn get(&self, name: &str) -> Option<Content<[u8; 32]>> {
+        let state = lock(&self.host.state);
+        state.keys.get(name).filter(|(_, until)| state.boot < *until).map(|(key, _)| Content::new(*key))
+    }
+
+    fn put(&self, name: &str, key: &Content<[u8; 32]>, lives: Duration) -> bool {
+        let mut state = lock(&self.host.state);
+        let until = state.boot.saturating_add(lives);
+        state.keys.insert(name.to_owned(), (*key.reveal(), until));
+        true
+    }
+}
+
+impl Gate for SimWorld {
+    fn before(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        Box::pin(async move {
+            let fault = self.point(Point::Commit);
+            self.sleep(Duration::from_millis(self.choose(COMMIT_MOST_MILLIS))).await;
+            if fault == Some(Strike::Before) {
+                return self.gone().await;
+            }
+            fault.is_some()
+        })
+    }
+
+    fn after(&self, dies: bool) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            if dies {
+                self.gone().await
+            }
+        })
+    }
+}

@@ -1,0 +1,216 @@
+//! A service that answers as a scenario says, and remembers which effects it did.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use assent_schema::id::{Name, OperationRef};
+use assent_schema::plan::{Action, Effect, Operation, Place, Plan};
+use assent_schema::scenario::{Fault, Reply as Scripted};
+use serde_json::Value;
+
+use super::host::lock;
+use super::service::{Done, Reply, Service};
+use crate::content::Content;
+use crate::world::{HttpRequest, HttpResponse, NetFailure, Wall};
+
+/// How long an answer takes when the scenario does not say.
+const ANSWER_MILLIS: u64 = 20;
+
+/// What a script saw, shared with who checks it afterwards.
+#[derive(Clone, Default)]
+pub struct Seen {
+    done: Arc<Mutex<Vec<Done>>>,
+    unscripted: Arc<Mutex<Vec<OperationRef>>>,
+}
+
+impl Seen {
+    /// The effects that ran, in order; one idempotency key is one effect.
+    pub fn done(&self) -> Vec<Done> {
+        lock(&self.done).clone()
+    }
+
+    /// Requests for which the scenario has no reply.
+    pub fn unscripted(&self) -> Vec<OperationRef> {
+        lock(&self.unscripted).clone()
+    }
+}
+
+/// Answers for every connection of one plan.
+pub struct Script {
+    plan: Arc<Plan>,
+    replies: BTreeMap<OperationRef, Vec<Scripted>>,
+    used: BTreeMap<OperationRef, usize>,
+    seen: Seen,
+}
+
+impl Script {
+    /// The replies of one scenario.
+    pub fn new(plan: Arc<Plan>, replies: &[Scripted]) -> (Self, Seen) {
+        let mut by_operation: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for reply in replies {
+            by_operation.entry(reply.to.clone()).or_default().push(reply.clone());
+        }
+        let seen = Seen::default();
+        (Self { plan, replies: by_operation, used: BTreeMap::new(), seen: seen.clone() }, seen)
+    }
+
+    /// The first unused reply of an operation; the last one again and again.
+    fn take(&mut self, operation: &OperationRef) -> Option<Scripted> {
+        let replies = self.replies.get(operation)?;
+        let used = self.used.entry(operation.clone()).or_default();
+        let reply = replies.get(*used).or_else(|| replies.last())?;
+        *used = used.saturating_add(1);
+        Some(reply.clone())
+    }
+
+    fn ran(&self, request: &HttpRequest) {
+        let Some(operation) = self.plan.operations.get(&request.operation) else { return };
+        if operation.effect == Effect::None {
+            return;
+        }
+        let done = read_wire(operation, request);
+        let mut all = lock(&self.seen.done);
+        let again =
+            |before: &Done| before.key.is_some() && before.key == done.key && before.operation == done.operation;
+        if !all.iter().any(again) {
+            all.push(done);
+        }
+    }
+
+    fn is_ask(&self, operation: &OperationRef) -> bool {
+        let asks =
+            |action: &Action| matches!(action, Action::Ask { connection, .. } if *connection == operation.connection);
+        operation.operation.as_str() == "ask" && self.plan.steps.iter().any(|step| asks(&step.action))
+    }
+}
+
+impl Service for Script {
+    fn answer(&mut self, _: Wall, request: HttpRequest) -> Reply {
+        let Some(reply) = self.take(&request.operation) else {
+            lock(&self.seen.unscripted).push(request.operation);
+            return Reply { result: Err(NetFailure::NeverConnected), after: Duration::ZERO };
+        };
+        let after = reply.after.map_or(Duration::from_millis(ANSWER_MILLIS), |after| after.duration());
+        let result = match reply.fault {
+            Some(Fault::Unreachable) => Err(NetFailure::NeverConnected),
+            Some(Fault::Timeout) => Err(NetFailure::TimedOut),
+            Some(Fault::Lost) => {
+                self.ran(&request);
+                Err(NetFailure::SentNoReply)
+            }
+            Some(Fault::Refused) => Ok(response(&reply, refusal())),
+            None => {
+                if (200..300).contains(&reply.status) {
+                    self.ran(&request);
+                }
+                let body = reply.body.clone().unwrap_or_default();
+                Ok(response(&reply, if self.is_ask(&request.operation) { completion(&body) } else { body }))
+            }
+        };
+        let after = if reply.fault == Some(Fault::Timeout) { request.timeout } else { after };
+        Reply { result, after }
+    }
+}
+
+fn response(reply: &Scripted, body: String) -> HttpResponse {
+    let mut headers = vec![("content-type".to_owned(), Content::new(b"application/json".to_vec()))];
+    if let Some(after) = reply.retry_after {
+        headers.push(("retry-after".to_owned(), Content::new(after.as_seconds().to_string().into_bytes())));
+    }
+    HttpResponse { status: reply.status, headers, body: Content::new(body.into_bytes()) }
+}
+
+/// A chat completion that holds the answer's object as text.
+fn completion(answer: &str) -> String {
+    let message = serde_json::json!({ "role": "assistant", "content": answer, "refusal": null });
+    let usage = serde_json::json!({ "prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120 });
+    serde_json::json!({
+        "id": "sim", "object": "chat.completion", "model": "sim",
+        "choices": [{ "index": 0, "message": message, "finish_reason": "stop" }], "usage": usage,
+    })
+    .to_string()
+}
+
+fn refusal() -> String {
+    let message = serde_json::json!({ "role": "assistant", "content": null, "refusal": "No." });
+    serde_json::json!({
+        "id": "sim", "object": "chat.completion", "model": "sim",
+        "choices": [{ "index": 0, "message": message, "finish_reason": "stop" }],
+        "usage": { "prompt_tokens": 100, "completion_tokens": 2, "total_tokens": 102 },
+    })
+    .to_string()
+}
+
+/// Reads the parameters back from the wire: what the other side understands, not what we meant.
+fn read_wire(operation: &Operation, request: &HttpRequest) -> Done {
+    let target = request.target.reveal();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let json: Value = serde_json::from_slice(request.body.reveal()).unwrap_or(Value::Null);
+    let form = pairs(std::str::from_utf8(request.body.reveal()).unwrap_or_default());
+    let query = pairs(query);
+    let header = |name: &str| {
+        let value = request.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name))?.1.reveal();
+        Some(Value::from(String::from_utf8_lossy(value)))
+    };
+    let read = |place: Place, at: &str| match place {
+        Place::Path => segment(&operation.path, path, at).map(Value::from),
+        Place::Query => query.get(at).cloned().map(Value::from),
+        Place::Header => header(at),
+        Place::Body => at_path(&json, at).cloned().or_else(|| form.get(at).cloned().map(Value::from)),
+    };
+    let with =
+        |(name, param): (&Name, &assent_schema::plan::Param)| Some((name.clone(), read(param.place, &param.at)?));
+    let key =
+        operation.idempotency.as_ref().and_then(|i| read(i.place, &i.at)).and_then(|v| v.as_str().map(str::to_owned));
+    Done { operation: request.operation.clone(), with: operation.params.iter().filter_map(with).collect(), key }
+}
+
+/// The value at dots-joined members.
+fn at_path<'a>(json: &'a Value, at: &str) -> Option<&'a Value> {
+    at.split('.').try_fold(json, |value, member| match value {
+        Value::Array(items) => items.get(member.parse::<usize>().ok()?),
+        other => other.get(member),
+    })
+}
+
+/// The segment of a path that stands where the template has `{name}`, counted from the end: the base path comes first.
+fn segment(template: &str, path: &str, name: &str) -> Option<String> {
+    let hole = format!("{{{name}}}");
+    let from_end = template.split('/').rev().position(|part| part == hole)?;
+    path.split('/').rev().nth(from_end).map(decode)
+}
+
+fn pairs(text: &str) -> BTreeMap<String, String> {
+    let pair = |part: &str| part.split_once('=').map(|(k, v)| (decode(k), decode(&v.replace('+', " "))));
+    text.split('&').filter_map(pair).collect()
+}
+
+fn decode(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        let digits = [bytes.next().unwrap_or(b'0'), bytes.next().unwrap_or(b'0')];
+        let code = std::str::from_utf8(&digits).ok().and_then(|d| u8::from_str_radix(d, 16).ok());
+        out.push(code.unwrap_or(b'?'));
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wire_is_read_back() {
+        assert_eq!(segment("/tickets/{id}/reply", "/v1/tickets/a%20b/reply", "id"), Some("a b".into()));
+        assert_eq!(segment("/tickets/{id}", "/tickets/1", "other"), None);
+        assert_eq!(pairs("a=1&b=x+y%26").get("b").map(String::as_str), Some("x y&"));
+        let json = serde_json::json!({"a": [{"b": 1}]});
+        assert_eq!(at_path(&json, "a.0.b"), Some(&Value::from(1)));
+    }
+}
