@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use assent_schema::id::{AgentId, Environment, Region};
+use assent_schema::id::{AgentId, Environment, ProjectName, Region};
 use assent_schema::time::Period;
 use serde::Deserialize;
 
@@ -20,6 +20,8 @@ const POLL_DEFAULT: Period = Period::seconds(30);
 /// What an operator says about one agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// The project's name, a part of every ledger origin.
+    pub project: ProjectName,
     /// The name by which root knows this agent.
     pub agent: AgentId,
     /// The environment whose releases it runs.
@@ -155,6 +157,7 @@ impl Default for Limits {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
+    project: ProjectName,
     agent: AgentId,
     environment: Environment,
     region: Region,
@@ -212,6 +215,7 @@ fn parse(text: &str, folder: &Path) -> Result<Config, Complaint> {
         ));
     }
     Ok(Config {
+        project: written.project,
         agent: written.agent,
         environment: written.environment,
         region: written.region,
@@ -249,7 +253,7 @@ fn absolute(path: PathBuf) -> PathBuf {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "agent = \"eu-1\"\nenvironment = \"production\"\nregion = \"eu\"\nrepository = \"../agency.git\"\nstate = \"state\"\nlisten = \"127.0.0.1:8080\"\n";
+    const GOOD: &str = "project = \"harbor\"\nagent = \"eu-1\"\nenvironment = \"production\"\nregion = \"eu\"\nrepository = \"../agency.git\"\nstate = \"state\"\nlisten = \"127.0.0.1:8080\"\n";
 
     fn check(text: &str) -> Result<Config, String> {
         parse(text, Path::new("/etc/assent")).map_err(|(what, _)| what)
@@ -266,7 +270,7 @@ mod tests {
     #[test]
     fn an_unknown_key_is_named_with_its_line() {
         let error = check(&format!("{GOOD}colour = \"red\"\n")).unwrap_err();
-        assert!(error.starts_with("line 7: unknown field `colour`"), "{error}");
+        assert!(error.starts_with("line 8: unknown field `colour`"), "{error}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod error;
 pub mod identity;
 pub mod ledger;
 pub mod people;
+pub mod pin;
 pub mod pull;
 pub mod queue;
 pub mod real;

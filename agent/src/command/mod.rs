@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{self, Config};
 use crate::error::Error;
 
+mod enrol;
 mod output;
 mod transfer;
 
@@ -57,6 +58,8 @@ impl Call {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Makes the keys of a new agent and pins the project's first root.
+    Enrol(enrol::Args),
     /// The child process that talks git; started by `run`, not by people.
     #[command(hide = true)]
     Transfer(transfer::Args),
@@ -64,6 +67,7 @@ enum Command {
 
 fn dispatch(command: &Command, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
     match command {
+        Command::Enrol(args) => enrol::run(args, call, out),
         Command::Transfer(args) => transfer::run(args, call, out),
     }
 }
@@ -75,7 +79,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, stdout: &mut dyn Writ
         Err(usage) => {
             // Help and version are asked for and go to standard output; clap knows which is which.
             let to: &mut dyn Write = if usage.use_stderr() { stderr } else { stdout };
-            let written = write!(to, "{}", usage.render());
+            let written = writeln!(to, "{}", usage.render().to_string().trim_end());
             return if written.is_ok() && !usage.use_stderr() { ExitCode::SUCCESS } else { ExitCode::from(2) };
         }
     };

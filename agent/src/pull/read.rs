@@ -47,6 +47,23 @@ pub fn read(repository: &Path, commit: &str) -> Result<Files, PullFailure> {
     found.into_iter().map(|(path, id)| Ok((path, walk.blob(id)?))).collect()
 }
 
+/// Reads one file of a commit, whatever else the commit holds; `None` when it is not there.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_one(repository: &Path, commit: &str, path: &str) -> Result<Option<Vec<u8>>, PullFailure> {
+    let repository = Repository::open_bare(repository).map_err(|_| PullFailure::Broken)?;
+    let id = Oid::from_str(commit).map_err(|_| PullFailure::Broken)?;
+    let tree = repository.find_commit(id).and_then(|commit| commit.tree()).map_err(|_| PullFailure::Broken)?;
+    let Ok(entry) = tree.get_path(Path::new(path)) else { return Ok(None) };
+    let odb = repository.odb().map_err(|_| PullFailure::Broken)?;
+    let (size, kind) = odb.read_header(entry.id()).map_err(|_| PullFailure::Broken)?;
+    if kind != ObjectType::Blob || entry.filemode() != i32::from(FileMode::Blob) || size > FILE_MOST_BYTES {
+        return Err(PullFailure::FileRefused);
+    }
+    odb.read(entry.id()).map(|object| Some(object.data().to_vec())).map_err(|_| PullFailure::Broken)
+}
+
 struct Walk<'r> {
     repository: &'r Repository,
     odb: &'r Odb<'r>,

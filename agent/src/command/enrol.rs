@@ -1,0 +1,225 @@
+//! `assent-agent enrol`: makes the keys of a new agent, pins the project's first root, prints the agent's table for root.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use assent_schema::canon::Digest;
+use assent_schema::id::{AgentId, Environment, ProjectName, Region};
+use serde::Serialize;
+
+use super::{Call, Output, Show};
+use crate::config::Config;
+use crate::error::{Context as _, Error};
+use crate::identity::{Identity, IdentityFailure};
+use crate::pin::Pin;
+use crate::pull::fetch::Transfers;
+use crate::pull::{PullFailure, read};
+use crate::real::{RealDice, RealDisk};
+
+/// Where root version 1 stands in release branches and in the source alike.
+const FIRST_ROOT: &str = "trust/root/1.toml";
+/// Branches that are asked for it when there is no release yet.
+const SOURCE_BRANCHES: [&str; 2] = ["main", "master"];
+const QUARANTINE: &str = "refs/quarantine/enrol";
+
+/// Arguments of `enrol`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// SHA-256 of root version 1, or its eight words, as somebody you trust read them to you.
+    #[arg(long, required = true, num_args = 1..=8, value_name = "DIGEST|WORDS")]
+    root: Vec<String>,
+    /// The lowest root version that may ever be accepted.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    lowest_root: u32,
+    /// The lowest generation that may ever be accepted.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    lowest_generation: u32,
+    /// The lowest sequence that may ever be accepted.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    lowest_sequence: u64,
+    #[command(flatten)]
+    fresh: Fresh,
+}
+
+/// What a new configuration is written from.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "To write the configuration, where it is not there yet")]
+struct Fresh {
+    /// The project's name.
+    #[arg(long, value_name = "NAME")]
+    project: Option<ProjectName>,
+    /// The name by which root will know the agent.
+    #[arg(long, value_name = "ID")]
+    agent: Option<AgentId>,
+    /// The environment whose releases it runs.
+    #[arg(long, value_name = "NAME")]
+    environment: Option<Environment>,
+    /// The region whose releases it runs.
+    #[arg(long, value_name = "NAME")]
+    region: Option<Region>,
+    /// The git repository with the release branches.
+    #[arg(long, value_name = "PATH")]
+    repository: Option<String>,
+    /// The folder of everything that the agent keeps.
+    #[arg(long, value_name = "PATH", default_value = "state")]
+    state: PathBuf,
+    /// Where the listener is bound.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: std::net::SocketAddr,
+}
+
+/// What root must say about the agent.
+#[derive(Serialize)]
+struct Enrolled {
+    agent: AgentId,
+    region: Region,
+    environment: Environment,
+    key: String,
+    ledger_key: String,
+    project: Digest,
+}
+
+impl Show for Enrolled {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "# Pinned root version 1: {}", self.project)?;
+        writeln!(out, "# Put this table into the next version of trust/root, then sign it with `assent trust sign`.")?;
+        writeln!(out, "[agents.{}]", self.agent)?;
+        writeln!(out, "region = \"{}\"", self.region)?;
+        writeln!(out, "environment = \"{}\"", self.environment)?;
+        writeln!(out, "key = \"{}\"", self.key)?;
+        writeln!(out, "ledger_key = \"{}\"", self.ledger_key)?;
+        writeln!(out, "# rehearses = true       # where it is to run and sign the scenarios of every new plan")
+    }
+}
+
+pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
+    if !call.config_path().exists() {
+        write_config(call.config_path(), &args.fresh)?;
+    }
+    let config = call.config()?;
+    make_folder(config.state.folder())?;
+    let disk = RealDisk::open(config.state.folder()).tried(|| "cannot open the state folder".into())?;
+    let project = find_root(&config, &wanted(&args.root)?)?;
+    let pin =
+        Pin { project, root: args.lowest_root, generation: args.lowest_generation, sequence: args.lowest_sequence };
+    pin_once(&disk, &pin)?;
+    let identity = match Identity::make(&disk, &RealDice, config.agent.as_str()) {
+        // Asked again, it says again what root must say.
+        Err(IdentityFailure::AlreadyThere) => Identity::load(&disk),
+        made => made,
+    };
+    let identity = identity.tried(|| "cannot make the agent's keys".into())?;
+    out.show(&Enrolled {
+        key: identity.signing_public().tried(|| "cannot show the agent's key".into())?,
+        ledger_key: identity.ledger_public(),
+        agent: config.agent,
+        region: config.region,
+        environment: config.environment,
+        project,
+    })
+}
+
+/// What the operator compared.
+enum Wanted {
+    Digest(Digest),
+}
+
+impl Wanted {
+    fn is(&self, digest: Digest) -> bool {
+        match self {
+            Self::Digest(wanted) => *wanted == digest,
+        }
+    }
+}
+
+fn wanted(parts: &[String]) -> Result<Wanted, Error> {
+    let text = parts.join(" ").to_lowercase();
+    if let Ok(digest) = text.parse() {
+        return Ok(Wanted::Digest(digest));
+    }
+    Err(Error::environment("`--root` is neither a digest of 64 hex digits nor eight words")
+        .help("Ask somebody who holds a root key for the digest of trust/root/1.toml."))
+}
+
+/// Keeps the pin; one that is there already must say the same.
+fn pin_once(disk: &RealDisk, pin: &Pin) -> Result<(), Error> {
+    match Pin::read(disk).tried(|| "cannot read what is pinned".into())? {
+        Some(old) if old == *pin => Ok(()),
+        Some(old) => Err(Error::refused(format!("this state folder is pinned to another root, {}", old.project))
+            .help("Use an empty state folder: an agent never changes its project.")),
+        None => pin.write(disk).tried(|| "cannot pin the root".into()),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "commands are a shell; the configuration stands outside the state folder"
+)]
+fn write_config(path: &Path, fresh: &Fresh) -> Result<(), Error> {
+    let (Some(project), Some(agent), Some(environment), Some(region), Some(repository)) =
+        (&fresh.project, &fresh.agent, &fresh.environment, &fresh.region, &fresh.repository)
+    else {
+        return Err(Error::environment(format!("there is no configuration `{}`", path.display())).help(
+            "Write one, or give --project, --agent, --environment, --region and --repository and it is written for you.",
+        ));
+    };
+    // Every JSON string is a TOML string with the same meaning.
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let mut text = String::new();
+    for (key, value) in [
+        ("project", project.as_str()),
+        ("agent", agent.as_str()),
+        ("environment", environment.as_str()),
+        ("region", region.as_str()),
+        ("repository", repository.as_str()),
+        ("state", &fresh.state.display().to_string()),
+        ("listen", &fresh.listen.to_string()),
+    ] {
+        // Writing to a text never fails.
+        writeln!(text, "{key} = {}", quoted(value)).tried(|| "cannot write the configuration".into())?;
+    }
+    std::fs::write(path, text).tried(|| format!("cannot write the configuration `{}`", path.display()))
+}
+
+fn make_folder(path: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .tried(|| format!("cannot make the state folder `{}`", path.display()))
+}
+
+/// Looks for root version 1 in the repository and compares it with what the operator knows.
+fn find_root(config: &Config, wanted: &Wanted) -> Result<Digest, Error> {
+    read::prepare(&config.state.repository()).tried(|| "cannot make the agent's repository".into())?;
+    let program = std::env::current_exe().tried(|| "cannot find this program".into())?;
+    let transfers = Transfers::new(program, config);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.tried(|| "cannot start".into())?;
+    let release = format!("release/{}/{}", config.environment, config.region);
+    let mut seen = None;
+    for branch in SOURCE_BRANCHES.into_iter().chain([release.as_str()]) {
+        let bytes = match runtime.block_on(transfers.fetch(branch, QUARANTINE, None)) {
+            Ok(commit) => read::read_one(&config.state.repository(), &commit, FIRST_ROOT),
+            Err(PullFailure::NoBranch) => continue,
+            Err(failure) => Err(failure),
+        };
+        let cannot = || format!("cannot read branch {branch} of `{}`", config.repository);
+        let Some(bytes) = bytes.tried(cannot)? else { continue };
+        let digest = Digest::of_file(&bytes);
+        if wanted.is(digest) {
+            return Ok(digest);
+        }
+        seen = Some((branch, digest));
+    }
+    Err(match seen {
+        Some((branch, digest)) => {
+            Error::refused(format!("root version 1 on branch {branch} is {digest}, not the one named"))
+                .help("Compare again with somebody who holds a root key. Do not go on with this repository.")
+        }
+        None => Error::environment(format!("`{}` has no {FIRST_ROOT} on main or {release}", config.repository))
+            .help("Push the source repository first, or name another one."),
+    })
+}
