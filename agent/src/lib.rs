@@ -12,6 +12,7 @@ pub mod deploy;
 pub mod error;
 pub mod identity;
 pub mod ledger;
+pub mod listen;
 pub mod people;
 pub mod pin;
 pub mod pull;

@@ -235,7 +235,12 @@ mod tests {
         headers(ID, &SIGNED_AT.to_string(), SIGNATURE)
     }
 
-    fn check_at(seconds: i64, headers: &[(String, Vec<u8>)], body: &[u8], secrets: Secrets<'_>) -> Result<Authentic, Refused> {
+    fn check_at(
+        seconds: i64,
+        headers: &[(String, Vec<u8>)],
+        body: &[u8],
+        secrets: Secrets<'_>,
+    ) -> Result<Authentic, Refused> {
         verify(Dialect::StandardWebhooks, Delivery { headers, body }, secrets, Moment::from_seconds(seconds), &KEY)
     }
 
@@ -255,7 +260,13 @@ mod tests {
         let time = SIGNED_AT.to_string();
         assert_eq!(check(&headers("msg_other", &time, SIGNATURE), BODY), Some(Refused::BadSignature));
         assert_eq!(check(&headers(ID, &(SIGNED_AT + 1).to_string(), SIGNATURE), BODY), Some(Refused::BadSignature));
-        for forged in ["", "v1,", "v1", "v2,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="] {
+        for forged in [
+            "",
+            "v1,",
+            "v1",
+            "v2,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+            "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+        ] {
             assert_eq!(check(&headers(ID, &time, forged), BODY), Some(Refused::BadSignature), "{forged}");
         }
         let other = Secrets { current: b"whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", previous: None };
@@ -282,7 +293,8 @@ mod tests {
     #[test]
     fn old_and_future_deliveries_are_refused_at_the_second() {
         let secrets = Secrets { current: SECRET, previous: None };
-        for (later, wanted) in [(-301, Some(Refused::TooNew)), (-300, None), (300, None), (301, Some(Refused::TooOld))] {
+        for (later, wanted) in [(-301, Some(Refused::TooNew)), (-300, None), (300, None), (301, Some(Refused::TooOld))]
+        {
             assert_eq!(check_at(SIGNED_AT + later, &genuine(), BODY, secrets).err(), wanted, "{later}");
         }
         for bad in ["", "1e9", "+1614265330", " 1614265330", "1614265330.0", "01614265330000", "-1"] {
@@ -334,7 +346,14 @@ mod tests {
 
     #[test]
     fn secrets_have_one_form() {
-        for bad in ["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_MfKQ", "whsec_****", &format!("whsec_{}", "A".repeat(88))] {
+        for bad in [
+            "",
+            "whsec_",
+            "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "whsec_MfKQ",
+            "whsec_****",
+            &format!("whsec_{}", "A".repeat(88)),
+        ] {
             let secrets = Secrets { current: bad.as_bytes(), previous: None };
             assert_eq!(check_at(SIGNED_AT, &genuine(), BODY, secrets).err(), Some(Refused::BadSecret), "{bad}");
         }

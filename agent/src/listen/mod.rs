@@ -1,0 +1,203 @@
+//! The agent's HTTP listener: webhooks, people, health. Bounded in connections, sizes and times; checks `Host`.
+//!
+//! What an event or a person's request means is decided behind [`Desk`]. Each request that may change something is a task
+//! of its own: when the caller goes away, hyper drops the handler, and what was begun still comes to its end.
+
+mod answer;
+mod route;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use assent_schema::id::{ClientId, WorkflowId};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::HOST;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Request};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+pub use answer::{Receipt, Reply};
+pub use route::Ask;
+
+use answer::{Answer, coded, to_person, to_sender};
+use route::{NoRoute, Route, is_ours, route};
+
+use crate::accept::webhook;
+use crate::content::Content;
+
+/// The most connections at once; further ones are closed at once, and senders try again.
+pub const CONNECTIONS_MOST: usize = 1_024;
+/// The longest time for the head of a request.
+const HEAD_MOST: Duration = Duration::from_secs(10);
+/// The longest time for the body of a request.
+const BODY_MOST: Duration = Duration::from_secs(15);
+/// The longest time that a sender is kept waiting. What was begun goes on.
+const ANSWER_MOST: Duration = Duration::from_secs(30);
+/// The largest head of a request, in bytes.
+const HEAD_MOST_BYTES: usize = 32 * 1024;
+/// The most headers of a request.
+const HEADERS_MOST: usize = 64;
+/// The largest body of a person's request, in bytes.
+const PERSON_MOST_BYTES: usize = 64 * 1024;
+/// How long connections may take to end when the agent stops.
+const DRAIN_MOST: Duration = Duration::from_secs(10);
+
+/// An event as it came in.
+pub struct Event {
+    /// Whose workflow is meant.
+    pub client: ClientId,
+    /// Which workflow.
+    pub workflow: WorkflowId,
+    /// Headers in order, names in lower case.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The body.
+    pub body: Content<Vec<u8>>,
+}
+
+/// What stands behind the listener.
+pub trait Desk: Send + Sync + 'static {
+    /// Judges an event and makes its run durable.
+    ///
+    /// # Crash
+    /// On `Accepted` the run is durable; the sender is told so right after.
+    fn deliver(&self, event: Event) -> impl Future<Output = Receipt> + Send;
+
+    /// Answers a person.
+    fn person(&self, ask: Ask, body: Content<Vec<u8>>) -> impl Future<Output = Reply> + Send;
+
+    /// Whether runs are accepted at all.
+    fn is_ready(&self) -> bool;
+}
+
+/// Serves until `stop` becomes true, then lets connections end.
+pub async fn serve<D: Desk>(listener: TcpListener, hosts: Vec<String>, desk: Arc<D>, mut stop: watch::Receiver<bool>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MOST));
+    let hosts = Arc::new(hosts);
+    let mut open = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopped(&mut stop) => break,
+        };
+        while open.try_join_next().is_some() {}
+        let Ok((stream, _)) = accepted else {
+            // Out of files or the like: a short rest, or this would spin.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let (hosts, desk, stop) = (Arc::clone(&hosts), Arc::clone(&desk), stop.clone());
+        drop(open.spawn(async move {
+            connection(stream, hosts, desk, stop).await;
+            drop(place);
+        }));
+    }
+    let all = async { while open.join_next().await.is_some() {} };
+    drop(timeout(DRAIN_MOST, all).await);
+}
+
+/// Returns when `stop` is true, or when nobody can say so any more.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stopped| *stopped).await);
+}
+
+async fn connection<D: Desk>(
+    stream: TcpStream,
+    hosts: Arc<Vec<String>>,
+    desk: Arc<D>,
+    mut stop: watch::Receiver<bool>,
+) {
+    // Answers are small and complete: waiting to fill a packet only delays them.
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let service = service_fn(move |request| {
+        let (hosts, desk) = (Arc::clone(&hosts), Arc::clone(&desk));
+        async move { Ok::<_, std::convert::Infallible>(handle(request, &hosts, desk).await) }
+    });
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_MOST)
+        .max_buf_size(HEAD_MOST_BYTES)
+        .max_headers(HEADERS_MOST)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut serving = std::pin::pin!(serving);
+    let ended = tokio::select! {
+        ended = serving.as_mut() => Some(ended),
+        () = stopped(&mut stop) => None,
+    };
+    if ended.is_none() {
+        serving.as_mut().graceful_shutdown();
+        drop(serving.await);
+    }
+}
+
+async fn handle<D: Desk>(request: Request<Incoming>, hosts: &[String], desk: Arc<D>) -> Answer {
+    if !is_for_us(request.headers(), hosts) {
+        return coded(421, "wrong_host");
+    }
+    match route(request.method().as_str(), request.uri().path()) {
+        Err(NoRoute::NotFound) => coded(404, "not_found"),
+        Err(NoRoute::WrongMethod) => coded(405, "wrong_method"),
+        Ok(Route::Health) if desk.is_ready() => coded(200, "ready"),
+        Ok(Route::Health) => coded(503, "not_ready"),
+        Ok(Route::Hook { client, workflow }) => hook(request, client, workflow, desk).await,
+        Ok(Route::Person(ask)) => person(request, ask, desk).await,
+    }
+}
+
+/// One `Host` header, and one of our names in it.
+fn is_for_us(headers: &HeaderMap, hosts: &[String]) -> bool {
+    let mut values = headers.get_all(HOST).iter();
+    match (values.next().and_then(|host| host.to_str().ok()), values.next()) {
+        (Some(host), None) => is_ours(host, hosts),
+        _ => false,
+    }
+}
+
+async fn hook<D: Desk>(request: Request<Incoming>, client: ClientId, workflow: WorkflowId, desk: Arc<D>) -> Answer {
+    let (head, body) = request.into_parts();
+    let body = match read(body, webhook::BODY_MOST_BYTES).await {
+        Ok(body) => body,
+        Err(answer) => return *answer,
+    };
+    let headers =
+        head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
+    let event = Event { client, workflow, headers, body };
+    finish(async move { to_sender(&desk.deliver(event).await) }).await
+}
+
+async fn person<D: Desk>(request: Request<Incoming>, ask: Ask, desk: Arc<D>) -> Answer {
+    let body = match read(request.into_body(), PERSON_MOST_BYTES).await {
+        Ok(body) => body,
+        Err(answer) => return *answer,
+    };
+    finish(async move { to_person(&desk.person(ask, body).await) }).await
+}
+
+/// Does the work in a task of its own and waits for it.
+async fn finish(work: impl Future<Output = Answer> + Send + 'static) -> Answer {
+    match timeout(ANSWER_MOST, tokio::spawn(work)).await {
+        Ok(Ok(answer)) => answer,
+        // The task panicked, or is still at it; the sender will ask again and find what became of it.
+        Ok(Err(_)) | Err(_) => to_sender(&Receipt::Unavailable),
+    }
+}
+
+async fn read(body: Incoming, most: usize) -> Result<Content<Vec<u8>>, Box<Answer>> {
+    if body.size_hint().lower() > most as u64 {
+        return Err(Box::new(coded(413, "too_large")));
+    }
+    match timeout(BODY_MOST, Limited::new(body, most).collect()).await {
+        Ok(Ok(whole)) => Ok(Content::new(whole.to_bytes().to_vec())),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Box::new(coded(413, "too_large"))),
+        Ok(Err(_)) => Err(Box::new(coded(400, "bad_body"))),
+        Err(_) => Err(Box::new(coded(408, "too_slow"))),
+    }
+}
