@@ -282,6 +282,30 @@ pub trait Keyring: Send + Sync {
     fn put(&self, name: &str, key: &Content<[u8; 32]>, lives: Duration) -> bool;
 }
 
+impl<D: Disk> Disk for std::sync::Arc<D> {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, DiskFailure> {
+        D::read(self, path)
+    }
+
+    fn write(&self, path: &str, bytes: &[u8]) -> Result<(), DiskFailure> {
+        D::write(self, path, bytes)
+    }
+
+    fn remove(&self, path: &str) -> Result<(), DiskFailure> {
+        D::remove(self, path)
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>, DiskFailure> {
+        D::list(self, folder)
+    }
+}
+
+impl<R: Dice> Dice for std::sync::Arc<R> {
+    fn fill(&self, bytes: &mut [u8]) {
+        R::fill(self, bytes);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -89,7 +89,10 @@ macro_rules! kinds {
             }
 
             /// Reads the data of a kind strictly. A kind that is not known is kept as it is: the list may grow.
-            pub(super) fn parse(name: &str, data: Map<String, Value>) -> Result<Self, String> {
+            ///
+            /// # Errors
+            /// What does not fit, as a sentence fragment.
+            pub fn parse(name: &str, data: Map<String, Value>) -> Result<Self, String> {
                 match name {
                     $($name => serde_json::from_value(Value::Object(data)).map(Self::$variant).map_err(|e| e.to_string()),)*
                     _ if is_kind_name(name) => Ok(Self::Other { name: name.to_owned(), data }),

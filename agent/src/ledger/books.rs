@@ -1,0 +1,185 @@
+//! All logs of one agent behind the store's `Books`: rows are made inside the commit that they belong to.
+
+use std::collections::BTreeMap;
+
+use assent_schema::id::{AgentId, ProjectName};
+use assent_schema::ledger::kind::Tick;
+use assent_schema::ledger::{Entry, Frontier, Head, Kind, Origin};
+use assent_schema::time::Moment;
+use std::sync::Arc;
+
+use super::append::{AppendError, Appender, NewEntry};
+use super::day_key::{DayKeyError, DayKeys};
+use super::note::kind_of;
+use crate::store::{Books, LedgerRow, LedgerRows, Log, Note, StoreError};
+use crate::vault::HostKey;
+use crate::world::{Dice, Disk, DiskFailure, Wall};
+
+/// How many rows are read at once when the logs are loaded.
+const PAGE: usize = 1_000;
+
+/// The ends of all logs of one agent.
+pub struct Ledgers<D: Disk, R: Dice> {
+    own: Origin,
+    dice: R,
+    keys: DayKeys<D>,
+    logs: BTreeMap<Log, Appender>,
+    /// As the logs stood at the last `keep`; only those that changed since.
+    before: BTreeMap<Log, Option<Appender>>,
+}
+
+impl<D: Disk, R: Dice> Ledgers<D, R> {
+    /// Loads the ends of all logs: frontiers from the commitments; time and counts from the entries since the last tick.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when rows are missing or the last ones cannot be opened.
+    pub fn load(
+        project: ProjectName,
+        agent: AgentId,
+        (disk, dice, host): (D, R, Arc<HostKey>),
+        rows: &dyn LedgerRows,
+    ) -> Result<Self, StoreError> {
+        let own = Origin { project, agent, client: None };
+        let keys = DayKeys::new(disk, host);
+        let mut ledgers = Self { own, dice, keys, logs: BTreeMap::new(), before: BTreeMap::new() };
+        for log in rows.logs()? {
+            let end = ledgers.load_log(&log, rows)?;
+            ledgers.logs.insert(log, end);
+        }
+        Ok(ledgers)
+    }
+
+    /// The name of a log.
+    pub fn origin(&self, log: &Log) -> Origin {
+        origin_of(&self.own, log)
+    }
+
+    fn load_log(&mut self, log: &Log, rows: &dyn LedgerRows) -> Result<Appender, StoreError> {
+        let origin = self.origin(log);
+        let mut frontier = Frontier::new();
+        loop {
+            let page = rows.rows(log, frontier.size(), PAGE)?;
+            for row in &page {
+                if row.index != frontier.size() {
+                    return Err(StoreError::Damaged("a row of the ledger is missing"));
+                }
+                frontier.append(&row.commitment);
+            }
+            if page.len() < PAGE {
+                break;
+            }
+        }
+        let end = self.read_back(log, &origin, frontier.size(), rows)?;
+        Ok(Appender::resume(origin, frontier, end.time, end.accepted, end.finished))
+    }
+
+    /// Reads from the last entry back to the last tick, whose counts are exact, and counts on from there.
+    fn read_back(&mut self, log: &Log, origin: &Origin, size: u64, rows: &dyn LedgerRows) -> Result<End, StoreError> {
+        let mut end = End { time: Moment::from_seconds(i64::MIN), accepted: 0, finished: 0 };
+        let mut before = size;
+        while before > 0 {
+            let from = before.saturating_sub(PAGE as u64);
+            let page = rows.rows(log, from, usize::try_from(before - from).unwrap_or(PAGE))?;
+            for row in page.iter().rev() {
+                let Some(entry) = self.open(origin, row)? else { continue };
+                end.time = end.time.max(entry.time);
+                match (&entry.kind, entry.run) {
+                    (Kind::Accepted(_), Some(run)) => end.accepted = end.accepted.max(run),
+                    (Kind::Ended(_), _) => end.finished += 1,
+                    (Kind::Tick(tick), _) => {
+                        end.accepted = end.accepted.max(tick.accepted);
+                        end.finished += tick.finished;
+                        return Ok(end);
+                    }
+                    _ => {}
+                }
+            }
+            before = from;
+        }
+        Ok(end)
+    }
+
+    /// The entry of a row; `None` when its body is gone.
+    fn open(&mut self, origin: &Origin, row: &LedgerRow) -> Result<Option<Entry>, StoreError> {
+        let Some(sealed) = &row.sealed else { return Ok(None) };
+        let key = self.keys.open(origin, &row.day).map_err(store_error)?;
+        let (_, body) = key.open(origin, row.index, sealed).map_err(store_error)?;
+        Entry::from_bytes(&body).map(Some).or(Err(StoreError::Damaged("an entry of the ledger has another form")))
+    }
+
+    fn kind(&self, note: &Note) -> Result<Kind, StoreError> {
+        if note.kind != "tick" {
+            return kind_of(note).ok_or(StoreError::Damaged("a note for the ledger has another form"));
+        }
+        let end = self.logs.get(&note.log);
+        let heads: Vec<Head> = match note.log {
+            Log::Agent => self.logs.iter().filter(|(log, _)| **log != Log::Agent).map(|(_, end)| end.head()).collect(),
+            Log::Client(_) => self.logs.get(&Log::Agent).map(Appender::head).into_iter().collect(),
+        };
+        let (accepted, finished) = (end.map_or(0, Appender::accepted), end.map_or(0, Appender::finished));
+        Ok(Tick { accepted, finished, heads }.into())
+    }
+}
+
+struct End {
+    time: Moment,
+    accepted: u64,
+    finished: u64,
+}
+
+/// The name of a log of the agent whose own log is `own`.
+pub(super) fn origin_of(own: &Origin, log: &Log) -> Origin {
+    match log {
+        Log::Agent => own.clone(),
+        Log::Client(client) => Origin { client: Some(client.clone()), ..own.clone() },
+    }
+}
+
+fn store_error(error: DayKeyError) -> StoreError {
+    match error {
+        DayKeyError::CannotOpen => StoreError::Damaged("a day key of the ledger does not open"),
+        DayKeyError::Gone => StoreError::Damaged("a day key of the ledger is gone"),
+        DayKeyError::Disk(DiskFailure::Full) => StoreError::Full,
+        DayKeyError::Disk(DiskFailure::BadPath | DiskFailure::Broken) => StoreError::Broken,
+    }
+}
+
+impl<D: Disk, R: Dice> Books for Ledgers<D, R> {
+    fn append(&mut self, at: Wall, run: Option<u64>, note: &Note) -> Result<LedgerRow, StoreError> {
+        let kind = self.kind(note)?;
+        let origin = self.origin(&note.log);
+        if !self.before.contains_key(&note.log) {
+            self.before.insert(note.log.clone(), self.logs.get(&note.log).cloned());
+        }
+        let end = self.logs.entry(note.log.clone()).or_insert_with(|| Appender::new(origin.clone()));
+        let day = end.time(at.moment()).day();
+        let dice = &self.dice;
+        let key = self.keys.open_or_make(&origin, &day, || dice.bytes()).map_err(store_error)?;
+        let new = NewEntry {
+            time: at.moment(),
+            kind,
+            run,
+            step: note.step.clone(),
+            attempt: note.attempt,
+            actor: note.actor.clone(),
+            plan: note.plan,
+        };
+        end.append(new, &dice.bytes(), dice.bytes(), key).map_err(|error| match error {
+            AppendError::BadRun => StoreError::Damaged("a run's number does not follow in the ledger"),
+            AppendError::Form(_) | AppendError::Seal => StoreError::Damaged("an entry for the ledger has another form"),
+        })
+    }
+
+    fn keep(&mut self) {
+        self.before.clear();
+    }
+
+    fn drop_back(&mut self) {
+        for (log, end) in std::mem::take(&mut self.before) {
+            match end {
+                Some(end) => self.logs.insert(log, end),
+                None => self.logs.remove(&log),
+            };
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Day keys: what makes a day of one log unreadable for ever when its file is removed.
+//!
+//! # Source
+//! formats.md section 4, "Stored". We do not claim that flash forgets.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use assent_schema::ledger::{Origin, Salt};
+use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
+
+use crate::vault::HostKey;
+use crate::world::{Disk, DiskFailure};
+
+/// The length of a nonce, in bytes; it stands before the ciphertext.
+const NONCE_BYTES: usize = 24;
+/// How many day keys are kept in memory: today's of a thousand logs, and some that are read.
+const CACHED_MOST: usize = 1_024;
+
+/// The key under which the entries of one log and UTC day are sealed. No `Debug`, `Display` or `Serialize`.
+#[derive(Clone, ZeroizeOnDrop)]
+pub struct DayKey([u8; 32]);
+
+impl DayKey {
+    /// Takes 32 random bytes as a key.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Seals salt and body of one entry: the nonce, then the ciphertext.
+    ///
+    /// # Errors
+    /// [`DayKeyError::CannotOpen`] when the cipher refuses, which it does for bodies of 256 GiB alone.
+    pub fn seal(
+        &self,
+        log: &Origin,
+        index: u64,
+        nonce: [u8; 24],
+        salt: &Salt,
+        body: &[u8],
+    ) -> Result<Vec<u8>, DayKeyError> {
+        let mut plain = Zeroizing::new(Vec::with_capacity(salt.len() + body.len()));
+        plain.extend_from_slice(salt);
+        plain.extend_from_slice(body);
+        let payload = Payload { msg: &plain, aad: &associated(log, index) };
+        let cipher = XChaCha20Poly1305::new((&self.0).into());
+        let sealed = cipher.encrypt(XNonce::from_slice(&nonce), payload).or(Err(DayKeyError::CannotOpen))?;
+        Ok(nonce.into_iter().chain(sealed).collect())
+    }
+
+    /// Opens what [`DayKey::seal`] made for this place in this log.
+    ///
+    /// # Errors
+    /// [`DayKeyError::CannotOpen`] when it was sealed under another key or for another place, or was changed.
+    pub fn open(&self, log: &Origin, index: u64, sealed: &[u8]) -> Result<(Salt, Vec<u8>), DayKeyError> {
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(DayKeyError::CannotOpen)?;
+        let payload = Payload { msg: sealed, aad: &associated(log, index) };
+        let cipher = XChaCha20Poly1305::new((&self.0).into());
+        let plain = cipher.decrypt(XNonce::from_slice(nonce), payload).or(Err(DayKeyError::CannotOpen))?;
+        let (salt, body) = plain.split_first_chunk::<32>().ok_or(DayKeyError::CannotOpen)?;
+        Ok((*salt, body.to_vec()))
+    }
+}
+
+fn associated(log: &Origin, index: u64) -> Vec<u8> {
+    format!("{log}\n{index}").into_bytes()
+}
+
+/// Why a day key cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DayKeyError {
+    /// The key's file was sealed to another host, or is damaged; or the entry does not open with it.
+    CannotOpen,
+    /// The key's file is gone: the day was pruned.
+    Gone,
+    /// The file cannot be read or written.
+    Disk(DiskFailure),
+}
+
+impl fmt::Display for DayKeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CannotOpen => f.write_str("a day key of the ledger, or what it sealed, does not open"),
+            Self::Gone => f.write_str("a day key of the ledger is gone"),
+            Self::Disk(failure) => write!(f, "a day key of the ledger: {failure}"),
+        }
+    }
+}
+
+impl std::error::Error for DayKeyError {}
+
+/// The day keys of all logs of one agent: files `ledger/keys/<client>/<YYYY-MM-DD>`, sealed to the host's key.
+pub struct DayKeys<D: Disk> {
+    disk: D,
+    host: Arc<HostKey>,
+    cached: BTreeMap<String, DayKey>,
+}
+
+impl<D: Disk> DayKeys<D> {
+    /// The keys in this state folder.
+    pub fn new(disk: D, host: Arc<HostKey>) -> Self {
+        Self { disk, host, cached: BTreeMap::new() }
+    }
+
+    /// The key of a day, to open what it sealed.
+    ///
+    /// # Errors
+    /// [`DayKeyError::Gone`] when there is none any more.
+    pub fn open(&mut self, log: &Origin, day: &str) -> Result<&DayKey, DayKeyError> {
+        let path = path_of(log, day);
+        if !self.cached.contains_key(&path) {
+            let key = self.load(&path)?.ok_or(DayKeyError::Gone)?;
+            self.remember(path.clone(), key);
+        }
+        self.cached.get(&path).ok_or(DayKeyError::Gone)
+    }
+
+    /// The key of a day that entries are written on; made from `fresh` when there is none yet.
+    ///
+    /// # Errors
+    /// When it can neither be read nor written.
+    ///
+    /// # Crash
+    /// On return the key is durable, before anything is sealed with it.
+    pub fn open_or_make(
+        &mut self,
+        log: &Origin,
+        day: &str,
+        fresh: impl FnOnce() -> [u8; 32],
+    ) -> Result<&DayKey, DayKeyError> {
+        let path = path_of(log, day);
+        if !self.cached.contains_key(&path) {
+            let key = match self.load(&path)? {
+                Some(key) => key,
+                None => self.make(&path, fresh())?,
+            };
+            self.remember(path.clone(), key);
+        }
+        self.cached.get(&path).ok_or(DayKeyError::Gone)
+    }
+
+    /// Destroys the key of a day: what it sealed can never be read again.
+    ///
+    /// # Errors
+    /// When the file cannot be removed.
+    ///
+    /// # Crash
+    /// On return the removal is durable.
+    pub fn destroy(&mut self, log: &Origin, day: &str) -> Result<(), DayKeyError> {
+        let path = path_of(log, day);
+        self.cached.remove(&path);
+        self.disk.remove(&path).map_err(DayKeyError::Disk)
+    }
+
+    /// The days of a log that still have a key, sorted.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn days(&self, log: &Origin) -> Result<Vec<String>, DayKeyError> {
+        self.disk.list(&format!("ledger/keys/{}", log.folder())).map_err(DayKeyError::Disk)
+    }
+
+    fn load(&self, path: &str) -> Result<Option<DayKey>, DayKeyError> {
+        let Some(sealed) = self.disk.read(path).map_err(DayKeyError::Disk)? else { return Ok(None) };
+        let plain = self.host.open(&sealed).or(Err(DayKeyError::CannotOpen))?;
+        let bytes: [u8; 32] = plain.as_slice().try_into().or(Err(DayKeyError::CannotOpen))?;
+        Ok(Some(DayKey(bytes)))
+    }
+
+    fn make(&self, path: &str, mut fresh: [u8; 32]) -> Result<DayKey, DayKeyError> {
+        let sealed = self.host.seal(&fresh).or(Err(DayKeyError::CannotOpen))?;
+        self.disk.write(path, &sealed).map_err(DayKeyError::Disk)?;
+        let key = DayKey(fresh);
+        fresh.zeroize();
+        Ok(key)
+    }
+
+    fn remember(&mut self, path: String, key: DayKey) {
+        if self.cached.len() >= CACHED_MOST {
+            self.cached.clear();
+        }
+        self.cached.insert(path, key);
+    }
+}
+
+fn path_of(log: &Origin, day: &str) -> String {
+    format!("ledger/keys/{}/{day}", log.folder())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::testing::Folder;
+
+    fn log(text: &str) -> Origin {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_entry_opens_under_its_key_and_place_alone() {
+        let (key, acme) = (DayKey([1; 32]), log("assent/harbor/eu-1/acme"));
+        let sealed = key.seal(&acme, 7, [9; 24], &[3; 32], b"{}").unwrap();
+        assert_eq!(key.open(&acme, 7, &sealed), Ok(([3; 32], b"{}".to_vec())));
+        assert!(key.open(&acme, 8, &sealed).is_err());
+        assert!(key.open(&log("assent/harbor/eu-1/birch"), 7, &sealed).is_err());
+        assert!(DayKey([2; 32]).open(&acme, 7, &sealed).is_err());
+        for at in 0..sealed.len() {
+            let mut bent = sealed.clone();
+            bent[at] ^= 1;
+            assert!(key.open(&acme, 7, &bent).is_err(), "byte {at}");
+        }
+        assert!(key.open(&acme, 7, b"short").is_err());
+    }
+
+    #[test]
+    fn a_destroyed_key_is_gone_also_after_a_restart() {
+        let (disk, host) = (Folder::default(), Arc::new(HostKey::generate()));
+        let acme = log("assent/harbor/eu-1/acme");
+        let mut keys = DayKeys::new(disk.clone(), Arc::clone(&host));
+        let sealed = {
+            let key = keys.open_or_make(&acme, "2026-03-02", || [5; 32]).unwrap();
+            key.seal(&acme, 0, [0; 24], &[0; 32], b"x").unwrap()
+        };
+        let mut again = DayKeys::new(disk.clone(), Arc::clone(&host));
+        let known = again.open_or_make(&acme, "2026-03-02", || [6; 32]).unwrap();
+        assert!(known.open(&acme, 0, &sealed).is_ok());
+        assert_eq!(again.days(&acme).unwrap(), ["2026-03-02"]);
+        again.destroy(&acme, "2026-03-02").unwrap();
+        assert_eq!(again.open(&acme, "2026-03-02").err(), Some(DayKeyError::Gone));
+        assert_eq!(DayKeys::new(disk, host).open(&acme, "2026-03-02").err(), Some(DayKeyError::Gone));
+    }
+}
