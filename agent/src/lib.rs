@@ -7,6 +7,7 @@ pub mod accept;
 pub mod command;
 pub mod config;
 pub mod content;
+pub mod control;
 pub mod daemon;
 pub mod deploy;
 pub mod error;

@@ -1,0 +1,64 @@
+//! Answers that the store alone can give: the same whether the agent runs or not.
+
+use super::{Answer, RUNS_MOST, RunRow, RunStory, Written};
+use crate::store::{Entry, JournalRow, RunFilter, RunId, RunLine, Store, StoreError};
+use assent_schema::id::ClientId;
+
+/// Runs, newest first.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn runs(store: &impl Store, client: Option<ClientId>, most: usize) -> Result<Answer, StoreError> {
+    let filter = RunFilter { client, most: most.min(RUNS_MOST), ..RunFilter::default() };
+    Ok(Answer::Runs(store.runs(&filter)?.iter().map(row).collect()))
+}
+
+/// One run with its journal.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn run(store: &impl Store, run: RunId) -> Result<Answer, StoreError> {
+    let journal = store.journal(run)?;
+    let (Some(JournalRow { at, entry: Entry::Accepted(accepted) }), Some(last)) = (journal.first(), journal.last())
+    else {
+        return Ok(Answer::Run(None));
+    };
+    let line = RunLine { run, accepted: (**accepted).clone(), at: *at, last: last.clone() };
+    let journal = journal.iter().map(|row| Written { at: row.at.moment(), entry: row.entry.clone() }).collect();
+    Ok(Answer::Run(Some(Box::new(RunStory { run: row(&line), journal }))))
+}
+
+/// The manual queue.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn queue(store: &impl Store) -> Result<Answer, StoreError> {
+    store.queue().map(Answer::Queue)
+}
+
+fn row(line: &RunLine) -> RunRow {
+    let (state, step, code) = match &line.last.entry {
+        Entry::Ended { ending, step, code, .. } => (ending.as_str(), step.clone(), code.clone()),
+        Entry::Asked(waiting) => ("waiting", Some(waiting.step.clone()), None),
+        Entry::Accepted(_) => ("running", None, None),
+        Entry::When { step, .. } | Entry::Answered { step, .. } | Entry::Decided { step, .. } => {
+            ("running", Some(step.clone()), None)
+        }
+        Entry::Intent(intent) => ("running", Some(intent.step.clone()), None),
+        Entry::Outcome(outcome) => ("running", Some(outcome.step.clone()), None),
+        Entry::Passed { step, code } => ("running", Some(step.clone()), Some(code.clone())),
+    };
+    RunRow {
+        run: line.run,
+        client: line.accepted.client.clone(),
+        workflow: line.accepted.workflow.clone(),
+        plan: line.accepted.plan,
+        number: line.accepted.number,
+        trigger: line.accepted.trigger,
+        accepted: line.at.moment(),
+        last: line.last.at.moment(),
+        state: state.to_owned(),
+        step,
+        code,
+    }
+}

@@ -1,0 +1,39 @@
+//! The side of the command: asks the running agent one question.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Answer, MESSAGE_MOST_BYTES, Question};
+use crate::error::{Context as _, Error};
+
+/// The longest time for an answer.
+const ANSWER_TIME: Duration = Duration::from_secs(30);
+
+/// Asks the running agent; `None` when none is running.
+///
+/// # Errors
+/// When it does not answer, or not in our words.
+pub fn ask(socket: &Path, question: &Question) -> Result<Option<Answer>, Error> {
+    let mut stream = match UnixStream::connect(socket) {
+        Ok(stream) => stream,
+        // A socket that nobody listens at was left by an agent that is gone.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => return Ok(None),
+        Err(error) => return Err(error).tried(|| format!("cannot reach the agent by `{}`", socket.display())),
+    };
+    let bytes = exchange(&mut stream, question).tried(|| "the running agent gives no answer".into())?;
+    let answer = serde_json::from_slice(&bytes);
+    answer.map(Some).tried(|| "the running agent is of another version".into())
+}
+
+fn exchange(stream: &mut UnixStream, question: &Question) -> std::io::Result<Vec<u8>> {
+    stream.set_read_timeout(Some(ANSWER_TIME))?;
+    stream.set_write_timeout(Some(ANSWER_TIME))?;
+    stream.write_all(&serde_json::to_vec(question)?)?;
+    stream.shutdown(Shutdown::Write)?;
+    let mut bytes = Vec::new();
+    stream.take(MESSAGE_MOST_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

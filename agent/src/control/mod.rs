@@ -1,0 +1,145 @@
+//! How local commands reach the running agent: one question and one answer over a socket in the state folder.
+//!
+//! Who may open the socket owns the state folder, and with it everything that is asked for here. References only.
+
+pub mod answer;
+pub mod client;
+pub mod server;
+
+use assent_schema::canon::Digest;
+use assent_schema::id::{ClientId, Name, WorkflowId};
+use assent_schema::status::Status;
+use assent_schema::time::Moment;
+use serde::{Deserialize, Serialize};
+
+use crate::store::{Entry, QueueItem, RunId, TriggerKind};
+
+/// The largest question or answer, in bytes.
+pub const MESSAGE_MOST_BYTES: u64 = 16 * 1024 * 1024;
+/// The most runs in one answer.
+pub const RUNS_MOST: usize = 1_000;
+
+/// What a command wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Question {
+    /// How the agent and its workflows stand.
+    Status,
+    /// Runs, newest first.
+    Runs {
+        /// Of this client only.
+        client: Option<ClientId>,
+        /// At most so many.
+        most: usize,
+    },
+    /// One run with its journal.
+    Run {
+        /// Which.
+        run: RunId,
+    },
+    /// The manual queue.
+    Queue,
+    /// Plans go back to the ones before.
+    RollBack {
+        /// Of which workflow; of all when absent.
+        place: Option<(ClientId, WorkflowId)>,
+    },
+    /// The repository is looked at now.
+    Pull,
+    /// Checkpoints are signed now.
+    Checkpoint,
+}
+
+/// What the agent says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Answer {
+    /// How the agent and its workflows stand.
+    Status(Box<Status>),
+    /// Runs, newest first.
+    Runs(Vec<RunRow>),
+    /// One run; nothing when there is no such run.
+    Run(Option<Box<RunStory>>),
+    /// The manual queue, oldest first.
+    Queue(Vec<QueueItem>),
+    /// What went back, and what could not.
+    RolledBack(Vec<RolledBack>),
+    /// It is done.
+    Done,
+    /// The agent says no.
+    Refused {
+        /// Why, as one sentence.
+        what: String,
+        /// What to do.
+        help: String,
+    },
+}
+
+/// A run in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunRow {
+    /// Which run.
+    pub run: RunId,
+    /// Whose data it is.
+    pub client: ClientId,
+    /// Which workflow.
+    pub workflow: WorkflowId,
+    /// The plan with which it runs to its end.
+    pub plan: Digest,
+    /// Its number in the client's ledger.
+    pub number: u64,
+    /// What began it.
+    pub trigger: TriggerKind,
+    /// When it was accepted.
+    pub accepted: Moment,
+    /// When its last fact was written.
+    pub last: Moment,
+    /// `running`, `waiting`, or how it ended.
+    pub state: String,
+    /// The step that it is at or ended at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Name>,
+    /// Why it ended early.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// One run with its journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunStory {
+    /// The run as lists show it.
+    pub run: RunRow,
+    /// Its facts in order.
+    pub journal: Vec<Written>,
+}
+
+/// One fact of a journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Written {
+    /// When it was written.
+    pub at: Moment,
+    /// The fact.
+    pub entry: Entry,
+}
+
+/// What a rollback did to one workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RolledBack {
+    /// Whose workflow.
+    pub client: ClientId,
+    /// Which.
+    pub workflow: WorkflowId,
+    /// The plan that ran, and stays refused until a release readmits it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Digest>,
+    /// The plan that runs now; absent when nothing was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Digest>,
+    /// Why nothing was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<String>,
+}
