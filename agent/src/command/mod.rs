@@ -12,8 +12,13 @@ use clap::{Parser, Subcommand};
 use crate::config::{self, Config};
 use crate::error::Error;
 
+mod ask;
 mod enrol;
 mod output;
+mod queue;
+mod rollback;
+mod runs;
+mod status;
 mod transfer;
 
 pub use output::{Format, Output, Show};
@@ -60,6 +65,14 @@ impl Call {
 enum Command {
     /// Makes the keys of a new agent and pins the project's first root.
     Enrol(enrol::Args),
+    /// Shows how the agent and its workflows stand.
+    Status(status::Args),
+    /// Lists runs, or shows one with its journal.
+    Runs(runs::Args),
+    /// Lists the work that automation could not finish.
+    Queue(queue::Args),
+    /// Goes back to the plan before, at once.
+    Rollback(rollback::Args),
     /// The child process that talks git; started by `run`, not by people.
     #[command(hide = true)]
     Transfer(transfer::Args),
@@ -68,6 +81,10 @@ enum Command {
 fn dispatch(command: &Command, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
     match command {
         Command::Enrol(args) => enrol::run(args, call, out),
+        Command::Status(args) => status::run(args, call, out),
+        Command::Runs(args) => runs::run(args, call, out),
+        Command::Queue(args) => queue::run(args, call, out),
+        Command::Rollback(args) => rollback::run(args, call, out),
         Command::Transfer(args) => transfer::run(args, call, out),
     }
 }

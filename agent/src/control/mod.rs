@@ -4,6 +4,7 @@
 
 pub mod answer;
 pub mod client;
+pub mod offline;
 pub mod server;
 
 use assent_schema::canon::Digest;

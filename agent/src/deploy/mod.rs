@@ -12,3 +12,4 @@ pub mod switch;
 
 pub use board::{Accepted, Board, Place, Proposal};
 pub use machine::{Change, NoRollback, Off, Why, Workflow};
+pub use switch::parse_place;

@@ -1,0 +1,65 @@
+//! `assent-agent rollback`: back to the plan before, at once. What went back stays back until a release readmits it.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::ask::{ask, unexpected};
+use super::{Call, Output, Show};
+use crate::control::{Answer, Question, RolledBack};
+use crate::deploy::{Place, parse_place};
+use crate::error::Error;
+
+/// Arguments of `rollback`.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Args {
+    /// The workflow that goes back.
+    #[arg(value_name = "CLIENT/WORKFLOW", value_parser = place)]
+    workflow: Option<Place>,
+    /// All workflows go back.
+    #[arg(long)]
+    all: bool,
+}
+
+fn place(text: &str) -> Result<Place, String> {
+    parse_place(text).ok_or_else(|| "is not a workflow: `client/workflow`".to_owned())
+}
+
+#[derive(Serialize)]
+struct Report {
+    workflows: Vec<RolledBack>,
+}
+
+impl Show for Report {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        for one in &self.workflows {
+            let RolledBack { client, workflow, from, to, why_not } = one;
+            match (from, to, why_not) {
+                (Some(from), Some(to), None) => writeln!(
+                    out,
+                    "{client}/{workflow}: {} runs again; {} stays back until a release readmits it",
+                    to.short(),
+                    from.short()
+                )?,
+                _ => {
+                    let why = why_not.as_deref().unwrap_or("nothing was done");
+                    writeln!(out, "{client}/{workflow}: not rolled back: {why}")?;
+                }
+            }
+        }
+        if self.workflows.is_empty() { writeln!(out, "There is no workflow.") } else { Ok(()) }
+    }
+}
+
+pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
+    match ask(call, &Question::RollBack { place: args.workflow.clone() })? {
+        Answer::RolledBack(workflows) => {
+            if workflows.iter().any(|one| one.to.is_none()) {
+                out.refuse();
+            }
+            out.show(&Report { workflows })
+        }
+        _ => Err(unexpected()),
+    }
+}

@@ -1,0 +1,57 @@
+//! `assent-agent status`: how the agent and its workflows stand.
+
+use std::io::{self, Write};
+
+use assent_schema::status::{Status, WorkflowStatus};
+
+use super::ask::{ask, unexpected};
+use super::{Call, Output, Show};
+use crate::control::{Answer, Question};
+use crate::error::Error;
+
+/// Arguments of `status`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {}
+
+impl Show for Status {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{} in {} {}, version {}", self.agent, self.environment, self.region, self.version)?;
+        match &self.release {
+            Some(release) => {
+                let manifest = release.manifest.short();
+                writeln!(out, "release {} ({manifest}), fresh {}", release.sequence, release.fresh)?;
+                writeln!(out, "source commit {}, root {}", release.commit, release.root)?;
+            }
+            None => writeln!(out, "no release yet")?,
+        }
+        for (client, workflows) in &self.workflows {
+            for (workflow, status) in workflows {
+                write!(out, "{client}/{workflow}  ")?;
+                human(status, out)?;
+            }
+        }
+        self.refused.iter().try_for_each(|refused| writeln!(out, "refused {}: {}", refused.digest, refused.code))
+    }
+}
+
+fn human(status: &WorkflowStatus, out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "{}", status.stage.as_str())?;
+    if let Some(plan) = status.plan {
+        write!(out, "  plan {}", plan.short())?;
+    }
+    if let Some(trial) = &status.trial {
+        write!(out, "  ({} runs, {} failed, since {})", trial.runs, trial.failed, trial.since)?;
+    }
+    if status.stale {
+        write!(out, "  STALE: nothing starts")?;
+    }
+    writeln!(out)?;
+    status.refused.iter().try_for_each(|(plan, why)| writeln!(out, "    {} stays back: {why}", plan.short()))
+}
+
+pub(super) fn run(_: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
+    match ask(call, &Question::Status)? {
+        Answer::Status(status) => out.show(&*status),
+        _ => Err(unexpected()),
+    }
+}
