@@ -1,1 +1,164 @@
-//! Checked workflows to plans.
+//! Resolved workflows to plans as agents read them: only the fields that are read, as canonical bytes under a digest.
+//!
+//! Pure. What differs between environments is left to [`Endpoints`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assent_schema::canon::{self, CanonError, Digest};
+use assent_schema::client::{Endpoints, EndpointsType};
+use assent_schema::id::{ClientId, Environment, Name, OperationRef, Region};
+use assent_schema::plan::{Action, Argument, Plan, SCHEMA, Trigger};
+use assent_schema::scenario::Tests;
+
+use crate::resolve::paths::{Path, holes, paths};
+use crate::resolve::{Client, Workflow, prune};
+
+/// One workflow as agents read it.
+#[derive(Clone, Debug)]
+pub struct Lowered {
+    /// The plan.
+    pub plan: Plan,
+    /// Its canonical bytes.
+    pub bytes: Vec<u8>,
+    /// The digest that names it.
+    pub digest: Digest,
+    /// Its scenarios; absent where there is no test file.
+    pub tests: Option<LoweredTests>,
+    /// The line of each step in its file, from 1.
+    pub lines: BTreeMap<Name, u32>,
+}
+
+/// The scenarios of one workflow as agents read them.
+#[derive(Clone, Debug)]
+pub struct LoweredTests {
+    /// The scenarios.
+    pub tests: Tests,
+    /// Their canonical bytes.
+    pub bytes: Vec<u8>,
+    /// The digest that names them.
+    pub digest: Digest,
+}
+
+/// Lowers one workflow.
+///
+/// # Errors
+/// When a plan or scenario holds an integer beyond 2^53 − 1.
+pub fn lower(workflow: &Workflow) -> Result<Lowered, CanonError> {
+    let plan = pruned(&workflow.plan);
+    let (bytes, digest) = plan.to_bytes()?;
+    let tests = workflow.tests.as_ref().map(lower_tests).transpose()?;
+    Ok(Lowered { plan, bytes, digest, tests, lines: workflow.sites.lines() })
+}
+
+fn lower_tests(tests: &Tests) -> Result<LoweredTests, CanonError> {
+    let bytes = canon::to_bytes(tests)?;
+    Ok(LoweredTests { tests: tests.clone(), digest: Digest::of_file(&bytes), bytes })
+}
+
+/// Where the connections of one region and environment lead.
+pub fn endpoints(clients: &BTreeMap<ClientId, Client>, environment: &Environment, region: &Region) -> Endpoints {
+    let here = clients.iter().filter(|(_, client)| client.facts.region == *region);
+    let of = |client: &Client| client.endpoints.get(environment).cloned().unwrap_or_default();
+    Endpoints {
+        kind: EndpointsType::Endpoints,
+        schema: SCHEMA,
+        environment: environment.clone(),
+        region: region.clone(),
+        clients: here.map(|(id, client)| (id.clone(), of(client))).collect(),
+    }
+}
+
+/// The plan with only those fields of answers and events that something reads.
+fn pruned(plan: &Plan) -> Plan {
+    let reads = Reads::of(plan);
+    let mut plan = plan.clone();
+    prune(&mut plan.operations, &reads.operations);
+    if let Trigger::Webhook { fields, once, .. } = &mut plan.trigger
+        && let Some(read) = &reads.trigger
+    {
+        fields.retain(|name, _| read.contains(name) || once.as_ref() == Some(name));
+    }
+    plan
+}
+
+/// Which fields a workflow reads.
+struct Reads {
+    /// By operation, of its answer.
+    operations: BTreeMap<OperationRef, BTreeSet<Name>>,
+    /// Of the trigger; nothing when it is read whole.
+    trigger: Option<BTreeSet<Name>>,
+}
+
+impl Reads {
+    fn of(plan: &Plan) -> Self {
+        let mut reads = Self { operations: BTreeMap::new(), trigger: Some(BTreeSet::new()) };
+        each_expression(plan, &mut |text| {
+            for path in paths(text) {
+                reads.add(plan, text, &path);
+            }
+        });
+        reads
+    }
+
+    fn add(&mut self, plan: &Plan, text: &str, path: &Path<'_>) {
+        let field = path.field.and_then(|field| Name::new(field).ok());
+        let asks_only = text.get(..path.range.start).is_some_and(|before| before.trim_end().ends_with("has("));
+        if path.root == "trigger" {
+            match (&mut self.trigger, field) {
+                (Some(read), Some(field)) => drop(read.insert(field)),
+                (Some(_), None) if asks_only => {}
+                (read, _) => *read = None,
+            }
+            return;
+        }
+        let Some(Action::Call { operation, .. }) = plan.step(path.root).map(|step| &step.action) else { return };
+        let read = self.operations.entry(operation.clone()).or_default();
+        match field {
+            Some(field) => drop(read.insert(field)),
+            None if asks_only => {}
+            None => {
+                let all = plan.operations.get(operation).map(|operation| operation.response.keys().cloned());
+                read.extend(all.into_iter().flatten());
+            }
+        }
+    }
+}
+
+/// Every expression and path of a plan, as text.
+fn each_expression(plan: &Plan, see: &mut impl FnMut(&str)) {
+    plan.limits.one_at_a_time.iter().for_each(|expression| see(&expression.0));
+    for step in &plan.steps {
+        step.when.iter().for_each(|expression| see(&expression.0));
+        match &step.action {
+            Action::Call { with, .. } | Action::Set { values: with } => {
+                with.values().for_each(|argument| each_hole(argument, see));
+            }
+            Action::Ask { with, sources, .. } => {
+                with.values().for_each(|argument| each_hole(argument, see));
+                sources.iter().for_each(|expression| see(&expression.0));
+            }
+            Action::Decide { show, .. } => show.iter().for_each(|path| see(path)),
+            Action::Stop { .. } => {}
+        }
+    }
+    for kpi in &plan.kpis {
+        kpi.when.iter().for_each(|expression| see(&expression.0));
+        kpi.sum.iter().chain(&kpi.by).for_each(|path| see(path));
+    }
+    plan.fallback.open.iter().for_each(|template| each_hole_of(template, see));
+}
+
+fn each_hole(argument: &Argument, see: &mut impl FnMut(&str)) {
+    match argument {
+        Argument::Boolean(_) | Argument::Integer(_) => {}
+        Argument::Template(text) => each_hole_of(text, see),
+        Argument::List(items) => items.iter().for_each(|item| each_hole(item, see)),
+        Argument::Record(members) => members.values().for_each(|item| each_hole(item, see)),
+    }
+}
+
+fn each_hole_of(template: &str, see: &mut impl FnMut(&str)) {
+    for hole in holes(template) {
+        see(template.get(hole.start + 2..hole.end - 1).unwrap_or_default());
+    }
+}

@@ -29,6 +29,7 @@ use assent_schema::scenario::Tests;
 use assent_schema::spec::{self, Spanned, Unit, WorkflowFile};
 
 pub use client::{EndpointsByEnvironment, PRODUCTION};
+pub(crate) use operations::prune;
 pub use sites::{Site, Sites};
 
 use self::names::{Report, texts};
