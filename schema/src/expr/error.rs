@@ -1,0 +1,205 @@
+//! What can be wrong with the text of an expression. Sentences name what stands in the source, never a run's values.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::code::Code;
+use crate::plan::TextFormat;
+
+/// What is wrong with an expression or template, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExprError {
+    /// Byte offsets into the text that was parsed, end exclusive.
+    pub span: Range<usize>,
+    /// What is wrong.
+    pub kind: ExprErrorKind,
+}
+
+/// What can be wrong with an expression or template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExprErrorKind {
+    /// The text is longer than [`super::TEXT_MOST_BYTES`].
+    TooLong,
+    /// It is nested deeper than [`super::DEPTH_MOST`].
+    TooDeep,
+    /// A control character: line breaks and tabs are written `\n` and `\t`.
+    ControlCharacter,
+    /// A character that no expression holds.
+    Unexpected,
+    /// Something else should stand here.
+    Expected(&'static str),
+    /// A string without its closing quote.
+    OpenString,
+    /// A backslash before a character that it does not escape.
+    BadEscape,
+    /// A number that is too large, too precise or oddly written.
+    BadNumber,
+    /// A word that CEL keeps for itself.
+    Reserved(String),
+    /// A `${` without its `}`.
+    OpenHole,
+    /// A function that does not exist.
+    UnknownFunction {
+        /// As it was written.
+        name: String,
+        /// What may have been meant.
+        nearest: Option<&'static str>,
+    },
+    /// A function with other arguments than it takes.
+    Arguments {
+        /// The function.
+        function: &'static str,
+        /// How it is called.
+        usage: &'static str,
+    },
+    /// A name or field that nothing has.
+    UnknownName {
+        /// As it was written.
+        name: String,
+        /// What may have been meant.
+        nearest: Option<String>,
+    },
+    /// A value of another type than is needed.
+    Mismatch {
+        /// What is needed.
+        wanted: String,
+        /// What stands there.
+        found: String,
+    },
+    /// Two values that an operator does not take together.
+    Operands {
+        /// The operator.
+        operator: &'static str,
+        /// What stands left of it.
+        left: String,
+        /// What stands right of it.
+        right: String,
+    },
+    /// A comparison with a constant that the value never equals.
+    NeverEqual {
+        /// The constant.
+        constant: String,
+        /// What may have been meant.
+        nearest: Option<String>,
+    },
+    /// A value that may be absent: the step may not have run, or the field is optional.
+    MayBeAbsent {
+        /// The path that is read.
+        path: String,
+    },
+    /// A text that goes into a format without that format's escaper.
+    Unescaped(TextFormat),
+    /// Something in a text that is no scalar.
+    NotScalar {
+        /// What stands there.
+        found: String,
+    },
+}
+
+impl ExprErrorKind {
+    /// The code of the finding that this makes.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::TooLong
+            | Self::TooDeep
+            | Self::ControlCharacter
+            | Self::Unexpected
+            | Self::Expected(_)
+            | Self::OpenString
+            | Self::BadEscape
+            | Self::BadNumber
+            | Self::Reserved(_)
+            | Self::OpenHole
+            | Self::UnknownFunction { .. }
+            | Self::Arguments { .. } => Code::BadExpression,
+            Self::UnknownName { .. } => Code::UnknownName,
+            Self::Mismatch { .. }
+            | Self::Operands { .. }
+            | Self::NeverEqual { .. }
+            | Self::MayBeAbsent { .. }
+            | Self::Unescaped(_)
+            | Self::NotScalar { .. } => Code::TypeMismatch,
+        }
+    }
+
+    /// What to do, where it is more than the code's own advice.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::MayBeAbsent { path } => {
+                Some(format!("Guard it: put `has({path})` before it, joined by `&&`, in this or the step's `when`."))
+            }
+            Self::Unescaped(format) => Some(format!("Put the value through `{}(…)`.", escaper(*format))),
+            Self::TooLong => Some("Split it: compute parts in a `set` step.".into()),
+            Self::TooDeep => Some("Split it: compute parts in a `set` step, or use `in [...]` and `join`.".into()),
+            _ => None,
+        }
+    }
+}
+
+/// The function that escapes for a format.
+pub(crate) fn escaper(format: TextFormat) -> &'static str {
+    match format {
+        TextFormat::Html => "html",
+        TextFormat::Markdown => "markdown",
+        TextFormat::Url => "url",
+        TextFormat::Json => "json",
+    }
+}
+
+impl fmt::Display for ExprErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let meant = |f: &mut fmt::Formatter<'_>, nearest: Option<&str>| match nearest {
+            Some(nearest) => write!(f, "; did you mean `{nearest}`?"),
+            None => Ok(()),
+        };
+        match self {
+            Self::TooLong => write!(f, "the expression is longer than {} bytes", super::TEXT_MOST_BYTES),
+            Self::TooDeep => write!(f, "the expression is nested deeper than {}", super::DEPTH_MOST),
+            Self::ControlCharacter => f.write_str("a control character; write line breaks and tabs as `\\n` and `\\t`"),
+            Self::Unexpected => f.write_str("a character that no expression holds"),
+            Self::Expected(wanted) => write!(f, "expected {wanted}"),
+            Self::OpenString => f.write_str("the string has no closing quote"),
+            Self::BadEscape => f.write_str("a backslash may stand before `\\`, a quote, `n`, `r`, `t` or `uXXXX`"),
+            Self::BadNumber => f.write_str("a number is an integer up to 2^53 − 1 or a decimal like `0.8`"),
+            Self::Reserved(word) => write!(f, "`{word}` is a reserved word"),
+            Self::OpenHole => f.write_str("`${` has no closing `}`"),
+            Self::UnknownFunction { name, nearest } => {
+                write!(f, "no function is called `{name}`")?;
+                meant(f, *nearest)
+            }
+            Self::Arguments { function, usage } => write!(f, "`{function}` is called as `{usage}`"),
+            Self::UnknownName { name, nearest } => {
+                write!(f, "nothing here is called `{name}`")?;
+                meant(f, nearest.as_deref())
+            }
+            Self::Mismatch { wanted, found } => write!(f, "this is {found}, where {wanted} is needed"),
+            Self::Operands { operator, left, right } => write!(f, "`{operator}` does not take {left} and {right}"),
+            Self::NeverEqual { constant, nearest } => {
+                write!(f, "the value is never `{constant}`")?;
+                meant(f, nearest.as_deref())
+            }
+            Self::MayBeAbsent { path } => write!(f, "`{path}` may be absent here"),
+            Self::Unescaped(format) => {
+                write!(f, "a text goes into {} without `{}(…)`", escaper(*format), escaper(*format))
+            }
+            Self::NotScalar { found } => write!(f, "inside text only one value can stand, and this is {found}"),
+        }
+    }
+}
+
+impl fmt::Display for ExprError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}
+
+impl std::error::Error for ExprError {}
+
+/// The nearest of some names, if one is near enough to be meant.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|candidate| (strsim::osa_distance(name, candidate), candidate))
+        .min()
+        .filter(|(distance, candidate)| *distance <= candidate.len().max(name.len()).div_ceil(3))
+        .map(|(_, candidate)| candidate)
+}

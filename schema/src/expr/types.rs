@@ -1,0 +1,321 @@
+//! What is known of the names that an expression may read: their types, labels, and where their data comes from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use super::ast::Path;
+use crate::class::{Class, Label, Marks};
+use crate::id::{ConnectionId, Name};
+use crate::shape::{Field, Shape};
+
+/// The type of a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// True or false.
+    Boolean,
+    /// An integer within ±(2^53 − 1).
+    Integer,
+    /// A decimal.
+    Decimal,
+    /// Any text.
+    Text,
+    /// A text that fits shape `token` or `uuid`.
+    Token,
+    /// One of some constants; a text too.
+    OneOf(Arc<[String]>),
+    /// A moment.
+    Instant,
+    /// A length of time.
+    Period,
+    /// An amount with its currency.
+    Money,
+    /// A list.
+    List(Arc<Known>),
+    /// Named fields.
+    Record(Arc<BTreeMap<Name, Known>>),
+    /// The item of an empty list: fits everywhere.
+    Nothing,
+}
+
+/// What is known of a name or field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its type.
+    pub kind: Type,
+    /// Whether it may be absent.
+    pub optional: bool,
+    /// Class and marks of its value.
+    pub label: Label,
+    /// Marks of the conditions under which the value was chosen; for money these count too.
+    pub control: Marks,
+    /// The declared fields that the value draws from.
+    pub sources: Arc<BTreeSet<Source>>,
+}
+
+/// A declared field that a value draws from, as data uses name it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    /// `<record>.<field>`, or `<step>.<field>` for what an AI answered.
+    pub path: String,
+    /// The field's class.
+    pub class: Class,
+    /// Whose it is.
+    pub origin: Origin,
+}
+
+/// Whose a field is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// A connection's: it was read or came with an event.
+    Connection(ConnectionId),
+    /// The agent's own: it was computed, answered by an AI, or typed by the person who started the run.
+    Agent,
+}
+
+/// The names that an expression may read.
+#[derive(Clone, Debug, Default)]
+pub struct Env {
+    /// `trigger`, `settings` and the steps before.
+    pub names: BTreeMap<Name, Known>,
+    /// What is certain where the expression stands.
+    pub facts: Facts,
+    /// What is certain when a step ran, by step.
+    pub implied: BTreeMap<Name, Facts>,
+    /// The `decide` steps: their `approved` may always be read.
+    pub decides: BTreeSet<Name>,
+}
+
+/// What conditions make certain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Steps that ran and fields that are there, as paths.
+    pub present: BTreeSet<String>,
+    /// `decide` steps that said yes.
+    pub approved: BTreeSet<Name>,
+}
+
+impl Facts {
+    /// Both.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.present.extend(other.present.iter().cloned());
+        self.approved.extend(other.approved.iter().cloned());
+    }
+
+    /// What is certain either way.
+    pub(crate) fn common(&self, other: &Self) -> Self {
+        Self {
+            present: self.present.intersection(&other.present).cloned().collect(),
+            approved: self.approved.intersection(&other.approved).cloned().collect(),
+        }
+    }
+}
+
+impl Known {
+    /// Something that is always there, of this type and label, and draws from nothing declared.
+    pub fn new(kind: Type, label: Label) -> Self {
+        Self { kind, optional: false, label, control: Marks::NONE, sources: Arc::default() }
+    }
+
+    /// A field of the catalog or a trigger, and all below it.
+    pub fn field(field: &Field, path: &str, origin: &Origin) -> Self {
+        let mut known = Self::new(Type::of(&field.shape, path, origin), field.label());
+        known.optional = field.optional;
+        known.sources = match known.kind {
+            // The parts of a record name themselves.
+            Type::Record(_) => Arc::default(),
+            _ => {
+                Arc::new(BTreeSet::from([Source { path: path.to_owned(), class: field.class, origin: origin.clone() }]))
+            }
+        };
+        known
+    }
+
+    /// The fields of an event or answer, as the record of a name.
+    pub fn record(fields: &BTreeMap<Name, Field>, path: &str, origin: &Origin) -> Self {
+        let known = fields
+            .iter()
+            .map(|(name, field)| (name.clone(), Self::field(field, &format!("{path}.{name}"), origin)))
+            .collect();
+        Self::new(Type::Record(Arc::new(known)), Label::CONSTANT)
+    }
+
+    /// Label, control and sources of the value with everything in it.
+    pub fn whole(&self) -> (Label, Marks, BTreeSet<Source>) {
+        let mut sum = (self.label, self.control, (*self.sources).clone());
+        let below: Vec<&Self> = match &self.kind {
+            Type::List(of) => vec![of],
+            Type::Record(fields) => fields.values().collect(),
+            _ => Vec::new(),
+        };
+        for part in below {
+            let (label, control, sources) = part.whole();
+            sum = (sum.0.join(label), sum.1.join(control), sum.2);
+            sum.2.extend(sources);
+        }
+        sum
+    }
+
+    /// The field of a record.
+    pub fn get(&self, field: &str) -> Option<&Self> {
+        match &self.kind {
+            Type::Record(fields) => fields.get(field),
+            _ => None,
+        }
+    }
+}
+
+impl Type {
+    fn of(shape: &Shape, path: &str, origin: &Origin) -> Self {
+        match shape {
+            Shape::Text { .. } => Self::Text,
+            Shape::Token {} | Shape::Uuid {} => Self::Token,
+            Shape::Integer {} => Self::Integer,
+            Shape::Decimal {} => Self::Decimal,
+            Shape::Boolean {} => Self::Boolean,
+            Shape::Instant { .. } => Self::Instant,
+            Shape::Money { .. } => Self::Money,
+            Shape::OneOf { values } => Self::OneOf(values.clone().into()),
+            Shape::List { of, .. } => Self::List(Arc::new(Known::field(of, path, origin))),
+            Shape::Record { fields } => Known::record(fields, path, origin).kind,
+        }
+    }
+
+    /// Whether it is a text of any kind.
+    pub fn is_text(&self) -> bool {
+        matches!(self, Self::Text | Self::Token | Self::OneOf(_) | Self::Nothing)
+    }
+
+    /// Whether one such value can stand inside text.
+    pub fn is_scalar(&self) -> bool {
+        !matches!(self, Self::List(_) | Self::Record(_))
+    }
+
+    /// Whether every value of this type is one of the other, labels aside.
+    pub fn fits(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Nothing, _) => true,
+            (Self::Token | Self::OneOf(_), Self::Text) => true,
+            (Self::OneOf(values), Self::OneOf(wanted)) => values.iter().all(|value| wanted.contains(value)),
+            (Self::List(of), Self::List(wanted)) => of.kind.fits(&wanted.kind),
+            (Self::Record(fields), Self::Record(wanted)) => wanted
+                .iter()
+                .all(|(name, wanted)| fields.get(name).map_or(wanted.optional, |field| field.kind.fits(&wanted.kind))),
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+
+    /// Whether a value of this type may go where a shape is declared. What the types leave open (the size of a text, the
+    /// characters of a token) is checked when the value is there.
+    pub fn suits(&self, shape: &Shape) -> bool {
+        match (self, shape) {
+            (Self::Nothing, _) => true,
+            (Self::Text | Self::Token | Self::OneOf(_), Shape::Text { .. }) => true,
+            (Self::Token | Self::Integer, Shape::Token {}) => true,
+            (Self::OneOf(values), Shape::Token {}) => values.iter().all(|value| crate::shape::is_token(value)),
+            (Self::OneOf(values), Shape::OneOf { values: wanted }) => values.iter().all(|v| wanted.contains(v)),
+            (Self::Token, Shape::Uuid {})
+            | (Self::Integer, Shape::Integer {})
+            | (Self::Integer | Self::Decimal, Shape::Decimal {})
+            | (Self::Boolean, Shape::Boolean {})
+            | (Self::Instant, Shape::Instant { .. })
+            | (Self::Money, Shape::Money { .. }) => true,
+            (Self::List(of), Shape::List { of: wanted, .. }) => of.kind.suits(&wanted.shape),
+            (Self::Record(fields), Shape::Record { fields: wanted }) => wanted.iter().all(|(name, wanted)| {
+                fields.get(name).map_or(wanted.optional, |field| field.kind.suits(&wanted.shape))
+            }),
+            _ => false,
+        }
+    }
+
+    /// The shape with which a value of this type may be durable, if it has one.
+    pub fn reference_shape(&self) -> Option<Shape> {
+        use crate::shape::{CurrencyWire, InstantWire, MoneyUnit, MoneyWire};
+        Some(match self {
+            Self::Boolean => Shape::Boolean {},
+            Self::Integer => Shape::Integer {},
+            Self::Token => Shape::Token {},
+            Self::OneOf(values) => Shape::OneOf { values: values.to_vec() },
+            Self::Instant => Shape::Instant { wire: InstantWire::Iso },
+            Self::Money => Shape::Money {
+                wire: MoneyWire {
+                    value: String::new(),
+                    currency: CurrencyWire::At(String::new()),
+                    unit: MoneyUnit::Minor,
+                },
+            },
+            Self::Decimal | Self::Text | Self::Period | Self::List(_) | Self::Record(_) | Self::Nothing => return None,
+        })
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Boolean => "true or false",
+            Self::Integer => "an integer",
+            Self::Decimal => "a decimal",
+            Self::Text => "text",
+            Self::Token => "a token",
+            Self::OneOf(_) => "one of some constants",
+            Self::Instant => "an instant",
+            Self::Period => "a period",
+            Self::Money => "money",
+            Self::List(_) => "a list",
+            Self::Record(_) => "a record",
+            Self::Nothing => "nothing",
+        })
+    }
+}
+
+impl Env {
+    /// What is known of a path, when its root and fields exist.
+    pub fn find(&self, path: &Path) -> Option<&Known> {
+        path.fields.iter().try_fold(self.names.get(path.root.as_str())?, |known, field| known.get(field.as_str()))
+    }
+
+    /// What is certain once a path is known to be there.
+    pub(crate) fn there(&self, path: &Path) -> Facts {
+        let mut facts = Facts::default();
+        if self.decides.contains(path.root.as_str()) {
+            return facts;
+        }
+        let mut so_far = path.root.as_str().to_owned();
+        facts.present.insert(so_far.clone());
+        for field in &path.fields {
+            so_far.push('.');
+            so_far.push_str(field.as_str());
+            facts.present.insert(so_far.clone());
+        }
+        if let Some(implied) = self.implied.get(path.root.as_str()) {
+            facts.add(implied);
+        }
+        facts
+    }
+
+    /// What is certain once a `decide` said yes.
+    pub(crate) fn said_yes(&self, decide: &Name) -> Facts {
+        let mut facts = self.implied.get(decide.as_str()).cloned().unwrap_or_default();
+        facts.present.insert(decide.as_str().to_owned());
+        facts.approved.insert(decide.clone());
+        facts
+    }
+}
+
+impl Known {
+    /// The shortest part of a path that may be absent, if any; this is what its root names.
+    pub(crate) fn absent(&self, path: &Path, facts: &Facts) -> Option<String> {
+        let mut known = self;
+        let mut so_far = path.root.as_str().to_owned();
+        let mut fields = path.fields.iter();
+        loop {
+            if known.optional && !facts.present.contains(&so_far) {
+                return Some(so_far);
+            }
+            let field = fields.next()?;
+            known = known.get(field.as_str())?;
+            so_far.push('.');
+            so_far.push_str(field.as_str());
+        }
+    }
+}
