@@ -1,0 +1,136 @@
+//! Fields and their shapes, as the catalog, triggers and parameters write them.
+
+use std::collections::BTreeMap;
+
+use assent_schema::class::Class;
+use assent_schema::id::Name;
+use assent_schema::shape::{CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape};
+use assent_schema::spec::Spanned;
+
+use super::reader::{Table, Value};
+use super::value::{boolean, currency, not_one_of, path, plain_line, within, word};
+
+/// The largest text of one field, in bytes.
+const TEXT_MOST_BYTES: u32 = 4 << 20;
+/// The size of a text unless said, in bytes.
+const TEXT_DEFAULT_BYTES: u32 = 64 << 10;
+/// The most items of one list.
+const LIST_MOST: u32 = 100_000;
+/// The most constants of a `one_of`.
+const VALUES_MOST: usize = 1_000;
+
+const SHAPES: [&str; 11] =
+    ["text", "token", "uuid", "integer", "decimal", "boolean", "instant", "money", "one_of", "list", "record"];
+
+/// Fields by name; each stands on the wire under its own name unless it says `at`.
+pub(super) fn fields(value: Value<'_, '_>) -> Option<BTreeMap<Spanned<Name>, Spanned<Field>>> {
+    Some(value.table()?.entries(|value| {
+        let name = value.key;
+        value.spanned(|value| field(value, name, Class::default()))
+    }))
+}
+
+/// What a person gives to a `manual` trigger: facts, since nothing else may wait for the run.
+pub(super) fn facts(value: Value<'_, '_>) -> Option<BTreeMap<Spanned<Name>, Spanned<Field>>> {
+    let fields = value.table()?.entries(|value| {
+        let name = value.key;
+        let given = value.clone();
+        let field = value.spanned(|value| field(value, name, Class::Reference))?;
+        if field.class.is_fact() { Some(field) } else { given.bad("is not of class `reference`") }
+    });
+    Some(fields)
+}
+
+fn field(value: Value<'_, '_>, default_at: &str, default_class: Class) -> Option<Field> {
+    let mut table = value.table()?;
+    let at = table.opt("at", path).unwrap_or_else(|| default_at.to_owned());
+    let class_given = table.get("class");
+    let class = class_given.clone().map_or(Some(default_class), word);
+    let shape = shape(&mut table);
+    let field = Field {
+        at,
+        shape: shape?,
+        class: class?,
+        written_by: table.opt("written_by", word).unwrap_or_default(),
+        optional: table.opt("optional", boolean).unwrap_or_default(),
+        measure: table.opt("measure", boolean).unwrap_or_default(),
+        category: table.opt("category", plain_line),
+    };
+    if field.class.is_fact() && !field.shape.fits_reference() {
+        return class_given.as_ref().map_or_else(
+            || table.bad("This field is of class `reference`, and its type is not bounded.", FACTS_HELP),
+            |class| {
+                class.bad_with_help(&format!("is for facts, and `{}` is not bounded", field.shape.as_str()), FACTS_HELP.into())
+            },
+        );
+    }
+    if field.measure && !matches!(field.shape, Shape::Integer {} | Shape::Money { .. }) {
+        return table.bad("`measure` is for integers and money.", "Remove `measure`.");
+    }
+    table.done();
+    Some(field)
+}
+
+const FACTS_HELP: &str =
+    "Facts are `token`, `uuid`, `integer`, `boolean`, `instant`, `money` and `one_of`; else the class is `content` or `personal`.";
+
+/// Reads `type` and the keys that belong to it.
+pub(super) fn shape(table: &mut Table<'_, '_>) -> Option<Shape> {
+    let kind = table.get("type");
+    let Some(kind) = kind else {
+        return table.bad("`type` is missing.", "Add `type`.");
+    };
+    let text = kind.text()?;
+    Some(match text {
+        "text" => Shape::Text { most_bytes: table.opt("most_bytes", within(1..=TEXT_MOST_BYTES)).unwrap_or(TEXT_DEFAULT_BYTES) },
+        "token" => Shape::Token {},
+        "uuid" => Shape::Uuid {},
+        "integer" => Shape::Integer {},
+        "decimal" => Shape::Decimal {},
+        "boolean" => Shape::Boolean {},
+        "instant" => Shape::Instant { wire: table.opt("wire", word).unwrap_or(InstantWire::Iso) },
+        "money" => Shape::Money { wire: money(table)? },
+        "one_of" => Shape::OneOf { values: table.need("values", |value| constants(value, 1..=VALUES_MOST))? },
+        "list" => Shape::List {
+            most: table.need("most", within(1..=LIST_MOST))?,
+            of: Box::new(table.need("of", |value| field(value, "", Class::default()))?),
+        },
+        "record" => {
+            let fields = table.need("fields", fields)?;
+            Shape::Record { fields: fields.into_iter().map(|(name, field)| (name.value, field.value)).collect() }
+        }
+        other => return not_one_of(&kind, other, &SHAPES),
+    })
+}
+
+fn money(table: &mut Table<'_, '_>) -> Option<MoneyWire> {
+    let value = table.opt("value", path).unwrap_or_default();
+    let unit: MoneyUnit = table.need("unit", word)?;
+    let at = table.opt("currency_at", path);
+    let fixed = table.opt("currency", currency);
+    let currency = match (at, fixed) {
+        (Some(at), None) => CurrencyWire::At(at),
+        (None, Some(code)) => CurrencyWire::Fixed(code),
+        _ => return table.bad("Money has either `currency_at` or `currency`.", "Say where the currency comes from, once."),
+    };
+    Some(MoneyWire { value, currency, unit })
+}
+
+/// Constants, each once and 1 to 64 characters.
+pub(super) fn constants(value: Value<'_, '_>, count: std::ops::RangeInclusive<usize>) -> Option<Vec<String>> {
+    let mut constants = Vec::new();
+    for item in value.items()? {
+        let text = item.text()?;
+        if !(1..=64).contains(&text.chars().count()) {
+            return item.bad("has a constant that is not 1 to 64 characters");
+        }
+        if constants.iter().any(|known| known == text) {
+            return item.bad("has a constant twice");
+        }
+        if constants.len() >= *count.end() {
+            return value.bad(&format!("has more than {} constants", count.end()));
+        }
+        constants.push(text.to_owned());
+    }
+    if count.contains(&constants.len()) { Some(constants) } else { value.bad(&format!("has fewer than {} constants", count.start())) }
+}

@@ -1,0 +1,237 @@
+//! Reads one operation of an integration.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assent_schema::class::Class;
+use assent_schema::id::Name;
+use assent_schema::plan::{
+    Belongs, Confirm, Effect, ErrorRule, Failure, Idempotency, OwnEvent, Pages, Param, Park, Place, Retry,
+};
+use assent_schema::shape::Shape;
+use assent_schema::spec::{Operation, Spanned};
+use assent_schema::time::Period;
+
+use super::client::rate;
+use super::field::{fields, shape};
+use super::integration::{header_name, statuses};
+use super::reader::{Table, Value};
+use super::value::{boolean, name, parsed, path, period, plain_line, texts_by_path, within, word};
+
+/// The largest answer unless said, and at most, in bytes.
+const ANSWER_BYTES: (u64, u64) = (1 << 20, 16 << 20);
+/// The longest time for one attempt unless said, and at most.
+const ATTEMPT: (Period, Period) = (Period::seconds(10), Period::minutes(5));
+/// The most attempts in all.
+const ATTEMPTS_MOST: u32 = 20;
+
+/// Reads an operation.
+pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
+    let mut table = value.table()?;
+    let record = table.need("record", name);
+    let method = table.need("method", word);
+    let params = table.map("params", |value| {
+        let name = value.key;
+        value.spanned(|value| param(value, name))
+    });
+    let template = table.need("path", |value| value.spanned(|value| path_template(&value, &params)));
+    let operation = Operation {
+        record: record?,
+        method: method?,
+        path: template?,
+        encoding: table.opt("encoding", word).unwrap_or_default(),
+        effect: table.opt("effect", |v| v.spanned(word)).unwrap_or_else(|| Spanned::new(Effect::None, table.span())),
+        scopes: table.set("scopes", name),
+        params,
+        constants: table.opt("constants", texts_by_path).unwrap_or_default(),
+        response: table.opt("response", fields).unwrap_or_default(),
+        most_bytes: table.opt("most_bytes", within(1..=ANSWER_BYTES.1)).unwrap_or(ANSWER_BYTES.0),
+        timeout: table.opt("timeout", period(Period::seconds(1)..=ATTEMPT.1)).unwrap_or(ATTEMPT.0),
+        errors: table.list("errors", |value| value.spanned(error_rule)),
+        not_executed: table.opt("not_executed", statuses).unwrap_or_default(),
+        idempotency: table.opt("idempotency", |value| value.spanned(idempotency)),
+        retry: table.opt("retry", |value| value.spanned(retry)),
+        confirm: table.opt("confirm", |value| value.spanned(confirm)),
+        reread: table.opt("reread", boolean).unwrap_or_default(),
+        park: table.opt("park", |value| value.spanned(park)),
+        belongs: table.opt("belongs", |value| value.spanned(belongs)),
+        rate: table.opt("rate", rate),
+        pages: table.opt("pages", |value| value.spanned(pages)),
+    };
+    unused(&operation, &mut table);
+    table.done();
+    Some(operation)
+}
+
+/// Keys that mean nothing beside the operation's effect would make a reader believe in them.
+fn unused(operation: &Operation, table: &mut Table<'_, '_>) {
+    let acts = operation.effect.value != Effect::None;
+    if !acts && (operation.idempotency.is_some() || operation.confirm.is_some() || operation.park.is_some()) {
+        table.bad::<()>(
+            "`idempotency`, `confirm` and `park` are about effects, and this operation has none.",
+            "Add `effect`, or remove them.",
+        );
+    }
+    if acts && (operation.reread || operation.belongs.is_some() || operation.pages.is_some()) {
+        table.bad::<()>(
+            "`reread`, `belongs` and `pages` are about reads, and this operation has an effect.",
+            "Remove them, or remove `effect`.",
+        );
+    }
+}
+
+fn param(value: Value<'_, '_>, param_name: &str) -> Option<Param> {
+    let mut table = value.table()?;
+    let place = table.need("in", word);
+    let at = match place {
+        Some(Place::Header) => table.opt("at", header_name),
+        _ => table.opt("at", path),
+    };
+    let class = table.need("class", |value| value.spanned(word::<Class>));
+    let shape = shape(&mut table);
+    let param = Param {
+        place: place?,
+        at: at.unwrap_or_else(|| param_name.to_owned()),
+        shape: shape?,
+        class: class.as_ref()?.value,
+        amount: table.opt("amount", boolean).unwrap_or_default(),
+        target: table.opt("target", boolean).unwrap_or_default(),
+        optional: table.opt("optional", boolean).unwrap_or_default(),
+        format: table.opt("format", word),
+    };
+    let scalar = !matches!(param.shape, Shape::List { .. } | Shape::Record { .. });
+    if !scalar && param.place != Place::Body {
+        return table.bad("Lists and records stand in the body alone.", "Use `in = \"body\"`.");
+    }
+    if param.place == Place::Path && param.optional {
+        return table.bad("A parameter of the path cannot be left out.", "Remove `optional`.");
+    }
+    if param.amount && !matches!(param.shape, Shape::Money { .. }) {
+        return table.bad("An `amount` is money.", "Use `type = \"money\"`, or remove `amount`.");
+    }
+    if param.target && !param.shape.fits_reference() {
+        return table.bad("A `target` is a fact of bounded shape.", "Use a type like `token`, or remove `target`.");
+    }
+    table.done();
+    Some(param)
+}
+
+/// A path below the endpoint whose `{holes}` are exactly the parameters of the path.
+fn path_template(value: &Value<'_, '_>, params: &BTreeMap<Spanned<Name>, Spanned<Param>>) -> Option<String> {
+    let text = value.text()?;
+    let Some(rest) = text.strip_prefix('/') else { return value.bad("does not begin with `/`") };
+    let mut holes = BTreeSet::new();
+    for segment in rest.split('/') {
+        let hole = segment.strip_prefix('{').and_then(|s| s.strip_suffix('}'));
+        let literal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b':');
+        match hole {
+            Some(hole) if !holes.insert(hole) => return value.bad(&format!("has `{{{hole}}}` twice")),
+            Some(_) => {}
+            None if matches!(segment, "." | "..") || !segment.bytes().all(literal) => {
+                return value.bad("has a segment that is neither a `{parameter}` nor of `A-Z a-z 0-9 - _ . ~ :`");
+            }
+            None => {}
+        }
+    }
+    let in_path = |param: &Param| param.place == Place::Path;
+    for hole in &holes {
+        if !params.get(*hole).is_some_and(|param| in_path(param)) {
+            return value.bad(&format!("has `{{{hole}}}`, and no parameter of that name is `in = \"path\"`"));
+        }
+    }
+    let missing = params.iter().find(|(name, param)| in_path(param) && !holes.contains(name.as_str()));
+    match missing {
+        Some((name, _)) => value.bad(&format!("has no `{{{}}}` for the parameter of that name", name.value)),
+        None => Some(text.to_owned()),
+    }
+}
+
+fn error_rule(value: Value<'_, '_>) -> Option<ErrorRule> {
+    let mut table = value.table()?;
+    let status = table.opt("status", statuses).unwrap_or_default();
+    let at = table.opt("at", path);
+    let equals = table.opt("equals", plain_line);
+    let kind: Option<Failure> = table.need("kind", word);
+    let code = table.need("code", parsed);
+    let body = match (at, equals) {
+        (Some(at), Some(equals)) => Some(OwnEvent { at, equals }),
+        (None, None) => None,
+        _ => return table.bad("`at` and `equals` belong together.", "Write both, or neither."),
+    };
+    if status.is_empty() && body.is_none() {
+        table.bad::<()>("The rule is about every answer.", "Add `status`, or `at` and `equals`.");
+    }
+    table.done();
+    Some(ErrorRule { status, body, kind: kind?, code: code? })
+}
+
+fn idempotency(value: Value<'_, '_>) -> Option<Idempotency> {
+    let mut table = value.table()?;
+    let place = table.need("in", |value| {
+        let given = value.clone();
+        let place: Place = word(value)?;
+        if matches!(place, Place::Header | Place::Body) { Some(place) } else { given.bad("is none of `header`, `body`") }
+    });
+    let at = match place {
+        Some(Place::Header) => table.need("at", header_name),
+        _ => table.need("at", path),
+    };
+    let lives = table.need("lives", period(Period::minutes(1)..=Period::days(400)));
+    table.done();
+    Some(Idempotency { place: place?, at: at?, lives: lives? })
+}
+
+/// Reads how attempts follow one another.
+pub(super) fn retry(value: Value<'_, '_>) -> Option<Retry> {
+    let delay = || period(Period::seconds(1)..=Period::days(1));
+    let mut table = value.table()?;
+    let attempts = table.need("attempts", within(1..=ATTEMPTS_MOST));
+    let first = table.need("first", delay());
+    let most = table.need("most", delay());
+    let retry = Retry { attempts: attempts?, first: first?, most: most? };
+    if retry.first > retry.most {
+        return table.bad("`first` is longer than `most`.", "Make the first delay the shorter one.");
+    }
+    table.done();
+    Some(retry)
+}
+
+fn confirm(value: Value<'_, '_>) -> Option<Confirm> {
+    let mut table = value.table()?;
+    let operation = table.need("operation", parsed);
+    let with = table.map::<Name, Name>("with", parsed);
+    let field = table.need("field", parsed);
+    let equals = table.opt("equals", plain_line);
+    let settles = table.need("settles", period(Period::seconds(0)..=Period::days(7)));
+    table.done();
+    let with = with.into_iter().map(|(to, from)| (to.value, from)).collect();
+    Some(Confirm { operation: operation?, with, field: field?, equals, settles: settles? })
+}
+
+fn park(value: Value<'_, '_>) -> Option<Park> {
+    let mut table = value.table()?;
+    let text = table.need("text", parsed);
+    let id = table.need("id", parsed);
+    let read = table.need("read", parsed);
+    let param = table.need("param", parsed);
+    let field = table.need("field", parsed);
+    table.done();
+    Some(Park { text: text?, id: id?, read: read?, param: param?, field: field? })
+}
+
+fn belongs(value: Value<'_, '_>) -> Option<Belongs> {
+    let mut table = value.table()?;
+    let param = table.need("param", parsed);
+    let field = table.need("field", parsed);
+    table.done();
+    Some(Belongs { param: param?, field: field? })
+}
+
+fn pages(value: Value<'_, '_>) -> Option<Pages> {
+    let mut table = value.table()?;
+    let cursor_at = table.need("cursor_at", path);
+    let param = table.need("param", path);
+    let collect = table.need("collect", parsed);
+    let most = table.need("most", within(1..=1_000));
+    table.done();
+    Some(Pages { cursor_at: cursor_at?, param: param?, collect: collect?, most: most? })
+}

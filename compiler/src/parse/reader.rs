@@ -1,0 +1,260 @@
+//! A typed reader of TOML tables: each kind of file says which keys it has and what they hold; this says what is wrong.
+//!
+//! A reader that returns nothing has reported why. [`Sink::broken`] tells in the end whether the file can be used.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::ops::Range;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use assent_schema::code::Code;
+use assent_schema::finding::{Findings, Span};
+use assent_schema::spec::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::suggest::{closest, listed};
+
+/// The most findings of one file; more would not help anybody.
+const FINDINGS_MOST: usize = 100;
+
+/// Where the findings of one file go.
+pub(super) struct Sink {
+    file: Arc<str>,
+    findings: RefCell<Findings>,
+    count: Cell<usize>,
+    broken: Cell<bool>,
+}
+
+impl Sink {
+    /// Nothing found in this file yet.
+    pub(super) fn new(file: &Arc<str>) -> Self {
+        Self {
+            file: Arc::clone(file),
+            findings: RefCell::new(Findings::new()),
+            count: Cell::new(0),
+            broken: Cell::new(false),
+        }
+    }
+
+    /// Reports something that does not keep the file from being used.
+    pub(super) fn report(&self, code: Code, span: &Range<usize>, message: String, help: Option<String>) {
+        self.count.set(self.count.get().saturating_add(1));
+        if self.count.get() > FINDINGS_MOST {
+            return;
+        }
+        let span = Span::new(&self.file, span.clone());
+        let help = help.unwrap_or_else(|| code.row().help.to_owned());
+        self.findings.borrow_mut().add_with_help(code, span, message, help);
+    }
+
+    /// Reports something without which the file cannot be used.
+    pub(super) fn refuse(&self, code: Code, span: &Range<usize>, message: String, help: Option<String>) {
+        self.broken.set(true);
+        self.report(code, span, message, help);
+    }
+
+    /// All findings, and whether the file cannot be used.
+    pub(super) fn finish(self) -> (Findings, bool) {
+        (self.findings.into_inner(), self.broken.get())
+    }
+}
+
+/// One value with its place and the key under which it stands.
+#[derive(Clone)]
+pub(super) struct Value<'r, 'i> {
+    pub(super) sink: &'r Sink,
+    pub(super) inner: &'r DeValue<'i>,
+    pub(super) span: Range<usize>,
+    pub(super) key: &'r str,
+}
+
+impl<'r, 'i> Value<'r, 'i> {
+    /// Reports that the value is not what its key holds: `what` completes "`key` …".
+    pub(super) fn bad<T>(&self, what: &str) -> Option<T> {
+        self.sink.refuse(Code::BadValue, &self.span, format!("`{}` {what}.", self.key), None);
+        None
+    }
+
+    /// As [`Self::bad`], with advice of its own.
+    pub(super) fn bad_with_help<T>(&self, what: &str, help: String) -> Option<T> {
+        self.sink.refuse(Code::BadValue, &self.span, format!("`{}` {what}.", self.key), Some(help));
+        None
+    }
+
+    /// Reports that the value is of another TOML type.
+    pub(super) fn mistyped<T>(&self, wanted: &str) -> Option<T> {
+        let found = match self.inner {
+            DeValue::String(_) => "a text",
+            DeValue::Integer(_) => "an integer",
+            DeValue::Float(_) => "a TOML float",
+            DeValue::Boolean(_) => "`true` or `false`",
+            DeValue::Datetime(_) => "a TOML date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        match self.inner {
+            DeValue::Float(_) | DeValue::Datetime(_) => self.bad_with_help(
+                &format!("is {found} where {wanted} is needed"),
+                "Write dates and decimals as text, in quotes: they keep their exact form then.".into(),
+            ),
+            _ => self.bad(&format!("is {found} where {wanted} is needed")),
+        }
+    }
+
+    /// The value as a text.
+    pub(super) fn text(&self) -> Option<&'r str> {
+        match self.inner {
+            DeValue::String(text) => Some(text),
+            _ => self.mistyped("a text"),
+        }
+    }
+
+    /// The value as a table.
+    pub(super) fn table(self) -> Option<Table<'r, 'i>> {
+        match self.inner {
+            DeValue::Table(table) => Some(Table::new(self.sink, table, self.span)),
+            _ => self.mistyped("a table"),
+        }
+    }
+
+    /// The items of a list.
+    pub(super) fn items(&self) -> Option<impl Iterator<Item = Self> + use<'r, 'i>> {
+        let DeValue::Array(items) = self.inner else { return self.mistyped("a list") };
+        let (sink, key) = (self.sink, self.key);
+        Some(items.iter().map(move |item| Value { sink, inner: item.get_ref(), span: item.span(), key }))
+    }
+
+    /// The value with its place.
+    pub(super) fn spanned<T>(self, read: impl FnOnce(Self) -> Option<T>) -> Option<Spanned<T>> {
+        let span = self.span.clone();
+        read(self).map(|value| Spanned::new(value, span))
+    }
+}
+
+/// One table, whose keys are asked for by name; what was never asked for is unknown.
+pub(super) struct Table<'r, 'i> {
+    sink: &'r Sink,
+    inner: &'r DeTable<'i>,
+    span: Range<usize>,
+    asked: Vec<&'static str>,
+}
+
+impl<'r, 'i> Table<'r, 'i> {
+    /// A table at a place.
+    pub(super) fn new(sink: &'r Sink, inner: &'r DeTable<'i>, span: Range<usize>) -> Self {
+        Self { sink, inner, span, asked: Vec::with_capacity(16) }
+    }
+
+    /// Where its findings go.
+    pub(super) fn sink(&self) -> &'r Sink {
+        self.sink
+    }
+
+    /// Where the table stands.
+    pub(super) fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
+    /// The value of a key.
+    pub(super) fn get(&mut self, key: &'static str) -> Option<Value<'r, 'i>> {
+        self.asked.push(key);
+        let value = self.inner.get(key)?;
+        Some(Value { sink: self.sink, inner: value.get_ref(), span: value.span(), key })
+    }
+
+    /// Whether a key is there.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.inner.contains_key(key)
+    }
+
+    /// Reports something about the whole table.
+    pub(super) fn bad<T>(&self, message: &str, help: &str) -> Option<T> {
+        self.sink.refuse(Code::BadValue, &self.span, message.to_owned(), Some(help.to_owned()));
+        None
+    }
+
+    /// A key that must be there.
+    pub(super) fn need<T>(&mut self, key: &'static str, read: impl FnOnce(Value<'r, 'i>) -> Option<T>) -> Option<T> {
+        match self.get(key) {
+            Some(value) => read(value),
+            None => self.bad(&format!("`{key}` is missing."), &format!("Add `{key}`.")),
+        }
+    }
+
+    /// A key that may be absent.
+    pub(super) fn opt<T>(&mut self, key: &'static str, read: impl FnOnce(Value<'r, 'i>) -> Option<T>) -> Option<T> {
+        self.get(key).and_then(read)
+    }
+
+    /// A list that may be absent.
+    pub(super) fn list<T>(&mut self, key: &'static str, mut read: impl FnMut(Value<'r, 'i>) -> Option<T>) -> Vec<T> {
+        self.get(key)
+            .and_then(|value| value.items())
+            .map(|items| items.filter_map(&mut read).collect())
+            .unwrap_or_default()
+    }
+
+    /// A list without repetitions that may be absent.
+    pub(super) fn set<T: Ord>(
+        &mut self,
+        key: &'static str,
+        read: impl FnMut(Value<'r, 'i>) -> Option<Spanned<T>>,
+    ) -> BTreeSet<Spanned<T>> {
+        let items = self.list(key, read);
+        let mut set = BTreeSet::new();
+        for item in items {
+            let span = item.span.clone();
+            if !set.insert(item) {
+                let message = format!("`{key}` names this twice.");
+                self.sink.refuse(Code::DuplicateName, &span, message, Some("Remove one of them.".into()));
+            }
+        }
+        set
+    }
+
+    /// A table of named things that may be absent.
+    pub(super) fn map<K: Ord + FromStr<Err: Display>, T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnMut(Value<'r, 'i>) -> Option<T>,
+    ) -> BTreeMap<Spanned<K>, T> {
+        self.get(key).and_then(Value::table).map(|table| table.entries(read)).unwrap_or_default()
+    }
+
+    /// Every key with its value; the keys are names that people chose.
+    pub(super) fn entries<K: Ord + FromStr<Err: Display>, T>(
+        self,
+        mut read: impl FnMut(Value<'r, 'i>) -> Option<T>,
+    ) -> BTreeMap<Spanned<K>, T> {
+        let mut map = BTreeMap::new();
+        for (key, value) in self.inner {
+            let name = key.get_ref().as_ref();
+            let read_key = name.parse::<K>().map_err(|e| {
+                self.sink.refuse(Code::BadValue, &key.span(), format!("This name {e}."), None);
+            });
+            let value = read(Value { sink: self.sink, inner: value.get_ref(), span: value.span(), key: name });
+            if let (Ok(name), Some(value)) = (read_key, value) {
+                map.insert(Spanned::new(name, key.span()), value);
+            }
+        }
+        map
+    }
+
+    /// Reports every key that was never asked for. Call it last.
+    pub(super) fn done(self) {
+        for key in self.inner.keys() {
+            let name: &str = key.get_ref();
+            if self.asked.contains(&name) {
+                continue;
+            }
+            let help = match closest(name, self.asked.iter().copied()) {
+                Some(near) => format!("Did you mean `{near}`?"),
+                None if self.asked.is_empty() => "Remove it.".to_owned(),
+                None => format!("The keys here are {}.", listed(&self.asked)),
+            };
+            self.sink.report(Code::UnknownKey, &key.span(), format!("There is no key `{name}` here."), Some(help));
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Reads `clients/<client>/workflows/<name>.test.toml`.
+
+use assent_schema::spec::{Decided, Expect, ExpectedCall, Reply, Scenario, Tests};
+use assent_schema::time::Period;
+use serde_json::{Map, Number, Value as Json};
+use toml::de::DeValue;
+
+use super::reader::{Table, Value};
+use super::unique::Unique;
+use super::value::{boolean, integer, line, name, not_one_of, parsed, within, word};
+
+/// The most scenarios of one file.
+const SCENARIOS_MOST: usize = 1_000;
+/// How a run can end.
+const OUTCOMES: [&str; 6] = ["done", "stopped", "failed", "content-lost", "superseded", "refused"];
+
+/// Reads the scenarios of a workflow.
+pub(super) fn tests(mut table: Table<'_, '_>) -> Option<Tests> {
+    let mut names = Unique::new("scenario");
+    let scenarios = table.list("scenario", |value| {
+        let scenario = scenario(value.clone())?;
+        names.check(&value, &scenario.name);
+        Some(scenario)
+    });
+    if scenarios.len() > SCENARIOS_MOST {
+        table.bad::<()>(&format!("The file has more than {SCENARIOS_MOST} scenarios."), "Split the workflow.");
+    }
+    table.done();
+    Some(Tests { scenarios })
+}
+
+fn scenario(value: Value<'_, '_>) -> Option<Scenario> {
+    let mut table = value.table()?;
+    let scenario_name = table.need("name", line);
+    let at = table.need("at", name);
+    let event = table.opt("event", |value| value.spanned(|value| body(&value)));
+    let replies = table.list("reply", reply);
+    let decisions = table.list("decide", decided);
+    let expect = table.need("expect", expect);
+    table.done();
+    Some(Scenario { name: scenario_name?, at: at?, event, replies, decisions, expect: expect? })
+}
+
+fn reply(value: Value<'_, '_>) -> Option<Reply> {
+    let mut table = value.table()?;
+    let to = table.need("to", name);
+    let status = table.opt("status", within(100..=599)).unwrap_or(200);
+    let body = table.opt("body", |value| value.spanned(|value| body(&value)));
+    let fault = table.opt("fault", word);
+    let after = table.opt("after", parsed);
+    let retry_after = table.opt("retry_after", parsed);
+    table.done();
+    Some(Reply { to: to?, status, body, fault, after, retry_after })
+}
+
+fn decided(value: Value<'_, '_>) -> Option<Decided> {
+    let mut table = value.table()?;
+    let step = table.need("step", name);
+    let person = table.opt("person", name);
+    let choice = table.opt("choice", word);
+    let after = table.opt("after", parsed).unwrap_or(Period::seconds(0));
+    let edits = table.map("edits", |value| value.text().map(str::to_owned));
+    table.done();
+    Some(Decided { step: step?, person, choice, after, edits })
+}
+
+fn expect(value: Value<'_, '_>) -> Option<Expect> {
+    let mut table = value.table()?;
+    let outcome = table.need("outcome", |value| {
+        value.spanned(|value| match value.text()? {
+            known if OUTCOMES.contains(&known) => Some(known.to_owned()),
+            other => not_one_of(&value, other, &OUTCOMES),
+        })
+    });
+    let stop = table.opt("stop", name);
+    let calls = table.list("calls", expected_call);
+    let only = table.opt("only", boolean).unwrap_or_default();
+    let kpis = table.map("kpis", integer);
+    let queued = table.opt("queued", boolean);
+    table.done();
+    Some(Expect { outcome: outcome?, stop, calls, only, kpis, queued })
+}
+
+fn expected_call(value: Value<'_, '_>) -> Option<ExpectedCall> {
+    let mut table = value.table()?;
+    let operation = table.need("operation", name);
+    let with = table.map("with", |value| body(&value));
+    let times = table.opt("times", within(0..=10_000));
+    table.done();
+    Some(ExpectedCall { operation: operation?, with, times })
+}
+
+/// A message's body as JSON. Here, and in no other file, TOML's floats and dates may stand: APIs send them.
+fn body(value: &Value<'_, '_>) -> Option<Json> {
+    json(value.inner).or_else(|| value.bad("holds a number that JSON does not have"))
+}
+
+fn json(value: &DeValue<'_>) -> Option<Json> {
+    Some(match value {
+        DeValue::String(text) => Json::String(text.clone().into_owned()),
+        DeValue::Boolean(flag) => Json::Bool(*flag),
+        DeValue::Integer(digits) => Json::Number(i64::from_str_radix(digits.as_str(), digits.radix()).ok()?.into()),
+        DeValue::Float(digits) => Json::Number(Number::from_f64(digits.as_str().parse().ok()?)?),
+        DeValue::Datetime(moment) => Json::String(moment.to_string()),
+        DeValue::Array(items) => {
+            Json::Array(items.iter().map(|item| json(item.get_ref())).collect::<Option<Vec<_>>>()?)
+        }
+        DeValue::Table(table) => {
+            let members = table.iter().map(|(key, value)| Some((key.get_ref().clone().into_owned(), json(value.get_ref())?)));
+            Json::Object(members.collect::<Option<Map<_, _>>>()?)
+        }
+    })
+}

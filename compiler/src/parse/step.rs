@@ -1,0 +1,200 @@
+//! Reads one step of a workflow.
+
+use std::collections::BTreeMap;
+
+use assent_schema::id::Name;
+use assent_schema::plan::{Answer, AskLimit, Channel};
+use assent_schema::spec::{Action, Argument, Spanned, Step};
+use assent_schema::time::Period;
+use toml::de::DeValue;
+
+use super::field::constants;
+use super::operation::retry;
+use super::reader::{Table, Value};
+use super::value::{decimal, expression, integer, name, not_one_of, parsed, path, period, template, within};
+use super::workflow::step_id;
+
+const ACTIONS: [&str; 5] = ["call", "ask", "decide", "set", "stop"];
+const ANSWERS: [&str; 3] = ["number", "boolean", "text"];
+const CHANNELS: [&str; 4] = ["page", "cli", "slack", "helpdesk"];
+/// The longest that a person is waited for.
+const WITHIN_MOST: Period = Period::days(30);
+/// The most tokens of one answer, and the most tries.
+const ASK_MOST: AskLimit = AskLimit { tokens: 200_000, tries: 10 };
+/// The largest text that a model may answer, in bytes.
+const ANSWER_MOST_BYTES: u32 = 1 << 20;
+/// The most sources that an answer may cite.
+const CITATIONS_MOST: u32 = 100;
+/// The most constants of an answer: five bits.
+const CHOICES_MOST: usize = 32;
+
+type With = BTreeMap<Spanned<Name>, Spanned<Argument>>;
+
+/// Reads a step.
+pub(super) fn step(value: Value<'_, '_>) -> Option<Step> {
+    let mut table = value.table()?;
+    let id = table.need("id", step_id);
+    let when = table.opt("when", expression);
+    let action = action(&mut table);
+    let continue_on = table.opt("on_error", |value| {
+        let mut table = value.table()?;
+        let codes = table.set("codes", name);
+        table.need("then", |value| match value.text()? {
+            "continue" => Some(()),
+            other => not_one_of(&value, other, &["continue"]),
+        });
+        table.done();
+        Some(codes)
+    });
+    table.done();
+    Some(Step { id: id?, when, continue_on: continue_on.unwrap_or_default(), action: action? })
+}
+
+fn action(table: &mut Table<'_, '_>) -> Option<Action> {
+    let named: Vec<&str> = ACTIONS.into_iter().filter(|action| table.has(action)).collect();
+    match named.as_slice() {
+        ["call"] => call(table),
+        ["ask"] => ask(table),
+        ["decide"] => table.need("decide", decide),
+        ["set"] => Some(Action::Set { values: table.need("set", with)? }),
+        ["stop"] => Some(Action::Stop { outcome: table.need("stop", name)? }),
+        [] => table.bad("The step does nothing.", "Add one of `call`, `ask`, `decide`, `set` and `stop`."),
+        [_, second, ..] => {
+            // The keys of both actions are known, so that the one finding is that there are two.
+            for key in ACTIONS.into_iter().chain(["with", "retry", "parked", "prompt", "sources", "answer", "limit"]) {
+                drop(table.get(key));
+            }
+            table.bad(&format!("A step does one thing, and this one has `{second}` too."), "Make two steps of it.")
+        }
+        // A single action that is none of ours cannot come out of the filter.
+        [_] => None,
+    }
+}
+
+fn call(table: &mut Table<'_, '_>) -> Option<Action> {
+    let operation = table.need("call", name);
+    let with = table.opt("with", with).unwrap_or_default();
+    let retry = table.opt("retry", |value| value.spanned(retry));
+    let parked = table.opt("parked", name);
+    Some(Action::Call { operation: operation?, with, retry, parked })
+}
+
+fn ask(table: &mut Table<'_, '_>) -> Option<Action> {
+    let connection = table.need("ask", name);
+    let prompt = table.need("prompt", |value| value.spanned(prompt_path));
+    let with = table.opt("with", with).unwrap_or_default();
+    let sources = table.opt("sources", expression);
+    let answer = table.need("answer", |value| Some(value.table()?.entries(|value| value.spanned(answer))));
+    let limit = table.need("limit", limit);
+    if answer.as_ref().is_some_and(BTreeMap::is_empty) {
+        table.bad::<()>("The answer has no fields.", "Say what the model may answer: `answer.<name> = { … }`.");
+    }
+    Some(Action::Ask { connection: connection?, prompt: prompt?, with, sources, answer: answer?, limit: limit? })
+}
+
+/// A prompt's path below the client's folder: `prompts/<name>.md`.
+fn prompt_path(value: Value<'_, '_>) -> Option<String> {
+    let text = value.text()?;
+    let stem = text.strip_prefix("prompts/").and_then(|rest| rest.strip_suffix(".md"));
+    let plain = |s: &str| !s.is_empty() && !s.contains('/') && !s.starts_with('.') && !s.contains(char::is_control);
+    if stem.is_some_and(plain) { Some(text.to_owned()) } else { value.bad("is not a path like `prompts/intent.md`") }
+}
+
+fn limit(value: Value<'_, '_>) -> Option<AskLimit> {
+    let mut table = value.table()?;
+    let tokens = table.need("tokens", within(1..=ASK_MOST.tokens));
+    let tries = table.need("tries", within(1..=ASK_MOST.tries));
+    table.done();
+    Some(AskLimit { tokens: tokens?, tries: tries? })
+}
+
+fn answer(value: Value<'_, '_>) -> Option<Answer> {
+    let mut table = value.table()?;
+    let answer = match (table.has("one_of"), table.has("citations"), table.has("type")) {
+        (true, false, false) => Answer::OneOf(table.need("one_of", |value| constants(value, 2..=CHOICES_MOST))?),
+        (false, true, false) => Answer::Citations { most: table.need("citations", within(1..=CITATIONS_MOST))? },
+        (false, false, true) => typed_answer(&mut table)?,
+        _ => return table.bad("An answer has one of `one_of`, `type` and `citations`.", "Write one of them."),
+    };
+    table.done();
+    Some(answer)
+}
+
+fn typed_answer(table: &mut Table<'_, '_>) -> Option<Answer> {
+    let kind = table.need("type", Some)?;
+    match kind.text()? {
+        "number" => {
+            let (least, most) = table.need("between", bounds)?;
+            Some(Answer::Number { least, most })
+        }
+        "boolean" => Some(Answer::Boolean {}),
+        "text" => Some(Answer::Text { most_bytes: table.need("most_bytes", within(1..=ANSWER_MOST_BYTES))? }),
+        other => not_one_of(&kind, other, &ANSWERS),
+    }
+}
+
+/// Two decimals, the lesser first.
+fn bounds(value: Value<'_, '_>) -> Option<(String, String)> {
+    let bounds: Option<Vec<String>> = value.items()?.map(decimal).collect();
+    let number = |text: &str| text.parse::<f64>().ok();
+    match bounds?.as_slice() {
+        [least, most] if number(least) < number(most) => Some((least.clone(), most.clone())),
+        _ => value.bad("is not a list of two decimals, the lesser first, like `[0, 1]`"),
+    }
+}
+
+fn decide(value: Value<'_, '_>) -> Option<Action> {
+    let mut table = value.table()?;
+    let by = table.need("by", name);
+    let show = table.list("show", |value| value.spanned(path));
+    let edit = table.list("edit", |value| value.spanned(path));
+    let within = table.need("within", |value| value.spanned(period(Period::minutes(1)..=WITHIN_MOST)));
+    let via = table.list("via", |value| value.spanned(channel));
+    if !table.has("show") || !table.has("via") {
+        table.bad::<()>("A decision needs `show` and `via`.", "Say which values the person sees, and how the person is asked.");
+    }
+    if let Some(hidden) = edit.iter().find(|path| !show.contains(path)) {
+        let message = "What a person edits is shown first: this path is not in `show`.".to_owned();
+        table.sink().refuse(assent_schema::code::Code::BadValue, &hidden.span, message, None);
+    }
+    table.done();
+    Some(Action::Decide { by: by?, show, edit, within: within?, via })
+}
+
+fn channel(value: Value<'_, '_>) -> Option<Channel> {
+    if let DeValue::String(text) = value.inner {
+        return match text.as_ref() {
+            "page" => Some(Channel::Page),
+            "cli" => Some(Channel::Cli),
+            "slack" | "helpdesk" => value.bad("names no connection: write `{ slack = \"<connection>\" }`"),
+            other => not_one_of(&value, other, &CHANNELS),
+        };
+    }
+    let mut table = value.table()?;
+    let slack = table.opt("slack", parsed).map(Channel::Slack);
+    let helpdesk = table.opt("helpdesk", parsed).map(Channel::Helpdesk);
+    if table.has("slack") == table.has("helpdesk") {
+        return table.bad("A channel is one of `slack` and `helpdesk`.", "Write one channel in each pair of braces.");
+    }
+    table.done();
+    slack.or(helpdesk)
+}
+
+/// Arguments by name.
+fn with(value: Value<'_, '_>) -> Option<With> {
+    Some(value.table()?.entries(|value| value.spanned(argument)))
+}
+
+fn argument(value: Value<'_, '_>) -> Option<Argument> {
+    match value.inner {
+        DeValue::Boolean(flag) => Some(Argument::Boolean(*flag)),
+        DeValue::Integer(_) => integer(value).map(Argument::Integer),
+        DeValue::String(_) => template(value).map(Argument::Template),
+        DeValue::Array(_) => {
+            let items: Option<Vec<_>> = value.items()?.map(|item| item.spanned(argument)).collect();
+            items.map(Argument::List)
+        }
+        DeValue::Table(_) => Some(Argument::Record(value.table()?.entries(|value| value.spanned(argument)))),
+        DeValue::Float(_) | DeValue::Datetime(_) => value.mistyped("a text, an integer, `true` or `false`"),
+    }
+}

@@ -1,0 +1,304 @@
+//! Readers of single values: names, times, words, numbers, paths.
+
+use std::fmt::{self, Display};
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use assent_schema::plan::Expression;
+use assent_schema::shape::{is_currency, is_decimal};
+use assent_schema::spec::Spanned;
+use assent_schema::time::Period;
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeOwned, IntoDeserializer as _};
+use toml::de::DeValue;
+
+use super::reader::Value;
+use super::suggest::{closest, listed};
+
+/// The longest line of prose for people, in bytes.
+const LINE_MOST_BYTES: usize = 500;
+/// The longest expression or template, in bytes; `schema::expr` has a limit of its own below it.
+const TEMPLATE_MOST_BYTES: usize = 64 << 10;
+/// The longest path inside a message, in bytes.
+const PATH_MOST_BYTES: usize = 256;
+
+/// A text of a form that a type checks.
+pub(super) fn parsed<T: FromStr<Err: Display>>(value: Value<'_, '_>) -> Option<T> {
+    match value.text()?.parse() {
+        Ok(parsed) => Some(parsed),
+        Err(e) => value.bad(&e.to_string()),
+    }
+}
+
+/// As [`parsed`], with its place.
+pub(super) fn name<T: FromStr<Err: Display>>(value: Value<'_, '_>) -> Option<Spanned<T>> {
+    value.spanned(parsed)
+}
+
+/// One of the words that an enumeration of the schema has.
+pub(super) fn word<T: DeserializeOwned>(value: Value<'_, '_>) -> Option<T> {
+    let text = value.text()?;
+    let reader: StrDeserializer<'_, NoSuchWord> = text.into_deserializer();
+    match T::deserialize(reader) {
+        Ok(word) => Some(word),
+        Err(NoSuchWord(words)) => not_one_of(&value, text, words),
+    }
+}
+
+/// Reports a text that is none of some words.
+pub(super) fn not_one_of<T>(value: &Value<'_, '_>, text: &str, words: &[&str]) -> Option<T> {
+    let what = format!("is none of {}", listed(words));
+    match closest(text, words.iter().copied()) {
+        Some(near) => value.bad_with_help(&what, format!("Did you mean `{near}`?")),
+        None => value.bad(&what),
+    }
+}
+
+/// The words that were expected instead.
+#[derive(Debug)]
+struct NoSuchWord(&'static [&'static str]);
+
+impl Display for NoSuchWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no such word")
+    }
+}
+
+impl std::error::Error for NoSuchWord {}
+
+impl serde::de::Error for NoSuchWord {
+    fn custom<T: Display>(_: T) -> Self {
+        Self(&[])
+    }
+
+    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
+        Self(expected)
+    }
+}
+
+/// True or false.
+pub(super) fn boolean(value: Value<'_, '_>) -> Option<bool> {
+    match value.inner {
+        DeValue::Boolean(flag) => Some(*flag),
+        _ => value.mistyped("`true` or `false`"),
+    }
+}
+
+/// An integer within ±(2^53 − 1).
+pub(super) fn integer(value: Value<'_, '_>) -> Option<i64> {
+    let DeValue::Integer(digits) = value.inner else { return value.mistyped("an integer") };
+    let most = assent_schema::canon::INTEGER_MOST;
+    match i64::from_str_radix(digits.as_str(), digits.radix()) {
+        Ok(n) if (-most..=most).contains(&n) => Some(n),
+        _ => value.bad("is not an integer within ±(2^53 − 1)"),
+    }
+}
+
+/// An integer within bounds.
+pub(super) fn within<T: TryFrom<i64> + PartialOrd + Display>(
+    bounds: RangeInclusive<T>,
+) -> impl Fn(Value<'_, '_>) -> Option<T> {
+    move |value| {
+        let n = T::try_from(integer(value.clone())?).ok().filter(|n| bounds.contains(n));
+        n.or_else(|| value.bad(&format!("is not within {} to {}", bounds.start(), bounds.end())))
+    }
+}
+
+/// A line of prose for people.
+pub(super) fn line(value: Value<'_, '_>) -> Option<Spanned<String>> {
+    value.spanned(plain_line)
+}
+
+/// As [`line()`], without its place.
+pub(super) fn plain_line(value: Value<'_, '_>) -> Option<String> {
+    let text = value.text()?;
+    if (1..=LINE_MOST_BYTES).contains(&text.len()) && !text.contains(char::is_control) && text.trim() == text {
+        Some(text.to_owned())
+    } else {
+        value.bad(&format!("is not one line of 1 to {LINE_MOST_BYTES} bytes without spaces around it"))
+    }
+}
+
+/// A text with `${…}` holes, or an expression.
+pub(super) fn template(value: Value<'_, '_>) -> Option<String> {
+    let text = value.text()?;
+    if text.len() <= TEMPLATE_MOST_BYTES {
+        Some(text.to_owned())
+    } else {
+        value.bad(&format!("is longer than {TEMPLATE_MOST_BYTES} bytes"))
+    }
+}
+
+/// An expression; it is parsed where its names are known.
+pub(super) fn expression(value: Value<'_, '_>) -> Option<Spanned<Expression>> {
+    value.spanned(|value| template(value).map(Expression))
+}
+
+/// A path inside a message: members joined by dots.
+pub(super) fn path(value: Value<'_, '_>) -> Option<String> {
+    let text = value.text()?;
+    if is_path(text) { Some(text.to_owned()) } else { value.bad(PATH_WANTED) }
+}
+
+/// What [`is_path`] wants.
+pub(super) const PATH_WANTED: &str = "is not a path: members joined by dots, at most 256 bytes";
+
+/// Whether a text is a path inside a message.
+pub(super) fn is_path(text: &str) -> bool {
+    text.len() <= PATH_MOST_BYTES && text.split('.').all(|member| !member.is_empty())
+}
+
+/// A decimal number, written as text, as an integer or as a TOML float; kept as canonical text.
+pub(super) fn decimal(value: Value<'_, '_>) -> Option<String> {
+    let text = match value.inner {
+        DeValue::String(text) => text.clone().into_owned(),
+        DeValue::Integer(digits) if digits.radix() == 10 => digits.as_str().to_owned(),
+        DeValue::Float(digits) => shortened(digits.as_str()),
+        _ => return value.mistyped("a decimal"),
+    };
+    if is_decimal(&text) { Some(text) } else { value.bad("is not a decimal like `0.25`") }
+}
+
+/// `0.50` as `0.5`, `1.0` as `1`: TOML floats have many spellings, canonical decimals one.
+fn shortened(digits: &str) -> String {
+    match digits.split_once('.') {
+        Some((whole, fraction)) if fraction.bytes().all(|b| b.is_ascii_digit()) => {
+            let fraction = fraction.trim_end_matches('0');
+            if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") }
+        }
+        _ => digits.to_owned(),
+    }
+}
+
+/// An ISO 4217 code.
+pub(super) fn currency(value: Value<'_, '_>) -> Option<String> {
+    let text = value.text()?;
+    if is_currency(text) { Some(text.to_owned()) } else { value.bad("is not an ISO 4217 code like `EUR`") }
+}
+
+/// A period within bounds.
+pub(super) fn period(bounds: RangeInclusive<Period>) -> impl Fn(Value<'_, '_>) -> Option<Period> {
+    move |value| {
+        let period: Period = parsed(value.clone())?;
+        if bounds.contains(&period) {
+            Some(period)
+        } else {
+            value.bad(&format!("is not within {} to {}", bounds.start(), bounds.end()))
+        }
+    }
+}
+
+/// A table of texts by path.
+pub(super) fn texts_by_path(value: Value<'_, '_>) -> Option<std::collections::BTreeMap<String, String>> {
+    let entries = value.table()?.entries::<Path, String>(|v| v.text().map(str::to_owned));
+    Some(entries.into_iter().map(|(path, text)| (path.value.0, text)).collect())
+}
+
+/// A path as a key.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Path(String);
+
+impl FromStr for Path {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if is_path(text) { Ok(Self(text.to_owned())) } else { Err(PATH_WANTED) }
+    }
+}
+
+/// The base URL of an endpoint: `https://host[:port][/path]`, no slash at its end, nothing else.
+pub(super) fn base_url(value: Value<'_, '_>) -> Option<Spanned<String>> {
+    value.spanned(|value| {
+        let text = value.text()?;
+        match why_no_base_url(text) {
+            None => Some(text.to_owned()),
+            Some(why) => value.bad(why),
+        }
+    })
+}
+
+fn why_no_base_url(text: &str) -> Option<&'static str> {
+    let (rest, plain) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
+        (Some(rest), _) => (rest, false),
+        (None, Some(rest)) => (rest, true),
+        (None, None) => return Some("is not a URL like `https://api.example.com/v1`"),
+    };
+    let (authority, path) = rest.split_once('/').map_or((rest, None), |(a, p)| (a, Some(p)));
+    let (host, port) = match authority.strip_prefix('[').and_then(|a| a.split_once(']')) {
+        Some((host, rest)) => (host, rest.strip_prefix(':')),
+        None => authority.split_once(':').map_or((authority, None), |(h, p)| (h, Some(p))),
+    };
+    let address = host.parse::<std::net::IpAddr>().ok();
+    let label = |l: &str| {
+        (1..=63).contains(&l.len())
+            && !l.starts_with('-')
+            && !l.ends_with('-')
+            && l.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    if address.is_none() && !(host.len() <= 253 && host.split('.').all(label)) {
+        return Some("has no host that is a lower-case name or an address");
+    }
+    if port.is_some_and(|p| p.starts_with('0') || p.parse::<u16>().is_err()) {
+        return Some("has a port that is no number within 1 to 65535");
+    }
+    let plain_path = |p: &str| {
+        p.split('/').all(|part| {
+            !matches!(part, "" | "." | "..")
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~'))
+        })
+    };
+    if path.is_some_and(|p| !plain_path(p)) {
+        return Some("has a path with a slash at its end, a query, or other characters than `A-Z a-z 0-9 - _ . ~`");
+    }
+    let private = host == "localhost"
+        || address.is_some_and(|a| match a {
+            std::net::IpAddr::V4(a) => a.is_loopback() || a.is_private() || a.is_link_local(),
+            std::net::IpAddr::V6(a) => a.is_loopback() || a.is_unique_local(),
+        });
+    (plain && !private).then_some("is `http` to a host that is not private; use `https`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_url_has_a_scheme_a_host_and_perhaps_a_path() {
+        for good in [
+            "https://api.eu.helpdesk.example",
+            "https://checkout.eu.payments.example/v72",
+            "https://a.example:8443/x/y",
+            "http://127.0.0.1:4567",
+            "http://localhost:1/a",
+            "https://[2001:db8::1]:443",
+        ] {
+            assert_eq!(why_no_base_url(good), None, "{good}");
+        }
+        for bad in [
+            "",
+            "ftp://a.example",
+            "https://",
+            "https://a.example/",
+            "https://u:p@a.example",
+            "https://a.example?x",
+            "https://a.example/x?y",
+            "https://a.example#x",
+            "https://A.example",
+            "https://a..example",
+            "https://a.example:0",
+            "https://a.example:99999",
+            "https://a.example/..",
+            "https://a.example/%2e",
+            "http://a.example",
+            "http://8.8.8.8",
+        ] {
+            assert!(why_no_base_url(bad).is_some(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn floats_have_one_form_as_decimals() {
+        for (float, text) in [("0.50", "0.5"), ("1.0", "1"), ("0.25", "0.25"), ("1e3", "1e3")] {
+            assert_eq!(shortened(float), text);
+        }
+    }
+}

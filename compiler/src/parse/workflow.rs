@@ -1,0 +1,219 @@
+//! Reads `clients/<client>/workflows/<name>.toml` and `library/<name>.toml`.
+
+use assent_schema::id::{Name, WorkflowId};
+use assent_schema::plan::Missed;
+use assent_schema::spec::{
+    Fallback, Kpi, Library, Limits, Literal, Setting, SettingType, Spanned, Trigger, Use, Workflow, WorkflowFile,
+};
+use assent_schema::time::Period;
+use toml::de::DeValue;
+
+use super::client::zone;
+use super::field::{constants, facts};
+use super::integration::named_as_file;
+use super::reader::{Table, Value};
+use super::step::step;
+use super::unique::Unique;
+use super::value::{boolean, expression, integer, line, name, not_one_of, path, period, template, within, word};
+
+const SETTING_TYPES: [&str; 7] = ["text", "token", "integer", "decimal", "boolean", "period", "one_of"];
+/// The longest time that a run may take.
+const TIMEOUT_MOST: Period = Period::days(30);
+/// The most steps of a workflow.
+const STEPS_MOST: usize = 200;
+
+/// Reads a client's workflow file.
+pub(super) fn workflow_file(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<WorkflowFile> {
+    if !table.has("use") {
+        return workflow(table, stem).map(WorkflowFile::Own);
+    }
+    let library = table.need("use", name);
+    let settings = table.map("settings", |value| value.spanned(literal));
+    table.done();
+    Some(WorkflowFile::Use(Use { library: library?, settings }))
+}
+
+/// Reads a library workflow.
+pub(super) fn library(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<Library> {
+    let settings = table.map("settings", setting);
+    Some(Library { settings, workflow: workflow(table, stem)? })
+}
+
+fn workflow(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<Workflow> {
+    let id = table.need("name", |value| named_as_file(value, stem));
+    let summary = table.need("summary", line);
+    let purpose = table.need("purpose", |value| value.spanned(path));
+    let mode = table.opt("mode", word).unwrap_or_default();
+    let trigger = table.need("trigger", |value| value.spanned(trigger));
+    let limits = table.opt("limits", limits);
+    let mut ids = Unique::new("step");
+    let steps = table.list("step", |value| {
+        let step = step(value.clone())?;
+        ids.check(&value, &step.id);
+        Some(step)
+    });
+    if !table.has("step") {
+        table.bad::<()>("The workflow has no steps.", "Add at least one `[[step]]`.");
+    } else if steps.len() > STEPS_MOST {
+        table.bad::<()>(&format!("The workflow has more than {STEPS_MOST} steps."), "Split it into several workflows.");
+    }
+    let mut names = Unique::new("KPI");
+    let kpis = table.list("kpi", |value| {
+        let kpi = kpi(value.clone())?;
+        names.check(&value, &kpi.name);
+        Some(kpi)
+    });
+    let fallback = table.opt("fallback", fallback);
+    table.done();
+    Some(Workflow {
+        name: id?,
+        summary: summary?,
+        purpose: purpose?,
+        mode,
+        trigger: trigger?,
+        limits,
+        steps,
+        kpis,
+        fallback,
+    })
+}
+
+fn trigger(value: Value<'_, '_>) -> Option<Trigger> {
+    let mut table = value.table()?;
+    let kinds = ["webhook", "schedule", "manual"].into_iter().filter(|kind| table.has(kind)).count();
+    let webhook = table.opt("webhook", webhook);
+    let schedule = table.opt("schedule", schedule);
+    let manual = table.opt("manual", manual);
+    if kinds != 1 {
+        table.bad::<()>("A workflow has one trigger.", "Write one of `[trigger.webhook]`, `[trigger.schedule]` and `[trigger.manual]`.");
+    }
+    table.done();
+    webhook.or(schedule).or(manual)
+}
+
+fn webhook(value: Value<'_, '_>) -> Option<Trigger> {
+    let mut table = value.table()?;
+    let connection = table.need("connection", name);
+    let event = table.need("event", name);
+    table.done();
+    Some(Trigger::Webhook { connection: connection?, event: event? })
+}
+
+fn schedule(value: Value<'_, '_>) -> Option<Trigger> {
+    let mut table = value.table()?;
+    let cron = table.need("cron", line);
+    let zone = table.opt("zone", |value| value.spanned(zone));
+    let missed: Missed = table.opt("missed", word).unwrap_or_default();
+    table.done();
+    Some(Trigger::Schedule { cron: cron?, zone, missed })
+}
+
+fn manual(value: Value<'_, '_>) -> Option<Trigger> {
+    let mut table = value.table()?;
+    let fields = table.opt("fields", facts).unwrap_or_default();
+    table.done();
+    Some(Trigger::Manual { fields })
+}
+
+fn limits(value: Value<'_, '_>) -> Option<Limits> {
+    let mut table = value.table()?;
+    let span = table.span();
+    let timeout = table.opt("timeout", |value| value.spanned(period(Period::seconds(1)..=TIMEOUT_MOST)));
+    let concurrency = table.opt("concurrency", |value| value.spanned(within(1..=10_000)));
+    let one_at_a_time = table.opt("one_at_a_time", expression);
+    let per_key = table.opt("per_key", |value| value.spanned(per_day));
+    if per_key.is_some() && one_at_a_time.is_none() && !table.has("one_at_a_time") {
+        table.bad::<()>("`per_key` counts runs per value of `one_at_a_time`, which is missing.", "Add `one_at_a_time`, or remove `per_key`.");
+    }
+    table.done();
+    Some(Limits { span, timeout, concurrency, one_at_a_time, per_key_per_day: per_key })
+}
+
+/// A number of runs a day: `3/day`.
+fn per_day(value: Value<'_, '_>) -> Option<u32> {
+    let text = value.text()?;
+    let number = text.strip_suffix("/day").filter(|n| !n.starts_with('0') && n.bytes().all(|b| b.is_ascii_digit()));
+    number.and_then(|n| n.parse().ok()).or_else(|| value.bad("is not a number of runs a day like `3/day`"))
+}
+
+fn kpi(value: Value<'_, '_>) -> Option<Kpi> {
+    let mut table = value.table()?;
+    let kpi_name = table.need("name", name);
+    let when = table.opt("when", expression);
+    let count = table.opt("count", |value| {
+        let given = value.clone();
+        if boolean(value)? { Some(()) } else { given.bad("is `false`, which counts nothing") }
+    });
+    let sum = table.opt("sum", |value| value.spanned(path));
+    let by = table.list("by", |value| value.spanned(path));
+    if table.has("count") == table.has("sum") {
+        table.bad::<()>("A KPI has either `count = true` or `sum`.", "Write one of them.");
+    } else if count.is_none() && sum.is_none() {
+        return None;
+    }
+    table.done();
+    Some(Kpi { name: kpi_name?, when, sum, by })
+}
+
+fn fallback(value: Value<'_, '_>) -> Option<Fallback> {
+    let mut table = value.table()?;
+    let queue = table.need("queue", name);
+    let open = table.opt("open", |value| value.spanned(template));
+    let manual_on_restart = table.opt("manual_on_restart", boolean).unwrap_or_default();
+    table.done();
+    Some(Fallback { queue: queue?, open, manual_on_restart })
+}
+
+fn setting(value: Value<'_, '_>) -> Option<Setting> {
+    let mut table = value.table()?;
+    let given = table.need("type", Some);
+    let kind = given.and_then(|given| {
+        given.clone().spanned(|given| {
+            Some(match given.text()? {
+                "text" => SettingType::Text,
+                "token" => SettingType::Token,
+                "integer" => SettingType::Integer,
+                "decimal" => SettingType::Decimal,
+                "boolean" => SettingType::Boolean,
+                "period" => SettingType::Period,
+                "one_of" => SettingType::OneOf(table.need("values", |value| constants(value, 1..=1_000))?),
+                other => return not_one_of(&given, other, &SETTING_TYPES),
+            })
+        })
+    });
+    let default = table.opt("default", |value| {
+        let given = value.clone();
+        let literal = value.spanned(literal)?;
+        match &kind {
+            Some(kind) if !kind.takes(&literal) => given.bad(&format!("is not {}", kind.wanted())),
+            _ => Some(literal),
+        }
+    });
+    table.done();
+    Some(Setting { kind: kind?, default })
+}
+
+fn literal(value: Value<'_, '_>) -> Option<Literal> {
+    match value.inner {
+        DeValue::String(text) => Some(Literal::Text(text.clone().into_owned())),
+        DeValue::Boolean(flag) => Some(Literal::Boolean(*flag)),
+        DeValue::Integer(_) => integer(value).map(Literal::Integer),
+        _ => value.mistyped("a text, an integer, `true` or `false`"),
+    }
+}
+
+/// A step's id: a name that expressions can spell and that means nothing else in them.
+pub(super) fn step_id(value: Value<'_, '_>) -> Option<Spanned<Name>> {
+    let given = value.clone();
+    let id: Spanned<Name> = name(value)?;
+    if RESERVED.contains(&id.as_str()) { given.bad("is a word that expressions reserve") } else { Some(id) }
+}
+
+/// What expressions already mean, and what CEL reserves.
+///
+/// # Source
+/// language.md section 4; CEL language definition, reserved identifiers.
+const RESERVED: [&str; 24] = [
+    "trigger", "settings", "now", "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for",
+    "function", "if", "import", "let", "loop", "package", "namespace", "return", "var", "void", "while",
+];
