@@ -39,6 +39,12 @@ impl Error {
     pub fn internal(tried: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { kind: Kind::Internal, message: tried.into(), source: Some(source.into()) }
     }
+
+    /// Whether the reader of our output went away.
+    pub fn is_closed_pipe(&self) -> bool {
+        let source = self.source.as_ref().and_then(|source| source.downcast_ref::<std::io::Error>());
+        source.is_some_and(|source| source.kind() == std::io::ErrorKind::BrokenPipe)
+    }
 }
 
 impl fmt::Display for Error {

@@ -1,2 +1,21 @@
 //! The `assent` command.
-fn main() {}
+
+use std::io::{IsTerminal as _, stderr, stdout};
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use assent_compiler::command::{self, Outside};
+use assent_schema::time::Moment;
+
+fn main() -> ExitCode {
+    #[expect(clippy::disallowed_methods, reason = "a command line runs at one moment; here it is taken, once")]
+    let now = SystemTime::now();
+    let seconds = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let outside = Outside {
+        now: Moment::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX)),
+        variables: std::env::vars_os().collect(),
+        stdout_is_terminal: stdout().is_terminal(),
+        stderr_is_terminal: stderr().is_terminal(),
+    };
+    command::main(std::env::args_os(), outside, &mut stdout(), &mut stderr())
+}

@@ -1,3 +1,81 @@
-//! One file per subcommand.
+//! Arguments to exit status: one file per subcommand. The only room that imports the agent; nobody imports it.
+//!
+//! A new subcommand is a file with `Args` and `run(&Args, &mut Context) -> Result<Outcome, Error>`, a line in [`Command`]
+//! and one in [`dispatch`].
 
+mod check;
+mod context;
 pub mod demo;
+mod explain;
+pub mod repository;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::error::Error;
+
+pub use context::{Context, Outcome, Outside};
+
+/// Proves that workflows keep the promises made about clients' data, and lowers them to signed bundles.
+#[derive(Debug, Parser)]
+#[command(name = "assent", version, max_term_width = 100)]
+struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Args),
+    Explain(explain::Args),
+}
+
+fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<Outcome, Error> {
+    match command {
+        Command::Check(args) => check::run(args, context),
+        Command::Explain(args) => explain::run(args, context),
+    }
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text for people.
+    Human,
+    /// One JSON value.
+    Json,
+}
+
+/// Runs one command line. The only place where errors become text and exit status.
+pub fn main(
+    arguments: impl IntoIterator<Item = OsString>,
+    outside: Outside,
+    stdout: &mut dyn Write,
+    stderr: &mut dyn Write,
+) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(usage) => {
+            // Help and version are asked for and go to standard output; clap knows which is which.
+            let (to, status): (&mut dyn Write, u8) = if usage.use_stderr() { (stderr, 2) } else { (stdout, 0) };
+            let written = write!(to, "{}", usage.render());
+            return ExitCode::from(if written.is_ok() { status } else { 2 });
+        }
+    };
+    match dispatch(&arguments.command, &mut Context::new(outside, stdout, stderr)) {
+        Ok(Outcome::Fine) => ExitCode::SUCCESS,
+        Ok(Outcome::Findings) => ExitCode::from(1),
+        Err(error) => {
+            // `assent check | head` is nobody's mistake; and when standard error is closed nobody is left to tell.
+            if !error.is_closed_pipe() {
+                drop(writeln!(stderr, "assent: {error}"));
+            }
+            ExitCode::from(2)
+        }
+    }
+}

@@ -100,7 +100,8 @@ fn opening(value: Value<'_, '_>) -> Option<String> {
     let text = value.text()?;
     let minute = |text: &str| {
         let (hour, minute) = text.split_once(':')?;
-        let number = |t: &str| if t.len() == 2 && t.bytes().all(|b| b.is_ascii_digit()) { t.parse::<u32>().ok() } else { None };
+        let number =
+            |t: &str| if t.len() == 2 && t.bytes().all(|b| b.is_ascii_digit()) { t.parse::<u32>().ok() } else { None };
         let (hour, minute) = (number(hour)?, number(minute)?);
         let whole = minute < 60 && (hour < 24 || (hour == 24 && minute == 0));
         whole.then(|| hour.saturating_mul(60).saturating_add(minute))
@@ -144,11 +145,13 @@ fn decider(value: Value<'_, '_>) -> Option<Decider> {
 /// An OpenSSH public key; its comment is for people and is not kept.
 fn public_key(value: Value<'_, '_>) -> Option<String> {
     let text = value.text()?;
-    let key = ssh_key::PublicKey::from_openssh(text).ok().filter(|key| {
-        matches!(key.algorithm(), ssh_key::Algorithm::Ed25519 | ssh_key::Algorithm::SkEd25519)
-    });
+    let key = ssh_key::PublicKey::from_openssh(text)
+        .ok()
+        .filter(|key| matches!(key.algorithm(), ssh_key::Algorithm::Ed25519 | ssh_key::Algorithm::SkEd25519));
     let plain = key.and_then(|key| ssh_key::PublicKey::from(key.key_data().clone()).to_openssh().ok());
-    plain.or_else(|| value.bad("has a key that is not an OpenSSH public key of type `ssh-ed25519` or `sk-ssh-ed25519@openssh.com`"))
+    plain.or_else(|| {
+        value.bad("has a key that is not an OpenSSH public key of type `ssh-ed25519` or `sk-ssh-ed25519@openssh.com`")
+    })
 }
 
 fn group<T: Ord + std::str::FromStr<Err: std::fmt::Display>>(value: Value<'_, '_>) -> Option<BTreeSet<Spanned<T>>> {
@@ -265,7 +268,10 @@ fn freeze(value: Value<'_, '_>) -> Option<Freeze> {
     let reason = table.need("reason", plain_line);
     let freeze = Freeze { from: from?, until: until?, reason: reason? };
     if freeze.from >= freeze.until {
-        return table.bad("`until` is not after `from`.", "Write the first moment as `from` and the one after the last as `until`.");
+        return table.bad(
+            "`until` is not after `from`.",
+            "Write the first moment as `from` and the one after the last as `until`.",
+        );
     }
     table.done();
     Some(freeze)

@@ -60,7 +60,10 @@ fn field(value: Value<'_, '_>, default_at: &str, default_class: Class) -> Option
         return class_given.as_ref().map_or_else(
             || table.bad("This field is of class `reference`, and its type is not bounded.", FACTS_HELP),
             |class| {
-                class.bad_with_help(&format!("is for facts, and `{}` is not bounded", field.shape.as_str()), FACTS_HELP.into())
+                class.bad_with_help(
+                    &format!("is for facts, and `{}` is not bounded", field.shape.as_str()),
+                    FACTS_HELP.into(),
+                )
             },
         );
     }
@@ -71,8 +74,7 @@ fn field(value: Value<'_, '_>, default_at: &str, default_class: Class) -> Option
     Some(field)
 }
 
-const FACTS_HELP: &str =
-    "Facts are `token`, `uuid`, `integer`, `boolean`, `instant`, `money` and `one_of`; else the class is `content` or `personal`.";
+const FACTS_HELP: &str = "Facts are `token`, `uuid`, `integer`, `boolean`, `instant`, `money` and `one_of`; else the class is `content` or `personal`.";
 
 /// Reads `type` and the keys that belong to it.
 pub(super) fn shape(table: &mut Table<'_, '_>) -> Option<Shape> {
@@ -82,7 +84,9 @@ pub(super) fn shape(table: &mut Table<'_, '_>) -> Option<Shape> {
     };
     let text = kind.text()?;
     Some(match text {
-        "text" => Shape::Text { most_bytes: table.opt("most_bytes", within(1..=TEXT_MOST_BYTES)).unwrap_or(TEXT_DEFAULT_BYTES) },
+        "text" => Shape::Text {
+            most_bytes: table.opt("most_bytes", within(1..=TEXT_MOST_BYTES)).unwrap_or(TEXT_DEFAULT_BYTES),
+        },
         "token" => Shape::Token {},
         "uuid" => Shape::Uuid {},
         "integer" => Shape::Integer {},
@@ -111,7 +115,10 @@ fn money(table: &mut Table<'_, '_>) -> Option<MoneyWire> {
     let currency = match (at, fixed) {
         (Some(at), None) => CurrencyWire::At(at),
         (None, Some(code)) => CurrencyWire::Fixed(code),
-        _ => return table.bad("Money has either `currency_at` or `currency`.", "Say where the currency comes from, once."),
+        _ => {
+            return table
+                .bad("Money has either `currency_at` or `currency`.", "Say where the currency comes from, once.");
+        }
     };
     Some(MoneyWire { value, currency, unit })
 }
@@ -132,5 +139,9 @@ pub(super) fn constants(value: Value<'_, '_>, count: std::ops::RangeInclusive<us
         }
         constants.push(text.to_owned());
     }
-    if count.contains(&constants.len()) { Some(constants) } else { value.bad(&format!("has fewer than {} constants", count.start())) }
+    if count.contains(&constants.len()) {
+        Some(constants)
+    } else {
+        value.bad(&format!("has fewer than {} constants", count.start()))
+    }
 }

@@ -101,7 +101,10 @@ fn event(value: Value<'_, '_>) -> Option<Event> {
     let once = table.opt("once", name);
     let fields = table.need("fields", fields);
     if matches.as_ref().is_some_and(std::collections::BTreeMap::is_empty) {
-        table.bad::<()>("`match` is empty, so every message would be this event.", "Say which path of the body holds which text.");
+        table.bad::<()>(
+            "`match` is empty, so every message would be this event.",
+            "Say which path of the body holds which text.",
+        );
     }
     table.done();
     Some(Event { record: record?, matches: matches?, once, fields: fields? })

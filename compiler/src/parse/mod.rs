@@ -20,8 +20,8 @@ mod workflow;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
-use std::thread;
 use std::sync::Arc;
+use std::thread;
 
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, Span};

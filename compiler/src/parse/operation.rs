@@ -169,7 +169,11 @@ fn idempotency(value: Value<'_, '_>) -> Option<Idempotency> {
     let place = table.need("in", |value| {
         let given = value.clone();
         let place: Place = word(value)?;
-        if matches!(place, Place::Header | Place::Body) { Some(place) } else { given.bad("is none of `header`, `body`") }
+        if matches!(place, Place::Header | Place::Body) {
+            Some(place)
+        } else {
+            given.bad("is none of `header`, `body`")
+        }
     });
     let at = match place {
         Some(Place::Header) => table.need("at", header_name),

@@ -73,13 +73,13 @@ pub(super) struct Value<'r, 'i> {
 impl<'r, 'i> Value<'r, 'i> {
     /// Reports that the value is not what its key holds: `what` completes "`key` …".
     pub(super) fn bad<T>(&self, what: &str) -> Option<T> {
-        self.sink.refuse(Code::BadValue, &self.span, format!("`{}` {what}.", self.key), None);
+        self.sink.refuse(Code::BadValue, &self.span, format!("`{}` {what}.", self.key.escape_debug()), None);
         None
     }
 
     /// As [`Self::bad`], with advice of its own.
     pub(super) fn bad_with_help<T>(&self, what: &str, help: String) -> Option<T> {
-        self.sink.refuse(Code::BadValue, &self.span, format!("`{}` {what}.", self.key), Some(help));
+        self.sink.refuse(Code::BadValue, &self.span, format!("`{}` {what}.", self.key.escape_debug()), Some(help));
         None
     }
 
@@ -254,7 +254,12 @@ impl<'r, 'i> Table<'r, 'i> {
                 None if self.asked.is_empty() => "Remove it.".to_owned(),
                 None => format!("The keys here are {}.", listed(&self.asked)),
             };
-            self.sink.report(Code::UnknownKey, &key.span(), format!("There is no key `{name}` here."), Some(help));
+            self.sink.report(
+                Code::UnknownKey,
+                &key.span(),
+                format!("There is no key `{}` here.", name.escape_debug()),
+                Some(help),
+            );
         }
     }
 }

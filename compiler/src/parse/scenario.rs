@@ -106,7 +106,8 @@ fn json(value: &DeValue<'_>) -> Option<Json> {
             Json::Array(items.iter().map(|item| json(item.get_ref())).collect::<Option<Vec<_>>>()?)
         }
         DeValue::Table(table) => {
-            let members = table.iter().map(|(key, value)| Some((key.get_ref().clone().into_owned(), json(value.get_ref())?)));
+            let members =
+                table.iter().map(|(key, value)| Some((key.get_ref().clone().into_owned(), json(value.get_ref())?)));
             Json::Object(members.collect::<Option<Map<_, _>>>()?)
         }
     })

@@ -151,7 +151,10 @@ fn decide(value: Value<'_, '_>) -> Option<Action> {
     let within = table.need("within", |value| value.spanned(period(Period::minutes(1)..=WITHIN_MOST)));
     let via = table.list("via", |value| value.spanned(channel));
     if !table.has("show") || !table.has("via") {
-        table.bad::<()>("A decision needs `show` and `via`.", "Say which values the person sees, and how the person is asked.");
+        table.bad::<()>(
+            "A decision needs `show` and `via`.",
+            "Say which values the person sees, and how the person is asked.",
+        );
     }
     if let Some(hidden) = edit.iter().find(|path| !show.contains(path)) {
         let message = "What a person edits is shown first: this path is not in `show`.".to_owned();

@@ -85,7 +85,10 @@ fn trigger(value: Value<'_, '_>) -> Option<Trigger> {
     let schedule = table.opt("schedule", schedule);
     let manual = table.opt("manual", manual);
     if kinds != 1 {
-        table.bad::<()>("A workflow has one trigger.", "Write one of `[trigger.webhook]`, `[trigger.schedule]` and `[trigger.manual]`.");
+        table.bad::<()>(
+            "A workflow has one trigger.",
+            "Write one of `[trigger.webhook]`, `[trigger.schedule]` and `[trigger.manual]`.",
+        );
     }
     table.done();
     webhook.or(schedule).or(manual)
@@ -123,7 +126,10 @@ fn limits(value: Value<'_, '_>) -> Option<Limits> {
     let one_at_a_time = table.opt("one_at_a_time", expression);
     let per_key = table.opt("per_key", |value| value.spanned(per_day));
     if per_key.is_some() && one_at_a_time.is_none() && !table.has("one_at_a_time") {
-        table.bad::<()>("`per_key` counts runs per value of `one_at_a_time`, which is missing.", "Add `one_at_a_time`, or remove `per_key`.");
+        table.bad::<()>(
+            "`per_key` counts runs per value of `one_at_a_time`, which is missing.",
+            "Add `one_at_a_time`, or remove `per_key`.",
+        );
     }
     table.done();
     Some(Limits { span, timeout, concurrency, one_at_a_time, per_key_per_day: per_key })
@@ -214,6 +220,28 @@ pub(super) fn step_id(value: Value<'_, '_>) -> Option<Spanned<Name>> {
 /// # Source
 /// language.md section 4; CEL language definition, reserved identifiers.
 const RESERVED: [&str; 24] = [
-    "trigger", "settings", "now", "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for",
-    "function", "if", "import", "let", "loop", "package", "namespace", "return", "var", "void", "while",
+    "trigger",
+    "settings",
+    "now",
+    "true",
+    "false",
+    "null",
+    "in",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "package",
+    "namespace",
+    "return",
+    "var",
+    "void",
+    "while",
 ];

@@ -1,0 +1,48 @@
+//! The table of finding codes as text: for `assent explain` and for `docs/findings.md`.
+
+use assent_schema::code::{Code, Severity};
+
+/// All codes, one a line.
+pub fn list(codes: &[Code]) -> String {
+    let width = codes.iter().map(|code| code.row().name.len()).max().unwrap_or(0);
+    codes.iter().map(|code| format!("{:width$}  {}\n", code.row().name, code.row().what)).collect()
+}
+
+/// One code in full.
+pub fn explained(code: Code) -> String {
+    let row = code.row();
+    let severity = severity(row.severity);
+    let promises = match row.promises {
+        [] => String::new(),
+        promises => format!("Promises: {}\n", promises.join(", ")),
+    };
+    format!("{} ({severity})\n\n{}\n{}\n\nWhat to do: {}\n{promises}", row.name, row.what, row.why, row.help)
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
+/// The page that lists all codes.
+pub fn page() -> String {
+    let mut page = String::from(
+        "# Finding codes\n\n\
+         What `assent check` can find. Written by a test from the table in `schema/src/code.rs`; `UPDATE=1 cargo test` writes \
+         it again. A code is never renamed or reused.\n",
+    );
+    for code in Code::ALL {
+        let row = code.row();
+        let promises = match row.promises {
+            [] => String::new(),
+            promises => format!("\n\nPromises: {}.", promises.join(", ")),
+        };
+        page.push_str(&format!(
+            "\n## {}\n\n{} {}\n\n**What to do:** {}{promises}\n",
+            row.name, row.what, row.why, row.help
+        ));
+    }
+    page
+}

@@ -1,0 +1,44 @@
+//! What a check found, in each of the forms that people and tools read.
+
+use assent_schema::finding::Finding;
+use assent_schema::time::Moment;
+use clap::ValueEnum;
+use git2::Oid;
+
+use super::{Look, github, human, json, sarif};
+
+/// What a check found.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// All findings, in their stable order.
+    pub findings: Vec<Finding>,
+    /// How many workflows there are.
+    pub workflows: usize,
+    /// The commit; absent for a work tree.
+    pub commit: Option<Oid>,
+    /// The moment for which it was checked.
+    pub at: Moment,
+}
+
+/// A form of findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Style {
+    /// Text for people, with excerpts.
+    Human,
+    /// One JSON object.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Annotations of a GitHub workflow.
+    Github,
+}
+
+/// Writes findings; `text` gives the text of a file.
+pub fn show<'t>(checked: &'t Checked, style: Style, look: Look, text: &dyn Fn(&str) -> Option<&'t str>) -> String {
+    match style {
+        Style::Human => human::show(checked, look, text),
+        Style::Json => json::show(checked, text),
+        Style::Sarif => sarif::show(checked, text),
+        Style::Github => github::show(checked, text),
+    }
+}

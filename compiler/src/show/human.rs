@@ -1,0 +1,124 @@
+//! Findings for people: the place, an excerpt, what is wrong, why it matters, what to do.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
+use assent_schema::code::Severity;
+use assent_schema::finding::{Finding, Span};
+
+use super::Look;
+use super::findings::Checked;
+use super::place::{boundary, place};
+
+/// The longest stretch of a file that is shown, in bytes; a longer line is named but not shown.
+const EXCERPT_MOST_BYTES: usize = 2_000;
+/// The width where none is known, in columns.
+const WIDTH: usize = 120;
+
+/// Writes all findings and one line that sums them up.
+pub(super) fn show<'t>(checked: &'t Checked, look: Look, text: &dyn Fn(&str) -> Option<&'t str>) -> String {
+    let renderer = if look.colour { Renderer::styled() } else { Renderer::plain() };
+    let renderer = renderer.term_width(look.width.unwrap_or(WIDTH)).decor_style(DecorStyle::Ascii);
+    let mut out = String::new();
+    for finding in &checked.findings {
+        out.push_str(&renderer.render(&[group(finding, text)]));
+        out.push_str("\n\n");
+    }
+    out.push_str(&summary(checked));
+    out
+}
+
+fn group<'a>(finding: &'a Finding, text: &dyn Fn(&str) -> Option<&'a str>) -> Group<'a> {
+    let row = finding.code.row();
+    let level = match row.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let mut group = level.primary_title(finding.message.as_str()).id(row.name).element_of(&finding.span, None, text);
+    for (span, what) in &finding.path {
+        group = group.place(span, Some(what.as_str()), text);
+    }
+    group.element(Level::NOTE.message(row.why)).element(Level::HELP.message(normalize_untrusted_str(&finding.help)))
+}
+
+/// Adds places to a group: an excerpt where there is one, else the path.
+trait Places<'a>: Sized {
+    fn place(self, span: &'a Span, label: Option<&'a str>, text: &dyn Fn(&str) -> Option<&'a str>) -> Self;
+}
+
+impl<'a> Places<'a> for Group<'a> {
+    fn place(self, span: &'a Span, label: Option<&'a str>, text: &dyn Fn(&str) -> Option<&'a str>) -> Self {
+        let Some(excerpt) = text(&span.file).and_then(|text| excerpt(text, span)) else {
+            let place = place(span, text(&span.file));
+            let origin = Origin::path(&*span.file).line(place.start.line).char_column(place.start.column);
+            let group = self.element(origin);
+            return match label {
+                Some(label) => group.element(Level::NOTE.message(normalize_untrusted_str(label))),
+                None => group,
+            };
+        };
+        let kind = if label.is_some() { AnnotationKind::Context } else { AnnotationKind::Primary };
+        let snippet = Snippet::source(excerpt.text)
+            .line_start(excerpt.line)
+            .path(&*span.file)
+            .annotation(kind.span(excerpt.range).label(label));
+        self.element(snippet)
+    }
+}
+
+/// The first place of a finding makes its title a group.
+trait FirstPlace<'a> {
+    fn element_of(self, span: &'a Span, label: Option<&'a str>, text: &dyn Fn(&str) -> Option<&'a str>) -> Group<'a>;
+}
+
+impl<'a> FirstPlace<'a> for annotate_snippets::Title<'a> {
+    fn element_of(self, span: &'a Span, label: Option<&'a str>, text: &dyn Fn(&str) -> Option<&'a str>) -> Group<'a> {
+        Group::with_title(self).place(span, label, text)
+    }
+}
+
+/// The lines of a finding, with the place inside them.
+struct Excerpt<'a> {
+    text: &'a str,
+    line: usize,
+    range: Range<usize>,
+}
+
+fn excerpt<'a>(text: &'a str, span: &Span) -> Option<Excerpt<'a>> {
+    let (start, end) = (boundary(text, span.start), boundary(text, span.end.max(span.start)));
+    if text.is_empty() || (start, end) == (0, 0) {
+        return None;
+    }
+    let from = text.get(..start)?.rfind('\n').map_or(0, |newline| newline.saturating_add(1));
+    let until = text.get(end..)?.find('\n').map_or(text.len(), |newline| end.saturating_add(newline));
+    let lines = text.get(from..until).filter(|lines| lines.len() <= EXCERPT_MOST_BYTES)?;
+    let line = text.get(..from)?.bytes().filter(|b| *b == b'\n').count().saturating_add(1);
+    Some(Excerpt { text: lines, line, range: start.saturating_sub(from)..end.saturating_sub(from) })
+}
+
+fn summary(checked: &Checked) -> String {
+    let Checked { findings, workflows, commit, at } = checked;
+    let what = match commit {
+        Some(commit) => format!("commit {}", commit.to_string().chars().take(12).collect::<String>()),
+        None => "the work tree, which no release looks at".to_owned(),
+    };
+    if findings.is_empty() {
+        return format!("No findings: {} of {what} at {at}.\n", counted(*workflows, "workflow"));
+    }
+    let files: BTreeSet<_> = findings.iter().map(|finding| &finding.span.file).collect();
+    let count = |severity| findings.iter().filter(|finding| finding.code.row().severity == severity).count();
+    let mut parts = vec![counted(count(Severity::Error), "error")];
+    if count(Severity::Warning) > 0 {
+        parts.push(counted(count(Severity::Warning), "warning"));
+    }
+    let codes: BTreeSet<_> = findings.iter().map(|finding| finding.code.row().name).collect();
+    let example = codes.first().map(|code| format!(" `assent explain {code}` says more.")).unwrap_or_default();
+    format!("{} in {} of {what}.{example}\n", parts.join(" and "), counted(files.len(), "file"))
+}
+
+/// `1 file`, `2 files`.
+fn counted(count: usize, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}

@@ -1,0 +1,75 @@
+//! Findings as JSON.
+//!
+//! # Source
+//! design.md section 5.
+
+use serde::Serialize;
+
+use super::findings::Checked;
+use super::place::place;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    findings: Vec<Row<'a>>,
+    workflows: usize,
+    /// Null for a work tree.
+    commit: Option<String>,
+    at: String,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    code: &'static str,
+    severity: assent_schema::code::Severity,
+    file: &'a str,
+    line: usize,
+    column: usize,
+    end_line: usize,
+    end_column: usize,
+    message: &'a str,
+    help: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    path: Vec<Way<'a>>,
+}
+
+/// One place on the way of a value to where it may not go.
+#[derive(Serialize)]
+struct Way<'a> {
+    file: &'a str,
+    line: usize,
+    column: usize,
+    what: &'a str,
+}
+
+/// Writes one JSON object and a line end.
+pub(super) fn show<'t>(checked: &Checked, text: &dyn Fn(&str) -> Option<&'t str>) -> String {
+    let findings = checked.findings.iter().map(|finding| {
+        let at = place(&finding.span, text(&finding.span.file));
+        let path = finding.path.iter().map(|(span, what)| {
+            let at = place(span, text(&span.file));
+            Way { file: at.file, line: at.start.line, column: at.start.column, what }
+        });
+        Row {
+            code: finding.code.row().name,
+            severity: finding.code.row().severity,
+            file: at.file,
+            line: at.start.line,
+            column: at.start.column,
+            end_line: at.end.line,
+            end_column: at.end.column,
+            message: &finding.message,
+            help: &finding.help,
+            path: path.collect(),
+        }
+    });
+    let report = Report {
+        findings: findings.collect(),
+        workflows: checked.workflows,
+        commit: checked.commit.map(|commit| commit.to_string()),
+        at: checked.at.to_string(),
+    };
+    // Texts and numbers alone: there is nothing here that JSON could not hold.
+    let mut json = serde_json::to_string_pretty(&report).unwrap_or_default();
+    json.push('\n');
+    json
+}
