@@ -1,5 +1,21 @@
 //! The one place where a value becomes part of an HTTP request, and where an answer becomes values. Pure.
+//!
+//! [`build()`] puts a request together, [`read()`] takes an answer apart. Nothing here sends; `world::Net` does.
+
+pub mod amount;
+pub mod auth;
+mod body;
+mod build;
 pub mod json;
 pub mod keyed;
 pub mod limits;
+mod read;
+#[cfg(test)]
+mod tests;
 pub mod url;
+pub mod wire;
+mod wrong;
+
+pub use build::{Built, Call, build};
+pub use read::{Answer, BAD_ANSWER, Failed, Paging, REPEATED_CURSOR, belongs, read};
+pub use wrong::{Wrong, WrongKind};

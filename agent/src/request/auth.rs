@@ -1,0 +1,55 @@
+//! Where a secret goes: the place that its auth scheme names, and no other.
+//!
+//! # Source
+//! engine.md section 4, language.md section 2 "Auth"; RFC 7617 (basic).
+
+use assent_schema::client::Auth;
+use assent_schema::id::SlotId;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use super::wrong::{Wrong, WrongKind};
+use crate::content::Content;
+
+/// The slot whose secret authorises requests; nothing when none is needed.
+pub fn slot(auth: &Auth) -> Option<&SlotId> {
+    match auth {
+        Auth::Header { slot, .. } | Auth::Basic { slot, .. } => Some(slot),
+        Auth::None {} => None,
+    }
+}
+
+/// The header's name in lower case, which no parameter may set.
+pub(super) fn header_name(auth: &Auth) -> Option<String> {
+    match auth {
+        Auth::Header { name, .. } => Some(name.to_ascii_lowercase()),
+        Auth::Basic { .. } => Some("authorization".to_owned()),
+        Auth::None {} => None,
+    }
+}
+
+/// The header that authorises a request.
+///
+/// # Errors
+/// [`WrongKind::SecretMissing`] without a secret, [`WrongKind::SecretRefused`] when it holds what no header may hold.
+pub(super) fn header(auth: &Auth, secret: Option<&[u8]>) -> Result<Option<(String, Content<Vec<u8>>)>, Wrong> {
+    let Some(name) = header_name(auth) else { return Ok(None) };
+    let secret = secret.ok_or(WrongKind::SecretMissing)?;
+    // Spaces and control characters are how a pasted secret goes wrong; a space would also end a word of the scheme.
+    if secret.is_empty() || !secret.iter().all(u8::is_ascii_graphic) {
+        return Err(WrongKind::SecretRefused.into());
+    }
+    let value = match auth {
+        Auth::Header { prefix: Some(prefix), .. } => [prefix.as_bytes(), b" ", secret].concat(),
+        Auth::Header { prefix: None, .. } => secret.to_vec(),
+        Auth::Basic { user, .. } if user.contains(':') => return Err(WrongKind::SecretRefused.into()),
+        Auth::Basic { user, .. } => {
+            let pair = Zeroizing::new([user.as_bytes(), b":", secret].concat());
+            let coded = Zeroizing::new(STANDARD.encode(&*pair));
+            [b"Basic ", coded.as_bytes()].concat()
+        }
+        Auth::None {} => return Ok(None),
+    };
+    Ok(Some((name, Content::new(value))))
+}

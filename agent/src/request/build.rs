@@ -1,0 +1,324 @@
+//! A request from an operation, its arguments and a connection. Everything that leaves is put together here.
+//!
+//! # Source
+//! engine.md section 3, "Requests".
+
+use std::collections::BTreeMap;
+
+use assent_schema::canon::Digest;
+use assent_schema::client::ConnectionFacts;
+use assent_schema::expr::Value;
+use assent_schema::id::{ClientId, Name, OperationRef};
+use assent_schema::plan::{Method, Operation, Param, Place};
+use assent_schema::shape::Shape;
+use zeroize::Zeroizing;
+
+use super::auth;
+use super::body::Body;
+use super::keyed::{Purpose, keyed};
+use super::limits::{CURSOR_MOST_BYTES, HEADER_MOST_BYTES, TARGET_MOST_BYTES};
+use super::url::{self, BadPath, Base, encode};
+use super::wire::{self, Scalar};
+use super::wrong::{Wrong, WrongKind};
+use crate::content::Content;
+use crate::world::HttpRequest;
+
+/// What a request is made of.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// On whose behalf.
+    pub client: &'a ClientId,
+    /// Which operation.
+    pub reference: &'a OperationRef,
+    /// Its catalog facts, from the plan.
+    pub operation: &'a Operation,
+    /// The connection's base URL, from `endpoints.json`.
+    pub endpoint: &'a str,
+    /// The connection, from the client's facts.
+    pub connection: &'a ConnectionFacts,
+    /// The arguments by parameter.
+    pub arguments: &'a BTreeMap<Name, Value>,
+    /// The secret of the slot that [`auth::slot`] names.
+    pub secret: Option<&'a [u8]>,
+    /// The idempotency key, for operations that take one.
+    pub idempotency: Option<&'a str>,
+    /// Where the next page begins.
+    pub cursor: Option<&'a str>,
+}
+
+/// A request that is ready to leave, and the bytes by which a later one is told to be the same.
+pub struct Built {
+    /// The request, its secret in place.
+    pub request: HttpRequest,
+    same: Content<Vec<u8>>,
+}
+
+impl Built {
+    /// The keyed hash of the request: method, place, headers and body, without the secret, which may be rotated meanwhile.
+    ///
+    /// # Source
+    /// formats.md section 2, "Keyed hashes".
+    pub fn keyed(&self, key: &[u8; 32]) -> Digest {
+        keyed(key, Purpose::Request, self.same.reveal())
+    }
+
+    pub(super) fn new(mut request: HttpRequest, secret: Option<(String, Content<Vec<u8>>)>) -> Self {
+        let same = fingerprint(&request);
+        request.headers.extend(secret);
+        Self { request, same }
+    }
+}
+
+/// Headers that are ours or the connection's: no parameter sets them.
+const KEPT_HEADERS: &[&str] = &[
+    "accept",
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "forwarded",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "via",
+];
+
+/// Builds the request of a call.
+///
+/// # Errors
+/// [`Wrong`]; nothing can have been sent.
+pub fn build(call: &Call<'_>) -> Result<Built, Wrong> {
+    let base = Base::parse(call.endpoint).ok_or(WrongKind::EndpointRefused)?;
+    let operation = call.operation;
+    if let Some(unknown) = call.arguments.keys().find(|name| !operation.params.contains_key(*name)) {
+        return Err(WrongKind::ArgumentUnknown.of(unknown));
+    }
+    let mut parts = Parts::new(operation, call.connection);
+    for (name, param) in &operation.params {
+        if operation.belongs.as_ref().is_some_and(|belongs| belongs.param == *name) {
+            continue;
+        }
+        match call.arguments.get(name).filter(|value| !value.is_absent()) {
+            Some(value) => parts.place(name, param, value).map_err(|kind| kind.of(name))?,
+            None if param.optional => {}
+            None => return Err(WrongKind::ArgumentMissing.of(name)),
+        }
+    }
+    parts.place_ours(call)?;
+    let target = parts.target(&base, &operation.path)?;
+    let (headers, body) = parts.finish(operation.method)?;
+    let request = HttpRequest {
+        client: call.client.clone(),
+        operation: call.reference.clone(),
+        method: operation.method,
+        tls: base.tls(),
+        host: base.host().to_owned(),
+        port: base.port(),
+        target: Content::new(target),
+        headers,
+        body,
+        timeout: operation.timeout.duration(),
+        most_bytes: operation.most_bytes,
+        private_addresses: call.connection.private_addresses,
+    };
+    Ok(Built::new(request, auth::header(&call.connection.auth, call.secret)?))
+}
+
+struct Parts {
+    segments: BTreeMap<Name, Zeroizing<String>>,
+    query: Zeroizing<String>,
+    headers: Vec<(String, Content<Vec<u8>>)>,
+    body: Body,
+    has_body: bool,
+    secret_header: Option<String>,
+}
+
+impl Parts {
+    fn new(operation: &Operation, connection: &ConnectionFacts) -> Self {
+        Self {
+            segments: BTreeMap::new(),
+            query: Zeroizing::default(),
+            headers: Vec::new(),
+            body: Body::new(operation.encoding),
+            has_body: operation.params.values().any(|param| param.place == Place::Body),
+            secret_header: auth::header_name(&connection.auth),
+        }
+    }
+
+    fn place(&mut self, name: &Name, param: &Param, value: &Value) -> Result<(), WrongKind> {
+        match param.place {
+            Place::Path => {
+                let text = text_of(value, &param.shape)?;
+                drop(self.segments.insert(name.clone(), text));
+                Ok(())
+            }
+            Place::Query => self.place_query(&param.at, value, &param.shape),
+            Place::Header => {
+                let text = text_of(value, &param.shape)?;
+                self.header(&param.at, &text)
+            }
+            Place::Body => self.body.put(&param.at, value, &param.shape),
+        }
+    }
+
+    /// A list is the same name again and again; an amount with its currency is two values.
+    fn place_query(&mut self, at: &str, value: &Value, shape: &Shape) -> Result<(), WrongKind> {
+        match (shape, value) {
+            (Shape::List { most, of }, Value::List(items)) if items.len() as u64 <= u64::from(*most) => {
+                items.iter().try_for_each(|item| text_of(item, &of.shape).map(|text| self.query(at, &text)))
+            }
+            (Shape::Money { wire }, _) => {
+                for (part, scalar) in wire::money(value, wire).ok_or(WrongKind::ArgumentMisfit)? {
+                    let name = if part.is_empty() { at } else { part.as_str() };
+                    self.query(name, &Zeroizing::new(scalar.into_text()));
+                }
+                Ok(())
+            }
+            _ => text_of(value, shape).map(|text| self.query(at, &text)),
+        }
+    }
+
+    /// What is not the workflow's to give: constants of the catalog, the idempotency key, the cursor.
+    fn place_ours(&mut self, call: &Call<'_>) -> Result<(), Wrong> {
+        for (path, text) in &call.operation.constants {
+            self.has_body = true;
+            self.body.put_text(path, text)?;
+        }
+        if let (Some(idempotency), Some(key)) = (&call.operation.idempotency, call.idempotency) {
+            match idempotency.place {
+                Place::Header => self.header(&idempotency.at, key)?,
+                Place::Query => self.query(&idempotency.at, key),
+                Place::Body => {
+                    self.has_body = true;
+                    self.body.put_text(&idempotency.at, key)?;
+                }
+                Place::Path => return Err(WrongKind::EndpointRefused.into()),
+            }
+        }
+        if let (Some(pages), Some(cursor)) = (&call.operation.pages, call.cursor) {
+            if cursor.len() > CURSOR_MOST_BYTES {
+                return Err(WrongKind::TooLarge.into());
+            }
+            self.query(&pages.param, cursor);
+        }
+        Ok(())
+    }
+
+    fn query(&mut self, name: &str, text: &str) {
+        let joint = if self.query.is_empty() { '?' } else { '&' };
+        self.query.push(joint);
+        encode(name, &mut self.query);
+        self.query.push('=');
+        encode(text, &mut self.query);
+    }
+
+    /// Visible ASCII, with single spaces inside: CR, LF and NUL would begin another header, and what is not ASCII is read
+    /// differently by different servers.
+    fn header(&mut self, name: &str, text: &str) -> Result<(), WrongKind> {
+        let name = name.to_ascii_lowercase();
+        let token = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        let fine = (1..=HEADER_MOST_BYTES).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
+            && text.trim() == text;
+        if !token || !fine || KEPT_HEADERS.contains(&name.as_str()) || self.secret_header.as_ref() == Some(&name) {
+            return Err(WrongKind::HeaderRefused);
+        }
+        if self.headers.iter().any(|(there, _)| *there == name) {
+            return Err(WrongKind::PlaceTaken);
+        }
+        self.headers.push((name, Content::new(text.as_bytes().to_vec())));
+        Ok(())
+    }
+
+    /// Path and query. [`url::fill`] compares the finished path with the template.
+    fn target(&self, base: &Base, template: &str) -> Result<String, Wrong> {
+        let of = |name: &str| self.segments.iter().find(|(there, _)| there.as_str() == name);
+        let path = url::fill(template, |name| of(name).map(|(_, text)| text.as_str())).map_err(|bad| match bad {
+            BadPath::Segment => {
+                let unfit = |text: &str| matches!(text, "" | "." | "..");
+                let param = self.segments.iter().find(|(_, text)| unfit(text)).map(|(name, _)| name.clone());
+                Wrong { kind: WrongKind::SegmentRefused, param }
+            }
+            BadPath::TooLong => WrongKind::TooLarge.into(),
+            BadPath::Template | BadPath::Mismatch => WrongKind::EndpointRefused.into(),
+        })?;
+        // A path parameter without its hole would silently not be sent.
+        let holes = url::holes(template).ok_or(WrongKind::EndpointRefused)?;
+        if self.segments.keys().any(|name| !holes.contains(&name.as_str())) {
+            return Err(WrongKind::EndpointRefused.into());
+        }
+        let target = [base.path(), &path, &self.query].concat();
+        if target.len() > TARGET_MOST_BYTES { Err(WrongKind::TooLarge.into()) } else { Ok(target) }
+    }
+
+    fn finish(self, method: Method) -> Result<(Vec<(String, Content<Vec<u8>>)>, Content<Vec<u8>>), Wrong> {
+        let mut headers = self.headers;
+        headers.extend(common_headers());
+        if !self.has_body {
+            return Ok((headers, Content::default()));
+        }
+        if method == Method::Get {
+            return Err(WrongKind::EndpointRefused.into());
+        }
+        headers.push(header("content-type", self.body.content_type()));
+        Ok((headers, self.body.write()?))
+    }
+}
+
+/// What every request says.
+pub(super) fn common_headers() -> [(String, Content<Vec<u8>>); 3] {
+    let agent = concat!("assent-agent/", env!("CARGO_PKG_VERSION"));
+    [header("accept", "application/json"), header("accept-encoding", "identity"), header("user-agent", agent)]
+}
+
+pub(super) fn header(name: &str, value: &str) -> (String, Content<Vec<u8>>) {
+    (name.to_owned(), Content::new(value.as_bytes().to_vec()))
+}
+
+fn text_of(value: &Value, shape: &Shape) -> Result<Zeroizing<String>, WrongKind> {
+    if let Shape::Money { wire } = shape {
+        let mut parts = wire::money(value, wire).ok_or(WrongKind::ArgumentMisfit)?;
+        return match (parts.pop(), parts.is_empty()) {
+            (Some((_, scalar)), true) => Ok(Zeroizing::new(scalar.into_text())),
+            _ => Err(WrongKind::ArgumentMisfit),
+        };
+    }
+    wire::scalar(value, shape).map(Scalar::into_text).map(Zeroizing::new).ok_or(WrongKind::ArgumentMisfit)
+}
+
+/// All that makes a request this one, each part after its length so that no two requests give the same bytes.
+fn fingerprint(request: &HttpRequest) -> Content<Vec<u8>> {
+    let mut out = Content::new(Vec::with_capacity(512 + request.body.reveal().len()));
+    let mut part = |bytes: &[u8]| {
+        out.reveal_mut().extend_from_slice(&(bytes.len() as u64).to_be_bytes());
+        out.reveal_mut().extend_from_slice(bytes);
+    };
+    part(match request.method {
+        Method::Get => b"GET",
+        Method::Post => b"POST",
+        Method::Put => b"PUT",
+        Method::Patch => b"PATCH",
+        Method::Delete => b"DELETE",
+    });
+    part(if request.tls { b"https" } else { b"http" });
+    part(request.host.as_bytes());
+    part(&request.port.to_be_bytes());
+    part(request.target.reveal().as_bytes());
+    for (name, value) in request.headers.iter().filter(|(name, _)| name != "user-agent") {
+        part(name.as_bytes());
+        part(value.reveal());
+    }
+    part(b"");
+    part(request.body.reveal());
+    out
+}

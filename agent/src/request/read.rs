@@ -1,0 +1,233 @@
+//! Answers: only declared fields are kept, everything else is dropped here; failures become a code of a closed list.
+//!
+//! # Source
+//! engine.md sections 1 and 3; language.md section 2.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use assent_schema::canon::Digest;
+use assent_schema::expr::Value;
+use assent_schema::id::Name;
+use assent_schema::plan::{ErrorRule, Failure, Operation, Pages};
+use assent_schema::shape::Shape;
+
+use super::json::Json;
+use super::limits::CURSOR_MOST_BYTES;
+use super::wire::{self, BadField};
+use crate::content::Content;
+use crate::retry::backoff;
+use crate::world::{HttpResponse, NetFailure};
+
+/// The declared fields of an answer.
+#[derive(Clone)]
+pub struct Answer {
+    /// By name; optional fields that were not there have no member.
+    pub fields: BTreeMap<Name, Value>,
+    /// Where the next page begins; absent at the end.
+    pub cursor: Option<Content<String>>,
+}
+
+/// A failure, told by a code of a closed list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// What kind it is.
+    pub kind: Failure,
+    /// Its code: the operation's, or one of those below.
+    pub code: String,
+    /// The HTTP status, if there was an answer.
+    pub status: Option<u16>,
+    /// How long the other side asks to wait.
+    pub retry_after: Option<Duration>,
+    /// Whether surely nothing ran: the connection was never made, or the status says so.
+    pub not_executed: bool,
+    /// The declared field that does not fit, for people.
+    pub field: Option<Name>,
+}
+
+impl Failed {
+    fn new(kind: Failure, code: &str, status: Option<u16>) -> Self {
+        Self { kind, code: code.to_owned(), status, retry_after: None, not_executed: false, field: None }
+    }
+
+    /// A failure of the network.
+    pub fn of_net(failure: NetFailure) -> Self {
+        let kind = match failure {
+            NetFailure::NeverConnected | NetFailure::SentNoReply | NetFailure::TimedOut => Failure::Transient,
+            NetFailure::AddressRefused | NetFailure::TooLarge | NetFailure::Malformed => Failure::Permanent,
+        };
+        Self { not_executed: !failure.may_have_run(), ..Self::new(kind, failure.code(), None) }
+    }
+
+    /// Whether the other side itself failed, which the breaker counts.
+    pub fn is_theirs(&self) -> bool {
+        match self.status {
+            Some(status) => status >= 500,
+            None => self.kind == Failure::Transient,
+        }
+    }
+}
+
+/// The code of an answer that does not fit what the catalog declares.
+pub const BAD_ANSWER: &str = "bad_answer";
+/// The code of a cursor that came before.
+pub const REPEATED_CURSOR: &str = "repeated_cursor";
+
+/// Reads an answer.
+///
+/// # Errors
+/// [`Failed`], by the operation's rules first, then by the status.
+pub fn read(operation: &Operation, response: &HttpResponse) -> Result<Answer, Failed> {
+    let json = Json::parse(response.body.reveal()).ok();
+    let success = (200..300).contains(&response.status);
+    if let Some(rule) = operation.errors.iter().find(|rule| applies(rule, response.status, success, json.as_ref())) {
+        return Err(with_status(
+            Failed::new(rule.kind, rule.code.as_str(), Some(response.status)),
+            operation,
+            response,
+        ));
+    }
+    if !success {
+        let (kind, code) = by_status(response.status);
+        return Err(with_status(Failed::new(kind, code, Some(response.status)), operation, response));
+    }
+    let bad = |field| Failed { field, ..Failed::new(Failure::Permanent, BAD_ANSWER, Some(response.status)) };
+    let nothing = Json::Object(Vec::new());
+    let json = match &json {
+        Some(json) => json,
+        // An effect may answer with nothing at all, if nothing is declared that must be there.
+        None if response.body.reveal().is_empty() => &nothing,
+        None => return Err(bad(None)),
+    };
+    let collected = operation.pages.as_ref().map(|pages| &pages.collect);
+    let fields = wire::take(json, &operation.response, collected).map_err(|BadField { field }| bad(Some(field)))?;
+    let cursor =
+        operation.pages.as_ref().map(|pages| cursor(json, pages)).transpose().map_err(|()| bad(None))?.flatten();
+    Ok(Answer { fields, cursor })
+}
+
+/// A rule without statuses needs something in the body, or it would turn every success into a failure.
+fn applies(rule: &ErrorRule, status: u16, success: bool, json: Option<&Json>) -> bool {
+    let by_status =
+        if rule.status.is_empty() { rule.body.is_some() || !success } else { rule.status.contains(&status) };
+    let by_body = rule
+        .body
+        .as_ref()
+        .is_none_or(|wanted| json.and_then(|json| json.text_at(&wanted.at)).is_some_and(|text| text == wanted.equals));
+    by_status && by_body
+}
+
+fn with_status(failed: Failed, operation: &Operation, response: &HttpResponse) -> Failed {
+    let retry_after = response.header("retry-after").and_then(|value| std::str::from_utf8(value).ok());
+    Failed {
+        retry_after: retry_after.and_then(backoff::retry_after),
+        not_executed: operation.not_executed.contains(&response.status),
+        ..failed
+    }
+}
+
+/// What a status means when no rule of the catalog says it.
+///
+/// # Source
+/// RFC 9110 section 15; RFC 6585 (429); RFC 8470 (425).
+fn by_status(status: u16) -> (Failure, &'static str) {
+    match status {
+        401 => (Failure::Permanent, "unauthorised"),
+        403 => (Failure::Permanent, "forbidden"),
+        404 | 410 => (Failure::Permanent, "not_found"),
+        408 | 425 => (Failure::Transient, "try_again"),
+        409 | 412 | 423 => (Failure::Conflict, "conflict"),
+        429 => (Failure::Throttled, "throttled"),
+        501 | 505 => (Failure::Permanent, "not_supported"),
+        500..=599 => (Failure::Transient, "server_error"),
+        _ => (Failure::Permanent, "refused"),
+    }
+}
+
+fn cursor(json: &Json, pages: &Pages) -> Result<Option<Content<String>>, ()> {
+    match json.at(&pages.cursor_at) {
+        None | Some(Json::Null) => Ok(None),
+        Some(Json::Text(text) | Json::Number(text)) if text.len() <= CURSOR_MOST_BYTES => {
+            Ok((!text.is_empty()).then(|| Content::new(text.clone())))
+        }
+        // Some APIs say `false` at the end.
+        Some(Json::Boolean(false)) => Ok(None),
+        Some(_) => Err(()),
+    }
+}
+
+/// The pages of one list, as they come in.
+#[derive(Default)]
+pub struct Paging {
+    /// Digests of the cursors: they may be content.
+    seen: BTreeSet<Digest>,
+    answer: Option<Answer>,
+}
+
+impl Paging {
+    /// Takes one page. Says where the next one begins; nothing when the list is whole: at its end, at its greatest length,
+    /// or at the greatest number of pages.
+    ///
+    /// # Errors
+    /// [`REPEATED_CURSOR`] when the other side leads in a circle.
+    pub fn add(&mut self, operation: &Operation, page: Answer) -> Result<Option<Content<String>>, Failed> {
+        let Answer { fields, cursor } = page;
+        match &mut self.answer {
+            None => self.answer = Some(Answer { fields, cursor: None }),
+            Some(answer) => collect(operation, answer, fields),
+        }
+        let (Some(cursor), Some(pages)) = (cursor, &operation.pages) else { return Ok(None) };
+        if !self.seen.insert(Digest::of_file(cursor.reveal().as_bytes())) {
+            return Err(Failed::new(Failure::Permanent, REPEATED_CURSOR, None));
+        }
+        let more =
+            self.seen.len() < usize::try_from(pages.most).unwrap_or(usize::MAX) && !self.is_full(operation, pages);
+        Ok(more.then_some(cursor))
+    }
+
+    fn is_full(&self, operation: &Operation, pages: &Pages) -> bool {
+        let list = self.answer.as_ref().and_then(|answer| answer.fields.get(&pages.collect));
+        match (list, operation.response.get(&pages.collect).map(|field| &field.shape)) {
+            (Some(Value::List(items)), Some(Shape::List { most, .. })) => items.len() as u64 >= u64::from(*most),
+            _ => false,
+        }
+    }
+
+    /// The first page's fields with the whole list.
+    pub fn finish(self) -> Option<Answer> {
+        self.answer
+    }
+}
+
+/// Adds the list of a further page to the first, up to its greatest length.
+fn collect(operation: &Operation, answer: &mut Answer, mut fields: BTreeMap<Name, Value>) {
+    let Some(name) = operation.pages.as_ref().map(|pages| &pages.collect) else { return };
+    let Some(Shape::List { most, .. }) = operation.response.get(name).map(|field| &field.shape) else { return };
+    let Some(Value::List(more)) = fields.get_mut(name) else { return };
+    let list = answer.fields.entry(name.clone()).or_insert_with(|| Value::List(Vec::new()));
+    if let Value::List(items) = list {
+        let room = usize::try_from(*most).unwrap_or(usize::MAX).saturating_sub(items.len());
+        items.extend(more.drain(..room.min(more.len())));
+    }
+}
+
+/// Whether the record that was read is the trigger's own party's. True when the operation does not ask.
+///
+/// # Source
+/// language.md section 2, `belongs`.
+pub fn belongs(operation: &Operation, arguments: &BTreeMap<Name, Value>, answer: &Answer) -> bool {
+    operation.belongs.as_ref().is_none_or(|belongs| {
+        match (arguments.get(&belongs.param), answer.fields.get(&belongs.field)) {
+            (Some(wanted), Some(there)) => !wanted.is_absent() && same(wanted, there),
+            _ => false,
+        }
+    })
+}
+
+/// A token that was written as an integer on one side and as text on the other is the same token.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Integer(n), Value::Text(text)) | (Value::Text(text), Value::Integer(n)) => n.to_string() == *text,
+        (a, b) => a == b,
+    }
+}

@@ -1,0 +1,502 @@
+//! Hostile values in every place of a request, hostile answers, and what must stay the same.
+
+use std::collections::BTreeMap;
+
+use assent_schema::client::ConnectionFacts;
+use assent_schema::expr::Value;
+use assent_schema::id::{ClientId, Name, OperationRef};
+use assent_schema::plan::{Failure, Operation};
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::content::Content;
+use crate::request::json::Json;
+use crate::world::{HttpResponse, NetFailure};
+
+fn operation(changes: serde_json::Value) -> Operation {
+    let mut base = json!({
+        "record": "ticket", "method": "POST", "path": "/tickets/{id}/notes", "encoding": "json", "effect": "write", "scopes": [],
+        "params": {
+            "id": {"place": "path", "at": "id", "shape": {"type": "text", "most_bytes": 1000}, "class": "content"},
+            "page": {"place": "query", "at": "page", "shape": {"type": "text", "most_bytes": 1000}, "class": "content", "optional": true},
+            "trace": {"place": "header", "at": "X-Trace", "shape": {"type": "text", "most_bytes": 10000}, "class": "content", "optional": true},
+            "text": {"place": "body", "at": "note.text", "shape": {"type": "text", "most_bytes": 2000000}, "class": "content", "optional": true},
+        },
+        "response": {"note": {"at": "data.id", "shape": {"type": "token"}, "class": "reference", "written_by": "system"}},
+        "most_bytes": 1000, "timeout": "10s",
+    });
+    for (key, value) in changes.as_object().cloned().unwrap_or_default() {
+        base[key] = value;
+    }
+    serde_json::from_value(base).unwrap()
+}
+
+fn connection(auth: serde_json::Value) -> ConnectionFacts {
+    serde_json::from_value(json!({
+        "to": {"integration": {"name": "helpdesk"}}, "host": "api.example.com", "region": "eu", "auth": auth,
+        "slots": {"token": {"rotate": "90d"}},
+    }))
+    .unwrap()
+}
+
+fn bearer() -> ConnectionFacts {
+    connection(json!({"kind": "header", "name": "Authorization", "prefix": "Bearer", "slot": "token"}))
+}
+
+type Arguments = BTreeMap<Name, Value>;
+
+fn arguments(list: &[(&str, &str)]) -> Arguments {
+    list.iter().map(|(name, text)| (Name::new(name).unwrap(), Value::text(*text))).collect()
+}
+
+fn built(operation: &Operation, arguments: &Arguments, connection: &ConnectionFacts) -> Result<Built, Wrong> {
+    let client = ClientId::new("acme").unwrap();
+    let reference: OperationRef = "helpdesk.add_note".parse().unwrap();
+    build(&Call {
+        client: &client,
+        reference: &reference,
+        operation,
+        endpoint: "https://api.example.com/v2",
+        connection,
+        arguments,
+        secret: Some(b"s3cret"),
+        idempotency: Some("0123"),
+        cursor: None,
+    })
+}
+
+fn kind(operation: &Operation, list: &[(&str, &str)]) -> Option<WrongKind> {
+    built(operation, &arguments(list), &bearer()).err().map(|wrong| wrong.kind)
+}
+
+fn headers(built: &Built) -> Vec<(String, String)> {
+    let text = |value: &Content<Vec<u8>>| String::from_utf8(value.reveal().clone()).unwrap();
+    built.request.headers.iter().map(|(name, value)| (name.clone(), text(value))).collect()
+}
+
+const HOSTILE: &[&str] = &[
+    "../../admin",
+    "a/b",
+    "a?x=1&y=2",
+    "a#b",
+    "%2e%2e%2f",
+    "@evil.example",
+    "a\r\nX-Evil: 1",
+    "a\nb",
+    "a\0b",
+    "\"}{",
+    "ä€😀",
+    " ",
+    "a;b=c",
+    "//evil.example/",
+    "\\..\\",
+    "${secret}",
+    "a&b=c",
+    "<script>",
+];
+
+#[test]
+fn a_hostile_value_stays_in_its_place() {
+    let operation = operation(json!({}));
+    for hostile in HOSTILE {
+        let request =
+            built(&operation, &arguments(&[("id", hostile), ("page", hostile), ("text", hostile)]), &bearer());
+        let request = request.unwrap_or_else(|wrong| panic!("{wrong}")).request;
+        let target = request.target.reveal().clone();
+        assert_eq!((request.host.as_str(), request.port, request.tls), ("api.example.com", 443, true));
+        assert!(target.starts_with("/v2/tickets/") && target.is_ascii(), "{target}");
+        let (path, query) = target.split_once('?').unwrap();
+        assert_eq!((path.split('/').count(), query.matches(['&', '=', '?', '#']).count()), (5, 1), "{target}");
+        assert!(!target.contains(|c: char| c.is_control() || c == ' '), "{target}");
+        let body = Json::parse(request.body.reveal()).ok().unwrap();
+        assert_eq!(body.text_at("note.text"), Some(*hostile));
+        let Json::Object(members) = &body else { panic!("an object") };
+        assert_eq!(members.len(), 1);
+    }
+}
+
+#[test]
+fn a_header_takes_visible_text_only() {
+    let operation = operation(json!({}));
+    for bad in [
+        "",
+        "a\r\nX-Evil: 1",
+        "a\rb",
+        "a\nb",
+        "a\0b",
+        "ä",
+        " a",
+        "a ",
+        "\u{7f}",
+        &"a".repeat(limits::HEADER_MOST_BYTES + 1),
+    ] {
+        assert_eq!(kind(&operation, &[("id", "1"), ("trace", bad)]), Some(WrongKind::HeaderRefused), "{bad:?}");
+    }
+    let fine = built(&operation, &arguments(&[("id", "1"), ("trace", "a b; c=\"d\"")]), &bearer()).ok().unwrap();
+    assert!(headers(&fine).contains(&("x-trace".to_owned(), "a b; c=\"d\"".to_owned())));
+}
+
+#[test]
+fn no_parameter_sets_what_is_ours() {
+    for name in [
+        "Host",
+        "content-length",
+        "Transfer-Encoding",
+        "AUTHORIZATION",
+        "Cookie",
+        "Connection",
+        "a b",
+        "a:b",
+        "a\r\nb",
+        "",
+    ] {
+        let mut operation = operation(json!({}));
+        operation.params.get_mut("trace").unwrap().at = name.to_owned();
+        assert_eq!(kind(&operation, &[("id", "1"), ("trace", "x")]), Some(WrongKind::HeaderRefused), "{name:?}");
+    }
+    let mut operation = operation(json!({}));
+    operation.params.get_mut("trace").unwrap().at = "X-Api-Key".to_owned();
+    let by_key = connection(json!({"kind": "header", "name": "x-api-key", "slot": "token"}));
+    let wrong = built(&operation, &arguments(&[("id", "1"), ("trace", "x")]), &by_key).err();
+    assert_eq!(wrong.map(|wrong| wrong.kind), Some(WrongKind::HeaderRefused));
+}
+
+#[test]
+fn arguments_are_those_that_the_operation_declares() {
+    let operation = operation(json!({}));
+    for refused in ["", ".", ".."] {
+        let wrong = built(&operation, &arguments(&[("id", refused)]), &bearer()).err().unwrap();
+        assert_eq!(wrong, WrongKind::SegmentRefused.of(&Name::new("id").unwrap()), "{refused:?}");
+    }
+    assert_eq!(kind(&operation, &[]), Some(WrongKind::ArgumentMissing));
+    assert_eq!(kind(&operation, &[("id", "1"), ("other", "x")]), Some(WrongKind::ArgumentUnknown));
+    assert_eq!(kind(&operation, &[("id", "1"), ("page", &"a".repeat(1_001))]), Some(WrongKind::ArgumentMisfit));
+    assert_eq!(
+        kind(&operation, &[("id", "1"), ("text", &"a".repeat(limits::BODY_MOST_BYTES))]),
+        Some(WrongKind::TooLarge)
+    );
+    let mut wrong_type = arguments(&[("id", "1")]);
+    wrong_type.insert(Name::new("text").unwrap(), Value::Integer(1));
+    assert!(built(&operation, &wrong_type, &bearer()).is_err());
+}
+
+#[test]
+fn forms_nest_in_brackets_and_stay_in_their_pairs() {
+    let operation = operation(json!({"encoding": "form", "constants": {"note.kind": "internal"}}));
+    let request =
+        built(&operation, &arguments(&[("id", "1"), ("text", "a&b=c d\r\n%")]), &bearer()).ok().unwrap().request;
+    let body = String::from_utf8(request.body.reveal().clone()).unwrap();
+    assert_eq!(body, "note%5Btext%5D=a%26b%3Dc%20d%0D%0A%25&note%5Bkind%5D=internal");
+}
+
+#[test]
+fn two_values_never_share_a_place() {
+    for encoding in ["json", "form"] {
+        let operation = operation(json!({"encoding": encoding, "constants": {"note.text": "fixed"}}));
+        assert_eq!(kind(&operation, &[("id", "1"), ("text", "x")]), Some(WrongKind::PlaceTaken), "{encoding}");
+    }
+}
+
+#[test]
+fn amounts_go_out_as_the_catalog_says() {
+    let money = |at: &str, value: &str, unit: &str| {
+        json!({"place": "body", "at": at, "class": "reference", "amount": true,
+            "shape": {"type": "money", "wire": {"value": value, "currency": {"at": "currency"}, "unit": unit}}})
+    };
+    for (encoding, at, value, unit, wanted) in [
+        ("json", "", "amount", "minor", r#"{"amount":1990,"currency":"EUR"}"#),
+        ("json", "total", "value", "major", r#"{"total":{"value":"19.90","currency":"EUR"}}"#),
+        ("form", "total", "value", "major", "total%5Bvalue%5D=19.90&total%5Bcurrency%5D=EUR"),
+        ("form", "", "amount", "minor", "amount=1990&currency=EUR"),
+    ] {
+        let operation =
+            operation(json!({"path": "/refunds", "encoding": encoding, "params": {"sum": money(at, value, unit)}}));
+        let sum = amount::read(
+            "1990",
+            assent_schema::shape::MoneyUnit::Minor,
+            assent_schema::expr::Currency::new("EUR").unwrap(),
+        );
+        let arguments = Arguments::from([(Name::new("sum").unwrap(), Value::Money(sum.unwrap()))]);
+        let request = built(&operation, &arguments, &bearer()).unwrap_or_else(|wrong| panic!("{wrong}")).request;
+        assert_eq!(String::from_utf8_lossy(request.body.reveal()), wanted);
+    }
+}
+
+#[test]
+fn a_secret_goes_where_its_scheme_says_and_nowhere_else() {
+    let operation = operation(json!({}));
+    let fine = arguments(&[("id", "1"), ("text", "x")]);
+    for (auth, wanted) in [
+        (
+            json!({"kind": "header", "name": "Authorization", "prefix": "Bearer", "slot": "token"}),
+            Some(("authorization", "Bearer s3cret")),
+        ),
+        (json!({"kind": "header", "name": "X-Api-Key", "slot": "token"}), Some(("x-api-key", "s3cret"))),
+        (json!({"kind": "basic", "user": "acme", "slot": "token"}), Some(("authorization", "Basic YWNtZTpzM2NyZXQ="))),
+        (json!({"kind": "none"}), None),
+    ] {
+        let built = built(&operation, &fine, &connection(auth)).ok().unwrap();
+        let holding: Vec<_> =
+            headers(&built).into_iter().filter(|(_, v)| v.contains("s3cret") || v.starts_with("Basic")).collect();
+        assert_eq!(holding.first().map(|(n, v)| (n.as_str(), v.as_str())), wanted);
+        assert!(holding.len() <= 1 && !built.request.target.reveal().contains("s3cret"));
+        assert!(!String::from_utf8_lossy(built.request.body.reveal()).contains("s3cret"));
+    }
+}
+
+#[test]
+fn a_secret_that_no_header_can_hold_is_refused() {
+    let (operation, fine, connection) = (operation(json!({})), arguments(&[("id", "1")]), bearer());
+    let client = ClientId::new("acme").unwrap();
+    let reference: OperationRef = "helpdesk.add_note".parse().unwrap();
+    for (secret, wanted) in [
+        (None, WrongKind::SecretMissing),
+        (Some(&b"a\r\nb"[..]), WrongKind::SecretRefused),
+        (Some(b""), WrongKind::SecretRefused),
+        (Some(b"a b"), WrongKind::SecretRefused),
+    ] {
+        let call = Call {
+            client: &client,
+            reference: &reference,
+            operation: &operation,
+            endpoint: "https://api.example.com",
+            connection: &connection,
+            arguments: &fine,
+            secret,
+            idempotency: None,
+            cursor: None,
+        };
+        assert_eq!(build(&call).err().map(|wrong| wrong.kind), Some(wanted));
+    }
+    let call = Call {
+        client: &client,
+        reference: &reference,
+        operation: &operation,
+        endpoint: "https://u:p@evil.example",
+        connection: &connection,
+        arguments: &fine,
+        secret: Some(b"x"),
+        idempotency: None,
+        cursor: None,
+    };
+    assert_eq!(build(&call).err().map(|wrong| wrong.kind), Some(WrongKind::EndpointRefused));
+}
+
+#[test]
+fn the_keyed_hash_is_of_all_but_the_secret() {
+    let operation = operation(json!({"idempotency": {"place": "header", "at": "Idempotency-Key", "lives": "7d"}}));
+    let hash = |list: &[(&str, &str)], connection: &ConnectionFacts| {
+        built(&operation, &arguments(list), connection).ok().unwrap().keyed(&[7; 32])
+    };
+    let first = hash(&[("id", "1"), ("text", "x")], &bearer());
+    assert_eq!(first, hash(&[("id", "1"), ("text", "x")], &bearer()));
+    assert_eq!(first, hash(&[("id", "1"), ("text", "x")], &connection(json!({"kind": "none"}))));
+    for other in [
+        &[("id", "2"), ("text", "x")][..],
+        &[("id", "1"), ("text", "y")],
+        &[("id", "1")],
+        &[("id", "1"), ("text", "x"), ("trace", "t")],
+    ] {
+        assert_ne!(first, hash(other, &bearer()));
+    }
+}
+
+#[test]
+fn keys_constants_and_party_go_where_the_catalog_says() {
+    let changes = json!({
+        "idempotency": {"place": "body", "at": "key", "lives": "7d"}, "constants": {"note.kind": "internal"},
+        "belongs": {"param": "page", "field": "note"},
+    });
+    let request = built(&operation(changes), &arguments(&[("id", "1"), ("page", "party"), ("text", "x")]), &bearer())
+        .ok()
+        .unwrap()
+        .request;
+    let body = Json::parse(request.body.reveal()).ok().unwrap();
+    assert_eq!((body.text_at("key"), body.text_at("note.kind")), (Some("0123"), Some("internal")));
+    assert!(!request.target.reveal().contains("party"), "the party is compared, never sent");
+}
+
+fn response(status: u16, body: &str, headers: &[(&str, &str)]) -> HttpResponse {
+    let header = |(name, value): &(&str, &str)| ((*name).to_owned(), Content::new(value.as_bytes().to_vec()));
+    HttpResponse { status, headers: headers.iter().map(header).collect(), body: Content::new(body.as_bytes().to_vec()) }
+}
+
+fn failed(operation: &Operation, status: u16, body: &str) -> (Failure, String) {
+    read(operation, &response(status, body, &[])).err().map(|failed| (failed.kind, failed.code)).unwrap()
+}
+
+#[test]
+fn only_declared_fields_of_an_answer_are_kept() {
+    let answer = read(&operation(json!({})), &response(200, r#"{"data":{"id":"n-1","text":"hello"},"more":[1]}"#, &[]))
+        .ok()
+        .unwrap();
+    assert_eq!(answer.fields.len(), 1);
+    assert!(answer.fields.get("note") == Some(&Value::text("n-1")) && answer.cursor.is_none());
+}
+
+#[test]
+fn hostile_answers_are_one_code() {
+    let operation = operation(json!({}));
+    for body in [
+        "",
+        "<html>",
+        "{}",
+        r#"{"data":null}"#,
+        r#"{"data":{"id":"two words"}}"#,
+        r#"{"data":{"id":"a"},"data":{"id":"b"}}"#,
+        "[",
+        "\"",
+        &"[".repeat(10_000),
+    ] {
+        assert_eq!(failed(&operation, 200, body), (Failure::Permanent, BAD_ANSWER.to_owned()), "{body}");
+    }
+    let failed = read(&operation, &response(201, r#"{"data":{"id":"x y"}}"#, &[])).err().unwrap();
+    assert_eq!(failed.field.map(|field| field.to_string()).as_deref(), Some("note"));
+}
+
+#[test]
+fn nothing_declared_may_be_answered_with_nothing() {
+    assert!(read(&operation(json!({"response": {}})), &response(204, "", &[])).is_ok());
+}
+
+#[test]
+fn rules_come_first_and_the_status_after_them() {
+    let operation = operation(json!({"not_executed": [429, 503], "errors": [
+        {"status": [409], "body": {"at": "error.code", "equals": "already_refunded"}, "kind": "conflict", "code": "already_refunded"},
+        {"body": {"at": "ok", "equals": "false"}, "kind": "permanent", "code": "not_ok"},
+        {"status": [404], "kind": "transient", "code": "not_yet"},
+    ]}));
+    assert_eq!(
+        failed(&operation, 409, r#"{"error":{"code":"already_refunded"}}"#),
+        (Failure::Conflict, "already_refunded".into())
+    );
+    assert_eq!(failed(&operation, 409, "{}"), (Failure::Conflict, "conflict".into()));
+    assert_eq!(failed(&operation, 200, r#"{"ok":false,"data":{"id":"a"}}"#), (Failure::Permanent, "not_ok".into()));
+    assert_eq!(failed(&operation, 404, ""), (Failure::Transient, "not_yet".into()));
+    for (status, kind, code) in [
+        (400, Failure::Permanent, "refused"),
+        (401, Failure::Permanent, "unauthorised"),
+        (418, Failure::Permanent, "refused"),
+        (429, Failure::Throttled, "throttled"),
+        (500, Failure::Transient, "server_error"),
+        (503, Failure::Transient, "server_error"),
+        (304, Failure::Permanent, "refused"),
+        (0, Failure::Permanent, "refused"),
+    ] {
+        assert_eq!(failed(&operation, status, "secret text"), (kind, code.to_owned()), "{status}");
+    }
+    let throttled = read(&operation, &response(429, "", &[("retry-after", "7")])).err().unwrap();
+    assert_eq!(
+        (throttled.retry_after.map(|d| d.as_secs()), throttled.not_executed, throttled.is_theirs()),
+        (Some(7), true, false)
+    );
+    assert!(!read(&operation, &response(500, "", &[])).err().unwrap().not_executed);
+}
+
+#[test]
+fn failures_of_the_network_keep_the_doubt() {
+    assert!(Failed::of_net(NetFailure::NeverConnected).not_executed);
+    for failure in [NetFailure::SentNoReply, NetFailure::TimedOut, NetFailure::TooLarge, NetFailure::Malformed] {
+        assert!(!Failed::of_net(failure).not_executed);
+    }
+    assert_eq!(Failed::of_net(NetFailure::TimedOut).kind, Failure::Transient);
+}
+
+fn listing() -> Operation {
+    operation(json!({
+        "method": "GET", "path": "/tickets", "params": {}, "effect": "none",
+        "pages": {"cursor_at": "next", "param": "cursor", "collect": "items", "most": 3},
+        "response": {"items": {"at": "items", "class": "content", "written_by": "anyone", "shape": {"type": "list", "most": 5, "of":
+            {"at": "", "class": "content", "written_by": "anyone", "shape": {"type": "integer"}}}}},
+    }))
+}
+
+/// Reads pages until there is no next one; gives the list's length and the number of pages.
+fn pages(bodies: &[&str]) -> Result<(usize, usize), String> {
+    let operation = listing();
+    let mut paging = Paging::default();
+    let mut count = 0;
+    for body in bodies {
+        count += 1;
+        let page = read(&operation, &response(200, body, &[])).map_err(|failed| failed.code)?;
+        if paging.add(&operation, page).map_err(|failed| failed.code)?.is_none() {
+            break;
+        }
+    }
+    match paging.finish().as_ref().and_then(|answer| answer.fields.get("items")) {
+        Some(Value::List(items)) => Ok((items.len(), count)),
+        _ => Err("no list".to_owned()),
+    }
+}
+
+#[test]
+fn pages_end_at_their_end_at_their_limits_or_in_a_circle() {
+    assert_eq!(pages(&[r#"{"items":[1,2],"next":"a"}"#, r#"{"items":[3],"next":null}"#]), Ok((3, 2)));
+    assert_eq!(pages(&[r#"{"items":[1,2],"next":""}"#]), Ok((2, 1)));
+    assert_eq!(pages(&[r#"{"items":[1,2,3],"next":"a"}"#, r#"{"items":[4,5,6],"next":"b"}"#, "{}"]), Ok((5, 2)));
+    assert_eq!(pages(&[r#"{"items":[1,2,3,4,5,6,7],"next":"a"}"#]), Ok((5, 1)));
+    assert_eq!(
+        pages(&[r#"{"items":[1],"next":"a"}"#, r#"{"items":[2],"next":"b"}"#, r#"{"items":[3],"next":"c"}"#, "{}"]),
+        Ok((3, 3))
+    );
+    assert_eq!(pages(&[r#"{"items":[1],"next":"a"}"#, r#"{"items":[2],"next":"a"}"#]), Err(REPEATED_CURSOR.to_owned()));
+    assert_eq!(pages(&[r#"{"items":[1],"next":{"x":1}}"#]), Err(BAD_ANSWER.to_owned()));
+}
+
+#[test]
+fn a_cursor_is_one_query_value() {
+    let operation = listing();
+    let client = ClientId::new("acme").unwrap();
+    let reference: OperationRef = "helpdesk.list".parse().unwrap();
+    let (connection, none) = (bearer(), Arguments::new());
+    let call = Call {
+        client: &client,
+        reference: &reference,
+        operation: &operation,
+        endpoint: "https://api.example.com",
+        connection: &connection,
+        arguments: &none,
+        secret: Some(b"x"),
+        idempotency: None,
+        cursor: Some("a&b=/../?"),
+    };
+    let request = build(&call).ok().unwrap().request;
+    assert_eq!(request.target.reveal(), "/tickets?cursor=a%26b%3D%2F..%2F%3F");
+    assert!(request.body.reveal().is_empty());
+}
+
+#[test]
+fn a_record_belongs_only_to_the_party_that_it_names() {
+    let operation = operation(json!({"belongs": {"param": "page", "field": "note"}}));
+    let answer =
+        |id: &str| read(&operation, &response(200, &format!(r#"{{"data":{{"id":{id}}}}}"#), &[])).ok().unwrap();
+    let party = arguments(&[("page", "7")]);
+    assert!(belongs(&operation, &party, &answer("7")) && belongs(&operation, &party, &answer("\"7\"")));
+    assert!(!belongs(&operation, &party, &answer("8")) && !belongs(&operation, &Arguments::new(), &answer("7")));
+    let integer = Arguments::from([(Name::new("page").unwrap(), Value::Integer(7))]);
+    assert!(belongs(&operation, &integer, &answer("\"7\"")));
+    let absent = Arguments::from([(Name::new("page").unwrap(), Value::Absent)]);
+    assert!(!belongs(&operation, &absent, &answer("7")));
+}
+
+proptest! {
+    #[test]
+    fn no_value_changes_where_a_request_goes(id in ".{1,60}", page in ".{0,60}", text in ".{0,60}") {
+        let operation = operation(json!({}));
+        if let Ok(built) = built(&operation, &arguments(&[("id", &id), ("page", &page), ("text", &text)]), &bearer()) {
+            let target = built.request.target.reveal();
+            prop_assert!(target.starts_with("/v2/tickets/") && target.contains("/notes?page="));
+            prop_assert_eq!(target.matches('/').count(), 4);
+            prop_assert_eq!(built.request.host.as_str(), "api.example.com");
+        } else {
+            prop_assert!(id == "." || id == "..");
+        }
+    }
+
+    #[test]
+    fn no_answer_makes_it_panic(status in 0_u16..1000, body in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let response = HttpResponse { status, headers: Vec::new(), body: Content::new(body) };
+        drop(read(&operation(json!({})), &response));
+    }
+}
