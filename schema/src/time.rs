@@ -28,7 +28,8 @@ impl fmt::Display for BadTime {
 impl std::error::Error for BadTime {}
 
 const EARLIEST: i64 = -62_135_596_800;
-const LATEST: i64 = 253_402_300_799;
+/// 9999-12-30T22:00:00Z: later moments have no local time in every zone.
+const LATEST: i64 = 253_402_207_200;
 
 impl Moment {
     /// Takes seconds since 1970-01-01T00:00:00Z, held to the years that can be written.
@@ -193,6 +194,15 @@ impl From<Period> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_and_the_last_moment_can_be_written() {
+        for (seconds, text) in [(i64::MIN, "0001-01-01T00:00:00Z"), (i64::MAX, "9999-12-30T22:00:00Z")] {
+            let moment = Moment::from_seconds(seconds);
+            assert_eq!(moment.to_string(), text);
+            assert_eq!(text.parse(), Ok(moment));
+        }
+    }
 
     #[test]
     fn a_moment_has_one_spelling() {

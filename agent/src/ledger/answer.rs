@@ -95,7 +95,7 @@ impl<S: Store, D: Disk> Reader<'_, S, D> {
             let opened = opened.as_ref().map(|(salt, body)| (salt, body.as_slice()));
             let committed = Digest::from_bytes(row.commitment);
             verifier.entry(&committed, opened).map_err(AnswerError::Fault)?;
-            let bytes = line(index, &committed, opened).map_err(|_| fault(Some(index), Fault::BadIndex))?;
+            let bytes = line(index, &committed, opened).or(Err(fault(Some(index), Fault::BadIndex)))?;
             out.write_all(&bytes).map_err(AnswerError::Output)
         })?;
         let summary = verifier.checkpoint(self.checkpoint.note(), self.key, &[]).map_err(AnswerError::Fault)?;
@@ -126,7 +126,7 @@ impl<S: Store, D: Disk> Reader<'_, S, D> {
     /// # Errors
     /// [`AnswerError::Fault`] when the older one is not by this log's key, or the log does not continue it.
     pub fn since(&mut self, older: &str) -> Result<Consistency, AnswerError> {
-        let older = Checkpoint::verify(older, self.key, &[]).map_err(|_| fault(None, Fault::BadCheckpoint))?;
+        let older = Checkpoint::verify(older, self.key, &[]).or(Err(fault(None, Fault::BadCheckpoint)))?;
         let tree = self.tree(&mut |_, _| {})?;
         let (old, size) = (older.head().size, self.checkpoint.head().size);
         let path = tree.consistency(old, size).ok_or_else(|| fault(None, Fault::NotConsistent))?;
@@ -186,7 +186,7 @@ impl<S: Store, D: Disk> Reader<'_, S, D> {
         match self.days.open(origin, &row.day) {
             Ok(key) => {
                 let opened = key.open(origin, row.index, sealed);
-                opened.map(Some).map_err(|_| fault(Some(row.index), Fault::NotOpened))
+                opened.map(Some).or(Err(fault(Some(row.index), Fault::NotOpened)))
             }
             Err(DayKeyError::Gone) => Ok(None),
             Err(DayKeyError::CannotOpen) => Err(fault(Some(row.index), Fault::NotOpened)),

@@ -228,7 +228,9 @@ impl<D: Disk> Publishers<D> {
         };
         loop {
             let page = store.ledger_rows(log, publisher.size(), PAGE).map_err(RoundError::Store)?;
-            page.iter().for_each(|row| publisher.take(&row.commitment));
+            for row in &page {
+                publisher.take(&row.commitment);
+            }
             if page.len() < PAGE {
                 break;
             }
@@ -247,7 +249,7 @@ impl<D: Disk> Publishers<D> {
         let last = self.disk.read(path).map_err(RoundError::Disk)?;
         let last = last.map(String::from_utf8).transpose();
         let refused = |what| RoundError::Refused(log.clone(), what);
-        let last = last.map_err(|_| refused(PublishError::BadCheckpoint(NoteError::BadNote)))?;
+        let last = last.or(Err(refused(PublishError::BadCheckpoint(NoteError::BadNote))))?;
         Publisher::new(origin_of(&self.own, log), self.key.clone(), last.as_deref()).map_err(refused)
     }
 }

@@ -110,13 +110,13 @@ impl LogKey {
         let (Some(name), Some(id), Some(data)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(NoteError::BadKey);
         };
-        let data = BASE64.decode(data).map_err(|_| NoteError::BadKey)?;
+        let data = BASE64.decode(data).or(Err(NoteError::BadKey))?;
         let (kind, key) = match data.split_first() {
             Some((0x01, key)) => (KeyType::Log, key),
             Some((0x04, key)) => (KeyType::Witness, key),
             _ => return Err(NoteError::BadKey),
         };
-        let key = key.try_into().map_err(|_| NoteError::BadKey)?;
+        let key = key.try_into().or(Err(NoteError::BadKey))?;
         let key = Self::new(name.to_owned(), kind, key)?;
         if id == hex(&key.id()) { Ok(key) } else { Err(NoteError::BadKey) }
     }
@@ -127,7 +127,7 @@ impl LogKey {
         format!("{}+{}+{}", self.name, hex(&self.id()), BASE64.encode(data))
     }
 
-    /// The key as a file for OpenSSL: PEM of SubjectPublicKeyInfo.
+    /// The key as a file for OpenSSL: PEM of `SubjectPublicKeyInfo`.
     ///
     /// # Source
     /// RFC 8410 section 4: a fixed prefix, then the 32 bytes.
@@ -147,22 +147,29 @@ impl LogKey {
         key_id(&self.name, self.kind, self.key.as_bytes())
     }
 
-    /// Whether a signature by this key over a note's text holds; for a witness also gives its time.
-    fn verify(&self, text: &str, signature: &[u8]) -> Option<Option<u64>> {
+    /// Who signed a note's text, if the signature by this key holds.
+    fn verify(&self, text: &str, signature: &[u8]) -> Option<Signed> {
         match self.kind {
             KeyType::Log => {
                 let signature = Signature::from_slice(signature).ok()?;
-                self.key.verify_strict(text.as_bytes(), &signature).ok().map(|()| None)
+                self.key.verify_strict(text.as_bytes(), &signature).ok().map(|()| Signed::ByLog)
             }
             KeyType::Witness => {
                 let (time, signature) = signature.split_first_chunk::<8>()?;
                 let time = u64::from_be_bytes(*time);
                 let message = format!("cosignature/v1\ntime {time}\n{text}");
                 let signature = Signature::from_slice(signature).ok()?;
-                self.key.verify_strict(message.as_bytes(), &signature).ok().map(|()| Some(time))
+                self.key.verify_strict(message.as_bytes(), &signature).ok().map(|()| Signed::ByWitness(time))
             }
         }
     }
+}
+
+/// Who signed a note.
+enum Signed {
+    ByLog,
+    /// With the time in seconds since 1970.
+    ByWitness(u64),
 }
 
 fn key_id(name: &str, kind: KeyType, key: &[u8; 32]) -> [u8; 4] {
@@ -173,7 +180,8 @@ fn key_id(name: &str, kind: KeyType, key: &[u8; 32]) -> [u8; 4] {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).flatten().collect()
 }
 
 /// `signed-note`: not empty, no Unicode spaces, no plus.
@@ -218,8 +226,8 @@ impl Checkpoint {
             let line = SignatureLine::parse(line)?;
             let Some(key) = std::iter::once(log).chain(witnesses).find(|key| line.is_by(key)) else { continue };
             match key.verify(text, &line.signature).ok_or(NoteError::BadSignature)? {
-                Some(time) => witnessed.push((key.name.clone(), time)),
-                None => by_log += 1,
+                Signed::ByWitness(time) => witnessed.push((key.name.clone(), time)),
+                Signed::ByLog => by_log += 1,
             }
         }
         if by_log != 1 {
@@ -282,7 +290,7 @@ fn parse_text(text: &str) -> Result<Head, NoteError> {
     let (Some(origin), Some(size), Some(root), None) = (lines.next(), lines.next(), lines.next(), lines.next()) else {
         return Err(bad);
     };
-    let origin = origin.parse().map_err(|_| bad)?;
+    let origin = origin.parse().or(Err(bad))?;
     let size = parse_size(size).ok_or(bad)?;
     let root = parse_hash(root).ok_or(bad)?;
     Ok(Head { origin, size, root })
@@ -308,7 +316,7 @@ struct SignatureLine<'a> {
 impl<'a> SignatureLine<'a> {
     fn parse(line: &'a str) -> Result<Self, NoteError> {
         let (name, data) = line.strip_prefix(DASH).and_then(|l| l.split_once(' ')).ok_or(NoteError::BadNote)?;
-        let data = BASE64.decode(data).map_err(|_| NoteError::BadNote)?;
+        let data = BASE64.decode(data).or(Err(NoteError::BadNote))?;
         let (id, signature) = data.split_first_chunk::<4>().ok_or(NoteError::BadNote)?;
         if !is_key_name(name) || signature.is_empty() {
             return Err(NoteError::BadNote);

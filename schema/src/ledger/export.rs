@@ -93,7 +93,7 @@ pub fn line(index: u64, committed: &Digest, opened: Option<(&Salt, &[u8])>) -> R
 /// # Errors
 /// The first thing that does not verify, with its index.
 pub fn verify(bytes: &[u8], key: &LogKey, older: &[Head]) -> Result<Summary, ExportFault> {
-    let origin = key.name().parse().map_err(|_| fault(None, Fault::BadCheckpoint))?;
+    let origin = key.name().parse().or(Err(fault(None, Fault::BadCheckpoint)))?;
     let mut verifier = Verifier::new(origin, older);
     let mut rest = bytes;
     loop {
@@ -105,7 +105,7 @@ pub fn verify(bytes: &[u8], key: &LogKey, older: &[Head]) -> Result<Summary, Exp
         }
         verifier.line(line)?;
     }
-    let note = std::str::from_utf8(rest).map_err(|_| fault(None, Fault::BadCheckpoint))?;
+    let note = std::str::from_utf8(rest).or(Err(fault(None, Fault::BadCheckpoint)))?;
     verifier.checkpoint(note, key, &[])
 }
 
@@ -147,7 +147,7 @@ impl<'a> Verifier<'a> {
                 if commitment(salt, body) != *committed {
                     return Err(fault(at, Fault::BadCommitment));
                 }
-                let entry = Entry::from_bytes(body).map_err(|_| fault(at, Fault::BadBody))?;
+                let entry = Entry::from_bytes(body).or(Err(fault(at, Fault::BadBody)))?;
                 self.audit.entry(&entry).map_err(|what| fault(at, what))?;
             }
             None => self.audit.gone(),

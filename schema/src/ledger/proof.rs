@@ -33,9 +33,9 @@ impl Inclusion {
         let mut text = format!("{FIRST_LINE}\n");
         if let Some((salt, body)) = &self.opened {
             let extra: Vec<u8> = salt.iter().chain(body).copied().collect();
-            text.push_str(&format!("extra {}\n", BASE64.encode(extra)));
+            push_line(&mut text, "extra ", &BASE64.encode(extra));
         }
-        text.push_str(&format!("index {}\n", self.index));
+        push_line(&mut text, "index ", &self.index.to_string());
         push_path(&mut text, &self.path);
         text.push_str(&self.checkpoint);
         text
@@ -71,7 +71,7 @@ impl Inclusion {
     /// # Errors
     /// The first thing that does not verify.
     pub fn verify(&self, key: &LogKey, known: Option<&Digest>) -> Result<Option<Entry>, Fault> {
-        let checkpoint = Checkpoint::verify(&self.checkpoint, key, &[]).map_err(|_| Fault::BadCheckpoint)?;
+        let checkpoint = Checkpoint::verify(&self.checkpoint, key, &[]).or(Err(Fault::BadCheckpoint))?;
         let opened = self.opened.as_ref().map(|(salt, body)| commitment(salt, body));
         let committed = match (opened, known) {
             (Some(opened), Some(known)) if opened != *known => return Err(Fault::BadCommitment),
@@ -84,7 +84,7 @@ impl Inclusion {
             return Err(Fault::BadProof);
         }
         let Some((_, body)) = &self.opened else { return Ok(None) };
-        let entry = Entry::from_bytes(body).map_err(|_| Fault::BadBody)?;
+        let entry = Entry::from_bytes(body).or(Err(Fault::BadBody))?;
         if entry.log != head.origin {
             return Err(Fault::WrongLog);
         }
@@ -130,7 +130,7 @@ impl Consistency {
     /// # Errors
     /// The first thing that does not verify.
     pub fn verify(&self, key: &LogKey, older: &Checkpoint) -> Result<Checkpoint, Fault> {
-        let newer = Checkpoint::verify(&self.checkpoint, key, &[]).map_err(|_| Fault::BadCheckpoint)?;
+        let newer = Checkpoint::verify(&self.checkpoint, key, &[]).or(Err(Fault::BadCheckpoint))?;
         let (from, to) = (older.head(), newer.head());
         if from.size != self.old || from.origin != to.origin {
             return Err(Fault::BadProof);
@@ -142,9 +142,14 @@ impl Consistency {
 
 fn push_path(text: &mut String, path: &[Digest]) {
     for hash in path {
-        text.push_str(&BASE64.encode(hash.as_bytes()));
-        text.push('\n');
+        push_line(text, "", &BASE64.encode(hash.as_bytes()));
     }
+    text.push('\n');
+}
+
+fn push_line(text: &mut String, word: &str, value: &str) {
+    text.push_str(word);
+    text.push_str(value);
     text.push('\n');
 }
 

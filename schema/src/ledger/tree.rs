@@ -198,7 +198,9 @@ fn climb_to_left_edge(at: &mut u64, last: &mut u64) {
 
 fn root_of(leaves: &[Digest]) -> Digest {
     let mut frontier = Frontier::new();
-    leaves.iter().for_each(|hash| frontier.append_hash(*hash));
+    for hash in leaves {
+        frontier.append_hash(*hash);
+    }
     frontier.root()
 }
 
