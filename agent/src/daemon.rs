@@ -1,1 +1,0 @@
-//! Builds the real world, starts loops, stops them in order.

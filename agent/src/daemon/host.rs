@@ -1,0 +1,143 @@
+//! What the agent asks of the machine before it starts: the only one in its folder, no core dumps, no plain swap; and how
+//! it tells the service manager that it is ready.
+
+use std::fs::File;
+use std::io;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+
+use crate::error::{Context as _, Error};
+
+/// Held as long as the agent runs; the system lets go of it when the process is gone, however it went.
+pub struct Lock {
+    _file: std::os::fd::OwnedFd,
+}
+
+/// Makes this process the only agent of the state folder.
+///
+/// # Errors
+/// When another one runs.
+pub fn lock(path: &Path) -> Result<Lock, Error> {
+    let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let file = open(path, flags, Mode::RUSR | Mode::WUSR).tried(|| format!("cannot open `{}`", path.display()))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Lock { _file: file }),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(Error::environment("another agent runs in this state folder").help("Stop it first, or use a folder of its own."))
+        }
+        Err(errno) => Err(errno).tried(|| format!("cannot lock `{}`", path.display())),
+    }
+}
+
+/// Keeps memory out of core dumps and away from other processes of the same user.
+///
+/// # Errors
+/// When the system does not let us.
+///
+/// # Source
+/// engine.md section 1. Promise P04.
+pub fn harden() -> Result<(), Error> {
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).tried(|| "cannot forbid core dumps".into())?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).tried(|| "cannot forbid core dumps".into())
+}
+
+/// Refuses to run where memory may be written to a disk in the clear.
+///
+/// # Errors
+/// When there is swap on a plain disk.
+pub fn refuse_plain_swap() -> Result<(), Error> {
+    let swaps = std::fs::read_to_string("/proc/swaps").unwrap_or_default();
+    let encrypted = |device: &str| {
+        let name = Path::new(device).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let uuid = std::fs::read_to_string(format!("/sys/block/{name}/dm/uuid")).unwrap_or_default();
+        uuid.starts_with("CRYPT-")
+    };
+    match plain_swap(&swaps, encrypted) {
+        None => Ok(()),
+        Some(device) => Err(Error::environment(format!("memory may be written to the plain swap `{device}`"))
+            .help("Turn swap off (`swapoff -a`), use zram, or put it on dm-crypt.")),
+    }
+}
+
+/// The first swap of `/proc/swaps` that is neither in memory nor encrypted.
+fn plain_swap(swaps: &str, encrypted: impl Fn(&str) -> bool) -> Option<String> {
+    swaps
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_whitespace().next())
+        .find(|device| !device.starts_with("/dev/zram") && !encrypted(device))
+        .map(str::to_owned)
+}
+
+/// Tells the service manager something, where there is one: `READY=1`, `STOPPING=1`, `WATCHDOG=1`.
+///
+/// # Source
+/// `sd_notify(3)`.
+pub fn notify(socket: Option<&Path>, state: &str) {
+    let Some(socket) = socket else { return };
+    let told = || -> io::Result<()> {
+        let bytes = socket.as_os_str().as_bytes();
+        let address = match bytes.split_first() {
+            Some((b'@', name)) => SocketAddr::from_abstract_name(name)?,
+            _ => SocketAddr::from_pathname(socket)?,
+        };
+        UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address).map(drop)
+    };
+    if let Err(error) = told() {
+        tracing::warn!(code = "notify_failed", kind = %error.kind(), "the service manager was not told");
+    }
+}
+
+/// The SHA-256 of this program, which rehearsals name.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn binary_digest() -> Result<assent_schema::canon::Digest, Error> {
+    use sha2::{Digest as _, Sha256};
+    let mut file = File::open("/proc/self/exe").tried(|| "cannot read this program".into())?;
+    let mut hash = Sha256::new();
+    io::copy(&mut file, &mut hash).tried(|| "cannot read this program".into())?;
+    Ok(assent_schema::canon::Digest::from_bytes(hash.finalize().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_folder_has_one_agent() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let first = lock(&path).unwrap();
+        assert!(lock(&path).is_err());
+        drop(first);
+        assert!(lock(&path).is_ok());
+    }
+
+    #[test]
+    fn only_swap_in_the_clear_is_refused() {
+        let head = "Filename Type Size Used Priority\n";
+        assert_eq!(plain_swap(head, |_| false), None);
+        assert_eq!(plain_swap(&format!("{head}/dev/zram0 partition 1 0 1\n"), |_| false), None);
+        let disk = format!("{head}/dev/zram0 partition 1 0 1\n/dev/dm-0 partition 1 0 1\n");
+        assert_eq!(plain_swap(&disk, |device| device == "/dev/dm-0"), None);
+        assert_eq!(plain_swap(&disk, |_| false), Some("/dev/dm-0".to_owned()));
+    }
+
+    #[test]
+    fn the_service_manager_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        notify(Some(&path), "READY=1");
+        let mut heard = [0; 16];
+        let length = manager.recv(&mut heard).unwrap();
+        assert_eq!(&heard[..length], b"READY=1");
+        notify(None, "READY=1");
+    }
+}
