@@ -4,8 +4,8 @@
 //! `ledger` signs checkpoints, `host` (age) opens the vault and the ledger's day keys.
 
 use std::fmt;
+use std::sync::Arc;
 
-use age::secrecy::ExposeSecret as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::SigningKey;
@@ -13,6 +13,8 @@ use ssh_key::private::{Ed25519Keypair, KeypairData};
 use ssh_key::{LineEnding, PrivateKey};
 use zeroize::Zeroizing;
 
+use crate::ledger::{signing_key_from_file, signing_key_to_file};
+use crate::vault::HostKey;
 use crate::world::{Dice, Disk, DiskFailure};
 
 const SIGNING: &str = "identity/signing";
@@ -26,7 +28,7 @@ pub struct Identity {
     /// Signs checkpoints of the ledger.
     pub ledger: SigningKey,
     /// Opens the vault and the ledger's day keys.
-    pub host: age::x25519::Identity,
+    pub host: Arc<HostKey>,
 }
 
 /// Why the keys could not be made or read.
@@ -81,12 +83,12 @@ impl Identity {
         let signing = PrivateKey::new(pair, name).or(Err(IdentityFailure::Damaged))?;
         let text = signing.to_openssh(LineEnding::LF).or(Err(IdentityFailure::Damaged))?;
         disk.write(SIGNING, text.as_bytes())?;
-        let seed = Zeroizing::new(dice.bytes::<32>());
-        disk.write(LEDGER, Zeroizing::new(STANDARD.encode(*seed)).as_bytes())?;
+        let ledger = SigningKey::from_bytes(&Zeroizing::new(dice.bytes::<32>()));
+        disk.write(LEDGER, &signing_key_to_file(&ledger))?;
         // age brings dice of its own and takes no others.
-        let host = age::x25519::Identity::generate();
-        disk.write(HOST, host.to_string().expose_secret().as_bytes())?;
-        Ok(Self { signing, ledger: SigningKey::from_bytes(&seed), host })
+        let host = HostKey::generate();
+        disk.write(HOST, &host.to_file())?;
+        Ok(Self { signing, ledger, host: Arc::new(host) })
     }
 
     /// Reads the keys.
@@ -95,11 +97,9 @@ impl Identity {
     /// [`IdentityFailure`].
     pub fn load(disk: &impl Disk) -> Result<Self, IdentityFailure> {
         let signing = PrivateKey::from_openssh(&*read(disk, SIGNING)?).or(Err(IdentityFailure::Damaged))?;
-        let seed = Zeroizing::new(STANDARD.decode(&*read(disk, LEDGER)?).or(Err(IdentityFailure::Damaged))?);
-        let seed: &[u8; 32] = seed.as_slice().try_into().or(Err(IdentityFailure::Damaged))?;
-        let host = Zeroizing::new(String::from_utf8(read(disk, HOST)?.to_vec()).or(Err(IdentityFailure::Damaged))?);
-        let host = host.parse().or(Err(IdentityFailure::Damaged))?;
-        Ok(Self { signing, ledger: SigningKey::from_bytes(seed), host })
+        let ledger = signing_key_from_file(&read(disk, LEDGER)?).ok_or(IdentityFailure::Damaged)?;
+        let host = HostKey::from_file(&read(disk, HOST)?).or(Err(IdentityFailure::Damaged))?;
+        Ok(Self { signing, ledger, host: Arc::new(host) })
     }
 
     /// The public half of `signing`, `type base64`, as root writes it.

@@ -12,7 +12,7 @@ pub(super) fn ask(call: &Call, question: &Question) -> Result<Answer, Error> {
     let config = call.config()?;
     let answer = match client::ask(&config.state.socket(), question)? {
         Some(answer) => answer,
-        None => offline::answer(&config.state.database(), question)?,
+        None => offline::answer(&config, question)?,
     };
     match answer {
         Answer::Refused { what, help } => Err(Error::refused(what).help(help)),

@@ -14,12 +14,14 @@ use crate::error::Error;
 
 mod ask;
 mod enrol;
+mod ledger;
 mod output;
 mod queue;
 mod rollback;
 mod runs;
 mod status;
 mod transfer;
+mod vault;
 
 pub use output::{Format, Output, Show};
 
@@ -73,6 +75,10 @@ enum Command {
     Queue(queue::Args),
     /// Goes back to the plan before, at once.
     Rollback(rollback::Args),
+    /// Verifies, exports and proves what happened.
+    Ledger(ledger::Args),
+    /// Puts secrets into their slots.
+    Vault(vault::Args),
     /// The child process that talks git; started by `run`, not by people.
     #[command(hide = true)]
     Transfer(transfer::Args),
@@ -85,6 +91,8 @@ fn dispatch(command: &Command, call: &Call, out: &mut Output<'_>) -> Result<(), 
         Command::Runs(args) => runs::run(args, call, out),
         Command::Queue(args) => queue::run(args, call, out),
         Command::Rollback(args) => rollback::run(args, call, out),
+        Command::Ledger(args) => ledger::run(args, call, out),
+        Command::Vault(args) => vault::run(args, call, out),
         Command::Transfer(args) => transfer::run(args, call, out),
     }
 }

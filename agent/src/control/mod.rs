@@ -3,6 +3,7 @@
 //! Who may open the socket owns the state folder, and with it everything that is asked for here. References only.
 
 pub mod answer;
+pub mod books;
 pub mod client;
 pub mod offline;
 pub mod server;
@@ -47,8 +48,10 @@ pub enum Question {
     },
     /// The repository is looked at now.
     Pull,
-    /// Checkpoints are signed now.
-    Checkpoint,
+    /// Something about the ledger.
+    Ledger(books::LedgerQuestion),
+    /// The vault was changed: it is opened again.
+    OpenVault,
 }
 
 /// What the agent says.
@@ -65,6 +68,8 @@ pub enum Answer {
     Queue(Vec<QueueItem>),
     /// What went back, and what could not.
     RolledBack(Vec<RolledBack>),
+    /// What there is to say about the ledger.
+    Ledger(books::LedgerAnswer),
     /// It is done.
     Done,
     /// The agent says no.

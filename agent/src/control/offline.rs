@@ -1,9 +1,16 @@
 //! Answers while no agent runs: what the state folder says, read only.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use assent_schema::ledger::Origin;
+
+use super::books::{LedgerAnswer, LedgerBroken, LedgerDesk, LedgerQuestion};
 use super::{Answer, Question, answer};
+use crate::config::Config;
 use crate::error::{Context as _, Error};
+use crate::identity::Identity;
+use crate::real::RealDisk;
 use crate::store::{Books, LedgerRow, Note, Sqlite, StoreError};
 use crate::world::Wall;
 
@@ -33,14 +40,26 @@ pub fn open(database: &Path) -> Result<Sqlite, Error> {
 ///
 /// # Errors
 /// When the database cannot be read, or when the question needs a running agent.
-pub fn answer(database: &Path, question: &Question) -> Result<Answer, Error> {
+pub fn answer(config: &Config, question: &Question) -> Result<Answer, Error> {
     let cannot = || "cannot read the journal".to_owned();
+    let database = &config.state.database();
     match question {
+        Question::Ledger(question) => ledger(config, question).map(Answer::Ledger),
         Question::Runs { client, most } => answer::runs(&open(database)?, client.clone(), *most).tried(cannot),
         Question::Run { run } => answer::run(&open(database)?, *run).tried(cannot),
         Question::Queue => answer::queue(&open(database)?).tried(cannot),
-        Question::Status | Question::RollBack { .. } | Question::Pull | Question::Checkpoint => {
+        Question::Status | Question::RollBack { .. } | Question::Pull | Question::OpenVault => {
             Err(Error::environment("no agent runs in this state folder").help("Start it: `assent-agent run`."))
         }
     }
+}
+
+fn ledger(config: &Config, question: &LedgerQuestion) -> Result<LedgerAnswer, Error> {
+    let store = open(&config.state.database())?;
+    let disk = RealDisk::open(config.state.folder()).tried(|| "cannot open the state folder".into())?;
+    let identity = Identity::load(&disk).tried(|| "cannot sign a checkpoint".into())?;
+    let own = Origin { project: config.project.clone(), agent: config.agent.clone(), client: None };
+    let mut desk = LedgerDesk::new(config.state.folder(), Arc::new(disk), own, &identity);
+    let answer = desk.answer(&store, question);
+    answer.map_err(|LedgerBroken(what)| Error::environment(format!("cannot answer about the ledger: {what}")))
 }

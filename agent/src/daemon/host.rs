@@ -27,9 +27,8 @@ pub fn lock(path: &Path) -> Result<Lock, Error> {
     let file = open(path, flags, Mode::RUSR | Mode::WUSR).tried(|| format!("cannot open `{}`", path.display()))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Lock { _file: file }),
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            Err(Error::environment("another agent runs in this state folder").help("Stop it first, or use a folder of its own."))
-        }
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::environment("another agent runs in this state folder")
+            .help("Stop it first, or use a folder of its own.")),
         Err(errno) => Err(errno).tried(|| format!("cannot lock `{}`", path.display())),
     }
 }
@@ -42,7 +41,8 @@ pub fn lock(path: &Path) -> Result<Lock, Error> {
 /// # Source
 /// engine.md section 1. Promise P04.
 pub fn harden() -> Result<(), Error> {
-    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).tried(|| "cannot forbid core dumps".into())?;
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
+        .tried(|| "cannot forbid core dumps".into())?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable).tried(|| "cannot forbid core dumps".into())
 }
 

@@ -1,0 +1,224 @@
+//! `assent-agent ledger`: what happened, verified on the way out. While an agent runs, it signs a checkpoint first.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::ask::{ask, unexpected};
+use super::{Call, Output, Show};
+use crate::control::books::{LedgerAnswer, LedgerQuestion, LogSummary, OutFile};
+use crate::control::{Answer, Question};
+use crate::error::{Context as _, Error};
+use crate::store::Log;
+
+/// The largest checkpoint, in bytes.
+const NOTE_MOST_BYTES: u64 = 64 * 1024;
+
+/// Arguments of `ledger`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Verifies every entry, the tree over them, and the newest checkpoint.
+    Verify {
+        #[command(flatten)]
+        which: Which,
+        /// A checkpoint that somebody kept: the log must have grown out of it.
+        #[arg(long, value_name = "FILE")]
+        since: Option<PathBuf>,
+    },
+    /// Writes one log as a file that anybody can verify.
+    Export {
+        #[command(flatten)]
+        which: Which,
+        /// Where to; standard output when absent.
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Every log into this folder instead.
+        #[arg(long, value_name = "DIR", conflicts_with_all = ["client", "output"])]
+        all: Option<PathBuf>,
+    },
+    /// Writes proofs that entries are in the log.
+    Prove {
+        #[command(flatten)]
+        which: Which,
+        /// All entries of this run, by its number in the log.
+        #[arg(long, value_name = "N", required_unless_present_any = ["index", "since"])]
+        run: Option<u64>,
+        /// The entry at this place.
+        #[arg(long, value_name = "I", conflicts_with = "run")]
+        index: Option<u64>,
+        /// That the log continues this checkpoint.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["run", "index"])]
+        since: Option<PathBuf>,
+        /// The folder that proofs are written to.
+        #[arg(long, short, value_name = "DIR", default_value = ".")]
+        output: PathBuf,
+    },
+}
+
+/// Whose log.
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// The client whose log it is; the agent's own log when absent.
+    #[arg(value_name = "CLIENT")]
+    client: Option<assent_schema::id::ClientId>,
+}
+
+impl Which {
+    fn log(&self) -> String {
+        self.client.clone().map_or(Log::Agent, Log::Client).as_str().to_owned()
+    }
+}
+
+impl Show for LogSummary {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{} verifies: {} entries, root {}", self.log, self.size, self.root)?;
+        writeln!(
+            out,
+            "    at least {} runs accepted, {} ended; {} bodies are gone",
+            self.accepted, self.finished, self.gone
+        )
+    }
+}
+
+/// What does not verify.
+#[derive(Serialize)]
+struct Wrong {
+    verifies: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<u64>,
+    code: String,
+}
+
+impl Show for Wrong {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self.index {
+            Some(index) => writeln!(out, "The ledger does not verify: entry {index}: {}", self.code),
+            None => writeln!(out, "The ledger does not verify: {}", self.code),
+        }
+    }
+}
+
+/// Files that were written.
+#[derive(Serialize)]
+struct Files {
+    written: Vec<PathBuf>,
+}
+
+impl Show for Files {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.written.iter().try_for_each(|path| writeln!(out, "{}", path.display()))
+    }
+}
+
+pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
+    match &args.what {
+        What::Verify { which, since } => {
+            let since = since.as_deref().map(read_note).transpose()?;
+            finish(about(call, LedgerQuestion::Verify { log: which.log(), since })?, None, out)
+        }
+        What::Export { which, output, all: None } => {
+            finish(about(call, LedgerQuestion::Export { log: which.log() })?, Some(&To::of(output.as_deref())), out)
+        }
+        What::Export { all: Some(folder), .. } => {
+            let LedgerAnswer::Logs(logs) = about(call, LedgerQuestion::Logs)? else { return Err(unexpected()) };
+            std::fs::create_dir_all(folder).tried(|| format!("cannot make `{}`", folder.display()))?;
+            let to = To::Folder(folder);
+            logs.into_iter().try_for_each(|log| finish(about(call, LedgerQuestion::Export { log })?, Some(&to), out))
+        }
+        What::Prove { which, run, index, since, output } => {
+            let log = which.log();
+            let question = match (run, index, since) {
+                (Some(run), _, _) => LedgerQuestion::ProveRun { log, run: *run },
+                (None, Some(index), _) => LedgerQuestion::ProveIndex { log, index: *index },
+                (None, None, Some(since)) => LedgerQuestion::ProveSince { log, since: read_note(since)? },
+                (None, None, None) => return Err(Error::environment("say what is to be proved")),
+            };
+            finish(about(call, question)?, Some(&To::Folder(output)), out)
+        }
+    }
+}
+
+fn about(call: &Call, question: LedgerQuestion) -> Result<LedgerAnswer, Error> {
+    match ask(call, &Question::Ledger(question))? {
+        Answer::Ledger(answer) => Ok(answer),
+        _ => Err(unexpected()),
+    }
+}
+
+/// Where output goes.
+enum To<'a> {
+    Folder(&'a Path),
+    File(&'a Path),
+    Stream,
+}
+
+impl<'a> To<'a> {
+    fn of(output: Option<&'a Path>) -> Self {
+        output.map_or(Self::Stream, Self::File)
+    }
+}
+
+fn finish(answer: LedgerAnswer, to: Option<&To<'_>>, out: &mut Output<'_>) -> Result<(), Error> {
+    match answer {
+        LedgerAnswer::Verified(summary) => out.show(&summary),
+        LedgerAnswer::Fault { index, code } => {
+            out.refuse();
+            out.show(&Wrong { verifies: false, index, code })
+        }
+        LedgerAnswer::NotThere => Err(Error::refused("the ledger has no such log or entry")
+            .help("`assent-agent runs` shows the number of each run.")),
+        LedgerAnswer::Written(files) => to.map_or_else(|| Err(unexpected()), |to| take(&files, to, out)),
+        LedgerAnswer::Logs(_) => Err(unexpected()),
+    }
+}
+
+/// Takes the files out of the state folder.
+fn take(files: &[OutFile], to: &To<'_>, out: &mut Output<'_>) -> Result<(), Error> {
+    let mut written = Vec::new();
+    for OutFile { at, name } in files {
+        let cannot = || format!("cannot write {name}");
+        let mut from = File::open(at).tried(cannot)?;
+        match to {
+            To::Stream => io::copy(&mut from, &mut out.raw()).map(drop).tried(cannot)?,
+            To::File(path) => {
+                copy(&mut from, path).tried(cannot)?;
+                written.push(path.to_path_buf());
+            }
+            To::Folder(folder) => {
+                copy(&mut from, &folder.join(name)).tried(cannot)?;
+                written.push(folder.join(name));
+            }
+        }
+        std::fs::remove_file(at).tried(cannot)?;
+    }
+    // An export on standard output is the whole output.
+    if written.is_empty() {
+        return Ok(());
+    }
+    out.show(&Files { written })
+}
+
+#[expect(clippy::disallowed_methods, reason = "commands are a shell; an export goes where the caller says")]
+fn copy(from: &mut File, to: &Path) -> io::Result<()> {
+    let mut file = File::create(to)?;
+    io::copy(from, &mut file)?;
+    file.sync_all()
+}
+
+fn read_note(path: &Path) -> Result<String, Error> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    let file = File::open(path).tried(|| format!("cannot read the checkpoint `{}`", path.display()))?;
+    file.take(NOTE_MOST_BYTES)
+        .read_to_string(&mut text)
+        .tried(|| format!("cannot read the checkpoint `{}`", path.display()))?;
+    Ok(text)
+}

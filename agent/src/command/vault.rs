@@ -1,0 +1,106 @@
+//! `assent-agent vault`: puts secrets into their slots. A secret comes by standard input: an argument would be visible to
+//! every user of the machine, a file would stay.
+
+use std::io::{self, Read as _, Write};
+
+use assent_schema::id::{ClientId, ConnectionId, SlotId};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::{Call, Output, Show};
+use crate::control::{Question, client};
+use crate::error::{Context as _, Error};
+use crate::identity::Identity;
+use crate::real::RealDisk;
+use crate::vault::{FileVault, SECRET_MOST_BYTES, Secret, SlotPath, Vault as _};
+
+/// Arguments of `vault`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Puts the secret on standard input into a slot; one newline at its end is not a part of it.
+    Set {
+        /// The slot, as `client.toml` names it.
+        #[arg(value_name = "CLIENT/CONNECTION/SLOT", value_parser = slot)]
+        slot: SlotPath,
+    },
+    /// Lists the slots that hold a secret.
+    List,
+}
+
+fn slot(text: &str) -> Result<SlotPath, String> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let wrong = || "is not a slot: `client/connection/slot`".to_owned();
+    match *parts.as_slice() {
+        [client, connection, slot] => Ok(SlotPath::new(
+            ClientId::new(client).map_err(|_| wrong())?,
+            ConnectionId::new(connection).map_err(|_| wrong())?,
+            SlotId::new(slot).map_err(|_| wrong())?,
+        )),
+        _ => Err(wrong()),
+    }
+}
+
+#[derive(Serialize)]
+struct Slots {
+    slots: Vec<String>,
+}
+
+impl Show for Slots {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.slots.is_empty() {
+            return writeln!(out, "No slot holds a secret.");
+        }
+        self.slots.iter().try_for_each(|slot| writeln!(out, "{slot}"))
+    }
+}
+
+#[derive(Serialize)]
+struct Set {
+    set: String,
+    in_use: bool,
+}
+
+impl Show for Set {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        let when = if self.in_use { "the running agent uses it now" } else { "the agent will use it when it starts" };
+        writeln!(out, "{} is set; {when}", self.set)
+    }
+}
+
+pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
+    let config = call.config()?;
+    let disk = || RealDisk::open(config.state.folder()).tried(|| "cannot open the state folder".into());
+    let host = Identity::load(&disk()?)
+        .tried(|| "cannot open the vault".into())
+        .map_err(|e| e.help("Enrol the agent first: `assent-agent enrol`."))?
+        .host;
+    let vault = FileVault::open(disk()?, host).tried(|| "cannot open the vault".into())?;
+    match &args.what {
+        What::List => {
+            let slots = vault.slots().tried(|| "cannot read the vault".into())?;
+            out.show(&Slots { slots: slots.iter().map(ToString::to_string).collect() })
+        }
+        What::Set { slot } => {
+            vault.set(slot, from_input()?).tried(|| format!("cannot set {slot}"))?;
+            let told = client::ask(&config.state.socket(), &Question::OpenVault)?;
+            out.show(&Set { set: slot.to_string(), in_use: told.is_some() })
+        }
+    }
+}
+
+fn from_input() -> Result<Secret, Error> {
+    // Sized beforehand: a buffer that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(SECRET_MOST_BYTES + 2));
+    let most = SECRET_MOST_BYTES as u64 + 2;
+    io::stdin().take(most).read_to_end(&mut bytes).tried(|| "cannot read the secret".into())?;
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+    }
+    Secret::new(std::mem::take(&mut *bytes)).tried(|| "cannot take what is on standard input".into())
+}

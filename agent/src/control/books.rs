@@ -1,0 +1,240 @@
+//! Answers about the ledger: the same in the running agent and over its folder. A checkpoint is signed first; what is
+//! written out stands in the state folder until the command takes it.
+
+use std::fs::OpenOptions;
+use std::io::{BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use assent_schema::ledger::export::Summary;
+use assent_schema::ledger::{Checkpoint, Head, LogKey, Origin};
+use serde::{Deserialize, Serialize};
+
+use crate::identity::Identity;
+use crate::ledger::{AnswerError, DayKeys, Publishers, Reader, RoundError, Target};
+use crate::real::RealDisk;
+use crate::store::{Log, Store};
+use crate::vault::HostKey;
+
+/// The folder in the state folder where output waits to be taken.
+const OUT: &str = "out";
+
+/// What is asked about one log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum LedgerQuestion {
+    /// Which logs there are.
+    Logs,
+    /// Whether a log verifies, and grew out of an older checkpoint.
+    Verify {
+        /// The name of the log.
+        log: String,
+        /// The older checkpoint, a note.
+        since: Option<String>,
+    },
+    /// A log as a file that anybody can verify.
+    Export {
+        /// The name of the log.
+        log: String,
+    },
+    /// Proofs for all entries of a run.
+    ProveRun {
+        /// The name of the log.
+        log: String,
+        /// The run's number in it.
+        run: u64,
+    },
+    /// A proof for one entry.
+    ProveIndex {
+        /// The name of the log.
+        log: String,
+        /// Its place.
+        index: u64,
+    },
+    /// A proof that a log continues an older checkpoint.
+    ProveSince {
+        /// The name of the log.
+        log: String,
+        /// The older checkpoint, a note.
+        since: String,
+    },
+}
+
+/// What there is to say about a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum LedgerAnswer {
+    /// The names of all logs, sorted.
+    Logs(Vec<String>),
+    /// It verifies.
+    Verified(LogSummary),
+    /// Output that waits to be taken.
+    Written(Vec<OutFile>),
+    /// Something does not verify.
+    Fault {
+        /// The entry; absent when it is the checkpoint or the whole.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        index: Option<u64>,
+        /// What is wrong.
+        code: String,
+    },
+    /// There is no such log, run or entry.
+    NotThere,
+}
+
+/// What was found in a log that verifies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSummary {
+    /// Its origin.
+    pub log: Origin,
+    /// How many entries.
+    pub size: u64,
+    /// The root of the tree over them.
+    pub root: assent_schema::canon::Digest,
+    /// How many bodies are gone.
+    pub gone: u64,
+    /// Runs accepted, at least.
+    pub accepted: u64,
+    /// Runs ended, at least.
+    pub finished: u64,
+}
+
+/// A file of the state folder that waits to be taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutFile {
+    /// Where it is.
+    pub at: PathBuf,
+    /// What it is called for people.
+    pub name: String,
+}
+
+/// The ledger of one agent, ready to be asked.
+pub struct LedgerDesk {
+    state: PathBuf,
+    disk: Arc<RealDisk>,
+    host: Arc<HostKey>,
+    publishers: Publishers<Arc<RealDisk>>,
+}
+
+/// Why there is no answer: the machine is wrong, not the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerBroken(pub String);
+
+impl LedgerDesk {
+    /// A desk for the agent whose own log is `own`.
+    pub fn new(state: &Path, disk: Arc<RealDisk>, own: Origin, identity: &Identity) -> Self {
+        let publishers = Publishers::new(own, identity.ledger.clone(), Arc::clone(&disk));
+        Self { state: state.to_path_buf(), disk, host: Arc::clone(&identity.host), publishers }
+    }
+
+    /// The publishers, for the round of each minute.
+    pub fn publishers(&mut self) -> &mut Publishers<Arc<RealDisk>> {
+        &mut self.publishers
+    }
+
+    /// Answers one question.
+    ///
+    /// # Errors
+    /// When rows or files cannot be read or written.
+    pub fn answer(&mut self, store: &impl Store, question: &LedgerQuestion) -> Result<LedgerAnswer, LedgerBroken> {
+        match self.publishers.round(store) {
+            Ok(_) => {}
+            Err(RoundError::Refused(_, what)) => {
+                return Ok(LedgerAnswer::Fault { index: None, code: what.code().to_owned() });
+            }
+            Err(other) => return Err(LedgerBroken(other.to_string())),
+        }
+        let (name, ask) = match question {
+            LedgerQuestion::Logs => {
+                let logs = store.logs().map_err(|e| LedgerBroken(e.to_string()))?;
+                return Ok(LedgerAnswer::Logs(logs.iter().map(|log| log.as_str().to_owned()).collect()));
+            }
+            LedgerQuestion::Verify { log, since } => (log, Ask::Verify(since.as_deref())),
+            LedgerQuestion::Export { log } => (log, Ask::Export),
+            LedgerQuestion::ProveRun { log, run } => (log, Ask::Prove(Target::Run(*run))),
+            LedgerQuestion::ProveIndex { log, index } => (log, Ask::Prove(Target::Index(*index))),
+            LedgerQuestion::ProveSince { log, since } => (log, Ask::Since(since)),
+        };
+        let Some(log) = Log::from_name(name) else { return Ok(LedgerAnswer::NotThere) };
+        let Some(checkpoint) = self.publishers.last(&log).cloned() else { return Ok(LedgerAnswer::NotThere) };
+        let key = self.publishers.log_key(&log).map_err(|e| LedgerBroken(e.to_string()))?;
+        match self.about(store, log, &key, &checkpoint, &ask) {
+            Ok(answer) => Ok(answer),
+            Err(AnswerError::Fault(fault)) => {
+                Ok(LedgerAnswer::Fault { index: fault.index, code: fault.fault.to_string() })
+            }
+            Err(AnswerError::NotThere) => Ok(LedgerAnswer::NotThere),
+            Err(other) => Err(LedgerBroken(other.to_string())),
+        }
+    }
+
+    fn about(
+        &self,
+        store: &impl Store,
+        log: Log,
+        key: &LogKey,
+        checkpoint: &Checkpoint,
+        ask: &Ask<'_>,
+    ) -> Result<LedgerAnswer, AnswerError> {
+        let mut days = DayKeys::new(Arc::clone(&self.disk), Arc::clone(&self.host));
+        let mut reader = Reader { store, log, key, days: &mut days, checkpoint };
+        match ask {
+            Ask::Verify(since) => {
+                let older: Vec<Head> = since
+                    .map(|note| reader.since(note).map(|_| note))
+                    .transpose()?
+                    .map_or_else(Vec::new, |note| Checkpoint::peek(note).into_iter().collect());
+                reader.verify(&older).map(|summary| LedgerAnswer::Verified(summary.into()))
+            }
+            Ask::Export => {
+                let name = checkpoint.head().origin.export_name();
+                let (at, mut file) = self.out(&name)?;
+                reader.export(&mut file)?;
+                file.flush().map_err(AnswerError::Output)?;
+                Ok(LedgerAnswer::Written(vec![OutFile { at, name }]))
+            }
+            Ask::Prove(target) => {
+                let proofs = reader.prove(*target)?;
+                let files = proofs.iter().map(|p| self.text(&format!("{}.tlog-proof", p.index), &p.to_text()));
+                files.collect::<Result<_, _>>().map(LedgerAnswer::Written)
+            }
+            Ask::Since(note) => {
+                let proof = reader.since(note)?;
+                let name = format!("{}-{}.add-checkpoint", proof.old, checkpoint.head().size);
+                self.text(&name, &proof.to_text()).map(|file| LedgerAnswer::Written(vec![file]))
+            }
+        }
+    }
+
+    fn text(&self, name: &str, text: &str) -> Result<OutFile, AnswerError> {
+        let (at, mut file) = self.out(name)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.flush()).map_err(AnswerError::Output)?;
+        Ok(OutFile { at, name: name.to_owned() })
+    }
+
+    /// A new file for output. One desk answers one question at a time, so that what lies there was never taken.
+    fn out(&self, name: &str) -> Result<(PathBuf, BufWriter<std::fs::File>), AnswerError> {
+        let folder = self.state.join(OUT);
+        std::fs::create_dir_all(&folder).map_err(AnswerError::Output)?;
+        let at = folder.join(name);
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&at);
+        file.map(|file| (at, BufWriter::new(file))).map_err(AnswerError::Output)
+    }
+}
+
+enum Ask<'a> {
+    Verify(Option<&'a str>),
+    Export,
+    Prove(Target),
+    Since(&'a str),
+}
+
+impl From<Summary> for LogSummary {
+    fn from(summary: Summary) -> Self {
+        let Summary { head, gone, accepted, finished, .. } = summary;
+        Self { log: head.origin, size: head.size, root: head.root, gone, accepted, finished }
+    }
+}
