@@ -102,6 +102,7 @@ pub fn parse(source: Source) -> (Parsed, Findings) {
         findings.add_with_help(Code::BadValue, span, "The source has no `assent.toml`.", help);
     }
     gathered.broken.extend(source.refused.keys().map(Arc::clone));
+    gathered.orphans(&mut findings);
     (gathered.parsed(source), findings)
 }
 
@@ -164,6 +165,26 @@ impl Gathered {
 
     fn client(&mut self, name: &ClientId) -> &mut ClientFiles {
         self.clients.entry(name.clone()).or_default()
+    }
+
+    /// Files that belong to something that is not there would be read by nobody.
+    fn orphans(&self, findings: &mut Findings) {
+        for (name, files) in &self.clients {
+            let client = format!("clients/{name}/client.toml");
+            let mut paths =
+                files.workflows.values().map(|unit| &unit.file).chain(files.tests.values().map(|unit| &unit.file));
+            if let (None, false, Some(path)) = (&files.client, self.broken.contains(&*client), paths.next()) {
+                let message = format!("The client `{name}` has no `{client}`.");
+                findings.add(Code::UnknownName, Span::new(path, 0..0), message);
+            }
+            for (workflow, tests) in &files.tests {
+                let path = format!("clients/{name}/workflows/{workflow}.toml");
+                if !files.workflows.contains_key(workflow) && !self.broken.contains(&*path) {
+                    let message = format!("These scenarios are for a workflow that is not there, `{path}`.");
+                    findings.add(Code::UnknownName, Span::new(&tests.file, 0..0), message);
+                }
+            }
+        }
     }
 
     fn parsed(self, source: Source) -> Parsed {
