@@ -1,1 +1,40 @@
-//! Signed statements, roles, the grow-only set and what a verified value is.
+//! Who may say what: signed statements, the people and thresholds behind them, and what they add up to at an instant.
+//!
+//! Pure. Bytes come in, a [`Verified`] value or an error goes out; there is no option that turns verification off.
+//!
+//! # Source
+//! trust.md sections 1 to 3, formats.md sections 1 to 3.
+
+mod approval;
+mod approvers;
+mod catalog;
+mod emit;
+mod error;
+mod key;
+mod people;
+mod root;
+mod signer;
+mod sshsig;
+mod statements;
+mod strict;
+mod teams;
+mod time;
+mod verified;
+mod wire;
+mod words;
+
+pub use approval::{Approval, Cancelled, Decision, LASTS_MOST, Statement};
+pub use approvers::{Approvers, ApproversChain};
+pub use catalog::CatalogLock;
+pub use error::TrustError;
+pub use key::{BadKey, PublicKey};
+pub use people::{People, Person, Role, Rule, Signatures, SignedFile, check};
+pub use root::{AgentEntry, ClientEntry, RoleName, Root, RootChain};
+pub use signer::{BadPrivateKey, Signer};
+pub use sshsig::{Namespace, SignatureError, sign, verify};
+pub use statements::{Approved, Held, KnownStatements, Standing};
+pub use strict::TOML_MOST_BYTES;
+pub use teams::Teams;
+pub use time::{CLOCK_MOST_APART, TrustedTime};
+pub use verified::Verified;
+pub use words::words;

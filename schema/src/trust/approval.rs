@@ -1,0 +1,278 @@
+//! One statement of a client: an approval, a rejection or a withdrawal, as a TOML file that people read and sign.
+//!
+//! # Source
+//! trust.md section 3, formats.md section 3. Promise P25.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::canon::{self, Digest};
+use crate::id::{ClientId, WorkflowId};
+use crate::time::{Moment, Period};
+use crate::uses::DataUse;
+
+use super::emit::Toml;
+use super::error::TrustError;
+use super::strict;
+
+const SCHEMA: u32 = 1;
+const FIRST_KEYS: &[&str] = &["type", "schema", "project", "client", "approvers", "serial"];
+/// The longest time for which an approval holds.
+pub const LASTS_MOST: Period = Period::days(400);
+/// The most data uses of one statement.
+const USES_MOST: usize = 10_000;
+/// The order in which the members of a data use are written, so that it reads from cause to limit.
+const USE_ORDER: &[&str] = &[
+    "kind",
+    "workflow",
+    "purpose",
+    "from",
+    "to",
+    "operation",
+    "effect",
+    "fields",
+    "scopes",
+    "guardrail",
+    "provider",
+    "agreement",
+    "retention",
+    "bits",
+    "releases",
+];
+
+/// What a client says of data uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// SHA-256 of root version 1.
+    pub project: Digest,
+    /// Whose data it is.
+    pub client: ClientId,
+    /// SHA-256 of the client's first approvers file.
+    pub approvers: Digest,
+    /// Its number among the client's statements. Several may have the same.
+    pub serial: u64,
+    /// When it was given.
+    pub given: Moment,
+    /// What it says.
+    pub says: Decision,
+}
+
+/// What a statement says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// These uses are approved.
+    Approve(Approval),
+    /// These uses were asked for and are refused.
+    Reject(Vec<Cancelled>),
+    /// These uses are approved no longer.
+    Withdraw(Vec<Cancelled>),
+}
+
+impl Decision {
+    /// `approve`, `reject` or `withdraw`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Approve(_) => "approve",
+            Self::Reject(_) => "reject",
+            Self::Withdraw(_) => "withdraw",
+        }
+    }
+}
+
+/// Approved data uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// The moment after its last, at most 400 days after it was given.
+    pub expires: Moment,
+    /// The uses in full, each once, at least one. Written in the order of their canonical JSON, read in any.
+    pub uses: Vec<DataUse>,
+}
+
+/// Which uses a rejection or withdrawal is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cancelled {
+    /// One approved use.
+    Digest(Digest),
+    /// Every use of a workflow.
+    Workflow(WorkflowId),
+    /// Every use.
+    All,
+}
+
+impl Cancelled {
+    /// Whether an approved use is meant.
+    pub fn names(&self, digest: &Digest, used: &DataUse) -> bool {
+        match self {
+            Self::Digest(named) => named == digest,
+            Self::Workflow(workflow) => used.workflow.as_ref() == Some(workflow),
+            Self::All => true,
+        }
+    }
+}
+
+/// The file as it stands.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(rename = "type")]
+    kind: StatementType,
+    schema: u32,
+    project: Digest,
+    client: ClientId,
+    approvers: Digest,
+    serial: u64,
+    decision: DecisionName,
+    given: Moment,
+    #[serde(default)]
+    expires: Option<Moment>,
+    #[serde(rename = "use")]
+    uses: Vec<Value>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum StatementType {
+    Approval,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum DecisionName {
+    Approve,
+    Reject,
+    Withdraw,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<Digest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    workflow: Option<WorkflowId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    all: Option<bool>,
+}
+
+impl Statement {
+    /// Reads a statement strictly. Signatures are not looked at.
+    ///
+    /// # Errors
+    /// When it is not a statement, lasts too long, or names nothing.
+    pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, TrustError> {
+        let refuse = |what: &str| TrustError::new(file, what);
+        let read: File = strict::read(file, bytes, |_| FIRST_KEYS)?;
+        let StatementType::Approval = read.kind;
+        if read.schema != SCHEMA || read.serial == 0 {
+            return Err(refuse("is of a schema that this version does not know, or has serial 0"));
+        }
+        if read.uses.is_empty() || read.uses.len() > USES_MOST {
+            return Err(refuse("names no data use, or too many"));
+        }
+        let says = match (read.decision, read.expires) {
+            (DecisionName::Approve, Some(expires)) => {
+                if expires <= read.given || expires > read.given.plus(LASTS_MOST) {
+                    return Err(refuse("expires before it is given, or more than 400 days after"));
+                }
+                Decision::Approve(Approval { expires, uses: uses(file, read.uses)? })
+            }
+            (DecisionName::Approve, None) => return Err(refuse("says not when it expires")),
+            (_, Some(_)) => return Err(refuse("expires, though only an approval does")),
+            (DecisionName::Reject, None) => Decision::Reject(cancelled(file, read.uses)?),
+            (DecisionName::Withdraw, None) => Decision::Withdraw(cancelled(file, read.uses)?),
+        };
+        let File { project, client, approvers, serial, given, .. } = read;
+        Ok(Self { project, client, approvers, serial, given, says })
+    }
+
+    /// The file, as [`Statement::parse`] reads it. Uses are sorted and each written once.
+    ///
+    /// # Errors
+    /// When it breaks a rule.
+    pub fn to_toml(&self) -> Result<String, TrustError> {
+        let mut toml = Toml::new();
+        toml.put("type", &StatementType::Approval);
+        toml.put("schema", &SCHEMA);
+        toml.put("project", &self.project);
+        toml.put("client", &self.client);
+        toml.put("approvers", &self.approvers);
+        toml.put("serial", &self.serial);
+        toml.put("decision", self.says.as_str());
+        toml.put("given", &self.given);
+        match &self.says {
+            Decision::Approve(approval) => {
+                toml.put("expires", &approval.expires);
+                let broken = |e: canon::CanonError| TrustError::new("the approval", e.to_string());
+                for used in sorted(&approval.uses).map_err(broken)? {
+                    toml.item("use");
+                    if let Ok(Value::Object(record)) = serde_json::to_value(used) {
+                        toml.members(&record, USE_ORDER);
+                    }
+                }
+            }
+            Decision::Reject(cancelled) | Decision::Withdraw(cancelled) => {
+                for one in cancelled {
+                    toml.item("use");
+                    match one {
+                        Cancelled::Digest(digest) => toml.put("digest", digest),
+                        Cancelled::Workflow(workflow) => toml.put("workflow", workflow),
+                        Cancelled::All => toml.put("all", &true),
+                    }
+                }
+            }
+        }
+        let text = toml.finish();
+        Self::parse("the statement", text.as_bytes()).map(|_| text)
+    }
+
+    /// Uses that it cancels; none for an approval.
+    pub fn cancels(&self) -> &[Cancelled] {
+        match &self.says {
+            Decision::Approve(_) => &[],
+            Decision::Reject(cancelled) | Decision::Withdraw(cancelled) => cancelled,
+        }
+    }
+}
+
+/// Uses sorted by their canonical JSON, each once.
+fn sorted(uses: &[DataUse]) -> Result<Vec<&DataUse>, canon::CanonError> {
+    let mut keyed = uses.iter().map(|used| Ok((canon::to_bytes(used)?, used))).collect::<Result<Vec<_>, _>>()?;
+    keyed.sort_by(|(a, _), (b, _)| a.cmp(b));
+    keyed.dedup_by(|(a, _), (b, _)| a == b);
+    Ok(keyed.into_iter().map(|(_, used)| used).collect())
+}
+
+fn uses(file: &str, values: Vec<Value>) -> Result<Vec<DataUse>, TrustError> {
+    let mut found: Vec<DataUse> = Vec::with_capacity(values.len());
+    let mut seen = BTreeSet::new();
+    for value in values {
+        let used: DataUse = serde_json::from_value(value)
+            .map_err(|e| TrustError::new(file, format!("holds a data use that is not as it must be: {e}")))?;
+        let bytes = canon::to_bytes(&used).map_err(|e| TrustError::new(file, e.to_string()))?;
+        if !seen.insert(bytes) {
+            return Err(TrustError::new(file, "lists a data use twice"));
+        }
+        found.push(used);
+    }
+    Ok(found)
+}
+
+fn cancelled(file: &str, values: Vec<Value>) -> Result<Vec<Cancelled>, TrustError> {
+    let one = |value: Value| {
+        let named: Named = serde_json::from_value(value)
+            .map_err(|e| TrustError::new(file, format!("names data uses otherwise than it must: {e}")))?;
+        match named {
+            Named { digest: Some(digest), workflow: None, all: None } => Ok(Cancelled::Digest(digest)),
+            Named { digest: None, workflow: Some(workflow), all: None } => Ok(Cancelled::Workflow(workflow)),
+            Named { digest: None, workflow: None, all: Some(true) } => Ok(Cancelled::All),
+            _ => Err(TrustError::new(file, "names data uses otherwise than by digest, by workflow or by `all = true`")),
+        }
+    };
+    values.into_iter().map(one).collect()
+}
+
+#[cfg(test)]
+#[path = "approval_tests.rs"]
+mod tests;

@@ -1,0 +1,170 @@
+//! Statements as text: what is written is read, and nothing else is.
+
+use super::*;
+use crate::class::Class;
+use crate::uses::UseKind;
+
+fn used(workflow: &str, bits: u32) -> DataUse {
+    DataUse {
+        kind: UseKind::Release,
+        workflow: Some(workflow.parse().unwrap()),
+        purpose: Some("essential.service".into()),
+        from: None,
+        to: None,
+        operation: None,
+        effect: None,
+        fields: [("ticket.body".to_owned(), Class::Content)].into(),
+        scopes: None,
+        guardrail: None,
+        provider: None,
+        agreement: None,
+        retention: None,
+        bits: Some(bits),
+        releases: vec!["intent: \"one\" of 3".into()],
+    }
+}
+
+fn statement(says: Decision) -> Statement {
+    let digest = Digest::of_file(b"");
+    Statement {
+        project: digest,
+        client: "acme".parse().unwrap(),
+        approvers: digest,
+        serial: 7,
+        given: "2026-03-02T09:00:00Z".parse().unwrap(),
+        says,
+    }
+}
+
+fn approval() -> Statement {
+    let expires = "2027-03-01T00:00:00Z".parse().unwrap();
+    statement(Decision::Approve(Approval { expires, uses: vec![used("refund", 8), used("reply", 4)] }))
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let mut unsorted = approval();
+    if let Decision::Approve(approval) = &mut unsorted.says {
+        approval.uses.reverse();
+        approval.uses.push(used("reply", 4));
+    }
+    let text = unsorted.to_toml().unwrap();
+    let read = Statement::parse("a.toml", text.as_bytes()).unwrap();
+    assert_eq!(read.to_toml().unwrap(), text);
+    let Decision::Approve(Approval { uses, .. }) = read.says else { panic!("an approval") };
+    assert_eq!(uses.len(), 2);
+    let all = vec![
+        Cancelled::Digest(uses[0].digest().unwrap()),
+        Cancelled::Workflow("reply".parse().unwrap()),
+        Cancelled::All,
+    ];
+    for says in [Decision::Withdraw(all.clone()), Decision::Reject(all)] {
+        let given = statement(says);
+        assert_eq!(Statement::parse("a.toml", given.to_toml().unwrap().as_bytes()), Ok(given));
+    }
+}
+
+#[test]
+fn every_rule_of_the_file_is_held() {
+    let good = approval().to_toml().unwrap();
+    assert!(Statement::parse("a", good.as_bytes()).is_ok());
+    let change = |from: &str, to: &str| {
+        assert!(good.contains(from), "{from}");
+        good.replacen(from, to, 1)
+    };
+    let (first, second) = good.split_once("\n[[use]]\n").unwrap();
+    let (one, two) = second.split_once("\n[[use]]\n").unwrap();
+    for bad in [
+        change("type = \"approval\"", "type = \"approve\""),
+        change("schema = 1", "schema = 2"),
+        change("serial = 7", "serial = 0"),
+        change("serial = 7", "serial = -7"),
+        change("decision = \"approve\"", "decision = \"accept\""),
+        change("expires = \"2027-03-01T00:00:00Z\"", "expires = \"2027-04-07T00:00:00Z\""),
+        change("expires = \"2027-03-01T00:00:00Z\"", "expires = \"2026-03-02T09:00:00Z\""),
+        change("expires = \"2027-03-01T00:00:00Z\"\n", ""),
+        change("given = \"2026-03-02T09:00:00Z\"", "given = \"2026-03-02\""),
+        change("bits = 4", "bits = 4\nbeats = 1"),
+        change("client = \"acme\"\n", ""),
+        change("kind = \"release\"", "kind = \"sale\""),
+        format!("{first}\n[[use]]\n{two}\n[[use]]\n{two}\n"),
+        format!("{first}\n[[use]]\n{one}\n[[use]]\n{one}\n"),
+        format!("{first}\n"),
+        change("decision = \"approve\"", "decision = \"withdraw\""),
+    ] {
+        assert!(Statement::parse("a", bad.as_bytes()).is_err(), "{bad}");
+    }
+    let withdraw = statement(Decision::Withdraw(vec![Cancelled::All])).to_toml().unwrap();
+    for (from, to) in [
+        ("all = true", "all = false"),
+        ("all = true", "all = true\nworkflow = \"refund\""),
+        ("all = true", "workflows = \"refund\""),
+        ("[[use]]\nall = true", "expires = \"2027-01-01T00:00:00Z\"\n[[use]]\nall = true"),
+    ] {
+        assert!(withdraw.contains(from));
+        assert!(Statement::parse("a", withdraw.replacen(from, to, 1).as_bytes()).is_err(), "{to}");
+    }
+}
+
+#[test]
+fn the_example_of_the_format_page_is_read() {
+    let digest = Digest::of_file(b"x");
+    let text = format!(
+        r#"type = "approval"
+schema = 1
+project = "{digest}"
+client = "acme"
+approvers = "{digest}"
+serial = 7
+decision = "approve"                       # approve | reject | withdraw
+given = "2026-03-02T09:00:00Z"
+expires = "2027-03-01T00:00:00Z"
+
+[[use]]
+kind = "ask"
+workflow = "refund"
+purpose = "essential.service.operations.support"
+from = {{ connection = "helpdesk", host = "acme.example.com", region = "eu" }}
+to = {{ connection = "assistant", host = "ai.example.com", region = "eu" }}
+operation = "assistant.ask"
+effect = "none"
+fields = {{ "ticket.body" = "content" }}
+scopes = []
+provider = "example-ai"
+agreement = {{ name = "dpa-2026-01", forbids_training = true, until = "2027-01-01T00:00:00Z" }}
+retention = "none"
+
+[[use]]
+kind = "effect"
+workflow = "refund"
+purpose = "essential.service.operations.support"
+from = {{ agent = true, region = "eu" }}
+to = {{ connection = "shop", host = "shop.example.com", region = "eu" }}
+operation = "shop.refund"
+effect = "money"
+fields = {{ "order.id" = "reference", "order.total" = "reference" }}
+scopes = ["orders:write"]
+guardrail = {{ currency = "EUR", per_call = 10000, per_day = 100000, per_day_count = 50 }}
+retention = "run"
+
+[[use]]
+kind = "show"
+workflow = "refund"
+purpose = "essential.service.operations.support"
+from = {{ connection = "helpdesk", host = "acme.example.com", region = "eu" }}
+to = {{ group = "support-leads", channel = "page", region = "eu" }}
+fields = {{ "ticket.subject" = "content", "order.total" = "reference" }}
+retention = "none"
+
+[[use]]
+kind = "release"
+workflow = "refund"
+purpose = "essential.service.operations.support"
+bits = 8
+releases = ["intent.intent: one_of 3", "intent: how it ended", "order: intent.confidence >= 0.8"]
+"#
+    );
+    let read = Statement::parse("a", text.as_bytes()).unwrap();
+    let Decision::Approve(approval) = read.says else { panic!("an approval") };
+    assert_eq!(approval.uses.len(), 4);
+}

@@ -1,0 +1,233 @@
+//! Who may approve for a client: a chain that only the client itself changes.
+//!
+//! # Source
+//! trust.md section 2.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::canon::Digest;
+use crate::id::{ClientId, PersonId};
+
+use super::emit::Toml;
+use super::error::TrustError;
+use super::people::{self, People, Person, Points, Rule, SignedFile};
+use super::root::Root;
+use super::sshsig::Namespace;
+use super::strict;
+use super::verified::Verified;
+
+const SCHEMA: u32 = 1;
+/// The most approvers files of one client that are walked.
+const NUMBERS_MOST: usize = 10_000;
+
+/// One version of a client's approvers: `approvers/<number>.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approvers {
+    #[serde(rename = "type")]
+    kind: ApproversType,
+    schema: u32,
+    /// SHA-256 of root version 1.
+    pub project: Digest,
+    /// Whose data it is.
+    pub client: ClientId,
+    /// SHA-256 of the first approvers file; the first has none.
+    #[serde(default)]
+    pub approvers: Option<Digest>,
+    /// Its number, from 1.
+    pub number: u32,
+    /// How many different approvers an approval needs.
+    pub threshold: u32,
+    /// The approvers.
+    pub people: People,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ApproversType {
+    Approvers,
+}
+
+impl Approvers {
+    /// The first approvers file of a client.
+    pub fn first(project: Digest, client: ClientId, threshold: u32, people: People) -> Self {
+        let (kind, schema) = (ApproversType::Approvers, SCHEMA);
+        Self { kind, schema, project, client, approvers: None, number: 1, threshold, people }
+    }
+
+    /// A copy of this version as the next one, to be changed and signed.
+    #[must_use]
+    pub fn next(&self, first: Digest) -> Self {
+        Self { approvers: Some(first), number: self.number.saturating_add(1), ..self.clone() }
+    }
+
+    /// Reads an approvers file strictly. Signatures are not looked at.
+    ///
+    /// # Errors
+    /// When it is not an approvers file, or breaks a rule.
+    pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, TrustError> {
+        let read: Self = strict::read(file, bytes, first_keys)?;
+        if read.schema != SCHEMA {
+            return Err(TrustError::new(file, "is of a schema that this version does not know"));
+        }
+        if (read.number == 1) != read.approvers.is_none() || read.number == 0 {
+            return Err(TrustError::new(
+                file,
+                "names the first approvers file where it must not, or does not where it must",
+            ));
+        }
+        people::check_threshold(file, "the approvers", read.threshold, read.people.len())?;
+        Points::default().take_people(file, &read.people)?;
+        // Every key of the first file signs it, and a person has one signature file.
+        if read.number == 1 && read.people.values().any(|person| person.keys.len() != 1) {
+            return Err(TrustError::new(file, "lists more than one key for a person; add further keys in `2.toml`"));
+        }
+        Ok(read)
+    }
+
+    /// The file, as [`Approvers::parse`] reads it.
+    ///
+    /// # Errors
+    /// When it breaks a rule.
+    pub fn to_toml(&self) -> Result<String, TrustError> {
+        let mut toml = Toml::new();
+        toml.put("type", &self.kind);
+        toml.put("schema", &self.schema);
+        toml.put("project", &self.project);
+        toml.put("client", &self.client);
+        toml.put("approvers", &self.approvers);
+        toml.put("number", &self.number);
+        toml.put("threshold", &self.threshold);
+        for (name, person) in &self.people {
+            toml.table(&["people", name.as_str()]);
+            toml.put("keys", &person.keys);
+        }
+        let text = toml.finish();
+        Self::parse(&format!("approvers/{}.toml", self.number), text.as_bytes()).map(|_| text)
+    }
+}
+
+fn first_keys(members: &Map<String, Value>) -> &'static [&'static str] {
+    if members.contains_key("approvers") {
+        &["type", "schema", "project", "client", "approvers", "number"]
+    } else {
+        &["type", "schema", "project", "client", "number"]
+    }
+}
+
+/// All approvers files of one client, verified one after the other.
+#[derive(Clone, Debug)]
+pub struct ApproversChain {
+    versions: Vec<Verified<Approvers>>,
+    newest: Verified<Approvers>,
+    members: BTreeSet<PersonId>,
+}
+
+impl ApproversChain {
+    /// Walks from the first file, whose digest the root names and every key of which signed it, to the newest: each
+    /// signed by the threshold of the one before it.
+    ///
+    /// # Errors
+    /// At the first file that is missing, badly signed or breaks a rule.
+    pub fn walk(
+        root: &Root,
+        project: Digest,
+        client: &ClientId,
+        files: &BTreeMap<u32, SignedFile>,
+    ) -> Result<Self, TrustError> {
+        let folder = format!("clients/{client}/approvers");
+        if files.len() > NUMBERS_MOST {
+            return Err(TrustError::new(folder, format!("holds more than {NUMBERS_MOST} files")));
+        }
+        let entry = root.clients.get(client);
+        let entry = entry.ok_or_else(|| TrustError::new(&folder, "belongs to a client that the root does not list"))?;
+        let mut versions: Vec<Verified<Approvers>> = Vec::new();
+        for (wanted, (number, signed)) in (1..).zip(files) {
+            let file = format!("{folder}/{number}.toml");
+            let read = Approvers::parse(&file, &signed.bytes)?;
+            if *number != wanted || read.number != wanted {
+                return Err(TrustError::new(file, format!("stands where number {wanted} must")));
+            }
+            if read.project != project || read.client != *client {
+                return Err(TrustError::new(file, "belongs to another project or client"));
+            }
+            // A client's approver who also holds a key of the agency could approve in its place.
+            let mut points = root.points("the root")?;
+            points.take_people(&file, &read.people)?;
+            step(&file, &read, entry.approvers, signed, &versions)?;
+            versions.push(Verified::new(&signed.bytes, read));
+        }
+        let newest = versions.last().cloned();
+        let newest = newest.ok_or_else(|| TrustError::new(format!("{folder}/1.toml"), "is missing"))?;
+        let members = newest.people.keys().cloned().collect();
+        Ok(Self { versions, newest, members })
+    }
+
+    /// Whose approvers they are.
+    pub fn client(&self) -> &ClientId {
+        &self.newest.client
+    }
+
+    /// SHA-256 of the first file, which statements name.
+    pub fn first(&self) -> Digest {
+        self.versions.first().unwrap_or(&self.newest).digest()
+    }
+
+    /// Who may approve today.
+    pub fn newest(&self) -> &Verified<Approvers> {
+        &self.newest
+    }
+
+    /// A version by its number.
+    pub fn version(&self, number: u32) -> Option<&Verified<Approvers>> {
+        self.versions.get(usize::try_from(number).ok()?.checked_sub(1)?)
+    }
+
+    /// The rule for an approval: the threshold, by people who are approvers today.
+    pub(super) fn rule(&self) -> Rule<'_> {
+        Rule { people: &self.newest.people, members: &self.members, threshold: self.newest.threshold }
+    }
+
+    /// Everybody who ever was an approver, with every key: what an old statement may be signed by.
+    pub(super) fn everybody(&self) -> People {
+        let mut all = People::new();
+        for (name, person) in self.versions.iter().flat_map(|version| &version.people) {
+            all.entry(name.clone())
+                .or_insert_with(|| Person { keys: BTreeSet::new() })
+                .keys
+                .extend(person.keys.clone());
+        }
+        all
+    }
+}
+
+fn step(
+    file: &str,
+    read: &Approvers,
+    first: Digest,
+    signed: &SignedFile,
+    before: &[Verified<Approvers>],
+) -> Result<(), TrustError> {
+    let members: BTreeSet<PersonId> = read.people.keys().cloned().collect();
+    let all = u32::try_from(members.len()).unwrap_or(u32::MAX);
+    let own = |threshold| Rule { people: &read.people, members: &members, threshold };
+    let Some(old) = before.last() else {
+        if Digest::of_file(&signed.bytes) != first {
+            return Err(TrustError::new(file, "is not the first approvers file that the root names"));
+        }
+        return people::check(file, Namespace::Approvers, signed, &[own(all)]);
+    };
+    if read.approvers != Some(first) {
+        return Err(TrustError::new(file, "names another first approvers file"));
+    }
+    let old_members: BTreeSet<PersonId> = old.people.keys().cloned().collect();
+    let theirs = Rule { people: &old.people, members: &old_members, threshold: old.threshold };
+    people::check(file, Namespace::Approvers, signed, &[theirs])
+}
+
+#[cfg(test)]
+#[path = "approvers_tests.rs"]
+mod tests;

@@ -1,0 +1,1 @@
+//! Approvers chains, honest and forged.

@@ -1,0 +1,103 @@
+//! The digests of all catalog files: `catalog/catalog.lock`, signed by the `catalog` role.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::canon::Digest;
+
+use super::emit::Toml;
+use super::error::TrustError;
+use super::people::SignedFile;
+use super::root::{RoleName, RootChain};
+use super::strict;
+use super::verified::Verified;
+
+const SCHEMA: u32 = 1;
+const FIRST_KEYS: &[&str] = &["type", "schema", "project", "number"];
+
+/// What the catalog is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CatalogLock {
+    #[serde(rename = "type")]
+    kind: CatalogType,
+    schema: u32,
+    /// SHA-256 of root version 1.
+    pub project: Digest,
+    /// Its number, from 1.
+    pub number: u64,
+    /// The digest of each file below `catalog/`: `integrations/shop.toml`.
+    #[serde(default)]
+    pub files: BTreeMap<String, Digest>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum CatalogType {
+    Catalog,
+}
+
+impl CatalogLock {
+    /// The lock of some files.
+    pub fn new(project: Digest, number: u64, files: BTreeMap<String, Digest>) -> Self {
+        Self { kind: CatalogType::Catalog, schema: SCHEMA, project, number, files }
+    }
+
+    /// Reads the file strictly. Signatures are not looked at.
+    ///
+    /// # Errors
+    /// When it is not a catalog lock.
+    pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, TrustError> {
+        let read: Self = strict::read(file, bytes, |_| FIRST_KEYS)?;
+        if read.schema != SCHEMA || read.number == 0 {
+            return Err(TrustError::new(file, "is of a schema that this version does not know, or has number 0"));
+        }
+        Ok(read)
+    }
+
+    /// Verifies the file: the `catalog` role signed it.
+    ///
+    /// # Errors
+    /// When it did not.
+    pub fn verify(file: &str, signed: &SignedFile, roots: &RootChain) -> Result<Verified<Self>, TrustError> {
+        let read = Self::parse(file, &signed.bytes)?;
+        if read.project != roots.project() {
+            return Err(TrustError::new(file, "belongs to another project"));
+        }
+        roots.check_role(RoleName::Catalog, file, signed)?;
+        Ok(Verified::new(&signed.bytes, read))
+    }
+
+    /// What differs between the lock and the files that are there: paths with what is wrong, sorted.
+    pub fn differences(&self, files: &BTreeMap<String, Digest>) -> Vec<(String, &'static str)> {
+        let changed = files.iter().filter_map(|(path, digest)| match self.files.get(path) {
+            None => Some((path.clone(), "is not in catalog.lock")),
+            Some(locked) if locked != digest => Some((path.clone(), "differs from catalog.lock")),
+            Some(_) => None,
+        });
+        let missing = self.files.keys().filter(|path| !files.contains_key(*path));
+        let mut found: Vec<_> =
+            changed.chain(missing.map(|path| (path.clone(), "is in catalog.lock but not there"))).collect();
+        found.sort();
+        found
+    }
+
+    /// The file, as [`CatalogLock::parse`] reads it.
+    ///
+    /// # Errors
+    /// When it breaks a rule.
+    pub fn to_toml(&self) -> Result<String, TrustError> {
+        let mut toml = Toml::new();
+        toml.put("type", &self.kind);
+        toml.put("schema", &self.schema);
+        toml.put("project", &self.project);
+        toml.put("number", &self.number);
+        toml.table(&["files"]);
+        for (path, digest) in &self.files {
+            toml.put(path, digest);
+        }
+        let text = toml.finish();
+        Self::parse("catalog/catalog.lock", text.as_bytes()).map(|_| text)
+    }
+}

@@ -1,0 +1,184 @@
+//! People, their keys, and how many of them must sign. The one place where signatures are counted.
+//!
+//! # Source
+//! trust.md section 2: thresholds count people; zero is refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::PersonId;
+
+use super::error::TrustError;
+use super::key::PublicKey;
+use super::sshsig::{self, Namespace, SignatureError};
+
+/// Somebody who signs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// The keys, any of which counts as this person.
+    pub keys: BTreeSet<PublicKey>,
+}
+
+/// People by handle.
+pub type People = BTreeMap<PersonId, Person>;
+
+/// Armoured signatures by the person who is said to have made them: the files `<file>.<person>.sig`.
+pub type Signatures = BTreeMap<PersonId, Vec<u8>>;
+
+/// A file with its signatures, nothing of it checked yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SignedFile {
+    /// The bytes as stored.
+    pub bytes: Vec<u8>,
+    /// The signatures beside it.
+    pub signatures: Signatures,
+}
+
+/// A role: who holds it, and how many of them must sign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    /// How many different people.
+    pub threshold: u32,
+    /// Who.
+    pub people: BTreeSet<PersonId>,
+}
+
+/// Whose signatures count, and how many people are needed.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule<'a> {
+    /// Where the keys are found.
+    pub people: &'a People,
+    /// Who of them counts.
+    pub members: &'a BTreeSet<PersonId>,
+    /// How many different people must sign.
+    pub threshold: u32,
+}
+
+impl Rule<'_> {
+    /// Who of those that signed counts here.
+    ///
+    /// A person is counted once, whatever number of keys signed.
+    pub(super) fn signers(&self, namespace: Namespace, signed: &SignedFile) -> BTreeSet<PersonId> {
+        let counts = |person: &PersonId, armour: &[u8]| self.judge(namespace, &signed.bytes, person, armour).is_ok();
+        signed.signatures.iter().filter(|(person, armour)| counts(person, armour)).map(|(p, _)| p.clone()).collect()
+    }
+
+    /// Whether so many people are enough.
+    pub(super) fn reached(&self, signers: &BTreeSet<PersonId>) -> bool {
+        self.threshold > 0 && u32::try_from(signers.len()).unwrap_or(u32::MAX) >= self.threshold
+    }
+
+    fn judge(&self, namespace: Namespace, bytes: &[u8], who: &PersonId, armour: &[u8]) -> Result<(), SignatureError> {
+        let person = self.people.get(who).filter(|_| self.members.contains(who)).ok_or(SignatureError::UnknownKey)?;
+        sshsig::verify(bytes, armour, namespace, &person.keys).map(drop)
+    }
+}
+
+/// Checks that every signature beside a file counts under at least one rule, and that every rule is fulfilled.
+///
+/// A signature that counts for nothing refuses the file: somebody must look at it.
+///
+/// # Errors
+/// Which signature does not count and why, or how many people are missing.
+pub fn check(file: &str, namespace: Namespace, signed: &SignedFile, rules: &[Rule<'_>]) -> Result<(), TrustError> {
+    for (person, armour) in &signed.signatures {
+        let verdicts: Vec<_> = rules.iter().map(|rule| rule.judge(namespace, &signed.bytes, person, armour)).collect();
+        if !verdicts.iter().any(Result::is_ok) {
+            // A reason other than "not listed" says more.
+            let whys = verdicts.into_iter().filter_map(Result::err);
+            let why = whys.min_by_key(|why| *why == SignatureError::UnknownKey).unwrap_or(SignatureError::UnknownKey);
+            return Err(TrustError::signature(file, person, why));
+        }
+    }
+    for rule in rules {
+        let signers = rule.signers(namespace, signed);
+        if !rule.reached(&signers) {
+            return Err(TrustError::new(file, missing(rule, &signers)));
+        }
+    }
+    Ok(())
+}
+
+fn missing(rule: &Rule<'_>, signers: &BTreeSet<PersonId>) -> String {
+    let others: Vec<&str> = rule.members.difference(signers).map(PersonId::as_str).collect();
+    let more = usize::try_from(rule.threshold).unwrap_or(usize::MAX).saturating_sub(signers.len());
+    format!(
+        "is signed by {} of the {} people needed; {more} more of: {}",
+        signers.len(),
+        rule.threshold,
+        others.join(", ")
+    )
+}
+
+/// Checks that a threshold can be reached and is no open door.
+///
+/// # Errors
+/// When it is zero or larger than the number of people.
+pub(super) fn check_threshold(file: &str, what: &str, threshold: u32, people: usize) -> Result<(), TrustError> {
+    let most = u32::try_from(people).unwrap_or(u32::MAX);
+    if (1..=most).contains(&threshold) {
+        return Ok(());
+    }
+    Err(TrustError::new(file, format!("has a threshold of {threshold} for {what}, who are {people}")))
+}
+
+/// Keys already taken, by point; refuses one that is listed a second time.
+#[derive(Default)]
+pub(super) struct Points(BTreeMap<[u8; 32], String>);
+
+impl Points {
+    /// Takes a key for an owner.
+    pub(super) fn take(&mut self, file: &str, point: &[u8; 32], owner: String) -> Result<(), TrustError> {
+        match self.0.insert(*point, owner.clone()) {
+            Some(other) => Err(TrustError::new(file, format!("lists one key for {other} and for {owner}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes all keys of some people.
+    pub(super) fn take_people(&mut self, file: &str, people: &People) -> Result<(), TrustError> {
+        for (name, person) in people {
+            if person.keys.is_empty() {
+                return Err(TrustError::new(file, format!("lists no key for {name}")));
+            }
+            person.keys.iter().try_for_each(|key| self.take(file, key.point(), name.to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::signer::Signer;
+    use super::*;
+
+    fn id(name: &str) -> PersonId {
+        PersonId::new(name).unwrap()
+    }
+
+    #[test]
+    fn thresholds_count_people_not_keys() {
+        let signers: Vec<Signer> = (1..=3).map(|seed| Signer::from_seed(&[seed; 32]).unwrap()).collect();
+        let person = |keys: &[usize]| Person { keys: keys.iter().map(|k| signers[*k].public().clone()).collect() };
+        let people: People = [(id("ann"), person(&[0, 1])), (id("ben"), person(&[2]))].into();
+        let members: BTreeSet<_> = people.keys().cloned().collect();
+        let rule = |threshold| Rule { people: &people, members: &members, threshold };
+        let signed = |by: &[(&str, usize)]| SignedFile {
+            bytes: b"x".to_vec(),
+            signatures: by
+                .iter()
+                .map(|(name, key)| (id(name), sshsig::sign(&signers[*key], Namespace::Trust, b"x").into_bytes()))
+                .collect(),
+        };
+        let judged = |by: &[(&str, usize)], threshold| check("f", Namespace::Trust, &signed(by), &[rule(threshold)]);
+        assert_eq!(judged(&[("ann", 1), ("ben", 2)], 2), Ok(()));
+        assert!(judged(&[("ann", 0)], 2).is_err());
+        assert!(judged(&[], 0).is_err(), "a threshold of zero is never reached");
+        assert!(judged(&[("ann", 0), ("ben", 1)], 1).is_err(), "one bad signature refuses the file");
+        assert!(judged(&[("ann", 0), ("eve", 1)], 1).is_err(), "nobody knows eve");
+        assert!(check("f", Namespace::Release, &signed(&[("ann", 0)]), &[rule(1)]).is_err());
+    }
+}

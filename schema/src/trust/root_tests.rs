@@ -1,0 +1,1 @@
+//! Root chains, honest and forged.

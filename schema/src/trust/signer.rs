@@ -1,0 +1,92 @@
+//! A secret key in memory, read from a file as OpenSSH writes it; gone when dropped.
+
+use std::fmt;
+
+use ed25519_dalek::{Signer as _, SigningKey};
+use ssh_key::private::{Ed25519Keypair, KeypairData};
+use ssh_key::{LineEnding, PrivateKey};
+use zeroize::Zeroizing;
+
+use super::key::PublicKey;
+
+/// A secret Ed25519 key. Neither shown nor written out by accident; zeroed on drop.
+pub struct Signer {
+    secret: SigningKey,
+    public: PublicKey,
+}
+
+/// Why a text is not a private key that can sign here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadPrivateKey {
+    /// It is not a private key in OpenSSH's form.
+    Form,
+    /// It is protected by a passphrase.
+    Encrypted,
+    /// It is of another type than `ssh-ed25519`; a hardware key signs through `ssh-keygen`.
+    Type,
+}
+
+impl fmt::Display for BadPrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Form => "is not a private key as `ssh-keygen -t ed25519` writes it",
+            Self::Encrypted => "is protected by a passphrase; sign with `ssh-keygen -Y sign` instead",
+            Self::Type => "is not an ssh-ed25519 key; a hardware key signs with `ssh-keygen -Y sign`",
+        })
+    }
+}
+
+impl std::error::Error for BadPrivateKey {}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signer({})", self.public)
+    }
+}
+
+impl Signer {
+    /// The key that grows from 32 secret bytes.
+    ///
+    /// # Errors
+    /// [`BadPrivateKey::Form`] for a seed whose point no honest key has; nobody will ever see that.
+    pub fn from_seed(seed: &[u8; 32]) -> Result<Self, BadPrivateKey> {
+        let secret = SigningKey::from_bytes(seed);
+        let public = PublicKey::ed25519(secret.verifying_key().to_bytes()).map_err(|_| BadPrivateKey::Form)?;
+        Ok(Self { secret, public })
+    }
+
+    /// Reads a private key file of OpenSSH.
+    ///
+    /// # Errors
+    /// When it is not one, is encrypted, or is not Ed25519.
+    pub fn from_openssh(text: &[u8]) -> Result<Self, BadPrivateKey> {
+        let key = PrivateKey::from_openssh(text).map_err(|_| BadPrivateKey::Form)?;
+        if key.is_encrypted() {
+            return Err(BadPrivateKey::Encrypted);
+        }
+        let pair = key.key_data().ed25519().ok_or(BadPrivateKey::Type)?;
+        let seed = Zeroizing::new(pair.private.to_bytes());
+        let signer = Self::from_seed(&seed)?;
+        // A file whose public half is another key would sign under a name that it does not have.
+        if signer.public.point() == pair.public.as_ref() { Ok(signer) } else { Err(BadPrivateKey::Form) }
+    }
+
+    /// Writes the key as a private key file of OpenSSH.
+    ///
+    /// # Errors
+    /// [`BadPrivateKey::Form`] when the comment cannot stand in one.
+    pub fn to_openssh(&self, comment: &str) -> Result<Zeroizing<String>, BadPrivateKey> {
+        let pair = KeypairData::Ed25519(Ed25519Keypair::from(&self.secret));
+        PrivateKey::new(pair, comment).and_then(|key| key.to_openssh(LineEnding::LF)).map_err(|_| BadPrivateKey::Form)
+    }
+
+    /// The public half.
+    pub fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
+    /// Signs bytes as they are.
+    pub(super) fn sign(&self, bytes: &[u8]) -> [u8; 64] {
+        self.secret.sign(bytes).to_bytes()
+    }
+}

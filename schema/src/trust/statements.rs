@@ -1,0 +1,205 @@
+//! The grow-only set of a client's statements, and which uses it approves at an instant.
+//!
+//! # Source
+//! trust.md section 3. Promise P25.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::canon::{CanonError, Digest};
+use crate::id::PersonId;
+use crate::release::STEP_MOST;
+use crate::time::Moment;
+use crate::uses::DataUse;
+
+use super::approval::{Approval, Decision, Statement};
+use super::approvers::ApproversChain;
+use super::error::TrustError;
+use super::people::{self, People, Rule, SignedFile};
+use super::sshsig::Namespace;
+use super::verified::Verified;
+
+/// One statement that somebody who was ever an approver really signed.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// What it says.
+    pub statement: Verified<Statement>,
+    /// The file with the signatures, to be kept.
+    pub signed: SignedFile,
+    /// Those of its signers who are approvers today.
+    pub signers: BTreeSet<PersonId>,
+    uses: Vec<Digest>,
+}
+
+/// What an approval is worth at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It approves what is not cancelled.
+    InForce,
+    /// It was given for a later time.
+    NotYet,
+    /// Its time has passed.
+    Expired,
+    /// Fewer of today's approvers signed it than are needed.
+    BelowThreshold,
+    /// It is a rejection or withdrawal; those hold for ever.
+    Cancels,
+}
+
+/// An approved use and the statement that approves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approved {
+    /// The use as approved.
+    pub used: DataUse,
+    /// The statement's digest.
+    pub statement: Digest,
+    /// Until when it holds.
+    pub expires: Moment,
+}
+
+/// Every statement of one client that is known.
+#[derive(Clone, Debug)]
+pub struct KnownStatements {
+    chain: ApproversChain,
+    everybody: People,
+    anyone: BTreeSet<PersonId>,
+    held: BTreeMap<Digest, Held>,
+}
+
+impl KnownStatements {
+    /// No statement yet of the client whose approvers these are.
+    pub fn new(chain: ApproversChain) -> Self {
+        let everybody = chain.everybody();
+        let anyone = everybody.keys().cloned().collect();
+        Self { chain, everybody, anyone, held: BTreeMap::new() }
+    }
+
+    /// Adds statements; the order in which they are given does not matter.
+    ///
+    /// # Errors
+    /// At the first that is not a statement of this client, is signed by somebody who never was an approver, or whose
+    /// serial is too far above the highest known one. Nothing is added then.
+    pub fn add(&mut self, files: impl IntoIterator<Item = (String, SignedFile)>) -> Result<(), TrustError> {
+        let mut news: Vec<(String, SignedFile, Statement)> = Vec::new();
+        for (file, signed) in files {
+            let statement = Statement::parse(&file, &signed.bytes)?;
+            news.push((file, signed, statement));
+        }
+        news.sort_by(|a, b| (a.2.serial, &a.1.bytes).cmp(&(b.2.serial, &b.1.bytes)));
+        let mut grown = self.held.clone();
+        for (file, signed, statement) in news {
+            let highest = grown.values().map(|held| held.statement.serial).max().unwrap_or(0);
+            if statement.serial > highest.saturating_add(STEP_MOST) {
+                let what = format!("has serial {}, more than {STEP_MOST} above the highest known", statement.serial);
+                return Err(TrustError::new(file, what));
+            }
+            self.hold(&file, signed, statement, &mut grown)?;
+        }
+        self.held = grown;
+        Ok(())
+    }
+
+    fn hold(
+        &self,
+        file: &str,
+        mut signed: SignedFile,
+        statement: Statement,
+        grown: &mut BTreeMap<Digest, Held>,
+    ) -> Result<(), TrustError> {
+        let chain = &self.chain;
+        if statement.project != chain.newest().project || statement.client != *chain.client() {
+            return Err(TrustError::new(file, "belongs to another project or client"));
+        }
+        if statement.approvers != chain.first() {
+            return Err(TrustError::new(file, "names another first approvers file than the client's"));
+        }
+        let anyone = Rule { people: &self.everybody, members: &self.anyone, threshold: 1 };
+        people::check(file, Namespace::Approval, &signed, &[anyone])?;
+        let digest = Digest::of_file(&signed.bytes);
+        if let Some(held) = grown.get(&digest) {
+            signed.signatures.extend(held.signed.signatures.clone());
+        }
+        let signers = chain.rule().signers(Namespace::Approval, &signed);
+        let uses = digests(&statement).map_err(|e| TrustError::new(file, e.to_string()))?;
+        let statement = Verified::new(&signed.bytes, statement);
+        grown.insert(digest, Held { statement, signed, signers, uses });
+        Ok(())
+    }
+
+    /// The approvers behind it.
+    pub fn approvers(&self) -> &ApproversChain {
+        &self.chain
+    }
+
+    /// Every statement, by digest.
+    pub fn held(&self) -> &BTreeMap<Digest, Held> {
+        &self.held
+    }
+
+    /// The digests of all statements, as freshness names them.
+    pub fn digests(&self) -> BTreeSet<Digest> {
+        self.held.keys().copied().collect()
+    }
+
+    /// The highest serial; zero when there is no statement.
+    pub fn serial(&self) -> u64 {
+        self.held.values().map(|held| held.statement.serial).max().unwrap_or(0)
+    }
+
+    /// What one of the statements is worth at an instant, cancellations left aside.
+    pub fn standing(&self, held: &Held, at: Moment) -> Standing {
+        match &held.statement.says {
+            Decision::Reject(_) | Decision::Withdraw(_) => Standing::Cancels,
+            Decision::Approve(_) if !self.chain.rule().reached(&held.signers) => Standing::BelowThreshold,
+            Decision::Approve(_) if at < held.statement.given => Standing::NotYet,
+            Decision::Approve(approval) if at >= approval.expires => Standing::Expired,
+            Decision::Approve(_) => Standing::InForce,
+        }
+    }
+
+    /// The uses that are approved at an instant.
+    pub fn approved(&self, at: Moment) -> Vec<Approved> {
+        self.approved_where(|held| self.standing(held, at) == Standing::InForce)
+    }
+
+    /// The approved uses alone, for `uses::uncovered`.
+    pub fn approved_uses(&self, at: Moment) -> Vec<DataUse> {
+        self.approved(at).into_iter().map(|approved| approved.used).collect()
+    }
+
+    /// The uses of approvals that hold no longer, or not yet, at an instant, for want of time alone.
+    pub fn lapsed(&self, at: Moment) -> Vec<Approved> {
+        self.approved_where(|held| matches!(self.standing(held, at), Standing::Expired | Standing::NotYet))
+    }
+
+    fn approved_where(&self, counts: impl Fn(&Held) -> bool) -> Vec<Approved> {
+        let mut found = Vec::new();
+        for held in self.held.values().filter(|held| counts(held)) {
+            if let Decision::Approve(Approval { expires, uses }) = &held.statement.says {
+                let left = uses.iter().zip(&held.uses).filter(|(used, digest)| !self.is_cancelled(held, digest, used));
+                let statement = held.statement.digest();
+                found.extend(left.map(|(used, _)| Approved { used: used.clone(), statement, expires: *expires }));
+            }
+        }
+        found
+    }
+
+    /// Whether a rejection or withdrawal of the same or a higher serial names a use.
+    ///
+    /// One signature is enough, also of somebody who is an approver no longer: a withdrawal must not lapse because its
+    /// signer left.
+    fn is_cancelled(&self, held: &Held, digest: &Digest, used: &DataUse) -> bool {
+        let later = self.held.values().filter(|other| other.statement.serial >= held.statement.serial);
+        later.flat_map(|other| other.statement.cancels()).any(|cancelled| cancelled.names(digest, used))
+    }
+}
+
+fn digests(statement: &Statement) -> Result<Vec<Digest>, CanonError> {
+    match &statement.says {
+        Decision::Approve(approval) => approval.uses.iter().map(DataUse::digest).collect(),
+        Decision::Reject(_) | Decision::Withdraw(_) => Ok(Vec::new()),
+    }
+}
+
+#[cfg(test)]
+#[path = "statements_tests.rs"]
+mod tests;
