@@ -2,8 +2,8 @@
 
 use assent_schema::id::Environment;
 
+use crate::check::{Options, examine};
 use crate::error::Error;
-use crate::parse::parse;
 use crate::show::findings::{Checked, Style, show};
 
 use super::repository::SourceArgs;
@@ -36,10 +36,11 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let (source, mut findings) = if args.worktree { args.source.read_worktree()? } else { args.source.read()? };
     let commit = source.commit;
     progress.say("checking");
-    let (parsed, found) = parse(source);
+    let (survey, found) = examine(source, at, &Options::default());
     findings.append(found);
     progress.done();
     let any = findings.any_errors();
+    let parsed = &survey.parsed;
     let workflows = parsed.clients.values().map(|client| client.workflows.len()).sum();
     let checked = Checked { findings: findings.sorted(), workflows, commit, at };
     let text = show(&checked, args.format, context.look(), &|path| parsed.source.text(path));

@@ -7,6 +7,7 @@ mod check;
 mod context;
 pub mod demo;
 mod explain;
+mod plan;
 pub mod repository;
 
 use std::ffi::OsString;
@@ -33,12 +34,14 @@ struct Arguments {
 enum Command {
     Check(check::Args),
     Explain(explain::Args),
+    Plan(plan::Args),
 }
 
 fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<Outcome, Error> {
     match command {
         Command::Check(args) => check::run(args, context),
         Command::Explain(args) => explain::run(args, context),
+        Command::Plan(args) => plan::run(args, context),
     }
 }
 

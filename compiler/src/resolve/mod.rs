@@ -76,6 +76,9 @@ pub struct Workflow {
     pub has_fallback: bool,
     /// Where the plan's parts stand.
     pub sites: Sites,
+    /// Whether every name in it leads somewhere. What does not is left out of the plan, so that nothing else may be
+    /// concluded from it.
+    pub is_whole: bool,
 }
 
 /// Resolves everything; clients and workflows that could not be read are left out.
@@ -169,19 +172,20 @@ fn resolve_workflow(
     findings: &mut Findings,
 ) -> Option<Workflow> {
     let own = Settings::new();
+    let mut found = Findings::new();
     let folder = format!("clients/{}", facts.client);
     let (plan, sites, spec, library) = match &unit.spec {
         WorkflowFile::Own(workflow) => {
             let context = workflow::Context { parsed, client: &client.spec, facts, folder: &folder, settings: &own };
-            let (plan, sites) = workflow::resolve(&context, unit, workflow, findings);
+            let (plan, sites) = workflow::resolve(&context, unit, workflow, &mut found);
             (plan, sites, workflow, None)
         }
         WorkflowFile::Use(usage) => {
             let library = find_library(parsed, unit, usage, findings)?;
-            let settings = put_settings(&library.spec, unit, usage, findings);
+            let settings = put_settings(&library.spec, unit, usage, &mut found);
             let context =
                 workflow::Context { parsed, client: &client.spec, facts, folder: "library", settings: &settings };
-            let (mut plan, sites) = workflow::resolve(&context, library, &library.spec.workflow, findings);
+            let (mut plan, sites) = workflow::resolve(&context, library, &library.spec.workflow, &mut found);
             plan.workflow = id.clone();
             (plan, sites, &library.spec.workflow, Some(usage.library.value.clone()))
         }
@@ -191,8 +195,16 @@ fn resolve_workflow(
         WorkflowFile::Use(usage) => usage.library.span.clone(),
     };
     let limits = spec.limits.as_ref();
+    let is_whole = !found.any_errors();
+    findings.append(found);
+    // Scenarios of a plan with gaps would be blamed for the gaps.
+    let mut of_tests = Findings::new();
+    let tests = files.tests.get(id).map(|tests| scenarios::resolve(&plan, tests, &mut of_tests));
+    if is_whole {
+        findings.append(of_tests);
+    }
     Some(Workflow {
-        tests: files.tests.get(id).map(|tests| scenarios::resolve(&plan, tests, findings)),
+        tests,
         plan,
         file: Arc::clone(&unit.file),
         name,
@@ -200,6 +212,7 @@ fn resolve_workflow(
         has_limits: limits.is_some_and(|limits| limits.timeout.is_some() && limits.concurrency.is_some()),
         has_fallback: spec.fallback.is_some(),
         sites,
+        is_whole,
     })
 }
 

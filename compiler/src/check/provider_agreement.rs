@@ -1,0 +1,35 @@
+//! `provider-agreement`: an AI provider that a client connects has no current agreement that forbids training.
+
+use assent_schema::client::ConnectionTo;
+use assent_schema::code::Code;
+use assent_schema::finding::Findings;
+
+use super::View;
+
+/// Reports each such provider, at each connection to it.
+///
+/// # Source
+/// trust.md section 3. Promises P23, P24.
+pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
+    for (id, client) in &view.resolved.clients {
+        let Some(unit) = view.parsed.clients.get(id).and_then(|files| files.client.as_ref()) else { continue };
+        for (connection, facts) in &client.facts.connections {
+            let ConnectionTo::Provider { name, agreement, .. } = &facts.to else { continue };
+            let Some(spec) = unit.spec.connections.get(connection.as_str()) else { continue };
+            let absent = view.parsed.providers.get(name).is_some_and(|provider| provider.spec.agreement.is_none());
+            let why = if absent {
+                "there is no agreement with it".to_owned()
+            } else if !agreement.forbids_training {
+                format!("`{}` does not forbid training on input", agreement.name)
+            } else if agreement.from.is_some_and(|from| view.at < from) {
+                format!("`{}` is not in force yet", agreement.name)
+            } else if view.at >= agreement.until {
+                format!("`{}` ended {}", agreement.name, agreement.until)
+            } else {
+                continue;
+            };
+            let message = format!("`{connection}` leads to the provider `{name}`, but {why}.");
+            findings.add(Code::ProviderAgreement, unit.span(&spec.to.span), message);
+        }
+    }
+}

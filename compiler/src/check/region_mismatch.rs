@@ -1,0 +1,80 @@
+//! `region-mismatch`: something leads out of the client's region.
+
+use assent_schema::code::Code;
+use assent_schema::finding::{Findings, Span};
+use assent_schema::id::{ClientId, ConnectionId, Region};
+use assent_schema::spec::{self, Endpoint, Unit};
+use assent_schema::uses::{DataUse, Party};
+
+use super::View;
+use crate::resolve::PRODUCTION;
+
+/// Reports each endpoint of a connection or alert route that lies elsewhere.
+///
+/// The one exception is a connection whose production endpoint the client approved: every data use that leads there names
+/// the other region, and is covered.
+///
+/// # Source
+/// language.md section 5. Promise P05.
+pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
+    for (id, files) in &view.parsed.clients {
+        let Some(unit) = &files.client else { continue };
+        for (connection, spec) in &unit.spec.connections {
+            for (place, environment, endpoint) in endpoints(view, unit, spec) {
+                let elsewhere = endpoint.region.value != unit.spec.region.value;
+                let approved = environment == PRODUCTION && approved(view, id, &connection.value, &endpoint.region);
+                if elsewhere && !approved {
+                    let message = format!(
+                        "`{}` of `{id}` leads to `{}`, but the client's data is processed in `{}`.",
+                        connection.value, endpoint.region.value, unit.spec.region.value
+                    );
+                    findings.add(Code::RegionMismatch, place, message);
+                }
+            }
+        }
+    }
+    check_routes(view, findings);
+}
+
+/// A route's endpoint for a region lies in that region: alerts name clients and workflows.
+fn check_routes(view: &View<'_>, findings: &mut Findings) {
+    let Some(unit) = &view.parsed.project else { return };
+    for route in &unit.spec.routes {
+        let leads = route.endpoint.values().flatten();
+        for (region, endpoint) in leads.filter(|(region, endpoint)| region.value != endpoint.region.value) {
+            let message = format!(
+                "The alert route `{}` for `{}` leads to `{}`.",
+                route.name.value, region.value, endpoint.region.value
+            );
+            findings.add(Code::RegionMismatch, unit.span(&endpoint.region.span), message);
+        }
+    }
+}
+
+/// The endpoints of a connection with the place of their region; for a provider, the place where the client connects it.
+fn endpoints<'a>(
+    view: &'a View<'_>,
+    unit: &'a Unit<spec::Client>,
+    connection: &'a spec::Connection,
+) -> Vec<(Span, &'a str, &'a Endpoint)> {
+    match &connection.to.value {
+        assent_schema::plan::Target::Integration(_) => {
+            let own = connection.endpoint.iter();
+            own.map(|(name, endpoint)| (unit.span(&endpoint.region.span), name.as_str(), endpoint)).collect()
+        }
+        assent_schema::plan::Target::Provider(name) => {
+            let provider = view.parsed.providers.get(name);
+            let leads = provider.into_iter().flat_map(|provider| &provider.spec.endpoint);
+            leads.map(|(name, endpoint)| (unit.span(&connection.to.span), name.as_str(), endpoint)).collect()
+        }
+    }
+}
+
+/// Whether the client signed for every data use that goes to this connection in that region.
+fn approved(view: &View<'_>, client: &ClientId, connection: &ConnectionId, region: &Region) -> bool {
+    let leads = |party: &Option<Party>| matches!(party, Some(Party::Connection(to)) if to.connection == *connection && to.region == *region);
+    let concerned = |data_use: &&DataUse| leads(&data_use.from) || leads(&data_use.to);
+    let Some(judged) = view.judged.get(client) else { return false };
+    let mut uses = judged.uses().filter(concerned).peekable();
+    uses.peek().is_some() && uses.all(|data_use| !judged.missing.contains(data_use))
+}

@@ -1,0 +1,122 @@
+//! `assent plan`: what a pull request changes for each client, in words, and the approvals it still needs.
+
+use std::path::PathBuf;
+
+use assent_schema::canon::Digest;
+use assent_schema::id::ClientId;
+use assent_schema::time::{Moment, Period};
+use clap::ValueEnum;
+use git2::Repository;
+
+use super::{Context, Outcome};
+use crate::check::{Survey, survey};
+use crate::compare::{State, compare, state};
+use crate::error::Error;
+use crate::publish::branch;
+use crate::show::approval::{Head, approval};
+use crate::show::plan as text;
+use crate::source::{Place, Source, read_commit, read_worktree, resolve_commit};
+
+/// How long a drafted approval lasts; a client may sign for less, or for up to 400 days.
+const DRAFT_LASTS: Period = Period::days(365);
+
+/// Shows what a pull request changes for each client, and the approvals it still needs.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The commits, as `BASE..HEAD`; one commit alone is compared with nothing.
+    #[arg(default_value = "HEAD", value_name = "BASE..HEAD")]
+    range: String,
+    /// The repository.
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    repo: PathBuf,
+    /// The moment at which approvals must hold, like 2026-03-02T09:00:00Z; now, unless said.
+    #[arg(long, value_name = "INSTANT")]
+    at: Option<Moment>,
+    /// Look at the files as they are on disk instead of HEAD.
+    #[arg(long)]
+    worktree: bool,
+    /// How the plan is printed.
+    #[arg(long, default_value = "human")]
+    format: Style,
+    /// Print the approval file that this client still has to sign, instead of the plan.
+    #[arg(long, value_name = "CLIENT")]
+    draft: Option<ClientId>,
+}
+
+/// A form of the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Style {
+    /// Text for people.
+    Human,
+    /// One JSON value.
+    Json,
+    /// Markdown, for a comment on a pull request.
+    Markdown,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When there is no such repository, commit or client.
+pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+    let at = args.at.unwrap_or_else(|| context.now());
+    let repository = branch::open(&args.repo)?;
+    let (base, head) = match args.range.split_once("..") {
+        Some((base, head)) => (Some(base), if head.is_empty() { "HEAD" } else { head }),
+        None => (None, args.range.as_str()),
+    };
+    let source = if args.worktree { read_worktree(&args.repo)?.0 } else { read(&repository, head)? };
+    let (head, found) = survey(source, at);
+    if let Some(client) = &args.draft {
+        let draft = draft(&head, client, at)?;
+        context.print(&draft)?;
+        return Ok(Outcome::of(false));
+    }
+    let base = base.map(|base| read(&repository, base)).transpose()?.map(|source| state(&survey(source, at).0));
+    let changes = compare(&base.unwrap_or_else(State::new), &state(&head));
+    match args.format {
+        Style::Human => context.print(&text::human(&changes))?,
+        Style::Markdown => context.print(&text::markdown(&changes))?,
+        Style::Json => context.print_json(&text::json(&changes))?,
+    }
+    // A plan of what could only half be read would say too little and look complete.
+    let unread = found.any_errors();
+    if unread {
+        context.note("assent: parts of the source have errors and are not in this plan; see `assent check`")?;
+    }
+    Ok(Outcome::of(unread))
+}
+
+fn read(repository: &Repository, commit: &str) -> Result<Source, Error> {
+    let commit = resolve_commit(repository, commit)?;
+    Ok(read_commit(repository, commit)?.0)
+}
+
+/// The approval file that a client still has to sign.
+fn draft(survey: &Survey, client: &ClientId, at: Moment) -> Result<String, Error> {
+    let judged = survey.judged.get(client).ok_or_else(|| Error::input(format!("there is no client `{client}`")))?;
+    let digest = |path: String| {
+        let file = survey.parsed.source.files.get(path.as_str());
+        file.map(|file| Digest::of_file(&file.bytes)).ok_or_else(|| Error::input(format!("there is no `{path}` yet")))
+    };
+    let head = Head {
+        project: digest("trust/root/1.toml".into())?,
+        client: client.clone(),
+        approvers: digest(format!("clients/{client}/approvers/1.toml"))?,
+        serial: highest_serial(survey, client) + 1,
+        given: at,
+        expires: at.plus(DRAFT_LASTS),
+    };
+    if judged.missing.is_empty() {
+        return Err(Error::input(format!("`{client}` has approved everything already")));
+    }
+    approval(&head, &judged.missing).map_err(|error| Error::internal("write the approval", error))
+}
+
+/// The highest serial that any statement of the client says, signed or not, so that a draft never repeats one.
+fn highest_serial(survey: &Survey, client: &ClientId) -> u64 {
+    let files = survey.parsed.source.files.values();
+    let statements = files.filter(|file| matches!(&file.place, Place::Approval(of) if of == client));
+    let serial = |text: &str| text.parse::<toml::Table>().ok()?.get("serial")?.as_integer()?.try_into().ok();
+    statements.filter_map(|file| serial(file.text())).max().unwrap_or(0)
+}
