@@ -6,6 +6,9 @@ pub mod amount;
 pub mod auth;
 mod body;
 mod build;
+pub mod chat;
+#[cfg(test)]
+mod chat_tests;
 pub mod json;
 pub mod keyed;
 pub mod limits;

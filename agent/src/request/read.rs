@@ -81,15 +81,10 @@ pub fn read(operation: &Operation, response: &HttpResponse) -> Result<Answer, Fa
     let json = Json::parse(response.body.reveal()).ok();
     let success = (200..300).contains(&response.status);
     if let Some(rule) = operation.errors.iter().find(|rule| applies(rule, response.status, success, json.as_ref())) {
-        return Err(with_status(
-            Failed::new(rule.kind, rule.code.as_str(), Some(response.status)),
-            operation,
-            response,
-        ));
+        return Err(by_rule(rule, operation, response));
     }
     if !success {
-        let (kind, code) = by_status(response.status);
-        return Err(with_status(Failed::new(kind, code, Some(response.status)), operation, response));
+        return Err(by_status_of(operation, response));
     }
     let bad = |field| Failed { field, ..Failed::new(Failure::Permanent, BAD_ANSWER, Some(response.status)) };
     let nothing = Json::Object(Vec::new());
@@ -117,13 +112,20 @@ fn applies(rule: &ErrorRule, status: u16, success: bool, json: Option<&Json>) ->
     by_status && by_body
 }
 
-fn with_status(failed: Failed, operation: &Operation, response: &HttpResponse) -> Failed {
+/// A failure that the catalog tells by its rules, with what the answer says beside it.
+fn by_rule(rule: &ErrorRule, operation: &Operation, response: &HttpResponse) -> Failed {
+    Failed { kind: rule.kind, code: rule.code.as_str().to_owned(), ..by_status_of(operation, response) }
+}
+
+fn by_status_of(operation: &Operation, response: &HttpResponse) -> Failed {
+    Failed { not_executed: operation.not_executed.contains(&response.status), ..by_status_alone(response) }
+}
+
+/// The failure of an answer for which the catalog has no rules.
+pub(super) fn by_status_alone(response: &HttpResponse) -> Failed {
+    let (kind, code) = by_status(response.status);
     let retry_after = response.header("retry-after").and_then(|value| std::str::from_utf8(value).ok());
-    Failed {
-        retry_after: retry_after.and_then(backoff::retry_after),
-        not_executed: operation.not_executed.contains(&response.status),
-        ..failed
-    }
+    Failed { retry_after: retry_after.and_then(backoff::retry_after), ..Failed::new(kind, code, Some(response.status)) }
 }
 
 /// What a status means when no rule of the catalog says it.

@@ -89,7 +89,7 @@ fn integer(number: &str) -> Option<i64> {
 const PLAIN_MOST_DIGITS: usize = 40;
 
 /// A number with its exponent written out: `1.5e3` is `1500`. Some libraries write large and small amounts so.
-fn without_exponent(number: &str) -> Option<String> {
+pub(super) fn without_exponent(number: &str) -> Option<String> {
     let Some((mantissa, exponent)) = number.split_once(['e', 'E']) else { return Some(number.to_owned()) };
     let exponent: i32 = exponent.parse().ok().filter(|e| (-30..=30).contains(e))?;
     let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
