@@ -128,7 +128,7 @@ fn shown(value: &Value) -> String {
 fn wrong(text: &str) -> (ExprErrorKind, String) {
     let checked = Program::parse(text).and_then(|program| check(&program, &env()));
     let error = checked.expect_err(text);
-    (error.kind, text.get(error.span).unwrap_or("<end>").to_owned())
+    (error.kind, text.get(error.span).filter(|part| !part.is_empty()).unwrap_or("<end>").to_owned())
 }
 
 #[test]

@@ -12,9 +12,8 @@ fn ours(node: &Node) -> String {
     let call = |function: &str, arguments: &[&Node]| {
         format!("{function}({})", arguments.iter().map(|a| ours(a)).collect::<Vec<_>>().join(","))
     };
-    let fold = |sign: &str, nodes: &[Node]| {
-        nodes.iter().map(ours).reduce(|a, b| format!("{sign}({a},{b})")).unwrap_or_default()
-    };
+    let chain =
+        |sign: &str, nodes: &[Node]| format!("{sign}({})", nodes.iter().map(ours).collect::<Vec<_>>().join(","));
     match &node.kind {
         NodeKind::Boolean(truth) => truth.to_string(),
         NodeKind::Integer(n) => n.to_string(),
@@ -28,8 +27,8 @@ fn ours(node: &Node) -> String {
         NodeKind::List(nodes) => format!("[{}]", nodes.iter().map(ours).collect::<Vec<_>>().join(",")),
         NodeKind::Not(of) => call("!_", &[of]),
         NodeKind::Negate(of) => call("-_", &[of]),
-        NodeKind::And(nodes) => fold("_&&_", nodes),
-        NodeKind::Or(nodes) => fold("_||_", nodes),
+        NodeKind::And(nodes) => chain("_&&_", nodes),
+        NodeKind::Or(nodes) => chain("_||_", nodes),
         NodeKind::Binary(operator, a, b) => match operator.as_str() {
             "in" => call("@in", &[a, b]),
             sign => call(&format!("_{sign}_"), &[a, b]),
@@ -55,13 +54,22 @@ fn theirs(expr: &IdedExpr) -> String {
             if call.func_name == "-_" && first.parse::<f64>().is_ok() {
                 return negated(&first);
             }
-            let signs = ["_&&_", "_||_"];
-            if signs.contains(&call.func_name.as_str()) {
-                return arguments.into_iter().reduce(|a, b| format!("{}({a},{b})", call.func_name)).unwrap_or_default();
+            // `cel` balances chains; ours are flat.
+            if matches!(call.func_name.as_str(), "_&&_" | "_||_") {
+                let mut parts = Vec::new();
+                operands(expr, &call.func_name, &mut parts);
+                return format!("{}({})", call.func_name, parts.join(","));
             }
             format!("{}({})", call.func_name, arguments.join(","))
         }
         _ => "?".into(),
+    }
+}
+
+fn operands(expr: &IdedExpr, sign: &str, parts: &mut Vec<String>) {
+    match &expr.expr {
+        Expr::Call(call) if call.func_name == sign => call.args.iter().for_each(|part| operands(part, sign, parts)),
+        _ => parts.push(theirs(expr)),
     }
 }
 
