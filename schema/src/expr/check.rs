@@ -137,14 +137,14 @@ impl Checker<'_> {
         if_false.add(&conclude(condition, false, self.env));
         let first = self.check(yes, &if_true)?;
         let second = self.check(no, &if_false)?;
-        join(&first, &second).ok_or_else(|| mismatch(no, &first.to_string(), &second))
+        first.join(&second).ok_or_else(|| mismatch(no, &first.to_string(), &second))
     }
 
     fn list(&mut self, nodes: &[Node], facts: &Facts) -> Checked {
         let mut of = Type::Nothing;
         for node in nodes {
             let found = self.check(node, facts)?;
-            of = join(&of, &found).ok_or_else(|| mismatch(node, &of.to_string(), &found))?;
+            of = of.join(&found).ok_or_else(|| mismatch(node, &of.to_string(), &found))?;
         }
         Ok(Type::List(Arc::new(Known::new(of, Label::CONSTANT))))
     }
@@ -206,7 +206,7 @@ impl Checker<'_> {
                 (Period, Period) => Period,
                 (Instant, Period) => Instant,
                 (a, b) if a.is_text() && b.is_text() => Text,
-                (Type::List(_), Type::List(_)) => join(&a, &b).ok_or_else(wrong)?,
+                (Type::List(_), Type::List(_)) => a.join(&b).ok_or_else(wrong)?,
                 _ => return Err(wrong()),
             },
             Operator::Minus => match (&a, &b) {
@@ -344,31 +344,6 @@ fn item_of<'t>(list: &'t Type, node: &Node) -> Result<&'t Known, ExprError> {
     match list {
         Type::List(of) => Ok(of),
         found => Err(mismatch(node, "a list", found)),
-    }
-}
-
-/// The type of a value that is one or the other.
-fn join(a: &Type, b: &Type) -> Option<Type> {
-    match (a, b) {
-        (Type::Nothing, other) | (other, Type::Nothing) => Some(other.clone()),
-        (Type::OneOf(x), Type::OneOf(y)) => {
-            let mut both = x.to_vec();
-            both.extend(y.iter().filter(|value| !x.contains(value)).cloned());
-            Some(Type::OneOf(both.into()))
-        }
-        (Type::Token, Type::OneOf(values)) | (Type::OneOf(values), Type::Token)
-            if values.iter().all(|value| crate::shape::is_token(value)) =>
-        {
-            Some(Type::Token)
-        }
-        (a, b) if a == b => Some(a.clone()),
-        (a, b) if a.is_text() && b.is_text() => Some(Type::Text),
-        (Type::List(x), Type::List(y)) => {
-            join(&x.kind, &y.kind).map(|of| Type::List(Arc::new(Known::new(of, Label::CONSTANT))))
-        }
-        (a, b) if a.fits(b) => Some(b.clone()),
-        (a, b) if b.fits(a) => Some(a.clone()),
-        _ => None,
     }
 }
 

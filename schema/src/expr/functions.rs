@@ -85,6 +85,24 @@ impl Function {
         Self::ALL.iter().copied().find(|function| function.as_str() == name)
     }
 
+    /// Whether it always gives a text.
+    pub(crate) fn gives_text(self) -> bool {
+        matches!(
+            self,
+            Self::LowerAscii
+                | Self::UpperAscii
+                | Self::Trim
+                | Self::Join
+                | Self::Truncate
+                | Self::Text
+                | Self::Token
+                | Self::Currency
+                | Self::Date
+                | Self::OneOf
+                | Self::Bucket
+        ) || self.escapes().is_some()
+    }
+
     /// The format that it escapes for.
     pub(crate) fn escapes(self) -> Option<crate::plan::TextFormat> {
         use crate::plan::TextFormat;

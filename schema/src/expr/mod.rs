@@ -8,18 +8,18 @@
 //! # Source
 //! language.md section 4, formats.md section 1.
 
-mod ast;
-mod check;
+pub(crate) mod ast;
+pub(crate) mod check;
 mod decimal;
 mod error;
 mod escape;
 mod eval;
 mod fact;
-mod functions;
+pub(crate) mod functions;
 mod lex;
 mod money;
 mod parse;
-mod print;
+pub(crate) mod print;
 mod reads;
 mod substitute;
 mod template;

@@ -191,6 +191,31 @@ impl Type {
         !matches!(self, Self::List(_) | Self::Record(_))
     }
 
+    /// The type of a value that is of this type or of the other, if one type holds both.
+    pub fn join(&self, other: &Self) -> Option<Self> {
+        match (self, other) {
+            (Type::Nothing, other) | (other, Type::Nothing) => Some(other.clone()),
+            (Type::OneOf(x), Type::OneOf(y)) => {
+                let mut both = x.to_vec();
+                both.extend(y.iter().filter(|value| !x.contains(value)).cloned());
+                Some(Type::OneOf(both.into()))
+            }
+            (Type::Token, Type::OneOf(values)) | (Type::OneOf(values), Type::Token)
+                if values.iter().all(|value| crate::shape::is_token(value)) =>
+            {
+                Some(Type::Token)
+            }
+            (a, b) if a == b => Some(a.clone()),
+            (a, b) if a.is_text() && b.is_text() => Some(Type::Text),
+            (Type::List(x), Type::List(y)) => {
+                x.kind.join(&y.kind).map(|of| Type::List(Arc::new(Known::new(of, Label::CONSTANT))))
+            }
+            (a, b) if a.fits(b) => Some(b.clone()),
+            (a, b) if b.fits(a) => Some(a.clone()),
+            _ => None,
+        }
+    }
+
     /// Whether every value of this type is one of the other, labels aside.
     pub fn fits(&self, other: &Self) -> bool {
         match (self, other) {

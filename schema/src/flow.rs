@@ -1,1 +1,0 @@
-//! Flow analysis over a plan: class, marks and released bits of every value at every site.

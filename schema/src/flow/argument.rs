@@ -1,0 +1,161 @@
+//! Types and flows of arguments: constants, templates, lists and records of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::Flow;
+use super::label::{Followed, follow};
+use super::results::computed;
+use crate::class::Label;
+use crate::expr::ast::{NodeKind, Path};
+use crate::expr::{Env, ExprError, ExprErrorKind, Facts, Known, Template, Type, Value, WholeOrText};
+use crate::id::Name;
+use crate::plan::{Argument, Param, TextFormat};
+
+/// What is known of an argument.
+pub(super) struct Checked {
+    /// The value, for those who read it later.
+    pub(super) known: Known,
+    pub(super) followed: Followed,
+}
+
+/// Checks an argument and follows it.
+///
+/// # Errors
+/// At the first template that is wrong; the place is an offset into that template.
+pub(super) fn argument(
+    argument: &Argument,
+    env: &Env,
+    edited: &BTreeSet<String>,
+    format: Option<TextFormat>,
+) -> Result<Checked, ExprError> {
+    let constant = |kind| Checked { known: Known::new(kind, Label::CONSTANT), followed: nothing() };
+    Ok(match argument {
+        Argument::Boolean(_) => constant(Type::Boolean),
+        Argument::Integer(_) => constant(Type::Integer),
+        Argument::Template(text) => template(&Template::parse(text)?, env, edited, format)?,
+        Argument::List(items) => {
+            let mut followed = nothing();
+            let mut of = Type::Nothing;
+            for item in items {
+                let checked = self::argument(item, env, edited, format)?;
+                of = of.join(&checked.known.kind).ok_or_else(|| mismatch(&of.to_string(), &checked.known.kind))?;
+                followed = both(followed, checked.followed);
+            }
+            let list = Type::List(Arc::new(Known::new(of, Label::CONSTANT)));
+            Checked { known: computed(&list, &followed.flow), followed }
+        }
+        Argument::Record(members) => record(members, env, edited, format)?,
+    })
+}
+
+fn template(
+    template: &Template,
+    env: &Env,
+    edited: &BTreeSet<String>,
+    format: Option<TextFormat>,
+) -> Result<Checked, ExprError> {
+    let kind = template.check(env, format)?;
+    let followed = template.programs().map(|program| follow(program, env, edited)).fold(nothing(), both);
+    // A value that is only passed on keeps the labels of its parts.
+    let passed_on =
+        path_of(template).filter(|path| !edited.contains(&path.to_string())).and_then(|path| env.find(path));
+    let known = match passed_on {
+        Some(known) => Known { optional: false, ..known.clone() },
+        None => computed(&kind, &followed.flow),
+    };
+    Ok(Checked { known, followed })
+}
+
+fn record(
+    members: &BTreeMap<String, Argument>,
+    env: &Env,
+    edited: &BTreeSet<String>,
+    format: Option<TextFormat>,
+) -> Result<Checked, ExprError> {
+    let mut followed = nothing();
+    let mut fields = BTreeMap::new();
+    for (name, member) in members {
+        let checked = argument(member, env, edited, format)?;
+        let kind = ExprErrorKind::UnknownName { name: name.clone(), nearest: None };
+        let name = Name::new(name).map_err(|_bad| ExprError { span: 0..0, kind })?;
+        fields.insert(name, checked.known);
+        followed = both(followed, checked.followed);
+    }
+    Ok(Checked { known: Known::new(Type::Record(fields.into()), Label::CONSTANT), followed })
+}
+
+/// Checks an argument for a parameter: its type, and a constant's own form.
+///
+/// An optional parameter takes one path that may be absent: it is then left out.
+///
+/// # Errors
+/// As [`argument`], and when the value does not suit the parameter.
+pub(super) fn for_param(
+    given: &Argument,
+    param: &Param,
+    env: &Env,
+    edited: &BTreeSet<String>,
+) -> Result<Checked, ExprError> {
+    let parsed = match given {
+        Argument::Template(text) => Some(Template::parse(text)?),
+        _ => None,
+    };
+    let checked = match (argument(given, env, edited, param.format), parsed.as_ref().and_then(path_of)) {
+        (Err(ExprError { kind: ExprErrorKind::MayBeAbsent { .. }, .. }), Some(path)) if param.optional => {
+            let mut there = env.clone();
+            there.facts.add(&all_present(path));
+            argument(given, &there, edited, param.format)?
+        }
+        (other, _) => other?,
+    };
+    let suits = match parsed.as_ref().and_then(Template::constant) {
+        Some(constant) => Value::text(constant).fits(&param.shape),
+        None => checked.known.kind.suits(&param.shape),
+    };
+    if suits { Ok(checked) } else { Err(mismatch(param.shape.as_str(), &checked.known.kind)) }
+}
+
+/// The path that a template is, when it is one hole with nothing but a path.
+fn path_of(template: &Template) -> Option<&Path> {
+    match template.kind() {
+        WholeOrText::Whole(program) => match &program.root.kind {
+            NodeKind::Path(path) => Some(path),
+            _ => None,
+        },
+        WholeOrText::Text => None,
+    }
+}
+
+fn all_present(path: &Path) -> Facts {
+    let mut facts = Facts::default();
+    let mut so_far = Path { root: path.root.clone(), fields: Vec::new() };
+    facts.present.insert(so_far.to_string());
+    for field in &path.fields {
+        so_far.fields.push(field.clone());
+        facts.present.insert(so_far.to_string());
+    }
+    facts
+}
+
+/// The flow of a template, when it is well typed.
+///
+/// # Errors
+/// As [`argument`].
+pub(super) fn flow_of_template(text: &str, env: &Env) -> Result<Flow, ExprError> {
+    template(&Template::parse(text)?, env, &BTreeSet::new(), None).map(|checked| checked.followed.flow)
+}
+
+fn nothing() -> Followed {
+    Followed { flow: Flow::CONSTANT, releases: Vec::new(), fails: false }
+}
+
+fn both(mut a: Followed, b: Followed) -> Followed {
+    a.releases.extend(b.releases);
+    Followed { flow: a.flow.join(b.flow), releases: a.releases, fails: a.fails || b.fails }
+}
+
+fn mismatch(wanted: &str, found: &Type) -> ExprError {
+    let kind = ExprErrorKind::Mismatch { wanted: wanted.to_owned(), found: found.to_string() };
+    ExprError { span: 0..0, kind }
+}

@@ -1,0 +1,175 @@
+//! Class and marks of an expression: the join of all that it reads, conditions and lengths included.
+
+use std::collections::BTreeSet;
+
+use super::{Flow, Release, bits_of};
+use crate::class::{Class, Label, Marks};
+use crate::expr::ast::{Node, NodeKind, Operator, Path};
+use crate::expr::functions::Function;
+use crate::expr::{Env, Known, Program, Type};
+use crate::id::Name;
+
+/// What following an expression finds.
+pub(super) struct Followed {
+    /// Its flow.
+    pub(super) flow: Flow,
+    /// `one_of` and `bucket` over content: in how many ways each can end.
+    pub(super) releases: Vec<Release>,
+    /// Whether it can fail because of what content says.
+    pub(super) fails: bool,
+}
+
+/// Follows a checked expression. `edited` are the paths that a person who said yes may have written.
+pub(super) fn follow(program: &Program, env: &Env, edited: &BTreeSet<String>) -> Followed {
+    follow_node(&program.root, env, edited)
+}
+
+/// Follows one part of a checked expression.
+pub(super) fn follow_node(node: &Node, env: &Env, edited: &BTreeSet<String>) -> Followed {
+    let mut labels = Labels { env, edited, locals: Vec::new(), releases: Vec::new(), fails: false };
+    let flow = labels.of(node);
+    Followed { flow, releases: labels.releases, fails: labels.fails }
+}
+
+struct Labels<'a> {
+    env: &'a Env,
+    edited: &'a BTreeSet<String>,
+    locals: Vec<(&'a Name, Known)>,
+    releases: Vec<Release>,
+    fails: bool,
+}
+
+impl<'a> Labels<'a> {
+    fn of(&mut self, node: &'a Node) -> Flow {
+        let flow = match &node.kind {
+            NodeKind::Boolean(_)
+            | NodeKind::Integer(_)
+            | NodeKind::Decimal(_)
+            | NodeKind::Text(_)
+            | NodeKind::Period(_)
+            | NodeKind::Instant(_)
+            | NodeKind::Now => Flow::CONSTANT,
+            NodeKind::Path(path) => self.path(path),
+            NodeKind::Has(path) => self.has(path),
+            NodeKind::Choose(condition, yes, no) => {
+                // A choice among values has the marks of the values; those of the condition count for money alone.
+                let mut condition = self.of(condition);
+                condition.control = condition.any_marks();
+                condition.label.marks = Marks::NONE;
+                condition.join(self.of(yes)).join(self.of(no))
+            }
+            NodeKind::Call(Function::OneOf | Function::Bucket, arguments) => self.released(node, arguments),
+            NodeKind::Each(_, of, variable, body) => {
+                let list = self.of(of);
+                let item = self.item(of, &list);
+                self.locals.push((variable, item));
+                let body = self.of(body);
+                self.locals.pop();
+                list.join(body)
+            }
+            _ => node.children().into_iter().fold(Flow::CONSTANT, |flow, child| flow.join(self.of(child))),
+        };
+        self.fails |= !flow.label.class.is_fact() && self.may_fail(node);
+        flow
+    }
+
+    fn known(&self, path: &Path) -> Option<&Known> {
+        match self.locals.iter().rev().find(|(name, _)| **name == path.root) {
+            Some((_, root)) => path.fields.iter().try_fold(root, |known, field| known.get(field.as_str())),
+            None => self.env.find(path),
+        }
+    }
+
+    fn path(&self, path: &Path) -> Flow {
+        let Some(known) = self.known(path) else { return Flow::CONSTANT };
+        let (mut label, mut control, sources) = known.whole();
+        if self.edited.contains(&path.to_string()) {
+            label.marks = Marks::NONE;
+            control = Marks::NONE;
+        }
+        Flow { label, control, sources }
+    }
+
+    /// Whether a step ran is a fact. Whether an optional field is there says something of the field.
+    fn has(&self, path: &Path) -> Flow {
+        let mut so_far = Path { root: path.root.clone(), fields: Vec::new() };
+        let Some(root) = self.known(&so_far) else { return Flow::CONSTANT };
+        let mut flow =
+            Flow { label: Label::new(Class::Reference, Marks::NONE), control: root.control, sources: BTreeSet::new() };
+        for field in &path.fields {
+            so_far.fields.push(field.clone());
+            if let Some(known) = self.known(&so_far).filter(|known| known.optional) {
+                flow.label = flow.label.join(known.label);
+                flow.sources.extend(known.sources.iter().cloned());
+            }
+        }
+        flow
+    }
+
+    /// The item of a list that a function walks: what is known of it, and all that chose the list.
+    fn item(&self, of: &Node, list: &Flow) -> Known {
+        let known = match &of.kind {
+            NodeKind::Path(path) => self.known(path).and_then(|known| match &known.kind {
+                Type::List(item) => Some((**item).clone()),
+                _ => None,
+            }),
+            _ => None,
+        };
+        known.unwrap_or_else(|| {
+            let mut item = Known::new(Type::Nothing, list.label);
+            item.control = list.control;
+            item.sources = list.sources.clone().into();
+            item
+        })
+    }
+
+    fn released(&mut self, node: &Node, arguments: &'a [Node]) -> Flow {
+        let mut flow = arguments.iter().fold(Flow::CONSTANT, |flow, argument| flow.join(self.of(argument)));
+        if flow.label.class.is_fact() {
+            return flow;
+        }
+        let ways = match (&node.kind, arguments.get(1).map(|list| &list.kind)) {
+            (NodeKind::Call(Function::Bucket, _), Some(NodeKind::List(bounds))) => bounds.len() + 1,
+            (_, Some(NodeKind::List(constants))) => constants.len(),
+            _ => 1,
+        };
+        let kind = if matches!(node.kind, NodeKind::Call(Function::Bucket, _)) { "bucket" } else { "one_of" };
+        self.releases.push(Release { what: format!("{kind} {ways}"), bits: bits_of(ways) });
+        flow.label.class = Class::Reference;
+        flow
+    }
+
+    /// Whether the part itself can fail, by the values that it gets.
+    fn may_fail(&self, node: &Node) -> bool {
+        match &node.kind {
+            NodeKind::Index(..) | NodeKind::Negate(_) => true,
+            NodeKind::Binary(Operator::Plus, left, right) => !(self.is_text(left) || self.is_text(right)),
+            NodeKind::Binary(operator, ..) => {
+                matches!(operator, Operator::Minus | Operator::Times | Operator::Divide | Operator::Modulo)
+            }
+            NodeKind::Call(function, _) => matches!(
+                function,
+                Function::Token
+                    | Function::Integer
+                    | Function::Decimal
+                    | Function::Round
+                    | Function::Money
+                    | Function::Split
+                    | Function::Truncate
+                    | Function::Business
+            ),
+            _ => false,
+        }
+    }
+
+    fn is_text(&self, node: &Node) -> bool {
+        match &node.kind {
+            NodeKind::Text(_) => true,
+            NodeKind::Path(path) => self.known(path).is_some_and(|known| known.kind.is_text()),
+            NodeKind::Binary(Operator::Plus, left, right) => self.is_text(left) || self.is_text(right),
+            NodeKind::Choose(_, yes, _) => self.is_text(yes),
+            NodeKind::Call(function, _) => function.gives_text(),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Flows: the class and marks of every value of a plan, where each draws its data from, and what a run can release.
+//!
+//! [`check_plan`] finds everything that is wrong with the expressions of a plan; [`analyse`] follows the data of a plan
+//! where nothing is. Compiler and agent both call them, so neither trusts the other's answer. What may not live here:
+//! what a flow is allowed to do ([`crate::guard`]) and what a client signs of it ([`crate::uses`]).
+//!
+//! # Source
+//! language.md sections 4 and 5. Promises P01, P04.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::class::{Label, Marks};
+use crate::expr::{Facts, Source};
+use crate::id::Name;
+use crate::plan::Plan;
+use crate::shape::Shape;
+
+mod argument;
+mod error;
+mod label;
+mod results;
+mod walk;
+
+pub use error::{Part, PlanError, PlanErrorKind, Site};
+
+/// The most bits about content that one run may release.
+pub const BITS_MOST: u32 = 64;
+
+/// Where one value comes from and who may have chosen it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// Class and marks, by data flow.
+    pub label: Label,
+    /// Marks of the conditions by which the value was chosen. They count for money.
+    pub control: Marks,
+    /// The declared fields that it draws from.
+    pub sources: BTreeSet<Source>,
+}
+
+impl Flow {
+    /// A constant of the workflow.
+    pub const CONSTANT: Self = Self { label: Label::CONSTANT, control: Marks::NONE, sources: BTreeSet::new() };
+
+    /// The flow of what was made from both.
+    #[must_use]
+    pub fn join(mut self, other: Self) -> Self {
+        self.label = self.label.join(other.label);
+        self.control = self.control.join(other.control);
+        self.sources.extend(other.sources);
+        self
+    }
+
+    /// Who may have chosen it, by data or by condition.
+    pub fn any_marks(&self) -> Marks {
+        self.label.marks.join(self.control)
+    }
+}
+
+/// The flows of one step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepFlow {
+    /// What its condition draws from; a constant without one.
+    pub when: Flow,
+    /// Marks of the conditions under which it runs: its own, and those of `stop` steps before it.
+    pub control: Marks,
+    /// What is certain when it runs: steps that ran, fields that are there, decisions that said yes.
+    pub certain: Facts,
+    /// Whether it may not run, or fail and be passed over.
+    pub optional: bool,
+    /// Its parameters, what stands beside its prompt, or the values that it sets.
+    pub with: BTreeMap<Name, Flow>,
+    /// The sources that an `ask` may cite.
+    pub sources: Option<Flow>,
+    /// What a `decide` shows, by path.
+    pub show: BTreeMap<String, Flow>,
+    /// Class and marks of each field of its result.
+    pub result: BTreeMap<Name, Label>,
+    /// The fields of its result that may be durable, each with the shape that it then has.
+    pub facts: BTreeMap<Name, Shape>,
+}
+
+/// One way in which a run tells something of content.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Release {
+    /// What is told, as clients sign it: `intent.intent: one_of 3`.
+    pub what: String,
+    /// How much at most.
+    pub bits: u32,
+}
+
+/// All flows of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flows {
+    /// By step.
+    pub steps: BTreeMap<Name, StepFlow>,
+    /// What a run can tell of content, sorted.
+    pub releases: Vec<Release>,
+}
+
+impl Flows {
+    /// The bits that one run can release in all.
+    pub fn bits(&self) -> u32 {
+        self.releases.iter().fold(0, |sum, release| sum.saturating_add(release.bits))
+    }
+
+    /// The flows of a step.
+    pub fn step(&self, id: &str) -> Option<&StepFlow> {
+        self.steps.get(id)
+    }
+}
+
+/// Follows the data of a plan.
+///
+/// # Errors
+/// When the plan is not one that [`check_plan`] finds nothing wrong with.
+pub fn analyse(plan: &Plan) -> Result<Flows, Vec<PlanError>> {
+    let (flows, errors) = walk::walk(plan, plan.steps.len());
+    if errors.is_empty() { Ok(flows.flows) } else { Err(errors) }
+}
+
+/// Everything that is wrong with the names, types and guards of a plan, in the order of its steps.
+pub fn check_plan(plan: &Plan) -> Vec<PlanError> {
+    walk::walk(plan, plan.steps.len()).1
+}
+
+/// What the expressions of a step may read: its condition first, then all else with what the condition makes certain.
+///
+/// An index behind the last step gives what KPIs may read.
+pub fn env_of(plan: &Plan, step: usize) -> crate::expr::Env {
+    walk::walk(plan, step).0.env
+}
+
+/// log2, rounded up.
+pub(crate) fn bits_of(ways: usize) -> u32 {
+    usize::BITS - ways.saturating_sub(1).leading_zeros()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! What is known of a trigger and of the results of steps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::Flow;
+use crate::class::{Class, Label, Marks};
+use crate::expr::{Known, Origin, Source, Type};
+use crate::id::Name;
+use crate::plan::{Answer, Dialect, Operation, Trigger};
+
+/// How an `ask` can end.
+pub(super) const ENDINGS: [&str; 4] = ["answered", "refused", "invalid", "out_of_budget"];
+
+/// What is known of the event that starts a run.
+pub(super) fn trigger(trigger: &Trigger) -> Known {
+    match trigger {
+        Trigger::Webhook { connection, dialect, record, fields, .. } => {
+            let known = Known::record(fields, record.as_str(), &Origin::Connection(connection.clone()));
+            // Whoever knows the token can write every field.
+            let outside = if matches!(dialect, Dialect::Token) { Marks::OUTSIDE } else { Marks::NONE };
+            marked(&known, outside, Marks::NONE)
+        }
+        Trigger::Schedule { .. } => Known::new(Type::Record(Arc::default()), Label::CONSTANT),
+        Trigger::Manual { fields } => Known::record(fields, "trigger", &Origin::Agent),
+    }
+}
+
+/// What is known of an answer of an operation.
+pub(super) fn call(operation: &Operation, connection: &crate::id::ConnectionId) -> Known {
+    Known::record(&operation.response, operation.record.as_str(), &Origin::Connection(connection.clone()))
+}
+
+/// What is known of an answer of an AI that was given all this.
+pub(super) fn ask(step: &Name, answer: &BTreeMap<Name, Answer>, given: &Flow) -> Known {
+    let marks = given.label.marks.join(Marks::MODEL);
+    let fact = Label::new(Class::Reference, marks);
+    let content = Label::new(given.label.class.join(Class::Content), marks);
+    let texts = |values: &[String]| Type::OneOf(values.to_vec().into());
+    let field = |name: &str, kind: Type, label: Label| {
+        let path = format!("{step}.{name}");
+        let source = Source { path, class: label.class, origin: Origin::Agent };
+        Known { kind, optional: false, label, control: given.control, sources: Arc::new(BTreeSet::from([source])) }
+    };
+    let mut fields: BTreeMap<Name, Known> = answer
+        .iter()
+        .map(|(name, answer)| {
+            let known = match answer {
+                Answer::OneOf(values) => field(name.as_str(), texts(values), fact),
+                Answer::Number { .. } => field(name.as_str(), Type::Decimal, content),
+                Answer::Boolean {} => field(name.as_str(), Type::Boolean, content),
+                Answer::Text { .. } => field(name.as_str(), Type::Text, content),
+                Answer::Citations { .. } => {
+                    let item = Arc::new(field(name.as_str(), Type::Token, content));
+                    field(name.as_str(), Type::List(item), content)
+                }
+            };
+            (name.clone(), known)
+        })
+        .collect();
+    let mut ended = field("ended", texts(&ENDINGS.map(str::to_owned)), fact);
+    ended.sources = Arc::default();
+    fields.extend(Name::new("ended").ok().map(|name| (name, ended)));
+    Known::new(Type::Record(fields.into()), Label::CONSTANT)
+}
+
+/// What is known of a person's answer.
+pub(super) fn decide() -> Known {
+    let approved = Known::new(Type::Boolean, Label::new(Class::Reference, Marks::NONE));
+    let fields: BTreeMap<Name, Known> = Name::new("approved").ok().map(|name| (name, approved)).into_iter().collect();
+    Known::new(Type::Record(fields.into()), Label::CONSTANT)
+}
+
+/// Adds marks to a value and everything in it: by data, and by condition.
+pub(super) fn marked(known: &Known, data: Marks, control: Marks) -> Known {
+    if !data.any() && !control.any() {
+        return known.clone();
+    }
+    let each = |known: &Known| marked(known, data, control);
+    let label = Label::new(known.label.class, known.label.marks.join(data));
+    Known { kind: map(&known.kind, each), label, control: known.control.join(control), ..known.clone() }
+}
+
+/// A value of this type that flows so, and everything in it: what was computed has no parts with a flow of their own.
+pub(super) fn computed(kind: &Type, flow: &Flow) -> Known {
+    let kind = map(kind, |part| Known { optional: part.optional, ..computed(&part.kind, flow) });
+    Known { kind, optional: false, label: flow.label, control: flow.control, sources: flow.sources.clone().into() }
+}
+
+fn map(kind: &Type, each: impl Fn(&Known) -> Known) -> Type {
+    match kind {
+        Type::Record(fields) => {
+            let fields: BTreeMap<Name, Known> =
+                fields.iter().map(|(name, field)| (name.clone(), each(field))).collect();
+            Type::Record(fields.into())
+        }
+        Type::List(of) => Type::List(Arc::new(each(of))),
+        other => other.clone(),
+    }
+}
+
+/// In how many ways a call can end: done, one of the codes that the catalog lists, or any other failure.
+pub(super) fn endings(operation: &Operation) -> usize {
+    operation.errors.iter().map(|rule| &rule.code).collect::<BTreeSet<_>>().len() + 2
+}

@@ -1,0 +1,350 @@
+//! One walk over the steps of a plan: each is checked and followed with what the steps before it made known.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::argument::{Checked, argument, flow_of_template, for_param};
+use super::error::{Part, PlanError, PlanErrorKind, Site};
+use super::label::{Followed, follow, follow_node};
+use super::results::{self, ENDINGS};
+use super::{Flow, Flows, Release, StepFlow, bits_of};
+use crate::class::{Label, Marks};
+use crate::expr::ast::NodeKind;
+use crate::expr::check::conclude;
+use crate::expr::print::to_text;
+use crate::expr::{Env, ExprError, ExprErrorKind, Facts, Known, Program, Type, check};
+use crate::id::{Name, OperationRef};
+use crate::plan::{Action, Argument, Expression, Kpi, Plan, Step};
+
+/// What a walk finds besides errors.
+pub(super) struct Walked {
+    pub(super) flows: Flows,
+    pub(super) env: Env,
+}
+
+/// Walks the first `steps` steps; behind the last one also KPIs, limits and the fallback.
+pub(super) fn walk(plan: &Plan, steps: usize) -> (Walked, Vec<PlanError>) {
+    let mut walk = Walk {
+        plan,
+        env: Env::default(),
+        edits: BTreeMap::new(),
+        flows: Flows { steps: BTreeMap::new(), releases: Vec::new() },
+        errors: Vec::new(),
+        step: None,
+        passed: Marks::NONE,
+    };
+    walk.env.names.extend(Name::new("trigger").ok().map(|name| (name, results::trigger(&plan.trigger))));
+    if steps >= plan.steps.len() {
+        walk.workflow();
+    }
+    for (place, step) in plan.steps.iter().enumerate().take(steps) {
+        walk.step = Some(place);
+        walk.step(step);
+    }
+    walk.step = None;
+    walk.env.facts = Facts::default();
+    if steps >= plan.steps.len() {
+        plan.kpis.iter().enumerate().for_each(|(place, kpi)| walk.kpi(place, kpi));
+        walk.env.facts = Facts::default();
+    }
+    walk.flows.releases.sort();
+    (Walked { flows: walk.flows, env: walk.env }, walk.errors)
+}
+
+struct Walk<'p> {
+    plan: &'p Plan,
+    env: Env,
+    /// What each `decide` lets people edit.
+    edits: BTreeMap<Name, Vec<String>>,
+    flows: Flows,
+    errors: Vec<PlanError>,
+    step: Option<usize>,
+    /// Marks of the conditions under which an earlier `stop` let the run go on.
+    passed: Marks,
+}
+
+impl Walk<'_> {
+    fn error(&mut self, part: Part, kind: PlanErrorKind) {
+        self.errors.push(PlanError { site: Site { step: self.step, part }, kind });
+    }
+
+    fn take<T>(&mut self, part: Part, result: Result<T, ExprError>) -> Option<T> {
+        result.map_err(|error| self.error(part, PlanErrorKind::Expression(error))).ok()
+    }
+
+    /// The paths that a person may have written, where it is certain that the person said yes.
+    fn edited(&self) -> BTreeSet<String> {
+        let approved = self.env.facts.approved.iter().filter_map(|decide| self.edits.get(decide.as_str()));
+        approved.flatten().cloned().collect()
+    }
+
+    fn release(&mut self, what: String, bits: u32) {
+        self.flows.releases.push(Release { what, bits });
+    }
+
+    fn released(&mut self, place: &str, followed: &Followed) {
+        for release in &followed.releases {
+            self.release(format!("{place}: {}", release.what), release.bits);
+        }
+        if followed.fails {
+            self.release(format!("{place}: that it failed"), 1);
+        }
+    }
+
+    /// Checks a condition, costs what it tells of content, and makes its facts certain.
+    fn condition(&mut self, expression: &Expression, part: &Part, place: &str) -> Flow {
+        let Some(program) = self.take(part.clone(), Program::parse(&expression.0)) else { return Flow::CONSTANT };
+        let Some(found) = self.take(part.clone(), check(&program, &self.env)) else { return Flow::CONSTANT };
+        if found != Type::Boolean {
+            let kind = ExprErrorKind::Mismatch { wanted: Type::Boolean.to_string(), found: found.to_string() };
+            let error = ExprError { span: program.root.span.clone(), kind };
+            self.error(part.clone(), PlanErrorKind::Expression(error));
+            return Flow::CONSTANT;
+        }
+        let edited = self.edited();
+        let followed = follow(&program, &self.env, &edited);
+        self.released(place, &followed);
+        if !followed.flow.label.class.is_fact() {
+            // Facts in the condition tell nothing of content; only the other conjuncts are named.
+            let conjuncts = program.root.conjuncts().iter();
+            let telling: Vec<String> = conjuncts
+                .filter(|part| !follow_node(part, &self.env, &edited).flow.label.class.is_fact())
+                .map(to_text)
+                .collect();
+            self.release(format!("{place}: {}", telling.join(" && ")), 1);
+        }
+        self.env.facts = conclude(&program.root, true, &self.env);
+        followed.flow
+    }
+
+    fn step(&mut self, step: &Step) {
+        let taken = ["settings", "now"].contains(&step.id.as_str()) || self.env.names.contains_key(step.id.as_str());
+        if taken || Program::parse(step.id.as_str()).is_err() {
+            self.error(Part::Id, PlanErrorKind::TakenName(step.id.clone()));
+        }
+        self.env.facts = Facts::default();
+        let when = match &step.when {
+            Some(when) => self.condition(when, &Part::When, step.id.as_str()),
+            None => Flow::CONSTANT,
+        };
+        let control = when.any_marks().join(self.passed);
+        let mut flow = StepFlow {
+            when,
+            control,
+            certain: self.env.facts.clone(),
+            optional: step.when.is_some() || !step.continue_on.is_empty(),
+            with: BTreeMap::new(),
+            sources: None,
+            show: BTreeMap::new(),
+            result: BTreeMap::new(),
+            facts: BTreeMap::new(),
+        };
+        let result = self.action(step, &mut flow);
+        let mut result = results::marked(&result, Marks::NONE, control);
+        let decides = matches!(step.action, Action::Decide { .. });
+        result.optional = flow.optional && !decides;
+        if let Type::Record(fields) = &result.kind {
+            for (name, field) in fields.iter() {
+                let (label, ..) = field.whole();
+                flow.result.insert(name.clone(), label);
+                let shape = self.shape(step, name).or_else(|| field.kind.reference_shape());
+                flow.facts.extend(shape.filter(|_| label.class.is_fact()).map(|shape| (name.clone(), shape)));
+            }
+        }
+        if matches!(step.action, Action::Stop { .. }) {
+            self.passed = control;
+        }
+        if decides {
+            self.env.decides.insert(step.id.clone());
+        }
+        self.env.implied.insert(step.id.clone(), flow.certain.clone());
+        self.env.names.insert(step.id.clone(), result);
+        self.flows.steps.insert(step.id.clone(), flow);
+    }
+
+    /// The catalog's own shape of a field, where it is one of class `reference`.
+    fn shape(&self, step: &Step, field: &Name) -> Option<crate::shape::Shape> {
+        let Action::Call { operation, .. } = &step.action else { return None };
+        let shape = &self.plan.operations.get(operation)?.response.get(field.as_str())?.shape;
+        shape.fits_reference().then(|| shape.clone())
+    }
+
+    fn action(&mut self, step: &Step, flow: &mut StepFlow) -> Known {
+        match &step.action {
+            Action::Call { operation, with, .. } => self.call(step, operation, with, flow),
+            Action::Ask { with, sources, answer, .. } => {
+                for (name, given) in with {
+                    let part = Part::With(name.clone());
+                    if let Some(checked) = self.argument(given, part, &format!("{}.{name}", step.id)) {
+                        flow.with.insert(name.clone(), checked.followed.flow);
+                    }
+                }
+                flow.sources = sources.as_ref().and_then(|sources| self.sources(step, sources));
+                let given = flow.with.values().chain(&flow.sources).cloned().fold(Flow::CONSTANT, Flow::join);
+                self.asked(step, answer, &given);
+                results::ask(&step.id, answer, &given)
+            }
+            Action::Decide { show, edit, .. } => {
+                for (place, path) in show.iter().enumerate() {
+                    if let Some(shown) = self.path(path, Part::Show(place), false) {
+                        let (label, control, sources) = shown.whole();
+                        flow.show.insert(path.clone(), Flow { label, control, sources });
+                    }
+                }
+                for (place, path) in edit.iter().enumerate() {
+                    if !show.contains(path) {
+                        self.error(Part::Edit(place), PlanErrorKind::NotShown(path.clone()));
+                    }
+                }
+                self.edits.insert(step.id.clone(), edit.clone());
+                results::decide()
+            }
+            Action::Set { values } => {
+                let mut fields = BTreeMap::new();
+                for (name, value) in values {
+                    let part = Part::Set(name.clone());
+                    if let Some(checked) = self.argument(value, part, &format!("{}.{name}", step.id)) {
+                        fields.insert(name.clone(), checked.known);
+                        flow.with.insert(name.clone(), checked.followed.flow);
+                    }
+                }
+                Known::new(Type::Record(fields.into()), Label::CONSTANT)
+            }
+            Action::Stop { .. } => Known::new(Type::Record(BTreeMap::new().into()), Label::CONSTANT),
+        }
+    }
+
+    fn argument(&mut self, given: &Argument, part: Part, place: &str) -> Option<Checked> {
+        let checked = argument(given, &self.env, &self.edited(), None);
+        let checked = self.take(part, checked)?;
+        self.released(place, &checked.followed);
+        Some(checked)
+    }
+
+    fn call(
+        &mut self,
+        step: &Step,
+        reference: &OperationRef,
+        with: &BTreeMap<Name, Argument>,
+        flow: &mut StepFlow,
+    ) -> Known {
+        let Some(operation) = self.plan.operations.get(reference) else {
+            self.error(Part::Operation, PlanErrorKind::UnknownOperation(reference.clone()));
+            return Known::new(Type::Record(BTreeMap::new().into()), Label::CONSTANT);
+        };
+        for (name, param) in &operation.params {
+            let part = Part::With(name.clone());
+            let Some(given) = with.get(name.as_str()) else {
+                if !param.optional {
+                    self.error(part, PlanErrorKind::MissingParam(name.clone()));
+                }
+                continue;
+            };
+            let checked = for_param(given, param, &self.env, &self.edited());
+            if let Some(checked) = self.take(part, checked) {
+                self.released(&format!("{}.{name}", step.id), &checked.followed);
+                flow.with.insert(name.clone(), checked.followed.flow);
+            }
+        }
+        for name in with.keys().filter(|name| !operation.params.contains_key(name.as_str())) {
+            self.error(Part::With(name.clone()), PlanErrorKind::UnknownParam(name.clone()));
+        }
+        if flow.with.values().any(|flow| !flow.label.class.is_fact()) {
+            let ways = results::endings(operation);
+            self.release(format!("{}: how {reference} ended {ways}", step.id), bits_of(ways));
+        }
+        results::call(operation, &reference.connection)
+    }
+
+    fn asked(&mut self, step: &Step, answer: &BTreeMap<Name, crate::plan::Answer>, given: &Flow) {
+        if given.label.class.is_fact() {
+            return;
+        }
+        self.release(format!("{}: how it ended", step.id), bits_of(ENDINGS.len()));
+        for (name, answer) in answer {
+            if let crate::plan::Answer::OneOf(values) = answer {
+                self.release(format!("{}.{name}: one_of {}", step.id, values.len()), bits_of(values.len()));
+            }
+        }
+    }
+
+    /// Sources are a list of records with `id` and `text`.
+    fn sources(&mut self, step: &Step, sources: &Expression) -> Option<Flow> {
+        let program = self.take(Part::Sources, Program::parse(&sources.0))?;
+        let found = self.take(Part::Sources, check(&program, &self.env))?;
+        let item = match &found {
+            Type::List(of) => Some(of),
+            _ => None,
+        };
+        let field = |name: &str, wanted: &Type| {
+            item.and_then(|of| of.get(name)).is_some_and(|known| !known.optional && known.kind.fits(wanted))
+        };
+        if !(field("id", &Type::Token) && field("text", &Type::Text)) {
+            let wanted = "a list of records with `id`, a token, and `text`".to_owned();
+            let kind = ExprErrorKind::Mismatch { wanted, found: found.to_string() };
+            self.error(Part::Sources, PlanErrorKind::Expression(ExprError { span: program.root.span.clone(), kind }));
+            return None;
+        }
+        let followed = follow(&program, &self.env, &self.edited());
+        self.released(&format!("{}.sources", step.id), &followed);
+        Some(followed.flow)
+    }
+
+    /// What is known of a path that stands by itself.
+    fn path(&mut self, text: &str, part: Part, absent: bool) -> Option<Known> {
+        let program = self.take(part.clone(), Program::parse(text))?;
+        let NodeKind::Path(path) = &program.root.kind else {
+            self.error(part, PlanErrorKind::NotAPath);
+            return None;
+        };
+        match check(&program, &self.env) {
+            Err(error) if !(absent && matches!(error.kind, ExprErrorKind::MayBeAbsent { .. })) => {
+                self.error(part, PlanErrorKind::Expression(error));
+                None
+            }
+            _ => self.env.find(path).cloned(),
+        }
+    }
+
+    /// What belongs to no step and is read before the first one.
+    fn workflow(&mut self) {
+        if let Some(key) = &self.plan.limits.one_at_a_time {
+            if let Some(program) = self.take(Part::OneAtATime, Program::parse(&key.0)) {
+                if let Some(found) = self.take(Part::OneAtATime, check(&program, &self.env)) {
+                    let class = follow(&program, &self.env, &BTreeSet::new()).flow.label.class;
+                    if found.reference_shape().is_none() || !class.is_fact() {
+                        self.error(Part::OneAtATime, PlanErrorKind::NotAFact);
+                    }
+                }
+            }
+        }
+        let Some(open) = &self.plan.fallback.open else { return };
+        let flow = flow_of_template(open, &self.env);
+        if self.take(Part::Open, flow).is_some_and(|flow| !flow.label.class.is_fact()) {
+            self.error(Part::Open, PlanErrorKind::NotAFact);
+        }
+    }
+
+    fn kpi(&mut self, place: usize, kpi: &Kpi) {
+        self.env.facts = Facts::default();
+        if let Some(when) = &kpi.when {
+            self.condition(when, &Part::KpiWhen(place), &format!("kpi {}", kpi.name));
+        }
+        if let Some(sum) = &kpi.sum {
+            if let Some(known) = self.path(sum, Part::KpiSum(place), false) {
+                let number = matches!(known.kind, Type::Integer | Type::Money);
+                if !number || !known.label.class.is_fact() {
+                    self.error(Part::KpiSum(place), PlanErrorKind::NotCountable);
+                }
+            }
+        }
+        for (label, by) in kpi.by.iter().enumerate() {
+            let part = Part::KpiBy(place, label);
+            if let Some(known) = self.path(by, part.clone(), true) {
+                let closed = matches!(known.kind, Type::OneOf(_) | Type::Boolean);
+                if !closed || !known.label.class.is_fact() {
+                    self.error(part, PlanErrorKind::NotCountable);
+                }
+            }
+        }
+    }
+}
