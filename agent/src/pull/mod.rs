@@ -1,12 +1,13 @@
 //! Git as transport: what is fetched is bytes by name, nothing more. Trust begins in `verify`.
 //!
 //! `transfer` runs in a child process with limits; `fetch` starts it; `read` takes blobs out of the object database;
-//! `pace` says when to look again; `watch` notices a local change; `push` writes the agent's own branch.
+//! `pace` says when to look again; `shelf` keeps what was accepted; `watch` notices a local change; `push` writes the agent's own branch.
 
 pub mod fetch;
 pub mod pace;
 pub mod push;
 pub mod read;
+pub mod shelf;
 pub mod transfer;
 pub mod watch;
 

@@ -28,7 +28,9 @@ pub fn prepare(repository: &Path) -> Result<(), PullFailure> {
     if repository.join("config").is_file() {
         return Ok(());
     }
-    Repository::init_bare(repository).map(drop).map_err(|_| PullFailure::Broken)
+    let made = Repository::init_bare(repository).and_then(|made| made.config());
+    // What was accepted must be there after a crash: packs and references are synced before they count.
+    made.and_then(|mut config| config.set_bool("core.fsyncObjectFiles", true)).map_err(|_| PullFailure::Broken)
 }
 
 /// Reads all files of a commit.
