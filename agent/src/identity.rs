@@ -6,11 +6,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use assent_schema::trust::Signer;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::SigningKey;
-use ssh_key::private::{Ed25519Keypair, KeypairData};
-use ssh_key::{LineEnding, PrivateKey};
 use zeroize::Zeroizing;
 
 use crate::ledger::{signing_key_from_file, signing_key_to_file};
@@ -24,7 +23,7 @@ const HOST: &str = "identity/host";
 /// The keys of one agent. No `Debug`: they are secrets.
 pub struct Identity {
     /// Signs status and rehearsals.
-    pub signing: PrivateKey,
+    pub signing: Signer,
     /// Signs checkpoints of the ledger.
     pub ledger: SigningKey,
     /// Opens the vault and the ledger's day keys.
@@ -79,9 +78,8 @@ impl Identity {
             return Err(IdentityFailure::AlreadyThere);
         }
         let seed = Zeroizing::new(dice.bytes::<32>());
-        let pair = KeypairData::from(Ed25519Keypair::from_seed(&seed));
-        let signing = PrivateKey::new(pair, name).or(Err(IdentityFailure::Damaged))?;
-        let text = signing.to_openssh(LineEnding::LF).or(Err(IdentityFailure::Damaged))?;
+        let signing = Signer::from_seed(&seed).or(Err(IdentityFailure::Damaged))?;
+        let text = signing.to_openssh(name).or(Err(IdentityFailure::Damaged))?;
         disk.write(SIGNING, text.as_bytes())?;
         let ledger = SigningKey::from_bytes(&Zeroizing::new(dice.bytes::<32>()));
         disk.write(LEDGER, &signing_key_to_file(&ledger))?;
@@ -96,19 +94,15 @@ impl Identity {
     /// # Errors
     /// [`IdentityFailure`].
     pub fn load(disk: &impl Disk) -> Result<Self, IdentityFailure> {
-        let signing = PrivateKey::from_openssh(&*read(disk, SIGNING)?).or(Err(IdentityFailure::Damaged))?;
+        let signing = Signer::from_openssh(&read(disk, SIGNING)?).or(Err(IdentityFailure::Damaged))?;
         let ledger = signing_key_from_file(&read(disk, LEDGER)?).ok_or(IdentityFailure::Damaged)?;
         let host = HostKey::from_file(&read(disk, HOST)?).or(Err(IdentityFailure::Damaged))?;
         Ok(Self { signing, ledger, host: Arc::new(host) })
     }
 
     /// The public half of `signing`, `type base64`, as root writes it.
-    ///
-    /// # Errors
-    /// [`IdentityFailure::Damaged`] when the key has no text form.
-    pub fn signing_public(&self) -> Result<String, IdentityFailure> {
-        let text = self.signing.public_key().to_openssh().or(Err(IdentityFailure::Damaged))?;
-        Ok(text.split(' ').take(2).collect::<Vec<_>>().join(" "))
+    pub fn signing_public(&self) -> String {
+        self.signing.public().to_string()
     }
 
     /// The public half of `ledger`, base64 of 32 bytes, as root writes it.
@@ -133,9 +127,9 @@ mod tests {
         assert!(matches!(Identity::load(&disk), Err(IdentityFailure::Missing)));
         let made = Identity::make(&disk, &RealDice, "eu-1").map_err(|e| e.to_string()).unwrap();
         let read = Identity::load(&disk).map_err(|e| e.to_string()).unwrap();
-        assert_eq!(made.signing_public().unwrap(), read.signing_public().unwrap());
+        assert_eq!(made.signing_public(), read.signing_public());
         assert_eq!(made.ledger_public(), read.ledger_public());
-        assert!(made.signing_public().unwrap().starts_with("ssh-ed25519 AAAA"));
+        assert!(made.signing_public().starts_with("ssh-ed25519 AAAA"));
         assert!(matches!(Identity::make(&disk, &RealDice, "eu-1"), Err(IdentityFailure::AlreadyThere)));
     }
 }

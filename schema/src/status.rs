@@ -1,4 +1,4 @@
-//! What an agent says of itself on its own branch: `status.json`, signed under `status@assent`. References only.
+//! What an agent says of itself on its own branch: `status.json`, signed under `console@assent`. References only.
 //!
 //! # Source
 //! trust.md section 6.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{AgentId, Environment, ProjectName, Region};
+use assent_schema::trust::words;
 use serde::Serialize;
 
 use super::{Call, Output, Show};
@@ -111,7 +112,7 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
     };
     let identity = identity.tried(|| "cannot make the agent's keys".into())?;
     out.show(&Enrolled {
-        key: identity.signing_public().tried(|| "cannot show the agent's key".into())?,
+        key: identity.signing_public(),
         ledger_key: identity.ledger_public(),
         agent: config.agent,
         region: config.region,
@@ -120,15 +121,17 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
     })
 }
 
-/// What the operator compared.
+/// What the operator compared: a whole digest, or the words that stand for its first part.
 enum Wanted {
     Digest(Digest),
+    Words(String),
 }
 
 impl Wanted {
     fn is(&self, digest: Digest) -> bool {
         match self {
             Self::Digest(wanted) => *wanted == digest,
+            Self::Words(wanted) => *wanted == words(&digest),
         }
     }
 }
@@ -137,6 +140,10 @@ fn wanted(parts: &[String]) -> Result<Wanted, Error> {
     let text = parts.join(" ").to_lowercase();
     if let Ok(digest) = text.parse() {
         return Ok(Wanted::Digest(digest));
+    }
+    let spoken: Vec<&str> = text.split_whitespace().collect();
+    if spoken.len() == 8 {
+        return Ok(Wanted::Words(spoken.join(" ")));
     }
     Err(Error::environment("`--root` is neither a digest of 64 hex digits nor eight words")
         .help("Ask somebody who holds a root key for the digest of trust/root/1.toml."))
