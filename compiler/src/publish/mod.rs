@@ -1,3 +1,4 @@
 //! Signs and writes release branches; the only room that writes to git.
 
 pub mod branch;
+pub mod sign;
