@@ -1,0 +1,75 @@
+//! `assent trust approvers`: writes the first or the next file of a client's approvers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use assent_schema::canon::Digest;
+use assent_schema::id::{ClientId, PersonId};
+use assent_schema::trust::{Approvers, Person, words};
+
+use super::super::{Context, Outcome};
+use super::{PersonKey, read_folder_file, refused, root};
+use crate::error::Error;
+use crate::publish::sign;
+
+/// Writes a client's first approvers file, or the next one. The first is signed by every key in it; each further one by
+/// the threshold of the file before it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Whose approvers.
+    client: ClientId,
+    /// How many different approvers an approval needs.
+    #[arg(long, value_name = "N")]
+    threshold: Option<u32>,
+    /// An approver and the file of the public key.
+    #[arg(long = "person", value_name = "PERSON=FILE.pub")]
+    people: Vec<PersonKey>,
+    /// Takes an approver out.
+    #[arg(long = "drop-person", value_name = "PERSON")]
+    dropped: Vec<PersonId>,
+}
+
+pub(super) fn run(repo: &Path, args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+    let Some((_, project)) = root::newest(repo)? else {
+        return Err(Error::input("there is no root yet: make it with `assent trust root`"));
+    };
+    let mut approvers = match newest(repo, &args.client)? {
+        None => {
+            let threshold = args.threshold.ok_or_else(|| Error::input("the first approvers file needs --threshold"))?;
+            Approvers::first(project, args.client.clone(), threshold, BTreeMap::new())
+        }
+        Some((old, first)) => old.next(first),
+    };
+    approvers.threshold = args.threshold.unwrap_or(approvers.threshold);
+    for PersonKey { person, key } in &args.people {
+        let known = approvers.people.entry(person.clone()).or_insert_with(|| Person { keys: BTreeSet::new() });
+        known.keys.insert(key.clone());
+    }
+    args.dropped.iter().for_each(|person| drop(approvers.people.remove(person)));
+    let path = repo.join(format!("clients/{}/approvers/{}.toml", args.client, approvers.number));
+    let text = approvers.to_toml().map_err(refused)?;
+    sign::write(&path, text.as_bytes())?;
+    let digest = Digest::of_file(text.as_bytes());
+    context.print(&format!(
+        "wrote {}\nSHA-256 {digest}\nwords   {}\nHave it signed: assent trust sign {} --key PERSON=KEY\n",
+        path.display(),
+        words(&digest),
+        path.display()
+    ))?;
+    Ok(Outcome::Fine)
+}
+
+/// The newest approvers file of a client and the digest of the first; nothing before the first.
+pub(in super::super) fn newest(repo: &Path, client: &ClientId) -> Result<Option<(Approvers, Digest)>, Error> {
+    let file = |number: u32| format!("clients/{client}/approvers/{number}.toml");
+    let Some(first) = read_folder_file(repo, &file(1))? else { return Ok(None) };
+    let mut newest = Approvers::parse(&file(1), &first).map_err(refused)?;
+    while let Some(bytes) = read_folder_file(repo, &file(newest.number.saturating_add(1)))? {
+        let number = newest.number.saturating_add(1);
+        newest = Approvers::parse(&file(number), &bytes).map_err(refused)?;
+        if newest.number != number {
+            return Err(Error::input(format!("{} says that it is number {}", file(number), newest.number)));
+        }
+    }
+    Ok(Some((newest, Digest::of_file(&first))))
+}

@@ -1,0 +1,98 @@
+//! `assent trust`: from an empty repository to signed trust, without copying digests by hand.
+
+mod approvers;
+mod catalog;
+mod print;
+mod root;
+mod sign;
+mod teams;
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use assent_schema::id::PersonId;
+use assent_schema::trust::{PublicKey, TOML_MOST_BYTES, TrustError};
+
+use super::{Context, Outcome};
+use crate::error::Error;
+
+/// Makes roots, approvers, teams and the catalog's lock; signs them; prints what others compare and configure.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The work tree of the source repository.
+    #[arg(long, global = true, default_value = ".", value_name = "DIR")]
+    repo: PathBuf,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    Root(Box<root::Args>),
+    Approvers(approvers::Args),
+    Teams(teams::Args),
+    Catalog(catalog::Args),
+    Sign(sign::Args),
+    Words(print::WordsArgs),
+    AllowedSigners(print::AllowedSignersArgs),
+    LedgerKeys(print::LedgerKeysArgs),
+}
+
+pub(super) use approvers::newest as newest_approvers;
+pub(super) use root::newest as newest_root;
+
+/// Runs the command.
+///
+/// # Errors
+/// When a file is missing, is not what it must be, or cannot be written.
+pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+    let repo = &args.repo;
+    match &args.what {
+        What::Root(args) => root::run(repo, args, context),
+        What::Approvers(args) => approvers::run(repo, args, context),
+        What::Teams(args) => teams::run(repo, args, context),
+        What::Catalog(args) => catalog::run(repo, args, context),
+        What::Sign(args) => sign::run(args, context),
+        What::Words(args) => print::words(args, context),
+        What::AllowedSigners(args) => print::allowed_signers(repo, args, context),
+        What::LedgerKeys(args) => print::ledger_keys(repo, args, context),
+    }
+}
+
+/// A person and a public key, given as `person=file.pub` and read at once.
+#[derive(Clone, Debug)]
+struct PersonKey {
+    person: PersonId,
+    key: PublicKey,
+}
+
+impl FromStr for PersonKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (person, file) = text.split_once('=').ok_or("write it as person=public-key-file")?;
+        let person = person.parse().map_err(|e| format!("`{person}` {e}"))?;
+        let line = std::fs::read_to_string(file).map_err(|e| format!("could not read {file}: {e}"))?;
+        let key = line.trim_end().parse().map_err(|e| format!("the key in {file} {e}"))?;
+        Ok(Self { person, key })
+    }
+}
+
+/// Reads a file of the work tree; nothing when it is not there.
+fn read_folder_file(repo: &Path, file: &str) -> Result<Option<Vec<u8>>, Error> {
+    let path = repo.join(file);
+    match std::fs::metadata(&path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(Error::io(format!("read {}", path.display()), e)),
+        Ok(found) if found.len() > TOML_MOST_BYTES as u64 => {
+            return Err(Error::input(format!("{} is larger than {TOML_MOST_BYTES} bytes", path.display())));
+        }
+        Ok(_) => {}
+    }
+    std::fs::read(&path).map(Some).map_err(|e| Error::io(format!("read {}", path.display()), e))
+}
+
+/// What a signed file is not, as the error of a command.
+fn refused(error: TrustError) -> Error {
+    Error::input(error.to_string())
+}

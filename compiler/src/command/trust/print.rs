@@ -1,0 +1,124 @@
+//! What other programs and people take from the trust files: words, allowed signers, ledger keys.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use assent_schema::canon::Digest;
+use assent_schema::id::ProjectName;
+use assent_schema::ledger::{LogKey, Origin};
+use assent_schema::trust::{Namespace, PublicKey, Root, RoleName, words as digest_words};
+
+use super::super::{Context, Outcome};
+use super::{approvers, read_folder_file, root};
+use crate::error::Error;
+
+/// Prints a digest as eight words, to be compared over the phone.
+#[derive(Debug, clap::Args)]
+pub(super) struct WordsArgs {
+    /// A file, or a digest of 64 hex digits.
+    #[arg(value_name = "FILE|DIGEST")]
+    of: PathBuf,
+}
+
+/// Prints an `allowed_signers` file for `ssh-keygen -Y verify`. For people; it is never the authority.
+#[derive(Debug, clap::Args)]
+pub(super) struct AllowedSignersArgs {}
+
+/// Prints the key of each ledger, one C2SP vkey a line, for outside checkers.
+#[derive(Debug, clap::Args)]
+pub(super) struct LedgerKeysArgs {
+    /// Print public keys in PEM instead, for OpenSSL.
+    #[arg(long)]
+    pem: bool,
+}
+
+pub(super) fn words(args: &WordsArgs, context: &mut Context<'_>) -> Result<Outcome, Error> {
+    let digest = match args.of.to_str().and_then(|text| text.parse().ok()) {
+        Some(digest) => digest,
+        None => Digest::of_file(&std::fs::read(&args.of).map_err(|e| Error::io(format!("read {}", args.of.display()), e))?),
+    };
+    context.print(&format!("{}\n", digest_words(&digest)))?;
+    Ok(Outcome::Fine)
+}
+
+pub(super) fn allowed_signers(
+    repo: &Path,
+    _args: &AllowedSignersArgs,
+    context: &mut Context<'_>,
+) -> Result<Outcome, Error> {
+    let (root, project) = known(repo)?;
+    let mut lines = Lines::default();
+    for role in RoleName::ALL {
+        let Some(held) = root.roles.get(&role) else { continue };
+        for person in &held.people {
+            let keys = root.people.get(person).map(|p| &p.keys);
+            lines.add(&format!("{person}@{project}"), keys.into_iter().flatten(), role.namespaces());
+        }
+    }
+    for (agent, entry) in &root.agents {
+        lines.add(&format!("{agent}@{project}"), [&entry.key], &[Namespace::Rehearsal, Namespace::Console]);
+    }
+    for client in root.clients.keys() {
+        let Some((newest, _)) = approvers::newest(repo, client)? else { continue };
+        for (person, keys) in &newest.people {
+            lines.add(&format!("{person}@{client}"), &keys.keys, &[Namespace::Approval, Namespace::Approvers]);
+        }
+    }
+    context.print(&lines.text())?;
+    Ok(Outcome::Fine)
+}
+
+/// One line a key, sorted; the namespaces of all its roles together.
+#[derive(Default)]
+struct Lines(BTreeMap<(String, String), BTreeSet<&'static str>>);
+
+impl Lines {
+    fn add<'k>(&mut self, who: &str, keys: impl IntoIterator<Item = &'k PublicKey>, namespaces: &[Namespace]) {
+        for key in keys {
+            let line = self.0.entry((who.to_owned(), key.to_string())).or_default();
+            line.extend(namespaces.iter().map(|n| n.as_str()));
+        }
+    }
+
+    fn text(&self) -> String {
+        self.0.iter().fold(String::new(), |mut text, ((who, key), namespaces)| {
+            let namespaces: Vec<&str> = namespaces.iter().copied().collect();
+            // Writing to a text never fails.
+            let _infallible = writeln!(text, "{who} namespaces=\"{}\" {key}", namespaces.join(","));
+            text
+        })
+    }
+}
+
+pub(super) fn ledger_keys(repo: &Path, args: &LedgerKeysArgs, context: &mut Context<'_>) -> Result<Outcome, Error> {
+    let (root, project) = known(repo)?;
+    for (agent, entry) in &root.agents {
+        let point = entry.ledger_point().ok_or_else(|| Error::input(format!("{agent} has no ledger key")))?;
+        let clients = root.clients.keys().map(Some).chain([None]);
+        for client in clients {
+            let origin = Origin { project: project.clone(), agent: agent.clone(), client: client.cloned() };
+            let key = LogKey::of_log(&origin, &point).map_err(|e| Error::input(format!("{agent}: {e}")))?;
+            if args.pem {
+                context.print(&format!("# {}\n{}\n", key.name(), key.to_pem().trim_end()))?;
+            } else {
+                context.print(&format!("{}\n", key.to_vkey()))?;
+            }
+        }
+    }
+    Ok(Outcome::Fine)
+}
+
+/// The newest root of the work tree and the project's name.
+fn known(repo: &Path) -> Result<(Root, ProjectName), Error> {
+    let Some((root, _)) = root::newest(repo)? else {
+        return Err(Error::input("there is no root yet: make it with `assent trust root`"));
+    };
+    let bytes = read_folder_file(repo, "assent.toml")?.ok_or_else(|| Error::input("assent.toml is missing"))?;
+    let table: toml::Table = String::from_utf8_lossy(&bytes)
+        .parse()
+        .map_err(|e: toml::de::Error| Error::input(format!("assent.toml is not valid TOML: {}", e.message())))?;
+    let name = table.get("name").and_then(toml::Value::as_str).unwrap_or_default();
+    let name = name.parse().map_err(|e| Error::input(format!("the name in assent.toml {e}")))?;
+    Ok((root, name))
+}

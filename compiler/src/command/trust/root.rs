@@ -1,0 +1,186 @@
+//! `assent trust root`: writes the first or the next version of the root.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use assent_schema::canon::Digest;
+use assent_schema::id::{AgentId, ClientId, Environment, PersonId, Region};
+use assent_schema::time::Moment;
+use assent_schema::trust::{AgentEntry, ClientEntry, Person, PublicKey, Role, RoleName, Root};
+use serde::Deserialize;
+
+use super::super::{Context, Outcome};
+use super::{PersonKey, read_folder_file, refused};
+use crate::error::Error;
+use crate::publish::sign;
+
+/// The largest file of an agent's keys, in bytes.
+const AGENT_MOST_BYTES: u64 = 16 << 10;
+
+/// Writes the first version of the root, or the next one with the changes given. Sign it with `assent trust sign`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// When this version must have been replaced. The first version needs it; later ones keep the old date unless said.
+    #[arg(long, value_name = "INSTANT")]
+    expires: Option<Moment>,
+    /// A person and the file of the public key; several keys of one person are several options.
+    #[arg(long = "person", value_name = "PERSON=FILE.pub")]
+    people: Vec<PersonKey>,
+    /// Takes a person out of people and roles.
+    #[arg(long = "drop-person", value_name = "PERSON")]
+    dropped: Vec<PersonId>,
+    /// A role, how many must sign, and who holds it.
+    #[arg(long = "role", value_name = "ROLE=THRESHOLD:PERSON,…")]
+    roles: Vec<RoleArgument>,
+    /// An agent, as `assent-agent enrol --format json` printed it into this file.
+    #[arg(long = "agent", value_name = "FILE.json")]
+    agents: Vec<PathBuf>,
+    /// An agent whose rehearsals count.
+    #[arg(long = "rehearser", value_name = "AGENT")]
+    rehearsers: Vec<AgentId>,
+    /// Takes an agent out.
+    #[arg(long = "drop-agent", value_name = "AGENT")]
+    dropped_agents: Vec<AgentId>,
+    /// A client whose first approvers file is in the repository.
+    #[arg(long = "client", value_name = "CLIENT")]
+    clients: Vec<ClientId>,
+    /// How many different staging agents must agree on a rehearsal.
+    #[arg(long, value_name = "N")]
+    rehearsals: Option<u32>,
+    /// A plan that may never run again.
+    #[arg(long = "revoke", value_name = "DIGEST")]
+    revoked: Vec<Digest>,
+    /// Begins a new generation, in which sequences count anew. Needed when release or freshness keys are replaced.
+    #[arg(long)]
+    new_generation: bool,
+}
+
+/// `release=2:alice,bruno`.
+#[derive(Clone, Debug)]
+struct RoleArgument {
+    name: RoleName,
+    role: Role,
+}
+
+impl FromStr for RoleArgument {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = "write it as role=threshold:person,person";
+        let (name, rest) = text.split_once('=').ok_or(form)?;
+        let (threshold, people) = rest.split_once(':').ok_or(form)?;
+        let roles = RoleName::ALL.map(RoleName::as_str).join(", ");
+        let name = RoleName::ALL.into_iter().find(|r| r.as_str() == name).ok_or(format!("roles are {roles}"))?;
+        let threshold = threshold.parse().map_err(|_| form.to_owned())?;
+        let people: Result<BTreeSet<_>, String> =
+            people.split(',').map(|p| p.parse().map_err(|e| format!("`{p}` {e}"))).collect();
+        Ok(Self { name, role: Role { threshold, people: people? } })
+    }
+}
+
+/// What `assent-agent enrol --format json` prints.
+#[derive(Deserialize)]
+struct Enrolled {
+    agent: AgentId,
+    region: Region,
+    environment: Environment,
+    key: PublicKey,
+    ledger_key: String,
+}
+
+pub(super) fn run(repo: &Path, args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+    let newest = newest(repo)?;
+    let root = match newest {
+        None => first(args)?,
+        Some((old, project)) => next(repo, args, &old, project)?,
+    };
+    let path = repo.join("trust/root").join(format!("{}.toml", root.version));
+    let text = root.to_toml().map_err(refused)?;
+    sign::write(&path, text.as_bytes())?;
+    let digest = Digest::of_file(text.as_bytes());
+    context.print(&format!(
+        "wrote {}\nSHA-256 {digest}\nwords   {}\nHave it signed: assent trust sign {} --key PERSON=KEY\n",
+        path.display(),
+        assent_schema::trust::words(&digest),
+        path.display()
+    ))?;
+    Ok(Outcome::Fine)
+}
+
+/// The newest version in the repository and the project's digest; nothing before the first.
+pub(super) fn newest(repo: &Path) -> Result<Option<(Root, Digest)>, Error> {
+    let file = |version: u32| format!("trust/root/{version}.toml");
+    let Some(first) = read_folder_file(repo, &file(1))? else { return Ok(None) };
+    let mut newest = Root::parse(&file(1), &first).map_err(refused)?;
+    while let Some(bytes) = read_folder_file(repo, &file(newest.version.saturating_add(1)))? {
+        let version = newest.version.saturating_add(1);
+        newest = Root::parse(&file(version), &bytes).map_err(refused)?;
+        if newest.version != version {
+            return Err(Error::input(format!("{} says that it is version {}", file(version), newest.version)));
+        }
+    }
+    Ok(Some((newest, Digest::of_file(&first))))
+}
+
+fn first(args: &Args) -> Result<Root, Error> {
+    let expires = args.expires.ok_or_else(|| Error::input("the first root needs --expires"))?;
+    let people = with_people(BTreeMap::new(), &args.people);
+    let roles = args.roles.iter().map(|r| (r.name, r.role.clone())).collect();
+    if !(args.agents.is_empty() && args.clients.is_empty() && args.revoked.is_empty()) {
+        return Err(Error::input("agents, clients and revoked plans come with version 2: sign version 1 first"));
+    }
+    Ok(Root { rehearsals: args.rehearsals.unwrap_or(1), ..Root::first(expires, people, roles) })
+}
+
+fn next(repo: &Path, args: &Args, old: &Root, project: Digest) -> Result<Root, Error> {
+    let mut root = old.next(project);
+    root.expires = args.expires.unwrap_or(root.expires);
+    root.rehearsals = args.rehearsals.unwrap_or(root.rehearsals);
+    root.generation = root.generation.saturating_add(u32::from(args.new_generation));
+    root.revoked_plans.extend(&args.revoked);
+    root.people = with_people(root.people, &args.people);
+    root.roles.extend(args.roles.iter().map(|r| (r.name, r.role.clone())));
+    for person in &args.dropped {
+        root.people.remove(person);
+        root.roles.values_mut().for_each(|role| {
+            role.people.remove(person);
+        });
+    }
+    for file in &args.agents {
+        let (agent, entry) = read_agent(file)?;
+        root.agents.insert(agent, entry);
+    }
+    for agent in &args.rehearsers {
+        let entry = root.agents.get_mut(agent);
+        entry.ok_or_else(|| Error::input(format!("no agent is called {agent}")))?.rehearses = true;
+    }
+    args.dropped_agents.iter().for_each(|agent| drop(root.agents.remove(agent)));
+    for client in &args.clients {
+        let file = format!("clients/{client}/approvers/1.toml");
+        let bytes = read_folder_file(repo, &file)?;
+        let bytes = bytes.ok_or_else(|| Error::input(format!("{file} is missing: make it with `assent trust approvers`")))?;
+        root.clients.insert(client.clone(), ClientEntry { approvers: Digest::of_file(&bytes) });
+    }
+    Ok(root)
+}
+
+fn with_people(mut people: BTreeMap<PersonId, Person>, added: &[PersonKey]) -> BTreeMap<PersonId, Person> {
+    for PersonKey { person, key } in added {
+        let known = people.entry(person.clone()).or_insert_with(|| Person { keys: BTreeSet::new() });
+        known.keys.insert(key.clone());
+    }
+    people
+}
+
+fn read_agent(file: &Path) -> Result<(AgentId, AgentEntry), Error> {
+    let tried = |e| Error::io(format!("read {}", file.display()), e);
+    if std::fs::metadata(file).map_err(tried)?.len() > AGENT_MOST_BYTES {
+        return Err(Error::input(format!("{} is too large for an agent's keys", file.display())));
+    }
+    let bytes = std::fs::read(file).map_err(tried)?;
+    let enrolled: Enrolled = serde_json::from_slice(&bytes)
+        .map_err(|e| Error::input(format!("{} is not what `assent-agent enrol --format json` prints: {e}", file.display())))?;
+    let Enrolled { agent, region, environment, key, ledger_key } = enrolled;
+    Ok((agent, AgentEntry { region, environment, key, ledger_key, rehearses: false }))
+}

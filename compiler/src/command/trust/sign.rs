@@ -1,0 +1,65 @@
+//! `assent trust sign`: one person signs one file, under the namespace that its type has.
+
+use std::path::{Path, PathBuf};
+
+use assent_schema::trust::{Namespace, TOML_MOST_BYTES};
+
+use super::super::{Context, Outcome};
+use crate::error::Error;
+use crate::publish::sign::{KeyFile, sign_beside};
+
+/// Signs files, each beside itself as `<file>.<person>.sig`. The same as `ssh-keygen -Y sign` with the file's namespace.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The files to sign: roots, approvers, teams, the catalog's lock, manifests.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Who signs, and with which private key.
+    #[arg(long = "key", required = true, value_name = "PERSON=KEY")]
+    keys: Vec<KeyFile>,
+}
+
+pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+    for file in &args.files {
+        let namespace = namespace_of(file)?;
+        for key in &args.keys {
+            let beside = sign_beside(file, namespace, key)?;
+            context.print(&format!("signed as {namespace}: {}\n", beside.display()))?;
+        }
+    }
+    Ok(Outcome::Fine)
+}
+
+/// The namespace of a signed file, by the `type` that it begins with.
+pub(in super::super) fn namespace_of(file: &Path) -> Result<Namespace, Error> {
+    let tried = |e| Error::io(format!("read {}", file.display()), e);
+    let size = std::fs::metadata(file).map_err(tried)?.len();
+    let is_json = file.extension().is_some_and(|e| e == "json");
+    if !is_json && size > TOML_MOST_BYTES as u64 {
+        return Err(Error::input(format!("{} is too large to be signed", file.display())));
+    }
+    let bytes = std::fs::read(file).map_err(tried)?;
+    let kind = if is_json { json_type(&bytes) } else { toml_type(&bytes) };
+    let namespace = match kind.as_deref() {
+        Some("root") => Namespace::Trust,
+        Some("approvers") => Namespace::Approvers,
+        Some("teams") => Namespace::Teams,
+        Some("catalog") => Namespace::Catalog,
+        Some("approval") => Namespace::Approval,
+        Some("release") => Namespace::Release,
+        Some("freshness") => Namespace::Freshness,
+        Some("decision") => Namespace::Decision,
+        _ => return Err(Error::input(format!("{} is of no type that people sign", file.display()))),
+    };
+    Ok(namespace)
+}
+
+fn json_type(bytes: &[u8]) -> Option<String> {
+    let value = assent_schema::canon::parse(bytes).ok()?;
+    value.get("type")?.as_str().map(str::to_owned)
+}
+
+fn toml_type(bytes: &[u8]) -> Option<String> {
+    let table: toml::Table = std::str::from_utf8(bytes).ok()?.parse().ok()?;
+    table.get("type")?.as_str().map(str::to_owned)
+}

@@ -1,0 +1,113 @@
+//! `assent withdraw` and `assent reject`: one approver ends approved uses, or refuses proposed ones.
+
+use std::path::{Path, PathBuf};
+
+use assent_schema::canon::Digest;
+use assent_schema::id::{ClientId, WorkflowId};
+use assent_schema::trust::{Cancelled, Decision, Statement};
+
+use super::approve;
+use super::trust::{newest_approvers, newest_root};
+use super::{Context, Outcome};
+use crate::error::Error;
+use crate::publish::sign::{self, KeyFile};
+
+/// Ends approved uses of a client's data; one approver is enough.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Whose data it is.
+    client: ClientId,
+    /// All uses of this workflow.
+    #[arg(long = "workflow", value_name = "WORKFLOW")]
+    workflows: Vec<WorkflowId>,
+    /// The use of this digest.
+    #[arg(long = "use", value_name = "DIGEST")]
+    uses: Vec<Digest>,
+    /// Every use.
+    #[arg(long, conflicts_with_all = ["workflows", "uses"])]
+    all: bool,
+    /// Who signs, and with which private key.
+    #[arg(long, value_name = "PERSON=KEY")]
+    key: KeyFile,
+    /// The work tree of the source repository.
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    repo: PathBuf,
+}
+
+/// Withdraws.
+///
+/// # Errors
+/// When nothing is named, or the statement cannot be written.
+pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+    state(args, "withdraw", Decision::Withdraw, context)
+}
+
+/// Rejects.
+///
+/// # Errors
+/// As [`run`].
+pub fn reject(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+    state(args, "reject", Decision::Reject, context)
+}
+
+fn state(
+    args: &Args,
+    name: &str,
+    says: fn(Vec<Cancelled>) -> Decision,
+    context: &mut Context<'_>,
+) -> Result<Outcome, Error> {
+    let cancelled = cancelled(args)?;
+    let (_, project) = newest_root(&args.repo)?.ok_or_else(|| Error::input("there is no root in this repository"))?;
+    let (_, approvers) = newest_approvers(&args.repo, &args.client)?
+        .ok_or_else(|| Error::input(format!("the client {} has no approvers in this repository", args.client)))?;
+    let folder = args.repo.join(format!("clients/{}/approvals", args.client));
+    let serial = highest_serial(&folder)?.saturating_add(1);
+    let client = args.client.clone();
+    let statement = Statement { project, client, approvers, serial, given: context.now(), says: says(cancelled) };
+    let text = statement.to_toml().map_err(|e| Error::input(e.to_string()))?;
+    let file = folder.join(format!("{serial}-{name}.toml"));
+    sign::write(&file, text.as_bytes())?;
+    context.print(&approve::words(&statement))?;
+    approve::sign(&file, &args.key, context)?;
+    Ok(Outcome::Fine)
+}
+
+fn cancelled(args: &Args) -> Result<Vec<Cancelled>, Error> {
+    if args.all {
+        return Ok(vec![Cancelled::All]);
+    }
+    let uses = args.uses.iter().copied().map(Cancelled::Digest);
+    let named: Vec<_> = uses.chain(args.workflows.iter().cloned().map(Cancelled::Workflow)).collect();
+    if named.is_empty() {
+        return Err(Error::input("nothing is named: give --workflow, --use or --all"));
+    }
+    Ok(named)
+}
+
+/// The highest serial of the statements in a folder; zero when there is none.
+pub(super) fn highest_serial(folder: &Path) -> Result<u64, Error> {
+    let tried = |e| Error::io(format!("read {}", folder.display()), e);
+    let entries = match std::fs::read_dir(folder) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        found => found.map_err(tried)?,
+    };
+    let mut highest = 0;
+    for entry in entries {
+        let path = entry.map_err(tried)?.path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            let bytes = std::fs::read(&path).map_err(tried)?;
+            let statement = Statement::parse(&path.display().to_string(), &bytes);
+            highest = highest.max(statement.map_err(|e| Error::input(e.to_string()))?.serial);
+        }
+    }
+    Ok(highest)
+}
+
+/// What a cancellation names, for people.
+pub(super) fn named(cancelled: &Cancelled) -> String {
+    match cancelled {
+        Cancelled::Digest(digest) => format!("the use {digest}"),
+        Cancelled::Workflow(workflow) => format!("all uses of the workflow `{workflow}`"),
+        Cancelled::All => "all uses of your data".to_owned(),
+    }
+}
