@@ -3,12 +3,15 @@
 //! A new subcommand is a file with `Args` and `run(&Args, &mut Context) -> Result<Outcome, Error>`, a line in [`Command`]
 //! and one in [`dispatch`].
 
+mod approve;
 mod check;
 mod context;
 pub mod demo;
 mod explain;
 mod plan;
 pub mod repository;
+mod trust;
+mod withdraw;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -32,13 +35,21 @@ struct Arguments {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Approve(approve::Args),
     Check(check::Args),
     Explain(explain::Args),
     Plan(plan::Args),
+    Reject(withdraw::Args),
+    Trust(trust::Args),
+    Withdraw(withdraw::Args),
 }
 
 fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<Outcome, Error> {
     match command {
+        Command::Approve(args) => approve::run(args, context),
+        Command::Reject(args) => withdraw::reject(args, context),
+        Command::Trust(args) => trust::run(args, context),
+        Command::Withdraw(args) => withdraw::run(args, context),
         Command::Check(args) => check::run(args, context),
         Command::Explain(args) => explain::run(args, context),
         Command::Plan(args) => plan::run(args, context),

@@ -25,14 +25,17 @@ pub(super) fn run(repo: &Path, _args: &Args, context: &mut Context<'_>) -> Resul
     let Some((_, project)) = root::newest(repo)? else {
         return Err(Error::input("there is no root yet: make it with `assent trust root`"));
     };
-    let old = read_folder_file(repo, FILE)?.map(|bytes| CatalogLock::parse(FILE, &bytes)).transpose().map_err(refused)?;
+    let old =
+        read_folder_file(repo, FILE)?.map(|bytes| CatalogLock::parse(FILE, &bytes)).transpose().map_err(refused)?;
     let number = old.map_or(0, |old| old.number).saturating_add(1);
     let files = files(repo)?;
     let count = files.len();
     let lock = CatalogLock::new(project, number, files);
     sign::write(&repo.join(FILE), lock.to_toml().map_err(refused)?.as_bytes())?;
     drop_signatures(repo, FILE)?;
-    context.print(&format!("wrote {FILE} over {count} files\nHave it signed: assent trust sign {FILE} --key PERSON=KEY\n"))?;
+    context.print(&format!(
+        "wrote {FILE} over {count} files\nHave it signed: assent trust sign {FILE} --key PERSON=KEY\n"
+    ))?;
     Ok(Outcome::Fine)
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use assent_schema::canon::Digest;
 use assent_schema::id::ProjectName;
 use assent_schema::ledger::{LogKey, Origin};
-use assent_schema::trust::{Namespace, PublicKey, Root, RoleName, words as digest_words};
+use assent_schema::trust::{Namespace, PublicKey, RoleName, Root, words as digest_words};
 
 use super::super::{Context, Outcome};
 use super::{approvers, read_folder_file, root};
@@ -36,7 +36,9 @@ pub(super) struct LedgerKeysArgs {
 pub(super) fn words(args: &WordsArgs, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let digest = match args.of.to_str().and_then(|text| text.parse().ok()) {
         Some(digest) => digest,
-        None => Digest::of_file(&std::fs::read(&args.of).map_err(|e| Error::io(format!("read {}", args.of.display()), e))?),
+        None => {
+            Digest::of_file(&std::fs::read(&args.of).map_err(|e| Error::io(format!("read {}", args.of.display()), e))?)
+        }
     };
     context.print(&format!("{}\n", digest_words(&digest)))?;
     Ok(Outcome::Fine)

@@ -109,7 +109,7 @@ pub(super) fn run(repo: &Path, args: &Args, context: &mut Context<'_>) -> Result
 }
 
 /// The newest version in the repository and the project's digest; nothing before the first.
-pub(super) fn newest(repo: &Path) -> Result<Option<(Root, Digest)>, Error> {
+pub(in super::super) fn newest(repo: &Path) -> Result<Option<(Root, Digest)>, Error> {
     let file = |version: u32| format!("trust/root/{version}.toml");
     let Some(first) = read_folder_file(repo, &file(1))? else { return Ok(None) };
     let mut newest = Root::parse(&file(1), &first).map_err(refused)?;
@@ -130,7 +130,9 @@ fn first(args: &Args) -> Result<Root, Error> {
     if !(args.agents.is_empty() && args.clients.is_empty() && args.revoked.is_empty()) {
         return Err(Error::input("agents, clients and revoked plans come with version 2: sign version 1 first"));
     }
-    Ok(Root { rehearsals: args.rehearsals.unwrap_or(1), ..Root::first(expires, people, roles) })
+    let mut root = Root::first(expires, people, roles);
+    root.rehearsals = args.rehearsals.unwrap_or(root.rehearsals);
+    Ok(root)
 }
 
 fn next(repo: &Path, args: &Args, old: &Root, project: Digest) -> Result<Root, Error> {
@@ -159,7 +161,8 @@ fn next(repo: &Path, args: &Args, old: &Root, project: Digest) -> Result<Root, E
     for client in &args.clients {
         let file = format!("clients/{client}/approvers/1.toml");
         let bytes = read_folder_file(repo, &file)?;
-        let bytes = bytes.ok_or_else(|| Error::input(format!("{file} is missing: make it with `assent trust approvers`")))?;
+        let bytes =
+            bytes.ok_or_else(|| Error::input(format!("{file} is missing: make it with `assent trust approvers`")))?;
         root.clients.insert(client.clone(), ClientEntry { approvers: Digest::of_file(&bytes) });
     }
     Ok(root)
@@ -179,8 +182,9 @@ fn read_agent(file: &Path) -> Result<(AgentId, AgentEntry), Error> {
         return Err(Error::input(format!("{} is too large for an agent's keys", file.display())));
     }
     let bytes = std::fs::read(file).map_err(tried)?;
-    let enrolled: Enrolled = serde_json::from_slice(&bytes)
-        .map_err(|e| Error::input(format!("{} is not what `assent-agent enrol --format json` prints: {e}", file.display())))?;
+    let enrolled: Enrolled = serde_json::from_slice(&bytes).map_err(|e| {
+        Error::input(format!("{} is not what `assent-agent enrol --format json` prints: {e}", file.display()))
+    })?;
     let Enrolled { agent, region, environment, key, ledger_key } = enrolled;
     Ok((agent, AgentEntry { region, environment, key, ledger_key, rehearses: false }))
 }
