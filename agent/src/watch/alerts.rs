@@ -1,0 +1,187 @@
+//! Facts to alerts. Pure: the same condition gives the same alert, whose key groups it by rule, client, connection, code.
+
+use assent_schema::id::{ClientId, ConnectionId, WorkflowId};
+
+use crate::store::{Alert, Ending, RunId};
+
+/// What was found to be so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// A run ended without being done.
+    RunEnded {
+        /// Whose run.
+        client: ClientId,
+        /// Of which workflow.
+        workflow: WorkflowId,
+        /// The connection that failed, if one did.
+        connection: Option<ConnectionId>,
+        /// How it ended.
+        ending: Ending,
+        /// Why, from a closed list.
+        code: String,
+        /// Which run.
+        run: RunId,
+        /// Whether an effect was done or is in doubt.
+        touched: bool,
+    },
+    /// Scheduled runs did not begin.
+    ScheduleMissed {
+        /// Whose.
+        client: ClientId,
+        /// Which workflow.
+        workflow: WorkflowId,
+    },
+    /// A release was refused whole.
+    ReleaseRefused {
+        /// Which rule.
+        code: String,
+    },
+    /// The repository cannot be reached or read.
+    FetchFails {
+        /// Why, from a closed list.
+        code: String,
+    },
+    /// There is no current freshness statement.
+    Stale,
+    /// There has been none for so long that a client's workflows stopped.
+    StaleStopped {
+        /// Whose.
+        client: ClientId,
+    },
+    /// An approval ends soon: 30, 7 or 1 days before.
+    ApprovalEnds {
+        /// Whose.
+        client: ClientId,
+        /// In how many days, at most.
+        days: u32,
+    },
+    /// A secret was not rotated in time.
+    RotationOverdue {
+        /// Whose.
+        client: ClientId,
+        /// Of which connection.
+        connection: ConnectionId,
+    },
+    /// A secret is missing or does not open.
+    Secret {
+        /// Whose.
+        client: ClientId,
+        /// Of which connection.
+        connection: ConnectionId,
+        /// Why, from a closed list.
+        code: String,
+    },
+    /// A client is at one of its limits.
+    AtLimit {
+        /// Which client.
+        client: ClientId,
+        /// Which limit.
+        code: String,
+    },
+    /// The clock is not where signed times and the boot clock say.
+    Clock,
+    /// No space is left, or little.
+    Disk {
+        /// `disk_full` or `disk_low`.
+        code: String,
+    },
+    /// The ledger is not what was published, or cannot be written.
+    Ledger {
+        /// Why, from a closed list.
+        code: String,
+    },
+}
+
+/// What on-call is told of a condition; `None` when nobody needs to know.
+///
+/// # Shape
+/// An incident is opened with it when work was left undone, or when the agent cannot be relied on.
+pub fn alert(condition: &Condition) -> Option<Alert> {
+    Some(match condition {
+        Condition::RunEnded { client, workflow, connection, ending, code, run, touched } => {
+            let (rule, incident) = rule_of(*ending, *touched)?;
+            let about = of(rule, Some(client), code);
+            let (workflow, connection) = (Some(workflow.clone()), connection.clone());
+            Alert { workflow, connection, run: Some(*run), incident, ..about }
+        }
+        Condition::ScheduleMissed { client, workflow } => {
+            Alert { workflow: Some(workflow.clone()), ..of("schedule-missed", Some(client), "missed") }
+        }
+        Condition::ReleaseRefused { code } => of("release-refused", None, code),
+        Condition::FetchFails { code } => of("fetch-fails", None, code),
+        Condition::Stale => of("stale", None, "freshness"),
+        Condition::StaleStopped { client } => serious(of("stale-stopped", Some(client), "freshness")),
+        Condition::ApprovalEnds { client, days } => of("approval-ends", Some(client), &format!("{days}d")),
+        Condition::RotationOverdue { client, connection } => {
+            Alert { connection: Some(connection.clone()), ..of("rotation-overdue", Some(client), "overdue") }
+        }
+        Condition::Secret { client, connection, code } => {
+            serious(Alert { connection: Some(connection.clone()), ..of("secret", Some(client), code) })
+        }
+        Condition::AtLimit { client, code } => of("at-limit", Some(client), code),
+        Condition::Clock => of("clock", None, "differs"),
+        Condition::Disk { code } => serious(of("disk", None, code)),
+        Condition::Ledger { code } => serious(of("ledger", None, code)),
+    })
+}
+
+fn rule_of(ending: Ending, touched: bool) -> Option<(&'static str, bool)> {
+    match ending {
+        Ending::Done => None,
+        Ending::Superseded => touched.then_some(("run-superseded", false)),
+        Ending::Stopped => Some(("run-stopped", true)),
+        Ending::Failed => Some(("run-failed", true)),
+        Ending::ContentLost => Some(("content-lost", true)),
+    }
+}
+
+fn of(rule: &str, client: Option<&ClientId>, code: &str) -> Alert {
+    Alert {
+        rule: rule.to_owned(),
+        client: client.cloned(),
+        workflow: None,
+        connection: None,
+        code: code.to_owned(),
+        run: None,
+        incident: false,
+    }
+}
+
+fn serious(alert: Alert) -> Alert {
+    Alert { incident: true, ..alert }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(n: u8, workflow: &str, ending: Ending, touched: bool) -> Option<Alert> {
+        alert(&Condition::RunEnded {
+            client: "acme".parse().unwrap(),
+            workflow: workflow.parse().unwrap(),
+            connection: Some("helpdesk".parse().unwrap()),
+            ending,
+            code: "http_503".into(),
+            run: RunId::from_bytes([n; 16]),
+            touched,
+        })
+    }
+
+    #[test]
+    fn one_cause_behind_many_runs_and_workflows_is_one_alert() {
+        let keys: std::collections::BTreeSet<_> = (0..20)
+            .flat_map(|n| ["refund", "reply"].map(|w| ended(n, w, Ending::Failed, false).unwrap().key()))
+            .collect();
+        assert_eq!(keys.into_iter().collect::<Vec<_>>(), ["run-failed/acme/helpdesk/http_503"]);
+    }
+
+    #[test]
+    fn work_that_was_left_undone_is_an_incident_and_work_that_was_done_is_nothing() {
+        assert_eq!(ended(1, "refund", Ending::Done, true), None);
+        assert_eq!(ended(1, "refund", Ending::Superseded, false), None);
+        assert!(ended(1, "refund", Ending::Superseded, true).is_some_and(|a| !a.incident));
+        for ending in [Ending::Failed, Ending::Stopped, Ending::ContentLost] {
+            assert!(ended(1, "refund", ending, false).is_some_and(|a| a.incident));
+        }
+    }
+}
