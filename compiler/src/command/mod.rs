@@ -65,6 +65,20 @@ pub enum Format {
     Json,
 }
 
+/// Runs one command line for another part of this program; errors stay errors.
+///
+/// # Errors
+/// When the line is not understood, or as the command says.
+pub fn perform(
+    arguments: impl IntoIterator<Item = OsString>,
+    outside: Outside,
+    stdout: &mut dyn Write,
+    stderr: &mut dyn Write,
+) -> Result<Outcome, Error> {
+    let arguments = Arguments::try_parse_from(arguments).map_err(|usage| Error::input(usage.to_string()))?;
+    dispatch(&arguments.command, &mut Context::new(outside, stdout, stderr))
+}
+
 /// Runs one command line. The only place where errors become text and exit status.
 pub fn main(
     arguments: impl IntoIterator<Item = OsString>,

@@ -47,6 +47,11 @@ impl Keys {
         Ok(public)
     }
 
+    /// Where the key files lie.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The file of a person's private key.
     pub fn private(&self, person: &PersonId) -> PathBuf {
         self.folder.join(person.as_str())
