@@ -91,8 +91,8 @@ impl From<RunId> for String {
     }
 }
 
-/// A value of class `reference` or lower, as JSON. Made only by `schema::expr` after it checked the shape.
-pub type Fact = serde_json::Value;
+
+pub use assent_schema::expr::Fact;
 
 /// What began a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

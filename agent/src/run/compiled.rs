@@ -1,0 +1,237 @@
+//! A plan with its expressions parsed, once for all its runs, and what each step reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use assent_schema::canon::Digest;
+use assent_schema::expr::{Path, Program, Template, reads};
+use assent_schema::id::{ConnectionId, GroupId, Name, OperationRef};
+use assent_schema::plan::{
+    Action, Answer, Argument, AskLimit, Effect, Expression, Operation, Plan, Retry, Trigger,
+};
+use assent_schema::time::Period;
+
+/// A plan that is ready to run.
+pub struct Compiled {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Its name.
+    pub digest: Digest,
+    pub(super) steps: Vec<CompiledStep>,
+    pub(super) kpis: Vec<CompiledKpi>,
+    pub(super) key: Option<Program>,
+    pub(super) open: Option<Template>,
+}
+
+/// A plan that does not say what it must: it was verified by other rules than these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotRunnable;
+
+impl std::fmt::Display for NotRunnable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the plan holds an expression or operation that cannot be run")
+    }
+}
+
+impl std::error::Error for NotRunnable {}
+
+pub(super) struct CompiledStep {
+    pub(super) id: Name,
+    pub(super) when: Option<Program>,
+    pub(super) when_reads: BTreeSet<Path>,
+    pub(super) reads: BTreeSet<Path>,
+    pub(super) continue_on: BTreeSet<Name>,
+    pub(super) action: CompiledAction,
+}
+
+pub(super) enum CompiledAction {
+    Call(CompiledCall),
+    Ask(CompiledAsk),
+    Decide(CompiledDecide),
+    Set(Vec<(Name, Part)>),
+    Stop(Name),
+}
+
+pub(super) struct CompiledCall {
+    pub(super) name: OperationRef,
+    pub(super) operation: Operation,
+    pub(super) with: Vec<(Name, Part)>,
+    pub(super) retry: Retry,
+}
+
+pub(super) struct CompiledAsk {
+    pub(super) connection: ConnectionId,
+    pub(super) name: OperationRef,
+    pub(super) prompt: String,
+    pub(super) with: Vec<(Name, Part)>,
+    pub(super) sources: Option<Program>,
+    pub(super) answer: BTreeMap<Name, Answer>,
+    pub(super) limit: AskLimit,
+}
+
+pub(super) struct CompiledDecide {
+    pub(super) by: GroupId,
+    pub(super) show: Vec<(String, Program)>,
+    pub(super) edit: Vec<String>,
+    pub(super) within: Period,
+}
+
+/// An argument.
+pub(super) enum Part {
+    Boolean(bool),
+    Integer(i64),
+    Template(Template),
+    List(Vec<Part>),
+    Record(Vec<(Name, Part)>),
+}
+
+pub(super) struct CompiledKpi {
+    pub(super) name: Name,
+    pub(super) when: Option<Program>,
+    pub(super) sum: Option<Program>,
+    pub(super) by: Vec<(String, Program)>,
+    pub(super) reads: BTreeSet<Path>,
+}
+
+impl Compiled {
+    /// Parses every expression of a plan.
+    ///
+    /// # Errors
+    /// [`NotRunnable`] when an expression does not parse or an operation is missing: the compiler wrote no such plan.
+    pub fn new(plan: Arc<Plan>, digest: Digest) -> Result<Self, NotRunnable> {
+        let steps = plan.steps.iter().map(|step| compile_step(&plan, step)).collect::<Result<_, _>>()?;
+        let kpis = plan.kpis.iter().map(compile_kpi).collect::<Result<_, _>>()?;
+        let key = plan.limits.one_at_a_time.as_ref().map(parse).transpose()?;
+        let open = plan.fallback.open.as_deref().map(template).transpose()?;
+        Ok(Self { plan, digest, steps, kpis, key, open })
+    }
+
+    pub(super) fn step(&self, id: &str) -> Option<&CompiledStep> {
+        self.steps.iter().find(|step| step.id.as_str() == id)
+    }
+
+    /// Whether a trigger's field may be durable.
+    pub(super) fn trigger_field_is_fact(&self, field: &str) -> bool {
+        let fields = match &self.plan.trigger {
+            Trigger::Webhook { fields, .. } | Trigger::Manual { fields } => fields,
+            Trigger::Schedule { .. } => return true,
+        };
+        fields.get(field).is_none_or(|field| field.class.is_fact())
+    }
+}
+
+impl CompiledStep {
+    /// Whether the step changes something outside.
+    pub(super) fn is_effect(&self) -> bool {
+        matches!(&self.action, CompiledAction::Call(call) if call.operation.effect != Effect::None)
+    }
+}
+
+fn parse(text: &Expression) -> Result<Program, NotRunnable> {
+    Program::parse(&text.0).or(Err(NotRunnable))
+}
+
+fn path(text: &str) -> Result<Program, NotRunnable> {
+    Program::parse(text).or(Err(NotRunnable))
+}
+
+fn template(text: &str) -> Result<Template, NotRunnable> {
+    Template::parse(text).or(Err(NotRunnable))
+}
+
+fn paths(program: &Program) -> impl Iterator<Item = Path> {
+    reads(program).into_iter().map(|read| read.path)
+}
+
+fn compile_step(plan: &Plan, step: &assent_schema::plan::Step) -> Result<CompiledStep, NotRunnable> {
+    let when = step.when.as_ref().map(parse).transpose()?;
+    let action = compile_action(plan, &step.action)?;
+    let mut read = BTreeSet::new();
+    match &action {
+        CompiledAction::Call(call) => part_reads(&call.with, &mut read),
+        CompiledAction::Ask(ask) => {
+            part_reads(&ask.with, &mut read);
+            read.extend(ask.sources.iter().flat_map(paths));
+        }
+        CompiledAction::Decide(decide) => read.extend(decide.show.iter().flat_map(|(_, program)| paths(program))),
+        CompiledAction::Set(values) => part_reads(values, &mut read),
+        CompiledAction::Stop(_) => {}
+    }
+    Ok(CompiledStep {
+        id: step.id.clone(),
+        when_reads: when.iter().flat_map(paths).collect(),
+        when,
+        reads: read,
+        continue_on: step.continue_on.clone(),
+        action,
+    })
+}
+
+fn compile_action(plan: &Plan, action: &Action) -> Result<CompiledAction, NotRunnable> {
+    Ok(match action {
+        // Where the parked text is read back is the earlier step's business: see `machine`.
+        Action::Call { operation, with, retry, parked: _ } => CompiledAction::Call(CompiledCall {
+            operation: plan.operations.get(operation).ok_or(NotRunnable)?.clone(),
+            name: operation.clone(),
+            with: compile_parts(with)?,
+            retry: *retry,
+        }),
+        Action::Ask { connection, prompt, with, sources, answer, limit } => CompiledAction::Ask(CompiledAsk {
+            name: OperationRef { connection: connection.clone(), operation: Name::new("ask").or(Err(NotRunnable))? },
+            connection: connection.clone(),
+            prompt: prompt.clone(),
+            with: compile_parts(with)?,
+            sources: sources.as_ref().map(parse).transpose()?,
+            answer: answer.clone(),
+            limit: *limit,
+        }),
+        Action::Decide { by, show, edit, within, via: _ } => CompiledAction::Decide(CompiledDecide {
+            by: by.clone(),
+            show: show.iter().map(|text| Ok((text.clone(), path(text)?))).collect::<Result<_, _>>()?,
+            edit: edit.clone(),
+            within: *within,
+        }),
+        Action::Set { values } => CompiledAction::Set(compile_parts(values)?),
+        Action::Stop { outcome } => CompiledAction::Stop(outcome.clone()),
+    })
+}
+
+fn compile_parts(with: &BTreeMap<Name, Argument>) -> Result<Vec<(Name, Part)>, NotRunnable> {
+    with.iter().map(|(name, argument)| Ok((name.clone(), compile_part(argument)?))).collect()
+}
+
+fn compile_part(argument: &Argument) -> Result<Part, NotRunnable> {
+    Ok(match argument {
+        Argument::Boolean(truth) => Part::Boolean(*truth),
+        Argument::Integer(integer) => Part::Integer(*integer),
+        Argument::Template(text) => Part::Template(template(text)?),
+        Argument::List(items) => Part::List(items.iter().map(compile_part).collect::<Result<_, _>>()?),
+        Argument::Record(members) => {
+            let member = |(name, part): (&String, &Argument)| {
+                Ok((Name::new(name).or(Err(NotRunnable))?, compile_part(part)?))
+            };
+            Part::Record(members.iter().map(member).collect::<Result<_, _>>()?)
+        }
+    })
+}
+
+fn part_reads(parts: &[(Name, Part)], read: &mut BTreeSet<Path>) {
+    parts.iter().for_each(|(_, part)| one_part_reads(part, read));
+}
+
+fn one_part_reads(part: &Part, read: &mut BTreeSet<Path>) {
+    match part {
+        Part::Boolean(_) | Part::Integer(_) => {}
+        Part::Template(template) => read.extend(template.reads().into_iter().map(|r| r.path)),
+        Part::List(items) => items.iter().for_each(|item| one_part_reads(item, read)),
+        Part::Record(members) => part_reads(members, read),
+    }
+}
+
+fn compile_kpi(kpi: &assent_schema::plan::Kpi) -> Result<CompiledKpi, NotRunnable> {
+    let when = kpi.when.as_ref().map(parse).transpose()?;
+    let sum = kpi.sum.as_deref().map(path).transpose()?;
+    let by: Vec<_> = kpi.by.iter().map(|text| Ok((text.clone(), path(text)?))).collect::<Result<_, _>>()?;
+    let programs = when.iter().chain(&sum).chain(by.iter().map(|(_, program)| program));
+    Ok(CompiledKpi { name: kpi.name.clone(), reads: programs.flat_map(paths).collect(), when, sum, by })
+}

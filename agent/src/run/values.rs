@@ -1,0 +1,90 @@
+//! What the expressions of one run see.
+
+use std::collections::BTreeMap;
+
+use assent_schema::expr::{EvalError, Program, Scope, Value, eval};
+use assent_schema::id::Name;
+use assent_schema::time::{Moment, Period};
+
+use super::compiled::Part;
+
+/// The client's business time.
+pub(super) type Business = Box<dyn Fn(Moment, Period) -> Option<Moment> + Send + Sync>;
+
+/// The values of one run: its trigger and the results of its steps. Content; never printed, never written.
+pub(super) struct Values {
+    pub(super) trigger: Value,
+    pub(super) steps: BTreeMap<Name, Value>,
+    pub(super) now: Moment,
+    pub(super) zone: jiff::tz::TimeZone,
+    pub(super) business: Business,
+}
+
+impl Scope for Values {
+    fn root(&self, name: &str) -> Option<&Value> {
+        if name == "trigger" { Some(&self.trigger) } else { self.steps.get(name) }
+    }
+
+    fn now(&self) -> Moment {
+        self.now
+    }
+
+    fn zone(&self) -> &jiff::tz::TimeZone {
+        &self.zone
+    }
+
+    fn business(&self, from: Moment, period: Period) -> Option<Moment> {
+        (self.business)(from, period)
+    }
+}
+
+impl Values {
+    pub(super) fn eval(&self, program: &Program) -> Result<Value, EvalError> {
+        eval(program, self)
+    }
+
+    pub(super) fn truth(&self, program: &Program) -> Result<bool, EvalError> {
+        Ok(self.eval(program)?.as_boolean().unwrap_or(false))
+    }
+
+    /// Evaluates arguments; what is absent is left out.
+    pub(super) fn parts(&self, parts: &[(Name, Part)]) -> Result<BTreeMap<Name, Value>, EvalError> {
+        let mut values = BTreeMap::new();
+        for (name, part) in parts {
+            let value = self.part(part)?;
+            if !value.is_absent() {
+                values.insert(name.clone(), value);
+            }
+        }
+        Ok(values)
+    }
+
+    fn part(&self, part: &Part) -> Result<Value, EvalError> {
+        Ok(match part {
+            Part::Boolean(truth) => Value::Boolean(*truth),
+            Part::Integer(integer) => Value::Integer(*integer),
+            Part::Template(template) => template.eval(self)?,
+            Part::List(items) => Value::List(items.iter().map(|item| self.part(item)).collect::<Result<_, _>>()?),
+            Part::Record(members) => Value::Record(self.parts(members)?),
+        })
+    }
+
+    /// The value at a path like `ticket.subject`.
+    pub(super) fn at(&self, path: &str) -> Option<&Value> {
+        let mut parts = path.split('.');
+        let root = self.root(parts.next()?)?;
+        parts.try_fold(root, |value, field| value.get(field))
+    }
+
+    /// Puts another value at a path of a step's result.
+    pub(super) fn put(&mut self, path: &str, value: Value) -> Option<()> {
+        let mut parts = path.split('.');
+        let mut slot = self.steps.get_mut(parts.next()?)?;
+        for part in parts {
+            let Value::Record(fields) = slot else { return None };
+            slot = fields.get_mut(part)?;
+        }
+        *slot = value;
+        Some(())
+    }
+}
