@@ -6,9 +6,7 @@ use std::sync::Arc;
 use assent_schema::canon::Digest;
 use assent_schema::expr::{Path, Program, Template, reads};
 use assent_schema::id::{ConnectionId, GroupId, Name, OperationRef};
-use assent_schema::plan::{
-    Action, Answer, Argument, AskLimit, Effect, Expression, Operation, Plan, Retry, Trigger,
-};
+use assent_schema::plan::{Action, Answer, Argument, AskLimit, Effect, Expression, Operation, Plan, Retry, Trigger};
 use assent_schema::time::Period;
 
 /// A plan that is ready to run.
@@ -207,9 +205,8 @@ fn compile_part(argument: &Argument) -> Result<Part, NotRunnable> {
         Argument::Template(text) => Part::Template(template(text)?),
         Argument::List(items) => Part::List(items.iter().map(compile_part).collect::<Result<_, _>>()?),
         Argument::Record(members) => {
-            let member = |(name, part): (&String, &Argument)| {
-                Ok((Name::new(name).or(Err(NotRunnable))?, compile_part(part)?))
-            };
+            let member =
+                |(name, part): (&String, &Argument)| Ok((Name::new(name).or(Err(NotRunnable))?, compile_part(part)?));
             Part::Record(members.iter().map(member).collect::<Result<_, _>>()?)
         }
     })

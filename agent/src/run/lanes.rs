@@ -10,22 +10,22 @@ use crate::store::RunId;
 
 /// What a run takes up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lane {
+pub(super) struct Lane {
     /// Whose run.
-    pub client: ClientId,
+    pub(super) client: ClientId,
     /// Of which workflow.
-    pub workflow: WorkflowId,
+    pub(super) workflow: WorkflowId,
     /// The value of `one_at_a_time`.
-    pub key: Option<String>,
+    pub(super) key: Option<String>,
     /// Runs at once of the workflow.
-    pub workflow_most: u32,
+    pub(super) workflow_most: u32,
     /// Runs at once of the client.
-    pub client_most: u32,
+    pub(super) client_most: u32,
 }
 
 /// All runs that are known here: running, and those that wait for their place in order of their age.
 #[derive(Debug, Default)]
-pub struct Lanes {
+pub(super) struct Lanes {
     running: BTreeMap<RunId, Lane>,
     waiting: BTreeMap<RunId, Lane>,
     by_workflow: BTreeMap<(ClientId, WorkflowId), u32>,
@@ -35,7 +35,7 @@ pub struct Lanes {
 
 impl Lanes {
     /// Lets a run in, or puts it among those that wait. True when it may go on at once.
-    pub fn enter(&mut self, run: RunId, lane: Lane) -> bool {
+    pub(super) fn enter(&mut self, run: RunId, lane: Lane) -> bool {
         if self.fits(run, &lane) && !self.older_waits(run, &lane) {
             self.admit(run, lane);
             return true;
@@ -45,13 +45,13 @@ impl Lanes {
     }
 
     /// The run waits for a person: others may use its place, nobody its key. Returns who may go on now.
-    pub fn pause(&mut self, run: RunId) -> Vec<RunId> {
+    pub(super) fn pause(&mut self, run: RunId) -> Vec<RunId> {
         self.give_back(run);
         self.next()
     }
 
     /// The run has ended. Returns who may go on now.
-    pub fn leave(&mut self, run: RunId) -> Vec<RunId> {
+    pub(super) fn leave(&mut self, run: RunId) -> Vec<RunId> {
         self.give_back(run);
         self.waiting.remove(&run);
         self.keys.retain(|_, holder| *holder != run);
@@ -59,13 +59,14 @@ impl Lanes {
     }
 
     /// How many runs of a client are known here: running, waiting for their place, or holding a key while they wait.
-    pub fn of_client(&self, client: &ClientId) -> usize {
+    pub(super) fn of_client(&self, client: &ClientId) -> usize {
         let here = |runs: &BTreeMap<RunId, Lane>| runs.values().filter(|lane| lane.client == *client).count();
         here(&self.running).saturating_add(here(&self.waiting))
     }
 
     fn older_waits(&self, run: RunId, lane: &Lane) -> bool {
-        let same = |other: &Lane| other.client == lane.client && other.workflow == lane.workflow && other.key == lane.key;
+        let same =
+            |other: &Lane| other.client == lane.client && other.workflow == lane.workflow && other.key == lane.key;
         lane.key.is_some() && self.waiting.iter().any(|(id, other)| *id < run && same(other))
     }
 

@@ -167,16 +167,9 @@ impl Progress {
             return self.set(&outcome.step, done);
         }
         if let Some(Stand::Tried(tried)) = self.steps.get_mut(&outcome.step) {
-            // An attempt that surely did nothing says nothing about those before it.
-            tried.in_doubt |= outcome.in_doubt;
+            // An attempt that surely did nothing says nothing about those before it; a `confirm` does.
+            tried.in_doubt = outcome.code != super::doubt::NOT_DONE && (tried.in_doubt || outcome.in_doubt);
             tried.outcome = Some(outcome.clone());
-        }
-    }
-
-    /// An effect in doubt was found not to have happened.
-    pub(super) fn cleared(&mut self, step: &Name) {
-        if let Some(Stand::Tried(tried)) = self.steps.get_mut(step) {
-            tried.in_doubt = false;
         }
     }
 
@@ -262,7 +255,11 @@ fn missing_one<'p>(compiled: &'p Compiled, progress: &Progress, live: &Live, pat
         }
         (Some(Stand::Answered { ended, facts }), _) => {
             let is_fact = field.is_some_and(|field| field == "ended" || facts.contains_key(field));
-            if is_fact || *ended != AskEnd::Answered { Missing::Nothing } else { answer(compiled, progress, live, step) }
+            if is_fact || *ended != AskEnd::Answered {
+                Missing::Nothing
+            } else {
+                answer(compiled, progress, live, step)
+            }
         }
         (Some(Stand::Runs) | None, CompiledAction::Set(_)) if was_passed(compiled, progress, step) => {
             again(compiled, progress, live, step)

@@ -1,1 +1,214 @@
 //! The run engine: a pure machine and the steps it drives.
+//!
+//! A run is one task. Only that task writes the run's journal; people and timers reach it through [`Engine`]. Nothing here
+//! starts tasks: whoever calls [`Engine::begin`] or [`Engine::carry_on`] drives the future that it gets.
+
+mod ask;
+mod begin;
+mod call;
+mod codec;
+mod compiled;
+mod decide;
+mod doubt;
+mod driver;
+mod end;
+mod guard;
+mod lanes;
+mod machine;
+mod seal;
+mod values;
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use assent_schema::canon::Digest;
+use assent_schema::client::{ClientFacts, Endpoint};
+use assent_schema::id::{ClientId, ConnectionId, Name, SlotId, WorkflowId};
+use assent_schema::time::Moment;
+use tokio::sync::{oneshot, watch};
+
+pub use begin::{Begun, NewRun, NotBegun};
+pub use compiled::{Compiled, NotRunnable};
+pub use decide::{DecideError, Question, Verdict};
+
+use crate::content::Content;
+use crate::retry::{Breaker, Bucket};
+use crate::store::{RunId, Store, StoreError, Transaction, Write};
+use crate::world::{Clock as _, Dice as _, World};
+
+/// Where the agent's own key for idempotency keys is kept.
+const IDEMPOTENCY: &str = "engine/idempotency";
+
+/// Whether a run may go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// It may.
+    Go,
+    /// Not now: somebody holds it.
+    Held,
+    /// Never again: why, as a code.
+    Stopped(&'static str),
+}
+
+/// What is deployed: plans, clients, connections, and whether they may still be used. `deploy` has the real one.
+///
+/// Every call is cheap and sees what was last committed.
+pub trait Deployed: Send + Sync + 'static {
+    /// The plan that new runs of a workflow begin with.
+    fn active(&self, client: &ClientId, workflow: &WorkflowId) -> Option<Arc<Compiled>>;
+
+    /// The plan of this name, also when only older runs still use it.
+    fn plan(&self, digest: &Digest) -> Option<Arc<Compiled>>;
+
+    /// A client's facts.
+    fn client(&self, client: &ClientId) -> Option<Arc<ClientFacts>>;
+
+    /// Where a connection leads here.
+    fn endpoint(&self, client: &ClientId, connection: &ConnectionId) -> Option<Endpoint>;
+
+    /// A secret of a connection.
+    fn secret(&self, client: &ClientId, connection: &ConnectionId, slot: &SlotId) -> Option<Content<Vec<u8>>>;
+
+    /// Asked before each step: approvals, agreement, freshness, holds, whether the plan was returned or revoked.
+    fn permission(&self, of: &Use<'_>) -> Permission;
+
+    /// A run has ended, durably.
+    fn ended(&self, client: &ClientId, workflow: &WorkflowId, plan: &Digest, good: bool, took: Duration);
+}
+
+/// What permission is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Use<'a> {
+    /// Whose data it is.
+    pub client: &'a ClientId,
+    /// Which workflow.
+    pub workflow: &'a WorkflowId,
+    /// The plan of the run.
+    pub plan: &'a Digest,
+    /// The connection that the step uses.
+    pub connection: Option<&'a ConnectionId>,
+    /// The wall time; who answers takes the later of it and trusted time.
+    pub now: Moment,
+}
+
+/// What a connection of a client can take now.
+struct Traffic {
+    breaker: Breaker,
+    bucket: Option<Bucket>,
+}
+
+/// Runs workflows.
+pub struct Engine<W, S, D> {
+    world: Arc<W>,
+    store: Arc<S>,
+    deployed: Arc<D>,
+    lanes: Mutex<lanes::Lanes>,
+    doors: Mutex<BTreeMap<RunId, oneshot::Sender<()>>>,
+    questions: Mutex<BTreeMap<RunId, decide::Open>>,
+    traffic: Mutex<BTreeMap<(ClientId, ConnectionId), Traffic>>,
+    idempotency: [u8; 32],
+    stopping: watch::Sender<bool>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A run's task.
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
+    /// An engine over a store. The first one on a store chooses the key of its idempotency keys.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read or written.
+    pub async fn open(world: Arc<W>, store: Arc<S>, deployed: Arc<D>) -> Result<Arc<Self>, StoreError> {
+        let idempotency = match store.state(IDEMPOTENCY)? {
+            Some(key) => key.try_into().or(Err(StoreError::Damaged("the idempotency key")))?,
+            None => {
+                let key: [u8; 32] = world.dice().bytes();
+                let state = Write::State { name: IDEMPOTENCY.to_owned(), value: Some(key.to_vec()) };
+                store.commit(Transaction::new(world.clock().now()).with(state)).await?;
+                key
+            }
+        };
+        Ok(Arc::new(Self {
+            world,
+            store,
+            deployed,
+            lanes: Mutex::default(),
+            doors: Mutex::default(),
+            questions: Mutex::default(),
+            traffic: Mutex::default(),
+            idempotency,
+            stopping: watch::Sender::new(false),
+        }))
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<S> {
+        &self.store
+    }
+
+    /// From now on no run begins or takes another step; tasks end once what they do is journaled.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// The tasks of all runs that have not ended, oldest first: what to drive after a start.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn resume(self: &Arc<Self>) -> Result<Vec<(RunId, Task)>, StoreError> {
+        let open = self.store.open_runs()?;
+        open.into_iter().map(|run| Ok((run.run, self.carry_on(run.run)))).collect()
+    }
+
+    /// The task of one run that has not ended.
+    pub fn carry_on(self: &Arc<Self>, run: RunId) -> Task {
+        let engine = Arc::clone(self);
+        Box::pin(async move { driver::carry_on(engine, run).await })
+    }
+
+    /// How many runs of a client are under way, those that wait for people not counted.
+    pub fn running(&self, client: &ClientId) -> usize {
+        lock(&self.lanes).of_client(client)
+    }
+
+    /// What waits for people, with what is shown to them.
+    pub fn questions(&self) -> Vec<Question> {
+        lock(&self.questions).values().map(|open| open.question.clone()).collect()
+    }
+
+    /// What a run asks people now.
+    pub fn question(&self, run: RunId, step: &Name) -> Option<Question> {
+        let questions = lock(&self.questions);
+        questions.get(&run).map(|open| &open.question).filter(|question| question.waiting.step == *step).cloned()
+    }
+
+    /// Hands a person's decision to the run that asked. Who may decide was judged before, by `people`.
+    ///
+    /// # Errors
+    /// [`DecideError`]; then nothing was decided.
+    ///
+    /// # Crash
+    /// On `Ok` the decision is durable.
+    pub async fn decide(&self, run: RunId, step: &Name, verdict: Verdict) -> Result<(), DecideError> {
+        let (answered, answer) = oneshot::channel();
+        {
+            let mut questions = lock(&self.questions);
+            let open = questions.get_mut(&run).filter(|open| open.question.waiting.step == *step);
+            let open = open.ok_or(DecideError::NotWaiting)?;
+            open.question.judge(&verdict)?;
+            let sender = open.verdict.take().ok_or(DecideError::NotWaiting)?;
+            sender.send((verdict, answered)).or(Err(DecideError::NotWaiting))?;
+        }
+        answer.await.unwrap_or(Err(DecideError::NotWaiting))
+    }
+}

@@ -91,7 +91,6 @@ impl From<RunId> for String {
     }
 }
 
-
 pub use assent_schema::expr::Fact;
 
 /// What began a run.

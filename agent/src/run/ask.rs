@@ -1,0 +1,238 @@
+//! The step that asks an AI provider.
+//!
+//! # Source
+//! language.md sections 3 and 5, engine.md section 3. Promise P24.
+
+use std::collections::BTreeMap;
+
+use assent_schema::client::ConnectionTo;
+use assent_schema::expr::Value;
+use assent_schema::id::Name;
+use assent_schema::plan::{Answer, Effect, Failure, Retry};
+use assent_schema::shape::Shape;
+
+use super::Deployed;
+use super::compiled::{CompiledAction, CompiledAsk, CompiledStep};
+use super::driver::{End, Run, Stop, answer_value, expression_failed};
+use super::machine::{OK, Stand, parked_by};
+use crate::request::chat::{self, Question, Said};
+use crate::request::{self, Built, Failed};
+use crate::retry::{Next, next};
+use crate::store::{Aim, AskEnd, Ending, Entry, Fact, Intent, Store, Write};
+use crate::world::{Clock as _, World};
+
+/// What is asked, evaluated.
+struct Asked {
+    with: BTreeMap<Name, Value>,
+    sources: Option<Value>,
+}
+
+impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
+    pub(super) async fn ask(&mut self, step: &CompiledStep, ask: &CompiledAsk) -> Result<(), Stop> {
+        let (ended, fields) = self.tries(step, ask).await?;
+        let facts = facts_of(ask, &fields);
+        self.record(Entry::Answered { step: step.id.clone(), ended, facts });
+        self.keep(&step.id, answer_value(ended, fields));
+        Ok(())
+    }
+
+    /// Asks up to `tries` times, invalid answers and failures of the provider included.
+    async fn tries(&mut self, step: &CompiledStep, ask: &CompiledAsk) -> Result<(AskEnd, BTreeMap<Name, Value>), Stop> {
+        let asked = self.evaluate(step, ask)?;
+        let retry = Retry { attempts: ask.limit.tries.max(1), ..Retry::DEFAULT };
+        let begun = match self.progress.stand(&step.id) {
+            Some(Stand::Tried(tried)) => tried.intent.attempt,
+            _ => 0,
+        };
+        let mut attempt = begun;
+        // A restart in the middle of a try gives one more.
+        let last = retry.attempts.max(begun.saturating_add(1));
+        loop {
+            attempt = attempt.saturating_add(1);
+            self.agreement(step, ask)?;
+            if self.left().is_zero() {
+                return Err(self.ask_failed(step, ask, "run_timed_out"));
+            }
+            let built = self.question(ask, &asked, chat::ask).map_err(|code| self.ask_failed(step, ask, &code))?;
+            let built = built.map_err(|wrong| self.ask_failed(step, ask, wrong.kind.code()))?;
+            self.ask_intent(step, ask, attempt, &built).await?;
+            let mut request = built.request;
+            request.timeout = request.timeout.min(self.left());
+            let said = match self.send(&ask.name, request).await {
+                Ok(response) => self
+                    .question(ask, &asked, |question| chat::said(question, &response))
+                    .map_err(|code| self.ask_failed(step, ask, &code))?,
+                Err(failed) => Err(failed),
+            };
+            let (code, status, failed) = match said {
+                Ok(Said { end: chat::End::Answered(fields), .. }) => {
+                    self.outcome(step, attempt, OK, None, false, BTreeMap::new());
+                    return Ok((AskEnd::Answered, fields));
+                }
+                Ok(Said { end: chat::End::Refused, .. }) => {
+                    self.outcome(step, attempt, "refused", None, false, BTreeMap::new());
+                    return Ok((AskEnd::Refused, BTreeMap::new()));
+                }
+                Ok(Said { end: chat::End::Invalid, .. }) => ("invalid".to_owned(), None, None),
+                Ok(Said { end: chat::End::OutOfBudget, .. }) => ("out_of_budget".to_owned(), None, None),
+                Err(failed) => (failed.code.clone(), failed.status, Some(failed)),
+            };
+            self.outcome(step, attempt, &code, status, false, BTreeMap::new());
+            if attempt >= last {
+                return match failed {
+                    None if code == "invalid" => Ok((AskEnd::Invalid, BTreeMap::new())),
+                    None => Ok((AskEnd::OutOfBudget, BTreeMap::new())),
+                    Some(failed) => Err(self.ask_failed(step, ask, &failed.code)),
+                };
+            }
+            if let Some(failed) = failed {
+                self.back_off(step, ask, &retry, attempt, &failed).await?;
+            }
+        }
+    }
+
+    async fn back_off(
+        &mut self,
+        step: &CompiledStep,
+        ask: &CompiledAsk,
+        retry: &Retry,
+        attempt: u32,
+        failed: &Failed,
+    ) -> Result<(), Stop> {
+        let passing = matches!(failed.kind, Failure::Transient | Failure::Throttled);
+        match next(retry, attempt.min(retry.attempts.saturating_sub(1)), failed.retry_after, self.left(), self.dice()) {
+            Next::After(delay) if passing => {
+                self.flush_all().await?;
+                self.engine.world.clock().sleep(delay).await;
+                self.permitted(&step.id, Some(&ask.connection)).await
+            }
+            Next::After(_) | Next::NoAttempts | Next::NoTime => Err(self.ask_failed(step, ask, &failed.code)),
+        }
+    }
+
+    fn evaluate(&self, step: &CompiledStep, ask: &CompiledAsk) -> Result<Asked, Stop> {
+        let with = self.values.parts(&ask.with).map_err(|error| expression_failed(step, &error))?;
+        let sources = ask.sources.as_ref().map(|program| self.values.eval(program)).transpose();
+        Ok(Asked { with, sources: sources.map_err(|error| expression_failed(step, &error))? })
+    }
+
+    /// By date, also while running: an agreement that ended stops the run.
+    fn agreement(&self, step: &CompiledStep, ask: &CompiledAsk) -> Result<(), Stop> {
+        let connection = self.facts.connections.get(&ask.connection).map(|connection| &connection.to);
+        match connection {
+            Some(ConnectionTo::Provider { agreement, .. }) if agreement.holds(self.now().moment()) => Ok(()),
+            _ => Err(End {
+                connection: Some(ask.connection.clone()),
+                ..End::early(Ending::Stopped, &step.id, "provider-agreement")
+            }
+            .into()),
+        }
+    }
+
+    fn question<T>(
+        &self,
+        ask: &CompiledAsk,
+        asked: &Asked,
+        then: impl FnOnce(&Question<'_>) -> T,
+    ) -> Result<T, String> {
+        let client = &self.accepted.client;
+        let connection = self.facts.connections.get(&ask.connection).ok_or("no_connection")?;
+        let endpoint = self.engine.deployed.endpoint(client, &ask.connection).ok_or("no_endpoint")?;
+        let secret = request::auth::slot(&connection.auth)
+            .and_then(|slot| self.engine.deployed.secret(client, &ask.connection, slot));
+        Ok(then(&Question {
+            client,
+            name: &ask.connection,
+            connection,
+            endpoint: &endpoint.url,
+            secret: secret.as_ref().map(|secret| secret.reveal().as_slice()),
+            prompt: &ask.prompt,
+            with: &asked.with,
+            sources: asked.sources.as_ref(),
+            answer: &ask.answer,
+            limit: ask.limit,
+        }))
+    }
+
+    async fn ask_intent(
+        &mut self,
+        step: &CompiledStep,
+        ask: &CompiledAsk,
+        attempt: u32,
+        built: &Built,
+    ) -> Result<(), Stop> {
+        let keyed = built.keyed(self.key.reveal());
+        let intent = Intent {
+            step: step.id.clone(),
+            attempt,
+            operation: ask.name.clone(),
+            effect: Effect::None,
+            aim: Aim::Step,
+            keyed: Some(keyed),
+            key_until: None,
+            shadow: false,
+        };
+        self.record(Entry::Intent(intent));
+        let mut note = self.note("intent").fact("operation", ask.name.to_string()).fact("keyed", keyed.to_string());
+        note.step = Some(step.id.clone());
+        note.attempt = Some(attempt);
+        self.pending.push(Write::Note(Box::new(note)));
+        self.flush_all().await
+    }
+
+    fn ask_failed(&self, step: &CompiledStep, ask: &CompiledAsk, code: &str) -> Stop {
+        End { connection: Some(ask.connection.clone()), ..End::early(Ending::Failed, &step.id, code) }.into()
+    }
+
+    /// Gets an answer again: the text that was parked, or another answer of which the facts are the same.
+    pub(super) async fn answer_again(&mut self, step: &CompiledStep, ask: &CompiledAsk) -> Result<(), Stop> {
+        let compiled = std::sync::Arc::clone(&self.compiled);
+        if let Some((parker, field, kept)) = parked_by(&compiled, &self.progress, &step.id) {
+            return self.unpark(step, parker, &field, &kept).await;
+        }
+        let Some(before) = self.progress.steps.remove(&step.id) else { return Ok(()) };
+        let Stand::Answered { ended, facts } = &before else { return Ok(()) };
+        let (now_ended, fields) = self.tries(step, ask).await?;
+        if now_ended != *ended || facts_of(ask, &fields) != *facts {
+            return Err(End::early(Ending::ContentLost, &step.id, "answer_differs").into());
+        }
+        self.keep(&step.id, answer_value(now_ended, fields));
+        drop(self.progress.steps.insert(step.id.clone(), before));
+        Ok(())
+    }
+
+    /// Reads a parked text back from the client's own system.
+    async fn unpark(
+        &mut self,
+        step: &CompiledStep,
+        parker: &CompiledStep,
+        field: &Name,
+        kept: &BTreeMap<Name, Fact>,
+    ) -> Result<(), Stop> {
+        let CompiledAction::Call(call) = &parker.action else { return Ok(()) };
+        let Some(park) = &call.operation.park else { return Ok(()) };
+        let lost = || End::early(Ending::ContentLost, &step.id, "not_parked");
+        let id = kept.get(&park.id).map(Value::from).ok_or_else(lost)?;
+        let arguments = BTreeMap::from([(park.param.clone(), id)]);
+        let mut fields = self.read_operation(step, call, &park.read, &arguments).await?;
+        let text = fields.remove(&park.field).ok_or_else(lost)?;
+        let mut answer = match self.progress.stand(&step.id) {
+            Some(Stand::Answered { facts, .. }) => {
+                facts.iter().map(|(name, fact)| (name.clone(), Value::from(fact))).collect()
+            }
+            _ => BTreeMap::new(),
+        };
+        answer.insert(field.clone(), text);
+        self.keep(&step.id, answer_value(AskEnd::Answered, answer));
+        Ok(())
+    }
+}
+
+/// The fields of an answer that are facts: declared constants.
+fn facts_of(ask: &CompiledAsk, fields: &BTreeMap<Name, Value>) -> BTreeMap<Name, Fact> {
+    let fact = |(name, value): (&Name, &Value)| match ask.answer.get(name)? {
+        Answer::OneOf(values) => Some((name.clone(), value.to_fact(&Shape::OneOf { values: values.clone() }).ok()?)),
+        Answer::Number { .. } | Answer::Boolean {} | Answer::Text { .. } | Answer::Citations { .. } => None,
+    };
+    fields.iter().filter_map(fact).collect()
+}

@@ -1,0 +1,196 @@
+//! An event becomes a run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use assent_schema::expr::Value;
+use assent_schema::id::{ClientId, Name, WorkflowId};
+use assent_schema::plan::Trigger;
+use tokio::sync::oneshot;
+
+use super::compiled::Compiled;
+use super::driver::{self, Run};
+use super::machine::{Live, Progress};
+use super::{Deployed, Engine, Permission, Task, Use, lock};
+use crate::content::Content;
+use crate::store::{Accepted, Entry, Fact, RunId, Store, StoreError, TriggerKind, Write};
+use crate::world::{Clock as _, Dice as _, World};
+
+/// What begins a run.
+pub struct NewRun {
+    /// Whose data it is.
+    pub client: ClientId,
+    /// Which workflow.
+    pub workflow: WorkflowId,
+    /// What kind of trigger.
+    pub trigger: TriggerKind,
+    /// The delivery id, the scheduled instant, or the start's id; of `reference` shape.
+    pub event: String,
+    /// Keys by which the event is known again.
+    pub keys: Vec<[u8; 16]>,
+    /// The trigger's fields.
+    pub fields: BTreeMap<Name, Value>,
+    /// What becomes durable with the run: a schedule's cursor.
+    pub writes: Vec<Write>,
+}
+
+/// A run that is about to be durable.
+pub struct Begun {
+    /// Its id.
+    pub run: RunId,
+    /// Tells when it is durable, or why it never will be.
+    pub durable: oneshot::Receiver<Result<(), NotBegun>>,
+    /// The run itself: drive it to its end, whatever becomes of the caller.
+    pub task: Task,
+}
+
+/// Why no run begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotBegun {
+    /// No such workflow is active here.
+    Unknown,
+    /// It may not run now: why, as a code.
+    NotAllowed(&'static str),
+    /// The event began this run already.
+    Duplicate(RunId),
+    /// A field does not fit what the catalog declares.
+    Misfit(Name),
+    /// The value of `one_at_a_time` is none.
+    NoKey,
+    /// The client has as many runs as it may have.
+    TooMany,
+    /// The agent is going down.
+    Stopping,
+    /// The store cannot take it.
+    Store(StoreError),
+}
+
+impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
+    /// Takes an event and gives the run that it becomes.
+    ///
+    /// The run becomes durable when its task is driven: together with its first intent, or before it waits for anything.
+    ///
+    /// # Errors
+    /// [`NotBegun`] when that is known already.
+    pub fn begin(self: &Arc<Self>, new: NewRun) -> Result<Begun, NotBegun> {
+        if self.is_stopping() {
+            return Err(NotBegun::Stopping);
+        }
+        let compiled = self.deployed.active(&new.client, &new.workflow).ok_or(NotBegun::Unknown)?;
+        let now = self.world.clock().now();
+        let of = Use {
+            client: &new.client,
+            workflow: &new.workflow,
+            plan: &compiled.digest,
+            connection: None,
+            now: now.moment(),
+        };
+        if let Permission::Stopped(code) = self.deployed.permission(&of) {
+            return Err(NotBegun::NotAllowed(code));
+        }
+        let facts = self.deployed.client(&new.client).ok_or(NotBegun::Unknown)?;
+        let most = usize::try_from(facts.limits.waiting).unwrap_or(usize::MAX);
+        if lock(&self.lanes).of_client(&new.client) >= most {
+            return Err(NotBegun::TooMany);
+        }
+        let (fact_fields, content) = split(&compiled, &new.fields)?;
+        let run = RunId::new(now, self.world.dice().bytes());
+        let values = driver::values(&facts, now, Value::Record(new.fields));
+        let key = match &compiled.key {
+            Some(program) => Some(key_text(&values.eval(program).or(Err(NotBegun::NoKey))?).ok_or(NotBegun::NoKey)?),
+            None => None,
+        };
+        let accepted = Accepted {
+            client: new.client,
+            workflow: new.workflow,
+            plan: compiled.digest,
+            number: 0,
+            trigger: new.trigger,
+            event: new.event,
+            fields: fact_fields,
+            key,
+            content,
+        };
+        let (told, durable) = oneshot::channel();
+        let mut run_state = Run {
+            engine: Arc::clone(self),
+            id: run,
+            compiled,
+            facts,
+            accepted,
+            at: now,
+            progress: Progress::default(),
+            live: Live { trigger: true, whole: std::collections::BTreeSet::new() },
+            values,
+            key: Content::new(self.world.dice().bytes()),
+            has_key: true,
+            salt: Content::default(),
+            pending: new.writes,
+            told: Some(told),
+            durable: false,
+            taken: std::time::Duration::ZERO,
+            resumed_at: self.world.clock().boot(),
+            waited: std::time::Duration::ZERO,
+        };
+        run_state.pending.extend(new.keys.into_iter().map(|key| Write::Deliver { key, run }));
+        run_state.pend_acceptance();
+        Ok(Begun { run, durable, task: Box::pin(driver::drive(run_state)) })
+    }
+}
+
+/// The fields that may be durable, and whether there are others.
+fn split(compiled: &Compiled, given: &BTreeMap<Name, Value>) -> Result<(BTreeMap<Name, Fact>, bool), NotBegun> {
+    let declared = match &compiled.plan.trigger {
+        Trigger::Webhook { fields, .. } | Trigger::Manual { fields } => fields,
+        Trigger::Schedule { .. } => return Ok((BTreeMap::new(), false)),
+    };
+    let (mut facts, mut content) = (BTreeMap::new(), false);
+    for (name, field) in declared {
+        let Some(value) = given.get(name).filter(|value| !value.is_absent()) else { continue };
+        if field.class.is_fact() {
+            // A value that does not fit the shape of a reference is refused on receipt and written nowhere.
+            let fact = value.to_fact(&field.shape).or(Err(NotBegun::Misfit(name.clone())))?;
+            facts.insert(name.clone(), fact);
+        } else {
+            content = true;
+        }
+    }
+    Ok((facts, content))
+}
+
+/// A key as text; only what could be a fact is one.
+fn key_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Text(text) if assent_schema::shape::is_token(text) => Some(text.clone()),
+        Value::Integer(n) => Some(n.to_string()),
+        _ => None,
+    }
+}
+
+impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
+    /// The first fact of the run, to be committed with whatever comes first.
+    fn pend_acceptance(&mut self) {
+        let accepted = self.accepted.clone();
+        let sealed = self.sealed();
+        let note = self
+            .note("accepted")
+            .fact("id", self.id.to_string())
+            .fact(
+                "trigger",
+                match accepted.trigger {
+                    TriggerKind::Webhook => "webhook",
+                    TriggerKind::Schedule => "schedule",
+                    TriggerKind::Manual => "manual",
+                },
+            )
+            .fact("event", accepted.event.clone());
+        if let (Some(key), Some(most)) = (&accepted.key, self.compiled.plan.limits.per_key_per_day) {
+            let name = self.day_sum(&format!("runs/{}/{}/{key}", accepted.client, accepted.workflow), self.at);
+            self.pending.push(Write::Count { name, add: 1, most: Some(i64::from(most)) });
+        }
+        self.pending.push(Write::Open { run: self.id, sealed });
+        self.pending.push(Write::Journal { run: self.id, entry: Entry::Accepted(Box::new(accepted.clone())) });
+        self.pending.push(Write::Note(Box::new(note)));
+        self.progress.apply(self.at, &Entry::Accepted(Box::new(accepted)));
+    }
+}

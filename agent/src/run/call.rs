@@ -1,0 +1,476 @@
+//! The step that calls an operation.
+//!
+//! # Source
+//! engine.md section 3, "Effects" and "Failing". Promises P11, P18, P19.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use assent_schema::canon::Digest;
+use assent_schema::expr::Value;
+use assent_schema::id::{Name, OperationRef};
+use assent_schema::plan::{Effect, Failure, Mode, Operation};
+
+use super::compiled::{CompiledCall, CompiledStep};
+use super::driver::{End, NotFlushed, Run, Stop, expression_failed};
+use super::machine::{CONFIRMED, OK, SHADOW, Stand, Tried};
+use super::{Deployed, Traffic, lock};
+use crate::request::{self, Answer, BAD_ANSWER, Built, Call, Failed, Paging};
+use crate::retry::{Breaker, Bucket, Gate, Next, next};
+use crate::store::{Aim, Ending, Entry, Fact, Intent, Outcome, Refusal, Store, Write};
+use crate::world::{Clock as _, Dice as _, Net as _, World};
+
+pub(super) type Arguments = BTreeMap<Name, Value>;
+
+/// What came of one attempt.
+pub(super) enum Attempt {
+    Answered(Answer),
+    Failed(Failed),
+}
+
+impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
+    pub(super) async fn call(&mut self, step: &CompiledStep, call: &CompiledCall) -> Result<(), Stop> {
+        let arguments = self.values.parts(&call.with).map_err(|error| expression_failed(step, &error))?;
+        let is_effect = call.operation.effect != Effect::None;
+        if is_effect && self.compiled.plan.mode == Mode::Shadow {
+            return self.only_record(step, call, &arguments);
+        }
+        let tried = match self.progress.stand(&step.id) {
+            Some(Stand::Tried(tried)) => Some((**tried).clone()),
+            _ => None,
+        };
+        if is_effect {
+            self.same_as_shown(step)?;
+            if let Some(tried) = tried.filter(Tried::may_have_run)
+                && self.settle(step, call, &arguments, &tried).await?
+            {
+                return Ok(());
+            }
+        }
+        self.attempts(step, call, &arguments).await
+    }
+
+    /// Attempts until one answers, or none is left.
+    pub(super) async fn attempts(
+        &mut self,
+        step: &CompiledStep,
+        call: &CompiledCall,
+        arguments: &Arguments,
+    ) -> Result<(), Stop> {
+        loop {
+            let attempt = self.next_attempt(&step.id);
+            let built = match self.build(&call.name, &call.operation, arguments, &step.id, None) {
+                Ok(built) => built,
+                Err(code) => return self.failed(step, call, &code),
+            };
+            self.let_through(step, call).await?;
+            if self.left().is_zero() {
+                return Err(self.fail_at(step, call, "run_timed_out"));
+            }
+            let intent = self.intent(step, call, attempt, &built);
+            self.make_durable(step, call, arguments, intent).await?;
+            let failed = match self.exchange(call, built, arguments, &step.id).await {
+                Attempt::Answered(answer) => return self.answered(step, call, arguments, attempt, answer).await,
+                Attempt::Failed(failed) => failed,
+            };
+            let in_doubt = call.operation.effect != Effect::None && is_doubtful(&failed);
+            self.outcome(step, attempt, &failed.code, failed.status, in_doubt, BTreeMap::new());
+            let again = self.may_repeat(step, call, &failed, in_doubt);
+            match next(&call.retry, attempt, failed.retry_after, self.left(), self.dice()) {
+                Next::After(delay) if again => {
+                    self.flush_all().await?;
+                    self.engine.world.clock().sleep(delay).await;
+                    self.permitted(&step.id, Some(&call.name.connection)).await?;
+                }
+                Next::After(_) | Next::NoAttempts | Next::NoTime => {
+                    return self.give_up(step, call, arguments, &failed.code).await;
+                }
+            }
+        }
+    }
+
+    /// No attempt is left. An effect in doubt is looked after first.
+    async fn give_up(
+        &mut self,
+        step: &CompiledStep,
+        call: &CompiledCall,
+        arguments: &Arguments,
+        code: &str,
+    ) -> Result<(), Stop> {
+        let doubt = match self.progress.stand(&step.id) {
+            Some(Stand::Tried(tried)) if tried.in_doubt => Some((**tried).clone()),
+            _ => None,
+        };
+        match doubt {
+            Some(tried) => {
+                if self.confirm(step, call, arguments, &tried).await? {
+                    return Ok(());
+                }
+                self.failed(step, call, code)
+            }
+            None => self.failed(step, call, code),
+        }
+    }
+
+    /// The step failed for good: the run goes on without it, or ends.
+    pub(super) fn failed(&mut self, step: &CompiledStep, call: &CompiledCall, code: &str) -> Result<(), Stop> {
+        if step.continue_on.contains(code) {
+            self.record(Entry::Passed { step: step.id.clone(), code: code.to_owned() });
+            return Ok(());
+        }
+        Err(self.fail_at(step, call, code))
+    }
+
+    pub(super) fn fail_at(&self, step: &CompiledStep, call: &CompiledCall, code: &str) -> Stop {
+        let connection = Some(call.name.connection.clone());
+        End { connection, ..End::early(Ending::Failed, &step.id, code) }.into()
+    }
+
+    /// Whether one more attempt can do no harm.
+    fn may_repeat(&self, step: &CompiledStep, call: &CompiledCall, failed: &Failed, in_doubt: bool) -> bool {
+        let passing = matches!(failed.kind, Failure::Transient | Failure::Throttled);
+        if call.operation.effect == Effect::None {
+            return passing;
+        }
+        let before_in_doubt = matches!(self.progress.stand(&step.id), Some(Stand::Tried(tried)) if tried.in_doubt);
+        if in_doubt || before_in_doubt {
+            // The same request under a key that the other side remembers is the same effect.
+            return self.key_lives(step);
+        }
+        passing && failed.not_executed
+    }
+
+    pub(super) fn key_lives(&self, step: &CompiledStep) -> bool {
+        let Some(Stand::Tried(tried)) = self.progress.stand(&step.id) else { return false };
+        tried.intent.key_until.is_some_and(|until| self.now().millis() < until)
+    }
+
+    pub(super) fn dice(&self) -> u64 {
+        u64::from_le_bytes(self.engine.world.dice().bytes())
+    }
+
+    fn next_attempt(&self, step: &Name) -> u32 {
+        match self.progress.stand(step) {
+            Some(Stand::Tried(tried)) => tried.intent.attempt.saturating_add(1),
+            _ => 1,
+        }
+    }
+
+    pub(super) fn build(
+        &self,
+        name: &OperationRef,
+        operation: &Operation,
+        arguments: &Arguments,
+        step: &Name,
+        cursor: Option<&str>,
+    ) -> Result<Built, String> {
+        let client = &self.accepted.client;
+        let connection = self.facts.connections.get(&name.connection).ok_or("no_connection")?;
+        let endpoint = self.engine.deployed.endpoint(client, &name.connection).ok_or("no_endpoint")?;
+        let secret = request::auth::slot(&connection.auth)
+            .and_then(|slot| self.engine.deployed.secret(client, &name.connection, slot));
+        let key = operation
+            .idempotency
+            .as_ref()
+            .map(|_| request::keyed::idempotency_key(&self.engine.idempotency, &self.id.to_string(), step, None));
+        let call = Call {
+            client,
+            reference: name,
+            operation,
+            endpoint: &endpoint.url,
+            connection,
+            arguments,
+            secret: secret.as_ref().map(|secret| secret.reveal().as_slice()),
+            idempotency: key.as_deref(),
+            cursor,
+        };
+        request::build(&call).map_err(|wrong| wrong.kind.code().to_owned())
+    }
+
+    fn intent(&self, step: &CompiledStep, call: &CompiledCall, attempt: u32, built: &Built) -> Intent {
+        let first = match self.progress.stand(&step.id) {
+            Some(Stand::Tried(tried)) => tried.first,
+            _ => self.now(),
+        };
+        let lives = call.operation.idempotency.as_ref().map(|idempotency| idempotency.lives.duration());
+        Intent {
+            step: step.id.clone(),
+            attempt,
+            operation: call.name.clone(),
+            effect: call.operation.effect,
+            aim: Aim::Step,
+            keyed: Some(built.keyed(self.key.reveal())),
+            key_until: lives.map(|lives| first.plus(lives).millis()),
+            shadow: false,
+        }
+    }
+
+    /// Commits the intent with its guardrail sums, and asks people where a guardrail says so.
+    async fn make_durable(
+        &mut self,
+        step: &CompiledStep,
+        call: &CompiledCall,
+        arguments: &Arguments,
+        intent: Intent,
+    ) -> Result<(), Stop> {
+        let amount = super::guard::amount(&call.operation, arguments);
+        let keyed = intent.keyed.unwrap_or(Digest::from_bytes([0; 32]));
+        // What an effect counts is counted once, with its first attempt.
+        let first = intent.attempt == 1 && call.operation.effect != Effect::None;
+        loop {
+            let guard = if first { self.guardrails(step, call, arguments) } else { super::guard::Check::default() };
+            if let Some(above) = guard.above {
+                self.ask_guardrail(step, call, arguments, &above).await?;
+                continue;
+            }
+            let mut note =
+                self.note("intent").fact("operation", call.name.to_string()).fact("keyed", keyed.to_string());
+            note.step = Some(step.id.clone());
+            note.attempt = Some(intent.attempt);
+            if let Some(money) = amount {
+                note = note.fact("amount", serde_json::json!({ "currency": money.currency, "minor": money.minor }));
+            }
+            let entry = Entry::Intent(intent.clone());
+            let mut added = guard.writes;
+            added.push(Write::Journal { run: self.id, entry: entry.clone() });
+            added.push(Write::Note(Box::new(note)));
+            match self.flush(added).await {
+                Ok(()) => {
+                    self.progress.apply(self.now(), &entry);
+                    return Ok(());
+                }
+                Err(NotFlushed::Leave) => return Err(Stop::Leave),
+                Err(NotFlushed::Refused(Refusal::Over { name })) => match guard.by_sum.get(&name) {
+                    Some(above) => self.ask_guardrail(step, call, arguments, &above.clone()).await?,
+                    None => return Err(self.superseded()),
+                },
+                Err(NotFlushed::Refused(_)) => return Err(Stop::Leave),
+            }
+        }
+    }
+
+    /// Sends a request and reads the answer, all pages of it.
+    async fn exchange(&mut self, call: &CompiledCall, built: Built, arguments: &Arguments, step: &Name) -> Attempt {
+        let mut paging = Paging::default();
+        let mut request = built.request;
+        loop {
+            request.timeout = request.timeout.min(self.left().max(Duration::from_secs(1)));
+            let answer = match self.send(&call.name, request).await {
+                Ok(response) => request::read(&call.operation, &response),
+                Err(failed) => Err(failed),
+            };
+            let page = match answer {
+                Ok(page) => page,
+                Err(failed) => return Attempt::Failed(failed),
+            };
+            match paging.add(&call.operation, page) {
+                Err(failed) => return Attempt::Failed(failed),
+                Ok(None) => break,
+                Ok(Some(cursor)) => {
+                    match self.build(&call.name, &call.operation, arguments, step, Some(cursor.reveal())) {
+                        Ok(built) => request = built.request,
+                        Err(_) => break,
+                    }
+                }
+            }
+        }
+        Attempt::Answered(paging.finish().unwrap_or(Answer { fields: BTreeMap::new(), cursor: None }))
+    }
+
+    /// One exchange, with the breaker told how it went.
+    pub(super) async fn send(
+        &self,
+        name: &OperationRef,
+        request: crate::world::HttpRequest,
+    ) -> Result<crate::world::HttpResponse, Failed> {
+        let result = self.engine.world.net().exchange(request).await;
+        let now = self.engine.world.clock().boot();
+        let theirs = match &result {
+            Ok(response) => response.status >= 500,
+            Err(failure) => Failed::of_net(*failure).is_theirs(),
+        };
+        let mut traffic = lock(&self.engine.traffic);
+        let traffic = traffic
+            .entry((self.accepted.client.clone(), name.connection.clone()))
+            .or_insert_with(|| Traffic { breaker: Breaker::default(), bucket: None });
+        if theirs {
+            traffic.breaker.failed(now)
+        } else {
+            traffic.breaker.answered()
+        }
+        result.map_err(Failed::of_net)
+    }
+
+    /// Waits for the breaker and the rate of the connection, within the run's time.
+    async fn let_through(&mut self, step: &CompiledStep, call: &CompiledCall) -> Result<(), Stop> {
+        loop {
+            let (wait, passed) = {
+                let now = self.engine.world.clock().boot();
+                let rate =
+                    call.operation.rate.or(self.facts.connections.get(&call.name.connection).and_then(|c| c.rate));
+                let mut traffic = lock(&self.engine.traffic);
+                let place = (self.accepted.client.clone(), call.name.connection.clone());
+                let traffic =
+                    traffic.entry(place).or_insert_with(|| Traffic { breaker: Breaker::default(), bucket: None });
+                match traffic.breaker.gate(now) {
+                    Gate::Shut(wait) => (wait.max(Duration::from_millis(1)), false),
+                    Gate::Open => {
+                        let bucket = rate.map(|rate| traffic.bucket.get_or_insert_with(|| Bucket::new(rate)));
+                        let turn = bucket.map_or(Duration::ZERO, |bucket| bucket.take(now));
+                        (turn, true)
+                    }
+                }
+            };
+            if !wait.is_zero() {
+                self.pause_for(step, call, wait).await?;
+            }
+            if passed {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn pause_for(&mut self, step: &CompiledStep, call: &CompiledCall, wait: Duration) -> Result<(), Stop> {
+        if wait >= self.left() {
+            return Err(self.fail_at(step, call, "run_timed_out"));
+        }
+        self.flush_all().await?;
+        self.engine.world.clock().sleep(wait).await;
+        Ok(())
+    }
+
+    async fn answered(
+        &mut self,
+        step: &CompiledStep,
+        call: &CompiledCall,
+        arguments: &Arguments,
+        attempt: u32,
+        answer: Answer,
+    ) -> Result<(), Stop> {
+        if !request::belongs(&call.operation, arguments, &answer) {
+            self.outcome(step, attempt, "not_theirs", None, false, BTreeMap::new());
+            return self.failed(step, call, "not_theirs");
+        }
+        let kept =
+            if call.operation.effect == Effect::None { BTreeMap::new() } else { facts_of(&call.operation, &answer) };
+        self.outcome(step, attempt, OK, None, false, kept);
+        self.keep(&step.id, Value::Record(answer.fields));
+        Ok(())
+    }
+
+    pub(super) fn outcome(
+        &mut self,
+        step: &CompiledStep,
+        attempt: u32,
+        code: &str,
+        status: Option<u16>,
+        in_doubt: bool,
+        kept: BTreeMap<Name, Fact>,
+    ) {
+        let entry =
+            Entry::Outcome(Outcome { step: step.id.clone(), attempt, code: code.to_owned(), status, in_doubt, kept });
+        self.record(entry);
+        let mut note = self.note("outcome").fact("code", if in_doubt { "in_doubt" } else { code });
+        if let Some(status) = status {
+            note = note.fact("status", status);
+        }
+        note.step = Some(step.id.clone());
+        note.attempt = Some(attempt);
+        self.pending.push(Write::Note(Box::new(note)));
+    }
+
+    /// A read is done again for what it says; its facts stand in the ledger, the journal knows it as done.
+    pub(super) async fn read_again(&mut self, step: &CompiledStep, call: &CompiledCall) -> Result<(), Stop> {
+        let before = self.progress.steps.remove(&step.id);
+        let done = self.call(step, call).await;
+        if let (Err(_), Some(before)) = (&done, before) {
+            drop(self.progress.steps.insert(step.id.clone(), before));
+        }
+        done
+    }
+
+    /// A read of the same connection, outside of the plan's steps: where a text was parked.
+    pub(super) async fn read_operation(
+        &mut self,
+        step: &CompiledStep,
+        call: &CompiledCall,
+        read: &Name,
+        arguments: &Arguments,
+    ) -> Result<BTreeMap<Name, Value>, Stop> {
+        let name = OperationRef { connection: call.name.connection.clone(), operation: read.clone() };
+        let compiled = std::sync::Arc::clone(&self.compiled);
+        let Some(operation) = compiled.plan.operations.get(&name) else {
+            return Err(self.fail_at(step, call, "no_operation"));
+        };
+        let retry = operation.retry.unwrap_or(assent_schema::plan::Retry::DEFAULT);
+        let mut attempt = 0_u32;
+        loop {
+            attempt = attempt.saturating_add(1);
+            let built = self.build(&name, operation, arguments, &step.id, None);
+            let built = built.map_err(|code| self.fail_at(step, call, &code))?;
+            let keyed = built.keyed(self.key.reveal());
+            let mut note = self.note("intent").fact("operation", name.to_string()).fact("keyed", keyed.to_string());
+            note.step = Some(step.id.clone());
+            note.attempt = Some(attempt);
+            self.pending.push(Write::Note(Box::new(note)));
+            self.flush_all().await?;
+            let answer = self.send(&name, built.request).await.and_then(|r| request::read(operation, &r));
+            let code = answer.as_ref().map_or_else(|failed| failed.code.clone(), |_| OK.to_owned());
+            let mut note = self.note("outcome").fact("code", code);
+            note.step = Some(step.id.clone());
+            note.attempt = Some(attempt);
+            self.pending.push(Write::Note(Box::new(note)));
+            let failed = match answer {
+                Ok(answer) => return Ok(answer.fields),
+                Err(failed) => failed,
+            };
+            let passing = matches!(failed.kind, Failure::Transient | Failure::Throttled);
+            match next(&retry, attempt, failed.retry_after, self.left(), self.dice()) {
+                Next::After(delay) if passing => self.engine.world.clock().sleep(delay).await,
+                Next::After(_) | Next::NoAttempts | Next::NoTime => {
+                    return Err(self.fail_at(step, call, &failed.code));
+                }
+            }
+        }
+    }
+
+    fn only_record(&mut self, step: &CompiledStep, call: &CompiledCall, arguments: &Arguments) -> Result<(), Stop> {
+        let built = match self.build(&call.name, &call.operation, arguments, &step.id, None) {
+            Ok(built) => built,
+            Err(code) => return self.failed(step, call, &code),
+        };
+        let intent = Intent { shadow: true, ..self.intent(step, call, 1, &built) };
+        let keyed = intent.keyed.unwrap_or(Digest::from_bytes([0; 32]));
+        self.record(Entry::Intent(intent));
+        let mut note = self.note("intent").fact("operation", call.name.to_string()).fact("keyed", keyed.to_string());
+        note.step = Some(step.id.clone());
+        note.attempt = Some(1);
+        self.pending.push(Write::Note(Box::new(note)));
+        self.outcome(step, 1, SHADOW, None, false, BTreeMap::new());
+        Ok(())
+    }
+
+    /// The effect happened, as a read told; what it answered is not known.
+    pub(super) fn confirmed(&mut self, step: &CompiledStep, attempt: u32) {
+        self.outcome(step, attempt, CONFIRMED, None, false, BTreeMap::new());
+        self.keep(&step.id, Value::Record(BTreeMap::new()));
+    }
+}
+
+/// Whether nobody knows if the effect happened. An answer that says no, for good, says that nothing ran; one that does not
+/// fit what is declared says nothing.
+fn is_doubtful(failed: &Failed) -> bool {
+    let said_no = failed.status.is_some()
+        && failed.code != BAD_ANSWER
+        && matches!(failed.kind, Failure::Permanent | Failure::Conflict);
+    !failed.not_executed && !said_no
+}
+
+/// The answer's fields of class `reference` or lower that fit their shape.
+fn facts_of(operation: &Operation, answer: &Answer) -> BTreeMap<Name, Fact> {
+    let fact = |(name, value): (&Name, &Value)| {
+        let field = operation.response.get(name).filter(|field| field.class.is_fact())?;
+        Some((name.clone(), value.to_fact(&field.shape).ok()?))
+    };
+    answer.fields.iter().filter_map(fact).collect()
+}

@@ -1,0 +1,322 @@
+//! The step that asks a person, and questions of guardrails.
+//!
+//! # Source
+//! engine.md section 8, formats.md section 2 ("What was shown").
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use assent_schema::canon::{self, Digest};
+use assent_schema::client::Guardrail;
+use assent_schema::expr::Value;
+use assent_schema::id::{GroupId, Name, PersonId};
+use assent_schema::release::Choice;
+use tokio::sync::oneshot;
+
+use super::call::Arguments;
+use super::compiled::{CompiledCall, CompiledDecide, CompiledStep};
+use super::driver::{End, Run, Stop};
+use super::machine::{Guarded, Stand};
+use super::{Deployed, codec, lock};
+use crate::content::Content;
+use crate::request::keyed::{Purpose, keyed};
+use crate::store::{Ending, Entry, Store, Waiting, Write};
+use crate::world::{Clock as _, Dice as _, World};
+
+/// The longest text that a person may put in place of another, in bytes.
+const EDIT_MOST_BYTES: usize = 65_536;
+/// How long a guardrail's question waits for people.
+const GUARDRAIL_WITHIN: Duration = Duration::from_secs(4 * 3_600);
+/// How often a waiting run looks at the wall clock, which may jump.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// What a person is asked. What is shown is content: it may be sent to who decides and to nobody else.
+#[derive(Clone)]
+pub struct Question {
+    /// The facts of the question.
+    pub waiting: Waiting,
+    /// Canonical JSON of an object from path to shown value.
+    pub shown: Arc<Content<Vec<u8>>>,
+    /// The salt of the hash of what is shown; belongs on the decider's receipt.
+    pub salt: Arc<Content<[u8; 32]>>,
+    /// Paths whose text the person may change.
+    pub edit: Vec<String>,
+}
+
+/// What a person says.
+pub struct Verdict {
+    /// Yes or no.
+    pub choice: Choice,
+    /// Who.
+    pub person: PersonId,
+    /// The hash of what the person saw.
+    pub shown: Digest,
+    /// The question's nonce.
+    pub nonce: Digest,
+    /// Texts that the person changed, by path.
+    pub edits: BTreeMap<String, Content<String>>,
+    /// The armoured signature over the decision, for the ledger.
+    pub signature: Option<String>,
+}
+
+/// Why a decision does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecideError {
+    /// Nobody waits for it (any more).
+    NotWaiting,
+    /// What was shown has changed since.
+    NotWhatIsShown,
+    /// A path may not be edited, or its text is too long.
+    BadEdit,
+    /// It could not be made durable.
+    NotDurable,
+}
+
+impl DecideError {
+    /// Its code for people and logs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotWaiting => "not_waiting",
+            Self::NotWhatIsShown => "not_what_is_shown",
+            Self::BadEdit => "bad_edit",
+            Self::NotDurable => "not_durable",
+        }
+    }
+}
+
+impl std::fmt::Display for DecideError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl std::error::Error for DecideError {}
+
+type Answered = (Verdict, oneshot::Sender<Result<(), DecideError>>);
+
+/// A question whose run waits in memory.
+pub(super) struct Open {
+    pub(super) question: Question,
+    pub(super) verdict: Option<oneshot::Sender<Answered>>,
+}
+
+impl Question {
+    pub(super) fn judge(&self, verdict: &Verdict) -> Result<(), DecideError> {
+        if verdict.shown != self.waiting.shown || verdict.nonce != self.waiting.nonce {
+            return Err(DecideError::NotWhatIsShown);
+        }
+        let may = |path: &String| self.edit.contains(path);
+        let fits = |text: &Content<String>| text.reveal().len() <= EDIT_MOST_BYTES;
+        let fine = verdict.edits.keys().all(may) && verdict.edits.values().all(fits);
+        if fine { Ok(()) } else { Err(DecideError::BadEdit) }
+    }
+}
+
+/// What one question is about.
+struct Asking<'a> {
+    step: &'a Name,
+    by: &'a GroupId,
+    within: Duration,
+    edit: &'a [String],
+    guardrail: bool,
+    show: BTreeMap<String, Value>,
+}
+
+impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
+    pub(super) async fn decide(&mut self, step: &CompiledStep, decide: &CompiledDecide) -> Result<(), Stop> {
+        let show = decide.show.iter().map(|(path, program)| {
+            // What is not there is shown as nothing: a person sees that, too.
+            (path.clone(), self.values.eval(program).unwrap_or_default())
+        });
+        let asking = Asking {
+            step: &step.id,
+            by: &decide.by,
+            within: decide.within.duration(),
+            edit: &decide.edit,
+            guardrail: false,
+            show: show.collect(),
+        };
+        let before = match self.progress.stand(&step.id) {
+            Some(Stand::Asked(waiting)) => Some((**waiting).clone()),
+            _ => None,
+        };
+        let approved = self.ask_person(asking, before).await?;
+        self.take_decision(&step.id, approved);
+        Ok(())
+    }
+
+    /// An effect is above a guardrail: the group of the guardrail is asked.
+    pub(super) async fn ask_guardrail(
+        &mut self,
+        step: &CompiledStep,
+        call: &CompiledCall,
+        arguments: &Arguments,
+        above: &Guardrail,
+    ) -> Result<(), Stop> {
+        let before = match self.progress.guards.get(&step.id) {
+            Some(Guarded::Decided(_)) => return Err(self.fail_at(step, call, "above_guardrail")),
+            Some(Guarded::Asked(waiting)) => Some((**waiting).clone()),
+            None => None,
+        };
+        let mut show = BTreeMap::from([("operation".to_owned(), Value::text(call.name.to_string()))]);
+        for (name, param) in call.operation.params.iter().filter(|(_, param)| param.amount || param.target) {
+            let _shape = &param.shape;
+            show.insert(name.to_string(), arguments.get(name).cloned().unwrap_or_default());
+        }
+        let asking =
+            Asking { step: &step.id, by: &above.by, within: GUARDRAIL_WITHIN, edit: &[], guardrail: true, show };
+        if self.ask_person(asking, before).await? { Ok(()) } else { Err(self.fail_at(step, call, "above_guardrail")) }
+    }
+
+    async fn ask_person(&mut self, asking: Asking<'_>, before: Option<Waiting>) -> Result<bool, Stop> {
+        let question = self.pose(&asking, before)?;
+        self.flush_all().await?;
+        self.step_aside();
+        let verdict = self.await_person(&question).await?;
+        // A place among the running again; the key was kept meanwhile.
+        self.enter().await?;
+        match verdict {
+            Some((verdict, answered)) => self.decided(&asking, &question, verdict, answered).await,
+            None => self.late(&asking, &question).await,
+        }
+    }
+
+    /// Puts the question, or finds it as it was put before a restart.
+    fn pose(&mut self, asking: &Asking<'_>, before: Option<Waiting>) -> Result<Question, Stop> {
+        let json: serde_json::Map<_, _> =
+            asking.show.iter().map(|(path, value)| (path.clone(), codec::to_json(value))).collect();
+        let shown = canon::to_bytes(&json)
+            .or_else(|_| Err::<_, Stop>(End::early(Ending::Failed, asking.step, "cannot_be_shown").into()))?;
+        let shown = Content::new(shown);
+        if let Some(waiting) = &before
+            && waiting.shown == shown_hash(&self.salt, &shown)
+        {
+            return Ok(self.as_question(waiting.clone(), shown, asking.edit));
+        }
+        self.salt = Content::new(self.engine.world.dice().bytes());
+        let now = self.now();
+        let path_hash = |(path, value): (&String, &Value)| {
+            (path.clone(), keyed(self.key.reveal(), Purpose::Shown(path), codec::hashed(value).reveal()))
+        };
+        let waiting = Waiting {
+            run: self.id,
+            client: self.accepted.client.clone(),
+            workflow: self.accepted.workflow.clone(),
+            plan: self.accepted.plan,
+            step: asking.step.clone(),
+            guardrail: asking.guardrail,
+            by: asking.by.clone(),
+            since: before.as_ref().map_or(now.millis(), |before| before.since),
+            until: before.as_ref().map_or_else(|| now.plus(asking.within).millis(), |before| before.until),
+            nonce: Digest::from_bytes(self.engine.world.dice().bytes()),
+            shown: shown_hash(&self.salt, &shown),
+            keyed: asking.show.iter().map(path_hash).collect(),
+        };
+        // The hashes are made with the key that is sealed now.
+        self.has_key = true;
+        self.record(Entry::Asked(Box::new(waiting.clone())));
+        self.pending.push(Write::Ask(Box::new(waiting.clone())));
+        self.pending.push(Write::Reseal { run: self.id, sealed: self.sealed() });
+        Ok(self.as_question(waiting, shown, asking.edit))
+    }
+
+    fn as_question(&self, waiting: Waiting, shown: Content<Vec<u8>>, edit: &[String]) -> Question {
+        Question { waiting, shown: Arc::new(shown), salt: Arc::new(self.salt.clone()), edit: edit.to_vec() }
+    }
+
+    /// Waits for a person; nothing when the time is over.
+    async fn await_person(&mut self, question: &Question) -> Result<Option<Answered>, Stop> {
+        let (sender, mut receiver) = oneshot::channel();
+        let open = Open { question: question.clone(), verdict: Some(sender) };
+        lock(&self.engine.questions).insert(self.id, open);
+        let engine = Arc::clone(&self.engine);
+        let mut stopping = engine.stopping.subscribe();
+        let clock = engine.world.clock();
+        let before = clock.boot();
+        let heard = loop {
+            let left = crate::world::Wall::from_millis(question.waiting.until).since(self.now());
+            if left.is_zero() {
+                break Ok(None);
+            }
+            tokio::select! {
+                biased;
+                heard = &mut receiver => break heard.map(Some).or(Err(Stop::Leave)),
+                _ = stopping.wait_for(|stop| *stop) => break Err(Stop::Leave),
+                () = clock.sleep(left.min(LOOK)) => {}
+            }
+        };
+        self.waited = self.waited.saturating_add(clock.boot().saturating_sub(before));
+        lock(&self.engine.questions).remove(&self.id);
+        heard
+    }
+
+    async fn decided(
+        &mut self,
+        asking: &Asking<'_>,
+        question: &Question,
+        verdict: Verdict,
+        answered: oneshot::Sender<Result<(), DecideError>>,
+    ) -> Result<bool, Stop> {
+        let approved = verdict.choice == Choice::Approve;
+        for (path, text) in &verdict.edits {
+            // A text that is not there cannot be edited; `judge` knows the paths alone.
+            let _there = self.values.put(path, Value::text(text.reveal().as_str()));
+        }
+        let mut note = self.decided_note(asking, question, if approved { "approve" } else { "refuse" });
+        note.actor = Some(verdict.person.clone());
+        if let Some(signature) = verdict.signature {
+            note = note.fact("nonce", question.waiting.nonce.to_string()).fact("signature", signature);
+        }
+        let entry = Entry::Decided {
+            step: asking.step.clone(),
+            guardrail: asking.guardrail,
+            choice: verdict.choice,
+            by: Some(verdict.person),
+            edited: verdict.edits.keys().cloned().collect(),
+        };
+        self.answer_with(asking, entry, note);
+        let done = self.flush_all().await;
+        // The person may have gone away; the decision counts all the same.
+        let _heard = answered.send(if done.is_ok() { Ok(()) } else { Err(DecideError::NotDurable) });
+        done.map(|()| approved)
+    }
+
+    async fn late(&mut self, asking: &Asking<'_>, question: &Question) -> Result<bool, Stop> {
+        let note = self.decided_note(asking, question, "late");
+        let entry = Entry::Decided {
+            step: asking.step.clone(),
+            guardrail: asking.guardrail,
+            choice: Choice::Refuse,
+            by: None,
+            edited: Vec::new(),
+        };
+        self.answer_with(asking, entry, note);
+        self.flush_all().await.map(|()| false)
+    }
+
+    fn decided_note(&self, asking: &Asking<'_>, question: &Question, choice: &str) -> crate::store::Note {
+        let mut note = self
+            .note("decided")
+            .fact("choice", choice)
+            .fact("shown", question.waiting.shown.to_string())
+            .fact("by", asking.by.to_string());
+        note.step = Some(asking.step.clone());
+        note
+    }
+
+    fn answer_with(&mut self, asking: &Asking<'_>, entry: Entry, note: crate::store::Note) {
+        self.pending.push(Write::Answer { run: self.id, step: asking.step.clone() });
+        self.record(entry);
+        self.pending.push(Write::Note(Box::new(note)));
+        self.pending.push(Write::Reseal { run: self.id, sealed: self.sealed() });
+    }
+}
+
+/// `SHA256("assent-shown/v1\0" || salt32 || canonical JSON)`.
+fn shown_hash(salt: &Content<[u8; 32]>, shown: &Content<Vec<u8>>) -> Digest {
+    let mut bytes = Content::new(Vec::with_capacity(32_usize.saturating_add(shown.reveal().len())));
+    bytes.reveal_mut().extend_from_slice(salt.reveal());
+    bytes.reveal_mut().extend_from_slice(shown.reveal());
+    Digest::tagged("assent-shown/v1", bytes.reveal())
+}

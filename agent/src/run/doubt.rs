@@ -1,0 +1,203 @@
+//! Effects of which nobody knows whether they happened, and whether what is sent is what was shown.
+//!
+//! # Source
+//! engine.md section 3, "Effects"; language.md section 5, "Decisions clear what they show".
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use assent_schema::expr::{Path, Value};
+use assent_schema::id::{Name, OperationRef};
+use assent_schema::plan::Confirm;
+
+use super::Deployed;
+use super::call::Arguments;
+use super::codec;
+use super::compiled::{Compiled, CompiledAction, CompiledCall, CompiledStep};
+use super::driver::{Run, Stop};
+use super::machine::{Stand, Tried};
+use crate::request;
+use crate::request::keyed::{Purpose, keyed};
+use crate::retry::{Next, next};
+use crate::store::{Aim, Entry, Intent, Store, Waiting, Write};
+use crate::world::{Clock as _, World};
+
+/// The code of an effect that a `confirm` found not to have happened.
+pub(super) const NOT_DONE: &str = "not_done";
+
+impl Tried {
+    /// Whether some attempt may have done the effect.
+    pub(super) fn may_have_run(&self) -> bool {
+        self.in_doubt || self.outcome.is_none()
+    }
+}
+
+impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
+    /// Looks after an effect in doubt, after a restart. True when the step is over; false when it may be attempted.
+    pub(super) async fn settle(
+        &mut self,
+        step: &CompiledStep,
+        call: &CompiledCall,
+        arguments: &Arguments,
+        tried: &Tried,
+    ) -> Result<bool, Stop> {
+        if self.key_lives(step) && self.is_same_request(step, call, arguments, tried) {
+            return Ok(false);
+        }
+        if self.confirm(step, call, arguments, tried).await? {
+            return Ok(true);
+        }
+        match self.progress.stand(&step.id) {
+            // The confirmation found that nothing happened: it may be done now.
+            Some(Stand::Tried(tried)) if !tried.may_have_run() => Ok(false),
+            _ => self.failed(step, call, "in_doubt").map(|()| true),
+        }
+    }
+
+    /// Without the run's own key nothing can be compared: the answer is "differs".
+    fn is_same_request(&self, step: &CompiledStep, call: &CompiledCall, arguments: &Arguments, tried: &Tried) -> bool {
+        let built = self.build(&call.name, &call.operation, arguments, &step.id, None);
+        let now = built.ok().map(|built| built.keyed(self.key.reveal()));
+        self.has_key && now.is_some() && now == tried.intent.keyed
+    }
+
+    /// Asks the other side whether it happened. True when the step is over.
+    pub(super) async fn confirm(
+        &mut self,
+        step: &CompiledStep,
+        call: &CompiledCall,
+        arguments: &Arguments,
+        tried: &Tried,
+    ) -> Result<bool, Stop> {
+        let Some(confirm) = &call.operation.confirm else { return Ok(false) };
+        let settled = tried.last.plus(confirm.settles.duration());
+        let told = self.ask_confirm(step, call, confirm, arguments).await?;
+        let told = match told {
+            // "Not done" counts only after it had time to settle.
+            Some(false) if self.now() < settled => {
+                self.flush_all().await?;
+                let wait = settled.since(self.now());
+                self.engine.world.clock().sleep(wait).await;
+                self.ask_confirm(step, call, confirm, arguments).await?
+            }
+            told => told,
+        };
+        match told {
+            Some(true) => {
+                self.confirmed(step, tried.intent.attempt);
+                Ok(true)
+            }
+            Some(false) => {
+                self.outcome(step, tried.intent.attempt, NOT_DONE, None, false, BTreeMap::new());
+                Ok(false)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// One confirming read, with the attempts that reads get. Nothing when it could not be had.
+    async fn ask_confirm(
+        &mut self,
+        step: &CompiledStep,
+        call: &CompiledCall,
+        confirm: &Confirm,
+        arguments: &Arguments,
+    ) -> Result<Option<bool>, Stop> {
+        let name = OperationRef { connection: call.name.connection.clone(), operation: confirm.operation.clone() };
+        let compiled = std::sync::Arc::clone(&self.compiled);
+        let Some(operation) = compiled.plan.operations.get(&name) else { return Ok(None) };
+        let with = |(to, from): (&Name, &Name)| Some((to.clone(), arguments.get(from)?.clone()));
+        let with: Arguments = confirm.with.iter().filter_map(with).collect();
+        let retry = operation.retry.unwrap_or(assent_schema::plan::Retry::DEFAULT);
+        for attempt in 1..=retry.attempts {
+            let Ok(built) = self.build(&name, operation, &with, &step.id, None) else { return Ok(None) };
+            let hash = built.keyed(self.key.reveal());
+            let intent = Intent {
+                step: step.id.clone(),
+                attempt,
+                operation: name.clone(),
+                effect: operation.effect,
+                aim: Aim::Confirm,
+                keyed: Some(hash),
+                key_until: None,
+                shadow: false,
+            };
+            self.record(Entry::Intent(intent));
+            let mut note = self.note("intent").fact("operation", name.to_string()).fact("keyed", hash.to_string());
+            note.step = Some(step.id.clone());
+            note.attempt = Some(attempt);
+            self.pending.push(Write::Note(Box::new(note)));
+            self.flush_all().await?;
+            let answer = self.send(&name, built.request).await.and_then(|r| request::read(operation, &r));
+            let code = answer.as_ref().map_or_else(|failed| failed.code.clone(), |_| "ok".to_owned());
+            let mut note = self.note("outcome").fact("code", code);
+            note.step = Some(step.id.clone());
+            note.attempt = Some(attempt);
+            self.pending.push(Write::Note(Box::new(note)));
+            match answer {
+                Ok(answer) => return Ok(Some(tells(confirm, answer.fields.get(&confirm.field)))),
+                Err(failed) => {
+                    let long = Duration::from_secs(3_600);
+                    match next(&retry, attempt, failed.retry_after, long, self.dice()) {
+                        Next::After(delay) => self.engine.world.clock().sleep(delay).await,
+                        Next::NoAttempts | Next::NoTime => return Ok(None),
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Compares what an effect uses with what the person saw who agreed to it.
+    pub(super) fn same_as_shown(&self, step: &CompiledStep) -> Result<(), Stop> {
+        let used = used_paths(&self.compiled, step);
+        let CompiledAction::Call(call) = &step.action else { return Ok(()) };
+        for (waiting, edited) in self.agreed() {
+            let shown = waiting.keyed.iter().filter(|(path, _)| used.contains(*path) && !edited.contains(path));
+            for (path, hash) in shown {
+                let value = self.values.at(path).cloned().unwrap_or_default();
+                let now = keyed(self.key.reveal(), Purpose::Shown(path), codec::hashed(&value).reveal());
+                if !self.has_key || now != *hash {
+                    return Err(self.fail_at(step, call, "not_what_was_shown"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Decisions that said yes, with what was shown and what was edited.
+    fn agreed(&self) -> impl Iterator<Item = (&Waiting, &Vec<String>)> {
+        self.progress.steps.values().filter_map(|stand| match stand {
+            Stand::Decided { approved: true, edited, asked: Some(waiting) } => Some((&**waiting, edited)),
+            _ => None,
+        })
+    }
+}
+
+/// Whether the confirming read says that it happened.
+fn tells(confirm: &Confirm, value: Option<&Value>) -> bool {
+    match (value, &confirm.equals) {
+        (None | Some(Value::Absent), _) => false,
+        (Some(Value::List(items)), None) => !items.is_empty(),
+        (Some(_), None) => true,
+        (Some(Value::Text(text)), Some(wanted)) => text == wanted,
+        (Some(Value::Integer(n)), Some(wanted)) => n.to_string() == *wanted,
+        (Some(Value::Boolean(truth)), Some(wanted)) => truth.to_string() == *wanted,
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// Every path that a step's arguments draw from, through `set` steps too.
+fn used_paths(compiled: &Compiled, step: &CompiledStep) -> BTreeSet<String> {
+    let mut todo: Vec<&Path> = step.reads.iter().collect();
+    let mut used = BTreeSet::new();
+    while let Some(path) = todo.pop() {
+        if !used.insert(path.to_string()) {
+            continue;
+        }
+        if let Some(CompiledStep { action: CompiledAction::Set(_), reads, .. }) = compiled.step(path.root.as_str()) {
+            todo.extend(reads);
+        }
+    }
+    used
+}

@@ -1,0 +1,152 @@
+//! How a run ends: once, with everything that follows in one transaction.
+//!
+//! # Source
+//! engine.md section 3. Promises P11, P19.
+
+use assent_schema::class::{Class, Sink};
+use assent_schema::expr::Value;
+
+use super::compiled::CompiledKpi;
+use super::driver::{End, Run};
+use super::{Deployed, seal};
+use crate::content::{Cleared, clear};
+use crate::store::{Alert, Ending, Entry, QueueItem, Store, Write};
+use crate::world::World;
+
+/// The most characters of a KPI's label.
+const LABEL_MOST: usize = 64;
+
+impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
+    /// Ends the run: journal, ledger, KPIs, queue item, alert and incident together or not at all.
+    pub(super) async fn end(&mut self, end: End) {
+        let name = end.stop.as_ref().map(ToString::to_string).or_else(|| end.code.clone());
+        let mut note = self.note("ended").fact("outcome", end.ending.as_str());
+        if let Some(name) = name {
+            note = note.fact("name", name);
+        }
+        if end.ending == Ending::Done {
+            self.count_kpis();
+        }
+        self.hand_over(&end);
+        self.record(Entry::Ended {
+            ending: end.ending,
+            stop: end.stop.clone(),
+            step: end.step.clone(),
+            code: end.code.clone(),
+        });
+        self.pending.push(Write::Note(Box::new(note)));
+        self.pending.push(Write::Close { run: self.id });
+        match self.flush_all().await {
+            Ok(()) => self.tell_deployed(&end),
+            // The first commit of the run: its key had enough runs today. It is recorded and nothing ran.
+            Err(super::driver::Stop::End(superseded)) if !self.durable => {
+                self.pending.retain(|write| is_acceptance(write));
+                Box::pin(self.end(superseded)).await;
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn tell_deployed(&self, end: &End) {
+        let good = matches!(end.ending, Ending::Done | Ending::Superseded);
+        let took = self.compiled.plan.limits.timeout.duration().saturating_sub(self.left());
+        let accepted = &self.accepted;
+        self.engine.deployed.ended(&accepted.client, &accepted.workflow, &accepted.plan, good, took);
+    }
+
+    /// What automation could not finish goes to people, with what was already done.
+    fn hand_over(&mut self, end: &End) {
+        let done = self.progress.effects(&self.compiled);
+        let hands_over = match end.ending {
+            Ending::Done => false,
+            Ending::Stopped | Ending::Failed | Ending::ContentLost => true,
+            Ending::Superseded => !done.is_empty(),
+        };
+        if !hands_over {
+            return;
+        }
+        let code = end.code.clone().unwrap_or_else(|| end.ending.as_str().to_owned());
+        let open = self.compiled.open.as_ref().and_then(|template| template.eval(&self.values).ok());
+        let item = QueueItem {
+            run: self.id,
+            client: self.accepted.client.clone(),
+            workflow: self.accepted.workflow.clone(),
+            queue: self.compiled.plan.fallback.queue.clone(),
+            why: code.clone(),
+            step: end.step.clone(),
+            open: open.as_ref().and_then(Value::as_text).map(str::to_owned),
+            event: self.accepted.event.clone(),
+            done,
+            since: self.now().millis(),
+        };
+        let alert = Alert {
+            rule: format!("run-{}", end.ending.as_str()),
+            client: Some(self.accepted.client.clone()),
+            workflow: Some(self.accepted.workflow.clone()),
+            connection: end.connection.clone(),
+            code,
+            run: Some(self.id),
+            incident: true,
+        };
+        self.pending.push(Write::Queue(Box::new(item)));
+        self.pending.push(Write::Alert(alert));
+    }
+
+    fn count_kpis(&mut self) {
+        let compiled = std::sync::Arc::clone(&self.compiled);
+        for kpi in &compiled.kpis {
+            // A number that cannot be taken is no reason to lose a run that is done.
+            if let Some(write) = self.count_kpi(kpi) {
+                self.pending.push(write);
+            }
+        }
+    }
+
+    /// `kpi/<client>/<workflow>/<name>/<hour>` and one part for each label.
+    fn count_kpi(&self, kpi: &CompiledKpi) -> Option<Write> {
+        if let Some(when) = &kpi.when
+            && !self.values.truth(when).ok()?
+        {
+            return None;
+        }
+        let add = match &kpi.sum {
+            None => 1,
+            Some(sum) => match self.values.eval(sum).ok()? {
+                Value::Integer(n) => n,
+                Value::Money(money) => money.minor,
+                _ => return None,
+            },
+        };
+        let (client, workflow) = (&self.accepted.client, &self.accepted.workflow);
+        let mut name = format!("kpi/{client}/{workflow}/{}/{}", kpi.name, seal::hour_of(self.now()));
+        for (path, program) in &kpi.by {
+            let value = self.values.eval(program).unwrap_or_default();
+            let label = label(&value)?;
+            name.push('/');
+            name.push_str(path);
+            name.push('=');
+            name.push_str(label.get());
+        }
+        Some(Write::Count { name, add, most: None })
+    }
+}
+
+/// A label is a declared constant, which is public; `none` for a step that did not run.
+fn label(value: &Value) -> Option<Cleared<String>> {
+    let text = match value {
+        Value::Absent => "none".to_owned(),
+        Value::Boolean(truth) => truth.to_string(),
+        Value::Text(text) if text.len() <= LABEL_MOST => text.clone(),
+        _ => return None,
+    };
+    clear(text, Class::Public, Sink::Kpi).ok()
+}
+
+fn is_acceptance(write: &Write) -> bool {
+    match write {
+        Write::Deliver { .. } | Write::Open { .. } | Write::State { .. } | Write::Swap { .. } => true,
+        Write::Journal { entry, .. } => matches!(entry, Entry::Accepted(_)),
+        Write::Note(note) => note.kind == "accepted",
+        _ => false,
+    }
+}
