@@ -272,6 +272,9 @@ pub struct Agreement {
     pub from: Option<Moment>,
     /// When it ends.
     pub until: Moment,
+    /// How long the provider keeps what it is sent; absent when it keeps nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Period>,
 }
 
 impl Agreement {

@@ -178,7 +178,13 @@ fn unknown_target(
 
 /// Stands for an agreement that the catalog does not have, so that everything else is checked too; it never holds.
 fn no_agreement() -> Agreement {
-    Agreement { name: "none".into(), forbids_training: false, from: None, until: Moment::from_seconds(0) }
+    Agreement {
+        name: "none".into(),
+        forbids_training: false,
+        from: None,
+        until: Moment::from_seconds(0),
+        retention: None,
+    }
 }
 
 fn agreement(agreement: &spec::Agreement) -> Agreement {
@@ -187,6 +193,8 @@ fn agreement(agreement: &spec::Agreement) -> Agreement {
         forbids_training: agreement.forbids_training.value,
         from: Some(agreement.from.value),
         until: agreement.until.value,
+        // The parser lets only `none` and periods through.
+        retention: agreement.retention.value.parse().ok(),
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Head {
 }
 
 /// The keys of a data use in the order in which people read them. Those that are absent are left out.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "kind",
     "workflow",
     "purpose",
@@ -43,6 +43,7 @@ const KEYS: [&str; 15] = [
     "provider",
     "agreement",
     "retention",
+    "stale_limit",
     "bits",
     "releases",
 ];

@@ -12,6 +12,9 @@ pub fn sentence(data_use: &DataUse) -> String {
     let operation = data_use.operation.as_ref().map(|o| format!(" by `{o}`")).unwrap_or_default();
     let fields = fields(data_use);
     let said = match data_use.kind {
+        UseKind::Read if matches!(data_use.from, Some(Party::Agent(_))) => {
+            format!("gives {fields} to {to}{operation} to find a record{}", scopes(data_use))
+        }
         UseKind::Read => format!("reads {fields} from {from}{operation}{}", scopes(data_use)),
         UseKind::Effect => {
             let does = effect(data_use.effect.unwrap_or_default());
@@ -24,6 +27,11 @@ pub fn sentence(data_use: &DataUse) -> String {
         UseKind::Release => {
             let bits = data_use.bits.unwrap_or(0);
             format!("keeps at most {bits} bits a run about what people wrote: {}", data_use.releases.join("; "))
+        }
+        UseKind::Guardrail if data_use.guardrail.is_none() => {
+            let stale = data_use.stale_limit.map(|limit| limit.to_string()).unwrap_or_default();
+            let kept = data_use.retention.as_deref().unwrap_or_default();
+            return format!("keeps the audit log for {kept} and runs at most {stale} without hearing from the agency.");
         }
         UseKind::Guardrail => {
             let limits = data_use.guardrail.as_ref().map(guardrail).unwrap_or_default();

@@ -130,6 +130,11 @@ pub fn env_of(plan: &Plan, step: usize) -> crate::expr::Env {
     walk::walk(plan, step).0.env
 }
 
+/// The declared fields that come with the event that starts a run.
+pub(crate) fn trigger_sources(trigger: &crate::plan::Trigger) -> BTreeSet<Source> {
+    results::trigger(trigger).whole().2
+}
+
 /// log2, rounded up.
 pub(crate) fn bits_of(ways: usize) -> u32 {
     usize::BITS - ways.saturating_sub(1).leading_zeros()

@@ -38,6 +38,7 @@ const USE_ORDER: &[&str] = &[
     "provider",
     "agreement",
     "retention",
+    "stale_limit",
     "bits",
     "releases",
 ];

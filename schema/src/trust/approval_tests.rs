@@ -19,6 +19,7 @@ fn used(workflow: &str, bits: u32) -> DataUse {
         provider: None,
         agreement: None,
         retention: None,
+        stale_limit: None,
         bits: Some(bits),
         releases: vec!["intent: \"one\" of 3".into()],
     }

@@ -14,6 +14,13 @@ use crate::class::Class;
 use crate::client::Agreement;
 use crate::id::{ConnectionId, GroupId, OperationRef, ProviderId, Region, Scope, WorkflowId};
 use crate::plan::Effect;
+use crate::time::Period;
+
+mod cover;
+mod derive;
+
+pub use cover::{covers, uncovered};
+pub use derive::{derive, derive_client};
 
 /// One fact that a client approves: this purpose moves these fields from here to there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +64,9 @@ pub struct DataUse {
     /// How long the data stays: `none`, `run`, or a period.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention: Option<String>,
+    /// How long the client's workflows run without a current freshness statement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_limit: Option<Period>,
     /// How many bits about content one run can make durable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bits: Option<u32>,
@@ -182,3 +192,6 @@ impl DataUse {
         Ok(Digest::tagged("assent-use/v1", &canon::to_bytes(self)?))
     }
 }
+
+#[cfg(test)]
+mod tests;

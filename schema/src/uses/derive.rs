@@ -1,0 +1,341 @@
+//! From a plan to the data uses that it needs. Names only records, fields, connections and groups, so that renaming a
+//! step changes no use but those that name what an AI answered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{AgentParty, AgreementUse, ConnectionParty, DataUse, GroupParty, GuardrailUse, Party, UseKind};
+use crate::canon;
+use crate::class::Class;
+use crate::client::{ClientFacts, ConnectionTo, Guardrail};
+use crate::expr::{Origin, Source};
+use crate::flow::{Flow, Flows, StepFlow, trigger_sources};
+use crate::id::{ConnectionId, GroupId, Name, OperationRef, Scope};
+use crate::plan::{Action, Channel, Effect, Operation, Plan, Step, Trigger};
+
+/// What an operation of an AI provider is called in data uses.
+const ASK: &str = "ask";
+
+/// The data uses of a plan.
+///
+/// # Shape
+/// Sorted by canonical JSON, each once. Uses that differ in nothing but fields are one.
+pub fn derive(plan: &Plan, client: &ClientFacts, flows: &Flows) -> Vec<DataUse> {
+    let mut found = Derived { plan, client, uses: Vec::new() };
+    found.trigger();
+    for step in &plan.steps {
+        if let Some(flow) = flows.step(step.id.as_str()) {
+            found.step(step, flow);
+        }
+    }
+    let bits = flows.bits();
+    if bits > 0 {
+        let mut releases: Vec<String> = flows.releases.iter().map(|release| release.what.clone()).collect();
+        releases.dedup();
+        let release = found.of(UseKind::Release);
+        found.uses.push(DataUse { bits: Some(bits), releases, ..release });
+    }
+    sorted(found.uses)
+}
+
+/// The data uses of a client besides those of its workflows: its guardrails, and how long it is content to be kept and
+/// left alone.
+///
+/// # Shape
+/// As [`derive`].
+pub fn derive_client(client: &ClientFacts) -> Vec<DataUse> {
+    let mut uses: Vec<DataUse> = client
+        .guardrails
+        .iter()
+        .map(|guardrail| DataUse {
+            to: Some(group(&guardrail.by, "any", client)),
+            operation: Some(guardrail.operation.clone()),
+            guardrail: Some(guardrail.into()),
+            ..empty(UseKind::Guardrail)
+        })
+        .collect();
+    uses.push(DataUse {
+        retention: Some(client.retention.to_string()),
+        stale_limit: Some(client.stale_limit),
+        ..empty(UseKind::Guardrail)
+    });
+    sorted(uses)
+}
+
+impl From<&Guardrail> for GuardrailUse {
+    fn from(guardrail: &Guardrail) -> Self {
+        Self {
+            currency: guardrail.currency.clone(),
+            per_call: guardrail.per_call,
+            per_day: guardrail.per_day,
+            per_day_count: guardrail.per_day_count,
+            per_customer_per_day_count: guardrail.per_customer.as_ref().map(|limit| limit.per_day_count),
+        }
+    }
+}
+
+/// What no statement has said anything of yet.
+fn empty(kind: UseKind) -> DataUse {
+    DataUse {
+        kind,
+        workflow: None,
+        purpose: None,
+        from: None,
+        to: None,
+        operation: None,
+        effect: None,
+        fields: BTreeMap::new(),
+        scopes: None,
+        guardrail: None,
+        provider: None,
+        agreement: None,
+        retention: None,
+        stale_limit: None,
+        bits: None,
+        releases: Vec::new(),
+    }
+}
+
+fn group(group: &GroupId, channel: &str, client: &ClientFacts) -> Party {
+    Party::Group(GroupParty { group: group.clone(), channel: channel.to_owned(), region: client.region.clone() })
+}
+
+/// Joins uses that differ in nothing but fields, and sorts them by canonical JSON.
+fn sorted(uses: Vec<DataUse>) -> Vec<DataUse> {
+    let mut by_rest: BTreeMap<Vec<u8>, DataUse> = BTreeMap::new();
+    for mut one in uses {
+        let fields = std::mem::take(&mut one.fields);
+        let joined = by_rest.entry(bytes(&one)).or_insert(one);
+        for (path, class) in fields {
+            let known = joined.fields.entry(path).or_insert(class);
+            *known = known.join(class);
+        }
+    }
+    let mut sorted: Vec<DataUse> = by_rest.into_values().collect();
+    sorted.sort_by_cached_key(bytes);
+    sorted
+}
+
+/// A use of a plan or client that was read from canonical JSON can be written as such again.
+fn bytes(data_use: &DataUse) -> Vec<u8> {
+    canon::to_bytes(data_use).unwrap_or_default()
+}
+
+struct Derived<'a> {
+    plan: &'a Plan,
+    client: &'a ClientFacts,
+    uses: Vec<DataUse>,
+}
+
+impl Derived<'_> {
+    fn of(&self, kind: UseKind) -> DataUse {
+        let purpose = Some(self.plan.purpose.clone());
+        DataUse { workflow: Some(self.plan.workflow.clone()), purpose, ..empty(kind) }
+    }
+
+    fn agent(&self) -> Party {
+        Party::Agent(AgentParty { agent: true, region: self.client.region.clone() })
+    }
+
+    /// A connection that the client does not have gets an empty host, which no approval covers.
+    fn connection(&self, id: &ConnectionId) -> Party {
+        let facts = self.client.connections.get(id);
+        Party::Connection(ConnectionParty {
+            connection: id.clone(),
+            host: facts.map(|facts| facts.host.clone()).unwrap_or_default(),
+            region: facts.map_or_else(|| self.client.region.clone(), |facts| facts.region.clone()),
+            sandbox_hosts: facts.map(|facts| facts.sandbox_hosts.clone()).unwrap_or_default(),
+        })
+    }
+
+    fn party(&self, origin: &Origin) -> Party {
+        match origin {
+            Origin::Connection(id) => self.connection(id),
+            Origin::Agent => self.agent(),
+        }
+    }
+
+    fn trigger(&mut self) {
+        let Trigger::Webhook { connection, .. } = &self.plan.trigger else { return };
+        let read = DataUse {
+            from: Some(self.connection(connection)),
+            to: Some(self.agent()),
+            effect: Some(Effect::None),
+            fields: fields(&trigger_sources(&self.plan.trigger)),
+            scopes: Some(BTreeSet::new()),
+            retention: Some("run".into()),
+            ..self.of(UseKind::Read)
+        };
+        self.uses.push(read);
+    }
+
+    fn step(&mut self, step: &Step, flow: &StepFlow) {
+        match &step.action {
+            Action::Call { operation: reference, .. } => {
+                let Some(operation) = self.plan.operations.get(reference) else { return };
+                self.answer(reference, operation, operation.response.keys());
+                if operation.effect == Effect::None {
+                    self.sent(reference, operation, flow);
+                } else {
+                    self.effect(reference, operation, flow);
+                }
+                self.beside(reference, operation);
+            }
+            Action::Ask { connection, .. } => self.ask(connection, flow),
+            Action::Decide { by, via, .. } => {
+                for channel in via {
+                    self.show(by, channel, flow);
+                }
+            }
+            Action::Set { .. } | Action::Stop { .. } => {}
+        }
+    }
+
+    /// A use by an operation, with the permissions that it needs.
+    fn by(&self, kind: UseKind, reference: &OperationRef, operation: &Operation) -> DataUse {
+        DataUse {
+            operation: Some(reference.clone()),
+            effect: Some(operation.effect),
+            scopes: Some(operation.scopes.clone()),
+            retention: Some("run".into()),
+            ..self.of(kind)
+        }
+    }
+
+    /// What an operation answers comes to the agent. A read is one even if nothing of its answer is used.
+    fn answer<'n>(&mut self, reference: &OperationRef, operation: &Operation, names: impl Iterator<Item = &'n Name>) {
+        let origin = Origin::Connection(reference.connection.clone());
+        let mut sources = BTreeSet::new();
+        for name in names {
+            if let Some(field) = operation.response.get(name.as_str()) {
+                let path = format!("{}.{name}", operation.record);
+                sources.extend(crate::expr::Known::field(field, &path, &origin).whole().2);
+            }
+        }
+        if sources.is_empty() && operation.effect != Effect::None {
+            return;
+        }
+        let read = DataUse {
+            from: Some(self.connection(&reference.connection)),
+            to: Some(self.agent()),
+            fields: fields(&sources),
+            ..self.by(UseKind::Read, reference, operation)
+        };
+        self.uses.push(read);
+    }
+
+    /// What goes out with the call, but for the parameter of `belongs`, which is only compared.
+    fn given(operation: &Operation, flow: &StepFlow) -> BTreeSet<Source> {
+        let compared = operation.belongs.as_ref().map(|belongs| &belongs.param);
+        let sent = flow.with.iter().filter(|(name, _)| Some(*name) != compared);
+        sent.flat_map(|(_, flow)| flow.sources.iter().cloned()).collect()
+    }
+
+    /// What a read gives to another system than it came from. A system's own ids tell it nothing new.
+    fn sent(&mut self, reference: &OperationRef, operation: &Operation, flow: &StepFlow) {
+        let own = Origin::Connection(reference.connection.clone());
+        let foreign: BTreeSet<Source> =
+            Self::given(operation, flow).into_iter().filter(|source| source.origin != own).collect();
+        if foreign.is_empty() {
+            return;
+        }
+        let read = DataUse {
+            from: Some(self.agent()),
+            to: Some(self.connection(&reference.connection)),
+            fields: fields(&foreign),
+            ..self.by(UseKind::Read, reference, operation)
+        };
+        self.uses.push(read);
+    }
+
+    /// One use, or one for each guardrail where money moves in several currencies.
+    fn effect(&mut self, reference: &OperationRef, operation: &Operation, flow: &StepFlow) {
+        let effect = DataUse {
+            from: Some(self.agent()),
+            to: Some(self.connection(&reference.connection)),
+            fields: fields(&Self::given(operation, flow)),
+            ..self.by(UseKind::Effect, reference, operation)
+        };
+        let limits = self.client.guardrails.iter().filter(|guardrail| guardrail.operation == *reference);
+        let limits: Vec<GuardrailUse> = limits.map(GuardrailUse::from).collect();
+        if operation.effect != Effect::Money || limits.is_empty() {
+            self.uses.push(effect);
+            return;
+        }
+        for limit in limits {
+            self.uses.push(DataUse { guardrail: Some(limit), ..effect.clone() });
+        }
+    }
+
+    /// The reads that the engine does by itself: whether an effect happened, and what was parked.
+    fn beside(&mut self, reference: &OperationRef, operation: &Operation) {
+        let confirm = operation.confirm.as_ref().map(|confirm| (&confirm.operation, &confirm.field));
+        let park = operation.park.as_ref().map(|park| (&park.read, &park.field));
+        for (name, field) in confirm.into_iter().chain(park) {
+            let read = OperationRef { connection: reference.connection.clone(), operation: name.clone() };
+            if let Some(operation) = self.plan.operations.get(&read) {
+                self.answer(&read, operation, std::iter::once(field));
+            }
+        }
+    }
+
+    /// One use for each system that the data comes from.
+    fn ask(&mut self, connection: &ConnectionId, flow: &StepFlow) {
+        let given = flow.with.values().chain(&flow.sources);
+        let operation = Name::new(ASK).ok().map(|operation| OperationRef { connection: connection.clone(), operation });
+        let provider = self.client.connections.get(connection).and_then(|facts| match &facts.to {
+            ConnectionTo::Provider { name, agreement, .. } => Some((name.clone(), agreement)),
+            ConnectionTo::Integration { .. } => None,
+        });
+        let retention = provider.as_ref().and_then(|(_, agreement)| agreement.retention);
+        let ask = DataUse {
+            to: Some(self.connection(connection)),
+            operation,
+            effect: Some(Effect::None),
+            scopes: Some(BTreeSet::<Scope>::new()),
+            agreement: provider.as_ref().map(|(_, agreement)| AgreementUse::from(*agreement)),
+            provider: provider.map(|(name, _)| name),
+            retention: Some(retention.map_or_else(|| "none".into(), |period| period.to_string())),
+            ..self.of(UseKind::Ask)
+        };
+        self.from_each(&ask, given);
+    }
+
+    fn show(&mut self, by: &GroupId, channel: &Channel, flow: &StepFlow) {
+        let channel = match channel {
+            Channel::Page => "page",
+            Channel::Cli => "cli",
+            Channel::Slack(connection) | Channel::Helpdesk(connection) => connection.as_str(),
+        };
+        let show = DataUse {
+            to: Some(group(by, channel, self.client)),
+            retention: Some("none".into()),
+            ..self.of(UseKind::Show)
+        };
+        self.from_each(&show, flow.show.values());
+    }
+
+    /// The same use once for each party that the data comes from; from the agent when it draws on nothing.
+    fn from_each<'f>(&mut self, data_use: &DataUse, given: impl Iterator<Item = &'f Flow>) {
+        let mut by_origin: BTreeMap<Origin, BTreeSet<Source>> = BTreeMap::new();
+        for source in given.flat_map(|flow| &flow.sources) {
+            by_origin.entry(source.origin.clone()).or_default().insert(source.clone());
+        }
+        if by_origin.is_empty() {
+            by_origin.insert(Origin::Agent, BTreeSet::new());
+        }
+        for (origin, sources) in by_origin {
+            let from = Some(self.party(&origin));
+            self.uses.push(DataUse { from, fields: fields(&sources), ..data_use.clone() });
+        }
+    }
+}
+
+/// Fields with their class; where one path has several, the most private.
+fn fields(sources: &BTreeSet<Source>) -> BTreeMap<String, Class> {
+    let mut fields: BTreeMap<String, Class> = BTreeMap::new();
+    for source in sources {
+        let class = fields.entry(source.path.clone()).or_insert(source.class);
+        *class = class.join(source.class);
+    }
+    fields
+}

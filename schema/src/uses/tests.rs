@@ -1,0 +1,1 @@
+//! What is derived, and what covers it.
