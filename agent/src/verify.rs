@@ -1,1 +1,0 @@
-//! Bytes of a release to a verified bundle; pure.

@@ -1,0 +1,182 @@
+//! Clients and their workflows in a release: facts, plans, tests and endpoints that fit one another and this place.
+//!
+//! # Source
+//! trust.md sections 3 and 4, language.md section 5 (residency). Promises P05, P15.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use assent_schema::canon::{self, Digest};
+use assent_schema::client::{ActiveWorkflow, ClientFacts, ConnectionFacts, ConnectionTo, Endpoint, Endpoints};
+use assent_schema::id::{ClientId, ConnectionId};
+use assent_schema::plan::{Plan, SCHEMA, Target};
+use assent_schema::release::Manifest;
+use assent_schema::scenario::Tests;
+
+use super::Place;
+use super::files::Sorted;
+use super::refusal::{Refusal, RefusalCode};
+
+/// One plan with its scenarios, as the manifest names them.
+pub(super) struct Named {
+    pub(super) active: ActiveWorkflow,
+    pub(super) plan: Arc<Plan>,
+    pub(super) tests: Tests,
+}
+
+/// Reads the facts of every client of the release.
+pub(super) fn facts(sorted: &Sorted, place: &Place) -> Result<BTreeMap<ClientId, ClientFacts>, Refusal> {
+    let mut found = BTreeMap::new();
+    for (client, bytes) in &sorted.clients {
+        let refuse = |what: String| Refusal::new(RefusalCode::ClientInvalid, format!("clients/{client}.json {what}"));
+        let facts: ClientFacts = canon::from_bytes(bytes).map_err(|e| refuse(format!("is not as it must be: {e}")))?;
+        if facts.client != *client || facts.schema != SCHEMA {
+            return Err(refuse("is of another client or schema".into()));
+        }
+        if facts.region != place.region {
+            return Err(Refusal::new(RefusalCode::RegionWrong, format!("{client} belongs to the region {}", facts.region)));
+        }
+        found.insert(client.clone(), facts);
+    }
+    Ok(found)
+}
+
+/// Reads where connections lead and compares that with what the clients approve.
+///
+/// `sandboxes` says whether this environment may use the sandboxes that clients approve beside their production hosts.
+pub(super) fn endpoints(
+    sorted: &Sorted,
+    clients: &BTreeMap<ClientId, ClientFacts>,
+    place: &Place,
+    sandboxes: bool,
+) -> Result<BTreeMap<ClientId, BTreeMap<ConnectionId, Endpoint>>, Refusal> {
+    let refuse = |what: String| Refusal::new(RefusalCode::EndpointInvalid, what);
+    let read: Endpoints = canon::from_bytes(&sorted.endpoints).map_err(|e| refuse(format!("endpoints.json: {e}")))?;
+    if read.schema != SCHEMA || read.environment != place.environment || read.region != place.region {
+        return Err(refuse("endpoints.json is of another schema, environment or region".into()));
+    }
+    if let Some(stranger) = read.clients.keys().find(|client| !clients.contains_key(*client)) {
+        return Err(refuse(format!("endpoints.json names {stranger}, of whom there are no facts")));
+    }
+    for (client, facts) in clients {
+        let none = BTreeMap::new();
+        let led = read.clients.get(client).unwrap_or(&none);
+        for (name, endpoint) in led {
+            check_endpoint(client, name, endpoint, facts, place, sandboxes)?;
+        }
+        let needed = facts.connections.keys().chain(facts.routes.iter().map(|route| &route.endpoint));
+        if let Some(missing) = needed.into_iter().find(|name| !led.contains_key(*name)) {
+            return Err(refuse(format!("{client} has no endpoint for {missing}")));
+        }
+    }
+    Ok(read.clients)
+}
+
+fn check_endpoint(
+    client: &ClientId,
+    name: &ConnectionId,
+    endpoint: &Endpoint,
+    facts: &ClientFacts,
+    place: &Place,
+    sandboxes: bool,
+) -> Result<(), Refusal> {
+    let refuse = |code, what: &str| Err(Refusal::new(code, format!("the endpoint {name} of {client} {what}")));
+    let Some(connection) = facts.connections.get(name) else {
+        // An alert route: never in another region, whatever anybody approved.
+        if !facts.routes.iter().any(|route| route.endpoint == *name) {
+            return refuse(RefusalCode::EndpointInvalid, "belongs to nothing");
+        }
+        return if endpoint.region == place.region { Ok(()) } else { refuse(RefusalCode::RegionWrong, "is elsewhere") };
+    };
+    // Another region than the agent's is a data use of its own, which only the client's approval covers; but what is
+    // approved is what must be there.
+    if endpoint.region != connection.region {
+        return refuse(RefusalCode::RegionWrong, "is in another region than the connection");
+    }
+    match host(&endpoint.url) {
+        Some(host) if may_lead_to(host, endpoint, connection, sandboxes) => Ok(()),
+        _ => refuse(RefusalCode::EndpointInvalid, "is not a host that the client approves for this environment"),
+    }
+}
+
+fn may_lead_to(host: &str, endpoint: &Endpoint, connection: &ConnectionFacts, sandboxes: bool) -> bool {
+    let production = host == connection.host;
+    let sandbox = connection.sandbox_hosts.contains(host);
+    if sandboxes { production || sandbox } else { production && !endpoint.sandbox }
+}
+
+/// The host of a URL, with its port where one is written; nothing when there is none or it holds a user.
+fn host(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    (!authority.is_empty() && !authority.contains('@')).then_some(authority)
+}
+
+/// Reads every plan that the manifest names, with its tests, and compares it with its client's facts.
+pub(super) fn plans(
+    manifest: &Manifest,
+    sorted: &Sorted,
+    clients: &BTreeMap<ClientId, ClientFacts>,
+) -> Result<Vec<Named>, Refusal> {
+    if !manifest.active.is_sorted_by(|a, b| (&a.client, &a.workflow) < (&b.client, &b.workflow)) {
+        return Err(Refusal::new(RefusalCode::ManifestInvalid, "the active set is not sorted or names a workflow twice"));
+    }
+    let named = |digest: &Digest, of: fn(&ActiveWorkflow) -> Digest| manifest.active.iter().any(|a| of(a) == *digest);
+    let unused = sorted.plans.keys().find(|d| !named(d, |a| a.plan)).map(|d| format!("plans/{d}.json"));
+    let unused = unused.or_else(|| sorted.tests.keys().find(|d| !named(d, |a| a.tests)).map(|d| format!("tests/{d}.json")));
+    if let Some(path) = unused {
+        return Err(Refusal::new(RefusalCode::FileUnexpected, format!("{path} belongs to no active workflow")));
+    }
+    manifest.active.iter().map(|active| plan(active, sorted, clients)).collect()
+}
+
+fn plan(
+    active: &ActiveWorkflow,
+    sorted: &Sorted,
+    clients: &BTreeMap<ClientId, ClientFacts>,
+) -> Result<Named, Refusal> {
+    let name = format!("{}/{}", active.client, active.workflow);
+    let refuse = |what: &str| Refusal::new(RefusalCode::PlanInvalid, format!("{name} {what}"));
+    let bytes = sorted.plans.get(&active.plan).ok_or_else(|| refuse("has no plan file"))?;
+    let plan: Plan = canon::from_bytes(bytes).map_err(|e| refuse(&format!("has a plan that is not as it must be: {e}")))?;
+    let bytes = sorted.tests.get(&active.tests).ok_or_else(|| refuse("has no tests file"))?;
+    let tests: Tests = canon::from_bytes(bytes).map_err(|e| refuse(&format!("has tests that are not as they must be: {e}")))?;
+    let own = (&active.client, &active.workflow, SCHEMA);
+    if (&plan.client, &plan.workflow, plan.schema) != own || (&tests.client, &tests.workflow, tests.schema) != own {
+        return Err(refuse("is named by a plan or tests of another workflow or schema"));
+    }
+    if plan.steps.is_empty() || tests.scenarios.is_empty() {
+        return Err(refuse("has no steps or no scenarios"));
+    }
+    let facts = clients.get(&active.client);
+    let facts = facts.ok_or_else(|| Refusal::new(RefusalCode::ClientInvalid, format!("{name} has no client facts")))?;
+    for (connection, target) in &plan.connections {
+        let to = facts.connections.get(connection).map(|facts| &facts.to);
+        if !to.is_some_and(|to| leads_to(to, target)) {
+            return Err(refuse(&format!("uses the connection {connection} otherwise than the client's facts say")));
+        }
+    }
+    Ok(Named { active: active.clone(), plan: Arc::new(plan), tests })
+}
+
+fn leads_to(to: &ConnectionTo, target: &Target) -> bool {
+    match (to, target) {
+        (ConnectionTo::Integration { name }, Target::Integration(wanted)) => name == wanted,
+        (ConnectionTo::Provider { name, .. }, Target::Provider(wanted)) => name == wanted,
+        (ConnectionTo::Integration { .. } | ConnectionTo::Provider { .. }, _) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host;
+
+    #[test]
+    fn a_host_is_what_stands_between_the_slashes() {
+        assert_eq!(host("https://a.example/v1"), Some("a.example"));
+        assert_eq!(host("http://127.0.0.1:8080"), Some("127.0.0.1:8080"));
+        for bad in ["ftp://a", "https://", "https:///x", "https://user@a.example/", "a.example", ""] {
+            assert_eq!(host(bad), None, "{bad}");
+        }
+    }
+}

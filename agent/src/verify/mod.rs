@@ -1,0 +1,213 @@
+//! The bytes of a release to a verified bundle, or a refusal. Pure: bytes, pinned trust, place and time come in.
+//!
+//! There is no option that turns any of this off. What concerns one workflow alone (an approval that does not cover it, an
+//! agreement that lapsed, a revoked plan) turns that workflow off; everything else refuses the whole release.
+//!
+//! # Source
+//! trust.md sections 2 to 4. Promises P05, P15, P24, P25.
+
+mod clients;
+mod files;
+mod permit;
+mod refusal;
+mod rehearsals;
+mod trust;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
+use std::sync::Arc;
+
+use assent_schema::canon::Digest;
+use assent_schema::client::{ActiveWorkflow, ClientFacts, Endpoint};
+use assent_schema::id::{AgentId, ClientId, ConnectionId, Environment, Region, WorkflowId};
+use assent_schema::plan::Plan;
+use assent_schema::release::{Freshness, Manifest};
+use assent_schema::scenario::Tests;
+use assent_schema::time::Moment;
+use assent_schema::trust::{CatalogLock, KnownStatements, RootChain, SignedFile, Teams, Verified as VerifiedFile};
+use assent_schema::uses::DataUse;
+
+pub use permit::{forbidden, uses_of};
+pub use refusal::{Off, OffCode, Refusal, RefusalCode};
+
+/// A value that this room alone makes, from bytes that passed every check.
+#[derive(Clone, Debug)]
+pub struct Verified<T>(T);
+
+impl<T> Deref for Verified<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// Where this agent is and who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// What it runs.
+    pub environment: Environment,
+    /// Where it is.
+    pub region: Region,
+    /// The name by which root knows it.
+    pub agent: AgentId,
+    /// The version of its engine, with which rehearsals are compared.
+    pub engine: String,
+}
+
+/// The instants by which a release is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// For expiry: the later of trusted time and the system's clock.
+    pub expiry: Moment,
+    /// The system's clock alone: what comes from beyond it is refused, so that nobody can push time ahead for good.
+    pub clock: Moment,
+}
+
+/// What this agent knows already and never forgets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PinnedTrust {
+    /// SHA-256 of root version 1, pinned at enrolment; the project.
+    pub project: Option<Digest>,
+    /// The lowest root version that may come, and its digest where it was accepted.
+    pub root: (u32, Option<Digest>),
+    /// The generation and the lowest sequence that may come.
+    pub sequence: (u32, u64),
+    /// The manifest accepted last; its sequence is the one above.
+    pub manifest: Option<Digest>,
+    /// The newest approvers file of each client: number and digest.
+    pub approvers: BTreeMap<ClientId, (u32, Digest)>,
+    /// Every statement that was ever accepted, with its signatures.
+    pub statements: BTreeMap<ClientId, Vec<SignedFile>>,
+    /// Plans that were accepted here before; they need no rehearsal again.
+    pub plans: BTreeSet<Digest>,
+}
+
+/// A release as it may be used.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    /// The manifest.
+    pub manifest: VerifiedFile<Manifest>,
+    /// The freshness statement that lies beside it.
+    pub freshness: Option<VerifiedFile<Freshness>>,
+    /// Every root version.
+    pub roots: RootChain,
+    /// Who is assigned to which client.
+    pub teams: VerifiedFile<Teams>,
+    /// The digests of the catalog.
+    pub catalog: VerifiedFile<CatalogLock>,
+    /// The clients of this region.
+    pub clients: BTreeMap<ClientId, ClientBundle>,
+    /// Their workflows.
+    pub workflows: BTreeMap<(ClientId, WorkflowId), WorkflowBundle>,
+}
+
+/// One client in a release.
+#[derive(Clone, Debug)]
+pub struct ClientBundle {
+    /// What its file says.
+    pub facts: Arc<ClientFacts>,
+    /// Where its connections and alert routes lead.
+    pub endpoints: BTreeMap<ConnectionId, Endpoint>,
+    /// Its approvers and everything they ever said.
+    pub statements: KnownStatements,
+}
+
+/// One workflow in a release.
+#[derive(Clone, Debug)]
+pub struct WorkflowBundle {
+    /// What the manifest says of it.
+    pub active: ActiveWorkflow,
+    /// Its plan.
+    pub plan: Arc<Plan>,
+    /// Its scenarios.
+    pub tests: Tests,
+    /// Its data uses, derived here; empty when that failed.
+    pub uses: Vec<DataUse>,
+    /// Why it may not run; empty when it may.
+    pub off: BTreeSet<Off>,
+}
+
+impl Bundle {
+    /// What is to be pinned once this release is accepted. Nothing may be remembered before.
+    #[must_use]
+    pub fn pin(&self, before: &PinnedTrust) -> PinnedTrust {
+        let newest = self.roots.newest();
+        let mut pinned = before.clone();
+        pinned.project = Some(self.roots.project());
+        pinned.root = (newest.version, Some(newest.digest()));
+        pinned.sequence = (self.manifest.generation, self.manifest.sequence);
+        pinned.manifest = Some(self.manifest.digest());
+        pinned.plans.extend(self.manifest.active.iter().map(|active| active.plan));
+        for (client, bundle) in &self.clients {
+            let approvers = bundle.statements.approvers().newest();
+            pinned.approvers.insert(client.clone(), (approvers.number, approvers.digest()));
+            let held = bundle.statements.held().values().map(|held| held.signed.clone()).collect();
+            pinned.statements.insert(client.clone(), held);
+        }
+        pinned
+    }
+}
+
+/// Verifies every file of a release.
+///
+/// # Errors
+/// The first rule that does not hold. Nothing of a refused release may be kept.
+pub fn verify(
+    files: &BTreeMap<String, Vec<u8>>,
+    pinned: &PinnedTrust,
+    place: &Place,
+    now: Now,
+) -> Result<Verified<Bundle>, Refusal> {
+    let sorted = files::sort(files)?;
+    let roots = trust::roots(&sorted, pinned, place, now)?;
+    let manifest = trust::manifest(&sorted, &roots, pinned, place, now)?;
+    files::compare(&manifest, files)?;
+    let teams = Teams::verify("trust/teams.toml", &sorted.teams, &roots);
+    let teams = teams.map_err(|e| Refusal::new(RefusalCode::TeamsInvalid, e))?;
+    let catalog = CatalogLock::verify("trust/catalog.lock", &sorted.catalog, &roots);
+    let catalog = catalog.map_err(|e| Refusal::new(RefusalCode::CatalogInvalid, e))?;
+    let facts = clients::facts(&sorted, place)?;
+    let statements = trust::statements(&sorted, &facts, &roots, pinned)?;
+    let freshness = trust::freshness(&sorted, &roots, &manifest, &facts, place, now)?;
+    let rehearses = trust::rehearses(&roots, place);
+    let mut endpoints = clients::endpoints(&sorted, &facts, place, rehearses)?;
+    let named = clients::plans(&manifest, &sorted, &facts)?;
+    if !rehearses {
+        let known = rehearsals::verified(&sorted, &roots);
+        let new = named.iter().filter(|named| !pinned.plans.contains(&named.active.plan));
+        let needed = roots.newest().rehearsals;
+        new.into_iter().try_for_each(|n| rehearsals::check(n, &known, needed, &place.engine, now.expiry))?;
+    }
+    let clients: BTreeMap<ClientId, ClientBundle> = statements
+        .into_iter()
+        .filter_map(|(client, statements)| {
+            let facts = Arc::new(facts.get(&client)?.clone());
+            let endpoints = endpoints.remove(&client).unwrap_or_default();
+            Some((client, ClientBundle { facts, endpoints, statements }))
+        })
+        .collect();
+    let workflows = named.into_iter().filter_map(|named| workflow(named, &clients, &roots, now)).collect();
+    Ok(Verified(Bundle { manifest, freshness, roots, teams, catalog, clients, workflows }))
+}
+
+fn workflow(
+    named: clients::Named,
+    clients: &BTreeMap<ClientId, ClientBundle>,
+    roots: &RootChain,
+    now: Now,
+) -> Option<((ClientId, WorkflowId), WorkflowBundle)> {
+    let clients::Named { active, plan, tests } = named;
+    let client = clients.get(&active.client)?;
+    let (uses, off) = match uses_of(&plan, &client.facts) {
+        Ok(uses) => {
+            let root = roots.newest();
+            let off = forbidden(&active.plan, &plan, &uses, &client.facts, &client.statements, root, now.expiry);
+            (uses, off)
+        }
+        Err(off) => (Vec::new(), [off].into()),
+    };
+    Some(((active.client.clone(), active.workflow.clone()), WorkflowBundle { active, plan, tests, uses, off }))
+}
+
+#[cfg(test)]
+mod tests;

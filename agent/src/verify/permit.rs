@@ -1,0 +1,68 @@
+//! Whether a plan may run: data uses derived again and compared with what the client approved, agreements, revocations.
+//!
+//! Asked when a release comes, for plans of older releases that might come back, and before each step of a run.
+//!
+//! # Source
+//! trust.md section 3: a run keeps the plan it began with, never the permission. Promises P24, P25.
+
+use std::collections::BTreeSet;
+
+use assent_schema::canon::Digest;
+use assent_schema::client::{ClientFacts, ConnectionTo};
+use assent_schema::flow;
+use assent_schema::plan::{Action, Plan};
+use assent_schema::time::Moment;
+use assent_schema::trust::{KnownStatements, Root};
+use assent_schema::uses::{self, DataUse};
+
+use super::refusal::{Off, OffCode};
+
+/// The data uses of a plan, derived here, whatever anybody said of them.
+///
+/// # Errors
+/// [`OffCode::PlanUnsound`] when the plan's flows cannot be followed.
+pub fn uses_of(plan: &Plan, facts: &ClientFacts) -> Result<Vec<DataUse>, Off> {
+    let unsound = |detail: String| Off { code: OffCode::PlanUnsound, detail };
+    let flows = flow::analyse(plan).map_err(|errors| unsound(format!("{} errors", errors.len())))?;
+    Ok(uses::derive(plan, facts, &flows))
+}
+
+/// Everything that forbids a plan to run at an instant; nothing when it may.
+///
+/// `uses` are those of [`uses_of`]; they do not change while plan and facts stay the same.
+pub fn forbidden(
+    digest: &Digest,
+    plan: &Plan,
+    uses: &[DataUse],
+    facts: &ClientFacts,
+    statements: &KnownStatements,
+    root: &Root,
+    at: Moment,
+) -> BTreeSet<Off> {
+    let mut found = BTreeSet::new();
+    if root.revoked_plans.contains(digest) {
+        found.insert(Off { code: OffCode::PlanRevoked, detail: digest.to_string() });
+    }
+    for used in uses::uncovered(uses, &statements.approved_uses(at)) {
+        let detail = used.digest().map_or_else(|e| e.to_string(), |digest| digest.to_string());
+        found.insert(Off { code: OffCode::Uncovered, detail });
+    }
+    found.extend(lapsed_agreements(plan, facts, at));
+    found
+}
+
+/// The providers that the plan asks and whose agreement does not hold.
+fn lapsed_agreements(plan: &Plan, facts: &ClientFacts, at: Moment) -> BTreeSet<Off> {
+    let asked = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Ask { connection, .. } => Some(connection),
+        Action::Call { .. } | Action::Decide { .. } | Action::Set { .. } | Action::Stop { .. } => None,
+    });
+    let holds = |connection: &&_| match facts.connections.get(*connection).map(|facts| &facts.to) {
+        Some(ConnectionTo::Provider { agreement, .. }) => agreement.holds(at),
+        _ => false,
+    };
+    asked
+        .filter(|connection| !holds(connection))
+        .map(|connection| Off { code: OffCode::AgreementLapsed, detail: connection.to_string() })
+        .collect()
+}

@@ -1,0 +1,1 @@
+//! Small releases, honest and forged.

@@ -1,0 +1,191 @@
+//! Root, manifest, freshness, approvers and statements of a release, against what is pinned.
+//!
+//! # Source
+//! trust.md sections 2 to 4.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assent_schema::canon::Digest;
+use assent_schema::client::ClientFacts;
+use assent_schema::id::ClientId;
+use assent_schema::release::{Freshness, Manifest, STEP_MOST};
+use assent_schema::trust::{
+    ApproversChain, CLOCK_MOST_APART, KnownStatements, RoleName, RootChain, SignedFile, Statement, Verified, verify_placed,
+};
+
+use super::files::Sorted;
+use super::refusal::{Refusal, RefusalCode};
+use super::{Now, PinnedTrust, Place};
+
+/// Walks the root versions from the pinned first one to one that is current and not older than known.
+pub(super) fn roots(sorted: &Sorted, pinned: &PinnedTrust, place: &Place, now: Now) -> Result<RootChain, Refusal> {
+    let first = sorted.roots.get(&1).map(|signed| Digest::of_file(&signed.bytes));
+    if first.is_none() || pinned.project != first {
+        return Err(Refusal::new(RefusalCode::ProjectForeign, "trust/root/1.toml is not the one that was pinned"));
+    }
+    let roots = RootChain::walk(&sorted.roots).map_err(|e| Refusal::new(RefusalCode::RootInvalid, e))?;
+    let (lowest, known) = pinned.root;
+    let same = known.is_none_or(|digest| roots.version(lowest).is_some_and(|version| version.digest() == digest));
+    if roots.newest().version < lowest || !same {
+        let detail = format!("version {} came, version {lowest} is known", roots.newest().version);
+        return Err(Refusal::new(RefusalCode::RootOlder, detail));
+    }
+    roots.check_current(now.expiry).map_err(|e| Refusal::new(RefusalCode::RootExpired, e))?;
+    let agent = roots.newest().agents.get(&place.agent);
+    if !agent.is_some_and(|agent| agent.environment == place.environment && agent.region == place.region) {
+        return Err(Refusal::new(RefusalCode::AgentUnknown, &place.agent));
+    }
+    Ok(roots)
+}
+
+/// Whether plans are rehearsed in this environment instead of needing rehearsals: root says so, by its agents.
+pub(super) fn rehearses(roots: &RootChain, place: &Place) -> bool {
+    roots.newest().agents.values().any(|agent| agent.rehearses && agent.environment == place.environment)
+}
+
+/// Verifies the manifest and its number.
+pub(super) fn manifest(
+    sorted: &Sorted,
+    roots: &RootChain,
+    pinned: &PinnedTrust,
+    place: &Place,
+    now: Now,
+) -> Result<Verified<Manifest>, Refusal> {
+    let manifest: Verified<Manifest> = verify_placed(
+        "manifest.json",
+        &sorted.manifest,
+        RoleName::Release,
+        roots,
+        &place.environment,
+        &place.region,
+    )
+    .map_err(|e| Refusal::new(RefusalCode::ManifestInvalid, e))?;
+    check_number(&manifest, roots, pinned)?;
+    let known = pinned.manifest == Some(manifest.digest());
+    let window = &manifest.accept;
+    if !known && !(window.from <= now.expiry && now.expiry < window.until) {
+        let detail = format!("it may be accepted from {} until {}", window.from, window.until);
+        return Err(Refusal::new(RefusalCode::OutsideWindow, detail));
+    }
+    Ok(manifest)
+}
+
+fn check_number(manifest: &Verified<Manifest>, roots: &RootChain, pinned: &PinnedTrust) -> Result<(), Refusal> {
+    let refuse = |code| Err(Refusal::new(code, format!("generation {}, sequence {}", manifest.generation, manifest.sequence)));
+    let (generation, lowest) = pinned.sequence;
+    if manifest.generation != roots.newest().generation || manifest.generation < generation {
+        return refuse(RefusalCode::GenerationWrong);
+    }
+    // A new generation counts anew.
+    let (lowest, known) = if manifest.generation == generation { (lowest, pinned.manifest) } else { (0, None) };
+    if manifest.sequence == 0 || manifest.sequence < lowest {
+        return refuse(RefusalCode::SequenceOlder);
+    }
+    if manifest.sequence > lowest.saturating_add(STEP_MOST) {
+        return refuse(RefusalCode::SequenceTooFar);
+    }
+    if (manifest.sequence == 1) != manifest.previous.is_none() {
+        return refuse(RefusalCode::PreviousWrong);
+    }
+    let Some(known) = known else { return Ok(()) };
+    if manifest.sequence == lowest && manifest.digest() != known {
+        return refuse(RefusalCode::SequenceReused);
+    }
+    if Some(manifest.sequence) == lowest.checked_add(1) && manifest.previous != Some(known) {
+        return refuse(RefusalCode::PreviousWrong);
+    }
+    Ok(())
+}
+
+/// Verifies the freshness statement, if there is one: it must speak of exactly this release.
+pub(super) fn freshness(
+    sorted: &Sorted,
+    roots: &RootChain,
+    manifest: &Verified<Manifest>,
+    clients: &BTreeMap<ClientId, ClientFacts>,
+    place: &Place,
+    now: Now,
+) -> Result<Option<Verified<Freshness>>, Refusal> {
+    let Some(signed) = &sorted.freshness else { return Ok(None) };
+    let file = "freshness.json";
+    let read: Verified<Freshness> =
+        verify_placed(file, signed, RoleName::Freshness, roots, &place.environment, &place.region)
+            .map_err(|e| Refusal::new(RefusalCode::FreshnessInvalid, e))?;
+    let same = (read.manifest, read.sequence, read.root)
+        == (manifest.digest(), manifest.sequence, roots.newest().version);
+    if !same || !names_all_statements(&read, sorted, clients) {
+        return Err(Refusal::new(RefusalCode::FreshnessForeign, format!("it is of {}", read.time)));
+    }
+    if read.time > now.clock.plus(CLOCK_MOST_APART) {
+        return Err(Refusal::new(RefusalCode::FreshnessAhead, format!("it is of {}", read.time)));
+    }
+    Ok(Some(read))
+}
+
+fn names_all_statements(read: &Freshness, sorted: &Sorted, clients: &BTreeMap<ClientId, ClientFacts>) -> bool {
+    let named: BTreeSet<Digest> = read.statements.values().flatten().copied().collect();
+    read.statements.keys().all(|client| clients.contains_key(client)) && named.iter().eq(sorted.statements.keys())
+}
+
+/// Verifies the approvers and the statements of every client, and adds the statements known here.
+pub(super) fn statements(
+    sorted: &Sorted,
+    clients: &BTreeMap<ClientId, ClientFacts>,
+    roots: &RootChain,
+    pinned: &PinnedTrust,
+) -> Result<BTreeMap<ClientId, KnownStatements>, Refusal> {
+    if let Some(stranger) = sorted.approvers.keys().find(|client| !clients.contains_key(*client)) {
+        return Err(Refusal::new(RefusalCode::FileUnexpected, format!("trust/approvers/{stranger} has no client")));
+    }
+    let mut by_client = statements_by_client(sorted, clients)?;
+    let mut found = BTreeMap::new();
+    for client in clients.keys() {
+        let chain = approvers(client, sorted, roots, pinned)?;
+        let mut statements = KnownStatements::new(chain);
+        let known = pinned.statements.get(client).into_iter().flatten().map(|signed| (known_name(signed), signed.clone()));
+        statements.add(known).map_err(|e| Refusal::new(RefusalCode::StatementInvalid, e))?;
+        let new = by_client.remove(client).unwrap_or_default();
+        statements.add(new).map_err(|e| Refusal::new(RefusalCode::StatementInvalid, e))?;
+        found.insert(client.clone(), statements);
+    }
+    Ok(found)
+}
+
+fn known_name(signed: &SignedFile) -> String {
+    format!("statements/{}.toml", Digest::of_file(&signed.bytes))
+}
+
+fn statements_by_client(
+    sorted: &Sorted,
+    clients: &BTreeMap<ClientId, ClientFacts>,
+) -> Result<BTreeMap<ClientId, Vec<(String, SignedFile)>>, Refusal> {
+    let mut found: BTreeMap<ClientId, Vec<(String, SignedFile)>> = BTreeMap::new();
+    for signed in sorted.statements.values() {
+        let file = known_name(signed);
+        let refuse = |what: &dyn std::fmt::Display| Refusal::new(RefusalCode::StatementInvalid, what);
+        let client = Statement::parse(&file, &signed.bytes).map_err(|e| refuse(&e))?.client;
+        if !clients.contains_key(&client) {
+            return Err(refuse(&format!("{file} is of {client}, of whom there are no facts")));
+        }
+        found.entry(client).or_default().push((file, signed.clone()));
+    }
+    Ok(found)
+}
+
+fn approvers(
+    client: &ClientId,
+    sorted: &Sorted,
+    roots: &RootChain,
+    pinned: &PinnedTrust,
+) -> Result<ApproversChain, Refusal> {
+    let none = BTreeMap::new();
+    let files = sorted.approvers.get(client).unwrap_or(&none);
+    let chain = ApproversChain::walk(roots.newest(), roots.project(), client, files)
+        .map_err(|e| Refusal::new(RefusalCode::ApproversInvalid, e))?;
+    if let Some((number, digest)) = pinned.approvers.get(client)
+        && chain.version(*number).map(Verified::digest) != Some(*digest)
+    {
+        return Err(Refusal::new(RefusalCode::ApproversOlder, format!("{client}, number {number}")));
+    }
+    Ok(chain)
+}

@@ -1,0 +1,87 @@
+//! Signed files in canonical JSON: manifest, freshness, rehearsals.
+//!
+//! # Source
+//! trust.md section 1: parse strictly, compare with namespace and place, and only then look at anything else.
+
+use std::collections::BTreeSet;
+
+use serde::de::DeserializeOwned;
+
+use crate::canon::{self, Digest};
+use crate::id::{AgentId, Environment, Region};
+use crate::release::{Freshness, Manifest, Rehearsal};
+
+use super::error::TrustError;
+use super::people::SignedFile;
+use super::root::{RoleName, RootChain};
+use super::sshsig::{self, Namespace};
+use super::verified::Verified;
+
+const SCHEMA: u32 = 1;
+
+/// A signed JSON file that says where it belongs.
+pub trait Placed: DeserializeOwned {
+    /// The number of its format, its project, environment and region.
+    fn place(&self) -> (u32, Digest, &Environment, &Region);
+}
+
+macro_rules! placed {
+    ($($kind:ty),*) => {$(
+        impl Placed for $kind {
+            fn place(&self) -> (u32, Digest, &Environment, &Region) {
+                (self.schema, self.project, &self.environment, &self.region)
+            }
+        }
+    )*};
+}
+
+placed!(Manifest, Freshness, Rehearsal);
+
+/// Verifies a file that a role of the agency signs for one environment and region.
+///
+/// # Errors
+/// When it is not canonical, belongs elsewhere, or is not signed as the role demands.
+pub fn verify_placed<T: Placed>(
+    file: &str,
+    signed: &SignedFile,
+    role: RoleName,
+    roots: &RootChain,
+    environment: &Environment,
+    region: &Region,
+) -> Result<Verified<T>, TrustError> {
+    let read: T = read(file, &signed.bytes)?;
+    if read.place() != (SCHEMA, roots.project(), environment, region) {
+        return Err(TrustError::new(file, "belongs to another project, environment, region or schema"));
+    }
+    roots.check_role(role, file, signed)?;
+    Ok(Verified::new(&signed.bytes, read))
+}
+
+/// Verifies a rehearsal: signed by the agent that it names, whose rehearsals count, from where the root says it is.
+///
+/// What it rehearsed, and whether that went well, is for the caller to judge.
+///
+/// # Errors
+/// When one of that does not hold.
+pub fn verify_rehearsal(
+    file: &str,
+    bytes: &[u8],
+    signer: &AgentId,
+    armour: &[u8],
+    roots: &RootChain,
+) -> Result<Verified<Rehearsal>, TrustError> {
+    let read: Rehearsal = read(file, bytes)?;
+    let entry = roots.newest().agents.get(signer).filter(|agent| agent.rehearses && read.agent == *signer);
+    let entry = entry.ok_or_else(|| TrustError::new(file, "is by a machine whose rehearsals do not count"))?;
+    if read.place() != (SCHEMA, roots.project(), &entry.environment, &entry.region) {
+        return Err(TrustError::new(file, "belongs to another project, environment, region or schema"));
+    }
+    let keys: BTreeSet<_> = [entry.key.clone()].into();
+    sshsig::verify(bytes, armour, Namespace::Rehearsal, &keys)
+        .map_err(|why| TrustError::new(format!("{file}.{signer}.sig"), why.to_string()))?;
+    Ok(Verified::new(bytes, read))
+}
+
+fn read<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<T, TrustError> {
+    canon::from_bytes(bytes).map_err(|e| TrustError::new(file, format!("is not as it must be: {e}")))
+}
