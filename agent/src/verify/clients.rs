@@ -34,7 +34,10 @@ pub(super) fn facts(sorted: &Sorted, place: &Place) -> Result<BTreeMap<ClientId,
             return Err(refuse("is of another client or schema".into()));
         }
         if facts.region != place.region {
-            return Err(Refusal::new(RefusalCode::RegionWrong, format!("{client} belongs to the region {}", facts.region)));
+            return Err(Refusal::new(
+                RefusalCode::RegionWrong,
+                format!("{client} belongs to the region {}", facts.region),
+            ));
         }
         found.insert(client.clone(), facts);
     }
@@ -119,28 +122,30 @@ pub(super) fn plans(
     clients: &BTreeMap<ClientId, ClientFacts>,
 ) -> Result<Vec<Named>, Refusal> {
     if !manifest.active.is_sorted_by(|a, b| (&a.client, &a.workflow) < (&b.client, &b.workflow)) {
-        return Err(Refusal::new(RefusalCode::ManifestInvalid, "the active set is not sorted or names a workflow twice"));
+        return Err(Refusal::new(
+            RefusalCode::ManifestInvalid,
+            "the active set is not sorted or names a workflow twice",
+        ));
     }
     let named = |digest: &Digest, of: fn(&ActiveWorkflow) -> Digest| manifest.active.iter().any(|a| of(a) == *digest);
     let unused = sorted.plans.keys().find(|d| !named(d, |a| a.plan)).map(|d| format!("plans/{d}.json"));
-    let unused = unused.or_else(|| sorted.tests.keys().find(|d| !named(d, |a| a.tests)).map(|d| format!("tests/{d}.json")));
+    let unused =
+        unused.or_else(|| sorted.tests.keys().find(|d| !named(d, |a| a.tests)).map(|d| format!("tests/{d}.json")));
     if let Some(path) = unused {
         return Err(Refusal::new(RefusalCode::FileUnexpected, format!("{path} belongs to no active workflow")));
     }
     manifest.active.iter().map(|active| plan(active, sorted, clients)).collect()
 }
 
-fn plan(
-    active: &ActiveWorkflow,
-    sorted: &Sorted,
-    clients: &BTreeMap<ClientId, ClientFacts>,
-) -> Result<Named, Refusal> {
+fn plan(active: &ActiveWorkflow, sorted: &Sorted, clients: &BTreeMap<ClientId, ClientFacts>) -> Result<Named, Refusal> {
     let name = format!("{}/{}", active.client, active.workflow);
     let refuse = |what: &str| Refusal::new(RefusalCode::PlanInvalid, format!("{name} {what}"));
     let bytes = sorted.plans.get(&active.plan).ok_or_else(|| refuse("has no plan file"))?;
-    let plan: Plan = canon::from_bytes(bytes).map_err(|e| refuse(&format!("has a plan that is not as it must be: {e}")))?;
+    let plan: Plan =
+        canon::from_bytes(bytes).map_err(|e| refuse(&format!("has a plan that is not as it must be: {e}")))?;
     let bytes = sorted.tests.get(&active.tests).ok_or_else(|| refuse("has no tests file"))?;
-    let tests: Tests = canon::from_bytes(bytes).map_err(|e| refuse(&format!("has tests that are not as they must be: {e}")))?;
+    let tests: Tests =
+        canon::from_bytes(bytes).map_err(|e| refuse(&format!("has tests that are not as they must be: {e}")))?;
     let own = (&active.client, &active.workflow, SCHEMA);
     if (&plan.client, &plan.workflow, plan.schema) != own || (&tests.client, &tests.workflow, tests.schema) != own {
         return Err(refuse("is named by a plan or tests of another workflow or schema"));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use assent_schema::canon::Digest;
 use assent_schema::id::{AgentId, ClientId, PersonId};
 use assent_schema::release::{FileName, Manifest};
-use assent_schema::trust::{SignedFile, Signatures};
+use assent_schema::trust::{Signatures, SignedFile};
 
 use super::refusal::{Refusal, RefusalCode};
 
@@ -30,7 +30,8 @@ pub(super) struct Sorted {
 pub(super) fn sort(files: &BTreeMap<String, Vec<u8>>) -> Result<Sorted, Refusal> {
     let mut named = BTreeMap::new();
     for (path, bytes) in files {
-        let name = FileName::parse(path).ok_or_else(|| Refusal::new(RefusalCode::FileUnexpected, path.escape_debug()))?;
+        let name =
+            FileName::parse(path).ok_or_else(|| Refusal::new(RefusalCode::FileUnexpected, path.escape_debug()))?;
         check_own_name(&name, bytes)?;
         named.insert(name, bytes);
     }
@@ -45,7 +46,8 @@ pub(super) fn sort(files: &BTreeMap<String, Vec<u8>>) -> Result<Sorted, Refusal>
         place(&mut sorted, &mut signatures, name, bytes);
     }
     for (file, found) in signatures {
-        *signatures_of(&mut sorted, &file).ok_or_else(|| Refusal::new(RefusalCode::FileUnexpected, format!("{file}.*.sig")))? = found;
+        *signatures_of(&mut sorted, &file)
+            .ok_or_else(|| Refusal::new(RefusalCode::FileUnexpected, format!("{file}.*.sig")))? = found;
     }
     if let Some((digest, _)) = sorted.rehearsals.iter().find(|(_, (bytes, _))| bytes.is_empty()) {
         return Err(Refusal::new(RefusalCode::FileMissing, FileName::Rehearsal(*digest)));
@@ -56,7 +58,10 @@ pub(super) fn sort(files: &BTreeMap<String, Vec<u8>>) -> Result<Sorted, Refusal>
 /// A file that is called by a digest must have it.
 fn check_own_name(name: &FileName, bytes: &[u8]) -> Result<(), Refusal> {
     match name {
-        FileName::Plan(digest) | FileName::Tests(digest) | FileName::Statement(digest) | FileName::Rehearsal(digest)
+        FileName::Plan(digest)
+        | FileName::Tests(digest)
+        | FileName::Statement(digest)
+        | FileName::Rehearsal(digest)
             if *digest != Digest::of_file(bytes) =>
         {
             Err(Refusal::new(RefusalCode::FileChanged, name))

@@ -20,7 +20,9 @@ pub(super) fn verified(sorted: &Sorted, roots: &RootChain) -> Vec<Verified<Rehea
     let mut found = Vec::new();
     for (digest, (bytes, signatures)) in &sorted.rehearsals {
         let file = format!("rehearsals/{digest}.json");
-        found.extend(signatures.iter().filter_map(|(agent, armour)| verify_rehearsal(&file, bytes, agent, armour, roots).ok()));
+        found.extend(
+            signatures.iter().filter_map(|(agent, armour)| verify_rehearsal(&file, bytes, agent, armour, roots).ok()),
+        );
     }
     found
 }

@@ -10,7 +10,8 @@ use assent_schema::client::ClientFacts;
 use assent_schema::id::ClientId;
 use assent_schema::release::{Freshness, Manifest, STEP_MOST};
 use assent_schema::trust::{
-    ApproversChain, CLOCK_MOST_APART, KnownStatements, RoleName, RootChain, SignedFile, Statement, Verified, verify_placed,
+    ApproversChain, CLOCK_MOST_APART, KnownStatements, RoleName, RootChain, SignedFile, Statement, Verified,
+    verify_placed,
 };
 
 use super::files::Sorted;
@@ -51,15 +52,9 @@ pub(super) fn manifest(
     place: &Place,
     now: Now,
 ) -> Result<Verified<Manifest>, Refusal> {
-    let manifest: Verified<Manifest> = verify_placed(
-        "manifest.json",
-        &sorted.manifest,
-        RoleName::Release,
-        roots,
-        &place.environment,
-        &place.region,
-    )
-    .map_err(|e| Refusal::new(RefusalCode::ManifestInvalid, e))?;
+    let manifest: Verified<Manifest> =
+        verify_placed("manifest.json", &sorted.manifest, RoleName::Release, roots, &place.environment, &place.region)
+            .map_err(|e| Refusal::new(RefusalCode::ManifestInvalid, e))?;
     check_number(&manifest, roots, pinned)?;
     let known = pinned.manifest == Some(manifest.digest());
     let window = &manifest.accept;
@@ -71,7 +66,8 @@ pub(super) fn manifest(
 }
 
 fn check_number(manifest: &Verified<Manifest>, roots: &RootChain, pinned: &PinnedTrust) -> Result<(), Refusal> {
-    let refuse = |code| Err(Refusal::new(code, format!("generation {}, sequence {}", manifest.generation, manifest.sequence)));
+    let refuse =
+        |code| Err(Refusal::new(code, format!("generation {}, sequence {}", manifest.generation, manifest.sequence)));
     let (generation, lowest) = pinned.sequence;
     if manifest.generation != roots.newest().generation || manifest.generation < generation {
         return refuse(RefusalCode::GenerationWrong);
@@ -111,8 +107,8 @@ pub(super) fn freshness(
     let read: Verified<Freshness> =
         verify_placed(file, signed, RoleName::Freshness, roots, &place.environment, &place.region)
             .map_err(|e| Refusal::new(RefusalCode::FreshnessInvalid, e))?;
-    let same = (read.manifest, read.sequence, read.root)
-        == (manifest.digest(), manifest.sequence, roots.newest().version);
+    let same =
+        (read.manifest, read.sequence, read.root) == (manifest.digest(), manifest.sequence, roots.newest().version);
     if !same || !names_all_statements(&read, sorted, clients) {
         return Err(Refusal::new(RefusalCode::FreshnessForeign, format!("it is of {}", read.time)));
     }
@@ -142,7 +138,8 @@ pub(super) fn statements(
     for client in clients.keys() {
         let chain = approvers(client, sorted, roots, pinned)?;
         let mut statements = KnownStatements::new(chain);
-        let known = pinned.statements.get(client).into_iter().flatten().map(|signed| (known_name(signed), signed.clone()));
+        let known =
+            pinned.statements.get(client).into_iter().flatten().map(|signed| (known_name(signed), signed.clone()));
         statements.add(known).map_err(|e| Refusal::new(RefusalCode::StatementInvalid, e))?;
         let new = by_client.remove(client).unwrap_or_default();
         statements.add(new).map_err(|e| Refusal::new(RefusalCode::StatementInvalid, e))?;
