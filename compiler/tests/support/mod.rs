@@ -1,5 +1,7 @@
 //! Repositories out of memory, and the command line without a process.
 
+pub(crate) mod fixture;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -56,6 +58,11 @@ pub(crate) fn commit(repository: &Repository, tree: Oid) -> Oid {
 
 /// Writes files as a tree.
 pub(crate) fn files(repository: &Repository, files: &Files) -> Oid {
+    files_and_links(repository, files, "", &[])
+}
+
+/// Writes files as a tree in which some paths are links.
+pub(crate) fn files_and_links(repository: &Repository, files: &Files, folder: &str, links: &[String]) -> Oid {
     let mut here: BTreeMap<Vec<u8>, Oid> = BTreeMap::new();
     let mut folders: BTreeMap<String, Files> = BTreeMap::new();
     for (path, bytes) in files {
@@ -69,8 +76,15 @@ pub(crate) fn files(repository: &Repository, files: &Files) -> Oid {
         }
     }
     let folders: Vec<(Vec<u8>, Oid)> =
-        folders.iter().map(|(name, inner)| (name.clone().into_bytes(), self::files(repository, inner))).collect();
-    let mut entries: Vec<Raw<'_>> = here.iter().map(|(name, id)| Raw { mode: "100644", name, id: *id }).collect();
+        folders.iter().map(|(name, inner)| {
+            let path = format!("{folder}{name}/");
+            (name.clone().into_bytes(), files_and_links(repository, inner, &path, links))
+        }).collect();
+    let mode = |name: &[u8]| {
+        let linked = links.iter().any(|link| link.strip_prefix(folder).map(str::as_bytes) == Some(name));
+        if linked { "120000" } else { "100644" }
+    };
+    let mut entries: Vec<Raw<'_>> = here.iter().map(|(name, id)| Raw { mode: mode(name), name, id: *id }).collect();
     entries.extend(folders.iter().map(|(name, id)| Raw { mode: "40000", name, id: *id }));
     // Git sorts folders as if their names ended in a slash.
     entries.sort_by_key(|entry| [entry.name, if entry.mode == "40000" { b"/" } else { b"" }].concat());

@@ -1,0 +1,107 @@
+//! Every finding code: what gives it, what does not, and what people see.
+//!
+//! `findings/base/` is a source with nothing wrong; `findings/<code>/{bad,good}-*.repo` say what differs. Each bad gives
+//! exactly what it marks, each good nothing, and each code has both.
+
+#[expect(dead_code, reason = "each test binary uses its own part")]
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use assent_schema::code::Code;
+use serde_json::Value;
+use support::fixture::{Expected, Fixture, apply};
+use support::{Files, NOW, assent, bare, commit, files_and_links, folder};
+
+fn here() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/findings")
+}
+
+fn base() -> Files {
+    folder(&here().join("base"))
+}
+
+/// All fixtures: code, file name, text.
+fn fixtures() -> Vec<(String, String, String)> {
+    let all = folder(&here()).into_iter().filter_map(|(path, bytes)| {
+        let (code, name) = path.strip_suffix(".repo")?.split_once('/')?;
+        Some((code.to_owned(), name.to_owned(), String::from_utf8(bytes).expect("text")))
+    });
+    all.collect()
+}
+
+fn check(fixture: &Fixture, format: &str) -> String {
+    let (folder, repository) = bare();
+    let tree = files_and_links(&repository, &fixture.files, "", &fixture.links);
+    commit(&repository, tree);
+    let path = folder.path().to_str().expect("a path");
+    let ran = assent(&["check", "--repo", path, "--at", NOW, "--format", format]);
+    assert_eq!(ran.err, "");
+    assert!(ran.status < 2, "exit status {}", ran.status);
+    ran.out
+}
+
+fn found(fixture: &Fixture) -> Vec<Expected> {
+    let report: Value = serde_json::from_str(&check(fixture, "json")).expect("JSON");
+    let text = |finding: &Value, key: &str| finding[key].as_str().expect("a text").to_owned();
+    let number = |finding: &Value, key: &str| usize::try_from(finding[key].as_u64().expect("a number")).unwrap();
+    let findings = report["findings"].as_array().expect("a list").iter().map(|finding| Expected {
+        file: text(finding, "file"),
+        line: number(finding, "line"),
+        column: number(finding, "column"),
+        end_column: number(finding, "end_column"),
+        code: text(finding, "code"),
+    });
+    let mut findings: Vec<Expected> = findings.collect();
+    findings.sort();
+    findings
+}
+
+#[test]
+fn the_base_has_nothing_wrong() {
+    assert_eq!(found(&apply(&base(), "")), []);
+}
+
+#[test]
+fn each_bad_gives_exactly_what_it_marks_and_each_good_nothing() {
+    let base = base();
+    let mut wrong = Vec::new();
+    for (code, name, text) in fixtures() {
+        let fixture = apply(&base, &text);
+        let bad = name.starts_with("bad-");
+        assert!(bad || name.starts_with("good-"), "{code}/{name}: begin the name with `bad-` or `good-`");
+        assert_eq!(bad, !fixture.expected.is_empty(), "{code}/{name}: a bad marks its finding, a good has none");
+        assert!(fixture.expected.iter().all(|expected| expected.code == code), "{code}/{name}: marks another code");
+        let found = found(&fixture);
+        if found != fixture.expected {
+            wrong.push(format!("{code}/{name}\n  expected {:?}\n  found    {found:?}", fixture.expected));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn each_code_has_a_bad_and_a_good() {
+    let have: BTreeSet<(String, bool)> =
+        fixtures().into_iter().map(|(code, name, _)| (code, name.starts_with("bad-"))).collect();
+    let want: BTreeSet<(String, bool)> =
+        Code::ALL.iter().flat_map(|code| [true, false].map(|bad| (code.to_string(), bad))).collect();
+    let missing: Vec<_> = want.difference(&have).collect();
+    let strange: Vec<_> = have.difference(&want).collect();
+    assert!(missing.is_empty() && strange.is_empty(), "missing {missing:?}, no such code {strange:?}");
+}
+
+#[test]
+fn people_see_each_code() {
+    let mut seen = BTreeSet::new();
+    for (code, name, text) in fixtures() {
+        if name.starts_with("bad-") && seen.insert(code.clone()) {
+            let fixture = apply(&base(), &text);
+            let shown = check(&fixture, "human");
+            // The last line holds the commit.
+            let (findings, _summary) = shown.trim_end().rsplit_once('\n').expect("findings and a summary");
+            insta::assert_snapshot!(code.as_str(), findings.trim_end());
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Fixtures: what one file of `tests/findings/<code>/` changes in the base repository, and what must be found then.
+//!
+//! ```text
+//! # Lines before the first file say what the fixture is about.
+//! #- clients/acme/client.toml
+//! -region = "eu"
+//! +region = "us"
+//! #          ^^ region-mismatch
+//! ```
+//! Lines that begin with `-` stand once in the base file and give way to those with `+`; a file without `-` lines is new
+//! or replaced. `#^` lines mark a place in the `+` line above (the first `^` under its first character, since both
+//! lines have one more character in front). `#@ code` expects a finding about the whole file. `#gone` removes the file,
+//! `#link` makes it a link, and `#raw` is a `+` line with Rust's escapes and no line end.
+
+use super::Files;
+
+/// One fixture.
+pub(crate) struct Fixture {
+    /// The source after the changes.
+    pub(crate) files: Files,
+    /// Paths that are links.
+    pub(crate) links: Vec<String>,
+    /// What must be found.
+    pub(crate) expected: Vec<Expected>,
+}
+
+/// A finding that must be there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Expected {
+    /// The file.
+    pub(crate) file: String,
+    /// The line, from 1.
+    pub(crate) line: usize,
+    /// The column of the first character, from 1.
+    pub(crate) column: usize,
+    /// The column after the last character.
+    pub(crate) end_column: usize,
+    /// The code.
+    pub(crate) code: String,
+}
+
+/// One run of `-` and `+` lines.
+#[derive(Default)]
+struct Edit {
+    old: Vec<String>,
+    new: Vec<String>,
+    /// Line in `new`, column, end column, code.
+    marks: Vec<(usize, usize, usize, String)>,
+}
+
+/// Applies a fixture to the base.
+pub(crate) fn apply(base: &Files, text: &str) -> Fixture {
+    let mut fixture = Fixture { files: base.clone(), links: Vec::new(), expected: Vec::new() };
+    let sections = text.split("\n#- ").enumerate().filter_map(|(n, section)| match n {
+        0 => section.strip_prefix("#- "),
+        _ => Some(section),
+    });
+    for section in sections {
+        let (path, body) = section.split_once('\n').expect("a path and its lines");
+        apply_file(&mut fixture, path, body);
+    }
+    fixture.expected.sort();
+    fixture
+}
+
+fn apply_file(fixture: &mut Fixture, path: &str, body: &str) {
+    let mut edits = vec![Edit::default()];
+    let mut raw = None;
+    for line in body.lines() {
+        let edit = edits.last_mut().expect("one edit at least");
+        if let Some(old) = line.strip_prefix('-') {
+            // A `-` after a `+` begins the next place.
+            if edit.new.is_empty() {
+                edit.old.push(old.to_owned());
+            } else {
+                edits.push(Edit { old: vec![old.to_owned()], ..Edit::default() });
+            }
+        } else if let Some(new) = line.strip_prefix('+') {
+            edit.new.push(new.to_owned());
+        } else if let Some(code) = line.strip_prefix("#@ ") {
+            let file = path.to_owned();
+            fixture.expected.push(Expected { file, line: 1, column: 1, end_column: 1, code: code.to_owned() });
+        } else if let Some(escaped) = line.strip_prefix("#raw ") {
+            raw = Some(unescape(escaped));
+        } else if line == "#gone" {
+            fixture.files.remove(path);
+            return;
+        } else if line == "#link" {
+            fixture.links.push(path.to_owned());
+        } else if line.trim_start_matches(['#', ' ']).starts_with('^') {
+            let column = line.find('^').expect("a caret");
+            let marked = line.rfind('^').expect("a caret") + 1;
+            let code = line[marked..].trim().to_owned();
+            edit.marks.push((edit.new.len() - 1, column, marked, code));
+        } else {
+            assert!(line.is_empty(), "{path}: what is this line? {line}");
+        }
+    }
+    match raw {
+        Some(bytes) => drop(fixture.files.insert(path.to_owned(), bytes.into_bytes())),
+        None => edits.into_iter().filter(|edit| !edit.new.is_empty()).for_each(|edit| change(fixture, path, edit)),
+    }
+}
+
+fn change(fixture: &mut Fixture, path: &str, edit: Edit) {
+    let new: String = edit.new.iter().flat_map(|line| [line, "\n"]).collect();
+    let old: String = edit.old.iter().flat_map(|line| [line, "\n"]).collect();
+    let before = String::from_utf8(fixture.files.get(path).cloned().unwrap_or_default()).expect("text");
+    let (at, after) = if old.is_empty() {
+        (0, new)
+    } else {
+        assert_eq!(before.matches(&old).count(), 1, "{path}: these lines stand there once:\n{old}");
+        let at = before.find(&old).expect("counted above");
+        (at, before.replacen(&old, &new, 1))
+    };
+    let first = before[..at].lines().count() + 1;
+    for (line, column, end_column, code) in edit.marks {
+        fixture.expected.push(Expected { file: path.to_owned(), line: first + line, column, end_column, code });
+    }
+    fixture.files.insert(path.to_owned(), after.into_bytes());
+}
+
+fn unescape(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        out.push_str(plain);
+        let (c, after) = match escape.split_at(1) {
+            ("n", after) => ('\n', after),
+            ("r", after) => ('\r', after),
+            ("u", after) => {
+                let (hex, after) = after.strip_prefix('{').and_then(|a| a.split_once('}')).expect("\\u{…}");
+                (u32::from_str_radix(hex, 16).ok().and_then(char::from_u32).expect("a character"), after)
+            }
+            (other, _) => panic!("what is \\{other}?"),
+        };
+        out.push(c);
+        rest = after;
+    }
+    out + rest
+}
