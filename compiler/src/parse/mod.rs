@@ -101,7 +101,7 @@ pub fn parse(source: Source) -> (Parsed, Findings) {
         let help = "Run assent where the source repository is, or name it with `--repo`.";
         findings.add_with_help(Code::BadValue, span, "The source has no `assent.toml`.", help);
     }
-    gathered.broken.extend(source.refused.keys().map(Arc::clone));
+    gathered.broken.extend(source.refused.keys().chain(&source.unread).map(Arc::clone));
     gathered.orphans(&mut findings);
     (gathered.parsed(source), findings)
 }

@@ -7,6 +7,7 @@
 //! language.md sections 1 to 3 and 7.
 
 mod client;
+mod gaps;
 mod names;
 mod operations;
 pub(crate) mod paths;
@@ -195,7 +196,8 @@ fn resolve_workflow(
         WorkflowFile::Use(usage) => usage.library.span.clone(),
     };
     let limits = spec.limits.as_ref();
-    let is_whole = !found.any_errors();
+    let reads = if library.is_some() { "library" } else { folder.as_str() };
+    let is_whole = !found.any_errors() && !gaps::rests_on_broken(parsed, &client.spec, reads, spec);
     findings.append(found);
     // Scenarios of a plan with gaps would be blamed for the gaps.
     let mut of_tests = Findings::new();

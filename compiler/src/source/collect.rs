@@ -1,5 +1,6 @@
 //! What a source admits: places, sizes, characters. The same for a commit and a work tree.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use assent_schema::code::Code;
@@ -21,6 +22,7 @@ pub(super) struct Reading {
 pub(super) struct Collector {
     files: Files,
     refused: Files,
+    unread: BTreeSet<Arc<str>>,
     findings: Findings,
     total_bytes: usize,
 }
@@ -28,12 +30,20 @@ pub(super) struct Collector {
 impl Collector {
     /// Nothing yet.
     pub(super) fn new() -> Self {
-        Self { files: Files::new(), refused: Files::new(), findings: Findings::new(), total_bytes: 0 }
+        Self {
+            files: Files::new(),
+            refused: Files::new(),
+            unread: BTreeSet::new(),
+            findings: Findings::new(),
+            total_bytes: 0,
+        }
     }
 
     /// Reports something that is not read.
     pub(super) fn refuse(&mut self, path: &str, what: String) {
-        self.findings.add(Code::FileRefused, Span::new(&path.into(), 0..0), what);
+        let path = Arc::from(path);
+        self.findings.add(Code::FileRefused, Span::new(&path, 0..0), what);
+        self.unread.insert(path);
     }
 
     /// Whether the file at a path is one to read.
@@ -86,6 +96,6 @@ impl Collector {
 
     /// The source and what was refused.
     pub(super) fn finish(self, commit: Option<Oid>) -> (Source, Findings) {
-        (Source { commit, files: self.files, refused: self.refused }, self.findings)
+        (Source { commit, files: self.files, refused: self.refused, unread: self.unread }, self.findings)
     }
 }

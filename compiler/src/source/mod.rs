@@ -11,7 +11,7 @@ mod text;
 mod tree;
 mod worktree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use git2::Oid;
@@ -50,6 +50,8 @@ pub struct Source {
     pub files: Files,
     /// Files whose characters were refused: kept so that findings about them have lines, never compiled.
     pub refused: Files,
+    /// Paths where something stands that is not read at all: links, files that are too large or in no right place.
+    pub unread: BTreeSet<Arc<str>>,
 }
 
 impl Source {

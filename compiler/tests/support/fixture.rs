@@ -9,7 +9,7 @@
 //! ```
 //! Lines that begin with `-` stand once in the base file and give way to those with `+`; a file without `-` lines is new
 //! or replaced. `#^` lines mark a place in the `+` line above (the first `^` under its first character, since both
-//! lines have one more character in front). `#@ code` expects a finding about the whole file. `#gone` removes the file,
+//! lines have one more character in front); `|` marks the place before a character. `#@ code` expects a finding about the whole file. `#gone` removes the file,
 //! `#link` makes it a link, and `#raw` is a `+` line with Rust's escapes and no line end.
 
 use super::Files;
@@ -87,10 +87,10 @@ fn apply_file(fixture: &mut Fixture, path: &str, body: &str) {
             return;
         } else if line == "#link" {
             fixture.links.push(path.to_owned());
-        } else if line.trim_start_matches(['#', ' ']).starts_with('^') {
-            let column = line.find('^').expect("a caret");
-            let marked = line.rfind('^').expect("a caret") + 1;
-            let code = line[marked..].trim().to_owned();
+        } else if line.trim_start_matches(['#', ' ']).starts_with(['^', '|']) {
+            let column = line.find(['^', '|']).expect("a mark");
+            let marked = line.rfind('^').map_or(column, |last| last + 1);
+            let code = line.trim_start_matches(['#', ' ', '^', '|']).to_owned();
             edit.marks.push((edit.new.len() - 1, column, marked, code));
         } else {
             assert!(line.is_empty(), "{path}: what is this line? {line}");
@@ -98,7 +98,10 @@ fn apply_file(fixture: &mut Fixture, path: &str, body: &str) {
     }
     match raw {
         Some(bytes) => drop(fixture.files.insert(path.to_owned(), bytes.into_bytes())),
-        None => edits.into_iter().filter(|edit| !edit.new.is_empty()).for_each(|edit| change(fixture, path, edit)),
+        None => edits
+            .into_iter()
+            .filter(|edit| !(edit.old.is_empty() && edit.new.is_empty()))
+            .for_each(|edit| change(fixture, path, edit)),
     }
 }
 

@@ -75,11 +75,13 @@ pub(crate) fn files_and_links(repository: &Repository, files: &Files, folder: &s
             }
         }
     }
-    let folders: Vec<(Vec<u8>, Oid)> =
-        folders.iter().map(|(name, inner)| {
+    let folders: Vec<(Vec<u8>, Oid)> = folders
+        .iter()
+        .map(|(name, inner)| {
             let path = format!("{folder}{name}/");
             (name.clone().into_bytes(), files_and_links(repository, inner, &path, links))
-        }).collect();
+        })
+        .collect();
     let mode = |name: &[u8]| {
         let linked = links.iter().any(|link| link.strip_prefix(folder).map(str::as_bytes) == Some(name));
         if linked { "120000" } else { "100644" }
