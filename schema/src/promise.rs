@@ -1,1 +1,324 @@
-//! The promises P01 to P26: sentence, codes, test, evidence.
+//! The promises P01 to P26: the sentence, what makes it true today, and which test tries to break it.
+//!
+//! `assent demo` and `docs/promises.md` print this table. It says plainly what is not enforced yet.
+//!
+//! # Source
+//! promises.md.
+
+use std::fmt;
+
+use crate::code::Code;
+
+/// How far a promise is enforced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enforced {
+    /// All that the sentence says is refused when it is broken.
+    Yes,
+    /// Some of it is; the text says what is missing.
+    Partly(&'static str),
+    /// Nothing enforces it.
+    NotYet,
+}
+
+impl fmt::Display for Enforced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Yes => f.write_str("yes"),
+            Self::Partly(missing) => write!(f, "partly: {missing}"),
+            Self::NotYet => f.write_str("not yet"),
+        }
+    }
+}
+
+/// What is said of one promise.
+#[derive(Clone, Copy, Debug)]
+pub struct Promise {
+    /// `P01` to `P26`.
+    pub id: &'static str,
+    /// What clients are told.
+    pub sentence: &'static str,
+    /// What enforces it today.
+    pub how: &'static str,
+    /// Tests that try to break it.
+    pub tests: &'static [&'static str],
+    /// How far it is enforced.
+    pub enforced: Enforced,
+}
+
+impl Promise {
+    /// The finding codes that refuse what would break it.
+    pub fn codes(&self) -> Vec<Code> {
+        Code::ALL.iter().copied().filter(|code| code.row().promises.contains(&self.id)).collect()
+    }
+
+    /// The promise of this id.
+    pub fn from_id(id: &str) -> Option<&'static Self> {
+        ALL.iter().find(|promise| promise.id == id)
+    }
+}
+
+/// Every promise, in order.
+pub const ALL: &[Promise] = &[
+    Promise {
+        id: "P01",
+        sentence: "Stored are workflow configuration, automation logs and aggregated KPIs, nothing else.",
+        how: "Journal, ledger, queue and alerts take facts only: a value becomes one when it fits a reference shape, and \
+              content has no form that can be written out.",
+        tests: &[
+            "only_what_fits_a_reference_shape_becomes_a_fact",
+            "only_facts_reach_the_ledger_and_only_public_values_a_kpi",
+        ],
+        enforced: Enforced::Partly("the finding for a sink above its clearance (`flow-denied`) is not built"),
+    },
+    Promise {
+        id: "P02",
+        sentence: "Operational data is cached only as needed, for less than 24 hours.",
+        how: "What a waiting run needs is sealed under a key that the kernel forgets by itself.",
+        tests: &["a_key_without_time_is_gone_from_memory"],
+        enforced: Enforced::Partly("reads are not cached across runs at all; `cache-too-long` is not built"),
+    },
+    Promise {
+        id: "P03",
+        sentence: "No customer data is taken beyond what the active workflow needs.",
+        how: "Fields that the catalog or the workflow does not declare are dropped on receipt.",
+        tests: &["only_declared_fields_are_taken", "only_declared_fields_of_an_answer_are_kept"],
+        enforced: Enforced::Partly(
+            "a personal field that is read and never used is no finding yet (`unused-personal`)",
+        ),
+    },
+    Promise {
+        id: "P04",
+        sentence: "Raw ticket content stays in memory and is discarded after the run.",
+        how: "Content lives in types that cannot be printed and are overwritten when dropped; the process leaves no core \
+              dump; flows and the bits that one run can release stand in the plan.",
+        tests: &["content_is_wiped_when_it_is_dropped", "a_value_is_overwritten"],
+        enforced: Enforced::Partly("the limit of 64 bits is no finding yet (`release-budget`)"),
+    },
+    Promise {
+        id: "P05",
+        sentence: "Data is processed in the client's region: US, EU or APAC.",
+        how: "Endpoints elsewhere are findings; the agent reaches listed hosts alone, follows nothing and uses no proxy; a \
+              route abroad is told less.",
+        tests: &[
+            "only_listed_hosts_of_the_connection_are_reached",
+            "redirects_and_upgrades_are_not_followed",
+            "an_incident_also_goes_to_its_own_route_which_abroad_is_told_less",
+        ],
+        enforced: Enforced::Yes,
+    },
+    Promise {
+        id: "P06",
+        sentence: "Connections have only the scopes that the workflows need.",
+        how: "Scopes are derived from the operations that are called; one too many or too few is a finding.",
+        tests: &[],
+        enforced: Enforced::Partly("granted scopes are taken from client.toml; no token is introspected"),
+    },
+    Promise {
+        id: "P07",
+        sentence: "Secrets are in encrypted vaults, never in code, never in logs.",
+        how: "One file sealed to the host; a secret has no form that can be printed and goes where its scheme says.",
+        tests: &[
+            "secrets_survive_a_restart_and_never_stand_in_the_file",
+            "a_secret_goes_where_its_scheme_says_and_nowhere_else",
+        ],
+        enforced: Enforced::Partly("a secret in the repository is no finding yet (`inline-secret`)"),
+    },
+    Promise {
+        id: "P08",
+        sentence: "Secrets are rotated on schedule or request.",
+        how: "Each slot names its interval.",
+        tests: &[],
+        enforced: Enforced::Partly("rotation itself and alerts when it is overdue are not built"),
+    },
+    Promise {
+        id: "P09",
+        sentence: "Only assigned engineers touch a client's configuration.",
+        how: "Teams are signed and verified.",
+        tests: &["thresholds_count_people_not_keys"],
+        enforced: Enforced::Partly("commits are not yet held against the team of their parent (`unassigned-author`)"),
+    },
+    Promise {
+        id: "P10",
+        sentence: "Access is logged and auditable.",
+        how: "Entries name people by handle, in a log that cannot be changed unseen.",
+        tests: &["no_byte_can_be_changed"],
+        enforced: Enforced::Partly("there is no console; commands on the host are not entered"),
+    },
+    Promise {
+        id: "P11",
+        sentence: "Every run is recorded: when, what triggered it, actions, approved or rejected, outcome.",
+        how: "Rows of the ledger are part of the transaction that they record; runs are numbered without gaps; checkpoints \
+              are signed and never go back; exports and proofs verify with stock tools.",
+        tests: &[
+            "a_log_that_lived_verifies_exports_and_proves",
+            "each_lie_has_its_code_and_place",
+            "an_older_copy_of_the_state_signs_nothing",
+            "runs_of_a_client_are_numbered_without_gaps_in_its_own_log",
+        ],
+        enforced: Enforced::Yes,
+    },
+    Promise {
+        id: "P12",
+        sentence: "Production is monitored for failures, latency and anomalies.",
+        how: "Limits are required; every run that is not done raises an alert; plans in trial are measured against the one \
+              before.",
+        tests: &[
+            "a_trial_is_measured_against_the_plan_before_it",
+            "slower_by_far_is_worse_and_slower_by_little_is_not",
+        ],
+        enforced: Enforced::Partly("committed plans are not watched for anomalies; there are no metrics"),
+    },
+    Promise {
+        id: "P13",
+        sentence: "Alerts reach operations within minutes.",
+        how: "Alerts are rows of the outbox, delivered at least once, grouped by cause; the delay stands in the ledger.",
+        tests: &["an_alert_is_never_lost_however_the_agent_dies", "a_route_that_fails_is_tried_until_it_answers"],
+        enforced: Enforced::Partly("a client without a route is no finding yet (`no-route`); no dead-man's ping"),
+    },
+    Promise {
+        id: "P14",
+        sentence: "Audit logs are kept for 90 days, longer on growth and scale.",
+        how: "Nothing of the ledger is deleted; days can be made unreadable and proofs still verify.",
+        tests: &["bodies_may_be_gone_only_where_an_entry_says_so", "a_destroyed_key_is_gone_also_after_a_restart"],
+        enforced: Enforced::Partly("pruning by age and the findings on retention are not built"),
+    },
+    Promise {
+        id: "P15",
+        sentence: "Every change is tested in staging before production.",
+        how: "A workflow without scenarios and a production release without rehearsals are refused, by compiler and agent.",
+        tests: &[],
+        enforced: Enforced::Partly("a step that no scenario reaches is no finding yet (`untested-step`)"),
+    },
+    Promise {
+        id: "P16",
+        sentence: "Every deployment is versioned.",
+        how: "Releases are numbered, named by digest and tied to a source commit; the ledger records each.",
+        tests: &["each_stage_is_told_apart"],
+        enforced: Enforced::Yes,
+    },
+    Promise {
+        id: "P17",
+        sentence: "We roll back to the previous known-good version at once.",
+        how: "Each workflow alone, by itself on failed health, by one command by hand; what was returned stays back.",
+        tests: &[
+            "a_failing_trial_goes_back_alone_and_stays_back",
+            "rollback_chooses_what_ran_healthily_and_nothing_denied",
+            "a_crash_in_trial_counts_as_a_failure",
+        ],
+        enforced: Enforced::Yes,
+    },
+    Promise {
+        id: "P18",
+        sentence: "Transient failures are retried with exponential backoff.",
+        how: "Full jitter within bounds, Retry-After, deadline, breaker; what may have happened is never repeated blindly.",
+        tests: &[
+            "every_delay_is_in_bounds",
+            "failures_of_the_network_keep_the_doubt",
+            "failures_in_a_row_stop_requests",
+        ],
+        enforced: Enforced::Partly("retries that cannot be safe are no findings yet (`unsafe-retry`, `bad-retry`)"),
+    },
+    Promise {
+        id: "P19",
+        sentence: "Persistent failures raise an alert and go to manual processing.",
+        how: "A fallback is required; outcome, queue item and alert are one transaction.",
+        tests: &[
+            "what_fails_midway_leaves_no_part_and_the_books_go_on",
+            "an_alert_is_never_lost_however_the_agent_dies",
+        ],
+        enforced: Enforced::Yes,
+    },
+    Promise {
+        id: "P20",
+        sentence: "We answer within 1 hour on scale, 4 hours on growth, the next business day on starter.",
+        how: "Each alert with an incident says by when, in the client's calendar.",
+        tests: &["the_clock_follows_the_plan_and_the_clients_calendar", "the_next_business_day_is_never_today"],
+        enforced: Enforced::Partly("whether somebody answered is not tracked"),
+    },
+    Promise {
+        id: "P21",
+        sentence: "After an incident there is a written post-mortem: root cause, timeline, prevention.",
+        how: "Nothing yet.",
+        tests: &[],
+        enforced: Enforced::NotYet,
+    },
+    Promise {
+        id: "P22",
+        sentence: "It is shared within 48 hours.",
+        how: "Nothing yet.",
+        tests: &[],
+        enforced: Enforced::NotYet,
+    },
+    Promise {
+        id: "P23",
+        sentence: "Client data trains no models, ours or others'.",
+        how: "Providers need an agreement that forbids training; no sink takes content for ourselves.",
+        tests: &[],
+        enforced: Enforced::Partly("the purposes that are never allowed are no finding yet (`forbidden-purpose`)"),
+    },
+    Promise {
+        id: "P24",
+        sentence: "AI providers are used only under agreements that forbid training.",
+        how: "The compiler refuses a provider without a current one; the agent asks again by date before each step.",
+        tests: &[],
+        enforced: Enforced::Yes,
+    },
+    Promise {
+        id: "P25",
+        sentence: "A new data use or integration needs written approval.",
+        how: "Compiler and agent derive the uses from the plan, each by itself, and refuse what no one signed approval \
+              covers; a withdrawal stops the workflow.",
+        tests: &[
+            "thresholds_count_people_not_keys",
+            "every_changed_byte_is_refused",
+            "a_withdrawal_turns_the_workflow_off_and_an_approval_on_again",
+        ],
+        enforced: Enforced::Yes,
+    },
+    Promise {
+        id: "P26",
+        sentence: "We walk you through all of it.",
+        how: "This page, `assent demo` and exports that anybody can verify.",
+        tests: &[],
+        enforced: Enforced::Partly("there is no report for one client with live evidence"),
+    },
+];
+
+/// The page `docs/promises.md`.
+pub fn page() -> String {
+    let mut page = String::from(
+        "# The promises\n\nWhat clients are told, and what makes it true today. Written by a test from \
+         `schema/src/promise.rs`: `UPDATE=1 cargo test -p assent-schema --test promises`.\n",
+    );
+    for promise in ALL {
+        let Promise { id, sentence, how, tests, enforced } = promise;
+        let codes: Vec<String> = promise.codes().iter().map(|code| format!("`{code}`")).collect();
+        page.push_str(
+            &["\n## ", id, ": ", sentence, "\n\nEnforced: ", &enforced.to_string(), ".\n\n", how, "\n"].concat(),
+        );
+        if !codes.is_empty() {
+            page.push_str(&["\nFindings: ", &codes.join(", "), ".\n"].concat());
+        }
+        if !tests.is_empty() {
+            let tests: Vec<String> = tests.iter().map(|test| format!("`{test}`")).collect();
+            page.push_str(&["\nTests: ", &tests.join(", "), ".\n"].concat());
+        }
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn promises_are_numbered_and_every_code_names_some_that_exist() {
+        for (n, promise) in (1..).zip(ALL) {
+            assert_eq!(promise.id, format!("P{n:02}"));
+        }
+        assert_eq!(ALL.len(), 26);
+        for code in Code::ALL {
+            assert!(code.row().promises.iter().all(|id| Promise::from_id(id).is_some()), "{code}");
+        }
+    }
+}
