@@ -1,6 +1,12 @@
 //! An event becomes a durable run, and only then the answer. Here: whether an event is genuine, new and ours, and what of
 //! it may be kept. Pure; the engine makes the run durable, `listen` speaks HTTP.
 
+pub mod doors;
+pub mod event;
+pub mod schedule;
 pub mod webhook;
 
+pub use doors::Doors;
+pub use event::Taken;
+pub use schedule::{Due, Schedule};
 pub use webhook::{Authentic, Delivery, Refused, Secrets};
