@@ -224,6 +224,10 @@ pub struct Decision {
     pub nonce: Digest,
     /// Who decides.
     pub person: PersonId,
+    /// What the person wrote instead, if anything: SHA-256 over `"assent-edits/v1\0"`, the salt of what was shown, and the
+    /// canonical JSON of the object from path to text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edits: Option<Digest>,
 }
 
 /// The `type` member of a decision.

@@ -80,7 +80,8 @@ mod tests {
         let acme = ClientId::new("acme").unwrap();
         let mut doors = Doors::default();
         let now = Duration::from_secs(100);
-        let entered = (0..RATE.requests).take_while(|_| doors.enter(&acme, now).map(|()| doors.leave(&acme)).is_ok()).count();
+        let entered =
+            (0..RATE.requests).take_while(|_| doors.enter(&acme, now).map(|()| doors.leave(&acme)).is_ok()).count();
         assert!(entered > 0 && entered < RATE.requests as usize);
         assert_eq!(doors.enter(&acme, now + Duration::from_millis(10)), Ok(()));
     }

@@ -110,8 +110,16 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        for bad in ["", "[]", "1", "{", r#"{"topic":"ticket.created"}"#, r#"{"topic":"ticket.created","data":{"id":"two words"}}"#,
-            r#"{"topic":"ticket.created","topic":"x","data":{"id":"1"}}"#, r#"{"topic":"ticket.created","data":{"id":"1","subject":7}}"#] {
+        for bad in [
+            "",
+            "[]",
+            "1",
+            "{",
+            r#"{"topic":"ticket.created"}"#,
+            r#"{"topic":"ticket.created","data":{"id":"two words"}}"#,
+            r#"{"topic":"ticket.created","topic":"x","data":{"id":"1"}}"#,
+            r#"{"topic":"ticket.created","data":{"id":"1","subject":7}}"#,
+        ] {
             assert_eq!(check(bad), "bad_body", "{bad}");
         }
     }

@@ -133,8 +133,20 @@ mod tests {
         let (cursor, now) = ("2026-03-02T06:30:00Z", "2026-03-02T09:30:00Z");
         check(Missed::Skip, cursor, now, &[], true);
         check(Missed::Once, cursor, now, &["2026-03-02T07:00:00Z"], false);
-        check(Missed::All, cursor, now, &["2026-03-02T07:00:00Z", "2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z"], false);
-        check(Missed::Once, "2026-03-02T06:30:00Z", "2026-03-02T09:00:10Z", &["2026-03-02T07:00:00Z", "2026-03-02T09:00:00Z"], false);
+        check(
+            Missed::All,
+            cursor,
+            now,
+            &["2026-03-02T07:00:00Z", "2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z"],
+            false,
+        );
+        check(
+            Missed::Once,
+            "2026-03-02T06:30:00Z",
+            "2026-03-02T09:00:10Z",
+            &["2026-03-02T07:00:00Z", "2026-03-02T09:00:00Z"],
+            false,
+        );
     }
 
     #[test]
@@ -155,7 +167,9 @@ mod tests {
     fn cursors_are_read_back_and_keys_differ() {
         let (client, workflow) = (ClientId::new("acme").unwrap(), WorkflowId::new("report").unwrap());
         let time = at("2026-03-02T09:00:00Z");
-        let Write::State { name, value: Some(value) } = move_cursor(&client, &workflow, time) else { panic!("a state") };
+        let Write::State { name, value: Some(value) } = move_cursor(&client, &workflow, time) else {
+            panic!("a state")
+        };
         assert_eq!((name.as_str(), read_cursor(&value)), ("schedule/acme/report", Some(time)));
         assert_eq!(read_cursor(b"soon"), None);
         let other = WorkflowId::new("reports").unwrap();

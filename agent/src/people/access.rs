@@ -1,0 +1,25 @@
+//! Every view is a ledger entry, written before the answer is sent. Facts only: who saw what of which run, never what it said.
+//!
+//! # Source
+//! engine.md section 8; formats.md section 4, `viewed {what, why}`. Promise P10.
+
+use assent_schema::id::{ClientId, PersonId};
+
+use crate::store::{Log, Note, Transaction, Waiting, Write};
+use crate::world::Wall;
+
+/// The transaction that must be durable before these questions are shown to this person.
+pub fn viewed(client: &ClientId, person: &PersonId, questions: &[&Waiting], at: Wall) -> Transaction {
+    let base = |what: &str| {
+        let note = Note::new(Log::Client(client.clone()), "viewed").fact("what", what).fact("why", "decision");
+        Note { actor: Some(person.clone()), ..note }
+    };
+    let mut transaction = Transaction::new(at);
+    // The list itself is a view, also when it is empty.
+    transaction.writes.push(Write::Note(Box::new(base("decisions"))));
+    for waiting in questions {
+        let (run, step, plan) = (Some(waiting.run), Some(waiting.step.clone()), Some(waiting.plan));
+        transaction.writes.push(Write::Note(Box::new(Note { run, step, plan, ..base("question") })));
+    }
+    transaction
+}

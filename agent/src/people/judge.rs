@@ -1,0 +1,241 @@
+//! One function judges every decision, whatever channel it came through. Pure.
+//!
+//! # Source
+//! engine.md section 8; formats.md section 2, "What was shown".
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use assent_schema::canon::{self, Digest};
+use assent_schema::client::ClientFacts;
+use assent_schema::id::PersonId;
+use assent_schema::plan::{Effect, Plan};
+use assent_schema::release::{Choice, Decision};
+use assent_schema::trust::Namespace;
+
+use super::sign_in::{Itself, check_signature, keys};
+use super::wire::SignedDecision;
+use crate::store::Waiting;
+use crate::world::Wall;
+
+/// Why what a person sent is not taken: a closed list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NotTaken {
+    /// It has not the form of what it should be.
+    BadForm,
+    /// The challenge was never given, was used, or is too old.
+    BadChallenge,
+    /// No key of this person made the signature.
+    BadSignature,
+    /// It names another project, agent, client, run, step or plan, or another showing of the question.
+    OtherQuestion,
+    /// What the person saw is not what is asked now.
+    OtherShown,
+    /// The person is not in the group that decides.
+    NotInGroup,
+    /// The person wrote the workflow, and it moves money.
+    Author,
+    /// The time to answer is over.
+    TooLate,
+    /// This kind of proof is not enough for this question.
+    TooWeak,
+    /// The texts that came along are not those that were signed.
+    OtherEdits,
+    /// Nobody asks this.
+    NotWaiting,
+    /// It could not be made durable; it may be sent again.
+    NotDurable,
+    /// There is no such workflow, or it is not started by people.
+    Unknown,
+}
+
+impl NotTaken {
+    /// Its code for people, ledger and logs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::BadForm => "bad_form",
+            Self::BadChallenge => "bad_challenge",
+            Self::BadSignature => "bad_signature",
+            Self::OtherQuestion => "other_question",
+            Self::OtherShown => "other_shown",
+            Self::NotInGroup => "not_in_group",
+            Self::Author => "author",
+            Self::TooLate => "too_late",
+            Self::TooWeak => "too_weak",
+            Self::OtherEdits => "other_edits",
+            Self::NotWaiting => "not_waiting",
+            Self::NotDurable => "not_durable",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The HTTP status that goes with it.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::BadForm | Self::OtherEdits => 400,
+            Self::BadChallenge | Self::BadSignature => 401,
+            Self::NotInGroup | Self::Author | Self::TooWeak => 403,
+            Self::NotWaiting | Self::Unknown => 404,
+            Self::OtherQuestion | Self::OtherShown | Self::TooLate => 409,
+            Self::NotDurable => 503,
+        }
+    }
+}
+
+impl fmt::Display for NotTaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl std::error::Error for NotTaken {}
+
+/// How well somebody has shown who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Strength {
+    /// An account of a chat or helpdesk that is mapped to a person.
+    Account,
+    /// A signature by a key of the person over this decision.
+    Signature,
+}
+
+/// What is asked, with all that decides who may answer.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// Who asks.
+    pub itself: &'a Itself,
+    /// SHA-256 of the client's first approvers file.
+    pub approvers: Digest,
+    /// The question.
+    pub waiting: &'a Waiting,
+    /// The salt of what is shown.
+    pub salt: &'a [u8; 32],
+    /// The client's facts as they are now: whoever left a group decides nothing any more.
+    pub facts: &'a ClientFacts,
+    /// The plan of the run.
+    pub plan: &'a Plan,
+    /// Who wrote the workflow.
+    pub authors: &'a BTreeSet<PersonId>,
+}
+
+impl Asked<'_> {
+    /// Whether a yes can move money. A workflow with a money step is taken as one whole: which decision leads to it depends
+    /// on expressions, and the author shall not be able to arrange them.
+    pub fn is_about_money(&self) -> bool {
+        self.plan.operations.values().any(|operation| operation.effect == Effect::Money)
+    }
+
+    /// How well somebody must show who they are.
+    ///
+    /// Amounts up to `chat_up_to` will be compared when chat channels exist; until then money needs a signature.
+    pub fn needs(&self) -> Strength {
+        if self.is_about_money() || self.waiting.guardrail { Strength::Signature } else { Strength::Account }
+    }
+
+    /// Whether this person may answer, by who they are.
+    ///
+    /// # Errors
+    /// [`NotTaken::NotInGroup`] or [`NotTaken::Author`].
+    pub fn may_answer(&self, person: &PersonId) -> Result<(), NotTaken> {
+        let member = self.facts.deciders.get(&self.waiting.by).is_some_and(|group| group.contains(person));
+        if !member || !self.facts.people.contains_key(person) {
+            return Err(NotTaken::NotInGroup);
+        }
+        if self.is_about_money() && self.authors.contains(person) {
+            return Err(NotTaken::Author);
+        }
+        Ok(())
+    }
+}
+
+/// What was said, by whom, and how they showed who they are.
+pub struct Answer<'a> {
+    /// Who.
+    pub person: &'a PersonId,
+    /// Yes or no.
+    pub choice: Choice,
+    /// The hash of what the person saw.
+    pub shown: Digest,
+    /// The nonce of the question.
+    pub nonce: Digest,
+    /// How well they showed who they are.
+    pub strength: Strength,
+}
+
+/// Judges an answer that came through any channel.
+///
+/// # Errors
+/// [`NotTaken`], the first that applies.
+pub fn judge(asked: &Asked<'_>, answer: &Answer<'_>, now: Wall) -> Result<(), NotTaken> {
+    asked.may_answer(answer.person)?;
+    if answer.strength < asked.needs() {
+        return Err(NotTaken::TooWeak);
+    }
+    if now.millis() >= asked.waiting.until {
+        return Err(NotTaken::TooLate);
+    }
+    if answer.nonce != asked.waiting.nonce {
+        return Err(NotTaken::OtherQuestion);
+    }
+    if answer.shown != asked.waiting.shown {
+        return Err(NotTaken::OtherShown);
+    }
+    Ok(())
+}
+
+/// Reads a signed decision far enough to know which question it answers. Nothing of it is believed yet.
+///
+/// # Errors
+/// [`NotTaken::BadForm`].
+pub fn read(signed: &SignedDecision) -> Result<Decision, NotTaken> {
+    let decision: Decision = canon::from_bytes(signed.decision.as_bytes()).map_err(|_| NotTaken::BadForm)?;
+    if decision.schema == 1 { Ok(decision) } else { Err(NotTaken::BadForm) }
+}
+
+/// Judges a signed decision: its signature first, then that it is about exactly this question, then [`judge`].
+///
+/// # Errors
+/// [`NotTaken`], the first that applies.
+pub fn judge_signed(asked: &Asked<'_>, signed: &SignedDecision, now: Wall) -> Result<Decision, NotTaken> {
+    let decision = read(signed)?;
+    let known = asked.facts.people.get(&decision.person).map(|person| keys(&person.keys)).unwrap_or_default();
+    check_signature(&signed.decision, &signed.signature, Namespace::Decision, &known)?;
+    let waiting = asked.waiting;
+    let same = decision.project == asked.itself.project
+        && decision.agent == asked.itself.agent
+        && decision.client == waiting.client
+        && decision.approvers == asked.approvers
+        && decision.run == waiting.run.to_string()
+        && decision.step == waiting.step
+        && decision.plan == waiting.plan;
+    if !same {
+        return Err(NotTaken::OtherQuestion);
+    }
+    if decision.edits != edits_digest(asked.salt, &signed.edits)? {
+        return Err(NotTaken::OtherEdits);
+    }
+    let answer = Answer {
+        person: &decision.person,
+        choice: decision.choice,
+        shown: decision.shown,
+        nonce: decision.nonce,
+        strength: Strength::Signature,
+    };
+    judge(asked, &answer, now)?;
+    Ok(decision)
+}
+
+/// What a decision says of the texts that the person changed; nothing when there are none.
+///
+/// # Errors
+/// [`NotTaken::BadForm`] never happens for texts.
+///
+/// # Source
+/// `schema::release::Decision::edits`.
+pub fn edits_digest(salt: &[u8; 32], edits: &BTreeMap<String, String>) -> Result<Option<Digest>, NotTaken> {
+    if edits.is_empty() {
+        return Ok(None);
+    }
+    let json = canon::to_bytes(edits).map_err(|_| NotTaken::BadForm)?;
+    Ok(Some(Digest::tagged("assent-edits/v1", &[salt.as_slice(), &json].concat())))
+}

@@ -1,0 +1,150 @@
+//! Sign-in by SSH key: the agent gives a challenge, the person signs it, it is good once and for two minutes.
+//!
+//! # Source
+//! engine.md section 8; trust.md section 1 (`console@assent`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use assent_schema::canon::{self, Digest};
+use assent_schema::id::{AgentId, ClientId, PersonId};
+use assent_schema::time::{Moment, Period};
+use assent_schema::trust::{Namespace, PublicKey, verify};
+use subtle::ConstantTimeEq as _;
+
+use super::judge::NotTaken;
+use super::wire::{Challenge, ChallengeType, Introduction, SignedIn, SignedStart, Start};
+use crate::request::keyed::{Purpose, keyed};
+
+/// How long a challenge is good.
+pub const CHALLENGE_LIVES: Period = Period::minutes(2);
+/// The most used challenges that are remembered; each took a valid signature, so only a person with a key can reach it.
+const USED_MOST: usize = 100_000;
+
+/// Gives challenges and takes them back once.
+///
+/// Nothing is kept for a challenge that was only given: its nonce carries its end and a keyed hash by which it is known
+/// again, so that nobody can fill the memory or push out the challenges of others. The key lives in this process alone:
+/// after a restart people sign in again.
+pub struct Challenges {
+    key: [u8; 32],
+    /// Those that were used, until they would have ended on the boot clock, which cannot be set back.
+    used: BTreeMap<Digest, Duration>,
+}
+
+/// Who the agent is, for what people sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Itself {
+    /// SHA-256 of root version 1.
+    pub project: Digest,
+    /// The agent's name.
+    pub agent: AgentId,
+}
+
+impl Challenges {
+    /// With 32 random bytes.
+    pub fn new(key: [u8; 32]) -> Self {
+        Self { key, used: BTreeMap::new() }
+    }
+
+    /// Gives a challenge. Also to people who are not known here: the answer shall not tell who is.
+    pub fn give(&self, itself: &Itself, who: &Introduction, dice: [u8; 8], boot: Duration, now: Moment) -> Challenge {
+        let end = boot.saturating_add(CHALLENGE_LIVES.duration()).as_secs();
+        Challenge {
+            kind: ChallengeType::Console,
+            schema: 1,
+            project: itself.project,
+            client: who.client.clone(),
+            agent: itself.agent.clone(),
+            person: who.person.clone(),
+            nonce: self.nonce(end.to_be_bytes(), dice, who),
+            until: now.plus(CHALLENGE_LIVES),
+        }
+    }
+
+    /// Eight bytes of its end, eight random ones, and half of a keyed hash of both and of who it is for.
+    fn nonce(&self, end: [u8; 8], dice: [u8; 8], who: &Introduction) -> Digest {
+        let whom = format!("console\0{}\0{}\0", who.client, who.person);
+        let hash = keyed(&self.key, Purpose::Request, &[whom.as_bytes(), &end, &dice].concat());
+        let mut nonce = [0; 32];
+        nonce.iter_mut().zip(end.iter().chain(&dice).chain(hash.as_bytes())).for_each(|(slot, byte)| *slot = *byte);
+        Digest::from_bytes(nonce)
+    }
+
+    /// Uses a challenge up.
+    fn take(&mut self, nonce: &Digest, who: &Introduction, boot: Duration) -> Result<(), NotTaken> {
+        let mut parts = nonce.as_bytes().chunks_exact(8).map(|part| <[u8; 8]>::try_from(part).unwrap_or_default());
+        let (end, dice) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let ours = self.nonce(end, dice, who).as_bytes().ct_eq(nonce.as_bytes());
+        let end = Duration::from_secs(u64::from_be_bytes(end));
+        self.used.retain(|_, end| boot < *end);
+        if !bool::from(ours) || boot >= end || self.used.len() >= USED_MOST || self.used.contains_key(nonce) {
+            return Err(NotTaken::BadChallenge);
+        }
+        self.used.insert(*nonce, end);
+        Ok(())
+    }
+
+    /// Who signed a challenge of ours.
+    ///
+    /// `keys` gives the keys by which a person of a client is known.
+    ///
+    /// # Errors
+    /// [`NotTaken`].
+    pub fn sign_in(
+        &mut self,
+        itself: &Itself,
+        signed: &SignedIn,
+        boot: Duration,
+        keys: impl FnOnce(&ClientId, &PersonId) -> BTreeSet<PublicKey>,
+    ) -> Result<Introduction, NotTaken> {
+        let challenge: Challenge = canon::from_bytes(signed.challenge.as_bytes()).map_err(|_| NotTaken::BadForm)?;
+        if challenge.schema != 1 || challenge.project != itself.project || challenge.agent != itself.agent {
+            return Err(NotTaken::OtherQuestion);
+        }
+        let Challenge { client, person, nonce, .. } = challenge;
+        check_signature(&signed.challenge, &signed.signature, Namespace::Console, &keys(&client, &person))?;
+        let who = Introduction { client, person };
+        self.take(&nonce, &who, boot)?;
+        Ok(who)
+    }
+
+    /// Who starts which workflow with what.
+    ///
+    /// # Errors
+    /// [`NotTaken`].
+    pub fn start(
+        &mut self,
+        itself: &Itself,
+        signed: &SignedStart,
+        boot: Duration,
+        keys: impl FnOnce(&ClientId, &PersonId) -> BTreeSet<PublicKey>,
+    ) -> Result<Start, NotTaken> {
+        let start: Start = canon::from_bytes(signed.start.as_bytes()).map_err(|_| NotTaken::BadForm)?;
+        if start.schema != 1 || start.project != itself.project || start.agent != itself.agent {
+            return Err(NotTaken::OtherQuestion);
+        }
+        check_signature(&signed.start, &signed.signature, Namespace::Console, &keys(&start.client, &start.person))?;
+        let who = Introduction { client: start.client.clone(), person: start.person.clone() };
+        self.take(&start.nonce, &who, boot)?;
+        Ok(start)
+    }
+}
+
+/// One answer for an unknown person, an unknown key and a wrong signature: who is known here is nobody's business.
+pub(super) fn check_signature(
+    message: &str,
+    armour: &str,
+    namespace: Namespace,
+    keys: &BTreeSet<PublicKey>,
+) -> Result<(), NotTaken> {
+    match verify(message.as_bytes(), armour.as_bytes(), namespace, keys) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(NotTaken::BadSignature),
+    }
+}
+
+/// Keys as the client's facts hold them; what is no key counts for nothing.
+pub fn keys<'k>(texts: impl IntoIterator<Item = &'k String>) -> BTreeSet<PublicKey> {
+    texts.into_iter().filter_map(|text| text.parse().ok()).collect()
+}

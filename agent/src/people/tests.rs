@@ -1,0 +1,318 @@
+//! Forged, late, borrowed and repeated answers of people.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use assent_schema::canon::{self, Digest};
+use assent_schema::client::ClientFacts;
+use assent_schema::id::{AgentId, ClientId, Name, PersonId};
+use assent_schema::plan::Plan;
+use assent_schema::release::{Choice, Decision};
+use assent_schema::time::Moment;
+use assent_schema::trust::{Namespace, PublicKey, Signer, sign};
+use serde_json::json;
+
+use super::judge::{Answer, edits_digest};
+use super::wire::{Challenge, Introduction, SignedDecision, SignedIn, SignedStart, Start, StartType};
+use super::*;
+use crate::store::{RunId, Waiting};
+use crate::world::Wall;
+
+const SALT: [u8; 32] = [9; 32];
+const NOW: Wall = Wall::from_millis(1_772_442_000_000);
+
+fn signer(seed: u8) -> Signer {
+    Signer::from_seed(&[seed; 32]).unwrap()
+}
+
+fn person(name: &str) -> PersonId {
+    PersonId::new(name).unwrap()
+}
+
+fn digest(byte: u8) -> Digest {
+    Digest::from_bytes([byte; 32])
+}
+
+fn facts() -> ClientFacts {
+    serde_json::from_value(json!({
+        "type": "client", "schema": 1, "client": "acme", "plan": "growth", "region": "eu", "zone": "Europe/Berlin",
+        "calendar": {"hours": {}}, "retention": "90d", "stale_limit": "72h",
+        "deciders": {"support-leads": ["lena", "tom"], "others": ["otto"]},
+        "people": {"lena": {"keys": [signer(1).public().to_string()]}, "tom": {"keys": [signer(2).public().to_string()]}, "otto": {"keys": [signer(3).public().to_string()]}},
+        "routes": [], "connections": {}, "limits": {"running": 1, "waiting": 1},
+    }))
+    .unwrap()
+}
+
+fn plan(effect: &str) -> Plan {
+    serde_json::from_value(json!({
+        "type": "plan", "schema": 1, "client": "acme", "workflow": "refund", "summary": "s", "purpose": "p", "mode": "live",
+        "trigger": {"kind": "manual", "fields": {}}, "limits": {"timeout": "10m", "concurrency": 1}, "connections": {},
+        "operations": {"shop.pay": {"record": "pay", "method": "POST", "path": "/pay", "encoding": "json", "effect": effect, "scopes": [],
+            "params": {}, "response": {}, "most_bytes": 1, "timeout": "1s"}},
+        "steps": [], "fallback": {"queue": "support-leads"},
+    }))
+    .unwrap()
+}
+
+fn itself() -> Itself {
+    Itself { project: digest(1), agent: AgentId::new("eu-1").unwrap() }
+}
+
+fn waiting() -> Waiting {
+    Waiting {
+        run: RunId::from_bytes([4; 16]),
+        client: ClientId::new("acme").unwrap(),
+        workflow: assent_schema::id::WorkflowId::new("refund").unwrap(),
+        plan: digest(3),
+        step: Name::new("agree").unwrap(),
+        guardrail: false,
+        by: assent_schema::id::GroupId::new("support-leads").unwrap(),
+        since: NOW.millis(),
+        until: NOW.millis() + 60_000,
+        nonce: digest(5),
+        shown: digest(6),
+        keyed: BTreeMap::new(),
+    }
+}
+
+fn decision() -> Decision {
+    serde_json::from_value(json!({
+        "type": "decision", "schema": 1, "project": digest(1), "client": "acme", "approvers": digest(2), "agent": "eu-1",
+        "run": RunId::from_bytes([4; 16]).to_string(), "step": "agree", "plan": digest(3), "shown": digest(6), "choice": "approve",
+        "nonce": digest(5), "person": "lena",
+    }))
+    .unwrap()
+}
+
+fn signed_by(seed: u8, decision: &Decision, namespace: Namespace) -> SignedDecision {
+    let text = String::from_utf8(canon::to_bytes(decision).unwrap()).unwrap();
+    let signature = sign(&signer(seed), namespace, text.as_bytes());
+    SignedDecision { decision: text, signature, edits: BTreeMap::new() }
+}
+
+fn judged_at(signed: &SignedDecision, effect: &str, authors: &[&str], now: Wall) -> Result<Choice, NotTaken> {
+    let (itself, waiting, facts, plan) = (itself(), waiting(), facts(), plan(effect));
+    let authors: BTreeSet<_> = authors.iter().map(|name| person(name)).collect();
+    let asked = Asked {
+        itself: &itself,
+        approvers: digest(2),
+        waiting: &waiting,
+        salt: &SALT,
+        facts: &facts,
+        plan: &plan,
+        authors: &authors,
+    };
+    judge_signed(&asked, signed, now).map(|decision| decision.choice)
+}
+
+fn judged(signed: &SignedDecision) -> Result<Choice, NotTaken> {
+    judged_at(signed, "money", &[], NOW)
+}
+
+#[test]
+fn a_member_who_signs_this_question_decides() {
+    assert_eq!(judged(&signed_by(1, &decision(), Namespace::Decision)), Ok(Choice::Approve));
+    let refuse = Decision { choice: Choice::Refuse, ..decision() };
+    assert_eq!(judged(&signed_by(1, &refuse, Namespace::Decision)), Ok(Choice::Refuse));
+}
+
+#[test]
+fn a_forgery_is_refused_before_anything_else() {
+    assert_eq!(
+        judged(&signed_by(2, &decision(), Namespace::Decision)),
+        Err(NotTaken::BadSignature),
+        "another member's key"
+    );
+    assert_eq!(
+        judged(&signed_by(9, &decision(), Namespace::Decision)),
+        Err(NotTaken::BadSignature),
+        "a stranger's key"
+    );
+    assert_eq!(
+        judged(&signed_by(1, &decision(), Namespace::Console)),
+        Err(NotTaken::BadSignature),
+        "another namespace"
+    );
+    let mut changed = signed_by(1, &Decision { choice: Choice::Refuse, ..decision() }, Namespace::Decision);
+    changed.decision = changed.decision.replace("refuse", "approve");
+    assert_eq!(judged(&changed), Err(NotTaken::BadSignature));
+    let nobody = Decision { person: person("nobody"), ..decision() };
+    assert_eq!(judged(&signed_by(1, &nobody, Namespace::Decision)), Err(NotTaken::BadSignature));
+    let mut spaced = signed_by(1, &decision(), Namespace::Decision);
+    spaced.decision.insert(1, ' ');
+    assert_eq!(judged(&spaced), Err(NotTaken::BadForm));
+}
+
+#[test]
+fn a_decision_is_about_one_question_of_one_agent() {
+    for (other, wanted) in [
+        (Decision { project: digest(9), ..decision() }, NotTaken::OtherQuestion),
+        (Decision { agent: AgentId::new("eu-2").unwrap(), ..decision() }, NotTaken::OtherQuestion),
+        (Decision { client: ClientId::new("zenith").unwrap(), ..decision() }, NotTaken::OtherQuestion),
+        (Decision { approvers: digest(9), ..decision() }, NotTaken::OtherQuestion),
+        (Decision { run: "00".repeat(16), ..decision() }, NotTaken::OtherQuestion),
+        (Decision { step: Name::new("other").unwrap(), ..decision() }, NotTaken::OtherQuestion),
+        (Decision { plan: digest(9), ..decision() }, NotTaken::OtherQuestion),
+        (Decision { nonce: digest(9), ..decision() }, NotTaken::OtherQuestion),
+        (Decision { shown: digest(9), ..decision() }, NotTaken::OtherShown),
+        (Decision { edits: Some(digest(9)), ..decision() }, NotTaken::OtherEdits),
+    ] {
+        assert_eq!(judged(&signed_by(1, &other, Namespace::Decision)), Err(wanted));
+    }
+}
+
+#[test]
+fn only_members_decide_and_authors_never_about_money() {
+    let otto = Decision { person: person("otto"), ..decision() };
+    assert_eq!(judged(&signed_by(3, &otto, Namespace::Decision)), Err(NotTaken::NotInGroup));
+    let lena = signed_by(1, &decision(), Namespace::Decision);
+    assert_eq!(judged_at(&lena, "money", &["lena"], NOW), Err(NotTaken::Author));
+    assert_eq!(judged_at(&lena, "message", &["lena"], NOW), Ok(Choice::Approve));
+    assert_eq!(judged_at(&lena, "money", &["tom"], NOW), Ok(Choice::Approve));
+}
+
+#[test]
+fn within_passed_means_no() {
+    let lena = signed_by(1, &decision(), Namespace::Decision);
+    let until = Wall::from_millis(waiting().until);
+    assert_eq!(judged_at(&lena, "money", &[], Wall::from_millis(until.millis() - 1)), Ok(Choice::Approve));
+    assert_eq!(judged_at(&lena, "money", &[], until), Err(NotTaken::TooLate));
+}
+
+#[test]
+fn what_was_edited_is_what_was_signed() {
+    let edits = BTreeMap::from([("draft.text".to_owned(), "better".to_owned())]);
+    let with = Decision { edits: edits_digest(&SALT, &edits).unwrap(), ..decision() };
+    let mut signed = signed_by(1, &with, Namespace::Decision);
+    assert_eq!(judged(&signed), Err(NotTaken::OtherEdits), "left out");
+    signed.edits = edits;
+    assert_eq!(judged(&signed), Ok(Choice::Approve));
+    signed.edits.insert("draft.text".to_owned(), "worse".to_owned());
+    assert_eq!(judged(&signed), Err(NotTaken::OtherEdits));
+    let mut added = signed_by(1, &decision(), Namespace::Decision);
+    added.edits = signed.edits;
+    assert_eq!(judged(&added), Err(NotTaken::OtherEdits));
+}
+
+#[test]
+fn money_needs_a_signature_and_a_note_does_not() {
+    let (itself, mut waiting, facts, authors) = (itself(), waiting(), facts(), BTreeSet::new());
+    let lena = person("lena");
+    let answer = Answer {
+        person: &lena,
+        choice: Choice::Approve,
+        shown: digest(6),
+        nonce: digest(5),
+        strength: Strength::Account,
+    };
+    let judged = |waiting: &Waiting, plan: &Plan| {
+        judge(
+            &Asked {
+                itself: &itself,
+                approvers: digest(2),
+                waiting,
+                salt: &SALT,
+                facts: &facts,
+                plan,
+                authors: &authors,
+            },
+            &answer,
+            NOW,
+        )
+    };
+    assert_eq!(judged(&waiting, &plan("money")), Err(NotTaken::TooWeak));
+    assert_eq!(judged(&waiting, &plan("draft")), Ok(()));
+    waiting.guardrail = true;
+    assert_eq!(judged(&waiting, &plan("draft")), Err(NotTaken::TooWeak));
+}
+
+fn known(_: &ClientId, who: &PersonId) -> BTreeSet<PublicKey> {
+    facts().people.get(who).map(|person| sign_in::keys(&person.keys)).unwrap_or_default()
+}
+
+fn lena() -> Introduction {
+    Introduction { client: ClientId::new("acme").unwrap(), person: person("lena") }
+}
+
+fn answered(seed: u8, challenge: &Challenge) -> SignedIn {
+    let text = String::from_utf8(canon::to_bytes(challenge).unwrap()).unwrap();
+    let signature = sign(&signer(seed), Namespace::Console, text.as_bytes());
+    SignedIn { challenge: text, signature }
+}
+
+const BOOT: Duration = Duration::from_secs(1_000);
+
+fn given(challenges: &Challenges, dice: u8) -> Challenge {
+    challenges.give(&itself(), &lena(), [dice; 8], BOOT, Moment::from_seconds(0))
+}
+
+#[test]
+fn a_challenge_is_good_once_and_for_two_minutes() {
+    let mut challenges = Challenges::new([7; 32]);
+    let signed = answered(1, &given(&challenges, 1));
+    assert_eq!(challenges.sign_in(&itself(), &signed, BOOT, known), Ok(lena()));
+    assert_eq!(challenges.sign_in(&itself(), &signed, BOOT, known), Err(NotTaken::BadChallenge), "used");
+    let late = answered(1, &given(&challenges, 2));
+    let end = BOOT + sign_in::CHALLENGE_LIVES.duration();
+    assert_eq!(challenges.sign_in(&itself(), &late, end, known), Err(NotTaken::BadChallenge), "late");
+    let kept = answered(1, &given(&challenges, 3));
+    assert_eq!(
+        Challenges::new([8; 32]).sign_in(&itself(), &kept, BOOT, known),
+        Err(NotTaken::BadChallenge),
+        "after a restart"
+    );
+    assert_eq!(challenges.sign_in(&itself(), &kept, BOOT, known), Ok(lena()));
+}
+
+#[test]
+fn a_challenge_is_for_one_person_at_one_agent() {
+    let mut challenges = Challenges::new([7; 32]);
+    let challenge = given(&challenges, 1);
+    for (forged, seed, wanted) in [
+        (challenge.clone(), 2, NotTaken::BadSignature),
+        (Challenge { person: person("tom"), ..challenge.clone() }, 2, NotTaken::BadChallenge),
+        (Challenge { agent: AgentId::new("eu-2").unwrap(), ..challenge.clone() }, 1, NotTaken::OtherQuestion),
+        (Challenge { project: digest(9), ..challenge.clone() }, 1, NotTaken::OtherQuestion),
+        (Challenge { nonce: digest(9), ..challenge.clone() }, 1, NotTaken::BadChallenge),
+        (Challenge { nonce: digest(0xff), ..challenge.clone() }, 1, NotTaken::BadChallenge),
+        (Challenge { client: ClientId::new("zenith").unwrap(), ..challenge.clone() }, 1, NotTaken::BadChallenge),
+        (Challenge { person: person("nobody"), ..challenge.clone() }, 1, NotTaken::BadSignature),
+    ] {
+        assert_eq!(challenges.sign_in(&itself(), &answered(seed, &forged), BOOT, known), Err(wanted));
+    }
+    assert_eq!(
+        challenges.sign_in(&itself(), &answered(1, &challenge), BOOT, known),
+        Ok(lena()),
+        "failures use nothing up"
+    );
+}
+
+#[test]
+fn a_start_is_signed_and_counts_once() {
+    let mut challenges = Challenges::new([7; 32]);
+    let start = Start {
+        kind: StartType::Start,
+        schema: 1,
+        project: digest(1),
+        client: ClientId::new("acme").unwrap(),
+        agent: AgentId::new("eu-1").unwrap(),
+        workflow: assent_schema::id::WorkflowId::new("report").unwrap(),
+        fields: json!({"day": "2026-03-02"}),
+        nonce: given(&challenges, 1).nonce,
+        person: person("lena"),
+    };
+    let text = String::from_utf8(canon::to_bytes(&start).unwrap()).unwrap();
+    let signature = sign(&signer(1), Namespace::Console, text.as_bytes());
+    let mut signed = SignedStart { start: text, signature };
+    assert_eq!(challenges.start(&itself(), &signed, BOOT, known), Ok(start));
+    assert_eq!(challenges.start(&itself(), &signed, BOOT, known), Err(NotTaken::BadChallenge));
+    signed.start = signed.start.replace("03-02", "03-03");
+    assert_eq!(challenges.start(&itself(), &signed, BOOT, known), Err(NotTaken::BadSignature));
+}
+
+#[test]
+fn views_are_facts_of_who_saw_what() {
+    let transaction = access::viewed(&ClientId::new("acme").unwrap(), &person("lena"), &[&waiting()], NOW);
+    assert_eq!(transaction.writes.len(), 2);
+}

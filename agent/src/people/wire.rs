@@ -1,0 +1,167 @@
+//! What people and the agent say to each other: bodies of `/v1/*`. The command line and the console's pages speak it.
+//!
+//! Everything that is signed is canonical JSON and goes as text, so that the signed bytes are the bytes that were sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assent_schema::canon::Digest;
+use assent_schema::id::{AgentId, ClientId, GroupId, Name, PersonId, WorkflowId};
+use assent_schema::time::Moment;
+use serde::{Deserialize, Serialize};
+
+use crate::store::RunId;
+
+/// `POST /v1/challenge`: who wants to show who they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Introduction {
+    /// At which client.
+    pub client: ClientId,
+    /// Who.
+    pub person: PersonId,
+}
+
+/// The answer to an introduction; its bytes, as they come, are signed under `console@assent`. Good for one request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Challenge {
+    /// Always `console`.
+    #[serde(rename = "type")]
+    pub kind: ChallengeType,
+    /// The number of this format.
+    pub schema: u32,
+    /// SHA-256 of root version 1.
+    pub project: Digest,
+    /// At which client.
+    pub client: ClientId,
+    /// The agent that gave it; who signs compares it with the agent that was asked.
+    pub agent: AgentId,
+    /// Who signs.
+    pub person: PersonId,
+    /// Given by the agent, good once.
+    pub nonce: Digest,
+    /// Until when it is good.
+    pub until: Moment,
+}
+
+/// The `type` member of a challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChallengeType {
+    /// The only value.
+    Console,
+}
+
+/// `POST /v1/decisions`: a signed challenge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedIn {
+    /// The challenge's bytes as they came.
+    pub challenge: String,
+    /// The armoured SSHSIG over them under `console@assent`.
+    pub signature: String,
+}
+
+/// The answer to a signed challenge: what waits for this person.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaitingForMe {
+    /// Oldest first.
+    pub decisions: Vec<Shown>,
+}
+
+/// One question, with everything that a decision must name. Holds content, so it has no `Debug`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shown {
+    /// SHA-256 of root version 1.
+    pub project: Digest,
+    /// Whose data it is.
+    pub client: ClientId,
+    /// SHA-256 of the client's first approvers file.
+    pub approvers: Digest,
+    /// The agent that asks.
+    pub agent: AgentId,
+    /// The run.
+    pub run: RunId,
+    /// Which workflow.
+    pub workflow: WorkflowId,
+    /// The step that asks.
+    pub step: Name,
+    /// The plan of the run.
+    pub plan: Digest,
+    /// Whether an effect is above a guardrail.
+    pub guardrail: bool,
+    /// The group that decides.
+    pub by: GroupId,
+    /// When the answer is no.
+    pub until: Moment,
+    /// Whether only a signature decides here.
+    pub signature: bool,
+    /// What is shown, by path. Canonical JSON of it is what `shown` is the hash of.
+    pub values: serde_json::Map<String, serde_json::Value>,
+    /// Paths whose text may be changed.
+    pub edit: BTreeSet<String>,
+    /// The salt of `shown`: 64 hex digits. Whoever keeps it can later prove what was shown.
+    pub salt: Digest,
+    /// The hash of what is shown; compute it again before signing.
+    pub shown: Digest,
+    /// Given with the question.
+    pub nonce: Digest,
+}
+
+/// `POST /v1/decide`: a signed decision.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedDecision {
+    /// Canonical JSON of `schema::release::Decision`, as it was signed.
+    pub decision: String,
+    /// The armoured SSHSIG over it under `decision@assent`.
+    pub signature: String,
+    /// What the person wrote instead, by path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub edits: BTreeMap<String, String>,
+}
+
+/// `POST /v1/start/<client>/<workflow>`: a signed start.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedStart {
+    /// Canonical JSON of [`Start`], as it was signed.
+    pub start: String,
+    /// The armoured SSHSIG over it under `console@assent`.
+    pub signature: String,
+}
+
+/// A person starts a workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    /// Always `start`.
+    #[serde(rename = "type")]
+    pub kind: StartType,
+    /// The number of this format.
+    pub schema: u32,
+    /// SHA-256 of root version 1.
+    pub project: Digest,
+    /// Whose workflow.
+    pub client: ClientId,
+    /// The agent that runs it.
+    pub agent: AgentId,
+    /// Which workflow.
+    pub workflow: WorkflowId,
+    /// What the person gives: the trigger's fields, facts all of them. An object.
+    pub fields: serde_json::Value,
+    /// The nonce of a challenge that this person was given.
+    pub nonce: Digest,
+    /// Who starts it.
+    pub person: PersonId,
+}
+
+/// The `type` member of a start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StartType {
+    /// The only value.
+    Start,
+}
