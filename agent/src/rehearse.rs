@@ -1,1 +1,296 @@
-//! Scenarios on the real engine in the seeded world.
+//! Scenarios on the real engine in the seeded world: what a staging agent signs and `assent test` prints.
+//!
+//! Nothing is opened, nothing is real; the engine, its store's rules and the requests it builds are those of production.
+//!
+//! # Source
+//! language.md section 7, trust.md section 4. Promise P15.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use assent_schema::canon::Digest;
+use assent_schema::client::ClientFacts;
+use assent_schema::id::{Name, PersonId};
+use assent_schema::plan::{Plan, Trigger};
+use assent_schema::release::ScenarioResult;
+use assent_schema::scenario::{Decided, Expect, ExpectedCall, Scenario, Tests};
+
+use crate::content::Content;
+use crate::request::json::Json;
+use crate::request::wire;
+use crate::run::{Compiled, Engine, NewRun, NotRunnable, Question, Verdict};
+use crate::sim::{Done, Host, NoBooks, Script, Seen, SimWorld, Spawner, Stage, Stop, run};
+use crate::store::{Entry, JournalRow, Memory, RunFilter, Store, TriggerKind};
+use crate::world::Clock as _;
+
+/// How one scenario went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rehearsed {
+    /// Its name.
+    pub scenario: String,
+    /// What should have happened and did not, in words; empty when it passed. Names and codes, never values.
+    pub failures: Vec<String>,
+    /// Steps that ran.
+    pub ran: BTreeSet<Name>,
+    /// Conditions that were met, and those that were not.
+    pub conditions: BTreeSet<(Name, bool)>,
+    /// Failures that steps met, by code.
+    pub codes: BTreeSet<(Name, String)>,
+}
+
+impl Rehearsed {
+    /// What the rehearsal statement says of it.
+    pub fn result(&self) -> ScenarioResult {
+        ScenarioResult { scenario: self.scenario.clone(), passed: self.failures.is_empty() }
+    }
+}
+
+/// Runs all scenarios of a workflow, in order.
+///
+/// # Errors
+/// [`NotRunnable`] when the plan holds what cannot be run.
+pub fn rehearse(
+    plan: &Plan,
+    digest: Digest,
+    tests: &Tests,
+    facts: &ClientFacts,
+) -> Result<Vec<Rehearsed>, NotRunnable> {
+    let compiled = Arc::new(Compiled::new(Arc::new(plan.clone()), digest)?);
+    let facts = Arc::new(facts.clone());
+    // The seed is the scenario's place: the same bytes give the same rehearsal on every machine.
+    Ok((1_u64..).zip(&tests.scenarios).map(|(seed, scenario)| one(&compiled, &facts, scenario, seed)).collect())
+}
+
+fn one(compiled: &Arc<Compiled>, facts: &Arc<ClientFacts>, scenario: &Scenario, seed: u64) -> Rehearsed {
+    let (script, seen) = Script::new(Arc::clone(&compiled.plan), &scenario.replies);
+    let host = Host::new(seed, scenario.at, script);
+    let world = host.boot();
+    let mut rehearsed = Rehearsed {
+        scenario: scenario.name.clone(),
+        failures: Vec::new(),
+        ran: BTreeSet::new(),
+        conditions: BTreeSet::new(),
+        codes: BTreeSet::new(),
+    };
+    let Ok(store) = world.store(NoBooks::load) else {
+        rehearsed.failures.push("the simulated store does not open".to_owned());
+        return rehearsed;
+    };
+    let store = Arc::new(store);
+    let new = event(compiled, scenario);
+    if let Some(new) = new {
+        let stop = play(&world, &store, Stage::new(Arc::clone(compiled), Arc::clone(facts)), facts, scenario, new);
+        if stop == Stop::Endless {
+            rehearsed.failures.push("the run does not end".to_owned());
+        }
+    }
+    judge(&mut rehearsed, &store, &seen, &scenario.expect);
+    rehearsed
+}
+
+/// The run that an event begins; nothing when it is none of this workflow's, or its fields do not fit.
+fn event(compiled: &Compiled, scenario: &Scenario) -> Option<NewRun> {
+    let body = scenario.event.as_deref().unwrap_or("{}");
+    let json = Json::parse(body.as_bytes()).ok()?;
+    let plan = &compiled.plan;
+    let (trigger, fields) = match &plan.trigger {
+        Trigger::Webhook { matches, own, fields, .. } => {
+            let matched = matches.iter().all(|(at, text)| json.text_at(at) == Some(text.as_str()));
+            let is_own = own.as_ref().is_some_and(|own| json.text_at(&own.at) == Some(own.equals.as_str()));
+            if !matched || is_own {
+                return None;
+            }
+            (TriggerKind::Webhook, wire::take(&json, fields, None).ok()?)
+        }
+        Trigger::Manual { fields } => (TriggerKind::Manual, wire::take(&json, fields, None).ok()?),
+        Trigger::Schedule { .. } => (TriggerKind::Schedule, BTreeMap::new()),
+    };
+    Some(NewRun {
+        client: plan.client.clone(),
+        workflow: plan.workflow.clone(),
+        trigger,
+        event: "rehearsal".to_owned(),
+        keys: Vec::new(),
+        fields,
+        writes: Vec::new(),
+    })
+}
+
+fn play(
+    world: &SimWorld,
+    store: &Arc<Memory>,
+    stage: Stage,
+    facts: &Arc<ClientFacts>,
+    scenario: &Scenario,
+    new: NewRun,
+) -> Stop {
+    let spawner = Spawner::default();
+    let (world_of, store, facts) = (Arc::new(world.clone()), Arc::clone(store), Arc::clone(facts));
+    let decisions = scenario.decisions.clone();
+    let starter = spawner.clone();
+    run(world, &spawner, async move {
+        let clock = Arc::clone(&world_of);
+        let Ok(engine) = Engine::open(world_of, store, Arc::new(stage)).await else { return };
+        let people = Arc::clone(&engine);
+        starter.spawn(async move { decide_all(&clock, &people, &facts, decisions).await });
+        if let Ok(begun) = engine.begin(new) {
+            begun.task.await;
+        }
+    })
+}
+
+/// People who do what the scenario says, each so long after they were asked.
+async fn decide_all(
+    world: &SimWorld,
+    engine: &Engine<SimWorld, Memory, Stage>,
+    facts: &ClientFacts,
+    decisions: Vec<Decided>,
+) {
+    let mut asked = engine.asked();
+    for decided in decisions {
+        let question = loop {
+            asked.mark_unchanged();
+            let found = engine.questions().into_iter().find(|question| question.waiting.step == decided.step);
+            if let Some(question) = found {
+                break question;
+            }
+            if asked.changed().await.is_err() {
+                return;
+            }
+        };
+        world.sleep(decided.after.duration()).await;
+        if let Some(verdict) = verdict(facts, &decided, &question) {
+            // Too late, or not what may be edited: what came of the run tells.
+            let _done = engine.decide(question.waiting.run, &decided.step, verdict).await;
+        }
+    }
+}
+
+fn verdict(facts: &ClientFacts, decided: &Decided, question: &Question) -> Option<Verdict> {
+    let member = facts.deciders.get(&question.waiting.by).and_then(|people| people.first()).cloned();
+    Some(Verdict {
+        choice: decided.choice?,
+        person: decided.person.clone().or(member).or_else(|| PersonId::new("somebody").ok())?,
+        shown: question.waiting.shown,
+        nonce: question.waiting.nonce,
+        edits: decided.edits.iter().map(|(path, text)| (path.clone(), Content::new(text.clone()))).collect(),
+        signature: None,
+    })
+}
+
+fn judge(rehearsed: &mut Rehearsed, store: &Memory, seen: &Seen, expect: &Expect) {
+    let journal = journal(store);
+    learn(rehearsed, &journal);
+    let failures = &mut rehearsed.failures;
+    judge_end(failures, &journal, expect);
+    judge_calls(failures, &seen.done(), expect);
+    for (name, wanted) in &expect.kpis {
+        let counted = kpi(store, name);
+        if counted != *wanted {
+            failures.push(format!("kpi `{name}` should be {wanted} and is {counted}"));
+        }
+    }
+    let queued = store.queue().is_ok_and(|items| !items.is_empty());
+    match expect.queued {
+        Some(true) if !queued => failures.push("an item should stand in the manual queue and does not".to_owned()),
+        Some(false) if queued => failures.push("the manual queue should be empty and is not".to_owned()),
+        _ => {}
+    }
+    let unscripted: BTreeSet<_> = seen.unscripted().into_iter().collect();
+    failures.extend(unscripted.iter().map(|operation| format!("the scenario has no reply for `{operation}`")));
+}
+
+fn journal(store: &Memory) -> Vec<JournalRow> {
+    let filter = RunFilter { most: 1, ..RunFilter::default() };
+    let line = store.runs(&filter).ok().and_then(|lines| lines.into_iter().next());
+    line.and_then(|line| store.journal(line.run).ok()).unwrap_or_default()
+}
+
+/// What the run touched, for coverage.
+fn learn(rehearsed: &mut Rehearsed, journal: &[JournalRow]) {
+    for row in journal {
+        match &row.entry {
+            Entry::When { step, runs } => {
+                rehearsed.conditions.insert((step.clone(), *runs));
+            }
+            Entry::Outcome(outcome) => {
+                rehearsed.ran.insert(outcome.step.clone());
+                let code = if outcome.in_doubt { "in_doubt" } else { &outcome.code };
+                rehearsed.codes.insert((outcome.step.clone(), code.to_owned()));
+            }
+            Entry::Answered { step, ended, .. } => {
+                rehearsed.ran.insert(step.clone());
+                rehearsed.codes.insert((step.clone(), ended.as_str().to_owned()));
+            }
+            Entry::Decided { step, choice, by, .. } => {
+                rehearsed.ran.insert(step.clone());
+                let how = match (by, choice) {
+                    (None, _) => "late",
+                    (Some(_), assent_schema::release::Choice::Approve) => "approve",
+                    (Some(_), assent_schema::release::Choice::Refuse) => "refuse",
+                };
+                rehearsed.codes.insert((step.clone(), how.to_owned()));
+            }
+            Entry::Accepted(_) | Entry::Intent(_) | Entry::Asked(_) | Entry::Passed { .. } | Entry::Ended { .. } => {}
+        }
+    }
+}
+
+fn judge_end(failures: &mut Vec<String>, journal: &[JournalRow], expect: &Expect) {
+    let end = match journal.last().map(|row| &row.entry) {
+        None => ("refused", None, None, None),
+        Some(Entry::Ended { ending, stop, step, code }) => {
+            (ending.as_str(), stop.as_ref(), step.as_ref(), code.as_ref())
+        }
+        Some(_) => ("not ended", None, None, None),
+    };
+    let (outcome, stop, step, code) = end;
+    if outcome != expect.outcome {
+        let step = step.map(|step| format!(" at step `{step}`")).unwrap_or_default();
+        let code = code.map(|code| format!(" with `{code}`")).unwrap_or_default();
+        failures.push(format!("the run should have ended `{}` and ended `{outcome}`{step}{code}", expect.outcome));
+    }
+    if expect.stop.is_some() && stop != expect.stop.as_ref() {
+        let wanted = expect.stop.as_ref().map(Name::as_str).unwrap_or_default();
+        failures.push(format!("the run should have stopped as `{wanted}` and did not"));
+    }
+}
+
+fn judge_calls(failures: &mut Vec<String>, done: &[Done], expect: &Expect) {
+    let wanted: Vec<&ExpectedCall> = expect
+        .calls
+        .iter()
+        .flat_map(|call| std::iter::repeat_n(call, usize::try_from(call.times.unwrap_or(1)).unwrap_or(usize::MAX)))
+        .collect();
+    let mut rest = done.iter();
+    for call in &wanted {
+        match rest.by_ref().find(|done| done.operation == call.operation) {
+            None => failures.push(format!("`{}` should have been called and was not", call.operation)),
+            Some(done) => failures.extend(
+                call.with
+                    .iter()
+                    .filter(|(name, text)| !is_same(done.with.get(*name), text))
+                    .map(|(name, _)| format!("`{}` was called with another `{name}`", call.operation)),
+            ),
+        }
+    }
+    if expect.only && done.len() > wanted.len() {
+        let mut names: Vec<_> = done.iter().map(|done| format!("`{}`", done.operation)).collect();
+        names.dedup();
+        failures.push(format!("{} effects should have been done, and these were: {}", wanted.len(), names.join(", ")));
+    }
+}
+
+/// Whether what came over the wire is what the scenario says, as JSON or, outside of bodies, as text.
+fn is_same(wire: Option<&serde_json::Value>, text: &str) -> bool {
+    let Some(wire) = wire else { return false };
+    let wanted = serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::from(text));
+    let plain = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    *wire == wanted || (!wire.is_object() && !wire.is_array() && plain(wire) == plain(&wanted))
+}
+
+fn kpi(store: &Memory, name: &Name) -> i64 {
+    let is_it = |sum: &str| sum.split('/').nth(3) == Some(name.as_str());
+    let sums = store.sums("kpi/").unwrap_or_default();
+    sums.iter().filter(|(sum, _)| is_it(sum)).map(|(_, count)| count).sum()
+}

@@ -230,6 +230,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let (sender, mut receiver) = oneshot::channel();
         let open = Open { question: question.clone(), verdict: Some(sender) };
         lock(&self.engine.questions).insert(self.id, open);
+        self.engine.asked.send_modify(|count| *count = count.wrapping_add(1));
         let engine = Arc::clone(&self.engine);
         let mut stopping = engine.stopping.subscribe();
         let clock = engine.world.clock();

@@ -110,6 +110,7 @@ pub struct Engine<W, S, D> {
     traffic: Mutex<BTreeMap<(ClientId, ConnectionId), Traffic>>,
     idempotency: [u8; 32],
     stopping: watch::Sender<bool>,
+    asked: watch::Sender<u64>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -144,6 +145,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             traffic: Mutex::default(),
             idempotency,
             stopping: watch::Sender::new(false),
+            asked: watch::Sender::new(0),
         }))
     }
 
@@ -179,6 +181,11 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     /// How many runs of a client are under way, those that wait for people not counted.
     pub fn running(&self, client: &ClientId) -> usize {
         lock(&self.lanes).of_client(client)
+    }
+
+    /// Changes whenever a question is put.
+    pub fn asked(&self) -> watch::Receiver<u64> {
+        self.asked.subscribe()
     }
 
     /// What waits for people, with what is shown to them.

@@ -8,8 +8,10 @@ mod exec;
 mod host;
 mod script;
 mod service;
+mod stage;
 
 pub use exec::{Spawner, Stop, run};
 pub use host::{Crash, Host, Point, SimWorld, Strike};
 pub use script::{Script, Seen};
 pub use service::{Done, Reply, Service};
+pub use stage::{NoBooks, Stage};

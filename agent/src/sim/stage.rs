@@ -1,0 +1,99 @@
+//! One plan on stage: deployed, permitted, connected to hosts that do not exist.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use assent_schema::canon::Digest;
+use assent_schema::client::{ClientFacts, Endpoint};
+use assent_schema::id::{ClientId, ConnectionId, SlotId, WorkflowId};
+
+use crate::content::Content;
+use crate::run::{Compiled, Deployed, Permission, Use};
+use crate::store::{Books, LedgerRow, LedgerRows, Log, Note, StoreError};
+use crate::world::Wall;
+
+/// A deployment of one plan.
+pub struct Stage {
+    compiled: Arc<Compiled>,
+    facts: Arc<ClientFacts>,
+}
+
+impl Stage {
+    /// A plan with its client's facts.
+    pub fn new(compiled: Arc<Compiled>, facts: Arc<ClientFacts>) -> Self {
+        Self { compiled, facts }
+    }
+}
+
+impl Deployed for Stage {
+    fn active(&self, client: &ClientId, workflow: &WorkflowId) -> Option<Arc<Compiled>> {
+        let plan = &self.compiled.plan;
+        (plan.client == *client && plan.workflow == *workflow).then(|| Arc::clone(&self.compiled))
+    }
+
+    fn plan(&self, digest: &Digest) -> Option<Arc<Compiled>> {
+        (self.compiled.digest == *digest).then(|| Arc::clone(&self.compiled))
+    }
+
+    fn client(&self, client: &ClientId) -> Option<Arc<ClientFacts>> {
+        (self.facts.client == *client).then(|| Arc::clone(&self.facts))
+    }
+
+    fn endpoint(&self, _: &ClientId, connection: &ConnectionId) -> Option<Endpoint> {
+        Some(Endpoint {
+            url: format!("https://{connection}.example"),
+            region: self.facts.region.clone(),
+            sandbox: true,
+        })
+    }
+
+    fn secret(&self, _: &ClientId, _: &ConnectionId, _: &SlotId) -> Option<Content<Vec<u8>>> {
+        Some(Content::new(b"rehearsal".to_vec()))
+    }
+
+    fn permission(&self, _: &Use<'_>) -> Permission {
+        Permission::Go
+    }
+
+    fn ended(&self, _: &ClientId, _: &WorkflowId, _: &Digest, _: bool, _: Duration) {}
+}
+
+/// Books that number rows and keep nothing: rehearsals need no ledger.
+#[derive(Default)]
+pub struct NoBooks {
+    sizes: BTreeMap<Log, u64>,
+    kept: BTreeMap<Log, u64>,
+}
+
+impl NoBooks {
+    /// Books that go on where the rows end.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the rows cannot be read.
+    pub fn load(rows: &dyn LedgerRows) -> Result<Box<dyn Books>, StoreError> {
+        let mut sizes = BTreeMap::new();
+        for log in rows.logs()? {
+            let size = rows.rows(&log, 0, usize::MAX)?.len();
+            sizes.insert(log, u64::try_from(size).unwrap_or(u64::MAX));
+        }
+        Ok(Box::new(Self { kept: sizes.clone(), sizes }))
+    }
+}
+
+impl Books for NoBooks {
+    fn append(&mut self, at: Wall, _: Option<u64>, note: &Note) -> Result<LedgerRow, StoreError> {
+        let size = self.sizes.entry(note.log.clone()).or_default();
+        let index = *size;
+        *size = size.saturating_add(1);
+        Ok(LedgerRow { index, commitment: [0; 32], sealed: None, day: at.moment().day() })
+    }
+
+    fn keep(&mut self) {
+        self.kept.clone_from(&self.sizes);
+    }
+
+    fn drop_back(&mut self) {
+        self.sizes.clone_from(&self.kept);
+    }
+}
