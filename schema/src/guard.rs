@@ -1,1 +1,323 @@
-//! What both sides enforce at an operation: region, clearance, money.
+//! What compiler and agent both enforce at an operation: where it may lead, what it may be given, and how much money may
+//! move. Decisions only: sums, dates and endpoints come in as values.
+//!
+//! # Source
+//! language.md section 5, "Sinks", "Guardrails", "Residency". Promises P05, P25.
+
+use crate::class::Class;
+use crate::client::{ConnectionFacts, Endpoint, Guardrail};
+use crate::expr::Money;
+use crate::flow::Flows;
+use crate::id::{GroupId, Name, OperationRef, Region};
+use crate::plan::{Action, Plan};
+
+/// A parameter that would be given more than it may hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// The step's place in the plan.
+    pub step: usize,
+    /// The parameter.
+    pub param: Name,
+    /// The class of what would reach it.
+    pub class: Class,
+    /// The most private class that it takes.
+    pub most: Class,
+}
+
+/// The parameters of a plan that would be given more than they may hold, in the order of the steps.
+pub fn denied(plan: &Plan, flows: &Flows) -> Vec<Denied> {
+    let mut found = Vec::new();
+    for (place, step) in plan.steps.iter().enumerate() {
+        let Action::Call { operation, .. } = &step.action else { continue };
+        let (Some(operation), Some(flow)) = (plan.operations.get(operation), flows.step(step.id.as_str())) else {
+            continue;
+        };
+        for (name, given) in &flow.with {
+            let Some(param) = operation.params.get(name.as_str()) else { continue };
+            if !may_take(param.class, given.label.class) {
+                found.push(Denied { step: place, param: name.clone(), class: given.label.class, most: param.class });
+            }
+        }
+    }
+    found
+}
+
+/// Whether what takes at most one class may be given another.
+pub fn may_take(most: Class, class: Class) -> bool {
+    class <= most
+}
+
+/// Why an endpoint is not where a connection may lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misplaced {
+    /// It is in another region than the client's connection.
+    Region,
+    /// Its host is not the one that the client approves.
+    Host,
+    /// It is a sandbox in production, or real elsewhere.
+    Sandbox,
+    /// Its URL has no host that can be compared.
+    Url,
+}
+
+/// Whether an endpoint is where the client's connection may lead.
+///
+/// The region of the connection itself is part of each data use, so another one than the client's needs an approval that
+/// names it; here the endpoint only has to agree with it.
+///
+/// # Errors
+/// `Misplaced` says why not.
+pub fn placed(connection: &ConnectionFacts, endpoint: &Endpoint, production: bool) -> Result<(), Misplaced> {
+    let host = host_of(&endpoint.url).ok_or(Misplaced::Url)?;
+    if endpoint.region != connection.region {
+        return Err(Misplaced::Region);
+    }
+    if endpoint.sandbox == production {
+        return Err(Misplaced::Sandbox);
+    }
+    let is_approved = match endpoint.sandbox {
+        true => connection.sandbox_hosts.contains(host),
+        false => connection.host == host,
+    };
+    if is_approved { Ok(()) } else { Err(Misplaced::Host) }
+}
+
+/// Whether a place is in the client's region: alert routes, telemetry and git remotes of a client have no approval.
+pub fn at_home(client: &Region, place: &Region) -> bool {
+    client == place
+}
+
+/// The host of an endpoint's URL, as approvals name it: without scheme, user, port and path.
+pub fn host_of(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let plain = !authority.contains(['@', '\\', ' ', '%']);
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => authority.get(..v6.find(']')? + 2)?,
+        None => authority.split(':').next()?,
+    };
+    (plain && !host.is_empty()).then_some(host)
+}
+
+/// What is known of one call that a guardrail may bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attempt {
+    /// The amount, when the operation has one.
+    pub amount: Option<Money>,
+    /// Whether a `decide` that dominates the step said yes to what is sent. It counts for the limit of one call alone.
+    pub decided: bool,
+    /// Whether the group of the guardrail said yes to this call. It counts for every limit.
+    pub agreed: bool,
+}
+
+/// What was counted today, in the client's zone, before this call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Minor units in the guardrail's currency.
+    pub amount: i64,
+    /// Calls.
+    pub count: u32,
+    /// Calls for this customer.
+    pub customer: u32,
+}
+
+/// What guardrails say of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may be made, and counts.
+    Allowed,
+    /// It may be made if this group says yes.
+    Ask {
+        /// Who is asked.
+        group: GroupId,
+        /// Which limit it is above.
+        limit: Limit,
+    },
+    /// It may not be made, whoever says yes.
+    Refused(Refused),
+}
+
+/// A limit of a guardrail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Limit {
+    /// The currency is none that the client set a limit for.
+    Currency,
+    /// The amount of one call.
+    PerCall,
+    /// The amount of a day.
+    PerDay,
+    /// The calls of a day.
+    PerDayCount,
+    /// The calls of a day for one customer.
+    PerCustomer,
+}
+
+/// Why a call may not be made at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// A guardrail bounds money, and the call names no amount.
+    NoAmount,
+    /// The amount is zero or less: money would move the other way.
+    NotPositive,
+}
+
+/// The guardrails of an operation that bound a call of this amount: those without a currency and those of its own.
+pub fn bounding<'g>(
+    guardrails: &'g [Guardrail],
+    operation: &OperationRef,
+    amount: Option<Money>,
+) -> impl Iterator<Item = &'g Guardrail> {
+    let operation = operation.clone();
+    guardrails.iter().filter(move |guardrail| {
+        let currency = guardrail.currency.as_deref();
+        guardrail.operation == operation
+            && currency.is_none_or(|currency| amount.is_some_and(|amount| amount.currency.as_str() == currency))
+    })
+}
+
+/// What the guardrails of a client say of a call, whatever the plan says. `sums` gives what was counted for each.
+pub fn judge(
+    guardrails: &[Guardrail],
+    operation: &OperationRef,
+    attempt: &Attempt,
+    sums: impl Fn(&Guardrail) -> Sums,
+) -> Verdict {
+    let mut of_money = guardrails.iter().filter(|g| g.operation == *operation && g.currency.is_some()).peekable();
+    if let Some(first) = of_money.peek() {
+        let Some(amount) = attempt.amount else { return Verdict::Refused(Refused::NoAmount) };
+        if amount.minor <= 0 {
+            return Verdict::Refused(Refused::NotPositive);
+        }
+        let group = first.by.clone();
+        let known = of_money.any(|g| g.currency.as_deref() == Some(amount.currency.as_str()));
+        if !known && !attempt.agreed {
+            return Verdict::Ask { group, limit: Limit::Currency };
+        }
+    }
+    for guardrail in bounding(guardrails, operation, attempt.amount) {
+        let above = above(guardrail, attempt, &sums(guardrail));
+        if let Some(limit) = above.filter(|_| !attempt.agreed) {
+            return Verdict::Ask { group: guardrail.by.clone(), limit };
+        }
+    }
+    Verdict::Allowed
+}
+
+/// The first limit of one guardrail that a call is above.
+fn above(guardrail: &Guardrail, attempt: &Attempt, sums: &Sums) -> Option<Limit> {
+    let minor = attempt.amount.map_or(0, |amount| amount.minor);
+    let is_above = |most: Option<i64>, sum: i64| most.is_some_and(|most| sum > most);
+    let counted = |count: u32| i64::from(count).saturating_add(1);
+    if is_above(guardrail.per_call, minor) && !attempt.decided {
+        return Some(Limit::PerCall);
+    }
+    // A sum that cannot be counted is above every limit.
+    if is_above(guardrail.per_day, sums.amount.checked_add(minor).unwrap_or(i64::MAX)) {
+        return Some(Limit::PerDay);
+    }
+    if is_above(guardrail.per_day_count.map(i64::from), counted(sums.count)) {
+        return Some(Limit::PerDayCount);
+    }
+    let per_customer = guardrail.per_customer.as_ref().map(|limit| i64::from(limit.per_day_count));
+    is_above(per_customer, counted(sums.customer)).then_some(Limit::PerCustomer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::Currency;
+
+    fn money(minor: i64, currency: &str) -> Option<Money> {
+        Money::new(minor, Currency::new(currency)?)
+    }
+
+    fn guardrails() -> Vec<Guardrail> {
+        let one = |currency: &str, per_call: i64| {
+            serde_json::from_value(serde_json::json!({
+                "operation": "shop.refund", "currency": currency, "per_call": per_call, "per_day": 1000,
+                "per_day_count": 3, "per_customer": {"param": "customer", "per_day_count": 1}, "by": "leads"
+            }))
+            .expect("a guardrail")
+        };
+        vec![one("EUR", 100), one("USD", 200)]
+    }
+
+    fn verdict(attempt: Attempt, sums: Sums) -> Verdict {
+        judge(&guardrails(), &"shop.refund".parse().expect("an operation"), &attempt, |_| sums)
+    }
+
+    fn ask(limit: Limit) -> Verdict {
+        Verdict::Ask { group: "leads".parse().expect("a group"), limit }
+    }
+
+    #[test]
+    fn a_call_within_every_limit_is_allowed() {
+        let attempt = Attempt { amount: money(100, "EUR"), ..Attempt::default() };
+        assert_eq!(verdict(attempt, Sums { amount: 900, count: 2, customer: 0 }), Verdict::Allowed);
+    }
+
+    #[test]
+    fn a_call_above_a_limit_is_asked_about() {
+        let small = Attempt { amount: money(100, "EUR"), ..Attempt::default() };
+        let large = Attempt { amount: money(101, "EUR"), ..Attempt::default() };
+        assert_eq!(verdict(large, Sums::default()), ask(Limit::PerCall));
+        assert_eq!(verdict(small, Sums { amount: 901, ..Sums::default() }), ask(Limit::PerDay));
+        assert_eq!(verdict(small, Sums { amount: i64::MAX, ..Sums::default() }), ask(Limit::PerDay));
+        assert_eq!(verdict(small, Sums { count: 3, ..Sums::default() }), ask(Limit::PerDayCount));
+        assert_eq!(verdict(small, Sums { customer: 1, ..Sums::default() }), ask(Limit::PerCustomer));
+    }
+
+    #[test]
+    fn a_decision_counts_for_one_call_and_an_agreement_for_all() {
+        let decided = Attempt { amount: money(101, "EUR"), decided: true, ..Attempt::default() };
+        assert_eq!(verdict(decided, Sums::default()), Verdict::Allowed);
+        assert_eq!(verdict(decided, Sums { amount: 900, ..Sums::default() }), ask(Limit::PerDay));
+        let agreed = Attempt { agreed: true, ..decided };
+        assert_eq!(verdict(agreed, Sums { amount: 900, count: 3, customer: 1 }), Verdict::Allowed);
+    }
+
+    #[test]
+    fn each_currency_has_its_own_limits_and_an_unknown_one_has_none() {
+        let dollars = Attempt { amount: money(200, "USD"), ..Attempt::default() };
+        assert_eq!(verdict(dollars, Sums::default()), Verdict::Allowed);
+        let yen = Attempt { amount: money(1, "JPY"), decided: true, ..Attempt::default() };
+        assert_eq!(verdict(yen, Sums::default()), ask(Limit::Currency));
+    }
+
+    #[test]
+    fn money_never_moves_the_other_way() {
+        for minor in [0, -1] {
+            let attempt = Attempt { amount: money(minor, "EUR"), decided: true, agreed: true };
+            assert_eq!(verdict(attempt, Sums::default()), Verdict::Refused(Refused::NotPositive));
+        }
+        let none = Attempt { agreed: true, ..Attempt::default() };
+        assert_eq!(verdict(none, Sums::default()), Verdict::Refused(Refused::NoAmount));
+    }
+
+    #[test]
+    fn an_endpoint_leads_where_the_client_approved() {
+        let connection: ConnectionFacts = serde_json::from_value(serde_json::json!({
+            "to": {"integration": {"name": "shop"}}, "host": "shop.example.com", "region": "eu",
+            "sandbox_hosts": ["sandbox.example.com"], "auth": {"kind": "none"}, "slots": {}
+        }))
+        .expect("facts");
+        let endpoint = |url: &str, region: &str, sandbox: bool| Endpoint {
+            url: url.into(),
+            region: region.parse().expect("a region"),
+            sandbox,
+        };
+        let at = |url: &str, region: &str, sandbox: bool, production: bool| {
+            placed(&connection, &endpoint(url, region, sandbox), production)
+        };
+        assert_eq!(at("https://shop.example.com:8443/v1", "eu", false, true), Ok(()));
+        assert_eq!(at("https://sandbox.example.com", "eu", true, false), Ok(()));
+        assert_eq!(at("https://shop.example.com", "us", false, true), Err(Misplaced::Region));
+        assert_eq!(at("https://shop.example.com.evil.example", "eu", false, true), Err(Misplaced::Host));
+        assert_eq!(at("https://shop.example.com@evil.example", "eu", false, true), Err(Misplaced::Url));
+        assert_eq!(at("https://sandbox.example.com", "eu", true, true), Err(Misplaced::Sandbox));
+        assert_eq!(at("https://shop.example.com", "eu", false, false), Err(Misplaced::Sandbox));
+        assert_eq!(at("https://shop.example.com", "eu", true, false), Err(Misplaced::Host));
+        assert_eq!(host_of("http://[::1]:80/x"), Some("[::1]"));
+        assert_eq!(host_of("ftp://x"), None);
+    }
+}

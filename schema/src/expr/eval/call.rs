@@ -14,7 +14,7 @@ use super::super::value::Value;
 use super::operate::{decimal, integer};
 use super::{EvalCode, Plain, Scope, compare, room};
 use crate::expr::LIST_MOST;
-use crate::shape::is_token;
+use crate::shape::{currency_digits, is_token};
 
 type Values<'v, 'a> = &'v [Cow<'a, Value>];
 
@@ -139,22 +139,18 @@ pub(in crate::expr) fn scalar(value: &Value) -> Plain<Cow<'_, str>> {
     })
 }
 
-/// `12.34 EUR`. Digits after the point as ISO 4217 has them.
+/// `12.34 EUR`.
 fn major(money: Money) -> String {
-    let digits: usize = match money.currency.as_str() {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND"
-        | "VUV" | "XAF" | "XOF" | "XPF" => 0,
-        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
-        _ => 2,
-    };
-    let sign = if money.minor < 0 { "-" } else { "" };
-    let power = 10_u64.pow(u32::try_from(digits).unwrap_or(0));
-    let minor = money.minor.unsigned_abs();
     let currency = money.currency;
+    let digits = currency_digits(currency.as_str());
+    let sign = if money.minor < 0 { "-" } else { "" };
+    let minor = money.minor.unsigned_abs();
     if digits == 0 {
         return format!("{sign}{minor} {currency}");
     }
-    format!("{sign}{}.{:0digits$} {currency}", minor / power, minor % power)
+    let power = 10_u64.pow(digits);
+    let width = usize::try_from(digits).unwrap_or(0);
+    format!("{sign}{}.{:0width$} {currency}", minor / power, minor % power)
 }
 
 fn token(value: &Value) -> Plain<Value> {
