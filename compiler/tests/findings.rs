@@ -6,9 +6,10 @@
 #[expect(dead_code, reason = "each test binary uses its own part")]
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use assent_compiler::show::codes;
 use assent_schema::code::Code;
 use serde_json::Value;
 use support::fixture::{Expected, Fixture, apply};
@@ -92,16 +93,42 @@ fn each_code_has_a_bad_and_a_good() {
     assert!(missing.is_empty() && strange.is_empty(), "missing {missing:?}, no such code {strange:?}");
 }
 
-#[test]
-fn people_see_each_code() {
-    let mut seen = BTreeSet::new();
+/// What people see of the first bad fixture of each code.
+fn renderings() -> BTreeMap<String, String> {
+    let mut seen = BTreeMap::new();
     for (code, name, text) in fixtures() {
-        if name.starts_with("bad-") && seen.insert(code.clone()) {
-            let fixture = apply(&base(), &text);
-            let shown = check(&fixture, "human");
+        if name.starts_with("bad-") && !seen.contains_key(&code) {
+            let shown = check(&apply(&base(), &text), "human");
             // The last line holds the commit.
-            let (findings, _summary) = shown.trim_end().rsplit_once('\n').expect("findings and a summary");
-            insta::assert_snapshot!(code.as_str(), findings.trim_end());
+            let findings = shown.trim_end().rsplit_once('\n').map_or("", |(findings, _summary)| findings.trim_end());
+            seen.insert(code, findings.to_owned());
         }
     }
+    seen
+}
+
+#[test]
+fn people_see_each_code() {
+    for (code, shown) in renderings() {
+        insta::assert_snapshot!(code.as_str(), shown);
+    }
+}
+
+#[test]
+fn the_page_of_codes_is_fresh() {
+    let renderings = renderings();
+    let page = codes::page(&|code| renderings.get(code.row().name).cloned());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/findings.md");
+    if std::env::var_os("UPDATE").is_some() {
+        #[expect(clippy::disallowed_methods, reason = "this test keeps the page")]
+        std::fs::write(&path, &page).expect("a page that can be written");
+    }
+    let stored = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(stored == page, "docs/findings.md is stale: UPDATE=1 cargo test -p assent-compiler --test findings");
+}
+
+#[test]
+fn no_code_is_renamed_or_lost() {
+    let names: Vec<&str> = Code::ALL.iter().map(|code| code.row().name).collect();
+    insta::assert_snapshot!("all-codes", names.join("\n"));
 }

@@ -5,6 +5,7 @@ use assent_schema::id::Environment;
 use crate::check::{Options, examine};
 use crate::error::Error;
 use crate::show::findings::{Checked, Style, show};
+use crate::source::Place;
 
 use super::repository::SourceArgs;
 use super::{Context, Outcome};
@@ -41,7 +42,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     progress.done();
     let any = findings.any_errors();
     let parsed = &survey.parsed;
-    let workflows = parsed.clients.values().map(|client| client.workflows.len()).sum();
+    let workflows = parsed.source.files.values().filter(|file| matches!(file.place, Place::Workflow(..))).count();
     let checked = Checked { findings: findings.sorted(), workflows, commit, at };
     let text = show(&checked, args.format, context.look(), &|path| parsed.source.text(path));
     context.print(&text)?;

@@ -26,23 +26,27 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// The page that lists all codes.
-pub fn page() -> String {
+/// The page that lists all codes; `example` gives what a check prints where the code is found.
+pub fn page(example: &dyn Fn(Code) -> Option<String>) -> String {
     let mut page = String::from(
         "# Finding codes\n\n\
-         What `assent check` can find. Written by a test from the table in `schema/src/code.rs`; `UPDATE=1 cargo test` writes \
-         it again. A code is never renamed or reused.\n",
+         What `assent check` can find. Written by a test from the table in `schema/src/code.rs` and from the fixtures in \
+         `compiler/tests/findings/`;\n`UPDATE=1 cargo test -p assent-compiler --test findings` writes it again. A code is never renamed or reused.\n",
     );
     for code in Code::ALL {
         let row = code.row();
-        let promises = match row.promises {
-            [] => String::new(),
-            promises => format!("\n\nPromises: {}.", promises.join(", ")),
-        };
-        page.push_str(&format!(
-            "\n## {}\n\n{} {}\n\n**What to do:** {}{promises}\n",
-            row.name, row.what, row.why, row.help
-        ));
+        let parts = [
+            Some(format!("## {}", row.name)),
+            Some(format!("{} {}", row.what, row.why)),
+            example(*code).map(|shown| format!("```text\n{shown}\n```")),
+            Some(format!("**What to do:** {}", row.help)),
+            (!row.promises.is_empty()).then(|| format!("Promises: {}.", row.promises.join(", "))),
+        ];
+        for part in parts.into_iter().flatten() {
+            page.push('\n');
+            page.push_str(&part);
+            page.push('\n');
+        }
     }
     page
 }

@@ -1,0 +1,106 @@
+//! What people and tools see of the command line.
+
+#[expect(dead_code, reason = "each test binary uses its own part")]
+mod support;
+
+use serde_json::Value;
+use support::{Ran, assent, bare, commit, example, files};
+
+/// The example with two mistakes, checked.
+fn check(format: &str) -> Ran {
+    let (folder, repository) = bare();
+    let mut all = example();
+    let path = "clients/acme/workflows/refund.toml";
+    let text = String::from_utf8(all.remove(path).expect("the workflow")).expect("text");
+    let text = text.replace("timeout = \"10m\"", "timeuot = \"10m\"").replace("type = \"number\"", "type = \"nubmer\"");
+    all.insert(path.into(), text.into_bytes());
+    let tree = files(&repository, &all);
+    commit(&repository, tree);
+    assent(&["check", "--repo", folder.path().to_str().expect("a path"), "--format", format])
+}
+
+/// The findings of the broken file alone: what other files lack is not what these tests are about.
+fn of_refund(report: &Value) -> Vec<&Value> {
+    let findings = report["findings"].as_array().expect("a list");
+    findings.iter().filter(|finding| finding["file"] == "clients/acme/workflows/refund.toml").collect()
+}
+
+#[test]
+fn each_help_is_a_page() {
+    let help = assent(&["--help"]).out;
+    let (_, commands) = help.split_once("Commands:\n").expect("a list of commands");
+    let name =
+        |line: &str| Some(line.strip_prefix("  ")?.split_once(' ')?.0.to_owned()).filter(|name| !name.is_empty());
+    for command in commands.lines().take_while(|line| !line.is_empty()).filter_map(name).filter(|name| name != "help") {
+        insta::assert_snapshot!(format!("help-{command}"), assent(&[command.as_str(), "--help"]).out);
+    }
+    insta::assert_snapshot!("help", help);
+}
+
+#[test]
+fn findings_are_exit_status_one() {
+    let ran = check("json");
+    assert_eq!(ran.status, 1);
+    assert_eq!(ran.err, "");
+    let report: Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!(report["workflows"], 8, "{report}");
+    assert_eq!(report["at"], support::NOW);
+    assert_eq!(report["commit"].as_str().map(str::len), Some(40));
+    insta::assert_json_snapshot!("json", of_refund(&report));
+}
+
+#[test]
+fn findings_are_sarif() {
+    let log: Value = serde_json::from_str(&check("sarif").out).expect("JSON");
+    assert_eq!(log["version"], "2.1.0");
+    let run = &log["runs"][0];
+    let rules = run["tool"]["driver"]["rules"].as_array().expect("rules");
+    assert_eq!(rules.len(), assent_schema::code::Code::ALL.len());
+    for result in run["results"].as_array().expect("results") {
+        let index = usize::try_from(result["ruleIndex"].as_u64().expect("an index")).expect("an index");
+        assert_eq!(rules[index]["id"], result["ruleId"]);
+    }
+    let results = run["results"].as_array().expect("results");
+    let uri = |r: &&Value| r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].clone();
+    let first = results.iter().find(|r| uri(r) == "clients/acme/workflows/refund.toml").expect("a result");
+    insta::assert_json_snapshot!("sarif-result", first);
+}
+
+#[test]
+fn findings_are_annotations() {
+    let ran = check("github");
+    let lines: Vec<&str> = ran.out.lines().filter(|line| line.contains("refund.toml")).collect();
+    insta::assert_snapshot!("github", lines.join("\n"));
+}
+
+#[test]
+fn what_is_wrong_with_the_call_is_exit_status_two() {
+    for (arguments, told) in [
+        (vec!["check", "--repo", "/nowhere"], "could not open the repository /nowhere"),
+        (vec!["explain", "unknown-kye"], "did you mean `unknown-key`?"),
+        (vec!["check", "--at", "yesterday"], "an instant in UTC"),
+        (vec!["frobnicate"], "unrecognized subcommand"),
+    ] {
+        let ran = assent(&arguments);
+        assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{arguments:?}");
+        assert!(ran.err.contains(told), "{arguments:?}: {}", ran.err);
+    }
+    let (folder, _repository) = bare();
+    let ran = assent(&["check", "--repo", folder.path().to_str().expect("a path")]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.err.contains("could not find commit `HEAD`"), "{}", ran.err);
+}
+
+#[test]
+fn each_code_is_explained() {
+    insta::assert_snapshot!("explain", assent(&["explain", "over-privileged"]).out);
+    let all = assent(&["explain", "--format", "json"]).out;
+    let rows: Value = serde_json::from_str(&all).expect("JSON");
+    assert_eq!(rows.as_array().map(Vec::len), Some(assent_schema::code::Code::ALL.len()));
+}
+
+#[test]
+fn the_same_commit_gives_the_same_bytes() {
+    let (one, two) = (check("json"), check("json"));
+    assert_eq!(one.out, two.out);
+}
