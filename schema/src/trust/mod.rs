@@ -10,6 +10,8 @@ mod approvers;
 mod catalog;
 mod emit;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod json;
 mod key;
 mod people;
