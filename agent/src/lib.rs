@@ -10,6 +10,7 @@ pub mod content;
 pub mod control;
 pub mod daemon;
 pub mod deploy;
+pub mod desk;
 pub mod error;
 pub mod identity;
 pub mod ledger;

@@ -5,6 +5,7 @@
 //! # Source
 //! engine.md section 2; Standard Webhooks specification 1.0.0.
 
+use assent_schema::canon::Digest;
 use assent_schema::plan::Dialect;
 use assent_schema::shape::is_token;
 use assent_schema::time::Moment;
@@ -94,6 +95,8 @@ pub struct Authentic {
     /// What is known of it afterwards: keyed hashes of its id and of its authenticated bytes. It is new only if neither was
     /// seen before.
     pub keys: [[u8; 16]; 2],
+    /// The whole keyed hash of its authenticated bytes, for the ledger.
+    pub hash: Digest,
 }
 
 /// Checks a delivery.
@@ -142,8 +145,10 @@ fn standard(delivery: Delivery<'_>, secrets: Secrets<'_>, now: Moment, key: &[u8
     if !genuine {
         return Err(Refused::BadSignature);
     }
-    let keys = [short(key, b"id\0", id.as_bytes()), short(key, b"bytes\0", &signed)];
-    Ok(Authentic { id: id.to_owned(), keys })
+    let hash = keyed(key, Purpose::Webhook, &signed);
+    // An id as bytes could be somebody's body; a zero byte, which no body of JSON holds, keeps them apart.
+    let known = keyed(key, Purpose::Webhook, &[b"id\0", id.as_bytes()].concat());
+    Ok(Authentic { id: id.to_owned(), keys: [short(&known), short(&hash)], hash })
 }
 
 /// The one header of this name, as text.
@@ -190,8 +195,7 @@ fn mac(secret: &[u8], signed: &[u8]) -> Option<Hmac<Sha256>> {
 }
 
 /// 128 bits of a keyed hash: enough against accidents and against senders, who do not know the key.
-fn short(key: &[u8; 32], what: &[u8], bytes: &[u8]) -> [u8; 16] {
-    let whole = keyed(key, Purpose::Webhook, &[what, bytes].concat());
+fn short(whole: &Digest) -> [u8; 16] {
     let mut short = [0; 16];
     short.iter_mut().zip(whole.as_bytes()).for_each(|(slot, byte)| *slot = *byte);
     short

@@ -1,0 +1,111 @@
+//! Webhooks: the door, the signature, the fields, the run.
+
+use std::collections::BTreeMap;
+
+use assent_schema::expr::Value;
+use assent_schema::id::{ClientId, ConnectionId, Name, SlotId, WorkflowId};
+use assent_schema::plan::{Dialect, Trigger};
+
+use super::{FrontDesk, Registry, lock};
+use crate::accept::event::{self, Taken};
+use crate::accept::{Authentic, Delivery, Refused, Secrets, webhook};
+use crate::content::Content;
+use crate::listen::{Event, Receipt};
+use crate::run::{Deployed, NewRun};
+use crate::store::{Log, Note, Store, Transaction, TriggerKind, Write};
+use crate::world::{Clock as _, World};
+
+/// The slot of the secret before the current one is named after it; it is emptied when a rotation is finished.
+const PREVIOUS: &str = "-previous";
+
+impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
+    /// Judges an event and makes its run durable.
+    pub(super) async fn hook(&self, event: Event) -> Receipt {
+        let Event { client, workflow, headers, body } = event;
+        let Some(compiled) = self.deployed.active(&client, &workflow) else { return Receipt::Unknown };
+        let trigger = &compiled.plan.trigger;
+        let Trigger::Webhook { connection, dialect, .. } = trigger else { return Receipt::Unknown };
+        if let Err(after) = lock(&self.doors).enter(&client, self.world.clock().boot()) {
+            return Receipt::Busy { after };
+        }
+        let _inside = Inside { desk: self, client: &client };
+        let delivery = Delivery { headers: &headers, body: body.reveal() };
+        let judged = self.check(&client, connection, *dialect, delivery).and_then(|authentic| {
+            let taken = event::take(trigger, body.reveal())?;
+            Ok((authentic, taken))
+        });
+        match judged {
+            Err(refused) => {
+                tracing::warn!(%client, %workflow, code = refused.code(), "webhook refused");
+                Receipt::Refused(refused)
+            }
+            Ok((_, Taken::Other)) => Receipt::Ignored,
+            Ok((authentic, Taken::Own)) => self.drop_own(&client, &authentic).await,
+            Ok((authentic, Taken::Ours(fields))) => self.begin(client.clone(), workflow, authentic, fields).await,
+        }
+    }
+
+    fn check(
+        &self,
+        client: &ClientId,
+        connection: &ConnectionId,
+        dialect: Dialect,
+        delivery: Delivery<'_>,
+    ) -> Result<Authentic, Refused> {
+        let facts = self.deployed.client(client).ok_or(Refused::BadSecret)?;
+        let slots = facts.connections.get(connection).map(|connection| &connection.slots);
+        let slot = slots.and_then(|slots| slots.iter().find(|(_, slot)| slot.webhook)).map(|(name, _)| name);
+        let slot = slot.ok_or(Refused::BadSecret)?;
+        let current = self.deployed.secret(client, connection, slot).ok_or(Refused::BadSecret)?;
+        let previous = SlotId::new(&format!("{slot}{PREVIOUS}")).ok();
+        let previous: Option<Content<Vec<u8>>> =
+            previous.and_then(|slot| self.deployed.secret(client, connection, &slot));
+        let secrets =
+            Secrets { current: current.reveal(), previous: previous.as_ref().map(|secret| secret.reveal().as_slice()) };
+        let now = self.world.clock().now().moment();
+        webhook::verify(dialect, delivery, secrets, now, &self.webhook_key(client))
+    }
+
+    /// An event that our own connection caused is dropped and recorded.
+    async fn drop_own(&self, client: &ClientId, authentic: &Authentic) -> Receipt {
+        let note = Note::new(Log::Client(client.clone()), "refused")
+            .fact("code", "own_event")
+            .fact("digest", authentic.hash.to_string());
+        let transaction = Transaction::new(self.world.clock().now()).with(Write::Note(Box::new(note)));
+        match self.engine.store().commit(transaction).await {
+            Ok(()) => Receipt::Ignored,
+            Err(_) => Receipt::Unavailable,
+        }
+    }
+
+    async fn begin(
+        &self,
+        client: ClientId,
+        workflow: WorkflowId,
+        authentic: Authentic,
+        fields: BTreeMap<Name, Value>,
+    ) -> Receipt {
+        let new = NewRun {
+            client,
+            workflow,
+            trigger: TriggerKind::Webhook,
+            event: authentic.id,
+            keys: authentic.keys.to_vec(),
+            fields,
+            writes: Vec::new(),
+        };
+        self.drive(self.engine.begin(new)).await
+    }
+}
+
+/// One event at a client's door; it leaves when this is dropped.
+struct Inside<'a, W: World, S: Store, D: Deployed, R: Registry> {
+    desk: &'a FrontDesk<W, S, D, R>,
+    client: &'a ClientId,
+}
+
+impl<W: World, S: Store, D: Deployed, R: Registry> Drop for Inside<'_, W, S, D, R> {
+    fn drop(&mut self) {
+        lock(&self.desk.doors).leave(self.client);
+    }
+}

@@ -1,0 +1,166 @@
+//! Stands behind the listener: brings events, scheduled times and people to the engine, and the engine's answers back.
+//!
+//! A thin shell: whether an event is genuine is `accept`'s to say, whether a decision counts is `people`'s, what a run does
+//! is `run`'s. The only room that starts the tasks of runs.
+
+mod hooks;
+mod persons;
+mod schedules;
+mod tasks;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use assent_schema::canon::Digest;
+use assent_schema::id::{ClientId, PersonId, WorkflowId};
+use assent_schema::trust::PublicKey;
+use tokio::sync::oneshot;
+
+use crate::accept::Doors;
+use crate::content::Content;
+use crate::listen::{Ask, Desk, Event, Receipt, Reply};
+use crate::people::{Challenges, Itself};
+use crate::request::keyed::{Purpose, keyed};
+use crate::run::{Begun, Deployed, Engine, NotBegun};
+use crate::store::{Store, StoreError, Transaction, Write};
+use crate::world::{Clock as _, Dice as _, World};
+
+use tasks::Tasks;
+
+/// What only the deployment knows about people, and which workflows there are.
+pub trait Registry: Send + Sync + 'static {
+    /// The workflows that new runs may begin of.
+    fn active(&self) -> Vec<(ClientId, WorkflowId)>;
+
+    /// SHA-256 of a client's first approvers file.
+    fn approvers(&self, client: &ClientId) -> Option<Digest>;
+
+    /// Who wrote the workflow of a plan.
+    fn authors(&self, client: &ClientId, plan: &Digest) -> BTreeSet<PersonId>;
+
+    /// The people of the agency who are assigned to a client, with their keys: they may start manual runs.
+    fn assigned(&self, client: &ClientId) -> BTreeMap<PersonId, BTreeSet<PublicKey>>;
+}
+
+/// Where the key of hashes of webhooks is kept.
+const WEBHOOK_KEY: &str = "accept/webhook-key";
+
+/// Everything that comes in.
+pub struct FrontDesk<W, S, D, R> {
+    world: Arc<W>,
+    engine: Arc<Engine<W, S, D>>,
+    deployed: Arc<D>,
+    registry: Arc<R>,
+    itself: Itself,
+    webhook_key: Content<[u8; 32]>,
+    doors: Mutex<Doors>,
+    challenges: Mutex<Challenges>,
+    tasks: Tasks,
+}
+
+impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
+    /// A desk before an engine. The first one on a store chooses the key by which webhooks are known again.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read or written.
+    pub async fn open(
+        world: Arc<W>,
+        engine: Arc<Engine<W, S, D>>,
+        deployed: Arc<D>,
+        registry: Arc<R>,
+        itself: Itself,
+    ) -> Result<Arc<Self>, StoreError> {
+        let webhook_key = match engine.store().state(WEBHOOK_KEY)? {
+            Some(key) => key.try_into().or(Err(StoreError::Damaged("the key of webhooks")))?,
+            None => {
+                let key: [u8; 32] = world.dice().bytes();
+                let state = Write::State { name: WEBHOOK_KEY.to_owned(), value: Some(key.to_vec()) };
+                engine.store().commit(Transaction::new(world.clock().now()).with(state)).await?;
+                key
+            }
+        };
+        let challenges = Mutex::new(Challenges::new(world.dice().bytes()));
+        Ok(Arc::new(Self {
+            world,
+            engine,
+            deployed,
+            registry,
+            itself,
+            webhook_key: Content::new(webhook_key),
+            doors: Mutex::default(),
+            challenges,
+            tasks: Tasks::default(),
+        }))
+    }
+
+    /// Goes on with all runs that have not ended. To be called once, before anything is accepted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn resume(&self) -> Result<usize, StoreError> {
+        let runs = self.engine.resume()?;
+        let count = runs.len();
+        runs.into_iter().for_each(|(_, task)| self.tasks.start(task));
+        Ok(count)
+    }
+
+    /// Waits until all runs have ended or left what they do in the journal. The engine was told to stop before.
+    pub async fn drain(&self) {
+        self.tasks.drain().await;
+    }
+
+    /// Drives a run that was begun and waits until it is durable.
+    async fn drive(&self, begun: Result<Begun, NotBegun>) -> Receipt {
+        let Begun { run, durable, task } = match begun {
+            Ok(begun) => begun,
+            Err(why) => return not_begun(why),
+        };
+        self.tasks.start(task);
+        match durable.await {
+            Ok(Ok(())) => Receipt::Accepted(run),
+            Ok(Err(why)) => not_begun(why),
+            Err(oneshot::error::RecvError { .. }) => Receipt::Unavailable,
+        }
+    }
+
+    /// The key for hashes of one client's webhooks.
+    fn webhook_key(&self, client: &ClientId) -> [u8; 32] {
+        *keyed(self.webhook_key.reveal(), Purpose::Webhook, client.as_str().as_bytes()).as_bytes()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the sender is told of an event that began no run.
+fn not_begun(why: NotBegun) -> Receipt {
+    match why {
+        NotBegun::Unknown => Receipt::Unknown,
+        NotBegun::Duplicate(run) => Receipt::Duplicate(run),
+        NotBegun::Misfit(_) | NotBegun::NoKey => Receipt::Refused(crate::accept::Refused::BadBody),
+        NotBegun::TooMany => Receipt::Busy { after: BUSY_AFTER },
+        // A hold, a lapsed approval, a full disk: the sender keeps the event and tries again.
+        NotBegun::NotAllowed(_) | NotBegun::Stopping | NotBegun::Store(_) => Receipt::Unavailable,
+    }
+}
+
+/// When a client that has as many runs as it may have is asked to try again.
+const BUSY_AFTER: std::time::Duration = std::time::Duration::from_secs(5);
+
+impl<W: World, S: Store, D: Deployed, R: Registry> Desk for FrontDesk<W, S, D, R> {
+    async fn deliver(&self, event: Event) -> Receipt {
+        self.hook(event).await
+    }
+
+    async fn person(&self, ask: Ask, body: Content<Vec<u8>>) -> Reply {
+        match self.answer(ask, &body).await {
+            Ok(reply) => reply,
+            Err(why) => Reply::code(why.status(), why.code()),
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        !self.registry.active().is_empty()
+    }
+}

@@ -1,0 +1,204 @@
+//! People: challenges, what waits for them, what they decide, what they start.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assent_schema::canon::{self, Digest};
+use assent_schema::id::{ClientId, PersonId, WorkflowId};
+use assent_schema::plan::Trigger;
+use assent_schema::trust::PublicKey;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{FrontDesk, Registry, lock};
+use crate::accept::event;
+use crate::content::Content;
+use crate::listen::{Ask, Receipt, Reply};
+use crate::people::wire::{Introduction, Shown, SignedDecision, SignedIn, SignedStart, WaitingForMe};
+use crate::people::{Asked, NotTaken, Strength, access, judge, judge_signed, sign_in};
+use crate::run::{DecideError, Deployed, NewRun, Question, Verdict};
+use crate::store::{Log, Note, Store, Transaction, TriggerKind, Write};
+use crate::world::{Clock as _, Dice as _, World};
+
+impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
+    /// Answers a person.
+    pub(super) async fn answer(&self, ask: Ask, body: &Content<Vec<u8>>) -> Result<Reply, NotTaken> {
+        match ask {
+            Ask::Challenge => self.challenge(&read(body)?),
+            Ask::Decisions => self.decisions(&read(body)?).await,
+            Ask::Decide => self.decide(read(body)?).await,
+            Ask::Start { client, workflow } => self.start(client, workflow, &read(body)?).await,
+        }
+    }
+
+    fn challenge(&self, who: &Introduction) -> Result<Reply, NotTaken> {
+        let clock = self.world.clock();
+        let (boot, now) = (clock.boot(), clock.now().moment());
+        let dice = self.world.dice().bytes();
+        let challenge = lock(&self.challenges).give(&self.itself, who, dice, boot, now);
+        reply(&challenge)
+    }
+
+    /// The keys of a client's deciders.
+    fn decider(&self, client: &ClientId, person: &PersonId) -> BTreeSet<PublicKey> {
+        let facts = self.deployed.client(client);
+        let person = facts.as_ref().and_then(|facts| facts.people.get(person));
+        person.map(|person| sign_in::keys(&person.keys)).unwrap_or_default()
+    }
+
+    async fn decisions(&self, signed: &SignedIn) -> Result<Reply, NotTaken> {
+        let boot = self.world.clock().boot();
+        let who = lock(&self.challenges)
+            .sign_in(&self.itself, signed, boot, |client, person| self.decider(client, person))?;
+        let mut questions = self.engine.questions();
+        questions.retain(|question| {
+            let addressed = |asked: &Asked<'_>| asked.may_answer(&who.person).is_ok();
+            question.waiting.client == who.client && self.with_asked(question, addressed).unwrap_or(false)
+        });
+        questions.sort_by_key(|question| (question.waiting.since, question.waiting.run));
+        let waiting: Vec<_> = questions.iter().map(|question| &question.waiting).collect();
+        // The entry first, then the answer.
+        let entry = access::viewed(&who.client, &who.person, &waiting, self.world.clock().now());
+        self.engine.store().commit(entry).await.map_err(|_| NotTaken::NotDurable)?;
+        let decisions = questions.iter().map(|question| self.shown(question)).collect::<Result<_, _>>()?;
+        reply(&WaitingForMe { decisions })
+    }
+
+    /// Hands a question to a judgement together with all that decides who may answer it.
+    fn with_asked<T>(&self, question: &Question, judgement: impl FnOnce(&Asked<'_>) -> T) -> Result<T, NotTaken> {
+        let waiting = &question.waiting;
+        let facts = self.deployed.client(&waiting.client).ok_or(NotTaken::Unknown)?;
+        let compiled = self.deployed.plan(&waiting.plan).ok_or(NotTaken::Unknown)?;
+        let authors = self.registry.authors(&waiting.client, &waiting.plan);
+        Ok(judgement(&Asked {
+            itself: &self.itself,
+            approvers: self.registry.approvers(&waiting.client).ok_or(NotTaken::Unknown)?,
+            waiting,
+            salt: question.salt.reveal(),
+            facts: &facts,
+            plan: &compiled.plan,
+            authors: &authors,
+        }))
+    }
+
+    fn shown(&self, question: &Question) -> Result<Shown, NotTaken> {
+        let waiting = &question.waiting;
+        let values = serde_json::from_slice(question.shown.reveal()).map_err(|_| NotTaken::BadForm)?;
+        let (approvers, signature) =
+            self.with_asked(question, |asked| (asked.approvers, asked.needs() == Strength::Signature))?;
+        Ok(Shown {
+            project: self.itself.project,
+            client: waiting.client.clone(),
+            approvers,
+            agent: self.itself.agent.clone(),
+            run: waiting.run,
+            workflow: waiting.workflow.clone(),
+            step: waiting.step.clone(),
+            plan: waiting.plan,
+            guardrail: waiting.guardrail,
+            by: waiting.by.clone(),
+            until: crate::world::Wall::from_millis(waiting.until).moment(),
+            signature,
+            values,
+            edit: question.edit.iter().cloned().collect(),
+            salt: Digest::from_bytes(*question.salt.reveal()),
+            shown: waiting.shown,
+            nonce: waiting.nonce,
+        })
+    }
+
+    async fn decide(&self, signed: SignedDecision) -> Result<Reply, NotTaken> {
+        let claimed = judge::read(&signed)?;
+        let run = claimed.run.parse().map_err(|_| NotTaken::BadForm)?;
+        let question = self.engine.question(run, &claimed.step).ok_or(NotTaken::NotWaiting)?;
+        let now = self.world.clock().now();
+        let decision = match self.with_asked(&question, |asked| judge_signed(asked, &signed, now))? {
+            Ok(decision) => decision,
+            Err(why) => {
+                self.note_refusal(&question.waiting.client, &claimed.person, &signed, why).await?;
+                return Err(why);
+            }
+        };
+        let verdict = Verdict {
+            choice: decision.choice,
+            person: decision.person,
+            shown: decision.shown,
+            nonce: decision.nonce,
+            edits: signed.edits.into_iter().map(|(path, text)| (path, Content::new(text))).collect(),
+            signature: Some(signed.signature),
+        };
+        self.engine.decide(run, &decision.step, verdict).await.map_err(|why| match why {
+            DecideError::NotWaiting => NotTaken::NotWaiting,
+            DecideError::NotWhatIsShown => NotTaken::OtherShown,
+            DecideError::BadEdit => NotTaken::OtherEdits,
+            DecideError::NotDurable => NotTaken::NotDurable,
+        })?;
+        Ok(Reply::code(200, "decided"))
+    }
+
+    /// A decision that was signed by who it says and does not count is worth an entry; an unsigned one is not, or anybody
+    /// could fill the ledger.
+    async fn note_refusal(
+        &self,
+        client: &ClientId,
+        person: &PersonId,
+        signed: &SignedDecision,
+        why: NotTaken,
+    ) -> Result<(), NotTaken> {
+        if matches!(why, NotTaken::BadForm | NotTaken::BadSignature) {
+            return Ok(());
+        }
+        let digest = Digest::of_file(signed.decision.as_bytes());
+        let note = Note::new(Log::Client(client.clone()), "refused")
+            .fact("code", why.code())
+            .fact("digest", digest.to_string());
+        let note = Note { actor: Some(person.clone()), ..note };
+        let transaction = Transaction::new(self.world.clock().now()).with(Write::Note(Box::new(note)));
+        self.engine.store().commit(transaction).await.map_err(|_| NotTaken::NotDurable)
+    }
+
+    async fn start(&self, client: ClientId, workflow: WorkflowId, signed: &SignedStart) -> Result<Reply, NotTaken> {
+        let boot = self.world.clock().boot();
+        let start = lock(&self.challenges).start(&self.itself, signed, boot, |client, person| {
+            let assigned = self.registry.assigned(client).remove(person);
+            assigned.into_iter().flatten().chain(self.decider(client, person)).collect()
+        })?;
+        if start.client != client || start.workflow != workflow {
+            return Err(NotTaken::OtherQuestion);
+        }
+        let compiled = self.deployed.active(&client, &workflow).ok_or(NotTaken::Unknown)?;
+        let Trigger::Manual { fields } = &compiled.plan.trigger else { return Err(NotTaken::Unknown) };
+        let given = Content::new(canon::to_bytes(&start.fields).map_err(|_| NotTaken::BadForm)?);
+        let fields: BTreeMap<_, _> = event::given(fields, given.reveal()).map_err(|_| NotTaken::BadForm)?;
+        let mut key = [0; 16];
+        key.iter_mut().zip(start.nonce.as_bytes().iter().skip(16)).for_each(|(slot, byte)| *slot = *byte);
+        let new = NewRun {
+            client,
+            workflow,
+            trigger: TriggerKind::Manual,
+            event: start.person.to_string(),
+            keys: vec![key],
+            fields,
+            writes: Vec::new(),
+        };
+        match self.drive(self.engine.begin(new)).await {
+            Receipt::Accepted(run) => {
+                Ok(Reply { status: 202, body: Content::new(format!("{{\"run\":\"{run}\"}}").into_bytes()) })
+            }
+            Receipt::Duplicate(_) => Err(NotTaken::BadChallenge),
+            Receipt::Refused(_) => Err(NotTaken::BadForm),
+            Receipt::Unknown | Receipt::Ignored => Err(NotTaken::Unknown),
+            Receipt::Busy { .. } => Ok(Reply::code(429, "busy")),
+            Receipt::Unavailable => Err(NotTaken::NotDurable),
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(body: &Content<Vec<u8>>) -> Result<T, NotTaken> {
+    serde_json::from_slice(body.reveal()).map_err(|_| NotTaken::BadForm)
+}
+
+/// Canonical JSON, so that what is to be signed is signed as it came.
+fn reply<T: Serialize>(value: &T) -> Result<Reply, NotTaken> {
+    let body = canon::to_bytes(value).map_err(|_| NotTaken::BadForm)?;
+    Ok(Reply { status: 200, body: Content::new(body) })
+}
