@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assent_schema::canon;
 use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::plan::{Action, Plan, Step};
 use assent_schema::uses::DataUse;
@@ -176,15 +175,7 @@ fn step_difference(id: &str, was: &Step, is: &Step) -> Difference {
 pub fn state(survey: &Survey) -> State {
     let of = |judged: &Judged| {
         let plans = judged.workflows.iter().map(|(id, workflow)| (id.clone(), workflow.lowered.plan.clone()));
-        let uses: Vec<DataUse> = judged.uses().cloned().collect();
-        ClientState { plans: plans.collect(), uses: sorted(uses), missing: judged.missing.clone() }
+        ClientState { plans: plans.collect(), uses: judged.all_uses(), missing: judged.missing.clone() }
     };
     survey.judged.iter().map(|(client, judged)| (client.clone(), of(judged))).collect()
-}
-
-/// Sorted by canonical JSON, each once.
-fn sorted(mut uses: Vec<DataUse>) -> Vec<DataUse> {
-    uses.sort_by_cached_key(|data_use| canon::to_bytes(data_use).unwrap_or_default());
-    uses.dedup();
-    uses
 }

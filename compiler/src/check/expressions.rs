@@ -1,10 +1,77 @@
-//! `bad-expression` and `type-mismatch`: expressions that have no meaning, or not the one that is needed.
+//! `bad-expression`, `type-mismatch` and what else `schema::flow` finds on a plan: shown where it stands in the source.
 
 use assent_schema::finding::Findings;
+use assent_schema::flow::{self, Flows, Part, PlanError, PlanErrorKind};
+use assent_schema::plan::Plan;
 
-use crate::resolve::{Client, Workflow};
+use crate::resolve::{Site, Sites, Workflow};
 
-/// Reports what is wrong with a workflow's expressions; whether all of them hold.
-pub(super) fn check(_client: &Client, _workflow: &Workflow, _findings: &mut Findings) -> bool {
-    true
+/// The flows of a workflow's plan; findings and nothing when an expression does not hold.
+///
+/// The plan that agents read has only the fields that are read. What is wrong is looked up once more on the candidate,
+/// which has them all, so that the nearest name can be suggested.
+pub(super) fn check(workflow: &Workflow, plan: &Plan, findings: &mut Findings) -> Option<Flows> {
+    if let Ok(flows) = flow::analyse(plan) {
+        return Some(flows);
+    }
+    let errors = flow::check_plan(&workflow.plan);
+    for error in errors.iter().filter(|error| !follows(error, &errors)) {
+        report(&workflow.sites, &workflow.plan, error, findings);
+    }
+    None
+}
+
+/// Whether a step's condition does not hold either: what it would have made certain is then not known.
+fn follows(error: &PlanError, errors: &[PlanError]) -> bool {
+    let condition = flow::Site { step: error.site.step, part: Part::When };
+    error.site.step.is_some() && error.site != condition && errors.iter().any(|other| other.site == condition)
+}
+
+fn report(sites: &Sites, plan: &Plan, error: &PlanError, findings: &mut Findings) {
+    let site = site(plan, &error.site);
+    let span = match error.span() {
+        Some(part) => sites.within(&site, &part),
+        None => sites.span(&site),
+    };
+    let said = error.to_string();
+    let mut characters = said.chars();
+    let end = if said.ends_with('?') { "" } else { "." };
+    let message = characters.next().map(|first| format!("{}{}{end}", first.to_uppercase(), characters.as_str()));
+    let nearest = match &error.kind {
+        PlanErrorKind::Expression(error) => error.kind.help(),
+        _ => error.help(),
+    };
+    match nearest {
+        Some(help) => findings.add_with_help(error.code(), span, message.unwrap_or_default(), help),
+        None => findings.add(error.code(), span, message.unwrap_or_default()),
+    }
+}
+
+/// Where a part of a plan stands in the source.
+fn site(plan: &Plan, at: &flow::Site) -> Site {
+    let id = at.step.and_then(|position| plan.steps.get(position)).map(|step| step.id.clone());
+    match (id, &at.part) {
+        (Some(id), Part::Id | Part::Operation) => Site::Step(id),
+        (Some(id), Part::When) => Site::When(id),
+        (Some(id), Part::With(name) | Part::Set(name)) => Site::Argument(id, name.clone()),
+        (Some(id), Part::Sources) => Site::Sources(id),
+        (Some(id), Part::Show(position)) => Site::Show(id, *position),
+        (Some(id), Part::Edit(position)) => Site::Edit(id, *position),
+        (_, Part::OneAtATime) => Site::OneAtATime,
+        (_, Part::KpiWhen(position)) => Site::KpiWhen(*position),
+        (_, Part::KpiSum(position)) => Site::KpiSum(*position),
+        (_, Part::KpiBy(position, label)) => Site::KpiBy(*position, *label),
+        (_, Part::Open) => Site::Open,
+        (
+            None,
+            Part::Id
+            | Part::When
+            | Part::Operation
+            | Part::With(_)
+            | Part::Set(_)
+            | Part::Sources
+            | Part::Show(_)
+            | Part::Edit(_),
+        ) => Site::Trigger,
+    }
 }

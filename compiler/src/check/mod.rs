@@ -3,6 +3,7 @@
 //! # Source
 //! language.md sections 5 and 6, trust.md sections 1 to 4.
 
+mod approval_expired;
 mod expressions;
 mod no_fallback;
 mod no_limits;
@@ -11,24 +12,27 @@ mod not_rehearsed;
 mod over_privileged;
 mod provider_agreement;
 mod region_mismatch;
+mod trust;
 mod unapproved_data_use;
 mod under_privileged;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assent_schema::canon::Digest;
+use assent_schema::canon::{self, Digest};
 use assent_schema::client::{ClientFacts, Endpoints};
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, Span};
 use assent_schema::id::{ClientId, ConnectionId, Environment, Name, OperationRef, Region, Scope, WorkflowId};
 use assent_schema::plan::Plan;
 use assent_schema::time::Moment;
-use assent_schema::uses::DataUse;
+use assent_schema::uses::{DataUse, derive, uncovered};
 
 use crate::lower::{self, Lowered};
 use crate::parse::{self, Parsed};
 use crate::resolve::{self, Client, Resolved};
 use crate::source::Source;
+
+pub use trust::Trusted;
 
 /// What a check is asked for besides the source.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +52,8 @@ pub struct Survey {
     pub resolved: Resolved,
     /// What each client's workflows do.
     pub judged: BTreeMap<ClientId, Judged>,
+    /// What the signed files add up to.
+    pub trusted: Trusted,
 }
 
 /// A source in which nothing is wrong, as of one instant. Only [`compile`] makes one.
@@ -99,13 +105,19 @@ pub fn examine(source: Source, at: Moment, options: &Options) -> (Survey, Findin
 
 /// Finds out what a source says and what its workflows do. What is wrong with names, expressions and signed files is
 /// reported here; what is wrong with a source that is read well, by [`compile`].
-pub fn survey(source: Source, _at: Moment) -> (Survey, Findings) {
+pub fn survey(source: Source, at: Moment) -> (Survey, Findings) {
     let (parsed, mut findings) = parse::parse(source);
     let (resolved, found) = resolve::resolve(&parsed);
     findings.append(found);
-    let (judged, found) = judge(&resolved);
+    let trusted = trust::gather(&parsed, at, &mut findings);
+    let (mut judged, found) = judge(&resolved);
     findings.append(found);
-    (Survey { parsed, resolved, judged }, findings)
+    for (client, judged) in &mut judged {
+        let uses = judged.all_uses();
+        let approved = trusted.statements.get(client).map(|known| known.approved_uses(at)).unwrap_or_default();
+        judged.missing = uncovered(&uses, &approved).into_iter().cloned().collect();
+    }
+    (Survey { parsed, resolved, judged, trusted }, findings)
 }
 
 /// Types, flows and data uses of every workflow. One whose expressions do not hold has neither.
@@ -133,12 +145,13 @@ fn judge(resolved: &Resolved) -> (BTreeMap<ClientId, Judged>, Findings) {
 }
 
 fn judge_workflow(client: &Client, workflow: &resolve::Workflow, findings: &mut Findings) -> Option<JudgedWorkflow> {
-    if !workflow.is_whole || !expressions::check(client, workflow, findings) {
+    if !workflow.is_whole {
         return None;
     }
     match lower::lower(workflow) {
         Ok(lowered) => {
-            let uses = Vec::new();
+            let flows = expressions::check(workflow, &lowered.plan, findings)?;
+            let uses = derive(&lowered.plan, &client.facts, &flows);
             Some(JudgedWorkflow { lowered, uses })
         }
         Err(error) => {
@@ -150,11 +163,19 @@ fn judge_workflow(client: &Client, workflow: &resolve::Workflow, findings: &mut 
 
 /// Every check on a source whose names lead somewhere, in the order of the table of codes.
 fn check_all(survey: &Survey, at: Moment, options: &Options, findings: &mut Findings) {
-    let view = View { parsed: &survey.parsed, resolved: &survey.resolved, judged: &survey.judged, at, options };
+    let view = View {
+        parsed: &survey.parsed,
+        resolved: &survey.resolved,
+        judged: &survey.judged,
+        trusted: &survey.trusted,
+        at,
+        options,
+    };
     region_mismatch::check(&view, findings);
     over_privileged::check(&view, findings);
     under_privileged::check(&view, findings);
     unapproved_data_use::check(&view, findings);
+    approval_expired::check(&view, findings);
     provider_agreement::check(&view, findings);
     no_fallback::check(&view, findings);
     no_limits::check(&view, findings);
@@ -167,6 +188,7 @@ struct View<'a> {
     parsed: &'a Parsed,
     resolved: &'a Resolved,
     judged: &'a BTreeMap<ClientId, Judged>,
+    trusted: &'a Trusted,
     at: Moment,
     options: &'a Options,
 }
@@ -193,6 +215,11 @@ impl Judged {
     /// The data uses of all workflows; one that several need comes several times.
     pub fn uses(&self) -> impl Iterator<Item = &DataUse> {
         self.workflows.values().flat_map(|workflow| &workflow.uses)
+    }
+
+    /// The data uses of all workflows, sorted by canonical JSON, each once.
+    pub fn all_uses(&self) -> Vec<DataUse> {
+        sorted(self.uses().cloned().collect())
     }
 
     fn lowered(&self, workflow: &WorkflowId) -> Option<&Lowered> {
@@ -232,6 +259,13 @@ impl View<'_> {
         }
         needed
     }
+}
+
+/// Sorted by canonical JSON, each once.
+fn sorted(mut uses: Vec<DataUse>) -> Vec<DataUse> {
+    uses.sort_by_cached_key(|data_use| canon::to_bytes(data_use).unwrap_or_default());
+    uses.dedup();
+    uses
 }
 
 impl resolve::Workflow {

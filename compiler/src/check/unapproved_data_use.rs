@@ -2,18 +2,25 @@
 
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
+use assent_schema::uses::uncovered;
 
 use super::View;
 use crate::show::uses::sentence;
 
 /// Reports each data use without approval, at the workflow that needs it; a guardrail at the client's file.
 ///
+/// What an approval covers that expired or does not hold is reported there. Nothing is said of a client whose approvers
+/// do not hold: nobody could approve anything then.
+///
 /// # Source
 /// language.md section 6. Promise P25.
 pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
     for (id, judged) in view.judged {
         let Some(client) = view.resolved.clients.get(id) else { continue };
-        for data_use in &judged.missing {
+        let Some(statements) = view.trusted.statements.get(id) else { continue };
+        let lapsed = statements.lapsed(view.at).into_iter().map(|approved| approved.used);
+        let told: Vec<_> = lapsed.chain(view.trusted.claimed.get(id).into_iter().flatten().cloned()).collect();
+        for data_use in uncovered(&judged.missing, &told) {
             let message = format!("`{id}` has not approved that {}", said(data_use));
             let owner = data_use.workflow.as_ref().and_then(|name| client.workflows.get(name));
             let file = view.parsed.clients.get(id).and_then(|files| files.client.as_ref());

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use assent_schema::canon::Digest;
 use assent_schema::id::ClientId;
 use assent_schema::time::{Moment, Period};
+use assent_schema::trust::{Approval, Decision, Statement};
 use clap::ValueEnum;
 use git2::Repository;
 
@@ -13,9 +14,8 @@ use crate::check::{Survey, survey};
 use crate::compare::{State, compare, state};
 use crate::error::Error;
 use crate::publish::branch;
-use crate::show::approval::{Head, approval};
 use crate::show::plan as text;
-use crate::source::{Place, Source, read_commit, read_worktree, resolve_commit};
+use crate::source::{File, Place, Source, read_commit, read_worktree, resolve_commit};
 
 /// How long a drafted approval lasts; a client may sign for less, or for up to 400 days.
 const DRAFT_LASTS: Period = Period::days(365);
@@ -95,28 +95,28 @@ fn read(repository: &Repository, commit: &str) -> Result<Source, Error> {
 /// The approval file that a client still has to sign.
 fn draft(survey: &Survey, client: &ClientId, at: Moment) -> Result<String, Error> {
     let judged = survey.judged.get(client).ok_or_else(|| Error::input(format!("there is no client `{client}`")))?;
+    if judged.missing.is_empty() {
+        return Err(Error::input(format!("`{client}` has approved everything already")));
+    }
     let digest = |path: String| {
         let file = survey.parsed.source.files.get(path.as_str());
         file.map(|file| Digest::of_file(&file.bytes)).ok_or_else(|| Error::input(format!("there is no `{path}` yet")))
     };
-    let head = Head {
+    let statement = Statement {
         project: digest("trust/root/1.toml".into())?,
         client: client.clone(),
         approvers: digest(format!("clients/{client}/approvers/1.toml"))?,
         serial: highest_serial(survey, client) + 1,
         given: at,
-        expires: at.plus(DRAFT_LASTS),
+        says: Decision::Approve(Approval { expires: at.plus(DRAFT_LASTS), uses: judged.missing.clone() }),
     };
-    if judged.missing.is_empty() {
-        return Err(Error::input(format!("`{client}` has approved everything already")));
-    }
-    approval(&head, &judged.missing).map_err(|error| Error::internal("write the approval", error))
+    statement.to_toml().map_err(|error| Error::internal("write the approval", error))
 }
 
 /// The highest serial that any statement of the client says, signed or not, so that a draft never repeats one.
 fn highest_serial(survey: &Survey, client: &ClientId) -> u64 {
-    let files = survey.parsed.source.files.values();
-    let statements = files.filter(|file| matches!(&file.place, Place::Approval(of) if of == client));
-    let serial = |text: &str| text.parse::<toml::Table>().ok()?.get("serial")?.as_integer()?.try_into().ok();
-    statements.filter_map(|file| serial(file.text())).max().unwrap_or(0)
+    let files = survey.parsed.source.files.iter();
+    let statements = files.filter(|(_, file)| matches!(&file.place, Place::Approval(of) if of == client));
+    let serial = |(path, file): (&std::sync::Arc<str>, &File)| Statement::parse(path, &file.bytes).ok();
+    statements.filter_map(serial).map(|statement| statement.serial).max().unwrap_or(0)
 }

@@ -50,8 +50,6 @@ pub struct Sites {
     pub(super) text: Arc<str>,
     /// The workflow's name in it, where nothing closer is known.
     pub(super) name: Range<usize>,
-    /// Whether settings were put into expressions, so that places inside them no longer fit.
-    pub(super) settings: bool,
     pub(super) places: BTreeMap<Site, Range<usize>>,
 }
 
@@ -66,10 +64,11 @@ impl Sites {
         Span::new(&self.file, self.range(site))
     }
 
-    /// The place of a stretch of an expression; the whole of it when settings moved it.
+    /// The place of a stretch of an expression; the whole of it where settings were put in, which moves what follows.
     pub fn within(&self, site: &Site, part: &Range<usize>) -> Span {
         let whole = self.range(site);
-        let place = if self.settings { whole } else { within(&self.text, &whole, part) };
+        let moved = self.text.get(whole.clone()).is_some_and(|text| text.contains("settings."));
+        let place = if moved { whole } else { within(&self.text, &whole, part) };
         Span::new(&self.file, place)
     }
 

@@ -82,7 +82,6 @@ pub(super) fn resolve<T>(
         file: Arc::clone(&unit.file),
         text: Arc::clone(&unit.text),
         name: workflow.name.span.clone(),
-        settings: !context.settings.is_empty(),
         places: resolver.places,
     };
     (plan, sites)

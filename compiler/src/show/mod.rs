@@ -1,6 +1,5 @@
 //! The only room that makes text: human, json, sarif, github, markdown, progress.
 
-pub mod approval;
 pub mod codes;
 pub mod findings;
 mod github;

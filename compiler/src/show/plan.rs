@@ -12,15 +12,14 @@ use crate::compare::{ClientChange, Difference, What, WorkflowChange};
 pub fn human(changes: &[ClientChange]) -> String {
     let mut out = String::new();
     for change in changes {
-        let heading = |out: &mut String, text: &str| writeln!(out, "\n  {text}").unwrap_or_default();
         writeln!(out, "{}", change.client).unwrap_or_default();
         for workflow in &change.workflows {
             writeln!(out, "  {}", behaviour(workflow)).unwrap_or_default();
         }
-        for (title, mark, uses) in parts(change) {
-            if !uses.is_empty() {
-                heading(&mut out, title);
-                uses.iter().for_each(|data_use| writeln!(out, "  {mark} {}", line(data_use)).unwrap_or_default());
+        for (title, mark, lines) in parts(change) {
+            writeln!(out, "\n  {title}").unwrap_or_default();
+            for line in lines {
+                writeln!(out, "  {mark} {line}").unwrap_or_default();
             }
         }
         out.push('\n');
@@ -37,10 +36,10 @@ pub fn markdown(changes: &[ClientChange]) -> String {
         for workflow in &change.workflows {
             writeln!(out, "- {}", behaviour(workflow)).unwrap_or_default();
         }
-        for (title, _, uses) in parts(change) {
-            if !uses.is_empty() {
-                writeln!(out, "\n**{title}**\n").unwrap_or_default();
-                uses.iter().for_each(|data_use| writeln!(out, "- {}", line(data_use)).unwrap_or_default());
+        for (title, _, lines) in parts(change) {
+            writeln!(out, "\n**{title}**\n").unwrap_or_default();
+            for line in lines {
+                writeln!(out, "- {line}").unwrap_or_default();
             }
         }
         out.push('\n');
@@ -67,12 +66,24 @@ pub fn json(changes: &[ClientChange]) -> Value {
     json!({ "clients": all.collect::<Vec<_>>() })
 }
 
-fn parts(change: &ClientChange) -> [(&'static str, char, &[DataUse]); 3] {
-    [
-        ("New uses of client data:", '+', &change.added),
-        ("Uses that end:", '-', &change.dropped),
-        ("Not approved by the client yet:", '!', &change.missing),
-    ]
+/// What changes, part by part; parts in which nothing stands are left out. A new use that nobody approved is said once.
+fn parts(change: &ClientChange) -> Vec<(&'static str, char, Vec<String>)> {
+    let missing = |data_use: &&DataUse| change.missing.contains(data_use);
+    let (unapproved, approved): (Vec<_>, Vec<_>) = change.added.iter().partition(missing);
+    let old: Vec<_> = change.missing.iter().filter(|data_use| !change.added.contains(data_use)).collect();
+    let parts = [
+        ("New uses of client data, not approved by the client yet:", '!', lines(unapproved)),
+        ("New uses of client data, approved:", '+', lines(approved)),
+        ("Uses that end:", '-', lines(change.dropped.iter().collect())),
+        ("Not new, and not approved:", '!', lines(old)),
+    ];
+    parts.into_iter().filter(|(_, _, lines)| !lines.is_empty()).collect()
+}
+
+/// Data uses as people look for them: workflow by workflow, what is read before what is done.
+fn lines(mut uses: Vec<&DataUse>) -> Vec<String> {
+    uses.sort_by(|a, b| (&a.workflow, a.kind).cmp(&(&b.workflow, b.kind)));
+    uses.into_iter().map(line).collect()
 }
 
 /// One data use with the workflow that it belongs to.

@@ -15,6 +15,7 @@ pub fn sentence(data_use: &DataUse) -> String {
         UseKind::Read if matches!(data_use.from, Some(Party::Agent(_))) => {
             format!("gives {fields} to {to}{operation} to find a record{}", scopes(data_use))
         }
+        UseKind::Read if data_use.operation.is_none() => format!("learns {fields} from events of {from}"),
         UseKind::Read => format!("reads {fields} from {from}{operation}{}", scopes(data_use)),
         UseKind::Effect => {
             let does = effect(data_use.effect.unwrap_or_default());
@@ -26,7 +27,8 @@ pub fn sentence(data_use: &DataUse) -> String {
         UseKind::Cache => format!("keeps {fields} of {from} sealed"),
         UseKind::Release => {
             let bits = data_use.bits.unwrap_or(0);
-            format!("keeps at most {bits} bits a run about what people wrote: {}", data_use.releases.join("; "))
+            let unit = if bits == 1 { "bit" } else { "bits" };
+            format!("keeps at most {bits} {unit} a run about what people wrote: {}", data_use.releases.join("; "))
         }
         UseKind::Guardrail if data_use.guardrail.is_none() => {
             let stale = data_use.stale_limit.map(|limit| limit.to_string()).unwrap_or_default();

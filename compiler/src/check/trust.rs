@@ -1,0 +1,208 @@
+//! `trust-invalid` and `approval-invalid`: signed files that do not hold. What holds becomes [`Trusted`].
+//!
+//! # Source
+//! trust.md sections 1 to 3. Promises P09, P25.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use assent_schema::canon::Digest;
+use assent_schema::code::Code;
+use assent_schema::finding::{Findings, Span};
+use assent_schema::id::{ClientId, PersonId};
+use assent_schema::time::Moment;
+use assent_schema::trust::{
+    ApproversChain, CatalogLock, Decision, KnownStatements, RootChain, SignedFile, Standing, Statement, Teams,
+    TrustError,
+};
+use assent_schema::uses::DataUse;
+
+use crate::parse::Parsed;
+use crate::source::{File, Place};
+
+/// What the signed files of a source add up to.
+#[derive(Clone, Debug, Default)]
+pub struct Trusted {
+    /// Every root version; absent when they do not hold.
+    pub roots: Option<RootChain>,
+    /// The statements of each client whose approvers hold.
+    pub statements: BTreeMap<ClientId, KnownStatements>,
+    /// The data uses of approvals that do not hold, so that nobody is told twice.
+    pub claimed: BTreeMap<ClientId, Vec<DataUse>>,
+}
+
+/// Verifies every signed file of the source, as of an instant.
+pub(super) fn gather(parsed: &Parsed, at: Moment, findings: &mut Findings) -> Trusted {
+    let files = Files::new(parsed);
+    let roots = RootChain::walk(&files.roots).map_err(|error| files.report(Code::TrustInvalid, &error, findings)).ok();
+    let Some(roots) = roots else { return Trusted::default() };
+    if let Err(error) = roots.check_current(at) {
+        files.report(Code::TrustInvalid, &error, findings);
+    }
+    check_teams(&files, &roots, findings);
+    check_catalog(&files, &roots, findings);
+    let mut trusted = Trusted { roots: Some(roots.clone()), ..Trusted::default() };
+    let none = BTreeMap::new();
+    for client in parsed.clients.keys() {
+        let approvers = files.approvers.get(client).unwrap_or(&none);
+        match ApproversChain::walk(roots.newest(), roots.project(), client, approvers) {
+            Ok(chain) => {
+                let (known, claimed) = gather_statements(&files, chain, client, at, findings);
+                trusted.statements.insert(client.clone(), known);
+                trusted.claimed.insert(client.clone(), claimed);
+            }
+            Err(error) => files.report(Code::TrustInvalid, &error, findings),
+        }
+    }
+    trusted
+}
+
+/// The signed files of a source with their signatures, by what they are.
+struct Files<'a> {
+    parsed: &'a Parsed,
+    roots: BTreeMap<u32, SignedFile>,
+    teams: Option<(&'a Arc<str>, SignedFile)>,
+    lock: Option<(&'a Arc<str>, SignedFile)>,
+    approvers: BTreeMap<ClientId, BTreeMap<u32, SignedFile>>,
+    approvals: BTreeMap<ClientId, Vec<(String, SignedFile)>>,
+}
+
+impl<'a> Files<'a> {
+    fn new(parsed: &'a Parsed) -> Self {
+        let mut signatures: BTreeMap<&str, BTreeMap<PersonId, Vec<u8>>> = BTreeMap::new();
+        for file in parsed.source.files.values() {
+            if let Place::Signature(of, person) = &file.place {
+                signatures.entry(of).or_default().insert(person.clone(), file.bytes.to_vec());
+            }
+        }
+        let mut files = Self {
+            parsed,
+            roots: BTreeMap::new(),
+            teams: None,
+            lock: None,
+            approvers: BTreeMap::new(),
+            approvals: BTreeMap::new(),
+        };
+        for (path, file) in &parsed.source.files {
+            let signatures = signatures.remove(&**path).unwrap_or_default();
+            files.take(path, file, SignedFile { bytes: file.bytes.to_vec(), signatures });
+        }
+        files
+    }
+
+    fn take(&mut self, path: &'a Arc<str>, file: &File, signed: SignedFile) {
+        match &file.place {
+            Place::Root(number) => drop(self.roots.insert(small(*number), signed)),
+            Place::Teams => self.teams = Some((path, signed)),
+            Place::CatalogLock => self.lock = Some((path, signed)),
+            Place::Approvers(client, number) => {
+                self.approvers.entry(client.clone()).or_default().insert(small(*number), signed);
+            }
+            Place::Approval(client) => {
+                self.approvals.entry(client.clone()).or_default().push((path.to_string(), signed));
+            }
+            Place::Project
+            | Place::Integration(_)
+            | Place::Provider(_)
+            | Place::Library(_)
+            | Place::Client(_)
+            | Place::Workflow(..)
+            | Place::Tests(..)
+            | Place::Text
+            | Place::Signature(..)
+            | Place::Passkey(..) => {}
+        }
+    }
+
+    /// A finding at the file that the error names, or where that file should stand.
+    fn report(&self, code: Code, error: &TrustError, findings: &mut Findings) {
+        let known = self.parsed.source.files.get_key_value(error.file.as_str());
+        let file = known.map_or_else(|| Arc::from(error.file.as_str()), |(path, _)| Arc::clone(path));
+        let span = error.span.clone().unwrap_or(0..0);
+        findings.add(code, Span::new(&file, span), format!("`{}` {}.", error.file, error.what));
+    }
+}
+
+/// A number too large for any chain stands for itself as the largest; the chain then says that it is out of place.
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn check_teams(files: &Files<'_>, roots: &RootChain, findings: &mut Findings) {
+    let checked = match &files.teams {
+        Some((path, signed)) => Teams::verify(path, signed, roots).map(drop),
+        None => Err(TrustError::new("trust/teams.toml", "is missing")),
+    };
+    if let Err(error) = checked {
+        files.report(Code::TrustInvalid, &error, findings);
+    }
+}
+
+/// The lock is signed, and says of each catalog file what it is.
+fn check_catalog(files: &Files<'_>, roots: &RootChain, findings: &mut Findings) {
+    let lock = match &files.lock {
+        Some((path, signed)) => CatalogLock::verify(path, signed, roots),
+        None => Err(TrustError::new("catalog/catalog.lock", "is missing")),
+    };
+    let lock = match lock {
+        Ok(lock) => lock,
+        Err(error) => return files.report(Code::TrustInvalid, &error, findings),
+    };
+    let catalog = files
+        .parsed
+        .source
+        .files
+        .iter()
+        .filter(|(_, file)| matches!(file.place, Place::Integration(_) | Place::Provider(_)));
+    let digest = |(path, file): (&Arc<str>, &File)| {
+        path.strip_prefix("catalog/").map(|path| (path.to_owned(), Digest::of_file(&file.bytes)))
+    };
+    for (path, what) in lock.differences(&catalog.filter_map(digest).collect()) {
+        files.report(Code::TrustInvalid, &TrustError::new(format!("catalog/{path}"), what), findings);
+    }
+}
+
+/// The statements that hold, and the uses of those that do not.
+fn gather_statements(
+    files: &Files<'_>,
+    chain: ApproversChain,
+    client: &ClientId,
+    at: Moment,
+    findings: &mut Findings,
+) -> (KnownStatements, Vec<DataUse>) {
+    let mut known = KnownStatements::new(chain);
+    let mut claimed = Vec::new();
+    let statements = files.approvals.get(client).map(Vec::as_slice).unwrap_or_default();
+    if known.add(statements.iter().cloned()).is_err() {
+        // One by one, in the order in which they count, so that each that does not hold is named.
+        for (file, signed) in by_serial(statements) {
+            if let Err(error) = known.add([(file.clone(), signed.clone())]) {
+                files.report(Code::ApprovalInvalid, &error, findings);
+                claimed.extend(uses_of(file, signed));
+            }
+        }
+    }
+    for (file, signed) in statements {
+        let held = known.held().get(&Digest::of_file(&signed.bytes));
+        if held.is_some_and(|held| known.standing(held, at) == Standing::BelowThreshold) {
+            let error = TrustError::new(file, "is signed by fewer of today's approvers than an approval needs");
+            files.report(Code::ApprovalInvalid, &error, findings);
+            claimed.extend(uses_of(file, signed));
+        }
+    }
+    (known, claimed)
+}
+
+fn by_serial(statements: &[(String, SignedFile)]) -> Vec<&(String, SignedFile)> {
+    let serial = |(file, signed): &(String, SignedFile)| Statement::parse(file, &signed.bytes).map_or(0, |s| s.serial);
+    let mut sorted: Vec<_> = statements.iter().collect();
+    sorted.sort_by_key(|statement| serial(statement));
+    sorted
+}
+
+fn uses_of(file: &str, signed: &SignedFile) -> Vec<DataUse> {
+    match Statement::parse(file, &signed.bytes).map(|statement| statement.says) {
+        Ok(Decision::Approve(approval)) => approval.uses,
+        Ok(Decision::Reject(_) | Decision::Withdraw(_)) | Err(_) => Vec::new(),
+    }
+}
