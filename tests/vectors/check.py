@@ -1,0 +1,464 @@
+#!/usr/bin/env python3
+"""Verifies what Assent publishes without any of its code: Python's standard library, and OpenSSL for Ed25519.
+
+    check.py export FILE.ledger VKEY [OLDER-CHECKPOINT]   an exported ledger, and that it grew out of an older checkpoint
+    check.py proof FILE.tlog-proof VKEY                   that one entry is in the log
+    check.py consistency ADD-CHECKPOINT OLDER VKEY        that one checkpoint continues another
+    check.py signature FILE SIG NAMESPACE "KEY"           an SSHSIG by an Ed25519 key, written `ssh-ed25519 AAAA...`
+    check.py vectors [FOLDER]                             all test vectors, and that a changed byte is refused
+
+Written from docs/formats.md alone. VKEY is a C2SP verifier key line or a file that holds one. Exit status 1 when something
+does not verify.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+from datetime import datetime
+
+
+class Refused(Exception):
+    """Something does not verify."""
+
+
+def need(condition, what):
+    if not condition:
+        raise Refused(what)
+
+
+# Basics ---------------------------------------------------------------------------------------------------------------
+
+
+def sha256(*parts):
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.digest()
+
+
+def b64(text):
+    """Padded base64, in its one spelling."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise Refused("base64: %s" % error) from None
+    need(base64.b64encode(data) == (text.encode() if isinstance(text, str) else text), "base64 in another spelling")
+    return data
+
+
+def canonical(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        need(abs(value) < 2**53, "an integer beyond 2^53 - 1")
+        return str(value)
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return "[" + ",".join(map(canonical, value)) + "]"
+    need(isinstance(value, dict), "null or a float")
+    members = sorted(value.items(), key=lambda member: member[0].encode("utf-16-be"))
+    return "{" + ",".join(canonical(key) + ":" + canonical(member) for key, member in members) + "}"
+
+
+def read_json(data):
+    """Canonical JSON (RFC 8785, restricted), nothing else."""
+
+    def once(pairs):
+        need(len({key for key, _ in pairs}) == len(pairs), "a key that stands twice")
+        return dict(pairs)
+
+    try:
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=once)
+    except ValueError as error:
+        raise Refused("JSON: %s" % error) from None
+    need(canonical(value).encode() == data, "JSON that is not canonical")
+    return value
+
+
+def ed25519(key, message, signature):
+    """Asks OpenSSL."""
+    need(len(key) == 32 and len(signature) == 64, "an Ed25519 key has 32 bytes, a signature 64")
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [os.path.join(folder, name) for name in ("key", "message", "signature")]
+        der = bytes.fromhex("302a300506032b6570032100") + key
+        for path, data in zip(paths, (der, message, signature)):
+            with open(path, "wb") as file:
+                file.write(data)
+        command = ["openssl", "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey", paths[0], "-rawin", "-in"]
+        done = subprocess.run(command + [paths[1], "-sigfile", paths[2]], capture_output=True, check=False)
+    need(done.returncode == 0, "the signature does not verify")
+
+
+# Checkpoints ----------------------------------------------------------------------------------------------------------
+
+
+def read_vkey(text):
+    if os.path.exists(text):
+        with open(text, encoding="utf-8") as file:
+            text = file.read()
+    name, key_id, data = text.strip().split("+", 2)
+    data = b64(data)
+    need(len(data) == 33 and data[0] == 1, "no Ed25519 key of a log")
+    need(sha256(name.encode(), b"\n", data)[:4].hex() == key_id, "the key's id does not fit")
+    return name, data[1:]
+
+
+def read_checkpoint(note, vkey):
+    """Gives size and root of a checkpoint that the log's key signed."""
+    name, key = vkey
+    need("\n\n" in note and note.endswith("\n"), "no signed note")
+    text, lines = note.rsplit("\n\n", 1)
+    text += "\n"
+    key_id = sha256(name.encode(), b"\n\x01", key)[:4]
+    by_log = 0
+    for line in lines[:-1].split("\n"):
+        match = re.fullmatch("\u2014 (\\S+) (\\S+)", line)
+        need(match, "a signature line of another form")
+        data = b64(match.group(2))
+        if match.group(1) == name and data[:4] == key_id:
+            ed25519(key, text.encode(), data[4:])
+            by_log += 1
+    need(by_log == 1, "not exactly one line by the log's key")
+    body = text.split("\n")
+    need(len(body) == 4 and body[0] == name, "no checkpoint of this log")
+    need(re.fullmatch("0|[1-9][0-9]*", body[1]), "a size of another form")
+    root = b64(body[2])
+    need(len(root) == 32, "a root of another length")
+    return int(body[1]), root
+
+
+# Trees (RFC 6962) -----------------------------------------------------------------------------------------------------
+
+
+def leaf(data):
+    return sha256(b"\x00", data)
+
+
+def node(left, right):
+    return sha256(b"\x01", left, right)
+
+
+class Tree:
+    """Keeps the roots of the perfect subtrees, so that a long log costs little."""
+
+    def __init__(self):
+        self.size, self.peaks = 0, []
+
+    def append(self, data):
+        current, size = leaf(data), self.size
+        while size & 1:
+            current = node(self.peaks.pop(), current)
+            size >>= 1
+        self.peaks.append(current)
+        self.size += 1
+
+    def root(self):
+        if not self.peaks:
+            return sha256(b"")
+        root = self.peaks[-1]
+        for left in reversed(self.peaks[:-1]):
+            root = node(left, root)
+        return root
+
+
+def check_inclusion(data, index, size, path, root):
+    need(index < size, "an index beyond the tree")
+    at, last, current = index, size - 1, leaf(data)
+    for sibling in path:
+        need(last != 0, "a path that is too long")
+        if at & 1 or at == last:
+            current = node(sibling, current)
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            current = node(current, sibling)
+        at, last = at >> 1, last >> 1
+    need(last == 0 and current == root, "the path does not lead to the root")
+
+
+def check_consistency(old, old_root, size, root, path):
+    need(old <= size, "the older log is larger")
+    if old == 0:
+        need(not path and old_root == sha256(b""), "the empty log has no path")
+        return
+    if old == size:
+        need(not path and old_root == root, "two roots of one size")
+        return
+    path = ([old_root] if old & (old - 1) == 0 else []) + list(path)
+    need(path, "no path")
+    at, last = old - 1, size - 1
+    while at & 1:
+        at, last = at >> 1, last >> 1
+    before = current = path[0]
+    for sibling in path[1:]:
+        need(last != 0, "a path that is too long")
+        if at & 1 or at == last:
+            before, current = node(sibling, before), node(sibling, current)
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            current = node(current, sibling)
+        at, last = at >> 1, last >> 1
+    need(last == 0 and before == old_root and current == root, "the newer log does not continue the older one")
+
+
+# Entries and exports --------------------------------------------------------------------------------------------------
+
+MEMBERS = {"v", "log", "index", "time", "kind", "run", "step", "attempt", "actor", "plan", "data"}
+
+
+def commitment(salt, body):
+    need(len(salt) == 32, "a salt has 32 bytes")
+    return sha256(b"assent-ledger/v1\x00", salt, body)
+
+
+def read_body(body, log, index):
+    entry = read_json(body)
+    need(isinstance(entry, dict) and set(entry) <= MEMBERS, "a body with unknown members")
+    need(entry.get("v") == 1 and entry.get("log") == log and entry.get("index") == index, "a body of another place")
+    need(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", entry.get("time", "")), "a time of another form")
+    need(isinstance(entry.get("kind"), str) and isinstance(entry.get("data"), dict), "a body without kind or data")
+    return entry
+
+
+class Story:
+    """What the entries say together. Missing bodies leave the counts open upward."""
+
+    def __init__(self):
+        self.time, self.beat = "", None
+        self.accepted, self.accepted_most, self.ended, self.finished_most = 0, 0, set(), 0
+        self.gone, self.listed = [], []
+
+    def missing(self, index):
+        self.gone.append(index)
+        self.accepted_most += 1
+        self.finished_most += 1
+        self.beat = None
+
+    def entry(self, entry):
+        need(entry["time"] >= self.time, "a time before that of the entry before")
+        self.time = entry["time"]
+        kind, run, data = entry["kind"], entry.get("run"), entry["data"]
+        if kind == "accepted":
+            need(run and self.accepted < run <= self.accepted_most + 1, "a gap between run numbers")
+            self.accepted = self.accepted_most = run
+        elif run is not None:
+            need(1 <= run <= self.accepted_most, "a run that was not accepted")
+            self.accepted = max(self.accepted, run)
+        if kind == "ended":
+            need(run and run not in self.ended, "a run that ends twice")
+            self.ended.add(run)
+            self.finished_most += 1
+        now = datetime.strptime(entry["time"], "%Y-%m-%dT%H:%M:%SZ")
+        if kind in ("tick", "stopped") and self.beat:
+            need((now - self.beat).total_seconds() <= 3660, "more than 3,660 s between two ticks")
+        if kind == "tick":
+            need(self.accepted <= data["accepted"] <= self.accepted_most, "a tick that counts other runs")
+            need(len(self.ended) <= data["finished"] <= self.finished_most, "a tick that counts other ends")
+            self.accepted = self.accepted_most = data["accepted"]
+            self.finished_most = data["finished"]
+        if kind in ("started", "clock", "tick"):
+            self.beat = now
+        if kind == "stopped":
+            self.beat = None
+        if kind in ("pruned", "erased"):
+            listed = [index for first, last in data["ranges"] for index in range(first, last + 1)]
+            need(listed == sorted(set(listed)) and all(index < entry["index"] for index in listed), "ranges of another form")
+            need(set(self.listed) <= set(listed), "an index that was gone once and is not listed any more")
+            self.listed = listed
+
+    def end(self):
+        need(self.gone == self.listed, "bodies are gone and no entry says so, or the other way round")
+
+
+def check_export(data, vkey, older=None):
+    log = vkey[0]
+    story, tree, at = Story(), Tree(), 0
+    older_size, older_root = older or (0, sha256(b""))
+    while True:
+        end = data.find(b"\n", at)
+        need(end >= 0, "no checkpoint")
+        line, at = data[at:end], end + 1
+        if tree.size == older_size:
+            need(tree.root() == older_root, "the log does not continue the older checkpoint")
+        if not line:
+            break
+        value = read_json(line)
+        need(set(value) in ({"commitment", "index"}, {"body", "commitment", "index", "salt"}), "a line of another form")
+        need(value["index"] == tree.size, "a line of another place")
+        need(re.fullmatch("[0-9a-f]{64}", value["commitment"]), "a commitment of another form")
+        committed = bytes.fromhex(value["commitment"])
+        if "body" in value:
+            salt, body = b64(value["salt"]), b64(value["body"])
+            need(commitment(salt, body) == committed, "entry %d: salt and body do not give the commitment" % tree.size)
+            story.entry(read_body(body, log, tree.size))
+        else:
+            story.missing(tree.size)
+        tree.append(committed)
+    need(older_size <= tree.size, "the log is shorter than the older checkpoint")
+    size, root = read_checkpoint(data[at:].decode("utf-8"), vkey)
+    need(size == tree.size and root == tree.root(), "the checkpoint is over other entries")
+    story.end()
+    return size
+
+
+def check_proof(text, vkey, committed=None):
+    proof, note = text.split("\n\n", 1)
+    lines = proof.split("\n")
+    need(lines[0] == "c2sp.org/tlog-proof@v1", "no tlog-proof")
+    lines = lines[1:]
+    opened = None
+    if lines and lines[0].startswith("extra "):
+        extra = b64(lines.pop(0)[6:])
+        opened = extra[:32], extra[32:]
+        committed = commitment(*opened)
+    need(committed, "the body is gone: give the commitment from the export")
+    match = re.fullmatch("index (0|[1-9][0-9]*)", lines[0]) if lines else None
+    need(match, "no index")
+    index = int(match.group(1))
+    size, root = read_checkpoint(note, vkey)
+    check_inclusion(committed, index, size, [b64(line) for line in lines[1:]], root)
+    return read_body(opened[1], vkey[0], index) if opened else None
+
+
+def check_add_checkpoint(text, older, vkey):
+    proof, note = text.split("\n\n", 1)
+    lines = proof.split("\n")
+    size, root = read_checkpoint(older, vkey)
+    need(lines[0] == "old %d" % size, "another older size")
+    check_consistency(size, root, *read_checkpoint(note, vkey), [b64(line) for line in lines[1:]])
+
+
+# SSHSIG ---------------------------------------------------------------------------------------------------------------
+
+
+def strings(data):
+    """The strings of the SSH wire format, to the end."""
+    found = []
+    while data:
+        need(len(data) >= 4, "a string that is cut off")
+        (size,) = struct.unpack(">I", data[:4])
+        need(len(data) >= 4 + size, "a string that is cut off")
+        found.append(data[4 : 4 + size])
+        data = data[4 + size :]
+    return found
+
+
+def check_signature(data, armour, namespace, key):
+    begin, end = "-----BEGIN SSH SIGNATURE-----\n", "-----END SSH SIGNATURE-----\n"
+    need(armour.startswith(begin) and armour.endswith(end), "no armour")
+    lines = armour[len(begin) : -len(end)].split("\n")[:-1]
+    need(lines and all(len(line) in (70, 76) for line in lines[:-1]), "lines of another width")
+    blob = b64("".join(lines))
+    need(blob[:10] == b"SSHSIG\x00\x00\x00\x01", "no SSHSIG of version 1")
+    public, space, reserved, algorithm, signature = strings(blob[10:])
+    need(public == b64(key.split(" ")[1]), "another key")
+    need(space == namespace.encode() and reserved == b"", "another namespace")
+    need(algorithm in (b"sha512", b"sha256"), "another hash")
+    hashed = hashlib.new(algorithm.decode(), data).digest()
+    signed = b"SSHSIG" + b"".join(struct.pack(">I", len(s)) + s for s in (space, b"", algorithm, hashed))
+    kind, raw = strings(signature)
+    key_kind, point = strings(public)
+    need(kind == key_kind == b"ssh-ed25519", "no Ed25519 key")
+    ed25519(point, signed, raw)
+
+
+# Everything -----------------------------------------------------------------------------------------------------------
+
+
+def check_vectors(folder):
+    def data(*path):
+        with open(os.path.join(folder, *path), "rb") as file:
+            return file.read()
+
+    def text(*path):
+        return data(*path).decode("utf-8")
+
+    def refused(what, check):
+        try:
+            check()
+        except (Refused, ValueError, KeyError, IndexError):
+            return
+        raise Refused("%s was changed and still verifies" % what)
+
+    vkey = read_vkey(text("ledger", "vkey"))
+    older = read_checkpoint(text("ledger", "older-checkpoint"), vkey)
+    export = data("ledger", "acme.ledger")
+    size = check_export(export, vkey, older)
+    need(read_checkpoint(text("ledger", "checkpoint"), vkey)[0] == size, "another size")
+    # One place in the first body, one in the last line, one in the checkpoint.
+    for at in (30, export.index(b"\n\n") - 20, len(export) - 120):
+        bent = bytearray(export)
+        bent[at] = ord("A") if bent[at] != ord("A") else ord("B")
+        refused("the export", lambda bent=bytes(bent): check_export(bent, vkey))
+    refused("the history", lambda: check_export(export, vkey, (older[0], sha256(b"other"))))
+
+    lines = [read_json(line) for line in export.split(b"\n\n")[0].split(b"\n")]
+    entry = check_proof(text("ledger", "5.tlog-proof"), vkey)
+    need(entry["kind"] == "accepted" and entry["run"] == 1, "another entry")
+    check_proof(text("ledger", "6.tlog-proof"), vkey, bytes.fromhex(lines[6]["commitment"]))
+    refused("the proof", lambda: check_proof(text("ledger", "6.tlog-proof"), vkey, bytes.fromhex(lines[7]["commitment"])))
+    check_add_checkpoint(text("ledger", "add-checkpoint"), text("ledger", "older-checkpoint"), vkey)
+
+    signed = read_json(data("signed.json"))
+    for one in signed:
+        path, name = one["file"], one["signer"]
+        signature = text(path + "." + name + ".sig")
+        check_signature(data(path), signature, one["namespace"], one["key"])
+        bent = data(path) + b" "
+        refused(path, lambda: check_signature(bent, signature, one["namespace"], one["key"]))
+        refused(path, lambda: check_signature(data(path), signature, "git", one["key"]))
+        stem = os.path.basename(path).split(".")[0]
+        if len(stem) == 64:
+            need(sha256(data(path)).hex() == stem, "%s is not named by its digest" % path)
+        if path.endswith(".json"):
+            read_json(data(path))
+    project = text("words.txt").split("\n")[0]
+    need(sha256(data("trust", "root", "1.toml")).hex() == project, "the project is another one")
+    return "%d entries, %d signatures" % (size, len(signed))
+
+
+def main(arguments):
+    def data(path):
+        with open(path, "rb") as file:
+            return file.read()
+
+    def text(path):
+        return data(path).decode("utf-8")
+
+    match arguments:
+        case ["export", file, vkey]:
+            return "%d entries" % check_export(data(file), read_vkey(vkey))
+        case ["export", file, vkey, older]:
+            key = read_vkey(vkey)
+            return "%d entries" % check_export(data(file), key, read_checkpoint(text(older), key))
+        case ["proof", file, vkey]:
+            return canonical(check_proof(text(file), read_vkey(vkey)))
+        case ["consistency", file, older, vkey]:
+            check_add_checkpoint(text(file), text(older), read_vkey(vkey))
+            return "continues"
+        case ["signature", file, signature, namespace, key]:
+            check_signature(data(file), text(signature), namespace, key)
+            return "signed"
+        case ["vectors"]:
+            return check_vectors(os.path.dirname(os.path.abspath(__file__)))
+        case ["vectors", folder]:
+            return check_vectors(folder)
+        case _:
+            print(__doc__, file=sys.stderr)
+            sys.exit(2)
+
+
+if __name__ == "__main__":
+    try:
+        print("verified:", main(sys.argv[1:]))
+    except (Refused, ValueError, KeyError, IndexError, TypeError) as error:
+        print("does not verify:", error, file=sys.stderr)
+        sys.exit(1)
