@@ -68,8 +68,9 @@ pub struct ReleaseStatus {
     pub manifest: Digest,
     /// The source commit that it names.
     pub commit: String,
-    /// The time of the newest freshness statement.
-    pub fresh: Moment,
+    /// The time of the newest freshness statement; absent when there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fresh: Option<Moment>,
 }
 
 /// How one workflow stands.

@@ -18,6 +18,7 @@ mod ledger;
 mod output;
 mod queue;
 mod rollback;
+mod run;
 mod runs;
 mod status;
 mod transfer;
@@ -67,6 +68,8 @@ impl Call {
 enum Command {
     /// Makes the keys of a new agent and pins the project's first root.
     Enrol(enrol::Args),
+    /// Runs the agent until it is told to stop.
+    Run(run::Args),
     /// Shows how the agent and its workflows stand.
     Status(status::Args),
     /// Lists runs, or shows one with its journal.
@@ -87,6 +90,7 @@ enum Command {
 fn dispatch(command: &Command, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
     match command {
         Command::Enrol(args) => enrol::run(args, call, out),
+        Command::Run(args) => run::run(args, call, out),
         Command::Status(args) => status::run(args, call, out),
         Command::Runs(args) => runs::run(args, call, out),
         Command::Queue(args) => queue::run(args, call, out),

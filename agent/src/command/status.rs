@@ -19,7 +19,11 @@ impl Show for Status {
         match &self.release {
             Some(release) => {
                 let manifest = release.manifest.short();
-                writeln!(out, "release {} ({manifest}), fresh {}", release.sequence, release.fresh)?;
+                write!(out, "release {} ({manifest}), ", release.sequence)?;
+                match release.fresh {
+                    Some(fresh) => writeln!(out, "fresh at {fresh}")?,
+                    None => writeln!(out, "no freshness statement")?,
+                }
                 writeln!(out, "source commit {}, root {}", release.commit, release.root)?;
             }
             None => writeln!(out, "no release yet")?,

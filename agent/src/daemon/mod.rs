@@ -1,3 +1,230 @@
 //! The running agent: builds the real world, starts loops, stops them in order. The only room that knows all others.
 
+mod agent;
+mod answers;
 pub mod host;
+mod intake;
+mod publishing;
+mod pulling;
+mod rehearsing;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use assent_schema::ledger::Origin;
+use assent_schema::time::Moment;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+use crate::config::Config;
+use crate::control::books::LedgerDesk;
+use crate::control::server;
+use crate::deploy::live::{EndedRun, Field};
+use crate::deploy::{Board, switch};
+use crate::error::{Context as _, Error};
+use crate::identity::Identity;
+use crate::ledger::Ledgers;
+use crate::pin::Pin;
+use crate::pull::read;
+use crate::real::{Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
+use crate::run::Engine;
+use crate::store::{Log, Sqlite, Store as _, StoreError, Write};
+use crate::vault::FileVault;
+
+use agent::{Agent, Parts, TIME};
+use answers::Clerk;
+
+/// Where the store says that the agent went down in order.
+const CLEAN: &str = "agent/clean";
+/// How often time alone is looked at: approvals that expire, freezes and trials that end.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// How often alerts that are due are delivered.
+const ALERT_EVERY: Duration = Duration::from_secs(5);
+/// How often the service manager hears that the agent lives.
+const WATCHDOG_EVERY: Duration = Duration::from_secs(10);
+
+/// What only the command line knows.
+#[derive(Clone, Debug)]
+pub struct Outside {
+    /// This program, which is also the child that talks git.
+    pub program: PathBuf,
+    /// The socket of the service manager.
+    pub notify: Option<PathBuf>,
+}
+
+/// Runs the agent until it is told to stop.
+///
+/// # Errors
+/// When it cannot start; once it runs, it only stops in order.
+pub fn run(config: Config, outside: &Outside) -> Result<(), Error> {
+    host::harden()?;
+    if config.environment.as_str() == "production" {
+        host::refuse_plain_swap()?;
+    }
+    let _lock = host::lock(&config.state.lock())?;
+    // One thread drives all runs: that was measured to be as fast as many and has the shorter tail. What blocks goes to
+    // threads of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.tried(|| "cannot start".into())?.block_on(live(config, outside))
+}
+
+async fn live(config: Config, outside: &Outside) -> Result<(), Error> {
+    // Before anything else, so that a signal that comes while we start is not lost.
+    let mut terminate = signal(SignalKind::terminate()).tried(|| "cannot hear signals".into())?;
+    let mut interrupt = signal(SignalKind::interrupt()).tried(|| "cannot hear signals".into())?;
+    let stop_time = config.limits.stop_time.duration();
+    let (agent, ended) = build(config, outside.program.clone()).await?;
+    start(&agent).await.tried(|| "cannot start from what the state folder holds".into())?;
+
+    let socket = agent.config.state.socket();
+    let control = server::bind(&socket).tried(|| format!("cannot listen at `{}`", socket.display()))?;
+    let mut loops = JoinSet::new();
+    loops.spawn(server::serve(control, Arc::new(Clerk(Arc::clone(&agent)))));
+    loops.spawn(pulling::pulling(Arc::clone(&agent)));
+    loops.spawn(counting(Arc::clone(&agent), ended));
+    loops.spawn(looking(Arc::clone(&agent)));
+    loops.spawn(alerting(Arc::clone(&agent)));
+    loops.spawn(publishing::publishing(Arc::clone(&agent)));
+    loops.spawn(watchdog(outside.notify.clone()));
+    host::notify(outside.notify.as_deref(), "READY=1");
+    tracing::info!(agent = %agent.config.agent, version = env!("CARGO_PKG_VERSION"), "ready");
+
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        // A loop never ends by itself: what went wrong there must not look like an agent that works.
+        Some(ended) = loops.join_next() => tracing::error!(panicked = ended.is_err(), "a loop of the agent ended"),
+    }
+    host::notify(outside.notify.as_deref(), "STOPPING=1");
+    tracing::info!("stopping");
+    if tokio::time::timeout(stop_time, stop(&agent, loops)).await.is_err() {
+        tracing::warn!("stopped at the deadline; what was not finished is in the journal");
+    }
+    Ok(())
+}
+
+async fn build(
+    config: Config,
+    program: PathBuf,
+) -> Result<(Arc<Agent>, tokio::sync::mpsc::UnboundedReceiver<EndedRun>), Error> {
+    let disk = RealDisk::open(config.state.folder())
+        .tried(|| format!("cannot open the state folder `{}`", config.state.folder().display()))
+        .map_err(|e| e.help("Enrol the agent first: `assent-agent enrol`."))?;
+    let disk = Arc::new(disk);
+    let identity = Identity::load(&disk)
+        .tried(|| "cannot start".into())
+        .map_err(|e| e.help("Enrol the agent first: `assent-agent enrol`."))?;
+    let pin = Pin::read(&disk).tried(|| "cannot read what is pinned".into())?;
+    let pin = pin.ok_or_else(|| {
+        Error::environment("no root is pinned here").help("Enrol the agent first: `assent-agent enrol`.")
+    })?;
+    read::prepare(&config.state.repository()).tried(|| "cannot make the agent's repository".into())?;
+    let (project, name) = (config.project.clone(), config.agent.clone());
+    let books = (Arc::clone(&disk), RealDice, Arc::clone(&identity.host));
+    let store = Sqlite::open(&config.state.database(), |rows| {
+        Ok(Box::new(Ledgers::load(project, name, books, rows)?))
+    });
+    let store = Arc::new(store.tried(|| format!("cannot open `{}`", config.state.database().display()))?);
+    let world = Arc::new(Real {
+        clock: RealClock,
+        dice: RealDice,
+        net: RealNet::new(tls::connector(&[]).tried(|| "cannot set up TLS".into())?),
+        disk: RealDisk::open(config.state.folder()).tried(|| "cannot open the state folder".into())?,
+        keyring: RealKeyring::new(config.agent.as_str()),
+    });
+    let vault = FileVault::open(Arc::clone(&disk), Arc::clone(&identity.host));
+    let vault = vault.tried(|| "cannot open the vault".into())?;
+    let cannot = || "cannot read what the state folder holds".to_owned();
+    let (field, ended) = Field::new(RealClock, vault, stored_time(&store).tried(cannot)?);
+    let field = Arc::new(field);
+    let engine = Engine::open(Arc::clone(&world), Arc::clone(&store), Arc::clone(&field)).await.tried(cannot)?;
+    let own = Origin { project: config.project.clone(), agent: config.agent.clone(), client: None };
+    let ledger = LedgerDesk::new(config.state.folder(), Arc::clone(&disk), own, &identity);
+    let board = Board::new(switch::load(&*store).tried(cannot)?);
+    let binary = host::binary_digest()?;
+    let parts = Parts {
+        config, pin, identity, disk, world, store, field, engine, ledger, binary, program, board,
+    };
+    Ok((Arc::new(Agent::new(parts)), ended))
+}
+
+/// The trusted time that was stored last; the beginning of time before the first release.
+fn stored_time(store: &Sqlite) -> Result<Moment, StoreError> {
+    let Some(bytes) = store.state(TIME)? else { return Ok(Moment::from_seconds(0)) };
+    let text = String::from_utf8(bytes).ok();
+    text.and_then(|text| text.parse().ok()).ok_or(StoreError::Damaged("the stored time"))
+}
+
+/// Verifies what is active again, counts a crash, and makes both durable before any run goes on.
+async fn start(agent: &Arc<Agent>) -> Result<(), StoreError> {
+    let clean = agent.store.state(CLEAN)?.is_some();
+    let logs: BTreeSet<Log> = agent.store.logs()?.into_iter().collect();
+    let mut with = publishing::came_up(agent, &logs, clean);
+    with.push(Write::State { name: CLEAN.to_owned(), value: None });
+    let (_, busy) = intake::plans_of_open_runs(&*agent.store)?;
+    agent.load_release().await?;
+    let now = agent.field.now();
+    agent.switch(|board| board.boot(&busy, now), with).await?;
+    agent.look_at_time().await
+}
+
+/// Stops in order: no new runs, those under way leave what they do in the journal, then the last words.
+async fn stop(agent: &Arc<Agent>, mut loops: JoinSet<()>) {
+    agent.engine.stop();
+    loops.shutdown().await;
+    let now = agent.field.now();
+    let logs = agent.store.logs().unwrap_or_default();
+    let mut with: Vec<Write> =
+        logs.into_iter().map(|log| Write::Note(Box::new(crate::ledger::stopped(log)))).collect();
+    with.push(Write::State { name: CLEAN.to_owned(), value: Some(Vec::new()) });
+    if let Err(error) = agent.switch(|board| board.halt(now), with).await {
+        tracing::error!(%error, "the last words could not be written");
+    }
+    if let Err(failure) = publishing::publish(agent, &mut None).await {
+        tracing::warn!(code = failure.code(), "the last status could not be pushed");
+    }
+}
+
+/// Counts the ends of runs for trials.
+async fn counting(agent: Arc<Agent>, mut ended: tokio::sync::mpsc::UnboundedReceiver<EndedRun>) {
+    while let Some(EndedRun { place, plan, good, took_ms }) = ended.recv().await {
+        let now = agent.field.now();
+        if let Err(error) = agent.switch(|board| board.ended(&place, plan, good, took_ms, now), Vec::new()).await {
+            tracing::error!(%error, "the end of a run could not be counted");
+        }
+    }
+}
+
+/// Looks at what time alone changes.
+async fn looking(agent: Arc<Agent>) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        if let Err(error) = agent.look_at_time().await {
+            tracing::error!(%error, "what time changes could not be written");
+        }
+        agent.look_at_clocks().await;
+        agent.world.net.sweep();
+    }
+}
+
+/// Delivers alerts.
+async fn alerting(agent: Arc<Agent>) {
+    loop {
+        let routes = agent.routes();
+        let (world, store) = (&*agent.world, &*agent.store);
+        if let Err(error) = crate::watch::deliver_due(world, store, &routes, &agent.config.agent).await {
+            tracing::error!(%error, "alerts could not be delivered");
+        }
+        tokio::time::sleep(ALERT_EVERY).await;
+    }
+}
+
+/// Tells the service manager that this thread still turns.
+async fn watchdog(notify: Option<PathBuf>) {
+    loop {
+        host::notify(notify.as_deref(), "WATCHDOG=1");
+        tokio::time::sleep(WATCHDOG_EVERY).await;
+    }
+}

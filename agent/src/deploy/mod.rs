@@ -6,6 +6,7 @@
 pub mod board;
 pub mod fresh;
 pub mod gates;
+pub mod live;
 pub mod machine;
 pub mod status;
 pub mod switch;

@@ -1,0 +1,26 @@
+//! `assent-agent run`: runs the agent until SIGTERM or SIGINT. Logs are JSON lines on standard output.
+
+use tracing_subscriber::EnvFilter;
+
+use super::{Call, Output};
+use crate::daemon::{self, Outside};
+use crate::error::{Context as _, Error};
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// What is logged: `error`, `warn`, `info`, `debug`, or a filter of `tracing`.
+    #[arg(long, default_value = "info", value_name = "LEVEL")]
+    log: String,
+}
+
+#[expect(clippy::disallowed_methods, reason = "commands read the environment; here the service manager's socket")]
+pub(super) fn run(args: &Args, call: &Call, _: &mut Output<'_>) -> Result<(), Error> {
+    let config = call.config()?;
+    let filter = EnvFilter::try_new(&args.log).tried(|| format!("cannot log `{}`", args.log))?;
+    // A second subscriber in one process is refused; then the first one goes on.
+    drop(tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).try_init());
+    let program = std::env::current_exe().tried(|| "cannot find this program".into())?;
+    let notify = std::env::var("NOTIFY_SOCKET").ok().map(Into::into);
+    daemon::run(config, &Outside { program, notify })
+}

@@ -1,0 +1,457 @@
+//! The running agent as one value: what it is made of, and the few things that may change what runs.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use assent_schema::canon::Digest;
+use assent_schema::id::ClientId;
+use assent_schema::status::{RefusedStatus, ReleaseStatus, Status, StatusType};
+use tokio::sync::Notify;
+
+use super::intake::{self, Standpoint, Taken};
+use crate::config::Config;
+use crate::control::books::LedgerDesk;
+use crate::deploy::board::Proposal;
+use crate::deploy::fresh::Freshness;
+use crate::deploy::live::{Field, Snapshot};
+use crate::deploy::{Board, NoRollback, Place, Workflow, status, switch};
+use crate::identity::Identity;
+use crate::pin::Pin;
+use crate::pull::fetch::Transfers;
+use crate::pull::read::Files;
+use crate::pull::{PullFailure, read, shelf};
+use crate::real::{Egress, Real, RealClock, RealDisk};
+use crate::request::url::Base;
+use crate::run::Engine;
+use crate::store::{Alert, Log, Note, Sqlite, Store as _, StoreError, Transaction, Write};
+use crate::vault::FileVault;
+use crate::verify::Now;
+use crate::watch::{self, Condition, Routes};
+use crate::world::Clock as _;
+
+/// The reference that a fetch writes; nothing is read from it before it was verified.
+const QUARANTINE: &str = "refs/quarantine/release";
+/// Where the store keeps the digest of the release that was accepted last.
+const RELEASE: &str = "agent/release";
+/// Where the store keeps what was refused, by digest.
+const REFUSED: &str = "refused/";
+/// Where the store keeps trusted time.
+pub(super) const TIME: &str = "agent/time";
+
+/// What runs see.
+pub(super) type TheField = Field<RealClock, FileVault<Arc<RealDisk>>>;
+/// The engine of the real world.
+pub(super) type TheEngine = Engine<Real, Sqlite, TheField>;
+
+/// The running agent.
+pub(super) struct Agent {
+    pub(super) config: Config,
+    pub(super) pin: Pin,
+    pub(super) identity: Identity,
+    pub(super) disk: Arc<RealDisk>,
+    pub(super) world: Arc<Real>,
+    pub(super) store: Arc<Sqlite>,
+    pub(super) field: Arc<TheField>,
+    pub(super) engine: Arc<TheEngine>,
+    pub(super) ledger: Mutex<LedgerDesk>,
+    pub(super) binary: Digest,
+    transfers: Transfers,
+    board: tokio::sync::Mutex<Board>,
+    taken: Mutex<Option<Arc<Taken>>>,
+    routes: Mutex<Arc<Routes>>,
+    /// The commit that was judged last, so that it is not judged again.
+    judged: Mutex<Option<String>>,
+    pull: Arc<Notify>,
+    news: Arc<Notify>,
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What stands behind these locks is replaced as a whole; a panic leaves the old value.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What an agent is made of.
+pub(super) struct Parts {
+    pub(super) config: Config,
+    pub(super) pin: Pin,
+    pub(super) identity: Identity,
+    pub(super) disk: Arc<RealDisk>,
+    pub(super) world: Arc<Real>,
+    pub(super) store: Arc<Sqlite>,
+    pub(super) field: Arc<TheField>,
+    pub(super) engine: Arc<TheEngine>,
+    pub(super) ledger: LedgerDesk,
+    pub(super) binary: Digest,
+    pub(super) program: PathBuf,
+    pub(super) board: Board,
+}
+
+impl Agent {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { config, pin, identity, disk, world, store, field, engine, ledger, binary, program, board } = parts;
+        Self {
+            transfers: Transfers::new(program, &config),
+            config,
+            pin,
+            identity,
+            disk,
+            world,
+            store,
+            field,
+            engine,
+            ledger: Mutex::new(ledger),
+            binary,
+            board: tokio::sync::Mutex::new(board),
+            taken: Mutex::default(),
+            routes: Mutex::default(),
+            judged: Mutex::default(),
+            pull: Arc::default(),
+            news: Arc::default(),
+        }
+    }
+
+    /// Wakes the pull.
+    pub(super) fn pull_wanted(&self) -> Arc<Notify> {
+        Arc::clone(&self.pull)
+    }
+
+    /// Wakes the status push.
+    pub(super) fn news(&self) -> Arc<Notify> {
+        Arc::clone(&self.news)
+    }
+
+    /// The routes of alerts.
+    pub(super) fn routes(&self) -> Arc<Routes> {
+        Arc::clone(&lock(&self.routes))
+    }
+
+    /// How transfers are made.
+    pub(super) fn transfers(&self) -> &Transfers {
+        &self.transfers
+    }
+
+    /// The release that was accepted last.
+    pub(super) fn taken(&self) -> Option<Arc<Taken>> {
+        lock(&self.taken).clone()
+    }
+
+    /// Makes what changes in the plans durable, with what belongs to it, and only then lets it count.
+    pub(super) async fn switch(
+        &self,
+        propose: impl FnOnce(&Board) -> Proposal,
+        with: Vec<Write>,
+    ) -> Result<Proposal, StoreError> {
+        let mut board = self.board.lock().await;
+        let proposal = propose(&board);
+        let mut transaction = switch::transaction(&proposal, self.world.clock.now())?;
+        transaction.writes.extend(with);
+        if !transaction.writes.is_empty() {
+            self.store.commit(transaction).await?;
+        }
+        board.apply(proposal.clone());
+        self.show(&board);
+        if !proposal.is_empty() {
+            self.news.notify_one();
+        }
+        Ok(proposal)
+    }
+
+    /// Lets runs see what the board says now.
+    fn show(&self, board: &Board) {
+        let mut snapshot = Snapshot::default();
+        if let Some(taken) = self.taken() {
+            taken.show(self.field.now(), &mut snapshot);
+        }
+        snapshot.take_board(board);
+        self.field.replace(snapshot);
+    }
+
+    /// Verifies the release that was accepted last again, from the agent's own repository.
+    pub(super) async fn load_release(&self) -> Result<(), StoreError> {
+        let Some(manifest) = self.store.state(RELEASE)? else { return Ok(()) };
+        let manifest = std::str::from_utf8(&manifest).ok().and_then(|text| text.parse::<Digest>().ok());
+        let manifest = manifest.ok_or(StoreError::Damaged("the name of the accepted release"))?;
+        let repository = self.config.state.repository();
+        let commit = shelf::find(&repository, &manifest).ok().flatten();
+        let Some(files) = commit.and_then(|commit| read::read(&repository, &commit).ok()) else {
+            // Nothing runs from a release that is not there; the pull may bring it again.
+            tracing::error!("the accepted release is not in the agent's repository");
+            self.alert("release-lost", "not-there").await;
+            return Ok(());
+        };
+        let needed = self.needed_plans().await?;
+        match self.judge(&files, &needed)? {
+            Ok(taken) => self.take_up(taken),
+            Err(refusal) => {
+                tracing::error!(code = refusal.code, what = %refusal.what, "the accepted release does not verify");
+                self.alert("release-lost", refusal.code).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Verifies files, with all that is remembered. Blocks.
+    fn judge(&self, files: &Files, needed: &BTreeSet<Digest>) -> Result<Result<Taken, intake::Refusal>, StoreError> {
+        let (pinned, fresh) = intake::remembered(&*self.store, &self.pin)?;
+        let at = Standpoint {
+            place: intake::place(&self.config),
+            pinned,
+            now: Now { expiry: self.field.now(), clock: self.world.clock.now().moment() },
+            fresh,
+        };
+        let repository = self.config.state.repository();
+        let missing = needed.iter().filter(|plan| !files.contains_key(&format!("plans/{plan}.json")));
+        let older = missing.filter_map(|plan| shelf::plan(&repository, plan).ok().flatten()).collect();
+        Ok(intake::judge(files, &at, older))
+    }
+
+    /// Looks for a release, and takes or refuses it.
+    pub(super) async fn pull(self: &Arc<Self>) -> Result<(), PullFailure> {
+        let known = lock(&self.judged).clone();
+        let branch = format!("release/{}/{}", self.config.environment, self.config.region);
+        let commit = self.transfers.fetch(&branch, QUARANTINE, known.as_deref()).await?;
+        if known.as_ref() == Some(&commit) {
+            return Ok(());
+        }
+        let needed = self.needed_plans().await.map_err(|_| PullFailure::Broken)?;
+        let (agent, at) = (Arc::clone(self), commit.clone());
+        let judged = tokio::task::spawn_blocking(move || {
+            let files = read::read(&agent.config.state.repository(), &at)?;
+            agent.judge(&files, &needed).map_err(|_| PullFailure::Broken)
+        });
+        let verdict = match judged.await.map_err(|_| PullFailure::Broken)? {
+            Ok(verdict) => verdict,
+            Err(PullFailure::FileRefused) => Err(intake::Refusal::of_commit("file-refused", &commit)),
+            Err(failure) => return Err(failure),
+        };
+        let done = match verdict {
+            Ok(taken) => self.accept(taken, &commit).await,
+            Err(refusal) => self.refuse(&refusal).await,
+        };
+        match done {
+            Ok(()) => *lock(&self.judged) = Some(commit),
+            // Not judged yet: the next look tries again.
+            Err(error) => tracing::error!(%error, "a release could not be taken up"),
+        }
+        Ok(())
+    }
+
+    /// Takes a verified release up: kept first, then one transaction, then it counts.
+    async fn accept(self: &Arc<Self>, taken: Taken, commit: &str) -> Result<(), StoreError> {
+        let repository = self.config.state.repository();
+        if let Err(failure) = shelf::keep(&repository, &taken.manifest, commit) {
+            tracing::error!(code = failure.code(), "a release could not be kept");
+            return Err(StoreError::Broken);
+        }
+        let before = self.taken();
+        let new = before.as_ref().is_none_or(|before| before.manifest != taken.manifest);
+        let mut with = self.first_words(&taken)?;
+        with.extend(taken.notes(before.as_deref()));
+        let name = taken.manifest.to_string().into_bytes();
+        with.push(Write::State { name: RELEASE.to_owned(), value: Some(name) });
+        with.extend(taken.memory()?);
+        taken.fresh.into_iter().for_each(|signed| self.field.learn(signed));
+        with.push(self.time_write());
+        let (newest, accepted) = (taken.manifest, taken.accepted(self.field.now(), new));
+        self.take_up(taken);
+        self.switch(|board| board.accept(&accepted, self.field.now()), with).await?;
+        tracing::info!(manifest = %newest, new, "a release was accepted");
+        let needed = self.needed_plans().await?;
+        if let Err(failure) = shelf::tidy(&repository, &newest, &needed) {
+            tracing::warn!(code = failure.code(), "old releases could not be removed");
+        }
+        self.news.notify_one();
+        Ok(())
+    }
+
+    fn take_up(&self, taken: Taken) {
+        let mut egress = Egress::default();
+        for (client, connections) in &taken.endpoints.clients {
+            for (connection, endpoint) in connections {
+                if let Some(base) = Base::parse(&endpoint.url) {
+                    egress.allow(client, connection, base.host(), base.port());
+                }
+            }
+        }
+        self.world.net.permit(egress);
+        match Routes::new(taken.clients.values().map(AsRef::as_ref), &taken.endpoints) {
+            Ok(routes) => *lock(&self.routes) = Arc::new(routes),
+            Err(error) => tracing::error!(%error, "alert routes cannot be used"),
+        }
+        *lock(&self.taken) = Some(Arc::new(taken));
+    }
+
+    /// Judges the plans again: approvals expire, freezes end, trials end, by time alone.
+    pub(super) async fn look_at_time(&self) -> Result<(), StoreError> {
+        let now = self.field.now();
+        if let Some(taken) = self.taken() {
+            let accepted = taken.accepted(now, false);
+            self.switch(|board| board.accept(&accepted, now), vec![self.time_write()]).await?;
+        }
+        self.switch(|board| board.tick(now), Vec::new()).await.map(drop)
+    }
+
+    /// Tells on-call when knowledge is old or the clock is wrong, and when it no longer is.
+    pub(super) async fn look_at_clocks(&self) {
+        let clients = self.taken().map(|taken| taken.clients.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+        let mut conditions = Vec::new();
+        let worst = clients.iter().map(|client| (client, self.field.freshness(client)));
+        for (client, freshness) in worst {
+            match freshness {
+                Freshness::Current => {}
+                Freshness::Late => conditions.push(Condition::Stale),
+                Freshness::Stale => {
+                    conditions.extend([Condition::Stale, Condition::StaleStopped { client: client.clone() }]);
+                }
+            }
+        }
+        if self.field.is_clock_wrong() {
+            conditions.push(Condition::Clock);
+        }
+        let keys: BTreeSet<String> = conditions.iter().filter_map(watch::alert).map(|alert| alert.key()).collect();
+        let told = async {
+            let mut transaction = Transaction::new(self.world.clock.now());
+            let open = self.store.alerts()?;
+            let is_ours = |alert: &Alert| matches!(alert.rule.as_str(), "stale" | "stale-stopped" | "clock");
+            let known: BTreeSet<String> = open.iter().map(|row| row.alert.key()).collect();
+            let gone = open.iter().filter(|row| is_ours(&row.alert) && !keys.contains(&row.alert.key()));
+            transaction.writes.extend(gone.map(|row| Write::AlertOver { key: row.alert.key() }));
+            let new = conditions.iter().filter_map(watch::alert).filter(|alert| !known.contains(&alert.key()));
+            let mut seen = BTreeSet::new();
+            transaction.writes.extend(new.filter(|alert| seen.insert(alert.key())).map(Write::Alert));
+            if transaction.writes.is_empty() { Ok(()) } else { self.store.commit(transaction).await }
+        };
+        if let Err(error) = told.await {
+            tracing::error!(%error, "alerts about time could not be written");
+        }
+    }
+
+    fn time_write(&self) -> Write {
+        let time = self.field.trusted().to_string().into_bytes();
+        Write::State { name: TIME.to_owned(), value: Some(time) }
+    }
+
+    /// Opens the logs of clients that are new here.
+    fn first_words(&self, taken: &Taken) -> Result<Vec<Write>, StoreError> {
+        let mut words = Vec::new();
+        for client in taken.clients.keys() {
+            let log = Log::Client(client.clone());
+            if self.store.ledger_size(&log)? == 0 {
+                words.push(Write::Note(Box::new(crate::ledger::opened(log.clone(), self.pin.project, Vec::new()))));
+                words.push(Write::Note(Box::new(crate::ledger::started(log.clone(), true))));
+                words.push(Write::Note(Box::new(crate::ledger::tick(log))));
+            }
+        }
+        Ok(words)
+    }
+
+    /// Says no to a release: the active one goes on. Told once for each digest.
+    async fn refuse(&self, refusal: &intake::Refusal) -> Result<(), StoreError> {
+        tracing::warn!(code = refusal.code, digest = %refusal.digest, what = %refusal.what, "a release was refused");
+        let name = format!("{REFUSED}{}", refusal.digest);
+        if self.store.state(&name)?.is_some() {
+            return Ok(());
+        }
+        let note = Note::new(Log::Agent, "refused")
+            .fact("code", refusal.code)
+            .fact("digest", refusal.digest.to_string());
+        let alert = watch::alert(&Condition::ReleaseRefused { code: refusal.code.to_owned() });
+        let mut transaction = Transaction::new(self.world.clock.now())
+            .with(Write::State { name, value: Some(refusal.code.as_bytes().to_vec()) })
+            .with(Write::Note(Box::new(note)));
+        transaction.writes.extend(alert.map(Write::Alert));
+        self.store.commit(transaction).await?;
+        self.news.notify_one();
+        Ok(())
+    }
+
+    /// Plans whose files must be kept: those of the board and those of runs under way.
+    pub(super) async fn needed_plans(&self) -> Result<BTreeSet<Digest>, StoreError> {
+        let (of_runs, _) = intake::plans_of_open_runs(&*self.store)?;
+        Ok(self.board.lock().await.plans().union(&of_runs).copied().collect())
+    }
+
+    /// Tells on-call something about the agent itself.
+    pub(super) async fn alert(&self, rule: &str, code: &str) {
+        let alert = Alert {
+            rule: rule.to_owned(),
+            client: None,
+            workflow: None,
+            connection: None,
+            code: code.to_owned(),
+            run: None,
+            incident: false,
+        };
+        let told = self.store.commit(Transaction::new(self.world.clock.now()).with(Write::Alert(alert))).await;
+        if let Err(error) = told {
+            tracing::error!(%error, rule, code, "an alert could not be written");
+        }
+    }
+
+    /// The causes of all alerts of a rule about the agent itself are gone.
+    pub(super) async fn alerts_over(&self, rule: &str) {
+        let ended = async {
+            let mut transaction = Transaction::new(self.world.clock.now());
+            let open = self.store.alerts()?;
+            let mine = open.iter().filter(|row| row.alert.rule == rule && row.alert.client.is_none());
+            transaction.writes.extend(mine.map(|row| Write::AlertOver { key: row.alert.key() }));
+            if transaction.writes.is_empty() { Ok(()) } else { self.store.commit(transaction).await }
+        };
+        if let Err(error) = ended.await {
+            tracing::error!(%error, rule, "an alert could not be ended");
+        }
+    }
+
+    /// How the agent and its workflows stand.
+    pub(super) async fn status(&self) -> Result<Status, StoreError> {
+        let taken = self.taken();
+        let board = self.board.lock().await;
+        let mut refused = BTreeSet::new();
+        for (name, code) in self.store.states(REFUSED)? {
+            if let (Some(Ok(digest)), Ok(code)) = (name.strip_prefix(REFUSED).map(str::parse), String::from_utf8(code)) {
+                refused.insert(RefusedStatus { code, digest });
+            }
+        }
+        Ok(Status {
+            kind: StatusType::Status,
+            schema: assent_schema::status::SCHEMA,
+            project: self.pin.project,
+            environment: self.config.environment.clone(),
+            region: self.config.region.clone(),
+            agent: self.config.agent.clone(),
+            time: self.field.now(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            release: taken.as_ref().map(|taken| ReleaseStatus {
+                root: taken.root(),
+                generation: taken.bundle.manifest.generation,
+                sequence: taken.bundle.manifest.sequence,
+                manifest: taken.manifest,
+                commit: taken.bundle.manifest.source.commit.clone(),
+                fresh: taken.fresh,
+            }),
+            workflows: status::workflows(&board, |client: &ClientId| self.field.freshness(client)),
+            refused,
+        })
+    }
+
+    /// All places of the board, for a rollback of everything.
+    pub(super) async fn places(&self) -> Vec<Place> {
+        self.board.lock().await.workflows().keys().cloned().collect()
+    }
+
+    /// Rolls one workflow back. Returns the plans that ran and that runs now.
+    pub(super) async fn roll_back(&self, place: &Place) -> Result<Result<(Digest, Digest), NoRollback>, StoreError> {
+        let mut outcome = Err(NoRollback::NothingRuns);
+        let now = self.field.now();
+        let propose = |board: &Board| {
+            let from = board.workflows().get(place).and_then(Workflow::active);
+            let to = board.workflows().get(place).map_or(Err(NoRollback::NothingRuns), Workflow::rollback_target);
+            outcome = from.ok_or(NoRollback::NothingRuns).and_then(|from| Ok((from, to?)));
+            // With no target the proposal is empty and nothing is written.
+            board.roll_back(place, now).unwrap_or_default()
+        };
+        self.switch(propose, Vec::new()).await?;
+        Ok(outcome)
+    }
+}

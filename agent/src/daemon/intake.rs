@@ -1,0 +1,372 @@
+//! From the files of a commit to what the agent takes up, or a refusal: what `verify` found, and what must be remembered.
+//!
+//! Nothing is remembered before the whole release passed; then all of it, in the transaction of the switch.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use assent_schema::canon::{self, Digest};
+use assent_schema::client::{ClientFacts, ConnectionTo, Endpoints, EndpointsType};
+use assent_schema::id::{ClientId, PersonId, WorkflowId};
+use assent_schema::plan::Plan;
+use assent_schema::time::Moment;
+use assent_schema::trust::{Decision, SignedFile};
+use assent_schema::uses::DataUse;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::deploy::live::{LivePlan, PlanStanding, Snapshot};
+use crate::deploy::{Accepted, Place};
+use crate::pin::Pin;
+use crate::pull::read::Files;
+use crate::run::Compiled;
+use crate::store::{Entry, Log, Note, Store, StoreError, Write};
+use crate::verify::{self, Bundle, Now, PinnedTrust, Verified, WorkflowBundle};
+
+/// Where the store keeps what may never be forgotten.
+const PINNED: &str = "trust/pinned";
+/// Where the store keeps statements: `trust/statements/<client>/<sha256>`.
+const STATEMENTS: &str = "trust/statements/";
+/// Where the store keeps the plans that were accepted here before.
+const PLANS: &str = "trust/plans/";
+/// An instant after everything.
+const NEVER: i64 = i64::MAX;
+
+/// Why a release is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// The code, for ledger, status and alerts.
+    pub(super) code: &'static str,
+    /// SHA-256 of the manifest; of the commit's id where there is none.
+    pub(super) digest: Digest,
+    /// What exactly, for the log.
+    pub(super) what: String,
+}
+
+impl Refusal {
+    pub(super) fn of_commit(code: &'static str, commit: &str) -> Self {
+        Self { code, digest: Digest::of_file(commit.as_bytes()), what: String::new() }
+    }
+}
+
+/// A plan of the release, or an older one that may run again or still does.
+struct Kept {
+    client: ClientId,
+    compiled: Arc<Compiled>,
+    uses: Vec<DataUse>,
+}
+
+/// A release that passed.
+pub(super) struct Taken {
+    pub(super) manifest: Digest,
+    pub(super) fresh: Option<Moment>,
+    pub(super) clients: BTreeMap<ClientId, Arc<ClientFacts>>,
+    pub(super) endpoints: Endpoints,
+    pub(super) bundle: Verified<Bundle>,
+    pinned: PinnedTrust,
+    before: PinnedTrust,
+    plans: BTreeMap<Digest, Kept>,
+    /// Plans that can never run, whatever is approved.
+    unsound: BTreeSet<Digest>,
+    /// What was found out about plans, good until time passes a limit.
+    standings: Mutex<BTreeMap<Digest, PlanStanding>>,
+}
+
+/// What the verifier is told about this agent.
+pub(super) struct Standpoint {
+    pub(super) place: verify::Place,
+    pub(super) pinned: PinnedTrust,
+    pub(super) now: Now,
+    /// The newest freshness that was accepted.
+    pub(super) fresh: Option<Moment>,
+}
+
+/// Verifies the files of a commit. `older` has the bytes of plans that are not in this release but may run again.
+pub(super) fn judge(files: &Files, at: &Standpoint, older: Vec<Vec<u8>>) -> Result<Taken, Refusal> {
+    let manifest = files.get("manifest.json").map(|bytes| Digest::of_file(bytes));
+    let digest = manifest.unwrap_or_else(|| Digest::of_file(b""));
+    let bundle = verify::verify(files, &at.pinned, &at.place, at.now)
+        .map_err(|refusal| Refusal { code: refusal.code.code(), digest, what: refusal.detail })?;
+    let mut taken = Taken {
+        manifest: digest,
+        fresh: at.fresh.max(bundle.freshness.as_ref().map(|freshness| freshness.time)),
+        clients: bundle.clients.iter().map(|(id, client)| (id.clone(), Arc::clone(&client.facts))).collect(),
+        endpoints: Endpoints {
+            kind: EndpointsType::Endpoints,
+            schema: 1,
+            environment: at.place.environment.clone(),
+            region: at.place.region.clone(),
+            clients: bundle.clients.iter().map(|(id, client)| (id.clone(), client.endpoints.clone())).collect(),
+        },
+        pinned: bundle.pin(&at.pinned),
+        before: at.pinned.clone(),
+        bundle,
+        plans: BTreeMap::new(),
+        unsound: BTreeSet::new(),
+        standings: Mutex::default(),
+    };
+    for bytes in older {
+        taken.keep_older(&bytes);
+    }
+    let named: Vec<(Digest, Arc<Plan>)> =
+        taken.bundle.workflows.values().map(|w| (w.active.plan, Arc::clone(&w.plan))).collect();
+    named.into_iter().for_each(|(digest, plan)| taken.keep(digest, plan));
+    // Judged here, where time may be taken; later only those whose limit passed are judged again.
+    let plans: Vec<Digest> = taken.plans.keys().copied().collect();
+    plans.iter().for_each(|plan| drop(taken.standing(plan, at.now.expiry)));
+    Ok(taken)
+}
+
+impl Taken {
+    fn keep_older(&mut self, bytes: &[u8]) {
+        let digest = Digest::of_file(bytes);
+        match canon::from_bytes::<Plan>(bytes) {
+            Ok(plan) => self.keep(digest, Arc::new(plan)),
+            Err(_) => drop(self.unsound.insert(digest)),
+        }
+    }
+
+    fn keep(&mut self, digest: Digest, plan: Arc<Plan>) {
+        let client = plan.client.clone();
+        let uses = self.clients.get(&client).and_then(|facts| verify::uses_of(&plan, facts).ok());
+        match (Compiled::new(plan, digest), uses) {
+            (Ok(compiled), Some(uses)) => {
+                self.plans.insert(digest, Kept { client, compiled: Arc::new(compiled), uses });
+            }
+            _ => drop(self.unsound.insert(digest)),
+        }
+    }
+
+    pub(super) fn root(&self) -> u32 {
+        self.bundle.roots.newest().version
+    }
+
+    /// The workflows that the release names.
+    pub(super) fn workflows(&self) -> &BTreeMap<(ClientId, WorkflowId), WorkflowBundle> {
+        &self.bundle.workflows
+    }
+
+    /// What the release means for the plans at an instant.
+    pub(super) fn accepted(&self, now: Moment, new: bool) -> Accepted {
+        let named: BTreeMap<Place, Digest> =
+            self.workflows().iter().map(|(place, workflow)| (place.clone(), workflow.active.plan)).collect();
+        let barred = |digest: &&Digest| matches!(self.standing(digest, now), PlanStanding::Barred(_));
+        let denied = self.plans.keys().filter(barred).chain(&self.unsound).copied().collect();
+        let readmitted = self.bundle.manifest.readmitted.iter().map(|one| one.plan).filter(|_| new).collect();
+        let freezes = self.clients.iter().map(|(id, facts)| (id.clone(), facts.freeze.clone())).collect();
+        Accepted { named, denied, readmitted, freezes }
+    }
+
+    /// Puts plans, clients and endpoints where runs see them.
+    pub(super) fn show(&self, now: Moment, snapshot: &mut Snapshot) {
+        snapshot.clients.clone_from(&self.clients);
+        snapshot.endpoints.clone_from(&self.endpoints.clients);
+        snapshot.fresh = self.fresh;
+        snapshot.plans = self
+            .plans
+            .iter()
+            .map(|(digest, kept)| {
+                let (compiled, standing) = (Arc::clone(&kept.compiled), self.standing(digest, now));
+                (*digest, LivePlan { compiled, standing })
+            })
+            .collect();
+    }
+
+    /// Until when a plan is permitted.
+    fn standing(&self, digest: &Digest, now: Moment) -> PlanStanding {
+        let mut standings = self.standings.lock().unwrap_or_else(PoisonError::into_inner);
+        match standings.get(digest) {
+            Some(PlanStanding::Until(until)) if now < *until => PlanStanding::Until(*until),
+            // What is barred may be permitted later by time alone: an approval given for then.
+            Some(PlanStanding::Until(_) | PlanStanding::Barred(_)) | None => {
+                let found = self.judge_plan(digest, now);
+                standings.insert(*digest, found);
+                found
+            }
+        }
+    }
+
+    /// Until the first instant at which an approval or agreement that it needs has run out.
+    fn judge_plan(&self, digest: &Digest, now: Moment) -> PlanStanding {
+        let Some(kept) = self.plans.get(digest) else { return PlanStanding::Barred("plan-unsound") };
+        let Some(client) = self.bundle.clients.get(&kept.client) else { return PlanStanding::Barred("client-gone") };
+        let root = self.bundle.roots.newest();
+        let forbidden = |at| {
+            let (plan, facts) = (&kept.compiled.plan, &client.facts);
+            let found = verify::forbidden(digest, plan, &kept.uses, facts, &client.statements, root, at);
+            found.into_iter().next().map(|off| off.code.code())
+        };
+        if let Some(code) = forbidden(now) {
+            return PlanStanding::Barred(code);
+        }
+        let approvals = client.statements.held().values().filter_map(|held| match &held.statement.says {
+            Decision::Approve(approval) => Some(approval.expires),
+            Decision::Reject(_) | Decision::Withdraw(_) => None,
+        });
+        let agreements = client.facts.connections.values().filter_map(|connection| match &connection.to {
+            ConnectionTo::Provider { agreement, .. } => Some(agreement.until),
+            ConnectionTo::Integration { .. } => None,
+        });
+        let ends: BTreeSet<Moment> = approvals.chain(agreements).filter(|end| *end > now).collect();
+        let first = ends.into_iter().find(|end| forbidden(*end).is_some());
+        PlanStanding::Until(first.unwrap_or_else(|| Moment::from_seconds(NEVER)))
+    }
+
+    /// Ledger entries for what is new since the release before.
+    pub(super) fn notes(&self, before: Option<&Self>) -> Vec<Write> {
+        let mut notes = Vec::new();
+        let root = self.bundle.roots.newest();
+        if before.is_none_or(|before| before.root() != root.version) {
+            notes.extend(self.in_all_logs(|log| Note::new(log, "root").fact("version", root.version)));
+        }
+        for (client, bundle) in &self.bundle.clients {
+            let known = before.and_then(|before| before.bundle.clients.get(client));
+            for (digest, held) in bundle.statements.held() {
+                if known.is_none_or(|known| !known.statements.held().contains_key(digest)) {
+                    let decision = held.statement.says.as_str();
+                    let note = Note::new(Log::Client(client.clone()), "statement");
+                    notes.push(note.fact("digest", digest.to_string()).fact("decision", decision));
+                }
+            }
+        }
+        if before.is_none_or(|before| before.manifest != self.manifest) {
+            let sequence = self.bundle.manifest.sequence;
+            let released = |log| {
+                Note::new(log, "released").fact("sequence", sequence).fact("manifest", self.manifest.to_string())
+            };
+            notes.extend(self.in_all_logs(released));
+        }
+        notes.into_iter().map(|note| Write::Note(Box::new(note))).collect()
+    }
+
+    fn in_all_logs(&self, note: impl Fn(Log) -> Note) -> Vec<Note> {
+        let clients = self.clients.keys().cloned().map(Log::Client);
+        std::iter::once(Log::Agent).chain(clients).map(note).collect()
+    }
+
+    /// What may never be forgotten.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when it has no canonical form, which it has.
+    pub(super) fn memory(&self) -> Result<Vec<Write>, StoreError> {
+        let damaged = |_| StoreError::Damaged("a statement without canonical form");
+        let state = |name: String, value: Vec<u8>| Write::State { name, value: Some(value) };
+        let pinned = Remembered {
+            root: self.pinned.root.0,
+            root_digest: self.pinned.root.1,
+            generation: self.pinned.sequence.0,
+            sequence: self.pinned.sequence.1,
+            manifest: self.pinned.manifest,
+            approvers: self.pinned.approvers.clone(),
+            fresh: self.fresh,
+        };
+        let mut writes = vec![state(PINNED.to_owned(), canon::to_bytes(&pinned).map_err(damaged)?)];
+        let new = self.pinned.plans.difference(&self.before.plans);
+        writes.extend(new.map(|plan| state(format!("{PLANS}{plan}"), Vec::new())));
+        for (client, statements) in &self.pinned.statements {
+            let known = self.before.statements.get(client).map_or(&[][..], Vec::as_slice);
+            for signed in statements.iter().filter(|signed| !known.contains(signed)) {
+                let name = format!("{STATEMENTS}{client}/{}", Digest::of_file(&signed.bytes));
+                writes.push(state(name, canon::to_bytes(&Stored::of(signed)).map_err(damaged)?));
+            }
+        }
+        Ok(writes)
+    }
+}
+
+/// The numbers and digests that may never be forgotten.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Remembered {
+    root: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    root_digest: Option<Digest>,
+    generation: u32,
+    sequence: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    manifest: Option<Digest>,
+    approvers: BTreeMap<ClientId, (u32, Digest)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fresh: Option<Moment>,
+}
+
+/// A statement with its signatures, in base64.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    bytes: String,
+    signatures: BTreeMap<PersonId, String>,
+}
+
+impl Stored {
+    fn of(signed: &SignedFile) -> Self {
+        let signatures = signed.signatures.iter().map(|(who, bytes)| (who.clone(), STANDARD.encode(bytes))).collect();
+        Self { bytes: STANDARD.encode(&signed.bytes), signatures }
+    }
+
+    fn into_signed(self) -> Option<SignedFile> {
+        let bytes = STANDARD.decode(self.bytes).ok()?;
+        let decode = |(who, text): (PersonId, String)| Some((who, STANDARD.decode(text).ok()?));
+        Some(SignedFile { bytes, signatures: self.signatures.into_iter().map(decode).collect::<Option<_>>()? })
+    }
+}
+
+/// What the agent remembers: the pin of its enrolment, moved on by every release that it accepted.
+///
+/// # Errors
+/// When the store cannot be read or holds something else.
+pub(super) fn remembered(store: &impl Store, pin: &Pin) -> Result<(PinnedTrust, Option<Moment>), StoreError> {
+    let damaged = || StoreError::Damaged("what is remembered of accepted releases");
+    let mut pinned = PinnedTrust {
+        project: Some(pin.project),
+        root: (pin.root, None),
+        sequence: (pin.generation, pin.sequence),
+        ..PinnedTrust::default()
+    };
+    let Some(bytes) = store.state(PINNED)? else { return Ok((pinned, None)) };
+    let known: Remembered = canon::from_bytes(&bytes).map_err(|_| damaged())?;
+    pinned.root = (known.root, known.root_digest);
+    pinned.sequence = (known.generation, known.sequence);
+    pinned.manifest = known.manifest;
+    pinned.approvers = known.approvers;
+    for (name, _) in store.states(PLANS)? {
+        pinned.plans.insert(name.strip_prefix(PLANS).and_then(|text| text.parse().ok()).ok_or_else(damaged)?);
+    }
+    for (name, bytes) in store.states(STATEMENTS)? {
+        let client = name.strip_prefix(STATEMENTS).and_then(|rest| rest.split_once('/')).map(|(client, _)| client);
+        let client = client.and_then(|client| ClientId::new(client).ok()).ok_or_else(damaged)?;
+        let stored: Stored = canon::from_bytes(&bytes).map_err(|_| damaged())?;
+        pinned.statements.entry(client).or_default().push(stored.into_signed().ok_or_else(damaged)?);
+    }
+    Ok((pinned, known.fresh))
+}
+
+/// The place of an agent, for the verifier.
+pub(super) fn place(config: &Config) -> verify::Place {
+    verify::Place {
+        environment: config.environment.clone(),
+        region: config.region.clone(),
+        agent: config.agent.clone(),
+        engine: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// The plans of runs that have not ended, and those of them that were doing something when the agent stopped.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) fn plans_of_open_runs(store: &impl Store) -> Result<(BTreeSet<Digest>, BTreeSet<Digest>), StoreError> {
+    let (mut all, mut busy) = (BTreeSet::new(), BTreeSet::new());
+    for open in store.open_runs()? {
+        let journal = store.journal(open.run)?;
+        if let Some(Entry::Accepted(accepted)) = journal.first().map(|row| &row.entry) {
+            all.insert(accepted.plan);
+            if !journal.last().is_some_and(|row| matches!(row.entry, Entry::Asked(_))) {
+                busy.insert(accepted.plan);
+            }
+        }
+    }
+    Ok((all, busy))
+}

@@ -1,0 +1,155 @@
+//! What the agent says to the outside by its own branch: status, checkpoints, rehearsals. Signed first, then pushed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use assent_schema::canon::{self, Digest};
+use assent_schema::status::Status;
+use assent_schema::trust::{Namespace, sign};
+
+use super::agent::{Agent, lock};
+use crate::ledger::RoundError;
+use crate::pull::{PullFailure, push};
+use crate::store::{Log, Note, Store as _, Transaction, Write};
+use crate::world::Clock as _;
+
+/// How often checkpoints are signed while there is news.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+/// Changes that come together are pushed together.
+const SETTLES: Duration = Duration::from_millis(200);
+/// How often a sign of life is written to each log, in seconds; formats.md asks for at most 3,660.
+const TICK_SECONDS: i64 = 3_600;
+/// Where the branch keeps rehearsals.
+const REHEARSALS: &str = "rehearsals/";
+
+/// Pushes until the future is dropped.
+pub(super) async fn publishing(agent: Arc<Agent>) {
+    let news = agent.news();
+    let mut said: Option<Status> = None;
+    let mut ticked = agent.world.clock.now().moment().seconds();
+    loop {
+        let now = agent.world.clock.now().moment().seconds();
+        if now.saturating_sub(ticked) >= TICK_SECONDS {
+            tick(&agent).await;
+            ticked = now;
+        }
+        if let Err(failure) = publish(&agent, &mut said).await {
+            // What stands on the branch here is pushed with the next try, whatever changed meanwhile.
+            said = None;
+            tracing::warn!(code = failure.code(), "the status could not be pushed");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(CHECKPOINT_EVERY) => {}
+            () = news.notified() => tokio::time::sleep(SETTLES).await,
+        }
+    }
+}
+
+/// Signs what is new and pushes it.
+pub(super) async fn publish(agent: &Arc<Agent>, said: &mut Option<Status>) -> Result<(), PullFailure> {
+    let mut files = checkpoints(agent).await?;
+    let (rehearsals, rehearsed) = rehearsals(agent).await;
+    files.extend(rehearsals);
+    let status = agent.status().await.map_err(|_| PullFailure::Broken)?;
+    // Its own time is no news.
+    let same = said.as_ref().is_some_and(|old| Status { time: status.time, ..old.clone() } == status);
+    if same && files.is_empty() {
+        return Ok(());
+    }
+    put_signed(agent, &mut files, "status.json".into(), &canon::to_bytes(&status).map_err(|_| PullFailure::Broken)?, Namespace::Console);
+    let branch = push::branch(&agent.config.environment, &agent.config.region, &agent.config.agent);
+    push::commit(&agent.config.state.repository(), &branch, &files, status.time)?;
+    // Only now, with the statements on the branch, are they not made again.
+    if !rehearsed.is_empty() {
+        let done = Transaction { at: agent.world.clock.now(), writes: rehearsed };
+        agent.store.commit(done).await.map_err(|_| PullFailure::Broken)?;
+    }
+    match agent.transfers().push(&branch).await {
+        Ok(_) => {
+            agent.alerts_over("status").await;
+            *said = Some(status);
+            Ok(())
+        }
+        Err(PullFailure::PushRefused) => {
+            // Somebody else wrote to this branch: another instance holds this identity, or the branch was reset.
+            agent.alert("status", "identity-elsewhere").await;
+            Err(PullFailure::PushRefused)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn put_signed(agent: &Agent, files: &mut BTreeMap<String, Vec<u8>>, name: String, bytes: &[u8], namespace: Namespace) {
+    let signature = sign(&agent.identity.signing, namespace, bytes);
+    files.insert(format!("{name}.{}.sig", agent.config.agent), signature.into_bytes());
+    files.insert(name, bytes.to_vec());
+}
+
+/// Signs a checkpoint of each log that has news.
+pub(super) async fn checkpoints(agent: &Arc<Agent>) -> Result<BTreeMap<String, Vec<u8>>, PullFailure> {
+    let work = Arc::clone(agent);
+    let round = tokio::task::spawn_blocking(move || lock(&work.ledger).publishers().round(&*work.store));
+    match round.await.map_err(|_| PullFailure::Broken)? {
+        Ok(new) => Ok(new.into_iter().map(|one| (one.path, one.checkpoint.note().as_bytes().to_vec())).collect()),
+        Err(error) => {
+            tracing::error!(%error, "checkpoints could not be signed");
+            if let RoundError::Refused(_, what) = error {
+                agent.alert("ledger", what.code()).await;
+            }
+            Err(PullFailure::Broken)
+        }
+    }
+}
+
+/// The hourly sign of life in each log.
+async fn tick(agent: &Agent) {
+    let written = async {
+        let mut transaction = Transaction::new(agent.world.clock.now());
+        // The agent's own log last, so that its heads are those of the ticks beside it.
+        let mut logs = agent.store.logs()?;
+        logs.sort_by_key(|log| *log == Log::Agent);
+        transaction.writes.extend(logs.into_iter().map(|log| Write::Note(Box::new(crate::ledger::tick(log)))));
+        agent.store.commit(transaction).await
+    };
+    if let Err(error) = written.await {
+        tracing::error!(%error, "the hourly tick could not be written");
+    }
+}
+
+/// Runs the scenarios of plans that were not rehearsed yet, where root asks this agent to. Returns the signed statements
+/// and what says that they were made.
+async fn rehearsals(agent: &Arc<Agent>) -> (BTreeMap<String, Vec<u8>>, Vec<Write>) {
+    let (mut files, mut done) = (BTreeMap::new(), Vec::new());
+    let Some(taken) = agent.taken() else { return (files, done) };
+    let root = taken.bundle.roots.newest();
+    if !root.agents.get(&agent.config.agent).is_some_and(|entry| entry.rehearses) {
+        return (files, done);
+    }
+    for workflow in taken.workflows().values() {
+        let name = format!("rehearsed/{}/{}", workflow.active.plan, workflow.active.tests);
+        // What cannot be read is rehearsed again: a statement more does no harm.
+        if agent.store.state(&name).ok().flatten().is_some() {
+            continue;
+        }
+        if let Some(bytes) = super::rehearsing::rehearse(agent, &taken, workflow).await {
+            let digest = Digest::of_file(&bytes);
+            put_signed(agent, &mut files, format!("{REHEARSALS}{digest}.json"), &bytes, Namespace::Rehearsal);
+            done.push(Write::State { name, value: Some(digest.to_string().into_bytes()) });
+        }
+    }
+    (files, done)
+}
+
+/// The first words of the agent's own log, and that it came up.
+pub(super) fn came_up(agent: &Agent, logs: &BTreeSet<Log>, clean: bool) -> Vec<Write> {
+    let mut notes = Vec::new();
+    if !logs.contains(&Log::Agent) {
+        notes.push(crate::ledger::opened(Log::Agent, agent.pin.project, Vec::new()));
+        notes.push(crate::ledger::started(Log::Agent, true));
+    }
+    for log in logs {
+        notes.push(crate::ledger::started(log.clone(), clean));
+    }
+    notes.into_iter().map(|note: Note| Write::Note(Box::new(note))).collect()
+}

@@ -1,0 +1,219 @@
+//! What runs see of what is deployed: plans, clients, endpoints, secrets, and whether they may still be used.
+//!
+//! A snapshot is replaced as a whole once the switch behind it is durable; who looks sees the old one or the new one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use assent_schema::canon::Digest;
+use assent_schema::client::{ClientFacts, ConnectionTo, Endpoint};
+use assent_schema::id::{ClientId, ConnectionId, SlotId, WorkflowId};
+use assent_schema::time::{Moment, Period};
+use assent_schema::trust::TrustedTime;
+use tokio::sync::mpsc;
+
+use super::board::{Board, Place};
+use super::fresh::{self, Freshness};
+use crate::content::Content;
+use crate::run::{Compiled, Deployed, Permission, Use};
+use crate::vault::{SlotPath, Vault};
+use crate::world::Clock;
+
+/// What is deployed at one instant.
+#[derive(Default)]
+pub struct Snapshot {
+    /// The plan that new runs of each workflow begin with.
+    pub active: BTreeMap<Place, Digest>,
+    /// All plans that run, may run again, or that a run still has.
+    pub plans: BTreeMap<Digest, LivePlan>,
+    /// The facts of each client; always the newest.
+    pub clients: BTreeMap<ClientId, Arc<ClientFacts>>,
+    /// Where connections lead; always the newest.
+    pub endpoints: BTreeMap<ClientId, BTreeMap<ConnectionId, Endpoint>>,
+    /// The time of the newest freshness statement.
+    pub fresh: Option<Moment>,
+}
+
+/// A plan as runs see it.
+#[derive(Clone)]
+pub struct LivePlan {
+    /// Ready to run.
+    pub compiled: Arc<Compiled>,
+    /// Until when it is permitted, or why it is not.
+    pub standing: PlanStanding,
+}
+
+/// Whether a plan may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlanStanding {
+    /// Until the first of the approvals that cover it expires.
+    Until(Moment),
+    /// It went back, or is not permitted: why, as a code.
+    Barred(&'static str),
+}
+
+/// A run that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedRun {
+    /// Which workflow.
+    pub place: Place,
+    /// Which plan it had.
+    pub plan: Digest,
+    /// Whether it did not fail.
+    pub good: bool,
+    /// How long it took.
+    pub took_ms: u32,
+}
+
+/// What runs see, and where they report their end.
+pub struct Field<C, V> {
+    clock: C,
+    vault: Mutex<Arc<V>>,
+    time: Mutex<TrustedTime>,
+    snapshot: RwLock<Arc<Snapshot>>,
+    ended: mpsc::UnboundedSender<EndedRun>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that holds these locks can leave half a value behind.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<C: Clock, V: Vault> Field<C, V> {
+    /// A field on which nothing is deployed yet, and where the ends of runs can be heard.
+    pub fn new(clock: C, vault: V, stored_time: Moment) -> (Self, mpsc::UnboundedReceiver<EndedRun>) {
+        let (ended, heard) = mpsc::unbounded_channel();
+        let time = TrustedTime::start(stored_time, boot(&clock));
+        let field = Self {
+            clock,
+            vault: Mutex::new(Arc::new(vault)),
+            time: Mutex::new(time),
+            snapshot: RwLock::default(),
+            ended,
+        };
+        (field, heard)
+    }
+
+    /// What is deployed now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another snapshot in place.
+    pub fn replace(&self, snapshot: Snapshot) {
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+    }
+
+    /// Puts another vault in place.
+    pub fn replace_vault(&self, vault: V) {
+        *lock(&self.vault) = Arc::new(vault);
+    }
+
+    /// Learns a time that somebody signed.
+    pub fn learn(&self, signed: Moment) {
+        let mut time = lock(&self.time);
+        *time = time.learn(signed, boot(&self.clock));
+    }
+
+    /// The trusted time alone: what is stored.
+    pub fn trusted(&self) -> Moment {
+        lock(&self.time).now(boot(&self.clock))
+    }
+
+    /// The instant by which expiry is judged.
+    pub fn now(&self) -> Moment {
+        lock(&self.time).for_expiry(boot(&self.clock), self.clock.now().moment())
+    }
+
+    /// Whether the system's clock is far from trusted time.
+    pub fn is_clock_wrong(&self) -> bool {
+        lock(&self.time).is_clock_wrong(boot(&self.clock), self.clock.now().moment())
+    }
+
+    /// How current the knowledge of a client is.
+    pub fn freshness(&self, client: &ClientId) -> Freshness {
+        let snapshot = self.snapshot();
+        let limit = snapshot.clients.get(client).map_or(Period::seconds(0), |facts| facts.stale_limit);
+        fresh::judge(snapshot.fresh, self.now(), limit)
+    }
+}
+
+fn boot(clock: &impl Clock) -> Period {
+    Period::seconds(clock.boot().as_secs())
+}
+
+impl Snapshot {
+    /// Takes what a board says about who runs and who is barred.
+    pub fn take_board(&mut self, board: &Board) {
+        self.active = board.workflows().iter().filter_map(|(at, w)| Some((at.clone(), w.active()?))).collect();
+        for workflow in board.workflows().values() {
+            for (plan, why) in &workflow.refused {
+                if let Some(live) = self.plans.get_mut(plan) {
+                    live.standing = PlanStanding::Barred(why.code());
+                }
+            }
+        }
+    }
+
+    fn barred(&self, of: &Use<'_>, now: Moment) -> Option<&'static str> {
+        let Some(facts) = self.clients.get(of.client) else { return Some("client_not_here") };
+        match self.plans.get(of.plan).map(|live| live.standing) {
+            None => return Some("plan_not_here"),
+            Some(PlanStanding::Barred(why)) => return Some(why),
+            Some(PlanStanding::Until(until)) if until <= now => return Some("approval-expired"),
+            Some(PlanStanding::Until(_)) => {}
+        }
+        if fresh::judge(self.fresh, now, facts.stale_limit) == Freshness::Stale {
+            return Some("stale");
+        }
+        let connection = of.connection.and_then(|connection| facts.connections.get(connection));
+        match connection.map(|connection| &connection.to) {
+            Some(ConnectionTo::Provider { agreement, .. }) if !agreement.holds(now) => Some("provider-agreement"),
+            Some(ConnectionTo::Provider { .. } | ConnectionTo::Integration { .. }) | None => None,
+        }
+    }
+}
+
+impl<C: Clock + 'static, V: Vault + 'static> Deployed for Field<C, V> {
+    fn active(&self, client: &ClientId, workflow: &WorkflowId) -> Option<Arc<Compiled>> {
+        let snapshot = self.snapshot();
+        let plan = snapshot.active.get(&(client.clone(), workflow.clone()))?;
+        snapshot.plans.get(plan).map(|live| Arc::clone(&live.compiled))
+    }
+
+    fn plan(&self, digest: &Digest) -> Option<Arc<Compiled>> {
+        self.snapshot().plans.get(digest).map(|live| Arc::clone(&live.compiled))
+    }
+
+    fn client(&self, client: &ClientId) -> Option<Arc<ClientFacts>> {
+        self.snapshot().clients.get(client).cloned()
+    }
+
+    fn endpoint(&self, client: &ClientId, connection: &ConnectionId) -> Option<Endpoint> {
+        self.snapshot().endpoints.get(client)?.get(connection).cloned()
+    }
+
+    fn secret(&self, client: &ClientId, connection: &ConnectionId, slot: &SlotId) -> Option<Content<Vec<u8>>> {
+        let path = SlotPath::new(client.clone(), connection.clone(), slot.clone());
+        let vault = Arc::clone(&lock(&self.vault));
+        vault.read(&path).ok().map(|secret| Content::new(secret.reveal().to_vec()))
+    }
+
+    fn permission(&self, of: &Use<'_>) -> Permission {
+        let now = self.now().max(of.now);
+        self.snapshot().barred(of, now).map_or(Permission::Go, Permission::Stopped)
+    }
+
+    fn ended(&self, client: &ClientId, workflow: &WorkflowId, plan: &Digest, good: bool, took: Duration) {
+        let took_ms = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
+        let place = (client.clone(), workflow.clone());
+        // Nobody listens any more when the agent is going down; what is not counted then is counted as a crash.
+        drop(self.ended.send(EndedRun { place, plan: *plan, good, took_ms }));
+    }
+}
+
+/// The plans that must be kept for runs and rollbacks.
+pub fn needed(board: &Board, of_runs: &BTreeSet<Digest>) -> BTreeSet<Digest> {
+    board.plans().union(of_runs).copied().collect()
+}
