@@ -32,6 +32,8 @@ pub struct Config {
     pub repository: Repository,
     /// Where listeners are bound.
     pub listen: SocketAddr,
+    /// The names by which others reach the listener, besides its address and `localhost`.
+    pub hosts: Vec<String>,
     /// How often the repository is asked.
     pub poll: Period,
     /// The folder of everything that the agent keeps.
@@ -165,6 +167,8 @@ struct Written {
     state: PathBuf,
     listen: SocketAddr,
     #[serde(default)]
+    hosts: Vec<String>,
+    #[serde(default)]
     behind_proxy: bool,
     #[serde(default = "poll_default")]
     poll: Period,
@@ -221,6 +225,7 @@ fn parse(text: &str, folder: &Path) -> Result<Config, Complaint> {
         region: written.region,
         repository: repository(&written.repository, folder)?,
         listen: written.listen,
+        hosts: written.hosts,
         poll: written.poll,
         state: State(absolute(folder.join(written.state))),
         limits: written.limits,

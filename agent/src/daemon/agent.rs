@@ -353,9 +353,8 @@ impl Agent {
         if self.store.state(&name)?.is_some() {
             return Ok(());
         }
-        let note = Note::new(Log::Agent, "refused")
-            .fact("code", refusal.code)
-            .fact("digest", refusal.digest.to_string());
+        let note =
+            Note::new(Log::Agent, "refused").fact("code", refusal.code).fact("digest", refusal.digest.to_string());
         let alert = watch::alert(&Condition::ReleaseRefused { code: refusal.code.to_owned() });
         let mut transaction = Transaction::new(self.world.clock.now())
             .with(Write::State { name, value: Some(refusal.code.as_bytes().to_vec()) })
@@ -409,7 +408,8 @@ impl Agent {
         let board = self.board.lock().await;
         let mut refused = BTreeSet::new();
         for (name, code) in self.store.states(REFUSED)? {
-            if let (Some(Ok(digest)), Ok(code)) = (name.strip_prefix(REFUSED).map(str::parse), String::from_utf8(code)) {
+            if let (Some(Ok(digest)), Ok(code)) = (name.strip_prefix(REFUSED).map(str::parse), String::from_utf8(code))
+            {
                 refused.insert(RefusedStatus { code, digest });
             }
         }

@@ -87,8 +87,11 @@ pub(super) struct Standpoint {
 pub(super) fn judge(files: &Files, at: &Standpoint, older: Vec<Vec<u8>>) -> Result<Taken, Refusal> {
     let manifest = files.get("manifest.json").map(|bytes| Digest::of_file(bytes));
     let digest = manifest.unwrap_or_else(|| Digest::of_file(b""));
-    let bundle = verify::verify(files, &at.pinned, &at.place, at.now)
-        .map_err(|refusal| Refusal { code: refusal.code.code(), digest, what: refusal.detail })?;
+    let bundle = verify::verify(files, &at.pinned, &at.place, at.now).map_err(|refusal| Refusal {
+        code: refusal.code.code(),
+        digest,
+        what: refusal.detail,
+    })?;
     let mut taken = Taken {
         manifest: digest,
         fresh: at.fresh.max(bundle.freshness.as_ref().map(|freshness| freshness.time)),
@@ -115,7 +118,9 @@ pub(super) fn judge(files: &Files, at: &Standpoint, older: Vec<Vec<u8>>) -> Resu
     named.into_iter().for_each(|(digest, plan)| taken.keep(digest, plan));
     // Judged here, where time may be taken; later only those whose limit passed are judged again.
     let plans: Vec<Digest> = taken.plans.keys().copied().collect();
-    plans.iter().for_each(|plan| drop(taken.standing(plan, at.now.expiry)));
+    for plan in &plans {
+        taken.standing(plan, at.now.expiry);
+    }
     Ok(taken)
 }
 
@@ -233,9 +238,8 @@ impl Taken {
         }
         if before.is_none_or(|before| before.manifest != self.manifest) {
             let sequence = self.bundle.manifest.sequence;
-            let released = |log| {
-                Note::new(log, "released").fact("sequence", sequence).fact("manifest", self.manifest.to_string())
-            };
+            let released =
+                |log| Note::new(log, "released").fact("sequence", sequence).fact("manifest", self.manifest.to_string());
             notes.extend(self.in_all_logs(released));
         }
         notes.into_iter().map(|note| Write::Note(Box::new(note))).collect()

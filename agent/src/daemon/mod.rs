@@ -6,6 +6,7 @@ pub mod host;
 mod intake;
 mod publishing;
 mod pulling;
+mod registry;
 mod rehearsing;
 
 use std::collections::BTreeSet;
@@ -15,7 +16,9 @@ use std::time::Duration;
 
 use assent_schema::ledger::Origin;
 use assent_schema::time::Moment;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::config::Config;
@@ -23,9 +26,12 @@ use crate::control::books::LedgerDesk;
 use crate::control::server;
 use crate::deploy::live::{EndedRun, Field};
 use crate::deploy::{Board, switch};
+use crate::desk::FrontDesk;
 use crate::error::{Context as _, Error};
 use crate::identity::Identity;
 use crate::ledger::Ledgers;
+use crate::listen;
+use crate::people::Itself;
 use crate::pin::Pin;
 use crate::pull::read;
 use crate::real::{Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
@@ -35,6 +41,7 @@ use crate::vault::FileVault;
 
 use agent::{Agent, Parts, TIME};
 use answers::Clerk;
+use registry::Register;
 
 /// Where the store says that the agent went down in order.
 const CLEAN: &str = "agent/clean";
@@ -80,7 +87,22 @@ async fn live(config: Config, outside: &Outside) -> Result<(), Error> {
 
     let socket = agent.config.state.socket();
     let control = server::bind(&socket).tried(|| format!("cannot listen at `{}`", socket.display()))?;
+    let listen = agent.config.listen;
+    let listener = TcpListener::bind(listen).await.tried(|| format!("cannot listen at {listen}"))?;
+    let itself = Itself { project: agent.pin.project, agent: agent.config.agent.clone() };
+    let registry = Arc::new(Register(Arc::clone(&agent)));
+    let (world, engine, field) = (Arc::clone(&agent.world), Arc::clone(&agent.engine), Arc::clone(&agent.field));
+    let desk = FrontDesk::open(world, engine, field, registry, itself).await;
+    let desk = desk.tried(|| "cannot open the front desk".into())?;
+    // Only now, with everything verified and counted, does any run go on.
+    let resumed = desk.resume().tried(|| "cannot go on with the runs of the journal".into())?;
+    let (stopping, stopped) = watch::channel(false);
+
     let mut loops = JoinSet::new();
+    let mut front = JoinSet::new();
+    front.spawn(listen::serve(listener, names(&agent.config), Arc::clone(&desk), stopped.clone()));
+    let schedules = Arc::clone(&desk);
+    front.spawn(async move { schedules.keep_schedules(stopped).await });
     loops.spawn(server::serve(control, Arc::new(Clerk(Arc::clone(&agent)))));
     loops.spawn(pulling::pulling(Arc::clone(&agent)));
     loops.spawn(counting(Arc::clone(&agent), ended));
@@ -89,20 +111,35 @@ async fn live(config: Config, outside: &Outside) -> Result<(), Error> {
     loops.spawn(publishing::publishing(Arc::clone(&agent)));
     loops.spawn(watchdog(outside.notify.clone()));
     host::notify(outside.notify.as_deref(), "READY=1");
-    tracing::info!(agent = %agent.config.agent, version = env!("CARGO_PKG_VERSION"), "ready");
+    tracing::info!(agent = %agent.config.agent, version = env!("CARGO_PKG_VERSION"), listen = %listen, resumed, "ready");
 
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         // A loop never ends by itself: what went wrong there must not look like an agent that works.
+        Some(ended) = front.join_next() => tracing::error!(panicked = ended.is_err(), "the front of the agent ended"),
         Some(ended) = loops.join_next() => tracing::error!(panicked = ended.is_err(), "a loop of the agent ended"),
     }
     host::notify(outside.notify.as_deref(), "STOPPING=1");
     tracing::info!("stopping");
-    if tokio::time::timeout(stop_time, stop(&agent, loops)).await.is_err() {
+    let drained = async {
+        // No new events; then no further step; then what is under way reaches the journal.
+        stopping.send_replace(true);
+        agent.engine.stop();
+        while front.join_next().await.is_some() {}
+        desk.drain().await;
+        stop(&agent, loops).await;
+    };
+    if tokio::time::timeout(stop_time, drained).await.is_err() {
         tracing::warn!("stopped at the deadline; what was not finished is in the journal");
     }
     Ok(())
+}
+
+/// The names by which the listener is reached.
+fn names(config: &Config) -> Vec<String> {
+    let own = [config.listen.ip().to_string(), "localhost".to_owned()];
+    own.into_iter().chain(config.hosts.iter().cloned()).collect()
 }
 
 async fn build(
@@ -123,9 +160,7 @@ async fn build(
     read::prepare(&config.state.repository()).tried(|| "cannot make the agent's repository".into())?;
     let (project, name) = (config.project.clone(), config.agent.clone());
     let books = (Arc::clone(&disk), RealDice, Arc::clone(&identity.host));
-    let store = Sqlite::open(&config.state.database(), |rows| {
-        Ok(Box::new(Ledgers::load(project, name, books, rows)?))
-    });
+    let store = Sqlite::open(&config.state.database(), |rows| Ok(Box::new(Ledgers::load(project, name, books, rows)?)));
     let store = Arc::new(store.tried(|| format!("cannot open `{}`", config.state.database().display()))?);
     let world = Arc::new(Real {
         clock: RealClock,
@@ -144,9 +179,7 @@ async fn build(
     let ledger = LedgerDesk::new(config.state.folder(), Arc::clone(&disk), own, &identity);
     let board = Board::new(switch::load(&*store).tried(cannot)?);
     let binary = host::binary_digest()?;
-    let parts = Parts {
-        config, pin, identity, disk, world, store, field, engine, ledger, binary, program, board,
-    };
+    let parts = Parts { config, pin, identity, disk, world, store, field, engine, ledger, binary, program, board };
     Ok((Arc::new(Agent::new(parts)), ended))
 }
 
@@ -170,14 +203,12 @@ async fn start(agent: &Arc<Agent>) -> Result<(), StoreError> {
     agent.look_at_time().await
 }
 
-/// Stops in order: no new runs, those under way leave what they do in the journal, then the last words.
+/// The last words, once no run is under way: durable that the agent went down in order, then told to the outside.
 async fn stop(agent: &Arc<Agent>, mut loops: JoinSet<()>) {
-    agent.engine.stop();
     loops.shutdown().await;
     let now = agent.field.now();
     let logs = agent.store.logs().unwrap_or_default();
-    let mut with: Vec<Write> =
-        logs.into_iter().map(|log| Write::Note(Box::new(crate::ledger::stopped(log)))).collect();
+    let mut with: Vec<Write> = logs.into_iter().map(|log| Write::Note(Box::new(crate::ledger::stopped(log)))).collect();
     with.push(Write::State { name: CLEAN.to_owned(), value: Some(Vec::new()) });
     if let Err(error) = agent.switch(|board| board.halt(now), with).await {
         tracing::error!(%error, "the last words could not be written");

@@ -57,7 +57,13 @@ pub(super) async fn publish(agent: &Arc<Agent>, said: &mut Option<Status>) -> Re
     if same && files.is_empty() {
         return Ok(());
     }
-    put_signed(agent, &mut files, "status.json".into(), &canon::to_bytes(&status).map_err(|_| PullFailure::Broken)?, Namespace::Console);
+    put_signed(
+        agent,
+        &mut files,
+        "status.json".into(),
+        &canon::to_bytes(&status).map_err(|_| PullFailure::Broken)?,
+        Namespace::Console,
+    );
     let branch = push::branch(&agent.config.environment, &agent.config.region, &agent.config.agent);
     push::commit(&agent.config.state.repository(), &branch, &files, status.time)?;
     // Only now, with the statements on the branch, are they not made again.
