@@ -87,7 +87,7 @@ pub fn at_home(client: &Region, place: &Region) -> bool {
     client == place
 }
 
-/// The host of an endpoint's URL, as approvals name it: without scheme, user, port and path.
+/// The host of an endpoint's URL, as approvals name it: with its port where one is written, without scheme, user and path.
 pub fn host_of(url: &str) -> Option<&str> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
     let authority = rest.split(['/', '?', '#']).next()?;
@@ -96,7 +96,7 @@ pub fn host_of(url: &str) -> Option<&str> {
         Some(v6) => authority.get(..v6.find(']')? + 2)?,
         None => authority.split(':').next()?,
     };
-    (plain && !host.is_empty()).then_some(host)
+    (plain && !host.is_empty()).then_some(authority)
 }
 
 /// What is known of one call that a guardrail may bound.
@@ -309,7 +309,8 @@ mod tests {
         let at = |url: &str, region: &str, sandbox: bool, production: bool| {
             placed(&connection, &endpoint(url, region, sandbox), production)
         };
-        assert_eq!(at("https://shop.example.com:8443/v1", "eu", false, true), Ok(()));
+        assert_eq!(at("https://shop.example.com/v1", "eu", false, true), Ok(()));
+        assert_eq!(at("https://shop.example.com:8443/v1", "eu", false, true), Err(Misplaced::Host));
         assert_eq!(at("https://sandbox.example.com", "eu", true, false), Ok(()));
         assert_eq!(at("https://shop.example.com", "us", false, true), Err(Misplaced::Region));
         assert_eq!(at("https://shop.example.com.evil.example", "eu", false, true), Err(Misplaced::Host));
@@ -317,7 +318,7 @@ mod tests {
         assert_eq!(at("https://sandbox.example.com", "eu", true, true), Err(Misplaced::Sandbox));
         assert_eq!(at("https://shop.example.com", "eu", false, false), Err(Misplaced::Sandbox));
         assert_eq!(at("https://shop.example.com", "eu", true, false), Err(Misplaced::Host));
-        assert_eq!(host_of("http://[::1]:80/x"), Some("[::1]"));
+        assert_eq!(host_of("http://[::1]:80/x"), Some("[::1]:80"));
         assert_eq!(host_of("ftp://x"), None);
     }
 }

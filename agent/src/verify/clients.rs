@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use assent_schema::canon::{self, Digest};
-use assent_schema::client::{ActiveWorkflow, ClientFacts, ConnectionFacts, ConnectionTo, Endpoint, Endpoints};
+use assent_schema::client::{ActiveWorkflow, ClientFacts, ConnectionTo, Endpoint, Endpoints};
+use assent_schema::guard::{self, Misplaced};
 use assent_schema::id::{ClientId, ConnectionId};
 use assent_schema::plan::{Plan, SCHEMA, Target};
 use assent_schema::release::Manifest;
@@ -65,7 +66,7 @@ pub(super) fn endpoints(
         let none = BTreeMap::new();
         let led = read.clients.get(client).unwrap_or(&none);
         for (name, endpoint) in led {
-            check_endpoint(client, name, endpoint, facts, place, sandboxes)?;
+            check_endpoint(client, name, endpoint, facts, sandboxes)?;
         }
         let needed = facts.connections.keys().chain(facts.routes.iter().map(|route| &route.endpoint));
         if let Some(missing) = needed.into_iter().find(|name| !led.contains_key(*name)) {
@@ -80,39 +81,25 @@ fn check_endpoint(
     name: &ConnectionId,
     endpoint: &Endpoint,
     facts: &ClientFacts,
-    place: &Place,
     sandboxes: bool,
 ) -> Result<(), Refusal> {
     let refuse = |code, what: &str| Err(Refusal::new(code, format!("the endpoint {name} of {client} {what}")));
     let Some(connection) = facts.connections.get(name) else {
-        // An alert route: never in another region, whatever anybody approved.
+        // An alert route; what goes to one in another region is less, which `watch` sees to.
         if !facts.routes.iter().any(|route| route.endpoint == *name) {
             return refuse(RefusalCode::EndpointInvalid, "belongs to nothing");
         }
-        return if endpoint.region == place.region { Ok(()) } else { refuse(RefusalCode::RegionWrong, "is elsewhere") };
+        return Ok(());
     };
     // Another region than the agent's is a data use of its own, which only the client's approval covers; but what is
     // approved is what must be there.
-    if endpoint.region != connection.region {
-        return refuse(RefusalCode::RegionWrong, "is in another region than the connection");
+    match guard::placed(connection, endpoint, !sandboxes) {
+        Ok(()) => Ok(()),
+        Err(Misplaced::Region) => refuse(RefusalCode::RegionWrong, "is in another region than the connection"),
+        Err(Misplaced::Host | Misplaced::Sandbox | Misplaced::Url) => {
+            refuse(RefusalCode::EndpointInvalid, "is not a host that the client approves for this environment")
+        }
     }
-    match host(&endpoint.url) {
-        Some(host) if may_lead_to(host, endpoint, connection, sandboxes) => Ok(()),
-        _ => refuse(RefusalCode::EndpointInvalid, "is not a host that the client approves for this environment"),
-    }
-}
-
-fn may_lead_to(host: &str, endpoint: &Endpoint, connection: &ConnectionFacts, sandboxes: bool) -> bool {
-    let production = host == connection.host;
-    let sandbox = connection.sandbox_hosts.contains(host);
-    if sandboxes { production || sandbox } else { production && !endpoint.sandbox }
-}
-
-/// The host of a URL, with its port where one is written; nothing when there is none or it holds a user.
-fn host(url: &str) -> Option<&str> {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    (!authority.is_empty() && !authority.contains('@')).then_some(authority)
 }
 
 /// Reads every plan that the manifest names, with its tests, and compares it with its client's facts.
@@ -169,19 +156,5 @@ fn leads_to(to: &ConnectionTo, target: &Target) -> bool {
         (ConnectionTo::Integration { name }, Target::Integration(wanted)) => name == wanted,
         (ConnectionTo::Provider { name, .. }, Target::Provider(wanted)) => name == wanted,
         (ConnectionTo::Integration { .. } | ConnectionTo::Provider { .. }, _) => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::host;
-
-    #[test]
-    fn a_host_is_what_stands_between_the_slashes() {
-        assert_eq!(host("https://a.example/v1"), Some("a.example"));
-        assert_eq!(host("http://127.0.0.1:8080"), Some("127.0.0.1:8080"));
-        for bad in ["ftp://a", "https://", "https:///x", "https://user@a.example/", "a.example", ""] {
-            assert_eq!(host(bad), None, "{bad}");
-        }
     }
 }

@@ -8,6 +8,8 @@
 
 mod clients;
 mod files;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod permit;
 mod refusal;
 mod rehearsals;

@@ -10,21 +10,28 @@ use std::collections::BTreeSet;
 use assent_schema::canon::Digest;
 use assent_schema::client::{ClientFacts, ConnectionTo};
 use assent_schema::flow;
+use assent_schema::guard;
 use assent_schema::plan::{Action, Plan};
 use assent_schema::time::Moment;
 use assent_schema::trust::{KnownStatements, Root};
-use assent_schema::uses::DataUse;
+use assent_schema::uses::{self, DataUse};
 
 use super::refusal::{Off, OffCode};
 
-/// The data uses of a plan, derived here, whatever anybody said of them.
+/// The data uses of a plan and of its client as a whole, derived here, whatever anybody said of them.
 ///
 /// # Errors
-/// [`OffCode::PlanUnsound`] when the plan's flows cannot be followed.
+/// [`OffCode::PlanUnsound`] when the plan's flows cannot be followed, or take data where it may not go.
 pub fn uses_of(plan: &Plan, facts: &ClientFacts) -> Result<Vec<DataUse>, Off> {
     let unsound = |detail: String| Off { code: OffCode::PlanUnsound, detail };
     let flows = flow::analyse(plan).map_err(|errors| unsound(format!("{} errors", errors.len())))?;
-    uses::derive(plan, facts, &flows).ok_or_else(|| unsound("data uses cannot be derived yet".into()))
+    let denied = guard::denied(plan, &flows);
+    if let Some(denied) = denied.first() {
+        return Err(unsound(format!("a parameter of step {} takes less private data", denied.step)));
+    }
+    let mut uses = uses::derive(plan, facts, &flows);
+    uses.extend(uses::derive_client(facts));
+    Ok(uses)
 }
 
 /// Everything that forbids a plan to run at an instant; nothing when it may.
@@ -65,20 +72,4 @@ fn lapsed_agreements(plan: &Plan, facts: &ClientFacts, at: Moment) -> BTreeSet<O
         .filter(|connection| !holds(connection))
         .map(|connection| Off { code: OffCode::AgreementLapsed, detail: connection.to_string() })
         .collect()
-}
-
-/// Stands in until `assent_schema::uses` derives: nothing is permitted.
-mod uses {
-    use assent_schema::client::ClientFacts;
-    use assent_schema::flow::Flows;
-    use assent_schema::plan::Plan;
-    use assent_schema::uses::DataUse;
-
-    pub(super) fn derive(_plan: &Plan, _facts: &ClientFacts, _flows: &Flows) -> Option<Vec<DataUse>> {
-        None
-    }
-
-    pub(super) fn uncovered<'a>(uses: &'a [DataUse], _approved: &[DataUse]) -> Vec<&'a DataUse> {
-        uses.iter().collect()
-    }
 }
