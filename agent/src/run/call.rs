@@ -347,7 +347,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         attempt: u32,
         answer: Answer,
     ) -> Result<(), Stop> {
-        if !request::belongs(&call.operation, arguments, &answer) {
+        if asks_whose(&call.operation, arguments) && !request::belongs(&call.operation, arguments, &answer) {
             self.outcome(step, attempt, "not_theirs", None, false, BTreeMap::new());
             return self.failed(step, call, "not_theirs");
         }
@@ -455,6 +455,15 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         self.outcome(step, attempt, CONFIRMED, None, false, BTreeMap::new());
         self.keep(&step.id, Value::Record(BTreeMap::new()));
     }
+}
+
+/// Whether the workflow asks whose record it is. Where the parameter may be left out, leaving it out asks nothing; the
+/// compiler keeps the result marked then.
+fn asks_whose(operation: &Operation, arguments: &Arguments) -> bool {
+    operation.belongs.as_ref().is_some_and(|belongs| {
+        let optional = operation.params.get(&belongs.param).is_some_and(|param| param.optional);
+        !optional || arguments.contains_key(&belongs.param)
+    })
 }
 
 /// Whether nobody knows if the effect happened. An answer that says no, for good, says that nothing ran; one that does not

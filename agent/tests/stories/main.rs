@@ -1,0 +1,6 @@
+//! Scenarios on the real engine, on machines that die, lose their keys, or have a wrong clock.
+
+mod canary;
+mod crash;
+mod seeds;
+mod story;

@@ -1,0 +1,54 @@
+//! Many crashes in one story, clock jumps, and machines that lose the kernel's keys, all from a seed.
+//! A failure prints its seed; the seed joins the list.
+
+use crate::story::{Story, workflows};
+use assent_agent::sim::{Crash, Strike};
+
+/// Seeds that found something once.
+const FOUND: &[u64] = &[];
+/// New ones for each run of the tests.
+const SEEDS: std::ops::Range<u64> = 0..60;
+
+/// `SplitMix64`, for choices of this test.
+struct Choices(u64);
+
+impl Choices {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % bound
+    }
+}
+
+#[test]
+fn many_crashes_and_a_wrong_clock_change_nothing_that_matters() {
+    let workflows = workflows();
+    for seed in FOUND.iter().copied().chain(SEEDS) {
+        let mut choices = Choices(seed);
+        let workflow = &workflows[usize::try_from(choices.below(3)).expect("small")];
+        let count = u64::try_from(workflow.tests.scenarios.len()).expect("few");
+        let scenario = &workflow.tests.scenarios[usize::try_from(choices.below(count)).expect("small")];
+        println!("seed {seed}: {}", scenario.name);
+        let story = Story::new(workflow, scenario, seed);
+        let crashes = choices.below(12);
+        story.live(|process, host| {
+            if u64::try_from(process).expect("few") >= crashes {
+                return host.crash_at(None);
+            }
+            let so_far = u64::try_from(host.points().len()).expect("few");
+            let strikes = [Strike::Before, Strike::After, Strike::Lost];
+            let strike = strikes[usize::try_from(choices.below(3)).expect("small")];
+            host.crash_at(Some(Crash { at: so_far + choices.below(9), strike }));
+            if choices.below(4) == 0 {
+                let millis = i64::try_from(choices.below(1_200_000)).expect("small");
+                host.jump(millis - 600_000);
+            }
+            if choices.below(6) == 0 {
+                host.forget_keys();
+            }
+        });
+        story.check();
+    }
+}

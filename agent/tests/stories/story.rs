@@ -1,0 +1,301 @@
+//! One scenario on the real engine, on a simulated machine that may die at any durable write and any request.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use assent_agent::content::Content;
+use assent_agent::ledger::{DayKeys, Ledgers, opened};
+use assent_agent::request::json::Json;
+use assent_agent::request::wire;
+use assent_agent::run::{Compiled, Engine, NewRun, NotBegun, Verdict};
+use assent_agent::sim::{Host, Reply, Script, Seen, Service, SimWorld, Spawner, Stage, Stop, run};
+use assent_agent::store::{Ending, Entry, Log, Memory, RunFilter, Store, Transaction, TriggerKind, Write};
+use assent_agent::vault::HostKey;
+use assent_agent::world::{Clock as _, HttpRequest, Wall};
+use assent_schema::canon::{self, Digest};
+use assent_schema::client::ClientFacts;
+use assent_schema::id::{AgentId, ProjectName};
+use assent_schema::ledger::{Audit, Entry as LedgerEntry, Origin, commitment};
+use assent_schema::plan::{Effect, Plan, Trigger};
+use assent_schema::scenario::{Decided, Scenario, Tests};
+
+/// Processes that a story may take: a crash each, and one that goes on to the end.
+const PROCESSES_MOST: usize = 40;
+
+static HOST_KEY: LazyLock<Arc<HostKey>> = LazyLock::new(|| Arc::new(HostKey::generate()));
+
+/// A workflow as an agent has it.
+pub(crate) struct Workflow {
+    pub(crate) compiled: Arc<Compiled>,
+    pub(crate) tests: Tests,
+    pub(crate) facts: Arc<ClientFacts>,
+}
+
+/// Reads one of the lowered workflows beside this file.
+pub(crate) fn workflow(client: &str, name: &str) -> Workflow {
+    let read = |file: String| {
+        std::fs::read(format!("{}/tests/plans/{file}.json", env!("CARGO_MANIFEST_DIR"))).expect("a lowered workflow")
+    };
+    let plan = read(format!("{client}.{name}.plan"));
+    let digest = Digest::of_file(&plan);
+    let plan: Plan = canon::from_bytes(&plan).expect("a plan");
+    Workflow {
+        compiled: Arc::new(Compiled::new(Arc::new(plan), digest).expect("a plan that runs")),
+        tests: canon::from_bytes(&read(format!("{client}.{name}.tests"))).expect("tests"),
+        facts: Arc::new(canon::from_bytes(&read(format!("{client}.client"))).expect("a client")),
+    }
+}
+
+/// All workflows that stories are about.
+pub(crate) fn workflows() -> Vec<Workflow> {
+    vec![workflow("acme", "refund"), workflow("acme", "reply"), workflow("borealis", "failed-payment")]
+}
+
+/// A machine with one scenario's services, and what was seen there.
+pub(crate) struct Story<'a> {
+    pub(crate) workflow: &'a Workflow,
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) host: Host,
+    pub(crate) seen: Seen,
+}
+
+/// A script whose confirming reads tell what happened: scenarios say only what happens without crashes.
+struct Honest {
+    script: Script,
+    plan: Arc<Plan>,
+    seen: Seen,
+}
+
+impl Service for Honest {
+    fn answer(&mut self, now: Wall, request: HttpRequest) -> Reply {
+        let asked = request.operation.clone();
+        let mut reply = self.script.answer(now, request);
+        let Ok(response) = &mut reply.result else { return reply };
+        for done in self.seen.done() {
+            let operation = &self.plan.operations[&done.operation];
+            let Some(confirm) = &operation.confirm else { continue };
+            let Some(equals) = &confirm.equals else { continue };
+            if done.operation.connection == asked.connection && confirm.operation == asked.operation {
+                let at = &self.plan.operations[&asked].response[&confirm.field].at;
+                let mut json: serde_json::Value = serde_json::from_slice(response.body.reveal()).expect("JSON");
+                json[at.as_str()] = serde_json::Value::from(equals.as_str());
+                response.body = Content::new(json.to_string().into_bytes());
+            }
+        }
+        reply
+    }
+}
+
+impl<'a> Story<'a> {
+    pub(crate) fn new(workflow: &'a Workflow, scenario: &'a Scenario, seed: u64) -> Self {
+        let (script, seen) = Script::new(Arc::clone(&workflow.compiled.plan), &scenario.replies);
+        let honest = Honest { script, plan: Arc::clone(&workflow.compiled.plan), seen: seen.clone() };
+        Self { workflow, scenario, host: Host::new(seed, scenario.at, honest), seen }
+    }
+
+    /// Starts processes until one has nothing left to do. Before each, `before` may set a crash or change the machine.
+    pub(crate) fn live(&self, mut before: impl FnMut(usize, &Host)) {
+        for process in 0..PROCESSES_MOST {
+            before(process, &self.host);
+            match self.process() {
+                Stop::Crashed => {}
+                Stop::Endless => panic!("{}: tasks wake each other without end", self.scenario.name),
+                Stop::Ended | Stop::Idle if self.all_ended() => return,
+                Stop::Ended | Stop::Idle => panic!("{}: a run is left open", self.scenario.name),
+            }
+        }
+        panic!("{}: the story has no end", self.scenario.name);
+    }
+
+    fn books(&self, world: &SimWorld) -> Memory {
+        let (project, agent) = (ProjectName::new("harbor").expect("an id"), AgentId::new("eu-1").expect("an id"));
+        let load = |rows: &dyn assent_agent::store::LedgerRows| {
+            let parts = (world.clone(), world.clone(), Arc::clone(&HOST_KEY));
+            Ok(Box::new(Ledgers::load(project, agent, parts, rows)?) as Box<dyn assent_agent::store::Books>)
+        };
+        world.store(load).expect("a store")
+    }
+
+    /// One process: goes on with what is open, takes the event until it is durable, and people do what the scenario says.
+    fn process(&self) -> Stop {
+        let world = self.host.boot();
+        let store = Arc::new(self.books(&world));
+        let spawner = Spawner::default();
+        let stage = Stage::new(Arc::clone(&self.workflow.compiled), Arc::clone(&self.workflow.facts));
+        let (event, decisions) = (self.event(), self.scenario.decisions.clone());
+        let (facts, client) = (Arc::clone(&self.workflow.facts), self.workflow.facts.client.clone());
+        let (shared, starter) = (Arc::new(world.clone()), spawner.clone());
+        run(&world, &spawner, async move {
+            let log = Log::Client(client);
+            if store.ledger_size(&log).expect("read") == 0 {
+                let note = Write::Note(Box::new(opened(log, Digest::of_file(b"root"), Vec::new())));
+                // A file that cannot be written is how a machine looks that dies in that moment.
+                let Ok(()) = store.commit(Transaction::new(shared.now()).with(note)).await else { return };
+            }
+            let Ok(engine) = Engine::open(Arc::clone(&shared), store, Arc::new(stage)).await else { return };
+            for decided in decisions {
+                let (world, engine, facts) = (Arc::clone(&shared), Arc::clone(&engine), Arc::clone(&facts));
+                starter.spawn(async move { decide(&world, &engine, &facts, decided).await });
+            }
+            for (_, task) in engine.resume().expect("read") {
+                starter.spawn(task);
+            }
+            let Some(event) = event else { return };
+            match engine.begin(event) {
+                Ok(begun) => {
+                    starter.spawn(begun.task);
+                    let durable = begun.durable.await.expect("an answer");
+                    let fine = matches!(durable, Ok(()) | Err(NotBegun::Duplicate(_)));
+                    assert!(fine || shared.crashed(), "{durable:?}");
+                }
+                Err(refused) => panic!("the event was refused: {refused:?}"),
+            }
+        })
+    }
+
+    pub(crate) fn event(&self) -> Option<NewRun> {
+        let plan = &self.workflow.compiled.plan;
+        let json = Json::parse(self.scenario.event.as_deref().unwrap_or("{}").as_bytes()).expect("JSON");
+        let fields = match &plan.trigger {
+            Trigger::Webhook { matches, own, fields, .. } => {
+                let is_ours = matches.iter().all(|(at, text)| json.text_at(at) == Some(text.as_str()))
+                    && own.as_ref().is_none_or(|own| json.text_at(&own.at) != Some(own.equals.as_str()));
+                if !is_ours {
+                    return None;
+                }
+                wire::take(&json, fields, None).ok()?
+            }
+            Trigger::Manual { fields } => wire::take(&json, fields, None).ok()?,
+            Trigger::Schedule { .. } => BTreeMap::new(),
+        };
+        Some(NewRun {
+            client: plan.client.clone(),
+            workflow: plan.workflow.clone(),
+            trigger: TriggerKind::Webhook,
+            event: "evt-1".into(),
+            keys: vec![[1; 16]],
+            fields,
+            writes: Vec::new(),
+        })
+    }
+
+    fn all_ended(&self) -> bool {
+        self.books(&self.host.boot()).open_runs().expect("read").is_empty()
+    }
+
+    /// What is always true, wherever the machine died. `None` when the event was none of the workflow's.
+    pub(crate) fn check(&self) -> Option<Ending> {
+        let name = &self.scenario.name;
+        let store = self.books(&self.host.boot());
+        let runs = store.runs(&RunFilter { most: 10, ..RunFilter::default() }).expect("read");
+        self.check_ledger(&store);
+        self.check_canaries();
+        let done = self.seen.done();
+        for (at, one) in done.iter().enumerate() {
+            let operation = self.workflow.compiled.plan.operations.get(&one.operation).expect("an operation");
+            let again = done.iter().skip(at + 1).any(|other| other.operation == one.operation);
+            assert!(operation.effect != Effect::Money || !again, "{name}: money moved twice");
+        }
+        let [line] = runs.as_slice() else {
+            assert!(runs.is_empty() && self.event().is_none() && done.is_empty(), "{name}: {} runs", runs.len());
+            return None;
+        };
+        let journal = store.journal(line.run).expect("read");
+        let ends: Vec<_> = journal.iter().filter(|row| matches!(row.entry, Entry::Ended { .. })).collect();
+        assert_eq!(ends.len(), 1, "{name}: a run ends once");
+        let Entry::Ended { ending, .. } = line.last.entry else { panic!("{name}: something came after the end") };
+        let queue = store.queue().expect("read");
+        let queued = !matches!(ending, Ending::Done | Ending::Superseded);
+        assert_eq!(queue.len(), usize::from(queued), "{name}: {ending:?}");
+        assert_eq!(store.alerts().expect("read").len(), usize::from(queued), "{name}: an alert with each item");
+        for item in &queue {
+            for one in &done {
+                let known = item.done.iter().any(|effect| effect.operation == one.operation);
+                assert!(known, "{name}: the item does not tell of {}", one.operation);
+            }
+        }
+        Some(ending)
+    }
+
+    /// The client's log is whole: every row opens, says what its commitment says, and follows the one before.
+    fn check_ledger(&self, store: &Memory) {
+        let origin = Origin {
+            project: ProjectName::new("harbor").expect("an id"),
+            agent: AgentId::new("eu-1").expect("an id"),
+            client: Some(self.workflow.facts.client.clone()),
+        };
+        let mut days = DayKeys::new(self.host.boot(), Arc::clone(&HOST_KEY));
+        let mut audit = Audit::new(origin.clone());
+        let rows = store.ledger_rows(&Log::Client(self.workflow.facts.client.clone()), 0, usize::MAX).expect("read");
+        for row in rows {
+            let key = days.open(&origin, &row.day).expect("a day key");
+            let sealed = row.sealed.as_deref().expect("a body");
+            let (salt, body) = key.open(&origin, row.index, sealed).expect("it opens");
+            assert_eq!(commitment(&salt, &body).as_bytes(), &row.commitment);
+            let text = String::from_utf8_lossy(&body).into_owned();
+            assert!(!holds_canary(body.as_slice(), self.scenario), "content in the ledger: {text}");
+            let entry = LedgerEntry::from_bytes(&body).expect("an entry");
+            audit.entry(&entry).unwrap_or_else(|fault| panic!("{}: {fault:?} at {text}", self.scenario.name));
+        }
+        audit.end().expect("a whole log");
+    }
+
+    /// No content in any stored byte.
+    fn check_canaries(&self) {
+        let bytes = self.host.durable_bytes().expect("bytes");
+        assert!(!holds_canary(&bytes, self.scenario), "{}: content in a durable byte", self.scenario.name);
+    }
+}
+
+/// Texts of people in a scenario: everything in replies, events and edits that has a space in it.
+pub(crate) fn canaries(scenario: &Scenario) -> Vec<String> {
+    let mut found = Vec::new();
+    let bodies = scenario.replies.iter().filter_map(|reply| reply.body.as_deref()).chain(scenario.event.as_deref());
+    for body in bodies {
+        let json: serde_json::Value = serde_json::from_str(body).expect("JSON");
+        texts(&json, &mut found);
+    }
+    found.extend(scenario.decisions.iter().flat_map(|decided| decided.edits.values().cloned()));
+    found.retain(|text| text.contains(' ') && text.len() >= 8);
+    found
+}
+
+fn texts(json: &serde_json::Value, found: &mut Vec<String>) {
+    match json {
+        serde_json::Value::String(text) => found.push(text.clone()),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
+        serde_json::Value::Object(members) => members.values().for_each(|member| texts(member, found)),
+        _ => {}
+    }
+}
+
+/// Whether bytes hold a text of a person.
+pub(crate) fn holds_canary(bytes: &[u8], scenario: &Scenario) -> bool {
+    canaries(scenario).iter().any(|canary| bytes.windows(canary.len()).any(|window| window == canary.as_bytes()))
+}
+
+/// A person who does what the scenario says, once asked.
+async fn decide(world: &SimWorld, engine: &Engine<SimWorld, Memory, Stage>, facts: &ClientFacts, decided: Decided) {
+    let mut asked = engine.asked();
+    loop {
+        asked.mark_unchanged();
+        let found = engine.questions().into_iter().find(|question| question.waiting.step == decided.step);
+        let Some(question) = found else {
+            if asked.changed().await.is_err() {
+                return;
+            }
+            continue;
+        };
+        world.sleep(decided.after.duration()).await;
+        let Some(choice) = decided.choice else { return };
+        let person = facts.deciders[&question.waiting.by].first().expect("a member").clone();
+        let edits = decided.edits.iter().map(|(path, text)| (path.clone(), Content::new(text.clone()))).collect();
+        let (shown, nonce) = (question.waiting.shown, question.waiting.nonce);
+        let verdict = Verdict { choice, person, shown, nonce, edits, signature: None };
+        if engine.decide(question.waiting.run, &decided.step, verdict).await.is_ok() {
+            return;
+        }
+        world.sleep(Duration::from_secs(1)).await;
+    }
+}
