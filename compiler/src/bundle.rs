@@ -5,7 +5,7 @@
 //! # Source
 //! trust.md section 4. Promise P16.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use assent_schema::canon::{self, CanonError, Digest};
 use assent_schema::client::{ActiveWorkflow, ClientFacts, Endpoints};
@@ -136,8 +136,17 @@ pub fn assemble(ingredients: Ingredients) -> Result<Bundle, CanonError> {
         accept: Window { from: ingredients.at, until: ingredients.at.plus(ACCEPT_FOR) },
         active,
         readmitted: ingredients.readmitted,
-        files: files.iter().map(|(name, bytes)| (name.to_string(), entry(bytes))).collect(),
+        files: BTreeMap::new(),
     };
+    close(manifest, files)
+}
+
+/// Lists the files in a manifest and gives it its bytes.
+///
+/// # Errors
+/// When the manifest holds an integer beyond 2^53 − 1.
+pub fn close(mut manifest: Manifest, files: BTreeMap<FileName, Vec<u8>>) -> Result<Bundle, CanonError> {
+    manifest.files = files.iter().map(|(name, bytes)| (name.to_string(), entry(bytes))).collect();
     let manifest_bytes = canon::to_bytes(&manifest)?;
     Ok(Bundle { manifest, manifest_bytes, files })
 }
@@ -157,9 +166,4 @@ fn add_signed<S>(
 
 fn entry(bytes: &[u8]) -> FileEntry {
     FileEntry { size: bytes.len() as u64, sha256: Digest::of_file(bytes) }
-}
-
-/// The plans that a manifest names, each once.
-pub fn plans(manifest: &Manifest) -> BTreeSet<Digest> {
-    manifest.active.iter().map(|workflow| workflow.plan).collect()
 }

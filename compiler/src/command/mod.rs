@@ -4,12 +4,17 @@
 //! and one in [`dispatch`].
 
 mod approve;
+mod build;
 mod check;
+mod compiled;
 mod context;
 pub mod demo;
 mod explain;
+mod freshness;
 mod plan;
+mod release;
 pub mod repository;
+mod rollback;
 mod trust;
 mod withdraw;
 
@@ -42,10 +47,18 @@ enum Command {
     Reject(withdraw::Args),
     Trust(trust::Args),
     Withdraw(withdraw::Args),
+    Build(build::Args),
+    Release(release::Args),
+    Freshness(freshness::Args),
+    Rollback(rollback::Args),
 }
 
 fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<Outcome, Error> {
     match command {
+        Command::Build(args) => build::run(args, context),
+        Command::Release(args) => release::run(args, context),
+        Command::Freshness(args) => freshness::run(args, context),
+        Command::Rollback(args) => rollback::run(args, context),
         Command::Approve(args) => approve::run(args, context),
         Command::Reject(args) => withdraw::reject(args, context),
         Command::Trust(args) => trust::run(args, context),

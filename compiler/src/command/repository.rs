@@ -51,3 +51,41 @@ impl SourceArgs {
         read_worktree(&self.repo)
     }
 }
+
+/// Which remote repository branches are fetched from and pushed to.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RemoteArgs {
+    /// The remote, by its name in the repository or by its path; `origin` where there is one, unless said.
+    #[arg(long, value_name = "NAME|PATH")]
+    pub remote: Option<String>,
+    /// Neither fetch nor push.
+    #[arg(long, conflicts_with = "remote")]
+    pub local: bool,
+}
+
+impl RemoteArgs {
+    fn chosen(&self, repository: &Repository) -> Option<String> {
+        if self.local {
+            return None;
+        }
+        self.remote.clone().or_else(|| repository.find_remote("origin").is_ok().then(|| "origin".to_owned()))
+    }
+
+    /// Fetches the branches whose names begin so.
+    ///
+    /// # Errors
+    /// When the remote cannot be reached.
+    pub fn fetch(&self, repository: &Repository, prefixes: &[&str]) -> Result<(), Error> {
+        let Some(remote) = self.chosen(repository) else { return Ok(()) };
+        prefixes.iter().try_for_each(|prefix| branch::fetch(repository, &remote, prefix))
+    }
+
+    /// Pushes branches.
+    ///
+    /// # Errors
+    /// When the remote cannot be reached or refuses one.
+    pub fn push(&self, repository: &Repository, branches: &[String]) -> Result<(), Error> {
+        let Some(remote) = self.chosen(repository) else { return Ok(()) };
+        if branches.is_empty() { Ok(()) } else { branch::push(repository, &remote, branches) }
+    }
+}

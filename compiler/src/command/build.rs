@@ -1,0 +1,65 @@
+//! `assent build`: the unsigned bundles of an environment, written to a folder.
+
+use std::path::PathBuf;
+
+use assent_schema::id::{Environment, Region};
+
+use super::compiled::{Wanted, compiled};
+use super::repository::SourceArgs;
+use super::{Context, Outcome};
+use crate::bundle::assemble;
+use crate::error::Error;
+use crate::publish::prepare::{Numbering, Target, Terms, gather, published, roots};
+use crate::publish::sign;
+use crate::show::findings::Style;
+
+/// Writes the unsigned bundle of each region to a folder. The same commit and instant give the same bytes everywhere.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// The environment that it is for.
+    #[arg(long, value_name = "ENVIRONMENT")]
+    environment: Environment,
+    /// The region that it is for; all that have clients, unless said.
+    #[arg(long = "region", value_name = "REGION")]
+    regions: Vec<Region>,
+    /// The folder that takes a folder for each region.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// How findings are printed.
+    #[arg(long, default_value = "human")]
+    format: Style,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When there is no such repository, commit or environment, or the folder cannot be written.
+pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+    let wanted = Wanted { environment: &args.environment, regions: &args.regions, format: args.format };
+    let Some(compiled) = compiled(&args.source, &wanted, context)? else { return Ok(Outcome::Findings) };
+    let generation = roots(&compiled.checked)?.newest().generation;
+    for region in &compiled.regions {
+        let target = Target { environment: args.environment.clone(), region: region.clone() };
+        let before = published(&compiled.repository, &target)?;
+        let numbering = Numbering::after(before.as_ref(), generation);
+        let rehearsals = compiled.rehearsals_of(region);
+        let (source, at) = (compiled.source.clone(), compiled.at);
+        let terms = Terms { source, at, numbering, readmitted: Vec::new(), rehearsals };
+        let bundle =
+            assemble(gather(&compiled.checked, &target, terms)?).map_err(|e| Error::internal("write the bundle", e))?;
+        let folder = args.out.join(region.as_str());
+        for (path, bytes) in bundle.paths() {
+            sign::write(&folder.join(path), &bytes)?;
+        }
+        context.print(&format!(
+            "{}: {} workflows, {} files, manifest {}\n",
+            folder.display(),
+            bundle.manifest.active.len(),
+            bundle.files.len() + 1,
+            bundle.digest()
+        ))?;
+    }
+    Ok(Outcome::Fine)
+}

@@ -1,0 +1,146 @@
+//! What `build` and `release` begin with: a commit compiled for an environment, or its findings printed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assent_schema::canon::Digest;
+use assent_schema::id::{AgentId, Environment, Region};
+use assent_schema::release::Source;
+use assent_schema::time::Moment;
+use git2::Repository;
+
+use super::Context;
+use super::repository::SourceArgs;
+use crate::bundle::Signed;
+use crate::check::{Checked, Options, compile};
+use crate::error::Error;
+use crate::publish::prepare::roots;
+use crate::publish::rehearsals::{Rehearsals, collect};
+use crate::show::findings::{self, Style, show};
+use crate::source::{read_commit, resolve_commit, tree_digest_of_commit};
+
+/// What is to be built.
+pub(super) struct Wanted<'a> {
+    /// The environment.
+    pub(super) environment: &'a Environment,
+    /// The regions; all that have clients when empty.
+    pub(super) regions: &'a [Region],
+    /// How findings are printed.
+    pub(super) format: Style,
+}
+
+/// A commit in which nothing is wrong, for one environment.
+pub(super) struct Compiled {
+    pub(super) repository: Repository,
+    pub(super) checked: Checked,
+    pub(super) source: Source,
+    pub(super) at: Moment,
+    /// The regions that have clients and were asked for.
+    pub(super) regions: Vec<Region>,
+    rehearsals: Option<Rehearsals>,
+}
+
+impl Compiled {
+    /// The rehearsals of a region's plans; none where the environment asks for none.
+    pub(super) fn rehearsals_of(&self, region: &Region) -> Vec<Signed<AgentId>> {
+        let pairs = pairs(&self.checked, region);
+        self.rehearsals.as_ref().map(|r| r.of(&pairs)).unwrap_or_default()
+    }
+}
+
+/// Compiles a commit for an environment; nothing when there were findings, which are then printed.
+///
+/// # Errors
+/// When there is no such repository, commit, environment or region.
+pub(super) fn compiled(
+    args: &SourceArgs,
+    wanted: &Wanted<'_>,
+    context: &mut Context<'_>,
+) -> Result<Option<Compiled>, Error> {
+    let at = args.at.unwrap_or_else(|| context.now());
+    let repository = args.open()?;
+    let commit = resolve_commit(&repository, &args.commit)?;
+    let (read, mut found) = read_commit(&repository, commit)?;
+    let (checked, more) = compile(read.clone(), at, &Options::default());
+    found.append(more);
+    let Some(checked) = checked.filter(|_| !found.any_errors()) else {
+        report(found, &read, commit, at, wanted.format, context)?;
+        return Ok(None);
+    };
+    let (regions, rehearses) = scope(&checked, wanted)?;
+    let rehearsals = if rehearses { None } else { Some(rehearsed(&repository, &checked, at)?) };
+    if let Some(rehearsals) = &rehearsals {
+        for region in &regions {
+            let options = Options { rehearsed: Some(rehearsals.complete.clone()), region: Some(region.clone()) };
+            let (_, found) = compile(read.clone(), at, &options);
+            if found.any_errors() {
+                report(found, &read, commit, at, wanted.format, context)?;
+                return Ok(None);
+            }
+        }
+    }
+    let source = Source { commit: commit.to_string(), tree: tree_digest_of_commit(&repository, commit)? };
+    Ok(Some(Compiled { repository, checked, source, at, regions, rehearsals }))
+}
+
+/// The regions to build, and whether the environment is the one that rehearses.
+fn scope(checked: &Checked, wanted: &Wanted<'_>) -> Result<(Vec<Region>, bool), Error> {
+    let survey = checked.survey();
+    let project = survey.parsed.project.as_ref().ok_or_else(|| Error::input("assent.toml is missing"))?;
+    let known: Vec<&Environment> = project.spec.environments.iter().map(|e| &e.value).collect();
+    if !known.contains(&wanted.environment) {
+        let names: Vec<&str> = known.iter().map(|e| e.as_str()).collect();
+        return Err(Error::input(format!(
+            "there is no environment {}; there are {}",
+            wanted.environment,
+            names.join(", ")
+        )));
+    }
+    let with_clients: BTreeSet<&Region> = survey.resolved.clients.values().map(|c| &c.facts.region).collect();
+    if let Some(stranger) = wanted.regions.iter().find(|region| !with_clients.contains(region)) {
+        return Err(Error::input(format!("no client is in the region {stranger}")));
+    }
+    let asked = |region: &&&Region| wanted.regions.is_empty() || wanted.regions.contains(**region);
+    let regions = with_clients.iter().filter(asked).map(|region| (*region).clone()).collect();
+    Ok((regions, project.spec.rehearse_in.value == *wanted.environment))
+}
+
+fn rehearsed(repository: &Repository, checked: &Checked, at: Moment) -> Result<Rehearsals, Error> {
+    let roots = roots(checked)?;
+    let project = checked.survey().parsed.project.as_ref().map(|p| p.spec.rehearse_in.value.clone());
+    let environment = project.ok_or_else(|| Error::input("assent.toml is missing"))?;
+    collect(repository, &environment, roots.newest(), roots.project(), at)
+}
+
+fn pairs(checked: &Checked, region: &Region) -> BTreeSet<(Digest, Digest)> {
+    let workflows = checked.workflows_in(region);
+    workflows
+        .iter()
+        .filter_map(|(_, _, judged)| Some((judged.lowered.digest, judged.lowered.tests.as_ref()?.digest)))
+        .collect()
+}
+
+fn report(
+    found: assent_schema::finding::Findings,
+    read: &crate::source::Source,
+    commit: git2::Oid,
+    at: Moment,
+    format: Style,
+    context: &mut Context<'_>,
+) -> Result<(), Error> {
+    let workflows = read.files.values().filter(|f| matches!(f.place, crate::source::Place::Workflow(..))).count();
+    let shown = findings::Checked { findings: found.sorted(), workflows, commit: Some(commit), at };
+    let text = show(&shown, format, context.look(), &|path| read.text(path));
+    context.print(&text)
+}
+
+/// The region and environment of each branch of releases, by name.
+pub(super) fn targets(names: &[String]) -> BTreeMap<String, crate::publish::prepare::Target> {
+    names
+        .iter()
+        .filter_map(|name| {
+            let (environment, region) = name.strip_prefix("release/")?.split_once('/')?;
+            let (environment, region) = (environment.parse().ok()?, region.parse().ok()?);
+            Some((name.clone(), crate::publish::prepare::Target { environment, region }))
+        })
+        .collect()
+}

@@ -1,0 +1,94 @@
+//! `assent release`: builds, signs and publishes the bundles of an environment.
+
+use assent_schema::canon::Digest;
+use assent_schema::id::{Environment, Region};
+use assent_schema::release::Readmitted;
+
+use super::compiled::{Compiled, Wanted, compiled};
+use super::repository::{RemoteArgs, SourceArgs};
+use super::{Context, Outcome};
+use crate::bundle::assemble;
+use crate::error::Error;
+use crate::publish::prepare::{Numbering, Target, Terms, gather, published, release_of, roots};
+use crate::publish::send::{put, sign_bundle, sign_freshness};
+use crate::publish::sign::KeyFile;
+use crate::show::findings::Style;
+
+/// Builds, signs and publishes a release of each region. Production needs rehearsals that staging agents signed.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// The environment that it is for.
+    #[arg(long, value_name = "ENVIRONMENT")]
+    environment: Environment,
+    /// The region that it is for; all that have clients, unless said.
+    #[arg(long = "region", value_name = "REGION")]
+    regions: Vec<Region>,
+    /// Who signs the release, and with which private key.
+    #[arg(long = "key", required = true, value_name = "PERSON=KEY")]
+    keys: Vec<KeyFile>,
+    /// Who signs that it is the newest; without it `assent freshness` does that.
+    #[arg(long = "freshness-key", value_name = "PERSON=KEY")]
+    freshness_keys: Vec<KeyFile>,
+    /// A plan that may run again although an agent returned it or somebody rolled it back.
+    #[arg(long = "readmit", value_name = "DIGEST", requires = "reason")]
+    readmitted: Vec<Digest>,
+    /// Why it may run again.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    #[command(flatten)]
+    remote: RemoteArgs,
+    /// How findings are printed.
+    #[arg(long, default_value = "human")]
+    format: Style,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When there is no such repository, commit or environment, a key does not count, or git refuses.
+pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+    args.remote.fetch(&args.source.open()?, &["release/", "status/"])?;
+    let wanted = Wanted { environment: &args.environment, regions: &args.regions, format: args.format };
+    let Some(compiled) = compiled(&args.source, &wanted, context)? else { return Ok(Outcome::Findings) };
+    let mut branches = Vec::new();
+    for region in &compiled.regions {
+        let target = Target { environment: args.environment.clone(), region: region.clone() };
+        let line = publish(args, &compiled, &target, region)?;
+        context.print(&line)?;
+        branches.push(target.branch());
+    }
+    args.remote.push(&compiled.repository, &branches)?;
+    Ok(Outcome::Fine)
+}
+
+fn publish(args: &Args, compiled: &Compiled, target: &Target, region: &Region) -> Result<String, Error> {
+    let roots = roots(&compiled.checked)?;
+    let before = published(&compiled.repository, target)?;
+    let numbering = Numbering::after(before.as_ref(), roots.newest().generation);
+    let reason = args.reason.clone().unwrap_or_default();
+    let readmitted = args.readmitted.iter().map(|plan| Readmitted { plan: *plan, reason: reason.clone() }).collect();
+    let terms = Terms {
+        source: compiled.source.clone(),
+        at: compiled.at,
+        numbering,
+        readmitted,
+        rehearsals: compiled.rehearsals_of(region),
+    };
+    let bundle =
+        assemble(gather(&compiled.checked, target, terms)?).map_err(|e| Error::internal("write the bundle", e))?;
+    let mut files = sign_bundle(&bundle, roots, &args.keys)?;
+    if !args.freshness_keys.is_empty() {
+        let release = release_of(&target.branch(), files)?;
+        files = sign_freshness(&release, roots, compiled.at, &args.freshness_keys)?;
+    }
+    put(&compiled.repository, target, &files, &bundle.manifest)?;
+    Ok(format!(
+        "{}: release {}, {} workflows, manifest {}\n",
+        target.branch(),
+        bundle.manifest.sequence,
+        bundle.manifest.active.len(),
+        bundle.digest()
+    ))
+}

@@ -1,0 +1,219 @@
+//! `assent rollback`: a new release, with a higher number, that names older plans. Permissions stay the newest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use assent_schema::canon::Digest;
+use assent_schema::client::ActiveWorkflow;
+use assent_schema::id::{ClientId, Environment, Region, WorkflowId};
+use assent_schema::release::{FileName, Manifest, Readmitted, Rehearsal, Window};
+use assent_schema::time::Moment;
+use git2::Repository;
+
+use super::freshness::project;
+use super::repository::RemoteArgs;
+use super::{Context, Outcome};
+use crate::bundle::{ACCEPT_FOR, Bundle, close};
+use crate::error::Error;
+use crate::publish::branch;
+use crate::publish::prepare::{Published, Target, published, release_of};
+use crate::publish::send::{put, roots_of, sign_bundle, sign_freshness};
+use crate::publish::sign::KeyFile;
+
+/// The most releases that are looked at for an older plan.
+const RELEASES_MOST: usize = 1_000;
+
+/// Publishes a release in which workflows run the plans of an older one.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The workflows to roll back; all of the branch, unless said.
+    #[arg(value_name = "CLIENT/WORKFLOW")]
+    workflows: Vec<WorkflowArgument>,
+    /// The environment.
+    #[arg(long, value_name = "ENVIRONMENT")]
+    environment: Environment,
+    /// The region.
+    #[arg(long, value_name = "REGION")]
+    region: Region,
+    /// The release whose plans come back; for each workflow the newest with another plan, unless said.
+    #[arg(long, value_name = "SEQUENCE")]
+    to: Option<u64>,
+    /// Lets the older plans run again even where they were returned or rolled back, and says why.
+    #[arg(long, value_name = "REASON")]
+    readmit: Option<String>,
+    /// Who signs the release, and with which private key.
+    #[arg(long = "key", required = true, value_name = "PERSON=KEY")]
+    keys: Vec<KeyFile>,
+    /// Who signs that it is the newest.
+    #[arg(long = "freshness-key", value_name = "PERSON=KEY")]
+    freshness_keys: Vec<KeyFile>,
+    /// The repository.
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    repo: PathBuf,
+    /// The commit whose first root is the project's.
+    #[arg(long, default_value = "HEAD", value_name = "COMMIT")]
+    source: String,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+/// `acme/refund`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct WorkflowArgument {
+    client: ClientId,
+    workflow: WorkflowId,
+}
+
+impl FromStr for WorkflowArgument {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (client, workflow) = text.split_once('/').ok_or("write it as client/workflow")?;
+        let client = client.parse().map_err(|e| format!("`{client}` {e}"))?;
+        let workflow = workflow.parse().map_err(|e| format!("`{workflow}` {e}"))?;
+        Ok(Self { client, workflow })
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When there is no older plan, a key does not count, or git refuses.
+pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+    let repository = branch::open(&args.repo)?;
+    args.remote.fetch(&repository, &["release/"])?;
+    let target = Target { environment: args.environment.clone(), region: args.region.clone() };
+    let newest = published(&repository, &target)?
+        .ok_or_else(|| Error::input(format!("there is no release on {}", target.branch())))?;
+    let older = history(&repository, &target)?;
+    let roots = roots_of(&newest, project(&repository, &args.source)?)?;
+    let changes = changes(args, &newest.manifest, &older)?;
+    let at = context.now();
+    let bundle = roll_back(args, &newest, &changes, at)?;
+    let mut files = sign_bundle(&bundle, &roots, &args.keys)?;
+    if !args.freshness_keys.is_empty() {
+        files = sign_freshness(&release_of(&target.branch(), files)?, &roots, at, &args.freshness_keys)?;
+    }
+    put(&repository, &target, &files, &bundle.manifest)?;
+    for (entry, from) in &changes {
+        let (client, workflow) = (&entry.client, &entry.workflow);
+        let from = from.manifest.sequence;
+        context.print(&format!("{client}/{workflow}: plan {} of release {from}\n", entry.plan.short()))?;
+    }
+    context.print(&format!(
+        "{}: release {}, manifest {}\n",
+        target.branch(),
+        bundle.manifest.sequence,
+        bundle.digest()
+    ))?;
+    args.remote.push(&repository, &[target.branch()])?;
+    Ok(Outcome::Fine)
+}
+
+/// The releases of a branch before the newest, newest first.
+fn history(repository: &Repository, target: &Target) -> Result<Vec<Published>, Error> {
+    let name = target.branch();
+    let tried = |e| Error::git(format!("read the history of {name}"), e);
+    let mut found: Vec<Published> = Vec::new();
+    let mut next = branch::tip(repository, &name)?;
+    let mut newest = None;
+    while let Some(id) = next.filter(|_| found.len() < RELEASES_MOST) {
+        let release = release_of(&name, branch::read(repository, id)?)?;
+        next = repository.find_commit(id).map_err(tried)?.parent_id(0).ok();
+        // A commit that changes only freshness is the same release.
+        let known = found.last().map(|last| last.digest).or(newest);
+        match newest {
+            None => newest = Some(release.digest),
+            Some(_) if known == Some(release.digest) => {}
+            Some(_) => found.push(release),
+        }
+    }
+    Ok(found)
+}
+
+/// Which older entry each workflow gets, and the release that it is from.
+fn changes<'o>(
+    args: &Args,
+    newest: &Manifest,
+    older: &'o [Published],
+) -> Result<Vec<(&'o ActiveWorkflow, &'o Published)>, Error> {
+    let mut found = Vec::new();
+    for entry in &newest.active {
+        let (client, workflow) = (entry.client.clone(), entry.workflow.clone());
+        let named = WorkflowArgument { client, workflow };
+        if !args.workflows.is_empty() && !args.workflows.contains(&named) {
+            continue;
+        }
+        let fits = |release: &&Published| args.to.is_none_or(|to| release.manifest.sequence == to);
+        let old = older.iter().filter(fits).find_map(|release| {
+            let same = |old: &&ActiveWorkflow| old.client == entry.client && old.workflow == entry.workflow;
+            let old = release.manifest.active.iter().find(same)?;
+            (old.plan != entry.plan).then_some((old, release))
+        });
+        match old {
+            Some(old) => found.push(old),
+            None if args.workflows.is_empty() => {}
+            None => return Err(Error::input(format!("{}/{} has no older plan there", named.client, named.workflow))),
+        }
+    }
+    if found.is_empty() { Err(Error::input("no workflow has an older plan there")) } else { Ok(found) }
+}
+
+fn roll_back(
+    args: &Args,
+    newest: &Published,
+    changes: &[(&ActiveWorkflow, &Published)],
+    at: Moment,
+) -> Result<Bundle, Error> {
+    let mut files: BTreeMap<FileName, Vec<u8>> = BTreeMap::new();
+    let mut take = |from: &branch::Files, wanted: &dyn Fn(&FileName) -> bool| {
+        let named = from.iter().filter_map(|(path, bytes)| Some((FileName::parse(path)?, bytes)));
+        files.extend(named.filter(|(name, _)| name.is_listed() && wanted(name)).map(|(n, b)| (n, b.clone())));
+    };
+    take(&newest.files, &|_| true);
+    let mut manifest = newest.manifest.clone();
+    for (old, release) in changes {
+        take(&release.files, &|name| match name {
+            FileName::Plan(digest) => *digest == old.plan,
+            FileName::Tests(digest) => *digest == old.tests,
+            FileName::Rehearsal(_) | FileName::RehearsalSignature(..) => true,
+            _ => false,
+        });
+        for entry in &mut manifest.active {
+            if entry.client == old.client && entry.workflow == old.workflow {
+                entry.clone_from(old);
+            }
+        }
+        if let Some(reason) = &args.readmit {
+            manifest.readmitted.push(Readmitted { plan: old.plan, reason: reason.clone() });
+        }
+    }
+    drop_unused(&mut files, &manifest);
+    manifest.sequence = manifest.sequence.saturating_add(1);
+    manifest.previous = Some(newest.digest);
+    manifest.at = at;
+    manifest.accept = Window { from: at, until: at.plus(ACCEPT_FOR) };
+    close(manifest, files).map_err(|e| Error::internal("write the bundle", e))
+}
+
+/// Drops plans, tests and rehearsals that no active workflow needs.
+fn drop_unused(files: &mut BTreeMap<FileName, Vec<u8>>, manifest: &Manifest) {
+    let plans: BTreeSet<Digest> = manifest.active.iter().map(|a| a.plan).collect();
+    let tests: BTreeSet<Digest> = manifest.active.iter().map(|a| a.tests).collect();
+    let rehearsals: BTreeSet<Digest> = files
+        .iter()
+        .filter_map(|(name, bytes)| match name {
+            FileName::Rehearsal(digest) => Some((*digest, assent_schema::canon::from_bytes::<Rehearsal>(bytes).ok()?)),
+            _ => None,
+        })
+        .filter(|(_, rehearsal)| plans.contains(&rehearsal.plan))
+        .map(|(digest, _)| digest)
+        .collect();
+    files.retain(|name, _| match name {
+        FileName::Plan(digest) => plans.contains(digest),
+        FileName::Tests(digest) => tests.contains(digest),
+        FileName::Rehearsal(digest) | FileName::RehearsalSignature(digest, _) => rehearsals.contains(digest),
+        _ => true,
+    });
+}

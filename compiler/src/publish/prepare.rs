@@ -1,0 +1,219 @@
+//! What goes into a release, from a checked source, the release before it, and the rehearsals that staging signed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use assent_schema::canon::{self, Digest};
+use assent_schema::client::ActiveWorkflow;
+use assent_schema::id::{AgentId, Environment, PersonId, Region};
+use assent_schema::release::{FileName, Manifest, Readmitted, Source};
+use assent_schema::time::Moment;
+use assent_schema::trust::RootChain;
+use git2::Repository;
+
+use super::branch;
+use crate::bundle::{Ingredients, LoweredWorkflow, Signed, TrustFiles};
+use crate::check::Checked;
+use crate::error::Error;
+use crate::source::{Files, Place};
+
+/// One branch of releases.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target {
+    /// The environment.
+    pub environment: Environment,
+    /// The region.
+    pub region: Region,
+}
+
+impl Target {
+    /// The branch.
+    pub fn branch(&self) -> String {
+        branch::release_branch(&self.environment, &self.region)
+    }
+}
+
+/// The newest release of a branch.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// All of its files.
+    pub files: branch::Files,
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// The manifest's digest.
+    pub digest: Digest,
+}
+
+/// Which number a release has and what it follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbering {
+    /// The root's generation.
+    pub generation: u32,
+    /// From 1 within the generation.
+    pub sequence: u64,
+    /// SHA-256 of the manifest before; nothing for the first of a generation.
+    pub previous: Option<Digest>,
+}
+
+impl Numbering {
+    /// What follows a release within a generation.
+    pub fn after(published: Option<&Published>, generation: u32) -> Self {
+        match published.filter(|p| p.manifest.generation == generation) {
+            Some(p) => Self { generation, sequence: p.manifest.sequence.saturating_add(1), previous: Some(p.digest) },
+            None => Self { generation, sequence: 1, previous: None },
+        }
+    }
+}
+
+/// Reads the newest release of a branch; nothing when there is none yet.
+///
+/// # Errors
+/// When the branch cannot be read or holds no manifest.
+pub fn published(repository: &Repository, target: &Target) -> Result<Option<Published>, Error> {
+    let name = target.branch();
+    let Some(tip) = branch::tip(repository, &name)? else { return Ok(None) };
+    let files = branch::read(repository, tip)?;
+    release_of(&name, files).map(Some)
+}
+
+/// A release's files with its manifest read.
+///
+/// # Errors
+/// When there is no manifest among them.
+pub fn release_of(name: &str, files: branch::Files) -> Result<Published, Error> {
+    let bytes = files.get("manifest.json").ok_or_else(|| Error::input(format!("{name} holds no manifest")))?;
+    let manifest = canon::from_bytes(bytes).map_err(|e| Error::input(format!("the manifest of {name}: {e}")))?;
+    let digest = Digest::of_file(bytes);
+    Ok(Published { files, manifest, digest })
+}
+
+/// What a release says besides the source.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The source commit.
+    pub source: Source,
+    /// The instant of the checks.
+    pub at: Moment,
+    /// Its number.
+    pub numbering: Numbering,
+    /// Plans that may run again.
+    pub readmitted: Vec<Readmitted>,
+    /// Rehearsals of its plans.
+    pub rehearsals: Vec<Signed<AgentId>>,
+}
+
+/// Gathers all that goes into one release.
+///
+/// # Errors
+/// When the source has no root.
+pub fn gather(checked: &Checked, target: &Target, terms: Terms) -> Result<Ingredients, Error> {
+    let survey = checked.survey();
+    let roots = roots(checked)?;
+    let clients = checked.clients_in(&target.region);
+    let authors: BTreeSet<PersonId> = roots.newest().people.keys().cloned().collect();
+    let lowered = checked.workflows_in(&target.region).into_iter().map(|(client, workflow, judged)| {
+        let tests = judged.lowered.tests.as_ref();
+        let tests = tests.ok_or_else(|| Error::input(format!("{} has no scenarios", workflow.file)))?;
+        Ok(LoweredWorkflow {
+            active: ActiveWorkflow {
+                client: client.facts.client.clone(),
+                workflow: judged.lowered.plan.workflow.clone(),
+                plan: judged.lowered.digest,
+                tests: tests.digest,
+                authors: authors.clone(),
+                source: workflow.file.to_string(),
+                lines: judged.lowered.lines.clone(),
+            },
+            plan: judged.lowered.bytes.clone(),
+            tests: tests.bytes.clone(),
+        })
+    });
+    let workflows = lowered.collect::<Result<Vec<_>, Error>>()?;
+    let of_region = |place: &Place| match place {
+        Place::Approvers(client, _) | Place::Approval(client) => clients.contains_key(client),
+        _ => true,
+    };
+    let files = &survey.parsed.source.files;
+    Ok(Ingredients {
+        project: roots.project(),
+        environment: target.environment.clone(),
+        region: target.region.clone(),
+        generation: terms.numbering.generation,
+        sequence: terms.numbering.sequence,
+        previous: terms.numbering.previous,
+        source: terms.source,
+        at: terms.at,
+        readmitted: terms.readmitted,
+        workflows,
+        endpoints: checked.endpoints(&target.environment, &target.region),
+        trust: trust_files(files, &of_region),
+        statements: statements(files, &of_region),
+        rehearsals: terms.rehearsals,
+        clients,
+    })
+}
+
+/// The roots of a checked source.
+///
+/// # Errors
+/// When there are none.
+pub fn roots(checked: &Checked) -> Result<&RootChain, Error> {
+    checked.survey().trusted.roots.as_ref().ok_or_else(|| Error::input("the source has no root"))
+}
+
+/// Roots, teams, approvers and the catalog's lock with their signatures, by the names that they have in a release.
+fn trust_files(files: &Files, of_region: &impl Fn(&Place) -> bool) -> TrustFiles {
+    let mut found = TrustFiles::new();
+    for file in files.values() {
+        if let Some(name) = trust_name(&file.place).filter(|_| of_region(&file.place)) {
+            found.insert(name, file.bytes.to_vec());
+        }
+    }
+    for (path, person, bytes) in signatures(files) {
+        let Some(file) = files.get(path).filter(|file| of_region(&file.place)) else { continue };
+        if let Some(name) = trust_name(&file.place).and_then(|name| signature_name(name, person)) {
+            found.insert(name, bytes);
+        }
+    }
+    found
+}
+
+fn signatures(files: &Files) -> impl Iterator<Item = (&Arc<str>, &PersonId, Vec<u8>)> {
+    files.values().filter_map(|file| match &file.place {
+        Place::Signature(of, person) => Some((of, person, file.bytes.to_vec())),
+        _ => None,
+    })
+}
+
+fn trust_name(place: &Place) -> Option<FileName> {
+    match place {
+        Place::Root(version) => u32::try_from(*version).ok().map(FileName::Root),
+        Place::Teams => Some(FileName::Teams),
+        Place::CatalogLock => Some(FileName::CatalogLock),
+        Place::Approvers(client, number) => u32::try_from(*number).ok().map(|n| FileName::Approvers(client.clone(), n)),
+        _ => None,
+    }
+}
+
+fn signature_name(file: FileName, person: &PersonId) -> Option<FileName> {
+    let person = person.clone();
+    match file {
+        FileName::Root(version) => Some(FileName::RootSignature(version, person)),
+        FileName::Teams => Some(FileName::TeamsSignature(person)),
+        FileName::CatalogLock => Some(FileName::CatalogLockSignature(person)),
+        FileName::Approvers(client, number) => Some(FileName::ApproversSignature(client, number, person)),
+        _ => None,
+    }
+}
+
+/// The statements with their signatures.
+fn statements(files: &Files, of_region: &impl Fn(&Place) -> bool) -> Vec<Signed<PersonId>> {
+    let mut by_file: BTreeMap<&Arc<str>, BTreeMap<PersonId, Vec<u8>>> = BTreeMap::new();
+    for (path, person, bytes) in signatures(files) {
+        by_file.entry(path).or_default().insert(person.clone(), bytes);
+    }
+    let of_kind = files.iter().filter(|(_, file)| matches!(file.place, Place::Approval(_)) && of_region(&file.place));
+    of_kind
+        .map(|(path, file)| Signed { bytes: file.bytes.to_vec(), signatures: by_file.remove(path).unwrap_or_default() })
+        .collect()
+}
