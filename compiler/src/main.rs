@@ -7,7 +7,16 @@ use std::time::SystemTime;
 use assent_compiler::command::{self, Outside};
 use assent_schema::time::Moment;
 
+/// The first words by which this binary becomes an agent: `assent agent …`, as the demo starts it, and the child with which
+/// an agent talks git.
+const AGENT: [&str; 2] = ["agent", assent_agent::pull::fetch::CHILD_COMMAND];
+
 fn main() -> ExitCode {
+    if let Some(first) = std::env::args_os().nth(1).filter(|first| AGENT.iter().any(|word| first == word)) {
+        let rest = std::env::args_os().skip(if first == "agent" { 2 } else { 1 });
+        let line = std::iter::once("assent-agent".into()).chain(rest);
+        return assent_agent::command::main(line, &mut stdout(), &mut stderr());
+    }
     #[expect(clippy::disallowed_methods, reason = "a command line runs at one moment; here it is taken, once")]
     let now = SystemTime::now();
     let seconds = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());

@@ -8,6 +8,7 @@ mod build;
 mod check;
 mod compiled;
 mod context;
+mod decide;
 pub mod demo;
 mod explain;
 mod freshness;
@@ -51,10 +52,12 @@ enum Command {
     Release(release::Args),
     Freshness(freshness::Args),
     Rollback(rollback::Args),
+    Decide(decide::Args),
 }
 
 fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<Outcome, Error> {
     match command {
+        Command::Decide(args) => decide::run(args, context),
         Command::Build(args) => build::run(args, context),
         Command::Release(args) => release::run(args, context),
         Command::Freshness(args) => freshness::run(args, context),
