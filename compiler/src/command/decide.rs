@@ -1,25 +1,20 @@
 //! `assent decide`: a person sees what waits, and says yes or no with an SSH key.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use assent_agent::people::wire::{Challenge, Introduction, Shown, SignedDecision, SignedIn, WaitingForMe};
-use assent_schema::canon;
+use assent_schema::canon::{self, Digest};
 use assent_schema::id::{ClientId, Name};
 use assent_schema::release::{Choice, Decision, DecisionType};
 use assent_schema::trust::{Namespace, Signer, sign};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::http::Authority;
 use super::{Context, Format, Outcome};
 use crate::error::Error;
 use crate::publish::sign::KeyFile;
 
-/// The longest time for one exchange with the agent.
-const EXCHANGE_MOST: Duration = Duration::from_secs(30);
-/// The largest answer of an agent, in bytes.
-const ANSWER_MOST_BYTES: u64 = 4 << 20;
 const SCHEMA: u32 = 1;
 
 /// Shows what waits for you at an agent, or decides it.
@@ -56,7 +51,7 @@ pub(super) struct Args {
 /// # Errors
 /// When the agent cannot be reached, refuses, or nothing like that waits.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
-    let agent = Agent::new(&args.agent)?;
+    let agent = Authority::new(&args.agent)?;
     let signer = args.key.read()?;
     let waiting = waiting(&agent, args, &signer)?;
     let Some(run) = &args.run else {
@@ -78,20 +73,20 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
 }
 
 /// Shows who one is and asks what waits.
-fn waiting(agent: &Agent, args: &Args, signer: &Signer) -> Result<WaitingForMe, Error> {
+fn waiting(agent: &Authority, args: &Args, signer: &Signer) -> Result<WaitingForMe, Error> {
     let person = args.key.person.clone();
     let introduction = Introduction { client: args.client.clone(), person: person.clone() };
-    let challenge = agent.post("/v1/challenge", &introduction)?;
+    let challenge = post(agent, "/v1/challenge", &introduction)?;
     let asked: Challenge = canon::from_bytes(challenge.as_bytes())
         .map_err(|e| Error::input(format!("the agent's challenge is not what it must be: {e}")))?;
     if asked.client != args.client || asked.person != person {
         return Err(Error::input("the agent's challenge is for somebody else"));
     }
     let signature = sign(signer, Namespace::Console, challenge.as_bytes());
-    read(&agent.post("/v1/decisions", &SignedIn { challenge, signature })?)
+    read(&post(agent, "/v1/decisions", &SignedIn { challenge, signature })?)
 }
 
-fn decide(agent: &Agent, args: &Args, signer: &Signer, shown: &Shown, choice: Choice) -> Result<(), Error> {
+fn decide(agent: &Authority, args: &Args, signer: &Signer, shown: &Shown, choice: Choice) -> Result<(), Error> {
     let decision = Decision {
         kind: DecisionType::Decision,
         schema: SCHEMA,
@@ -108,12 +103,20 @@ fn decide(agent: &Agent, args: &Args, signer: &Signer, shown: &Shown, choice: Ch
         person: args.key.person.clone(),
         edits: None,
     };
+    if shown_digest(shown)? != shown.shown {
+        return Err(Error::input("the agent's hash is not that of what it shows; nothing was signed"));
+    }
     let bytes = canon::to_bytes(&decision).map_err(|e| Error::internal("write the decision", e))?;
     let signature = sign(signer, Namespace::Decision, &bytes);
     let decision = String::from_utf8(bytes).map_err(|e| Error::internal("write the decision", e))?;
-    agent
-        .post("/v1/decide", &SignedDecision { decision, signature, edits: std::collections::BTreeMap::new() })
-        .map(drop)
+    post(agent, "/v1/decide", &SignedDecision { decision, signature, edits: BTreeMap::new() }).map(drop)
+}
+
+/// The hash of what is shown, computed here: what is signed is what was seen. Source: formats.md section 2.
+fn shown_digest(shown: &Shown) -> Result<Digest, Error> {
+    let mut bytes = shown.salt.as_bytes().to_vec();
+    bytes.extend(canon::to_bytes(&shown.values).map_err(|e| Error::input(format!("what is shown: {e}")))?);
+    Ok(Digest::tagged("assent-shown/v1", &bytes))
 }
 
 fn show(waiting: &WaitingForMe, format: Format, context: &mut Context<'_>) -> Result<(), Error> {
@@ -143,53 +146,9 @@ fn plain(value: &serde_json::Value) -> String {
     }
 }
 
-/// An agent on this machine or at the near end of a tunnel.
-struct Agent {
-    authority: String,
-}
-
-impl Agent {
-    fn new(url: &str) -> Result<Self, Error> {
-        let authority = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
-        let plain = |a: &&str| !a.is_empty() && a.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b));
-        let authority =
-            authority.filter(plain).ok_or_else(|| Error::input(format!("{url} is not http://host:port")))?;
-        Ok(Self { authority: authority.to_owned() })
-    }
-
-    /// Posts JSON and takes the answer's body. HTTP/1.0, so that the answer ends where the connection does.
-    fn post(&self, path: &str, body: &impl Serialize) -> Result<String, Error> {
-        let tried = |e| Error::io(format!("talk to the agent at {}", self.authority), e);
-        let body = serde_json::to_string(body).map_err(|e| Error::internal("write the request", e))?;
-        let mut addresses = self.authority.to_socket_addrs().map_err(tried)?;
-        let address = addresses.next().ok_or_else(|| Error::input(format!("{} has no address", self.authority)))?;
-        let mut stream = TcpStream::connect_timeout(&address, EXCHANGE_MOST).map_err(tried)?;
-        stream.set_read_timeout(Some(EXCHANGE_MOST)).map_err(tried)?;
-        stream.set_write_timeout(Some(EXCHANGE_MOST)).map_err(tried)?;
-        write!(
-            stream,
-            "POST {path} HTTP/1.0\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            self.authority,
-            body.len()
-        )
-        .map_err(tried)?;
-        let mut answer = String::new();
-        stream.take(ANSWER_MOST_BYTES).read_to_string(&mut answer).map_err(tried)?;
-        let (head, body) =
-            answer.split_once("\r\n\r\n").ok_or_else(|| Error::input("the agent's answer is no HTTP"))?;
-        let status = head.split(' ').nth(1).unwrap_or_default();
-        if status == "200" {
-            Ok(body.to_owned())
-        } else {
-            Err(Error::input(format!("the agent says {status}: {}", reason(body))))
-        }
-    }
-}
-
-/// The code in a refusal.
-fn reason(body: &str) -> String {
-    let value: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-    value.get("code").and_then(serde_json::Value::as_str).unwrap_or("no reason given").to_owned()
+fn post(agent: &Authority, path: &str, body: &impl Serialize) -> Result<String, Error> {
+    let body = serde_json::to_string(body).map_err(|e| Error::internal("write the request", e))?;
+    agent.post(path, &[], &body)?.success()
 }
 
 fn read<T: DeserializeOwned>(body: &str) -> Result<T, Error> {

@@ -12,6 +12,7 @@ mod decide;
 pub mod demo;
 mod explain;
 mod freshness;
+mod http;
 mod plan;
 mod release;
 pub mod repository;
@@ -53,10 +54,12 @@ enum Command {
     Freshness(freshness::Args),
     Rollback(rollback::Args),
     Decide(decide::Args),
+    Demo(demo::Args),
 }
 
 fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<Outcome, Error> {
     match command {
+        Command::Demo(args) => demo::run(args, context),
         Command::Decide(args) => decide::run(args, context),
         Command::Build(args) => build::run(args, context),
         Command::Release(args) => release::run(args, context),

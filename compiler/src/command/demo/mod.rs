@@ -1,7 +1,72 @@
 //! `assent demo`: the main job once, for real, on embedded defaults.
 
 pub mod agency;
+pub mod agents;
+mod chapters;
 pub mod keys;
-mod outside;
+pub mod outside;
 pub mod source;
 mod story;
+mod witness;
+
+use std::path::PathBuf;
+
+use super::{Context, Outcome};
+use crate::error::Error;
+use chapters::Stage;
+use story::Story;
+
+/// Tells the whole way once: from a commit to a verified, running, audited workflow and back again.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// End at once instead of waiting, so that nothing stays behind.
+    #[arg(long)]
+    exit: bool,
+    /// Write everything to this folder, which must be empty or new, and keep it.
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the machine lets a step down; a step that does not hold is told, and is not an error.
+pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+    let scratch;
+    let folder = match &args.keep {
+        Some(folder) => empty(folder)?,
+        None => {
+            scratch = tempfile::Builder::new().prefix("assent-demo-").tempdir();
+            let made = scratch.as_ref().map_err(|e| Error::input(format!("could not make a temporary folder: {e}")))?;
+            made.path().to_owned()
+        }
+    };
+    let now = context.now();
+    let mut story = Story::new(context);
+    let mut stage = Stage::set(&folder, now)?;
+    // A chapter that cannot go on ends the story: what follows rests on it.
+    if let Err(error) = chapters::all(&mut stage, &mut story) {
+        story.breaks(&format!("The story ends here: {error}."), &[], std::time::Duration::ZERO)?;
+    }
+    chapters::epilogue(&stage, &mut story)?;
+    let whole = story.whole();
+    if !args.exit {
+        wait()?;
+    }
+    Ok(Outcome::of(!whole))
+}
+
+fn empty(folder: &std::path::Path) -> Result<PathBuf, Error> {
+    let tried = |e| Error::io(format!("use {}", folder.display()), e);
+    std::fs::create_dir_all(folder).map_err(tried)?;
+    if std::fs::read_dir(folder).map_err(tried)?.next().is_some() {
+        return Err(Error::input(format!("{} is not empty", folder.display())));
+    }
+    folder.canonicalize().map_err(tried)
+}
+
+/// Waits for a line or the end of standard input.
+fn wait() -> Result<(), Error> {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).map(drop).map_err(|e| Error::io("wait for a key", e))
+}

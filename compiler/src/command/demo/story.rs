@@ -1,11 +1,11 @@
 //! Tells the story: one line per step, with the promises that it shows; remembers what did not hold.
 
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::command::Context;
 use crate::error::Error;
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
@@ -16,16 +16,18 @@ const TITLE: Style = Style::new().bold();
 const WIDTH: usize = 96;
 
 /// The teller.
-pub(super) struct Story<'a> {
-    out: &'a mut dyn Write,
+pub(super) struct Story<'a, 'b> {
+    context: &'a mut Context<'b>,
+    colour: bool,
     steps: u32,
     broken: u32,
     shown: BTreeSet<&'static str>,
 }
 
-impl<'a> Story<'a> {
-    pub(super) fn new(out: &'a mut dyn Write) -> Self {
-        Self { out, steps: 0, broken: 0, shown: BTreeSet::new() }
+impl<'a, 'b> Story<'a, 'b> {
+    pub(super) fn new(context: &'a mut Context<'b>) -> Self {
+        let colour = context.look().colour;
+        Self { context, colour, steps: 0, broken: 0, shown: BTreeSet::new() }
     }
 
     /// Begins a chapter.
@@ -73,7 +75,8 @@ impl<'a> Story<'a> {
 
     /// Writes a line as it is.
     pub(super) fn line(&mut self, text: &str) -> Result<(), Error> {
-        writeln!(self.out, "{text}").and_then(|()| self.out.flush()).map_err(|e| Error::io("write the story", e))
+        let text = if self.colour { text.to_owned() } else { anstream::adapter::strip_str(text).to_string() };
+        self.context.print(&format!("{text}\n"))
     }
 
     fn step(
@@ -119,7 +122,15 @@ mod tests {
     #[test]
     fn a_step_that_breaks_is_remembered() {
         let mut out = Vec::new();
-        let mut story = Story::new(&mut out);
+        let mut err = Vec::new();
+        let outside = crate::command::Outside {
+            now: assent_schema::time::Moment::from_seconds(0),
+            variables: std::collections::BTreeMap::new(),
+            stdout_is_terminal: false,
+            stderr_is_terminal: false,
+        };
+        let mut context = Context::new(outside, &mut out, &mut err);
+        let mut story = Story::new(&mut context);
         story.holds("It goes well", &["P01"], Duration::ZERO).unwrap();
         assert!(story.whole() && story.shown().contains("P01"));
         story.breaks(&"word ".repeat(40), &["P02"], Duration::ZERO).unwrap();
