@@ -96,7 +96,7 @@ fn digest(text: &str) -> Digest {
 }
 
 fn root(size: u64) -> Digest {
-    digest(ROOTS[usize::try_from(size).expect("small")])
+    digest(ROOTS.get(usize::try_from(size).expect("small")).expect("a root"))
 }
 
 fn path(hashes: &[&str]) -> Vec<Digest> {

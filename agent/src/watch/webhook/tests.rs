@@ -32,9 +32,8 @@ fn facts(name: &str) -> assent_schema::client::ClientFacts {
 fn endpoints() -> Endpoints {
     let ops = json!({"url": "https://alerts.example.com/hook", "region": "eu"});
     let pager = json!({"url": "https://pager.example.com", "region": "us"});
-    let clients = json!({
-        "acme": {"ops": ops.clone(), "pager": pager.clone()}, "birch": {"ops": ops, "pager": pager},
-    });
+    let routes = json!({"ops": ops, "pager": pager});
+    let clients = json!({"acme": routes, "birch": routes});
     let endpoints =
         json!({"type": "endpoints", "schema": 1, "environment": "production", "region": "eu", "clients": clients});
     serde_json::from_value(endpoints).unwrap()
