@@ -1,0 +1,339 @@
+//! The whole way in, over real loopback HTTP: signed webhooks, people who sign in and decide, and everybody who may not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use assent_agent::accept::webhook;
+use assent_agent::content::Content;
+use assent_agent::desk::{FrontDesk, Registry};
+use assent_agent::listen;
+use assent_agent::people::Itself;
+use assent_agent::real::{Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
+use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use};
+use assent_agent::sim::NoBooks;
+use assent_agent::store::{Books, LedgerRow, Memory, Note, StoreError};
+use assent_agent::world::{Clock as _, Wall};
+use assent_schema::canon::{self, Digest};
+use assent_schema::client::{ClientFacts, Endpoint};
+use assent_schema::id::{AgentId, ClientId, ConnectionId, PersonId, SlotId, WorkflowId};
+use assent_schema::plan::Plan;
+use assent_schema::time::Moment;
+use assent_schema::trust::{Namespace, PublicKey, Signer, sign};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+const SECRET: &[u8] = b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// One plan that asks a person about what a webhook brought.
+struct Deployment {
+    compiled: Arc<Compiled>,
+    facts: Arc<ClientFacts>,
+}
+
+impl Deployed for Deployment {
+    fn active(&self, client: &ClientId, workflow: &WorkflowId) -> Option<Arc<Compiled>> {
+        (client.as_str() == "acme" && workflow.as_str() == "refund").then(|| Arc::clone(&self.compiled))
+    }
+
+    fn plan(&self, digest: &Digest) -> Option<Arc<Compiled>> {
+        (self.compiled.digest == *digest).then(|| Arc::clone(&self.compiled))
+    }
+
+    fn client(&self, client: &ClientId) -> Option<Arc<ClientFacts>> {
+        (client.as_str() == "acme").then(|| Arc::clone(&self.facts))
+    }
+
+    fn endpoint(&self, _: &ClientId, _: &ConnectionId) -> Option<Endpoint> {
+        None
+    }
+
+    fn secret(&self, _: &ClientId, _: &ConnectionId, slot: &SlotId) -> Option<Content<Vec<u8>>> {
+        (slot.as_str() == "webhook").then(|| Content::new(SECRET.to_vec()))
+    }
+
+    fn permission(&self, _: &Use<'_>) -> Permission {
+        Permission::Go
+    }
+
+    fn ended(&self, _: &ClientId, _: &WorkflowId, _: &Digest, _: bool, _: Duration) {}
+}
+
+impl Registry for Deployment {
+    fn active(&self) -> Vec<(ClientId, WorkflowId)> {
+        vec![(self.facts.client.clone(), self.compiled.plan.workflow.clone())]
+    }
+
+    fn approvers(&self, _: &ClientId) -> Option<Digest> {
+        Some(Digest::from_bytes([2; 32]))
+    }
+
+    fn authors(&self, _: &ClientId, _: &Digest) -> BTreeSet<PersonId> {
+        BTreeSet::new()
+    }
+
+    fn assigned(&self, _: &ClientId) -> BTreeMap<PersonId, BTreeSet<PublicKey>> {
+        BTreeMap::new()
+    }
+}
+
+/// Books that remember what was noted.
+struct Noted {
+    books: NoBooks,
+    kinds: Arc<Mutex<Vec<String>>>,
+}
+
+impl Books for Noted {
+    fn append(&mut self, at: Wall, run: Option<u64>, note: &Note) -> Result<LedgerRow, StoreError> {
+        let actor = note.actor.as_ref().map_or("-", PersonId::as_str);
+        self.kinds.lock().expect("a lock").push(format!("{} {actor}", note.kind));
+        self.books.append(at, run, note)
+    }
+
+    fn keep(&mut self) {
+        self.books.keep();
+    }
+
+    fn drop_back(&mut self) {
+        self.books.drop_back();
+    }
+}
+
+fn signer(seed: u8) -> Signer {
+    Signer::from_seed(&[seed; 32]).expect("a key")
+}
+
+fn facts() -> ClientFacts {
+    let person = |seed| json!({"keys": [signer(seed).public().to_string()]});
+    serde_json::from_value(json!({
+        "type": "client", "schema": 1, "client": "acme", "plan": "growth", "region": "eu", "zone": "Europe/Berlin",
+        "calendar": {"hours": {}}, "retention": "90d", "stale_limit": "72h",
+        "deciders": {"leads": ["lena"], "others": ["otto"]}, "people": {"lena": person(1), "otto": person(3)}, "routes": [],
+        "connections": {"helpdesk": {"to": {"integration": {"name": "intercom"}}, "host": "api.example.com", "region": "eu", "auth": {"kind": "none"},
+            "slots": {"webhook": {"rotate": "90d", "webhook": true}}}},
+        "limits": {"running": 8, "waiting": 100},
+    }))
+    .expect("facts")
+}
+
+fn plan() -> Plan {
+    serde_json::from_value(json!({
+        "type": "plan", "schema": 1, "client": "acme", "workflow": "refund", "summary": "s", "purpose": "essential.service", "mode": "live",
+        "trigger": {"kind": "webhook", "connection": "helpdesk", "event": "ticket.created", "dialect": "standard-webhooks",
+            "matches": {"topic": "ticket.created"}, "record": "ticket", "self": {"at": "data.by", "equals": "bot"},
+            "fields": {"ticket_id": {"at": "data.id", "shape": {"type": "token"}, "class": "reference", "written_by": "system"}}},
+        "limits": {"timeout": "10m", "concurrency": 8}, "connections": {"helpdesk": {"integration": "intercom"}}, "operations": {},
+        "steps": [{"id": "agree", "action": {"kind": "decide", "by": "leads", "show": ["trigger.ticket_id"], "within": "4h", "via": ["cli"]}}],
+        "fallback": {"queue": "leads"},
+    }))
+    .expect("a plan")
+}
+
+struct Place {
+    address: SocketAddr,
+    kinds: Arc<Mutex<Vec<String>>>,
+    stop: watch::Sender<bool>,
+    runtime: tokio::runtime::Runtime,
+    serving: Option<tokio::task::JoinHandle<()>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let folder = tempfile::tempdir().expect("a folder");
+        let world = Arc::new(Real {
+            clock: RealClock,
+            dice: RealDice,
+            net: RealNet::new(tls::connector(&[]).expect("roots")),
+            disk: RealDisk::open(folder.path()).expect("a folder"),
+            keyring: RealKeyring::new("desk-test"),
+        });
+        let (plan, digest) = (plan(), plan().to_bytes().expect("bytes").1);
+        let compiled = Arc::new(Compiled::new(Arc::new(plan), digest).unwrap_or_else(|_| panic!("a plan that runs")));
+        let deployed = Arc::new(Deployment { compiled, facts: Arc::new(facts()) });
+        let kinds = Arc::new(Mutex::new(Vec::new()));
+        let books = Noted { books: NoBooks::default(), kinds: Arc::clone(&kinds) };
+        let store = Arc::new(Memory::open(Arc::default(), Box::new(books)));
+        let itself = Itself { project: Digest::from_bytes([1; 32]), agent: AgentId::new("eu-1").expect("an id") };
+        let (stop, stopped) = watch::channel(false);
+        let (address, serving) = runtime.block_on(async {
+            let engine = Engine::open(Arc::clone(&world), store, Arc::clone(&deployed)).await.expect("an engine");
+            let registry = Arc::clone(&deployed);
+            let desk = FrontDesk::open(world, engine, deployed, registry, itself).await.expect("a desk");
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let address = listener.local_addr().expect("an address");
+            let hosts = vec!["127.0.0.1".to_owned()];
+            (address, tokio::spawn(listen::serve(listener, hosts, desk, stopped)))
+        });
+        Self { address, kinds, stop, runtime, serving: Some(serving), _folder: folder }
+    }
+
+    /// Sends bytes on a connection of their own; the status and body that come back.
+    fn raw(&self, bytes: &[u8]) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.address).expect("a connection");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+        // The server may answer and close before it has read everything.
+        drop(stream.write_all(bytes));
+        let mut answer = Vec::new();
+        drop(stream.read_to_end(&mut answer));
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        (status, text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+    }
+
+    fn post(&self, path: &str, headers: &[(String, Vec<u8>)], body: &[u8]) -> (u16, String) {
+        let mut bytes = format!("POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n", self.address, body.len()).into_bytes();
+        for (name, value) in headers {
+            bytes.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
+        }
+        bytes.extend(b"\r\n");
+        bytes.extend(body);
+        self.raw(&bytes)
+    }
+
+    fn ask(&self, path: &str, body: &Value) -> (u16, Value) {
+        let (status, body) = self.post(path, &[], body.to_string().as_bytes());
+        (status, serde_json::from_str(&body).unwrap_or(Value::Null))
+    }
+
+    fn hook(&self, id: &str, at: Moment, body: &str) -> (u16, String) {
+        let headers = webhook::sign(SECRET, id, at, body.as_bytes()).unwrap_or_else(|refused| panic!("{}", refused.code()));
+        self.post("/hooks/acme/refund", &headers, body.as_bytes())
+    }
+
+    /// What waits for a person who signs with this key.
+    fn decisions(&self, person: &str, seed: u8) -> (u16, Value) {
+        let (status, challenge) = self.post("/v1/challenge", &[], json!({"client": "acme", "person": person}).to_string().as_bytes());
+        assert_eq!(status, 200);
+        let signature = sign(&signer(seed), Namespace::Console, challenge.as_bytes());
+        self.ask("/v1/decisions", &json!({"challenge": challenge, "signature": signature}))
+    }
+
+    fn noted(&self) -> Vec<String> {
+        self.kinds.lock().expect("a lock").clone()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        if let Some(serving) = self.serving.take() {
+            drop(self.runtime.block_on(serving));
+        }
+    }
+}
+
+const BODY: &str = r#"{"topic":"ticket.created","data":{"id":"T-1","text":"secret words"}}"#;
+
+fn now() -> Moment {
+    RealClock.now().moment()
+}
+
+/// The decision on a question, as a person signs it.
+fn decision(question: &Value, person: &str, seed: u8) -> Value {
+    let take = |name: &str| question[name].clone();
+    let decision = json!({
+        "type": "decision", "schema": 1, "project": take("project"), "client": take("client"), "approvers": take("approvers"),
+        "agent": take("agent"), "run": take("run"), "step": take("step"), "plan": take("plan"), "shown": take("shown"),
+        "choice": "approve", "nonce": take("nonce"), "person": person,
+    });
+    let text = String::from_utf8(canon::to_bytes(&decision).expect("canonical")).expect("text");
+    let signature = sign(&signer(seed), Namespace::Decision, text.as_bytes());
+    json!({"decision": text, "signature": signature})
+}
+
+#[test]
+fn a_webhook_begins_one_run_and_a_replay_finds_it() {
+    let place = Place::new();
+    let at = now();
+    let (status, first) = place.hook("msg_1", at, BODY);
+    assert_eq!(status, 202, "{first}");
+    assert_eq!(place.hook("msg_1", at, BODY), (200, first.clone()), "a replay");
+    assert_eq!(place.hook("msg_1", at, &BODY.replace("T-1", "T-2")).0, 200, "the same id with another body");
+    assert_eq!(place.hook("msg_2", at, BODY).0, 202, "another delivery");
+    assert_eq!(place.noted().iter().filter(|kind| kind.starts_with("accepted")).count(), 2);
+}
+
+#[test]
+fn forged_old_and_foreign_deliveries_begin_nothing() {
+    let place = Place::new();
+    let at = now();
+    let signed = |body: &str| webhook::sign(SECRET, "msg_1", at, body.as_bytes()).unwrap_or_default();
+    assert_eq!(place.post("/hooks/acme/refund", &[], BODY.as_bytes()).0, 400);
+    assert_eq!(place.post("/hooks/acme/refund", &signed("{}"), BODY.as_bytes()).0, 401);
+    let twice = [signed(BODY), signed(BODY)].concat();
+    assert_eq!(place.post("/hooks/acme/refund", &twice, BODY.as_bytes()), (400, r#"{"code":"header_twice"}"#.to_owned()));
+    assert_eq!(place.hook("msg_1", Moment::from_seconds(at.seconds() - 600), BODY).0, 401);
+    assert_eq!(place.hook("msg_1", Moment::from_seconds(at.seconds() + 600), BODY).0, 401);
+    assert_eq!(place.hook("msg_1", at, "{").0, 400);
+    assert_eq!(place.hook("msg_1", at, &BODY.replace("ticket.created", "ticket.closed")).0, 200);
+    assert_eq!(place.post("/hooks/acme/other", &signed(BODY), BODY.as_bytes()).0, 404);
+    assert_eq!(place.post("/hooks/zenith/refund", &signed(BODY), BODY.as_bytes()).0, 404);
+    assert!(place.noted().is_empty());
+    assert_eq!(place.hook("msg_1", at, &BODY.replace("\"id\"", "\"by\":\"bot\",\"id\"")).0, 200, "our own event");
+    assert_eq!(place.noted(), ["refused -"], "dropped and recorded");
+}
+
+#[test]
+fn the_listener_is_bounded_and_answers_to_its_own_names() {
+    let place = Place::new();
+    let get = |path: &str, host: &str| place.raw(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes()).0;
+    assert_eq!(get("/healthz", "127.0.0.1"), 200);
+    assert_eq!(get("/healthz", "evil.example"), 421);
+    assert_eq!(get("/hooks/acme/refund", "127.0.0.1"), 405);
+    assert_eq!(get("/", "127.0.0.1"), 404);
+    assert_eq!(place.raw(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n").0, 421);
+    assert_eq!(place.raw(b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n").0, 421);
+    assert_eq!(place.raw(b"POST /hooks/acme/refund HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: 1048577\r\n\r\n").0, 413);
+    let chunk = format!("10000\r\n{}\r\n", "a".repeat(0x1_0000));
+    let chunked = format!("POST /v1/decide HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}{chunk}0\r\n\r\n");
+    assert_eq!(place.raw(chunked.as_bytes()).0, 413);
+    let long = format!("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: {}\r\n\r\n", "a".repeat(100_000));
+    assert_eq!(place.raw(long.as_bytes()).0, 431);
+    assert_eq!(place.raw(b"\x16\x03\x01\x02\x00").0, 400);
+}
+
+#[test]
+fn a_person_signs_in_sees_and_decides_once() {
+    let place = Place::new();
+    assert_eq!(place.hook("msg_1", now(), BODY).0, 202);
+    let (status, answer) = place.decisions("lena", 1);
+    assert_eq!(status, 200, "{answer}");
+    let question = answer["decisions"][0].clone();
+    assert_eq!(question["values"], json!({"trigger.ticket_id": "T-1"}));
+    assert_eq!(question["step"], "agree");
+    // What was shown can be checked by who signs.
+    let salt: Digest = question["salt"].as_str().expect("a salt").parse().expect("a digest");
+    let shown = [salt.as_bytes().as_slice(), &canon::to_bytes(&question["values"]).expect("canonical")].concat();
+    assert_eq!(question["shown"], Digest::tagged("assent-shown/v1", &shown).to_string());
+    // The entry comes before the answer.
+    assert_eq!(place.noted().iter().filter(|kind| *kind == "viewed lena").count(), 2);
+
+    assert_eq!(place.ask("/v1/decide", &decision(&question, "otto", 3)).0, 403, "not of the group");
+    assert!(place.noted().contains(&"refused otto".to_owned()));
+    assert_eq!(place.ask("/v1/decide", &decision(&question, "lena", 3)).0, 401, "somebody else's key");
+    let mut other = question.clone();
+    other["nonce"] = json!(Digest::from_bytes([0; 32]).to_string());
+    assert_eq!(place.ask("/v1/decide", &decision(&other, "lena", 1)).0, 409);
+    assert_eq!(place.ask("/v1/decide", &decision(&question, "lena", 1)), (200, json!({"code": "decided"})));
+    assert_eq!(place.ask("/v1/decide", &decision(&question, "lena", 1)).0, 404, "decided already");
+    assert!(place.noted().contains(&"decided lena".to_owned()));
+}
+
+#[test]
+fn nobody_sees_what_is_addressed_to_others() {
+    let place = Place::new();
+    assert_eq!(place.hook("msg_1", now(), BODY).0, 202);
+    let (status, answer) = place.decisions("otto", 3);
+    assert_eq!((status, answer), (200, json!({"decisions": []})));
+    assert_eq!(place.decisions("lena", 3).0, 401);
+    assert_eq!(place.decisions("nobody", 9).0, 401);
+    for body in [json!({}), json!({"challenge": "{}", "signature": ""}), json!([]), json!({"challenge": "x", "signature": "y", "more": 1})] {
+        assert_eq!(place.ask("/v1/decisions", &body).0, 400, "{body}");
+    }
+    assert_eq!(place.ask("/v1/start/acme/refund", &json!({"start": "{}", "signature": ""})).0, 400);
+    assert!(!place.noted().contains(&"viewed lena".to_owned()));
+}
