@@ -1,7 +1,7 @@
 //! The whole way in, over real loopback HTTP: signed webhooks, people who sign in and decide, and everybody who may not.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Write};
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -142,7 +142,8 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let folder = tempfile::tempdir().expect("a folder");
         let world = Arc::new(Real {
             clock: RealClock,
@@ -185,7 +186,12 @@ impl Place {
     }
 
     fn post(&self, path: &str, headers: &[(String, Vec<u8>)], body: &[u8]) -> (u16, String) {
-        let mut bytes = format!("POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n", self.address, body.len()).into_bytes();
+        let mut bytes = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n",
+            self.address,
+            body.len()
+        )
+        .into_bytes();
         for (name, value) in headers {
             bytes.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
         }
@@ -200,13 +206,15 @@ impl Place {
     }
 
     fn hook(&self, id: &str, at: Moment, body: &str) -> (u16, String) {
-        let headers = webhook::sign(SECRET, id, at, body.as_bytes()).unwrap_or_else(|refused| panic!("{}", refused.code()));
+        let headers =
+            webhook::sign(SECRET, id, at, body.as_bytes()).unwrap_or_else(|refused| panic!("{}", refused.code()));
         self.post("/hooks/acme/refund", &headers, body.as_bytes())
     }
 
     /// What waits for a person who signs with this key.
     fn decisions(&self, person: &str, seed: u8) -> (u16, Value) {
-        let (status, challenge) = self.post("/v1/challenge", &[], json!({"client": "acme", "person": person}).to_string().as_bytes());
+        let (status, challenge) =
+            self.post("/v1/challenge", &[], json!({"client": "acme", "person": person}).to_string().as_bytes());
         assert_eq!(status, 200);
         let signature = sign(&signer(seed), Namespace::Console, challenge.as_bytes());
         self.ask("/v1/decisions", &json!({"challenge": challenge, "signature": signature}))
@@ -251,7 +259,7 @@ fn a_webhook_begins_one_run_and_a_replay_finds_it() {
     let at = now();
     let (status, first) = place.hook("msg_1", at, BODY);
     assert_eq!(status, 202, "{first}");
-    assert_eq!(place.hook("msg_1", at, BODY), (200, first.clone()), "a replay");
+    assert_eq!(place.hook("msg_1", at, BODY), (200, first), "a replay");
     assert_eq!(place.hook("msg_1", at, &BODY.replace("T-1", "T-2")).0, 200, "the same id with another body");
     assert_eq!(place.hook("msg_2", at, BODY).0, 202, "another delivery");
     assert_eq!(place.noted().iter().filter(|kind| kind.starts_with("accepted")).count(), 2);
@@ -265,7 +273,10 @@ fn forged_old_and_foreign_deliveries_begin_nothing() {
     assert_eq!(place.post("/hooks/acme/refund", &[], BODY.as_bytes()).0, 400);
     assert_eq!(place.post("/hooks/acme/refund", &signed("{}"), BODY.as_bytes()).0, 401);
     let twice = [signed(BODY), signed(BODY)].concat();
-    assert_eq!(place.post("/hooks/acme/refund", &twice, BODY.as_bytes()), (400, r#"{"code":"header_twice"}"#.to_owned()));
+    assert_eq!(
+        place.post("/hooks/acme/refund", &twice, BODY.as_bytes()),
+        (400, r#"{"code":"header_twice"}"#.to_owned())
+    );
     assert_eq!(place.hook("msg_1", Moment::from_seconds(at.seconds() - 600), BODY).0, 401);
     assert_eq!(place.hook("msg_1", Moment::from_seconds(at.seconds() + 600), BODY).0, 401);
     assert_eq!(place.hook("msg_1", at, "{").0, 400);
@@ -280,16 +291,23 @@ fn forged_old_and_foreign_deliveries_begin_nothing() {
 #[test]
 fn the_listener_is_bounded_and_answers_to_its_own_names() {
     let place = Place::new();
-    let get = |path: &str, host: &str| place.raw(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes()).0;
+    let get = |path: &str, host: &str| {
+        place.raw(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes()).0
+    };
     assert_eq!(get("/healthz", "127.0.0.1"), 200);
     assert_eq!(get("/healthz", "evil.example"), 421);
     assert_eq!(get("/hooks/acme/refund", "127.0.0.1"), 405);
     assert_eq!(get("/", "127.0.0.1"), 404);
-    assert_eq!(place.raw(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n").0, 421);
+    assert_eq!(
+        place.raw(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n").0,
+        421
+    );
     assert_eq!(place.raw(b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n").0, 421);
     assert_eq!(place.raw(b"POST /hooks/acme/refund HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: 1048577\r\n\r\n").0, 413);
     let chunk = format!("10000\r\n{}\r\n", "a".repeat(0x1_0000));
-    let chunked = format!("POST /v1/decide HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}{chunk}0\r\n\r\n");
+    let chunked = format!(
+        "POST /v1/decide HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}{chunk}0\r\n\r\n"
+    );
     assert_eq!(place.raw(chunked.as_bytes()).0, 413);
     let long = format!("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: {}\r\n\r\n", "a".repeat(100_000));
     assert_eq!(place.raw(long.as_bytes()).0, 431);
@@ -331,7 +349,12 @@ fn nobody_sees_what_is_addressed_to_others() {
     assert_eq!((status, answer), (200, json!({"decisions": []})));
     assert_eq!(place.decisions("lena", 3).0, 401);
     assert_eq!(place.decisions("nobody", 9).0, 401);
-    for body in [json!({}), json!({"challenge": "{}", "signature": ""}), json!([]), json!({"challenge": "x", "signature": "y", "more": 1})] {
+    for body in [
+        json!({}),
+        json!({"challenge": "{}", "signature": ""}),
+        json!([]),
+        json!({"challenge": "x", "signature": "y", "more": 1}),
+    ] {
         assert_eq!(place.ask("/v1/decisions", &body).0, 400, "{body}");
     }
     assert_eq!(place.ask("/v1/start/acme/refund", &json!({"start": "{}", "signature": ""})).0, 400);

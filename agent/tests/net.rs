@@ -1,6 +1,6 @@
 //! Requests out over real loopback connections, to servers that are slow, rude, huge or lead elsewhere.
 
-use std::io::{Read, Write};
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use assent_agent::content::Content;
 use assent_agent::real::{Egress, RealNet, tls};
-use assent_agent::world::{HttpRequest, HttpResponse, Net, NetFailure};
+use assent_agent::world::{HttpRequest, HttpResponse, Net as _, NetFailure};
 use assent_schema::id::{ClientId, ConnectionId};
 use assent_schema::plan::Method;
 

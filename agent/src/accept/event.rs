@@ -35,7 +35,7 @@ pub fn take(trigger: &Trigger, body: &[u8]) -> Result<Taken, Refused> {
     if !matches.iter().all(|(at, wanted)| stands(at, wanted)) {
         return Ok(Taken::Other);
     }
-    wire::take(&json, fields, None).map(Taken::Ours).map_err(|_| Refused::BadBody)
+    wire::take(&json, fields, None).map(Taken::Ours).or(Err(Refused::BadBody))
 }
 
 /// Reads what a person gives to a manual trigger: an object of exactly its fields.
@@ -54,7 +54,7 @@ pub fn given(fields: &BTreeMap<Name, Field>, body: &[u8]) -> Result<BTreeMap<Nam
         let at = if json.at(&field.at).is_some() && !field.at.is_empty() { field.at.clone() } else { name.to_string() };
         (name.clone(), Field { at, ..field.clone() })
     });
-    wire::take(&json, &by_name.collect(), None).map_err(|_| Refused::BadBody)
+    wire::take(&json, &by_name.collect(), None).or(Err(Refused::BadBody))
 }
 
 fn object(body: &[u8]) -> Result<Json, Refused> {

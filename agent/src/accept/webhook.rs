@@ -158,7 +158,7 @@ fn once<'a>(headers: &'a [(String, Vec<u8>)], name: &str) -> Result<&'a str, Ref
     if values.next().is_some() {
         return Err(Refused::HeaderTwice);
     }
-    std::str::from_utf8(value).map_err(|_| Refused::BadHeader)
+    std::str::from_utf8(value).or(Err(Refused::BadHeader))
 }
 
 /// Seconds since 1970, digits only: another spelling of the same number would be another signed text.
@@ -176,7 +176,7 @@ fn in_time(timestamp: &str, now: Moment) -> Result<(), Refused> {
 /// The bytes of a secret: base64 after `whsec_`.
 fn decode_secret(secret: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refused> {
     let text = secret.strip_prefix(b"whsec_").ok_or(Refused::BadSecret)?;
-    let bytes = Zeroizing::new(STANDARD.decode(text).map_err(|_| Refused::BadSecret)?);
+    let bytes = Zeroizing::new(STANDARD.decode(text).or(Err(Refused::BadSecret))?);
     if SECRET_BYTES.contains(&bytes.len()) { Ok(bytes) } else { Err(Refused::BadSecret) }
 }
 

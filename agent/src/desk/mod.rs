@@ -70,14 +70,13 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         registry: Arc<R>,
         itself: Itself,
     ) -> Result<Arc<Self>, StoreError> {
-        let webhook_key = match engine.store().state(WEBHOOK_KEY)? {
-            Some(key) => key.try_into().or(Err(StoreError::Damaged("the key of webhooks")))?,
-            None => {
-                let key: [u8; 32] = world.dice().bytes();
-                let state = Write::State { name: WEBHOOK_KEY.to_owned(), value: Some(key.to_vec()) };
-                engine.store().commit(Transaction::new(world.clock().now()).with(state)).await?;
-                key
-            }
+        let webhook_key = if let Some(key) = engine.store().state(WEBHOOK_KEY)? {
+            key.try_into().or(Err(StoreError::Damaged("the key of webhooks")))?
+        } else {
+            let key: [u8; 32] = world.dice().bytes();
+            let state = Write::State { name: WEBHOOK_KEY.to_owned(), value: Some(key.to_vec()) };
+            engine.store().commit(Transaction::new(world.clock().now()).with(state)).await?;
+            key
         };
         let challenges = Mutex::new(Challenges::new(world.dice().bytes()));
         Ok(Arc::new(Self {
@@ -100,7 +99,9 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     pub fn resume(&self) -> Result<usize, StoreError> {
         let runs = self.engine.resume()?;
         let count = runs.len();
-        runs.into_iter().for_each(|(_, task)| self.tasks.start(task));
+        for (_, task) in runs {
+            self.tasks.start(task);
+        }
         Ok(count)
     }
 
@@ -113,12 +114,12 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     async fn drive(&self, begun: Result<Begun, NotBegun>) -> Receipt {
         let Begun { run, durable, task } = match begun {
             Ok(begun) => begun,
-            Err(why) => return not_begun(why),
+            Err(why) => return not_begun(&why),
         };
         self.tasks.start(task);
         match durable.await {
             Ok(Ok(())) => Receipt::Accepted(run),
-            Ok(Err(why)) => not_begun(why),
+            Ok(Err(why)) => not_begun(&why),
             Err(oneshot::error::RecvError { .. }) => Receipt::Unavailable,
         }
     }
@@ -134,10 +135,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// What the sender is told of an event that began no run.
-fn not_begun(why: NotBegun) -> Receipt {
+fn not_begun(why: &NotBegun) -> Receipt {
     match why {
         NotBegun::Unknown => Receipt::Unknown,
-        NotBegun::Duplicate(run) => Receipt::Duplicate(run),
+        NotBegun::Duplicate(run) => Receipt::Duplicate(*run),
         NotBegun::Misfit(_) | NotBegun::NoKey => Receipt::Refused(crate::accept::Refused::BadBody),
         NotBegun::TooMany => Receipt::Busy { after: BUSY_AFTER },
         // A hold, a lapsed approval, a full disk: the sender keeps the event and tries again.

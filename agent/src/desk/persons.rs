@@ -58,7 +58,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let waiting: Vec<_> = questions.iter().map(|question| &question.waiting).collect();
         // The entry first, then the answer.
         let entry = access::viewed(&who.client, &who.person, &waiting, self.world.clock().now());
-        self.engine.store().commit(entry).await.map_err(|_| NotTaken::NotDurable)?;
+        self.engine.store().commit(entry).await.or(Err(NotTaken::NotDurable))?;
         let decisions = questions.iter().map(|question| self.shown(question)).collect::<Result<_, _>>()?;
         reply(&WaitingForMe { decisions })
     }
@@ -82,7 +82,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
 
     fn shown(&self, question: &Question) -> Result<Shown, NotTaken> {
         let waiting = &question.waiting;
-        let values = serde_json::from_slice(question.shown.reveal()).map_err(|_| NotTaken::BadForm)?;
+        let values = serde_json::from_slice(question.shown.reveal()).or(Err(NotTaken::BadForm))?;
         let (approvers, signature) =
             self.with_asked(question, |asked| (asked.approvers, asked.needs() == Strength::Signature))?;
         Ok(Shown {
@@ -108,7 +108,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
 
     async fn decide(&self, signed: SignedDecision) -> Result<Reply, NotTaken> {
         let claimed = judge::read(&signed)?;
-        let run = claimed.run.parse().map_err(|_| NotTaken::BadForm)?;
+        let run = claimed.run.parse().or(Err(NotTaken::BadForm))?;
         let question = self.engine.question(run, &claimed.step).ok_or(NotTaken::NotWaiting)?;
         let now = self.world.clock().now();
         let decision = match self.with_asked(&question, |asked| judge_signed(asked, &signed, now))? {
@@ -153,7 +153,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             .fact("digest", digest.to_string());
         let note = Note { actor: Some(person.clone()), ..note };
         let transaction = Transaction::new(self.world.clock().now()).with(Write::Note(Box::new(note)));
-        self.engine.store().commit(transaction).await.map_err(|_| NotTaken::NotDurable)
+        self.engine.store().commit(transaction).await.or(Err(NotTaken::NotDurable))
     }
 
     async fn start(&self, client: ClientId, workflow: WorkflowId, signed: &SignedStart) -> Result<Reply, NotTaken> {
@@ -167,8 +167,8 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         }
         let compiled = self.deployed.active(&client, &workflow).ok_or(NotTaken::Unknown)?;
         let Trigger::Manual { fields } = &compiled.plan.trigger else { return Err(NotTaken::Unknown) };
-        let given = Content::new(canon::to_bytes(&start.fields).map_err(|_| NotTaken::BadForm)?);
-        let fields: BTreeMap<_, _> = event::given(fields, given.reveal()).map_err(|_| NotTaken::BadForm)?;
+        let given = Content::new(canon::to_bytes(&start.fields).or(Err(NotTaken::BadForm))?);
+        let fields: BTreeMap<_, _> = event::given(fields, given.reveal()).or(Err(NotTaken::BadForm))?;
         let mut key = [0; 16];
         key.iter_mut().zip(start.nonce.as_bytes().iter().skip(16)).for_each(|(slot, byte)| *slot = *byte);
         let new = NewRun {
@@ -194,11 +194,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
 }
 
 fn read<T: DeserializeOwned>(body: &Content<Vec<u8>>) -> Result<T, NotTaken> {
-    serde_json::from_slice(body.reveal()).map_err(|_| NotTaken::BadForm)
+    serde_json::from_slice(body.reveal()).or(Err(NotTaken::BadForm))
 }
 
 /// Canonical JSON, so that what is to be signed is signed as it came.
 fn reply<T: Serialize>(value: &T) -> Result<Reply, NotTaken> {
-    let body = canon::to_bytes(value).map_err(|_| NotTaken::BadForm)?;
+    let body = canon::to_bytes(value).or(Err(NotTaken::BadForm))?;
     Ok(Reply { status: 200, body: Content::new(body) })
 }

@@ -40,7 +40,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             match self.look_at(&client, &workflow, &schedule).await {
                 Ok(next) => first = [first, next].into_iter().flatten().min(),
                 Err(_) => {
-                    tracing::error!(%client, %workflow, code = "not_durable", "schedule not kept; tried again soon")
+                    tracing::error!(%client, %workflow, code = "not_durable", "schedule not kept; tried again soon");
                 }
             }
         }

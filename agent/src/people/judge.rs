@@ -188,7 +188,7 @@ pub fn judge(asked: &Asked<'_>, answer: &Answer<'_>, now: Wall) -> Result<(), No
 /// # Errors
 /// [`NotTaken::BadForm`].
 pub fn read(signed: &SignedDecision) -> Result<Decision, NotTaken> {
-    let decision: Decision = canon::from_bytes(signed.decision.as_bytes()).map_err(|_| NotTaken::BadForm)?;
+    let decision: Decision = canon::from_bytes(signed.decision.as_bytes()).or(Err(NotTaken::BadForm))?;
     if decision.schema == 1 { Ok(decision) } else { Err(NotTaken::BadForm) }
 }
 
@@ -236,6 +236,6 @@ pub fn edits_digest(salt: &[u8; 32], edits: &BTreeMap<String, String>) -> Result
     if edits.is_empty() {
         return Ok(None);
     }
-    let json = canon::to_bytes(edits).map_err(|_| NotTaken::BadForm)?;
+    let json = canon::to_bytes(edits).or(Err(NotTaken::BadForm))?;
     Ok(Some(Digest::tagged("assent-edits/v1", &[salt.as_slice(), &json].concat())))
 }

@@ -98,7 +98,7 @@ impl Challenges {
         boot: Duration,
         keys: impl FnOnce(&ClientId, &PersonId) -> BTreeSet<PublicKey>,
     ) -> Result<Introduction, NotTaken> {
-        let challenge: Challenge = canon::from_bytes(signed.challenge.as_bytes()).map_err(|_| NotTaken::BadForm)?;
+        let challenge: Challenge = canon::from_bytes(signed.challenge.as_bytes()).or(Err(NotTaken::BadForm))?;
         if challenge.schema != 1 || challenge.project != itself.project || challenge.agent != itself.agent {
             return Err(NotTaken::OtherQuestion);
         }
@@ -120,7 +120,7 @@ impl Challenges {
         boot: Duration,
         keys: impl FnOnce(&ClientId, &PersonId) -> BTreeSet<PublicKey>,
     ) -> Result<Start, NotTaken> {
-        let start: Start = canon::from_bytes(signed.start.as_bytes()).map_err(|_| NotTaken::BadForm)?;
+        let start: Start = canon::from_bytes(signed.start.as_bytes()).or(Err(NotTaken::BadForm))?;
         if start.schema != 1 || start.project != itself.project || start.agent != itself.agent {
             return Err(NotTaken::OtherQuestion);
         }

@@ -36,6 +36,11 @@ pub fn may_reach(address: IpAddr, private_addresses: bool, tls: bool) -> bool {
     }
 }
 
+#[expect(
+    clippy::match_same_arms,
+    clippy::unnested_or_patterns,
+    reason = "one block of a registry a line, the narrower first"
+)]
 fn reach_v4(address: Ipv4Addr) -> Reach {
     match address.octets() {
         [169, 254, 169, 254] | [100, 100, 100, 200] => Reach::Never,
@@ -51,6 +56,11 @@ fn reach_v4(address: Ipv4Addr) -> Reach {
     }
 }
 
+#[expect(
+    clippy::match_same_arms,
+    clippy::unnested_or_patterns,
+    reason = "one block of a registry a line, the narrower first"
+)]
 fn reach_v6(address: Ipv6Addr) -> Reach {
     let v4 = |high: u16, low: u16| {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());

@@ -4,7 +4,7 @@
 //! folder leads nowhere.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -39,7 +39,7 @@ impl RealDisk {
     }
 
     fn root(&self) -> Result<OwnedFd, DiskFailure> {
-        self.root.try_clone().map_err(|_| DiskFailure::Broken)
+        self.root.try_clone().or(Err(DiskFailure::Broken))
     }
 
     /// The folder of a path; `None` when it is not there.
@@ -174,7 +174,7 @@ fn io_failure(error: &std::io::Error) -> DiskFailure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     fn disk() -> (tempfile::TempDir, RealDisk) {
         let folder = tempfile::tempdir().unwrap();

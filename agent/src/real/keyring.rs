@@ -33,7 +33,7 @@ impl RealKeyring {
         format!("assent:{}:{name}", self.owner)
     }
 
-    fn from_kernel(&self, name: &str) -> Option<Content<[u8; 32]>> {
+    fn read_kernel(&self, name: &str) -> Option<Content<[u8; 32]>> {
         let ring = KeyRing::from_special_id(KeyRingIdentifier::User, false).ok()?;
         let key = ring.search(&self.description(name)).ok()?;
         let mut bytes = Content::new([0; 32]);
@@ -43,7 +43,7 @@ impl RealKeyring {
 
     /// The key gets its timeout in the process's keyring, which dies with the process, and only then outlives it: a crash
     /// in between leaves no key without an end.
-    fn to_kernel(&self, name: &str, key: &Content<[u8; 32]>, lives: Duration) -> Result<(), KeyError> {
+    fn write_kernel(&self, name: &str, key: &Content<[u8; 32]>, lives: Duration) -> Result<(), KeyError> {
         let staging = KeyRing::from_special_id(KeyRingIdentifier::Process, true)?;
         let added: Key = staging.add_key(&self.description(name), key.reveal())?;
         // Without a whole second left the kernel would read 0 as "no timeout".
@@ -61,12 +61,12 @@ impl Keyring for RealKeyring {
         let now = RealClock.boot();
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         memory.retain(|_, held| now < held.until);
-        memory.get(name).map(|held| held.key.clone()).or_else(|| self.from_kernel(name))
+        memory.get(name).map(|held| held.key.clone()).or_else(|| self.read_kernel(name))
     }
 
     fn put(&self, name: &str, key: &Content<[u8; 32]>, lives: Duration) -> bool {
-        let in_kernel = self.to_kernel(name, key, lives).is_ok()
-            && self.from_kernel(name).is_some_and(|kept| kept.reveal() == key.reveal());
+        let in_kernel = self.write_kernel(name, key, lives).is_ok()
+            && self.read_kernel(name).is_some_and(|kept| kept.reveal() == key.reveal());
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         drop(memory.remove(name));
         if !in_kernel {

@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONTENT_ENCODING, HOST, HeaderName, HeaderValue};
@@ -244,7 +244,7 @@ async fn read(response: Response<Incoming>, most_bytes: u64) -> Result<HttpRespo
     }
     let mut body = Content::new(Vec::with_capacity(usize::try_from(announced).unwrap_or(0)));
     while let Some(frame) = incoming.frame().await {
-        let frame = frame.map_err(|_| NetFailure::SentNoReply)?;
+        let frame = frame.or(Err(NetFailure::SentNoReply))?;
         let Ok(data) = frame.into_data() else { continue };
         if (body.reveal().len() + data.len()) as u64 > most_bytes {
             return Err(NetFailure::TooLarge);

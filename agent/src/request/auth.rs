@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use super::build::Header;
 use super::wrong::{Wrong, WrongKind};
 use crate::content::Content;
 
@@ -33,7 +34,7 @@ pub(super) fn header_name(auth: &Auth) -> Option<String> {
 ///
 /// # Errors
 /// [`WrongKind::SecretMissing`] without a secret, [`WrongKind::SecretRefused`] when it holds what no header may hold.
-pub(super) fn header(auth: &Auth, secret: Option<&[u8]>) -> Result<Option<(String, Content<Vec<u8>>)>, Wrong> {
+pub(super) fn header(auth: &Auth, secret: Option<&[u8]>) -> Result<Option<Header>, Wrong> {
     let Some(name) = header_name(auth) else { return Ok(None) };
     let secret = secret.ok_or(WrongKind::SecretMissing)?;
     // Spaces and control characters are how a pasted secret goes wrong; a space would also end a word of the scheme.

@@ -23,6 +23,9 @@ use super::wrong::{Wrong, WrongKind};
 use crate::content::Content;
 use crate::world::HttpRequest;
 
+/// A header: its name in lower case and its value.
+pub(super) type Header = (String, Content<Vec<u8>>);
+
 /// What a request is made of.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
@@ -50,7 +53,8 @@ pub struct Call<'a> {
 pub struct Built {
     /// The request, its secret in place.
     pub request: HttpRequest,
-    same: Content<Vec<u8>>,
+    /// What the keyed hash is of.
+    pub same: Content<Vec<u8>>,
 }
 
 impl Built {
@@ -62,7 +66,7 @@ impl Built {
         keyed(key, Purpose::Request, self.same.reveal())
     }
 
-    pub(super) fn new(mut request: HttpRequest, secret: Option<(String, Content<Vec<u8>>)>) -> Self {
+    pub(super) fn new(mut request: HttpRequest, secret: Option<Header>) -> Self {
         let same = fingerprint(&request);
         request.headers.extend(secret);
         Self { request, same }
@@ -137,7 +141,7 @@ pub fn build(call: &Call<'_>) -> Result<Built, Wrong> {
 struct Parts {
     segments: BTreeMap<Name, Zeroizing<String>>,
     query: Zeroizing<String>,
-    headers: Vec<(String, Content<Vec<u8>>)>,
+    headers: Vec<Header>,
     body: Body,
     has_body: bool,
     secret_header: Option<String>,
@@ -261,7 +265,7 @@ impl Parts {
         if target.len() > TARGET_MOST_BYTES { Err(WrongKind::TooLarge.into()) } else { Ok(target) }
     }
 
-    fn finish(self, method: Method) -> Result<(Vec<(String, Content<Vec<u8>>)>, Content<Vec<u8>>), Wrong> {
+    fn finish(self, method: Method) -> Result<(Vec<Header>, Content<Vec<u8>>), Wrong> {
         let mut headers = self.headers;
         headers.extend(common_headers());
         if !self.has_body {
@@ -276,12 +280,12 @@ impl Parts {
 }
 
 /// What every request says.
-pub(super) fn common_headers() -> [(String, Content<Vec<u8>>); 3] {
+pub(super) fn common_headers() -> [Header; 3] {
     let agent = concat!("assent-agent/", env!("CARGO_PKG_VERSION"));
     [header("accept", "application/json"), header("accept-encoding", "identity"), header("user-agent", agent)]
 }
 
-pub(super) fn header(name: &str, value: &str) -> (String, Content<Vec<u8>>) {
+pub(super) fn header(name: &str, value: &str) -> Header {
     (name.to_owned(), Content::new(value.as_bytes().to_vec()))
 }
 

@@ -25,7 +25,7 @@ use crate::content::Content;
 use crate::world::{HttpRequest, HttpResponse};
 
 /// The longest time for one try.
-pub const TIMEOUT: Duration = Duration::from_secs(120);
+pub const TIMEOUT: Duration = Duration::from_mins(2);
 /// The largest answer, in bytes.
 const ANSWER_MOST_BYTES: u64 = 1024 * 1024;
 /// Digits after the point that are kept of a number; models write as many as floats have.
@@ -108,7 +108,7 @@ fn message(question: &Question<'_>, model: &str) -> Result<Json, Wrong> {
     }
     let mut user = Vec::new();
     Json::Object(data).write(&mut user);
-    let user = String::from_utf8(user).map_err(|_| WrongKind::ArgumentMisfit)?;
+    let user = String::from_utf8(user).or(Err(WrongKind::ArgumentMisfit))?;
     let said = |role: &str, content: String| object(vec![("role", text_of(role)), ("content", Json::Text(content))]);
     let schema = object(vec![
         ("name", text_of("answer")),
@@ -253,10 +253,8 @@ pub fn said(question: &Question<'_>, response: &HttpResponse) -> Result<Said, Fa
     let json = Json::parse(response.body.reveal()).ok();
     if !(200..300).contains(&response.status) {
         let filtered = json.as_ref().and_then(|json| json.text_at("error.code")) == Some("content_filter");
-        return match filtered && response.status == 400 {
-            true => Ok(Said { end: End::Refused, tokens_in: 0, tokens_out: 0 }),
-            false => Err(read::by_status_alone(response)),
-        };
+        let refused = Said { end: End::Refused, tokens_in: 0, tokens_out: 0 };
+        return if filtered && response.status == 400 { Ok(refused) } else { Err(read::by_status_alone(response)) };
     }
     let count = |path| json.as_ref().and_then(|json| json.text_at(path)?.parse().ok()).unwrap_or(0);
     let (tokens_in, tokens_out) = (count("usage.prompt_tokens"), count("usage.completion_tokens"));

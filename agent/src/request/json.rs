@@ -47,7 +47,7 @@ impl Json {
     /// # Errors
     /// [`BadJson`].
     pub fn parse(bytes: &[u8]) -> Result<Self, BadJson> {
-        let text = std::str::from_utf8(bytes).map_err(|_| BadJson)?;
+        let text = std::str::from_utf8(bytes).or(Err(BadJson))?;
         let mut reader = Reader { text, at: 0, values: 0 };
         let value = reader.value(0)?;
         reader.space();
@@ -303,7 +303,7 @@ impl<'a> Reader<'a> {
     fn unit(&mut self) -> Result<u32, BadJson> {
         let digits = self.rest().get(..4).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit())).ok_or(BadJson)?;
         self.at += 4;
-        u32::from_str_radix(digits, 16).map_err(|_| BadJson)
+        u32::from_str_radix(digits, 16).or(Err(BadJson))
     }
 }
 
@@ -379,7 +379,7 @@ mod tests {
             "{",
             r#"{"a"}"#,
             r#"{"a":1,}"#,
-            r#"{a:1}"#,
+            "{a:1}",
             "1 1",
             "[]]",
             "\u{feff}1",

@@ -50,7 +50,9 @@ fn digest(key: &[u8; 32], parts: &[&[u8]]) -> Digest {
     block.iter_mut().zip(key).for_each(|(slot, byte)| *slot = *byte);
     let mut mac = Hmac::<Sha256>::new(&block.into());
     block.zeroize();
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     Digest::from_bytes(mac.finalize().into_bytes().into())
 }
 

@@ -148,12 +148,11 @@ fn by_status(status: u16) -> (Failure, &'static str) {
 
 fn cursor(json: &Json, pages: &Pages) -> Result<Option<Content<String>>, ()> {
     match json.at(&pages.cursor_at) {
-        None | Some(Json::Null) => Ok(None),
+        // Some APIs say `false` at the end.
+        None | Some(Json::Null | Json::Boolean(false)) => Ok(None),
         Some(Json::Text(text) | Json::Number(text)) if text.len() <= CURSOR_MOST_BYTES => {
             Ok((!text.is_empty()).then(|| Content::new(text.clone())))
         }
-        // Some APIs say `false` at the end.
-        Some(Json::Boolean(false)) => Ok(None),
         Some(_) => Err(()),
     }
 }

@@ -14,6 +14,7 @@ use crate::content::Content;
 use crate::request::json::Json;
 use crate::world::{HttpResponse, NetFailure};
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better at the many callers")]
 fn operation(changes: serde_json::Value) -> Operation {
     let mut base = json!({
         "record": "ticket", "method": "POST", "path": "/tickets/{id}/notes", "encoding": "json", "effect": "write", "scopes": [],
@@ -21,7 +22,7 @@ fn operation(changes: serde_json::Value) -> Operation {
             "id": {"place": "path", "at": "id", "shape": {"type": "text", "most_bytes": 1000}, "class": "content"},
             "page": {"place": "query", "at": "page", "shape": {"type": "text", "most_bytes": 1000}, "class": "content", "optional": true},
             "trace": {"place": "header", "at": "X-Trace", "shape": {"type": "text", "most_bytes": 10000}, "class": "content", "optional": true},
-            "text": {"place": "body", "at": "note.text", "shape": {"type": "text", "most_bytes": 2000000}, "class": "content", "optional": true},
+            "text": {"place": "body", "at": "note.text", "shape": {"type": "text", "most_bytes": 2_000_000}, "class": "content", "optional": true},
         },
         "response": {"note": {"at": "data.id", "shape": {"type": "token"}, "class": "reference", "written_by": "system"}},
         "most_bytes": 1000, "timeout": "10s",
@@ -32,6 +33,7 @@ fn operation(changes: serde_json::Value) -> Operation {
     serde_json::from_value(base).unwrap()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better at the many callers")]
 fn connection(auth: serde_json::Value) -> ConnectionFacts {
     serde_json::from_value(json!({
         "to": {"integration": {"name": "helpdesk"}}, "host": "api.example.com", "region": "eu", "auth": auth,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use assent_schema::plan::Retry;
 
 /// The longest `Retry-After` that is honoured; a longer one is cut to this, so that no server can park a run for days.
-pub const RETRY_AFTER_MOST: Duration = Duration::from_secs(3_600);
+pub const RETRY_AFTER_MOST: Duration = Duration::from_hours(1);
 
 /// What follows a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn retry_after_is_read_in_seconds_and_capped() {
-        assert_eq!(retry_after(" 120 "), Some(Duration::from_secs(120)));
+        assert_eq!(retry_after(" 120 "), Some(Duration::from_mins(2)));
         assert_eq!(retry_after("99999999999999999999999"), Some(RETRY_AFTER_MOST));
         for bad in ["", "-1", "1.5", "soon", "Wed, 21 Oct 2015 07:28:00 GMT", "1 2"] {
             assert_eq!(retry_after(bad), None, "{bad}");

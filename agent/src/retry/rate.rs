@@ -76,7 +76,7 @@ mod tests {
         let mut bucket = bucket(1, 60);
         let now = Duration::from_secs(1_000);
         assert_eq!(bucket.take(now), Duration::ZERO);
-        assert_eq!(bucket.take(now), Duration::from_secs(60));
+        assert_eq!(bucket.take(now), Duration::from_mins(1));
         assert_eq!(bucket.wait(now + Duration::from_secs(90)), Duration::from_secs(30));
     }
 
