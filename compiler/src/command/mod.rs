@@ -17,6 +17,7 @@ mod plan;
 mod release;
 pub mod repository;
 mod rollback;
+mod test;
 mod trust;
 mod withdraw;
 
@@ -46,6 +47,7 @@ enum Command {
     Check(check::Args),
     Explain(explain::Args),
     Plan(plan::Args),
+    Test(test::Args),
     Reject(withdraw::Args),
     Trust(trust::Args),
     Withdraw(withdraw::Args),
@@ -72,6 +74,7 @@ fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<Outcome, Err
         Command::Check(args) => check::run(args, context),
         Command::Explain(args) => explain::run(args, context),
         Command::Plan(args) => plan::run(args, context),
+        Command::Test(args) => test::run(args, context),
     }
 }
 

@@ -91,6 +91,16 @@ impl Sites {
         lines
     }
 
+    /// The line of each step, from 1, and what stands there.
+    pub fn excerpts(&self) -> BTreeMap<Name, (u32, String)> {
+        let lines = self.lines();
+        let text = |line: u32| {
+            let position = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
+            self.text.lines().nth(position).unwrap_or_default().trim().to_owned()
+        };
+        lines.into_iter().map(|(step, line)| (step, (line, text(line)))).collect()
+    }
+
     fn range(&self, site: &Site) -> Range<usize> {
         self.places.get(site).unwrap_or(&self.name).clone()
     }

@@ -8,6 +8,7 @@ mod json;
 mod place;
 pub mod plan;
 pub mod progress;
+pub mod rehearsed;
 mod sarif;
 pub mod uses;
 

@@ -1,0 +1,138 @@
+//! `assent test`: every scenario on the real engine, in simulated time. Nothing is opened and nothing is real.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use assent_agent::rehearse::{Rehearsed, rehearse};
+use assent_schema::finding::line_column;
+use assent_schema::id::{ClientId, WorkflowId};
+use assent_schema::time::Moment;
+
+use super::{Context, Format, Outcome};
+use crate::check::{JudgedWorkflow, Survey, survey};
+use crate::error::Error;
+use crate::publish::branch;
+use crate::resolve::{Client, Workflow, in_parallel};
+use crate::show::rehearsed::{self, Story, Told};
+use crate::source::{read_commit, read_worktree, resolve_commit};
+
+/// The code of an attempt that did not fail.
+const OK: &str = "ok";
+
+/// Runs the scenarios of workflows on the real engine, in simulated time.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The commit; the files as they are on disk unless said.
+    #[arg(value_name = "COMMIT")]
+    commit: Option<String>,
+    /// The repository.
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    repo: PathBuf,
+    /// Only workflows of this client.
+    #[arg(long, value_name = "CLIENT")]
+    client: Option<ClientId>,
+    /// Only workflows of this name.
+    #[arg(long, value_name = "WORKFLOW")]
+    workflow: Option<WorkflowId>,
+    /// How the result is printed.
+    #[arg(long, default_value = "human")]
+    format: Format,
+    /// The moment at which the source is read, like 2026-03-02T09:00:00Z; now, unless said. Scenarios name their own.
+    #[arg(long, value_name = "INSTANT")]
+    at: Option<Moment>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When there is no such repository or commit, or no workflow of that name.
+pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+    let source = match &args.commit {
+        Some(commit) => {
+            let repository = branch::open(&args.repo)?;
+            read_commit(&repository, resolve_commit(&repository, commit)?)?.0
+        }
+        None => read_worktree(&args.repo)?.0,
+    };
+    let (survey, _) = survey(source, args.at.unwrap_or_else(|| context.now()));
+    let chosen = chosen(&survey, args);
+    if chosen.is_empty() {
+        return Err(Error::input("there is no such workflow"));
+    }
+    let progress = context.progress();
+    progress.say(format!("rehearsing {} workflows", chosen.len()));
+    let stories = in_parallel(&chosen, |one| story(&survey, one));
+    progress.done();
+    let all_passed = stories.iter().all(Story::passed);
+    match args.format {
+        Format::Human => context.print(&rehearsed::human(&stories, context.look()))?,
+        Format::Json => context.print_json(&rehearsed::json(&stories))?,
+    }
+    Ok(Outcome::of(!all_passed))
+}
+
+/// One workflow that is rehearsed; without what was found out about it where its source has errors.
+struct Chosen<'a> {
+    client: &'a Client,
+    workflow: &'a Workflow,
+    judged: Option<&'a JudgedWorkflow>,
+}
+
+fn chosen<'a>(survey: &'a Survey, args: &Args) -> Vec<Chosen<'a>> {
+    let clients = survey.resolved.clients.iter().filter(|(id, _)| args.client.as_ref().is_none_or(|only| only == *id));
+    let workflows = clients.flat_map(|(id, client)| {
+        let judged = survey.judged.get(id);
+        client.workflows.iter().map(move |(name, workflow)| {
+            (name, Chosen { client, workflow, judged: judged.and_then(|judged| judged.workflows.get(name)) })
+        })
+    });
+    let named = workflows.filter(|(name, _)| args.workflow.as_ref().is_none_or(|only| only == *name));
+    named.map(|(_, chosen)| chosen).collect()
+}
+
+fn story(survey: &Survey, chosen: &Chosen<'_>) -> Story {
+    let (facts, workflow) = (&chosen.client.facts, chosen.workflow);
+    let id = &workflow.plan.workflow;
+    let mut story = Story {
+        client: facts.client.clone(),
+        workflow: id.clone(),
+        file: workflow.sites.file().to_string(),
+        excerpts: BTreeMap::new(),
+        scenarios: Vec::new(),
+        trouble: None,
+    };
+    let Some(judged) = chosen.judged else {
+        story.trouble = Some("its source has errors; see `assent check`".to_owned());
+        return story;
+    };
+    let lowered = &judged.lowered;
+    story.excerpts = workflow.sites.excerpts();
+    let Some(tests) = &lowered.tests else {
+        story.trouble = Some("it has no scenarios".to_owned());
+        return story;
+    };
+    match rehearse(&lowered.plan, lowered.digest, &tests.tests, facts) {
+        Ok(results) => story.scenarios = told(survey, chosen, results),
+        Err(error) => story.trouble = Some(format!("the engine refuses its plan: {error}")),
+    }
+    story
+}
+
+/// Each result with the place of its scenario in the test file.
+fn told(survey: &Survey, chosen: &Chosen<'_>, results: Vec<Rehearsed>) -> Vec<Told> {
+    let files = survey.parsed.clients.get(&chosen.client.facts.client);
+    let unit = files.and_then(|files| files.tests.get(&chosen.workflow.plan.workflow));
+    let place = |position: usize| {
+        let unit = unit?;
+        let scenario = unit.spec.scenarios.get(position)?;
+        Some(format!("{}:{}", unit.file, line_column(&unit.text, scenario.name.span.start).line))
+    };
+    let tell = |(position, result): (usize, Rehearsed)| Told {
+        scenario: result.scenario,
+        place: place(position).unwrap_or_default(),
+        failures: result.failures,
+        ran: result.ran,
+        codes: result.codes.into_iter().filter(|(_, code)| code != OK).collect(),
+    };
+    results.into_iter().enumerate().map(tell).collect()
+}
