@@ -93,7 +93,12 @@ impl Walk<'_> {
     /// Checks a condition, costs what it tells of content, and makes its facts certain.
     fn condition(&mut self, expression: &Expression, part: &Part, place: &str) -> Flow {
         let Some(program) = self.take(part.clone(), Program::parse(&expression.0)) else { return Flow::CONSTANT };
-        let Some(found) = self.take(part.clone(), check(&program, &self.env)) else { return Flow::CONSTANT };
+        let checked = check(&program, &self.env);
+        let Some(found) = self.take(part.clone(), checked) else {
+            // What it guards is not wrong too.
+            self.env.facts = conclude(&program.root, true, &self.env);
+            return Flow::CONSTANT;
+        };
         if found != Type::Boolean {
             let kind = ExprErrorKind::Mismatch { wanted: Type::Boolean.to_string(), found: found.to_string() };
             let error = ExprError { span: program.root.span.clone(), kind };

@@ -217,6 +217,8 @@ impl Derived<'_> {
         let read = DataUse {
             from: Some(self.connection(&reference.connection)),
             to: Some(self.agent()),
+            // What an effect answers is read; the effect is a use of its own.
+            effect: Some(Effect::None),
             fields: fields(&sources),
             ..self.by(UseKind::Read, reference, operation)
         };

@@ -1,1 +1,186 @@
 //! What is derived, and what covers it.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::client::ClientFacts;
+use crate::flow::analyse;
+use crate::plan::Plan;
+
+fn acme() -> ClientFacts {
+    serde_json::from_str(include_str!("../../tests/fixtures/acme.client.json")).expect("a client")
+}
+
+fn refund() -> Plan {
+    serde_json::from_str(include_str!("../../tests/fixtures/refund.plan.json")).expect("a plan")
+}
+
+fn uses_of(plan: &Plan, client: &ClientFacts) -> Vec<DataUse> {
+    derive(plan, client, &analyse(plan).expect("flows"))
+}
+
+fn of_kind(uses: &[DataUse], kind: UseKind) -> Vec<&DataUse> {
+    uses.iter().filter(|one| one.kind == kind).collect()
+}
+
+fn fields(data_use: &DataUse) -> Vec<&str> {
+    data_use.fields.keys().map(String::as_str).collect()
+}
+
+/// The refund's effect, with a part changed at a JSON pointer.
+fn changed(data_use: &DataUse, pointer: &str, value: Value) -> DataUse {
+    let mut json = serde_json::to_value(data_use).expect("json");
+    let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
+    let parent = json.pointer_mut(parent).expect(pointer);
+    match value {
+        Value::Null => drop(parent.as_object_mut().expect("an object").remove(key)),
+        value => parent[key] = value,
+    }
+    serde_json::from_value(json).expect("a data use")
+}
+
+#[test]
+fn the_refund_uses_what_the_formats_page_says() {
+    let uses = uses_of(&refund(), &acme());
+    let [ask] = of_kind(&uses, UseKind::Ask)[..] else { panic!("one ask") };
+    assert_eq!(fields(ask), ["ticket.body"]);
+    assert_eq!(ask.operation.as_ref().map(ToString::to_string).as_deref(), Some("assistant.ask"));
+    assert_eq!((ask.effect, ask.retention.as_deref()), (Some(Effect::None), Some("none")));
+    assert!(ask.agreement.as_ref().is_some_and(|agreement| agreement.forbids_training));
+    let [effect] = of_kind(&uses, UseKind::Effect)[..] else { panic!("one effect") };
+    assert_eq!(fields(effect), ["order.id", "order.payment", "order.total"]);
+    assert_eq!(effect.guardrail.as_ref().and_then(|limit| limit.per_call), Some(10_000));
+    let shown: Vec<_> = of_kind(&uses, UseKind::Show).into_iter().map(fields).collect();
+    assert_eq!(shown, [vec!["order.id", "order.payment", "order.total"], vec!["ticket.subject"]]);
+    let [release] = of_kind(&uses, UseKind::Release)[..] else { panic!("one release") };
+    assert_eq!((release.bits, release.releases.len()), (Some(5), 3));
+    let sent: Vec<_> = of_kind(&uses, UseKind::Read)
+        .into_iter()
+        .filter(|one| matches!(one.from, Some(Party::Agent(_))))
+        .map(fields)
+        .collect();
+    assert_eq!(sent, [vec!["ticket.order_id"]], "what `belongs` compares is never sent");
+}
+
+#[test]
+fn uses_are_sorted_and_each_stands_once() {
+    for uses in [uses_of(&refund(), &acme()), derive_client(&acme())] {
+        let bytes: Vec<_> = uses.iter().map(|one| canon::to_bytes(one).expect("canonical")).collect();
+        let mut sorted = bytes.clone();
+        sorted.sort();
+        sorted.dedup();
+        assert_eq!(bytes, sorted);
+    }
+}
+
+#[test]
+fn guardrails_and_what_the_client_bears_are_uses_of_the_client() {
+    let uses = derive_client(&acme());
+    let [limit, kept] = &uses[..] else { panic!("two uses") };
+    assert_eq!(limit.guardrail.as_ref().and_then(|limit| limit.per_day_count), Some(50));
+    assert_eq!((kept.retention.as_deref(), kept.stale_limit), (Some("180d"), Some(Period::days(3))));
+    let longer = DataUse { stale_limit: Some(Period::days(4)), ..kept.clone() };
+    assert!(covers(&longer, kept) && !covers(kept, &longer));
+}
+
+#[test]
+fn each_use_covers_itself_and_no_other() {
+    let uses = uses_of(&refund(), &acme());
+    for (i, given) in uses.iter().enumerate() {
+        for (j, needed) in uses.iter().enumerate() {
+            assert_eq!(covers(given, needed), i == j, "{i} {j}");
+        }
+    }
+    assert!(uncovered(&uses, &uses).is_empty());
+    assert_eq!(uncovered(&uses, &[]).len(), uses.len());
+}
+
+#[test]
+fn what_is_approved_may_be_wider_in_these_ways_alone() {
+    let uses = uses_of(&refund(), &acme());
+    let [effect] = of_kind(&uses, UseKind::Effect)[..] else { panic!("one effect") };
+    let [ask] = of_kind(&uses, UseKind::Ask)[..] else { panic!("one ask") };
+    let [release] = of_kind(&uses, UseKind::Release)[..] else { panic!("one release") };
+    for (of, pointer, value) in [
+        (effect, "/fields/order.total", json!("content")),
+        (effect, "/fields/order.note", json!("personal")),
+        (effect, "/scopes", json!(["orders:write", "payments:write", "refunds:write", "x"])),
+        (effect, "/guardrail/per_call", json!(10_001)),
+        (effect, "/guardrail/per_call", json!(null)),
+        (effect, "/guardrail", json!(null)),
+        (effect, "/retention", json!("1d")),
+        (ask, "/agreement/until", json!("2028-01-01T00:00:00Z")),
+        (release, "/bits", json!(6)),
+        (
+            release,
+            "/releases",
+            json!(["a", "intent.intent: one_of 3", "intent: how it ended", "order: intent.confidence >= 0.8"]),
+        ),
+    ] {
+        let mut wider = changed(of, pointer, value);
+        wider.scopes =
+            wider.scopes.map(|scopes| scopes.into_iter().chain(of.scopes.clone().unwrap_or_default()).collect());
+        assert!(covers(&wider, of), "{pointer}");
+        assert!(!covers(of, &wider), "{pointer}");
+    }
+    for (of, pointer, value) in [
+        (effect, "/workflow", json!("other")),
+        (effect, "/purpose", json!("essential.service")),
+        (effect, "/to/host", json!("evil.example")),
+        (effect, "/to/region", json!("us")),
+        (effect, "/to/sandbox_hosts", json!(["evil.example"])),
+        (effect, "/operation", json!("payments.refund_all")),
+        (effect, "/effect", json!("write")),
+        (effect, "/guardrail/currency", json!("USD")),
+        (effect, "/from/region", json!("us")),
+        (ask, "/provider", json!("other-ai")),
+        (ask, "/agreement/name", json!("other")),
+        (ask, "/agreement/forbids_training", json!(false)),
+        (ask, "/agreement", json!(null)),
+        (ask, "/retention", json!("a while")),
+    ] {
+        let other = changed(of, pointer, value);
+        assert!(!covers(&other, of) && !covers(of, &other), "{pointer}");
+    }
+}
+
+#[test]
+fn parts_of_two_never_add_up() {
+    let uses = uses_of(&refund(), &acme());
+    let [effect] = of_kind(&uses, UseKind::Effect)[..] else { panic!("one effect") };
+    let halves = ["order.id", "order.total"].map(|path| changed(effect, &format!("/fields/{path}"), Value::Null));
+    assert_eq!(uncovered(std::slice::from_ref(effect), &halves).len(), 1);
+}
+
+#[test]
+fn a_connection_that_the_client_does_not_have_is_covered_by_nothing() {
+    let mut client = acme();
+    client.connections.clear();
+    let uses = uses_of(&refund(), &client);
+    assert!(uncovered(&uses, &uses).iter().any(|one| one.kind == UseKind::Effect));
+}
+
+proptest! {
+    #[test]
+    fn covering_is_an_order(
+        picks in prop::collection::vec((0_usize..10, 0_u32..4, prop::bool::ANY), 3)
+    ) {
+        let uses = uses_of(&refund(), &acme());
+        let bent: Vec<DataUse> = picks
+            .iter()
+            .map(|(which, bits, field)| {
+                let mut one = uses[*which % 3].clone();
+                one.bits = Some(*bits);
+                if *field {
+                    one.fields.insert("extra".into(), Class::ALL[usize::try_from(*bits).unwrap_or(0)]);
+                }
+                one
+            })
+            .collect();
+        let [a, b, c] = &bent[..] else { return Ok(()) };
+        prop_assert!(covers(a, a));
+        prop_assert!(!(covers(a, b) && covers(b, c)) || covers(a, c));
+        prop_assert!(!(covers(a, b) && covers(b, a)) || a == b);
+    }
+}
