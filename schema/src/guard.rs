@@ -75,10 +75,7 @@ pub fn placed(connection: &ConnectionFacts, endpoint: &Endpoint, production: boo
     if endpoint.sandbox == production {
         return Err(Misplaced::Sandbox);
     }
-    let is_approved = match endpoint.sandbox {
-        true => connection.sandbox_hosts.contains(host),
-        false => connection.host == host,
-    };
+    let is_approved = if endpoint.sandbox { connection.sandbox_hosts.contains(host) } else { connection.host == host };
     if is_approved { Ok(()) } else { Err(Misplaced::Host) }
 }
 

@@ -53,7 +53,7 @@ fn renamed(text: &str, from: &str, to: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(from) {
-        let (before, after) = (&rest[..at], &rest[at + from.len()..]);
+        let (before, after) = (rest.get(..at).expect("text"), rest.get(at + from.len()..).expect("text"));
         let starts = before.chars().last().is_none_or(|c| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '/' | '-')));
         let ends = after.starts_with('.') || after.starts_with(')') || after.starts_with('"');
         out.push_str(before);
@@ -82,7 +82,9 @@ proptest! {
         shorter.steps.truncate(kept.min(whole.steps.len()));
         shorter.kpis.clear();
         prop_assume!(check_plan(&shorter).is_empty());
-        prop_assert_eq!(uncovered(&uses(&shorter), &uses(&whole)), Vec::<&DataUse>::new());
+        let (before, after) = (uses(&shorter), uses(&whole));
+        // A release's sum and list grow as one use.
+        prop_assert_eq!(uncovered(&before, &after), Vec::<&DataUse>::new());
     }
 
     #[test]
@@ -102,9 +104,15 @@ fn the_name_of_a_step_is_in_no_read_and_no_effect() {
     for text in PLANS {
         let before = plan(&serde_json::from_str(text).expect("json"));
         for step in &before.steps {
-            let after: Plan = serde_json::from_str(&renamed(text, step.id.as_str(), "renamed_step")).expect("a plan");
+            let mut json: Value = serde_json::from_str(text).expect("json");
+            for part in ["steps", "kpis"] {
+                let renamed = renamed(&json[part].to_string(), step.id.as_str(), "renamed_step");
+                json[part] = serde_json::from_str(&renamed).expect("json");
+            }
+            let after = plan(&json);
             let named = |plan: &Plan| -> Vec<DataUse> {
                 let mut uses = uses(plan);
+                // What an AI answered is named by the step that asked.
                 let of_model = |one: &DataUse| {
                     one.fields.keys().any(|path| {
                         plan.step(path.split('.').next().unwrap_or(""))

@@ -25,7 +25,9 @@ pub(crate) fn conclude(node: &Node, truth: bool, env: &Env) -> Facts {
     match (&node.kind, truth) {
         (NodeKind::Not(of), _) => return conclude(of, !truth, env),
         (NodeKind::And(nodes), true) | (NodeKind::Or(nodes), false) => {
-            nodes.iter().for_each(|part| facts.add(&conclude(part, truth, env)));
+            for part in nodes {
+                facts.add(&conclude(part, truth, env));
+            }
         }
         (NodeKind::Or(nodes), true) | (NodeKind::And(nodes), false) => {
             let mut each = nodes.iter().map(|part| conclude(part, truth, env));

@@ -209,10 +209,12 @@ fn is_harmless(found: &Type) -> bool {
     }
 }
 
-fn shifted(error: ExprError, by: usize) -> ExprError {
-    ExprError { span: error.span.start + by..error.span.end + by, ..error }
+fn shifted(mut error: ExprError, by: usize) -> ExprError {
+    error.span = error.span.start + by..error.span.end + by;
+    error
 }
 
-fn moved(error: EvalError, by: usize) -> EvalError {
-    EvalError { span: error.span.start + by..error.span.end + by, ..error }
+fn moved(mut error: EvalError, by: usize) -> EvalError {
+    error.span = error.span.start + by..error.span.end + by;
+    error
 }

@@ -101,10 +101,7 @@ impl Value {
             (Shape::Money { .. }, Self::Money(money)) if in_bounds(money.minor) => Ok(Fact::Money(*money)),
             (Shape::OneOf { values }, Self::Text(text)) if values.contains(text) => {
                 // A constant of the catalog or workflow; most are tokens, the others are named by their place.
-                match is_token(text) {
-                    true => token(text),
-                    false => Token::constant(text).map(Fact::Constant).ok_or(NotAFact),
-                }
+                if is_token(text) { token(text) } else { Token::constant(text).map(Fact::Constant).ok_or(NotAFact) }
             }
             _ => Err(NotAFact),
         }
@@ -178,7 +175,7 @@ impl Drop for Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shape::{InstantWire, Shape};
+    use crate::shape::InstantWire;
 
     #[test]
     fn only_what_fits_a_reference_shape_becomes_a_fact() {

@@ -313,14 +313,7 @@ impl Walk<'_> {
     /// What belongs to no step and is read before the first one.
     fn workflow(&mut self) {
         if let Some(key) = &self.plan.limits.one_at_a_time {
-            if let Some(program) = self.take(Part::OneAtATime, Program::parse(&key.0)) {
-                if let Some(found) = self.take(Part::OneAtATime, check(&program, &self.env)) {
-                    let class = follow(&program, &self.env, &BTreeSet::new()).flow.label.class;
-                    if found.reference_shape().is_none() || !class.is_fact() {
-                        self.error(Part::OneAtATime, PlanErrorKind::NotAFact);
-                    }
-                }
-            }
+            self.key(key);
         }
         let Some(open) = &self.plan.fallback.open else { return };
         let flow = flow_of_template(open, &self.env);
@@ -329,17 +322,27 @@ impl Walk<'_> {
         }
     }
 
+    /// The key by which runs wait for one another must be a fact.
+    fn key(&mut self, key: &Expression) {
+        let Some(program) = self.take(Part::OneAtATime, Program::parse(&key.0)) else { return };
+        let checked = check(&program, &self.env);
+        let Some(found) = self.take(Part::OneAtATime, checked) else { return };
+        let class = follow(&program, &self.env, &BTreeSet::new()).flow.label.class;
+        if found.reference_shape().is_none() || !class.is_fact() {
+            self.error(Part::OneAtATime, PlanErrorKind::NotAFact);
+        }
+    }
+
     fn kpi(&mut self, place: usize, kpi: &Kpi) {
         self.env.facts = Facts::default();
         if let Some(when) = &kpi.when {
             self.condition(when, &Part::KpiWhen(place), &format!("kpi {}", kpi.name));
         }
-        if let Some(sum) = &kpi.sum {
-            if let Some(known) = self.path(sum, Part::KpiSum(place), false) {
-                let number = matches!(known.kind, Type::Integer | Type::Money);
-                if !number || !known.label.class.is_fact() {
-                    self.error(Part::KpiSum(place), PlanErrorKind::NotCountable);
-                }
+        let sum = kpi.sum.as_ref().and_then(|sum| self.path(sum, Part::KpiSum(place), false));
+        if let Some(known) = sum {
+            let number = matches!(known.kind, Type::Integer | Type::Money);
+            if !number || !known.label.class.is_fact() {
+                self.error(Part::KpiSum(place), PlanErrorKind::NotCountable);
             }
         }
         for (label, by) in kpi.by.iter().enumerate() {

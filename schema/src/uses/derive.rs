@@ -299,7 +299,7 @@ impl Derived<'_> {
             retention: Some(retention.map_or_else(|| "none".into(), |period| period.to_string())),
             ..self.of(UseKind::Ask)
         };
-        self.from_each(&ask, given);
+        self.by_source(&ask, given);
     }
 
     fn show(&mut self, by: &GroupId, channel: &Channel, flow: &StepFlow) {
@@ -313,11 +313,11 @@ impl Derived<'_> {
             retention: Some("none".into()),
             ..self.of(UseKind::Show)
         };
-        self.from_each(&show, flow.show.values());
+        self.by_source(&show, flow.show.values());
     }
 
     /// The same use once for each party that the data comes from; from the agent when it draws on nothing.
-    fn from_each<'f>(&mut self, data_use: &DataUse, given: impl Iterator<Item = &'f Flow>) {
+    fn by_source<'f>(&mut self, data_use: &DataUse, given: impl Iterator<Item = &'f Flow>) {
         let mut by_origin: BTreeMap<Origin, BTreeSet<Source>> = BTreeMap::new();
         for source in given.flat_map(|flow| &flow.sources) {
             by_origin.entry(source.origin.clone()).or_default().insert(source.clone());
