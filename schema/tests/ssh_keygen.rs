@@ -34,7 +34,7 @@ fn keygen(arguments: &[&str], input: &[u8]) -> Option<Output> {
     let mut command = Command::new("ssh-keygen");
     let pipes = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = pipes.spawn().ok()?;
-    child.stdin.take().expect("standard input is piped").write_all(input).ok();
+    child.stdin.take().expect("standard input is piped").write_all(input).ok()?;
     child.wait_with_output().ok()
 }
 

@@ -9,6 +9,9 @@ use assent_schema::trust::{Signatures, SignedFile};
 
 use super::refusal::{Refusal, RefusalCode};
 
+/// A rehearsal and its signatures by agents.
+pub(super) type SignedByAgents = (Vec<u8>, BTreeMap<AgentId, Vec<u8>>);
+
 /// The files of a release by kind, each still unproven.
 #[derive(Default)]
 pub(super) struct Sorted {
@@ -19,7 +22,7 @@ pub(super) struct Sorted {
     pub(super) catalog: SignedFile,
     pub(super) approvers: BTreeMap<ClientId, BTreeMap<u32, SignedFile>>,
     pub(super) statements: BTreeMap<Digest, SignedFile>,
-    pub(super) rehearsals: BTreeMap<Digest, (Vec<u8>, BTreeMap<AgentId, Vec<u8>>)>,
+    pub(super) rehearsals: BTreeMap<Digest, SignedByAgents>,
     pub(super) plans: BTreeMap<Digest, Vec<u8>>,
     pub(super) tests: BTreeMap<Digest, Vec<u8>>,
     pub(super) clients: BTreeMap<ClientId, Vec<u8>>,

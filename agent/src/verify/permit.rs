@@ -50,7 +50,7 @@ pub fn forbidden(
     if root.revoked_plans.contains(digest) {
         found.insert(Off { code: OffCode::PlanRevoked, detail: digest.to_string() });
     }
-    for used in uses::uncovered(uses, &statements.approved_uses(at)) {
+    for used in uses::uncovered(uses, &statements.approved_for(&plan.workflow, at)) {
         let detail = used.digest().map_or_else(|e| e.to_string(), |digest| digest.to_string());
         found.insert(Off { code: OffCode::Uncovered, detail });
     }

@@ -58,7 +58,8 @@ pub(super) fn manifest(
     check_number(&manifest, roots, pinned)?;
     let known = pinned.manifest == Some(manifest.digest());
     let window = &manifest.accept;
-    if !known && !(window.from <= now.expiry && now.expiry < window.until) {
+    let inside = window.from <= now.expiry && now.expiry < window.until;
+    if !known && !inside {
         let detail = format!("it may be accepted from {} until {}", window.from, window.until);
         return Err(Refusal::new(RefusalCode::OutsideWindow, detail));
     }

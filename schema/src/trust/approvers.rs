@@ -27,9 +27,11 @@ const NUMBERS_MOST: usize = 10_000;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approvers {
+    /// Always `approvers`.
     #[serde(rename = "type")]
-    kind: ApproversType,
-    schema: u32,
+    pub kind: ApproversType,
+    /// The number of this format.
+    pub schema: u32,
     /// SHA-256 of root version 1.
     pub project: Digest,
     /// Whose data it is.
@@ -45,9 +47,11 @@ pub struct Approvers {
     pub people: People,
 }
 
+/// The `type` key of such a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum ApproversType {
+pub enum ApproversType {
+    /// The only value.
     Approvers,
 }
 

@@ -26,7 +26,7 @@ fn every_key_of_the_first_file_signs_it() {
     assert!(walk(&[(&one, &["dana"])]).is_err());
     assert!(walk(&[(&one, &["dana", "emil", "ann"])]).is_err(), "the agency has no say");
     assert!(walk(&[]).is_err());
-    let mut other = one.clone();
+    let mut other = one;
     other.threshold = 2;
     assert!(walk(&[(&other, BOTH)]).is_err(), "root names another first file");
 }
@@ -40,7 +40,7 @@ fn afterwards_the_old_approvers_change_it_alone() {
     assert!(walk(&[(&one, BOTH), (&two, &["finn"])]).is_err(), "nobody brings himself in");
     assert!(walk(&[(&one, BOTH), (&two, &[])]).is_err());
     assert!(walk(&[(&two, &["dana"])]).is_err());
-    let mut stray = two.clone();
+    let mut stray = two;
     stray.approvers = Some(Digest::of_file(b"other"));
     assert!(walk(&[(&one, BOTH), (&stray, &["dana"])]).is_err());
 }

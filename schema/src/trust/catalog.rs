@@ -20,9 +20,11 @@ const FIRST_KEYS: &[&str] = &["type", "schema", "project", "number"];
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CatalogLock {
+    /// Always `catalog`.
     #[serde(rename = "type")]
-    kind: CatalogType,
-    schema: u32,
+    pub kind: CatalogType,
+    /// The number of this format.
+    pub schema: u32,
     /// SHA-256 of root version 1.
     pub project: Digest,
     /// Its number, from 1.
@@ -32,9 +34,11 @@ pub struct CatalogLock {
     pub files: BTreeMap<String, Digest>,
 }
 
+/// The `type` key of such a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum CatalogType {
+pub enum CatalogType {
+    /// The only value.
     Catalog,
 }
 

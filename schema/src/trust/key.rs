@@ -67,7 +67,7 @@ impl PublicKey {
         match (kind, application) {
             (kind, None) if kind == PLAIN.as_bytes() => checked(point, None),
             (kind, Some(application)) if kind == HARDWARE.as_bytes() => {
-                let text = std::str::from_utf8(application).map_err(|_| BadKey::Application)?;
+                let text = std::str::from_utf8(application).or(Err(BadKey::Application))?;
                 let fine = text.starts_with("ssh:") && text.len() <= APPLICATION_MOST_BYTES;
                 if !fine || !text.bytes().all(|b| b.is_ascii_graphic()) {
                     return Err(BadKey::Application);
@@ -106,7 +106,9 @@ impl PublicKey {
 }
 
 /// Type, point and, for a hardware key, application.
-fn fields(blob: &[u8]) -> Option<(&[u8], [u8; 32], Option<&[u8]>)> {
+type Fields<'a> = (&'a [u8], [u8; 32], Option<&'a [u8]>);
+
+fn fields(blob: &[u8]) -> Option<Fields<'_>> {
     let mut reader = Reader(blob);
     let kind = reader.string()?;
     let point = reader.string()?.try_into().ok()?;
@@ -116,7 +118,7 @@ fn fields(blob: &[u8]) -> Option<(&[u8], [u8; 32], Option<&[u8]>)> {
 }
 
 fn checked(point: [u8; 32], application: Option<Box<str>>) -> Result<PublicKey, BadKey> {
-    let key = VerifyingKey::from_bytes(&point).map_err(|_| BadKey::Point)?;
+    let key = VerifyingKey::from_bytes(&point).or(Err(BadKey::Point))?;
     if key.is_weak() || !is_canonical(&point) {
         return Err(BadKey::Point);
     }
@@ -145,7 +147,7 @@ impl std::str::FromStr for PublicKey {
         }
         let mut words = text.splitn(3, ' ');
         let (kind, base64) = words.next().zip(words.next()).ok_or(BadKey::Form)?;
-        let blob = STANDARD.decode(base64).map_err(|_| BadKey::Form)?;
+        let blob = STANDARD.decode(base64).or(Err(BadKey::Form))?;
         let key = Self::from_blob(&blob)?;
         if key.kind() == kind { Ok(key) } else { Err(BadKey::Form) }
     }
@@ -171,7 +173,9 @@ mod tests {
     fn line(kind: &str, parts: &[&[u8]]) -> String {
         let mut blob = Vec::new();
         put_string(&mut blob, kind.as_bytes());
-        parts.iter().for_each(|part| put_string(&mut blob, part));
+        for part in parts {
+            put_string(&mut blob, part);
+        }
         format!("{kind} {}", STANDARD.encode(blob))
     }
 

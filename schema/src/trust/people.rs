@@ -131,8 +131,8 @@ pub(super) struct Points(BTreeMap<[u8; 32], String>);
 
 impl Points {
     /// Takes a key for an owner.
-    pub(super) fn take(&mut self, file: &str, point: &[u8; 32], owner: String) -> Result<(), TrustError> {
-        match self.0.insert(*point, owner.clone()) {
+    pub(super) fn take(&mut self, file: &str, point: &[u8; 32], owner: &str) -> Result<(), TrustError> {
+        match self.0.insert(*point, owner.to_owned()) {
             Some(other) => Err(TrustError::new(file, format!("lists one key for {other} and for {owner}"))),
             None => Ok(()),
         }
@@ -144,7 +144,7 @@ impl Points {
             if person.keys.is_empty() {
                 return Err(TrustError::new(file, format!("lists no key for {name}")));
             }
-            person.keys.iter().try_for_each(|key| self.take(file, key.point(), name.to_string()))?;
+            person.keys.iter().try_for_each(|key| self.take(file, key.point(), name.as_str()))?;
         }
         Ok(())
     }

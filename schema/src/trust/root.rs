@@ -87,8 +87,9 @@ impl AsRef<str> for RoleName {
 pub struct Root {
     /// Always `root`.
     #[serde(rename = "type")]
-    kind: RootType,
-    schema: u32,
+    pub kind: RootType,
+    /// The number of this format.
+    pub schema: u32,
     /// SHA-256 of version 1; version 1 has none.
     #[serde(default)]
     pub project: Option<Digest>,
@@ -115,9 +116,11 @@ pub struct Root {
     pub clients: BTreeMap<ClientId, ClientEntry>,
 }
 
+/// The `type` key of such a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum RootType {
+pub enum RootType {
+    /// The only value.
     Root,
 }
 
@@ -263,10 +266,10 @@ impl Root {
                     format!("gives the agent {name} a hardware key that nobody can touch"),
                 ));
             }
-            points.take(file, agent.key.point(), format!("the agent {name}"))?;
+            points.take(file, agent.key.point(), &format!("the agent {name}"))?;
             let ledger = agent.ledger_point();
             let ledger = ledger.ok_or_else(|| TrustError::new(file, format!("has a bad ledger key for {name}")))?;
-            points.take(file, &ledger, format!("the ledger of {name}"))?;
+            points.take(file, &ledger, &format!("the ledger of {name}"))?;
         }
         Ok(points)
     }

@@ -51,7 +51,7 @@ impl Signer {
     /// [`BadPrivateKey::Form`] for a seed whose point no honest key has; nobody will ever see that.
     pub fn from_seed(seed: &[u8; 32]) -> Result<Self, BadPrivateKey> {
         let secret = SigningKey::from_bytes(seed);
-        let public = PublicKey::ed25519(secret.verifying_key().to_bytes()).map_err(|_| BadPrivateKey::Form)?;
+        let public = PublicKey::ed25519(secret.verifying_key().to_bytes()).or(Err(BadPrivateKey::Form))?;
         Ok(Self { secret, public })
     }
 
@@ -60,7 +60,7 @@ impl Signer {
     /// # Errors
     /// When it is not one, is encrypted, or is not Ed25519.
     pub fn from_openssh(text: &[u8]) -> Result<Self, BadPrivateKey> {
-        let key = PrivateKey::from_openssh(text).map_err(|_| BadPrivateKey::Form)?;
+        let key = PrivateKey::from_openssh(text).or(Err(BadPrivateKey::Form))?;
         if key.is_encrypted() {
             return Err(BadPrivateKey::Encrypted);
         }
@@ -77,7 +77,7 @@ impl Signer {
     /// [`BadPrivateKey::Form`] when the comment cannot stand in one.
     pub fn to_openssh(&self, comment: &str) -> Result<Zeroizing<String>, BadPrivateKey> {
         let pair = KeypairData::Ed25519(Ed25519Keypair::from(&self.secret));
-        PrivateKey::new(pair, comment).and_then(|key| key.to_openssh(LineEnding::LF)).map_err(|_| BadPrivateKey::Form)
+        PrivateKey::new(pair, comment).and_then(|key| key.to_openssh(LineEnding::LF)).or(Err(BadPrivateKey::Form))
     }
 
     /// The public half.

@@ -264,11 +264,11 @@ fn unarmour(bytes: &[u8]) -> Result<Vec<u8>, SignatureError> {
     if bytes.contains(&b'\r') {
         return Err(SignatureError::ArmourLineEnds);
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| SignatureError::Armour)?;
+    let text = std::str::from_utf8(bytes).or(Err(SignatureError::Armour))?;
     let text = text.strip_suffix('\n').unwrap_or(text);
     let body = text.strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END)).ok_or(SignatureError::Armour)?;
     let width = body.find('\n').ok_or(SignatureError::Armour)?;
-    let blob = STANDARD.decode(body.replace('\n', "")).map_err(|_| SignatureError::Armour)?;
+    let blob = STANDARD.decode(body.replace('\n', "")).or(Err(SignatureError::Armour))?;
     if WIDTHS.contains(&width) && armour(&blob, width) == text { Ok(blob) } else { Err(SignatureError::Armour) }
 }
 

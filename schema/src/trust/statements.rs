@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::canon::{CanonError, Digest};
-use crate::id::PersonId;
+use crate::id::{PersonId, WorkflowId};
 use crate::release::STEP_MOST;
 use crate::time::Moment;
 use crate::uses::DataUse;
@@ -27,7 +27,8 @@ pub struct Held {
     pub signed: SignedFile,
     /// Those of its signers who are approvers today.
     pub signers: BTreeSet<PersonId>,
-    uses: Vec<Digest>,
+    /// The digests of the uses that it approves, in their order.
+    pub uses: Vec<Digest>,
 }
 
 /// What an approval is worth at an instant.
@@ -158,7 +159,14 @@ impl KnownStatements {
 
     /// The uses that are approved at an instant.
     pub fn approved(&self, at: Moment) -> Vec<Approved> {
-        self.approved_where(|held| self.standing(held, at) == Standing::InForce)
+        self.approved_where(|held| self.standing(held, at) == Standing::InForce, |_| true)
+    }
+
+    /// The uses that are approved at an instant for one workflow, or for all of them.
+    pub fn approved_for(&self, workflow: &WorkflowId, at: Moment) -> Vec<DataUse> {
+        let counts = |held: &Held| self.standing(held, at) == Standing::InForce;
+        let concerns = |used: &DataUse| used.workflow.as_ref().is_none_or(|named| named == workflow);
+        self.approved_where(counts, concerns).into_iter().map(|approved| approved.used).collect()
     }
 
     /// The approved uses alone, for `uses::uncovered`.
@@ -168,14 +176,15 @@ impl KnownStatements {
 
     /// The uses of approvals that hold no longer, or not yet, at an instant, for want of time alone.
     pub fn lapsed(&self, at: Moment) -> Vec<Approved> {
-        self.approved_where(|held| matches!(self.standing(held, at), Standing::Expired | Standing::NotYet))
+        self.approved_where(|held| matches!(self.standing(held, at), Standing::Expired | Standing::NotYet), |_| true)
     }
 
-    fn approved_where(&self, counts: impl Fn(&Held) -> bool) -> Vec<Approved> {
+    fn approved_where(&self, counts: impl Fn(&Held) -> bool, concerns: impl Fn(&DataUse) -> bool) -> Vec<Approved> {
         let mut found = Vec::new();
         for held in self.held.values().filter(|held| counts(held)) {
             if let Decision::Approve(Approval { expires, uses }) = &held.statement.says {
-                let left = uses.iter().zip(&held.uses).filter(|(used, digest)| !self.is_cancelled(held, digest, used));
+                let left = uses.iter().zip(&held.uses).filter(|(used, _)| concerns(used));
+                let left = left.filter(|(used, digest)| !self.is_cancelled(held, digest, used));
                 let statement = held.statement.digest();
                 found.extend(left.map(|(used, _)| Approved { used: used.clone(), statement, expires: *expires }));
             }

@@ -40,7 +40,7 @@ fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, TrustError> {
     if bytes.len() > TOML_MOST_BYTES {
         return Err(TrustError::new(file, format!("is larger than {TOML_MOST_BYTES} bytes")));
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| TrustError::new(file, "is not UTF-8"))?;
+    let text = std::str::from_utf8(bytes).or(Err(TrustError::new(file, "is not UTF-8")))?;
     if text.contains('\r') {
         return Err(TrustError::new(file, "has CRLF line ends; LF is needed"));
     }

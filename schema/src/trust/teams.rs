@@ -21,9 +21,11 @@ const FIRST_KEYS: &[&str] = &["type", "schema", "project", "number"];
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Teams {
+    /// Always `teams`.
     #[serde(rename = "type")]
-    kind: TeamsType,
-    schema: u32,
+    pub kind: TeamsType,
+    /// The number of this format.
+    pub schema: u32,
     /// SHA-256 of root version 1.
     pub project: Digest,
     /// Its number, from 1.
@@ -33,9 +35,11 @@ pub struct Teams {
     pub clients: BTreeMap<ClientId, BTreeSet<PersonId>>,
 }
 
+/// The `type` key of such a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum TeamsType {
+pub enum TeamsType {
+    /// The only value.
     Teams,
 }
 
