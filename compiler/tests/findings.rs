@@ -86,8 +86,10 @@ fn each_bad_gives_exactly_what_it_marks_and_each_good_nothing() {
 fn each_code_has_a_bad_and_a_good() {
     let have: BTreeSet<(String, bool)> =
         fixtures().into_iter().map(|(code, name, _)| (code, name.starts_with("bad-"))).collect();
+    // Rehearsals come from agents, not from a source: the end-to-end tests release with and without one.
+    let of_a_source = Code::ALL.iter().filter(|code| **code != Code::NotRehearsed);
     let want: BTreeSet<(String, bool)> =
-        Code::ALL.iter().flat_map(|code| [true, false].map(|bad| (code.to_string(), bad))).collect();
+        of_a_source.flat_map(|code| [true, false].map(|bad| (code.to_string(), bad))).collect();
     let missing: Vec<_> = want.difference(&have).collect();
     let strange: Vec<_> = have.difference(&want).collect();
     assert!(missing.is_empty() && strange.is_empty(), "missing {missing:?}, no such code {strange:?}");

@@ -10,9 +10,15 @@
 //! Lines that begin with `-` stand once in the base file and give way to those with `+`; a file without `-` lines is new
 //! or replaced. `#^` lines mark a place in the `+` line above (the first `^` under its first character, since both
 //! lines have one more character in front); `|` marks the place before a character. `#@ code` expects a finding about the whole file. `#gone` removes the file,
+//! `#- ` sections are what people sign; a `#= ` section changes a file after everybody has signed.
+//! `#expires` says when the client's approval ends.
 //! `#link` makes it a link, and `#raw` is a `+` line with Rust's escapes and no line end.
 
 use super::Files;
+use super::signed::sign_all;
+
+/// When approvals end unless a fixture says otherwise.
+const EXPIRES: &str = "2027-03-01T00:00:00Z";
 
 /// One fixture.
 pub(crate) struct Fixture {
@@ -48,19 +54,27 @@ struct Edit {
     marks: Vec<(usize, usize, usize, String)>,
 }
 
-/// Applies a fixture to the base.
+/// Applies a fixture to the base and has it signed.
 pub(crate) fn apply(base: &Files, text: &str) -> Fixture {
     let mut fixture = Fixture { files: base.clone(), links: Vec::new(), expected: Vec::new() };
-    let sections = text.split("\n#- ").enumerate().filter_map(|(n, section)| match n {
-        0 => section.strip_prefix("#- "),
-        _ => Some(section),
-    });
-    for section in sections {
-        let (path, body) = section.split_once('\n').expect("a path and its lines");
-        apply_file(&mut fixture, path, body);
-    }
+    apply_sections(&mut fixture, text, "#- ");
+    let expires = text.lines().find_map(|line| line.strip_prefix("#expires ")).unwrap_or(EXPIRES);
+    sign_all(&mut fixture.files, expires.parse().expect("a moment"));
+    apply_sections(&mut fixture, text, "#= ");
     fixture.expected.sort();
     fixture
+}
+
+/// Applies the sections that begin with a mark.
+fn apply_sections(fixture: &mut Fixture, text: &str, mark: &str) {
+    let starts = |line: &&str| line.starts_with("#- ") || line.starts_with("#= ");
+    let lines: Vec<&str> = text.lines().collect();
+    let heads: Vec<usize> = (0..lines.len()).filter(|n| starts(&lines[*n])).chain([lines.len()]).collect();
+    for (head, next) in heads.iter().zip(heads.iter().skip(1)) {
+        if let Some(path) = lines[*head].strip_prefix(mark) {
+            apply_file(fixture, path, &lines[head + 1..*next].join("\n"));
+        }
+    }
 }
 
 fn apply_file(fixture: &mut Fixture, path: &str, body: &str) {

@@ -1,6 +1,7 @@
 //! Repositories out of memory, and the command line without a process.
 
 pub(crate) mod fixture;
+pub(crate) mod signed;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,0 +1,104 @@
+//! Everything that people sign in a source, with keys from fixed seeds: the same bytes in every run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assent_compiler::check::survey;
+use assent_compiler::source::read_commit;
+use assent_schema::canon::Digest;
+use assent_schema::id::{ClientId, PersonId};
+use assent_schema::time::{Moment, Period};
+use assent_schema::trust::{
+    Approval, Approvers, CatalogLock, ClientEntry, Decision, Namespace, People, Person, Role, RoleName, Root, Signer,
+    Statement, Teams, sign,
+};
+
+use super::{Files, NOW, bare, commit, files};
+
+/// The agency's people, and the approver of every client.
+const ALICE: (&str, u8) = ("alice", 1);
+const BRUNO: (&str, u8) = ("bruno", 2);
+const DANA: (&str, u8) = ("dana", 3);
+
+fn signer((_, seed): (&str, u8)) -> Signer {
+    Signer::from_seed(&[seed; 32]).expect("a key")
+}
+
+fn id((name, _): (&str, u8)) -> PersonId {
+    PersonId::new(name).expect("a handle")
+}
+
+fn people(all: &[(&str, u8)]) -> People {
+    all.iter().map(|who| (id(*who), Person { keys: BTreeSet::from([signer(*who).public().clone()]) })).collect()
+}
+
+fn put(files: &mut Files, path: &str, text: String, namespace: Namespace, signers: &[(&str, u8)]) -> Digest {
+    for who in signers {
+        let signature = sign(&signer(*who), namespace, text.as_bytes());
+        files.insert(format!("{path}.{}.sig", who.0), signature.into_bytes());
+    }
+    let digest = Digest::of_file(text.as_bytes());
+    files.insert(path.to_owned(), text.into_bytes());
+    digest
+}
+
+/// Signs a source as everybody concerned would: root, approvers, teams, catalog, and an approval of all that it does.
+/// The approval ends at `expires`.
+pub(crate) fn sign_all(files: &mut Files, expires: Moment) {
+    let now: Moment = NOW.parse().expect("a moment");
+    let role = |threshold, all: &[(&str, u8)]| Role { threshold, people: all.iter().map(|who| id(*who)).collect() };
+    let roles = RoleName::ALL.iter().map(|name| match name {
+        RoleName::Root => (*name, role(2, &[ALICE, BRUNO])),
+        _ => (*name, role(1, &[ALICE])),
+    });
+    let first = Root::first(now.plus(Period::days(300)), people(&[ALICE, BRUNO]), roles.collect());
+    let both = [ALICE, BRUNO];
+    let toml = first.to_toml().expect("a root");
+    let project = put(files, "trust/root/1.toml", toml, Namespace::Trust, &both);
+    let clients: BTreeSet<ClientId> =
+        files.keys().filter_map(|path| ClientId::new(path.strip_prefix("clients/")?.split_once('/')?.0).ok()).collect();
+    let mut root = first.next(project);
+    let mut approvers = BTreeMap::new();
+    for client in &clients {
+        let file = Approvers::first(project, client.clone(), 1, people(&[DANA])).to_toml().expect("approvers");
+        let path = format!("clients/{client}/approvers/1.toml");
+        let digest = put(files, &path, file, Namespace::Approvers, &[DANA]);
+        approvers.insert(client.clone(), digest);
+        root.clients.insert(client.clone(), ClientEntry { approvers: digest });
+    }
+    put(files, "trust/root/2.toml", root.to_toml().expect("a root"), Namespace::Trust, &both);
+    let teams = clients.iter().map(|client| (client.clone(), BTreeSet::from([id(ALICE)])));
+    let teams = Teams::new(project, 1, teams.collect()).to_toml().expect("teams");
+    put(files, "trust/teams.toml", teams, Namespace::Teams, &[ALICE]);
+    let catalog = files.iter().filter_map(|(path, bytes)| {
+        let path = path.strip_prefix("catalog/").filter(|path| path.ends_with(".toml"))?;
+        Some((path.to_owned(), Digest::of_file(bytes)))
+    });
+    let lock = CatalogLock::new(project, 1, catalog.collect()).to_toml().expect("a lock");
+    put(files, "catalog/catalog.lock", lock, Namespace::Catalog, &[ALICE]);
+    approve_all(files, (now, expires), project, &approvers);
+}
+
+/// Approves everything that the source does.
+fn approve_all(
+    all: &mut Files,
+    (now, expires): (Moment, Moment),
+    project: Digest,
+    approvers: &BTreeMap<ClientId, Digest>,
+) {
+    let (_folder, repository) = bare();
+    let tree = files(&repository, all);
+    let (source, _) = read_commit(&repository, commit(&repository, tree)).expect("a source");
+    let (survey, _) = survey(source, now);
+    for (client, judged) in survey.judged.iter().filter(|(_, judged)| !judged.missing.is_empty()) {
+        let statement = Statement {
+            project,
+            client: client.clone(),
+            approvers: approvers[client],
+            serial: 1,
+            given: now.minus(Period::days(30)),
+            says: Decision::Approve(Approval { expires, uses: judged.missing.clone() }),
+        };
+        let text = statement.to_toml().expect("an approval");
+        put(all, &format!("clients/{client}/approvals/1.toml"), text, Namespace::Approval, &[DANA]);
+    }
+}
