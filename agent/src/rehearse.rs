@@ -20,7 +20,7 @@ use crate::request::json::Json;
 use crate::request::wire;
 use crate::run::{Compiled, Engine, NewRun, NotRunnable, Question, Verdict};
 use crate::sim::{Done, Host, NoBooks, Script, Seen, SimWorld, Spawner, Stage, Stop, run};
-use crate::store::{Entry, JournalRow, Memory, RunFilter, Store, TriggerKind};
+use crate::store::{Entry, JournalRow, Memory, RunFilter, Store as _, TriggerKind};
 use crate::world::Clock as _;
 
 /// How one scenario went.

@@ -51,17 +51,17 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             attempt = attempt.saturating_add(1);
             self.agreement(step, ask)?;
             if self.left().is_zero() {
-                return Err(self.ask_failed(step, ask, "run_timed_out"));
+                return Err(ask_failed(step, ask, "run_timed_out"));
             }
-            let built = self.question(ask, &asked, chat::ask).map_err(|code| self.ask_failed(step, ask, &code))?;
-            let built = built.map_err(|wrong| self.ask_failed(step, ask, wrong.kind.code()))?;
+            let built = self.question(ask, &asked, chat::ask).map_err(|code| ask_failed(step, ask, &code))?;
+            let built = built.map_err(|wrong| ask_failed(step, ask, wrong.kind.code()))?;
             self.ask_intent(step, ask, attempt, &built).await?;
             let mut request = built.request;
             request.timeout = request.timeout.min(self.left());
             let said = match self.send(&ask.name, request).await {
                 Ok(response) => self
                     .question(ask, &asked, |question| chat::said(question, &response))
-                    .map_err(|code| self.ask_failed(step, ask, &code))?,
+                    .map_err(|code| ask_failed(step, ask, &code))?,
                 Err(failed) => Err(failed),
             };
             let (code, status, failed) = match said {
@@ -82,7 +82,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 return match failed {
                     None if code == "invalid" => Ok((AskEnd::Invalid, BTreeMap::new())),
                     None => Ok((AskEnd::OutOfBudget, BTreeMap::new())),
-                    Some(failed) => Err(self.ask_failed(step, ask, &failed.code)),
+                    Some(failed) => Err(ask_failed(step, ask, &failed.code)),
                 };
             }
             if let Some(failed) = failed {
@@ -106,7 +106,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 self.engine.world.clock().sleep(delay).await;
                 self.permitted(&step.id, Some(&ask.connection)).await
             }
-            Next::After(_) | Next::NoAttempts | Next::NoTime => Err(self.ask_failed(step, ask, &failed.code)),
+            Next::After(_) | Next::NoAttempts | Next::NoTime => Err(ask_failed(step, ask, &failed.code)),
         }
     }
 
@@ -180,10 +180,6 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         self.flush_all().await
     }
 
-    fn ask_failed(&self, step: &CompiledStep, ask: &CompiledAsk, code: &str) -> Stop {
-        End { connection: Some(ask.connection.clone()), ..End::early(Ending::Failed, &step.id, code) }.into()
-    }
-
     /// Gets an answer again: the text that was parked, or another answer of which the facts are the same.
     pub(super) async fn answer_again(&mut self, step: &CompiledStep, ask: &CompiledAsk) -> Result<(), Stop> {
         let compiled = std::sync::Arc::clone(&self.compiled);
@@ -226,6 +222,10 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         self.keep(&step.id, answer_value(AskEnd::Answered, answer));
         Ok(())
     }
+}
+
+fn ask_failed(step: &CompiledStep, ask: &CompiledAsk, code: &str) -> Stop {
+    End { connection: Some(ask.connection.clone()), ..End::early(Ending::Failed, &step.id, code) }.into()
 }
 
 /// The fields of an answer that are facts: declared constants.

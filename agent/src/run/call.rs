@@ -65,12 +65,12 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             };
             self.let_through(step, call).await?;
             if self.left().is_zero() {
-                return Err(self.fail_at(step, call, "run_timed_out"));
+                return Err(fail_at(step, call, "run_timed_out"));
             }
             let intent = self.intent(step, call, attempt, &built);
             self.make_durable(step, call, arguments, intent).await?;
             let failed = match self.exchange(call, built, arguments, &step.id).await {
-                Attempt::Answered(answer) => return self.answered(step, call, arguments, attempt, answer).await,
+                Attempt::Answered(answer) => return self.answered(step, call, arguments, attempt, answer),
                 Attempt::Failed(failed) => failed,
             };
             let in_doubt = call.operation.effect != Effect::None && is_doubtful(&failed);
@@ -118,12 +118,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             self.record(Entry::Passed { step: step.id.clone(), code: code.to_owned() });
             return Ok(());
         }
-        Err(self.fail_at(step, call, code))
-    }
-
-    pub(super) fn fail_at(&self, step: &CompiledStep, call: &CompiledCall, code: &str) -> Stop {
-        let connection = Some(call.name.connection.clone());
-        End { connection, ..End::early(Ending::Failed, &step.id, code) }.into()
+        Err(fail_at(step, call, code))
     }
 
     /// Whether one more attempt can do no harm.
@@ -219,8 +214,11 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let first = intent.attempt == 1 && call.operation.effect != Effect::None;
         loop {
             let guard = if first { self.guardrails(step, call, arguments) } else { super::guard::Check::default() };
-            if let Some(above) = guard.above {
-                self.ask_guardrail(step, call, arguments, &above).await?;
+            if guard.refused {
+                return Err(fail_at(step, call, "guardrail_refused"));
+            }
+            if let Some(group) = guard.ask {
+                self.ask_guardrail(step, call, arguments, &group).await?;
                 continue;
             }
             let mut note =
@@ -239,12 +237,11 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                     self.progress.apply(self.now(), &entry);
                     return Ok(());
                 }
-                Err(NotFlushed::Leave) => return Err(Stop::Leave),
                 Err(NotFlushed::Refused(Refusal::Over { name })) => match guard.by_sum.get(&name) {
-                    Some(above) => self.ask_guardrail(step, call, arguments, &above.clone()).await?,
+                    Some(group) => self.ask_guardrail(step, call, arguments, group).await?,
                     None => return Err(self.superseded()),
                 },
-                Err(NotFlushed::Refused(_)) => return Err(Stop::Leave),
+                Err(NotFlushed::Refused(_) | NotFlushed::Leave) => return Err(Stop::Leave),
             }
         }
     }
@@ -294,9 +291,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             .entry((self.accepted.client.clone(), name.connection.clone()))
             .or_insert_with(|| Traffic { breaker: Breaker::default(), bucket: None });
         if theirs {
-            traffic.breaker.failed(now)
+            traffic.breaker.failed(now);
         } else {
-            traffic.breaker.answered()
+            traffic.breaker.answered();
         }
         result.map_err(Failed::of_net)
     }
@@ -332,14 +329,14 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
 
     async fn pause_for(&mut self, step: &CompiledStep, call: &CompiledCall, wait: Duration) -> Result<(), Stop> {
         if wait >= self.left() {
-            return Err(self.fail_at(step, call, "run_timed_out"));
+            return Err(fail_at(step, call, "run_timed_out"));
         }
         self.flush_all().await?;
         self.engine.world.clock().sleep(wait).await;
         Ok(())
     }
 
-    async fn answered(
+    fn answered(
         &mut self,
         step: &CompiledStep,
         call: &CompiledCall,
@@ -400,14 +397,14 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let name = OperationRef { connection: call.name.connection.clone(), operation: read.clone() };
         let compiled = std::sync::Arc::clone(&self.compiled);
         let Some(operation) = compiled.plan.operations.get(&name) else {
-            return Err(self.fail_at(step, call, "no_operation"));
+            return Err(fail_at(step, call, "no_operation"));
         };
         let retry = operation.retry.unwrap_or(assent_schema::plan::Retry::DEFAULT);
         let mut attempt = 0_u32;
         loop {
             attempt = attempt.saturating_add(1);
             let built = self.build(&name, operation, arguments, &step.id, None);
-            let built = built.map_err(|code| self.fail_at(step, call, &code))?;
+            let built = built.map_err(|code| fail_at(step, call, &code))?;
             let keyed = built.keyed(self.key.reveal());
             let mut note = self.note("intent").fact("operation", name.to_string()).fact("keyed", keyed.to_string());
             note.step = Some(step.id.clone());
@@ -428,7 +425,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             match next(&retry, attempt, failed.retry_after, self.left(), self.dice()) {
                 Next::After(delay) if passing => self.engine.world.clock().sleep(delay).await,
                 Next::After(_) | Next::NoAttempts | Next::NoTime => {
-                    return Err(self.fail_at(step, call, &failed.code));
+                    return Err(fail_at(step, call, &failed.code));
                 }
             }
         }
@@ -455,6 +452,12 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         self.outcome(step, attempt, CONFIRMED, None, false, BTreeMap::new());
         self.keep(&step.id, Value::Record(BTreeMap::new()));
     }
+}
+
+/// The run ends at a call that failed for good.
+pub(super) fn fail_at(step: &CompiledStep, call: &CompiledCall, code: &str) -> Stop {
+    let connection = Some(call.name.connection.clone());
+    End { connection, ..End::early(Ending::Failed, &step.id, code) }.into()
 }
 
 /// Whether the workflow asks whose record it is. Where the parameter may be left out, leaving it out asks nothing; the

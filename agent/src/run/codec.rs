@@ -27,7 +27,9 @@ pub(super) fn write(value: &Value, out: &mut Vec<u8>) {
         }
         Value::List(items) => {
             length(8, items.len(), out);
-            items.iter().for_each(|item| write(item, out));
+            for item in items {
+                write(item, out);
+            }
         }
         Value::Record(fields) => {
             length(9, fields.len(), out);

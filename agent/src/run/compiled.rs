@@ -10,6 +10,7 @@ use assent_schema::plan::{Action, Answer, Argument, AskLimit, Effect, Expression
 use assent_schema::time::Period;
 
 /// A plan that is ready to run.
+#[expect(clippy::partial_pub_fields, reason = "what is parsed is the engine's own; plan and name are everybody's")]
 pub struct Compiled {
     /// The plan.
     pub plan: Arc<Plan>,
@@ -43,7 +44,7 @@ pub(super) struct CompiledStep {
 }
 
 pub(super) enum CompiledAction {
-    Call(CompiledCall),
+    Call(Box<CompiledCall>),
     Ask(CompiledAsk),
     Decide(CompiledDecide),
     Set(Vec<(Name, Part)>),
@@ -168,12 +169,12 @@ fn compile_step(plan: &Plan, step: &assent_schema::plan::Step) -> Result<Compile
 fn compile_action(plan: &Plan, action: &Action) -> Result<CompiledAction, NotRunnable> {
     Ok(match action {
         // Where the parked text is read back is the earlier step's business: see `machine`.
-        Action::Call { operation, with, retry, parked: _ } => CompiledAction::Call(CompiledCall {
+        Action::Call { operation, with, retry, parked: _ } => CompiledAction::Call(Box::new(CompiledCall {
             operation: plan.operations.get(operation).ok_or(NotRunnable)?.clone(),
             name: operation.clone(),
             with: compile_parts(with)?,
             retry: *retry,
-        }),
+        })),
         Action::Ask { connection, prompt, with, sources, answer, limit } => CompiledAction::Ask(CompiledAsk {
             name: OperationRef { connection: connection.clone(), operation: Name::new("ask").or(Err(NotRunnable))? },
             connection: connection.clone(),
@@ -213,14 +214,20 @@ fn compile_part(argument: &Argument) -> Result<Part, NotRunnable> {
 }
 
 fn part_reads(parts: &[(Name, Part)], read: &mut BTreeSet<Path>) {
-    parts.iter().for_each(|(_, part)| one_part_reads(part, read));
+    for (_, part) in parts {
+        one_part_reads(part, read);
+    }
 }
 
 fn one_part_reads(part: &Part, read: &mut BTreeSet<Path>) {
     match part {
         Part::Boolean(_) | Part::Integer(_) => {}
         Part::Template(template) => read.extend(template.reads().into_iter().map(|r| r.path)),
-        Part::List(items) => items.iter().for_each(|item| one_part_reads(item, read)),
+        Part::List(items) => {
+            for item in items {
+                one_part_reads(item, read);
+            }
+        }
         Part::Record(members) => part_reads(members, read),
     }
 }

@@ -8,13 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use assent_schema::canon::{self, Digest};
-use assent_schema::client::Guardrail;
 use assent_schema::expr::Value;
 use assent_schema::id::{GroupId, Name, PersonId};
 use assent_schema::release::Choice;
 use tokio::sync::oneshot;
 
-use super::call::Arguments;
+use super::call::{Arguments, fail_at};
 use super::compiled::{CompiledCall, CompiledDecide, CompiledStep};
 use super::driver::{End, Run, Stop};
 use super::machine::{Guarded, Stand};
@@ -27,9 +26,9 @@ use crate::world::{Clock as _, Dice as _, World};
 /// The longest text that a person may put in place of another, in bytes.
 const EDIT_MOST_BYTES: usize = 65_536;
 /// How long a guardrail's question waits for people.
-const GUARDRAIL_WITHIN: Duration = Duration::from_secs(4 * 3_600);
+const GUARDRAIL_WITHIN: Duration = Duration::from_hours(4);
 /// How often a waiting run looks at the wall clock, which may jump.
-const LOOK: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_mins(1);
 
 /// What a person is asked. What is shown is content: it may be sent to who decides and to nobody else.
 #[derive(Clone)]
@@ -152,25 +151,23 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         step: &CompiledStep,
         call: &CompiledCall,
         arguments: &Arguments,
-        above: &Guardrail,
+        group: &GroupId,
     ) -> Result<(), Stop> {
         let before = match self.progress.guards.get(&step.id) {
-            Some(Guarded::Decided(_)) => return Err(self.fail_at(step, call, "above_guardrail")),
+            Some(Guarded::Decided(_)) => return Err(fail_at(step, call, "above_guardrail")),
             Some(Guarded::Asked(waiting)) => Some((**waiting).clone()),
             None => None,
         };
         let mut show = BTreeMap::from([("operation".to_owned(), Value::text(call.name.to_string()))]);
-        for (name, param) in call.operation.params.iter().filter(|(_, param)| param.amount || param.target) {
-            let _shape = &param.shape;
+        for (name, _) in call.operation.params.iter().filter(|(_, param)| param.amount || param.target) {
             show.insert(name.to_string(), arguments.get(name).cloned().unwrap_or_default());
         }
-        let asking =
-            Asking { step: &step.id, by: &above.by, within: GUARDRAIL_WITHIN, edit: &[], guardrail: true, show };
-        if self.ask_person(asking, before).await? { Ok(()) } else { Err(self.fail_at(step, call, "above_guardrail")) }
+        let asking = Asking { step: &step.id, by: group, within: GUARDRAIL_WITHIN, edit: &[], guardrail: true, show };
+        if self.ask_person(asking, before).await? { Ok(()) } else { Err(fail_at(step, call, "above_guardrail")) }
     }
 
     async fn ask_person(&mut self, asking: Asking<'_>, before: Option<Waiting>) -> Result<bool, Stop> {
-        let question = self.pose(&asking, before)?;
+        let question = self.pose(&asking, before.as_ref())?;
         self.flush_all().await?;
         self.step_aside();
         let verdict = self.await_person(&question).await?;
@@ -183,13 +180,12 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     /// Puts the question, or finds it as it was put before a restart.
-    fn pose(&mut self, asking: &Asking<'_>, before: Option<Waiting>) -> Result<Question, Stop> {
+    fn pose(&mut self, asking: &Asking<'_>, before: Option<&Waiting>) -> Result<Question, Stop> {
         let json: serde_json::Map<_, _> =
             asking.show.iter().map(|(path, value)| (path.clone(), codec::to_json(value))).collect();
-        let shown = canon::to_bytes(&json)
-            .or_else(|_| Err::<_, Stop>(End::early(Ending::Failed, asking.step, "cannot_be_shown").into()))?;
+        let shown = canon::to_bytes(&json).or(Err(End::early(Ending::Failed, asking.step, "cannot_be_shown")))?;
         let shown = Content::new(shown);
-        if let Some(waiting) = &before
+        if let Some(waiting) = before
             && waiting.shown == shown_hash(&self.salt, &shown)
         {
             return Ok(self.as_question(waiting.clone(), shown, asking.edit));
@@ -207,8 +203,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             step: asking.step.clone(),
             guardrail: asking.guardrail,
             by: asking.by.clone(),
-            since: before.as_ref().map_or(now.millis(), |before| before.since),
-            until: before.as_ref().map_or_else(|| now.plus(asking.within).millis(), |before| before.until),
+            since: before.map_or(now.millis(), |before| before.since),
+            until: before.map_or_else(|| now.plus(asking.within).millis(), |before| before.until),
             nonce: Digest::from_bytes(self.engine.world.dice().bytes()),
             shown: shown_hash(&self.salt, &shown),
             keyed: asking.show.iter().map(path_hash).collect(),

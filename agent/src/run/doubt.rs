@@ -11,7 +11,7 @@ use assent_schema::id::{Name, OperationRef};
 use assent_schema::plan::Confirm;
 
 use super::Deployed;
-use super::call::Arguments;
+use super::call::{Arguments, fail_at};
 use super::codec;
 use super::compiled::{Compiled, CompiledAction, CompiledCall, CompiledStep};
 use super::driver::{Run, Stop};
@@ -137,7 +137,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             match answer {
                 Ok(answer) => return Ok(Some(tells(confirm, answer.fields.get(&confirm.field)))),
                 Err(failed) => {
-                    let long = Duration::from_secs(3_600);
+                    let long = Duration::from_hours(1);
                     match next(&retry, attempt, failed.retry_after, long, self.dice()) {
                         Next::After(delay) => self.engine.world.clock().sleep(delay).await,
                         Next::NoAttempts | Next::NoTime => return Ok(None),
@@ -158,7 +158,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 let value = self.values.at(path).cloned().unwrap_or_default();
                 let now = keyed(self.key.reveal(), Purpose::Shown(path), codec::hashed(&value).reveal());
                 if !self.has_key || now != *hash {
-                    return Err(self.fail_at(step, call, "not_what_was_shown"));
+                    return Err(fail_at(step, call, "not_what_was_shown"));
                 }
             }
         }

@@ -101,12 +101,11 @@ pub(super) enum NotFlushed {
 /// The values of a run that has just begun.
 pub(super) fn values(facts: &Arc<ClientFacts>, at: Wall, trigger: Value) -> Values {
     let zone = jiff::tz::TimeZone::get(&facts.zone).unwrap_or(jiff::tz::TimeZone::UTC);
-    let calendar = Arc::clone(facts);
     Values {
         trigger,
         steps: BTreeMap::new(),
         now: at.moment(),
-        business: super::guard::business(calendar, zone.clone()),
+        business: super::guard::business(facts, zone.clone()),
         zone,
     }
 }
@@ -352,9 +351,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     pub(super) async fn flush_all(&mut self) -> Result<(), Stop> {
         match self.flush(Vec::new()).await {
             Ok(()) => Ok(()),
-            Err(NotFlushed::Leave) => Err(Stop::Leave),
             Err(NotFlushed::Refused(Refusal::Over { .. })) if !self.durable => Err(self.superseded()),
-            Err(NotFlushed::Refused(_)) => Err(Stop::Leave),
+            Err(NotFlushed::Refused(_) | NotFlushed::Leave) => Err(Stop::Leave),
         }
     }
 

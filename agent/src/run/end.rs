@@ -40,7 +40,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             Ok(()) => self.tell_deployed(&end),
             // The first commit of the run: its key had enough runs today. It is recorded and nothing ran.
             Err(super::driver::Stop::End(superseded)) if !self.durable => {
-                self.pending.retain(|write| is_acceptance(write));
+                self.pending.retain(is_acceptance);
                 Box::pin(self.end(superseded)).await;
             }
             Err(_) => {}

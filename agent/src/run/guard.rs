@@ -7,8 +7,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use assent_schema::calendar::BusinessHours;
 use assent_schema::client::{ClientFacts, Guardrail};
 use assent_schema::expr::{Money, Value};
+use assent_schema::guard::{self, Attempt, Sums, Verdict};
+use assent_schema::id::GroupId;
 use assent_schema::plan::Operation;
 
 use super::Deployed;
@@ -23,12 +26,14 @@ use crate::world::{Wall, World};
 /// What guardrails say of one effect.
 #[derive(Default)]
 pub(super) struct Check {
-    /// The sums that are counted with it.
+    /// The sums that are counted with it. Each has its limit, so that the commit refuses what came in between.
     pub(super) writes: Vec<Write>,
-    /// Which guardrail each sum belongs to.
-    pub(super) by_sum: BTreeMap<String, Guardrail>,
-    /// The guardrail whose limit of one call it exceeds.
-    pub(super) above: Option<Guardrail>,
+    /// Who is asked when a sum turns out to be full.
+    pub(super) by_sum: BTreeMap<String, GroupId>,
+    /// Who is asked before anything is counted.
+    pub(super) ask: Option<GroupId>,
+    /// Whether it may not be done, whoever says yes.
+    pub(super) refused: bool,
 }
 
 /// The amount of money that an operation is called with.
@@ -37,63 +42,66 @@ pub(super) fn amount(operation: &Operation, arguments: &Arguments) -> Option<Mon
     arguments.get(name)?.as_money()
 }
 
-/// The client's business time, for expressions.
-pub(super) fn business(facts: Arc<ClientFacts>, zone: jiff::tz::TimeZone) -> Business {
-    Box::new(move |from, period| {
-        let _ = (&facts, &zone, from, period);
-        None
-    })
+/// The client's business time, for expressions. A calendar that cannot be read is one that is never open.
+pub(super) fn business(facts: &Arc<ClientFacts>, zone: jiff::tz::TimeZone) -> Business {
+    let hours = BusinessHours::new(&facts.calendar, zone).ok();
+    Box::new(move |from, period| hours.as_ref()?.add(from, period))
 }
 
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     pub(super) fn guardrails(&self, step: &CompiledStep, call: &CompiledCall, arguments: &Arguments) -> Check {
         let agreed = matches!(self.progress.guards.get(&step.id), Some(Guarded::Decided(true)));
-        let decided = agreed || self.is_decided(step);
         let money = amount(&call.operation, arguments);
+        let attempt = Attempt { amount: money, decided: self.is_decided(step), agreed };
+        let sums = |guardrail: &Guardrail| self.counted(guardrail, money, arguments);
         let mut check = Check::default();
-        for guardrail in self.facts.guardrails.iter().filter(|guardrail| guardrail.operation == call.name) {
-            let is_above = match (&guardrail.currency, money) {
-                (Some(currency), Some(money)) if *currency == money.currency.as_str() => {
-                    guardrail.per_call.is_some_and(|most| money.minor > most)
-                }
-                // An amount in another money, or none, is not what the client signed.
-                (Some(_), _) => true,
-                (None, _) => false,
-            };
-            if is_above && !decided && check.above.is_none() {
-                check.above = Some(guardrail.clone());
+        match guard::judge(&self.facts.guardrails, &call.name, &attempt, sums) {
+            Verdict::Allowed => {}
+            Verdict::Ask { group, limit: _ } => check.ask = Some(group),
+            Verdict::Refused(_) => check.refused = true,
+        }
+        for guardrail in guard::bounding(&self.facts.guardrails, &call.name, money) {
+            for (name, add, most) in self.names(guardrail, money, arguments) {
+                check.by_sum.insert(name.clone(), guardrail.by.clone());
+                // What people agreed to counts, and exceeds nothing.
+                check.writes.push(Write::Count { name, add, most: (!agreed).then_some(most) });
             }
-            self.sums(&mut check, guardrail, money, arguments, agreed);
         }
         check
     }
 
-    fn sums(
-        &self,
-        check: &mut Check,
-        guardrail: &Guardrail,
-        money: Option<Money>,
-        arguments: &Arguments,
-        agreed: bool,
-    ) {
+    /// The sums of one guardrail: name, what this call adds, and the limit.
+    fn names(&self, guardrail: &Guardrail, money: Option<Money>, arguments: &Arguments) -> Vec<(String, i64, i64)> {
         let base = format!("guard/{}/{}", self.accepted.client, guardrail.operation);
-        let mut add = |name: String, add: i64, most: Option<i64>| {
-            // People agreed to this one: it counts, and exceeds nothing.
-            let most = if agreed { None } else { most };
-            check.by_sum.insert(name.clone(), guardrail.clone());
-            check.writes.push(Write::Count { name, add, most });
-        };
+        let mut names = Vec::new();
         if let (Some(money), Some(most)) = (money, guardrail.per_day) {
-            add(self.day_sum(&format!("{base}/sum/{}", money.currency), self.now()), money.minor.max(0), Some(most));
+            names.push((self.day_sum(&format!("{base}/sum/{}", money.currency), self.now()), money.minor, most));
         }
         if let Some(most) = guardrail.per_day_count {
-            add(self.day_sum(&format!("{base}/count"), self.now()), 1, Some(i64::from(most)));
+            names.push((self.day_sum(&format!("{base}/count"), self.now()), 1, i64::from(most)));
         }
         if let Some(per) = &guardrail.per_customer {
             let customer = arguments.get(&per.param).and_then(reference).unwrap_or_else(|| "-".to_owned());
             let name = self.day_sum(&format!("{base}/customer/{customer}"), self.now());
-            add(name, 1, Some(i64::from(per.per_day_count)));
+            names.push((name, 1, i64::from(per.per_day_count)));
         }
+        names
+    }
+
+    /// What was counted today. The limits are checked again in the commit, so a stale answer does no harm.
+    fn counted(&self, guardrail: &Guardrail, money: Option<Money>, arguments: &Arguments) -> Sums {
+        let mut sums = Sums::default();
+        for (name, _, _) in self.names(guardrail, money, arguments) {
+            // What cannot be read is taken for full.
+            let sum = self.engine.store.sum(&name).unwrap_or(i64::MAX);
+            let count = u32::try_from(sum).unwrap_or(u32::MAX);
+            match name.rsplit('/').nth(2) {
+                Some("sum") => sums.amount = sum,
+                Some("customer") => sums.customer = count,
+                _ => sums.count = count,
+            }
+        }
+        sums
     }
 
     /// Whether a person's yes is a condition of the step.

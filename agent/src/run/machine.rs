@@ -103,7 +103,9 @@ impl Progress {
     /// Folds a journal.
     pub(super) fn replay(rows: &[JournalRow]) -> Self {
         let mut progress = Self::default();
-        rows.iter().for_each(|row| progress.apply(row.at, &row.entry));
+        for row in rows {
+            progress.apply(row.at, &row.entry);
+        }
         progress
     }
 
@@ -200,8 +202,16 @@ pub(super) fn next<'p>(compiled: &'p Compiled, progress: &Progress, live: &Live)
         let stand = progress.stand(&step.id);
         let passed = last_touched.is_some_and(|last| place < last);
         match (stand, &step.action) {
-            (Some(Stand::Skipped | Stand::Passed | Stand::Done { .. }), _)
-            | (Some(Stand::Answered { .. } | Stand::Decided { .. }), _) => continue,
+            (
+                Some(
+                    Stand::Skipped
+                    | Stand::Passed
+                    | Stand::Done { .. }
+                    | Stand::Answered { .. }
+                    | Stand::Decided { .. },
+                ),
+                _,
+            ) => continue,
             // A `set` leaves no fact behind: it is done when it was computed, or when the run went past it before.
             (_, CompiledAction::Set(_)) if live.whole.contains(&step.id) || passed => continue,
             _ => {}

@@ -126,14 +126,13 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     /// # Errors
     /// [`StoreError`] when the store cannot be read or written.
     pub async fn open(world: Arc<W>, store: Arc<S>, deployed: Arc<D>) -> Result<Arc<Self>, StoreError> {
-        let idempotency = match store.state(IDEMPOTENCY)? {
-            Some(key) => key.try_into().or(Err(StoreError::Damaged("the idempotency key")))?,
-            None => {
-                let key: [u8; 32] = world.dice().bytes();
-                let state = Write::State { name: IDEMPOTENCY.to_owned(), value: Some(key.to_vec()) };
-                store.commit(Transaction::new(world.clock().now()).with(state)).await?;
-                key
-            }
+        let idempotency = if let Some(key) = store.state(IDEMPOTENCY)? {
+            key.try_into().or(Err(StoreError::Damaged("the idempotency key")))?
+        } else {
+            let key: [u8; 32] = world.dice().bytes();
+            let state = Write::State { name: IDEMPOTENCY.to_owned(), value: Some(key.to_vec()) };
+            store.commit(Transaction::new(world.clock().now()).with(state)).await?;
+            key
         };
         Ok(Arc::new(Self {
             world,

@@ -16,7 +16,7 @@ use crate::store::RunId;
 use crate::world::{Clock as _, Dice as _, Keyring as _, Wall, World};
 
 /// How long the key of an hour lives: below 24 hours even for what was sealed in the hour's first second.
-pub(super) const KEY_LIVES: Duration = Duration::from_secs(23 * 3_600);
+pub(super) const KEY_LIVES: Duration = Duration::from_hours(23);
 
 const HOUR_MILLIS: i64 = 3_600_000;
 const HEAD_BYTES: usize = 8 + 8 + 24;

@@ -73,7 +73,10 @@ pub fn run(world: &SimWorld, spawner: &Spawner, first: impl Future<Output = ()> 
             if tasks.is_empty() {
                 return Stop::Ended;
             }
-            if world.next_timer() { continue } else { return Stop::Idle }
+            if !world.next_timer() {
+                return Stop::Idle;
+            }
+            continue;
         };
         let Some(task) = tasks.get_mut(&id) else { continue };
         let waker = Waker::from(Arc::new(TaskWaker { task: id, ready: Arc::clone(&ready) }));

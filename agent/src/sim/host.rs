@@ -391,7 +391,7 @@ impl Gate for SimWorld {
     fn after(&self, dies: bool) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async move {
             if dies {
-                self.gone().await
+                self.gone::<()>().await;
             }
         })
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use assent_schema::id::{Name, OperationRef};
 use assent_schema::plan::{Action, Effect, Operation, Place, Plan};
 use assent_schema::scenario::{Fault, Reply as Scripted};
+use assent_schema::time::Period;
 use serde_json::Value;
 
 use super::host::lock;
@@ -102,7 +103,7 @@ impl Service for Script {
             lock(&self.seen.unscripted).push(request.operation);
             return Reply { result: Err(NetFailure::NeverConnected), after: Duration::ZERO };
         };
-        let after = reply.after.map_or(Duration::from_millis(ANSWER_MILLIS), |after| after.duration());
+        let after = reply.after.map_or(Duration::from_millis(ANSWER_MILLIS), Period::duration);
         let result = match reply.fault {
             Some(Fault::Unreachable) => Err(NetFailure::NeverConnected),
             Some(Fault::Timeout) => Err(NetFailure::TimedOut),

@@ -58,6 +58,7 @@ pub struct Sqlite {
 }
 
 /// A database's error as ours; its text stays behind.
+#[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` wants")]
 fn failed(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full,
