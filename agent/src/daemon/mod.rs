@@ -259,3 +259,6 @@ async fn watchdog(notify: Option<PathBuf>) {
         tokio::time::sleep(WATCHDOG_EVERY).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,10 @@ use crate::config::{Config, Limits};
 /// The hidden subcommand that the child is started with.
 pub const CHILD_COMMAND: &str = "transfer";
 
+/// The program of tests in this crate, whose own binary is no agent: the work of the child is done here, without its limits.
+#[cfg(test)]
+pub(crate) const IN_THIS_PROCESS: &str = "";
+
 /// How transfers are made: which program, between which repositories, within which bounds.
 #[derive(Clone, Debug)]
 pub struct Transfers {

@@ -1,0 +1,235 @@
+//! Stories of a whole agent over a real repository and a real state folder: pulled, refused, rolled back, crashed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use assent_schema::canon::Digest;
+use assent_schema::plan::Plan;
+use assent_schema::release::{FileName, Manifest, Readmitted};
+use assent_schema::status::Stage;
+use assent_schema::time::Period;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::agent::Agent;
+use super::*;
+use crate::deploy::{NoRollback, Place};
+use crate::pull::{fetch, push};
+use crate::verify::fixture::{self, Files};
+
+const BRANCH: &str = "release/production/eu";
+
+/// A repository with release branches, and the state folder of an agent that was enrolled.
+struct Site {
+    folder: tempfile::TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let site = Self { folder: tempfile::tempdir().unwrap() };
+        git2::Repository::init_bare(site.repository()).unwrap();
+        let state = site.config().state;
+        std::fs::create_dir(state.folder()).unwrap();
+        let disk = RealDisk::open(state.folder()).unwrap();
+        Identity::make(&disk, &RealDice, "eu-production-1").map_err(|e| e.to_string()).unwrap();
+        Pin { project: fixture::project(), root: 1, generation: 1, sequence: 0 }.write(&disk).unwrap();
+        site
+    }
+
+    fn repository(&self) -> std::path::PathBuf {
+        self.folder.path().join("agency.git")
+    }
+
+    fn config(&self) -> Config {
+        let path = self.folder.path().join("agent.toml");
+        let text = "project = \"harbor\"\nagent = \"eu-production-1\"\nenvironment = \"production\"\nregion = \"eu\"\n\
+                    repository = \"agency.git\"\nstate = \"state\"\nlisten = \"127.0.0.1:0\"\n";
+        std::fs::write(&path, text).unwrap();
+        crate::config::load(&path).unwrap()
+    }
+
+    /// Makes a commit hold exactly these files.
+    fn publish(&self, files: &Files) {
+        let repository = git2::Repository::open_bare(self.repository()).unwrap();
+        if let Ok(mut old) = repository.find_reference(&format!("refs/heads/{BRANCH}")) {
+            old.delete().unwrap();
+        }
+        push::commit(&self.repository(), BRANCH, files, RealClock.now().moment()).unwrap();
+    }
+
+    async fn agent(&self) -> (Arc<Agent>, UnboundedReceiver<EndedRun>) {
+        let (agent, ended) = build(self.config(), fetch::IN_THIS_PROCESS.into()).await.unwrap();
+        start(&agent).await.unwrap();
+        (agent, ended)
+    }
+}
+
+fn place() -> Place {
+    ("acme".parse().unwrap(), "look".parse().unwrap())
+}
+
+/// The fixture's plan with another summary: another digest and the same data uses.
+fn plan(summary: &str) -> Plan {
+    Plan { summary: summary.into(), ..fixture::plan() }
+}
+
+fn digest(plan: &Plan) -> Digest {
+    plan.to_bytes().unwrap().1
+}
+
+/// A release of today that names a plan.
+fn release(plan: &Plan, sequence: u64, previous: Option<&Files>, change: impl FnOnce(&mut Manifest)) -> Files {
+    let now = RealClock.now().moment();
+    let mut files = fixture::listed();
+    files.retain(|path, _| !path.starts_with("rehearsals/") && !path.starts_with("plans/"));
+    let (bytes, name) = plan.to_bytes().unwrap();
+    files.insert(FileName::Plan(name).to_string(), bytes);
+    let mut rehearsal = fixture::rehearsal();
+    (rehearsal.plan, rehearsal.time) = (name, now.minus(Period::hours(1)));
+    fixture::put_rehearsal(&mut files, &rehearsal, "eu-staging-1");
+    let previous = previous.map(|files| Digest::of_file(&files["manifest.json"]));
+    let mut manifest = fixture::manifest(&files, sequence, previous);
+    manifest.accept.from = now.minus(Period::hours(1));
+    manifest.accept.until = now.plus(Period::hours(1));
+    manifest.active[0].plan = name;
+    change(&mut manifest);
+    let sealed = fixture::seal(files, &manifest);
+    fixture::freshen(sealed, |freshness| freshness.time = now)
+}
+
+async fn active(agent: &Agent) -> Option<Digest> {
+    agent.status().await.unwrap().workflows.get(&place().0).and_then(|all| all.get(&place().1)?.plan)
+}
+
+async fn stage(agent: &Agent) -> Stage {
+    agent.status().await.unwrap().workflows[&place().0][&place().1].stage
+}
+
+async fn runs(agent: &Agent, plan: &Plan, good: bool, count: usize) {
+    for _ in 0..count {
+        let now = agent.field.now();
+        agent.switch(|board| board.ended(&place(), digest(plan), good, 5, now), Vec::new()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_release_is_pulled_verified_tried_and_committed() {
+    let site = Site::new();
+    let (agent, _ended) = site.agent().await;
+    assert!(agent.pull().await.is_err(), "there is no branch yet");
+    site.publish(&release(&plan("one"), 1, None, |_| ()));
+    agent.pull().await.unwrap();
+    assert_eq!(active(&agent).await, Some(digest(&plan("one"))));
+    assert_eq!(stage(&agent).await, Stage::Trial);
+    runs(&agent, &plan("one"), true, 20).await;
+    assert_eq!(stage(&agent).await, Stage::Committed);
+    let kinds = agent.store.ledger_size(&Log::Client(place().0)).unwrap();
+    assert!(kinds >= 6, "opened, started, tick, root, statement, released, trial, committed");
+    assert!(agent.field.snapshot().active.contains_key(&place()));
+}
+
+#[tokio::test]
+async fn a_bad_release_is_refused_once_and_the_active_one_goes_on() {
+    let site = Site::new();
+    let (agent, _ended) = site.agent().await;
+    let first = release(&plan("one"), 1, None, |_| ());
+    site.publish(&first);
+    agent.pull().await.unwrap();
+    let mut second = release(&plan("two"), 2, Some(&first), |_| ());
+    second.get_mut("endpoints.json").unwrap().push(b' ');
+    for _ in 0..2 {
+        site.publish(&second);
+        agent.pull().await.unwrap();
+    }
+    let status = agent.status().await.unwrap();
+    let codes: Vec<&str> = status.refused.iter().map(|refused| refused.code.as_str()).collect();
+    assert_eq!(codes, ["file-changed"]);
+    assert_eq!(status.release.unwrap().sequence, 1);
+    assert_eq!(active(&agent).await, Some(digest(&plan("one"))));
+    assert_eq!(agent.store.alerts().unwrap().iter().filter(|row| row.alert.rule == "release-refused").count(), 1);
+    let mut stranger = first.clone();
+    stranger.insert("README.md".into(), b"hello".to_vec());
+    site.publish(&stranger);
+    agent.pull().await.unwrap();
+    assert!(agent.status().await.unwrap().refused.iter().any(|refused| refused.code == "file-refused"));
+}
+
+#[tokio::test]
+async fn a_rollback_is_done_in_under_a_second_and_holds_until_readmitted() {
+    let site = Site::new();
+    let (agent, _ended) = site.agent().await;
+    let (one, two) = (plan("one"), plan("two"));
+    let first = release(&one, 1, None, |_| ());
+    site.publish(&first);
+    agent.pull().await.unwrap();
+    assert_eq!(agent.roll_back(&place()).await.unwrap(), Err(NoRollback::NoHealthyPlan));
+    runs(&agent, &one, true, 20).await;
+    let second = release(&two, 2, Some(&first), |_| ());
+    site.publish(&second);
+    agent.pull().await.unwrap();
+    runs(&agent, &two, true, 20).await;
+    let before = RealClock.boot();
+    assert_eq!(agent.roll_back(&place()).await.unwrap(), Ok((digest(&two), digest(&one))));
+    assert!(RealClock.boot() - before < Duration::from_secs(1));
+    assert_eq!(active(&agent).await, Some(digest(&one)));
+    let third = release(&two, 3, Some(&second), |_| ());
+    site.publish(&third);
+    agent.pull().await.unwrap();
+    assert_eq!((active(&agent).await, stage(&agent).await), (Some(digest(&one)), Stage::Returned));
+    let readmitted = Readmitted { plan: digest(&two), reason: "the cause was elsewhere".into() };
+    site.publish(&release(&two, 4, Some(&third), |manifest| manifest.readmitted.push(readmitted)));
+    agent.pull().await.unwrap();
+    assert_eq!((active(&agent).await, stage(&agent).await), (Some(digest(&two)), Stage::Trial));
+}
+
+#[tokio::test]
+async fn after_a_crash_the_same_plans_run_without_the_repository() {
+    let site = Site::new();
+    let (one, two) = (plan("one"), plan("two"));
+    {
+        let (agent, _ended) = site.agent().await;
+        let first = release(&one, 1, None, |_| ());
+        site.publish(&first);
+        agent.pull().await.unwrap();
+        runs(&agent, &one, true, 20).await;
+        site.publish(&release(&two, 2, Some(&first), |_| ()));
+        agent.pull().await.unwrap();
+        // Dropped here without a stop, as by kill -9.
+    }
+    std::fs::remove_dir_all(site.repository()).unwrap();
+    for crash in 1..=2 {
+        let (agent, _ended) = site.agent().await;
+        assert_eq!(active(&agent).await, Some(digest(&two)), "crash {crash}");
+        assert!(agent.pull().await.is_err());
+    }
+    let (agent, _ended) = site.agent().await;
+    assert_eq!(active(&agent).await, Some(digest(&two)));
+    // The third stop without a word counts as a failure; one of its runs fails too, and that is one too many.
+    runs(&agent, &two, false, 1).await;
+    assert_eq!((active(&agent).await, stage(&agent).await), (Some(digest(&one)), Stage::Returned));
+}
+
+#[tokio::test]
+async fn a_clean_stop_is_no_crash_and_is_told() {
+    let site = Site::new();
+    for _ in 0..4 {
+        let (agent, _ended) = site.agent().await;
+        if site_is_empty(&site.repository()) {
+            site.publish(&release(&plan("one"), 1, None, |_| ()));
+        }
+        agent.pull().await.unwrap();
+        stop(&agent, JoinSet::new()).await;
+    }
+    let (agent, _ended) = site.agent().await;
+    let status = agent.status().await.unwrap();
+    let trial = status.workflows[&place().0][&place().1].trial.clone().unwrap();
+    assert_eq!((trial.runs, trial.failed), (0, 0));
+    let theirs = git2::Repository::open_bare(site.repository()).unwrap();
+    let tree = theirs.revparse_single("status/production/eu/eu-production-1").unwrap().peel_to_tree().unwrap();
+    for path in ["status.json", "status.json.eu-production-1.sig", "checkpoints/acme/checkpoint"] {
+        assert!(tree.get_path(Path::new(path)).is_ok(), "{path}");
+    }
+}
+
+fn site_is_empty(repository: &Path) -> bool {
+    git2::Repository::open_bare(repository).unwrap().find_reference(&format!("refs/heads/{BRANCH}")).is_err()
+}
