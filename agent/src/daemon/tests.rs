@@ -15,6 +15,7 @@ use super::*;
 use crate::deploy::{NoRollback, Place};
 use crate::pull::{fetch, push};
 use crate::verify::fixture::{self, Files};
+use crate::world::Clock as _;
 
 const BRANCH: &str = "release/production/eu";
 
