@@ -35,17 +35,12 @@ impl Show for Report {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
         for one in &self.workflows {
             let RolledBack { client, workflow, from, to, why_not } = one;
-            match (from, to, why_not) {
-                (Some(from), Some(to), None) => writeln!(
-                    out,
-                    "{client}/{workflow}: {} runs again; {} stays back until a release readmits it",
-                    to.short(),
-                    from.short()
-                )?,
-                _ => {
-                    let why = why_not.as_deref().unwrap_or("nothing was done");
-                    writeln!(out, "{client}/{workflow}: not rolled back: {why}")?;
-                }
+            if let (Some(from), Some(to), None) = (from, to, why_not) {
+                let (to, from) = (to.short(), from.short());
+                writeln!(out, "{client}/{workflow}: {to} runs again; {from} stays back until a release readmits it")?;
+            } else {
+                let why = why_not.as_deref().unwrap_or("nothing was done");
+                writeln!(out, "{client}/{workflow}: not rolled back: {why}")?;
             }
         }
         if self.workflows.is_empty() { writeln!(out, "There is no workflow.") } else { Ok(()) }

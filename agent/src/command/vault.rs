@@ -38,9 +38,9 @@ fn slot(text: &str) -> Result<SlotPath, String> {
     let wrong = || "is not a slot: `client/connection/slot`".to_owned();
     match *parts.as_slice() {
         [client, connection, slot] => Ok(SlotPath::new(
-            ClientId::new(client).map_err(|_| wrong())?,
-            ConnectionId::new(connection).map_err(|_| wrong())?,
-            SlotId::new(slot).map_err(|_| wrong())?,
+            ClientId::new(client).or(Err(wrong()))?,
+            ConnectionId::new(connection).or(Err(wrong()))?,
+            SlotId::new(slot).or(Err(wrong()))?,
         )),
         _ => Err(wrong()),
     }

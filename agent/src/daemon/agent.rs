@@ -214,13 +214,13 @@ impl Agent {
         if known.as_ref() == Some(&commit) {
             return Ok(());
         }
-        let needed = self.needed_plans().await.map_err(|_| PullFailure::Broken)?;
+        let needed = self.needed_plans().await.or(Err(PullFailure::Broken))?;
         let (agent, at) = (Arc::clone(self), commit.clone());
         let judged = tokio::task::spawn_blocking(move || {
             let files = read::read(&agent.config.state.repository(), &at)?;
-            agent.judge(&files, &needed).map_err(|_| PullFailure::Broken)
+            agent.judge(&files, &needed).or(Err(PullFailure::Broken))
         });
-        let verdict = match judged.await.map_err(|_| PullFailure::Broken)? {
+        let verdict = match judged.await.or(Err(PullFailure::Broken))? {
             Ok(verdict) => verdict,
             Err(PullFailure::FileRefused) => Err(intake::Refusal::of_commit("file-refused", &commit)),
             Err(failure) => return Err(failure),
@@ -251,7 +251,9 @@ impl Agent {
         let name = taken.manifest.to_string().into_bytes();
         with.push(Write::State { name: RELEASE.to_owned(), value: Some(name) });
         with.extend(taken.memory()?);
-        taken.fresh.into_iter().for_each(|signed| self.field.learn(signed));
+        if let Some(signed) = taken.fresh {
+            self.field.learn(signed);
+        }
         with.push(self.time_write());
         let (newest, accepted) = (taken.manifest, taken.accepted(self.field.now(), new));
         self.take_up(taken);

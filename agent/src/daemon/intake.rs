@@ -115,7 +115,9 @@ pub(super) fn judge(files: &Files, at: &Standpoint, older: Vec<Vec<u8>>) -> Resu
     }
     let named: Vec<(Digest, Arc<Plan>)> =
         taken.bundle.workflows.values().map(|w| (w.active.plan, Arc::clone(&w.plan))).collect();
-    named.into_iter().for_each(|(digest, plan)| taken.keep(digest, plan));
+    for (digest, plan) in named {
+        taken.keep(digest, plan);
+    }
     // Judged here, where time may be taken; later only those whose limit passed are judged again.
     let plans: Vec<Digest> = taken.plans.keys().copied().collect();
     for plan in &plans {
@@ -330,7 +332,7 @@ pub(super) fn remembered(store: &impl Store, pin: &Pin) -> Result<(PinnedTrust, 
         ..PinnedTrust::default()
     };
     let Some(bytes) = store.state(PINNED)? else { return Ok((pinned, None)) };
-    let known: Remembered = canon::from_bytes(&bytes).map_err(|_| damaged())?;
+    let known: Remembered = canon::from_bytes(&bytes).or(Err(damaged()))?;
     pinned.root = (known.root, known.root_digest);
     pinned.sequence = (known.generation, known.sequence);
     pinned.manifest = known.manifest;
@@ -341,7 +343,7 @@ pub(super) fn remembered(store: &impl Store, pin: &Pin) -> Result<(PinnedTrust, 
     for (name, bytes) in store.states(STATEMENTS)? {
         let client = name.strip_prefix(STATEMENTS).and_then(|rest| rest.split_once('/')).map(|(client, _)| client);
         let client = client.and_then(|client| ClientId::new(client).ok()).ok_or_else(damaged)?;
-        let stored: Stored = canon::from_bytes(&bytes).map_err(|_| damaged())?;
+        let stored: Stored = canon::from_bytes(&bytes).or(Err(damaged()))?;
         pinned.statements.entry(client).or_default().push(stored.into_signed().ok_or_else(damaged)?);
     }
     Ok((pinned, known.fresh))

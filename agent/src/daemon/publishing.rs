@@ -15,7 +15,7 @@ use crate::store::{Log, Note, Store as _, Transaction, Write};
 use crate::world::Clock as _;
 
 /// How often checkpoints are signed while there is news.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+const CHECKPOINT_EVERY: Duration = Duration::from_mins(1);
 /// Changes that come together are pushed together.
 const SETTLES: Duration = Duration::from_millis(200);
 /// How often a sign of life is written to each log, in seconds; formats.md asks for at most 3,660.
@@ -51,7 +51,7 @@ pub(super) async fn publish(agent: &Arc<Agent>, said: &mut Option<Status>) -> Re
     let mut files = checkpoints(agent).await?;
     let (rehearsals, rehearsed) = rehearsals(agent).await;
     files.extend(rehearsals);
-    let status = agent.status().await.map_err(|_| PullFailure::Broken)?;
+    let status = agent.status().await.or(Err(PullFailure::Broken))?;
     // Its own time is no news.
     let same = said.as_ref().is_some_and(|old| Status { time: status.time, ..old.clone() } == status);
     if same && files.is_empty() {
@@ -61,7 +61,7 @@ pub(super) async fn publish(agent: &Arc<Agent>, said: &mut Option<Status>) -> Re
         agent,
         &mut files,
         "status.json".into(),
-        &canon::to_bytes(&status).map_err(|_| PullFailure::Broken)?,
+        &canon::to_bytes(&status).or(Err(PullFailure::Broken))?,
         Namespace::Console,
     );
     let branch = push::branch(&agent.config.environment, &agent.config.region, &agent.config.agent);
@@ -69,7 +69,7 @@ pub(super) async fn publish(agent: &Arc<Agent>, said: &mut Option<Status>) -> Re
     // Only now, with the statements on the branch, are they not made again.
     if !rehearsed.is_empty() {
         let done = Transaction { at: agent.world.clock.now(), writes: rehearsed };
-        agent.store.commit(done).await.map_err(|_| PullFailure::Broken)?;
+        agent.store.commit(done).await.or(Err(PullFailure::Broken))?;
     }
     match agent.transfers().push(&branch).await {
         Ok(_) => {
@@ -96,7 +96,7 @@ fn put_signed(agent: &Agent, files: &mut BTreeMap<String, Vec<u8>>, name: String
 pub(super) async fn checkpoints(agent: &Arc<Agent>) -> Result<BTreeMap<String, Vec<u8>>, PullFailure> {
     let work = Arc::clone(agent);
     let round = tokio::task::spawn_blocking(move || lock(&work.ledger).publishers().round(&*work.store));
-    match round.await.map_err(|_| PullFailure::Broken)? {
+    match round.await.or(Err(PullFailure::Broken))? {
         Ok(new) => Ok(new.into_iter().map(|one| (one.path, one.checkpoint.note().as_bytes().to_vec())).collect()),
         Err(error) => {
             tracing::error!(%error, "checkpoints could not be signed");

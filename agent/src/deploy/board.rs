@@ -39,7 +39,8 @@ pub struct Proposal {
     pub next: BTreeMap<Place, Workflow>,
     /// What happened, for ledger, status and alerts, in order of the places.
     pub changes: Vec<(Place, Change)>,
-    freezes: Option<BTreeMap<ClientId, Vec<Freeze>>>,
+    /// The freeze windows from then on, where a release said them anew.
+    pub freezes: Option<BTreeMap<ClientId, Vec<Freeze>>>,
 }
 
 impl Proposal {

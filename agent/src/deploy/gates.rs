@@ -25,9 +25,9 @@ pub struct Health {
     pub runs: u32,
     /// Those among them that failed.
     pub failed: u32,
-    /// The newest runs: milliseconds of a good one, nothing (`-1`) for a failed one; oldest first.
+    /// The newest runs: milliseconds of a good one, `-1` for a failed one; oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    newest: Vec<i64>,
+    pub newest: Vec<i64>,
 }
 
 impl Health {

@@ -28,7 +28,7 @@ pub fn load(store: &impl Store) -> Result<BTreeMap<Place, Workflow>, StoreError>
         .into_iter()
         .map(|(name, bytes)| {
             let place = name.strip_prefix(PREFIX).and_then(parse_place).ok_or_else(damaged)?;
-            Ok((place, canon::from_bytes(&bytes).map_err(|_| damaged())?))
+            Ok((place, canon::from_bytes(&bytes).or(Err(damaged()))?))
         })
         .collect()
 }
@@ -48,7 +48,7 @@ pub fn write(proposal: &Proposal, transaction: &mut Transaction) -> Result<(), S
         let value = if *workflow == Workflow::default() {
             None
         } else {
-            Some(canon::to_bytes(workflow).map_err(|_| StoreError::Damaged("a deploy state without canonical form"))?)
+            Some(canon::to_bytes(workflow).or(Err(StoreError::Damaged("a deploy state without canonical form")))?)
         };
         transaction.writes.push(Write::State { name: name_of(place), value });
     }
@@ -99,11 +99,14 @@ fn note((client, workflow): &Place, change: &Change) -> Option<Note> {
 
 fn alert((client, workflow): &Place, change: &Change) -> Option<Alert> {
     let (rule, code) = match change {
-        Change::Staged(_) | Change::Trial(_) | Change::Committed { .. } | Change::Denied(_) => return None,
+        // Off because somebody took it out of the release on purpose; the rest is news, no trouble.
+        Change::Staged(_)
+        | Change::Trial(_)
+        | Change::Committed { .. }
+        | Change::Denied(_)
+        | Change::Off(Off::NotNamed) => return None,
         Change::Returned { why, .. } => ("rolled-back", why.code().to_owned()),
         Change::StaysRefused(plan) => ("refused", format!("returned-{}", plan.short())),
-        // Somebody took it out of the release on purpose.
-        Change::Off(Off::NotNamed) => return None,
         Change::Off(off) => ("workflow-off", off.code().to_owned()),
     };
     Some(Alert {

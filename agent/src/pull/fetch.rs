@@ -67,10 +67,10 @@ impl Transfers {
         #[cfg(test)]
         if self.program.as_os_str() == IN_THIS_PROCESS {
             let work = tokio::task::spawn_blocking(move || super::transfer::work(&request));
-            return work.await.map_err(|_| PullFailure::Broken)?;
+            return work.await.or(Err(PullFailure::Broken))?;
         }
         let answer = tokio::time::timeout(self.deadline, self.exchange(&request)).await;
-        match answer.map_err(|_| PullFailure::TimedOut)?? {
+        match answer.or(Err(PullFailure::TimedOut))?? {
             Answer::Done { commit } => Ok(commit),
             Answer::Failed(failure) => Err(failure),
         }
@@ -89,16 +89,16 @@ impl Transfers {
             // The deadline drops this future, and the child with it.
             .kill_on_drop(true)
             .spawn()
-            .map_err(|_| PullFailure::Broken)?;
-        let bytes = serde_json::to_vec(request).map_err(|_| PullFailure::Broken)?;
+            .or(Err(PullFailure::Broken))?;
+        let bytes = serde_json::to_vec(request).or(Err(PullFailure::Broken))?;
         let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(PullFailure::Broken);
         };
-        input.write_all(&bytes).await.map_err(|_| PullFailure::Broken)?;
+        input.write_all(&bytes).await.or(Err(PullFailure::Broken))?;
         drop(input);
         let mut answer = Vec::new();
-        output.take(MESSAGE_MOST_BYTES).read_to_end(&mut answer).await.map_err(|_| PullFailure::Broken)?;
-        let status = child.wait().await.map_err(|_| PullFailure::Broken)?;
+        output.take(MESSAGE_MOST_BYTES).read_to_end(&mut answer).await.or(Err(PullFailure::Broken))?;
+        let status = child.wait().await.or(Err(PullFailure::Broken))?;
         match serde_json::from_slice(&answer) {
             Ok(answer) if status.success() => Ok(answer),
             // Ended by one of its own limits, or by what it read: the same to us.

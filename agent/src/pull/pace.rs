@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The longest time between two looks while the repository is away.
-const AWAY_MOST: Duration = Duration::from_secs(600);
+const AWAY_MOST: Duration = Duration::from_mins(10);
 /// Jitter in percent of the interval, both ways, so that agents do not ask together.
 const JITTER_PERCENT: u32 = 20;
 

@@ -28,7 +28,7 @@ pub fn commit(
     files: &BTreeMap<String, Vec<u8>>,
     at: Moment,
 ) -> Result<bool, PullFailure> {
-    put(repository, branch, files, at).map_err(|_| PullFailure::Broken)
+    put(repository, branch, files, at).or(Err(PullFailure::Broken))
 }
 
 fn put(repository: &Path, branch: &str, files: &BTreeMap<String, Vec<u8>>, at: Moment) -> Result<bool, git2::Error> {

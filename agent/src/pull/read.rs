@@ -30,7 +30,7 @@ pub fn prepare(repository: &Path) -> Result<(), PullFailure> {
     }
     let made = Repository::init_bare(repository).and_then(|made| made.config());
     // What was accepted must be there after a crash: packs and references are synced before they count.
-    made.and_then(|mut config| config.set_bool("core.fsyncObjectFiles", true)).map_err(|_| PullFailure::Broken)
+    made.and_then(|mut config| config.set_bool("core.fsyncObjectFiles", true)).or(Err(PullFailure::Broken))
 }
 
 /// Reads all files of a commit.
@@ -38,10 +38,10 @@ pub fn prepare(repository: &Path) -> Result<(), PullFailure> {
 /// # Errors
 /// [`PullFailure::FileRefused`] when it holds what no release may hold, [`PullFailure::Broken`] when it cannot be read.
 pub fn read(repository: &Path, commit: &str) -> Result<Files, PullFailure> {
-    let repository = Repository::open_bare(repository).map_err(|_| PullFailure::Broken)?;
-    let odb = repository.odb().map_err(|_| PullFailure::Broken)?;
-    let id = Oid::from_str(commit).map_err(|_| PullFailure::Broken)?;
-    let tree = repository.find_commit(id).and_then(|commit| commit.tree()).map_err(|_| PullFailure::Broken)?;
+    let repository = Repository::open_bare(repository).or(Err(PullFailure::Broken))?;
+    let odb = repository.odb().or(Err(PullFailure::Broken))?;
+    let id = Oid::from_str(commit).or(Err(PullFailure::Broken))?;
+    let tree = repository.find_commit(id).and_then(|commit| commit.tree()).or(Err(PullFailure::Broken))?;
     let mut walk = Walk { repository: &repository, odb: &odb, found: Vec::new(), bytes: 0 };
     walk.list(&tree, "", DEPTH_MOST)?;
     // Only now, with all names and sizes known to be fine, is anything inflated.
@@ -54,16 +54,16 @@ pub fn read(repository: &Path, commit: &str) -> Result<Files, PullFailure> {
 /// # Errors
 /// As [`read`].
 pub fn read_one(repository: &Path, commit: &str, path: &str) -> Result<Option<Vec<u8>>, PullFailure> {
-    let repository = Repository::open_bare(repository).map_err(|_| PullFailure::Broken)?;
-    let id = Oid::from_str(commit).map_err(|_| PullFailure::Broken)?;
-    let tree = repository.find_commit(id).and_then(|commit| commit.tree()).map_err(|_| PullFailure::Broken)?;
+    let repository = Repository::open_bare(repository).or(Err(PullFailure::Broken))?;
+    let id = Oid::from_str(commit).or(Err(PullFailure::Broken))?;
+    let tree = repository.find_commit(id).and_then(|commit| commit.tree()).or(Err(PullFailure::Broken))?;
     let Ok(entry) = tree.get_path(Path::new(path)) else { return Ok(None) };
-    let odb = repository.odb().map_err(|_| PullFailure::Broken)?;
-    let (size, kind) = odb.read_header(entry.id()).map_err(|_| PullFailure::Broken)?;
+    let odb = repository.odb().or(Err(PullFailure::Broken))?;
+    let (size, kind) = odb.read_header(entry.id()).or(Err(PullFailure::Broken))?;
     if kind != ObjectType::Blob || entry.filemode() != i32::from(FileMode::Blob) || size > FILE_MOST_BYTES {
         return Err(PullFailure::FileRefused);
     }
-    odb.read(entry.id()).map(|object| Some(object.data().to_vec())).map_err(|_| PullFailure::Broken)
+    odb.read(entry.id()).map(|object| Some(object.data().to_vec())).or(Err(PullFailure::Broken))
 }
 
 struct Walk<'r> {
@@ -76,10 +76,10 @@ struct Walk<'r> {
 impl Walk<'_> {
     fn list(&mut self, tree: &Tree<'_>, folder: &str, depth: usize) -> Result<(), PullFailure> {
         for entry in tree {
-            let name = entry.name().map_err(|_| PullFailure::FileRefused)?;
+            let name = entry.name().or(Err(PullFailure::FileRefused))?;
             let path = format!("{folder}{name}");
             if entry.kind() == Some(ObjectType::Tree) && depth > 0 {
-                let inner = self.repository.find_tree(entry.id()).map_err(|_| PullFailure::Broken)?;
+                let inner = self.repository.find_tree(entry.id()).or(Err(PullFailure::Broken))?;
                 self.list(&inner, &format!("{path}/"), depth - 1)?;
                 continue;
             }
@@ -94,7 +94,7 @@ impl Walk<'_> {
     }
 
     fn weigh(&mut self, id: Oid) -> Result<(), PullFailure> {
-        let (size, kind) = self.odb.read_header(id).map_err(|_| PullFailure::Broken)?;
+        let (size, kind) = self.odb.read_header(id).or(Err(PullFailure::Broken))?;
         self.bytes = self.bytes.saturating_add(size);
         let fine = kind == ObjectType::Blob
             && size <= FILE_MOST_BYTES
@@ -104,7 +104,7 @@ impl Walk<'_> {
     }
 
     fn blob(&self, id: Oid) -> Result<Vec<u8>, PullFailure> {
-        self.odb.read(id).map(|object| object.data().to_vec()).map_err(|_| PullFailure::Broken)
+        self.odb.read(id).map(|object| object.data().to_vec()).or(Err(PullFailure::Broken))
     }
 }
 

@@ -21,7 +21,7 @@ fn name_of(manifest: &Digest) -> String {
 }
 
 fn open(repository: &Path) -> Result<Repository, PullFailure> {
-    Repository::open_bare(repository).map_err(|_| PullFailure::Broken)
+    Repository::open_bare(repository).or(Err(PullFailure::Broken))
 }
 
 /// Keeps a commit as the release of this manifest; of two with the same manifest the later one, whose freshness is newer.
@@ -33,8 +33,8 @@ fn open(repository: &Path) -> Result<Repository, PullFailure> {
 /// The repository is set to sync what it writes: on return the release is there after a crash.
 pub fn keep(repository: &Path, manifest: &Digest, commit: &str) -> Result<(), PullFailure> {
     let repository = open(repository)?;
-    let id = Oid::from_str(commit).map_err(|_| PullFailure::Broken)?;
-    repository.reference(&name_of(manifest), id, true, "").map(drop).map_err(|_| PullFailure::Broken)
+    let id = Oid::from_str(commit).or(Err(PullFailure::Broken))?;
+    repository.reference(&name_of(manifest), id, true, "").map(drop).or(Err(PullFailure::Broken))
 }
 
 /// The commit of a kept release.
@@ -85,7 +85,7 @@ pub fn tidy(repository: &Path, newest: &Digest, plans: &BTreeSet<Digest>) -> Res
             }
         }
         if name != name_of(newest) && (!holds || place >= KEPT_MOST) {
-            opened.find_reference(&name).and_then(|mut r| r.delete()).map_err(|_| PullFailure::Broken)?;
+            opened.find_reference(&name).and_then(|mut r| r.delete()).or(Err(PullFailure::Broken))?;
         }
     }
     Ok(())
@@ -99,7 +99,7 @@ fn kept(repository: &Path) -> Result<Vec<(String, Oid)>, PullFailure> {
     for reference in repository.references_glob(&format!("{ACCEPTED}*")).map_err(broken)? {
         let reference = reference.map_err(broken)?;
         if let (Ok(name), Some(id)) = (reference.name(), reference.target()) {
-            let time = repository.find_commit(id).map(|commit| commit.time().seconds()).unwrap_or(i64::MIN);
+            let time = repository.find_commit(id).map_or(i64::MIN, |commit| commit.time().seconds());
             all.push((std::cmp::Reverse(time), name.to_owned(), id));
         }
     }

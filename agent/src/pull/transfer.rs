@@ -115,14 +115,14 @@ fn limit_self(bounds: Bounds) -> rustix::io::Result<()> {
 /// # Errors
 /// [`PullFailure`].
 pub fn work(request: &Request) -> Result<String, PullFailure> {
-    let repository = open(request).map_err(|_| PullFailure::Broken)?;
+    let repository = open(request).or(Err(PullFailure::Broken))?;
     // An anonymous remote: no remote of a configuration is asked, and the only configuration is the repository's own.
-    let mut remote = repository.remote_anonymous(&request.url).map_err(|_| PullFailure::Unreachable)?;
+    let mut remote = repository.remote_anonymous(&request.url).or(Err(PullFailure::Unreachable))?;
     match &request.task {
         Task::Fetch { branch, into, known } => fetch(&mut remote, branch, into, known.as_deref(), request.limits.bytes),
         Task::Push { branch } => {
             let reference = format!("refs/heads/{branch}");
-            let commit = repository.refname_to_id(&reference).map_err(|_| PullFailure::NoBranch)?;
+            let commit = repository.refname_to_id(&reference).or(Err(PullFailure::NoBranch))?;
             push(&mut remote, &reference)?;
             Ok(commit.to_string())
         }
