@@ -11,6 +11,10 @@ use assent_agent::real::{Egress, RealNet, tls};
 use assent_agent::world::{HttpRequest, HttpResponse, Net as _, NetFailure};
 use assent_schema::id::{ClientId, ConnectionId};
 use assent_schema::plan::Method;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// A server that hands each connection to a script; counts connections.
 fn serve(script: impl Fn(&mut TcpStream) + Send + 'static) -> (u16, Arc<AtomicUsize>) {
@@ -258,4 +262,83 @@ fn a_connection_that_was_closed_meanwhile_is_not_used_again() {
         }
     });
     assert_eq!(connections.load(Ordering::SeqCst), 3);
+}
+
+/// A certificate for `localhost` and its key, made on the spot: no private key stands in the repository.
+#[expect(clippy::disallowed_methods, reason = "tests may start openssl")]
+fn certificate() -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let (key, der) = (file("key.pem"), file("cert.der"));
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new("openssl").args(arguments).output().expect("openssl");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    run(&[
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost",
+        "-addext",
+        "basicConstraints=critical,CA:FALSE",
+        "-keyout",
+        &key,
+        "-outform",
+        "DER",
+        "-out",
+        &der,
+    ]);
+    run(&["pkcs8", "-topk8", "-nocrypt", "-in", &key, "-outform", "DER", "-out", &file("key.der")]);
+    let read = |name: &str| std::fs::read(file(name)).expect("a file");
+    (CertificateDer::from(read("cert.der")), PrivatePkcs8KeyDer::from(read("key.der")).into())
+}
+
+#[test]
+fn tls_reaches_whom_it_trusts_under_the_name_that_was_asked_for() {
+    let (certificate, key) = certificate();
+    let config = ServerConfig::builder_with_provider(Arc::new(tokio_rustls::rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![certificate.clone()], key))
+        .expect("a configuration");
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let mut head = [0; 4_096];
+                drop(stream.read(&mut head).await);
+                drop(stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await);
+                drop(stream.shutdown().await);
+            }
+        });
+        let ask = async |trusted: &[CertificateDer<'static>], host: &str| {
+            let net = RealNet::new(tls::connector(trusted).expect("roots"));
+            let mut egress = Egress::default();
+            egress.allow(
+                &ClientId::new("acme").expect("an id"),
+                &ConnectionId::new("shop").expect("an id"),
+                host,
+                port,
+            );
+            net.permit(egress);
+            net.exchange(HttpRequest { tls: true, ..request(Method::Get, host, port) })
+                .await
+                .map(|answer| answer.status)
+        };
+        assert_eq!(ask(&[certificate.clone()], "localhost").await, Ok(200));
+        assert_eq!(ask(&[], "localhost").await, Err(NetFailure::NeverConnected), "nobody vouches for it");
+        assert_eq!(ask(&[certificate], "127.0.0.1").await, Err(NetFailure::NeverConnected), "another name");
+    });
 }
