@@ -131,11 +131,17 @@ fn each_expression(plan: &Plan, see: &mut impl FnMut(&str)) {
         step.when.iter().for_each(|expression| see(&expression.0));
         match &step.action {
             Action::Call { with, .. } | Action::Set { values: with } => {
-                with.values().for_each(|argument| each_hole(argument, see));
+                for argument in with.values() {
+                    each_hole(argument, see);
+                }
             }
             Action::Ask { with, sources, .. } => {
-                with.values().for_each(|argument| each_hole(argument, see));
-                sources.iter().for_each(|expression| see(&expression.0));
+                for argument in with.values() {
+                    each_hole(argument, see);
+                }
+                if let Some(sources) = sources {
+                    see(&sources.0);
+                }
             }
             Action::Decide { show, .. } => show.iter().for_each(|path| see(path)),
             Action::Stop { .. } => {}

@@ -241,24 +241,23 @@ impl View<'_> {
         let whole = resolved.map_or(0, |workflows| workflows.filter(|workflow| workflow.is_whole).count());
         files == whole && !self.parsed.broken.iter().any(|file| file.starts_with(&folder))
     }
+}
 
-    /// The scopes that a client's workflows need of one connection, with the workflows that need them.
-    fn scopes_needed<'c>(
-        &self,
-        client: &'c Client,
-        connection: &ConnectionId,
-    ) -> BTreeMap<&'c Scope, BTreeSet<&'c WorkflowId>> {
-        let mut needed: BTreeMap<&Scope, BTreeSet<&WorkflowId>> = BTreeMap::new();
-        for (id, workflow) in &client.workflows {
-            let operations = workflow.plan.operations.iter();
-            for (_, operation) in operations.filter(|(operation, _)| operation.connection == *connection) {
-                for scope in &operation.scopes {
-                    needed.entry(scope).or_default().insert(id);
-                }
+/// The scopes that a client's workflows need of one connection, with the workflows that need them.
+fn scopes_needed<'c>(
+    client: &'c Client,
+    connection: &ConnectionId,
+) -> BTreeMap<&'c Scope, BTreeSet<&'c WorkflowId>> {
+    let mut needed: BTreeMap<&Scope, BTreeSet<&WorkflowId>> = BTreeMap::new();
+    for (id, workflow) in &client.workflows {
+        let operations = workflow.plan.operations.iter();
+        for (_, operation) in operations.filter(|(operation, _)| operation.connection == *connection) {
+            for scope in &operation.scopes {
+                needed.entry(scope).or_default().insert(id);
             }
         }
-        needed
     }
+    needed
 }
 
 /// Sorted by canonical JSON, each once.

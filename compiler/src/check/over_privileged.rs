@@ -16,7 +16,7 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
         let Some(files) = view.parsed.clients.get(id) else { continue };
         let Some(unit) = files.client.as_ref().filter(|_| view.is_whole(id)) else { continue };
         for (connection, spec) in &unit.spec.connections {
-            let needed = view.scopes_needed(client, &connection.value);
+            let needed = super::scopes_needed(client, &connection.value);
             for scope in spec.scopes.iter().filter(|scope| !needed.contains_key(&scope.value)) {
                 let message = format!(
                     "`{}` is granted `{}`, but no workflow of `{id}` needs it{}.",

@@ -56,12 +56,11 @@ pub fn human(stories: &[Story], look: Look) -> String {
         passed += good;
         all += story.scenarios.len();
         let name = format!("{}/{}", story.client, story.workflow);
-        match &story.trouble {
-            Some(trouble) => writeln!(out, "{} {name}: {trouble}", mark(false, look)).unwrap_or_default(),
-            None => {
-                let count = story.scenarios.len();
-                writeln!(out, "{} {name}: {good} of {count} scenarios", mark(story.passed(), look)).unwrap_or_default();
-            }
+        if let Some(trouble) = &story.trouble {
+            writeln!(out, "{} {name}: {trouble}", mark(false, look)).unwrap_or_default();
+        } else {
+            let count = story.scenarios.len();
+            writeln!(out, "{} {name}: {good} of {count} scenarios", mark(story.passed(), look)).unwrap_or_default();
         }
         for scenario in story.scenarios.iter().filter(|scenario| !scenario.failures.is_empty()) {
             failed(story, scenario, &mut out);
