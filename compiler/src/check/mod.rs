@@ -244,10 +244,7 @@ impl View<'_> {
 }
 
 /// The scopes that a client's workflows need of one connection, with the workflows that need them.
-fn scopes_needed<'c>(
-    client: &'c Client,
-    connection: &ConnectionId,
-) -> BTreeMap<&'c Scope, BTreeSet<&'c WorkflowId>> {
+fn scopes_needed<'c>(client: &'c Client, connection: &ConnectionId) -> BTreeMap<&'c Scope, BTreeSet<&'c WorkflowId>> {
     let mut needed: BTreeMap<&Scope, BTreeSet<&WorkflowId>> = BTreeMap::new();
     for (id, workflow) in &client.workflows {
         let operations = workflow.plan.operations.iter();
