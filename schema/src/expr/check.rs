@@ -246,6 +246,7 @@ impl Checker<'_> {
 }
 
 /// The type of a call, when the function takes these arguments.
+#[expect(clippy::match_same_arms, reason = "one line for each function, in the order of the list")]
 fn result_of(function: Function, types: &[Type], arguments: &[Node]) -> Option<Type> {
     use Type::{Boolean, Decimal, Instant, Integer, List, Money, OneOf, Period, Text, Token};
     let text = Type::is_text;
@@ -331,13 +332,10 @@ pub(super) fn text_type(text: &str) -> Type {
 
 fn field_of(of: &Type, field: &Name, node: &Node) -> Checked {
     match of {
-        Type::Record(fields) => match fields.get(field.as_str()) {
-            Some(known) => Ok(known.kind.clone()),
-            None => {
-                let nearest = nearest(field.as_str(), fields.keys().map(Name::as_str)).map(str::to_owned);
-                Err(error(node, ExprErrorKind::UnknownName { name: field.to_string(), nearest }))
-            }
-        },
+        Type::Record(fields) => fields.get(field.as_str()).map(|known| known.kind.clone()).ok_or_else(|| {
+            let nearest = nearest(field.as_str(), fields.keys().map(Name::as_str)).map(str::to_owned);
+            error(node, ExprErrorKind::UnknownName { name: field.to_string(), nearest })
+        }),
         found => Err(mismatch(node, "a record", found)),
     }
 }

@@ -254,7 +254,7 @@ impl<'a> Eval<'a> {
             match (each, truth) {
                 (Each::Exists, Some(true)) => return Ok(owned(Value::Boolean(true))),
                 (Each::All, Some(false)) => return Ok(owned(Value::Boolean(false))),
-                (Each::Exists, Some(false)) | (Each::All, Some(true)) | (Each::Filter, Some(false)) => {}
+                (Each::Exists | Each::Filter, Some(false)) | (Each::All, Some(true)) => {}
                 (Each::Filter, Some(true)) => kept.extend(copy.map(Cow::into_owned)),
                 (Each::Map, _) => kept.push(result.into_owned()),
                 (Each::Exists | Each::All | Each::Filter, None) => return Err(error(body, EvalCode::WrongType)),

@@ -43,13 +43,13 @@ pub(super) fn lex(text: &str) -> Result<Vec<(Lexeme, Range<usize>)>, ExprError> 
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => word(rest),
             b'0'..=b'9' => number(rest, at)?,
             b'"' | b'\'' => string(rest, at)?,
-            _ => match SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
-                Some(sign) => (Lexeme::Sign(sign), sign.len()),
-                None => {
+            _ => {
+                let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) else {
                     let width = rest.chars().next().map_or(1, char::len_utf8);
                     return Err(ExprError { span: at..at + width, kind: ExprErrorKind::Unexpected });
-                }
-            },
+                };
+                (Lexeme::Sign(sign), sign.len())
+            }
         };
         found.push((lexeme, at..at + length));
         at += length;

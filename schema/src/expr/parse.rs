@@ -367,8 +367,7 @@ pub(super) fn node(kind: NodeKind, span: Range<usize>) -> Parsed {
 fn call(word: &str, arguments: Vec<Node>, span: Range<usize>, place: Range<usize>) -> Parsed {
     match word {
         "has" => return has(arguments, span),
-        "duration" => return constant(arguments, span, word),
-        "timestamp" => return constant(arguments, span, word),
+        "duration" | "timestamp" => return constant(arguments, span, word),
         _ => {}
     }
     let Some(function) = Function::from_name(word) else {

@@ -14,12 +14,11 @@ const TRIAGE: &str = include_str!("../../tests/fixtures/triage.plan.json");
 fn plan(text: &str, changes: &[(&str, Value)]) -> Plan {
     let mut json: Value = serde_json::from_str(text).expect("json");
     for (pointer, value) in changes {
-        match json.pointer_mut(pointer) {
-            Some(place) => *place = value.clone(),
-            None => {
-                let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
-                json.pointer_mut(parent).expect(pointer)[key] = value.clone();
-            }
+        let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
+        let parent = json.pointer_mut(parent).expect(pointer);
+        match key.parse::<usize>() {
+            Ok(place) => parent[place] = value.clone(),
+            Err(_) => parent[key] = value.clone(),
         }
     }
     serde_json::from_value(json).expect("a plan")

@@ -101,7 +101,7 @@ impl Walk<'_> {
         };
         if found != Type::Boolean {
             let kind = ExprErrorKind::Mismatch { wanted: Type::Boolean.to_string(), found: found.to_string() };
-            let error = ExprError { span: program.root.span.clone(), kind };
+            let error = ExprError { span: program.root.span, kind };
             self.error(part.clone(), PlanErrorKind::Expression(error));
             return Flow::CONSTANT;
         }
@@ -286,7 +286,7 @@ impl Walk<'_> {
         if !(field("id", &Type::Token) && field("text", &Type::Text)) {
             let wanted = "a list of records with `id`, a token, and `text`".to_owned();
             let kind = ExprErrorKind::Mismatch { wanted, found: found.to_string() };
-            self.error(Part::Sources, PlanErrorKind::Expression(ExprError { span: program.root.span.clone(), kind }));
+            self.error(Part::Sources, PlanErrorKind::Expression(ExprError { span: program.root.span, kind }));
             return None;
         }
         let followed = follow(&program, &self.env, &self.edited());

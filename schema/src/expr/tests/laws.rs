@@ -40,7 +40,7 @@ pub(super) fn expression() -> impl Strategy<Value = String> {
             (inner.clone(), prop::sample::select(vec!["size", "string", "trim", "round", "html", "int", "date"]))
                 .prop_map(|(a, f)| format!("{f}({a})")),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}).contains({b})")),
-            (inner.clone(), prop::sample::select(vec!["map", "filter", "exists", "all"]))
+            (inner, prop::sample::select(vec!["map", "filter", "exists", "all"]))
                 .prop_map(|(a, f)| format!("({a}).{f}(p, p.id == 'p1')")),
         ]
     })

@@ -120,7 +120,7 @@ fn shown(value: &Value) -> String {
             fields.iter().map(|(name, value)| format!("{name}={}", shown(value))).collect::<Vec<_>>().join(" ")
         }
         Value::Absent => "absent".into(),
-        scalar => super::eval::scalar(scalar).expect("a scalar").into_owned(),
+        scalar => eval::scalar(scalar).expect("a scalar").into_owned(),
     }
 }
 

@@ -19,7 +19,9 @@ fn ours(node: &Node) -> String {
         NodeKind::Integer(n) => n.to_string(),
         NodeKind::Decimal(d) => format!("{:?}", d.to_text().parse::<f64>().expect("a number")),
         NodeKind::Text(text) => format!("{text:?}"),
-        NodeKind::Period(_) | NodeKind::Instant(_) | NodeKind::Has(_) => unreachable!("not in these expressions"),
+        NodeKind::Period(_) | NodeKind::Instant(_) | NodeKind::Has(_) | NodeKind::Each(..) => {
+            unreachable!("not in these expressions")
+        }
         NodeKind::Now => "now".into(),
         NodeKind::Path(path) => path.to_string(),
         NodeKind::Field(of, field) => format!("{}.{field}", ours(of)),
@@ -35,7 +37,6 @@ fn ours(node: &Node) -> String {
         },
         NodeKind::Choose(a, b, c) => call("_?_:_", &[a, b, c]),
         NodeKind::Call(function, nodes) => call(function.as_str(), &nodes.iter().collect::<Vec<_>>()),
-        NodeKind::Each(..) => unreachable!("not in these expressions"),
     }
 }
 
@@ -116,8 +117,8 @@ proptest! {
                 "==", "<", ">=", "in", "+", "-", "*", "/", "%", "&&", "||", "? a :",
             ])), 1..8)
     ) {
-        let mut text: String = parts.iter().map(|(value, sign)| format!("{value} {sign} ")).collect();
-        text.push('a');
+        let parts: Vec<String> = parts.iter().map(|(value, sign)| format!("{value} {sign}")).collect();
+        let text = format!("{} a", parts.join(" "));
         agree(&text)?;
     }
 }
