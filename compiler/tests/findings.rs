@@ -3,6 +3,8 @@
 //! `findings/base/` is a source with nothing wrong; `findings/<code>/{bad,good}-*.repo` say what differs. Each bad gives
 //! exactly what it marks, each good nothing, and each code has both.
 
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests; what does not fit fails the test")]
+
 #[expect(dead_code, reason = "each test binary uses its own part")]
 mod support;
 
@@ -37,7 +39,11 @@ fn check(fixture: &Fixture, format: &str) -> String {
     let tree = files_and_links(&repository, &fixture.files, "", &fixture.links);
     commit(&repository, tree);
     let path = folder.path().to_str().expect("a path");
-    let ran = assent(&["check", "--repo", path, "--at", NOW, "--format", format]);
+    let mut arguments = vec!["check", "--repo", path, "--at", NOW, "--format", format];
+    if let Some(environment) = &fixture.environment {
+        arguments.extend(["--environment", environment]);
+    }
+    let ran = assent(&arguments);
     assert_eq!(ran.err, "");
     assert!(ran.status < 2, "exit status {}", ran.status);
     ran.out
@@ -86,10 +92,8 @@ fn each_bad_gives_exactly_what_it_marks_and_each_good_nothing() {
 fn each_code_has_a_bad_and_a_good() {
     let have: BTreeSet<(String, bool)> =
         fixtures().into_iter().map(|(code, name, _)| (code, name.starts_with("bad-"))).collect();
-    // Rehearsals come from agents, not from a source: the end-to-end tests release with and without one.
-    let of_a_source = Code::ALL.iter().filter(|code| **code != Code::NotRehearsed);
     let want: BTreeSet<(String, bool)> =
-        of_a_source.flat_map(|code| [true, false].map(|bad| (code.to_string(), bad))).collect();
+        Code::ALL.iter().flat_map(|code| [true, false].map(|bad| (code.to_string(), bad))).collect();
     let missing: Vec<_> = want.difference(&have).collect();
     let strange: Vec<_> = have.difference(&want).collect();
     assert!(missing.is_empty() && strange.is_empty(), "missing {missing:?}, no such code {strange:?}");

@@ -1,5 +1,7 @@
 //! Sources that want to harm the compiler: each ends in findings, in bounded time and memory, and never in a panic.
 
+#![expect(clippy::format_collect, reason = "helpers of tests; what does not fit fails the test")]
+
 #[expect(dead_code, reason = "each test binary uses its own part")]
 mod support;
 

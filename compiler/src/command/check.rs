@@ -1,11 +1,16 @@
 //! `assent check`: everything that is wrong with a commit, at once.
 
-use assent_schema::id::Environment;
+use std::collections::BTreeSet;
 
-use crate::check::{Options, examine};
+use assent_schema::canon::Digest;
+use assent_schema::id::Environment;
+use assent_schema::time::Moment;
+
+use crate::check::{Options, Survey, examine};
 use crate::error::Error;
+use crate::publish::rehearsals::collect;
 use crate::show::findings::{Checked, Style, show};
-use crate::source::Place;
+use crate::source::{Place, Source};
 
 use super::repository::SourceArgs;
 use super::{Context, Outcome};
@@ -37,7 +42,11 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let (source, mut findings) = if args.worktree { args.source.read_worktree()? } else { args.source.read()? };
     let commit = source.commit;
     progress.say("checking");
-    let (survey, found) = examine(source, at, &Options::default());
+    let (mut survey, mut found) = examine(source, at, &Options::default());
+    if let Some(rehearsed) = rehearsed(args, &survey, at)? {
+        let source = Source::clone(&survey.parsed.source);
+        (survey, found) = examine(source, at, &Options { rehearsed: Some(rehearsed), region: None });
+    }
     findings.append(found);
     progress.done();
     let any = findings.any_errors();
@@ -47,4 +56,20 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let text = show(&checked, args.format, context.look(), &|path| parsed.source.text(path));
     context.print(&text)?;
     Ok(Outcome::of(any))
+}
+
+/// The rehearsals that the wanted environment asks for; nothing where it asks for none.
+///
+/// A source whose roots do not hold has findings already, and nobody whose rehearsals would count.
+fn rehearsed(args: &Args, survey: &Survey, at: Moment) -> Result<Option<BTreeSet<(Digest, Digest)>>, Error> {
+    let (Some(wanted), Some(project)) = (&args.environment, &survey.parsed.project) else { return Ok(None) };
+    let project = &project.spec;
+    if !project.environments.iter().any(|environment| environment.value == *wanted) {
+        return Err(Error::input(format!("there is no environment `{wanted}` in assent.toml")));
+    }
+    let Some(roots) = survey.trusted.roots.as_ref().filter(|_| project.rehearse_in.value != *wanted) else {
+        return Ok(None);
+    };
+    let rehearse_in = &project.rehearse_in.value;
+    Ok(Some(collect(&args.source.open()?, rehearse_in, roots.newest(), roots.project(), at)?.complete))
 }

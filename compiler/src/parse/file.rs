@@ -54,7 +54,7 @@ fn kind(path: &Arc<str>, text: &str, place: &Place, table: Table<'_, '_>) -> Opt
         Place::Workflow(_, name) => {
             workflow::workflow_file(table, name).map(|spec| Said::Workflow(unit(path, text, spec)))
         }
-        Place::Tests(..) => scenario::tests(table).map(|spec| Said::Tests(unit(path, text, spec))),
+        Place::Tests(..) => Some(Said::Tests(unit(path, text, scenario::tests(table)))),
         Place::Root(_)
         | Place::Teams
         | Place::CatalogLock

@@ -3,6 +3,11 @@
 //! A file that lacks what its kind needs is *broken*: it is reported, kept out of [`Parsed`], and named in
 //! [`Parsed::broken`] so that later stages do not blame others for what it would have declared.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "readers have one form, so that each can be named where one is wanted"
+)]
+
 mod client;
 mod field;
 mod file;
@@ -96,7 +101,7 @@ pub fn parse(source: Source) -> (Parsed, Findings) {
             }
         }
     }
-    if gathered.project.is_none() && gathered.broken.get("assent.toml").is_none() {
+    if gathered.project.is_none() && !gathered.broken.contains("assent.toml") {
         let span = Span::new(&"assent.toml".into(), 0..0);
         let help = "Run assent where the source repository is, or name it with `--repo`.";
         findings.add_with_help(Code::BadValue, span, "The source has no `assent.toml`.", help);

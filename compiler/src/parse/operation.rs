@@ -125,11 +125,10 @@ fn path_template(value: &Value<'_, '_>, params: &BTreeMap<Spanned<Name>, Spanned
         let literal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b':');
         match hole {
             Some(hole) if !holes.insert(hole) => return value.bad(&format!("has `{{{hole}}}` twice")),
-            Some(_) => {}
             None if matches!(segment, "." | "..") || !segment.bytes().all(literal) => {
                 return value.bad("has a segment that is neither a `{parameter}` nor of `A-Z a-z 0-9 - _ . ~ :`");
             }
-            None => {}
+            Some(_) | None => {}
         }
     }
     let in_path = |param: &Param| param.place == Place::Path;

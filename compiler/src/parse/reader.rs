@@ -164,6 +164,11 @@ impl<'r, 'i> Table<'r, 'i> {
         Some(Value { sink: self.sink, inner: value.get_ref(), span: value.span(), key })
     }
 
+    /// Makes a key known without reading it.
+    pub(super) fn know(&mut self, key: &'static str) {
+        self.asked.push(key);
+    }
+
     /// Whether a key is there.
     pub(super) fn has(&self, key: &str) -> bool {
         self.inner.contains_key(key)

@@ -15,7 +15,7 @@ const SCENARIOS_MOST: usize = 1_000;
 const OUTCOMES: [&str; 6] = ["done", "stopped", "failed", "content-lost", "superseded", "refused"];
 
 /// Reads the scenarios of a workflow.
-pub(super) fn tests(mut table: Table<'_, '_>) -> Option<Tests> {
+pub(super) fn tests(mut table: Table<'_, '_>) -> Tests {
     let mut names = Unique::new("scenario");
     let scenarios = table.list("scenario", |value| {
         let scenario = scenario(value.clone())?;
@@ -26,7 +26,7 @@ pub(super) fn tests(mut table: Table<'_, '_>) -> Option<Tests> {
         table.bad::<()>(&format!("The file has more than {SCENARIOS_MOST} scenarios."), "Split the workflow.");
     }
     table.done();
-    Some(Tests { scenarios })
+    Tests { scenarios }
 }
 
 fn scenario(value: Value<'_, '_>) -> Option<Scenario> {

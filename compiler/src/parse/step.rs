@@ -62,7 +62,7 @@ fn action(table: &mut Table<'_, '_>) -> Option<Action> {
         [_, second, ..] => {
             // The keys of both actions are known, so that the one finding is that there are two.
             for key in ACTIONS.into_iter().chain(["with", "retry", "parked", "prompt", "sources", "answer", "limit"]) {
-                drop(table.get(key));
+                table.know(key);
             }
             table.bad(&format!("A step does one thing, and this one has `{second}` too."), "Make two steps of it.")
         }

@@ -5,7 +5,9 @@ use assent_schema::code::{Code, Severity};
 /// All codes, one a line.
 pub fn list(codes: &[Code]) -> String {
     let width = codes.iter().map(|code| code.row().name.len()).max().unwrap_or(0);
-    codes.iter().map(|code| format!("{:width$}  {}\n", code.row().name, code.row().what)).collect()
+    let line = |code: &Code| format!("{:width$}  {}", code.row().name, code.row().what);
+    let lines: Vec<String> = codes.iter().map(line).chain([String::new()]).collect();
+    lines.join("\n")
 }
 
 /// One code in full.

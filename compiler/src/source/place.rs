@@ -146,9 +146,14 @@ impl Place {
     /// Whether people sign this file, so that its bytes must stay as they are.
     pub fn is_signed(&self) -> bool {
         match self {
-            Self::Root(_) | Self::Teams | Self::CatalogLock | Self::Approvers(..) | Self::Approval(_) => true,
+            Self::Root(_)
+            | Self::Teams
+            | Self::CatalogLock
+            | Self::Approvers(..)
+            | Self::Approval(_)
             // Named by digest in `catalog.lock`.
-            Self::Integration(_) | Self::Provider(_) => true,
+            | Self::Integration(_)
+            | Self::Provider(_) => true,
             Self::Project
             | Self::Library(_)
             | Self::Client(_)

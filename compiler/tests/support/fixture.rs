@@ -11,8 +11,14 @@
 //! or replaced. `#^` lines mark a place in the `+` line above (the first `^` under its first character, since both
 //! lines have one more character in front); `|` marks the place before a character. `#@ code` expects a finding about the whole file. `#gone` removes the file,
 //! `#- ` sections are what people sign; a `#= ` section changes a file after everybody has signed.
-//! `#expires` says when the client's approval ends.
+//! `#expires` says when the client's approval ends, `#environment` what the check is asked for.
 //! `#link` makes it a link, and `#raw` is a `+` line with Rust's escapes and no line end.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests; what does not fit fails the test"
+)]
 
 use super::Files;
 use super::signed::sign_all;
@@ -26,6 +32,8 @@ pub(crate) struct Fixture {
     pub(crate) files: Files,
     /// Paths that are links.
     pub(crate) links: Vec<String>,
+    /// The environment that the check is asked for.
+    pub(crate) environment: Option<String>,
     /// What must be found.
     pub(crate) expected: Vec<Expected>,
 }
@@ -56,7 +64,8 @@ struct Edit {
 
 /// Applies a fixture to the base and has it signed.
 pub(crate) fn apply(base: &Files, text: &str) -> Fixture {
-    let mut fixture = Fixture { files: base.clone(), links: Vec::new(), expected: Vec::new() };
+    let mut fixture = Fixture { files: base.clone(), links: Vec::new(), environment: None, expected: Vec::new() };
+    fixture.environment = text.lines().find_map(|line| line.strip_prefix("#environment ")).map(str::to_owned);
     apply_sections(&mut fixture, text, "#- ");
     let expires = text.lines().find_map(|line| line.strip_prefix("#expires ")).unwrap_or(EXPIRES);
     sign_all(&mut fixture.files, expires.parse().expect("a moment"));

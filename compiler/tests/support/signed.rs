@@ -70,7 +70,7 @@ pub(crate) fn sign_all(files: &mut Files, expires: Moment) {
     let teams = Teams::new(project, 1, teams.collect()).to_toml().expect("teams");
     put(files, "trust/teams.toml", teams, Namespace::Teams, &[ALICE]);
     let catalog = files.iter().filter_map(|(path, bytes)| {
-        let path = path.strip_prefix("catalog/").filter(|path| path.ends_with(".toml"))?;
+        let path = path.strip_prefix("catalog/").filter(|path| path.contains('/'))?;
         Some((path.to_owned(), Digest::of_file(bytes)))
     });
     let lock = CatalogLock::new(project, 1, catalog.collect()).to_toml().expect("a lock");
