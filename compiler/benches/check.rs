@@ -1,8 +1,13 @@
 //! How long `assent check` takes: cold, from a packed-size commit, everything but printing. Prints a table.
 
-#![expect(clippy::disallowed_methods, clippy::print_stdout, clippy::expect_used, clippy::indexing_slicing, missing_docs, reason = "a benchmark reads the clock, makes its own input and prints a table")]
-
-
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a benchmark reads the clock, makes its own input and prints a table"
+)]
 
 mod generate;
 

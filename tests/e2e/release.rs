@@ -27,7 +27,8 @@ fn released(folder: &Path) -> (Agency, BTreeMap<String, Vec<u8>>) {
     agency.establish(&[agent], &["eu-staging-1".parse().expect("an id")]).expect("signed trust");
     agency.approve_all().expect("approvals");
     let (key, timer) = (agency.private("alice").expect("a key"), agency.private("timer").expect("a key"));
-    let args = ["release", "--environment", "staging", "--region", "eu", "--key", &key, "--freshness-key", &timer, "--local"];
+    let args =
+        ["release", "--environment", "staging", "--region", "eu", "--key", &key, "--freshness-key", &timer, "--local"];
     agency.assent(&args.map(str::to_owned)).expect("a release");
     let repository = branch::open(&agency.source).expect("a repository");
     let tip = branch::tip(&repository, "release/staging/eu").expect("a branch").expect("a release");

@@ -25,7 +25,7 @@ use assent_schema::finding::{Findings, Span};
 use assent_schema::id::{ClientId, ConnectionId, Environment, Name, OperationRef, Region, Scope, WorkflowId};
 use assent_schema::plan::Plan;
 use assent_schema::time::Moment;
-use assent_schema::uses::{DataUse, derive, uncovered};
+use assent_schema::uses::{DataUse, derive, derive_client, uncovered};
 
 use crate::lower::{self, Lowered};
 use crate::parse::{self, Parsed};
@@ -132,8 +132,9 @@ fn judge(resolved: &Resolved) -> (BTreeMap<ClientId, Judged>, Findings) {
         let judged = judge_workflow(client, workflow, &mut findings);
         (*id, *name, judged, findings)
     });
+    let own = |client: &Client| Judged { own: derive_client(&client.facts), ..Judged::default() };
     let mut judged: BTreeMap<ClientId, Judged> =
-        resolved.clients.keys().map(|id| (id.clone(), Judged::default())).collect();
+        resolved.clients.iter().map(|(id, client)| (id.clone(), own(client))).collect();
     let mut findings = Findings::new();
     for (id, name, workflow, found) in done {
         findings.append(found);
@@ -198,6 +199,8 @@ struct View<'a> {
 pub struct Judged {
     /// Its workflows; without those whose expressions do not hold.
     pub workflows: BTreeMap<WorkflowId, JudgedWorkflow>,
+    /// The uses that hold for the client as a whole: guardrails, how long its ledger is kept.
+    pub own: Vec<DataUse>,
     /// Those of its data uses that no approval covers.
     pub missing: Vec<DataUse>,
 }
@@ -212,12 +215,12 @@ pub struct JudgedWorkflow {
 }
 
 impl Judged {
-    /// The data uses of all workflows; one that several need comes several times.
+    /// All data uses; one that several workflows need comes several times.
     pub fn uses(&self) -> impl Iterator<Item = &DataUse> {
-        self.workflows.values().flat_map(|workflow| &workflow.uses)
+        self.own.iter().chain(self.workflows.values().flat_map(|workflow| &workflow.uses))
     }
 
-    /// The data uses of all workflows, sorted by canonical JSON, each once.
+    /// All data uses, sorted by canonical JSON, each once.
     pub fn all_uses(&self) -> Vec<DataUse> {
         sorted(self.uses().cloned().collect())
     }
