@@ -206,10 +206,7 @@ impl Agency {
         };
         let mut line = vec!["assent".into()];
         line.extend(args.iter().map(std::ffi::OsString::from));
-        if !args
-            .first()
-            .is_some_and(|name| name == "approve" || args.get(1).is_some_and(|s| s == "sign" || s == "words"))
-        {
+        if takes_repository(args) {
             line.extend(["--repo".into(), self.source.clone().into_os_string()]);
         }
         let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -227,6 +224,15 @@ impl Agency {
 
     fn public(&self, person: &str) -> String {
         format!("{person}={}", self.keys.folder().join(format!("{person}.pub")).display())
+    }
+}
+
+/// Whether a command works on a source repository; the others take files or an agent.
+fn takes_repository(args: &[String]) -> bool {
+    match args.first().map(String::as_str) {
+        Some("approve" | "decide") => false,
+        Some("trust") => !args.get(1).is_some_and(|what| what == "sign" || what == "words"),
+        _ => true,
     }
 }
 
