@@ -145,7 +145,8 @@ impl Agent {
         let mut board = self.board.lock().await;
         let proposal = propose(&board);
         let mut transaction = switch::transaction(&proposal, self.world.clock.now())?;
-        transaction.writes.extend(with);
+        // First: the words that open a new client's log come before everything that the board has to say in it.
+        transaction.writes.splice(0..0, with);
         if !transaction.writes.is_empty() {
             self.store.commit(transaction).await?;
         }
