@@ -337,7 +337,7 @@ fn tls_reaches_whom_it_trusts_under_the_name_that_was_asked_for() {
                 .await
                 .map(|answer| answer.status)
         };
-        assert_eq!(ask(&[certificate.clone()], "localhost").await, Ok(200));
+        assert_eq!(ask(std::slice::from_ref(&certificate), "localhost").await, Ok(200));
         assert_eq!(ask(&[], "localhost").await, Err(NetFailure::NeverConnected), "nobody vouches for it");
         assert_eq!(ask(&[certificate], "127.0.0.1").await, Err(NetFailure::NeverConnected), "another name");
     });

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use assent_agent::store::{
     Accepted, Alert, Books, Ending, Entry, LedgerRow, LedgerRows, Log, Memory, Note, Refusal, RunFilter, RunId, Sqlite,
-    Store, StoreError, Tables, Transaction, TriggerKind, Waiting, Write,
+    Store as _, StoreError, Tables, Transaction, TriggerKind, Waiting, Write,
 };
 use assent_agent::world::Wall;
 use assent_schema::canon::Digest;
@@ -377,7 +377,9 @@ fn many_at_once_share_commits_and_none_is_lost() {
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+    for thread in threads {
+        thread.join().expect("no panic");
+    }
     assert_eq!(store.sum("all"), Ok(400));
 }
 
@@ -391,6 +393,7 @@ fn a_second_agent_cannot_open_the_folder() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the test damages the file behind the store's back")]
 fn a_file_that_is_no_database_is_an_error() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(file(&folder), [0x5a; 8192]).expect("written");

@@ -25,7 +25,7 @@ const STEPS_MOST: usize = 200;
 /// Reads a client's workflow file.
 pub(super) fn workflow_file(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<WorkflowFile> {
     if !table.has("use") {
-        return workflow(table, stem).map(WorkflowFile::Own);
+        return workflow(table, stem).map(|own| WorkflowFile::Own(Box::new(own)));
     }
     let library = table.need("use", name);
     let settings = table.map("settings", |value| value.spanned(literal));

@@ -179,7 +179,7 @@ fn resolve_workflow(
         WorkflowFile::Own(workflow) => {
             let context = workflow::Context { parsed, client: &client.spec, facts, folder: &folder, settings: &own };
             let (plan, sites) = workflow::resolve(&context, unit, workflow, &mut found);
-            (plan, sites, workflow, None)
+            (plan, sites, workflow.as_ref(), None)
         }
         WorkflowFile::Use(usage) => {
             let library = find_library(parsed, unit, usage, findings)?;

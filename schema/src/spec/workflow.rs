@@ -13,7 +13,7 @@ use crate::time::Period;
 #[derive(Clone, Debug)]
 pub enum WorkflowFile {
     /// A workflow of its own.
-    Own(Workflow),
+    Own(Box<Workflow>),
     /// A workflow of the library, with settings.
     Use(Use),
 }
