@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::story::{Story, canaries, holds_canary, workflows};
 use assent_agent::run::Engine;
 use assent_agent::sim::{NoBooks, Spawner, Stage, run};
-use assent_agent::store::{RunFilter, Sqlite, Store};
+use assent_agent::store::{RunFilter, Sqlite, Store as _};
 
 /// Every file of a folder, whole: the database, its write-ahead log, copies.
 fn files(folder: &Path) -> Vec<Vec<u8>> {

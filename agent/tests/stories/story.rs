@@ -10,7 +10,7 @@ use assent_agent::request::json::Json;
 use assent_agent::request::wire;
 use assent_agent::run::{Compiled, Engine, NewRun, NotBegun, Verdict};
 use assent_agent::sim::{Host, Reply, Script, Seen, Service, SimWorld, Spawner, Stage, Stop, run};
-use assent_agent::store::{Ending, Entry, Log, Memory, RunFilter, Store, Transaction, TriggerKind, Write};
+use assent_agent::store::{Ending, Entry, Log, Memory, RunFilter, Store as _, Transaction, TriggerKind, Write};
 use assent_agent::vault::HostKey;
 use assent_agent::world::{Clock as _, HttpRequest, Wall};
 use assent_schema::canon::{self, Digest};
@@ -73,13 +73,15 @@ impl Service for Honest {
         let mut reply = self.script.answer(now, request);
         let Ok(response) = &mut reply.result else { return reply };
         for done in self.seen.done() {
-            let operation = &self.plan.operations[&done.operation];
-            let Some(confirm) = &operation.confirm else { continue };
+            let operation = self.plan.operations.get(&done.operation);
+            let Some(confirm) = operation.and_then(|operation| operation.confirm.as_ref()) else { continue };
             let Some(equals) = &confirm.equals else { continue };
             if done.operation.connection == asked.connection && confirm.operation == asked.operation {
-                let at = &self.plan.operations[&asked].response[&confirm.field].at;
+                let confirming = self.plan.operations.get(&asked).expect("the operation that was asked");
+                let at = &confirming.response.get(&confirm.field).expect("the field that confirms").at;
                 let mut json: serde_json::Value = serde_json::from_slice(response.body.reveal()).expect("JSON");
-                json[at.as_str()] = serde_json::Value::from(equals.as_str());
+                let members = json.as_object_mut().expect("an object");
+                members.insert(at.as_str().to_owned(), serde_json::Value::from(equals.as_str()));
                 response.body = Content::new(json.to_string().into_bytes());
             }
         }
@@ -108,7 +110,7 @@ impl<'a> Story<'a> {
         panic!("{}: the story has no end", self.scenario.name);
     }
 
-    fn books(&self, world: &SimWorld) -> Memory {
+    fn books(world: &SimWorld) -> Memory {
         let (project, agent) = (ProjectName::new("harbor").expect("an id"), AgentId::new("eu-1").expect("an id"));
         let load = |rows: &dyn assent_agent::store::LedgerRows| {
             let parts = (world.clone(), world.clone(), Arc::clone(&HOST_KEY));
@@ -120,7 +122,7 @@ impl<'a> Story<'a> {
     /// One process: goes on with what is open, takes the event until it is durable, and people do what the scenario says.
     fn process(&self) -> Stop {
         let world = self.host.boot();
-        let store = Arc::new(self.books(&world));
+        let store = Arc::new(Self::books(&world));
         let spawner = Spawner::default();
         let stage = Stage::new(Arc::clone(&self.workflow.compiled), Arc::clone(&self.workflow.facts));
         let (event, decisions) = (self.event(), self.scenario.decisions.clone());
@@ -181,13 +183,13 @@ impl<'a> Story<'a> {
     }
 
     fn all_ended(&self) -> bool {
-        self.books(&self.host.boot()).open_runs().expect("read").is_empty()
+        Self::books(&self.host.boot()).open_runs().expect("read").is_empty()
     }
 
     /// What is always true, wherever the machine died. `None` when the event was none of the workflow's.
     pub(crate) fn check(&self) -> Option<Ending> {
         let name = &self.scenario.name;
-        let store = self.books(&self.host.boot());
+        let store = Self::books(&self.host.boot());
         let runs = store.runs(&RunFilter { most: 10, ..RunFilter::default() }).expect("read");
         self.check_ledger(&store);
         self.check_canaries();
@@ -289,7 +291,8 @@ async fn decide(world: &SimWorld, engine: &Engine<SimWorld, Memory, Stage>, fact
         };
         world.sleep(decided.after.duration()).await;
         let Some(choice) = decided.choice else { return };
-        let person = facts.deciders[&question.waiting.by].first().expect("a member").clone();
+        let person =
+            facts.deciders.get(&question.waiting.by).and_then(|members| members.first()).expect("a member").clone();
         let edits = decided.edits.iter().map(|(path, text)| (path.clone(), Content::new(text.clone()))).collect();
         let (shown, nonce) = (question.waiting.shown, question.waiting.nonce);
         let verdict = Verdict { choice, person, shown, nonce, edits, signature: None };

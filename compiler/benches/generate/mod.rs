@@ -5,7 +5,7 @@ use std::path::Path;
 use git2::{FileMode, Repository, Signature, Time};
 
 /// A commit in a fresh bare repository with so many workflows of client `acme`, each with its scenarios.
-pub fn repository(folder: &Path, workflows: usize) -> (Repository, git2::Oid) {
+pub(crate) fn repository(folder: &Path, workflows: usize) -> (Repository, git2::Oid) {
     let repository = Repository::init_bare(folder).expect("an empty folder takes a repository");
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/agency");
     let tree = {

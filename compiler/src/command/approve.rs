@@ -13,7 +13,7 @@ use crate::show::uses::sentence;
 /// Shows what an approval allows, signs it, and checks the signature. The same as
 /// `ssh-keygen -Y sign -f KEY -n approval@assent FILE`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// The approval, as `assent plan` drafted it.
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -26,17 +26,16 @@ pub struct Args {
 ///
 /// # Errors
 /// When the file is not a statement, or the key cannot sign.
-pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let statement = read(&args.file)?;
     context.print(&words(&statement))?;
-    match &args.key {
-        Some(key) => sign(&args.file, key, context)?,
-        None => {
-            let file = args.file.display();
-            context.print(&format!(
-                "\nTo sign it: assent approve {file} --key YOU=KEY\n        or: ssh-keygen -Y sign -f KEY -n approval@assent {file}\n            and rename {file}.sig to {file}.YOU.sig\n"
-            ))?;
-        }
+    if let Some(key) = &args.key {
+        sign(&args.file, key, context)?;
+    } else {
+        let file = args.file.display();
+        context.print(&format!(
+            "\nTo sign it: assent approve {file} --key YOU=KEY\n        or: ssh-keygen -Y sign -f KEY -n approval@assent {file}\n            and rename {file}.sig to {file}.YOU.sig\n"
+        ))?;
     }
     Ok(Outcome::Fine)
 }
@@ -75,7 +74,7 @@ pub(super) fn sign(file: &Path, key: &KeyFile, context: &mut Context<'_>) -> Res
 pub(super) fn words(statement: &Statement) -> String {
     let mut text = String::new();
     // Writing to a text never fails.
-    let mut line = |sentence: std::fmt::Arguments<'_>| drop(text.write_fmt(sentence));
+    let mut line = |sentence: std::fmt::Arguments<'_>| text.write_fmt(sentence).unwrap_or_default();
     let Statement { client, serial, given, .. } = statement;
     match &statement.says {
         Decision::Approve(approval) => {

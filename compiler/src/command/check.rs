@@ -71,5 +71,5 @@ fn rehearsed(args: &Args, survey: &Survey, at: Moment) -> Result<Option<BTreeSet
         return Ok(None);
     };
     let rehearse_in = &project.rehearse_in.value;
-    Ok(Some(collect(&args.source.open()?, rehearse_in, roots.newest(), roots.project(), at)?.complete))
+    Ok(Some(collect(&args.source.open()?, rehearse_in, roots, at)?.complete().clone()))
 }

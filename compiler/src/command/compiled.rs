@@ -70,7 +70,7 @@ pub(super) fn compiled(
     let rehearsals = if rehearses { None } else { Some(rehearsed(&repository, &checked, at)?) };
     if let Some(rehearsals) = &rehearsals {
         for region in &regions {
-            let options = Options { rehearsed: Some(rehearsals.complete.clone()), region: Some(region.clone()) };
+            let options = Options { rehearsed: Some(rehearsals.complete().clone()), region: Some(region.clone()) };
             let (_, found) = compile(read.clone(), at, &options);
             if found.any_errors() {
                 report(found, &read, commit, at, wanted.format, context)?;
@@ -108,7 +108,7 @@ fn rehearsed(repository: &Repository, checked: &Checked, at: Moment) -> Result<R
     let roots = roots(checked)?;
     let project = checked.survey().parsed.project.as_ref().map(|p| p.spec.rehearse_in.value.clone());
     let environment = project.ok_or_else(|| Error::input("assent.toml is missing"))?;
-    collect(repository, &environment, roots.newest(), roots.project(), at)
+    collect(repository, &environment, roots, at)
 }
 
 fn pairs(checked: &Checked, region: &Region) -> BTreeSet<(Digest, Digest)> {

@@ -1,5 +1,6 @@
 //! One small HTTP exchange with an agent on this machine or at the near end of a tunnel.
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
@@ -42,7 +43,7 @@ impl Authority {
         stream.set_write_timeout(Some(EXCHANGE_MOST)).map_err(tried)?;
         let mut head = format!("POST {path} HTTP/1.0\r\nHost: {}\r\nContent-Type: application/json\r\n", self.0);
         for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            write!(head, "{name}: {value}\r\n").unwrap_or_default();
         }
         write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).map_err(tried)?;
         let mut answer = String::new();

@@ -14,7 +14,7 @@ use crate::publish::sign::{self, KeyFile};
 
 /// Ends approved uses of a client's data; one approver is enough.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Whose data it is.
     client: ClientId,
     /// All uses of this workflow.
@@ -38,7 +38,7 @@ pub struct Args {
 ///
 /// # Errors
 /// When nothing is named, or the statement cannot be written.
-pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     state(args, "withdraw", Decision::Withdraw, context)
 }
 
@@ -46,7 +46,7 @@ pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
 ///
 /// # Errors
 /// As [`run`].
-pub fn reject(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+pub(super) fn reject(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     state(args, "reject", Decision::Reject, context)
 }
 

@@ -5,30 +5,44 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assent_schema::canon::{self, Digest};
+use assent_schema::canon::Digest;
 use assent_schema::id::{AgentId, Environment};
 use assent_schema::release::{REHEARSAL_MOST, Rehearsal};
 use assent_schema::time::Moment;
-use assent_schema::trust::{Namespace, Root, verify};
+use assent_schema::trust::{RootChain, Verified, verify_rehearsal};
 use git2::Repository;
 
 use super::branch;
 use crate::bundle::Signed;
 use crate::error::Error;
 
+/// A plan and the tests over which it was rehearsed.
+type Pair = (Digest, Digest);
+
 /// What staging agents attest.
 #[derive(Clone, Debug, Default)]
 pub struct Rehearsals {
-    /// Pairs of plan and tests that enough different agents rehearsed.
-    pub complete: BTreeSet<(Digest, Digest)>,
-    by_plan: BTreeMap<(Digest, Digest), BTreeMap<AgentId, (Moment, Signed<AgentId>)>>,
+    complete: BTreeSet<Pair>,
+    newest: BTreeMap<Pair, BTreeMap<AgentId, Attested>>,
+}
+
+/// One agent's newest rehearsal of a pair.
+#[derive(Clone, Debug)]
+struct Attested {
+    time: Moment,
+    signed: Signed<AgentId>,
 }
 
 impl Rehearsals {
+    /// Pairs of plan and tests that enough different agents rehearsed.
+    pub fn complete(&self) -> &BTreeSet<Pair> {
+        &self.complete
+    }
+
     /// The rehearsals of some plans over some tests, one of each agent.
-    pub fn of(&self, pairs: &BTreeSet<(Digest, Digest)>) -> Vec<Signed<AgentId>> {
-        let found = pairs.iter().filter_map(|pair| self.by_plan.get(pair));
-        found.flat_map(BTreeMap::values).map(|(_, signed)| signed.clone()).collect()
+    pub fn of(&self, pairs: &BTreeSet<Pair>) -> Vec<Signed<AgentId>> {
+        let found = pairs.iter().filter_map(|pair| self.newest.get(pair));
+        found.flat_map(BTreeMap::values).map(|attested| attested.signed.clone()).collect()
     }
 }
 
@@ -39,47 +53,53 @@ impl Rehearsals {
 pub fn collect(
     repository: &Repository,
     environment: &Environment,
-    root: &Root,
-    project: Digest,
+    roots: &RootChain,
     at: Moment,
 ) -> Result<Rehearsals, Error> {
     let mut found = Rehearsals::default();
     for name in branch::branches(repository, &format!("status/{environment}/"))? {
         let Some(tip) = branch::tip(repository, &name)? else { continue };
         let files = branch::read(repository, tip)?;
-        for (path, bytes) in files.iter().filter(|(path, _)| path.starts_with("rehearsals/") && path.ends_with(".json"))
-        {
-            let Some((rehearsal, armour)) = judge(bytes, &files, path, root) else { continue };
-            let current = rehearsal.project == project
-                && rehearsal.environment == *environment
-                && rehearsal.time <= at
-                && at.since(rehearsal.time) <= REHEARSAL_MOST;
-            if current && !rehearsal.results.is_empty() && rehearsal.results.iter().all(|r| r.passed) {
-                keep(&mut found, rehearsal, bytes, armour);
+        for (path, bytes) in &files {
+            for (agent, armour) in signatures(&files, path) {
+                let Ok(rehearsal) = verify_rehearsal(path, bytes, &agent, armour, roots) else { continue };
+                if rehearsal.environment == *environment && counts(&rehearsal, at) {
+                    keep(
+                        &mut found,
+                        &rehearsal,
+                        Signed { bytes: bytes.clone(), signatures: [(agent, armour.clone())].into() },
+                    );
+                }
             }
         }
     }
-    let enough = |agents: &BTreeMap<AgentId, _>| u32::try_from(agents.len()).is_ok_and(|n| n >= root.rehearsals);
-    found.complete = found.by_plan.iter().filter(|(_, agents)| enough(agents)).map(|(pair, _)| *pair).collect();
+    let needed = roots.newest().rehearsals;
+    let enough = |agents: &BTreeMap<AgentId, _>| u32::try_from(agents.len()).is_ok_and(|agents| agents >= needed);
+    found.complete = found.newest.iter().filter(|(_, agents)| enough(agents)).map(|(pair, _)| *pair).collect();
     Ok(found)
 }
 
-/// A rehearsal that an agent which may rehearse really signed.
-fn judge<'f>(bytes: &[u8], files: &'f branch::Files, path: &str, root: &Root) -> Option<(Rehearsal, &'f Vec<u8>)> {
-    let rehearsal: Rehearsal = canon::from_bytes(bytes).ok()?;
-    let entry = root.agents.get(&rehearsal.agent).filter(|agent| agent.rehearses)?;
-    let place = entry.environment == rehearsal.environment && entry.region == rehearsal.region;
-    let armour = files.get(&format!("{path}.{}.sig", rehearsal.agent)).filter(|_| place)?;
-    verify(bytes, armour, Namespace::Rehearsal, &[entry.key.clone()].into()).ok()?;
-    Some((rehearsal, armour))
+/// The signatures beside a rehearsal, `rehearsals/<digest>.json.<agent>.sig`; none when the path is not of one.
+fn signatures<'f>(files: &'f branch::Files, path: &str) -> Vec<(AgentId, &'f Vec<u8>)> {
+    if path.strip_prefix("rehearsals/").and_then(|name| name.strip_suffix(".json")).is_none() {
+        return Vec::new();
+    }
+    let start = format!("{path}.");
+    let agent = |name: &str| name.strip_prefix(&start)?.strip_suffix(".sig")?.parse().ok();
+    let beside = files.range(start.clone()..).take_while(|(name, _)| name.starts_with(&start));
+    beside.filter_map(|(name, armour)| Some((agent(name)?, armour))).collect()
+}
+
+/// Whether it is recent and every scenario passed.
+fn counts(rehearsal: &Rehearsal, at: Moment) -> bool {
+    let is_recent = rehearsal.time <= at && at.since(rehearsal.time) <= REHEARSAL_MOST;
+    is_recent && !rehearsal.results.is_empty() && rehearsal.results.iter().all(|result| result.passed)
 }
 
 /// Keeps the newest rehearsal of each agent.
-fn keep(found: &mut Rehearsals, rehearsal: Rehearsal, bytes: &[u8], armour: &[u8]) {
-    let agents = found.by_plan.entry((rehearsal.plan, rehearsal.tests)).or_default();
-    if agents.get(&rehearsal.agent).is_some_and(|(time, _)| *time >= rehearsal.time) {
-        return;
+fn keep(found: &mut Rehearsals, rehearsal: &Verified<Rehearsal>, signed: Signed<AgentId>) {
+    let agents = found.newest.entry((rehearsal.plan, rehearsal.tests)).or_default();
+    if agents.get(&rehearsal.agent).is_none_or(|known| known.time < rehearsal.time) {
+        agents.insert(rehearsal.agent.clone(), Attested { time: rehearsal.time, signed });
     }
-    let signatures = [(rehearsal.agent.clone(), armour.to_vec())].into();
-    agents.insert(rehearsal.agent, (rehearsal.time, Signed { bytes: bytes.to_vec(), signatures }));
 }

@@ -20,11 +20,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 #[derive(Debug)]
 pub struct Agent {
     /// The name by which root knows it.
-    pub name: String,
+    pub(super) name: String,
     /// Where it listens.
-    pub listen: SocketAddr,
+    pub(super) listen: SocketAddr,
     /// Its folder: configuration, state, log.
-    pub folder: PathBuf,
+    pub(super) folder: PathBuf,
     program: PathBuf,
     process: Option<Child>,
 }

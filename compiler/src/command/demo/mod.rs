@@ -33,13 +33,12 @@ pub(super) struct Args {
 /// When the machine lets a step down; a step that does not hold is told, and is not an error.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let scratch;
-    let folder = match &args.keep {
-        Some(folder) => empty(folder)?,
-        None => {
-            scratch = tempfile::Builder::new().prefix("assent-demo-").tempdir();
-            let made = scratch.as_ref().map_err(|e| Error::input(format!("could not make a temporary folder: {e}")))?;
-            made.path().to_owned()
-        }
+    let folder = if let Some(folder) = &args.keep {
+        empty(folder)?
+    } else {
+        scratch = tempfile::Builder::new().prefix("assent-demo-").tempdir();
+        let made = scratch.as_ref().map_err(|e| Error::input(format!("could not make a temporary folder: {e}")))?;
+        made.path().to_owned()
     };
     let now = context.now();
     let mut story = Story::new(context);

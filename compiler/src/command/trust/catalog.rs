@@ -51,7 +51,7 @@ fn files(repo: &Path) -> Result<BTreeMap<String, Digest>, Error> {
         for entry in entries {
             let entry = entry.map_err(tried)?;
             let name = entry.file_name();
-            let Some(name) = name.to_str().filter(|n| n.ends_with(".toml")) else { continue };
+            let Some(name) = name.to_str().filter(|name| name.strip_suffix(".toml").is_some()) else { continue };
             if files.len() >= FILES_MOST {
                 return Err(Error::input(format!("the catalog holds more than {FILES_MOST} files")));
             }

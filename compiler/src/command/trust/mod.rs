@@ -18,7 +18,7 @@ use crate::error::Error;
 
 /// Makes roots, approvers, teams and the catalog's lock; signs them; prints what others compare and configure.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// The work tree of the source repository.
     #[arg(long, global = true, default_value = ".", value_name = "DIR")]
     repo: PathBuf,
@@ -45,7 +45,7 @@ pub(super) use root::newest as newest_root;
 ///
 /// # Errors
 /// When a file is missing, is not what it must be, or cannot be written.
-pub fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let repo = &args.repo;
     match &args.what {
         What::Root(args) => root::run(repo, args, context),
@@ -93,6 +93,7 @@ fn read_folder_file(repo: &Path, file: &str) -> Result<Option<Vec<u8>>, Error> {
 }
 
 /// What a signed file is not, as the error of a command.
+#[expect(clippy::needless_pass_by_value, reason = "stands where `map_err` gives an error away")]
 fn refused(error: TrustError) -> Error {
     Error::input(error.to_string())
 }

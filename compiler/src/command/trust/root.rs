@@ -72,7 +72,7 @@ impl FromStr for RoleArgument {
         let (threshold, people) = rest.split_once(':').ok_or(form)?;
         let roles = RoleName::ALL.map(RoleName::as_str).join(", ");
         let name = RoleName::ALL.into_iter().find(|r| r.as_str() == name).ok_or(format!("roles are {roles}"))?;
-        let threshold = threshold.parse().map_err(|_| form.to_owned())?;
+        let threshold = threshold.parse().map_err(|e| format!("{form}: {e}"))?;
         let people: Result<BTreeSet<_>, String> =
             people.split(',').map(|p| p.parse().map_err(|e| format!("`{p}` {e}"))).collect();
         Ok(Self { name, role: Role { threshold, people: people? } })
