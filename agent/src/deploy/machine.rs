@@ -343,11 +343,21 @@ impl Workflow {
             // A release that names what ran healthily here is a rollback: no trial, no freeze.
             self.commit(named, false, Health::default(), around, changes);
         } else if !trial {
-            self.trial = None;
+            self.end_superseded_trial(around, changes);
             self.staged = Some(named);
             if around.frozen {
                 changes.push(Change::Staged(named));
             }
+        }
+    }
+
+    /// A newer plan ends a trial early. One that ran and never failed is committed, so that there is something to go back
+    /// to; any other is forgotten.
+    fn end_superseded_trial(&mut self, around: Surroundings, changes: &mut Vec<Change>) {
+        let Some(trial) = self.trial.take() else { return };
+        let ran_well = trial.health.runs > 0 && trial.health.failed == 0;
+        if ran_well && !around.frozen && self.may_run(trial.plan) {
+            self.commit(trial.plan, trial.health.runs < PROVEN_RUNS, trial.health, around, changes);
         }
     }
 

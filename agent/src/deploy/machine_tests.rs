@@ -290,3 +290,18 @@ fn every_short_history_keeps_the_rules() {
     }
     assert!(known.len() > 5_000, "only {} states were seen", known.len());
 }
+
+#[test]
+fn a_newer_plan_leaves_a_trial_that_ran_well_to_go_back_to() {
+    let mut workflow = Workflow::default();
+    play(&mut workflow, &[named(1), good(1)]);
+    let changes = play(&mut workflow, &[named(2)]);
+    assert_eq!(changes, [Change::Committed { plan: plan(1), unproven: true }, Change::Trial(plan(2))]);
+    assert_eq!(workflow.rollback_target(), Ok(plan(1)));
+    let mut untried = Workflow::default();
+    play(&mut untried, &[named(1), named(2)]);
+    assert_eq!(untried.rollback_target(), Err(NoRollback::NoHealthyPlan));
+    let mut failing = Workflow::default();
+    play(&mut failing, &[named(1), bad(1), named(2)]);
+    assert_eq!(failing.rollback_target(), Err(NoRollback::NoHealthyPlan));
+}
