@@ -47,9 +47,11 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     if let Err(error) = chapters::all(&mut stage, &mut story) {
         story.breaks(&format!("The story ends here: {error}."), &[], std::time::Duration::ZERO)?;
     }
-    chapters::epilogue(&stage, &mut story)?;
+    chapters::epilogue::epilogue(&stage, &mut story)?;
     let whole = story.whole();
     if !args.exit {
+        let after = if args.keep.is_some() { "the folder stays" } else { "the folder goes with it" };
+        story.line(&format!("The agents run on. Press Enter to end; {after}."))?;
         wait()?;
     }
     Ok(Outcome::of(!whole))

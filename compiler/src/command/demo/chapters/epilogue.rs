@@ -1,0 +1,33 @@
+//! What nothing shows yet, where everything lies, and what to try next.
+
+use assent_schema::promise;
+
+use super::Stage;
+use crate::command::demo::story::Story;
+use crate::error::Error;
+
+/// What nothing shows yet, where everything lies, and what to try next.
+pub(in super::super) fn epilogue(stage: &Stage, story: &mut Story<'_, '_>) -> Result<(), Error> {
+    story.chapter("Promises that this story does not show")?;
+    let missing: Vec<_> = promise::ALL.iter().filter(|p| !story.shown().contains(p.id)).collect();
+    for promise in missing {
+        story.line(&format!("  {}  {}", promise.id, promise.sentence))?;
+        story.detail(&promise.enforced.to_string())?;
+    }
+    story.chapter("Look closer")?;
+    let (folder, config) = (stage.folder.display(), stage.production.config());
+    let program = std::env::current_exe().map_err(|e| Error::io("find this program", e))?;
+    let program = program.display();
+    story.line(&format!("  everything      {folder}"))?;
+    story.line(&format!("  source          git -C {} log --stat", stage.agency.source.display()))?;
+    story.line(&format!("  releases        git -C {} log --oneline --all", stage.agency.remote.display()))?;
+    for what in ["status", "runs", "queue", "ledger verify"] {
+        story.line(&format!("  agent           {program} agent {what} --config {}", config.display()))?;
+    }
+    story.line(&format!("  the plan        {program} plan HEAD --repo {}", stage.agency.source.display()))?;
+    if story.whole() {
+        story.line("\nEvery step held.")
+    } else {
+        story.line("\nNot every step held: see the lines marked ✗.")
+    }
+}
