@@ -2,16 +2,26 @@
 //! to bundles and releases.
 //!
 //! The pipeline is `source -> parse -> resolve -> check -> lower -> bundle -> publish`; a stage imports the stage before
-//! it, never a later one. `show` makes text; `command` alone imports the agent.
+//! it, never a later one. `show` makes text; `command` alone imports the agent. A room
+//! imports rooms of the groups above its own and no others.
 
 pub mod bundle;
-pub mod check;
-pub mod command;
-pub mod compare;
 pub mod error;
-pub mod lower;
-pub mod parse;
-pub mod publish;
-pub mod resolve;
-pub mod show;
+pub mod sentence;
+
 pub mod source;
+
+pub mod parse;
+
+pub mod resolve;
+
+pub mod lower;
+
+pub mod check;
+
+pub mod compare;
+pub mod publish;
+
+pub mod show;
+
+pub mod command;

@@ -5,7 +5,7 @@ use assent_schema::finding::Findings;
 use assent_schema::uses::uncovered;
 
 use super::View;
-use crate::show::uses::sentence;
+use crate::sentence::sentence;
 
 /// Reports each data use without approval, at the workflow that needs it; a guardrail at the client's file.
 ///

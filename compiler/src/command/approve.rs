@@ -8,7 +8,7 @@ use assent_schema::trust::{Decision, Namespace, Statement, TOML_MOST_BYTES, veri
 use super::{Context, Outcome};
 use crate::error::Error;
 use crate::publish::sign::{KeyFile, sign_beside};
-use crate::show::uses::sentence;
+use crate::sentence::sentence;
 
 /// Shows what an approval allows, signs it, and checks the signature. The same as
 /// `ssh-keygen -Y sign -f KEY -n approval@assent FILE`.

@@ -10,7 +10,6 @@ pub mod plan;
 pub mod progress;
 pub mod rehearsed;
 mod sarif;
-pub mod uses;
 
 /// How text for people looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

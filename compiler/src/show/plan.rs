@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use assent_schema::uses::DataUse;
 use serde_json::{Value, json};
 
-use super::uses::sentence;
 use crate::compare::{ClientChange, Difference, What, WorkflowChange};
+use crate::sentence::sentence;
 
 /// The changes as plain text.
 pub fn human(changes: &[ClientChange]) -> String {

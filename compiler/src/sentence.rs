@@ -1,4 +1,4 @@
-//! A data use as sentences that a client understands. `plan` and `approve` print the same ones.
+//! A data use as a sentence that a client understands. Findings, `plan` and `approve` say the same ones.
 
 use assent_schema::class::Class;
 use assent_schema::plan::Effect;
