@@ -215,6 +215,28 @@ impl Agent {
         }
     }
 
+    /// Asks one of the agent's commands again and again until `read` finds something in what it prints.
+    ///
+    /// # Errors
+    /// When there is nothing within the time, or the agent ends.
+    pub fn wait_to_say<T>(
+        &mut self,
+        args: &[&str],
+        mut read: impl FnMut(&str) -> Result<Option<T>, Error>,
+    ) -> Result<T, Error> {
+        let began = now();
+        loop {
+            if let Some(found) = read(&self.call(args)?)? {
+                return Ok(found);
+            }
+            self.still_runs()?;
+            if began.elapsed() > PATIENCE {
+                return Err(Error::input(format!("`{}` does not come to its end", args.join(" "))));
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
     fn still_runs(&mut self) -> Result<(), Error> {
         let Some(child) = &mut self.process else { return Ok(()) };
         match child.try_wait() {

@@ -6,6 +6,7 @@ mod chapters;
 pub mod keys;
 pub mod outside;
 pub mod source;
+pub mod stage;
 mod story;
 mod witness;
 
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 
 use super::{Context, Outcome};
 use crate::error::Error;
-use chapters::Stage;
+use stage::Stage;
 use story::Story;
 
 /// Tells the whole way once: from a commit to a verified, running, audited workflow and back again.
@@ -42,7 +43,8 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     };
     let now = context.now();
     let mut story = Story::new(context);
-    let mut stage = Stage::set(&folder, now)?;
+    let program = std::env::current_exe().map_err(|e| Error::io("find this program", e))?;
+    let mut stage = Stage::set(&folder, now, &program)?;
     // A chapter that cannot go on ends the story: what follows rests on it.
     if let Err(error) = chapters::all(&mut stage, &mut story) {
         story.breaks(&format!("The story ends here: {error}."), &[], std::time::Duration::ZERO)?;

@@ -17,78 +17,113 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::error::Error;
 
 /// The order number that the demo's customer types.
-pub(super) const ORDER: &str = "o-1001";
+pub const ORDER: &str = "o-1001";
 /// What the customer writes; nothing of it may ever be found on the agent's disk.
-pub(super) const TICKET_TEXT: &str = "CANARY-7f3a my tent leaks, please refund order o-1001. Robin, robin@example.com";
+pub const TICKET_TEXT: &str = "CANARY-7f3a my tent leaks, please refund order o-1001. Robin, robin@example.com";
+
+/// The point at which money has moved and nobody was told yet.
+pub const REFUNDED: &str = "refunded";
 
 /// The most that a request may carry.
 const BODY_MOST_BYTES: usize = 2 << 20;
 
 /// What the outside has seen so far.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub struct Seen {
     /// Requests in order, as `system operation`.
-    pub(super) requests: Vec<String>,
+    pub requests: Vec<String>,
     /// Refunds that were really made: one for each key.
-    pub(super) refunds: BTreeSet<String>,
+    pub refunds: BTreeSet<String>,
     /// Refund requests that repeated a key.
-    pub(super) repeated: u32,
+    pub repeated: u32,
     /// Alerts that arrived.
-    pub(super) alerts: u32,
+    pub alerts: u32,
+    /// Requests that had to wait at a point.
+    pub waited: u32,
 }
 
 /// The systems, reachable until they are dropped.
 #[derive(Debug)]
-pub(super) struct Outside {
-    /// Where they listen.
-    pub(super) address: SocketAddr,
+pub struct Outside {
+    address: SocketAddr,
     seen: Arc<Mutex<Seen>>,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Drop for Outside {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    held: watch::Sender<Option<&'static str>>,
+    /// Runs them; they end with it.
+    _runtime: Runtime,
 }
 
 impl Outside {
     /// Starts them on a free port of loopback.
-    pub(super) async fn start() -> Result<Self, Error> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .map_err(|e| Error::io("listen on loopback for the client's systems", e))?;
-        let address = listener.local_addr().map_err(|e| Error::io("read the listening address", e))?;
-        let seen = Arc::new(Mutex::new(Seen::default()));
-        let task = tokio::spawn(serve(listener, Arc::clone(&seen)));
-        Ok(Self { address, seen, task })
+    ///
+    /// # Errors
+    /// When nothing can listen there.
+    pub fn start() -> Result<Self, Error> {
+        let tried = |e| Error::io("listen on loopback for the client's systems", e);
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(tried)?;
+        let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0))).map_err(tried)?;
+        let address = listener.local_addr().map_err(tried)?;
+        let (seen, held) = (Arc::new(Mutex::new(Seen::default())), watch::Sender::new(None));
+        let played = Played { seen: Arc::clone(&seen), held: held.subscribe() };
+        drop(runtime.spawn(serve(listener, played)));
+        Ok(Self { address, seen, held, _runtime: runtime })
+    }
+
+    /// Where they listen.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Lets requests wait at a point, and at no other: before a system (the first segment of its path) takes them, or
+    /// at [`REFUNDED`]. A request that its sender gives up meanwhile goes no further.
+    pub fn hold(&self, point: Option<&'static str>) {
+        self.held.send_replace(point);
     }
 
     /// Looks at what was seen.
-    pub(super) fn look<T>(&self, ask: impl FnOnce(&Seen) -> T) -> T {
+    pub fn look<T>(&self, ask: impl FnOnce(&Seen) -> T) -> T {
         ask(&locked(&self.seen))
     }
 }
 
+/// What each connection knows.
+#[derive(Clone, Debug)]
+struct Played {
+    seen: Arc<Mutex<Seen>>,
+    held: watch::Receiver<Option<&'static str>>,
+}
+
+impl Played {
+    async fn pass(&self, point: &str) {
+        let mut held = self.held.clone();
+        if *held.borrow_and_update() == Some(point) {
+            locked(&self.seen).waited += 1;
+            // An error says that the story is over.
+            drop(held.wait_for(|held| *held != Some(point)).await);
+        }
+    }
+}
+
 /// Takes connections until the task is aborted; with it end all that are open.
-async fn serve(listener: TcpListener, seen: Arc<Mutex<Seen>>) {
+async fn serve(listener: TcpListener, played: Played) {
     let mut open = JoinSet::new();
     // When nothing can be accepted any more the story notices: nothing answers.
     while let Ok((stream, _)) = listener.accept().await {
         while open.try_join_next().is_some() {}
-        drop(open.spawn(connection(stream, Arc::clone(&seen))));
+        drop(open.spawn(connection(stream, played.clone())));
     }
 }
 
-async fn connection(stream: TcpStream, seen: Arc<Mutex<Seen>>) {
+async fn connection(stream: TcpStream, played: Played) {
     let service = service_fn(move |request| {
-        let seen = Arc::clone(&seen);
-        async move { Ok::<_, Infallible>(handle(request, &seen).await) }
+        let played = played.clone();
+        async move { Ok::<_, Infallible>(handle(request, &played).await) }
     });
     // A connection that breaks is the agent's to notice and to repeat.
     drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
@@ -96,17 +131,23 @@ async fn connection(stream: TcpStream, seen: Arc<Mutex<Seen>>) {
 
 type Answer = Response<Full<Bytes>>;
 
-async fn handle(request: Request<Incoming>, seen: &Mutex<Seen>) -> Answer {
+async fn handle(request: Request<Incoming>, played: &Played) -> Answer {
     let (head, body) = request.into_parts();
     let Ok(body) = Limited::new(body, BODY_MOST_BYTES).collect().await else {
         return empty(StatusCode::PAYLOAD_TOO_LARGE);
     };
     let path: Vec<&str> = head.uri.path().split('/').skip(1).collect();
+    played.pass(path.first().copied().unwrap_or_default()).await;
+    let seen = played.seen.as_ref();
     match (&head.method, path.as_slice()) {
         (&Method::GET, ["helpdesk", "tickets", id]) => ticket(seen, id),
         (&Method::PUT, ["helpdesk", "tickets", id]) => assign(seen, id),
         (&Method::GET, ["shop", "orders", id]) => order(seen, id),
-        (&Method::POST, ["payments", "v72", "payments", id, "refunds"]) => refund(seen, id, &head.headers),
+        (&Method::POST, ["payments", "v72", "payments", id, "refunds"]) => {
+            let refunded = refund(seen, id, &head.headers);
+            played.pass(REFUNDED).await;
+            refunded
+        }
         (&Method::POST, ["ai", "v1", "chat", "completions"]) => complete(seen, &body.to_bytes()),
         (_, ["alerts", _, ..]) => alert(seen),
         _ => empty(StatusCode::NOT_FOUND),

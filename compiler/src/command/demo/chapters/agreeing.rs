@@ -1,19 +1,12 @@
 //! The agency signs, the clients approve, the compiler proves.
 
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use assent_schema::id::AgentId;
-
-use super::STAGING;
-use super::Stage;
-use super::checking::allowed_signers;
 use super::checking::told;
-use super::line;
 use super::name_of;
-use super::read;
 use crate::command::Outcome;
 use crate::command::demo::agents::now;
+use crate::command::demo::stage::{Stage, line, read};
 use crate::command::demo::story::Story;
 use crate::command::demo::witness::ssh_keygen;
 use crate::error::Error;
@@ -21,8 +14,7 @@ use crate::error::Error;
 pub(super) fn agree(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<(), Error> {
     story.chapter("An agency and its clients agree")?;
     let began = now();
-    let rehearser: AgentId = STAGING.parse().map_err(|e| Error::internal("name the staging agent", e))?;
-    stage.agency.establish(&[stage.staging.enrolled(), stage.production.enrolled()], &[rehearser])?;
+    stage.establish()?;
     story.holds(
         "A source repository is written and committed: three clients in three regions, signed root, approvers, teams and \
          catalog.",
@@ -43,7 +35,7 @@ pub(super) fn agree(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<(), 
 
     let began = now();
     stage.agency.approve_all()?;
-    let (allowed, approval) = (allowed_signers(stage)?, first_approval(&stage.agency.source)?);
+    let (allowed, approval) = (stage.allowed_signers()?, first_approval(&stage.agency.source)?);
     let bytes = read(&approval)?;
     let signature = approval.with_file_name(format!("{}.dana.sig", name_of(&approval)));
     let verdict = ssh_keygen(&allowed, "dana@acme", "approval@assent", &signature, &bytes)?;

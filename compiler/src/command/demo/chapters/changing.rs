@@ -4,16 +4,10 @@ use std::time::Duration;
 
 use assent_schema::status::Status;
 
-use super::RELEASES;
-use super::Stage;
-use super::read;
-use super::refund;
-use super::release;
-use super::releasing::plans_of;
-use super::releasing::wait_rehearsals;
 use crate::command::Outcome;
 use crate::command::demo::agents::now;
 use crate::command::demo::source::put;
+use crate::command::demo::stage::{PRODUCTION_RELEASE, Stage, read, refund};
 use crate::command::demo::story::Story;
 use crate::error::Error;
 use crate::publish::branch;
@@ -23,15 +17,16 @@ pub(super) fn tamper(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<(),
     let began = now();
     let before = stage.production.status()?;
     let remote = branch::open(&stage.agency.remote)?;
-    let tip = branch::tip(&remote, RELEASES[1])?.ok_or_else(|| Error::input("there is no production release"))?;
+    let tip =
+        branch::tip(&remote, PRODUCTION_RELEASE)?.ok_or_else(|| Error::input("there is no production release"))?;
     let mut files = branch::read(&remote, tip)?;
     let plan = files.iter_mut().find(|(path, _)| path.starts_with("plans/"));
     if let Some(byte) = plan.and_then(|(_, bytes)| bytes.last_mut()) {
         *byte ^= 1;
     }
-    branch::write(&remote, RELEASES[1], &files, "One byte", stage.agency.now)?;
+    branch::write(&remote, PRODUCTION_RELEASE, &files, "One byte", stage.agency.now)?;
     let (after, took) = stage.production.wait_status(|status| !status.refused.is_empty())?;
-    let code = after.refused.iter().next().map(|refused| refused.code.to_string()).unwrap_or_default();
+    let code = after.refused.iter().next().map(|refused| refused.code.clone()).unwrap_or_default();
     let same = before.release.map(|r| r.manifest) == after.release.as_ref().map(|r| r.manifest);
     story.tell(
         same && refund(&after).is_some_and(|refund| refund.plan.is_some()),
@@ -43,8 +38,9 @@ pub(super) fn tamper(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<(),
         began.elapsed(),
     )?;
     // Back to what was signed, so that the next release follows it.
-    let mut reference =
-        remote.find_reference(&format!("refs/heads/{}", RELEASES[1])).map_err(|e| Error::git("find the branch", e))?;
+    let mut reference = remote
+        .find_reference(&format!("refs/heads/{PRODUCTION_RELEASE}"))
+        .map_err(|e| Error::git("find the branch", e))?;
     reference.set_target(tip, "back").map(drop).map_err(|e| Error::git("set the branch back", e))
 }
 
@@ -58,9 +54,9 @@ pub(super) fn roll_back(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<
     text.extend_from_slice(b"\nAnswer in the customer's best interest.\n");
     put(&prompt, &text)?;
     stage.agency.commit("Reword the prompt of the refund workflow")?;
-    let released = release(stage, "staging")?;
-    wait_rehearsals(stage, plans_of(stage, RELEASES[0])?)?;
-    let produced = release(stage, "production")?;
+    let released = stage.release("staging")?;
+    stage.wait_rehearsals()?;
+    let produced = stage.release("production")?;
     let moved = |status: &Status| refund(status).is_some_and(|r| r.plan.is_some() && r.plan != old);
     let (status, _) = stage.production.wait_status(moved)?;
     let new = refund(&status).and_then(|refund| refund.plan);

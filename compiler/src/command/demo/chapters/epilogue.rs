@@ -2,7 +2,7 @@
 
 use assent_schema::promise;
 
-use super::Stage;
+use crate::command::demo::stage::Stage;
 use crate::command::demo::story::Story;
 use crate::error::Error;
 
