@@ -4,6 +4,7 @@
 //! language.md section 6. Promise P25.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::plan::{Action, Plan, Step};
@@ -15,7 +16,7 @@ use crate::check::{Judged, Survey};
 #[derive(Clone, Debug, Default)]
 pub struct ClientState {
     /// Its plans.
-    pub plans: BTreeMap<WorkflowId, Plan>,
+    pub plans: BTreeMap<WorkflowId, Arc<Plan>>,
     /// Its data uses, derived.
     pub uses: Vec<DataUse>,
     /// Those of them that no approval covers.
@@ -115,7 +116,7 @@ fn without(these: &[DataUse], those: &[DataUse]) -> Vec<DataUse> {
     these.iter().filter(|one| !those.contains(one)).cloned().collect()
 }
 
-fn workflows(old: &BTreeMap<WorkflowId, Plan>, new: &BTreeMap<WorkflowId, Plan>) -> Vec<WorkflowChange> {
+fn workflows(old: &BTreeMap<WorkflowId, Arc<Plan>>, new: &BTreeMap<WorkflowId, Arc<Plan>>) -> Vec<WorkflowChange> {
     let ids: BTreeSet<&WorkflowId> = old.keys().chain(new.keys()).collect();
     let change = |id: &WorkflowId| match (old.get(id), new.get(id)) {
         (None, _) => Some(What::Added),
@@ -174,7 +175,7 @@ fn step_difference(id: &str, was: &Step, is: &Step) -> Difference {
 /// What a source says of all clients.
 pub fn state(survey: &Survey) -> State {
     let of = |judged: &Judged| {
-        let plans = judged.workflows.iter().map(|(id, workflow)| (id.clone(), workflow.lowered.plan.clone()));
+        let plans = judged.workflows.iter().map(|(id, workflow)| (id.clone(), Arc::clone(&workflow.lowered.plan)));
         ClientState { plans: plans.collect(), uses: judged.all_uses(), missing: judged.missing.clone() }
     };
     survey.judged.iter().map(|(client, judged)| (client.clone(), of(judged))).collect()

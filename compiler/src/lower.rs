@@ -3,6 +3,7 @@
 //! Pure. What differs between environments is left to [`Endpoints`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use assent_schema::canon::{self, CanonError, Digest};
 use assent_schema::client::{Endpoints, EndpointsType};
@@ -17,7 +18,7 @@ use crate::resolve::{Client, Workflow, prune};
 #[derive(Clone, Debug)]
 pub struct Lowered {
     /// The plan.
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     /// Its canonical bytes.
     pub bytes: Vec<u8>,
     /// The digest that names it.
@@ -31,8 +32,6 @@ pub struct Lowered {
 /// The scenarios of one workflow as agents read them.
 #[derive(Clone, Debug)]
 pub struct LoweredTests {
-    /// The scenarios.
-    pub tests: Tests,
     /// Their canonical bytes.
     pub bytes: Vec<u8>,
     /// The digest that names them.
@@ -47,12 +46,12 @@ pub fn lower(workflow: &Workflow) -> Result<Lowered, CanonError> {
     let plan = pruned(&workflow.plan);
     let (bytes, digest) = plan.to_bytes()?;
     let tests = workflow.tests.as_ref().map(lower_tests).transpose()?;
-    Ok(Lowered { plan, bytes, digest, tests, lines: workflow.sites.lines() })
+    Ok(Lowered { plan: Arc::new(plan), bytes, digest, tests, lines: workflow.sites.lines() })
 }
 
 fn lower_tests(tests: &Tests) -> Result<LoweredTests, CanonError> {
     let bytes = canon::to_bytes(tests)?;
-    Ok(LoweredTests { tests: tests.clone(), digest: Digest::of_file(&bytes), bytes })
+    Ok(LoweredTests { digest: Digest::of_file(&bytes), bytes })
 }
 
 /// Where the connections of one region and environment lead.

@@ -80,8 +80,11 @@ fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), CanonError> {
         }
         Value::Object(members) => {
             // RFC 8785 section 3.2.3: keys are ordered by their UTF-16 code units, not by their bytes.
+            // The map's own order, that of bytes, is the same for ASCII, which nearly every key is.
             let mut sorted: Vec<_> = members.iter().collect();
-            sorted.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+            if !members.keys().all(|key| key.is_ascii()) {
+                sorted.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+            }
             out.push(b'{');
             for (i, (key, member)) in sorted.into_iter().enumerate() {
                 if i > 0 {

@@ -1,5 +1,7 @@
 //! Findings: what is wrong in the source, where, and what to do. Data only; text is made elsewhere.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::code::{Code, Severity};
@@ -35,7 +37,7 @@ pub struct Finding {
     /// What is wrong, as one sentence. Never a value of class content or personal.
     pub message: String,
     /// What to do, as one sentence.
-    pub help: String,
+    pub help: Cow<'static, str>,
     /// The way there, for flows: places and what happens at each, in order.
     pub path: Vec<(Span, String)>,
 }
@@ -56,7 +58,13 @@ impl Findings {
     }
 
     /// Adds a finding with advice of its own.
-    pub fn add_with_help(&mut self, code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) {
+    pub fn add_with_help(
+        &mut self,
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<Cow<'static, str>>,
+    ) {
         self.0.push(Finding { span, code, message: message.into(), help: help.into(), path: Vec::new() });
     }
 

@@ -17,6 +17,7 @@ mod unapproved_data_use;
 mod under_privileged;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use assent_schema::canon::{self, Digest};
 use assent_schema::client::{ClientFacts, Endpoints};
@@ -107,34 +108,33 @@ pub fn examine(source: Source, at: Moment, options: &Options) -> (Survey, Findin
 /// reported here; what is wrong with a source that is read well, by [`compile`].
 pub fn survey(source: Source, at: Moment) -> (Survey, Findings) {
     let (parsed, mut findings) = parse::parse(source);
-    let (resolved, found) = resolve::resolve(&parsed);
+    let (mut resolved, found) = resolve::resolve(&parsed);
     findings.append(found);
     let trusted = trust::gather(&parsed, at, &mut findings);
-    let (mut judged, found) = judge(&resolved);
+    let (mut judged, found) = judge(&mut resolved);
     findings.append(found);
     for (client, judged) in &mut judged {
-        let uses = judged.all_uses();
         let approved = trusted.statements.get(client).map(|known| known.approved_uses(at)).unwrap_or_default();
-        judged.missing = uncovered(&uses, &approved).into_iter().cloned().collect();
+        judged.missing = sorted(uncovered(judged.uses(), &approved).into_iter().cloned().collect());
     }
     (Survey { parsed, resolved, judged, trusted }, findings)
 }
 
 /// Types, flows and data uses of every workflow. One whose expressions do not hold has neither.
-fn judge(resolved: &Resolved) -> (BTreeMap<ClientId, Judged>, Findings) {
-    let jobs: Vec<_> = resolved
-        .clients
-        .iter()
-        .flat_map(|(id, client)| client.workflows.iter().map(move |(name, workflow)| (id, client, name, workflow)))
-        .collect();
-    let done = resolve::in_parallel(&jobs, |(id, client, name, workflow)| {
-        let mut findings = Findings::new();
-        let judged = judge_workflow(client, workflow, &mut findings);
-        (*id, *name, judged, findings)
-    });
+fn judge(resolved: &mut Resolved) -> (BTreeMap<ClientId, Judged>, Findings) {
     let own = |client: &Client| Judged { own: derive_client(&client.facts), ..Judged::default() };
     let mut judged: BTreeMap<ClientId, Judged> =
         resolved.clients.iter().map(|(id, client)| (id.clone(), own(client))).collect();
+    let mut jobs = Vec::new();
+    for (id, client) in &mut resolved.clients {
+        let facts = &client.facts;
+        jobs.extend(client.workflows.iter_mut().map(move |(name, workflow)| (id, facts, name, workflow)));
+    }
+    let done = resolve::in_parallel(&mut jobs, |(id, facts, name, workflow)| {
+        let mut findings = Findings::new();
+        let judged = judge_workflow(facts, workflow, &mut findings);
+        (*id, *name, judged, findings)
+    });
     let mut findings = Findings::new();
     for (id, name, workflow, found) in done {
         findings.append(found);
@@ -145,14 +145,20 @@ fn judge(resolved: &Resolved) -> (BTreeMap<ClientId, Judged>, Findings) {
     (judged, findings)
 }
 
-fn judge_workflow(client: &Client, workflow: &resolve::Workflow, findings: &mut Findings) -> Option<JudgedWorkflow> {
+/// The candidate plan gives way to the lowered one, so that a source of thousands of workflows is held once.
+fn judge_workflow(
+    facts: &ClientFacts,
+    workflow: &mut resolve::Workflow,
+    findings: &mut Findings,
+) -> Option<JudgedWorkflow> {
     if !workflow.is_whole {
         return None;
     }
     match lower::lower(workflow) {
         Ok(lowered) => {
             let flows = expressions::check(workflow, &lowered.plan, findings)?;
-            let uses = derive(&lowered.plan, &client.facts, &flows);
+            let uses = derive(&lowered.plan, facts, &flows);
+            workflow.plan = Arc::clone(&lowered.plan);
             Some(JudgedWorkflow { lowered, uses })
         }
         Err(error) => {

@@ -83,7 +83,8 @@ impl<'a> Files<'a> {
             approvers: BTreeMap::new(),
             approvals: BTreeMap::new(),
         };
-        for (path, file) in &parsed.source.files {
+        // Only what is signed is copied: most of a source is workflows and scenarios.
+        for (path, file) in parsed.source.files.iter().filter(|(_, file)| file.place.is_signed()) {
             let signatures = signatures.remove(&**path).unwrap_or_default();
             files.take(path, file, SignedFile { bytes: file.bytes.to_vec(), signatures });
         }

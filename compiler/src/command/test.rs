@@ -55,13 +55,13 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         None => read_worktree(&args.repo)?.0,
     };
     let (survey, _) = survey(source, args.at.unwrap_or_else(|| context.now()));
-    let chosen = chosen(&survey, args);
+    let mut chosen = chosen(&survey, args);
     if chosen.is_empty() {
         return Err(Error::input("there is no such workflow"));
     }
     let progress = context.progress();
     progress.say(format!("rehearsing {} workflows", chosen.len()));
-    let stories = in_parallel(&chosen, |one| story(&survey, one));
+    let stories = in_parallel(&mut chosen, |one| story(&survey, one));
     progress.done();
     let all_passed = stories.iter().all(Story::passed);
     match args.format {
@@ -107,11 +107,11 @@ fn story(survey: &Survey, chosen: &Chosen<'_>) -> Story {
     };
     let lowered = &judged.lowered;
     story.excerpts = workflow.sites.excerpts();
-    let Some(tests) = &lowered.tests else {
+    let Some(tests) = &workflow.tests else {
         story.trouble = Some("it has no scenarios".to_owned());
         return story;
     };
-    match rehearse(&lowered.plan, lowered.digest, &tests.tests, facts) {
+    match rehearse(&lowered.plan, lowered.digest, tests, facts) {
         Ok(results) => story.scenarios = told(survey, chosen, results),
         Err(error) => story.trouble = Some(format!("the engine refuses its plan: {error}")),
     }

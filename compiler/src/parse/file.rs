@@ -42,7 +42,7 @@ pub(super) fn read(path: &Arc<str>, file: &File) -> (Option<Said>, Findings) {
     (said.filter(|_| !broken), findings)
 }
 
-fn kind(path: &Arc<str>, text: &str, place: &Place, table: Table<'_, '_>) -> Option<Said> {
+fn kind(path: &Arc<str>, text: &Arc<str>, place: &Place, table: Table<'_, '_>) -> Option<Said> {
     match place {
         Place::Project => project::project(table).map(|spec| Said::Project(unit(path, text, spec))),
         Place::Integration(name) => {
@@ -66,8 +66,8 @@ fn kind(path: &Arc<str>, text: &str, place: &Place, table: Table<'_, '_>) -> Opt
     }
 }
 
-fn unit<T>(path: &Arc<str>, text: &str, spec: T) -> Unit<T> {
-    Unit { file: Arc::clone(path), text: text.into(), spec }
+fn unit<T>(path: &Arc<str>, text: &Arc<str>, spec: T) -> Unit<T> {
+    Unit { file: Arc::clone(path), text: Arc::clone(text), spec }
 }
 
 fn syntax<'i>(text: &'i str, sink: &Sink) -> Option<DeTable<'i>> {

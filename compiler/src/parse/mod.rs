@@ -201,7 +201,7 @@ impl Gathered {
 impl Parsed {
     /// The text of a file, prompts and texts among them.
     pub fn text(&self, path: &str) -> Option<&str> {
-        self.source.files.get(path).map(File::text)
+        self.source.files.get(path).map(|file| &**file.text())
     }
 
     /// Whether a file is there but could not be understood.

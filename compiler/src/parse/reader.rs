@@ -2,6 +2,7 @@
 //!
 //! A reader that returns nothing has reported why. [`Sink::broken`] tells in the end whether the file can be used.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -45,7 +46,7 @@ impl Sink {
             return;
         }
         let span = Span::new(&self.file, span.clone());
-        let help = help.unwrap_or_else(|| code.row().help.to_owned());
+        let help = help.map_or(Cow::Borrowed(code.row().help), Cow::Owned);
         self.findings.borrow_mut().add_with_help(code, span, message, help);
     }
 

@@ -2,7 +2,8 @@
 
 use assent_schema::spec::{Decided, Expect, ExpectedCall, Reply, Scenario, Tests};
 use assent_schema::time::Period;
-use serde_json::{Map, Number, Value as Json};
+use serde::Serialize;
+use serde_json::Number;
 use toml::de::DeValue;
 
 use super::reader::{Table, Value};
@@ -90,25 +91,52 @@ fn expected_call(value: Value<'_, '_>) -> Option<ExpectedCall> {
     Some(ExpectedCall { operation: operation?, with, times })
 }
 
-/// A message's body as JSON. Here, and in no other file, TOML's floats and dates may stand: APIs send them.
-fn body(value: &Value<'_, '_>) -> Option<Json> {
-    json(value.inner).or_else(|| value.bad("holds a number that JSON does not have"))
+/// A message's body as JSON text, its members in the order of their names. Here, and in no other file, TOML's floats and
+/// dates may stand: APIs send them.
+fn body(value: &Value<'_, '_>) -> Option<String> {
+    let mut text = Vec::new();
+    let written = json(value.inner, &mut text).and_then(|()| String::from_utf8(text).ok());
+    written.or_else(|| value.bad("holds a number that JSON does not have"))
 }
 
-fn json(value: &DeValue<'_>) -> Option<Json> {
-    Some(match value {
-        DeValue::String(text) => Json::String(text.clone().into_owned()),
-        DeValue::Boolean(flag) => Json::Bool(*flag),
-        DeValue::Integer(digits) => Json::Number(i64::from_str_radix(digits.as_str(), digits.radix()).ok()?.into()),
-        DeValue::Float(digits) => Json::Number(Number::from_f64(digits.as_str().parse().ok()?)?),
-        DeValue::Datetime(moment) => Json::String(moment.to_string()),
+fn json(value: &DeValue<'_>, out: &mut Vec<u8>) -> Option<()> {
+    match value {
+        DeValue::String(text) => put(text.as_ref(), out),
+        DeValue::Boolean(flag) => put(flag, out),
+        DeValue::Integer(digits) => put(&i64::from_str_radix(digits.as_str(), digits.radix()).ok()?, out),
+        DeValue::Float(digits) => put(&Number::from_f64(digits.as_str().parse().ok()?)?, out),
+        DeValue::Datetime(moment) => put(&moment.to_string(), out),
         DeValue::Array(items) => {
-            Json::Array(items.iter().map(|item| json(item.get_ref())).collect::<Option<Vec<_>>>()?)
+            out.push(b'[');
+            for (position, item) in items.iter().enumerate() {
+                separate(position, out);
+                json(item.get_ref(), out)?;
+            }
+            out.push(b']');
+            Some(())
         }
         DeValue::Table(table) => {
-            let members =
-                table.iter().map(|(key, value)| Some((key.get_ref().clone().into_owned(), json(value.get_ref())?)));
-            Json::Object(members.collect::<Option<Map<_, _>>>()?)
+            let mut members: Vec<_> = table.iter().map(|(key, value)| (key.get_ref().as_ref(), value)).collect();
+            members.sort_by_key(|(name, _): &(&str, _)| *name);
+            out.push(b'{');
+            for (position, (name, value)) in members.into_iter().enumerate() {
+                separate(position, out);
+                put(name, out)?;
+                out.push(b':');
+                json(value.get_ref(), out)?;
+            }
+            out.push(b'}');
+            Some(())
         }
-    })
+    }
+}
+
+fn separate(position: usize, out: &mut Vec<u8>) {
+    if position > 0 {
+        out.push(b',');
+    }
+}
+
+fn put<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Option<()> {
+    serde_json::to_writer(out, value).ok()
 }

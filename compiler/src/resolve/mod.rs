@@ -61,8 +61,9 @@ pub struct Client {
 /// One workflow.
 #[derive(Clone, Debug)]
 pub struct Workflow {
-    /// The candidate plan: operations have every field that the catalog gives them.
-    pub plan: Plan,
+    /// The candidate plan: operations have every field that the catalog gives them. Once the workflow is judged, the
+    /// plan that agents read.
+    pub plan: Arc<Plan>,
     /// Its scenarios; absent where there is no test file.
     pub tests: Option<Tests>,
     /// The client's own file.
@@ -94,7 +95,7 @@ pub fn resolve(parsed: &Parsed) -> (Resolved, Findings) {
         clients.insert(id.clone(), Client { facts, endpoints, workflows: BTreeMap::new() });
         jobs.extend(files.workflows.iter().map(|(workflow, file)| (id, workflow, unit, files, file)));
     }
-    let done = in_parallel(&jobs, |(id, workflow, client, files, file)| {
+    let done = in_parallel(&mut jobs, |(id, workflow, client, files, file)| {
         let facts = &clients.get(*id)?.facts;
         let mut findings = Findings::new();
         let resolved = resolve_workflow(parsed, client, facts, workflow, file, files, &mut findings);
@@ -110,16 +111,16 @@ pub fn resolve(parsed: &Parsed) -> (Resolved, Findings) {
 }
 
 /// Does independent work on a few threads; the results stand in the order of the work.
-pub(crate) fn in_parallel<T: Sync, R: Send>(work: &[T], one: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub(crate) fn in_parallel<T: Send, R: Send>(work: &mut [T], one: impl Fn(&mut T) -> R + Sync) -> Vec<R> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MOST);
     let share = work.len().div_ceil(threads).max(1);
     if threads == 1 || work.len() <= share {
-        return work.iter().map(one).collect();
+        return work.iter_mut().map(one).collect();
     }
     let one = &one;
     std::thread::scope(|scope| {
-        let start = |part| scope.spawn(move || <[T]>::iter(part).map(one).collect::<Vec<R>>());
-        let started: Vec<_> = work.chunks(share).map(start).collect();
+        let start = |part| scope.spawn(move || <[T]>::iter_mut(part).map(one).collect::<Vec<R>>());
+        let started: Vec<_> = work.chunks_mut(share).map(start).collect();
         let join = |thread: std::thread::ScopedJoinHandle<'_, Vec<R>>| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
@@ -207,7 +208,7 @@ fn resolve_workflow(
     }
     Some(Workflow {
         tests,
-        plan,
+        plan: Arc::new(plan),
         file: Arc::clone(&unit.file),
         name,
         library,

@@ -67,7 +67,7 @@ fn resolve_scenario(scenario: &spec::Scenario, names: &Names, report: &mut Repor
         Reply {
             to: reply.to.value.clone(),
             status: reply.status,
-            body: reply.body.as_ref().map(|body| body.to_string()),
+            body: reply.body.as_ref().map(|body| body.value.clone()),
             fault: reply.fault,
             after: reply.after,
             retry_after: reply.retry_after,
@@ -76,7 +76,7 @@ fn resolve_scenario(scenario: &spec::Scenario, names: &Names, report: &mut Repor
     Scenario {
         name: scenario.name.value.clone(),
         at: scenario.at.value,
-        event: scenario.event.as_ref().map(|event| event.to_string()),
+        event: scenario.event.as_ref().map(|event| event.value.clone()),
         replies: replies.collect(),
         decisions: scenario.decisions.iter().map(|decided| resolve_decided(decided, names, report)).collect(),
         expect: resolve_expect(&scenario.expect, names, report),
@@ -105,7 +105,7 @@ fn resolve_expect(expect: &spec::Expect, names: &Names, report: &mut Report<'_>)
         check_operation(&call.operation, names, report);
         ExpectedCall {
             operation: call.operation.value.clone(),
-            with: call.with.iter().map(|(name, value)| (name.value.clone(), value.to_string())).collect(),
+            with: call.with.iter().map(|(name, value)| (name.value.clone(), value.clone())).collect(),
             times: call.times,
         }
     });

@@ -82,7 +82,7 @@ impl Collector {
     pub(super) fn take(&mut self, reading: Reading, bytes: &[u8]) {
         let Reading { path, place } = reading;
         let bad = if place.is_binary() { None } else { bad_text(bytes, place.is_signed()) };
-        let file = File { place, bytes: bytes.into() };
+        let file = File::new(place, bytes);
         match bad {
             Some(bad) => {
                 self.findings.add(Code::FileRefused, Span::new(&path, bad.range), bad.what);

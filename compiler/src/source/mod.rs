@@ -32,12 +32,22 @@ pub struct File {
     pub place: Place,
     /// Its bytes, as stored.
     pub bytes: Arc<[u8]>,
+    /// The same bytes, not copied, as text; empty when they are none.
+    text: Arc<str>,
 }
 
 impl File {
+    /// A file of a kind.
+    pub fn new(place: Place, bytes: &[u8]) -> Self {
+        let text: Arc<str> = std::str::from_utf8(bytes).unwrap_or_default().into();
+        let is_text = text.len() == bytes.len();
+        let bytes = if is_text { Arc::clone(&text).into() } else { bytes.into() };
+        Self { place, bytes, text }
+    }
+
     /// The file's text. Every file that is not a part of a passkey signature was checked to be text.
-    pub fn text(&self) -> &str {
-        std::str::from_utf8(&self.bytes).unwrap_or_default()
+    pub fn text(&self) -> &Arc<str> {
+        &self.text
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::Spanned;
 use crate::id::{Name, OperationRef, PersonId};
 use crate::release::Choice;
@@ -24,8 +22,8 @@ pub struct Scenario {
     pub name: Spanned<String>,
     /// When the event comes in.
     pub at: Spanned<Moment>,
-    /// The event's body, as the connection would send it.
-    pub event: Option<Spanned<Value>>,
+    /// The event's body, as the connection would send it, as JSON text: a tree of it would take many times the room.
+    pub event: Option<Spanned<String>>,
     /// What connections answer, in order.
     pub replies: Vec<Reply>,
     /// What people decide.
@@ -41,8 +39,8 @@ pub struct Reply {
     pub to: Spanned<OperationRef>,
     /// The HTTP status; 200 unless said.
     pub status: u16,
-    /// The body. For an AI provider, the answer's object.
-    pub body: Option<Spanned<Value>>,
+    /// The body as JSON text. For an AI provider, the answer's object.
+    pub body: Option<Spanned<String>>,
     /// What goes wrong instead.
     pub fault: Option<Fault>,
     /// How long the reply takes.
@@ -88,8 +86,8 @@ pub struct Expect {
 pub struct ExpectedCall {
     /// To which operation.
     pub operation: Spanned<OperationRef>,
-    /// Parameters that it must have had; others are not checked.
-    pub with: BTreeMap<Spanned<Name>, Value>,
+    /// Parameters that it must have had, as JSON text; others are not checked.
+    pub with: BTreeMap<Spanned<Name>, String>,
     /// How often; 1 when absent.
     pub times: Option<u32>,
 }

@@ -4,12 +4,26 @@
 //! language.md section 6: covered only by **one** approved use that equals it, except that fields, classes, scopes,
 //! guardrail, bits, retention and the agreement's end may be wider in the approved one; parts of two never add up.
 
+use std::collections::BTreeMap;
+
 use super::{AgreementUse, DataUse, GuardrailUse, Party};
+use crate::id::WorkflowId;
 use crate::time::Period;
 
 /// The derived uses that no one approved use covers, in their order.
-pub fn uncovered<'d>(derived: &'d [DataUse], approved: &[DataUse]) -> Vec<&'d DataUse> {
-    derived.iter().filter(|needed| !approved.iter().any(|given| covers(given, needed))).collect()
+///
+/// # Shape
+/// A use is compared only with those of its own workflow, so that the time grows with the list and not with its square.
+pub fn uncovered<'d>(derived: impl IntoIterator<Item = &'d DataUse>, approved: &[DataUse]) -> Vec<&'d DataUse> {
+    let mut by_workflow: BTreeMap<Option<&WorkflowId>, Vec<&DataUse>> = BTreeMap::new();
+    for given in approved {
+        by_workflow.entry(given.workflow.as_ref()).or_default().push(given);
+    }
+    let is_covered = |needed: &DataUse| {
+        let own = by_workflow.get(&needed.workflow.as_ref());
+        own.is_some_and(|own| own.iter().any(|given| covers(given, needed)))
+    };
+    derived.into_iter().filter(|needed| !is_covered(needed)).collect()
 }
 
 /// Whether one approved use covers a derived one.
