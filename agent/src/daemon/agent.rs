@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use assent_schema::canon::Digest;
 use assent_schema::id::ClientId;
 use assent_schema::status::{RefusedStatus, ReleaseStatus, Status, StatusType};
 use tokio::sync::Notify;
 
+use super::host;
 use super::intake::{self, Standpoint, Taken};
 use crate::config::Config;
 use crate::control::books::LedgerDesk;
@@ -16,6 +17,7 @@ use crate::deploy::board::Proposal;
 use crate::deploy::fresh::Freshness;
 use crate::deploy::live::{Field, Snapshot};
 use crate::deploy::{Board, NoRollback, Place, Workflow, status, switch};
+use crate::error::Error;
 use crate::identity::Identity;
 use crate::pin::Pin;
 use crate::pull::fetch::Transfers;
@@ -55,7 +57,7 @@ pub(super) struct Agent {
     pub(super) field: Arc<TheField>,
     pub(super) engine: Arc<TheEngine>,
     pub(super) ledger: Mutex<LedgerDesk>,
-    pub(super) binary: Digest,
+    binary: OnceLock<Digest>,
     transfers: Transfers,
     board: tokio::sync::Mutex<Board>,
     taken: Mutex<Option<Arc<Taken>>>,
@@ -82,14 +84,13 @@ pub(super) struct Parts {
     pub(super) field: Arc<TheField>,
     pub(super) engine: Arc<TheEngine>,
     pub(super) ledger: LedgerDesk,
-    pub(super) binary: Digest,
     pub(super) program: PathBuf,
     pub(super) board: Board,
 }
 
 impl Agent {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { config, pin, identity, disk, world, store, field, engine, ledger, binary, program, board } = parts;
+        let Parts { config, pin, identity, disk, world, store, field, engine, ledger, program, board } = parts;
         Self {
             transfers: Transfers::new(program, &config),
             config,
@@ -101,7 +102,7 @@ impl Agent {
             field,
             engine,
             ledger: Mutex::new(ledger),
-            binary,
+            binary: OnceLock::new(),
             board: tokio::sync::Mutex::new(board),
             taken: Mutex::default(),
             routes: Mutex::default(),
@@ -109,6 +110,18 @@ impl Agent {
             pull: Arc::default(),
             news: Arc::default(),
         }
+    }
+
+    /// The SHA-256 of this program. The first call reads all of it, so not on the thread that runs are driven on.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn binary(&self) -> Result<Digest, Error> {
+        if let Some(digest) = self.binary.get() {
+            return Ok(*digest);
+        }
+        let digest = host::binary_digest()?;
+        Ok(*self.binary.get_or_init(|| digest))
     }
 
     /// Wakes the pull.

@@ -93,7 +93,7 @@ pub fn notify(socket: Option<&Path>, state: &str) {
     }
 }
 
-/// The SHA-256 of this program, which rehearsals name.
+/// The SHA-256 of this program, which rehearsals name. Reads all of it: not for the start.
 ///
 /// # Errors
 /// When it cannot be read.

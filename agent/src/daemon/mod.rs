@@ -178,8 +178,7 @@ async fn build(
     let own = Origin { project: config.project.clone(), agent: config.agent.clone(), client: None };
     let ledger = LedgerDesk::new(config.state.folder(), Arc::clone(&disk), own, &identity);
     let board = Board::new(switch::load(&*store).tried(cannot)?);
-    let binary = host::binary_digest()?;
-    let parts = Parts { config, pin, identity, disk, world, store, field, engine, ledger, binary, program, board };
+    let parts = Parts { config, pin, identity, disk, world, store, field, engine, ledger, program, board };
     Ok((Arc::new(Agent::new(parts)), ended))
 }
 

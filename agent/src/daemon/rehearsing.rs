@@ -16,8 +16,10 @@ pub(super) async fn rehearse(agent: &Arc<Agent>, taken: &Arc<Taken>, workflow: &
     let facts = Arc::clone(taken.clients.get(&active.client)?);
     let (plan, digest, tests) = (Arc::clone(&workflow.plan), active.plan, workflow.tests.clone());
     // Scenarios compute and wait for nothing: not on the thread that runs are driven on.
-    let work = tokio::task::spawn_blocking(move || rehearse::rehearse(&plan, digest, &tests, &facts));
-    let Ok(Ok(rehearsed)) = work.await else {
+    let asking = Arc::clone(agent);
+    let work =
+        tokio::task::spawn_blocking(move || (rehearse::rehearse(&plan, digest, &tests, &facts), asking.binary()));
+    let Ok((Ok(rehearsed), Ok(binary))) = work.await else {
         tracing::error!(client = %active.client, workflow = %active.workflow, "a plan could not be rehearsed");
         return None;
     };
@@ -34,7 +36,7 @@ pub(super) async fn rehearse(agent: &Arc<Agent>, taken: &Arc<Taken>, workflow: &
         agent: agent.config.agent.clone(),
         plan: active.plan,
         tests: active.tests,
-        engine: Engine { version: env!("CARGO_PKG_VERSION").to_owned(), binary: agent.binary },
+        engine: Engine { version: env!("CARGO_PKG_VERSION").to_owned(), binary },
         time: agent.field.now(),
         results: rehearsed.iter().map(rehearse::Rehearsed::result).collect(),
     };

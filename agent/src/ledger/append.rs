@@ -84,6 +84,16 @@ impl Appender {
         Head { origin: self.log.clone(), size: self.frontier.size(), root: self.frontier.root() }
     }
 
+    /// The tree's frontier.
+    pub(super) fn frontier(&self) -> &Frontier {
+        &self.frontier
+    }
+
+    /// The time of the last entry; `None` in an empty log.
+    pub(super) fn last_time(&self) -> Option<Moment> {
+        self.time
+    }
+
     /// Runs accepted since the log began.
     pub fn accepted(&self) -> u64 {
         self.accepted

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use assent_schema::canon::{self, Digest};
 use assent_schema::id::{AgentId, ProjectName};
 use assent_schema::ledger::kind::Tick;
 use assent_schema::ledger::{Entry, Frontier, Head, Kind, Origin};
 use assent_schema::time::Moment;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use super::append::{AppendError, Appender, NewEntry};
@@ -17,6 +19,8 @@ use crate::world::{Dice, Disk, DiskFailure, Wall};
 
 /// How many rows are read at once when the logs are loaded.
 const PAGE: usize = 1_000;
+/// How many entries stand between two kept ends of a log: so many are read at a start at most.
+const END_EVERY: u64 = 1_024;
 
 /// The ends of all logs of one agent.
 pub struct Ledgers<D: Disk, R: Dice> {
@@ -29,7 +33,8 @@ pub struct Ledgers<D: Disk, R: Dice> {
 }
 
 impl<D: Disk, R: Dice> Ledgers<D, R> {
-    /// Loads the ends of all logs: frontiers from the commitments; time and counts from the entries since the last tick.
+    /// Loads the ends of all logs: frontiers from the commitments since the kept end; time and counts from the entries since
+    /// it, or since the last tick.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] when rows are missing or the last ones cannot be opened.
@@ -56,7 +61,8 @@ impl<D: Disk, R: Dice> Ledgers<D, R> {
 
     fn load_log(&mut self, log: &Log, rows: &dyn LedgerRows) -> Result<Appender, StoreError> {
         let origin = self.origin(log);
-        let mut frontier = Frontier::new();
+        let kept = Kept::read(log, rows)?;
+        let mut frontier = kept.frontier()?;
         loop {
             let page = rows.rows(log, frontier.size(), PAGE)?;
             for row in &page {
@@ -69,16 +75,23 @@ impl<D: Disk, R: Dice> Ledgers<D, R> {
                 break;
             }
         }
-        let end = self.read_back(log, &origin, frontier.size(), rows)?;
+        let end = self.read_back(log, &origin, frontier.size(), &kept, rows)?;
         Ok(Appender::resume(origin, frontier, end.time, end.accepted, end.finished))
     }
 
-    /// Reads from the last entry back to the last tick, whose counts are exact, and counts on from there.
-    fn read_back(&mut self, log: &Log, origin: &Origin, size: u64, rows: &dyn LedgerRows) -> Result<End, StoreError> {
-        let mut end = End { time: Moment::from_seconds(i64::MIN), accepted: 0, finished: 0 };
+    /// Reads from the last entry back to the last tick, or to the kept end: their counts are exact, and are counted on from.
+    fn read_back(
+        &mut self,
+        log: &Log,
+        origin: &Origin,
+        size: u64,
+        kept: &Kept,
+        rows: &dyn LedgerRows,
+    ) -> Result<End, StoreError> {
+        let mut end = End { time: kept.time, accepted: 0, finished: 0 };
         let mut before = size;
-        while before > 0 {
-            let from = before.saturating_sub(PAGE as u64);
+        while before > kept.size {
+            let from = before.saturating_sub(PAGE as u64).max(kept.size);
             let page = rows.rows(log, from, usize::try_from(before - from).unwrap_or(PAGE))?;
             for row in page.iter().rev() {
                 let Some(entry) = self.open(origin, row)? else { continue };
@@ -96,6 +109,8 @@ impl<D: Disk, R: Dice> Ledgers<D, R> {
             }
             before = from;
         }
+        end.accepted = end.accepted.max(kept.accepted);
+        end.finished += kept.finished;
         Ok(end)
     }
 
@@ -118,6 +133,41 @@ impl<D: Disk, R: Dice> Ledgers<D, R> {
         };
         let (accepted, finished) = (end.map_or(0, Appender::accepted), end.map_or(0, Appender::finished));
         Ok(Tick { accepted, finished, heads }.into())
+    }
+}
+
+/// The end of a log as it was at some size, in the store's state: a start reads on from there. It says nothing that the
+/// rows do not say; `ledger verify` takes the rows alone.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    size: u64,
+    peaks: Vec<Digest>,
+    time: Moment,
+    accepted: u64,
+    finished: u64,
+}
+
+impl Kept {
+    /// The end that was kept last, or that of an empty log.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when it is another form, or of more rows than there are.
+    fn read(log: &Log, rows: &dyn LedgerRows) -> Result<Self, StoreError> {
+        let Some(bytes) = rows.end(log)? else {
+            let time = Moment::from_seconds(i64::MIN);
+            return Ok(Self { size: 0, peaks: Vec::new(), time, accepted: 0, finished: 0 });
+        };
+        let kept: Self = canon::from_bytes(&bytes).or(Err(StoreError::Damaged("the kept end of a log")))?;
+        let last = kept.size.checked_sub(1).ok_or(StoreError::Damaged("the kept end of a log"))?;
+        match rows.rows(log, last, 1)?.first() {
+            Some(row) if row.index == last => Ok(kept),
+            _ => Err(StoreError::Damaged("rows of the ledger are missing")),
+        }
+    }
+
+    fn frontier(&self) -> Result<Frontier, StoreError> {
+        Frontier::from_peaks(self.size, self.peaks.clone()).ok_or(StoreError::Damaged("the kept end of a log"))
     }
 }
 
@@ -168,6 +218,17 @@ impl<D: Disk, R: Dice> Books for Ledgers<D, R> {
             AppendError::BadRun => StoreError::Damaged("a run's number does not follow in the ledger"),
             AppendError::Form(_) | AppendError::Seal => StoreError::Damaged("an entry for the ledger has another form"),
         })
+    }
+
+    fn end(&self, log: &Log) -> Option<Vec<u8>> {
+        let end = self.logs.get(log)?;
+        let (frontier, time) = (end.frontier(), end.last_time()?);
+        if !frontier.size().is_multiple_of(END_EVERY) {
+            return None;
+        }
+        let (size, peaks) = (frontier.size(), frontier.peaks().to_vec());
+        let kept = Kept { size, peaks, time, accepted: end.accepted(), finished: end.finished() };
+        canon::to_bytes(&kept).ok()
     }
 
     fn keep(&mut self) {

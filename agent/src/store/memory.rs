@@ -200,6 +200,9 @@ impl Tables {
             return Err(StoreError::Damaged("a ledger row is missing"));
         }
         rows.push(row);
+        if let Some(end) = books.end(&note.log) {
+            self.state.insert(super::end_name(&note.log), end);
+        }
         Ok(())
     }
 }
@@ -207,6 +210,10 @@ impl Tables {
 impl LedgerRows for Tables {
     fn logs(&self) -> Result<Vec<Log>, StoreError> {
         Ok(self.ledger.keys().cloned().collect())
+    }
+
+    fn end(&self, log: &Log) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.state.get(&super::end_name(log)).cloned())
     }
 
     fn rows(&self, log: &Log, from: u64, most: usize) -> Result<Vec<LedgerRow>, StoreError> {

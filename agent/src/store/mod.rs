@@ -118,11 +118,22 @@ pub trait Books: Send {
     /// When the day key cannot be read or written.
     fn append(&mut self, at: Wall, run: Option<u64>, note: &Note) -> Result<LedgerRow, StoreError>;
 
+    /// What spares the next start reading the whole log, when it is time to keep it again. Asked after each `append`; the
+    /// store keeps it with the row, as [`LedgerRows::end`].
+    fn end(&self, _log: &Log) -> Option<Vec<u8>> {
+        None
+    }
+
     /// All rows since the last call are durable.
     fn keep(&mut self);
 
     /// No row since the last call of `keep` became durable.
     fn drop_back(&mut self);
+}
+
+/// The name of the state in which the end of a log is kept.
+fn end_name(log: &Log) -> String {
+    format!("ledger/end/{}", log.as_str())
 }
 
 /// A run as lists show it.

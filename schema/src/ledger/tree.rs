@@ -53,6 +53,17 @@ impl Frontier {
         self.size
     }
 
+    /// The frontier of a tree of this size whose perfect subtrees have these roots, from the largest to the smallest;
+    /// `None` when a tree of this size has another number of them.
+    pub fn from_peaks(size: u64, peaks: Vec<Digest>) -> Option<Self> {
+        (u32::try_from(peaks.len()) == Ok(size.count_ones())).then_some(Self { size, peaks })
+    }
+
+    /// The roots of the perfect subtrees, from the largest to the smallest.
+    pub fn peaks(&self) -> &[Digest] {
+        &self.peaks
+    }
+
     /// Adds one leaf.
     pub fn append(&mut self, data: &[u8]) {
         self.append_hash(leaf(data));

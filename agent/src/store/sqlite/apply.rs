@@ -1,5 +1,8 @@
 //! One transaction's writes as SQL. Conditions are looked at first, so that a refused transaction leaves nothing.
 
+use std::collections::BTreeMap;
+
+use assent_schema::id::ClientId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::failed;
@@ -8,19 +11,63 @@ use crate::store::{
 };
 use crate::world::Wall;
 
+/// Runs that are kept in mind at most; others are read again.
+const RUNS_MOST: usize = 4_096;
+
+/// Whose run it is, and its number there: asked for with every entry of the ledger.
+#[derive(Clone)]
+struct Known {
+    client: ClientId,
+    number: u64,
+}
+
+/// The runs that are under way. To be forgotten when a transaction is rolled back.
+#[derive(Default)]
+pub(super) struct Runs(BTreeMap<RunId, Known>);
+
+impl Runs {
+    /// What was learnt is no longer sure.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+
+    fn learn(&mut self, run: RunId, client: ClientId, number: u64) {
+        if self.0.len() >= RUNS_MOST {
+            self.forget();
+        }
+        self.0.insert(run, Known { client, number });
+    }
+
+    fn of(&mut self, db: &Connection, run: RunId) -> Result<Known, StoreError> {
+        if let Some(known) = self.0.get(&run) {
+            return Ok(known.clone());
+        }
+        let found = super::read::accepted(db, run)?.ok_or(StoreError::Damaged("a run that was never accepted"))?;
+        self.learn(run, found.client.clone(), found.number);
+        Ok(Known { client: found.client, number: found.number })
+    }
+}
+
+/// What transactions are applied to.
+pub(super) struct Tables<'a> {
+    pub(super) db: &'a Connection,
+    pub(super) books: &'a mut dyn Books,
+    pub(super) runs: &'a mut Runs,
+}
+
 /// Looks at the conditions, then writes everything.
 ///
 /// # Errors
 /// [`StoreError::Refused`] before anything was written; any other error after a part was, which the caller rolls back.
-pub(super) fn apply(db: &Connection, books: &mut dyn Books, transaction: Transaction) -> Result<(), StoreError> {
-    let at = transaction.at;
+pub(super) fn apply(tables: &mut Tables<'_>, transaction: Transaction) -> Result<(), StoreError> {
+    let (db, at) = (tables.db, transaction.at);
     for write in &transaction.writes {
         if let Some(refusal) = refusal(db, write)? {
             return Err(StoreError::Refused(refusal));
         }
     }
     for write in transaction.writes {
-        one(db, books, at, write)?;
+        one(tables, at, write)?;
     }
     Ok(())
 }
@@ -40,7 +87,8 @@ fn refusal(db: &Connection, write: &Write) -> Result<Option<Refusal>, StoreError
     })
 }
 
-fn one(db: &Connection, books: &mut dyn Books, at: Wall, write: Write) -> Result<(), StoreError> {
+fn one(tables: &mut Tables<'_>, at: Wall, write: Write) -> Result<(), StoreError> {
+    let db = tables.db;
     match write {
         Write::Deliver { key, run } => {
             run_sql(db, "INSERT INTO delivery(key, run) VALUES (?1, ?2)", params![key, run.as_bytes()])
@@ -56,8 +104,8 @@ fn one(db: &Connection, books: &mut dyn Books, at: Wall, write: Write) -> Result
         Write::Reseal { run, sealed } => {
             run_sql(db, "UPDATE open SET sealed = ?2 WHERE run = ?1", params![run.as_bytes(), sealed])
         }
-        Write::Journal { run, entry } => journal(db, at, run, entry),
-        Write::Close { run } => close(db, run),
+        Write::Journal { run, entry } => journal(tables, at, run, entry),
+        Write::Close { run } => close(tables, run),
         Write::Ask(waiting) => ask(db, &waiting),
         Write::Queue(item) => queue(db, &item),
         Write::Unqueue { run } => run_sql(db, "DELETE FROM queue WHERE run = ?1", params![run.as_bytes()]),
@@ -66,7 +114,7 @@ fn one(db: &Connection, books: &mut dyn Books, at: Wall, write: Write) -> Result
         Write::AlertOver { key } => {
             run_sql(db, "UPDATE alert SET over = 1, due = NULL WHERE key = ?1 AND over = 0", params![key])
         }
-        Write::Note(note) => append(db, books, at, &note),
+        Write::Note(note) => append(tables, at, &note),
         Write::Prune { log, from, to } => run_sql(
             db,
             "UPDATE ledger SET sealed = NULL WHERE log = ?1 AND idx BETWEEN ?2 AND ?3",
@@ -112,14 +160,15 @@ fn state(db: &Connection, name: &str, value: Option<&[u8]>) -> Result<(), StoreE
     }
 }
 
-fn journal(db: &Connection, at: Wall, run: RunId, mut entry: Entry) -> Result<(), StoreError> {
+fn journal(tables: &mut Tables<'_>, at: Wall, run: RunId, mut entry: Entry) -> Result<(), StoreError> {
+    let db = tables.db;
     if let Entry::Accepted(accepted) = &mut entry {
         let count = add_to(db, &format!("runs/accepted/{}", accepted.client), 1)?;
         accepted.number = u64::try_from(count).unwrap_or(0);
+        tables.runs.learn(run, accepted.client.clone(), accepted.number);
     }
     if let Entry::Ended { .. } = entry {
-        let client =
-            super::read::accepted(db, run)?.ok_or(StoreError::Damaged("a run that was never accepted"))?.client;
+        let client = tables.runs.of(db, run)?.client;
         add_to(db, &format!("runs/ended/{client}"), 1)?;
     }
     let sql = "INSERT INTO journal(run, seq, at, entry)
@@ -127,9 +176,10 @@ fn journal(db: &Connection, at: Wall, run: RunId, mut entry: Entry) -> Result<()
     run_sql(db, sql, params![run.as_bytes(), at.millis(), json(&entry)?])
 }
 
-fn close(db: &Connection, run: RunId) -> Result<(), StoreError> {
-    run_sql(db, "DELETE FROM open WHERE run = ?1", params![run.as_bytes()])?;
-    run_sql(db, "DELETE FROM waiting WHERE run = ?1", params![run.as_bytes()])
+fn close(tables: &mut Tables<'_>, run: RunId) -> Result<(), StoreError> {
+    tables.runs.0.remove(&run);
+    run_sql(tables.db, "DELETE FROM open WHERE run = ?1", params![run.as_bytes()])?;
+    run_sql(tables.db, "DELETE FROM waiting WHERE run = ?1", params![run.as_bytes()])
 }
 
 fn ask(db: &Connection, waiting: &Waiting) -> Result<(), StoreError> {
@@ -161,17 +211,17 @@ fn sent(db: &Connection, no: i64, again: Option<Wall>) -> Result<(), StoreError>
     }
 }
 
-fn append(db: &Connection, books: &mut dyn Books, at: Wall, note: &Note) -> Result<(), StoreError> {
-    let run = match note.run {
-        Some(run) => {
-            Some(super::read::accepted(db, run)?.ok_or(StoreError::Damaged("a run that was never accepted"))?.number)
-        }
-        None => None,
-    };
-    let LedgerRow { index, commitment, sealed, day } = books.append(at, run, note)?;
+fn append(tables: &mut Tables<'_>, at: Wall, note: &Note) -> Result<(), StoreError> {
+    let db = tables.db;
+    let run = note.run.map(|run| tables.runs.of(db, run)).transpose()?.map(|known| known.number);
+    let LedgerRow { index, commitment, sealed, day } = tables.books.append(at, run, note)?;
     check_next(db, &note.log, index)?;
     let sql = "INSERT INTO ledger(log, idx, day, commitment, sealed) VALUES (?1, ?2, ?3, ?4, ?5)";
-    run_sql(db, sql, params![note.log.as_str(), number(index), day, commitment, sealed])
+    run_sql(db, sql, params![note.log.as_str(), number(index), day, commitment, sealed])?;
+    match tables.books.end(&note.log) {
+        Some(end) => state(db, &crate::store::end_name(&note.log), Some(&end)),
+        None => Ok(()),
+    }
 }
 
 /// The books count by themselves; here is checked that they agree with the table.

@@ -36,6 +36,8 @@ type Waiter = (Transaction, oneshot::Sender<Result<(), StoreError>>);
 struct Db {
     connection: Connection,
     books: Box<dyn Books>,
+    runs: apply::Runs,
+    commits: u64,
 }
 
 #[derive(Default)]
@@ -108,7 +110,7 @@ impl Sqlite {
         let connection = connect(path)?;
         let books = books(&connection)?;
         let shared = Arc::new(Shared {
-            db: Mutex::new(Db { connection, books }),
+            db: Mutex::new(Db { connection, books, runs: apply::Runs::default(), commits: 0 }),
             queue: Mutex::new(Queue::default()),
             wake: Condvar::new(),
             in_flight: AtomicUsize::new(0),
@@ -119,6 +121,11 @@ impl Sqlite {
             .spawn(move || write_queued(&behind))
             .or(Err(StoreError::Broken))?;
         Ok(Self { shared, writer: Some(writer) })
+    }
+
+    /// How many commits there were since it was opened, each with one sync of the log.
+    pub fn commits(&self) -> u64 {
+        lock(&self.shared.db).commits
     }
 
     fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -134,6 +141,12 @@ pub trait LedgerRows {
     /// [`StoreError`].
     fn logs(&self) -> Result<Vec<Log>, StoreError>;
 
+    /// What [`Books::end`] gave last for this log.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn end(&self, log: &Log) -> Result<Option<Vec<u8>>, StoreError>;
+
     /// At most `most` rows of a log from an index on.
     ///
     /// # Errors
@@ -144,6 +157,10 @@ pub trait LedgerRows {
 impl LedgerRows for Connection {
     fn logs(&self) -> Result<Vec<Log>, StoreError> {
         read::logs(self)
+    }
+
+    fn end(&self, log: &Log) -> Result<Option<Vec<u8>>, StoreError> {
+        read::state(self, &super::end_name(log))
     }
 
     fn rows(&self, log: &Log, from: u64, most: usize) -> Result<Vec<LedgerRow>, StoreError> {
@@ -208,6 +225,7 @@ impl Db {
             self.books.keep();
         } else {
             self.books.drop_back();
+            self.runs.forget();
         }
         done
     }
@@ -215,15 +233,17 @@ impl Db {
     fn try_together(&mut self, group: Vec<Transaction>) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         let transaction =
             self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(failed)?;
+        let mut tables = apply::Tables { db: &transaction, books: self.books.as_mut(), runs: &mut self.runs };
         let mut results = Vec::with_capacity(group.len());
         for one in group {
-            results.push(match apply::apply(&transaction, self.books.as_mut(), one) {
+            results.push(match apply::apply(&mut tables, one) {
                 Err(StoreError::Refused(refusal)) => Err(StoreError::Refused(refusal)),
                 Err(error) => return Err(error),
                 Ok(()) => Ok(()),
             });
         }
         transaction.commit().map_err(failed)?;
+        self.commits = self.commits.saturating_add(1);
         Ok(results)
     }
 }
@@ -235,7 +255,10 @@ fn single(results: Vec<Result<(), StoreError>>) -> Result<(), StoreError> {
 impl Store for Sqlite {
     async fn commit(&self, transaction: Transaction) -> Result<(), StoreError> {
         let flight = Flight::begin(&self.shared.in_flight);
-        if flight.alone
+        // One thread drives all runs: whoever committed at once would never meet another. So all that is ready to commit
+        // now comes here first.
+        tokio::task::yield_now().await;
+        if flight.is_alone()
             && let Ok(mut db) = self.shared.db.try_lock()
         {
             return single(db.commit(vec![transaction]));
@@ -329,12 +352,16 @@ impl Store for Sqlite {
 /// One commit between its begin and its end, dropped futures included.
 struct Flight<'a> {
     count: &'a AtomicUsize,
-    alone: bool,
 }
 
 impl<'a> Flight<'a> {
     fn begin(count: &'a AtomicUsize) -> Self {
-        Self { count, alone: count.fetch_add(1, Ordering::AcqRel) == 0 }
+        count.fetch_add(1, Ordering::AcqRel);
+        Self { count }
+    }
+
+    fn is_alone(&self) -> bool {
+        self.count.load(Ordering::Acquire) == 1
     }
 }
 
