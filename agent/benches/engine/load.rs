@@ -89,7 +89,7 @@ fn event(address: SocketAddr, workflow: &str, n: u64) -> Vec<u8> {
 async fn read_message(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Vec<u8>> {
     loop {
         if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
-            let head = buffer[..end + 4].to_vec();
+            let head = buffer.get(..end + 4).unwrap_or_default().to_vec();
             let text = String::from_utf8_lossy(&head).to_lowercase();
             let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
             let whole = end + 4 + length.unwrap_or(0);

@@ -123,7 +123,7 @@ fn plan(workflow: &WorkflowId) -> Plan {
             "encoding": "json", "most_bytes": 65_536, "timeout": "10s",
             "idempotency": {"place": "header", "at": "Idempotency-Key", "lives": "7d"},
             "params": {
-                "id": {"place": "path", "at": "id", "shape": token.clone(), "class": "reference", "target": true},
+                "id": {"place": "path", "at": "id", "shape": token, "class": "reference", "target": true},
                 "body": {"place": "body", "at": "body", "shape": {"type": "text", "most_bytes": 4_000}, "class": "content"}},
             "response": {"id": field("id", "reference", token)}}},
         "steps": [{"id": "note", "when": "trigger.priority == 'high'", "action": {"kind": "call",

@@ -27,6 +27,7 @@ pub type Files = BTreeMap<Arc<str>, File>;
 
 /// One file.
 #[derive(Clone, Debug)]
+#[expect(clippy::partial_pub_fields, reason = "the text is made from the bytes, by `new` alone")]
 pub struct File {
     /// What kind of file stands at this path.
     pub place: Place,
