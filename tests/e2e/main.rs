@@ -1,3 +1,7 @@
 //! End-to-end tests against real programs.
 
+mod builds;
+mod bytes;
+mod kill;
+mod outside;
 mod release;

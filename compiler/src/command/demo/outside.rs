@@ -46,7 +46,7 @@ pub struct Seen {
     /// Alerts that arrived.
     pub alerts: u32,
     /// Requests that had to wait at a point.
-    pub waited: u32,
+    pub waited: usize,
 }
 
 /// The systems, reachable until they are dropped.

@@ -1,0 +1,163 @@
+//! The production agent is killed at ten moments of a refund. Money moves once each time, and the ledger verifies.
+
+use assent_agent::deploy::gates::TRIAL_RUNS;
+use assent_compiler::command::demo::outside::{REFUNDED, Seen};
+use assent_compiler::command::demo::stage::{Stage, WEBHOOK_SECRET, clock, refund, run_id, webhook};
+use assent_schema::status::Status;
+
+/// The payment system, before it takes a request.
+const PAYMENTS: &str = "payments";
+
+/// When the agent is killed.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// As soon as it has taken the event.
+    Taken,
+    /// While a request waits at a point of the played systems.
+    Held(&'static str),
+    /// While the person is asked.
+    Asked,
+    /// As soon as the decision was taken.
+    Decided,
+    /// As soon as money has moved: the answer is on its way or has come.
+    Paid,
+    /// When the run has ended.
+    Ended,
+}
+
+const MOMENTS: [Moment; 10] = [
+    Moment::Taken,
+    Moment::Held("helpdesk"),
+    Moment::Held("ai"),
+    Moment::Held("shop"),
+    Moment::Asked,
+    Moment::Decided,
+    Moment::Held(PAYMENTS),
+    Moment::Held(REFUNDED),
+    Moment::Paid,
+    Moment::Ended,
+];
+
+/// One event, told in full with one kill in it.
+struct Told<'s> {
+    stage: &'s mut Stage,
+    event: String,
+    ticket: String,
+    run: String,
+}
+
+impl Told<'_> {
+    /// Sends the event when the agent knows its workflows: one that has just started turns events away (404).
+    fn send(&mut self) -> String {
+        let works = |status: &Status| refund(status).is_some_and(|refund| refund.plan.is_some());
+        let known = self.stage.production.wait_status(works).map(drop);
+        assert!(known.is_ok(), "its workflow is not at work: {:?}", self.stage.production.status());
+        let now = clock().expect("a clock");
+        let (status, body) =
+            webhook(&self.stage.production, &self.event, &self.ticket, &WEBHOOK_SECRET, now).expect("an answer");
+        assert!(status == 202 || status == 200, "{status} {body}");
+        run_id(&body).expect("a run")
+    }
+
+    fn again(&mut self) {
+        self.stage.production.kill();
+        self.stage.outside.hold(None);
+        self.stage.production.start().expect("it starts again");
+        assert_eq!(self.send(), self.run, "the helpdesk sends it again and it is the same run");
+    }
+
+    fn asked(&mut self) {
+        self.stage.wait_decision(&self.run).expect("a question");
+    }
+
+    fn decide(&mut self) {
+        self.asked();
+        self.stage.decide(&self.run).expect("a decision");
+    }
+
+    /// Waits for what the played systems see.
+    fn seen(&mut self, count: impl Fn(&Seen) -> usize, more_than: usize) {
+        let (production, outside) = (&mut self.stage.production, &self.stage.outside);
+        production.wait_for(|| Ok((outside.look(&count) > more_than).then_some(()))).expect("it is seen");
+    }
+
+    fn with(&mut self, moment: Moment) {
+        let (waited, paid) = (|seen: &Seen| seen.waited, |seen: &Seen| seen.refunds.len());
+        let (waited_before, paid_before) = (self.stage.outside.look(waited), self.stage.outside.look(paid));
+        if let Moment::Held(point) = moment {
+            self.stage.outside.hold(Some(point));
+        }
+        self.run = self.send();
+        match moment {
+            Moment::Taken => self.again(),
+            Moment::Held(point) => {
+                let decided = [PAYMENTS, REFUNDED].contains(&point);
+                if decided {
+                    self.decide();
+                }
+                self.seen(waited, waited_before);
+                self.again();
+                if decided {
+                    return;
+                }
+            }
+            Moment::Asked => {
+                self.asked();
+                self.again();
+            }
+            Moment::Decided => {
+                self.decide();
+                return self.again();
+            }
+            Moment::Paid => {
+                self.decide();
+                self.seen(paid, paid_before);
+                return self.again();
+            }
+            Moment::Ended => {
+                self.decide();
+                self.stage.wait_run_end(&self.run).expect("an end");
+                return self.again();
+            }
+        }
+        self.decide();
+    }
+}
+
+/// Ends the trial of the plan with so many good runs that no money moves in: a crash counts as a failed run, and two
+/// failed runs end a young trial, so that ten kills of a plan in trial would rightly return it.
+fn end_trial(stage: &mut Stage) {
+    for index in 0..TRIAL_RUNS {
+        let (event, ticket) = (format!("trial-{index}"), format!("77{index:02}"));
+        let mut told = Told { stage, event, ticket, run: String::new() };
+        told.run = told.send();
+        told.asked();
+        let run = told.run;
+        let (url, key) = (stage.production.url(), stage.agency.private("lena").expect("a key"));
+        let args = ["decide", &run, "--agent", &url, "--client", "acme", "--key", &key, "--refuse"];
+        stage.agency.assent(&args.map(str::to_owned)).expect("a decision");
+        assert_eq!(stage.wait_run_end(&run).expect("an end"), "done");
+    }
+    let over = |status: &Status| refund(status).is_some_and(|refund| refund.trial.is_none());
+    stage.production.wait_status(over).expect("the trial is over");
+}
+
+#[test]
+fn money_moves_once_whenever_the_agent_is_killed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut stage = assent_tests::stage::working(folder.path());
+    end_trial(&mut stage);
+    for (index, moment) in MOMENTS.into_iter().enumerate() {
+        let (event, ticket) = (format!("evt-{index}"), format!("42{index:02}"));
+        let mut told = Told { stage: &mut stage, event, ticket, run: String::new() };
+        told.with(moment);
+        let run = told.run;
+        let end = stage.wait_run_end(&run).unwrap_or_else(|e| panic!("{moment:?}: {e}"));
+        assert_eq!(end, "done", "{moment:?}");
+        let refunds = stage.outside.look(|seen| seen.refunds.len());
+        assert_eq!(refunds, index + 1, "{moment:?}: refunds by idempotency key");
+    }
+    for log in [&["ledger", "verify"][..], &["ledger", "verify", "acme"]] {
+        stage.production.call(log).expect("a ledger that verifies");
+    }
+}

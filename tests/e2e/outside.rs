@@ -1,0 +1,109 @@
+//! Programs that share no code with us come to the same verdict: OpenSSH, OpenSSL, and a checker in plain Python.
+
+use std::path::{Path, PathBuf};
+
+use assent_compiler::command::demo::stage::{self, PRODUCTION_RELEASE, STAGING_RELEASE, Stage};
+use assent_tests::{command, have, run, run_with_input, succeed};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+fn line(args: &[&str]) -> Vec<String> {
+    args.iter().map(|arg| (*arg).to_owned()).collect()
+}
+
+/// Everything that the production agent has recorded for `acme`, exported.
+fn export(stage: &Stage) -> PathBuf {
+    let file = stage.folder.join("acme.ledger");
+    stage.production.call(&["ledger", "export", "acme", "--output", &file.display().to_string()]).expect("an export");
+    file
+}
+
+#[test]
+fn ssh_keygen_verifies_every_signature_of_both_releases() {
+    if !have("ssh-keygen") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let stage = assent_tests::stage::working(folder.path());
+    let allowed = stage.allowed_signers().expect("allowed signers");
+    let mut verified = 0;
+    for name in [STAGING_RELEASE, PRODUCTION_RELEASE] {
+        let files = stage.released(name).expect("a release");
+        for (path, armour) in &files {
+            let Some((file, who, namespace)) = stage::signature_of(path, &files) else {
+                assert!(path.strip_suffix(".sig").is_none(), "{name}: nobody knows whose signature {path} is");
+                continue;
+            };
+            let signature = folder.path().join("signature");
+            std::fs::write(&signature, armour).expect("a file");
+            let ask = |bytes: &[u8]| {
+                let mut keygen = command("ssh-keygen", folder.path());
+                keygen
+                    .args(["-Y", "verify", "-I", &who, "-n", namespace, "-f"])
+                    .arg(&allowed)
+                    .arg("-s")
+                    .arg(&signature);
+                run_with_input(&mut keygen, bytes).status.success()
+            };
+            let signed = files.get(&file).expect("the signed file");
+            assert!(ask(signed), "{name}: {path} by {who} for {namespace}");
+            assert!(!ask(&[signed.as_slice(), b" "].concat()), "{name}: {path} verifies other bytes too");
+            verified += 1;
+        }
+    }
+    assert!(verified > 20, "only {verified} signatures");
+}
+
+#[test]
+fn openssl_and_python_verify_the_exported_ledger() {
+    if !have("openssl") || !have("python3") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let stage = assent_tests::stage::working(folder.path());
+    let text = std::fs::read_to_string(export(&stage)).expect("an export");
+    let (entries, note) = text.split_once("\n\n").expect("a checkpoint");
+    assert!(entries.lines().count() > 1, "an empty ledger shows nothing");
+    assert!(openssl(folder.path(), note, &stage), "openssl refuses the checkpoint");
+    let size = note.lines().nth(1).expect("a size");
+    let other = note.replacen(&format!("\n{size}\n"), &format!("\n{size}0\n"), 1);
+    assert!(!openssl(folder.path(), &other, &stage), "openssl takes another size too");
+
+    let keys = stage.agency.assent(&line(&["trust", "ledger-keys"])).expect("ledger keys");
+    let key =
+        keys.lines().find(|key| key.starts_with("assent/harbor/eu-production-1/acme+")).expect("a key of this log");
+    let checker = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/check.py");
+    let python = |ledger: &Path| {
+        let mut python = command("python3", folder.path());
+        python.arg(&checker).arg("export").arg(ledger).arg(key);
+        python
+    };
+    succeed(&mut python(&stage.folder.join("acme.ledger")));
+    let changed = folder.path().join("changed.ledger");
+    std::fs::write(&changed, entries_without_last(entries, note)).expect("a file");
+    assert!(!run(&mut python(&changed)).status.success(), "the checker takes a shorter ledger too");
+}
+
+fn entries_without_last(entries: &str, note: &str) -> String {
+    let (shorter, _) = entries.rsplit_once('\n').expect("two entries");
+    format!("{shorter}\n\n{note}")
+}
+
+/// Whether OpenSSL verifies the first signature of a checkpoint with the log's key.
+///
+/// # Source
+/// C2SP signed-note: the text up to the blank line is signed; a line holds four bytes of key id, then 64 of Ed25519.
+fn openssl(folder: &Path, note: &str, stage: &Stage) -> bool {
+    let (text, signatures) = note.split_once("\n\n").expect("a signed note");
+    let encoded = signatures.lines().next().and_then(|line| line.rsplit(' ').next()).expect("a signature line");
+    let signature = STANDARD.decode(encoded).expect("base64");
+    let pem = stage.ledger_key().expect("a key");
+    for (name, bytes) in
+        [("text", format!("{text}\n").as_bytes()), ("sig", &signature[4..]), ("key.pem", pem.as_bytes())]
+    {
+        std::fs::write(folder.join(name), bytes).expect("a file");
+    }
+    let mut openssl = command("openssl", folder);
+    openssl.current_dir(folder).args(["pkeyutl", "-verify", "-pubin", "-inkey", "key.pem", "-rawin", "-in", "text"]);
+    run(openssl.args(["-sigfile", "sig"])).status.success()
+}
