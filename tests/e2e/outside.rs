@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use assent_compiler::command::demo::source::put;
 use assent_compiler::command::demo::stage::{self, PRODUCTION_RELEASE, STAGING_RELEASE, Stage};
 use assent_tests::{command, have, run, run_with_input, succeed};
 use base64::Engine as _;
@@ -35,7 +36,7 @@ fn ssh_keygen_verifies_every_signature_of_both_releases() {
                 continue;
             };
             let signature = folder.path().join("signature");
-            std::fs::write(&signature, armour).expect("a file");
+            put(&signature, armour).expect("a file");
             let ask = |bytes: &[u8]| {
                 let mut keygen = command("ssh-keygen", folder.path());
                 keygen
@@ -80,7 +81,7 @@ fn openssl_and_python_verify_the_exported_ledger() {
     };
     succeed(&mut python(&stage.folder.join("acme.ledger")));
     let changed = folder.path().join("changed.ledger");
-    std::fs::write(&changed, entries_without_last(entries, note)).expect("a file");
+    put(&changed, entries_without_last(entries, note).as_bytes()).expect("a file");
     assert!(!run(&mut python(&changed)).status.success(), "the checker takes a shorter ledger too");
 }
 
@@ -98,10 +99,12 @@ fn openssl(folder: &Path, note: &str, stage: &Stage) -> bool {
     let encoded = signatures.lines().next().and_then(|line| line.rsplit(' ').next()).expect("a signature line");
     let signature = STANDARD.decode(encoded).expect("base64");
     let pem = stage.ledger_key().expect("a key");
-    for (name, bytes) in
-        [("text", format!("{text}\n").as_bytes()), ("sig", &signature[4..]), ("key.pem", pem.as_bytes())]
-    {
-        std::fs::write(folder.join(name), bytes).expect("a file");
+    for (name, bytes) in [
+        ("text", format!("{text}\n").as_bytes()),
+        ("sig", signature.get(4..).expect("a key id first")),
+        ("key.pem", pem.as_bytes()),
+    ] {
+        put(&folder.join(name), bytes).expect("a file");
     }
     let mut openssl = command("openssl", folder);
     openssl.current_dir(folder).args(["pkeyutl", "-verify", "-pubin", "-inkey", "key.pem", "-rawin", "-in", "text"]);

@@ -2,7 +2,11 @@
 //!
 //! `cargo bench -p assent-agent --bench engine`; `-- engine` or `-- start` for one table alone. What the figures mean and
 //! what they were is in docs/benchmarks.md.
-#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "measures real time, reads /proc, starts the agent, prints")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "measures real time, reads /proc, starts the agent, prints"
+)]
 
 mod figures;
 mod load;
