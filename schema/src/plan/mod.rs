@@ -1,0 +1,178 @@
+//! The plan: the lowered, fully resolved form of one workflow of one client. What agents run; named by its digest.
+//!
+//! A plan holds everything that decides what the workflow does (expressions, prompts, the catalog facts it uses) and
+//! nothing that differs between environments. Stored as canonical JSON; its name is the SHA-256 of those bytes.
+
+mod operation;
+mod step;
+mod trigger;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use operation::{
+    Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Method, Operation, Pages, Param, Park, Place,
+    Rate, Retry, TextFormat,
+};
+pub use step::{Action, Answer, AskLimit, Channel, Step};
+pub use trigger::{Dialect, Missed, OwnEvent, Trigger};
+
+use crate::canon::{self, CanonError, Digest};
+use crate::id::{ClientId, ConnectionId, GroupId, IntegrationId, Name, OperationRef, ProviderId, WorkflowId};
+use crate::shape::is_false;
+use crate::time::Period;
+
+/// The current number of this format.
+pub const SCHEMA: u32 = 1;
+
+/// One workflow of one client, ready to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Always `plan`.
+    #[serde(rename = "type")]
+    pub kind: PlanType,
+    /// The number of this format.
+    pub schema: u32,
+    /// Whose data it is.
+    pub client: ClientId,
+    /// The workflow's id, unique within the client.
+    pub workflow: WorkflowId,
+    /// What it does, for people.
+    pub summary: String,
+    /// A Fideslang data use.
+    pub purpose: String,
+    /// Whether effects are done or only recorded.
+    pub mode: Mode,
+    /// What starts a run.
+    pub trigger: Trigger,
+    /// What bounds a run.
+    pub limits: Limits,
+    /// The connections that are used.
+    pub connections: BTreeMap<ConnectionId, Target>,
+    /// The catalog facts of the operations that are used, `confirm`, `park`, `belongs` and `reread` included. Response
+    /// fields are only those that the workflow reads.
+    pub operations: BTreeMap<OperationRef, Operation>,
+    /// The steps in order; at least one.
+    pub steps: Vec<Step>,
+    /// What is counted when a run ends `done`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kpis: Vec<Kpi>,
+    /// Where work goes that automation could not finish.
+    pub fallback: Fallback,
+}
+
+impl Plan {
+    /// The bytes that are stored and the digest that names them.
+    ///
+    /// # Errors
+    /// When an integer is beyond 2^53 − 1.
+    pub fn to_bytes(&self) -> Result<(Vec<u8>, Digest), CanonError> {
+        let bytes = canon::to_bytes(self)?;
+        let digest = Digest::of_file(&bytes);
+        Ok((bytes, digest))
+    }
+
+    /// The step of this id.
+    pub fn step(&self, id: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| step.id.as_str() == id)
+    }
+}
+
+/// The `type` member of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlanType {
+    /// The only value.
+    Plan,
+}
+
+/// Whether effects are done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Everything is done.
+    #[default]
+    Live,
+    /// Reads and asks run; effects are only recorded.
+    Shadow,
+}
+
+/// What a connection leads to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// An API of the catalog.
+    Integration(IntegrationId),
+    /// An AI model endpoint of the catalog.
+    Provider(ProviderId),
+}
+
+/// An expression in CEL, as text; `schema::expr` parses it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Expression(pub String);
+
+/// A value in `with`: texts are templates with `${…}` holes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Argument {
+    /// True or false.
+    Boolean(bool),
+    /// An integer.
+    Integer(i64),
+    /// A template. One hole that is the whole text keeps its type.
+    Template(String),
+    /// A list.
+    List(Vec<Argument>),
+    /// Named members.
+    Record(BTreeMap<String, Argument>),
+}
+
+/// What bounds a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// The time a run may take; waiting for people or time is not counted.
+    pub timeout: Period,
+    /// Runs at once.
+    pub concurrency: u32,
+    /// A fact: runs of one value go one after the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub one_at_a_time: Option<Expression>,
+    /// Runs accepted per `one_at_a_time` value and day of the client's zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_key_per_day: Option<u32>,
+}
+
+/// What is counted when a run ends `done`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kpi {
+    /// Its name.
+    pub name: Name,
+    /// Only runs for which this is true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Expression>,
+    /// A path whose value is summed instead of counting one: a `measure`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sum: Option<String>,
+    /// Labels: paths of declared enumerations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by: Vec<String>,
+}
+
+/// Where work goes that automation could not finish.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fallback {
+    /// The manual queue.
+    pub queue: GroupId,
+    /// A template for the link that people open; facts only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<String>,
+    /// Whether a run whose content was lost by a restart goes to people instead of being read again.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub manual_on_restart: bool,
+}

@@ -1,0 +1,309 @@
+//! The catalog facts of an operation: how it is requested, what it answers, how it fails and is repeated.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::OwnEvent;
+use crate::class::Class;
+use crate::id::{Name, Scope};
+use crate::shape::{Field, Shape, is_false};
+use crate::time::Period;
+
+/// What an operation changes outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effect {
+    /// Nothing.
+    #[default]
+    None,
+    /// Something only staff see.
+    Draft,
+    /// A record.
+    Write,
+    /// What somebody outside receives.
+    Message,
+    /// Money moves.
+    Money,
+}
+
+impl Effect {
+    /// The effect as people write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Draft => "draft",
+            Self::Write => "write",
+            Self::Message => "message",
+            Self::Money => "money",
+        }
+    }
+}
+
+/// The catalog facts of one operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operation {
+    /// What the answer's record is called, for data uses: `ticket`.
+    pub record: Name,
+    /// The HTTP method.
+    pub method: Method,
+    /// The path below the connection's endpoint, with `{parameter}` holes of one segment each.
+    pub path: String,
+    /// How the request's body is written.
+    pub encoding: Encoding,
+    /// What it changes outside.
+    pub effect: Effect,
+    /// The permissions it needs.
+    pub scopes: BTreeSet<Scope>,
+    /// Its parameters.
+    pub params: BTreeMap<Name, Param>,
+    /// Members of the body that are always the same, by path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub constants: BTreeMap<String, String>,
+    /// Its answer's fields.
+    pub response: BTreeMap<Name, Field>,
+    /// The largest answer, in bytes.
+    pub most_bytes: u64,
+    /// The longest time for one attempt.
+    pub timeout: Period,
+    /// How failures are told apart, in order; the first match counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<ErrorRule>,
+    /// Statuses after which surely nothing ran.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub not_executed: BTreeSet<u16>,
+    /// How the API deduplicates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<Idempotency>,
+    /// How it is retried unless a step says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+    /// The read that tells whether it happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<Confirm>,
+    /// Whether the same read may be done again later for the same record.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub reread: bool,
+    /// The operation that keeps a text in a private place of the client's own system, and the one that reads it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub park: Option<Park>,
+    /// The check that the record read is the trigger's own party's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub belongs: Option<Belongs>,
+    /// How many requests the API takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+    /// How long lists are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<Pages>,
+}
+
+/// An HTTP method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Creates or acts.
+    Post,
+    /// Replaces.
+    Put,
+    /// Changes.
+    Patch,
+    /// Removes.
+    Delete,
+}
+
+/// How a request's body is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    /// `application/json`.
+    #[default]
+    Json,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+}
+
+/// One parameter of an operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Param {
+    /// Where it goes.
+    pub place: Place,
+    /// Its name or path there.
+    pub at: String,
+    /// What it looks like.
+    pub shape: Shape,
+    /// The most private class it takes.
+    pub class: Class,
+    /// Whether it is an amount of money.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub amount: bool,
+    /// Whether it chooses a record, recipient or account.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub target: bool,
+    /// Whether it may be left out.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub optional: bool,
+    /// The format whose escaper a text must go through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<TextFormat>,
+}
+
+/// Where a parameter goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// One segment of the path.
+    Path,
+    /// One value of the query.
+    Query,
+    /// A header.
+    Header,
+    /// A member of the body.
+    Body,
+}
+
+/// A text format with an escaper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TextFormat {
+    /// HTML.
+    Html,
+    /// Markdown.
+    Markdown,
+    /// A URL.
+    Url,
+    /// JSON.
+    Json,
+}
+
+/// How one kind of failure is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorRule {
+    /// The HTTP statuses it is about; empty for any.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub status: BTreeSet<u16>,
+    /// A path in the body and the text that stands there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<OwnEvent>,
+    /// What kind of failure it is.
+    pub kind: Failure,
+    /// Its code, from the operation's closed list.
+    pub code: Name,
+}
+
+/// A kind of failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Failure {
+    /// It may work later.
+    Transient,
+    /// Too many requests.
+    Throttled,
+    /// The record is in another state than the request expects.
+    Conflict,
+    /// It will not work.
+    Permanent,
+}
+
+/// How the API deduplicates requests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Idempotency {
+    /// Where the key goes: a header or a member of the body.
+    pub place: Place,
+    /// Its name or path there.
+    pub at: String,
+    /// How long the API remembers a key.
+    pub lives: Period,
+}
+
+/// How attempts follow one another: exponential backoff with full jitter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// Attempts in all, 1 to 20.
+    pub attempts: u32,
+    /// The first delay.
+    pub first: Period,
+    /// The longest delay.
+    pub most: Period,
+}
+
+impl Retry {
+    /// One attempt.
+    pub const ONCE: Self = Self { attempts: 1, first: Period::seconds(1), most: Period::seconds(1) };
+    /// What reads and idempotent effects get when nobody says otherwise.
+    pub const DEFAULT: Self = Self { attempts: 3, first: Period::seconds(1), most: Period::seconds(30) };
+}
+
+/// The read that tells whether an effect happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirm {
+    /// The read, of the same connection.
+    pub operation: Name,
+    /// Its parameters, from those of the effect: `param` to `param`.
+    pub with: BTreeMap<Name, Name>,
+    /// The field that tells.
+    pub field: Name,
+    /// The value it has when the effect happened; absent means that any value does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equals: Option<String>,
+    /// How long after the attempt the answer "not done" counts.
+    pub settles: Period,
+}
+
+/// Where a text can wait in the client's own system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Park {
+    /// The parameter that takes the text.
+    pub text: Name,
+    /// The response field that names where it was put.
+    pub id: Name,
+    /// The operation of the same connection that reads it back.
+    pub read: Name,
+    /// The parameter of `read` that takes the name.
+    pub param: Name,
+    /// The response field of `read` that holds the text.
+    pub field: Name,
+}
+
+/// The check that a record is the trigger's own party's: a response field equals a parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Belongs {
+    /// The parameter that names the party; never sent.
+    pub param: Name,
+    /// The response field that must equal it.
+    pub field: Name,
+}
+
+/// How many requests an API takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// Requests.
+    pub requests: u32,
+    /// In this time.
+    pub per: Period,
+}
+
+/// How long lists are read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pages {
+    /// The path of the next cursor in the answer; empty or absent at the end.
+    pub cursor_at: String,
+    /// The query parameter that takes it.
+    pub param: String,
+    /// The response field that is collected over the pages.
+    pub collect: Name,
+    /// The most pages that are read.
+    pub most: u32,
+}

@@ -1,0 +1,135 @@
+//! What a run does: one step after the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Argument, Expression, Retry};
+use crate::id::{ConnectionId, GroupId, Name, OperationRef};
+use crate::time::Period;
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Its id, unique in the workflow; expressions read its result by this name.
+    pub id: Name,
+    /// It runs only when this is true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Expression>,
+    /// Failures after which the run goes on without it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub continue_on: BTreeSet<Name>,
+    /// What it does.
+    pub action: Action,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Action {
+    /// Calls an operation.
+    Call {
+        /// Which.
+        operation: OperationRef,
+        /// Its parameters.
+        with: BTreeMap<Name, Argument>,
+        /// How it is retried.
+        retry: Retry,
+        /// The text parameter whose value comes from this earlier `call` with `park`, read back when it is needed again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parked: Option<Name>,
+    },
+    /// Asks an AI provider.
+    Ask {
+        /// The connection to the provider.
+        connection: ConnectionId,
+        /// The prompt's text.
+        prompt: String,
+        /// What is put beside the prompt.
+        with: BTreeMap<Name, Argument>,
+        /// A list of sources to cite: records with `id` and `text`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sources: Option<Expression>,
+        /// The fields of the answer; the shapes are `OneOf`, `Integer`, `Decimal`, `Boolean`, `Text` or `Token`, or a list
+        /// of citations.
+        answer: BTreeMap<Name, Answer>,
+        /// What it may use.
+        limit: AskLimit,
+    },
+    /// Asks a person.
+    Decide {
+        /// The group that decides.
+        by: GroupId,
+        /// What is shown: paths like `ticket.subject`.
+        show: Vec<String>,
+        /// What the person may edit: paths that are shown.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        edit: Vec<String>,
+        /// How long; then the answer is no.
+        within: Period,
+        /// Through which channels.
+        via: Vec<Channel>,
+    },
+    /// Computes values.
+    Set {
+        /// By name.
+        values: BTreeMap<Name, Argument>,
+    },
+    /// Ends the run early.
+    Stop {
+        /// How the run is called that ended here.
+        outcome: Name,
+    },
+}
+
+/// One field of an AI's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Answer {
+    /// One of these constants, 2 to 32: a fact, costed in bits.
+    OneOf(Vec<String>),
+    /// A decimal between two bounds; content.
+    Number {
+        /// The least, as decimal text.
+        least: String,
+        /// The most, as decimal text.
+        most: String,
+    },
+    /// True or false; content.
+    Boolean {},
+    /// A text up to so many bytes; content.
+    Text {
+        /// The largest size in bytes.
+        most_bytes: u32,
+    },
+    /// Ids of the sources given; each must be one of them.
+    Citations {
+        /// The greatest number of them.
+        most: u32,
+    },
+}
+
+/// What an `ask` may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskLimit {
+    /// Tokens of one answer.
+    pub tokens: u32,
+    /// Tries in all, invalid answers included.
+    pub tries: u32,
+}
+
+/// How a person is asked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channel {
+    /// A page of the agent.
+    Page,
+    /// The command line.
+    Cli,
+    /// A Slack connection of the client.
+    Slack(ConnectionId),
+    /// A helpdesk connection of the client.
+    Helpdesk(ConnectionId),
+}
