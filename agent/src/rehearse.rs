@@ -95,7 +95,9 @@ fn event(compiled: &Compiled, scenario: &Scenario) -> Option<NewRun> {
     let plan = &compiled.plan;
     let (trigger, fields) = match &plan.trigger {
         Trigger::Webhook { matches, own, fields, .. } => {
-            let matched = matches.iter().all(|(at, text)| json.text_at(at) == Some(text.as_str()));
+            // A scenario gives the body alone: what a header says of it is taken as said.
+            let matched =
+                matches.iter().all(|(at, text)| at.starts_with("header:") || json.text_at(at) == Some(text.as_str()));
             let is_own = own.as_ref().is_some_and(|own| json.text_at(&own.at) == Some(own.equals.as_str()));
             if !matched || is_own {
                 return None;

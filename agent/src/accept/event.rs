@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use assent_schema::expr::Value;
 use assent_schema::id::Name;
-use assent_schema::plan::Trigger;
+use assent_schema::plan::{Dialect, Trigger};
 use assent_schema::shape::Field;
 
-use super::webhook::Refused;
+use super::webhook::{Delivery, Refused};
 use crate::request::json::Json;
 use crate::request::wire;
 
@@ -19,16 +19,29 @@ pub enum Taken {
     Own,
     /// Another event of the same connection.
     Other,
+    /// The sender asks whether it has the right address, and wants this text back.
+    Challenge(String),
 }
+
+/// How a catalog names a header where it tells events apart: some senders say what happened nowhere else.
+const HEADER: &str = "header:";
+/// The longest text that is sent back to show that an address is ours.
+const CHALLENGE_MOST_BYTES: usize = 1_024;
 
 /// Reads the body of a webhook whose signature was checked.
 ///
 /// # Errors
 /// [`Refused::BadBody`] when it is no JSON object or a declared field does not fit.
-pub fn take(trigger: &Trigger, body: &[u8]) -> Result<Taken, Refused> {
-    let Trigger::Webhook { matches, fields, own, .. } = trigger else { return Ok(Taken::Other) };
-    let json = object(body)?;
-    let stands = |at: &str, wanted: &str| json.text_at(at).is_some_and(|text| text == wanted);
+pub fn take(trigger: &Trigger, delivery: Delivery<'_>) -> Result<Taken, Refused> {
+    let Trigger::Webhook { matches, fields, own, dialect, .. } = trigger else { return Ok(Taken::Other) };
+    let json = object(delivery.body)?;
+    if let Some(text) = challenge(*dialect, &json) {
+        return Ok(Taken::Challenge(text));
+    }
+    let stands = |at: &str, wanted: &str| match at.strip_prefix(HEADER) {
+        Some(name) => has_header(delivery, name, wanted),
+        None => json.text_at(at).is_some_and(|text| text == wanted),
+    };
     if own.as_ref().is_some_and(|own| stands(&own.at, &own.equals)) {
         return Ok(Taken::Own);
     }
@@ -36,6 +49,28 @@ pub fn take(trigger: &Trigger, body: &[u8]) -> Result<Taken, Refused> {
         return Ok(Taken::Other);
     }
     wire::take(&json, fields, None).map(Taken::Ours).or(Err(Refused::BadBody))
+}
+
+/// What stands in the field by which an event is accepted once, as text.
+pub fn once(fields: &BTreeMap<Name, Value>, once: &Name) -> Option<String> {
+    match fields.get(once)? {
+        Value::Text(text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// Whether a header stands there once and says this. It is not signed: it only narrows what a genuine event may be.
+fn has_header(delivery: Delivery<'_>, name: &str, wanted: &str) -> bool {
+    let mut values = delivery.headers.iter().filter(|(there, _)| there.eq_ignore_ascii_case(name));
+    values.next().is_some_and(|(_, value)| value == wanted.as_bytes()) && values.next().is_none()
+}
+
+/// Slack asks once, when an address is entered: `{"type": "url_verification", "challenge": …}`, signed like all else.
+fn challenge(dialect: Dialect, json: &Json) -> Option<String> {
+    let asks = dialect == Dialect::Slack && json.text_at("type").is_some_and(|kind| kind == "url_verification");
+    let text = json.text_at("challenge").filter(|_| asks)?;
+    (text.len() <= CHALLENGE_MOST_BYTES).then(|| text.to_owned())
 }
 
 /// Reads what a person gives to a manual trigger: an object of exactly its fields.
@@ -82,10 +117,11 @@ mod tests {
     }
 
     fn check(body: &str) -> &'static str {
-        match take(&trigger(), body.as_bytes()) {
+        match take(&trigger(), Delivery { headers: &[], body: body.as_bytes() }) {
             Ok(Taken::Ours(_)) => "ours",
             Ok(Taken::Own) => "own",
             Ok(Taken::Other) => "other",
+            Ok(Taken::Challenge(_)) => "challenge",
             Err(refused) => refused.code(),
         }
     }
@@ -93,7 +129,8 @@ mod tests {
     #[test]
     fn only_the_declared_fields_of_our_event_are_kept() {
         let body = br#"{"topic":"ticket.created","data":{"id":42,"subject":"Hi","email":"lena@example.com"},"x":1}"#;
-        let Ok(Taken::Ours(fields)) = take(&trigger(), body) else { panic!("ours") };
+        let delivery = Delivery { headers: &[], body };
+        let Ok(Taken::Ours(fields)) = take(&trigger(), delivery) else { panic!("ours") };
         assert_eq!(fields.keys().map(Name::as_str).collect::<Vec<_>>(), ["subject", "ticket_id"]);
         assert!(fields.get("ticket_id") == Some(&Value::text("42")));
     }
@@ -106,6 +143,34 @@ mod tests {
         assert_eq!(check(r#"{"topic":["ticket.created"],"data":{"id":"1"}}"#), "other");
         assert_eq!(check(r#"{"topic":"ticket.created","data":{"id":"1","author":{"type":"bot"}}}"#), "own");
         assert_eq!(check(r#"{"topic":"other","data":{"author":{"type":"bot"}}}"#), "own");
+    }
+
+    #[test]
+    fn a_header_narrows_where_the_body_does_not_say_what_happened() {
+        let mut trigger = trigger();
+        let Trigger::Webhook { matches, .. } = &mut trigger else { panic!("a webhook") };
+        *matches = [("header:x-shopify-topic".to_owned(), "orders/paid".to_owned())].into();
+        let is_ours = |values: &[&str]| {
+            let headers: Vec<_> =
+                values.iter().map(|v| ("X-Shopify-Topic".to_owned(), v.as_bytes().to_vec())).collect();
+            let delivery = Delivery { headers: &headers, body: br#"{"data":{"id":"1"}}"# };
+            matches!(take(&trigger, delivery), Ok(Taken::Ours(_)))
+        };
+        assert!(is_ours(&["orders/paid"]));
+        assert!(!is_ours(&["orders/create"]));
+        assert!(!is_ours(&[]));
+        assert!(!is_ours(&["orders/paid", "orders/paid"]));
+    }
+
+    #[test]
+    fn only_slack_asks_for_a_text_back() {
+        let mut trigger = trigger();
+        let body = br#"{"type":"url_verification","challenge":"3eZbrw1a"}"#;
+        let delivery = Delivery { headers: &[], body };
+        assert!(!matches!(take(&trigger, delivery), Ok(Taken::Challenge(_))));
+        let Trigger::Webhook { dialect, .. } = &mut trigger else { panic!("a webhook") };
+        *dialect = Dialect::Slack;
+        assert!(matches!(take(&trigger, delivery), Ok(Taken::Challenge(text)) if text == "3eZbrw1a"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! An event becomes a durable run, and only then the answer. Here: whether an event is genuine, new and ours, and what of
 //! it may be kept. Pure; the engine makes the run durable, `listen` speaks HTTP.
 
+mod dialects;
 pub mod doors;
 pub mod event;
 pub mod schedule;
@@ -9,4 +10,4 @@ pub mod webhook;
 pub use doors::Doors;
 pub use event::Taken;
 pub use schedule::{Due, Schedule};
-pub use webhook::{Authentic, Delivery, Refused, Secrets};
+pub use webhook::{Authentic, Delivery, Refused, Scheme, Secrets};

@@ -1,30 +1,34 @@
 //! Whether a webhook is genuine: signature, age, size. Pure; nothing of the body is parsed before its signature was checked.
 //!
-//! Spoken: `standard-webhooks`. The other dialects of the design are refused as `unsupported_dialect` until they are built.
+//! What each dialect signs, and where it says so, is in [`dialects`](super::dialects).
 //!
 //! # Source
-//! engine.md section 2; Standard Webhooks specification 1.0.0.
+//! engine.md section 2.
 
 use assent_schema::canon::Digest;
 use assent_schema::plan::Dialect;
-use assent_schema::shape::is_token;
 use assent_schema::time::Moment;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
-use zeroize::Zeroizing;
 
+use super::dialects::{Claim, decode_secret, read};
 use crate::request::keyed::{Purpose, keyed};
 
 /// The largest body, in bytes; the listener reads no more.
 pub const BODY_MOST_BYTES: usize = 1024 * 1024;
 /// How far the sender's clock may be from ours, either way, in seconds.
 pub const TOLERANCE_SECONDS: i64 = 300;
-/// The most signatures of one delivery that are looked at.
-const SIGNATURES_MOST: usize = 8;
-/// Secrets have 24 to 64 bytes.
-const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+
+/// How a sender signs.
+#[derive(Clone, Copy)]
+pub struct Scheme<'a> {
+    /// Its way of signing.
+    pub dialect: Dialect,
+    /// The header that holds the secret itself; for `token` alone.
+    pub header: Option<&'a str>,
+}
 
 /// What came in.
 #[derive(Clone, Copy)]
@@ -49,8 +53,6 @@ pub struct Secrets<'a> {
 pub enum Refused {
     /// The body is larger than allowed.
     TooLarge,
-    /// The trigger's dialect is not spoken by this version.
-    UnsupportedDialect,
     /// A signed header is missing.
     MissingHeader,
     /// A signed header stands there twice: two readers could see two different deliveries.
@@ -74,7 +76,6 @@ impl Refused {
     pub fn code(self) -> &'static str {
         match self {
             Self::TooLarge => "too_large",
-            Self::UnsupportedDialect => "unsupported_dialect",
             Self::MissingHeader => "missing_header",
             Self::HeaderTwice => "header_twice",
             Self::BadHeader => "bad_header",
@@ -90,23 +91,23 @@ impl Refused {
 /// A delivery whose signature was checked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Authentic {
-    /// The sender's id of the delivery; a `token`.
+    /// The sender's id of the delivery, where it is signed, else one made of the hash; a `token`.
     pub id: String,
-    /// What is known of it afterwards: keyed hashes of its id and of its authenticated bytes. It is new only if neither was
-    /// seen before.
-    pub keys: [[u8; 16]; 2],
+    /// What is known of it afterwards: keyed hashes of its authenticated bytes and, where one is signed, of its id. It is
+    /// new only if none was seen before.
+    pub keys: Vec<[u8; 16]>,
     /// The whole keyed hash of its authenticated bytes, for the ledger.
     pub hash: Digest,
 }
 
 /// Checks a delivery.
 ///
-/// `key` is the client's key for hashes of webhooks.
+/// `key` is the workflow's key for hashes of webhooks.
 ///
 /// # Errors
 /// [`Refused`], the first that applies.
 pub fn verify(
-    dialect: Dialect,
+    scheme: Scheme<'_>,
     delivery: Delivery<'_>,
     secrets: Secrets<'_>,
     now: Moment,
@@ -115,57 +116,53 @@ pub fn verify(
     if delivery.body.len() > BODY_MOST_BYTES {
         return Err(Refused::TooLarge);
     }
-    match dialect {
-        Dialect::StandardWebhooks => standard(delivery, secrets, now, key),
-        Dialect::Stripe | Dialect::Github | Dialect::Shopify | Dialect::Zendesk | Dialect::Slack | Dialect::Token => {
-            Err(Refused::UnsupportedDialect)
-        }
+    let claim = read(scheme, delivery)?;
+    if let Some(seconds) = claim.at {
+        in_time(seconds, now)?;
     }
-}
-
-/// `webhook-id`, `webhook-timestamp` and `webhook-signature` over `id.timestamp.body`.
-fn standard(delivery: Delivery<'_>, secrets: Secrets<'_>, now: Moment, key: &[u8; 32]) -> Result<Authentic, Refused> {
-    let id = once(delivery.headers, "webhook-id")?;
-    let timestamp = once(delivery.headers, "webhook-timestamp")?;
-    let signatures = once(delivery.headers, "webhook-signature")?;
-    // The id is a fact: it is kept, and shown to people when the event was lost.
-    if !is_token(id) {
-        return Err(Refused::BadHeader);
-    }
-    in_time(timestamp, now)?;
-    let signed: Vec<u8> = [id.as_bytes(), b".", timestamp.as_bytes(), b".", delivery.body].concat();
-    let secrets = [Some(secrets.current), secrets.previous];
-    let mut genuine = false;
-    for secret in secrets.into_iter().flatten() {
-        let secret = decode_secret(secret)?;
-        for signature in signatures.split(' ').take(SIGNATURES_MOST) {
-            genuine |= is_signature(&secret, &signed, signature);
-        }
-    }
-    if !genuine {
+    if !is_genuine(scheme.dialect, &claim, secrets)? {
         return Err(Refused::BadSignature);
     }
-    let hash = keyed(key, Purpose::Webhook, &signed);
+    let hash = keyed(key, Purpose::Webhook, &claim.signed);
+    let mut keys = Vec::with_capacity(2);
     // An id as bytes could be somebody's body; a zero byte, which no body of JSON holds, keeps them apart.
-    let known = keyed(key, Purpose::Webhook, &[b"id\0", id.as_bytes()].concat());
-    Ok(Authentic { id: id.to_owned(), keys: [short(&known), short(&hash)], hash })
+    keys.extend(claim.id.map(|id| short(&keyed(key, Purpose::Webhook, &[b"id\0", id.as_bytes()].concat()))));
+    keys.push(short(&hash));
+    let id = claim.id.map_or_else(|| hash.to_string().chars().take(ID_LENGTH).collect(), str::to_owned);
+    Ok(Authentic { id, keys, hash })
 }
 
-/// The one header of this name, as text.
-fn once<'a>(headers: &'a [(String, Vec<u8>)], name: &str) -> Result<&'a str, Refused> {
-    let mut values = headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
-    let (_, value) = values.next().ok_or(Refused::MissingHeader)?;
-    if values.next().is_some() {
-        return Err(Refused::HeaderTwice);
+/// How many digits of a hash stand for the id of a delivery that has none.
+const ID_LENGTH: usize = 32;
+
+fn is_genuine(dialect: Dialect, claim: &Claim<'_>, secrets: Secrets<'_>) -> Result<bool, Refused> {
+    let mut genuine = false;
+    for secret in [Some(secrets.current), secrets.previous].into_iter().flatten() {
+        let secret = decode_secret(dialect, secret)?;
+        for proof in &claim.proofs {
+            // All are compared, each in the same time wherever the first difference is.
+            genuine |= match dialect {
+                Dialect::Token => is_same(&secret, proof),
+                Dialect::StandardWebhooks
+                | Dialect::Stripe
+                | Dialect::Github
+                | Dialect::Shopify
+                | Dialect::Zendesk
+                | Dialect::Slack => mac(&secret, &claim.signed).is_some_and(|mac| mac.verify_slice(proof).is_ok()),
+            };
+        }
     }
-    std::str::from_utf8(value).or(Err(Refused::BadHeader))
+    Ok(genuine)
 }
 
-/// Seconds since 1970, digits only: another spelling of the same number would be another signed text.
-fn in_time(timestamp: &str, now: Moment) -> Result<(), Refused> {
-    let plain = (1..=12).contains(&timestamp.len()) && timestamp.bytes().all(|b| b.is_ascii_digit());
-    let seconds: i64 = timestamp.parse().ok().filter(|_| plain).ok_or(Refused::BadHeader)?;
-    let ahead = seconds - now.seconds();
+/// Whether a text is the secret. Both are hashed under one key first, so that the time tells nothing of either.
+fn is_same(secret: &[u8], text: &[u8]) -> bool {
+    let expected = mac(secret, secret).map(|mac| mac.finalize().into_bytes());
+    expected.is_some_and(|expected| mac(secret, text).is_some_and(|mac| mac.verify_slice(&expected).is_ok()))
+}
+
+fn in_time(seconds: i64, now: Moment) -> Result<(), Refused> {
+    let ahead = seconds.saturating_sub(now.seconds());
     match ahead {
         _ if ahead > TOLERANCE_SECONDS => Err(Refused::TooNew),
         _ if ahead < -TOLERANCE_SECONDS => Err(Refused::TooOld),
@@ -173,25 +170,18 @@ fn in_time(timestamp: &str, now: Moment) -> Result<(), Refused> {
     }
 }
 
-/// The bytes of a secret: base64 after `whsec_`.
-fn decode_secret(secret: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refused> {
-    let text = secret.strip_prefix(b"whsec_").ok_or(Refused::BadSecret)?;
-    let bytes = Zeroizing::new(STANDARD.decode(text).or(Err(Refused::BadSecret))?);
-    if SECRET_BYTES.contains(&bytes.len()) { Ok(bytes) } else { Err(Refused::BadSecret) }
-}
-
-/// Whether one entry of the signature header is ours: `v1,<base64>`. Other versions are passed over, as the specification
-/// says. The comparison takes the same time wherever the first difference is.
-fn is_signature(secret: &[u8], signed: &[u8], entry: &str) -> bool {
-    let Some(signature) = entry.strip_prefix("v1,").and_then(|text| STANDARD.decode(text).ok()) else { return false };
-    mac(secret, signed).is_some_and(|mac| mac.verify_slice(&signature).is_ok())
-}
-
 fn mac(secret: &[u8], signed: &[u8]) -> Option<Hmac<Sha256>> {
     // Any length of key is fine for HMAC; the error exists for other algorithms.
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
     mac.update(signed);
     Some(mac)
+}
+
+/// The key by which an event is accepted once, whichever way it comes: delivered, or found by `reconcile`.
+///
+/// `key` is the workflow's key for hashes of webhooks.
+pub fn once_key(key: &[u8; 32], value: &str) -> [u8; 16] {
+    short(&keyed(key, Purpose::Webhook, &[b"once\0", value.as_bytes()].concat()))
 }
 
 /// 128 bits of a keyed hash: enough against accidents and against senders, who do not know the key.
@@ -211,7 +201,7 @@ fn short(whole: &Digest) -> [u8; 16] {
 pub fn sign(secret: &[u8], id: &str, at: Moment, body: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Refused> {
     let timestamp = at.seconds().to_string();
     let signed = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat();
-    let mac = mac(&decode_secret(secret)?, &signed).ok_or(Refused::BadSecret)?;
+    let mac = mac(&decode_secret(Dialect::StandardWebhooks, secret)?, &signed).ok_or(Refused::BadSecret)?;
     let signature = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
     let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
     Ok(vec![header("webhook-id", id), header("webhook-timestamp", &timestamp), header("webhook-signature", &signature)])
@@ -245,7 +235,8 @@ mod tests {
         body: &[u8],
         secrets: Secrets<'_>,
     ) -> Result<Authentic, Refused> {
-        verify(Dialect::StandardWebhooks, Delivery { headers, body }, secrets, Moment::from_seconds(seconds), &KEY)
+        let scheme = Scheme { dialect: Dialect::StandardWebhooks, header: None };
+        verify(scheme, Delivery { headers, body }, secrets, Moment::from_seconds(seconds), &KEY)
     }
 
     fn check(headers: &[(String, Vec<u8>)], body: &[u8]) -> Option<Refused> {
@@ -281,7 +272,7 @@ mod tests {
     fn one_good_signature_among_others_is_enough_but_not_behind_many() {
         let time = SIGNED_AT.to_string();
         assert_eq!(check(&headers(ID, &time, &format!("v1a,AAAA v1,AAAA {SIGNATURE}")), BODY), None);
-        let many = format!("{}{SIGNATURE}", "v1,AAAA ".repeat(SIGNATURES_MOST));
+        let many = format!("{}{SIGNATURE}", "v1,AAAA ".repeat(super::super::dialects::SIGNATURES_MOST));
         assert_eq!(check(&headers(ID, &time, &many), BODY), Some(Refused::BadSignature));
     }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use assent_schema::expr::Value;
 use assent_schema::id::{ClientId, ConnectionId, Name, SlotId, WorkflowId};
-use assent_schema::plan::{Dialect, Trigger};
+use assent_schema::plan::Trigger;
 
 use super::{FrontDesk, Registry, lock};
 use crate::accept::event::{self, Taken};
-use crate::accept::{Authentic, Delivery, Refused, Secrets, webhook};
+use crate::accept::{Authentic, Delivery, Refused, Scheme, Secrets, webhook};
 use crate::content::Content;
 use crate::listen::{Event, Receipt};
 use crate::run::{Deployed, NewRun};
@@ -24,14 +24,16 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let Event { client, workflow, headers, body } = event;
         let Some(compiled) = self.deployed.active(&client, &workflow) else { return Receipt::Unknown };
         let trigger = &compiled.plan.trigger;
-        let Trigger::Webhook { connection, dialect, .. } = trigger else { return Receipt::Unknown };
+        let Trigger::Webhook { connection, dialect, header, once, .. } = trigger else { return Receipt::Unknown };
         if let Err(after) = lock(&self.doors).enter(&client, self.world.clock().boot()) {
             return Receipt::Busy { after };
         }
         let _inside = Inside { desk: self, client: &client };
         let delivery = Delivery { headers: &headers, body: body.reveal() };
-        let judged = self.check(&client, connection, *dialect, delivery).and_then(|authentic| {
-            let taken = event::take(trigger, body.reveal())?;
+        let scheme = Scheme { dialect: *dialect, header: header.as_deref() };
+        let key = self.webhook_key(&client, &workflow);
+        let judged = self.check(&client, connection, scheme, delivery, &key).and_then(|authentic| {
+            let taken = event::take(trigger, delivery)?;
             Ok((authentic, taken))
         });
         match judged {
@@ -40,8 +42,15 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                 Receipt::Refused(refused)
             }
             Ok((_, Taken::Other)) => Receipt::Ignored,
+            Ok((_, Taken::Challenge(text))) => Receipt::Challenge(text),
             Ok((authentic, Taken::Own)) => self.drop_own(&client, &authentic).await,
-            Ok((authentic, Taken::Ours(fields))) => self.begin(client.clone(), workflow, authentic, fields).await,
+            Ok((mut authentic, Taken::Ours(fields))) => {
+                if let Some(value) = once.as_ref().and_then(|once| event::once(&fields, once)) {
+                    authentic.keys.push(webhook::once_key(&key, &value));
+                    authentic.id = value;
+                }
+                self.begin(client.clone(), workflow, authentic, fields).await
+            }
         }
     }
 
@@ -49,8 +58,9 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         &self,
         client: &ClientId,
         connection: &ConnectionId,
-        dialect: Dialect,
+        scheme: Scheme<'_>,
         delivery: Delivery<'_>,
+        key: &[u8; 32],
     ) -> Result<Authentic, Refused> {
         let facts = self.deployed.client(client).ok_or(Refused::BadSecret)?;
         let slots = facts.connections.get(connection).map(|connection| &connection.slots);
@@ -63,7 +73,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let secrets =
             Secrets { current: current.reveal(), previous: previous.as_ref().map(|secret| secret.reveal().as_slice()) };
         let now = self.world.clock().now().moment();
-        webhook::verify(dialect, delivery, secrets, now, &self.webhook_key(client))
+        webhook::verify(scheme, delivery, secrets, now, key)
     }
 
     /// An event that our own connection caused is dropped and recorded.
@@ -90,7 +100,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             workflow,
             trigger: TriggerKind::Webhook,
             event: authentic.id,
-            keys: authentic.keys.to_vec(),
+            keys: authentic.keys,
             fields,
             writes: Vec::new(),
         };

@@ -124,9 +124,10 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         }
     }
 
-    /// The key for hashes of one client's webhooks.
-    fn webhook_key(&self, client: &ClientId) -> [u8; 32] {
-        *keyed(self.webhook_key.reveal(), Purpose::Webhook, client.as_str().as_bytes()).as_bytes()
+    /// The key for hashes of one workflow's events: senders give one event the same id wherever they send it.
+    fn webhook_key(&self, client: &ClientId, workflow: &WorkflowId) -> [u8; 32] {
+        let place = format!("{client}\0{workflow}");
+        *keyed(self.webhook_key.reveal(), Purpose::Webhook, place.as_bytes()).as_bytes()
     }
 }
 

@@ -186,7 +186,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             }
             Receipt::Duplicate(_) => Err(NotTaken::BadChallenge),
             Receipt::Refused(_) => Err(NotTaken::BadForm),
-            Receipt::Unknown | Receipt::Ignored => Err(NotTaken::Unknown),
+            Receipt::Unknown | Receipt::Ignored | Receipt::Challenge(_) => Err(NotTaken::Unknown),
             Receipt::Busy { .. } => Ok(Reply::code(429, "busy")),
             Receipt::Unavailable => Err(NotTaken::NotDurable),
         }

@@ -109,7 +109,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         match self.drive(self.engine.begin(new)).await {
             Receipt::Accepted(_) => Ok(true),
             // Accepted before, as after a crash of another kind, or never to be: the cursor moves on alone.
-            Receipt::Duplicate(_) | Receipt::Refused(_) | Receipt::Ignored | Receipt::Unknown => {
+            Receipt::Duplicate(_)
+            | Receipt::Refused(_)
+            | Receipt::Ignored
+            | Receipt::Challenge(_)
+            | Receipt::Unknown => {
                 self.move_to(client, workflow, time, None).await?;
                 Ok(true)
             }

@@ -20,6 +20,8 @@ pub enum Receipt {
     Duplicate(RunId),
     /// It is genuine and not for this workflow, or our own connection caused it.
     Ignored,
+    /// It asks whether we are who the sender means; this text says so.
+    Challenge(String),
     /// It is not taken.
     Refused(Refused),
     /// The client has too much under way.
@@ -59,6 +61,7 @@ pub(super) fn to_sender(receipt: &Receipt) -> Answer {
         Receipt::Accepted(run) => json(202, &format!("{{\"run\":\"{run}\"}}")),
         Receipt::Duplicate(run) => json(200, &format!("{{\"run\":\"{run}\"}}")),
         Receipt::Ignored => json(200, "{\"code\":\"ignored\"}"),
+        Receipt::Challenge(text) => json(200, &serde_json::json!({ "challenge": text }).to_string()),
         Receipt::Refused(refused) => coded(refused_status(*refused), refused.code()),
         Receipt::Busy { after } => later(429, "busy", *after),
         Receipt::Unknown => coded(404, "not_found"),
@@ -73,7 +76,6 @@ fn refused_status(refused: Refused) -> u16 {
         Refused::TooOld | Refused::TooNew | Refused::BadSignature => 401,
         // Ours to mend; the sender shall try again.
         Refused::BadSecret => 503,
-        Refused::UnsupportedDialect => 501,
     }
 }
 

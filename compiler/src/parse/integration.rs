@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use assent_schema::client::Auth;
-use assent_schema::id::IntegrationId;
-use assent_schema::plan::OwnEvent;
+use assent_schema::id::{IntegrationId, Name};
+use assent_schema::plan::{Dialect, OwnEvent};
+use assent_schema::shape::{Field, Shape};
 use assent_schema::spec::{Event, Integration, Spanned, Webhook};
 
 use super::client::rate;
@@ -23,7 +24,8 @@ pub(super) fn integration(mut table: Table<'_, '_>, stem: &IntegrationId) -> Opt
     let auth = table.need("auth", |value| value.spanned(auth));
     let webhook = table.opt("webhook", webhook);
     let rate = table.opt("rate", rate);
-    let events = table.map("event", event);
+    let dialect = webhook.as_ref().map(|webhook: &Webhook| webhook.dialect.value);
+    let events = table.map("event", |value| event(value, dialect));
     let operations = table.map("operation", operation);
     if webhook.is_none() && !table.has("webhook") && !events.is_empty() {
         table.bad::<()>("The integration has events and no `[webhook]`.", "Add `[webhook]` with `dialect` and `slot`.");
@@ -82,8 +84,10 @@ fn webhook(value: Value<'_, '_>) -> Option<Webhook> {
     let dialect = table.need("dialect", |value| value.spanned(word));
     let slot = table.need("slot", name);
     let own = table.opt("self", own_event);
+    let is_token = dialect.as_ref().is_some_and(|dialect| dialect.value == Dialect::Token);
+    let header = if is_token { Some(table.need("header", header_name)?) } else { None };
     table.done();
-    Some(Webhook { dialect: dialect?, slot: slot?, own })
+    Some(Webhook { dialect: dialect?, slot: slot?, header, own })
 }
 
 fn own_event(value: Value<'_, '_>) -> Option<OwnEvent> {
@@ -94,12 +98,22 @@ fn own_event(value: Value<'_, '_>) -> Option<OwnEvent> {
     Some(OwnEvent { at: at?, equals: equals? })
 }
 
-fn event(value: Value<'_, '_>) -> Option<Event> {
+fn event(value: Value<'_, '_>, dialect: Option<Dialect>) -> Option<Event> {
     let mut table = value.table()?;
     let record = table.need("record", name);
     let matches = table.need("match", texts_by_path);
-    let once = table.opt("once", name);
+    let once = table.get("once");
     let fields = table.need("fields", fields);
+    let once_name: Option<Spanned<Name>> = once.clone().and_then(name);
+    if let (Some(once), Some(name), Some(fields)) = (&once, &once_name, &fields) {
+        check_once(once, fields.get(name));
+    }
+    if let (None, Some(dialect)) = (&once, dialect.filter(|dialect| !signs_identity(*dialect))) {
+        table.bad::<()>(
+            &format!("`{}` signs neither a time nor a delivery id, and `once` is missing.", dialect.as_str()),
+            "Add `once` with the field of the event by which it is accepted once, of class `reference`.",
+        );
+    }
     if matches.as_ref().is_some_and(std::collections::BTreeMap::is_empty) {
         table.bad::<()>(
             "`match` is empty, so every message would be this event.",
@@ -107,7 +121,30 @@ fn event(value: Value<'_, '_>) -> Option<Event> {
         );
     }
     table.done();
-    Some(Event { record: record?, matches: matches?, once, fields: fields? })
+    Some(Event { record: record?, matches: matches?, once: once_name, fields: fields? })
+}
+
+/// Whether what is signed tells a repeat from another event.
+fn signs_identity(dialect: Dialect) -> bool {
+    match dialect {
+        Dialect::StandardWebhooks | Dialect::Stripe | Dialect::Zendesk | Dialect::Slack => true,
+        Dialect::Github | Dialect::Shopify | Dialect::Token => false,
+    }
+}
+
+/// The field by which an event is accepted once is always there, is a fact, and has one spelling.
+fn check_once(once: &Value<'_, '_>, field: Option<&Spanned<Field>>) {
+    let Some(field) = field else {
+        once.bad::<()>("names no field of this event");
+        return;
+    };
+    let plain = matches!(field.shape, Shape::Token {} | Shape::Uuid {} | Shape::Integer {});
+    if field.optional || !field.class.is_fact() || !plain {
+        once.bad_with_help::<()>(
+            "names a field that cannot tell events apart",
+            "It must be of class `reference`, of type `token`, `uuid` or `integer`, and not optional.".into(),
+        );
+    }
 }
 
 /// HTTP statuses.

@@ -19,6 +19,9 @@ pub enum Trigger {
         event: EventName,
         /// How the integration signs.
         dialect: Dialect,
+        /// The header that holds the secret, for `token` alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        header: Option<String>,
         /// How the event is told from others: a path in the body and the value that it has there.
         matches: BTreeMap<String, String>,
         /// What the event's record is called, for data uses.
@@ -76,6 +79,21 @@ pub enum Dialect {
     Slack,
     /// A header that equals a secret.
     Token,
+}
+
+impl Dialect {
+    /// The dialect as people write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::StandardWebhooks => "standard-webhooks",
+            Self::Stripe => "stripe",
+            Self::Github => "github",
+            Self::Shopify => "shopify",
+            Self::Zendesk => "zendesk",
+            Self::Slack => "slack",
+            Self::Token => "token",
+        }
+    }
 }
 
 /// What happens to scheduled times that passed while nothing ran.

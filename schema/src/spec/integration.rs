@@ -38,6 +38,8 @@ pub struct Integration {
 pub struct Webhook {
     /// Its way of signing.
     pub dialect: Spanned<Dialect>,
+    /// The header that holds the secret, for `token` alone.
+    pub header: Option<String>,
     /// The slot of the secret.
     pub slot: Spanned<SlotId>,
     /// How to tell an event that our own connection caused.

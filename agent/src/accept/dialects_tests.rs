@@ -1,0 +1,228 @@
+//! Each dialect against what its provider publishes, and against everything that is nearly right.
+//!
+//! GitHub, Slack: the worked examples of their pages. Zendesk: the test secret of its page. Stripe, Shopify and that one
+//! publish no whole example; their expected signatures come from another implementation (Python's `hmac`).
+
+use assent_schema::plan::Dialect;
+use assent_schema::time::Moment;
+
+use crate::accept::webhook::{Authentic, Delivery, Refused, Scheme, Secrets, verify};
+
+struct Example {
+    dialect: Dialect,
+    secret: &'static str,
+    body: &'static str,
+    headers: &'static [(&'static str, &'static str)],
+    at: i64,
+    has_time: bool,
+}
+
+const GITHUB: Example = Example {
+    dialect: Dialect::Github,
+    secret: "It's a Secret to Everybody",
+    body: "Hello, World!",
+    headers: &[("x-hub-signature-256", "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17")],
+    at: 0,
+    has_time: false,
+};
+
+const SHOPIFY: Example = Example {
+    dialect: Dialect::Shopify,
+    secret: "shop-secret",
+    body: r#"{"id":1}"#,
+    headers: &[("x-shopify-hmac-sha256", "plW8VGqq0nDMIEhDqaNNW99asdUCy7EIqLZVcQwtAZ0=")],
+    at: 0,
+    has_time: false,
+};
+
+const STRIPE: Example = Example {
+    dialect: Dialect::Stripe,
+    secret: "whsec_test_secret",
+    body: r#"{"id":"evt_1","object":"event"}"#,
+    headers: &[(
+        "stripe-signature",
+        "t=1614265330,v1=42b3d2b2181207b6b299df380bf37599bb895dc182467ba12e046b1916c4cd19,v0=00",
+    )],
+    at: 1_614_265_330,
+    has_time: true,
+};
+
+const ZENDESK: Example = Example {
+    dialect: Dialect::Zendesk,
+    secret: "HRkRd4BeOAoUkfZr-mhauJT64rvBASlJRoIyPsd3zeA=",
+    body: r#"{"say": "hello"}"#,
+    headers: &[
+        ("x-zendesk-webhook-signature", "Rry/4TtIdFyawtXXp8QdI6tlAUUQ/5kL1OTp5qo/ZIk="),
+        ("x-zendesk-webhook-signature-timestamp", "2021-07-25T10:00:00Z"),
+    ],
+    at: 1_627_207_200,
+    has_time: true,
+};
+
+const SLACK: Example = Example {
+    dialect: Dialect::Slack,
+    secret: "8f742231b10e8888abcd99yyyzzz85a5",
+    body: "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c",
+    headers: &[
+        ("x-slack-signature", "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503"),
+        ("x-slack-request-timestamp", "1531420618"),
+    ],
+    at: 1_531_420_618,
+    has_time: true,
+};
+
+const TOKEN: Example = Example {
+    dialect: Dialect::Token,
+    secret: "a-long-shared-token",
+    body: r#"{"id":1}"#,
+    headers: &[("x-token", "a-long-shared-token")],
+    at: 0,
+    has_time: false,
+};
+
+const ALL: [&Example; 6] = [&GITHUB, &SHOPIFY, &STRIPE, &ZENDESK, &SLACK, &TOKEN];
+
+fn headers(example: &Example) -> Vec<(String, Vec<u8>)> {
+    example.headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
+}
+
+fn check_with(
+    example: &Example,
+    headers: &[(String, Vec<u8>)],
+    body: &[u8],
+    secrets: Secrets<'_>,
+    later: i64,
+) -> Result<Authentic, Refused> {
+    let scheme = Scheme { dialect: example.dialect, header: Some("x-token") };
+    verify(scheme, Delivery { headers, body }, secrets, Moment::from_seconds(example.at + later), &[7; 32])
+}
+
+fn check(example: &Example, headers: &[(String, Vec<u8>)], body: &[u8]) -> Option<Refused> {
+    let secrets = Secrets { current: example.secret.as_bytes(), previous: None };
+    check_with(example, headers, body, secrets, 0).err()
+}
+
+#[test]
+fn what_the_providers_publish_verifies() {
+    for example in ALL {
+        assert_eq!(check(example, &headers(example), example.body.as_bytes()), None, "{:?}", example.dialect);
+    }
+}
+
+#[test]
+fn another_body_or_secret_is_a_forgery() {
+    for example in ALL {
+        let other = Secrets { current: b"another secret, as long", previous: None };
+        let (headers, body) = (headers(example), example.body.as_bytes());
+        assert_eq!(check_with(example, &headers, body, other, 0).err(), Some(Refused::BadSignature));
+        // A token proves who sends, not what is sent.
+        if example.dialect != Dialect::Token {
+            assert_eq!(check(example, &headers, b"{}"), Some(Refused::BadSignature), "{:?}", example.dialect);
+        }
+    }
+}
+
+#[test]
+fn any_changed_character_of_a_signature_is_refused() {
+    for example in ALL {
+        let (name, good) = example.headers[0];
+        for place in 0..good.len() {
+            let mut changed = good.as_bytes().to_vec();
+            changed[place] = if changed[place] == b'1' { b'2' } else { b'1' };
+            let mut headers = headers(example);
+            headers[0] = (name.to_owned(), changed);
+            // The signature of a version that is passed over may say anything.
+            if example.dialect == Dialect::Stripe && place >= good.find(",v0").unwrap() {
+                continue;
+            }
+            assert!(check(example, &headers, example.body.as_bytes()).is_some(), "{:?} {place}", example.dialect);
+        }
+    }
+}
+
+#[test]
+fn signed_headers_come_once_and_none_is_missing() {
+    for example in ALL {
+        for i in 0..example.headers.len() {
+            let mut twice = headers(example);
+            twice.push((twice[i].0.to_uppercase(), twice[i].1.clone()));
+            assert_eq!(check(example, &twice, example.body.as_bytes()), Some(Refused::HeaderTwice));
+            let mut missing = headers(example);
+            missing.remove(i);
+            assert_eq!(check(example, &missing, example.body.as_bytes()), Some(Refused::MissingHeader));
+            let mut bytes = headers(example);
+            bytes[i].1 = vec![0xff];
+            assert_eq!(check(example, &bytes, example.body.as_bytes()), Some(Refused::BadHeader));
+        }
+    }
+    let twice = vec![("stripe-signature".to_owned(), format!("t=1614265330,{}", STRIPE.headers[0].1).into_bytes())];
+    assert_eq!(check(&STRIPE, &twice, STRIPE.body.as_bytes()), Some(Refused::HeaderTwice));
+}
+
+#[test]
+fn a_signed_time_counts_both_ways_and_to_the_second() {
+    for example in ALL {
+        let secrets = Secrets { current: example.secret.as_bytes(), previous: None };
+        for (later, wanted) in [(-301, Some(Refused::TooNew)), (-300, None), (300, None), (301, Some(Refused::TooOld))]
+        {
+            let found = check_with(example, &headers(example), example.body.as_bytes(), secrets, later).err();
+            assert_eq!(found, wanted.filter(|_| example.has_time), "{:?} {later}", example.dialect);
+        }
+    }
+}
+
+#[test]
+fn times_have_one_spelling() {
+    for bad in ["", "1e9", "+1531420618", " 1531420618", "1531420618.0", "-1"] {
+        let slack = vec![headers(&SLACK)[0].clone(), ("x-slack-request-timestamp".to_owned(), bad.into())];
+        assert_eq!(check(&SLACK, &slack, SLACK.body.as_bytes()), Some(Refused::BadHeader), "{bad}");
+        let stripe = vec![("stripe-signature".to_owned(), format!("t={bad},v1=00").into_bytes())];
+        assert_eq!(check(&STRIPE, &stripe, STRIPE.body.as_bytes()), Some(Refused::BadHeader), "{bad}");
+    }
+    for bad in ["2021-07-25", "1627207200", "2021-07-25T10:00:00+00:00", "2021-07-25T10:00:00.000Z"] {
+        let zendesk =
+            vec![headers(&ZENDESK)[0].clone(), ("x-zendesk-webhook-signature-timestamp".to_owned(), bad.into())];
+        assert_eq!(check(&ZENDESK, &zendesk, ZENDESK.body.as_bytes()), Some(Refused::BadHeader), "{bad}");
+    }
+}
+
+#[test]
+fn the_secret_before_counts_while_it_is_kept() {
+    for example in ALL {
+        let rotating = Secrets { current: b"the next secret, as long", previous: Some(example.secret.as_bytes()) };
+        assert!(check_with(example, &headers(example), example.body.as_bytes(), rotating, 0).is_ok());
+    }
+}
+
+#[test]
+fn secrets_are_texts_as_they_are_and_not_guessable() {
+    for example in ALL {
+        for bad in ["", "short", "pasted with its line end\n"] {
+            let secrets = Secrets { current: bad.as_bytes(), previous: None };
+            let found = check_with(example, &headers(example), example.body.as_bytes(), secrets, 0).err();
+            assert_eq!(found, Some(Refused::BadSecret));
+        }
+    }
+}
+
+#[test]
+fn a_repeat_has_the_same_keys_and_a_time_of_its_own_makes_another() {
+    for example in ALL {
+        let secrets = Secrets { current: example.secret.as_bytes(), previous: None };
+        let one = || check_with(example, &headers(example), example.body.as_bytes(), secrets, 0).ok().unwrap();
+        assert!(one() == one());
+        assert_eq!(one().keys.len(), 1);
+        assert!(assent_schema::shape::is_token(&one().id));
+    }
+}
+
+#[test]
+fn several_signatures_are_looked_at_but_not_many() {
+    let good = "v1=42b3d2b2181207b6b299df380bf37599bb895dc182467ba12e046b1916c4cd19";
+    let with = |others: usize| {
+        let value = format!("t=1614265330,{}{good}", "v1=00,".repeat(others));
+        check(&STRIPE, &[("stripe-signature".to_owned(), value.into_bytes())], STRIPE.body.as_bytes())
+    };
+    assert_eq!(with(super::SIGNATURES_MOST - 1), None);
+    assert_eq!(with(super::SIGNATURES_MOST), Some(Refused::BadSignature));
+}
