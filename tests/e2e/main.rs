@@ -1,5 +1,6 @@
 //! End-to-end tests against real programs.
 
+mod away;
 mod builds;
 mod bytes;
 mod kill;

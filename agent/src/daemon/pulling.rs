@@ -21,12 +21,13 @@ pub(super) async fn pulling(agent: Arc<Agent>) {
     let mut watch = Watch::begin(path, Arc::clone(&wake));
     let mut failures: u32 = 0;
     loop {
+        let failed_before = failures > 0;
         match agent.pull().await {
             Ok(()) => failures = told_over(&agent, failures).await,
             Err(failure) => failures = told(&agent, failures, failure).await,
         }
-        if watch.is_none() {
-            // The repository was away when the agent started, or the system had no place left to watch from.
+        // What is watched may be gone, or have come back as another folder.
+        if watch.is_none() || failed_before || failures > 0 {
             watch = Watch::begin(path, Arc::clone(&wake));
         }
         let dice = u32::try_from(agent.world.dice.below(1_000)).unwrap_or(0);
