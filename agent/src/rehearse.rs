@@ -5,11 +5,14 @@
 //! # Source
 //! language.md section 7, trust.md section 4. Promise P15.
 
+mod learn;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use assent_schema::canon::Digest;
 use assent_schema::client::ClientFacts;
+use assent_schema::coverage::Reached;
 use assent_schema::id::{Name, PersonId};
 use assent_schema::plan::{Plan, Trigger};
 use assent_schema::release::ScenarioResult;
@@ -30,10 +33,8 @@ pub struct Rehearsed {
     pub scenario: String,
     /// What should have happened and did not, in words; empty when it passed. Names and codes, never values.
     pub failures: Vec<String>,
-    /// Steps that ran.
-    pub ran: BTreeSet<Name>,
-    /// Conditions that were met, and those that were not.
-    pub conditions: BTreeSet<(Name, bool)>,
+    /// What it reached of the plan.
+    pub reached: Reached,
     /// Failures that steps met, by code.
     pub codes: BTreeSet<(Name, String)>,
 }
@@ -68,8 +69,7 @@ fn one(compiled: &Arc<Compiled>, facts: &Arc<ClientFacts>, scenario: &Scenario, 
     let mut rehearsed = Rehearsed {
         scenario: scenario.name.clone(),
         failures: Vec::new(),
-        ran: BTreeSet::new(),
-        conditions: BTreeSet::new(),
+        reached: Reached::default(),
         codes: BTreeSet::new(),
     };
     let Ok(store) = world.store(NoBooks::load) else {
@@ -84,7 +84,7 @@ fn one(compiled: &Arc<Compiled>, facts: &Arc<ClientFacts>, scenario: &Scenario, 
             rehearsed.failures.push("the run does not end".to_owned());
         }
     }
-    judge(&mut rehearsed, &store, &seen, &scenario.expect);
+    judge(&mut rehearsed, &compiled.plan, &store, &seen, &scenario.expect);
     rehearsed
 }
 
@@ -180,9 +180,9 @@ fn verdict(facts: &ClientFacts, decided: &Decided, question: &Question) -> Optio
     })
 }
 
-fn judge(rehearsed: &mut Rehearsed, store: &Memory, seen: &Seen, expect: &Expect) {
+fn judge(rehearsed: &mut Rehearsed, plan: &Plan, store: &Memory, seen: &Seen, expect: &Expect) {
     let journal = journal(store);
-    learn(rehearsed, &journal);
+    learn::learn(rehearsed, plan, &journal);
     let failures = &mut rehearsed.failures;
     judge_end(failures, &journal, expect);
     judge_calls(failures, &seen.done(), expect);
@@ -206,36 +206,6 @@ fn journal(store: &Memory) -> Vec<JournalRow> {
     let filter = RunFilter { most: 1, ..RunFilter::default() };
     let line = store.runs(&filter).ok().and_then(|lines| lines.into_iter().next());
     line.and_then(|line| store.journal(line.run).ok()).unwrap_or_default()
-}
-
-/// What the run touched, for coverage.
-fn learn(rehearsed: &mut Rehearsed, journal: &[JournalRow]) {
-    for row in journal {
-        match &row.entry {
-            Entry::When { step, runs } => {
-                rehearsed.conditions.insert((step.clone(), *runs));
-            }
-            Entry::Outcome(outcome) => {
-                rehearsed.ran.insert(outcome.step.clone());
-                let code = if outcome.in_doubt { "in_doubt" } else { &outcome.code };
-                rehearsed.codes.insert((outcome.step.clone(), code.to_owned()));
-            }
-            Entry::Answered { step, ended, .. } => {
-                rehearsed.ran.insert(step.clone());
-                rehearsed.codes.insert((step.clone(), ended.as_str().to_owned()));
-            }
-            Entry::Decided { step, choice, by, .. } => {
-                rehearsed.ran.insert(step.clone());
-                let how = match (by, choice) {
-                    (None, _) => "late",
-                    (Some(_), assent_schema::release::Choice::Approve) => "approve",
-                    (Some(_), assent_schema::release::Choice::Refuse) => "refuse",
-                };
-                rehearsed.codes.insert((step.clone(), how.to_owned()));
-            }
-            Entry::Accepted(_) | Entry::Intent(_) | Entry::Asked(_) | Entry::Passed { .. } | Entry::Ended { .. } => {}
-        }
-    }
 }
 
 fn judge_end(failures: &mut Vec<String>, journal: &[JournalRow], expect: &Expect) {

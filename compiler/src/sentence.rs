@@ -1,7 +1,9 @@
-//! A data use as a sentence that a client understands. Findings, `plan` and `approve` say the same ones.
+//! Data uses and gaps of tests as sentences. Findings, `plan`, `test` and `approve` say the same ones.
 
 use assent_schema::class::Class;
-use assent_schema::plan::Effect;
+use assent_schema::coverage::Gap;
+use assent_schema::id::{ClientId, Name};
+use assent_schema::plan::{Action, Effect, Plan};
 use assent_schema::shape::currency_digits;
 use assent_schema::uses::{DataUse, GuardrailUse, Party, UseKind};
 
@@ -41,6 +43,49 @@ pub fn sentence(data_use: &DataUse) -> String {
         }
     };
     format!("{said}{}.", retention(data_use))
+}
+
+/// What no scenario shows of a step, as one sentence.
+pub fn gap(client: &ClientId, plan: &Plan, step: &Name, gap: Gap) -> String {
+    let workflow = format!("`{client}/{}`", plan.workflow);
+    match gap {
+        Gap::Runs => format!("No scenario of {workflow} runs `{step}`."),
+        Gap::Skipped => {
+            format!("No scenario of {workflow} skips `{step}`: its condition is met in all that get there.")
+        }
+        Gap::Fails => format!("No scenario of {workflow} shows what happens when `{step}` fails."),
+        Gap::InDoubt => {
+            format!("No scenario of {workflow} shows what happens when nobody knows whether `{step}` was done.")
+        }
+        Gap::Refused => format!("No scenario of {workflow} shows what happens when somebody says no to `{step}`."),
+        Gap::Late => format!("No scenario of {workflow} shows what happens when nobody answers `{step}` in time."),
+    }
+}
+
+/// What closes a gap.
+pub fn gap_help(plan: &Plan, step: &Name, gap: Gap) -> String {
+    let operation = match plan.step(step.as_str()).map(|step| &step.action) {
+        Some(Action::Call { operation, .. }) => operation.to_string(),
+        _ => String::new(),
+    };
+    match gap {
+        Gap::Runs => "Add a scenario whose event and replies lead there.".to_owned(),
+        Gap::Skipped => "Add a scenario in which the condition is not met.".to_owned(),
+        Gap::Fails => {
+            format!(
+                "Add a scenario with a reply to `{operation}` of an error status, like `status = 422`, for every attempt."
+            )
+        }
+        Gap::InDoubt => format!("Add a scenario with a reply to `{operation}` that says `fault = \"timeout\"`."),
+        Gap::Refused => {
+            format!(
+                "Add a scenario with `[[scenario.decide]]` that says `step = \"{step}\"` and `choice = \"refuse\"`."
+            )
+        }
+        Gap::Late => format!(
+            "Add a scenario with `[[scenario.decide]]` that says `step = \"{step}\"`, no `choice`, and an `after` longer than `within`."
+        ),
+    }
 }
 
 fn from_clause(from: &str) -> String {

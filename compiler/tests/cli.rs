@@ -94,6 +94,7 @@ fn what_is_wrong_with_the_call_is_exit_status_two() {
 #[test]
 fn each_code_is_explained() {
     insta::assert_snapshot!("explain", assent(&["explain", "over-privileged"]).out);
+    assert_eq!(assent(&["explain", "--list"]).out, assent(&["explain"]).out);
     let all = assent(&["explain", "--format", "json"]).out;
     let rows: Value = serde_json::from_str(&all).expect("JSON");
     assert_eq!(rows.as_array().map(Vec::len), Some(assent_schema::code::Code::ALL.len()));
@@ -103,4 +104,46 @@ fn each_code_is_explained() {
 fn the_same_commit_gives_the_same_bytes() {
     let (one, two) = (check("json"), check("json"));
     assert_eq!(one.out, two.out);
+}
+
+/// The example in this repository.
+fn agency() -> String {
+    format!("{}/../examples/agency", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn the_example_is_covered() {
+    let ran = assent(&["test", "--coverage", "--repo", &agency()]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
+}
+
+#[test]
+fn what_no_scenario_reaches_is_listed() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    for (path, bytes) in example() {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        let text = String::from_utf8(bytes).expect("text");
+        #[expect(clippy::disallowed_methods, reason = "this test makes a work tree")]
+        std::fs::write(path, text.replace("choice = \"refuse\"", "choice = \"approve\"")).expect("a file");
+    }
+    let repo = folder.path().to_str().expect("a path");
+    let ran = assent(&["test", "--coverage", "--repo", repo, "--client", "acme", "--workflow", "refund"]);
+    assert_eq!(ran.status, 1);
+    insta::assert_snapshot!("uncovered", ran.out);
+}
+
+#[test]
+fn each_shell_completes() {
+    for (shell, told) in [
+        ("bash", "_assent()"),
+        ("zsh", "#compdef assent"),
+        ("fish", "complete -c assent"),
+        ("powershell", "assent;check"),
+    ] {
+        let ran = assent(&["completions", shell]);
+        assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{shell}");
+        assert!(ran.out.contains(told), "{shell}");
+    }
+    assert_eq!(assent(&["completions", "smalltalk"]).status, 2);
 }

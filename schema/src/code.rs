@@ -111,6 +111,9 @@ codes! {
     NoScenario "no-scenario" Error ["P15"] "A workflow without scenarios.";
         "Nothing runs in production that was never tried.";
         "Write `<workflow>.test.toml` beside the workflow, with at least one `[[scenario]]`.";
+    UntestedStep "untested-step" Error ["P15"] "Something that a step can do and that no scenario shows.";
+        "What was never tried first happens in front of a customer: a refusal, a late answer, a payment of which nobody knows whether it went through.";
+        "Add a scenario that gets there. `assent test --coverage` lists everything that no scenario reaches.";
     NotRehearsed "not-rehearsed" Error ["P15"] "A plan that no staging agent has rehearsed as it is now.";
         "Production runs only what staging ran, with the same scenarios on the same engine.";
         "Release to staging first, and wait until its agent has signed the rehearsal.";

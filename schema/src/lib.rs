@@ -25,6 +25,7 @@ pub mod calendar;
 pub mod flow;
 pub mod release;
 
+pub mod coverage;
 pub mod guard;
 pub mod scenario;
 pub mod uses;

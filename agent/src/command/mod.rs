@@ -13,6 +13,7 @@ use crate::config::{self, Config};
 use crate::error::Error;
 
 mod ask;
+mod completions;
 mod enrol;
 mod ledger;
 mod output;
@@ -85,6 +86,8 @@ enum Command {
     /// The child process that talks git; started by `run`, not by people.
     #[command(hide = true)]
     Transfer(transfer::Args),
+    /// Prints completions for a shell.
+    Completions(completions::Args),
 }
 
 fn dispatch(command: &Command, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
@@ -98,6 +101,7 @@ fn dispatch(command: &Command, call: &Call, out: &mut Output<'_>) -> Result<(), 
         Command::Ledger(args) => ledger::run(args, call, out),
         Command::Vault(args) => vault::run(args, call, out),
         Command::Transfer(args) => transfer::run(args, call, out),
+        Command::Completions(args) => completions::run(args, call, out),
     }
 }
 

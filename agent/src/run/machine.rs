@@ -26,6 +26,11 @@ pub(super) const CONFIRMED: &str = "confirmed";
 /// The code of an effect that was only recorded.
 pub(super) const SHADOW: &str = "shadow";
 
+/// Whether an outcome's code is none of failure.
+pub(crate) fn is_success(code: &str) -> bool {
+    [OK, CONFIRMED, SHADOW].contains(&code)
+}
+
 /// A request that was made, or may have been.
 #[derive(Clone, Debug)]
 pub(super) struct Tried {
@@ -164,7 +169,7 @@ impl Progress {
     }
 
     fn outcome(&mut self, outcome: &Outcome) {
-        if [OK, CONFIRMED, SHADOW].contains(&outcome.code.as_str()) {
+        if is_success(&outcome.code) {
             let done = Stand::Done { kept: outcome.kept.clone(), shadow: outcome.code == SHADOW };
             return self.set(&outcome.step, done);
         }

@@ -32,6 +32,7 @@ use tokio::sync::{oneshot, watch};
 pub use begin::{Begun, NewRun, NotBegun};
 pub use compiled::{Compiled, NotRunnable};
 pub use decide::{DecideError, Question, Verdict};
+pub(crate) use machine::is_success;
 
 use crate::content::Content;
 use crate::retry::{Breaker, Bucket};

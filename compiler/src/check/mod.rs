@@ -15,6 +15,7 @@ mod region_mismatch;
 mod trust;
 mod unapproved_data_use;
 mod under_privileged;
+mod untested_step;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,9 +23,11 @@ use std::sync::Arc;
 use assent_schema::canon::{self, Digest};
 use assent_schema::client::{ClientFacts, Endpoints};
 use assent_schema::code::Code;
+use assent_schema::coverage::Evidence;
 use assent_schema::finding::{Findings, Span};
 use assent_schema::id::{ClientId, ConnectionId, Environment, Name, OperationRef, Region, Scope, WorkflowId};
 use assent_schema::plan::Plan;
+use assent_schema::scenario::Tests;
 use assent_schema::time::Moment;
 use assent_schema::uses::{DataUse, derive, derive_client, uncovered};
 
@@ -42,7 +45,12 @@ pub struct Options {
     pub rehearsed: Option<BTreeSet<(Digest, Digest)>>,
     /// The region that is released; absent for all.
     pub region: Option<Region>,
+    /// How scenarios are run; where nobody says, nothing is said of what they reach.
+    pub rehearse: Option<Rehearse>,
 }
+
+/// Runs all scenarios of a workflow. Nothing where the engine does not take the plan.
+pub type Rehearse = fn(&Plan, Digest, &Tests, &ClientFacts) -> Option<Evidence>;
 
 /// Everything that was found out about a source, whether it may be released or not. `plan` works on this.
 #[derive(Clone, Debug)]
@@ -187,6 +195,7 @@ fn check_all(survey: &Survey, at: Moment, options: &Options, findings: &mut Find
     no_fallback::check(&view, findings);
     no_limits::check(&view, findings);
     no_scenario::check(&view, findings);
+    untested_step::check(&view, findings);
     not_rehearsed::check(&view, findings);
 }
 

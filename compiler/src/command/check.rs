@@ -6,14 +6,14 @@ use assent_schema::canon::Digest;
 use assent_schema::id::Environment;
 use assent_schema::time::Moment;
 
-use crate::check::{Options, Survey, examine};
+use crate::check::{Options, Rehearse, Survey, examine, survey};
 use crate::error::Error;
 use crate::publish::rehearsals::collect;
 use crate::show::findings::{Checked, Style, show};
-use crate::source::{Place, Source};
+use crate::source::Place;
 
 use super::repository::SourceArgs;
-use super::{Context, Outcome};
+use super::{Context, Outcome, rehearsing};
 
 /// Proves that a commit keeps every promise, or says where it does not.
 #[derive(Debug, clap::Args)]
@@ -23,6 +23,9 @@ pub(super) struct Args {
     /// Look at the files as they are on disk instead of a commit. Never for a release.
     #[arg(long)]
     worktree: bool,
+    /// Do not run the scenarios. Quicker, and what they do not reach (`untested-step`) is not found. Never for a release.
+    #[arg(long)]
+    no_rehearsal: bool,
     /// How findings are printed.
     #[arg(long, default_value = "human")]
     format: Style,
@@ -42,11 +45,12 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let (source, mut findings) = if args.worktree { args.source.read_worktree()? } else { args.source.read()? };
     let commit = source.commit;
     progress.say("checking");
-    let (mut survey, mut found) = examine(source, at, &Options::default());
-    if let Some(rehearsed) = rehearsed(args, &survey, at)? {
-        let source = Source::clone(&survey.parsed.source);
-        (survey, found) = examine(source, at, &Options { rehearsed: Some(rehearsed), region: None });
-    }
+    let rehearsed = match &args.environment {
+        Some(environment) => rehearsed(args, environment, &survey(source.clone(), at).0, at)?,
+        None => None,
+    };
+    let rehearse: Option<Rehearse> = if args.no_rehearsal { None } else { Some(rehearsing::evidence) };
+    let (survey, found) = examine(source, at, &Options { rehearsed, region: None, rehearse });
     findings.append(found);
     progress.done();
     let any = findings.any_errors();
@@ -61,8 +65,13 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
 /// The rehearsals that the wanted environment asks for; nothing where it asks for none.
 ///
 /// A source whose roots do not hold has findings already, and nobody whose rehearsals would count.
-fn rehearsed(args: &Args, survey: &Survey, at: Moment) -> Result<Option<BTreeSet<(Digest, Digest)>>, Error> {
-    let (Some(wanted), Some(project)) = (&args.environment, &survey.parsed.project) else { return Ok(None) };
+fn rehearsed(
+    args: &Args,
+    wanted: &Environment,
+    survey: &Survey,
+    at: Moment,
+) -> Result<Option<BTreeSet<(Digest, Digest)>>, Error> {
+    let Some(project) = &survey.parsed.project else { return Ok(None) };
     let project = &project.spec;
     if !project.environments.iter().any(|environment| environment.value == *wanted) {
         return Err(Error::input(format!("there is no environment `{wanted}` in assent.toml")));

@@ -8,8 +8,8 @@ use assent_schema::release::Source;
 use assent_schema::time::Moment;
 use git2::Repository;
 
-use super::Context;
 use super::repository::SourceArgs;
+use super::{Context, rehearsing};
 use crate::bundle::Signed;
 use crate::check::{Checked, Options, compile};
 use crate::error::Error;
@@ -60,7 +60,8 @@ pub(super) fn compiled(
     let repository = args.open()?;
     let commit = resolve_commit(&repository, &args.commit)?;
     let (read, mut found) = read_commit(&repository, commit)?;
-    let (checked, more) = compile(read.clone(), at, &Options::default());
+    let options = Options { rehearse: Some(rehearsing::evidence), ..Options::default() };
+    let (checked, more) = compile(read.clone(), at, &options);
     found.append(more);
     let Some(checked) = checked.filter(|_| !found.any_errors()) else {
         report(found, &read, commit, at, wanted.format, context)?;
@@ -70,7 +71,9 @@ pub(super) fn compiled(
     let rehearsals = if rehearses { None } else { Some(rehearsed(&repository, &checked, at)?) };
     if let Some(rehearsals) = &rehearsals {
         for region in &regions {
-            let options = Options { rehearsed: Some(rehearsals.complete().clone()), region: Some(region.clone()) };
+            let rehearsed = Some(rehearsals.complete().clone());
+            // What scenarios reach was found out above; it is the same for every region.
+            let options = Options { rehearsed, region: Some(region.clone()), rehearse: None };
             let (_, found) = compile(read.clone(), at, &options);
             if found.any_errors() {
                 report(found, &read, commit, at, wanted.format, context)?;

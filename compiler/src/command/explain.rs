@@ -15,6 +15,9 @@ pub(super) struct Args {
     /// The code, like unknown-key; all of them unless said.
     #[arg(value_name = "CODE")]
     code: Option<String>,
+    /// List all codes.
+    #[arg(long, conflicts_with = "code")]
+    list: bool,
     /// How the result is printed.
     #[arg(long, default_value = "human")]
     format: Format,

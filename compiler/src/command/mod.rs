@@ -7,6 +7,7 @@ mod approve;
 mod build;
 mod check;
 mod compiled;
+mod completions;
 mod context;
 mod decide;
 pub mod demo;
@@ -14,6 +15,7 @@ mod explain;
 mod freshness;
 mod http;
 mod plan;
+mod rehearsing;
 mod release;
 pub mod repository;
 mod rollback;
@@ -57,11 +59,13 @@ enum Command {
     Rollback(rollback::Args),
     Decide(decide::Args),
     Demo(demo::Args),
+    Completions(completions::Args),
 }
 
 fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<Outcome, Error> {
     match command {
         Command::Demo(args) => demo::run(args, context),
+        Command::Completions(args) => completions::run(args, context),
         Command::Decide(args) => decide::run(args, context),
         Command::Build(args) => build::run(args, context),
         Command::Release(args) => release::run(args, context),

@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use assent_agent::rehearse::{Rehearsed, rehearse};
+use assent_schema::coverage::{Gap, Reached, gaps};
 use assent_schema::finding::line_column;
-use assent_schema::id::{ClientId, WorkflowId};
+use assent_schema::id::{ClientId, Name, WorkflowId};
+use assent_schema::plan::Plan;
 use assent_schema::time::Moment;
 
-use super::{Context, Format, Outcome};
+use super::{Context, Format, Outcome, rehearsing};
 use crate::check::{JudgedWorkflow, Survey, survey};
 use crate::error::Error;
 use crate::publish::branch;
 use crate::resolve::{Client, Workflow, in_parallel};
-use crate::show::rehearsed::{self, Story, Told};
+use crate::sentence;
+use crate::show::rehearsed::{self, Story, Told, Untested};
 use crate::source::{read_commit, read_worktree, resolve_commit};
 
 /// The code of an attempt that did not fail.
@@ -34,6 +38,10 @@ pub(super) struct Args {
     /// Only workflows of this name.
     #[arg(long, value_name = "WORKFLOW")]
     workflow: Option<WorkflowId>,
+    /// List what no scenario reaches, too: steps that never run, conditions that never go the other way, effects that
+    /// never fail or end in doubt, decisions that are never refused or late.
+    #[arg(long)]
+    coverage: bool,
     /// How the result is printed.
     #[arg(long, default_value = "human")]
     format: Format,
@@ -60,10 +68,15 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         return Err(Error::input("there is no such workflow"));
     }
     let progress = context.progress();
-    progress.say(format!("rehearsing {} workflows", chosen.len()));
-    let stories = in_parallel(&mut chosen, |one| story(&survey, one));
+    let (all, done) = (chosen.len(), AtomicUsize::new(0));
+    let stories = in_parallel(&mut chosen, |one| {
+        let story = story(&survey, one, args.coverage);
+        let done = done.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        progress.say(format!("rehearsed {done} of {all} workflows"));
+        story
+    });
     progress.done();
-    let all_passed = stories.iter().all(Story::passed);
+    let all_passed = stories.iter().all(|story| story.passed() && story.untested.is_empty());
     match args.format {
         Format::Human => context.print(&rehearsed::human(&stories, context.look()))?,
         Format::Json => context.print_json(&rehearsed::json(&stories))?,
@@ -90,7 +103,7 @@ fn chosen<'a>(survey: &'a Survey, args: &Args) -> Vec<Chosen<'a>> {
     named.map(|(_, chosen)| chosen).collect()
 }
 
-fn story(survey: &Survey, chosen: &Chosen<'_>) -> Story {
+fn story(survey: &Survey, chosen: &Chosen<'_>, coverage: bool) -> Story {
     let (facts, workflow) = (&chosen.client.facts, chosen.workflow);
     let id = &workflow.plan.workflow;
     let mut story = Story {
@@ -99,6 +112,7 @@ fn story(survey: &Survey, chosen: &Chosen<'_>) -> Story {
         file: workflow.sites.file().to_string(),
         excerpts: BTreeMap::new(),
         scenarios: Vec::new(),
+        untested: Vec::new(),
         trouble: None,
     };
     let Some(judged) = chosen.judged else {
@@ -112,10 +126,27 @@ fn story(survey: &Survey, chosen: &Chosen<'_>) -> Story {
         return story;
     };
     match rehearse(&lowered.plan, lowered.digest, tests, facts) {
-        Ok(results) => story.scenarios = told(survey, chosen, results),
+        Ok(results) => {
+            if coverage {
+                story.untested = untested(&lowered.plan, &story, &rehearsing::sum(&results).reached);
+            }
+            story.scenarios = told(survey, chosen, results);
+        }
         Err(error) => story.trouble = Some(format!("the engine refuses its plan: {error}")),
     }
     story
+}
+
+/// What no scenario reaches, with the line of each step.
+fn untested(plan: &Plan, story: &Story, reached: &Reached) -> Vec<Untested> {
+    let tell = |(step, gap): (Name, Gap)| Untested {
+        what: sentence::gap(&plan.client, plan, &step, gap),
+        help: sentence::gap_help(plan, &step, gap),
+        line: story.excerpts.get(&step).map(|(line, _)| *line),
+        step,
+        gap,
+    };
+    gaps(plan, reached).into_iter().map(tell).collect()
 }
 
 /// Each result with the place of its scenario in the test file.
@@ -131,7 +162,7 @@ fn told(survey: &Survey, chosen: &Chosen<'_>, results: Vec<Rehearsed>) -> Vec<To
         scenario: result.scenario,
         place: place(position).unwrap_or_default(),
         failures: result.failures,
-        ran: result.ran,
+        ran: result.reached.ran,
         codes: result.codes.into_iter().filter(|(_, code)| code != OK).collect(),
     };
     results.into_iter().enumerate().map(tell).collect()

@@ -1,6 +1,7 @@
 //! Findings for people: the place, an excerpt, what is wrong, why it matters, what to do.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
@@ -10,6 +11,7 @@ use assent_schema::finding::{Finding, Span};
 
 use super::Look;
 use super::findings::Checked;
+use super::mask::mask;
 use super::place::{boundary, place};
 
 /// The longest stretch of a file that is shown, in bytes; a longer line is named but not shown.
@@ -21,9 +23,15 @@ const WIDTH: usize = 120;
 pub(super) fn show<'t>(checked: &'t Checked, look: Look, text: &dyn Fn(&str) -> Option<&'t str>) -> String {
     let renderer = if look.colour { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.term_width(look.width.unwrap_or(WIDTH)).decor_style(DecorStyle::Ascii);
+    let files = checked.findings.iter().flat_map(|finding| {
+        std::iter::once(&finding.span).chain(finding.path.iter().map(|(span, _)| span)).map(|span| &*span.file)
+    });
+    let files: BTreeSet<&str> = files.collect();
+    let seen = files.into_iter().filter_map(|file| Some((file, mask(file, text(file)?, &checked.findings))));
+    let seen: BTreeMap<&str, Cow<'_, str>> = seen.collect();
     let mut out = String::new();
     for finding in &checked.findings {
-        out.push_str(&renderer.render(&[group(finding, text)]));
+        out.push_str(&renderer.render(&[group(finding, &|file| seen.get(file).map(|text| &**text))]));
         out.push_str("\n\n");
     }
     out.push_str(&summary(checked));

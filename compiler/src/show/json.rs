@@ -28,27 +28,12 @@ struct Row<'a> {
     end_column: usize,
     message: &'a str,
     help: &'a str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    path: Vec<Way<'a>>,
-}
-
-/// One place on the way of a value to where it may not go.
-#[derive(Serialize)]
-struct Way<'a> {
-    file: &'a str,
-    line: usize,
-    column: usize,
-    what: &'a str,
 }
 
 /// Writes one JSON object and a line end.
 pub(super) fn show<'t>(checked: &Checked, text: &dyn Fn(&str) -> Option<&'t str>) -> String {
     let findings = checked.findings.iter().map(|finding| {
         let at = place(&finding.span, text(&finding.span.file));
-        let path = finding.path.iter().map(|(span, what)| {
-            let at = place(span, text(&span.file));
-            Way { file: at.file, line: at.start.line, column: at.start.column, what }
-        });
         Row {
             code: finding.code.row().name,
             severity: finding.code.row().severity,
@@ -59,7 +44,6 @@ pub(super) fn show<'t>(checked: &Checked, text: &dyn Fn(&str) -> Option<&'t str>
             end_column: at.end.column,
             message: &finding.message,
             help: &finding.help,
-            path: path.collect(),
         }
     });
     let report = Report {

@@ -5,6 +5,7 @@ pub mod findings;
 mod github;
 mod human;
 mod json;
+mod mask;
 mod place;
 pub mod plan;
 pub mod progress;

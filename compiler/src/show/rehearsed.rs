@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use assent_schema::coverage::Gap;
 use assent_schema::id::{ClientId, Name, WorkflowId};
 use serde_json::{Value, json};
 
@@ -21,8 +22,25 @@ pub struct Story {
     pub excerpts: BTreeMap<Name, (u32, String)>,
     /// Its scenarios, in the order of their file.
     pub scenarios: Vec<Told>,
+    /// What no scenario reaches, where that was asked for.
+    pub untested: Vec<Untested>,
     /// Why nothing could be run.
     pub trouble: Option<String>,
+}
+
+/// Something that no scenario reaches.
+#[derive(Clone, Debug)]
+pub struct Untested {
+    /// Which step.
+    pub step: Name,
+    /// What is not shown of it.
+    pub gap: Gap,
+    /// The same, as a sentence.
+    pub what: String,
+    /// What to add.
+    pub help: String,
+    /// The line of the step, from 1.
+    pub line: Option<u32>,
 }
 
 /// How one scenario went.
@@ -65,8 +83,18 @@ pub fn human(stories: &[Story], look: Look) -> String {
         for scenario in story.scenarios.iter().filter(|scenario| !scenario.failures.is_empty()) {
             failed(story, scenario, &mut out);
         }
+        for gap in &story.untested {
+            let line = gap.line.map(|line| format!(":{line}")).unwrap_or_default();
+            writeln!(out, "\n    {}{line}  {}\n      {}", story.file, gap.what, gap.help).unwrap_or_default();
+        }
     }
-    writeln!(out, "{passed} of {all} scenarios passed.").unwrap_or_default();
+    let untested = stories.iter().map(|story| story.untested.len()).sum::<usize>();
+    let gaps = match untested {
+        0 => String::new(),
+        1 => " One thing is reached by none.".to_owned(),
+        many => format!(" {many} things are reached by none."),
+    };
+    writeln!(out, "{passed} of {all} scenarios passed.{gaps}").unwrap_or_default();
     out
 }
 
@@ -114,11 +142,15 @@ pub fn json(stories: &[Story]) -> Value {
                 "codes": codes.collect::<Vec<_>>(),
             })
         });
+        let untested = story.untested.iter().map(|gap| {
+            json!({ "step": gap.step, "gap": gap.gap.as_str(), "line": gap.line, "what": gap.what, "help": gap.help })
+        });
         json!({
             "client": story.client,
             "workflow": story.workflow,
             "passed": story.passed(),
             "trouble": story.trouble,
+            "untested": untested.collect::<Vec<_>>(),
             "scenarios": scenarios.collect::<Vec<_>>(),
         })
     });

@@ -1,0 +1,90 @@
+//! What a run reached, out of its journal.
+
+use std::collections::BTreeSet;
+
+use assent_schema::id::Name;
+use assent_schema::plan::{Action, Plan, Step};
+use assent_schema::release::Choice;
+
+use super::Rehearsed;
+use crate::run::is_success;
+use crate::store::{Ending, Entry, JournalRow};
+
+/// What the run touched, for coverage.
+pub(super) fn learn(rehearsed: &mut Rehearsed, plan: &Plan, journal: &[JournalRow]) {
+    let codes = &mut rehearsed.codes;
+    let reached = &mut rehearsed.reached;
+    for row in journal {
+        match &row.entry {
+            Entry::When { step, runs } => {
+                reached.conditions.insert((step.clone(), *runs));
+            }
+            Entry::Outcome(outcome) => {
+                let step = &outcome.step;
+                reached.ran.insert(step.clone());
+                if outcome.in_doubt {
+                    reached.in_doubt.insert(step.clone());
+                }
+                let failed = !outcome.in_doubt && !is_success(&outcome.code);
+                // A later attempt that succeeds takes the failure back.
+                if failed {
+                    reached.failed.insert(step.clone())
+                } else {
+                    reached.failed.remove(step)
+                };
+                let code = if outcome.in_doubt { "in_doubt" } else { &outcome.code };
+                codes.insert((step.clone(), code.to_owned()));
+            }
+            Entry::Answered { step, ended, .. } => {
+                reached.ran.insert(step.clone());
+                codes.insert((step.clone(), ended.as_str().to_owned()));
+            }
+            Entry::Decided { step, choice, by, guardrail, .. } => {
+                let (set, how) = match (by, choice) {
+                    (None, _) => (&mut reached.late, "late"),
+                    (Some(_), Choice::Approve) => (&mut reached.ran, "approve"),
+                    (Some(_), Choice::Refuse) => (&mut reached.refused, "refuse"),
+                };
+                if !guardrail {
+                    set.insert(step.clone());
+                    reached.ran.insert(step.clone());
+                }
+                codes.insert((step.clone(), how.to_owned()));
+            }
+            Entry::Accepted(_) | Entry::Intent(_) | Entry::Asked(_) | Entry::Passed { .. } | Entry::Ended { .. } => {}
+        }
+    }
+    reached.ran.extend(silent(plan, journal, &reached.conditions));
+}
+
+/// Steps that ran and leave no entry of their own: `set` and `stop`.
+fn silent(plan: &Plan, journal: &[JournalRow], conditions: &BTreeSet<(Name, bool)>) -> Vec<Name> {
+    let done = matches!(journal.last().map(|row| &row.entry), Some(Entry::Ended { ending: Ending::Done, .. }));
+    let touched = |step: &Step| journal.iter().any(|row| step_of(&row.entry) == Some(&step.id));
+    let last = plan.steps.iter().rposition(touched);
+    let stopped = plan.steps.iter().position(|step| {
+        let stops = matches!(step.action, Action::Stop { .. });
+        stops && step.when.as_ref().is_none_or(|_| conditions.contains(&(step.id.clone(), true)))
+    });
+    // A run that is done went past every step up to the one that stopped it.
+    let past = if done { Some(stopped.unwrap_or(plan.steps.len())) } else { last };
+    let ran = |(place, step): (usize, &Step)| {
+        let quiet = matches!(step.action, Action::Set { .. } | Action::Stop { .. });
+        let runs = step.when.is_none() || conditions.contains(&(step.id.clone(), true));
+        (quiet && runs && past.is_some_and(|past| place <= past)).then(|| step.id.clone())
+    };
+    plan.steps.iter().enumerate().filter_map(ran).collect()
+}
+
+fn step_of(entry: &Entry) -> Option<&Name> {
+    match entry {
+        Entry::When { step, .. }
+        | Entry::Answered { step, .. }
+        | Entry::Decided { step, .. }
+        | Entry::Passed { step, .. } => Some(step),
+        Entry::Intent(intent) => Some(&intent.step),
+        Entry::Outcome(outcome) => Some(&outcome.step),
+        Entry::Asked(waiting) => Some(&waiting.step),
+        Entry::Accepted(_) | Entry::Ended { .. } => None,
+    }
+}
