@@ -185,9 +185,9 @@ pub const ALL: &[Promise] = &[
     Promise {
         id: "P15",
         sentence: "Every change is tested in staging before production.",
-        how: "A workflow without scenarios and a production release without rehearsals are refused, by compiler and agent.",
-        tests: &[],
-        enforced: Enforced::Partly("a step that no scenario reaches is no finding yet (`untested-step`)"),
+        how: "A workflow without scenarios, one with a step that no scenario reaches, and a production release without rehearsals are refused, by compiler and agent.",
+        tests: &["the_example_is_covered"],
+        enforced: Enforced::Yes,
     },
     Promise {
         id: "P16",
