@@ -6,6 +6,7 @@
 mod collect;
 mod commit;
 pub mod limits;
+mod memory;
 mod place;
 mod text;
 mod tree;
@@ -18,6 +19,7 @@ use git2::Oid;
 
 use collect::{Collector, Reading};
 pub use commit::{read_commit, resolve_commit};
+pub use memory::read_files;
 pub use place::Place;
 pub use tree::{TreeEntry, tree_digest, tree_digest_of_commit};
 pub use worktree::read_worktree;

@@ -18,7 +18,7 @@ const PEOPLE: [&str; 3] = ["alice", "bruno", "chen"];
 /// The machine key that signs freshness from a timer.
 const TIMER: &str = "timer";
 /// The clients and their approvers; both of a client must agree.
-const CLIENTS: [(&str, [&str; 2]); 3] =
+pub const CLIENTS: [(&str, [&str; 2]); 3] =
     [("acme", ["dana", "erik"]), ("borealis", ["ines", "noor"]), ("cedar", ["kei", "ana"])];
 /// When the first roots expire, seen from their making, in days.
 const ROOT_LASTS: assent_schema::time::Period = assent_schema::time::Period::days(365);

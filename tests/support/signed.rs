@@ -1,0 +1,156 @@
+//! The example as the demo signs it, held in memory, and signed again after somebody has changed it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use assent_compiler::check::{Options, Survey, examine};
+use assent_compiler::command::demo::agency::{Agency, CLIENTS};
+use assent_compiler::command::demo::source::Lead;
+use assent_compiler::source::{Source, read_files};
+use assent_schema::canon::Digest;
+use assent_schema::code::Code;
+use assent_schema::finding::Finding;
+use assent_schema::id::ClientId;
+use assent_schema::time::{Moment, Period};
+use assent_schema::trust::{Approval, CatalogLock, Decision, Namespace, Signer, Statement, sign};
+use assent_schema::uses::DataUse;
+
+/// Files by path.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// A source with everybody's keys.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    /// The files, signatures included.
+    pub files: Files,
+    /// The private key of each person.
+    pub keys: Arc<BTreeMap<String, Signer>>,
+    /// The digest of the first root.
+    pub project: Digest,
+    /// When everything is signed and checked.
+    pub now: Moment,
+}
+
+/// What a check found, in order, and all that it read.
+#[derive(Debug)]
+pub struct Checked {
+    /// Every finding.
+    pub findings: Vec<Finding>,
+    /// What the source says.
+    pub survey: Survey,
+    /// The source.
+    pub source: Source,
+}
+
+impl Signed {
+    /// The example, founded, established and approved by the commands that people type.
+    ///
+    /// # Panics
+    /// When a command refuses.
+    pub fn example(now: Moment) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let agency = Agency::found(folder.path(), Lead::AsWritten, now).expect("an agency");
+        agency.establish(&[], &[]).expect("signed trust");
+        agency.approve_all().expect("approvals");
+        let mut files = Files::new();
+        read_folder(&agency.source, &agency.source, &mut files);
+        let mut keys = BTreeMap::new();
+        let mut key_files = Files::new();
+        read_folder(agency.keys.folder(), agency.keys.folder(), &mut key_files);
+        for (name, text) in key_files.iter().filter(|(name, _)| !name.contains('.')) {
+            keys.insert(name.clone(), Signer::from_openssh(text).expect("a private key"));
+        }
+        let project = Digest::of_file(files.get("trust/root/1.toml").expect("a root"));
+        Self { files, keys: keys.into(), project, now }
+    }
+
+    /// Writes the catalog's lock anew and has it signed, as its role asks.
+    ///
+    /// # Panics
+    /// Never: the lock of any files can be written.
+    pub fn lock_catalog(&mut self) {
+        let digests = self.files.iter().filter_map(|(path, bytes)| {
+            let path = path.strip_prefix("catalog/").filter(|path| path.contains('/'))?;
+            Some((path.to_owned(), Digest::of_file(bytes)))
+        });
+        let lock = CatalogLock::new(self.project, 1, digests.collect()).to_toml().expect("a lock");
+        self.put("catalog/catalog.lock", lock, Namespace::Catalog, &["alice"]);
+    }
+
+    /// Signs a file that stands here with the keys of some people, in the place of their earlier signatures.
+    ///
+    /// # Panics
+    /// When the file is not there or a person has no key.
+    pub fn sign(&mut self, path: &str, namespace: Namespace, people: &[&str]) {
+        for person in people {
+            let signer = self.keys.get(*person).expect("a person with a key");
+            let signature = sign(signer, namespace, self.files.get(path).expect("a file"));
+            self.files.insert(format!("{path}.{person}.sig"), signature.into_bytes());
+        }
+    }
+
+    fn put(&mut self, path: &str, text: String, namespace: Namespace, people: &[&str]) {
+        self.files.insert(path.to_owned(), text.into_bytes());
+        self.sign(path, namespace, people);
+    }
+
+    /// Checks the source as `assent check` does.
+    pub fn check(&self) -> Checked {
+        self.check_for(&Options::default())
+    }
+
+    /// Checks the source as `assent check` does that is asked for more.
+    pub fn check_for(&self, options: &Options) -> Checked {
+        let (source, mut findings) = read_files(&self.files);
+        let (survey, more) = examine(source.clone(), self.now, options);
+        findings.append(more);
+        Checked { findings: findings.sorted(), survey, source }
+    }
+
+    /// Has the clients approve what no approval covers, and checks; without a need it checks once.
+    pub fn approve_and_check(&mut self, options: &Options) -> Checked {
+        let checked = self.check_for(options);
+        if !checked.findings.iter().any(|finding| finding.code == Code::UnapprovedDataUse) {
+            return checked;
+        }
+        for (client, judged) in checked.survey.judged.iter().filter(|(_, judged)| !judged.missing.is_empty()) {
+            self.approve(client, judged.missing.clone());
+        }
+        self.check_for(options)
+    }
+
+    /// Has a client approve data uses, by one more statement.
+    ///
+    /// # Panics
+    /// When the client has no approvers.
+    pub fn approve(&mut self, client: &ClientId, uses: Vec<DataUse>) {
+        let people = CLIENTS.iter().find(|(id, _)| *id == client.as_str()).map_or(&[][..], |(_, people)| people);
+        let approvers = self.files.get(&format!("clients/{client}/approvers/1.toml")).expect("approvers");
+        let statement = Statement {
+            project: self.project,
+            client: client.clone(),
+            approvers: Digest::of_file(approvers),
+            serial: 2,
+            given: self.now,
+            says: Decision::Approve(Approval { expires: self.now.plus(Period::days(300)), uses }),
+        };
+        let text = statement.to_toml().expect("an approval");
+        self.put(&format!("clients/{client}/approvals/more.toml"), text, Namespace::Approval, people);
+    }
+}
+
+fn read_folder(root: &Path, at: &Path, files: &mut Files) {
+    for item in std::fs::read_dir(at).expect("a folder") {
+        let path = item.expect("an entry").path();
+        let name = path.strip_prefix(root).expect("below the root").to_str().expect("a plain name").to_owned();
+        if name == ".git" {
+            continue;
+        }
+        if path.is_dir() {
+            read_folder(root, &path, files);
+        } else {
+            files.insert(name, std::fs::read(&path).expect("a file"));
+        }
+    }
+}
