@@ -1,3 +1,4 @@
-//! What the compiler is held to: mutations of the example that must each be found.
+//! What the compiler is held to: mutations of the example that must each be found, and laws that hold for any bytes.
 
+mod corpus;
 mod mutations;

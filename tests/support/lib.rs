@@ -5,6 +5,7 @@
 
 pub mod signed;
 pub mod stage;
+pub mod targets;
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};

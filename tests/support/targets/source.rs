@@ -1,0 +1,73 @@
+//! A source in which one file is anything.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use assent_compiler::check::{Options, examine};
+use assent_compiler::show::Look;
+use assent_compiler::show::findings::{Checked, Style, show};
+use assent_compiler::source::read_files;
+use assent_schema::time::Moment;
+use include_dir::{Dir, include_dir};
+
+static BASE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../compiler/tests/findings/base");
+
+/// The kinds of files, by the first byte of an input.
+const PLACES: [&str; 12] = [
+    "clients/acme/workflows/sort.toml",
+    "clients/acme/workflows/sort.test.toml",
+    "clients/acme/client.toml",
+    "catalog/integrations/desk.toml",
+    "catalog/providers/ai.toml",
+    "assent.toml",
+    "library/shared.toml",
+    "clients/acme/prompts/topic.md",
+    "trust/root/1.toml",
+    "clients/acme/approvers/1.toml",
+    "clients/acme/approvals/1.toml",
+    "catalog/catalog.lock",
+];
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+fn base() -> &'static Files {
+    static FILES: OnceLock<Files> = OnceLock::new();
+    FILES.get_or_init(|| {
+        let mut files = Files::new();
+        gather(&BASE, &mut files);
+        files
+    })
+}
+
+fn gather(folder: &Dir<'_>, files: &mut Files) {
+    for file in folder.files() {
+        let path = file.path().to_str().expect("a plain path");
+        files.insert(path.to_owned(), file.contents().to_vec());
+    }
+    folder.dirs().for_each(|inner| gather(inner, files));
+}
+
+/// One file of a small source is replaced; the first byte says which.
+pub(super) fn one_file(bytes: &[u8]) {
+    let Some((first, rest)) = bytes.split_first() else { return };
+    let path = PLACES.get(usize::from(*first) % PLACES.len()).expect("a place");
+    let mut files = base().clone();
+    files.insert((*path).to_owned(), rest.to_vec());
+    let at: Moment = "2026-06-01T12:00:00Z".parse().expect("a moment");
+    let (source, mut findings) = read_files(&files);
+    let (survey, more) = examine(source.clone(), at, &Options::default());
+    findings.append(more);
+    let checked = Checked { findings: findings.sorted(), workflows: survey.judged.len(), commit: None, at };
+    for finding in &checked.findings {
+        assert!(finding.span.start <= finding.span.end, "a place has a beginning before its end");
+        if let Some(text) = source.text(&finding.span.file) {
+            assert!(text.get(finding.span.start..finding.span.end).is_some(), "{finding:?} lies in its file");
+        }
+        assert!(finding.message.ends_with(['.', '?']), "a message is a sentence: {}", finding.message);
+        assert!(!finding.message.chars().any(char::is_control), "a message is one line: {:?}", finding.message);
+    }
+    for style in [Style::Human, Style::Json, Style::Sarif, Style::Github] {
+        let shown = show(&checked, style, Look::PLAIN, &|path| source.text(path));
+        assert!(!shown.contains('\u{1b}'), "nothing of a file moves a terminal");
+    }
+}
