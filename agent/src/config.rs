@@ -38,6 +38,8 @@ pub struct Config {
     pub poll: Period,
     /// The folder of everything that the agent keeps.
     pub state: State,
+    /// The folder below which other systems put files: `<client>/<folder>`; absent where none do.
+    pub inboxes: Option<PathBuf>,
     /// What bounds the agent.
     pub limits: Limits,
 }
@@ -173,6 +175,8 @@ struct Written {
     #[serde(default = "poll_default")]
     poll: Period,
     #[serde(default)]
+    inboxes: Option<PathBuf>,
+    #[serde(default)]
     limits: Limits,
 }
 
@@ -228,6 +232,7 @@ fn parse(text: &str, folder: &Path) -> Result<Config, Complaint> {
         hosts: written.hosts,
         poll: written.poll,
         state: State(absolute(folder.join(written.state))),
+        inboxes: written.inboxes.map(|inboxes| absolute(folder.join(inboxes))),
         limits: written.limits,
     })
 }

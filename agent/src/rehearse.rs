@@ -7,23 +7,23 @@
 
 mod learn;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use assent_schema::canon::Digest;
 use assent_schema::client::ClientFacts;
 use assent_schema::coverage::Reached;
 use assent_schema::id::{Name, PersonId};
-use assent_schema::plan::{Plan, Trigger};
+use assent_schema::plan::Plan;
 use assent_schema::release::ScenarioResult;
 use assent_schema::scenario::{Decided, Expect, ExpectedCall, Scenario, Tests};
 
+use crate::accept::event;
 use crate::content::Content;
-use crate::request::json::Json;
-use crate::request::wire;
 use crate::run::{Compiled, Engine, NewRun, NotRunnable, Question, Verdict};
 use crate::sim::{Done, Host, NoBooks, Script, Seen, SimWorld, Spawner, Stage, Stop, run};
-use crate::store::{Entry, JournalRow, Memory, RunFilter, Store as _, TriggerKind};
+use crate::store::{Entry, JournalRow, Memory, RunFilter, Store as _};
 use crate::world::Clock as _;
 
 /// How one scenario went.
@@ -77,9 +77,9 @@ fn one(compiled: &Arc<Compiled>, facts: &Arc<ClientFacts>, scenario: &Scenario, 
         return rehearsed;
     };
     let store = Arc::new(store);
-    let new = event(compiled, scenario);
-    if let Some(new) = new {
-        let stop = play(&world, &store, Stage::new(Arc::clone(compiled), Arc::clone(facts)), facts, scenario, new);
+    let events = events(compiled, scenario);
+    if !events.is_empty() {
+        let stop = play(&world, &store, Stage::new(Arc::clone(compiled), Arc::clone(facts)), facts, scenario, events);
         if stop == Stop::Endless {
             rehearsed.failures.push("the run does not end".to_owned());
         }
@@ -89,33 +89,31 @@ fn one(compiled: &Arc<Compiled>, facts: &Arc<ClientFacts>, scenario: &Scenario, 
 }
 
 /// The run that an event begins; nothing when it is none of this workflow's, or its fields do not fit.
-fn event(compiled: &Compiled, scenario: &Scenario) -> Option<NewRun> {
-    let body = scenario.event.as_deref().unwrap_or("{}");
-    let json = Json::parse(body.as_bytes()).ok()?;
+fn event(compiled: &Compiled, body: Option<&str>, number: usize) -> Option<NewRun> {
     let plan = &compiled.plan;
-    let (trigger, fields) = match &plan.trigger {
-        Trigger::Webhook { matches, own, fields, .. } => {
-            // A scenario gives the body alone: what a header says of it is taken as said.
-            let matched =
-                matches.iter().all(|(at, text)| at.starts_with("header:") || json.text_at(at) == Some(text.as_str()));
-            let is_own = own.as_ref().is_some_and(|own| json.text_at(&own.at) == Some(own.equals.as_str()));
-            if !matched || is_own {
-                return None;
-            }
-            (TriggerKind::Webhook, wire::take(&json, fields, None).ok()?)
-        }
-        Trigger::Manual { fields } => (TriggerKind::Manual, wire::take(&json, fields, None).ok()?),
-        Trigger::Schedule { .. } => (TriggerKind::Schedule, BTreeMap::new()),
-    };
+    let (trigger, fields) = event::told(&plan.trigger, body.unwrap_or("{}").as_bytes())?;
     Some(NewRun {
         client: plan.client.clone(),
         workflow: plan.workflow.clone(),
         trigger,
-        event: "rehearsal".to_owned(),
+        event: format!("rehearsal-{number}"),
         keys: Vec::new(),
         fields,
         writes: Vec::new(),
     })
+}
+
+/// The events that a scenario tells of, each with the time at which it comes in.
+fn events(compiled: &Compiled, scenario: &Scenario) -> Vec<(Duration, NewRun)> {
+    let first = (Duration::ZERO, scenario.event.as_deref());
+    let further = scenario.further.iter().map(|further| (further.after.duration(), Some(further.event.as_str())));
+    let mut all: Vec<_> = std::iter::once(first)
+        .chain(further)
+        .enumerate()
+        .filter_map(|(number, (after, body))| Some((after, event(compiled, body, number)?)))
+        .collect();
+    all.sort_by_key(|(after, _)| *after);
+    all
 }
 
 fn play(
@@ -124,7 +122,7 @@ fn play(
     stage: Stage,
     facts: &Arc<ClientFacts>,
     scenario: &Scenario,
-    new: NewRun,
+    events: Vec<(Duration, NewRun)>,
 ) -> Stop {
     let spawner = Spawner::default();
     let (world_of, store, facts) = (Arc::new(world.clone()), Arc::clone(store), Arc::clone(facts));
@@ -134,9 +132,16 @@ fn play(
         let clock = Arc::clone(&world_of);
         let Ok(engine) = Engine::open(world_of, store, Arc::new(stage)).await else { return };
         let people = Arc::clone(&engine);
+        let (tasks, clock_of_events) = (starter.clone(), Arc::clone(&clock));
         starter.spawn(async move { decide_all(&clock, &people, &facts, decisions).await });
-        if let Ok(begun) = engine.begin(new) {
-            begun.task.await;
+        let mut passed = Duration::ZERO;
+        for (after, new) in events {
+            // Each comes so long after the first, whatever became of those before it.
+            clock_of_events.sleep(after.saturating_sub(passed)).await;
+            passed = after;
+            if let Ok(begun) = engine.begin(new) {
+                tasks.spawn(begun.task);
+            }
         }
     })
 }

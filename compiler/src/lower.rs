@@ -10,6 +10,7 @@ use assent_schema::client::{Endpoints, EndpointsType};
 use assent_schema::id::{ClientId, Environment, Name, OperationRef, Region};
 use assent_schema::plan::{Action, Argument, Plan, SCHEMA, Trigger};
 use assent_schema::scenario::Tests;
+use assent_schema::shape::Shape;
 
 use crate::resolve::paths::{Path, holes, paths};
 use crate::resolve::{Client, Workflow, prune};
@@ -72,12 +73,32 @@ fn pruned(plan: &Plan) -> Plan {
     let reads = Reads::of(plan);
     let mut plan = plan.clone();
     prune(&mut plan.operations, &reads.operations);
-    if let Trigger::Webhook { fields, once, .. } = &mut plan.trigger
-        && let Some(read) = &reads.trigger
-    {
-        fields.retain(|name, _| read.contains(name) || once.as_ref() == Some(name));
+    let needed: BTreeSet<Name> = plan.trigger.fields().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+    let needed: BTreeSet<Name> = needed.into_iter().filter(|name| plan.trigger.needs(name)).collect();
+    // What a person gives or another system writes was declared for this workflow alone.
+    let declared_here = matches!(plan.trigger, Trigger::Manual { .. } | Trigger::Inbox { .. });
+    if let (Some(read), Some(fields)) = (reads.trigger.as_ref().filter(|_| !declared_here), plan.trigger.fields_mut()) {
+        fields.retain(|name, _| read.contains(name) || needed.contains(name));
     }
+    prune_items(&mut plan);
     plan
+}
+
+/// Of the items of a list that only the trigger reads, no field is taken that is none of the trigger's.
+fn prune_items(plan: &mut Plan) {
+    let called = |read: &OperationRef| {
+        plan.steps.iter().any(|step| matches!(&step.action, Action::Call { operation, .. } if operation == read))
+    };
+    let Some(poll) = plan.trigger.poll().filter(|poll| !called(&poll.read)).cloned() else { return };
+    let own = poll.own.iter().filter_map(|own| Name::new(&own.at).ok());
+    let mut kept: BTreeSet<Name> = plan.trigger.fields().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+    kept.extend([poll.order.clone(), poll.id.clone()].into_iter().chain(own));
+    let field = plan.operations.get_mut(&poll.read).and_then(|operation| operation.response.get_mut(&poll.items));
+    if let Some(Shape::List { of, .. }) = field.map(|field| &mut field.shape)
+        && let Shape::Record { fields } = &mut of.shape
+    {
+        fields.retain(|name, _| kept.contains(name));
+    }
 }
 
 /// Which fields a workflow reads.
@@ -91,6 +112,9 @@ struct Reads {
 impl Reads {
     fn of(plan: &Plan) -> Self {
         let mut reads = Self { operations: BTreeMap::new(), trigger: Some(BTreeSet::new()) };
+        if let Some(poll) = plan.trigger.poll() {
+            reads.operations.entry(poll.read.clone()).or_default().insert(poll.items.clone());
+        }
         each_expression(plan, &mut |text| {
             for path in paths(text) {
                 reads.add(plan, text, &path);

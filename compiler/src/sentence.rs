@@ -17,6 +17,9 @@ pub fn sentence(data_use: &DataUse) -> String {
         UseKind::Read if matches!(data_use.from, Some(Party::Agent(_))) => {
             format!("gives {fields} to {to}{operation} to find a record{}", scopes(data_use))
         }
+        UseKind::Read if matches!(data_use.from, Some(Party::Folder(_))) => {
+            format!("reads {fields} from files in {from}")
+        }
         UseKind::Read if data_use.operation.is_none() => format!("learns {fields} from events of {from}"),
         UseKind::Read => format!("reads {fields} from {from}{operation}{}", scopes(data_use)),
         UseKind::Effect => {
@@ -96,6 +99,7 @@ fn party(party: &Party) -> String {
     match party {
         Party::Connection(to) => format!("{} ({}, {})", to.connection, to.host, to.region),
         Party::Agent(agent) => format!("the agent in {}", agent.region),
+        Party::Folder(from) => format!("the folder `{}` in {}", from.folder, from.region),
         Party::Group(group) => format!("the group `{}` through {} in {}", group.group, group.channel, group.region),
     }
 }

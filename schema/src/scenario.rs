@@ -46,6 +46,9 @@ pub struct Scenario {
     /// `schedule`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
+    /// Further events of the trigger, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<Further>,
     /// What connections answer. For each request the first unused reply of its operation is taken; the last one of an
     /// operation is used again and again.
     pub replies: Vec<Reply>,
@@ -54,6 +57,16 @@ pub struct Scenario {
     pub decisions: Vec<Decided>,
     /// What must have happened in the end.
     pub expect: Expect,
+}
+
+/// An event of the trigger that comes in later. What is expected is expected of the last run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Further {
+    /// How long after the first.
+    pub after: Period,
+    /// Its body, as that of the first.
+    pub event: String,
 }
 
 /// What a connection answers.

@@ -10,6 +10,7 @@ use assent_schema::shape::Field;
 use super::webhook::{Delivery, Refused};
 use crate::request::json::Json;
 use crate::request::wire;
+use crate::store::TriggerKind;
 
 /// What an event is to a workflow.
 pub enum Taken {
@@ -48,14 +49,59 @@ pub fn take(trigger: &Trigger, delivery: Delivery<'_>) -> Result<Taken, Refused>
     if !matches.iter().all(|(at, wanted)| stands(at, wanted)) {
         return Ok(Taken::Other);
     }
-    wire::take(&json, fields, None).map(Taken::Ours).or(Err(Refused::BadBody))
+    let fields = wire::take(&json, fields, None).or(Err(Refused::BadBody))?;
+    Ok(if is_for_us(trigger, &fields) { Taken::Ours(fields) } else { Taken::Other })
 }
 
-/// What stands in the field by which an event is accepted once, as text.
+/// Reads a file of an inbox.
+///
+/// # Errors
+/// As [`take`].
+pub fn file(trigger: &Trigger, bytes: &[u8]) -> Result<Taken, Refused> {
+    let Trigger::Inbox { fields, .. } = trigger else { return Ok(Taken::Other) };
+    let fields = wire::take(&object(bytes)?, fields, None).or(Err(Refused::BadBody))?;
+    Ok(if is_for_us(trigger, &fields) { Taken::Ours(fields) } else { Taken::Other })
+}
+
+/// The event that a scenario tells of, as a body without headers: what a header would say of it is taken as said. Nothing
+/// when it is none of this workflow's, or its fields do not fit.
+pub fn told(trigger: &Trigger, body: &[u8]) -> Option<(TriggerKind, BTreeMap<Name, Value>)> {
+    let ours = |taken: Taken| match taken {
+        Taken::Ours(fields) => Some(fields),
+        Taken::Own | Taken::Other | Taken::Challenge(_) => None,
+    };
+    Some(match trigger {
+        Trigger::Webhook { .. } => {
+            let mut by_body = trigger.clone();
+            if let Trigger::Webhook { matches, .. } = &mut by_body {
+                matches.retain(|at, _| !at.starts_with(HEADER));
+            }
+            (TriggerKind::Webhook, ours(take(&by_body, Delivery { headers: &[], body }).ok()?)?)
+        }
+        Trigger::Poll { poll, fields, .. } => {
+            let json = object(body).ok()?;
+            let own = poll.own.as_ref().and_then(|own| Some((fields.get(own.at.as_str())?, &own.equals)));
+            let is_own = own.is_some_and(|(field, equals)| json.text_at(&field.at) == Some(equals.as_str()));
+            let fields = wire::take(&json, fields, None).ok()?;
+            return (!is_own && is_for_us(trigger, &fields)).then_some((TriggerKind::Poll, fields));
+        }
+        Trigger::Inbox { .. } => (TriggerKind::Inbox, ours(file(trigger, body).ok()?)?),
+        Trigger::Manual { fields } => (TriggerKind::Manual, wire::take(&object(body).ok()?, fields, None).ok()?),
+        Trigger::Schedule { .. } => (TriggerKind::Schedule, BTreeMap::new()),
+    })
+}
+
+/// Whether the fields have the values that the workflow asks for.
+pub fn is_for_us(trigger: &Trigger, fields: &BTreeMap<Name, Value>) -> bool {
+    trigger.only().into_iter().flatten().all(|(name, wanted)| once(fields, name).is_some_and(|text| text == *wanted))
+}
+
+/// A fact as text: the field by which an event is accepted once, or one that is compared.
 pub fn once(fields: &BTreeMap<Name, Value>, once: &Name) -> Option<String> {
     match fields.get(once)? {
         Value::Text(text) => Some(text.clone()),
         Value::Integer(number) => Some(number.to_string()),
+        Value::Boolean(flag) => Some(flag.to_string()),
         _ => None,
     }
 }
@@ -171,6 +217,19 @@ mod tests {
         let Trigger::Webhook { dialect, .. } = &mut trigger else { panic!("a webhook") };
         *dialect = Dialect::Slack;
         assert!(matches!(take(&trigger, delivery), Ok(Taken::Challenge(text)) if text == "3eZbrw1a"));
+    }
+
+    #[test]
+    fn a_workflow_takes_only_the_events_it_asks_for() {
+        let mut trigger = trigger();
+        let Trigger::Webhook { only, .. } = &mut trigger else { panic!("a webhook") };
+        *only = [(Name::new("ticket_id").unwrap(), "42".to_owned())].into();
+        let is_ours = |body: &str| {
+            let delivery = Delivery { headers: &[], body: body.as_bytes() };
+            matches!(take(&trigger, delivery), Ok(Taken::Ours(_)))
+        };
+        assert!(is_ours(r#"{"topic":"ticket.created","data":{"id":42}}"#));
+        assert!(!is_ours(r#"{"topic":"ticket.created","data":{"id":43}}"#));
     }
 
     #[test]

@@ -4,10 +4,13 @@
 mod dialects;
 pub mod doors;
 pub mod event;
+pub mod inbox;
+pub mod poll;
 pub mod schedule;
 pub mod webhook;
 
 pub use doors::Doors;
 pub use event::Taken;
+pub use inbox::Inbox;
 pub use schedule::{Due, Schedule};
 pub use webhook::{Authentic, Delivery, Refused, Scheme, Secrets};

@@ -66,6 +66,7 @@ impl Show for RunStory {
 fn sentence(entry: &Entry) -> String {
     match entry {
         Entry::Accepted(accepted) => format!("accepted, event {}", accepted.event),
+        Entry::Quiet {} => "no newer event of its key came".to_owned(),
         Entry::When { step, runs: true } => format!("{step}: its condition holds"),
         Entry::When { step, runs: false } => format!("{step}: skipped, its condition does not hold"),
         Entry::Intent(intent) if intent.shadow => format!("{}: {} would be called", intent.step, intent.operation),

@@ -40,7 +40,7 @@ fn row(line: &RunLine) -> RunRow {
     let (state, step, code) = match &line.last.entry {
         Entry::Ended { ending, step, code, .. } => (ending.as_str(), step.clone(), code.clone()),
         Entry::Asked(waiting) => ("waiting", Some(waiting.step.clone()), None),
-        Entry::Accepted(_) => ("running", None, None),
+        Entry::Accepted(_) | Entry::Quiet {} => ("running", None, None),
         Entry::When { step, .. } | Entry::Answered { step, .. } | Entry::Decided { step, .. } => {
             ("running", Some(step.clone()), None)
         }

@@ -34,7 +34,8 @@ use crate::listen;
 use crate::people::Itself;
 use crate::pin::Pin;
 use crate::pull::read;
-use crate::real::{Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
+use crate::pull::watch::Watch;
+use crate::real::{Real, RealClock, RealDice, RealDisk, RealInboxes, RealKeyring, RealNet, tls};
 use crate::run::Engine;
 use crate::store::{Log, Sqlite, Store as _, StoreError, Write};
 use crate::vault::FileVault;
@@ -101,8 +102,20 @@ async fn live(config: Config, outside: &Outside) -> Result<(), Error> {
     let mut loops = JoinSet::new();
     let mut front = JoinSet::new();
     front.spawn(listen::serve(listener, names(&agent.config), Arc::clone(&desk), stopped.clone()));
-    let schedules = Arc::clone(&desk);
-    front.spawn(async move { schedules.keep_schedules(stopped).await });
+    let (schedules, schedules_stop) = (Arc::clone(&desk), stopped.clone());
+    front.spawn(async move { schedules.keep_schedules(schedules_stop).await });
+    front.spawn(Arc::clone(&desk).keep_polls(stopped.clone()));
+    let inboxes = agent.config.inboxes.as_deref().map(|root| {
+        RealInboxes::open(root).map(Arc::new).tried(|| format!("cannot open the inboxes `{}`", root.display()))
+    });
+    let inboxes = inboxes.transpose()?;
+    let woken = Arc::new(tokio::sync::Notify::new());
+    let watched = agent.config.inboxes.as_deref().and_then(|root| Watch::folders(root, Arc::clone(&woken)));
+    let folders = Arc::clone(&desk);
+    front.spawn(async move {
+        folders.keep_inboxes(inboxes, woken, stopped).await;
+        drop(watched);
+    });
     loops.spawn(server::serve(control, Arc::new(Clerk(Arc::clone(&agent)))));
     loops.spawn(pulling::pulling(Arc::clone(&agent)));
     loops.spawn(counting(Arc::clone(&agent), ended));

@@ -4,7 +4,9 @@
 //! is `run`'s. The only room that starts the tasks of runs.
 
 mod hooks;
+mod inboxes;
 mod persons;
+mod polls;
 mod schedules;
 mod tasks;
 
@@ -25,6 +27,7 @@ use crate::run::{Begun, Deployed, Engine, NotBegun};
 use crate::store::{Store, StoreError, Transaction, Write};
 use crate::world::{Clock as _, Dice as _, World};
 
+pub use inboxes::Minds;
 use tasks::Tasks;
 
 /// What only the deployment knows about people, and which workflows there are.

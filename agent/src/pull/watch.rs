@@ -45,6 +45,13 @@ impl Watch {
         }
         Some(Self { _watcher: watcher })
     }
+
+    /// Watches a folder and everything below it.
+    pub fn folders(root: &Path, wake: Arc<Notify>) -> Option<Self> {
+        let mut watcher = watcher(wake, || true)?;
+        watcher.watch(root, RecursiveMode::Recursive).ok()?;
+        Some(Self { _watcher: watcher })
+    }
 }
 
 /// Wakes on each change that `counts`.

@@ -7,7 +7,8 @@ pub mod clock;
 pub mod dice;
 pub mod disk;
 pub mod egress;
-pub mod keyring;
+pub mod inboxes;
+mod keyring;
 pub mod net;
 mod pool;
 pub mod tls;
@@ -16,6 +17,7 @@ pub use clock::RealClock;
 pub use dice::RealDice;
 pub use disk::RealDisk;
 pub use egress::Egress;
+pub use inboxes::RealInboxes;
 pub use keyring::RealKeyring;
 pub use net::RealNet;
 

@@ -51,7 +51,12 @@ pub(super) fn learn(rehearsed: &mut Rehearsed, plan: &Plan, journal: &[JournalRo
                 }
                 codes.insert((step.clone(), how.to_owned()));
             }
-            Entry::Accepted(_) | Entry::Intent(_) | Entry::Asked(_) | Entry::Passed { .. } | Entry::Ended { .. } => {}
+            Entry::Accepted(_)
+            | Entry::Quiet {}
+            | Entry::Intent(_)
+            | Entry::Asked(_)
+            | Entry::Passed { .. }
+            | Entry::Ended { .. } => {}
         }
     }
     reached.ran.extend(silent(plan, journal, &reached.conditions));
@@ -85,6 +90,6 @@ fn step_of(entry: &Entry) -> Option<&Name> {
         Entry::Intent(intent) => Some(&intent.step),
         Entry::Outcome(outcome) => Some(&outcome.step),
         Entry::Asked(waiting) => Some(&waiting.step),
-        Entry::Accepted(_) | Entry::Ended { .. } => None,
+        Entry::Accepted(_) | Entry::Quiet {} | Entry::Ended { .. } => None,
     }
 }

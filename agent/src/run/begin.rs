@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use assent_schema::expr::Value;
 use assent_schema::id::{ClientId, Name, WorkflowId};
-use assent_schema::plan::Trigger;
 use tokio::sync::oneshot;
 
 use super::compiled::Compiled;
@@ -140,10 +139,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
 
 /// The fields that may be durable, and whether there are others.
 fn split(compiled: &Compiled, given: &BTreeMap<Name, Value>) -> Result<(BTreeMap<Name, Fact>, bool), NotBegun> {
-    let declared = match &compiled.plan.trigger {
-        Trigger::Webhook { fields, .. } | Trigger::Manual { fields } => fields,
-        Trigger::Schedule { .. } => return Ok((BTreeMap::new(), false)),
-    };
+    let Some(declared) = compiled.plan.trigger.fields() else { return Ok((BTreeMap::new(), false)) };
     let (mut facts, mut content) = (BTreeMap::new(), false);
     for (name, field) in declared {
         let Some(value) = given.get(name).filter(|value| !value.is_absent()) else { continue };
@@ -167,7 +163,21 @@ fn key_text(value: &Value) -> Option<String> {
     }
 }
 
+/// The name under which the store keeps the run of the last event of a key.
+pub(super) fn last_event(client: &ClientId, workflow: &WorkflowId, key: &str) -> String {
+    format!("debounce/{client}/{workflow}/{key}")
+}
+
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
+    /// Counts the run for its key and day, where the workflow says how many there may be.
+    pub(super) fn count_of_key(&self) -> Option<Write> {
+        let most = self.compiled.plan.limits.per_key_per_day?;
+        let key = self.accepted.key.as_ref()?;
+        let (client, workflow) = (&self.accepted.client, &self.accepted.workflow);
+        let name = self.day_sum(&format!("runs/{client}/{workflow}/{key}"), self.at);
+        Some(Write::Count { name, add: 1, most: Some(i64::from(most)) })
+    }
+
     /// The first fact of the run, to be committed with whatever comes first.
     fn pend_acceptance(&mut self) {
         let accepted = self.accepted.clone();
@@ -175,18 +185,15 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let note = self
             .note("accepted")
             .fact("id", self.id.to_string())
-            .fact(
-                "trigger",
-                match accepted.trigger {
-                    TriggerKind::Webhook => "webhook",
-                    TriggerKind::Schedule => "schedule",
-                    TriggerKind::Manual => "manual",
-                },
-            )
+            .fact("trigger", accepted.trigger.as_str())
             .fact("event", accepted.event.clone());
-        if let (Some(key), Some(most)) = (&accepted.key, self.compiled.plan.limits.per_key_per_day) {
-            let name = self.day_sum(&format!("runs/{}/{}/{key}", accepted.client, accepted.workflow), self.at);
-            self.pending.push(Write::Count { name, add: 1, most: Some(i64::from(most)) });
+        let quiet = self.compiled.plan.limits.debounce.is_some();
+        if let (Some(key), true) = (&accepted.key, quiet) {
+            let name = last_event(&accepted.client, &accepted.workflow, key);
+            self.pending.push(Write::State { name, value: Some(self.id.as_bytes().to_vec()) });
+        } else {
+            // A run that waits for quiet counts when it begins: events that others took the place of are none.
+            self.pending.extend(self.count_of_key());
         }
         self.pending.push(Write::Open { run: self.id, sealed });
         self.pending.push(Write::Journal { run: self.id, entry: Entry::Accepted(Box::new(accepted.clone())) });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use assent_schema::canon::Digest;
 use assent_schema::expr::{Path, Program, Template, reads};
 use assent_schema::id::{ConnectionId, GroupId, Name, OperationRef};
-use assent_schema::plan::{Action, Answer, Argument, AskLimit, Effect, Expression, Operation, Plan, Retry, Trigger};
+use assent_schema::plan::{Action, Answer, Argument, AskLimit, Effect, Expression, Operation, Plan, Retry};
 use assent_schema::time::Period;
 
 /// A plan that is ready to run.
@@ -20,6 +20,8 @@ pub struct Compiled {
     pub(super) kpis: Vec<CompiledKpi>,
     pub(super) key: Option<Program>,
     pub(super) open: Option<Template>,
+    /// The constants with which the trigger's list is read.
+    pub(super) poll: Vec<(Name, Part)>,
 }
 
 /// A plan that does not say what it must: it was verified by other rules than these.
@@ -102,7 +104,8 @@ impl Compiled {
         let kpis = plan.kpis.iter().map(compile_kpi).collect::<Result<_, _>>()?;
         let key = plan.limits.one_at_a_time.as_ref().map(parse).transpose()?;
         let open = plan.fallback.open.as_deref().map(template).transpose()?;
-        Ok(Self { plan, digest, steps, kpis, key, open })
+        let poll = plan.trigger.poll().map(|poll| compile_parts(&poll.with)).transpose()?.unwrap_or_default();
+        Ok(Self { plan, digest, steps, kpis, key, open, poll })
     }
 
     pub(super) fn step(&self, id: &str) -> Option<&CompiledStep> {
@@ -111,11 +114,8 @@ impl Compiled {
 
     /// Whether a trigger's field may be durable.
     pub(super) fn trigger_field_is_fact(&self, field: &str) -> bool {
-        let fields = match &self.plan.trigger {
-            Trigger::Webhook { fields, .. } | Trigger::Manual { fields } => fields,
-            Trigger::Schedule { .. } => return true,
-        };
-        fields.get(field).is_none_or(|field| field.class.is_fact())
+        let declared = self.plan.trigger.fields().and_then(|fields| fields.get(field));
+        declared.is_none_or(|field| field.class.is_fact())
     }
 }
 

@@ -166,10 +166,7 @@ pub(super) async fn carry_on<W: World, S: Store, D: Deployed>(engine: Arc<Engine
 
 /// Drives a run until it ends, or until the agent goes down.
 pub(super) async fn drive<W: World, S: Store, D: Deployed>(mut run: Run<W, S, D>) {
-    let stop = match run.enter().await {
-        Ok(()) => run.go().await,
-        Err(stop) => Err(stop),
-    };
+    let stop = run.whole().await;
     if let Err(Stop::End(end)) = stop {
         run.end(end).await;
     }
@@ -177,6 +174,12 @@ pub(super) async fn drive<W: World, S: Store, D: Deployed>(mut run: Run<W, S, D>
 }
 
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
+    async fn whole(&mut self) -> Result<(), Stop> {
+        self.fall_quiet().await?;
+        self.enter().await?;
+        self.go().await
+    }
+
     async fn go(&mut self) -> Result<(), Stop> {
         let compiled = Arc::clone(&self.compiled);
         loop {
@@ -261,7 +264,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     /// Lets time pass that does not count as taken, or less if the agent goes down.
-    async fn wait(&mut self, duration: Duration) {
+    pub(super) async fn wait(&mut self, duration: Duration) {
         let engine = Arc::clone(&self.engine);
         let mut stopping = engine.stopping.subscribe();
         let before = engine.world.clock().boot();

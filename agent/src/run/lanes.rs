@@ -31,17 +31,25 @@ pub(super) struct Lanes {
     by_workflow: BTreeMap<(ClientId, WorkflowId), u32>,
     by_client: BTreeMap<ClientId, u32>,
     keys: BTreeMap<(ClientId, WorkflowId, String), RunId>,
+    /// Runs that wait until their key is quiet: they hold nothing, and count as known.
+    resting: BTreeMap<RunId, ClientId>,
 }
 
 impl Lanes {
     /// Lets a run in, or puts it among those that wait. True when it may go on at once.
     pub(super) fn enter(&mut self, run: RunId, lane: Lane) -> bool {
+        self.resting.remove(&run);
         if self.fits(run, &lane) && !self.older_waits(run, &lane) {
             self.admit(run, lane);
             return true;
         }
         self.waiting.insert(run, lane);
         false
+    }
+
+    /// The run waits until its key is quiet, before it enters.
+    pub(super) fn rest(&mut self, run: RunId, client: &ClientId) {
+        self.resting.insert(run, client.clone());
     }
 
     /// The run waits for a person: others may use its place, nobody its key. Returns who may go on now.
@@ -54,6 +62,7 @@ impl Lanes {
     pub(super) fn leave(&mut self, run: RunId) -> Vec<RunId> {
         self.give_back(run);
         self.waiting.remove(&run);
+        self.resting.remove(&run);
         self.keys.retain(|_, holder| *holder != run);
         self.next()
     }
@@ -61,7 +70,8 @@ impl Lanes {
     /// How many runs of a client are known here: running, waiting for their place, or holding a key while they wait.
     pub(super) fn of_client(&self, client: &ClientId) -> usize {
         let here = |runs: &BTreeMap<RunId, Lane>| runs.values().filter(|lane| lane.client == *client).count();
-        here(&self.running).saturating_add(here(&self.waiting))
+        let resting = self.resting.values().filter(|other| *other == client).count();
+        here(&self.running).saturating_add(here(&self.waiting)).saturating_add(resting)
     }
 
     fn older_waits(&self, run: RunId, lane: &Lane) -> bool {

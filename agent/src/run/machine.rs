@@ -70,6 +70,8 @@ pub(super) struct Progress {
     pub(super) steps: BTreeMap<Name, Stand>,
     pub(super) guards: BTreeMap<Name, Guarded>,
     pub(super) ended: bool,
+    /// Whether it waited until its key was quiet.
+    pub(super) quiet: bool,
     /// Time taken so far, waiting for people not counted.
     pub(super) active: Duration,
     last: Option<(Wall, bool)>,
@@ -116,12 +118,15 @@ impl Progress {
 
     /// Takes one more fact.
     pub(super) fn apply(&mut self, at: Wall, entry: &Entry) {
-        if let Some((last, false)) = self.last {
+        if let Some((last, false)) = self.last
+            && !matches!(entry, Entry::Quiet {})
+        {
             self.active = self.active.saturating_add(at.since(last));
         }
         self.last = Some((at, matches!(entry, Entry::Asked(_))));
         match entry {
             Entry::Accepted(_) => {}
+            Entry::Quiet {} => self.quiet = true,
             Entry::When { step, runs } => {
                 self.set(step, if *runs { Stand::Runs } else { Stand::Skipped });
             }

@@ -14,7 +14,9 @@ mod driver;
 mod end;
 mod guard;
 mod lanes;
+mod look;
 mod machine;
+mod quiet;
 mod seal;
 mod values;
 
@@ -32,6 +34,7 @@ use tokio::sync::{oneshot, watch};
 pub use begin::{Begun, NewRun, NotBegun};
 pub use compiled::{Compiled, NotRunnable};
 pub use decide::{DecideError, Question, Verdict};
+pub use look::{Looked, NotLooked};
 pub(crate) use machine::is_success;
 
 use crate::content::Content;

@@ -99,10 +99,30 @@ pub use assent_schema::expr::Fact;
 pub enum TriggerKind {
     /// A signed event.
     Webhook,
+    /// An item of a list that is read again and again.
+    Poll,
+    /// An event that was found in a list and never delivered.
+    Reconcile,
+    /// A file in a folder.
+    Inbox,
     /// A crontab line.
     Schedule,
     /// A person.
     Manual,
+}
+
+impl TriggerKind {
+    /// The word in the ledger.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Poll => "poll",
+            Self::Reconcile => "reconcile",
+            Self::Inbox => "inbox",
+            Self::Schedule => "schedule",
+            Self::Manual => "manual",
+        }
+    }
 }
 
 /// The first fact of every run.
@@ -293,6 +313,8 @@ pub enum Entry {
     },
     /// A request is about to leave.
     Intent(Intent),
+    /// No newer event of the run's key came while it waited for quiet.
+    Quiet {},
     /// What came of it.
     Outcome(Outcome),
     /// An `ask` ended.

@@ -1,13 +1,11 @@
 //! One scenario on the real engine, on a simulated machine that may die at any durable write and any request.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use assent_agent::accept::event;
 use assent_agent::content::Content;
 use assent_agent::ledger::{DayKeys, Ledgers, opened};
-use assent_agent::request::json::Json;
-use assent_agent::request::wire;
 use assent_agent::run::{Compiled, Engine, NewRun, NotBegun, Verdict};
 use assent_agent::sim::{Host, Reply, Script, Seen, Service, SimWorld, Spawner, Stage, Stop, run};
 use assent_agent::store::{Ending, Entry, Log, Memory, RunFilter, Store as _, Transaction, TriggerKind, Write};
@@ -17,7 +15,7 @@ use assent_schema::canon::{self, Digest};
 use assent_schema::client::ClientFacts;
 use assent_schema::id::{AgentId, ProjectName};
 use assent_schema::ledger::{Audit, Entry as LedgerEntry, Origin, commitment};
-use assent_schema::plan::{Effect, Plan, Trigger};
+use assent_schema::plan::{Effect, Plan};
 use assent_schema::scenario::{Decided, Scenario, Tests};
 
 /// Processes that a story may take: a crash each, and one that goes on to the end.
@@ -158,19 +156,8 @@ impl<'a> Story<'a> {
 
     pub(crate) fn event(&self) -> Option<NewRun> {
         let plan = &self.workflow.compiled.plan;
-        let json = Json::parse(self.scenario.event.as_deref().unwrap_or("{}").as_bytes()).expect("JSON");
-        let fields = match &plan.trigger {
-            Trigger::Webhook { matches, own, fields, .. } => {
-                let is_ours = matches.iter().all(|(at, text)| json.text_at(at) == Some(text.as_str()))
-                    && own.as_ref().is_none_or(|own| json.text_at(&own.at) != Some(own.equals.as_str()));
-                if !is_ours {
-                    return None;
-                }
-                wire::take(&json, fields, None).ok()?
-            }
-            Trigger::Manual { fields } => wire::take(&json, fields, None).ok()?,
-            Trigger::Schedule { .. } => BTreeMap::new(),
-        };
+        let body = self.scenario.event.as_deref().unwrap_or("{}");
+        let (_, fields) = event::told(&plan.trigger, body.as_bytes())?;
         Some(NewRun {
             client: plan.client.clone(),
             workflow: plan.workflow.clone(),

@@ -57,6 +57,7 @@ fn site(plan: &Plan, at: &flow::Site) -> Site {
         (Some(id), Part::Sources) => Site::Sources(id),
         (Some(id), Part::Show(position)) => Site::Show(id, *position),
         (Some(id), Part::Edit(position)) => Site::Edit(id, *position),
+        (_, Part::Poll(name)) => Site::Poll(name.clone()),
         (_, Part::OneAtATime) => Site::OneAtATime,
         (_, Part::KpiWhen(position)) => Site::KpiWhen(*position),
         (_, Part::KpiSum(position)) => Site::KpiSum(*position),

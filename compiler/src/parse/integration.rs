@@ -90,7 +90,8 @@ fn webhook(value: Value<'_, '_>) -> Option<Webhook> {
     Some(Webhook { dialect: dialect?, slot: slot?, header, own })
 }
 
-fn own_event(value: Value<'_, '_>) -> Option<OwnEvent> {
+/// How to tell what our own connection caused.
+pub(super) fn own_event(value: Value<'_, '_>) -> Option<OwnEvent> {
     let mut table = value.table()?;
     let at = table.need("at", path);
     let equals = table.need("equals", plain_line);

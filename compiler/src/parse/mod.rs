@@ -19,6 +19,7 @@ mod reader;
 mod scenario;
 mod step;
 pub mod suggest;
+mod trigger;
 mod unique;
 mod value;
 mod workflow;

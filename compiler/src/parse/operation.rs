@@ -3,18 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::class::Class;
+use assent_schema::code::Code;
 use assent_schema::id::Name;
 use assent_schema::plan::{
     Belongs, Confirm, Effect, ErrorRule, Failure, Idempotency, OwnEvent, Pages, Param, Park, Place, Retry,
 };
 use assent_schema::shape::Shape;
-use assent_schema::spec::{Operation, Spanned};
+use assent_schema::spec::{Operation, Polled, Spanned};
 use assent_schema::time::Period;
 
 use super::client::rate;
 use super::field::{fields, shape};
-use super::integration::{header_name, statuses};
-use super::reader::{Table, Value};
+use super::integration::{header_name, own_event, statuses};
+use super::reader::{Sink, Table, Value};
 use super::value::{boolean, name, parsed, path, period, plain_line, texts_by_path, within, word};
 
 /// The largest answer unless said, and at most, in bytes.
@@ -56,7 +57,11 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
         belongs: table.opt("belongs", |value| value.spanned(belongs)),
         rate: table.opt("rate", rate),
         pages: table.opt("pages", |value| value.spanned(pages)),
+        poll: table.opt("poll", |value| value.spanned(polled)),
     };
+    if let Some(polled) = &operation.poll {
+        check_polled(polled, &operation, table.sink());
+    }
     unused(&operation, &mut table);
     table.done();
     Some(operation)
@@ -71,9 +76,10 @@ fn unused(operation: &Operation, table: &mut Table<'_, '_>) {
             "Add `effect`, or remove them.",
         );
     }
-    if acts && (operation.reread || operation.belongs.is_some() || operation.pages.is_some()) {
+    let reads = operation.reread || operation.belongs.is_some() || operation.pages.is_some();
+    if acts && (reads || operation.poll.is_some()) {
         table.bad::<()>(
-            "`reread`, `belongs` and `pages` are about reads, and this operation has an effect.",
+            "`reread`, `belongs`, `pages` and `poll` are about reads, and this operation has an effect.",
             "Remove them, or remove `effect`.",
         );
     }
@@ -227,6 +233,49 @@ fn belongs(value: Value<'_, '_>) -> Option<Belongs> {
     let field = table.need("field", parsed);
     table.done();
     Some(Belongs { param: param?, field: field? })
+}
+
+fn polled(value: Value<'_, '_>) -> Option<Polled> {
+    let mut table = value.table()?;
+    let items = table.need("items", parsed);
+    let order = table.need("order", parsed);
+    let id = table.need("id", parsed);
+    let since = table.need("since", parsed);
+    let own = table.opt("self", own_event);
+    table.done();
+    Some(Polled { items: items?, order: order?, id: id?, since: since?, own })
+}
+
+/// What `poll` names is there, and is what it must be.
+fn check_polled(polled: &Spanned<Polled>, operation: &Operation, sink: &Sink) {
+    let list = operation.response.get(polled.items.as_str()).filter(|field| !field.optional);
+    let item = list.and_then(|field| match &field.shape {
+        Shape::List { of, .. } => Some(&of.shape),
+        _ => None,
+    });
+    let field = |name: &str| match item {
+        Some(Shape::Record { fields }) => fields.get(name).filter(|field| !field.optional && field.class.is_fact()),
+        _ => None,
+    };
+    let instant = |shape: &Shape| matches!(shape, Shape::Instant { .. });
+    let named = |shape: &Shape| matches!(shape, Shape::Token {} | Shape::Uuid {} | Shape::Integer {});
+    let since = operation.params.get(polled.since.as_str());
+    let wrong = if !matches!(item, Some(Shape::Record { .. })) {
+        Some("`items` names no list of records that is always there")
+    } else if !field(polled.order.as_str()).is_some_and(|order| instant(&order.shape)) {
+        Some("`order` names no `instant` of class `reference` that every item has")
+    } else if !field(polled.id.as_str()).is_some_and(|id| named(&id.shape)) {
+        Some("`id` names no `token`, `uuid` or `integer` of class `reference` that every item has")
+    } else if !since.is_some_and(|since| instant(&since.shape)) {
+        Some("`since` names no parameter of type `instant`")
+    } else if polled.own.as_ref().is_some_and(|own| field(&own.at).is_none()) {
+        Some("`self` names no field of class `reference` that every item has")
+    } else {
+        None
+    };
+    if let Some(wrong) = wrong {
+        sink.refuse(Code::BadValue, &polled.span, format!("`poll`: {wrong}."), None);
+    }
 }
 
 fn pages(value: Value<'_, '_>) -> Option<Pages> {

@@ -1,6 +1,6 @@
 //! Reads `clients/<client>/workflows/<name>.test.toml`.
 
-use assent_schema::spec::{Decided, Expect, ExpectedCall, Reply, Scenario, Tests};
+use assent_schema::spec::{Decided, Expect, ExpectedCall, Reply, Scenario, Spanned, Tests};
 use assent_schema::time::Period;
 use serde::Serialize;
 use serde_json::Number;
@@ -35,11 +35,21 @@ fn scenario(value: Value<'_, '_>) -> Option<Scenario> {
     let scenario_name = table.need("name", line);
     let at = table.need("at", name);
     let event = table.opt("event", |value| value.spanned(|value| body(&value)));
+    let further = table.list("further", further);
     let replies = table.list("reply", reply);
     let decisions = table.list("decide", decided);
     let expect = table.need("expect", expect);
     table.done();
-    Some(Scenario { name: scenario_name?, at: at?, event, replies, decisions, expect: expect? })
+    Some(Scenario { name: scenario_name?, at: at?, event, further, replies, decisions, expect: expect? })
+}
+
+/// One more event of the trigger.
+fn further(value: Value<'_, '_>) -> Option<(Period, Spanned<String>)> {
+    let mut table = value.table()?;
+    let after = table.need("after", parsed);
+    let event = table.need("event", |value| value.spanned(|value| body(&value)));
+    table.done();
+    Some((after?, event?))
 }
 
 fn reply(value: Value<'_, '_>) -> Option<Reply> {

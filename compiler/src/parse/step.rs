@@ -184,7 +184,7 @@ fn channel(value: Value<'_, '_>) -> Option<Channel> {
 }
 
 /// Arguments by name.
-fn with(value: Value<'_, '_>) -> Option<With> {
+pub(super) fn with(value: Value<'_, '_>) -> Option<With> {
     Some(value.table()?.entries(|value| value.spanned(argument)))
 }
 

@@ -1,24 +1,25 @@
 //! Reads `clients/<client>/workflows/<name>.toml` and `library/<name>.toml`.
 
 use assent_schema::id::{Name, WorkflowId};
-use assent_schema::plan::Missed;
 use assent_schema::spec::{
-    Fallback, Kpi, Library, Limits, Literal, Setting, SettingType, Spanned, Trigger, Use, Workflow, WorkflowFile,
+    Fallback, Kpi, Library, Limits, Literal, Setting, SettingType, Spanned, Use, Workflow, WorkflowFile,
 };
 use assent_schema::time::Period;
 use toml::de::DeValue;
 
-use super::client::zone;
-use super::field::{constants, facts};
+use super::field::constants;
 use super::integration::named_as_file;
 use super::reader::{Table, Value};
 use super::step::step;
+use super::trigger::trigger;
 use super::unique::Unique;
 use super::value::{boolean, expression, integer, line, name, not_one_of, path, period, template, within, word};
 
 const SETTING_TYPES: [&str; 7] = ["text", "token", "integer", "decimal", "boolean", "period", "one_of"];
 /// The longest time that a run may take.
 const TIMEOUT_MOST: Period = Period::days(30);
+/// The longest that a run waits for its key to fall quiet.
+const DEBOUNCE_MOST: Period = Period::days(1);
 /// The most steps of a workflow.
 const STEPS_MOST: usize = 200;
 
@@ -78,46 +79,6 @@ fn workflow(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<Workflow> {
     })
 }
 
-fn trigger(value: Value<'_, '_>) -> Option<Trigger> {
-    let mut table = value.table()?;
-    let kinds = ["webhook", "schedule", "manual"].into_iter().filter(|kind| table.has(kind)).count();
-    let webhook = table.opt("webhook", webhook);
-    let schedule = table.opt("schedule", schedule);
-    let manual = table.opt("manual", manual);
-    if kinds != 1 {
-        table.bad::<()>(
-            "A workflow has one trigger.",
-            "Write one of `[trigger.webhook]`, `[trigger.schedule]` and `[trigger.manual]`.",
-        );
-    }
-    table.done();
-    webhook.or(schedule).or(manual)
-}
-
-fn webhook(value: Value<'_, '_>) -> Option<Trigger> {
-    let mut table = value.table()?;
-    let connection = table.need("connection", name);
-    let event = table.need("event", name);
-    table.done();
-    Some(Trigger::Webhook { connection: connection?, event: event? })
-}
-
-fn schedule(value: Value<'_, '_>) -> Option<Trigger> {
-    let mut table = value.table()?;
-    let cron = table.need("cron", line);
-    let zone = table.opt("zone", |value| value.spanned(zone));
-    let missed: Missed = table.opt("missed", word).unwrap_or_default();
-    table.done();
-    Some(Trigger::Schedule { cron: cron?, zone, missed })
-}
-
-fn manual(value: Value<'_, '_>) -> Option<Trigger> {
-    let mut table = value.table()?;
-    let fields = table.opt("fields", facts).unwrap_or_default();
-    table.done();
-    Some(Trigger::Manual { fields })
-}
-
 fn limits(value: Value<'_, '_>) -> Option<Limits> {
     let mut table = value.table()?;
     let span = table.span();
@@ -125,14 +86,18 @@ fn limits(value: Value<'_, '_>) -> Option<Limits> {
     let concurrency = table.opt("concurrency", |value| value.spanned(within(1..=10_000)));
     let one_at_a_time = table.opt("one_at_a_time", expression);
     let per_key = table.opt("per_key", |value| value.spanned(per_day));
-    if per_key.is_some() && one_at_a_time.is_none() && !table.has("one_at_a_time") {
-        table.bad::<()>(
-            "`per_key` counts runs per value of `one_at_a_time`, which is missing.",
-            "Add `one_at_a_time`, or remove `per_key`.",
-        );
+    let debounce = table.get("debounce");
+    for (key, needs) in [("per_key", "counts runs"), ("debounce", "waits for quiet")] {
+        if table.has(key) && !table.has("one_at_a_time") {
+            table.bad::<()>(
+                &format!("`{key}` {needs} per value of `one_at_a_time`, which is missing."),
+                &format!("Add `one_at_a_time`, or remove `{key}`."),
+            );
+        }
     }
+    let debounce = debounce.and_then(|value| value.spanned(period(Period::seconds(1)..=DEBOUNCE_MOST)));
     table.done();
-    Some(Limits { span, timeout, concurrency, one_at_a_time, per_key_per_day: per_key })
+    Some(Limits { span, timeout, concurrency, one_at_a_time, per_key_per_day: per_key, debounce })
 }
 
 /// A number of runs a day: `3/day`.

@@ -9,14 +9,19 @@ use crate::parse::Parsed;
 pub(super) fn rests_on_broken(parsed: &Parsed, client: &Client, folder: &str, workflow: &Workflow) -> bool {
     let event = match &workflow.trigger.value {
         Trigger::Webhook { connection, .. } => Some(&connection.value),
-        Trigger::Schedule { .. } | Trigger::Manual { .. } => None,
+        Trigger::Poll { poll, .. } => Some(&poll.value.read.value.connection),
+        Trigger::Inbox { .. } | Trigger::Schedule { .. } | Trigger::Manual { .. } => None,
+    };
+    let listed = match &workflow.trigger.value {
+        Trigger::Webhook { reconcile: Some(poll), .. } => Some(&poll.value.read.value.connection),
+        _ => None,
     };
     let used = workflow.steps.iter().filter_map(|step| match &step.action {
         Action::Call { operation, .. } => Some(&operation.connection),
         Action::Ask { connection, .. } => Some(&connection.value),
         Action::Decide { .. } | Action::Set { .. } | Action::Stop { .. } => None,
     });
-    let mut catalog = event.into_iter().chain(used).filter_map(|id| client.connections.get(id.as_str()));
+    let mut catalog = event.into_iter().chain(listed).chain(used).filter_map(|id| client.connections.get(id.as_str()));
     let broken_catalog = catalog.any(|connection| {
         parsed.is_broken(&match &connection.to.value {
             Target::Integration(name) => format!("catalog/integrations/{name}.toml"),

@@ -14,6 +14,7 @@ pub(crate) mod paths;
 mod scenarios;
 mod settings;
 mod sites;
+mod trigger;
 mod workflow;
 
 use std::collections::BTreeMap;

@@ -29,6 +29,11 @@ impl<'a> Report<'a> {
         self.findings.add(code, Span::new(&self.file, place.clone()), message);
     }
 
+    /// As [`Self::add`], with advice of its own.
+    pub(super) fn add_with_help(&mut self, code: Code, place: &Range<usize>, message: String, help: String) {
+        self.findings.add_with_help(code, Span::new(&self.file, place.clone()), message, help);
+    }
+
     /// A name that nothing has, with the nearest one that something has.
     pub(super) fn unknown<T: AsRef<str>>(&mut self, what: &str, name: &Spanned<T>, known: &[&str]) {
         self.unknown_at(what, name.value.as_ref(), &name.span, known);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use assent_schema::finding::Findings;
 use assent_schema::id::{ConnectionId, Name, OperationRef};
 use assent_schema::plan::{Action, Plan, SCHEMA, Target};
-use assent_schema::scenario::{Decided, Expect, ExpectedCall, Reply, Scenario, Tests, TestsType};
+use assent_schema::scenario::{Decided, Expect, ExpectedCall, Further, Reply, Scenario, Tests, TestsType};
 use assent_schema::spec::{self, Spanned, Unit};
 
 use super::names::Report;
@@ -77,6 +77,11 @@ fn resolve_scenario(scenario: &spec::Scenario, names: &Names, report: &mut Repor
         name: scenario.name.value.clone(),
         at: scenario.at.value,
         event: scenario.event.as_ref().map(|event| event.value.clone()),
+        further: scenario
+            .further
+            .iter()
+            .map(|(after, event)| Further { after: *after, event: event.value.clone() })
+            .collect(),
         replies: replies.collect(),
         decisions: scenario.decisions.iter().map(|decided| resolve_decided(decided, names, report)).collect(),
         expect: resolve_expect(&scenario.expect, names, report),

@@ -13,6 +13,8 @@ use assent_schema::spec::within;
 pub enum Site {
     /// What starts a run.
     Trigger,
+    /// A parameter of the list that the trigger reads.
+    Poll(Name),
     /// What bounds it.
     Limits,
     /// `limits.one_at_a_time`.

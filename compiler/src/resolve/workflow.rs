@@ -9,8 +9,8 @@ use assent_schema::code::Code;
 use assent_schema::finding::Findings;
 use assent_schema::id::{ConnectionId, Name, OperationRef};
 use assent_schema::plan::{
-    Action, Argument, Channel, Dialect, Effect, Expression, Fallback, Kpi, Limits, Operation, Plan, PlanType, Retry,
-    SCHEMA, Step, Target, Trigger,
+    Action, Argument, Channel, Effect, Expression, Fallback, Kpi, Limits, Operation, Plan, PlanType, Retry, SCHEMA,
+    Step, Target,
 };
 use assent_schema::spec::{self, Integration, Spanned, Unit};
 use assent_schema::time::Period;
@@ -27,7 +27,7 @@ const RESERVED: [&str; 3] = ["trigger", "settings", "now"];
 
 /// What bounds a workflow that says nothing; `no-limits` keeps it from being released.
 const NO_LIMITS: Limits =
-    Limits { timeout: Period::minutes(10), concurrency: 1, one_at_a_time: None, per_key_per_day: None };
+    Limits { timeout: Period::minutes(10), concurrency: 1, one_at_a_time: None, per_key_per_day: None, debounce: None };
 
 /// What one workflow is resolved against.
 pub(super) struct Context<'a> {
@@ -87,17 +87,17 @@ pub(super) fn resolve<T>(
     (plan, sites)
 }
 
-struct Resolver<'a> {
-    context: &'a Context<'a>,
-    report: Report<'a>,
-    places: BTreeMap<Site, Range<usize>>,
-    operations: BTreeMap<OperationRef, Operation>,
+pub(super) struct Resolver<'a> {
+    pub(super) context: &'a Context<'a>,
+    pub(super) report: Report<'a>,
+    pub(super) places: BTreeMap<Site, Range<usize>>,
+    pub(super) operations: BTreeMap<OperationRef, Operation>,
     connections: BTreeMap<ConnectionId, Target>,
 }
 
 impl Resolver<'_> {
     /// The catalog entry behind a connection; a finding when the name leads nowhere or to an AI provider.
-    fn integration(&mut self, id: &ConnectionId, place: &Range<usize>) -> Option<&'_ Integration> {
+    pub(super) fn integration(&mut self, id: &ConnectionId, place: &Range<usize>) -> Option<&'_ Integration> {
         let parsed = self.context.parsed;
         match self.target(id, place)? {
             Target::Integration(name) => parsed.integrations.get(&name).map(|unit| &unit.spec),
@@ -110,7 +110,7 @@ impl Resolver<'_> {
     }
 
     /// What a connection leads to. Nothing, silently, for a connection that was itself reported.
-    fn target(&mut self, id: &ConnectionId, place: &Range<usize>) -> Option<Target> {
+    pub(super) fn target(&mut self, id: &ConnectionId, place: &Range<usize>) -> Option<Target> {
         let Some(facts) = self.context.facts.connections.get(id) else {
             if !self.context.client.connections.contains_key(id.as_str()) {
                 let known: Vec<_> = self.context.client.connections.keys().map(|id| id.value.as_str()).collect();
@@ -126,58 +126,6 @@ impl Resolver<'_> {
         Some(target)
     }
 
-    fn trigger(&mut self, trigger: &Spanned<spec::Trigger>) -> Trigger {
-        self.places.insert(Site::Trigger, trigger.span.clone());
-        match &trigger.value {
-            spec::Trigger::Webhook { connection, event } => self.webhook(connection, event),
-            spec::Trigger::Schedule { cron, zone, missed } => Trigger::Schedule {
-                cron: cron.value.clone(),
-                zone: zone.as_ref().map_or_else(|| self.context.facts.zone.clone(), |zone| zone.value.clone()),
-                missed: *missed,
-            },
-            spec::Trigger::Manual { fields } => Trigger::Manual { fields: operations::unspanned(fields) },
-        }
-    }
-
-    fn webhook(&mut self, connection: &Spanned<ConnectionId>, name: &Spanned<assent_schema::id::EventName>) -> Trigger {
-        let parsed = self.context.parsed;
-        let spec = match self.target(connection, &connection.span) {
-            Some(Target::Integration(id)) => parsed.integrations.get(&id).map(|unit| &unit.spec),
-            Some(Target::Provider(_)) => {
-                let message = format!("`{}` is a connection to an AI provider; it sends no events.", connection.value);
-                self.report.add(Code::BadValue, &connection.span, message);
-                None
-            }
-            None => None,
-        };
-        let Some(spec) = spec else { return no_event(connection, name) };
-        let found = spec.events.get(name.value.as_str()).zip(spec.webhook.as_ref());
-        let Some((event, webhook)) = found else {
-            let known: Vec<_> = spec.events.keys().map(|event| event.value.as_str()).collect();
-            self.report.unknown("event", name, &known);
-            return no_event(connection, name);
-        };
-        let slots = self.context.facts.connections.get(&connection.value).map(|facts| &facts.slots);
-        if slots.is_some_and(|slots| !slots.contains_key(&webhook.slot.value)) {
-            let message = format!(
-                "The connection `{}` does not declare the secret slot `{}` that verifies its events.",
-                connection.value, webhook.slot.value
-            );
-            self.report.add(Code::BadValue, &connection.span, message);
-        }
-        Trigger::Webhook {
-            connection: connection.value.clone(),
-            event: name.value.clone(),
-            dialect: webhook.dialect.value,
-            header: webhook.header.clone(),
-            matches: event.matches.clone(),
-            record: event.record.value.clone(),
-            fields: operations::unspanned(&event.fields),
-            once: event.once.as_ref().map(|once| once.value.clone()),
-            own: webhook.own.clone(),
-        }
-    }
-
     fn limits(&mut self, limits: Option<&spec::Limits>) -> Limits {
         let Some(limits) = limits else { return NO_LIMITS };
         self.places.insert(Site::Limits, limits.span.clone());
@@ -186,6 +134,7 @@ impl Resolver<'_> {
             concurrency: limits.concurrency.as_ref().map_or(NO_LIMITS.concurrency, |most| most.value),
             one_at_a_time: self.expression(Site::OneAtATime, limits.one_at_a_time.as_ref()),
             per_key_per_day: limits.per_key_per_day.as_ref().map(|most| most.value),
+            debounce: limits.debounce.as_ref().map(|quiet| quiet.value),
         }
     }
 
@@ -274,7 +223,7 @@ impl Resolver<'_> {
     }
 
     /// Every parameter given exists, and every one that must be given is.
-    fn parameters(
+    pub(super) fn parameters(
         &mut self,
         reference: &OperationRef,
         operation: &spec::Operation,
@@ -439,7 +388,7 @@ impl Resolver<'_> {
         resolved
     }
 
-    fn argument(&mut self, argument: &Spanned<spec::Argument>) -> Argument {
+    pub(super) fn argument(&mut self, argument: &Spanned<spec::Argument>) -> Argument {
         match &argument.value {
             spec::Argument::Boolean(flag) => Argument::Boolean(*flag),
             spec::Argument::Integer(number) => Argument::Integer(*number),
@@ -479,25 +428,4 @@ fn default_retry(operation: &spec::Operation) -> Retry {
 /// The queue of a workflow without a fallback; `no-fallback` keeps it from being released.
 fn no_queue() -> assent_schema::id::GroupId {
     assent_schema::id::GroupId::new("none").unwrap_or_else(|_| unreachable!("`none` is an id"))
-}
-
-/// Stands for an event that was reported, so that the rest is checked too.
-fn no_event(connection: &Spanned<ConnectionId>, name: &Spanned<assent_schema::id::EventName>) -> Trigger {
-    Trigger::Webhook {
-        connection: connection.value.clone(),
-        event: name.value.clone(),
-        dialect: Dialect::StandardWebhooks,
-        header: None,
-        matches: BTreeMap::new(),
-        record: record_of(name.value.as_str()),
-        fields: BTreeMap::new(),
-        once: None,
-        own: None,
-    }
-}
-
-/// A record's name for an event that the catalog does not have: its first word.
-fn record_of(event: &str) -> Name {
-    let first = event.split('.').next().unwrap_or_default();
-    Name::new(first).unwrap_or_else(|_| unreachable!("an event's name is made of names"))
 }

@@ -44,6 +44,8 @@ pub enum Part {
     Edit(usize),
     /// A value that a `set` computes.
     Set(Name),
+    /// A parameter of the list that the trigger reads.
+    Poll(Name),
     /// `limits.one_at_a_time`.
     OneAtATime,
     /// `when` of a KPI, by place.

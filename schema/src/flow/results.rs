@@ -21,6 +21,10 @@ pub(super) fn trigger(trigger: &Trigger) -> Known {
             let outside = if matches!(dialect, Dialect::Token) { Marks::OUTSIDE } else { Marks::NONE };
             marked(&known, outside, Marks::NONE)
         }
+        Trigger::Poll { poll, record, fields, .. } => {
+            Known::record(fields, record.as_str(), &Origin::Connection(poll.read.connection.clone()))
+        }
+        Trigger::Inbox { folder, fields, .. } => Known::record(fields, folder.as_str(), &Origin::Agent),
         Trigger::Schedule { .. } => Known::new(Type::Record(Arc::default()), Label::CONSTANT),
         Trigger::Manual { fields } => Known::record(fields, "trigger", &Origin::Agent),
     }

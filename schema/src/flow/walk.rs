@@ -312,6 +312,7 @@ impl Walk<'_> {
 
     /// What belongs to no step and is read before the first one.
     fn workflow(&mut self) {
+        self.poll();
         if let Some(key) = &self.plan.limits.one_at_a_time {
             self.key(key);
         }
@@ -319,6 +320,23 @@ impl Walk<'_> {
         let flow = flow_of_template(open, &self.env);
         if self.take(Part::Open, flow).is_some_and(|flow| !flow.label.class.is_fact()) {
             self.error(Part::Open, PlanErrorKind::NotAFact);
+        }
+    }
+
+    /// What is asked for again and again is asked for with constants: nothing has come in yet.
+    fn poll(&mut self) {
+        let Some(poll) = self.plan.trigger.poll() else { return };
+        let Some(operation) = self.plan.operations.get(&poll.read) else {
+            self.error(Part::Poll(poll.since.clone()), PlanErrorKind::UnknownOperation(poll.read.clone()));
+            return;
+        };
+        let nothing = Env::default();
+        for (name, given) in &poll.with {
+            let part = Part::Poll(name.clone());
+            match operation.params.get(name.as_str()) {
+                Some(param) => drop(self.take(part, for_param(given, param, &nothing, &BTreeSet::new()))),
+                None => self.error(part, PlanErrorKind::UnknownParam(name.clone())),
+            }
         }
     }
 

@@ -16,7 +16,7 @@ pub use operation::{
     Rate, Retry, TextFormat,
 };
 pub use step::{Action, Answer, AskLimit, Channel, Step};
-pub use trigger::{Dialect, Missed, OwnEvent, Trigger};
+pub use trigger::{AfterFile, Dialect, Missed, OwnEvent, Poll, Trigger};
 
 use crate::canon::{self, CanonError, Digest};
 use crate::id::{ClientId, ConnectionId, GroupId, IntegrationId, Name, OperationRef, ProviderId, WorkflowId};
@@ -144,6 +144,9 @@ pub struct Limits {
     /// Runs accepted per `one_at_a_time` value and day of the client's zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_key_per_day: Option<u32>,
+    /// A run begins when no event of its `one_at_a_time` value came for so long; only the last event runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub debounce: Option<Period>,
 }
 
 /// What is counted when a run ends `done`.

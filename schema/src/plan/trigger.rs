@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ConnectionId, EventName, Name};
+use super::Argument;
+use crate::id::{ConnectionId, EventName, Name, OperationRef};
 use crate::shape::Field;
+use crate::time::Period;
 
 /// What starts a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +36,38 @@ pub enum Trigger {
         /// The path and value that tell an event that our own connection caused.
         #[serde(default, rename = "self", skip_serializing_if = "Option::is_none")]
         own: Option<OwnEvent>,
+        /// The fields that must have these values, as text; any other event is not for this workflow.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        only: BTreeMap<Name, String>,
+        /// The list in which events that were never delivered are found.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reconcile: Option<Box<Poll>>,
+    },
+    /// A list that is read again and again.
+    Poll {
+        /// Which list, and how.
+        poll: Box<Poll>,
+        /// What one item of it is called, for data uses.
+        record: Name,
+        /// The fields of an item that are taken.
+        fields: BTreeMap<Name, Field>,
+        /// As for a webhook.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        only: BTreeMap<Name, String>,
+    },
+    /// Files of JSON that another system puts into a folder of the agent's host.
+    Inbox {
+        /// The folder's name below the client's own.
+        folder: Name,
+        /// Which names are taken: `*` stands for any characters, `?` for one.
+        pattern: String,
+        /// What becomes of a file that was taken.
+        after: AfterFile,
+        /// The fields that are taken; all of class `reference`.
+        fields: BTreeMap<Name, Field>,
+        /// As for a webhook.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        only: BTreeMap<Name, String>,
     },
     /// A crontab line.
     Schedule {
@@ -49,6 +83,94 @@ pub enum Trigger {
         /// What the person gives; all of class `reference`.
         fields: BTreeMap<Name, Field>,
     },
+}
+
+impl Trigger {
+    /// The fields that come with an event; nothing for a schedule.
+    pub fn fields(&self) -> Option<&BTreeMap<Name, Field>> {
+        match self {
+            Self::Webhook { fields, .. }
+            | Self::Poll { fields, .. }
+            | Self::Inbox { fields, .. }
+            | Self::Manual { fields } => Some(fields),
+            Self::Schedule { .. } => None,
+        }
+    }
+
+    /// As [`Self::fields`], to be changed.
+    pub fn fields_mut(&mut self) -> Option<&mut BTreeMap<Name, Field>> {
+        match self {
+            Self::Webhook { fields, .. }
+            | Self::Poll { fields, .. }
+            | Self::Inbox { fields, .. }
+            | Self::Manual { fields } => Some(fields),
+            Self::Schedule { .. } => None,
+        }
+    }
+
+    /// The fields that must have certain values, as text.
+    pub fn only(&self) -> Option<&BTreeMap<Name, String>> {
+        match self {
+            Self::Webhook { only, .. } | Self::Poll { only, .. } | Self::Inbox { only, .. } => Some(only),
+            Self::Schedule { .. } | Self::Manual { .. } => None,
+        }
+    }
+
+    /// The list that is read: by the trigger itself, or to find what was never delivered.
+    pub fn poll(&self) -> Option<&Poll> {
+        match self {
+            Self::Webhook { reconcile, .. } => reconcile.as_deref(),
+            Self::Poll { poll, .. } => Some(poll),
+            Self::Inbox { .. } | Self::Schedule { .. } | Self::Manual { .. } => None,
+        }
+    }
+
+    /// Whether the engine itself reads a field, besides expressions.
+    pub fn needs(&self, field: &Name) -> bool {
+        let once = matches!(self, Self::Webhook { once: Some(once), .. } if once == field);
+        let own = |poll: &Poll| poll.own.as_ref().is_some_and(|own| own.at == field.as_str());
+        let listed = matches!(self, Self::Poll { poll, .. } if poll.order == *field || poll.id == *field || own(poll));
+        once || listed || self.only().is_some_and(|only| only.contains_key(field))
+    }
+}
+
+/// A list that is read again and again: what is behind the cursor is an event.
+///
+/// The cursor is `(order, id)` of the last item that was accepted. It belongs to client, workflow and list, not to a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Poll {
+    /// The operation that reads.
+    pub read: OperationRef,
+    /// Its parameters besides `since`; constants.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub with: BTreeMap<Name, Argument>,
+    /// How often.
+    pub every: Period,
+    /// How far behind the cursor each read begins: how late an item may appear in the list.
+    pub lag: Period,
+    /// The response field with the items, oldest first.
+    pub items: Name,
+    /// The field of an item by which the list is ordered: an instant.
+    pub order: Name,
+    /// The field of an item that names it.
+    pub id: Name,
+    /// The parameter that takes the instant from which on items are wanted.
+    pub since: Name,
+    /// The field of an item, and its value as text, that tell what our own connection caused.
+    #[serde(default, rename = "self", skip_serializing_if = "Option::is_none")]
+    pub own: Option<OwnEvent>,
+}
+
+/// What becomes of a file that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AfterFile {
+    /// It is moved into a folder beside it: `accepted` or `refused`.
+    #[default]
+    Move,
+    /// It stays where it is, and is remembered by name and digest.
+    Keep,
 }
 
 /// How to tell an event that our own connection caused.

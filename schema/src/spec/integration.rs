@@ -104,4 +104,21 @@ pub struct Operation {
     pub rate: Option<Rate>,
     /// How long lists are read.
     pub pages: Option<Spanned<Pages>>,
+    /// How the list is walked by those who wait for news in it.
+    pub poll: Option<Spanned<Polled>>,
+}
+
+/// How a list is walked by those who wait for news in it: items come oldest first.
+#[derive(Clone, Debug)]
+pub struct Polled {
+    /// The response field with the items.
+    pub items: Name,
+    /// The field of an item by which the list is ordered: an instant.
+    pub order: Name,
+    /// The field of an item that names it.
+    pub id: Name,
+    /// The parameter that takes the instant from which on items are wanted.
+    pub since: Name,
+    /// The field of an item, and its value, that tell what our own connection caused.
+    pub own: Option<OwnEvent>,
 }

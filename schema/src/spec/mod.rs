@@ -19,13 +19,13 @@ use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 pub use client::{Client, Connection, Endpoint, Guardrail, Slot};
-pub use integration::{Event, Integration, Operation, Webhook};
+pub use integration::{Event, Integration, Operation, Polled, Webhook};
 pub use project::{Project, Route};
 pub use provider::{Agreement, Prices, Provider};
 pub use scenario::{Decided, Expect, ExpectedCall, Reply, Scenario, Tests};
 pub use workflow::{
-    Action, Argument, Fallback, Kpi, Library, Limits, Literal, Setting, SettingType, Step, Trigger, Use, Workflow,
-    WorkflowFile,
+    Action, Argument, Fallback, Kpi, Library, Limits, Literal, Poll, Setting, SettingType, Step, Trigger, Use,
+    Workflow, WorkflowFile,
 };
 
 use crate::finding::Span;

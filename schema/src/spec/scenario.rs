@@ -24,6 +24,8 @@ pub struct Scenario {
     pub at: Spanned<Moment>,
     /// The event's body, as the connection would send it, as JSON text: a tree of it would take many times the room.
     pub event: Option<Spanned<String>>,
+    /// Further events of the trigger, each so long after the first.
+    pub further: Vec<(Period, Spanned<String>)>,
     /// What connections answer, in order.
     pub replies: Vec<Reply>,
     /// What people decide.

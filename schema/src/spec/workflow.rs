@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::Spanned;
 use crate::id::{ConnectionId, EventName, GroupId, Name, OperationRef, WorkflowId};
-use crate::plan::{Answer, AskLimit, Channel, Expression, Missed, Mode, Retry};
+use crate::plan::{AfterFile, Answer, AskLimit, Channel, Expression, Missed, Mode, Retry};
 use crate::shape::{Field, is_decimal, is_token};
 use crate::time::Period;
 
@@ -150,6 +150,30 @@ pub enum Trigger {
         connection: Spanned<ConnectionId>,
         /// Which event.
         event: Spanned<EventName>,
+        /// The fields that must have these values.
+        only: BTreeMap<Spanned<Name>, Spanned<String>>,
+        /// The list in which events that were never delivered are found.
+        reconcile: Option<Spanned<Poll>>,
+    },
+    /// A list that is read again and again.
+    Poll {
+        /// Which list, and how.
+        poll: Spanned<Poll>,
+        /// The fields that must have these values.
+        only: BTreeMap<Spanned<Name>, Spanned<String>>,
+    },
+    /// Files of JSON that another system puts into a folder of the agent's host.
+    Inbox {
+        /// The folder's name below the client's own.
+        folder: Spanned<Name>,
+        /// Which names are taken.
+        pattern: String,
+        /// What becomes of a file that was taken.
+        after: AfterFile,
+        /// The fields that are taken; all of class `reference`.
+        fields: BTreeMap<Spanned<Name>, Spanned<Field>>,
+        /// The fields that must have these values.
+        only: BTreeMap<Spanned<Name>, Spanned<String>>,
     },
     /// A crontab line.
     Schedule {
@@ -167,6 +191,19 @@ pub enum Trigger {
     },
 }
 
+/// A list that is read again and again.
+#[derive(Clone, Debug)]
+pub struct Poll {
+    /// The operation that reads; the catalog says how its list is walked.
+    pub read: Spanned<OperationRef>,
+    /// Its parameters besides the one that takes the cursor; constants.
+    pub with: BTreeMap<Spanned<Name>, Spanned<Argument>>,
+    /// How often.
+    pub every: Period,
+    /// How late an item may appear in the list.
+    pub lag: Period,
+}
+
 /// What bounds a run.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -180,6 +217,8 @@ pub struct Limits {
     pub one_at_a_time: Option<Spanned<Expression>>,
     /// Runs accepted per `one_at_a_time` value and day.
     pub per_key_per_day: Option<Spanned<u32>>,
+    /// How long no event of a key may come before its run begins.
+    pub debounce: Option<Spanned<Period>>,
 }
 
 /// One step.

@@ -73,7 +73,7 @@ pub fn covers(approved: &DataUse, derived: &DataUse) -> bool {
 fn has_host(party: &Party) -> bool {
     match party {
         Party::Connection(connection) => !connection.host.is_empty(),
-        Party::Agent(_) | Party::Group(_) => true,
+        Party::Agent(_) | Party::Group(_) | Party::Folder(_) => true,
     }
 }
 

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AgentParty, AgreementUse, ConnectionParty, DataUse, GroupParty, GuardrailUse, Party, UseKind};
+use super::{
+    AgentParty, AgreementUse, ConnectionParty, DataUse, FolderParty, GroupParty, GuardrailUse, Party, UseKind,
+};
 use crate::canon;
 use crate::class::Class;
 use crate::client::{ClientFacts, ConnectionTo, Guardrail};
@@ -155,17 +157,35 @@ impl Derived<'_> {
     }
 
     fn trigger(&mut self) {
-        let Trigger::Webhook { connection, .. } = &self.plan.trigger else { return };
-        let read = DataUse {
-            from: Some(self.connection(connection)),
+        let trigger = &self.plan.trigger;
+        let from = match trigger {
+            Trigger::Webhook { connection, .. } => Some(self.connection(connection)),
+            Trigger::Inbox { folder, .. } => {
+                let region = self.client.region.clone();
+                Some(Party::Folder(FolderParty { folder: folder.clone(), region }))
+            }
+            Trigger::Poll { .. } | Trigger::Schedule { .. } | Trigger::Manual { .. } => None,
+        };
+        let fields = fields(&trigger_sources(trigger));
+        let comes = from.map(|from| DataUse {
+            from: Some(from),
             to: Some(self.agent()),
             effect: Some(Effect::None),
-            fields: fields(&trigger_sources(&self.plan.trigger)),
+            fields: fields.clone(),
             scopes: Some(BTreeSet::new()),
             retention: Some("run".into()),
             ..self.of(UseKind::Read)
-        };
-        self.uses.push(read);
+        });
+        let listed = trigger.poll().and_then(|poll| {
+            let operation = self.plan.operations.get(&poll.read)?;
+            Some(DataUse {
+                from: Some(self.connection(&poll.read.connection)),
+                to: Some(self.agent()),
+                fields,
+                ..self.by(UseKind::Read, &poll.read, operation)
+            })
+        });
+        self.uses.extend(comes.into_iter().chain(listed));
     }
 
     fn step(&mut self, step: &Step, flow: &StepFlow) {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::canon::{self, Digest};
 use crate::class::Class;
 use crate::client::Agreement;
-use crate::id::{ConnectionId, GroupId, OperationRef, ProviderId, Region, Scope, WorkflowId};
+use crate::id::{ConnectionId, GroupId, Name, OperationRef, ProviderId, Region, Scope, WorkflowId};
 use crate::plan::Effect;
 use crate::time::Period;
 
@@ -105,6 +105,18 @@ pub enum Party {
     Agent(AgentParty),
     /// A group of people.
     Group(GroupParty),
+    /// A folder of the agent's host that another system fills.
+    Folder(FolderParty),
+}
+
+/// A folder of the agent's host as one end of a data use.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FolderParty {
+    /// Its name below the client's own.
+    pub folder: Name,
+    /// Where the host is.
+    pub region: Region,
 }
 
 /// A connection as one end of a data use.

@@ -1,0 +1,177 @@
+//! What is new in a list that is read again and again. Pure: what was read comes in, what begins a run goes out.
+//!
+//! The cursor is `(order, id)` of the last item that was accepted. It moves in the transaction that accepts, so that a stop
+//! in between loses nothing and repeats nothing. Each read begins `lag` before it, since an item may appear late; what was
+//! accepted before is known by its key.
+//!
+//! # Source
+//! language.md section 3, "Triggers".
+
+use std::collections::BTreeMap;
+
+use assent_schema::expr::Value;
+use assent_schema::id::{ClientId, Name, OperationRef, WorkflowId};
+use assent_schema::plan::{Failure, Poll, Trigger};
+use assent_schema::time::{Moment, Period};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::store::Write;
+
+/// How many reads in a row may fail for a while before on-call is told.
+const PASSING_FAILURES_MOST: u32 = 3;
+
+/// The place of an item in its list.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    /// The instant by which the list is ordered.
+    pub order: Moment,
+    /// What names the item.
+    pub id: String,
+}
+
+/// How far a list was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cursor {
+    /// Where the trigger began: what is older was never meant.
+    pub floor: Moment,
+    /// The last item that was accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Position>,
+}
+
+impl Cursor {
+    /// The cursor of a trigger that begins now.
+    pub fn begin(now: Moment) -> Self {
+        Self { floor: now, last: None }
+    }
+
+    /// From where on items are asked for.
+    pub fn since(&self, lag: Period) -> Moment {
+        self.last.as_ref().map_or(self.floor, |last| last.order.minus(lag).max(self.floor))
+    }
+
+    /// The cursor after an item. Items that came late do not move it back.
+    #[must_use]
+    pub fn past(&self, item: &Position) -> Self {
+        let last = self.last.iter().chain([item]).max().cloned();
+        Self { floor: self.floor, last }
+    }
+
+    /// Reads a cursor as [`Self::write`] wrote it.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// Keeps the cursor; goes into the transaction that accepts.
+    pub fn write(&self, place: &Place<'_>) -> Write {
+        Write::State { name: place.name(), value: serde_json::to_vec(self).ok() }
+    }
+}
+
+/// Whose list: the cursor belongs to it, whichever plan the workflow has.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// Whose workflow.
+    pub client: &'a ClientId,
+    /// Which workflow.
+    pub workflow: &'a WorkflowId,
+    /// Which list.
+    pub read: &'a OperationRef,
+}
+
+impl Place<'_> {
+    /// The name under which the store keeps the cursor.
+    pub fn name(&self) -> String {
+        format!("poll/{}/{}/{}", self.client, self.workflow, self.read)
+    }
+
+    /// The key by which an item is accepted once. An item that changes has another order, and is another event.
+    pub fn key(&self, item: &Position) -> [u8; 16] {
+        let Position { order, id } = item;
+        let whole = Sha256::digest(format!("assent-poll/v1\0{}\0{order}\0{id}", self.name()));
+        let mut key = [0; 16];
+        key.iter_mut().zip(whole).for_each(|(slot, byte)| *slot = byte);
+        key
+    }
+}
+
+/// One item that may begin a run.
+pub struct Item {
+    /// Its place in the list.
+    pub position: Position,
+    /// The trigger's fields of it.
+    pub fields: BTreeMap<Name, Value>,
+    /// Whether it is for this workflow: neither our own doing nor another kind.
+    pub ours: bool,
+}
+
+/// What is to be done after a read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// The list is at its end; again when it is time.
+    Rest,
+    /// There is more: again at once, from here on.
+    Again(Moment),
+    /// More items stand at one instant than one read gives: nobody can come past them.
+    Stuck,
+    /// The list is cut off and does not begin with the oldest: what was left out cannot be told.
+    Unsorted,
+}
+
+/// Judges what a read from `since` on gave: the items to take, oldest first, and what is to be done then.
+pub fn judge(cursor: &Cursor, since: Moment, mut items: Vec<Item>, more: bool) -> (Vec<Item>, Then) {
+    let is_sorted = items.is_sorted_by_key(|item| item.position.order);
+    if more && !is_sorted {
+        return (Vec::new(), Then::Unsorted);
+    }
+    let newest = items.iter().map(|item| item.position.order).max();
+    items.retain(|item| item.position.order >= cursor.floor);
+    items.sort_by(|a, b| a.position.cmp(&b.position));
+    items.dedup_by(|a, b| a.position == b.position);
+    let then = match newest {
+        Some(newest) if more && newest > since => Then::Again(newest),
+        _ if more => Then::Stuck,
+        _ => Then::Rest,
+    };
+    (items, then)
+}
+
+/// Takes a record of a list apart; nothing when it lacks what the catalog says every item has.
+pub fn item(poll: &Poll, trigger: &Trigger, record: &Value) -> Option<Item> {
+    let order = match record.get(poll.order.as_str()) {
+        Some(Value::Instant(order)) => *order,
+        _ => return None,
+    };
+    let id = record.get(poll.id.as_str()).and_then(text)?;
+    let own = poll.own.as_ref().is_some_and(|own| record.get(&own.at).and_then(text).as_ref() == Some(&own.equals));
+    let declared = trigger.fields()?;
+    let taken = |name: &Name| Some((name.clone(), record.get(name.as_str())?.clone()));
+    let fields: BTreeMap<Name, Value> = declared.keys().filter_map(taken).collect();
+    let ours = !own && super::event::is_for_us(trigger, &fields);
+    Some(Item { position: Position { order, id }, fields, ours })
+}
+
+/// A fact as text.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Boolean(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
+
+/// Whether on-call is told of a read that failed: at once of what will not mend itself, else of several in a row.
+pub fn is_alarming(kind: Failure, in_a_row: u32) -> bool {
+    match kind {
+        Failure::Permanent | Failure::Conflict => true,
+        Failure::Transient | Failure::Throttled => in_a_row >= PASSING_FAILURES_MOST,
+    }
+}
+
+#[cfg(test)]
+#[path = "poll_tests.rs"]
+mod tests;

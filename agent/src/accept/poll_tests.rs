@@ -1,0 +1,156 @@
+//! Lists that grow, come late, are cut off and repeat themselves, and an agent that stops anywhere between.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+const LAG: Period = Period::seconds(60);
+
+fn at(seconds: i64) -> Moment {
+    Moment::from_seconds(seconds)
+}
+
+fn position(order: i64, id: &str) -> Position {
+    Position { order: at(order), id: id.to_owned() }
+}
+
+fn one(order: i64, id: &str) -> Item {
+    Item { position: position(order, id), fields: BTreeMap::new(), ours: true }
+}
+
+fn check(cursor: &Cursor, since: i64, items: &[(i64, &str)], more: bool) -> (Vec<String>, Then) {
+    let items = items.iter().map(|(order, id)| one(*order, id)).collect();
+    let (taken, then) = judge(cursor, at(since), items, more);
+    (taken.into_iter().map(|item| item.position.id).collect(), then)
+}
+
+#[test]
+fn the_first_read_begins_now_and_later_ones_overlap_but_never_before_the_beginning() {
+    let cursor = Cursor::begin(at(1_000));
+    assert_eq!(cursor.since(LAG), at(1_000));
+    assert_eq!(cursor.past(&position(1_030, "a")).since(LAG), at(1_000));
+    assert_eq!(cursor.past(&position(1_500, "a")).since(LAG), at(1_440));
+}
+
+#[test]
+fn what_came_late_does_not_move_the_cursor_back() {
+    let cursor = Cursor::begin(at(0)).past(&position(500, "b"));
+    assert_eq!(cursor.past(&position(470, "z")), cursor);
+    assert_eq!(cursor.past(&position(500, "a")), cursor);
+    assert_eq!(cursor.past(&position(500, "c")).last, Some(position(500, "c")));
+}
+
+#[test]
+fn items_are_taken_oldest_first_and_each_once() {
+    let cursor = Cursor::begin(at(100));
+    let taken = check(&cursor, 100, &[(120, "c"), (110, "b"), (110, "a"), (110, "b"), (99, "before")], false);
+    assert_eq!(taken, (vec!["a".into(), "b".into(), "c".into()], Then::Rest));
+}
+
+#[test]
+fn a_list_that_is_cut_off_is_read_on_from_its_newest() {
+    let cursor = Cursor::begin(at(0));
+    assert_eq!(check(&cursor, 0, &[(1, "a"), (2, "b")], true).1, Then::Again(at(2)));
+    assert_eq!(check(&cursor, 2, &[(2, "b"), (2, "c")], true).1, Then::Stuck);
+    assert_eq!(check(&cursor, 2, &[], true).1, Then::Stuck);
+    assert_eq!(check(&cursor, 0, &[(2, "b"), (1, "a")], true), (vec![], Then::Unsorted));
+}
+
+#[test]
+fn a_cursor_is_read_as_it_was_written() {
+    let (client, workflow) = (ClientId::new("acme").unwrap(), WorkflowId::new("w").unwrap());
+    let read: OperationRef = "shop.list".parse().unwrap();
+    let place = Place { client: &client, workflow: &workflow, read: &read };
+    for cursor in [Cursor::begin(at(5)), Cursor::begin(at(5)).past(&position(7, "x"))] {
+        let Write::State { name, value: Some(bytes) } = cursor.write(&place) else { panic!("a state") };
+        assert_eq!(name, "poll/acme/w/shop.list");
+        assert_eq!(Cursor::read(&bytes), Some(cursor));
+    }
+    assert_eq!(Cursor::read(b"{}"), None);
+}
+
+#[test]
+fn keys_tell_items_orders_and_lists_apart() {
+    let (client, workflow) = (ClientId::new("acme").unwrap(), WorkflowId::new("w").unwrap());
+    let (list, other): (OperationRef, OperationRef) = ("shop.list".parse().unwrap(), "shop.other".parse().unwrap());
+    let of = |read| Place { client: &client, workflow: &workflow, read };
+    let keys: BTreeSet<_> = [
+        of(&list).key(&position(1, "a")),
+        of(&list).key(&position(2, "a")),
+        of(&list).key(&position(1, "b")),
+        of(&other).key(&position(1, "a")),
+    ]
+    .into();
+    assert_eq!(keys.len(), 4);
+}
+
+#[test]
+fn failures_that_may_pass_alarm_only_in_a_row() {
+    assert!(is_alarming(Failure::Permanent, 1));
+    assert!(!is_alarming(Failure::Transient, 2));
+    assert!(is_alarming(Failure::Transient, 3));
+}
+
+/// The world of one list: items appear over time, some late; what is durable outlives a stop.
+struct World {
+    /// When an item is seen, its order, its id.
+    appears: Vec<(i64, i64, String)>,
+    page: usize,
+    cursor: Cursor,
+    keys: BTreeSet<Position>,
+    runs: Vec<String>,
+}
+
+impl World {
+    /// One look, as the desk does it; the process stops after so many durable acceptances.
+    fn look(&mut self, now: i64, mut stops_after: usize) {
+        let mut since = self.cursor.since(LAG);
+        loop {
+            let mut seen: Vec<_> =
+                self.appears.iter().filter(|(when, order, _)| *when <= now && at(*order) >= since).collect();
+            seen.sort_by_key(|(_, order, id)| (*order, id.clone()));
+            let more = seen.len() > self.page;
+            let items = seen.into_iter().take(self.page).map(|(_, order, id)| one(*order, id)).collect();
+            let (taken, then) = judge(&self.cursor, since, items, more);
+            for item in taken {
+                if self.keys.contains(&item.position) {
+                    continue;
+                }
+                if stops_after == 0 {
+                    return;
+                }
+                stops_after -= 1;
+                // One transaction: key, run and cursor.
+                self.keys.insert(item.position.clone());
+                self.runs.push(item.position.id.clone());
+                self.cursor = self.cursor.past(&item.position);
+            }
+            match then {
+                Then::Again(from) => since = from,
+                Then::Rest => return,
+                Then::Stuck | Then::Unsorted => panic!("this list can be walked"),
+            }
+        }
+    }
+}
+
+#[test]
+fn whatever_stops_in_between_every_item_runs_once() {
+    for stop in 0..40 {
+        for page in [2, 3, 100] {
+            // Every third item appears up to a minute after its order says.
+            let appears: Vec<_> =
+                (0..30_i64).map(|i| (100 + i * 7 + (i % 3) * 30, 100 + i * 7, format!("i{i}"))).collect();
+            let mut world =
+                World { appears, page, cursor: Cursor::begin(at(100)), keys: BTreeSet::new(), runs: Vec::new() };
+            for now in (100..500).step_by(25) {
+                world.look(
+                    now,
+                    if now == 100 + 25 * (stop % 16) { usize::try_from(stop / 4).unwrap() } else { usize::MAX },
+                );
+            }
+            let all: BTreeSet<_> = world.runs.iter().cloned().collect();
+            assert_eq!((all.len(), world.runs.len()), (30, 30), "stop {stop}, page {page}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Files become runs: each folder is looked at again and again, and what was taken is set aside once it is durable.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use assent_schema::canon::Digest;
+use assent_schema::id::{ClientId, Name, WorkflowId};
+use assent_schema::plan::{AfterFile, Trigger};
+use tokio::sync::{Notify, watch};
+
+use super::{FrontDesk, Registry};
+use crate::accept::event::{self, Taken};
+use crate::accept::inbox::{FILE_MOST_BYTES, FILES_MOST, Inbox, delivery_key};
+use crate::listen::Receipt;
+use crate::run::{Compiled, Deployed, NewRun};
+use crate::store::{Alert, Log, Note, Store, StoreError, Transaction, TriggerKind, Write};
+use crate::world::{Clock as _, DiskFailure, Inboxes, World};
+
+/// The longest time between two looks; the watch wakes us earlier.
+const LOOK_MOST: Duration = Duration::from_secs(10);
+/// How soon a file that is being written is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// The rule of alerts about folders.
+const RULE: &str = "inbox";
+/// Where files go that began a run, and those that could not.
+const ACCEPTED: &str = "accepted";
+const REFUSED: &str = "refused";
+/// How many digits of a file's digest tell it from another of its name.
+const MARK_LENGTH: usize = 16;
+
+/// What is kept in mind of each workflow's folder.
+pub type Minds = BTreeMap<(ClientId, WorkflowId), Inbox>;
+
+/// Why a folder could not be looked at.
+enum Broken {
+    Disk(DiskFailure),
+    Store(StoreError),
+}
+
+impl Broken {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Disk(why) => why.code(),
+            Self::Store(StoreError::Full) => "disk_full",
+            Self::Store(_) => "not_durable",
+        }
+    }
+}
+
+impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
+    /// Looks at all folders until `stop` becomes true: every few seconds, and whenever `wake` says that one changed.
+    pub async fn keep_inboxes(
+        &self,
+        inboxes: Option<Arc<impl Inboxes>>,
+        wake: Arc<Notify>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let mut minds = Minds::new();
+        loop {
+            let soon = self.look_at_inboxes(inboxes.as_deref(), &mut minds).await;
+            let rest = if soon { LOOK_AGAIN } else { LOOK_MOST };
+            tokio::select! {
+                () = self.world.clock().sleep(rest) => {}
+                () = wake.notified() => {}
+                _ = stop.wait_for(|stopped| *stopped) => return,
+            }
+        }
+    }
+
+    /// Looks once at all folders. Whether some should be looked at again soon.
+    pub async fn look_at_inboxes(&self, inboxes: Option<&impl Inboxes>, minds: &mut Minds) -> bool {
+        let mut soon = false;
+        for (client, workflow) in self.registry.active() {
+            let Some(compiled) = self.deployed.active(&client, &workflow) else { continue };
+            let Trigger::Inbox { folder, .. } = &compiled.plan.trigger else { continue };
+            let Some(inboxes) = inboxes else {
+                self.inbox_alert(&client, &workflow, "no_root").await;
+                continue;
+            };
+            let mind = minds.entry((client.clone(), workflow.clone())).or_default();
+            match self.look_at_inbox(inboxes, &compiled, folder, mind).await {
+                Ok(again) => soon |= again,
+                Err(broken) => self.inbox_alert(&client, &workflow, broken.code()).await,
+            }
+        }
+        soon
+    }
+
+    async fn look_at_inbox(
+        &self,
+        inboxes: &impl Inboxes,
+        compiled: &Compiled,
+        folder: &Name,
+        mind: &mut Inbox,
+    ) -> Result<bool, Broken> {
+        let plan = &compiled.plan;
+        let Trigger::Inbox { pattern, .. } = &plan.trigger else { return Ok(false) };
+        let path = format!("{}/{folder}", plan.client);
+        // The room above what is kept in mind is for names that the pattern passes over.
+        let shown = inboxes.shown(&path, FILES_MOST.saturating_mul(2)).map_err(Broken::Disk)?;
+        let Some(shown) = shown else {
+            self.inbox_alert(&plan.client, &plan.workflow, "no_folder").await;
+            return Ok(false);
+        };
+        let look = mind.look(pattern, &shown, self.world.clock().boot());
+        if look.overfull {
+            self.inbox_alert(&plan.client, &plan.workflow, "too_many_files").await;
+        }
+        for name in &look.ready {
+            if self.take_file(inboxes, compiled, folder, &path, name).await? {
+                mind.done(name);
+            } else {
+                return Ok(false);
+            }
+        }
+        Ok(look.unsettled)
+    }
+
+    /// Takes one file. False when it cannot be taken now.
+    async fn take_file(
+        &self,
+        inboxes: &impl Inboxes,
+        compiled: &Compiled,
+        folder: &Name,
+        path: &str,
+        name: &str,
+    ) -> Result<bool, Broken> {
+        let plan = &compiled.plan;
+        let Trigger::Inbox { after, .. } = &plan.trigger else { return Ok(true) };
+        let bytes = inboxes.file(path, name, FILE_MOST_BYTES).map_err(Broken::Disk)?;
+        let digest = Digest::of_file(bytes.as_deref().unwrap_or(name.as_bytes()));
+        let mark: String = digest.to_string().chars().take(MARK_LENGTH).collect();
+        let key = delivery_key(&plan.client, &plan.workflow, folder, name, &digest);
+        let taken = bytes.as_deref().ok_or(crate::accept::Refused::TooLarge);
+        let into = match taken.and_then(|bytes| event::file(&plan.trigger, bytes)) {
+            Ok(Taken::Ours(fields)) => {
+                let new = NewRun {
+                    client: plan.client.clone(),
+                    workflow: plan.workflow.clone(),
+                    trigger: TriggerKind::Inbox,
+                    // The name may tell more than a fact may: the digest stands for it.
+                    event: mark.clone(),
+                    keys: vec![key],
+                    fields,
+                    writes: Vec::new(),
+                };
+                match self.drive(self.engine.begin(new)).await {
+                    Receipt::Accepted(_) | Receipt::Duplicate(_) => ACCEPTED,
+                    Receipt::Refused(refused) => {
+                        self.refuse_file(compiled, &digest, refused.code()).await?;
+                        REFUSED
+                    }
+                    Receipt::Ignored
+                    | Receipt::Challenge(_)
+                    | Receipt::Unknown
+                    | Receipt::Busy { .. }
+                    | Receipt::Unavailable => return Ok(false),
+                }
+            }
+            // Another workflow may want it: it stays where it is.
+            Ok(Taken::Other | Taken::Own | Taken::Challenge(_)) => return Ok(true),
+            Err(refused) => {
+                self.refuse_file(compiled, &digest, refused.code()).await?;
+                REFUSED
+            }
+        };
+        if *after == AfterFile::Move {
+            inboxes.set_aside(path, name, into, &mark).map_err(Broken::Disk)?;
+        }
+        Ok(true)
+    }
+
+    /// A file that cannot begin a run is told of; it is set aside, not lost.
+    async fn refuse_file(&self, compiled: &Compiled, digest: &Digest, code: &'static str) -> Result<(), Broken> {
+        let (client, workflow) = (&compiled.plan.client, &compiled.plan.workflow);
+        tracing::warn!(%client, %workflow, code, "a file was refused");
+        let note =
+            Note::new(Log::Client(client.clone()), "refused").fact("code", code).fact("digest", digest.to_string());
+        let transaction = Transaction::new(self.world.clock().now())
+            .with(Write::Note(Box::new(note)))
+            .with(Write::Alert(alert(client, workflow, code)));
+        self.engine.store().commit(transaction).await.map_err(Broken::Store)
+    }
+
+    async fn inbox_alert(&self, client: &ClientId, workflow: &WorkflowId, code: &'static str) {
+        let open = self.engine.store().alerts().unwrap_or_default();
+        let told = alert(client, workflow, code);
+        if open.iter().any(|row| row.alert.key() == told.key()) {
+            return;
+        }
+        let transaction = Transaction::new(self.world.clock().now()).with(Write::Alert(told));
+        if self.engine.store().commit(transaction).await.is_err() {
+            tracing::error!(%client, %workflow, code, "an alert about a folder is not kept");
+        }
+    }
+}
+
+fn alert(client: &ClientId, workflow: &WorkflowId, code: &str) -> Alert {
+    Alert {
+        rule: RULE.to_owned(),
+        client: Some(client.clone()),
+        workflow: Some(workflow.clone()),
+        connection: None,
+        code: code.to_owned(),
+        run: None,
+        incident: false,
+    }
+}

@@ -1,0 +1,226 @@
+//! Lists become runs: a list is read when it is time, and its cursor moves in the transaction that accepts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use assent_schema::id::{ClientId, WorkflowId};
+use assent_schema::plan::{Failure, Poll, Trigger};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::{FrontDesk, Registry};
+use crate::accept::event;
+use crate::accept::poll::{Cursor, Item, Place, Then, is_alarming, item, judge};
+use crate::accept::webhook;
+use crate::listen::Receipt;
+use crate::run::{Compiled, Deployed, NewRun, NotLooked};
+use crate::store::{Alert, Store, StoreError, Transaction, TriggerKind, Write};
+use crate::world::{Clock as _, World};
+
+/// How often it is looked whether a list is due.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The most reads of one list in a row; then others come first.
+const READS_MOST: usize = 100;
+/// The rule of alerts about lists.
+const RULE: &str = "poll";
+
+type Key = (ClientId, WorkflowId);
+
+/// When each list is read again, and how often reading it failed.
+#[derive(Default)]
+struct Due {
+    next: BTreeMap<Key, Duration>,
+    failed: BTreeMap<Key, u32>,
+    busy: BTreeSet<Key>,
+}
+
+impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
+    /// Reads lists as their times come, until `stop` becomes true.
+    pub async fn keep_polls(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        let mut due = Due::default();
+        let mut looking = JoinSet::new();
+        loop {
+            tokio::select! {
+                () = self.world.clock().sleep(LOOK_EVERY) => {}
+                _ = stop.wait_for(|stopped| *stopped) => return,
+            }
+            while let Some(Ok((key, ended))) = looking.try_join_next() {
+                self.note_look(&mut due, key, ended).await;
+            }
+            let now = self.world.clock().boot();
+            let active = self.registry.active();
+            due.next.retain(|key, _| active.contains(key));
+            for key in active {
+                let Some(compiled) = self.deployed.active(&key.0, &key.1) else { continue };
+                let Some(every) = compiled.plan.trigger.poll().map(|poll| poll.every) else { continue };
+                if due.busy.contains(&key) || due.next.get(&key).is_some_and(|next| *next > now) {
+                    continue;
+                }
+                due.next.insert(key.clone(), now.saturating_add(every.duration()));
+                due.busy.insert(key.clone());
+                let desk = Arc::clone(&self);
+                looking.spawn(async move { (key, desk.look_at_poll(&compiled).await) });
+            }
+        }
+    }
+
+    async fn note_look(&self, due: &mut Due, key: Key, ended: Result<(), NotLooked>) {
+        due.busy.remove(&key);
+        let failed = due.failed.entry(key.clone()).or_default();
+        let told = match ended {
+            Ok(()) if *failed > 0 => {
+                *failed = 0;
+                self.poll_alert_over(&key).await
+            }
+            Ok(()) | Err(NotLooked::NotNow | NotLooked::Resting) => Ok(()),
+            Err(NotLooked::Failed { passing, code }) => {
+                *failed = failed.saturating_add(1);
+                let kind = if passing { Failure::Transient } else { Failure::Permanent };
+                if is_alarming(kind, *failed) { self.poll_alert(&key, &code).await } else { Ok(()) }
+            }
+        };
+        if told.is_err() {
+            tracing::error!(client = %key.0, workflow = %key.1, code = "not_durable", "an alert about a list is not kept");
+        }
+    }
+
+    async fn poll_alert(&self, key: &Key, code: &str) -> Result<(), StoreError> {
+        tracing::warn!(client = %key.0, workflow = %key.1, code, "a list cannot be read");
+        let transaction = Transaction::new(self.world.clock().now()).with(Write::Alert(alert(key, code)));
+        self.engine.store().commit(transaction).await
+    }
+
+    async fn poll_alert_over(&self, key: &Key) -> Result<(), StoreError> {
+        let open = self.engine.store().alerts()?;
+        let ours = |alert: &Alert| {
+            alert.rule == RULE && alert.client.as_ref() == Some(&key.0) && alert.workflow.as_ref() == Some(&key.1)
+        };
+        let over = open.iter().filter(|row| ours(&row.alert)).map(|row| Write::AlertOver { key: row.alert.key() });
+        let mut transaction = Transaction::new(self.world.clock().now());
+        transaction.writes.extend(over);
+        if transaction.writes.is_empty() { Ok(()) } else { self.engine.store().commit(transaction).await }
+    }
+
+    /// Looks once at the list of a workflow and begins a run for each new item.
+    ///
+    /// # Errors
+    /// [`NotLooked`]; what was accepted before that stays accepted.
+    pub async fn look_at_poll(&self, compiled: &Compiled) -> Result<(), NotLooked> {
+        let plan = &compiled.plan;
+        let Some(poll) = plan.trigger.poll() else { return Ok(()) };
+        let place = Place { client: &plan.client, workflow: &plan.workflow, read: &poll.read };
+        let known = self.engine.store().state(&place.name()).or(Err(lost()))?;
+        let mut cursor = if let Some(bytes) = known.as_deref() {
+            Cursor::read(bytes).ok_or_else(lost)?
+        } else {
+            // A new trigger begins now; nothing before that was meant.
+            let cursor = Cursor::begin(self.world.clock().now().moment());
+            self.keep_cursor(&cursor, &place).await?;
+            cursor
+        };
+        let mut since = cursor.since(poll.lag);
+        for _ in 0..READS_MOST {
+            let looked = self.engine.look(compiled, poll, since).await?;
+            let items = looked.items.into_iter().map(|record| item(poll, &plan.trigger, &record));
+            let items: Option<Vec<Item>> = items.collect();
+            let items = items.ok_or_else(|| failed("bad_item"))?;
+            let (items, then) = judge(&cursor, since, items, looked.more);
+            for item in items {
+                if !self.take_item(compiled, poll, &mut cursor, item).await? {
+                    // Not now, as when the client has too many runs: the cursor stays, and the items wait in their list.
+                    return Ok(());
+                }
+            }
+            match then {
+                Then::Rest => return Ok(()),
+                Then::Again(from) => since = from,
+                Then::Stuck => return Err(failed("more_than_one_read_gives")),
+                Then::Unsorted => return Err(failed("not_oldest_first")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes one item. False when it cannot be taken now.
+    async fn take_item(
+        &self,
+        compiled: &Compiled,
+        poll: &Poll,
+        cursor: &mut Cursor,
+        item: Item,
+    ) -> Result<bool, NotLooked> {
+        let plan = &compiled.plan;
+        let place = Place { client: &plan.client, workflow: &plan.workflow, read: &poll.read };
+        let moved = cursor.past(&item.position);
+        let (trigger, event, key) = match &plan.trigger {
+            Trigger::Webhook { once: Some(once), .. } => {
+                let Some(value) = event::once(&item.fields, once) else { return Err(failed("bad_item")) };
+                let key = webhook::once_key(&self.webhook_key(&plan.client, &plan.workflow), &value);
+                (TriggerKind::Reconcile, value, key)
+            }
+            _ => (TriggerKind::Poll, item.position.id.clone(), place.key(&item.position)),
+        };
+        let known = self.engine.store().delivered(&key).or(Err(lost()))?.is_some();
+        if known || !item.ours {
+            if moved != *cursor {
+                self.keep_cursor(&moved, &place).await?;
+                *cursor = moved;
+            }
+            return Ok(true);
+        }
+        let new = NewRun {
+            client: plan.client.clone(),
+            workflow: plan.workflow.clone(),
+            trigger,
+            event,
+            keys: vec![key],
+            fields: item.fields,
+            writes: vec![moved.write(&place)],
+        };
+        match self.drive(self.engine.begin(new)).await {
+            Receipt::Accepted(_) => {
+                *cursor = moved;
+                Ok(true)
+            }
+            Receipt::Duplicate(_) => {
+                self.keep_cursor(&moved, &place).await?;
+                *cursor = moved;
+                Ok(true)
+            }
+            // What does not fit stops the list where it stands: on-call is told, and nothing is lost.
+            Receipt::Refused(_) => Err(failed("bad_item")),
+            Receipt::Ignored
+            | Receipt::Challenge(_)
+            | Receipt::Unknown
+            | Receipt::Busy { .. }
+            | Receipt::Unavailable => Ok(false),
+        }
+    }
+
+    async fn keep_cursor(&self, cursor: &Cursor, place: &Place<'_>) -> Result<(), NotLooked> {
+        let transaction = Transaction::new(self.world.clock().now()).with(cursor.write(place));
+        self.engine.store().commit(transaction).await.or(Err(lost()))
+    }
+}
+
+fn failed(code: &str) -> NotLooked {
+    NotLooked::Failed { passing: false, code: code.to_owned() }
+}
+
+/// The store could not be read or written: it may work later.
+fn lost() -> NotLooked {
+    NotLooked::Failed { passing: true, code: "not_durable".to_owned() }
+}
+
+fn alert(key: &Key, code: &str) -> Alert {
+    Alert {
+        rule: RULE.to_owned(),
+        client: Some(key.0.clone()),
+        workflow: Some(key.1.clone()),
+        connection: None,
+        code: code.to_owned(),
+        run: None,
+        incident: false,
+    }
+}

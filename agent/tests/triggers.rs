@@ -1,0 +1,486 @@
+//! Lists and folders at the front desk: what is new begins a run once, whatever was delivered otherwise and whenever the
+//! process stops in between.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use assent_agent::accept::webhook;
+use assent_agent::content::Content;
+use assent_agent::desk::{FrontDesk, Minds, Registry};
+use assent_agent::listen::{Desk as _, Event, Receipt};
+use assent_agent::people::Itself;
+use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use};
+use assent_agent::sim::NoBooks;
+use assent_agent::store::{Memory, RunFilter, Store as _, Tables, TriggerKind};
+use assent_agent::world::{
+    Clock, Dice, Disk, DiskFailure, HttpRequest, HttpResponse, Inboxes, Keyring, Net, NetFailure, Seen, Wall, World,
+};
+use assent_schema::canon::Digest;
+use assent_schema::client::{ClientFacts, Endpoint};
+use assent_schema::id::{AgentId, ClientId, ConnectionId, PersonId, SlotId, WorkflowId};
+use assent_schema::plan::Plan;
+use assent_schema::trust::PublicKey;
+use serde_json::{Value, json};
+
+const SECRET: &[u8] = b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const START: i64 = 1_772_442_000;
+
+/// A world whose time moves by hand and whose only host answers with one list.
+#[derive(Clone, Default)]
+struct Hand {
+    seconds: Arc<Mutex<i64>>,
+    thrown: Arc<Mutex<u8>>,
+    list: Arc<Mutex<Vec<Value>>>,
+    status: Arc<Mutex<u16>>,
+}
+
+impl Clock for Hand {
+    fn now(&self) -> Wall {
+        Wall::from_millis((START + *self.seconds.lock().expect("a lock")) * 1_000)
+    }
+
+    fn boot(&self) -> Duration {
+        Duration::from_secs(u64::try_from(*self.seconds.lock().expect("a lock")).expect("a number"))
+    }
+
+    async fn sleep(&self, _: Duration) {
+        tokio::task::yield_now().await;
+    }
+}
+
+impl Dice for Hand {
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut thrown = self.thrown.lock().expect("a lock");
+        *thrown += 1;
+        bytes.fill(*thrown);
+    }
+}
+
+impl Net for Hand {
+    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, NetFailure> {
+        let target = request.target.reveal().clone();
+        let since = target.split("since=").nth(1).and_then(|text| text.split('&').next()?.parse().ok()).unwrap_or(0);
+        let mut items: Vec<Value> = self.list.lock().expect("a lock").clone();
+        items.retain(|item| item["at"].as_i64().expect("a number") >= since);
+        items.sort_by_key(|item| item["at"].as_i64());
+        items.truncate(3);
+        let body = json!({ "items": items }).to_string().into_bytes();
+        Ok(HttpResponse { status: *self.status.lock().expect("a lock"), headers: Vec::new(), body: Content::new(body) })
+    }
+}
+
+impl Disk for Hand {
+    fn read(&self, _: &str) -> Result<Option<Vec<u8>>, DiskFailure> {
+        Ok(None)
+    }
+
+    fn write(&self, _: &str, _: &[u8]) -> Result<(), DiskFailure> {
+        Ok(())
+    }
+
+    fn remove(&self, _: &str) -> Result<(), DiskFailure> {
+        Ok(())
+    }
+
+    fn list(&self, _: &str) -> Result<Vec<String>, DiskFailure> {
+        Ok(Vec::new())
+    }
+}
+
+impl Keyring for Hand {
+    fn get(&self, _: &str) -> Option<Content<[u8; 32]>> {
+        None
+    }
+
+    fn put(&self, _: &str, _: &Content<[u8; 32]>, _: Duration) -> bool {
+        false
+    }
+}
+
+impl World for Hand {
+    type Clock = Self;
+    type Dice = Self;
+    type Net = Self;
+    type Disk = Self;
+    type Keyring = Self;
+
+    fn clock(&self) -> &Self {
+        self
+    }
+
+    fn dice(&self) -> &Self {
+        self
+    }
+
+    fn net(&self) -> &Self {
+        self
+    }
+
+    fn disk(&self) -> &Self {
+        self
+    }
+
+    fn keyring(&self) -> &Self {
+        self
+    }
+}
+
+/// One plan, deployed.
+struct Deployment {
+    compiled: Arc<Compiled>,
+    facts: Arc<ClientFacts>,
+}
+
+impl Deployed for Deployment {
+    fn active(&self, _: &ClientId, _: &WorkflowId) -> Option<Arc<Compiled>> {
+        Some(Arc::clone(&self.compiled))
+    }
+
+    fn plan(&self, _: &Digest) -> Option<Arc<Compiled>> {
+        Some(Arc::clone(&self.compiled))
+    }
+
+    fn client(&self, _: &ClientId) -> Option<Arc<ClientFacts>> {
+        Some(Arc::clone(&self.facts))
+    }
+
+    fn endpoint(&self, _: &ClientId, _: &ConnectionId) -> Option<Endpoint> {
+        serde_json::from_value(json!({"url": "https://shop.example", "region": "eu"})).ok()
+    }
+
+    fn secret(&self, _: &ClientId, _: &ConnectionId, _: &SlotId) -> Option<Content<Vec<u8>>> {
+        Some(Content::new(SECRET.to_vec()))
+    }
+
+    fn permission(&self, _: &Use<'_>) -> Permission {
+        Permission::Go
+    }
+
+    fn ended(&self, _: &ClientId, _: &WorkflowId, _: &Digest, _: bool, _: Duration) {}
+}
+
+impl Registry for Deployment {
+    fn active(&self) -> Vec<(ClientId, WorkflowId)> {
+        vec![(self.facts.client.clone(), self.compiled.plan.workflow.clone())]
+    }
+
+    fn approvers(&self, _: &ClientId) -> Option<Digest> {
+        None
+    }
+
+    fn authors(&self, _: &ClientId, _: &Digest) -> BTreeSet<PersonId> {
+        BTreeSet::new()
+    }
+
+    fn assigned(&self, _: &ClientId) -> BTreeMap<PersonId, BTreeSet<PublicKey>> {
+        BTreeMap::new()
+    }
+}
+
+fn facts(waiting: u32) -> ClientFacts {
+    serde_json::from_value(json!({
+        "type": "client", "schema": 1, "client": "acme", "plan": "growth", "region": "eu", "zone": "Europe/Berlin",
+        "calendar": {"hours": {}}, "retention": "90d", "stale_limit": "72h", "deciders": {"leads": []}, "people": {}, "routes": [],
+        "connections": {"shop": {"to": {"integration": {"name": "shop"}}, "host": "shop.example", "region": "eu", "auth": {"kind": "none"},
+            "slots": {"webhook": {"rotate": "90d", "webhook": true}}}},
+        "limits": {"running": 8, "waiting": waiting},
+    }))
+    .expect("facts")
+}
+
+fn item_fields() -> Value {
+    json!({
+        "id": {"at": "id", "shape": {"type": "token"}, "class": "reference", "written_by": "system"},
+        "at": {"at": "at", "shape": {"type": "instant", "wire": "seconds"}, "class": "reference", "written_by": "system"},
+        "by": {"at": "by", "shape": {"type": "token"}, "class": "reference", "written_by": "system", "optional": true},
+    })
+}
+
+fn poll() -> Value {
+    json!({"read": "shop.list", "every": "1m", "lag": "1m", "items": "items", "order": "at", "id": "id", "since": "since",
+        "self": {"at": "by", "equals": "bot"}})
+}
+
+fn plan(trigger: &Value) -> Plan {
+    let list = json!({"type": "list", "most": 3, "of": {"at": "", "shape": {"type": "record", "fields": item_fields()}, "class": "reference", "written_by": "system"}});
+    serde_json::from_value(json!({
+        "type": "plan", "schema": 1, "client": "acme", "workflow": "news", "summary": "s", "purpose": "essential.service", "mode": "live",
+        "trigger": trigger, "limits": {"timeout": "10m", "concurrency": 8}, "connections": {"shop": {"integration": "shop"}},
+        "operations": {"shop.list": {
+            "record": "items", "method": "GET", "path": "/items", "encoding": "json", "effect": "none", "scopes": [],
+            "params": {"since": {"place": "query", "at": "since", "shape": {"type": "instant", "wire": "seconds"}, "class": "reference"}},
+            "response": {"items": {"at": "items", "shape": list, "class": "reference", "written_by": "system"}},
+            "most_bytes": 65536, "timeout": "10s"}},
+        "steps": [{"id": "end", "action": {"kind": "stop", "outcome": "seen"}}],
+        "fallback": {"queue": "leads"},
+    }))
+    .expect("a plan")
+}
+
+/// What outlives a process.
+#[derive(Clone)]
+struct Host {
+    world: Hand,
+    tables: Arc<Mutex<Tables>>,
+    compiled: Arc<Compiled>,
+    waiting: u32,
+}
+
+type Door = Arc<FrontDesk<Hand, Memory, Deployment, Deployment>>;
+
+impl Host {
+    fn new(trigger: &Value) -> Self {
+        let plan = plan(trigger);
+        let digest = plan.to_bytes().expect("bytes").1;
+        let compiled = Arc::new(Compiled::new(Arc::new(plan), digest).unwrap_or_else(|_| panic!("a plan that runs")));
+        let world = Hand::default();
+        *world.status.lock().expect("a lock") = 200;
+        Self { world, tables: Arc::default(), compiled, waiting: 100 }
+    }
+
+    fn store(&self) -> Memory {
+        let books = NoBooks::load(&*self.tables.lock().expect("a lock")).expect("books");
+        Memory::open(Arc::clone(&self.tables), books)
+    }
+
+    /// A new process on the same machine.
+    async fn boot(&self) -> Door {
+        let deployed =
+            || Arc::new(Deployment { compiled: Arc::clone(&self.compiled), facts: Arc::new(facts(self.waiting)) });
+        let world = Arc::new(self.world.clone());
+        let engine = Engine::open(Arc::clone(&world), Arc::new(self.store()), deployed()).await.expect("an engine");
+        let itself = Itself { project: Digest::from_bytes([1; 32]), agent: AgentId::new("eu-1").expect("an id") };
+        FrontDesk::open(world, engine, deployed(), deployed(), itself).await.expect("a desk")
+    }
+
+    fn pass(&self, seconds: i64) {
+        *self.world.seconds.lock().expect("a lock") += seconds;
+    }
+
+    fn appears(&self, id: &str, order: i64) {
+        self.world.list.lock().expect("a lock").push(json!({"id": id, "at": START + order, "by": "lena"}));
+    }
+
+    /// The events of all runs, oldest first.
+    fn runs(&self) -> Vec<(TriggerKind, String)> {
+        let filter = RunFilter { most: 100, ..RunFilter::default() };
+        let mut lines = self.store().runs(&filter).expect("runs");
+        lines.sort_by_key(|line| (line.at, line.accepted.number));
+        lines.into_iter().map(|line| (line.accepted.trigger, line.accepted.event)).collect()
+    }
+
+    fn events(&self) -> Vec<String> {
+        self.runs().into_iter().map(|(_, event)| event).collect()
+    }
+}
+
+fn polled() -> Host {
+    Host::new(&json!({"kind": "poll", "poll": poll(), "record": "item", "fields": item_fields()}))
+}
+
+#[tokio::test]
+async fn a_list_begins_now_and_each_item_runs_once_also_when_it_comes_late() {
+    let host = polled();
+    let desk = host.boot().await;
+    host.appears("before", -500);
+    desk.look_at_poll(&host.compiled).await.expect("a look");
+    assert!(host.events().is_empty());
+    host.appears("a", 10);
+    host.appears("b", 20);
+    host.pass(30);
+    desk.look_at_poll(&host.compiled).await.expect("a look");
+    desk.look_at_poll(&host.compiled).await.expect("a look");
+    assert_eq!(host.events(), ["a", "b"]);
+    // Late, and behind the cursor by less than the lag; then, after a restart, one more.
+    host.appears("late", 15);
+    host.pass(30);
+    let desk = host.boot().await;
+    desk.look_at_poll(&host.compiled).await.expect("a look");
+    host.appears("c", 61);
+    desk.look_at_poll(&host.compiled).await.expect("a look");
+    assert_eq!(host.events(), ["a", "b", "late", "c"]);
+}
+
+#[tokio::test]
+async fn a_list_longer_than_one_read_is_walked_and_our_own_items_are_passed_over() {
+    let host = polled();
+    let desk = host.boot().await;
+    desk.look_at_poll(&host.compiled).await.expect("a look");
+    for i in 0..8 {
+        host.appears(&format!("i{i}"), i);
+    }
+    host.world.list.lock().expect("a lock").push(json!({"id": "own", "at": START + 9, "by": "bot"}));
+    host.pass(20);
+    desk.look_at_poll(&host.compiled).await.expect("a look");
+    assert_eq!(host.events().len(), 8);
+}
+
+#[tokio::test]
+async fn items_wait_in_their_list_while_the_client_has_too_much() {
+    let mut host = polled();
+    host.waiting = 0;
+    let desk = host.boot().await;
+    desk.look_at_poll(&host.compiled).await.expect("a look");
+    host.appears("a", 1);
+    host.pass(5);
+    desk.look_at_poll(&host.compiled).await.expect("a look");
+    assert!(host.events().is_empty());
+    host.waiting = 10;
+    let desk = host.boot().await;
+    desk.look_at_poll(&host.compiled).await.expect("a look");
+    assert_eq!(host.events(), ["a"]);
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_or_walked_is_told_and_nothing_is_lost() {
+    let host = polled();
+    let desk = host.boot().await;
+    desk.look_at_poll(&host.compiled).await.expect("a look");
+    *host.world.status.lock().expect("a lock") = 403;
+    host.appears("a", 1);
+    host.pass(5);
+    desk.look_at_poll(&host.compiled).await.expect_err("forbidden");
+    *host.world.status.lock().expect("a lock") = 200;
+    for i in 0..4 {
+        host.appears(&format!("same{i}"), 3);
+    }
+    desk.look_at_poll(&host.compiled).await.expect_err("more at one instant than one read gives");
+    assert!(host.events().contains(&"a".to_owned()));
+}
+
+fn reconciled() -> Host {
+    Host::new(&json!({"kind": "webhook", "connection": "shop", "event": "item.new", "dialect": "standard-webhooks",
+        "matches": {"topic": "item.new"}, "record": "item", "fields": item_fields(), "once": "id", "reconcile": poll()}))
+}
+
+async fn deliver(desk: &Door, host: &Host, delivery: &str, id: &str) -> Receipt {
+    let body = json!({"topic": "item.new", "id": id, "at": START + 5}).to_string().into_bytes();
+    let headers = webhook::sign(SECRET, delivery, host.world.now().moment(), &body).expect("signed");
+    let (client, workflow) = (ClientId::new("acme").expect("an id"), WorkflowId::new("news").expect("an id"));
+    desk.deliver(Event { client, workflow, headers, body: Content::new(body) }).await
+}
+
+#[tokio::test]
+async fn what_was_never_delivered_is_found_and_what_was_is_not_run_again() {
+    let host = reconciled();
+    let desk = host.boot().await;
+    desk.look_at_poll(&host.compiled).await.expect("a look");
+    host.pass(10);
+    assert!(matches!(deliver(&desk, &host, "d1", "7").await, Receipt::Accepted(_)));
+    host.appears("7", 5);
+    host.appears("8", 6);
+    desk.look_at_poll(&host.compiled).await.expect("a look");
+    let expected = [(TriggerKind::Webhook, "7".to_owned()), (TriggerKind::Reconcile, "8".to_owned())];
+    assert_eq!(host.runs(), expected);
+    // Delivered after all, and once more under another delivery id, after a restart.
+    let desk = host.boot().await;
+    assert!(matches!(deliver(&desk, &host, "d2", "8").await, Receipt::Duplicate(_)));
+    assert!(matches!(deliver(&desk, &host, "d3", "7").await, Receipt::Duplicate(_)));
+    assert_eq!(host.runs().len(), 2);
+}
+
+/// Files by path, and the calls that move them.
+#[derive(Default)]
+struct Folder {
+    files: Mutex<BTreeMap<String, (Vec<u8>, i64)>>,
+    stuck: Mutex<bool>,
+}
+
+impl Folder {
+    fn put(&self, name: &str, bytes: &str, changed: i64) {
+        self.files.lock().expect("a lock").insert(format!("acme/drop/{name}"), (bytes.as_bytes().to_vec(), changed));
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.files.lock().expect("a lock").keys().map(|path| path.trim_start_matches("acme/drop/").to_owned()).collect()
+    }
+}
+
+impl Inboxes for Folder {
+    fn shown(&self, folder: &str, _: usize) -> Result<Option<Vec<Seen>>, DiskFailure> {
+        let files = self.files.lock().expect("a lock");
+        let here = files.iter().filter_map(|(path, file)| {
+            let name = path.strip_prefix(folder)?.strip_prefix('/').filter(|name| !name.contains('/'))?;
+            Some(Seen { name: name.to_owned(), size: file.0.len() as u64, changed: file.1 })
+        });
+        Ok(Some(here.collect()))
+    }
+
+    fn file(&self, folder: &str, name: &str, most: u64) -> Result<Option<Vec<u8>>, DiskFailure> {
+        let files = self.files.lock().expect("a lock");
+        let bytes = files.get(&format!("{folder}/{name}")).map(|(bytes, _)| bytes.clone());
+        Ok(bytes.filter(|bytes| bytes.len() as u64 <= most))
+    }
+
+    fn set_aside(&self, folder: &str, name: &str, into: &str, _: &str) -> Result<(), DiskFailure> {
+        if *self.stuck.lock().expect("a lock") {
+            return Err(DiskFailure::Broken);
+        }
+        let mut files = self.files.lock().expect("a lock");
+        let file = files.remove(&format!("{folder}/{name}")).ok_or(DiskFailure::Broken)?;
+        files.insert(format!("{folder}/{into}/{name}"), file);
+        Ok(())
+    }
+}
+
+fn dropped(after: &str) -> Host {
+    Host::new(&json!({"kind": "inbox", "folder": "drop", "pattern": "*.json", "after": after,
+        "fields": {"id": {"at": "id", "shape": {"type": "token"}, "class": "reference", "written_by": "anyone"}}}))
+}
+
+/// Looks until files stood still.
+async fn settle(host: &Host, desk: &Door, folder: &Folder, minds: &mut Minds) {
+    for _ in 0..3 {
+        desk.look_at_inboxes(Some(folder), minds).await;
+        host.pass(2);
+    }
+}
+
+#[tokio::test]
+async fn a_file_begins_one_run_and_is_set_aside_and_a_bad_one_is_not_lost() {
+    let (host, folder, mut minds) = (dropped("move"), Folder::default(), Minds::new());
+    let desk = host.boot().await;
+    folder.put("a.json", r#"{"id":"1"}"#, 1);
+    folder.put("b.json", r#"{"id":"two words"}"#, 1);
+    folder.put("c.txt", r#"{"id":"3"}"#, 1);
+    folder.put(".d.json", r#"{"id":"4"}"#, 1);
+    settle(&host, &desk, &folder, &mut minds).await;
+    assert_eq!(host.runs().len(), 1);
+    assert_eq!(folder.names(), [".d.json", "accepted/a.json", "c.txt", "refused/b.json"]);
+    assert_eq!(host.store().alerts().expect("alerts").len(), 1);
+}
+
+#[tokio::test]
+async fn a_stop_between_the_run_and_the_move_repeats_nothing() {
+    let (host, folder) = (dropped("move"), Folder::default());
+    folder.put("a.json", r#"{"id":"1"}"#, 1);
+    *folder.stuck.lock().expect("a lock") = true;
+    settle(&host, &host.boot().await, &folder, &mut Minds::new()).await;
+    assert_eq!((host.runs().len(), folder.names()), (1, vec!["a.json".to_owned()]));
+    *folder.stuck.lock().expect("a lock") = false;
+    settle(&host, &host.boot().await, &folder, &mut Minds::new()).await;
+    assert_eq!((host.runs().len(), folder.names()), (1, vec!["accepted/a.json".to_owned()]));
+}
+
+#[tokio::test]
+async fn files_that_stay_are_known_by_name_and_bytes_also_after_a_restart() {
+    let (host, folder) = (dropped("keep"), Folder::default());
+    folder.put("a.json", r#"{"id":"1"}"#, 1);
+    settle(&host, &host.boot().await, &folder, &mut Minds::new()).await;
+    settle(&host, &host.boot().await, &folder, &mut Minds::new()).await;
+    assert_eq!((host.runs().len(), folder.names()), (1, vec!["a.json".to_owned()]));
+    folder.put("a.json", r#"{"id":"2"}"#, 2);
+    settle(&host, &host.boot().await, &folder, &mut Minds::new()).await;
+    assert_eq!(host.runs().len(), 2);
+}
+
+#[tokio::test]
+async fn a_workflow_without_its_folder_is_told_of_once() {
+    let (host, mut minds) = (dropped("keep"), Minds::new());
+    let desk = host.boot().await;
+    desk.look_at_inboxes(None::<&Folder>, &mut minds).await;
+    desk.look_at_inboxes(None::<&Folder>, &mut minds).await;
+    let alerts = host.store().alerts().expect("alerts");
+    assert_eq!(alerts.iter().map(|row| (row.alert.code.as_str(), row.count)).collect::<Vec<_>>(), [("no_root", 1)]);
+}
