@@ -3,10 +3,12 @@
 //! # Source
 //! RFC 8785, restricted as formats.md section 1 says: integers within ±(2^53 − 1), no other numbers, no null.
 
+mod write;
+
 use std::fmt;
 
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -30,9 +32,8 @@ impl std::error::Error for CanonError {}
 /// # Errors
 /// When the value holds null, a float, an integer beyond 2^53 − 1 or a key that is no string.
 pub fn to_bytes<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CanonError> {
-    let value = serde_json::to_value(value).map_err(|e| CanonError(e.to_string()))?;
-    let mut out = Vec::with_capacity(256);
-    write(&value, &mut out)?;
+    let mut out = Vec::with_capacity(512);
+    value.serialize(write::Writer(&mut out))?;
     Ok(out)
 }
 
@@ -54,55 +55,8 @@ pub fn parse(bytes: &[u8]) -> Result<Value, CanonError> {
     let value = Strict.deserialize(&mut reader).map_err(|e| CanonError(e.to_string()))?;
     reader.end().map_err(|e| CanonError(e.to_string()))?;
     let mut again = Vec::with_capacity(bytes.len());
-    write(&value, &mut again)?;
+    value.serialize(write::Writer(&mut again))?;
     if again == bytes { Ok(value) } else { Err(CanonError("the JSON is not in canonical form (RFC 8785)".into())) }
-}
-
-fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), CanonError> {
-    match value {
-        Value::Null => return Err(CanonError("null has no canonical form here".into())),
-        Value::Bool(true) => out.extend_from_slice(b"true"),
-        Value::Bool(false) => out.extend_from_slice(b"false"),
-        Value::Number(number) => match number.as_i64() {
-            Some(n) if n.abs() <= INTEGER_MOST => out.extend_from_slice(n.to_string().as_bytes()),
-            _ => return Err(CanonError(format!("{number} is not an integer within ±(2^53 − 1)"))),
-        },
-        Value::String(text) => write_text(text, out)?,
-        Value::Array(items) => {
-            out.push(b'[');
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    out.push(b',');
-                }
-                write(item, out)?;
-            }
-            out.push(b']');
-        }
-        Value::Object(members) => {
-            // RFC 8785 section 3.2.3: keys are ordered by their UTF-16 code units, not by their bytes.
-            // The map's own order, that of bytes, is the same for ASCII, which nearly every key is.
-            let mut sorted: Vec<_> = members.iter().collect();
-            if !members.keys().all(|key| key.is_ascii()) {
-                sorted.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
-            }
-            out.push(b'{');
-            for (i, (key, member)) in sorted.into_iter().enumerate() {
-                if i > 0 {
-                    out.push(b',');
-                }
-                write_text(key, out)?;
-                out.push(b':');
-                write(member, out)?;
-            }
-            out.push(b'}');
-        }
-    }
-    Ok(())
-}
-
-/// `serde_json` writes strings as RFC 8785 section 3.2.2.2 wants them: short escapes, then lower-case `\u00xx`.
-fn write_text(text: &str, out: &mut Vec<u8>) -> Result<(), CanonError> {
-    serde_json::to_writer(out, text).map_err(|e| CanonError(e.to_string()))
 }
 
 struct Strict;
@@ -166,9 +120,15 @@ impl<'de> Visitor<'de> for Strict {
 }
 
 /// A SHA-256, written as 64 lower-case hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Digest([u8; 32]);
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 impl Digest {
     /// The plain SHA-256 of a file's bytes, the same as `sha256sum` prints.
@@ -199,8 +159,27 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write_hex(&self.0, f)
     }
+}
+
+/// Writes bytes as lower-case hex digits, some at once: each run spells a dozen digests.
+///
+/// # Errors
+/// When the text cannot be written.
+pub fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
+    for chunk in bytes.chunks(32) {
+        let mut text = [0; 64];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(chunk) {
+            let [high, low] = pair else { continue };
+            (*high, *low) = (digit(byte >> 4), digit(byte & 15));
+        }
+        let written = text.get(..chunk.len().saturating_mul(2)).unwrap_or_default();
+        f.write_str(std::str::from_utf8(written).or(Err(fmt::Error))?)?;
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Digest {
@@ -261,6 +240,47 @@ mod tests {
             "{\"a\":{},\"b\":[true,\"x\\n\\u0001\"],\"😀\":2,\"\u{fb33}\":1}"
         );
         assert_eq!(parse(&bytes).unwrap(), value);
+    }
+
+    #[test]
+    fn members_of_structs_and_variants_are_put_in_order() {
+        #[derive(Serialize)]
+        enum Kind {
+            Plain,
+            Of { z: i64, a: Vec<&'static str> },
+            Pair(u8, bool),
+            One(Option<u32>),
+        }
+        #[derive(Serialize)]
+        struct Outer {
+            z: Kind,
+            b: Kind,
+            #[serde(rename = "a\"")]
+            quoted: Kind,
+            a: Kind,
+        }
+        let outer = Outer {
+            z: Kind::Of { z: -INTEGER_MOST, a: vec!["x", "\u{7}"] },
+            b: Kind::Plain,
+            quoted: Kind::Pair(7, true),
+            a: Kind::One(Some(0)),
+        };
+        let wanted = r#"{"a":{"One":0},"a\"":{"Pair":[7,true]},"b":"Plain","z":{"Of":{"a":["x","\u0007"],"z":-9007199254740991}}}"#;
+        assert_eq!(String::from_utf8(to_bytes(&outer).unwrap()).unwrap(), wanted);
+        assert!(to_bytes(&Kind::One(None)).is_err(), "no null");
+        assert!(to_bytes(&(INTEGER_MOST + 1)).is_err() && to_bytes(&i64::MIN).is_err() && to_bytes(&1.5).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn order_is_that_of_utf16(keys in proptest::collection::btree_set(proptest::prelude::any::<String>(), 0..8)) {
+            let mut wanted: Vec<String> = keys.iter().cloned().collect();
+            wanted.sort_by(|a, b| a.encode_utf16().cmp(b.encode_utf16()));
+            let members: Vec<_> = wanted.iter().map(|key| format!("{}:1", serde_json::to_string(key).unwrap())).collect();
+            let map: std::collections::BTreeMap<_, _> = keys.into_iter().map(|key| (key, 1)).collect();
+            let bytes = to_bytes(&map).unwrap();
+            proptest::prop_assert_eq!(String::from_utf8(bytes).unwrap(), format!("{{{}}}", members.join(",")));
+        }
     }
 
     #[test]

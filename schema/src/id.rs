@@ -1,8 +1,11 @@
 //! Names as types. A value of one of these types has the right form; nothing else may be assumed about it.
+//!
+//! They are copied from plans into every run, request and journal row, so copies share their text.
 
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A text that is not a name of the wanted form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,9 +35,15 @@ fn is_name(text: &str, joint: u8) -> bool {
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident, $wanted:expr, $check:expr;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(Box<str>);
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(Arc<str>);
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
 
         impl $name {
             /// Checks the form of a text and takes it as this kind of name.
@@ -74,7 +83,7 @@ macro_rules! names {
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0.into()
+                name.as_str().to_owned()
             }
         }
 
@@ -129,13 +138,19 @@ names! {
 }
 
 /// One operation of one connection, written `connection.operation`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct OperationRef {
     /// The connection that is called.
     pub connection: ConnectionId,
     /// The operation of its integration.
     pub operation: Name,
+}
+
+impl Serialize for OperationRef {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 impl fmt::Display for OperationRef {

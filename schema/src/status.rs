@@ -85,6 +85,9 @@ pub struct WorkflowStatus {
     /// The plan that the release names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub named: Option<Digest>,
+    /// Why the plan that the release names does not run, as a code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// The plan in trial, if one is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial: Option<TrialStatus>,

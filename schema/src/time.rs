@@ -66,7 +66,9 @@ impl Moment {
 
     /// The UTC day, written `YYYY-MM-DD`.
     pub fn day(self) -> String {
-        self.to_string().chars().take(10).collect()
+        let mut text = self.to_string();
+        text.truncate(10);
+        text
     }
 }
 
@@ -78,7 +80,8 @@ impl From<Timestamp> for Moment {
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.timestamp().strftime("%Y-%m-%dT%H:%M:%SZ"))
+        // A timestamp of whole seconds is written just so.
+        fmt::Display::fmt(&self.timestamp(), f)
     }
 }
 

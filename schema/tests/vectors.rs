@@ -274,7 +274,7 @@ fn entries(told: Vec<Told>) -> Vec<(Salt, Vec<u8>)> {
             attempt,
             actor: actor.map(|actor| actor.parse().expect("a handle")),
             plan: run.map(|_| Digest::of_file(b"a plan")),
-            kind: Kind::parse(kind, data).expect("of the form"),
+            kind: Kind::parse(kind, &data).expect("of the form"),
         };
         (*Digest::of_file(&index.to_be_bytes()).as_bytes(), entry.to_bytes().expect("a body"))
     };

@@ -214,7 +214,12 @@ impl<D: Disk, R: Dice> Books for Ledgers<D, R> {
             actor: note.actor.clone(),
             plan: note.plan,
         };
-        end.append(new, &dice.bytes(), dice.bytes(), key).map_err(|error| match error {
+        // One throw for both: each asks the kernel.
+        let mut salt = [0; 32];
+        let mut nonce = [0; 24];
+        let thrown: [u8; 56] = dice.bytes();
+        salt.iter_mut().chain(&mut nonce).zip(thrown).for_each(|(slot, byte)| *slot = byte);
+        end.append(new, &salt, nonce, key).map_err(|error| match error {
             AppendError::BadRun => StoreError::Damaged("a run's number does not follow in the ledger"),
             AppendError::Form(_) | AppendError::Seal => StoreError::Damaged("an entry for the ledger has another form"),
         })

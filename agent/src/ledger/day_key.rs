@@ -48,7 +48,7 @@ impl DayKey {
         let payload = Payload { msg: &plain, aad: &associated(log, index) };
         let cipher = XChaCha20Poly1305::new((&self.0).into());
         let sealed = cipher.encrypt(XNonce::from_slice(&nonce), payload).or(Err(DayKeyError::CannotOpen))?;
-        Ok(nonce.into_iter().chain(sealed).collect())
+        Ok([nonce.as_slice(), &sealed].concat())
     }
 
     /// Opens what [`DayKey::seal`] made for this place in this log.

@@ -30,5 +30,5 @@ pub fn tick(log: Log) -> Note {
 /// The kind that a note stands for. Data of a kind that formats.md names is taken strictly as it says; other kinds are facts
 /// of their own, since the list there may grow.
 pub(super) fn kind_of(note: &Note) -> Option<Kind> {
-    Kind::parse(note.kind, note.data.clone()).ok()
+    Kind::parse(note.kind, &note.data).ok()
 }

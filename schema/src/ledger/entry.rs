@@ -76,24 +76,25 @@ impl fmt::Display for EntryError {
 
 impl std::error::Error for EntryError {}
 
+/// In the order of canonical JSON, so that nothing need be put in order.
 #[derive(Serialize)]
 struct Written<'a> {
-    v: u32,
-    log: &'a Origin,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<&'a PersonId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
+    data: &'a Kind,
     index: u64,
-    time: Moment,
     kind: &'a str,
+    log: &'a Origin,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<&'a Digest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<&'a Name>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attempt: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    actor: Option<&'a PersonId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    plan: Option<&'a Digest>,
-    data: &'a Kind,
+    time: Moment,
+    v: u32,
 }
 
 #[derive(Deserialize)]
@@ -147,7 +148,7 @@ impl Entry {
         if read.v != VERSION {
             return Err(EntryError::Version(read.v));
         }
-        let kind = Kind::parse(&read.kind, read.data).map_err(EntryError::Form)?;
+        let kind = Kind::parse(&read.kind, &read.data).map_err(EntryError::Form)?;
         let Read { log, index, time, run, step, attempt, actor, plan, .. } = read;
         let entry = Self { log, index, time, run, step, attempt, actor, plan, kind };
         entry.counted()?;

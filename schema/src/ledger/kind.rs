@@ -92,10 +92,10 @@ macro_rules! kinds {
             ///
             /// # Errors
             /// What does not fit, as a sentence fragment.
-            pub fn parse(name: &str, data: Map<String, Value>) -> Result<Self, String> {
+            pub fn parse(name: &str, data: &Map<String, Value>) -> Result<Self, String> {
                 match name {
-                    $($name => serde_json::from_value(Value::Object(data)).map(Self::$variant).map_err(|e| e.to_string()),)*
-                    _ if is_kind_name(name) => Ok(Self::Other { name: name.to_owned(), data }),
+                    $($name => $variant::deserialize(data).map(Self::$variant).map_err(|e| e.to_string()),)*
+                    _ if is_kind_name(name) => Ok(Self::Other { name: name.to_owned(), data: data.clone() }),
                     _ => Err("`kind` is no name of a kind".to_owned()),
                 }
             }
