@@ -237,6 +237,31 @@ fn an_event_is_accepted_once() {
 }
 
 #[test]
+fn events_are_known_again_however_many_came_since() {
+    let key = |n: u32| Digest::of_file(&n.to_be_bytes()).as_bytes()[..16].try_into().expect("16 bytes");
+    let deliver = |from: u32, to: u32| (from..to).map(|n| Write::Deliver { key: key(n), run: run(1) }).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = Place::Folder(folder);
+    let store = place.open();
+    store.commit(deliver(0, 8_500)).expect("committed");
+    // A crash after each few commits, while keys are being moved and after that.
+    let mut store = store;
+    for (round, commits) in [(0, 3), (1, 70), (2, 100), (3, 5)] {
+        for n in 0..commits {
+            let next = 10_000 + round * 1_000 + n;
+            store.commit(deliver(next, next + 1)).expect("committed");
+        }
+        drop(store);
+        store = place.open();
+        for n in (0..8_500).step_by(97).chain([8_499, 10_000 + round * 1_000]) {
+            with!(&store, s => assert_eq!(s.delivered(&key(n)), Ok(Some(run(1))), "key {n} in round {round}"));
+            assert!(store.commit(deliver(n, n + 1)).is_err(), "key {n} in round {round}");
+        }
+        with!(&store, s => assert_eq!(s.delivered(&key(9_999)), Ok(None)));
+    }
+}
+
+#[test]
 fn a_sum_never_passes_its_limit() {
     on_each(|place| {
         let store = place.open();

@@ -16,7 +16,12 @@ pub struct RealKeyring {
     /// Keeps the keys of several agents of one user apart.
     owner: String,
     memory: Mutex<BTreeMap<String, Held>>,
+    /// The kernel's numbers of keys that were found, not the keys: to read by number spares the search.
+    found: Mutex<BTreeMap<String, Key>>,
 }
+
+/// Numbers that are remembered at most: a day has 24 epochs.
+const FOUND_MOST: usize = 32;
 
 struct Held {
     key: Content<[u8; 32]>,
@@ -26,7 +31,7 @@ struct Held {
 impl RealKeyring {
     /// The keys of one agent.
     pub fn new(owner: &str) -> Self {
-        Self { owner: owner.to_owned(), memory: Mutex::default() }
+        Self { owner: owner.to_owned(), memory: Mutex::default(), found: Mutex::default() }
     }
 
     fn description(&self, name: &str) -> String {
@@ -34,11 +39,20 @@ impl RealKeyring {
     }
 
     fn read_kernel(&self, name: &str) -> Option<Content<[u8; 32]>> {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bytes) = found.get(name).copied().and_then(read) {
+            return Some(bytes);
+        }
+        // Gone, or never looked for.
+        found.remove(name);
         let ring = KeyRing::from_special_id(KeyRingIdentifier::User, false).ok()?;
         let key = ring.search(&self.description(name)).ok()?;
-        let mut bytes = Content::new([0; 32]);
-        // A longer key would report its whole length, so it is told from ours.
-        (key.read(bytes.reveal_mut()).ok()? == 32).then_some(bytes)
+        let bytes = read(key)?;
+        if found.len() >= FOUND_MOST {
+            found.clear();
+        }
+        found.insert(name.to_owned(), key);
+        Some(bytes)
     }
 
     /// The key gets its timeout in the process's keyring, which dies with the process, and only then outlives it: a crash
@@ -56,6 +70,12 @@ impl RealKeyring {
     }
 }
 
+/// The bytes of a key that is still there. A longer key would report its whole length, so it is told from ours.
+fn read(key: Key) -> Option<Content<[u8; 32]>> {
+    let mut bytes = Content::new([0; 32]);
+    (key.read(bytes.reveal_mut()).ok()? == 32).then_some(bytes)
+}
+
 impl Keyring for RealKeyring {
     fn get(&self, name: &str) -> Option<Content<[u8; 32]>> {
         let now = RealClock.boot();
@@ -65,6 +85,7 @@ impl Keyring for RealKeyring {
     }
 
     fn put(&self, name: &str, key: &Content<[u8; 32]>, lives: Duration) -> bool {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
         let in_kernel = self.write_kernel(name, key, lives).is_ok()
             && self.read_kernel(name).is_some_and(|kept| kept.reveal() == key.reveal());
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);

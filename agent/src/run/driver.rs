@@ -310,28 +310,40 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         if self.pending.is_empty() && added.is_empty() {
             return Ok(());
         }
+        let before = self.pending.len();
+        let mut writes = std::mem::take(&mut self.pending);
+        writes.extend(added);
         loop {
-            let writes = self.pending.iter().chain(&added).cloned().collect();
-            match self.engine.store.commit(Transaction { at: self.now(), writes }).await {
+            let transaction = Arc::new(Transaction { at: self.now(), writes });
+            let done = self.engine.store.commit(Arc::clone(&transaction)).await;
+            writes = Arc::unwrap_or_clone(transaction).writes;
+            let error = match done {
                 Ok(()) => {
-                    self.pending.clear();
+                    writes.clear();
+                    self.pending = writes;
                     self.durable = true;
                     self.tell(Ok(()));
                     return Ok(());
                 }
-                Err(StoreError::Refused(refusal)) => return Err(self.refused(refusal)),
-                Err(error) if !self.durable => {
+                Err(error) => error,
+            };
+            let over = match error {
+                StoreError::Refused(refusal) => Some(self.refused(refusal)),
+                error if !self.durable => {
                     self.tell(Err(NotBegun::Store(error)));
-                    return Err(NotFlushed::Leave);
+                    Some(NotFlushed::Leave)
                 }
-                Err(error) => {
+                error => {
                     tracing::error!(run = %self.id, %error, "a commit failed and is tried again");
-                    if self.engine.is_stopping() {
-                        return Err(NotFlushed::Leave);
-                    }
-                    self.wait(COMMIT_AGAIN).await;
+                    self.engine.is_stopping().then_some(NotFlushed::Leave)
                 }
+            };
+            if let Some(over) = over {
+                writes.truncate(before);
+                self.pending = writes;
+                return Err(over);
             }
+            self.wait(COMMIT_AGAIN).await;
         }
     }
 

@@ -282,7 +282,8 @@ fn begins<'a, V>(map: &'a BTreeMap<String, V>, prefix: &'a str) -> impl Iterator
 }
 
 impl Store for Memory {
-    async fn commit(&self, transaction: Transaction) -> Result<(), StoreError> {
+    async fn commit(&self, transaction: impl Into<Arc<Transaction>> + Send) -> Result<(), StoreError> {
+        let transaction = Arc::unwrap_or_clone(transaction.into());
         let Some(gate) = &self.gate else { return self.commit_now(transaction) };
         let dies = gate.before().await;
         let done = self.commit_now(transaction);

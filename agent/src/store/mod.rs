@@ -11,6 +11,7 @@ mod sqlite;
 mod write;
 
 use std::fmt;
+use std::sync::Arc;
 
 use assent_schema::id::{ClientId, Name};
 
@@ -169,9 +170,14 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Refused`] when a condition does not hold; otherwise when nothing could be written.
     ///
+    /// Whoever keeps the `Arc` has the transaction back when it is refused.
+    ///
     /// # Crash
     /// On `Ok` everything is durable. Before that, all of it or nothing is.
-    fn commit(&self, transaction: Transaction) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn commit(
+        &self,
+        transaction: impl Into<Arc<Transaction>> + Send,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Runs that have not ended, oldest first.
     ///

@@ -2,81 +2,61 @@
 
 use std::collections::BTreeMap;
 
-use assent_schema::id::ClientId;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 
-use super::failed;
+use super::deliveries::Deliveries;
+use super::known::{Logs, Runs};
+use super::sums::Sums;
+use super::{failed, packed};
 use crate::store::{
-    Alert, Books, Entry, LedgerRow, Log, Note, QueueItem, Refusal, RunId, StoreError, Transaction, Waiting, Write,
+    Alert, Books, Entry, LedgerRow, Note, QueueItem, Refusal, RunId, StoreError, Transaction, Waiting, Write,
 };
 use crate::world::Wall;
-
-/// Runs that are kept in mind at most; others are read again.
-const RUNS_MOST: usize = 4_096;
-
-/// Whose run it is, and its number there: asked for with every entry of the ledger.
-#[derive(Clone)]
-struct Known {
-    client: ClientId,
-    number: u64,
-}
-
-/// The runs that are under way. To be forgotten when a transaction is rolled back.
-#[derive(Default)]
-pub(super) struct Runs(BTreeMap<RunId, Known>);
-
-impl Runs {
-    /// What was learnt is no longer sure.
-    pub(super) fn forget(&mut self) {
-        self.0.clear();
-    }
-
-    fn learn(&mut self, run: RunId, client: ClientId, number: u64) {
-        if self.0.len() >= RUNS_MOST {
-            self.forget();
-        }
-        self.0.insert(run, Known { client, number });
-    }
-
-    fn of(&mut self, db: &Connection, run: RunId) -> Result<Known, StoreError> {
-        if let Some(known) = self.0.get(&run) {
-            return Ok(known.clone());
-        }
-        let found = super::read::accepted(db, run)?.ok_or(StoreError::Damaged("a run that was never accepted"))?;
-        self.learn(run, found.client.clone(), found.number);
-        Ok(Known { client: found.client, number: found.number })
-    }
-}
 
 /// What transactions are applied to.
 pub(super) struct Tables<'a> {
     pub(super) db: &'a Connection,
     pub(super) books: &'a mut dyn Books,
     pub(super) runs: &'a mut Runs,
+    pub(super) logs: &'a mut Logs,
+    pub(super) deliveries: &'a mut Deliveries,
+    pub(super) sums: &'a mut Sums,
+}
+
+/// What one transaction adds to the journal, by run.
+type Rows = BTreeMap<RunId, Row>;
+
+/// What one transaction adds to the journal of one run: one row.
+#[derive(Default)]
+struct Row {
+    keys: Vec<u8>,
+    /// A JSON list that is not closed yet.
+    entries: Vec<u8>,
 }
 
 /// Looks at the conditions, then writes everything.
 ///
 /// # Errors
 /// [`StoreError::Refused`] before anything was written; any other error after a part was, which the caller rolls back.
-pub(super) fn apply(tables: &mut Tables<'_>, transaction: Transaction) -> Result<(), StoreError> {
-    let (db, at) = (tables.db, transaction.at);
+pub(super) fn apply(tables: &mut Tables<'_>, transaction: &Transaction) -> Result<(), StoreError> {
     for write in &transaction.writes {
-        if let Some(refusal) = refusal(db, write)? {
+        if let Some(refusal) = refusal(tables, write)? {
             return Err(StoreError::Refused(refusal));
         }
     }
-    for write in transaction.writes {
-        one(tables, at, write)?;
+    let mut rows = Rows::new();
+    for write in &transaction.writes {
+        one(tables, &mut rows, transaction.at, write)?;
     }
-    Ok(())
+    rows.into_iter().try_for_each(|(run, row)| add_row(tables, transaction.at, run, row))
 }
 
-fn refusal(db: &Connection, write: &Write) -> Result<Option<Refusal>, StoreError> {
+fn refusal(tables: &Tables<'_>, write: &Write) -> Result<Option<Refusal>, StoreError> {
+    let db = tables.db;
     Ok(match write {
-        Write::Deliver { key, run: _ } => super::read::delivered(db, key)?.map(Refusal::Duplicate),
+        Write::Deliver { key, run: _ } => tables.deliveries.run(db, key)?.map(Refusal::Duplicate),
         Write::Count { name, add, most: Some(most) } => {
-            let over = super::read::sum(db, name)?.checked_add(*add).is_none_or(|sum| sum > *most);
+            let over = tables.sums.get(db, name)?.checked_add(*add).is_none_or(|sum| sum > *most);
             over.then(|| Refusal::Over { name: name.clone() })
         }
         Write::Answer { run, step } => {
@@ -87,69 +67,59 @@ fn refusal(db: &Connection, write: &Write) -> Result<Option<Refusal>, StoreError
     })
 }
 
-fn one(tables: &mut Tables<'_>, at: Wall, write: Write) -> Result<(), StoreError> {
+fn one(tables: &mut Tables<'_>, rows: &mut Rows, at: Wall, write: &Write) -> Result<(), StoreError> {
     let db = tables.db;
     match write {
         Write::Deliver { key, run } => {
-            run_sql(db, "INSERT INTO delivery(key, run) VALUES (?1, ?2)", params![key, run.as_bytes()])
+            rows.entry(*run).or_default().keys.extend(key);
+            tables.deliveries.add(*key, *run);
+            Ok(())
         }
-        Write::Count { name, add, most: _ } => add_to(db, &name, add).map(drop),
+        Write::Count { name, add, most: _ } => tables.sums.add(db, name, *add).map(drop),
         Write::Answer { run, step } => {
             run_sql(db, "DELETE FROM waiting WHERE run = ?1 AND step = ?2", params![run.as_bytes(), step.as_str()])
         }
-        Write::Swap { name, from: _, to: value } | Write::State { name, value } => state(db, &name, value.as_deref()),
+        Write::Swap { name, from: _, to: value } | Write::State { name, value } => state(db, name, value.as_deref()),
         Write::Open { run, sealed } => {
             run_sql(db, "INSERT INTO open(run, sealed) VALUES (?1, ?2)", params![run.as_bytes(), sealed])
         }
         Write::Reseal { run, sealed } => {
             run_sql(db, "UPDATE open SET sealed = ?2 WHERE run = ?1", params![run.as_bytes(), sealed])
         }
-        Write::Journal { run, entry } => journal(tables, at, run, entry),
-        Write::Close { run } => close(tables, run),
-        Write::Ask(waiting) => ask(db, &waiting),
-        Write::Queue(item) => queue(db, &item),
+        Write::Journal { run, entry } => journal(tables, *run, rows.entry(*run).or_default(), entry),
+        Write::Close { run } => close(tables, *run),
+        Write::Ask(waiting) => ask(tables, waiting),
+        Write::Queue(item) => queue(db, item),
         Write::Unqueue { run } => run_sql(db, "DELETE FROM queue WHERE run = ?1", params![run.as_bytes()]),
-        Write::Alert(alert) => raise(db, at, &alert),
-        Write::AlertSent { no, again } => sent(db, no, again),
+        Write::Alert(alert) => raise(db, at, alert),
+        Write::AlertSent { no, again } => sent(db, *no, *again),
         Write::AlertOver { key } => {
             run_sql(db, "UPDATE alert SET over = 1, due = NULL WHERE key = ?1 AND over = 0", params![key])
         }
-        Write::Note(note) => append(tables, at, &note),
-        Write::Prune { log, from, to } => run_sql(
-            db,
-            "UPDATE ledger SET sealed = NULL WHERE log = ?1 AND idx BETWEEN ?2 AND ?3",
-            params![log.as_str(), number(from), number(to)],
-        ),
-        Write::ResealLedger { log, index, sealed } => run_sql(
-            db,
-            "UPDATE ledger SET sealed = ?3 WHERE log = ?1 AND idx = ?2 AND sealed IS NOT NULL",
-            params![log.as_str(), number(index), sealed],
-        ),
+        Write::Note(note) => append(tables, at, note),
+        Write::Prune { log, from, to } => {
+            let Some(no) = super::read::log_number(db, log)? else { return Ok(()) };
+            let sql = "UPDATE ledger SET sealed = NULL WHERE id BETWEEN ?1 AND ?2";
+            run_sql(db, sql, params![super::read::row_id(no, *from), super::read::row_id(no, *to)])
+        }
+        Write::ResealLedger { log, index, sealed } => {
+            let Some(no) = super::read::log_number(db, log)? else { return Ok(()) };
+            let sql = "UPDATE ledger SET sealed = ?2 WHERE id = ?1 AND sealed IS NOT NULL";
+            run_sql(db, sql, params![super::read::row_id(no, *index), sealed])
+        }
     }
 }
 
 /// Every statement is prepared once for each connection.
-fn run_sql(db: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<(), StoreError> {
+pub(super) fn run_sql(db: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<(), StoreError> {
     db.prepare_cached(sql).and_then(|mut statement| statement.execute(values)).map(drop).map_err(failed)
-}
-
-fn number(index: u64) -> i64 {
-    i64::try_from(index).unwrap_or(i64::MAX)
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
     serde_json::to_vec(value).or(Err(StoreError::Broken))
 }
 
-fn add_to(db: &Connection, name: &str, add: i64) -> Result<i64, StoreError> {
-    // A sum that would overflow stays where it is instead of wrapping: limits must not open again.
-    let sum = super::read::sum(db, name)?.saturating_add(add);
-    let sql = "INSERT INTO sum(name, value) VALUES (?1, ?2) ON CONFLICT(name) DO UPDATE SET value = excluded.value";
-    run_sql(db, sql, params![name, sum])?;
-    Ok(sum)
-}
-
-fn state(db: &Connection, name: &str, value: Option<&[u8]>) -> Result<(), StoreError> {
+pub(super) fn state(db: &Connection, name: &str, value: Option<&[u8]>) -> Result<(), StoreError> {
     match value {
         Some(value) => {
             let sql =
@@ -160,31 +130,55 @@ fn state(db: &Connection, name: &str, value: Option<&[u8]>) -> Result<(), StoreE
     }
 }
 
-fn journal(tables: &mut Tables<'_>, at: Wall, run: RunId, mut entry: Entry) -> Result<(), StoreError> {
-    let db = tables.db;
-    if let Entry::Accepted(accepted) = &mut entry {
-        let count = add_to(db, &format!("runs/accepted/{}", accepted.client), 1)?;
-        accepted.number = u64::try_from(count).unwrap_or(0);
-        tables.runs.learn(run, accepted.client.clone(), accepted.number);
+fn journal(tables: &mut Tables<'_>, run: RunId, row: &mut Row, entry: &Entry) -> Result<(), StoreError> {
+    row.entries.push(if row.entries.is_empty() { b'[' } else { b',' });
+    let numbered = match entry {
+        Entry::Accepted(accepted) => {
+            let count = tables.sums.add(tables.db, &format!("runs/accepted/{}", accepted.client), 1)?;
+            let mut accepted = accepted.clone();
+            accepted.number = u64::try_from(count).unwrap_or(0);
+            tables.runs.learn(run, accepted.client.clone(), accepted.number);
+            Some(Entry::Accepted(accepted))
+        }
+        Entry::Ended { .. } => {
+            let client = tables.runs.of(tables.db, run)?.client.clone();
+            tables.sums.add(tables.db, &format!("runs/ended/{client}"), 1)?;
+            None
+        }
+        _ => None,
+    };
+    serde_json::to_writer(&mut row.entries, numbered.as_ref().unwrap_or(entry)).or(Err(StoreError::Broken))
+}
+
+fn add_row(tables: &mut Tables<'_>, at: Wall, run: RunId, mut row: Row) -> Result<(), StoreError> {
+    let keys = (!row.keys.is_empty()).then_some(row.keys);
+    let entries = if row.entries.is_empty() {
+        None
+    } else {
+        row.entries.push(b']');
+        Some(packed::pack(&row.entries))
+    };
+    let has_keys = keys.is_some();
+    let sql = "INSERT INTO journal(run, at, keys, entries) VALUES (?1, ?2, ?3, ?4)";
+    run_sql(tables.db, sql, params![run.as_bytes(), at.millis(), keys, entries])?;
+    if has_keys {
+        tables.deliveries.stand_in(tables.db.last_insert_rowid());
     }
-    if let Entry::Ended { .. } = entry {
-        let client = tables.runs.of(db, run)?.client;
-        add_to(db, &format!("runs/ended/{client}"), 1)?;
-    }
-    let sql = "INSERT INTO journal(run, seq, at, entry)
-      VALUES (?1, (SELECT COALESCE(MAX(seq) + 1, 0) FROM journal WHERE run = ?1), ?2, ?3)";
-    run_sql(db, sql, params![run.as_bytes(), at.millis(), json(&entry)?])
+    Ok(())
 }
 
 fn close(tables: &mut Tables<'_>, run: RunId) -> Result<(), StoreError> {
-    tables.runs.0.remove(&run);
     run_sql(tables.db, "DELETE FROM open WHERE run = ?1", params![run.as_bytes()])?;
-    run_sql(tables.db, "DELETE FROM waiting WHERE run = ?1", params![run.as_bytes()])
+    if tables.runs.close(run) {
+        run_sql(tables.db, "DELETE FROM waiting WHERE run = ?1", params![run.as_bytes()])?;
+    }
+    Ok(())
 }
 
-fn ask(db: &Connection, waiting: &Waiting) -> Result<(), StoreError> {
+fn ask(tables: &mut Tables<'_>, waiting: &Waiting) -> Result<(), StoreError> {
+    tables.runs.asks(waiting.run);
     let sql = "INSERT OR REPLACE INTO waiting(run, step, body) VALUES (?1, ?2, ?3)";
-    run_sql(db, sql, params![waiting.run.as_bytes(), waiting.step.as_str(), json(waiting)?])
+    run_sql(tables.db, sql, params![waiting.run.as_bytes(), waiting.step.as_str(), json(waiting)?])
 }
 
 fn queue(db: &Connection, item: &QueueItem) -> Result<(), StoreError> {
@@ -213,24 +207,13 @@ fn sent(db: &Connection, no: i64, again: Option<Wall>) -> Result<(), StoreError>
 
 fn append(tables: &mut Tables<'_>, at: Wall, note: &Note) -> Result<(), StoreError> {
     let db = tables.db;
-    let run = note.run.map(|run| tables.runs.of(db, run)).transpose()?.map(|known| known.number);
+    let run = note.run.map(|run| tables.runs.of(db, run).map(|known| known.number)).transpose()?;
     let LedgerRow { index, commitment, sealed, day } = tables.books.append(at, run, note)?;
-    check_next(db, &note.log, index)?;
-    let sql = "INSERT INTO ledger(log, idx, day, commitment, sealed) VALUES (?1, ?2, ?3, ?4, ?5)";
-    run_sql(db, sql, params![note.log.as_str(), number(index), day, commitment, sealed])?;
+    let id = tables.logs.next_row(db, &note.log, index)?;
+    let sql = "INSERT INTO ledger(id, day, commitment, sealed) VALUES (?1, ?2, ?3, ?4)";
+    run_sql(db, sql, params![id, super::read::day_number(&day), commitment, sealed])?;
     match tables.books.end(&note.log) {
         Some(end) => state(db, &crate::store::end_name(&note.log), Some(&end)),
         None => Ok(()),
     }
-}
-
-/// The books count by themselves; here is checked that they agree with the table.
-fn check_next(db: &Connection, log: &Log, index: u64) -> Result<(), StoreError> {
-    let Some(before) = index.checked_sub(1) else { return Ok(()) };
-    let sql = "SELECT 1 FROM ledger WHERE log = ?1 AND idx = ?2";
-    let found = db
-        .prepare_cached(sql)
-        .and_then(|mut s| s.query_row(params![log.as_str(), number(before)], |_| Ok(())).optional())
-        .map_err(failed)?;
-    found.ok_or(StoreError::Damaged("a ledger row is missing"))
 }

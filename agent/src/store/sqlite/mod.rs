@@ -4,8 +4,12 @@
 //! writer thread, which commits whatever has come up meanwhile, with one fsync.
 
 mod apply;
+mod deliveries;
+mod known;
+mod packed;
 mod read;
 mod schema;
+mod sums;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,15 +32,19 @@ const STATEMENTS: usize = 64;
 /// Pages of the write-ahead log before they move into the database. A larger one made single commits slow.
 const CHECKPOINT_PAGES: i64 = 1_000;
 
+/// As many pages as SQLite allows.
+const PAGES_MOST: u32 = 4_294_967_294;
 /// How long to wait for a process that is just going away.
 const BUSY_WAIT: std::time::Duration = std::time::Duration::from_millis(500);
 
-type Waiter = (Transaction, oneshot::Sender<Result<(), StoreError>>);
+type Waiter = (Arc<Transaction>, oneshot::Sender<Result<(), StoreError>>);
 
 struct Db {
     connection: Connection,
     books: Box<dyn Books>,
-    runs: apply::Runs,
+    runs: known::Runs,
+    logs: known::Logs,
+    deliveries: deliveries::Deliveries,
     commits: u64,
 }
 
@@ -109,8 +117,10 @@ impl Sqlite {
     ) -> Result<Self, StoreError> {
         let connection = connect(path)?;
         let books = books(&connection)?;
+        let deliveries = deliveries::Deliveries::load(&connection)?;
+        let (runs, logs) = (known::Runs::default(), known::Logs::default());
         let shared = Arc::new(Shared {
-            db: Mutex::new(Db { connection, books, runs: apply::Runs::default(), commits: 0 }),
+            db: Mutex::new(Db { connection, books, runs, logs, deliveries, commits: 0 }),
             queue: Mutex::new(Queue::default()),
             wake: Condvar::new(),
             in_flight: AtomicUsize::new(0),
@@ -126,6 +136,18 @@ impl Sqlite {
     /// How many commits there were since it was opened, each with one sync of the log.
     pub fn commits(&self) -> u64 {
         lock(&self.shared.db).commits
+    }
+
+    /// Lets the database grow no further than so many pages, or as far as the disk allows. One that is larger stays as large
+    /// as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be asked.
+    pub fn limit_pages(&self, most: Option<u32>) -> Result<(), StoreError> {
+        let db = lock(&self.shared.db);
+        // Zero would leave the limit as it is; SQLite takes a smaller one than there are pages as their number.
+        let most = most.unwrap_or(PAGES_MOST).max(1);
+        db.connection.pragma_update_and_check(None, "max_page_count", most, |_| Ok(())).map_err(failed)
     }
 
     fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -196,7 +218,9 @@ fn write_queued(shared: &Shared) {
             queue.waiters.drain(..count).collect()
         };
         let (transactions, senders): (Vec<_>, Vec<_>) = group.into_iter().unzip();
-        let results = lock(&shared.db).commit(transactions);
+        let results = lock(&shared.db).commit(&transactions);
+        // Whoever was refused wants what it gave back.
+        drop(transactions);
         for (sender, result) in senders.into_iter().zip(results) {
             // Nobody waits any more when the caller's task was dropped; the transaction is durable all the same.
             drop(sender.send(result));
@@ -206,34 +230,42 @@ fn write_queued(shared: &Shared) {
 
 impl Db {
     /// Commits a group with one fsync. One that cannot be written does not take the others with it.
-    fn commit(&mut self, group: Vec<Transaction>) -> Vec<Result<(), StoreError>> {
-        match group.len() {
-            0 => Vec::new(),
-            1 => group.into_iter().map(|one| self.together(vec![one]).map_or_else(Err, single)).collect(),
-            _ => match self.together(group.clone()) {
-                Ok(results) => results,
-                Err(_) => group.into_iter().map(|one| self.together(vec![one]).map_or_else(Err, single)).collect(),
-            },
+    fn commit(&mut self, group: &[Arc<Transaction>]) -> Vec<Result<(), StoreError>> {
+        match (self.together(group), group) {
+            (Ok(results), _) => results,
+            (Err(error), [_]) => vec![Err(error)],
+            (Err(_), _) => group.chunks(1).map(|one| self.together(one).and_then(single)).collect(),
         }
     }
 
     /// # Errors
     /// When a transaction could not be written; then none of the group was.
-    fn together(&mut self, group: Vec<Transaction>) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    fn together(&mut self, group: &[Arc<Transaction>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         let done = self.try_together(group);
         if done.is_ok() {
             self.books.keep();
+            self.runs.keep();
+            self.deliveries.keep();
         } else {
             self.books.drop_back();
             self.runs.forget();
+            self.logs.forget();
+            self.deliveries.drop_back();
         }
         done
     }
 
-    fn try_together(&mut self, group: Vec<Transaction>) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-        let transaction =
-            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(failed)?;
-        let mut tables = apply::Tables { db: &transaction, books: self.books.as_mut(), runs: &mut self.runs };
+    fn try_together(&mut self, group: &[Arc<Transaction>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        let db = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(failed)?;
+        let mut sums = sums::Sums::default();
+        let mut tables = apply::Tables {
+            db: &db,
+            books: self.books.as_mut(),
+            runs: &mut self.runs,
+            logs: &mut self.logs,
+            deliveries: &mut self.deliveries,
+            sums: &mut sums,
+        };
         let mut results = Vec::with_capacity(group.len());
         for one in group {
             results.push(match apply::apply(&mut tables, one) {
@@ -242,7 +274,9 @@ impl Db {
                 Ok(()) => Ok(()),
             });
         }
-        transaction.commit().map_err(failed)?;
+        sums.write(&db)?;
+        self.deliveries.move_some(&db)?;
+        db.commit().map_err(failed)?;
         self.commits = self.commits.saturating_add(1);
         Ok(results)
     }
@@ -253,7 +287,8 @@ fn single(results: Vec<Result<(), StoreError>>) -> Result<(), StoreError> {
 }
 
 impl Store for Sqlite {
-    async fn commit(&self, transaction: Transaction) -> Result<(), StoreError> {
+    async fn commit(&self, transaction: impl Into<Arc<Transaction>> + Send) -> Result<(), StoreError> {
+        let transaction = transaction.into();
         let flight = Flight::begin(&self.shared.in_flight);
         // One thread drives all runs: whoever committed at once would never meet another. So all that is ready to commit
         // now comes here first.
@@ -261,7 +296,7 @@ impl Store for Sqlite {
         if flight.is_alone()
             && let Ok(mut db) = self.shared.db.try_lock()
         {
-            return single(db.commit(vec![transaction]));
+            return single(db.commit(&[transaction]));
         }
         let (sender, receiver) = oneshot::channel();
         {
@@ -292,7 +327,8 @@ impl Store for Sqlite {
     }
 
     fn delivered(&self, key: &[u8; 16]) -> Result<Option<RunId>, StoreError> {
-        self.read(|db| read::delivered(db, key))
+        let db = lock(&self.shared.db);
+        db.deliveries.run(&db.connection, key)
     }
 
     fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {

@@ -4,7 +4,8 @@ use assent_schema::id::Name;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use serde::de::DeserializeOwned;
 
-use super::failed;
+use super::deliveries::Key;
+use super::{failed, packed};
 use crate::store::{
     Accepted, AlertRow, Entry, JournalRow, LedgerRow, Log, OpenRun, QueueItem, RunFilter, RunId, RunLine, StoreError,
     Waiting,
@@ -82,48 +83,79 @@ pub(super) fn open_run(db: &Connection, run: RunId) -> Result<Option<OpenRun>, S
     row(db, "SELECT run, sealed FROM open WHERE run = ?1", [run.as_bytes()], open)
 }
 
-fn journal_row((at, entry): (i64, Vec<u8>)) -> Result<JournalRow, StoreError> {
-    Ok(JournalRow { at: Wall::from_millis(at), entry: from_json(&entry)? })
+/// The facts of one row. One commit of a run is one row; rows of older versions have one fact each.
+fn entries(row: &[u8]) -> Result<Vec<Entry>, StoreError> {
+    let json = packed::unpack(row).ok_or(StoreError::Damaged("a row cannot be read"))?;
+    if json.first() == Some(&b'[') { from_json(&json) } else { from_json(&json).map(|one| vec![one]) }
 }
 
 pub(super) fn journal(db: &Connection, run: RunId) -> Result<Vec<JournalRow>, StoreError> {
-    let sql = "SELECT at, entry FROM journal WHERE run = ?1 ORDER BY seq";
-    let found = rows(db, sql, [run.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    found.into_iter().map(journal_row).collect()
+    let sql = "SELECT at, entries FROM journal WHERE run = ?1 AND entries IS NOT NULL ORDER BY no";
+    let found: Vec<(i64, Vec<u8>)> = rows(db, sql, [run.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut all = Vec::new();
+    for (at, row) in found {
+        all.extend(entries(&row)?.into_iter().map(|entry| JournalRow { at: Wall::from_millis(at), entry }));
+    }
+    Ok(all)
 }
 
-pub(super) fn accepted(db: &Connection, run: RunId) -> Result<Option<Accepted>, StoreError> {
-    let sql = "SELECT entry FROM journal WHERE run = ?1 AND seq = 0";
-    let Some(entry) = row(db, sql, [run.as_bytes()], |row| row.get::<_, Vec<u8>>(0))? else { return Ok(None) };
-    match from_json(&entry)? {
-        Entry::Accepted(accepted) => Ok(Some(*accepted)),
+/// The first fact of a run and when it was written.
+fn first(db: &Connection, run: RunId) -> Result<Option<(Wall, Accepted)>, StoreError> {
+    let sql = "SELECT at, entries FROM journal WHERE run = ?1 AND entries IS NOT NULL ORDER BY no LIMIT 1";
+    let found = row(db, sql, [run.as_bytes()], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+    let Some((at, row)) = found else { return Ok(None) };
+    match entries(&row)?.into_iter().next() {
+        Some(Entry::Accepted(accepted)) => Ok(Some((Wall::from_millis(at), *accepted))),
         _ => Err(StoreError::Damaged("a run does not begin with its acceptance")),
     }
 }
 
+pub(super) fn accepted(db: &Connection, run: RunId) -> Result<Option<Accepted>, StoreError> {
+    Ok(first(db, run)?.map(|(_, accepted)| accepted))
+}
+
 pub(super) fn runs(db: &Connection, filter: &RunFilter) -> Result<Vec<RunLine>, StoreError> {
     let before = filter.before.map_or([0xff; 16], |run| *run.as_bytes());
-    let mut statement = db
-        .prepare_cached("SELECT run, at, entry FROM journal WHERE run < ?1 AND seq = 0 ORDER BY run DESC")
-        .map_err(failed)?;
+    let sql = "SELECT DISTINCT run FROM journal WHERE run < ?1 ORDER BY run DESC";
+    let mut statement = db.prepare_cached(sql).map_err(failed)?;
     let mut found = statement.query([before]).map_err(failed)?;
     let mut lines = Vec::new();
     while let Some(row) = found.next().map_err(failed)?
         && lines.len() < filter.most
     {
-        let (run, at) = (run_id(row, 0).map_err(failed)?, Wall::from_millis(row.get(1).map_err(failed)?));
-        let Entry::Accepted(accepted) = from_json(&row.get::<_, Vec<u8>>(2).map_err(failed)?)? else { continue };
+        let run = run_id(row, 0).map_err(failed)?;
+        // An event may be known without a run in the journal.
+        let Some((at, accepted)) = first(db, run)? else { continue };
         if filter.client.as_ref().is_none_or(|client| *client == accepted.client) {
-            lines.push(RunLine { run, accepted: *accepted, at, last: last(db, run)? });
+            lines.push(RunLine { run, accepted, at, last: last(db, run)? });
         }
     }
     Ok(lines)
 }
 
 fn last(db: &Connection, run: RunId) -> Result<JournalRow, StoreError> {
-    let sql = "SELECT at, entry FROM journal WHERE run = ?1 ORDER BY seq DESC LIMIT 1";
-    let found = row(db, sql, [run.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    journal_row(found.ok_or(StoreError::Damaged("a run without facts"))?)
+    let missing = || StoreError::Damaged("a run without facts");
+    let sql = "SELECT at, entries FROM journal WHERE run = ?1 AND entries IS NOT NULL ORDER BY no DESC LIMIT 1";
+    let found = row(db, sql, [run.as_bytes()], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+    let (at, row) = found.ok_or_else(missing)?;
+    let entry = entries(&row)?.pop().ok_or_else(missing)?;
+    Ok(JournalRow { at: Wall::from_millis(at), entry })
+}
+
+/// The keys of deliveries in journal rows after one of them.
+pub(super) fn keys(db: &Connection, after: i64, mut each: impl FnMut(i64, Key, RunId)) -> Result<(), StoreError> {
+    let sql = "SELECT no, keys, run FROM journal WHERE no > ?1 AND keys IS NOT NULL ORDER BY no";
+    let found = rows(db, sql, [after], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?, run_id(row, 2)?)))?;
+    for (no, keys, run) in found {
+        let (keys, rest) = keys.as_chunks();
+        if !rest.is_empty() {
+            return Err(StoreError::Damaged("a key of a delivery"));
+        }
+        for key in keys {
+            each(no, *key, run);
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn waiting(db: &Connection) -> Result<Vec<Waiting>, StoreError> {
@@ -179,29 +211,55 @@ fn alert_row(row: &Row<'_>) -> rusqlite::Result<(Vec<u8>, AlertRow)> {
 }
 
 pub(super) fn logs(db: &Connection) -> Result<Vec<Log>, StoreError> {
-    // From one log to the next by the key: `DISTINCT` would read every row.
-    let sql = "WITH RECURSIVE each(log) AS (SELECT MIN(log) FROM ledger
-      UNION ALL SELECT (SELECT MIN(log) FROM ledger WHERE log > each.log) FROM each WHERE each.log IS NOT NULL)
-      SELECT log FROM each WHERE log IS NOT NULL";
-    let names = rows(db, sql, [], |row| row.get::<_, String>(0))?;
+    let names = rows(db, "SELECT name FROM log ORDER BY name", [], |row| row.get::<_, String>(0))?;
     names.iter().map(|name| Log::from_name(name).ok_or(StoreError::Damaged("a log without a name"))).collect()
 }
 
+/// The number by which a log's rows are found; nothing when it has no rows.
+pub(super) fn log_number(db: &Connection, log: &Log) -> Result<Option<i64>, StoreError> {
+    row(db, "SELECT no FROM log WHERE name = ?1", [log.as_str()], |row| row.get(0))
+}
+
+/// Bits of a row's id that say which row of its log it is; the others say which log.
+const INDEX_BITS: u32 = 40;
+
+/// The id of a row: rows of one log stand together, in order.
+pub(super) fn row_id(log: i64, index: u64) -> i64 {
+    let most = (1 << INDEX_BITS) - 1;
+    (log << INDEX_BITS) | i64::try_from(index).unwrap_or(most).min(most)
+}
+
+fn index_of(id: i64) -> u64 {
+    u64::try_from(id & ((1 << INDEX_BITS) - 1)).unwrap_or(0)
+}
+
+/// A day as a number: `2026-03-02` is 20260302.
+pub(super) fn day_number(day: &str) -> i64 {
+    day.bytes().filter(u8::is_ascii_digit).fold(0, |number, digit| number * 10 + i64::from(digit - b'0'))
+}
+
+fn day_of(number: i64) -> String {
+    format!("{:04}-{:02}-{:02}", number / 10_000, number / 100 % 100, number % 100)
+}
+
 pub(super) fn ledger_size(db: &Connection, log: &Log) -> Result<u64, StoreError> {
-    let sql = "SELECT COALESCE(MAX(idx) + 1, 0) FROM ledger WHERE log = ?1";
-    let size = row(db, sql, [log.as_str()], |row| row.get::<_, i64>(0))?.unwrap_or(0);
-    Ok(u64::try_from(size).unwrap_or(0))
+    let Some(no) = log_number(db, log)? else { return Ok(0) };
+    let sql = "SELECT MAX(id) FROM ledger WHERE id BETWEEN ?1 AND ?2";
+    let ends = params![row_id(no, 0), row_id(no, u64::MAX)];
+    let last = row(db, sql, ends, |row| row.get::<_, Option<i64>>(0))?.flatten();
+    Ok(last.map_or(0, |id| index_of(id).saturating_add(1)))
 }
 
 pub(super) fn ledger_rows(db: &Connection, log: &Log, from: u64, most: usize) -> Result<Vec<LedgerRow>, StoreError> {
-    let sql = "SELECT idx, commitment, sealed, day FROM ledger WHERE log = ?1 AND idx >= ?2 ORDER BY idx LIMIT ?3";
-    let (from, most) = (i64::try_from(from).unwrap_or(i64::MAX), i64::try_from(most).unwrap_or(i64::MAX));
-    rows(db, sql, params![log.as_str(), from, most], |row| {
+    let Some(no) = log_number(db, log)? else { return Ok(Vec::new()) };
+    let sql = "SELECT id, commitment, sealed, day FROM ledger WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3";
+    let (first, last) = (row_id(no, from), row_id(no, u64::MAX));
+    rows(db, sql, params![first, last, i64::try_from(most).unwrap_or(i64::MAX)], |row| {
         Ok(LedgerRow {
-            index: u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0),
+            index: index_of(row.get(0)?),
             commitment: row.get(1)?,
             sealed: row.get(2)?,
-            day: row.get(3)?,
+            day: day_of(row.get(3)?),
         })
     })
 }

@@ -1,7 +1,8 @@
 //! The tables, and the way from older forms to the newest.
 //!
-//! Narrow tables, keys in time order where rows are many: each page that a commit touches is written twice. Class of
-//! every column: `reference` or lower, but `open.sealed` and `ledger.sealed`, which are ciphertext.
+//! Narrow tables, and rows that are many are added at the end: each page that a commit touches is written twice. One commit
+//! of a run is one row of `journal`. The row of a ledger has the number of its log in the upper bits of its id, its index in
+//! the lower 40. Class of every column: `reference` or lower, but `open.sealed` and `ledger.sealed`, which are ciphertext.
 
 use std::path::Path;
 
@@ -11,7 +12,8 @@ use super::failed;
 use crate::store::StoreError;
 
 /// Each takes the form before it to the next; the first makes all tables. Never edited once released: add one.
-pub(super) const MIGRATIONS: &[&str] = &["
+pub(super) const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE journal(run BLOB NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, entry BLOB NOT NULL,
   PRIMARY KEY(run, seq)) WITHOUT ROWID, STRICT;
 CREATE TABLE open(run BLOB PRIMARY KEY, sealed BLOB) WITHOUT ROWID, STRICT;
@@ -28,7 +30,22 @@ CREATE INDEX alert_due ON alert(due) WHERE due IS NOT NULL;
 CREATE TABLE state(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID, STRICT;
 CREATE TABLE ledger(log TEXT NOT NULL, idx INTEGER NOT NULL, day TEXT NOT NULL, commitment BLOB NOT NULL, sealed BLOB,
   PRIMARY KEY(log, idx)) WITHOUT ROWID, STRICT;
-"];
+",
+    "
+CREATE TABLE fact(no INTEGER PRIMARY KEY, run BLOB NOT NULL, at INTEGER NOT NULL, keys BLOB, entries BLOB) STRICT;
+INSERT INTO fact(run, at, entries) SELECT run, at, entry FROM journal ORDER BY run, seq;
+DROP TABLE journal;
+ALTER TABLE fact RENAME TO journal;
+CREATE INDEX journal_run ON journal(run);
+CREATE TABLE log(no INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+INSERT INTO log(name) SELECT DISTINCT log FROM ledger ORDER BY log;
+CREATE TABLE entry(id INTEGER PRIMARY KEY, day INTEGER NOT NULL, commitment BLOB NOT NULL, sealed BLOB) STRICT;
+INSERT INTO entry SELECT no << 40 | idx, CAST(replace(day, '-', '') AS INTEGER), commitment, sealed
+  FROM ledger JOIN log ON name = log ORDER BY no, idx;
+DROP TABLE ledger;
+ALTER TABLE entry RENAME TO ledger;
+",
+];
 
 /// Brings the tables to the newest form. A copy of an older database is kept beside it.
 ///
@@ -75,10 +92,38 @@ mod tests {
     }
 
     #[test]
+    fn what_form_1_held_is_read_in_form_2() {
+        let mut db = Connection::open_in_memory().unwrap();
+        migrate(&mut db, None, &MIGRATIONS[..1]).unwrap();
+        let run = crate::store::RunId::from_bytes([7; 16]);
+        let accepted = r#"{"accepted":{"client":"acme","workflow":"refund","plan":"0000000000000000000000000000000000000000000000000000000000000001","number":3,"trigger":"webhook","event":"evt-1"}}"#;
+        for (seq, entry) in [accepted, r#"{"when":{"step":"pay","runs":true}}"#].into_iter().enumerate() {
+            let sql = "INSERT INTO journal VALUES (?1, ?2, 5, ?3)";
+            db.execute(sql, rusqlite::params![run.as_bytes(), i64::try_from(seq).unwrap(), entry.as_bytes()]).unwrap();
+        }
+        for (log, index) in [("bolt", 0_u8), ("acme", 0), ("acme", 1)] {
+            let sql = "INSERT INTO ledger VALUES (?1, ?2, '2026-03-02', ?3, ?4)";
+            db.execute(sql, rusqlite::params![log, index, [index; 32], log.as_bytes()]).unwrap();
+        }
+        migrate(&mut db, None, MIGRATIONS).unwrap();
+        let rows = super::super::read::journal(&db, run).unwrap();
+        assert_eq!((rows.len(), rows[1].at.millis()), (2, 5));
+        assert_eq!(super::super::read::accepted(&db, run).unwrap().unwrap().number, 3);
+        let log = |name| crate::store::Log::from_name(name).unwrap();
+        assert_eq!(super::super::read::logs(&db).unwrap(), [log("acme"), log("bolt")]);
+        let rows = super::super::read::ledger_rows(&db, &log("acme"), 0, 9).unwrap();
+        assert_eq!(
+            rows.iter().map(|row| (row.index, row.day.as_str())).collect::<Vec<_>>(),
+            [(0, "2026-03-02"), (1, "2026-03-02")]
+        );
+        assert_eq!((rows[1].commitment, rows[1].sealed.as_deref()), ([1; 32], Some(b"acme".as_slice())));
+    }
+
+    #[test]
     fn a_newer_folder_is_refused() {
         let mut db = Connection::open_in_memory().unwrap();
         db.pragma_update(None, "user_version", 99).unwrap();
         let refused = migrate(&mut db, None, MIGRATIONS);
-        assert_eq!(refused, Err(StoreError::Newer { found: 99, known: 1 }));
+        assert_eq!(refused, Err(StoreError::Newer { found: 99, known: 2 }));
     }
 }
