@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use assent_agent::accept::webhook;
@@ -14,7 +15,7 @@ use assent_agent::people::Itself;
 use assent_agent::real::{Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
 use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use};
 use assent_agent::sim::NoBooks;
-use assent_agent::store::{Books, LedgerRow, Memory, Note, StoreError};
+use assent_agent::store::{Books, Gate, LedgerRow, Memory, Note, RunFilter, Sqlite, Store, StoreError, Tables};
 use assent_agent::world::{Clock as _, Wall};
 use assent_schema::canon::{self, Digest};
 use assent_schema::client::{ClientFacts, Endpoint};
@@ -64,6 +65,10 @@ impl Deployed for Deployment {
 impl Registry for Deployment {
     fn active(&self) -> Vec<(ClientId, WorkflowId)> {
         vec![(self.facts.client.clone(), self.compiled.plan.workflow.clone())]
+    }
+
+    fn expects(&self, client: &ClientId, workflow: &WorkflowId) -> bool {
+        client.as_str() == "acme" && workflow.as_str() == "frozen"
     }
 
     fn approvers(&self, _: &ClientId) -> Option<Digest> {
@@ -142,6 +147,12 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
+        let kinds = Arc::new(Mutex::new(Vec::new()));
+        let books = Noted { books: NoBooks::default(), kinds: Arc::clone(&kinds) };
+        Self::over(Arc::new(Memory::open(Arc::default(), Box::new(books))), kinds)
+    }
+
+    fn over<S: Store>(store: Arc<S>, kinds: Arc<Mutex<Vec<String>>>) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let folder = tempfile::tempdir().expect("a folder");
@@ -155,9 +166,6 @@ impl Place {
         let (plan, digest) = (plan(), plan().to_bytes().expect("bytes").1);
         let compiled = Arc::new(Compiled::new(Arc::new(plan), digest).unwrap_or_else(|_| panic!("a plan that runs")));
         let deployed = Arc::new(Deployment { compiled, facts: Arc::new(facts()) });
-        let kinds = Arc::new(Mutex::new(Vec::new()));
-        let books = Noted { books: NoBooks::default(), kinds: Arc::clone(&kinds) };
-        let store = Arc::new(Memory::open(Arc::default(), Box::new(books)));
         let itself = Itself { project: Digest::from_bytes([1; 32]), agent: AgentId::new("eu-1").expect("an id") };
         let (stop, stopped) = watch::channel(false);
         let (address, serving) = runtime.block_on(async {
@@ -174,6 +182,12 @@ impl Place {
 
     /// Sends bytes on a connection of their own; the status and body that come back.
     fn raw(&self, bytes: &[u8]) -> (u16, String) {
+        let (head, body) = self.exchange(bytes);
+        (head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0), body)
+    }
+
+    /// The same with the whole head.
+    fn exchange(&self, bytes: &[u8]) -> (String, String) {
         let mut stream = TcpStream::connect(self.address).expect("a connection");
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
         // The server may answer and close before it has read everything.
@@ -181,11 +195,19 @@ impl Place {
         let mut answer = Vec::new();
         drop(stream.read_to_end(&mut answer));
         let text = String::from_utf8_lossy(&answer).into_owned();
-        let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-        (status, text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        (head.to_owned(), body.to_owned())
     }
 
     fn post(&self, path: &str, headers: &[(String, Vec<u8>)], body: &[u8]) -> (u16, String) {
+        self.raw(&self.request(path, headers, body))
+    }
+
+    fn heads(&self, path: &str, headers: &[(String, Vec<u8>)], body: &[u8]) -> (String, String) {
+        self.exchange(&self.request(path, headers, body))
+    }
+
+    fn request(&self, path: &str, headers: &[(String, Vec<u8>)], body: &[u8]) -> Vec<u8> {
         let mut bytes = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n",
             self.address,
@@ -197,7 +219,7 @@ impl Place {
         }
         bytes.extend(b"\r\n");
         bytes.extend(body);
-        self.raw(&bytes)
+        bytes
     }
 
     fn ask(&self, path: &str, body: &Value) -> (u16, Value) {
@@ -283,6 +305,8 @@ fn forged_old_and_foreign_deliveries_begin_nothing() {
     assert_eq!(place.hook("msg_1", at, &BODY.replace("ticket.created", "ticket.closed")).0, 200);
     assert_eq!(place.post("/hooks/acme/other", &signed(BODY), BODY.as_bytes()).0, 404);
     assert_eq!(place.post("/hooks/zenith/refund", &signed(BODY), BODY.as_bytes()).0, 404);
+    let (head, _) = place.heads("/hooks/acme/frozen", &signed(BODY), BODY.as_bytes());
+    assert!(head.starts_with("HTTP/1.1 503") && head.contains("\r\nretry-after: 30"), "{head}");
     assert!(place.noted().is_empty());
     assert_eq!(place.hook("msg_1", at, &BODY.replace("\"id\"", "\"by\":\"bot\",\"id\"")).0, 200, "our own event");
     assert_eq!(place.noted(), ["refused -"], "dropped and recorded");
@@ -312,6 +336,94 @@ fn the_listener_is_bounded_and_answers_to_its_own_names() {
     let long = format!("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: {}\r\n\r\n", "a".repeat(100_000));
     assert_eq!(place.raw(long.as_bytes()).0, 431);
     assert_eq!(place.raw(b"\x16\x03\x01\x02\x00").0, 400);
+}
+
+/// A gate at which commits wait while it is closed, and that says when one came.
+struct Barrier {
+    closed: watch::Receiver<bool>,
+    came: mpsc::Sender<()>,
+}
+
+impl Gate for Barrier {
+    fn before(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        let mut closed = self.closed.clone();
+        Box::pin(async move {
+            if *closed.borrow() {
+                self.came.send(()).expect("a test");
+            }
+            closed.wait_for(|closed| !*closed).await.expect("a test");
+            false
+        })
+    }
+
+    fn after(&self, _: bool) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {})
+    }
+}
+
+#[test]
+fn a_caller_that_goes_away_changes_nothing_in_its_run() {
+    let kinds = Arc::new(Mutex::new(Vec::new()));
+    let books = Noted { books: NoBooks::default(), kinds: Arc::clone(&kinds) };
+    let (close, closed) = watch::channel(false);
+    let (came, comes) = mpsc::channel();
+    let tables: Arc<Mutex<Tables>> = Arc::default();
+    let store = Memory::open(tables, Box::new(books)).guarded(Arc::new(Barrier { closed, came }));
+    let store = Arc::new(store);
+    let place = Place::over(Arc::clone(&store), kinds);
+    close.send_replace(true);
+    let at = now();
+    let signed = webhook::sign(SECRET, "msg_1", at, BODY.as_bytes()).unwrap_or_default();
+    let mut caller = TcpStream::connect(place.address).expect("a connection");
+    caller.write_all(&place.request("/hooks/acme/refund", &signed, BODY.as_bytes())).expect("sent");
+    comes.recv().expect("the run is about to become durable");
+    // Closed with a reset: nothing is left that could be answered.
+    caller.shutdown(std::net::Shutdown::Both).expect("closed");
+    drop(caller);
+    // The one thread that serves has seen it by the time that it answers somebody who came later.
+    let health = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", place.address);
+    assert_eq!(place.raw(health.as_bytes()).0, 200);
+    assert!(place.noted().is_empty());
+    close.send_replace(false);
+    let question = loop {
+        // Asking goes through the same thread, after the run.
+        let (status, answer) = place.decisions("lena", 1);
+        assert_eq!(status, 200, "{answer}");
+        if let Some(question) = answer["decisions"].get(0) {
+            break question.clone();
+        }
+    };
+    assert_eq!(place.ask("/v1/decide", &decision(&question, "lena", 1)).0, 200);
+    let again = place.hook("msg_1", at, BODY);
+    assert_eq!((again.0, again.1.contains(question["run"].as_str().expect("an id"))), (200, true), "the same run");
+    assert_eq!(store.runs(&RunFilter { most: 10, ..RunFilter::default() }).expect("read").len(), 1);
+}
+
+#[test]
+fn a_full_disk_refuses_events_keeps_what_is_durable_and_goes_on_with_space() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("agent.db");
+    let store = Arc::new(Sqlite::open(&path, NoBooks::load).expect("a store"));
+    let place = Place::over(Arc::clone(&store), Arc::default());
+    let (at, id) = (now(), |n: usize| format!("msg_{n}"));
+    assert_eq!(place.hook(&id(0), at, BODY).0, 202);
+    store.limit_pages(Some(1)).expect("a limit");
+    let signed = |n: usize| webhook::sign(SECRET, &id(n), at, BODY.as_bytes()).unwrap_or_default();
+    let send = |n: usize| place.heads("/hooks/acme/refund", &signed(n), BODY.as_bytes()).0;
+    // The pages that are there have some room left.
+    let (full, refused) = (1..100).map(|n| (n, send(n))).find(|(_, head)| !head.contains(" 202 ")).expect("full");
+    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("\r\nretry-after: "), "{refused}");
+    assert!(send(full).starts_with("HTTP/1.1 503"), "still");
+    let known = |store: &Sqlite| store.runs(&RunFilter { most: 1_000, ..RunFilter::default() }).expect("read").len();
+    assert_eq!(known(&store), full, "each that was told so, and no other");
+    assert_eq!(place.hook(&id(0), at, BODY).0, 200, "what is durable is known again");
+    store.limit_pages(None).expect("no limit");
+    assert!(send(full).starts_with("HTTP/1.1 202"), "the refused one is taken when it comes again");
+    assert_eq!(place.decisions("lena", 1).1["decisions"].as_array().map(Vec::len), Some(full + 1), "all go on");
+    drop(place);
+    drop(store);
+    let store = Sqlite::open(&path, NoBooks::load).expect("a store");
+    assert_eq!((known(&store), store.open_runs().expect("read").len()), (full + 1, full + 1));
 }
 
 #[test]

@@ -79,6 +79,10 @@ impl Registry for Deployment {
         self.plans.keys().map(|workflow| (self.facts.client.clone(), workflow.clone())).collect()
     }
 
+    fn expects(&self, _: &ClientId, _: &WorkflowId) -> bool {
+        false
+    }
+
     fn approvers(&self, _: &ClientId) -> Option<Digest> {
         None
     }

@@ -40,6 +40,9 @@ impl Show for Status {
 
 fn human(status: &WorkflowStatus, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "{}", status.stage.as_str())?;
+    if let Some(why) = &status.why {
+        write!(out, " ({why})")?;
+    }
     if let Some(plan) = status.plan {
         write!(out, "  plan {}", plan.short())?;
     }

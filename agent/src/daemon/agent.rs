@@ -15,7 +15,8 @@ use crate::config::Config;
 use crate::control::books::LedgerDesk;
 use crate::deploy::board::Proposal;
 use crate::deploy::fresh::Freshness;
-use crate::deploy::live::{Field, Snapshot};
+use crate::deploy::live::{EndedRun, Field, Snapshot};
+use crate::deploy::machine::Event;
 use crate::deploy::{Board, NoRollback, Place, Workflow, status, switch};
 use crate::error::Error;
 use crate::identity::Identity;
@@ -169,6 +170,27 @@ impl Agent {
             self.news.notify_one();
         }
         Ok(proposal)
+    }
+
+    /// Counts the ends of runs. What runs see is made anew only when a plan came or went: that costs all plans.
+    pub(super) async fn count(&self, runs: &[EndedRun]) -> Result<(), StoreError> {
+        let mut board = self.board.lock().await;
+        let ends = runs.iter().map(|run| {
+            let EndedRun { place, plan, good, took_ms } = run;
+            (place, Event::Ended { plan: *plan, good: *good, took_ms: *took_ms })
+        });
+        let proposal = board.after(ends, self.field.now());
+        if proposal.is_empty() {
+            return Ok(());
+        }
+        self.store.commit(switch::transaction(&proposal, self.world.clock.now())?).await?;
+        let changed = !proposal.changes.is_empty();
+        board.apply(proposal);
+        if changed {
+            self.show(&board);
+        }
+        self.news.notify_one();
+        Ok(())
     }
 
     /// Lets runs see what the board says now.
@@ -422,6 +444,7 @@ impl Agent {
     pub(super) async fn status(&self) -> Result<Status, StoreError> {
         let taken = self.taken();
         let board = self.board.lock().await;
+        let snapshot = self.field.snapshot();
         let mut refused = BTreeSet::new();
         for (name, code) in self.store.states(REFUSED)? {
             if let (Some(Ok(digest)), Ok(code)) = (name.strip_prefix(REFUSED).map(str::parse), String::from_utf8(code))
@@ -446,7 +469,11 @@ impl Agent {
                 commit: taken.bundle.manifest.source.commit.clone(),
                 fresh: taken.fresh,
             }),
-            workflows: status::workflows(&board, |client: &ClientId| self.field.freshness(client)),
+            workflows: status::workflows(
+                &board,
+                |client: &ClientId| self.field.freshness(client),
+                |plan| snapshot.bars(plan),
+            ),
             refused,
         })
     }

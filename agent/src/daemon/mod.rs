@@ -48,6 +48,8 @@ use registry::Register;
 const CLEAN: &str = "agent/clean";
 /// How often time alone is looked at: approvals that expire, freezes and trials that end.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// Ends of runs that are counted together at most.
+const COUNTED_MOST: usize = 1_024;
 /// How often alerts that are due are delivered.
 const ALERT_EVERY: Duration = Duration::from_secs(5);
 /// How often the service manager hears that the agent lives.
@@ -230,13 +232,14 @@ async fn stop(agent: &Arc<Agent>, mut loops: JoinSet<()>) {
     }
 }
 
-/// Counts the ends of runs for trials.
+/// Counts the ends of runs for trials: all that came while the ones before were made durable, in one transaction.
 async fn counting(agent: Arc<Agent>, mut ended: tokio::sync::mpsc::UnboundedReceiver<EndedRun>) {
-    while let Some(EndedRun { place, plan, good, took_ms }) = ended.recv().await {
-        let now = agent.field.now();
-        if let Err(error) = agent.switch(|board| board.ended(&place, plan, good, took_ms, now), Vec::new()).await {
-            tracing::error!(%error, "the end of a run could not be counted");
+    let mut runs = Vec::new();
+    while ended.recv_many(&mut runs, COUNTED_MOST).await > 0 {
+        if let Err(error) = agent.count(&runs).await {
+            tracing::error!(%error, runs = runs.len(), "the ends of runs could not be counted");
         }
+        runs.clear();
     }
 }
 

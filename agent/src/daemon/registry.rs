@@ -18,6 +18,11 @@ impl Registry for Register {
         self.0.field.snapshot().active.keys().cloned().collect()
     }
 
+    fn expects(&self, client: &ClientId, workflow: &WorkflowId) -> bool {
+        // Before the first release nobody knows.
+        self.0.taken().is_none_or(|taken| taken.workflows().contains_key(&(client.clone(), workflow.clone())))
+    }
+
     fn approvers(&self, client: &ClientId) -> Option<Digest> {
         self.0.taken()?.bundle.clients.get(client).map(|client| client.statements.approvers().first())
     }

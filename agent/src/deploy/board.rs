@@ -87,6 +87,17 @@ impl Board {
         self.one(place, &Event::Ended { plan, good, took_ms }, now)
     }
 
+    /// What several events change, one after the other. Each is a place and what happened there.
+    pub fn after<'a>(&self, events: impl IntoIterator<Item = (&'a Place, Event)>, now: Moment) -> Proposal {
+        let mut proposal = Proposal::default();
+        for (place, event) in events {
+            if self.workflows.contains_key(place) {
+                self.step(place, &event, self.around(place, now), &mut proposal);
+            }
+        }
+        proposal
+    }
+
     /// What a rollback by hand changes.
     ///
     /// # Errors
@@ -145,7 +156,7 @@ impl Board {
     }
 
     fn step(&self, place: &Place, event: &Event, around: Surroundings, proposal: &mut Proposal) {
-        let before = self.workflows.get(place).cloned().unwrap_or_default();
+        let before = proposal.next.get(place).or_else(|| self.workflows.get(place)).cloned().unwrap_or_default();
         let (after, changes) = before.clone().step(event, around);
         proposal.changes.extend(changes.into_iter().map(|change| (place.clone(), change)));
         if after != before {

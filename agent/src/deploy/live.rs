@@ -156,6 +156,14 @@ impl Snapshot {
         }
     }
 
+    /// Why a plan may not be used, if it may not.
+    pub fn bars(&self, plan: &Digest) -> Option<&'static str> {
+        match self.plans.get(plan)?.standing {
+            PlanStanding::Barred(why) => Some(why),
+            PlanStanding::Until(_) => None,
+        }
+    }
+
     fn barred(&self, of: &Use<'_>, now: Moment) -> Option<&'static str> {
         let Some(facts) = self.clients.get(of.client) else { return Some("client_not_here") };
         match self.plans.get(of.plan).map(|live| live.standing) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::status::{Stage, TrialStatus, WorkflowStatus};
 
@@ -9,23 +10,24 @@ use super::board::Board;
 use super::fresh::Freshness;
 use super::machine::{Off, Workflow};
 
-/// How all workflows stand. `fresh` has how current the knowledge of each client is.
+/// How all workflows stand. `fresh` has how current the knowledge of each client is, `barred` why a plan is not permitted.
 pub fn workflows(
     board: &Board,
     fresh: impl Fn(&ClientId) -> Freshness,
+    barred: impl Fn(&Digest) -> Option<&'static str>,
 ) -> BTreeMap<ClientId, BTreeMap<WorkflowId, WorkflowStatus>> {
     let mut all: BTreeMap<ClientId, BTreeMap<WorkflowId, WorkflowStatus>> = BTreeMap::new();
     for ((client, workflow), state) in board.workflows() {
         // A workflow that was taken out of the release has a past, but no standing.
         if state.named.is_some() {
             let stale = fresh(client) == Freshness::Stale;
-            all.entry(client.clone()).or_default().insert(workflow.clone(), one(state, stale));
+            all.entry(client.clone()).or_default().insert(workflow.clone(), one(state, stale, &barred));
         }
     }
     all
 }
 
-fn one(state: &Workflow, stale: bool) -> WorkflowStatus {
+fn one(state: &Workflow, stale: bool, barred: impl Fn(&Digest) -> Option<&'static str>) -> WorkflowStatus {
     let trial = state.trial.as_ref().map(|trial| TrialStatus {
         plan: trial.plan,
         since: trial.since,
@@ -36,9 +38,22 @@ fn one(state: &Workflow, stale: bool) -> WorkflowStatus {
         stage: stage(state),
         plan: state.active(),
         named: state.named,
+        why: why(state, barred).map(str::to_owned),
         trial,
         stale,
         refused: state.refused.iter().map(|(plan, why)| (*plan, why.code().to_owned())).collect(),
+    }
+}
+
+/// Why the named plan does not run: the rule that bars it, where one does, says more than that it is off.
+fn why(state: &Workflow, barred: impl Fn(&Digest) -> Option<&'static str>) -> Option<&'static str> {
+    let named = state.named.filter(|named| state.active() != Some(*named))?;
+    if let Some(back) = state.refused.get(&named) {
+        return Some(back.code());
+    }
+    match state.off() {
+        Some(Off::Frozen) => Some(Off::Frozen.code()),
+        off => barred(&named).or(off.map(Off::code)),
     }
 }
 
@@ -63,7 +78,6 @@ fn stage(state: &Workflow) -> Stage {
 mod tests {
     use std::collections::BTreeSet;
 
-    use assent_schema::canon::Digest;
     use assent_schema::time::Moment;
 
     use super::*;
@@ -99,5 +113,17 @@ mod tests {
         let returned = play(committed, &[named(2, &[]), ended(2, false), ended(2, false)], false);
         assert_eq!(stage(&returned), Stage::Returned);
         assert_eq!(stage(&play(Workflow::default(), &[named(1, &[])], true)), Stage::Staged);
+    }
+
+    #[test]
+    fn what_does_not_run_says_why() {
+        let barred = |digest: &Digest| (*digest == plan(1)).then_some("approval-expired");
+        let committed = play(Workflow::default(), &[vec![named(1, &[])], vec![ended(1, true); 20]].concat(), false);
+        assert_eq!(why(&committed, barred), None, "it runs");
+        assert_eq!(why(&play(committed.clone(), &[named(1, &[1])], false), barred), Some("approval-expired"));
+        assert_eq!(why(&play(committed.clone(), &[named(2, &[1, 2])], false), barred), Some("not-permitted"));
+        let returned = play(committed, &[named(2, &[]), ended(2, false), ended(2, false)], false);
+        assert!(why(&returned, barred).is_some_and(|why| returned.refused[&plan(2)].code() == why));
+        assert_eq!(why(&play(Workflow::default(), &[named(1, &[])], true), barred), Some("frozen"));
     }
 }

@@ -22,7 +22,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     /// Judges an event and makes its run durable.
     pub(super) async fn hook(&self, event: Event) -> Receipt {
         let Event { client, workflow, headers, body } = event;
-        let Some(compiled) = self.deployed.active(&client, &workflow) else { return Receipt::Unknown };
+        let Some(compiled) = self.deployed.active(&client, &workflow) else {
+            // A sender that hears of no such place may never come back; one that is told to wait does.
+            let expected = self.registry.expects(&client, &workflow);
+            return if expected { Receipt::Unavailable } else { Receipt::Unknown };
+        };
         let trigger = &compiled.plan.trigger;
         let Trigger::Webhook { connection, dialect, header, once, .. } = trigger else { return Receipt::Unknown };
         if let Err(after) = lock(&self.doors).enter(&client, self.world.clock().boot()) {

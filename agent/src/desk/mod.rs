@@ -35,6 +35,10 @@ pub trait Registry: Send + Sync + 'static {
     /// The workflows that new runs may begin of.
     fn active(&self) -> Vec<(ClientId, WorkflowId)>;
 
+    /// Whether a workflow of which no run may begin now is one that this agent has, or may be about to have: then its events
+    /// are to be sent again, not given up.
+    fn expects(&self, client: &ClientId, workflow: &WorkflowId) -> bool;
+
     /// SHA-256 of a client's first approvers file.
     fn approvers(&self, client: &ClientId) -> Option<Digest>;
 

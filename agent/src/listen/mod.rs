@@ -1,7 +1,7 @@
 //! The agent's HTTP listener: webhooks, people, health. Bounded in connections, sizes and times; checks `Host`.
 //!
-//! What an event or a person's request means is decided behind [`Desk`]. Each request that may change something is a task
-//! of its own: when the caller goes away, hyper drops the handler, and what was begun still comes to its end.
+//! What an event or a person's request means is decided behind [`Desk`]. When the caller goes away, hyper drops the handler;
+//! what was begun still comes to its end, because runs are tasks of their own, and so is what a person asks.
 
 mod answer;
 mod route;
@@ -63,6 +63,8 @@ pub struct Event {
 /// What stands behind the listener.
 pub trait Desk: Send + Sync + 'static {
     /// Judges an event and makes its run durable.
+    ///
+    /// A run that was begun goes on when the future is dropped.
     ///
     /// # Crash
     /// On `Accepted` the run is durable; the sender is told so right after.
@@ -170,7 +172,11 @@ async fn hook<D: Desk>(request: Request<Incoming>, client: ClientId, workflow: W
     let headers =
         head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
     let event = Event { client, workflow, headers, body };
-    finish(async move { to_sender(&desk.deliver(event).await) }).await
+    match timeout(ANSWER_MOST, desk.deliver(event)).await {
+        Ok(receipt) => to_sender(&receipt),
+        // It is still at it; the sender will ask again and find what became of it.
+        Err(_) => to_sender(&Receipt::Unavailable),
+    }
 }
 
 async fn person<D: Desk>(request: Request<Incoming>, ask: Ask, desk: Arc<D>) -> Answer {
