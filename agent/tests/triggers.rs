@@ -165,6 +165,10 @@ impl Registry for Deployment {
         vec![(self.facts.client.clone(), self.compiled.plan.workflow.clone())]
     }
 
+    fn expects(&self, _: &ClientId, _: &WorkflowId) -> bool {
+        false
+    }
+
     fn approvers(&self, _: &ClientId) -> Option<Digest> {
         None
     }
