@@ -25,7 +25,8 @@ pub fn sentence(data_use: &DataUse) -> String {
         UseKind::Effect => {
             let does = effect(data_use.effect.unwrap_or_default());
             let guard = data_use.guardrail.as_ref().map(|g| format!(", {}", guardrail(g))).unwrap_or_default();
-            format!("{does} at {to}{operation}, giving it {fields}{}{guard}", scopes(data_use))
+            let alone = if data_use.unattended { " unattended: no person agrees first," } else { "" };
+            format!("{does}{alone} at {to}{operation}, giving it {fields}{}{guard}", scopes(data_use))
         }
         UseKind::Ask => format!("gives {fields}{} to the AI at {to}{}", from_clause(&from), agreement(data_use)),
         UseKind::Show => format!("shows {fields} to {to}"),
@@ -147,6 +148,7 @@ fn guardrail(limit: &GuardrailUse) -> String {
         limit.per_call.map(|n| format!("at most {} a call", amount(n))),
         limit.per_day.map(|n| format!("at most {} a day", amount(n))),
         limit.per_day_count.map(|n| format!("at most {n} a day")),
+        limit.model_up_to.map(|n| format!("a model may decide up to {} a call", amount(n))),
         limit.per_customer_per_day_count.map(|n| format!("at most {n} a day for one customer")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::canon::Digest;
+use crate::class::Class;
 use crate::id::{
     ClientId, ConnectionId, Environment, GroupId, IntegrationId, PersonId, ProviderId, Region, Scope, SlotId,
     WorkflowId,
@@ -120,6 +121,9 @@ pub struct Guardrail {
     /// The most calls of one day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_day_count: Option<u32>,
+    /// Up to this amount of one call, in minor units, a model may decide; absent: it may not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_up_to: Option<i64>,
     /// The parameter that names the customer, and the most calls a day for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_customer: Option<PerCustomer>,
@@ -237,6 +241,9 @@ pub enum ConnectionTo {
     Integration {
         /// Its name in the catalog.
         name: IntegrationId,
+        /// The most private class that its messages may show to people who decide.
+        #[serde(default = "reference", skip_serializing_if = "is_reference")]
+        shows: Class,
     },
     /// An AI model endpoint.
     Provider {
@@ -248,7 +255,24 @@ pub enum ConnectionTo {
         model: String,
         /// The agreement that governs it.
         agreement: Agreement,
+        /// The most private class that it may be given.
+        #[serde(default, skip_serializing_if = "is_personal")]
+        class: Class,
     },
+}
+
+fn reference() -> Class {
+    Class::Reference
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_reference(class: &Class) -> bool {
+    *class == Class::Reference
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_personal(class: &Class) -> bool {
+    *class == Class::Personal
 }
 
 /// How an AI provider is spoken to.

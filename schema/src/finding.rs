@@ -68,6 +68,11 @@ impl Findings {
         self.0.push(Finding { span, code, message: message.into(), help: help.into(), path: Vec::new() });
     }
 
+    /// Adds a finding that somebody else put together.
+    pub fn push(&mut self, finding: Finding) {
+        self.0.push(finding);
+    }
+
     /// Takes over what somebody else found.
     pub fn append(&mut self, other: Self) {
         self.0.extend(other.0);

@@ -68,7 +68,7 @@ pub const ALL: &[Promise] = &[
             "only_what_fits_a_reference_shape_becomes_a_fact",
             "only_facts_reach_the_ledger_and_only_public_values_a_kpi",
         ],
-        enforced: Enforced::Partly("the finding for a sink above its clearance (`flow-denied`) is not built"),
+        enforced: Enforced::Yes,
     },
     Promise {
         id: "P02",
@@ -82,9 +82,7 @@ pub const ALL: &[Promise] = &[
         sentence: "No customer data is taken beyond what the active workflow needs.",
         how: "Fields that the catalog or the workflow does not declare are dropped on receipt.",
         tests: &["only_declared_fields_are_taken", "only_declared_fields_of_an_answer_are_kept"],
-        enforced: Enforced::Partly(
-            "a personal field that is read and never used is no finding yet (`unused-personal`)",
-        ),
+        enforced: Enforced::Yes,
     },
     Promise {
         id: "P04",
@@ -92,7 +90,7 @@ pub const ALL: &[Promise] = &[
         how: "Content lives in types that cannot be printed and are overwritten when dropped; the process leaves no core \
               dump; flows and the bits that one run can release stand in the plan.",
         tests: &["content_is_wiped_when_it_is_dropped", "a_value_is_overwritten"],
-        enforced: Enforced::Partly("the limit of 64 bits is no finding yet (`release-budget`)"),
+        enforced: Enforced::Yes,
     },
     Promise {
         id: "P05",
@@ -216,7 +214,7 @@ pub const ALL: &[Promise] = &[
             "failures_of_the_network_keep_the_doubt",
             "failures_in_a_row_stop_requests",
         ],
-        enforced: Enforced::Partly("retries that cannot be safe are no findings yet (`unsafe-retry`, `bad-retry`)"),
+        enforced: Enforced::Yes,
     },
     Promise {
         id: "P19",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use assent_schema::canon::Digest;
 use assent_schema::expr::{Path, Program, Template, reads};
+use assent_schema::flow::{self, Flows, StepFlow};
 use assent_schema::id::{ConnectionId, GroupId, Name, OperationRef};
 use assent_schema::plan::{Action, Answer, Argument, AskLimit, Effect, Expression, Operation, Plan, Retry};
 use assent_schema::time::Period;
@@ -43,6 +44,10 @@ pub(super) struct CompiledStep {
     pub(super) reads: BTreeSet<Path>,
     pub(super) continue_on: BTreeSet<Name>,
     pub(super) action: CompiledAction,
+    /// The decisions that said yes whenever the step runs.
+    pub(super) decided_by: BTreeSet<Name>,
+    /// Whether an AI or anyone outside chose the amount, or that the step runs.
+    pub(super) chosen: bool,
 }
 
 pub(super) enum CompiledAction {
@@ -91,6 +96,7 @@ pub(super) struct CompiledKpi {
     pub(super) when: Option<Program>,
     pub(super) sum: Option<Program>,
     pub(super) by: Vec<(String, Program)>,
+    pub(super) per: Option<Period>,
     pub(super) reads: BTreeSet<Path>,
 }
 
@@ -100,7 +106,9 @@ impl Compiled {
     /// # Errors
     /// [`NotRunnable`] when an expression does not parse or an operation is missing: the compiler wrote no such plan.
     pub fn new(plan: Arc<Plan>, digest: Digest) -> Result<Self, NotRunnable> {
-        let steps = plan.steps.iter().map(|step| compile_step(&plan, step)).collect::<Result<_, _>>()?;
+        let flows = flow::analyse(&plan).or(Err(NotRunnable))?;
+        let compile = |step| compile_step(&plan, &flows, step);
+        let steps = plan.steps.iter().map(compile).collect::<Result<_, _>>()?;
         let kpis = plan.kpis.iter().map(compile_kpi).collect::<Result<_, _>>()?;
         let key = plan.limits.one_at_a_time.as_ref().map(parse).transpose()?;
         let open = plan.fallback.open.as_deref().map(template).transpose()?;
@@ -142,9 +150,10 @@ fn paths(program: &Program) -> impl Iterator<Item = Path> {
     reads(program).into_iter().map(|read| read.path)
 }
 
-fn compile_step(plan: &Plan, step: &assent_schema::plan::Step) -> Result<CompiledStep, NotRunnable> {
+fn compile_step(plan: &Plan, flows: &Flows, step: &assent_schema::plan::Step) -> Result<CompiledStep, NotRunnable> {
     let when = step.when.as_ref().map(parse).transpose()?;
     let action = compile_action(plan, &step.action)?;
+    let flow = flows.step(step.id.as_str()).ok_or(NotRunnable)?;
     let mut read = BTreeSet::new();
     match &action {
         CompiledAction::Call(call) => part_reads(&call.with, &mut read),
@@ -162,8 +171,23 @@ fn compile_step(plan: &Plan, step: &assent_schema::plan::Step) -> Result<Compile
         when,
         reads: read,
         continue_on: step.continue_on.clone(),
+        decided_by: flow.certain.approved.clone(),
+        chosen: flow.control.any() || amounts_of(&action).any(|name| marked(flow, name)),
         action,
     })
+}
+
+/// The parameters of a step that are amounts of money.
+fn amounts_of(action: &CompiledAction) -> impl Iterator<Item = &Name> {
+    let params = match action {
+        CompiledAction::Call(call) => Some(call.operation.params.iter()),
+        _ => None,
+    };
+    params.into_iter().flatten().filter(|(_, param)| param.amount).map(|(name, _)| name)
+}
+
+fn marked(flow: &StepFlow, name: &Name) -> bool {
+    flow.with.get(name.as_str()).is_some_and(|given| given.any_marks().any())
 }
 
 fn compile_action(plan: &Plan, action: &Action) -> Result<CompiledAction, NotRunnable> {
@@ -237,5 +261,5 @@ fn compile_kpi(kpi: &assent_schema::plan::Kpi) -> Result<CompiledKpi, NotRunnabl
     let sum = kpi.sum.as_deref().map(path).transpose()?;
     let by: Vec<_> = kpi.by.iter().map(|text| Ok((text.clone(), path(text)?))).collect::<Result<_, _>>()?;
     let programs = when.iter().chain(&sum).chain(by.iter().map(|(_, program)| program));
-    Ok(CompiledKpi { name: kpi.name.clone(), reads: programs.flat_map(paths).collect(), when, sum, by })
+    Ok(CompiledKpi { name: kpi.name.clone(), reads: programs.flat_map(paths).collect(), when, sum, by, per: kpi.per })
 }

@@ -118,7 +118,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             },
         };
         let (client, workflow) = (&self.accepted.client, &self.accepted.workflow);
-        let mut name = format!("kpi/{client}/{workflow}/{}/{}", kpi.name, seal::hour_of(self.now()));
+        let mut name = format!("kpi/{client}/{workflow}/{}/{}", kpi.name, hour_of(kpi, self.now()));
         for (path, program) in &kpi.by {
             let value = self.values.eval(program).unwrap_or_default();
             let label = label(&value)?;
@@ -129,6 +129,13 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         }
         Some(Write::Count { name, add, most: None })
     }
+}
+
+/// The hour in which the count begins that a time belongs to.
+fn hour_of(kpi: &CompiledKpi, at: crate::world::Wall) -> i64 {
+    let hours = kpi.per.map_or(1, |per| per.as_seconds() / 3600);
+    let hour = seal::hour_of(at);
+    hour.saturating_sub(hour.rem_euclid(i64::try_from(hours).unwrap_or(1).max(1)))
 }
 
 /// A label is a declared constant, which is public; `none` for a step that did not run.

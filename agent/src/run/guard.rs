@@ -52,7 +52,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     pub(super) fn guardrails(&self, step: &CompiledStep, call: &CompiledCall, arguments: &Arguments) -> Check {
         let agreed = matches!(self.progress.guards.get(&step.id), Some(Guarded::Decided(true)));
         let money = amount(&call.operation, arguments);
-        let attempt = Attempt { amount: money, decided: self.is_decided(step), agreed };
+        let attempt = Attempt { amount: money, marked: step.chosen, decided: self.is_decided(step), agreed };
         let sums = |guardrail: &Guardrail| self.counted(guardrail, money, arguments);
         let mut check = Check::default();
         match guard::judge(&self.facts.guardrails, &call.name, &attempt, sums) {
@@ -104,13 +104,10 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         sums
     }
 
-    /// Whether a person's yes is a condition of the step.
+    /// Whether a decision that dominates the step said yes.
     fn is_decided(&self, step: &CompiledStep) -> bool {
-        let reads_yes = |path: &assent_schema::expr::Path| {
-            let approved = matches!(self.progress.stand(&path.root), Some(Stand::Decided { approved: true, .. }));
-            approved && path.fields.first().is_some_and(|field| field.as_str() == "approved")
-        };
-        step.when_reads.iter().any(reads_yes)
+        let yes = |id| matches!(self.progress.stand(id), Some(Stand::Decided { approved: true, .. }));
+        step.decided_by.iter().any(yes)
     }
 
     /// The name of a sum for the day of the client's zone.

@@ -153,7 +153,7 @@ fn plan(active: &ActiveWorkflow, sorted: &Sorted, clients: &BTreeMap<ClientId, C
 
 fn leads_to(to: &ConnectionTo, target: &Target) -> bool {
     match (to, target) {
-        (ConnectionTo::Integration { name }, Target::Integration(wanted)) => name == wanted,
+        (ConnectionTo::Integration { name, .. }, Target::Integration(wanted)) => name == wanted,
         (ConnectionTo::Provider { name, .. }, Target::Provider(wanted)) => name == wanted,
         (ConnectionTo::Integration { .. } | ConnectionTo::Provider { .. }, _) => false,
     }

@@ -21,13 +21,13 @@ use super::refusal::{Off, OffCode};
 /// The data uses of a plan and of its client as a whole, derived here, whatever anybody said of them.
 ///
 /// # Errors
-/// [`OffCode::PlanUnsound`] when the plan's flows cannot be followed, or take data where it may not go.
+/// [`OffCode::PlanUnsound`] when the plan's flows cannot be followed, or it does what the compiler would have refused.
 pub fn uses_of(plan: &Plan, facts: &ClientFacts) -> Result<Vec<DataUse>, Off> {
     let unsound = |detail: String| Off { code: OffCode::PlanUnsound, detail };
     let flows = flow::analyse(plan).map_err(|errors| unsound(format!("{} errors", errors.len())))?;
-    let denied = guard::denied(plan, &flows);
-    if let Some(denied) = denied.first() {
-        return Err(unsound(format!("a parameter of step {} takes less private data", denied.step)));
+    if let Some(breach) = guard::breaches(plan, &flows, facts).first() {
+        let step = breach.site.step.and_then(|place| plan.steps.get(place)).map(|step| format!(" at `{}`", step.id));
+        return Err(unsound(format!("{}{}", breach.code, step.unwrap_or_default())));
     }
     let mut uses = uses::derive(plan, facts, &flows);
     uses.extend(uses::derive_client(facts));

@@ -48,10 +48,14 @@ fn report(sites: &Sites, plan: &Plan, error: &PlanError, findings: &mut Findings
 }
 
 /// Where a part of a plan stands in the source.
-fn site(plan: &Plan, at: &flow::Site) -> Site {
+pub(super) fn site(plan: &Plan, at: &flow::Site) -> Site {
     let id = at.step.and_then(|position| plan.steps.get(position)).map(|step| step.id.clone());
     match (id, &at.part) {
-        (Some(id), Part::Id | Part::Operation) => Site::Step(id),
+        (Some(id), Part::Id) => Site::Step(id),
+        (Some(id), Part::Operation) => Site::Operation(id),
+        (Some(id), Part::Retry) => Site::Retry(id),
+        (Some(id), Part::Answer(name)) => Site::Answer(id, name.clone()),
+        (Some(id), Part::Via(position)) => Site::Via(id, *position),
         (Some(id), Part::When) => Site::When(id),
         (Some(id), Part::With(name) | Part::Set(name)) => Site::Argument(id, name.clone()),
         (Some(id), Part::Sources) => Site::Sources(id),
@@ -59,15 +63,20 @@ fn site(plan: &Plan, at: &flow::Site) -> Site {
         (Some(id), Part::Edit(position)) => Site::Edit(id, *position),
         (_, Part::Poll(name)) => Site::Poll(name.clone()),
         (_, Part::OneAtATime) => Site::OneAtATime,
+        (_, Part::KpiPer(position)) => Site::KpiPer(*position),
         (_, Part::KpiWhen(position)) => Site::KpiWhen(*position),
         (_, Part::KpiSum(position)) => Site::KpiSum(*position),
         (_, Part::KpiBy(position, label)) => Site::KpiBy(*position, *label),
         (_, Part::Open) => Site::Open,
-        (
+        (_, Part::Trigger)
+        | (
             None,
             Part::Id
             | Part::When
             | Part::Operation
+            | Part::Retry
+            | Part::Answer(_)
+            | Part::Via(_)
             | Part::With(_)
             | Part::Set(_)
             | Part::Sources

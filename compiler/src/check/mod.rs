@@ -4,6 +4,7 @@
 //! language.md sections 5 and 6, trust.md sections 1 to 4.
 
 mod approval_expired;
+mod breaches;
 mod expressions;
 mod no_fallback;
 mod no_limits;
@@ -16,6 +17,7 @@ mod trust;
 mod unapproved_data_use;
 mod under_privileged;
 mod untested_step;
+mod unused_personal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use assent_schema::client::{ClientFacts, Endpoints};
 use assent_schema::code::Code;
 use assent_schema::coverage::Evidence;
 use assent_schema::finding::{Findings, Span};
+use assent_schema::guard::{self, Breach};
 use assent_schema::id::{ClientId, ConnectionId, Environment, Name, OperationRef, Region, Scope, WorkflowId};
 use assent_schema::plan::Plan;
 use assent_schema::scenario::Tests;
@@ -166,8 +169,10 @@ fn judge_workflow(
         Ok(lowered) => {
             let flows = expressions::check(workflow, &lowered.plan, findings)?;
             let uses = derive(&lowered.plan, facts, &flows);
+            let breaches = guard::breaches(&lowered.plan, &flows, facts);
+            let idle = unused_personal::idle(&workflow.plan);
             workflow.plan = Arc::clone(&lowered.plan);
-            Some(JudgedWorkflow { lowered, uses })
+            Some(JudgedWorkflow { lowered, uses, breaches, idle })
         }
         Err(error) => {
             findings.add(Code::BadValue, workflow.span(), format!("The workflow has no canonical form: {error}."));
@@ -186,6 +191,8 @@ fn check_all(survey: &Survey, at: Moment, options: &Options, findings: &mut Find
         at,
         options,
     };
+    breaches::check(&view, findings);
+    unused_personal::check(&view, findings);
     region_mismatch::check(&view, findings);
     over_privileged::check(&view, findings);
     under_privileged::check(&view, findings);
@@ -227,6 +234,10 @@ pub struct JudgedWorkflow {
     pub lowered: Lowered,
     /// Its data uses, sorted.
     pub uses: Vec<DataUse>,
+    /// What it does and may not do.
+    pub breaches: Vec<Breach>,
+    /// Reads of records with personal fields whose answer nothing uses.
+    pub idle: Vec<Name>,
 }
 
 impl Judged {

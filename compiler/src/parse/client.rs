@@ -244,13 +244,24 @@ fn guardrail(value: Value<'_, '_>) -> Option<Guardrail> {
     let per_call = table.opt("per_call", &amount);
     let per_day = table.opt("per_day", &amount);
     let per_day_count = table.opt("per_day_count", &count);
+    let model_up_to = table.opt("model_up_to", &amount);
     let per_customer = table.opt("per_customer", |value| value.spanned(per_customer));
     let by = table.need("by", name);
-    if code.is_none() && (table.has("per_call") || table.has("per_day")) && !table.has("currency") {
+    let amounts = ["per_call", "per_day", "model_up_to"].into_iter().any(|key| table.has(key));
+    if code.is_none() && amounts && !table.has("currency") {
         table.bad::<()>("A limit on amounts has no currency.", "Add `currency` with an ISO 4217 code like `EUR`.");
     }
     table.done();
-    Some(Guardrail { operation: operation?, currency: code, per_call, per_day, per_day_count, per_customer, by: by? })
+    Some(Guardrail {
+        operation: operation?,
+        currency: code,
+        per_call,
+        per_day,
+        per_day_count,
+        model_up_to,
+        per_customer,
+        by: by?,
+    })
 }
 
 fn per_customer(value: Value<'_, '_>) -> Option<PerCustomer> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use assent_schema::class::Class;
 use assent_schema::client::Auth;
 use assent_schema::id::{IntegrationId, Name};
 use assent_schema::plan::{Dialect, OwnEvent};
@@ -23,6 +24,7 @@ pub(super) fn integration(mut table: Table<'_, '_>, stem: &IntegrationId) -> Opt
     let source = table.opt("source", line);
     let auth = table.need("auth", |value| value.spanned(auth));
     let webhook = table.opt("webhook", webhook);
+    let shows = table.opt("shows", word).unwrap_or(Class::Reference);
     let rate = table.opt("rate", rate);
     let dialect = webhook.as_ref().map(|webhook: &Webhook| webhook.dialect.value);
     let events = table.map("event", |value| event(value, dialect));
@@ -31,7 +33,7 @@ pub(super) fn integration(mut table: Table<'_, '_>, stem: &IntegrationId) -> Opt
         table.bad::<()>("The integration has events and no `[webhook]`.", "Add `[webhook]` with `dialect` and `slot`.");
     }
     table.done();
-    Some(Integration { name: id?, summary: summary?, source, auth: auth?, webhook, rate, events, operations })
+    Some(Integration { name: id?, summary: summary?, source, auth: auth?, webhook, shows, rate, events, operations })
 }
 
 /// A name that must be the file's own.

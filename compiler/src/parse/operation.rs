@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::class::Class;
 use assent_schema::code::Code;
+use assent_schema::guard::wrong_retry;
 use assent_schema::id::Name;
 use assent_schema::plan::{
     Belongs, Confirm, Effect, ErrorRule, Failure, Idempotency, OwnEvent, Pages, Param, Park, Place, Retry,
@@ -22,8 +23,6 @@ use super::value::{boolean, name, parsed, path, period, plain_line, texts_by_pat
 const ANSWER_BYTES: (u64, u64) = (1 << 20, 16 << 20);
 /// The longest time for one attempt unless said, and at most.
 const ATTEMPT: (Period, Period) = (Period::seconds(10), Period::minutes(5));
-/// The most attempts in all.
-const ATTEMPTS_MOST: u32 = 20;
 
 /// Reads an operation.
 pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
@@ -189,18 +188,20 @@ fn idempotency(value: Value<'_, '_>) -> Option<Idempotency> {
     Some(Idempotency { place: place?, at: at?, lives: lives? })
 }
 
-/// Reads how attempts follow one another.
+/// Reads how attempts follow one another. One without sense is `bad-retry` here, and the default stands in for it.
 pub(super) fn retry(value: Value<'_, '_>) -> Option<Retry> {
     let delay = || period(Period::seconds(1)..=Period::days(1));
+    let (sink, span) = (value.sink, value.span.clone());
     let mut table = value.table()?;
-    let attempts = table.need("attempts", within(1..=ATTEMPTS_MOST));
+    let attempts = table.need("attempts", within(1..=u32::MAX));
     let first = table.need("first", delay());
     let most = table.need("most", delay());
     let retry = Retry { attempts: attempts?, first: first?, most: most? };
-    if retry.first > retry.most {
-        return table.bad("`first` is longer than `most`.", "Make the first delay the shorter one.");
-    }
     table.done();
+    if let Some(wrong) = wrong_retry(&retry) {
+        sink.report(Code::BadRetry, &span, wrong, None);
+        return None;
+    }
     Some(retry)
 }
 

@@ -17,9 +17,10 @@ pub(super) fn provider(mut table: Table<'_, '_>, stem: &ProviderId) -> Option<Pr
     let auth = table.need("auth", |value| value.spanned(auth));
     let endpoint = table.map("endpoint", |value| endpoint(value, None));
     let agreement = table.opt("agreement", agreement);
+    let class = table.opt("class", word).unwrap_or_default();
     let prices = table.opt("prices", prices);
     table.done();
-    Some(Provider { name: id?, dialect: dialect?, model: model?, auth: auth?, endpoint, agreement, prices })
+    Some(Provider { name: id?, dialect: dialect?, model: model?, auth: auth?, endpoint, agreement, class, prices })
 }
 
 fn agreement(value: Value<'_, '_>) -> Option<Agreement> {

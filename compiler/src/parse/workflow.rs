@@ -1,8 +1,9 @@
 //! Reads `clients/<client>/workflows/<name>.toml` and `library/<name>.toml`.
 
+use assent_schema::class::Class;
 use assent_schema::id::{Name, WorkflowId};
 use assent_schema::spec::{
-    Fallback, Kpi, Library, Limits, Literal, Setting, SettingType, Spanned, Use, Workflow, WorkflowFile,
+    Classes, Fallback, Kpi, Library, Limits, Literal, Setting, SettingType, Spanned, Use, Workflow, WorkflowFile,
 };
 use assent_schema::time::Period;
 use toml::de::DeValue;
@@ -30,8 +31,9 @@ pub(super) fn workflow_file(mut table: Table<'_, '_>, stem: &WorkflowId) -> Opti
     }
     let library = table.need("use", name);
     let settings = table.map("settings", |value| value.spanned(literal));
+    let classes = table.opt("class", classes).unwrap_or_default();
     table.done();
-    Some(WorkflowFile::Use(Use { library: library?, settings }))
+    Some(WorkflowFile::Use(Use { library: library?, settings, classes }))
 }
 
 /// Reads a library workflow.
@@ -45,6 +47,7 @@ fn workflow(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<Workflow> {
     let summary = table.need("summary", line);
     let purpose = table.need("purpose", |value| value.spanned(path));
     let mode = table.opt("mode", word).unwrap_or_default();
+    let classes = table.opt("class", classes).unwrap_or_default();
     let trigger = table.need("trigger", |value| value.spanned(trigger));
     let limits = table.opt("limits", limits);
     let mut ids = Unique::new("step");
@@ -71,6 +74,7 @@ fn workflow(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<Workflow> {
         summary: summary?,
         purpose: purpose?,
         mode,
+        classes,
         trigger: trigger?,
         limits,
         steps,
@@ -117,20 +121,51 @@ fn kpi(value: Value<'_, '_>) -> Option<Kpi> {
     });
     let sum = table.opt("sum", |value| value.spanned(path));
     let by = table.list("by", |value| value.spanned(path));
+    let per = table.opt("per", |value| value.spanned(per));
     if table.has("count") == table.has("sum") {
         table.bad::<()>("A KPI has either `count = true` or `sum`.", "Write one of them.");
     } else if count.is_none() && sum.is_none() {
         return None;
     }
     table.done();
-    Some(Kpi { name: kpi_name?, when, sum, by })
+    Some(Kpi { name: kpi_name?, when, sum, by, per })
+}
+
+/// How long one count lasts: what is above an hour is whole hours, so that hours add up to it.
+fn per(value: Value<'_, '_>) -> Option<Period> {
+    let given = value.clone();
+    let found = period(Period::seconds(1)..=Period::days(31))(value)?;
+    let hour = Period::hours(1).as_seconds();
+    if found.as_seconds() > hour && found.as_seconds() % hour != 0 {
+        return given.bad("is not a number of whole hours");
+    }
+    Some(found)
+}
+
+/// Classes by `<record>.<field>`; a value may be a setting.
+fn classes(value: Value<'_, '_>) -> Option<Classes> {
+    let entry = |value: Value<'_, '_>| {
+        let given = value.clone();
+        let text = value.spanned(template)?;
+        let is_class = Class::ALL.iter().any(|class| class.as_str() == text.value);
+        if is_class || text.value.starts_with("${") {
+            Some(text)
+        } else {
+            given.bad("is none of `public`, `reference`, `content`, `personal`")
+        }
+    };
+    Some(value.table()?.entries(entry))
 }
 
 fn fallback(value: Value<'_, '_>) -> Option<Fallback> {
     let mut table = value.table()?;
     let queue = table.need("queue", name);
     let open = table.opt("open", |value| value.spanned(template));
-    let manual_on_restart = table.opt("manual_on_restart", boolean).unwrap_or_default();
+    let manual_on_restart = table.opt("on_restart", |value| match value.text()? {
+        "manual" => Some(true),
+        other => not_one_of(&value, other, &["manual"]),
+    });
+    let manual_on_restart = manual_on_restart.unwrap_or_default();
     table.done();
     Some(Fallback { queue: queue?, open, manual_on_restart })
 }

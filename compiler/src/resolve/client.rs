@@ -96,6 +96,7 @@ fn guardrail(guardrail: &spec::Guardrail) -> assent_schema::client::Guardrail {
         per_call: guardrail.per_call,
         per_day: guardrail.per_day,
         per_day_count: guardrail.per_day_count,
+        model_up_to: guardrail.model_up_to,
         per_customer: guardrail.per_customer.as_ref().map(|limit| limit.value.clone()),
         by: guardrail.by.value.clone(),
     }
@@ -115,7 +116,7 @@ fn resolve_connection(
                 return None;
             };
             let spec = &unit.spec;
-            let to = ConnectionTo::Integration { name: name.clone() };
+            let to = ConnectionTo::Integration { name: name.clone(), shows: spec.shows };
             let webhook = spec.webhook.as_ref().map(|webhook| webhook.slot.value.clone());
             (to, spec.auth.value.clone(), webhook, &connection.endpoint, connection.rate.or(spec.rate))
         }
@@ -130,6 +131,7 @@ fn resolve_connection(
                 dialect: spec.dialect.value,
                 model: spec.model.value.clone(),
                 agreement: spec.agreement.as_ref().map_or_else(no_agreement, agreement),
+                class: spec.class,
             };
             (to, spec.auth.value.clone(), None, &spec.endpoint, connection.rate)
         }

@@ -6,6 +6,7 @@
 //! # Source
 //! language.md sections 1 to 3 and 7.
 
+mod classes;
 mod client;
 mod gaps;
 mod names;
@@ -190,6 +191,7 @@ fn resolve_workflow(
                 workflow::Context { parsed, client: &client.spec, facts, folder: "library", settings: &settings };
             let (mut plan, sites) = workflow::resolve(&context, library, &library.spec.workflow, &mut found);
             plan.workflow = id.clone();
+            classes::raise(&mut plan, &usage.classes, str::to_owned, &mut Report::new(unit, &mut found));
             (plan, sites, &library.spec.workflow, Some(usage.library.value.clone()))
         }
     };

@@ -21,12 +21,20 @@ pub enum Site {
     OneAtATime,
     /// A step, by its id.
     Step(Name),
+    /// What a step calls or asks.
+    Operation(Name),
+    /// A step's `retry`.
+    Retry(Name),
     /// A step's `when`.
     When(Name),
     /// One argument of a step's `with` or `set`.
     Argument(Name, Name),
     /// A step's `sources`.
     Sources(Name),
+    /// One field that an AI answers.
+    Answer(Name, Name),
+    /// One channel of a step's `via`, by position.
+    Via(Name, usize),
     /// One path of a step's `show`, by position.
     Show(Name, usize),
     /// One path of a step's `edit`, by position.
@@ -39,6 +47,8 @@ pub enum Site {
     KpiSum(usize),
     /// One label of a KPI, by positions.
     KpiBy(usize, usize),
+    /// A KPI's `per`.
+    KpiPer(usize),
     /// `fallback.open`.
     Open,
 }
@@ -103,7 +113,14 @@ impl Sites {
         lines.into_iter().map(|(step, line)| (step, (line, text(line)))).collect()
     }
 
+    /// The part itself, or what it belongs to where the source does not say it.
     fn range(&self, site: &Site) -> Range<usize> {
-        self.places.get(site).unwrap_or(&self.name).clone()
+        let step = match site {
+            Site::When(id) | Site::Operation(id) | Site::Retry(id) => Some(Site::Step(id.clone())),
+            Site::Argument(id, _) | Site::Answer(id, _) => Some(Site::Operation(id.clone())),
+            _ => None,
+        };
+        let place = self.places.get(site).or_else(|| self.places.get(&step?));
+        place.unwrap_or(&self.name).clone()
     }
 }

@@ -16,9 +16,9 @@ use assent_schema::spec::{self, Integration, Spanned, Unit};
 use assent_schema::time::Period;
 
 use super::names::{Report, texts};
-use super::operations;
 use super::settings::{self, Settings};
 use super::sites::{Site, Sites};
+use super::{classes, operations};
 use crate::parse::Parsed;
 use crate::source::Place;
 
@@ -62,7 +62,7 @@ pub(super) fn resolve<T>(
     let steps = resolver.steps(&workflow.steps);
     let kpis = resolver.kpis(&workflow.kpis);
     let fallback = resolver.fallback(workflow.fallback.as_ref());
-    let plan = Plan {
+    let mut plan = Plan {
         kind: PlanType::Plan,
         schema: SCHEMA,
         client: context.facts.client.clone(),
@@ -72,12 +72,14 @@ pub(super) fn resolve<T>(
         mode: workflow.mode,
         trigger,
         limits,
-        connections: resolver.connections,
-        operations: resolver.operations,
+        connections: std::mem::take(&mut resolver.connections),
+        operations: std::mem::take(&mut resolver.operations),
         steps,
         kpis,
         fallback,
     };
+    let given = |text: &str| settings::template(text, context.settings).unwrap_or_else(|_| text.to_owned());
+    classes::raise(&mut plan, &workflow.classes, given, &mut resolver.report);
     let sites = Sites {
         file: Arc::clone(&unit.file),
         text: Arc::clone(&unit.text),
@@ -119,7 +121,7 @@ impl Resolver<'_> {
             return None;
         };
         let target = match &facts.to {
-            ConnectionTo::Integration { name } => Target::Integration(name.clone()),
+            ConnectionTo::Integration { name, .. } => Target::Integration(name.clone()),
             ConnectionTo::Provider { name, .. } => Target::Provider(name.clone()),
         };
         self.connections.insert(id.clone(), target.clone());
@@ -168,6 +170,10 @@ impl Resolver<'_> {
             }
             spec::Action::Ask { connection, prompt, with, sources, answer, limit } => {
                 self.provider(connection)?;
+                self.places.insert(Site::Operation(id.clone()), connection.span.clone());
+                for name in answer.keys() {
+                    self.places.insert(Site::Answer(id.clone(), name.value.clone()), name.span.clone());
+                }
                 Action::Ask {
                     connection: connection.value.clone(),
                     prompt: self.prompt(prompt),
@@ -195,6 +201,10 @@ impl Resolver<'_> {
     fn call(&mut self, id: &Name, step: &spec::Step, call: &Call<'_>, before: &[Step]) -> Option<Action> {
         let reference = &call.operation.value;
         let place = &call.operation.span;
+        self.places.insert(Site::Operation(id.clone()), place.clone());
+        if let Some(retry) = call.retry {
+            self.places.insert(Site::Retry(id.clone()), retry.span.clone());
+        }
         let parsed = self.context.parsed;
         let Target::Integration(name) = self.target(&reference.connection, place)? else {
             let message =
@@ -310,7 +320,8 @@ impl Resolver<'_> {
             let known: Vec<_> = self.context.client.groups.keys().map(|group| group.value.as_str()).collect();
             self.report.unknown("group", by, &known);
         }
-        for channel in via {
+        for (position, channel) in via.iter().enumerate() {
+            self.places.insert(Site::Via(id.clone(), position), channel.span.clone());
             match &channel.value {
                 Channel::Slack(connection) | Channel::Helpdesk(connection) => {
                     self.integration(connection, &channel.span);
@@ -328,6 +339,9 @@ impl Resolver<'_> {
                 self.report.duplicate("KPI", kpi.name.as_str(), &kpi.name.span);
             }
             self.places.insert(Site::Kpi(position), kpi.name.span.clone());
+            if let Some(per) = &kpi.per {
+                self.places.insert(Site::KpiPer(position), per.span.clone());
+            }
             if let Some(sum) = &kpi.sum {
                 self.places.insert(Site::KpiSum(position), sum.span.clone());
             }
@@ -339,6 +353,7 @@ impl Resolver<'_> {
                 when: self.expression(Site::KpiWhen(position), kpi.when.as_ref()),
                 sum: kpi.sum.as_ref().map(|path| path.value.clone()),
                 by: kpi.by.iter().map(|path| path.value.clone()).collect(),
+                per: kpi.per.as_ref().map(|per| per.value),
             });
         }
         resolved

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 use assent_schema::code::Severity;
 use assent_schema::finding::{Finding, Span};
 
@@ -44,11 +44,31 @@ fn group<'a>(finding: &'a Finding, text: &dyn Fn(&str) -> Option<&'a str>) -> Gr
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = level.primary_title(finding.message.as_str()).id(row.name).element_of(&finding.span, None, text);
-    for (span, what) in &finding.path {
-        group = group.place(span, Some(what.as_str()), text);
-    }
+    let title = level.primary_title(finding.message.as_str()).id(row.name);
+    let group = match way(finding, text) {
+        Some(snippet) => Group::with_title(title).element(snippet),
+        None => finding.path.iter().fold(title.element_of(&finding.span, None, text), |group, (span, what)| {
+            group.place(span, Some(what), text)
+        }),
+    };
     group.element(Level::NOTE.message(row.why)).element(Level::HELP.message(normalize_untrusted_str(&finding.help)))
+}
+
+/// The way of a value and where it ends, in one excerpt: most ways stay in one file. Nothing where they do not.
+fn way<'a>(finding: &'a Finding, text: &dyn Fn(&str) -> Option<&'a str>) -> Option<Snippet<'a, Annotation<'a>>> {
+    let text = text(&finding.span.file)?;
+    let here = |(span, _): &(Span, String)| span.file == finding.span.file;
+    let fits = text.lines().all(|line| line.len() <= EXCERPT_MOST_BYTES);
+    if finding.path.is_empty() || !finding.path.iter().all(here) || !fits {
+        return None;
+    }
+    let range = |span: &Span| boundary(text, span.start)..boundary(text, span.end.max(span.start));
+    let steps = finding.path.iter().enumerate().map(|(place, (span, what))| {
+        let label = format!("{}. {}", place.saturating_add(1), normalize_untrusted_str(what));
+        AnnotationKind::Context.span(range(span)).label(label)
+    });
+    let end = AnnotationKind::Primary.span(range(&finding.span));
+    Some(Snippet::source(text).path(&*finding.span.file).annotations(steps.chain([end])))
 }
 
 /// Adds places to a group: an excerpt where there is one, else the path.

@@ -1,7 +1,7 @@
 //! Findings as SARIF, which forges show beside the code.
 //!
 //! # Source
-//! OASIS SARIF 2.1.0: sections 3.27 (result), 3.49 (rule), 3.30 (region), 3.36 (code flow).
+//! OASIS SARIF 2.1.0: sections 3.27 (result), 3.49 (rule), 3.27.22 (related locations), 3.30 (region), 3.36 (code flow).
 
 use assent_schema::code::{Code, Severity};
 use assent_schema::finding::{Finding, Span};
@@ -64,6 +64,8 @@ fn result<'t>(finding: &Finding, text: &dyn Fn(&str) -> Option<&'t str>) -> Valu
             json!({ "location": location })
         });
         let steps: Vec<Value> = steps.collect();
+        let related: Vec<Value> = steps.iter().filter_map(|step| step.get("location").cloned()).collect();
+        members.insert("relatedLocations".into(), Value::Array(related));
         members.insert("codeFlows".into(), json!([{ "threadFlows": [{ "locations": steps }] }]));
     }
     result

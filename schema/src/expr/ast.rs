@@ -17,6 +17,16 @@ pub struct Program {
     pub(crate) root: Node,
 }
 
+impl Program {
+    /// The path that the expression is, when it is nothing else.
+    pub fn as_path(&self) -> Option<&Path> {
+        match &self.root.kind {
+            NodeKind::Path(path) => Some(path),
+            _ => None,
+        }
+    }
+}
+
 /// A name and the fields that are read from it: `ticket.parts`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Path {

@@ -113,12 +113,11 @@ impl ExprErrorKind {
             | Self::UnknownFunction { .. }
             | Self::Arguments { .. } => Code::BadExpression,
             Self::UnknownName { .. } => Code::UnknownName,
-            Self::Mismatch { .. }
-            | Self::Operands { .. }
-            | Self::NeverEqual { .. }
-            | Self::MayBeAbsent { .. }
-            | Self::Unescaped(_)
-            | Self::NotScalar { .. } => Code::TypeMismatch,
+            Self::Mismatch { .. } | Self::Operands { .. } | Self::NeverEqual { .. } | Self::NotScalar { .. } => {
+                Code::TypeMismatch
+            }
+            Self::Unescaped(_) => Code::Unescaped,
+            Self::MayBeAbsent { .. } => Code::MayBeSkipped,
         }
     }
 
@@ -178,7 +177,8 @@ impl fmt::Display for ExprErrorKind {
                 write!(f, "the value is never `{constant}`")?;
                 meant(f, nearest.as_deref())
             }
-            Self::MayBeAbsent { path } => write!(f, "`{path}` may be absent here"),
+            Self::MayBeAbsent { path } if path.contains('.') => write!(f, "`{path}` may be absent here"),
+            Self::MayBeAbsent { path } => write!(f, "`{path}` may have been skipped when this is read"),
             Self::Unescaped(format) => {
                 write!(f, "a text goes into {} without `{}(…)`", escaper(*format), escaper(*format))
             }

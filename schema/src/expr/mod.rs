@@ -10,6 +10,7 @@
 
 pub(crate) mod ast;
 pub(crate) mod check;
+mod constant;
 mod decimal;
 mod error;
 mod escape;
@@ -28,6 +29,7 @@ mod value;
 
 pub use ast::{Path, Program};
 pub use check::check;
+pub use constant::constant;
 pub use decimal::Decimal;
 pub use error::{ExprError, ExprErrorKind};
 pub use eval::{EvalCode, EvalError, Scope, eval};

@@ -51,6 +51,8 @@ pub struct Known {
     pub control: Marks,
     /// The declared fields that the value draws from.
     pub sources: Arc<BTreeSet<Source>>,
+    /// Whether the catalog lets it be summed.
+    pub measure: bool,
 }
 
 /// A declared field that a value draws from, as data uses name it.
@@ -114,13 +116,14 @@ impl Facts {
 impl Known {
     /// Something that is always there, of this type and label, and draws from nothing declared.
     pub fn new(kind: Type, label: Label) -> Self {
-        Self { kind, optional: false, label, control: Marks::NONE, sources: Arc::default() }
+        Self { kind, optional: false, label, control: Marks::NONE, sources: Arc::default(), measure: false }
     }
 
     /// A field of the catalog or a trigger, and all below it.
     pub fn field(field: &Field, path: &str, origin: &Origin) -> Self {
         let mut known = Self::new(Type::of(&field.shape, path, origin), field.label());
         known.optional = field.optional;
+        known.measure = field.measure;
         known.sources = match known.kind {
             // The parts of a record name themselves.
             Type::Record(_) => Arc::default(),

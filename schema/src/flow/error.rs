@@ -34,18 +34,26 @@ pub enum Part {
     When,
     /// The operation that a step calls.
     Operation,
+    /// How a step is retried.
+    Retry,
     /// A parameter, or what stands beside a prompt.
     With(Name),
     /// `sources` of an `ask`.
     Sources,
+    /// A field that an AI answers.
+    Answer(Name),
     /// A path that a `decide` shows, by place.
     Show(usize),
     /// A path that a `decide` lets people edit, by place.
     Edit(usize),
+    /// A channel of a `decide`, by place.
+    Via(usize),
     /// A value that a `set` computes.
     Set(Name),
     /// A parameter of the list that the trigger reads.
     Poll(Name),
+    /// What starts a run.
+    Trigger,
     /// `limits.one_at_a_time`.
     OneAtATime,
     /// `when` of a KPI, by place.
@@ -54,6 +62,8 @@ pub enum Part {
     KpiSum(usize),
     /// A label of a KPI: the KPI's place, then the label's.
     KpiBy(usize, usize),
+    /// How long one count of a KPI lasts, by place.
+    KpiPer(usize),
     /// `fallback.open`.
     Open,
 }
@@ -75,10 +85,8 @@ pub enum PlanErrorKind {
     NotAPath,
     /// A path that people may edit without being shown it.
     NotShown(String),
-    /// A value that must be a fact: of class `reference` or lower, and of bounded shape.
-    NotAFact,
-    /// A KPI's label that is no declared enumeration, or a sum of what is no number.
-    NotCountable,
+    /// A value of another shape than a fact has.
+    NotBounded,
 }
 
 impl PlanError {
@@ -97,7 +105,7 @@ impl PlanError {
             PlanErrorKind::UnknownParam(_) | PlanErrorKind::UnknownOperation(_) => Code::UnknownName,
             PlanErrorKind::TakenName(_) => Code::DuplicateName,
             PlanErrorKind::MissingParam(_) | PlanErrorKind::NotAPath | PlanErrorKind::NotShown(_) => Code::BadValue,
-            PlanErrorKind::NotAFact | PlanErrorKind::NotCountable => Code::TypeMismatch,
+            PlanErrorKind::NotBounded => Code::TypeMismatch,
         }
     }
 
@@ -108,7 +116,7 @@ impl PlanError {
             PlanErrorKind::MissingParam(name) => Some(format!("Add `{name}` to `with`.")),
             PlanErrorKind::NotAPath => Some("Write the path of one value, like `ticket.subject`.".into()),
             PlanErrorKind::NotShown(path) => Some(format!("Add `{path}` to `show`.")),
-            PlanErrorKind::NotAFact => Some("Use a field of class `reference`.".into()),
+            PlanErrorKind::NotBounded => Some("Use a field of a type like `token`.".into()),
             _ => None,
         }
     }
@@ -124,11 +132,8 @@ impl fmt::Display for PlanError {
             PlanErrorKind::TakenName(name) => write!(f, "`{name}` is already the name of something else"),
             PlanErrorKind::NotAPath => f.write_str("only the path of one value may stand here"),
             PlanErrorKind::NotShown(path) => write!(f, "`{path}` can be edited but is not shown"),
-            PlanErrorKind::NotAFact => {
-                f.write_str("only a fact may stand here: a value of class `reference` or lower and of bounded shape")
-            }
-            PlanErrorKind::NotCountable => {
-                f.write_str("a KPI sums numbers and amounts that are facts, and is divided by declared enumerations")
+            PlanErrorKind::NotBounded => {
+                f.write_str("only a value of bounded shape may stand here: a token, an integer, an instant, an amount")
             }
         }
     }

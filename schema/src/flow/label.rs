@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Flow, Release, bits_of};
+use super::{Flow, bits_of};
 use crate::class::{Class, Label, Marks};
 use crate::expr::ast::{Node, NodeKind, Operator, Path};
 use crate::expr::functions::Function;
@@ -13,8 +13,8 @@ use crate::id::Name;
 pub(super) struct Followed {
     /// Its flow.
     pub(super) flow: Flow,
-    /// `one_of` and `bucket` over content: in how many ways each can end.
-    pub(super) releases: Vec<Release>,
+    /// `one_of` and `bucket` over content, each with its bits.
+    pub(super) releases: Vec<(String, u32)>,
     /// Whether it can fail because of what content says.
     pub(super) fails: bool,
 }
@@ -35,7 +35,7 @@ struct Labels<'a> {
     env: &'a Env,
     edited: &'a BTreeSet<String>,
     locals: Vec<(&'a Name, Known)>,
-    releases: Vec<Release>,
+    releases: Vec<(String, u32)>,
     fails: bool,
 }
 
@@ -134,7 +134,7 @@ impl<'a> Labels<'a> {
             _ => 1,
         };
         let kind = if matches!(node.kind, NodeKind::Call(Function::Bucket, _)) { "bucket" } else { "one_of" };
-        self.releases.push(Release { what: format!("{kind} {ways}"), bits: bits_of(ways) });
+        self.releases.push((format!("{kind} {ways}"), bits_of(ways)));
         flow.label.class = Class::Reference;
         flow
     }

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::class::{Label, Marks};
-use crate::expr::{Facts, Source};
+use crate::expr::{Facts, Known, Path, Program, Source};
 use crate::id::Name;
 use crate::plan::Plan;
 use crate::shape::Shape;
@@ -18,10 +18,15 @@ use crate::shape::Shape;
 mod argument;
 mod error;
 mod label;
+mod reads;
 mod results;
 mod walk;
+mod way;
 
 pub use error::{Part, PlanError, PlanErrorKind, Site};
+pub use reads::{of_argument, reads_at};
+pub(crate) use way::shows;
+pub use way::{Sought, way};
 
 /// The most bits about content that one run may release.
 pub const BITS_MOST: u32 = 64;
@@ -86,6 +91,8 @@ pub struct Release {
     pub what: String,
     /// How much at most.
     pub bits: u32,
+    /// Where.
+    pub site: Site,
 }
 
 /// All flows of a plan.
@@ -95,12 +102,23 @@ pub struct Flows {
     pub steps: BTreeMap<Name, StepFlow>,
     /// What a run can tell of content, sorted.
     pub releases: Vec<Release>,
+    /// What the key of `one_at_a_time` draws from.
+    pub key: Option<Flow>,
+    /// What the link of the fallback draws from.
+    pub open: Option<Flow>,
+    /// What is known of the trigger and of each step's result.
+    pub known: BTreeMap<Name, Known>,
 }
 
 impl Flows {
     /// The bits that one run can release in all.
     pub fn bits(&self) -> u32 {
         self.releases.iter().fold(0, |sum, release| sum.saturating_add(release.bits))
+    }
+
+    /// What is known of a path, when its root and fields exist.
+    pub fn find(&self, path: &Path) -> Option<&Known> {
+        path.fields.iter().try_fold(self.known.get(path.root.as_str())?, |known, field| known.get(field.as_str()))
     }
 
     /// The flows of a step.
@@ -114,8 +132,8 @@ impl Flows {
 /// # Errors
 /// When the plan is not one that [`check_plan`] finds nothing wrong with.
 pub fn analyse(plan: &Plan) -> Result<Flows, Vec<PlanError>> {
-    let (flows, errors) = walk::walk(plan, plan.steps.len());
-    if errors.is_empty() { Ok(flows.flows) } else { Err(errors) }
+    let (walked, errors) = walk::walk(plan, plan.steps.len());
+    if errors.is_empty() { Ok(Flows { known: walked.env.names, ..walked.flows }) } else { Err(errors) }
 }
 
 /// Everything that is wrong with the names, types and guards of a plan, in the order of its steps.
@@ -128,6 +146,14 @@ pub fn check_plan(plan: &Plan) -> Vec<PlanError> {
 /// An index behind the last step gives what KPIs may read.
 pub fn env_of(plan: &Plan, step: usize) -> crate::expr::Env {
     walk::walk(plan, step).0.env
+}
+
+/// What is known of a path that stands by itself, as text.
+pub fn find<'f>(flows: &'f Flows, path: &str) -> Option<&'f Known> {
+    match Program::parse(path).ok()?.as_path() {
+        Some(path) => flows.find(path),
+        None => None,
+    }
 }
 
 /// The declared fields that come with the event that starts a run.

@@ -7,7 +7,7 @@ use super::Flow;
 use crate::class::{Class, Label, Marks};
 use crate::expr::{Known, Origin, Source, Type};
 use crate::id::Name;
-use crate::plan::{Answer, Dialect, Operation, Trigger};
+use crate::plan::{Answer, Dialect, Effect, Operation, Param, Trigger};
 
 /// How an `ask` can end.
 pub(super) const ENDINGS: [&str; 4] = ["answered", "refused", "invalid", "out_of_budget"];
@@ -30,9 +30,27 @@ pub(super) fn trigger(trigger: &Trigger) -> Known {
     }
 }
 
-/// What is known of an answer of an operation.
-pub(super) fn call(operation: &Operation, connection: &crate::id::ConnectionId) -> Known {
-    Known::record(&operation.response, operation.record.as_str(), &Origin::Connection(connection.clone()))
+/// What is known of an answer of an operation, by who may have chosen what it was given.
+pub(super) fn call(
+    operation: &Operation,
+    connection: &crate::id::ConnectionId,
+    given: &BTreeMap<Name, Marks>,
+) -> Known {
+    let known = Known::record(&operation.response, operation.record.as_str(), &Origin::Connection(connection.clone()));
+    marked(&known, chosen_by(operation, given), Marks::NONE)
+}
+
+/// Who may have chosen the record that an operation answered: whoever chose what it was asked with. A `belongs` check
+/// leaves only who chose the party. An effect answers what it did, so only its targets choose.
+fn chosen_by(operation: &Operation, given: &BTreeMap<Name, Marks>) -> Marks {
+    let party = operation.belongs.as_ref().filter(|belongs| given.contains_key(belongs.param.as_str()));
+    let is_read = operation.effect == Effect::None;
+    let chooses = |name: &Name, param: &Param| match party {
+        Some(belongs) => *name == belongs.param,
+        None => is_read || param.target,
+    };
+    let params = operation.params.iter().filter(|(name, param)| chooses(name, param));
+    params.filter_map(|(name, _)| given.get(name)).fold(Marks::NONE, |marks, more| marks.join(*more))
 }
 
 /// What is known of an answer of an AI that was given all this.
@@ -44,7 +62,8 @@ pub(super) fn ask(step: &Name, answer: &BTreeMap<Name, Answer>, given: &Flow) ->
     let field = |name: &str, kind: Type, label: Label| {
         let path = format!("{step}.{name}");
         let source = Source { path, class: label.class, origin: Origin::Agent };
-        Known { kind, optional: false, label, control: given.control, sources: Arc::new(BTreeSet::from([source])) }
+        let known = Known::new(kind, label);
+        Known { control: given.control, sources: Arc::new(BTreeSet::from([source])), ..known }
     };
     let mut fields: BTreeMap<Name, Known> = answer
         .iter()
@@ -88,7 +107,7 @@ pub(super) fn marked(known: &Known, data: Marks, control: Marks) -> Known {
 /// A value of this type that flows so, and everything in it: what was computed has no parts with a flow of their own.
 pub(super) fn computed(kind: &Type, flow: &Flow) -> Known {
     let kind = map(kind, |part| Known { optional: part.optional, ..computed(&part.kind, flow) });
-    Known { kind, optional: false, label: flow.label, control: flow.control, sources: flow.sources.clone().into() }
+    Known { control: flow.control, sources: flow.sources.clone().into(), ..Known::new(kind, flow.label) }
 }
 
 fn map(kind: &Type, each: impl Fn(&Known) -> Known) -> Type {

@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::argument::{Checked, argument, flow_of_template, for_param};
 use super::error::{Part, PlanError, PlanErrorKind, Site};
 use super::label::{Followed, follow, follow_node};
+use super::reads::of_argument;
 use super::results::{self, ENDINGS};
 use super::{Flow, Flows, Release, StepFlow, bits_of};
 use crate::class::{Label, Marks};
 use crate::expr::ast::NodeKind;
 use crate::expr::check::conclude;
 use crate::expr::print::to_text;
-use crate::expr::{Env, ExprError, ExprErrorKind, Facts, Known, Program, Type, check};
+use crate::expr::{Env, ExprError, ExprErrorKind, Facts, Known, Path, Program, Type, check};
 use crate::id::{Name, OperationRef};
-use crate::plan::{Action, Argument, Expression, Kpi, Plan, Step};
+use crate::plan::{Action, Argument, Dialect, Expression, Kpi, Plan, Step, Trigger};
 
 /// What a walk finds besides errors.
 pub(super) struct Walked {
@@ -27,7 +28,7 @@ pub(super) fn walk(plan: &Plan, steps: usize) -> (Walked, Vec<PlanError>) {
         plan,
         env: Env::default(),
         edits: BTreeMap::new(),
-        flows: Flows { steps: BTreeMap::new(), releases: Vec::new() },
+        flows: Flows { steps: BTreeMap::new(), releases: Vec::new(), key: None, open: None, known: BTreeMap::new() },
         errors: Vec::new(),
         step: None,
         passed: Marks::NONE,
@@ -77,16 +78,17 @@ impl Walk<'_> {
         approved.flatten().cloned().collect()
     }
 
-    fn release(&mut self, what: String, bits: u32) {
-        self.flows.releases.push(Release { what, bits });
+    fn release(&mut self, part: &Part, what: String, bits: u32) {
+        let site = Site { step: self.step, part: part.clone() };
+        self.flows.releases.push(Release { what, bits, site });
     }
 
-    fn released(&mut self, place: &str, followed: &Followed) {
-        for release in &followed.releases {
-            self.release(format!("{place}: {}", release.what), release.bits);
+    fn released(&mut self, part: &Part, place: &str, followed: &Followed) {
+        for (what, bits) in &followed.releases {
+            self.release(part, format!("{place}: {what}"), *bits);
         }
         if followed.fails {
-            self.release(format!("{place}: that it failed"), 1);
+            self.release(part, format!("{place}: that it failed"), 1);
         }
     }
 
@@ -107,7 +109,7 @@ impl Walk<'_> {
         }
         let edited = self.edited();
         let followed = follow(&program, &self.env, &edited);
-        self.released(place, &followed);
+        self.released(part, place, &followed);
         if !followed.flow.label.class.is_fact() {
             // Facts in the condition tell nothing of content; only the other conjuncts are named.
             let conjuncts = program.root.conjuncts().iter();
@@ -115,7 +117,7 @@ impl Walk<'_> {
                 .filter(|part| !follow_node(part, &self.env, &edited).flow.label.class.is_fact())
                 .map(to_text)
                 .collect();
-            self.release(format!("{place}: {}", telling.join(" && ")), 1);
+            self.release(part, format!("{place}: {}", telling.join(" && ")), 1);
         }
         self.env.facts = conclude(&program.root, true, &self.env);
         followed.flow
@@ -179,7 +181,7 @@ impl Walk<'_> {
             Action::Ask { with, sources, answer, .. } => {
                 for (name, given) in with {
                     let part = Part::With(name.clone());
-                    if let Some(checked) = self.argument(given, part, &format!("{}.{name}", step.id)) {
+                    if let Some(checked) = self.argument(given, &part, &format!("{}.{name}", step.id)) {
                         flow.with.insert(name.clone(), checked.followed.flow);
                     }
                 }
@@ -207,7 +209,7 @@ impl Walk<'_> {
                 let mut fields = BTreeMap::new();
                 for (name, value) in values {
                     let part = Part::Set(name.clone());
-                    if let Some(checked) = self.argument(value, part, &format!("{}.{name}", step.id)) {
+                    if let Some(checked) = self.argument(value, &part, &format!("{}.{name}", step.id)) {
                         fields.insert(name.clone(), checked.known);
                         flow.with.insert(name.clone(), checked.followed.flow);
                     }
@@ -218,10 +220,10 @@ impl Walk<'_> {
         }
     }
 
-    fn argument(&mut self, given: &Argument, part: Part, place: &str) -> Option<Checked> {
+    fn argument(&mut self, given: &Argument, part: &Part, place: &str) -> Option<Checked> {
         let checked = argument(given, &self.env, &self.edited(), None);
-        let checked = self.take(part, checked)?;
-        self.released(place, &checked.followed);
+        let checked = self.take(part.clone(), checked)?;
+        self.released(part, place, &checked.followed);
         Some(checked)
     }
 
@@ -245,8 +247,8 @@ impl Walk<'_> {
                 continue;
             };
             let checked = for_param(given, param, &self.env, &self.edited());
-            if let Some(checked) = self.take(part, checked) {
-                self.released(&format!("{}.{name}", step.id), &checked.followed);
+            if let Some(checked) = self.take(part.clone(), checked) {
+                self.released(&part, &format!("{}.{name}", step.id), &checked.followed);
                 flow.with.insert(name.clone(), checked.followed.flow);
             }
         }
@@ -255,19 +257,36 @@ impl Walk<'_> {
         }
         if flow.with.values().any(|flow| !flow.label.class.is_fact()) {
             let ways = results::endings(operation);
-            self.release(format!("{}: how {reference} ended {ways}", step.id), bits_of(ways));
+            self.release(&Part::Operation, format!("{}: how {reference} ended {ways}", step.id), bits_of(ways));
         }
-        results::call(operation, &reference.connection)
+        let chosen = with
+            .iter()
+            .filter_map(|(name, given)| Some((name.clone(), self.who_chose(given, flow.with.get(name.as_str())?))));
+        results::call(operation, &reference.connection, &chosen.collect())
+    }
+
+    /// Who may have chosen what an operation is asked with. A read confirms what an event of a `token` trigger names, so
+    /// only what the catalog says of the event's field counts then.
+    fn who_chose(&self, given: &Argument, flow: &Flow) -> Marks {
+        let Trigger::Webhook { dialect: Dialect::Token, fields, .. } = &self.plan.trigger else {
+            return flow.label.marks;
+        };
+        let marks = |path: Path| match path.fields.first().filter(|_| path.root.as_str() == "trigger") {
+            Some(field) => fields.get(field.as_str()).map_or(Marks::OUTSIDE, |field| field.label().marks),
+            None => self.env.find(&path).map_or(Marks::NONE, |known| known.whole().0.marks),
+        };
+        of_argument(given).into_iter().map(marks).fold(Marks::NONE, Marks::join)
     }
 
     fn asked(&mut self, step: &Step, answer: &BTreeMap<Name, crate::plan::Answer>, given: &Flow) {
         if given.label.class.is_fact() {
             return;
         }
-        self.release(format!("{}: how it ended", step.id), bits_of(ENDINGS.len()));
+        self.release(&Part::Operation, format!("{}: how it ended", step.id), bits_of(ENDINGS.len()));
         for (name, answer) in answer {
             if let crate::plan::Answer::OneOf(values) = answer {
-                self.release(format!("{}.{name}: one_of {}", step.id, values.len()), bits_of(values.len()));
+                let what = format!("{}.{name}: one_of {}", step.id, values.len());
+                self.release(&Part::Operation, what, bits_of(values.len()));
             }
         }
     }
@@ -290,7 +309,7 @@ impl Walk<'_> {
             return None;
         }
         let followed = follow(&program, &self.env, &self.edited());
-        self.released(&format!("{}.sources", step.id), &followed);
+        self.released(&Part::Sources, &format!("{}.sources", step.id), &followed);
         Some(followed.flow)
     }
 
@@ -317,10 +336,8 @@ impl Walk<'_> {
             self.key(key);
         }
         let Some(open) = &self.plan.fallback.open else { return };
-        let flow = flow_of_template(open, &self.env);
-        if self.take(Part::Open, flow).is_some_and(|flow| !flow.label.class.is_fact()) {
-            self.error(Part::Open, PlanErrorKind::NotAFact);
-        }
+        let checked = flow_of_template(open, &self.env);
+        self.flows.open = self.take(Part::Open, checked);
     }
 
     /// What is asked for again and again is asked for with constants: nothing has come in yet.
@@ -345,10 +362,11 @@ impl Walk<'_> {
         let Some(program) = self.take(Part::OneAtATime, Program::parse(&key.0)) else { return };
         let checked = check(&program, &self.env);
         let Some(found) = self.take(Part::OneAtATime, checked) else { return };
-        let class = follow(&program, &self.env, &BTreeSet::new()).flow.label.class;
-        if found.reference_shape().is_none() || !class.is_fact() {
-            self.error(Part::OneAtATime, PlanErrorKind::NotAFact);
+        let flow = follow(&program, &self.env, &BTreeSet::new()).flow;
+        if flow.label.class.is_fact() && found.reference_shape().is_none() {
+            self.error(Part::OneAtATime, PlanErrorKind::NotBounded);
         }
+        self.flows.key = Some(flow);
     }
 
     fn kpi(&mut self, place: usize, kpi: &Kpi) {
@@ -356,21 +374,11 @@ impl Walk<'_> {
         if let Some(when) = &kpi.when {
             self.condition(when, &Part::KpiWhen(place), &format!("kpi {}", kpi.name));
         }
-        let sum = kpi.sum.as_ref().and_then(|sum| self.path(sum, Part::KpiSum(place), false));
-        if let Some(known) = sum {
-            let number = matches!(known.kind, Type::Integer | Type::Money);
-            if !number || !known.label.class.is_fact() {
-                self.error(Part::KpiSum(place), PlanErrorKind::NotCountable);
-            }
+        if let Some(sum) = &kpi.sum {
+            self.path(sum, Part::KpiSum(place), false);
         }
         for (label, by) in kpi.by.iter().enumerate() {
-            let part = Part::KpiBy(place, label);
-            if let Some(known) = self.path(by, part.clone(), true) {
-                let closed = matches!(known.kind, Type::OneOf(_) | Type::Boolean);
-                if !closed || !known.label.class.is_fact() {
-                    self.error(part, PlanErrorKind::NotCountable);
-                }
-            }
+            self.path(by, Part::KpiBy(place, label), true);
         }
     }
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use operation::{
-    Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Method, Operation, Pages, Param, Park, Place,
+    ATTEMPTS_MOST, Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Method, Operation, Pages, Param, Park, Place,
     Rate, Retry, TextFormat,
 };
 pub use step::{Action, Answer, AskLimit, Channel, Step};
@@ -164,6 +164,9 @@ pub struct Kpi {
     /// Labels: paths of declared enumerations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by: Vec<String>,
+    /// How long one count lasts; an hour unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per: Option<Period>,
 }
 
 /// Where work goes that automation could not finish.

@@ -239,7 +239,24 @@ impl Retry {
     pub const ONCE: Self = Self { attempts: 1, first: Period::seconds(1), most: Period::seconds(1) };
     /// What reads and idempotent effects get when nobody says otherwise.
     pub const DEFAULT: Self = Self { attempts: 3, first: Period::seconds(1), most: Period::seconds(30) };
+
+    /// The longest time that all attempts take together, each no longer than `attempt`.
+    ///
+    /// # Shape
+    /// Of at most [`ATTEMPTS_MOST`] attempts.
+    pub fn worst(&self, attempt: Period) -> Period {
+        let attempts = self.attempts.min(ATTEMPTS_MOST);
+        let (mut sum, mut delay) = (attempt.as_seconds().saturating_mul(u64::from(attempts)), self.first.as_seconds());
+        for _ in 1..attempts {
+            sum = sum.saturating_add(delay.min(self.most.as_seconds()));
+            delay = delay.saturating_mul(2);
+        }
+        Period::seconds(sum)
+    }
 }
+
+/// The most attempts of one step.
+pub const ATTEMPTS_MOST: u32 = 20;
 
 /// The read that tells whether an effect happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

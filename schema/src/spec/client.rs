@@ -95,6 +95,8 @@ pub struct Guardrail {
     pub per_day: Option<i64>,
     /// The most calls of one day.
     pub per_day_count: Option<u32>,
+    /// Up to this amount of one call, in minor units, a model may decide.
+    pub model_up_to: Option<i64>,
     /// The most calls of one day for one customer, and the parameter that names it.
     pub per_customer: Option<Spanned<PerCustomer>>,
     /// The group that is asked above a limit.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Spanned;
+use crate::class::Class;
 use crate::client::Auth;
 use crate::id::{EventName, IntegrationId, Name, Scope, SlotId};
 use crate::plan::{
@@ -25,6 +26,8 @@ pub struct Integration {
     pub auth: Spanned<Auth>,
     /// How it signs its events; absent when it sends none.
     pub webhook: Option<Webhook>,
+    /// The most private class that its messages may show to people who decide; `reference` unless said.
+    pub shows: Class,
     /// How many requests it takes.
     pub rate: Option<Rate>,
     /// What it sends.

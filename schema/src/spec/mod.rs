@@ -24,7 +24,7 @@ pub use project::{Project, Route};
 pub use provider::{Agreement, Prices, Provider};
 pub use scenario::{Decided, Expect, ExpectedCall, Reply, Scenario, Tests};
 pub use workflow::{
-    Action, Argument, Fallback, Kpi, Library, Limits, Literal, Poll, Setting, SettingType, Step, Trigger, Use,
+    Action, Argument, Classes, Fallback, Kpi, Library, Limits, Literal, Poll, Setting, SettingType, Step, Trigger, Use,
     Workflow, WorkflowFile,
 };
 

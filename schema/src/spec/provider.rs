@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Endpoint, Spanned};
+use crate::class::Class;
 use crate::client::{Auth, ProviderDialect};
 use crate::id::{Environment, ProviderId};
 use crate::time::Moment;
@@ -22,6 +23,8 @@ pub struct Provider {
     pub endpoint: BTreeMap<Spanned<Environment>, Endpoint>,
     /// What was agreed; `provider-agreement` where it is absent.
     pub agreement: Option<Agreement>,
+    /// The most private class that it may be given; `personal` unless said.
+    pub class: Class,
     /// What it costs.
     pub prices: Option<Prices>,
 }

@@ -25,7 +25,12 @@ pub struct Use {
     pub library: Spanned<WorkflowId>,
     /// What this client sets.
     pub settings: BTreeMap<Spanned<Name>, Spanned<Literal>>,
+    /// Classes that this client raises.
+    pub classes: Classes,
 }
+
+/// Classes that a workflow raises above the catalog's, by `<record>.<field>`; templates with settings.
+pub type Classes = BTreeMap<Spanned<String>, Spanned<String>>;
 
 /// A workflow that many clients share.
 #[derive(Clone, Debug)]
@@ -129,6 +134,8 @@ pub struct Workflow {
     pub purpose: Spanned<String>,
     /// Whether effects are done or only recorded.
     pub mode: Mode,
+    /// Classes that it raises.
+    pub classes: Classes,
     /// What starts a run.
     pub trigger: Spanned<Trigger>,
     /// What bounds a run; `no-limits` where it is absent.
@@ -314,6 +321,8 @@ pub struct Kpi {
     pub sum: Option<Spanned<String>>,
     /// Labels: paths of declared enumerations.
     pub by: Vec<Spanned<String>>,
+    /// How long one count lasts.
+    pub per: Option<Spanned<Period>>,
 }
 
 /// Where work goes that automation could not finish.

@@ -32,6 +32,8 @@ const USE_ORDER: &[&str] = &[
     "to",
     "operation",
     "effect",
+    "unattended",
+    "unattended",
     "fields",
     "scopes",
     "guardrail",

@@ -13,6 +13,7 @@ fn used(workflow: &str, bits: u32) -> DataUse {
         to: None,
         operation: None,
         effect: None,
+        unattended: false,
         fields: [("ticket.body".to_owned(), Class::Content)].into(),
         scopes: None,
         guardrail: None,

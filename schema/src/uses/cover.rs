@@ -37,6 +37,7 @@ pub fn covers(approved: &DataUse, derived: &DataUse) -> bool {
         to,
         operation,
         effect,
+        unattended,
         fields,
         scopes,
         guardrail,
@@ -54,7 +55,8 @@ pub fn covers(approved: &DataUse, derived: &DataUse) -> bool {
         && *to == approved.to
         && *operation == approved.operation
         && *effect == approved.effect
-        && *provider == approved.provider;
+        && *provider == approved.provider
+        && *unattended <= approved.unattended;
     let known = [from, to].into_iter().flatten().all(has_host);
     let fields = || fields.iter().all(|(path, class)| approved.fields.get(path).is_some_and(|most| class <= most));
     let scopes = || scopes.iter().flatten().all(|scope| approved.scopes.iter().flatten().any(|s| s == scope));
@@ -80,12 +82,14 @@ fn has_host(party: &Party) -> bool {
 /// No limit is wider than any; a limit is wider than a smaller one of the same currency.
 fn guardrail_covers(approved: Option<&GuardrailUse>, derived: Option<&GuardrailUse>) -> bool {
     let (approved, derived) = match (approved, derived) {
-        (None, _) => return true,
+        // That a model may decide is never meant by saying nothing.
+        (None, derived) => return derived.is_none_or(|derived| derived.model_up_to.is_none()),
         (Some(_), None) => return false,
         (Some(approved), Some(derived)) => (approved, derived),
     };
     let amount = |most: Option<i64>, limit: Option<i64>| within(most, limit);
     approved.currency == derived.currency
+        && derived.model_up_to <= approved.model_up_to
         && amount(approved.per_call, derived.per_call)
         && amount(approved.per_day, derived.per_day)
         && within(approved.per_day_count, derived.per_day_count)

@@ -70,6 +70,7 @@ impl From<&Guardrail> for GuardrailUse {
             per_call: guardrail.per_call,
             per_day: guardrail.per_day,
             per_day_count: guardrail.per_day_count,
+            model_up_to: guardrail.model_up_to,
             per_customer_per_day_count: guardrail.per_customer.as_ref().map(|limit| limit.per_day_count),
         }
     }
@@ -85,6 +86,7 @@ fn empty(kind: UseKind) -> DataUse {
         to: None,
         operation: None,
         effect: None,
+        unattended: false,
         fields: BTreeMap::new(),
         scopes: None,
         guardrail: None,
@@ -274,6 +276,7 @@ impl Derived<'_> {
         let effect = DataUse {
             from: Some(self.agent()),
             to: Some(self.connection(&reference.connection)),
+            unattended: operation.effect == Effect::Message && flow.certain.approved.is_empty(),
             fields: fields(&Self::given(operation, flow)),
             ..self.by(UseKind::Effect, reference, operation)
         };

@@ -14,6 +14,7 @@ use crate::class::Class;
 use crate::client::Agreement;
 use crate::id::{ConnectionId, GroupId, Name, OperationRef, ProviderId, Region, Scope, WorkflowId};
 use crate::plan::Effect;
+use crate::shape::is_false;
 use crate::time::Period;
 
 mod cover;
@@ -46,6 +47,9 @@ pub struct DataUse {
     /// What that changes outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<Effect>,
+    /// Whether a message goes out without a person's yes.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unattended: bool,
     /// Which fields, with their class.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, Class>,
@@ -172,6 +176,9 @@ pub struct GuardrailUse {
     /// The most calls of a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_day_count: Option<u32>,
+    /// A model may decide up to this amount of one call; absent: it may not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_up_to: Option<i64>,
     /// The most calls of a day for one customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_customer_per_day_count: Option<u32>,

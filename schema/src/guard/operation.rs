@@ -1,51 +1,12 @@
-//! What compiler and agent both enforce at an operation: where it may lead, what it may be given, and how much money may
-//! move. Decisions only: sums, dates and endpoints come in as values.
+//! What is enforced at an operation: where it may lead and how much money may move. Decisions only: sums, dates and
+//! endpoints come in as values.
 //!
 //! # Source
 //! language.md section 5, "Sinks", "Guardrails", "Residency". Promises P05, P25.
 
-use crate::class::Class;
 use crate::client::{ConnectionFacts, Endpoint, Guardrail};
 use crate::expr::Money;
-use crate::flow::Flows;
-use crate::id::{GroupId, Name, OperationRef, Region};
-use crate::plan::{Action, Plan};
-
-/// A parameter that would be given more than it may hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denied {
-    /// The step's place in the plan.
-    pub step: usize,
-    /// The parameter.
-    pub param: Name,
-    /// The class of what would reach it.
-    pub class: Class,
-    /// The most private class that it takes.
-    pub most: Class,
-}
-
-/// The parameters of a plan that would be given more than they may hold, in the order of the steps.
-pub fn denied(plan: &Plan, flows: &Flows) -> Vec<Denied> {
-    let mut found = Vec::new();
-    for (place, step) in plan.steps.iter().enumerate() {
-        let Action::Call { operation, .. } = &step.action else { continue };
-        let (Some(operation), Some(flow)) = (plan.operations.get(operation), flows.step(step.id.as_str())) else {
-            continue;
-        };
-        for (name, given) in &flow.with {
-            let Some(param) = operation.params.get(name.as_str()) else { continue };
-            if !may_take(param.class, given.label.class) {
-                found.push(Denied { step: place, param: name.clone(), class: given.label.class, most: param.class });
-            }
-        }
-    }
-    found
-}
-
-/// Whether what takes at most one class may be given another.
-pub fn may_take(most: Class, class: Class) -> bool {
-    class <= most
-}
+use crate::id::{GroupId, OperationRef, Region};
 
 /// Why an endpoint is not where a connection may lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +62,8 @@ pub fn host_of(url: &str) -> Option<&str> {
 pub struct Attempt {
     /// The amount, when the operation has one.
     pub amount: Option<Money>,
+    /// Whether an AI or anyone outside chose the amount, or that money moves.
+    pub marked: bool,
     /// Whether a `decide` that dominates the step said yes to what is sent. It counts for the limit of one call alone.
     pub decided: bool,
     /// Whether the group of the guardrail said yes to this call. It counts for every limit.
@@ -139,6 +102,8 @@ pub enum Verdict {
 pub enum Limit {
     /// The currency is none that the client set a limit for.
     Currency,
+    /// The amount up to which a model may decide.
+    Model,
     /// The amount of one call.
     PerCall,
     /// The amount of a day.
@@ -205,6 +170,11 @@ fn above(guardrail: &Guardrail, attempt: &Attempt, sums: &Sums) -> Option<Limit>
     let minor = attempt.amount.map_or(0, |amount| amount.minor);
     let is_above = |most: Option<i64>, sum: i64| most.is_some_and(|most| sum > most);
     let counted = |count: u32| i64::from(count).saturating_add(1);
+    // A sum of calls bounds no money, so nothing is said there of who chose it.
+    let chosen = attempt.marked && !attempt.decided && guardrail.currency.is_some();
+    if chosen && guardrail.model_up_to.is_none_or(|most| minor > most) {
+        return Some(Limit::Model);
+    }
     if is_above(guardrail.per_call, minor) && !attempt.decided {
         return Some(Limit::PerCall);
     }
@@ -274,6 +244,24 @@ mod tests {
     }
 
     #[test]
+    fn a_model_decides_up_to_what_the_client_says() {
+        let small = Attempt { amount: money(50, "EUR"), marked: true, ..Attempt::default() };
+        let mut guardrails = guardrails();
+        let verdict = |guardrails: &[Guardrail], attempt: Attempt| {
+            judge(guardrails, &"shop.refund".parse().expect("a name"), &attempt, |_| Sums::default())
+        };
+        assert_eq!(verdict(&guardrails, small), ask(Limit::Model));
+        assert_eq!(verdict(&guardrails, Attempt { decided: true, ..small }), Verdict::Allowed);
+        for guardrail in &mut guardrails {
+            guardrail.model_up_to = Some(50);
+        }
+        assert_eq!(verdict(&guardrails, small), Verdict::Allowed);
+        let large = Attempt { amount: money(51, "EUR"), ..small };
+        assert_eq!(verdict(&guardrails, large), ask(Limit::Model));
+        assert_eq!(verdict(&guardrails, Attempt { agreed: true, ..large }), Verdict::Allowed);
+    }
+
+    #[test]
     fn each_currency_has_its_own_limits_and_an_unknown_one_has_none() {
         let dollars = Attempt { amount: money(200, "USD"), ..Attempt::default() };
         assert_eq!(verdict(dollars, Sums::default()), Verdict::Allowed);
@@ -284,7 +272,7 @@ mod tests {
     #[test]
     fn money_never_moves_the_other_way() {
         for minor in [0, -1] {
-            let attempt = Attempt { amount: money(minor, "EUR"), decided: true, agreed: true };
+            let attempt = Attempt { amount: money(minor, "EUR"), decided: true, agreed: true, marked: false };
             assert_eq!(verdict(attempt, Sums::default()), Verdict::Refused(Refused::NotPositive));
         }
         let none = Attempt { agreed: true, ..Attempt::default() };

@@ -1,0 +1,37 @@
+//! What `schema::guard` finds on a plan, shown where it stands in the source: `flow-denied`, `release-budget` and the rules
+//! on effects. Each rule is a file of that room, named after its code; the agent judges by the same ones.
+
+use assent_schema::finding::{Finding, Findings, Span};
+use assent_schema::flow;
+use assent_schema::guard::Breach;
+use assent_schema::plan::Plan;
+
+use super::View;
+use super::expressions::site;
+use crate::resolve::Sites;
+
+/// Reports what each workflow does and may not do, with the way that a value took.
+///
+/// # Source
+/// language.md sections 3 and 5. Promises P01, P04, P18, P25.
+pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
+    for (client, workflow) in view.workflows() {
+        let judged =
+            view.judged.get(&client.facts.client).and_then(|judged| judged.workflows.get(&workflow.plan.workflow));
+        for breach in judged.iter().flat_map(|judged| &judged.breaches) {
+            findings.push(finding(&workflow.sites, &workflow.plan, breach));
+        }
+    }
+}
+
+fn finding(sites: &Sites, plan: &Plan, breach: &Breach) -> Finding {
+    let span = |at: &flow::Site| -> Span { sites.span(&site(plan, at)) };
+    let help = breach.help.clone().map_or(breach.code.row().help.into(), Into::into);
+    Finding {
+        span: span(&breach.site),
+        code: breach.code,
+        message: breach.said.clone(),
+        help,
+        path: breach.way.iter().map(|(at, what)| (span(at), what.clone())).collect(),
+    }
+}

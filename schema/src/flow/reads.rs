@@ -1,0 +1,64 @@
+//! Which paths stand in a part of a plan.
+
+use std::collections::BTreeSet;
+
+use super::error::{Part, Site};
+use crate::expr::{Path, Program, Template, reads};
+use crate::plan::{Action, Argument, Plan, Step};
+
+/// The paths that an argument reads, without those that it only asks for with `has`.
+pub fn of_argument(argument: &Argument) -> BTreeSet<Path> {
+    match argument {
+        Argument::Boolean(_) | Argument::Integer(_) => BTreeSet::new(),
+        Argument::Template(text) => of_template(text),
+        Argument::List(items) => items.iter().flat_map(of_argument).collect(),
+        Argument::Record(members) => members.values().flat_map(of_argument).collect(),
+    }
+}
+
+/// The paths that a part of a plan reads, without those that it only asks for with `has`.
+pub fn reads_at(plan: &Plan, site: &Site) -> BTreeSet<Path> {
+    let step = site.step.and_then(|place| plan.steps.get(place));
+    match (step, &site.part) {
+        (Some(step), part) => in_step(step, part),
+        (None, Part::OneAtATime) => plan.limits.one_at_a_time.iter().flat_map(|key| of_text(&key.0)).collect(),
+        (None, Part::Open) => plan.fallback.open.iter().flat_map(|open| of_template(open)).collect(),
+        (None, Part::KpiWhen(place)) => {
+            plan.kpis.get(*place).and_then(|kpi| kpi.when.as_ref()).map(|when| of_text(&when.0)).unwrap_or_default()
+        }
+        (None, Part::KpiSum(place)) => {
+            plan.kpis.get(*place).and_then(|kpi| kpi.sum.as_ref()).map(|sum| of_text(sum)).unwrap_or_default()
+        }
+        (None, Part::KpiBy(place, label)) => {
+            plan.kpis.get(*place).and_then(|kpi| kpi.by.get(*label)).map(|by| of_text(by)).unwrap_or_default()
+        }
+        (None, _) => BTreeSet::new(),
+    }
+}
+
+fn in_step(step: &Step, part: &Part) -> BTreeSet<Path> {
+    match (part, &step.action) {
+        (Part::When, _) => step.when.iter().flat_map(|when| of_text(&when.0)).collect(),
+        (Part::With(name), Action::Call { with, .. } | Action::Ask { with, .. })
+        | (Part::Set(name), Action::Set { values: with }) => {
+            with.get(name.as_str()).map(of_argument).unwrap_or_default()
+        }
+        (Part::Sources, Action::Ask { sources, .. }) => sources.iter().flat_map(|text| of_text(&text.0)).collect(),
+        (Part::Show(place), Action::Decide { show, .. }) => {
+            show.get(*place).map(|path| of_text(path)).unwrap_or_default()
+        }
+        _ => BTreeSet::new(),
+    }
+}
+
+fn of_text(text: &str) -> BTreeSet<Path> {
+    Program::parse(text).map(|program| values(reads(&program))).unwrap_or_default()
+}
+
+fn of_template(text: &str) -> BTreeSet<Path> {
+    Template::parse(text).map(|template| values(template.reads())).unwrap_or_default()
+}
+
+fn values(reads: BTreeSet<crate::expr::Read>) -> BTreeSet<Path> {
+    reads.into_iter().filter(|read| !read.has).map(|read| read.path).collect()
+}

@@ -1,0 +1,64 @@
+//! `kpi-too-fine`: a KPI that could tell of single people: labels that are no declared enumeration, sums of what is no
+//! `measure`, too many series, or counts of less than an hour.
+
+use super::{Breach, Judged, of_workflow};
+use crate::code::Code;
+use crate::expr::Type;
+use crate::flow::{Part, find};
+use crate::plan::Kpi;
+use crate::time::Period;
+
+/// The most series of one KPI.
+const SERIES_MOST: usize = 1_000;
+/// The shortest time that one count lasts.
+const PER_LEAST: Period = Period::hours(1);
+
+/// Reports what is too fine of each KPI, in order.
+///
+/// # Source
+/// language.md section 5, "Sinks". Promise P01.
+pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
+    judged.plan.kpis.iter().enumerate().flat_map(|(place, kpi)| of_one(judged, place, kpi)).collect()
+}
+
+fn of_one(judged: &Judged<'_>, place: usize, kpi: &Kpi) -> Vec<Breach> {
+    let breach = |part: Part, said: String| Breach::new(Code::KpiTooFine, of_workflow(part), said);
+    let mut found = Vec::new();
+    if kpi.per.is_some_and(|per| per < PER_LEAST) {
+        let said = format!("The KPI `{}` counts by less than an hour.", kpi.name);
+        found.push(breach(Part::KpiPer(place), said).help("Write `1h` or longer."));
+    }
+    if let Some(sum) = kpi.sum.as_ref().filter(|sum| !find(judged.flows, sum).is_some_and(|known| known.measure)) {
+        let said = format!("The KPI `{}` sums `{sum}`, which the catalog does not mark `measure`.", kpi.name);
+        found.push(breach(Part::KpiSum(place), said).help("Sum a field that the catalog marks `measure = true`."));
+    }
+    let mut series = 1_usize;
+    for (position, path) in kpi.by.iter().enumerate() {
+        if let Some(constants) = constants(judged, path) {
+            series = series.saturating_mul(constants);
+        } else {
+                let said = format!("The KPI `{}` is divided by `{path}`, which is no declared enumeration.", kpi.name);
+                let help = "Divide by a field of type `one_of` or `boolean`, or by an answer with `one_of`.";
+                found.push(breach(Part::KpiBy(place, position), said).help(help));
+        }
+    }
+    if found.is_empty() && series > SERIES_MOST {
+        let said = format!("The KPI `{}` has up to {series} series, and {SERIES_MOST} is the most.", kpi.name);
+        found.push(
+            breach(Part::KpiBy(place, 0), said).help("Divide by fewer labels, or by labels with fewer constants."),
+        );
+    }
+    found
+}
+
+/// In how many ways a label can turn out; `none` is one where its step or field may be absent.
+fn constants(judged: &Judged<'_>, path: &str) -> Option<usize> {
+    let known = find(judged.flows, path)?;
+    let root = path.split('.').next().and_then(|root| judged.flows.known.get(root));
+    let absent = usize::from(known.optional || root.is_some_and(|root| root.optional));
+    match &known.kind {
+        Type::OneOf(values) => Some(values.len().saturating_add(absent)),
+        Type::Boolean => Some(absent.saturating_add(2)),
+        _ => None,
+    }
+}

@@ -1,0 +1,66 @@
+//! `marked-target`: an AI or anyone outside chose which record, recipient or account an effect is about.
+
+use super::{Breach, Called, Judged, at};
+use crate::code::Code;
+use crate::expr::Path;
+use crate::flow::{Part, Site, Sought, of_argument, reads_at, way};
+use crate::id::Name;
+use crate::plan::{Argument, Effect};
+
+/// Reports each marked `target` of an effect that no person was shown and no `belongs` check proved, at the argument.
+///
+/// A step under a decision is left to `decision-not-shown`, which wants every target shown.
+///
+/// # Source
+/// language.md section 5, "Marks". Promise P25.
+pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
+    let effects = judged.calls().filter(|called| called.operation.effect != Effect::None);
+    effects
+        .filter(|called| called.flow.certain.approved.is_empty())
+        .flat_map(|called| of_one(judged, &called))
+        .collect()
+}
+
+fn of_one(judged: &Judged<'_>, called: &Called<'_>) -> Vec<Breach> {
+    let targets = called.operation.params.iter().filter(|(_, param)| param.target);
+    let marked = targets.filter(|(name, _)| {
+        called.flow.with.get(name.as_str()).is_some_and(|flow| flow.label.marks.any())
+            && !is_proven(judged, called, name)
+    });
+    marked
+        .map(|(name, _)| {
+            let site = at(called.place, Part::With(name.clone()));
+            let said = format!("An AI or anyone outside chose the `{name}` that `{}` acts on.", called.step.id);
+            let walked = way(judged.plan, judged.flows, &site, Sought::Marked);
+            Breach::new(Code::MarkedTarget, site, said).way(walked)
+        })
+        .collect()
+}
+
+/// Whether every marked path of an argument was proved to be the trigger's own party's before the step.
+fn is_proven(judged: &Judged<'_>, called: &Called<'_>, name: &Name) -> bool {
+    let site: Site = at(called.place, Part::With(name.clone()));
+    let marked = |path: &Path| judged.flows.find(path).is_some_and(|known| known.whole().0.marks.any());
+    reads_at(judged.plan, &site).iter().filter(|path| marked(path)).all(|path| belongs(judged, called, path))
+}
+
+/// Whether a read that surely ran before was asked for exactly this record, with a `belongs` check against an unmarked
+/// party.
+fn belongs(judged: &Judged<'_>, called: &Called<'_>, path: &Path) -> bool {
+    judged.calls().take_while(|read| read.place < called.place).any(|read| {
+        let Some(check) = &read.operation.belongs else { return false };
+        let party = read.flow.with.get(check.param.as_str());
+        let asked = |(name, given): (&Name, &Argument)| {
+            let targets = read.operation.params.get(name.as_str()).is_some_and(|param| param.target);
+            targets && *name != check.param && is_only(given, path)
+        };
+        let ran = !read.flow.optional || called.flow.certain.present.contains(read.step.id.as_str());
+        ran && party.is_some_and(|party| !party.label.marks.any()) && read.with.iter().any(asked)
+    })
+}
+
+/// Whether an argument is the value at a path and nothing else.
+pub(super) fn is_only(given: &Argument, path: &Path) -> bool {
+    matches!(given, Argument::Template(text) if *text == format!("${{{path}}}"))
+        && of_argument(given).iter().eq(std::iter::once(path))
+}

@@ -1,0 +1,129 @@
+//! What compiler and agent both enforce, on a plan before it runs ([`breaches`]) and at each operation while it runs
+//! ([`judge`]). One file for each rule on plans, named after its finding code.
+//!
+//! # Source
+//! language.md sections 3 and 5, engine.md section 3. Promises P01, P04, P05, P18, P25.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::class::Class;
+use crate::client::ClientFacts;
+use crate::code::Code;
+use crate::flow::{Flows, Part, Site, StepFlow};
+use crate::id::{Name, OperationRef};
+use crate::plan::{Action, Argument, Operation, Plan, Retry, Step};
+
+mod bad_retry;
+mod decision_not_shown;
+mod flow_denied;
+mod kpi_too_fine;
+mod marked_target;
+mod model_decides_money;
+mod money_needs_decision;
+mod not_resumable;
+mod operation;
+mod release_budget;
+mod unconfirmed_trigger;
+mod unreachable_step;
+mod unsafe_retry;
+mod unused_personal;
+
+pub use bad_retry::wrong as wrong_retry;
+pub use operation::{Attempt, Limit, Misplaced, Refused, Sums, Verdict, at_home, bounding, host_of, judge, placed};
+pub use unused_personal::Used;
+
+/// Something that a plan does and may not do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// Which rule it breaks.
+    pub code: Code,
+    /// Where.
+    pub site: Site,
+    /// Byte offsets into the text of that part, where only a stretch of it is wrong.
+    pub within: Option<Range<usize>>,
+    /// What is wrong, as one sentence. Never a value of class content or personal.
+    pub said: String,
+    /// What to do, where it is more than the code's own advice.
+    pub help: Option<String>,
+    /// The way there, for flows: places and what happens at each, in order.
+    pub way: Vec<(Site, String)>,
+}
+
+impl Breach {
+    fn new(code: Code, site: Site, said: String) -> Self {
+        Self { code, site, within: None, said, help: None, way: Vec::new() }
+    }
+
+    fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    fn way(self, way: Vec<(Site, String)>) -> Self {
+        Self { way, ..self }
+    }
+}
+
+/// Everything that a plan does and may not do, in the order of the rules and of its steps.
+pub fn breaches(plan: &Plan, flows: &Flows, client: &ClientFacts) -> Vec<Breach> {
+    let judged = Judged { plan, flows, client };
+    let rules = [
+        unreachable_step::check,
+        flow_denied::check,
+        release_budget::check,
+        unused_personal::check,
+        kpi_too_fine::check,
+        model_decides_money::check,
+        money_needs_decision::check,
+        decision_not_shown::check,
+        marked_target::check,
+        unconfirmed_trigger::check,
+        unsafe_retry::check,
+        bad_retry::check,
+        not_resumable::check,
+    ];
+    rules.iter().flat_map(|rule| rule(&judged)).collect()
+}
+
+/// Whether what takes at most one class may be given another.
+pub fn may_take(most: Class, class: Class) -> bool {
+    class <= most
+}
+
+/// What a rule looks at.
+struct Judged<'a> {
+    plan: &'a Plan,
+    flows: &'a Flows,
+    client: &'a ClientFacts,
+}
+
+/// A step that calls an operation.
+struct Called<'a> {
+    place: usize,
+    step: &'a Step,
+    flow: &'a StepFlow,
+    reference: &'a OperationRef,
+    operation: &'a Operation,
+    with: &'a BTreeMap<Name, Argument>,
+    retry: &'a Retry,
+}
+
+impl Judged<'_> {
+    /// The steps that call operations, in order.
+    fn calls(&self) -> impl Iterator<Item = Called<'_>> {
+        self.plan.steps.iter().enumerate().filter_map(|(place, step)| {
+            let Action::Call { operation: reference, with, retry, .. } = &step.action else { return None };
+            let operation = self.plan.operations.get(reference)?;
+            let flow = self.flows.step(step.id.as_str())?;
+            Some(Called { place, step, flow, reference, operation, with, retry })
+        })
+    }
+}
+
+fn at(step: usize, part: Part) -> Site {
+    Site { step: Some(step), part }
+}
+
+fn of_workflow(part: Part) -> Site {
+    Site { step: None, part }
+}

@@ -1,0 +1,60 @@
+//! `model-decides-money`: an AI or anyone outside chose an amount, or that money moves, and no person agrees.
+
+use super::{Breach, Called, Judged, at};
+use crate::code::Code;
+use crate::flow::{Part, Site, Sought, way};
+use crate::plan::Effect;
+
+/// Reports each money step that no `decide` dominates though its amount or its condition is marked, at the amount or the
+/// condition. A guardrail with `model_up_to`, which the client signs, allows it up to that amount; the agent asks above.
+///
+/// # Source
+/// language.md section 5, "Marks". Promise P25.
+pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
+    judged
+        .calls()
+        .filter(|called| is_marked(called) && !is_allowed(judged, called))
+        .map(|c| breach(judged, &c))
+        .collect()
+}
+
+/// Whether money moves on the word of an AI or of anyone outside, without a person's.
+pub(super) fn is_marked(called: &Called<'_>) -> bool {
+    called.operation.effect == Effect::Money
+        && called.flow.certain.approved.is_empty()
+        && (called.flow.control.any() || marked_amount(called).is_some())
+}
+
+fn is_allowed(judged: &Judged<'_>, called: &Called<'_>) -> bool {
+    let mut limits = judged.client.guardrails.iter().filter(|guardrail| guardrail.operation == *called.reference);
+    limits.any(|guardrail| guardrail.model_up_to.is_some())
+}
+
+fn marked_amount(called: &Called<'_>) -> Option<Part> {
+    let amounts = called.operation.params.iter().filter(|(_, param)| param.amount);
+    let mut given = amounts.filter_map(|(name, _)| Some((name, called.flow.with.get(name.as_str())?)));
+    given.find(|(_, flow)| flow.any_marks().any()).map(|(name, _)| Part::With(name.clone()))
+}
+
+fn breach(judged: &Judged<'_>, called: &Called<'_>) -> Breach {
+    let step = &called.step.id;
+    let (site, said) = match marked_amount(called) {
+        Some(part) => {
+            (at(called.place, part), format!("The amount of `{step}` was chosen by an AI or by anyone outside."))
+        }
+        None => (condition(judged, called), format!("An AI or anyone outside chose that `{step}` moves money.")),
+    };
+    let walked = way(judged.plan, judged.flows, &site, Sought::Chosen);
+    Breach::new(Code::ModelDecidesMoney, site, said).way(walked)
+}
+
+/// The step's own condition, else that of the `stop` before it that let the run go on.
+fn condition(judged: &Judged<'_>, called: &Called<'_>) -> Site {
+    let own = called.flow.when.any_marks().any().then_some(called.place);
+    let marks = |place: &usize| {
+        let step = judged.plan.steps.get(*place);
+        step.and_then(|step| judged.flows.step(step.id.as_str())).is_some_and(|flow| flow.when.any_marks().any())
+    };
+    let place = own.or_else(|| (0..called.place).rev().find(marks)).unwrap_or(called.place);
+    at(place, Part::When)
+}

@@ -1,0 +1,134 @@
+//! `not-resumable`: a run needs content after a wait that it could not read again after a restart.
+
+use super::{Breach, Called, Judged, at, marked_target};
+use crate::class::Class;
+use crate::code::Code;
+use crate::expr::Path;
+use crate::flow::{Part, Site, Sought, of_argument, reads_at, way};
+use crate::plan::{Action, Effect, Plan, Step};
+use crate::time::Period;
+
+/// The longest that content is surely still sealed: the key of an hour lives 23 hours.
+const SEALED_MOST: Period = Period::hours(22);
+
+/// Reports each read of content that may be lost by then, at the reader: what a `decide` shows or what a step uses behind
+/// one, and an effect that needs content of the event itself.
+///
+/// Content of an event, of an AI's answer, or of an answer that cannot be read again is there as long as the waits
+/// between add up to at most 22 hours, or while it is parked in the client's own system. Facts are always there.
+///
+/// # Source
+/// engine.md sections 2 and 3. Promises P04, P19.
+pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
+    let mut found = Vec::new();
+    if waited(judged.plan, None, judged.plan.steps.len()) > SEALED_MOST {
+        let steps = judged.plan.steps.iter().enumerate();
+        found.extend(steps.flat_map(|(place, step)| of_one(judged, place, step)));
+    }
+    if !judged.plan.fallback.manual_on_restart {
+        found.extend(judged.calls().filter_map(|called| of_event(judged, &called)));
+    }
+    found
+}
+
+/// The parts of a step that read values.
+fn parts(step: &Step) -> Vec<Part> {
+    let own = match &step.action {
+        Action::Call { with, .. } => with.keys().map(|name| Part::With(name.clone())).collect(),
+        Action::Ask { with, sources, .. } => {
+            let with = with.keys().map(|name| Part::With(name.clone()));
+            with.chain(sources.iter().map(|_| Part::Sources)).collect()
+        }
+        Action::Decide { show, .. } => (0..show.len()).map(Part::Show).collect(),
+        // What a `set` computes is computed again where it is read.
+        Action::Set { .. } | Action::Stop { .. } => Vec::new(),
+    };
+    step.when.iter().map(|_| Part::When).chain(own).collect()
+}
+
+fn of_one(judged: &Judged<'_>, place: usize, step: &Step) -> Vec<Breach> {
+    let lost = |part: Part| {
+        let site = at(place, part);
+        let mut needed = Vec::new();
+        for path in &reads_at(judged.plan, &site) {
+            sources(judged, path, &mut needed);
+        }
+        let (path, waits) = needed.into_iter().find_map(|(from, path)| {
+            let waits = waited(judged.plan, from, place);
+            let is_there = waits <= SEALED_MOST || is_parked(judged, &path, from, place);
+            (!is_there).then_some((path, waits))
+        })?;
+        let said = format!("`{}` needs `{path}`, which may be lost when the run has waited {waits}.", step.id);
+        let walked = way(judged.plan, judged.flows, &site, Sought::Above(Class::Reference));
+        Some(Breach::new(Code::NotResumable, site, said).way(walked))
+    };
+    parts(step).into_iter().filter_map(lost).collect()
+}
+
+/// Content at a path that cannot be read again, with the place of the step that it came from; nothing for the event.
+fn sources(judged: &Judged<'_>, path: &Path, needed: &mut Vec<(Option<usize>, Path)>) {
+    if judged.flows.find(path).is_none_or(|known| known.whole().0.class.is_fact()) {
+        return;
+    }
+    let Some(place) = judged.plan.steps.iter().position(|step| step.id == path.root) else {
+        return needed.push((None, path.clone()));
+    };
+    let Some(step) = judged.plan.steps.get(place) else { return };
+    match &step.action {
+        Action::Call { operation, with, .. } => {
+            let called = judged.plan.operations.get(operation);
+            if called.is_some_and(|called| called.effect == Effect::None && called.reread) {
+                with.values().flat_map(of_argument).for_each(|path| sources(judged, &path, needed));
+            } else {
+                needed.push((Some(place), path.clone()));
+            }
+        }
+        Action::Ask { .. } => needed.push((Some(place), path.clone())),
+        Action::Set { values } => {
+            let read = values.iter().filter(|(name, _)| path.fields.first().is_none_or(|field| field == *name));
+            read.flat_map(|(_, value)| of_argument(value)).for_each(|path| sources(judged, &path, needed));
+        }
+        Action::Decide { .. } | Action::Stop { .. } => {}
+    }
+}
+
+/// How long a run may wait between two steps; what waits is one of them when it is the reader.
+fn waited(plan: &Plan, from: Option<usize>, to: usize) -> Period {
+    let first = from.map_or(0, |place| place.saturating_add(1));
+    let between = plan.steps.iter().take(to.saturating_add(1)).skip(first);
+    let waits = between.filter_map(|step| match &step.action {
+        Action::Decide { within, .. } => Some(within.as_seconds()),
+        Action::Call { .. } | Action::Ask { .. } | Action::Set { .. } | Action::Stop { .. } => None,
+    });
+    Period::seconds(waits.fold(0, u64::saturating_add))
+}
+
+/// Whether a step between, which surely ran, keeps exactly this text in the client's own system.
+fn is_parked(judged: &Judged<'_>, path: &Path, from: Option<usize>, to: usize) -> bool {
+    let reader = judged.plan.steps.get(to).and_then(|step| judged.flows.step(step.id.as_str()));
+    judged.calls().filter(|keeper| from.is_none_or(|from| from < keeper.place) && keeper.place < to).any(|keeper| {
+        let id = keeper.step.id.as_str();
+        let ran = !keeper.flow.optional || reader.is_some_and(|reader| reader.certain.present.contains(id));
+        let text = keeper.operation.park.as_ref().and_then(|park| keeper.with.get(park.text.as_str()));
+        ran && waited(judged.plan, from, keeper.place) <= SEALED_MOST
+            && text.is_some_and(|text| marked_target::is_only(text, path))
+    })
+}
+
+/// An effect that needs content of the event: a restart loses it with the machine's memory.
+fn of_event(judged: &Judged<'_>, called: &Called<'_>) -> Option<Breach> {
+    if called.operation.effect == Effect::None {
+        return None;
+    }
+    let (name, path) = called.with.iter().find_map(|(name, given)| {
+        let mut needed = Vec::new();
+        for path in &of_argument(given) {
+            sources(judged, path, &mut needed);
+        }
+        needed.into_iter().find(|(from, _)| from.is_none()).map(|(_, path)| (name, path))
+    })?;
+    let site: Site = at(called.place, Part::With(name.clone()));
+    let said = format!("`{}` needs `{path}`, which a restart may lose.", called.step.id);
+    let help = "Read the record again with a step, or say in `[fallback]` that `on_restart = \"manual\"`.";
+    Some(Breach::new(Code::NotResumable, site, said).help(help))
+}

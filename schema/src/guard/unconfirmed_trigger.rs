@@ -1,0 +1,36 @@
+//! `unconfirmed-trigger`: an effect on the word of a `token` trigger alone.
+
+use super::{Breach, Called, Judged, at};
+use crate::code::Code;
+use crate::flow::{Part, of_argument};
+use crate::plan::{Dialect, Effect, Trigger};
+
+/// Reports each effect that may come before a read confirmed the event, at what it calls.
+///
+/// A read confirms the event when it surely ran before, and one of its targets is a field of the trigger: the record that
+/// the event names is there.
+///
+/// # Source
+/// engine.md section 2: whoever knows the token can write every field of such an event. Promise P25.
+pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
+    if !matches!(judged.plan.trigger, Trigger::Webhook { dialect: Dialect::Token, .. }) {
+        return Vec::new();
+    }
+    let effects = judged.calls().filter(|called| called.operation.effect != Effect::None);
+    let alone = effects.filter(|effect| !judged.calls().any(|read| confirms(&read, effect)));
+    alone
+        .map(|called| {
+            let said = format!("`{}` acts on an event that nothing confirmed.", called.step.id);
+            Breach::new(Code::UnconfirmedTrigger, at(called.place, Part::Operation), said)
+        })
+        .collect()
+}
+
+fn confirms(read: &Called<'_>, effect: &Called<'_>) -> bool {
+    let asked = read.operation.params.iter().filter(|(_, param)| param.target).any(|(name, _)| {
+        let given = read.with.get(name.as_str()).map(of_argument).unwrap_or_default();
+        given.iter().any(|path| path.root.as_str() == "trigger")
+    });
+    let ran = !read.flow.optional || effect.flow.certain.present.contains(read.step.id.as_str());
+    read.place < effect.place && read.operation.effect == Effect::None && asked && ran
+}
