@@ -78,7 +78,7 @@ codes! {
     TypeMismatch "type-mismatch" Error [] "A value of one type where another is needed.";
         "What cannot go wrong at run time need not be handled there.";
         "Convert the value, or use a field of the type that is needed.";
-    Unescaped "unescaped" Error ["P07"] "A text goes into HTML, Markdown, a URL or JSON without that format's escaper.";
+    Unescaped "unescaped" Error [] "A text goes into HTML, Markdown, a URL or JSON without that format's escaper.";
         "Text from outside could become part of the page or request that it is put into.";
         "Put the value through the escaper that the message names.";
     UnreachableStep "unreachable-step" Error ["P15"] "A step that never runs: its `when` is always false, or a `stop` always ends the run before it.";

@@ -1,9 +1,14 @@
 //! Laws that hold across rooms: what is derived from a plan does not depend on order or on the names of steps, and grows
 //! with the plan.
 
+use std::collections::BTreeSet;
+
 use assent_schema::canon;
+use assent_schema::class::{Class, Label, Marks};
 use assent_schema::client::ClientFacts;
-use assent_schema::flow::{analyse, check_plan};
+use assent_schema::expr::{Origin, Source};
+use assent_schema::flow::{Flow, analyse, check_plan};
+use assent_schema::guard::breaches;
 use assent_schema::plan::Plan;
 use assent_schema::uses::{DataUse, UseKind, derive, uncovered};
 use proptest::prelude::*;
@@ -64,7 +69,58 @@ fn renamed(text: &str, from: &str, to: &str) -> String {
     out
 }
 
+fn marks() -> impl Strategy<Value = Marks> {
+    (any::<bool>(), any::<bool>()).prop_map(|(outside, model)| Marks { outside, model })
+}
+
+fn flow() -> impl Strategy<Value = Flow> {
+    let class = (0..Class::ALL.len()).prop_map(|n| Class::ALL[n]);
+    let sources = proptest::collection::btree_set("[a-c]", 0..3);
+    (class, marks(), marks(), sources).prop_map(|(class, data, control, paths)| {
+        let source = |path: String| Source { path, class, origin: Origin::Agent };
+        Flow {
+            label: Label::new(class, data),
+            control,
+            sources: paths.into_iter().map(source).collect::<BTreeSet<_>>(),
+        }
+    })
+}
+
 proptest! {
+    #[test]
+    fn join_is_a_lattice(a in flow(), b in flow(), c in flow()) {
+        let join = |a: &Flow, b: &Flow| a.clone().join(b.clone());
+        prop_assert_eq!(join(&a, &a), a.clone());
+        prop_assert_eq!(join(&a, &Flow::CONSTANT), a.clone());
+        prop_assert_eq!(join(&a, &b), join(&b, &a));
+        prop_assert_eq!(join(&join(&a, &b), &c), join(&a, &join(&b, &c)));
+        // Nothing is lost on the way up.
+        let both = join(&a, &b);
+        prop_assert!(both.label.class >= a.label.class && both.sources.is_superset(&a.sources));
+        prop_assert_eq!(both.any_marks().join(a.any_marks()), both.any_marks());
+    }
+
+    #[test]
+    fn a_class_that_is_raised_lowers_nothing(which in 0_usize..3, operation in 0_usize..9, field in 0_usize..9) {
+        let before = plan(&serde_json::from_str(PLANS[which]).expect("json"));
+        let mut after = before.clone();
+        let operations = after.operations.len();
+        let called = after.operations.values_mut().nth(operation % operations).expect("an operation");
+        let fields = called.response.len();
+        prop_assume!(fields > 0);
+        let raised = called.response.values_mut().nth(field % fields).expect("a field");
+        raised.class = Class::Personal;
+        let (Ok(low), Ok(high)) = (analyse(&before), analyse(&after)) else { return Ok(()) };
+        prop_assert!(high.bits() >= low.bits());
+        for (step, flow) in &low.steps {
+            let higher = high.step(step.as_str()).expect("the same steps");
+            for (name, given) in &flow.with {
+                prop_assert!(higher.with[name].label.class >= given.label.class, "{}.{}", step, name);
+            }
+            prop_assert!(flow.result.iter().all(|(name, label)| higher.result[name].class >= label.class));
+        }
+    }
+
     #[test]
     fn order_of_members_changes_no_byte(which in 0_usize..3, seed in any::<u64>()) {
         let json: Value = serde_json::from_str(PLANS[which]).expect("json");
@@ -124,6 +180,33 @@ fn the_name_of_a_step_is_in_no_read_and_no_effect() {
             };
             if check_plan(&after).is_empty() && after.step("renamed_step").is_some() {
                 assert_eq!(named(&before), named(&after), "{}", step.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_name_of_a_step_breaks_no_rule_and_mends_none() {
+    for text in PLANS {
+        // A step that may be lost makes the plan break some rules, which must not hang on names either.
+        let bent = text.replace("agree.approved", "has(ticket)");
+        for text in [text, bent.as_str()] {
+            let before = plan(&serde_json::from_str(text).expect("json"));
+            for step in &before.steps {
+                let mut json: Value = serde_json::from_str(text).expect("json");
+                for part in ["steps", "kpis"] {
+                    let renamed = renamed(&json[part].to_string(), step.id.as_str(), "renamed_step");
+                    json[part] = serde_json::from_str(&renamed).expect("json");
+                }
+                let after = plan(&json);
+                let codes = |plan: &Plan| {
+                    let flows = analyse(plan).ok()?;
+                    let broken = breaches(plan, &flows, &acme());
+                    Some(broken.into_iter().map(|breach| (breach.code, breach.site.part)).collect::<Vec<_>>())
+                };
+                if let (Some(one), Some(other)) = (codes(&before), codes(&after)) {
+                    assert_eq!(one, other, "{}", step.id);
+                }
             }
         }
     }

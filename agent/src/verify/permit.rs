@@ -26,7 +26,7 @@ pub fn uses_of(plan: &Plan, facts: &ClientFacts) -> Result<Vec<DataUse>, Off> {
     let unsound = |detail: String| Off { code: OffCode::PlanUnsound, detail };
     let flows = flow::analyse(plan).map_err(|errors| unsound(format!("{} errors", errors.len())))?;
     if let Some(breach) = guard::breaches(plan, &flows, facts).first() {
-        let step = breach.site.step.and_then(|place| plan.steps.get(place)).map(|step| format!(" at `{}`", step.id));
+        let step = breach.site.step.as_ref().map(|step| format!(" at `{step}`"));
         return Err(unsound(format!("{}{}", breach.code, step.unwrap_or_default())));
     }
     let mut uses = uses::derive(plan, facts, &flows);

@@ -4,7 +4,6 @@
 use assent_schema::finding::{Finding, Findings, Span};
 use assent_schema::flow;
 use assent_schema::guard::Breach;
-use assent_schema::plan::Plan;
 
 use super::View;
 use super::expressions::site;
@@ -19,13 +18,13 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
         let judged =
             view.judged.get(&client.facts.client).and_then(|judged| judged.workflows.get(&workflow.plan.workflow));
         for breach in judged.iter().flat_map(|judged| &judged.breaches) {
-            findings.push(finding(&workflow.sites, &workflow.plan, breach));
+            findings.push(finding(&workflow.sites, breach));
         }
     }
 }
 
-fn finding(sites: &Sites, plan: &Plan, breach: &Breach) -> Finding {
-    let span = |at: &flow::Site| -> Span { sites.span(&site(plan, at)) };
+fn finding(sites: &Sites, breach: &Breach) -> Finding {
+    let span = |at: &flow::Site| -> Span { sites.span(&site(at)) };
     let help = breach.help.clone().map_or(breach.code.row().help.into(), Into::into);
     Finding {
         span: span(&breach.site),

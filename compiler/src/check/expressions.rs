@@ -16,19 +16,19 @@ pub(super) fn check(workflow: &Workflow, plan: &Plan, findings: &mut Findings) -
     }
     let errors = flow::check_plan(&workflow.plan);
     for error in errors.iter().filter(|error| !follows(error, &errors)) {
-        report(&workflow.sites, &workflow.plan, error, findings);
+        report(&workflow.sites, error, findings);
     }
     None
 }
 
 /// Whether a step's condition does not hold either: what it would have made certain is then not known.
 fn follows(error: &PlanError, errors: &[PlanError]) -> bool {
-    let condition = flow::Site { step: error.site.step, part: Part::When };
+    let condition = flow::Site { step: error.site.step.clone(), part: Part::When };
     error.site.step.is_some() && error.site != condition && errors.iter().any(|other| other.site == condition)
 }
 
-fn report(sites: &Sites, plan: &Plan, error: &PlanError, findings: &mut Findings) {
-    let site = site(plan, &error.site);
+fn report(sites: &Sites, error: &PlanError, findings: &mut Findings) {
+    let site = site(&error.site);
     let span = match error.span() {
         Some(part) => sites.within(&site, &part),
         None => sites.span(&site),
@@ -48,9 +48,8 @@ fn report(sites: &Sites, plan: &Plan, error: &PlanError, findings: &mut Findings
 }
 
 /// Where a part of a plan stands in the source.
-pub(super) fn site(plan: &Plan, at: &flow::Site) -> Site {
-    let id = at.step.and_then(|position| plan.steps.get(position)).map(|step| step.id.clone());
-    match (id, &at.part) {
+pub(super) fn site(at: &flow::Site) -> Site {
+    match (at.step.clone(), &at.part) {
         (Some(id), Part::Id) => Site::Step(id),
         (Some(id), Part::Operation) => Site::Operation(id),
         (Some(id), Part::Retry) => Site::Retry(id),

@@ -19,8 +19,8 @@ pub struct PlanError {
 /// A part of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Site {
-    /// The step's place in the plan; none for what belongs to the whole workflow.
-    pub step: Option<usize>,
+    /// The step; none for what belongs to the whole workflow.
+    pub step: Option<Name>,
     /// Which part of it.
     pub part: Part,
 }

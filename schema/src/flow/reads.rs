@@ -18,7 +18,7 @@ pub fn of_argument(argument: &Argument) -> BTreeSet<Path> {
 
 /// The paths that a part of a plan reads, without those that it only asks for with `has`.
 pub fn reads_at(plan: &Plan, site: &Site) -> BTreeSet<Path> {
-    let step = site.step.and_then(|place| plan.steps.get(place));
+    let step = site.step.as_ref().and_then(|id| plan.step(id.as_str()));
     match (step, &site.part) {
         (Some(step), part) => in_step(step, part),
         (None, Part::OneAtATime) => plan.limits.one_at_a_time.iter().flat_map(|key| of_text(&key.0)).collect(),

@@ -42,8 +42,13 @@ fn releases(flows: &Flows) -> Vec<(&str, u32)> {
 }
 
 fn errors(text: &str, changes: &[(&str, Value)]) -> Vec<(Option<usize>, Part, String)> {
-    let errors = check_plan(&plan(text, changes));
-    errors.into_iter().map(|error| (error.site.step, error.site.part.clone(), error.to_string())).collect()
+    let plan = plan(text, changes);
+    let place = |id: &Name| plan.steps.iter().rposition(|step| step.id == *id);
+    let errors = check_plan(&plan);
+    errors
+        .into_iter()
+        .map(|error| (error.site.step.as_ref().and_then(place), error.site.part.clone(), error.to_string()))
+        .collect()
 }
 
 fn sources(flow: &Flow) -> Vec<&str> {
@@ -171,7 +176,7 @@ fn content_does_not_reach_a_parameter_for_facts() {
         let denied = found.into_iter().filter(|breach| breach.code == crate::code::Code::FlowDenied);
         denied.map(|breach| (breach.site.step.expect("a step"), breach.site.part)).collect::<Vec<_>>()
     };
-    let account = || vec![(4, Part::With(name("account")))];
+    let account = || vec![(name("pay"), Part::With(name("account")))];
     assert_eq!(given("AcmeOutdoorEU"), []);
     assert_eq!(given("${token(ticket.subject)}"), account());
     assert_eq!(given("${one_of(ticket.subject, ['a', 'b'])}"), []);

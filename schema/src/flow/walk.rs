@@ -37,8 +37,8 @@ pub(super) fn walk(plan: &Plan, steps: usize) -> (Walked, Vec<PlanError>) {
     if steps >= plan.steps.len() {
         walk.workflow();
     }
-    for (place, step) in plan.steps.iter().enumerate().take(steps) {
-        walk.step = Some(place);
+    for step in plan.steps.iter().take(steps) {
+        walk.step = Some(step.id.clone());
         walk.step(step);
     }
     walk.step = None;
@@ -58,14 +58,14 @@ struct Walk<'p> {
     edits: BTreeMap<Name, Vec<String>>,
     flows: Flows,
     errors: Vec<PlanError>,
-    step: Option<usize>,
+    step: Option<Name>,
     /// Marks of the conditions under which an earlier `stop` let the run go on.
     passed: Marks,
 }
 
 impl Walk<'_> {
     fn error(&mut self, part: Part, kind: PlanErrorKind) {
-        self.errors.push(PlanError { site: Site { step: self.step, part }, kind });
+        self.errors.push(PlanError { site: Site { step: self.step.clone(), part }, kind });
     }
 
     fn take<T>(&mut self, part: Part, result: Result<T, ExprError>) -> Option<T> {
@@ -79,7 +79,7 @@ impl Walk<'_> {
     }
 
     fn release(&mut self, part: &Part, what: String, bits: u32) {
-        let site = Site { step: self.step, part: part.clone() };
+        let site = Site { step: self.step.clone(), part: part.clone() };
         self.flows.releases.push(Release { what, bits, site });
     }
 

@@ -62,14 +62,13 @@ fn walk(plan: &Plan, flows: &Flows, site: &Site, sought: Sought, walked: &mut Ve
         Some((path, known))
     });
     let Some((path, known)) = found else { return false };
-    let place = plan.steps.iter().position(|step| step.id == path.root);
-    let Some((place, step)) = place.and_then(|place| Some((place, plan.steps.get(place)?))) else {
+    let Some(step) = plan.step(path.root.as_str()) else {
         let came = format!("`{path}`, {}, comes with what starts a run", sought.said(known));
         walked.push((Site { step: None, part: Part::Trigger }, came));
         return true;
     };
-    let at = |part| Site { step: Some(place), part };
-    if site.step.is_some_and(|here| place >= here) {
+    let at = |part| Site { step: Some(step.id.clone()), part };
+    if !is_before(plan, &step.id, site) {
         return false;
     }
     match &step.action {
@@ -106,6 +105,12 @@ fn walk(plan: &Plan, flows: &Flows, site: &Site, sought: Sought, walked: &mut Ve
         Action::Decide { .. } | Action::Stop { .. } => {}
     }
     true
+}
+
+/// Whether a step comes before a part: what does not may have the same name as something else, and is no way there.
+fn is_before(plan: &Plan, step: &Name, site: &Site) -> bool {
+    let place = |id: &Name| plan.steps.iter().position(|step| step.id == *id);
+    site.step.as_ref().is_none_or(|here| place(step) < place(here))
 }
 
 /// Whether the catalog says of an answer's field itself that anyone may write it.

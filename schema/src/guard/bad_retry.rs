@@ -20,7 +20,7 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
                     format!("The attempts of `{}` may take {worst}, and a run may take {timeout}.", called.step.id);
                 (worst > timeout).then_some(takes)
             })?;
-            Some(Breach::new(Code::BadRetry, at(called.place, Part::Retry), said))
+            Some(Breach::new(Code::BadRetry, at(called.step, Part::Retry), said))
         })
         .collect()
 }

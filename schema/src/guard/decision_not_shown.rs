@@ -31,7 +31,7 @@ fn of_one(judged: &Judged<'_>, called: &Called<'_>) -> Vec<Breach> {
         let decide = decides.join(" and ");
         let said = format!("`{}` relies on {decide}, which does not show `{path}`.", called.step.id);
         let help = format!("Add `\"{path}\"` to `show` of {decide}: people agree to what they see.");
-        Breach::new(Code::DecisionNotShown, at(called.place, Part::With(name.clone())), said).help(help)
+        Breach::new(Code::DecisionNotShown, at(called.step, Part::With(name.clone())), said).help(help)
     };
     relied.filter_map(|(name, _)| Some((name, hidden(name)?))).map(breach).collect()
 }

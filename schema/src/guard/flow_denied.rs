@@ -14,11 +14,11 @@ use crate::plan::{Action, Channel, Step};
 /// language.md section 5, "Sinks". Promises P01, P04.
 pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
     let mut found = Vec::new();
-    for (place, step) in judged.plan.steps.iter().enumerate() {
+    for step in &judged.steps {
         match &step.action {
-            Action::Call { operation, .. } => called(judged, place, step, operation, &mut found),
-            Action::Ask { connection, .. } => asked(judged, place, step, connection, &mut found),
-            Action::Decide { .. } => shown(judged, place, step, &mut found),
+            Action::Call { operation, .. } => called(judged, step, operation, &mut found),
+            Action::Ask { connection, .. } => asked(judged, step, connection, &mut found),
+            Action::Decide { .. } => shown(judged, step, &mut found),
             Action::Set { .. } | Action::Stop { .. } => {}
         }
     }
@@ -34,7 +34,7 @@ fn denied(judged: &Judged<'_>, site: Site, class: Class, most: Class, sink: &str
 }
 
 /// What an operation's parameters accept, and what a guardrail counts by.
-fn called(judged: &Judged<'_>, place: usize, step: &Step, reference: &OperationRef, found: &mut Vec<Breach>) {
+fn called(judged: &Judged<'_>, step: &Step, reference: &OperationRef, found: &mut Vec<Breach>) {
     let Some(operation) = judged.plan.operations.get(reference) else { return };
     let Some(flow) = judged.flows.step(step.id.as_str()) else { return };
     let counts = |param: &str| {
@@ -45,7 +45,7 @@ fn called(judged: &Judged<'_>, place: usize, step: &Step, reference: &OperationR
     for (name, given) in &flow.with {
         let Some(param) = operation.params.get(name.as_str()) else { continue };
         let class = given.label.class;
-        let site = at(place, Part::With(name.clone()));
+        let site = at(step, Part::With(name.clone()));
         if !may_take(param.class, class) {
             let sink = format!("the parameter `{name}` of `{reference}`");
             found.push(denied(judged, site, class, param.class, &sink));
@@ -57,7 +57,7 @@ fn called(judged: &Judged<'_>, place: usize, step: &Step, reference: &OperationR
 }
 
 /// What a provider may be given, as the catalog says.
-fn asked(judged: &Judged<'_>, place: usize, step: &Step, connection: &ConnectionId, found: &mut Vec<Breach>) {
+fn asked(judged: &Judged<'_>, step: &Step, connection: &ConnectionId, found: &mut Vec<Breach>) {
     let Some(ConnectionTo::Provider { class: most, .. }) =
         judged.client.connections.get(connection).map(|facts| &facts.to)
     else {
@@ -67,13 +67,13 @@ fn asked(judged: &Judged<'_>, place: usize, step: &Step, connection: &Connection
     let with = flow.with.iter().map(|(name, given)| (Part::With(name.clone()), given));
     for (part, given) in with.chain(flow.sources.iter().map(|given| (Part::Sources, given))) {
         if !may_take(*most, given.label.class) {
-            found.push(denied(judged, at(place, part), given.label.class, *most, &format!("the AI `{connection}`")));
+            found.push(denied(judged, at(step, part), given.label.class, *most, &format!("the AI `{connection}`")));
         }
     }
 }
 
 /// What a chat shows. A field above that becomes a link to the page, so there must be a page.
-fn shown(judged: &Judged<'_>, place: usize, step: &Step, found: &mut Vec<Breach>) {
+fn shown(judged: &Judged<'_>, step: &Step, found: &mut Vec<Breach>) {
     let Action::Decide { show, via, .. } = &step.action else { return };
     let Some(flow) = judged.flows.step(step.id.as_str()) else { return };
     if via.iter().any(|channel| matches!(channel, Channel::Page | Channel::Cli)) {
@@ -83,7 +83,7 @@ fn shown(judged: &Judged<'_>, place: usize, step: &Step, found: &mut Vec<Breach>
     for (position, path) in show.iter().enumerate() {
         let class = flow.show.get(path).map_or(Class::Public, |shown| shown.label.class);
         if !may_take(most, class) {
-            let breach = denied(judged, at(place, Part::Show(position)), class, most, "the channels of this decision");
+            let breach = denied(judged, at(step, Part::Show(position)), class, most, "the channels of this decision");
             found.push(breach.help("Add `\"page\"` to `via`: what a chat may not show becomes a link to it."));
         }
     }

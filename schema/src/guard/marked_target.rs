@@ -29,7 +29,7 @@ fn of_one(judged: &Judged<'_>, called: &Called<'_>) -> Vec<Breach> {
     });
     marked
         .map(|(name, _)| {
-            let site = at(called.place, Part::With(name.clone()));
+            let site = at(called.step, Part::With(name.clone()));
             let said = format!("An AI or anyone outside chose the `{name}` that `{}` acts on.", called.step.id);
             let walked = way(judged.plan, judged.flows, &site, Sought::Marked);
             Breach::new(Code::MarkedTarget, site, said).way(walked)
@@ -39,7 +39,7 @@ fn of_one(judged: &Judged<'_>, called: &Called<'_>) -> Vec<Breach> {
 
 /// Whether every marked path of an argument was proved to be the trigger's own party's before the step.
 fn is_proven(judged: &Judged<'_>, called: &Called<'_>, name: &Name) -> bool {
-    let site: Site = at(called.place, Part::With(name.clone()));
+    let site: Site = at(called.step, Part::With(name.clone()));
     let marked = |path: &Path| judged.flows.find(path).is_some_and(|known| known.whole().0.marks.any());
     reads_at(judged.plan, &site).iter().filter(|path| marked(path)).all(|path| belongs(judged, called, path))
 }

@@ -66,7 +66,7 @@ impl Breach {
 
 /// Everything that a plan does and may not do, in the order of the rules and of its steps.
 pub fn breaches(plan: &Plan, flows: &Flows, client: &ClientFacts) -> Vec<Breach> {
-    let judged = Judged { plan, flows, client };
+    let judged = Judged { plan, steps: plan.steps.iter().collect(), flows, client };
     let rules = [
         unreachable_step::check,
         flow_denied::check,
@@ -93,6 +93,8 @@ pub fn may_take(most: Class, class: Class) -> bool {
 /// What a rule looks at.
 struct Judged<'a> {
     plan: &'a Plan,
+    /// Every step, in order.
+    steps: Vec<&'a Step>,
     flows: &'a Flows,
     client: &'a ClientFacts,
 }
@@ -111,7 +113,7 @@ struct Called<'a> {
 impl Judged<'_> {
     /// The steps that call operations, in order.
     fn calls(&self) -> impl Iterator<Item = Called<'_>> {
-        self.plan.steps.iter().enumerate().filter_map(|(place, step)| {
+        self.steps.iter().enumerate().filter_map(|(place, step)| {
             let Action::Call { operation: reference, with, retry, .. } = &step.action else { return None };
             let operation = self.plan.operations.get(reference)?;
             let flow = self.flows.step(step.id.as_str())?;
@@ -120,8 +122,8 @@ impl Judged<'_> {
     }
 }
 
-fn at(step: usize, part: Part) -> Site {
-    Site { step: Some(step), part }
+fn at(step: &Step, part: Part) -> Site {
+    Site { step: Some(step.id.clone()), part }
 }
 
 fn of_workflow(part: Part) -> Site {

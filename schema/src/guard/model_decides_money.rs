@@ -3,7 +3,7 @@
 use super::{Breach, Called, Judged, at};
 use crate::code::Code;
 use crate::flow::{Part, Site, Sought, way};
-use crate::plan::Effect;
+use crate::plan::{Effect, Step};
 
 /// Reports each money step that no `decide` dominates though its amount or its condition is marked, at the amount or the
 /// condition. A guardrail with `model_up_to`, which the client signs, allows it up to that amount; the agent asks above.
@@ -40,7 +40,7 @@ fn breach(judged: &Judged<'_>, called: &Called<'_>) -> Breach {
     let step = &called.step.id;
     let (site, said) = match marked_amount(called) {
         Some(part) => {
-            (at(called.place, part), format!("The amount of `{step}` was chosen by an AI or by anyone outside."))
+            (at(called.step, part), format!("The amount of `{step}` was chosen by an AI or by anyone outside."))
         }
         None => (condition(judged, called), format!("An AI or anyone outside chose that `{step}` moves money.")),
     };
@@ -50,11 +50,8 @@ fn breach(judged: &Judged<'_>, called: &Called<'_>) -> Breach {
 
 /// The step's own condition, else that of the `stop` before it that let the run go on.
 fn condition(judged: &Judged<'_>, called: &Called<'_>) -> Site {
-    let own = called.flow.when.any_marks().any().then_some(called.place);
-    let marks = |place: &usize| {
-        let step = judged.plan.steps.get(*place);
-        step.and_then(|step| judged.flows.step(step.id.as_str())).is_some_and(|flow| flow.when.any_marks().any())
-    };
-    let place = own.or_else(|| (0..called.place).rev().find(marks)).unwrap_or(called.place);
-    at(place, Part::When)
+    let is_marked = |step: &&&Step| judged.flows.step(step.id.as_str()).is_some_and(|flow| flow.when.any_marks().any());
+    let before = judged.steps.iter().take(called.place.saturating_add(1)).rev();
+    let step = before.into_iter().find(is_marked).copied().unwrap_or(called.step);
+    at(step, Part::When)
 }

@@ -5,7 +5,7 @@ use crate::class::Class;
 use crate::code::Code;
 use crate::expr::Path;
 use crate::flow::{Part, Site, Sought, of_argument, reads_at, way};
-use crate::plan::{Action, Effect, Plan, Step};
+use crate::plan::{Action, Effect, Step};
 use crate::time::Period;
 
 /// The longest that content is surely still sealed: the key of an hour lives 23 hours.
@@ -21,8 +21,8 @@ const SEALED_MOST: Period = Period::hours(22);
 /// engine.md sections 2 and 3. Promises P04, P19.
 pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
     let mut found = Vec::new();
-    if waited(judged.plan, None, judged.plan.steps.len()) > SEALED_MOST {
-        let steps = judged.plan.steps.iter().enumerate();
+    if waited(judged, None, judged.steps.len()) > SEALED_MOST {
+        let steps = judged.steps.iter().enumerate();
         found.extend(steps.flat_map(|(place, step)| of_one(judged, place, step)));
     }
     if !judged.plan.fallback.manual_on_restart {
@@ -48,13 +48,13 @@ fn parts(step: &Step) -> Vec<Part> {
 
 fn of_one(judged: &Judged<'_>, place: usize, step: &Step) -> Vec<Breach> {
     let lost = |part: Part| {
-        let site = at(place, part);
+        let site = at(step, part);
         let mut needed = Vec::new();
         for path in &reads_at(judged.plan, &site) {
             sources(judged, path, &mut needed);
         }
         let (path, waits) = needed.into_iter().find_map(|(from, path)| {
-            let waits = waited(judged.plan, from, place);
+            let waits = waited(judged, from, place);
             let is_there = waits <= SEALED_MOST || is_parked(judged, &path, from, place);
             (!is_there).then_some((path, waits))
         })?;
@@ -70,10 +70,10 @@ fn sources(judged: &Judged<'_>, path: &Path, needed: &mut Vec<(Option<usize>, Pa
     if judged.flows.find(path).is_none_or(|known| known.whole().0.class.is_fact()) {
         return;
     }
-    let Some(place) = judged.plan.steps.iter().position(|step| step.id == path.root) else {
+    let Some(place) = judged.steps.iter().position(|step| step.id == path.root) else {
         return needed.push((None, path.clone()));
     };
-    let Some(step) = judged.plan.steps.get(place) else { return };
+    let Some(step) = judged.steps.get(place) else { return };
     match &step.action {
         Action::Call { operation, with, .. } => {
             let called = judged.plan.operations.get(operation);
@@ -93,9 +93,9 @@ fn sources(judged: &Judged<'_>, path: &Path, needed: &mut Vec<(Option<usize>, Pa
 }
 
 /// How long a run may wait between two steps; what waits is one of them when it is the reader.
-fn waited(plan: &Plan, from: Option<usize>, to: usize) -> Period {
+fn waited(judged: &Judged<'_>, from: Option<usize>, to: usize) -> Period {
     let first = from.map_or(0, |place| place.saturating_add(1));
-    let between = plan.steps.iter().take(to.saturating_add(1)).skip(first);
+    let between = judged.steps.iter().take(to.saturating_add(1)).skip(first);
     let waits = between.filter_map(|step| match &step.action {
         Action::Decide { within, .. } => Some(within.as_seconds()),
         Action::Call { .. } | Action::Ask { .. } | Action::Set { .. } | Action::Stop { .. } => None,
@@ -105,12 +105,12 @@ fn waited(plan: &Plan, from: Option<usize>, to: usize) -> Period {
 
 /// Whether a step between, which surely ran, keeps exactly this text in the client's own system.
 fn is_parked(judged: &Judged<'_>, path: &Path, from: Option<usize>, to: usize) -> bool {
-    let reader = judged.plan.steps.get(to).and_then(|step| judged.flows.step(step.id.as_str()));
+    let reader = judged.steps.get(to).and_then(|step| judged.flows.step(step.id.as_str()));
     judged.calls().filter(|keeper| from.is_none_or(|from| from < keeper.place) && keeper.place < to).any(|keeper| {
         let id = keeper.step.id.as_str();
         let ran = !keeper.flow.optional || reader.is_some_and(|reader| reader.certain.present.contains(id));
         let text = keeper.operation.park.as_ref().and_then(|park| keeper.with.get(park.text.as_str()));
-        ran && waited(judged.plan, from, keeper.place) <= SEALED_MOST
+        ran && waited(judged, from, keeper.place) <= SEALED_MOST
             && text.is_some_and(|text| marked_target::is_only(text, path))
     })
 }
@@ -127,7 +127,7 @@ fn of_event(judged: &Judged<'_>, called: &Called<'_>) -> Option<Breach> {
         }
         needed.into_iter().find(|(from, _)| from.is_none()).map(|(_, path)| (name, path))
     })?;
-    let site: Site = at(called.place, Part::With(name.clone()));
+    let site: Site = at(called.step, Part::With(name.clone()));
     let said = format!("`{}` needs `{path}`, which a restart may lose.", called.step.id);
     let help = "Read the record again with a step, or say in `[fallback]` that `on_restart = \"manual\"`.";
     Some(Breach::new(Code::NotResumable, site, said).help(help))

@@ -21,7 +21,7 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
     alone
         .map(|called| {
             let said = format!("`{}` acts on an event that nothing confirmed.", called.step.id);
-            Breach::new(Code::UnconfirmedTrigger, at(called.place, Part::Operation), said)
+            Breach::new(Code::UnconfirmedTrigger, at(called.step, Part::Operation), said)
         })
         .collect()
 }

@@ -17,12 +17,12 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
     for (place, step) in steps.iter().enumerate() {
         if truth(step) == Some(false) {
             let said = format!("`{}` never runs: its condition is always false.", step.id);
-            found.push(Breach::new(Code::UnreachableStep, at(place, Part::When), said));
+            found.push(Breach::new(Code::UnreachableStep, at(step, Part::When), said));
         }
         let ends = matches!(step.action, Action::Stop { .. }) && (step.when.is_none() || truth(step) == Some(true));
         if let Some(next) = steps.get(place.saturating_add(1)).filter(|_| ends) {
             let said = format!("`{}` never runs: `{}` always ends the run before it.", next.id, step.id);
-            found.push(Breach::new(Code::UnreachableStep, at(place.saturating_add(1), Part::Id), said));
+            found.push(Breach::new(Code::UnreachableStep, at(next, Part::Id), said));
             break;
         }
     }

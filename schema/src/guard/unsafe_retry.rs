@@ -33,7 +33,7 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
                 ),
                 _ => return None,
             };
-            Some(Breach::new(Code::UnsafeRetry, at(called.place, Part::Retry), said).help(help))
+            Some(Breach::new(Code::UnsafeRetry, at(called.step, Part::Retry), said).help(help))
         })
         .collect()
 }

@@ -25,7 +25,7 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
     }
     let used = Used::of(judged.plan);
     let mut found = Vec::new();
-    for (place, step) in judged.plan.steps.iter().enumerate() {
+    for step in &judged.steps {
         let Some(flow) = judged.flows.step(step.id.as_str()) else { continue };
         let is_idle = |name: &Name| {
             flow.result.get(name.as_str()).is_some_and(|label| label.class == Class::Personal)
@@ -33,7 +33,7 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
         };
         let mut idle = |name: &Name, part: Part| {
             let said = format!("`{}.{name}` is personal, and nothing uses it.", step.id);
-            let site: Site = at(place, part);
+            let site: Site = at(step, part);
             found.push(Breach::new(Code::UnusedPersonal, site, said));
         };
         match &step.action {

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use operation::{
-    ATTEMPTS_MOST, Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Method, Operation, Pages, Param, Park, Place,
-    Rate, Retry, TextFormat,
+    ATTEMPTS_MOST, Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Method, Operation, Pages,
+    Param, Park, Place, Rate, Retry, TextFormat,
 };
 pub use step::{Action, Answer, AskLimit, Channel, Step};
 pub use trigger::{AfterFile, Dialect, Missed, OwnEvent, Poll, Trigger};

@@ -41,6 +41,31 @@ fn changed(data_use: &DataUse, pointer: &str, value: Value) -> DataUse {
 }
 
 #[test]
+fn a_message_without_a_persons_yes_is_a_use_of_its_own() {
+    let text = include_str!("../../tests/fixtures/reply.plan.json");
+    let agreed = uses_of(&serde_json::from_str(text).expect("a plan"), &acme());
+    let alone = text.replace("\"agree.approved\"", "\"has(keep)\"");
+    let alone = uses_of(&serde_json::from_str(&alone).expect("a plan"), &acme());
+    let message = |uses: &[DataUse]| {
+        let found = uses.iter().find(|one| one.effect == Some(Effect::Message)).cloned();
+        found.expect("a message")
+    };
+    assert!(!message(&agreed).unattended && message(&alone).unattended);
+    assert!(!covers(&message(&agreed), &message(&alone)));
+    assert!(covers(&message(&alone), &message(&alone)));
+}
+
+#[test]
+fn that_a_model_may_decide_is_said_or_not_so() {
+    let uses = uses_of(&refund(), &acme());
+    let [effect] = of_kind(&uses, UseKind::Effect)[..] else { panic!("one effect") };
+    let up_to = |most: i64| changed(effect, "/guardrail/model_up_to", json!(most));
+    assert!(covers(&up_to(2000), effect) && covers(&up_to(2000), &up_to(1000)));
+    assert!(!covers(effect, &up_to(1)) && !covers(&up_to(1000), &up_to(2000)));
+    assert!(!covers(&changed(effect, "/guardrail", Value::Null), &up_to(1)));
+}
+
+#[test]
 fn the_refund_uses_what_the_formats_page_says() {
     let uses = uses_of(&refund(), &acme());
     let [ask] = of_kind(&uses, UseKind::Ask)[..] else { panic!("one ask") };
