@@ -1,8 +1,9 @@
 //! `model-decides-money`: an AI or anyone outside chose an amount, or that money moves, and no person agrees.
 
 use super::{Breach, Called, Judged, at};
+use crate::class::Marks;
 use crate::code::Code;
-use crate::flow::{Part, Site, Sought, way};
+use crate::flow::{Flow, Part, Site, Sought, way};
 use crate::plan::{Effect, Step};
 
 /// Reports each money step that no `decide` dominates though its amount or its condition is marked, at the amount or the
@@ -22,7 +23,7 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
 pub(super) fn is_marked(called: &Called<'_>) -> bool {
     called.operation.effect == Effect::Money
         && called.flow.certain.approved.is_empty()
-        && (called.flow.control.any() || marked_amount(called).is_some())
+        && (called.flow.control.any() || marked_amount(called, Flow::any_marks).is_some())
 }
 
 fn is_allowed(judged: &Judged<'_>, called: &Called<'_>) -> bool {
@@ -30,15 +31,21 @@ fn is_allowed(judged: &Judged<'_>, called: &Called<'_>) -> bool {
     limits.any(|guardrail| guardrail.model_up_to.is_some())
 }
 
-fn marked_amount(called: &Called<'_>) -> Option<Part> {
+/// The amount that they chose; of data alone, or by conditions too.
+fn marked_amount(called: &Called<'_>, marks: impl Fn(&Flow) -> Marks) -> Option<Part> {
     let amounts = called.operation.params.iter().filter(|(_, param)| param.amount);
     let mut given = amounts.filter_map(|(name, _)| Some((name, called.flow.with.get(name.as_str())?)));
-    given.find(|(_, flow)| flow.any_marks().any()).map(|(name, _)| Part::With(name.clone()))
+    given.find(|(_, flow)| marks(flow).any()).map(|(name, _)| Part::With(name.clone()))
 }
 
 fn breach(judged: &Judged<'_>, called: &Called<'_>) -> Breach {
     let step = &called.step.id;
-    let (site, said) = match marked_amount(called) {
+    let amount = marked_amount(called, |flow| flow.label.marks);
+    let amount = amount.or_else(|| {
+        let by_itself = called.flow.when.any_marks().any();
+        if by_itself { None } else { marked_amount(called, Flow::any_marks) }
+    });
+    let (site, said) = match amount {
         Some(part) => {
             (at(called.step, part), format!("The amount of `{step}` was chosen by an AI or by anyone outside."))
         }
