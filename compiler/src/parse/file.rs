@@ -23,7 +23,7 @@ pub(super) enum Said {
     Project(Unit<Project>),
     Integration(Unit<Integration>),
     Provider(Unit<Provider>),
-    Library(Unit<Library>),
+    Library(Box<Unit<Library>>),
     Client(Unit<Client>),
     Workflow(Unit<WorkflowFile>),
     Tests(Unit<Tests>),
@@ -49,7 +49,7 @@ fn kind(path: &Arc<str>, text: &Arc<str>, place: &Place, table: Table<'_, '_>) -
             integration::integration(table, name).map(|spec| Said::Integration(unit(path, text, spec)))
         }
         Place::Provider(name) => provider::provider(table, name).map(|spec| Said::Provider(unit(path, text, spec))),
-        Place::Library(name) => workflow::library(table, name).map(|spec| Said::Library(unit(path, text, spec))),
+        Place::Library(name) => workflow::library(table, name).map(|spec| Said::Library(Box::new(unit(path, text, spec)))),
         Place::Client(name) => client::client(table, name).map(|spec| Said::Client(unit(path, text, spec))),
         Place::Workflow(_, name) => {
             workflow::workflow_file(table, name).map(|spec| Said::Workflow(unit(path, text, spec)))

@@ -155,7 +155,7 @@ impl Gathered {
                 self.providers.insert(unit.spec.name.value.clone(), unit);
             }
             (Place::Library(name), Said::Library(unit)) => {
-                self.library.insert(name.clone(), unit);
+                self.library.insert(name.clone(), *unit);
             }
             (Place::Client(client), Said::Client(unit)) => self.client(client).client = Some(unit),
             (Place::Workflow(client, name), Said::Workflow(unit)) => {

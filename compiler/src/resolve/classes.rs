@@ -39,7 +39,7 @@ fn fields_at<'p>(plan: &'p mut Plan, path: &str) -> Vec<&'p mut Field> {
     let Some((record, rest)) = path.split_once('.') else { return Vec::new() };
     let names: Vec<&str> = rest.split('.').collect();
     let mut found = Vec::new();
-    if let Trigger::Webhook { record: of, fields, .. } = &mut plan.trigger
+    if let Trigger::Webhook { record: of, fields, .. } | Trigger::Poll { record: of, fields, .. } = &mut plan.trigger
         && of.as_str() == record
     {
         found.extend(below(fields, &names));
