@@ -49,7 +49,9 @@ fn kind(path: &Arc<str>, text: &Arc<str>, place: &Place, table: Table<'_, '_>) -
             integration::integration(table, name).map(|spec| Said::Integration(unit(path, text, spec)))
         }
         Place::Provider(name) => provider::provider(table, name).map(|spec| Said::Provider(unit(path, text, spec))),
-        Place::Library(name) => workflow::library(table, name).map(|spec| Said::Library(Box::new(unit(path, text, spec)))),
+        Place::Library(name) => {
+            workflow::library(table, name).map(|spec| Said::Library(Box::new(unit(path, text, spec))))
+        }
         Place::Client(name) => client::client(table, name).map(|spec| Said::Client(unit(path, text, spec))),
         Place::Workflow(_, name) => {
             workflow::workflow_file(table, name).map(|spec| Said::Workflow(unit(path, text, spec)))
