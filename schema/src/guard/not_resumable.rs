@@ -1,5 +1,7 @@
 //! `not-resumable`: a run needs content after a wait that it could not read again after a restart.
 
+use std::collections::BTreeSet;
+
 use super::{Breach, Called, Judged, at, marked_target};
 use crate::class::Class;
 use crate::code::Code;
@@ -49,11 +51,8 @@ fn parts(step: &Step) -> Vec<Part> {
 fn of_one(judged: &Judged<'_>, place: usize, step: &Step) -> Vec<Breach> {
     let lost = |part: Part| {
         let site = at(step, part);
-        let mut needed = Vec::new();
-        for path in &reads_at(judged.plan, &site) {
-            sources(judged, path, &mut needed);
-        }
-        let (path, waits) = needed.into_iter().find_map(|(from, path)| {
+        let needed = Needed::by(judged, reads_at(judged.plan, &site));
+        let (path, waits) = needed.found.into_iter().find_map(|(from, path)| {
             let waits = waited(judged, from, place);
             let is_there = waits <= SEALED_MOST || is_parked(judged, &path, from, place);
             (!is_there).then_some((path, waits))
@@ -65,30 +64,53 @@ fn of_one(judged: &Judged<'_>, place: usize, step: &Step) -> Vec<Breach> {
     parts(step).into_iter().filter_map(lost).collect()
 }
 
-/// Content at a path that cannot be read again, with the place of the step that it came from; nothing for the event.
-fn sources(judged: &Judged<'_>, path: &Path, needed: &mut Vec<(Option<usize>, Path)>) {
-    if judged.flows.find(path).is_none_or(|known| known.whole().0.class.is_fact()) {
-        return;
+/// Content that cannot be read again, with the place of the step that it came from; nothing for the event.
+struct Needed<'a> {
+    judged: &'a Judged<'a>,
+    found: Vec<(Option<usize>, Path)>,
+    seen: BTreeSet<Path>,
+}
+
+impl<'a> Needed<'a> {
+    /// What these paths rest on. Each path is looked at once, so this takes no longer than the plan is.
+    fn by(judged: &'a Judged<'a>, paths: BTreeSet<Path>) -> Self {
+        let mut needed = Self { judged, found: Vec::new(), seen: BTreeSet::new() };
+        needed.all(paths);
+        needed
     }
-    let Some(place) = judged.steps.iter().position(|step| step.id == path.root) else {
-        return needed.push((None, path.clone()));
-    };
-    let Some(step) = judged.steps.get(place) else { return };
-    match &step.action {
-        Action::Call { operation, with, .. } => {
-            let called = judged.plan.operations.get(operation);
-            if called.is_some_and(|called| called.effect == Effect::None && called.reread) {
-                with.values().flat_map(of_argument).for_each(|path| sources(judged, &path, needed));
-            } else {
-                needed.push((Some(place), path.clone()));
+
+    fn all(&mut self, paths: impl IntoIterator<Item = Path>) {
+        for path in paths {
+            self.one(path);
+        }
+    }
+
+    fn one(&mut self, path: Path) {
+        let judged = self.judged;
+        let is_fact = judged.flows.find(&path).is_none_or(|known| known.whole().0.class.is_fact());
+        if is_fact || !self.seen.insert(path.clone()) {
+            return;
+        }
+        let Some(place) = judged.steps.iter().position(|step| step.id == path.root) else {
+            return self.found.push((None, path));
+        };
+        let Some(step) = judged.steps.get(place) else { return };
+        match &step.action {
+            Action::Call { operation, with, .. } => {
+                let called = judged.plan.operations.get(operation);
+                if called.is_some_and(|called| called.effect == Effect::None && called.reread) {
+                    self.all(with.values().flat_map(of_argument));
+                } else {
+                    self.found.push((Some(place), path));
+                }
             }
+            Action::Ask { .. } => self.found.push((Some(place), path)),
+            Action::Set { values } => {
+                let read = values.iter().filter(|(name, _)| path.fields.first().is_none_or(|field| field == *name));
+                self.all(read.flat_map(|(_, value)| of_argument(value)));
+            }
+            Action::Decide { .. } | Action::Stop { .. } => {}
         }
-        Action::Ask { .. } => needed.push((Some(place), path.clone())),
-        Action::Set { values } => {
-            let read = values.iter().filter(|(name, _)| path.fields.first().is_none_or(|field| field == *name));
-            read.flat_map(|(_, value)| of_argument(value)).for_each(|path| sources(judged, &path, needed));
-        }
-        Action::Decide { .. } | Action::Stop { .. } => {}
     }
 }
 
@@ -121,11 +143,8 @@ fn of_event(judged: &Judged<'_>, called: &Called<'_>) -> Option<Breach> {
         return None;
     }
     let (name, path) = called.with.iter().find_map(|(name, given)| {
-        let mut needed = Vec::new();
-        for path in &of_argument(given) {
-            sources(judged, path, &mut needed);
-        }
-        needed.into_iter().find(|(from, _)| from.is_none()).map(|(_, path)| (name, path))
+        let needed = Needed::by(judged, of_argument(given));
+        needed.found.into_iter().find(|(from, _)| from.is_none()).map(|(_, path)| (name, path))
     })?;
     let site: Site = at(called.step, Part::With(name.clone()));
     let said = format!("`{}` needs `{path}`, which a restart may lose.", called.step.id);
