@@ -30,7 +30,7 @@ pub fn sentence(data_use: &DataUse) -> String {
         }
         UseKind::Ask => format!("gives {fields}{} to the AI at {to}{}", from_clause(&from), agreement(data_use)),
         UseKind::Show => format!("shows {fields} to {to}"),
-        UseKind::Cache => format!("keeps {fields} of {from} sealed"),
+        UseKind::Cache => format!("keeps {fields} of {from}{operation}, sealed and in the agent alone"),
         UseKind::Release => {
             let bits = data_use.bits.unwrap_or(0);
             let unit = if bits == 1 { "bit" } else { "bits" };

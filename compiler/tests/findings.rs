@@ -15,6 +15,7 @@ use assent_compiler::show::codes;
 use assent_schema::code::Code;
 use serde_json::Value;
 use support::fixture::{Expected, Fixture, apply};
+use support::signed::commit_after;
 use support::{Files, NOW, assent, bare, commit, files_and_links, folder};
 
 fn here() -> PathBuf {
@@ -38,9 +39,18 @@ fn fixtures() -> Vec<(String, String, String)> {
 fn check(code: &str, fixture: &Fixture, format: &str) -> String {
     let (folder, repository) = bare();
     let tree = files_and_links(&repository, &fixture.files, "", &fixture.links);
-    commit(&repository, tree);
     let path = folder.path().to_str().expect("a path");
     let mut arguments = vec!["check", "--repo", path, "--at", NOW, "--format", format];
+    match &fixture.before {
+        None => drop(commit(&repository, tree)),
+        Some((before, by)) => {
+            let before = files_and_links(&repository, before, "", &[]);
+            let parent = commit(&repository, before);
+            commit_after(&repository, parent, tree, by);
+            repository.reference("refs/heads/before", parent, true, "test").expect("a branch");
+            arguments.extend(["--since", "before"]);
+        }
+    }
     if let Some(environment) = &fixture.environment {
         arguments.extend(["--environment", environment]);
     }
@@ -103,6 +113,12 @@ fn each_code_has_a_bad_and_a_good() {
     assert!(missing.is_empty() && strange.is_empty(), "missing {missing:?}, no such code {strange:?}");
 }
 
+/// A rendering without the ids of commits, which any change of the base changes.
+fn unnamed(shown: &str) -> String {
+    let Some((before, rest)) = shown.split_once(": Commit ") else { return shown.to_owned() };
+    format!("{before}: Commit 0123456789ab{}", rest.get(12..).expect("an id"))
+}
+
 /// What people see of the first bad fixture of each code.
 fn renderings() -> BTreeMap<String, String> {
     let mut seen = BTreeMap::new();
@@ -111,7 +127,7 @@ fn renderings() -> BTreeMap<String, String> {
             let shown = check(&code, &apply(&base(), &text), "human");
             // The last line holds the commit.
             let findings = shown.trim_end().rsplit_once('\n').map_or("", |(findings, _summary)| findings.trim_end());
-            seen.insert(code, findings.to_owned());
+            seen.insert(code, unnamed(findings));
         }
     }
     seen

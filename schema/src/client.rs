@@ -81,11 +81,27 @@ pub enum Tier {
     Scale,
 }
 
+/// The shortest time that any ledger is kept.
+pub const RETENTION_LEAST: Period = Period::days(90);
+
 impl Tier {
-    /// The longest ledger retention that the tier includes.
+    /// The plan as people write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Starter => "starter",
+            Self::Growth => "growth",
+            Self::Scale => "scale",
+        }
+    }
+
+    /// The longest ledger retention that the tier includes: what every client is promised on `starter`, a year on
+    /// `growth`, two on `scale`.
+    ///
+    /// # Source
+    /// Promise P14.
     pub fn retention_most(self) -> Period {
         match self {
-            Self::Starter => Period::days(90),
+            Self::Starter => RETENTION_LEAST,
             Self::Growth => Period::days(365),
             Self::Scale => Period::days(730),
         }
@@ -394,7 +410,8 @@ pub struct ActiveWorkflow {
     pub plan: Digest,
     /// Its lowered scenarios.
     pub tests: Digest,
-    /// Who wrote it: people who signed the commits since the last release, or all known ones.
+    /// Who wrote it: the people who signed the commits that changed its files, in this release or an earlier one; everybody
+    /// whom the root lists where that cannot be told.
     pub authors: BTreeSet<PersonId>,
     /// The source file, for people.
     pub source: String,

@@ -307,5 +307,7 @@ fn parse_number(text: &str) -> Option<u32> {
     text.parse().ok().filter(|_| plain)
 }
 
+mod instead;
+
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,10 @@
 pub mod canon;
 pub mod class;
 pub mod code;
+pub mod fides;
 pub mod id;
 pub mod time;
+pub mod tripwire;
 
 pub mod cron;
 pub mod finding;

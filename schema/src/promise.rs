@@ -73,9 +73,13 @@ pub const ALL: &[Promise] = &[
     Promise {
         id: "P02",
         sentence: "Operational data is cached only as needed, for less than 24 hours.",
-        how: "What a waiting run needs is sealed under a key that the kernel forgets by itself.",
-        tests: &["a_key_without_time_is_gone_from_memory"],
-        enforced: Enforced::Partly("reads are not cached across runs at all; `cache-too-long` is not built"),
+        how: "What a waiting run needs, and answers of reads that say `cache`, are sealed under keys that the kernel forgets by itself.",
+        tests: &[
+            "a_key_without_time_is_gone_from_memory",
+            "an_answer_is_served_again_within_its_time_and_no_longer",
+            "an_answer_outlives_the_process_and_not_the_keys",
+        ],
+        enforced: Enforced::Yes,
     },
     Promise {
         id: "P03",
@@ -118,8 +122,9 @@ pub const ALL: &[Promise] = &[
         tests: &[
             "secrets_survive_a_restart_and_never_stand_in_the_file",
             "a_secret_goes_where_its_scheme_says_and_nowhere_else",
+            "a_secret_of_an_older_commit_is_found_and_never_printed",
         ],
-        enforced: Enforced::Partly("a secret in the repository is no finding yet (`inline-secret`)"),
+        enforced: Enforced::Partly("no tripwire reads what the agent logs"),
     },
     Promise {
         id: "P08",
@@ -131,9 +136,9 @@ pub const ALL: &[Promise] = &[
     Promise {
         id: "P09",
         sentence: "Only assigned engineers touch a client's configuration.",
-        how: "Teams are signed and verified.",
-        tests: &["thresholds_count_people_not_keys"],
-        enforced: Enforced::Partly("commits are not yet held against the team of their parent (`unassigned-author`)"),
+        how: "Teams are signed; each commit that changes a client's folder is held against the team of its first parent before a release.",
+        tests: &["thresholds_count_people_not_keys", "a_stranger_s_commit_is_not_released"],
+        enforced: Enforced::Partly("there is no console yet that would check the person"),
     },
     Promise {
         id: "P10",
@@ -171,14 +176,14 @@ pub const ALL: &[Promise] = &[
         sentence: "Alerts reach operations within minutes.",
         how: "Alerts are rows of the outbox, delivered at least once, grouped by cause; the delay stands in the ledger.",
         tests: &["an_alert_is_never_lost_however_the_agent_dies", "a_route_that_fails_is_tried_until_it_answers"],
-        enforced: Enforced::Partly("a client without a route is no finding yet (`no-route`); no dead-man's ping"),
+        enforced: Enforced::Partly("there is no dead-man's ping"),
     },
     Promise {
         id: "P14",
         sentence: "Audit logs are kept for 90 days, longer on growth and scale.",
         how: "Nothing of the ledger is deleted; days can be made unreadable and proofs still verify.",
         tests: &["bodies_may_be_gone_only_where_an_entry_says_so", "a_destroyed_key_is_gone_also_after_a_restart"],
-        enforced: Enforced::Partly("pruning by age and the findings on retention are not built"),
+        enforced: Enforced::Partly("pruning by age is not built"),
     },
     Promise {
         id: "P15",
@@ -251,8 +256,8 @@ pub const ALL: &[Promise] = &[
         id: "P23",
         sentence: "Client data trains no models, ours or others'.",
         how: "Providers need an agreement that forbids training; no sink takes content for ourselves.",
-        tests: &[],
-        enforced: Enforced::Partly("the purposes that are never allowed are no finding yet (`forbidden-purpose`)"),
+        tests: &["what_does_not_serve_the_client_is_forbidden"],
+        enforced: Enforced::Yes,
     },
     Promise {
         id: "P24",

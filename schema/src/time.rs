@@ -121,6 +121,9 @@ pub struct Period(u64);
 const PERIOD_MOST_SECONDS: u64 = 10 * 366 * 86_400;
 
 impl Period {
+    /// The longest period that can be written: ten years.
+    pub const MOST: Self = Self(PERIOD_MOST_SECONDS);
+
     /// A period of so many seconds.
     pub const fn seconds(seconds: u64) -> Self {
         Self(seconds)

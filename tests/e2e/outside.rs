@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use assent_compiler::command::demo::source::put;
+use assent_compiler::command::demo::agency::Agency;
+use assent_compiler::command::demo::source::{Lead, put};
 use assent_compiler::command::demo::stage::{self, PRODUCTION_RELEASE, STAGING_RELEASE, Stage};
 use assent_tests::{command, have, run, run_with_input, succeed};
 use base64::Engine as _;
@@ -53,6 +54,25 @@ fn ssh_keygen_verifies_every_signature_of_both_releases() {
         }
     }
     assert!(verified > 20, "only {verified} signatures");
+}
+
+#[test]
+fn git_says_who_signed_each_commit() {
+    if !have("git") || !have("ssh-keygen") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let now = "2026-06-01T09:00:00Z".parse().expect("an instant");
+    let agency = Agency::found(folder.path(), Lead::AsWritten, now).expect("an agency");
+    agency.establish(&[], &[]).expect("signed trust");
+    let signers = folder.path().join("signers");
+    let lines = agency.assent(&line(&["trust", "allowed-signers"])).expect("allowed signers");
+    put(&signers, lines.as_bytes()).expect("a file");
+    let mut git = command("git", folder.path());
+    git.args(["-c", &format!("gpg.ssh.allowedSignersFile={}", signers.display())]);
+    git.arg("-C").arg(&agency.source).args(["log", "--format=%G? %GS"]);
+    let who = ["chen", "bruno", "alice", "alice", "alice"].map(|person| format!("G {person}@harbor\n"));
+    assert_eq!(succeed(&mut git), who.concat());
 }
 
 #[test]

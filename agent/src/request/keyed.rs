@@ -18,6 +18,10 @@ pub enum Purpose<'a> {
     Shown(&'a str),
     /// A webhook that was received.
     Webhook,
+    /// A request whose answer is kept.
+    Cached,
+    /// A run, whose own key this is.
+    Run,
 }
 
 /// HMAC-SHA256 over `"assent-keyed/v1\0" || purpose || "\0" || bytes`.
@@ -26,6 +30,8 @@ pub fn keyed(key: &[u8; 32], purpose: Purpose<'_>, bytes: &[u8]) -> Digest {
         Purpose::Request => ("request", ""),
         Purpose::Shown(path) => ("shown:", path),
         Purpose::Webhook => ("webhook", ""),
+        Purpose::Cached => ("cached", ""),
+        Purpose::Run => ("run", ""),
     };
     digest(key, &[b"assent-keyed/v1\0", name.as_bytes(), path.as_bytes(), b"\0", bytes])
 }

@@ -13,7 +13,7 @@ use assent_schema::plan::{Effect, Failure, Mode, Operation};
 
 use super::compiled::{CompiledCall, CompiledStep};
 use super::driver::{End, NotFlushed, Run, Stop, expression_failed};
-use super::machine::{CONFIRMED, OK, SHADOW, Stand, Tried};
+use super::machine::{CACHED, CONFIRMED, OK, SHADOW, Stand, Tried};
 use super::{Deployed, Traffic, lock};
 use crate::request::{self, Answer, BAD_ANSWER, Built, Call, Failed, Paging};
 use crate::retry::{Breaker, Bucket, Gate, Next, next};
@@ -63,6 +63,10 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 Ok(built) => built,
                 Err(code) => return self.failed(step, call, &code),
             };
+            let place = self.place(call, &built);
+            if let Some(answer) = place.as_ref().and_then(|place| self.kept(place)) {
+                return self.answered(step, call, arguments, attempt, answer, CACHED);
+            }
             self.let_through(step, call).await?;
             if self.left().is_zero() {
                 return Err(fail_at(step, call, "run_timed_out"));
@@ -70,7 +74,12 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             let intent = self.intent(step, call, attempt, &built);
             self.make_durable(step, call, arguments, intent).await?;
             let failed = match self.exchange(call, built, arguments, &step.id).await {
-                Attempt::Answered(answer) => return self.answered(step, call, arguments, attempt, answer),
+                Attempt::Answered(answer) => {
+                    if let Some(place) = &place {
+                        self.keep_answer(place, &answer);
+                    }
+                    return self.answered(step, call, arguments, attempt, answer, OK);
+                }
                 Attempt::Failed(failed) => failed,
             };
             let in_doubt = call.operation.effect != Effect::None && is_doubtful(&failed);
@@ -343,6 +352,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         arguments: &Arguments,
         attempt: u32,
         answer: Answer,
+        code: &str,
     ) -> Result<(), Stop> {
         if asks_whose(&call.operation, arguments) && !request::belongs(&call.operation, arguments, &answer) {
             self.outcome(step, attempt, "not_theirs", None, false, BTreeMap::new());
@@ -350,7 +360,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         }
         let kept =
             if call.operation.effect == Effect::None { BTreeMap::new() } else { facts_of(&call.operation, &answer) };
-        self.outcome(step, attempt, OK, None, false, kept);
+        self.outcome(step, attempt, code, None, false, kept);
         self.keep(&step.id, Value::Record(answer.fields));
         Ok(())
     }

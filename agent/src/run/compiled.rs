@@ -63,6 +63,7 @@ pub(super) struct CompiledCall {
     pub(super) operation: Operation,
     pub(super) with: Vec<(Name, Part)>,
     pub(super) retry: Retry,
+    pub(super) cache: Option<Period>,
 }
 
 pub(super) struct CompiledAsk {
@@ -193,11 +194,12 @@ fn marked(flow: &StepFlow, name: &Name) -> bool {
 fn compile_action(plan: &Plan, action: &Action) -> Result<CompiledAction, NotRunnable> {
     Ok(match action {
         // Where the parked text is read back is the earlier step's business: see `machine`.
-        Action::Call { operation, with, retry, parked: _ } => CompiledAction::Call(Box::new(CompiledCall {
+        Action::Call { operation, with, retry, parked: _, cache } => CompiledAction::Call(Box::new(CompiledCall {
             operation: plan.operations.get(operation).ok_or(NotRunnable)?.clone(),
             name: operation.clone(),
             with: compile_parts(with)?,
             retry: *retry,
+            cache: *cache,
         })),
         Action::Ask { connection, prompt, with, sources, answer, limit } => CompiledAction::Ask(CompiledAsk {
             name: OperationRef { connection: connection.clone(), operation: Name::new("ask").or(Err(NotRunnable))? },

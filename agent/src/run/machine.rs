@@ -21,6 +21,8 @@ use crate::world::Wall;
 
 /// The code of an outcome that is none of failure.
 pub(super) const OK: &str = "ok";
+/// The outcome of a read whose answer was kept from an earlier one; nothing was sent.
+pub(super) const CACHED: &str = "cached";
 /// The code of an outcome that a `confirm` told.
 pub(super) const CONFIRMED: &str = "confirmed";
 /// The code of an effect that was only recorded.
@@ -28,7 +30,7 @@ pub(super) const SHADOW: &str = "shadow";
 
 /// Whether an outcome's code is none of failure.
 pub(crate) fn is_success(code: &str) -> bool {
-    [OK, CONFIRMED, SHADOW].contains(&code)
+    [OK, CACHED, CONFIRMED, SHADOW].contains(&code)
 }
 
 /// A request that was made, or may have been.

@@ -5,6 +5,7 @@
 
 mod ask;
 mod begin;
+mod cache;
 mod call;
 mod codec;
 mod compiled;
@@ -22,6 +23,7 @@ mod values;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicI64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -113,6 +115,9 @@ pub struct Engine<W, S, D> {
     questions: Mutex<BTreeMap<RunId, decide::Open>>,
     traffic: Mutex<BTreeMap<(ClientId, ConnectionId), Traffic>>,
     idempotency: [u8; 32],
+    /// How many answers are kept, and the hour in which old ones were last removed.
+    kept: AtomicUsize,
+    swept: AtomicI64,
     stopping: watch::Sender<bool>,
     asked: watch::Sender<u64>,
 }
@@ -147,6 +152,8 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             questions: Mutex::default(),
             traffic: Mutex::default(),
             idempotency,
+            kept: AtomicUsize::new(0),
+            swept: AtomicI64::new(i64::MIN),
             stopping: watch::Sender::new(false),
             asked: watch::Sender::new(0),
         }))

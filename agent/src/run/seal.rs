@@ -12,6 +12,7 @@ use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 
 use crate::content::Content;
+use crate::request::keyed::{Purpose, keyed};
 use crate::store::RunId;
 use crate::world::{Clock as _, Dice as _, Keyring as _, Wall, World};
 
@@ -35,6 +36,7 @@ pub(super) fn seal<W: World>(world: &W, run: RunId, content: &Content<Vec<u8>>) 
     out.extend(boot.to_be_bytes());
     out.extend(nonce);
     let payload = Payload { msg: content.reveal(), aad: run.as_bytes() };
+    let key = run_key(&key, run);
     let sealed = XChaCha20Poly1305::new(key.reveal().into()).encrypt(XNonce::from_slice(&nonce), payload).ok()?;
     out.extend(sealed);
     Some(out)
@@ -42,14 +44,19 @@ pub(super) fn seal<W: World>(world: &W, run: RunId, content: &Content<Vec<u8>>) 
 
 /// Opens what was sealed, while its key lives and the host was not booted since.
 pub(super) fn open<W: World>(world: &W, run: RunId, sealed: &[u8]) -> Option<Content<Vec<u8>>> {
+    open_within(world, run, sealed, KEY_LIVES)
+}
+
+/// As [`open`], for what was sealed less than so long ago.
+pub(super) fn open_within<W: World>(world: &W, run: RunId, sealed: &[u8], most: Duration) -> Option<Content<Vec<u8>>> {
     let (hour, rest) = sealed.split_first_chunk::<8>()?;
     let (boot, rest) = rest.split_first_chunk::<8>()?;
     let (nonce, ciphertext) = rest.split_first_chunk::<24>()?;
     let age = world.clock().boot().checked_sub(Duration::from_millis(u64::from_be_bytes(*boot)))?;
-    if age >= KEY_LIVES {
+    if age >= most.min(KEY_LIVES) {
         return None;
     }
-    let key = world.keyring().get(&name(i64::from_be_bytes(*hour)))?;
+    let key = run_key(&known_key(world, i64::from_be_bytes(*hour))?, run);
     let payload = Payload { msg: ciphertext, aad: run.as_bytes() };
     let cipher = XChaCha20Poly1305::new(key.reveal().into());
     cipher.decrypt(XNonce::from_slice(nonce), payload).ok().map(Content::new)
@@ -57,6 +64,16 @@ pub(super) fn open<W: World>(world: &W, run: RunId, sealed: &[u8]) -> Option<Con
 
 fn name(hour: i64) -> String {
     format!("epoch/{hour}")
+}
+
+/// The key of an hour, while it lives.
+pub(super) fn known_key<W: World>(world: &W, hour: i64) -> Option<Content<[u8; 32]>> {
+    world.keyring().get(&name(hour))
+}
+
+/// A run's own key under the key of an hour.
+fn run_key(hour: &Content<[u8; 32]>, run: RunId) -> Content<[u8; 32]> {
+    Content::new(*keyed(hour.reveal(), Purpose::Run, run.as_bytes()).as_bytes())
 }
 
 fn hour_key<W: World>(world: &W, hour: i64) -> Content<[u8; 32]> {

@@ -1,7 +1,6 @@
 //! `approval-expired`: a data use whose only approval has ended or has not begun.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use assent_schema::canon::Digest;
 use assent_schema::code::Code;
@@ -10,6 +9,7 @@ use assent_schema::trust::Decision;
 use assent_schema::uses::{DataUse, uncovered};
 
 use super::View;
+use crate::parse::{anchor, value_place};
 use crate::source::Place;
 
 /// Reports each approval that would cover a data use that now nothing covers, at its file, once.
@@ -32,14 +32,17 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
             }
             let files = view.parsed.source.files.iter();
             let mut of = files.filter(|(_, file)| matches!(&file.place, Place::Approval(client) if client == id));
-            if let Some((path, _)) = of.find(|(_, file)| Digest::of_file(&file.bytes) == *digest) {
-                let message = match &held.statement.says {
+            if let Some((path, file)) = of.find(|(_, file)| Digest::of_file(&file.bytes) == *digest) {
+                let (key, message) = match &held.statement.says {
                     Decision::Approve(approval) if view.at >= approval.expires => {
-                        format!("This approval of `{id}` ended {}.", approval.expires)
+                        ("expires", format!("This approval of `{id}` ended {}.", approval.expires))
                     }
-                    _ => format!("This approval of `{id}` is given {}, which is later.", held.statement.given),
+                    _ => {
+                        ("given", format!("This approval of `{id}` is given {}, which is later.", held.statement.given))
+                    }
                 };
-                findings.add(Code::ApprovalExpired, Span::new(&Arc::clone(path), 0..0), message);
+                let place = value_place(file.text(), &[key]).unwrap_or_else(|| anchor(file.text()));
+                findings.add(Code::ApprovalExpired, Span::new(path, place), message);
             }
         }
     }

@@ -4,22 +4,35 @@
 //! language.md sections 5 and 6, trust.md sections 1 to 4.
 
 mod approval_expired;
+mod bad_schedule;
 mod breaches;
+mod cache_too_long;
 mod expressions;
+mod forbidden_purpose;
+pub mod inline_secret;
+mod lookalike_name;
+mod no_calendar;
 mod no_fallback;
 mod no_limits;
+mod no_rotation;
+mod no_route;
 mod no_scenario;
 mod not_rehearsed;
 mod over_privileged;
+mod personal_fixture;
 mod provider_agreement;
 mod region_mismatch;
+mod retention_exceeds_plan;
+mod retention_too_short;
 mod trust;
 mod unapproved_data_use;
+pub mod unassigned_author;
 mod under_privileged;
 mod untested_step;
 mod unused_personal;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use assent_schema::canon::{self, Digest};
@@ -31,6 +44,7 @@ use assent_schema::guard::{self, Breach};
 use assent_schema::id::{ClientId, ConnectionId, Environment, Name, OperationRef, Region, Scope, WorkflowId};
 use assent_schema::plan::Plan;
 use assent_schema::scenario::Tests;
+use assent_schema::spec::{self, Unit, WorkflowFile};
 use assent_schema::time::Moment;
 use assent_schema::uses::{DataUse, derive, derive_client, uncovered};
 
@@ -191,16 +205,27 @@ fn check_all(survey: &Survey, at: Moment, options: &Options, findings: &mut Find
         at,
         options,
     };
+    lookalike_name::check(&view, findings);
     breaches::check(&view, findings);
     unused_personal::check(&view, findings);
+    bad_schedule::check(&view, findings);
+    cache_too_long::check(&view, findings);
     region_mismatch::check(&view, findings);
     over_privileged::check(&view, findings);
     under_privileged::check(&view, findings);
+    inline_secret::check(&view, findings);
+    no_rotation::check(&view, findings);
+    personal_fixture::check(&view, findings);
+    forbidden_purpose::check(&view, findings);
     unapproved_data_use::check(&view, findings);
     approval_expired::check(&view, findings);
     provider_agreement::check(&view, findings);
+    retention_too_short::check(&view, findings);
+    retention_exceeds_plan::check(&view, findings);
     no_fallback::check(&view, findings);
     no_limits::check(&view, findings);
+    no_route::check(&view, findings);
+    no_calendar::check(&view, findings);
     no_scenario::check(&view, findings);
     untested_step::check(&view, findings);
     not_rehearsed::check(&view, findings);
@@ -214,6 +239,24 @@ struct View<'a> {
     trusted: &'a Trusted,
     at: Moment,
     options: &'a Options,
+}
+
+/// The file that a workflow stands in.
+struct Writing<'a> {
+    file: &'a Arc<str>,
+    text: &'a str,
+}
+
+impl Writing<'_> {
+    /// A place in the file.
+    fn span(&self, range: &Range<usize>) -> Span {
+        Span::new(self.file, range.clone())
+    }
+
+    /// The place of a part of a quoted text.
+    fn within(&self, quoted: &Range<usize>, part: &Range<usize>) -> Span {
+        self.span(&spec::within(self.text, quoted, part))
+    }
 }
 
 /// What was found out about one client's workflows.
@@ -260,6 +303,23 @@ impl View<'_> {
     fn workflows(&self) -> impl Iterator<Item = (&Client, &resolve::Workflow)> {
         let clients = self.resolved.clients.values();
         clients.flat_map(|client| client.workflows.values().map(move |workflow| (client, workflow)))
+    }
+
+    /// Every client file that could be read.
+    fn client_files(&self) -> impl Iterator<Item = &Unit<spec::Client>> {
+        self.parsed.clients.values().filter_map(|files| files.client.as_ref())
+    }
+
+    /// Every workflow as it is written, once: those of clients, and those of the library whether used or not.
+    fn written_workflows(&self) -> impl Iterator<Item = (Writing<'_>, &spec::Workflow)> {
+        let clients = self.parsed.clients.values().flat_map(|files| files.workflows.values());
+        let clients = clients.map(|unit| (Writing { file: &unit.file, text: &unit.text }, &unit.spec));
+        let library = self.parsed.library.values();
+        let library = library.map(|unit| (Writing { file: &unit.file, text: &unit.text }, &unit.spec.body));
+        clients.chain(library).filter_map(|(place, file)| match file {
+            WorkflowFile::Own(workflow) => Some((place, workflow.as_ref())),
+            WorkflowFile::Use(_) => None,
+        })
     }
 
     /// Whether every workflow file of a client could be read and resolved.

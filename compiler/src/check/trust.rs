@@ -17,7 +17,7 @@ use assent_schema::trust::{
 };
 use assent_schema::uses::DataUse;
 
-use crate::parse::Parsed;
+use crate::parse::{Parsed, anchor};
 use crate::source::{File, Place};
 
 /// What the signed files of a source add up to.
@@ -111,7 +111,8 @@ impl<'a> Files<'a> {
             | Place::Tests(..)
             | Place::Text
             | Place::Signature(..)
-            | Place::Passkey(..) => {}
+            | Place::Passkey(..)
+            | Place::Beside => {}
         }
     }
 
@@ -119,7 +120,8 @@ impl<'a> Files<'a> {
     fn report(&self, code: Code, error: &TrustError, findings: &mut Findings) {
         let known = self.parsed.source.files.get_key_value(error.file.as_str());
         let file = known.map_or_else(|| Arc::from(error.file.as_str()), |(path, _)| Arc::clone(path));
-        let span = error.span.clone().unwrap_or(0..0);
+        let place = || known.map_or(0..0, |(_, file)| anchor(file.text()));
+        let span = error.span.clone().unwrap_or_else(place);
         findings.add(code, Span::new(&file, span), format!("`{}` {}.", error.file, error.what));
     }
 }

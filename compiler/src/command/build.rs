@@ -46,9 +46,10 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         let numbering = Numbering::after(before.as_ref(), generation);
         let rehearsals = compiled.rehearsals_of(region);
         let (source, at) = (compiled.source.clone(), compiled.at);
-        let terms = Terms { source, at, numbering, readmitted: Vec::new(), rehearsals };
-        let bundle =
-            assemble(gather(&compiled.checked, &target, terms)?).map_err(|e| Error::internal("write the bundle", e))?;
+        let terms =
+            Terms { source, at, numbering, readmitted: Vec::new(), rehearsals, authors: compiled.authors_of(region) };
+        let bundle = assemble(gather(&compiled.checked, &target, terms, before.as_ref())?)
+            .map_err(|e| Error::internal("write the bundle", e))?;
         let folder = args.out.join(region.as_str());
         for (path, bytes) in bundle.paths() {
             sign::write(&folder.join(path), &bytes)?;

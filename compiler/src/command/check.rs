@@ -1,16 +1,19 @@
 //! `assent check`: everything that is wrong with a commit, at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use assent_schema::canon::Digest;
+use assent_schema::finding::Findings;
 use assent_schema::id::Environment;
 use assent_schema::time::Moment;
+use git2::{Oid, Repository};
 
-use crate::check::{Options, Rehearse, Survey, examine, survey};
+use crate::check::{Options, Rehearse, Survey, examine, inline_secret, survey, unassigned_author};
 use crate::error::Error;
 use crate::publish::rehearsals::collect;
 use crate::show::findings::{Checked, Style, show};
-use crate::source::Place;
+use crate::source::{Place, changes_since, look_through, place_of, resolve_commit};
 
 use super::repository::SourceArgs;
 use super::{Context, Outcome, rehearsing};
@@ -26,6 +29,12 @@ pub(super) struct Args {
     /// Do not run the scenarios. Quicker, and what they do not reach (`untested-step`) is not found. Never for a release.
     #[arg(long)]
     no_rehearsal: bool,
+    /// Judge who signed each commit after this one; all of them with `--since ROOT`.
+    #[arg(long, value_name = "COMMIT", conflicts_with = "worktree")]
+    since: Option<String>,
+    /// Look for secrets in every file of every older commit, too.
+    #[arg(long, conflicts_with = "worktree")]
+    history: bool,
     /// How findings are printed.
     #[arg(long, default_value = "human")]
     format: Style,
@@ -52,14 +61,50 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let rehearse: Option<Rehearse> = if args.no_rehearsal { None } else { Some(rehearsing::evidence) };
     let (survey, found) = examine(source, at, &Options { rehearsed, region: None, rehearse });
     findings.append(found);
+    if let (Some(since), Some(commit)) = (&args.since, commit) {
+        progress.say("looking at who signed");
+        let repository = args.source.open()?;
+        let base = if since == "ROOT" { None } else { Some(resolve_commit(&repository, since)?) };
+        drop(unassigned_author::judge(&changes_since(&repository, base, commit)?, &survey, &mut findings));
+    }
+    let older = if args.history {
+        progress.say("looking through older commits");
+        old_secrets(&args.source.open()?, commit, &mut findings)?
+    } else {
+        OldTexts::new()
+    };
     progress.done();
     let any = findings.any_errors();
     let parsed = &survey.parsed;
     let workflows = parsed.source.files.values().filter(|file| matches!(file.place, Place::Workflow(..))).count();
     let checked = Checked { findings: findings.sorted(), workflows, commit, at };
-    let text = show(&checked, args.format, context.look(), &|path| parsed.source.text(path));
+    let text = show(&checked, args.format, context.look(), &|path| {
+        parsed.source.text(path).or_else(|| older.get(path).map(String::as_str))
+    });
     context.print(&text)?;
     Ok(Outcome::of(any))
+}
+
+/// The texts of older files in which something was found, by `<commit>:<path>`, as `git show` takes it.
+type OldTexts = BTreeMap<String, String>;
+
+/// Reports what looks like a secret in older commits.
+fn old_secrets(repository: &Repository, commit: Option<Oid>, findings: &mut Findings) -> Result<OldTexts, Error> {
+    let mut texts = OldTexts::new();
+    let Some(commit) = commit else { return Ok(texts) };
+    look_through(repository, commit, &mut |old| {
+        let Ok(text) = String::from_utf8(old.bytes) else { return };
+        let name: Arc<str> =
+            format!("{}:{}", old.commit.to_string().chars().take(12).collect::<String>(), old.path).into();
+        let secrets = inline_secret::secrets(&place_of(&old.path), &text);
+        for secret in &secrets {
+            inline_secret::report(&name, &text, secret, findings);
+        }
+        if !secrets.is_empty() {
+            texts.insert(name.to_string(), text);
+        }
+    })?;
+    Ok(texts)
 }
 
 /// The rehearsals that the wanted environment asks for; nothing where it asks for none.

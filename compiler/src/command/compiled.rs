@@ -11,12 +11,13 @@ use git2::Repository;
 use super::repository::SourceArgs;
 use super::{Context, rehearsing};
 use crate::bundle::Signed;
+use crate::check::unassigned_author::{self, Authors};
 use crate::check::{Checked, Options, compile};
 use crate::error::Error;
-use crate::publish::prepare::roots;
+use crate::publish::prepare::{Target, last_source, published, roots};
 use crate::publish::rehearsals::{Rehearsals, collect};
 use crate::show::findings::{self, Style, show};
-use crate::source::{read_commit, resolve_commit, tree_digest_of_commit};
+use crate::source::{changes_since, read_commit, resolve_commit, tree_digest_of_commit};
 
 /// What is to be built.
 pub(super) struct Wanted<'a> {
@@ -36,10 +37,17 @@ pub(super) struct Compiled {
     pub(super) at: Moment,
     /// The regions that have clients and were asked for.
     pub(super) regions: Vec<Region>,
+    /// Who changed what since the last release of each of these regions.
+    authors: BTreeMap<Region, Authors>,
     rehearsals: Option<Rehearsals>,
 }
 
 impl Compiled {
+    /// Who changed what since the last release of a region.
+    pub(super) fn authors_of(&self, region: &Region) -> Authors {
+        self.authors.get(region).cloned().unwrap_or_default()
+    }
+
     /// The rehearsals of a region's plans; none where the environment asks for none.
     pub(super) fn rehearsals_of(&self, region: &Region) -> Vec<Signed<AgentId>> {
         let pairs = pairs(&self.checked, region);
@@ -68,6 +76,17 @@ pub(super) fn compiled(
         return Ok(None);
     };
     let (regions, rehearses) = scope(&checked, wanted)?;
+    let mut authors = BTreeMap::new();
+    for region in &regions {
+        let target = Target { environment: wanted.environment.clone(), region: region.clone() };
+        let base = last_source(published(&repository, &target)?.as_ref(), roots(&checked)?)?;
+        let changes = changes_since(&repository, base, commit)?;
+        authors.insert(region.clone(), unassigned_author::judge(&changes, checked.survey(), &mut found));
+    }
+    if found.any_errors() {
+        report(found, &read, commit, at, wanted.format, context)?;
+        return Ok(None);
+    }
     let rehearsals = if rehearses { None } else { Some(rehearsed(&repository, &checked, at)?) };
     if let Some(rehearsals) = &rehearsals {
         for region in &regions {
@@ -82,7 +101,7 @@ pub(super) fn compiled(
         }
     }
     let source = Source { commit: commit.to_string(), tree: tree_digest_of_commit(&repository, commit)? };
-    Ok(Some(Compiled { repository, checked, source, at, regions, rehearsals }))
+    Ok(Some(Compiled { repository, checked, source, at, regions, authors, rehearsals }))
 }
 
 /// The regions to build, and whether the environment is the one that rehearses.
@@ -137,13 +156,13 @@ fn report(
 }
 
 /// The region and environment of each branch of releases, by name.
-pub(super) fn targets(names: &[String]) -> BTreeMap<String, crate::publish::prepare::Target> {
+pub(super) fn targets(names: &[String]) -> BTreeMap<String, Target> {
     names
         .iter()
         .filter_map(|name| {
             let (environment, region) = name.strip_prefix("release/")?.split_once('/')?;
             let (environment, region) = (environment.parse().ok()?, region.parse().ok()?);
-            Some((name.clone(), crate::publish::prepare::Target { environment, region }))
+            Some((name.clone(), Target { environment, region }))
         })
         .collect()
 }

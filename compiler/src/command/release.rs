@@ -75,9 +75,10 @@ fn publish(args: &Args, compiled: &Compiled, target: &Target, region: &Region) -
         numbering,
         readmitted,
         rehearsals: compiled.rehearsals_of(region),
+        authors: compiled.authors_of(region),
     };
-    let bundle =
-        assemble(gather(&compiled.checked, target, terms)?).map_err(|e| Error::internal("write the bundle", e))?;
+    let bundle = assemble(gather(&compiled.checked, target, terms, before.as_ref())?)
+        .map_err(|e| Error::internal("write the bundle", e))?;
     let mut files = sign_bundle(&bundle, roots, &args.keys)?;
     if !args.freshness_keys.is_empty() {
         let release = release_of(&target.branch(), files)?;

@@ -15,8 +15,6 @@ use super::value::{base_url, boolean, currency, line, name, parsed, period, plai
 const STALE_LIMIT: Period = Period::hours(72);
 /// The longest that a client may say: a withdrawal that cannot be delivered takes effect by then.
 const STALE_MOST: Period = Period::days(7);
-/// The longest time between two rotations of a secret.
-const ROTATE_MOST: Period = Period::days(400);
 /// Runs of a client at once and waiting, unless it says otherwise.
 const LIMITS: ClientLimits = ClientLimits { running: 64, waiting: 10_000 };
 
@@ -37,6 +35,7 @@ pub(super) fn client(mut table: Table<'_, '_>, folder: &ClientId) -> Option<Clie
     let stale_limit = table
         .opt("stale_limit", |value| value.spanned(period(Period::minutes(1)..=STALE_MOST)))
         .unwrap_or_else(|| Spanned::new(STALE_LIMIT, table.span()));
+    let routes_at = table.place("routes");
     let routes = table.set("routes", name);
     let contacts = table.set("contacts", name);
     let calendar = table.opt("calendar", |value| value.spanned(calendar));
@@ -48,15 +47,17 @@ pub(super) fn client(mut table: Table<'_, '_>, folder: &ClientId) -> Option<Clie
     let guardrails = table.list("guardrail", guardrail);
     let freeze = table.list("freeze", |value| value.spanned(freeze));
     table.done();
+    let id = id?;
+    let name_at = id.span.clone();
     Some(Client {
-        name: id?,
+        name: id,
         summary: summary?,
         plan: plan?,
         region: region?,
         zone: zone?,
         retention: retention?,
         stale_limit,
-        routes,
+        routes: Spanned::new(routes, routes_at.unwrap_or(name_at)),
         contacts,
         calendar,
         limits,
@@ -221,9 +222,10 @@ pub(super) fn endpoint(value: Value<'_, '_>, region: Option<Spanned<Region>>) ->
 
 fn slot(value: Value<'_, '_>) -> Option<Slot> {
     let mut table = value.table()?;
-    let rotate = table.need("rotate", |value| value.spanned(period(Period::days(1)..=ROTATE_MOST)));
+    let span = table.span();
+    let rotate = table.opt("rotate", |value| value.spanned(period(Period::days(1)..=Period::MOST)));
     table.done();
-    Some(Slot { rotate: rotate? })
+    Some(Slot { span, rotate })
 }
 
 /// Reads how many requests an API takes.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use assent_schema::class::Class;
+use assent_schema::fides;
 use assent_schema::id::Name;
 use assent_schema::shape::{CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape};
 use assent_schema::spec::Spanned;
@@ -54,7 +55,7 @@ fn field(value: Value<'_, '_>, default_at: &str, default_class: Class) -> Option
         written_by: table.opt("written_by", word).unwrap_or_default(),
         optional: table.opt("optional", boolean).unwrap_or_default(),
         measure: table.opt("measure", boolean).unwrap_or_default(),
-        category: table.opt("category", plain_line),
+        category: table.opt("category", category),
     };
     if field.class.is_fact() && !field.shape.fits_reference() {
         return class_given.as_ref().map_or_else(
@@ -72,6 +73,15 @@ fn field(value: Value<'_, '_>, default_at: &str, default_class: Class) -> Option
     }
     table.done();
     Some(field)
+}
+
+/// A Fideslang data category. One that there is not is reported and does no other harm: it is for people.
+fn category(value: Value<'_, '_>) -> Option<String> {
+    let text = plain_line(value.clone())?;
+    if !fides::is_data_category(&text) {
+        value.unknown("data category of Fideslang", &text, fides::nearest(&text, &fides::DATA_CATEGORIES));
+    }
+    Some(text)
 }
 
 const FACTS_HELP: &str = "Facts are `token`, `uuid`, `integer`, `boolean`, `instant`, `money` and `one_of`; else the class is `content` or `personal`.";

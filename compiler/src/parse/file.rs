@@ -1,11 +1,12 @@
 //! One file: its text to a table, the table to its kind.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
 use assent_schema::spec::{Client, Integration, Library, Project, Provider, Tests, Unit, WorkflowFile};
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use crate::source::{File, Place};
 
@@ -36,7 +37,7 @@ pub(super) fn read(path: &Arc<str>, file: &File) -> (Option<Said>, Findings) {
     let Some(root) = syntax(text, &sink) else {
         return (None, sink.finish().0);
     };
-    let table = Table::new(&sink, &root, 0..0);
+    let table = Table::new(&sink, &root, anchor_of(&root, text));
     let said = kind(path, text, &file.place, table);
     let (findings, broken) = sink.finish();
     (said.filter(|_| !broken), findings)
@@ -64,7 +65,8 @@ fn kind(path: &Arc<str>, text: &Arc<str>, place: &Place, table: Table<'_, '_>) -
         | Place::Approval(_)
         | Place::Text
         | Place::Signature(..)
-        | Place::Passkey(..) => None,
+        | Place::Passkey(..)
+        | Place::Beside => None,
     }
 }
 
@@ -79,10 +81,40 @@ fn syntax<'i>(text: &'i str, sink: &Sink) -> Option<DeTable<'i>> {
     };
     let errors = if text.len() <= ALL_ERRORS_MOST_BYTES { DeTable::parse_recoverable(text).1 } else { vec![error] };
     for error in errors.iter().take(SYNTAX_MOST) {
-        let span = error.span().unwrap_or(0..0);
+        let span = error.span().unwrap_or(text.len()..text.len());
         sink.refuse(Code::Syntax, &span, sentence(error.message()), None);
     }
     None
+}
+
+/// The keys that say best which file it is, in the order in which they are looked for.
+const ANCHORS: [&str; 5] = ["name", "serial", "number", "version", "use"];
+
+/// The place in a file for a finding about all of it: the value that says which one it is, else its first key. A file that
+/// is no TOML has its first line.
+pub(crate) fn anchor(text: &str) -> Range<usize> {
+    DeTable::parse(text).map_or_else(|_| first_line(text), |root| anchor_of(root.get_ref(), text))
+}
+
+/// The place of a value of a TOML file, by the path of its keys; nothing where there is none.
+pub(crate) fn value_place(text: &str, path: &[&str]) -> Option<Range<usize>> {
+    let root = DeTable::parse(text).ok()?;
+    let (last, folders) = path.split_last()?;
+    let table = folders.iter().try_fold(root.get_ref(), |table, key| match table.get(*key)?.get_ref() {
+        DeValue::Table(inner) => Some(inner),
+        _ => None,
+    })?;
+    Some(table.get(*last)?.span())
+}
+
+fn first_line(text: &str) -> Range<usize> {
+    0..text.lines().next().map_or(0, str::len)
+}
+
+fn anchor_of(root: &DeTable<'_>, text: &str) -> Range<usize> {
+    let named = ANCHORS.iter().find_map(|key| root.get(*key)).map(toml::Spanned::span);
+    let first = || root.keys().map(toml::Spanned::span).min_by_key(|span| span.start);
+    named.or_else(first).unwrap_or_else(|| first_line(text))
 }
 
 /// What the TOML parser says, as a sentence.

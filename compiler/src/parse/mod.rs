@@ -37,6 +37,7 @@ use assent_schema::spec::{Client, Integration, Library, Project, Provider, Tests
 use crate::source::{File, Place, Source};
 
 use file::{Said, read};
+pub(crate) use file::{anchor, value_place};
 
 /// The most threads that parse; more cores than that wait for memory.
 const THREADS_MOST: usize = 16;
@@ -129,7 +130,8 @@ fn is_read(place: &Place) -> bool {
         | Place::Approval(_)
         | Place::Text
         | Place::Signature(..)
-        | Place::Passkey(..) => false,
+        | Place::Passkey(..)
+        | Place::Beside => false,
     }
 }
 
@@ -177,17 +179,17 @@ impl Gathered {
     fn orphans(&self, findings: &mut Findings) {
         for (name, files) in &self.clients {
             let client = format!("clients/{name}/client.toml");
-            let mut paths =
-                files.workflows.values().map(|unit| &unit.file).chain(files.tests.values().map(|unit| &unit.file));
-            if let (None, false, Some(path)) = (&files.client, self.broken.contains(&*client), paths.next()) {
+            let workflows = files.workflows.values().map(|unit| (&unit.file, &unit.text));
+            let mut paths = workflows.chain(files.tests.values().map(|unit| (&unit.file, &unit.text)));
+            if let (None, false, Some((path, text))) = (&files.client, self.broken.contains(&*client), paths.next()) {
                 let message = format!("The client `{name}` has no `{client}`.");
-                findings.add(Code::UnknownName, Span::new(path, 0..0), message);
+                findings.add(Code::UnknownName, Span::new(path, anchor(text)), message);
             }
             for (workflow, tests) in &files.tests {
                 let path = format!("clients/{name}/workflows/{workflow}.toml");
                 if !files.workflows.contains_key(workflow) && !self.broken.contains(&*path) {
                     let message = format!("These scenarios are for a workflow that is not there, `{path}`.");
-                    findings.add(Code::UnknownName, Span::new(&tests.file, 0..0), message);
+                    findings.add(Code::UnknownName, Span::new(&tests.file, anchor(&tests.text)), message);
                 }
             }
         }

@@ -84,6 +84,12 @@ impl<'r, 'i> Value<'r, 'i> {
         None
     }
 
+    /// Reports a name that nothing has, with the one that was probably meant. The file can be used all the same.
+    pub(super) fn unknown(&self, what: &str, name: &str, near: Option<&str>) {
+        let message = format!("There is no {what} `{}`.", name.escape_debug());
+        self.sink.report(Code::UnknownName, &self.span, message, near.map(|near| format!("Did you mean `{near}`?")));
+    }
+
     /// Reports that the value is of another TOML type.
     pub(super) fn mistyped<T>(&self, wanted: &str) -> Option<T> {
         let found = match self.inner {
@@ -163,6 +169,11 @@ impl<'r, 'i> Table<'r, 'i> {
         self.asked.push(key);
         let value = self.inner.get(key)?;
         Some(Value { sink: self.sink, inner: value.get_ref(), span: value.span(), key })
+    }
+
+    /// Where the value of a key stands.
+    pub(super) fn place(&self, key: &str) -> Option<Range<usize>> {
+        self.inner.get(key).map(toml::Spanned::span)
     }
 
     /// Makes a key known without reading it.

@@ -61,7 +61,9 @@ fn action(table: &mut Table<'_, '_>) -> Option<Action> {
         [] => table.bad("The step does nothing.", "Add one of `call`, `ask`, `decide`, `set` and `stop`."),
         [_, second, ..] => {
             // The keys of both actions are known, so that the one finding is that there are two.
-            for key in ACTIONS.into_iter().chain(["with", "retry", "parked", "prompt", "sources", "answer", "limit"]) {
+            for key in
+                ACTIONS.into_iter().chain(["with", "retry", "parked", "cache", "prompt", "sources", "answer", "limit"])
+            {
                 table.know(key);
             }
             table.bad(&format!("A step does one thing, and this one has `{second}` too."), "Make two steps of it.")
@@ -76,7 +78,8 @@ fn call(table: &mut Table<'_, '_>) -> Option<Action> {
     let with = table.opt("with", with).unwrap_or_default();
     let retry = table.opt("retry", |value| value.spanned(retry));
     let parked = table.opt("parked", name);
-    Some(Action::Call { operation: operation?, with, retry, parked })
+    let cache = table.opt("cache", |value| value.spanned(period(Period::seconds(1)..=Period::MOST)));
+    Some(Action::Call { operation: operation?, with, retry, parked, cache })
 }
 
 fn ask(table: &mut Table<'_, '_>) -> Option<Action> {

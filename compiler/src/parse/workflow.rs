@@ -1,6 +1,9 @@
 //! Reads `clients/<client>/workflows/<name>.toml` and `library/<name>.toml`.
 
+use std::collections::BTreeMap;
+
 use assent_schema::class::Class;
+use assent_schema::fides;
 use assent_schema::id::{Name, WorkflowId};
 use assent_schema::spec::{
     Classes, Fallback, Kpi, Library, Limits, Literal, Setting, SettingType, Spanned, Use, Workflow, WorkflowFile,
@@ -25,27 +28,36 @@ const DEBOUNCE_MOST: Period = Period::days(1);
 const STEPS_MOST: usize = 200;
 
 /// Reads a client's workflow file.
-pub(super) fn workflow_file(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<WorkflowFile> {
+pub(super) fn workflow_file(table: Table<'_, '_>, stem: &WorkflowId) -> Option<WorkflowFile> {
     if !table.has("use") {
         return workflow(table, stem).map(|own| WorkflowFile::Own(Box::new(own)));
     }
+    usage(table).map(WorkflowFile::Use)
+}
+
+/// A use of a library workflow: nothing but its name and settings.
+fn usage(mut table: Table<'_, '_>) -> Option<Use> {
     let library = table.need("use", name);
     let settings = table.map("settings", |value| value.spanned(literal));
     let classes = table.opt("class", classes).unwrap_or_default();
     table.done();
-    Some(WorkflowFile::Use(Use { library: library?, settings, classes }))
+    Some(Use { library: library?, settings, classes })
 }
 
-/// Reads a library workflow.
+/// Reads a library workflow, or one that is another with settings.
 pub(super) fn library(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<Library> {
+    if table.has("use") {
+        return usage(table).map(|usage| Library { settings: BTreeMap::new(), body: WorkflowFile::Use(usage) });
+    }
     let settings = table.map("settings", setting);
-    Some(Library { settings, workflow: workflow(table, stem)? })
+    let own = workflow(table, stem)?;
+    Some(Library { settings, body: WorkflowFile::Own(Box::new(own)) })
 }
 
 fn workflow(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<Workflow> {
     let id = table.need("name", |value| named_as_file(value, stem));
     let summary = table.need("summary", line);
-    let purpose = table.need("purpose", |value| value.spanned(path));
+    let purpose = table.need("purpose", |value| value.spanned(data_use));
     let mode = table.opt("mode", word).unwrap_or_default();
     let classes = table.opt("class", classes).unwrap_or_default();
     let trigger = table.need("trigger", |value| value.spanned(trigger));
@@ -81,6 +93,15 @@ fn workflow(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<Workflow> {
         kpis,
         fallback,
     })
+}
+
+/// A Fideslang data use. One that there is not is reported; the workflow is checked all the same.
+fn data_use(value: Value<'_, '_>) -> Option<String> {
+    let text = path(value.clone())?;
+    if !fides::is_data_use(&text) && fides::forbidden(&text).is_none() {
+        value.unknown("data use of Fideslang", &text, fides::nearest(&text, &fides::DATA_USES));
+    }
+    Some(text)
 }
 
 fn limits(value: Value<'_, '_>) -> Option<Limits> {

@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use assent_schema::canon::{self, Digest};
 use assent_schema::client::ActiveWorkflow;
-use assent_schema::id::{AgentId, Environment, PersonId, Region};
+use assent_schema::id::{AgentId, ClientId, Environment, PersonId, Region, WorkflowId};
 use assent_schema::release::{FileName, Manifest, Readmitted, Source};
 use assent_schema::time::Moment;
-use assent_schema::trust::RootChain;
-use git2::Repository;
+use assent_schema::trust::{RoleName, RootChain, SignedFile};
+use git2::{Oid, Repository};
 
 use super::branch;
 use crate::bundle::{Ingredients, LoweredWorkflow, Signed, TrustFiles};
 use crate::check::Checked;
+use crate::check::unassigned_author::Authors;
 use crate::error::Error;
+use crate::resolve::Workflow;
 use crate::source::{Files, Place};
 
 /// One branch of releases.
@@ -100,17 +102,56 @@ pub struct Terms {
     pub readmitted: Vec<Readmitted>,
     /// Rehearsals of its plans.
     pub rehearsals: Vec<Signed<AgentId>>,
+    /// Who changed what since the release before it.
+    pub authors: Authors,
+}
+
+/// The commit from which authors are judged anew: that of the newest release, once its signatures hold. Nothing where there
+/// is none in the root's generation; the whole history is judged then.
+///
+/// # Errors
+/// When the release is not signed by the release role: a branch that anybody could write must not hide commits.
+pub fn last_source(published: Option<&Published>, roots: &RootChain) -> Result<Option<Oid>, Error> {
+    let Some(published) = published.filter(|p| p.manifest.generation == roots.newest().generation) else {
+        return Ok(None);
+    };
+    let bytes = published.files.get("manifest.json").cloned().unwrap_or_default();
+    let person = |path: &str| path.strip_prefix("manifest.json.")?.strip_suffix(".sig")?.parse::<PersonId>().ok();
+    let signatures = published.files.iter().filter_map(|(path, armour)| Some((person(path)?, armour.clone())));
+    let signed = SignedFile { bytes, signatures: signatures.collect() };
+    let refused = |why: &dyn std::fmt::Display| Error::input(format!("the last release cannot be built upon: {why}"));
+    roots.check_role(RoleName::Release, "manifest.json", &signed).map_err(|e| refused(&e))?;
+    Oid::from_str(&published.manifest.source.commit).map(Some).map_err(|e| refused(&e.message()))
 }
 
 /// Gathers all that goes into one release.
 ///
 /// # Errors
 /// When the source has no root.
-pub fn gather(checked: &Checked, target: &Target, terms: Terms) -> Result<Ingredients, Error> {
+pub fn gather(
+    checked: &Checked,
+    target: &Target,
+    terms: Terms,
+    before: Option<&Published>,
+) -> Result<Ingredients, Error> {
     let survey = checked.survey();
     let roots = roots(checked)?;
     let clients = checked.clients_in(&target.region);
-    let authors: BTreeSet<PersonId> = roots.newest().people.keys().cloned().collect();
+    let everybody: BTreeSet<PersonId> = roots.newest().people.keys().cloned().collect();
+    // Who wrote it in an earlier release is its author still.
+    let earlier = |client: &ClientId, workflow: &WorkflowId| {
+        let active = before.into_iter().flat_map(|published| &published.manifest.active);
+        active
+            .filter(|a| a.client == *client && a.workflow == *workflow)
+            .flat_map(|a| &a.authors)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let authors = |client: &ClientId, id: &WorkflowId, workflow: &Workflow| {
+        let mut authors = terms.authors.of(workflow.sources.iter().map(|path| &**path), &everybody);
+        authors.extend(earlier(client, id));
+        if authors.is_empty() { everybody.clone() } else { authors }
+    };
     let lowered = checked.workflows_in(&target.region).into_iter().map(|(client, workflow, judged)| {
         let tests = judged.lowered.tests.as_ref();
         let tests = tests.ok_or_else(|| Error::input(format!("{} has no scenarios", workflow.file)))?;
@@ -120,7 +161,7 @@ pub fn gather(checked: &Checked, target: &Target, terms: Terms) -> Result<Ingred
                 workflow: judged.lowered.plan.workflow.clone(),
                 plan: judged.lowered.digest,
                 tests: tests.digest,
-                authors: authors.clone(),
+                authors: authors(&client.facts.client, &judged.lowered.plan.workflow, workflow),
                 source: workflow.file.to_string(),
                 lines: judged.lowered.lines.clone(),
             },

@@ -222,7 +222,9 @@ fn resolve_slots(
             report.unknown("secret slot", id, &known);
         }
         let webhook = webhook == Some(&id.value);
-        slots.insert(id.value.clone(), Slot { rotate: slot.rotate.value, webhook });
+        // `no-rotation` keeps a client without one from being released.
+        let rotate = slot.rotate.as_ref().map_or(spec::ROTATE_MOST, |rotate| rotate.value);
+        slots.insert(id.value.clone(), Slot { rotate, webhook });
     }
     slots
 }
@@ -241,7 +243,7 @@ fn resolve_routes(
     let Some(project) = &parsed.project else { return Vec::new() };
     let known: Vec<_> = project.spec.routes.iter().map(|route| route.name.as_str()).collect();
     let mut routes = Vec::new();
-    for name in &client.routes {
+    for name in client.routes.iter() {
         let Some(route) = project.spec.routes.iter().find(|route| route.name == *name) else {
             report.unknown("alert route", name, &known);
             continue;

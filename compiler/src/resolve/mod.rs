@@ -9,6 +9,7 @@
 mod classes;
 mod client;
 mod gaps;
+mod library;
 mod names;
 mod operations;
 pub(crate) mod paths;
@@ -18,18 +19,17 @@ mod sites;
 mod trigger;
 mod workflow;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::ops::Range;
 use std::sync::Arc;
 
 use assent_schema::client::ClientFacts;
-use assent_schema::code::Code;
 use assent_schema::finding::Findings;
 use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::plan::Plan;
 use assent_schema::scenario::Tests;
-use assent_schema::spec::{self, Spanned, Unit, WorkflowFile};
+use assent_schema::spec::{self, Unit, WorkflowFile};
 
 pub use client::{EndpointsByEnvironment, PRODUCTION};
 pub(crate) use operations::prune;
@@ -70,6 +70,8 @@ pub struct Workflow {
     pub tests: Option<Tests>,
     /// The client's own file.
     pub file: Arc<str>,
+    /// The files that it is made of: its own, those of the library that it uses, and its prompts.
+    pub sources: BTreeSet<Arc<str>>,
     /// The workflow's name, or the name of the library workflow, in that file.
     pub name: Range<usize>,
     /// The library workflow that it uses.
@@ -89,6 +91,7 @@ pub struct Workflow {
 pub fn resolve(parsed: &Parsed) -> (Resolved, Findings) {
     let mut findings = Findings::new();
     check_project(parsed, &mut findings);
+    library::check(parsed, &mut findings);
     let mut clients = BTreeMap::new();
     let mut jobs = Vec::new();
     for (id, files) in &parsed.clients {
@@ -110,6 +113,17 @@ pub fn resolve(parsed: &Parsed) -> (Resolved, Findings) {
         }
     }
     (Resolved { clients }, findings)
+}
+
+/// The prompts that a workflow reads, as paths of the source.
+fn files_of<'a>(folder: &'a str, workflow: &'a spec::Workflow) -> impl Iterator<Item = Arc<str>> + 'a {
+    workflow.steps.iter().filter_map(move |step| match &step.action {
+        spec::Action::Ask { prompt, .. } => Some(format!("{folder}/{}", prompt.value).into()),
+        spec::Action::Call { .. }
+        | spec::Action::Decide { .. }
+        | spec::Action::Set { .. }
+        | spec::Action::Stop { .. } => None,
+    })
 }
 
 /// Does independent work on a few threads; the results stand in the order of the work.
@@ -178,21 +192,24 @@ fn resolve_workflow(
     let own = Settings::new();
     let mut found = Findings::new();
     let folder = format!("clients/{}", facts.client);
-    let (plan, sites, spec, library) = match &unit.spec {
+    let (plan, sites, spec, library, library_files) = match &unit.spec {
         WorkflowFile::Own(workflow) => {
             let context = workflow::Context { parsed, client: &client.spec, facts, folder: &folder, settings: &own };
             let (plan, sites) = workflow::resolve(&context, unit, workflow, &mut found);
-            (plan, sites, workflow.as_ref(), None)
+            (plan, sites, workflow.as_ref(), None, Vec::new())
         }
         WorkflowFile::Use(usage) => {
-            let library = find_library(parsed, unit, usage, findings)?;
-            let settings = put_settings(&library.spec, unit, usage, &mut found);
+            let chain = library::find(parsed, unit, usage, findings)?;
+            let settings = library::put_settings(&chain, unit, usage, &mut found);
             let context =
                 workflow::Context { parsed, client: &client.spec, facts, folder: "library", settings: &settings };
-            let (mut plan, sites) = workflow::resolve(&context, library, &library.spec.workflow, &mut found);
+            let (mut plan, sites) = workflow::resolve(&context, chain.base, chain.workflow, &mut found);
             plan.workflow = id.clone();
+            for (unit, link) in chain.uses() {
+                classes::raise(&mut plan, &link.classes, str::to_owned, &mut Report::new(unit, &mut found));
+            }
             classes::raise(&mut plan, &usage.classes, str::to_owned, &mut Report::new(unit, &mut found));
-            (plan, sites, &library.spec.workflow, Some(usage.library.value.clone()))
+            (plan, sites, chain.workflow, Some(usage.library.value.clone()), chain.files(parsed, &usage.library.value))
         }
     };
     let name = match &unit.spec {
@@ -209,7 +226,11 @@ fn resolve_workflow(
     if is_whole {
         findings.append(of_tests);
     }
+    let mut sources: BTreeSet<Arc<str>> = files_of(reads, spec).collect();
+    sources.insert(Arc::clone(&unit.file));
+    sources.extend(library_files);
     Some(Workflow {
+        sources,
         tests,
         plan: Arc::new(plan),
         file: Arc::clone(&unit.file),
@@ -220,47 +241,4 @@ fn resolve_workflow(
         sites,
         is_whole,
     })
-}
-
-fn find_library<'a>(
-    parsed: &'a Parsed,
-    unit: &Unit<WorkflowFile>,
-    usage: &spec::Use,
-    findings: &mut Findings,
-) -> Option<&'a Unit<spec::Library>> {
-    let found = parsed.library.get(&usage.library.value);
-    if found.is_none() && !parsed.is_broken(&format!("library/{}.toml", usage.library.value)) {
-        Report::new(unit, findings).unknown("library workflow", &usage.library, &texts(parsed.library.keys()));
-    }
-    found
-}
-
-/// The client's settings over the library's defaults; a setting without either is reported.
-fn put_settings(
-    library: &spec::Library,
-    unit: &Unit<WorkflowFile>,
-    usage: &spec::Use,
-    findings: &mut Findings,
-) -> Settings {
-    let mut report = Report::new(unit, findings);
-    let known = texts(library.settings.keys().map(|name| &name.value));
-    for name in usage.settings.keys().filter(|name| !library.settings.contains_key(*name)) {
-        report.unknown("setting", name, &known);
-    }
-    let mut settings = Settings::new();
-    for (name, setting) in &library.settings {
-        let kind = &setting.kind.value;
-        let given = usage.settings.get(name);
-        if let Some(wrong) = given.filter(|given| !kind.takes(&given.value)) {
-            let message = format!("The setting `{}` takes {}.", name.value, kind.wanted());
-            report.add(Code::BadValue, &wrong.span, message);
-        }
-        if let Some(Spanned { value, .. }) = given.or(setting.default.as_ref()) {
-            settings.insert(name.value.clone(), (kind.clone(), value.clone()));
-        } else {
-            let message = format!("The setting `{}` has no default and must be set: {}.", name.value, kind.wanted());
-            report.add(Code::BadValue, &usage.library.span, message);
-        }
-    }
-    settings
 }

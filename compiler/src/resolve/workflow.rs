@@ -165,8 +165,9 @@ impl Resolver<'_> {
 
     fn action(&mut self, id: &Name, step: &spec::Step, before: &[Step]) -> Option<Action> {
         Some(match &step.action {
-            spec::Action::Call { operation, with, retry, parked } => {
-                self.call(id, step, &Call { operation, with, retry: retry.as_ref(), parked: parked.as_ref() }, before)?
+            spec::Action::Call { operation, with, retry, parked, cache } => {
+                let (retry, parked, cache) = (retry.as_ref(), parked.as_ref(), cache.as_ref());
+                self.call(id, step, &Call { operation, with, retry, parked, cache }, before)?
             }
             spec::Action::Ask { connection, prompt, with, sources, answer, limit } => {
                 self.provider(connection)?;
@@ -224,11 +225,18 @@ impl Resolver<'_> {
         if let Some(parked) = call.parked {
             self.parked(parked, &reference.connection, before);
         }
+        if let Some(cache) = call.cache.filter(|_| operation.effect.value != Effect::None) {
+            let message = format!(
+                "`{reference}` changes something outside, so its answer cannot be served again: `cache` is for reads."
+            );
+            self.report.add(Code::BadValue, &cache.span, message);
+        }
         Some(Action::Call {
             operation: reference.clone(),
             with: self.arguments(id, call.with),
             retry: call.retry.map_or_else(|| default_retry(operation), |retry| retry.value),
             parked: call.parked.map(|parked| parked.value.clone()),
+            cache: call.cache.map(|cache| cache.value),
         })
     }
 
@@ -425,6 +433,7 @@ struct Call<'a> {
     with: &'a BTreeMap<Spanned<Name>, Spanned<spec::Argument>>,
     retry: Option<&'a Spanned<Retry>>,
     parked: Option<&'a Spanned<Name>>,
+    cache: Option<&'a Spanned<Period>>,
 }
 
 /// How a step without `retry` is retried.

@@ -8,6 +8,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 use assent_schema::code::Severity;
 use assent_schema::finding::{Finding, Span};
+use assent_schema::tripwire::hidden;
 
 use super::Look;
 use super::findings::Checked;
@@ -109,7 +110,7 @@ impl<'a> FirstPlace<'a> for annotate_snippets::Title<'a> {
 
 /// The lines of a finding, with the place inside them.
 struct Excerpt<'a> {
-    text: &'a str,
+    text: Cow<'a, str>,
     line: usize,
     range: Range<usize>,
 }
@@ -123,7 +124,15 @@ fn excerpt<'a>(text: &'a str, span: &Span) -> Option<Excerpt<'a>> {
     let until = text.get(end..)?.find('\n').map_or(text.len(), |newline| end.saturating_add(newline));
     let lines = text.get(from..until).filter(|lines| lines.len() <= EXCERPT_MOST_BYTES)?;
     let line = text.get(..from)?.bytes().filter(|b| *b == b'\n').count().saturating_add(1);
-    Some(Excerpt { text: lines, line, range: start.saturating_sub(from)..end.saturating_sub(from) })
+    let range = start.saturating_sub(from)..end.saturating_sub(from);
+    Some(Excerpt { text: shown(lines), line, range })
+}
+
+/// The lines without secrets and without what could be a real person's: a check's output is read by more people than the
+/// file, and kept for longer.
+fn shown(lines: &str) -> Cow<'_, str> {
+    let hidden = hidden(lines);
+    if hidden == lines { Cow::Borrowed(lines) } else { Cow::Owned(hidden) }
 }
 
 fn summary(checked: &Checked) -> String {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, Span};
+use assent_schema::tripwire::secrets;
 use git2::Oid;
 
 use super::limits::{FILE_MOST_BYTES, SIGNATURE_MOST_BYTES, TOTAL_MOST_BYTES};
@@ -60,6 +61,29 @@ impl Collector {
                 );
                 None
             }
+        }
+    }
+
+    /// A file that the compiler does not compile, to be looked through for secrets alone; nothing for one of its own.
+    pub(super) fn begin_beside(path: &str) -> Option<Reading> {
+        matches!(standing(path), Standing::Ignored).then(|| Reading { path: path.into(), place: Place::Beside })
+    }
+
+    /// Whether a file beside the source is looked through.
+    pub(super) fn admit_beside(&mut self, size_bytes: usize) -> bool {
+        let total = self.total_bytes.saturating_add(size_bytes);
+        let admitted = size_bytes <= FILE_MOST_BYTES && total <= TOTAL_MOST_BYTES;
+        if admitted {
+            self.total_bytes = total;
+        }
+        admitted
+    }
+
+    /// Keeps a file beside the source if it is text that holds what looks like a secret.
+    pub(super) fn take_beside(&mut self, reading: Reading, bytes: &[u8]) {
+        let text = std::str::from_utf8(bytes);
+        if text.is_ok_and(|text| !secrets(text).is_empty()) {
+            self.files.insert(reading.path, File::new(reading.place, bytes));
         }
     }
 

@@ -44,6 +44,9 @@ pub fn read_commit(repository: &Repository, commit: Oid) -> Result<(Source, Find
                 if let Some(reading) = collector.begin(&path) {
                     read_blob(&odb, blob, reading, &mut collector)
                         .map_err(|e| Error::git(format!("read {path} of commit {commit}"), e))?;
+                } else if let Some(reading) = Collector::begin_beside(&path) {
+                    read_beside(&odb, blob, reading, &mut collector)
+                        .map_err(|e| Error::git(format!("read {path} of commit {commit}"), e))?;
                 }
             }
         }
@@ -57,6 +60,15 @@ fn read_blob(odb: &Odb<'_>, blob: Oid, reading: Reading, collector: &mut Collect
     if collector.admit(&reading, size) {
         let object = odb.read(blob)?;
         collector.take(reading, object.data());
+    }
+    Ok(())
+}
+
+fn read_beside(odb: &Odb<'_>, blob: Oid, reading: Reading, collector: &mut Collector) -> Result<(), git2::Error> {
+    let (size, _) = odb.read_header(blob)?;
+    if collector.admit_beside(size) {
+        let object = odb.read(blob)?;
+        collector.take_beside(reading, object.data());
     }
     Ok(())
 }

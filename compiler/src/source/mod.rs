@@ -5,6 +5,8 @@
 
 mod collect;
 mod commit;
+mod commits;
+mod history;
 pub mod limits;
 mod memory;
 mod place;
@@ -19,8 +21,10 @@ use git2::Oid;
 
 use collect::{Collector, Reading};
 pub use commit::{read_commit, resolve_commit};
+pub use commits::{Change, TrustFiles, changes_since};
+pub use history::{OldFile, look_through};
 pub use memory::read_files;
-pub use place::Place;
+pub use place::{Place, place_of};
 pub use tree::{TreeEntry, tree_digest, tree_digest_of_commit};
 pub use worktree::read_worktree;
 

@@ -40,6 +40,8 @@ pub enum Place {
     Signature(Arc<str>, PersonId),
     /// A file of `<file>.<person>.webauthn/` beside a signed file.
     Passkey(Arc<str>, PersonId),
+    /// A file that the compiler does not compile, such as a README. Only those that hold what looks like a secret are kept.
+    Beside,
 }
 
 /// What a path is to the compiler.
@@ -66,6 +68,14 @@ pub(super) fn standing(path: &str) -> Standing {
     // A README and what git or a forge wants beside our files harm nobody.
     let harmless = *name == "README.md" || name.starts_with('.');
     if OURS.contains(folder) && !harmless { Standing::Misplaced } else { Standing::Ignored }
+}
+
+/// The kind of file that stands at a path; a file beside the source where it is none of the compiler's.
+pub fn place_of(path: &str) -> Place {
+    match standing(path) {
+        Standing::Read(place) => place,
+        Standing::Ignored | Standing::Misplaced => Place::Beside,
+    }
 }
 
 fn place(parts: &[&str]) -> Option<Place> {
@@ -161,8 +171,14 @@ impl Place {
             | Self::Tests(..)
             | Self::Text
             | Self::Signature(..)
-            | Self::Passkey(..) => false,
+            | Self::Passkey(..)
+            | Self::Beside => false,
         }
+    }
+
+    /// Whether the file holds digests and public keys, which are as random as secrets.
+    pub fn holds_keys(&self) -> bool {
+        matches!(self, Self::Root(_) | Self::Approvers(..) | Self::CatalogLock)
     }
 
     /// Whether the file holds raw bytes instead of text.

@@ -9,8 +9,11 @@
 //! ```
 //! Lines that begin with `-` stand once in the base file and give way to those with `+`; a file without `-` lines is new
 //! or replaced. `#^` lines mark a place in the `+` line above (the first `^` under its first character, since both
-//! lines have one more character in front); `|` marks the place before a character. `#@ code` expects a finding about the whole file. `#gone` removes the file,
+//! lines have one more character in front); `|` marks the place before a character. `#@ code` expects a finding about the whole file. `#at before«here»after code` expects one where
+//! the file that people signed has that text. `#gone` removes the file,
 //! `#- ` sections are what people sign; a `#= ` section changes a file after everybody has signed.
+//! `#commit alice` makes the change a commit of its own, signed by that person, after one with the base; `#commit nobody`
+//! and `#commit forge` leave the signature out. The check is then asked about commits since the base.
 //! `#expires` says when the client's approval ends, `#environment` what the check is asked for.
 //! `#link` makes it a link, and `#raw` is a `+` line with Rust's escapes and no line end.
 
@@ -34,6 +37,8 @@ pub(crate) struct Fixture {
     pub(crate) links: Vec<String>,
     /// The environment that the check is asked for.
     pub(crate) environment: Option<String>,
+    /// The base, signed, and who signs the change as a commit of its own.
+    pub(crate) before: Option<(Files, String)>,
     /// What must be found.
     pub(crate) expected: Vec<Expected>,
 }
@@ -64,11 +69,17 @@ struct Edit {
 
 /// Applies a fixture to the base and has it signed.
 pub(crate) fn apply(base: &Files, text: &str) -> Fixture {
-    let mut fixture = Fixture { files: base.clone(), links: Vec::new(), environment: None, expected: Vec::new() };
+    let mut fixture =
+        Fixture { files: base.clone(), links: Vec::new(), environment: None, before: None, expected: Vec::new() };
     fixture.environment = text.lines().find_map(|line| line.strip_prefix("#environment ")).map(str::to_owned);
     apply_sections(&mut fixture, text, "#- ");
     let expires = text.lines().find_map(|line| line.strip_prefix("#expires ")).unwrap_or(EXPIRES);
     sign_all(&mut fixture.files, expires.parse().expect("a moment"));
+    if let Some(by) = text.lines().find_map(|line| line.strip_prefix("#commit ")) {
+        let mut before = base.clone();
+        sign_all(&mut before, expires.parse().expect("a moment"));
+        fixture.before = Some((before, by.to_owned()));
+    }
     apply_sections(&mut fixture, text, "#= ");
     fixture.expected.sort();
     fixture
@@ -103,6 +114,8 @@ fn apply_file(fixture: &mut Fixture, path: &str, body: &str) {
         } else if let Some(code) = line.strip_prefix("#@ ") {
             let file = path.to_owned();
             fixture.expected.push(Expected { file, line: 1, column: 1, end_column: 1, code: code.to_owned() });
+        } else if let Some(at) = line.strip_prefix("#at ") {
+            fixture.expected.push(place_in(path, &fixture.files[path], at));
         } else if let Some(escaped) = line.strip_prefix("#raw ") {
             raw = Some(unescape(escaped));
         } else if line == "#gone" {
@@ -126,6 +139,19 @@ fn apply_file(fixture: &mut Fixture, path: &str, body: &str) {
             .filter(|edit| !(edit.old.is_empty() && edit.new.is_empty()))
             .for_each(|edit| change(fixture, path, edit)),
     }
+}
+
+/// `before«here»after code`: where a file that is there already has that text.
+fn place_in(path: &str, bytes: &[u8], at: &str) -> Expected {
+    let (wanted, code) = at.rsplit_once(' ').expect("a text and a code");
+    let (before, rest) = wanted.split_once('«').expect("«");
+    let (here, after) = rest.split_once('»').expect("»");
+    let text = std::str::from_utf8(bytes).expect("text");
+    let start = text.find(&format!("{before}{here}{after}")).expect("the text stands there") + before.len();
+    let line = text[..start].matches('\n').count() + 1;
+    let column = text[..start].rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+    let end_column = column + here.chars().count();
+    Expected { file: path.to_owned(), line, column, end_column, code: code.to_owned() }
 }
 
 fn change(fixture: &mut Fixture, path: &str, edit: Edit) {

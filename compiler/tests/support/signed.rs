@@ -12,12 +12,34 @@ use assent_schema::trust::{
     Statement, Teams, sign,
 };
 
+use git2::{Oid, Repository, Signature, Time};
+
 use super::{Files, NOW, bare, commit, files};
 
 /// The agency's people, and the approver of every client.
 const ALICE: (&str, u8) = ("alice", 1);
 const BRUNO: (&str, u8) = ("bruno", 2);
 const DANA: (&str, u8) = ("dana", 3);
+
+/// Commits a tree to `main` after another commit, as somebody: `nobody` does not sign, and the `forge` neither.
+pub(crate) fn commit_after(repository: &Repository, parent: Oid, tree: Oid, by: &str) -> Oid {
+    let name = if by == "forge" { "GitHub" } else { by };
+    let who = Signature::new(name, "noreply@example.com", &Time::new(1_780_000_100, 0)).expect("a signature");
+    let parent = repository.find_commit(parent).expect("the parent");
+    let tree = repository.find_tree(tree).expect("the tree");
+    let buffer = repository.commit_create_buffer(&who, &who, "A change", &tree, &[&parent]).expect("a commit");
+    let person = [ALICE, BRUNO, DANA].into_iter().find(|(name, _)| *name == by);
+    let id = match person {
+        Some(person) => {
+            let armour = sign(&signer(person), Namespace::Git, &buffer);
+            let text = std::str::from_utf8(&buffer).expect("text");
+            repository.commit_signed(text, armour.trim_end(), None).expect("a signed commit")
+        }
+        None => repository.commit(None, &who, &who, "A change", &tree, &[&parent]).expect("a commit"),
+    };
+    repository.reference("refs/heads/main", id, true, "test").expect("a branch");
+    id
+}
 
 fn signer((_, seed): (&str, u8)) -> Signer {
     Signer::from_seed(&[seed; 32]).expect("a key")

@@ -39,6 +39,9 @@ pub enum Action {
         /// The text parameter whose value comes from this earlier `call` with `park`, read back when it is needed again.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parked: Option<Name>,
+        /// How long the answer of a read may be served again instead of asking anew; less than 24 hours.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cache: Option<Period>,
     },
     /// Asks an AI provider.
     Ask {

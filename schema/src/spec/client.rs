@@ -1,6 +1,7 @@
 //! `clients/<client>/client.toml`: what the client agreed, whom it connects, who decides.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::Spanned;
 use crate::client::{Calendar, ClientLimits, Decider, Freeze, PerCustomer, Tier};
@@ -25,8 +26,8 @@ pub struct Client {
     pub retention: Spanned<Period>,
     /// How long its workflows run without a current freshness statement; 72 h unless said.
     pub stale_limit: Spanned<Period>,
-    /// The routes of the project that its alerts take.
-    pub routes: BTreeSet<Spanned<ConnectionId>>,
+    /// The routes of the project that its alerts take; at the client's name where the key is absent.
+    pub routes: Spanned<BTreeSet<Spanned<ConnectionId>>>,
     /// Who is told of incidents, by handle.
     pub contacts: BTreeSet<Spanned<PersonId>>,
     /// Its business hours and holidays.
@@ -75,11 +76,16 @@ pub struct Endpoint {
     pub sandbox: bool,
 }
 
+/// The longest time between two rotations of a secret.
+pub const ROTATE_MOST: Period = Period::days(400);
+
 /// A secret slot.
 #[derive(Clone, Debug)]
 pub struct Slot {
-    /// The time between rotations, at most 400 days.
-    pub rotate: Spanned<Period>,
+    /// The slot in the file.
+    pub span: Range<usize>,
+    /// The time between rotations; `no-rotation` where it is absent or above [`ROTATE_MOST`].
+    pub rotate: Option<Spanned<Period>>,
 }
 
 /// A limit on an operation.

@@ -35,10 +35,11 @@ pub type Classes = BTreeMap<Spanned<String>, Spanned<String>>;
 /// A workflow that many clients share.
 #[derive(Clone, Debug)]
 pub struct Library {
-    /// What a client may set; read as `settings.<name>`.
+    /// What a client may set; read as `settings.<name>`. Empty where another library workflow is used: its settings are
+    /// the client's to set, too.
     pub settings: BTreeMap<Spanned<Name>, Setting>,
-    /// The workflow.
-    pub workflow: Workflow,
+    /// The workflow, or a use of another one of the library, whose settings it sets anew.
+    pub body: WorkflowFile,
 }
 
 /// One setting of a library workflow.
@@ -269,6 +270,8 @@ pub enum Action {
         retry: Option<Spanned<Retry>>,
         /// The earlier step where its text waits.
         parked: Option<Spanned<Name>>,
+        /// How long the answer of a read may be served again; `cache-too-long` from 24 hours on.
+        cache: Option<Spanned<Period>>,
     },
     /// Asks an AI provider.
     Ask {

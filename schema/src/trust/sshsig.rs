@@ -57,11 +57,13 @@ pub enum Namespace {
     Enrol,
     /// The recovery of an agent.
     Recover,
+    /// A git commit: git's own namespace.
+    Git,
 }
 
 impl Namespace {
     /// Every namespace.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Trust,
         Self::Teams,
         Self::Catalog,
@@ -75,6 +77,7 @@ impl Namespace {
         Self::Poke,
         Self::Enrol,
         Self::Recover,
+        Self::Git,
     ];
 
     /// The namespace as `ssh-keygen -n` takes it.
@@ -93,6 +96,7 @@ impl Namespace {
             Self::Poke => "poke@assent",
             Self::Enrol => "enrol@assent",
             Self::Recover => "recover@assent",
+            Self::Git => "git",
         }
     }
 }

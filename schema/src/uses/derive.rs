@@ -13,6 +13,7 @@ use crate::expr::{Origin, Source};
 use crate::flow::{Flow, Flows, StepFlow, trigger_sources};
 use crate::id::{ConnectionId, GroupId, Name, OperationRef, Scope};
 use crate::plan::{Action, Channel, Effect, Operation, Plan, Step, Trigger};
+use crate::time::Period;
 
 /// What an operation of an AI provider is called in data uses.
 const ASK: &str = "ask";
@@ -192,9 +193,12 @@ impl Derived<'_> {
 
     fn step(&mut self, step: &Step, flow: &StepFlow) {
         match &step.action {
-            Action::Call { operation: reference, .. } => {
+            Action::Call { operation: reference, cache, .. } => {
                 let Some(operation) = self.plan.operations.get(reference) else { return };
                 self.answer(reference, operation, operation.response.keys());
+                if let Some(period) = cache {
+                    self.kept(reference, operation, *period);
+                }
                 if operation.effect == Effect::None {
                     self.sent(reference, operation, flow);
                 } else {
@@ -245,6 +249,25 @@ impl Derived<'_> {
             ..self.by(UseKind::Read, reference, operation)
         };
         self.uses.push(read);
+    }
+
+    /// What a read answered is kept, sealed, for a while.
+    fn kept(&mut self, reference: &OperationRef, operation: &Operation, period: Period) {
+        let origin = Origin::Connection(reference.connection.clone());
+        let mut sources = BTreeSet::new();
+        for (name, field) in &operation.response {
+            let path = format!("{}.{name}", operation.record);
+            sources.extend(crate::expr::Known::field(field, &path, &origin).whole().2);
+        }
+        let cache = DataUse {
+            from: Some(self.connection(&reference.connection)),
+            to: Some(self.agent()),
+            operation: Some(reference.clone()),
+            fields: fields(&sources),
+            retention: Some(period.to_string()),
+            ..self.of(UseKind::Cache)
+        };
+        self.uses.push(cache);
     }
 
     /// What goes out with the call, but for the parameter of `belongs`, which is only compared.

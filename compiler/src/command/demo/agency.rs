@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use assent_schema::canon::Digest;
 use assent_schema::id::{AgentId, ClientId, PersonId};
 use assent_schema::time::Moment;
+use assent_schema::trust::{Namespace, Signer, sign};
 use git2::{IndexAddOption, Repository, RepositoryInitOptions, Signature, Time};
 
 use super::keys::Keys;
@@ -56,7 +57,7 @@ impl Agency {
         Repository::init_opts(&remote, RepositoryInitOptions::new().bare(true).initial_head("main")).map_err(tried)?;
         let agency = Self { source, remote, keys, now };
         agency.first_root()?;
-        agency.commit("Begin the project: its first root")?;
+        agency.commit_as("alice", "Begin the project: its first root", &["*", ":!clients"])?;
         Ok(agency)
     }
 
@@ -111,7 +112,11 @@ impl Agency {
         )?;
         self.sign("trust/teams.toml", &["alice"])?;
         self.lock_catalog()?;
-        self.commit("Sign clients, agents, teams and catalog")
+        self.commit_as("alice", "Sign clients, agents, teams and catalog", &["trust", "catalog"])?;
+        for (client, member) in [("acme", "alice"), ("borealis", "bruno"), ("cedar", "chen")] {
+            self.commit_as(member, &format!("Take on {client}"), &[&format!("clients/{client}")])?;
+        }
+        Ok(())
     }
 
     /// Writes and signs the catalog's lock anew.
@@ -167,18 +172,37 @@ impl Agency {
     /// # Errors
     /// When git refuses.
     pub fn commit(&self, message: &str) -> Result<(), Error> {
+        self.commit_as("alice", message, &["*"])
+    }
+
+    /// Commits some paths, signed by one of the agency's people, and pushes the commit.
+    ///
+    /// # Errors
+    /// When git refuses.
+    pub fn commit_as(&self, person: &str, message: &str, paths: &[&str]) -> Result<(), Error> {
         let tried = |e| Error::git(format!("commit «{message}»"), e);
         let repository = branch::open(&self.source)?;
         let mut index = repository.index().map_err(tried)?;
-        index.add_all(["*"], IndexAddOption::DEFAULT, None).map_err(tried)?;
-        index.update_all(["*"], None).map_err(tried)?;
+        let left_out: Vec<&str> = paths.iter().filter_map(|path| path.strip_prefix(":!")).collect();
+        let skip = |path: &Path, _: &[u8]| i32::from(left_out.iter().any(|folder| path.starts_with(folder)));
+        let wanted: Vec<&str> = paths.iter().copied().filter(|path| !path.starts_with(":!")).collect();
+        index.add_all(&wanted, IndexAddOption::DEFAULT, Some(&mut { skip })).map_err(tried)?;
+        index.update_all(&wanted, None).map_err(tried)?;
         index.write().map_err(tried)?;
         let tree = index.write_tree().and_then(|id| repository.find_tree(id)).map_err(tried)?;
-        let who = Signature::new("Alice", "alice@harbor.example", &Time::new(self.now.seconds(), 0)).map_err(tried)?;
+        let who = Signature::new(person, &format!("{person}@harbor.example"), &Time::new(self.now.seconds(), 0))
+            .map_err(tried)?;
         let parent =
             branch::tip(&repository, "main")?.map(|id| repository.find_commit(id)).transpose().map_err(tried)?;
         let parents: Vec<_> = parent.iter().collect();
-        repository.commit(Some("HEAD"), &who, &who, message, &tree, &parents).map_err(tried)?;
+        let buffer = repository.commit_create_buffer(&who, &who, message, &tree, &parents).map_err(tried)?;
+        let key = std::fs::read(self.keys.private(&id(person)?))
+            .map_err(|e| Error::io(format!("read the key of {person}"), e))?;
+        let signer = Signer::from_openssh(&key).map_err(|e| Error::input(format!("the key of {person} {e}")))?;
+        let signature = sign(&signer, Namespace::Git, &buffer);
+        let text = std::str::from_utf8(&buffer).map_err(|e| Error::internal("write a commit", e.to_string()))?;
+        let id = repository.commit_signed(text, signature.trim_end(), None).map_err(tried)?;
+        repository.reference("refs/heads/main", id, true, message).map_err(tried)?;
         branch::push(&repository, &self.remote.display().to_string(), &["main".to_owned()])
     }
 
@@ -257,7 +281,7 @@ mod tests {
         let signers = agency.assent(&["trust", "allowed-signers"].map(str::to_owned)).unwrap();
         assert!(
             signers.contains(
-                "alice@harbor namespaces=\"catalog@assent,release@assent,teams@assent,trust@assent\" ssh-ed25519 "
+                "alice@harbor namespaces=\"catalog@assent,git,release@assent,teams@assent,trust@assent\" ssh-ed25519 "
             ),
             "{signers}"
         );

@@ -58,6 +58,10 @@ pub(super) fn allowed_signers(
             lines.add(&format!("{person}@{project}"), keys.into_iter().flatten(), role.namespaces());
         }
     }
+    for (person, keys) in &root.people {
+        // So that `git log --show-signature` knows who committed.
+        lines.add(&format!("{person}@{project}"), &keys.keys, &[Namespace::Git]);
+    }
     for (agent, entry) in &root.agents {
         lines.add(&format!("{agent}@{project}"), [&entry.key], &[Namespace::Rehearsal, Namespace::Console]);
     }

@@ -1,0 +1,49 @@
+//! `inline-secret`: something in a file of the commit looks like a secret. The message never says what it is.
+
+use std::sync::Arc;
+
+use assent_schema::code::Code;
+use assent_schema::finding::{Findings, Span};
+use assent_schema::tripwire::{self, Secret};
+
+use super::View;
+use crate::resolve::in_parallel;
+use crate::source::{File, Place};
+
+/// Reports each such place, in files that the compiler compiles and in those beside them.
+///
+/// # Source
+/// design.md section 5. Promise P07.
+pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
+    let source = &view.parsed.source;
+    let mut files: Vec<(&Arc<str>, &File)> = source.files.iter().chain(&source.refused).collect();
+    let found = in_parallel(&mut files, |(path, file)| {
+        let mut findings = Findings::new();
+        for secret in secrets(&file.place, file.text()) {
+            report(path, file.text(), &secret, &mut findings);
+        }
+        findings
+    });
+    for found in found {
+        findings.append(found);
+    }
+}
+
+/// What looks like a secret in a file of a kind. Signatures are none, and files about keys hold public ones.
+pub fn secrets(place: &Place, text: &str) -> Vec<Secret> {
+    if place.is_proof() {
+        Vec::new()
+    } else if place.holds_keys() {
+        tripwire::patterns(text)
+    } else {
+        tripwire::secrets(text)
+    }
+}
+
+/// Reports one. A secret of several lines is shown by its first.
+pub fn report(path: &Arc<str>, text: &str, secret: &Secret, findings: &mut Findings) {
+    let whole = text.get(secret.range.clone()).unwrap_or_default();
+    let first = whole.lines().next().unwrap_or_default().len();
+    let span = Span::new(path, secret.range.start..secret.range.start.saturating_add(first));
+    findings.add(Code::InlineSecret, span, format!("This looks like {}.", secret.what));
+}

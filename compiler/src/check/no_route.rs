@@ -1,0 +1,49 @@
+//! `no-route`: a client whose alerts or incidents reach nobody.
+
+use std::collections::BTreeSet;
+
+use assent_schema::client::Carries;
+use assent_schema::code::Code;
+use assent_schema::finding::Findings;
+use assent_schema::id::ConnectionId;
+
+use super::View;
+use crate::resolve::{Client, PRODUCTION};
+
+/// Reports each client whose routes do not carry both alerts and incidents from its region in production, at its routes.
+///
+/// A client that names a route which there is not is not judged: what that route would carry is not known.
+///
+/// # Source
+/// Promises P13, P19.
+pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
+    let Some(project) = &view.parsed.project else { return };
+    let known: BTreeSet<&ConnectionId> = project.spec.routes.iter().map(|route| &route.name.value).collect();
+    for unit in view.client_files() {
+        let Some(client) = view.resolved.clients.get(&unit.spec.name.value) else { continue };
+        if !unit.spec.routes.iter().all(|route| known.contains(&route.value)) {
+            continue;
+        }
+        let missing: Vec<&str> = [(Carries::Alerts, "alerts"), (Carries::Incidents, "incidents")]
+            .into_iter()
+            .filter(|(carries, _)| !reaches(client, *carries))
+            .map(|(_, what)| what)
+            .collect();
+        if !missing.is_empty() {
+            let message = format!(
+                "No route of `{}` takes its {} anywhere from `{}` in {PRODUCTION}.",
+                unit.spec.name.value,
+                missing.join(" and "),
+                unit.spec.region.value
+            );
+            findings.add(Code::NoRoute, unit.span(&unit.spec.routes.span), message);
+        }
+    }
+}
+
+/// Whether a route takes this and has an endpoint in production.
+fn reaches(client: &Client, carries: Carries) -> bool {
+    let production = client.endpoints.iter().find(|(environment, _)| environment.as_str() == PRODUCTION);
+    let mut routes = client.facts.routes.iter().filter(|route| route.carries == carries);
+    routes.any(|route| production.is_some_and(|(_, leads)| leads.contains_key(&route.endpoint)))
+}

@@ -1,0 +1,183 @@
+//! `unassigned-author`: a commit changes a client's folder and was not signed by somebody assigned to that client.
+//!
+//! # Source
+//! trust.md section 2, "Teams". Promise P09.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use assent_schema::code::Code;
+use assent_schema::finding::{Findings, Span};
+use assent_schema::id::{ClientId, PersonId};
+use assent_schema::trust::{Namespace, People, RootChain, SignatureError, Teams, verify};
+
+use super::Survey;
+use crate::source::{Change, TrustFiles};
+
+/// What to do about a commit that the forge made out of others.
+const SQUASHED: &str = "The forge made this commit out of others and dropped their signatures. Merge without squashing or rebasing at the forge; or squash on your own machine, sign with `git commit -S`, and push that.";
+/// What to do where nobody is assigned yet.
+const NO_TEAM: &str = "Commit `trust/teams.toml`, signed by the `teams` role, before the clients' folders; `assent trust teams` writes it.";
+/// What to do about a commit without a signature.
+const UNSIGNED: &str = "Have a member of the team sign it: set `gpg.format` to `ssh` and `user.signingkey`, then `git commit --amend -S`, or `git rebase --exec 'git commit --amend --no-edit -S'` for several.";
+
+/// Who wrote what, as far as the commits that were looked at tell.
+#[derive(Clone, Debug, Default)]
+pub struct Authors {
+    /// By path. A commit without a signature that counts was anybody's, which is `None`.
+    by_path: BTreeMap<String, BTreeSet<Option<PersonId>>>,
+}
+
+impl Authors {
+    /// Who changed some files: nothing where nobody did, and everybody where it cannot be told who.
+    pub fn of<'p>(
+        &self,
+        paths: impl IntoIterator<Item = &'p str>,
+        everybody: &BTreeSet<PersonId>,
+    ) -> BTreeSet<PersonId> {
+        let who: BTreeSet<_> = paths.into_iter().filter_map(|path| self.by_path.get(path)).flatten().collect();
+        if who.iter().any(|person| person.is_none()) {
+            return everybody.clone();
+        }
+        who.into_iter().flatten().cloned().collect()
+    }
+}
+
+/// Judges commits by the teams of their first parents; who wrote what.
+///
+/// Merges are judged for what they change themselves. Approvals and approvers may be committed by anyone: their own
+/// signatures decide.
+pub fn judge(changes: &[Change], survey: &Survey, findings: &mut Findings) -> Authors {
+    let mut authors = Authors::default();
+    // A source whose roots do not hold has findings already, and nobody who could be assigned.
+    let Some(roots) = &survey.trusted.roots else { return authors };
+    let mut known: BTreeMap<*const TrustFiles, Option<Assigned>> = BTreeMap::new();
+    for change in changes {
+        let assigned = known.entry(Arc::as_ptr(&change.trust)).or_insert_with(|| Assigned::of(&change.trust, roots));
+        let signed = Signed::of(change, assigned.as_ref());
+        let author = signed.person();
+        for path in &change.paths {
+            authors.by_path.entry(path.clone()).or_default().insert(author.cloned());
+        }
+        for (client, path) in clients_of(change) {
+            if let Some((said, help)) = objection(client.as_ref(), &signed, assigned.as_ref()) {
+                let short: String = change.id.to_string().chars().take(12).collect();
+                let message = format!("Commit {short} changes `{path}`, {said}.");
+                findings.add_with_help(Code::UnassignedAuthor, place(survey, client.as_ref(), path), message, help);
+            }
+        }
+    }
+    authors
+}
+
+/// Who was assigned and with which keys, when a commit was made.
+struct Assigned {
+    people: People,
+    teams: BTreeMap<ClientId, BTreeSet<PersonId>>,
+}
+
+impl Assigned {
+    /// Nothing where the files do not hold, or are not of this project's own past.
+    fn of(files: &TrustFiles, newest: &RootChain) -> Option<Self> {
+        let roots = RootChain::walk(&files.roots).ok()?;
+        let is_past = |(version, signed): (&u32, &assent_schema::trust::SignedFile)| {
+            newest.version(*version).is_some_and(|root| root.bytes() == signed.bytes.as_slice())
+        };
+        files.roots.iter().all(is_past).then_some(())?;
+        let teams = Teams::verify("trust/teams.toml", files.teams.as_ref()?, &roots).ok()?;
+        Some(Self { people: roots.newest().people.clone(), teams: teams.clients.clone() })
+    }
+}
+
+/// Whose signature a commit has.
+enum Signed {
+    By(PersonId),
+    Nobody,
+    /// The forge's own signature, or none on a commit that the forge made.
+    Forge,
+    Unknown,
+    Wrong(SignatureError),
+}
+
+impl Signed {
+    fn of(change: &Change, assigned: Option<&Assigned>) -> Self {
+        let by_forge = change.committer.starts_with("GitHub <") || change.committer.contains("<noreply@");
+        let Some((armour, signed)) = &change.signature else {
+            return if by_forge { Self::Forge } else { Self::Nobody };
+        };
+        if !armour.starts_with(b"-----BEGIN SSH SIGNATURE") {
+            return if by_forge { Self::Forge } else { Self::Unknown };
+        }
+        let mut wrong = None;
+        for (person, keys) in assigned.into_iter().flat_map(|assigned| &assigned.people) {
+            match verify(signed, armour, Namespace::Git, &keys.keys) {
+                Ok(_) => return Self::By(person.clone()),
+                Err(SignatureError::UnknownKey) => {}
+                Err(other) => wrong = Some(other),
+            }
+        }
+        wrong.map_or(Self::Unknown, Self::Wrong)
+    }
+
+    fn person(&self) -> Option<&PersonId> {
+        match self {
+            Self::By(person) => Some(person),
+            Self::Nobody | Self::Forge | Self::Unknown | Self::Wrong(_) => None,
+        }
+    }
+}
+
+/// The clients whose folder a commit changes, each with the first path that needs a member of its team. A folder whose
+/// name is no client's has no team.
+fn clients_of(change: &Change) -> BTreeMap<Option<ClientId>, &str> {
+    let mut clients = BTreeMap::new();
+    for path in &change.paths {
+        let Some(rest) = path.strip_prefix("clients/") else { continue };
+        let (client, rest) = rest.split_once('/').unwrap_or((rest, ""));
+        if !rest.starts_with("approvals/") && !rest.starts_with("approvers/") {
+            clients.entry(ClientId::new(client).ok()).or_insert(path.as_str());
+        }
+    }
+    clients
+}
+
+/// Why a commit does not count for a client, and what to do.
+fn objection(client: Option<&ClientId>, signed: &Signed, assigned: Option<&Assigned>) -> Option<(String, String)> {
+    let Some(assigned) = assigned else {
+        let said = "but neither its first parent nor the commit itself has a `trust/teams.toml` that holds";
+        return Some((said.to_owned(), NO_TEAM.to_owned()));
+    };
+    let client = client?;
+    let team = assigned.teams.get(client);
+    let members = team.into_iter().flatten().map(|person| format!("`{person}`")).collect::<Vec<_>>();
+    let members = if members.is_empty() { "nobody yet".to_owned() } else { members.join(", ") };
+    let amend = format!("Assigned to `{client}` in the commit before: {members}. {UNSIGNED}");
+    Some(match signed {
+        Signed::By(person) if team.is_some_and(|team| team.contains(person)) => return None,
+        Signed::By(person) => {
+            let help = format!(
+                "Have the `teams` role assign `{person}` in an earlier commit, or a member commit it; assigned are: {members}."
+            );
+            (format!("but `{person}`, who signed it, was not assigned to `{client}`"), help)
+        }
+        Signed::Forge => {
+            (format!("but the forge committed it, not somebody assigned to `{client}`"), SQUASHED.to_owned())
+        }
+        Signed::Nobody => ("but nobody signed it".to_owned(), amend),
+        Signed::Unknown => ("but its signature is not by an SSH key that the root lists".to_owned(), amend),
+        Signed::Wrong(why) => (format!("but its signature {why}"), amend),
+    })
+}
+
+/// The first line of the file that was changed; where it is gone, the client's name; else the teams.
+fn place(survey: &Survey, client: Option<&ClientId>, path: &str) -> Span {
+    let source = &survey.parsed.source;
+    if let Some((path, file)) = source.files.get_key_value(path) {
+        return Span::new(path, 0..file.text().lines().next().map_or(0, str::len));
+    }
+    let files = client.and_then(|client| survey.parsed.clients.get(client));
+    match files.and_then(|files| files.client.as_ref()) {
+        Some(unit) => unit.span(&unit.spec.name.span),
+        None => Span::new(&"trust/teams.toml".into(), 0..0),
+    }
+}

@@ -1,0 +1,79 @@
+//! Every blob that can be reached from a commit, once: for what must never have been committed.
+
+use std::collections::BTreeSet;
+
+use git2::{ObjectType, Oid, Repository, Sort};
+
+use super::limits::{DEPTH_MOST, FILE_MOST_BYTES};
+use super::text::{bad_name, shown};
+use crate::error::Error;
+
+/// A file of an older commit.
+#[derive(Clone, Debug)]
+pub struct OldFile {
+    /// The newest commit that holds it.
+    pub commit: Oid,
+    /// Its path there, fit to be shown.
+    pub path: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Shows every blob that older commits hold and this one does not, newest commit first. Files of more than
+/// [`FILE_MOST_BYTES`] are left out.
+///
+/// # Errors
+/// When the object database cannot be read: a shallow clone lacks what was asked for, and must not look clean.
+pub fn look_through(repository: &Repository, commit: Oid, see: &mut dyn FnMut(OldFile)) -> Result<(), Error> {
+    let failed = |e| Error::git(format!("walk the history of commit {commit}"), e);
+    if repository.is_shallow() {
+        return Err(Error::input("the clone is shallow and lacks older commits; run `git fetch --unshallow` first"));
+    }
+    let mut walk = repository.revwalk().map_err(failed)?;
+    walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME).map_err(failed)?;
+    walk.push(commit).map_err(failed)?;
+    let mut seen = BTreeSet::new();
+    for id in walk {
+        let id = id.map_err(failed)?;
+        let tree = repository.find_commit(id).map_err(failed)?.tree_id();
+        let mut found = Vec::new();
+        gather(repository, tree, "", 0, &mut seen, &mut found).map_err(failed)?;
+        // What the commit itself holds was looked at already.
+        for (path, blob) in found.into_iter().filter(|_| id != commit) {
+            let bytes = repository.find_blob(blob).map_err(failed)?.content().to_vec();
+            see(OldFile { commit: id, path, bytes });
+        }
+    }
+    Ok(())
+}
+
+/// The blobs of a tree that were not seen before.
+fn gather(
+    repository: &Repository,
+    tree: Oid,
+    folder: &str,
+    depth: usize,
+    seen: &mut BTreeSet<Oid>,
+    found: &mut Vec<(String, Oid)>,
+) -> Result<(), git2::Error> {
+    if depth > DEPTH_MOST || !seen.insert(tree) {
+        return Ok(());
+    }
+    let odb = repository.odb()?;
+    for item in &repository.find_tree(tree)? {
+        let bytes = item.name_bytes();
+        let name = std::str::from_utf8(bytes).ok().filter(|name| bad_name(name).is_none());
+        let path = format!("{folder}{}", name.map_or_else(|| shown(bytes), str::to_owned));
+        match item.kind() {
+            Some(ObjectType::Tree) => {
+                gather(repository, item.id(), &format!("{path}/"), depth.saturating_add(1), seen, found)?;
+            }
+            // The header first: a small pack can hold an object that inflates to gigabytes.
+            Some(ObjectType::Blob) if seen.insert(item.id()) && odb.read_header(item.id())?.0 <= FILE_MOST_BYTES => {
+                found.push((path, item.id()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! Who signed what: releases take only commits of assigned people, and say who wrote each workflow.
+
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests; what does not fit fails the test")]
+
+use std::collections::BTreeMap;
+
+use assent_compiler::command::Outcome;
+use assent_compiler::command::demo::agency::Agency;
+use assent_compiler::command::demo::source::{Lead, put};
+use assent_compiler::publish::branch;
+use assent_schema::trust::{Namespace, Signer, sign};
+use git2::{Oid, Repository, Signature, Time};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const PROMPT: &str = "clients/acme/prompts/intent.md";
+
+/// An agency whose clients approved everything.
+fn agency() -> (TempDir, Agency) {
+    let folder = TempDir::new().unwrap();
+    let agency = Agency::found(folder.path(), Lead::AsWritten, "2026-06-01T09:00:00Z".parse().unwrap()).unwrap();
+    agency.establish(&[], &[]).unwrap();
+    agency.approve_all().unwrap();
+    (folder, agency)
+}
+
+fn release(agency: &Agency) -> (Outcome, String) {
+    let key = agency.private("alice").unwrap();
+    let line = ["release", "--environment", "staging", "--region", "eu", "--key", &key, "--local"];
+    agency.try_assent(&line.map(str::to_owned)).unwrap()
+}
+
+/// The authors of each workflow in the newest release.
+fn authors(agency: &Agency) -> BTreeMap<String, Vec<String>> {
+    let repository = branch::open(&agency.source).unwrap();
+    let tip = branch::tip(&repository, "release/staging/eu").unwrap().unwrap();
+    let files = branch::read(&repository, tip).unwrap();
+    let manifest: Value = serde_json::from_slice(&files["manifest.json"]).unwrap();
+    let active = manifest["active"].as_array().unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let of = |one: &Value| {
+        let people = one["authors"].as_array().unwrap().iter().map(text).collect();
+        (text(&one["workflow"]), people)
+    };
+    active.iter().map(of).collect()
+}
+
+fn reword(agency: &Agency, by: &str, text: &str) {
+    put(&agency.source.join(PROMPT), text.as_bytes()).unwrap();
+    agency.commit_as(by, "Reword a prompt", &["*"]).unwrap();
+}
+
+#[test]
+fn a_stranger_s_commit_is_not_released() {
+    let (_folder, agency) = agency();
+    assert_eq!(release(&agency).0, Outcome::Fine);
+    // `chen` is of the agency, and assigned to other clients.
+    reword(&agency, "chen", "Say what its writer wants, and how sure you are.\n");
+    let (outcome, said) = release(&agency);
+    assert_eq!(outcome, Outcome::Findings);
+    assert!(said.contains("unassigned-author") && said.contains("`chen`") && said.contains(PROMPT), "{said}");
+    // A member who changes the file again does not mend the commit in between.
+    reword(&agency, "bruno", "Say what its writer wants.\n");
+    assert_eq!(release(&agency).0, Outcome::Findings);
+}
+
+#[test]
+fn a_release_says_who_wrote_each_workflow() {
+    let (_folder, agency) = agency();
+    assert_eq!(release(&agency).0, Outcome::Fine);
+    let alone = vec!["alice".to_owned()];
+    assert!(authors(&agency).values().all(|people| *people == alone), "{:?}", authors(&agency));
+    reword(&agency, "bruno", "Say what its writer wants.\n");
+    let (outcome, said) = release(&agency);
+    assert_eq!(outcome, Outcome::Fine, "{said}");
+    let authors = authors(&agency);
+    assert_eq!(authors["refund"], ["alice", "bruno"]);
+    assert_eq!(authors["triage"], alone);
+}
+
+#[test]
+fn a_branch_that_nobody_signed_hides_no_commits() {
+    let (_folder, agency) = agency();
+    assert_eq!(release(&agency).0, Outcome::Fine);
+    reword(&agency, "chen", "Say what its writer wants.\n");
+    // Somebody who may push moves the release's source to the commit that should be judged.
+    let repository = branch::open(&agency.source).unwrap();
+    let tip = branch::tip(&repository, "release/staging/eu").unwrap().unwrap();
+    let mut files = branch::read(&repository, tip).unwrap();
+    let mut manifest: Value = serde_json::from_slice(&files["manifest.json"]).unwrap();
+    let newest = branch::tip(&repository, "main").unwrap().unwrap().to_string();
+    manifest.get_mut("source").unwrap().as_object_mut().unwrap().insert("commit".into(), newest.into());
+    files.insert("manifest.json".into(), serde_json::to_vec(&manifest).unwrap());
+    branch::write(&repository, "release/staging/eu", &files, "Nothing to see", agency.now).unwrap();
+    let key = agency.private("alice").unwrap();
+    let line = ["release", "--environment", "staging", "--region", "eu", "--key", &key, "--local"];
+    let refused = agency.try_assent(&line.map(str::to_owned)).unwrap_err().to_string();
+    assert!(refused.contains("cannot be built upon"), "{refused}");
+}
+
+/// A commit with some parents that sets one file, signed or not.
+fn commit(agency: &Agency, repository: &Repository, parents: &[Oid], file: (&str, &str), by: Option<&str>) -> Oid {
+    let parents: Vec<_> = parents.iter().map(|id| repository.find_commit(*id).unwrap()).collect();
+    let parents: Vec<_> = parents.iter().collect();
+    let mut index = git2::Index::new().unwrap();
+    index.read_tree(&parents.first().unwrap().tree().unwrap()).unwrap();
+    let blob = repository.blob(file.1.as_bytes()).unwrap();
+    let entry = git2::IndexEntry {
+        ctime: git2::IndexTime::new(0, 0),
+        mtime: git2::IndexTime::new(0, 0),
+        dev: 0,
+        ino: 0,
+        mode: 0o100_644,
+        uid: 0,
+        gid: 0,
+        file_size: 0,
+        id: blob,
+        flags: 0,
+        flags_extended: 0,
+        path: file.0.as_bytes().to_vec(),
+    };
+    index.add(&entry).unwrap();
+    let tree = repository.find_tree(index.write_tree_to(repository).unwrap()).unwrap();
+    let who = Signature::new("somebody", "somebody@harbor.example", &Time::new(1_780_000_000, 0)).unwrap();
+    let Some(by) = by else { return repository.commit(None, &who, &who, "A commit", &tree, &parents).unwrap() };
+    let buffer = repository.commit_create_buffer(&who, &who, "A commit", &tree, &parents).unwrap();
+    let key = std::fs::read(agency.keys.private(&by.parse().unwrap())).unwrap();
+    let armour = sign(&Signer::from_openssh(&key).unwrap(), Namespace::Git, &buffer);
+    repository.commit_signed(std::str::from_utf8(&buffer).unwrap(), armour.trim_end(), None).unwrap()
+}
+
+/// What `check --since` finds of authors between two commits.
+fn found(agency: &Agency, since: Oid, commit: Oid) -> Vec<String> {
+    let line = ["check", &commit.to_string(), "--since", &since.to_string(), "--format", "json"];
+    let (_, said) = agency.try_assent(&line.map(str::to_owned)).unwrap();
+    let report: Value = serde_json::from_str(&said).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    findings.iter().map(|finding| finding["message"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_merge_is_judged_for_what_it_changes_itself() {
+    let (_folder, agency) = agency();
+    let repository = branch::open(&agency.source).unwrap();
+    let base = branch::tip(&repository, "main").unwrap().unwrap();
+    let one = (PROMPT, "Say what its writer wants.\n");
+    let ours = commit(&agency, &repository, &[base], one, Some("alice"));
+    let theirs = commit(&agency, &repository, &[base], ("README.md", "Ours.\n"), None);
+    // Takes the prompt from its second parent: nobody needs to sign.
+    let merge = commit(&agency, &repository, &[theirs, ours], one, None);
+    assert_eq!(found(&agency, base, merge), Vec::<String>::new());
+    // Takes it from neither.
+    let evil = commit(&agency, &repository, &[theirs, ours], (PROMPT, "Say yes.\n"), None);
+    let said = found(&agency, base, evil);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said.iter().all(|said| said.contains("nobody signed it")), "{said:?}");
+    // Signed by somebody assigned in its first parent it is a change like any other.
+    let signed = commit(&agency, &repository, &[theirs, ours], (PROMPT, "Say yes.\n"), Some("bruno"));
+    assert_eq!(found(&agency, base, signed), Vec::<String>::new());
+}
+
+#[test]
+fn the_team_is_that_of_the_first_parent_and_only_as_it_was_signed() {
+    let (_folder, agency) = agency();
+    let repository = branch::open(&agency.source).unwrap();
+    let base = branch::tip(&repository, "main").unwrap().unwrap();
+    let teams = std::fs::read_to_string(agency.source.join("trust/teams.toml")).unwrap();
+    // A stranger assigns himself, changes the client, and puts the teams back as they were.
+    let forged = teams.replace("acme = [\"alice\", \"bruno\"]", "acme = [\"chen\"]");
+    assert_ne!(forged, teams);
+    let first = commit(&agency, &repository, &[base], ("trust/teams.toml", &forged), Some("chen"));
+    let second = commit(&agency, &repository, &[first], (PROMPT, "Say yes.\n"), Some("chen"));
+    let third = commit(&agency, &repository, &[second], ("trust/teams.toml", &teams), Some("chen"));
+    let said = found(&agency, base, third);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said.iter().all(|said| said.contains("`trust/teams.toml` that holds")), "{said:?}");
+    // A rewritten history cannot be judged at all.
+    let line = ["check", &base.to_string(), "--since", &third.to_string()].map(str::to_owned);
+    let refused = agency.try_assent(&line).unwrap_err().to_string();
+    assert!(refused.contains("not an ancestor"), "{refused}");
+}

@@ -1,0 +1,69 @@
+//! Tripwires over text: what looks like a secret, and what looks like a real person's data.
+//!
+//! They find what has a form. A password that is a word, or a name, has none: nothing here proves that a text is harmless.
+//!
+//! # Source
+//! language.md sections 5 and 7, design.md section 5. Promises P01, P07.
+
+mod entropy;
+mod numbers;
+mod personal;
+mod secret;
+
+use std::ops::Range;
+
+pub use personal::{Personal, PersonalKind, personal};
+pub use secret::{Secret, patterns, secrets};
+
+/// A text with every secret and everything personal in it replaced by `*`, for excerpts that people see.
+///
+/// # Shape
+/// As many bytes as before, so that places stay places.
+pub fn hidden(text: &str) -> String {
+    let mut ranges: Vec<Range<usize>> = secrets(text).into_iter().map(|found| found.range).collect();
+    ranges.extend(personal(text).into_iter().map(|found| found.range));
+    masked(text, &ranges)
+}
+
+/// A text with some stretches replaced by `*`; line ends stay.
+pub fn masked(text: &str, ranges: &[Range<usize>]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        if c != '\n' && ranges.iter().any(|range| range.contains(&at)) {
+            out.extend(std::iter::repeat_n('*', c.len_utf8()));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Stretches of a text that are made of some characters alone, in order; each as long as it can be.
+fn runs(text: &str, member: impl Fn(u8) -> bool) -> impl Iterator<Item = Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + bytes.get(at..)?.iter().position(|byte| member(*byte))?;
+        let length = bytes.get(start..)?.iter().position(|byte| !member(*byte));
+        at = length.map_or(bytes.len(), |length| start + length);
+        Some(start..at)
+    })
+}
+
+/// The byte before a place.
+fn before(text: &str, at: usize) -> Option<u8> {
+    text.as_bytes().get(at.checked_sub(1)?).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_hidden_keeps_its_length_and_lines() {
+        let text = "a = \"AKIA2E0A8F3B244C9986\"\nb = \"lena@acme.io\"\n";
+        let shown = hidden(text);
+        assert_eq!(shown.len(), text.len());
+        assert_eq!(shown, "a = \"********************\"\nb = \"************\"\n");
+    }
+}

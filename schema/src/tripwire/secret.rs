@@ -1,0 +1,312 @@
+//! What looks like a secret: the forms that issuers give their keys, and what is as random as a key.
+//!
+//! # Source
+//! The issuers' own pages on the form of their keys; RFC 7468 and RFC 7519 for PEM and JWT; age-encryption.org for age.
+
+use std::ops::Range;
+
+use super::entropy::random;
+
+/// Something that looks like a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secret {
+    /// Where, in bytes of the text.
+    pub range: Range<usize>,
+    /// What it looks like, as a noun: `a GitHub token`.
+    pub what: &'static str,
+}
+
+/// How a key begins, of what characters the rest is, and how many of them there are at least.
+struct Pattern {
+    begins: &'static str,
+    rest: fn(u8) -> bool,
+    least: usize,
+    what: &'static str,
+}
+
+const fn pattern(begins: &'static str, rest: fn(u8) -> bool, least: usize, what: &'static str) -> Pattern {
+    Pattern { begins, rest, least, what }
+}
+
+const PATTERNS: [Pattern; 50] = [
+    pattern("AKIA", is_upper_or_digit, 16, "an AWS access key"),
+    pattern("ASIA", is_upper_or_digit, 16, "an AWS access key"),
+    pattern("sk_live_", is_alphanumeric, 10, "a Stripe secret key"),
+    pattern("sk_test_", is_alphanumeric, 10, "a Stripe secret key"),
+    pattern("rk_live_", is_alphanumeric, 10, "a Stripe restricted key"),
+    pattern("rk_test_", is_alphanumeric, 10, "a Stripe restricted key"),
+    pattern("whsec_", is_base64, 16, "a webhook secret"),
+    pattern("ghp_", is_alphanumeric, 36, "a GitHub token"),
+    pattern("gho_", is_alphanumeric, 36, "a GitHub token"),
+    pattern("ghu_", is_alphanumeric, 36, "a GitHub token"),
+    pattern("ghs_", is_alphanumeric, 36, "a GitHub token"),
+    pattern("ghr_", is_alphanumeric, 36, "a GitHub token"),
+    pattern("github_pat_", is_word, 22, "a GitHub token"),
+    pattern("glpat-", is_url_base64, 20, "a GitLab token"),
+    pattern("gldt-", is_url_base64, 20, "a GitLab token"),
+    pattern("glrt-", is_url_base64, 20, "a GitLab token"),
+    pattern("xoxb-", is_kebab, 10, "a Slack token"),
+    pattern("xoxp-", is_kebab, 10, "a Slack token"),
+    pattern("xoxa-", is_kebab, 10, "a Slack token"),
+    pattern("xoxr-", is_kebab, 10, "a Slack token"),
+    pattern("xoxs-", is_kebab, 10, "a Slack token"),
+    pattern("xoxe-", is_kebab, 10, "a Slack token"),
+    pattern("xoxe.xox", is_kebab, 10, "a Slack token"),
+    pattern("xapp-", is_kebab, 10, "a Slack token"),
+    pattern("hooks.slack.com/services/", is_path, 20, "a Slack webhook address"),
+    pattern("AIza", is_url_base64, 35, "a Google API key"),
+    pattern("GOCSPX-", is_url_base64, 20, "a Google client secret"),
+    pattern("ya29.", is_url_base64, 20, "a Google access token"),
+    pattern("sk-ant-", is_url_base64, 20, "an Anthropic API key"),
+    pattern("sk-proj-", is_url_base64, 20, "an OpenAI API key"),
+    pattern("sk-", is_alphanumeric, 32, "an API key"),
+    pattern("AGE-SECRET-KEY-1", is_upper_or_digit, 50, "an age secret key"),
+    pattern("AGE-PLUGIN-", is_upper_kebab, 20, "an age plugin identity"),
+    pattern("SG.", is_dotted_base64, 60, "a SendGrid key"),
+    pattern("npm_", is_alphanumeric, 36, "an npm token"),
+    pattern("pypi-AgE", is_url_base64, 50, "a PyPI token"),
+    pattern("shpat_", is_hex, 32, "a Shopify token"),
+    pattern("shpss_", is_hex, 32, "a Shopify secret"),
+    pattern("shpca_", is_hex, 32, "a Shopify token"),
+    pattern("shppa_", is_hex, 32, "a Shopify token"),
+    pattern("hf_", is_alphanumeric, 34, "a Hugging Face token"),
+    pattern("hvs.", is_url_base64, 24, "a Vault token"),
+    pattern("hvb.", is_url_base64, 24, "a Vault token"),
+    pattern("dop_v1_", is_hex, 64, "a DigitalOcean token"),
+    pattern("sq0csp-", is_url_base64, 40, "a Square secret"),
+    pattern("sq0atp-", is_url_base64, 20, "a Square token"),
+    pattern("lin_api_", is_alphanumeric, 40, "a Linear API key"),
+    pattern("dckr_pat_", is_url_base64, 27, "a Docker token"),
+    pattern("SK", is_lower_hex, 32, "a Twilio key"),
+    pattern("eyJ", is_dotted_base64, 30, "a JSON web token"),
+];
+
+fn is_alphanumeric(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+}
+
+fn is_upper_or_digit(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte.is_ascii_digit()
+}
+
+fn is_upper_kebab(byte: u8) -> bool {
+    is_upper_or_digit(byte) || byte == b'-'
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+fn is_kebab(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-'
+}
+
+fn is_path(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'/'
+}
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
+}
+
+fn is_url_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+fn is_dotted_base64(byte: u8) -> bool {
+    is_url_base64(byte) || byte == b'.'
+}
+
+fn is_hex(byte: u8) -> bool {
+    byte.is_ascii_hexdigit()
+}
+
+fn is_lower_hex(byte: u8) -> bool {
+    byte.is_ascii_digit() || matches!(byte, b'a'..=b'f')
+}
+
+/// Everything in a text that looks like a secret, in order; what one finding covers is not found again.
+pub fn secrets(text: &str) -> Vec<Secret> {
+    let mut found = patterns(text);
+    let public = public_stretches(text);
+    let random = random(text).filter(|range| !is_public_key(text, range));
+    let random = random.filter(|range| !public.iter().any(|public| overlaps(public, range)));
+    found.extend(random.map(|range| Secret { range, what: "a key: its characters are random" }));
+    first_of_each(found)
+}
+
+/// As [`secrets`], without what is only random: for files that hold digests and public keys.
+pub fn patterns(text: &str) -> Vec<Secret> {
+    let mut found = private_keys(text);
+    found.extend(beginnings(text).flat_map(|at| PATTERNS.iter().filter_map(move |pattern| matches(text, at, pattern))));
+    found.extend(passwords_in_urls(text));
+    let public = public_stretches(text);
+    found.retain(|secret| !public.iter().any(|range| overlaps(range, &secret.range)));
+    first_of_each(found)
+}
+
+/// What is named by its pattern comes before what is only random at the same place.
+fn first_of_each(found: Vec<Secret>) -> Vec<Secret> {
+    let mut kept: Vec<Secret> = Vec::new();
+    for secret in found {
+        if !kept.iter().any(|other| overlaps(&other.range, &secret.range)) {
+            kept.push(secret);
+        }
+    }
+    kept.sort_by_key(|secret| secret.range.start);
+    kept
+}
+
+fn overlaps(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.start < b.end && b.start < a.end
+}
+
+/// Places where a word begins with the first letters of a key. One pass over the text, since every file is looked through.
+fn beginnings(text: &str) -> impl Iterator<Item = usize> {
+    let bytes = text.as_bytes();
+    let mut last = b' ';
+    bytes.iter().zip(bytes.iter().skip(1)).enumerate().filter_map(move |(at, (first, second))| {
+        let begins = !is_word(last);
+        last = *first;
+        let key = |pattern: &Pattern| pattern.begins.as_bytes().starts_with(&[*first, *second]);
+        (begins && matches!(first, b'A' | b'G' | b'S' | b'a'..=b'y') && PATTERNS.iter().any(key)).then_some(at)
+    })
+}
+
+fn matches(text: &str, at: usize, pattern: &Pattern) -> Option<Secret> {
+    let rest = text.get(at..)?.strip_prefix(pattern.begins)?.as_bytes();
+    let length = rest.iter().take_while(|byte| (pattern.rest)(**byte)).count();
+    let range = at..at.saturating_add(pattern.begins.len()).saturating_add(length);
+    let whole = text.get(range.clone())?;
+    // A JSON web token has three parts, of which two are JSON.
+    let is_one = pattern.begins != "eyJ" || (whole.split('.').count() == 3 && whole.contains(".eyJ"));
+    (length >= pattern.least && is_one).then_some(Secret { range, what: pattern.what })
+}
+
+/// PEM blocks of private keys, from the first line to the last.
+fn private_keys(text: &str) -> Vec<Secret> {
+    let secret = |range: Range<usize>| Secret { range, what: "a private key" };
+    blocks(text).filter(|(_, label)| label.contains("PRIVATE KEY")).map(|(range, _)| secret(range)).collect()
+}
+
+/// What stands between `-----BEGIN …-----` and its end and is for everybody: certificates, public keys, signatures.
+fn public_stretches(text: &str) -> Vec<Range<usize>> {
+    blocks(text)
+        .filter(|(_, label)| !label.contains("PRIVATE") && !label.contains("SECRET"))
+        .map(|(range, _)| range)
+        .collect()
+}
+
+/// Blocks between `-----BEGIN <label>-----` and `-----END`, to the end of the text where there is none.
+fn blocks(text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
+    text.match_indices("-----BEGIN ").filter_map(|(at, begins)| {
+        let rest = text.get(at.saturating_add(begins.len())..)?;
+        let label = rest.split("-----").next().filter(|label| label.len() < 64 && !label.contains('\n'))?;
+        let end = rest.find("-----END ").map(|end| {
+            let tail =
+                rest.get(end..).and_then(|tail| tail.find('\n')).unwrap_or_else(|| rest.len().saturating_sub(end));
+            at.saturating_add(begins.len()).saturating_add(end).saturating_add(tail)
+        });
+        Some((at..end.unwrap_or(text.len()), label))
+    })
+}
+
+/// `https://user:password@host`.
+fn passwords_in_urls(text: &str) -> impl Iterator<Item = Secret> {
+    text.match_indices("://").filter_map(|(at, mark)| {
+        let start = at.saturating_add(mark.len());
+        let rest = text.get(start..)?;
+        let authority =
+            rest.split(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '`' | '<' | '>' | '?')).next()?;
+        let (login, _) = authority.rsplit_once('@')?;
+        let (user, password) = login.split_once(':')?;
+        let from = start.saturating_add(user.len()).saturating_add(1);
+        // A hole that is filled in elsewhere is no password.
+        let is_one = password.len() >= 3 && !password.starts_with(['$', '{', '*']);
+        is_one.then(|| Secret { range: from..from.saturating_add(password.len()), what: "a password in a URL" })
+    })
+}
+
+/// The base64 of an OpenSSH public key or of the fingerprint of one.
+fn is_public_key(text: &str, range: &Range<usize>) -> bool {
+    let Some(before) = text.get(..range.start) else { return false };
+    let run = text.get(range.clone()).unwrap_or_default();
+    let kinds = ["ssh-ed25519 ", "ssh-rsa ", "@openssh.com ", "ecdsa-sha2-nistp256 ", "ecdsa-sha2-nistp384 "];
+    let is_key = run.starts_with("AAAA") && kinds.iter().any(|kind| before.ends_with(kind));
+    let is_digest = ["SHA256:", "SHA512:", "MD5:"].iter().any(|name| before.ends_with(name))
+        || ["sha256-", "sha384-", "sha512-"].iter().any(|name| run.starts_with(name));
+    is_key || is_digest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<&'static str> {
+        secrets(text).into_iter().map(|secret| secret.what).collect()
+    }
+
+    #[test]
+    fn each_issuer_s_form_is_known() {
+        // Put together here, so that no scanner takes this file for a leak.
+        let samples = [
+            (["AKIA", "2E0A8F3B244C9986"], "an AWS access key"),
+            (["sk_live", "_4eC39HqLyjWDarjtT1zdp7dc"], "a Stripe secret key"),
+            (["whsec", "_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], "a webhook secret"),
+            (["ghp", "_16C7e42F292c6912E7710c838347Ae178B4a"], "a GitHub token"),
+            (["glpat", "-h3kd92mfLq81bQzX7vTn"], "a GitLab token"),
+            (["xoxb", "-17653672481-19874698323-pdFZKVeTuE8sk7oOcHrzqqgy"], "a Slack token"),
+            (["AIza", "SyDaGmWKa4JsXZ-HjGw7ISLn_3namBGewQe"], "a Google API key"),
+            (["sk-ant", "-api03-a7dkslw93mxnqpz81jv"], "an Anthropic API key"),
+            (["AGE-SECRET-KEY", "-1QQPQZRRRZZZYYYXXXWWWVVVUUUTTTSSSPPPNNNMMMLLLKKKJJJHHHGGGFF"], "an age secret key"),
+            (["shpat", "_0123456789abcdef0123456789abcdef"], "a Shopify token"),
+            (["SK", "0123456789abcdef0123456789abcdef"], "a Twilio key"),
+            (
+                ["eyJhbGciOiJIUzI1NiJ9", ".eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"],
+                "a JSON web token",
+            ),
+            (["postgres://app:hun", "ter22@db.example/x"], "a password in a URL"),
+        ];
+        for (parts, what) in samples {
+            assert_eq!(found(&format!("key = \"{}\"\n", parts.concat())), [what], "{what}");
+        }
+        let block = [
+            "-----BEGIN OPENSSH PRIVATE ",
+            "KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAE\n-----END OPENSSH PRIVATE KEY-----\n",
+        ]
+        .concat();
+        let secret = secrets(&block);
+        assert_eq!(secret.len(), 1);
+        assert!(secret.iter().all(|secret| secret.range == (0..block.len() - 1)));
+    }
+
+    #[test]
+    fn what_is_public_is_not_a_secret() {
+        for public in [
+            "keys = [\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHWdvDlfnuKr3kIflybCT5sRfSvELtIdeVordDyBAUkw lena@acme\"]",
+            "-----BEGIN SSH SIGNATURE-----\nU1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgiojj3XQJ8ZX9Uts\n-----END SSH SIGNATURE-----\n",
+            "sha256 = \"83c49281432c1f036352f8f6ae1ad5281314b0efbee6acc7120f869f57e1a562\"",
+            "SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8",
+            "The key begins with `sk_live_` and has more after that; ghp_ tokens are longer.",
+            "https://user:${PASSWORD}@db.example",
+            "https://example.com:8443/a@b",
+        ] {
+            assert!(found(public).is_empty(), "{public}: {:?}", found(public));
+        }
+    }
+
+    #[test]
+    fn prose_of_many_languages_is_no_secret() {
+        for prose in [
+            "Sag, worum es in der Anfrage geht: Rückerstattung, Versandbestätigung, Datenschutzgrundverordnung.",
+            "Répondez en français, poliment; n'inventez pas de numéro de commande. Anticonstitutionnellement.",
+            "Vastaa suomeksi. Lentokonesuihkuturbiinimoottoriapumekaanikkoaliupseerioppilas.",
+            "Odpowiedz po polsku: zażółć gęślą jaźń. Konstantynopolitańczykowianeczka.",
+            "請用中文回答，並且不要編造訂單編號。",
+            "Responda em português: otorrinolaringologista, inconstitucionalissimamente.",
+            "See https://developers.example.com/docs/references/2.13/rest-api/api.intercom.io/tickets/createTicket for more.",
+        ] {
+            assert!(found(prose).is_empty(), "{prose}: {:?}", found(prose));
+        }
+    }
+}
