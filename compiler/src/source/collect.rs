@@ -79,12 +79,13 @@ impl Collector {
         admitted
     }
 
-    /// Keeps a file beside the source if it is text that holds what looks like a secret.
-    pub(super) fn take_beside(&mut self, reading: Reading, bytes: &[u8]) {
-        let text = std::str::from_utf8(bytes);
-        if text.is_ok_and(|text| !secrets(text).is_empty()) {
+    /// Keeps a file beside the source if it is text that holds what looks like a secret; whether it does.
+    pub(super) fn take_beside(&mut self, reading: Reading, bytes: &[u8]) -> bool {
+        let keeps = std::str::from_utf8(bytes).is_ok_and(|text| !secrets(text).is_empty());
+        if keeps {
             self.files.insert(reading.path, File::new(reading.place, bytes));
         }
+        keeps
     }
 
     /// Whether a file of this size is read.

@@ -37,6 +37,7 @@ pub fn read_commit(repository: &Repository, commit: Oid) -> Result<(Source, Find
     let entries = walk(repository, commit)?;
     let odb = repository.odb().map_err(|e| Error::git("open the object database", e))?;
     let mut collector = Collector::new();
+    let mut clean = BTreeSet::new();
     for entry in entries {
         match entry {
             Entry::Refused { path, what } => collector.refuse(&path, format!("The commit holds {what}.")),
@@ -44,9 +45,14 @@ pub fn read_commit(repository: &Repository, commit: Oid) -> Result<(Source, Find
                 if let Some(reading) = collector.begin(&path) {
                     read_blob(&odb, blob, reading, &mut collector)
                         .map_err(|e| Error::git(format!("read {path} of commit {commit}"), e))?;
+                } else if clean.contains(&blob) {
+                    // The same bytes under many paths are looked through once.
                 } else if let Some(reading) = Collector::begin_beside(&path) {
-                    read_beside(&odb, blob, reading, &mut collector)
+                    let keeps = read_beside(&odb, blob, reading, &mut collector)
                         .map_err(|e| Error::git(format!("read {path} of commit {commit}"), e))?;
+                    if !keeps {
+                        clean.insert(blob);
+                    }
                 }
             }
         }
@@ -64,13 +70,14 @@ fn read_blob(odb: &Odb<'_>, blob: Oid, reading: Reading, collector: &mut Collect
     Ok(())
 }
 
-fn read_beside(odb: &Odb<'_>, blob: Oid, reading: Reading, collector: &mut Collector) -> Result<(), git2::Error> {
+/// Whether the file is kept, since it holds what looks like a secret.
+fn read_beside(odb: &Odb<'_>, blob: Oid, reading: Reading, collector: &mut Collector) -> Result<bool, git2::Error> {
     let (size, _) = odb.read_header(blob)?;
-    if collector.admit_beside(size) {
-        let object = odb.read(blob)?;
-        collector.take_beside(reading, object.data());
+    if !collector.admit_beside(size) {
+        return Ok(false);
     }
-    Ok(())
+    let object = odb.read(blob)?;
+    Ok(collector.take_beside(reading, object.data()))
 }
 
 /// What stands at a path of a commit.
