@@ -50,6 +50,30 @@ fn an_honest_release_is_accepted_and_says_what_it_holds() {
     assert!(verify(&release(listed()), &pinned, &place(), now()).is_ok(), "the same release comes again");
 }
 
+/// What the compiler would have refused, the agent refuses too, whoever signed it.
+#[test]
+fn a_plan_that_may_not_do_what_it_does_is_unsound() {
+    let refused = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut json = serde_json::to_value(plan()).unwrap();
+        change(&mut json);
+        let bent = serde_json::from_value(json).unwrap();
+        uses_of(&bent, &facts()).err().map(|off| (off.code, off.detail))
+    };
+    assert_eq!(refused(&|_| ()), None);
+    let unsound = |detail: &str| Some((OffCode::PlanUnsound, detail.to_owned()));
+    let retry = "/steps/0/action/retry/attempts";
+    assert_eq!(refused(&|plan| *plan.pointer_mut(retry).unwrap() = 21.into()), unsound("bad-retry at `order`"));
+    let money =
+        |plan: &mut serde_json::Value| *plan.pointer_mut("/operations/shop.get_order/effect").unwrap() = "money".into();
+    assert_eq!(refused(&money), unsound("money-needs-decision at `order`"));
+    let never = |plan: &mut serde_json::Value| plan["steps"][0]["when"] = "false".into();
+    assert_eq!(refused(&never), unsound("unreachable-step at `order`"));
+    let odd = |plan: &mut serde_json::Value| {
+        plan["kpis"] = serde_json::json!([{"name": "states", "by": ["order.state"]}]);
+    };
+    assert_eq!(refused(&odd), unsound("kpi-too-fine"));
+}
+
 #[test]
 fn any_changed_byte_is_refused() {
     let files = release(listed());
