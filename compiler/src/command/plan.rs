@@ -11,7 +11,7 @@ use git2::Repository;
 
 use super::{Context, Outcome};
 use crate::check::{Survey, survey};
-use crate::compare::{State, compare, state};
+use crate::compare::{compare, state};
 use crate::error::Error;
 use crate::publish::branch;
 use crate::show::plan as text;
@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         return Ok(Outcome::of(false));
     }
     let base = base.map(|base| read(&repository, base)).transpose()?.map(|source| state(&survey(source, at).0));
-    let changes = compare(&base.unwrap_or_else(State::new), &state(&head));
+    let changes = compare(&base.unwrap_or_default(), &state(&head));
     match args.format {
         Style::Human => context.print(&text::human(&changes))?,
         Style::Markdown => context.print(&text::markdown(&changes))?,

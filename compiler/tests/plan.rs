@@ -1,0 +1,70 @@
+//! What `assent plan` tells of a pull request: uses, behaviour, protection taken away, and whose approval is missing.
+
+#[expect(dead_code, reason = "each test binary uses its own part")]
+mod support;
+
+use std::path::Path;
+
+use serde_json::Value;
+use support::fixture::apply;
+use support::{assent, bare, commit, files, folder};
+
+/// A pull request that touches everything a plan speaks of. The approvals are those of before.
+const CHANGES: &str = r#"#= clients/acme/workflows/sort.toml
+-timeout = "5m"
++timeout = "15m"
+-when = "topic.ended == 'answered' && ticket.visits > 1"
++when = "topic.ended == 'answered'"
+#= clients/acme/prompts/topic.md
++Name the topic. <img src=x onerror=alert(1)> @alice
+#= catalog/integrations/desk.toml
+-body = { type = "text", most_bytes = 4000, class = "content" }
++body = { type = "token", class = "reference" }
+"#;
+
+/// The plan of a pull request: base with everything signed, then the changes.
+fn plan(changes: &str, format: &str) -> (u8, String) {
+    let base = folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/findings/base"));
+    let (folder, repository) = bare();
+    let tree = files(&repository, &apply(&base, "").files);
+    let old = commit(&repository, tree);
+    let tree = files(&repository, &apply(&base, changes).files);
+    let new = commit(&repository, tree);
+    let range = format!("{old}..{new}");
+    let ran = assent(&["plan", &range, "--repo", folder.path().to_str().expect("a path"), "--format", format]);
+    (ran.status, ran.out)
+}
+
+#[test]
+fn a_pull_request_is_told_in_words() {
+    insta::assert_snapshot!("human", plan(CHANGES, "human").1);
+}
+
+#[test]
+fn a_pull_request_is_told_as_markdown_without_markup_of_its_own() {
+    let told = plan(CHANGES, "markdown").1;
+    let prose: String = told.lines().filter(|line| !line.trim_start().starts_with(['+', '-'])).collect();
+    assert!(!prose.contains("<img"), "{told}");
+    insta::assert_snapshot!("markdown", told);
+}
+
+#[test]
+fn a_pull_request_is_told_as_json() {
+    let told: Value = serde_json::from_str(&plan(CHANGES, "json").1).expect("JSON");
+    let client = &told["clients"][0];
+    assert_eq!(client["client"], "acme");
+    assert_eq!(client["approvers"]["people"][0], "dana");
+    assert_eq!(client["lowered"][0]["place"], "get_ticket.body");
+    let differences = client["workflows"][0]["differences"].as_array().expect("a list");
+    let what: Vec<_> = differences.iter().filter_map(|one| one["what"].as_str()).collect();
+    for wanted in ["limits", "prompt-changed", "step-changed"] {
+        assert!(what.contains(&wanted), "{what:?}");
+    }
+}
+
+#[test]
+fn nothing_changes_when_only_a_comment_does() {
+    let (status, told) =
+        plan("#= clients/acme/workflows/sort.toml\n-name = \"sort\"\n+name = \"sort\" # the same\n", "human");
+    assert_eq!((status, told.as_str()), (0, "Nothing changes for any client.\n"));
+}
