@@ -27,7 +27,7 @@ pub struct Lowered {
 }
 
 /// A catalog, as far as it is compared.
-pub(super) type Catalog = BTreeMap<IntegrationId, Unit<Integration>>;
+pub type Catalog = BTreeMap<IntegrationId, Unit<Integration>>;
 
 /// Everything that is protected less, by integration.
 pub(super) fn lowered(was: &Catalog, is: &Catalog) -> BTreeMap<IntegrationId, Vec<Lowered>> {
@@ -37,7 +37,7 @@ pub(super) fn lowered(was: &Catalog, is: &Catalog) -> BTreeMap<IntegrationId, Ve
         let mut here = Here { integration: id, found: Vec::new() };
         for (name, event) in &new.spec.events {
             if let Some((_, before)) = old.spec.events.iter().find(|(known, _)| known.value == name.value) {
-                here.fields(&name.value.to_string(), &before.fields, &event.fields);
+                here.fields(name.value.as_ref(), &before.fields, &event.fields);
             }
         }
         for (name, operation) in &new.spec.operations {

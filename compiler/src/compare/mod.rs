@@ -15,10 +15,9 @@ use assent_schema::id::{ClientId, PersonId, WorkflowId};
 use assent_schema::plan::{Action, Plan, Step};
 use assent_schema::uses::{DataUse, UseKind};
 
-use catalog::Catalog;
 use details::details;
 
-pub use catalog::Lowered;
+pub use catalog::{Catalog, Lowered};
 pub use details::Detail;
 pub use facts::FactChange;
 
@@ -46,7 +45,8 @@ pub struct ClientState {
 pub struct State {
     /// The clients.
     pub clients: BTreeMap<ClientId, ClientState>,
-    catalog: Catalog,
+    /// What integrations say.
+    pub catalog: Catalog,
 }
 
 /// Who may approve for a client, and how many of them must.
