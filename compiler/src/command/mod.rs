@@ -14,6 +14,7 @@ pub mod demo;
 mod explain;
 mod freshness;
 mod http;
+mod init;
 mod plan;
 mod rehearsing;
 mod release;
@@ -48,6 +49,7 @@ enum Command {
     Approve(approve::Args),
     Check(check::Args),
     Explain(explain::Args),
+    Init(init::Args),
     Plan(plan::Args),
     Test(test::Args),
     Reject(withdraw::Args),
@@ -76,6 +78,7 @@ fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<Outcome, Err
         Command::Trust(args) => trust::run(args, context),
         Command::Withdraw(args) => withdraw::run(args, context),
         Command::Check(args) => check::run(args, context),
+        Command::Init(args) => init::run(args, context),
         Command::Explain(args) => explain::run(args, context),
         Command::Plan(args) => plan::run(args, context),
         Command::Test(args) => test::run(args, context),
