@@ -183,7 +183,7 @@ fn lowered_for(
     let connections = facts.map(|facts| facts.connections.values()).into_iter().flatten();
     let used: BTreeSet<_> = connections
         .filter_map(|connection| match &connection.to {
-            ConnectionTo::Integration { name } => Some(name),
+            ConnectionTo::Integration { name, shows: _ } => Some(name),
             ConnectionTo::Provider { .. } => None,
         })
         .collect();
