@@ -182,6 +182,10 @@ fn each_hole(argument: &Argument, see: &mut impl FnMut(&str)) {
         Argument::Boolean(_) | Argument::Integer(_) => {}
         Argument::Template(text) => each_hole_of(text, see),
         Argument::List(items) => items.iter().for_each(|item| each_hole(item, see)),
+        Argument::Text(in_locale) => {
+            in_locale.text.holes.values().for_each(|hole| each_hole_of(&hole.value, see));
+            in_locale.text.locale.iter().for_each(|locale| see(&locale.0));
+        }
         Argument::Record(members) => members.values().for_each(|item| each_hole(item, see)),
     }
 }

@@ -1,8 +1,13 @@
 //! Bodies: JSON objects by dotted path, or form pairs with the rest of the path in brackets.
+//!
+//! `multipart` writes the same pairs as parts. `graphql` is JSON: the catalog's document, and every parameter a variable, so
+//! that no value ever becomes part of the document.
 
+use assent_schema::canon::Digest;
 use assent_schema::expr::Value;
-use assent_schema::plan::Encoding;
+use assent_schema::plan::{Encoding, Operation};
 use assent_schema::shape::Shape;
+use sha2::{Digest as _, Sha256};
 
 use super::json::Json;
 use super::limits::BODY_MOST_BYTES;
@@ -17,11 +22,25 @@ pub(super) enum Body {
     Json(Json),
     /// `application/x-www-form-urlencoded`, pairs in order.
     Form(Vec<(String, Content<String>)>),
+    /// `multipart/form-data`, parts in order.
+    Multipart(Vec<(String, Content<String>)>),
+    /// `application/json` with a document and its variables.
+    Graphql {
+        /// The catalog's text.
+        document: String,
+        /// What it is asked with.
+        variables: Json,
+    },
 }
 
 impl Body {
-    pub(super) fn new(encoding: Encoding) -> Self {
-        match encoding {
+    pub(super) fn new(operation: &Operation) -> Self {
+        match operation.encoding {
+            Encoding::Multipart => Self::Multipart(Vec::new()),
+            Encoding::Graphql => Self::Graphql {
+                document: operation.document.clone().unwrap_or_default(),
+                variables: Json::Object(Vec::new()),
+            },
             Encoding::Json => Self::Json(Json::Object(Vec::new())),
             Encoding::Form => Self::Form(Vec::new()),
         }
@@ -30,23 +49,28 @@ impl Body {
     /// Puts a value at a path; the empty path spreads a record or an amount over the top.
     pub(super) fn put(&mut self, path: &str, value: &Value, shape: &Shape) -> Result<(), WrongKind> {
         match self {
-            Self::Json(json) => put_json(json, path, wire::write(value, shape).ok_or(WrongKind::ArgumentMisfit)?),
-            Self::Form(pairs) => put_form(pairs, path, value, shape),
+            Self::Json(json) | Self::Graphql { document: _, variables: json } => {
+                put_json(json, path, wire::write(value, shape).ok_or(WrongKind::ArgumentMisfit)?)
+            }
+            Self::Form(pairs) | Self::Multipart(pairs) => put_form(pairs, path, value, shape),
         }
     }
 
     /// Puts a text that is not a value of the run: a constant of the catalog, an idempotency key.
     pub(super) fn put_text(&mut self, path: &str, text: &str) -> Result<(), WrongKind> {
         match self {
-            Self::Json(json) => put_json(json, path, Json::Text(text.to_owned())),
-            Self::Form(pairs) => put_pair(pairs, path, text.to_owned()),
+            Self::Json(json) | Self::Graphql { document: _, variables: json } => {
+                put_json(json, path, Json::Text(text.to_owned()))
+            }
+            Self::Form(pairs) | Self::Multipart(pairs) => put_pair(pairs, path, text.to_owned()),
         }
     }
 
-    pub(super) fn content_type(&self) -> &'static str {
+    pub(super) fn content_type(&self) -> String {
         match self {
-            Self::Json(_) => "application/json",
-            Self::Form(_) => "application/x-www-form-urlencoded",
+            Self::Json(_) | Self::Graphql { .. } => "application/json".to_owned(),
+            Self::Form(_) => "application/x-www-form-urlencoded".to_owned(),
+            Self::Multipart(pairs) => format!("multipart/form-data; boundary={}", boundary(pairs)),
         }
     }
 
@@ -54,6 +78,14 @@ impl Body {
         let mut out = Content::new(Vec::with_capacity(256));
         match self {
             Self::Json(json) => json.write(out.reveal_mut()),
+            Self::Graphql { document, variables } => {
+                let members = vec![
+                    ("query".to_owned(), Json::Text(document.clone())),
+                    ("variables".to_owned(), variables.clone()),
+                ];
+                Json::Object(members).write(out.reveal_mut());
+            }
+            Self::Multipart(pairs) => write_parts(pairs, out.reveal_mut()),
             Self::Form(pairs) => {
                 let mut text = String::with_capacity(256);
                 for (i, (key, value)) in pairs.iter().enumerate() {
@@ -69,6 +101,31 @@ impl Body {
         }
         if out.reveal().len() > BODY_MOST_BYTES { Err(WrongKind::TooLarge) } else { Ok(out) }
     }
+}
+
+/// A line that stands in no part. Made of what the parts hold, so that a repeat has the same bytes.
+fn boundary(pairs: &Pairs) -> String {
+    let mut mark = Sha256::new();
+    for (key, value) in pairs {
+        mark.update((key.len() as u64).to_be_bytes());
+        mark.update(key.as_bytes());
+        mark.update((value.reveal().len() as u64).to_be_bytes());
+        mark.update(value.reveal().as_bytes());
+    }
+    format!("assent-{}", Digest::from_bytes(mark.finalize().into()).to_string().chars().take(40).collect::<String>())
+}
+
+/// # Source
+/// RFC 7578; names as the HTML standard's multipart encoding escapes them.
+fn write_parts(pairs: &Pairs, out: &mut Vec<u8>) {
+    let boundary = boundary(pairs);
+    for (key, value) in pairs {
+        let name = key.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
+        out.extend(format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n").as_bytes());
+        out.extend(value.reveal().as_bytes());
+        out.extend(b"\r\n");
+    }
+    out.extend(format!("--{boundary}--\r\n").as_bytes());
 }
 
 fn put_json(json: &mut Json, path: &str, value: Json) -> Result<(), WrongKind> {

@@ -9,7 +9,7 @@ use assent_schema::canon::Digest;
 use assent_schema::client::ConnectionFacts;
 use assent_schema::expr::Value;
 use assent_schema::id::{ClientId, Name, OperationRef};
-use assent_schema::plan::{Method, Operation, Param, Place};
+use assent_schema::plan::{Encoding, Method, Operation, Param, Place};
 use assent_schema::shape::Shape;
 use zeroize::Zeroizing;
 
@@ -153,8 +153,9 @@ impl Parts {
             segments: BTreeMap::new(),
             query: Zeroizing::default(),
             headers: Vec::new(),
-            body: Body::new(operation.encoding),
-            has_body: operation.params.values().any(|param| param.place == Place::Body),
+            body: Body::new(operation),
+            has_body: operation.encoding == Encoding::Graphql
+                || operation.params.values().any(|param| param.place == Place::Body),
             secret_header: auth::header_name(&connection.auth),
         }
     }
@@ -274,7 +275,7 @@ impl Parts {
         if method == Method::Get {
             return Err(WrongKind::EndpointRefused.into());
         }
-        headers.push(header("content-type", self.body.content_type()));
+        headers.push(header("content-type", &self.body.content_type()));
         Ok((headers, self.body.write()?))
     }
 }

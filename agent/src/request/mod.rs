@@ -20,5 +20,5 @@ pub mod wire;
 mod wrong;
 
 pub use build::{Built, Call, build};
-pub use read::{Answer, BAD_ANSWER, Failed, Paging, REPEATED_CURSOR, belongs, read};
+pub use read::{Answer, BAD_ANSWER, Failed, GRAPHQL_ERROR, Paging, REPEATED_CURSOR, belongs, read};
 pub use wrong::{Wrong, WrongKind};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use assent_schema::canon::Digest;
 use assent_schema::expr::Value;
 use assent_schema::id::Name;
-use assent_schema::plan::{ErrorRule, Failure, Operation, Pages};
+use assent_schema::plan::{Encoding, ErrorRule, Failure, Operation, Pages};
 use assent_schema::shape::Shape;
 
 use super::json::Json;
@@ -70,6 +70,8 @@ impl Failed {
 
 /// The code of an answer that does not fit what the catalog declares.
 pub const BAD_ANSWER: &str = "bad_answer";
+/// The code of a GraphQL answer with errors that no rule of the catalog is about.
+pub const GRAPHQL_ERROR: &str = "graphql_error";
 /// The code of a cursor that came before.
 pub const REPEATED_CURSOR: &str = "repeated_cursor";
 
@@ -85,6 +87,12 @@ pub fn read(operation: &Operation, response: &HttpResponse) -> Result<Answer, Fa
     }
     if !success {
         return Err(by_status_of(operation, response));
+    }
+    // GraphQL says no with a status that says yes. What the catalog has no rule for may have been done in part.
+    let errors = json.as_ref().and_then(|json| json.at("errors"));
+    let says_no = matches!(errors, Some(Json::List(errors)) if !errors.is_empty());
+    if operation.encoding == Encoding::Graphql && says_no {
+        return Err(Failed::new(Failure::Permanent, GRAPHQL_ERROR, Some(response.status)));
     }
     let bad = |field| Failed { field, ..Failed::new(Failure::Permanent, BAD_ANSWER, Some(response.status)) };
     let nothing = Json::Object(Vec::new());

@@ -502,3 +502,49 @@ proptest! {
         drop(read(&operation(json!({})), &response));
     }
 }
+
+fn graphql() -> Operation {
+    operation(json!({
+        "encoding": "graphql", "path": "/graphql", "document": "mutation($note: String!) { add(text: $note) { id } }",
+        "params": {"text": {"place": "body", "at": "note", "shape": {"type": "text", "most_bytes": 1000}, "class": "content"}},
+    }))
+}
+
+#[test]
+fn a_graphql_value_is_a_variable_and_never_part_of_the_document() {
+    let hostile = r#"") { id } } mutation { remove(all: true"#;
+    let built = built(&graphql(), &arguments(&[("text", hostile)]), &bearer()).ok().unwrap();
+    let body: serde_json::Value = serde_json::from_slice(built.request.body.reveal()).unwrap();
+    let document = "mutation($note: String!) { add(text: $note) { id } }";
+    assert_eq!(body, json!({ "query": document, "variables": { "note": hostile } }));
+}
+
+#[test]
+fn graphql_says_no_with_a_status_that_says_yes() {
+    let answer = |body: &str| {
+        let body = Content::new(body.as_bytes().to_vec());
+        read(&graphql(), &HttpResponse { status: 200, headers: Vec::new(), body }).map_err(|failed| failed.code)
+    };
+    assert!(answer(r#"{"data":{"id":"1"},"errors":[]}"#).is_ok());
+    assert!(answer(r#"{"data":{"id":"1"}}"#).is_ok());
+    let said_no = answer(r#"{"data":{"id":"1"},"errors":[{"message":"no"}]}"#);
+    assert!(said_no.err().is_some_and(|code| code == GRAPHQL_ERROR));
+}
+
+#[test]
+fn parts_hold_what_was_given_and_nothing_ends_them_early() {
+    let operation = operation(json!({"encoding": "multipart"}));
+    let hostile = "a\r\n--assent-\r\nContent-Disposition: form-data; name=\"admin\"\r\n\r\nyes";
+    let make = |text: &str| built(&operation, &arguments(&[("id", "1"), ("text", text)]), &bearer()).ok().unwrap();
+    let built = make(hostile);
+    let kind = headers(&built).into_iter().find(|(name, _)| name == "content-type").unwrap().1;
+    let boundary = kind.strip_prefix("multipart/form-data; boundary=").unwrap().to_owned();
+    let body = String::from_utf8(built.request.body.reveal().clone()).unwrap();
+    let parts: Vec<_> = body.split(&format!("--{boundary}")).collect();
+    assert_eq!(parts.len(), 3, "{body}");
+    assert_eq!(parts[1], format!("\r\nContent-Disposition: form-data; name=\"note[text]\"\r\n\r\n{hostile}\r\n"));
+    assert_eq!(parts[2], "--\r\n");
+    // A repeat has the same bytes, so that it is known as one.
+    assert!(built.same.reveal() == make(hostile).same.reveal());
+    assert!(built.same.reveal() != make("other").same.reveal());
+}

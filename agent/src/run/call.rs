@@ -15,7 +15,7 @@ use super::compiled::{CompiledCall, CompiledStep};
 use super::driver::{End, NotFlushed, Run, Stop, expression_failed};
 use super::machine::{CACHED, CONFIRMED, OK, SHADOW, Stand, Tried};
 use super::{Deployed, Traffic, lock};
-use crate::request::{self, Answer, BAD_ANSWER, Built, Call, Failed, Paging};
+use crate::request::{self, Answer, BAD_ANSWER, Built, Call, Failed, GRAPHQL_ERROR, Paging};
 use crate::retry::{Breaker, Bucket, Gate, Next, next};
 use crate::store::{Aim, Ending, Entry, Fact, Intent, Outcome, Refusal, Store, Write};
 use crate::world::{Clock as _, Dice as _, Net as _, World};
@@ -483,7 +483,7 @@ fn asks_whose(operation: &Operation, arguments: &Arguments) -> bool {
 /// fit what is declared says nothing.
 fn is_doubtful(failed: &Failed) -> bool {
     let said_no = failed.status.is_some()
-        && failed.code != BAD_ANSWER
+        && ![BAD_ANSWER, GRAPHQL_ERROR].contains(&failed.code.as_str())
         && matches!(failed.kind, Failure::Permanent | Failure::Conflict);
     !failed.not_executed && !said_no
 }

@@ -7,7 +7,7 @@ use assent_schema::canon::Digest;
 use assent_schema::expr::{Path, Program, Template, reads};
 use assent_schema::flow::{self, Flows, StepFlow};
 use assent_schema::id::{ConnectionId, GroupId, Name, OperationRef};
-use assent_schema::plan::{Action, Answer, Argument, AskLimit, Effect, Expression, Operation, Plan, Retry};
+use assent_schema::plan::{Action, Answer, Argument, AskLimit, Effect, Expression, Operation, Plan, Retry, Text};
 use assent_schema::time::Period;
 
 /// A plan that is ready to run.
@@ -89,7 +89,16 @@ pub(super) enum Part {
     Integer(i64),
     Template(Template),
     List(Vec<Part>),
+    Text(CompiledText),
     Record(Vec<(Name, Part)>),
+}
+
+/// A text of a file, in its locales.
+pub(super) struct CompiledText {
+    pub(super) locale: Option<Program>,
+    pub(super) holes: Vec<(Name, Template)>,
+    pub(super) locales: BTreeMap<String, Template>,
+    pub(super) default: String,
 }
 
 pub(super) struct CompiledKpi {
@@ -231,11 +240,32 @@ fn compile_part(argument: &Argument) -> Result<Part, NotRunnable> {
         Argument::Integer(integer) => Part::Integer(*integer),
         Argument::Template(text) => Part::Template(template(text)?),
         Argument::List(items) => Part::List(items.iter().map(compile_part).collect::<Result<_, _>>()?),
+        Argument::Text(in_locale) => Part::Text(compile_text(&in_locale.text)?),
         Argument::Record(members) => {
             let member =
                 |(name, part): (&String, &Argument)| Ok((Name::new(name).or(Err(NotRunnable))?, compile_part(part)?));
             Part::Record(members.iter().map(member).collect::<Result<_, _>>()?)
         }
+    })
+}
+
+fn compile_text(text: &Text) -> Result<CompiledText, NotRunnable> {
+    if !text.locales.contains_key(&text.default) {
+        return Err(NotRunnable);
+    }
+    Ok(CompiledText {
+        locale: text.locale.as_ref().map(parse).transpose()?,
+        holes: text
+            .holes
+            .iter()
+            .map(|(name, hole)| Ok((name.clone(), template(&hole.value)?)))
+            .collect::<Result<_, _>>()?,
+        locales: text
+            .locales
+            .iter()
+            .map(|(locale, body)| Ok((locale.clone(), template(body)?)))
+            .collect::<Result<_, _>>()?,
+        default: text.default.clone(),
     })
 }
 
@@ -253,6 +283,11 @@ fn one_part_reads(part: &Part, read: &mut BTreeSet<Path>) {
             for item in items {
                 one_part_reads(item, read);
             }
+        }
+        Part::Text(text) => {
+            let holes = text.holes.iter().flat_map(|(_, template)| template.reads());
+            read.extend(holes.map(|read| read.path));
+            read.extend(text.locale.iter().flat_map(paths));
         }
         Part::Record(members) => part_reads(members, read),
     }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use assent_schema::expr::{EvalError, Program, Scope, Value, eval};
+use assent_schema::expr::{EvalError, Program, Scope, Template, Value, eval};
 use assent_schema::id::Name;
 use assent_schema::time::{Moment, Period};
 
-use super::compiled::Part;
+use super::compiled::{CompiledText, Part};
 
 /// The client's business time.
 pub(super) type Business = Box<dyn Fn(Moment, Period) -> Option<Moment> + Send + Sync>;
@@ -38,6 +38,30 @@ impl Scope for Values {
     }
 }
 
+/// What a text of a file sees.
+struct Holes<'v> {
+    holes: BTreeMap<Name, Value>,
+    outside: &'v Values,
+}
+
+impl Scope for Holes<'_> {
+    fn root(&self, name: &str) -> Option<&Value> {
+        self.holes.get(name)
+    }
+
+    fn now(&self) -> Moment {
+        self.outside.now
+    }
+
+    fn zone(&self) -> &jiff::tz::TimeZone {
+        &self.outside.zone
+    }
+
+    fn business(&self, from: Moment, period: Period) -> Option<Moment> {
+        self.outside.business(from, period)
+    }
+}
+
 impl Values {
     pub(super) fn eval(&self, program: &Program) -> Result<Value, EvalError> {
         eval(program, self)
@@ -65,8 +89,18 @@ impl Values {
             Part::Integer(integer) => Value::Integer(*integer),
             Part::Template(template) => template.eval(self)?,
             Part::List(items) => Value::List(items.iter().map(|item| self.part(item)).collect::<Result<_, _>>()?),
+            Part::Text(text) => self.text(text)?,
             Part::Record(members) => Value::Record(self.parts(members)?),
         })
+    }
+
+    /// A text of a file: what is put into it is evaluated here, the text itself sees nothing but its holes.
+    fn text(&self, text: &CompiledText) -> Result<Value, EvalError> {
+        let locale = text.locale.as_ref().map(|locale| self.eval(locale)).transpose()?;
+        let body = locale.as_ref().and_then(Value::as_text).and_then(|locale| text.locales.get(locale));
+        let Some(body) = body.or_else(|| text.locales.get(&text.default)) else { return Ok(Value::text("")) };
+        let put = |(name, template): &(Name, Template)| Ok((name.clone(), template.eval(self)?));
+        body.eval(&Holes { holes: text.holes.iter().map(put).collect::<Result<_, EvalError>>()?, outside: self })
     }
 
     /// The value at a path like `ticket.subject`.

@@ -19,6 +19,7 @@ mod reader;
 mod scenario;
 mod step;
 pub mod suggest;
+pub mod text;
 mod trigger;
 mod unique;
 mod value;

@@ -7,7 +7,7 @@ use assent_schema::code::Code;
 use assent_schema::guard::wrong_retry;
 use assent_schema::id::Name;
 use assent_schema::plan::{
-    Belongs, Confirm, Effect, ErrorRule, Failure, Idempotency, OwnEvent, Pages, Param, Park, Place, Retry,
+    Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, OwnEvent, Pages, Param, Park, Place, Retry,
 };
 use assent_schema::shape::Shape;
 use assent_schema::spec::{Operation, Polled, Spanned};
@@ -39,6 +39,7 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
         method: method?,
         path: template?,
         encoding: table.opt("encoding", word).unwrap_or_default(),
+        document: table.opt("document", |value| value.spanned(document)),
         effect: table.opt("effect", |v| v.spanned(word)).unwrap_or_else(|| Spanned::new(Effect::None, table.span())),
         scopes: table.set("scopes", name),
         params,
@@ -61,9 +62,46 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
     if let Some(polled) = &operation.poll {
         check_polled(polled, &operation, table.sink());
     }
+    check_document(&operation, &mut table);
     unused(&operation, &mut table);
     table.done();
     Some(operation)
+}
+
+/// The largest document of a GraphQL request, in bytes.
+const DOCUMENT_MOST_BYTES: usize = 16 << 10;
+
+/// What a GraphQL request asks for; the catalog's own text, never put together from values.
+fn document(value: Value<'_, '_>) -> Option<String> {
+    let text = value.text()?;
+    let begins = ["query", "mutation"].iter().any(|word| text.trim_start().starts_with(word));
+    if begins && text.len() <= DOCUMENT_MOST_BYTES {
+        Some(text.trim().to_owned())
+    } else {
+        value.bad(&format!(
+            "is no GraphQL document that begins with `query` or `mutation`, of at most {DOCUMENT_MOST_BYTES} bytes"
+        ))
+    }
+}
+
+/// A document belongs to GraphQL, and one that changes something says so in `effect`.
+fn check_document(operation: &Operation, table: &mut Table<'_, '_>) {
+    let acts = operation.effect.value != Effect::None;
+    match (operation.encoding, &operation.document) {
+        (Encoding::Graphql, None) => {
+            table.bad::<()>("A GraphQL operation needs its `document`.", "Add `document` with the query or mutation.");
+        }
+        (Encoding::Graphql, Some(document)) if document.starts_with("mutation") != acts => {
+            let message = "`document` and `effect` disagree: a mutation has an effect, and a query has none.";
+            table.sink().refuse(Code::BadValue, &document.span, message.to_owned(), None);
+        }
+        (Encoding::Json | Encoding::Form | Encoding::Multipart, Some(document)) => {
+            let message = "`document` is for GraphQL alone.".to_owned();
+            let help = "Add `encoding = \"graphql\"`, or remove it.".to_owned();
+            table.sink().refuse(Code::BadValue, &document.span, message, Some(help));
+        }
+        (Encoding::Graphql, Some(_)) | (Encoding::Json | Encoding::Form | Encoding::Multipart, None) => {}
+    }
 }
 
 /// Keys that mean nothing beside the operation's effect would make a reader believe in them.

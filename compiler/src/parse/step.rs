@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use assent_schema::id::Name;
 use assent_schema::plan::{Answer, AskLimit, Channel};
-use assent_schema::spec::{Action, Argument, Spanned, Step};
+use assent_schema::spec::{Action, Argument, Spanned, Step, TextUse};
 use assent_schema::time::Period;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 use super::field::constants;
 use super::operation::retry;
@@ -98,9 +98,11 @@ fn ask(table: &mut Table<'_, '_>) -> Option<Action> {
 /// A prompt's path below the client's folder: `prompts/<name>.md`.
 fn prompt_path(value: Value<'_, '_>) -> Option<String> {
     let text = value.text()?;
-    let stem = text.strip_prefix("prompts/").and_then(|rest| rest.strip_suffix(".md"));
-    let plain = |s: &str| !s.is_empty() && !s.contains('/') && !s.starts_with('.') && !s.contains(char::is_control);
-    if stem.is_some_and(plain) { Some(text.to_owned()) } else { value.bad("is not a path like `prompts/intent.md`") }
+    if is_file_of(text, "prompts/") {
+        Some(text.to_owned())
+    } else {
+        value.bad("is not a path like `prompts/intent.md`")
+    }
 }
 
 fn limit(value: Value<'_, '_>) -> Option<AskLimit> {
@@ -186,6 +188,33 @@ fn channel(value: Value<'_, '_>) -> Option<Channel> {
     slack.or(helpdesk)
 }
 
+/// Whether a table names a text of a file: what no record does by chance.
+fn is_text(table: &DeTable<'_>) -> bool {
+    let file = table.get("text").and_then(|value| value.get_ref().as_str());
+    file.is_some_and(|file| file.starts_with("texts/"))
+}
+
+fn text_use(value: Value<'_, '_>) -> Option<TextUse> {
+    let mut table = value.table()?;
+    let file = table.need("text", |value| value.spanned(text_path));
+    let locale = table.opt("locale", expression);
+    let holes = table.map("holes", |value| value.spanned(template));
+    table.done();
+    Some(TextUse { file: file?, locale, holes })
+}
+
+/// A text's path below the client's folder: `texts/<name>.md`.
+fn text_path(value: Value<'_, '_>) -> Option<String> {
+    let text = value.text()?;
+    if is_file_of(text, "texts/") { Some(text.to_owned()) } else { value.bad("is not a path like `texts/thanks.md`") }
+}
+
+fn is_file_of(text: &str, folder: &str) -> bool {
+    let stem = text.strip_prefix(folder).and_then(|rest| rest.strip_suffix(".md"));
+    let plain = |s: &str| !s.is_empty() && !s.contains('/') && !s.starts_with('.') && !s.contains(char::is_control);
+    stem.is_some_and(plain)
+}
+
 /// Arguments by name.
 pub(super) fn with(value: Value<'_, '_>) -> Option<With> {
     Some(value.table()?.entries(|value| value.spanned(argument)))
@@ -200,6 +229,7 @@ fn argument(value: Value<'_, '_>) -> Option<Argument> {
             let items: Option<Vec<_>> = value.items()?.map(|item| item.spanned(argument)).collect();
             items.map(Argument::List)
         }
+        DeValue::Table(table) if is_text(table) => text_use(value).map(Argument::Text),
         DeValue::Table(_) => Some(Argument::Record(value.table()?.entries(|value| value.spanned(argument)))),
         DeValue::Float(_) | DeValue::Datetime(_) => value.mistyped("a text, an integer, `true` or `false`"),
     }

@@ -16,6 +16,7 @@ pub(crate) mod paths;
 mod scenarios;
 mod settings;
 mod sites;
+mod text;
 mod trigger;
 mod workflow;
 

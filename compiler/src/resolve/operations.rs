@@ -31,6 +31,7 @@ fn resolve(operation: &spec::Operation) -> Operation {
         method: operation.method,
         path: operation.path.value.clone(),
         encoding: operation.encoding,
+        document: value(operation.document.as_ref()),
         effect: operation.effect.value,
         scopes: operation.scopes.iter().map(|scope| scope.value.clone()).collect(),
         params: unspanned(&operation.params),

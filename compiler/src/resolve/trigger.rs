@@ -139,7 +139,7 @@ impl Resolver<'_> {
         let mut constants = BTreeMap::new();
         for (name, argument) in with {
             self.places.insert(Site::Poll(name.value.clone()), argument.span.clone());
-            constants.insert(name.value.clone(), self.argument(argument));
+            constants.insert(name.value.clone(), self.argument(argument, None));
         }
         let found = Poll {
             read: read.value.clone(),

@@ -10,7 +10,7 @@ use assent_schema::finding::Findings;
 use assent_schema::id::{ConnectionId, Name, OperationRef};
 use assent_schema::plan::{
     Action, Argument, Channel, Effect, Expression, Fallback, Kpi, Limits, Operation, Plan, PlanType, Retry, SCHEMA,
-    Step, Target,
+    Step, Target, TextFormat,
 };
 use assent_schema::spec::{self, Integration, Spanned, Unit};
 use assent_schema::time::Period;
@@ -233,7 +233,7 @@ impl Resolver<'_> {
         }
         Some(Action::Call {
             operation: reference.clone(),
-            with: self.arguments(id, call.with),
+            with: self.arguments_of(id, call.with, |name| operation.params.get(name.as_str())?.format),
             retry: call.retry.map_or_else(|| default_retry(operation), |retry| retry.value),
             parked: call.parked.map(|parked| parked.value.clone()),
             cache: call.cache.map(|cache| cache.value),
@@ -385,7 +385,13 @@ impl Resolver<'_> {
         Some(Expression(self.known_setting(text, &expression.0, &expression.span)))
     }
 
-    fn template(&mut self, text: &str, place: &Range<usize>) -> String {
+    /// An expression whose place is that of the argument in which it stands.
+    pub(super) fn plain_expression(&mut self, expression: &Spanned<Expression>) -> Expression {
+        let text = settings::expression(&expression.0, self.context.settings);
+        Expression(self.known_setting(text, &expression.0, &expression.span))
+    }
+
+    pub(super) fn template(&mut self, text: &str, place: &Range<usize>) -> String {
         let put = settings::template(text, self.context.settings);
         self.known_setting(put, text, place)
     }
@@ -403,23 +409,36 @@ impl Resolver<'_> {
         step: &Name,
         with: &BTreeMap<Spanned<Name>, Spanned<spec::Argument>>,
     ) -> BTreeMap<Name, Argument> {
+        self.arguments_of(step, with, |_| None)
+    }
+
+    /// Arguments, each with the format that its parameter has.
+    fn arguments_of(
+        &mut self,
+        step: &Name,
+        with: &BTreeMap<Spanned<Name>, Spanned<spec::Argument>>,
+        format: impl Fn(&Name) -> Option<TextFormat>,
+    ) -> BTreeMap<Name, Argument> {
         let mut resolved = BTreeMap::new();
         for (name, argument) in with {
             self.places.insert(Site::Argument(step.clone(), name.value.clone()), argument.span.clone());
-            resolved.insert(name.value.clone(), self.argument(argument));
+            resolved.insert(name.value.clone(), self.argument(argument, format(&name.value)));
         }
         resolved
     }
 
-    pub(super) fn argument(&mut self, argument: &Spanned<spec::Argument>) -> Argument {
+    pub(super) fn argument(&mut self, argument: &Spanned<spec::Argument>, format: Option<TextFormat>) -> Argument {
         match &argument.value {
             spec::Argument::Boolean(flag) => Argument::Boolean(*flag),
             spec::Argument::Integer(number) => Argument::Integer(*number),
             spec::Argument::Template(text) => Argument::Template(self.template(text, &argument.span)),
-            spec::Argument::List(items) => Argument::List(items.iter().map(|item| self.argument(item)).collect()),
+            spec::Argument::List(items) => {
+                Argument::List(items.iter().map(|item| self.argument(item, format)).collect())
+            }
+            spec::Argument::Text(used) => self.text(used, format),
             spec::Argument::Record(members) => {
                 let member = |(name, item): (&Spanned<String>, &Spanned<spec::Argument>)| {
-                    (name.value.clone(), self.argument(item))
+                    (name.value.clone(), self.argument(item, format))
                 };
                 Argument::Record(members.iter().map(member).collect())
             }

@@ -8,9 +8,9 @@ use super::label::{Followed, follow};
 use super::results::computed;
 use crate::class::Label;
 use crate::expr::ast::{NodeKind, Path};
-use crate::expr::{Env, ExprError, ExprErrorKind, Facts, Known, Template, Type, Value, WholeOrText};
+use crate::expr::{Env, ExprError, ExprErrorKind, Facts, Known, Program, Template, Type, Value, WholeOrText, check};
 use crate::id::Name;
-use crate::plan::{Argument, Param, TextFormat};
+use crate::plan::{Argument, Expression, Param, Text, TextFormat};
 
 /// What is known of an argument.
 pub(super) struct Checked {
@@ -45,6 +45,9 @@ pub(super) fn argument(
             let list = Type::List(Arc::new(Known::new(of, Label::CONSTANT)));
             Checked { known: computed(&list, &followed.flow), followed }
         }
+        // The place of an error is one of the hole's or the file's own; it means nothing in the argument.
+        Argument::Text(in_locale) => text(&in_locale.text, env, edited, format)
+            .map_err(|error| ExprError { span: 0..usize::MAX, kind: error.kind })?,
         Argument::Record(members) => record(members, env, edited, format)?,
     })
 }
@@ -65,6 +68,46 @@ fn template(
         None => computed(&kind, &followed.flow),
     };
     Ok(Checked { known, followed })
+}
+
+/// A text of a file: what is put into it fits its holes, and nothing else is read there.
+fn text(text: &Text, env: &Env, edited: &BTreeSet<String>, format: Option<TextFormat>) -> Result<Checked, ExprError> {
+    let mut inside = Env::default();
+    let mut followed = nothing();
+    for (name, hole) in &text.holes {
+        let parsed = Template::parse(&hole.value)?;
+        let checked = template(&parsed, env, edited, None)?;
+        let suits = match parsed.constant() {
+            Some(constant) => Value::text(constant).fits(&hole.shape),
+            None => checked.known.kind.suits(&hole.shape),
+        };
+        if !suits {
+            return Err(mismatch(hole.shape.as_str(), &checked.known.kind));
+        }
+        followed = both(followed, checked.followed);
+        inside.names.insert(name.clone(), checked.known);
+    }
+    if let Some(locale) = &text.locale {
+        followed = both(followed, chosen(locale, env, edited)?);
+    }
+    for body in text.locales.values() {
+        Template::parse(body)?.check(&inside, format)?;
+    }
+    Ok(Checked { known: computed(&Type::Text, &followed.flow), followed })
+}
+
+/// The locale is chosen by an enumeration that may be absent; what it draws from flows into the text.
+fn chosen(locale: &Expression, env: &Env, edited: &BTreeSet<String>) -> Result<Followed, ExprError> {
+    let program = Program::parse(&locale.0)?;
+    let mut there = env.clone();
+    if let NodeKind::Path(path) = &program.root.kind {
+        there.facts.add(&all_present(path));
+    }
+    let found = check(&program, &there)?;
+    if !matches!(found, Type::OneOf(_)) {
+        return Err(mismatch("one_of", &found));
+    }
+    Ok(follow(&program, &there, edited))
 }
 
 fn record(

@@ -12,6 +12,12 @@ pub fn of_argument(argument: &Argument) -> BTreeSet<Path> {
         Argument::Boolean(_) | Argument::Integer(_) => BTreeSet::new(),
         Argument::Template(text) => of_template(text),
         Argument::List(items) => items.iter().flat_map(of_argument).collect(),
+        Argument::Text(in_locale) => {
+            let text = &in_locale.text;
+            let locale = text.locale.iter().filter_map(|locale| Program::parse(&locale.0).ok());
+            let chosen = locale.flat_map(|program| values(reads(&program)));
+            text.holes.values().flat_map(|hole| of_template(&hole.value)).chain(chosen).collect()
+        }
         Argument::Record(members) => members.values().flat_map(of_argument).collect(),
     }
 }

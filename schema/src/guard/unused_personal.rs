@@ -114,6 +114,10 @@ impl Used {
             Argument::Boolean(_) | Argument::Integer(_) => {}
             Argument::Template(text) => self.template(text),
             Argument::List(items) => self.arguments(items.iter()),
+            Argument::Text(in_locale) => {
+                in_locale.text.holes.values().for_each(|hole| self.template(&hole.value));
+                self.texts(in_locale.text.locale.iter().map(|locale| &locale.0));
+            }
             Argument::Record(members) => self.arguments(members.values()),
         }
     }

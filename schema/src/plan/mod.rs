@@ -20,7 +20,7 @@ pub use trigger::{AfterFile, Dialect, Missed, OwnEvent, Poll, Trigger};
 
 use crate::canon::{self, CanonError, Digest};
 use crate::id::{ClientId, ConnectionId, GroupId, IntegrationId, Name, OperationRef, ProviderId, WorkflowId};
-use crate::shape::is_false;
+use crate::shape::{Shape, is_false};
 use crate::time::Period;
 
 /// The current number of this format.
@@ -126,8 +126,45 @@ pub enum Argument {
     Template(String),
     /// A list.
     List(Vec<Argument>),
+    /// A text of a file, in one of its locales.
+    Text(InLocale),
     /// Named members.
     Record(BTreeMap<String, Argument>),
+}
+
+/// A text of a file, as its own member of an argument: no record of a workflow has one that is spelled so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InLocale {
+    /// The text.
+    #[serde(rename = "$text")]
+    pub text: Box<Text>,
+}
+
+/// A text with holes, in several locales.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Text {
+    /// Which locale: an enumeration. Absent for the default one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<Expression>,
+    /// The locale for every value that has none of its own, and for no value.
+    pub default: String,
+    /// What is put into the text, by hole.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub holes: BTreeMap<Name, Hole>,
+    /// The text by locale: templates over the holes alone, each through the escaper of the parameter's format.
+    pub locales: BTreeMap<String, String>,
+}
+
+/// What is put into a text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hole {
+    /// A template.
+    pub value: String,
+    /// What it must fit.
+    pub shape: Shape,
 }
 
 /// What bounds a run.

@@ -52,6 +52,9 @@ pub struct Operation {
     pub path: String,
     /// How the request's body is written.
     pub encoding: Encoding,
+    /// The document that a GraphQL request carries; the catalog's own text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
     /// What it changes outside.
     pub effect: Effect,
     /// The permissions it needs.
@@ -124,6 +127,10 @@ pub enum Encoding {
     Json,
     /// `application/x-www-form-urlencoded`.
     Form,
+    /// `multipart/form-data`.
+    Multipart,
+    /// JSON of the operation's `document` and of its parameters as `variables`.
+    Graphql,
 }
 
 /// One parameter of an operation.

@@ -73,6 +73,8 @@ pub struct Operation {
     pub path: Spanned<String>,
     /// How the request's body is written.
     pub encoding: Encoding,
+    /// The document that a GraphQL request carries.
+    pub document: Option<Spanned<String>>,
     /// What it changes outside.
     pub effect: Spanned<Effect>,
     /// The permissions it needs.

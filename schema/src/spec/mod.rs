@@ -24,8 +24,8 @@ pub use project::{Project, Route};
 pub use provider::{Agreement, Prices, Provider};
 pub use scenario::{Decided, Expect, ExpectedCall, Reply, Scenario, Tests};
 pub use workflow::{
-    Action, Argument, Classes, Fallback, Kpi, Library, Limits, Literal, Poll, Setting, SettingType, Step, Trigger, Use,
-    Workflow, WorkflowFile,
+    Action, Argument, Classes, Fallback, Kpi, Library, Limits, Literal, Poll, Setting, SettingType, Step, Text,
+    TextUse, Trigger, Use, Workflow, WorkflowFile,
 };
 
 use crate::finding::Span;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::Spanned;
 use crate::id::{ConnectionId, EventName, GroupId, Name, OperationRef, WorkflowId};
 use crate::plan::{AfterFile, Answer, AskLimit, Channel, Expression, Missed, Mode, Retry};
-use crate::shape::{Field, is_decimal, is_token};
+use crate::shape::{Field, Shape, is_decimal, is_token};
 use crate::time::Period;
 
 /// What a client's workflow file holds.
@@ -253,8 +253,32 @@ pub enum Argument {
     Template(String),
     /// A list.
     List(Vec<Spanned<Argument>>),
+    /// A text of a file.
+    Text(TextUse),
     /// Named members.
     Record(BTreeMap<Spanned<String>, Spanned<Argument>>),
+}
+
+/// A use of a text of a file.
+#[derive(Clone, Debug)]
+pub struct TextUse {
+    /// Its path below the client's folder, or below `library/`.
+    pub file: Spanned<String>,
+    /// Which locale: an enumeration. Absent for the file's default.
+    pub locale: Option<Spanned<Expression>>,
+    /// What is put into it, by hole: templates.
+    pub holes: BTreeMap<Spanned<Name>, Spanned<String>>,
+}
+
+/// A text with typed holes, in one or more locales: `texts/<name>.md`.
+#[derive(Clone, Debug)]
+pub struct Text {
+    /// The locale for every value that has none of its own.
+    pub default: Spanned<String>,
+    /// What its holes take.
+    pub holes: BTreeMap<Spanned<Name>, Shape>,
+    /// The text by locale, and where it stands.
+    pub locales: BTreeMap<String, Spanned<String>>,
 }
 
 /// What a step does.
