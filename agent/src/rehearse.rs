@@ -14,17 +14,20 @@ use std::time::Duration;
 use assent_schema::canon::Digest;
 use assent_schema::client::ClientFacts;
 use assent_schema::coverage::Reached;
-use assent_schema::id::{Name, PersonId};
+use assent_schema::id::{ClientId, Name, PersonId, WorkflowId};
 use assent_schema::plan::Plan;
 use assent_schema::release::ScenarioResult;
-use assent_schema::scenario::{Decided, Expect, ExpectedCall, Scenario, Tests};
+use assent_schema::scenario::{Decided, Expect, ExpectedCall, Later, Scenario, Tests};
 
 use crate::accept::event;
 use crate::content::Content;
-use crate::run::{Compiled, Engine, NewRun, NotRunnable, Question, Verdict};
+use crate::run::{Compiled, Engine, Heard, NewRun, NotRunnable, Question, Verdict};
 use crate::sim::{Done, Host, NoBooks, Script, Seen, SimWorld, Spawner, Stage, Stop, run};
 use crate::store::{Entry, JournalRow, Memory, RunFilter, Store as _};
 use crate::world::Clock as _;
+
+/// How long after a failure an event is sent again.
+const SENT_AGAIN: Duration = Duration::from_secs(10);
 
 /// How one scenario went.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,10 +129,10 @@ fn play(
 ) -> Stop {
     let spawner = Spawner::default();
     let (world_of, store, facts) = (Arc::new(world.clone()), Arc::clone(store), Arc::clone(facts));
-    let decisions = scenario.decisions.clone();
+    let (decisions, mut later) = (scenario.decisions.clone(), scenario.later.clone());
     let starter = spawner.clone();
     run(world, &spawner, async move {
-        let clock = Arc::clone(&world_of);
+        let (clock, listening) = (Arc::clone(&world_of), Arc::clone(&world_of));
         let Ok(engine) = Engine::open(world_of, store, Arc::new(stage)).await else { return };
         let people = Arc::clone(&engine);
         let (tasks, clock_of_events) = (starter.clone(), Arc::clone(&clock));
@@ -139,11 +142,32 @@ fn play(
             // Each comes so long after the first, whatever became of those before it.
             clock_of_events.sleep(after.saturating_sub(passed)).await;
             passed = after;
+            let of = (new.client.clone(), new.workflow.clone());
             if let Ok(begun) = engine.begin(new) {
                 tasks.spawn(begun.task);
             }
+            for (place, later) in (0_u8..).zip(std::mem::take(&mut later)) {
+                let (world, engine, of) = (Arc::clone(&listening), Arc::clone(&engine), of.clone());
+                tasks.spawn(async move { arrive(&world, &engine, &of, &later, place).await });
+            }
         }
     })
+}
+
+/// An event that comes while the run is under way; its sender tries again until it is taken.
+async fn arrive(
+    world: &SimWorld,
+    engine: &Engine<SimWorld, Memory, Stage>,
+    (client, workflow): &(ClientId, WorkflowId),
+    later: &Later,
+    place: u8,
+) {
+    world.sleep(later.after.duration()).await;
+    let connection = &later.connection;
+    let heard = Heard { client, workflow, connection, body: later.event.as_bytes(), key: [place; 16] };
+    while engine.hear(&heard).await.is_err() {
+        world.sleep(SENT_AGAIN).await;
+    }
 }
 
 /// People who do what the scenario says, each so long after they were asked.

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use assent_agent::store::{
     Accepted, Alert, Books, Ending, Entry, LedgerRow, LedgerRows, Log, Memory, Note, Refusal, RunFilter, RunId, Sqlite,
-    Store as _, StoreError, Tables, Transaction, TriggerKind, Waiting, Write,
+    StepAt, Store as _, StoreError, Tables, Transaction, TriggerKind, Waiting, Write,
 };
 use assent_agent::world::Wall;
 use assent_schema::canon::Digest;
@@ -283,7 +283,7 @@ fn a_question_is_answered_once() {
         let store = place.open();
         store.commit(begin(1)).expect("committed");
         let step = Name::new("agree").expect("a name");
-        let answer = || vec![Write::Answer { run: run(1), step: step.clone() }];
+        let answer = || vec![Write::Answer { run: run(1), at: StepAt::new(&step, None) }];
         assert_eq!(store.commit(answer()), Err(StoreError::Refused(Refusal::NotWaiting)));
         let waiting = Waiting {
             run: run(1),
@@ -291,6 +291,7 @@ fn a_question_is_answered_once() {
             workflow: WorkflowId::new("refund").expect("an id"),
             plan: Digest::of_file(b"plan"),
             step: step.clone(),
+            item: None,
             guardrail: false,
             by: GroupId::new("leads").expect("an id"),
             since: 1,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use assent_schema::canon::{self, CanonError, Digest};
 use assent_schema::client::{Endpoints, EndpointsType};
 use assent_schema::id::{ClientId, Environment, Name, OperationRef, Region};
-use assent_schema::plan::{Action, Argument, Plan, SCHEMA, Trigger};
+use assent_schema::plan::{Action, Argument, Awaited, Plan, SCHEMA, Step, Trigger, Until};
 use assent_schema::scenario::Tests;
 use assent_schema::shape::Shape;
 
@@ -81,13 +81,19 @@ fn pruned(plan: &Plan) -> Plan {
         fields.retain(|name, _| read.contains(name) || needed.contains(name));
     }
     prune_items(&mut plan);
+    for step in &mut plan.steps {
+        prune_awaited(step, &reads.events);
+        if let Action::Each(each) = &mut step.action {
+            each.steps.iter_mut().for_each(|step| prune_awaited(step, &reads.events));
+        }
+    }
     plan
 }
 
 /// Of the items of a list that only the trigger reads, no field is taken that is none of the trigger's.
 fn prune_items(plan: &mut Plan) {
     let called = |read: &OperationRef| {
-        plan.steps.iter().any(|step| matches!(&step.action, Action::Call { operation, .. } if operation == read))
+        plan.every_step().any(|step| matches!(&step.action, Action::Call { operation, .. } if operation == read))
     };
     let Some(poll) = plan.trigger.poll().filter(|poll| !called(&poll.read)).cloned() else { return };
     let own = poll.own.iter().filter_map(|own| Name::new(&own.at).ok());
@@ -101,17 +107,27 @@ fn prune_items(plan: &mut Plan) {
     }
 }
 
+/// Of an event that a `wait` waits for stays what tells whose it is, and what is read.
+fn prune_awaited(step: &mut Step, read: &BTreeMap<Name, BTreeSet<Name>>) {
+    if let Action::Wait { until: Until::Event(awaited) } = &mut step.action {
+        let Awaited { on, key, .. } = &mut **awaited;
+        on.fields.retain(|name, _| name == key || read.get(&step.id).is_some_and(|read| read.contains(name)));
+    }
+}
+
 /// Which fields a workflow reads.
 struct Reads {
     /// By operation, of its answer.
     operations: BTreeMap<OperationRef, BTreeSet<Name>>,
+    /// By `wait` step, of the event that it waits for.
+    events: BTreeMap<Name, BTreeSet<Name>>,
     /// Of the trigger; nothing when it is read whole.
     trigger: Option<BTreeSet<Name>>,
 }
 
 impl Reads {
     fn of(plan: &Plan) -> Self {
-        let mut reads = Self { operations: BTreeMap::new(), trigger: Some(BTreeSet::new()) };
+        let mut reads = Self { operations: BTreeMap::new(), events: BTreeMap::new(), trigger: Some(BTreeSet::new()) };
         if let Some(poll) = plan.trigger.poll() {
             reads.operations.entry(poll.read.clone()).or_default().insert(poll.items.clone());
         }
@@ -134,7 +150,11 @@ impl Reads {
             }
             return;
         }
-        let Some(Action::Call { operation, .. }) = plan.step(path.root).map(|step| &step.action) else { return };
+        let Some(step) = plan.step(path.root) else { return };
+        if let (Action::Wait { until: Until::Event(_) }, Some(field)) = (&step.action, &field) {
+            self.events.entry(step.id.clone()).or_default().insert(field.clone());
+        }
+        let Action::Call { operation, .. } = &step.action else { return };
         let read = self.operations.entry(operation.clone()).or_default();
         match field {
             Some(field) => drop(read.insert(field)),
@@ -150,7 +170,8 @@ impl Reads {
 /// Every expression and path of a plan, as text.
 fn each_expression(plan: &Plan, see: &mut impl FnMut(&str)) {
     plan.limits.one_at_a_time.iter().for_each(|expression| see(&expression.0));
-    for step in &plan.steps {
+    plan.cancels.iter().for_each(|cancel| see(&cancel.equals.0));
+    for step in plan.every_step() {
         step.when.iter().for_each(|expression| see(&expression.0));
         match &step.action {
             Action::Call { with, .. } | Action::Set { values: with } => {
@@ -167,7 +188,13 @@ fn each_expression(plan: &Plan, see: &mut impl FnMut(&str)) {
                 }
             }
             Action::Decide { show, .. } => show.iter().for_each(|path| see(path)),
-            Action::Stop { .. } => {}
+            Action::Each(each) => {
+                see(&each.over.0);
+                see(&each.key.0);
+            }
+            Action::Wait { until: Until::At(at) } => see(&at.0),
+            Action::Wait { until: Until::Event(awaited) } => see(&awaited.equals.0),
+            Action::Wait { until: Until::For(_) | Until::Business(_) } | Action::Stop { .. } => {}
         }
     }
     for kpi in &plan.kpis {

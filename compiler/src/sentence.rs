@@ -63,6 +63,12 @@ pub fn gap(client: &ClientId, plan: &Plan, step: &Name, gap: Gap) -> String {
         }
         Gap::Refused => format!("No scenario of {workflow} shows what happens when somebody says no to `{step}`."),
         Gap::Late => format!("No scenario of {workflow} shows what happens when nobody answers `{step}` in time."),
+        Gap::Arrives => format!("In no scenario of {workflow} comes the event that `{step}` waits for."),
+        Gap::Passes => {
+            format!(
+                "No scenario of {workflow} shows what happens when the event that `{step}` waits for does not come."
+            )
+        }
     }
 }
 
@@ -89,6 +95,11 @@ pub fn gap_help(plan: &Plan, step: &Name, gap: Gap) -> String {
         Gap::Late => format!(
             "Add a scenario with `[[scenario.decide]]` that says `step = \"{step}\"`, no `choice`, and an `after` longer than `within`."
         ),
+        Gap::Arrives => {
+            "Add a scenario with `[[scenario.later]]`: the event, its connection, and `after` how long it comes."
+                .to_owned()
+        }
+        Gap::Passes => "Add a scenario without that event: time passes by itself.".to_owned(),
     }
 }
 

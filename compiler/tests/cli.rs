@@ -43,7 +43,7 @@ fn findings_are_exit_status_one() {
     assert_eq!(ran.status, 1);
     assert_eq!(ran.err, "");
     let report: Value = serde_json::from_str(&ran.out).expect("JSON");
-    assert_eq!(report["workflows"], 9, "{report}");
+    assert_eq!(report["workflows"], 11, "{report}");
     assert_eq!(report["at"], support::NOW);
     assert_eq!(report["commit"].as_str().map(str::len), Some(40));
     insta::assert_json_snapshot!("json", of_refund(&report));

@@ -8,7 +8,7 @@ mod sure;
 use std::collections::BTreeSet;
 
 use crate::id::Name;
-use crate::plan::{Action, Effect, Mode, Plan, Step};
+use crate::plan::{Action, Effect, Mode, Plan, Step, Until};
 
 /// What scenarios that passed reached, all of them together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,8 +23,10 @@ pub struct Reached {
     pub in_doubt: BTreeSet<Name>,
     /// Decisions that were refused.
     pub refused: BTreeSet<Name>,
-    /// Decisions that nobody took in time.
+    /// Decisions that nobody took in time, and waits whose time was over.
     pub late: BTreeSet<Name>,
+    /// Waits whose event came.
+    pub arrived: BTreeSet<Name>,
 }
 
 impl Reached {
@@ -36,6 +38,7 @@ impl Reached {
         self.in_doubt.extend(other.in_doubt);
         self.refused.extend(other.refused);
         self.late.extend(other.late);
+        self.arrived.extend(other.arrived);
     }
 }
 
@@ -63,6 +66,10 @@ pub enum Gap {
     Refused,
     /// Its decision is never late.
     Late,
+    /// The event that it waits for never comes.
+    Arrives,
+    /// The event that it waits for always comes.
+    Passes,
 }
 
 impl Gap {
@@ -75,6 +82,8 @@ impl Gap {
             Self::InDoubt => "in-doubt",
             Self::Refused => "refused",
             Self::Late => "late",
+            Self::Arrives => "arrives",
+            Self::Passes => "passes",
         }
     }
 }
@@ -89,16 +98,19 @@ pub fn gaps(plan: &Plan, reached: &Reached) -> Vec<(Name, Gap)> {
         }
         let effect = has_effect(plan, step) && plan.mode == Mode::Live;
         let decides = matches!(step.action, Action::Decide { .. });
+        let awaits = matches!(step.action, Action::Wait { until: Until::Event(_) });
         let wanted = [
             (!sure.contains(id) && !reached.conditions.contains(&(id.clone(), false)), Gap::Skipped),
             (effect && !reached.failed.contains(id), Gap::Fails),
             (effect && !reached.in_doubt.contains(id), Gap::InDoubt),
             (decides && !reached.refused.contains(id), Gap::Refused),
             (decides && !reached.late.contains(id), Gap::Late),
+            (awaits && !reached.arrived.contains(id), Gap::Arrives),
+            (awaits && !reached.late.contains(id), Gap::Passes),
         ];
         wanted.into_iter().filter(|(missing, _)| *missing).map(|(_, gap)| (id.clone(), gap)).collect()
     };
-    plan.steps.iter().flat_map(of).collect()
+    plan.every_step().flat_map(of).collect()
 }
 
 fn has_effect(plan: &Plan, step: &Step) -> bool {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ClientId, Name, OperationRef, PersonId, WorkflowId};
+use crate::id::{ClientId, ConnectionId, Name, OperationRef, PersonId, WorkflowId};
 use crate::release::Choice;
 use crate::shape::is_false;
 use crate::time::{Moment, Period};
@@ -55,6 +55,9 @@ pub struct Scenario {
     /// What people decide.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<Decided>,
+    /// Events that come while the run is under way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub later: Vec<Later>,
     /// What must have happened in the end.
     pub expect: Expect,
 }
@@ -122,6 +125,18 @@ pub struct Decided {
     /// What the person wrote instead, by path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub edits: BTreeMap<String, String>,
+}
+
+/// An event that comes while the run is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Later {
+    /// How long after the run began.
+    pub after: Period,
+    /// Whose event.
+    pub connection: ConnectionId,
+    /// Its body as JSON text.
+    pub event: String,
 }
 
 /// What must have happened in the end.

@@ -271,6 +271,7 @@ fn entries(told: Vec<Told>) -> Vec<(Salt, Vec<u8>)> {
             time: Moment::from_seconds(begin + seconds),
             run,
             step: step.map(|step| step.parse().expect("a name")),
+            item: None,
             attempt,
             actor: actor.map(|actor| actor.parse().expect("a handle")),
             plan: run.map(|_| Digest::of_file(b"a plan")),

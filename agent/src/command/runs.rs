@@ -64,11 +64,18 @@ impl Show for RunStory {
 }
 
 fn sentence(entry: &Entry) -> String {
+    match entry.item() {
+        Some(item) => format!("{} | {}", item.as_str(), said(entry)),
+        None => said(entry),
+    }
+}
+
+fn said(entry: &Entry) -> String {
     match entry {
         Entry::Accepted(accepted) => format!("accepted, event {}", accepted.event),
         Entry::Quiet {} => "no newer event of its key came".to_owned(),
-        Entry::When { step, runs: true } => format!("{step}: its condition holds"),
-        Entry::When { step, runs: false } => format!("{step}: skipped, its condition does not hold"),
+        Entry::When { step, runs: true, .. } => format!("{step}: its condition holds"),
+        Entry::When { step, runs: false, .. } => format!("{step}: skipped, its condition does not hold"),
         Entry::Intent(intent) if intent.shadow => format!("{}: {} would be called", intent.step, intent.operation),
         Entry::Intent(intent) => format!("{}: calls {}, attempt {}", intent.step, intent.operation, intent.attempt),
         Entry::Outcome(outcome) => {
@@ -86,7 +93,17 @@ fn sentence(entry: &Entry) -> String {
             };
             format!("{step}: {choice}, by {who}")
         }
-        Entry::Passed { step, code } => format!("{step}: went on after {code}"),
+        Entry::Passed { step, code, .. } => format!("{step}: went on after {code}"),
+        Entry::Walked { step, items } => format!("{step}: {} items", items.len()),
+        Entry::Item { step, item, how, code } => {
+            let why = code.as_ref().map(|code| format!(", {code}")).unwrap_or_default();
+            format!("{step}: item {} is {}{why}", item.as_str(), how.as_str())
+        }
+        Entry::Rests { step, until, .. } => {
+            format!("{step}: waits until {}", crate::world::Wall::from_millis(*until).moment())
+        }
+        Entry::Woke { step, arrived: true, .. } => format!("{step}: the event came"),
+        Entry::Woke { step, arrived: false, .. } => format!("{step}: the time is over"),
         Entry::Ended { ending, stop, code, .. } => {
             let name = stop.as_ref().map(|stop| format!(" as {stop}")).unwrap_or_default();
             let why = code.as_ref().map(|code| format!(", {code}")).unwrap_or_default();

@@ -41,12 +41,16 @@ fn row(line: &RunLine) -> RunRow {
         Entry::Ended { ending, step, code, .. } => (ending.as_str(), step.clone(), code.clone()),
         Entry::Asked(waiting) => ("waiting", Some(waiting.step.clone()), None),
         Entry::Accepted(_) | Entry::Quiet {} => ("running", None, None),
-        Entry::When { step, .. } | Entry::Answered { step, .. } | Entry::Decided { step, .. } => {
-            ("running", Some(step.clone()), None)
-        }
         Entry::Intent(intent) => ("running", Some(intent.step.clone()), None),
         Entry::Outcome(outcome) => ("running", Some(outcome.step.clone()), None),
-        Entry::Passed { step, code } => ("running", Some(step.clone()), Some(code.clone())),
+        Entry::Passed { step, code, .. } => ("running", Some(step.clone()), Some(code.clone())),
+        Entry::Rests { step, .. } => ("resting", Some(step.clone()), None),
+        Entry::When { step, .. }
+        | Entry::Answered { step, .. }
+        | Entry::Decided { step, .. }
+        | Entry::Walked { step, .. }
+        | Entry::Item { step, .. }
+        | Entry::Woke { step, .. } => ("running", Some(step.clone()), None),
     };
     RunRow {
         run: line.run,

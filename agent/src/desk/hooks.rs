@@ -11,7 +11,7 @@ use crate::accept::event::{self, Taken};
 use crate::accept::{Authentic, Delivery, Refused, Scheme, Secrets, webhook};
 use crate::content::Content;
 use crate::listen::{Event, Receipt};
-use crate::run::{Deployed, NewRun};
+use crate::run::{Deployed, Heard, NewRun};
 use crate::store::{Log, Note, Store, Transaction, TriggerKind, Write};
 use crate::world::{Clock as _, World};
 
@@ -28,12 +28,20 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             return if expected { Receipt::Unavailable } else { Receipt::Unknown };
         };
         let trigger = &compiled.plan.trigger;
-        let Trigger::Webhook { connection, dialect, header, once, .. } = trigger else { return Receipt::Unknown };
         if let Err(after) = lock(&self.doors).enter(&client, self.world.clock().boot()) {
             return Receipt::Busy { after };
         }
         let _inside = Inside { desk: self, client: &client };
         let delivery = Delivery { headers: &headers, body: body.reveal() };
+        // Runs that are under way come first: an event may end one and begin another.
+        let heard = match self.overhear(&client, &workflow, delivery).await {
+            Ok(heard) => heard,
+            Err(receipt) => return receipt,
+        };
+        let Trigger::Webhook { connection, dialect, header, once, .. } = trigger else {
+            let listens = heard || compiled.plan.listens();
+            return if listens { Receipt::Ignored } else { Receipt::Unknown };
+        };
         let scheme = Scheme { dialect: *dialect, header: header.as_deref() };
         let key = self.webhook_key(&client, &workflow);
         let judged = self.check(&client, connection, scheme, delivery, &key).and_then(|authentic| {
@@ -41,6 +49,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             Ok((authentic, taken))
         });
         match judged {
+            Err(_) if heard => Receipt::Ignored,
             Err(refused) => {
                 tracing::warn!(%client, %workflow, code = refused.code(), "webhook refused");
                 Receipt::Refused(refused)
@@ -56,6 +65,30 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                 self.begin(client.clone(), workflow, authentic, fields).await
             }
         }
+    }
+
+    /// Takes an event for the runs that are under way, if one of the connections that they listen to signed it.
+    async fn overhear(
+        &self,
+        client: &ClientId,
+        workflow: &WorkflowId,
+        delivery: Delivery<'_>,
+    ) -> Result<bool, Receipt> {
+        let key = self.webhook_key(client, workflow);
+        let mut heard = false;
+        let mut tried: Vec<ConnectionId> = Vec::new();
+        for event in self.engine.listens(client, workflow) {
+            if tried.contains(&event.connection) {
+                continue;
+            }
+            tried.push(event.connection.clone());
+            let scheme = Scheme { dialect: event.dialect, header: event.header.as_deref() };
+            let Ok(authentic) = self.check(client, &event.connection, scheme, delivery, &key) else { continue };
+            let known = webhook::once_key(&key, &format!("heard {}", authentic.id));
+            let event = Heard { client, workflow, connection: &event.connection, body: delivery.body, key: known };
+            heard |= self.engine.hear(&event).await.or(Err(Receipt::Unavailable))?;
+        }
+        Ok(heard)
     }
 
     fn check(

@@ -109,7 +109,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     async fn decide(&self, signed: SignedDecision) -> Result<Reply, NotTaken> {
         let claimed = judge::read(&signed)?;
         let run = claimed.run.parse().or(Err(NotTaken::BadForm))?;
-        let question = self.engine.question(run, &claimed.step).ok_or(NotTaken::NotWaiting)?;
+        let question = self.engine.question(run, &claimed.step, &claimed.nonce).ok_or(NotTaken::NotWaiting)?;
         let now = self.world.clock().now();
         let decision = match self.with_asked(&question, |asked| judge_signed(asked, &signed, now))? {
             Ok(decision) => decision,

@@ -8,7 +8,7 @@ use assent_schema::ledger::{Entry, EntryError, Frontier, Head, Kind, Origin, Sal
 use assent_schema::time::Moment;
 
 use super::day_key::DayKey;
-use crate::store::LedgerRow;
+use crate::store::{LedgerRow, Token};
 
 /// What is to be recorded.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct NewEntry {
     pub run: Option<u64>,
     /// The step.
     pub step: Option<Name>,
+    /// The key of the item, of a step inside an `each`.
+    pub item: Option<Token>,
     /// The attempt, from 1.
     pub attempt: Option<u32>,
     /// Who.
@@ -123,8 +125,9 @@ impl Appender {
         let (accepted, finished) = self.counts_after(&new)?;
         let index = self.frontier.size();
         let time = self.time(new.time);
-        let NewEntry { kind, run, step, attempt, actor, plan, .. } = new;
-        let entry = Entry { log: self.log.clone(), index, time, run, step, attempt, actor, plan, kind };
+        let NewEntry { kind, run, step, item, attempt, actor, plan, .. } = new;
+        let item = item.as_ref().map(|item| item.as_str().to_owned());
+        let entry = Entry { log: self.log.clone(), index, time, run, step, item, attempt, actor, plan, kind };
         let body = entry.to_bytes().map_err(AppendError::Form)?;
         let sealed = key.seal(&self.log, index, nonce, salt, &body).or(Err(AppendError::Seal))?;
         let commitment = *commitment(salt, &body).as_bytes();

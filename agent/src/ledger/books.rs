@@ -210,6 +210,7 @@ impl<D: Disk, R: Dice> Books for Ledgers<D, R> {
             kind,
             run,
             step: note.step.clone(),
+            item: note.item.clone(),
             attempt: note.attempt,
             actor: note.actor.clone(),
             plan: note.plan,

@@ -66,6 +66,7 @@ fn waiting() -> Waiting {
         workflow: assent_schema::id::WorkflowId::new("refund").unwrap(),
         plan: digest(3),
         step: Name::new("agree").unwrap(),
+        item: None,
         guardrail: false,
         by: assent_schema::id::GroupId::new("support-leads").unwrap(),
         since: NOW.millis(),

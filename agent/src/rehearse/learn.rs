@@ -8,7 +8,7 @@ use assent_schema::release::Choice;
 
 use super::Rehearsed;
 use crate::run::is_success;
-use crate::store::{Ending, Entry, JournalRow};
+use crate::store::{Ending, Entry, ItemEnd, JournalRow};
 
 /// What the run touched, for coverage.
 pub(super) fn learn(rehearsed: &mut Rehearsed, plan: &Plan, journal: &[JournalRow]) {
@@ -16,7 +16,7 @@ pub(super) fn learn(rehearsed: &mut Rehearsed, plan: &Plan, journal: &[JournalRo
     let reached = &mut rehearsed.reached;
     for row in journal {
         match &row.entry {
-            Entry::When { step, runs } => {
+            Entry::When { step, runs, .. } => {
                 reached.conditions.insert((step.clone(), *runs));
             }
             Entry::Outcome(outcome) => {
@@ -51,11 +51,20 @@ pub(super) fn learn(rehearsed: &mut Rehearsed, plan: &Plan, journal: &[JournalRo
                 }
                 codes.insert((step.clone(), how.to_owned()));
             }
+            Entry::Walked { step, .. } => drop(reached.ran.insert(step.clone())),
+            Entry::Item { step, how, .. } => drop(codes.insert((step.clone(), format!("item_{}", how.as_str())))),
+            Entry::Woke { step, arrived, .. } => {
+                let (set, how) = if *arrived { (&mut reached.arrived, "arrived") } else { (&mut reached.late, "over") };
+                set.insert(step.clone());
+                reached.ran.insert(step.clone());
+                codes.insert((step.clone(), how.to_owned()));
+            }
             Entry::Accepted(_)
             | Entry::Quiet {}
             | Entry::Intent(_)
             | Entry::Asked(_)
             | Entry::Passed { .. }
+            | Entry::Rests { .. }
             | Entry::Ended { .. } => {}
         }
     }
@@ -74,11 +83,25 @@ fn silent(plan: &Plan, journal: &[JournalRow], conditions: &BTreeSet<(Name, bool
     // A run that is done went past every step up to the one that stopped it.
     let past = if done { Some(stopped.unwrap_or(plan.steps.len())) } else { last };
     let ran = |(place, step): (usize, &Step)| {
-        let quiet = matches!(step.action, Action::Set { .. } | Action::Stop { .. });
         let runs = step.when.is_none() || conditions.contains(&(step.id.clone(), true));
-        (quiet && runs && past.is_some_and(|past| place <= past)).then(|| step.id.clone())
+        (is_quiet(step) && runs && past.is_some_and(|past| place <= past)).then(|| step.id.clone())
     };
-    plan.steps.iter().enumerate().filter_map(ran).collect()
+    let inside = plan.steps.iter().filter(|each| has_whole_item(each, journal)).flat_map(|each| {
+        let runs = |step: &&Step| step.when.is_none() || conditions.contains(&(step.id.clone(), true));
+        each.inner().iter().filter(|step| is_quiet(step)).filter(runs).map(|step| step.id.clone())
+    });
+    plan.steps.iter().enumerate().filter_map(ran).chain(inside).collect()
+}
+
+fn is_quiet(step: &Step) -> bool {
+    matches!(step.action, Action::Set { .. } | Action::Stop { .. })
+}
+
+/// Whether an item of an `each` got to its end.
+fn has_whole_item(each: &Step, journal: &[JournalRow]) -> bool {
+    let whole =
+        |row: &JournalRow| matches!(&row.entry, Entry::Item { step, how: ItemEnd::Done, .. } if *step == each.id);
+    journal.iter().any(whole)
 }
 
 fn step_of(entry: &Entry) -> Option<&Name> {
@@ -86,7 +109,11 @@ fn step_of(entry: &Entry) -> Option<&Name> {
         Entry::When { step, .. }
         | Entry::Answered { step, .. }
         | Entry::Decided { step, .. }
-        | Entry::Passed { step, .. } => Some(step),
+        | Entry::Passed { step, .. }
+        | Entry::Walked { step, .. }
+        | Entry::Item { step, .. }
+        | Entry::Rests { step, .. }
+        | Entry::Woke { step, .. } => Some(step),
         Entry::Intent(intent) => Some(&intent.step),
         Entry::Outcome(outcome) => Some(&outcome.step),
         Entry::Asked(waiting) => Some(&waiting.step),

@@ -14,7 +14,8 @@ use assent_schema::shape::Shape;
 use super::Deployed;
 use super::compiled::{CompiledAction, CompiledAsk, CompiledStep};
 use super::driver::{End, Run, Stop, answer_value, expression_failed};
-use super::machine::{OK, Stand, parked_by};
+use super::machine::parked_by;
+use super::progress::{OK, Stand};
 use crate::request::chat::{self, Question, Said};
 use crate::request::{self, Built, Failed};
 use crate::retry::{Next, next};
@@ -29,9 +30,17 @@ struct Asked {
 
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     pub(super) async fn ask(&mut self, step: &CompiledStep, ask: &CompiledAsk) -> Result<(), Stop> {
-        let (ended, fields) = self.tries(step, ask).await?;
+        let (ended, fields) = match self.tries(step, ask).await {
+            Err(Stop::End(End { ending: Ending::Failed, code: Some(code), .. }))
+                if step.continue_on.contains(code.as_str()) =>
+            {
+                self.pass(step, &code);
+                return Ok(());
+            }
+            other => other?,
+        };
         let facts = facts_of(ask, &fields);
-        self.record(Entry::Answered { step: step.id.clone(), ended, facts });
+        self.record(Entry::Answered { step: step.id.clone(), item: self.item.clone(), ended, facts });
         self.keep(&step.id, answer_value(ended, fields));
         Ok(())
     }
@@ -164,6 +173,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let keyed = built.keyed(self.key.reveal());
         let intent = Intent {
             step: step.id.clone(),
+            item: self.item.clone(),
             attempt,
             operation: ask.name.clone(),
             effect: Effect::None,
@@ -183,7 +193,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     /// Gets an answer again: the text that was parked, or another answer of which the facts are the same.
     pub(super) async fn answer_again(&mut self, step: &CompiledStep, ask: &CompiledAsk) -> Result<(), Stop> {
         let compiled = std::sync::Arc::clone(&self.compiled);
-        if let Some((parker, field, kept)) = parked_by(&compiled, &self.progress, &step.id) {
+        if let Some((parker, field, kept)) = parked_by(self.view(&compiled), &step.id) {
             return self.unpark(step, parker, &field, &kept).await;
         }
         let Some(before) = self.progress.steps.remove(&step.id) else { return Ok(()) };

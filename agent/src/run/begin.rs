@@ -9,7 +9,10 @@ use tokio::sync::oneshot;
 
 use super::compiled::Compiled;
 use super::driver::{self, Run};
-use super::machine::{Live, Progress};
+use super::hear::key_text;
+use super::machine::{Live, Scope};
+use super::progress::Progress;
+use super::shared::Shared;
 use super::{Deployed, Engine, Permission, Task, Use, lock};
 use crate::content::Content;
 use crate::store::{Accepted, Entry, Fact, RunId, Store, StoreError, TriggerKind, Write};
@@ -111,6 +114,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             content,
         };
         let (told, durable) = oneshot::channel();
+        let shared = Arc::new(Shared::new(self.listen(run, &accepted, &compiled, &values)));
         let mut run_state = Run {
             engine: Arc::clone(self),
             id: run,
@@ -123,7 +127,10 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             values,
             key: Content::new(self.world.dice().bytes()),
             has_key: true,
-            salt: Content::default(),
+            shared,
+            scope: Scope::Run,
+            item: None,
+            outer: None,
             pending: new.writes,
             told: Some(told),
             durable: false,
@@ -152,15 +159,6 @@ fn split(compiled: &Compiled, given: &BTreeMap<Name, Value>) -> Result<(BTreeMap
         }
     }
     Ok((facts, content))
-}
-
-/// A key as text; only what could be a fact is one.
-fn key_text(value: &Value) -> Option<String> {
-    match value {
-        Value::Text(text) if assent_schema::shape::is_token(text) => Some(text.clone()),
-        Value::Integer(n) => Some(n.to_string()),
-        _ => None,
-    }
 }
 
 /// The name under which the store keeps the run of the last event of a key.

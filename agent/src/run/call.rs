@@ -13,7 +13,7 @@ use assent_schema::plan::{Effect, Failure, Mode, Operation};
 
 use super::compiled::{CompiledCall, CompiledStep};
 use super::driver::{End, NotFlushed, Run, Stop, expression_failed};
-use super::machine::{CACHED, CONFIRMED, OK, SHADOW, Stand, Tried};
+use super::progress::{CACHED, CONFIRMED, OK, SHADOW, Stand, Tried};
 use super::{Deployed, Traffic, lock};
 use crate::request::{self, Answer, BAD_ANSWER, Built, Call, Failed, GRAPHQL_ERROR, Paging};
 use crate::retry::{Breaker, Bucket, Gate, Next, next};
@@ -124,7 +124,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     /// The step failed for good: the run goes on without it, or ends.
     pub(super) fn failed(&mut self, step: &CompiledStep, call: &CompiledCall, code: &str) -> Result<(), Stop> {
         if step.continue_on.contains(code) {
-            self.record(Entry::Passed { step: step.id.clone(), code: code.to_owned() });
+            self.pass(step, code);
             return Ok(());
         }
         Err(fail_at(step, call, code))
@@ -173,10 +173,10 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let endpoint = self.engine.deployed.endpoint(client, &name.connection).ok_or("no_endpoint")?;
         let secret = request::auth::slot(&connection.auth)
             .and_then(|slot| self.engine.deployed.secret(client, &name.connection, slot));
-        let key = operation
-            .idempotency
-            .as_ref()
-            .map(|_| request::keyed::idempotency_key(&self.engine.idempotency, &self.id.to_string(), step, None));
+        let key = operation.idempotency.as_ref().map(|_| {
+            let item = self.item.as_ref().map(crate::store::Token::as_str);
+            request::keyed::idempotency_key(&self.engine.idempotency, &self.id.to_string(), step, item)
+        });
         let call = Call {
             client,
             reference: name,
@@ -199,6 +199,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let lives = call.operation.idempotency.as_ref().map(|idempotency| idempotency.lives.duration());
         Intent {
             step: step.id.clone(),
+            item: self.item.clone(),
             attempt,
             operation: call.name.clone(),
             effect: call.operation.effect,
@@ -243,7 +244,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             added.push(Write::Note(Box::new(note)));
             match self.flush(added).await {
                 Ok(()) => {
-                    self.progress.apply(self.now(), &entry);
+                    self.note_fact(&entry);
                     return Ok(());
                 }
                 Err(NotFlushed::Refused(Refusal::Over { name })) => match guard.by_sum.get(&name) {
@@ -374,8 +375,15 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         in_doubt: bool,
         kept: BTreeMap<Name, Fact>,
     ) {
-        let entry =
-            Entry::Outcome(Outcome { step: step.id.clone(), attempt, code: code.to_owned(), status, in_doubt, kept });
+        let entry = Entry::Outcome(Outcome {
+            step: step.id.clone(),
+            item: self.item.clone(),
+            attempt,
+            code: code.to_owned(),
+            status,
+            in_doubt,
+            kept,
+        });
         self.record(entry);
         let mut note = self.note("outcome").fact("code", if in_doubt { "in_doubt" } else { code });
         if let Some(status) = status {

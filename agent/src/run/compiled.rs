@@ -7,7 +7,9 @@ use assent_schema::canon::Digest;
 use assent_schema::expr::{Path, Program, Template, reads};
 use assent_schema::flow::{self, Flows, StepFlow};
 use assent_schema::id::{ConnectionId, GroupId, Name, OperationRef};
-use assent_schema::plan::{Action, Answer, Argument, AskLimit, Effect, Expression, Operation, Plan, Retry, Text};
+use assent_schema::plan::{
+    Action, Answer, Argument, AskLimit, Awaited, Effect, Expression, OnItemError, Operation, Plan, Retry, Text, Until,
+};
 use assent_schema::time::Period;
 
 /// A plan that is ready to run.
@@ -23,6 +25,8 @@ pub struct Compiled {
     pub(super) open: Option<Template>,
     /// The constants with which the trigger's list is read.
     pub(super) poll: Vec<(Name, Part)>,
+    /// What each `[[cancel]]` compares its event's key with.
+    pub(super) cancels: Vec<Program>,
 }
 
 /// A plan that does not say what it must: it was verified by other rules than these.
@@ -42,6 +46,7 @@ pub(super) struct CompiledStep {
     pub(super) when: Option<Program>,
     pub(super) when_reads: BTreeSet<Path>,
     pub(super) reads: BTreeSet<Path>,
+    pub(super) parallel: Option<Name>,
     pub(super) continue_on: BTreeSet<Name>,
     pub(super) action: CompiledAction,
     /// The decisions that said yes whenever the step runs.
@@ -55,7 +60,26 @@ pub(super) enum CompiledAction {
     Ask(CompiledAsk),
     Decide(CompiledDecide),
     Set(Vec<(Name, Part)>),
+    Each(Box<CompiledEach>),
+    Wait(Box<CompiledUntil>),
     Stop(Name),
+}
+
+pub(super) struct CompiledEach {
+    pub(super) over: Program,
+    pub(super) item: Name,
+    pub(super) key: Program,
+    pub(super) max: u32,
+    pub(super) parallel: u32,
+    pub(super) on_error: OnItemError,
+    pub(super) steps: Vec<CompiledStep>,
+}
+
+pub(super) enum CompiledUntil {
+    For(Period),
+    Business(Period),
+    At(Program),
+    Event { awaited: Box<Awaited>, equals: Program },
 }
 
 pub(super) struct CompiledCall {
@@ -123,11 +147,13 @@ impl Compiled {
         let key = plan.limits.one_at_a_time.as_ref().map(parse).transpose()?;
         let open = plan.fallback.open.as_deref().map(template).transpose()?;
         let poll = plan.trigger.poll().map(|poll| compile_parts(&poll.with)).transpose()?.unwrap_or_default();
-        Ok(Self { plan, digest, steps, kpis, key, open, poll })
+        let cancels = plan.cancels.iter().map(|cancel| parse(&cancel.equals)).collect::<Result<_, _>>()?;
+        Ok(Self { plan, digest, steps, kpis, key, open, poll, cancels })
     }
 
     pub(super) fn step(&self, id: &str) -> Option<&CompiledStep> {
-        self.steps.iter().find(|step| step.id.as_str() == id)
+        let every = self.steps.iter().flat_map(|step| std::iter::once(step).chain(step.inner()));
+        every.into_iter().find(|step| step.id.as_str() == id)
     }
 
     /// Whether a trigger's field may be durable.
@@ -138,6 +164,19 @@ impl Compiled {
 }
 
 impl CompiledStep {
+    /// The steps inside it; none but for an `each`.
+    pub(super) fn inner(&self) -> &[Self] {
+        match &self.action {
+            CompiledAction::Each(each) => &each.steps,
+            CompiledAction::Call(_)
+            | CompiledAction::Ask(_)
+            | CompiledAction::Decide(_)
+            | CompiledAction::Set(_)
+            | CompiledAction::Wait(_)
+            | CompiledAction::Stop(_) => &[],
+        }
+    }
+
     /// Whether the step changes something outside.
     pub(super) fn is_effect(&self) -> bool {
         matches!(&self.action, CompiledAction::Call(call) if call.operation.effect != Effect::None)
@@ -162,7 +201,7 @@ fn paths(program: &Program) -> impl Iterator<Item = Path> {
 
 fn compile_step(plan: &Plan, flows: &Flows, step: &assent_schema::plan::Step) -> Result<CompiledStep, NotRunnable> {
     let when = step.when.as_ref().map(parse).transpose()?;
-    let action = compile_action(plan, &step.action)?;
+    let action = compile_action(plan, flows, &step.action)?;
     let flow = flows.step(step.id.as_str()).ok_or(NotRunnable)?;
     let mut read = BTreeSet::new();
     match &action {
@@ -173,6 +212,13 @@ fn compile_step(plan: &Plan, flows: &Flows, step: &assent_schema::plan::Step) ->
         }
         CompiledAction::Decide(decide) => read.extend(decide.show.iter().flat_map(|(_, program)| paths(program))),
         CompiledAction::Set(values) => part_reads(values, &mut read),
+        CompiledAction::Each(each) => {
+            read.extend(paths(&each.over).chain(paths(&each.key)).filter(|path| path.root != each.item));
+        }
+        CompiledAction::Wait(until) => match &**until {
+            CompiledUntil::At(program) | CompiledUntil::Event { equals: program, .. } => read.extend(paths(program)),
+            CompiledUntil::For(_) | CompiledUntil::Business(_) => {}
+        },
         CompiledAction::Stop(_) => {}
     }
     Ok(CompiledStep {
@@ -180,6 +226,7 @@ fn compile_step(plan: &Plan, flows: &Flows, step: &assent_schema::plan::Step) ->
         when_reads: when.iter().flat_map(paths).collect(),
         when,
         reads: read,
+        parallel: step.parallel.clone(),
         continue_on: step.continue_on.clone(),
         decided_by: flow.certain.approved.clone(),
         chosen: flow.control.any() || amounts_of(&action).any(|name| marked(flow, name)),
@@ -200,7 +247,7 @@ fn marked(flow: &StepFlow, name: &Name) -> bool {
     flow.with.get(name.as_str()).is_some_and(|given| given.any_marks().any())
 }
 
-fn compile_action(plan: &Plan, action: &Action) -> Result<CompiledAction, NotRunnable> {
+fn compile_action(plan: &Plan, flows: &Flows, action: &Action) -> Result<CompiledAction, NotRunnable> {
     Ok(match action {
         // Where the parked text is read back is the earlier step's business: see `machine`.
         Action::Call { operation, with, retry, parked: _, cache } => CompiledAction::Call(Box::new(CompiledCall {
@@ -226,6 +273,22 @@ fn compile_action(plan: &Plan, action: &Action) -> Result<CompiledAction, NotRun
             within: *within,
         }),
         Action::Set { values } => CompiledAction::Set(compile_parts(values)?),
+        Action::Each(each) => CompiledAction::Each(Box::new(CompiledEach {
+            over: parse(&each.over)?,
+            item: each.item.clone(),
+            key: parse(&each.key)?,
+            max: each.max,
+            parallel: each.parallel.max(1),
+            on_error: each.on_error,
+            // The verifier refuses an `each` inside an `each`.
+            steps: each.steps.iter().map(|step| compile_step(plan, flows, step)).collect::<Result<_, _>>()?,
+        })),
+        Action::Wait { until } => CompiledAction::Wait(Box::new(match until {
+            Until::For(period) => CompiledUntil::For(*period),
+            Until::Business(period) => CompiledUntil::Business(*period),
+            Until::At(at) => CompiledUntil::At(parse(at)?),
+            Until::Event(awaited) => CompiledUntil::Event { equals: parse(&awaited.equals)?, awaited: awaited.clone() },
+        })),
         Action::Stop { outcome } => CompiledAction::Stop(outcome.clone()),
     })
 }

@@ -16,11 +16,11 @@ use tokio::sync::oneshot;
 use super::call::{Arguments, fail_at};
 use super::compiled::{CompiledCall, CompiledDecide, CompiledStep};
 use super::driver::{End, Run, Stop};
-use super::machine::{Guarded, Stand};
+use super::progress::{Guarded, Stand};
 use super::{Deployed, codec, lock};
 use crate::content::Content;
 use crate::request::keyed::{Purpose, keyed};
-use crate::store::{Ending, Entry, Store, Waiting, Write};
+use crate::store::{Ending, Entry, StepAt, Store, Waiting, Write};
 use crate::world::{Clock as _, Dice as _, World};
 
 /// The longest text that a person may put in place of another, in bytes.
@@ -169,10 +169,10 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     async fn ask_person(&mut self, asking: Asking<'_>, before: Option<Waiting>) -> Result<bool, Stop> {
         let question = self.pose(&asking, before.as_ref())?;
         self.flush_all().await?;
-        self.step_aside();
+        self.step_aside().await;
         let verdict = self.await_person(&question).await?;
         // A place among the running again; the key was kept meanwhile.
-        self.enter().await?;
+        self.come_back().await?;
         match verdict {
             Some((verdict, answered)) => self.decided(&asking, &question, verdict, answered).await,
             None => self.late(&asking, &question).await,
@@ -185,12 +185,13 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             asking.show.iter().map(|(path, value)| (path.clone(), codec::to_json(value))).collect();
         let shown = canon::to_bytes(&json).or(Err(End::early(Ending::Failed, asking.step, "cannot_be_shown")))?;
         let shown = Content::new(shown);
+        let at = StepAt::new(asking.step, self.item.as_ref());
         if let Some(waiting) = before
-            && waiting.shown == shown_hash(&self.salt, &shown)
+            && waiting.shown == shown_hash(&self.shared.salt(&at), &shown)
         {
             return Ok(self.as_question(waiting.clone(), shown, asking.edit));
         }
-        self.salt = Content::new(self.engine.world.dice().bytes());
+        let salt = Content::new(self.engine.world.dice().bytes());
         let now = self.now();
         let path_hash = |(path, value): (&String, &Value)| {
             (path.clone(), keyed(self.key.reveal(), Purpose::Shown(path), codec::hashed(value).reveal()))
@@ -201,14 +202,16 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             workflow: self.accepted.workflow.clone(),
             plan: self.accepted.plan,
             step: asking.step.clone(),
+            item: self.item.clone(),
             guardrail: asking.guardrail,
             by: asking.by.clone(),
             since: before.map_or(now.millis(), |before| before.since),
             until: before.map_or_else(|| now.plus(asking.within).millis(), |before| before.until),
             nonce: Digest::from_bytes(self.engine.world.dice().bytes()),
-            shown: shown_hash(&self.salt, &shown),
+            shown: shown_hash(&salt, &shown),
             keyed: asking.show.iter().map(path_hash).collect(),
         };
+        self.shared.set_salt(at, salt);
         // The hashes are made with the key that is sealed now.
         self.has_key = true;
         self.record(Entry::Asked(Box::new(waiting.clone())));
@@ -218,17 +221,20 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     fn as_question(&self, waiting: Waiting, shown: Content<Vec<u8>>, edit: &[String]) -> Question {
-        Question { waiting, shown: Arc::new(shown), salt: Arc::new(self.salt.clone()), edit: edit.to_vec() }
+        let salt = self.shared.salt(&waiting.at());
+        Question { waiting, shown: Arc::new(shown), salt: Arc::new(salt), edit: edit.to_vec() }
     }
 
     /// Waits for a person; nothing when the time is over.
     async fn await_person(&mut self, question: &Question) -> Result<Option<Answered>, Stop> {
         let (sender, mut receiver) = oneshot::channel();
         let open = Open { question: question.clone(), verdict: Some(sender) };
-        lock(&self.engine.questions).insert(self.id, open);
+        let at = (self.id, question.waiting.at());
+        lock(&self.engine.questions).insert(at.clone(), open);
         self.engine.asked.send_modify(|count| *count = count.wrapping_add(1));
         let engine = Arc::clone(&self.engine);
         let mut stopping = engine.stopping.subscribe();
+        let mut cancelled = self.shared.signals.cancelled();
         let clock = engine.world.clock();
         let before = clock.boot();
         let heard = loop {
@@ -240,11 +246,12 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 biased;
                 heard = &mut receiver => break heard.map(Some).or(Err(Stop::Leave)),
                 _ = stopping.wait_for(|stop| *stop) => break Err(Stop::Leave),
+                _ = cancelled.wait_for(|cancelled| *cancelled) => break Err(End::cancelled().into()),
                 () = clock.sleep(left.min(LOOK)) => {}
             }
         };
         self.waited = self.waited.saturating_add(clock.boot().saturating_sub(before));
-        lock(&self.engine.questions).remove(&self.id);
+        lock(&self.engine.questions).remove(&at);
         heard
     }
 
@@ -259,6 +266,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         for (path, text) in &verdict.edits {
             // A text that is not there cannot be edited; `judge` knows the paths alone.
             let _there = self.values.put(path, Value::text(text.reveal().as_str()));
+            self.seal_edited(path);
         }
         let mut note = self.decided_note(asking, question, if approved { "approve" } else { "refuse" });
         note.actor = Some(verdict.person.clone());
@@ -267,6 +275,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         }
         let entry = Entry::Decided {
             step: asking.step.clone(),
+            item: self.item.clone(),
             guardrail: asking.guardrail,
             choice: verdict.choice,
             by: Some(verdict.person),
@@ -279,10 +288,19 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         done.map(|()| approved)
     }
 
+    /// Nobody else has the text that a person wrote: it is kept with what is sealed.
+    fn seal_edited(&self, path: &str) {
+        let root = path.split('.').next().and_then(|root| Name::new(root).ok());
+        if let Some((root, value)) = root.and_then(|root| Some((root.clone(), self.values.steps.get(&root)?))) {
+            self.shared.remember(self.item.as_ref(), &root, value);
+        }
+    }
+
     async fn late(&mut self, asking: &Asking<'_>, question: &Question) -> Result<bool, Stop> {
         let note = self.decided_note(asking, question, "late");
         let entry = Entry::Decided {
             step: asking.step.clone(),
+            item: self.item.clone(),
             guardrail: asking.guardrail,
             choice: Choice::Refuse,
             by: None,
@@ -303,7 +321,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     fn answer_with(&mut self, asking: &Asking<'_>, entry: Entry, note: crate::store::Note) {
-        self.pending.push(Write::Answer { run: self.id, step: asking.step.clone() });
+        self.pending.push(Write::Answer { run: self.id, at: StepAt::new(asking.step, self.item.as_ref()) });
         self.record(entry);
         self.pending.push(Write::Note(Box::new(note)));
         self.pending.push(Write::Reseal { run: self.id, sealed: self.sealed() });

@@ -15,7 +15,7 @@ use super::call::{Arguments, fail_at};
 use super::codec;
 use super::compiled::{Compiled, CompiledAction, CompiledCall, CompiledStep};
 use super::driver::{Run, Stop};
-use super::machine::{Stand, Tried};
+use super::progress::{Progress, Stand, Tried};
 use crate::request;
 use crate::request::keyed::{Purpose, keyed};
 use crate::retry::{Next, next};
@@ -114,6 +114,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             let hash = built.keyed(self.key.reveal());
             let intent = Intent {
                 step: step.id.clone(),
+                item: self.item.clone(),
                 attempt,
                 operation: name.clone(),
                 effect: operation.effect,
@@ -165,12 +166,20 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         Ok(())
     }
 
-    /// Decisions that said yes, with what was shown and what was edited.
-    fn agreed(&self) -> impl Iterator<Item = (&Waiting, &Vec<String>)> {
-        self.progress.steps.values().filter_map(|stand| match stand {
-            Stand::Decided { approved: true, edited, asked: Some(waiting) } => Some((&**waiting, edited)),
+    /// Decisions that said yes, here or around, with what was shown and what was edited.
+    fn agreed(&self) -> Vec<(&Waiting, &Vec<String>)> {
+        let mut levels: Vec<&Progress> = vec![&self.progress];
+        let mut outer = self.outer.as_deref();
+        while let Some(level) = outer {
+            levels.push(&level.progress);
+            outer = level.around.as_deref();
+        }
+        let stands = levels.into_iter().flat_map(|progress| progress.steps.values());
+        let agreed = |stand| match stand {
+            &Stand::Decided { approved: true, ref edited, asked: Some(ref waiting) } => Some((&**waiting, edited)),
             _ => None,
-        })
+        };
+        stands.filter_map(agreed).collect()
     }
 }
 

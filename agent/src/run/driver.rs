@@ -3,24 +3,28 @@
 //! What a step learns is kept in `pending` and becomes durable with the next commit, which always comes before the next
 //! request, before the run waits, and at its end. So a run of one effect takes two commits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use assent_schema::client::ClientFacts;
-use assent_schema::expr::Value;
+use assent_schema::expr::{Path, Value};
 use assent_schema::id::{ConnectionId, Name};
 use tokio::sync::oneshot;
 
 use super::begin::NotBegun;
-use super::codec;
-use super::compiled::{Compiled, CompiledAction, CompiledStep};
+use super::compiled::{Compiled, CompiledAction, CompiledStep, Part};
+use super::hear;
 use super::lanes::Lane;
-use super::machine::{self, Live, Next, Progress, Stand};
+use super::machine::{self, Live, Next, Outer, Scope, View};
+use super::progress::{Progress, Stand};
+use super::shared::Shared;
 use super::values::Values;
-use super::{Deployed, Engine, Permission, Use, lock, seal};
+use super::{Deployed, Engine, Permission, Use, lock};
 use crate::content::Content;
-use crate::store::{Accepted, AskEnd, Ending, Entry, Log, Note, Refusal, RunId, Store, StoreError, Transaction, Write};
+use crate::store::{
+    Accepted, AskEnd, Ending, Entry, Fact, Log, Note, Refusal, RunId, Store, StoreError, Token, Transaction, Write,
+};
 use crate::world::{Clock as _, Wall, World};
 
 /// How long to wait before a commit that failed is tried again.
@@ -43,8 +47,14 @@ pub(super) struct Run<W, S, D> {
     pub(super) key: Content<[u8; 32]>,
     /// Whether the key is the one that earlier hashes were made with.
     pub(super) has_key: bool,
-    /// The salt of what is shown to a person.
-    pub(super) salt: Content<[u8; 32]>,
+    /// What all tasks of the run share.
+    pub(super) shared: Arc<Shared>,
+    /// The steps that this task goes through.
+    pub(super) scope: Scope,
+    /// Inside an `each`, the item's key.
+    pub(super) item: Option<Token>,
+    /// What stands around the steps of an item or group.
+    pub(super) outer: Option<Arc<Outer>>,
     pub(super) pending: Vec<Write>,
     pub(super) told: Option<oneshot::Sender<Result<(), NotBegun>>>,
     pub(super) durable: bool,
@@ -62,6 +72,8 @@ pub(super) enum Stop {
     End(End),
     /// The task ends and the run does not: the agent goes down, or the run never became durable.
     Leave,
+    /// The task around this one is to get results again that these paths read.
+    Needs(BTreeSet<Path>),
 }
 
 /// How a run ends.
@@ -70,17 +82,23 @@ pub(super) struct End {
     pub(super) ending: Ending,
     pub(super) stop: Option<Name>,
     pub(super) step: Option<Name>,
+    pub(super) item: Option<Token>,
     pub(super) code: Option<String>,
     pub(super) connection: Option<ConnectionId>,
 }
 
 impl End {
     pub(super) fn done() -> Self {
-        Self { ending: Ending::Done, stop: None, step: None, code: None, connection: None }
+        Self { ending: Ending::Done, stop: None, step: None, item: None, code: None, connection: None }
     }
 
     pub(super) fn early(ending: Ending, step: &Name, code: impl Into<String>) -> Self {
-        Self { ending, stop: None, step: Some(step.clone()), code: Some(code.into()), connection: None }
+        Self { ending, step: Some(step.clone()), code: Some(code.into()), ..Self::done() }
+    }
+
+    /// An event of a `[[cancel]]` came.
+    pub(super) fn cancelled() -> Self {
+        Self { ending: Ending::Superseded, code: Some("cancelled".to_owned()), ..Self::done() }
     }
 }
 
@@ -104,6 +122,7 @@ pub(super) fn values(facts: &Arc<ClientFacts>, at: Wall, trigger: Value) -> Valu
     Values {
         trigger,
         steps: BTreeMap::new(),
+        outer: None,
         now: at.moment(),
         business: super::guard::business(facts, zone.clone()),
         zone,
@@ -112,56 +131,75 @@ pub(super) fn values(facts: &Arc<ClientFacts>, at: Wall, trigger: Value) -> Valu
 
 /// Goes on with a run after a restart.
 pub(super) async fn carry_on<W: World, S: Store, D: Deployed>(engine: Arc<Engine<W, S, D>>, id: RunId) {
+    let run = found(&engine, id);
+    engine.came(id);
+    if let Some(run) = run {
+        drive(run).await;
+    }
+}
+
+/// A run as its journal left it; nothing when it cannot be gone on with here.
+fn found<W: World, S: Store, D: Deployed>(engine: &Arc<Engine<W, S, D>>, id: RunId) -> Option<Run<W, S, D>> {
     let loaded = (|| {
         let open = engine.store.open_run(id)?.ok_or(StoreError::Damaged("a run that is not open"))?;
         Ok::<_, StoreError>((open, engine.store.journal(id)?))
     })();
     let Ok((open, rows)) = loaded else {
         tracing::error!(run = %id, "the journal of a run cannot be read");
-        return;
+        return None;
     };
     let Some(Entry::Accepted(accepted)) = rows.first().map(|row| row.entry.clone()) else {
         tracing::error!(run = %id, "a run does not begin with its acceptance");
-        return;
+        return None;
     };
     let at = rows.first().map_or(Wall::default(), |row| row.at);
     let plan = engine.deployed.plan(&accepted.plan);
     let (Some(compiled), Some(facts)) = (plan, engine.deployed.client(&accepted.client)) else {
         // The plan is not here (yet): the run stays open for the next start.
         tracing::error!(run = %id, "the plan of a run is not here");
-        return;
+        return None;
     };
     let progress = Progress::replay(&rows);
+    let cancelled = engine.store.state(&hear::cancel_name(id)).is_ok_and(|there| there.is_some());
     let trigger = accepted.fields.iter().map(|(name, fact)| (name.clone(), Value::from(fact))).collect();
+    let values = values(&facts, at, Value::Record(trigger));
+    let signals = engine.listen(id, &accepted, &compiled, &values);
+    if cancelled {
+        signals.cancel();
+    }
     let mut run = Run {
         id,
         at,
         taken: progress.active,
         progress,
-        live: Live { trigger: !accepted.content, whole: std::collections::BTreeSet::new() },
-        values: values(&facts, at, Value::Record(trigger)),
+        live: Live { trigger: !accepted.content, whole: BTreeSet::new() },
+        values,
         compiled,
         facts,
         accepted: *accepted,
         key: Content::new(crate::world::Dice::bytes(engine.world.dice())),
         has_key: false,
-        salt: Content::default(),
+        shared: Arc::new(Shared::new(signals)),
+        scope: Scope::Run,
+        item: None,
+        outer: None,
         pending: Vec::new(),
         told: None,
         durable: true,
         resumed_at: engine.world.clock().boot(),
         waited: Duration::ZERO,
-        engine,
+        engine: Arc::clone(engine),
     };
     run.take_facts();
     if let Some(sealed) = &open.sealed {
-        run.unseal(sealed);
+        // What cannot be read is as if it had not been sealed.
+        let _read = run.unseal(sealed);
     }
     if !run.has_key {
         // Hashes of before compare as different from now on; those of now can be compared after the next restart.
         run.pending.push(Write::Reseal { run: id, sealed: run.sealed() });
     }
-    drive(run).await;
+    Some(run)
 }
 
 /// Drives a run until it ends, or until the agent goes down.
@@ -176,14 +214,19 @@ pub(super) async fn drive<W: World, S: Store, D: Deployed>(mut run: Run<W, S, D>
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     async fn whole(&mut self) -> Result<(), Stop> {
         self.fall_quiet().await?;
-        self.enter().await?;
+        self.come_back().await?;
         self.go().await
     }
 
-    async fn go(&mut self) -> Result<(), Stop> {
+    /// Goes through the steps of this task until something ends it.
+    pub(super) async fn go(&mut self) -> Result<(), Stop> {
         let compiled = Arc::clone(&self.compiled);
         loop {
-            match machine::next(&compiled, &self.progress, &self.live) {
+            let next = machine::next(&compiled, self.view(&compiled));
+            if self.shared.signals.is_cancelled() && !self.is_inside(&next) {
+                return Err(End::cancelled().into());
+            }
+            match next {
                 Next::When(step) => self.when(step)?,
                 Next::Restore(step) => {
                     self.may_go_on(step).await?;
@@ -193,16 +236,38 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                     self.may_go_on(step).await?;
                     self.act(step).await?;
                 }
+                Next::Together(group) => self.together(group).await?,
                 Next::Finish => return Err(End::done().into()),
                 Next::Lost(step) => return Err(End::early(Ending::ContentLost, &step.id, "content_lost").into()),
+                Next::Needs(paths) => return Err(Stop::Needs(paths.clone())),
             }
+        }
+    }
+
+    /// What is known where this task stands.
+    pub(super) fn view<'p>(&self, compiled: &'p Compiled) -> View<'p, '_> {
+        let outer = self.outer.as_deref();
+        View { steps: self.scope.steps(compiled), progress: &self.progress, live: &self.live, outer }
+    }
+
+    /// Whether what comes next has begun and may have done something that must be looked after before the run ends.
+    fn is_inside(&self, next: &Next<'_>) -> bool {
+        let begun = |step: &CompiledStep| match self.progress.stand(&step.id) {
+            Some(Stand::Tried(_)) => step.is_effect(),
+            Some(Stand::Walking(_)) => true,
+            _ => false,
+        };
+        match next {
+            Next::Act(step) => begun(step),
+            Next::Together(group) => group.iter().any(begun),
+            Next::When(_) | Next::Restore(_) | Next::Finish | Next::Lost(_) | Next::Needs(_) => false,
         }
     }
 
     fn when(&mut self, step: &CompiledStep) -> Result<(), Stop> {
         let Some(when) = &step.when else { return Ok(()) };
         let runs = self.values.truth(when).map_err(|error| expression_failed(step, &error))?;
-        self.record(Entry::When { step: step.id.clone(), runs });
+        self.record(Entry::When { step: step.id.clone(), item: self.item.clone(), runs });
         Ok(())
     }
 
@@ -211,30 +276,48 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             CompiledAction::Call(call) => self.call(step, call).await,
             CompiledAction::Ask(ask) => self.ask(step, ask).await,
             CompiledAction::Decide(decide) => self.decide(step, decide).await,
-            CompiledAction::Set(values) => {
-                let values = self.values.parts(values).map_err(|error| expression_failed(step, &error))?;
-                self.keep(&step.id, Value::Record(values));
-                Ok(())
-            }
+            CompiledAction::Set(values) => self.set(step, values),
+            CompiledAction::Each(each) => self.each(step, each).await,
+            CompiledAction::Wait(until) => self.rest(step, until).await,
             CompiledAction::Stop(outcome) => Err(End { stop: Some(outcome.clone()), ..End::done() }.into()),
         }
     }
 
-    async fn restore(&mut self, step: &CompiledStep) -> Result<(), Stop> {
+    fn set(&mut self, step: &CompiledStep, values: &[(Name, Part)]) -> Result<(), Stop> {
+        match self.values.parts(values) {
+            Ok(values) => self.keep(&step.id, Value::Record(values)),
+            Err(_) if step.continue_on.contains("expression") => self.pass(step, "expression"),
+            Err(error) => return Err(expression_failed(step, &error)),
+        }
+        Ok(())
+    }
+
+    /// The step failed, and the run goes on without it.
+    pub(super) fn pass(&mut self, step: &CompiledStep, code: &str) {
+        self.record(Entry::Passed { step: step.id.clone(), item: self.item.clone(), code: code.to_owned() });
+    }
+
+    pub(super) async fn restore(&mut self, step: &CompiledStep) -> Result<(), Stop> {
         match &step.action {
             CompiledAction::Call(call) => self.read_again(step, call).await,
             CompiledAction::Ask(ask) => self.answer_again(step, ask).await,
-            CompiledAction::Set(_) => self.act(step).await,
-            CompiledAction::Decide(_) | CompiledAction::Stop(_) => Ok(()),
+            CompiledAction::Set(values) => self.set(step, values),
+            CompiledAction::Decide(_) | CompiledAction::Each(_) | CompiledAction::Wait(_) | CompiledAction::Stop(_) => {
+                Ok(())
+            }
         }
     }
 
     /// Asks for permission, and waits while the run is held.
-    async fn may_go_on(&mut self, step: &CompiledStep) -> Result<(), Stop> {
+    pub(super) async fn may_go_on(&mut self, step: &CompiledStep) -> Result<(), Stop> {
         let connection = match &step.action {
             CompiledAction::Call(call) => Some(&call.name.connection),
             CompiledAction::Ask(ask) => Some(&ask.connection),
-            CompiledAction::Decide(_) | CompiledAction::Set(_) | CompiledAction::Stop(_) => None,
+            CompiledAction::Decide(_)
+            | CompiledAction::Set(_)
+            | CompiledAction::Each(_)
+            | CompiledAction::Wait(_)
+            | CompiledAction::Stop(_) => None,
         };
         self.permitted(&step.id, connection).await
     }
@@ -288,19 +371,32 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
 
     /// Takes a fact: into the progress at once, into the journal with the next commit.
     pub(super) fn record(&mut self, entry: Entry) {
-        self.progress.apply(self.now(), &entry);
+        self.note_fact(&entry);
         self.pending.push(Write::Journal { run: self.id, entry });
+    }
+
+    /// Takes a fact into the progress.
+    pub(super) fn note_fact(&mut self, entry: &Entry) {
+        let now = self.now();
+        match self.scope {
+            Scope::Run => self.progress.apply(now, entry),
+            Scope::Item(_) | Scope::One(_) => self.progress.take(now, entry),
+        }
     }
 
     pub(super) fn note(&self, kind: &'static str) -> Note {
         let mut note = Note::new(Log::Client(self.accepted.client.clone()), kind);
         note.run = Some(self.id);
+        note.item.clone_from(&self.item);
         note.plan = Some(self.accepted.plan);
         note
     }
 
     /// Keeps a step's result for later steps.
     pub(super) fn keep(&mut self, step: &Name, value: Value) {
+        if matches!(self.compiled.step(step.as_str()).map(|step| &step.action), Some(CompiledAction::Ask(_))) {
+            self.shared.remember(self.item.as_ref(), step, &value);
+        }
         self.values.steps.insert(step.clone(), value);
         self.live.whole.insert(step.clone());
     }
@@ -379,7 +475,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     /// Waits for a place among the running.
-    pub(super) async fn enter(&mut self) -> Result<(), Stop> {
+    async fn enter(&mut self) -> Result<(), Stop> {
         let lane = Lane {
             client: self.accepted.client.clone(),
             workflow: self.accepted.workflow.clone(),
@@ -399,25 +495,43 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let engine = Arc::clone(&self.engine);
         let mut stopping = engine.stopping.subscribe();
         let before = engine.world.clock().boot();
+        let mut cancelled = self.shared.signals.cancelled();
         let opened = tokio::select! {
             biased;
-            opened = &mut opens => opened.is_ok(),
-            _ = stopping.wait_for(|stop| *stop) => false,
+            opened = &mut opens => opened.or(Err(Stop::Leave)),
+            _ = stopping.wait_for(|stop| *stop) => Err(Stop::Leave),
+            _ = cancelled.wait_for(|cancelled| *cancelled) => Err(End::cancelled().into()),
         };
         self.waited = self.waited.saturating_add(engine.world.clock().boot().saturating_sub(before));
-        if opened { Ok(()) } else { Err(Stop::Leave) }
+        opened
     }
 
-    /// Gives the place back while a person decides.
-    pub(super) fn step_aside(&self) {
-        let next = lock(&self.engine.lanes).pause(self.id);
-        self.open_doors(next);
+    /// This task goes on: the run has its place as long as one of its tasks does something.
+    pub(super) async fn come_back(&mut self) -> Result<(), Stop> {
+        let shared = Arc::clone(&self.shared);
+        let mut busy = shared.busy.lock().await;
+        if *busy == 0 {
+            self.enter().await?;
+        }
+        *busy = busy.saturating_add(1);
+        Ok(())
+    }
+
+    /// This task waits for a person or for time: the place is given back when no other does something.
+    pub(super) async fn step_aside(&self) {
+        let mut busy = self.shared.busy.lock().await;
+        *busy = busy.saturating_sub(1);
+        if *busy == 0 {
+            let next = lock(&self.engine.lanes).pause(self.id);
+            self.open_doors(next);
+        }
     }
 
     fn leave(&mut self) {
         // A run that never became durable says so to whoever waits.
         self.tell(Err(NotBegun::Stopping));
-        lock(&self.engine.questions).remove(&self.id);
+        lock(&self.engine.questions).retain(|(run, _), _| *run != self.id);
+        self.engine.forget(self.id);
         lock(&self.engine.doors).remove(&self.id);
         let next = lock(&self.engine.lanes).leave(self.id);
         self.open_doors(next);
@@ -433,63 +547,31 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         }
     }
 
-    /// What must survive a restart, sealed: the run's key, the salt, the trigger's content, answers and edited texts.
-    pub(super) fn sealed(&self) -> Option<Vec<u8>> {
-        let mut out = Content::new(Vec::with_capacity(256));
-        out.reveal_mut().extend_from_slice(self.key.reveal());
-        out.reveal_mut().extend_from_slice(self.salt.reveal());
-        codec::write(&self.values.trigger, out.reveal_mut());
-        for (name, value) in &self.values.steps {
-            let is_answer =
-                matches!(self.compiled.step(name.as_str()).map(|s| &s.action), Some(CompiledAction::Ask(_)));
-            if is_answer && self.live.whole.contains(name) {
-                codec::write(&Value::text(name.as_str()), out.reveal_mut());
-                codec::write(value, out.reveal_mut());
-            }
-        }
-        seal::seal(&*self.engine.world, self.id, &out)
-    }
-
-    fn unseal(&mut self, sealed: &[u8]) {
-        let Some(opened) = seal::open(&*self.engine.world, self.id, sealed) else { return };
-        let Some((key, rest)) = opened.reveal().split_first_chunk::<32>() else { return };
-        let Some((salt, mut rest)) = rest.split_first_chunk::<32>() else { return };
-        let Some(trigger) = codec::read(&mut rest) else { return };
-        self.key = Content::new(*key);
-        self.has_key = true;
-        self.salt = Content::new(*salt);
-        self.values.trigger = trigger;
-        self.live.trigger = true;
-        while !rest.is_empty() {
-            let (Some(name), Some(value)) = (codec::read(&mut rest), codec::read(&mut rest)) else { return };
-            let Some(name) = name.as_text().and_then(|name| Name::new(name).ok()) else { return };
-            self.keep(&name, value);
-        }
-    }
-
     /// Results of which the journal has the facts.
-    fn take_facts(&mut self) {
+    pub(super) fn take_facts(&mut self) {
         let stands: Vec<_> = self.progress.steps.iter().map(|(name, stand)| (name.clone(), stand.clone())).collect();
+        let record = |facts: BTreeMap<Name, Fact>| -> BTreeMap<Name, Value> {
+            facts.into_iter().map(|(field, fact)| (field, Value::from(&fact))).collect()
+        };
         for (name, stand) in stands {
             match stand {
                 Stand::Done { kept, shadow: false } => {
-                    let fields = kept.iter().map(|(field, fact)| (field.clone(), Value::from(fact))).collect();
-                    let effect = self.compiled.step(name.as_str()).is_some_and(CompiledStep::is_effect);
-                    if effect {
-                        self.values.steps.insert(name, Value::Record(fields));
+                    if self.compiled.step(name.as_str()).is_some_and(CompiledStep::is_effect) {
+                        self.values.steps.insert(name, Value::Record(record(kept)));
                     }
                 }
                 Stand::Answered { ended, facts } => {
-                    let fields = facts.iter().map(|(field, fact)| (field.clone(), Value::from(fact))).collect();
-                    let value = answer_value(ended, fields);
-                    self.values.steps.insert(name, value);
+                    self.values.steps.insert(name, answer_value(ended, record(facts)));
                 }
                 Stand::Decided { approved, .. } => self.take_decision(&name, approved),
+                Stand::Walking(walk) => self.take_counts(&name, &walk),
+                Stand::Woken { arrived, facts } => self.take_event(&name, arrived, record(facts)),
                 Stand::Runs
                 | Stand::Skipped
                 | Stand::Tried(_)
                 | Stand::Asked(_)
                 | Stand::Passed
+                | Stand::Resting { .. }
                 | Stand::Done { .. } => {}
             }
         }

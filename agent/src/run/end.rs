@@ -36,6 +36,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         });
         self.pending.push(Write::Note(Box::new(note)));
         self.pending.push(Write::Close { run: self.id });
+        if self.shared.signals.is_cancelled() {
+            self.pending.push(Write::State { name: super::hear::cancel_name(self.id), value: None });
+        }
         match self.flush_all().await {
             Ok(()) => self.tell_deployed(&end),
             // The first commit of the run: its key had enough runs today. It is recorded and nothing ran.
@@ -57,15 +60,20 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     /// What automation could not finish goes to people, with what was already done.
     fn hand_over(&mut self, end: &End) {
         let done = self.progress.effects(&self.compiled);
+        let failed = self.progress.failed_items().map(|(step, _)| step.clone());
         let hands_over = match end.ending {
-            Ending::Done => false,
+            Ending::Done => failed.is_some(),
             Ending::Stopped | Ending::Failed | Ending::ContentLost => true,
             Ending::Superseded => !done.is_empty(),
         };
         if !hands_over {
             return;
         }
-        let code = end.code.clone().unwrap_or_else(|| end.ending.as_str().to_owned());
+        let code = match (&end.code, end.ending) {
+            (_, Ending::Done) => "items_failed".to_owned(),
+            (Some(code), _) => code.clone(),
+            (None, ending) => ending.as_str().to_owned(),
+        };
         let open = self.compiled.open.as_ref().and_then(|template| template.eval(&self.values).ok());
         let item = QueueItem {
             run: self.id,
@@ -73,7 +81,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             workflow: self.accepted.workflow.clone(),
             queue: self.compiled.plan.fallback.queue.clone(),
             why: code.clone(),
-            step: end.step.clone(),
+            step: end.step.clone().or(failed),
+            item: end.item.clone(),
             open: open.as_ref().and_then(Value::as_text).map(str::to_owned),
             event: self.accepted.event.clone(),
             done,
@@ -86,7 +95,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             connection: end.connection.clone(),
             code,
             run: Some(self.id),
-            incident: true,
+            // An event that ends a run is nobody's fault; who had begun something is told all the same.
+            incident: !matches!(end.ending, Ending::Done | Ending::Superseded),
         };
         self.pending.push(Write::Queue(Box::new(item)));
         self.pending.push(Write::Alert(alert));

@@ -18,7 +18,7 @@ use super::Deployed;
 use super::call::Arguments;
 use super::compiled::{CompiledCall, CompiledStep};
 use super::driver::Run;
-use super::machine::{Guarded, Stand};
+use super::progress::{Guarded, Stand};
 use super::values::Business;
 use crate::store::{Store, Write};
 use crate::world::{Wall, World};
@@ -45,7 +45,7 @@ pub(super) fn amount(operation: &Operation, arguments: &Arguments) -> Option<Mon
 /// The client's business time, for expressions. A calendar that cannot be read is one that is never open.
 pub(super) fn business(facts: &Arc<ClientFacts>, zone: jiff::tz::TimeZone) -> Business {
     let hours = BusinessHours::new(&facts.calendar, zone).ok();
-    Box::new(move |from, period| hours.as_ref()?.add(from, period))
+    Arc::new(move |from, period| hours.as_ref()?.add(from, period))
 }
 
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
@@ -106,7 +106,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
 
     /// Whether a decision that dominates the step said yes.
     fn is_decided(&self, step: &CompiledStep) -> bool {
-        let yes = |id| matches!(self.progress.stand(id), Some(Stand::Decided { approved: true, .. }));
+        let compiled = Arc::clone(&self.compiled);
+        let view = self.view(&compiled);
+        let yes = |id| matches!(view.stand(id), Some(Stand::Decided { approved: true, .. }));
         step.decided_by.iter().any(yes)
     }
 

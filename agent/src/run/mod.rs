@@ -12,16 +12,22 @@ mod compiled;
 mod decide;
 mod doubt;
 mod driver;
+mod each;
 mod end;
 mod guard;
+mod hear;
 mod lanes;
 mod look;
 mod machine;
+mod parts;
+mod progress;
 mod quiet;
 mod seal;
+mod shared;
 mod values;
+mod wait;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,12 +42,13 @@ use tokio::sync::{oneshot, watch};
 pub use begin::{Begun, NewRun, NotBegun};
 pub use compiled::{Compiled, NotRunnable};
 pub use decide::{DecideError, Question, Verdict};
+pub use hear::Heard;
 pub use look::{Looked, NotLooked};
-pub(crate) use machine::is_success;
+pub(crate) use progress::is_success;
 
 use crate::content::Content;
 use crate::retry::{Breaker, Bucket};
-use crate::store::{RunId, Store, StoreError, Transaction, Write};
+use crate::store::{RunId, StepAt, Store, StoreError, Transaction, Write};
 use crate::world::{Clock as _, Dice as _, World};
 
 /// Where the agent's own key for idempotency keys is kept.
@@ -112,7 +119,10 @@ pub struct Engine<W, S, D> {
     deployed: Arc<D>,
     lanes: Mutex<lanes::Lanes>,
     doors: Mutex<BTreeMap<RunId, oneshot::Sender<()>>>,
-    questions: Mutex<BTreeMap<RunId, decide::Open>>,
+    questions: Mutex<BTreeMap<(RunId, StepAt), decide::Open>>,
+    open: Mutex<BTreeMap<RunId, Arc<hear::Signals>>>,
+    /// Runs that a start found and that cannot be reached yet: no event may be taken before they can.
+    coming: Mutex<BTreeSet<RunId>>,
     traffic: Mutex<BTreeMap<(ClientId, ConnectionId), Traffic>>,
     idempotency: [u8; 32],
     /// How many answers are kept, and the hour in which old ones were last removed.
@@ -150,6 +160,8 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             lanes: Mutex::default(),
             doors: Mutex::default(),
             questions: Mutex::default(),
+            open: Mutex::default(),
+            coming: Mutex::default(),
             traffic: Mutex::default(),
             idempotency,
             kept: AtomicUsize::new(0),
@@ -179,6 +191,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     /// [`StoreError`].
     pub fn resume(self: &Arc<Self>) -> Result<Vec<(RunId, Task)>, StoreError> {
         let open = self.store.open_runs()?;
+        lock(&self.coming).extend(open.iter().map(|run| run.run));
         open.into_iter().map(|run| Ok((run.run, self.carry_on(run.run)))).collect()
     }
 
@@ -203,10 +216,12 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         lock(&self.questions).values().map(|open| open.question.clone()).collect()
     }
 
-    /// What a run asks people now.
-    pub fn question(&self, run: RunId, step: &Name) -> Option<Question> {
+    /// What a run asks people now. One step may ask for several items of an `each`; each question has a nonce of its own.
+    pub fn question(&self, run: RunId, step: &Name, nonce: &Digest) -> Option<Question> {
         let questions = lock(&self.questions);
-        questions.get(&run).map(|open| &open.question).filter(|question| question.waiting.step == *step).cloned()
+        let of_step = || questions.iter().filter(|((of, at), _)| *of == run && at.step == *step).map(|(_, open)| open);
+        let found = of_step().find(|open| open.question.waiting.nonce == *nonce).or_else(|| of_step().next());
+        found.map(|open| open.question.clone())
     }
 
     /// Hands a person's decision to the run that asked. Who may decide was judged before, by `people`.
@@ -220,8 +235,10 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         let (answered, answer) = oneshot::channel();
         {
             let mut questions = lock(&self.questions);
-            let open = questions.get_mut(&run).filter(|open| open.question.waiting.step == *step);
-            let open = open.ok_or(DecideError::NotWaiting)?;
+            let mut of_step = questions.iter_mut().filter(|((of, at), _)| *of == run && at.step == *step).peekable();
+            of_step.peek().ok_or(DecideError::NotWaiting)?;
+            let open = of_step.map(|(_, open)| open).find(|open| open.question.waiting.nonce == verdict.nonce);
+            let open = open.ok_or(DecideError::NotWhatIsShown)?;
             open.question.judge(&verdict)?;
             let sender = open.verdict.take().ok_or(DecideError::NotWaiting)?;
             sender.send((verdict, answered)).or(Err(DecideError::NotWaiting))?;

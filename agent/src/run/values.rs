@@ -1,20 +1,25 @@
 //! What the expressions of one run see.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use assent_schema::expr::{EvalError, Program, Scope, Template, Value, eval};
 use assent_schema::id::Name;
 use assent_schema::time::{Moment, Period};
 
 use super::compiled::{CompiledText, Part};
+use super::machine::Outer;
 
 /// The client's business time.
-pub(super) type Business = Box<dyn Fn(Moment, Period) -> Option<Moment> + Send + Sync>;
+pub(super) type Business = Arc<dyn Fn(Moment, Period) -> Option<Moment> + Send + Sync>;
 
 /// The values of one run: its trigger and the results of its steps. Content; never printed, never written.
 pub(super) struct Values {
     pub(super) trigger: Value,
+    /// The results of steps, and inside an `each` the item.
     pub(super) steps: BTreeMap<Name, Value>,
+    /// What stands around the steps of an item or group.
+    pub(super) outer: Option<Arc<Outer>>,
     pub(super) now: Moment,
     pub(super) zone: jiff::tz::TimeZone,
     pub(super) business: Business,
@@ -22,7 +27,11 @@ pub(super) struct Values {
 
 impl Scope for Values {
     fn root(&self, name: &str) -> Option<&Value> {
-        if name == "trigger" { Some(&self.trigger) } else { self.steps.get(name) }
+        match &self.outer {
+            None if name == "trigger" => Some(&self.trigger),
+            None => self.steps.get(name),
+            Some(outer) => self.steps.get(name).or_else(|| outer.values.root(name)),
+        }
     }
 
     fn now(&self) -> Moment {
@@ -110,10 +119,27 @@ impl Values {
         parts.try_fold(root, |value, field| value.get(field))
     }
 
-    /// Puts another value at a path of a step's result.
+    /// Nothing yet, with the same clock and calendar: for steps around which this stands.
+    pub(super) fn level(&self, outer: Option<Arc<Outer>>) -> Self {
+        Self {
+            trigger: Value::default(),
+            steps: BTreeMap::new(),
+            outer,
+            now: self.now,
+            zone: self.zone.clone(),
+            business: Arc::clone(&self.business),
+        }
+    }
+
+    /// Puts another value at a path of a step's result. What stands around is left as it is: here counts a copy.
     pub(super) fn put(&mut self, path: &str, value: Value) -> Option<()> {
         let mut parts = path.split('.');
-        let mut slot = self.steps.get_mut(parts.next()?)?;
+        let root = Name::new(parts.next()?).ok()?;
+        if !self.steps.contains_key(&root) {
+            let copy = self.root(root.as_str())?.clone();
+            self.steps.insert(root.clone(), copy);
+        }
+        let mut slot = self.steps.get_mut(&root)?;
         for part in parts {
             let Value::Record(fields) = slot else { return None };
             slot = fields.get_mut(part)?;

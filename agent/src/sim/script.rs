@@ -93,7 +93,7 @@ impl Script {
     fn is_ask(&self, operation: &OperationRef) -> bool {
         let asks =
             |action: &Action| matches!(action, Action::Ask { connection, .. } if *connection == operation.connection);
-        operation.operation.as_str() == "ask" && self.plan.steps.iter().any(|step| asks(&step.action))
+        operation.operation.as_str() == "ask" && self.plan.every_step().any(|step| asks(&step.action))
     }
 }
 

@@ -32,6 +32,13 @@ impl RunId {
         Self(bytes)
     }
 
+    /// When the run was accepted, in milliseconds since 1970.
+    pub fn millis(&self) -> i64 {
+        let mut bytes = [0; 8];
+        bytes.iter_mut().skip(2).zip(&self.0).for_each(|(slot, byte)| *slot = *byte);
+        i64::from_be_bytes(bytes)
+    }
+
     /// The 16 bytes.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
@@ -91,7 +98,56 @@ impl From<RunId> for String {
     }
 }
 
-pub use assent_schema::expr::Fact;
+pub use assent_schema::expr::{Fact, Token};
+
+/// A step of a run: inside an `each`, of one of its items.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StepAt {
+    /// The step's id.
+    pub step: Name,
+    /// The item's key.
+    pub item: Option<Token>,
+}
+
+impl StepAt {
+    /// A step, of an item inside an `each`.
+    pub fn new(step: &Name, item: Option<&Token>) -> Self {
+        Self { step: step.clone(), item: item.cloned() }
+    }
+}
+
+/// The step's id; inside an `each` followed by a slash, which no key holds, and the item's key.
+impl fmt::Display for StepAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.item {
+            Some(item) => write!(f, "{}/{}", self.step, item.as_str()),
+            None => write!(f, "{}", self.step),
+        }
+    }
+}
+
+/// How an item of an `each` ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ItemEnd {
+    /// Its steps are behind it, or a `stop` ended it.
+    Done,
+    /// A step of it failed for good.
+    Failed,
+    /// The list no longer held it when the run went on.
+    Gone,
+}
+
+impl ItemEnd {
+    /// The word in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Gone => "gone",
+        }
+    }
+}
 
 /// What began a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -225,6 +281,9 @@ pub enum Aim {
 pub struct Intent {
     /// The step.
     pub step: Name,
+    /// Inside an `each`, the item's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<Token>,
     /// Counted from 1 within the step.
     pub attempt: u32,
     /// The operation; `connection.ask` for an AI provider.
@@ -251,6 +310,9 @@ pub struct Intent {
 pub struct Outcome {
     /// The step.
     pub step: Name,
+    /// Inside an `each`, the item's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<Token>,
     /// Which attempt.
     pub attempt: u32,
     /// `ok`, or a code from a closed list.
@@ -280,6 +342,9 @@ pub struct Waiting {
     pub plan: Digest,
     /// The step that asks; for a guardrail, the step whose effect is above it.
     pub step: Name,
+    /// Inside an `each`, the item's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<Token>,
     /// Whether the effect of the step is above a guardrail.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub guardrail: bool,
@@ -308,6 +373,9 @@ pub enum Entry {
     When {
         /// The step.
         step: Name,
+        /// Inside an `each`, the item's key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<Token>,
         /// Whether it runs.
         runs: bool,
     },
@@ -321,6 +389,9 @@ pub enum Entry {
     Answered {
         /// The step.
         step: Name,
+        /// Inside an `each`, the item's key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<Token>,
         /// How.
         ended: AskEnd,
         /// The `one_of` fields.
@@ -333,6 +404,9 @@ pub enum Entry {
     Decided {
         /// The step that asked.
         step: Name,
+        /// Inside an `each`, the item's key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<Token>,
         /// Whether it was about a guardrail.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         guardrail: bool,
@@ -349,8 +423,54 @@ pub enum Entry {
     Passed {
         /// The step.
         step: Name,
+        /// Inside an `each`, the item's key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<Token>,
         /// The failure's code.
         code: String,
+    },
+    /// An `each` began with these items, and takes up no others.
+    Walked {
+        /// The step.
+        step: Name,
+        /// Their keys, in the order of the list.
+        items: Vec<Token>,
+    },
+    /// An item of an `each` ended.
+    Item {
+        /// The `each`.
+        step: Name,
+        /// The item's key.
+        item: Token,
+        /// How.
+        how: ItemEnd,
+        /// Why it failed, a code; or the name that a `stop` gave it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+    },
+    /// A `wait` began.
+    Rests {
+        /// The step.
+        step: Name,
+        /// Inside an `each`, the item's key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<Token>,
+        /// When it is over, in milliseconds since 1970.
+        until: i64,
+    },
+    /// A `wait` is over.
+    Woke {
+        /// The step.
+        step: Name,
+        /// Inside an `each`, the item's key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<Token>,
+        /// Whether the event came that it waited for.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        arrived: bool,
+        /// The fields of the event.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        facts: BTreeMap<Name, Fact>,
     },
     /// The run's only end.
     Ended {
@@ -366,6 +486,31 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         code: Option<String>,
     },
+}
+
+impl Entry {
+    /// The item of an `each` inside of which it happened.
+    pub fn item(&self) -> Option<&Token> {
+        match self {
+            Self::Intent(intent) => intent.item.as_ref(),
+            Self::Outcome(outcome) => outcome.item.as_ref(),
+            Self::Asked(waiting) => waiting.item.as_ref(),
+            Self::When { item, .. }
+            | Self::Answered { item, .. }
+            | Self::Decided { item, .. }
+            | Self::Passed { item, .. }
+            | Self::Rests { item, .. }
+            | Self::Woke { item, .. } => item.as_ref(),
+            Self::Accepted(_) | Self::Quiet {} | Self::Walked { .. } | Self::Item { .. } | Self::Ended { .. } => None,
+        }
+    }
+}
+
+impl Waiting {
+    /// The step that asks, of which item.
+    pub fn at(&self) -> StepAt {
+        StepAt::new(&self.step, self.item.as_ref())
+    }
 }
 
 /// One row of a run's journal.

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use assent_schema::id::{ClientId, Name};
+use assent_schema::id::ClientId;
 
 use super::{
     Accepted, Alert, AlertRow, Books, Entry, JournalRow, LedgerRow, LedgerRows, Log, Note, OpenRun, QueueItem, Refusal,
-    RunFilter, RunId, RunLine, Store, StoreError, Transaction, Waiting, Write,
+    RunFilter, RunId, RunLine, StepAt, Store, StoreError, Transaction, Waiting, Write,
 };
 use crate::world::Wall;
 
@@ -21,7 +21,7 @@ pub struct Tables {
     open: BTreeMap<RunId, Option<Vec<u8>>>,
     delivery: BTreeMap<[u8; 16], RunId>,
     sums: BTreeMap<String, i64>,
-    waiting: BTreeMap<(RunId, Name), Waiting>,
+    waiting: BTreeMap<(RunId, StepAt), Waiting>,
     queue: BTreeMap<RunId, QueueItem>,
     alerts: Vec<AlertRow>,
     state: BTreeMap<String, Vec<u8>>,
@@ -82,8 +82,8 @@ impl Tables {
                 let sum = self.sums.get(name).copied().unwrap_or(0).checked_add(*add);
                 sum.is_none_or(|sum| sum > *most).then(|| Refusal::Over { name: name.clone() })
             }
-            Write::Answer { run, step } => {
-                (!self.waiting.contains_key(&(*run, step.clone()))).then_some(Refusal::NotWaiting)
+            Write::Answer { run, at } => {
+                (!self.waiting.contains_key(&(*run, at.clone()))).then_some(Refusal::NotWaiting)
             }
             Write::Swap { name, from, to: _ } => (self.state.get(name) != from.as_ref()).then_some(Refusal::Moved),
             _ => None,
@@ -105,7 +105,7 @@ impl Tables {
         match write {
             Write::Deliver { key, run } => drop(self.delivery.insert(key, run)),
             Write::Count { name, add, most: _ } => drop(self.add(name, add)),
-            Write::Answer { run, step } => drop(self.waiting.remove(&(run, step))),
+            Write::Answer { run, at } => drop(self.waiting.remove(&(run, at))),
             Write::Swap { name, from: _, to: value } | Write::State { name, value } => match value {
                 Some(value) => drop(self.state.insert(name, value)),
                 None => drop(self.state.remove(&name)),
@@ -125,7 +125,7 @@ impl Tables {
                 self.open.remove(&run);
                 self.waiting.retain(|(of, _), _| *of != run);
             }
-            Write::Ask(waiting) => drop(self.waiting.insert((waiting.run, waiting.step.clone()), *waiting)),
+            Write::Ask(waiting) => drop(self.waiting.insert((waiting.run, waiting.at()), *waiting)),
             Write::Queue(item) => drop(self.queue.insert(item.run, *item)),
             Write::Unqueue { run } => drop(self.queue.remove(&run)),
             Write::Alert(alert) => self.raise(at, alert),
@@ -326,8 +326,8 @@ impl Store for Memory {
         Ok(self.read(|t| t.waiting.values().cloned().collect()))
     }
 
-    fn waiting_of(&self, run: RunId, step: &Name) -> Result<Option<Waiting>, StoreError> {
-        Ok(self.read(|t| t.waiting.get(&(run, step.clone())).cloned()))
+    fn waiting_of(&self, run: RunId, at: &StepAt) -> Result<Option<Waiting>, StoreError> {
+        Ok(self.read(|t| t.waiting.get(&(run, at.clone())).cloned()))
     }
 
     fn queue(&self) -> Result<Vec<QueueItem>, StoreError> {

@@ -13,10 +13,11 @@ mod write;
 use std::fmt;
 use std::sync::Arc;
 
-use assent_schema::id::{ClientId, Name};
+use assent_schema::id::ClientId;
 
 pub use fact::{
-    Accepted, Aim, AskEnd, BadRunId, Ending, Entry, Fact, Intent, JournalRow, Outcome, RunId, TriggerKind, Waiting,
+    Accepted, Aim, AskEnd, BadRunId, Ending, Entry, Fact, Intent, ItemEnd, JournalRow, Outcome, RunId, StepAt, Token,
+    TriggerKind, Waiting,
 };
 pub use memory::{Gate, Memory, Tables};
 pub use sqlite::{LedgerRows, Sqlite};
@@ -219,7 +220,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn waiting_of(&self, run: RunId, step: &Name) -> Result<Option<Waiting>, StoreError>;
+    fn waiting_of(&self, run: RunId, at: &StepAt) -> Result<Option<Waiting>, StoreError>;
 
     /// The manual queue, oldest first.
     ///

@@ -4,7 +4,7 @@ use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, ConnectionId, GroupId, Name, OperationRef, PersonId, WorkflowId};
 use serde::{Deserialize, Serialize};
 
-use crate::store::fact::{Entry, RunId, Waiting};
+use crate::store::fact::{Entry, RunId, StepAt, Token, Waiting};
 use crate::world::Wall;
 
 /// All or nothing: conditions first, then everything else, one fsync shared with whoever commits at the same time.
@@ -54,7 +54,7 @@ pub enum Write {
         /// The run.
         run: RunId,
         /// The step that asks.
-        step: Name,
+        at: StepAt,
     },
     /// Sets or removes a named value if it stands as expected: refused as [`Refusal::Moved`] otherwise.
     Swap {
@@ -194,6 +194,8 @@ pub struct Note {
     pub run: Option<RunId>,
     /// The step.
     pub step: Option<Name>,
+    /// The key of the item, of a step inside an `each`.
+    pub item: Option<Token>,
     /// The attempt, from 1.
     pub attempt: Option<u32>,
     /// Who.
@@ -207,7 +209,17 @@ pub struct Note {
 impl Note {
     /// A note about nothing in particular.
     pub fn new(log: Log, kind: &'static str) -> Self {
-        Self { log, kind, run: None, step: None, attempt: None, actor: None, plan: None, data: serde_json::Map::new() }
+        Self {
+            log,
+            kind,
+            run: None,
+            step: None,
+            item: None,
+            attempt: None,
+            actor: None,
+            plan: None,
+            data: serde_json::Map::new(),
+        }
     }
 
     /// Adds a fact.
@@ -235,6 +247,9 @@ pub struct QueueItem {
     /// The step at which it stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<Name>,
+    /// Inside an `each`, the item's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<Token>,
     /// The link that people open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<String>,
@@ -253,6 +268,9 @@ pub struct QueueItem {
 pub struct EffectDone {
     /// The step.
     pub step: Name,
+    /// Inside an `each`, the item's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<Token>,
     /// Its operation.
     pub operation: OperationRef,
     /// Whether nobody knows if it happened.

@@ -60,9 +60,14 @@ pub fn forbidden(
 
 /// The providers that the plan asks and whose agreement does not hold.
 fn lapsed_agreements(plan: &Plan, facts: &ClientFacts, at: Moment) -> BTreeSet<Off> {
-    let asked = plan.steps.iter().filter_map(|step| match &step.action {
+    let asked = plan.every_step().filter_map(|step| match &step.action {
         Action::Ask { connection, .. } => Some(connection),
-        Action::Call { .. } | Action::Decide { .. } | Action::Set { .. } | Action::Stop { .. } => None,
+        Action::Call { .. }
+        | Action::Decide { .. }
+        | Action::Set { .. }
+        | Action::Each(_)
+        | Action::Wait { .. }
+        | Action::Stop { .. } => None,
     });
     let holds = |connection: &&_| match facts.connections.get(*connection).map(|facts| &facts.to) {
         Some(ConnectionTo::Provider { agreement, .. }) => agreement.holds(at),

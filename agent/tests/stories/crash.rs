@@ -1,11 +1,28 @@
 //! Every scenario, crashed at every durable write and every request: just before it, just after it, and after it with the
 //! reply lost. Money moves at most once, nothing is lost, every run ends once, the ledger is whole, no content is stored.
 
+use std::collections::BTreeSet;
+
 use crate::story::{Story, Workflow, workflow};
-use assent_agent::sim::{Crash, Strike};
+use assent_agent::sim::{Crash, Done, Strike};
 use assent_agent::store::Ending;
 
-fn crash_everywhere(workflow: &Workflow) {
+/// Where nobody is left with anything, every effect was done that is done without crashes. Scenarios in which something
+/// goes wrong by themselves say what a confirming read tells, true or not.
+fn nothing_is_missing(calm: &Story<'_>, story: &Story<'_>, done: bool) {
+    let calm_world = story.scenario.replies.iter().all(|reply| reply.fault.is_none());
+    if done && calm_world && story.queue().is_empty() {
+        assert_eq!(effects(story), effects(calm), "{}", story.scenario.name);
+    }
+}
+
+/// The effects that were done, each once, whatever their order.
+fn effects(story: &Story<'_>) -> BTreeSet<String> {
+    let text = |done: &Done| format!("{} {}", done.operation, serde_json::json!(done.with));
+    story.seen.done().iter().map(text).collect()
+}
+
+fn crash_everywhere(workflow: &Workflow, then: impl Fn(&Story<'_>, &Story<'_>, bool)) {
     for scenario in &workflow.tests.scenarios {
         let calm = Story::new(workflow, scenario, 7);
         calm.live(|_, _| {});
@@ -20,6 +37,7 @@ fn crash_everywhere(workflow: &Workflow) {
                 // Where nothing depends on what was lost, a crash changes nothing.
                 let fine = end == expected || matches!(end, Some(Ending::Failed | Ending::ContentLost));
                 assert!(fine, "{}: {end:?} instead of {expected:?} after {strike:?} {at}", scenario.name);
+                then(&calm, &story, end == Some(Ending::Done) && expected == end);
             }
         }
     }
@@ -27,17 +45,27 @@ fn crash_everywhere(workflow: &Workflow) {
 
 #[test]
 fn a_refund_survives_a_crash_at_every_point() {
-    crash_everywhere(&workflow("acme", "refund"));
+    crash_everywhere(&workflow("acme", "refund"), |_, _, _| {});
 }
 
 #[test]
 fn a_reply_survives_a_crash_at_every_point() {
-    crash_everywhere(&workflow("acme", "reply"));
+    crash_everywhere(&workflow("acme", "reply"), |_, _, _| {});
 }
 
 #[test]
 fn a_failed_payment_survives_a_crash_at_every_point() {
-    crash_everywhere(&workflow("borealis", "failed-payment"));
+    crash_everywhere(&workflow("borealis", "failed-payment"), |_, _, _| {});
+}
+
+#[test]
+fn a_walk_over_a_list_survives_a_crash_at_every_point() {
+    crash_everywhere(&workflow("borealis", "overdue"), nothing_is_missing);
+}
+
+#[test]
+fn waits_neighbours_and_cancels_survive_a_crash_at_every_point() {
+    crash_everywhere(&workflow("borealis", "chase"), nothing_is_missing);
 }
 
 #[test]

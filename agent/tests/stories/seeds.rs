@@ -27,7 +27,7 @@ fn many_crashes_and_a_wrong_clock_change_nothing_that_matters() {
     let workflows = workflows();
     for seed in FOUND.iter().copied().chain(SEEDS) {
         let mut choices = Choices(seed);
-        let workflow = &workflows[usize::try_from(choices.below(3)).expect("small")];
+        let workflow = &workflows[usize::try_from(choices.below(5)).expect("small")];
         let count = u64::try_from(workflow.tests.scenarios.len()).expect("few");
         let scenario = &workflow.tests.scenarios[usize::try_from(choices.below(count)).expect("small")];
         println!("seed {seed}: {}", scenario.name);

@@ -6,9 +6,11 @@ use std::time::Duration;
 use assent_agent::accept::event;
 use assent_agent::content::Content;
 use assent_agent::ledger::{DayKeys, Ledgers, opened};
-use assent_agent::run::{Compiled, Engine, NewRun, NotBegun, Verdict};
+use assent_agent::run::{Compiled, Engine, Heard, NewRun, NotBegun, Verdict};
 use assent_agent::sim::{Host, Reply, Script, Seen, Service, SimWorld, Spawner, Stage, Stop, run};
-use assent_agent::store::{Ending, Entry, Log, Memory, RunFilter, Store as _, Transaction, TriggerKind, Write};
+use assent_agent::store::{
+    Ending, Entry, ItemEnd, Log, Memory, QueueItem, RunFilter, Store as _, Transaction, TriggerKind, Write,
+};
 use assent_agent::vault::HostKey;
 use assent_agent::world::{Clock as _, HttpRequest, Wall};
 use assent_schema::canon::{self, Digest};
@@ -16,7 +18,7 @@ use assent_schema::client::ClientFacts;
 use assent_schema::id::{AgentId, ProjectName};
 use assent_schema::ledger::{Audit, Entry as LedgerEntry, Origin, commitment};
 use assent_schema::plan::{Effect, Plan};
-use assent_schema::scenario::{Decided, Scenario, Tests};
+use assent_schema::scenario::{Decided, Later, Scenario, Tests};
 
 /// Processes that a story may take: a crash each, and one that goes on to the end.
 const PROCESSES_MOST: usize = 40;
@@ -47,7 +49,9 @@ pub(crate) fn workflow(client: &str, name: &str) -> Workflow {
 
 /// All workflows that stories are about.
 pub(crate) fn workflows() -> Vec<Workflow> {
-    vec![workflow("acme", "refund"), workflow("acme", "reply"), workflow("borealis", "failed-payment")]
+    let named = [("acme", "refund"), ("acme", "reply")];
+    let borealis = ["failed-payment", "overdue", "chase"].map(|name| ("borealis", name));
+    named.into_iter().chain(borealis).map(|(client, name)| workflow(client, name)).collect()
 }
 
 /// A machine with one scenario's services, and what was seen there.
@@ -124,6 +128,8 @@ impl<'a> Story<'a> {
         let spawner = Spawner::default();
         let stage = Stage::new(Arc::clone(&self.workflow.compiled), Arc::clone(&self.workflow.facts));
         let (event, decisions) = (self.event(), self.scenario.decisions.clone());
+        let (later, begun_at) = (self.scenario.later.clone(), Wall::from_millis(self.scenario.at.seconds() * 1_000));
+        let plan = Arc::clone(&self.workflow.compiled.plan);
         let (facts, client) = (Arc::clone(&self.workflow.facts), self.workflow.facts.client.clone());
         let (shared, starter) = (Arc::new(world.clone()), spawner.clone());
         run(&world, &spawner, async move {
@@ -145,6 +151,10 @@ impl<'a> Story<'a> {
             match engine.begin(event) {
                 Ok(begun) => {
                     starter.spawn(begun.task);
+                    for (place, later) in (0_u8..).zip(later) {
+                        let (world, engine, plan) = (Arc::clone(&shared), Arc::clone(&engine), Arc::clone(&plan));
+                        starter.spawn(async move { arrive(&world, &engine, &plan, &later, (begun_at, place)).await });
+                    }
                     let durable = begun.durable.await.expect("an answer");
                     let fine = matches!(durable, Ok(()) | Err(NotBegun::Duplicate(_)));
                     assert!(fine || shared.crashed(), "{durable:?}");
@@ -169,6 +179,11 @@ impl<'a> Story<'a> {
         })
     }
 
+    /// What is left for people.
+    pub(crate) fn queue(&self) -> Vec<QueueItem> {
+        Self::books(&self.host.boot()).queue().expect("read")
+    }
+
     fn all_ended(&self) -> bool {
         Self::books(&self.host.boot()).open_runs().expect("read").is_empty()
     }
@@ -183,8 +198,10 @@ impl<'a> Story<'a> {
         let done = self.seen.done();
         for (at, one) in done.iter().enumerate() {
             let operation = self.workflow.compiled.plan.operations.get(&one.operation).expect("an operation");
-            let again = done.iter().skip(at + 1).any(|other| other.operation == one.operation);
-            assert!(operation.effect != Effect::Money || !again, "{name}: money moved twice");
+            let rest = || done.iter().skip(at + 1).filter(|other| other.operation == one.operation);
+            assert!(operation.effect != Effect::Money || rest().next().is_none(), "{name}: money moved twice");
+            let again = rest().any(|other| other.with == one.with);
+            assert!(!again, "{name}: {} was done twice for the same", one.operation);
         }
         let [line] = runs.as_slice() else {
             assert!(runs.is_empty() && self.event().is_none() && done.is_empty(), "{name}: {} runs", runs.len());
@@ -195,7 +212,14 @@ impl<'a> Story<'a> {
         assert_eq!(ends.len(), 1, "{name}: a run ends once");
         let Entry::Ended { ending, .. } = line.last.entry else { panic!("{name}: something came after the end") };
         let queue = store.queue().expect("read");
-        let queued = !matches!(ending, Ending::Done | Ending::Superseded);
+        let failed =
+            |row: &assent_agent::store::JournalRow| matches!(row.entry, Entry::Item { how: ItemEnd::Failed, .. });
+        let queued = match ending {
+            Ending::Stopped | Ending::Failed | Ending::ContentLost => true,
+            Ending::Done => journal.iter().any(failed),
+            // Who had begun something is told; one that may have been done counts as done.
+            Ending::Superseded => !done.is_empty() || !queue.is_empty(),
+        };
         assert_eq!(queue.len(), usize::from(queued), "{name}: {ending:?}");
         assert_eq!(store.alerts().expect("read").len(), usize::from(queued), "{name}: an alert with each item");
         for item in &queue {
@@ -262,6 +286,25 @@ fn texts(json: &serde_json::Value, found: &mut Vec<String>) {
 /// Whether bytes hold a text of a person.
 pub(crate) fn holds_canary(bytes: &[u8], scenario: &Scenario) -> bool {
     canaries(scenario).iter().any(|canary| bytes.windows(canary.len()).any(|window| window == canary.as_bytes()))
+}
+
+/// An event that comes so long after the story began, or at once when that is past; sent again until it is taken.
+async fn arrive(
+    world: &SimWorld,
+    engine: &Engine<SimWorld, Memory, Stage>,
+    plan: &Plan,
+    later: &Later,
+    (begun, place): (Wall, u8),
+) {
+    let due = begun.plus(later.after.duration());
+    while world.now() < due {
+        world.sleep(due.since(world.now()).min(Duration::from_mins(1))).await;
+    }
+    let (client, workflow, connection) = (&plan.client, &plan.workflow, &later.connection);
+    let heard = Heard { client, workflow, connection, body: later.event.as_bytes(), key: [100 + place; 16] };
+    while engine.hear(&heard).await.is_err() {
+        world.sleep(Duration::from_secs(10)).await;
+    }
 }
 
 /// A person who does what the scenario says, once asked.

@@ -16,7 +16,7 @@ const LESS_THAN: Period = Period::hours(24);
 /// language.md section 5, "Sinks"; engine.md section 4. Promise P02.
 pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
     for (place, workflow) in view.written_workflows() {
-        for step in &workflow.steps {
+        for step in workflow.every_step() {
             let Action::Call { operation, cache: Some(cache), .. } = &step.action else { continue };
             if cache.value >= LESS_THAN {
                 let message = format!("The answer of `{}` would be kept for {}.", operation.value, cache.value);

@@ -60,6 +60,11 @@ pub(super) fn site(at: &flow::Site) -> Site {
         (Some(id), Part::Sources) => Site::Sources(id),
         (Some(id), Part::Show(position)) => Site::Show(id, *position),
         (Some(id), Part::Edit(position)) => Site::Edit(id, *position),
+        (Some(id), Part::Over) => Site::Over(id),
+        (Some(id), Part::Item) => Site::Item(id),
+        (Some(id), Part::Key) => Site::Key(id),
+        (Some(id), Part::Until) => Site::Until(id),
+        (_, Part::Cancel(position)) => Site::Cancel(*position),
         (_, Part::Poll(name)) => Site::Poll(name.clone()),
         (_, Part::OneAtATime) => Site::OneAtATime,
         (_, Part::KpiPer(position)) => Site::KpiPer(*position),
@@ -79,6 +84,10 @@ pub(super) fn site(at: &flow::Site) -> Site {
             | Part::With(_)
             | Part::Set(_)
             | Part::Sources
+            | Part::Over
+            | Part::Item
+            | Part::Key
+            | Part::Until
             | Part::Show(_)
             | Part::Edit(_),
         ) => Site::Trigger,

@@ -38,7 +38,7 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
         of_a_client(view, unit, findings);
     }
     for (writing, workflow) in view.written_workflows() {
-        let steps = workflow.steps.iter().map(|step| named(&writing, &step.id));
+        let steps = workflow.every_step().map(|step| named(&writing, &step.id));
         compare("step of this workflow", steps, findings);
         compare("KPI of this workflow", workflow.kpis.iter().map(|kpi| named(&writing, &kpi.name)), findings);
         mixed(&writing, &workflow.summary, findings);

@@ -14,7 +14,7 @@ use crate::resolve::Site;
 /// language.md section 5. Promise P06.
 pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
     for (client, workflow) in view.workflows() {
-        for step in &workflow.plan.steps {
+        for step in workflow.plan.every_step() {
             let Action::Call { operation, .. } = &step.action else { continue };
             let Some(facts) = client.facts.connections.get(&operation.connection) else { continue };
             for (needed, scopes) in super::needs(&workflow.plan, operation) {

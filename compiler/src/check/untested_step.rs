@@ -44,7 +44,9 @@ fn report(
 ) {
     let site = match gap {
         Gap::Skipped => Site::When(step.clone()),
-        Gap::Runs | Gap::Fails | Gap::InDoubt | Gap::Refused | Gap::Late => Site::Step(step.clone()),
+        Gap::Runs | Gap::Fails | Gap::InDoubt | Gap::Refused | Gap::Late | Gap::Arrives | Gap::Passes => {
+            Site::Step(step.clone())
+        }
     };
     let message = sentence::gap(&client.facts.client, &lowered.plan, step, gap);
     let help = sentence::gap_help(&lowered.plan, step, gap);

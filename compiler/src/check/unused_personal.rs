@@ -30,12 +30,17 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
 
 /// The steps of a candidate plan that read personal fields for nothing.
 pub(super) fn idle(plan: &Plan) -> Vec<Name> {
-    let reads = plan.steps.iter().filter(|step| match &step.action {
+    let reads = plan.every_step().filter(|step| match &step.action {
         Action::Call { operation, .. } => plan
             .operations
             .get(operation)
             .is_some_and(|called| called.effect == Effect::None && called.response.values().any(is_personal)),
-        Action::Ask { .. } | Action::Decide { .. } | Action::Set { .. } | Action::Stop { .. } => false,
+        Action::Ask { .. }
+        | Action::Decide { .. }
+        | Action::Set { .. }
+        | Action::Each(_)
+        | Action::Wait { .. }
+        | Action::Stop { .. } => false,
     });
     let reads: Vec<_> = reads.collect();
     if reads.is_empty() {

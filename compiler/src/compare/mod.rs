@@ -138,6 +138,8 @@ pub enum Difference {
     Trigger(Vec<Detail>),
     /// What bounds it.
     Limits(Vec<Detail>),
+    /// What ends its runs from outside.
+    Cancels(Vec<Detail>),
     /// What it counts.
     Kpis(Vec<Detail>),
     /// Where work goes that it cannot finish.
@@ -236,7 +238,7 @@ fn workflows(old: &BTreeMap<WorkflowId, Arc<Plan>>, new: &BTreeMap<WorkflowId, A
 pub fn differences(old: &Plan, new: &Plan) -> Vec<Difference> {
     let mut found = BTreeSet::new();
     let steps = |plan: &Plan| -> BTreeMap<String, Step> {
-        plan.steps.iter().map(|step| (step.id.to_string(), step.clone())).collect()
+        plan.every_step().map(|step| (step.id.to_string(), alone(step))).collect()
     };
     let (before, after) = (steps(old), steps(new));
     found.extend(before.keys().filter(|id| !after.contains_key(*id)).cloned().map(Difference::StepDropped));
@@ -247,7 +249,7 @@ pub fn differences(old: &Plan, new: &Plan) -> Vec<Difference> {
         }
     }
     let order = |plan: &Plan, other: &BTreeMap<String, Step>| -> Vec<String> {
-        plan.steps.iter().map(|s| s.id.to_string()).filter(|id| other.contains_key(id)).collect()
+        plan.every_step().map(|s| s.id.to_string()).filter(|id| other.contains_key(id)).collect()
     };
     if order(old, &after) != order(new, &before) {
         found.insert(Difference::Reordered);
@@ -261,6 +263,7 @@ pub fn differences(old: &Plan, new: &Plan) -> Vec<Difference> {
     let parts = [
         (details(&old.trigger, &new.trigger), Difference::Trigger as fn(Vec<Detail>) -> Difference),
         (details(&old.limits, &new.limits), Difference::Limits),
+        (details(&old.cancels, &new.cancels), Difference::Cancels),
         (details(&old.kpis, &new.kpis), Difference::Kpis),
         (details(&old.fallback, &new.fallback), Difference::Fallback),
     ];
@@ -272,6 +275,15 @@ pub fn differences(old: &Plan, new: &Plan) -> Vec<Difference> {
         }
     }
     found.into_iter().collect()
+}
+
+/// A step without those inside it, which are compared by themselves.
+fn alone(step: &Step) -> Step {
+    let mut step = step.clone();
+    if let Action::Each(each) = &mut step.action {
+        each.steps.clear();
+    }
+    step
 }
 
 /// A step whose only difference is the prompt's wording is told apart: it is the change that a reader would miss.

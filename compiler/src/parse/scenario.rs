@@ -1,6 +1,6 @@
 //! Reads `clients/<client>/workflows/<name>.test.toml`.
 
-use assent_schema::spec::{Decided, Expect, ExpectedCall, Reply, Scenario, Spanned, Tests};
+use assent_schema::spec::{Decided, Expect, ExpectedCall, Later, Reply, Scenario, Spanned, Tests};
 use assent_schema::time::Period;
 use serde::Serialize;
 use serde_json::Number;
@@ -38,9 +38,10 @@ fn scenario(value: Value<'_, '_>) -> Option<Scenario> {
     let further = table.list("further", further);
     let replies = table.list("reply", reply);
     let decisions = table.list("decide", decided);
+    let later = table.list("later", later);
     let expect = table.need("expect", expect);
     table.done();
-    Some(Scenario { name: scenario_name?, at: at?, event, further, replies, decisions, expect: expect? })
+    Some(Scenario { name: scenario_name?, at: at?, event, further, replies, decisions, later, expect: expect? })
 }
 
 /// One more event of the trigger.
@@ -73,6 +74,15 @@ fn decided(value: Value<'_, '_>) -> Option<Decided> {
     let edits = table.map("edits", |value| value.text().map(str::to_owned));
     table.done();
     Some(Decided { step: step?, person, choice, after, edits })
+}
+
+fn later(value: Value<'_, '_>) -> Option<Later> {
+    let mut table = value.table()?;
+    let after = table.need("after", name);
+    let connection = table.need("connection", name);
+    let event = table.need("event", |value| value.spanned(|value| body(&value)));
+    table.done();
+    Some(Later { after: after?, connection: connection?, event: event? })
 }
 
 fn expect(value: Value<'_, '_>) -> Option<Expect> {

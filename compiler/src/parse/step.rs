@@ -1,23 +1,31 @@
 //! Reads one step of a workflow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::id::Name;
 use assent_schema::plan::{Answer, AskLimit, Channel};
-use assent_schema::spec::{Action, Argument, Spanned, Step, TextUse};
+use assent_schema::spec::{Action, Argument, Each, On, Spanned, Step, TextUse, Until};
 use assent_schema::time::Period;
 use toml::de::{DeTable, DeValue};
 
 use super::field::constants;
 use super::operation::retry;
 use super::reader::{Table, Value};
-use super::value::{decimal, expression, integer, name, not_one_of, parsed, path, period, template, within};
+use super::value::{decimal, expression, integer, name, not_one_of, parsed, path, period, template, within, word};
 use super::workflow::step_id;
 
-const ACTIONS: [&str; 5] = ["call", "ask", "decide", "set", "stop"];
+const ACTIONS: [&str; 7] = ["call", "ask", "decide", "set", "each", "wait", "stop"];
+/// Keys that belong to one action alone.
+const PARTS: [&str; 13] = [
+    "with", "retry", "parked", "cache", "prompt", "sources", "answer", "limit", "as", "key", "max", "step", "parallel",
+];
+/// What an item is called unless said.
+const ITEM: &str = "item";
 const ANSWERS: [&str; 3] = ["number", "boolean", "text"];
 const CHANNELS: [&str; 4] = ["page", "cli", "slack", "helpdesk"];
-/// The longest that a person is waited for.
+/// The most items of an `each`, and the most of them at once.
+const ITEMS_MOST: (u32, u32) = (1_000, 32);
+/// The longest that a person, a moment or an event is waited for.
 const WITHIN_MOST: Period = Period::days(30);
 /// The most tokens of one answer, and the most tries.
 const ASK_MOST: AskLimit = AskLimit { tokens: 200_000, tries: 10 };
@@ -35,19 +43,27 @@ pub(super) fn step(value: Value<'_, '_>) -> Option<Step> {
     let mut table = value.table()?;
     let id = table.need("id", step_id);
     let when = table.opt("when", expression);
+    let is_each = table.has("each");
     let action = action(&mut table);
-    let continue_on = table.opt("on_error", |value| {
-        let mut table = value.table()?;
-        let codes = table.set("codes", name);
-        table.need("then", |value| match value.text()? {
-            "continue" => Some(()),
-            other => not_one_of(&value, other, &["continue"]),
-        });
-        table.done();
-        Some(codes)
+    // An `each` has keys of its own by these names.
+    let parallel = if is_each { None } else { table.opt("parallel", name) };
+    let continue_on = if is_each { None } else { table.opt("on_error", continue_on) };
+    table.done();
+    Some(Step { id: id?, when, parallel, continue_on: continue_on.unwrap_or_default(), action: action? })
+}
+
+fn continue_on(value: Value<'_, '_>) -> Option<BTreeSet<Spanned<Name>>> {
+    let mut table = value.table()?;
+    let codes = table.set("codes", name);
+    if !table.has("codes") {
+        table.bad::<()>("`codes` is missing.", "Name the failures after which the run goes on: `codes = [\"…\"]`.");
+    }
+    table.need("then", |value| match value.text()? {
+        "continue" => Some(()),
+        other => not_one_of(&value, other, &["continue"]),
     });
     table.done();
-    Some(Step { id: id?, when, continue_on: continue_on.unwrap_or_default(), action: action? })
+    Some(codes)
 }
 
 fn action(table: &mut Table<'_, '_>) -> Option<Action> {
@@ -57,13 +73,15 @@ fn action(table: &mut Table<'_, '_>) -> Option<Action> {
         ["ask"] => ask(table),
         ["decide"] => table.need("decide", decide),
         ["set"] => Some(Action::Set { values: table.need("set", with)? }),
+        ["each"] => each(table),
+        ["wait"] => Some(Action::Wait { until: table.need("wait", wait)? }),
         ["stop"] => Some(Action::Stop { outcome: table.need("stop", name)? }),
-        [] => table.bad("The step does nothing.", "Add one of `call`, `ask`, `decide`, `set` and `stop`."),
+        [] => {
+            table.bad("The step does nothing.", "Add one of `call`, `ask`, `decide`, `set`, `each`, `wait` and `stop`.")
+        }
         [_, second, ..] => {
             // The keys of both actions are known, so that the one finding is that there are two.
-            for key in
-                ACTIONS.into_iter().chain(["with", "retry", "parked", "cache", "prompt", "sources", "answer", "limit"])
-            {
+            for key in ACTIONS.into_iter().chain(PARTS) {
                 table.know(key);
             }
             table.bad(&format!("A step does one thing, and this one has `{second}` too."), "Make two steps of it.")
@@ -71,6 +89,67 @@ fn action(table: &mut Table<'_, '_>) -> Option<Action> {
         // A single action that is none of ours cannot come out of the filter.
         [_] => None,
     }
+}
+
+fn each(table: &mut Table<'_, '_>) -> Option<Action> {
+    let over = table.need("each", expression);
+    let item = match table.get("as") {
+        Some(value) => step_id(value),
+        None => Name::new(ITEM).ok().map(|item| Spanned::new(item, table.span())),
+    };
+    let key = table.need("key", expression);
+    let max = table.need("max", |value| value.spanned(within(1..=ITEMS_MOST.0)));
+    let parallel = table.opt("parallel", within(1..=ITEMS_MOST.1)).unwrap_or(1);
+    let on_error = table.opt("on_error", word).unwrap_or_default();
+    let steps = table.list("step", inner);
+    if !table.has("step") {
+        return table.bad("The `each` has no steps.", "Add at least one `[[step.step]]` below it.");
+    }
+    Some(Action::Each(Box::new(Each { over: over?, item: item?, key: key?, max: max?, parallel, on_error, steps })))
+}
+
+/// A step inside an `each`. Looked at before it is read, so that nothing nests without end.
+fn inner(value: Value<'_, '_>) -> Option<Step> {
+    let table = value.clone().table()?;
+    if table.has("each") {
+        let help = "Walk the inner list with `map` or `filter`, or in a workflow of its own.";
+        return table.bad("This `each` stands inside an `each`.", help);
+    }
+    step(value)
+}
+
+fn wait(value: Value<'_, '_>) -> Option<Until> {
+    let mut table = value.table()?;
+    let kinds = ["for", "business", "until", "event"].into_iter().filter(|kind| table.has(kind)).count();
+    if kinds != 1 {
+        let help = "Write one of `for = \"2h\"`, `business = \"4h\"`, `until = \"<an instant>\"` and `event = { … }`.";
+        return table.bad("A `wait` waits for one thing.", help);
+    }
+    let span = |value: Value<'_, '_>| value.spanned(period(Period::seconds(1)..=WITHIN_MOST));
+    let until = if table.has("for") {
+        Until::For(table.need("for", span)?)
+    } else if table.has("business") {
+        Until::Business(table.need("business", span)?)
+    } else if table.has("until") {
+        Until::At(table.need("until", expression)?)
+    } else {
+        let on = table.need("event", on);
+        let equals = table.opt("match", expression);
+        let within = table.need("within", span);
+        Until::Event { on: on?, equals, within: within? }
+    };
+    table.done();
+    Some(until)
+}
+
+/// An event of a connection, and the field that tells whose it is.
+pub(super) fn on(value: Value<'_, '_>) -> Option<On> {
+    let mut table = value.table()?;
+    let connection = table.need("connection", name);
+    let event = table.need("event", name);
+    let key = table.need("key", name);
+    table.done();
+    Some(On { connection: connection?, event: event?, key: key? })
 }
 
 fn call(table: &mut Table<'_, '_>) -> Option<Action> {

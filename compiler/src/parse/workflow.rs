@@ -6,7 +6,8 @@ use assent_schema::class::Class;
 use assent_schema::fides;
 use assent_schema::id::{Name, WorkflowId};
 use assent_schema::spec::{
-    Classes, Fallback, Kpi, Library, Limits, Literal, Setting, SettingType, Spanned, Use, Workflow, WorkflowFile,
+    Cancel, Classes, Fallback, Kpi, Library, Limits, Literal, Setting, SettingType, Spanned, Use, Workflow,
+    WorkflowFile,
 };
 use assent_schema::time::Period;
 use toml::de::DeValue;
@@ -14,7 +15,7 @@ use toml::de::DeValue;
 use super::field::constants;
 use super::integration::named_as_file;
 use super::reader::{Table, Value};
-use super::step::step;
+use super::step::{on, step};
 use super::trigger::trigger;
 use super::unique::Unique;
 use super::value::{boolean, expression, integer, line, name, not_one_of, path, period, template, within, word};
@@ -24,8 +25,10 @@ const SETTING_TYPES: [&str; 7] = ["text", "token", "integer", "decimal", "boolea
 const TIMEOUT_MOST: Period = Period::days(30);
 /// The longest that a run waits for its key to fall quiet.
 const DEBOUNCE_MOST: Period = Period::days(1);
-/// The most steps of a workflow.
+/// The most steps of a workflow, those inside an `each` included.
 const STEPS_MOST: usize = 200;
+/// The most `[[cancel]]` of a workflow.
+const CANCELS_MOST: usize = 10;
 
 /// Reads a client's workflow file.
 pub(super) fn workflow_file(table: Table<'_, '_>, stem: &WorkflowId) -> Option<WorkflowFile> {
@@ -66,12 +69,17 @@ fn workflow(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<Workflow> {
     let steps = table.list("step", |value| {
         let step = step(value.clone())?;
         ids.check(&value, &step.id);
+        step.inner().iter().for_each(|inner| ids.check(&value, &inner.id));
         Some(step)
     });
     if !table.has("step") {
         table.bad::<()>("The workflow has no steps.", "Add at least one `[[step]]`.");
-    } else if steps.len() > STEPS_MOST {
+    } else if steps.iter().map(|step| step.inner().len().saturating_add(1)).sum::<usize>() > STEPS_MOST {
         table.bad::<()>(&format!("The workflow has more than {STEPS_MOST} steps."), "Split it into several workflows.");
+    }
+    let cancels = table.list("cancel", cancel);
+    if cancels.len() > CANCELS_MOST {
+        table.bad::<()>(&format!("The workflow has more than {CANCELS_MOST} `[[cancel]]`."), "Remove some.");
     }
     let mut names = Unique::new("KPI");
     let kpis = table.list("kpi", |value| {
@@ -90,6 +98,7 @@ fn workflow(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<Workflow> {
         trigger: trigger?,
         limits,
         steps,
+        cancels,
         kpis,
         fallback,
     })
@@ -130,6 +139,15 @@ fn per_day(value: Value<'_, '_>) -> Option<u32> {
     let text = value.text()?;
     let number = text.strip_suffix("/day").filter(|n| !n.starts_with('0') && n.bytes().all(|b| b.is_ascii_digit()));
     number.and_then(|n| n.parse().ok()).or_else(|| value.bad("is not a number of runs a day like `3/day`"))
+}
+
+fn cancel(value: Value<'_, '_>) -> Option<Cancel> {
+    let mut table = value.table()?;
+    let span = table.span();
+    let on = table.need("on", on);
+    let equals = table.opt("match", expression);
+    table.done();
+    Some(Cancel { span, on: on?, equals })
 }
 
 fn kpi(value: Value<'_, '_>) -> Option<Kpi> {

@@ -1,7 +1,7 @@
 //! What a workflow rests on that could not be read. Whoever broke that file is told; the workflow is not blamed too.
 
 use assent_schema::plan::Target;
-use assent_schema::spec::{Action, Client, Trigger, Workflow};
+use assent_schema::spec::{Action, Client, Trigger, Until, Workflow};
 
 use crate::parse::Parsed;
 
@@ -16,21 +16,31 @@ pub(super) fn rests_on_broken(parsed: &Parsed, client: &Client, folder: &str, wo
         Trigger::Webhook { reconcile: Some(poll), .. } => Some(&poll.value.read.value.connection),
         _ => None,
     };
-    let used = workflow.steps.iter().filter_map(|step| match &step.action {
+    let used = workflow.every_step().filter_map(|step| match &step.action {
         Action::Call { operation, .. } => Some(&operation.connection),
         Action::Ask { connection, .. } => Some(&connection.value),
-        Action::Decide { .. } | Action::Set { .. } | Action::Stop { .. } => None,
+        Action::Wait { until: Until::Event { on, .. } } => Some(&on.connection.value),
+        Action::Decide { .. } | Action::Set { .. } | Action::Each(_) | Action::Wait { .. } | Action::Stop { .. } => {
+            None
+        }
     });
-    let mut catalog = event.into_iter().chain(listed).chain(used).filter_map(|id| client.connections.get(id.as_str()));
+    let cancels = workflow.cancels.iter().map(|cancel| &cancel.on.connection.value);
+    let events = event.into_iter().chain(listed).chain(cancels);
+    let mut catalog = events.chain(used).filter_map(|id| client.connections.get(id.as_str()));
     let broken_catalog = catalog.any(|connection| {
         parsed.is_broken(&match &connection.to.value {
             Target::Integration(name) => format!("catalog/integrations/{name}.toml"),
             Target::Provider(name) => format!("catalog/providers/{name}.toml"),
         })
     });
-    let broken_prompt = workflow.steps.iter().any(|step| match &step.action {
+    let broken_prompt = workflow.every_step().any(|step| match &step.action {
         Action::Ask { prompt, .. } => parsed.is_broken(&format!("{folder}/{}", prompt.value)),
-        Action::Call { .. } | Action::Decide { .. } | Action::Set { .. } | Action::Stop { .. } => false,
+        Action::Call { .. }
+        | Action::Decide { .. }
+        | Action::Set { .. }
+        | Action::Each(_)
+        | Action::Wait { .. }
+        | Action::Stop { .. } => false,
     });
     broken_catalog || broken_prompt
 }

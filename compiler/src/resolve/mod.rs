@@ -8,6 +8,7 @@
 
 mod classes;
 mod client;
+mod event;
 mod gaps;
 mod library;
 mod names;
@@ -16,6 +17,7 @@ pub(crate) mod paths;
 mod scenarios;
 mod settings;
 mod sites;
+mod step;
 mod text;
 mod trigger;
 mod workflow;
@@ -118,11 +120,13 @@ pub fn resolve(parsed: &Parsed) -> (Resolved, Findings) {
 
 /// The prompts that a workflow reads, as paths of the source.
 fn files_of<'a>(folder: &'a str, workflow: &'a spec::Workflow) -> impl Iterator<Item = Arc<str>> + 'a {
-    workflow.steps.iter().filter_map(move |step| match &step.action {
+    workflow.every_step().filter_map(move |step| match &step.action {
         spec::Action::Ask { prompt, .. } => Some(format!("{folder}/{}", prompt.value).into()),
         spec::Action::Call { .. }
         | spec::Action::Decide { .. }
         | spec::Action::Set { .. }
+        | spec::Action::Each(_)
+        | spec::Action::Wait { .. }
         | spec::Action::Stop { .. } => None,
     })
 }

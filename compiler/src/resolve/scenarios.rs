@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use assent_schema::finding::Findings;
 use assent_schema::id::{ConnectionId, Name, OperationRef};
-use assent_schema::plan::{Action, Plan, SCHEMA, Target};
-use assent_schema::scenario::{Decided, Expect, ExpectedCall, Further, Reply, Scenario, Tests, TestsType};
+use assent_schema::plan::{Action, Plan, SCHEMA, Target, Until};
+use assent_schema::scenario::{Decided, Expect, ExpectedCall, Further, Later, Reply, Scenario, Tests, TestsType};
 use assent_schema::spec::{self, Spanned, Unit};
 
 use super::names::Report;
@@ -40,15 +40,17 @@ struct Names {
     decides: Vec<String>,
     stops: Vec<String>,
     kpis: Vec<String>,
+    /// Connections whose events concern runs that are under way.
+    heard: Vec<String>,
 }
 
 impl Names {
     fn new(plan: &Plan) -> Self {
         let asked = plan.connections.iter().filter(|(_, target)| matches!(target, Target::Provider(_)));
         let asked = asked.map(|(connection, _): (&ConnectionId, _)| format!("{connection}.{ASK}"));
-        let step = |pick: fn(&Action) -> bool| plan.steps.iter().filter(move |step| pick(&step.action));
+        let step = |pick: fn(&Action) -> bool| plan.every_step().filter(move |step| pick(&step.action));
         let decides = step(|action| matches!(action, Action::Decide { .. })).map(|step| step.id.to_string());
-        let stops = plan.steps.iter().filter_map(|step| match &step.action {
+        let stops = plan.every_step().filter_map(|step| match &step.action {
             Action::Stop { outcome } => Some(outcome.to_string()),
             _ => None,
         });
@@ -56,6 +58,7 @@ impl Names {
             operations: plan.operations.keys().map(OperationRef::to_string).chain(asked).collect(),
             decides: decides.collect(),
             stops: stops.collect(),
+            heard: heard(plan),
             kpis: plan.kpis.iter().map(|kpi| kpi.name.to_string()).collect(),
         }
     }
@@ -84,8 +87,29 @@ fn resolve_scenario(scenario: &spec::Scenario, names: &Names, report: &mut Repor
             .collect(),
         replies: replies.collect(),
         decisions: scenario.decisions.iter().map(|decided| resolve_decided(decided, names, report)).collect(),
+        later: scenario.later.iter().map(|later| resolve_later(later, names, report)).collect(),
         expect: resolve_expect(&scenario.expect, names, report),
     }
+}
+
+/// Connections whose events a `wait` waits for or a `[[cancel]]` listens to.
+fn heard(plan: &Plan) -> Vec<String> {
+    let waits = plan.every_step().filter_map(|step| match &step.action {
+        Action::Wait { until: Until::Event(awaited) } => Some(&awaited.on),
+        _ => None,
+    });
+    let cancels = plan.cancels.iter().map(|cancel| &cancel.on);
+    let names: BTreeSet<String> = waits.chain(cancels).map(|event| event.connection.to_string()).collect();
+    names.into_iter().collect()
+}
+
+fn resolve_later(later: &spec::Later, names: &Names, report: &mut Report<'_>) -> Later {
+    let connection = later.connection.as_str();
+    if !names.heard.iter().any(|known| known == connection) {
+        let known: Vec<_> = names.heard.iter().map(String::as_str).collect();
+        report.unknown("connection whose events this workflow waits for or ends by, called", &later.connection, &known);
+    }
+    Later { after: later.after.value, connection: later.connection.value.clone(), event: later.event.value.clone() }
 }
 
 fn resolve_decided(decided: &spec::Decided, names: &Names, report: &mut Report<'_>) -> Decided {

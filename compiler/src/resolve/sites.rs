@@ -35,6 +35,16 @@ pub enum Site {
     Answer(Name, Name),
     /// One channel of a step's `via`, by position.
     Via(Name, usize),
+    /// The list that an `each` walks.
+    Over(Name),
+    /// What an `each` calls its item.
+    Item(Name),
+    /// `key` of an `each`.
+    Key(Name),
+    /// `until` of a `wait`, or what its event must match.
+    Until(Name),
+    /// A `[[cancel]]`, by position.
+    Cancel(usize),
     /// One path of a step's `show`, by position.
     Show(Name, usize),
     /// One path of a step's `edit`, by position.

@@ -54,31 +54,7 @@ impl Resolver<'_> {
     }
 
     fn webhook(&mut self, connection: &Spanned<ConnectionId>, name: &Spanned<EventName>) -> Trigger {
-        let parsed = self.context.parsed;
-        let spec = match self.target(connection, &connection.span) {
-            Some(Target::Integration(id)) => parsed.integrations.get(&id).map(|unit| &unit.spec),
-            Some(Target::Provider(_)) => {
-                let message = format!("`{}` is a connection to an AI provider; it sends no events.", connection.value);
-                self.report.add(Code::BadValue, &connection.span, message);
-                None
-            }
-            None => None,
-        };
-        let Some(spec) = spec else { return no_event(connection, name) };
-        let found = spec.events.get(name.value.as_str()).zip(spec.webhook.as_ref());
-        let Some((event, webhook)) = found else {
-            let known: Vec<_> = spec.events.keys().map(|event| event.value.as_str()).collect();
-            self.report.unknown("event", name, &known);
-            return no_event(connection, name);
-        };
-        let slots = self.context.facts.connections.get(&connection.value).map(|facts| &facts.slots);
-        if slots.is_some_and(|slots| !slots.contains_key(&webhook.slot.value)) {
-            let message = format!(
-                "The connection `{}` does not declare the secret slot `{}` that verifies its events.",
-                connection.value, webhook.slot.value
-            );
-            self.report.add(Code::BadValue, &connection.span, message);
-        }
+        let Some((event, webhook)) = self.catalogued(connection, name) else { return no_event(connection, name) };
         Trigger::Webhook {
             connection: connection.value.clone(),
             event: name.value.clone(),

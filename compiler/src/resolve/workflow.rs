@@ -9,21 +9,16 @@ use assent_schema::code::Code;
 use assent_schema::finding::Findings;
 use assent_schema::id::{ConnectionId, Name, OperationRef};
 use assent_schema::plan::{
-    Action, Argument, Channel, Effect, Expression, Fallback, Kpi, Limits, Operation, Plan, PlanType, Retry, SCHEMA,
-    Step, Target, TextFormat,
+    Argument, Expression, Fallback, Kpi, Limits, Operation, Plan, PlanType, SCHEMA, Target, TextFormat,
 };
 use assent_schema::spec::{self, Integration, Spanned, Unit};
 use assent_schema::time::Period;
 
+use super::classes;
 use super::names::{Report, texts};
 use super::settings::{self, Settings};
 use super::sites::{Site, Sites};
-use super::{classes, operations};
 use crate::parse::Parsed;
-use crate::source::Place;
-
-/// Roots of paths that are no steps.
-const RESERVED: [&str; 3] = ["trigger", "settings", "now"];
 
 /// What bounds a workflow that says nothing; `no-limits` keeps it from being released.
 const NO_LIMITS: Limits =
@@ -56,10 +51,13 @@ pub(super) fn resolve<T>(
         places: BTreeMap::new(),
         operations: BTreeMap::new(),
         connections: BTreeMap::new(),
+        one_at_a_time: None,
     };
     let trigger = resolver.trigger(&workflow.trigger);
     let limits = resolver.limits(workflow.limits.as_ref());
-    let steps = resolver.steps(&workflow.steps);
+    resolver.one_at_a_time.clone_from(&limits.one_at_a_time);
+    let steps = resolver.workflow_steps(workflow);
+    let cancels = resolver.cancels(workflow);
     let kpis = resolver.kpis(&workflow.kpis);
     let fallback = resolver.fallback(workflow.fallback.as_ref());
     let mut plan = Plan {
@@ -75,6 +73,7 @@ pub(super) fn resolve<T>(
         connections: std::mem::take(&mut resolver.connections),
         operations: std::mem::take(&mut resolver.operations),
         steps,
+        cancels,
         kpis,
         fallback,
     };
@@ -95,6 +94,8 @@ pub(super) struct Resolver<'a> {
     pub(super) places: BTreeMap<Site, Range<usize>>,
     pub(super) operations: BTreeMap<OperationRef, Operation>,
     connections: BTreeMap<ConnectionId, Target>,
+    /// What tells runs apart, once it was resolved.
+    pub(super) one_at_a_time: Option<Expression>,
 }
 
 impl Resolver<'_> {
@@ -140,205 +141,6 @@ impl Resolver<'_> {
         }
     }
 
-    fn steps(&mut self, steps: &[spec::Step]) -> Vec<Step> {
-        let mut seen: BTreeSet<&str> = BTreeSet::new();
-        let mut resolved: Vec<Step> = Vec::with_capacity(steps.len());
-        for step in steps {
-            let id = step.id.as_str();
-            if !seen.insert(id) {
-                self.report.duplicate("step", id, &step.id.span);
-            }
-            if RESERVED.contains(&id) {
-                let message = format!("`{id}` already means something else in expressions.");
-                self.report.add(Code::DuplicateName, &step.id.span, message);
-            }
-            self.places.insert(Site::Step(step.id.value.clone()), step.id.span.clone());
-            let when = self.expression(Site::When(step.id.value.clone()), step.when.as_ref());
-            let action = self.action(&step.id.value, step, &resolved);
-            if let Some(action) = action {
-                let continue_on = step.continue_on.iter().map(|code| code.value.clone()).collect();
-                resolved.push(Step { id: step.id.value.clone(), when, continue_on, action });
-            }
-        }
-        resolved
-    }
-
-    fn action(&mut self, id: &Name, step: &spec::Step, before: &[Step]) -> Option<Action> {
-        Some(match &step.action {
-            spec::Action::Call { operation, with, retry, parked, cache } => {
-                let (retry, parked, cache) = (retry.as_ref(), parked.as_ref(), cache.as_ref());
-                self.call(id, step, &Call { operation, with, retry, parked, cache }, before)?
-            }
-            spec::Action::Ask { connection, prompt, with, sources, answer, limit } => {
-                self.provider(connection)?;
-                self.places.insert(Site::Operation(id.clone()), connection.span.clone());
-                for name in answer.keys() {
-                    self.places.insert(Site::Answer(id.clone(), name.value.clone()), name.span.clone());
-                }
-                Action::Ask {
-                    connection: connection.value.clone(),
-                    prompt: self.prompt(prompt),
-                    with: self.arguments(id, with),
-                    sources: self.expression(Site::Sources(id.clone()), sources.as_ref()),
-                    answer: operations::unspanned(answer),
-                    limit: *limit,
-                }
-            }
-            spec::Action::Decide { by, show, edit, within, via } => {
-                self.decide(id, by, show, edit, via);
-                Action::Decide {
-                    by: by.value.clone(),
-                    show: show.iter().map(|path| path.value.clone()).collect(),
-                    edit: edit.iter().map(|path| path.value.clone()).collect(),
-                    within: within.value,
-                    via: via.iter().map(|channel| channel.value.clone()).collect(),
-                }
-            }
-            spec::Action::Set { values } => Action::Set { values: self.arguments(id, values) },
-            spec::Action::Stop { outcome } => Action::Stop { outcome: outcome.value.clone() },
-        })
-    }
-
-    fn call(&mut self, id: &Name, step: &spec::Step, call: &Call<'_>, before: &[Step]) -> Option<Action> {
-        let reference = &call.operation.value;
-        let place = &call.operation.span;
-        self.places.insert(Site::Operation(id.clone()), place.clone());
-        if let Some(retry) = call.retry {
-            self.places.insert(Site::Retry(id.clone()), retry.span.clone());
-        }
-        let parsed = self.context.parsed;
-        let Target::Integration(name) = self.target(&reference.connection, place)? else {
-            let message =
-                format!("`{}` is a connection to an AI provider; it is asked, not called.", reference.connection);
-            self.report.add(Code::BadValue, place, message);
-            return None;
-        };
-        let integration = &parsed.integrations.get(&name)?.spec;
-        let Some(operation) = integration.operations.get(reference.operation.as_str()) else {
-            let known = texts(integration.operations.keys().map(|name| &name.value));
-            self.report.unknown_at("operation", reference.operation.as_str(), place, &known);
-            return None;
-        };
-        self.parameters(reference, operation, call.with, place);
-        self.error_codes(step, operation);
-        operations::add(&mut self.operations, &reference.connection, integration, &reference.operation);
-        if let Some(parked) = call.parked {
-            self.parked(parked, &reference.connection, before);
-        }
-        if let Some(cache) = call.cache.filter(|_| operation.effect.value != Effect::None) {
-            let message = format!(
-                "`{reference}` changes something outside, so its answer cannot be served again: `cache` is for reads."
-            );
-            self.report.add(Code::BadValue, &cache.span, message);
-        }
-        Some(Action::Call {
-            operation: reference.clone(),
-            with: self.arguments_of(id, call.with, |name| operation.params.get(name.as_str())?.format),
-            retry: call.retry.map_or_else(|| default_retry(operation), |retry| retry.value),
-            parked: call.parked.map(|parked| parked.value.clone()),
-            cache: call.cache.map(|cache| cache.value),
-        })
-    }
-
-    /// Every parameter given exists, and every one that must be given is.
-    pub(super) fn parameters(
-        &mut self,
-        reference: &OperationRef,
-        operation: &spec::Operation,
-        with: &BTreeMap<Spanned<Name>, Spanned<spec::Argument>>,
-        place: &Range<usize>,
-    ) {
-        let known = texts(operation.params.keys().map(|name| &name.value));
-        for name in with.keys().filter(|name| !operation.params.contains_key(*name)) {
-            self.report.unknown(&format!("parameter of `{reference}` called"), name, &known);
-        }
-        let missing = operation.params.iter().filter(|(name, param)| !param.optional && !with.contains_key(*name));
-        let missing: Vec<_> = missing.map(|(name, _)| format!("`{}`", name.value)).collect();
-        if !missing.is_empty() {
-            let message = format!("`{reference}` also needs {}.", missing.join(", "));
-            self.report.add(Code::BadValue, place, message);
-        }
-    }
-
-    fn error_codes(&mut self, step: &spec::Step, operation: &spec::Operation) {
-        let known: Vec<_> = operation.errors.iter().map(|rule| rule.code.as_str()).collect();
-        for code in step.continue_on.iter().filter(|code| !known.contains(&code.as_str())) {
-            self.report.unknown("error code", code, &known);
-        }
-    }
-
-    fn parked(&mut self, parked: &Spanned<Name>, connection: &ConnectionId, before: &[Step]) {
-        let keeps = |step: &&Step| match &step.action {
-            Action::Call { operation, .. } => {
-                operation.connection == *connection
-                    && self.operations.get(operation).is_some_and(|operation| operation.park.is_some())
-            }
-            _ => false,
-        };
-        let known: Vec<_> = before.iter().filter(keeps).map(|step| step.id.as_str()).collect();
-        if !known.contains(&parked.as_str()) {
-            self.report.unknown("earlier step of this connection that keeps a text, called", parked, &known);
-        }
-    }
-
-    fn provider(&mut self, connection: &Spanned<ConnectionId>) -> Option<()> {
-        match self.target(connection, &connection.span)? {
-            Target::Provider(_) => Some(()),
-            Target::Integration(_) => {
-                let message = format!("`{}` is a connection to an API; it is called, not asked.", connection.value);
-                self.report.add(Code::BadValue, &connection.span, message);
-                None
-            }
-        }
-    }
-
-    fn prompt(&mut self, prompt: &Spanned<String>) -> String {
-        let path = format!("{}/{}", self.context.folder, prompt.value);
-        if let Some(text) = self.context.parsed.text(&path) {
-            return text.to_owned();
-        }
-        let folder = format!("{}/", self.context.folder);
-        let files = self.context.parsed.source.files.iter().filter(|(_, file)| file.place == Place::Text);
-        let known: Vec<_> = files.filter_map(|(path, _)| path.strip_prefix(&folder)).collect();
-        if !self.context.parsed.is_broken(&path) {
-            self.report.unknown("file", prompt, &known);
-        }
-        String::new()
-    }
-
-    fn decide(
-        &mut self,
-        id: &Name,
-        by: &Spanned<assent_schema::id::GroupId>,
-        show: &[Spanned<String>],
-        edit: &[Spanned<String>],
-        via: &[Spanned<Channel>],
-    ) {
-        for (position, path) in show.iter().enumerate() {
-            self.places.insert(Site::Show(id.clone(), position), path.span.clone());
-        }
-        for (position, path) in edit.iter().enumerate() {
-            self.places.insert(Site::Edit(id.clone(), position), path.span.clone());
-            if !show.contains(path) {
-                let known: Vec<_> = show.iter().map(|path| path.value.as_str()).collect();
-                self.report.unknown("shown path", path, &known);
-            }
-        }
-        if !self.context.client.groups.contains_key(by) {
-            let known: Vec<_> = self.context.client.groups.keys().map(|group| group.value.as_str()).collect();
-            self.report.unknown("group", by, &known);
-        }
-        for (position, channel) in via.iter().enumerate() {
-            self.places.insert(Site::Via(id.clone(), position), channel.span.clone());
-            match &channel.value {
-                Channel::Slack(connection) | Channel::Helpdesk(connection) => {
-                    self.integration(connection, &channel.span);
-                }
-                Channel::Page | Channel::Cli => {}
-            }
-        }
-    }
-
     fn kpis(&mut self, kpis: &[spec::Kpi]) -> Vec<Kpi> {
         let mut seen: BTreeSet<&str> = BTreeSet::new();
         let mut resolved = Vec::with_capacity(kpis.len());
@@ -378,7 +180,7 @@ impl Resolver<'_> {
         Fallback { queue: fallback.queue.value.clone(), open, manual_on_restart: fallback.manual_on_restart }
     }
 
-    fn expression(&mut self, site: Site, expression: Option<&Spanned<Expression>>) -> Option<Expression> {
+    pub(super) fn expression(&mut self, site: Site, expression: Option<&Spanned<Expression>>) -> Option<Expression> {
         let expression = expression?;
         self.places.insert(site, expression.span.clone());
         let text = settings::expression(&expression.0, self.context.settings);
@@ -389,6 +191,11 @@ impl Resolver<'_> {
     pub(super) fn plain_expression(&mut self, expression: &Spanned<Expression>) -> Expression {
         let text = settings::expression(&expression.0, self.context.settings);
         Expression(self.known_setting(text, &expression.0, &expression.span))
+    }
+
+    /// An expression that must be there.
+    pub(super) fn needed(&mut self, site: Site, expression: &Spanned<Expression>) -> Expression {
+        self.expression(site, Some(expression)).unwrap_or_else(|| expression.value.clone())
     }
 
     pub(super) fn template(&mut self, text: &str, place: &Range<usize>) -> String {
@@ -404,7 +211,7 @@ impl Resolver<'_> {
         })
     }
 
-    fn arguments(
+    pub(super) fn arguments(
         &mut self,
         step: &Name,
         with: &BTreeMap<Spanned<Name>, Spanned<spec::Argument>>,
@@ -413,7 +220,7 @@ impl Resolver<'_> {
     }
 
     /// Arguments, each with the format that its parameter has.
-    fn arguments_of(
+    pub(super) fn arguments_of(
         &mut self,
         step: &Name,
         with: &BTreeMap<Spanned<Name>, Spanned<spec::Argument>>,
@@ -443,28 +250,6 @@ impl Resolver<'_> {
                 Argument::Record(members.iter().map(member).collect())
             }
         }
-    }
-}
-
-/// The parts of a `call` in the source.
-struct Call<'a> {
-    operation: &'a Spanned<OperationRef>,
-    with: &'a BTreeMap<Spanned<Name>, Spanned<spec::Argument>>,
-    retry: Option<&'a Spanned<Retry>>,
-    parked: Option<&'a Spanned<Name>>,
-    cache: Option<&'a Spanned<Period>>,
-}
-
-/// How a step without `retry` is retried.
-///
-/// # Source
-/// language.md section 3: the operation's; else three attempts for reads and idempotent effects, one otherwise.
-fn default_retry(operation: &spec::Operation) -> Retry {
-    let repeatable = operation.effect.value == Effect::None || operation.idempotency.is_some();
-    match &operation.retry {
-        Some(retry) => retry.value,
-        None if repeatable => Retry::DEFAULT,
-        None => Retry::ONCE,
     }
 }
 

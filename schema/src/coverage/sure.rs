@@ -11,14 +11,19 @@ use crate::plan::{Action, Plan, Step};
 
 /// Steps whose condition cannot be unmet.
 pub(super) fn sure(plan: &Plan) -> BTreeSet<Name> {
-    let mut known: Vec<Node> = Vec::new();
     let (mut sure, mut ran) = (BTreeSet::new(), BTreeSet::new());
-    for step in &plan.steps {
+    level(plan, &plan.steps, Vec::new(), &mut sure, &mut ran);
+    sure
+}
+
+/// The steps of one level. What an `each` or a step inside it makes known holds for its items alone.
+fn level(plan: &Plan, steps: &[Step], mut known: Vec<Node>, sure: &mut BTreeSet<Name>, ran: &mut BTreeSet<Name>) {
+    for step in steps {
         let when = step.when.as_ref().map(|when| Program::parse(&when.0));
         let met = match &when {
             None => true,
             Some(Ok(when)) => {
-                when.root.conjuncts().iter().all(|part| known.contains(part) || is_there(plan, part, &ran))
+                when.root.conjuncts().iter().all(|part| known.contains(part) || is_there(plan, part, ran))
             }
             Some(Err(_)) => false,
         };
@@ -31,8 +36,8 @@ pub(super) fn sure(plan: &Plan) -> BTreeSet<Name> {
         if let (Action::Stop { .. }, Some(Ok(when))) = (&step.action, &when) {
             denied(&when.root, &mut known);
         }
+        level(plan, step.inner(), known.clone(), sure, &mut ran.clone());
     }
-    sure
 }
 
 /// What holds when a condition does not.
@@ -61,7 +66,7 @@ fn denied(node: &Node, known: &mut Vec<Node>) {
 /// Whether a part asks for what a step that surely ran always gives.
 fn is_there(plan: &Plan, part: &Node, ran: &BTreeSet<Name>) -> bool {
     let NodeKind::Has(path) = &part.kind else { return false };
-    let step = plan.steps.iter().find(|step| step.id == path.root && ran.contains(&step.id));
+    let step = plan.step(path.root.as_str()).filter(|step| ran.contains(&step.id));
     match (step, path.fields.as_slice()) {
         (Some(_), []) => true,
         (Some(step), [field]) => gives(plan, step, field),

@@ -54,6 +54,16 @@ pub enum Part {
     Poll(Name),
     /// What starts a run.
     Trigger,
+    /// The list that an `each` walks.
+    Over,
+    /// What the steps inside an `each` call the item.
+    Item,
+    /// `key` of an `each`.
+    Key,
+    /// The moment that a `wait` waits for, or what its event must match.
+    Until,
+    /// What the event of a `[[cancel]]` must match, by place.
+    Cancel(usize),
     /// `limits.one_at_a_time`.
     OneAtATime,
     /// `when` of a KPI, by place.
@@ -87,6 +97,14 @@ pub enum PlanErrorKind {
     NotShown(String),
     /// A value of another shape than a fact has.
     NotBounded,
+    /// A value that must be a fact: of class `reference` or lower, and of bounded shape.
+    NotAFact,
+    /// What an `each` walks and is no list.
+    NotAList(String),
+    /// What a `wait` waits for and is no moment.
+    NotAMoment(String),
+    /// An `each` inside an `each`.
+    Nested,
 }
 
 impl PlanError {
@@ -104,8 +122,14 @@ impl PlanError {
             PlanErrorKind::Expression(error) => error.kind.code(),
             PlanErrorKind::UnknownParam(_) | PlanErrorKind::UnknownOperation(_) => Code::UnknownName,
             PlanErrorKind::TakenName(_) => Code::DuplicateName,
-            PlanErrorKind::MissingParam(_) | PlanErrorKind::NotAPath | PlanErrorKind::NotShown(_) => Code::BadValue,
-            PlanErrorKind::NotBounded => Code::TypeMismatch,
+            PlanErrorKind::MissingParam(_)
+            | PlanErrorKind::NotAPath
+            | PlanErrorKind::NotShown(_)
+            | PlanErrorKind::Nested => Code::BadValue,
+            PlanErrorKind::NotAFact
+            | PlanErrorKind::NotBounded
+            | PlanErrorKind::NotAList(_)
+            | PlanErrorKind::NotAMoment(_) => Code::TypeMismatch,
         }
     }
 
@@ -117,6 +141,12 @@ impl PlanError {
             PlanErrorKind::NotAPath => Some("Write the path of one value, like `ticket.subject`.".into()),
             PlanErrorKind::NotShown(path) => Some(format!("Add `{path}` to `show`.")),
             PlanErrorKind::NotBounded => Some("Use a field of a type like `token`.".into()),
+            PlanErrorKind::NotAFact => Some("Use a field of class `reference`.".into()),
+            PlanErrorKind::NotAList(_) => Some("Write the path of a list, like `orders.items`.".into()),
+            PlanErrorKind::NotAMoment(_) => {
+                Some("Write an instant, like `now + duration('2h')` or `business(now, duration('4h'))`.".into())
+            }
+            PlanErrorKind::Nested => Some("Walk the inner list with `map`, `filter` or a workflow of its own.".into()),
             _ => None,
         }
     }
@@ -135,6 +165,12 @@ impl fmt::Display for PlanError {
             PlanErrorKind::NotBounded => {
                 f.write_str("only a value of bounded shape may stand here: a token, an integer, an instant, an amount")
             }
+            PlanErrorKind::NotAFact => {
+                f.write_str("only a fact may stand here: a value of class `reference` or lower and of bounded shape")
+            }
+            PlanErrorKind::NotAList(found) => write!(f, "an `each` walks a list, and this is {found}"),
+            PlanErrorKind::NotAMoment(found) => write!(f, "a `wait` ends at an instant, and this is {found}"),
+            PlanErrorKind::Nested => f.write_str("an `each` stands inside an `each`"),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::shape::Shape;
 mod argument;
 mod error;
 mod label;
+mod nested;
 mod reads;
 mod results;
 mod walk;
@@ -74,7 +75,7 @@ pub struct StepFlow {
     pub optional: bool,
     /// Its parameters, what stands beside its prompt, or the values that it sets.
     pub with: BTreeMap<Name, Flow>,
-    /// The sources that an `ask` may cite.
+    /// The sources that an `ask` may cite, or the list that an `each` walks.
     pub sources: Option<Flow>,
     /// What a `decide` shows, by path.
     pub show: BTreeMap<String, Flow>,
@@ -132,19 +133,19 @@ impl Flows {
 /// # Errors
 /// When the plan is not one that [`check_plan`] finds nothing wrong with.
 pub fn analyse(plan: &Plan) -> Result<Flows, Vec<PlanError>> {
-    let (walked, errors) = walk::walk(plan, plan.steps.len());
-    if errors.is_empty() { Ok(Flows { known: walked.env.names, ..walked.flows }) } else { Err(errors) }
+    let (walked, errors) = walk::walk(plan, None);
+    if errors.is_empty() { Ok(walked.flows) } else { Err(errors) }
 }
 
 /// Everything that is wrong with the names, types and guards of a plan, in the order of its steps.
 pub fn check_plan(plan: &Plan) -> Vec<PlanError> {
-    walk::walk(plan, plan.steps.len()).1
+    walk::walk(plan, None).1
 }
 
 /// What the expressions of a step may read: its condition first, then all else with what the condition makes certain.
 ///
-/// An index behind the last step gives what KPIs may read.
-pub fn env_of(plan: &Plan, step: usize) -> crate::expr::Env {
+/// Without a step, what KPIs may read.
+pub fn env_of(plan: &Plan, step: Option<&Name>) -> crate::expr::Env {
     walk::walk(plan, step).0.env
 }
 
@@ -159,6 +160,11 @@ pub fn find<'f>(flows: &'f Flows, path: &str) -> Option<&'f Known> {
 /// The declared fields that come with the event that starts a run.
 pub(crate) fn trigger_sources(trigger: &crate::plan::Trigger) -> BTreeSet<Source> {
     results::trigger(trigger).whole().2
+}
+
+/// The declared fields that come with an event that is no trigger.
+pub(crate) fn event_sources(event: &crate::plan::Event) -> BTreeSet<Source> {
+    results::event(event).whole().2
 }
 
 /// log2, rounded up.

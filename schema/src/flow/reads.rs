@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::error::{Part, Site};
 use crate::expr::{Path, Program, Template, reads};
-use crate::plan::{Action, Argument, Plan, Step};
+use crate::plan::{Action, Argument, Plan, Step, Until};
 
 /// The paths that an argument reads, without those that it only asks for with `has`.
 pub fn of_argument(argument: &Argument) -> BTreeSet<Path> {
@@ -53,6 +53,10 @@ fn in_step(step: &Step, part: &Part) -> BTreeSet<Path> {
         (Part::Show(place), Action::Decide { show, .. }) => {
             show.get(*place).map(|path| of_text(path)).unwrap_or_default()
         }
+        (Part::Over, Action::Each(each)) => of_text(&each.over.0),
+        (Part::Key, Action::Each(each)) => of_text(&each.key.0),
+        (Part::Until, Action::Wait { until: Until::At(at) }) => of_text(&at.0),
+        (Part::Until, Action::Wait { until: Until::Event(awaited) }) => of_text(&awaited.equals.0),
         _ => BTreeSet::new(),
     }
 }

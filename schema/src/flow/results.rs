@@ -7,7 +7,7 @@ use super::Flow;
 use crate::class::{Class, Label, Marks};
 use crate::expr::{Known, Origin, Source, Type};
 use crate::id::Name;
-use crate::plan::{Answer, Dialect, Effect, Operation, Param, Trigger};
+use crate::plan::{Answer, Dialect, Effect, Event, Operation, Param, Trigger};
 
 /// How an `ask` can end.
 pub(super) const ENDINGS: [&str; 4] = ["answered", "refused", "invalid", "out_of_budget"];
@@ -28,6 +28,14 @@ pub(super) fn trigger(trigger: &Trigger) -> Known {
         Trigger::Schedule { .. } => Known::new(Type::Record(Arc::default()), Label::CONSTANT),
         Trigger::Manual { fields } => Known::record(fields, "trigger", &Origin::Agent),
     }
+}
+
+/// What is known of an event that is no trigger.
+pub(super) fn event(event: &Event) -> Known {
+    let origin = Origin::Connection(event.connection.clone());
+    let known = Known::record(&event.fields, event.record.as_str(), &origin);
+    let outside = if matches!(event.dialect, Dialect::Token) { Marks::OUTSIDE } else { Marks::NONE };
+    marked(&known, outside, Marks::NONE)
 }
 
 /// What is known of an answer of an operation, by who may have chosen what it was given.

@@ -22,8 +22,9 @@ pub(super) struct Walked {
     pub(super) env: Env,
 }
 
-/// Walks the first `steps` steps; behind the last one also KPIs, limits and the fallback.
-pub(super) fn walk(plan: &Plan, steps: usize) -> (Walked, Vec<PlanError>) {
+/// Walks all steps, then KPIs, limits and the fallback. The `env` is what stands open to the expressions of `at`; behind
+/// the last step without it.
+pub(super) fn walk(plan: &Plan, at: Option<&Name>) -> (Walked, Vec<PlanError>) {
     let mut walk = Walk {
         plan,
         env: Env::default(),
@@ -32,58 +33,75 @@ pub(super) fn walk(plan: &Plan, steps: usize) -> (Walked, Vec<PlanError>) {
         errors: Vec::new(),
         step: None,
         passed: Marks::NONE,
+        times: 1,
+        at: at.cloned(),
+        met: None,
     };
     walk.env.names.extend(Name::new("trigger").ok().map(|name| (name, results::trigger(&plan.trigger))));
-    if steps >= plan.steps.len() {
-        walk.workflow();
-    }
-    for step in plan.steps.iter().take(steps) {
-        walk.step = Some(step.id.clone());
-        walk.step(step);
-    }
+    walk.workflow();
+    walk.steps(&plan.steps, &Facts::default());
     walk.step = None;
     walk.env.facts = Facts::default();
-    if steps >= plan.steps.len() {
-        plan.kpis.iter().enumerate().for_each(|(place, kpi)| walk.kpi(place, kpi));
-        walk.env.facts = Facts::default();
-    }
+    let met = walk.met.take().unwrap_or_else(|| walk.env.clone());
+    plan.kpis.iter().enumerate().for_each(|(place, kpi)| walk.kpi(place, kpi));
     walk.flows.releases.sort();
-    (Walked { flows: walk.flows, env: walk.env }, walk.errors)
+    // What stands inside an `each` is known to whoever asks, too.
+    walk.flows.known.extend(walk.env.names);
+    (Walked { flows: walk.flows, env: met }, walk.errors)
 }
 
-struct Walk<'p> {
+pub(super) struct Walk<'p> {
     plan: &'p Plan,
-    env: Env,
+    pub(super) env: Env,
     /// What each `decide` lets people edit.
     edits: BTreeMap<Name, Vec<String>>,
-    flows: Flows,
+    pub(super) flows: Flows,
     errors: Vec<PlanError>,
     step: Option<Name>,
     /// Marks of the conditions under which an earlier `stop` let the run go on.
-    passed: Marks,
+    pub(super) passed: Marks,
+    /// How often what is walked now may be done in one run.
+    pub(super) times: u32,
+    /// The step whose environment is wanted, and that environment.
+    at: Option<Name>,
+    met: Option<Env>,
 }
 
-impl Walk<'_> {
-    fn error(&mut self, part: Part, kind: PlanErrorKind) {
+/// What a step leaves for those that come after it.
+struct Left {
+    id: Name,
+    certain: Facts,
+    result: Known,
+    decides: bool,
+}
+
+impl<'p> Walk<'p> {
+    pub(super) fn plan(&self) -> &'p Plan {
+        self.plan
+    }
+
+    pub(super) fn error(&mut self, part: Part, kind: PlanErrorKind) {
         self.errors.push(PlanError { site: Site { step: self.step.clone(), part }, kind });
     }
 
-    fn take<T>(&mut self, part: Part, result: Result<T, ExprError>) -> Option<T> {
+    pub(super) fn take<T>(&mut self, part: Part, result: Result<T, ExprError>) -> Option<T> {
         result.map_err(|error| self.error(part, PlanErrorKind::Expression(error))).ok()
     }
 
     /// The paths that a person may have written, where it is certain that the person said yes.
-    fn edited(&self) -> BTreeSet<String> {
+    pub(super) fn edited(&self) -> BTreeSet<String> {
         let approved = self.env.facts.approved.iter().filter_map(|decide| self.edits.get(decide.as_str()));
         approved.flatten().cloned().collect()
     }
 
-    fn release(&mut self, part: &Part, what: String, bits: u32) {
+    /// One way in which something is told, as often as it may be done.
+    pub(super) fn release(&mut self, part: &Part, what: String, bits: u32) {
         let site = Site { step: self.step.clone(), part: part.clone() };
-        self.flows.releases.push(Release { what, bits, site });
+        let what = if self.times == 1 { what } else { format!("{what}, {} times", self.times) };
+        self.flows.releases.push(Release { what, bits: bits.saturating_mul(self.times), site });
     }
 
-    fn released(&mut self, part: &Part, place: &str, followed: &Followed) {
+    pub(super) fn released(&mut self, part: &Part, place: &str, followed: &Followed) {
         for (what, bits) in &followed.releases {
             self.release(part, format!("{place}: {what}"), *bits);
         }
@@ -123,16 +141,32 @@ impl Walk<'_> {
         followed.flow
     }
 
-    fn step(&mut self, step: &Step) {
-        let taken = ["settings", "now"].contains(&step.id.as_str()) || self.env.names.contains_key(step.id.as_str());
-        if taken || Program::parse(step.id.as_str()).is_err() {
-            self.error(Part::Id, PlanErrorKind::TakenName(step.id.clone()));
+    /// Walks steps in order. Those of one group see what came before the group, and none of each other.
+    pub(super) fn steps(&mut self, steps: &[Step], certain: &Facts) {
+        for group in steps.chunk_by(|a, b| a.parallel.is_some() && a.parallel == b.parallel) {
+            let left: Vec<Left> = group.iter().map(|step| self.step(step, certain)).collect();
+            for Left { id, certain, result, decides } in left {
+                if decides {
+                    self.env.decides.insert(id.clone());
+                }
+                self.env.implied.insert(id.clone(), certain);
+                self.env.names.insert(id, result);
+            }
         }
-        self.env.facts = Facts::default();
+    }
+
+    fn step(&mut self, step: &Step, outer: &Facts) -> Left {
+        self.step = Some(step.id.clone());
+        if self.at.as_ref() == Some(&step.id) {
+            self.met = Some(Env { facts: outer.clone(), ..self.env.clone() });
+        }
+        self.spelled(&step.id, Part::Id);
+        self.env.facts = outer.clone();
         let when = match &step.when {
             Some(when) => self.condition(when, &Part::When, step.id.as_str()),
             None => Flow::CONSTANT,
         };
+        self.env.facts.add(outer);
         let control = when.any_marks().join(self.passed);
         let mut flow = StepFlow {
             when,
@@ -160,12 +194,25 @@ impl Walk<'_> {
         if matches!(step.action, Action::Stop { .. }) {
             self.passed = control;
         }
-        if decides {
-            self.env.decides.insert(step.id.clone());
-        }
-        self.env.implied.insert(step.id.clone(), flow.certain.clone());
-        self.env.names.insert(step.id.clone(), result);
+        let left = Left { id: step.id.clone(), certain: flow.certain.clone(), result, decides };
         self.flows.steps.insert(step.id.clone(), flow);
+        left
+    }
+
+    /// A name that expressions read must be one that they can spell, and nothing else's.
+    pub(super) fn spelled(&mut self, name: &Name, part: Part) {
+        let text = name.as_str();
+        let known = self.env.names.contains_key(text) || self.flows.steps.contains_key(text);
+        if known || ["settings", "now"].contains(&text) || Program::parse(text).is_err() {
+            self.error(part, PlanErrorKind::TakenName(name.clone()));
+        }
+    }
+
+    /// Does something where findings belong to another step than before.
+    pub(super) fn within(&mut self, step: &Name, walk: impl FnOnce(&mut Self)) {
+        let before = self.step.replace(step.clone());
+        walk(self);
+        self.step = before;
     }
 
     /// The catalog's own shape of a field, where it is one of class `reference`.
@@ -216,6 +263,8 @@ impl Walk<'_> {
                 }
                 Known::new(Type::Record(fields.into()), Label::CONSTANT)
             }
+            Action::Each(each) => self.each(step, each, flow),
+            Action::Wait { until } => self.wait(step, until),
             Action::Stop { .. } => Known::new(Type::Record(BTreeMap::new().into()), Label::CONSTANT),
         }
     }
@@ -335,6 +384,7 @@ impl Walk<'_> {
         if let Some(key) = &self.plan.limits.one_at_a_time {
             self.key(key);
         }
+        self.cancels();
         let Some(open) = &self.plan.fallback.open else { return };
         let checked = flow_of_template(open, &self.env);
         self.flows.open = self.take(Part::Open, checked);
@@ -367,6 +417,17 @@ impl Walk<'_> {
             self.error(Part::OneAtATime, PlanErrorKind::NotBounded);
         }
         self.flows.key = Some(flow);
+    }
+
+    /// A key by which items or events are told apart must be a fact.
+    pub(super) fn fact_key(&mut self, key: &Expression, part: &Part) {
+        let Some(program) = self.take(part.clone(), Program::parse(&key.0)) else { return };
+        let checked = check(&program, &self.env);
+        let Some(found) = self.take(part.clone(), checked) else { return };
+        let class = follow(&program, &self.env, &BTreeSet::new()).flow.label.class;
+        if found.reference_shape().is_none() || !class.is_fact() {
+            self.error(part.clone(), PlanErrorKind::NotAFact);
+        }
     }
 
     fn kpi(&mut self, place: usize, kpi: &Kpi) {

@@ -62,6 +62,12 @@ fn walk(plan: &Plan, flows: &Flows, site: &Site, sought: Sought, walked: &mut Ve
         Some((path, known))
     });
     let Some((path, known)) = found else { return false };
+    if let Some(each) = plan.steps.iter().find(|step| step.walks(&path.root).is_some()) {
+        let over = Site { step: Some(each.id.clone()), part: Part::Over };
+        walk(plan, flows, &over, sought, walked);
+        walked.push((over, format!("`{path}` is of an item of the list")));
+        return true;
+    }
     let Some(step) = plan.step(path.root.as_str()) else {
         let came = format!("`{path}`, {}, comes with what starts a run", sought.said(known));
         walked.push((Site { step: None, part: Part::Trigger }, came));
@@ -102,14 +108,15 @@ fn walk(plan: &Plan, flows: &Flows, site: &Site, sought: Sought, walked: &mut Ve
                 walked.push((site, format!("`{path}` is made of it")));
             }
         }
-        Action::Decide { .. } | Action::Stop { .. } => {}
+        Action::Wait { .. } => walked.push((at(Part::Until), format!("`{path}` comes with the event"))),
+        Action::Decide { .. } | Action::Each(_) | Action::Stop { .. } => {}
     }
     true
 }
 
 /// Whether a step comes before a part: what does not may have the same name as something else, and is no way there.
 fn is_before(plan: &Plan, step: &Name, site: &Site) -> bool {
-    let place = |id: &Name| plan.steps.iter().position(|step| step.id == *id);
+    let place = |id: &Name| plan.every_step().position(|step| step.id == *id);
     site.step.as_ref().is_none_or(|here| place(step) < place(here))
 }
 
@@ -123,7 +130,9 @@ fn is_written_by_anyone(plan: &Plan, operation: &OperationRef, path: &Path) -> b
 fn params_of(action: &Action) -> Vec<&Name> {
     match action {
         Action::Call { with, .. } | Action::Ask { with, .. } => with.keys().collect(),
-        Action::Decide { .. } | Action::Set { .. } | Action::Stop { .. } => Vec::new(),
+        Action::Decide { .. } | Action::Set { .. } | Action::Each(_) | Action::Wait { .. } | Action::Stop { .. } => {
+            Vec::new()
+        }
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
             Action::Call { operation, .. } => called(judged, step, operation, &mut found),
             Action::Ask { connection, .. } => asked(judged, step, connection, &mut found),
             Action::Decide { .. } => shown(judged, step, &mut found),
-            Action::Set { .. } | Action::Stop { .. } => {}
+            Action::Set { .. } | Action::Each(_) | Action::Wait { .. } | Action::Stop { .. } => {}
         }
     }
     queued(judged, &mut found);

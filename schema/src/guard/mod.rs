@@ -66,7 +66,7 @@ impl Breach {
 
 /// Everything that a plan does and may not do, in the order of the rules and of its steps.
 pub fn breaches(plan: &Plan, flows: &Flows, client: &ClientFacts) -> Vec<Breach> {
-    let judged = Judged { plan, steps: plan.steps.iter().collect(), flows, client };
+    let judged = Judged { plan, steps: plan.every_step().collect(), flows, client };
     let rules = [
         unreachable_step::check,
         flow_denied::check,

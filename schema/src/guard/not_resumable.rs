@@ -7,11 +7,13 @@ use crate::class::Class;
 use crate::code::Code;
 use crate::expr::Path;
 use crate::flow::{Part, Site, Sought, of_argument, reads_at, way};
-use crate::plan::{Action, Effect, Step};
+use crate::plan::{Action, Effect, Step, Until};
 use crate::time::Period;
 
 /// The longest that content is surely still sealed: the key of an hour lives 23 hours.
 const SEALED_MOST: Period = Period::hours(22);
+/// The longest that a `wait` is thought to take when nothing bounds it.
+const WAIT_MOST: Period = Period::days(30);
 
 /// Reports each read of content that may be lost by then, at the reader: what a `decide` shows or what a step uses behind
 /// one, and an effect that needs content of the event itself.
@@ -42,8 +44,9 @@ fn parts(step: &Step) -> Vec<Part> {
             with.chain(sources.iter().map(|_| Part::Sources)).collect()
         }
         Action::Decide { show, .. } => (0..show.len()).map(Part::Show).collect(),
-        // What a `set` computes is computed again where it is read.
-        Action::Set { .. } | Action::Stop { .. } => Vec::new(),
+        Action::Each(_) => vec![Part::Over],
+        // What a `set` computes is computed again where it is read; what ends a wait is a fact.
+        Action::Set { .. } | Action::Wait { .. } | Action::Stop { .. } => Vec::new(),
     };
     step.when.iter().map(|_| Part::When).chain(own).collect()
 }
@@ -91,6 +94,9 @@ impl<'a> Needed<'a> {
         if is_fact || !self.seen.insert(path.clone()) {
             return;
         }
+        if let Some(each) = judged.steps.iter().find(|step| step.walks(&path.root).is_some()) {
+            return self.all(reads_at(judged.plan, &at(each, Part::Over)));
+        }
         let Some(place) = judged.steps.iter().position(|step| step.id == path.root) else {
             return self.found.push((None, path));
         };
@@ -109,7 +115,7 @@ impl<'a> Needed<'a> {
                 let read = values.iter().filter(|(name, _)| path.fields.first().is_none_or(|field| field == *name));
                 self.all(read.flat_map(|(_, value)| of_argument(value)));
             }
-            Action::Decide { .. } | Action::Stop { .. } => {}
+            Action::Decide { .. } | Action::Each(_) | Action::Wait { .. } | Action::Stop { .. } => {}
         }
     }
 }
@@ -120,9 +126,19 @@ fn waited(judged: &Judged<'_>, from: Option<usize>, to: usize) -> Period {
     let between = judged.steps.iter().take(to.saturating_add(1)).skip(first);
     let waits = between.filter_map(|step| match &step.action {
         Action::Decide { within, .. } => Some(within.as_seconds()),
-        Action::Call { .. } | Action::Ask { .. } | Action::Set { .. } | Action::Stop { .. } => None,
+        Action::Wait { until } => Some(longest(until).as_seconds()),
+        Action::Call { .. } | Action::Ask { .. } | Action::Set { .. } | Action::Each(_) | Action::Stop { .. } => None,
     });
     Period::seconds(waits.fold(0, u64::saturating_add))
+}
+
+/// The longest that a `wait` surely is not longer than; a moment or business time may be far away.
+fn longest(until: &Until) -> Period {
+    match until {
+        Until::For(period) => *period,
+        Until::Event(awaited) => awaited.within,
+        Until::Business(_) | Until::At(_) => WAIT_MOST,
+    }
 }
 
 /// Whether a step between, which surely ran, keeps exactly this text in the client's own system.

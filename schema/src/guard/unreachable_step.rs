@@ -12,7 +12,11 @@ use crate::plan::{Action, Step};
 /// # Source
 /// design.md section 5. Promise P15: what never runs is tested by nothing.
 pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
-    let steps = &judged.plan.steps;
+    let inner = judged.plan.steps.iter().map(Step::inner);
+    std::iter::once(judged.plan.steps.as_slice()).chain(inner).flat_map(of_level).collect()
+}
+
+fn of_level(steps: &[Step]) -> Vec<Breach> {
     let mut found = Vec::new();
     for (place, step) in steps.iter().enumerate() {
         if truth(step) == Some(false) {

@@ -8,7 +8,7 @@ use crate::code::Code;
 use crate::expr::{Path, Program, Template, reads};
 use crate::flow::{Part, Site};
 use crate::id::Name;
-use crate::plan::{Action, Argument, Plan};
+use crate::plan::{Action, Argument, Plan, Until};
 
 /// Reports each value of a `set` and each answer of an AI that is personal and that nothing uses. Fields that a call
 /// answers and nothing reads are in no plan; the compiler looks at those.
@@ -43,7 +43,11 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
             Action::Ask { answer, .. } => {
                 answer.keys().filter(|name| is_idle(name)).for_each(|name| idle(name, Part::Answer(name.clone())));
             }
-            Action::Call { .. } | Action::Decide { .. } | Action::Stop { .. } => {}
+            Action::Call { .. }
+            | Action::Decide { .. }
+            | Action::Each(_)
+            | Action::Wait { .. }
+            | Action::Stop { .. } => {}
         }
     }
     found
@@ -61,7 +65,8 @@ impl Used {
         used.texts(expressions.map(|text| &text.0));
         used.texts(plan.kpis.iter().flat_map(|kpi| kpi.sum.iter().chain(&kpi.by)));
         plan.fallback.open.iter().for_each(|open| used.template(open));
-        for step in plan.steps.iter().rev() {
+        let every: Vec<_> = plan.every_step().collect();
+        for step in every.into_iter().rev() {
             used.texts(step.when.iter().map(|when| &when.0));
             match &step.action {
                 Action::Call { with, .. } => used.arguments(with.values()),
@@ -74,9 +79,13 @@ impl Used {
                     let live: Vec<_> = values.iter().filter(|(name, _)| used.has(&step.id, Some(name))).collect();
                     used.arguments(live.into_iter().map(|(_, value)| value));
                 }
-                Action::Stop { .. } => {}
+                Action::Each(each) => used.texts([&each.over.0, &each.key.0]),
+                Action::Wait { until: Until::At(at) } => used.texts([&at.0]),
+                Action::Wait { until: Until::Event(awaited) } => used.texts([&awaited.equals.0]),
+                Action::Wait { until: Until::For(_) | Until::Business(_) } | Action::Stop { .. } => {}
             }
         }
+        used.texts(plan.cancels.iter().map(|cancel| &cancel.equals.0));
         used
     }
 

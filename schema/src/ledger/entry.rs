@@ -10,6 +10,7 @@ use super::kind::Kind;
 use super::origin::Origin;
 use crate::canon::{self, Digest};
 use crate::id::{Name, PersonId};
+use crate::shape::is_token;
 use crate::time::Moment;
 
 /// The number of this format.
@@ -40,6 +41,8 @@ pub struct Entry {
     pub run: Option<u64>,
     /// The step's id.
     pub step: Option<Name>,
+    /// The key of the item, of a step inside an `each`.
+    pub item: Option<String>,
     /// Which attempt, from 1.
     pub attempt: Option<u32>,
     /// Who did it, by handle.
@@ -85,6 +88,8 @@ struct Written<'a> {
     attempt: Option<u32>,
     data: &'a Kind,
     index: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item: Option<&'a str>,
     kind: &'a str,
     log: &'a Origin,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,6 +112,7 @@ struct Read {
     kind: String,
     run: Option<u64>,
     step: Option<Name>,
+    item: Option<String>,
     attempt: Option<u32>,
     actor: Option<PersonId>,
     plan: Option<Digest>,
@@ -128,6 +134,7 @@ impl Entry {
             kind: self.kind.name(),
             run: self.run,
             step: self.step.as_ref(),
+            item: self.item.as_deref(),
             attempt: self.attempt,
             actor: self.actor.as_ref(),
             plan: self.plan.as_ref(),
@@ -149,13 +156,16 @@ impl Entry {
             return Err(EntryError::Version(read.v));
         }
         let kind = Kind::parse(&read.kind, &read.data).map_err(EntryError::Form)?;
-        let Read { log, index, time, run, step, attempt, actor, plan, .. } = read;
-        let entry = Self { log, index, time, run, step, attempt, actor, plan, kind };
+        let Read { log, index, time, run, step, item, attempt, actor, plan, .. } = read;
+        let entry = Self { log, index, time, run, step, item, attempt, actor, plan, kind };
         entry.counted()?;
         Ok(entry)
     }
 
     fn counted(&self) -> Result<(), EntryError> {
+        if self.item.as_deref().is_some_and(|item| !is_token(item)) {
+            return Err(EntryError::Form("`item` is no token".to_owned()));
+        }
         if self.run == Some(0) || self.attempt == Some(0) { Err(EntryError::Zero) } else { Ok(()) }
     }
 }

@@ -15,8 +15,8 @@ pub use operation::{
     ATTEMPTS_MOST, Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Method, Operation, Pages,
     Param, Park, Place, Rate, Retry, TextFormat,
 };
-pub use step::{Action, Answer, AskLimit, Channel, Step};
-pub use trigger::{AfterFile, Dialect, Missed, OwnEvent, Poll, Trigger};
+pub use step::{Action, Answer, AskLimit, Awaited, Cancel, Channel, Each, OnItemError, Step, Until};
+pub use trigger::{AfterFile, Dialect, Event, Missed, OwnEvent, Poll, Trigger};
 
 use crate::canon::{self, CanonError, Digest};
 use crate::id::{ClientId, ConnectionId, GroupId, IntegrationId, Name, OperationRef, ProviderId, WorkflowId};
@@ -56,6 +56,9 @@ pub struct Plan {
     pub operations: BTreeMap<OperationRef, Operation>,
     /// The steps in order; at least one.
     pub steps: Vec<Step>,
+    /// Events that end runs `superseded`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cancels: Vec<Cancel>,
     /// What is counted when a run ends `done`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kpis: Vec<Kpi>,
@@ -74,9 +77,20 @@ impl Plan {
         Ok((bytes, digest))
     }
 
-    /// The step of this id.
+    /// Every step in order, those inside an `each` behind it.
+    pub fn every_step(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().flat_map(|step| std::iter::once(step).chain(step.inner()))
+    }
+
+    /// Whether events concern runs that are under way.
+    pub fn listens(&self) -> bool {
+        let waits = |step: &Step| matches!(&step.action, Action::Wait { until: Until::Event(_) });
+        !self.cancels.is_empty() || self.every_step().any(waits)
+    }
+
+    /// The step of this id, wherever it stands.
     pub fn step(&self, id: &str) -> Option<&Step> {
-        self.steps.iter().find(|step| step.id.as_str() == id)
+        self.every_step().find(|step| step.id.as_str() == id)
     }
 }
 

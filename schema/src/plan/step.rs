@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Argument, Expression, Retry};
+use super::{Argument, Event, Expression, Retry};
 use crate::id::{ConnectionId, GroupId, Name, OperationRef};
 use crate::time::Period;
 
@@ -17,11 +17,37 @@ pub struct Step {
     /// It runs only when this is true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Expression>,
+    /// Neighbours of one group run together; none of them reads another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel: Option<Name>,
     /// Failures after which the run goes on without it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub continue_on: BTreeSet<Name>,
     /// What it does.
     pub action: Action,
+}
+
+impl Step {
+    /// The walk whose items have this name.
+    pub fn walks(&self, item: &Name) -> Option<&Each> {
+        match &self.action {
+            Action::Each(each) if each.item == *item => Some(each),
+            _ => None,
+        }
+    }
+
+    /// The steps inside it; none but for an `each`.
+    pub fn inner(&self) -> &[Self] {
+        match &self.action {
+            Action::Each(each) => &each.steps,
+            Action::Call { .. }
+            | Action::Ask { .. }
+            | Action::Decide { .. }
+            | Action::Set { .. }
+            | Action::Wait { .. }
+            | Action::Stop { .. } => &[],
+        }
+    }
 }
 
 /// What a step does.
@@ -79,11 +105,91 @@ pub enum Action {
         /// By name.
         values: BTreeMap<Name, Argument>,
     },
-    /// Ends the run early.
+    /// Does some steps for each item of a list.
+    Each(Box<Each>),
+    /// Lets time pass, or waits for an event; the run gives its place back meanwhile.
+    Wait {
+        /// How long.
+        until: Until,
+    },
+    /// Ends the run early; inside an `each`, the item.
     Stop {
         /// How the run is called that ended here.
         outcome: Name,
     },
+}
+
+/// A walk over a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Each {
+    /// The list.
+    pub over: Expression,
+    /// What the steps inside call the item.
+    pub item: Name,
+    /// What tells items apart, for journal and idempotency keys: a fact. Two items of one key are one item.
+    pub key: Expression,
+    /// The most items; a longer list fails before the first.
+    pub max: u32,
+    /// Items at once.
+    pub parallel: u32,
+    /// What becomes of the others when an item fails.
+    pub on_error: OnItemError,
+    /// The steps in order; at least one, none of them an `each`.
+    pub steps: Vec<Step>,
+}
+
+/// What becomes of the other items when one fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnItemError {
+    /// No further item begins, and the run fails once those that began are done.
+    #[default]
+    Stop,
+    /// The others go on; the failures are counted.
+    Collect,
+}
+
+/// How long a `wait` waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Until {
+    /// So long.
+    For(Period),
+    /// So much of the client's business time.
+    Business(Period),
+    /// Until a moment.
+    At(Expression),
+    /// Until an event comes, or the time is over.
+    Event(Box<Awaited>),
+}
+
+/// An event that a `wait` waits for. It counts from the moment the run was accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Awaited {
+    /// Which event; its fields are facts.
+    pub on: Event,
+    /// The field of the event that tells whose it is.
+    pub key: Name,
+    /// What the field must equal: a fact of the run.
+    #[serde(rename = "match")]
+    pub equals: Expression,
+    /// How long.
+    pub within: Period,
+}
+
+/// An event that ends runs `superseded`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cancel {
+    /// Which event; its only field is the key.
+    pub on: Event,
+    /// The field of the event that tells whose it is.
+    pub key: Name,
+    /// What the field must equal: a fact of the run's trigger.
+    #[serde(rename = "match")]
+    pub equals: Expression,
 }
 
 /// One field of an AI's answer.

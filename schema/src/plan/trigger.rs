@@ -173,6 +173,30 @@ pub enum AfterFile {
     Keep,
 }
 
+/// An event that is not a trigger: what a `wait` waits for, or a `[[cancel]]` ends runs by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Event {
+    /// Whose event.
+    pub connection: ConnectionId,
+    /// Which event.
+    pub event: EventName,
+    /// How the integration signs.
+    pub dialect: Dialect,
+    /// The header that holds the secret, for `token` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    /// How the event is told from others: a path in the body and the value that it has there.
+    pub matches: BTreeMap<String, String>,
+    /// What the event's record is called, for data uses.
+    pub record: Name,
+    /// The fields that are taken, facts all of them; all others are dropped on receipt.
+    pub fields: BTreeMap<Name, Field>,
+    /// The path and value that tell an event that our own connection caused.
+    #[serde(default, rename = "self", skip_serializing_if = "Option::is_none")]
+    pub own: Option<OwnEvent>,
+}
+
 /// How to tell an event that our own connection caused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -22,10 +22,10 @@ pub use client::{Client, Connection, Endpoint, Guardrail, ROTATE_MOST, Slot};
 pub use integration::{Event, Integration, Operation, Polled, Webhook};
 pub use project::{Project, Route};
 pub use provider::{Agreement, Prices, Provider};
-pub use scenario::{Decided, Expect, ExpectedCall, Reply, Scenario, Tests};
+pub use scenario::{Decided, Expect, ExpectedCall, Later, Reply, Scenario, Tests};
 pub use workflow::{
-    Action, Argument, Classes, Fallback, Kpi, Library, Limits, Literal, Poll, Setting, SettingType, Step, Text,
-    TextUse, Trigger, Use, Workflow, WorkflowFile,
+    Action, Argument, Cancel, Classes, Each, Fallback, Kpi, Library, Limits, Literal, On, Poll, Setting, SettingType,
+    Step, Text, TextUse, Trigger, Until, Use, Workflow, WorkflowFile,
 };
 
 use crate::finding::Span;

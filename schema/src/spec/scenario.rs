@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Spanned;
-use crate::id::{Name, OperationRef, PersonId};
+use crate::id::{ConnectionId, Name, OperationRef, PersonId};
 use crate::release::Choice;
 use crate::scenario::Fault;
 use crate::time::{Moment, Period};
@@ -30,6 +30,8 @@ pub struct Scenario {
     pub replies: Vec<Reply>,
     /// What people decide.
     pub decisions: Vec<Decided>,
+    /// Events that come while the run is under way.
+    pub later: Vec<Later>,
     /// What must have happened in the end.
     pub expect: Expect,
 }
@@ -64,6 +66,17 @@ pub struct Decided {
     pub after: Period,
     /// What the person wrote instead, by path.
     pub edits: BTreeMap<Spanned<String>, String>,
+}
+
+/// An event that comes while the run is under way.
+#[derive(Clone, Debug)]
+pub struct Later {
+    /// How long after the run began.
+    pub after: Spanned<Period>,
+    /// Whose event.
+    pub connection: Spanned<ConnectionId>,
+    /// Its body as JSON text.
+    pub event: Spanned<String>,
 }
 
 /// What must have happened in the end.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::Spanned;
 use crate::id::{ConnectionId, EventName, GroupId, Name, OperationRef, WorkflowId};
-use crate::plan::{AfterFile, Answer, AskLimit, Channel, Expression, Missed, Mode, Retry};
+use crate::plan::{AfterFile, Answer, AskLimit, Channel, Expression, Missed, Mode, OnItemError, Retry};
 use crate::shape::{Field, Shape, is_decimal, is_token};
 use crate::time::Period;
 
@@ -143,6 +143,8 @@ pub struct Workflow {
     pub limits: Option<Limits>,
     /// The steps in order; at least one.
     pub steps: Vec<Step>,
+    /// Events that end runs `superseded`.
+    pub cancels: Vec<Cancel>,
     /// What is counted when a run ends `done`.
     pub kpis: Vec<Kpi>,
     /// Where work goes that automation could not finish; `no-fallback` where it is absent.
@@ -236,6 +238,8 @@ pub struct Step {
     pub id: Spanned<Name>,
     /// It runs only when this is true.
     pub when: Option<Spanned<Expression>>,
+    /// Neighbours of one group run together.
+    pub parallel: Option<Spanned<Name>>,
     /// Failures after which the run goes on without it.
     pub continue_on: BTreeSet<Spanned<Name>>,
     /// What it does.
@@ -330,11 +334,101 @@ pub enum Action {
         /// By name.
         values: BTreeMap<Spanned<Name>, Spanned<Argument>>,
     },
-    /// Ends the run early.
+    /// Does some steps for each item of a list.
+    Each(Box<Each>),
+    /// Lets time pass, or waits for an event.
+    Wait {
+        /// How long.
+        until: Until,
+    },
+    /// Ends the run early; inside an `each`, the item.
     Stop {
         /// How the run is called that ended here.
         outcome: Spanned<Name>,
     },
+}
+
+/// A walk over a list.
+#[derive(Clone, Debug)]
+pub struct Each {
+    /// The list.
+    pub over: Spanned<Expression>,
+    /// What the steps inside call the item.
+    pub item: Spanned<Name>,
+    /// What tells items apart: a fact.
+    pub key: Spanned<Expression>,
+    /// The most items.
+    pub max: Spanned<u32>,
+    /// Items at once; 1 unless said.
+    pub parallel: u32,
+    /// What becomes of the others when an item fails.
+    pub on_error: OnItemError,
+    /// The steps in order; at least one, none of them an `each`.
+    pub steps: Vec<Step>,
+}
+
+/// How long a `wait` waits.
+#[derive(Clone, Debug)]
+pub enum Until {
+    /// So long.
+    For(Spanned<Period>),
+    /// So much of the client's business time.
+    Business(Spanned<Period>),
+    /// Until a moment.
+    At(Spanned<Expression>),
+    /// Until an event comes, or the time is over.
+    Event {
+        /// Which event, and whose.
+        on: On,
+        /// What its key must equal; `limits.one_at_a_time` unless said.
+        equals: Option<Spanned<Expression>>,
+        /// How long.
+        within: Spanned<Period>,
+    },
+}
+
+/// An event, and the field of it that tells whose it is.
+#[derive(Clone, Debug)]
+pub struct On {
+    /// Whose event.
+    pub connection: Spanned<ConnectionId>,
+    /// Which event.
+    pub event: Spanned<EventName>,
+    /// The field of the event: a fact.
+    pub key: Spanned<Name>,
+}
+
+/// An event that ends runs `superseded`.
+#[derive(Clone, Debug)]
+pub struct Cancel {
+    /// The table.
+    pub span: Range<usize>,
+    /// Which event, and whose.
+    pub on: On,
+    /// What its key must equal; `limits.one_at_a_time` unless said.
+    pub equals: Option<Spanned<Expression>>,
+}
+
+impl Step {
+    /// The steps inside it; none but for an `each`.
+    pub fn inner(&self) -> &[Self] {
+        match &self.action {
+            Action::Each(each) => &each.steps,
+            Action::Call { .. }
+            | Action::Ask { .. }
+            | Action::Decide { .. }
+            | Action::Set { .. }
+            | Action::Wait { .. }
+            | Action::Stop { .. } => &[],
+        }
+    }
+}
+
+impl Workflow {
+    /// Every step in order, those inside an `each` behind it.
+    pub fn every_step(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().flat_map(|step| std::iter::once(step).chain(step.inner()))
+    }
 }
 
 /// What is counted when a run ends `done`.

@@ -10,9 +10,9 @@ use crate::canon;
 use crate::class::Class;
 use crate::client::{ClientFacts, ConnectionTo, Guardrail};
 use crate::expr::{Origin, Source};
-use crate::flow::{Flow, Flows, StepFlow, trigger_sources};
+use crate::flow::{Flow, Flows, StepFlow, event_sources, trigger_sources};
 use crate::id::{ConnectionId, GroupId, Name, OperationRef, Scope};
-use crate::plan::{Action, Channel, Effect, Operation, Plan, Step, Trigger};
+use crate::plan::{Action, Channel, Effect, Event, Operation, Plan, Step, Trigger, Until};
 use crate::time::Period;
 
 /// What an operation of an AI provider is called in data uses.
@@ -25,7 +25,8 @@ const ASK: &str = "ask";
 pub fn derive(plan: &Plan, client: &ClientFacts, flows: &Flows) -> Vec<DataUse> {
     let mut found = Derived { plan, client, uses: Vec::new() };
     found.trigger();
-    for step in &plan.steps {
+    plan.cancels.iter().for_each(|cancel| found.event(&cancel.on));
+    for step in plan.every_step() {
         if let Some(flow) = flows.step(step.id.as_str()) {
             found.step(step, flow);
         }
@@ -191,6 +192,20 @@ impl Derived<'_> {
         self.uses.extend(comes.into_iter().chain(listed));
     }
 
+    /// Fields that come with an event that is no trigger.
+    fn event(&mut self, event: &Event) {
+        let read = DataUse {
+            from: Some(self.connection(&event.connection)),
+            to: Some(self.agent()),
+            effect: Some(Effect::None),
+            fields: fields(&event_sources(event)),
+            scopes: Some(BTreeSet::new()),
+            retention: Some("run".into()),
+            ..self.of(UseKind::Read)
+        };
+        self.uses.push(read);
+    }
+
     fn step(&mut self, step: &Step, flow: &StepFlow) {
         match &step.action {
             Action::Call { operation: reference, cache, .. } => {
@@ -212,7 +227,9 @@ impl Derived<'_> {
                     self.show(by, channel, flow);
                 }
             }
-            Action::Set { .. } | Action::Stop { .. } => {}
+            Action::Wait { until: Until::Event(awaited) } => self.event(&awaited.on),
+            // What stands inside an `each` is derived as the steps that they are.
+            Action::Each(_) | Action::Wait { .. } | Action::Set { .. } | Action::Stop { .. } => {}
         }
     }
 

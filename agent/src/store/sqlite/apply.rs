@@ -59,9 +59,7 @@ fn refusal(tables: &Tables<'_>, write: &Write) -> Result<Option<Refusal>, StoreE
             let over = tables.sums.get(db, name)?.checked_add(*add).is_none_or(|sum| sum > *most);
             over.then(|| Refusal::Over { name: name.clone() })
         }
-        Write::Answer { run, step } => {
-            super::read::waiting_of(db, *run, step)?.is_none().then_some(Refusal::NotWaiting)
-        }
+        Write::Answer { run, at } => super::read::waiting_of(db, *run, at)?.is_none().then_some(Refusal::NotWaiting),
         Write::Swap { name, from, to: _ } => (super::read::state(db, name)? != *from).then_some(Refusal::Moved),
         _ => None,
     })
@@ -76,8 +74,8 @@ fn one(tables: &mut Tables<'_>, rows: &mut Rows, at: Wall, write: &Write) -> Res
             Ok(())
         }
         Write::Count { name, add, most: _ } => tables.sums.add(db, name, *add).map(drop),
-        Write::Answer { run, step } => {
-            run_sql(db, "DELETE FROM waiting WHERE run = ?1 AND step = ?2", params![run.as_bytes(), step.as_str()])
+        Write::Answer { run, at } => {
+            run_sql(db, "DELETE FROM waiting WHERE run = ?1 AND step = ?2", params![run.as_bytes(), at.to_string()])
         }
         Write::Swap { name, from: _, to: value } | Write::State { name, value } => state(db, name, value.as_deref()),
         Write::Open { run, sealed } => {
@@ -178,7 +176,7 @@ fn close(tables: &mut Tables<'_>, run: RunId) -> Result<(), StoreError> {
 fn ask(tables: &mut Tables<'_>, waiting: &Waiting) -> Result<(), StoreError> {
     tables.runs.asks(waiting.run);
     let sql = "INSERT OR REPLACE INTO waiting(run, step, body) VALUES (?1, ?2, ?3)";
-    run_sql(tables.db, sql, params![waiting.run.as_bytes(), waiting.step.as_str(), json(waiting)?])
+    run_sql(tables.db, sql, params![waiting.run.as_bytes(), waiting.at().to_string(), json(waiting)?])
 }
 
 fn queue(db: &Connection, item: &QueueItem) -> Result<(), StoreError> {

@@ -15,13 +15,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use assent_schema::id::{ClientId, Name};
+use assent_schema::id::ClientId;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
 use super::{
-    AlertRow, Books, JournalRow, LedgerRow, Log, OpenRun, QueueItem, RunFilter, RunId, RunLine, Store, StoreError,
-    Transaction, Waiting,
+    AlertRow, Books, JournalRow, LedgerRow, Log, OpenRun, QueueItem, RunFilter, RunId, RunLine, StepAt, Store,
+    StoreError, Transaction, Waiting,
 };
 use crate::world::Wall;
 
@@ -335,8 +335,8 @@ impl Store for Sqlite {
         self.read(read::waiting)
     }
 
-    fn waiting_of(&self, run: RunId, step: &Name) -> Result<Option<Waiting>, StoreError> {
-        self.read(|db| read::waiting_of(db, run, step))
+    fn waiting_of(&self, run: RunId, at: &StepAt) -> Result<Option<Waiting>, StoreError> {
+        self.read(|db| read::waiting_of(db, run, at))
     }
 
     fn queue(&self) -> Result<Vec<QueueItem>, StoreError> {

@@ -1,14 +1,13 @@
 //! Reads as SQL.
 
-use assent_schema::id::Name;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use serde::de::DeserializeOwned;
 
 use super::deliveries::Key;
 use super::{failed, packed};
 use crate::store::{
-    Accepted, AlertRow, Entry, JournalRow, LedgerRow, Log, OpenRun, QueueItem, RunFilter, RunId, RunLine, StoreError,
-    Waiting,
+    Accepted, AlertRow, Entry, JournalRow, LedgerRow, Log, OpenRun, QueueItem, RunFilter, RunId, RunLine, StepAt,
+    StoreError, Waiting,
 };
 use crate::world::Wall;
 
@@ -162,9 +161,9 @@ pub(super) fn waiting(db: &Connection) -> Result<Vec<Waiting>, StoreError> {
     bodies(db, "SELECT body FROM waiting ORDER BY run, step", [])
 }
 
-pub(super) fn waiting_of(db: &Connection, run: RunId, step: &Name) -> Result<Option<Waiting>, StoreError> {
+pub(super) fn waiting_of(db: &Connection, run: RunId, at: &StepAt) -> Result<Option<Waiting>, StoreError> {
     let sql = "SELECT body FROM waiting WHERE run = ?1 AND step = ?2";
-    Ok(bodies(db, sql, params![run.as_bytes(), step.as_str()])?.into_iter().next())
+    Ok(bodies(db, sql, params![run.as_bytes(), at.to_string()])?.into_iter().next())
 }
 
 pub(super) fn queue(db: &Connection) -> Result<Vec<QueueItem>, StoreError> {

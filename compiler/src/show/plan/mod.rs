@@ -80,6 +80,7 @@ fn difference_json(difference: &Difference) -> Value {
         Difference::Reordered => json!({ "what": "reordered" }),
         Difference::Trigger(details) => json!({ "what": "trigger", "details": details }),
         Difference::Limits(details) => json!({ "what": "limits", "details": details }),
+        Difference::Cancels(details) => json!({ "what": "cancels", "details": details }),
         Difference::Kpis(details) => json!({ "what": "kpis", "details": details }),
         Difference::Fallback(details) => json!({ "what": "fallback", "details": details }),
         Difference::Operation(name, details) => json!({ "what": "operation", "operation": name, "details": details }),

@@ -177,6 +177,7 @@ fn difference(workflow: &str, difference: &Difference) -> Line {
         Difference::Reordered => ("steps come in another order".to_owned(), &[]),
         Difference::Trigger(details) => ("what starts it changes".to_owned(), details),
         Difference::Limits(details) => ("its limits change".to_owned(), details),
+        Difference::Cancels(details) => ("which events end its runs changes".to_owned(), details),
         Difference::Kpis(details) => ("what it counts changes".to_owned(), details),
         Difference::Fallback(details) => ("where unfinished work goes changes".to_owned(), details),
         Difference::Operation(operation, details) => {

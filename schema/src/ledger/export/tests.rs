@@ -47,7 +47,7 @@ fn story() -> Story {
 
 fn entry(index: u64, (seconds, run, kind): (i64, Option<u64>, Kind)) -> Entry {
     let time = Moment::from_seconds(1_772_442_000 + seconds);
-    Entry { log: origin(), index, time, run, step: None, attempt: None, actor: None, plan: None, kind }
+    Entry { log: origin(), index, time, run, step: None, item: None, attempt: None, actor: None, plan: None, kind }
 }
 
 /// Writes a story as an export, with the bodies at these places gone.

@@ -1,0 +1,284 @@
+//! Events that concern runs that are under way: those that a `wait` waits for, and those of `[[cancel]]`.
+//!
+//! An event is durable before its sender is told so, whether or not a run waits for it already: it counts for every run that
+//! was accepted before it came. Only facts of it are kept.
+//!
+//! # Source
+//! language.md section 3, engine.md section 2.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use assent_schema::expr::Value;
+use assent_schema::id::{ClientId, ConnectionId, Name, WorkflowId};
+use assent_schema::plan::{Action, Awaited, Event, Until};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::compiled::Compiled;
+use super::values::Values;
+use super::{Deployed, Engine, lock};
+use crate::request::json::Json;
+use crate::request::wire;
+use crate::store::{Accepted, Fact, Refusal, RunId, Store, StoreError, Transaction, Write};
+use crate::world::{Clock as _, World};
+
+/// Where events are kept that runs wait for or will.
+const EVENTS: &str = "event/";
+/// Where it is kept that a run is to end.
+const CANCELS: &str = "cancel/";
+
+/// A genuine event: whose signature it bears was checked before.
+pub struct Heard<'a> {
+    /// Whose.
+    pub client: &'a ClientId,
+    /// The workflow that it was sent to.
+    pub workflow: &'a WorkflowId,
+    /// The connection whose secret it was signed with.
+    pub connection: &'a ConnectionId,
+    /// The body.
+    pub body: &'a [u8],
+    /// By what it is known again.
+    pub key: [u8; 16],
+}
+
+/// An event that a `wait` waits for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Arrival {
+    /// When it came, in milliseconds since 1970.
+    pub(super) at: i64,
+    /// Its fields.
+    pub(super) fields: BTreeMap<Name, Fact>,
+}
+
+/// What reaches a run from outside while it is under way.
+pub(super) struct Signals {
+    client: ClientId,
+    workflow: WorkflowId,
+    compiled: Arc<Compiled>,
+    /// What the key of each `[[cancel]]` must be.
+    keys: Vec<Option<String>>,
+    cancelled: watch::Sender<bool>,
+    woken: watch::Sender<u64>,
+    awaited: Mutex<BTreeSet<String>>,
+}
+
+impl Signals {
+    pub(super) fn cancel(&self) {
+        self.cancelled.send_replace(true);
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        *self.cancelled.borrow()
+    }
+
+    pub(super) fn cancelled(&self) -> watch::Receiver<bool> {
+        self.cancelled.subscribe()
+    }
+
+    pub(super) fn woken(&self) -> watch::Receiver<u64> {
+        self.woken.subscribe()
+    }
+
+    pub(super) fn await_event(&self, name: Option<&str>) {
+        lock(&self.awaited).extend(name.map(str::to_owned));
+    }
+
+    pub(super) fn no_longer_await(&self, name: Option<&str>) {
+        if let Some(name) = name {
+            lock(&self.awaited).remove(name);
+        }
+    }
+
+    /// Whether an event of this connection is one that ends the run.
+    fn is_cancelled_by(&self, connection: &ConnectionId, json: &Json) -> bool {
+        let cancels = self.compiled.plan.cancels.iter().zip(&self.keys);
+        cancels.filter(|(cancel, _)| cancel.on.connection == *connection).any(|(cancel, key)| {
+            let fields = taken(&cancel.on, json);
+            let there = fields.as_ref().and_then(|fields| fields.get(&cancel.key)).map(ToString::to_string);
+            there.is_some() && there == *key
+        })
+    }
+
+    /// The events that the workflow waits for somewhere.
+    fn waits(&self) -> impl Iterator<Item = &Awaited> {
+        self.compiled.plan.every_step().filter_map(|step| match &step.action {
+            Action::Wait { until: Until::Event(awaited) } => Some(&**awaited),
+            Action::Call { .. }
+            | Action::Ask { .. }
+            | Action::Decide { .. }
+            | Action::Set { .. }
+            | Action::Each(_)
+            | Action::Wait { .. }
+            | Action::Stop { .. } => None,
+        })
+    }
+}
+
+/// The facts of an event, if the body is one of it that did not come from us.
+fn taken(event: &Event, json: &Json) -> Option<BTreeMap<Name, Fact>> {
+    let stands = |at: &str, wanted: &str| json.text_at(at) == Some(wanted);
+    let own = event.own.as_ref().is_some_and(|own| stands(&own.at, &own.equals));
+    if own || !event.matches.iter().all(|(at, wanted)| stands(at, wanted)) {
+        return None;
+    }
+    let values = wire::take(json, &event.fields, None).ok()?;
+    let fact = |(name, field): (&Name, &assent_schema::shape::Field)| {
+        let value = values.get(name)?;
+        Some((name.clone(), value.to_fact(&field.shape).ok()?))
+    };
+    Some(event.fields.iter().filter_map(fact).collect())
+}
+
+/// A key as text; only what could be a fact is one.
+pub(super) fn key_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Text(text) if assent_schema::shape::is_token(text) => Some(text.clone()),
+        Value::Integer(n) => Some(n.to_string()),
+        _ => None,
+    }
+}
+
+/// Under what name an event is kept.
+pub(super) fn event_name(client: &ClientId, workflow: &WorkflowId, event: &Event, key: &str) -> String {
+    format!("{EVENTS}{client}/{workflow}/{}/{}/{key}", event.connection, event.event)
+}
+
+/// Under what name it is kept that a run is to end.
+pub(super) fn cancel_name(run: RunId) -> String {
+    format!("{CANCELS}{run}")
+}
+
+impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
+    /// A run is under way.
+    pub(super) fn listen(
+        &self,
+        run: RunId,
+        accepted: &Accepted,
+        compiled: &Arc<Compiled>,
+        values: &Values,
+    ) -> Arc<Signals> {
+        let key = |program| values.eval(program).ok().as_ref().and_then(key_text);
+        let signals = Arc::new(Signals {
+            client: accepted.client.clone(),
+            workflow: accepted.workflow.clone(),
+            keys: compiled.cancels.iter().map(key).collect(),
+            compiled: Arc::clone(compiled),
+            cancelled: watch::Sender::new(false),
+            woken: watch::Sender::new(0),
+            awaited: Mutex::default(),
+        });
+        lock(&self.open).insert(run, Arc::clone(&signals));
+        signals
+    }
+
+    /// A run that a start found can be reached, or never will be by this process.
+    pub(super) fn came(&self, run: RunId) {
+        lock(&self.coming).remove(&run);
+    }
+
+    /// A run is no longer driven here.
+    pub(super) fn forget(&self, run: RunId) {
+        lock(&self.open).remove(&run);
+    }
+
+    /// The connections whose events concern runs of a workflow that are under way, with how they sign: those of each plan
+    /// that such a run follows.
+    pub fn listens(&self, client: &ClientId, workflow: &WorkflowId) -> Vec<Event> {
+        let open = lock(&self.open);
+        let runs = open.values().filter(|signals| signals.client == *client && signals.workflow == *workflow);
+        let mut events: Vec<Event> = Vec::new();
+        for signals in runs {
+            let cancels = signals.compiled.plan.cancels.iter().map(|cancel| &cancel.on);
+            for event in cancels.chain(signals.waits().map(|awaited| &awaited.on)) {
+                if !events.contains(event) {
+                    events.push(event.clone());
+                }
+            }
+        }
+        events
+    }
+
+    /// Takes an event for the runs that it concerns. False when it concerns none.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it could not be made durable; then nothing of it happened.
+    ///
+    /// # Crash
+    /// On `Ok` it is durable. It counts once: a second delivery changes nothing.
+    pub async fn hear(&self, heard: &Heard<'_>) -> Result<bool, StoreError> {
+        let Ok(json) = Json::parse(heard.body) else { return Ok(false) };
+        if !lock(&self.coming).is_empty() {
+            // The sender tries again; then it is known which runs there are.
+            return Err(StoreError::Busy);
+        }
+        let now = self.world.clock().now();
+        let of_workflow: Vec<(RunId, Arc<Signals>)> = {
+            let open = lock(&self.open);
+            let mine = |(_, signals): &(&RunId, &Arc<Signals>)| {
+                signals.client == *heard.client && signals.workflow == *heard.workflow
+            };
+            open.iter().filter(mine).map(|(run, signals)| (*run, Arc::clone(signals))).collect()
+        };
+        let Some((first, _)) = of_workflow.first() else { return Ok(false) };
+        let mut writes = vec![Write::Deliver { key: heard.key, run: *first }];
+        let cancelled: Vec<_> =
+            of_workflow.iter().filter(|(_, signals)| signals.is_cancelled_by(heard.connection, &json)).collect();
+        for (run, _) in &cancelled {
+            writes.push(Write::State { name: cancel_name(*run), value: Some(Vec::new()) });
+        }
+        let mut names = BTreeMap::new();
+        for (_, signals) in &of_workflow {
+            for awaited in signals.waits().filter(|awaited| awaited.on.connection == *heard.connection) {
+                let Some(fields) = taken(&awaited.on, &json) else { continue };
+                let Some(key) = fields.get(&awaited.key).map(ToString::to_string) else { continue };
+                let name = event_name(heard.client, heard.workflow, &awaited.on, &key);
+                // Plans of different age may take different fields: all of them are kept.
+                let kept: &mut BTreeMap<Name, Fact> = names.entry(name).or_default();
+                kept.extend(fields);
+            }
+        }
+        for (name, fields) in &names {
+            let arrival = Arrival { at: now.millis(), fields: fields.clone() };
+            let value = serde_json::to_vec(&arrival).or(Err(StoreError::Damaged("an event without a form")))?;
+            writes.push(Write::State { name: name.clone(), value: Some(value) });
+        }
+        if writes.len() == 1 {
+            return Ok(false);
+        }
+        if !names.is_empty() {
+            writes.extend(self.old_events(heard.client, heard.workflow, *first, &names)?);
+        }
+        match self.store.commit(Transaction { at: now, writes }).await {
+            Ok(()) => {}
+            Err(StoreError::Refused(Refusal::Duplicate(_))) => return Ok(true),
+            Err(error) => return Err(error),
+        }
+        for (_, signals) in cancelled {
+            signals.cancel();
+        }
+        for (_, signals) in &of_workflow {
+            if names.keys().any(|name| lock(&signals.awaited).contains(name)) {
+                signals.woken.send_modify(|count| *count = count.wrapping_add(1));
+            }
+        }
+        Ok(true)
+    }
+
+    /// Events that came before the oldest run that is under way: none of them counts any more.
+    fn old_events(
+        &self,
+        client: &ClientId,
+        workflow: &WorkflowId,
+        oldest: RunId,
+        new: &BTreeMap<String, BTreeMap<Name, Fact>>,
+    ) -> Result<Vec<Write>, StoreError> {
+        let kept = self.store.states(&format!("{EVENTS}{client}/{workflow}/"))?;
+        let old = kept.into_iter().filter(|(name, value)| {
+            let at = serde_json::from_slice::<Arrival>(value).map_or(0, |arrival| arrival.at);
+            at < oldest.millis() && !new.contains_key(name)
+        });
+        Ok(old.map(|(name, _)| Write::State { name, value: None }).collect())
+    }
+}

@@ -1,0 +1,127 @@
+//! The step that lets time pass, or waits for an event. The run gives its place back meanwhile, and the time is not counted.
+//!
+//! # Source
+//! language.md section 3. A wait survives restarts: its end was written when it began.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use assent_schema::expr::Value;
+use assent_schema::id::Name;
+
+use super::Deployed;
+use super::compiled::{CompiledStep, CompiledUntil};
+use super::driver::{End, Run, Stop, expression_failed};
+use super::hear::{self, Arrival, event_name};
+use super::progress::Stand;
+use crate::store::{Ending, Entry, Store};
+use crate::world::{Clock as _, Wall, World};
+
+/// How often a waiting run looks at the wall clock, which may jump.
+const LOOK: Duration = Duration::from_mins(1);
+
+impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
+    pub(super) async fn rest(&mut self, step: &CompiledStep, until: &CompiledUntil) -> Result<(), Stop> {
+        let over = match self.progress.stand(&step.id) {
+            Some(Stand::Resting { until }) => Wall::from_millis(*until),
+            _ => self.begin_rest(step, until)?,
+        };
+        let event = match until {
+            CompiledUntil::Event { awaited, equals } => {
+                let key = self.values.eval(equals).map_err(|error| expression_failed(step, &error))?;
+                let key = hear::key_text(&key).ok_or_else(|| End::early(Ending::Failed, &step.id, "bad_event_key"))?;
+                let accepted = &self.accepted;
+                Some(event_name(&accepted.client, &accepted.workflow, &awaited.on, &key))
+            }
+            CompiledUntil::For(_) | CompiledUntil::Business(_) | CompiledUntil::At(_) => None,
+        };
+        let arrived = match (event.as_deref().and_then(|name| self.arrival(name)), over <= self.now()) {
+            (Some(arrived), _) => Some(arrived),
+            (None, true) => None,
+            (None, false) => {
+                self.flush_all().await?;
+                self.step_aside().await;
+                let woken = self.sleep_until(over, event.as_deref()).await?;
+                self.come_back().await?;
+                woken
+            }
+        };
+        let facts = arrived.as_ref().map(|arrival| arrival.fields.clone()).unwrap_or_default();
+        let (id, item, arrived) = (step.id.clone(), self.item.clone(), arrived.is_some());
+        self.record(Entry::Woke { step: id, item, arrived, facts: facts.clone() });
+        let fields = facts.iter().map(|(name, fact)| (name.clone(), Value::from(fact))).collect();
+        self.take_event(&step.id, arrived, fields);
+        Ok(())
+    }
+
+    fn begin_rest(&mut self, step: &CompiledStep, until: &CompiledUntil) -> Result<Wall, Stop> {
+        let now = self.now();
+        let over = match until {
+            CompiledUntil::For(period) => now.plus(period.duration()),
+            CompiledUntil::Event { awaited, .. } => now.plus(awaited.within.duration()),
+            CompiledUntil::Business(period) => {
+                let over = (self.values.business)(now.moment(), *period);
+                let over = over.ok_or_else(|| End::early(Ending::Failed, &step.id, "no_business_time"))?;
+                Wall::from_millis(over.seconds().saturating_mul(1_000))
+            }
+            CompiledUntil::At(at) => match self.values.eval(at) {
+                Ok(Value::Instant(moment)) => Wall::from_millis(moment.seconds().saturating_mul(1_000)),
+                Ok(_) => return Err(End::early(Ending::Failed, &step.id, "no_moment").into()),
+                Err(error) => return Err(expression_failed(step, &error)),
+            },
+        };
+        self.record(Entry::Rests { step: step.id.clone(), item: self.item.clone(), until: over.millis() });
+        Ok(over)
+    }
+
+    /// An event of this name that came since the run was accepted.
+    fn arrival(&self, name: &str) -> Option<Arrival> {
+        let bytes = self.engine.store.state(name).ok()??;
+        let arrival: Arrival = serde_json::from_slice(&bytes).ok()?;
+        (arrival.at >= self.at.millis()).then_some(arrival)
+    }
+
+    /// Sleeps until the time is over or the event is there.
+    async fn sleep_until(&mut self, over: Wall, event: Option<&str>) -> Result<Option<Arrival>, Stop> {
+        let signals = Arc::clone(&self.shared.signals);
+        let (mut woken, mut cancelled) = (signals.woken(), signals.cancelled());
+        let engine = Arc::clone(&self.engine);
+        let mut stopping = engine.stopping.subscribe();
+        let clock = engine.world.clock();
+        let before = clock.boot();
+        signals.await_event(event);
+        let woke = loop {
+            woken.mark_unchanged();
+            if let Some(arrival) = event.and_then(|name| self.arrival(name)) {
+                break Ok(Some(arrival));
+            }
+            let left = over.since(self.now());
+            if left.is_zero() {
+                break Ok(None);
+            }
+            tokio::select! {
+                biased;
+                _ = stopping.wait_for(|stop| *stop) => break Err(Stop::Leave),
+                _ = cancelled.wait_for(|cancelled| *cancelled) => break Err(End::cancelled().into()),
+                _ = woken.changed() => {}
+                () = clock.sleep(left.min(LOOK)) => {}
+            }
+        };
+        signals.no_longer_await(event);
+        self.waited = self.waited.saturating_add(clock.boot().saturating_sub(before));
+        woke
+    }
+
+    /// What later steps can read of a `wait`.
+    pub(super) fn take_event(&mut self, step: &Name, arrived: bool, mut fields: BTreeMap<Name, Value>) {
+        let waits_for_event = self.compiled.plan.step(step.as_str()).is_some_and(|step| {
+            use assent_schema::plan::{Action, Until};
+            matches!(&step.action, Action::Wait { until: Until::Event(_) })
+        });
+        if waits_for_event && let Ok(name) = Name::new("arrived") {
+            fields.insert(name, Value::Boolean(arrived));
+        }
+        self.values.steps.insert(step.clone(), Value::Record(fields));
+    }
+}

@@ -1,0 +1,347 @@
+//! One step, and those inside it, to a step of the plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use assent_schema::code::Code;
+use assent_schema::id::{ConnectionId, Name, OperationRef};
+use assent_schema::plan::{Action, Awaited, Channel, Each, Effect, Retry, Step, Target, Until};
+use assent_schema::spec::{self, Spanned};
+use assent_schema::time::Period;
+
+use super::names::texts;
+use super::operations;
+use super::sites::Site;
+use super::workflow::Resolver;
+use crate::source::Place;
+
+/// Roots of paths that are no steps.
+const RESERVED: [&str; 3] = ["trigger", "settings", "now"];
+
+/// What an item is called unless said; every `each` may do so.
+const ITEM: &str = "item";
+/// How an `ask` can fail; how it can end otherwise is an answer.
+const ASK_CODES: [&str; 9] = [
+    "never_connected",
+    "no_reply",
+    "timed_out",
+    "try_again",
+    "throttled",
+    "server_error",
+    "unauthorised",
+    "forbidden",
+    "refused",
+];
+/// How a `set` can fail.
+const SET_CODES: [&str; 1] = ["expression"];
+
+impl Resolver<'_> {
+    /// All steps of a workflow; their ids are unique, those inside an `each` included.
+    pub(super) fn workflow_steps(&mut self, workflow: &spec::Workflow) -> Vec<Step> {
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
+        for step in workflow.every_step() {
+            let item = match &step.action {
+                spec::Action::Each(each) if each.item.as_str() != ITEM => Some(&each.item),
+                _ => None,
+            };
+            for name in std::iter::once(&step.id).chain(item) {
+                let id = name.as_str();
+                if !seen.insert(id) {
+                    self.report.duplicate("step", id, &name.span);
+                }
+                if RESERVED.contains(&id) {
+                    let message = format!("`{id}` already means something else in expressions.");
+                    self.report.add(Code::DuplicateName, &name.span, message);
+                }
+            }
+        }
+        self.steps(&workflow.steps, &[])
+    }
+
+    /// Steps of one level. `outside` are those before the `each` that they stand in.
+    fn steps(&mut self, steps: &[spec::Step], outside: &[Step]) -> Vec<Step> {
+        self.groups(steps);
+        let mut resolved: Vec<Step> = Vec::with_capacity(steps.len());
+        for step in steps {
+            self.places.insert(Site::Step(step.id.value.clone()), step.id.span.clone());
+            let when = self.expression(Site::When(step.id.value.clone()), step.when.as_ref());
+            let before: Vec<Step> = outside.iter().chain(&resolved).cloned().collect();
+            let action = self.action(&step.id.value, step, &before);
+            self.ends(step);
+            if let Some(action) = action {
+                let parallel = step.parallel.as_ref().map(|group| group.value.clone());
+                let continue_on = step.continue_on.iter().map(|code| code.value.clone()).collect();
+                resolved.push(Step { id: step.id.value.clone(), when, parallel, continue_on, action });
+            }
+        }
+        resolved
+    }
+
+    /// Steps that run together stand together, are at least two, and none of them ends what it stands in.
+    fn groups(&mut self, steps: &[spec::Step]) {
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
+        for group in steps.chunk_by(|a, b| a.parallel.is_some() && a.parallel == b.parallel) {
+            let Some(name) = group.first().and_then(|step| step.parallel.as_ref()) else { continue };
+            if !seen.insert(name.as_str()) {
+                let message = format!("The steps of the group `{}` are not neighbours.", name.value);
+                self.report.add(Code::BadValue, &name.span, message);
+            } else if group.len() < 2 {
+                let message = format!("`{}` is the only step of the group `{}`.", group_ids(group), name.value);
+                self.report.add(Code::BadValue, &name.span, message);
+            }
+            for step in group.iter().filter(|step| matches!(step.action, spec::Action::Stop { .. })) {
+                let message = format!("`{}` is a `stop`, and others run at the same time.", step.id.value);
+                self.report.add(Code::BadValue, &step.id.span, message);
+            }
+        }
+    }
+
+    /// The failures after which the run goes on are some that the step can end with.
+    fn ends(&mut self, step: &spec::Step) {
+        let known: &[&str] = match &step.action {
+            // The catalog has the list of each operation.
+            spec::Action::Call { .. } => return,
+            spec::Action::Ask { .. } => &ASK_CODES,
+            spec::Action::Set { .. } => &SET_CODES,
+            // These do not fail: a person who says no, a time that is over, and failed items are outcomes.
+            spec::Action::Decide { .. }
+            | spec::Action::Each(_)
+            | spec::Action::Wait { .. }
+            | spec::Action::Stop { .. } => &[],
+        };
+        for code in step.continue_on.iter().filter(|code| !known.contains(&code.as_str())) {
+            self.report.unknown("error code", code, known);
+        }
+    }
+
+    fn each(&mut self, id: &Name, each: &spec::Each, before: &[Step]) -> Action {
+        let site = Site::Item(id.clone());
+        self.places.insert(site, each.item.span.clone());
+        Action::Each(Box::new(Each {
+            over: self.needed(Site::Over(id.clone()), &each.over),
+            item: each.item.value.clone(),
+            key: self.needed(Site::Key(id.clone()), &each.key),
+            max: each.max.value,
+            parallel: each.parallel,
+            on_error: each.on_error,
+            steps: self.steps(&each.steps, before),
+        }))
+    }
+
+    fn wait(&mut self, id: &Name, until: &spec::Until) -> Option<Until> {
+        Some(match until {
+            spec::Until::For(period) => Until::For(period.value),
+            spec::Until::Business(period) => Until::Business(period.value),
+            spec::Until::At(at) => Until::At(self.needed(Site::Until(id.clone()), at)),
+            spec::Until::Event { on, equals, within } => {
+                let equals = self.matched(Site::Until(id.clone()), equals.as_ref(), on)?;
+                let event = self.event(on, false)?;
+                Until::Event(Box::new(Awaited { on: event, key: on.key.value.clone(), equals, within: within.value }))
+            }
+        })
+    }
+
+    fn action(&mut self, id: &Name, step: &spec::Step, before: &[Step]) -> Option<Action> {
+        Some(match &step.action {
+            spec::Action::Call { operation, with, retry, parked, cache } => {
+                let (retry, parked, cache) = (retry.as_ref(), parked.as_ref(), cache.as_ref());
+                self.call(id, step, &Call { operation, with, retry, parked, cache }, before)?
+            }
+            spec::Action::Ask { connection, prompt, with, sources, answer, limit } => {
+                self.provider(connection)?;
+                self.places.insert(Site::Operation(id.clone()), connection.span.clone());
+                for name in answer.keys() {
+                    self.places.insert(Site::Answer(id.clone(), name.value.clone()), name.span.clone());
+                }
+                Action::Ask {
+                    connection: connection.value.clone(),
+                    prompt: self.prompt(prompt),
+                    with: self.arguments(id, with),
+                    sources: self.expression(Site::Sources(id.clone()), sources.as_ref()),
+                    answer: operations::unspanned(answer),
+                    limit: *limit,
+                }
+            }
+            spec::Action::Decide { by, show, edit, within, via } => {
+                self.decide(id, by, show, edit, via);
+                Action::Decide {
+                    by: by.value.clone(),
+                    show: show.iter().map(|path| path.value.clone()).collect(),
+                    edit: edit.iter().map(|path| path.value.clone()).collect(),
+                    within: within.value,
+                    via: via.iter().map(|channel| channel.value.clone()).collect(),
+                }
+            }
+            spec::Action::Set { values } => Action::Set { values: self.arguments(id, values) },
+            spec::Action::Each(each) => self.each(id, each, before),
+            spec::Action::Wait { until } => Action::Wait { until: self.wait(id, until)? },
+            spec::Action::Stop { outcome } => Action::Stop { outcome: outcome.value.clone() },
+        })
+    }
+
+    fn call(&mut self, id: &Name, step: &spec::Step, call: &Call<'_>, before: &[Step]) -> Option<Action> {
+        let reference = &call.operation.value;
+        let place = &call.operation.span;
+        self.places.insert(Site::Operation(id.clone()), place.clone());
+        if let Some(retry) = call.retry {
+            self.places.insert(Site::Retry(id.clone()), retry.span.clone());
+        }
+        let parsed = self.context.parsed;
+        let Target::Integration(name) = self.target(&reference.connection, place)? else {
+            let message =
+                format!("`{}` is a connection to an AI provider; it is asked, not called.", reference.connection);
+            self.report.add(Code::BadValue, place, message);
+            return None;
+        };
+        let integration = &parsed.integrations.get(&name)?.spec;
+        let Some(operation) = integration.operations.get(reference.operation.as_str()) else {
+            let known = texts(integration.operations.keys().map(|name| &name.value));
+            self.report.unknown_at("operation", reference.operation.as_str(), place, &known);
+            return None;
+        };
+        self.parameters(reference, operation, call.with, place);
+        self.error_codes(step, operation);
+        operations::add(&mut self.operations, &reference.connection, integration, &reference.operation);
+        if let Some(parked) = call.parked {
+            self.parked(parked, &reference.connection, before);
+        }
+        if let Some(cache) = call.cache.filter(|_| operation.effect.value != Effect::None) {
+            let message = format!(
+                "`{reference}` changes something outside, so its answer cannot be served again: `cache` is for reads."
+            );
+            self.report.add(Code::BadValue, &cache.span, message);
+        }
+        Some(Action::Call {
+            operation: reference.clone(),
+            with: self.arguments_of(id, call.with, |name| operation.params.get(name.as_str())?.format),
+            retry: call.retry.map_or_else(|| default_retry(operation), |retry| retry.value),
+            parked: call.parked.map(|parked| parked.value.clone()),
+            cache: call.cache.map(|cache| cache.value),
+        })
+    }
+
+    /// Every parameter given exists, and every one that must be given is.
+    pub(super) fn parameters(
+        &mut self,
+        reference: &OperationRef,
+        operation: &spec::Operation,
+        with: &BTreeMap<Spanned<Name>, Spanned<spec::Argument>>,
+        place: &Range<usize>,
+    ) {
+        let known = texts(operation.params.keys().map(|name| &name.value));
+        for name in with.keys().filter(|name| !operation.params.contains_key(*name)) {
+            self.report.unknown(&format!("parameter of `{reference}` called"), name, &known);
+        }
+        let missing = operation.params.iter().filter(|(name, param)| !param.optional && !with.contains_key(*name));
+        let missing: Vec<_> = missing.map(|(name, _)| format!("`{}`", name.value)).collect();
+        if !missing.is_empty() {
+            let message = format!("`{reference}` also needs {}.", missing.join(", "));
+            self.report.add(Code::BadValue, place, message);
+        }
+    }
+
+    fn error_codes(&mut self, step: &spec::Step, operation: &spec::Operation) {
+        let known: Vec<_> = operation.errors.iter().map(|rule| rule.code.as_str()).collect();
+        for code in step.continue_on.iter().filter(|code| !known.contains(&code.as_str())) {
+            self.report.unknown("error code", code, &known);
+        }
+    }
+
+    fn parked(&mut self, parked: &Spanned<Name>, connection: &ConnectionId, before: &[Step]) {
+        let keeps = |step: &&Step| match &step.action {
+            Action::Call { operation, .. } => {
+                operation.connection == *connection
+                    && self.operations.get(operation).is_some_and(|operation| operation.park.is_some())
+            }
+            _ => false,
+        };
+        let known: Vec<_> = before.iter().filter(keeps).map(|step| step.id.as_str()).collect();
+        if !known.contains(&parked.as_str()) {
+            self.report.unknown("earlier step of this connection that keeps a text, called", parked, &known);
+        }
+    }
+
+    fn provider(&mut self, connection: &Spanned<ConnectionId>) -> Option<()> {
+        match self.target(connection, &connection.span)? {
+            Target::Provider(_) => Some(()),
+            Target::Integration(_) => {
+                let message = format!("`{}` is a connection to an API; it is called, not asked.", connection.value);
+                self.report.add(Code::BadValue, &connection.span, message);
+                None
+            }
+        }
+    }
+
+    fn prompt(&mut self, prompt: &Spanned<String>) -> String {
+        let path = format!("{}/{}", self.context.folder, prompt.value);
+        if let Some(text) = self.context.parsed.text(&path) {
+            return text.to_owned();
+        }
+        let folder = format!("{}/", self.context.folder);
+        let files = self.context.parsed.source.files.iter().filter(|(_, file)| file.place == Place::Text);
+        let known: Vec<_> = files.filter_map(|(path, _)| path.strip_prefix(&folder)).collect();
+        if !self.context.parsed.is_broken(&path) {
+            self.report.unknown("file", prompt, &known);
+        }
+        String::new()
+    }
+
+    fn decide(
+        &mut self,
+        id: &Name,
+        by: &Spanned<assent_schema::id::GroupId>,
+        show: &[Spanned<String>],
+        edit: &[Spanned<String>],
+        via: &[Spanned<Channel>],
+    ) {
+        for (position, path) in show.iter().enumerate() {
+            self.places.insert(Site::Show(id.clone(), position), path.span.clone());
+        }
+        for (position, path) in edit.iter().enumerate() {
+            self.places.insert(Site::Edit(id.clone(), position), path.span.clone());
+            if !show.contains(path) {
+                let known: Vec<_> = show.iter().map(|path| path.value.as_str()).collect();
+                self.report.unknown("shown path", path, &known);
+            }
+        }
+        if !self.context.client.groups.contains_key(by) {
+            let known: Vec<_> = self.context.client.groups.keys().map(|group| group.value.as_str()).collect();
+            self.report.unknown("group", by, &known);
+        }
+        for (position, channel) in via.iter().enumerate() {
+            self.places.insert(Site::Via(id.clone(), position), channel.span.clone());
+            match &channel.value {
+                Channel::Slack(connection) | Channel::Helpdesk(connection) => {
+                    self.integration(connection, &channel.span);
+                }
+                Channel::Page | Channel::Cli => {}
+            }
+        }
+    }
+}
+
+fn group_ids(group: &[spec::Step]) -> &str {
+    group.first().map_or("", |step| step.id.as_str())
+}
+
+/// The parts of a `call` in the source.
+struct Call<'a> {
+    operation: &'a Spanned<OperationRef>,
+    with: &'a BTreeMap<Spanned<Name>, Spanned<spec::Argument>>,
+    retry: Option<&'a Spanned<Retry>>,
+    parked: Option<&'a Spanned<Name>>,
+    cache: Option<&'a Spanned<Period>>,
+}
+
+/// How a step without `retry` is retried.
+///
+/// # Source
+/// language.md section 3: the operation's; else three attempts for reads and idempotent effects, one otherwise.
+fn default_retry(operation: &spec::Operation) -> Retry {
+    let repeatable = operation.effect.value == Effect::None || operation.idempotency.is_some();
+    match &operation.retry {
+        Some(retry) => retry.value,
+        None if repeatable => Retry::DEFAULT,
+        None => Retry::ONCE,
+    }
+}

@@ -1,0 +1,164 @@
+//! What an `each` walks, a `wait` waits for, and a `[[cancel]]` listens to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::error::{Part, PlanErrorKind};
+use super::label::follow_node;
+use super::results;
+use super::walk::Walk;
+use super::{Flow, StepFlow, bits_of};
+use crate::class::{Class, Label, Marks};
+use crate::expr::ast::{self, Node, NodeKind};
+use crate::expr::{Known, Program, Type, check};
+use crate::id::Name;
+use crate::plan::{Each, Event, Expression, Step, Until};
+
+/// What an `each` counts.
+pub(super) const COUNTS: [&str; 3] = ["done", "failed", "skipped"];
+
+/// A list that is walked.
+struct Walked {
+    item: Known,
+    flow: Flow,
+    /// Whether content says which items are in it.
+    chosen: bool,
+}
+
+impl Walk<'_> {
+    /// Walks the steps inside with one item of the list. Outside, only the counts can be read.
+    pub(super) fn each(&mut self, step: &Step, each: &Each, flow: &mut StepFlow) -> Known {
+        let certain = self.env.facts.clone();
+        let walked = self.walked(step, &each.over);
+        flow.sources = walked.as_ref().map(|walked| walked.flow.clone());
+        let marks = walked.as_ref().map_or(Marks::NONE, |walked| walked.flow.any_marks());
+        if let Some(walked) = &walked {
+            self.count(step, each, walked);
+        }
+        self.spelled(&each.item, Part::Item);
+        let outside = self.env.clone();
+        let (passed, times) = (self.passed, self.times);
+        self.times = each.max;
+        if let Some(Walked { item, flow, .. }) = walked {
+            let item = results::marked(&item, Marks::NONE, flow.any_marks());
+            self.env.names.insert(each.item.clone(), item);
+            self.env.facts = certain.clone();
+            self.fact_key(&each.key, &Part::Key);
+            if let Some(nested) = each.steps.iter().find(|step| !step.inner().is_empty()) {
+                self.within(&nested.id, |walk| walk.error(Part::Over, PlanErrorKind::Nested));
+            } else {
+                self.within(&step.id, |walk| walk.steps(&each.steps, &certain));
+            }
+        }
+        let inside = std::mem::replace(&mut self.env, outside);
+        self.flows.known.extend(inside.names);
+        (self.passed, self.times) = (passed, times);
+        let count = |name: &str| {
+            let known = Known::new(Type::Integer, Label::new(Class::Reference, marks));
+            Name::new(name).ok().map(|name| (name, known))
+        };
+        let counts: BTreeMap<Name, Known> = COUNTS.iter().filter_map(|name| count(name)).collect();
+        Known::new(Type::Record(counts.into()), Label::CONSTANT)
+    }
+
+    /// How many items there are tells something of the list; where content chose them, so does each item that is walked.
+    fn count(&mut self, step: &Step, each: &Each, walked: &Walked) {
+        if walked.flow.label.class.is_fact() {
+            return;
+        }
+        let most = usize::try_from(each.max).unwrap_or(usize::MAX);
+        self.release(
+            &Part::Over,
+            format!("{}: how many items, at most {most}", step.id),
+            bits_of(most.saturating_add(1)),
+        );
+        if walked.chosen {
+            self.release(&Part::Over, format!("{}: which items, at most {most}", step.id), each.max);
+        }
+    }
+
+    fn walked(&mut self, step: &Step, over: &Expression) -> Option<Walked> {
+        let program = self.take(Part::Over, Program::parse(&over.0))?;
+        let found = self.take(Part::Over, check(&program, &self.env))?;
+        let Type::List(of) = &found else {
+            self.error(Part::Over, PlanErrorKind::NotAList(found.to_string()));
+            return None;
+        };
+        let edited = self.edited();
+        let followed = follow_node(&program.root, &self.env, &edited);
+        self.released(&Part::Over, step.id.as_str(), &followed);
+        let item = self.item(&program.root).unwrap_or_else(|| results::computed(&of.kind, &followed.flow));
+        let chosen = self.chosen(&program.root, &edited);
+        Some(Walked { item, flow: followed.flow, chosen })
+    }
+
+    /// An item of a list that was not computed keeps what is known of its parts; so does one of a part of that list.
+    fn item(&self, list: &Node) -> Option<Known> {
+        match &list.kind {
+            NodeKind::Path(path) => match &self.env.find(path)?.kind {
+                Type::List(item) => Some((**item).clone()),
+                _ => None,
+            },
+            NodeKind::Each(ast::Each::Filter, of, ..) => self.item(of),
+            _ => None,
+        }
+    }
+
+    /// Whether a condition on content chose among the items.
+    fn chosen(&self, list: &Node, edited: &BTreeSet<String>) -> bool {
+        let NodeKind::Each(ast::Each::Filter, of, ..) = &list.kind else { return false };
+        let facts_only = |node: &Node| follow_node(node, &self.env, edited).flow.label.class.is_fact();
+        !facts_only(list) || self.chosen(of, edited)
+    }
+
+    /// What is known once a `wait` is over.
+    pub(super) fn wait(&mut self, step: &Step, until: &Until) -> Known {
+        let mut fields: BTreeMap<Name, Known> = BTreeMap::new();
+        match until {
+            Until::For(_) | Until::Business(_) => {}
+            Until::At(at) => self.moment(step, at),
+            Until::Event(awaited) => {
+                self.fact_key(&awaited.equals, &Part::Until);
+                if !is_facts(&awaited.on) || !awaited.on.fields.contains_key(awaited.key.as_str()) {
+                    self.error(Part::Until, PlanErrorKind::NotAFact);
+                }
+                if let Type::Record(known) = results::event(&awaited.on).kind {
+                    let optional = |known: &Known| Known { optional: true, ..known.clone() };
+                    fields.extend(known.iter().map(|(name, known)| (name.clone(), optional(known))));
+                }
+                let arrived = Known::new(Type::Boolean, Label::new(Class::Reference, Marks::NONE));
+                fields.extend(Name::new("arrived").ok().map(|name| (name, arrived)));
+            }
+        }
+        Known::new(Type::Record(Arc::new(fields)), Label::CONSTANT)
+    }
+
+    /// When a run goes on is seen by everybody: the moment must be a fact.
+    fn moment(&mut self, step: &Step, at: &Expression) {
+        let Some(program) = self.take(Part::Until, Program::parse(&at.0)) else { return };
+        let Some(found) = self.take(Part::Until, check(&program, &self.env)) else { return };
+        let followed = follow_node(&program.root, &self.env, &BTreeSet::new());
+        self.released(&Part::Until, step.id.as_str(), &followed);
+        if found != Type::Instant {
+            self.error(Part::Until, PlanErrorKind::NotAMoment(found.to_string()));
+        } else if !followed.flow.label.class.is_fact() {
+            self.error(Part::Until, PlanErrorKind::NotAFact);
+        }
+    }
+
+    /// What a `[[cancel]]` compares is known when the run begins.
+    pub(super) fn cancels(&mut self) {
+        let plan = self.plan();
+        for (place, cancel) in plan.cancels.iter().enumerate() {
+            self.fact_key(&cancel.equals, &Part::Cancel(place));
+            if !is_facts(&cancel.on) || !cancel.on.fields.contains_key(cancel.key.as_str()) {
+                self.error(Part::Cancel(place), PlanErrorKind::NotAFact);
+            }
+        }
+    }
+}
+
+/// Events that are not triggers become facts of the journal, so nothing else may come with them.
+fn is_facts(event: &Event) -> bool {
+    event.fields.values().all(|field| field.class.is_fact() && field.shape.fits_reference())
+}
