@@ -1,5 +1,6 @@
 //! `bad-expression`, `type-mismatch` and what else `schema::flow` finds on a plan: shown where it stands in the source.
 
+use assent_schema::code::Code;
 use assent_schema::finding::Findings;
 use assent_schema::flow::{self, Flows, Part, PlanError, PlanErrorKind};
 use assent_schema::plan::Plan;
@@ -15,7 +16,8 @@ pub(super) fn check(workflow: &Workflow, plan: &Plan, findings: &mut Findings) -
         return Some(flows);
     }
     let errors = flow::check_plan(&workflow.plan);
-    for error in errors.iter().filter(|error| !follows(error, &errors)) {
+    let follows = |error: &&PlanError| follows(error, &errors) || reads_what_failed(workflow, error, &errors);
+    for error in errors.iter().filter(|error| !follows(error)) {
         report(&workflow.sites, error, findings);
     }
     None
@@ -27,11 +29,30 @@ fn follows(error: &PlanError, errors: &[PlanError]) -> bool {
     error.site.step.is_some() && error.site != condition && errors.iter().any(|other| other.site == condition)
 }
 
+/// Whether what is not known is the result of an earlier step that is itself wrong.
+fn reads_what_failed(workflow: &Workflow, error: &PlanError, errors: &[PlanError]) -> bool {
+    if error.code() != Code::UnknownName {
+        return false;
+    }
+    let Some(part) = error.span() else { return false };
+    let place = workflow.sites.within(&site(&error.site), &part);
+    let text = workflow.sites.text(&place);
+    let root = text.split('.').next().unwrap_or_default();
+    let failed = |other: &PlanError| {
+        let step = other.site.step.as_ref();
+        matches!(other.site.part, Part::Set(_))
+            && other.site != error.site
+            && step.is_some_and(|id| id.as_str() == root)
+    };
+    errors.iter().any(failed)
+}
+
 fn report(sites: &Sites, error: &PlanError, findings: &mut Findings) {
     let site = site(&error.site);
     let span = match error.span() {
-        Some(part) => sites.within(&site, &part),
-        None => sites.span(&site),
+        // What is wrong with a whole value has no stretch of its own.
+        Some(part) if part != (0..0) => sites.within(&site, &part),
+        Some(_) | None => sites.span(&site),
     };
     let said = error.to_string();
     let mut characters = said.chars();

@@ -12,7 +12,7 @@ use crate::resolve::{Client, PRODUCTION};
 
 /// Reports each client whose routes do not carry both alerts and incidents from its region in production, at its routes.
 ///
-/// A client that names a route which there is not is not judged: what that route would carry is not known.
+/// A client that names a route or a region which there is not is not judged: what would be carried where is not known.
 ///
 /// # Source
 /// Promises P13, P19.
@@ -21,7 +21,8 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
     let known: BTreeSet<&ConnectionId> = project.spec.routes.iter().map(|route| &route.name.value).collect();
     for unit in view.client_files() {
         let Some(client) = view.resolved.clients.get(&unit.spec.name.value) else { continue };
-        if !unit.spec.routes.iter().all(|route| known.contains(&route.value)) {
+        let is_known = project.spec.regions.contains(&unit.spec.region);
+        if !is_known || !unit.spec.routes.iter().all(|route| known.contains(&route.value)) {
             continue;
         }
         let missing: Vec<&str> = [(Carries::Alerts, "alerts"), (Carries::Incidents, "incidents")]

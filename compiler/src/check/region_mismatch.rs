@@ -19,6 +19,11 @@ use crate::resolve::PRODUCTION;
 pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
     for (id, files) in &view.parsed.clients {
         let Some(unit) = &files.client else { continue };
+        let project = view.parsed.project.as_ref();
+        if project.is_some_and(|project| !project.spec.regions.contains(&unit.spec.region)) {
+            // A region that the project does not have was reported; nothing can lie in it.
+            continue;
+        }
         for (connection, spec) in &unit.spec.connections {
             for (place, environment, endpoint) in endpoints(view, unit, spec) {
                 let elsewhere = endpoint.region.value != unit.spec.region.value;

@@ -3,7 +3,7 @@
 //! # Source
 //! trust.md sections 1 to 3. Promises P09, P25.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use assent_schema::canon::Digest;
@@ -29,6 +29,8 @@ pub struct Trusted {
     pub statements: BTreeMap<ClientId, KnownStatements>,
     /// The data uses of approvals that do not hold, so that nobody is told twice.
     pub claimed: BTreeMap<ClientId, Vec<DataUse>>,
+    /// The clients with an approval that cannot be read: what it approves is not known.
+    pub unclear: BTreeSet<ClientId>,
 }
 
 /// Verifies every signed file of the source, as of an instant.
@@ -49,6 +51,9 @@ pub(super) fn gather(parsed: &Parsed, at: Moment, findings: &mut Findings) -> Tr
             Ok(chain) => {
                 let (known, claimed) = gather_statements(&files, chain, client, at, findings);
                 trusted.statements.insert(client.clone(), known);
+                if files.has_unreadable(client) {
+                    trusted.unclear.insert(client.clone());
+                }
                 trusted.claimed.insert(client.clone(), claimed);
             }
             Err(error) => files.report(Code::TrustInvalid, &error, findings),
@@ -116,8 +121,25 @@ impl<'a> Files<'a> {
         }
     }
 
+    fn has_unreadable(&self, client: &ClientId) -> bool {
+        let statements = self.approvals.get(client).map(Vec::as_slice).unwrap_or_default();
+        statements.iter().any(|(file, signed)| Statement::parse(file, &signed.bytes).is_err())
+    }
+
+    /// Whether the file, a signature of it or an earlier file of its chain was refused: that was reported.
+    fn rests_on_refused(&self, file: &str) -> bool {
+        let source = &self.parsed.source;
+        let chain = file.rsplit_once('/').map(|(folder, _)| format!("{folder}/"));
+        let chain = chain.filter(|folder| folder.ends_with("/root/") || folder.ends_with("/approvers/"));
+        let mut refused = source.refused.keys().chain(&source.unread);
+        refused.any(|path| path.starts_with(file) || chain.as_ref().is_some_and(|chain| path.starts_with(&**chain)))
+    }
+
     /// A finding at the file that the error names, or where that file should stand.
     fn report(&self, code: Code, error: &TrustError, findings: &mut Findings) {
+        if self.rests_on_refused(&error.file) {
+            return;
+        }
         let known = self.parsed.source.files.get_key_value(error.file.as_str());
         let file = known.map_or_else(|| Arc::from(error.file.as_str()), |(path, _)| Arc::clone(path));
         let place = || known.map_or(0..0, |(_, file)| anchor(file.text()));

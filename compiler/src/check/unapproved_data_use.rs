@@ -17,6 +17,9 @@ use crate::sentence::sentence;
 pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
     for (id, judged) in view.judged {
         let Some(client) = view.resolved.clients.get(id) else { continue };
+        if view.trusted.unclear.contains(id) {
+            continue;
+        }
         let Some(statements) = view.trusted.statements.get(id) else { continue };
         let lapsed = statements.lapsed(view.at).into_iter().map(|approved| approved.used);
         let told: Vec<_> = lapsed.chain(view.trusted.claimed.get(id).into_iter().flatten().cloned()).collect();

@@ -160,7 +160,13 @@ fn group<T: Ord + std::str::FromStr<Err: std::fmt::Display>>(value: Value<'_, '_
     for item in value.items()? {
         let given = item.clone();
         if !people.insert(name(item)?) {
-            return given.bad("names a person twice");
+            given.sink.refuse(
+                assent_schema::code::Code::DuplicateName,
+                &given.span,
+                format!("`{}` names this person twice.", value.key.escape_debug()),
+                Some("Remove one of them.".into()),
+            );
+            return None;
         }
     }
     if people.is_empty() { value.bad("has nobody in it") } else { Some(people) }

@@ -104,7 +104,8 @@ pub fn parse(source: Source) -> (Parsed, Findings) {
             }
         }
     }
-    if gathered.project.is_none() && !gathered.broken.contains("assent.toml") {
+    let is_refused = source.refused.contains_key("assent.toml") || source.unread.contains("assent.toml");
+    if gathered.project.is_none() && !is_refused && !gathered.broken.contains("assent.toml") {
         let span = Span::new(&"assent.toml".into(), 0..0);
         let help = "Run assent where the source repository is, or name it with `--repo`.";
         findings.add_with_help(Code::BadValue, span, "The source has no `assent.toml`.", help);

@@ -106,8 +106,11 @@ fn check_document(operation: &Operation, table: &mut Table<'_, '_>) {
 
 /// Keys that mean nothing beside the operation's effect would make a reader believe in them.
 fn unused(operation: &Operation, table: &mut Table<'_, '_>) {
+    // An effect that is none of ours was reported; whether the operation has one is then not known.
+    let misspelled = table.has("effect") && operation.effect.span == table.span();
     let acts = operation.effect.value != Effect::None;
-    if !acts && (operation.idempotency.is_some() || operation.confirm.is_some() || operation.park.is_some()) {
+    let about_effects = operation.idempotency.is_some() || operation.confirm.is_some() || operation.park.is_some();
+    if !acts && !misspelled && about_effects {
         table.bad::<()>(
             "`idempotency`, `confirm` and `park` are about effects, and this operation has none.",
             "Add `effect`, or remove them.",

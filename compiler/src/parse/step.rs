@@ -77,6 +77,9 @@ fn action(table: &mut Table<'_, '_>) -> Option<Action> {
         ["wait"] => Some(Action::Wait { until: table.need("wait", wait)? }),
         ["stop"] => Some(Action::Stop { outcome: table.need("stop", name)? }),
         [] => {
+            for key in PARTS {
+                table.know(key);
+            }
             table.bad("The step does nothing.", "Add one of `call`, `ask`, `decide`, `set`, `each`, `wait` and `stop`.")
         }
         [_, second, ..] => {
@@ -233,7 +236,11 @@ fn decide(value: Value<'_, '_>) -> Option<Action> {
     let show = table.list("show", |value| value.spanned(path));
     let edit = table.list("edit", |value| value.spanned(path));
     let within = table.need("within", |value| value.spanned(period(Period::minutes(1)..=WITHIN_MOST)));
+    let via_place = table.get("via");
     let via = table.list("via", |value| value.spanned(channel));
+    if let Some(place) = via_place.filter(|place| matches!(place.inner, DeValue::Array(items) if items.is_empty())) {
+        place.bad_with_help::<()>("is empty: nobody would be asked", "Write a channel, like `via = [\"cli\"]`.".into());
+    }
     if !table.has("show") || !table.has("via") {
         table.bad::<()>(
             "A decision needs `show` and `via`.",

@@ -38,6 +38,7 @@ pub(super) fn resolve(
             connections.insert(id.value.clone(), facts);
         }
     }
+    check_guardrails(parsed, client, &mut report);
     let routes = resolve_routes(parsed, client, &mut endpoints, &mut report);
     let facts = ClientFacts {
         kind: ClientType::Client,
@@ -75,6 +76,24 @@ fn check_region(parsed: &Parsed, client: &spec::Client, report: &mut Report<'_>)
     if !project.spec.regions.contains(&client.region) {
         let known: Vec<_> = project.spec.regions.iter().map(|region| region.as_str()).collect();
         report.unknown("region", &client.region, &known);
+    }
+}
+
+/// A guardrail that names no operation would guard nothing.
+fn check_guardrails(parsed: &Parsed, client: &spec::Client, report: &mut Report<'_>) {
+    for guardrail in &client.guardrails {
+        let Spanned { value: named, span } = &guardrail.operation;
+        let Some(connection) = client.connections.get(named.connection.as_str()) else {
+            let known = texts(client.connections.keys().map(|id| &id.value));
+            report.unknown_at("connection", named.connection.as_str(), span, &known);
+            continue;
+        };
+        let Target::Integration(name) = &connection.to.value else { continue };
+        let Some(integration) = parsed.integrations.get(name) else { continue };
+        if !integration.spec.operations.contains_key(named.operation.as_str()) {
+            let known = texts(integration.spec.operations.keys().map(|name| &name.value));
+            report.unknown_at("operation", named.operation.as_str(), span, &known);
+        }
     }
 }
 
@@ -258,7 +277,7 @@ fn resolve_routes(
             lead.insert(name.value.clone(), resolve_endpoint(endpoint));
             leads = true;
         }
-        if !leads {
+        if !leads && project.spec.regions.contains(&client.region) {
             let message = format!("The alert route `{}` has no endpoint in `{}`.", name.value, client.region.value);
             report.add(Code::BadValue, &name.span, message);
         }

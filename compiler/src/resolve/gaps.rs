@@ -1,12 +1,20 @@
 //! What a workflow rests on that could not be read. Whoever broke that file is told; the workflow is not blamed too.
 
+use assent_schema::client::ClientFacts;
 use assent_schema::plan::Target;
 use assent_schema::spec::{Action, Client, Trigger, Until, Workflow};
 
 use crate::parse::Parsed;
 
-/// Whether a file that the workflow rests on is there but could not be read: a catalog file or a prompt.
-pub(super) fn rests_on_broken(parsed: &Parsed, client: &Client, folder: &str, workflow: &Workflow) -> bool {
+/// Whether something that the workflow rests on was reported itself: a catalog file or a prompt that could not be read, or
+/// a connection that leads nowhere.
+pub(super) fn rests_on_broken(
+    parsed: &Parsed,
+    client: &Client,
+    facts: &ClientFacts,
+    folder: &str,
+    workflow: &Workflow,
+) -> bool {
     let event = match &workflow.trigger.value {
         Trigger::Webhook { connection, .. } => Some(&connection.value),
         Trigger::Poll { poll, .. } => Some(&poll.value.read.value.connection),
@@ -26,12 +34,14 @@ pub(super) fn rests_on_broken(parsed: &Parsed, client: &Client, folder: &str, wo
     });
     let cancels = workflow.cancels.iter().map(|cancel| &cancel.on.connection.value);
     let events = event.into_iter().chain(listed).chain(cancels);
-    let mut catalog = events.chain(used).filter_map(|id| client.connections.get(id.as_str()));
-    let broken_catalog = catalog.any(|connection| {
-        parsed.is_broken(&match &connection.to.value {
-            Target::Integration(name) => format!("catalog/integrations/{name}.toml"),
-            Target::Provider(name) => format!("catalog/providers/{name}.toml"),
-        })
+    let mut catalog = events.chain(used).filter_map(|id| Some((id, client.connections.get(id.as_str())?)));
+    let broken_catalog = catalog.any(|(id, connection)| {
+        let leads_nowhere = !facts.connections.contains_key(id);
+        leads_nowhere
+            || parsed.is_broken(&match &connection.to.value {
+                Target::Integration(name) => format!("catalog/integrations/{name}.toml"),
+                Target::Provider(name) => format!("catalog/providers/{name}.toml"),
+            })
     });
     let broken_prompt = workflow.every_step().any(|step| match &step.action {
         Action::Ask { prompt, .. } => parsed.is_broken(&format!("{folder}/{}", prompt.value)),

@@ -98,6 +98,8 @@ pub(super) fn put_settings<T>(chain: &Chain<'_>, unit: &Unit<T>, usage: &Use, fi
         } else {
             let message = format!("The setting `{}` has no default and must be set: {}.", name.value, kind.wanted());
             report.add(Code::BadValue, &usage.library.span, message);
+            // The library's own expressions are read all the same, and are not blamed.
+            settings.insert(name.value.clone(), (kind.clone(), kind.sample()));
         }
     }
     settings

@@ -6,6 +6,7 @@
 //! # Source
 //! language.md sections 1 to 3 and 7.
 
+mod catalog;
 mod classes;
 mod client;
 mod event;
@@ -95,6 +96,7 @@ pub fn resolve(parsed: &Parsed) -> (Resolved, Findings) {
     let mut findings = Findings::new();
     check_project(parsed, &mut findings);
     library::check(parsed, &mut findings);
+    catalog::check(parsed, &mut findings);
     let mut clients = BTreeMap::new();
     let mut jobs = Vec::new();
     for (id, files) in &parsed.clients {
@@ -223,7 +225,7 @@ fn resolve_workflow(
     };
     let limits = spec.limits.as_ref();
     let reads = if library.is_some() { "library" } else { folder.as_str() };
-    let is_whole = !found.any_errors() && !gaps::rests_on_broken(parsed, &client.spec, reads, spec);
+    let is_whole = !found.any_errors() && !gaps::rests_on_broken(parsed, &client.spec, facts, reads, spec);
     findings.append(found);
     // Scenarios of a plan with gaps would be blamed for the gaps.
     let mut of_tests = Findings::new();

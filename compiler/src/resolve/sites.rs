@@ -81,6 +81,11 @@ impl Sites {
         &self.file
     }
 
+    /// What stands at a place of the file.
+    pub fn text(&self, place: &Span) -> &str {
+        self.text.get(place.start..place.end).unwrap_or_default()
+    }
+
     /// The place of a part of the plan.
     pub fn span(&self, site: &Site) -> Span {
         Span::new(&self.file, self.range(site))

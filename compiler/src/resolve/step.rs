@@ -9,7 +9,7 @@ use assent_schema::plan::{Action, Awaited, Channel, Each, Effect, Retry, Step, T
 use assent_schema::spec::{self, Spanned};
 use assent_schema::time::Period;
 
-use super::names::texts;
+use super::names::{nearest, texts};
 use super::operations;
 use super::sites::Site;
 use super::workflow::Resolver;
@@ -232,7 +232,13 @@ impl Resolver<'_> {
         for name in with.keys().filter(|name| !operation.params.contains_key(*name)) {
             self.report.unknown(&format!("parameter of `{reference}` called"), name, &known);
         }
-        let missing = operation.params.iter().filter(|(name, param)| !param.optional && !with.contains_key(*name));
+        // What is only misspelled is there.
+        let strange: Vec<_> = with.keys().filter(|name| !operation.params.contains_key(*name)).collect();
+        let meant = |missing: &str| strange.iter().any(|name| nearest(name.as_str(), &known) == Some(missing));
+        let missing = operation
+            .params
+            .iter()
+            .filter(|(name, param)| !param.optional && !with.contains_key(*name) && !meant(name.as_str()));
         let missing: Vec<_> = missing.map(|(name, _)| format!("`{}`", name.value)).collect();
         if !missing.is_empty() {
             let message = format!("`{reference}` also needs {}.", missing.join(", "));

@@ -9,6 +9,9 @@ use crate::class::{Class, Label, Marks};
 use crate::id::{ConnectionId, Name};
 use crate::shape::{Field, Shape};
 
+/// How many characters of a constant a message shows.
+const CONSTANT_SHOWN: usize = 32;
+
 /// The type of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Type {
@@ -279,6 +282,9 @@ impl Type {
 
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::OneOf(values) = self {
+            return one_of(values, f);
+        }
         f.write_str(match self {
             Self::Boolean => "true or false",
             Self::Integer => "an integer",
@@ -293,6 +299,22 @@ impl fmt::Display for Type {
             Self::Record(_) => "a record",
             Self::Nothing => "nothing",
         })
+    }
+}
+
+/// Constants of a workflow or of the catalog, which people wrote and may read.
+fn one_of(values: &[String], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let shown = |value: &String| format!("`{}`", value.chars().take(CONSTANT_SHOWN).collect::<String>().escape_debug());
+    match values {
+        [] => f.write_str("one of no constants"),
+        [only] => write!(f, "the text {}", shown(only)),
+        [first, .., last] if values.len() <= 4 => {
+            let between = values.iter().skip(1).take(values.len().saturating_sub(2));
+            write!(f, "one of {}", shown(first))?;
+            between.into_iter().try_for_each(|value| write!(f, ", {}", shown(value)))?;
+            write!(f, " and {}", shown(last))
+        }
+        [first, ..] => write!(f, "one of {} constants like {}", values.len(), shown(first)),
     }
 }
 

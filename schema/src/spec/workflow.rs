@@ -85,6 +85,18 @@ pub enum Literal {
 const SETTING_MOST_BYTES: usize = 4_096;
 
 impl SettingType {
+    /// A constant that fits: stands for a setting that nobody set, so that the rest can be looked at.
+    pub fn sample(&self) -> Literal {
+        match self {
+            Self::Boolean => Literal::Boolean(false),
+            Self::Integer => Literal::Integer(1),
+            Self::Text | Self::Token => Literal::Text("x".into()),
+            Self::Decimal => Literal::Text("1".into()),
+            Self::Period => Literal::Text("1d".into()),
+            Self::OneOf(values) => Literal::Text(values.first().map(ToString::to_string).unwrap_or_default()),
+        }
+    }
+
     /// Whether a constant fits.
     pub fn takes(&self, literal: &Literal) -> bool {
         match (self, literal) {

@@ -230,7 +230,7 @@ fn what_is_wrong_is_found_before_it_runs() {
         ("a = b", Kind::Unexpected, "="),
         (
             "1 == 'a'",
-            Kind::Operands { operator: "==", left: "an integer".into(), right: "one of some constants".into() },
+            Kind::Operands { operator: "==", left: "an integer".into(), right: "the text `a`".into() },
             "1 == 'a'",
         ),
     ] {

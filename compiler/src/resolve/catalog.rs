@@ -1,0 +1,57 @@
+//! Names that one operation of the catalog gives to another, or to its own parameters and fields.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use assent_schema::finding::Findings;
+use assent_schema::id::Name;
+use assent_schema::spec::{Integration, Operation, Spanned, Unit};
+
+use super::names::{Report, texts};
+use crate::parse::Parsed;
+
+/// Reports each name in `confirm`, `park` and `belongs` that leads nowhere: the check that it stands for would not be made.
+pub(super) fn check(parsed: &Parsed, findings: &mut Findings) {
+    for unit in parsed.integrations.values() {
+        for operation in unit.spec.operations.values() {
+            check_operation(unit, operation, &mut Report::new(unit, findings));
+        }
+    }
+}
+
+fn check_operation(unit: &Unit<Integration>, operation: &Operation, report: &mut Report<'_>) {
+    let mut known = |what: &str, name: &Name, whole: &Range<usize>, known: &[&str]| {
+        if !known.contains(&name.as_str()) {
+            report.unknown_at(what, name.as_str(), &quoted(&unit.text, whole, name), known);
+        }
+    };
+    let operations = texts(unit.spec.operations.keys().map(|name| &name.value));
+    if let Some(confirm) = &operation.confirm {
+        known("operation", &confirm.operation, &confirm.span, &operations);
+        if let Some(read) = unit.spec.operations.get(confirm.operation.as_str()) {
+            known("field of that operation called", &confirm.field, &confirm.span, &names(&read.response));
+        }
+    }
+    if let Some(park) = &operation.park {
+        known("operation", &park.read, &park.span, &operations);
+        known("field of the answer called", &park.id, &park.span, &names(&operation.response));
+        if let Some(read) = unit.spec.operations.get(park.read.as_str()) {
+            known("field of that operation called", &park.field, &park.span, &names(&read.response));
+        }
+    }
+    if let Some(belongs) = &operation.belongs {
+        known("parameter", &belongs.param, &belongs.span, &names(&operation.params));
+        known("field of the answer called", &belongs.field, &belongs.span, &names(&operation.response));
+    }
+}
+
+fn names<T>(map: &BTreeMap<Spanned<Name>, T>) -> Vec<&str> {
+    texts(map.keys().map(|name| &name.value))
+}
+
+/// Where a name stands in quotes within a stretch of the file; the whole stretch when it is written in another way.
+fn quoted(text: &str, whole: &Range<usize>, name: &Name) -> Range<usize> {
+    let quoted = format!("\"{name}\"");
+    let at = text.get(whole.clone()).and_then(|part| part.find(&quoted));
+    at.map_or_else(|| whole.clone(), |at| whole.start + at..whole.start + at + quoted.len())
+}
