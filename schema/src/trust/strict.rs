@@ -81,7 +81,7 @@ fn value(file: &str, found: &Spanned<DeValue<'_>>) -> Result<Value, TrustError> 
         DeValue::String(text) => Ok(Value::String(text.to_string())),
         DeValue::Boolean(yes) => Ok(Value::Bool(*yes)),
         DeValue::Integer(digits) => match digits.as_str().parse::<i64>() {
-            Ok(n) if digits.radix() == 10 && n.abs() <= INTEGER_MOST => Ok(Value::from(n)),
+            Ok(n) if digits.radix() == 10 && (-INTEGER_MOST..=INTEGER_MOST).contains(&n) => Ok(Value::from(n)),
             _ => refuse("holds an integer that is not decimal or beyond 2^53 − 1"),
         },
         DeValue::Float(_) => refuse("holds a float; numbers are integers here"),
@@ -130,6 +130,7 @@ mod tests {
             "type = \"a\"\nnumber = 3.0\n",
             "type = \"a\"\nnumber = 0x3\n",
             "type = \"a\"\nnumber = 9007199254740992\n",
+            "type = \"a\"\nnumber = -9223372036854775808\n",
             "type = \"a\"\nnumber = 3\nmore = [2026-01-01]\n",
             "type = \"a\"\nnumber = 2026-01-01T00:00:00Z\n",
             "type = \"a\"\r\nnumber = 3\r\n",
