@@ -84,7 +84,7 @@ impl<C: Clock, V: Vault> Field<C, V> {
     /// A field on which nothing is deployed yet, and where the ends of runs can be heard.
     pub fn new(clock: C, vault: V, stored_time: Moment) -> (Self, mpsc::UnboundedReceiver<EndedRun>) {
         let (ended, heard) = mpsc::unbounded_channel();
-        let time = TrustedTime::start(stored_time, boot(&clock));
+        let time = TrustedTime::start(stored_time, clock.boot());
         let field = Self {
             clock,
             vault: Mutex::new(Arc::new(vault)),
@@ -113,22 +113,22 @@ impl<C: Clock, V: Vault> Field<C, V> {
     /// Learns a time that somebody signed.
     pub fn learn(&self, signed: Moment) {
         let mut time = lock(&self.time);
-        *time = time.learn(signed, boot(&self.clock));
+        *time = time.learn(signed, self.clock.boot());
     }
 
     /// The trusted time alone: what is stored.
     pub fn trusted(&self) -> Moment {
-        lock(&self.time).now(boot(&self.clock))
+        lock(&self.time).now(self.clock.boot())
     }
 
     /// The instant by which expiry is judged.
     pub fn now(&self) -> Moment {
-        lock(&self.time).for_expiry(boot(&self.clock), self.clock.now().moment())
+        lock(&self.time).for_expiry(self.clock.boot(), self.clock.now().moment())
     }
 
     /// Whether the system's clock is far from trusted time.
     pub fn is_clock_wrong(&self) -> bool {
-        lock(&self.time).is_clock_wrong(boot(&self.clock), self.clock.now().moment())
+        lock(&self.time).is_clock_wrong(self.clock.boot(), self.clock.now().moment())
     }
 
     /// How current the knowledge of a client is.
@@ -137,10 +137,6 @@ impl<C: Clock, V: Vault> Field<C, V> {
         let limit = snapshot.clients.get(client).map_or(Period::seconds(0), |facts| facts.stale_limit);
         fresh::judge(snapshot.fresh, self.now(), limit)
     }
-}
-
-fn boot(clock: &impl Clock) -> Period {
-    Period::seconds(clock.boot().as_secs())
 }
 
 impl Snapshot {

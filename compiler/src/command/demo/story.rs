@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::command::Context;
+use crate::command::{Context, Outcome};
 use crate::error::Error;
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
@@ -56,6 +56,19 @@ impl<'a, 'b> Story<'a, 'b> {
         took: Duration,
     ) -> Result<(), Error> {
         if held { self.holds(sentence, promises, took) } else { self.breaks(sentence, promises, took) }
+    }
+
+    /// Tells a step that a command had to end without findings; what it printed otherwise.
+    pub(super) fn tell_fine(
+        &mut self,
+        ended: &[(Outcome, String)],
+        sentence: &str,
+        promises: &[&'static str],
+        took: Duration,
+    ) -> Result<(), Error> {
+        let bad = ended.iter().find(|(outcome, _)| *outcome != Outcome::Fine);
+        self.tell(bad.is_none(), sentence, promises, took)?;
+        bad.map_or(Ok(()), |(_, printed)| self.detail(printed))
     }
 
     /// Adds what belongs to the step before.

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use assent_schema::status::Status;
 
-use crate::command::Outcome;
 use crate::command::demo::agents::now;
 use crate::command::demo::source::put;
 use crate::command::demo::stage::{PRODUCTION_RELEASE, Stage, read, refund};
@@ -60,8 +59,8 @@ pub(super) fn roll_back(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<
     let moved = |status: &Status| refund(status).is_some_and(|r| r.plan.is_some() && r.plan != old);
     let (status, _) = stage.production.wait_status(moved)?;
     let new = refund(&status).and_then(|refund| refund.plan);
-    story.tell(
-        released.0 == Outcome::Fine && produced.0 == Outcome::Fine,
+    story.tell_fine(
+        &[released, produced],
         "A reworded prompt goes the same way: no new data use, no new signature of the client, a new rehearsal, a new plan.",
         &["P15", "P16", "P25"],
         began.elapsed(),

@@ -21,8 +21,8 @@ pub(super) fn rehearse(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<(
 
     let began = now();
     let released = stage.release("staging")?;
-    story.tell(
-        released.0 == Outcome::Fine,
+    story.tell_fine(
+        &[released],
         "A staging release is built, signed and pushed to a bare git repository.",
         &["P16"],
         began.elapsed(),
@@ -44,8 +44,8 @@ pub(super) fn produce(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<()
     story.chapter("Production")?;
     let began = now();
     let released = stage.release("production")?;
-    story.tell(
-        released.0 == Outcome::Fine,
+    story.tell_fine(
+        &[released],
         "With those rehearsals the production release is signed and pushed.",
         &["P15", "P16"],
         began.elapsed(),
