@@ -20,14 +20,18 @@ use crate::resolve::{Client, Workflow, prune};
 pub struct Lowered {
     /// The plan.
     pub plan: Arc<Plan>,
-    /// Its canonical bytes.
+}
+
+/// The bytes of a plan and of its scenarios, with the digests that name them. Made where they are wanted: a check of
+/// thousands of workflows wants none.
+#[derive(Clone, Debug)]
+pub struct Form {
+    /// The plan's canonical bytes.
     pub bytes: Vec<u8>,
     /// The digest that names it.
     pub digest: Digest,
     /// Its scenarios; absent where there is no test file.
     pub tests: Option<LoweredTests>,
-    /// The line of each step in its file, from 1.
-    pub lines: BTreeMap<Name, u32>,
 }
 
 /// The scenarios of one workflow as agents read them.
@@ -40,14 +44,20 @@ pub struct LoweredTests {
 }
 
 /// Lowers one workflow.
-///
-/// # Errors
-/// When a plan or scenario holds an integer beyond 2^53 − 1.
-pub fn lower(workflow: &Workflow) -> Result<Lowered, CanonError> {
-    let plan = pruned(&workflow.plan);
-    let (bytes, digest) = plan.to_bytes()?;
-    let tests = workflow.tests.as_ref().map(lower_tests).transpose()?;
-    Ok(Lowered { plan: Arc::new(plan), bytes, digest, tests, lines: workflow.sites.lines() })
+pub fn lower(workflow: &Workflow) -> Lowered {
+    Lowered { plan: Arc::new(pruned(&workflow.plan)) }
+}
+
+impl Lowered {
+    /// The bytes and digests of the plan and of its workflow's scenarios.
+    ///
+    /// # Errors
+    /// When they hold an integer beyond 2^53 − 1, which the parser lets through nowhere.
+    pub fn form(&self, workflow: &Workflow) -> Result<Form, CanonError> {
+        let (bytes, digest) = self.plan.to_bytes()?;
+        let tests = workflow.tests.as_ref().map(lower_tests).transpose()?;
+        Ok(Form { bytes, digest, tests })
+    }
 }
 
 fn lower_tests(tests: &Tests) -> Result<LoweredTests, CanonError> {

@@ -7,6 +7,10 @@ use std::time::SystemTime;
 use assent_compiler::command::{self, Outside};
 use assent_schema::time::Moment;
 
+/// A third of a check was spent in the system's allocator: a source is a great many small things on all cores.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The first words by which this binary becomes an agent: `assent agent …`, as the demo starts it, and the child with which
 /// an agent talks git.
 const AGENT: [&str; 2] = ["agent", assent_agent::pull::fetch::CHILD_COMMAND];

@@ -73,6 +73,11 @@ impl Findings {
         self.0.push(finding);
     }
 
+    /// What was found, in the order in which it was.
+    pub fn iter(&self) -> impl Iterator<Item = &Finding> {
+        self.0.iter()
+    }
+
     /// Takes over what somebody else found.
     pub fn append(&mut self, other: Self) {
         self.0.extend(other.0);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use assent_compiler::check::{Options, Survey, examine};
 use assent_compiler::command::demo::agency::{Agency, CLIENTS};
 use assent_compiler::command::demo::source::Lead;
-use assent_compiler::source::{Source, read_files};
+use assent_compiler::source::{Held, Source, read_files};
 use assent_schema::canon::Digest;
 use assent_schema::code::Code;
 use assent_schema::finding::Finding;
@@ -101,10 +101,13 @@ impl Signed {
     }
 
     /// Checks the source as `assent check` does that is asked for more.
+    ///
+    /// # Panics
+    /// Never: nothing is read from outside.
     pub fn check_for(&self, options: &Options) -> Checked {
-        let (source, mut findings) = read_files(&self.files);
-        let (survey, more) = examine(source.clone(), self.now, options);
-        findings.append(more);
+        let (source, found) = read_files(&self.files);
+        let parts = Held::new(source.clone(), found);
+        let (survey, findings) = examine(&parts, self.now, options).expect("a source that is held");
         Checked { findings: findings.sorted(), survey, source }
     }
 

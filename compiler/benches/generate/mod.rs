@@ -1,74 +1,169 @@
-//! Makes source repositories of any size out of the example: many workflows, each a little different.
+//! Makes source repositories of any size out of the example: many clients with many workflows, each a little different,
+//! everything signed, packed into a bare repository.
 
+use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
 
-use git2::{FileMode, Repository, Signature, Time};
+use assent_compiler::check::survey;
+use assent_compiler::source::open_commit;
+use assent_schema::id::ClientId;
+use assent_schema::uses::DataUse;
+use git2::{Buf, Mempack, Odb, Oid, Repository};
 
-/// A commit in a fresh bare repository with so many workflows of client `acme`, each with its scenarios.
-pub(crate) fn repository(folder: &Path, workflows: usize) -> (Repository, git2::Oid) {
+use crate::support::signed::{approve, sign_trust};
+use crate::support::{Files, NOW, Raw, commit, example, files, tree};
+
+/// The workflows of one client.
+pub(crate) const PER_CLIENT: usize = 100;
+/// The clients whose files are packed together.
+const PER_PACK: usize = 50;
+/// When approvals end.
+const EXPIRES: &str = "2027-03-01T00:00:00Z";
+
+/// A commit in a fresh bare repository with so many workflows, [`PER_CLIENT`] of each client, each with its scenarios.
+/// Everything that is signed is signed; where `approved` is false, clients have approved nothing.
+pub(crate) fn repository(folder: &Path, workflows: usize, approved: bool) -> (Repository, Oid) {
     let repository = Repository::init_bare(folder).expect("an empty folder takes a repository");
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/agency");
-    let tree = {
-        let acme = |repository: &Repository| {
-            let mut acme = repository.treebuilder(None).expect("a tree");
-            let from = example.join("clients/acme");
-            let client = std::fs::read(from.join("client.toml")).expect("the example is here");
-            insert_blob(repository, &mut acme, "client.toml", &client);
-            let prompts = folder_tree(repository, &from.join("prompts"));
-            acme.insert("prompts", prompts, FileMode::Tree.into()).expect("a name");
-            let mut many = repository.treebuilder(None).expect("a tree");
-            for number in 0..workflows {
-                let (workflow, tests) = workflow(&from, number);
-                insert_blob(repository, &mut many, &format!("w-{number:06}.toml"), workflow.as_bytes());
-                insert_blob(repository, &mut many, &format!("w-{number:06}.test.toml"), tests.as_bytes());
-            }
-            acme.insert("workflows", many.write().expect("a tree"), FileMode::Tree.into()).expect("a name");
-            acme.write().expect("a tree")
-        };
-        let mut clients = repository.treebuilder(None).expect("a tree");
-        clients.insert("acme", acme(&repository), FileMode::Tree.into()).expect("a name");
-        let mut root = repository.treebuilder(None).expect("a tree");
-        root.insert("clients", clients.write().expect("a tree"), FileMode::Tree.into()).expect("a name");
-        let catalog = folder_tree(&repository, &example.join("catalog"));
-        root.insert("catalog", catalog, FileMode::Tree.into()).expect("a name");
-        let project = std::fs::read(example.join("assent.toml")).expect("the example is here");
-        insert_blob(&repository, &mut root, "assent.toml", &project);
-        root.write().expect("a tree")
+    let id = {
+        let odb = repository.odb().expect("an object database");
+        let memory = odb.add_new_mempack_backend(1_000).expect("a backend in memory");
+        let mut pack = |objects: &[Oid], trees: &[Oid]| pack(&repository, &odb, &memory, objects, trees);
+        let root = source_tree(&repository, workflows, approved, &mut pack);
+        let id = commit(&repository, root);
+        pack(&[id], &[]);
+        id
     };
-    let who = Signature::new("bench", "bench@example.com", &Time::new(1_800_000_000, 0)).expect("a signature");
-    let commit = {
-        let tree = repository.find_tree(tree).expect("the tree that was written");
-        repository.commit(Some("refs/heads/main"), &who, &who, "generated", &tree, &[]).expect("a commit")
-    };
-    (repository, commit)
+    (Repository::open_bare(folder).expect("the repository"), id)
 }
 
-/// One of the example's workflows and its scenarios, under another name and with another summary and limits.
-fn workflow(from: &Path, number: usize) -> (String, String) {
-    let base = ["refund", "triage", "reply"][number % 3];
-    let read = |name: &str| std::fs::read_to_string(from.join("workflows").join(name)).expect("the example is here");
-    let text = read(&format!("{base}.toml"))
-        .replacen(&format!("name = \"{base}\""), &format!("name = \"w-{number:06}\""), 1)
-        .replacen("concurrency = ", &format!("concurrency = {}", number % 9 + 1), 1);
-    (text, read(&format!("{base}.test.toml")))
+/// A commit that follows, in which one line of one workflow is another.
+pub(crate) fn edit(repository: &Repository, head: Oid) -> Oid {
+    let path = format!("clients/{}/workflows/w-0001.toml", client_name(0));
+    let commit = repository.find_commit(head).expect("the commit");
+    let entry = commit.tree().and_then(|tree| tree.get_path(Path::new(&path))).expect("the workflow");
+    let blob = repository.find_blob(entry.id()).expect("its text");
+    let text = std::str::from_utf8(blob.content()).expect("text").replacen("summary = \"", "summary = \"Now: ", 1);
+    let changed = repository.blob(text.as_bytes()).expect("a blob");
+    let mut update = git2::build::TreeUpdateBuilder::new();
+    update.upsert(path.as_str(), changed, git2::FileMode::Blob);
+    let tree = update.create_updated(repository, &commit.tree().expect("a tree")).expect("a tree");
+    let tree = repository.find_tree(tree).expect("the tree");
+    let who = commit.author();
+    repository.commit(None, &who, &who, "An edit", &tree, &[&commit]).expect("a commit")
 }
 
-fn folder_tree(repository: &Repository, folder: &Path) -> git2::Oid {
-    let mut builder = repository.treebuilder(None).expect("a tree");
-    for entry in std::fs::read_dir(folder).expect("the example is here") {
-        let entry = entry.expect("an entry");
-        let name = entry.file_name().into_string().expect("plain names");
-        if entry.path().is_dir() {
-            let inner = folder_tree(repository, &entry.path());
-            builder.insert(&name, inner, FileMode::Tree.into()).expect("a name");
-        } else {
-            insert_blob(repository, &mut builder, &name, &std::fs::read(entry.path()).expect("a file"));
+fn source_tree(
+    repository: &Repository,
+    workflows: usize,
+    approved: bool,
+    pack: &mut impl FnMut(&[Oid], &[Oid]),
+) -> Oid {
+    let example = example();
+    let clients = workflows.div_ceil(PER_CLIENT);
+    let shared = |path: &str| path == "assent.toml" || path.starts_with("catalog/");
+    let mut signed: Files = example.iter().filter(|(path, _)| shared(path)).map(own).collect();
+    for number in 0..clients {
+        for (path, bytes) in client_files(&example, number) {
+            signed.insert(format!("clients/{}/{path}", client_name(number)), bytes);
         }
     }
-    builder.write().expect("a tree")
+    let trust = sign_trust(&mut signed);
+    let uses = uses(&example, &signed, PER_CLIENT.min(workflows));
+    if approved {
+        for number in 0..clients {
+            let client = ClientId::new(&client_name(number)).expect("an id");
+            approve(&mut signed, &trust, &client, uses.clone(), EXPIRES.parse().expect("a moment"));
+        }
+    }
+    let mut folders: BTreeMap<Vec<u8>, Oid> = BTreeMap::new();
+    for number in 0..clients {
+        let name = client_name(number);
+        let folder = format!("clients/{name}/");
+        let own = |(path, bytes): (&String, &Vec<u8>)| Some((path.strip_prefix(&folder)?.to_owned(), bytes.clone()));
+        let mut here: Files = signed.iter().filter_map(own).collect();
+        let most = PER_CLIENT.min(workflows - number * PER_CLIENT);
+        here.extend((0..most).flat_map(|position| workflow(&example, number, position)));
+        folders.insert(name.into_bytes(), files(repository, &here));
+        if number % PER_PACK == PER_PACK - 1 || number + 1 == clients {
+            let some: Vec<Oid> = folders.values().skip(number / PER_PACK * PER_PACK).copied().collect();
+            pack(&[], &some);
+        }
+    }
+    let entries: Vec<Raw<'_>> = folders.iter().map(|(name, id)| Raw { mode: "40000", name, id: *id }).collect();
+    let clients = tree(repository, &entries);
+    signed.retain(|path, _| !path.starts_with("clients/"));
+    let rest = files(repository, &signed);
+    let mut root = repository.treebuilder(Some(&repository.find_tree(rest).expect("the tree"))).expect("a tree");
+    root.insert("clients", clients, 0o040_000).expect("a name");
+    let root = root.write().expect("a tree");
+    pack(&[root, clients], &[rest]);
+    root
 }
 
-fn insert_blob(repository: &Repository, tree: &mut git2::TreeBuilder<'_>, name: &str, bytes: &[u8]) {
-    let blob = repository.blob(bytes).expect("a blob");
-    tree.insert(name, blob, FileMode::Blob.into()).expect("a name");
+fn own((path, bytes): (&String, &Vec<u8>)) -> (String, Vec<u8>) {
+    (path.clone(), bytes.clone())
+}
+
+fn client_name(number: usize) -> String {
+    format!("c-{number:04}")
+}
+
+/// What a client has besides workflows.
+fn client_files(example: &Files, number: usize) -> Files {
+    let own = |(path, bytes): (&String, &Vec<u8>)| {
+        let path = path.strip_prefix("clients/acme/").filter(|path| !path.starts_with("workflows/"))?;
+        let named = format!("name = \"{}\"", client_name(number));
+        let bytes = String::from_utf8(bytes.clone()).expect("text").replacen("name = \"acme\"", &named, 1);
+        Some((path.to_owned(), bytes.into_bytes()))
+    };
+    example.iter().filter_map(own).collect()
+}
+
+/// One of the example's workflows and its scenarios, with a name, limits and ids of its own.
+fn workflow(example: &Files, client: usize, position: usize) -> [(String, Vec<u8>); 2] {
+    let base = ["refund", "triage", "reply"][position % 3];
+    let read = |name: String| {
+        let bytes = &example[&format!("clients/acme/workflows/{name}")];
+        std::str::from_utf8(bytes).expect("text").to_owned()
+    };
+    let (number, name) = (client * PER_CLIENT + position, format!("w-{position:04}"));
+    let text = read(format!("{base}.toml"))
+        .replacen(&format!("name = \"{base}\""), &format!("name = \"{name}\""), 1)
+        .replacen("summary = \"", &format!("summary = \"{number}: "), 1)
+        .replacen("concurrency = ", &format!("concurrency = {}", number % 9 + 1), 1);
+    let tests = read(format!("{base}.test.toml")).replace("4201", &(1_000_000 + number).to_string());
+    [(format!("workflows/{name}.toml"), text.into_bytes()), (format!("workflows/{name}.test.toml"), tests.into_bytes())]
+}
+
+/// What a client with so many workflows approves; it is the same for each client.
+fn uses(example: &Files, signed: &Files, workflows: usize) -> Vec<DataUse> {
+    let (_folder, repository) = crate::support::bare();
+    let first = client_name(0);
+    let other = |path: &str| path.strip_prefix("clients/").is_some_and(|path| !path.starts_with(&first));
+    let mut one: Files = signed.iter().filter(|(path, _)| !other(path)).map(own).collect();
+    let all = (0..workflows).flat_map(|position| workflow(example, 0, position));
+    one.extend(all.map(|(path, bytes)| (format!("clients/{first}/{path}"), bytes)));
+    let id = commit(&repository, files(&repository, &one));
+    let parts = open_commit(&repository, id).expect("the commit that was generated");
+    let (survey, _) = survey(&parts, NOW.parse().expect("a moment")).expect("the same");
+    survey.judged[first.as_str()].missing.clone()
+}
+
+/// Moves what is in memory into a pack, as a clone would have it.
+fn pack(repository: &Repository, odb: &Odb<'_>, memory: &Mempack<'_>, objects: &[Oid], trees: &[Oid]) {
+    let mut builder = repository.packbuilder().expect("a pack");
+    for id in objects {
+        builder.insert_object(*id, None).expect("an object");
+    }
+    for id in trees {
+        builder.insert_tree(*id).expect("a tree");
+    }
+    let mut bytes = Buf::new();
+    builder.write_buf(&mut bytes).expect("a pack");
+    let mut writer = odb.packwriter().expect("a pack on disk");
+    writer.write_all(&bytes).expect("a pack on disk");
+    writer.commit().expect("a pack on disk");
+    odb.refresh().expect("the packs");
+    memory.reset().expect("an empty memory");
 }

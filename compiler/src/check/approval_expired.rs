@@ -1,14 +1,11 @@
 //! `approval-expired`: a data use whose only approval has ended or has not begun.
 
-use std::collections::BTreeMap;
-
 use assent_schema::canon::Digest;
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, Span};
 use assent_schema::trust::Decision;
-use assent_schema::uses::{DataUse, uncovered};
 
-use super::View;
+use super::{Needs, View};
 use crate::parse::{anchor, value_place};
 use crate::source::Place;
 
@@ -18,23 +15,14 @@ use crate::source::Place;
 ///
 /// # Source
 /// trust.md section 3. Promise P25.
-pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
-    for (id, judged) in view.judged {
-        let Some(statements) = view.trusted.statements.get(id) else { continue };
-        let mut lapsed: BTreeMap<Digest, Vec<DataUse>> = BTreeMap::new();
-        for approved in statements.lapsed(view.at) {
-            lapsed.entry(approved.statement).or_default().push(approved.used);
-        }
-        for (digest, uses) in &lapsed {
-            let Some(held) = statements.held().get(digest) else { continue };
-            if uncovered(&judged.missing, uses).len() == judged.missing.len() {
-                continue;
-            }
+pub(super) fn check(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
+    for (id, statements) in &view.trusted.statements {
+        for held in needs.lapsed.iter().filter_map(|digest| statements.held().get(digest)) {
             let files = view.parsed.source.files.iter();
             let mut of = files.filter(|(_, file)| matches!(&file.place, Place::Approval(client) if client == id));
-            if let Some((path, file)) = of.find(|(_, file)| Digest::of_file(&file.bytes) == *digest) {
+            if let Some((path, file)) = of.find(|(_, file)| Digest::of_file(&file.bytes) == held.statement.digest()) {
                 let (key, message) = match &held.statement.says {
-                    Decision::Approve(approval) if view.at >= approval.expires => {
+                    Decision::Approve(approval) if view.at.reached(approval.expires) => {
                         ("expires", format!("This approval of `{id}` ended {}.", approval.expires))
                     }
                     _ => {

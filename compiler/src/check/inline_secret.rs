@@ -7,8 +7,7 @@ use assent_schema::finding::{Findings, Span};
 use assent_schema::tripwire::{self, Secret};
 
 use super::View;
-use crate::resolve::in_parallel;
-use crate::source::{File, Place};
+use crate::source::Place;
 
 /// Reports each such place, in files that the compiler compiles and in those beside them.
 ///
@@ -16,16 +15,10 @@ use crate::source::{File, Place};
 /// design.md section 5. Promise P07.
 pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
     let source = &view.parsed.source;
-    let mut files: Vec<(&Arc<str>, &File)> = source.files.iter().chain(&source.refused).collect();
-    let found = in_parallel(&mut files, |(path, file)| {
-        let mut findings = Findings::new();
+    for (path, file) in source.files.iter().chain(&source.refused) {
         for secret in secrets(&file.place, file.text()) {
-            report(path, file.text(), &secret, &mut findings);
+            report(path, file.text(), &secret, findings);
         }
-        findings
-    });
-    for found in found {
-        findings.append(found);
     }
 }
 

@@ -16,6 +16,7 @@ use unicode_script::UnicodeScript as _;
 use unicode_security::MixedScript as _;
 use unicode_security::confusable_detection::skeleton;
 
+use super::needs::{Called, Label, Needs};
 use super::{View, Writing};
 use crate::source::Place;
 
@@ -32,28 +33,44 @@ struct Named<'a> {
 ///
 /// # Shape
 /// Of names that look alike the first in its file keeps its name; every other is reported once.
-pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
+pub(super) fn check_project(view: &View<'_>, findings: &mut Findings) {
     of_the_whole(view, findings);
+    of_workflows(view, findings);
+    of_files(view, findings);
+}
+
+/// The same for what one client declares.
+pub(super) fn check_client(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
     for unit in view.client_files() {
-        of_a_client(view, unit, findings);
+        of_a_client(unit, needs, findings);
     }
+    of_files(view, findings);
+}
+
+/// The same for what workflows declare, each for itself.
+pub(super) fn check_workflows(view: &View<'_>, findings: &mut Findings) {
+    of_workflows(view, findings);
+    of_tests(view, findings);
+}
+
+/// The same for what clients are called.
+pub(super) fn among_clients<'a>(clients: impl Iterator<Item = &'a Called> + Clone, findings: &mut Findings) {
+    compare("client", clients.clone().map(|client| labelled(&client.name)), findings);
+    compare("client's summary", clients.map(|client| labelled(&client.summary)), findings);
+}
+
+fn of_workflows(view: &View<'_>, findings: &mut Findings) {
     for (writing, workflow) in view.written_workflows() {
         let steps = workflow.every_step().map(|step| named(&writing, &step.id));
         compare("step of this workflow", steps, findings);
         compare("KPI of this workflow", workflow.kpis.iter().map(|kpi| named(&writing, &kpi.name)), findings);
         mixed(&writing, &workflow.summary, findings);
     }
-    of_tests(view, findings);
-    of_files(view, findings);
 }
 
-/// Clients, catalog and library.
+/// Catalog and library.
 fn of_the_whole(view: &View<'_>, findings: &mut Findings) {
     let parsed = view.parsed;
-    let clients = view.client_files().map(|unit| named(&writing(unit), &unit.spec.name));
-    compare("client", clients, findings);
-    let summaries = view.client_files().map(|unit| named(&writing(unit), &unit.spec.summary));
-    compare("client's summary", summaries, findings);
     compare("integration", parsed.integrations.values().map(|unit| named(&writing(unit), &unit.spec.name)), findings);
     compare("provider", parsed.providers.values().map(|unit| named(&writing(unit), &unit.spec.name)), findings);
     let library =
@@ -77,16 +94,13 @@ fn of_the_whole(view: &View<'_>, findings: &mut Findings) {
 }
 
 /// What one client declares.
-fn of_a_client(view: &View<'_>, unit: &Unit<assent_schema::spec::Client>, findings: &mut Findings) {
+fn of_a_client(unit: &Unit<assent_schema::spec::Client>, needs: &Needs, findings: &mut Findings) {
     let (client, place) = (&unit.spec, writing(unit));
     mixed(&place, &client.summary, findings);
     compare("connection of this client", client.connections.keys().map(|name| named(&place, name)), findings);
     compare("person of this client", client.people.keys().map(|name| named(&place, name)), findings);
     compare("group of this client", client.groups.keys().map(|name| named(&place, name)), findings);
-    let files = view.parsed.clients.get(&client.name.value);
-    let workflows = files.into_iter().flat_map(|files| &files.workflows);
-    let workflows = workflows.map(|(name, unit)| Named { name: name.as_str(), span: unit.span(unit.spec.place()) });
-    compare("workflow of this client", workflows, findings);
+    compare("workflow of this client", needs.names.iter().map(labelled), findings);
 }
 
 fn of_tests(view: &View<'_>, findings: &mut Findings) {
@@ -123,6 +137,10 @@ fn writing<T>(unit: &Unit<T>) -> Writing<'_> {
 
 fn named<'a, T: AsRef<str>>(place: &Writing<'_>, name: &'a Spanned<T>) -> Named<'a> {
     Named { name: name.value.as_ref(), span: place.span(&name.span) }
+}
+
+fn labelled(label: &Label) -> Named<'_> {
+    Named { name: &label.name, span: label.span() }
 }
 
 fn compare<'a>(what: &str, names: impl Iterator<Item = Named<'a>>, findings: &mut Findings) {
@@ -207,7 +225,8 @@ fn mixture(word: &str) -> Option<String> {
 }
 
 /// Where a file that holds a workflow, or uses one, says which.
-trait Placed {
+pub(super) trait Placed {
+    /// The place of the name, or of what is used.
     fn place(&self) -> &Range<usize>;
 }
 

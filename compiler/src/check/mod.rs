@@ -1,5 +1,10 @@
 //! Resolved to checked; one file per finding code. `Checked` is built here alone, and only when no error was found.
 //!
+//! A source is looked at level by level ([`levels`]), so that what is held at once does not grow with it. A check is in one
+//! or more of the lists [`check_project`], [`check_client`] and [`check_workflows`], by what it has to see: each level sees
+//! itself and what it rests on. `view.parsed.source.files` are the files of the level alone, so that a check of all files
+//! is in all three lists.
+//!
 //! # Source
 //! language.md sections 5 and 6, trust.md sections 1 to 4.
 
@@ -10,7 +15,10 @@ mod cache_too_long;
 mod expressions;
 mod forbidden_purpose;
 pub mod inline_secret;
+mod instant;
+mod levels;
 mod lookalike_name;
+mod needs;
 mod no_calendar;
 mod no_fallback;
 mod no_limits;
@@ -21,6 +29,7 @@ mod not_rehearsed;
 mod over_privileged;
 mod personal_fixture;
 mod provider_agreement;
+mod recall;
 mod region_mismatch;
 mod retention_exceeds_plan;
 mod retention_too_short;
@@ -30,6 +39,7 @@ pub mod unassigned_author;
 mod under_privileged;
 mod untested_step;
 mod unused_personal;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -37,23 +47,26 @@ use std::sync::Arc;
 
 use assent_schema::canon::{self, Digest};
 use assent_schema::client::{ClientFacts, Endpoints};
-use assent_schema::code::Code;
 use assent_schema::coverage::Evidence;
 use assent_schema::finding::{Findings, Span};
-use assent_schema::guard::{self, Breach};
-use assent_schema::id::{ClientId, ConnectionId, Environment, Name, OperationRef, Region, Scope, WorkflowId};
+use assent_schema::guard::Breach;
+use assent_schema::id::{ClientId, Environment, Name, OperationRef, Region, Scope, WorkflowId};
 use assent_schema::plan::Plan;
 use assent_schema::scenario::Tests;
 use assent_schema::spec::{self, Unit, WorkflowFile};
 use assent_schema::time::Moment;
-use assent_schema::uses::{DataUse, derive, derive_client, uncovered};
+use assent_schema::uses::DataUse;
 
+use crate::error::Error;
 use crate::lower::{self, Lowered};
-use crate::parse::{self, Parsed};
+use crate::parse::Parsed;
 use crate::resolve::{self, Client, Resolved};
-use crate::source::Source;
+use crate::source::{Parts, Shelf};
 
-pub use trust::Trusted;
+use instant::At;
+use levels::{Question, ask};
+use needs::Needs;
+pub use trust::{Approvals, Trusted};
 
 /// What a check is asked for besides the source.
 #[derive(Clone, Debug, Default)]
@@ -73,13 +86,13 @@ pub type Rehearse = fn(&Plan, Digest, &Tests, &ClientFacts) -> Option<Evidence>;
 #[derive(Clone, Debug)]
 pub struct Survey {
     /// What the source says.
-    pub parsed: Parsed,
+    pub parsed: Arc<Parsed>,
     /// With every name connected.
     pub resolved: Resolved,
     /// What each client's workflows do.
     pub judged: BTreeMap<ClientId, Judged>,
     /// What the signed files add up to.
-    pub trusted: Trusted,
+    pub trusted: Arc<Trusted>,
 }
 
 /// A source in which nothing is wrong, as of one instant. Only [`compile`] makes one.
@@ -107,7 +120,7 @@ impl Checked {
     /// What an agent of one region must know of its clients.
     pub fn clients_in(&self, region: &Region) -> BTreeMap<ClientId, ClientFacts> {
         let clients = self.0.resolved.clients.iter().filter(|(_, client)| client.facts.region == *region);
-        clients.map(|(id, client)| (id.clone(), client.facts.clone())).collect()
+        clients.map(|(id, client)| (id.clone(), ClientFacts::clone(&client.facts))).collect()
     }
 
     /// Where the connections of one region's clients lead in one environment.
@@ -116,119 +129,117 @@ impl Checked {
     }
 }
 
+/// What a check found, and nothing else.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What is wrong, unsorted.
+    pub findings: Findings,
+    /// How many workflow files there are.
+    pub workflows: usize,
+}
+
 /// Compiles a source as of an instant. The findings come unsorted; without an error among them there is a `Checked`.
-pub fn compile(source: Source, at: Moment, options: &Options) -> (Option<Checked>, Findings) {
-    let (survey, findings) = examine(source, at, options);
-    ((!findings.any_errors()).then_some(Checked(survey)), findings)
+///
+/// # Errors
+/// When a part of the source cannot be read.
+pub fn compile(parts: &dyn Parts, at: Moment, options: &Options) -> Result<(Option<Checked>, Report), Error> {
+    let answer = ask(&Question { parts, at, options, checks: true, keep: true, shelf: None })?;
+    let checked = (!answer.findings.any_errors()).then_some(Checked(answer.survey));
+    Ok((checked, Report { findings: answer.findings, workflows: answer.workflows }))
 }
 
 /// Everything that is wrong with a source, and what it says all the same.
-pub fn examine(source: Source, at: Moment, options: &Options) -> (Survey, Findings) {
-    let (survey, mut findings) = survey(source, at);
-    check_all(&survey, at, options, &mut findings);
-    (survey, findings)
+///
+/// # Errors
+/// As [`compile`].
+pub fn examine(parts: &dyn Parts, at: Moment, options: &Options) -> Result<(Survey, Findings), Error> {
+    let answer = ask(&Question { parts, at, options, checks: true, keep: true, shelf: None })?;
+    Ok((answer.survey, answer.findings))
+}
+
+/// Everything that is wrong with a source, which itself is not kept. What earlier checks found out is taken from the shelf,
+/// and what this one finds out is put there; a release never asks this.
+///
+/// # Errors
+/// As [`compile`].
+pub fn check(parts: &dyn Parts, at: Moment, options: &Options, shelf: Option<&Shelf>) -> Result<Report, Error> {
+    let answer = ask(&Question { parts, at, options, checks: true, keep: false, shelf })?;
+    Ok(Report { findings: answer.findings, workflows: answer.workflows })
 }
 
 /// Finds out what a source says and what its workflows do. What is wrong with names, expressions and signed files is
 /// reported here; what is wrong with a source that is read well, by [`compile`].
-pub fn survey(source: Source, at: Moment) -> (Survey, Findings) {
-    let (parsed, mut findings) = parse::parse(source);
-    let (mut resolved, found) = resolve::resolve(&parsed);
-    findings.append(found);
-    let trusted = trust::gather(&parsed, at, &mut findings);
-    let (mut judged, found) = judge(&mut resolved);
-    findings.append(found);
-    for (client, judged) in &mut judged {
-        let approved = trusted.statements.get(client).map(|known| known.approved_uses(at)).unwrap_or_default();
-        judged.missing = sorted(uncovered(judged.uses(), &approved).into_iter().cloned().collect());
-    }
-    (Survey { parsed, resolved, judged, trusted }, findings)
+///
+/// # Errors
+/// As [`compile`].
+pub fn survey(parts: &dyn Parts, at: Moment) -> Result<(Survey, Findings), Error> {
+    let answer = ask(&Question { parts, at, options: &Options::default(), checks: false, keep: true, shelf: None })?;
+    Ok((answer.survey, answer.findings))
 }
 
-/// Types, flows and data uses of every workflow. One whose expressions do not hold has neither.
-fn judge(resolved: &mut Resolved) -> (BTreeMap<ClientId, Judged>, Findings) {
-    let own = |client: &Client| Judged { own: derive_client(&client.facts), ..Judged::default() };
-    let mut judged: BTreeMap<ClientId, Judged> =
-        resolved.clients.iter().map(|(id, client)| (id.clone(), own(client))).collect();
-    let mut jobs = Vec::new();
-    for (id, client) in &mut resolved.clients {
-        let facts = &client.facts;
-        jobs.extend(client.workflows.iter_mut().map(move |(name, workflow)| (id, facts, name, workflow)));
-    }
-    let done = resolve::in_parallel(&mut jobs, |(id, facts, name, workflow)| {
-        let mut findings = Findings::new();
-        let judged = judge_workflow(facts, workflow, &mut findings);
-        (*id, *name, judged, findings)
-    });
+/// What a source says outside of the clients' folders: the project, the catalog, who is trusted.
+///
+/// # Errors
+/// As [`compile`].
+pub fn survey_project(parts: &dyn Parts, at: Moment) -> Result<Survey, Error> {
+    let options = Options::default();
+    Ok(levels::project(&Question { parts, at, options: &options, checks: false, keep: true, shelf: None })?.0)
+}
+
+/// Which workflows of a region have plans that nobody rehearsed.
+pub fn check_rehearsed(checked: &Checked, at: Moment, options: &Options) -> Report {
+    let Survey { parsed, resolved, judged, trusted } = &checked.0;
     let mut findings = Findings::new();
-    for (id, name, workflow, found) in done {
-        findings.append(found);
-        if let (Some(client), Some(workflow)) = (judged.get_mut(id), workflow) {
-            client.workflows.insert(name.clone(), workflow);
-        }
-    }
-    (judged, findings)
+    let at = &At::new(at);
+    not_rehearsed::check(&View { parsed, resolved, judged, trusted, at, options }, &mut findings);
+    Report { findings, workflows: resolved.clients.values().map(|client| client.workflows.len()).sum() }
 }
 
-/// The candidate plan gives way to the lowered one, so that a source of thousands of workflows is held once.
-fn judge_workflow(
-    facts: &ClientFacts,
-    workflow: &mut resolve::Workflow,
-    findings: &mut Findings,
-) -> Option<JudgedWorkflow> {
-    if !workflow.is_whole {
-        return None;
-    }
-    match lower::lower(workflow) {
-        Ok(lowered) => {
-            let flows = expressions::check(workflow, &lowered.plan, findings)?;
-            let uses = derive(&lowered.plan, facts, &flows);
-            let breaches = guard::breaches(&lowered.plan, &flows, facts);
-            let idle = unused_personal::idle(&workflow.plan);
-            workflow.plan = Arc::clone(&lowered.plan);
-            Some(JudgedWorkflow { lowered, uses, breaches, idle })
-        }
-        Err(error) => {
-            findings.add(Code::BadValue, workflow.span(), format!("The workflow has no canonical form: {error}."));
-            None
-        }
-    }
+/// Checks that look at what stands outside of the clients' folders.
+fn check_project(view: &View<'_>, findings: &mut Findings) {
+    lookalike_name::check_project(view, findings);
+    bad_schedule::check(view, findings);
+    cache_too_long::check(view, findings);
+    region_mismatch::check_routes(view, findings);
+    inline_secret::check(view, findings);
+    personal_fixture::check(view, findings);
+    forbidden_purpose::check(view, findings);
 }
 
-/// Every check on a source whose names lead somewhere, in the order of the table of codes.
-fn check_all(survey: &Survey, at: Moment, options: &Options, findings: &mut Findings) {
-    let view = View {
-        parsed: &survey.parsed,
-        resolved: &survey.resolved,
-        judged: &survey.judged,
-        trusted: &survey.trusted,
-        at,
-        options,
-    };
-    lookalike_name::check(&view, findings);
-    breaches::check(&view, findings);
-    unused_personal::check(&view, findings);
-    bad_schedule::check(&view, findings);
-    cache_too_long::check(&view, findings);
-    region_mismatch::check(&view, findings);
-    over_privileged::check(&view, findings);
-    under_privileged::check(&view, findings);
-    inline_secret::check(&view, findings);
-    no_rotation::check(&view, findings);
-    personal_fixture::check(&view, findings);
-    forbidden_purpose::check(&view, findings);
-    unapproved_data_use::check(&view, findings);
-    approval_expired::check(&view, findings);
-    provider_agreement::check(&view, findings);
-    retention_too_short::check(&view, findings);
-    retention_exceeds_plan::check(&view, findings);
-    no_fallback::check(&view, findings);
-    no_limits::check(&view, findings);
-    no_route::check(&view, findings);
-    no_calendar::check(&view, findings);
-    no_scenario::check(&view, findings);
-    untested_step::check(&view, findings);
-    not_rehearsed::check(&view, findings);
+/// Checks that look at a client, but at none of its workflows alone: what these need together is summed up.
+fn check_client(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
+    lookalike_name::check_client(view, needs, findings);
+    region_mismatch::check(view, needs, findings);
+    over_privileged::check(view, needs, findings);
+    inline_secret::check(view, findings);
+    no_rotation::check(view, findings);
+    personal_fixture::check(view, findings);
+    unapproved_data_use::check(view, findings);
+    approval_expired::check(view, needs, findings);
+    provider_agreement::check(view, findings);
+    retention_too_short::check(view, findings);
+    retention_exceeds_plan::check(view, findings);
+    no_route::check(view, findings);
+    no_calendar::check(view, findings);
+}
+
+/// Checks that look at each workflow by itself.
+fn check_workflows(view: &View<'_>, findings: &mut Findings) {
+    lookalike_name::check_workflows(view, findings);
+    breaches::check(view, findings);
+    unused_personal::check(view, findings);
+    bad_schedule::check(view, findings);
+    cache_too_long::check(view, findings);
+    under_privileged::check(view, findings);
+    inline_secret::check(view, findings);
+    personal_fixture::check(view, findings);
+    forbidden_purpose::check(view, findings);
+    unapproved_data_use::check(view, findings);
+    no_fallback::check(view, findings);
+    no_limits::check(view, findings);
+    no_scenario::check(view, findings);
+    untested_step::check(view, findings);
+    not_rehearsed::check(view, findings);
 }
 
 /// All that a check may look at.
@@ -237,7 +248,7 @@ struct View<'a> {
     resolved: &'a Resolved,
     judged: &'a BTreeMap<ClientId, Judged>,
     trusted: &'a Trusted,
-    at: Moment,
+    at: &'a At,
     options: &'a Options,
 }
 
@@ -294,6 +305,23 @@ impl Judged {
         sorted(self.uses().cloned().collect())
     }
 
+    /// Finds the uses that no approval covers.
+    fn look_up(&mut self, approvals: Option<&Approvals>) {
+        let uncovered = |one: &&DataUse| approvals.is_none_or(|approvals| !approvals.approved.covers(one));
+        self.missing = self.uses().filter(uncovered).cloned().collect();
+    }
+
+    /// Takes over what was found out about other workflows of the client.
+    fn absorb(&mut self, other: Self) {
+        self.workflows.extend(other.workflows);
+        self.own.extend(other.own);
+        self.missing.extend(other.missing);
+    }
+
+    fn sort(&mut self) {
+        self.missing = sorted(std::mem::take(&mut self.missing));
+    }
+
     fn lowered(&self, workflow: &WorkflowId) -> Option<&Lowered> {
         self.workflows.get(workflow).map(|workflow| &workflow.lowered)
     }
@@ -305,45 +333,40 @@ impl View<'_> {
         clients.flat_map(|client| client.workflows.values().map(move |workflow| (client, workflow)))
     }
 
-    /// Every client file that could be read.
+    /// The file of each client that could be read.
     fn client_files(&self) -> impl Iterator<Item = &Unit<spec::Client>> {
-        self.parsed.clients.values().filter_map(|files| files.client.as_ref())
+        self.parsed.clients.values().filter_map(|files| files.client.as_deref())
     }
 
-    /// Every workflow as it is written, once: those of clients, and those of the library whether used or not.
+    /// Every workflow of this part as it is written: those of a client or, of the project, those of the library whether
+    /// used or not.
     fn written_workflows(&self) -> impl Iterator<Item = (Writing<'_>, &spec::Workflow)> {
         let clients = self.parsed.clients.values().flat_map(|files| files.workflows.values());
         let clients = clients.map(|unit| (Writing { file: &unit.file, text: &unit.text }, &unit.spec));
-        let library = self.parsed.library.values();
+        let library = self.parsed.own_library().into_iter().flat_map(BTreeMap::values);
         let library = library.map(|unit| (Writing { file: &unit.file, text: &unit.text }, &unit.spec.body));
         clients.chain(library).filter_map(|(place, file)| match file {
             WorkflowFile::Own(workflow) => Some((place, workflow.as_ref())),
             WorkflowFile::Use(_) => None,
         })
     }
-
-    /// Whether every workflow file of a client could be read and resolved.
-    fn is_whole(&self, client: &ClientId) -> bool {
-        let folder = format!("clients/{client}/workflows/");
-        let files = self.parsed.clients.get(client).map_or(0, |files| files.workflows.len());
-        let resolved = self.resolved.clients.get(client).map(|client| client.workflows.values());
-        let whole = resolved.map_or(0, |workflows| workflows.filter(|workflow| workflow.is_whole).count());
-        files == whole && !self.parsed.broken.iter().any(|file| file.starts_with(&folder))
-    }
 }
 
-/// The scopes that a client's workflows need of one connection, with the workflows that need them.
-fn scopes_needed<'c>(client: &'c Client, connection: &ConnectionId) -> BTreeMap<&'c Scope, BTreeSet<&'c WorkflowId>> {
-    let mut needed: BTreeMap<&Scope, BTreeSet<&WorkflowId>> = BTreeMap::new();
-    for (id, workflow) in &client.workflows {
-        let operations = workflow.plan.operations.iter();
-        for (_, operation) in operations.filter(|(operation, _)| operation.connection == *connection) {
-            for scope in &operation.scopes {
-                needed.entry(scope).or_default().insert(id);
+impl Survey {
+    /// Takes over what was found out about another part of the same source.
+    fn absorb(&mut self, part: Self) {
+        Arc::make_mut(&mut self.parsed).absorb(Arc::unwrap_or_clone(part.parsed));
+        for (id, client) in part.resolved.clients {
+            match self.resolved.clients.get_mut(&id) {
+                Some(known) => known.workflows.extend(client.workflows),
+                None => drop(self.resolved.clients.insert(id, client)),
             }
         }
+        for (id, judged) in part.judged {
+            self.judged.entry(id).or_default().absorb(judged);
+        }
+        Arc::make_mut(&mut self.trusted).absorb(&part.trusted);
     }
-    needed
 }
 
 /// Sorted by canonical JSON, each once.

@@ -18,7 +18,8 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
             continue;
         }
         let lowered = view.judged.get(&client.client).and_then(|judged| judged.lowered(&workflow.plan.workflow));
-        let pair = lowered.and_then(|lowered| Some((lowered.digest, lowered.tests.as_ref()?.digest)));
+        let pair = lowered.and_then(|lowered| lowered.form(workflow).ok());
+        let pair = pair.and_then(|form| Some((form.digest, form.tests?.digest)));
         if pair.is_some_and(|pair| !rehearsed.contains(&pair)) {
             let message = format!("No staging agent has rehearsed `{}` as it is now.", workflow.plan.workflow);
             findings.add(Code::NotRehearsed, workflow.span(), message);

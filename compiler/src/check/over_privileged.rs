@@ -4,20 +4,18 @@ use assent_schema::code::Code;
 use assent_schema::finding::Findings;
 use assent_schema::plan::Target;
 
-use super::View;
+use super::{Needs, View};
 
 /// Reports each scope too many, at the scope. A client with a workflow that could not be read is not judged: what that
 /// workflow needs is not known.
 ///
 /// # Source
 /// language.md section 5: granted scopes equal the union over the client's workflows. Promise P06.
-pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
-    for (id, client) in &view.resolved.clients {
-        let Some(files) = view.parsed.clients.get(id) else { continue };
-        let Some(unit) = files.client.as_ref().filter(|_| view.is_whole(id)) else { continue };
+pub(super) fn check(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
+    for (id, files) in view.parsed.clients.iter().filter(|_| needs.is_whole()) {
+        let Some(unit) = &files.client else { continue };
         for (connection, spec) in &unit.spec.connections {
-            let needed = super::scopes_needed(client, &connection.value);
-            for scope in spec.scopes.iter().filter(|scope| !needed.contains_key(&scope.value)) {
+            for scope in spec.scopes.iter().filter(|scope| !needs.needs(&connection.value, &scope.value)) {
                 let message = format!(
                     "`{}` is granted `{}`, but no workflow of `{id}` needs it{}.",
                     connection.value,

@@ -9,7 +9,6 @@ use assent_schema::finding::{Findings, Span};
 use assent_schema::tripwire::personal;
 
 use super::View;
-use crate::resolve::in_parallel;
 use crate::source::{File, Place};
 
 /// Reports each such place. The message says what it looks like, never what it is.
@@ -18,16 +17,10 @@ use crate::source::{File, Place};
 /// language.md section 7. Promises P01, P03.
 pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
     let of_kind = |(_, file): &(&Arc<str>, &File)| matches!(file.place, Place::Tests(..) | Place::Text);
-    let mut files: Vec<(&Arc<str>, &File)> = view.parsed.source.files.iter().filter(of_kind).collect();
-    let found = in_parallel(&mut files, |(path, file)| {
-        let mut findings = Findings::new();
+    for (path, file) in view.parsed.source.files.iter().filter(of_kind) {
         for one in personal(file.text()) {
             let message = format!("This looks like {}.", one.kind.what());
             findings.add_with_help(Code::PersonalFixture, Span::new(path, one.range), message, one.kind.instead());
         }
-        findings
-    });
-    for found in found {
-        findings.append(found);
     }
 }

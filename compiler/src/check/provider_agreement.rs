@@ -21,9 +21,9 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
                 "there is no agreement with it".to_owned()
             } else if !agreement.forbids_training {
                 format!("`{}` does not forbid training on input", agreement.name)
-            } else if agreement.from.is_some_and(|from| view.at < from) {
+            } else if agreement.from.is_some_and(|from| !view.at.reached(from)) {
                 format!("`{}` is not in force yet", agreement.name)
-            } else if view.at >= agreement.until {
+            } else if view.at.reached(agreement.until) {
                 format!("`{}` ended {}", agreement.name, agreement.until)
             } else {
                 continue;

@@ -2,11 +2,9 @@
 
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, Span};
-use assent_schema::id::{ClientId, ConnectionId, Region};
 use assent_schema::spec::{self, Endpoint, Unit};
-use assent_schema::uses::{DataUse, Party};
 
-use super::View;
+use super::{Needs, View};
 use crate::resolve::PRODUCTION;
 
 /// Reports each endpoint of a connection or alert route that lies elsewhere.
@@ -16,7 +14,7 @@ use crate::resolve::PRODUCTION;
 ///
 /// # Source
 /// language.md section 5. Promise P05.
-pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
+pub(super) fn check(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
     for (id, files) in &view.parsed.clients {
         let Some(unit) = &files.client else { continue };
         let project = view.parsed.project.as_ref();
@@ -27,7 +25,7 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
         for (connection, spec) in &unit.spec.connections {
             for (place, environment, endpoint) in endpoints(view, unit, spec) {
                 let elsewhere = endpoint.region.value != unit.spec.region.value;
-                let approved = environment == PRODUCTION && approved(view, id, &connection.value, &endpoint.region);
+                let approved = environment == PRODUCTION && needs.approved_abroad(&connection.value, &endpoint.region);
                 if elsewhere && !approved {
                     let message = format!(
                         "`{}` of `{id}` leads to `{}`, but the client's data is processed in `{}`.",
@@ -38,11 +36,10 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
             }
         }
     }
-    check_routes(view, findings);
 }
 
 /// A route's endpoint for a region lies in that region: alerts name clients and workflows.
-fn check_routes(view: &View<'_>, findings: &mut Findings) {
+pub(super) fn check_routes(view: &View<'_>, findings: &mut Findings) {
     let Some(unit) = &view.parsed.project else { return };
     for route in &unit.spec.routes {
         let leads = route.endpoint.values().flatten();
@@ -73,13 +70,4 @@ fn endpoints<'a>(
             leads.map(|(name, endpoint)| (unit.span(&connection.to.span), name.as_str(), endpoint)).collect()
         }
     }
-}
-
-/// Whether the client signed for every data use that goes to this connection in that region.
-fn approved(view: &View<'_>, client: &ClientId, connection: &ConnectionId, region: &Region) -> bool {
-    let leads = |party: &Option<Party>| matches!(party, Some(Party::Connection(to)) if to.connection == *connection && to.region == *region);
-    let concerned = |data_use: &&DataUse| leads(&data_use.from) || leads(&data_use.to);
-    let Some(judged) = view.judged.get(client) else { return false };
-    let mut uses = judged.uses().filter(concerned).peekable();
-    uses.peek().is_some() && uses.all(|data_use| !judged.missing.contains(data_use))
 }

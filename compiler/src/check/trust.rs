@@ -15,8 +15,9 @@ use assent_schema::trust::{
     ApproversChain, CatalogLock, Decision, KnownStatements, RootChain, SignedFile, Standing, Statement, Teams,
     TrustError,
 };
-use assent_schema::uses::DataUse;
+use assent_schema::uses::{Coverage, DataUse};
 
+use super::instant::At;
 use crate::parse::{Parsed, anchor};
 use crate::source::{File, Place};
 
@@ -24,17 +25,40 @@ use crate::source::{File, Place};
 #[derive(Clone, Debug, Default)]
 pub struct Trusted {
     /// Every root version; absent when they do not hold.
-    pub roots: Option<RootChain>,
+    pub roots: Option<Arc<RootChain>>,
     /// The statements of each client whose approvers hold.
     pub statements: BTreeMap<ClientId, KnownStatements>,
-    /// The data uses of approvals that do not hold, so that nobody is told twice.
-    pub claimed: BTreeMap<ClientId, Vec<DataUse>>,
+    /// What these cover now.
+    pub approvals: BTreeMap<ClientId, Approvals>,
     /// The clients with an approval that cannot be read: what it approves is not known.
     pub unclear: BTreeSet<ClientId>,
 }
 
-/// Verifies every signed file of the source, as of an instant.
-pub(super) fn gather(parsed: &Parsed, at: Moment, findings: &mut Findings) -> Trusted {
+/// What a client's statements cover.
+#[derive(Clone, Debug, Default)]
+pub struct Approvals {
+    /// What is approved.
+    pub approved: Coverage<DataUse>,
+    /// What approvals cover that do not hold, or not now; that is reported at them, so that nobody is told twice.
+    pub told: Coverage<DataUse>,
+    /// What each approval covers that has ended or not begun.
+    pub lapsed: BTreeMap<Digest, Coverage<DataUse>>,
+}
+
+impl Trusted {
+    /// Takes over what the signed files of a client add up to.
+    pub(super) fn absorb(&mut self, other: &Self) {
+        for (client, statements) in &other.statements {
+            self.statements.entry(client.clone()).or_insert_with(|| statements.clone());
+        }
+        for (client, approvals) in &other.approvals {
+            self.approvals.entry(client.clone()).or_insert_with(|| approvals.clone());
+        }
+    }
+}
+
+/// Verifies the signed files that stand outside of the clients' folders, as of an instant.
+pub(super) fn gather_project(parsed: &Parsed, at: Moment, findings: &mut Findings) -> Trusted {
     let files = Files::new(parsed);
     let roots = RootChain::walk(&files.roots).map_err(|error| files.report(Code::TrustInvalid, &error, findings)).ok();
     let Some(roots) = roots else { return Trusted::default() };
@@ -43,23 +67,59 @@ pub(super) fn gather(parsed: &Parsed, at: Moment, findings: &mut Findings) -> Tr
     }
     check_teams(&files, &roots, findings);
     check_catalog(&files, &roots, findings);
-    let mut trusted = Trusted { roots: Some(roots.clone()), ..Trusted::default() };
+    Trusted { roots: Some(Arc::new(roots)), ..Trusted::default() }
+}
+
+/// Verifies the signed files of one client, as of an instant.
+pub(super) fn gather_client(
+    roots: &Arc<RootChain>,
+    parsed: &Parsed,
+    client: &ClientId,
+    at: &At,
+    findings: &mut Findings,
+) -> Trusted {
+    let files = Files::new(parsed);
+    let mut trusted = Trusted { roots: Some(Arc::clone(roots)), ..Trusted::default() };
     let none = BTreeMap::new();
-    for client in parsed.clients.keys() {
-        let approvers = files.approvers.get(client).unwrap_or(&none);
-        match ApproversChain::walk(roots.newest(), roots.project(), client, approvers) {
-            Ok(chain) => {
-                let (known, claimed) = gather_statements(&files, chain, client, at, findings);
-                trusted.statements.insert(client.clone(), known);
-                if files.has_unreadable(client) {
-                    trusted.unclear.insert(client.clone());
-                }
-                trusted.claimed.insert(client.clone(), claimed);
+    let approvers = files.approvers.get(client).unwrap_or(&none);
+    match ApproversChain::walk(roots.newest(), roots.project(), client, approvers) {
+        Ok(chain) => {
+            let (known, claimed) = gather_statements(&files, chain, client, at, findings);
+            let now = at.among(times(&known));
+            trusted.approvals.insert(client.clone(), approvals(&known, claimed, now));
+            trusted.statements.insert(client.clone(), known);
+            if files.has_unreadable(client) {
+                trusted.unclear.insert(client.clone());
             }
-            Err(error) => files.report(Code::TrustInvalid, &error, findings),
         }
+        Err(error) => files.report(Code::TrustInvalid, &error, findings),
     }
     trusted
+}
+
+/// The moments at which a statement begins or ceases to hold.
+fn times(known: &KnownStatements) -> Vec<Moment> {
+    let times = known.held().values().flat_map(|held| {
+        let expires = match &held.statement.says {
+            Decision::Approve(approval) => Some(approval.expires),
+            Decision::Reject(_) | Decision::Withdraw(_) => None,
+        };
+        std::iter::once(held.statement.given).chain(expires)
+    });
+    times.collect()
+}
+
+fn approvals(known: &KnownStatements, claimed: Vec<DataUse>, at: Moment) -> Approvals {
+    let lapsed = known.lapsed(at);
+    let mut by_statement: BTreeMap<Digest, Vec<DataUse>> = BTreeMap::new();
+    for approved in &lapsed {
+        by_statement.entry(approved.statement).or_default().push(approved.used.clone());
+    }
+    Approvals {
+        approved: Coverage::new(known.approved_uses(at)),
+        told: Coverage::new(lapsed.into_iter().map(|approved| approved.used).chain(claimed)),
+        lapsed: by_statement.into_iter().map(|(statement, uses)| (statement, Coverage::new(uses))).collect(),
+    }
 }
 
 /// The signed files of a source with their signatures, by what they are.
@@ -192,7 +252,7 @@ fn gather_statements(
     files: &Files<'_>,
     chain: ApproversChain,
     client: &ClientId,
-    at: Moment,
+    at: &At,
     findings: &mut Findings,
 ) -> (KnownStatements, Vec<DataUse>) {
     let mut known = KnownStatements::new(chain);
@@ -207,9 +267,10 @@ fn gather_statements(
             }
         }
     }
+    let now = at.among(times(&known));
     for (file, signed) in statements {
         let held = known.held().get(&Digest::of_file(&signed.bytes));
-        if held.is_some_and(|held| known.standing(held, at) == Standing::BelowThreshold) {
+        if held.is_some_and(|held| known.standing(held, now) == Standing::BelowThreshold) {
             let error = TrustError::new(file, "is signed by fewer of today's approvers than an approval needs");
             files.report(Code::ApprovalInvalid, &error, findings);
             claimed.extend(uses_of(file, signed));

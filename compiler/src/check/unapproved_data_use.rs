@@ -2,7 +2,6 @@
 
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
-use assent_schema::uses::uncovered;
 
 use super::View;
 use crate::sentence::sentence;
@@ -20,10 +19,8 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
         if view.trusted.unclear.contains(id) {
             continue;
         }
-        let Some(statements) = view.trusted.statements.get(id) else { continue };
-        let lapsed = statements.lapsed(view.at).into_iter().map(|approved| approved.used);
-        let told: Vec<_> = lapsed.chain(view.trusted.claimed.get(id).into_iter().flatten().cloned()).collect();
-        for data_use in uncovered(&judged.missing, &told) {
+        let Some(approvals) = view.trusted.approvals.get(id) else { continue };
+        for data_use in judged.missing.iter().filter(|missing| !approvals.told.covers(missing)) {
             let message = format!("`{id}` has not approved that {}", said(data_use));
             let owner = data_use.workflow.as_ref().and_then(|name| client.workflows.get(name));
             let file = view.parsed.clients.get(id).and_then(|files| files.client.as_ref());

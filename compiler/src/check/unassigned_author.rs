@@ -11,8 +11,8 @@ use assent_schema::finding::{Findings, Span};
 use assent_schema::id::{ClientId, PersonId};
 use assent_schema::trust::{Namespace, People, RootChain, SignatureError, Teams, verify};
 
-use super::Survey;
-use crate::source::{Change, TrustFiles};
+use crate::parse::value_place;
+use crate::source::{Change, Parts, TrustFiles};
 
 /// What to do about a commit that the forge made out of others.
 const SQUASHED: &str = "The forge made this commit out of others and dropped their signatures. Merge without squashing or rebasing at the forge; or squash on your own machine, sign with `git commit -S`, and push that.";
@@ -47,10 +47,10 @@ impl Authors {
 ///
 /// Merges are judged for what they change themselves. Approvals and approvers may be committed by anyone: their own
 /// signatures decide.
-pub fn judge(changes: &[Change], survey: &Survey, findings: &mut Findings) -> Authors {
+pub fn judge(changes: &[Change], roots: Option<&RootChain>, parts: &dyn Parts, findings: &mut Findings) -> Authors {
     let mut authors = Authors::default();
     // A source whose roots do not hold has findings already, and nobody who could be assigned.
-    let Some(roots) = &survey.trusted.roots else { return authors };
+    let Some(roots) = roots else { return authors };
     let mut known: BTreeMap<*const TrustFiles, Option<Assigned>> = BTreeMap::new();
     for change in changes {
         let assigned = known.entry(Arc::as_ptr(&change.trust)).or_insert_with(|| Assigned::of(&change.trust, roots));
@@ -63,7 +63,7 @@ pub fn judge(changes: &[Change], survey: &Survey, findings: &mut Findings) -> Au
             if let Some((said, help)) = objection(client.as_ref(), &signed, assigned.as_ref()) {
                 let short: String = change.id.to_string().chars().take(12).collect();
                 let message = format!("Commit {short} changes `{path}`, {said}.");
-                findings.add_with_help(Code::UnassignedAuthor, place(survey, client.as_ref(), path), message, help);
+                findings.add_with_help(Code::UnassignedAuthor, place(parts, client.as_ref(), path), message, help);
             }
         }
     }
@@ -170,14 +170,14 @@ fn objection(client: Option<&ClientId>, signed: &Signed, assigned: Option<&Assig
 }
 
 /// The first line of the file that was changed; where it is gone, the client's name; else the teams.
-fn place(survey: &Survey, client: Option<&ClientId>, path: &str) -> Span {
-    let source = &survey.parsed.source;
-    if let Some((path, file)) = source.files.get_key_value(path) {
-        return Span::new(path, 0..file.text().lines().next().map_or(0, str::len));
+fn place(parts: &dyn Parts, client: Option<&ClientId>, path: &str) -> Span {
+    if let Some(text) = parts.text(path) {
+        return Span::new(&path.into(), 0..text.lines().next().map_or(0, str::len));
     }
-    let files = client.and_then(|client| survey.parsed.clients.get(client));
-    match files.and_then(|files| files.client.as_ref()) {
-        Some(unit) => unit.span(&unit.spec.name.span),
-        None => Span::new(&"trust/teams.toml".into(), 0..0),
-    }
+    let of_client = client.and_then(|client| {
+        let path = format!("clients/{client}/client.toml");
+        let text = parts.text(&path)?;
+        Some(Span::new(&path.into(), value_place(&text, &["name"])?))
+    });
+    of_client.unwrap_or_else(|| Span::new(&"trust/teams.toml".into(), 0..0))
 }

@@ -9,7 +9,7 @@ use assent_schema::id::Name;
 
 use super::View;
 use crate::lower::Lowered;
-use crate::resolve::{Client, Site, Workflow, in_parallel};
+use crate::resolve::{Client, Site, Workflow};
 use crate::sentence;
 
 /// Reports each gap at its step, or at its `when`. Nothing is said of a workflow without scenarios: `no-scenario` is.
@@ -18,17 +18,13 @@ use crate::sentence;
 /// language.md section 7. Promise P15.
 pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
     let Some(rehearse) = view.options.rehearse else { return };
-    let tested = view.workflows().filter_map(|(client, workflow)| {
-        let lowered = view.judged.get(&client.facts.client)?.lowered(&workflow.plan.workflow)?;
-        let tests = workflow.tests.as_ref().filter(|tests| !tests.scenarios.is_empty())?;
-        Some((client, workflow, lowered, tests))
-    });
-    let mut jobs: Vec<_> = tested.collect();
-    let done = in_parallel(&mut jobs, |(client, workflow, lowered, tests)| {
-        let evidence = rehearse(&lowered.plan, lowered.digest, tests, &client.facts)?;
-        Some((*client, *workflow, *lowered, evidence))
-    });
-    for (client, workflow, lowered, evidence) in done.into_iter().flatten() {
+    for (client, workflow) in view.workflows() {
+        let judged = view.judged.get(&client.facts.client);
+        let lowered = judged.and_then(|judged| judged.lowered(&workflow.plan.workflow));
+        let tests = workflow.tests.as_ref().filter(|tests| !tests.scenarios.is_empty());
+        let Some((lowered, tests)) = lowered.zip(tests) else { continue };
+        let Ok(form) = lowered.form(workflow) else { continue };
+        let Some(evidence) = rehearse(&lowered.plan, form.digest, tests, &client.facts) else { continue };
         for (step, gap) in gaps(&lowered.plan, &evidence.reached) {
             report(client, workflow, lowered, (&step, gap, &evidence), findings);
         }

@@ -9,16 +9,17 @@ use assent_schema::id::Environment;
 use assent_schema::time::Moment;
 use git2::{Oid, Repository};
 
-use crate::check::{Options, Rehearse, Survey, examine, inline_secret, survey, unassigned_author};
+use crate::check::{self, Options, Rehearse, inline_secret, survey_project, unassigned_author};
 use crate::error::Error;
 use crate::publish::rehearsals::collect;
 use crate::show::findings::{Checked, Style, show};
-use crate::source::{Place, changes_since, look_through, place_of, resolve_commit};
+use crate::source::{Parts, Shelf, changes_since, look_through, place_of, resolve_commit};
 
-use super::repository::SourceArgs;
+use super::repository::{SourceArgs, texts};
 use super::{Context, Outcome, rehearsing};
 
 /// Proves that a commit keeps every promise, or says where it does not.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -35,6 +36,10 @@ pub(super) struct Args {
     /// Look for secrets in every file of every older commit, too.
     #[arg(long, conflicts_with = "worktree")]
     history: bool,
+    /// Look at everything anew. Otherwise what earlier checks found out of files that are the same is taken from the git
+    /// directory; a release never does that.
+    #[arg(long)]
+    no_cache: bool,
     /// How findings are printed.
     #[arg(long, default_value = "human")]
     format: Style,
@@ -48,38 +53,47 @@ pub(super) struct Args {
 /// # Errors
 /// When there is no such repository or commit.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+    if args.worktree {
+        check(args, &args.source.worktree()?, None, context)
+    } else {
+        let shelf = if args.no_cache { None } else { Shelf::of(&args.source.open()?) };
+        check(args, &args.source.commit()?, shelf.as_ref(), context)
+    }
+}
+
+fn check(args: &Args, parts: &dyn Parts, shelf: Option<&Shelf>, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let at = args.source.at.unwrap_or_else(|| context.now());
     let progress = context.progress();
-    progress.say("reading");
-    let (source, mut findings) = if args.worktree { args.source.read_worktree()? } else { args.source.read()? };
-    let commit = source.commit;
     progress.say("checking");
     let rehearsed = match &args.environment {
-        Some(environment) => rehearsed(args, environment, &survey(source.clone(), at).0, at)?,
+        Some(environment) => rehearsed(args, environment, parts, at)?,
         None => None,
     };
     let rehearse: Option<Rehearse> = if args.no_rehearsal { None } else { Some(rehearsing::evidence) };
-    let (survey, found) = examine(source, at, &Options { rehearsed, region: None, rehearse });
-    findings.append(found);
-    if let (Some(since), Some(commit)) = (&args.since, commit) {
+    let options = Options { rehearsed, region: None, rehearse };
+    let mut report = check::check(parts, at, &options, shelf)?;
+    let findings = &mut report.findings;
+    if let (Some(since), Some(commit)) = (&args.since, parts.commit()) {
         progress.say("looking at who signed");
         let repository = args.source.open()?;
         let base = if since == "ROOT" { None } else { Some(resolve_commit(&repository, since)?) };
-        drop(unassigned_author::judge(&changes_since(&repository, base, commit)?, &survey, &mut findings));
+        let project = survey_project(parts, at)?;
+        let changes = changes_since(&repository, base, commit)?;
+        drop(unassigned_author::judge(&changes, project.trusted.roots.as_deref(), parts, findings));
     }
     let older = if args.history {
         progress.say("looking through older commits");
-        old_secrets(&args.source.open()?, commit, &mut findings)?
+        old_secrets(&args.source.open()?, parts.commit(), findings)?
     } else {
         OldTexts::new()
     };
     progress.done();
     let any = findings.any_errors();
-    let parsed = &survey.parsed;
-    let workflows = parsed.source.files.values().filter(|file| matches!(file.place, Place::Workflow(..))).count();
-    let checked = Checked { findings: findings.sorted(), workflows, commit, at };
+    let (findings, workflows) = (report.findings.sorted(), report.workflows);
+    let texts = texts(parts, &findings);
+    let checked = Checked { findings, workflows, commit: parts.commit(), at };
     let text = show(&checked, args.format, context.look(), &|path| {
-        parsed.source.text(path).or_else(|| older.get(path).map(String::as_str))
+        older.get(path).or_else(|| texts.get(path)).map(String::as_str)
     });
     context.print(&text)?;
     Ok(Outcome::of(any))
@@ -113,11 +127,11 @@ fn old_secrets(repository: &Repository, commit: Option<Oid>, findings: &mut Find
 fn rehearsed(
     args: &Args,
     wanted: &Environment,
-    survey: &Survey,
+    parts: &dyn Parts,
     at: Moment,
 ) -> Result<Option<BTreeSet<(Digest, Digest)>>, Error> {
-    let Some(project) = &survey.parsed.project else { return Ok(None) };
-    let project = &project.spec;
+    let survey = survey_project(parts, at)?;
+    let Some(project) = survey.parsed.project.as_ref().map(|unit| &unit.spec) else { return Ok(None) };
     if !project.environments.iter().any(|environment| environment.value == *wanted) {
         return Err(Error::input(format!("there is no environment `{wanted}` in assent.toml")));
     }

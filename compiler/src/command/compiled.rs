@@ -8,16 +8,16 @@ use assent_schema::release::Source;
 use assent_schema::time::Moment;
 use git2::Repository;
 
-use super::repository::SourceArgs;
+use super::repository::{SourceArgs, texts};
 use super::{Context, rehearsing};
 use crate::bundle::Signed;
 use crate::check::unassigned_author::{self, Authors};
-use crate::check::{Checked, Options, compile};
+use crate::check::{Checked, Options, Report, check_rehearsed, compile};
 use crate::error::Error;
 use crate::publish::prepare::{Target, last_source, published, roots};
 use crate::publish::rehearsals::{Rehearsals, collect};
 use crate::show::findings::{self, Style, show};
-use crate::source::{changes_since, read_commit, resolve_commit, tree_digest_of_commit};
+use crate::source::{Commit, Parts as _, changes_since, open_commit, resolve_commit, tree_digest_of_commit};
 
 /// What is to be built.
 pub(super) struct Wanted<'a> {
@@ -67,12 +67,11 @@ pub(super) fn compiled(
     let at = args.at.unwrap_or_else(|| context.now());
     let repository = args.open()?;
     let commit = resolve_commit(&repository, &args.commit)?;
-    let (read, mut found) = read_commit(&repository, commit)?;
+    let parts = open_commit(&repository, commit)?;
     let options = Options { rehearse: Some(rehearsing::evidence), ..Options::default() };
-    let (checked, more) = compile(read.clone(), at, &options);
-    found.append(more);
-    let Some(checked) = checked.filter(|_| !found.any_errors()) else {
-        report(found, &read, commit, at, wanted.format, context)?;
+    let (checked, mut found) = compile(&parts, at, &options)?;
+    let Some(checked) = checked else {
+        report(found, &parts, at, wanted.format, context)?;
         return Ok(None);
     };
     let (regions, rehearses) = scope(&checked, wanted)?;
@@ -81,10 +80,11 @@ pub(super) fn compiled(
         let target = Target { environment: wanted.environment.clone(), region: region.clone() };
         let base = last_source(published(&repository, &target)?.as_ref(), roots(&checked)?)?;
         let changes = changes_since(&repository, base, commit)?;
-        authors.insert(region.clone(), unassigned_author::judge(&changes, checked.survey(), &mut found));
+        let judged = unassigned_author::judge(&changes, Some(roots(&checked)?), &parts, &mut found.findings);
+        authors.insert(region.clone(), judged);
     }
-    if found.any_errors() {
-        report(found, &read, commit, at, wanted.format, context)?;
+    if found.findings.any_errors() {
+        report(found, &parts, at, wanted.format, context)?;
         return Ok(None);
     }
     let rehearsals = if rehearses { None } else { Some(rehearsed(&repository, &checked, at)?) };
@@ -93,9 +93,9 @@ pub(super) fn compiled(
             let rehearsed = Some(rehearsals.complete().clone());
             // What scenarios reach was found out above; it is the same for every region.
             let options = Options { rehearsed, region: Some(region.clone()), rehearse: None };
-            let (_, found) = compile(read.clone(), at, &options);
-            if found.any_errors() {
-                report(found, &read, commit, at, wanted.format, context)?;
+            let found = check_rehearsed(&checked, at, &options);
+            if found.findings.any_errors() {
+                report(found, &parts, at, wanted.format, context)?;
                 return Ok(None);
             }
         }
@@ -137,21 +137,16 @@ fn pairs(checked: &Checked, region: &Region) -> BTreeSet<(Digest, Digest)> {
     let workflows = checked.workflows_in(region);
     workflows
         .iter()
-        .filter_map(|(_, _, judged)| Some((judged.lowered.digest, judged.lowered.tests.as_ref()?.digest)))
+        .filter_map(|(_, workflow, judged)| judged.lowered.form(workflow).ok())
+        .filter_map(|form| Some((form.digest, form.tests?.digest)))
         .collect()
 }
 
-fn report(
-    found: assent_schema::finding::Findings,
-    read: &crate::source::Source,
-    commit: git2::Oid,
-    at: Moment,
-    format: Style,
-    context: &mut Context<'_>,
-) -> Result<(), Error> {
-    let workflows = read.files.values().filter(|f| matches!(f.place, crate::source::Place::Workflow(..))).count();
-    let shown = findings::Checked { findings: found.sorted(), workflows, commit: Some(commit), at };
-    let text = show(&shown, format, context.look(), &|path| read.text(path));
+fn report(found: Report, parts: &Commit, at: Moment, format: Style, context: &mut Context<'_>) -> Result<(), Error> {
+    let (findings, workflows) = (found.findings.sorted(), found.workflows);
+    let texts = texts(parts, &findings);
+    let shown = findings::Checked { findings, workflows, commit: parts.commit(), at };
+    let text = show(&shown, format, context.look(), &|path| texts.get(path).map(String::as_str));
     context.print(&text)
 }
 

@@ -7,15 +7,15 @@ use assent_schema::id::ClientId;
 use assent_schema::time::{Moment, Period};
 use assent_schema::trust::{Approval, Decision, Statement};
 use clap::ValueEnum;
-use git2::Repository;
 
+use super::repository::{commit, worktree};
 use super::{Context, Outcome};
 use crate::check::{Survey, survey};
 use crate::compare::{compare, state};
 use crate::error::Error;
 use crate::publish::branch;
 use crate::show::plan as text;
-use crate::source::{File, Place, Source, read_commit, read_worktree, resolve_commit};
+use crate::source::{File, Place};
 
 /// How long a drafted approval lasts; a client may sign for less, or for up to 400 days.
 const DRAFT_LASTS: Period = Period::days(365);
@@ -65,14 +65,14 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         Some((base, head)) => (Some(base), if head.is_empty() { "HEAD" } else { head }),
         None => (None, args.range.as_str()),
     };
-    let source = if args.worktree { read_worktree(&args.repo)?.0 } else { read(&repository, head)? };
-    let (head, found) = survey(source, at);
+    let (head, found) =
+        if args.worktree { survey(&worktree(&args.repo)?, at)? } else { survey(&commit(&repository, head)?, at)? };
     if let Some(client) = &args.draft {
         let draft = draft(&head, client, at)?;
         context.print(&draft)?;
         return Ok(Outcome::of(false));
     }
-    let base = base.map(|base| read(&repository, base)).transpose()?.map(|source| state(&survey(source, at).0));
+    let base = base.map(|base| survey(&commit(&repository, base)?, at)).transpose()?.map(|(base, _)| state(&base));
     let changes = compare(&base.unwrap_or_default(), &state(&head));
     match args.format {
         Style::Human => context.print(&text::human(&changes))?,
@@ -85,11 +85,6 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         context.note("assent: parts of the source have errors and are not in this plan; see `assent check`")?;
     }
     Ok(Outcome::of(unread))
-}
-
-fn read(repository: &Repository, commit: &str) -> Result<Source, Error> {
-    let commit = resolve_commit(repository, commit)?;
-    Ok(read_commit(repository, commit)?.0)
 }
 
 /// The approval file that a client still has to sign.

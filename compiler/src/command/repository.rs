@@ -1,14 +1,17 @@
 //! The arguments by which commands name a repository, a commit and a moment, and what they lead to.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use assent_schema::finding::Findings;
+use assent_schema::finding::Finding;
 use assent_schema::time::Moment;
 use git2::Repository;
 
 use crate::error::Error;
 use crate::publish::branch;
-use crate::source::{Source, read_commit, read_worktree, resolve_commit};
+use crate::source::{Commit, Held, Parts, open_commit, read_worktree, resolve_commit};
 
 /// Which source.
 #[derive(Clone, Debug, clap::Args)]
@@ -33,23 +36,54 @@ impl SourceArgs {
         branch::open(&self.repo)
     }
 
-    /// Reads the commit.
+    /// The commit, to be read part by part.
     ///
     /// # Errors
     /// When there is no such repository or commit, or it cannot be read.
-    pub fn read(&self) -> Result<(Source, Findings), Error> {
-        let repository = self.open()?;
-        let commit = resolve_commit(&repository, &self.commit)?;
-        read_commit(&repository, commit)
+    pub fn commit(&self) -> Result<Commit, Error> {
+        commit(&self.open()?, &self.commit)
     }
 
-    /// Reads the work tree instead of a commit.
+    /// The work tree instead of a commit.
     ///
     /// # Errors
     /// When a folder or file cannot be read.
-    pub fn read_worktree(&self) -> Result<(Source, Findings), Error> {
-        read_worktree(&self.repo)
+    pub fn worktree(&self) -> Result<Held, Error> {
+        worktree(&self.repo)
     }
+}
+
+/// A commit by any name that git has for it, to be read part by part.
+///
+/// # Errors
+/// When there is no such commit, or it cannot be read.
+pub fn commit(repository: &Repository, revision: &str) -> Result<Commit, Error> {
+    open_commit(repository, resolve_commit(repository, revision)?)
+}
+
+/// A work tree.
+///
+/// # Errors
+/// When a folder or file cannot be read.
+pub fn worktree(root: &Path) -> Result<Held, Error> {
+    let (source, findings) = read_worktree(root)?;
+    Ok(Held::new(source, findings))
+}
+
+/// The texts of the files that findings are about.
+pub fn texts(parts: &dyn Parts, findings: &[Finding]) -> BTreeMap<Arc<str>, String> {
+    let spans = |finding: &Finding| {
+        let way = finding.path.iter().map(|(span, _)| Arc::clone(&span.file));
+        std::iter::once(Arc::clone(&finding.span.file)).chain(way).collect::<Vec<_>>()
+    };
+    let mut texts = BTreeMap::new();
+    for file in findings.iter().flat_map(spans) {
+        if let Entry::Vacant(place) = texts.entry(file) {
+            let text = parts.text(place.key()).unwrap_or_default();
+            place.insert(text);
+        }
+    }
+    texts
 }
 
 /// Which remote repository branches are fetched from and pushed to.

@@ -11,6 +11,7 @@ use assent_schema::id::{ClientId, Name, WorkflowId};
 use assent_schema::plan::Plan;
 use assent_schema::time::Moment;
 
+use super::repository::{commit, worktree};
 use super::{Context, Format, Outcome, rehearsing};
 use crate::check::{JudgedWorkflow, Survey, survey};
 use crate::error::Error;
@@ -18,7 +19,6 @@ use crate::publish::branch;
 use crate::resolve::{Client, Workflow, in_parallel};
 use crate::sentence;
 use crate::show::rehearsed::{self, Story, Told, Untested};
-use crate::source::{read_commit, read_worktree, resolve_commit};
 
 /// The code of an attempt that did not fail.
 const OK: &str = "ok";
@@ -55,14 +55,11 @@ pub(super) struct Args {
 /// # Errors
 /// When there is no such repository or commit, or no workflow of that name.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
-    let source = match &args.commit {
-        Some(commit) => {
-            let repository = branch::open(&args.repo)?;
-            read_commit(&repository, resolve_commit(&repository, commit)?)?.0
-        }
-        None => read_worktree(&args.repo)?.0,
+    let at = args.at.unwrap_or_else(|| context.now());
+    let (survey, _) = match &args.commit {
+        Some(revision) => survey(&commit(&branch::open(&args.repo)?, revision)?, at)?,
+        None => survey(&worktree(&args.repo)?, at)?,
     };
-    let (survey, _) = survey(source, args.at.unwrap_or_else(|| context.now()));
     let mut chosen = chosen(&survey, args);
     if chosen.is_empty() {
         return Err(Error::input("there is no such workflow"));
@@ -125,7 +122,11 @@ fn story(survey: &Survey, chosen: &Chosen<'_>, coverage: bool) -> Story {
         story.trouble = Some("it has no scenarios".to_owned());
         return story;
     };
-    match rehearse(&lowered.plan, lowered.digest, tests, facts) {
+    let Ok(form) = lowered.form(workflow) else {
+        story.trouble = Some("its plan has no canonical form".to_owned());
+        return story;
+    };
+    match rehearse(&lowered.plan, form.digest, tests, facts) {
         Ok(results) => {
             if coverage {
                 story.untested = untested(&lowered.plan, &story, &rehearsing::sum(&results).reached);

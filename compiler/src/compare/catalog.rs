@@ -4,6 +4,7 @@
 //! language.md section 2: lowering is a new data use for every client that has the connection.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use assent_schema::id::{IntegrationId, Name};
 use assent_schema::plan::Param;
@@ -27,12 +28,12 @@ pub struct Lowered {
 }
 
 /// A catalog, as far as it is compared.
-pub type Catalog = BTreeMap<IntegrationId, Unit<Integration>>;
+pub type Catalog = Arc<BTreeMap<IntegrationId, Unit<Integration>>>;
 
 /// Everything that is protected less, by integration.
 pub(super) fn lowered(was: &Catalog, is: &Catalog) -> BTreeMap<IntegrationId, Vec<Lowered>> {
     let mut found = BTreeMap::new();
-    for (id, new) in is {
+    for (id, new) in is.iter() {
         let Some(old) = was.get(id) else { continue };
         let mut here = Here { integration: id, found: Vec::new() };
         for (name, event) in &new.spec.events {

@@ -33,7 +33,7 @@ pub struct ClientState {
     /// Those of them that no approval covers.
     pub missing: Vec<DataUse>,
     /// What holds for all of its workflows.
-    pub facts: Option<ClientFacts>,
+    pub facts: Option<Arc<ClientFacts>>,
     /// Who approves; absent when the approvers do not hold.
     pub approvers: Option<Approvers>,
     /// Its texts and post-mortems, by path.
@@ -163,7 +163,7 @@ pub fn compare(base: &State, head: &State) -> Vec<ClientChange> {
         };
         ClientChange {
             client: client.clone(),
-            lowered: lowered_for(new.facts.as_ref(), &lowered),
+            lowered: lowered_for(new.facts.as_deref(), &lowered),
             facts,
             added: without(&new.uses, &old.uses),
             dropped: without(&old.uses, &new.uses),
@@ -312,13 +312,13 @@ pub fn state(survey: &Survey) -> State {
             plans: plans.collect(),
             uses: judged.all_uses(),
             missing: judged.missing.clone(),
-            facts: survey.resolved.clients.get(client).map(|client| client.facts.clone()),
+            facts: survey.resolved.clients.get(client).map(|client| Arc::clone(&client.facts)),
             approvers,
             texts: texts.map(|(path, file)| (Arc::clone(path), Arc::clone(file.text()))).collect(),
         }
     };
     State {
         clients: survey.judged.iter().map(|(client, judged)| (client.clone(), of(client, judged))).collect(),
-        catalog: survey.parsed.integrations.clone(),
+        catalog: Arc::clone(&survey.parsed.integrations),
     }
 }

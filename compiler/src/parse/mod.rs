@@ -26,76 +26,99 @@ mod value;
 mod workflow;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::thread;
 
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, Span};
 use assent_schema::id::{ClientId, IntegrationId, ProviderId, WorkflowId};
 use assent_schema::spec::{Client, Integration, Library, Project, Provider, Tests, Unit, WorkflowFile};
 
-use crate::source::{File, Place, Source};
+use crate::source::{Place, Source};
 
 use file::{Said, read};
 pub(crate) use file::{anchor, value_place};
 
-/// The most threads that parse; more cores than that wait for memory.
-const THREADS_MOST: usize = 16;
-/// The fewest files for which a thread of its own pays.
-const FILES_PER_THREAD: usize = 64;
-
-/// Everything that a source says, read but not yet connected.
+/// Everything that a source says, or a part of it with what that part rests on; read but not yet connected.
 #[derive(Clone, Debug)]
+#[expect(clippy::partial_pub_fields, reason = "what a part rests on is looked up, never looked through")]
 pub struct Parsed {
-    /// Where it was read from; `source.files` holds the bytes of signed files, prompts and texts.
+    /// Where it was read from; `source.files` holds the bytes of the part's own files.
     pub source: Arc<Source>,
     /// `assent.toml`.
-    pub project: Option<Unit<Project>>,
+    pub project: Option<Arc<Unit<Project>>>,
     /// `catalog/integrations/`, by name.
-    pub integrations: BTreeMap<IntegrationId, Unit<Integration>>,
+    pub integrations: Arc<BTreeMap<IntegrationId, Unit<Integration>>>,
     /// `catalog/providers/`, by name.
-    pub providers: BTreeMap<ProviderId, Unit<Provider>>,
+    pub providers: Arc<BTreeMap<ProviderId, Unit<Provider>>>,
     /// `library/`, by name.
-    pub library: BTreeMap<WorkflowId, Unit<Library>>,
-    /// `clients/`, by name.
+    pub library: Arc<BTreeMap<WorkflowId, Unit<Library>>>,
+    /// `clients/`, by name. Of a part, its own client alone.
     pub clients: BTreeMap<ClientId, ClientFiles>,
-    /// Files that are there but say something that could not be understood.
+    /// The part's own files that are there but say something that could not be understood.
     pub broken: BTreeSet<Arc<str>>,
+    /// The part that this one rests on.
+    above: Option<Arc<Parsed>>,
 }
 
 /// What one client's folder says.
 #[derive(Clone, Debug, Default)]
 pub struct ClientFiles {
     /// `client.toml`.
-    pub client: Option<Unit<Client>>,
+    pub client: Option<Arc<Unit<Client>>>,
     /// `workflows/<name>.toml`, by name.
     pub workflows: BTreeMap<WorkflowId, Unit<WorkflowFile>>,
     /// `workflows/<name>.test.toml`, by the name of the workflow.
     pub tests: BTreeMap<WorkflowId, Unit<Tests>>,
 }
 
-/// Reads every file of a source, on all cores; findings and results are the same for any number of them.
+/// Reads every file of a source, or of the part of one that rests on no other.
 pub fn parse(source: Source) -> (Parsed, Findings) {
-    let files: Vec<(&Arc<str>, &File)> = source.files.iter().filter(|(_, file)| is_read(&file.place)).collect();
-    let cores = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MOST);
-    let threads = files.len().div_ceil(FILES_PER_THREAD).clamp(1, cores);
-    let share = files.len().div_ceil(threads).max(1);
-    let read_all = |files: &[(&Arc<str>, &File)]| -> Vec<(Option<Said>, Findings)> {
-        files.iter().map(|(path, file)| read(path, file)).collect()
+    let (gathered, mut findings) = gather(&source);
+    if gathered.project.is_none() && !gathered.broken.contains("assent.toml") {
+        let span = Span::new(&"assent.toml".into(), 0..0);
+        let help = "Run assent where the source repository is, or name it with `--repo`.";
+        findings.add_with_help(Code::BadValue, span, "The source has no `assent.toml`.", help);
+    }
+    gathered.orphans(&mut findings);
+    let Gathered { project, integrations, providers, library, clients, broken } = gathered;
+    let parsed = Parsed {
+        source: Arc::new(source),
+        project: project.map(Arc::new),
+        integrations: Arc::new(integrations),
+        providers: Arc::new(providers),
+        library: Arc::new(library),
+        clients,
+        broken,
+        above: None,
     };
-    let results: Vec<Vec<(Option<Said>, Findings)>> = if threads == 1 {
-        vec![read_all(&files)]
-    } else {
-        thread::scope(|scope| {
-            let workers: Vec<_> = files.chunks(share).map(|files| scope.spawn(move || read_all(files))).collect();
-            // A panic in a worker is a bug here and must not pass for a file that says nothing.
-            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
-        })
+    (parsed, findings)
+}
+
+/// Reads the files of one client, or of some of its workflows, that rest on what was read before.
+pub(crate) fn parse_below(above: &Arc<Parsed>, client: &ClientId, source: Source) -> (Parsed, Findings) {
+    let (mut gathered, mut findings) = gather(&source);
+    if let Some(known) = above.clients.get(client) {
+        gathered.client(client).client.clone_from(&known.client);
+    }
+    gathered.without_workflow(&|path| above.is_broken(path), &mut findings);
+    let parsed = Parsed {
+        source: Arc::new(source.below(&above.source)),
+        project: above.project.clone(),
+        integrations: Arc::clone(&above.integrations),
+        providers: Arc::clone(&above.providers),
+        library: Arc::clone(&above.library),
+        clients: gathered.clients,
+        broken: gathered.broken,
+        above: Some(Arc::clone(above)),
     };
+    (parsed, findings)
+}
+
+fn gather(source: &Source) -> (Gathered, Findings) {
     let mut findings = Findings::new();
     let mut gathered = Gathered::default();
-    for ((path, file), (said, found)) in files.iter().zip(results.into_iter().flatten()) {
+    for (path, file) in source.files.iter().filter(|(_, file)| is_read(&file.place)) {
+        let (said, found) = read(path, file);
         findings.append(found);
         match said {
             Some(said) => gathered.add(&file.place, said),
@@ -104,15 +127,8 @@ pub fn parse(source: Source) -> (Parsed, Findings) {
             }
         }
     }
-    let is_refused = source.refused.contains_key("assent.toml") || source.unread.contains("assent.toml");
-    if gathered.project.is_none() && !is_refused && !gathered.broken.contains("assent.toml") {
-        let span = Span::new(&"assent.toml".into(), 0..0);
-        let help = "Run assent where the source repository is, or name it with `--repo`.";
-        findings.add_with_help(Code::BadValue, span, "The source has no `assent.toml`.", help);
-    }
     gathered.broken.extend(source.refused.keys().chain(&source.unread).map(Arc::clone));
-    gathered.orphans(&mut findings);
-    (gathered.parsed(source), findings)
+    (gathered, findings)
 }
 
 /// Whether this room reads files of this kind: not those of `trust`, and no plain text.
@@ -161,7 +177,7 @@ impl Gathered {
             (Place::Library(name), Said::Library(unit)) => {
                 self.library.insert(name.clone(), *unit);
             }
-            (Place::Client(client), Said::Client(unit)) => self.client(client).client = Some(unit),
+            (Place::Client(client), Said::Client(unit)) => self.client(client).client = Some(Arc::new(unit)),
             (Place::Workflow(client, name), Said::Workflow(unit)) => {
                 self.client(client).workflows.insert(name.clone(), unit);
             }
@@ -180,37 +196,65 @@ impl Gathered {
     /// Files that belong to something that is not there would be read by nobody.
     fn orphans(&self, findings: &mut Findings) {
         for (name, files) in &self.clients {
-            let client = format!("clients/{name}/client.toml");
+            let file = client_file(name);
             let workflows = files.workflows.values().map(|unit| (&unit.file, &unit.text));
             let mut paths = workflows.chain(files.tests.values().map(|unit| (&unit.file, &unit.text)));
-            if let (None, false, Some((path, text))) = (&files.client, self.broken.contains(&*client), paths.next()) {
-                let message = format!("The client `{name}` has no `{client}`.");
-                findings.add(Code::UnknownName, Span::new(path, anchor(text)), message);
+            if let (None, false, Some((path, text))) = (&files.client, self.broken.contains(&*file), paths.next()) {
+                without_client(name, path, text, findings);
             }
+        }
+        self.without_workflow(&|_| false, findings);
+    }
+
+    fn without_workflow(&self, is_broken: &dyn Fn(&str) -> bool, findings: &mut Findings) {
+        for (name, files) in &self.clients {
             for (workflow, tests) in &files.tests {
                 let path = format!("clients/{name}/workflows/{workflow}.toml");
-                if !files.workflows.contains_key(workflow) && !self.broken.contains(&*path) {
+                let broken = self.broken.contains(&*path) || is_broken(&path);
+                if !files.workflows.contains_key(workflow) && !broken {
                     let message = format!("These scenarios are for a workflow that is not there, `{path}`.");
                     findings.add(Code::UnknownName, Span::new(&tests.file, anchor(&tests.text)), message);
                 }
             }
         }
     }
+}
 
-    fn parsed(self, source: Source) -> Parsed {
-        let Self { project, integrations, providers, library, clients, broken } = self;
-        Parsed { source: Arc::new(source), project, integrations, providers, library, clients, broken }
-    }
+fn client_file(client: &ClientId) -> String {
+    format!("clients/{client}/client.toml")
+}
+
+/// A client has files, the first of which is this one, but none that says who it is.
+pub(crate) fn without_client(client: &ClientId, first: &Arc<str>, text: &str, findings: &mut Findings) {
+    let message = format!("The client `{client}` has no `{}`.", client_file(client));
+    findings.add(Code::UnknownName, Span::new(first, anchor(text)), message);
 }
 
 impl Parsed {
     /// The text of a file, prompts and texts among them.
     pub fn text(&self, path: &str) -> Option<&str> {
-        self.source.files.get(path).map(|file| &**file.text())
+        self.source.file(path).map(|file| &**file.text())
+    }
+
+    /// The library; nothing where this part rests on the one that holds it.
+    pub(crate) fn own_library(&self) -> Option<&BTreeMap<WorkflowId, Unit<Library>>> {
+        self.above.is_none().then_some(&*self.library)
     }
 
     /// Whether a file is there but could not be understood.
     pub fn is_broken(&self, path: &str) -> bool {
-        self.broken.contains(path)
+        self.broken.contains(path) || self.above.as_ref().is_some_and(|above| above.is_broken(path))
+    }
+
+    /// Takes over what another part of the same source says.
+    pub(crate) fn absorb(&mut self, part: Self) {
+        Arc::make_mut(&mut self.source).absorb(Arc::unwrap_or_clone(part.source));
+        self.broken.extend(part.broken);
+        for (client, files) in part.clients {
+            let known = self.clients.entry(client).or_default();
+            known.client = known.client.take().or(files.client);
+            known.workflows.extend(files.workflows);
+            known.tests.extend(files.tests);
+        }
     }
 }

@@ -153,20 +153,20 @@ pub fn gather(
         if authors.is_empty() { everybody.clone() } else { authors }
     };
     let lowered = checked.workflows_in(&target.region).into_iter().map(|(client, workflow, judged)| {
-        let tests = judged.lowered.tests.as_ref();
-        let tests = tests.ok_or_else(|| Error::input(format!("{} has no scenarios", workflow.file)))?;
+        let form = judged.lowered.form(workflow).map_err(|e| Error::internal("write a plan", e))?;
+        let tests = form.tests.ok_or_else(|| Error::input(format!("{} has no scenarios", workflow.file)))?;
         Ok(LoweredWorkflow {
             active: ActiveWorkflow {
                 client: client.facts.client.clone(),
                 workflow: judged.lowered.plan.workflow.clone(),
-                plan: judged.lowered.digest,
+                plan: form.digest,
                 tests: tests.digest,
                 authors: authors(&client.facts.client, &judged.lowered.plan.workflow, workflow),
                 source: workflow.file.to_string(),
-                lines: judged.lowered.lines.clone(),
+                lines: workflow.sites.lines(),
             },
-            plan: judged.lowered.bytes.clone(),
-            tests: tests.bytes.clone(),
+            plan: form.bytes,
+            tests: tests.bytes,
         })
     });
     let workflows = lowered.collect::<Result<Vec<_>, Error>>()?;
@@ -199,7 +199,7 @@ pub fn gather(
 /// # Errors
 /// When there are none.
 pub fn roots(checked: &Checked) -> Result<&RootChain, Error> {
-    checked.survey().trusted.roots.as_ref().ok_or_else(|| Error::input("the source has no root"))
+    checked.survey().trusted.roots.as_deref().ok_or_else(|| Error::input("the source has no root"))
 }
 
 /// Roots, teams, approvers and the catalog's lock with their signatures, by the names that they have in a release.

@@ -124,7 +124,7 @@ fn check_settings(chain: &Chain<'_>, usage: &Use, report: &mut Report<'_>) {
 /// Checks the uses within the library, each where it is written and whether or not a client uses it.
 pub(super) fn check(parsed: &Parsed, findings: &mut Findings) {
     let mut in_circles: BTreeSet<&WorkflowId> = BTreeSet::new();
-    for (name, unit) in &parsed.library {
+    for (name, unit) in parsed.library.iter() {
         let WorkflowFile::Use(usage) = &unit.spec.body else { continue };
         check_name(parsed, unit, usage, findings);
         match follow(parsed, name) {

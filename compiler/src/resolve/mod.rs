@@ -47,7 +47,7 @@ use crate::parse::{ClientFiles, Parsed};
 const THREADS_MOST: usize = 8;
 
 /// Everything that a source says, with every name connected.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Resolved {
     /// The clients, by name.
     pub clients: BTreeMap<ClientId, Client>,
@@ -57,9 +57,9 @@ pub struct Resolved {
 #[derive(Clone, Debug)]
 pub struct Client {
     /// What an agent must know of it.
-    pub facts: ClientFacts,
+    pub facts: Arc<ClientFacts>,
     /// Where its connections and alert routes lead.
-    pub endpoints: EndpointsByEnvironment,
+    pub endpoints: Arc<EndpointsByEnvironment>,
     /// Its workflows, by id.
     pub workflows: BTreeMap<WorkflowId, Workflow>,
 }
@@ -91,33 +91,32 @@ pub struct Workflow {
     pub is_whole: bool,
 }
 
-/// Resolves everything; clients and workflows that could not be read are left out.
-pub fn resolve(parsed: &Parsed) -> (Resolved, Findings) {
-    let mut findings = Findings::new();
-    check_project(parsed, &mut findings);
-    library::check(parsed, &mut findings);
-    catalog::check(parsed, &mut findings);
-    let mut clients = BTreeMap::new();
-    let mut jobs = Vec::new();
-    for (id, files) in &parsed.clients {
-        let Some(unit) = &files.client else { continue };
-        let (facts, endpoints) = client::resolve(parsed, unit, &mut findings);
-        clients.insert(id.clone(), Client { facts, endpoints, workflows: BTreeMap::new() });
-        jobs.extend(files.workflows.iter().map(|(workflow, file)| (id, workflow, unit, files, file)));
+/// Looks at what the project says of itself, of its catalog and of its library.
+pub(crate) fn resolve_project(parsed: &Parsed, findings: &mut Findings) {
+    check_project(parsed, findings);
+    library::check(parsed, findings);
+    catalog::check(parsed, findings);
+}
+
+/// Resolves a client's own file; nothing when it could not be read.
+pub(crate) fn resolve_client(parsed: &Parsed, id: &ClientId, findings: &mut Findings) -> Option<Client> {
+    let unit = parsed.clients.get(id)?.client.as_ref()?;
+    check_environments(parsed, unit, findings);
+    let (facts, endpoints) = client::resolve(parsed, unit, findings);
+    Some(Client { facts: Arc::new(facts), endpoints: Arc::new(endpoints), workflows: BTreeMap::new() })
+}
+
+/// Resolves the workflows of one client that a part holds; those that could not be read are left out.
+pub(crate) fn resolve_workflows(parsed: &Parsed, client: &Client, findings: &mut Findings) -> Client {
+    let id = &client.facts.client;
+    let mut resolved = Client { workflows: BTreeMap::new(), ..client.clone() };
+    let Some(files) = parsed.clients.get(id) else { return resolved };
+    let Some(unit) = &files.client else { return resolved };
+    for (name, file) in &files.workflows {
+        let workflow = resolve_workflow(parsed, unit, &client.facts, name, file, files, findings);
+        resolved.workflows.extend(workflow.map(|workflow| (name.clone(), workflow)));
     }
-    let done = in_parallel(&mut jobs, |(id, workflow, client, files, file)| {
-        let facts = &clients.get(*id)?.facts;
-        let mut findings = Findings::new();
-        let resolved = resolve_workflow(parsed, client, facts, workflow, file, files, &mut findings);
-        Some((*id, *workflow, resolved, findings))
-    });
-    for (id, workflow, resolved, found) in done.into_iter().flatten() {
-        findings.append(found);
-        if let (Some(client), Some(resolved)) = (clients.get_mut(id), resolved) {
-            client.workflows.insert(workflow.clone(), resolved);
-        }
-    }
-    (Resolved { clients }, findings)
+    resolved
 }
 
 /// The prompts that a workflow reads, as paths of the source.
@@ -174,15 +173,20 @@ fn check_project(parsed: &Parsed, findings: &mut Findings) {
             }
         }
     }
-    let providers = parsed.providers.values();
-    let leads = providers.flat_map(|unit| unit.spec.endpoint.keys().map(move |environment| (&unit.file, environment)));
-    let connections = parsed.clients.values().filter_map(|files| files.client.as_ref());
-    let connected = connections.flat_map(|unit| {
-        let each = unit.spec.connections.values().flat_map(|connection| connection.endpoint.keys());
-        each.map(move |environment| (&unit.file, environment))
-    });
-    for (file, environment) in leads.chain(connected).filter(|(_, name)| !project.environments.contains(*name)) {
-        let mut report = Report { file: Arc::clone(file), findings };
+    for unit in parsed.providers.values() {
+        let unknown = unit.spec.endpoint.keys().filter(|name| !project.environments.contains(*name));
+        let mut report = Report::new(unit, findings);
+        unknown.for_each(|environment| report.unknown("environment", environment, &environments));
+    }
+}
+
+/// The endpoints of a client's connections stand under environments that the project has.
+fn check_environments(parsed: &Parsed, unit: &Unit<spec::Client>, findings: &mut Findings) {
+    let Some(project) = parsed.project.as_ref().map(|project| &project.spec) else { return };
+    let environments = texts(project.environments.iter().map(|environment| &environment.value));
+    let mut report = Report::new(unit, findings);
+    let leads = unit.spec.connections.values().flat_map(|connection| connection.endpoint.keys());
+    for environment in leads.filter(|name| !project.environments.contains(*name)) {
         report.unknown("environment", environment, &environments);
     }
 }

@@ -13,7 +13,6 @@ use super::names::{nearest, texts};
 use super::operations;
 use super::sites::Site;
 use super::workflow::Resolver;
-use crate::source::Place;
 
 /// Roots of paths that are no steps.
 const RESERVED: [&str; 3] = ["trigger", "settings", "now"];
@@ -284,8 +283,9 @@ impl Resolver<'_> {
             return text.to_owned();
         }
         let folder = format!("{}/", self.context.folder);
-        let files = self.context.parsed.source.files.iter().filter(|(_, file)| file.place == Place::Text);
-        let known: Vec<_> = files.filter_map(|(path, _)| path.strip_prefix(&folder)).collect();
+        let known = self.context.parsed.source.paths().into_iter();
+        let known: Vec<_> = known.filter_map(|path| path.strip_prefix(&folder)).collect();
+        let known: Vec<_> = known.into_iter().filter(|path| path.starts_with("prompts/")).collect();
         if !self.context.parsed.is_broken(&path) {
             self.report.unknown("file", prompt, &known);
         }

@@ -10,7 +10,6 @@ use assent_schema::spec::{self, TextUse};
 use super::names::texts;
 use super::workflow::Resolver;
 use crate::parse::text::{names, text};
-use crate::source::Place;
 
 impl Resolver<'_> {
     /// A text with what is put into it; an empty one where the file is not there or broken, which is reported.
@@ -19,8 +18,9 @@ impl Resolver<'_> {
         let path: Arc<str> = format!("{}/{}", self.context.folder, used.file.value).into();
         let Some(whole) = self.context.parsed.text(&path) else {
             let folder = format!("{}/", self.context.folder);
-            let files = self.context.parsed.source.files.iter().filter(|(_, file)| file.place == Place::Text);
-            let known: Vec<_> = files.filter_map(|(path, _)| path.strip_prefix(&folder)).collect();
+            let known = self.context.parsed.source.paths().into_iter();
+            let known: Vec<_> = known.filter_map(|path| path.strip_prefix(&folder)).collect();
+            let known: Vec<_> = known.into_iter().filter(|path| path.starts_with("texts/")).collect();
             if !self.context.parsed.is_broken(&path) {
                 self.report.unknown("file", &used.file, &known);
             }

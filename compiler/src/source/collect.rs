@@ -121,6 +121,7 @@ impl Collector {
 
     /// The source and what was refused.
     pub(super) fn finish(self, commit: Option<Oid>) -> (Source, Findings) {
-        (Source { commit, files: self.files, refused: self.refused, unread: self.unread }, self.findings)
+        let (files, refused, unread) = (self.files, self.refused, self.unread);
+        (Source { commit, files, refused, unread, above: None }, self.findings)
     }
 }

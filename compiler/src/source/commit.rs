@@ -60,7 +60,12 @@ pub fn read_commit(repository: &Repository, commit: Oid) -> Result<(Source, Find
     Ok(collector.finish(Some(commit)))
 }
 
-fn read_blob(odb: &Odb<'_>, blob: Oid, reading: Reading, collector: &mut Collector) -> Result<(), git2::Error> {
+pub(super) fn read_blob(
+    odb: &Odb<'_>,
+    blob: Oid,
+    reading: Reading,
+    collector: &mut Collector,
+) -> Result<(), git2::Error> {
     // The header first: a small pack can hold an object that inflates to gigabytes.
     let (size, _) = odb.read_header(blob)?;
     if collector.admit(&reading, size) {
@@ -111,12 +116,25 @@ pub(super) fn walk(repository: &Repository, commit: Oid) -> Result<Vec<Entry>, E
     Ok(entries)
 }
 
-fn walk_tree(
+/// Lists all that a folder holds, in the order of its trees.
+pub(super) fn walk_tree(
     repository: &Repository,
     tree: &Tree<'_>,
     folder: &str,
     depth: usize,
     entries: &mut Vec<Entry>,
+) -> Result<(), Error> {
+    walk_below(repository, tree, folder, depth, entries, &mut |_, _| false)
+}
+
+/// As [`walk_tree`], but for the folders that somebody else takes.
+pub(super) fn walk_below(
+    repository: &Repository,
+    tree: &Tree<'_>,
+    folder: &str,
+    depth: usize,
+    entries: &mut Vec<Entry>,
+    taken: &mut dyn FnMut(&str, Oid) -> bool,
 ) -> Result<(), Error> {
     let mut names = BTreeSet::new();
     for item in tree {
@@ -145,10 +163,11 @@ fn walk_tree(
                 continue;
             }
             FOLDER if depth >= DEPTH_MOST => "a folder that is too deep",
+            FOLDER if taken(&path, item.id()) => continue,
             FOLDER => {
                 let inner =
                     repository.find_tree(item.id()).map_err(|e| Error::git(format!("read the folder {path}"), e))?;
-                walk_tree(repository, &inner, &path, depth.saturating_add(1), entries)?;
+                walk_below(repository, &inner, &path, depth.saturating_add(1), entries, taken)?;
                 continue;
             }
             LINK => "a link",

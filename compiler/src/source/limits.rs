@@ -6,8 +6,8 @@ pub const FILE_MOST_BYTES: usize = 1 << 20;
 pub const SIGNATURE_MOST_BYTES: usize = 16 << 10;
 /// The most files of a commit, whether the compiler reads them or not.
 pub const FILES_MOST: usize = 500_000;
-/// The most bytes that are read of one commit.
-pub const TOTAL_MOST_BYTES: usize = 1 << 30;
+/// The most bytes that are read of one commit: some 250,000 workflows with their scenarios.
+pub const TOTAL_MOST_BYTES: usize = 4 << 30;
 /// The most folders within one another.
 pub const DEPTH_MOST: usize = 32;
 /// The longest path, in bytes.

@@ -1,15 +1,22 @@
 //! A commit, or a work tree, as paths and bytes; what may not be read is a finding. Nothing here knows TOML.
 //!
+//! A source is read part by part ([`Parts`]): what all clients share, one client, some of its workflows. So a source of
+//! any size is compiled in the room that its parts need.
+//!
 //! # Source
 //! language.md section 1, formats.md section 1.
 
 mod collect;
 mod commit;
 mod commits;
+mod git;
+mod held;
 mod history;
 pub mod limits;
 mod memory;
+mod parts;
 mod place;
+mod shelf;
 mod text;
 mod tree;
 mod worktree;
@@ -22,9 +29,13 @@ use git2::Oid;
 use collect::{Collector, Reading};
 pub use commit::{read_commit, resolve_commit};
 pub use commits::{Change, TrustFiles, changes_since};
+pub use git::{Commit, open_commit};
+pub use held::Held;
 pub use history::{OldFile, look_through};
 pub use memory::read_files;
+pub use parts::{Folder, Parts, Pending};
 pub use place::{Place, place_of};
+pub use shelf::Shelf;
 pub use tree::{TreeEntry, tree_digest, tree_digest_of_commit};
 pub use worktree::read_worktree;
 
@@ -58,8 +69,9 @@ impl File {
     }
 }
 
-/// What the compiler compiles.
-#[derive(Clone, Debug)]
+/// What the compiler compiles, or a part of it.
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::partial_pub_fields, reason = "what a part rests on is looked up, never looked through")]
 pub struct Source {
     /// The commit; absent for a work tree.
     pub commit: Option<Oid>,
@@ -69,11 +81,50 @@ pub struct Source {
     pub refused: Files,
     /// Paths where something stands that is not read at all: links, files that are too large or in no right place.
     pub unread: BTreeSet<Arc<str>>,
+    /// The part that this one rests on.
+    above: Option<Arc<Source>>,
 }
 
 impl Source {
+    /// The same part, resting on another: what it does not hold is looked up there.
+    #[must_use]
+    pub fn below(mut self, above: &Arc<Self>) -> Self {
+        self.above = Some(Arc::clone(above));
+        self
+    }
+
+    /// Takes the files of another part of the same source.
+    pub fn absorb(&mut self, other: Self) {
+        self.files.extend(other.files);
+        self.refused.extend(other.refused);
+        self.unread.extend(other.unread);
+    }
+
+    /// The size of all files of this part.
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.files.values().chain(self.refused.values()).map(|file| file.bytes.len()).sum()
+    }
+
+    /// A file of this part or of one that it rests on.
+    pub fn file(&self, path: &str) -> Option<&File> {
+        self.files.get(path).or_else(|| self.above.as_ref()?.file(path))
+    }
+
+    /// The paths of every file of this part and of those that it rests on.
+    pub fn paths(&self) -> Vec<&Arc<str>> {
+        let mut paths: Vec<&Arc<str>> = self.files.keys().collect();
+        if let Some(above) = &self.above {
+            paths.extend(above.paths());
+        }
+        paths
+    }
+
     /// The text of a file for people; nothing when it was not read.
     pub fn text(&self, path: &str) -> Option<&str> {
-        self.files.get(path).or_else(|| self.refused.get(path)).and_then(|f| std::str::from_utf8(&f.bytes).ok())
+        let own = self.files.get(path).or_else(|| self.refused.get(path));
+        match own {
+            Some(file) => std::str::from_utf8(&file.bytes).ok(),
+            None => self.above.as_ref()?.text(path),
+        }
     }
 }

@@ -78,6 +78,15 @@ pub fn place_of(path: &str) -> Place {
     }
 }
 
+/// The workflow whose file or scenarios stand at a path, read or not.
+pub(super) fn workflow_of(path: &str) -> Option<WorkflowId> {
+    let parts: Vec<&str> = path.split('/').collect();
+    match plain(&parts)? {
+        Place::Workflow(_, name) | Place::Tests(_, name) => Some(name),
+        _ => None,
+    }
+}
+
 fn place(parts: &[&str]) -> Option<Place> {
     if let Some(place) = plain(parts) {
         return Some(place);

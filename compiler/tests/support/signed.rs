@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_compiler::check::survey;
-use assent_compiler::source::read_commit;
+use assent_compiler::source::open_commit;
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, PersonId};
 use assent_schema::time::{Moment, Period};
@@ -11,10 +11,11 @@ use assent_schema::trust::{
     Approval, Approvers, CatalogLock, ClientEntry, Decision, Namespace, People, Person, Role, RoleName, Root, Signer,
     Statement, Teams, sign,
 };
+use assent_schema::uses::DataUse;
 
 use git2::{Oid, Repository, Signature, Time};
 
-use super::{Files, NOW, bare, commit, files};
+use super::{Files, NOW, bare, commit};
 
 /// The agency's people, and the approver of every client.
 const ALICE: (&str, u8) = ("alice", 1);
@@ -66,6 +67,25 @@ fn put(files: &mut Files, path: &str, text: String, namespace: Namespace, signer
 /// Signs a source as everybody concerned would: root, approvers, teams, catalog, and an approval of all that it does.
 /// The approval ends at `expires`.
 pub(crate) fn sign_all(files: &mut Files, expires: Moment) {
+    let trust = sign_trust(files);
+    let (_folder, repository) = bare();
+    let tree = super::files(&repository, files);
+    let now: Moment = NOW.parse().expect("a moment");
+    let parts = open_commit(&repository, commit(&repository, tree)).expect("a source");
+    let (survey, _) = survey(&parts, now).expect("a source");
+    for (client, judged) in survey.judged.iter().filter(|(_, judged)| !judged.missing.is_empty()) {
+        approve(files, &trust, client, judged.missing.clone(), expires);
+    }
+}
+
+/// What statements of clients name.
+pub(crate) struct Trust {
+    project: Digest,
+    approvers: BTreeMap<ClientId, Digest>,
+}
+
+/// Signs all but approvals: root, approvers, teams, catalog.
+pub(crate) fn sign_trust(files: &mut Files) -> Trust {
     let now: Moment = NOW.parse().expect("a moment");
     let role = |threshold, all: &[(&str, u8)]| Role { threshold, people: all.iter().map(|who| id(*who)).collect() };
     let roles = RoleName::ALL.iter().map(|name| match name {
@@ -97,30 +117,20 @@ pub(crate) fn sign_all(files: &mut Files, expires: Moment) {
     });
     let lock = CatalogLock::new(project, 1, catalog.collect()).to_toml().expect("a lock");
     put(files, "catalog/catalog.lock", lock, Namespace::Catalog, &[ALICE]);
-    approve_all(files, (now, expires), project, &approvers);
+    Trust { project, approvers }
 }
 
-/// Approves everything that the source does.
-fn approve_all(
-    all: &mut Files,
-    (now, expires): (Moment, Moment),
-    project: Digest,
-    approvers: &BTreeMap<ClientId, Digest>,
-) {
-    let (_folder, repository) = bare();
-    let tree = files(&repository, all);
-    let (source, _) = read_commit(&repository, commit(&repository, tree)).expect("a source");
-    let (survey, _) = survey(source, now);
-    for (client, judged) in survey.judged.iter().filter(|(_, judged)| !judged.missing.is_empty()) {
-        let statement = Statement {
-            project,
-            client: client.clone(),
-            approvers: approvers[client],
-            serial: 1,
-            given: now.minus(Period::days(30)),
-            says: Decision::Approve(Approval { expires, uses: judged.missing.clone() }),
-        };
-        let text = statement.to_toml().expect("an approval");
-        put(all, &format!("clients/{client}/approvals/1.toml"), text, Namespace::Approval, &[DANA]);
-    }
+/// Has a client approve uses.
+pub(crate) fn approve(files: &mut Files, trust: &Trust, client: &ClientId, uses: Vec<DataUse>, expires: Moment) {
+    let now: Moment = NOW.parse().expect("a moment");
+    let statement = Statement {
+        project: trust.project,
+        client: client.clone(),
+        approvers: *trust.approvers.get(client).expect("its approvers"),
+        serial: 1,
+        given: now.minus(Period::days(30)),
+        says: Decision::Approve(Approval { expires, uses }),
+    };
+    let text = statement.to_toml().expect("an approval");
+    put(files, &format!("clients/{client}/approvals/1.toml"), text, Namespace::Approval, &[DANA]);
 }

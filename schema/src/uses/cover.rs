@@ -4,26 +4,77 @@
 //! language.md section 6: covered only by **one** approved use that equals it, except that fields, classes, scopes,
 //! guardrail, bits, retention and the agreement's end may be wider in the approved one; parts of two never add up.
 
-use std::collections::BTreeMap;
+use std::borrow::Borrow;
 
-use super::{AgreementUse, DataUse, GuardrailUse, Party};
-use crate::id::WorkflowId;
+use super::{AgreementUse, DataUse, GuardrailUse, Party, UseKind};
+use crate::id::{OperationRef, ProviderId, WorkflowId};
+use crate::plan::Effect;
 use crate::time::Period;
 
-/// The derived uses that no one approved use covers, in their order.
+/// Approved uses, kept so that whether one of them covers a derived use is looked up and not searched for.
 ///
 /// # Shape
-/// A use is compared only with those of its own workflow, so that the time grows with the list and not with its square.
-pub fn uncovered<'d>(derived: impl IntoIterator<Item = &'d DataUse>, approved: &[DataUse]) -> Vec<&'d DataUse> {
-    let mut by_workflow: BTreeMap<Option<&WorkflowId>, Vec<&DataUse>> = BTreeMap::new();
-    for given in approved {
-        by_workflow.entry(given.workflow.as_ref()).or_default().push(given);
+/// Sorted by what must be equal; those that are may be wider or narrower in the rest.
+#[derive(Clone, Debug)]
+pub struct Coverage<U>(Vec<U>);
+
+impl<U> Default for Coverage<U> {
+    fn default() -> Self {
+        Self(Vec::new())
     }
-    let is_covered = |needed: &DataUse| {
-        let own = by_workflow.get(&needed.workflow.as_ref());
-        own.is_some_and(|own| own.iter().any(|given| covers(given, needed)))
-    };
-    derived.into_iter().filter(|needed| !is_covered(needed)).collect()
+}
+
+impl<U: Borrow<DataUse>> Coverage<U> {
+    /// What these uses cover, each by itself.
+    pub fn new(approved: impl IntoIterator<Item = U>) -> Self {
+        let mut approved: Vec<U> = approved.into_iter().collect();
+        approved.sort_by(|a, b| fixed(a.borrow()).cmp(&fixed(b.borrow())));
+        Self(approved)
+    }
+
+    /// Whether one of the uses covers a derived one.
+    pub fn covers(&self, derived: &DataUse) -> bool {
+        let wanted = fixed(derived);
+        let first = self.0.partition_point(|given| fixed(given.borrow()) < wanted);
+        let equal = self.0.iter().skip(first).take_while(|given| fixed((*given).borrow()) == wanted);
+        equal.into_iter().any(|given| covers(given.borrow(), derived))
+    }
+
+    /// Whether nothing is covered.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// What must be equal in both, in an order that tells most uses apart early.
+type Fixed<'a> = (
+    Option<&'a WorkflowId>,
+    UseKind,
+    Option<&'a OperationRef>,
+    Option<&'a Party>,
+    Option<&'a Party>,
+    Option<&'a str>,
+    Option<Effect>,
+    Option<&'a ProviderId>,
+);
+
+fn fixed(one: &DataUse) -> Fixed<'_> {
+    (
+        one.workflow.as_ref(),
+        one.kind,
+        one.operation.as_ref(),
+        one.from.as_ref(),
+        one.to.as_ref(),
+        one.purpose.as_deref(),
+        one.effect,
+        one.provider.as_ref(),
+    )
+}
+
+/// The derived uses that no one approved use covers, in their order.
+pub fn uncovered<'d>(derived: impl IntoIterator<Item = &'d DataUse>, approved: &[DataUse]) -> Vec<&'d DataUse> {
+    let approved = Coverage::new(approved);
+    derived.into_iter().filter(|needed| !approved.covers(needed)).collect()
 }
 
 /// Whether one approved use covers a derived one.

@@ -20,7 +20,7 @@ use crate::time::Period;
 mod cover;
 mod derive;
 
-pub use cover::{covers, uncovered};
+pub use cover::{Coverage, covers, uncovered};
 pub use derive::{derive, derive_client};
 
 /// One fact that a client approves: this purpose moves these fields from here to there.

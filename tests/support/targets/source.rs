@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use assent_compiler::check::{Options, examine};
 use assent_compiler::show::Look;
 use assent_compiler::show::findings::{Checked, Style, show};
-use assent_compiler::source::read_files;
+use assent_compiler::source::{Held, read_files};
 use assent_schema::time::Moment;
 use include_dir::{Dir, include_dir};
 
@@ -54,9 +54,9 @@ pub(super) fn one_file(bytes: &[u8]) {
     let mut files = base().clone();
     files.insert((*path).to_owned(), rest.to_vec());
     let at: Moment = "2026-06-01T12:00:00Z".parse().expect("a moment");
-    let (source, mut findings) = read_files(&files);
-    let (survey, more) = examine(source.clone(), at, &Options::default());
-    findings.append(more);
+    let (source, found) = read_files(&files);
+    let parts = Held::new(source.clone(), found);
+    let (survey, findings) = examine(&parts, at, &Options::default()).expect("a source that is held");
     let checked = Checked { findings: findings.sorted(), workflows: survey.judged.len(), commit: None, at };
     for finding in &checked.findings {
         assert!(finding.span.start <= finding.span.end, "a place has a beginning before its end");
