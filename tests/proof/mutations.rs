@@ -10,91 +10,35 @@
 //! Several edits are joined by ` ;; `; `@ path: text` marks a place in a file that is not changed, and
 //! `@ path: «»` the beginning of one, where what is wrong is the file or that it is missing. `+ path: text` adds a
 //! file, `- path` removes one, and `*` in a path stands for the one name that fits. Everything is signed again before the
-//! check, as far as it needs signatures; a line that begins with `unsigned` changes files after that.
+//! check, as far as it needs signatures, by those who had signed it; what clients have not approved yet, they do.
+//!
+//! A word before the first path says what else is so: `unsigned`, the files change after everybody has signed;
+//! `unapproved`, no client approves anything new; `rehearsed`, the scenarios are run; `production`, the check asks for
+//! rehearsals, and the example as it was has been rehearsed; `by <person>`, that person commits it.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests; what does not fit fails the test")]
+
+mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use assent_compiler::check::Options;
+use assent_compiler::command::rehearsing;
 use assent_schema::code::Code;
 use assent_schema::finding::{Finding, line_column};
 use assent_tests::signed::{Checked, Signed};
 
+use table::{Edit, Mutation, Way, mutations, unmarked};
+
 /// When everything is signed and checked.
 const NOW: &str = "2026-06-01T12:00:00Z";
 /// The fewest mutations.
-const FEWEST: usize = 100;
-
-const TABLES: [(&str, &str); 3] = [
-    ("source", include_str!("mutations/source.txt")),
-    ("trust", include_str!("mutations/trust.txt")),
-    ("meaning", include_str!("mutations/meaning.txt")),
-];
-
-/// One line of a table.
-struct Mutation {
-    code: Code,
-    line: &'static str,
-    unsigned: bool,
-    edits: Vec<Edit>,
-}
-
-enum Edit {
-    Replace { path: &'static str, old: String, new: String },
-    Mark { path: &'static str, text: String },
-    Add { path: &'static str, text: String },
-    Remove { path: &'static str },
-}
+const FEWEST: usize = 200;
 
 /// Where a finding must be: file, bytes.
 type Place = (String, usize, usize);
-
-fn mutations() -> Vec<Mutation> {
-    let mut all = Vec::new();
-    for (table, text) in TABLES {
-        let mut code = None;
-        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-                code = Some(Code::from_name(name).unwrap_or_else(|| panic!("{table}: no code is called {name}")));
-                continue;
-            }
-            let code = code.unwrap_or_else(|| panic!("{table}: no code stands above: {line}"));
-            let (unsigned, rest) = line.strip_prefix("unsigned ").map_or((false, line), |rest| (true, rest));
-            all.push(Mutation { code, line, unsigned, edits: rest.split(" ;; ").map(edit).collect() });
-        }
-    }
-    all
-}
-
-fn edit(text: &'static str) -> Edit {
-    let plain = |text: &str| {
-        let named = text.replace("\\n", "\n").replace("\\r", "\r");
-        // Characters that no editor shows are written as Rust writes them.
-        let mut parts = named.split("\\u{");
-        let mut whole = parts.next().unwrap_or_default().to_owned();
-        for part in parts {
-            let (code, rest) = part.split_once('}').expect("a brace that closes");
-            whole.extend(u32::from_str_radix(code, 16).ok().and_then(char::from_u32));
-            whole.push_str(rest);
-        }
-        whole
-    };
-    if let Some(path) = text.strip_prefix("- ") {
-        return Edit::Remove { path };
-    }
-    let (first, rest) = text.split_once(": ").unwrap_or_else(|| panic!("no `path: `: {text}"));
-    if let Some(path) = first.strip_prefix("+ ") {
-        return Edit::Add { path, text: plain(rest) };
-    }
-    if let Some(path) = first.strip_prefix("@ ") {
-        return Edit::Mark { path, text: plain(rest) };
-    }
-    let (old, new) = rest.split_once(" => ").unwrap_or_else(|| panic!("no ` => `: {text}"));
-    Edit::Replace { path: first, old: plain(old), new: plain(new) }
-}
 
 impl Mutation {
     /// Changes the source; the places where findings must be.
@@ -108,8 +52,8 @@ impl Mutation {
                 }
                 Edit::Add { path, text } => {
                     let (text, marks) = unmarked(text);
-                    places.extend(marks.into_iter().map(|(from, to)| ((*path).to_owned(), from, to)));
-                    signed.files.insert((*path).to_owned(), text.into_bytes());
+                    places.extend(marks.into_iter().map(|(from, to)| (path.clone(), from, to)));
+                    signed.files.insert(path.clone(), text.into_bytes());
                 }
                 Edit::Replace { path, old, new } => replace(signed, path, old, new, &mut places)?,
                 Edit::Mark { path, text } => {
@@ -125,19 +69,38 @@ impl Mutation {
         Ok(places)
     }
 
+    fn check(&self, base: &Signed, mut signed: Signed) -> Checked {
+        if !matches!(self.way, Way::Unsigned) {
+            signed.sign_again(base);
+            signed.lock_catalog();
+        }
+        match self.way {
+            Way::Unsigned | Way::Unapproved => signed.check(),
+            Way::Signed => signed.approve_and_check(&Options::default()),
+            Way::Rehearsed => {
+                signed.approve_and_check(&Options { rehearse: Some(rehearsing::evidence), ..Options::default() })
+            }
+            Way::Production => {
+                let rehearsed = Some(base.check().pairs());
+                signed.approve_and_check(&Options { rehearsed, ..Options::default() })
+            }
+            Way::By(person) => {
+                drop(signed.approve_and_check(&Options::default()));
+                signed.check_commit(base, person)
+            }
+        }
+    }
+
     /// What is wrong with what was found; nothing when it is what the table says.
     fn judge(&self, base: &Signed) -> Result<(), String> {
         let mut signed = base.clone();
         let places = self.apply(&mut signed)?;
-        let checked = if self.unsigned {
-            signed.check()
-        } else {
-            signed.lock_catalog();
-            signed.approve_and_check(&Options::default())
-        };
+        let checked = self.check(base, signed);
         let found: BTreeSet<(Code, Place)> = checked.findings.iter().map(|one| (one.code, place(one))).collect();
         let expected: BTreeSet<(Code, Place)> = places.into_iter().map(|place| (self.code, place)).collect();
-        if found == expected && !expected.is_empty() && found.len() == checked.findings.len() {
+        // Of one workflow each data use that is not approved is a finding; of all else a place has one.
+        let is_once = self.code == Code::UnapprovedDataUse || found.len() == checked.findings.len();
+        if found == expected && !expected.is_empty() && is_once {
             return Ok(());
         }
         let shown = |found: &BTreeSet<(Code, Place)>| -> String {
@@ -188,23 +151,11 @@ fn replace(signed: &mut Signed, path: &str, old: &str, new: &str, places: &mut B
     Ok(())
 }
 
-/// The text without its marks, and the places between them.
-fn unmarked(text: &str) -> (String, Vec<(usize, usize)>) {
-    let (mut plain, mut places, mut begun) = (String::new(), Vec::new(), None);
-    for c in text.chars() {
-        match c {
-            '«' => begun = Some(plain.len()),
-            '»' => places.push((begun.take().expect("a mark that begins"), plain.len())),
-            c => plain.push(c),
-        }
-    }
-    (plain, places)
-}
-
 #[test]
 fn each_mutation_raises_its_code_at_its_place_and_nothing_else() {
     let base = Signed::example(NOW.parse().unwrap());
-    assert_eq!(base.check().findings, [], "the example is fine");
+    let all = Options { rehearse: Some(rehearsing::evidence), rehearsed: Some(base.check().pairs()), region: None };
+    assert_eq!(base.check_for(&all).findings, [], "the example is fine");
     let mutations = mutations();
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     let work = || {
@@ -230,4 +181,11 @@ fn each_mutation_raises_its_code_at_its_place_and_nothing_else() {
 fn there_are_many_mutations() {
     let lines: BTreeSet<&str> = mutations().iter().map(|mutation| mutation.line).collect();
     assert!(lines.len() >= FEWEST, "{} mutations", lines.len());
+}
+
+#[test]
+fn each_code_has_a_mutation() {
+    let have: BTreeSet<Code> = mutations().iter().map(|mutation| mutation.code).collect();
+    let missing: Vec<String> = Code::ALL.iter().filter(|code| !have.contains(code)).map(Code::to_string).collect();
+    assert!(missing.is_empty(), "no mutation raises {}", missing.join(", "));
 }

@@ -1,20 +1,22 @@
 //! The example as the demo signs it, held in memory, and signed again after somebody has changed it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use assent_compiler::check::{Options, Survey, examine};
+use assent_compiler::check::{Options, Survey, examine, unassigned_author};
 use assent_compiler::command::demo::agency::{Agency, CLIENTS};
 use assent_compiler::command::demo::source::Lead;
-use assent_compiler::source::{Held, Source, read_files};
+use assent_compiler::lower::Form;
+use assent_compiler::source::{Held, Source, changes_since, read_files};
 use assent_schema::canon::Digest;
 use assent_schema::code::Code;
-use assent_schema::finding::Finding;
-use assent_schema::id::ClientId;
+use assent_schema::finding::{Finding, Findings};
+use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::time::{Moment, Period};
 use assent_schema::trust::{Approval, CatalogLock, Decision, Namespace, Signer, Statement, sign};
 use assent_schema::uses::DataUse;
+use git2::{IndexEntry, IndexTime, Oid, Repository, Signature, Time};
 
 /// Files by path.
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -43,6 +45,28 @@ pub struct Checked {
     pub source: Source,
 }
 
+impl Checked {
+    /// Each workflow's plan and scenarios as agents read them, by client and workflow.
+    pub fn forms(&self) -> BTreeMap<(ClientId, WorkflowId), Form> {
+        let mut forms = BTreeMap::new();
+        for (id, client) in &self.survey.resolved.clients {
+            for (name, workflow) in &client.workflows {
+                let judged = self.survey.judged.get(id).and_then(|judged| judged.workflows.get(name));
+                if let Some(form) = judged.and_then(|judged| judged.lowered.form(workflow).ok()) {
+                    forms.insert((id.clone(), name.clone()), form);
+                }
+            }
+        }
+        forms
+    }
+
+    /// What staging agents rehearse: each plan with its scenarios.
+    pub fn pairs(&self) -> BTreeSet<(Digest, Digest)> {
+        let forms = self.forms().into_values();
+        forms.filter_map(|form| Some((form.digest, form.tests?.digest))).collect()
+    }
+}
+
 impl Signed {
     /// The example, founded, established and approved by the commands that people type.
     ///
@@ -63,6 +87,11 @@ impl Signed {
         }
         let project = Digest::of_file(files.get("trust/root/1.toml").expect("a root"));
         Self { files, keys: keys.into(), project, now }
+    }
+
+    /// Files that nobody has signed, and nobody's keys.
+    pub fn unsigned(files: Files, now: Moment) -> Self {
+        Self { files, keys: Arc::default(), project: Digest::of_file(b""), now }
     }
 
     /// Writes the catalog's lock anew and has it signed, as its role asks.
@@ -90,6 +119,22 @@ impl Signed {
         }
     }
 
+    /// Signs again what differs from an earlier state, with the keys of those who had signed it.
+    ///
+    /// # Panics
+    /// When somebody signed who has no key here.
+    pub fn sign_again(&mut self, before: &Self) {
+        let changed = self.files.iter().filter(|(path, bytes)| before.files.get(*path) != Some(*bytes));
+        let changed: Vec<(String, Namespace)> =
+            changed.filter_map(|(path, _)| Some((path.clone(), namespace(path)?))).collect();
+        for (path, namespace) in changed {
+            let of =
+                |file: &String| file.strip_prefix(&path)?.strip_prefix('.')?.strip_suffix(".sig").map(str::to_owned);
+            let people: Vec<String> = self.files.keys().filter_map(of).collect();
+            self.sign(&path, namespace, &people.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+    }
+
     fn put(&mut self, path: &str, text: String, namespace: Namespace, people: &[&str]) {
         self.files.insert(path.to_owned(), text.into_bytes());
         self.sign(path, namespace, people);
@@ -109,6 +154,42 @@ impl Signed {
         let parts = Held::new(source.clone(), found);
         let (survey, findings) = examine(&parts, self.now, options).expect("a source that is held");
         Checked { findings: findings.sorted(), survey, source }
+    }
+
+    /// Checks the source as it is committed by somebody after an earlier state, and who may change what.
+    ///
+    /// # Panics
+    /// When the person has no key.
+    pub fn check_commit(&self, before: &Self, by: &str) -> Checked {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let repository = Repository::init_bare(folder.path()).expect("a repository");
+        let base = before.commit(&repository, None, "alice");
+        let tip = self.commit(&repository, Some(base), by);
+        let changes = changes_since(&repository, Some(base), tip).expect("the commits that were made");
+        let mut checked = self.check();
+        let mut found = Findings::new();
+        let parts = Held::new(checked.source.clone(), Findings::new());
+        let roots = checked.survey.trusted.roots.as_deref();
+        drop(unassigned_author::judge(&changes, roots, &parts, &mut found));
+        checked.findings.extend(found.sorted());
+        checked
+    }
+
+    fn commit(&self, repository: &Repository, parent: Option<Oid>, by: &str) -> Oid {
+        let mut index = git2::Index::new().expect("an index");
+        for (path, bytes) in &self.files {
+            let id = repository.blob(bytes).expect("a blob");
+            index.add(&entry(path, id)).expect("a path");
+        }
+        let tree = index.write_tree_to(repository).expect("a tree");
+        let tree = repository.find_tree(tree).expect("the tree");
+        let who = Signature::new(by, "who@harbor.example", &Time::new(self.now.seconds(), 0)).expect("a signature");
+        let parent = parent.map(|id| repository.find_commit(id).expect("the parent"));
+        let parents: Vec<_> = parent.iter().collect();
+        let buffer = repository.commit_create_buffer(&who, &who, "A change", &tree, &parents).expect("a commit");
+        let armour = sign(self.keys.get(by).expect("a person with a key"), Namespace::Git, &buffer);
+        let text = std::str::from_utf8(&buffer).expect("text");
+        repository.commit_signed(text, armour.trim_end(), None).expect("a signed commit")
     }
 
     /// Has the clients approve what no approval covers, and checks; without a need it checks once.
@@ -140,6 +221,37 @@ impl Signed {
         };
         let text = statement.to_toml().expect("an approval");
         self.put(&format!("clients/{client}/approvals/more.toml"), text, Namespace::Approval, people);
+    }
+}
+
+/// What a signature over a file at this path says to be for.
+fn namespace(path: &str) -> Option<Namespace> {
+    let names: Vec<&str> = path.split('/').collect();
+    match names.as_slice() {
+        ["trust", "root", file] if file.ends_with(".toml") => Some(Namespace::Trust),
+        ["trust", "teams.toml"] => Some(Namespace::Teams),
+        ["catalog", "catalog.lock"] => Some(Namespace::Catalog),
+        ["clients", _, "approvers", file] if file.ends_with(".toml") => Some(Namespace::Approvers),
+        ["clients", _, "approvals", file] if file.ends_with(".toml") => Some(Namespace::Approval),
+        _ => None,
+    }
+}
+
+fn entry(path: &str, id: Oid) -> IndexEntry {
+    let never = IndexTime::new(0, 0);
+    IndexEntry {
+        ctime: never,
+        mtime: never,
+        dev: 0,
+        ino: 0,
+        mode: 0o100_644,
+        uid: 0,
+        gid: 0,
+        file_size: 0,
+        id,
+        flags: 0,
+        flags_extended: 0,
+        path: path.into(),
     }
 }
 

@@ -16,7 +16,7 @@ mod freshness;
 mod http;
 mod init;
 mod plan;
-mod rehearsing;
+pub mod rehearsing;
 mod release;
 pub mod repository;
 mod rollback;
