@@ -226,13 +226,15 @@ impl Signed {
 
 /// What a signature over a file at this path says to be for.
 fn namespace(path: &str) -> Option<Namespace> {
-    let names: Vec<&str> = path.split('/').collect();
+    if path == "catalog/catalog.lock" {
+        return Some(Namespace::Catalog);
+    }
+    let names: Vec<&str> = path.strip_suffix(".toml")?.split('/').collect();
     match names.as_slice() {
-        ["trust", "root", file] if file.ends_with(".toml") => Some(Namespace::Trust),
-        ["trust", "teams.toml"] => Some(Namespace::Teams),
-        ["catalog", "catalog.lock"] => Some(Namespace::Catalog),
-        ["clients", _, "approvers", file] if file.ends_with(".toml") => Some(Namespace::Approvers),
-        ["clients", _, "approvals", file] if file.ends_with(".toml") => Some(Namespace::Approval),
+        ["trust", "root", _] => Some(Namespace::Trust),
+        ["trust", "teams"] => Some(Namespace::Teams),
+        ["clients", _, "approvers", _] => Some(Namespace::Approvers),
+        ["clients", _, "approvals", _] => Some(Namespace::Approval),
         _ => None,
     }
 }
