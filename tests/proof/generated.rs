@@ -3,12 +3,18 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests; what does not fit fails the test")]
 
+mod bent;
+mod order;
+
 use std::collections::BTreeSet;
 
+use assent_compiler::check::Judged;
 use assent_schema::code::Code;
 use assent_schema::plan::Trigger;
-use assent_tests::generate::{Files, Names, Size, repository};
+use assent_schema::uses::{DataUse, uncovered};
+use assent_tests::generate::{Dice, Files, Names, Size, repository};
 use assent_tests::signed::{Checked, Signed};
+use serde_json::Value;
 
 /// When everything is signed and checked.
 const NOW: &str = "2026-06-01T12:00:00Z";
@@ -95,4 +101,129 @@ fn the_generator_uses_the_whole_language() {
         }
     }
     assert_eq!(seen.len(), 31 + 5, "{seen:?}");
+}
+
+#[test]
+fn order_that_means_nothing_changes_no_byte() {
+    for seed in 0..SEEDS {
+        let files = repository(seed, Size::SMALL, Names::Plain);
+        let mut dice = Dice::of(seed, &["order"]);
+        let mut other = files.clone();
+        for (path, bytes) in &mut other {
+            if path.strip_suffix(".toml").is_some() {
+                *bytes = order::shuffled(std::str::from_utf8(bytes).unwrap(), &mut dice).into_bytes();
+            }
+        }
+        assert_ne!(files, other);
+        let (before, after) = (checked(files), checked(other));
+        assert_eq!(said(&after), "", "seed {seed}");
+        let bytes = |checked: &Checked| -> Vec<_> {
+            let forms = checked.forms().into_iter();
+            forms.map(|(name, form)| (name, form.bytes, form.tests.map(|tests| tests.bytes))).collect()
+        };
+        assert!(bytes(&before) == bytes(&after), "seed {seed}: a plan changed");
+    }
+}
+
+/// Every data use with names as `Names::Plain` has them, and with what is sorted by name sorted again.
+fn uses_renamed(checked: &Checked) -> Vec<String> {
+    let uses = checked.survey.judged.values().flat_map(Judged::all_uses);
+    let mut all: Vec<String> = uses.map(|one| serde_json::to_string(&one).unwrap()).collect();
+    for text in &mut all {
+        let words = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
+        let plain: String = words.map(plain_word).collect::<Vec<_>>().concat();
+        *text = sorted(serde_json::from_str(&plain).unwrap()).to_string();
+    }
+    all.sort();
+    all
+}
+
+/// A word, with the character behind it, as `Names::Plain` has it.
+fn plain_word(word: &str) -> String {
+    let name = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+    let end = word.get(name.len()..).unwrap();
+    let letters = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let number = name.get(letters.len()..).unwrap();
+    let kind: String = letters.chars().skip(2).collect::<String>().chars().rev().collect();
+    let is_name = !number.is_empty() && number.parse().is_ok_and(|n| Names::Other.of(&kind, n) == name);
+    if is_name { format!("{kind}{number}{end}") } else { word.to_owned() }
+}
+
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.into_iter().map(sorted).collect();
+            items.sort_by_key(Value::to_string);
+            Value::Array(items)
+        }
+        Value::Object(members) => members.into_iter().map(|(key, value)| (key, sorted(value))).collect(),
+        other => other,
+    }
+}
+
+#[test]
+fn other_names_change_nothing_but_names() {
+    for seed in 0..SEEDS {
+        let plain = checked(repository(seed, Size::SMALL, Names::Plain));
+        let other = checked(repository(seed, Size::SMALL, Names::Other));
+        assert_eq!(said(&other), "", "seed {seed}");
+        assert_eq!(uses_renamed(&plain), uses_renamed(&other), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_step_added_never_drops_a_data_use() {
+    for seed in 0..SEEDS {
+        for length in 1..5 {
+            let made = |length| checked(repository(seed, Size { length, clients: 1, ..Size::SMALL }, Names::Plain));
+            let (shorter, longer) = (made(length), made(length + 1));
+            let all = |checked: &Checked| -> Vec<DataUse> {
+                checked.survey.judged.values().flat_map(Judged::all_uses).collect()
+            };
+            // A release's sum and list grow as one use.
+            let (before, after) = (all(&shorter), all(&longer));
+            assert_eq!(uncovered(&before, &after), Vec::<&DataUse>::new(), "seed {seed}, length {length}");
+        }
+    }
+}
+
+#[test]
+fn a_class_is_raised_and_never_lowered() {
+    let classes = ["public", "reference", "content", "personal"];
+    // Fields of the records that are read, with their class in the catalog.
+    let fields =
+        [("get_ticket", "ticket.body", 2), ("_order\"", "order.payment", 1), ("list_orders", "orders.items.total", 1)];
+    let mut tried = BTreeSet::new();
+    for seed in 0..SEEDS {
+        let files = repository(seed, Size { clients: 1, ..Size::SMALL }, Names::Plain);
+        let before = checked(files.clone());
+        let flows = files.iter().filter(|(path, _)| path.contains("/workflows/flow") && !path.contains(".test."));
+        for (path, bytes) in flows {
+            let text = std::str::from_utf8(bytes).unwrap();
+            for (_, field, catalog) in fields.iter().filter(|(word, ..)| text.contains(word)) {
+                for (wanted, class) in classes.iter().enumerate() {
+                    let lines = format!("[class]\n\"{field}\" = \"{class}\"\n\n[limits]\n");
+                    let mut other = files.clone();
+                    other.insert(path.clone(), text.replacen("[limits]\n", &lines, 1).into_bytes());
+                    let after = checked(other);
+                    let lowered: Vec<_> = after.findings.iter().filter(|one| one.code == Code::ClassLowered).collect();
+                    assert_eq!(
+                        lowered.len(),
+                        usize::from(wanted < *catalog),
+                        "seed {seed}: {field} = {class}:\n{}",
+                        said(&after)
+                    );
+                    tried.insert((*field, wanted < *catalog));
+                    let judged = before.survey.judged.iter().filter(|_| wanted >= *catalog);
+                    for (client, judged) in judged {
+                        let now = after.survey.judged[client].all_uses();
+                        let uses = judged.all_uses();
+                        // What holds for a lower class does not hold for a higher one, and never the other way round.
+                        assert_eq!(uncovered(&uses, &now), Vec::<&DataUse>::new(), "seed {seed}: {field} = {class}");
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(tried.len(), 2 * fields.len(), "{tried:?}");
 }

@@ -30,7 +30,8 @@ use assent_schema::code::Code;
 use assent_schema::finding::{Finding, line_column};
 use assent_tests::signed::{Checked, Signed};
 
-use table::{Edit, Mutation, Way, mutations, unmarked};
+pub(crate) use table::unmarked;
+use table::{Edit, Mutation, Way, mutations};
 
 /// When everything is signed and checked.
 const NOW: &str = "2026-06-01T12:00:00Z";

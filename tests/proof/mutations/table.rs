@@ -103,7 +103,7 @@ fn edit(text: &'static str) -> Edit {
 }
 
 /// The text without its marks, and the places between them.
-pub(super) fn unmarked(text: &str) -> (String, Vec<(usize, usize)>) {
+pub(crate) fn unmarked(text: &str) -> (String, Vec<(usize, usize)>) {
     let (mut plain, mut places, mut begun) = (String::new(), Vec::new(), None);
     for c in text.chars() {
         match c {
