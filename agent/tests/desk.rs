@@ -136,6 +136,24 @@ fn plan() -> Plan {
     .expect("a plan")
 }
 
+/// The same trigger, for runs that wait for an event of their ticket and end with another one.
+#[expect(clippy::indexing_slicing, reason = "a plan that does not have these fails the test")]
+fn waiting() -> Plan {
+    let on = |event: &str| {
+        json!({"connection": "helpdesk", "event": event, "dialect": "standard-webhooks", "matches": {"topic": event}, "record": "ticket",
+            "fields": {"ticket_id": {"at": "data.id", "shape": {"type": "token"}, "class": "reference", "written_by": "system"}}})
+    };
+    let mut plan = serde_json::to_value(plan()).expect("json");
+    plan["limits"]["one_at_a_time"] = json!("trigger.ticket_id");
+    plan["cancels"] = json!([{"on": on("ticket.closed"), "key": "ticket_id", "match": "trigger.ticket_id"}]);
+    let event = json!({"on": on("ticket.answered"), "key": "ticket_id", "match": "trigger.ticket_id", "within": "2d"});
+    let wait = json!({"id": "answer", "action": {"kind": "wait", "until": {"event": event}}});
+    let mut agree = plan["steps"][0].clone();
+    agree["when"] = json!("answer.arrived");
+    plan["steps"] = json!([wait, agree]);
+    serde_json::from_value(plan).expect("a plan")
+}
+
 struct Place {
     address: SocketAddr,
     kinds: Arc<Mutex<Vec<String>>>,
@@ -153,6 +171,10 @@ impl Place {
     }
 
     fn over<S: Store>(store: Arc<S>, kinds: Arc<Mutex<Vec<String>>>) -> Self {
+        Self::running(plan(), store, kinds)
+    }
+
+    fn running<S: Store>(plan: Plan, store: Arc<S>, kinds: Arc<Mutex<Vec<String>>>) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let folder = tempfile::tempdir().expect("a folder");
@@ -163,7 +185,7 @@ impl Place {
             disk: RealDisk::open(folder.path()).expect("a folder"),
             keyring: RealKeyring::new("desk-test"),
         });
-        let (plan, digest) = (plan(), plan().to_bytes().expect("bytes").1);
+        let digest = plan.to_bytes().expect("bytes").1;
         let compiled = Arc::new(Compiled::new(Arc::new(plan), digest).unwrap_or_else(|_| panic!("a plan that runs")));
         let deployed = Arc::new(Deployment { compiled, facts: Arc::new(facts()) });
         let itself = Itself { project: Digest::from_bytes([1; 32]), agent: AgentId::new("eu-1").expect("an id") };
@@ -471,4 +493,37 @@ fn nobody_sees_what_is_addressed_to_others() {
     }
     assert_eq!(place.ask("/v1/start/acme/refund", &json!({"start": "{}", "signature": ""})).0, 400);
     assert!(!place.noted().contains(&"viewed lena".to_owned()));
+}
+
+#[test]
+fn events_reach_the_runs_that_wait_for_them_and_end_those_they_cancel() {
+    let kinds = Arc::new(Mutex::new(Vec::new()));
+    let books = Noted { books: NoBooks::default(), kinds: Arc::clone(&kinds) };
+    let store = Arc::new(Memory::open(Arc::default(), Box::new(books)));
+    let place = Place::running(waiting(), Arc::clone(&store), kinds);
+    let at = now();
+    let event = |topic: &str, ticket: &str| BODY.replace("ticket.created", topic).replace("T-1", ticket);
+    let open = || store.open_runs().expect("read").len();
+    assert_eq!(place.hook("msg_1", at, &event("ticket.created", "T-1")).0, 202);
+    assert_eq!(place.hook("msg_2", at, &event("ticket.created", "T-2")).0, 202);
+    assert_eq!(place.decisions("lena", 1).1["decisions"], json!([]), "both wait");
+    // Somebody else's, one that nobody waits for, and one that nobody signed.
+    assert_eq!(place.hook("msg_3", at, &event("ticket.answered", "T-9")).0, 200);
+    assert_eq!(place.hook("msg_4", at, &event("ticket.moved", "T-1")).0, 200);
+    let forged = event("ticket.answered", "T-1");
+    let signed = webhook::sign(SECRET, "msg_5", at, b"{}").unwrap_or_default();
+    assert_eq!(place.post("/hooks/acme/refund", &signed, forged.as_bytes()).0, 401);
+    assert_eq!((place.decisions("lena", 1).1["decisions"].clone(), open()), (json!([]), 2), "both still wait");
+    // The event of the first ticket lets its run go on, and a replay changes nothing.
+    assert_eq!(place.hook("msg_6", at, &event("ticket.answered", "T-1")).0, 200);
+    assert_eq!(place.hook("msg_6", at, &event("ticket.answered", "T-1")).0, 200);
+    let answer = place.decisions("lena", 1).1;
+    assert_eq!(answer["decisions"].as_array().map(Vec::len), Some(1), "{answer}");
+    assert_eq!(answer["decisions"][0]["values"], json!({"trigger.ticket_id": "T-1"}));
+    // Closing a ticket ends its run, whatever it waits for.
+    assert_eq!(place.hook("msg_7", at, &event("ticket.closed", "T-2")).0, 200);
+    assert_eq!(place.decisions("lena", 1).1["decisions"].as_array().map(Vec::len), Some(1), "the other goes on");
+    assert_eq!(open(), 1, "the second is superseded");
+    assert_eq!(place.hook("msg_8", at, &event("ticket.closed", "T-1")).0, 200);
+    assert_eq!((place.decisions("lena", 1).1["decisions"].clone(), open()), (json!([]), 0), "nobody is asked any more");
 }

@@ -22,7 +22,8 @@ fn effects(story: &Story<'_>) -> BTreeSet<String> {
     story.seen.done().iter().map(text).collect()
 }
 
-fn crash_everywhere(workflow: &Workflow, then: impl Fn(&Story<'_>, &Story<'_>, bool)) {
+/// Runs each scenario once for each point at which the machine may die, and asks `then` of the calm story and the other.
+pub(crate) fn crash_everywhere(workflow: &Workflow, then: impl Fn(&Story<'_>, &Story<'_>, bool)) {
     for scenario in &workflow.tests.scenarios {
         let calm = Story::new(workflow, scenario, 7);
         calm.live(|_, _| {});

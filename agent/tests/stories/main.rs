@@ -5,3 +5,4 @@ mod canary;
 mod crash;
 mod seeds;
 mod story;
+mod walk;

@@ -184,6 +184,11 @@ impl<'a> Story<'a> {
         Self::books(&self.host.boot()).queue().expect("read")
     }
 
+    /// What is stored.
+    pub(crate) fn store(&self) -> Memory {
+        Self::books(&self.host.boot())
+    }
+
     fn all_ended(&self) -> bool {
         Self::books(&self.host.boot()).open_runs().expect("read").is_empty()
     }
