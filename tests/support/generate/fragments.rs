@@ -260,8 +260,7 @@ fn email(build: &mut Build) {
     let agree = agree(build, &guarded, &["id", "customer"], &format!(", \"{contact}.email\""));
     let call = build.operation("desk", "send_email");
     let lines = format!(
-        "call = \"{call}\"\nwith = {{ by = \"{}\", contact = \"${{{o}.customer}}\", subject = \"Your order\", body = \"About ${{html({o}.id)}}.\" }}",
-        build.author,
+        "call = \"{call}\"\nwith = {{ by = 6001, contact = \"${{{o}.customer}}\", subject = \"Your order\", body = \"About ${{html({o}.id)}}.\" }}",
         o = order.path
     );
     build.step(&id, &[&order.guard, &format!("{agree}.approved")], &lines);
