@@ -140,9 +140,12 @@ pub struct Guardrail {
     /// Up to this amount of one call, in minor units, a model may decide; absent: it may not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_up_to: Option<i64>,
-    /// The parameter that names the customer, and the most calls a day for one.
+    /// The parameter that names the customer, and the most a day for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_customer: Option<PerCustomer>,
+    /// The most a day for one workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_workflow: Option<PerWorkflow>,
     /// The group that is asked above a limit.
     pub by: GroupId,
 }
@@ -153,8 +156,24 @@ pub struct Guardrail {
 pub struct PerCustomer {
     /// The parameter that names the customer.
     pub param: crate::id::Name,
+    /// The largest sum of a day, in minor units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_day: Option<i64>,
     /// The most calls a day.
-    pub per_day_count: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_day_count: Option<u32>,
+}
+
+/// A limit for one workflow.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PerWorkflow {
+    /// The largest sum of a day, in minor units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_day: Option<i64>,
+    /// The most calls a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_day_count: Option<u32>,
 }
 
 /// A person who decides.
@@ -297,6 +316,8 @@ fn is_personal(class: &Class) -> bool {
 pub enum ProviderDialect {
     /// OpenAI-compatible chat completions with structured output.
     ChatCompletions,
+    /// Anthropic-style messages; the answer is the input of one tool.
+    Messages,
 }
 
 /// An agreement with an AI provider.
@@ -345,8 +366,68 @@ pub enum Auth {
         /// Where the password is.
         slot: SlotId,
     },
+    /// A bearer token that the agent asks for in its own name.
+    ///
+    /// # Source
+    /// RFC 6749 section 4.4.
+    Oauth2Client {
+        /// Where tokens are asked for: a path below the endpoint.
+        token: String,
+        /// How the agent says who it is there.
+        #[serde(default, skip_serializing_if = "ClientAuth::is_header")]
+        send: ClientAuth,
+        /// Where the client's id and secret are.
+        slot: SlotId,
+    },
+    /// A bearer token that the agent asks for with a refresh token, which may be replaced each time.
+    ///
+    /// # Source
+    /// RFC 6749 section 6.
+    Oauth2Refresh {
+        /// Where tokens are asked for: a path below the endpoint.
+        token: String,
+        /// How the agent says who it is there.
+        #[serde(default, skip_serializing_if = "ClientAuth::is_header")]
+        send: ClientAuth,
+        /// Where the client's id and secret and the refresh token are, as one record.
+        slot: SlotId,
+    },
     /// Nothing: for tests and open endpoints.
     None {},
+}
+
+impl Auth {
+    /// The slot whose secret authorises requests; nothing when none is needed.
+    pub fn slot(&self) -> Option<&SlotId> {
+        match self {
+            Self::Header { slot, .. }
+            | Self::Basic { slot, .. }
+            | Self::Oauth2Client { slot, .. }
+            | Self::Oauth2Refresh { slot, .. } => Some(slot),
+            Self::None {} => None,
+        }
+    }
+}
+
+/// How an OAuth client says who it is at the token endpoint.
+///
+/// # Source
+/// RFC 6749 section 2.3.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientAuth {
+    /// By basic authentication.
+    #[default]
+    Header,
+    /// In the body.
+    Body,
+}
+
+impl ClientAuth {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_header(&self) -> bool {
+        *self == Self::Header
+    }
 }
 
 /// A secret slot.

@@ -382,3 +382,25 @@ fn the_page_shows_the_published_bytes() {
         assert!(page.contains(text.trim_end()), "docs/formats.md does not show {path} as it is");
     }
 }
+
+/// What the page shows of a plan is what a plan may hold: each block that stands behind a name of the format.
+#[test]
+fn the_page_shows_parts_of_plans_that_are_read() {
+    let page = fs::read_to_string(folder().join("../../docs/formats.md")).expect("docs/formats.md");
+    let block = |after: &str| {
+        let (_, rest) = page.split_once(after).unwrap_or_else(|| panic!("no `{after}`"));
+        let (_, rest) = rest.split_once("```json\n").expect("a block");
+        rest.split_once("\n```").expect("its end").0.to_owned()
+    };
+    let job = block("A **call** of an operation with `job`");
+    drop(serde_json::from_str::<assent_schema::plan::Job>(&job).expect("a job"));
+    for name in ["**`each`** walks a list", "**`wait`** has `until`"] {
+        drop(serde_json::from_str::<assent_schema::plan::Action>(&block(name)).expect(name));
+    }
+    let text = block("A **text of a file** stands");
+    drop(serde_json::from_str::<assent_schema::plan::InLocale>(&text).expect("a text"));
+    for text in [job, text] {
+        let value: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(value.to_string(), text, "members are sorted and nothing stands between them");
+    }
+}

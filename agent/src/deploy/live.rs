@@ -17,7 +17,7 @@ use super::board::{Board, Place};
 use super::fresh::{self, Freshness};
 use crate::content::Content;
 use crate::run::{Compiled, Deployed, Permission, Use};
-use crate::vault::{SlotPath, Vault};
+use crate::vault::{Secret, SlotPath, Vault};
 use crate::world::Clock;
 
 /// What is deployed at one instant.
@@ -202,6 +202,22 @@ impl<C: Clock + 'static, V: Vault + 'static> Deployed for Field<C, V> {
         let path = SlotPath::new(client.clone(), connection.clone(), slot.clone());
         let vault = Arc::clone(&lock(&self.vault));
         vault.read(&path).ok().map(|secret| Content::new(secret.reveal().to_vec()))
+    }
+
+    fn credential(&self, client: &ClientId, connection: &ConnectionId, slot: &SlotId) -> Option<Content<Vec<u8>>> {
+        let path = SlotPath::new(client.clone(), connection.clone(), slot.clone());
+        let vault = Arc::clone(&lock(&self.vault));
+        vault.newest(&path).ok().map(|secret| Content::new(secret.reveal().to_vec()))
+    }
+
+    fn renew(&self, client: &ClientId, connection: &ConnectionId, slot: &SlotId, record: Content<Vec<u8>>) -> bool {
+        let path = SlotPath::new(client.clone(), connection.clone(), slot.clone());
+        let vault = Arc::clone(&lock(&self.vault));
+        let renewed = Secret::new(record.into_inner()).and_then(|secret| vault.renew(&path, secret));
+        if let Err(error) = &renewed {
+            tracing::error!(slot = %path, code = error.code(), "a new refresh token could not be kept");
+        }
+        renewed.is_ok()
     }
 
     fn permission(&self, of: &Use<'_>) -> Permission {

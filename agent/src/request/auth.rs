@@ -1,10 +1,9 @@
 //! Where a secret goes: the place that its auth scheme names, and no other.
 //!
 //! # Source
-//! engine.md section 4, language.md section 2 "Auth"; RFC 7617 (basic).
+//! engine.md section 4, language.md section 2 "Auth"; RFC 7617 (basic); RFC 6750 (bearer tokens).
 
 use assent_schema::client::Auth;
-use assent_schema::id::SlotId;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
@@ -13,19 +12,11 @@ use super::build::Header;
 use super::wrong::{Wrong, WrongKind};
 use crate::content::Content;
 
-/// The slot whose secret authorises requests; nothing when none is needed.
-pub fn slot(auth: &Auth) -> Option<&SlotId> {
-    match auth {
-        Auth::Header { slot, .. } | Auth::Basic { slot, .. } => Some(slot),
-        Auth::None {} => None,
-    }
-}
-
 /// The header's name in lower case, which no parameter may set.
 pub(super) fn header_name(auth: &Auth) -> Option<String> {
     match auth {
         Auth::Header { name, .. } => Some(name.to_ascii_lowercase()),
-        Auth::Basic { .. } => Some("authorization".to_owned()),
+        Auth::Basic { .. } | Auth::Oauth2Client { .. } | Auth::Oauth2Refresh { .. } => Some("authorization".to_owned()),
         Auth::None {} => None,
     }
 }
@@ -50,6 +41,8 @@ pub(super) fn header(auth: &Auth, secret: Option<&[u8]>) -> Result<Option<Header
             let coded = Zeroizing::new(STANDARD.encode(&*pair));
             [b"Basic ", coded.as_bytes()].concat()
         }
+        // The secret is the token that was asked for.
+        Auth::Oauth2Client { .. } | Auth::Oauth2Refresh { .. } => [b"Bearer ", secret].concat(),
         Auth::None {} => return Ok(None),
     };
     Ok(Some((name, Content::new(value))))

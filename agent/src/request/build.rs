@@ -41,7 +41,7 @@ pub struct Call<'a> {
     pub connection: &'a ConnectionFacts,
     /// The arguments by parameter.
     pub arguments: &'a BTreeMap<Name, Value>,
-    /// The secret of the slot that [`auth::slot`] names.
+    /// What authorises it: the secret of the slot that the connection names, or the token that was asked for.
     pub secret: Option<&'a [u8]>,
     /// The idempotency key, for operations that take one.
     pub idempotency: Option<&'a str>,

@@ -22,6 +22,10 @@ pub enum Purpose<'a> {
     Cached,
     /// A run, whose own key this is.
     Run,
+    /// A client, whose key for pseudonyms this is.
+    Pseudonyms,
+    /// A value, whose pseudonym this is.
+    Pseudonym,
 }
 
 /// HMAC-SHA256 over `"assent-keyed/v1\0" || purpose || "\0" || bytes`.
@@ -32,6 +36,8 @@ pub fn keyed(key: &[u8; 32], purpose: Purpose<'_>, bytes: &[u8]) -> Digest {
         Purpose::Webhook => ("webhook", ""),
         Purpose::Cached => ("cached", ""),
         Purpose::Run => ("run", ""),
+        Purpose::Pseudonyms => ("pseudonyms", ""),
+        Purpose::Pseudonym => ("pseudonym", ""),
     };
     digest(key, &[b"assent-keyed/v1\0", name.as_bytes(), path.as_bytes(), b"\0", bytes])
 }

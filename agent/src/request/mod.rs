@@ -7,11 +7,12 @@ pub mod auth;
 mod body;
 mod build;
 pub mod chat;
-#[cfg(test)]
-mod chat_tests;
 pub mod json;
 pub mod keyed;
 pub mod limits;
+pub mod oauth;
+#[cfg(test)]
+mod oauth_tests;
 mod read;
 #[cfg(test)]
 mod tests;

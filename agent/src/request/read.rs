@@ -50,6 +50,11 @@ impl Failed {
         Self { kind, code: code.to_owned(), status, retry_after: None, not_executed: false, field: None }
     }
 
+    /// A failure of our own, before anything was sent.
+    pub(crate) fn with_code(kind: Failure, code: &str) -> Self {
+        Self { not_executed: true, ..Self::new(kind, code, None) }
+    }
+
     /// A failure of the network.
     pub fn of_net(failure: NetFailure) -> Self {
         let kind = match failure {
@@ -134,6 +139,16 @@ pub(super) fn by_status_alone(response: &HttpResponse) -> Failed {
     let (kind, code) = by_status(response.status);
     let retry_after = response.header("retry-after").and_then(|value| std::str::from_utf8(value).ok());
     Failed { retry_after: retry_after.and_then(backoff::retry_after), ..Failed::new(kind, code, Some(response.status)) }
+}
+
+/// A failure that the answer tells by a name of its own.
+pub(super) fn named(kind: Failure, code: &str, response: &HttpResponse) -> Failed {
+    Failed { kind, code: code.to_owned(), ..by_status_alone(response) }
+}
+
+/// The account may not spend more; waiting helps nothing.
+pub(super) fn out_of_funds(response: &HttpResponse) -> Failed {
+    named(Failure::Permanent, "out_of_funds", response)
 }
 
 /// What a status means when no rule of the catalog says it.

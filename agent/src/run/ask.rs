@@ -17,7 +17,7 @@ use super::driver::{End, Run, Stop, answer_value, expression_failed};
 use super::machine::parked_by;
 use super::progress::{OK, Stand};
 use crate::request::chat::{self, Question, Said};
-use crate::request::{self, Built, Failed};
+use crate::request::{Built, Failed};
 use crate::retry::{Next, next};
 use crate::store::{Aim, AskEnd, Ending, Entry, Fact, Intent, Store, Write};
 use crate::world::{Clock as _, World};
@@ -55,13 +55,15 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         };
         let mut attempt = begun;
         // A restart in the middle of a try gives one more.
-        let last = retry.attempts.max(begun.saturating_add(1));
+        let mut last = retry.attempts.max(begun.saturating_add(1));
+        let mut renewed = false;
         loop {
             attempt = attempt.saturating_add(1);
             self.agreement(step, ask)?;
             if self.left().is_zero() {
                 return Err(ask_failed(step, ask, "run_timed_out"));
             }
+            let token = self.ready(&ask.connection).await.map_err(|failed| ask_failed(step, ask, &failed.code))?;
             let built = self.question(ask, &asked, chat::ask).map_err(|code| ask_failed(step, ask, &code))?;
             let built = built.map_err(|wrong| ask_failed(step, ask, wrong.kind.code()))?;
             self.ask_intent(step, ask, attempt, &built).await?;
@@ -87,6 +89,12 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 Err(failed) => (failed.code.clone(), failed.status, Some(failed)),
             };
             self.outcome(step, attempt, &code, status, false, BTreeMap::new());
+            if let Some(token) = token.filter(|_| status == Some(401) && !renewed) {
+                self.not_taken(&ask.connection, token);
+                renewed = true;
+                last = last.saturating_add(1);
+                continue;
+            }
             if attempt >= last {
                 return match failed {
                     None if code == "invalid" => Ok((AskEnd::Invalid, BTreeMap::new())),
@@ -147,8 +155,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let client = &self.accepted.client;
         let connection = self.facts.connections.get(&ask.connection).ok_or("no_connection")?;
         let endpoint = self.engine.deployed.endpoint(client, &ask.connection).ok_or("no_endpoint")?;
-        let secret = request::auth::slot(&connection.auth)
-            .and_then(|slot| self.engine.deployed.secret(client, &ask.connection, slot));
+        let secret = self.engine.secret_of(client, &ask.connection, connection);
         Ok(then(&Question {
             client,
             name: &ask.connection,

@@ -16,7 +16,7 @@ use super::shared::Shared;
 use super::{Deployed, Engine, Permission, Task, Use, lock};
 use crate::content::Content;
 use crate::store::{Accepted, Entry, Fact, RunId, Store, StoreError, TriggerKind, Write};
-use crate::world::{Clock as _, Dice as _, World};
+use crate::world::{Clock as _, Dice as _, Wall, World};
 
 /// What begins a run.
 pub struct NewRun {
@@ -97,7 +97,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         }
         let (fact_fields, content) = split(&compiled, &new.fields)?;
         let run = RunId::new(now, self.world.dice().bytes());
-        let values = driver::values(&facts, now, Value::Record(new.fields));
+        let values = driver::values(&facts, now, Value::Record(new.fields), self.pseudonyms(&new.client));
         let key = match &compiled.key {
             Some(program) => Some(key_text(&values.eval(program).or(Err(NotBegun::NoKey))?).ok_or(NotBegun::NoKey)?),
             None => None,
@@ -161,6 +161,17 @@ fn split(compiled: &Compiled, given: &BTreeMap<Name, Value>) -> Result<(BTreeMap
     Ok((facts, content))
 }
 
+/// The run of the last event of a key, and when the first one came since it was last quiet.
+fn waiting(run: RunId, first: Wall) -> Vec<u8> {
+    [run.as_bytes().as_slice(), &first.millis().to_be_bytes()].concat()
+}
+
+/// When the first event came; nothing where an older agent did not keep it.
+pub(super) fn first_event(waiting: &[u8]) -> Option<Wall> {
+    let (_, millis) = waiting.split_last_chunk::<8>().filter(|(run, _)| run.len() == 16)?;
+    Some(Wall::from_millis(i64::from_be_bytes(*millis)))
+}
+
 /// The name under which the store keeps the run of the last event of a key.
 pub(super) fn last_event(client: &ClientId, workflow: &WorkflowId, key: &str) -> String {
     format!("debounce/{client}/{workflow}/{key}")
@@ -188,7 +199,10 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let quiet = self.compiled.plan.limits.debounce.is_some();
         if let (Some(key), true) = (&accepted.key, quiet) {
             let name = last_event(&accepted.client, &accepted.workflow, key);
-            self.pending.push(Write::State { name, value: Some(self.id.as_bytes().to_vec()) });
+            // Events that come together begin together; one of them may count a moment later, which harms nothing.
+            let before = self.engine.store.state(&name).ok().flatten();
+            let first = before.as_deref().and_then(first_event).unwrap_or(self.at);
+            self.pending.push(Write::State { name, value: Some(waiting(self.id, first)) });
         } else {
             // A run that waits for quiet counts when it begins: events that others took the place of are none.
             self.pending.extend(self.count_of_key());

@@ -32,6 +32,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     pub(super) async fn call(&mut self, step: &CompiledStep, call: &CompiledCall) -> Result<(), Stop> {
         let arguments = self.values.parts(&call.with).map_err(|error| expression_failed(step, &error))?;
         let is_effect = call.operation.effect != Effect::None;
+        if let Err(failed) = self.ready(&call.name.connection).await {
+            return self.give_up(step, call, &arguments, &failed.code).await;
+        }
         if is_effect && self.compiled.plan.mode == Mode::Shadow {
             return self.only_record(step, call, &arguments);
         }
@@ -40,6 +43,11 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             _ => None,
         };
         if is_effect {
+            if let Some(tried) = tried.as_ref().filter(|tried| tried.accepted().is_some())
+                && self.take_up(step, call, &arguments, tried).await?
+            {
+                return Ok(());
+            }
             self.same_as_shown(step)?;
             if let Some(tried) = tried.filter(Tried::may_have_run)
                 && self.settle(step, call, &arguments, &tried).await?
@@ -57,8 +65,14 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         call: &CompiledCall,
         arguments: &Arguments,
     ) -> Result<(), Stop> {
+        // A token that was not taken costs no attempt, once.
+        let mut renewed = 0_u32;
         loop {
             let attempt = self.next_attempt(&step.id);
+            let token = match self.ready(&call.name.connection).await {
+                Ok(token) => token,
+                Err(failed) => return self.give_up(step, call, arguments, &failed.code).await,
+            };
             let built = match self.build(&call.name, &call.operation, arguments, &step.id, None) {
                 Ok(built) => built,
                 Err(code) => return self.failed(step, call, &code),
@@ -75,6 +89,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             self.make_durable(step, call, arguments, intent).await?;
             let failed = match self.exchange(call, built, arguments, &step.id).await {
                 Attempt::Answered(answer) => {
+                    if let Some(job) = &call.operation.job {
+                        return self.taken(step, call, arguments, attempt, (job, answer)).await;
+                    }
                     if let Some(place) = &place {
                         self.keep_answer(place, &answer);
                     }
@@ -84,8 +101,15 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             };
             let in_doubt = call.operation.effect != Effect::None && is_doubtful(&failed);
             self.outcome(step, attempt, &failed.code, failed.status, in_doubt, BTreeMap::new());
+            if let Some(token) = token.filter(|_| failed.status == Some(401)) {
+                self.not_taken(&call.name.connection, token);
+                if renewed == 0 && self.may_renew(step, call, &failed) {
+                    renewed = 1;
+                    continue;
+                }
+            }
             let again = self.may_repeat(step, call, &failed, in_doubt);
-            match next(&call.retry, attempt, failed.retry_after, self.left(), self.dice()) {
+            match next(&call.retry, attempt.saturating_sub(renewed), failed.retry_after, self.left(), self.dice()) {
                 Next::After(delay) if again => {
                     self.flush_all().await?;
                     self.engine.world.clock().sleep(delay).await;
@@ -99,7 +123,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     /// No attempt is left. An effect in doubt is looked after first.
-    async fn give_up(
+    pub(super) async fn give_up(
         &mut self,
         step: &CompiledStep,
         call: &CompiledCall,
@@ -171,8 +195,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let client = &self.accepted.client;
         let connection = self.facts.connections.get(&name.connection).ok_or("no_connection")?;
         let endpoint = self.engine.deployed.endpoint(client, &name.connection).ok_or("no_endpoint")?;
-        let secret = request::auth::slot(&connection.auth)
-            .and_then(|slot| self.engine.deployed.secret(client, &name.connection, slot));
+        let secret = self.engine.secret_of(client, &name.connection, connection);
         let key = operation.idempotency.as_ref().map(|_| {
             let item = self.item.as_ref().map(crate::store::Token::as_str);
             request::keyed::idempotency_key(&self.engine.idempotency, &self.id.to_string(), step, item)
@@ -291,20 +314,11 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         request: crate::world::HttpRequest,
     ) -> Result<crate::world::HttpResponse, Failed> {
         let result = self.engine.world.net().exchange(request).await;
-        let now = self.engine.world.clock().boot();
         let theirs = match &result {
             Ok(response) => response.status >= 500,
             Err(failure) => Failed::of_net(*failure).is_theirs(),
         };
-        let mut traffic = lock(&self.engine.traffic);
-        let traffic = traffic
-            .entry((self.accepted.client.clone(), name.connection.clone()))
-            .or_insert_with(|| Traffic { breaker: Breaker::default(), bucket: None });
-        if theirs {
-            traffic.breaker.failed(now);
-        } else {
-            traffic.breaker.answered();
-        }
+        self.engine.tell_breaker(&self.accepted.client, &name.connection, theirs);
         result.map_err(Failed::of_net)
     }
 
@@ -346,7 +360,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         Ok(())
     }
 
-    fn answered(
+    pub(super) fn answered(
         &mut self,
         step: &CompiledStep,
         call: &CompiledCall,
@@ -421,6 +435,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let mut attempt = 0_u32;
         loop {
             attempt = attempt.saturating_add(1);
+            self.ready(&name.connection).await.map_err(|failed| fail_at(step, call, &failed.code))?;
             let built = self.build(&name, operation, arguments, &step.id, None);
             let built = built.map_err(|code| fail_at(step, call, &code))?;
             let keyed = built.keyed(self.key.reveal());
@@ -465,6 +480,28 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         Ok(())
     }
 
+    /// An effect of which only the name is known.
+    pub(super) fn only_name(&mut self, step: &CompiledStep, call: &CompiledCall) {
+        // Of a request that cannot be built.
+        let keyed = request::keyed::keyed(self.key.reveal(), request::keyed::Purpose::Request, &[]);
+        self.record(Entry::Intent(Intent {
+            step: step.id.clone(),
+            item: self.item.clone(),
+            attempt: 1,
+            operation: call.name.clone(),
+            effect: call.operation.effect,
+            aim: Aim::Step,
+            keyed: Some(keyed),
+            key_until: None,
+            shadow: true,
+        }));
+        let mut note = self.note("intent").fact("operation", call.name.to_string()).fact("keyed", keyed.to_string());
+        note.step = Some(step.id.clone());
+        note.attempt = Some(1);
+        self.pending.push(Write::Note(Box::new(note)));
+        self.outcome(step, 1, SHADOW, None, false, BTreeMap::new());
+    }
+
     /// The effect happened, as a read told; what it answered is not known.
     pub(super) fn confirmed(&mut self, step: &CompiledStep, attempt: u32) {
         self.outcome(step, attempt, CONFIRMED, None, false, BTreeMap::new());
@@ -497,7 +534,7 @@ fn is_doubtful(failed: &Failed) -> bool {
 }
 
 /// The answer's fields of class `reference` or lower that fit their shape.
-fn facts_of(operation: &Operation, answer: &Answer) -> BTreeMap<Name, Fact> {
+pub(super) fn facts_of(operation: &Operation, answer: &Answer) -> BTreeMap<Name, Fact> {
     let fact = |(name, value): (&Name, &Value)| {
         let field = operation.response.get(name).filter(|field| field.class.is_fact())?;
         Some((name.clone(), value.to_fact(&field.shape).ok()?))

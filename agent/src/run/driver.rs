@@ -10,6 +10,7 @@ use std::time::Duration;
 use assent_schema::client::ClientFacts;
 use assent_schema::expr::{Path, Value};
 use assent_schema::id::{ConnectionId, Name};
+use assent_schema::plan::Mode;
 use tokio::sync::oneshot;
 
 use super::begin::NotBegun;
@@ -17,7 +18,7 @@ use super::compiled::{Compiled, CompiledAction, CompiledStep, Part};
 use super::hear;
 use super::lanes::Lane;
 use super::machine::{self, Live, Next, Outer, Scope, View};
-use super::progress::{Progress, Stand};
+use super::progress::{Progress, SHADOW, Stand};
 use super::shared::Shared;
 use super::values::Values;
 use super::{Deployed, Engine, Permission, Use, lock};
@@ -117,7 +118,7 @@ pub(super) enum NotFlushed {
 }
 
 /// The values of a run that has just begun.
-pub(super) fn values(facts: &Arc<ClientFacts>, at: Wall, trigger: Value) -> Values {
+pub(super) fn values(facts: &Arc<ClientFacts>, at: Wall, trigger: Value, pseudonyms: Arc<Content<[u8; 32]>>) -> Values {
     let zone = jiff::tz::TimeZone::get(&facts.zone).unwrap_or(jiff::tz::TimeZone::UTC);
     Values {
         trigger,
@@ -125,6 +126,7 @@ pub(super) fn values(facts: &Arc<ClientFacts>, at: Wall, trigger: Value) -> Valu
         outer: None,
         now: at.moment(),
         business: super::guard::business(facts, zone.clone()),
+        pseudonyms,
         zone,
     }
 }
@@ -162,7 +164,7 @@ fn found<W: World, S: Store, D: Deployed>(engine: &Arc<Engine<W, S, D>>, id: Run
     let progress = Progress::replay(&rows);
     let cancelled = engine.store.state(&hear::cancel_name(id)).is_ok_and(|there| there.is_some());
     let trigger = accepted.fields.iter().map(|(name, fact)| (name.clone(), Value::from(fact))).collect();
-    let values = values(&facts, at, Value::Record(trigger));
+    let values = values(&facts, at, Value::Record(trigger), engine.pseudonyms(&accepted.client));
     let signals = engine.listen(id, &accepted, &compiled, &values);
     if cancelled {
         signals.cancel();
@@ -227,14 +229,20 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 return Err(End::cancelled().into());
             }
             match next {
-                Next::When(step) => self.when(step)?,
+                Next::When(step) => {
+                    if let Err(stop) = self.when(step) {
+                        self.in_shadow(step, stop)?;
+                    }
+                }
                 Next::Restore(step) => {
                     self.may_go_on(step).await?;
                     self.restore(step).await?;
                 }
                 Next::Act(step) => {
                     self.may_go_on(step).await?;
-                    self.act(step).await?;
+                    if let Err(stop) = self.act(step).await {
+                        self.in_shadow(step, stop)?;
+                    }
                 }
                 Next::Together(group) => self.together(group).await?,
                 Next::Finish => return Err(End::done().into()),
@@ -242,6 +250,20 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 Next::Needs(paths) => return Err(Stop::Needs(paths.clone())),
             }
         }
+    }
+
+    /// In shadow mode nothing is there of what an effect would have answered: what rests on it is passed over, and an effect
+    /// that rests on it is recorded by its name alone.
+    fn in_shadow(&mut self, step: &CompiledStep, stop: Stop) -> Result<(), Stop> {
+        let absent = matches!(&stop, Stop::End(End { code: Some(code), .. }) if code == "expression_absent");
+        if !absent || self.compiled.plan.mode != Mode::Shadow {
+            return Err(stop);
+        }
+        match &step.action {
+            CompiledAction::Call(call) if step.is_effect() => self.only_name(step, call),
+            _ => self.pass(step, SHADOW),
+        }
+        Ok(())
     }
 
     /// What is known where this task stands.

@@ -5,6 +5,7 @@
 
 use assent_schema::class::{Class, Sink};
 use assent_schema::expr::Value;
+use assent_schema::plan::Mode;
 
 use super::compiled::CompiledKpi;
 use super::driver::{End, Run};
@@ -102,7 +103,11 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         self.pending.push(Write::Alert(alert));
     }
 
+    /// Nothing is counted of effects that were only recorded.
     fn count_kpis(&mut self) {
+        if self.compiled.plan.mode == Mode::Shadow {
+            return;
+        }
         let compiled = std::sync::Arc::clone(&self.compiled);
         for kpi in &compiled.kpis {
             // A number that cannot be taken is no reason to lose a run that is done.
@@ -112,23 +117,29 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         }
     }
 
-    /// `kpi/<client>/<workflow>/<name>/<hour>` and one part for each label.
+    /// `kpi/<client>/<workflow>/<name>/<hour>` one part for the currency of a sum of money, and one
+    /// for each label.
     fn count_kpi(&self, kpi: &CompiledKpi) -> Option<Write> {
         if let Some(when) = &kpi.when
             && !self.values.truth(when).ok()?
         {
             return None;
         }
-        let add = match &kpi.sum {
-            None => 1,
+        // Amounts of two currencies have no sum.
+        let (add, currency) = match &kpi.sum {
+            None => (1, None),
             Some(sum) => match self.values.eval(sum).ok()? {
-                Value::Integer(n) => n,
-                Value::Money(money) => money.minor,
+                Value::Integer(n) => (n, None),
+                Value::Money(money) => (money.minor, Some(money.currency)),
                 _ => return None,
             },
         };
         let (client, workflow) = (&self.accepted.client, &self.accepted.workflow);
         let mut name = format!("kpi/{client}/{workflow}/{}/{}", kpi.name, hour_of(kpi, self.now()));
+        if let Some(currency) = currency {
+            name.push_str("/currency=");
+            name.push_str(currency.as_str());
+        }
         for (path, program) in &kpi.by {
             let value = self.values.eval(program).unwrap_or_default();
             let label = label(&value)?;

@@ -36,6 +36,28 @@ pub(super) struct Check {
     pub(super) refused: bool,
 }
 
+/// One sum of a day that a guardrail bounds.
+struct Sum {
+    kind: Kind,
+    /// The name under which the store counts it.
+    name: String,
+    /// What this call adds.
+    add: i64,
+    /// The limit.
+    most: i64,
+}
+
+/// What a sum is of.
+#[derive(Clone, Copy)]
+enum Kind {
+    Amount,
+    Count,
+    CustomerAmount,
+    Customer,
+    WorkflowAmount,
+    Workflow,
+}
+
 /// The amount of money that an operation is called with.
 pub(super) fn amount(operation: &Operation, arguments: &Arguments) -> Option<Money> {
     let (name, _) = operation.params.iter().find(|(_, param)| param.amount)?;
@@ -61,7 +83,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             Verdict::Refused(_) => check.refused = true,
         }
         for guardrail in guard::bounding(&self.facts.guardrails, &call.name, money) {
-            for (name, add, most) in self.names(guardrail, money, arguments) {
+            for Sum { name, add, most, .. } in self.names(guardrail, money, arguments) {
                 check.by_sum.insert(name.clone(), guardrail.by.clone());
                 // What people agreed to counts, and exceeds nothing.
                 check.writes.push(Write::Count { name, add, most: (!agreed).then_some(most) });
@@ -70,20 +92,31 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         check
     }
 
-    /// The sums of one guardrail: name, what this call adds, and the limit.
-    fn names(&self, guardrail: &Guardrail, money: Option<Money>, arguments: &Arguments) -> Vec<(String, i64, i64)> {
+    /// The sums of one guardrail.
+    fn names(&self, guardrail: &Guardrail, money: Option<Money>, arguments: &Arguments) -> Vec<Sum> {
         let base = format!("guard/{}/{}", self.accepted.client, guardrail.operation);
-        let mut names = Vec::new();
-        if let (Some(money), Some(most)) = (money, guardrail.per_day) {
-            names.push((self.day_sum(&format!("{base}/sum/{}", money.currency), self.now()), money.minor, most));
-        }
-        if let Some(most) = guardrail.per_day_count {
-            names.push((self.day_sum(&format!("{base}/count"), self.now()), 1, i64::from(most)));
-        }
-        if let Some(per) = &guardrail.per_customer {
+        let customer = guardrail.per_customer.as_ref().map(|per| {
             let customer = arguments.get(&per.param).and_then(reference).unwrap_or_else(|| "-".to_owned());
-            let name = self.day_sum(&format!("{base}/customer/{customer}"), self.now());
-            names.push((name, 1, i64::from(per.per_day_count)));
+            ((Kind::CustomerAmount, Kind::Customer), format!("customer/{customer}"), per.per_day, per.per_day_count)
+        });
+        let workflow = guardrail.per_workflow.as_ref().map(|per| {
+            let of = format!("workflow/{}", self.accepted.workflow);
+            ((Kind::WorkflowAmount, Kind::Workflow), of, per.per_day, per.per_day_count)
+        });
+        let all = ((Kind::Amount, Kind::Count), String::new(), guardrail.per_day, guardrail.per_day_count);
+        let mut names = Vec::new();
+        for ((amount, count), of, per_day, per_day_count) in [Some(all), customer, workflow].into_iter().flatten() {
+            let at = if of.is_empty() { base.clone() } else { format!("{base}/{of}") };
+            if let (Some(money), Some(most)) = (money, per_day) {
+                let name = self.day_sum(&format!("{at}/sum/{}", money.currency), self.now());
+                names.push(Sum { kind: amount, name, add: money.minor, most });
+            }
+            if let Some(most) = per_day_count {
+                // A count for one customer or workflow has no word of its own: its place says what it is.
+                let at = if of.is_empty() { format!("{at}/count") } else { at };
+                let name = self.day_sum(&at, self.now());
+                names.push(Sum { kind: count, name, add: 1, most: i64::from(most) });
+            }
         }
         names
     }
@@ -91,14 +124,17 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     /// What was counted today. The limits are checked again in the commit, so a stale answer does no harm.
     fn counted(&self, guardrail: &Guardrail, money: Option<Money>, arguments: &Arguments) -> Sums {
         let mut sums = Sums::default();
-        for (name, _, _) in self.names(guardrail, money, arguments) {
+        for Sum { kind, name, .. } in self.names(guardrail, money, arguments) {
             // What cannot be read is taken for full.
             let sum = self.engine.store.sum(&name).unwrap_or(i64::MAX);
             let count = u32::try_from(sum).unwrap_or(u32::MAX);
-            match name.rsplit('/').nth(2) {
-                Some("sum") => sums.amount = sum,
-                Some("customer") => sums.customer = count,
-                _ => sums.count = count,
+            match kind {
+                Kind::Amount => sums.amount = sum,
+                Kind::Count => sums.count = count,
+                Kind::CustomerAmount => sums.customer_amount = sum,
+                Kind::Customer => sums.customer = count,
+                Kind::WorkflowAmount => sums.workflow_amount = sum,
+                Kind::Workflow => sums.workflow = count,
             }
         }
         sums

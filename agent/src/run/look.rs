@@ -69,7 +69,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             return Err(NotLooked::NotNow);
         }
         let facts = self.deployed.client(&plan.client).ok_or_else(|| never("no_client"))?;
-        let values = driver::values(&facts, self.world.clock().now(), Value::Absent);
+        let values = driver::values(&facts, self.world.clock().now(), Value::Absent, self.pseudonyms(&plan.client));
         let mut arguments = values.parts(&compiled.poll).map_err(|error| never(error.code.as_str()))?;
         arguments.insert(poll.since.clone(), Value::Instant(since));
         self.pages(compiled, poll, &arguments).await
@@ -86,8 +86,8 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         let facts = self.deployed.client(client).ok_or_else(|| never("no_client"))?;
         let connection = facts.connections.get(&name.connection).ok_or_else(|| never("no_connection"))?;
         let endpoint = self.deployed.endpoint(client, &name.connection).ok_or_else(|| never("no_endpoint"))?;
-        let secret =
-            request::auth::slot(&connection.auth).and_then(|slot| self.deployed.secret(client, &name.connection, slot));
+        let token = self.token(client, &name.connection, connection).await?;
+        let secret = self.secret_of(client, &name.connection, connection);
         let mut paging = Paging::default();
         let mut cursor = None;
         let mut more;
@@ -106,8 +106,19 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             };
             let built = request::build(&call).map_err(|wrong| never(wrong.kind.code()))?;
             let answered = self.world.net().exchange(built.request).await;
-            self.tell_breaker(compiled, poll, &answered);
-            let page = request::read(operation, &answered.map_err(Failed::of_net)?)?;
+            let theirs = match &answered {
+                Ok(response) => response.status >= 500,
+                Err(failure) => Failed::of_net(*failure).is_theirs(),
+            };
+            self.tell_breaker(client, &name.connection, theirs);
+            let page = match request::read(operation, &answered.map_err(Failed::of_net)?) {
+                Err(failed) if failed.status == Some(401) && token.is_some() => {
+                    // The next look gets another token.
+                    token.inspect(|token| self.spoil(client, &name.connection, *token));
+                    return Err(NotLooked::Failed { passing: true, code: failed.code });
+                }
+                page => page?,
+            };
             more = page.cursor.is_some();
             cursor = paging.add(operation, page)?;
             if cursor.is_none() {
@@ -147,27 +158,6 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
                     None => Ok(()),
                 }
             }
-        }
-    }
-
-    fn tell_breaker(
-        &self,
-        compiled: &Compiled,
-        poll: &Poll,
-        answered: &Result<crate::world::HttpResponse, crate::world::NetFailure>,
-    ) {
-        let theirs = match answered {
-            Ok(response) => response.status >= 500,
-            Err(failure) => Failed::of_net(*failure).is_theirs(),
-        };
-        let now = self.world.clock().boot();
-        let mut traffic = lock(&self.traffic);
-        let place = (compiled.plan.client.clone(), poll.read.connection.clone());
-        let Some(traffic) = traffic.get_mut(&place) else { return };
-        if theirs {
-            traffic.breaker.failed(now);
-        } else {
-            traffic.breaker.answered();
         }
     }
 }

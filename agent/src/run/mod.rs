@@ -16,6 +16,7 @@ mod each;
 mod end;
 mod guard;
 mod hear;
+mod job;
 mod lanes;
 mod look;
 mod machine;
@@ -24,6 +25,7 @@ mod progress;
 mod quiet;
 mod seal;
 mod shared;
+mod tokens;
 mod values;
 mod wait;
 
@@ -47,6 +49,7 @@ pub use look::{Looked, NotLooked};
 pub(crate) use progress::is_success;
 
 use crate::content::Content;
+use crate::request::keyed::{Purpose, keyed};
 use crate::retry::{Breaker, Bucket};
 use crate::store::{RunId, StepAt, Store, StoreError, Transaction, Write};
 use crate::world::{Clock as _, Dice as _, World};
@@ -83,6 +86,16 @@ pub trait Deployed: Send + Sync + 'static {
 
     /// A secret of a connection.
     fn secret(&self, client: &ClientId, connection: &ConnectionId, slot: &SlotId) -> Option<Content<Vec<u8>>>;
+
+    /// The record of a credential that changes as it is used: the newest one.
+    fn credential(&self, client: &ClientId, connection: &ConnectionId, slot: &SlotId) -> Option<Content<Vec<u8>>> {
+        self.secret(client, connection, slot)
+    }
+
+    /// Puts the next record of a credential into the place of the one before. True when it is durable.
+    fn renew(&self, _: &ClientId, _: &ConnectionId, _: &SlotId, _: Content<Vec<u8>>) -> bool {
+        false
+    }
 
     /// Asked before each step: approvals, agreement, freshness, holds, whether the plan was returned or revoked.
     fn permission(&self, of: &Use<'_>) -> Permission;
@@ -124,6 +137,7 @@ pub struct Engine<W, S, D> {
     /// Runs that a start found and that cannot be reached yet: no event may be taken before they can.
     coming: Mutex<BTreeSet<RunId>>,
     traffic: Mutex<BTreeMap<(ClientId, ConnectionId), Traffic>>,
+    tokens: tokens::Tokens,
     idempotency: [u8; 32],
     /// How many answers are kept, and the hour in which old ones were last removed.
     kept: AtomicUsize,
@@ -163,6 +177,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             open: Mutex::default(),
             coming: Mutex::default(),
             traffic: Mutex::default(),
+            tokens: tokens::Tokens::default(),
             idempotency,
             kept: AtomicUsize::new(0),
             swept: AtomicI64::new(i64::MIN),
@@ -179,6 +194,12 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     /// From now on no run begins or takes another step; tasks end once what they do is journaled.
     pub fn stop(&self) {
         self.stopping.send_replace(true);
+    }
+
+    /// The key of a client's pseudonyms: another for each client, so that two clients never share a name for one person.
+    fn pseudonyms(&self, client: &ClientId) -> Arc<Content<[u8; 32]>> {
+        let key = keyed(&self.idempotency, Purpose::Pseudonyms, client.as_str().as_bytes());
+        Arc::new(Content::new(*key.as_bytes()))
     }
 
     fn is_stopping(&self) -> bool {

@@ -21,6 +21,8 @@ use crate::world::Wall;
 
 /// The code of an outcome that is none of failure.
 pub(super) const OK: &str = "ok";
+/// The outcome of a request that the API answered with a job: the step is not over.
+pub(super) const ACCEPTED: &str = "accepted";
 /// The outcome of a read whose answer was kept from an earlier one; nothing was sent.
 pub(super) const CACHED: &str = "cached";
 /// The code of an outcome that a `confirm` told.
@@ -194,8 +196,9 @@ impl Progress {
     }
 
     fn intent(&mut self, at: Wall, intent: &Intent) {
-        if intent.aim == Aim::Confirm {
-            return;
+        match intent.aim {
+            Aim::Step => {}
+            Aim::Confirm | Aim::Job => return,
         }
         let before = match self.steps.remove(&intent.step) {
             Some(Stand::Tried(tried)) => Some(tried),
@@ -243,7 +246,7 @@ impl Progress {
         let in_doubt = match self.stand(&step.id)? {
             _ if call.operation.effect == Effect::None => return None,
             Stand::Done { shadow: false, .. } => false,
-            Stand::Tried(tried) if tried.in_doubt || tried.outcome.is_none() => true,
+            Stand::Tried(tried) if tried.in_doubt || tried.outcome.is_none() || tried.accepted().is_some() => true,
             _ => return None,
         };
         Some(EffectDone { step: step.id.clone(), item: item.cloned(), operation: call.name.clone(), in_doubt })

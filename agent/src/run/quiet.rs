@@ -5,11 +5,13 @@
 //! end `superseded`. So it does not matter when the agent stops in between.
 //!
 //! # Source
-//! language.md section 3, "Keys".
+//! language.md section 3, "Keys". A key that is never quiet runs all the same when the first event waited long enough.
 
 use std::time::Duration;
 
-use super::begin::last_event;
+use assent_schema::plan::QUIET_MOST;
+
+use super::begin::{first_event, last_event};
 use super::driver::{End, NotFlushed, Run, Stop};
 use super::{Deployed, lock};
 use crate::store::{Ending, Entry, Refusal, Store, Write};
@@ -29,8 +31,13 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         };
         lock(&self.engine.lanes).rest(self.id, &self.accepted.client);
         self.flush_all().await?;
+        let name = last_event(&self.accepted.client, &self.accepted.workflow, &key);
+        let standing = self.engine.store.state(&name).ok().flatten();
+        let first = standing.as_deref().and_then(first_event).unwrap_or(self.at);
+        let most = self.compiled.plan.limits.debounce_most.unwrap_or(QUIET_MOST).duration();
         loop {
-            let rest = left(self.at, quiet.duration(), self.now());
+            let now = self.now();
+            let rest = left(self.at, quiet.duration(), now).min(left(first, most, now));
             if rest.is_zero() {
                 break;
             }
@@ -39,8 +46,10 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 return Err(Stop::Leave);
             }
         }
-        let name = last_event(&self.accepted.client, &self.accepted.workflow, &key);
-        let out = Write::Swap { name, from: Some(self.id.as_bytes().to_vec()), to: None };
+        let mine = self.engine.store.state(&name).ok().flatten();
+        let mine = mine.filter(|standing| standing.starts_with(self.id.as_bytes().as_slice()));
+        let Some(mine) = mine else { return Err(superseded("debounce")) };
+        let out = Write::Swap { name, from: Some(mine), to: None };
         let mut added = vec![out.clone(), Write::Journal { run: self.id, entry: Entry::Quiet {} }];
         added.extend(self.count_of_key());
         match self.flush(added).await {

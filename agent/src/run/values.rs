@@ -9,6 +9,8 @@ use assent_schema::time::{Moment, Period};
 
 use super::compiled::{CompiledText, Part};
 use super::machine::Outer;
+use crate::content::Content;
+use crate::request::keyed::{Purpose, keyed};
 
 /// The client's business time.
 pub(super) type Business = Arc<dyn Fn(Moment, Period) -> Option<Moment> + Send + Sync>;
@@ -23,6 +25,8 @@ pub(super) struct Values {
     pub(super) now: Moment,
     pub(super) zone: jiff::tz::TimeZone,
     pub(super) business: Business,
+    /// The key of the client's pseudonyms.
+    pub(super) pseudonyms: Arc<Content<[u8; 32]>>,
 }
 
 impl Scope for Values {
@@ -44,6 +48,12 @@ impl Scope for Values {
 
     fn business(&self, from: Moment, period: Period) -> Option<Moment> {
         (self.business)(from, period)
+    }
+
+    /// 96 bits: so many people no client has that two would get one name.
+    fn pseudonym(&self, value: &str) -> Option<String> {
+        let name = keyed(self.pseudonyms.reveal(), Purpose::Pseudonym, value.as_bytes()).to_string();
+        Some(format!("p_{}", name.get(..24)?))
     }
 }
 
@@ -68,6 +78,10 @@ impl Scope for Holes<'_> {
 
     fn business(&self, from: Moment, period: Period) -> Option<Moment> {
         self.outside.business(from, period)
+    }
+
+    fn pseudonym(&self, value: &str) -> Option<String> {
+        self.outside.pseudonym(value)
     }
 }
 
@@ -128,6 +142,7 @@ impl Values {
             now: self.now,
             zone: self.zone.clone(),
             business: Arc::clone(&self.business),
+            pseudonyms: Arc::clone(&self.pseudonyms),
         }
     }
 

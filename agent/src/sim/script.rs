@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::host::lock;
 use super::service::{Done, Reply, Service};
 use crate::content::Content;
-use crate::request;
+use crate::request::{self, chat, oauth};
 use crate::world::{HttpRequest, HttpResponse, NetFailure, Wall};
 
 /// How long an answer takes when the scenario does not say.
@@ -100,6 +100,11 @@ impl Script {
 impl Service for Script {
     fn answer(&mut self, _: Wall, request: HttpRequest) -> Reply {
         let Some(reply) = self.take(&request.operation) else {
+            // A rehearsal is not about tokens, unless its scenario says so.
+            if let Some(body) = oauth::reply(&request) {
+                let response = HttpResponse { status: 200, headers: Vec::new(), body: Content::new(body) };
+                return Reply { result: Ok(response), after: Duration::from_millis(ANSWER_MILLIS) };
+            }
             lock(&self.seen.unscripted).push(request.operation);
             return Reply { result: Err(NetFailure::NeverConnected), after: Duration::ZERO };
         };
@@ -111,10 +116,12 @@ impl Service for Script {
                 self.ran(&request);
                 Err(NetFailure::SentNoReply)
             }
-            Some(Fault::Refused) => Ok(response(&reply, refusal())),
+            Some(Fault::Refused) => Ok(response(&reply, chat::reply(&request, None))),
             None => {
                 let body = reply.body.clone().unwrap_or_default();
-                let body = if self.is_ask(&request.operation) { completion(&body) } else { body };
+                // Only a success is wrapped: how a provider fails is written as it says it.
+                let wraps = self.is_ask(&request.operation) && (200..300).contains(&reply.status);
+                let body = if wraps { chat::reply(&request, Some(&body)) } else { body.into_bytes() };
                 let response = response(&reply, body);
                 if self.says_yes(&request.operation, &response) {
                     self.ran(&request);
@@ -127,33 +134,12 @@ impl Service for Script {
     }
 }
 
-fn response(reply: &Scripted, body: String) -> HttpResponse {
+fn response(reply: &Scripted, body: Vec<u8>) -> HttpResponse {
     let mut headers = vec![("content-type".to_owned(), Content::new(b"application/json".to_vec()))];
     if let Some(after) = reply.retry_after {
         headers.push(("retry-after".to_owned(), Content::new(after.as_seconds().to_string().into_bytes())));
     }
-    HttpResponse { status: reply.status, headers, body: Content::new(body.into_bytes()) }
-}
-
-/// A chat completion that holds the answer's object as text.
-fn completion(answer: &str) -> String {
-    let message = serde_json::json!({ "role": "assistant", "content": answer, "refusal": null });
-    let usage = serde_json::json!({ "prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120 });
-    serde_json::json!({
-        "id": "sim", "object": "chat.completion", "model": "sim",
-        "choices": [{ "index": 0, "message": message, "finish_reason": "stop" }], "usage": usage,
-    })
-    .to_string()
-}
-
-fn refusal() -> String {
-    let message = serde_json::json!({ "role": "assistant", "content": null, "refusal": "No." });
-    serde_json::json!({
-        "id": "sim", "object": "chat.completion", "model": "sim",
-        "choices": [{ "index": 0, "message": message, "finish_reason": "stop" }],
-        "usage": { "prompt_tokens": 100, "completion_tokens": 2, "total_tokens": 102 },
-    })
-    .to_string()
+    HttpResponse { status: reply.status, headers, body: Content::new(body) }
 }
 
 /// Reads the parameters back from the wire: what the other side understands, not what we meant.

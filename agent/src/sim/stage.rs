@@ -11,18 +11,29 @@ use assent_schema::id::{ClientId, ConnectionId, SlotId, WorkflowId};
 use crate::content::Content;
 use crate::run::{Compiled, Deployed, Permission, Use};
 use crate::store::{Books, LedgerRow, LedgerRows, Log, Note, StoreError};
+use crate::vault::{Secret, SlotPath, Vault};
 use crate::world::Wall;
 
 /// A deployment of one plan.
 pub struct Stage {
     compiled: Arc<Compiled>,
     facts: Arc<ClientFacts>,
+    vault: Option<Arc<dyn Vault>>,
 }
+
+/// What stands in every slot of a rehearsal whose secret changes as it is used.
+const RECORD: &[u8] = br#"{"client_id":"rehearsal","client_secret":"rehearsal","refresh_token":"rehearsal"}"#;
 
 impl Stage {
     /// A plan with its client's facts.
     pub fn new(compiled: Arc<Compiled>, facts: Arc<ClientFacts>) -> Self {
-        Self { compiled, facts }
+        Self { compiled, facts, vault: None }
+    }
+
+    /// The same with a vault, for what is told of secrets.
+    #[must_use]
+    pub fn with_vault(self, vault: Arc<dyn Vault>) -> Self {
+        Self { vault: Some(vault), ..self }
     }
 }
 
@@ -50,6 +61,18 @@ impl Deployed for Stage {
 
     fn secret(&self, _: &ClientId, _: &ConnectionId, _: &SlotId) -> Option<Content<Vec<u8>>> {
         Some(Content::new(b"rehearsal".to_vec()))
+    }
+
+    fn credential(&self, client: &ClientId, connection: &ConnectionId, slot: &SlotId) -> Option<Content<Vec<u8>>> {
+        let Some(vault) = &self.vault else { return Some(Content::new(RECORD.to_vec())) };
+        let path = SlotPath::new(client.clone(), connection.clone(), slot.clone());
+        vault.newest(&path).ok().map(|secret| Content::new(secret.reveal().to_vec()))
+    }
+
+    fn renew(&self, client: &ClientId, connection: &ConnectionId, slot: &SlotId, record: Content<Vec<u8>>) -> bool {
+        let Some(vault) = &self.vault else { return true };
+        let path = SlotPath::new(client.clone(), connection.clone(), slot.clone());
+        Secret::new(record.into_inner()).and_then(|secret| vault.renew(&path, secret)).is_ok()
     }
 
     fn permission(&self, _: &Use<'_>) -> Permission {

@@ -273,6 +273,8 @@ pub enum Aim {
     Step,
     /// To learn whether an effect in doubt happened.
     Confirm,
+    /// To learn whether a job is over.
+    Job,
 }
 
 /// A request is about to leave.

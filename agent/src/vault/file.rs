@@ -2,10 +2,15 @@
 //!
 //! Inside, one line a secret: path, space, base64. The file is opened once; the secrets then live in memory, zeroed on
 //! drop, so that a request costs no decryption.
+//!
+//! What the agent itself renews stands in a file for each slot, below `renewed/`: the vault's own file has one writer, the
+//! person who sets secrets, and each of these another, so that no write undoes another's. A renewed record names the one
+//! that a person set; when that is set anew, what was renewed before counts no more.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use assent_schema::canon::Digest;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use zeroize::Zeroizing;
@@ -58,9 +63,36 @@ impl<D: Disk> Vault for FileVault<D> {
         Ok(())
     }
 
+    fn newest(&self, path: &SlotPath) -> Result<Secret, VaultError> {
+        let set = self.read(path)?;
+        let Some(sealed) = self.disk.read(&renewed(path)).map_err(VaultError::Disk)? else { return Ok(set) };
+        let opened = self.host.open(&sealed).or(Err(VaultError::CannotOpen))?;
+        let (follows, record) = opened.split_at_checked(32).ok_or(VaultError::CannotOpen)?;
+        if follows == follow(&set) { Secret::new(record.to_vec()) } else { Ok(set) }
+    }
+
+    fn renew(&self, path: &SlotPath, secret: Secret) -> Result<(), VaultError> {
+        let set = self.read(path)?;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(32 + secret.reveal().len()));
+        bytes.extend_from_slice(&follow(&set));
+        bytes.extend_from_slice(secret.reveal());
+        let sealed = self.host.seal(&bytes).or(Err(VaultError::CannotOpen))?;
+        self.disk.write(&renewed(path), &sealed).map_err(VaultError::Disk)
+    }
+
     fn slots(&self) -> Result<Vec<SlotPath>, VaultError> {
         Ok(self.secrets().keys().cloned().collect())
     }
+}
+
+/// The file of what was renewed in a slot.
+fn renewed(path: &SlotPath) -> String {
+    format!("renewed/{path}.age")
+}
+
+/// What a renewed record says of the one that a person set. It stands inside the seal.
+fn follow(set: &Secret) -> [u8; 32] {
+    *Digest::of_file(set.reveal()).as_bytes()
 }
 
 fn write(secrets: &BTreeMap<SlotPath, Secret>) -> Zeroizing<Vec<u8>> {
@@ -115,6 +147,31 @@ mod tests {
         assert_eq!(again.read(&path("birch/helpdesk/token")).err(), Some(VaultError::Missing));
         let file = disk.read(PATH).unwrap().unwrap();
         assert!(!file.windows(6).any(|bytes| bytes == b"canary" || bytes == b"helpde"));
+    }
+
+    #[test]
+    fn what_is_renewed_counts_until_somebody_sets_the_slot() {
+        let (disk, host) = (Folder::default(), Arc::new(HostKey::generate()));
+        let (slot, other) = (path("acme/shop/oauth"), path("acme/helpdesk/token"));
+        let vault = FileVault::open(disk.clone(), Arc::clone(&host)).ok().unwrap();
+        assert_eq!(vault.newest(&slot).err(), Some(VaultError::Missing));
+        vault.set(&slot, secret("canary-0")).unwrap();
+        let newest = |vault: &FileVault<Folder>| String::from_utf8(vault.newest(&slot).ok().unwrap().reveal().to_vec());
+        assert_eq!(newest(&vault).unwrap(), "canary-0");
+        vault.renew(&slot, secret("canary-1")).unwrap();
+        vault.renew(&slot, secret("canary-2")).unwrap();
+        // A vault that another process opened before sees it, and does not undo it when it sets another slot.
+        let person = FileVault::open(disk.clone(), Arc::clone(&host)).ok().unwrap();
+        vault.renew(&slot, secret("canary-3")).unwrap();
+        person.set(&other, secret("x")).unwrap();
+        let again = FileVault::open(disk.clone(), Arc::clone(&host)).ok().unwrap();
+        assert_eq!((newest(&person).unwrap(), newest(&again).unwrap()), ("canary-3".into(), "canary-3".into()));
+        person.set(&slot, secret("canary-9")).unwrap();
+        assert_eq!(newest(&person).unwrap(), "canary-9");
+        let file = disk.read(&renewed(&slot)).unwrap().unwrap();
+        assert!(!file.windows(6).any(|bytes| bytes == b"canary"));
+        disk.break_it();
+        assert!(person.renew(&slot, secret("canary-4")).is_err());
     }
 
     #[test]

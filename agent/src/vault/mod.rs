@@ -126,6 +126,22 @@ pub trait Vault: Send + Sync {
     /// On return the secret is durable.
     fn set(&self, path: &SlotPath, secret: Secret) -> Result<(), VaultError>;
 
+    /// The newest record of a slot whose secret changes as it is used: the last that [`Vault::renew`] put there, unless
+    /// somebody set the slot since.
+    ///
+    /// # Errors
+    /// [`VaultError::Missing`] when the slot is empty.
+    fn newest(&self, path: &SlotPath) -> Result<Secret, VaultError>;
+
+    /// Puts the record that follows into a slot. One caller at a time for one slot.
+    ///
+    /// # Errors
+    /// When it cannot be made durable; then the old one is still there.
+    ///
+    /// # Crash
+    /// On return the record is durable.
+    fn renew(&self, path: &SlotPath, secret: Secret) -> Result<(), VaultError>;
+
     /// The slots that hold a secret, sorted.
     ///
     /// # Errors

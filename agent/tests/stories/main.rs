@@ -3,6 +3,9 @@
 mod cache;
 mod canary;
 mod crash;
+mod jobs;
 mod seeds;
+mod shadow;
 mod story;
+mod tokens;
 mod walk;

@@ -11,7 +11,7 @@ use assent_agent::sim::{Host, Reply, Script, Seen, Service, SimWorld, Spawner, S
 use assent_agent::store::{
     Ending, Entry, ItemEnd, Log, Memory, QueueItem, RunFilter, Store as _, Transaction, TriggerKind, Write,
 };
-use assent_agent::vault::HostKey;
+use assent_agent::vault::{FileVault, HostKey, Vault as _};
 use assent_agent::world::{Clock as _, HttpRequest, Wall};
 use assent_schema::canon::{self, Digest};
 use assent_schema::client::ClientFacts;
@@ -23,7 +23,7 @@ use assent_schema::scenario::{Decided, Later, Scenario, Tests};
 /// Processes that a story may take: a crash each, and one that goes on to the end.
 const PROCESSES_MOST: usize = 40;
 
-static HOST_KEY: LazyLock<Arc<HostKey>> = LazyLock::new(|| Arc::new(HostKey::generate()));
+pub(crate) static HOST_KEY: LazyLock<Arc<HostKey>> = LazyLock::new(|| Arc::new(HostKey::generate()));
 
 /// A workflow as an agent has it.
 pub(crate) struct Workflow {
@@ -63,7 +63,7 @@ pub(crate) struct Story<'a> {
 }
 
 /// A script whose confirming reads tell what happened: scenarios say only what happens without crashes.
-struct Honest {
+pub(crate) struct Honest {
     script: Script,
     plan: Arc<Plan>,
     seen: Seen,
@@ -93,9 +93,19 @@ impl Service for Honest {
 
 impl<'a> Story<'a> {
     pub(crate) fn new(workflow: &'a Workflow, scenario: &'a Scenario, seed: u64) -> Self {
+        Self::behind(workflow, scenario, seed, |service| service)
+    }
+
+    /// The same with something between the agent and the services.
+    pub(crate) fn behind<S: Service>(
+        workflow: &'a Workflow,
+        scenario: &'a Scenario,
+        seed: u64,
+        between: impl FnOnce(Honest) -> S,
+    ) -> Self {
         let (script, seen) = Script::new(Arc::clone(&workflow.compiled.plan), &scenario.replies);
         let honest = Honest { script, plan: Arc::clone(&workflow.compiled.plan), seen: seen.clone() };
-        Self { workflow, scenario, host: Host::new(seed, scenario.at, honest), seen }
+        Self { workflow, scenario, host: Host::new(seed, scenario.at, between(honest)), seen }
     }
 
     /// Starts processes until one has nothing left to do. Before each, `before` may set a crash or change the machine.
@@ -127,6 +137,10 @@ impl<'a> Story<'a> {
         let store = Arc::new(Self::books(&world));
         let spawner = Spawner::default();
         let stage = Stage::new(Arc::clone(&self.workflow.compiled), Arc::clone(&self.workflow.facts));
+        let stage = match FileVault::open(world.clone(), Arc::clone(&HOST_KEY)) {
+            Ok(vault) if vault.slots().is_ok_and(|slots| !slots.is_empty()) => stage.with_vault(Arc::new(vault)),
+            Ok(_) | Err(_) => stage,
+        };
         let (event, decisions) = (self.event(), self.scenario.decisions.clone());
         let (later, begun_at) = (self.scenario.later.clone(), Wall::from_millis(self.scenario.at.seconds() * 1_000));
         let plan = Arc::clone(&self.workflow.compiled.plan);
@@ -187,6 +201,23 @@ impl<'a> Story<'a> {
     /// What is stored.
     pub(crate) fn store(&self) -> Memory {
         Self::books(&self.host.boot())
+    }
+
+    /// How many KPIs were counted, how many effects only recorded, and with which codes runs ended.
+    pub(crate) fn told(&self) -> (usize, usize, Vec<String>) {
+        let store = self.store();
+        let kpis = store.sums("kpi/").expect("read").len();
+        let (mut shadows, mut codes) = (0, Vec::new());
+        for line in store.runs(&RunFilter { most: 10, ..RunFilter::default() }).expect("read") {
+            for row in store.journal(line.run).expect("read") {
+                match row.entry {
+                    Entry::Intent(intent) if intent.shadow => shadows += 1,
+                    Entry::Ended { code, .. } => codes.extend(code),
+                    _ => {}
+                }
+            }
+        }
+        (kpis, shadows, codes)
     }
 
     fn all_ended(&self) -> bool {

@@ -386,8 +386,11 @@ impl resolve::Workflow {
 /// An operation with the reads that it rests on, each with its scopes.
 fn needs<'p>(plan: &'p Plan, operation: &OperationRef) -> Vec<(OperationRef, &'p BTreeSet<Scope>)> {
     let Some(called) = plan.operations.get(operation) else { return Vec::new() };
-    let reads =
-        [called.confirm.as_ref().map(|confirm| &confirm.operation), called.park.as_ref().map(|park| &park.read)];
+    let reads = [
+        called.confirm.as_ref().map(|confirm| &confirm.operation),
+        called.park.as_ref().map(|park| &park.read),
+        called.job.as_ref().map(|job| &job.read),
+    ];
     let sibling = |name: &Name| OperationRef { connection: operation.connection.clone(), operation: name.clone() };
     let all = [operation.clone()].into_iter().chain(reads.into_iter().flatten().map(sibling));
     let scopes = |reference: OperationRef| Some((&plan.operations.get(&reference)?.scopes, reference));

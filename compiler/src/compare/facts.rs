@@ -188,12 +188,18 @@ fn connections(was: &ClientFacts, is: &ClientFacts, found: &mut Vec<FactChange>)
 fn guardrail(was: &Guardrail, is: &Guardrail, found: &mut Vec<FactChange>) {
     let operation = &is.operation;
     let count = |n: Option<u32>| n.map(i64::from);
-    let customer = |g: &Guardrail| g.per_customer.as_ref().map(|per| i64::from(per.per_day_count));
+    let customer = |g: &Guardrail| g.per_customer.as_ref().and_then(|per| per.per_day_count.map(i64::from));
+    let customer_sum = |g: &Guardrail| g.per_customer.as_ref().and_then(|per| per.per_day);
+    let workflow = |g: &Guardrail| g.per_workflow.as_ref().and_then(|per| per.per_day_count.map(i64::from));
+    let workflow_sum = |g: &Guardrail| g.per_workflow.as_ref().and_then(|per| per.per_day);
     let limits = [
         ("amount of one call", was.per_call, is.per_call),
         ("sum of a day", was.per_day, is.per_day),
         ("calls of a day", count(was.per_day_count), count(is.per_day_count)),
         ("calls of a day for one customer", customer(was), customer(is)),
+        ("sum of a day for one customer", customer_sum(was), customer_sum(is)),
+        ("calls of a day of one workflow", workflow(was), workflow(is)),
+        ("sum of a day of one workflow", workflow_sum(was), workflow_sum(is)),
     ];
     for (limit, from, to) in limits.into_iter().filter(|(_, from, to)| from != to) {
         // No limit is the widest of all.

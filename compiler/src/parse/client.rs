@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assent_schema::client::{Calendar, ClientLimits, Decider, Freeze, PerCustomer};
+use assent_schema::client::{Calendar, ClientLimits, Decider, Freeze, PerCustomer, PerWorkflow};
 use assent_schema::id::{ClientId, IntegrationId, ProviderId, Region};
 use assent_schema::plan::{Rate, Target};
 use assent_schema::spec::{Client, Connection, Endpoint, Guardrail, Slot, Spanned};
@@ -254,8 +254,11 @@ fn guardrail(value: Value<'_, '_>) -> Option<Guardrail> {
     let per_day_count = table.opt("per_day_count", &count);
     let model_up_to = table.opt("model_up_to", &amount);
     let per_customer = table.opt("per_customer", |value| value.spanned(per_customer));
+    let per_workflow = table.opt("per_workflow", |value| value.spanned(per_workflow));
     let by = table.need("by", name);
-    let amounts = ["per_call", "per_day", "model_up_to"].into_iter().any(|key| table.has(key));
+    let of_one = per_customer.as_ref().is_some_and(|limit| limit.per_day.is_some())
+        || per_workflow.as_ref().is_some_and(|limit| limit.per_day.is_some());
+    let amounts = of_one || ["per_call", "per_day", "model_up_to"].into_iter().any(|key| table.has(key));
     if code.is_none() && amounts && !table.has("currency") {
         table.bad::<()>("A limit on amounts has no currency.", "Add `currency` with an ISO 4217 code like `EUR`.");
     }
@@ -268,6 +271,7 @@ fn guardrail(value: Value<'_, '_>) -> Option<Guardrail> {
         per_day_count,
         model_up_to,
         per_customer,
+        per_workflow,
         by: by?,
     })
 }
@@ -275,9 +279,27 @@ fn guardrail(value: Value<'_, '_>) -> Option<Guardrail> {
 fn per_customer(value: Value<'_, '_>) -> Option<PerCustomer> {
     let mut table = value.table()?;
     let param = table.need("param", parsed);
-    let per_day_count = table.need("per_day_count", within(0..=1_000_000));
+    let (per_day, per_day_count) = of_day(&mut table)?;
     table.done();
-    Some(PerCustomer { param: param?, per_day_count: per_day_count? })
+    Some(PerCustomer { param: param?, per_day, per_day_count })
+}
+
+fn per_workflow(value: Value<'_, '_>) -> Option<PerWorkflow> {
+    let mut table = value.table()?;
+    let (per_day, per_day_count) = of_day(&mut table)?;
+    table.done();
+    Some(PerWorkflow { per_day, per_day_count })
+}
+
+/// The sum and the calls of a day; at least one of them.
+fn of_day(table: &mut Table<'_, '_>) -> Option<(Option<i64>, Option<u32>)> {
+    let per_day = table.opt("per_day", within(0..=assent_schema::canon::INTEGER_MOST));
+    let per_day_count = table.opt("per_day_count", within(0..=1_000_000));
+    if !table.has("per_day") && !table.has("per_day_count") {
+        return table
+            .bad("It limits nothing.", "Add `per_day_count`, the most calls of a day, or `per_day`, their sum.");
+    }
+    Some((per_day, per_day_count))
 }
 
 fn freeze(value: Value<'_, '_>) -> Option<Freeze> {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use assent_schema::class::Class;
-use assent_schema::client::Auth;
-use assent_schema::id::{IntegrationId, Name};
+use assent_schema::client::{Auth, ClientAuth};
+use assent_schema::id::{IntegrationId, Name, SlotId};
 use assent_schema::plan::{Dialect, OwnEvent};
 use assent_schema::shape::{Field, Shape};
 use assent_schema::spec::{Event, Integration, Spanned, Webhook};
@@ -15,7 +15,7 @@ use super::operation::operation;
 use super::reader::{Table, Value};
 use super::value::{line, name, not_one_of, parsed, path, plain_line, texts_by_path, word};
 
-const AUTHS: [&str; 3] = ["header", "basic", "none"];
+const AUTHS: [&str; 5] = ["header", "basic", "oauth2-client", "oauth2-refresh", "none"];
 
 /// Reads an integration.
 pub(super) fn integration(mut table: Table<'_, '_>, stem: &IntegrationId) -> Option<Integration> {
@@ -58,11 +58,39 @@ pub(super) fn auth(value: Value<'_, '_>) -> Option<Auth> {
             slot: table.need("slot", parsed)?,
         },
         "basic" => Auth::Basic { user: table.need("user", plain_line)?, slot: table.need("slot", parsed)? },
+        "oauth2-client" => {
+            let (token, send, slot) = oauth2(&mut table)?;
+            Auth::Oauth2Client { token, send, slot }
+        }
+        "oauth2-refresh" => {
+            let (token, send, slot) = oauth2(&mut table)?;
+            Auth::Oauth2Refresh { token, send, slot }
+        }
         "none" => Auth::None {},
         other => return not_one_of(&kind, other, &AUTHS),
     };
     table.done();
     Some(auth)
+}
+
+/// Where tokens are asked for, how the agent says who it is there, and where its secrets are.
+fn oauth2(table: &mut Table<'_, '_>) -> Option<(String, ClientAuth, SlotId)> {
+    let token = table.need("token", token_path);
+    let send = table.opt("send", word).unwrap_or_default();
+    let slot = table.need("slot", parsed);
+    Some((token?, send, slot?))
+}
+
+/// A path below the endpoint, so that the token comes from a host that the client approved.
+fn token_path(value: Value<'_, '_>) -> Option<String> {
+    let text = value.text()?;
+    let literal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
+    let segment = |part: &str| !matches!(part, "" | "." | "..") && part.bytes().all(literal);
+    if text.len() <= 256 && text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(segment)) {
+        Some(text.to_owned())
+    } else {
+        value.bad("is not a path below the endpoint like `/oauth/token`")
+    }
 }
 
 /// The name of an HTTP header that a connection may set.

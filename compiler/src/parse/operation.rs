@@ -7,7 +7,8 @@ use assent_schema::code::Code;
 use assent_schema::guard::wrong_retry;
 use assent_schema::id::Name;
 use assent_schema::plan::{
-    Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, OwnEvent, Pages, Param, Park, Place, Retry,
+    Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, OwnEvent, Pages, Param, Park, Place,
+    Retry,
 };
 use assent_schema::shape::Shape;
 use assent_schema::spec::{Operation, Polled, Spanned};
@@ -55,6 +56,7 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
         reread: table.opt("reread", boolean).unwrap_or_default(),
         park: table.opt("park", |value| value.spanned(park)),
         belongs: table.opt("belongs", |value| value.spanned(belongs)),
+        job: table.opt("job", |value| value.spanned(job)),
         rate: table.opt("rate", rate),
         pages: table.opt("pages", |value| value.spanned(pages)),
         poll: table.opt("poll", |value| value.spanned(polled)),
@@ -64,8 +66,27 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
     }
     check_document(&operation, &mut table);
     unused(&operation, &mut table);
+    if let Some(job) = &operation.job {
+        alone(job, &operation, table.sink());
+    }
     table.done();
     Some(operation)
+}
+
+/// A step whose answer is a job has no list, no record of somebody's, and keeps no text.
+fn alone(job: &Spanned<Job>, operation: &Operation, sink: &Sink) {
+    let beside = [
+        ("pages", operation.pages.is_some()),
+        ("poll", operation.poll.is_some()),
+        ("belongs", operation.belongs.is_some()),
+        ("park", operation.park.is_some()),
+        ("reread", operation.reread),
+    ];
+    for (key, _) in beside.into_iter().filter(|(_, there)| *there) {
+        let message = format!("`job` and `{key}` do not go together: the answer only says that the job was taken.");
+        let help = format!("Move `{key}` to the operation that reads what the job made, and call that behind it.");
+        sink.refuse(Code::BadValue, &job.span, message, Some(help));
+    }
 }
 
 /// The largest document of a GraphQL request, in bytes.
@@ -267,6 +288,43 @@ fn park(value: Value<'_, '_>) -> Option<Park> {
     let field = table.need("field", parsed);
     table.done();
     Some(Park { text: text?, id: id?, read: read?, param: param?, field: field? })
+}
+
+/// How often a job is looked at unless said.
+const JOB_EVERY: Period = Period::seconds(10);
+/// The longest that a job may take.
+const JOB_MOST: Period = Period::hours(24);
+/// So often a job may be looked at; each look is an entry of the ledger.
+const JOB_LOOKS_MOST: u64 = 1_000;
+
+fn job(value: Value<'_, '_>) -> Option<Job> {
+    let mut table = value.table()?;
+    let id = table.need("id", parsed);
+    let read = table.need("read", parsed);
+    let param = table.need("param", parsed);
+    let field = table.need("field", parsed);
+    let done = table.need("done", job_words);
+    let failed = table.need("failed", job_words);
+    let every = table.opt("every", period(Period::seconds(1)..=Period::hours(1))).unwrap_or(JOB_EVERY);
+    let within = table.need("within", period(Period::seconds(1)..=JOB_MOST));
+    let (done, failed, within) = (done?, failed?, within?);
+    if let Some(both) = done.intersection(&failed).next() {
+        let message = format!("`{both}` says that the job is done and that it failed.");
+        return table.bad(&message, "Remove it from `done` or from `failed`.");
+    }
+    if within.as_seconds() / every.as_seconds().max(1) > JOB_LOOKS_MOST {
+        let message = format!("A job would be looked at more than {JOB_LOOKS_MOST} times.");
+        return table.bad(&message, "Make `every` longer, or `within` shorter.");
+    }
+    table.done();
+    Some(Job { id: id?, read: read?, param: param?, field: field?, done, failed, every, within })
+}
+
+/// Words by which an API tells how a job stands; at least one.
+fn job_words(value: Value<'_, '_>) -> Option<BTreeSet<String>> {
+    let given = value.clone();
+    let words: BTreeSet<String> = value.items()?.filter_map(plain_line).collect();
+    if words.is_empty() { given.bad("names no word") } else { Some(words) }
 }
 
 fn belongs(value: Value<'_, '_>) -> Option<Belongs> {

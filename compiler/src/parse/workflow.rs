@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use assent_schema::class::Class;
+use assent_schema::code::Code;
 use assent_schema::fides;
 use assent_schema::id::{Name, WorkflowId};
+use assent_schema::plan::QUIET_MOST;
 use assent_schema::spec::{
     Cancel, Classes, Fallback, Kpi, Library, Limits, Literal, Setting, SettingType, Spanned, Use, Workflow,
     WorkflowFile,
@@ -23,8 +25,6 @@ use super::value::{boolean, expression, integer, line, name, not_one_of, path, p
 const SETTING_TYPES: [&str; 7] = ["text", "token", "integer", "decimal", "boolean", "period", "one_of"];
 /// The longest time that a run may take.
 const TIMEOUT_MOST: Period = Period::days(30);
-/// The longest that a run waits for its key to fall quiet.
-const DEBOUNCE_MOST: Period = Period::days(1);
 /// The most steps of a workflow, those inside an `each` included.
 const STEPS_MOST: usize = 200;
 /// The most `[[cancel]]` of a workflow.
@@ -129,9 +129,22 @@ fn limits(value: Value<'_, '_>) -> Option<Limits> {
             );
         }
     }
-    let debounce = debounce.and_then(|value| value.spanned(period(Period::seconds(1)..=DEBOUNCE_MOST)));
+    let quiet = || period(Period::seconds(1)..=QUIET_MOST);
+    let debounce = debounce.and_then(|value| value.spanned(quiet()));
+    let debounce_most = table.opt("debounce_most", |value| value.spanned(quiet()));
+    if let Some(most) = &debounce_most {
+        let wrong = match &debounce {
+            None => Some("`debounce_most` bounds `debounce`, which is missing."),
+            Some(quiet) if quiet.value > most.value => Some("`debounce_most` is shorter than `debounce`."),
+            Some(_) => None,
+        };
+        if let Some(wrong) = wrong {
+            let help = "Write how long a key must be quiet as `debounce`, and how long a run waits at most here.";
+            table.sink().refuse(Code::BadValue, &most.span, wrong.to_owned(), Some(help.to_owned()));
+        }
+    }
     table.done();
-    Some(Limits { span, timeout, concurrency, one_at_a_time, per_key_per_day: per_key, debounce })
+    Some(Limits { span, timeout, concurrency, one_at_a_time, per_key_per_day: per_key, debounce, debounce_most })
 }
 
 /// A number of runs a day: `3/day`.

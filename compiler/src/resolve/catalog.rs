@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use assent_schema::code::Code;
 use assent_schema::finding::Findings;
 use assent_schema::id::Name;
+use assent_schema::plan::Effect;
 use assent_schema::spec::{Integration, Operation, Spanned, Unit};
 
 use super::names::{Report, texts};
 use crate::parse::Parsed;
 
-/// Reports each name in `confirm`, `park` and `belongs` that leads nowhere: the check that it stands for would not be made.
+/// Reports each name in `confirm`, `park`, `job` and `belongs` that leads nowhere: the check that it stands for would not be made.
 pub(super) fn check(parsed: &Parsed, findings: &mut Findings) {
     for unit in parsed.integrations.values() {
         for operation in unit.spec.operations.values() {
             check_operation(unit, operation, &mut Report::new(unit, findings));
+            check_job(unit, operation, &mut Report::new(unit, findings));
         }
     }
 }
@@ -39,10 +42,40 @@ fn check_operation(unit: &Unit<Integration>, operation: &Operation, report: &mut
             known("field of that operation called", &park.field, &park.span, &names(&read.response));
         }
     }
+    if let Some(job) = &operation.job {
+        known("operation", &job.read, &job.span, &operations);
+        known("field of the answer called", &job.id, &job.span, &names(&operation.response));
+        if let Some(read) = unit.spec.operations.get(job.read.as_str()) {
+            known("field of that operation called", &job.field, &job.span, &names(&read.response));
+            known("parameter of that operation called", &job.param, &job.span, &names(&read.params));
+        }
+    }
     if let Some(belongs) = &operation.belongs {
         known("parameter", &belongs.param, &belongs.span, &names(&operation.params));
         known("field of the answer called", &belongs.field, &belongs.span, &names(&operation.response));
     }
+}
+
+/// Reports a `job` whose name is no fact, or whose look at it cannot be made with that name alone.
+fn check_job(unit: &Unit<Integration>, operation: &Operation, report: &mut Report<'_>) {
+    let Some(job) = &operation.job else { return };
+    let id = operation.response.get(job.id.as_str());
+    let read = unit.spec.operations.get(job.read.as_str());
+    let tells = read.and_then(|read| read.response.get(job.field.as_str()));
+    let mut others =
+        read.iter().flat_map(|read| &read.params).filter(|(name, param)| name.value != job.param && !param.optional);
+    let wrong = if id.is_some_and(|id| !id.class.is_fact() || !id.shape.fits_reference() || id.optional) {
+        format!("`{}` names the job and is no fact of bounded shape that is always there.", job.id)
+    } else if tells.is_some_and(|tells| !tells.class.is_fact()) {
+        format!("`{}` tells how the job stands and is no fact.", job.field)
+    } else if read.is_some_and(|read| read.effect.value != Effect::None || read.job.is_some()) {
+        format!("`{}` looks at the job and is no simple read.", job.read)
+    } else if let Some((name, _)) = others.next() {
+        format!("`{}` also needs `{}`, and a job has only its name.", job.read, name.value)
+    } else {
+        return;
+    };
+    report.add(Code::BadValue, &job.span, wrong);
 }
 
 fn names<T>(map: &BTreeMap<Spanned<Name>, T>) -> Vec<&str> {

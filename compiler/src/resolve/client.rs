@@ -117,6 +117,7 @@ fn guardrail(guardrail: &spec::Guardrail) -> assent_schema::client::Guardrail {
         per_day_count: guardrail.per_day_count,
         model_up_to: guardrail.model_up_to,
         per_customer: guardrail.per_customer.as_ref().map(|limit| limit.value.clone()),
+        per_workflow: guardrail.per_workflow.as_ref().map(|limit| limit.value.clone()),
         by: guardrail.by.value.clone(),
     }
 }
@@ -225,10 +226,7 @@ fn resolve_slots(
     webhook: Option<&SlotId>,
     report: &mut Report<'_>,
 ) -> BTreeMap<SlotId, Slot> {
-    let authorises = match auth {
-        Auth::Header { slot, .. } | Auth::Basic { slot, .. } => Some(slot),
-        Auth::None {} => None,
-    };
+    let authorises = auth.slot();
     let known: Vec<_> = authorises.into_iter().chain(webhook).map(SlotId::as_str).collect();
     if let Some(missing) = authorises.filter(|slot| !connection.slots.contains_key(slot.as_str())) {
         let message =

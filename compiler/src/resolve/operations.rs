@@ -6,7 +6,8 @@ use assent_schema::id::{ConnectionId, Name, OperationRef};
 use assent_schema::plan::Operation;
 use assent_schema::spec::{self, Integration, Spanned};
 
-/// Adds an operation and what it needs: the read that confirms it, and the one that reads back what it parked.
+/// Adds an operation and what it needs: the read that confirms it, the one that reads back what it parked,
+/// and the one that tells how its job stands.
 pub(super) fn add(
     operations: &mut BTreeMap<OperationRef, Operation>,
     connection: &ConnectionId,
@@ -19,7 +20,11 @@ pub(super) fn add(
     }
     let Some(found) = integration.operations.get(name.as_str()) else { return };
     operations.insert(reference, resolve(found));
-    let reads = [found.confirm.as_ref().map(|confirm| &confirm.operation), found.park.as_ref().map(|park| &park.read)];
+    let reads = [
+        found.confirm.as_ref().map(|confirm| &confirm.operation),
+        found.park.as_ref().map(|park| &park.read),
+        found.job.as_ref().map(|job| &job.read),
+    ];
     for read in reads.into_iter().flatten() {
         add(operations, connection, integration, read);
     }
@@ -47,6 +52,7 @@ fn resolve(operation: &spec::Operation) -> Operation {
         reread: operation.reread,
         park: value(operation.park.as_ref()),
         belongs: value(operation.belongs.as_ref()),
+        job: value(operation.job.as_ref()),
         rate: operation.rate,
         pages: value(operation.pages.as_ref()),
     }
@@ -76,7 +82,9 @@ pub(crate) fn prune(operations: &mut BTreeMap<OperationRef, Operation>, read: &B
             let back = operation.park.as_ref().map(|park| (sibling(&park.read), park.field.clone()));
             let belongs = operation.belongs.as_ref().map(|belongs| (reference.clone(), belongs.field.clone()));
             let pages = operation.pages.as_ref().map(|pages| (reference.clone(), pages.collect.clone()));
-            [confirm, parked, back, belongs, pages].into_iter().flatten()
+            let job = operation.job.as_ref().map(|job| (reference.clone(), job.id.clone()));
+            let stands = operation.job.as_ref().map(|job| (sibling(&job.read), job.field.clone()));
+            [confirm, parked, back, belongs, pages, job, stands].into_iter().flatten()
         })
         .collect();
     for (reference, operation) in operations.iter_mut() {

@@ -20,17 +20,25 @@ const RESERVED: [&str; 3] = ["trigger", "settings", "now"];
 /// What an item is called unless said; every `each` may do so.
 const ITEM: &str = "item";
 /// How an `ask` can fail; how it can end otherwise is an answer.
-const ASK_CODES: [&str; 9] = [
+const ASK_CODES: [&str; 15] = [
     "never_connected",
     "no_reply",
     "timed_out",
     "try_again",
     "throttled",
     "server_error",
+    "overloaded",
+    "out_of_funds",
+    "consent_needed",
+    "token_refused",
+    "bad_token",
+    "token_not_kept",
     "unauthorised",
     "forbidden",
     "refused",
 ];
+/// How a job can fail, besides the call that begins it.
+const JOB_CODES: [&str; 2] = ["job_failed", "job_late"];
 /// How a `set` can fail.
 const SET_CODES: [&str; 1] = ["expression"];
 
@@ -210,6 +218,10 @@ impl Resolver<'_> {
             );
             self.report.add(Code::BadValue, &cache.span, message);
         }
+        if let Some(cache) = call.cache.filter(|_| operation.job.is_some()) {
+            let message = format!("`{reference}` answers with a job, and its answer cannot be served again.");
+            self.report.add(Code::BadValue, &cache.span, message);
+        }
         Some(Action::Call {
             operation: reference.clone(),
             with: self.arguments_of(id, call.with, |name| operation.params.get(name.as_str())?.format),
@@ -246,7 +258,8 @@ impl Resolver<'_> {
     }
 
     fn error_codes(&mut self, step: &spec::Step, operation: &spec::Operation) {
-        let known: Vec<_> = operation.errors.iter().map(|rule| rule.code.as_str()).collect();
+        let job = operation.job.iter().flat_map(|_| JOB_CODES);
+        let known: Vec<_> = operation.errors.iter().map(|rule| rule.code.as_str()).chain(job).collect();
         for code in step.continue_on.iter().filter(|code| !known.contains(&code.as_str())) {
             self.report.unknown("error code", code, &known);
         }

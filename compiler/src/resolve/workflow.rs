@@ -21,8 +21,14 @@ use super::sites::{Site, Sites};
 use crate::parse::Parsed;
 
 /// What bounds a workflow that says nothing; `no-limits` keeps it from being released.
-const NO_LIMITS: Limits =
-    Limits { timeout: Period::minutes(10), concurrency: 1, one_at_a_time: None, per_key_per_day: None, debounce: None };
+const NO_LIMITS: Limits = Limits {
+    timeout: Period::minutes(10),
+    concurrency: 1,
+    one_at_a_time: None,
+    per_key_per_day: None,
+    debounce: None,
+    debounce_most: None,
+};
 
 /// What one workflow is resolved against.
 pub(super) struct Context<'a> {
@@ -138,6 +144,7 @@ impl Resolver<'_> {
             one_at_a_time: self.expression(Site::OneAtATime, limits.one_at_a_time.as_ref()),
             per_key_per_day: limits.per_key_per_day.as_ref().map(|most| most.value),
             debounce: limits.debounce.as_ref().map(|quiet| quiet.value),
+            debounce_most: limits.debounce_most.as_ref().map(|most| most.value),
         }
     }
 

@@ -286,6 +286,8 @@ fn result_of(function: Function, types: &[Type], arguments: &[Node]) -> Option<T
         (Function::Seconds, [Period]) => Integer,
         (Function::Business, [Instant, Period]) => Instant,
         (Function::Html | Function::Markdown | Function::Url | Function::Json, [a]) if a.is_scalar() => Text,
+        (Function::Pseudonymise, [Integer]) => Token,
+        (Function::Pseudonymise, [a]) if text(a) => Token,
         (Function::OneOf, [a, List(_)]) if text(a) => OneOf(constants(arguments.get(1)?)?.into()),
         (Function::Bucket, [Integer | Decimal, List(_)]) => OneOf(bucket_names(&bounds(arguments.get(1)?)?).into()),
         _ => return None,

@@ -99,6 +99,10 @@ impl Scope for Nothing {
         UTC
     }
 
+    fn pseudonym(&self, _: &str) -> Option<String> {
+        None
+    }
+
     fn business(&self, _: Moment, _: Period) -> Option<Moment> {
         None
     }

@@ -27,6 +27,8 @@ pub trait Scope {
     fn zone(&self) -> &jiff::tz::TimeZone;
     /// The moment after so much of the client's business time; nothing when the client is never open.
     fn business(&self, from: Moment, period: Period) -> Option<Moment>;
+    /// The client's own name for a value, a token; nothing where nobody has the key.
+    fn pseudonym(&self, value: &str) -> Option<String>;
 }
 
 /// Why an evaluation has no result. Safe to keep: it says nothing of a value.

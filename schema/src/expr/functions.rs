@@ -75,6 +75,7 @@ functions! {
     Markdown "markdown" 1..=1 "markdown(value)" "The text escaped for Markdown.";
     Url "url" 1..=1 "url(value)" "The text escaped as one part of a URL.";
     Json "json" 1..=1 "json(value)" "The text escaped inside a JSON string.";
+    Pseudonymise "pseudonymise" 1..=1 "pseudonymise(text or integer)" "A name of the client's own for the value: the same each time, and nobody else can tell whose. As private as the value.";
     OneOf "one_of" 2..=2 "one_of(text, ['a', 'b', 'other'])" "The text if it is in the list, else the list's last: a fact, costed in bits.";
     Bucket "bucket" 2..=2 "bucket(number, [10, 100])" "Between which bounds the number lies: a fact, costed in bits.";
 }
@@ -98,6 +99,7 @@ impl Function {
                 | Self::Token
                 | Self::Currency
                 | Self::Date
+                | Self::Pseudonymise
                 | Self::OneOf
                 | Self::Bucket
         ) || self.escapes().is_some()

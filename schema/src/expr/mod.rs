@@ -39,6 +39,7 @@ pub use money::{Currency, Money};
 pub use reads::{Read, reads};
 pub use substitute::Constant;
 pub use template::{Template, WholeOrText};
+pub(crate) use types::pseudonym_of;
 pub use types::{Env, Facts, Known, Origin, Source, Type};
 pub use value::Value;
 

@@ -69,6 +69,22 @@ pub struct Source {
     pub origin: Origin,
 }
 
+impl Source {
+    /// The same where only the name that stands for the value is drawn from it.
+    pub(crate) fn pseudonym(self) -> Self {
+        if pseudonym_of(&self.path).is_some() {
+            self
+        } else {
+            Self { path: format!("pseudonymise({})", self.path), ..self }
+        }
+    }
+}
+
+/// The field whose pseudonym a path of a data use names.
+pub(crate) fn pseudonym_of(path: &str) -> Option<&str> {
+    path.strip_prefix("pseudonymise(")?.strip_suffix(')')
+}
+
 /// Whose a field is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {

@@ -6,7 +6,7 @@ use super::{Flow, bits_of};
 use crate::class::{Class, Label, Marks};
 use crate::expr::ast::{Node, NodeKind, Operator, Path};
 use crate::expr::functions::Function;
-use crate::expr::{Env, Known, Program, Type};
+use crate::expr::{Env, Known, Program, Source, Type};
 use crate::id::Name;
 
 /// What following an expression finds.
@@ -57,6 +57,11 @@ impl<'a> Labels<'a> {
                 condition.control = condition.any_marks();
                 condition.label.marks = Marks::NONE;
                 condition.join(self.of(yes)).join(self.of(no))
+            }
+            NodeKind::Call(Function::Pseudonymise, arguments) => {
+                let mut flow = arguments.iter().fold(Flow::CONSTANT, |flow, argument| flow.join(self.of(argument)));
+                flow.sources = flow.sources.into_iter().map(Source::pseudonym).collect();
+                flow
             }
             NodeKind::Call(Function::OneOf | Function::Bucket, arguments) => self.released(node, arguments),
             NodeKind::Each(_, of, variable, body) => {

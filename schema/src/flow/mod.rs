@@ -71,6 +71,9 @@ pub struct StepFlow {
     pub control: Marks,
     /// What is certain when it runs: steps that ran, fields that are there, decisions that said yes.
     pub certain: Facts,
+    /// Decisions outside of the `each` that it stands in, which certainly said yes: a yes that was given once, whatever the
+    /// item is. They are not in `certain`.
+    pub outside: BTreeSet<Name>,
     /// Whether it may not run, or fail and be passed over.
     pub optional: bool,
     /// Its parameters, what stands beside its prompt, or the values that it sets.

@@ -25,9 +25,9 @@ struct Walked {
     chosen: bool,
 }
 
-impl Walk<'_> {
+impl<'p> Walk<'p> {
     /// Walks the steps inside with one item of the list. Outside, only the counts can be read.
-    pub(super) fn each(&mut self, step: &Step, each: &Each, flow: &mut StepFlow) -> Known {
+    pub(super) fn each(&mut self, step: &Step, each: &'p Each, flow: &mut StepFlow) -> Known {
         let certain = self.env.facts.clone();
         let walked = self.walked(step, &each.over);
         flow.sources = walked.as_ref().map(|walked| walked.flow.clone());
@@ -47,7 +47,9 @@ impl Walk<'_> {
             if let Some(nested) = each.steps.iter().find(|step| !step.inner().is_empty()) {
                 self.within(&nested.id, |walk| walk.error(Part::Over, PlanErrorKind::Nested));
             } else {
+                self.inside = Some(&each.steps);
                 self.within(&step.id, |walk| walk.steps(&each.steps, &certain));
+                self.inside = None;
             }
         }
         let inside = std::mem::replace(&mut self.env, outside);

@@ -132,5 +132,7 @@ fn map(kind: &Type, each: impl Fn(&Known) -> Known) -> Type {
 
 /// In how many ways a call can end: done, one of the codes that the catalog lists, or any other failure.
 pub(super) fn endings(operation: &Operation) -> usize {
-    operation.errors.iter().map(|rule| &rule.code).collect::<BTreeSet<_>>().len() + 2
+    // A job may also fail, or take too long.
+    let job = if operation.job.is_some() { 2 } else { 0 };
+    operation.errors.iter().map(|rule| &rule.code).collect::<BTreeSet<_>>().len() + 2 + job
 }

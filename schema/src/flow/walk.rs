@@ -34,6 +34,7 @@ pub(super) fn walk(plan: &Plan, at: Option<&Name>) -> (Walked, Vec<PlanError>) {
         step: None,
         passed: Marks::NONE,
         times: 1,
+        inside: None,
         at: at.cloned(),
         met: None,
     };
@@ -62,6 +63,8 @@ pub(super) struct Walk<'p> {
     pub(super) passed: Marks,
     /// How often what is walked now may be done in one run.
     pub(super) times: u32,
+    /// The steps of the `each` that is walked now.
+    pub(super) inside: Option<&'p [Step]>,
     /// The step whose environment is wanted, and that environment.
     at: Option<Name>,
     met: Option<Env>,
@@ -142,7 +145,7 @@ impl<'p> Walk<'p> {
     }
 
     /// Walks steps in order. Those of one group see what came before the group, and none of each other.
-    pub(super) fn steps(&mut self, steps: &[Step], certain: &Facts) {
+    pub(super) fn steps(&mut self, steps: &'p [Step], certain: &Facts) {
         for group in steps.chunk_by(|a, b| a.parallel.is_some() && a.parallel == b.parallel) {
             let left: Vec<Left> = group.iter().map(|step| self.step(step, certain)).collect();
             for Left { id, certain, result, decides } in left {
@@ -155,7 +158,7 @@ impl<'p> Walk<'p> {
         }
     }
 
-    fn step(&mut self, step: &Step, outer: &Facts) -> Left {
+    fn step(&mut self, step: &'p Step, outer: &Facts) -> Left {
         self.step = Some(step.id.clone());
         if self.at.as_ref() == Some(&step.id) {
             self.met = Some(Env { facts: outer.clone(), ..self.env.clone() });
@@ -168,10 +171,12 @@ impl<'p> Walk<'p> {
         };
         self.env.facts.add(outer);
         let control = when.any_marks().join(self.passed);
+        let (certain, outside) = self.per_item();
         let mut flow = StepFlow {
             when,
             control,
-            certain: self.env.facts.clone(),
+            certain,
+            outside,
             optional: step.when.is_some() || !step.continue_on.is_empty(),
             with: BTreeMap::new(),
             sources: None,
@@ -194,9 +199,19 @@ impl<'p> Walk<'p> {
         if matches!(step.action, Action::Stop { .. }) {
             self.passed = control;
         }
-        let left = Left { id: step.id.clone(), certain: flow.certain.clone(), result, decides };
+        let left = Left { id: step.id.clone(), certain: self.env.facts.clone(), result, decides };
         self.flows.steps.insert(step.id.clone(), flow);
         left
+    }
+
+    /// What is certain of one item: a decision counts where it stands in the same item.
+    fn per_item(&self) -> (Facts, BTreeSet<Name>) {
+        let mut certain = self.env.facts.clone();
+        let Some(inside) = self.inside else { return (certain, BTreeSet::new()) };
+        let (here, outside) =
+            certain.approved.iter().cloned().partition(|decide| inside.iter().any(|step| step.id == *decide));
+        certain.approved = here;
+        (certain, outside)
     }
 
     /// A name that expressions read must be one that they can spell, and nothing else's.
@@ -222,7 +237,7 @@ impl<'p> Walk<'p> {
         shape.fits_reference().then(|| shape.clone())
     }
 
-    fn action(&mut self, step: &Step, flow: &mut StepFlow) -> Known {
+    fn action(&mut self, step: &'p Step, flow: &mut StepFlow) -> Known {
         match &step.action {
             Action::Call { operation, with, .. } => self.call(step, operation, with, flow),
             Action::Ask { with, sources, answer, .. } => {

@@ -1,11 +1,13 @@
 //! `bad-retry`: a retry without sense: too many attempts, delays the wrong way round, or more than the run has time for.
 
-use super::{Breach, Judged, at};
+use super::{Breach, Judged, at, times};
 use crate::code::Code;
 use crate::flow::Part;
 use crate::plan::{ATTEMPTS_MOST, Retry};
+use crate::time::Period;
 
-/// Reports each retry that is wrong by itself or takes longer than `limits.timeout`, at its `retry`.
+/// Reports each retry that is wrong by itself or takes longer than `limits.timeout`, at its `retry`. Inside an `each`, the
+/// longest list counts, as many items at once as it says.
 ///
 /// # Source
 /// language.md section 3. Promise P18.
@@ -16,9 +18,15 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
         .filter_map(|called| {
             let said = wrong(called.retry).or_else(|| {
                 let worst = called.retry.worst(called.operation.timeout);
-                let takes =
-                    format!("The attempts of `{}` may take {worst}, and a run may take {timeout}.", called.step.id);
-                (worst > timeout).then_some(takes)
+                let job = called.operation.job.as_ref().map_or(0, |job| job.within.as_seconds());
+                let one = worst.as_seconds().saturating_add(job);
+                let times = times(judged.each_of(called.step));
+                let all = Period::seconds(one.saturating_mul(times));
+                let what = if job > 0 { "attempts and the job" } else { "attempts" };
+                let often = if times > 1 { format!(", {times} times one after the other,") } else { String::new() };
+                let id = &called.step.id;
+                let takes = format!("The {what} of `{id}`{often} may take {all}, and a run may take {timeout}.");
+                (all > timeout).then_some(takes)
             })?;
             Some(Breach::new(Code::BadRetry, at(called.step, Part::Retry), said))
         })

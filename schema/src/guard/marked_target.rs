@@ -32,7 +32,7 @@ fn of_one(judged: &Judged<'_>, called: &Called<'_>) -> Vec<Breach> {
             let site = at(called.step, Part::With(name.clone()));
             let said = format!("An AI or anyone outside chose the `{name}` that `{}` acts on.", called.step.id);
             let walked = way(judged.plan, judged.flows, &site, Sought::Marked);
-            Breach::new(Code::MarkedTarget, site, said).way(walked)
+            Breach::new(Code::MarkedTarget, site, said).way(walked).help_if(called.help_outside())
         })
         .collect()
 }
@@ -47,15 +47,15 @@ fn is_proven(judged: &Judged<'_>, called: &Called<'_>, name: &Name) -> bool {
 /// Whether a read that surely ran before was asked for exactly this record, with a `belongs` check against an unmarked
 /// party.
 fn belongs(judged: &Judged<'_>, called: &Called<'_>, path: &Path) -> bool {
-    judged.calls().take_while(|read| read.place < called.place).any(|read| {
+    judged.calls().any(|read| {
         let Some(check) = &read.operation.belongs else { return false };
         let party = read.flow.with.get(check.param.as_str());
         let asked = |(name, given): (&Name, &Argument)| {
             let targets = read.operation.params.get(name.as_str()).is_some_and(|param| param.target);
             targets && *name != check.param && is_only(given, path)
         };
-        let ran = !read.flow.optional || called.flow.certain.present.contains(read.step.id.as_str());
-        ran && party.is_some_and(|party| !party.label.marks.any()) && read.with.iter().any(asked)
+        let party = party.filter(|_| judged.is_surely_before(&read, called));
+        party.is_some_and(|party| !party.label.marks.any()) && read.with.iter().any(asked)
     })
 }
 

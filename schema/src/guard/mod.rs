@@ -59,6 +59,10 @@ impl Breach {
         Self { help: Some(help.into()), ..self }
     }
 
+    fn help_if(self, help: Option<String>) -> Self {
+        Self { help: help.or(self.help), ..self }
+    }
+
     fn way(self, way: Vec<(Site, String)>) -> Self {
         Self { way, ..self }
     }
@@ -90,6 +94,14 @@ pub fn may_take(most: Class, class: Class) -> bool {
     class <= most
 }
 
+/// How often the items of an `each` come one after the other; once outside of one.
+fn times(each: Option<&Step>) -> u64 {
+    match each.map(|each| &each.action) {
+        Some(Action::Each(each)) => u64::from(each.max.div_ceil(each.parallel.max(1))),
+        _ => 1,
+    }
+}
+
 /// What a rule looks at.
 struct Judged<'a> {
     plan: &'a Plan,
@@ -110,7 +122,32 @@ struct Called<'a> {
     retry: &'a Retry,
 }
 
+impl Called<'_> {
+    /// What to do where a decision said yes outside of the `each` that the step stands in.
+    fn help_outside(&self) -> Option<String> {
+        let decide = self.flow.outside.first()?;
+        Some(format!(
+            "`{decide}` says yes once, not to each item: put a `decide` inside the `each`, so that it shows the item."
+        ))
+    }
+}
+
 impl Judged<'_> {
+    /// The `each` that a step stands in.
+    fn each_of(&self, step: &Step) -> Option<&Step> {
+        self.plan.steps.iter().find(|each| each.inner().iter().any(|inner| inner.id == step.id))
+    }
+
+    /// Whether one step surely ran when another does: not skipped, in the same item of an `each`, and not beside it.
+    fn is_surely_before(&self, earlier: &Called<'_>, later: &Called<'_>) -> bool {
+        let ran = !earlier.flow.optional || later.flow.certain.present.contains(earlier.step.id.as_str());
+        let same = self
+            .each_of(earlier.step)
+            .is_none_or(|each| self.each_of(later.step).is_some_and(|other| other.id == each.id));
+        let beside = earlier.step.parallel.is_some() && earlier.step.parallel == later.step.parallel;
+        earlier.place < later.place && ran && same && !beside
+    }
+
     /// The steps that call operations, in order.
     fn calls(&self) -> impl Iterator<Item = Called<'_>> {
         self.steps.iter().enumerate().filter_map(|(place, step)| {

@@ -52,7 +52,7 @@ fn breach(judged: &Judged<'_>, called: &Called<'_>) -> Breach {
         None => (condition(judged, called), format!("An AI or anyone outside chose that `{step}` moves money.")),
     };
     let walked = way(judged.plan, judged.flows, &site, Sought::Chosen);
-    Breach::new(Code::ModelDecidesMoney, site, said).way(walked)
+    Breach::new(Code::ModelDecidesMoney, site, said).way(walked).help_if(called.help_outside())
 }
 
 /// The step's own condition, else that of the `stop` before it that let the run go on.

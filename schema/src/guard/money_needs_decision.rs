@@ -22,7 +22,7 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
         .map(|called| {
             let said =
                 format!("`{}` moves money, and no person and no limit of the client stands before it.", called.step.id);
-            Breach::new(Code::MoneyNeedsDecision, at(called.step, Part::Operation), said)
+            Breach::new(Code::MoneyNeedsDecision, at(called.step, Part::Operation), said).help_if(called.help_outside())
         })
         .collect()
 }

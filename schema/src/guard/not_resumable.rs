@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Breach, Called, Judged, at, marked_target};
+use super::{Breach, Called, Judged, at, marked_target, times};
 use crate::class::Class;
 use crate::code::Code;
 use crate::expr::Path;
@@ -121,15 +121,33 @@ impl<'a> Needed<'a> {
 }
 
 /// How long a run may wait between two steps; what waits is one of them when it is the reader.
+///
+/// The items of an `each` wait one after the other, so the last may read what came before the first waited; a list is
+/// looked at again for as long as its items take. Between two steps of one item only that item waits.
 fn waited(judged: &Judged<'_>, from: Option<usize>, to: usize) -> Period {
+    let step_at = |place: usize| judged.steps.get(place).copied();
+    let around = |step: &Step| judged.each_of(step).map(|each| &each.id);
+    let reader = step_at(to).and_then(|step| if step.inner().is_empty() { around(step) } else { Some(&step.id) });
+    let source = from.and_then(step_at).and_then(around);
+    let in_one_item = source.is_some() && source == reader;
     let first = from.map_or(0, |place| place.saturating_add(1));
-    let between = judged.steps.iter().take(to.saturating_add(1)).skip(first);
-    let waits = between.filter_map(|step| match &step.action {
-        Action::Decide { within, .. } => Some(within.as_seconds()),
-        Action::Wait { until } => Some(longest(until).as_seconds()),
-        Action::Call { .. } | Action::Ask { .. } | Action::Set { .. } | Action::Each(_) | Action::Stop { .. } => None,
+    let waits = judged.steps.iter().enumerate().skip(first).filter_map(|(place, step)| {
+        let each = judged.each_of(step);
+        let of_reader = each.is_some_and(|each| Some(&each.id) == reader);
+        let counts = place <= to || (of_reader && !in_one_item);
+        let times = if of_reader && in_one_item { 1 } else { times(each) };
+        counts.then(|| wait_of(step).saturating_mul(times))
     });
     Period::seconds(waits.fold(0, u64::saturating_add))
+}
+
+/// How long a step may wait, in seconds.
+fn wait_of(step: &Step) -> u64 {
+    match &step.action {
+        Action::Decide { within, .. } => within.as_seconds(),
+        Action::Wait { until } => longest(until).as_seconds(),
+        Action::Call { .. } | Action::Ask { .. } | Action::Set { .. } | Action::Each(_) | Action::Stop { .. } => 0,
+    }
 }
 
 /// The longest that a `wait` surely is not longer than; a moment or business time may be far away.
@@ -146,7 +164,13 @@ fn is_parked(judged: &Judged<'_>, path: &Path, from: Option<usize>, to: usize) -
     let reader = judged.steps.get(to).and_then(|step| judged.flows.step(step.id.as_str()));
     judged.calls().filter(|keeper| from.is_none_or(|from| from < keeper.place) && keeper.place < to).any(|keeper| {
         let id = keeper.step.id.as_str();
-        let ran = !keeper.flow.optional || reader.is_some_and(|reader| reader.certain.present.contains(id));
+        let each = judged.each_of(keeper.step);
+        let in_reach = each.is_none_or(|each| {
+            let of_reader = judged.steps.get(to).and_then(|step| judged.each_of(step));
+            of_reader.is_some_and(|other| other.id == each.id)
+        });
+        let surely = !keeper.flow.optional || reader.is_some_and(|reader| reader.certain.present.contains(id));
+        let ran = surely && in_reach;
         let text = keeper.operation.park.as_ref().and_then(|park| keeper.with.get(park.text.as_str()));
         ran && waited(judged, from, keeper.place) <= SEALED_MOST
             && text.is_some_and(|text| marked_target::is_only(text, path))

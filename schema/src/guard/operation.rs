@@ -79,6 +79,12 @@ pub struct Sums {
     pub count: u32,
     /// Calls for this customer.
     pub customer: u32,
+    /// Minor units for this customer.
+    pub customer_amount: i64,
+    /// Calls of this workflow.
+    pub workflow: u32,
+    /// Minor units of this workflow.
+    pub workflow_amount: i64,
 }
 
 /// What guardrails say of a call.
@@ -110,8 +116,10 @@ pub enum Limit {
     PerDay,
     /// The calls of a day.
     PerDayCount,
-    /// The calls of a day for one customer.
+    /// The amount or the calls of a day for one customer.
     PerCustomer,
+    /// The amount or the calls of a day of one workflow.
+    PerWorkflow,
 }
 
 /// Why a call may not be made at all.
@@ -179,14 +187,23 @@ fn above(guardrail: &Guardrail, attempt: &Attempt, sums: &Sums) -> Option<Limit>
         return Some(Limit::PerCall);
     }
     // A sum that cannot be counted is above every limit.
-    if is_above(guardrail.per_day, sums.amount.checked_add(minor).unwrap_or(i64::MAX)) {
+    let summed = |sum: i64| sum.checked_add(minor).unwrap_or(i64::MAX);
+    if is_above(guardrail.per_day, summed(sums.amount)) {
         return Some(Limit::PerDay);
     }
     if is_above(guardrail.per_day_count.map(i64::from), counted(sums.count)) {
         return Some(Limit::PerDayCount);
     }
-    let per_customer = guardrail.per_customer.as_ref().map(|limit| i64::from(limit.per_day_count));
-    is_above(per_customer, counted(sums.customer)).then_some(Limit::PerCustomer)
+    if let Some(limit) = &guardrail.per_customer
+        && (is_above(limit.per_day_count.map(i64::from), counted(sums.customer))
+            || is_above(limit.per_day, summed(sums.customer_amount)))
+    {
+        return Some(Limit::PerCustomer);
+    }
+    let limit = guardrail.per_workflow.as_ref()?;
+    let above = is_above(limit.per_day_count.map(i64::from), counted(sums.workflow))
+        || is_above(limit.per_day, summed(sums.workflow_amount));
+    above.then_some(Limit::PerWorkflow)
 }
 
 #[cfg(test)]
@@ -202,7 +219,8 @@ mod tests {
         let one = |currency: &str, per_call: i64| {
             serde_json::from_value(serde_json::json!({
                 "operation": "shop.refund", "currency": currency, "per_call": per_call, "per_day": 1000,
-                "per_day_count": 3, "per_customer": {"param": "customer", "per_day_count": 1}, "by": "leads"
+                "per_day_count": 3, "per_customer": {"param": "customer", "per_day_count": 1, "per_day": 250},
+                "per_workflow": {"per_day_count": 2, "per_day": 500}, "by": "leads"
             }))
             .expect("a guardrail")
         };
@@ -220,7 +238,7 @@ mod tests {
     #[test]
     fn a_call_within_every_limit_is_allowed() {
         let attempt = Attempt { amount: money(100, "EUR"), ..Attempt::default() };
-        assert_eq!(verdict(attempt, Sums { amount: 900, count: 2, customer: 0 }), Verdict::Allowed);
+        assert_eq!(verdict(attempt, Sums { amount: 900, count: 2, ..Sums::default() }), Verdict::Allowed);
     }
 
     #[test]
@@ -232,6 +250,11 @@ mod tests {
         assert_eq!(verdict(small, Sums { amount: i64::MAX, ..Sums::default() }), ask(Limit::PerDay));
         assert_eq!(verdict(small, Sums { count: 3, ..Sums::default() }), ask(Limit::PerDayCount));
         assert_eq!(verdict(small, Sums { customer: 1, ..Sums::default() }), ask(Limit::PerCustomer));
+        assert_eq!(verdict(small, Sums { customer_amount: 151, ..Sums::default() }), ask(Limit::PerCustomer));
+        assert_eq!(verdict(small, Sums { workflow: 2, ..Sums::default() }), ask(Limit::PerWorkflow));
+        assert_eq!(verdict(small, Sums { workflow_amount: 401, ..Sums::default() }), ask(Limit::PerWorkflow));
+        let just = Sums { customer_amount: 150, workflow: 1, workflow_amount: 400, ..Sums::default() };
+        assert_eq!(verdict(small, just), Verdict::Allowed);
     }
 
     #[test]
@@ -240,7 +263,7 @@ mod tests {
         assert_eq!(verdict(decided, Sums::default()), Verdict::Allowed);
         assert_eq!(verdict(decided, Sums { amount: 900, ..Sums::default() }), ask(Limit::PerDay));
         let agreed = Attempt { agreed: true, ..decided };
-        assert_eq!(verdict(agreed, Sums { amount: 900, count: 3, customer: 1 }), Verdict::Allowed);
+        assert_eq!(verdict(agreed, Sums { amount: 900, count: 3, customer: 1, ..Sums::default() }), Verdict::Allowed);
     }
 
     #[test]

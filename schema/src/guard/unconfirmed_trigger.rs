@@ -17,7 +17,7 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
         return Vec::new();
     }
     let effects = judged.calls().filter(|called| called.operation.effect != Effect::None);
-    let alone = effects.filter(|effect| !judged.calls().any(|read| confirms(&read, effect)));
+    let alone = effects.filter(|effect| !judged.calls().any(|read| confirms(judged, &read, effect)));
     alone
         .map(|called| {
             let said = format!("`{}` acts on an event that nothing confirmed.", called.step.id);
@@ -26,11 +26,10 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
         .collect()
 }
 
-fn confirms(read: &Called<'_>, effect: &Called<'_>) -> bool {
+fn confirms(judged: &Judged<'_>, read: &Called<'_>, effect: &Called<'_>) -> bool {
     let asked = read.operation.params.iter().filter(|(_, param)| param.target).any(|(name, _)| {
         let given = read.with.get(name.as_str()).map(of_argument).unwrap_or_default();
         given.iter().any(|path| path.root.as_str() == "trigger")
     });
-    let ran = !read.flow.optional || effect.flow.certain.present.contains(read.step.id.as_str());
-    read.place < effect.place && read.operation.effect == Effect::None && asked && ran
+    read.operation.effect == Effect::None && asked && judged.is_surely_before(read, effect)
 }

@@ -25,7 +25,7 @@ fn of_level(steps: &[Step]) -> Vec<Breach> {
         }
         let ends = matches!(step.action, Action::Stop { .. }) && (step.when.is_none() || truth(step) == Some(true));
         if let Some(next) = steps.get(place.saturating_add(1)).filter(|_| ends) {
-            let said = format!("`{}` never runs: `{}` always ends the run before it.", next.id, step.id);
+            let said = format!("`{}` never runs: `{}` always stops before it.", next.id, step.id);
             found.push(Breach::new(Code::UnreachableStep, at(next, Part::Id), said));
             break;
         }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use operation::{
-    ATTEMPTS_MOST, Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Method, Operation, Pages,
+    ATTEMPTS_MOST, Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, Method, Operation, Pages,
     Param, Park, Place, Rate, Retry, TextFormat,
 };
 pub use step::{Action, Answer, AskLimit, Awaited, Cancel, Channel, Each, OnItemError, Step, Until};
@@ -181,6 +181,9 @@ pub struct Hole {
     pub shape: Shape,
 }
 
+/// The longest that runs wait for quiet, whatever a workflow says.
+pub const QUIET_MOST: Period = Period::days(1);
+
 /// What bounds a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -198,6 +201,9 @@ pub struct Limits {
     /// A run begins when no event of its `one_at_a_time` value came for so long; only the last event runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub debounce: Option<Period>,
+    /// The longest that it waits, counted from the first event of its value; [`QUIET_MOST`] unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub debounce_most: Option<Period>,
 }
 
 /// What is counted when a run ends `done`.

@@ -94,6 +94,9 @@ pub struct Operation {
     /// The check that the record read is the trigger's own party's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub belongs: Option<Belongs>,
+    /// How the end is waited for, where the API answers with a job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<Job>,
     /// How many requests the API takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
@@ -306,6 +309,28 @@ pub struct Belongs {
     pub param: Name,
     /// The response field that must equal it.
     pub field: Name,
+}
+
+/// An answer that names a job, which is looked at until it is over; the step is over when the job is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// The response field that names the job.
+    pub id: Name,
+    /// The read of the same connection that tells how it stands.
+    pub read: Name,
+    /// The parameter of `read` that takes the name.
+    pub param: Name,
+    /// The field of `read` that tells.
+    pub field: Name,
+    /// What it says of a job that is done.
+    pub done: BTreeSet<String>,
+    /// What it says of a job that failed.
+    pub failed: BTreeSet<String>,
+    /// How long between two looks.
+    pub every: Period,
+    /// The longest that a job takes.
+    pub within: Period,
 }
 
 /// How many requests an API takes.

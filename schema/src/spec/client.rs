@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::Spanned;
-use crate::client::{Calendar, ClientLimits, Decider, Freeze, PerCustomer, Tier};
+use crate::client::{Calendar, ClientLimits, Decider, Freeze, PerCustomer, PerWorkflow, Tier};
 use crate::id::{ClientId, ConnectionId, Environment, GroupId, OperationRef, PersonId, Region, Scope, SlotId};
 use crate::plan::{Rate, Target};
 use crate::time::Period;
@@ -103,8 +103,10 @@ pub struct Guardrail {
     pub per_day_count: Option<u32>,
     /// Up to this amount of one call, in minor units, a model may decide.
     pub model_up_to: Option<i64>,
-    /// The most calls of one day for one customer, and the parameter that names it.
+    /// The most of one day for one customer, and the parameter that names it.
     pub per_customer: Option<Spanned<PerCustomer>>,
+    /// The most of one day for one workflow.
+    pub per_workflow: Option<Spanned<PerWorkflow>>,
     /// The group that is asked above a limit.
     pub by: Spanned<GroupId>,
 }

@@ -7,8 +7,8 @@ use crate::class::Class;
 use crate::client::Auth;
 use crate::id::{EventName, IntegrationId, Name, Scope, SlotId};
 use crate::plan::{
-    Belongs, Confirm, Dialect, Effect, Encoding, ErrorRule, Idempotency, Method, OwnEvent, Pages, Param, Park, Rate,
-    Retry,
+    Belongs, Confirm, Dialect, Effect, Encoding, ErrorRule, Idempotency, Job, Method, OwnEvent, Pages, Param, Park,
+    Rate, Retry,
 };
 use crate::shape::Field;
 use crate::time::Period;
@@ -105,6 +105,8 @@ pub struct Operation {
     pub park: Option<Spanned<Park>>,
     /// The check that a record is the trigger's own party's.
     pub belongs: Option<Spanned<Belongs>>,
+    /// How the end is waited for, where the API answers with a job.
+    pub job: Option<Spanned<Job>>,
     /// How many requests it takes.
     pub rate: Option<Rate>,
     /// How long lists are read.

@@ -241,6 +241,8 @@ pub struct Limits {
     pub per_key_per_day: Option<Spanned<u32>>,
     /// How long no event of a key may come before its run begins.
     pub debounce: Option<Spanned<Period>>,
+    /// The longest that it waits for quiet, from the first event on.
+    pub debounce_most: Option<Spanned<Period>>,
 }
 
 /// One step.

@@ -7,6 +7,8 @@
 use std::borrow::Borrow;
 
 use super::{AgreementUse, DataUse, GuardrailUse, Party, UseKind};
+use crate::class::Class;
+use crate::expr::pseudonym_of;
 use crate::id::{OperationRef, ProviderId, WorkflowId};
 use crate::plan::Effect;
 use crate::time::Period;
@@ -109,7 +111,13 @@ pub fn covers(approved: &DataUse, derived: &DataUse) -> bool {
         && *provider == approved.provider
         && *unattended <= approved.unattended;
     let known = [from, to].into_iter().flatten().all(has_host);
-    let fields = || fields.iter().all(|(path, class)| approved.fields.get(path).is_some_and(|most| class <= most));
+    // Who may be given a value may be given the name that stands for it.
+    let most = |path: &str| approved.fields.get(path).or_else(|| approved.fields.get(pseudonym_of(path)?));
+    // What a read says of a field is what the catalog says. A catalog that protects it less than the client was told is
+    // something new; everything else may be approved of more than is needed.
+    let told = *kind == UseKind::Read && matches!(from, Some(Party::Connection(_)));
+    let fits = |class: &Class, most: &Class| if told { class == most } else { class <= most };
+    let fields = || fields.iter().all(|(path, class)| most(path).is_some_and(|most| fits(class, most)));
     let scopes = || scopes.iter().flatten().all(|scope| approved.scopes.iter().flatten().any(|s| s == scope));
     let releases = || releases.iter().all(|release| approved.releases.contains(release));
     same && known

@@ -73,7 +73,7 @@ impl From<&Guardrail> for GuardrailUse {
             per_day: guardrail.per_day,
             per_day_count: guardrail.per_day_count,
             model_up_to: guardrail.model_up_to,
-            per_customer_per_day_count: guardrail.per_customer.as_ref().map(|limit| limit.per_day_count),
+            per_customer_per_day_count: guardrail.per_customer.as_ref().and_then(|limit| limit.per_day_count),
         }
     }
 }
@@ -331,11 +331,13 @@ impl Derived<'_> {
         }
     }
 
-    /// The reads that the engine does by itself: whether an effect happened, and what was parked.
+    /// The reads that the engine does by itself: whether an effect happened, what was parked, and how a
+    /// job stands.
     fn beside(&mut self, reference: &OperationRef, operation: &Operation) {
         let confirm = operation.confirm.as_ref().map(|confirm| (&confirm.operation, &confirm.field));
         let park = operation.park.as_ref().map(|park| (&park.read, &park.field));
-        for (name, field) in confirm.into_iter().chain(park) {
+        let job = operation.job.as_ref().map(|job| (&job.read, &job.field));
+        for (name, field) in confirm.into_iter().chain(park).chain(job) {
             let read = OperationRef { connection: reference.connection.clone(), operation: name.clone() };
             if let Some(operation) = self.plan.operations.get(&read) {
                 self.answer(&read, operation, std::iter::once(field));

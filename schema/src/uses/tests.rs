@@ -171,6 +171,20 @@ fn what_is_approved_may_be_wider_in_these_ways_alone() {
 }
 
 #[test]
+fn a_class_that_the_catalog_lowers_is_a_new_use() {
+    let uses = uses_of(&refund(), &acme());
+    let reads = of_kind(&uses, UseKind::Read);
+    let read = reads.iter().find(|read| read.fields.values().any(|class| *class == Class::Content)).expect("a read");
+    let path = read.fields.iter().find(|(_, class)| **class == Class::Content).map(|(path, _)| path.clone());
+    let lowered = changed(read, &format!("/fields/{}", path.expect("a path")), json!("reference"));
+    assert!(!covers(read, &lowered) && !covers(&lowered, read));
+    // A field that nobody reads any more is none.
+    let mut fewer = (*read).clone();
+    fewer.fields.pop_first();
+    assert!(covers(read, &fewer));
+}
+
+#[test]
 fn parts_of_two_never_add_up() {
     let uses = uses_of(&refund(), &acme());
     let [effect] = of_kind(&uses, UseKind::Effect)[..] else { panic!("one effect") };

@@ -83,6 +83,8 @@ const WORDS: &[&str] = &[
     "approve",
     "refuse",
     "late",
+    "job",
+    "accepted",
 ];
 
 /// The first byte of a packed row; JSON never begins with it.

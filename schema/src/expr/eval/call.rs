@@ -59,6 +59,9 @@ pub(super) fn call(function: Function, values: Values<'_, '_>, arguments: &[Node
             _ => Err(EvalCode::WrongType),
         },
         Function::Html | Function::Markdown | Function::Url | Function::Json => escaped(function, first(values)?),
+        Function::Pseudonymise => {
+            scope.pseudonym(&scalar(first(values)?)?).map(Value::Text).ok_or(EvalCode::NotConvertible)
+        }
         Function::OneOf => one_of(text(values)?, arguments),
         Function::Bucket => bucket(first(values)?, arguments),
     }

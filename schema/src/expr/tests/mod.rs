@@ -29,6 +29,9 @@ impl Scope for World {
     fn business(&self, from: Moment, period: Period) -> Option<Moment> {
         Some(from.plus(period))
     }
+    fn pseudonym(&self, value: &str) -> Option<String> {
+        Some(format!("p_{}", value.len()))
+    }
 }
 
 pub(crate) fn name(text: &str) -> Name {
@@ -162,6 +165,8 @@ fn expressions_have_values() {
         ("date(ticket.created)", "2026-03-01"),
         ("[year(now), month(now), day(now), weekday(now), hour(now), minute(now)]", "[2026, 3, 2, 1, 10, 0]"),
         ("business(now, duration('1h'))", "2026-03-02T10:00:00Z"),
+        ("pseudonymise('ab c')", "p_4"),
+        ("pseudonymise(12)", "p_2"),
         ("timestamp('2026-03-02T09:00:00Z') == now", "true"),
         ("one_of(ticket.body, ['yes', 'no', 'other'])", "other"),
         ("bucket(ticket.score, [0.5, 0.8, 1.0])", "from_0.8"),

@@ -1,0 +1,242 @@
+//! Access tokens: the request to a token endpoint and what it answers. Pure.
+//!
+//! # Source
+//! engine.md section 4; RFC 6749 sections 2.3.1, 4.4, 5 and 6; RFC 6750; RFC 9700 section 4.14.
+
+use std::time::Duration;
+
+use assent_schema::client::{Auth, ClientAuth, ConnectionFacts};
+use assent_schema::id::{ClientId, ConnectionId, Name, OperationRef};
+use assent_schema::plan::{Failure, Method};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use super::build::{Header, common_headers, header};
+use super::json::Json;
+use super::limits::HEADER_MOST_BYTES;
+use super::read::{self, Failed};
+use super::url::{Base, encode};
+use super::wrong::{Wrong, WrongKind};
+use crate::content::Content;
+use crate::world::{HttpRequest, HttpResponse};
+
+/// The longest time for one request.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest answer, in bytes.
+const ANSWER_MOST_BYTES: u64 = 64 * 1024;
+/// How long a token is used whose life the answer does not tell.
+const LIFE_UNTOLD: Duration = Duration::from_mins(5);
+/// The longest that a token is used, whatever the answer tells.
+const LIFE_MOST: Duration = Duration::from_hours(24);
+/// The code when a person must consent again: the refresh token is not taken any more.
+pub const CONSENT_NEEDED: &str = "consent_needed";
+/// The code when the token endpoint says no.
+pub const TOKEN_REFUSED: &str = "token_refused";
+/// The code when the token endpoint answers with something else than a token.
+pub const BAD_TOKEN: &str = "bad_token";
+
+/// What a token is asked with.
+#[derive(Clone, Copy)]
+pub struct Grant<'a> {
+    /// On whose behalf.
+    pub client: &'a ClientId,
+    /// The connection.
+    pub name: &'a ConnectionId,
+    /// Its facts.
+    pub connection: &'a ConnectionFacts,
+    /// Its base URL, from `endpoints.json`.
+    pub endpoint: &'a str,
+    /// The record of the slot: JSON with `client_id`, `client_secret` and, for `oauth2-refresh`, `refresh_token`.
+    pub record: &'a [u8],
+}
+
+/// The operation by which requests for tokens are known: `connection.oauth_token`.
+pub fn operation(connection: &ConnectionId) -> Option<OperationRef> {
+    Some(OperationRef { connection: connection.clone(), operation: Name::new("oauth_token").ok()? })
+}
+
+/// Whether requests are authorised by a token that is asked for.
+pub fn is_used(auth: &Auth) -> bool {
+    match auth {
+        Auth::Oauth2Client { .. } | Auth::Oauth2Refresh { .. } => true,
+        Auth::Header { .. } | Auth::Basic { .. } | Auth::None {} => false,
+    }
+}
+
+/// A record as it was sealed.
+struct Record {
+    id: Zeroizing<String>,
+    secret: Option<Zeroizing<String>>,
+    refresh: Option<Zeroizing<String>>,
+}
+
+impl Record {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let Ok(Json::Object(ref members)) = Json::parse(bytes) else { return None };
+        let known = ["client_id", "client_secret", "refresh_token"];
+        let of = |name: &str| {
+            let found = members.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+            match found {
+                None => Some(None),
+                Some(Json::Text(text)) if !text.is_empty() => Some(Some(Zeroizing::new(text.clone()))),
+                Some(_) => None,
+            }
+        };
+        let plain = members.iter().all(|(key, _)| known.contains(&key.as_str()));
+        let [id, secret, refresh] = known.map(of);
+        plain.then_some(Self { id: id??, secret: secret?, refresh: refresh? })
+    }
+
+    fn write(&self) -> Content<Vec<u8>> {
+        let text = |text: &str| Json::Text(text.to_owned());
+        let mut members = vec![("client_id".to_owned(), text(&self.id))];
+        members.extend(self.secret.as_ref().map(|secret| ("client_secret".to_owned(), text(secret))));
+        members.extend(self.refresh.as_ref().map(|refresh| ("refresh_token".to_owned(), text(refresh))));
+        let mut out = Content::new(Vec::with_capacity(HEADER_MOST_BYTES));
+        Json::Object(members).write(out.reveal_mut());
+        out
+    }
+}
+
+/// Builds the request for a token.
+///
+/// # Errors
+/// [`Wrong`]; nothing can have been sent.
+pub fn ask(grant: &Grant<'_>) -> Result<HttpRequest, Wrong> {
+    let base = Base::parse(grant.endpoint).ok_or(WrongKind::EndpointRefused)?;
+    let record = Record::read(grant.record).ok_or(WrongKind::SecretRefused)?;
+    let mut form = Content::new(String::with_capacity(HEADER_MOST_BYTES));
+    let (path, send) = match &grant.connection.auth {
+        Auth::Oauth2Client { token, send, .. } => {
+            put(&mut form, "grant_type", "client_credentials");
+            let scopes: Vec<&str> = grant.connection.scopes.iter().map(assent_schema::id::Scope::as_str).collect();
+            if !scopes.is_empty() {
+                put(&mut form, "scope", &scopes.join(" "));
+            }
+            (token, *send)
+        }
+        Auth::Oauth2Refresh { token, send, .. } => {
+            put(&mut form, "grant_type", "refresh_token");
+            // Without `scope` the new token may do what the consent said and no more.
+            put(&mut form, "refresh_token", record.refresh.as_ref().ok_or(WrongKind::SecretRefused)?);
+            (token, *send)
+        }
+        Auth::Header { .. } | Auth::Basic { .. } | Auth::None {} => return Err(WrongKind::EndpointRefused.into()),
+    };
+    let mut headers = common_headers().to_vec();
+    headers.push(header("content-type", "application/x-www-form-urlencoded"));
+    match (&record.secret, send) {
+        (Some(secret), ClientAuth::Header) => headers.push(basic(&record.id, secret)),
+        (secret, ClientAuth::Body | ClientAuth::Header) => {
+            put(&mut form, "client_id", &record.id);
+            if let Some(secret) = secret {
+                put(&mut form, "client_secret", secret);
+            }
+        }
+    }
+    Ok(HttpRequest {
+        client: grant.client.clone(),
+        operation: operation(grant.name).ok_or(WrongKind::EndpointRefused)?,
+        method: Method::Post,
+        tls: base.tls(),
+        host: base.host().to_owned(),
+        port: base.port(),
+        target: Content::new(format!("{}{path}", base.path())),
+        headers,
+        body: Content::new(std::mem::take(form.reveal_mut()).into_bytes()),
+        timeout: TIMEOUT,
+        most_bytes: ANSWER_MOST_BYTES,
+        private_addresses: grant.connection.private_addresses,
+    })
+}
+
+fn put(form: &mut Content<String>, name: &str, value: &str) {
+    let form = form.reveal_mut();
+    if !form.is_empty() {
+        form.push('&');
+    }
+    form.push_str(name);
+    form.push('=');
+    encode(value, form);
+}
+
+/// Name and secret are encoded before they are joined, or a colon in one would move into the other.
+fn basic(id: &str, secret: &str) -> Header {
+    let mut pair = Zeroizing::new(String::with_capacity(HEADER_MOST_BYTES));
+    encode(id, &mut pair);
+    pair.push(':');
+    encode(secret, &mut pair);
+    let coded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
+    ("authorization".to_owned(), Content::new([b"Basic ", coded.as_bytes()].concat()))
+}
+
+/// A token.
+pub struct Token {
+    /// What authorises requests.
+    pub access: Content<Vec<u8>>,
+    /// How long it may be used, counted from when it was asked for.
+    pub lives: Duration,
+    /// The record that takes the place of the one it was asked with: the refresh token was replaced.
+    pub next: Option<Content<Vec<u8>>>,
+}
+
+/// Reads the answer of a token endpoint.
+///
+/// # Errors
+/// [`Failed`]; [`CONSENT_NEEDED`] when no further try can help.
+pub fn read(grant: &Grant<'_>, response: &HttpResponse) -> Result<Token, Failed> {
+    let json = Json::parse(response.body.reveal()).ok();
+    if !(200..300).contains(&response.status) {
+        return Err(refused(grant, json.as_ref(), response));
+    }
+    let bad = || read::named(Failure::Permanent, BAD_TOKEN, response);
+    let json = json.ok_or_else(bad)?;
+    let bearer = json.text_at("token_type").is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
+    let Some(Json::Text(access)) = json.at("access_token") else { return Err(bad()) };
+    let fits = (1..=HEADER_MOST_BYTES).contains(&access.len()) && access.bytes().all(|byte| byte.is_ascii_graphic());
+    if !bearer || !fits {
+        return Err(bad());
+    }
+    let told = json.text_at("expires_in").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+    Ok(Token {
+        access: Content::new(access.clone().into_bytes()),
+        lives: told.unwrap_or(LIFE_UNTOLD).min(LIFE_MOST),
+        next: next(grant, &json).map_err(|()| bad())?,
+    })
+}
+
+/// The record with the new refresh token; nothing when the old one stays.
+fn next(grant: &Grant<'_>, json: &Json) -> Result<Option<Content<Vec<u8>>>, ()> {
+    if !matches!(grant.connection.auth, Auth::Oauth2Refresh { .. }) {
+        return Ok(None);
+    }
+    let new = match json.at("refresh_token") {
+        None | Some(Json::Null) => return Ok(None),
+        Some(Json::Text(new)) if (1..=HEADER_MOST_BYTES).contains(&new.len()) => Zeroizing::new(new.clone()),
+        Some(_) => return Err(()),
+    };
+    let record = Record::read(grant.record).ok_or(())?;
+    let same = record.refresh.as_ref().is_some_and(|old| **old == *new);
+    Ok((!same).then(|| Record { refresh: Some(new), ..record }.write()))
+}
+
+fn refused(grant: &Grant<'_>, json: Option<&Json>, response: &HttpResponse) -> Failed {
+    let renews = matches!(grant.connection.auth, Auth::Oauth2Refresh { .. });
+    match json.and_then(|json| json.text_at("error")) {
+        Some("invalid_grant") if renews => read::named(Failure::Permanent, CONSENT_NEEDED, response),
+        // Section 4.1.2.1 has it for redirects; servers say it here too.
+        Some("temporarily_unavailable") => read::named(Failure::Transient, "server_error", response),
+        _ if response.status == 429 || response.status >= 500 || response.status == 408 => {
+            read::by_status_alone(response)
+        }
+        _ => read::named(Failure::Permanent, TOKEN_REFUSED, response),
+    }
+}
+
+/// What a token endpoint answers in a rehearsal; nothing when the request asks for no token.
+pub fn reply(request: &HttpRequest) -> Option<Vec<u8>> {
+    let asks =
+        request.operation.operation.as_str() == "oauth_token" && request.body.reveal().starts_with(b"grant_type=");
+    asks.then(|| br#"{"access_token":"rehearsal","token_type":"Bearer","expires_in":3600}"#.to_vec())
+}

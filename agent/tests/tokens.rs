@@ -1,0 +1,311 @@
+//! Access tokens over real loopback connections: a token server that replaces refresh tokens, an API that takes its tokens,
+//! the agent's own engine, vault and network between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use assent_agent::deploy::live::{Field, LivePlan, PlanStanding, Snapshot};
+use assent_agent::real::{Egress, Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
+use assent_agent::run::{Compiled, Engine, NewRun};
+use assent_agent::sim::NoBooks;
+use assent_agent::store::{Ending, Entry, Memory, RunFilter, Store as _, TriggerKind};
+use assent_agent::vault::{FileVault, HostKey, Secret, SlotPath, Vault as _};
+use assent_agent::world::Clock as _;
+use assent_schema::client::ClientFacts;
+use assent_schema::id::{ClientId, ConnectionId, SlotId};
+use assent_schema::plan::Plan;
+use assent_schema::time::Moment;
+use serde_json::{Value, json};
+
+/// What the server saw and handed out.
+#[derive(Default)]
+struct Seen {
+    used: BTreeSet<String>,
+    again: u32,
+    tokens: u32,
+    orders: u32,
+    /// The access token that is taken.
+    takes: String,
+}
+
+fn serve(seen: Arc<Mutex<Seen>>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let seen = Arc::clone(&seen);
+            std::thread::spawn(move || talk(stream, &seen));
+        }
+    });
+    port
+}
+
+fn talk(mut stream: TcpStream, seen: &Mutex<Seen>) {
+    while let Some((head, body)) = read_request(&mut stream) {
+        let (status, answer) =
+            if head.starts_with("post /oauth/token ") { token(&body, seen) } else { order(&head, seen) };
+        let bytes = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{answer}",
+            answer.len()
+        );
+        if stream.write_all(bytes.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn token(form: &str, seen: &Mutex<Seen>) -> (&'static str, String) {
+    let mut seen = seen.lock().expect("a lock");
+    let of = |name: &str| form.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    match of("grant_type") {
+        Some("refresh_token") => {
+            let sent = of("refresh_token").expect("a refresh token").to_owned();
+            if !sent.starts_with("refresh-") || !seen.used.insert(sent) {
+                seen.again += 1;
+                return ("400 Bad Request", json!({"error": "invalid_grant"}).to_string());
+            }
+        }
+        Some("client_credentials") => assert_eq!(of("scope"), Some("orders%3Aread")),
+        other => panic!("a grant that nobody knows: {other:?}"),
+    }
+    seen.tokens += 1;
+    seen.takes = format!("access-{}", seen.tokens);
+    let next = format!("refresh-{}", seen.tokens);
+    let answer = match of("refresh_token") {
+        Some(_) => {
+            json!({"access_token": seen.takes, "token_type": "bearer", "expires_in": 3600, "refresh_token": next})
+        }
+        None => json!({"access_token": seen.takes, "token_type": "bearer", "expires_in": 3600}),
+    };
+    ("200 OK", answer.to_string())
+}
+
+fn order(head: &str, seen: &Mutex<Seen>) -> (&'static str, String) {
+    let mut seen = seen.lock().expect("a lock");
+    if !head.contains(&format!("authorization: bearer {}\r\n", seen.takes)) {
+        return ("401 Unauthorized", "{}".to_owned());
+    }
+    seen.orders += 1;
+    ("200 OK", json!({"id": "o-1"}).to_string())
+}
+
+/// One request's head in lower case, and its body.
+fn read_request(stream: &mut TcpStream) -> Option<(String, String)> {
+    let mut bytes = Vec::new();
+    let mut byte = [0];
+    while !bytes.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        bytes.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&bytes).to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).ok()?;
+    Some((head, String::from_utf8(body).ok()?))
+}
+
+fn facts(kind: &str, port: u16) -> ClientFacts {
+    serde_json::from_value(json!({
+        "type": "client", "schema": 1, "client": "acme", "plan": "growth", "region": "eu", "zone": "Europe/Berlin",
+        "calendar": {"hours": {}}, "retention": "90d", "stale_limit": "72h", "deciders": {"leads": []}, "people": {}, "routes": [],
+        "connections": {"shop": {"to": {"integration": {"name": "shop"}}, "host": format!("127.0.0.1:{port}"), "region": "eu",
+            "scopes": ["orders:read"], "auth": {"kind": kind, "token": "/oauth/token", "slot": "oauth"},
+            "private_addresses": true, "slots": {"oauth": {"rotate": "90d"}}}},
+        "limits": {"running": 8, "waiting": 100},
+    }))
+    .expect("facts")
+}
+
+fn plan() -> Plan {
+    serde_json::from_value(json!({
+        "type": "plan", "schema": 1, "client": "acme", "workflow": "look", "summary": "s", "purpose": "essential.service", "mode": "live",
+        "trigger": {"kind": "manual", "fields": {}},
+        "limits": {"timeout": "10m", "concurrency": 8}, "connections": {"shop": {"integration": "shop"}},
+        "operations": {"shop.get_order": {
+            "record": "order", "method": "GET", "path": "/orders/1", "encoding": "json", "effect": "none", "scopes": ["orders:read"],
+            "params": {}, "response": {"id": {"at": "id", "shape": {"type": "token"}, "class": "reference", "written_by": "system"}},
+            "most_bytes": 65536, "timeout": "10s"}},
+        "steps": [{"id": "order", "action": {"kind": "call", "operation": "shop.get_order", "with": {},
+            "retry": {"attempts": 1, "first": "1s", "most": "1s"}}}],
+        "fallback": {"queue": "leads"},
+    }))
+    .expect("a plan")
+}
+
+type TheEngine = Arc<Engine<Real, Memory, Field<RealClock, FileVault<RealDisk>>>>;
+
+/// A machine with a vault and a server.
+struct Place {
+    folder: tempfile::TempDir,
+    host: Arc<HostKey>,
+    kind: &'static str,
+    port: u16,
+    seen: Arc<Mutex<Seen>>,
+    store: Arc<Memory>,
+}
+
+impl Place {
+    fn new(kind: &'static str, record: &Value) -> Self {
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let place = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            host: Arc::new(HostKey::generate()),
+            kind,
+            port: serve(Arc::clone(&seen)),
+            seen,
+            store: Arc::new(Memory::open(Arc::default(), Box::new(NoBooks::default()))),
+        };
+        place.set(record);
+        place
+    }
+
+    fn vault(&self) -> FileVault<RealDisk> {
+        let disk = RealDisk::open(self.folder.path()).expect("a folder");
+        FileVault::open(disk, Arc::clone(&self.host)).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// What a person does with `vault set`.
+    fn set(&self, record: &Value) {
+        let path = SlotPath::new(client(), shop(), SlotId::new("oauth").expect("an id"));
+        let secret = Secret::new(record.to_string().into_bytes()).expect("a secret");
+        self.vault().set(&path, secret).expect("set");
+    }
+
+    /// A new process.
+    async fn boot(&self) -> TheEngine {
+        let net = RealNet::new(tls::connector(&[]).expect("roots"));
+        let mut egress = Egress::default();
+        egress.allow(&client(), &shop(), "127.0.0.1", self.port);
+        net.permit(egress);
+        let world = Arc::new(Real {
+            clock: RealClock,
+            dice: RealDice,
+            net,
+            disk: RealDisk::open(self.folder.path()).expect("a folder"),
+            keyring: RealKeyring::new("tokens-test"),
+        });
+        let now = RealClock.now().moment();
+        let (field, _ended) = Field::new(RealClock, self.vault(), now);
+        field.replace(self.snapshot(now));
+        Engine::open(world, Arc::clone(&self.store), Arc::new(field)).await.expect("an engine")
+    }
+
+    fn snapshot(&self, now: Moment) -> Snapshot {
+        let (plan, digest) = (plan(), plan().to_bytes().expect("bytes").1);
+        let compiled = Arc::new(Compiled::new(Arc::new(plan), digest).unwrap_or_else(|_| panic!("a plan that runs")));
+        let until = Moment::from_seconds(now.seconds() + 86_400);
+        let live = LivePlan { compiled, standing: PlanStanding::Until(until) };
+        let endpoint = json!({"url": format!("http://127.0.0.1:{}", self.port), "region": "eu"});
+        let endpoint = serde_json::from_value(endpoint).expect("an endpoint");
+        Snapshot {
+            active: BTreeMap::from([((client(), "look".parse().expect("an id")), digest)]),
+            plans: BTreeMap::from([(digest, live)]),
+            clients: BTreeMap::from([(client(), Arc::new(facts(self.kind, self.port)))]),
+            endpoints: BTreeMap::from([(client(), BTreeMap::from([(shop(), endpoint)]))]),
+            fresh: Some(now),
+        }
+    }
+
+    /// How so many runs end that begin at once.
+    async fn runs(&self, engine: &TheEngine, count: u8) -> Vec<(Ending, Option<String>)> {
+        let mut tasks = Vec::new();
+        let mut runs = BTreeSet::new();
+        for number in 0..count {
+            let run = NewRun {
+                client: client(),
+                workflow: "look".parse().expect("an id"),
+                trigger: TriggerKind::Manual,
+                event: format!("start-{number}"),
+                keys: Vec::new(),
+                fields: BTreeMap::new(),
+                writes: Vec::new(),
+            };
+            let begun = engine.begin(run).unwrap_or_else(|refused| panic!("{refused:?}"));
+            runs.insert(begun.run);
+            tasks.push(tokio::spawn(begun.task));
+        }
+        for task in tasks {
+            task.await.expect("a task that ends");
+        }
+        let lines = self.store.runs(&RunFilter { most: 100, ..RunFilter::default() }).expect("runs");
+        let ends = lines.into_iter().filter(|line| runs.contains(&line.run)).map(|line| match line.last.entry {
+            Entry::Ended { ending, code, .. } => (ending, code),
+            _ => panic!("a run is open"),
+        });
+        ends.collect()
+    }
+
+    /// Nothing that opens a door stands in the state folder as it is.
+    fn no_token_is_on_disk(&self) {
+        let mut folders = vec![self.folder.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let bytes = std::fs::read(&path).expect("a file");
+                for token in [b"access-".as_slice(), b"refresh-"] {
+                    assert!(!bytes.windows(token.len()).any(|window| window == token), "a token in {}", path.display());
+                }
+            }
+        }
+    }
+}
+
+fn client() -> ClientId {
+    ClientId::new("acme").expect("an id")
+}
+
+fn shop() -> ConnectionId {
+    ConnectionId::new("shop").expect("an id")
+}
+
+fn record(refresh: &str) -> Value {
+    json!({"client_id": "us", "client_secret": "s", "refresh_token": refresh})
+}
+
+const DONE: (Ending, Option<String>) = (Ending::Done, None);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refresh_tokens_rotate_over_restarts_and_none_is_used_twice() {
+    let place = Place::new("oauth2-refresh", &record("refresh-0"));
+    let engine = place.boot().await;
+    assert_eq!(place.runs(&engine, 8).await, vec![DONE; 8]);
+    let so_far = place.seen.lock().map(|seen| (seen.tokens, seen.orders)).expect("a lock");
+    assert_eq!(so_far, (1, 8));
+    // The server forgets the access token: one run more, one token more, nobody notices.
+    place.seen.lock().expect("a lock").takes = "another".to_owned();
+    assert_eq!(place.runs(&engine, 1).await, [DONE]);
+    // A new process knows no access token and the newest refresh token.
+    let engine = place.boot().await;
+    assert_eq!(place.runs(&engine, 8).await, vec![DONE; 8]);
+    {
+        let seen = place.seen.lock().expect("a lock");
+        assert_eq!((seen.tokens, seen.again, seen.orders), (3, 0, 17));
+    }
+    place.no_token_is_on_disk();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consent_that_is_gone_is_said_and_a_new_one_is_taken_at_once() {
+    let place = Place::new("oauth2-refresh", &record("gone"));
+    let engine = place.boot().await;
+    let consent = (Ending::Failed, Some("consent_needed".to_owned()));
+    assert_eq!(place.runs(&engine, 1).await, [consent]);
+    place.set(&record("refresh-9"));
+    let engine = place.boot().await;
+    assert_eq!(place.runs(&engine, 1).await, [DONE]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_gets_its_own_token_once_for_many_runs() {
+    let place = Place::new("oauth2-client", &json!({"client_id": "us", "client_secret": "s"}));
+    let engine = place.boot().await;
+    assert_eq!(place.runs(&engine, 8).await, vec![DONE; 8]);
+    assert_eq!(place.seen.lock().expect("a lock").tokens, 1);
+    place.no_token_is_on_disk();
+}
