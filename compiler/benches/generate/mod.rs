@@ -21,15 +21,26 @@ const PER_PACK: usize = 50;
 /// When approvals end.
 const EXPIRES: &str = "2027-03-01T00:00:00Z";
 
-/// A commit in a fresh bare repository with so many workflows, [`PER_CLIENT`] of each client, each with its scenarios.
-/// Everything that is signed is signed; where `approved` is false, clients have approved nothing.
-pub(crate) fn repository(folder: &Path, workflows: usize, approved: bool) -> (Repository, Oid) {
+/// What is generated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kind {
+    /// How many workflows.
+    pub(crate) workflows: usize,
+    /// Whether the clients approved all that they do; else nothing.
+    pub(crate) approved: bool,
+    /// How many scenarios each workflow has at most.
+    pub(crate) scenarios: usize,
+}
+
+/// A commit in a fresh bare repository with [`PER_CLIENT`] workflows of each client, each with its scenarios. Everything
+/// that is signed is signed.
+pub(crate) fn repository(folder: &Path, kind: Kind) -> (Repository, Oid) {
     let repository = Repository::init_bare(folder).expect("an empty folder takes a repository");
     let id = {
         let odb = repository.odb().expect("an object database");
         let memory = odb.add_new_mempack_backend(1_000).expect("a backend in memory");
         let mut pack = |objects: &[Oid], trees: &[Oid]| pack(&repository, &odb, &memory, objects, trees);
-        let root = source_tree(&repository, workflows, approved, &mut pack);
+        let root = source_tree(&repository, kind, &mut pack);
         let id = commit(&repository, root);
         pack(&[id], &[]);
         id
@@ -55,8 +66,7 @@ pub(crate) fn edit(repository: &Repository, head: Oid) -> Oid {
 
 fn source_tree(
     repository: &Repository,
-    workflows: usize,
-    approved: bool,
+    Kind { workflows, approved, scenarios }: Kind,
     pack: &mut impl FnMut(&[Oid], &[Oid]),
 ) -> Oid {
     let example = example();
@@ -69,7 +79,7 @@ fn source_tree(
         }
     }
     let trust = sign_trust(&mut signed);
-    let uses = uses(&example, &signed, PER_CLIENT.min(workflows));
+    let uses = uses(&example, &signed, PER_CLIENT.min(workflows), scenarios);
     if approved {
         for number in 0..clients {
             let client = ClientId::new(&client_name(number)).expect("an id");
@@ -83,7 +93,7 @@ fn source_tree(
         let own = |(path, bytes): (&String, &Vec<u8>)| Some((path.strip_prefix(&folder)?.to_owned(), bytes.clone()));
         let mut here: Files = signed.iter().filter_map(own).collect();
         let most = PER_CLIENT.min(workflows - number * PER_CLIENT);
-        here.extend((0..most).flat_map(|position| workflow(&example, number, position)));
+        here.extend((0..most).flat_map(|position| workflow(&example, number, position, scenarios)));
         folders.insert(name.into_bytes(), files(repository, &here));
         if number % PER_PACK == PER_PACK - 1 || number + 1 == clients {
             let some: Vec<Oid> = folders.values().skip(number / PER_PACK * PER_PACK).copied().collect();
@@ -121,7 +131,7 @@ fn client_files(example: &Files, number: usize) -> Files {
 }
 
 /// One of the example's workflows and its scenarios, with a name, limits and ids of its own.
-fn workflow(example: &Files, client: usize, position: usize) -> [(String, Vec<u8>); 2] {
+fn workflow(example: &Files, client: usize, position: usize, scenarios: usize) -> [(String, Vec<u8>); 2] {
     let base = ["refund", "triage", "reply"][position % 3];
     let read = |name: String| {
         let bytes = &example[&format!("clients/acme/workflows/{name}")];
@@ -132,17 +142,24 @@ fn workflow(example: &Files, client: usize, position: usize) -> [(String, Vec<u8
         .replacen(&format!("name = \"{base}\""), &format!("name = \"{name}\""), 1)
         .replacen("summary = \"", &format!("summary = \"{number}: "), 1)
         .replacen("concurrency = ", &format!("concurrency = {}", number % 9 + 1), 1);
-    let tests = read(format!("{base}.test.toml")).replace("4201", &(1_000_000 + number).to_string());
+    let tests = read(format!("{base}.test.toml"));
+    let tests = first_scenarios(&tests, scenarios).replace("4201", &(1_000_000 + number).to_string());
     [(format!("workflows/{name}.toml"), text.into_bytes()), (format!("workflows/{name}.test.toml"), tests.into_bytes())]
 }
 
+/// The beginning of a test file with so many scenarios at most.
+fn first_scenarios(text: &str, most: usize) -> &str {
+    let next = text.match_indices("\n[[scenario]]").nth(most);
+    next.and_then(|(end, _)| text.get(..=end)).unwrap_or(text)
+}
+
 /// What a client with so many workflows approves; it is the same for each client.
-fn uses(example: &Files, signed: &Files, workflows: usize) -> Vec<DataUse> {
+fn uses(example: &Files, signed: &Files, workflows: usize, scenarios: usize) -> Vec<DataUse> {
     let (_folder, repository) = crate::support::bare();
     let first = client_name(0);
     let other = |path: &str| path.strip_prefix("clients/").is_some_and(|path| !path.starts_with(&first));
     let mut one: Files = signed.iter().filter(|(path, _)| !other(path)).map(own).collect();
-    let all = (0..workflows).flat_map(|position| workflow(example, 0, position));
+    let all = (0..workflows).flat_map(|position| workflow(example, 0, position, scenarios));
     one.extend(all.map(|(path, bytes)| (format!("clients/{first}/{path}"), bytes)));
     let id = commit(&repository, files(&repository, &one));
     let parts = open_commit(&repository, id).expect("the commit that was generated");

@@ -85,12 +85,14 @@ pub(super) fn gather_client(
     match ApproversChain::walk(roots.newest(), roots.project(), client, approvers) {
         Ok(chain) => {
             let (known, claimed) = gather_statements(&files, chain, client, at, findings);
+            let statements = files.approvals.get(client).map_or(0, Vec::len);
             let now = at.among(times(&known));
             trusted.approvals.insert(client.clone(), approvals(&known, claimed, now));
-            trusted.statements.insert(client.clone(), known);
-            if files.has_unreadable(client) {
+            // Only of statements that do not hold must it be asked again whether they can be read.
+            if known.held().len() < statements && files.has_unreadable(client) {
                 trusted.unclear.insert(client.clone());
             }
+            trusted.statements.insert(client.clone(), known);
         }
         Err(error) => files.report(Code::TrustInvalid, &error, findings),
     }

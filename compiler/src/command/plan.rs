@@ -65,14 +65,24 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         Some((base, head)) => (Some(base), if head.is_empty() { "HEAD" } else { head }),
         None => (None, args.range.as_str()),
     };
-    let (head, found) =
-        if args.worktree { survey(&worktree(&args.repo)?, at)? } else { survey(&commit(&repository, head)?, at)? };
+    let mut base = base.map(|base| commit(&repository, base)).transpose()?;
+    let (head, found) = if args.worktree {
+        survey(&worktree(&args.repo)?, at)?
+    } else {
+        let mut head = commit(&repository, head)?;
+        match (&args.draft, &mut base) {
+            (Some(client), _) => head.keep_only(client),
+            (None, Some(base)) => base.keep_what_differs(&mut head),
+            (None, None) => {}
+        }
+        survey(&head, at)?
+    };
     if let Some(client) = &args.draft {
         let draft = draft(&head, client, at)?;
         context.print(&draft)?;
         return Ok(Outcome::of(false));
     }
-    let base = base.map(|base| survey(&commit(&repository, base)?, at)).transpose()?.map(|(base, _)| state(&base));
+    let base = base.map(|base| survey(&base, at)).transpose()?.map(|(base, _)| state(&base));
     let changes = compare(&base.unwrap_or_default(), &state(&head));
     match args.format {
         Style::Human => context.print(&text::human(&changes))?,

@@ -68,9 +68,19 @@ pub fn open_commit(repository: &Repository, commit: Oid) -> Result<Commit, Error
 }
 
 impl Commit {
-    /// The tree of each client's folder: while it is the same, nothing in it changed.
-    pub fn trees(&self) -> &BTreeMap<ClientId, Oid> {
-        &self.clients
+    /// Leaves aside all clients but one.
+    pub fn keep_only(&mut self, client: &ClientId) {
+        self.clients.retain(|other, _| other == client);
+    }
+
+    /// Leaves aside, in both, the clients of whom nothing differs: where a folder's tree is the same, all in it is, and
+    /// what they rest on as well.
+    pub fn keep_what_differs(&mut self, other: &mut Self) {
+        if self.project_mark() == other.project_mark() {
+            let before = self.clients.clone();
+            self.clients.retain(|client, tree| other.clients.get(client) != Some(tree));
+            other.clients.retain(|client, tree| before.get(client) != Some(tree));
+        }
     }
 
     fn with<T>(&self, work: impl FnOnce(&Repository) -> Result<T, Error>) -> Result<T, Error> {

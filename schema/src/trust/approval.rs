@@ -15,7 +15,7 @@ use crate::uses::DataUse;
 
 use super::emit::Toml;
 use super::error::TrustError;
-use super::strict;
+use super::strict::Sound;
 
 const SCHEMA: u32 = 1;
 const FIRST_KEYS: &[&str] = &["type", "schema", "project", "client", "approvers", "serial"];
@@ -118,7 +118,7 @@ impl Cancelled {
 /// The file as it stands.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct File<U> {
     #[serde(rename = "type")]
     kind: StatementType,
     schema: u32,
@@ -131,7 +131,7 @@ struct File {
     #[serde(default)]
     expires: Option<Moment>,
     #[serde(rename = "use")]
-    uses: Vec<Value>,
+    uses: Vec<U>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -159,35 +159,71 @@ struct Named {
     all: Option<bool>,
 }
 
+impl<U> File<U> {
+    /// The statement, if what all kinds have is right, with what this kind says.
+    fn statement(
+        mut self,
+        file: &str,
+        says: impl FnOnce(&mut Self) -> Result<Decision, &'static str>,
+    ) -> Result<Statement, TrustError> {
+        let StatementType::Approval = self.kind;
+        let says = if self.schema != SCHEMA || self.serial == 0 {
+            Err("is of a schema that this version does not know, or has serial 0")
+        } else if self.uses.is_empty() || self.uses.len() > USES_MOST {
+            Err("names no data use, or too many")
+        } else {
+            says(&mut self)
+        };
+        let says = says.map_err(|what| TrustError::new(file, what))?;
+        let Self { project, client, approvers, serial, given, .. } = self;
+        Ok(Statement { project, client, approvers, serial, given, says })
+    }
+}
+
+impl Named {
+    fn cancelled(self) -> Result<Cancelled, &'static str> {
+        match self {
+            Self { digest: Some(digest), workflow: None, all: None } => Ok(Cancelled::Digest(digest)),
+            Self { digest: None, workflow: Some(workflow), all: None } => Ok(Cancelled::Workflow(workflow)),
+            Self { digest: None, workflow: None, all: Some(true) } => Ok(Cancelled::All),
+            _ => Err("names data uses otherwise than by digest, by workflow or by `all = true`"),
+        }
+    }
+}
+
 impl Statement {
     /// Reads a statement strictly. Signatures are not looked at.
     ///
     /// # Errors
     /// When it is not a statement, lasts too long, or names nothing.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, TrustError> {
-        let refuse = |what: &str| TrustError::new(file, what);
-        let read: File = strict::read(file, bytes, |_| FIRST_KEYS)?;
-        let StatementType::Approval = read.kind;
-        if read.schema != SCHEMA || read.serial == 0 {
-            return Err(refuse("is of a schema that this version does not know, or has serial 0"));
-        }
-        if read.uses.is_empty() || read.uses.len() > USES_MOST {
-            return Err(refuse("names no data use, or too many"));
-        }
-        let says = match (read.decision, read.expires) {
-            (DecisionName::Approve, Some(expires)) => {
+        let sound = Sound::parse(file, bytes, |_| FIRST_KEYS)?;
+        if sound.text("decision") == Some("approve") {
+            sound.read::<File<DataUse>>()?.statement(file, |read| {
+                let expires = read.expires.ok_or("says not when it expires")?;
                 if expires <= read.given || expires > read.given.plus(LASTS_MOST) {
-                    return Err(refuse("expires before it is given, or more than 400 days after"));
+                    return Err("expires before it is given, or more than 400 days after");
                 }
-                Decision::Approve(Approval { expires, uses: uses(file, read.uses)? })
-            }
-            (DecisionName::Approve, None) => return Err(refuse("says not when it expires")),
-            (_, Some(_)) => return Err(refuse("expires, though only an approval does")),
-            (DecisionName::Reject, None) => Decision::Reject(cancelled(file, read.uses)?),
-            (DecisionName::Withdraw, None) => Decision::Withdraw(cancelled(file, read.uses)?),
-        };
-        let File { project, client, approvers, serial, given, .. } = read;
-        Ok(Self { project, client, approvers, serial, given, says })
+                let distinct: BTreeSet<&DataUse> = read.uses.iter().collect();
+                if distinct.len() != read.uses.len() {
+                    return Err("lists a data use twice");
+                }
+                Ok(Decision::Approve(Approval { expires, uses: std::mem::take(&mut read.uses) }))
+            })
+        } else {
+            sound.read::<File<Named>>()?.statement(file, |read| {
+                if read.expires.is_some() {
+                    return Err("expires, though only an approval does");
+                }
+                let named = std::mem::take(&mut read.uses).into_iter().map(Named::cancelled);
+                let named = named.collect::<Result<_, _>>()?;
+                match read.decision {
+                    DecisionName::Reject => Ok(Decision::Reject(named)),
+                    DecisionName::Withdraw => Ok(Decision::Withdraw(named)),
+                    DecisionName::Approve => Err("decides otherwise than it says"),
+                }
+            })
+        }
     }
 
     /// The file, as [`Statement::parse`] reads it. Uses are sorted and each written once.
@@ -245,35 +281,6 @@ fn sorted(uses: &[DataUse]) -> Result<Vec<&DataUse>, canon::CanonError> {
     keyed.sort_by(|(a, _), (b, _)| a.cmp(b));
     keyed.dedup_by(|(a, _), (b, _)| a == b);
     Ok(keyed.into_iter().map(|(_, used)| used).collect())
-}
-
-fn uses(file: &str, values: Vec<Value>) -> Result<Vec<DataUse>, TrustError> {
-    let mut found: Vec<DataUse> = Vec::with_capacity(values.len());
-    let mut seen = BTreeSet::new();
-    for value in values {
-        let used: DataUse = serde_json::from_value(value)
-            .map_err(|e| TrustError::new(file, format!("holds a data use that is not as it must be: {e}")))?;
-        let bytes = canon::to_bytes(&used).map_err(|e| TrustError::new(file, e.to_string()))?;
-        if !seen.insert(bytes) {
-            return Err(TrustError::new(file, "lists a data use twice"));
-        }
-        found.push(used);
-    }
-    Ok(found)
-}
-
-fn cancelled(file: &str, values: Vec<Value>) -> Result<Vec<Cancelled>, TrustError> {
-    let one = |value: Value| {
-        let named: Named = serde_json::from_value(value)
-            .map_err(|e| TrustError::new(file, format!("names data uses otherwise than it must: {e}")))?;
-        match named {
-            Named { digest: Some(digest), workflow: None, all: None } => Ok(Cancelled::Digest(digest)),
-            Named { digest: None, workflow: Some(workflow), all: None } => Ok(Cancelled::Workflow(workflow)),
-            Named { digest: None, workflow: None, all: Some(true) } => Ok(Cancelled::All),
-            _ => Err(TrustError::new(file, "names data uses otherwise than by digest, by workflow or by `all = true`")),
-        }
-    };
-    values.into_iter().map(one).collect()
 }
 
 #[cfg(test)]

@@ -23,17 +23,45 @@ pub(super) fn read<T: DeserializeOwned>(
     bytes: &[u8],
     first: impl FnOnce(&Map<String, Value>) -> &'static [&'static str],
 ) -> Result<T, TrustError> {
-    let text = text(file, bytes)?;
-    let table = DeTable::parse(text).map_err(|e| at(file, e.span(), format!("is not valid TOML: {}", e.message())))?;
-    let table = table.into_inner();
-    let order = order(&table);
-    let members = members(file, &table)?;
-    let first = first(&members);
-    if !order.iter().map(String::as_str).take(first.len()).eq(first.iter().copied()) {
-        return Err(TrustError::new(file, format!("must begin with the keys {}", first.join(", "))));
+    Sound::parse(file, bytes, first)?.read()
+}
+
+/// A signed TOML file in which nothing can be read in two ways.
+pub(super) struct Sound<'f> {
+    file: &'f str,
+    members: Map<String, Value>,
+}
+
+impl<'f> Sound<'f> {
+    /// As [`read`], but for what the members are.
+    pub(super) fn parse(
+        file: &'f str,
+        bytes: &[u8],
+        first: impl FnOnce(&Map<String, Value>) -> &'static [&'static str],
+    ) -> Result<Self, TrustError> {
+        let text = text(file, bytes)?;
+        let table =
+            DeTable::parse(text).map_err(|e| at(file, e.span(), format!("is not valid TOML: {}", e.message())))?;
+        let table = table.into_inner();
+        let order = order(&table);
+        let members = members(file, &table)?;
+        let first = first(&members);
+        if !order.iter().map(String::as_str).take(first.len()).eq(first.iter().copied()) {
+            return Err(TrustError::new(file, format!("must begin with the keys {}", first.join(", "))));
+        }
+        Ok(Self { file, members })
     }
-    serde_json::from_value(Value::Object(members))
-        .map_err(|e| TrustError::new(file, format!("is not as it must be: {e}")))
+
+    /// A text at the top.
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
+        self.members.get(key)?.as_str()
+    }
+
+    /// All members, none of them unknown.
+    pub(super) fn read<T: DeserializeOwned>(self) -> Result<T, TrustError> {
+        serde_json::from_value(Value::Object(self.members))
+            .map_err(|e| TrustError::new(self.file, format!("is not as it must be: {e}")))
+    }
 }
 
 fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, TrustError> {
@@ -112,6 +140,25 @@ mod tests {
 
     fn read_small(text: &str) -> Result<Small, TrustError> {
         read("a.toml", text.as_bytes(), |_| &["type", "number"])
+    }
+
+    #[derive(Deserialize, Debug)]
+    #[serde(rename_all = "lowercase")]
+    enum Word {
+        Yes,
+    }
+
+    #[test]
+    fn a_word_is_written_in_one_way() {
+        #[derive(Deserialize, Debug)]
+        struct One {
+            word: Word,
+        }
+        let one = |text: &str| read::<One>("a.toml", text.as_bytes(), |_| &["word"]);
+        assert!(matches!(one("word = \"yes\"").unwrap().word, Word::Yes));
+        assert!(one("word = { yes = {} }").is_err());
+        assert!(one("word = { yes = [] }").is_err());
+        assert!(one("word = { yes = \"\" }").is_err());
     }
 
     #[test]

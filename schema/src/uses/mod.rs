@@ -24,7 +24,7 @@ pub use cover::{Coverage, covers, uncovered};
 pub use derive::{derive, derive_client};
 
 /// One fact that a client approves: this purpose moves these fields from here to there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataUse {
     /// What kind of use it is.
