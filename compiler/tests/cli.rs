@@ -50,6 +50,18 @@ fn findings_are_exit_status_one() {
 }
 
 #[test]
+fn who_left_the_scenarios_out_is_told() {
+    let told = "The scenarios were not run, as `--no-rehearsal` says.";
+    let agency = agency();
+    let said = |more: &[&str]| {
+        let arguments = ["check", "--worktree", "--repo", &agency].into_iter().chain(more.iter().copied());
+        assent(&arguments.collect::<Vec<_>>()).out
+    };
+    assert!(said(&["--no-rehearsal"]).contains(told));
+    assert!(!said(&[]).contains(told));
+}
+
+#[test]
 fn findings_are_sarif() {
     let log: Value = serde_json::from_str(&check("sarif").out).expect("JSON");
     assert_eq!(log["version"], "2.1.0");

@@ -1,6 +1,9 @@
 //! `bad-expression`, `type-mismatch` and what else `schema::flow` finds on a plan: shown where it stands in the source.
 
+use std::cmp::Ordering;
+
 use assent_schema::code::Code;
+use assent_schema::expr::{ExprError, ExprErrorKind};
 use assent_schema::finding::Findings;
 use assent_schema::flow::{self, Flows, Part, PlanError, PlanErrorKind};
 use assent_schema::plan::Plan;
@@ -18,9 +21,42 @@ pub(super) fn check(workflow: &Workflow, plan: &Plan, findings: &mut Findings) -
     let errors = flow::check_plan(&workflow.plan);
     let follows = |error: &&PlanError| follows(error, &errors) || reads_what_failed(workflow, error, &errors);
     for error in errors.iter().filter(|error| !follows(error)) {
-        report(&workflow.sites, error, findings);
+        if !out_of_reach(workflow, error, findings) {
+            report(&workflow.sites, error, findings);
+        }
     }
     None
+}
+
+/// Reports a step that is there and whose result is not: the reader itself, or one that comes later or runs elsewhere.
+fn out_of_reach(workflow: &Workflow, error: &PlanError, findings: &mut Findings) -> bool {
+    let (
+        PlanErrorKind::Expression(ExprError { kind: ExprErrorKind::UnknownName { name, .. }, span: part }),
+        Some(reader),
+    ) = (&error.kind, &error.site.step)
+    else {
+        return false;
+    };
+    let span = workflow.sites.within(&site(&error.site), part);
+    let is_root = workflow.sites.text(&span).trim_start().starts_with(name.as_str());
+    let place = |id: &str| workflow.plan.every_step().position(|step| step.id.as_str() == id);
+    let (Some(read), Some(here)) = (place(name).filter(|_| is_root), place(reader.as_str())) else { return false };
+    let (message, help) = match read.cmp(&here) {
+        Ordering::Equal => (
+            format!("The step `{name}` reads its own result."),
+            "A step has a result when it is over. Read an earlier step, or the trigger.",
+        ),
+        Ordering::Greater => (
+            format!("`{reader}` reads the result of `{name}`, which comes later."),
+            "Steps run in order: move the step that is read before the one that reads it.",
+        ),
+        Ordering::Less => (
+            format!("`{reader}` cannot read the result of `{name}`."),
+            "What runs inside an `each`, or together with this step, has no result here.",
+        ),
+    };
+    findings.add_with_help(error.code(), span, message, help);
+    true
 }
 
 /// Whether a step's condition does not hold either: what it would have made certain is then not known.

@@ -91,7 +91,7 @@ fn check(args: &Args, parts: &dyn Parts, shelf: Option<&Shelf>, context: &mut Co
     let any = findings.any_errors();
     let (findings, workflows) = (report.findings.sorted(), report.workflows);
     let texts = texts(parts, &findings);
-    let checked = Checked { findings, workflows, commit: parts.commit(), at };
+    let checked = Checked { findings, workflows, commit: parts.commit(), at, rehearsed: !args.no_rehearsal };
     let text = show(&checked, args.format, context.look(), &|path| {
         older.get(path).or_else(|| texts.get(path)).map(String::as_str)
     });

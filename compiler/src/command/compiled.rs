@@ -145,7 +145,7 @@ fn pairs(checked: &Checked, region: &Region) -> BTreeSet<(Digest, Digest)> {
 fn report(found: Report, parts: &Commit, at: Moment, format: Style, context: &mut Context<'_>) -> Result<(), Error> {
     let (findings, workflows) = (found.findings.sorted(), found.workflows);
     let texts = texts(parts, &findings);
-    let shown = findings::Checked { findings, workflows, commit: parts.commit(), at };
+    let shown = findings::Checked { findings, workflows, commit: parts.commit(), at, rehearsed: true };
     let text = show(&shown, format, context.look(), &|path| texts.get(path).map(String::as_str));
     context.print(&text)
 }

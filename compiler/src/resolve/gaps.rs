@@ -6,8 +6,8 @@ use assent_schema::spec::{Action, Client, Trigger, Until, Workflow};
 
 use crate::parse::Parsed;
 
-/// Whether something that the workflow rests on was reported itself: a catalog file or a prompt that could not be read, or
-/// a connection that leads nowhere.
+/// Whether something that the workflow rests on was reported itself: a catalog file or a prompt that could not be read, a
+/// connection that leads nowhere, or an operation that names a read that is not there.
 pub(super) fn rests_on_broken(
     parsed: &Parsed,
     client: &Client,
@@ -52,5 +52,22 @@ pub(super) fn rests_on_broken(
         | Action::Wait { .. }
         | Action::Stop { .. } => false,
     });
-    broken_catalog || broken_prompt
+    broken_catalog || broken_prompt || calls_with_a_gap(parsed, client, workflow)
+}
+
+/// Whether an operation that is called names a read that its integration does not have: what the call needs is not known.
+fn calls_with_a_gap(parsed: &Parsed, client: &Client, workflow: &Workflow) -> bool {
+    workflow.every_step().any(|step| {
+        let Action::Call { operation, .. } = &step.action else { return false };
+        let Some(connection) = client.connections.get(operation.value.connection.as_str()) else { return false };
+        let Target::Integration(name) = &connection.to.value else { return false };
+        let Some(unit) = parsed.integrations.get(name) else { return false };
+        let Some(called) = unit.spec.operations.get(operation.value.operation.as_str()) else { return false };
+        let reads = [
+            called.confirm.as_ref().map(|confirm| &confirm.operation),
+            called.park.as_ref().map(|park| &park.read),
+            called.job.as_ref().map(|job| &job.read),
+        ];
+        reads.into_iter().flatten().any(|read| !unit.spec.operations.contains_key(read.as_str()))
+    })
 }

@@ -80,8 +80,8 @@ pub struct Workflow {
     pub name: Range<usize>,
     /// The library workflow that it uses.
     pub library: Option<WorkflowId>,
-    /// Whether the source gives a limit on time and one on runs at once.
-    pub has_limits: bool,
+    /// Which of the limits that every workflow needs the source does not give.
+    pub missing_limits: Vec<&'static str>,
     /// Whether the source gives a fallback.
     pub has_fallback: bool,
     /// Where the plan's parts stand.
@@ -247,9 +247,19 @@ fn resolve_workflow(
         file: Arc::clone(&unit.file),
         name,
         library,
-        has_limits: limits.is_some_and(|limits| limits.timeout.is_some() && limits.concurrency.is_some()),
+        missing_limits: missing_limits(limits),
         has_fallback: spec.fallback.is_some(),
         sites,
         is_whole,
     })
+}
+
+fn missing_limits(limits: Option<&spec::Limits>) -> Vec<&'static str> {
+    let timeout = limits.is_some_and(|limits| limits.timeout.is_some());
+    let concurrency = limits.is_some_and(|limits| limits.concurrency.is_some());
+    [("timeout", timeout), ("concurrency", concurrency)]
+        .iter()
+        .filter(|(_, given)| !given)
+        .map(|(key, _)| *key)
+        .collect()
 }

@@ -8,6 +8,8 @@ use assent_schema::finding::Span;
 use assent_schema::id::Name;
 use assent_schema::spec::within;
 
+use super::settings::{Move, before};
+
 /// A part of a plan that has a place of its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Site {
@@ -73,6 +75,8 @@ pub struct Sites {
     /// The workflow's name in it, where nothing closer is known.
     pub(super) name: Range<usize>,
     pub(super) places: BTreeMap<Site, Range<usize>>,
+    /// What settings moved, by the first byte of the text in which they stand.
+    pub(super) moves: BTreeMap<usize, Vec<Move>>,
 }
 
 impl Sites {
@@ -91,12 +95,11 @@ impl Sites {
         Span::new(&self.file, self.range(site))
     }
 
-    /// The place of a stretch of an expression; the whole of it where settings were put in, which moves what follows.
+    /// The place of a stretch of an expression as people wrote it, before settings were put in.
     pub fn within(&self, site: &Site, part: &Range<usize>) -> Span {
         let whole = self.range(site);
-        let moved = self.text.get(whole.clone()).is_some_and(|text| text.contains("settings."));
-        let place = if moved { whole } else { within(&self.text, &whole, part) };
-        Span::new(&self.file, place)
+        let moves = self.moves.get(&whole.start).map(Vec::as_slice).unwrap_or_default();
+        Span::new(&self.file, within(&self.text, &whole, &before(moves, part)))
     }
 
     /// The line of each step, from 1.

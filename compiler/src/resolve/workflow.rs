@@ -11,12 +11,12 @@ use assent_schema::id::{ConnectionId, Name, OperationRef};
 use assent_schema::plan::{
     Argument, Expression, Fallback, Kpi, Limits, Operation, Plan, PlanType, SCHEMA, Target, TextFormat,
 };
-use assent_schema::spec::{self, Integration, Spanned, Unit};
+use assent_schema::spec::{self, Integration, Spanned, Unit, within};
 use assent_schema::time::Period;
 
 use super::classes;
 use super::names::{Report, texts};
-use super::settings::{self, Settings};
+use super::settings::{self, Move, Put, Settings, Unknown};
 use super::sites::{Site, Sites};
 use crate::parse::Parsed;
 
@@ -53,8 +53,10 @@ pub(super) fn resolve<T>(
 ) -> (Plan, Sites) {
     let mut resolver = Resolver {
         context,
+        text: &unit.text,
         report: Report::new(unit, findings),
         places: BTreeMap::new(),
+        moves: BTreeMap::new(),
         operations: BTreeMap::new(),
         connections: BTreeMap::new(),
         one_at_a_time: None,
@@ -83,21 +85,27 @@ pub(super) fn resolve<T>(
         kpis,
         fallback,
     };
-    let given = |text: &str| settings::template(text, context.settings).unwrap_or_else(|_| text.to_owned());
+    let given =
+        |text: &str| settings::template(text, context.settings).map_or_else(|_| text.to_owned(), |put| put.text);
     classes::raise(&mut plan, &workflow.classes, given, &mut resolver.report);
     let sites = Sites {
         file: Arc::clone(&unit.file),
         text: Arc::clone(&unit.text),
         name: workflow.name.span.clone(),
         places: resolver.places,
+        moves: resolver.moves,
     };
     (plan, sites)
 }
 
 pub(super) struct Resolver<'a> {
     pub(super) context: &'a Context<'a>,
+    /// The text of the file.
+    text: &'a str,
     pub(super) report: Report<'a>,
     pub(super) places: BTreeMap<Site, Range<usize>>,
+    /// What settings moved, by the first byte of the text in which they stand.
+    moves: BTreeMap<usize, Vec<Move>>,
     pub(super) operations: BTreeMap<OperationRef, Operation>,
     connections: BTreeMap<ConnectionId, Target>,
     /// What tells runs apart, once it was resolved.
@@ -210,12 +218,21 @@ impl Resolver<'_> {
         self.known_setting(put, text, place)
     }
 
-    fn known_setting(&mut self, put: Result<String, String>, text: &str, place: &Range<usize>) -> String {
-        put.unwrap_or_else(|name| {
-            let known = texts(self.context.settings.keys());
-            self.report.unknown_at("setting", &name, place, &known);
-            text.to_owned()
-        })
+    fn known_setting(&mut self, put: Result<Put, Unknown>, text: &str, place: &Range<usize>) -> String {
+        match put {
+            Ok(Put { text, moves }) => {
+                if !moves.is_empty() {
+                    self.moves.insert(place.start, moves);
+                }
+                text
+            }
+            Err(Unknown { name, range }) => {
+                let known = texts(self.context.settings.keys());
+                let place = within(self.text, place, &range);
+                self.report.unknown_at("setting", &name, &place, &known);
+                text.to_owned()
+            }
+        }
     }
 
     pub(super) fn arguments(

@@ -18,6 +18,8 @@ pub struct Checked {
     pub commit: Option<Oid>,
     /// The moment for which it was checked.
     pub at: Moment,
+    /// Whether the scenarios were run.
+    pub rehearsed: bool,
 }
 
 /// A form of findings.

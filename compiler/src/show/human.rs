@@ -28,7 +28,8 @@ pub(super) fn show<'t>(checked: &'t Checked, look: Look, text: &dyn Fn(&str) -> 
         std::iter::once(&finding.span).chain(finding.path.iter().map(|(span, _)| span)).map(|span| &*span.file)
     });
     let files: BTreeSet<&str> = files.collect();
-    let seen = files.into_iter().filter_map(|file| Some((file, mask(file, text(file)?, &checked.findings))));
+    // A secret is hidden wherever it stands: it may be in the excerpt of a finding about something else.
+    let seen = files.into_iter().filter_map(|file| Some((file, shown(mask(file, text(file)?, &checked.findings)))));
     let seen: BTreeMap<&str, Cow<'_, str>> = seen.collect();
     let mut out = String::new();
     for finding in &checked.findings {
@@ -110,7 +111,7 @@ impl<'a> FirstPlace<'a> for annotate_snippets::Title<'a> {
 
 /// The lines of a finding, with the place inside them.
 struct Excerpt<'a> {
-    text: Cow<'a, str>,
+    text: &'a str,
     line: usize,
     range: Range<usize>,
 }
@@ -125,24 +126,25 @@ fn excerpt<'a>(text: &'a str, span: &Span) -> Option<Excerpt<'a>> {
     let lines = text.get(from..until).filter(|lines| lines.len() <= EXCERPT_MOST_BYTES)?;
     let line = text.get(..from)?.bytes().filter(|b| *b == b'\n').count().saturating_add(1);
     let range = start.saturating_sub(from)..end.saturating_sub(from);
-    Some(Excerpt { text: shown(lines), line, range })
+    Some(Excerpt { text: lines, line, range })
 }
 
-/// The lines without secrets and without what could be a real person's: a check's output is read by more people than the
+/// A text without secrets and without what could be a real person's: a check's output is read by more people than the
 /// file, and kept for longer.
-fn shown(lines: &str) -> Cow<'_, str> {
-    let hidden = hidden(lines);
-    if hidden == lines { Cow::Borrowed(lines) } else { Cow::Owned(hidden) }
+fn shown(text: Cow<'_, str>) -> Cow<'_, str> {
+    let hidden = hidden(&text);
+    if hidden == text { text } else { Cow::Owned(hidden) }
 }
 
 fn summary(checked: &Checked) -> String {
-    let Checked { findings, workflows, commit, at } = checked;
+    let Checked { findings, workflows, commit, at, rehearsed } = checked;
+    let skipped = if *rehearsed { "" } else { " The scenarios were not run, as `--no-rehearsal` says." };
     let what = match commit {
         Some(commit) => format!("commit {}", commit.to_string().chars().take(12).collect::<String>()),
         None => "the work tree, which no release looks at".to_owned(),
     };
     if findings.is_empty() {
-        return format!("No findings: {} of {what} at {at}.\n", counted(*workflows, "workflow"));
+        return format!("No findings: {} of {what} at {at}.{skipped}\n", counted(*workflows, "workflow"));
     }
     let files: BTreeSet<_> = findings.iter().map(|finding| &finding.span.file).collect();
     let count = |severity| findings.iter().filter(|finding| finding.code.row().severity == severity).count();
@@ -152,10 +154,38 @@ fn summary(checked: &Checked) -> String {
     }
     let codes: BTreeSet<_> = findings.iter().map(|finding| finding.code.row().name).collect();
     let example = codes.first().map(|code| format!(" `assent explain {code}` says more.")).unwrap_or_default();
-    format!("{} in {} of {what}.{example}\n", parts.join(" and "), counted(files.len(), "file"))
+    format!("{} in {} of {what}.{skipped}{example}\n", parts.join(" and "), counted(files.len(), "file"))
 }
 
 /// `1 file`, `2 files`.
 fn counted(count: usize, thing: &str) -> String {
     if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use assent_schema::code::Code;
+
+    use super::*;
+
+    /// A finding about a way of a value, in whose excerpt a secret stands that no finding is about.
+    #[test]
+    fn a_secret_in_the_excerpt_of_another_finding_is_hidden() {
+        // Put together here, so that no scanner takes this file for a leak.
+        let secret = ["AKIA", "2E0A8F3B244C9986"].concat();
+        let text = format!("first = 1\nwith = {{ key = \"{secret}\", text = \"${{ticket.body}}\" }}\nlast = 2\n");
+        let at = |part: &str| text.find(part).map(|start| start..start + part.len()).expect("there");
+        let file = "clients/acme/workflows/refund.toml".into();
+        let mut findings = assent_schema::finding::Findings::new();
+        findings.add(Code::FlowDenied, Span::new(&file, at("ticket.body")), "One.");
+        let mut finding = findings.sorted().first().cloned().expect("a finding");
+        finding.path = vec![(Span::new(&file, at("with")), "it came in here".into())];
+        let plain = Finding { path: Vec::new(), ..finding.clone() };
+        for finding in [finding, plain] {
+            let at = assent_schema::time::Moment::from_seconds(0);
+            let checked = Checked { findings: vec![finding], workflows: 1, commit: None, at, rehearsed: true };
+            let shown = show(&checked, Look::PLAIN, &|_| Some(&text));
+            assert!(shown.contains("ticket.body") && !shown.contains(&secret), "{shown}");
+        }
+    }
 }

@@ -195,9 +195,10 @@ impl fmt::Display for ExprError {
 
 impl std::error::Error for ExprError {}
 
-/// The nearest of some names, if one is near enough to be meant.
+/// The nearest of some other names, if one is near enough to be meant.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
+        .filter(|candidate| *candidate != name)
         .map(|candidate| (strsim::osa_distance(name, candidate), candidate))
         .min()
         .filter(|(distance, candidate)| *distance <= candidate.len().max(name.len()).div_ceil(3))

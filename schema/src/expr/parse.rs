@@ -371,6 +371,10 @@ fn call(word: &str, arguments: Vec<Node>, span: Range<usize>, place: Range<usize
         _ => {}
     }
     let Some(function) = Function::from_name(word) else {
+        // What is called on a list is a function too, and not misspelled.
+        if let Some((name, usage, _)) = FUNCTIONS.iter().find(|(name, ..)| *name == word) {
+            return Err(arguments_error(name, usage, span));
+        }
         let nearest = nearest(word, FUNCTIONS.iter().map(|(name, ..)| *name))
             .and_then(|near| FUNCTIONS.iter().map(|(name, ..)| *name).find(|name| *name == near));
         return Err(ExprError { span: place, kind: ExprErrorKind::UnknownFunction { name: word.to_owned(), nearest } });
