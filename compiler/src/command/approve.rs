@@ -3,9 +3,13 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use assent_schema::id::PersonId;
 use assent_schema::trust::{Decision, Namespace, Statement, TOML_MOST_BYTES, verify};
+use assent_schema::uses::DataUse;
+use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::{Context, Outcome};
+use super::{Context, Format, Outcome};
 use crate::error::Error;
 use crate::publish::sign::{KeyFile, sign_beside};
 use crate::sentence::sentence;
@@ -20,6 +24,9 @@ pub(super) struct Args {
     /// Who signs, and with which private key. Without it the text is shown and nothing is signed.
     #[arg(long, value_name = "PERSON=KEY")]
     key: Option<KeyFile>,
+    /// How the result is printed.
+    #[arg(long, default_value = "human")]
+    format: Format,
 }
 
 /// Runs the command.
@@ -28,16 +35,18 @@ pub(super) struct Args {
 /// When the file is not a statement, or the key cannot sign.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let statement = read(&args.file)?;
-    context.print(&words(&statement))?;
-    if let Some(key) = &args.key {
-        sign(&args.file, key, context)?;
-    } else {
-        let file = args.file.display();
-        context.print(&format!(
-            "\nTo sign it: assent approve {file} --key YOU=KEY\n        or: ssh-keygen -Y sign -f KEY -n approval@assent {file}\n            and rename {file}.sig to {file}.YOU.sig\n"
-        ))?;
-    }
+    let signed = args.key.as_ref().map(|key| sign(&args.file, key)).transpose()?;
+    let next = signed.as_ref().map_or_else(|| how_to_sign(&args.file), Signed::sentence);
+    let text = format!("{}\n{next}", words(&statement));
+    context.print_as(args.format, &text, &told(&args.file, &statement, signed.as_ref()))?;
     Ok(Outcome::Fine)
+}
+
+fn how_to_sign(file: &Path) -> String {
+    let file = file.display();
+    format!(
+        "To sign it: assent approve {file} --key YOU=KEY\n        or: ssh-keygen -Y sign -f KEY -n approval@assent {file}\n            and rename {file}.sig to {file}.YOU.sig\n"
+    )
 }
 
 /// Reads a statement file.
@@ -53,21 +62,55 @@ fn read(file: &Path) -> Result<Statement, Error> {
     Statement::parse(&file.display().to_string(), &bytes).map_err(|e| Error::input(e.to_string()))
 }
 
-/// Signs a statement, checks the signature with the key's public half, and says where both files go.
+/// A signature that was made.
+#[derive(Serialize)]
+pub(super) struct Signed {
+    person: PersonId,
+    signature: String,
+}
+
+impl Signed {
+    /// Where both files go.
+    pub(super) fn sentence(&self) -> String {
+        let Self { person, signature } = self;
+        format!(
+            "signed by {person}: {signature}\nSend both files to the agency, or commit them beside each other; changing one byte ends the signature.\n"
+        )
+    }
+}
+
+/// Signs a statement and checks the signature with the key's public half.
 ///
 /// # Errors
 /// When the key cannot be read or the signature cannot be written.
-pub(super) fn sign(file: &Path, key: &KeyFile, context: &mut Context<'_>) -> Result<(), Error> {
+pub(super) fn sign(file: &Path, key: &KeyFile) -> Result<Signed, Error> {
     let beside = sign_beside(file, Namespace::Approval, key)?;
     let read = |path: &Path| std::fs::read(path).map_err(|e| Error::io(format!("read {}", path.display()), e));
     let keys = [key.read()?.public().clone()].into();
     verify(&read(file)?, &read(&beside)?, Namespace::Approval, &keys)
         .map_err(|e| Error::input(format!("the signature just made {e}")))?;
-    context.print(&format!(
-        "\nsigned by {}: {}\nSend both files to the agency, or commit them beside each other; changing one byte ends the signature.\n",
-        key.person,
-        beside.display()
-    ))
+    Ok(Signed { person: key.person.clone(), signature: beside.display().to_string() })
+}
+
+/// A statement as JSON: what it says in full, and in the words that people read.
+pub(super) fn told(file: &Path, statement: &Statement, signed: Option<&Signed>) -> Value {
+    let row = |used: &DataUse| json!({ "use": used, "sentence": sentence(used) });
+    let (expires, uses) = match &statement.says {
+        Decision::Approve(approval) => (Some(approval.expires), approval.uses.iter().map(row).collect()),
+        Decision::Reject(_) | Decision::Withdraw(_) => (None, Vec::new()),
+    };
+    let ends: Vec<String> = statement.cancels().iter().map(super::withdraw::named).collect();
+    json!({
+        "file": file.display().to_string(),
+        "decision": statement.says.as_str(),
+        "client": statement.client,
+        "serial": statement.serial,
+        "given": statement.given,
+        "expires": expires,
+        "uses": uses,
+        "ends": ends,
+        "signed": signed,
+    })
 }
 
 /// What a statement says, for the person who signs it.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use assent_schema::id::{Environment, Region};
+use serde_json::json;
 
 use super::compiled::{Wanted, compiled};
 use super::repository::SourceArgs;
@@ -40,6 +41,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let wanted = Wanted { environment: &args.environment, regions: &args.regions, format: args.format };
     let Some(compiled) = compiled(&args.source, &wanted, context)? else { return Ok(Outcome::Findings) };
     let generation = roots(&compiled.checked)?.newest().generation;
+    let mut rows = Vec::new();
     for region in &compiled.regions {
         let target = Target { environment: args.environment.clone(), region: region.clone() };
         let before = published(&compiled.repository, &target)?;
@@ -54,13 +56,15 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         for (path, bytes) in bundle.paths() {
             sign::write(&folder.join(path), &bytes)?;
         }
-        context.print(&format!(
-            "{}: {} workflows, {} files, manifest {}\n",
-            folder.display(),
-            bundle.manifest.active.len(),
-            bundle.files.len() + 1,
-            bundle.digest()
-        ))?;
+        let (workflows, files) = (bundle.manifest.active.len(), bundle.files.len() + 1);
+        let (folder, manifest) = (folder.display().to_string(), bundle.digest());
+        if args.format != Style::Json {
+            context.print(&format!("{folder}: {workflows} workflows, {files} files, manifest {manifest}\n"))?;
+        }
+        rows.push(json!({ "folder": folder, "workflows": workflows, "files": files, "manifest": manifest }));
+    }
+    if args.format == Style::Json {
+        context.print_json(&json!({ "bundles": rows }))?;
     }
     Ok(Outcome::Fine)
 }

@@ -7,6 +7,7 @@ use std::io::Write;
 use assent_schema::time::Moment;
 use serde::Serialize;
 
+use super::Format;
 use crate::error::Error;
 use crate::show::{Look, progress::Progress};
 
@@ -91,6 +92,17 @@ impl<'a> Context<'a> {
     pub fn print_json(&mut self, value: &impl Serialize) -> Result<(), Error> {
         let text = serde_json::to_string_pretty(value).map_err(|e| Error::internal("write the result as JSON", e))?;
         self.print(&format!("{text}\n"))
+    }
+
+    /// Writes a result as it was asked for: the text for people, or the value as JSON.
+    ///
+    /// # Errors
+    /// When standard output is closed or full.
+    pub fn print_as(&mut self, format: Format, text: &str, value: &impl Serialize) -> Result<(), Error> {
+        match format {
+            Format::Human => self.print(text),
+            Format::Json => self.print_json(value),
+        }
     }
 
     /// Tells people something beside the result, on standard error.

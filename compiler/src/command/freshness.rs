@@ -1,14 +1,16 @@
 //! `assent freshness`: says of every branch of releases which release is the newest. Meant for a timer.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use assent_schema::canon::Digest;
 use assent_schema::time::Moment;
 use git2::Repository;
+use serde_json::json;
 
 use super::compiled::targets;
 use super::repository::RemoteArgs;
-use super::{Context, Outcome};
+use super::{Context, Format, Outcome};
 use crate::error::Error;
 use crate::publish::branch;
 use crate::publish::prepare::published;
@@ -34,6 +36,9 @@ pub(super) struct Args {
     at: Option<Moment>,
     #[command(flatten)]
     remote: RemoteArgs,
+    /// How the result is printed.
+    #[arg(long, default_value = "human")]
+    format: Format,
 }
 
 /// Runs the command.
@@ -45,16 +50,20 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let repository = branch::open(&args.repo)?;
     args.remote.fetch(&repository, &["release/"])?;
     let project = project(&repository, &args.source)?;
-    let mut pushed = Vec::new();
+    let (mut pushed, mut text, mut rows) = (Vec::new(), String::new(), Vec::new());
     for (name, target) in targets(&branch::branches(&repository, "release/")?) {
         let Some(release) = published(&repository, &target)? else { continue };
         let roots = roots_of(&release, project)?;
         let files = sign_freshness(&release, &roots, at, &args.keys)?;
         branch::write(&repository, &name, &files, &format!("Freshness at {at}"), at)?;
-        context.print(&format!("{name}: release {} is the newest at {at}\n", release.manifest.sequence))?;
+        let sequence = release.manifest.sequence;
+        // Writing to a `String` cannot fail.
+        let _written = writeln!(text, "{name}: release {sequence} is the newest at {at}");
+        rows.push(json!({ "branch": name, "sequence": sequence, "manifest": release.digest }));
         pushed.push(name);
     }
     args.remote.push(&repository, &pushed)?;
+    context.print_as(args.format, &text, &json!({ "at": at, "releases": rows }))?;
     Ok(Outcome::Fine)
 }
 

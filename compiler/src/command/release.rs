@@ -3,11 +3,12 @@
 use assent_schema::canon::Digest;
 use assent_schema::id::{Environment, Region};
 use assent_schema::release::Readmitted;
+use serde_json::json;
 
 use super::compiled::{Compiled, Wanted, compiled};
 use super::repository::{RemoteArgs, SourceArgs};
 use super::{Context, Outcome};
-use crate::bundle::assemble;
+use crate::bundle::{Bundle, assemble};
 use crate::error::Error;
 use crate::publish::prepare::{Numbering, Target, Terms, gather, published, release_of, roots};
 use crate::publish::send::{put, sign_bundle, sign_freshness};
@@ -52,18 +53,26 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     args.remote.fetch(&args.source.open()?, &["release/", "status/"])?;
     let wanted = Wanted { environment: &args.environment, regions: &args.regions, format: args.format };
     let Some(compiled) = compiled(&args.source, &wanted, context)? else { return Ok(Outcome::Findings) };
-    let mut branches = Vec::new();
+    let (mut branches, mut rows) = (Vec::new(), Vec::new());
     for region in &compiled.regions {
         let target = Target { environment: args.environment.clone(), region: region.clone() };
-        let line = publish(args, &compiled, &target, region)?;
-        context.print(&line)?;
-        branches.push(target.branch());
+        let bundle = publish(args, &compiled, &target, region)?;
+        let (branch, workflows) = (target.branch(), bundle.manifest.active.len());
+        let (sequence, manifest) = (bundle.manifest.sequence, bundle.digest());
+        if args.format != Style::Json {
+            context.print(&format!("{branch}: release {sequence}, {workflows} workflows, manifest {manifest}\n"))?;
+        }
+        rows.push(json!({ "branch": branch, "sequence": sequence, "workflows": workflows, "manifest": manifest }));
+        branches.push(branch);
     }
     args.remote.push(&compiled.repository, &branches)?;
+    if args.format == Style::Json {
+        context.print_json(&json!({ "releases": rows }))?;
+    }
     Ok(Outcome::Fine)
 }
 
-fn publish(args: &Args, compiled: &Compiled, target: &Target, region: &Region) -> Result<String, Error> {
+fn publish(args: &Args, compiled: &Compiled, target: &Target, region: &Region) -> Result<Bundle, Error> {
     let roots = roots(&compiled.checked)?;
     let before = published(&compiled.repository, target)?;
     let numbering = Numbering::after(before.as_ref(), roots.newest().generation);
@@ -85,11 +94,5 @@ fn publish(args: &Args, compiled: &Compiled, target: &Target, region: &Region) -
         files = sign_freshness(&release, roots, compiled.at, &args.freshness_keys)?;
     }
     put(&compiled.repository, target, &files, &bundle.manifest)?;
-    Ok(format!(
-        "{}: release {}, {} workflows, manifest {}\n",
-        target.branch(),
-        bundle.manifest.sequence,
-        bundle.manifest.active.len(),
-        bundle.digest()
-    ))
+    Ok(bundle)
 }

@@ -1,6 +1,7 @@
 //! `assent rollback`: a new release, with a higher number, that names older plans. Permissions stay the newest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -10,10 +11,11 @@ use assent_schema::id::{ClientId, Environment, Region, WorkflowId};
 use assent_schema::release::{FileName, Manifest, Readmitted, Rehearsal, Window};
 use assent_schema::time::Moment;
 use git2::Repository;
+use serde_json::json;
 
 use super::freshness::project;
 use super::repository::RemoteArgs;
-use super::{Context, Outcome};
+use super::{Context, Format, Outcome};
 use crate::bundle::{ACCEPT_FOR, Bundle, close};
 use crate::error::Error;
 use crate::publish::branch;
@@ -56,6 +58,9 @@ pub(super) struct Args {
     source: String,
     #[command(flatten)]
     remote: RemoteArgs,
+    /// How the result is printed.
+    #[arg(long, default_value = "human")]
+    format: Format,
 }
 
 /// `acme/refund`.
@@ -96,18 +101,18 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         files = sign_freshness(&release_of(&target.branch(), files)?, &roots, at, &args.freshness_keys)?;
     }
     put(&repository, &target, &files, &bundle.manifest)?;
-    for (entry, from) in &changes {
-        let (client, workflow) = (&entry.client, &entry.workflow);
-        let from = from.manifest.sequence;
-        context.print(&format!("{client}/{workflow}: plan {} of release {from}\n", entry.plan.short()))?;
-    }
-    context.print(&format!(
-        "{}: release {}, manifest {}\n",
-        target.branch(),
-        bundle.manifest.sequence,
-        bundle.digest()
-    ))?;
     args.remote.push(&repository, &[target.branch()])?;
+    let (branch, sequence, manifest) = (target.branch(), bundle.manifest.sequence, bundle.digest());
+    let (mut text, mut rows) = (String::new(), Vec::new());
+    for (entry, from) in &changes {
+        let (client, workflow, plan, from) = (&entry.client, &entry.workflow, &entry.plan, from.manifest.sequence);
+        // Writing to a `String` cannot fail.
+        let _written = writeln!(text, "{client}/{workflow}: plan {} of release {from}", plan.short());
+        rows.push(json!({ "client": client, "workflow": workflow, "plan": plan, "from": from }));
+    }
+    let _written = writeln!(text, "{branch}: release {sequence}, manifest {manifest}");
+    let value = json!({ "branch": branch, "sequence": sequence, "manifest": manifest, "workflows": rows });
+    context.print_as(args.format, &text, &value)?;
     Ok(Outcome::Fine)
 }
 

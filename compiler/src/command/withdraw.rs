@@ -8,7 +8,7 @@ use assent_schema::trust::{Cancelled, Decision, Statement};
 
 use super::approve;
 use super::trust::{newest_approvers, newest_root};
-use super::{Context, Outcome};
+use super::{Context, Format, Outcome};
 use crate::error::Error;
 use crate::publish::sign::{self, KeyFile};
 
@@ -32,6 +32,9 @@ pub(super) struct Args {
     /// The work tree of the source repository.
     #[arg(long, default_value = ".", value_name = "DIR")]
     repo: PathBuf,
+    /// How the result is printed.
+    #[arg(long, default_value = "human")]
+    format: Format,
 }
 
 /// Withdraws.
@@ -67,8 +70,9 @@ fn state(
     let text = statement.to_toml().map_err(|e| Error::input(e.to_string()))?;
     let file = folder.join(format!("{serial}-{name}.toml"));
     sign::write(&file, text.as_bytes())?;
-    context.print(&approve::words(&statement))?;
-    approve::sign(&file, &args.key, context)?;
+    let signed = approve::sign(&file, &args.key)?;
+    let text = format!("{}\n{}", approve::words(&statement), signed.sentence());
+    context.print_as(args.format, &text, &approve::told(&file, &statement, Some(&signed)))?;
     Ok(Outcome::Fine)
 }
 

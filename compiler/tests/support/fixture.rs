@@ -17,11 +17,7 @@
 //! `#expires` says when the client's approval ends, `#environment` what the check is asked for.
 //! `#link` makes it a link, and `#raw` is a `+` line with Rust's escapes and no line end.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "helpers of tests; what does not fit fails the test"
-)]
+#![expect(clippy::string_slice, reason = "helpers of tests; what does not fit fails the test")]
 
 use super::Files;
 use super::signed::sign_all;
@@ -67,12 +63,18 @@ struct Edit {
     marks: Vec<(usize, usize, usize, String)>,
 }
 
-/// Applies a fixture to the base and has it signed.
-pub(crate) fn apply(base: &Files, text: &str) -> Fixture {
+/// Applies a fixture to the base and leaves out the signatures.
+pub(crate) fn changed(base: &Files, text: &str) -> Fixture {
     let mut fixture =
         Fixture { files: base.clone(), links: Vec::new(), environment: None, before: None, expected: Vec::new() };
-    fixture.environment = text.lines().find_map(|line| line.strip_prefix("#environment ")).map(str::to_owned);
     apply_sections(&mut fixture, text, "#- ");
+    fixture
+}
+
+/// Applies a fixture to the base and has it signed.
+pub(crate) fn apply(base: &Files, text: &str) -> Fixture {
+    let mut fixture = changed(base, text);
+    fixture.environment = text.lines().find_map(|line| line.strip_prefix("#environment ")).map(str::to_owned);
     let expires = text.lines().find_map(|line| line.strip_prefix("#expires ")).unwrap_or(EXPIRES);
     sign_all(&mut fixture.files, expires.parse().expect("a moment"));
     if let Some(by) = text.lines().find_map(|line| line.strip_prefix("#commit ")) {
@@ -89,10 +91,11 @@ pub(crate) fn apply(base: &Files, text: &str) -> Fixture {
 fn apply_sections(fixture: &mut Fixture, text: &str, mark: &str) {
     let starts = |line: &&str| line.starts_with("#- ") || line.starts_with("#= ");
     let lines: Vec<&str> = text.lines().collect();
-    let heads: Vec<usize> = (0..lines.len()).filter(|n| starts(&lines[*n])).chain([lines.len()]).collect();
+    let heads: Vec<usize> =
+        (0..lines.len()).filter(|n| lines.get(*n).is_some_and(starts)).chain([lines.len()]).collect();
     for (head, next) in heads.iter().zip(heads.iter().skip(1)) {
-        if let Some(path) = lines[*head].strip_prefix(mark) {
-            apply_file(fixture, path, &lines[head + 1..*next].join("\n"));
+        if let Some(path) = lines.get(*head).and_then(|line| line.strip_prefix(mark)) {
+            apply_file(fixture, path, &lines.get(head + 1..*next).expect("the lines of a section").join("\n"));
         }
     }
 }
@@ -115,7 +118,7 @@ fn apply_file(fixture: &mut Fixture, path: &str, body: &str) {
             let file = path.to_owned();
             fixture.expected.push(Expected { file, line: 1, column: 1, end_column: 1, code: code.to_owned() });
         } else if let Some(at) = line.strip_prefix("#at ") {
-            fixture.expected.push(place_in(path, &fixture.files[path], at));
+            fixture.expected.push(place_in(path, fixture.files.get(path).expect("a file that is signed"), at));
         } else if let Some(escaped) = line.strip_prefix("#raw ") {
             raw = Some(unescape(escaped));
         } else if line == "#gone" {

@@ -2,6 +2,7 @@
 
 pub(crate) mod fixture;
 pub(crate) mod signed;
+pub(crate) mod validate;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -12,7 +12,7 @@ mod witness;
 
 use std::path::PathBuf;
 
-use super::{Context, Outcome};
+use super::{Context, Format, Outcome};
 use crate::error::Error;
 use stage::Stage;
 use story::Story;
@@ -26,6 +26,9 @@ pub(super) struct Args {
     /// Write everything to this folder, which must be empty or new, and keep it.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// How the story is printed. As JSON it is told when it is over, and nothing is waited for.
+    #[arg(long, default_value = "human")]
+    format: Format,
 }
 
 /// Runs the command.
@@ -42,7 +45,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         made.path().to_owned()
     };
     let now = context.now();
-    let mut story = Story::new(context);
+    let mut story = Story::new(context, args.format);
     let program = std::env::current_exe().map_err(|e| Error::io("find this program", e))?;
     let mut stage = Stage::set(&folder, now, &program)?;
     // A chapter that cannot go on ends the story: what follows rests on it.
@@ -51,7 +54,8 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     }
     chapters::epilogue::epilogue(&stage, &mut story)?;
     let whole = story.whole();
-    if !args.exit {
+    story.finish()?;
+    if !args.exit && args.format == Format::Human {
         let after = if args.keep.is_some() { "the folder stays" } else { "the folder goes with it" };
         story.line(&format!("The agents run on. Press Enter to end; {after}."))?;
         wait()?;

@@ -5,10 +5,9 @@ use std::path::Path;
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, PersonId};
-use assent_schema::trust::{Approvers, Person, words};
+use assent_schema::trust::{Approvers, Person};
 
-use super::super::{Context, Outcome};
-use super::{PersonKey, read_folder_file, refused, root};
+use super::{PersonKey, Told, read_folder_file, refused, root};
 use crate::error::Error;
 use crate::publish::sign;
 
@@ -29,7 +28,7 @@ pub(super) struct Args {
     dropped: Vec<PersonId>,
 }
 
-pub(super) fn run(repo: &Path, args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+pub(super) fn run(repo: &Path, args: &Args) -> Result<Told, Error> {
     let Some((_, project)) = root::newest(repo)? else {
         return Err(Error::input("there is no root yet: make it with `assent trust root`"));
     };
@@ -49,14 +48,7 @@ pub(super) fn run(repo: &Path, args: &Args, context: &mut Context<'_>) -> Result
     let path = repo.join(format!("clients/{}/approvers/{}.toml", args.client, approvers.number));
     let text = approvers.to_toml().map_err(refused)?;
     sign::write(&path, text.as_bytes())?;
-    let digest = Digest::of_file(text.as_bytes());
-    context.print(&format!(
-        "wrote {}\nSHA-256 {digest}\nwords   {}\nHave it signed: assent trust sign {} --key PERSON=KEY\n",
-        path.display(),
-        words(&digest),
-        path.display()
-    ))?;
-    Ok(Outcome::Fine)
+    Ok(Told::to_sign(&path, &text))
 }
 
 /// The newest approvers file of a client and the digest of the first; nothing before the first.

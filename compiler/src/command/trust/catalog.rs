@@ -6,9 +6,8 @@ use std::path::Path;
 use assent_schema::canon::Digest;
 use assent_schema::trust::CatalogLock;
 
-use super::super::{Context, Outcome};
 use super::teams::drop_signatures;
-use super::{read_folder_file, refused, root};
+use super::{Told, read_folder_file, refused, root};
 use crate::error::Error;
 use crate::publish::sign;
 
@@ -21,7 +20,7 @@ const FILES_MOST: usize = 10_000;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {}
 
-pub(super) fn run(repo: &Path, _args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+pub(super) fn run(repo: &Path, _args: &Args) -> Result<Told, Error> {
     let Some((_, project)) = root::newest(repo)? else {
         return Err(Error::input("there is no root yet: make it with `assent trust root`"));
     };
@@ -29,14 +28,11 @@ pub(super) fn run(repo: &Path, _args: &Args, context: &mut Context<'_>) -> Resul
         read_folder_file(repo, FILE)?.map(|bytes| CatalogLock::parse(FILE, &bytes)).transpose().map_err(refused)?;
     let number = old.map_or(0, |old| old.number).saturating_add(1);
     let files = files(repo)?;
-    let count = files.len();
-    let lock = CatalogLock::new(project, number, files);
-    sign::write(&repo.join(FILE), lock.to_toml().map_err(refused)?.as_bytes())?;
+    let text = CatalogLock::new(project, number, files).to_toml().map_err(refused)?;
+    let path = repo.join(FILE);
+    sign::write(&path, text.as_bytes())?;
     drop_signatures(repo, FILE)?;
-    context.print(&format!(
-        "wrote {FILE} over {count} files\nHave it signed: assent trust sign {FILE} --key PERSON=KEY\n"
-    ))?;
-    Ok(Outcome::Fine)
+    Ok(Told::to_sign(&path, &text))
 }
 
 fn files(repo: &Path) -> Result<BTreeMap<String, Digest>, Error> {

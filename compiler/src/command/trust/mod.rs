@@ -10,10 +10,12 @@ mod teams;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use assent_schema::canon::Digest;
 use assent_schema::id::PersonId;
 use assent_schema::trust::{PublicKey, TOML_MOST_BYTES, TrustError};
+use serde_json::{Value, json};
 
-use super::{Context, Outcome};
+use super::{Context, Format, Outcome};
 use crate::error::Error;
 
 /// Makes roots, approvers, teams and the catalog's lock; signs them; prints what others compare and configure.
@@ -22,6 +24,9 @@ pub(super) struct Args {
     /// The work tree of the source repository.
     #[arg(long, global = true, default_value = ".", value_name = "DIR")]
     repo: PathBuf,
+    /// How the result is printed.
+    #[arg(long, global = true, default_value = "human")]
+    format: Format,
     #[command(subcommand)]
     what: What,
 }
@@ -47,15 +52,37 @@ pub(super) use root::newest as newest_root;
 /// When a file is missing, is not what it must be, or cannot be written.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let repo = &args.repo;
-    match &args.what {
-        What::Root(args) => root::run(repo, args, context),
-        What::Approvers(args) => approvers::run(repo, args, context),
-        What::Teams(args) => teams::run(repo, args, context),
-        What::Catalog(args) => catalog::run(repo, args, context),
-        What::Sign(args) => sign::run(args, context),
-        What::Words(args) => print::words(args, context),
-        What::AllowedSigners(args) => print::allowed_signers(repo, args, context),
-        What::LedgerKeys(args) => print::ledger_keys(repo, args, context),
+    let told = match &args.what {
+        What::Root(args) => root::run(repo, args),
+        What::Approvers(args) => approvers::run(repo, args),
+        What::Teams(args) => teams::run(repo, args),
+        What::Catalog(args) => catalog::run(repo, args),
+        What::Sign(args) => sign::run(args),
+        What::Words(args) => print::words(args),
+        What::AllowedSigners(args) => print::allowed_signers(repo, args),
+        What::LedgerKeys(args) => print::ledger_keys(repo, args),
+    }?;
+    context.print_as(args.format, &told.text, &told.value)?;
+    Ok(Outcome::Fine)
+}
+
+/// What a subcommand did, for people and for programs.
+struct Told {
+    text: String,
+    value: Value,
+}
+
+impl Told {
+    /// A file that was written and that people must sign before it counts.
+    fn to_sign(path: &Path, text: &str) -> Self {
+        let (file, digest) = (path.display().to_string(), Digest::of_file(text.as_bytes()));
+        let words = assent_schema::trust::words(&digest);
+        Self {
+            text: format!(
+                "wrote {file}\nSHA-256 {digest}\nwords   {words}\nHave it signed: assent trust sign {file} --key PERSON=KEY\n"
+            ),
+            value: json!({ "file": file, "sha256": digest, "words": words }),
+        }
     }
 }
 

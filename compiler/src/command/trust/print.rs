@@ -8,9 +8,9 @@ use assent_schema::canon::Digest;
 use assent_schema::id::ProjectName;
 use assent_schema::ledger::{LogKey, Origin};
 use assent_schema::trust::{Namespace, PublicKey, RoleName, Root, words as digest_words};
+use serde_json::{Value, json};
 
-use super::super::{Context, Outcome};
-use super::{approvers, read_folder_file, root};
+use super::{Told, approvers, read_folder_file, root};
 use crate::error::Error;
 
 /// Prints a digest as eight words, to be compared over the phone.
@@ -33,22 +33,18 @@ pub(super) struct LedgerKeysArgs {
     pem: bool,
 }
 
-pub(super) fn words(args: &WordsArgs, context: &mut Context<'_>) -> Result<Outcome, Error> {
+pub(super) fn words(args: &WordsArgs) -> Result<Told, Error> {
     let digest = match args.of.to_str().and_then(|text| text.parse().ok()) {
         Some(digest) => digest,
         None => {
             Digest::of_file(&std::fs::read(&args.of).map_err(|e| Error::io(format!("read {}", args.of.display()), e))?)
         }
     };
-    context.print(&format!("{}\n", digest_words(&digest)))?;
-    Ok(Outcome::Fine)
+    let words = digest_words(&digest);
+    Ok(Told { text: format!("{words}\n"), value: json!({ "sha256": digest, "words": words }) })
 }
 
-pub(super) fn allowed_signers(
-    repo: &Path,
-    _args: &AllowedSignersArgs,
-    context: &mut Context<'_>,
-) -> Result<Outcome, Error> {
+pub(super) fn allowed_signers(repo: &Path, _args: &AllowedSignersArgs) -> Result<Told, Error> {
     let (root, project) = known(repo)?;
     let mut lines = Lines::default();
     for role in RoleName::ALL {
@@ -71,8 +67,7 @@ pub(super) fn allowed_signers(
             lines.add(&format!("{person}@{client}"), &keys.keys, &[Namespace::Approval, Namespace::Approvers]);
         }
     }
-    context.print(&lines.text())?;
-    Ok(Outcome::Fine)
+    Ok(Told { text: lines.text(), value: lines.value() })
 }
 
 /// One line a key, sorted; the namespaces of all its roles together.
@@ -87,6 +82,11 @@ impl Lines {
         }
     }
 
+    fn value(&self) -> Value {
+        let row = |((who, key), namespaces): (&(String, String), &BTreeSet<&str>)| json!({ "who": who, "namespaces": namespaces, "key": key });
+        json!({ "signers": self.0.iter().map(row).collect::<Vec<_>>() })
+    }
+
     fn text(&self) -> String {
         self.0.iter().fold(String::new(), |mut text, ((who, key), namespaces)| {
             let namespaces: Vec<&str> = namespaces.iter().copied().collect();
@@ -97,22 +97,25 @@ impl Lines {
     }
 }
 
-pub(super) fn ledger_keys(repo: &Path, args: &LedgerKeysArgs, context: &mut Context<'_>) -> Result<Outcome, Error> {
+pub(super) fn ledger_keys(repo: &Path, args: &LedgerKeysArgs) -> Result<Told, Error> {
     let (root, project) = known(repo)?;
+    let (mut text, mut rows) = (String::new(), Vec::new());
     for (agent, entry) in &root.agents {
         let point = entry.ledger_point().ok_or_else(|| Error::input(format!("{agent} has no ledger key")))?;
         let clients = root.clients.keys().map(Some).chain([None]);
         for client in clients {
             let origin = Origin { project: project.clone(), agent: agent.clone(), client: client.cloned() };
             let key = LogKey::of_log(&origin, &point).map_err(|e| Error::input(format!("{agent}: {e}")))?;
-            if args.pem {
-                context.print(&format!("# {}\n{}\n", key.name(), key.to_pem().trim_end()))?;
+            // Writing to a text never fails.
+            let _infallible = if args.pem {
+                writeln!(text, "# {}\n{}", key.name(), key.to_pem().trim_end())
             } else {
-                context.print(&format!("{}\n", key.to_vkey()))?;
-            }
+                writeln!(text, "{}", key.to_vkey())
+            };
+            rows.push(json!({ "log": key.name(), "vkey": key.to_vkey(), "pem": key.to_pem() }));
         }
     }
-    Ok(Outcome::Fine)
+    Ok(Told { text, value: json!({ "keys": rows }) })
 }
 
 /// The newest root of the work tree and the project's name.

@@ -10,8 +10,7 @@ use assent_schema::time::Moment;
 use assent_schema::trust::{AgentEntry, ClientEntry, Person, PublicKey, Role, RoleName, Root};
 use serde::Deserialize;
 
-use super::super::{Context, Outcome};
-use super::{PersonKey, read_folder_file, refused};
+use super::{PersonKey, Told, read_folder_file, refused};
 use crate::error::Error;
 use crate::publish::sign;
 
@@ -89,7 +88,7 @@ struct Enrolled {
     ledger_key: String,
 }
 
-pub(super) fn run(repo: &Path, args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+pub(super) fn run(repo: &Path, args: &Args) -> Result<Told, Error> {
     let newest = newest(repo)?;
     let root = match newest {
         None => first(args)?,
@@ -98,14 +97,7 @@ pub(super) fn run(repo: &Path, args: &Args, context: &mut Context<'_>) -> Result
     let path = repo.join("trust/root").join(format!("{}.toml", root.version));
     let text = root.to_toml().map_err(refused)?;
     sign::write(&path, text.as_bytes())?;
-    let digest = Digest::of_file(text.as_bytes());
-    context.print(&format!(
-        "wrote {}\nSHA-256 {digest}\nwords   {}\nHave it signed: assent trust sign {} --key PERSON=KEY\n",
-        path.display(),
-        assent_schema::trust::words(&digest),
-        path.display()
-    ))?;
-    Ok(Outcome::Fine)
+    Ok(Told::to_sign(&path, &text))
 }
 
 /// The newest version in the repository and the project's digest; nothing before the first.

@@ -1,10 +1,12 @@
 //! `assent trust sign`: one person signs one file, under the namespace that its type has.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use assent_schema::trust::{Namespace, TOML_MOST_BYTES};
+use serde_json::json;
 
-use super::super::{Context, Outcome};
+use super::Told;
 use crate::error::Error;
 use crate::publish::sign::{KeyFile, sign_beside};
 
@@ -19,15 +21,19 @@ pub(super) struct Args {
     keys: Vec<KeyFile>,
 }
 
-pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+pub(super) fn run(args: &Args) -> Result<Told, Error> {
+    let (mut text, mut rows) = (String::new(), Vec::new());
     for file in &args.files {
         let namespace = namespace_of(file)?;
         for key in &args.keys {
-            let beside = sign_beside(file, namespace, key)?;
-            context.print(&format!("signed as {namespace}: {}\n", beside.display()))?;
+            let signature = sign_beside(file, namespace, key)?.display().to_string();
+            // Writing to a `String` cannot fail.
+            let _written = writeln!(text, "signed as {namespace}: {signature}");
+            let (file, person, namespace) = (file.display().to_string(), &key.person, namespace.as_str());
+            rows.push(json!({ "file": file, "person": person, "namespace": namespace, "signature": signature }));
         }
     }
-    Ok(Outcome::Fine)
+    Ok(Told { text, value: json!({ "signed": rows }) })
 }
 
 /// The namespace of a signed file, by the `type` that it begins with.

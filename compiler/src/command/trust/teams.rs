@@ -7,8 +7,7 @@ use std::str::FromStr;
 use assent_schema::id::{ClientId, PersonId};
 use assent_schema::trust::Teams;
 
-use super::super::{Context, Outcome};
-use super::{read_folder_file, refused, root};
+use super::{Told, read_folder_file, refused, root};
 use crate::error::Error;
 use crate::publish::sign;
 
@@ -40,7 +39,7 @@ impl FromStr for Team {
     }
 }
 
-pub(super) fn run(repo: &Path, args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+pub(super) fn run(repo: &Path, args: &Args) -> Result<Told, Error> {
     let Some((_, project)) = root::newest(repo)? else {
         return Err(Error::input("there is no root yet: make it with `assent trust root`"));
     };
@@ -51,10 +50,10 @@ pub(super) fn run(repo: &Path, args: &Args, context: &mut Context<'_>) -> Result
     }
     let teams = Teams::new(project, number.saturating_add(1), clients);
     let path = repo.join(FILE);
-    sign::write(&path, teams.to_toml().map_err(refused)?.as_bytes())?;
+    let text = teams.to_toml().map_err(refused)?;
+    sign::write(&path, text.as_bytes())?;
     drop_signatures(repo, FILE)?;
-    context.print(&format!("wrote {}\nHave it signed: assent trust sign {FILE} --key PERSON=KEY\n", path.display()))?;
-    Ok(Outcome::Fine)
+    Ok(Told::to_sign(&path, &text))
 }
 
 /// Removes the signatures of a file that was written anew: they are of another text.

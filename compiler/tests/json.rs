@@ -1,0 +1,163 @@
+//! What commands print with `--format json`: the page `docs/json.md` is these very outputs.
+
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests; what does not fit fails the test")]
+
+#[expect(dead_code, reason = "each test binary uses its own part")]
+mod support;
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::Value;
+use ssh_key::private::{Ed25519Keypair, KeypairData};
+use ssh_key::{LineEnding, PrivateKey};
+use support::signed::{commit_after, sign_all};
+use support::{Files, assent, commit, example, files};
+use tempfile::TempDir;
+
+/// What stands above the examples.
+const HEAD: &str = "# What commands print as JSON
+
+Every command that prints for people also takes `--format json` and then prints one JSON value, and nothing else, on standard
+output. Members may be added; none is renamed or given another meaning. Exit status: 0 fine, 1 findings or refused, 2 usage
+or environment; with 2 nothing is printed on standard output. `completions` prints what a shell reads, `schema KIND` what an
+editor reads. `demo` tells its whole story at once when it is over: `held`, `promises`, and `steps`, each with `step`, `chapter`,
+`held`, `sentence`, `promises`, `milliseconds` and `details`.
+
+The examples are what these commands print in a test; digests and keys are shortened.
+";
+
+/// A work tree with keys for a few people, and the page that grows with each command.
+struct Story {
+    folder: TempDir,
+    page: String,
+}
+
+impl Story {
+    fn begin() -> Self {
+        let folder = TempDir::new().unwrap();
+        for (path, bytes) in example() {
+            put(&folder.path().join("repo").join(path), &bytes);
+        }
+        for (person, seed) in [("alice", 1), ("bruno", 2), ("dana", 3)] {
+            let key = PrivateKey::new(KeypairData::Ed25519(Ed25519Keypair::from_seed(&[seed; 32])), person).unwrap();
+            put(&folder.path().join(person), key.to_openssh(LineEnding::LF).unwrap().as_bytes());
+            let public = format!("{}\n", key.public_key().to_openssh().unwrap());
+            put(&folder.path().join(format!("{person}.pub")), public.as_bytes());
+        }
+        Self { folder, page: HEAD.to_owned() }
+    }
+
+    fn path(&self) -> &str {
+        self.folder.path().to_str().unwrap()
+    }
+
+    /// Runs a command in which `@` stands for the folder, and adds what it prints to the page.
+    fn run(&mut self, line: &str) -> Value {
+        let arguments: Vec<String> = line.split(' ').map(|part| part.replace('@', self.path())).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(["--format", "json"]).collect();
+        let ran = assent(&arguments);
+        assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{line}: {}", ran.out);
+        let value: Value = serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{line}: {e}: {}", ran.out));
+        let shown = serde_json::to_string_pretty(&self.shortened(&value)).unwrap();
+        let command = line
+            .replace("@/repo/", "")
+            .replace(" --repo @/repo", "")
+            .replace(" --repo @/releases", "")
+            .replace("@/", "");
+        writeln!(self.page, "\n## `assent {command}`\n\n```json\n{shown}\n```").unwrap();
+        value
+    }
+
+    /// The value with short lists, digests and keys, and without the folder of the test.
+    fn shortened(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => {
+                let text = text.replace(&format!("{}/repo/", self.path()), "").replace(self.path(), "…");
+                let long = text.len() > 40 && !text.contains(' ');
+                let key = text.starts_with("ssh-") || text.starts_with("-----BEGIN");
+                let cut = |most| format!("{}…", text.chars().take(most).collect::<String>());
+                Value::String(if long || key { cut(24) } else { text })
+            }
+            Value::Array(items) => items.iter().take(2).map(|item| self.shortened(item)).collect(),
+            Value::Object(members) => members.iter().map(|(key, value)| (key.clone(), self.shortened(value))).collect(),
+            other => other.clone(),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this test makes a work tree")]
+fn put(path: &Path, bytes: &[u8]) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// The whole way from an empty trust folder to a withdrawal, each step as JSON.
+fn told() -> String {
+    let mut story = Story::begin();
+    let role = "--role";
+    let roles: Vec<String> = ["root=2", "release=1", "freshness=1", "catalog=1", "teams=1", "oncall=1"]
+        .iter()
+        .map(|name| format!("{role} {name}:alice,bruno"))
+        .collect();
+    let people = "--person alice=@/alice.pub --person bruno=@/bruno.pub";
+    let expires = "--expires 2027-01-01T00:00:00Z";
+    let root = story.run(&format!("trust root --repo @/repo {expires} {people} {}", roles.join(" ")));
+    assert!(root["file"].as_str().unwrap().ends_with("trust/root/1.toml"));
+    let signed = story.run("trust sign @/repo/trust/root/1.toml --key alice=@/alice --key bruno=@/bruno");
+    assert_eq!(signed["signed"].as_array().unwrap().len(), 2);
+    story.run("trust approvers acme --repo @/repo --threshold 1 --person dana=@/dana.pub");
+    story.run("trust teams acme=alice --repo @/repo");
+    story.run("trust catalog --repo @/repo");
+    let words = story.run("trust words @/repo/trust/root/1.toml");
+    assert_eq!(words["words"], root["words"]);
+    let signers = story.run("trust allowed-signers --repo @/repo");
+    assert!(!signers["signers"].as_array().unwrap().is_empty());
+    story.run("trust ledger-keys --repo @/repo");
+    let withdrawn = story.run("withdraw acme --workflow refund --key dana=@/dana --repo @/repo");
+    assert_eq!(withdrawn["decision"], "withdraw");
+    assert_eq!(withdrawn["signed"]["person"], "dana");
+    let rejected = story.run("reject acme --all --key dana=@/dana --repo @/repo");
+    assert_eq!(rejected["serial"], 2);
+    let shown = story.run("approve @/repo/clients/acme/approvals/2-reject.toml");
+    assert_eq!(shown["signed"], Value::Null);
+    story.run("approve @/repo/clients/acme/approvals/2-reject.toml --key dana=@/dana");
+    story.run("schema --list");
+    published(&mut story);
+    story.page
+}
+
+/// A release, a second one in which a workflow says something else, and the way back.
+fn published(story: &mut Story) {
+    let mut all = example();
+    sign_all(&mut all, "2027-03-01T00:00:00Z".parse().unwrap());
+    let bare = story.folder.path().join("releases");
+    let repository = git2::Repository::init_bare(&bare).unwrap();
+    // Commits that touch a client are signed; the one before has nothing.
+    let nothing = commit(&repository, files(&repository, &Files::new()));
+    let first = commit_after(&repository, nothing, files(&repository, &all), "alice");
+    let release = "--environment staging --region eu --key alice=@/alice --freshness-key alice=@/alice --local";
+    story.run("build --environment staging --region eu --out @/out --repo @/releases");
+    let one = story.run(&format!("release {release} --repo @/releases"));
+    assert_eq!(one["releases"][0]["sequence"], 1);
+    let path = "clients/acme/workflows/refund.toml";
+    let text = String::from_utf8(all[path].clone()).unwrap().replace("a person agrees", "a lead agrees");
+    all.insert(path.to_owned(), text.into_bytes());
+    commit_after(&repository, first, files(&repository, &all), "alice");
+    story.run(&format!("release {release} --repo @/releases"));
+    let fresh = story.run("freshness --key alice=@/alice --local --repo @/releases");
+    assert_eq!(fresh["releases"][0]["sequence"], 2);
+    let back = story.run(&format!("rollback acme/refund {release} --repo @/releases"));
+    assert_eq!((&back["sequence"], &back["workflows"][0]["from"]), (&Value::from(3), &Value::from(1)));
+}
+
+#[test]
+fn the_page_of_json_is_fresh() {
+    let page = told();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/json.md");
+    if std::env::var_os("UPDATE").is_some() {
+        put(&path, page.as_bytes());
+    }
+    let stored = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(stored == page, "docs/json.md is stale: UPDATE=1 cargo test -p assent-compiler --test json");
+}
