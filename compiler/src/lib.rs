@@ -5,6 +5,10 @@
 //! it, never a later one. `show` makes text; `command` alone imports the agent. A room
 //! imports rooms of the groups above its own and no others.
 
+// The helpers of the tests beside the crate name it as everybody else does.
+#[cfg(test)]
+extern crate self as assent_compiler;
+
 pub mod bundle;
 pub mod error;
 pub mod sentence;

@@ -20,6 +20,7 @@ pub mod rehearsing;
 mod release;
 pub mod repository;
 mod rollback;
+mod schema;
 mod test;
 mod trust;
 mod withdraw;
@@ -49,6 +50,7 @@ enum Command {
     Approve(approve::Args),
     Check(check::Args),
     Explain(explain::Args),
+    Schema(schema::Args),
     Init(init::Args),
     Plan(plan::Args),
     Test(test::Args),
@@ -80,6 +82,7 @@ fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<Outcome, Err
         Command::Check(args) => check::run(args, context),
         Command::Init(args) => init::run(args, context),
         Command::Explain(args) => explain::run(args, context),
+        Command::Schema(args) => schema::run(args, context),
         Command::Plan(args) => plan::run(args, context),
         Command::Test(args) => test::run(args, context),
     }

@@ -20,7 +20,7 @@ const LIST_MOST: u32 = 100_000;
 /// The most constants of a `one_of`.
 const VALUES_MOST: usize = 1_000;
 
-const SHAPES: [&str; 11] =
+pub(super) const SHAPES: [&str; 11] =
     ["text", "token", "uuid", "integer", "decimal", "boolean", "instant", "money", "one_of", "list", "record"];
 
 /// Fields by name; each stands on the wire under its own name unless it says `at`.

@@ -39,6 +39,8 @@ pub(super) fn read(path: &Arc<str>, file: &File) -> (Option<Said>, Findings) {
     };
     let table = Table::new(&sink, &root, anchor_of(&root, text));
     let said = kind(path, text, &file.place, table);
+    #[cfg(test)]
+    super::asked::file_read(&root);
     let (findings, broken) = sink.finish();
     (said.filter(|_| !broken), findings)
 }

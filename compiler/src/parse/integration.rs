@@ -15,7 +15,7 @@ use super::operation::operation;
 use super::reader::{Table, Value};
 use super::value::{line, name, not_one_of, parsed, path, plain_line, texts_by_path, word};
 
-const AUTHS: [&str; 5] = ["header", "basic", "oauth2-client", "oauth2-refresh", "none"];
+pub(super) const AUTHS: [&str; 5] = ["header", "basic", "oauth2-client", "oauth2-refresh", "none"];
 
 /// Reads an integration.
 pub(super) fn integration(mut table: Table<'_, '_>, stem: &IntegrationId) -> Option<Integration> {

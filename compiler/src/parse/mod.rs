@@ -8,10 +8,13 @@
     reason = "readers have one form, so that each can be named where one is wanted"
 )]
 
+#[cfg(test)]
+mod asked;
 mod client;
 mod field;
 mod file;
 mod integration;
+pub mod keys;
 mod operation;
 mod project;
 mod provider;

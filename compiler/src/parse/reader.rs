@@ -167,6 +167,8 @@ impl<'r, 'i> Table<'r, 'i> {
     /// The value of a key.
     pub(super) fn get(&mut self, key: &'static str) -> Option<Value<'r, 'i>> {
         self.asked.push(key);
+        #[cfg(test)]
+        super::asked::note(self.inner, key);
         let value = self.inner.get(key)?;
         Some(Value { sink: self.sink, inner: value.get_ref(), span: value.span(), key })
     }
@@ -245,6 +247,8 @@ impl<'r, 'i> Table<'r, 'i> {
         self,
         mut read: impl FnMut(Value<'r, 'i>) -> Option<T>,
     ) -> BTreeMap<Spanned<K>, T> {
+        #[cfg(test)]
+        super::asked::note_names(self.inner);
         let mut map = BTreeMap::new();
         for (key, value) in self.inner {
             let name = key.get_ref().as_ref();

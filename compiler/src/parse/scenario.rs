@@ -13,7 +13,7 @@ use super::value::{boolean, integer, line, name, not_one_of, parsed, within, wor
 /// The most scenarios of one file.
 const SCENARIOS_MOST: usize = 1_000;
 /// How a run can end.
-const OUTCOMES: [&str; 6] = ["done", "stopped", "failed", "content-lost", "superseded", "refused"];
+pub(super) const OUTCOMES: [&str; 6] = ["done", "stopped", "failed", "content-lost", "superseded", "refused"];
 
 /// Reads the scenarios of a workflow.
 pub(super) fn tests(mut table: Table<'_, '_>) -> Tests {

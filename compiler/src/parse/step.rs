@@ -14,14 +14,14 @@ use super::reader::{Table, Value};
 use super::value::{decimal, expression, integer, name, not_one_of, parsed, path, period, template, within, word};
 use super::workflow::step_id;
 
-const ACTIONS: [&str; 7] = ["call", "ask", "decide", "set", "each", "wait", "stop"];
+pub(super) const ACTIONS: [&str; 7] = ["call", "ask", "decide", "set", "each", "wait", "stop"];
 /// Keys that belong to one action alone.
 const PARTS: [&str; 13] = [
     "with", "retry", "parked", "cache", "prompt", "sources", "answer", "limit", "as", "key", "max", "step", "parallel",
 ];
 /// What an item is called unless said.
 const ITEM: &str = "item";
-const ANSWERS: [&str; 3] = ["number", "boolean", "text"];
+pub(super) const ANSWERS: [&str; 3] = ["number", "boolean", "text"];
 const CHANNELS: [&str; 4] = ["page", "cli", "slack", "helpdesk"];
 /// The most items of an `each`, and the most of them at once.
 const ITEMS_MOST: (u32, u32) = (1_000, 32);

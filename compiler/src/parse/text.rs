@@ -64,6 +64,8 @@ fn read(whole: &str, sink: &Sink) -> Option<Text> {
     let default = table.need("default", |value| value.spanned(locale));
     let holes: Holes = table.map("holes", hole);
     table.done();
+    #[cfg(test)]
+    super::asked::file_read(&root);
     let locales = by_locale(whole, locales, &holes, sink);
     let default = default?;
     if !locales.contains_key(&default.value) {

@@ -14,7 +14,7 @@ use super::reader::{Table, Value};
 use super::step::with;
 use super::value::{boolean, integer, line, name, period, word};
 
-const KINDS: [&str; 5] = ["webhook", "poll", "inbox", "schedule", "manual"];
+pub(super) const KINDS: [&str; 5] = ["webhook", "poll", "inbox", "schedule", "manual"];
 /// How often a list may be read.
 const EVERY: (Period, Period) = (Period::seconds(10), Period::days(1));
 /// How late an item may appear in a list.

@@ -45,6 +45,12 @@ pub(super) fn word<T: DeserializeOwned>(value: Value<'_, '_>) -> Option<T> {
     }
 }
 
+/// The words that an enumeration of the schema has: those that [`word`] takes.
+pub(super) fn words<T: DeserializeOwned>() -> Vec<&'static str> {
+    let reader: StrDeserializer<'_, NoSuchWord> = "".into_deserializer();
+    T::deserialize(reader).err().map_or_else(Vec::new, |NoSuchWord(words)| words.to_vec())
+}
+
 /// Reports a text that is none of some words.
 pub(super) fn not_one_of<T>(value: &Value<'_, '_>, text: &str, words: &[&str]) -> Option<T> {
     let what = format!("is none of {}", listed(words));

@@ -22,7 +22,7 @@ use super::trigger::trigger;
 use super::unique::Unique;
 use super::value::{boolean, expression, integer, line, name, not_one_of, path, period, template, within, word};
 
-const SETTING_TYPES: [&str; 7] = ["text", "token", "integer", "decimal", "boolean", "period", "one_of"];
+pub(super) const SETTING_TYPES: [&str; 7] = ["text", "token", "integer", "decimal", "boolean", "period", "one_of"];
 /// The longest time that a run may take.
 const TIMEOUT_MOST: Period = Period::days(30);
 /// The most steps of a workflow, those inside an `each` included.

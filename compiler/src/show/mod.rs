@@ -11,6 +11,7 @@ pub mod plan;
 pub mod progress;
 pub mod rehearsed;
 mod sarif;
+pub mod schema;
 
 /// How text for people looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,0 +1,209 @@
+//! The keys of `catalog/integrations/<name>.toml` and `catalog/providers/<name>.toml`, and of the fields in them.
+
+use assent_schema::class::Class;
+use assent_schema::client::{ClientAuth, ProviderDialect};
+use assent_schema::fides;
+use assent_schema::plan::Dialect;
+use assent_schema::shape::{InstantWire, MoneyUnit, WrittenBy};
+
+use super::super::field::SHAPES;
+use super::super::integration::AUTHS;
+use super::super::value::words;
+use super::operation::OPERATION;
+use super::{
+    CURRENCY, ENDPOINT, EVENT, HEADER, Holds, ID, Key, Kind, LINE, MOMENT, NAME, PATH, RATE, Rule, Table, may, need,
+};
+
+/// `catalog/integrations/<name>.toml`.
+pub(super) static INTEGRATION: Kind = Kind {
+    name: "integration",
+    about: "An API as the catalog describes it: everything that HTTP leaves open.",
+    paths: &["catalog/integrations/*.toml"],
+    except: &[],
+    table: &API,
+};
+
+/// `catalog/providers/<name>.toml`.
+pub(super) static PROVIDER: Kind = Kind {
+    name: "provider",
+    about: "An AI model endpoint and the agreement that governs it.",
+    paths: &["catalog/providers/*.toml"],
+    except: &[],
+    table: &MODEL,
+};
+
+static API: Table = Table {
+    name: "integration",
+    about: "An API as the catalog describes it: everything that HTTP leaves open.",
+    groups: &[&[
+        need("name", Holds::Form(&ID), "Its name; the name of its file."),
+        need("summary", Holds::Form(&LINE), "What it is, for people."),
+        may("source", Holds::Form(&LINE), "Where its shapes were taken from."),
+        need("auth", Holds::Table(&AUTH), "How requests are authorised."),
+        may("webhook", Holds::Table(&WEBHOOK), "How it signs its events."),
+        may(
+            "shows",
+            Holds::Word(words::<Class>),
+            "The most private class that its messages may show to people who decide; `reference` unless said.",
+        ),
+        may("rate", Holds::Table(&RATE), "How many requests it takes."),
+        may("event", Holds::Map(&EVENT, &Holds::Table(&API_EVENT)), "What it sends, by name."),
+        may("operation", Holds::Map(&NAME, &Holds::Table(&OPERATION)), "What it does, by name."),
+    ]],
+    rules: &[Rule::With("event", &["webhook"])],
+};
+
+static AUTH: Table = Table {
+    name: "auth",
+    about: "How requests are authorised.",
+    groups: &[&[
+        need("kind", Holds::Words(&AUTHS), "The way."),
+        may("name", Holds::Form(&HEADER), "The header, for `header`."),
+        may("prefix", Holds::Form(&LINE), "The word before the secret, like `Bearer`, for `header`."),
+        may("user", Holds::Form(&LINE), "The user's name, for `basic`."),
+        may(
+            "token",
+            Holds::Text,
+            "The path below the endpoint where tokens are asked for, for `oauth2-client` and `oauth2-refresh`.",
+        ),
+        may("send", Holds::Word(words::<ClientAuth>), "How the agent says there who it is; `header` unless said."),
+        may("slot", Holds::Form(&ID), "The slot of the secret."),
+    ]],
+    rules: &[
+        Rule::When("kind", "header", &["name", "slot"]),
+        Rule::When("kind", "basic", &["user", "slot"]),
+        Rule::When("kind", "oauth2-client", &["token", "slot"]),
+        Rule::When("kind", "oauth2-refresh", &["token", "slot"]),
+    ],
+};
+
+static WEBHOOK: Table = Table {
+    name: "webhook",
+    about: "How an API signs its events.",
+    groups: &[&[
+        need("dialect", Holds::Word(words::<Dialect>), "Its way of signing."),
+        need("slot", Holds::Form(&ID), "The slot of the secret."),
+        may("header", Holds::Form(&HEADER), "The header that holds the secret, for `token` alone."),
+        may("self", Holds::Table(&OWN_EVENT), "How to tell what our own connection caused."),
+    ]],
+    rules: &[Rule::When("dialect", "token", &["header"])],
+};
+
+/// How to tell what our own connection caused.
+pub(super) static OWN_EVENT: Table = Table {
+    name: "own-event",
+    about: "How to tell what our own connection caused.",
+    groups: &[&[
+        need("at", Holds::Form(&PATH), "A path of the message."),
+        need("equals", Holds::Form(&LINE), "The text that stands there then."),
+    ]],
+    rules: &[],
+};
+
+static API_EVENT: Table = Table {
+    name: "event",
+    about: "One kind of event.",
+    groups: &[&[
+        need("record", Holds::Form(&NAME), "What its record is called, for data uses."),
+        need("match", Holds::Map(&PATH, &Holds::Text), "How it is told from others: a path of the body and its text."),
+        may("once", Holds::Form(&NAME), "The field by which it is accepted once, where no delivery id is signed."),
+        need("fields", FIELDS, "The fields that are taken; all others are dropped."),
+    ]],
+    rules: &[],
+};
+
+/// Fields by name.
+pub(super) const FIELDS: Holds = Holds::Map(&NAME, &Holds::Table(&FIELD));
+
+static FIELD: Table = Table {
+    name: "field",
+    about: "One field of a message.",
+    groups: &[
+        &SHAPE,
+        &[
+            may("at", Holds::Form(&PATH), "Its path in the message; its name unless said."),
+            may("class", Holds::Word(words::<Class>), "How private it is; `personal` unless said."),
+            may("written_by", Holds::Word(words::<WrittenBy>), "Who can write it; `anyone` unless said."),
+            may("optional", Holds::Boolean, "Whether it may be absent; `false` unless said."),
+            may("measure", Holds::Boolean, "Whether KPIs may sum it, for integers and money."),
+            may("category", Holds::Word(categories), "A data category of Fideslang, which clients and auditors see."),
+        ],
+    ],
+    rules: SHAPE_RULES,
+};
+
+fn categories() -> Vec<&'static str> {
+    fides::DATA_CATEGORIES.to_vec()
+}
+
+/// The keys that say what a value looks like.
+pub(super) static SHAPE: [Key; 11] = [
+    need("type", Holds::Words(&SHAPES), "What the value looks like."),
+    may("most_bytes", Holds::Integer, "The largest text, for `text`; 65536 unless said."),
+    may("wire", Holds::Word(words::<InstantWire>), "How an `instant` is written; `iso` unless said."),
+    may(
+        "value",
+        Holds::Form(&PATH),
+        "Where the number of `money` stands below the value; the value itself unless said.",
+    ),
+    may("unit", Holds::Word(words::<MoneyUnit>), "Whether the number of `money` is in minor or major units."),
+    may("currency_at", Holds::Form(&PATH), "Where the currency of `money` stands below the value."),
+    may("currency", Holds::Form(&CURRENCY), "The currency of `money` where it is always the same."),
+    may("values", Holds::List(&Holds::Text), "The constants of `one_of`."),
+    may("most", Holds::Integer, "The most items of a `list`."),
+    may("of", Holds::Table(&FIELD), "What an item of a `list` is."),
+    may("fields", Holds::Map(&NAME, &Holds::Table(&FIELD)), "The members of a `record`."),
+];
+
+/// What those keys ask of one another.
+pub(super) const SHAPE_RULES: &[Rule] = &[
+    Rule::When("type", "money", &["unit"]),
+    Rule::When("type", "one_of", &["values"]),
+    Rule::When("type", "list", &["most", "of"]),
+    Rule::When("type", "record", &["fields"]),
+];
+
+static MODEL: Table = Table {
+    name: "provider",
+    about: "An AI model endpoint and the agreement that governs it.",
+    groups: &[&[
+        need("name", Holds::Form(&ID), "Its name; the name of its file."),
+        need("dialect", Holds::Word(words::<ProviderDialect>), "How it is spoken to."),
+        need("model", Holds::Form(&LINE), "The model that is asked."),
+        need("auth", Holds::Table(&AUTH), "How requests are authorised."),
+        may("endpoint", Holds::Map(&ID, &Holds::Table(&ENDPOINT)), "Where it is, by environment."),
+        may("agreement", Holds::Table(&AGREEMENT), "What was agreed; nothing may be asked without."),
+        may(
+            "class",
+            Holds::Word(words::<Class>),
+            "The most private class that it may be given; `personal` unless said.",
+        ),
+        may("prices", Holds::Table(&PRICES), "What it costs, for budgets."),
+    ]],
+    rules: &[],
+};
+
+static AGREEMENT: Table = Table {
+    name: "agreement",
+    about: "What was agreed with a provider.",
+    groups: &[&[
+        need("name", Holds::Form(&LINE), "Its name."),
+        may("parties", Holds::List(&Holds::Form(&LINE)), "Who agreed."),
+        need("from", Holds::Form(&MOMENT), "When it began."),
+        need("until", Holds::Form(&MOMENT), "When it ends."),
+        need("forbids_training", Holds::Boolean, "Whether it forbids training on input."),
+        need("retention", Holds::Text, "How long the provider keeps what it is sent: `none` or a period like `30d`."),
+    ]],
+    rules: &[],
+};
+
+static PRICES: Table = Table {
+    name: "prices",
+    about: "What a provider costs, per million tokens.",
+    groups: &[&[
+        need("currency", Holds::Form(&CURRENCY), "ISO 4217."),
+        need("input_per_million", Holds::Decimal, "For what it is sent."),
+        need("output_per_million", Holds::Decimal, "For what it answers."),
+    ]],
+    rules: &[],
+};

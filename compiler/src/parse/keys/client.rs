@@ -1,0 +1,179 @@
+//! The keys of `clients/<client>/client.toml`.
+
+use assent_schema::client::Tier;
+
+use super::super::value::words;
+use super::{
+    CURRENCY, DAY, ENDPOINT, Holds, ID, Key, Kind, LINE, MOMENT, NAME, OPENING, OPERATION, PERIOD, PUBLIC_KEY, RATE,
+    Rule, SCOPE, Table, may, need,
+};
+
+/// `clients/<client>/client.toml`.
+pub(super) static KIND: Kind = Kind {
+    name: "client",
+    about: "A client: what it agreed, whom it connects, who decides.",
+    paths: &["clients/*/client.toml"],
+    except: &[],
+    table: &CLIENT,
+};
+
+static CLIENT: Table = Table {
+    name: "client",
+    about: "A client: what it agreed, whom it connects, who decides.",
+    groups: &[&[
+        need("name", Holds::Form(&ID), "Its id; the name of its folder."),
+        need("summary", Holds::Form(&LINE), "Who it is, for people."),
+        need("plan", Holds::Word(words::<Tier>), "What it pays for."),
+        need("region", Holds::Form(&ID), "Where its data is processed; one of the project's regions."),
+        need("zone", Holds::Text, "Its IANA time zone, like `Europe/Berlin`."),
+        need("retention", Holds::Form(&PERIOD), "How long its ledger is kept; at least 90 days."),
+        may(
+            "stale_limit",
+            Holds::Form(&PERIOD),
+            "How long its workflows run without a current freshness statement; `72h` unless said, at most `7d`.",
+        ),
+        may("routes", Holds::List(&Holds::Form(&ID)), "The routes of the project that its alerts and incidents take."),
+        may("contacts", Holds::List(&Holds::Form(&ID)), "Who is told of incidents, by handle."),
+        may("calendar", Holds::Table(&CALENDAR), "Its business hours and holidays."),
+        may("limits", Holds::Table(&LIMITS), "What bounds all of its workflows together."),
+        may("people", Holds::Map(&ID, &Holds::Table(&PERSON)), "The people who decide."),
+        may("groups", Holds::Map(&ID, &Holds::List(&Holds::Form(&ID))), "Groups of them; a decision names one."),
+        may(
+            "chat_up_to",
+            Holds::Map(&CURRENCY, &Holds::Integer),
+            "Up to this amount, in minor units by currency, a chat account may decide on money.",
+        ),
+        may("connections", Holds::Map(&ID, &Holds::Table(&CONNECTION)), "Its uses of integrations and providers."),
+        may("guardrail", Holds::List(&Holds::Table(&GUARDRAIL)), "Limits on operations; the client signs them."),
+        may("freeze", Holds::List(&Holds::Table(&FREEZE)), "Times in which no plan is committed."),
+    ]],
+    rules: &[],
+};
+
+static CALENDAR: Table = Table {
+    name: "calendar",
+    about: "Business hours and holidays, in the client's zone.",
+    groups: &[&[
+        need("hours", Holds::Table(&HOURS), "Open hours by day of the week; a day that is not named is closed."),
+        may("holidays", Holds::List(&Holds::Form(&DAY)), "Closed days."),
+    ]],
+    rules: &[],
+};
+
+static HOURS: Table = Table {
+    name: "hours",
+    about: "Open hours by day of the week, like `09:00-17:00`.",
+    groups: &[&[
+        may("mon", Holds::Form(&OPENING), "Monday."),
+        may("tue", Holds::Form(&OPENING), "Tuesday."),
+        may("wed", Holds::Form(&OPENING), "Wednesday."),
+        may("thu", Holds::Form(&OPENING), "Thursday."),
+        may("fri", Holds::Form(&OPENING), "Friday."),
+        may("sat", Holds::Form(&OPENING), "Saturday."),
+        may("sun", Holds::Form(&OPENING), "Sunday."),
+    ]],
+    rules: &[],
+};
+
+static LIMITS: Table = Table {
+    name: "client-limits",
+    about: "What bounds all workflows of a client together.",
+    groups: &[&[
+        may("running", Holds::Integer, "Runs at once; 64 unless said."),
+        may("waiting", Holds::Integer, "Runs that wait; 10000 unless said."),
+    ]],
+    rules: &[],
+};
+
+static PERSON: Table = Table {
+    name: "decider",
+    about: "A person who decides; has a key or an account.",
+    groups: &[&[
+        may("keys", Holds::List(&Holds::Form(&PUBLIC_KEY)), "OpenSSH public keys."),
+        may("accounts", Holds::Map(&ID, &Holds::Form(&LINE)), "Chat accounts, by connection."),
+    ]],
+    rules: &[],
+};
+
+static CONNECTION: Table = Table {
+    name: "connection",
+    about: "One use of an integration or provider of the catalog.",
+    groups: &[&[
+        may("integration", Holds::Form(&ID), "The integration of the catalog that it leads to."),
+        may("provider", Holds::Form(&ID), "The AI provider of the catalog that it leads to."),
+        may("scopes", Holds::List(&Holds::Form(&SCOPE)), "The permissions that the API granted; exactly those needed."),
+        may(
+            "private_addresses",
+            Holds::Boolean,
+            "Whether loopback, link-local and private addresses may be reached; `false` unless said.",
+        ),
+        may(
+            "endpoint",
+            Holds::Map(&ID, &Holds::Table(&ENDPOINT)),
+            "Where it leads, by environment. A provider's stands in the catalog.",
+        ),
+        may("slots", Holds::Map(&ID, &Holds::Table(&SLOT)), "Secret slots; the secrets themselves stand in a vault."),
+        may("rate", Holds::Table(&RATE), "How many requests the API takes of this client."),
+    ]],
+    rules: &[Rule::One(&["integration", "provider"])],
+};
+
+static SLOT: Table = Table {
+    name: "slot",
+    about: "A secret slot.",
+    groups: &[&[may("rotate", Holds::Form(&PERIOD), "The time between rotations; at most `400d`.")]],
+    rules: &[],
+};
+
+static GUARDRAIL: Table = Table {
+    name: "guardrail",
+    about: "A limit on an operation, whatever the workflow says.",
+    groups: &[&[
+        need("operation", Holds::Form(&OPERATION), "The connection and operation that it bounds."),
+        may("currency", Holds::Form(&CURRENCY), "ISO 4217; needed where an amount is bounded."),
+        may("per_call", Holds::Integer, "The largest amount of one call, in minor units."),
+        may("per_day", Holds::Integer, "The largest sum of one day of the client's zone, in minor units."),
+        may("per_day_count", Holds::Integer, "The most calls of one day."),
+        may("model_up_to", Holds::Integer, "Up to this amount of one call, in minor units, a model may decide."),
+        may("per_customer", Holds::Table(&PER_CUSTOMER), "The limits of one day for one customer."),
+        may("per_workflow", Holds::Table(&PER_WORKFLOW), "The limits of one day for each workflow."),
+        need("by", Holds::Form(&ID), "The group that is asked above a limit."),
+    ]],
+    rules: &[
+        Rule::With("per_call", &["currency"]),
+        Rule::With("per_day", &["currency"]),
+        Rule::With("model_up_to", &["currency"]),
+    ],
+};
+
+static PER_CUSTOMER: Table = Table {
+    name: "per-customer",
+    about: "A limit for one customer; at least one of sum and count.",
+    groups: &[&[
+        need("param", Holds::Form(&NAME), "The parameter of the operation that names the customer."),
+        PER_DAY,
+        PER_DAY_COUNT,
+    ]],
+    rules: &[],
+};
+
+static PER_WORKFLOW: Table = Table {
+    name: "per-workflow",
+    about: "A limit for each workflow; at least one of sum and count.",
+    groups: &[&[PER_DAY, PER_DAY_COUNT]],
+    rules: &[],
+};
+
+const PER_DAY: Key = may("per_day", Holds::Integer, "The largest sum of one day, in minor units.");
+const PER_DAY_COUNT: Key = may("per_day_count", Holds::Integer, "The most calls of one day.");
+
+static FREEZE: Table = Table {
+    name: "freeze",
+    about: "A time in which no plan is committed.",
+    groups: &[&[
+        need("from", Holds::Form(&MOMENT), "Its first moment."),
+        need("until", Holds::Form(&MOMENT), "The moment after its last."),
+        need("reason", Holds::Form(&LINE), "Why."),
+    ]],
+    rules: &[],
+};

@@ -1,0 +1,185 @@
+//! The keys of one operation of an integration.
+
+use assent_schema::class::Class;
+use assent_schema::plan::{Effect, Encoding, Failure, Method, Place, TextFormat};
+
+use super::super::value::words;
+use super::catalog::{FIELDS, OWN_EVENT, SHAPE, SHAPE_RULES};
+use super::{Holds, LINE, NAME, PATH, PERIOD, RATE, Rule, SCOPE, Table, may, need};
+
+/// One operation.
+pub(super) static OPERATION: Table = Table {
+    name: "operation",
+    about: "One operation of an API.",
+    groups: &[&[
+        need("record", Holds::Form(&NAME), "What the answer's record is called, for data uses."),
+        need("method", Holds::Word(words::<Method>), "The HTTP method."),
+        need("path", Holds::Text, "The path below the endpoint; each `{hole}` is a parameter with `in = \"path\"`."),
+        may("encoding", Holds::Word(words::<Encoding>), "How the request's body is written; `json` unless said."),
+        may("document", Holds::Text, "The query or mutation of a GraphQL request."),
+        may("effect", Holds::Word(words::<Effect>), "What it changes outside; `none` unless said."),
+        may("scopes", Holds::List(&Holds::Form(&SCOPE)), "The permissions that it needs."),
+        may("params", Holds::Map(&NAME, &Holds::Table(&PARAM)), "Its parameters, by name."),
+        may("constants", Holds::Map(&PATH, &Holds::Text), "Members of the body that are always the same, by path."),
+        may("response", FIELDS, "The answer's fields that are taken; all others are dropped."),
+        may("most_bytes", Holds::Integer, "The largest answer, in bytes; 1 MiB unless said."),
+        may("timeout", Holds::Form(&PERIOD), "The longest time for one attempt; `10s` unless said."),
+        may("errors", Holds::List(&Holds::Table(&ERROR)), "How failures are told apart; the first that fits counts."),
+        may("not_executed", STATUSES, "Statuses after which surely nothing was done."),
+        may("idempotency", Holds::Table(&IDEMPOTENCY), "How the API deduplicates, for effects."),
+        may("retry", Holds::Table(&RETRY), "How it is retried unless a step says otherwise."),
+        may("confirm", Holds::Table(&CONFIRM), "The read that tells whether it happened, for effects."),
+        may("reread", Holds::Boolean, "Whether the same read may be done again later for the same record."),
+        may("park", Holds::Table(&PARK), "Where a text can wait in the client's own system, for effects."),
+        may("belongs", Holds::Table(&BELONGS), "The check that a record is the trigger's own party's, for reads."),
+        may("job", Holds::Table(&JOB), "How a job that was only taken is followed to its end."),
+        may("rate", Holds::Table(&RATE), "How many requests it takes."),
+        may("pages", Holds::Table(&PAGES), "How long lists are read, for reads."),
+        may("poll", Holds::Table(&POLL), "How its list is walked by those who wait for news in it, for reads."),
+    ]],
+    rules: &[],
+};
+
+/// HTTP statuses.
+const STATUSES: Holds = Holds::List(&Holds::Integer);
+
+static PARAM: Table = Table {
+    name: "param",
+    about: "One parameter of an operation.",
+    groups: &[
+        &[
+            need("in", Holds::Word(words::<Place>), "Where it stands in the request."),
+            may(
+                "at",
+                Holds::Form(&PATH),
+                "Its path in the body, or the header's or query's name; its own unless said.",
+            ),
+            need("class", Holds::Word(words::<Class>), "The most private class that it takes."),
+        ],
+        &SHAPE,
+        &[
+            may("amount", Holds::Boolean, "Whether it is an amount of money that moves."),
+            may("target", Holds::Boolean, "Whether it chooses a record, recipient or account."),
+            may("optional", Holds::Boolean, "Whether it may be left out; `false` unless said."),
+            may("format", Holds::Word(words::<TextFormat>), "What a text becomes part of; holes are escaped for it."),
+        ],
+    ],
+    rules: SHAPE_RULES,
+};
+
+static ERROR: Table = Table {
+    name: "error",
+    about: "How one failure is told from others.",
+    groups: &[&[
+        may("status", STATUSES, "The HTTP statuses."),
+        may("at", Holds::Form(&PATH), "A path of the body."),
+        may("equals", Holds::Form(&LINE), "The text that stands there."),
+        need("kind", Holds::Word(words::<Failure>), "What it means for the next attempt."),
+        need("code", Holds::Form(&NAME), "What it is called; steps name it in `on_error`."),
+    ]],
+    rules: &[Rule::With("at", &["equals"]), Rule::With("equals", &["at"])],
+};
+
+static IDEMPOTENCY: Table = Table {
+    name: "idempotency",
+    about: "How an API deduplicates requests.",
+    groups: &[&[
+        need("in", Holds::Words(&["header", "body"]), "Where the key goes."),
+        need("at", Holds::Form(&PATH), "The header's name, or the path in the body."),
+        need("lives", Holds::Form(&PERIOD), "How long the API remembers a key."),
+    ]],
+    rules: &[],
+};
+
+/// How attempts follow one another.
+pub(super) static RETRY: Table = Table {
+    name: "retry",
+    about: "How attempts follow one another.",
+    groups: &[&[
+        need("attempts", Holds::Integer, "The most attempts, the first included; at most 20."),
+        need("first", Holds::Form(&PERIOD), "The wait before the second attempt; doubled before each further one."),
+        need("most", Holds::Form(&PERIOD), "The longest wait."),
+    ]],
+    rules: &[],
+};
+
+static CONFIRM: Table = Table {
+    name: "confirm",
+    about: "The read that tells whether an effect happened.",
+    groups: &[&[
+        need("operation", Holds::Form(&NAME), "An operation of this integration that reads."),
+        may("with", Holds::Map(&NAME, &Holds::Form(&NAME)), "Its parameters, each from one of the effect's."),
+        need("field", Holds::Form(&NAME), "The field of its answer that tells."),
+        may(
+            "equals",
+            Holds::Form(&LINE),
+            "What the field holds when it happened; its presence alone tells unless said.",
+        ),
+        need("settles", Holds::Form(&PERIOD), "How long until a `no` can be believed."),
+    ]],
+    rules: &[],
+};
+
+static PARK: Table = Table {
+    name: "park",
+    about: "Where a text can wait in the client's own system.",
+    groups: &[&[
+        need("text", Holds::Form(&NAME), "The parameter that takes the text."),
+        need("id", Holds::Form(&NAME), "The field of the answer that names what was made."),
+        need("read", Holds::Form(&NAME), "The operation that reads it again."),
+        need("param", Holds::Form(&NAME), "The parameter of that read that takes the id."),
+        need("field", Holds::Form(&NAME), "The field of its answer that holds the text."),
+    ]],
+    rules: &[],
+};
+
+static JOB: Table = Table {
+    name: "job",
+    about: "How a job that was only taken is followed to its end.",
+    groups: &[&[
+        need("id", Holds::Form(&NAME), "The field of the answer that names the job."),
+        need("read", Holds::Form(&NAME), "The operation that tells how it stands."),
+        need("param", Holds::Form(&NAME), "The parameter of that read that takes the id."),
+        need("field", Holds::Form(&NAME), "The field of its answer that tells."),
+        need("done", Holds::List(&Holds::Form(&LINE)), "Its words for a job that is done; at least one."),
+        need("failed", Holds::List(&Holds::Form(&LINE)), "Its words for a job that failed; at least one."),
+        may("every", Holds::Form(&PERIOD), "How often it is looked at; `10s` unless said."),
+        need("within", Holds::Form(&PERIOD), "How long a job may take; at most `24h`."),
+    ]],
+    rules: &[],
+};
+
+static BELONGS: Table = Table {
+    name: "belongs",
+    about: "The check that a record is the trigger's own party's.",
+    groups: &[&[
+        need("param", Holds::Form(&NAME), "The parameter that names the party."),
+        need("field", Holds::Form(&NAME), "The field of the answer that must equal it."),
+    ]],
+    rules: &[],
+};
+
+static PAGES: Table = Table {
+    name: "pages",
+    about: "How long lists are read.",
+    groups: &[&[
+        need("cursor_at", Holds::Form(&PATH), "Where the answer holds the cursor of the next page."),
+        need("param", Holds::Form(&PATH), "The query parameter that takes it."),
+        need("collect", Holds::Form(&NAME), "The field whose items are put together."),
+        need("most", Holds::Integer, "The most pages."),
+    ]],
+    rules: &[],
+};
+
+static POLL: Table = Table {
+    name: "polled",
+    about: "How a list is walked by those who wait for news in it: items come oldest first.",
+    groups: &[&[
+        need("items", Holds::Form(&NAME), "The field of the answer with the items."),
+        need("order", Holds::Form(&NAME), "The field of an item by which the list is ordered: an instant."),
+        need("id", Holds::Form(&NAME), "The field of an item that names it."),
+        need("since", Holds::Form(&NAME), "The parameter that takes the instant from which on items are wanted."),
+        may("self", Holds::Table(&OWN_EVENT), "How to tell what our own connection caused."),
+    ]],
+    rules: &[],
+};
