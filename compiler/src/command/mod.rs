@@ -13,6 +13,7 @@ mod decide;
 pub mod demo;
 mod explain;
 mod freshness;
+mod from_run;
 mod http;
 mod init;
 mod plan;

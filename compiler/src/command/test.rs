@@ -1,9 +1,10 @@
 //! `assent test`: every scenario on the real engine, in simulated time. Nothing is opened and nothing is real.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use assent_agent::control::{RunRow, RunStory};
 use assent_agent::rehearse::{Rehearsed, rehearse};
 use assent_schema::coverage::{Gap, Reached, gaps};
 use assent_schema::finding::line_column;
@@ -12,7 +13,7 @@ use assent_schema::plan::Plan;
 use assent_schema::time::Moment;
 
 use super::repository::{commit, worktree};
-use super::{Context, Format, Outcome, rehearsing};
+use super::{Context, Format, Outcome, from_run, rehearsing};
 use crate::check::{JudgedWorkflow, Survey, survey};
 use crate::error::Error;
 use crate::publish::branch;
@@ -20,6 +21,8 @@ use crate::resolve::{Client, Workflow, in_parallel};
 use crate::sentence;
 use crate::show::rehearsed::{self, Story, Told, Untested};
 
+/// The largest story of a run that is read, in bytes.
+const STORY_MOST_BYTES: u64 = 16 << 20;
 /// The code of an attempt that did not fail.
 const OK: &str = "ok";
 
@@ -42,6 +45,10 @@ pub(super) struct Args {
     /// never fail or end in doubt, decisions that are never refused or late.
     #[arg(long)]
     coverage: bool,
+    /// Print a scenario that goes as this run went, from what `assent-agent runs show RUN --format json` wrote to the file:
+    /// its requests, failures, decisions and end, with placeholders for all values. Runs no scenario.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["coverage", "client", "workflow"])]
+    from_run: Option<PathBuf>,
     /// How the result is printed.
     #[arg(long, default_value = "human")]
     format: Format,
@@ -60,6 +67,9 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         Some(revision) => survey(&commit(&branch::open(&args.repo)?, revision)?, at)?,
         None => survey(&worktree(&args.repo)?, at)?,
     };
+    if let Some(file) = &args.from_run {
+        return skeleton(&survey, file, args.format, context);
+    }
     let mut chosen = chosen(&survey, args);
     if chosen.is_empty() {
         return Err(Error::input("there is no such workflow"));
@@ -79,6 +89,38 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         Format::Json => context.print_json(&rehearsed::json(&stories))?,
     }
     Ok(Outcome::of(!all_passed))
+}
+
+/// Prints a scenario that goes as a run went.
+fn skeleton(survey: &Survey, file: &Path, format: Format, context: &mut Context<'_>) -> Result<Outcome, Error> {
+    let tried = |e| Error::io(format!("read {}", file.display()), e);
+    if std::fs::metadata(file).map_err(tried)?.len() > STORY_MOST_BYTES {
+        return Err(Error::input(format!("{} is too large for the story of one run", file.display())));
+    }
+    let story: RunStory = serde_json::from_slice(&std::fs::read(file).map_err(tried)?).map_err(|e| {
+        let place = format!("line {}, column {}", e.line(), e.column());
+        Error::input(format!(
+            "{} is not what `assent-agent runs show RUN --format json` prints: {place}",
+            file.display()
+        ))
+    })?;
+    let RunRow { client, workflow, plan, .. } = &story.run;
+    let found = survey.resolved.clients.get(client).and_then(|found| Some((found, found.workflows.get(workflow)?)));
+    let Some((owner, known)) = found else {
+        return Err(Error::input(format!("the run is of {client}/{workflow}, which this source does not have")));
+    };
+    let judged = survey.judged.get(client).and_then(|judged| judged.workflows.get(workflow));
+    let lowered = judged.map(|judged| &judged.lowered);
+    let now = lowered.map_or(&*known.plan, |lowered| &lowered.plan);
+    let same = lowered.and_then(|lowered| lowered.form(known).ok()).is_some_and(|form| form.digest == *plan);
+    if !same {
+        context.note("The run was of another plan than this source gives: steps may have come or gone since.")?;
+    }
+    let currency = owner.facts.guardrails.iter().find_map(|guardrail| guardrail.currency.as_deref()).unwrap_or("EUR");
+    let text = from_run::scenario(&story, now, currency);
+    let value = serde_json::json!({ "client": client, "workflow": workflow, "same_plan": same, "scenario": text });
+    context.print_as(format, &text, &value)?;
+    Ok(Outcome::Fine)
 }
 
 /// One workflow that is rehearsed; without what was found out about it where its source has errors.

@@ -1,0 +1,359 @@
+//! `assent test --from-run`: a scenario out of what a run did: which requests, which failures, which decisions, which end.
+//! No value of the run is in it; placeholders of the right shapes stand for them.
+//!
+//! # Source
+//! language.md section 7.
+
+mod sample;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use assent_agent::control::{RunStory, Written};
+use assent_agent::store::{Accepted, Aim, AskEnd, Ending, Entry, Intent, Outcome};
+use assent_schema::expr::Fact;
+use assent_schema::id::{Name, OperationRef};
+use assent_schema::plan::{Action, Effect, Event, Operation, Plan, Trigger, Until};
+use assent_schema::release::Choice;
+use assent_schema::time::{Moment, Period};
+use serde_json::{Value, json};
+
+use sample::Sample;
+
+/// The code of an attempt that did not fail.
+const OK: &str = "ok";
+
+/// Writes a scenario in the form of a test file.
+pub(super) fn scenario(story: &RunStory, plan: &Plan, currency: &str) -> String {
+    let mut run = Run { story, plan, sample: Sample { at: story.run.accepted, currency }, text: String::new() };
+    run.head();
+    run.event();
+    run.replies();
+    run.decisions();
+    run.later();
+    run.expect();
+    run.text
+}
+
+struct Run<'a> {
+    story: &'a RunStory,
+    plan: &'a Plan,
+    sample: Sample<'a>,
+    text: String,
+}
+
+impl<'a> Run<'a> {
+    fn journal(&self) -> impl Iterator<Item = &'a Entry> + use<'a> {
+        self.story.journal.iter().map(|written| &written.entry)
+    }
+
+    fn line(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
+    fn put(&mut self, key: &str, value: &Value) {
+        // Writing to a `String` cannot fail.
+        let _written = writeln!(self.text, "{key} = {}", inline(value));
+    }
+
+    fn head(&mut self) {
+        let row = &self.story.run;
+        self.line(&format!(
+            "# What run {} of {} did: shapes and outcomes, no values. Conditions on values may go the",
+            row.number, row.client
+        ));
+        self.line("# other way with placeholders: put in what makes them go as they went.");
+        let went = |runs: bool| -> BTreeSet<&str> {
+            let step = |entry: &'a Entry| match entry {
+                Entry::When { step, runs: did, .. } if *did == runs => Some(step.as_str()),
+                _ => None,
+            };
+            self.journal().filter_map(step).collect()
+        };
+        let lines = [("held", went(true)), ("did not hold", went(false))];
+        for (how, steps) in lines.iter().filter(|(_, steps)| !steps.is_empty()) {
+            let steps: Vec<String> = steps.iter().map(|step| format!("`{step}`")).collect();
+            self.line(&format!("# The condition {how} of {}.", steps.join(", ")));
+        }
+        self.line("[[scenario]]");
+        self.put("name", &json!(format!("as run {} went", row.number)));
+        self.put("at", &json!(row.accepted));
+    }
+
+    fn accepted(&self) -> Option<&'a Accepted> {
+        self.journal().find_map(|entry| if let Entry::Accepted(accepted) = entry { Some(&**accepted) } else { None })
+    }
+
+    fn event(&mut self) {
+        let nothing = BTreeMap::new();
+        let facts = self.accepted().map_or(&nothing, |accepted| &accepted.fields);
+        let Some(fields) = self.plan.trigger.fields() else { return };
+        let mut body = self.sample.message(fields, facts);
+        if let Trigger::Webhook { matches, .. } = &self.plan.trigger {
+            for (path, text) in matches {
+                sample::put(&mut body, path, json!(text));
+            }
+        }
+        for (name, text) in self.plan.trigger.only().into_iter().flatten() {
+            if let Some(field) = fields.get(name) {
+                sample::put(&mut body, &field.at, sample::constant(&field.shape, text));
+            }
+        }
+        self.put("event", &body);
+    }
+
+    /// One reply for each request that was answered, in the order of the run.
+    fn replies(&mut self) {
+        let mut open: Vec<&Intent> = Vec::new();
+        for entry in self.journal() {
+            match entry {
+                Entry::Intent(intent) if !intent.shadow => open.push(intent),
+                Entry::Outcome(outcome) => {
+                    let same = |intent: &&Intent| intent.step == outcome.step && intent.item == outcome.item;
+                    if let Some(at) = open.iter().position(same) {
+                        let intent = open.remove(at);
+                        self.reply(&intent.operation, outcome);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn reply(&mut self, to: &OperationRef, outcome: &Outcome) {
+        let plan = self.plan;
+        self.line("[[scenario.reply]]");
+        self.put("to", &json!(to));
+        match plan.operations.get(to) {
+            Some(operation) if outcome.code == OK => {
+                self.status(outcome.status.unwrap_or(200));
+                let body = self.sample.message(&operation.response, &BTreeMap::new());
+                if body.as_object().is_some_and(|members| !members.is_empty()) {
+                    self.put("body", &body);
+                }
+            }
+            Some(operation) => self.failure(operation, outcome),
+            None => self.answer(outcome),
+        }
+    }
+
+    fn status(&mut self, status: u16) {
+        if status != 200 {
+            self.put("status", &json!(status));
+        }
+    }
+
+    fn failure(&mut self, operation: &Operation, outcome: &Outcome) {
+        if let Some(fault) = fault(&outcome.code) {
+            return self.put("fault", &json!(fault));
+        }
+        let rule = operation.errors.iter().find(|rule| rule.code.as_str() == outcome.code);
+        let by_rule = rule.and_then(|rule| rule.status.first().copied());
+        self.status(outcome.status.or(by_rule).unwrap_or_else(|| status_of(&outcome.code)));
+        if let Some(body) = rule.and_then(|rule| rule.body.as_ref()) {
+            let mut said = json!({});
+            sample::put(&mut said, &body.at, json!(body.equals));
+            self.put("body", &said);
+        }
+    }
+
+    /// What an AI provider answers: the constants that were chosen, placeholders for the rest.
+    fn answer(&mut self, outcome: &Outcome) {
+        let ended = self.journal().find_map(|entry| match entry {
+            Entry::Answered { step, item, ended, facts } if *step == outcome.step && *item == outcome.item => {
+                Some((*ended, facts))
+            }
+            _ => None,
+        });
+        let (ended, facts) = match ended {
+            Some((ended, facts)) => (ended, facts.clone()),
+            None => (AskEnd::Answered, BTreeMap::<Name, Fact>::new()),
+        };
+        if let Some(fault) = fault(&outcome.code) {
+            return self.put("fault", &json!(fault));
+        }
+        if outcome.code != OK && outcome.status.is_some_and(|status| !(200..300).contains(&status)) {
+            return self.status(outcome.status.unwrap_or_else(|| status_of(&outcome.code)));
+        }
+        if ended == AskEnd::Refused || outcome.code == "refused" {
+            return self.put("fault", &json!("refused"));
+        }
+        let fields = self.plan.step(outcome.step.as_str()).and_then(|step| match &step.action {
+            Action::Ask { answer, .. } => Some(answer),
+            _ => None,
+        });
+        // An answer that does not fit was empty, for all that anybody knows.
+        let fits = ended == AskEnd::Answered && outcome.code == OK;
+        let body = fields.filter(|_| fits).map_or_else(|| json!({}), |fields| Sample::answer(fields, &facts));
+        self.put("body", &body);
+    }
+
+    fn decisions(&mut self) {
+        let mut asked: Option<Moment> = None;
+        for Written { at, entry } in &self.story.journal {
+            match entry {
+                Entry::Asked(_) => asked = Some(*at),
+                Entry::Decided { step, choice, by, edited, .. } => {
+                    self.line("[[scenario.decide]]");
+                    self.put("step", &json!(step));
+                    // A time that is over is a refusal that nobody made.
+                    if by.is_some() {
+                        self.put(
+                            "choice",
+                            &json!(match choice {
+                                Choice::Approve => "approve",
+                                Choice::Refuse => "refuse",
+                            }),
+                        );
+                        self.put("after", &json!(between(asked.unwrap_or(*at), *at)));
+                    }
+                    if !edited.is_empty() {
+                        let edits: BTreeMap<&str, &str> =
+                            edited.iter().map(|path| (path.as_str(), sample::TEXT)).collect();
+                        self.put("edits", &json!(edits));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Events that came while the run was under way.
+    fn later(&mut self) {
+        let began = self.story.run.accepted;
+        for Written { at, entry } in &self.story.journal {
+            let event = match entry {
+                Entry::Woke { step, arrived: true, .. } => self.awaited(step),
+                Entry::Ended { ending: Ending::Superseded, .. } => self.plan.cancels.first().map(|cancel| &cancel.on),
+                _ => None,
+            };
+            if let Some(event) = event {
+                let mut body = self.sample.message(&event.fields, &BTreeMap::new());
+                for (path, text) in &event.matches {
+                    sample::put(&mut body, path, json!(text));
+                }
+                self.line("[[scenario.later]]");
+                self.put("after", &json!(between(began, *at)));
+                self.put("connection", &json!(event.connection));
+                self.put("event", &body);
+            }
+        }
+    }
+
+    fn awaited(&self, step: &Name) -> Option<&'a Event> {
+        match &self.plan.step(step.as_str())?.action {
+            Action::Wait { until: Until::Event(awaited) } => Some(&awaited.on),
+            _ => None,
+        }
+    }
+
+    fn expect(&mut self) {
+        self.line("[scenario.expect]");
+        let ended = self.journal().find_map(|entry| match entry {
+            Entry::Ended { ending, stop, .. } => Some((*ending, stop.clone())),
+            _ => None,
+        });
+        let Some((ending, stop)) = ended else {
+            self.line("# The run is not over: say how it must end.");
+            return self.put("outcome", &json!(Ending::Done.as_str()));
+        };
+        self.put("outcome", &json!(ending.as_str()));
+        if let Some(stop) = stop {
+            self.put("stop", &json!(stop));
+        }
+        let calls = self.calls();
+        self.put("calls", &Value::Array(calls));
+        let sure = !self.journal().any(|entry| matches!(entry, Entry::Outcome(outcome) if outcome.in_doubt));
+        if sure {
+            self.put("only", &json!(true));
+        }
+        match ending {
+            Ending::Done => self.put("queued", &json!(false)),
+            Ending::Stopped | Ending::Failed | Ending::ContentLost => self.put("queued", &json!(true)),
+            Ending::Superseded => {}
+        }
+    }
+
+    /// The effects that were done, neighbours of one operation together.
+    fn calls(&self) -> Vec<Value> {
+        let mut intents: BTreeMap<(&Name, Option<&str>, u32), &Intent> = BTreeMap::new();
+        let mut done: Vec<(&OperationRef, u32)> = Vec::new();
+        for entry in self.journal() {
+            match entry {
+                Entry::Intent(intent) => {
+                    let item = intent.item.as_ref().map(assent_schema::expr::Token::as_str);
+                    intents.insert((&intent.step, item, intent.attempt), intent);
+                }
+                Entry::Outcome(outcome) if outcome.code == OK => {
+                    let item = outcome.item.as_ref().map(assent_schema::expr::Token::as_str);
+                    let intent = intents.get(&(&outcome.step, item, outcome.attempt));
+                    let effect = intent.filter(|i| i.effect != Effect::None && i.aim == Aim::Step && !i.shadow);
+                    match (effect, done.last_mut()) {
+                        (Some(intent), Some((last, times))) if **last == intent.operation => {
+                            *times = times.saturating_add(1);
+                        }
+                        (Some(intent), _) => done.push((&intent.operation, 1)),
+                        (None, _) => {}
+                    }
+                }
+                _ => {}
+            }
+        }
+        let call = |(operation, times): (&OperationRef, u32)| match times {
+            1 => json!({ "operation": operation }),
+            times => json!({ "operation": operation, "times": times }),
+        };
+        done.into_iter().map(call).collect()
+    }
+}
+
+/// The fault of a scenario that gives this code; nothing for a code that comes with an answer.
+fn fault(code: &str) -> Option<&'static str> {
+    match code {
+        "never_connected" | "address_refused" => Some("unreachable"),
+        "timed_out" => Some("timeout"),
+        "no_reply" => Some("lost"),
+        _ => None,
+    }
+}
+
+/// A status that means this code where the catalog has no rule for it.
+fn status_of(code: &str) -> u16 {
+    match code {
+        "unauthorised" => 401,
+        "forbidden" => 403,
+        "not_found" => 404,
+        "try_again" => 408,
+        "conflict" => 409,
+        "throttled" => 429,
+        "not_supported" => 501,
+        "server_error" => 500,
+        "bad_answer" => 200,
+        _ => 400,
+    }
+}
+
+fn between(from: Moment, until: Moment) -> Period {
+    let seconds = until.seconds().saturating_sub(from.seconds()).max(0);
+    Period::seconds(u64::try_from(seconds).unwrap_or(0))
+}
+
+/// A value as TOML, in one line.
+fn inline(value: &Value) -> String {
+    match value {
+        // What JSON escapes, TOML escapes in the same way; it has no null, and none is made here.
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
+        Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
+        Value::Object(members) if members.is_empty() => "{}".to_owned(),
+        Value::Object(members) => {
+            let member = |(key, value): (&String, &Value)| format!("{} = {}", self::key(key), inline(value));
+            format!("{{ {} }}", members.iter().map(member).collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+fn key(name: &str) -> String {
+    let bare = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if bare { name.to_owned() } else { Value::String(name.to_owned()).to_string() }
+}

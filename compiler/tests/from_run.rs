@@ -1,0 +1,183 @@
+//! `assent test --from-run`: what comes out of a run's journal is a scenario that runs at once and goes as the run went, and
+//! holds none of the run's values.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests; what does not fit fails the test")]
+
+#[expect(dead_code, reason = "each test binary uses its own part")]
+mod support;
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use support::{assent, example};
+use tempfile::TempDir;
+
+const BEGAN: &str = "2026-03-02T09:00:00Z";
+/// What no scenario may hold: every value of the run has it.
+const VALUE: &str = "zebra";
+
+fn digest() -> String {
+    "ab".repeat(32)
+}
+
+/// A run of `acme/refund` as `assent-agent runs show --format json` prints it.
+fn story(facts: &[Value]) -> Value {
+    let run = "0".repeat(32);
+    let accepted = json!({ "accepted": {
+        "client": "acme", "workflow": "refund", "plan": digest(), "number": 12, "trigger": "webhook",
+        "event": format!("evt-{VALUE}"), "fields": { "ticket_id": { "token": format!("T-{VALUE}") } },
+        "key": format!("T-{VALUE}"), "content": false,
+    }});
+    let journal = std::iter::once(&accepted)
+        .chain(facts)
+        .enumerate()
+        .map(|(minute, entry)| json!({ "at": format!("2026-03-02T09:{minute:02}:00Z"), "entry": entry }));
+    json!({
+        "run": {
+            "run": run, "client": "acme", "workflow": "refund", "plan": digest(), "number": 12, "trigger": "webhook",
+            "accepted": BEGAN, "last": BEGAN, "state": "done",
+        },
+        "journal": journal.collect::<Vec<_>>(),
+    })
+}
+
+fn intent(step: &str, operation: &str, effect: &str, attempt: u32) -> Value {
+    json!({ "intent": { "step": step, "attempt": attempt, "operation": operation, "effect": effect } })
+}
+
+fn outcome(step: &str, attempt: u32, code: &str, status: Option<u16>) -> Value {
+    let in_doubt = code == "timed_out";
+    let mut outcome = json!({ "step": step, "attempt": attempt, "code": code, "in_doubt": in_doubt });
+    if let Some(status) = status {
+        outcome.as_object_mut().unwrap().insert("status".into(), json!(status));
+    }
+    json!({ "outcome": outcome })
+}
+
+fn when(step: &str, runs: bool) -> Value {
+    json!({ "when": { "step": step, "runs": runs } })
+}
+
+/// A read that went well.
+fn read(step: &str, operation: &str) -> [Value; 2] {
+    [intent(step, operation, "none", 1), outcome(step, 1, "ok", Some(200))]
+}
+
+fn asked() -> Vec<Value> {
+    let mut facts = read("ticket", "helpdesk.get_ticket").to_vec();
+    facts.extend([intent("intent", "assistant.ask", "none", 1), outcome("intent", 1, "ok", Some(200))]);
+    facts
+}
+
+fn answered(intent: &str) -> Value {
+    json!({ "answered": { "step": "intent", "ended": "answered", "facts": { "intent": { "token": intent } } } })
+}
+
+fn up_to_the_decision() -> Vec<Value> {
+    let mut facts = asked();
+    facts.extend([answered("refund"), when("order", true)]);
+    facts.extend(read("order", "shop.get_order"));
+    facts.extend([
+        when("agree", true),
+        json!({ "asked": {
+            "run": "0".repeat(32), "client": "acme", "workflow": "refund", "plan": digest(), "step": "agree",
+            "by": "support-leads", "since": 0, "until": 1, "nonce": digest(), "shown": digest(),
+        }}),
+    ]);
+    facts
+}
+
+fn decided(choice: &str, by: Option<&str>) -> Value {
+    let mut decided = json!({ "step": "agree", "choice": choice });
+    if let Some(by) = by {
+        decided.as_object_mut().unwrap().insert("by".into(), json!(by));
+    }
+    json!({ "decided": decided })
+}
+
+fn ended(ending: &str, code: Option<&str>) -> Value {
+    json!({ "ended": { "ending": ending, "code": code } })
+}
+
+#[expect(clippy::disallowed_methods, reason = "this test makes a work tree")]
+fn put(path: &Path, bytes: &[u8]) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// The scenario of a run, and what `assent test` says of a work tree whose workflow has no other.
+fn told(story: &Value) -> (String, String) {
+    let folder = TempDir::new().unwrap();
+    let repo = folder.path().join("repo");
+    let tests = "clients/acme/workflows/refund.test.toml";
+    for (path, bytes) in example() {
+        put(&repo.join(path), &bytes);
+    }
+    let file = folder.path().join("run.json");
+    put(&file, story.to_string().as_bytes());
+    let (repo_name, file) = (repo.to_str().unwrap(), file.to_str().unwrap());
+    let made = assent(&["test", "--repo", repo_name, "--from-run", file]);
+    assert_eq!(made.status, 0, "{}", made.err);
+    assert!(made.err.contains("another plan"), "{}", made.err);
+    put(&repo.join(tests), made.out.as_bytes());
+    let ran = assent(&["test", "--repo", repo_name, "--client", "acme", "--workflow", "refund"]);
+    (made.out, if ran.status == 0 { String::new() } else { ran.out })
+}
+
+#[test]
+fn a_scenario_of_a_run_goes_as_the_run_went() {
+    let approved = {
+        let mut facts = up_to_the_decision();
+        facts.extend([decided("approve", Some("lena")), when("pay", true)]);
+        facts.extend([intent("pay", "payments.refund", "money", 1), outcome("pay", 1, "server_error", Some(503))]);
+        facts.extend([intent("pay", "payments.refund", "money", 2), outcome("pay", 2, "ok", Some(201))]);
+        facts.push(ended("done", None));
+        facts
+    };
+    let refused = {
+        let mut facts = up_to_the_decision();
+        facts.extend([decided("refuse", Some("tom")), when("pay", false), ended("done", None)]);
+        facts
+    };
+    let late = {
+        let mut facts = up_to_the_decision();
+        facts.extend([decided("refuse", None), when("pay", false), ended("done", None)]);
+        facts
+    };
+    let shipping = {
+        let mut facts = asked();
+        facts.extend([answered("shipping"), when("order", false), when("agree", false), when("pay", false)]);
+        facts.push(ended("done", None));
+        facts
+    };
+    let unread = vec![
+        intent("ticket", "helpdesk.get_ticket", "none", 1),
+        outcome("ticket", 1, "unauthorised", Some(401)),
+        ended("failed", Some("unauthorised")),
+    ];
+    for (name, facts) in
+        [("approved", approved), ("refused", refused), ("late", late), ("shipping", shipping), ("unread", unread)]
+    {
+        let (scenario, trouble) = told(&story(&facts));
+        assert_eq!(trouble, "", "{name}: {scenario}");
+        assert!(!scenario.contains(VALUE) && !scenario.contains("lena"), "{name}: {scenario}");
+        insta::assert_snapshot!(format!("from-run-{name}"), scenario);
+    }
+}
+
+#[test]
+fn what_is_no_story_of_a_run_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("run.json");
+    let agency = format!("{}/../examples/agency", env!("CARGO_MANIFEST_DIR"));
+    let ask = || assent(&["test", "--repo", &agency, "--from-run", file.to_str().unwrap()]);
+    assert_eq!(ask().status, 2);
+    put(&file, b"{\"runs\": []}");
+    let ran = ask();
+    assert!(ran.status == 2 && ran.err.contains("`assent-agent runs show RUN --format json`"), "{}", ran.err);
+    let mut other = story(&[]);
+    *other.pointer_mut("/run/workflow").unwrap() = json!("unheard-of");
+    put(&file, other.to_string().as_bytes());
+    let ran = ask();
+    assert!(ran.status == 2 && ran.err.contains("acme/unheard-of, which this source does not have"), "{}", ran.err);
+}
