@@ -11,8 +11,7 @@ use std::path::Path;
 use serde_json::Value;
 use ssh_key::private::{Ed25519Keypair, KeypairData};
 use ssh_key::{LineEnding, PrivateKey};
-use support::signed::{commit_after, sign_all};
-use support::{Files, assent, commit, example, files};
+use support::{assent, example};
 use tempfile::TempDir;
 
 /// What stands above the examples.
@@ -60,11 +59,7 @@ impl Story {
         assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{line}: {}", ran.out);
         let value: Value = serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{line}: {e}: {}", ran.out));
         let shown = serde_json::to_string_pretty(&self.shortened(&value)).unwrap();
-        let command = line
-            .replace("@/repo/", "")
-            .replace(" --repo @/repo", "")
-            .replace(" --repo @/releases", "")
-            .replace("@/", "");
+        let command = line.replace("@/repo/", "").replace(" --repo @/repo", "").replace("@/", "");
         writeln!(self.page, "\n## `assent {command}`\n\n```json\n{shown}\n```").unwrap();
         value
     }
@@ -123,32 +118,7 @@ fn told() -> String {
     assert_eq!(shown["signed"], Value::Null);
     story.run("approve @/repo/clients/acme/approvals/2-reject.toml --key dana=@/dana");
     story.run("schema --list");
-    published(&mut story);
     story.page
-}
-
-/// A release, a second one in which a workflow says something else, and the way back.
-fn published(story: &mut Story) {
-    let mut all = example();
-    sign_all(&mut all, "2027-03-01T00:00:00Z".parse().unwrap());
-    let bare = story.folder.path().join("releases");
-    let repository = git2::Repository::init_bare(&bare).unwrap();
-    // Commits that touch a client are signed; the one before has nothing.
-    let nothing = commit(&repository, files(&repository, &Files::new()));
-    let first = commit_after(&repository, nothing, files(&repository, &all), "alice");
-    let release = "--environment staging --region eu --key alice=@/alice --freshness-key alice=@/alice --local";
-    story.run("build --environment staging --region eu --out @/out --repo @/releases");
-    let one = story.run(&format!("release {release} --repo @/releases"));
-    assert_eq!(one["releases"][0]["sequence"], 1);
-    let path = "clients/acme/workflows/refund.toml";
-    let text = String::from_utf8(all[path].clone()).unwrap().replace("a person agrees", "a lead agrees");
-    all.insert(path.to_owned(), text.into_bytes());
-    commit_after(&repository, first, files(&repository, &all), "alice");
-    story.run(&format!("release {release} --repo @/releases"));
-    let fresh = story.run("freshness --key alice=@/alice --local --repo @/releases");
-    assert_eq!(fresh["releases"][0]["sequence"], 2);
-    let back = story.run(&format!("rollback acme/refund {release} --repo @/releases"));
-    assert_eq!((&back["sequence"], &back["workflows"][0]["from"]), (&Value::from(3), &Value::from(1)));
 }
 
 #[test]

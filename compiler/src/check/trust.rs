@@ -206,7 +206,11 @@ impl<'a> Files<'a> {
         let file = known.map_or_else(|| Arc::from(error.file.as_str()), |(path, _)| Arc::clone(path));
         let place = || known.map_or(0..0, |(_, file)| anchor(file.text()));
         let span = error.span.clone().unwrap_or_else(place);
-        findings.add(code, Span::new(&file, span), format!("`{}` {}.", error.file, error.what));
+        let (span, message) = (Span::new(&file, span), format!("`{}` {}.", error.file, error.what));
+        match code {
+            Code::TrustInvalid => findings.add_with_help(code, span, message, error.help()),
+            _ => findings.add(code, span, message),
+        }
     }
 }
 
@@ -218,7 +222,7 @@ fn small(number: u64) -> u32 {
 fn check_teams(files: &Files<'_>, roots: &RootChain, findings: &mut Findings) {
     let checked = match &files.teams {
         Some((path, signed)) => Teams::verify(path, signed, roots).map(drop),
-        None => Err(TrustError::new("trust/teams.toml", "is missing")),
+        None => Err(TrustError::missing("trust/teams.toml")),
     };
     if let Err(error) = checked {
         files.report(Code::TrustInvalid, &error, findings);
@@ -229,7 +233,7 @@ fn check_teams(files: &Files<'_>, roots: &RootChain, findings: &mut Findings) {
 fn check_catalog(files: &Files<'_>, roots: &RootChain, findings: &mut Findings) {
     let lock = match &files.lock {
         Some((path, signed)) => CatalogLock::verify(path, signed, roots),
-        None => Err(TrustError::new("catalog/catalog.lock", "is missing")),
+        None => Err(TrustError::missing("catalog/catalog.lock")),
     };
     let lock = match lock {
         Ok(lock) => lock,

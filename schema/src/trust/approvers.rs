@@ -165,7 +165,7 @@ impl ApproversChain {
             versions.push(Verified::new(&signed.bytes, read));
         }
         let newest = versions.last().cloned();
-        let newest = newest.ok_or_else(|| TrustError::new(format!("{folder}/1.toml"), "is missing"))?;
+        let newest = newest.ok_or_else(|| TrustError::missing(format!("{folder}/1.toml")))?;
         let members = newest.people.keys().cloned().collect();
         Ok(Self { versions, newest, members })
     }

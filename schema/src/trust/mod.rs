@@ -29,7 +29,7 @@ mod words;
 pub use approval::{Approval, Cancelled, Decision, LASTS_MOST, Statement};
 pub use approvers::{Approvers, ApproversChain, ApproversType};
 pub use catalog::{CatalogLock, CatalogType};
-pub use error::TrustError;
+pub use error::{Need, TrustError};
 pub use json::{Placed, verify_placed, verify_rehearsal};
 pub use key::{BadKey, PublicKey};
 pub use people::{People, Person, Role, Rule, Signatures, SignedFile, check};

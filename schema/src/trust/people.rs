@@ -96,7 +96,7 @@ pub fn check(file: &str, namespace: Namespace, signed: &SignedFile, rules: &[Rul
     for rule in rules {
         let signers = rule.signers(namespace, signed);
         if !rule.reached(&signers) {
-            return Err(TrustError::new(file, missing(rule, &signers)));
+            return Err(TrustError::unsigned(file, missing(rule, &signers)));
         }
     }
     Ok(())

@@ -16,7 +16,7 @@ use crate::shape::is_false;
 use crate::time::Moment;
 
 use super::emit::Toml;
-use super::error::TrustError;
+use super::error::{Need, TrustError};
 use super::key::PublicKey;
 use super::people::{self, People, Points, Role, Rule, SignedFile};
 use super::sshsig::Namespace;
@@ -326,7 +326,7 @@ impl RootChain {
             versions.push(Verified::new(&signed.bytes, root));
         }
         let newest = versions.last().cloned();
-        let newest = newest.ok_or_else(|| TrustError::new("trust/root/1.toml", "is missing"))?;
+        let newest = newest.ok_or_else(|| TrustError::missing("trust/root/1.toml"))?;
         Ok(Self { versions, newest })
     }
 
@@ -355,7 +355,8 @@ impl RootChain {
             return Ok(());
         }
         let file = format!("trust/root/{}.toml", newest.version);
-        Err(TrustError::new(file, format!("expired at {}", newest.expires)))
+        let expired = TrustError::new(file, format!("expired at {}", newest.expires));
+        Err(TrustError { need: Need::Renewal, ..expired })
     }
 
     /// Checks a file that a role signs: every signature counts and the threshold is reached.

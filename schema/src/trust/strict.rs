@@ -120,7 +120,7 @@ fn value(file: &str, found: &Spanned<DeValue<'_>>) -> Result<Value, TrustError> 
 }
 
 fn at(file: &str, span: Option<std::ops::Range<usize>>, what: String) -> TrustError {
-    TrustError { file: file.to_owned(), span, what }
+    TrustError { span, ..TrustError::new(file, what) }
 }
 
 #[cfg(test)]
