@@ -12,7 +12,8 @@ use assent_compiler::parse::parse;
 use assent_compiler::source::{read_commit, tree_digest_of_commit};
 use assent_schema::finding::Finding;
 use git2::Repository;
-use support::{Files, Raw, bare, commit, example, files, tree};
+use serde_json::Value;
+use support::{Files, NOW, Raw, assent, bare, commit, example, files, tree};
 
 /// Far above what any of these takes on a slow machine in a debug build, far below what an attacker wants.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -208,5 +209,111 @@ fn broken_files_are_findings_and_never_a_panic() {
         }
         let tree = files(&repository, &all);
         found(&repository, tree);
+    }
+}
+
+/// What the whole of `assent check` finds, in bounded time: code and file of each.
+fn checked(all: &Files) -> BTreeSet<(String, String)> {
+    let (folder, repository) = bare();
+    let tree = files(&repository, all);
+    commit(&repository, tree);
+    let path = folder.path().to_str().expect("a path");
+    #[expect(clippy::disallowed_methods, reason = "the bound on time is what is tested")]
+    let began = Instant::now();
+    let ran = assent(&["check", "--repo", path, "--at", NOW, "--format", "json", "--no-rehearsal"]);
+    assert!(began.elapsed() < DEADLINE, "took {:?}", began.elapsed());
+    assert_eq!((ran.status, ran.err.as_str()), (1, ""), "findings, and nothing went wrong");
+    let report: Value = serde_json::from_str(&ran.out).expect("JSON");
+    let text = |finding: &Value, key: &str| finding.get(key).and_then(Value::as_str).expect("a text").to_owned();
+    let findings = report.get("findings").and_then(Value::as_array).expect("a list").iter();
+    findings.map(|finding| (text(finding, "code"), text(finding, "file"))).collect()
+}
+
+/// What is found in a file of the example beside what lacks a signature.
+fn checked_in(path: &str, bytes: Vec<u8>) -> BTreeSet<String> {
+    let mut all = example();
+    all.insert(path.to_owned(), bytes);
+    let mut found: BTreeSet<String> =
+        checked(&all).into_iter().filter(|(_, file)| file == path).map(|(code, _)| code).collect();
+    found.remove("unapproved-data-use");
+    found
+}
+
+/// The example's workflow with another condition.
+fn with_condition(condition: &str) -> Vec<u8> {
+    let text = String::from_utf8(example().remove(WORKFLOW).expect("a workflow")).expect("text");
+    text.replacen("when = \"has(order.total)\"\n", &format!("when = \"{condition}\"\n"), 1).into_bytes()
+}
+
+#[test]
+fn expressions_that_explode_are_findings() {
+    let nested = |from: &str, to: &str, times: usize| format!("{}true{}", from.repeat(times), to.repeat(times));
+    let maps = (0..200).fold("[1]".to_owned(), |inner, n| format!("[1,2,3].map(x{n}, {inner})"));
+    for condition in [
+        nested("(", ")", 2_000),
+        nested("(", ")", 100_000),
+        nested("!", "", 4_001),
+        nested("!", "", 100_000),
+        nested("[", "]", 2_000),
+        nested("size([", "])", 500),
+        nested("has(order.total) ? ", " : false", 150),
+        nested("has(order.total) ? ", " : false", 10_000),
+        format!("1{} == 1", "+1".repeat(100_000)),
+        format!("{}true", "order.total > order.total && ".repeat(10_000)),
+        format!("{maps} == [1]"),
+        format!("'{}' == 'a'", "a".repeat(500_000)),
+        "a.".repeat(2_000),
+        "((((((((((((((((".to_owned(),
+    ] {
+        let found = checked_in(WORKFLOW, with_condition(&condition));
+        let shown: String = condition.chars().take(40).collect();
+        assert!(!found.is_empty(), "`{shown}…` is taken");
+        assert!(!found.contains("syntax"), "`{shown}…`: {found:?}");
+    }
+}
+
+#[test]
+fn libraries_that_use_one_another_without_end_are_findings() {
+    let usage = |to: usize| format!("use = \"l{to}\"\n").into_bytes();
+    let mut circle = example();
+    circle.extend((0..3_000).map(|n| (format!("library/l{n}.toml"), usage((n + 1) % 3_000))));
+    circle.insert("clients/acme/workflows/used.toml".into(), usage(7));
+    let found = checked(&circle);
+    let cycles: Vec<_> = found.iter().filter(|(code, _)| code == "library-cycle").collect();
+    assert_eq!(cycles.len(), 1, "a circle is reported once: {cycles:?}");
+    // A chain as long that ends nowhere is walked, however deep.
+    let mut chain = example();
+    chain.extend((0..3_000).map(|n| (format!("library/l{n}.toml"), usage(n + 1))));
+    chain.insert("clients/acme/workflows/used.toml".into(), usage(0));
+    let found = checked(&chain);
+    assert!(found.contains(&("unknown-name".to_owned(), "library/l2999.toml".to_owned())), "the end leads nowhere");
+}
+
+#[test]
+fn names_that_all_look_alike_are_findings() {
+    // `l` and `1` look alike: 4,096 names, and a reader sees one.
+    let digit = |n: u32, bit: u32| if n >> bit & 1 == 0 { 'l' } else { '1' };
+    let name = |n: u32| format!("x{}", (0..12).map(|bit| digit(n, bit)).collect::<String>());
+    let groups: String = (0..4_096).map(|n| format!("{} = [\"lena\"]\n", name(n))).collect();
+    let mut all = example();
+    let client = all.get_mut("clients/acme/client.toml").expect("a client");
+    let text = String::from_utf8(client.clone()).expect("text");
+    *client = text.replacen("[groups]\n", &format!("[groups]\n{groups}"), 1).into_bytes();
+    assert!(checked(&all).contains(&("lookalike-name".to_owned(), "clients/acme/client.toml".to_owned())));
+    let found = checked_in("clients/acme/prompts/t\u{43e}pic.md", b"Say what it is about.\n".to_vec());
+    assert_eq!(found, BTreeSet::from(["lookalike-name".to_owned()]), "one letter is Cyrillic");
+}
+
+#[test]
+fn texts_for_models_and_people_hide_nothing() {
+    let paths =
+        ["clients/acme/prompts/intent.md", "clients/acme/incidents/2026-05-02.md", "clients/cedar/texts/thanks.md"];
+    for path in paths {
+        for bad in
+            ["\u{0}", "\u{7}", "\u{1b}[8m", "\u{202e}", "\u{2066}", "\u{200b}", "\u{e0041}", "\u{feff}", "\u{85}"]
+        {
+            let text = format!("+++\ndefault = \"en\"\n[holes]\n+++ en\nRead {bad}this.\n");
+            assert_eq!(found_in(path, text.into_bytes()), ["file-refused"], "{bad:?} in {path}");
+        }
     }
 }

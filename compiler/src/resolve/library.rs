@@ -6,7 +6,7 @@
 //! # Source
 //! language.md section 1.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use assent_schema::code::Code;
@@ -123,53 +123,64 @@ fn check_settings(chain: &Chain<'_>, usage: &Use, report: &mut Report<'_>) {
 
 /// Checks the uses within the library, each where it is written and whether or not a client uses it.
 pub(super) fn check(parsed: &Parsed, findings: &mut Findings) {
-    let mut in_circles: BTreeSet<&WorkflowId> = BTreeSet::new();
+    let mut walked = Walked::new();
     for (name, unit) in parsed.library.iter() {
         let WorkflowFile::Use(usage) = &unit.spec.body else { continue };
         check_name(parsed, unit, usage, findings);
-        match follow(parsed, name) {
-            Some(chain) => check_settings(&chain, usage, &mut Report::new(unit, findings)),
-            None => report_circle(parsed, name, &mut in_circles, findings),
+        if let Some(chain) = follow(parsed, name) {
+            check_settings(&chain, usage, &mut Report::new(unit, findings));
+            continue;
+        }
+        if let Some(circle) = circle(parsed, name, &mut walked) {
+            circle_finding(parsed, &circle, findings);
+        } else if uses_until_steps(parsed, name) == Some(CHAIN_MOST + 1) {
+            // Those further out would only say the same again.
+            let message = format!("`{name}` leads through more than {CHAIN_MOST} uses to a workflow with steps.");
+            Report::new(unit, findings).add(Code::BadValue, &usage.library.span, message);
         }
     }
 }
 
-/// Reports a circle at its first member, and a chain that is too long at the first use that makes it so.
-fn report_circle<'a>(
+/// The library workflows that a walk came through, with where that walk began: none is walked through twice, however long
+/// the chains of a source are.
+type Walked<'a> = BTreeMap<&'a WorkflowId, &'a WorkflowId>;
+
+/// The circle that the uses from one on lead into, unless an earlier walk came there.
+fn circle<'a>(
     parsed: &'a Parsed,
     first: &'a WorkflowId,
-    in_circles: &mut BTreeSet<&'a WorkflowId>,
-    findings: &mut Findings,
-) {
+    walked: &mut Walked<'a>,
+) -> Option<Vec<(&'a WorkflowId, &'a Use)>> {
     let mut path: Vec<(&WorkflowId, &Use)> = Vec::new();
     let mut next = first;
-    let from = loop {
-        let Some((name, unit)) = parsed.library.get_key_value(next) else { return };
-        let WorkflowFile::Use(usage) = &unit.spec.body else { break None };
-        if in_circles.contains(name) {
-            return;
-        }
-        if let Some(from) = path.iter().position(|(seen, _)| *seen == name) {
-            break Some(from);
-        }
-        path.push((name, usage));
-        next = &usage.library.value;
-    };
-    match from {
-        Some(from) => {
-            let circle = path.get(from..).unwrap_or_default();
-            in_circles.extend(circle.iter().map(|(name, _)| *name));
-            circle_finding(parsed, circle, findings);
-        }
-        // One use more than `follow` takes: those further out would only say the same again.
-        None if path.len() == CHAIN_MOST + 1 => {
-            if let (Some(unit), Some((_, usage))) = (parsed.library.get(first), path.first()) {
-                let message = format!("`{first}` leads through more than {CHAIN_MOST} uses to a workflow with steps.");
-                Report::new(unit, findings).add(Code::BadValue, &usage.library.span, message);
+    loop {
+        let (name, unit) = parsed.library.get_key_value(next)?;
+        let WorkflowFile::Use(usage) = &unit.spec.body else { return None };
+        match walked.insert(name, first) {
+            None => path.push((name, usage)),
+            Some(by) if by == first => {
+                let from = path.iter().position(|(seen, _)| *seen == name)?;
+                return Some(path.split_off(from));
+            }
+            Some(by) => {
+                walked.insert(name, by);
+                return None;
             }
         }
-        None => {}
+        next = &usage.library.value;
     }
+}
+
+/// How many uses lead to a workflow with steps; nothing where it is more than one beyond the most, or none does.
+fn uses_until_steps(parsed: &Parsed, first: &WorkflowId) -> Option<usize> {
+    let mut next = first;
+    for uses in 0..=CHAIN_MOST + 1 {
+        match &parsed.library.get(next)?.spec.body {
+            WorkflowFile::Own(_) => return Some(uses),
+            WorkflowFile::Use(usage) => next = &usage.library.value,
+        }
+    }
+    None
 }
 
 /// Points at the member whose name comes first, so that the finding does not depend on where the walk began.
