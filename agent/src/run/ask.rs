@@ -63,7 +63,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             if self.left().is_zero() {
                 return Err(ask_failed(step, ask, "run_timed_out"));
             }
-            let token = self.ready(&ask.connection).await.map_err(|failed| ask_failed(step, ask, &failed.code))?;
+            let token = self.ready(&ask.connection).await?.map_err(|failed| ask_failed(step, ask, &failed.code))?;
             let built = self.question(ask, &asked, chat::ask).map_err(|code| ask_failed(step, ask, &code))?;
             let built = built.map_err(|wrong| ask_failed(step, ask, wrong.kind.code()))?;
             self.ask_intent(step, ask, attempt, &built).await?;

@@ -32,7 +32,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     pub(super) async fn call(&mut self, step: &CompiledStep, call: &CompiledCall) -> Result<(), Stop> {
         let arguments = self.values.parts(&call.with).map_err(|error| expression_failed(step, &error))?;
         let is_effect = call.operation.effect != Effect::None;
-        if let Err(failed) = self.ready(&call.name.connection).await {
+        if let Err(failed) = self.ready(&call.name.connection).await? {
             return self.give_up(step, call, &arguments, &failed.code).await;
         }
         if is_effect && self.compiled.plan.mode == Mode::Shadow {
@@ -69,7 +69,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let mut renewed = 0_u32;
         loop {
             let attempt = self.next_attempt(&step.id);
-            let token = match self.ready(&call.name.connection).await {
+            let token = match self.ready(&call.name.connection).await? {
                 Ok(token) => token,
                 Err(failed) => return self.give_up(step, call, arguments, &failed.code).await,
             };
@@ -435,7 +435,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let mut attempt = 0_u32;
         loop {
             attempt = attempt.saturating_add(1);
-            self.ready(&name.connection).await.map_err(|failed| fail_at(step, call, &failed.code))?;
+            self.ready(&name.connection).await?.map_err(|failed| fail_at(step, call, &failed.code))?;
             let built = self.build(&name, operation, arguments, &step.id, None);
             let built = built.map_err(|code| fail_at(step, call, &code))?;
             let keyed = built.keyed(self.key.reveal());

@@ -17,7 +17,7 @@ use assent_schema::id::{ClientId, ConnectionId};
 use assent_schema::plan::{Effect, Failure, Retry};
 
 use super::compiled::{CompiledCall, CompiledStep};
-use super::driver::Run;
+use super::driver::{Run, Stop};
 use super::{Deployed, Engine, Traffic, lock};
 use crate::content::Content;
 use crate::request::Failed;
@@ -183,23 +183,30 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
 }
 
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
-    /// Sees to it that a step's connection has a token, with the attempts that reads get.
+    /// Sees to it that a step's connection has a token, with the attempts that reads get. Nobody waits for a token with an
+    /// event that is not durable yet.
     ///
     /// # Errors
-    /// [`Failed`] when there is none; nothing of the step was sent.
-    pub(super) async fn ready(&self, name: &ConnectionId) -> Result<Option<Generation>, Failed> {
-        let Some(connection) = self.facts.connections.get(name) else { return Ok(None) };
+    /// [`Stop`] when the run ends; [`Failed`] when there is no token: nothing of the step was sent then.
+    pub(super) async fn ready(&mut self, name: &ConnectionId) -> Result<Result<Option<Generation>, Failed>, Stop> {
+        let facts = Arc::clone(&self.facts);
+        let Some(connection) = facts.connections.get(name) else { return Ok(Ok(None)) };
+        let client = self.accepted.client.clone();
+        let place = self.engine.tokens.place(&client, name);
+        if oauth::is_used(&connection.auth) && place.alive(self.engine.world.clock().boot()).is_none() {
+            self.flush_all().await?;
+        }
         let mut attempt = 0_u32;
         loop {
             attempt = attempt.saturating_add(1);
-            let failed = match self.engine.token(&self.accepted.client, name, connection).await {
-                Ok(generation) => return Ok(generation),
+            let failed = match self.engine.token(&client, name, connection).await {
+                Ok(generation) => return Ok(Ok(generation)),
                 Err(failed) => failed,
             };
             let passing = matches!(failed.kind, Failure::Transient | Failure::Throttled);
             match next(&Retry::DEFAULT, attempt, failed.retry_after, self.left(), self.dice()) {
                 Next::After(delay) if passing => self.engine.world.clock().sleep(delay).await,
-                Next::After(_) | Next::NoAttempts | Next::NoTime => return Err(failed),
+                Next::After(_) | Next::NoAttempts | Next::NoTime => return Ok(Err(failed)),
             }
         }
     }
