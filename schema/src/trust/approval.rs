@@ -104,17 +104,6 @@ pub enum Cancelled {
     All,
 }
 
-impl Cancelled {
-    /// Whether an approved use is meant.
-    pub fn names(&self, digest: &Digest, used: &DataUse) -> bool {
-        match self {
-            Self::Digest(named) => named == digest,
-            Self::Workflow(workflow) => used.workflow.as_ref() == Some(workflow),
-            Self::All => true,
-        }
-    }
-}
-
 /// The file as it stands.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -5,13 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::canon::{CanonError, Digest};
+use crate::canon::Digest;
 use crate::id::{PersonId, WorkflowId};
 use crate::release::STEP_MOST;
 use crate::time::Moment;
 use crate::uses::DataUse;
 
-use super::approval::{Approval, Decision, Statement};
+use super::approval::{Approval, Cancelled, Decision, Statement};
 use super::approvers::ApproversChain;
 use super::error::TrustError;
 use super::people::{self, People, Rule, SignedFile};
@@ -27,8 +27,6 @@ pub struct Held {
     pub signed: SignedFile,
     /// Those of its signers who are approvers today.
     pub signers: BTreeSet<PersonId>,
-    /// The digests of the uses that it approves, in their order.
-    pub uses: Vec<Digest>,
 }
 
 /// What an approval is worth at an instant.
@@ -120,9 +118,8 @@ impl KnownStatements {
             signed.signatures.extend(held.signed.signatures.clone());
         }
         let signers = chain.rule().signers(Namespace::Approval, &signed);
-        let uses = digests(&statement).map_err(|e| TrustError::new(file, e.to_string()))?;
         let statement = Verified::new(&signed.bytes, statement);
-        grown.insert(digest, Held { statement, signed, signers, uses });
+        grown.insert(digest, Held { statement, signed, signers });
         Ok(())
     }
 
@@ -183,29 +180,47 @@ impl KnownStatements {
         let mut found = Vec::new();
         for held in self.held.values().filter(|held| counts(held)) {
             if let Decision::Approve(Approval { expires, uses }) = &held.statement.says {
-                let left = uses.iter().zip(&held.uses).filter(|(used, _)| concerns(used));
-                let left = left.filter(|(used, digest)| !self.is_cancelled(held, digest, used));
+                let cancels = self.cancels_of(held);
+                let left = uses.iter().filter(|used| concerns(used) && !cancels.name(used));
                 let statement = held.statement.digest();
-                found.extend(left.map(|(used, _)| Approved { used: used.clone(), statement, expires: *expires }));
+                found.extend(left.map(|used| Approved { used: used.clone(), statement, expires: *expires }));
             }
         }
         found
     }
 
-    /// Whether a rejection or withdrawal of the same or a higher serial names a use.
+    /// What rejections and withdrawals of the same or a higher serial name.
     ///
     /// One signature is enough, also of somebody who is an approver no longer: a withdrawal must not lapse because its
     /// signer left.
-    fn is_cancelled(&self, held: &Held, digest: &Digest, used: &DataUse) -> bool {
+    fn cancels_of(&self, held: &Held) -> Cancels<'_> {
         let later = self.held.values().filter(|other| other.statement.serial >= held.statement.serial);
-        later.flat_map(|other| other.statement.cancels()).any(|cancelled| cancelled.names(digest, used))
+        let mut cancels = Cancels::default();
+        for cancelled in later.flat_map(|other| other.statement.cancels()) {
+            match cancelled {
+                Cancelled::Digest(digest) => drop(cancels.digests.insert(*digest)),
+                Cancelled::Workflow(workflow) => drop(cancels.workflows.insert(workflow)),
+                Cancelled::All => cancels.all = true,
+            }
+        }
+        cancels
     }
 }
 
-fn digests(statement: &Statement) -> Result<Vec<Digest>, CanonError> {
-    match &statement.says {
-        Decision::Approve(approval) => approval.uses.iter().map(DataUse::digest).collect(),
-        Decision::Reject(_) | Decision::Withdraw(_) => Ok(Vec::new()),
+/// Which uses are approved no longer.
+#[derive(Default)]
+struct Cancels<'a> {
+    digests: BTreeSet<Digest>,
+    workflows: BTreeSet<&'a WorkflowId>,
+    all: bool,
+}
+
+impl Cancels<'_> {
+    /// Whether they name a use. One that has no digest cannot be told from those that are named, and counts as one.
+    fn name(&self, used: &DataUse) -> bool {
+        self.all
+            || used.workflow.as_ref().is_some_and(|workflow| self.workflows.contains(workflow))
+            || (!self.digests.is_empty() && !used.digest().is_ok_and(|digest| !self.digests.contains(&digest)))
     }
 }
 

@@ -1,6 +1,5 @@
 //! What statements add up to.
 
-use super::super::approval::Cancelled;
 use super::super::fixture::{approvers, chain, first_approvers, id, moment, people, project, signed};
 use super::*;
 use crate::uses::UseKind;

@@ -107,16 +107,16 @@ fn group(group: &GroupId, channel: &str, client: &ClientFacts) -> Party {
 
 /// Joins uses that differ in nothing but fields, and sorts them by canonical JSON.
 fn sorted(uses: Vec<DataUse>) -> Vec<DataUse> {
-    let mut by_rest: BTreeMap<Vec<u8>, DataUse> = BTreeMap::new();
+    let mut by_rest: BTreeMap<DataUse, BTreeMap<String, Class>> = BTreeMap::new();
     for mut one in uses {
         let fields = std::mem::take(&mut one.fields);
-        let joined = by_rest.entry(bytes(&one)).or_insert(one);
+        let joined = by_rest.entry(one).or_default();
         for (path, class) in fields {
-            let known = joined.fields.entry(path).or_insert(class);
+            let known = joined.entry(path).or_insert(class);
             *known = known.join(class);
         }
     }
-    let mut sorted: Vec<DataUse> = by_rest.into_values().collect();
+    let mut sorted: Vec<DataUse> = by_rest.into_iter().map(|(rest, fields)| DataUse { fields, ..rest }).collect();
     sorted.sort_by_cached_key(bytes);
     sorted
 }
