@@ -161,6 +161,9 @@ fn guardrail(limit: &GuardrailUse) -> String {
         limit.per_day_count.map(|n| format!("at most {n} a day")),
         limit.model_up_to.map(|n| format!("a model may decide up to {} a call", amount(n))),
         limit.per_customer_per_day_count.map(|n| format!("at most {n} a day for one customer")),
+        limit.per_customer_per_day.map(|n| format!("at most {} a day for one customer", amount(n))),
+        limit.per_workflow_per_day_count.map(|n| format!("at most {n} a day of one workflow")),
+        limit.per_workflow_per_day.map(|n| format!("at most {} a day of one workflow", amount(n))),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

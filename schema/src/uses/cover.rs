@@ -153,6 +153,9 @@ fn guardrail_covers(approved: Option<&GuardrailUse>, derived: Option<&GuardrailU
         && amount(approved.per_day, derived.per_day)
         && within(approved.per_day_count, derived.per_day_count)
         && within(approved.per_customer_per_day_count, derived.per_customer_per_day_count)
+        && amount(approved.per_customer_per_day, derived.per_customer_per_day)
+        && within(approved.per_workflow_per_day_count, derived.per_workflow_per_day_count)
+        && amount(approved.per_workflow_per_day, derived.per_workflow_per_day)
 }
 
 /// Whether a limit is at most another; an absent one is above all.

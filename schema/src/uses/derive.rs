@@ -74,6 +74,9 @@ impl From<&Guardrail> for GuardrailUse {
             per_day_count: guardrail.per_day_count,
             model_up_to: guardrail.model_up_to,
             per_customer_per_day_count: guardrail.per_customer.as_ref().and_then(|limit| limit.per_day_count),
+            per_customer_per_day: guardrail.per_customer.as_ref().and_then(|limit| limit.per_day),
+            per_workflow_per_day_count: guardrail.per_workflow.as_ref().and_then(|limit| limit.per_day_count),
+            per_workflow_per_day: guardrail.per_workflow.as_ref().and_then(|limit| limit.per_day),
         }
     }
 }

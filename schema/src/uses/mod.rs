@@ -182,6 +182,15 @@ pub struct GuardrailUse {
     /// The most calls of a day for one customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_customer_per_day_count: Option<u32>,
+    /// The largest sum of a day for one customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_customer_per_day: Option<i64>,
+    /// The most calls of a day of one workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_workflow_per_day_count: Option<u32>,
+    /// The largest sum of a day of one workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_workflow_per_day: Option<i64>,
 }
 
 /// An agreement as the client signs it.

@@ -127,12 +127,21 @@ fn what_is_approved_may_be_wider_in_these_ways_alone() {
     let [effect] = of_kind(&uses, UseKind::Effect)[..] else { panic!("one effect") };
     let [ask] = of_kind(&uses, UseKind::Ask)[..] else { panic!("one ask") };
     let [release] = of_kind(&uses, UseKind::Release)[..] else { panic!("one release") };
+    let mut limited = effect.clone();
+    for (limit, most) in
+        [("per_customer_per_day", 500), ("per_workflow_per_day", 900), ("per_workflow_per_day_count", 7)]
+    {
+        limited = changed(&limited, &format!("/guardrail/{limit}"), json!(most));
+    }
     for (of, pointer, value) in [
         (effect, "/fields/order.total", json!("content")),
         (effect, "/fields/order.note", json!("personal")),
         (effect, "/scopes", json!(["orders:write", "payments:write", "refunds:write", "x"])),
         (effect, "/guardrail/per_call", json!(10_001)),
         (effect, "/guardrail/per_call", json!(null)),
+        (&limited, "/guardrail/per_customer_per_day", json!(501)),
+        (&limited, "/guardrail/per_workflow_per_day", json!(null)),
+        (&limited, "/guardrail/per_workflow_per_day_count", json!(8)),
         (effect, "/guardrail", json!(null)),
         (effect, "/retention", json!("1d")),
         (ask, "/agreement/until", json!("2028-01-01T00:00:00Z")),
