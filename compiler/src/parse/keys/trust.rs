@@ -274,6 +274,9 @@ static GUARDRAIL: Table = Table {
         may("per_day_count", Holds::Integer, "The most calls of a day."),
         may("model_up_to", Holds::Integer, "A model may decide up to this amount of one call."),
         may("per_customer_per_day_count", Holds::Integer, "The most calls of a day for one customer."),
+        may("per_customer_per_day", Holds::Integer, "The largest sum of a day for one customer."),
+        may("per_workflow_per_day_count", Holds::Integer, "The most calls of a day of one workflow."),
+        may("per_workflow_per_day", Holds::Integer, "The largest sum of a day of one workflow."),
     ]],
     rules: &[],
 };
