@@ -185,7 +185,7 @@ codes! {
         "Shorten `retention`, or agree a larger plan with the client.";
     NoFallback "no-fallback" Error ["P19"] "A workflow without a fallback.";
         "What automation cannot finish goes to people, who must know where to find it.";
-        "Add `[fallback]` with the queue and the link that people open.";
+        "Add `[fallback]` with `queue`, a group of the client, and `open`, the link that people open.";
     NoLimits "no-limits" Error ["P12"] "A workflow without `timeout` or `concurrency`.";
         "A run without limits can harm the client's own systems.";
         "Add `[limits]` with `timeout` and `concurrency`.";

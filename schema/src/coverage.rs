@@ -47,8 +47,8 @@ impl Reached {
 pub struct Evidence {
     /// What those that passed reached.
     pub reached: Reached,
-    /// How many did not pass.
-    pub failing: usize,
+    /// The names of those that did not pass.
+    pub failing: BTreeSet<String>,
 }
 
 /// What no scenario shows of a step.

@@ -3,6 +3,7 @@
 use assent_schema::client::ConnectionTo;
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
+use assent_schema::id::ProviderId;
 
 use super::View;
 
@@ -29,7 +30,20 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
                 continue;
             };
             let message = format!("`{connection}` leads to the provider `{name}`, but {why}.");
-            findings.add(Code::ProviderAgreement, unit.span(&spec.to.span), message);
+            let place = unit.span(&spec.to.span);
+            if absent || agreement.forbids_training {
+                findings.add(Code::ProviderAgreement, place, message);
+            } else {
+                findings.add_with_help(Code::ProviderAgreement, place, message, forbids(name));
+            }
         }
     }
+}
+
+/// What to do about an agreement of which the catalog says that it does not forbid training.
+fn forbids(provider: &ProviderId) -> String {
+    format!(
+        "If the signed agreement does forbid it, write `forbids_training = true` in `catalog/providers/{provider}.toml`; \
+         else agree on one that does, or use another provider."
+    )
 }

@@ -1,4 +1,4 @@
-//! `untested-step`: something that a step can do and that no scenario shows.
+//! `untested-step`: something that a step can do and that no scenario shows, and scenarios that fail and so show nothing.
 //!
 //! Scenarios run on the agent's engine, which this room does not know: who asks for the check says how they are run.
 
@@ -26,18 +26,24 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
         let Ok(form) = lowered.form(workflow) else { continue };
         let Some(evidence) = rehearse(&lowered.plan, form.digest, tests, &client.facts) else { continue };
         for (step, gap) in gaps(&lowered.plan, &evidence.reached) {
-            report(client, workflow, lowered, (&step, gap, &evidence), findings);
+            report(client, workflow, lowered, (&step, gap), findings);
         }
+        failing(view, client, workflow, &evidence, findings);
     }
 }
 
-fn report(
-    client: &Client,
-    workflow: &Workflow,
-    lowered: &Lowered,
-    (step, gap, evidence): (&Name, Gap, &Evidence),
-    findings: &mut Findings,
-) {
+/// Reports each scenario that fails, at its name: what it reaches does not count, and staging would not rehearse the plan.
+fn failing(view: &View<'_>, client: &Client, workflow: &Workflow, evidence: &Evidence, findings: &mut Findings) {
+    let files = view.parsed.clients.get(&client.facts.client);
+    let Some(unit) = files.and_then(|files| files.tests.get(&workflow.plan.workflow)) else { return };
+    for scenario in unit.spec.scenarios.iter().filter(|scenario| evidence.failing.contains(&scenario.name.value)) {
+        let message = format!("The scenario `{}` fails, so it shows nothing.", scenario.name.value);
+        let help = "`assent test` says what was expected and what happened; mend the workflow or the scenario.";
+        findings.add_with_help(Code::UntestedStep, unit.span(&scenario.name.span), message, help);
+    }
+}
+
+fn report(client: &Client, workflow: &Workflow, lowered: &Lowered, (step, gap): (&Name, Gap), findings: &mut Findings) {
     let site = match gap {
         Gap::Skipped => Site::When(step.clone()),
         Gap::Runs | Gap::Fails | Gap::InDoubt | Gap::Refused | Gap::Late | Gap::Arrives | Gap::Passes => {
@@ -46,10 +52,5 @@ fn report(
     };
     let message = sentence::gap(&client.facts.client, &lowered.plan, step, gap);
     let help = sentence::gap_help(&lowered.plan, step, gap);
-    let failing = match evidence.failing {
-        0 => String::new(),
-        1 => " 1 of its scenarios fails and does not count; `assent test` shows why.".to_owned(),
-        many => format!(" {many} of its scenarios fail and do not count; `assent test` shows why."),
-    };
-    findings.add_with_help(Code::UntestedStep, workflow.sites.span(&site), message, format!("{help}{failing}"));
+    findings.add_with_help(Code::UntestedStep, workflow.sites.span(&site), message, help);
 }

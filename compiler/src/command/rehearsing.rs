@@ -19,7 +19,7 @@ pub(super) fn sum(results: &[Rehearsed]) -> Evidence {
         if rehearsed.failures.is_empty() {
             evidence.reached.merge(rehearsed.reached.clone());
         } else {
-            evidence.failing = evidence.failing.saturating_add(1);
+            evidence.failing.insert(rehearsed.scenario.clone());
         }
     }
     evidence

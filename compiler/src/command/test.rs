@@ -72,7 +72,9 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     }
     let mut chosen = chosen(&survey, args);
     if chosen.is_empty() {
-        return Err(Error::input("there is no such workflow"));
+        return Err(Error::input(
+            "there is no such workflow, or it could not be read; `assent check` says what is wrong",
+        ));
     }
     let progress = context.progress();
     let (all, done) = (chosen.len(), AtomicUsize::new(0));

@@ -31,9 +31,14 @@ pub(super) fn trigger(value: Value<'_, '_>) -> Option<Trigger> {
     let inbox = table.opt("inbox", inbox);
     let schedule = table.opt("schedule", schedule);
     let manual = table.opt("manual", manual);
-    if kinds != 1 {
+    if kinds > 1 {
         table.bad::<()>(
-            "A workflow has one trigger.",
+            "A workflow has one trigger, and this one has more.",
+            "Keep one of them here, and make a workflow of its own for each other.",
+        );
+    } else if kinds == 0 {
+        table.bad::<()>(
+            "A workflow has a trigger, and this one has none.",
             "Write one of `[trigger.webhook]`, `[trigger.poll]`, `[trigger.inbox]`, `[trigger.schedule]` and `[trigger.manual]`.",
         );
     }

@@ -185,6 +185,9 @@ pub(super) fn currency(value: Value<'_, '_>) -> Option<String> {
 /// A period within bounds.
 pub(super) fn period(bounds: RangeInclusive<Period>) -> impl Fn(Value<'_, '_>) -> Option<Period> {
     move |value| {
+        if !matches!(value.inner, DeValue::String(_)) {
+            return value.mistyped("a period in quotes, like `30s` or `5m`,");
+        }
         let period: Period = parsed(value.clone())?;
         if bounds.contains(&period) {
             Some(period)

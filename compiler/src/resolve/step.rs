@@ -323,10 +323,7 @@ impl Resolver<'_> {
                 self.report.unknown("shown path", path, &known);
             }
         }
-        if !self.context.client.groups.contains_key(by) {
-            let known: Vec<_> = self.context.client.groups.keys().map(|group| group.value.as_str()).collect();
-            self.report.unknown("group", by, &known);
-        }
+        self.group(by);
         for (position, channel) in via.iter().enumerate() {
             self.places.insert(Site::Via(id.clone(), position), channel.span.clone());
             match &channel.value {
@@ -335,6 +332,17 @@ impl Resolver<'_> {
                 }
                 Channel::Page | Channel::Cli => {}
             }
+        }
+    }
+}
+
+impl Resolver<'_> {
+    /// People who decide, or whose queue it is, are a group of the client.
+    pub(super) fn group(&mut self, name: &Spanned<assent_schema::id::GroupId>) {
+        let groups = &self.context.client.groups;
+        if !groups.contains_key(name) {
+            let known: Vec<_> = groups.keys().map(|group| group.value.as_str()).collect();
+            self.report.unknown("group", name, &known);
         }
     }
 }

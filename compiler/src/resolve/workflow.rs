@@ -188,6 +188,7 @@ impl Resolver<'_> {
         let Some(fallback) = fallback else {
             return Fallback { queue: no_queue(), open: None, manual_on_restart: false };
         };
+        self.group(&fallback.queue);
         let open = fallback.open.as_ref().map(|open| {
             self.places.insert(Site::Open, open.span.clone());
             self.template(&open.value, &open.span)

@@ -141,7 +141,7 @@ fn summary(checked: &Checked) -> String {
     let skipped = if *rehearsed { "" } else { " The scenarios were not run, as `--no-rehearsal` says." };
     let what = match commit {
         Some(commit) => format!("commit {}", commit.to_string().chars().take(12).collect::<String>()),
-        None => "the work tree, which no release looks at".to_owned(),
+        None => "the work tree (a release looks at commits)".to_owned(),
     };
     if findings.is_empty() {
         return format!("No findings: {} of {what} at {at}.{skipped}\n", counted(*workflows, "workflow"));
@@ -152,8 +152,8 @@ fn summary(checked: &Checked) -> String {
     if count(Severity::Warning) > 0 {
         parts.push(counted(count(Severity::Warning), "warning"));
     }
-    let codes: BTreeSet<_> = findings.iter().map(|finding| finding.code.row().name).collect();
-    let example = codes.first().map(|code| format!(" `assent explain {code}` says more.")).unwrap_or_default();
+    let first = findings.first().map(|finding| finding.code.row().name);
+    let example = first.map(|code| format!(" `assent explain {code}` says more.")).unwrap_or_default();
     format!("{} in {} of {what}.{skipped}{example}\n", parts.join(" and "), counted(files.len(), "file"))
 }
 

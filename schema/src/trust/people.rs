@@ -84,22 +84,25 @@ impl Rule<'_> {
 /// # Errors
 /// Which signature does not count and why, or how many people are missing.
 pub fn check(file: &str, namespace: Namespace, signed: &SignedFile, rules: &[Rule<'_>]) -> Result<(), TrustError> {
+    let mut signers = vec![BTreeSet::new(); rules.len()];
     for (person, armour) in &signed.signatures {
-        let verdicts: Vec<_> = rules.iter().map(|rule| rule.judge(namespace, &signed.bytes, person, armour)).collect();
-        if !verdicts.iter().any(Result::is_ok) {
+        let mut whys = Vec::new();
+        for (rule, signers) in rules.iter().zip(&mut signers) {
+            match rule.judge(namespace, &signed.bytes, person, armour) {
+                Ok(()) => drop(signers.insert(person.clone())),
+                Err(why) => whys.push(why),
+            }
+        }
+        if whys.len() == rules.len() {
             // A reason other than "not listed" says more.
-            let whys = verdicts.into_iter().filter_map(Result::err);
-            let why = whys.min_by_key(|why| *why == SignatureError::UnknownKey).unwrap_or(SignatureError::UnknownKey);
-            return Err(TrustError::signature(file, person, why));
+            let why = whys.into_iter().min_by_key(|why| *why == SignatureError::UnknownKey);
+            return Err(TrustError::signature(file, person, why.unwrap_or(SignatureError::UnknownKey)));
         }
     }
-    for rule in rules {
-        let signers = rule.signers(namespace, signed);
-        if !rule.reached(&signers) {
-            return Err(TrustError::unsigned(file, missing(rule, &signers)));
-        }
+    match rules.iter().zip(&signers).find(|(rule, signers)| !rule.reached(signers)) {
+        Some((rule, signers)) => Err(TrustError::unsigned(file, missing(rule, signers))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn missing(rule: &Rule<'_>, signers: &BTreeSet<PersonId>) -> String {

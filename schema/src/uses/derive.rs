@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     AgentParty, AgreementUse, ConnectionParty, DataUse, FolderParty, GroupParty, GuardrailUse, Party, UseKind,
 };
-use crate::canon;
 use crate::class::Class;
 use crate::client::{ClientFacts, ConnectionTo, Guardrail};
 use crate::expr::{Origin, Source};
@@ -21,7 +20,7 @@ const ASK: &str = "ask";
 /// The data uses of a plan.
 ///
 /// # Shape
-/// Sorted by canonical JSON, each once. Uses that differ in nothing but fields are one.
+/// Sorted, each once. Uses that differ in nothing but fields are one.
 pub fn derive(plan: &Plan, client: &ClientFacts, flows: &Flows) -> Vec<DataUse> {
     let mut found = Derived { plan, client, uses: Vec::new() };
     found.trigger();
@@ -108,7 +107,7 @@ fn group(group: &GroupId, channel: &str, client: &ClientFacts) -> Party {
     Party::Group(GroupParty { group: group.clone(), channel: channel.to_owned(), region: client.region.clone() })
 }
 
-/// Joins uses that differ in nothing but fields, and sorts them by canonical JSON.
+/// Joins uses that differ in nothing but fields, and sorts them.
 fn sorted(uses: Vec<DataUse>) -> Vec<DataUse> {
     let mut by_rest: BTreeMap<DataUse, BTreeMap<String, Class>> = BTreeMap::new();
     for mut one in uses {
@@ -119,14 +118,7 @@ fn sorted(uses: Vec<DataUse>) -> Vec<DataUse> {
             *known = known.join(class);
         }
     }
-    let mut sorted: Vec<DataUse> = by_rest.into_iter().map(|(rest, fields)| DataUse { fields, ..rest }).collect();
-    sorted.sort_by_cached_key(bytes);
-    sorted
-}
-
-/// A use of a plan or client that was read from canonical JSON can be written as such again.
-fn bytes(data_use: &DataUse) -> Vec<u8> {
-    canon::to_bytes(data_use).unwrap_or_default()
+    by_rest.into_iter().map(|(rest, fields)| DataUse { fields, ..rest }).collect()
 }
 
 struct Derived<'a> {
