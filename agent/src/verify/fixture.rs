@@ -38,7 +38,7 @@ pub(crate) fn key(name: &str) -> Signer {
     Signer::from_seed(Digest::of_file(name.as_bytes()).as_bytes()).expect("a key")
 }
 
-fn people(names: &[&str]) -> People {
+pub(crate) fn people(names: &[&str]) -> People {
     let person = |name: &&str| (id(name), Person { keys: [key(name).public().clone()].into() });
     names.iter().map(person).collect()
 }
@@ -70,7 +70,7 @@ pub(crate) fn project() -> Digest {
     Digest::of_file(text(first_root().to_toml()).as_bytes())
 }
 
-fn text<E: std::fmt::Debug>(written: Result<String, E>) -> String {
+pub(crate) fn text<E: std::fmt::Debug>(written: Result<String, E>) -> String {
     written.expect("a file that is accepted")
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn approvers() -> Approvers {
     Approvers::first(project(), acme(), 1, people(&["dana"]))
 }
 
-fn agent(name: &str, environment: &str) -> AgentEntry {
+pub(crate) fn agent(name: &str, environment: &str) -> AgentEntry {
     AgentEntry {
         region: "eu".parse().expect("an id"),
         environment: environment.parse().expect("an id"),

@@ -1,0 +1,86 @@
+//! The attack suite: one named row for each way to cheat, refused for the stated reason by the real verification code.
+//!
+//! `docs/attacks.md` is the same table for people. `survivors` beside this file removes each check of the verification code
+//! in turn and runs this suite: none of those mutants may live.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    reason = "tests stop at what is not there, and play on a real disk"
+)]
+
+mod approvers;
+mod files;
+#[path = "../../agent/src/verify/fixture.rs"]
+#[expect(dead_code, reason = "the unit tests of the agent use more of it")]
+mod fixture;
+mod roots;
+mod signatures;
+mod statements;
+mod table;
+mod uses;
+mod world;
+
+// What the shared fixture takes from the room that it stands in.
+use assent_agent::verify::{Now, PinnedTrust, Place, uses_of};
+use table::Attack;
+
+/// Every room of the table, in the order of the page.
+const ROOMS: &[(&str, &[Attack])] = &[
+    ("Signatures", signatures::ROOM),
+    ("Roots and keys", roots::ROOM),
+    ("Approvers, teams and the catalog", approvers::ROOM),
+    ("Releases and their files", files::ROOM),
+    ("Statements of clients", statements::ROOM),
+    ("Plans, facts and rehearsals", uses::ROOM),
+];
+
+#[test]
+fn signatures() {
+    table::play(signatures::ROOM);
+}
+
+#[test]
+fn roots() {
+    table::play(roots::ROOM);
+}
+
+#[test]
+fn approvers() {
+    table::play(approvers::ROOM);
+}
+
+#[test]
+fn files() {
+    table::play(files::ROOM);
+}
+
+#[test]
+fn statements() {
+    table::play(statements::ROOM);
+}
+
+#[test]
+fn uses() {
+    table::play(uses::ROOM);
+}
+
+#[test]
+fn every_row_has_a_name_of_its_own_and_the_page_is_fresh() {
+    let mut seen = std::collections::BTreeSet::new();
+    for row in ROOMS.iter().flat_map(|(_, rows)| *rows) {
+        assert!(seen.insert(row.name), "two rows are called `{}`", row.name);
+    }
+    let refused = ROOMS.iter().flat_map(|(_, rows)| *rows).filter(|row| row.answer != "accepted").count();
+    assert!(refused >= 80, "only {refused} attacks");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/attacks.md");
+    let page = table::page(ROOMS);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &page).expect("the page is written");
+    }
+    let stands = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(stands == page, "docs/attacks.md is stale; UPDATE=1 writes it anew");
+}
