@@ -128,6 +128,15 @@ pub(crate) const ROOM: &[Attack] = &[
     because("teams: signed by somebody without the role", "teams-invalid", "dana", || {
         bent(|world| world.teams.1 = vec!["dana"])
     }),
+    because("teams: signed by somebody of the agency without the role", "teams-invalid", "ben", || {
+        bent(|world| world.teams.1 = vec!["ben"])
+    }),
+    because("more approvers files than anybody walks", "approvers-invalid", "more than 10000 files", || {
+        let world = World::honest();
+        let mut files = world.listed();
+        files.extend((2..=10_001).map(|number| (FileName::Approvers(acme(), number).to_string(), b"x".to_vec())));
+        judge(&world.release_of(files))
+    }),
     because("teams: a stranger is assigned", "teams-invalid", "assigns eve", || {
         bent(|world| world.teams.0.clients.values_mut().for_each(|team| team.extend([id("eve")])))
     }),

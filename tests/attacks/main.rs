@@ -84,3 +84,44 @@ fn every_row_has_a_name_of_its_own_and_the_page_is_fresh() {
     let stands = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(stands == page, "docs/attacks.md is stale; UPDATE=1 writes it anew");
 }
+
+/// What `survivors` does to a copy of the source.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mutant {
+    name: String,
+    file: String,
+    old: String,
+    new: String,
+    #[serde(default)]
+    also: Vec<(String, String)>,
+    #[serde(default)]
+    run: Vec<String>,
+}
+
+#[derive(serde::Deserialize)]
+struct Mutants {
+    mutant: Vec<Mutant>,
+}
+
+#[test]
+fn every_mutant_still_fits_the_source() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let list = std::fs::read_to_string(root.join("tests/attacks/mutants.toml")).expect("the list of mutants");
+    let mutants = toml::from_str::<Mutants>(&list).expect("a list of mutants").mutant;
+    let mut names = std::collections::BTreeSet::new();
+    let mut wrong = Vec::new();
+    for Mutant { name, file, old, new, also, run } in &mutants {
+        let text = std::fs::read_to_string(root.join(file)).unwrap_or_default();
+        let edits = std::iter::once((old, new)).chain(also.iter().map(|(old, new)| (old, new)));
+        for (old, new) in edits {
+            if text.matches(old.as_str()).count() != 1 || old == new {
+                wrong.push(format!("{name}: `{old}` does not stand once in {file}, or stays"));
+            }
+        }
+        if !names.insert(name) || run.iter().any(String::is_empty) {
+            wrong.push(format!("{name}: two are called so, or it runs nothing"));
+        }
+    }
+    assert!(wrong.is_empty() && mutants.len() > 150, "{wrong:#?}");
+}

@@ -5,7 +5,7 @@ use assent_schema::canon::Digest;
 use assent_schema::id::AgentId;
 use assent_schema::release::FileName;
 use assent_schema::time::Period;
-use assent_schema::trust::{ClientEntry, Namespace, Person, RoleName, Root};
+use assent_schema::trust::{ClientEntry, Namespace, Person, RoleName, Root, Rule, SignedFile, check};
 
 use super::fixture::{acme, agent, bytes, id, key, moment, people, put, text};
 use super::table::{Attack, Verdict, attack, because};
@@ -133,6 +133,27 @@ pub(crate) const ROOM: &[Attack] = &[
     }),
     because("a role that is missing", "root-invalid", "lacks the role oncall", || {
         written(2, "[roles.oncall]\nthreshold = 1\npeople = [\"ann\", \"ben\", \"cid\"]\n", "")
+    }),
+    because("a person without a key", "root-invalid", "lists no key for ann", || {
+        written(2, &format!("keys = [\"{}\"]", key("ann").public()), "keys = []")
+    }),
+    because("a machine with a hardware key, which nobody can touch", "root-invalid", "hardware key", || {
+        let machine = key("eu-staging-2").public().to_string();
+        written(2, &machine, &super::signatures::hardware_line(key("eu-staging-2").public().point()))
+    }),
+    because("more root versions than anybody walks", "root-invalid", "more than 10000 versions", || {
+        let world = World::honest();
+        let mut files = world.listed();
+        files.extend((3..=10_001).map(|version| (FileName::Root(version).to_string(), b"x".to_vec())));
+        judge(&world.release_of(files))
+    }),
+    because("a threshold of zero that somebody asks for in memory", "error", "0 of the 0 people", || {
+        let people = people(&["ann"]);
+        let rule = Rule { people: &people, members: &people.keys().cloned().collect(), threshold: 0 };
+        match check("f", Namespace::Trust, &SignedFile::default(), &[rule]) {
+            Ok(()) => Verdict::accepted(),
+            Err(error) => Verdict::new("error", error.to_string()),
+        }
     }),
     because("a key listed for two people", "root-invalid", "lists one key for ann and for ben", || {
         written(2, &key("ben").public().to_string(), &key("ann").public().to_string())

@@ -133,6 +133,12 @@ fn listed() -> BTreeSet<PublicKey> {
     lines.into()
 }
 
+/// The line by which a root lists a point as that of a hardware key.
+pub(crate) fn hardware_line(point: &[u8; 32]) -> String {
+    let kind = "sk-ssh-ed25519@openssh.com";
+    format!("{kind} {}", STANDARD.encode(Parts { key: (kind, *point, Some("ssh:")), ..honest() }.key_blob()))
+}
+
 /// The word of the table for each reason.
 fn word(why: SignatureError) -> &'static str {
     match why {

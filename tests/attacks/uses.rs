@@ -84,6 +84,12 @@ pub(crate) const ROOM: &[Attack] = &[
     because("release keys: a plan under another workflow's name", "plan-invalid", "another workflow or schema", || {
         plan("/workflow", "reply".into())
     }),
+    because("release keys: another workflow's scenarios", "plan-invalid", "another workflow or schema", || {
+        bent(|world| {
+            world.tests.workflow = "reply".parse().unwrap();
+            world.rehearsals = vec![(world.rehearsal(), "eu-staging-1")];
+        })
+    }),
     because("release keys: a plan of a schema of tomorrow", "plan-invalid", "another workflow or schema", || {
         plan("/schema", 2.into())
     }),

@@ -45,11 +45,16 @@ fn sample<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> T {
     canon::from_bytes(bytes).expect("a lowered file")
 }
 
-/// Version 1: three people, two of whom change the root and sign releases.
+/// Version 1: three people, two of whom change the root and sign releases; not everybody holds each of the other roles.
 fn first_root() -> Root {
     let all: BTreeSet<PersonId> = ["ann", "ben", "cid"].map(id).into();
+    let holders = |name| match name {
+        RoleName::Root | RoleName::Release | RoleName::Freshness | RoleName::Oncall => all.clone(),
+        RoleName::Catalog => ["ben", "cid"].map(id).into(),
+        RoleName::Teams => [id("ann")].into(),
+    };
     let two = |name| matches!(name, RoleName::Root | RoleName::Release);
-    let role = |name| (name, Role { threshold: if two(name) { 2 } else { 1 }, people: all.clone() });
+    let role = |name| (name, Role { threshold: if two(name) { 2 } else { 1 }, people: holders(name) });
     let roles = RoleName::ALL.into_iter().map(role).collect();
     Root::first(moment("2027-01-01T00:00:00Z"), people(&["ann", "ben", "cid"]), roles)
 }
