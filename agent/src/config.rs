@@ -1,6 +1,7 @@
 //! `agent.toml`: the few things that do not come with a release, read strictly, and the places in the state folder.
 
-use std::fmt;
+mod repository;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,8 @@ use assent_schema::time::Period;
 use serde::Deserialize;
 
 use crate::error::{Context as _, Error};
+
+pub use repository::{Account, Place, Repository, Roots};
 
 /// The largest `agent.toml`, in bytes.
 const FILE_MOST_BYTES: u64 = 64 * 1024;
@@ -42,28 +45,6 @@ pub struct Config {
     pub inboxes: Option<PathBuf>,
     /// What bounds the agent.
     pub limits: Limits,
-}
-
-/// Where the git repository is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Repository {
-    /// A folder of this machine; a change in it is seen at once.
-    Path(PathBuf),
-}
-
-impl Repository {
-    /// The place as git is told it.
-    pub fn url(&self) -> String {
-        match self {
-            Self::Path(path) => path.display().to_string(),
-        }
-    }
-}
-
-impl fmt::Display for Repository {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.url())
-    }
 }
 
 /// The state folder, and what stands where in it.
@@ -126,6 +107,11 @@ impl State {
         self.0.join("control.sock")
     }
 
+    /// What transfers lay down while they run; empty otherwise.
+    pub fn transfers(&self) -> PathBuf {
+        self.0.join("transfers")
+    }
+
     /// The lock that one running agent holds.
     pub fn lock(&self) -> PathBuf {
         self.0.join("lock")
@@ -166,6 +152,10 @@ struct Written {
     environment: Environment,
     region: Region,
     repository: String,
+    #[serde(default)]
+    host_key: Option<String>,
+    #[serde(default)]
+    ca: Option<PathBuf>,
     state: PathBuf,
     listen: SocketAddr,
     #[serde(default)]
@@ -222,12 +212,13 @@ fn parse(text: &str, folder: &Path) -> Result<Config, Complaint> {
             "Listen on loopback, or say `behind_proxy = true` where a proxy with TLS stands before the agent.".into(),
         ));
     }
+    let shown = repository::Shown { host_key: written.host_key.as_deref(), ca: written.ca.as_deref() };
     Ok(Config {
         project: written.project,
         agent: written.agent,
         environment: written.environment,
         region: written.region,
-        repository: repository(&written.repository, folder)?,
+        repository: repository::parse(&written.repository, &shown, folder)?,
         listen: written.listen,
         hosts: written.hosts,
         poll: written.poll,
@@ -235,23 +226,6 @@ fn parse(text: &str, folder: &Path) -> Result<Config, Complaint> {
         inboxes: written.inboxes.map(|inboxes| absolute(folder.join(inboxes))),
         limits: written.limits,
     })
-}
-
-fn repository(text: &str, folder: &Path) -> Result<Repository, Complaint> {
-    let path = match text.split_once("://") {
-        Some(("file", path)) => path,
-        Some((scheme, _)) => {
-            return Err((
-                format!("names a repository by `{scheme}://`, which this version does not speak"),
-                "Name a path or a `file://` URL.".into(),
-            ));
-        }
-        None => text,
-    };
-    if path.is_empty() {
-        return Err(("says nothing in `repository`".into(), "Name a path or a `file://` URL.".into()));
-    }
-    Ok(Repository::Path(absolute(folder.join(path))))
 }
 
 /// Makes a path independent of the folder in which a child process runs.
@@ -274,7 +248,7 @@ mod tests {
         let config = check(GOOD).unwrap();
         assert_eq!(config.poll, POLL_DEFAULT);
         assert_eq!(config.state.database(), Path::new("/etc/assent/state/agent.db"));
-        assert_eq!(config.repository.url(), "/etc/assent/../agency.git");
+        assert_eq!(config.repository.to_string(), "/etc/assent/../agency.git");
     }
 
     #[test]
@@ -292,8 +266,8 @@ mod tests {
 
     #[test]
     fn what_this_version_does_not_speak_is_refused() {
-        assert!(check(&GOOD.replace("../agency.git", "https://git.example/a.git")).unwrap_err().contains("https"));
-        assert!(check(&GOOD.replace("../agency.git", "file:///srv/a.git")).is_ok());
+        assert!(check(&GOOD.replace("../agency.git", "http://git.example/a.git")).unwrap_err().contains("http"));
+        assert!(check(&GOOD.replace("../agency.git", "https://git.example/a.git")).is_ok());
         assert!(check(&format!("{GOOD}poll = \"2h\"\n")).unwrap_err().contains("poll"));
         assert!(check(&GOOD.replace("eu-1", "EU 1")).is_err());
     }

@@ -39,6 +39,9 @@ pub struct Status {
     /// The release that it accepted last; absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<ReleaseStatus>,
+    /// What keeps it from looking for releases; absent while nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull: Option<PullStatus>,
     /// How each workflow stands.
     pub workflows: BTreeMap<ClientId, BTreeMap<WorkflowId, WorkflowStatus>>,
     /// What it said no to since the release that it accepted last.
@@ -71,6 +74,16 @@ pub struct ReleaseStatus {
     /// The time of the newest freshness statement; absent when there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fresh: Option<Moment>,
+}
+
+/// What keeps an agent from looking for releases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PullStatus {
+    /// What is wrong, as a code.
+    pub code: String,
+    /// Since when.
+    pub since: Moment,
 }
 
 /// How one workflow stands.

@@ -6,3 +6,4 @@ mod bytes;
 mod kill;
 mod outside;
 mod release;
+mod servers;

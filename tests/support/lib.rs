@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "a test says why it was skipped")]
 
 pub mod generate;
+pub mod servers;
 pub mod signed;
 pub mod stage;
 pub mod targets;
@@ -110,6 +111,40 @@ impl Running {
         // The pipe must stay open and be drained, else the process would stop at a full pipe.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         Self { child }
+    }
+
+    /// Starts a process whose standard error is read line by line until `ready` says yes.
+    ///
+    /// # Panics
+    /// When it cannot be started or ends before it is ready; says what it complained of.
+    pub fn start_heard(command: &mut Command, ready: impl Fn(&str) -> bool) -> Self {
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| panic!("{command:?} cannot be started: {e}"));
+        let errors = child.stderr.take().expect("standard error is piped");
+        let mut running = Self { child };
+        let mut lines = BufReader::new(errors).lines().map_while(Result::ok);
+        let mut heard = Vec::new();
+        while !heard.last().is_some_and(|line: &String| ready(line)) {
+            let Some(line) = lines.next() else {
+                let status = running.child.wait().expect("an own process can be waited for");
+                panic!("{command:?} ended before it was ready ({status}):\n{}", heard.join("\n"));
+            };
+            heard.push(line);
+        }
+        std::thread::spawn(move || lines.for_each(drop));
+        running
+    }
+
+    /// Starts a process that need not say when it is ready: what it serves was open before.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn begin(command: &mut Command) -> Self {
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        Self { child: child.unwrap_or_else(|e| panic!("{command:?} cannot be started: {e}")) }
     }
 
     /// The process's id.

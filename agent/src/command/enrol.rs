@@ -3,20 +3,24 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{AgentId, Environment, ProjectName, Region};
 use assent_schema::trust::words;
 use serde::Serialize;
 
+use super::vault::{from_input, opens};
 use super::{Call, Output, Show};
 use crate::config::Config;
+use crate::content::Content;
 use crate::error::{Context as _, Error};
 use crate::identity::{Identity, IdentityFailure};
 use crate::pin::Pin;
 use crate::pull::fetch::Transfers;
 use crate::pull::{PullFailure, read};
 use crate::real::{RealDice, RealDisk};
+use crate::vault::{FileVault, Secret, SlotPath, Vault as _};
 
 /// Where root version 1 stands in release branches and in the source alike.
 const FIRST_ROOT: &str = "trust/root/1.toml";
@@ -39,6 +43,10 @@ pub(super) struct Args {
     /// The lowest sequence that may ever be accepted.
     #[arg(long, default_value_t = 0, value_name = "N")]
     lowest_sequence: u64,
+    /// Takes what opens the repository from standard input and keeps it in the vault, as `vault set agent/repository`
+    /// does.
+    #[arg(long)]
+    credential: bool,
     #[command(flatten)]
     fresh: Fresh,
 }
@@ -59,9 +67,15 @@ struct Fresh {
     /// The region whose releases it runs.
     #[arg(long, value_name = "NAME")]
     region: Option<Region>,
-    /// The git repository with the release branches.
-    #[arg(long, value_name = "PATH")]
+    /// The git repository with the release branches: a path, or a URL of `https://`, `ssh://`, `git://` or `file://`.
+    #[arg(long, value_name = "PATH|URL")]
     repository: Option<String>,
+    /// The host's key, for a repository that is reached by SSH.
+    #[arg(long, value_name = "KEY")]
+    host_key: Option<String>,
+    /// A PEM file: whose certificates the server of the repository must show, instead of the public ones.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// The folder of everything that the agent keeps.
     #[arg(long, value_name = "PATH", default_value = "state")]
     state: PathBuf,
@@ -101,7 +115,9 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
     let config = call.config()?;
     make_folder(config.state.folder())?;
     let disk = RealDisk::open(config.state.folder()).tried(|| "cannot open the state folder".into())?;
-    let project = find_root(&config, &wanted(&args.root)?)?;
+    let given = args.credential.then(from_input).transpose()?;
+    given.as_ref().map_or(Ok(()), |secret| opens(&config.repository, secret))?;
+    let project = find_root(&config, &wanted(&args.root)?, given.clone().or_else(|| kept(&config)))?;
     let pin =
         Pin { project, root: args.lowest_root, generation: args.lowest_generation, sequence: args.lowest_sequence };
     pin_once(&disk, &pin)?;
@@ -111,6 +127,11 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
         made => made,
     };
     let identity = identity.tried(|| "cannot make the agent's keys".into())?;
+    if let Some(secret) = given {
+        let cannot = || "cannot keep the credential".to_owned();
+        let vault = FileVault::open(disk, Arc::clone(&identity.host)).tried(cannot)?;
+        vault.set(&SlotPath::Repository, secret).tried(cannot)?;
+    }
     out.show(&Enrolled {
         key: identity.signing_public(),
         ledger_key: identity.ledger_public(),
@@ -119,6 +140,13 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
         environment: config.environment,
         project,
     })
+}
+
+/// What the vault already holds for the repository, when the agent was enrolled before.
+fn kept(config: &Config) -> Option<Secret> {
+    let disk = || RealDisk::open(config.state.folder()).ok();
+    let identity = Identity::load(&disk()?).ok()?;
+    FileVault::open(disk()?, identity.host).ok()?.read(&SlotPath::Repository).ok()
 }
 
 /// What the operator compared: a whole digest, or the words that stand for its first part.
@@ -180,9 +208,14 @@ fn write_config(path: &Path, fresh: &Fresh) -> Result<(), Error> {
         ("environment", environment.as_str()),
         ("region", region.as_str()),
         ("repository", repository.as_str()),
+        ("host_key", fresh.host_key.as_deref().unwrap_or_default()),
+        ("ca", fresh.ca.as_deref().and_then(Path::to_str).unwrap_or_default()),
         ("state", &fresh.state.display().to_string()),
         ("listen", &fresh.listen.to_string()),
-    ] {
+    ]
+    .into_iter()
+    .filter(|(_, value)| !value.is_empty())
+    {
         // Writing to a text never fails.
         writeln!(text, "{key} = {}", quoted(value)).tried(|| "cannot write the configuration".into())?;
     }
@@ -199,10 +232,11 @@ fn make_folder(path: &Path) -> Result<(), Error> {
 }
 
 /// Looks for root version 1 in the repository and compares it with what the operator knows.
-fn find_root(config: &Config, wanted: &Wanted) -> Result<Digest, Error> {
+fn find_root(config: &Config, wanted: &Wanted, secret: Option<Secret>) -> Result<Digest, Error> {
     read::prepare(&config.state.repository()).tried(|| "cannot make the agent's repository".into())?;
     let program = std::env::current_exe().tried(|| "cannot find this program".into())?;
-    let transfers = Transfers::new(program, config);
+    let credential = move || secret.as_ref().map(|secret| Content::new(secret.reveal().to_vec()));
+    let transfers = Transfers::new(program, config, Arc::new(credential));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.tried(|| "cannot start".into())?;
     let release = format!("release/{}/{}", config.environment, config.region);
@@ -214,7 +248,12 @@ fn find_root(config: &Config, wanted: &Wanted) -> Result<Digest, Error> {
             Err(failure) => Err(failure),
         };
         let cannot = || format!("cannot read branch {branch} of `{}`", config.repository);
-        let Some(bytes) = bytes.tried(cannot)? else { continue };
+        let remedy = bytes.as_ref().err().and_then(|failure| failure.remedy());
+        let bytes = bytes.tried(cannot).map_err(|error| match remedy {
+            Some(remedy) => error.help(remedy),
+            None => error,
+        });
+        let Some(bytes) = bytes? else { continue };
         let digest = Digest::of_file(&bytes);
         if wanted.is(digest) {
             return Ok(digest);

@@ -28,6 +28,9 @@ impl Show for Status {
             }
             None => writeln!(out, "no release yet")?,
         }
+        if let Some(pull) = &self.pull {
+            writeln!(out, "no release can be pulled since {}: {}", pull.since, pull.code)?;
+        }
         for (client, workflows) in &self.workflows {
             for (workflow, status) in workflows {
                 write!(out, "{client}/{workflow}  ")?;

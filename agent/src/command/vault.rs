@@ -3,11 +3,12 @@
 
 use std::io::{self, Read as _, Write};
 
-use assent_schema::id::{ClientId, ConnectionId, SlotId};
+use assent_schema::trust::Signer;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::{Call, Output, Show};
+use crate::config::Repository;
 use crate::control::{Question, client};
 use crate::error::{Context as _, Error};
 use crate::identity::Identity;
@@ -25,7 +26,8 @@ pub(super) struct Args {
 enum What {
     /// Puts the secret on standard input into a slot; one newline at its end is not a part of it.
     Set {
-        /// The slot, as `client.toml` names it.
+        /// The slot, as `client.toml` names it; or `agent/repository` for what opens the git repository: `user:password`
+        /// for HTTPS, a private key as `ssh-keygen -t ed25519` writes it for SSH.
         #[arg(value_name = "CLIENT/CONNECTION/SLOT", value_parser = slot)]
         slot: SlotPath,
     },
@@ -34,16 +36,8 @@ enum What {
 }
 
 fn slot(text: &str) -> Result<SlotPath, String> {
-    let parts: Vec<&str> = text.split('/').collect();
-    let wrong = || "is not a slot: `client/connection/slot`".to_owned();
-    match *parts.as_slice() {
-        [client, connection, slot] => Ok(SlotPath::new(
-            ClientId::new(client).or(Err(wrong()))?,
-            ConnectionId::new(connection).or(Err(wrong()))?,
-            SlotId::new(slot).or(Err(wrong()))?,
-        )),
-        _ => Err(wrong()),
-    }
+    SlotPath::parse(text)
+        .ok_or_else(|| format!("is not a slot: `client/connection/slot`, or `{}`", SlotPath::Repository))
 }
 
 #[derive(Serialize)]
@@ -87,14 +81,40 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
             out.show(&Slots { slots: slots.iter().map(ToString::to_string).collect() })
         }
         What::Set { slot } => {
-            vault.set(slot, from_input()?).tried(|| format!("cannot set {slot}"))?;
+            let secret = from_input()?;
+            if *slot == SlotPath::Repository {
+                opens(&config.repository, &secret)?;
+            }
+            vault.set(slot, secret).tried(|| format!("cannot set {slot}"))?;
             let told = client::ask(&config.state.socket(), &Question::OpenVault)?;
             out.show(&Set { set: slot.to_string(), in_use: told.is_some() })
         }
     }
 }
 
-fn from_input() -> Result<Secret, Error> {
+/// Looks whether a secret has the form in which it could open the repository.
+pub(super) fn opens(repository: &Repository, secret: &Secret) -> Result<(), Error> {
+    match repository {
+        Repository::Https(..) => {
+            let printable = secret.reveal().iter().all(|byte| !byte.is_ascii_control());
+            if printable && secret.reveal().contains(&b':') {
+                return Ok(());
+            }
+            Err(Error::environment("what is on standard input is not `user:password`")
+                .help("With a token, the user is what the server's documentation says; any word where it says none."))
+        }
+        Repository::Ssh(..) => Signer::from_openssh(secret.reveal()).map(drop).map_err(|e| {
+            Error::environment(format!("what is on standard input {e}"))
+                .help("Make a key for this agent alone: `ssh-keygen -t ed25519 -N '' -f agent-key`.")
+        }),
+        Repository::Path(_) | Repository::Git(_) => {
+            Err(Error::environment(format!("nothing opens `{repository}`: it asks nobody who he is"))
+                .help("Only repositories at `https://` and `ssh://` take a credential."))
+        }
+    }
+}
+
+pub(super) fn from_input() -> Result<Secret, Error> {
     // Sized beforehand: a buffer that grows leaves copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(SECRET_MOST_BYTES + 2));
     let most = SECRET_MOST_BYTES as u64 + 2;

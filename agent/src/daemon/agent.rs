@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use assent_schema::canon::Digest;
 use assent_schema::id::ClientId;
-use assent_schema::status::{RefusedStatus, ReleaseStatus, Status, StatusType};
+use assent_schema::status::{PullStatus, RefusedStatus, ReleaseStatus, Status, StatusType};
 use tokio::sync::Notify;
 
 use super::host;
@@ -21,7 +21,7 @@ use crate::deploy::{Board, NoRollback, Place, Workflow, status, switch};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::pin::Pin;
-use crate::pull::fetch::Transfers;
+use crate::pull::fetch::{Credential, Transfers};
 use crate::pull::read::Files;
 use crate::pull::{PullFailure, read, shelf};
 use crate::real::{Egress, Real, RealClock, RealDisk};
@@ -66,6 +66,8 @@ pub(super) struct Agent {
     /// The commit that was judged last, so that it is not judged again.
     judged: Mutex<Option<String>>,
     pull: Arc<Notify>,
+    /// What keeps the agent from looking for releases.
+    trouble: Mutex<Option<PullStatus>>,
     news: Arc<Notify>,
 }
 
@@ -92,8 +94,10 @@ pub(super) struct Parts {
 impl Agent {
     pub(super) fn new(parts: Parts) -> Self {
         let Parts { config, pin, identity, disk, world, store, field, engine, ledger, program, board } = parts;
+        let vault = Arc::clone(&field);
+        let credential: Credential = Arc::new(move || vault.opens_repository());
         Self {
-            transfers: Transfers::new(program, &config),
+            transfers: Transfers::new(program, &config, credential),
             config,
             pin,
             identity,
@@ -109,6 +113,7 @@ impl Agent {
             routes: Mutex::default(),
             judged: Mutex::default(),
             pull: Arc::default(),
+            trouble: Mutex::default(),
             news: Arc::default(),
         }
     }
@@ -128,6 +133,17 @@ impl Agent {
     /// Wakes the pull.
     pub(super) fn pull_wanted(&self) -> Arc<Notify> {
         Arc::clone(&self.pull)
+    }
+
+    /// Keeps in mind what keeps the agent from looking for releases, and since when.
+    pub(super) fn trouble(&self, failure: Option<PullFailure>) {
+        let mut trouble = lock(&self.trouble);
+        let same = trouble.as_ref().map(|old| old.code.as_str()) == failure.map(PullFailure::code);
+        if !same {
+            let since = self.field.now();
+            *trouble = failure.map(|failure| PullStatus { code: failure.code().to_owned(), since });
+            self.news.notify_one();
+        }
     }
 
     /// Wakes the status push.
@@ -469,6 +485,7 @@ impl Agent {
                 commit: taken.bundle.manifest.source.commit.clone(),
                 fresh: taken.fresh,
             }),
+            pull: lock(&self.trouble).clone(),
             workflows: status::workflows(
                 &board,
                 |client: &ClientId| self.field.freshness(client),

@@ -17,8 +17,11 @@ const SETTLES: Duration = Duration::from_millis(20);
 /// Looks for releases until the future is dropped.
 pub(super) async fn pulling(agent: Arc<Agent>) {
     let wake = agent.pull_wanted();
-    let Repository::Path(path) = &agent.config.repository;
-    let mut watch = Watch::begin(path, Arc::clone(&wake));
+    let begin = || match &agent.config.repository {
+        Repository::Path(path) => Watch::begin(path, Arc::clone(&wake)),
+        Repository::Git(_) | Repository::Https(..) | Repository::Ssh(..) => None,
+    };
+    let mut watch = begin();
     let mut failures: u32 = 0;
     loop {
         let failed_before = failures > 0;
@@ -28,7 +31,7 @@ pub(super) async fn pulling(agent: Arc<Agent>) {
         }
         // What is watched may be gone, or have come back as another folder.
         if watch.is_none() || failed_before || failures > 0 {
-            watch = Watch::begin(path, Arc::clone(&wake));
+            watch = begin();
         }
         let dice = u32::try_from(agent.world.dice.below(1_000)).unwrap_or(0);
         let pause = pace::next(agent.config.poll.duration(), failures, dice);
@@ -41,6 +44,7 @@ pub(super) async fn pulling(agent: Arc<Agent>) {
 
 async fn told(agent: &Agent, failures: u32, failure: PullFailure) -> u32 {
     tracing::warn!(code = failure.code(), failures, "the repository could not be read");
+    agent.trouble(Some(failure));
     if failures + 1 == FAILURES_TOLD {
         agent.alert("pull", failure.code()).await;
     }
@@ -48,6 +52,7 @@ async fn told(agent: &Agent, failures: u32, failure: PullFailure) -> u32 {
 }
 
 async fn told_over(agent: &Agent, failures: u32) -> u32 {
+    agent.trouble(None);
     if failures >= FAILURES_TOLD {
         agent.alerts_over("pull").await;
     }

@@ -105,6 +105,12 @@ impl<C: Clock, V: Vault> Field<C, V> {
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
     }
 
+    /// What opens the git repository, when the vault holds something.
+    pub fn opens_repository(&self) -> Option<Content<Vec<u8>>> {
+        let vault = Arc::clone(&lock(&self.vault));
+        vault.read(&SlotPath::Repository).ok().map(|secret| Content::new(secret.reveal().to_vec()))
+    }
+
     /// Puts another vault in place.
     pub fn replace_vault(&self, vault: V) {
         *lock(&self.vault) = Arc::new(vault);

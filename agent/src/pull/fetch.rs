@@ -1,15 +1,20 @@
 //! Starts the child that talks git, feeds it one request, and keeps the deadline.
 
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
 use super::PullFailure;
 use super::transfer::{Answer, Bounds, MESSAGE_MOST_BYTES, Request, Task};
-use crate::config::{Config, Limits};
+use crate::config::{Config, Limits, Repository};
+use crate::content::Content;
 
 /// The hidden subcommand that the child is started with.
 pub const CHILD_COMMAND: &str = "transfer";
@@ -18,24 +23,33 @@ pub const CHILD_COMMAND: &str = "transfer";
 #[cfg(test)]
 pub(crate) const IN_THIS_PROCESS: &str = "";
 
+/// Gives what opens the repository, as the vault has it at that moment.
+pub type Credential = Arc<dyn Fn() -> Option<Content<Vec<u8>>> + Send + Sync>;
+
 /// How transfers are made: which program, between which repositories, within which bounds.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Transfers {
     program: PathBuf,
     repository: PathBuf,
-    url: String,
+    other: Repository,
+    credential: Credential,
+    scratch: PathBuf,
+    count: Arc<AtomicU64>,
     deadline: Duration,
     bounds: Bounds,
 }
 
 impl Transfers {
     /// Transfers of one agent; `program` is the agent's own binary.
-    pub fn new(program: PathBuf, config: &Config) -> Self {
+    pub fn new(program: PathBuf, config: &Config, credential: Credential) -> Self {
         let Limits { fetch_time, fetch_bytes, fetch_memory_bytes, .. } = config.limits;
         Self {
             program,
             repository: config.state.repository(),
-            url: config.repository.url(),
+            other: config.repository.clone(),
+            credential,
+            scratch: config.state.transfers(),
+            count: Arc::default(),
             deadline: fetch_time.duration(),
             bounds: Bounds {
                 bytes: fetch_bytes,
@@ -63,26 +77,38 @@ impl Transfers {
     }
 
     async fn run(&self, task: Task) -> Result<String, PullFailure> {
-        let request = Request { repository: self.repository.clone(), url: self.url.clone(), task, limits: self.bounds };
+        let credential = self.wants_credential().then(|| (self.credential)()).flatten();
+        let request =
+            Request { repository: self.repository.clone(), other: self.other.clone(), task, limits: self.bounds };
         #[cfg(test)]
         if self.program.as_os_str() == IN_THIS_PROCESS {
-            let work = tokio::task::spawn_blocking(move || super::transfer::work(&request));
+            let work = tokio::task::spawn_blocking(move || super::transfer::work(&request, credential.as_ref()));
             return work.await.or(Err(PullFailure::Broken))?;
         }
-        let answer = tokio::time::timeout(self.deadline, self.exchange(&request)).await;
+        let answer = tokio::time::timeout(self.deadline, self.exchange(&request, credential)).await;
         match answer.or(Err(PullFailure::TimedOut))?? {
             Answer::Done { commit } => Ok(commit),
             Answer::Failed(failure) => Err(failure),
         }
     }
 
+    fn wants_credential(&self) -> bool {
+        matches!(self.other, Repository::Https(..) | Repository::Ssh(..))
+    }
+
     #[expect(clippy::disallowed_methods, reason = "the fetch child is one of the two processes that may be started")]
-    async fn exchange(&self, request: &Request) -> Result<Answer, PullFailure> {
+    async fn exchange(&self, request: &Request, credential: Option<Content<Vec<u8>>>) -> Result<Answer, PullFailure> {
+        let scratch = match self.other {
+            Repository::Ssh(..) => Some(Scratch::make(&self.scratch, self.count.fetch_add(1, Ordering::Relaxed))?),
+            Repository::Path(_) | Repository::Git(_) | Repository::Https(..) => None,
+        };
         let mut child = Command::new(&self.program)
             .arg(CHILD_COMMAND)
             .env_clear()
             .envs([("GIT_CONFIG_NOSYSTEM", "1"), ("GIT_TERMINAL_PROMPT", "0"), ("HOME", "/nonexistent")])
-            .current_dir("/")
+            .current_dir(scratch.as_ref().map_or(Path::new("/"), |scratch| scratch.0.as_path()))
+            // A group of its own: what the child starts ends with it.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -90,19 +116,57 @@ impl Transfers {
             .kill_on_drop(true)
             .spawn()
             .or(Err(PullFailure::Broken))?;
+        let mut group = Group(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
         let bytes = serde_json::to_vec(request).or(Err(PullFailure::Broken))?;
         let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(PullFailure::Broken);
         };
         input.write_all(&bytes).await.or(Err(PullFailure::Broken))?;
+        if let Some(credential) = credential {
+            input.write_all(b"\n").await.or(Err(PullFailure::Broken))?;
+            input.write_all(credential.reveal()).await.or(Err(PullFailure::Broken))?;
+        }
         drop(input);
         let mut answer = Vec::new();
         output.take(MESSAGE_MOST_BYTES).read_to_end(&mut answer).await.or(Err(PullFailure::Broken))?;
         let status = child.wait().await.or(Err(PullFailure::Broken))?;
+        // From here on its id may be somebody else's.
+        group.0 = None;
         match serde_json::from_slice(&answer) {
             Ok(answer) if status.success() => Ok(answer),
             // Ended by one of its own limits, or by what it read: the same to us.
             _ => Err(PullFailure::TooLarge),
         }
+    }
+}
+
+/// The child and the processes that it started, while it was not waited for: they end with the transfer.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(id) = self.0
+            && let Err(error) = kill_process_group(id, Signal::KILL)
+        {
+            tracing::warn!(%error, "a transfer could not be ended");
+        }
+    }
+}
+
+/// A folder of one transfer, gone with it.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn make(all: &Path, number: u64) -> Result<Self, PullFailure> {
+        let folder = all.join(format!("{}-{number}", std::process::id()));
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        made.map(|()| Self(folder)).or(Err(PullFailure::Broken))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed now goes when the agent starts again.
+        drop(std::fs::remove_dir_all(&self.0));
     }
 }

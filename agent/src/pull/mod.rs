@@ -1,6 +1,6 @@
 //! Git as transport: what is fetched is bytes by name, nothing more. Trust begins in `verify`.
 //!
-//! `transfer` runs in a child process with limits; `fetch` starts it; `read` takes blobs out of the object database;
+//! `transfer` runs in a child process with limits, and `talk` speaks with servers there; `fetch` starts it; `read` takes blobs out of the object database;
 //! `pace` says when to look again; `shelf` keeps what was accepted; `watch` notices a local change; `push` writes the agent's own branch.
 
 pub mod fetch;
@@ -8,6 +8,7 @@ pub mod pace;
 pub mod push;
 pub mod read;
 pub mod shelf;
+mod talk;
 pub mod transfer;
 pub mod watch;
 
@@ -23,6 +24,22 @@ pub enum PullFailure {
     Unreachable,
     /// It belongs to another user of this machine, and git reads only what is one's own.
     NotOwned,
+    /// The server has no such repository, or does not show it to us.
+    NoRepository,
+    /// The host shows another key than the pinned one.
+    HostKey,
+    /// The server's certificate is not one of whom the configuration trusts.
+    Certificate,
+    /// The server wants credentials, and the vault's slot is empty.
+    NoCredentials,
+    /// The server does not take our credentials.
+    CredentialsRefused,
+    /// The server sends us elsewhere; we do not go.
+    Redirected,
+    /// What came is not what git says: something else answers there, or somebody changed it on the way.
+    Garbled,
+    /// There is no `ssh` on this machine.
+    NoSsh,
     /// The branch is not there.
     NoBranch,
     /// More bytes or objects came than allowed.
@@ -43,12 +60,53 @@ impl PullFailure {
         match self {
             Self::Unreachable => "unreachable",
             Self::NotOwned => "not-owned",
+            Self::NoRepository => "no-repository",
+            Self::HostKey => "host-key",
+            Self::Certificate => "certificate",
+            Self::NoCredentials => "no-credentials",
+            Self::CredentialsRefused => "credentials-refused",
+            Self::Redirected => "redirected",
+            Self::Garbled => "garbled",
+            Self::NoSsh => "no-ssh",
             Self::NoBranch => "no-branch",
             Self::TooLarge => "too-large",
             Self::TimedOut => "timed-out",
             Self::PushRefused => "push-refused",
             Self::FileRefused => "file-refused",
             Self::Broken => "broken",
+        }
+    }
+}
+
+impl PullFailure {
+    /// What somebody can do about it, where that is known.
+    pub fn remedy(self) -> Option<&'static str> {
+        match self {
+            Self::NotOwned => Some("Give the repository to the user that the agent runs as."),
+            Self::NoRepository => Some("Look at the path in `repository`, and at what this agent may read there."),
+            Self::HostKey => {
+                Some("Compare `host_key` with what the host's operator says. Do not just copy what it shows.")
+            }
+            Self::Certificate => {
+                Some("Name in `ca` the certificates of whoever signed the server's, or mend the server's.")
+            }
+            Self::NoCredentials => {
+                Some("Set them: `assent-agent vault set agent/repository`, or `enrol --credential`.")
+            }
+            Self::CredentialsRefused => {
+                Some("Set others: `assent-agent vault set agent/repository`, or let the server's operator admit these.")
+            }
+            Self::Redirected => {
+                Some("Write the address where the repository is into `repository`; redirects are not followed.")
+            }
+            Self::Garbled => {
+                Some("See what answers at this address: it is no git server, or something changes what it says.")
+            }
+            Self::NoSsh => Some("Install OpenSSH's client."),
+            Self::TimedOut | Self::TooLarge => {
+                Some("Raise the limits of fetches in `[limits]` if this is what you expect.")
+            }
+            Self::Unreachable | Self::NoBranch | Self::PushRefused | Self::FileRefused | Self::Broken => None,
         }
     }
 }
@@ -60,3 +118,37 @@ impl fmt::Display for PullFailure {
 }
 
 impl std::error::Error for PullFailure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [PullFailure; 16] = [
+        PullFailure::Unreachable,
+        PullFailure::NotOwned,
+        PullFailure::NoRepository,
+        PullFailure::HostKey,
+        PullFailure::Certificate,
+        PullFailure::NoCredentials,
+        PullFailure::CredentialsRefused,
+        PullFailure::Redirected,
+        PullFailure::Garbled,
+        PullFailure::NoSsh,
+        PullFailure::NoBranch,
+        PullFailure::TooLarge,
+        PullFailure::TimedOut,
+        PullFailure::PushRefused,
+        PullFailure::FileRefused,
+        PullFailure::Broken,
+    ];
+
+    #[test]
+    fn every_failure_stands_in_the_docs_under_its_code() {
+        let docs = include_str!("../../../docs/agent.md");
+        for (place, failure) in ALL.into_iter().enumerate() {
+            assert!(docs.contains(&format!("\n| `{}` |", failure.code())), "{failure}");
+            assert_eq!(serde_json::to_value(failure).unwrap(), failure.code(), "one word everywhere");
+            assert!(!ALL[place + 1..].contains(&failure), "{failure} twice");
+        }
+    }
+}

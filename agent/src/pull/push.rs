@@ -59,8 +59,9 @@ fn put(repository: &Path, branch: &str, files: &BTreeMap<String, Vec<u8>>, at: M
 
 #[cfg(test)]
 mod tests {
-    use super::super::transfer::{Bounds, Request, Task, work};
+    use super::super::transfer::{Bounds, Request, Task};
     use super::*;
+    use crate::config::Repository as Other;
 
     fn files(pairs: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
         pairs.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
@@ -68,7 +69,11 @@ mod tests {
 
     fn request(here: &Path, there: &Path, task: Task) -> Request {
         let limits = Bounds { bytes: 1 << 20, memory_bytes: 1 << 30, cpu_seconds: 10 };
-        Request { repository: here.to_path_buf(), url: there.display().to_string(), task, limits }
+        Request { repository: here.to_path_buf(), other: Other::Path(there.to_path_buf()), task, limits }
+    }
+
+    fn work(request: &Request) -> Result<String, PullFailure> {
+        super::super::transfer::work(request, None)
     }
 
     #[test]

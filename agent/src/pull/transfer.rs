@@ -6,31 +6,34 @@
 //! trust.md section 5, crates.md (a small pack of deltas can make the process grow by 200 MB).
 
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use git2::{
     AutotagOption, Config, Direction, ErrorCode, FetchOptions, PushOptions, Remote, RemoteCallbacks, Repository,
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
-use super::PullFailure;
+use super::{PullFailure, talk};
+use crate::config::Repository as Other;
+use crate::content::Content;
 
 /// The most objects that one fetch may receive.
-const OBJECTS_MOST: usize = 2_000_000;
+pub(super) const OBJECTS_MOST: usize = 2_000_000;
 /// Open files of the child.
 const FILES_OPEN_MOST: u64 = 256;
-/// The largest request or answer between parent and child, in bytes.
-pub const MESSAGE_MOST_BYTES: u64 = 64 * 1024;
+/// The largest request or answer between parent and child, in bytes: a file of certificates fits.
+pub const MESSAGE_MOST_BYTES: u64 = 4 * 1024 * 1024;
 
-/// What the child is to do; JSON on its standard input.
+/// What the child is to do; a line of JSON on its standard input. After it, to the end, comes what opens the other side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// The agent's own bare repository.
     pub repository: PathBuf,
     /// The other side.
-    pub url: String,
+    pub other: Other,
     /// What is moved.
     pub task: Task,
     /// What bounds the child.
@@ -87,11 +90,17 @@ pub enum Answer {
 /// # Errors
 /// When the answer cannot be written or the limits cannot be set; everything else is an answer.
 pub fn child(input: &mut dyn Read, output: &mut dyn Write) -> std::io::Result<()> {
-    let mut bytes = Vec::new();
+    // Sized beforehand: a buffer that grows leaves copies of secrets behind.
+    let mut bytes = Vec::with_capacity(usize::try_from(MESSAGE_MOST_BYTES).unwrap_or(0));
     input.take(MESSAGE_MOST_BYTES).read_to_end(&mut bytes)?;
+    let mut bytes = Zeroizing::new(bytes);
+    let line = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+    let end = (line + 1).min(bytes.len());
+    let credential = bytes.split_off(end);
+    let credential = (!credential.is_empty()).then(|| Content::new(credential));
     let request: Request = serde_json::from_slice(&bytes)?;
     limit_self(request.limits)?;
-    let answer = match work(&request) {
+    let answer = match work(&request, credential.as_ref()) {
         Ok(commit) => Answer::Done { commit },
         Err(failure) => Answer::Failed(failure),
     };
@@ -114,10 +123,18 @@ fn limit_self(bounds: Bounds) -> rustix::io::Result<()> {
 ///
 /// # Errors
 /// [`PullFailure`].
-pub fn work(request: &Request) -> Result<String, PullFailure> {
+pub fn work(request: &Request, credential: Option<&Content<Vec<u8>>>) -> Result<String, PullFailure> {
     let repository = open(request).or(Err(PullFailure::Broken))?;
+    match &request.other {
+        Other::Path(path) => work_locally(&repository, path, request),
+        other => talk::transfer(&repository, other, &request.task, credential, request.limits.bytes),
+    }
+}
+
+fn work_locally(repository: &Repository, path: &Path, request: &Request) -> Result<String, PullFailure> {
+    let url = path.to_str().ok_or(PullFailure::Unreachable)?;
     // An anonymous remote: no remote of a configuration is asked, and the only configuration is the repository's own.
-    let mut remote = repository.remote_anonymous(&request.url).or(Err(PullFailure::Unreachable))?;
+    let mut remote = repository.remote_anonymous(url).or(Err(PullFailure::Unreachable))?;
     match &request.task {
         Task::Fetch { branch, into, known } => fetch(&mut remote, branch, into, known.as_deref(), request.limits.bytes),
         Task::Push { branch } => {

@@ -41,24 +41,36 @@ impl Secret {
     }
 }
 
-/// Where a secret is: `<client>/<connection>/<slot>`.
+/// The slot of what opens the git repository.
+const REPOSITORY: &str = "agent/repository";
+
+/// Where a secret is: a client's in `<client>/<connection>/<slot>`, the agent's own in `agent/repository`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SlotPath {
-    /// Whose secret.
-    pub client: ClientId,
-    /// The connection that uses it.
-    pub connection: ConnectionId,
-    /// Which of its secrets.
-    pub slot: SlotId,
+pub enum SlotPath {
+    /// What opens the git repository.
+    Repository,
+    /// A secret of a client.
+    Client {
+        /// Whose secret.
+        client: ClientId,
+        /// The connection that uses it.
+        connection: ConnectionId,
+        /// Which of its secrets.
+        slot: SlotId,
+    },
 }
 
 impl SlotPath {
-    /// The path of a slot.
+    /// The path of a client's slot.
     pub fn new(client: ClientId, connection: ConnectionId, slot: SlotId) -> Self {
-        Self { client, connection, slot }
+        Self::Client { client, connection, slot }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads a path; nothing for what is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == REPOSITORY {
+            return Some(Self::Repository);
+        }
         let mut parts = text.split('/');
         let path = Self::new(parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         parts.next().is_none().then_some(path)
@@ -67,7 +79,10 @@ impl SlotPath {
 
 impl fmt::Display for SlotPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.client, self.connection, self.slot)
+        match self {
+            Self::Repository => f.write_str(REPOSITORY),
+            Self::Client { client, connection, slot } => write!(f, "{client}/{connection}/{slot}"),
+        }
     }
 }
 

@@ -79,7 +79,7 @@ impl PublicKey {
     }
 
     /// The blob inside a key line or a signature.
-    pub(super) fn to_blob(&self) -> Vec<u8> {
+    pub fn to_blob(&self) -> Vec<u8> {
         let mut blob = Vec::with_capacity(64);
         put_string(&mut blob, self.kind().as_bytes());
         put_string(&mut blob, &self.point);
@@ -92,6 +92,11 @@ impl PublicKey {
     /// `ssh-ed25519` or `sk-ssh-ed25519@openssh.com`.
     pub(super) fn kind(&self) -> &'static str {
         if self.application.is_some() { HARDWARE } else { PLAIN }
+    }
+
+    /// Whether it is a plain key, not one in hardware.
+    pub fn is_plain(&self) -> bool {
+        self.application.is_none()
     }
 
     /// What a hardware key signs for; nothing for a plain key.

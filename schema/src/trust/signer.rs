@@ -85,6 +85,16 @@ impl Signer {
         &self.public
     }
 
+    /// Signs the challenge of a log-in by SSH; nothing for what is none, so that no statement is signed by this way.
+    ///
+    /// # Source
+    /// RFC 4252 section 7: session id (a hash of 32 or 64 bytes), then `SSH_MSG_USERAUTH_REQUEST`.
+    pub fn log_in(&self, challenge: &[u8]) -> Option<[u8; 64]> {
+        let (length, rest) = challenge.split_first_chunk::<4>()?;
+        let session = usize::try_from(u32::from_be_bytes(*length)).ok().filter(|length| (20..=64).contains(length))?;
+        (rest.get(session) == Some(&50)).then(|| self.sign(challenge))
+    }
+
     /// Signs bytes as they are.
     pub(super) fn sign(&self, bytes: &[u8]) -> [u8; 64] {
         self.secret.sign(bytes).to_bytes()
