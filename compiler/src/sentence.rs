@@ -74,19 +74,29 @@ pub fn gap(client: &ClientId, plan: &Plan, step: &Name, gap: Gap) -> String {
 
 /// What closes a gap.
 pub fn gap_help(plan: &Plan, step: &Name, gap: Gap) -> String {
+    let condition = plan.step(step.as_str()).and_then(|step| step.when.as_ref()).map(|when| shown(&when.0));
     let operation = match plan.step(step.as_str()).map(|step| &step.action) {
         Some(Action::Call { operation, .. }) => operation.to_string(),
         _ => String::new(),
     };
     match gap {
-        Gap::Runs => "Add a scenario whose event and replies lead there.".to_owned(),
-        Gap::Skipped => "Add a scenario in which the condition is not met.".to_owned(),
+        Gap::Runs => match condition {
+            Some(when) => format!("Add a scenario whose event and replies lead there: `{when}` must come out true."),
+            None => "Add a scenario whose event and replies lead there; no earlier step may fail or stop the run."
+                .to_owned(),
+        },
+        Gap::Skipped => match condition {
+            Some(when) => format!("Add a scenario in which `{when}` comes out false."),
+            None => "Add a scenario in which the step is not reached.".to_owned(),
+        },
         Gap::Fails => {
             format!(
-                "Add a scenario with a reply to `{operation}` of an error status, like `status = 422`, for every attempt."
+                "Add a scenario with a reply to `{operation}` of an error status, like `status = 422`, for every attempt, and say under `expect` how the run ends then, like `outcome = \"failed\"`."
             )
         }
-        Gap::InDoubt => format!("Add a scenario with a reply to `{operation}` that says `fault = \"timeout\"`."),
+        Gap::InDoubt => format!(
+            "Add a scenario with a reply to `{operation}` that says `fault = \"timeout\"`, and say under `expect` what becomes of the run: `queued = true`, or a `call` that asks whether it was done."
+        ),
         Gap::Refused => {
             format!(
                 "Add a scenario with `[[scenario.decide]]` that says `step = \"{step}\"` and `choice = \"refuse\"`."
@@ -102,6 +112,19 @@ pub fn gap_help(plan: &Plan, step: &Name, gap: Gap) -> String {
         Gap::Passes => "Add a scenario without that event: time passes by itself.".to_owned(),
     }
 }
+
+/// An expression as advice repeats it: in one line, and no longer than one.
+fn shown(expression: &str) -> String {
+    let line = expression.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= CONDITION_MOST {
+        line
+    } else {
+        format!("{}…", line.chars().take(CONDITION_MOST).collect::<String>())
+    }
+}
+
+/// The longest condition that advice repeats whole, in characters.
+const CONDITION_MOST: usize = 80;
 
 fn from_clause(from: &str) -> String {
     if from.is_empty() { String::new() } else { format!(" of {from}") }

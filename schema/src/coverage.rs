@@ -5,7 +5,7 @@
 
 mod sure;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::Name;
 use crate::plan::{Action, Effect, Mode, Plan, Step, Until};
@@ -47,8 +47,8 @@ impl Reached {
 pub struct Evidence {
     /// What those that passed reached.
     pub reached: Reached,
-    /// The names of those that did not pass.
-    pub failing: BTreeSet<String>,
+    /// Those that did not pass, by name, with the first thing that should have happened and did not.
+    pub failing: BTreeMap<String, String>,
 }
 
 /// What no scenario shows of a step.

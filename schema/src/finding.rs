@@ -101,6 +101,21 @@ impl Findings {
     }
 }
 
+/// The most names that advice lists.
+const LISTED_MOST: usize = 8;
+
+/// Names that there are, for who wrote one that there is not: sorted, each once, and no more than a reader takes in.
+pub fn some_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: std::collections::BTreeSet<&str> = names.into_iter().collect();
+    // One more takes no more room than to say that there is one more.
+    let shown = if names.len() <= LISTED_MOST + 1 { names.len() } else { LISTED_MOST };
+    let listed: Vec<String> = names.iter().take(shown).map(|name| format!("`{name}`")).collect();
+    match names.len().saturating_sub(shown) {
+        0 => listed.join(", "),
+        more => format!("{}, … and {more} more", listed.join(", ")),
+    }
+}
+
 /// Line and column of a byte offset, both from 1; columns count characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct LineColumn {
@@ -116,4 +131,31 @@ pub fn line_column(text: &str, offset: usize) -> LineColumn {
     let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
     LineColumn { line, column }
+}
+
+/// What there is, as advice; nothing where there is none.
+pub fn there_are<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let names: std::collections::BTreeSet<&str> = names.into_iter().collect();
+    match names.len() {
+        0 => None,
+        1 => Some(format!("There is only {}.", some_of(names))),
+        _ => Some(format!("There are {}.", some_of(names))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_names_ends_where_a_reader_would() {
+        let names: Vec<String> = (0..20).rev().map(|n| format!("n{n:02}")).collect();
+        let some = |count: usize| some_of(names.iter().rev().take(count).map(String::as_str));
+        assert_eq!(some(2), "`n00`, `n01`");
+        assert_eq!(there_are(["a"]).as_deref(), Some("There is only `a`."));
+        assert_eq!(there_are(["b", "a"]).as_deref(), Some("There are `a`, `b`."));
+        assert_eq!(there_are([]), None);
+        assert!(some(9).ends_with("`n08`"));
+        assert!(some(20).ends_with("`n07`, … and 12 more"), "{}", some(20));
+    }
 }

@@ -8,7 +8,9 @@ use assent_schema::finding::Findings;
 use assent_schema::flow::{self, Flows, Part, PlanError, PlanErrorKind};
 use assent_schema::plan::Plan;
 
-use crate::resolve::{Site, Sites, Workflow};
+use super::quotes;
+use crate::resolve::paths::paths;
+use crate::resolve::{Partly, Site, Sites, Workflow};
 
 /// The flows of a workflow's plan; findings and nothing when an expression does not hold.
 ///
@@ -19,17 +21,43 @@ pub(super) fn check(workflow: &Workflow, plan: &Plan, findings: &mut Findings) -
         return Some(flows);
     }
     let errors = flow::check_plan(&workflow.plan);
-    let follows = |error: &&PlanError| follows(error, &errors) || reads_what_failed(workflow, error, &errors);
-    for error in errors.iter().filter(|error| !follows(error)) {
-        if !out_of_reach(workflow, error, findings) {
-            report(&workflow.sites, error, findings);
-        }
-    }
+    report_all(&workflow.plan, &workflow.sites, &errors, |_| true, findings);
     None
 }
 
+/// As [`check`], for a workflow of which something could not be read: only what is wrong whatever that was.
+pub(super) fn check_part(part: &Partly, findings: &mut Findings) {
+    let unread = |name: &str| part.unread.contains(name);
+    let is_sure = |error: &PlanError| match error.code() {
+        Code::BadExpression | Code::TypeMismatch | Code::Unescaped => true,
+        Code::UnknownName => {
+            let stretch = error.span().map(|span| part.sites.within(&site(&error.site), &span));
+            let read = stretch.as_ref().map(|place| part.sites.text(place)).unwrap_or_default();
+            let in_unread = error.site.step.as_ref().is_some_and(|step| unread(step.as_str()));
+            !in_unread && !paths(read).any(|path| unread(path.root))
+        }
+        _ => false,
+    };
+    report_all(&part.plan, &part.sites, &flow::check_plan(&part.plan), is_sure, findings);
+}
+
+fn report_all(
+    plan: &Plan,
+    sites: &Sites,
+    errors: &[PlanError],
+    is_sure: impl Fn(&PlanError) -> bool,
+    findings: &mut Findings,
+) {
+    let follows = |error: &&PlanError| follows(error, errors) || reads_what_failed(sites, error, errors);
+    for error in errors.iter().filter(|error| is_sure(error) && !follows(error)) {
+        if !out_of_reach(plan, sites, error, findings) {
+            report(sites, error, findings);
+        }
+    }
+}
+
 /// Reports a step that is there and whose result is not: the reader itself, or one that comes later or runs elsewhere.
-fn out_of_reach(workflow: &Workflow, error: &PlanError, findings: &mut Findings) -> bool {
+fn out_of_reach(plan: &Plan, sites: &Sites, error: &PlanError, findings: &mut Findings) -> bool {
     let (
         PlanErrorKind::Expression(ExprError { kind: ExprErrorKind::UnknownName { name, .. }, span: part }),
         Some(reader),
@@ -37,9 +65,9 @@ fn out_of_reach(workflow: &Workflow, error: &PlanError, findings: &mut Findings)
     else {
         return false;
     };
-    let span = workflow.sites.within(&site(&error.site), part);
-    let is_root = workflow.sites.text(&span).trim_start().starts_with(name.as_str());
-    let place = |id: &str| workflow.plan.every_step().position(|step| step.id.as_str() == id);
+    let span = sites.within(&site(&error.site), part);
+    let is_root = sites.text(&span).trim_start().starts_with(name.as_str());
+    let place = |id: &str| plan.every_step().position(|step| step.id.as_str() == id);
     let (Some(read), Some(here)) = (place(name).filter(|_| is_root), place(reader.as_str())) else { return false };
     let (message, help) = match read.cmp(&here) {
         Ordering::Equal => (
@@ -66,13 +94,13 @@ fn follows(error: &PlanError, errors: &[PlanError]) -> bool {
 }
 
 /// Whether what is not known is the result of an earlier step that is itself wrong.
-fn reads_what_failed(workflow: &Workflow, error: &PlanError, errors: &[PlanError]) -> bool {
+fn reads_what_failed(sites: &Sites, error: &PlanError, errors: &[PlanError]) -> bool {
     if error.code() != Code::UnknownName {
         return false;
     }
     let Some(part) = error.span() else { return false };
-    let place = workflow.sites.within(&site(&error.site), &part);
-    let text = workflow.sites.text(&place);
+    let place = sites.within(&site(&error.site), &part);
+    let text = sites.text(&place);
     let root = text.split('.').next().unwrap_or_default();
     let failed = |other: &PlanError| {
         let step = other.site.step.as_ref();
@@ -95,7 +123,7 @@ fn report(sites: &Sites, error: &PlanError, findings: &mut Findings) {
     let end = if said.ends_with('?') { "" } else { "." };
     let message = characters.next().map(|first| format!("{}{}{end}", first.to_uppercase(), characters.as_str()));
     let nearest = match &error.kind {
-        PlanErrorKind::Expression(error) => error.kind.help(),
+        PlanErrorKind::Expression(error) => quotes::help(&error.kind, sites.text(&span)).or_else(|| error.kind.help()),
         _ => error.help(),
     };
     match nearest {

@@ -320,6 +320,9 @@ impl Levels<'_> {
 fn judge(client: &mut resolve::Client, findings: &mut Findings) -> Judged {
     let mut judged = Judged::default();
     let facts = Arc::clone(&client.facts);
+    for part in std::mem::take(&mut client.partly) {
+        expressions::check_part(&part, findings);
+    }
     for (name, workflow) in &mut client.workflows {
         let found = judge_workflow(&facts, workflow, findings);
         judged.workflows.extend(found.map(|found| (name.clone(), found)));

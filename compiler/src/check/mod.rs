@@ -29,6 +29,7 @@ mod not_rehearsed;
 mod over_privileged;
 mod personal_fixture;
 mod provider_agreement;
+mod quotes;
 mod recall;
 mod region_mismatch;
 mod retention_exceeds_plan;
@@ -37,6 +38,7 @@ mod trust;
 mod unapproved_data_use;
 pub mod unassigned_author;
 mod under_privileged;
+mod unknown_name;
 mod untested_step;
 mod unused_personal;
 mod work;
@@ -221,6 +223,7 @@ fn check_client(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
     retention_exceeds_plan::check(view, findings);
     no_route::check(view, findings);
     no_calendar::check(view, findings);
+    unknown_name::check(view, findings);
 }
 
 /// Checks that look at each workflow by itself.

@@ -1,7 +1,7 @@
 //! `region-mismatch`: something leads out of the client's region.
 
 use assent_schema::code::Code;
-use assent_schema::finding::{Findings, Span};
+use assent_schema::finding::{Finding, Findings, Span, line_column};
 use assent_schema::spec::{self, Endpoint, Unit};
 
 use super::{Needs, View};
@@ -31,11 +31,23 @@ pub(super) fn check(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
                         "`{}` of `{id}` leads to `{}`, but the client's data is processed in `{}`.",
                         connection.value, endpoint.region.value, unit.spec.region.value
                     );
-                    findings.add(Code::RegionMismatch, place, message);
+                    findings.push(elsewhere_than(unit, place, message));
                 }
             }
         }
     }
+}
+
+/// A finding that also shows where the client's region is said: perhaps it is that line which is wrong.
+fn elsewhere_than(unit: &Unit<spec::Client>, span: Span, message: String) -> Finding {
+    let region = &unit.spec.region;
+    let line = line_column(&unit.text, region.span.start).line;
+    let help = format!(
+        "Connect an endpoint in `{0}`, or change `region = \"{0}\"` in line {line} of `{1}`; else have the client approve the other region.",
+        region.value, unit.file
+    );
+    let path = vec![(unit.span(&region.span), format!("the client's region is `{}`", region.value))];
+    Finding { span, code: Code::RegionMismatch, message, help: help.into(), path }
 }
 
 /// A route's endpoint for a region lies in that region: alerts name clients and workflows.

@@ -36,9 +36,10 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
 fn failing(view: &View<'_>, client: &Client, workflow: &Workflow, evidence: &Evidence, findings: &mut Findings) {
     let files = view.parsed.clients.get(&client.facts.client);
     let Some(unit) = files.and_then(|files| files.tests.get(&workflow.plan.workflow)) else { return };
-    for scenario in unit.spec.scenarios.iter().filter(|scenario| evidence.failing.contains(&scenario.name.value)) {
-        let message = format!("The scenario `{}` fails, so it shows nothing.", scenario.name.value);
-        let help = "`assent test` says what was expected and what happened; mend the workflow or the scenario.";
+    for scenario in &unit.spec.scenarios {
+        let Some(failure) = evidence.failing.get(&scenario.name.value) else { continue };
+        let message = format!("The scenario `{}` fails, so it shows nothing: {failure}.", scenario.name.value);
+        let help = "Mend the workflow, or what the scenario says under `expect`; `assent test` tells the whole story.";
         findings.add_with_help(Code::UntestedStep, unit.span(&scenario.name.span), message, help);
     }
 }

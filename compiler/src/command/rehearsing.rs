@@ -16,10 +16,9 @@ pub fn evidence(plan: &Plan, digest: Digest, tests: &Tests, facts: &ClientFacts)
 pub(super) fn sum(results: &[Rehearsed]) -> Evidence {
     let mut evidence = Evidence::default();
     for rehearsed in results {
-        if rehearsed.failures.is_empty() {
-            evidence.reached.merge(rehearsed.reached.clone());
-        } else {
-            evidence.failing.insert(rehearsed.scenario.clone());
+        match rehearsed.failures.first() {
+            None => evidence.reached.merge(rehearsed.reached.clone()),
+            Some(first) => drop(evidence.failing.insert(rehearsed.scenario.clone(), first.clone())),
         }
     }
     evidence

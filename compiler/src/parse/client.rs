@@ -134,7 +134,8 @@ fn decider(value: Value<'_, '_>) -> Option<Decider> {
     let keys = table.set("keys", |value| value.spanned(public_key));
     let accounts = table.map("accounts", plain_line);
     if keys.is_empty() && accounts.is_empty() {
-        table.bad::<()>("This person has no key and no account.", "Add `keys` with an OpenSSH public key.");
+        let keys = ["keys", "accounts"];
+        table.lacks::<()>(&keys, "This person has no key and no account.", "Add `keys` with an OpenSSH public key.");
     }
     table.done();
     Some(Decider {
@@ -202,7 +203,7 @@ fn connection(value: Value<'_, '_>) -> Option<Connection> {
         (None, Some(provider)) => Some(provider.map(Target::Provider)),
         (Some(_), Some(_)) => table.bad(both, "Remove one of them."),
         (None, None) if table.has("integration") || table.has("provider") => None,
-        (None, None) => table.bad(both, "Add one of them."),
+        (None, None) => table.lacks(&["integration", "provider"], both, "Add one of them."),
     };
     let scopes = table.set("scopes", name);
     let private_addresses = table.opt("private_addresses", boolean).unwrap_or_default();
@@ -260,7 +261,8 @@ fn guardrail(value: Value<'_, '_>) -> Option<Guardrail> {
         || per_workflow.as_ref().is_some_and(|limit| limit.per_day.is_some());
     let amounts = of_one || ["per_call", "per_day", "model_up_to"].into_iter().any(|key| table.has(key));
     if code.is_none() && amounts && !table.has("currency") {
-        table.bad::<()>("A limit on amounts has no currency.", "Add `currency` with an ISO 4217 code like `EUR`.");
+        let help = "Add `currency` with an ISO 4217 code like `EUR`.";
+        table.lacks::<()>(&["currency"], "A limit on amounts has no currency.", help);
     }
     table.done();
     Some(Guardrail {
@@ -279,27 +281,27 @@ fn guardrail(value: Value<'_, '_>) -> Option<Guardrail> {
 fn per_customer(value: Value<'_, '_>) -> Option<PerCustomer> {
     let mut table = value.table()?;
     let param = table.need("param", parsed);
-    let (per_day, per_day_count) = of_day(&mut table)?;
+    let (per_day, per_day_count) = of_day(&mut table);
     table.done();
     Some(PerCustomer { param: param?, per_day, per_day_count })
 }
 
 fn per_workflow(value: Value<'_, '_>) -> Option<PerWorkflow> {
     let mut table = value.table()?;
-    let (per_day, per_day_count) = of_day(&mut table)?;
+    let (per_day, per_day_count) = of_day(&mut table);
     table.done();
     Some(PerWorkflow { per_day, per_day_count })
 }
 
 /// The sum and the calls of a day; at least one of them.
-fn of_day(table: &mut Table<'_, '_>) -> Option<(Option<i64>, Option<u32>)> {
+fn of_day(table: &mut Table<'_, '_>) -> (Option<i64>, Option<u32>) {
     let per_day = table.opt("per_day", within(0..=assent_schema::canon::INTEGER_MOST));
     let per_day_count = table.opt("per_day_count", within(0..=1_000_000));
     if !table.has("per_day") && !table.has("per_day_count") {
-        return table
-            .bad("It limits nothing.", "Add `per_day_count`, the most calls of a day, or `per_day`, their sum.");
+        let help = "Add `per_day_count`, the most calls of a day, or `per_day`, their sum.";
+        table.lacks::<()>(&["per_day", "per_day_count"], "It limits nothing.", help);
     }
-    Some((per_day, per_day_count))
+    (per_day, per_day_count)
 }
 
 fn freeze(value: Value<'_, '_>) -> Option<Freeze> {

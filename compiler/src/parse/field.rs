@@ -90,7 +90,7 @@ const FACTS_HELP: &str = "Facts are `token`, `uuid`, `integer`, `boolean`, `inst
 pub(super) fn shape(table: &mut Table<'_, '_>) -> Option<Shape> {
     let kind = table.get("type");
     let Some(kind) = kind else {
-        return table.bad("`type` is missing.", "Add `type`.");
+        return table.lacks(&["type"], "`type` is missing.", "Add `type`.");
     };
     let text = kind.text()?;
     Some(match text {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
-use assent_schema::spec::{Client, Integration, Library, Project, Provider, Tests, Unit, WorkflowFile};
+use assent_schema::spec::{Client, Integration, Library, Project, Provider, Tests, Unit, Workflow, WorkflowFile};
 use toml::de::{DeTable, DeValue};
 
 use crate::source::{File, Place};
 
+use super::advice::of_syntax;
 use super::reader::{Sink, Table};
 use super::{client, integration, project, provider, scenario, workflow};
 
@@ -27,10 +28,12 @@ pub(super) enum Said {
     Library(Box<Unit<Library>>),
     Client(Unit<Client>),
     Workflow(Unit<WorkflowFile>),
+    /// A workflow that cannot be used; what else is wrong in it can be told all the same.
+    Partly(Box<Unit<Workflow>>),
     Tests(Unit<Tests>),
 }
 
-/// Reads one file; nothing when it is broken. Files of other kinds are read elsewhere.
+/// Reads one file; nothing, or a part of it, when it is broken. Files of other kinds are read elsewhere.
 pub(super) fn read(path: &Arc<str>, file: &File) -> (Option<Said>, Findings) {
     let text = file.text();
     let sink = Sink::new(path);
@@ -42,7 +45,17 @@ pub(super) fn read(path: &Arc<str>, file: &File) -> (Option<Said>, Findings) {
     #[cfg(test)]
     super::asked::file_read(&root);
     let (findings, broken) = sink.finish();
-    (said.filter(|_| !broken), findings)
+    (if broken { said.and_then(partly) } else { said }, findings)
+}
+
+/// What may be looked at of a file that cannot be used.
+fn partly(said: Said) -> Option<Said> {
+    match said {
+        Said::Workflow(Unit { file, text, spec: WorkflowFile::Own(spec) }) => {
+            Some(Said::Partly(Box::new(Unit { file, text, spec: *spec })))
+        }
+        _ => None,
+    }
 }
 
 fn kind(path: &Arc<str>, text: &Arc<str>, place: &Place, table: Table<'_, '_>) -> Option<Said> {
@@ -84,7 +97,7 @@ fn syntax<'i>(text: &'i str, sink: &Sink) -> Option<DeTable<'i>> {
     let errors = if text.len() <= ALL_ERRORS_MOST_BYTES { DeTable::parse_recoverable(text).1 } else { vec![error] };
     for error in errors.iter().take(SYNTAX_MOST) {
         let span = error.span().unwrap_or(text.len()..text.len());
-        sink.refuse(Code::Syntax, &span, sentence(error.message()), None);
+        sink.refuse(Code::Syntax, &span, sentence(error.message()), of_syntax(text, &span, error.message()));
     }
     None
 }

@@ -30,7 +30,8 @@ pub(super) fn integration(mut table: Table<'_, '_>, stem: &IntegrationId) -> Opt
     let events = table.map("event", |value| event(value, dialect));
     let operations = table.map("operation", operation);
     if webhook.is_none() && !table.has("webhook") && !events.is_empty() {
-        table.bad::<()>("The integration has events and no `[webhook]`.", "Add `[webhook]` with `dialect` and `slot`.");
+        let help = "Add `[webhook]` with `dialect` and `slot`.";
+        table.lacks::<()>(&["webhook"], "The integration has events and no `[webhook]`.", help);
     }
     table.done();
     Some(Integration { name: id?, summary: summary?, source, auth: auth?, webhook, shows, rate, events, operations })
@@ -140,7 +141,8 @@ fn event(value: Value<'_, '_>, dialect: Option<Dialect>) -> Option<Event> {
         check_once(once, fields.get(name));
     }
     if let (None, Some(dialect)) = (&once, dialect.filter(|dialect| !signs_identity(*dialect))) {
-        table.bad::<()>(
+        table.lacks::<()>(
+            &["once"],
             &format!("`{}` signs neither a time nor a delivery id, and `once` is missing.", dialect.as_str()),
             "Add `once` with the field of the event by which it is accepted once, of class `reference`.",
         );

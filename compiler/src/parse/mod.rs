@@ -8,6 +8,7 @@
     reason = "readers have one form, so that each can be named where one is wanted"
 )]
 
+mod advice;
 #[cfg(test)]
 mod asked;
 mod client;
@@ -34,7 +35,7 @@ use std::sync::Arc;
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, Span};
 use assent_schema::id::{ClientId, IntegrationId, ProviderId, WorkflowId};
-use assent_schema::spec::{Client, Integration, Library, Project, Provider, Tests, Unit, WorkflowFile};
+use assent_schema::spec::{Client, Integration, Library, Project, Provider, Tests, Unit, Workflow, WorkflowFile};
 
 use crate::source::{Place, Source};
 
@@ -70,6 +71,8 @@ pub struct ClientFiles {
     pub client: Option<Arc<Unit<Client>>>,
     /// `workflows/<name>.toml`, by name.
     pub workflows: BTreeMap<WorkflowId, Unit<WorkflowFile>>,
+    /// Workflows that cannot be used, as far as they could be read: what else is wrong in them is told.
+    pub partly: Vec<Unit<Workflow>>,
     /// `workflows/<name>.test.toml`, by the name of the workflow.
     pub tests: BTreeMap<WorkflowId, Unit<Tests>>,
 }
@@ -123,11 +126,11 @@ fn gather(source: &Source) -> (Gathered, Findings) {
     for (path, file) in source.files.iter().filter(|(_, file)| is_read(&file.place)) {
         let (said, found) = read(path, file);
         findings.append(found);
-        match said {
-            Some(said) => gathered.add(&file.place, said),
-            None => {
-                gathered.broken.insert(Arc::clone(path));
-            }
+        if matches!(said, None | Some(Said::Partly(_))) {
+            gathered.broken.insert(Arc::clone(path));
+        }
+        if let Some(said) = said {
+            gathered.add(&file.place, said);
         }
     }
     gathered.broken.extend(source.refused.keys().chain(&source.unread).map(Arc::clone));
@@ -187,8 +190,9 @@ impl Gathered {
             (Place::Tests(client, name), Said::Tests(unit)) => {
                 self.client(client).tests.insert(name.clone(), unit);
             }
+            (Place::Workflow(client, _), Said::Partly(unit)) => self.client(client).partly.push(*unit),
             // The place decided what was read.
-            (_, Said::Library(_) | Said::Client(_) | Said::Workflow(_) | Said::Tests(_)) => {}
+            (_, Said::Library(_) | Said::Client(_) | Said::Workflow(_) | Said::Partly(_) | Said::Tests(_)) => {}
         }
     }
 
@@ -257,6 +261,7 @@ impl Parsed {
             let known = self.clients.entry(client).or_default();
             known.client = known.client.take().or(files.client);
             known.workflows.extend(files.workflows);
+            known.partly.extend(files.partly);
             known.tests.extend(files.tests);
         }
     }

@@ -109,8 +109,11 @@ fn document(value: Value<'_, '_>) -> Option<String> {
 fn check_document(operation: &Operation, table: &mut Table<'_, '_>) {
     let acts = operation.effect.value != Effect::None;
     match (operation.encoding, &operation.document) {
+        // One that could not be read was reported.
+        (Encoding::Graphql, None) if table.has("document") => {}
         (Encoding::Graphql, None) => {
-            table.bad::<()>("A GraphQL operation needs its `document`.", "Add `document` with the query or mutation.");
+            let help = "Add `document` with the query or mutation.";
+            table.lacks::<()>(&["document"], "A GraphQL operation needs its `document`.", help);
         }
         (Encoding::Graphql, Some(document)) if document.starts_with("mutation") != acts => {
             let message = "`document` and `effect` disagree: a mutation has an effect, and a query has none.";
@@ -220,11 +223,16 @@ fn error_rule(value: Value<'_, '_>) -> Option<ErrorRule> {
     let code = table.need("code", parsed);
     let body = match (at, equals) {
         (Some(at), Some(equals)) => Some(OwnEvent { at, equals }),
+        _ if table.has("at") && table.has("equals") => None,
         (None, None) => None,
-        _ => return table.bad("`at` and `equals` belong together.", "Write both, or neither."),
+        (at, _) => {
+            let lacking: &[&str] = if at.is_some() { &["equals"] } else { &["at"] };
+            table.lacks(lacking, "`at` and `equals` belong together.", "Write both, or neither.")
+        }
     };
-    if status.is_empty() && body.is_none() {
-        table.bad::<()>("The rule is about every answer.", "Add `status`, or `at` and `equals`.");
+    if !table.has("status") && !table.has("at") && !table.has("equals") {
+        let keys = ["status", "at", "equals"];
+        table.lacks::<()>(&keys, "The rule is about every answer.", "Add `status`, or `at` and `equals`.");
     }
     table.done();
     Some(ErrorRule { status, body, kind: kind?, code: code? })

@@ -17,7 +17,8 @@ pub(super) fn project(mut table: Table<'_, '_>) -> Option<Project> {
     let environments = table.set("environments", name);
     for (key, empty) in [("regions", regions.is_empty()), ("environments", environments.is_empty())] {
         if empty {
-            table.bad::<()>(&format!("The project has no {key}."), &format!("List at least one under `{key}`."));
+            let help = format!("List at least one under `{key}`.");
+            table.lacks::<()>(&[key], &format!("The project has no {key}."), &help);
         }
     }
     let rehearse_in = table.need("rehearse_in", name);
@@ -36,7 +37,11 @@ fn route(value: Value<'_, '_>) -> Option<Route> {
     let route_name = table.need("name", name);
     let carries = table.set("carries", |value| value.spanned(word));
     if carries.is_empty() {
-        table.bad::<()>("The route carries nothing.", "Add `carries` with `alerts`, `incidents` or both.");
+        table.lacks::<()>(
+            &["carries"],
+            "The route carries nothing.",
+            "Add `carries` with `alerts`, `incidents` or both.",
+        );
     }
     let via = table.need("via", |value| value.spanned(word));
     let endpoints = table.map("endpoint", by_region);

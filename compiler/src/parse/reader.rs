@@ -1,6 +1,6 @@
 //! A typed reader of TOML tables: each kind of file says which keys it has and what they hold; this says what is wrong.
 //!
-//! A reader that returns nothing has reported why. [`Sink::broken`] tells in the end whether the file can be used.
+//! A reader that returns nothing has reported why. [`Sink::finish`] tells in the end whether the file can be used.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -11,11 +11,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use assent_schema::code::Code;
-use assent_schema::finding::{Findings, Span};
+use assent_schema::finding::{Findings, Span, some_of};
 use assent_schema::spec::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::suggest::{closest, listed};
+use super::advice::{quotes, write};
+use super::suggest::closest;
 
 /// The most findings of one file; more would not help anybody.
 const FINDINGS_MOST: usize = 100;
@@ -25,7 +26,7 @@ pub(super) struct Sink {
     file: Arc<str>,
     findings: RefCell<Findings>,
     count: Cell<usize>,
-    broken: Cell<bool>,
+    refusals: Cell<usize>,
 }
 
 impl Sink {
@@ -35,7 +36,7 @@ impl Sink {
             file: Arc::clone(file),
             findings: RefCell::new(Findings::new()),
             count: Cell::new(0),
-            broken: Cell::new(false),
+            refusals: Cell::new(0),
         }
     }
 
@@ -52,13 +53,23 @@ impl Sink {
 
     /// Reports something without which the file cannot be used.
     pub(super) fn refuse(&self, code: Code, span: &Range<usize>, message: String, help: Option<String>) {
-        self.broken.set(true);
+        self.refuse_later();
         self.report(code, span, message, help);
+    }
+
+    /// The file cannot be used; why is reported later.
+    fn refuse_later(&self) {
+        self.refusals.set(self.refusals.get().saturating_add(1));
+    }
+
+    /// How many things were refused so far.
+    pub(super) fn refusals(&self) -> usize {
+        self.refusals.get()
     }
 
     /// All findings, and whether the file cannot be used.
     pub(super) fn finish(self) -> (Findings, bool) {
-        (self.findings.into_inner(), self.broken.get())
+        (self.findings.into_inner(), self.refusals.get() > 0)
     }
 }
 
@@ -74,7 +85,8 @@ pub(super) struct Value<'r, 'i> {
 impl<'r, 'i> Value<'r, 'i> {
     /// Reports that the value is not what its key holds: `what` completes "`key` …".
     pub(super) fn bad<T>(&self, what: &str) -> Option<T> {
-        self.sink.refuse(Code::BadValue, &self.span, format!("`{}` {what}.", self.key.escape_debug()), None);
+        let message = format!("`{}` {what}.", self.key.escape_debug());
+        self.sink.refuse(Code::BadValue, &self.span, message, write(what));
         None
     }
 
@@ -101,13 +113,7 @@ impl<'r, 'i> Value<'r, 'i> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        match self.inner {
-            DeValue::Float(_) | DeValue::Datetime(_) => self.bad_with_help(
-                &format!("is {found} where {wanted} is needed"),
-                "Write dates and decimals as text, in quotes: they keep their exact form then.".into(),
-            ),
-            _ => self.bad(&format!("is {found} where {wanted} is needed")),
-        }
+        self.bad_with_help(&format!("is {found} where {wanted} is needed"), quotes(self.inner, wanted))
     }
 
     /// The value as a text.
@@ -146,12 +152,29 @@ pub(super) struct Table<'r, 'i> {
     inner: &'r DeTable<'i>,
     span: Range<usize>,
     asked: Vec<&'static str>,
+    lacking: Vec<Lacking>,
+}
+
+/// Something that must be there and is not. It is told when all keys are known: a key that is only misspelt is told once.
+struct Lacking {
+    /// The keys of which one would do.
+    keys: Vec<&'static str>,
+    message: String,
+    help: String,
+}
+
+impl Drop for Table<'_, '_> {
+    fn drop(&mut self) {
+        for Lacking { message, help, .. } in self.lacking.drain(..) {
+            self.sink.refuse(Code::BadValue, &self.span, message, Some(help));
+        }
+    }
 }
 
 impl<'r, 'i> Table<'r, 'i> {
     /// A table at a place.
     pub(super) fn new(sink: &'r Sink, inner: &'r DeTable<'i>, span: Range<usize>) -> Self {
-        Self { sink, inner, span, asked: Vec::with_capacity(16) }
+        Self { sink, inner, span, asked: Vec::with_capacity(16), lacking: Vec::new() }
     }
 
     /// Where its findings go.
@@ -183,6 +206,11 @@ impl<'r, 'i> Table<'r, 'i> {
         self.asked.push(key);
     }
 
+    /// Whether there are no keys.
+    pub(super) fn is_empty(&self) -> bool {
+        self.inner.is_empty()
+    }
+
     /// Whether a key is there.
     pub(super) fn has(&self, key: &str) -> bool {
         self.inner.contains_key(key)
@@ -198,8 +226,16 @@ impl<'r, 'i> Table<'r, 'i> {
     pub(super) fn need<T>(&mut self, key: &'static str, read: impl FnOnce(Value<'r, 'i>) -> Option<T>) -> Option<T> {
         match self.get(key) {
             Some(value) => read(value),
-            None => self.bad(&format!("`{key}` is missing."), &format!("Add `{key}`.")),
+            None => self.lacks(&[key], &format!("`{key}` is missing."), &format!("Add `{key}`.")),
         }
+    }
+
+    /// Reports that one of some keys must be there and none is.
+    pub(super) fn lacks<T>(&mut self, keys: &[&'static str], message: &str, help: &str) -> Option<T> {
+        self.sink.refuse_later();
+        let (message, help) = (message.to_owned(), help.to_owned());
+        self.lacking.push(Lacking { keys: keys.to_vec(), message, help });
+        None
     }
 
     /// A key that may be absent.
@@ -264,23 +300,31 @@ impl<'r, 'i> Table<'r, 'i> {
     }
 
     /// Reports every key that was never asked for. Call it last.
-    pub(super) fn done(self) {
-        for key in self.inner.keys() {
+    pub(super) fn done(mut self) {
+        let (inner, lacking) = (self.inner, std::mem::take(&mut self.lacking));
+        let needed: Vec<&str> = lacking.iter().flat_map(|lacking| &lacking.keys).copied().collect();
+        let asked = std::mem::take(&mut self.asked);
+        let unknown = || inner.keys().filter(|key| !asked.contains(&key.get_ref().as_ref()));
+        // What is lacking is meant rather than what is there already.
+        let near = |name: &str| closest(name, needed.iter().copied()).or_else(|| closest(name, asked.iter().copied()));
+        let meant: BTreeSet<&str> = match needed.as_slice() {
+            [] => BTreeSet::new(),
+            _ => unknown().filter_map(|key| near(key.get_ref())).collect(),
+        };
+        let is_told = |lacking: &Lacking| !lacking.keys.iter().any(|key| meant.contains(key));
+        self.lacking = lacking.into_iter().filter(is_told).collect();
+        let sink = self.sink;
+        // Before the keys that are too many: of those only so many are told.
+        drop(self);
+        for key in unknown() {
             let name: &str = key.get_ref();
-            if self.asked.contains(&name) {
-                continue;
-            }
-            let help = match closest(name, self.asked.iter().copied()) {
+            let help = match near(name) {
                 Some(near) => format!("Did you mean `{near}`?"),
-                None if self.asked.is_empty() => "Remove it.".to_owned(),
-                None => format!("The keys here are {}.", listed(&self.asked)),
+                None if asked.is_empty() => "Remove it.".to_owned(),
+                None => format!("The keys here are {}.", some_of(asked.iter().copied())),
             };
-            self.sink.report(
-                Code::UnknownKey,
-                &key.span(),
-                format!("There is no key `{}` here.", name.escape_debug()),
-                Some(help),
-            );
+            let message = format!("There is no key `{}` here.", name.escape_debug());
+            sink.report(Code::UnknownKey, &key.span(), message, Some(help));
         }
     }
 }

@@ -22,6 +22,10 @@ const PARTS: [&str; 13] = [
 /// What an item is called unless said.
 const ITEM: &str = "item";
 pub(super) const ANSWERS: [&str; 3] = ["number", "boolean", "text"];
+/// What says how a field is answered; exactly one of them is there.
+const ANSWERED: [&str; 3] = ["one_of", "type", "citations"];
+/// What can be waited for; exactly one of them.
+const WAITS: [&str; 4] = ["for", "business", "until", "event"];
 const CHANNELS: [&str; 4] = ["page", "cli", "slack", "helpdesk"];
 /// The most items of an `each`, and the most of them at once.
 const ITEMS_MOST: (u32, u32) = (1_000, 32);
@@ -56,7 +60,11 @@ fn continue_on(value: Value<'_, '_>) -> Option<BTreeSet<Spanned<Name>>> {
     let mut table = value.table()?;
     let codes = table.set("codes", name);
     if !table.has("codes") {
-        table.bad::<()>("`codes` is missing.", "Name the failures after which the run goes on: `codes = [\"…\"]`.");
+        table.lacks::<()>(
+            &["codes"],
+            "`codes` is missing.",
+            "Name the failures after which the run goes on: `codes = [\"…\"]`.",
+        );
     }
     table.need("then", |value| match value.text()? {
         "continue" => Some(()),
@@ -77,10 +85,14 @@ fn action(table: &mut Table<'_, '_>) -> Option<Action> {
         ["wait"] => Some(Action::Wait { until: table.need("wait", wait)? }),
         ["stop"] => Some(Action::Stop { outcome: table.need("stop", name)? }),
         [] => {
-            for key in PARTS {
+            for key in ACTIONS.into_iter().chain(PARTS) {
                 table.know(key);
             }
-            table.bad("The step does nothing.", "Add one of `call`, `ask`, `decide`, `set`, `each`, `wait` and `stop`.")
+            table.lacks(
+                &ACTIONS,
+                "The step does nothing.",
+                "Add one of `call`, `ask`, `decide`, `set`, `each`, `wait` and `stop`.",
+            )
         }
         [_, second, ..] => {
             // The keys of both actions are known, so that the one finding is that there are two.
@@ -106,7 +118,7 @@ fn each(table: &mut Table<'_, '_>) -> Option<Action> {
     let on_error = table.opt("on_error", word).unwrap_or_default();
     let steps = table.list("step", inner);
     if !table.has("step") {
-        return table.bad("The `each` has no steps.", "Add at least one `[[step.step]]` below it.");
+        return table.lacks(&["step"], "The `each` has no steps.", "Add at least one `[[step.step]]` below it.");
     }
     Some(Action::Each(Box::new(Each { over: over?, item: item?, key: key?, max: max?, parallel, on_error, steps })))
 }
@@ -123,10 +135,14 @@ fn inner(value: Value<'_, '_>) -> Option<Step> {
 
 fn wait(value: Value<'_, '_>) -> Option<Until> {
     let mut table = value.table()?;
-    let kinds = ["for", "business", "until", "event"].into_iter().filter(|kind| table.has(kind)).count();
+    let kinds = WAITS.into_iter().filter(|kind| table.has(kind)).count();
     if kinds != 1 {
         let help = "Write one of `for = \"2h\"`, `business = \"4h\"`, `until = \"<an instant>\"` and `event = { … }`.";
-        return table.bad("A `wait` waits for one thing.", help);
+        WAITS.into_iter().chain(["match", "within"]).for_each(|key| table.know(key));
+        let lacking: &[&str] = if kinds == 0 { &WAITS } else { &[] };
+        table.lacks::<()>(lacking, "A `wait` waits for one thing.", help);
+        table.done();
+        return None;
     }
     let span = |value: Value<'_, '_>| value.spanned(period(Period::seconds(1)..=WITHIN_MOST));
     let until = if table.has("for") {
@@ -169,11 +185,15 @@ fn ask(table: &mut Table<'_, '_>) -> Option<Action> {
     let prompt = table.need("prompt", |value| value.spanned(prompt_path));
     let with = table.opt("with", with).unwrap_or_default();
     let sources = table.opt("sources", expression);
-    let answer = table.need("answer", |value| Some(value.table()?.entries(|value| value.spanned(answer))));
+    let answer = table.need("answer", |value| {
+        let fields = value.table()?;
+        if fields.is_empty() {
+            let help = "Say what the model may answer: `answer.<name> = { … }`.";
+            return fields.bad("The answer has no fields.", help);
+        }
+        Some(fields.entries(|value| value.spanned(answer)))
+    });
     let limit = table.need("limit", limit);
-    if answer.as_ref().is_some_and(BTreeMap::is_empty) {
-        table.bad::<()>("The answer has no fields.", "Say what the model may answer: `answer.<name> = { … }`.");
-    }
     Some(Action::Ask { connection: connection?, prompt: prompt?, with, sources, answer: answer?, limit: limit? })
 }
 
@@ -201,7 +221,14 @@ fn answer(value: Value<'_, '_>) -> Option<Answer> {
         (true, false, false) => Answer::OneOf(table.need("one_of", |value| constants(value, 2..=CHOICES_MOST))?),
         (false, true, false) => Answer::Citations { most: table.need("citations", within(1..=CITATIONS_MOST))? },
         (false, false, true) => typed_answer(&mut table)?,
-        _ => return table.bad("An answer has one of `one_of`, `type` and `citations`.", "Write one of them."),
+        (one_of, citations, typed) => {
+            ANSWERED.into_iter().chain(["between", "most_bytes"]).for_each(|key| table.know(key));
+            let lacking: &[&str] = if one_of || citations || typed { &[] } else { &ANSWERED };
+            let help = "Write one of them.";
+            table.lacks::<()>(lacking, "An answer has one of `one_of`, `type` and `citations`.", help);
+            table.done();
+            return None;
+        }
     };
     table.done();
     Some(answer)
@@ -241,15 +268,15 @@ fn decide(value: Value<'_, '_>) -> Option<Action> {
     if let Some(place) = via_place.filter(|place| matches!(place.inner, DeValue::Array(items) if items.is_empty())) {
         place.bad_with_help::<()>("is empty: nobody would be asked", "Write a channel, like `via = [\"cli\"]`.".into());
     }
-    if !table.has("show") || !table.has("via") {
-        table.bad::<()>(
-            "A decision needs `show` and `via`.",
-            "Say which values the person sees, and how the person is asked.",
-        );
+    for (key, help) in [("show", "Say which values the person sees."), ("via", "Say how the person is asked.")] {
+        if !table.has(key) {
+            table.lacks::<()>(&[key], &format!("`{key}` is missing."), help);
+        }
     }
     if let Some(hidden) = edit.iter().find(|path| !show.contains(path)) {
         let message = "What a person edits is shown first: this path is not in `show`.".to_owned();
-        table.sink().refuse(assent_schema::code::Code::BadValue, &hidden.span, message, None);
+        let help = format!("Add `{}` to `show`, or remove it here.", hidden.value.escape_debug());
+        table.sink().refuse(assent_schema::code::Code::BadValue, &hidden.span, message, Some(help));
     }
     table.done();
     Some(Action::Decide { by: by?, show, edit, within: within?, via })
@@ -268,7 +295,9 @@ fn channel(value: Value<'_, '_>) -> Option<Channel> {
     let slack = table.opt("slack", parsed).map(Channel::Slack);
     let helpdesk = table.opt("helpdesk", parsed).map(Channel::Helpdesk);
     if table.has("slack") == table.has("helpdesk") {
-        return table.bad("A channel is one of `slack` and `helpdesk`.", "Write one channel in each pair of braces.");
+        let lacking: &[&str] = if table.has("slack") { &[] } else { &["slack", "helpdesk"] };
+        let help = "Write one channel in each pair of braces.";
+        table.lacks::<()>(lacking, "A channel is one of `slack` and `helpdesk`.", help);
     }
     table.done();
     slack.or(helpdesk)

@@ -37,7 +37,8 @@ pub(super) fn trigger(value: Value<'_, '_>) -> Option<Trigger> {
             "Keep one of them here, and make a workflow of its own for each other.",
         );
     } else if kinds == 0 {
-        table.bad::<()>(
+        table.lacks::<()>(
+            &KINDS,
             "A workflow has a trigger, and this one has none.",
             "Write one of `[trigger.webhook]`, `[trigger.poll]`, `[trigger.inbox]`, `[trigger.schedule]` and `[trigger.manual]`.",
         );

@@ -1,6 +1,6 @@
 //! Reads `clients/<client>/workflows/<name>.toml` and `library/<name>.toml`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::class::Class;
 use assent_schema::code::Code;
@@ -57,23 +57,36 @@ pub(super) fn library(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<Lib
     Some(Library { settings, body: WorkflowFile::Own(Box::new(own)) })
 }
 
+/// Reads a workflow with steps. Of one that cannot be used, what could be read, as long as every name in it is known.
 fn workflow(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<Workflow> {
+    let (sink, at) = (table.sink(), table.span());
     let id = table.need("name", |value| named_as_file(value, stem));
     let summary = table.need("summary", line);
     let purpose = table.need("purpose", |value| value.spanned(data_use));
     let mode = table.opt("mode", word).unwrap_or_default();
     let classes = table.opt("class", classes).unwrap_or_default();
-    let trigger = table.need("trigger", |value| value.spanned(trigger));
+    let before = sink.refusals();
+    let trigger = table.need("trigger", |value| value.spanned(trigger)).filter(|_| sink.refusals() == before);
     let limits = table.opt("limits", limits);
-    let mut ids = Unique::new("step");
+    let (mut ids, mut unread) = (Unique::new("step"), Some(BTreeSet::new()));
     let steps = table.list("step", |value| {
-        let step = step(value.clone())?;
+        let before = sink.refusals();
+        let step = step(value.clone());
+        if sink.refusals() > before {
+            let named = ids_of(&value);
+            unread = unread.take().zip(named).map(|(unread, named)| unread.into_iter().chain(named).collect());
+        }
+        let (step, before) = (step?, sink.refusals());
         ids.check(&value, &step.id);
         step.inner().iter().for_each(|inner| ids.check(&value, &inner.id));
+        if sink.refusals() > before {
+            // What it should be called, nobody knows.
+            unread = None;
+        }
         Some(step)
     });
     if !table.has("step") {
-        table.bad::<()>("The workflow has no steps.", "Add at least one `[[step]]`.");
+        table.lacks::<()>(&["step"], "The workflow has no steps.", "Add at least one `[[step]]`.");
     } else if steps.iter().map(|step| step.inner().len().saturating_add(1)).sum::<usize>() > STEPS_MOST {
         table.bad::<()>(&format!("The workflow has more than {STEPS_MOST} steps."), "Split it into several workflows.");
     }
@@ -89,10 +102,11 @@ fn workflow(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<Workflow> {
     });
     let fallback = table.opt("fallback", fallback);
     table.done();
+    // What nothing else rests on has a stand-in: a file without it was refused.
     Some(Workflow {
-        name: id?,
-        summary: summary?,
-        purpose: purpose?,
+        name: id.unwrap_or_else(|| Spanned::new(stem.clone(), at.clone())),
+        summary: summary.unwrap_or_else(|| Spanned::new(String::new(), at.clone())),
+        purpose: purpose.unwrap_or_else(|| Spanned::new(String::new(), at)),
         mode,
         classes,
         trigger: trigger?,
@@ -101,7 +115,20 @@ fn workflow(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<Workflow> {
         cancels,
         kpis,
         fallback,
+        unread: unread?,
     })
+}
+
+/// The ids of a step and of those inside it; nothing where one of them has none.
+fn ids_of(value: &Value<'_, '_>) -> Option<Vec<Name>> {
+    let DeValue::Table(step) = value.inner else { return None };
+    let own = Name::new(step.get("id")?.get_ref().as_str()?).ok()?;
+    let inner = step.get("step").and_then(|inner| inner.get_ref().as_array());
+    let inside = inner.into_iter().flatten().map(|item| {
+        let item = item.get_ref().as_table()?;
+        Name::new(item.get("id")?.get_ref().as_str()?).ok()
+    });
+    std::iter::once(Some(own)).chain(inside).collect()
 }
 
 /// A Fideslang data use. One that there is not is reported; the workflow is checked all the same.
@@ -123,7 +150,8 @@ fn limits(value: Value<'_, '_>) -> Option<Limits> {
     let debounce = table.get("debounce");
     for (key, needs) in [("per_key", "counts runs"), ("debounce", "waits for quiet")] {
         if table.has(key) && !table.has("one_at_a_time") {
-            table.bad::<()>(
+            table.lacks::<()>(
+                &["one_at_a_time"],
                 &format!("`{key}` {needs} per value of `one_at_a_time`, which is missing."),
                 &format!("Add `one_at_a_time`, or remove `{key}`."),
             );
@@ -174,8 +202,11 @@ fn kpi(value: Value<'_, '_>) -> Option<Kpi> {
     let sum = table.opt("sum", |value| value.spanned(path));
     let by = table.list("by", |value| value.spanned(path));
     let per = table.opt("per", |value| value.spanned(per));
-    if table.has("count") == table.has("sum") {
-        table.bad::<()>("A KPI has either `count = true` or `sum`.", "Write one of them.");
+    if table.has("count") && table.has("sum") {
+        table.bad::<()>("A KPI has either `count = true` or `sum`.", "Remove one of them.");
+    } else if !table.has("count") && !table.has("sum") {
+        let help = "Write one of them.";
+        table.lacks::<()>(&["count", "sum"], "A KPI has either `count = true` or `sum`.", help);
     } else if count.is_none() && sum.is_none() {
         return None;
     }

@@ -1,6 +1,6 @@
 //! `class-lowered`: a workflow raises the class of a field and never lowers it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::class::Class;
 use assent_schema::code::Code;
@@ -22,7 +22,10 @@ pub(super) fn raise(plan: &mut Plan, classes: &Classes, given: impl Fn(&str) -> 
         };
         let mut fields = fields_at(plan, &path.value);
         if fields.is_empty() {
-            report.unknown("field of a record that this workflow reads, called", path, &[]);
+            let known = all_fields(plan);
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            report.unknown("field of a record that this workflow reads, called", path, &known);
+            continue;
         }
         if let Some(lowered) = fields.iter().map(|field| field.class).find(|catalog| wanted < *catalog) {
             let message = format!("`{}` is `{lowered}` in the catalog, and `{wanted}` is less private.", path.value);
@@ -32,6 +35,17 @@ pub(super) fn raise(plan: &mut Plan, classes: &Classes, given: impl Fn(&str) -> 
             field.class = field.class.join(wanted);
         }
     }
+}
+
+/// The fields of all records that the workflow reads, as `<record>.<field>`.
+fn all_fields(plan: &Plan) -> BTreeSet<String> {
+    let trigger = match &plan.trigger {
+        Trigger::Webhook { record, fields, .. } | Trigger::Poll { record, fields, .. } => Some((record, fields)),
+        Trigger::Inbox { .. } | Trigger::Schedule { .. } | Trigger::Manual { .. } => None,
+    };
+    let answers = plan.operations.values().map(|operation| (&operation.record, &operation.response));
+    let records = trigger.into_iter().chain(answers);
+    records.flat_map(|(record, fields)| fields.keys().map(move |field| format!("{record}.{field}"))).collect()
 }
 
 /// Every field of this path, with `list` items passed through.

@@ -29,8 +29,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use assent_schema::client::ClientFacts;
+use assent_schema::code::Code;
 use assent_schema::finding::Findings;
-use assent_schema::id::{ClientId, WorkflowId};
+use assent_schema::id::{ClientId, Name, WorkflowId};
 use assent_schema::plan::Plan;
 use assent_schema::scenario::Tests;
 use assent_schema::spec::{self, Unit, WorkflowFile};
@@ -62,6 +63,19 @@ pub struct Client {
     pub endpoints: Arc<EndpointsByEnvironment>,
     /// Its workflows, by id.
     pub workflows: BTreeMap<WorkflowId, Workflow>,
+    /// What could be read of workflows that cannot be used.
+    pub partly: Vec<Partly>,
+}
+
+/// What could be read of a workflow that cannot be used: nothing but its expressions is looked at.
+#[derive(Clone, Debug)]
+pub struct Partly {
+    /// The candidate plan, without what could not be read.
+    pub plan: Plan,
+    /// Where the plan's parts stand.
+    pub sites: Sites,
+    /// The steps of which nothing is concluded, and `trigger` where the whole workflow's names are not known.
+    pub unread: BTreeSet<String>,
 }
 
 /// One workflow.
@@ -103,7 +117,12 @@ pub(crate) fn resolve_client(parsed: &Parsed, id: &ClientId, findings: &mut Find
     let unit = parsed.clients.get(id)?.client.as_ref()?;
     check_environments(parsed, unit, findings);
     let (facts, endpoints) = client::resolve(parsed, unit, findings);
-    Some(Client { facts: Arc::new(facts), endpoints: Arc::new(endpoints), workflows: BTreeMap::new() })
+    Some(Client {
+        facts: Arc::new(facts),
+        endpoints: Arc::new(endpoints),
+        workflows: BTreeMap::new(),
+        partly: Vec::new(),
+    })
 }
 
 /// Resolves the workflows of one client that a part holds; those that could not be read are left out.
@@ -116,7 +135,38 @@ pub(crate) fn resolve_workflows(parsed: &Parsed, client: &Client, findings: &mut
         let workflow = resolve_workflow(parsed, unit, &client.facts, name, file, files, findings);
         resolved.workflows.extend(workflow.map(|workflow| (name.clone(), workflow)));
     }
+    let read = files.partly.iter().filter_map(|part| resolve_part(parsed, unit, &client.facts, part, findings));
+    resolved.partly = read.collect();
     resolved
+}
+
+/// Resolves what could be read of a workflow. A name that leads nowhere is told, as long as it is not that of something which
+/// could not be read; what is missing is not.
+fn resolve_part(
+    parsed: &Parsed,
+    client: &Unit<spec::Client>,
+    facts: &ClientFacts,
+    part: &Unit<spec::Workflow>,
+    findings: &mut Findings,
+) -> Option<Partly> {
+    let folder = format!("clients/{}", facts.client);
+    let (own, mut found) = (Settings::new(), Findings::new());
+    let context = workflow::Context { parsed, client: &client.spec, facts, folder: &folder, settings: &own };
+    let (plan, sites) = workflow::resolve(&context, part, &part.spec, &mut found);
+    let resolved: BTreeSet<&str> = plan.every_step().map(|step| step.id.as_str()).collect();
+    let lost = part.spec.every_step().map(|step| step.id.as_str()).filter(|id| !resolved.contains(id));
+    let mut unread: BTreeSet<String> =
+        lost.chain(part.spec.unread.iter().map(Name::as_str)).map(str::to_owned).collect();
+    for finding in found.iter().filter(|finding| finding.code == Code::UnknownName) {
+        let named = sites.text(&finding.span).trim_matches(['"', '\'']);
+        if !unread.contains(named.split('.').next().unwrap_or_default()) {
+            findings.push(finding.clone());
+            // Perhaps it was the event that leads nowhere.
+            unread.insert("trigger".to_owned());
+        }
+    }
+    let rests_on_broken = gaps::rests_on_broken(parsed, &client.spec, facts, &folder, &part.spec);
+    (!rests_on_broken).then_some(Partly { plan, sites, unread })
 }
 
 /// The prompts that a workflow reads, as paths of the source.

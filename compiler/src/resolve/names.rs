@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use assent_schema::code::Code;
-use assent_schema::finding::{Findings, Span};
+use assent_schema::finding::{Findings, Span, there_are};
 use assent_schema::spec::{Spanned, Unit};
 
 /// How alike two names must be for one to be suggested for the other, from 0 to 1.
@@ -47,7 +47,10 @@ impl<'a> Report<'a> {
             Some(near) => {
                 self.findings.add_with_help(Code::UnknownName, span, message, format!("Did you mean `{near}`?"));
             }
-            None => self.findings.add(Code::UnknownName, span, message),
+            None => match there_are(known.iter().copied()) {
+                Some(help) => self.findings.add_with_help(Code::UnknownName, span, message, help),
+                None => self.findings.add(Code::UnknownName, span, message),
+            },
         }
     }
 

@@ -318,10 +318,6 @@ impl Resolver<'_> {
         }
         for (position, path) in edit.iter().enumerate() {
             self.places.insert(Site::Edit(id.clone(), position), path.span.clone());
-            if !show.contains(path) {
-                let known: Vec<_> = show.iter().map(|path| path.value.as_str()).collect();
-                self.report.unknown("shown path", path, &known);
-            }
         }
         self.group(by);
         for (position, channel) in via.iter().enumerate() {

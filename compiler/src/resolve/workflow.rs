@@ -87,7 +87,9 @@ pub(super) fn resolve<T>(
     };
     let given =
         |text: &str| settings::template(text, context.settings).map_or_else(|_| text.to_owned(), |put| put.text);
-    classes::raise(&mut plan, &workflow.classes, given, &mut resolver.report);
+    if workflow.unread.is_empty() {
+        classes::raise(&mut plan, &workflow.classes, given, &mut resolver.report);
+    }
     let sites = Sites {
         file: Arc::clone(&unit.file),
         text: Arc::clone(&unit.text),

@@ -117,8 +117,7 @@ impl Checker<'_> {
 
     fn unknown(&self, path: &Path, node: &Node) -> ExprError {
         let names = self.env.names.keys().map(Name::as_str).chain(["now"]);
-        let nearest = nearest(path.root.as_str(), names).map(str::to_owned);
-        error(node, ExprErrorKind::UnknownName { name: path.root.to_string(), nearest })
+        error(node, ExprErrorKind::unknown(path.root.as_str(), names))
     }
 
     /// Each operand is only reached when those before it were true (`&&`) or false (`||`).
@@ -334,10 +333,10 @@ pub(super) fn text_type(text: &str) -> Type {
 
 fn field_of(of: &Type, field: &Name, node: &Node) -> Checked {
     match of {
-        Type::Record(fields) => fields.get(field.as_str()).map(|known| known.kind.clone()).ok_or_else(|| {
-            let nearest = nearest(field.as_str(), fields.keys().map(Name::as_str)).map(str::to_owned);
-            error(node, ExprErrorKind::UnknownName { name: field.to_string(), nearest })
-        }),
+        Type::Record(fields) => fields
+            .get(field.as_str())
+            .map(|known| known.kind.clone())
+            .ok_or_else(|| error(node, ExprErrorKind::unknown(field.as_str(), fields.keys().map(Name::as_str)))),
         found => Err(mismatch(node, "a record", found)),
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::code::Code;
+use crate::finding::there_are;
 use crate::plan::TextFormat;
 
 /// What is wrong with an expression or template, and where.
@@ -58,6 +59,8 @@ pub enum ExprErrorKind {
         name: String,
         /// What may have been meant.
         nearest: Option<String>,
+        /// What there is, where nothing is near enough; empty where that is no list.
+        known: Vec<String>,
     },
     /// A value of another type than is needed.
     Mismatch {
@@ -127,6 +130,7 @@ impl ExprErrorKind {
             Self::MayBeAbsent { path } => {
                 Some(format!("Guard it: put `has({path})` before it, joined by `&&`, in this or the step's `when`."))
             }
+            Self::UnknownName { nearest: None, known, .. } => there_are(known.iter().map(String::as_str)),
             Self::Unescaped(format) => Some(format!("Put the value through `{}(…)`.", escaper(*format))),
             Self::TooLong => Some("Split it: compute parts in a `set` step.".into()),
             Self::TooDeep => Some("Split it: compute parts in a `set` step, or use `in [...]` and `join`.".into()),
@@ -167,7 +171,7 @@ impl fmt::Display for ExprErrorKind {
                 meant(f, *nearest)
             }
             Self::Arguments { function, usage } => write!(f, "`{function}` is called as `{usage}`"),
-            Self::UnknownName { name, nearest } => {
+            Self::UnknownName { name, nearest, .. } => {
                 write!(f, "nothing here is called `{name}`")?;
                 meant(f, nearest.as_deref())
             }
@@ -194,6 +198,15 @@ impl fmt::Display for ExprError {
 }
 
 impl std::error::Error for ExprError {}
+
+impl ExprErrorKind {
+    /// A name that is none of some.
+    pub(crate) fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let nearest = nearest(name, known.clone()).map(str::to_owned);
+        let known = if nearest.is_some() { Vec::new() } else { known.map(str::to_owned).collect() };
+        Self::UnknownName { name: name.to_owned(), nearest, known }
+    }
+}
 
 /// The nearest of some other names, if one is near enough to be meant.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {

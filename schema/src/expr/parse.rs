@@ -351,7 +351,8 @@ fn name(word: &str, span: &Range<usize>) -> Result<Name, ExprError> {
     if RESERVED.contains(&word) {
         return Err(error(ExprErrorKind::Reserved(word.to_owned())));
     }
-    Name::new(word).map_err(|_bad| error(ExprErrorKind::UnknownName { name: word.to_owned(), nearest: None }))
+    let unknown = || ExprErrorKind::UnknownName { name: word.to_owned(), nearest: None, known: Vec::new() };
+    Name::new(word).map_err(|_bad| error(unknown()))
 }
 
 /// A part with its depth, unless that is too great.

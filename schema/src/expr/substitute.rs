@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::ast::{Node, NodeKind, Path, Program};
 use super::decimal::Decimal;
-use super::error::{ExprError, ExprErrorKind, nearest};
+use super::error::{ExprError, ExprErrorKind};
 use super::parse::node;
 use crate::id::Name;
 use crate::time::Period;
@@ -86,7 +86,12 @@ fn constant<'c>(path: &Path, of: &Node, constants: &'c BTreeMap<Name, Constant>)
     }
     .ok_or_else(|| {
         let written = path.fields.iter().map(Name::as_str).collect::<Vec<_>>().join(".");
-        let nearest = nearest(&written, constants.keys().map(Name::as_str)).map(str::to_owned);
-        ExprError { span: of.span.clone(), kind: ExprErrorKind::UnknownName { name: path.to_string(), nearest } }
+        let kind = match ExprErrorKind::unknown(&written, constants.keys().map(Name::as_str)) {
+            ExprErrorKind::UnknownName { nearest, known, .. } => {
+                ExprErrorKind::UnknownName { name: path.to_string(), nearest, known }
+            }
+            other => other,
+        };
+        ExprError { span: of.span.clone(), kind }
     })
 }

@@ -120,7 +120,7 @@ fn record(
     let mut fields = BTreeMap::new();
     for (name, member) in members {
         let checked = argument(member, env, edited, format)?;
-        let kind = ExprErrorKind::UnknownName { name: name.clone(), nearest: None };
+        let kind = ExprErrorKind::UnknownName { name: name.clone(), nearest: None, known: Vec::new() };
         let name = Name::new(name).map_err(|_bad| ExprError { span: 0..0, kind })?;
         fields.insert(name, checked.known);
         followed = both(followed, checked.followed);

@@ -161,6 +161,8 @@ pub struct Workflow {
     pub kpis: Vec<Kpi>,
     /// Where work goes that automation could not finish; `no-fallback` where it is absent.
     pub fallback: Option<Fallback>,
+    /// The steps of which something could not be read; none in a file that can be used.
+    pub unread: BTreeSet<Name>,
 }
 
 /// What starts a run.

@@ -196,6 +196,7 @@ fn what_is_wrong_is_found_before_it_runs() {
     use ExprErrorKind as Kind;
     let mismatch = |wanted: &str, found: &str| Kind::Mismatch { wanted: wanted.into(), found: found.into() };
     let unknown = |name: &str, nearest: Option<&str>| Kind::UnknownName {
+        known: Vec::new(),
         name: name.into(),
         nearest: nearest.map(str::to_owned),
     };

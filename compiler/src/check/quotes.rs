@@ -1,0 +1,99 @@
+//! What to do about a type that does not fit, where quotes are missing or too many.
+
+use assent_schema::expr::ExprErrorKind;
+
+/// What to do about quotes; nothing where they are not the reason. `text` is the stretch of the source that is wrong.
+pub(super) fn help(kind: &ExprErrorKind, text: &str) -> Option<String> {
+    match kind {
+        ExprErrorKind::Operands { left, right, .. } => {
+            let either = |test: fn(&str) -> bool| test(left) || test(right);
+            let quoted = constants(text).find(|constant| is_quoted(constant) && is_bare(inside(constant)));
+            let bare = constants(text).find(|constant| is_bare(constant));
+            match (quoted, bare) {
+                (Some(quoted), _) if either(is_plain) => Some(without(quoted)),
+                (None, Some(bare)) if either(is_text) => Some(within(bare)),
+                _ => None,
+            }
+        }
+        ExprErrorKind::Mismatch { wanted, found } => {
+            let text = text.trim().trim_start_matches("${").trim_end_matches('}').trim();
+            if is_plain(wanted) && is_text(found) && is_quoted(text) && is_bare(inside(text)) {
+                return Some(without(text));
+            }
+            (is_text(wanted) && is_plain(found) && is_bare(text)).then(|| {
+                // In TOML a text has double quotes.
+                format!("Put it in quotes: `\"{text}\"`.")
+            })
+        }
+        ExprErrorKind::UnknownName { name, nearest: None, .. } if text.trim() == name => {
+            let known = kind.help().map(|known| format!(" {known}")).unwrap_or_default();
+            Some(format!("If it is a text, put it in quotes: `'{name}'`.{known}"))
+        }
+        _ => None,
+    }
+}
+
+fn without(quoted: &str) -> String {
+    format!("Write it without quotes: `{}`.", inside(quoted))
+}
+
+fn within(bare: &str) -> String {
+    format!("Put it in quotes: `'{bare}'`.")
+}
+
+/// The words and texts of an expression, as they are written.
+fn constants(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | ',' | '[' | ']')).filter(|word| !word.is_empty())
+}
+
+fn is_quoted(text: &str) -> bool {
+    ['\'', '"'].iter().any(|quote| text.len() > 1 && text.starts_with(*quote) && text.ends_with(*quote))
+}
+
+fn inside(quoted: &str) -> &str {
+    quoted.trim_matches(['\'', '"'])
+}
+
+/// Whether a word is a number or a truth.
+fn is_bare(text: &str) -> bool {
+    let number = text.strip_prefix('-').unwrap_or(text);
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    matches!(text, "true" | "false") || number.split('.').count() <= 2 && number.split('.').all(digits)
+}
+
+/// Whether values of a type, by its name, are written without quotes.
+fn is_plain(kind: &str) -> bool {
+    matches!(kind, "true or false" | "boolean" | "an integer" | "integer" | "a decimal" | "decimal")
+}
+
+fn is_text(kind: &str) -> bool {
+    matches!(kind, "text" | "a token" | "token" | "one_of")
+        || kind.starts_with("the text ")
+        || kind.starts_with("one of ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operands(left: &str, right: &str, text: &str) -> Option<String> {
+        let (left, right) = (left.to_owned(), right.to_owned());
+        help(&ExprErrorKind::Operands { operator: "==", left, right }, text)
+    }
+
+    #[test]
+    fn quotes_are_the_reason_or_are_not() {
+        let without = operands("an integer", "the text `3`", "order.count == '3'");
+        assert_eq!(without.as_deref(), Some("Write it without quotes: `3`."));
+        let within = operands("text", "an integer", "ticket.id == 5");
+        assert_eq!(within.as_deref(), Some("Put it in quotes: `'5'`."));
+        assert_eq!(operands("text", "an integer", "ticket.id == order.count"), None);
+        assert_eq!(operands("an integer", "the text `x`", "order.count == 'x'"), None);
+        let unknown = |name: &str| {
+            let kind = ExprErrorKind::UnknownName { name: name.into(), nearest: None, known: vec!["trigger".into()] };
+            help(&kind, name)
+        };
+        let wanted = "If it is a text, put it in quotes: `'refund'`. There is only `trigger`.";
+        assert_eq!(unknown("refund").as_deref(), Some(wanted));
+    }
+}

@@ -1,0 +1,135 @@
+//! What messages say: each error once, with what to do about it. Beside the fixtures, for what several codes make together
+//! and for advice that a marked place does not show.
+
+#![expect(clippy::indexing_slicing, reason = "helpers of tests; what does not fit fails the test")]
+
+#[expect(dead_code, reason = "the helpers of the tests beside the crate, of which each test uses its own part")]
+mod support;
+
+use std::path::Path;
+
+use serde_json::Value;
+use support::fixture::apply;
+use support::{NOW, assent, bare, commit, files_and_links, folder};
+
+/// What is wrong with a changed base, as `code line message | help`.
+fn check(change: &str) -> Vec<String> {
+    let base = folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/findings/base"));
+    let fixture = apply(&base, change);
+    let (folder, repository) = bare();
+    commit(&repository, files_and_links(&repository, &fixture.files, "", &fixture.links));
+    let path = folder.path().to_str().expect("a path");
+    let ran = assent(&["check", "--repo", path, "--at", NOW, "--format", "json", "--no-rehearsal"]);
+    assert_eq!((ran.status, ran.err.as_str()), (1, ""), "{}", ran.out);
+    let report: Value = serde_json::from_str(&ran.out).expect("JSON");
+    let said = |finding: &Value, key: &str| finding[key].as_str().expect("a text").to_owned();
+    let line = |finding: &Value| {
+        let (code, message, help) = (said(finding, "code"), said(finding, "message"), said(finding, "help"));
+        format!("{code} {}: {message} | {help}", finding["line"])
+    };
+    report["findings"].as_array().expect("a list").iter().map(line).collect()
+}
+
+/// A change of lines of one file.
+fn change(file: &str, lines: &[(&str, &str)]) -> String {
+    let edits = lines.iter().flat_map(|(old, new)| {
+        let added = new.lines().map(|line| format!("+{line}"));
+        std::iter::once(format!("-{old}")).chain(added).collect::<Vec<_>>()
+    });
+    format!("#- {file}\n{}\n", edits.collect::<Vec<_>>().join("\n"))
+}
+
+const SORT: &str = "clients/acme/workflows/sort.toml";
+const CLIENT: &str = "clients/acme/client.toml";
+const WHEN: &str = "when = \"topic.ended == 'answered' && ticket.visits > 1\"";
+const LIMIT: &str = "limit = { tokens = 500, tries = 2 }";
+
+#[test]
+fn a_wrong_value_does_not_hide_what_is_wrong_with_expressions() {
+    let wrong = "when = \"topic.ended == 'answered' && ticket.visits > 'x'\"";
+    let found = check(&change(SORT, &[("timeout = \"5m\"", "timeout = \"5 minutes\""), (WHEN, wrong)]));
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].starts_with("bad-value 10:") && found[1].starts_with("type-mismatch 28:"), "{found:#?}");
+    // A name that leads nowhere, too.
+    let found =
+        check(&change(SORT, &[("concurrency = 4", "concurrency = 0"), ("ask = \"assistant\"", "ask = \"asistant\"")]));
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[1].contains("unknown-name 20:") && found[1].ends_with("Did you mean `assistant`?"), "{found:#?}");
+    // What is misspelt and needed does not hide them either.
+    let found = check(&change(
+        SORT,
+        &[("purpose = \"essential.service.operations.support\"", "porpose = \"x\""), (WHEN, wrong)],
+    ));
+    assert_eq!(found.len(), 2, "{found:#?}");
+}
+
+#[test]
+fn what_could_not_be_read_is_blamed_on_nobody_else() {
+    // The step is lost, and with it `topic`, which `note` reads.
+    let found = check(&change(SORT, &[(LIMIT, "limit = { tokens = 500, tries = 200 }")]));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let found = check(&change(
+        SORT,
+        &[("answer.about = { one_of = [\"order\", \"other\"] }", "answer.about = { one_of = 3 }")],
+    ));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    // The trigger is lost, and with it all that reads it.
+    let found = check(&change(SORT, &[("event = \"ticket.created\"", "event = 5")]));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    // A step without an id could be any of those that are read.
+    let found = check(&change(SORT, &[("id = \"topic\"", "id = \"To pic\"")]));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    // Nobody can say what is missing from `with`.
+    let found = check(&change(SORT, &[("with = { text = \"${ticket.body}\" }", "with = { text = 1.5 }")]));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    // A workflow that is not used has no limits and no fallback, and nothing is said of that.
+    let found = check(&change(SORT, &[("queue = \"support\"", "queue = 7"), ("timeout = \"5m\"", "timeout = 5")]));
+    assert_eq!(found.len(), 2, "{found:#?}");
+}
+
+#[test]
+fn quotes_are_what_is_missing_or_too_many() {
+    for (file, old, new, wanted) in [
+        (SORT, "timeout = \"5m\"", "timeout = 5m", "A period stands in quotes: `timeout = \"5m\"`."),
+        (
+            CLIENT,
+            "zone = \"Europe/Berlin\"",
+            "zone = Europe/Berlin",
+            "A text stands in quotes: `zone = \"Europe/Berlin\"`.",
+        ),
+        (SORT, "concurrency = 4", "concurrency = \"4\"", "Write it without quotes: `4`."),
+        (SORT, "timeout = \"5m\"", "timeout = 5", "Write a period in quotes, like `30s` or `5m`."),
+        (CLIENT, "contacts = [\"dana\"]", "contacts = \"dana\"", "Put it in brackets: `[\"dana\"]`."),
+        (SORT, WHEN, "when = \"topic.about == other && ticket.visits > 1\"", "put it in quotes: `'other'`"),
+        (SORT, WHEN, "when = \"topic.ended == 'answered' && ticket.visits > '1'\"", "Write it without quotes: `1`."),
+    ] {
+        let found = check(&change(file, &[(old, new)]));
+        assert!(found.iter().any(|line| line.contains(wanted)), "{new}: {found:#?}");
+    }
+}
+
+#[test]
+fn who_wrote_what_there_is_not_is_told_what_there_is() {
+    for (file, old, new, wanted) in [
+        (SORT, "call = \"desk.get_ticket\"", "call = \"desk.zzz\"", "| There are `"),
+        (SORT, "queue = \"support\"", "queue = \"zzz\"", "| There is only `support`."),
+        (SORT, WHEN, "when = \"topic.ended == 'answered' && ticket.xyzzy > 1\"", "| There are `"),
+        (CLIENT, "plan = \"growth\"", "plan = \"gold\"", "| Write one of `starter`, `growth`, `scale`."),
+        (CLIENT, "retention = \"180d\"", "retention = \"half a year\"", "| Write "),
+    ] {
+        let found = check(&change(file, &[(old, new)]));
+        assert!(found.iter().any(|line| line.contains(wanted)), "{new}: {found:#?}");
+    }
+}
+
+#[test]
+fn another_region_of_the_client_is_named_wherever_it_shows() {
+    let moved =
+        "#- clients/acme/client.toml\n-plan = \"growth\"\n-region = \"eu\"\n+plan = \"growth\"\n+region = \"us\"\n";
+    let found = check(moved);
+    let elsewhere: Vec<_> = found.iter().filter(|line| line.starts_with("region-mismatch")).collect();
+    assert!(!elsewhere.is_empty(), "{found:#?}");
+    for line in elsewhere {
+        assert!(line.contains("`region = \"us\"` in line 4 of `clients/acme/client.toml`"), "{line}");
+    }
+}
