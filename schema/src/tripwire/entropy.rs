@@ -5,8 +5,6 @@
 
 use std::ops::Range;
 
-use super::runs;
-
 /// The fewest characters of a key.
 const LEAST_CHARACTERS: usize = 20;
 /// A text of more bits for each character is no language.
@@ -18,7 +16,30 @@ const LEAST_CHANGES: f64 = 0.3;
 
 /// Stretches that are as random as a key.
 pub(super) fn random(text: &str) -> impl Iterator<Item = Range<usize>> {
-    runs(text, is_key_character).filter(|range| text.get(range.clone()).is_some_and(is_random))
+    long_runs(text.as_bytes()).filter(|range| text.get(range.clone()).is_some_and(is_random))
+}
+
+/// Stretches of characters of keys that are as long as a key, in order; each as long as it can be.
+///
+/// Every file is looked through, so most bytes are not: a stretch that begins here holds the byte at its least length,
+/// and one that does not begins behind the last byte that is no character of a key.
+fn long_runs(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut start = 0_usize;
+    std::iter::from_fn(move || {
+        loop {
+            let least = bytes.get(start..start.checked_add(LEAST_CHARACTERS)?)?;
+            match least.iter().rposition(|byte| !is_key_character(*byte)) {
+                Some(at) => start = start.saturating_add(at).saturating_add(1),
+                None => {
+                    let rest = bytes.get(start..)?;
+                    let length = rest.iter().position(|byte| !is_key_character(*byte)).unwrap_or(rest.len());
+                    let run = start..start.saturating_add(length);
+                    start = run.end.saturating_add(1);
+                    return Some(run);
+                }
+            }
+        }
+    })
 }
 
 fn is_key_character(byte: u8) -> bool {
@@ -26,7 +47,7 @@ fn is_key_character(byte: u8) -> bool {
 }
 
 fn is_random(run: &str) -> bool {
-    run.len() >= LEAST_CHARACTERS && bits(run) > MOST_BITS && !is_uuid(run) && is_mixed(run)
+    bits(run) > MOST_BITS && !is_uuid(run) && is_mixed(run)
 }
 
 /// Shannon entropy for each character.
@@ -94,6 +115,22 @@ fn is_uuid(run: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_stretches_are_found_wherever_they_begin() {
+        let run = |at: usize, length: usize| at..at + length;
+        for length in [19, 20, 21, 45] {
+            for before in 0..25 {
+                let text = format!("{} {} end", "a ".repeat(before), "k".repeat(length));
+                let found: Vec<_> = long_runs(text.as_bytes()).collect();
+                let wanted = if length < LEAST_CHARACTERS { vec![] } else { vec![run(2 * before + 1, length)] };
+                assert_eq!(found, wanted, "{text}");
+            }
+        }
+        let two = format!("{}.{}", "k".repeat(20), "m".repeat(30));
+        assert_eq!(long_runs(two.as_bytes()).collect::<Vec<_>>(), [run(0, 20), run(21, 30)]);
+        assert_eq!(long_runs(b"").count(), 0);
+    }
 
     #[test]
     fn keys_are_random() {

@@ -6,6 +6,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use super::before;
 use super::entropy::random;
 
 /// Something that looks like a secret.
@@ -29,6 +30,7 @@ const fn pattern(begins: &'static str, rest: fn(u8) -> bool, least: usize, what:
     Pattern { begins, rest, least, what }
 }
 
+/// At most 64, so that a set of them is a number.
 const PATTERNS: [Pattern; 50] = [
     pattern("AKIA", is_upper_or_digit, 16, "an AWS access key"),
     pattern("ASIA", is_upper_or_digit, 16, "an AWS access key"),
@@ -139,7 +141,7 @@ pub fn secrets(text: &str) -> Vec<Secret> {
 /// As [`secrets`], without what is only random: for files that hold digests and public keys.
 pub fn patterns(text: &str) -> Vec<Secret> {
     let mut found = private_keys(text);
-    found.extend(beginnings(text).flat_map(|at| PATTERNS.iter().filter_map(move |pattern| matches(text, at, pattern))));
+    found.extend(beginnings(text).flat_map(|(at, patterns)| keys_at(text, at, patterns)));
     found.extend(passwords_in_urls(text));
     let public = public_stretches(text);
     found.retain(|secret| !public.iter().any(|range| overlaps(range, &secret.range)));
@@ -162,34 +164,37 @@ fn overlaps(a: &Range<usize>, b: &Range<usize>) -> bool {
     a.start < b.end && b.start < a.end
 }
 
-/// Which two bytes keys begin with: for each first byte one bit for each second.
-static PAIRS: LazyLock<[u128; 128]> = LazyLock::new(|| {
-    let mut pairs = [0; 128];
-    for pattern in &PATTERNS {
-        if let [first, second, ..] = pattern.begins.as_bytes()
-            && let Some(seconds) = pairs.get_mut(usize::from(*first))
-        {
-            *seconds |= bit(*second);
+/// For each of the first three bytes of a key, and each value of that byte, the patterns that it may belong to: a bit each.
+static LETTERS: LazyLock<[[u64; 256]; 3]> = LazyLock::new(|| {
+    let mut letters = [[0; 256]; 3];
+    for (bit, pattern) in (0..).map(|n| 1_u64.rotate_left(n)).zip(&PATTERNS) {
+        for (at, table) in letters.iter_mut().enumerate() {
+            match pattern.begins.as_bytes().get(at) {
+                Some(letter) => table.iter_mut().skip(usize::from(*letter)).take(1).for_each(|set| *set |= bit),
+                None => table.iter_mut().for_each(|set| *set |= bit),
+            }
         }
     }
-    pairs
+    letters
 });
 
-/// The bit of an ASCII byte; none of another.
-fn bit(byte: u8) -> u128 {
-    1_u128.checked_shl(u32::from(byte)).unwrap_or(0)
+/// Places where a word begins with three letters of a key, each with the patterns that begin so. One pass over the text,
+/// since every file is looked through.
+fn beginnings(text: &str) -> impl Iterator<Item = (usize, u64)> {
+    let [first, second, third] = &*LETTERS;
+    let of = |table: &[u64; 256], byte: u8| table.get(usize::from(byte)).copied().unwrap_or(0);
+    let patterns = move |letters: &[u8]| match letters {
+        [a, b, c] => of(first, *a) & of(second, *b) & of(third, *c),
+        _ => 0,
+    };
+    let found = text.as_bytes().windows(3).map(patterns).enumerate().filter(|(_, patterns)| *patterns != 0);
+    found.filter(|(at, _)| !before(text, *at).is_some_and(is_word))
 }
 
-/// Places where a word begins with the first letters of a key. One pass over the text, since every file is looked through.
-fn beginnings(text: &str) -> impl Iterator<Item = usize> {
-    let (bytes, pairs) = (text.as_bytes(), &*PAIRS);
-    let mut last = b' ';
-    bytes.iter().zip(bytes.iter().skip(1)).enumerate().filter_map(move |(at, (first, second))| {
-        let begins = !is_word(last);
-        last = *first;
-        let of_a_key = || pairs.get(usize::from(*first)).is_some_and(|seconds| seconds & bit(*second) != 0);
-        (begins && of_a_key()).then_some(at)
-    })
+/// The keys that begin at a place.
+fn keys_at(text: &str, at: usize, patterns: u64) -> impl Iterator<Item = Secret> {
+    let candidates = PATTERNS.iter().enumerate().filter(move |(bit, _)| patterns >> bit & 1 == 1);
+    candidates.filter_map(move |(_, pattern)| matches(text, at, pattern))
 }
 
 fn matches(text: &str, at: usize, pattern: &Pattern) -> Option<Secret> {
@@ -234,9 +239,10 @@ fn blocks(text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
 
 /// `https://user:password@host`.
 fn passwords_in_urls(text: &str) -> impl Iterator<Item = Secret> {
-    text.match_indices("://").filter_map(|(at, mark)| {
-        let start = at.saturating_add(mark.len());
-        let rest = text.get(start..)?;
+    // A search for one byte is far faster than one for three.
+    text.match_indices(':').filter_map(|(at, mark)| {
+        let start = at.saturating_add(mark.len()).saturating_add(2);
+        let rest = text.get(at..start).filter(|mark| *mark == "://").and_then(|_| text.get(start..))?;
         let authority =
             rest.split(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '`' | '<' | '>' | '?')).next()?;
         let (login, _) = authority.rsplit_once('@')?;

@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use crate::canon::Digest;
 use crate::id::{ClientId, PersonId};
@@ -114,8 +113,8 @@ impl Approvers {
     }
 }
 
-fn first_keys(members: &Map<String, Value>) -> &'static [&'static str] {
-    if members.contains_key("approvers") {
+fn first_keys(has: &dyn Fn(&str) -> bool) -> &'static [&'static str] {
+    if has("approvers") {
         &["type", "schema", "project", "client", "approvers", "number"]
     } else {
         &["type", "schema", "project", "client", "number"]

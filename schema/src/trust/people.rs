@@ -58,24 +58,34 @@ pub struct Rule<'a> {
 }
 
 impl Rule<'_> {
-    /// Who of those that signed counts here.
-    ///
-    /// A person is counted once, whatever number of keys signed.
-    pub(super) fn signers(&self, namespace: Namespace, signed: &SignedFile) -> BTreeSet<PersonId> {
-        let counts = |person: &PersonId, armour: &[u8]| self.judge(namespace, &signed.bytes, person, armour).is_ok();
-        signed.signatures.iter().filter(|(person, armour)| counts(person, armour)).map(|(p, _)| p.clone()).collect()
-    }
-
     /// Whether so many people are enough.
-    pub(super) fn reached(&self, signers: &BTreeSet<PersonId>) -> bool {
-        self.threshold > 0 && u32::try_from(signers.len()).unwrap_or(u32::MAX) >= self.threshold
+    pub(super) fn reached(&self, signers: usize) -> bool {
+        self.threshold > 0 && u32::try_from(signers).unwrap_or(u32::MAX) >= self.threshold
     }
 
-    fn judge(&self, namespace: Namespace, bytes: &[u8], who: &PersonId, armour: &[u8]) -> Result<(), SignatureError> {
-        let person = self.people.get(who).filter(|_| self.members.contains(who)).ok_or(SignatureError::UnknownKey)?;
-        sshsig::verify(bytes, armour, namespace, &person.keys).map(drop)
+    /// Whether a key is one by which a person counts here.
+    pub(super) fn lists(&self, who: &PersonId, key: &PublicKey) -> bool {
+        self.keys(who).is_some_and(|keys| keys.contains(key))
+    }
+
+    fn keys(&self, who: &PersonId) -> Option<&BTreeSet<PublicKey>> {
+        self.people.get(who).filter(|_| self.members.contains(who)).map(|person| &person.keys)
+    }
+
+    fn judge(
+        &self,
+        namespace: Namespace,
+        bytes: &[u8],
+        who: &PersonId,
+        armour: &[u8],
+    ) -> Result<PublicKey, SignatureError> {
+        let keys = self.keys(who).ok_or(SignatureError::UnknownKey)?;
+        sshsig::verify(bytes, armour, namespace, keys)
     }
 }
+
+/// Who signed, and by which key. A person is counted once, whatever number of keys signed.
+pub(super) type Signers = BTreeMap<PersonId, PublicKey>;
 
 /// Checks that every signature beside a file counts under at least one rule, and that every rule is fulfilled.
 ///
@@ -84,12 +94,22 @@ impl Rule<'_> {
 /// # Errors
 /// Which signature does not count and why, or how many people are missing.
 pub fn check(file: &str, namespace: Namespace, signed: &SignedFile, rules: &[Rule<'_>]) -> Result<(), TrustError> {
-    let mut signers = vec![BTreeSet::new(); rules.len()];
+    signers(file, namespace, signed, rules).map(drop)
+}
+
+/// As [`check`]; who signed, by rule.
+pub(super) fn signers(
+    file: &str,
+    namespace: Namespace,
+    signed: &SignedFile,
+    rules: &[Rule<'_>],
+) -> Result<Vec<Signers>, TrustError> {
+    let mut signers = vec![Signers::new(); rules.len()];
     for (person, armour) in &signed.signatures {
         let mut whys = Vec::new();
         for (rule, signers) in rules.iter().zip(&mut signers) {
             match rule.judge(namespace, &signed.bytes, person, armour) {
-                Ok(()) => drop(signers.insert(person.clone())),
+                Ok(key) => drop(signers.insert(person.clone(), key)),
                 Err(why) => whys.push(why),
             }
         }
@@ -99,14 +119,15 @@ pub fn check(file: &str, namespace: Namespace, signed: &SignedFile, rules: &[Rul
             return Err(TrustError::signature(file, person, why.unwrap_or(SignatureError::UnknownKey)));
         }
     }
-    match rules.iter().zip(&signers).find(|(rule, signers)| !rule.reached(signers)) {
+    match rules.iter().zip(&signers).find(|(rule, signers)| !rule.reached(signers.len())) {
         Some((rule, signers)) => Err(TrustError::unsigned(file, missing(rule, signers))),
-        None => Ok(()),
+        None => Ok(signers),
     }
 }
 
-fn missing(rule: &Rule<'_>, signers: &BTreeSet<PersonId>) -> String {
-    let others: Vec<&str> = rule.members.difference(signers).map(PersonId::as_str).collect();
+fn missing(rule: &Rule<'_>, signers: &Signers) -> String {
+    let others = rule.members.iter().filter(|member| !signers.contains_key(*member));
+    let others: Vec<&str> = others.map(PersonId::as_str).collect();
     let more = usize::try_from(rule.threshold).unwrap_or(usize::MAX).saturating_sub(signers.len());
     format!(
         "is signed by {} of the {} people needed; {more} more of: {}",

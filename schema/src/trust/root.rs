@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::canon::Digest;
 use crate::id::{AgentId, ClientId, Environment, Region};
@@ -281,12 +281,8 @@ impl Root {
     }
 }
 
-fn first_keys(members: &Map<String, Value>) -> &'static [&'static str] {
-    if members.contains_key("project") {
-        &["type", "schema", "project", "version"]
-    } else {
-        &["type", "schema", "version"]
-    }
+fn first_keys(has: &dyn Fn(&str) -> bool) -> &'static [&'static str] {
+    if has("project") { &["type", "schema", "project", "version"] } else { &["type", "schema", "version"] }
 }
 
 fn put_entries<K: AsRef<str>, T: Serialize>(toml: &mut Toml, table: &str, entries: &BTreeMap<K, T>, order: &[&str]) {

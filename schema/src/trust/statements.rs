@@ -112,12 +112,20 @@ impl KnownStatements {
             return Err(TrustError::new(file, "names another first approvers file than the client's"));
         }
         let anyone = Rule { people: &self.everybody, members: &self.anyone, threshold: 1 };
-        people::check(file, Namespace::Approval, &signed, &[anyone])?;
+        let keys = people::signers(file, Namespace::Approval, &signed, &[anyone])?.pop().unwrap_or_default();
+        let today = chain.rule();
+        let mut signers: BTreeSet<PersonId> =
+            keys.iter().filter(|(who, key)| today.lists(who, key)).map(|(who, _)| who.clone()).collect();
         let digest = Digest::of_file(&signed.bytes);
         if let Some(held) = grown.get(&digest) {
-            signed.signatures.extend(held.signed.signatures.clone());
+            // Of two signatures of a person the one that counts today stays.
+            for (who, armour) in &held.signed.signatures {
+                if held.signers.contains(who) || !signers.contains(who) {
+                    signed.signatures.insert(who.clone(), armour.clone());
+                }
+            }
+            signers.extend(held.signers.iter().cloned());
         }
-        let signers = chain.rule().signers(Namespace::Approval, &signed);
         let statement = Verified::new(&signed.bytes, statement);
         grown.insert(digest, Held { statement, signed, signers });
         Ok(())
@@ -147,7 +155,7 @@ impl KnownStatements {
     pub fn standing(&self, held: &Held, at: Moment) -> Standing {
         match &held.statement.says {
             Decision::Reject(_) | Decision::Withdraw(_) => Standing::Cancels,
-            Decision::Approve(_) if !self.chain.rule().reached(&held.signers) => Standing::BelowThreshold,
+            Decision::Approve(_) if !self.chain.rule().reached(held.signers.len()) => Standing::BelowThreshold,
             Decision::Approve(_) if at < held.statement.given => Standing::NotYet,
             Decision::Approve(approval) if at >= approval.expires => Standing::Expired,
             Decision::Approve(_) => Standing::InForce,

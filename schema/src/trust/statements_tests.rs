@@ -1,6 +1,8 @@
 //! What statements add up to.
 
-use super::super::fixture::{approvers, chain, first_approvers, id, moment, people, project, signed};
+use super::super::fixture::{approvers, chain, first_approvers, id, key, moment, people, project, signed};
+use super::super::people::Person;
+use super::super::sshsig::sign;
 use super::*;
 use crate::uses::UseKind;
 
@@ -135,5 +137,39 @@ fn approvals_need_todays_threshold_and_withdrawals_outlive_their_signer() {
     add(&mut known, &text, &["finn"]).unwrap();
     assert_eq!(approved(&known, AT), ["refund"], "signatures on the same bytes add up");
     add(&mut known, &withdraw(1, Cancelled::All), &["emil"]).unwrap();
+    assert_eq!(approved(&known, AT), [""; 0]);
+}
+
+#[test]
+fn of_two_signatures_of_a_person_the_one_by_todays_key_is_kept() {
+    let mut two = first_approvers().next(approvers().first());
+    two.people.insert(id("dana"), Person { keys: [key("dana, again").public().clone()].into() });
+    two.people.remove(&id("emil"));
+    let files = [
+        (1, signed(Namespace::Approvers, &first_approvers().to_toml().unwrap(), &["dana", "emil"])),
+        (2, signed(Namespace::Approvers, &two.to_toml().unwrap(), &["emil"])),
+    ];
+    let roots = chain();
+    let chain = ApproversChain::walk(roots.newest(), project(), &"acme".parse().unwrap(), &files.into()).unwrap();
+    let text = approve(1, &["refund"]);
+    let by = |name: &str| {
+        let armour = sign(&key(name), Namespace::Approval, text.as_bytes()).into_bytes();
+        (
+            "s.toml".to_owned(),
+            SignedFile { bytes: text.clone().into_bytes(), signatures: [(id("dana"), armour)].into() },
+        )
+    };
+    let (old, new) = (by("dana"), by("dana, again"));
+    for order in [[&old, &new], [&new, &old]] {
+        let mut known = KnownStatements::new(chain.clone());
+        for file in order {
+            known.add([file.clone()]).unwrap();
+        }
+        assert_eq!(approved(&known, AT), ["refund"]);
+        let held = known.held().values().next().unwrap();
+        assert_eq!(held.signed.signatures, new.1.signatures, "what is kept is what counts");
+    }
+    let mut known = KnownStatements::new(chain);
+    known.add([old]).unwrap();
     assert_eq!(approved(&known, AT), [""; 0]);
 }

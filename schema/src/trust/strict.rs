@@ -3,10 +3,13 @@
 //! # Source
 //! formats.md section 1, trust.md section 1.
 
+mod value;
+
+use std::ops::Range;
+
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 use toml::Spanned;
-use toml::de::{DeString, DeTable, DeValue};
+use toml::de::{DeTable, DeValue};
 
 use crate::canon::INTEGER_MOST;
 
@@ -17,11 +20,11 @@ pub const TOML_MOST_BYTES: usize = 1 << 20;
 
 /// Reads a signed TOML file.
 ///
-/// `first` gives the keys with which the file must begin, from the keys that it has at its top.
+/// `first` gives the keys with which the file must begin, from whether it has a key at its top.
 pub(super) fn read<T: DeserializeOwned>(
     file: &str,
     bytes: &[u8],
-    first: impl FnOnce(&Map<String, Value>) -> &'static [&'static str],
+    first: impl FnOnce(&dyn Fn(&str) -> bool) -> &'static [&'static str],
 ) -> Result<T, TrustError> {
     Sound::parse(file, bytes, first)?.read()
 }
@@ -29,38 +32,39 @@ pub(super) fn read<T: DeserializeOwned>(
 /// A signed TOML file in which nothing can be read in two ways.
 pub(super) struct Sound<'f> {
     file: &'f str,
-    members: Map<String, Value>,
+    table: Spanned<DeTable<'f>>,
 }
 
 impl<'f> Sound<'f> {
     /// As [`read`], but for what the members are.
     pub(super) fn parse(
         file: &'f str,
-        bytes: &[u8],
-        first: impl FnOnce(&Map<String, Value>) -> &'static [&'static str],
+        bytes: &'f [u8],
+        first: impl FnOnce(&dyn Fn(&str) -> bool) -> &'static [&'static str],
     ) -> Result<Self, TrustError> {
         let text = text(file, bytes)?;
         let table =
             DeTable::parse(text).map_err(|e| at(file, e.span(), format!("is not valid TOML: {}", e.message())))?;
-        let table = table.into_inner();
-        let order = order(&table);
-        let members = members(file, &table)?;
-        let first = first(&members);
-        if !order.iter().map(String::as_str).take(first.len()).eq(first.iter().copied()) {
+        Walk { file, plain: is_plain(bytes) && !bytes.contains(&b'\\') }.table(table.get_ref())?;
+        let first = first(&|key| table.get_ref().contains_key(key));
+        if !order(table.get_ref()).into_iter().take(first.len()).eq(first.iter().copied()) {
             return Err(TrustError::new(file, format!("must begin with the keys {}", first.join(", "))));
         }
-        Ok(Self { file, members })
+        Ok(Self { file, table })
     }
 
     /// A text at the top.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
-        self.members.get(key)?.as_str()
+        match self.table.get_ref().get(key)?.get_ref() {
+            DeValue::String(text) => Some(text),
+            _ => None,
+        }
     }
 
     /// All members, none of them unknown.
     pub(super) fn read<T: DeserializeOwned>(self) -> Result<T, TrustError> {
-        serde_json::from_value(Value::Object(self.members))
-            .map_err(|e| TrustError::new(self.file, format!("is not as it must be: {e}")))
+        value::read(&self.table)
+            .map_err(|wrong| at(self.file, wrong.span, format!("is not as it must be: {}", wrong.what)))
     }
 }
 
@@ -73,7 +77,7 @@ fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, TrustError> {
         return Err(TrustError::new(file, "has CRLF line ends; LF is needed"));
     }
     // Nearly every file is plain ASCII; one pass settles it.
-    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) {
+    if is_plain(bytes) {
         return Ok(text);
     }
     match text.char_indices().find(|(_, c)| is_hidden(*c)) {
@@ -90,40 +94,58 @@ fn is_hidden(c: char) -> bool {
 }
 
 /// The keys at the top, in the order of the file.
-fn order(table: &DeTable<'_>) -> Vec<String> {
-    let mut keys: Vec<_> = table.keys().map(|key| (key.span().start, key.get_ref().to_string())).collect();
-    keys.sort();
+fn order<'t>(table: &'t DeTable<'_>) -> Vec<&'t str> {
+    let mut keys: Vec<_> = table.keys().map(|key| (key.span().start, &**key.get_ref())).collect();
+    keys.sort_unstable();
     keys.into_iter().map(|(_, key)| key).collect()
 }
 
-fn members(file: &str, table: &DeTable<'_>) -> Result<Map<String, Value>, TrustError> {
-    let member = |(key, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| {
-        if key.get_ref().chars().any(is_hidden) {
-            return Err(at(file, Some(key.span()), "holds an invisible character".into()));
-        }
-        Ok((key.get_ref().to_string(), self::value(file, value)?))
-    };
-    table.iter().map(member).collect()
+fn is_plain(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t'))
 }
 
-fn value(file: &str, found: &Spanned<DeValue<'_>>) -> Result<Value, TrustError> {
-    let refuse = |what: &str| Err(at(file, Some(found.span()), what.to_owned()));
-    match found.get_ref() {
-        DeValue::String(text) if text.chars().any(is_hidden) => refuse("holds an invisible character"),
-        DeValue::String(text) => Ok(Value::String(text.to_string())),
-        DeValue::Boolean(yes) => Ok(Value::Bool(*yes)),
-        DeValue::Integer(digits) => match digits.as_str().parse::<i64>() {
-            Ok(n) if digits.radix() == 10 && (-INTEGER_MOST..=INTEGER_MOST).contains(&n) => Ok(Value::from(n)),
-            _ => refuse("holds an integer that is not decimal or beyond 2^53 − 1"),
-        },
-        DeValue::Float(_) => refuse("holds a float; numbers are integers here"),
-        DeValue::Datetime(_) => refuse("holds a TOML date; instants are texts like \"2026-03-02T09:00:00Z\""),
-        DeValue::Array(items) => items.iter().map(|item| value(file, item)).collect(),
-        DeValue::Table(table) => members(file, table).map(Value::Object),
+/// Looks at every key and value once.
+#[derive(Clone, Copy)]
+struct Walk<'f> {
+    file: &'f str,
+    /// Whether the file is plain ASCII without an escape: then no text in it hides anything.
+    plain: bool,
+}
+
+impl Walk<'_> {
+    fn table(self, table: &DeTable<'_>) -> Result<(), TrustError> {
+        table.iter().try_for_each(|(key, value)| {
+            self.text(key.get_ref(), || key.span())?;
+            self.value(value)
+        })
+    }
+
+    fn value(self, found: &Spanned<DeValue<'_>>) -> Result<(), TrustError> {
+        let refuse = |what: &str| Err(at(self.file, Some(found.span()), what.to_owned()));
+        match found.get_ref() {
+            DeValue::String(text) => self.text(text, || found.span()),
+            DeValue::Boolean(_) => Ok(()),
+            DeValue::Integer(digits) => match digits.as_str().parse::<i64>() {
+                Ok(n) if digits.radix() == 10 && (-INTEGER_MOST..=INTEGER_MOST).contains(&n) => Ok(()),
+                _ => refuse("holds an integer that is not decimal or beyond 2^53 − 1"),
+            },
+            DeValue::Float(_) => refuse("holds a float; numbers are integers here"),
+            DeValue::Datetime(_) => refuse("holds a TOML date; instants are texts like \"2026-03-02T09:00:00Z\""),
+            DeValue::Array(items) => items.iter().try_for_each(|item| self.value(item)),
+            DeValue::Table(table) => self.table(table),
+        }
+    }
+
+    /// A text must hide nothing.
+    fn text(self, text: &str, span: impl FnOnce() -> Range<usize>) -> Result<(), TrustError> {
+        if !self.plain && text.chars().any(is_hidden) {
+            return Err(at(self.file, Some(span()), "holds an invisible character".into()));
+        }
+        Ok(())
     }
 }
 
-fn at(file: &str, span: Option<std::ops::Range<usize>>, what: String) -> TrustError {
+fn at(file: &str, span: Option<Range<usize>>, what: String) -> TrustError {
     TrustError { span, ..TrustError::new(file, what) }
 }
 
@@ -196,6 +218,15 @@ mod tests {
             assert!(read_small(bad).is_err(), "{bad:?}");
         }
         assert!(read::<Small>("a", b"type = \"\xff\"", |_| &[]).is_err());
+    }
+
+    #[test]
+    fn a_wrong_value_has_a_place() {
+        let place = |text: &str| read_small(text).unwrap_err().span.map(|span| text[span].to_owned());
+        assert_eq!(place("type = \"a\"\nnumber = \"three\"\n").as_deref(), Some("\"three\""));
+        assert_eq!(place("type = \"a\"\nnumber = 3\nmore = [\"b\", 4]\n").as_deref(), Some("4"));
+        assert_eq!(place("type = \"a\"\nnumber = 0x3\n").as_deref(), Some("0x3"));
+        assert_eq!(place("type = \"a\"\nnumber = 3\nless = 1\n"), None, "a key that is unknown is named");
     }
 
     #[test]
