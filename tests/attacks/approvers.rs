@@ -28,6 +28,16 @@ fn second_approvers(by: &[By], change: impl FnOnce(&mut People)) -> Verdict {
     })
 }
 
+/// An agent that knows teams and catalog of number 2, and a second release with other ones.
+fn numbers(change: impl FnOnce(&mut World)) -> Verdict {
+    let mut world = World::honest();
+    (world.teams.0.number, world.lock.0.number) = (2, 2);
+    let pinned = after(&world.release());
+    (world.sequence, world.previous) = (2, pinned.manifest);
+    change(&mut world);
+    judge_by(&world.release(), &pinned)
+}
+
 pub(crate) const ROOM: &[Attack] = &[
     because(
         "approvers: a first file that root does not name",
@@ -143,6 +153,13 @@ pub(crate) const ROOM: &[Attack] = &[
     because("teams: of another project", "teams-invalid", "another project", || {
         bent(|world| world.teams.0.project = Digest::of_file(b"other"))
     }),
+    attack("teams: older ones beside a newer release, so that somebody who left signs in again", "teams-older", || {
+        numbers(|world| world.teams.0.number = 1)
+    }),
+    attack("catalog: an older lock beside a newer release", "catalog-older", || {
+        numbers(|world| world.lock.0.number = 1)
+    }),
+    attack("teams and catalog of the same numbers", "accepted", || numbers(|_| ())),
     because("catalog: signed by somebody without the role", "catalog-invalid", "dana", || {
         bent(|world| world.lock.1 = vec!["dana"])
     }),

@@ -17,6 +17,7 @@ mod files;
 #[path = "../../agent/src/verify/fixture.rs"]
 #[expect(dead_code, reason = "the unit tests of the agent use more of it")]
 mod fixture;
+mod git;
 mod roots;
 mod signatures;
 mod statements;
@@ -34,6 +35,7 @@ const ROOMS: &[(&str, &[Attack])] = &[
     ("Roots and keys", roots::ROOM),
     ("Approvers, teams and the catalog", approvers::ROOM),
     ("Releases and their files", files::ROOM),
+    ("Git", git::ROOM),
     ("Statements of clients", statements::ROOM),
     ("Plans, facts and rehearsals", uses::ROOM),
 ];
@@ -56,6 +58,11 @@ fn approvers() {
 #[test]
 fn files() {
     table::play(files::ROOM);
+}
+
+#[test]
+fn git() {
+    table::play(git::ROOM);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use assent_schema::canon::Digest;
 use assent_schema::id::ClientId;
@@ -42,6 +43,24 @@ const REFUSED: &str = "refused/";
 /// Where the store keeps trusted time.
 pub(super) const TIME: &str = "agent/time";
 
+/// How long after a refusal that time can mend the same commit is judged again.
+const AGAIN_AFTER: Duration = Duration::from_mins(5);
+
+/// A commit that was judged.
+#[derive(Clone, Debug)]
+struct Judged {
+    commit: String,
+    /// The time since boot from which on it is judged again; never when absent.
+    again: Option<Duration>,
+}
+
+impl Judged {
+    /// The commit, while there is no reason to judge it again.
+    fn known(&self, boot: Duration) -> Option<&str> {
+        self.again.is_none_or(|again| boot < again).then_some(&self.commit)
+    }
+}
+
 /// What runs see.
 pub(super) type TheField = Field<RealClock, FileVault<Arc<RealDisk>>>;
 /// The engine of the real world.
@@ -64,7 +83,7 @@ pub(super) struct Agent {
     taken: Mutex<Option<Arc<Taken>>>,
     routes: Mutex<Arc<Routes>>,
     /// The commit that was judged last, so that it is not judged again.
-    judged: Mutex<Option<String>>,
+    judged: Mutex<Option<Judged>>,
     pull: Arc<Notify>,
     /// What keeps the agent from looking for releases.
     trouble: Mutex<Option<PullStatus>>,
@@ -226,14 +245,15 @@ impl Agent {
         let manifest = manifest.ok_or(StoreError::Damaged("the name of the accepted release"))?;
         let repository = self.config.state.repository();
         let commit = shelf::find(&repository, &manifest).ok().flatten();
-        let Some(files) = commit.and_then(|commit| read::read(&repository, &commit).ok()) else {
+        let read = commit.and_then(|commit| Some((read::read(&repository, &commit).ok()?, commit)));
+        let Some((files, commit)) = read else {
             // Nothing runs from a release that is not there; the pull may bring it again.
             tracing::error!("the accepted release is not in the agent's repository");
             self.alert("release-lost", "not-there").await;
             return Ok(());
         };
         let needed = self.needed_plans().await?;
-        match self.judge(&files, &needed)? {
+        match self.judge(&files, &commit, &needed)? {
             Ok(taken) => self.take_up(taken),
             Err(refusal) => {
                 tracing::error!(code = refusal.code, what = %refusal.what, "the accepted release does not verify");
@@ -244,7 +264,12 @@ impl Agent {
     }
 
     /// Verifies files, with all that is remembered. Blocks.
-    fn judge(&self, files: &Files, needed: &BTreeSet<Digest>) -> Result<Result<Taken, intake::Refusal>, StoreError> {
+    fn judge(
+        &self,
+        files: &Files,
+        commit: &str,
+        needed: &BTreeSet<Digest>,
+    ) -> Result<Result<Taken, intake::Refusal>, StoreError> {
         let (pinned, fresh) = intake::remembered(&*self.store, &self.pin)?;
         let at = Standpoint {
             place: intake::place(&self.config),
@@ -255,12 +280,18 @@ impl Agent {
         let repository = self.config.state.repository();
         let missing = needed.iter().filter(|plan| !files.contains_key(&format!("plans/{plan}.json")));
         let older = missing.filter_map(|plan| shelf::plan(&repository, plan).ok().flatten()).collect();
-        Ok(intake::judge(files, &at, older))
+        Ok(intake::judge(files, commit, &at, older))
+    }
+
+    /// The commit that need not be judged, at this time since boot.
+    pub(super) fn known_commit(&self, boot: Duration) -> Option<String> {
+        lock(&self.judged).as_ref().and_then(|judged| judged.known(boot)).map(str::to_owned)
     }
 
     /// Looks for a release, and takes or refuses it.
     pub(super) async fn pull(self: &Arc<Self>) -> Result<(), PullFailure> {
-        let known = lock(&self.judged).clone();
+        let boot = self.world.clock.boot();
+        let known = self.known_commit(boot);
         let branch = format!("release/{}/{}", self.config.environment, self.config.region);
         let commit = self.transfers.fetch(&branch, QUARANTINE, known.as_deref()).await?;
         if known.as_ref() == Some(&commit) {
@@ -270,19 +301,21 @@ impl Agent {
         let (agent, at) = (Arc::clone(self), commit.clone());
         let judged = tokio::task::spawn_blocking(move || {
             let files = read::read(&agent.config.state.repository(), &at)?;
-            agent.judge(&files, &needed).or(Err(PullFailure::Broken))
+            agent.judge(&files, &at, &needed).or(Err(PullFailure::Broken))
         });
         let verdict = match judged.await.or(Err(PullFailure::Broken))? {
             Ok(verdict) => verdict,
             Err(PullFailure::FileRefused) => Err(intake::Refusal::of_commit("file-refused", &commit)),
             Err(failure) => return Err(failure),
         };
-        let done = match verdict {
-            Ok(taken) => self.accept(taken, &commit).await,
-            Err(refusal) => self.refuse(&refusal).await,
+        let (done, again) = match verdict {
+            Ok(taken) => (self.accept(taken, &commit).await, None),
+            Err(refusal) => {
+                (self.refuse(&refusal).await, refusal.may_pass_later.then(|| boot.saturating_add(AGAIN_AFTER)))
+            }
         };
         match done {
-            Ok(()) => *lock(&self.judged) = Some(commit),
+            Ok(()) => *lock(&self.judged) = Some(Judged { commit, again }),
             // Not judged yet: the next look tries again.
             Err(error) => tracing::error!(%error, "a release could not be taken up"),
         }
@@ -302,6 +335,8 @@ impl Agent {
         with.extend(taken.notes(before.as_deref()));
         let name = taken.manifest.to_string().into_bytes();
         with.push(Write::State { name: RELEASE.to_owned(), value: Some(name) });
+        // It was refused, if at all, for what came with it or for its time.
+        with.push(Write::State { name: format!("{REFUSED}{}", taken.manifest), value: None });
         with.extend(taken.memory()?);
         if let Some(signed) = taken.fresh {
             self.field.learn(signed);
@@ -400,11 +435,11 @@ impl Agent {
         Ok(words)
     }
 
-    /// Says no to a release: the active one goes on. Told once for each digest.
+    /// Says no to a release: the active one goes on. Told once for each digest and reason.
     async fn refuse(&self, refusal: &intake::Refusal) -> Result<(), StoreError> {
         tracing::warn!(code = refusal.code, digest = %refusal.digest, what = %refusal.what, "a release was refused");
         let name = format!("{REFUSED}{}", refusal.digest);
-        if self.store.state(&name)?.is_some() {
+        if self.store.state(&name)?.as_deref() == Some(refusal.code.as_bytes()) {
             return Ok(());
         }
         let note =

@@ -43,11 +43,13 @@ pub(super) struct Refusal {
     pub(super) digest: Digest,
     /// What exactly, for the log.
     pub(super) what: String,
+    /// Whether the same files may pass later.
+    pub(super) may_pass_later: bool,
 }
 
 impl Refusal {
     pub(super) fn of_commit(code: &'static str, commit: &str) -> Self {
-        Self { code, digest: Digest::of_file(commit.as_bytes()), what: String::new() }
+        Self { code, digest: Digest::of_file(commit.as_bytes()), what: String::new(), may_pass_later: false }
     }
 }
 
@@ -84,13 +86,14 @@ pub(super) struct Standpoint {
 }
 
 /// Verifies the files of a commit. `older` has the bytes of plans that are not in this release but may run again.
-pub(super) fn judge(files: &Files, at: &Standpoint, older: Vec<Vec<u8>>) -> Result<Taken, Refusal> {
+pub(super) fn judge(files: &Files, commit: &str, at: &Standpoint, older: Vec<Vec<u8>>) -> Result<Taken, Refusal> {
     let manifest = files.get("manifest.json").map(|bytes| Digest::of_file(bytes));
-    let digest = manifest.unwrap_or_else(|| Digest::of_file(b""));
+    let digest = manifest.unwrap_or_else(|| Digest::of_file(commit.as_bytes()));
     let bundle = verify::verify(files, &at.pinned, &at.place, at.now).map_err(|refusal| Refusal {
         code: refusal.code.code(),
         digest,
         what: refusal.detail,
+        may_pass_later: refusal.code.may_pass_later(),
     })?;
     let mut taken = Taken {
         manifest: digest,
@@ -265,6 +268,8 @@ impl Taken {
             generation: self.pinned.sequence.0,
             sequence: self.pinned.sequence.1,
             manifest: self.pinned.manifest,
+            teams: self.pinned.numbers.0,
+            catalog: self.pinned.numbers.1,
             approvers: self.pinned.approvers.clone(),
             fresh: self.fresh,
         };
@@ -293,6 +298,11 @@ struct Remembered {
     sequence: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     manifest: Option<Digest>,
+    /// Zero in what was remembered before teams and catalog were.
+    #[serde(default)]
+    teams: u64,
+    #[serde(default)]
+    catalog: u64,
     approvers: BTreeMap<ClientId, (u32, Digest)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fresh: Option<Moment>,
@@ -336,6 +346,7 @@ pub(super) fn remembered(store: &impl Store, pin: &Pin) -> Result<(PinnedTrust, 
     pinned.root = (known.root, known.root_digest);
     pinned.sequence = (known.generation, known.sequence);
     pinned.manifest = known.manifest;
+    pinned.numbers = (known.teams, known.catalog);
     pinned.approvers = known.approvers;
     for (name, _) in store.states(PLANS)? {
         pinned.plans.insert(name.strip_prefix(PLANS).and_then(|text| text.parse().ok()).ok_or_else(damaged)?);

@@ -153,6 +153,52 @@ async fn a_bad_release_is_refused_once_and_the_active_one_goes_on() {
     assert!(agent.status().await.unwrap().refused.iter().any(|refused| refused.code == "file-refused"));
 }
 
+/// What is said of a refused release is said once for each reason, and no longer when it is taken after all.
+#[tokio::test]
+async fn a_refusal_is_told_for_each_reason_and_over_when_the_release_is_taken() {
+    let site = Site::new();
+    let (agent, _ended) = site.agent().await;
+    let honest = release(&plan("one"), 1, None, |_| ());
+    let mut signed_by_more = honest.clone();
+    signed_by_more.insert("manifest.json.eve.sig".into(), b"x".to_vec());
+    let mut with_more = honest.clone();
+    with_more.insert(format!("plans/{}.json", Digest::of_file(b"{}")), b"{}".to_vec());
+    let mut codes = Vec::new();
+    for files in [&signed_by_more, &with_more, &with_more, &honest] {
+        site.publish(files);
+        agent.pull().await.unwrap();
+        codes.push(agent.status().await.unwrap().refused.into_iter().map(|one| one.code).collect::<Vec<_>>());
+    }
+    assert_eq!(codes, [vec!["manifest-invalid"], vec!["file-unexpected"], vec!["file-unexpected"], vec![]]);
+    assert_eq!(agent.status().await.unwrap().release.unwrap().sequence, 1);
+    let mut nameless = Files::new();
+    for text in ["a", "b"] {
+        // No manifest, so each is told by its commit.
+        nameless.insert(format!("plans/{}.json", Digest::of_file(text.as_bytes())), text.as_bytes().to_vec());
+        site.publish(&nameless);
+        agent.pull().await.unwrap();
+    }
+    assert_eq!(agent.status().await.unwrap().refused.len(), 2);
+}
+
+/// A release that comes too early, or to a clock that is wrong, is not forgotten until its branch moves.
+#[tokio::test]
+async fn what_time_can_mend_is_judged_again() {
+    let site = Site::new();
+    let (agent, _ended) = site.agent().await;
+    site.publish(&release(&plan("one"), 1, None, |manifest| {
+        manifest.accept.from = manifest.accept.from.plus(Period::hours(9));
+        manifest.accept.until = manifest.accept.until.plus(Period::hours(9));
+    }));
+    agent.pull().await.unwrap();
+    assert_eq!(agent.status().await.unwrap().refused.first().map(|one| one.code.clone()).unwrap(), "outside-window");
+    assert!(agent.known_commit(RealClock.boot()).is_some());
+    assert!(agent.known_commit(RealClock.boot() + Duration::from_mins(5)).is_none());
+    site.publish(&release(&plan("one"), 1, None, |_| ()));
+    agent.pull().await.unwrap();
+    assert!(agent.known_commit(Duration::MAX).is_some());
+}
+
 #[tokio::test]
 async fn a_rollback_is_done_in_under_a_second_and_holds_until_readmitted() {
     let site = Site::new();

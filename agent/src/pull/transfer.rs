@@ -9,7 +9,8 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use git2::{
-    AutotagOption, Config, Direction, ErrorCode, FetchOptions, PushOptions, Remote, RemoteCallbacks, Repository,
+    AutotagOption, Config, Direction, ErrorClass, ErrorCode, FetchOptions, PushOptions, Remote, RemoteCallbacks,
+    Repository,
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
@@ -208,5 +209,10 @@ fn push(remote: &mut Remote<'_>, reference: &str) -> Result<(), PullFailure> {
 }
 
 fn unreachable(error: &git2::Error) -> PullFailure {
-    if error.code() == ErrorCode::Owner { PullFailure::NotOwned } else { PullFailure::Unreachable }
+    match (error.code(), error.class()) {
+        (ErrorCode::Owner, _) => PullFailure::NotOwned,
+        // What came needs more memory than this process may have.
+        (_, ErrorClass::NoMemory) => PullFailure::TooLarge,
+        _ => PullFailure::Unreachable,
+    }
 }

@@ -76,6 +76,8 @@ pub struct PinnedTrust {
     pub sequence: (u32, u64),
     /// The manifest accepted last; its sequence is the one above.
     pub manifest: Option<Digest>,
+    /// The lowest number that the teams may have, and that of the catalog lock.
+    pub numbers: (u64, u64),
     /// The newest approvers file of each client: number and digest.
     pub approvers: BTreeMap<ClientId, (u32, Digest)>,
     /// Every statement that was ever accepted, with its signatures.
@@ -139,6 +141,7 @@ impl Bundle {
         pinned.root = (newest.version, Some(newest.digest()));
         pinned.sequence = (self.manifest.generation, self.manifest.sequence);
         pinned.manifest = Some(self.manifest.digest());
+        pinned.numbers = (self.teams.number, self.catalog.number);
         pinned.plans.extend(self.manifest.active.iter().map(|active| active.plan));
         for (client, bundle) in &self.clients {
             let approvers = bundle.statements.approvers().newest();
@@ -164,10 +167,7 @@ pub fn verify(
     let roots = trust::roots(&sorted, pinned, place, now)?;
     let manifest = trust::manifest(&sorted, &roots, pinned, place, now)?;
     files::compare(&manifest, files)?;
-    let teams = Teams::verify("trust/teams.toml", &sorted.teams, &roots);
-    let teams = teams.map_err(|e| Refusal::new(RefusalCode::TeamsInvalid, e))?;
-    let catalog = CatalogLock::verify("trust/catalog.lock", &sorted.catalog, &roots);
-    let catalog = catalog.map_err(|e| Refusal::new(RefusalCode::CatalogInvalid, e))?;
+    let (teams, catalog) = trust::numbered(&sorted, &roots, pinned)?;
     let facts = clients::facts(&sorted, place)?;
     let statements = trust::statements(&sorted, &facts, &roots, pinned)?;
     let freshness = trust::freshness(&sorted, &roots, &manifest, &facts, place, now)?;

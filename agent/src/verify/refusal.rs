@@ -56,7 +56,9 @@ codes! {
         FreshnessForeign "freshness-foreign" "The freshness statement speaks of another manifest, root or set of statements.";
         FreshnessAhead "freshness-ahead" "The freshness statement is from a time that has not come.";
         TeamsInvalid "teams-invalid" "The teams are not signed by their role, or name strangers.";
+        TeamsOlder "teams-older" "The release holds older teams than are known here.";
         CatalogInvalid "catalog-invalid" "The catalog lock is not signed by its role.";
+        CatalogOlder "catalog-older" "The release holds an older catalog lock than is known here.";
         ApproversInvalid "approvers-invalid" "A client's chain of approvers does not verify.";
         ApproversOlder "approvers-older" "A client's chain of approvers is shorter or other than the one known here.";
         StatementInvalid "statement-invalid" "A statement is not signed by an approver of its client, or is not well formed.";
@@ -75,6 +77,13 @@ codes! {
         AgreementLapsed "agreement-lapsed" "The agreement with an AI provider is not in force or does not forbid training.";
         PlanRevoked "plan-revoked" "The root revokes the plan.";
         PlanUnsound "plan-unsound" "The plan's data flows cannot be derived.";
+    }
+}
+
+impl RefusalCode {
+    /// Whether time, or a clock that is put right, can mend it: then the same release is judged again later.
+    pub const fn may_pass_later(self) -> bool {
+        matches!(self, Self::OutsideWindow | Self::FreshnessAhead | Self::NotRehearsed | Self::RootExpired)
     }
 }
 

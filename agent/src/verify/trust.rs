@@ -10,8 +10,8 @@ use assent_schema::client::ClientFacts;
 use assent_schema::id::ClientId;
 use assent_schema::release::{Freshness, Manifest, STEP_MOST};
 use assent_schema::trust::{
-    ApproversChain, CLOCK_MOST_APART, KnownStatements, RoleName, RootChain, SignedFile, Statement, Verified,
-    verify_placed,
+    ApproversChain, CLOCK_MOST_APART, CatalogLock, KnownStatements, RoleName, RootChain, SignedFile, Statement, Teams,
+    Verified, verify_placed,
 };
 
 use super::files::Sorted;
@@ -92,6 +92,28 @@ fn check_number(manifest: &Verified<Manifest>, roots: &RootChain, pinned: &Pinne
         return refuse(RefusalCode::PreviousWrong);
     }
     Ok(())
+}
+
+/// Verifies the teams and the catalog lock: neither may be older than the one known here, else somebody who left a team, or
+/// a fact of the catalog that was put right, would come back with a newer release around it.
+pub(super) fn numbered(
+    sorted: &Sorted,
+    roots: &RootChain,
+    pinned: &PinnedTrust,
+) -> Result<(Verified<Teams>, Verified<CatalogLock>), Refusal> {
+    let teams = Teams::verify("trust/teams.toml", &sorted.teams, roots);
+    let teams = teams.map_err(|e| Refusal::new(RefusalCode::TeamsInvalid, e))?;
+    let catalog = CatalogLock::verify("trust/catalog.lock", &sorted.catalog, roots);
+    let catalog = catalog.map_err(|e| Refusal::new(RefusalCode::CatalogInvalid, e))?;
+    let (lowest_teams, lowest_catalog) = pinned.numbers;
+    let older = |code, came, known| Err(Refusal::new(code, format!("number {came} came, number {known} is known")));
+    if teams.number < lowest_teams {
+        return older(RefusalCode::TeamsOlder, teams.number, lowest_teams);
+    }
+    if catalog.number < lowest_catalog {
+        return older(RefusalCode::CatalogOlder, catalog.number, lowest_catalog);
+    }
+    Ok((teams, catalog))
 }
 
 /// Verifies the freshness statement, if there is one: it must speak of exactly this release.
