@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use assent_agent::config::Repository as Repo;
 use assent_agent::pull::PullFailure;
 use assent_agent::pull::read::{self, FILE_MOST_BYTES, FOLDER_MOST_BYTES};
 use assent_agent::pull::transfer::{Answer, Bounds, Request, Task, work};
@@ -86,12 +87,12 @@ impl Site {
 
     fn request(&self, limits: Bounds) -> Request {
         let task = Task::Fetch { branch: BRANCH.into(), into: QUARANTINE.into(), known: None };
-        Request { repository: self.ours(), url: self.theirs.path().display().to_string(), task, limits }
+        Request { repository: self.ours(), other: Repo::Path(self.theirs.path().to_owned()), task, limits }
     }
 
     /// Fetches within the limits of an agent's configuration, and reads what came.
     fn fetched(&self) -> Result<Files, PullFailure> {
-        let commit = work(&self.request(BOUNDS))?;
+        let commit = work(&self.request(BOUNDS), None)?;
         read::read(&self.ours(), &commit)
     }
 
@@ -277,7 +278,7 @@ pub(crate) const ROOM: &[Attack] = &[
         let site = Site::new();
         let noise: Vec<u8> = (0..200_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
         site.publish_tree(site.tree(&[(FILE, b"manifest.json", site.blob(&noise))]));
-        match work(&site.request(Bounds { bytes: 10_000, ..BOUNDS })) {
+        match work(&site.request(Bounds { bytes: 10_000, ..BOUNDS }), None) {
             Ok(_) => Verdict::accepted(),
             Err(failure) => Verdict::new(failure.code(), ""),
         }

@@ -28,16 +28,15 @@ fn long_runs(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
     std::iter::from_fn(move || {
         loop {
             let least = bytes.get(start..start.checked_add(LEAST_CHARACTERS)?)?;
-            match least.iter().rposition(|byte| !is_key_character(*byte)) {
-                Some(at) => start = start.saturating_add(at).saturating_add(1),
-                None => {
-                    let rest = bytes.get(start..)?;
-                    let length = rest.iter().position(|byte| !is_key_character(*byte)).unwrap_or(rest.len());
-                    let run = start..start.saturating_add(length);
-                    start = run.end.saturating_add(1);
-                    return Some(run);
-                }
+            if let Some(at) = least.iter().rposition(|byte| !is_key_character(*byte)) {
+                start = start.saturating_add(at).saturating_add(1);
+                continue;
             }
+            let rest = bytes.get(start..)?;
+            let length = rest.iter().position(|byte| !is_key_character(*byte)).unwrap_or(rest.len());
+            let run = start..start.saturating_add(length);
+            start = run.end.saturating_add(1);
+            return Some(run);
         }
     })
 }
