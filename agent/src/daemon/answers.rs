@@ -53,6 +53,8 @@ impl Clerk {
         match FileVault::open(Arc::clone(&self.0.disk), Arc::clone(&self.0.identity.host)) {
             Ok(vault) => {
                 self.0.field.replace_vault(vault);
+                // What opens the repository may be among it.
+                self.0.pull_wanted().notify_one();
                 Answer::Done
             }
             Err(error) => Answer::Refused { what: error.to_string(), help: "The old secrets are still in use.".into() },

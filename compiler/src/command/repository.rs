@@ -10,7 +10,7 @@ use assent_schema::time::Moment;
 use git2::Repository;
 
 use crate::error::Error;
-use crate::publish::branch;
+use crate::publish::{branch, remote};
 use crate::source::{Commit, Held, Parts, open_commit, read_worktree, resolve_commit};
 
 /// Which source.
@@ -89,8 +89,9 @@ pub fn texts(parts: &dyn Parts, findings: &[Finding]) -> BTreeMap<Arc<str>, Stri
 /// Which remote repository branches are fetched from and pushed to.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RemoteArgs {
-    /// The remote, by its name in the repository or by its path; `origin` where there is one, unless said.
-    #[arg(long, value_name = "NAME|PATH")]
+    /// The remote, by its name in the repository, by its path or by a URL that `git` can push to; `origin` where there is
+    /// one, unless said.
+    #[arg(long, value_name = "NAME|PATH|URL")]
     pub remote: Option<String>,
     /// Neither fetch nor push.
     #[arg(long, conflicts_with = "remote")]
@@ -111,7 +112,7 @@ impl RemoteArgs {
     /// When the remote cannot be reached.
     pub fn fetch(&self, repository: &Repository, prefixes: &[&str]) -> Result<(), Error> {
         let Some(remote) = self.chosen(repository) else { return Ok(()) };
-        prefixes.iter().try_for_each(|prefix| branch::fetch(repository, &remote, prefix))
+        remote::fetch(repository, &remote, prefixes)
     }
 
     /// Pushes branches.
@@ -120,6 +121,6 @@ impl RemoteArgs {
     /// When the remote cannot be reached or refuses one.
     pub fn push(&self, repository: &Repository, branches: &[String]) -> Result<(), Error> {
         let Some(remote) = self.chosen(repository) else { return Ok(()) };
-        if branches.is_empty() { Ok(()) } else { branch::push(repository, &remote, branches) }
+        if branches.is_empty() { Ok(()) } else { remote::push(repository, &remote, branches) }
     }
 }

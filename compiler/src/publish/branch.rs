@@ -7,7 +7,7 @@ use std::path::Path;
 
 use assent_schema::id::{Environment, Region};
 use assent_schema::time::Moment;
-use git2::{FileMode, ObjectType, Oid, PushOptions, RemoteCallbacks, Repository, Signature, Time, Tree};
+use git2::{FileMode, ObjectType, Oid, Repository, Signature, Time, Tree};
 
 use crate::error::Error;
 
@@ -131,56 +131,14 @@ fn write_tree(repository: &Repository, files: BTreeMap<&str, &[u8]>) -> Result<O
     builder.write().map_err(during)
 }
 
-/// Pushes branches to a remote, never forced.
-///
-/// # Errors
-/// When the remote cannot be reached or refuses one of them.
-pub fn push(repository: &Repository, remote: &str, branches: &[String]) -> Result<(), Error> {
-    let during = |e| Error::git(format!("push to {remote}"), e);
-    let mut refused = Vec::new();
-    {
-        let mut callbacks = RemoteCallbacks::new();
-        callbacks.push_update_reference(|name, status| {
-            if let Some(why) = status {
-                refused.push(format!("{name}: {why}"));
-            }
-            Ok(())
-        });
-        let mut options = PushOptions::new();
-        options.remote_callbacks(callbacks);
-        let specs: Vec<String> = branches.iter().map(|b| format!("refs/heads/{b}:refs/heads/{b}")).collect();
-        let mut remote = find_remote(repository, remote).map_err(during)?;
-        remote.push(&specs, Some(&mut options)).map_err(during)?;
-    }
-    if refused.is_empty() { Ok(()) } else { Err(Error::input(format!("{remote} refused {}", refused.join(", ")))) }
-}
-
-/// Fetches branches whose names begin with a prefix, so that they stand here as they stand there.
-///
-/// # Errors
-/// When the remote cannot be reached.
-pub fn fetch(repository: &Repository, remote: &str, prefix: &str) -> Result<(), Error> {
-    let during = |e| Error::git(format!("fetch {prefix}* from {remote}"), e);
-    let mut remote = find_remote(repository, remote).map_err(during)?;
-    let spec = format!("+refs/heads/{prefix}*:refs/heads/{prefix}*");
-    remote.fetch(&[spec], None, None).map_err(during)
-}
-
-/// A remote by its name in the repository's configuration, else by path or URL.
-fn find_remote<'r>(repository: &'r Repository, remote: &str) -> Result<git2::Remote<'r>, git2::Error> {
-    repository.find_remote(remote).or_else(|_| repository.remote_anonymous(remote))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_again_and_travels() {
+    fn what_is_written_is_read_again() {
         let here = tempfile::tempdir().unwrap();
-        let there = tempfile::tempdir().unwrap();
         let repository = Repository::init_bare(here.path()).unwrap();
-        Repository::init_bare(there.path()).unwrap();
         let files: Files = [("a.json", "1"), ("b/c.json", "2"), ("b/d/e.json", "3")]
             .map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()))
             .into();
@@ -189,13 +147,5 @@ mod tests {
         let second = write(&repository, "release/staging/eu", &files, "two", at).unwrap();
         assert_ne!(first, second);
         assert_eq!(read(&repository, second).unwrap(), files);
-        let remote = there.path().to_str().unwrap();
-        push(&repository, remote, &["release/staging/eu".to_owned()]).unwrap();
-        let elsewhere = tempfile::tempdir().unwrap();
-        let other = Repository::init_bare(elsewhere.path()).unwrap();
-        fetch(&other, remote, "release/").unwrap();
-        assert_eq!(branches(&other, "release/").unwrap(), ["release/staging/eu"]);
-        assert_eq!(tip(&other, "release/staging/eu").unwrap(), Some(second));
-        assert_eq!(tip(&other, "release/staging/us").unwrap(), None);
     }
 }

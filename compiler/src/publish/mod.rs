@@ -3,5 +3,6 @@
 pub mod branch;
 pub mod prepare;
 pub mod rehearsals;
+pub mod remote;
 pub mod send;
 pub mod sign;

@@ -96,13 +96,15 @@ impl Room {
         // On top of what is here, then back to what was here, then another history altogether.
         let second = self.release("2");
         assert_eq!(self.fetch(transfers).as_ref(), Ok(&second));
+        let [_, fourth] = ["3", "4"].map(|text| self.release(text));
+        assert_eq!(self.fetch(transfers), Ok(fourth), "several commits at once, on top of several");
         reset(&self.theirs(), &first);
         assert_eq!(self.fetch(transfers).as_ref(), Ok(&first));
         assert_eq!(stands(&self.ours(), INTO), first);
         forget(&self.theirs());
         assert_eq!(self.fetch(transfers), Err(PullFailure::NoBranch));
-        let third = self.release("3");
-        assert_eq!(self.fetch(transfers).as_ref(), Ok(&third));
+        let anew = self.release("5");
+        assert_eq!(self.fetch(transfers), Ok(anew));
 
         for text in ["a", "b"] {
             let said = put(&self.ours(), STATUS, text);

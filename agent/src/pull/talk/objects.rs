@@ -9,7 +9,7 @@ use super::super::PullFailure;
 use super::super::transfer::OBJECTS_MOST;
 
 /// The most commits that we say to have.
-const HAVE_MOST: usize = 256;
+pub(super) const HAVE_MOST: usize = 256;
 /// The beginning of a pack: `PACK`, version, number of objects.
 const HEAD_BYTES: usize = 12;
 /// The deepest folder of a tree.

@@ -117,18 +117,12 @@ fn wants(said: &Advertised, tip: Oid, have: &[Oid]) -> Vec<u8> {
     out
 }
 
-/// Reads the answer to [`wants`]: one line on what is common, then the pack in the first band.
+/// Reads the answer to [`wants`]: a line for each commit that is common, or one that says that none is; then the pack.
 fn receive(repository: &Repository, mut packets: Packets<'_, impl Read>) -> Result<(), PullFailure> {
-    match packets.next()? {
-        Packet::Data(line) if line.starts_with(b"ACK ") || line.starts_with(b"NAK") => {}
-        // The branch moved meanwhile, say; the next look tells.
-        Packet::Data(line) if line.starts_with(b"ERR ") => return Err(PullFailure::Unreachable),
-        _ => return Err(PullFailure::Garbled),
-    }
     let odb = repository.odb().or(Err(PullFailure::Broken))?;
     let mut pack = objects::Incoming::new(&odb)?;
-    loop {
-        let Packet::Data(data) = packets.next()? else { return pack.finish() };
+    let mut next = Some(first_of_pack(&mut packets)?);
+    while let Some(data) = next {
         match data.split_first() {
             Some((1, bytes)) => pack.take(bytes)?,
             // What the server tells people.
@@ -136,7 +130,25 @@ fn receive(repository: &Repository, mut packets: Packets<'_, impl Read>) -> Resu
             Some((3, _)) => return Err(PullFailure::Unreachable),
             _ => return Err(PullFailure::Garbled),
         }
+        next = match packets.next()? {
+            Packet::Data(data) => Some(data),
+            Packet::Flush => None,
+        };
     }
+    pack.finish()
+}
+
+fn first_of_pack(packets: &mut Packets<'_, impl Read>) -> Result<Vec<u8>, PullFailure> {
+    for number in 0..=objects::HAVE_MOST {
+        match packets.next()? {
+            Packet::Data(line) if line.starts_with(b"ACK ") || line.starts_with(b"NAK") => {}
+            // The branch moved meanwhile, say; the next look tells.
+            Packet::Data(line) if line.starts_with(b"ERR ") => return Err(PullFailure::Unreachable),
+            Packet::Data(line) if number > 0 => return Ok(line),
+            Packet::Data(_) | Packet::Flush => return Err(PullFailure::Garbled),
+        }
+    }
+    Err(PullFailure::Garbled)
 }
 
 /// Gives a branch to the other side, never forced. Returns the commit.
@@ -218,6 +230,24 @@ mod tests {
             assert_eq!(advertised(&[bad]), Err(PullFailure::Garbled), "{bad}");
         }
         assert_eq!(advertised(&["ERR no such repository\n"]), Err(PullFailure::NoRepository));
+    }
+
+    #[test]
+    fn a_line_comes_for_each_commit_that_is_common() {
+        let first = |lines: &[&[u8]]| {
+            let mut text = Vec::new();
+            for line in lines {
+                put(&mut text, line);
+            }
+            put_flush(&mut text);
+            first_of_pack(&mut Packets::new(text.as_slice(), &mut Budget::new(1 << 10)))
+        };
+        let ack = format!("ACK {ID}\n").into_bytes();
+        assert_eq!(first(&[b"NAK\n", b"\x01PACK"]), Ok(b"\x01PACK".to_vec()));
+        assert_eq!(first(&[&ack, &ack, &ack, b"\x02words"]), Ok(b"\x02words".to_vec()));
+        assert_eq!(first(&[b"\x01PACK"]), Err(PullFailure::Garbled));
+        assert_eq!(first(&[&ack]), Err(PullFailure::Garbled));
+        assert_eq!(first(&[b"ERR not our ref\n"]), Err(PullFailure::Unreachable));
     }
 
     #[test]

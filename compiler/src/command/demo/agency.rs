@@ -12,7 +12,7 @@ use super::keys::Keys;
 use super::source::{self, Lead};
 use crate::command::{self, Outcome, Outside};
 use crate::error::Error;
-use crate::publish::branch;
+use crate::publish::{branch, remote};
 
 /// The agency's people; two of the three make a root.
 const PEOPLE: [&str; 3] = ["alice", "bruno", "chen"];
@@ -203,7 +203,7 @@ impl Agency {
         let text = std::str::from_utf8(&buffer).map_err(|e| Error::internal("write a commit", e.to_string()))?;
         let id = repository.commit_signed(text, signature.trim_end(), None).map_err(tried)?;
         repository.reference("refs/heads/main", id, true, message).map_err(tried)?;
-        branch::push(&repository, &self.remote.display().to_string(), &["main".to_owned()])
+        remote::push(&repository, &self.remote.display().to_string(), &["main".to_owned()])
     }
 
     /// Runs one `assent` command line on the source repository; what it printed.

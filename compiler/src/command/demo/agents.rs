@@ -29,6 +29,17 @@ pub struct Agent {
     process: Option<Child>,
 }
 
+/// Where an agent works, and where its releases come from.
+#[derive(Clone, Copy, Debug)]
+pub struct Post<'a> {
+    /// Its environment.
+    pub environment: &'a str,
+    /// Its region.
+    pub region: &'a str,
+    /// The repository, as its configuration names it.
+    pub repository: &'a str,
+}
+
 impl Drop for Agent {
     fn drop(&mut self) {
         self.kill();
@@ -36,26 +47,34 @@ impl Drop for Agent {
 }
 
 impl Agent {
-    /// Enrols an agent of client `acme`'s region: keys, configuration, the pinned root. Its table for the root is in
-    /// [`Agent::enrolled`].
+    /// Enrols an agent: keys, configuration, the pinned root. Its table for the root is in [`Agent::enrolled`].
     ///
     /// # Errors
     /// When the agent's command refuses.
-    pub fn enrol(
+    pub fn enrol(program: &Path, folder: &Path, name: &str, post: &Post<'_>, root: Digest) -> Result<Self, Error> {
+        Self::enrol_with(program, folder, name, post, root, &[], &[])
+    }
+
+    /// Enrols an agent with more options, and something on its standard input.
+    ///
+    /// # Errors
+    /// When the agent's command refuses.
+    pub fn enrol_with(
         program: &Path,
         folder: &Path,
         name: &str,
-        environment: &str,
-        repository: &Path,
+        post: &Post<'_>,
         root: Digest,
+        options: &[&str],
+        input: &[u8],
     ) -> Result<Self, Error> {
         let listen = free_address()?;
         let folder = folder.join(name);
         std::fs::create_dir_all(&folder).map_err(|e| Error::io(format!("make {}", folder.display()), e))?;
         let agent = Self { name: name.to_owned(), listen, folder, program: program.to_owned(), process: None };
-        let (listen, repository) = (listen.to_string(), repository.display().to_string());
+        let listen = listen.to_string();
         let (root, state) = (root.to_string(), agent.state().display().to_string());
-        let said = agent.call(&[
+        let mut line = vec![
             "enrol",
             "--root",
             &root,
@@ -64,18 +83,20 @@ impl Agent {
             "--agent",
             name,
             "--environment",
-            environment,
+            post.environment,
             "--region",
-            "eu",
+            post.region,
             "--repository",
-            &repository,
+            post.repository,
             "--state",
             &state,
             "--listen",
             &listen,
             "--format",
             "json",
-        ])?;
+        ];
+        line.extend_from_slice(options);
+        let said = agent.call_with_input(&line, input)?;
         put(&agent.enrolled(), said.as_bytes())?;
         Ok(agent)
     }

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
 
 use super::agency::Agency;
-use super::agents::Agent;
+use super::agents::{Agent, Post};
 use super::outside::Outside;
 use super::source::{Lead, put};
 use crate::command::Outcome;
@@ -64,7 +64,11 @@ impl Stage {
         let agency = Agency::found(folder, Lead::Loopback(&host), at)?;
         let root = Digest::of_file(&read(&agency.source.join("trust/root/1.toml"))?);
         let agents = folder.join("agents");
-        let enrol = |name, environment| Agent::enrol(program, &agents, name, environment, &agency.remote, root);
+        let repository = agency.remote.display().to_string();
+        let enrol = |name, environment| {
+            let post = Post { environment, region: "eu", repository: &repository };
+            Agent::enrol(program, &agents, name, &post, root)
+        };
         let (staging, production) = (enrol(STAGING, "staging")?, enrol(PRODUCTION, "production")?);
         Ok(Self { folder: folder.to_owned(), agency, outside, staging, production })
     }
