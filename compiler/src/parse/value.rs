@@ -105,6 +105,8 @@ pub(super) fn within<T: TryFrom<i64> + PartialOrd + Display>(
     bounds: RangeInclusive<T>,
 ) -> impl Fn(Value<'_, '_>) -> Option<T> {
     move |value| {
+        #[cfg(test)]
+        super::asked::note_bounds(value.inner, &bounds);
         let n = T::try_from(integer(value.clone())?).ok().filter(|n| bounds.contains(n));
         n.or_else(|| value.bad(&format!("is not within {} to {}", bounds.start(), bounds.end())))
     }

@@ -93,6 +93,9 @@ fn value(holds: &'static Holds, all: &mut BTreeMap<&'static str, Value>) -> Valu
         Holds::Word(words) => json!({ "type": "string", "enum": words() }),
         Holds::Words(words) => json!({ "type": "string", "enum": words }),
         Holds::Integer => json!({ "type": "integer" }),
+        // What nobody reaches is no help to who writes.
+        Holds::Within(least, most) if *most >= i64::from(u32::MAX) => json!({ "type": "integer", "minimum": least }),
+        Holds::Within(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Holds::Boolean => json!({ "type": "boolean" }),
         Holds::Decimal => json!({ "type": ["string", "number"] }),
         Holds::Anything => json!({}),

@@ -4,8 +4,8 @@ use assent_schema::client::Tier;
 
 use super::super::value::words;
 use super::{
-    CURRENCY, DAY, ENDPOINT, Holds, ID, Key, Kind, LINE, MOMENT, NAME, OPENING, OPERATION, PERIOD, PUBLIC_KEY, RATE,
-    Rule, SCOPE, Table, may, need,
+    AMOUNT, COUNT, CURRENCY, DAY, ENDPOINT, Holds, ID, Key, Kind, LINE, MOMENT, NAME, OPENING, OPERATION, PERIOD,
+    PUBLIC_KEY, RATE, Rule, SCOPE, Table, may, need,
 };
 
 /// `clients/<client>/client.toml`.
@@ -40,7 +40,7 @@ static CLIENT: Table = Table {
         may("groups", Holds::Map(&ID, &Holds::List(&Holds::Form(&ID))), "Groups of them; a decision names one."),
         may(
             "chat_up_to",
-            Holds::Map(&CURRENCY, &Holds::Integer),
+            Holds::Map(&CURRENCY, &AMOUNT),
             "Up to this amount, in minor units by currency, a chat account may decide on money.",
         ),
         may("connections", Holds::Map(&ID, &Holds::Table(&CONNECTION)), "Its uses of integrations and providers."),
@@ -79,8 +79,8 @@ static LIMITS: Table = Table {
     name: "client-limits",
     about: "What bounds all workflows of a client together.",
     groups: &[&[
-        may("running", Holds::Integer, "Runs at once; 64 unless said."),
-        may("waiting", Holds::Integer, "Runs that wait; 10000 unless said."),
+        may("running", Holds::Within(1, 100_000), "Runs at once; 64 unless said."),
+        may("waiting", Holds::Within(0, 10_000_000), "Runs that wait; 10000 unless said."),
     ]],
     rules: &[],
 };
@@ -131,10 +131,10 @@ static GUARDRAIL: Table = Table {
     groups: &[&[
         need("operation", Holds::Form(&OPERATION), "The connection and operation that it bounds."),
         may("currency", Holds::Form(&CURRENCY), "ISO 4217; needed where an amount is bounded."),
-        may("per_call", Holds::Integer, "The largest amount of one call, in minor units."),
-        may("per_day", Holds::Integer, "The largest sum of one day of the client's zone, in minor units."),
-        may("per_day_count", Holds::Integer, "The most calls of one day."),
-        may("model_up_to", Holds::Integer, "Up to this amount of one call, in minor units, a model may decide."),
+        may("per_call", AMOUNT, "The largest amount of one call, in minor units."),
+        may("per_day", AMOUNT, "The largest sum of one day of the client's zone, in minor units."),
+        may("per_day_count", COUNT, "The most calls of one day."),
+        may("model_up_to", AMOUNT, "Up to this amount of one call, in minor units, a model may decide."),
         may("per_customer", Holds::Table(&PER_CUSTOMER), "The limits of one day for one customer."),
         may("per_workflow", Holds::Table(&PER_WORKFLOW), "The limits of one day for each workflow."),
         need("by", Holds::Form(&ID), "The group that is asked above a limit."),
@@ -164,8 +164,8 @@ static PER_WORKFLOW: Table = Table {
     rules: &[],
 };
 
-const PER_DAY: Key = may("per_day", Holds::Integer, "The largest sum of one day, in minor units.");
-const PER_DAY_COUNT: Key = may("per_day_count", Holds::Integer, "The most calls of one day.");
+const PER_DAY: Key = may("per_day", AMOUNT, "The largest sum of one day, in minor units.");
+const PER_DAY_COUNT: Key = may("per_day_count", COUNT, "The most calls of one day.");
 
 static FREEZE: Table = Table {
     name: "freeze",

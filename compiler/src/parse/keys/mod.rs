@@ -71,6 +71,8 @@ pub enum Holds {
     Words(&'static [&'static str]),
     /// An integer.
     Integer,
+    /// An integer within bounds, both included.
+    Within(i64, i64),
     /// `true` or `false`.
     Boolean,
     /// A decimal, as text or as a number.
@@ -162,6 +164,10 @@ pub fn kind_of(place: &Place) -> Option<&'static Kind> {
     }
 }
 
+/// An amount in minor units, and how often something may happen.
+const AMOUNT: Holds = Holds::Within(0, assent_schema::canon::INTEGER_MOST);
+const COUNT: Holds = Holds::Within(0, 1_000_000);
+
 const fn need(name: &'static str, holds: Holds, about: &'static str) -> Key {
     Key { name, required: true, holds, about }
 }
@@ -214,7 +220,7 @@ static RATE: Table = Table {
     name: "rate",
     about: "How many requests an API takes.",
     groups: &[&[
-        need("requests", Holds::Integer, "How many requests."),
+        need("requests", Holds::Within(1, 1_000_000), "How many requests."),
         need("per", Holds::Form(&PERIOD), "In which time."),
     ]],
     rules: &[],

@@ -22,7 +22,7 @@ pub(super) static OPERATION: Table = Table {
         may("params", Holds::Map(&NAME, &Holds::Table(&PARAM)), "Its parameters, by name."),
         may("constants", Holds::Map(&PATH, &Holds::Text), "Members of the body that are always the same, by path."),
         may("response", FIELDS, "The answer's fields that are taken; all others are dropped."),
-        may("most_bytes", Holds::Integer, "The largest answer, in bytes; 1 MiB unless said."),
+        may("most_bytes", Holds::Within(1, 16 << 20), "The largest answer, in bytes; 1 MiB unless said."),
         may("timeout", Holds::Form(&PERIOD), "The longest time for one attempt; `10s` unless said."),
         may("errors", Holds::List(&Holds::Table(&ERROR)), "How failures are told apart; the first that fits counts."),
         may("not_executed", STATUSES, "Statuses after which surely nothing was done."),
@@ -41,7 +41,7 @@ pub(super) static OPERATION: Table = Table {
 };
 
 /// HTTP statuses.
-const STATUSES: Holds = Holds::List(&Holds::Integer);
+const STATUSES: Holds = Holds::List(&Holds::Within(100, 599));
 
 static PARAM: Table = Table {
     name: "param",
@@ -96,7 +96,7 @@ pub(super) static RETRY: Table = Table {
     name: "retry",
     about: "How attempts follow one another.",
     groups: &[&[
-        need("attempts", Holds::Integer, "The most attempts, the first included; at most 20."),
+        need("attempts", Holds::Within(1, u32::MAX as i64), "The most attempts, the first included; at most 20."),
         need("first", Holds::Form(&PERIOD), "The wait before the second attempt; doubled before each further one."),
         need("most", Holds::Form(&PERIOD), "The longest wait."),
     ]],
@@ -166,7 +166,7 @@ static PAGES: Table = Table {
         need("cursor_at", Holds::Form(&PATH), "Where the answer holds the cursor of the next page."),
         need("param", Holds::Form(&PATH), "The query parameter that takes it."),
         need("collect", Holds::Form(&NAME), "The field whose items are put together."),
-        need("most", Holds::Integer, "The most pages."),
+        need("most", Holds::Within(1, 1_000), "The most pages."),
     ]],
     rules: &[],
 };

@@ -54,7 +54,7 @@ static REPLY: Table = Table {
     about: "What a connection answers.",
     groups: &[&[
         need("to", Holds::Form(&OPERATION), "To which operation; `<connection>.ask` for an AI provider."),
-        may("status", Holds::Integer, "The HTTP status; 200 unless said."),
+        may("status", Holds::Within(100, 599), "The HTTP status; 200 unless said."),
         may("body", Holds::Anything, "The body. For an AI provider, the answer's object."),
         may("fault", Holds::Word(words::<Fault>), "What goes wrong instead."),
         may("after", Holds::Form(&PERIOD), "How long the reply takes."),
@@ -108,7 +108,7 @@ static CALL: Table = Table {
     groups: &[&[
         need("operation", Holds::Form(&OPERATION), "To which operation."),
         may("with", Holds::Map(&NAME, &Holds::Anything), "Parameters that it must have had; others are not checked."),
-        may("times", Holds::Integer, "How often; once unless said."),
+        may("times", Holds::Within(0, 10_000), "How often; once unless said."),
     ]],
     rules: &[],
 };

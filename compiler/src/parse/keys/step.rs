@@ -47,7 +47,7 @@ static COMMON: [Key; 4] = [
     may("when", Holds::Text, "An expression: it runs only when this is true."),
     may(
         "parallel",
-        Holds::Either(&[Holds::Form(&NAME), Holds::Integer]),
+        Holds::Either(&[Holds::Form(&NAME), Holds::Within(1, 32)]),
         "Neighbours of one group run together; for an `each`, the items at once.",
     ),
     may(
@@ -77,7 +77,7 @@ static EACH: [Key; 5] = [
     may("each", Holds::Text, "An expression: does steps for each item of this list."),
     may("as", Holds::Form(&NAME), "What the steps inside call the item; `item` unless said."),
     may("key", Holds::Text, "An expression over the item that tells items apart."),
-    may("max", Holds::Integer, "The most items."),
+    may("max", Holds::Within(1, 1_000), "The most items."),
     may("step", Holds::List(&Holds::Table(&STEP)), "The steps for each item, in order; none of them an `each`."),
 ];
 
@@ -114,8 +114,8 @@ static LIMIT: Table = Table {
     name: "ask-limit",
     about: "What an `ask` may use.",
     groups: &[&[
-        need("tokens", Holds::Integer, "The most tokens of one answer."),
-        need("tries", Holds::Integer, "The most tries for an answer of the wanted form."),
+        need("tokens", Holds::Within(1, 200_000), "The most tokens of one answer."),
+        need("tries", Holds::Within(1, 10), "The most tries for an answer of the wanted form."),
     ]],
     rules: &[],
 };
@@ -126,9 +126,9 @@ static ANSWER: Table = Table {
     groups: &[&[
         may("one_of", Holds::List(&Holds::Text), "Two to 32 constants, one of which is answered."),
         may("type", Holds::Words(&ANSWERS), "What is answered."),
-        may("citations", Holds::Integer, "The most sources that are cited."),
+        may("citations", Holds::Within(1, 100), "The most sources that are cited."),
         may("between", Holds::List(&Holds::Decimal), "The least and the greatest `number`."),
-        may("most_bytes", Holds::Integer, "The largest `text`."),
+        may("most_bytes", Holds::Within(1, 1 << 20), "The largest `text`."),
     ]],
     rules: &[
         Rule::One(&["one_of", "type", "citations"]),

@@ -106,8 +106,32 @@ fn below(holds: &'static Holds, path: &[String]) -> Vec<&'static Holds> {
     }
 }
 
+/// The bounds of an integer, or of the integers of a list or map, that the table knows.
+fn bounds(holds: &'static Holds) -> Vec<asked::Bounds> {
+    match holds {
+        Holds::Within(least, most) => vec![(*least, *most)],
+        Holds::List(inner) | Holds::Map(_, inner) if matches!(inner, Holds::Within(..)) => bounds(inner),
+        Holds::Either(ways) => ways.iter().flat_map(bounds).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Adds within which bounds integers were read: none that the table does not know.
+fn take_bounds(table: &'static Table, seen: &asked::Seen, all: &mut Bounded, wrong: &mut BTreeSet<String>) {
+    for (name, found) in &seen.bounds {
+        let known = table.keys().find(|key| key.name == name).map(|key| bounds(&key.holds)).unwrap_or_default();
+        if known != [*found] {
+            wrong.insert(format!("`{}`: `{name}` is within {found:?}, and the table says {known:?}", table.name));
+        }
+        all.insert((table.name, name.clone()));
+    }
+}
+
+/// Tables and keys whose bounds were seen.
+type Bounded = BTreeSet<(&'static str, String)>;
+
 /// Adds what was asked for while a file of a kind was read.
-fn take_down(kind: &'static Kind, all: &mut Asked, wrong: &mut BTreeSet<String>) {
+fn take_down(kind: &'static Kind, all: &mut Asked, bounded: &mut Bounded, wrong: &mut BTreeSet<String>) {
     for seen in asked::seen() {
         let first = seen.path.first();
         let found = match first {
@@ -130,8 +154,19 @@ fn take_down(kind: &'static Kind, all: &mut Asked, wrong: &mut BTreeSet<String>)
         if seen.named && !found.iter().any(|holds| matches!(holds, Holds::Map(..))) {
             wrong.insert(format!("{place} has names for keys, and the table of keys does not say so"));
         }
+        for holds in found.iter().filter(|holds| matches!(holds, Holds::Map(_, inner) if !bounds(inner).is_empty())) {
+            // The keys are names: what holds of one holds of all.
+            let strange = seen.bounds.values().any(|found| bounds(holds) != [*found]);
+            if strange {
+                wrong.insert(format!("{place} is within {:?}, and the table says {:?}", seen.bounds, bounds(holds)));
+            }
+            bounded.insert((kind.name, seen.path.join(".")));
+        }
         if seen.asked.is_empty() {
             continue;
+        }
+        if let [table] = tables.as_slice() {
+            take_bounds(table, &seen, bounded, wrong);
         }
         match tables.as_slice() {
             [table] => all.entry(table.name).or_default().extend(seen.asked),
@@ -176,17 +211,17 @@ fn names(table: &'static Table) -> BTreeSet<&'static str> {
 
 #[test]
 fn the_table_of_keys_is_what_the_readers_ask_for() {
-    let (mut all, mut wrong) = (Asked::new(), BTreeSet::new());
+    let (mut all, mut bounded, mut wrong) = (Asked::new(), Bounded::new(), BTreeSet::new());
     for files in corpus() {
         let (source, _) = read_files(&files);
         for (path, found) in &source.files {
             if path.contains("/texts/") {
                 drop(text::text(path, found.text()));
-                take_down(KINDS.iter().find(|kind| kind.name == "text").unwrap(), &mut all, &mut wrong);
+                take_down(KINDS.iter().find(|kind| kind.name == "text").unwrap(), &mut all, &mut bounded, &mut wrong);
             } else if let Some(kind) = kind_of(&place_of(path)).filter(|kind| !SIGNED.contains(&kind.name)) {
                 let (_, findings): (_, Findings) = file::read(&Arc::clone(path), found);
                 drop(findings);
-                take_down(kind, &mut all, &mut wrong);
+                take_down(kind, &mut all, &mut bounded, &mut wrong);
             }
         }
     }
@@ -201,6 +236,14 @@ fn the_table_of_keys_is_what_the_readers_ask_for() {
             wrong.insert(format!(
                 "`{name}`: the readers ask for {missing:?}, which the table lacks; the table has {idle:?}, which they never ask for"
             ));
+        }
+    }
+    for (name, table) in &known {
+        for key in table.keys() {
+            let has_bounds = !matches!(key.holds, Holds::Map(..)) && !bounds(&key.holds).is_empty();
+            if has_bounds && !bounded.contains(&(*name, key.name.to_owned())) {
+                wrong.insert(format!("`{name}`: no reader takes `{}` within the bounds of the table", key.name));
+            }
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

@@ -208,7 +208,7 @@ static LIMITS: Table = Table {
             Holds::Form(&PERIOD),
             "The time that a run may take; waiting for people or time is not counted.",
         ),
-        may("concurrency", Holds::Integer, "Runs at once."),
+        may("concurrency", Holds::Within(1, 10_000), "Runs at once."),
         may("one_at_a_time", Holds::Text, "An expression: runs of one value go one after the other."),
         may("per_key", Holds::Text, "Runs accepted per value of `one_at_a_time` and day, like `3/day`."),
         may("debounce", Holds::Form(&PERIOD), "How long no event of a key may come before its run begins."),
