@@ -8,7 +8,7 @@ use assent_schema::ledger::{Entry, EntryError, Frontier, Head, Kind, Origin, Sal
 use assent_schema::time::Moment;
 
 use super::day_key::DayKey;
-use crate::store::{LedgerRow, Token};
+use crate::store::{FactText, LedgerRow};
 
 /// What is to be recorded.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct NewEntry {
     /// The step.
     pub step: Option<Name>,
     /// The key of the item, of a step inside an `each`.
-    pub item: Option<Token>,
+    pub item: Option<FactText>,
     /// The attempt, from 1.
     pub attempt: Option<u32>,
     /// Who.

@@ -1,7 +1,4 @@
 //! Small files of the state folder: replaced as a whole, durable on return, links never followed.
-//!
-//! Each part of a path is opened below the one before it without following links, so that a link planted in the state
-//! folder leads nowhere.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -9,9 +6,10 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, fsync, mkdirat, openat, renameat, unlinkat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fsync, mkdirat, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
+use super::plain::{self, FOLDER, failure};
 use crate::world::{Disk, DiskFailure};
 
 /// The largest file that is read, in bytes; the files here are keys and checkpoints.
@@ -34,30 +32,17 @@ impl RealDisk {
     /// # Errors
     /// [`DiskFailure`] when it is no folder or cannot be opened.
     pub fn open(folder: &Path) -> Result<Self, DiskFailure> {
-        let root = openat(CWD, folder, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-        Ok(Self { root: root.map_err(failure)?, writing: Mutex::new(()) })
-    }
-
-    fn root(&self) -> Result<OwnedFd, DiskFailure> {
-        self.root.try_clone().or(Err(DiskFailure::Broken))
+        Ok(Self { root: plain::root(folder)?, writing: Mutex::new(()) })
     }
 
     /// The folder of a path; `None` when it is not there.
     fn folder(&self, parts: &[&str]) -> Result<Option<OwnedFd>, DiskFailure> {
-        let mut folder = self.root()?;
-        for part in parts {
-            match openat(&folder, *part, FOLDER, Mode::empty()) {
-                Ok(next) => folder = next,
-                Err(Errno::NOENT) => return Ok(None),
-                Err(errno) => return Err(failure(errno)),
-            }
-        }
-        Ok(Some(folder))
+        plain::folder(&self.root, parts.iter().copied())
     }
 
     /// The folder of a path, made where it is missing.
     fn make_folder(&self, parts: &[&str]) -> Result<OwnedFd, DiskFailure> {
-        let mut folder = self.root()?;
+        let mut folder = self.root.try_clone().or(Err(DiskFailure::Broken))?;
         for part in parts {
             match mkdirat(&folder, *part, Mode::RWXU) {
                 Ok(()) => fsync(&folder).map_err(failure)?,
@@ -70,25 +55,13 @@ impl RealDisk {
     }
 }
 
-const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::RDONLY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-
 impl Disk for RealDisk {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, DiskFailure> {
         let (parts, name) = split(path)?;
         let Some(folder) = self.folder(&parts)? else { return Ok(None) };
-        // NONBLOCK: a pipe planted there must not stop us; it is refused right after.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let file = match openat(&folder, name, flags, Mode::empty()) {
-            Ok(file) => file,
-            Err(Errno::NOENT) => return Ok(None),
-            Err(errno) => return Err(failure(errno)),
-        };
-        let stat = fstat(&file).map_err(failure)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(DiskFailure::BadPath);
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(stat.st_size).unwrap_or(0).min(1 << 20));
-        let read = File::from(file).take(FILE_MOST_BYTES + 1).read_to_end(&mut bytes);
+        let Some((file, size)) = plain::file(&folder, name)? else { return Ok(None) };
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).min(1 << 20));
+        let read = file.take(FILE_MOST_BYTES + 1).read_to_end(&mut bytes);
         match read {
             Ok(size) if size as u64 <= FILE_MOST_BYTES => Ok(Some(bytes)),
             Ok(_) | Err(_) => Err(DiskFailure::Broken),
@@ -157,14 +130,6 @@ fn is_part(part: &str) -> bool {
     (1..=PART_MOST_BYTES).contains(&part.len())
         && !part.starts_with('.')
         && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
-}
-
-fn failure(errno: Errno) -> DiskFailure {
-    match errno {
-        Errno::NOSPC | Errno::DQUOT | Errno::FBIG => DiskFailure::Full,
-        Errno::LOOP | Errno::NOTDIR | Errno::ISDIR | Errno::NAMETOOLONG => DiskFailure::BadPath,
-        _ => DiskFailure::Broken,
-    }
 }
 
 fn io_failure(error: &std::io::Error) -> DiskFailure {

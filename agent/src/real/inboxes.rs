@@ -1,16 +1,14 @@
 //! Folders that other systems fill, below one root that `agent.toml` names. Links are never followed.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, fsync, mkdirat, openat, renameat, statat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, fsync, mkdirat, openat, renameat, statat};
 use rustix::io::Errno;
 
+use super::plain::{self, FOLDER, failure};
 use crate::world::{DiskFailure, Inboxes, Seen};
-
-const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::RDONLY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// The root of all inboxes.
 pub struct RealInboxes(OwnedFd);
@@ -21,23 +19,14 @@ impl RealInboxes {
     /// # Errors
     /// [`DiskFailure`] when it is no folder or cannot be opened.
     pub fn open(root: &Path) -> Result<Self, DiskFailure> {
-        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
-        openat(CWD, root, flags, Mode::empty()).map(Self).map_err(failure)
+        plain::root(root).map(Self)
     }
 
     fn folder(&self, path: &str) -> Result<Option<OwnedFd>, DiskFailure> {
-        let mut folder = self.0.try_clone().or(Err(DiskFailure::Broken))?;
-        for part in path.split('/') {
-            if matches!(part, "" | "." | "..") {
-                return Err(DiskFailure::BadPath);
-            }
-            match openat(&folder, part, FOLDER, Mode::empty()) {
-                Ok(next) => folder = next,
-                Err(Errno::NOENT) => return Ok(None),
-                Err(errno) => return Err(failure(errno)),
-            }
+        if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            return Err(DiskFailure::BadPath);
         }
-        Ok(Some(folder))
+        plain::folder(&self.0, path.split('/'))
     }
 }
 
@@ -69,19 +58,9 @@ impl Inboxes for RealInboxes {
 
     fn file(&self, folder: &str, name: &str, most: u64) -> Result<Option<Vec<u8>>, DiskFailure> {
         let Some(folder) = self.folder(folder)? else { return Ok(None) };
-        // NONBLOCK: a pipe planted there must not stop us; it is refused right after.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let file = match openat(&folder, name, flags, Mode::empty()) {
-            Ok(file) => file,
-            Err(Errno::NOENT) => return Ok(None),
-            Err(errno) => return Err(failure(errno)),
-        };
-        let stat = fstat(&file).map_err(failure)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(DiskFailure::BadPath);
-        }
+        let Some((file, _)) = plain::file(&folder, name)? else { return Ok(None) };
         let mut bytes = Vec::new();
-        File::from(file).take(most.saturating_add(1)).read_to_end(&mut bytes).or(Err(DiskFailure::Broken))?;
+        file.take(most.saturating_add(1)).read_to_end(&mut bytes).or(Err(DiskFailure::Broken))?;
         Ok((bytes.len() as u64 <= most).then_some(bytes))
     }
 
@@ -105,14 +84,6 @@ impl Inboxes for RealInboxes {
         }
         fsync(&target).map_err(failure)?;
         fsync(&folder).map_err(failure)
-    }
-}
-
-fn failure(errno: Errno) -> DiskFailure {
-    match errno {
-        Errno::NOSPC | Errno::DQUOT => DiskFailure::Full,
-        Errno::LOOP | Errno::NOTDIR => DiskFailure::BadPath,
-        _ => DiskFailure::Broken,
     }
 }
 

@@ -10,6 +10,7 @@ pub mod egress;
 pub mod inboxes;
 mod keyring;
 pub mod net;
+mod plain;
 mod pool;
 pub mod tls;
 

@@ -13,9 +13,10 @@ use assent_schema::shape::Shape;
 
 use super::Deployed;
 use super::compiled::{CompiledAction, CompiledAsk, CompiledStep};
-use super::driver::{End, Run, Stop, answer_value, expression_failed};
+use super::driver::{End, Run, Stop, expression_failed};
 use super::machine::parked_by;
 use super::progress::{OK, Stand};
+use super::resume::answer_value;
 use crate::request::chat::{self, Question, Said};
 use crate::request::{Built, Failed};
 use crate::retry::{Next, next};

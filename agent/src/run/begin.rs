@@ -12,6 +12,7 @@ use super::driver::{self, Run};
 use super::hear::key_text;
 use super::machine::{Live, Scope};
 use super::progress::Progress;
+use super::resume;
 use super::shared::Shared;
 use super::{Deployed, Engine, Permission, Task, Use, lock};
 use crate::content::Content;
@@ -97,7 +98,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         }
         let (fact_fields, content) = split(&compiled, &new.fields)?;
         let run = RunId::new(now, self.world.dice().bytes());
-        let values = driver::values(&facts, now, Value::Record(new.fields), self.pseudonyms(&new.client));
+        let values = resume::values(&facts, now, Value::Record(new.fields), self.pseudonyms(&new.client));
         let key = match &compiled.key {
             Some(program) => Some(key_text(&values.eval(program).or(Err(NotBegun::NoKey))?).ok_or(NotBegun::NoKey)?),
             None => None,

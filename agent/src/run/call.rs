@@ -11,8 +11,9 @@ use assent_schema::expr::Value;
 use assent_schema::id::{Name, OperationRef};
 use assent_schema::plan::{Effect, Failure, Mode, Operation};
 
+use super::commit::NotFlushed;
 use super::compiled::{CompiledCall, CompiledStep};
-use super::driver::{End, NotFlushed, Run, Stop, expression_failed};
+use super::driver::{End, Run, Stop, expression_failed};
 use super::progress::{CACHED, CONFIRMED, OK, SHADOW, Stand, Tried};
 use super::{Deployed, Traffic, lock};
 use crate::request::{self, Answer, BAD_ANSWER, Built, Call, Failed, GRAPHQL_ERROR, Paging};
@@ -197,7 +198,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let endpoint = self.engine.deployed.endpoint(client, &name.connection).ok_or("no_endpoint")?;
         let secret = self.engine.secret_of(client, &name.connection, connection);
         let key = operation.idempotency.as_ref().map(|_| {
-            let item = self.item.as_ref().map(crate::store::Token::as_str);
+            let item = self.item.as_ref().map(crate::store::FactText::as_str);
             request::keyed::idempotency_key(&self.engine.idempotency, &self.id.to_string(), step, item)
         });
         let call = Call {

@@ -15,14 +15,14 @@ use super::driver::{End, Run, Stop, expression_failed};
 use super::machine::Scope;
 use super::parts::{Part, PartEnd, how};
 use super::progress::{Stand, Walk};
-use crate::store::{Ending, Entry, ItemEnd, Store, Token};
+use crate::store::{Ending, Entry, FactText, ItemEnd, Store};
 use crate::world::World;
 
 /// The items of a list, by key.
 struct Items {
     /// In the order of the list.
-    keys: Vec<Token>,
-    values: BTreeMap<Token, Value>,
+    keys: Vec<FactText>,
+    values: BTreeMap<FactText, Value>,
 }
 
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
@@ -107,7 +107,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
 
     /// The items that this run takes up are those of the first time; what is no longer there is counted and skipped.
     fn begin_walk(&mut self, step: &CompiledStep, each: &CompiledEach, items: &Items) -> Result<(), Stop> {
-        let gone: Vec<Token> = if let Some(Stand::Walking(walk)) = self.progress.stand(&step.id) {
+        let gone: Vec<FactText> = if let Some(Stand::Walking(walk)) = self.progress.stand(&step.id) {
             let left = walk.items.iter().filter(|item| !walk.over.contains_key(*item));
             left.filter(|item| !items.values.contains_key(*item)).cloned().collect()
         } else {
@@ -129,7 +129,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     fn parts(&mut self, step: &CompiledStep, each: &CompiledEach, items: &Items) -> Vec<Part> {
         let Some(Stand::Walking(walk)) = self.progress.stand(&step.id) else { return Vec::new() };
         let failed = each.on_error == OnItemError::Stop && walk.count(ItemEnd::Failed) > 0;
-        let left: Vec<Token> = walk.items.iter().filter(|item| !walk.over.contains_key(*item)).cloned().collect();
+        let left: Vec<FactText> = walk.items.iter().filter(|item| !walk.over.contains_key(*item)).cloned().collect();
         let mut parts = Vec::new();
         for item in left {
             let begun = self.progress.items.get(&item).is_some_and(|progress| !progress.steps.is_empty());
@@ -154,10 +154,10 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
 }
 
 /// A key as a token: only what could be a fact is one.
-fn key_of(value: &Value) -> Option<Token> {
+fn key_of(value: &Value) -> Option<FactText> {
     match value {
-        Value::Text(text) => Token::new(text),
-        Value::Integer(n) => Token::new(&n.to_string()),
+        Value::Text(text) => FactText::new(text),
+        Value::Integer(n) => FactText::new(&n.to_string()),
         _ => None,
     }
 }

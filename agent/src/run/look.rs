@@ -10,7 +10,7 @@ use assent_schema::plan::{Failure, Poll};
 use assent_schema::time::Moment;
 
 use super::compiled::Compiled;
-use super::driver;
+use super::resume;
 use super::{Deployed, Engine, Permission, Traffic, Use, lock};
 use crate::request::{self, Call, Failed, Paging};
 use crate::retry::{Breaker, Bucket, Gate};
@@ -69,7 +69,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             return Err(NotLooked::NotNow);
         }
         let facts = self.deployed.client(&plan.client).ok_or_else(|| never("no_client"))?;
-        let values = driver::values(&facts, self.world.clock().now(), Value::Absent, self.pseudonyms(&plan.client));
+        let values = resume::values(&facts, self.world.clock().now(), Value::Absent, self.pseudonyms(&plan.client));
         let mut arguments = values.parts(&compiled.poll).map_err(|error| never(error.code.as_str()))?;
         arguments.insert(poll.since.clone(), Value::Instant(since));
         self.pages(compiled, poll, &arguments).await

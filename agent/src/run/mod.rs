@@ -8,6 +8,7 @@ mod begin;
 mod cache;
 mod call;
 mod codec;
+mod commit;
 mod compiled;
 mod decide;
 mod doubt;
@@ -21,8 +22,10 @@ mod lanes;
 mod look;
 mod machine;
 mod parts;
+mod place;
 mod progress;
 mod quiet;
+mod resume;
 mod seal;
 mod shared;
 mod tokens;
@@ -219,7 +222,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     /// The task of one run that has not ended.
     pub fn carry_on(self: &Arc<Self>, run: RunId) -> Task {
         let engine = Arc::clone(self);
-        Box::pin(async move { driver::carry_on(engine, run).await })
+        Box::pin(async move { resume::carry_on(engine, run).await })
     }
 
     /// How many runs of a client are under way, those that wait for people not counted.

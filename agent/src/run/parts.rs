@@ -17,13 +17,13 @@ use super::driver::{End, Run, Stop};
 use super::machine::{self, Live, Missing, Outer, Scope};
 use super::progress::Progress;
 use crate::content::Content;
-use crate::store::{Ending, Entry, ItemEnd, Store, Token, Write};
+use crate::store::{Ending, Entry, FactText, ItemEnd, Store, Write};
 use crate::world::World;
 
 /// What goes on by itself.
 pub(super) struct Part {
     pub(super) scope: Scope,
-    pub(super) item: Option<Token>,
+    pub(super) item: Option<FactText>,
     /// What the journal says of it so far.
     pub(super) progress: Progress,
     /// The item, under the name that the steps call it by.
@@ -44,7 +44,7 @@ pub(super) enum PartEnd {
 
 /// A part that is over for now.
 pub(super) struct Finished {
-    pub(super) item: Option<Token>,
+    pub(super) item: Option<FactText>,
     pub(super) end: PartEnd,
     pub(super) progress: Progress,
     live: Live,

@@ -15,7 +15,7 @@ use assent_schema::release::Choice;
 
 use super::compiled::{Compiled, CompiledAction, CompiledStep};
 use crate::store::{
-    Aim, AskEnd, EffectDone, Entry, Fact, Intent, ItemEnd, JournalRow, Outcome, StepAt, Token, Waiting,
+    Aim, AskEnd, EffectDone, Entry, Fact, FactText, Intent, ItemEnd, JournalRow, Outcome, StepAt, Waiting,
 };
 use crate::world::Wall;
 
@@ -68,9 +68,9 @@ pub(super) enum Stand {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Walk {
     /// The items' keys, in the order of the list as it then was.
-    pub(super) items: Vec<Token>,
+    pub(super) items: Vec<FactText>,
     /// The items that are over, and for those that failed, why.
-    pub(super) over: BTreeMap<Token, (ItemEnd, Option<String>)>,
+    pub(super) over: BTreeMap<FactText, (ItemEnd, Option<String>)>,
 }
 
 impl Walk {
@@ -99,7 +99,7 @@ pub(super) struct Progress {
     pub(super) steps: BTreeMap<Name, Stand>,
     pub(super) guards: BTreeMap<Name, Guarded>,
     /// What happened inside of an `each`, by the item's key.
-    pub(super) items: BTreeMap<Token, Progress>,
+    pub(super) items: BTreeMap<FactText, Progress>,
     pub(super) ended: bool,
     /// Whether it waited until its key was quiet.
     pub(super) quiet: bool,
@@ -241,7 +241,7 @@ impl Progress {
         done
     }
 
-    fn effect(&self, step: &CompiledStep, item: Option<&Token>) -> Option<EffectDone> {
+    fn effect(&self, step: &CompiledStep, item: Option<&FactText>) -> Option<EffectDone> {
         let CompiledAction::Call(call) = &step.action else { return None };
         let in_doubt = match self.stand(&step.id)? {
             _ if call.operation.effect == Effect::None => return None,

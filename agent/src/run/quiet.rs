@@ -12,7 +12,8 @@ use std::time::Duration;
 use assent_schema::plan::QUIET_MOST;
 
 use super::begin::{first_event, last_event};
-use super::driver::{End, NotFlushed, Run, Stop};
+use super::commit::NotFlushed;
+use super::driver::{End, Run, Stop};
 use super::{Deployed, lock};
 use crate::store::{Ending, Entry, Refusal, Store, Write};
 use crate::world::{Wall, World};

@@ -10,10 +10,10 @@ use super::driver::Run;
 use super::hear::Signals;
 use super::{Deployed, codec, lock, seal};
 use crate::content::Content;
-use crate::store::{StepAt, Store, Token};
+use crate::store::{FactText, StepAt, Store};
 use crate::world::World;
 
-type Texts = BTreeMap<(Option<Token>, Name), Value>;
+type Texts = BTreeMap<(Option<FactText>, Name), Value>;
 
 pub(super) struct Shared {
     /// Answers and edited texts, which nobody could have again: by item and step.
@@ -39,12 +39,12 @@ impl Shared {
     }
 
     /// Keeps what a step said, for the seal.
-    pub(super) fn remember(&self, item: Option<&Token>, step: &Name, value: &Value) {
+    pub(super) fn remember(&self, item: Option<&FactText>, step: &Name, value: &Value) {
         lock(&self.texts).insert((item.cloned(), step.clone()), value.clone());
     }
 
     /// What is kept of one item.
-    pub(super) fn remembered(&self, item: &Token) -> Vec<(Name, Value)> {
+    pub(super) fn remembered(&self, item: &FactText) -> Vec<(Name, Value)> {
         let texts = lock(&self.texts);
         let mine = texts.iter().filter(|((of, _), _)| of.as_ref() == Some(item));
         mine.map(|((_, step), value)| (step.clone(), value.clone())).collect()
@@ -123,15 +123,15 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 }
 
-fn write_at(item: Option<&Token>, step: &Name, out: &mut Vec<u8>) {
+fn write_at(item: Option<&FactText>, step: &Name, out: &mut Vec<u8>) {
     codec::write(&item.map_or(Value::Absent, |item| Value::text(item.as_str())), out);
     codec::write(&Value::text(step.as_str()), out);
 }
 
-fn read_at(rest: &mut &[u8]) -> Option<(Option<Token>, Name)> {
+fn read_at(rest: &mut &[u8]) -> Option<(Option<FactText>, Name)> {
     let item = match codec::read(rest)? {
         Value::Absent => None,
-        other => Some(Token::new(other.as_text()?)?),
+        other => Some(FactText::new(other.as_text()?)?),
     };
     let step = codec::read(rest)?;
     Some((item, Name::new(step.as_text()?).ok()?))

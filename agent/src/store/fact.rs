@@ -98,7 +98,7 @@ impl From<RunId> for String {
     }
 }
 
-pub use assent_schema::expr::{Fact, Token};
+pub use assent_schema::expr::{Fact, FactText};
 
 /// A step of a run: inside an `each`, of one of its items.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,12 +106,12 @@ pub struct StepAt {
     /// The step's id.
     pub step: Name,
     /// The item's key.
-    pub item: Option<Token>,
+    pub item: Option<FactText>,
 }
 
 impl StepAt {
     /// A step, of an item inside an `each`.
-    pub fn new(step: &Name, item: Option<&Token>) -> Self {
+    pub fn new(step: &Name, item: Option<&FactText>) -> Self {
         Self { step: step.clone(), item: item.cloned() }
     }
 }
@@ -285,7 +285,7 @@ pub struct Intent {
     pub step: Name,
     /// Inside an `each`, the item's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub item: Option<Token>,
+    pub item: Option<FactText>,
     /// Counted from 1 within the step.
     pub attempt: u32,
     /// The operation; `connection.ask` for an AI provider.
@@ -314,7 +314,7 @@ pub struct Outcome {
     pub step: Name,
     /// Inside an `each`, the item's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub item: Option<Token>,
+    pub item: Option<FactText>,
     /// Which attempt.
     pub attempt: u32,
     /// `ok`, or a code from a closed list.
@@ -346,7 +346,7 @@ pub struct Waiting {
     pub step: Name,
     /// Inside an `each`, the item's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub item: Option<Token>,
+    pub item: Option<FactText>,
     /// Whether the effect of the step is above a guardrail.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub guardrail: bool,
@@ -377,7 +377,7 @@ pub enum Entry {
         step: Name,
         /// Inside an `each`, the item's key.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        item: Option<Token>,
+        item: Option<FactText>,
         /// Whether it runs.
         runs: bool,
     },
@@ -393,7 +393,7 @@ pub enum Entry {
         step: Name,
         /// Inside an `each`, the item's key.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        item: Option<Token>,
+        item: Option<FactText>,
         /// How.
         ended: AskEnd,
         /// The `one_of` fields.
@@ -408,7 +408,7 @@ pub enum Entry {
         step: Name,
         /// Inside an `each`, the item's key.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        item: Option<Token>,
+        item: Option<FactText>,
         /// Whether it was about a guardrail.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         guardrail: bool,
@@ -427,7 +427,7 @@ pub enum Entry {
         step: Name,
         /// Inside an `each`, the item's key.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        item: Option<Token>,
+        item: Option<FactText>,
         /// The failure's code.
         code: String,
     },
@@ -436,14 +436,14 @@ pub enum Entry {
         /// The step.
         step: Name,
         /// Their keys, in the order of the list.
-        items: Vec<Token>,
+        items: Vec<FactText>,
     },
     /// An item of an `each` ended.
     Item {
         /// The `each`.
         step: Name,
         /// The item's key.
-        item: Token,
+        item: FactText,
         /// How.
         how: ItemEnd,
         /// Why it failed, a code; or the name that a `stop` gave it.
@@ -456,7 +456,7 @@ pub enum Entry {
         step: Name,
         /// Inside an `each`, the item's key.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        item: Option<Token>,
+        item: Option<FactText>,
         /// When it is over, in milliseconds since 1970.
         until: i64,
     },
@@ -466,7 +466,7 @@ pub enum Entry {
         step: Name,
         /// Inside an `each`, the item's key.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        item: Option<Token>,
+        item: Option<FactText>,
         /// Whether the event came that it waited for.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         arrived: bool,
@@ -492,7 +492,7 @@ pub enum Entry {
 
 impl Entry {
     /// The item of an `each` inside of which it happened.
-    pub fn item(&self) -> Option<&Token> {
+    pub fn item(&self) -> Option<&FactText> {
         match self {
             Self::Intent(intent) => intent.item.as_ref(),
             Self::Outcome(outcome) => outcome.item.as_ref(),

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use assent_schema::id::ClientId;
 
 pub use fact::{
-    Accepted, Aim, AskEnd, BadRunId, Ending, Entry, Fact, Intent, ItemEnd, JournalRow, Outcome, RunId, StepAt, Token,
-    TriggerKind, Waiting,
+    Accepted, Aim, AskEnd, BadRunId, Ending, Entry, Fact, FactText, Intent, ItemEnd, JournalRow, Outcome, RunId,
+    StepAt, TriggerKind, Waiting,
 };
 pub use memory::{Gate, Memory, Tables};
 pub use sqlite::{LedgerRows, Sqlite};

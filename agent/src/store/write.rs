@@ -4,7 +4,7 @@ use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, ConnectionId, GroupId, Name, OperationRef, PersonId, WorkflowId};
 use serde::{Deserialize, Serialize};
 
-use crate::store::fact::{Entry, RunId, StepAt, Token, Waiting};
+use crate::store::fact::{Entry, FactText, RunId, StepAt, Waiting};
 use crate::world::Wall;
 
 /// All or nothing: conditions first, then everything else, one fsync shared with whoever commits at the same time.
@@ -195,7 +195,7 @@ pub struct Note {
     /// The step.
     pub step: Option<Name>,
     /// The key of the item, of a step inside an `each`.
-    pub item: Option<Token>,
+    pub item: Option<FactText>,
     /// The attempt, from 1.
     pub attempt: Option<u32>,
     /// Who.
@@ -249,7 +249,7 @@ pub struct QueueItem {
     pub step: Option<Name>,
     /// Inside an `each`, the item's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub item: Option<Token>,
+    pub item: Option<FactText>,
     /// The link that people open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<String>,
@@ -270,7 +270,7 @@ pub struct EffectDone {
     pub step: Name,
     /// Inside an `each`, the item's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub item: Option<Token>,
+    pub item: Option<FactText>,
     /// Its operation.
     pub operation: OperationRef,
     /// Whether nobody knows if it happened.

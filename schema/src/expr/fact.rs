@@ -20,9 +20,9 @@ pub enum Fact {
     /// An integer within ±(2^53 − 1).
     Integer(i64),
     /// A token, a UUID, or a constant that is one.
-    Token(Token),
+    Token(FactText),
     /// A constant of the catalog or workflow that is no token.
-    Constant(Token),
+    Constant(FactText),
     /// A moment.
     Instant(Moment),
     /// An amount with its currency.
@@ -44,12 +44,12 @@ impl fmt::Display for Fact {
 /// A text of at most 64 characters that may be durable: a token, or a constant of the catalog or workflow.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Token(Box<str>);
+pub struct FactText(Box<str>);
 
 /// The most characters of a constant.
 const CONSTANT_MOST: usize = 64;
 
-impl Token {
+impl FactText {
     /// Checks the form of a text and takes it as a token.
     pub fn new(text: &str) -> Option<Self> {
         is_token(text).then(|| Self(text.into()))
@@ -67,15 +67,15 @@ impl Token {
     }
 }
 
-impl TryFrom<String> for Token {
+impl TryFrom<String> for FactText {
     type Error = &'static str;
     fn try_from(text: String) -> Result<Self, Self::Error> {
         Self::constant(&text).ok_or("is not a token or constant: 1 to 64 characters")
     }
 }
 
-impl From<Token> for String {
-    fn from(token: Token) -> Self {
+impl From<FactText> for String {
+    fn from(token: FactText) -> Self {
         token.0.into()
     }
 }

@@ -33,7 +33,7 @@ pub use constant::constant;
 pub use decimal::Decimal;
 pub use error::{ExprError, ExprErrorKind};
 pub use eval::{EvalCode, EvalError, Scope, eval};
-pub use fact::{Fact, NotAFact, Token};
+pub use fact::{Fact, FactText, NotAFact};
 pub use functions::FUNCTIONS;
 pub use money::{Currency, Money};
 pub use reads::{Read, reads};

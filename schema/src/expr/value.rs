@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use zeroize::Zeroize;
 
 use super::decimal::Decimal;
-use super::fact::{Fact, NotAFact, Token};
+use super::fact::{Fact, FactText, NotAFact};
 use super::money::{Money, in_bounds};
 use crate::id::Name;
 use crate::shape::{Shape, is_token, is_uuid};
@@ -90,7 +90,7 @@ impl Value {
     /// # Errors
     /// When the shape is not bounded, or the value does not fit it. The error says nothing of the value.
     pub fn to_fact(&self, shape: &Shape) -> Result<Fact, NotAFact> {
-        let token = |text: &str| Token::new(text).map(Fact::Token).ok_or(NotAFact);
+        let token = |text: &str| FactText::new(text).map(Fact::Token).ok_or(NotAFact);
         match (shape, self) {
             (Shape::Token {}, Self::Text(text)) => token(text),
             (Shape::Token {}, Self::Integer(n)) if in_bounds(*n) => token(&n.to_string()),
@@ -101,7 +101,7 @@ impl Value {
             (Shape::Money { .. }, Self::Money(money)) if in_bounds(money.minor) => Ok(Fact::Money(*money)),
             (Shape::OneOf { values }, Self::Text(text)) if values.contains(text) => {
                 // A constant of the catalog or workflow; most are tokens, the others are named by their place.
-                if is_token(text) { token(text) } else { Token::constant(text).map(Fact::Constant).ok_or(NotAFact) }
+                if is_token(text) { token(text) } else { FactText::constant(text).map(Fact::Constant).ok_or(NotAFact) }
             }
             _ => Err(NotAFact),
         }

@@ -282,11 +282,11 @@ impl<'a> Run<'a> {
         for entry in self.journal() {
             match entry {
                 Entry::Intent(intent) => {
-                    let item = intent.item.as_ref().map(assent_schema::expr::Token::as_str);
+                    let item = intent.item.as_ref().map(assent_schema::expr::FactText::as_str);
                     intents.insert((&intent.step, item, intent.attempt), intent);
                 }
                 Entry::Outcome(outcome) if outcome.code == OK => {
-                    let item = outcome.item.as_ref().map(assent_schema::expr::Token::as_str);
+                    let item = outcome.item.as_ref().map(assent_schema::expr::FactText::as_str);
                     let intent = intents.get(&(&outcome.step, item, outcome.attempt));
                     let effect = intent.filter(|i| i.effect != Effect::None && i.aim == Aim::Step && !i.shadow);
                     match (effect, done.last_mut()) {

@@ -1,0 +1,154 @@
+//! Whether a run may go on now, its place among the running, and the time that it has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use assent_schema::id::{ConnectionId, Name};
+use tokio::sync::oneshot;
+
+use super::begin::NotBegun;
+use super::compiled::{CompiledAction, CompiledStep};
+use super::driver::{End, Run, Stop};
+use super::lanes::Lane;
+use super::{Deployed, Permission, Use, lock};
+use crate::store::{Ending, RunId, Store};
+use crate::world::{Clock as _, Wall, World};
+
+/// How often a run that is held looks whether it still is.
+const HELD_LOOK: Duration = Duration::from_secs(5);
+
+impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
+    /// Asks for permission, and waits while the run is held.
+    pub(super) async fn may_go_on(&mut self, step: &CompiledStep) -> Result<(), Stop> {
+        let connection = match &step.action {
+            CompiledAction::Call(call) => Some(&call.name.connection),
+            CompiledAction::Ask(ask) => Some(&ask.connection),
+            CompiledAction::Decide(_)
+            | CompiledAction::Set(_)
+            | CompiledAction::Each(_)
+            | CompiledAction::Wait(_)
+            | CompiledAction::Stop(_) => None,
+        };
+        self.permitted(&step.id, connection).await
+    }
+
+    pub(super) async fn permitted(&mut self, step: &Name, connection: Option<&ConnectionId>) -> Result<(), Stop> {
+        loop {
+            if self.engine.is_stopping() {
+                // What is pending was not promised to anybody; reads and answers are had again.
+                return Err(Stop::Leave);
+            }
+            let of = Use {
+                client: &self.accepted.client,
+                workflow: &self.accepted.workflow,
+                plan: &self.accepted.plan,
+                connection,
+                now: self.now().moment(),
+            };
+            match self.engine.deployed.permission(&of) {
+                Permission::Go => return Ok(()),
+                Permission::Stopped(code) => return Err(End::early(Ending::Stopped, step, code).into()),
+                Permission::Held => {
+                    self.flush_all().await?;
+                    self.wait(HELD_LOOK).await;
+                }
+            }
+        }
+    }
+
+    /// Lets time pass that does not count as taken, or less if the agent goes down.
+    pub(super) async fn wait(&mut self, duration: Duration) {
+        let engine = Arc::clone(&self.engine);
+        let mut stopping = engine.stopping.subscribe();
+        let before = engine.world.clock().boot();
+        tokio::select! {
+            biased;
+            _ = stopping.wait_for(|stop| *stop) => {}
+            () = engine.world.clock().sleep(duration) => {}
+        }
+        self.waited = self.waited.saturating_add(engine.world.clock().boot().saturating_sub(before));
+    }
+
+    pub(super) fn now(&self) -> Wall {
+        self.engine.world.clock().now()
+    }
+
+    /// The time that is left of the run's own; waiting for people is not counted.
+    pub(super) fn left(&self) -> Duration {
+        let here = self.engine.world.clock().boot().saturating_sub(self.resumed_at).saturating_sub(self.waited);
+        self.compiled.plan.limits.timeout.duration().saturating_sub(here.saturating_add(self.taken))
+    }
+
+    /// Waits for a place among the running.
+    async fn enter(&mut self) -> Result<(), Stop> {
+        let lane = Lane {
+            client: self.accepted.client.clone(),
+            workflow: self.accepted.workflow.clone(),
+            key: self.accepted.key.clone(),
+            workflow_most: self.compiled.plan.limits.concurrency.max(1),
+            client_most: self.facts.limits.running.max(1),
+        };
+        let (door, mut opens) = oneshot::channel();
+        {
+            let mut lanes = lock(&self.engine.lanes);
+            if lanes.enter(self.id, lane) {
+                return Ok(());
+            }
+            lock(&self.engine.doors).insert(self.id, door);
+        }
+        self.flush_all().await?;
+        let engine = Arc::clone(&self.engine);
+        let mut stopping = engine.stopping.subscribe();
+        let before = engine.world.clock().boot();
+        let mut cancelled = self.shared.signals.cancelled();
+        let opened = tokio::select! {
+            biased;
+            opened = &mut opens => opened.or(Err(Stop::Leave)),
+            _ = stopping.wait_for(|stop| *stop) => Err(Stop::Leave),
+            _ = cancelled.wait_for(|cancelled| *cancelled) => Err(End::cancelled().into()),
+        };
+        self.waited = self.waited.saturating_add(engine.world.clock().boot().saturating_sub(before));
+        opened
+    }
+
+    /// This task goes on: the run has its place as long as one of its tasks does something.
+    pub(super) async fn come_back(&mut self) -> Result<(), Stop> {
+        let shared = Arc::clone(&self.shared);
+        let mut busy = shared.busy.lock().await;
+        if *busy == 0 {
+            self.enter().await?;
+        }
+        *busy = busy.saturating_add(1);
+        Ok(())
+    }
+
+    /// This task waits for a person or for time: the place is given back when no other does something.
+    pub(super) async fn step_aside(&self) {
+        let mut busy = self.shared.busy.lock().await;
+        *busy = busy.saturating_sub(1);
+        if *busy == 0 {
+            let next = lock(&self.engine.lanes).pause(self.id);
+            self.open_doors(next);
+        }
+    }
+
+    pub(super) fn leave(&mut self) {
+        // A run that never became durable says so to whoever waits.
+        self.tell(Err(NotBegun::Stopping));
+        lock(&self.engine.questions).retain(|(run, _), _| *run != self.id);
+        self.engine.forget(self.id);
+        lock(&self.engine.doors).remove(&self.id);
+        let next = lock(&self.engine.lanes).leave(self.id);
+        self.open_doors(next);
+    }
+
+    fn open_doors(&self, runs: Vec<RunId>) {
+        let mut doors = lock(&self.engine.doors);
+        for run in runs {
+            if let Some(door) = doors.remove(&run) {
+                // A run whose task is gone leaves its place by itself.
+                let _went = door.send(());
+            }
+        }
+    }
+}
