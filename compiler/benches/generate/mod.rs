@@ -1,5 +1,9 @@
 //! Makes source repositories of any size out of the example: many clients with many workflows, each a little different,
 //! everything signed, packed into a bare repository.
+//!
+//! `tests/support/generate` is another generator, on purpose: it makes what nobody would write and grows with the language.
+//! A time can be compared with that of another day only while what is measured stays as it is, and says something only about
+//! workflows that people do write, with all of their scenarios.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

@@ -109,7 +109,7 @@ fn bend(files: &Files, edits: &[(&str, &str)]) -> Option<(Files, Places)> {
 #[test]
 fn each_bend_of_a_made_source_raises_its_code_at_its_place_and_nothing_else() {
     let sources: Vec<Files> =
-        (0..SEEDS).map(|seed| repository(seed, Size { clients: 2, ..Size::SMALL }, Names::Plain)).collect();
+        (0..3 * SEEDS).map(|seed| repository(seed, Size { clients: 2, ..Size::SMALL }, Names::Plain)).collect();
     let mut wrong = BTreeMap::new();
     for (name, edits) in BENDS {
         let code = Code::from_name(name).expect("a code");

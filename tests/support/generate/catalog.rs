@@ -1,4 +1,5 @@
-//! The project's own file and its catalog: that of the example, whose APIs their owners publish.
+//! The project's own file and its catalog: that of the example, whose APIs their owners publish, and one API more that has
+//! what those lack.
 
 use super::{Files, Names};
 
@@ -17,7 +18,8 @@ pub(super) struct Kind {
 }
 
 /// Every kind of connection but those to providers.
-pub(super) const KINDS: [Kind; 4] = [
+pub(super) const KINDS: [Kind; 5] = [
+    Kind { role: "bell", text: include_str!("bell.toml"), name: "bell", slot: "token", sends: true },
     Kind {
         role: "desk",
         text: include_str!("../../../examples/agency/catalog/integrations/intercom.toml"),
@@ -68,6 +70,8 @@ pub(super) fn scope(role: &str, operation: &str) -> &'static str {
         ("shop", _) => "orders:read",
         ("pay", "refund") => "checkout:refund",
         ("pay", _) => "checkout:links",
+        ("bell", "list_rings") => "bells:read",
+        ("bell", _) => "bells:write",
         _ => "chat:write",
     }
 }

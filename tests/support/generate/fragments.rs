@@ -6,12 +6,12 @@ type Fragment = fn(&mut Build);
 
 /// Adds one of the fragments that fit.
 pub(super) fn add(build: &mut Build) {
-    let mut fits: Vec<Fragment> = vec![count, post, walk, pause, choose];
+    let mut fits: Vec<Fragment> = vec![count, post, walk, pause, choose, report];
     if !build.tickets.is_empty() {
-        fits.extend::<[Fragment; 3]>([read_ticket, note, assign]);
+        fits.extend::<[Fragment; 4]>([read_ticket, read_ticket, note, assign]);
     }
     if !build.records.is_empty() {
-        fits.push(own_order);
+        fits.extend::<[Fragment; 3]>([own_order; 3]);
     }
     if !build.order_ids.is_empty() {
         fits.push(read_order);
@@ -112,6 +112,17 @@ fn post(build: &mut Build) {
     let call = build.operation("chat", "post");
     let said = build.numbers.iter().map(|number| format!(" ${{{number}}}")).collect::<String>();
     let lines = format!("call = \"{call}\"\nwith = {{ channel = \"C0155501\", text = \"So many:{said}.\" }}");
+    build.step(&id, &[&condition], &lines);
+}
+
+/// Files a record, with a list beside it.
+fn report(build: &mut Build) {
+    let (id, condition) = (build.name("report"), build.condition());
+    let call = build.operation("bell", "file_report");
+    let many = build.numbers.last().map_or_else(|| "3".to_owned(), |number| format!("\"${{{number}}}\""));
+    let lines = format!(
+        "call = \"{call}\"\nwith = {{ about = {{ label = \"weekly\", many = {many}, urgent = true }}, tags = [\"a\", \"b\"] }}"
+    );
     build.step(&id, &[&condition], &lines);
 }
 
@@ -300,8 +311,9 @@ fn parcel(build: &mut Build) {
         file.clone(),
         format!("+++\ndefault = \"en\"\n[holes]\n{hole} = {{ type = \"token\" }}\n+++ en\n**Thanks** for ${{{hole}}}.\n+++ de\n**Danke** für ${{{hole}}}.\n"),
     );
+    let locale = build.locales.first().map(|path| format!("locale = \"{path}\"\n")).unwrap_or_default();
     let lines = format!(
-        "call = \"{call}\"\n\n[step.with]\nid = \"${{{o}.id}}\"\n\n[step.with.text]\ntext = \"{file}\"\nholes = {{ {hole} = \"${{{o}.id}}\" }}",
+        "call = \"{call}\"\n\n[step.with]\nid = \"${{{o}.id}}\"\n\n[step.with.text]\ntext = \"{file}\"\n{locale}holes = {{ {hole} = \"${{{o}.id}}\" }}",
         o = order.path
     );
     build.step(&id, &[&order.guard], &lines);

@@ -55,6 +55,8 @@ pub(super) struct Build {
     pub(super) conditions: Vec<Value>,
     /// Numbers that are facts; always there.
     pub(super) numbers: Vec<String>,
+    /// Languages that are facts; perhaps absent.
+    pub(super) locales: Vec<String>,
     /// Answers out of a few constants, for labels: path and condition.
     pub(super) labels: Vec<(String, String)>,
     /// Whether runs have the id of an order as their key.
@@ -161,6 +163,16 @@ pub(super) fn of_library(dice: &Dice, number: usize, length: usize, names: Names
     made
 }
 
+/// A library workflow that is another one with its author set; what clients use is then this one.
+pub(super) fn again(made: Made, files: &mut super::Files, names: Names) -> Made {
+    let (name, author) = (names.of("again", 0), names.of("author", 0));
+    let mut settings = made.settings;
+    let set = settings.remove(&author).unwrap_or_default();
+    let text = format!("use = \"{}\"\n[settings]\n{author} = {set}\n", made.name);
+    files.insert(format!("library/{name}.toml"), text.into_bytes());
+    Made { name, settings, ..made }
+}
+
 fn make(dice: &Dice, number: usize, length: usize, (names, name): (Names, String), settings: &str) -> Made {
     let author =
         if settings.is_empty() { "5001".to_owned() } else { format!("${{settings.{}}}", names.of("author", 0)) };
@@ -178,6 +190,7 @@ fn make(dice: &Dice, number: usize, length: usize, (names, name): (Names, String
         texts: Vec::new(),
         conditions: Vec::new(),
         numbers: Vec::new(),
+        locales: Vec::new(),
         labels: Vec::new(),
         keyed_by_order: false,
         bits: 0,
@@ -212,6 +225,22 @@ fn make(dice: &Dice, number: usize, length: usize, (names, name): (Names, String
     Made { name, text, tests, beside: build.beside, operations: build.operations, settings: BTreeMap::new() }
 }
 
+/// An event that only a token vouches for: before anything is done, the order that it names is read, and nothing is done to
+/// that order, which anyone may have named. Events that were never delivered are found in a list.
+fn rung(build: &mut Build) -> (String, String, String, String) {
+    let bell = build.connection("bell");
+    let mut text = format!("[trigger.webhook]\nconnection = \"{bell}\"\nevent = \"order.rung\"\n");
+    if build.dice.one_in(2) {
+        let read = build.operation("bell", "list_rings");
+        text += &format!("reconcile = {{ read = \"{read}\", every = \"1h\", lag = \"10m\" }}\n");
+    }
+    let (order, call) = (build.name("order"), build.operation("shop", "read_order"));
+    build.step(&order, &[], &format!("call = \"{call}\"\nwith = {{ id = \"${{trigger.order_id}}\" }}"));
+    build.conditions.push(Value { path: format!("{order}.state == 'open'"), guard: String::new(), swayed: true });
+    let event = "[scenario.event]\nkind = \"rung\"\norder = \"1017\"\n";
+    (text, "one_at_a_time = \"trigger.order_id\"\n".to_owned(), String::new(), event.to_owned())
+}
+
 /// What starts runs: its table, further lines of `[limits]`, what ends runs early, and the event of the scenario.
 fn trigger(build: &mut Build) -> (String, String, String, String) {
     let always = |path: &str| Value { path: path.to_owned(), guard: String::new(), swayed: false };
@@ -226,7 +255,8 @@ fn trigger(build: &mut Build) -> (String, String, String, String) {
         lines
     };
     let order = "order = { type = \"token\", written_by = \"system\" }";
-    match build.dice.below(6) {
+    match build.dice.below(7) {
+        6 => rung(build),
         0 => {
             build.tickets.push(always("trigger.ticket_id"));
             let text = format!(
@@ -253,6 +283,7 @@ fn trigger(build: &mut Build) -> (String, String, String, String) {
             build.conditions.push(always("trigger.state == 'paid'"));
             let only = if build.dice.one_in(2) { "match = { state = \"paid\" }\n" } else { "" };
             let read = build.operation("shop", "list_changes");
+            build.locales.push("trigger.language".to_owned());
             let text = format!("[trigger.poll]\nread = \"{read}\"\nevery = \"1m\"\nlag = \"5m\"\n{only}");
             let event = "[scenario.event]\nid = \"1017\"\nchanged_at = \"2026-03-02T08:59:00Z\"\nstate = \"paid\"\n";
             (text, keyed(build, "trigger.order_id"), String::new(), event.to_owned())
