@@ -11,7 +11,8 @@ use std::path::Path;
 use serde_json::Value;
 use ssh_key::private::{Ed25519Keypair, KeypairData};
 use ssh_key::{LineEnding, PrivateKey};
-use support::{assent, example};
+use support::signed::{commit_after, sign_all};
+use support::{NOW, assent, commit, example, files as tree_of};
 use tempfile::TempDir;
 
 /// What stands above the examples.
@@ -20,10 +21,46 @@ const HEAD: &str = "# What commands print as JSON
 Every command that prints for people also takes `--format json` and then prints one JSON value, and nothing else, on standard
 output. Members may be added; none is renamed or given another meaning. Exit status: 0 fine, 1 findings or refused, 2 usage
 or environment; with 2 nothing is printed on standard output. `completions` prints what a shell reads, `schema KIND` what an
-editor reads. `demo` tells its whole story at once when it is over: `held`, `promises`, and `steps`, each with `step`, `chapter`,
-`held`, `sentence`, `promises`, `milliseconds` and `details`.
+editor reads. `check`, `build` and `release` print the findings where there are any.
 
 The examples are what these commands print in a test; digests and keys are shortened.
+
+## `assent demo`
+
+The whole story at once, when it is over. `held` says whether each step held, `promises` which of them a step showed.
+
+```json
+{
+  \"held\": false,
+  \"promises\": [
+    \"P01\"
+  ],
+  \"steps\": [
+    {
+      \"chapter\": \"One\",
+      \"details\": [
+        \"and this is why\"
+      ],
+      \"held\": true,
+      \"milliseconds\": 5,
+      \"promises\": [
+        \"P01\"
+      ],
+      \"sentence\": \"It goes well\",
+      \"step\": 1
+    },
+    {
+      \"chapter\": \"Two\",
+      \"details\": [],
+      \"held\": false,
+      \"milliseconds\": 0,
+      \"promises\": [],
+      \"sentence\": \"It does not\",
+      \"step\": 2
+    }
+  ]
+}
+```
 ";
 
 /// A work tree with keys for a few people, and the page that grows with each command.
@@ -53,15 +90,21 @@ impl Story {
 
     /// Runs a command in which `@` stands for the folder, and adds what it prints to the page.
     fn run(&mut self, line: &str) -> Value {
+        let value = self.value(line);
+        let shown = serde_json::to_string_pretty(&self.shortened(&value)).unwrap();
+        let command = line.replace("@/repo/", "").replace(" --repo @/repo", "").replace(" --repo @/source", "");
+        let command = command.replace("@/", "");
+        writeln!(self.page, "\n## `assent {command}`\n\n```json\n{shown}\n```").unwrap();
+        value
+    }
+
+    /// What a command prints.
+    fn value(&self, line: &str) -> Value {
         let arguments: Vec<String> = line.split(' ').map(|part| part.replace('@', self.path())).collect();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(["--format", "json"]).collect();
         let ran = assent(&arguments);
         assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{line}: {}", ran.out);
-        let value: Value = serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{line}: {e}: {}", ran.out));
-        let shown = serde_json::to_string_pretty(&self.shortened(&value)).unwrap();
-        let command = line.replace("@/repo/", "").replace(" --repo @/repo", "").replace("@/", "");
-        writeln!(self.page, "\n## `assent {command}`\n\n```json\n{shown}\n```").unwrap();
-        value
+        serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{line}: {e}: {}", ran.out))
     }
 
     /// The value with short lists, digests and keys, and without the folder of the test.
@@ -75,7 +118,15 @@ impl Story {
                 Value::String(if long || key { cut(24) } else { text })
             }
             Value::Array(items) => items.iter().take(2).map(|item| self.shortened(item)).collect(),
-            Value::Object(members) => members.iter().map(|(key, value)| (key.clone(), self.shortened(value))).collect(),
+            Value::Object(members) => {
+                // What depends on every byte of the example would make the page stale with each change of it.
+                let moves = |key: &str| matches!(key, "manifest" | "plan" | "commit");
+                let one = |(key, value): (&String, &Value)| {
+                    let shown = if moves(key) { Value::String("…".into()) } else { self.shortened(value) };
+                    (key.clone(), shown)
+                };
+                members.iter().map(one).collect()
+            }
             other => other.clone(),
         }
     }
@@ -118,7 +169,39 @@ fn told() -> String {
     assert_eq!(shown["signed"], Value::Null);
     story.run("approve @/repo/clients/acme/approvals/2-reject.toml --key dana=@/dana");
     story.run("schema --list");
+    released(&mut story);
     story.page
+}
+
+const PROMPT: &str = "clients/acme/prompts/topic.md";
+
+/// From a signed commit to a release, another one, and back to the plans of the first.
+fn released(story: &mut Story) {
+    let mut files = example();
+    sign_all(&mut files, "2027-03-01T00:00:00Z".parse().unwrap());
+    let repository = git2::Repository::init_bare(story.folder.path().join("source")).unwrap();
+    // Who is assigned stands there before what they write.
+    let mut trust = files.clone();
+    trust.retain(|path, _| !path.starts_with("clients/"));
+    let founded = commit(&repository, tree_of(&repository, &trust));
+    let first = commit_after(&repository, founded, tree_of(&repository, &files), "alice");
+    story.run(&format!("check --repo @/source --at {NOW}"));
+    let built =
+        story.run(&format!("build --environment staging --region eu --out @/bundles --repo @/source --at {NOW}"));
+    assert_eq!(built["bundles"].as_array().unwrap().len(), 1);
+    let signers = "--key alice=@/alice --freshness-key alice=@/alice --local --repo @/source";
+    let release = format!("release --environment staging --region eu {signers} --at {NOW}");
+    let released = story.run(&release);
+    assert_eq!(released["releases"][0]["sequence"], 1);
+    assert_eq!(released["releases"][0]["manifest"], built["bundles"][0]["manifest"]);
+    files.insert(PROMPT.to_owned(), b"Say in one word what the ticket is about.\n".to_vec());
+    commit_after(&repository, first, tree_of(&repository, &files), "alice");
+    assert_eq!(story.value(&release)["releases"][0]["sequence"], 2);
+    let later = "2026-06-01T12:10:00Z";
+    let rolled = story.run(&format!("rollback acme/triage --environment staging --region eu {signers}"));
+    assert_eq!(rolled["workflows"][0]["from"], 1);
+    let fresh = story.run(&format!("freshness --key alice=@/alice --local --repo @/source --at {later}"));
+    assert_eq!(fresh["releases"][0]["sequence"], 3);
 }
 
 #[test]

@@ -203,6 +203,9 @@ mod tests {
         story.breaks("It does not", &[], Duration::ZERO).unwrap();
         story.finish().unwrap();
         let told: Value = serde_json::from_slice(&out).unwrap();
+        let page = include_str!("../../../../docs/json.md");
+        let shown = serde_json::to_string_pretty(&told).unwrap();
+        assert!(page.contains(&format!("```json\n{shown}\n```")), "docs/json.md shows another story: {shown}");
         assert_eq!(told["held"], false);
         assert_eq!(told["promises"], json!(["P01"]));
         assert_eq!(
