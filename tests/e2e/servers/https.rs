@@ -5,7 +5,7 @@ use std::path::Path;
 use assent_agent::pull::PullFailure;
 use assent_tests::servers::{Authority, Nginx, PASSWORD, USER};
 
-use super::Room;
+use super::{Room, nowhere};
 
 fn repository(nginx: &Nginx, path: &str, ca: &Path) -> String {
     format!("repository = \"{}\"\nca = \"{}\"", nginx.url(path), ca.display())
@@ -18,7 +18,7 @@ fn branches_travel_both_ways_over_tls() {
     let credential = format!("{USER}:{PASSWORD}");
     let repository = repository(&nginx, "git/agency.git", &nginx.authority.certificate);
     room.goes_right(&room.transfers(&repository, Some(credential.as_bytes())));
-    room.nowhere(PASSWORD.as_bytes());
+    nowhere(&room.path().join("state"), PASSWORD.as_bytes());
 }
 
 #[test]

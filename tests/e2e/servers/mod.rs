@@ -2,6 +2,7 @@
 
 mod hostile;
 mod https;
+mod lives;
 mod plain;
 mod ssh;
 
@@ -118,22 +119,30 @@ impl Room {
         assert_eq!(self.push(transfers), Err(PullFailure::PushRefused));
         assert_eq!(stands(&self.theirs(), &format!("refs/heads/{STATUS}")), elsewhere);
     }
+}
 
-    /// No file of the state folder, and nothing left of a transfer, holds a text.
-    fn nowhere(&self, canary: &[u8]) {
-        let mut todo = vec![self.path().join("state")];
-        while let Some(folder) = todo.pop() {
-            for entry in std::fs::read_dir(folder).expect("a folder") {
-                let path = entry.expect("an entry").path();
-                if path.is_dir() {
-                    todo.push(path);
-                } else {
-                    let bytes = std::fs::read(&path).expect("a file");
-                    assert!(!bytes.windows(canary.len()).any(|part| part == canary), "{}", path.display());
-                }
+/// No file below a folder holds a text.
+fn nowhere(folder: &Path, canary: &[u8]) {
+    let mut todo = vec![folder.to_owned()];
+    let mut seen = 0;
+    while let Some(folder) = todo.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                todo.push(path);
+            } else if path.is_file() {
+                let bytes = std::fs::read(&path).expect("a file");
+                assert!(!bytes.windows(canary.len()).any(|part| part == canary), "{}", path.display());
+                seen += 1;
             }
         }
     }
+    assert!(seen > 0, "there was nothing to look at");
+}
+
+/// A line of a private key's file, as it would stand wherever the key was written to.
+fn line_of(key: &[u8]) -> &[u8] {
+    key.split(|byte| *byte == b'\n').nth(2).expect("a private key")
 }
 
 fn put(repository: &Path, branch: &str, text: &str) -> String {

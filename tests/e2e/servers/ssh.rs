@@ -3,15 +3,10 @@
 use assent_agent::pull::PullFailure;
 use assent_tests::servers::{Sshd, ssh_key};
 
-use super::Room;
+use super::{Room, line_of, nowhere};
 
 fn repository(room: &Room, sshd: &Sshd, host_key: &str) -> String {
     format!("repository = \"{}\"\nhost_key = \"{host_key}\"", sshd.url(&room.theirs()))
-}
-
-/// A line of a private key's file, as it would stand wherever the key was written to.
-fn line_of(key: &[u8]) -> &[u8] {
-    key.split(|byte| *byte == b'\n').nth(2).expect("a private key")
 }
 
 #[test]
@@ -20,7 +15,7 @@ fn branches_travel_both_ways_over_ssh() {
     let Some(sshd) = Sshd::start(room.path()) else { return };
     let key = std::fs::read(&sshd.key).expect("a key");
     room.goes_right(&room.transfers(&repository(&room, &sshd, &sshd.host_key), Some(&key)));
-    room.nowhere(line_of(&key));
+    nowhere(&room.path().join("state"), line_of(&key));
     let left = std::fs::read_dir(room.path().join("state/transfers")).expect("a folder").count();
     assert_eq!(left, 0, "transfers leave nothing behind");
 }
