@@ -175,6 +175,10 @@ fn what_is_no_story_of_a_run_is_refused() {
     put(&file, b"{\"runs\": []}");
     let ran = ask();
     assert!(ran.status == 2 && ran.err.contains("`assent-agent runs show RUN --format json`"), "{}", ran.err);
+    // An export says what was done, and not why: the vectors have one.
+    let export = format!("{}/../tests/vectors/ledger/acme.ledger", env!("CARGO_MANIFEST_DIR"));
+    let ran = assent(&["test", "--repo", &agency, "--from-run", &export]);
+    assert!(ran.status == 2 && ran.err.contains("an export of a ledger"), "{}", ran.err);
     let mut other = story(&[]);
     *other.pointer_mut("/run/workflow").unwrap() = json!("unheard-of");
     put(&file, other.to_string().as_bytes());

@@ -93,13 +93,27 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     Ok(Outcome::of(!all_passed))
 }
 
+/// Whether a file begins as the exports of ledgers do.
+fn is_export(bytes: &[u8]) -> bool {
+    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(first).ok();
+    line.is_some_and(|line| line.contains_key("commitment") && line.contains_key("index"))
+}
+
 /// Prints a scenario that goes as a run went.
 fn skeleton(survey: &Survey, file: &Path, format: Format, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let tried = |e| Error::io(format!("read {}", file.display()), e);
     if std::fs::metadata(file).map_err(tried)?.len() > STORY_MOST_BYTES {
         return Err(Error::input(format!("{} is too large for the story of one run", file.display())));
     }
-    let story: RunStory = serde_json::from_slice(&std::fs::read(file).map_err(tried)?).map_err(|e| {
+    let bytes = std::fs::read(file).map_err(tried)?;
+    let story: RunStory = serde_json::from_slice(&bytes).map_err(|e| {
+        if is_export(&bytes) {
+            return Error::input(format!(
+                "{} is an export of a ledger, which says what a run did and not why: neither its conditions nor the facts that it read are there. Ask the agent: `assent-agent runs show RUN --format json`",
+                file.display()
+            ));
+        }
         let place = format!("line {}, column {}", e.line(), e.column());
         Error::input(format!(
             "{} is not what `assent-agent runs show RUN --format json` prints: {place}",
