@@ -28,14 +28,29 @@ pub fn hidden(text: &str) -> String {
 /// A text with some stretches replaced by `*`; line ends stay.
 pub fn masked(text: &str, ranges: &[Range<usize>]) -> String {
     let mut out = String::with_capacity(text.len());
+    let mut is_hidden = covered(ranges);
     for (at, c) in text.char_indices() {
-        if c != '\n' && ranges.iter().any(|range| range.contains(&at)) {
+        if is_hidden(at) && c != '\n' {
             out.extend(std::iter::repeat_n('*', c.len_utf8()));
         } else {
             out.push(c);
         }
     }
     out
+}
+
+/// Tells of places, each after the one before, whether one of some stretches covers it. A text may have as many stretches as
+/// words, so none is looked at twice.
+pub fn covered(ranges: &[Range<usize>]) -> impl FnMut(usize) -> bool {
+    let mut sorted = ranges.to_vec();
+    sorted.sort_by_key(|range| range.start);
+    let (mut next, mut until) = (sorted.into_iter().peekable(), 0);
+    move |at| {
+        while let Some(range) = next.next_if(|range| range.start <= at) {
+            until = until.max(range.end);
+        }
+        at < until
+    }
 }
 
 /// Stretches of a text that are made of some characters alone, in order; each as long as it can be.
