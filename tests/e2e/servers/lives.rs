@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use assent_agent::control::{Question, client};
 use assent_compiler::command::demo::agency::Agency;
 use assent_compiler::command::demo::agents::{Agent, Post};
 use assent_compiler::command::demo::outside::Outside;
@@ -10,6 +11,7 @@ use assent_compiler::command::demo::stage::clock;
 use assent_compiler::publish::branch;
 use assent_schema::canon::Digest;
 use assent_schema::status::Status;
+use assent_schema::time::{Moment, Period};
 use assent_tests::servers::{Authority, Nginx, PASSWORD, Sshd, USER, ssh_key, write};
 use assent_tests::{command, succeed};
 
@@ -60,6 +62,12 @@ impl<'f> Scene<'f> {
         let said = format!("status/staging/eu/{NAME}");
         agent.wait_for(|| branch::tip(&remote, &said)).expect("a status branch");
 
+        let later = clock().expect("a clock").plus(Period::seconds(1));
+        self.freshen(told.url, later);
+        client::ask(&agent.state().join("control.sock"), &Question::Pull).expect("an agent that answers");
+        let fresher = |status: &Status| status.release.as_ref().is_some_and(|release| release.fresh == Some(later));
+        agent.wait_status(fresher).expect("the newer freshness statement");
+
         agent.set_secret("agent/repository", wrong).expect("a secret");
         let refused = |status: &Status| status.pull.as_ref().is_some_and(|pull| pull.code == "credentials-refused");
         let (status, _) = agent.wait_status(refused).expect("an agent that says what is wrong");
@@ -70,13 +78,22 @@ impl<'f> Scene<'f> {
         agent.stop().expect("an agent that stops");
     }
 
-    /// Releases by the command as people run it: their own git finds the way.
-    fn release(&self, url: &str) {
+    /// Runs a command as people do: their own git finds the way.
+    fn assent(&self, args: &[&str]) {
         let mut assent = command(assent_tests::assent(), self.folder);
-        let key = |person| self.agency.private(person).expect("a key");
-        assent.args(["release", "--environment", "staging", "--region", "eu", "--remote", url]);
-        assent.args(["--key", &key("alice"), "--freshness-key", &key("timer"), "--repo"]).arg(&self.agency.source);
-        succeed(&mut assent);
+        succeed(assent.args(args).arg("--repo").arg(&self.agency.source));
+    }
+
+    fn release(&self, url: &str) {
+        let (key, timer) = (self.agency.private("alice").expect("a key"), self.agency.private("timer").expect("a key"));
+        let keys = ["--key", &key, "--freshness-key", &timer];
+        let target = ["release", "--environment", "staging", "--region", "eu", "--remote", url];
+        self.assent(&[&target[..], &keys].concat());
+    }
+
+    fn freshen(&self, url: &str, at: Moment) {
+        let timer = self.agency.private("timer").expect("a key");
+        self.assent(&["freshness", "--remote", url, "--key", &timer, "--at", &at.to_string()]);
     }
 
     /// Nothing that an agent wrote holds a text.

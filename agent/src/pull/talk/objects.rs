@@ -131,7 +131,11 @@ fn complete_tree(
             Some(ObjectType::Tree) => complete_tree(repository, odb, entry.id(), depth - 1, seen)?,
             // A submodule's commit lies elsewhere; `read` refuses it later.
             Some(ObjectType::Commit) => {}
-            _ if odb.exists(entry.id()) => {}
+            // Most files are the same in most commits: each is looked for once.
+            _ if seen.contains(&entry.id()) => {}
+            _ if odb.exists(entry.id()) => {
+                seen.insert(entry.id());
+            }
             _ => return Err(PullFailure::Garbled),
         }
     }
