@@ -13,6 +13,7 @@
 )]
 
 mod approvers;
+mod deploy;
 mod files;
 #[path = "../../agent/src/verify/fixture.rs"]
 #[expect(dead_code, reason = "the unit tests of the agent use more of it")]
@@ -22,6 +23,7 @@ mod roots;
 mod signatures;
 mod statements;
 mod table;
+mod time;
 mod uses;
 mod world;
 
@@ -38,6 +40,8 @@ const ROOMS: &[(&str, &[Attack])] = &[
     ("Git", git::ROOM),
     ("Statements of clients", statements::ROOM),
     ("Plans, facts and rehearsals", uses::ROOM),
+    ("Time", time::ROOM),
+    ("Deploy and rollback", deploy::ROOM),
 ];
 
 #[test]
@@ -63,6 +67,16 @@ fn files() {
 #[test]
 fn git() {
     table::play(git::ROOM);
+}
+
+#[test]
+fn time() {
+    table::play(time::ROOM);
+}
+
+#[test]
+fn deploy() {
+    table::play(deploy::ROOM);
 }
 
 #[test]

@@ -1,0 +1,221 @@
+//! Plans that were sent back, denied or superseded, and releases that try to bring them in again.
+
+use std::collections::BTreeSet;
+
+use assent_agent::deploy::machine::{Event, Surroundings};
+use assent_agent::deploy::{Accepted, Board, Change, Place, Workflow};
+use assent_schema::canon::Digest;
+use assent_schema::client::Freeze;
+use assent_schema::time::{Moment, Period};
+
+use super::fixture::{acme, at};
+use super::table::{Attack, Verdict, attack};
+
+fn plan(n: u8) -> Digest {
+    Digest::from_bytes([n; 32])
+}
+
+fn here() -> Place {
+    (acme(), "refund".parse().unwrap())
+}
+
+fn named(n: u8) -> Accepted {
+    Accepted { named: [(here(), plan(n))].into(), ..Accepted::default() }
+}
+
+fn readmitting(n: u8, again: &[u8]) -> Accepted {
+    Accepted { readmitted: again.iter().copied().map(plan).collect(), ..named(n) }
+}
+
+fn denying(n: u8, denied: &[u8]) -> Accepted {
+    Accepted { denied: denied.iter().copied().map(plan).collect(), ..named(n) }
+}
+
+/// A board on which plan 1 proved itself.
+struct Desk {
+    board: Board,
+    last: Vec<Change>,
+}
+
+impl Desk {
+    fn with_one() -> Self {
+        let mut desk = Self { board: Board::default(), last: Vec::new() };
+        desk.accept(&named(1));
+        desk.runs(1, true, 20);
+        desk
+    }
+
+    /// A board from which plan 2 was sent back after it failed.
+    fn with_two_returned() -> Self {
+        let mut desk = Self::with_one();
+        desk.accept(&named(2));
+        desk.runs(2, false, 2);
+        assert_eq!(desk.active(), Some(plan(1)));
+        desk
+    }
+
+    fn accept(&mut self, accepted: &Accepted) {
+        self.accept_at(accepted, at());
+    }
+
+    fn accept_at(&mut self, accepted: &Accepted, now: Moment) {
+        let proposal = self.board.accept(accepted, now);
+        self.last = proposal.changes.iter().map(|(_, change)| change.clone()).collect();
+        self.board.apply(proposal);
+    }
+
+    fn runs(&mut self, n: u8, good: bool, count: usize) {
+        for _ in 0..count {
+            let proposal = self.board.ended(&here(), plan(n), good, 5, at());
+            self.board.apply(proposal);
+        }
+    }
+
+    fn active(&self) -> Option<Digest> {
+        self.board.workflows().get(&here()).and_then(Workflow::active)
+    }
+
+    /// Which plan runs, and what was said of it.
+    fn says(&self) -> Verdict {
+        let runs = match self.active() {
+            None => "nothing runs".to_owned(),
+            Some(digest) => format!("plan {} runs", digest.as_bytes()[0]),
+        };
+        Verdict::new(runs, format!("{:?}", self.last))
+    }
+}
+
+pub(crate) const ROOM: &[Attack] = &[
+    attack("a returned plan named by a newer release", "plan 1 runs", || {
+        let mut desk = Desk::with_two_returned();
+        desk.accept(&named(2));
+        desk.says()
+    }),
+    attack("a returned plan named again and again, told once", "plan 1 runs", || {
+        let mut desk = Desk::with_two_returned();
+        desk.accept(&named(1));
+        desk.accept(&named(2));
+        assert_eq!(desk.last, [Change::StaysRefused(plan(2))]);
+        desk.accept(&named(2));
+        assert_eq!(desk.last, []);
+        desk.says()
+    }),
+    attack("readmission of another plan's name", "plan 1 runs", || {
+        let mut desk = Desk::with_two_returned();
+        desk.accept(&readmitting(2, &[3]));
+        desk.says()
+    }),
+    attack("readmission by name", "plan 2 runs", || {
+        let mut desk = Desk::with_two_returned();
+        desk.accept(&readmitting(2, &[2]));
+        desk.says()
+    }),
+    attack("a release verified again at a restart readmits nothing", "plan 1 runs", || {
+        // What the daemon says of a release that is not new: `readmitted` is empty then.
+        let mut desk = Desk::with_two_returned();
+        desk.accept(&readmitting(2, &[2]));
+        desk.runs(2, false, 2);
+        desk.accept(&named(2));
+        desk.says()
+    }),
+    attack("a plan rolled back by hand and named under a higher number", "plan 1 runs", || {
+        let mut desk = Desk::with_one();
+        desk.accept(&named(2));
+        desk.runs(2, true, 20);
+        let proposal = desk.board.roll_back(&here(), at()).unwrap();
+        desk.board.apply(proposal);
+        desk.accept(&named(2));
+        desk.says()
+    }),
+    attack("rollback to a plan that was denied since", "nothing runs", || {
+        let mut desk = Desk::with_one();
+        desk.accept(&named(2));
+        desk.accept(&denying(2, &[1]));
+        desk.runs(2, false, 2);
+        desk.says()
+    }),
+    attack("rollback by hand to a plan that was denied since", "refused", || {
+        let mut desk = Desk::with_one();
+        desk.accept(&named(2));
+        desk.runs(2, true, 20);
+        desk.accept(&denying(2, &[1]));
+        match desk.board.roll_back(&here(), at()) {
+            Ok(_) => desk.says(),
+            Err(why) => Verdict::new("refused", format!("{why:?}")),
+        }
+    }),
+    attack("a plan that is denied as it comes", "plan 1 runs", || {
+        let mut desk = Desk::with_one();
+        desk.accept(&denying(2, &[2]));
+        desk.says()
+    }),
+    attack("a plan that is denied while it is in trial", "plan 1 runs", || {
+        let mut desk = Desk::with_one();
+        desk.accept(&named(2));
+        desk.accept(&denying(2, &[2]));
+        desk.says()
+    }),
+    attack("every plan denied: a withdrawal", "nothing runs", || {
+        let mut desk = Desk::with_one();
+        desk.accept(&denying(1, &[1]));
+        desk.says()
+    }),
+    attack("a plan in a freeze window", "plan 1 runs", || {
+        let window = Freeze { from: at(), until: at().plus(Period::days(1)), reason: "peak".into() };
+        let mut desk = Desk::with_one();
+        desk.accept(&Accepted { freezes: [(acme(), vec![window])].into(), ..named(2) });
+        desk.says()
+    }),
+    attack("a withdrawal in a freeze window, which does not wait", "nothing runs", || {
+        let window = Freeze { from: at(), until: at().plus(Period::days(1)), reason: "peak".into() };
+        let mut desk = Desk::with_one();
+        desk.accept(&Accepted { freezes: [(acme(), vec![window])].into(), ..denying(1, &[1]) });
+        desk.says()
+    }),
+    attack("a workflow left out of a release", "nothing runs", || {
+        let mut desk = Desk::with_one();
+        desk.accept(&Accepted::default());
+        desk.says()
+    }),
+    attack("a crash in a trial, three times", "plan 2 runs", || {
+        let mut desk = crashed(3);
+        desk.last.clear();
+        desk.says()
+    }),
+    attack("a crash in a trial, six times: two failures of two", "plan 1 runs", || crashed(6).says()),
+    attack("a trial whose crashes are hidden by clean stops in between", "plan 2 runs", || {
+        let mut desk = Desk::with_one();
+        desk.accept(&named(2));
+        for _ in 0..9 {
+            let proposal = desk.board.halt(at());
+            desk.board.apply(proposal);
+            let proposal = desk.board.boot(&BTreeSet::new(), at());
+            desk.board.apply(proposal);
+        }
+        desk.says()
+    }),
+    attack("a run of the old plan that ends well does not prove the new one", "plan 1 runs", || {
+        let mut desk = Desk::with_one();
+        desk.accept(&named(2));
+        desk.runs(1, true, 40);
+        desk.runs(2, false, 2);
+        desk.says()
+    }),
+    attack("an event of a plan that is not there", "plan 1 runs", || {
+        let workflow = Desk::with_one().board.workflows()[&here()].clone();
+        let around = Surroundings { now: at(), frozen: false };
+        let (after, changes) = workflow.clone().step(&Event::Ended { plan: plan(9), good: false, took_ms: 1 }, around);
+        assert_eq!((after, changes), (workflow, Vec::new()));
+        Desk::with_one().says()
+    }),
+];
+
+fn crashed(times: usize) -> Desk {
+    let mut desk = Desk::with_one();
+    desk.accept(&named(2));
+    for _ in 0..times {
+        let proposal = desk.board.boot(&BTreeSet::new(), at());
+        desk.board.apply(proposal);
+    }
+    desk
+}
