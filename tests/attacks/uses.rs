@@ -132,6 +132,14 @@ pub(crate) const ROOM: &[Attack] = &[
         manifest.active[0].plan = digest;
         judge(&world.seal(files, &manifest))
     }),
+    // Two things that the release keys can do and that only people notice: what the catalog says of an operation comes with
+    // the plan, and who decides comes with the client's file.
+    attack(
+        "release keys and a staging agent: an operation of the catalog that leads to another path",
+        "accepted",
+        || plan("/operations/helpdesk.get_ticket/path", "/conversations/{id}".into()),
+    ),
+    attack("client file: other people decide", "accepted", || facts("/deciders/support-leads", json!(["tom"]))),
     attack("client file: a larger guardrail per call", "off: uncovered", || {
         facts("/guardrails/0/per_call", 10_001.into())
     }),

@@ -9,7 +9,7 @@ use assent_schema::id::PersonId;
 use assent_schema::plan::Plan;
 use assent_schema::release::{FileEntry, FileName, Freshness, Manifest, Rehearsal};
 use assent_schema::scenario::Tests;
-use assent_schema::time::Period;
+use assent_schema::time::{Moment, Period};
 use assent_schema::trust::{
     Approval, Approvers, Cancelled, CatalogLock, ClientEntry, Decision, Namespace, Role, RoleName, Root, Statement,
     Teams,
@@ -17,7 +17,7 @@ use assent_schema::trust::{
 use assent_schema::uses::DataUse;
 use serde_json::{Value, json};
 
-use super::fixture::{Files, acme, agent, at, bytes, id, moment, now, people, place, put, put_json, read, text};
+use super::fixture::{Files, acme, agent, at, bytes, id, now, people, place, put, put_json, read, text};
 use super::table::Verdict;
 
 /// A signature by somebody under a name; the two differ when somebody cheats.
@@ -26,6 +26,9 @@ pub(crate) type By = &'static str;
 /// Everything that a release is made of, not yet written.
 #[derive(Clone)]
 pub(crate) struct World {
+    /// The instant at which it releases.
+    pub(crate) now: Moment,
+    pub(crate) project: Digest,
     pub(crate) roots: Vec<(Root, Vec<By>)>,
     pub(crate) teams: (Teams, Vec<By>),
     pub(crate) lock: (CatalogLock, Vec<By>),
@@ -45,8 +48,11 @@ fn sample<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> T {
     canon::from_bytes(bytes).expect("a lowered file")
 }
 
+/// The root of the table's time, half a year before it expires.
+const ROOT_LIVES: Period = Period::days(213);
+
 /// Version 1: three people, two of whom change the root and sign releases; not everybody holds each of the other roles.
-fn first_root() -> Root {
+fn first_root(now: Moment) -> Root {
     let all: BTreeSet<PersonId> = ["ann", "ben", "cid"].map(id).into();
     let holders = |name| match name {
         RoleName::Root | RoleName::Release | RoleName::Freshness | RoleName::Oncall => all.clone(),
@@ -56,28 +62,37 @@ fn first_root() -> Root {
     let two = |name| matches!(name, RoleName::Root | RoleName::Release);
     let role = |name| (name, Role { threshold: if two(name) { 2 } else { 1 }, people: holders(name) });
     let roles = RoleName::ALL.into_iter().map(role).collect();
-    Root::first(moment("2027-01-01T00:00:00Z"), people(&["ann", "ben", "cid"]), roles)
+    Root::first(now.plus(ROOT_LIVES), people(&["ann", "ben", "cid"]), roles)
 }
 
 pub(crate) fn project() -> Digest {
-    Digest::of_file(text(first_root().to_toml()).as_bytes())
+    World::honest().project
 }
 
 impl World {
     /// Everybody did what they should.
     pub(crate) fn honest() -> Self {
+        Self::at(at())
+    }
+
+    /// The same at another time.
+    pub(crate) fn at(now: Moment) -> Self {
+        let first = first_root(now);
+        let project = Digest::of_file(text(first.to_toml()).as_bytes());
         let facts: ClientFacts = sample(include_bytes!("../../agent/tests/plans/acme.client.json"));
-        let approvers = Approvers::first(project(), acme(), 2, people(&["dana", "emil", "fay"]));
-        let mut root = first_root().next(project());
+        let approvers = Approvers::first(project, acme(), 2, people(&["dana", "emil", "fay"]));
+        let mut root = first.next(project);
         for name in ["eu-staging-1", "eu-staging-2", "eu-production-1"] {
             let environment = name.split('-').nth(1).expect("a name with an environment");
             root.agents.insert(name.parse().expect("an id"), agent(name, environment));
         }
         root.clients.insert(acme(), ClientEntry { approvers: Digest::of_file(text(approvers.to_toml()).as_bytes()) });
-        let teams = Teams::new(project(), 1, [(acme(), [id("ann")].into())].into());
-        let lock = CatalogLock::new(project(), 1, [("integrations/shop.toml".to_owned(), Digest::of_file(b""))].into());
+        let teams = Teams::new(project, 1, [(acme(), [id("ann")].into())].into());
+        let lock = CatalogLock::new(project, 1, [("integrations/shop.toml".to_owned(), Digest::of_file(b""))].into());
         let mut world = Self {
-            roots: vec![(first_root(), vec!["ann", "ben"]), (root, vec!["ann", "ben"])],
+            now,
+            project,
+            roots: vec![(first, vec!["ann", "ben"]), (root, vec!["ann", "ben"])],
             teams: (teams, vec!["ann"]),
             lock: (lock, vec!["ben"]),
             approvers: vec![(approvers, vec!["dana", "emil", "fay"])],
@@ -107,7 +122,7 @@ impl World {
     }
 
     pub(crate) fn approve(&self, serial: u64, uses: Vec<DataUse>) -> String {
-        self.says(serial, Decision::Approve(Approval { expires: moment("2027-03-01T00:00:00Z"), uses }))
+        self.says(serial, Decision::Approve(Approval { expires: self.now.plus(Period::days(272)), uses }))
     }
 
     pub(crate) fn withdraw(&self, serial: u64, what: Cancelled) -> String {
@@ -120,8 +135,8 @@ impl World {
 
     pub(crate) fn statement(&self, serial: u64, says: Decision) -> Statement {
         let approvers = Digest::of_file(text(self.approvers[0].0.to_toml()).as_bytes());
-        let given = moment("2026-03-01T00:00:00Z");
-        Statement { project: project(), client: acme(), approvers, serial, given, says }
+        let given = self.now.minus(Period::days(93));
+        Statement { project: self.project, client: acme(), approvers, serial, given, says }
     }
 
     /// What a staging agent says of the plan that stands here.
@@ -129,9 +144,9 @@ impl World {
         let results: Vec<Value> =
             self.tests.scenarios.iter().map(|one| json!({"scenario": one.name, "passed": true})).collect();
         read(json!({
-            "type": "rehearsal", "schema": 1, "project": project(), "environment": "staging", "region": "eu",
+            "type": "rehearsal", "schema": 1, "project": self.project, "environment": "staging", "region": "eu",
             "agent": "eu-staging-1", "plan": self.plan_digest(), "tests": Digest::of_file(&bytes(&self.tests)),
-            "engine": {"version": "0.9.9", "binary": Digest::of_file(b"engine")}, "time": "2026-06-01T00:00:00Z",
+            "engine": {"version": "0.9.9", "binary": Digest::of_file(b"engine")}, "time": self.now.minus(Period::days(1)),
             "results": results,
         }))
     }
@@ -157,7 +172,7 @@ impl World {
 
     /// A third root version, to be changed.
     pub(crate) fn next_root(&self) -> Root {
-        self.roots.last().expect("a root").0.next(project())
+        self.roots.last().expect("a root").0.next(self.project)
     }
 
     /// Every file that the manifest lists.
@@ -192,11 +207,11 @@ impl World {
         let active = json!([{"client": "acme", "workflow": "refund", "plan": self.plan_digest(),
             "tests": Digest::of_file(&bytes(&self.tests)), "authors": ["ann"], "source": "s.toml", "lines": {}}]);
         let mut manifest: Manifest = read(json!({
-            "type": "release", "schema": 1, "project": project(), "environment": "production", "region": "eu",
+            "type": "release", "schema": 1, "project": self.project, "environment": "production", "region": "eu",
             "generation": self.newest().generation, "sequence": self.sequence,
             "source": {"commit": "c", "tree": Digest::of_file(b"tree")}, "compiler": "0.1.0",
-            "at": "2026-06-01T00:00:00Z",
-            "accept": {"from": "2026-06-01T00:00:00Z", "until": "2026-07-01T00:00:00Z"}, "active": active, "files": {},
+            "at": self.now.minus(Period::days(1)),
+            "accept": {"from": self.now.minus(Period::days(1)), "until": self.now.plus(Period::days(29))}, "active": active, "files": {},
         }));
         manifest.previous = self.previous;
         manifest.files = files.iter().map(|(path, bytes)| (path.clone(), entry(bytes))).collect();
@@ -222,10 +237,10 @@ impl World {
         let statements: BTreeSet<Digest> = files.keys().filter_map(statement).collect();
         let sealed: Manifest = sample(&files["manifest.json"]);
         read(json!({
-            "type": "freshness", "schema": 1, "project": project(), "environment": "production", "region": "eu",
+            "type": "freshness", "schema": 1, "project": self.project, "environment": "production", "region": "eu",
             "root": self.newest().version, "sequence": sealed.sequence,
             "manifest": Digest::of_file(&files["manifest.json"]), "statements": {"acme": statements},
-            "time": "2026-06-01T23:00:00Z",
+            "time": self.now.minus(Period::hours(1)),
         }))
     }
 
