@@ -179,3 +179,29 @@ fn the_team_is_that_of_the_first_parent_and_only_as_it_was_signed() {
     let refused = agency.try_assent(&line).unwrap_err().to_string();
     assert!(refused.contains("not an ancestor"), "{refused}");
 }
+
+#[test]
+fn who_left_signs_on_no_older_commit() {
+    let (_folder, agency) = agency();
+    let repository = branch::open(&agency.source).unwrap();
+    let before = branch::tip(&repository, "main").unwrap().unwrap();
+    let teams = std::fs::read_to_string(agency.source.join("trust/teams.toml")).unwrap();
+    let without =
+        teams.replace("acme = [\"alice\", \"bruno\"]", "acme = [\"alice\"]").replace("number = 1", "number = 2");
+    assert_ne!(without, teams);
+    let key = std::fs::read(agency.keys.private(&"alice".parse().unwrap())).unwrap();
+    let armour = sign(&Signer::from_openssh(&key).unwrap(), Namespace::Teams, without.as_bytes());
+    let left = commit(&agency, &repository, &[before], ("trust/teams.toml", &without), Some("alice"));
+    let released = commit(&agency, &repository, &[left], ("trust/teams.toml.alice.sig", &armour), Some("alice"));
+    // Bruno was assigned in the first parent of this one, which is older than what was released.
+    let change = (PROMPT, "Say yes.\n");
+    let old = commit(&agency, &repository, &[before], change, Some("bruno"));
+    let merge = commit(&agency, &repository, &[released, old], change, None);
+    let said = found(&agency, released, merge);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said.iter().all(|said| said.contains("older commit") && said.contains("`bruno`")), "{said:?}");
+    // Alice is assigned still: her branch may be as old as it likes.
+    let old = commit(&agency, &repository, &[before], change, Some("alice"));
+    let merge = commit(&agency, &repository, &[released, old], change, None);
+    assert_eq!(found(&agency, released, merge), Vec::<String>::new());
+}

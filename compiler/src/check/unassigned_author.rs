@@ -59,8 +59,20 @@ pub fn judge(changes: &[Change], roots: Option<&RootChain>, parts: &dyn Parts, f
         for path in &change.paths {
             authors.by_path.entry(path.clone()).or_default().insert(author.cloned());
         }
+        // Somebody who has left could still sign on top of a commit of the time before. Beside what was released already,
+        // the team that it was released with must know the signer too.
+        let beside = change.beside.as_ref().filter(|trust| trust.teams.is_some());
+        let beside = beside.map(|trust| {
+            let assigned = Assigned::of(trust, roots);
+            (Signed::of(change, assigned.as_ref()), assigned)
+        });
         for (client, path) in clients_of(change) {
-            if let Some((said, help)) = objection(client.as_ref(), &signed, assigned.as_ref()) {
+            let then = || {
+                let (signed, assigned) = beside.as_ref()?;
+                let (said, help) = objection(client.as_ref(), signed, assigned.as_ref())?;
+                Some((format!("on top of an older commit than the one released last, {said} then"), help))
+            };
+            if let Some((said, help)) = objection(client.as_ref(), &signed, assigned.as_ref()).or_else(then) {
                 let short: String = change.id.to_string().chars().take(12).collect();
                 let message = format!("Commit {short} changes `{path}`, {said}.");
                 findings.add_with_help(Code::UnassignedAuthor, place(parts, client.as_ref(), path), message, help);

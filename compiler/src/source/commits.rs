@@ -24,6 +24,8 @@ pub struct Change {
     pub id: Oid,
     /// How many parents it has.
     pub parents: usize,
+    /// The first of them.
+    pub first_parent: Option<Oid>,
     /// Who says to have committed it: name and e-mail address, in one line.
     pub committer: String,
     /// The paths that are as in none of its parents; all of them where it has none.
@@ -32,6 +34,15 @@ pub struct Change {
     pub signature: Option<(Vec<u8>, Vec<u8>)>,
     /// The trust files that it is judged by: those of its first parent; its own where that has no teams.
     pub trust: Arc<TrustFiles>,
+    /// Those of the base as well, where the commit does not grow out of it but stands beside it.
+    pub beside: Option<Arc<TrustFiles>>,
+}
+
+impl Change {
+    /// Whether its first parent is a commit, or one of those that came after it.
+    fn grows_out_of(&self, base: Oid, after: &BTreeSet<Oid>) -> bool {
+        self.first_parent.is_some_and(|parent| parent == base || after.contains(&parent))
+    }
 }
 
 /// Roots and teams of a commit, nothing of them checked.
@@ -66,9 +77,15 @@ pub fn changes_since(repository: &Repository, base: Option<Oid>, commit: Oid) ->
         walk.hide(base).map_err(failed)?;
     }
     let mut reader = Reader { repository, trust: BTreeMap::new() };
-    let mut changes = Vec::new();
+    let base = base.map(|base| reader.base(base).map(|trust| (base, trust))).transpose().map_err(failed)?;
+    // Parents come first, so a first parent that was not seen is older than the base.
+    let (mut changes, mut seen) = (Vec::new(), BTreeSet::new());
     for id in walk.take(COMMITS_MOST) {
-        changes.push(id.and_then(|id| reader.change(id)).map_err(failed)?);
+        let (id, mut change) = id.and_then(|id| Ok((id, reader.change(id)?))).map_err(failed)?;
+        change.beside =
+            base.as_ref().filter(|(base, _)| !change.grows_out_of(*base, &seen)).map(|(_, trust)| Arc::clone(trust));
+        seen.insert(id);
+        changes.push(change);
     }
     Ok(changes)
 }
@@ -80,6 +97,11 @@ struct Reader<'r> {
 }
 
 impl Reader<'_> {
+    fn base(&mut self, id: Oid) -> Result<Arc<TrustFiles>, git2::Error> {
+        let tree = self.repository.find_commit(id)?.tree()?;
+        self.trust(&tree)
+    }
+
     fn change(&mut self, id: Oid) -> Result<Change, git2::Error> {
         let commit = self.repository.find_commit(id)?;
         let parents = commit.parents().map(|parent| parent.tree()).collect::<Result<Vec<_>, _>>()?;
@@ -100,7 +122,8 @@ impl Reader<'_> {
         let who = commit.committer();
         let said = |text: Result<&str, _>| text.ok().map(|text: &str| text.escape_debug().to_string());
         let committer = format!("{} <{}>", said(who.name()).unwrap_or_default(), said(who.email()).unwrap_or_default());
-        Ok(Change { id, parents: parents.len(), committer, paths, signature, trust })
+        let first_parent = commit.parent_ids().next();
+        Ok(Change { id, parents: parents.len(), first_parent, committer, paths, signature, trust, beside: None })
     }
 
     /// Gathers the paths that are as in none of some trees.
