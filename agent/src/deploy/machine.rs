@@ -343,7 +343,7 @@ impl Workflow {
             // A release that names what ran healthily here is a rollback: no trial, no freeze.
             self.commit(named, false, Health::default(), around, changes);
         } else if !trial {
-            self.end_superseded_trial(around, changes);
+            // What is in trial runs on until the newer plan may begin: in a freeze nothing else might be there to run.
             self.staged = Some(named);
             if around.frozen {
                 changes.push(Change::Staged(named));
@@ -356,7 +356,7 @@ impl Workflow {
     fn end_superseded_trial(&mut self, around: Surroundings, changes: &mut Vec<Change>) {
         let Some(trial) = self.trial.take() else { return };
         let ran_well = trial.health.runs > 0 && trial.health.failed == 0;
-        if ran_well && !around.frozen && self.may_run(trial.plan) {
+        if ran_well && self.may_run(trial.plan) {
             self.commit(trial.plan, trial.health.runs < PROVEN_RUNS, trial.health, around, changes);
         }
     }
@@ -439,6 +439,7 @@ impl Workflow {
             return;
         }
         if let Some(plan) = self.staged.take() {
+            self.end_superseded_trial(around, changes);
             self.trial = Some(Trial { plan, since: around.now, live: true, unclean: 0, health: Health::default() });
             changes.push(Change::Trial(plan));
         }
@@ -482,3 +483,7 @@ impl Workflow {
 #[cfg(test)]
 #[path = "machine_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "machine_model.rs"]
+mod model;

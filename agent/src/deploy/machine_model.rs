@@ -1,0 +1,182 @@
+//! Every history of three plans up to a depth, crashes included, against what people would say of it in their own words.
+//!
+//! A crash before the transaction is durable is the state before; one after it is the state after; so each state that is
+//! reached is also started from. Two workflows share nothing but the release: the same is walked for two on one board.
+
+use super::*;
+use crate::deploy::board::{Accepted, Board, Place};
+
+/// How many events follow one another, and for two workflows.
+const DEPTH: usize = 4;
+const DEPTH_OF_TWO: usize = 2;
+const PLANS: [u8; 3] = [1, 2, 3];
+const LATER: Period = Period::days(8);
+
+fn plan(n: u8) -> Digest {
+    Digest::from_bytes([n; 32])
+}
+
+/// One thing that happens, and the world around it.
+#[derive(Clone)]
+struct Happening {
+    events: Vec<Event>,
+    around: Surroundings,
+}
+
+/// What somebody who watched would know, without a look at the machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Watcher {
+    named: Option<Digest>,
+    ever_named: BTreeSet<Digest>,
+    denied: BTreeSet<Digest>,
+    sent_back: BTreeSet<Digest>,
+}
+
+impl Watcher {
+    fn sees(&mut self, event: &Event, changes: &[Change]) {
+        if let Event::Accepted { named, denied, readmitted } = event {
+            self.named = *named;
+            self.ever_named.extend(*named);
+            self.denied.clone_from(denied);
+            self.sent_back.retain(|plan| !readmitted.contains(plan));
+        }
+        self.sent_back.extend(changes.iter().filter_map(|change| match change {
+            Change::Returned { plan, .. } => Some(*plan),
+            Change::Staged(_)
+            | Change::Trial(_)
+            | Change::Committed { .. }
+            | Change::StaysRefused(_)
+            | Change::Denied(_)
+            | Change::Off(_) => None,
+        }));
+    }
+
+    fn is_good(&self, plan: Digest) -> bool {
+        self.ever_named.contains(&plan) && !self.denied.contains(&plan) && !self.sent_back.contains(&plan)
+    }
+
+    /// What must hold after each event.
+    fn judges(&self, before: Option<Digest>, after: &Workflow, changes: &[Change], frozen: bool) {
+        let active = after.active();
+        if let Some(runs) = active {
+            assert!(self.is_good(runs), "{runs} runs: {self:?}\n{after:?}");
+        }
+        let Some(named) = self.named else {
+            return assert_eq!(active, None, "no release names it: {after:?}");
+        };
+        if self.is_good(named) && !frozen {
+            assert_eq!(active, Some(named), "the named plan is good and does not run: {self:?}\n{after:?}");
+        }
+        if let Some(ran) = before.filter(|ran| self.is_good(*ran)) {
+            assert!(active.is_some(), "{ran} ran, is good, and nothing runs: {self:?}\n{after:?}");
+        }
+        let told_off = changes.iter().any(|change| matches!(change, Change::Off(_)));
+        assert_eq!(told_off, before.is_some() && active.is_none(), "{changes:?}");
+    }
+}
+
+/// Everything that can happen.
+fn alphabet() -> Vec<Happening> {
+    let none = BTreeSet::new();
+    let all: BTreeSet<Digest> = PLANS.map(plan).into();
+    let denials = PLANS.map(|n| BTreeSet::from([plan(n)])).into_iter().chain([none.clone(), all]);
+    let mut events: Vec<Vec<Event>> = Vec::new();
+    for denied in denials {
+        for named in PLANS.map(|n| Some(plan(n))).into_iter().chain([None]) {
+            let readmitted = named.into_iter().collect();
+            events.push(vec![Event::Accepted { named, denied: denied.clone(), readmitted: none.clone() }]);
+            events.push(vec![Event::Accepted { named, denied: denied.clone(), readmitted }]);
+        }
+    }
+    for n in PLANS {
+        let ended = |good| Event::Ended { plan: plan(n), good, took_ms: 5 };
+        events.extend([vec![ended(true)], vec![ended(true); 20], vec![ended(false)]]);
+    }
+    events.extend([Event::Halt, Event::Tick, Event::RollBack].map(|event| vec![event]));
+    events.extend([true, false].map(|open| vec![Event::Boot { open }]));
+    let starts = [Period::seconds(0), LATER].map(|passed| Moment::from_seconds(0).plus(passed));
+    let arounds = starts.into_iter().flat_map(|now| [true, false].map(|frozen| Surroundings { now, frozen }));
+    arounds.flat_map(|around| events.clone().into_iter().map(move |events| Happening { events, around })).collect()
+}
+
+/// Takes what happens, judging after each event.
+fn play(mut workflow: Workflow, mut watcher: Watcher, what: &Happening) -> (Workflow, Watcher) {
+    for event in &what.events {
+        let before = workflow.active();
+        let (after, changes) = workflow.step(event, what.around);
+        watcher.sees(event, &changes);
+        watcher.judges(before, &after, &changes, what.around.frozen || after.staged.is_some());
+        workflow = after;
+    }
+    (workflow, watcher)
+}
+
+#[test]
+fn no_history_runs_what_it_must_not_or_nothing_where_it_could() {
+    let alphabet = alphabet();
+    let mut seen = BTreeSet::from([(Workflow::default(), Watcher::default())]);
+    let mut edge: Vec<(Workflow, Watcher)> = seen.iter().cloned().collect();
+    let depth = if std::env::var_os("ASSENT_DEEP").is_some() { DEPTH + 1 } else { DEPTH };
+    for _ in 0..depth {
+        let mut next = Vec::new();
+        for (workflow, watcher) in edge {
+            for what in &alphabet {
+                let state = play(workflow.clone(), watcher.clone(), what);
+                if seen.insert(state.clone()) {
+                    next.push(state);
+                }
+            }
+        }
+        edge = next;
+    }
+    assert!(seen.len() > 5_000, "only {} states", seen.len());
+}
+
+/// Something that is proposed to a board.
+type Step<'a> = Box<dyn Fn(&Board) -> crate::deploy::Proposal + 'a>;
+
+/// What happens to one workflow changes nothing of the other.
+#[test]
+fn two_workflows_on_a_board_go_their_own_ways() {
+    let place = |name: &str| -> Place { ("acme".parse().unwrap(), name.parse().unwrap()) };
+    let (one, two) = (place("one"), place("two"));
+    let now = Moment::from_seconds(0);
+    let both = |first: u8, second: u8, denied: &[u8]| Accepted {
+        named: [(one.clone(), plan(first)), (two.clone(), plan(second))].into(),
+        denied: denied.iter().copied().map(plan).collect(),
+        ..Accepted::default()
+    };
+    let mut steps: Vec<Step<'_>> = Vec::new();
+    for n in PLANS {
+        for good in [true, false] {
+            let (one, count) = (one.clone(), if good { 20 } else { 2 });
+            steps.push(Box::new(move |board| {
+                let event = Event::Ended { plan: plan(n), good, took_ms: 5 };
+                board.after(std::iter::repeat_n((&one, event), count), now)
+            }));
+        }
+        for denied in PLANS {
+            let accepted = both(n, 9, &[denied]);
+            steps.push(Box::new(move |board| board.accept(&accepted, now)));
+        }
+    }
+    let (here, there) = (one.clone(), two.clone());
+    steps.push(Box::new(move |board| board.roll_back(&here, now).unwrap_or_default()));
+    let mut start = Board::default();
+    start.apply(start.accept(&both(1, 9, &[]), now));
+    let mut edge = vec![start];
+    for _ in 0..=DEPTH_OF_TWO {
+        let mut next = Vec::new();
+        for board in &edge {
+            for step in &steps {
+                let proposal = step(board);
+                // Before it is durable nothing has changed: the board that a crash leaves is the one that stood.
+                let mut after = board.clone();
+                after.apply(proposal);
+                assert_eq!(after.workflows()[&there].active(), Some(plan(9)), "{after:?}");
+                next.push(after);
+            }
+        }
+        edge = next;
+    }
+}
