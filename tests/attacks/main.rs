@@ -12,6 +12,7 @@
     reason = "tests stop at what is not there, and play on a real disk"
 )]
 
+mod agreement;
 mod approvers;
 mod deploy;
 mod files;

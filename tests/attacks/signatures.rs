@@ -32,28 +32,28 @@ fn put(out: &mut Vec<u8>, field: &[u8]) {
 }
 
 /// The parts of a signature file, each of which somebody may bend.
-struct Parts {
-    version: u32,
-    namespace: &'static str,
-    reserved: &'static [u8],
-    hash: &'static [u8],
+pub(crate) struct Parts {
+    pub(crate) version: u32,
+    pub(crate) namespace: &'static str,
+    pub(crate) reserved: &'static [u8],
+    pub(crate) hash: &'static [u8],
     /// Type, point and application of the key.
-    key: (&'static str, [u8; 32], Option<&'static str>),
+    pub(crate) key: (&'static str, [u8; 32], Option<&'static str>),
     /// The type that the inner signature names.
-    inner: &'static str,
+    pub(crate) inner: &'static str,
     /// What is put behind the signature: flags and counter of a hardware key.
-    trailer: &'static [u8],
+    pub(crate) trailer: &'static [u8],
     /// What stands behind everything.
-    extra: &'static [u8],
-    message: &'static [u8],
-    sign: fn(&[u8]) -> Vec<u8>,
+    pub(crate) extra: &'static [u8],
+    pub(crate) message: &'static [u8],
+    pub(crate) sign: fn(&[u8]) -> Vec<u8>,
 }
 
 fn secret() -> SigningKey {
     SigningKey::from_bytes(&SEED)
 }
 
-fn honest() -> Parts {
+pub(crate) fn honest() -> Parts {
     Parts {
         version: 1,
         namespace: NAMESPACE,
@@ -69,7 +69,7 @@ fn honest() -> Parts {
 }
 
 /// A hardware key that signed with these flags for this application.
-fn hardware(application: &'static str, trailer: &'static [u8]) -> Parts {
+pub(crate) fn hardware(application: &'static str, trailer: &'static [u8]) -> Parts {
     let kind = "sk-ssh-ed25519@openssh.com";
     Parts { key: (kind, secret().verifying_key().to_bytes(), Some(application)), inner: kind, trailer, ..honest() }
 }
@@ -86,7 +86,7 @@ impl Parts {
         blob
     }
 
-    fn blob(&self) -> Vec<u8> {
+    pub(crate) fn blob(&self) -> Vec<u8> {
         let hashed = if self.hash == b"sha256" {
             Sha256::digest(self.message).to_vec()
         } else {
@@ -117,14 +117,14 @@ impl Parts {
     }
 }
 
-fn armour(blob: &[u8], width: usize) -> String {
+pub(crate) fn armour(blob: &[u8], width: usize) -> String {
     let letters = STANDARD.encode(blob);
     let lines: Vec<&str> = letters.as_bytes().chunks(width).map(|line| std::str::from_utf8(line).unwrap()).collect();
     format!("-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n", lines.join("\n"))
 }
 
 /// The keys by which the person counts: the plain one, and the same point in a hardware key of two applications.
-fn listed() -> BTreeSet<PublicKey> {
+pub(crate) fn listed() -> BTreeSet<PublicKey> {
     let lines = [None, Some("ssh:")].map(|application| {
         let kind = if application.is_some() { "sk-ssh-ed25519@openssh.com" } else { "ssh-ed25519" };
         let parts = Parts { key: (kind, secret().verifying_key().to_bytes(), application), ..honest() };
@@ -176,7 +176,7 @@ fn all(texts: impl IntoIterator<Item = String>) -> Verdict {
 }
 
 /// `sign`, with the order of the group added to S: the same number, spelled otherwise.
-fn spelled_otherwise(data: &[u8]) -> Vec<u8> {
+pub(crate) fn spelled_otherwise(data: &[u8]) -> Vec<u8> {
     let mut bytes = secret().sign(data).to_bytes().to_vec();
     let mut carry = 0;
     for (byte, more) in bytes[32..].iter_mut().zip(ORDER) {
@@ -188,7 +188,7 @@ fn spelled_otherwise(data: &[u8]) -> Vec<u8> {
 }
 
 /// `sign`, with a nonce of zero: R is the neutral point, and the equation holds.
-fn without_nonce(data: &[u8]) -> Vec<u8> {
+pub(crate) fn without_nonce(data: &[u8]) -> Vec<u8> {
     let secret = secret();
     let public = secret.verifying_key().to_bytes();
     let challenge = Scalar::from_bytes_mod_order_wide(&Sha512::digest([&NEUTRAL[..], &public, data].concat()).into());

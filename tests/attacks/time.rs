@@ -63,7 +63,7 @@ pub(crate) const ROOM: &[Attack] = &[
     attack("clock forward: nothing of it is remembered when it is put right", "accepted", || {
         let time = TrustedTime::start(at(), Duration::ZERO);
         drop(root_at(time.for_expiry(Duration::ZERO, moment("2027-06-01T00:00:00Z"))));
-        root_at(time.for_expiry(Duration::from_secs(60), at()))
+        root_at(time.for_expiry(Duration::from_mins(1), at()))
     }),
     attack("clock back: what has expired stays so", "root-expired", || {
         let time = TrustedTime::start(moment("2027-02-01T00:00:00Z"), Duration::ZERO);
@@ -75,7 +75,7 @@ pub(crate) const ROOM: &[Attack] = &[
         root_at(again.for_expiry(Duration::ZERO, moment("2020-01-01T00:00:00Z")))
     }),
     attack("clock stopped: the time since boot goes on", "root-expired", || {
-        root_at(trusted(Duration::from_secs(300 * 86_400), at()))
+        root_at(trusted(Duration::from_hours(300 * 24), at()))
     }),
     attack("clock back: an honest freshness statement is ahead of it", "freshness-ahead", || {
         let behind = Now { expiry: at(), clock: moment("2026-06-01T22:49:59Z") };
