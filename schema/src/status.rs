@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::canon::Digest;
-use crate::id::{AgentId, ClientId, Environment, Region, WorkflowId};
+use crate::id::{AgentId, ClientId, Environment, PersonId, Region, WorkflowId};
+use crate::ledger::{HeldWhat, Token};
 use crate::shape::is_false;
 use crate::time::Moment;
 
@@ -44,6 +45,9 @@ pub struct Status {
     pub pull: Option<PullStatus>,
     /// How each workflow stands.
     pub workflows: BTreeMap<ClientId, BTreeMap<WorkflowId, WorkflowStatus>>,
+    /// What people stopped for a while, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<Hold>,
     /// What it said no to since the release that it accepted last.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub refused: BTreeSet<RefusedStatus>,
@@ -74,6 +78,26 @@ pub struct ReleaseStatus {
     /// The time of the newest freshness statement; absent when there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fresh: Option<Moment>,
+}
+
+/// A stop by a person: triggers are kept, runs wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hold {
+    /// Its id, as the ledger names it.
+    pub id: Token,
+    /// Whose.
+    pub client: ClientId,
+    /// What waits.
+    pub what: HeldWhat,
+    /// The reason, as a code or ticket id.
+    pub why: Token,
+    /// Who said so.
+    pub by: PersonId,
+    /// Since when.
+    pub since: Moment,
+    /// When it lapses, at the latest.
+    pub until: Moment,
 }
 
 /// What keeps an agent from looking for releases.

@@ -15,6 +15,7 @@ use crate::error::Error;
 mod ask;
 mod completions;
 mod enrol;
+mod hold;
 mod ledger;
 mod output;
 mod queue;
@@ -77,6 +78,10 @@ enum Command {
     Runs(runs::Args),
     /// Lists the work that automation could not finish.
     Queue(queue::Args),
+    /// Stops a client, a workflow or a connection for a while: triggers are kept, runs wait.
+    Hold(hold::HoldArgs),
+    /// Lets go on what was held.
+    Resume(hold::ResumeArgs),
     /// Goes back to the plan before, at once.
     Rollback(rollback::Args),
     /// Verifies, exports and proves what happened.
@@ -97,6 +102,8 @@ fn dispatch(command: &Command, call: &Call, out: &mut Output<'_>) -> Result<(), 
         Command::Status(args) => status::run(args, call, out),
         Command::Runs(args) => runs::run(args, call, out),
         Command::Queue(args) => queue::run(args, call, out),
+        Command::Hold(args) => hold::hold(args, call, out),
+        Command::Resume(args) => hold::resume(args, call, out),
         Command::Rollback(args) => rollback::run(args, call, out),
         Command::Ledger(args) => ledger::run(args, call, out),
         Command::Vault(args) => vault::run(args, call, out),

@@ -2,9 +2,10 @@
 
 use std::io::{self, Write};
 
-use assent_schema::status::{Status, WorkflowStatus};
+use assent_schema::status::{Hold, Status, WorkflowStatus};
 
 use super::ask::{ask, unexpected};
+use super::hold::named;
 use super::{Call, Output, Show};
 use crate::control::{Answer, Question};
 use crate::error::Error;
@@ -36,6 +37,10 @@ impl Show for Status {
                 write!(out, "{client}/{workflow}  ")?;
                 human(status, out)?;
             }
+        }
+        for hold in &self.holds {
+            let Hold { why, by, since, until, .. } = hold;
+            writeln!(out, "HELD {} since {since} until {until}, by {by}: {why}", named(hold))?;
         }
         self.refused.iter().try_for_each(|refused| writeln!(out, "refused {}: {}", refused.digest, refused.code))
     }

@@ -9,9 +9,10 @@ pub mod offline;
 pub mod server;
 
 use assent_schema::canon::Digest;
-use assent_schema::id::{ClientId, Name, WorkflowId};
-use assent_schema::status::Status;
-use assent_schema::time::Moment;
+use assent_schema::id::{ClientId, Name, PersonId, WorkflowId};
+use assent_schema::ledger::{HeldWhat, Token};
+use assent_schema::status::{Hold, Status};
+use assent_schema::time::{Moment, Period};
 use serde::{Deserialize, Serialize};
 
 use crate::store::{Entry, QueueItem, RunId, TriggerKind};
@@ -46,6 +47,24 @@ pub enum Question {
         /// Of which workflow; of all when absent.
         place: Option<(ClientId, WorkflowId)>,
     },
+    /// Something is stopped for a while: its triggers are kept, its runs wait.
+    Hold {
+        /// What.
+        at: HoldAt,
+        /// Who says so.
+        by: PersonId,
+        /// The reason, as a code or ticket id.
+        why: Token,
+        /// For how long, at most.
+        lasts: Period,
+    },
+    /// What was stopped goes on.
+    Resume {
+        /// What.
+        at: HoldAt,
+        /// Who says so.
+        by: PersonId,
+    },
     /// The repository is looked at now.
     Pull,
     /// Something about the ledger.
@@ -68,6 +87,8 @@ pub enum Answer {
     Queue(Vec<QueueItem>),
     /// What went back, and what could not.
     RolledBack(Vec<RolledBack>),
+    /// What is held from now on, or goes on.
+    Hold(Hold),
     /// What there is to say about the ledger.
     Ledger(books::LedgerAnswer),
     /// It is done.
@@ -80,6 +101,9 @@ pub enum Answer {
         help: String,
     },
 }
+
+/// What a hold is about: a client, and what of it.
+pub type HoldAt = (ClientId, HeldWhat);
 
 /// A run in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -48,7 +48,12 @@ pub fn answer(config: &Config, question: &Question) -> Result<Answer, Error> {
         Question::Runs { client, most } => answer::runs(&open(database)?, client.clone(), *most).tried(cannot),
         Question::Run { run } => answer::run(&open(database)?, *run).tried(cannot),
         Question::Queue => answer::queue(&open(database)?).tried(cannot),
-        Question::Status | Question::RollBack { .. } | Question::Pull | Question::OpenVault => {
+        Question::Status
+        | Question::RollBack { .. }
+        | Question::Hold { .. }
+        | Question::Resume { .. }
+        | Question::Pull
+        | Question::OpenVault => {
             Err(Error::environment("no agent runs in this state folder").help("Start it: `assent-agent run`."))
         }
     }

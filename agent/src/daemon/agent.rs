@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use assent_schema::canon::Digest;
 use assent_schema::id::ClientId;
-use assent_schema::status::{PullStatus, RefusedStatus, ReleaseStatus, Status, StatusType};
+use assent_schema::status::{Hold, PullStatus, RefusedStatus, ReleaseStatus, Status, StatusType};
 use tokio::sync::Notify;
 
 use super::host;
@@ -80,6 +80,7 @@ pub(super) struct Agent {
     binary: OnceLock<Digest>,
     transfers: Transfers,
     board: tokio::sync::Mutex<Board>,
+    pub(super) holds: tokio::sync::Mutex<Vec<Hold>>,
     taken: Mutex<Option<Arc<Taken>>>,
     routes: Mutex<Arc<Routes>>,
     /// The commit that was judged last, so that it is not judged again.
@@ -108,11 +109,13 @@ pub(super) struct Parts {
     pub(super) ledger: LedgerDesk,
     pub(super) program: PathBuf,
     pub(super) board: Board,
+    pub(super) holds: Vec<Hold>,
 }
 
 impl Agent {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { config, pin, identity, disk, world, store, field, engine, ledger, program, board } = parts;
+        let Parts { config, pin, identity, disk, world, store, field, engine, ledger, program, board, holds } = parts;
+        field.hold(holds.clone());
         let vault = Arc::clone(&field);
         let credential: Credential = Arc::new(move || vault.opens_repository());
         Self {
@@ -128,6 +131,7 @@ impl Agent {
             ledger: Mutex::new(ledger),
             binary: OnceLock::new(),
             board: tokio::sync::Mutex::new(board),
+            holds: tokio::sync::Mutex::new(holds),
             taken: Mutex::default(),
             routes: Mutex::default(),
             judged: Mutex::default(),
@@ -526,6 +530,7 @@ impl Agent {
                 |client: &ClientId| self.field.freshness(client),
                 |plan| snapshot.bars(plan),
             ),
+            holds: self.field.holds().to_vec(),
             refused,
         })
     }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use assent_schema::status::Hold;
+
 use super::agent::{Agent, lock};
+use super::holding::{LASTS_MOST, NotHeld};
 use crate::control::books::LedgerBroken;
 use crate::control::server::Answers;
 use crate::control::{Answer, Question, RolledBack, answer};
@@ -31,6 +34,8 @@ impl Clerk {
             Question::Run { run } => answer::run(&*agent.store, run),
             Question::Queue => answer::queue(&*agent.store),
             Question::RollBack { place } => self.roll_back(place).await,
+            Question::Hold { at, by, why, lasts } => agent.hold(at, by, why, lasts).await.map(held),
+            Question::Resume { at, by } => agent.resume(at, by).await.map(held),
             Question::Pull => {
                 agent.pull_wanted().notify_one();
                 Ok(Answer::Done)
@@ -86,4 +91,26 @@ impl Clerk {
             }
         })
     }
+}
+
+fn held(held: Result<Hold, NotHeld>) -> Answer {
+    let no = match held {
+        Ok(hold) => return Answer::Hold(hold),
+        Err(no) => no,
+    };
+    let (what, help) = match no {
+        NotHeld::NotOnCall(people) => {
+            let people: Vec<_> = people.iter().map(ToString::to_string).collect();
+            let help = format!("Say with `--by` who holds it: {}.", people.join(", "));
+            ("the root does not list that person as on-call".to_owned(), help)
+        }
+        NotHeld::Unknown(what) => (what, "`assent-agent status` lists what runs here.".to_owned()),
+        NotHeld::Length => {
+            ("a hold of that length is not possible".to_owned(), format!("Hold for at most {LASTS_MOST}."))
+        }
+        NotHeld::NothingHeld => {
+            ("nothing is held there".to_owned(), "`assent-agent status` lists what is held.".to_owned())
+        }
+    };
+    Answer::Refused { what, help }
 }

@@ -10,7 +10,7 @@ use assent_schema::client::{ClientFacts, ConnectionTo, Endpoints, EndpointsType}
 use assent_schema::id::{ClientId, PersonId, WorkflowId};
 use assent_schema::plan::Plan;
 use assent_schema::time::Moment;
-use assent_schema::trust::{Decision, SignedFile};
+use assent_schema::trust::{Decision, RoleName, SignedFile};
 use assent_schema::uses::DataUse;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -151,6 +151,11 @@ impl Taken {
 
     pub(super) fn root(&self) -> u32 {
         self.bundle.roots.newest().version
+    }
+
+    /// Who holds a role now.
+    pub(super) fn people(&self, role: RoleName) -> BTreeSet<PersonId> {
+        self.bundle.roots.newest().roles.get(&role).map(|role| role.people.clone()).unwrap_or_default()
     }
 
     /// The workflows that the release names.

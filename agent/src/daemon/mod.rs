@@ -2,6 +2,7 @@
 
 mod agent;
 mod answers;
+mod holding;
 pub mod host;
 mod intake;
 mod publishing;
@@ -25,7 +26,7 @@ use crate::config::Config;
 use crate::control::books::LedgerDesk;
 use crate::control::server;
 use crate::deploy::live::{EndedRun, Field};
-use crate::deploy::{Board, switch};
+use crate::deploy::{Board, holds, switch};
 use crate::desk::FrontDesk;
 use crate::error::{Context as _, Error};
 use crate::identity::Identity;
@@ -195,7 +196,8 @@ async fn build(
     let own = Origin { project: config.project.clone(), agent: config.agent.clone(), client: None };
     let ledger = LedgerDesk::new(config.state.folder(), Arc::clone(&disk), own, &identity);
     let board = Board::new(switch::load(&*store).tried(cannot)?);
-    let parts = Parts { config, pin, identity, disk, world, store, field, engine, ledger, program, board };
+    let holds = holds::load(&*store).tried(cannot)?;
+    let parts = Parts { config, pin, identity, disk, world, store, field, engine, ledger, program, board, holds };
     Ok((Arc::new(Agent::new(parts)), ended))
 }
 
@@ -251,6 +253,9 @@ async fn looking(agent: Arc<Agent>) {
         tokio::time::sleep(LOOK_EVERY).await;
         if let Err(error) = agent.look_at_time().await {
             tracing::error!(%error, "what time changes could not be written");
+        }
+        if let Err(error) = agent.end_lapsed_holds().await {
+            tracing::error!(%error, "holds whose time is over could not be ended");
         }
         agent.look_at_clocks().await;
         agent.world.net.sweep();

@@ -3,15 +3,19 @@
 use std::path::Path;
 
 use assent_schema::canon::Digest;
+use assent_schema::id::ClientId;
+use assent_schema::ledger::{HeldWhat, Token};
 use assent_schema::plan::Plan;
 use assent_schema::release::{FileName, Manifest, Readmitted};
 use assent_schema::status::Stage;
 use assent_schema::time::Period;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::holding::NotHeld;
 use super::*;
 use crate::deploy::{NoRollback, Place};
 use crate::pull::{fetch, push};
+use crate::run::{Deployed as _, Permission, Use};
 use crate::verify::fixture::{self, Files};
 use crate::world::Clock as _;
 
@@ -278,4 +282,72 @@ async fn a_clean_stop_is_no_crash_and_is_told() {
 
 fn site_is_empty(repository: &Path) -> bool {
     git2::Repository::open_bare(repository).unwrap().find_reference(&format!("refs/heads/{BRANCH}")).is_err()
+}
+
+fn to_hold(workflow: Option<&str>) -> (ClientId, HeldWhat) {
+    let what = workflow.map_or(HeldWhat::Client, |workflow| HeldWhat::Workflow(workflow.parse().unwrap()));
+    ("acme".parse().unwrap(), what)
+}
+
+fn permission(agent: &Agent, plan: &Plan) -> Permission {
+    let (client, workflow) = place();
+    let now = agent.field.now();
+    agent.field.permission(&Use { client: &client, workflow: &workflow, plan: &digest(plan), connection: None, now })
+}
+
+#[tokio::test]
+async fn what_oncall_holds_waits_over_a_restart_until_it_is_resumed() {
+    let site = Site::new();
+    let one = plan("one");
+    let oncall = || "ann".parse().unwrap();
+    {
+        let (agent, _ended) = site.agent().await;
+        let (why, hour) = ("INC-7".parse::<Token>().unwrap(), Period::hours(1));
+        let early = agent.hold(to_hold(None), oncall(), why.clone(), hour).await.unwrap();
+        assert!(matches!(early, Err(NotHeld::Unknown(_))), "no release names the client yet");
+        site.publish(&release(&one, 1, None, |_| ()));
+        agent.pull().await.unwrap();
+        assert_eq!(permission(&agent, &one), Permission::Go);
+        let hold = |at, by: &str, lasts| agent.hold(at, by.parse().unwrap(), why.clone(), lasts);
+        assert!(matches!(hold(to_hold(None), "mallory", hour).await.unwrap(), Err(NotHeld::NotOnCall(_))));
+        assert!(matches!(hold(to_hold(Some("other")), "ann", hour).await.unwrap(), Err(NotHeld::Unknown(_))));
+        assert_eq!(hold(to_hold(None), "ann", Period::days(31)).await.unwrap(), Err(NotHeld::Length));
+        assert_eq!(permission(&agent, &one), Permission::Go);
+        hold(to_hold(Some("look")), "ann", hour).await.unwrap().unwrap();
+        let again = hold(to_hold(Some("look")), "ann", Period::hours(2)).await.unwrap().unwrap();
+        assert_eq!(agent.status().await.unwrap().holds, [again], "one hold on each thing");
+        assert_eq!(permission(&agent, &one), Permission::Held);
+    }
+    let (agent, _ended) = site.agent().await;
+    assert_eq!(permission(&agent, &one), Permission::Held, "a restart lets nothing go");
+    assert_eq!(agent.resume(to_hold(None), oncall()).await.unwrap(), Err(NotHeld::NothingHeld));
+    agent.resume(to_hold(Some("look")), oncall()).await.unwrap().unwrap();
+    assert_eq!((permission(&agent, &one), agent.status().await.unwrap().holds), (Permission::Go, vec![]));
+}
+
+#[tokio::test]
+async fn a_hold_that_lapses_is_told_once() {
+    let site = Site::new();
+    let one = plan("one");
+    let (agent, _ended) = site.agent().await;
+    site.publish(&release(&one, 1, None, |_| ()));
+    agent.pull().await.unwrap();
+    let why = "INC-7".parse::<Token>().unwrap();
+    agent.hold(to_hold(None), "ann".parse().unwrap(), why, Period::hours(1)).await.unwrap().unwrap();
+    agent.end_lapsed_holds().await.unwrap();
+    assert_eq!(permission(&agent, &one), Permission::Held);
+    {
+        let mut holds = agent.holds.lock().await;
+        holds[0].until = agent.field.now();
+        agent.field.hold(holds.clone());
+    }
+    assert_eq!(permission(&agent, &one), Permission::Go, "its time alone ends it");
+    let lapsed = || {
+        let alerts = agent.store.alerts().unwrap();
+        alerts.iter().filter(|row| row.alert.rule == "hold-lapsed").map(|row| row.count).sum::<i64>()
+    };
+    for _ in 0..2 {
+        agent.end_lapsed_holds().await.unwrap();
+        assert_eq!((lapsed(), agent.status().await.unwrap().holds), (1, vec![]));
+    }
 }

@@ -9,12 +9,14 @@ use std::time::Duration;
 use assent_schema::canon::Digest;
 use assent_schema::client::{ClientFacts, ConnectionTo, Endpoint};
 use assent_schema::id::{ClientId, ConnectionId, SlotId, WorkflowId};
+use assent_schema::status::Hold;
 use assent_schema::time::{Moment, Period};
 use assent_schema::trust::TrustedTime;
 use tokio::sync::mpsc;
 
 use super::board::{Board, Place};
 use super::fresh::{self, Freshness};
+use super::holds;
 use crate::content::Content;
 use crate::run::{Compiled, Deployed, Permission, Use};
 use crate::vault::{Secret, SlotPath, Vault};
@@ -72,6 +74,7 @@ pub struct Field<C, V> {
     vault: Mutex<Arc<V>>,
     time: Mutex<TrustedTime>,
     snapshot: RwLock<Arc<Snapshot>>,
+    holds: RwLock<Arc<[Hold]>>,
     ended: mpsc::UnboundedSender<EndedRun>,
 }
 
@@ -90,6 +93,7 @@ impl<C: Clock, V: Vault> Field<C, V> {
             vault: Mutex::new(Arc::new(vault)),
             time: Mutex::new(time),
             snapshot: RwLock::default(),
+            holds: RwLock::default(),
             ended,
         };
         (field, heard)
@@ -103,6 +107,16 @@ impl<C: Clock, V: Vault> Field<C, V> {
     /// Puts another snapshot in place.
     pub fn replace(&self, snapshot: Snapshot) {
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+    }
+
+    /// What is held now.
+    pub fn holds(&self) -> Arc<[Hold]> {
+        Arc::clone(&self.holds.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts other holds in place.
+    pub fn hold(&self, holds: Vec<Hold>) {
+        *self.holds.write().unwrap_or_else(PoisonError::into_inner) = holds.into();
     }
 
     /// What opens the git repository, when the vault holds something.
@@ -228,7 +242,11 @@ impl<C: Clock + 'static, V: Vault + 'static> Deployed for Field<C, V> {
 
     fn permission(&self, of: &Use<'_>) -> Permission {
         let now = self.now().max(of.now);
-        self.snapshot().barred(of, now).map_or(Permission::Go, Permission::Stopped)
+        match self.snapshot().barred(of, now) {
+            Some(why) => Permission::Stopped(why),
+            None if self.holds().iter().any(|hold| holds::stops(hold, of, now)) => Permission::Held,
+            None => Permission::Go,
+        }
     }
 
     fn ended(&self, client: &ClientId, workflow: &WorkflowId, plan: &Digest, good: bool, took: Duration) {

@@ -17,6 +17,7 @@ mod each;
 mod end;
 mod guard;
 mod hear;
+mod held;
 mod job;
 mod lanes;
 mod look;
@@ -141,6 +142,7 @@ pub struct Engine<W, S, D> {
     coming: Mutex<BTreeSet<RunId>>,
     traffic: Mutex<BTreeMap<(ClientId, ConnectionId), Traffic>>,
     tokens: tokens::Tokens,
+    held: held::HeldRuns,
     idempotency: [u8; 32],
     /// How many answers are kept, and the hour in which old ones were last removed.
     kept: AtomicUsize,
@@ -181,6 +183,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             coming: Mutex::default(),
             traffic: Mutex::default(),
             tokens: tokens::Tokens::default(),
+            held: held::HeldRuns::default(),
             idempotency,
             kept: AtomicUsize::new(0),
             swept: AtomicI64::new(i64::MIN),

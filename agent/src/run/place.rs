@@ -14,9 +14,6 @@ use super::{Deployed, Permission, Use, lock};
 use crate::store::{Ending, RunId, Store};
 use crate::world::{Clock as _, Wall, World};
 
-/// How often a run that is held looks whether it still is.
-const HELD_LOOK: Duration = Duration::from_secs(5);
-
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     /// Asks for permission, and waits while the run is held.
     pub(super) async fn may_go_on(&mut self, step: &CompiledStep) -> Result<(), Stop> {
@@ -33,6 +30,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     pub(super) async fn permitted(&mut self, step: &Name, connection: Option<&ConnectionId>) -> Result<(), Stop> {
+        let mut held = None;
         loop {
             if self.engine.is_stopping() {
                 // What is pending was not promised to anybody; reads and answers are had again.
@@ -46,11 +44,17 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 now: self.now().moment(),
             };
             match self.engine.deployed.permission(&of) {
+                Permission::Go if held.take().is_some() => return self.come_back().await,
                 Permission::Go => return Ok(()),
                 Permission::Stopped(code) => return Err(End::early(Ending::Stopped, step, code).into()),
                 Permission::Held => {
                     self.flush_all().await?;
-                    self.wait(HELD_LOOK).await;
+                    if held.is_none() {
+                        held = Some(self.engine.held.enter());
+                        self.step_aside().await;
+                    }
+                    let look = self.engine.held.look(self.engine.world.dice());
+                    self.wait(look).await;
                 }
             }
         }

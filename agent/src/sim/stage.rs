@@ -7,6 +7,7 @@ use std::time::Duration;
 use assent_schema::canon::Digest;
 use assent_schema::client::{ClientFacts, Endpoint};
 use assent_schema::id::{ClientId, ConnectionId, SlotId, WorkflowId};
+use assent_schema::time::Moment;
 
 use crate::content::Content;
 use crate::run::{Compiled, Deployed, Permission, Use};
@@ -19,6 +20,7 @@ pub struct Stage {
     compiled: Arc<Compiled>,
     facts: Arc<ClientFacts>,
     vault: Option<Arc<dyn Vault>>,
+    held: Option<Moment>,
 }
 
 /// What stands in every slot of a rehearsal whose secret changes as it is used.
@@ -27,13 +29,19 @@ const RECORD: &[u8] = br#"{"client_id":"rehearsal","client_secret":"rehearsal","
 impl Stage {
     /// A plan with its client's facts.
     pub fn new(compiled: Arc<Compiled>, facts: Arc<ClientFacts>) -> Self {
-        Self { compiled, facts, vault: None }
+        Self { compiled, facts, vault: None, held: None }
     }
 
     /// The same with a vault, for what is told of secrets.
     #[must_use]
     pub fn with_vault(self, vault: Arc<dyn Vault>) -> Self {
         Self { vault: Some(vault), ..self }
+    }
+
+    /// The same, with everything held until an instant.
+    #[must_use]
+    pub fn held_until(self, instant: Moment) -> Self {
+        Self { held: Some(instant), ..self }
     }
 }
 
@@ -75,8 +83,8 @@ impl Deployed for Stage {
         Secret::new(record.into_inner()).and_then(|secret| vault.renew(&path, secret)).is_ok()
     }
 
-    fn permission(&self, _: &Use<'_>) -> Permission {
-        Permission::Go
+    fn permission(&self, of: &Use<'_>) -> Permission {
+        if self.held.is_some_and(|until| of.now < until) { Permission::Held } else { Permission::Go }
     }
 
     fn ended(&self, _: &ClientId, _: &WorkflowId, _: &Digest, _: bool, _: Duration) {}

@@ -1,6 +1,7 @@
 //! Facts to alerts. Pure: the same condition gives the same alert, whose key groups it by rule, client, connection, code.
 
 use assent_schema::id::{ClientId, ConnectionId, WorkflowId};
+use assent_schema::ledger::HeldWhat;
 
 use crate::store::{Alert, Ending, RunId};
 
@@ -78,6 +79,13 @@ pub enum Condition {
         /// Which limit.
         code: String,
     },
+    /// A hold ended by time: whatever it was for may not be mended.
+    HoldLapsed {
+        /// Whose.
+        client: ClientId,
+        /// What was held.
+        what: HeldWhat,
+    },
     /// The clock is not where signed times and the boot clock say.
     Clock,
     /// No space is left, or little.
@@ -119,6 +127,14 @@ pub fn alert(condition: &Condition) -> Option<Alert> {
             serious(Alert { connection: Some(connection.clone()), ..of("secret", Some(client), code) })
         }
         Condition::AtLimit { client, code } => of("at-limit", Some(client), code),
+        Condition::HoldLapsed { client, what } => {
+            let about = of("hold-lapsed", Some(client), "lapsed");
+            match what {
+                HeldWhat::Client => about,
+                HeldWhat::Workflow(workflow) => Alert { workflow: Some(workflow.clone()), ..about },
+                HeldWhat::Connection(connection) => Alert { connection: Some(connection.clone()), ..about },
+            }
+        }
         Condition::Clock => of("clock", None, "differs"),
         Condition::Disk { code } => serious(of("disk", None, code)),
         Condition::Ledger { code } => serious(of("ledger", None, code)),

@@ -3,6 +3,7 @@
 mod cache;
 mod canary;
 mod crash;
+mod held;
 mod jobs;
 mod seeds;
 mod shadow;

@@ -19,6 +19,7 @@ use assent_schema::id::{AgentId, ProjectName};
 use assent_schema::ledger::{Audit, Entry as LedgerEntry, Origin, commitment};
 use assent_schema::plan::{Effect, Plan};
 use assent_schema::scenario::{Decided, Later, Scenario, Tests};
+use assent_schema::time::Moment;
 
 /// Processes that a story may take: a crash each, and one that goes on to the end.
 const PROCESSES_MOST: usize = 40;
@@ -60,6 +61,8 @@ pub(crate) struct Story<'a> {
     pub(crate) scenario: &'a Scenario,
     pub(crate) host: Host,
     pub(crate) seen: Seen,
+    /// Until when somebody holds everything.
+    pub(crate) held: Option<Moment>,
 }
 
 /// A script whose confirming reads tell what happened: scenarios say only what happens without crashes.
@@ -105,7 +108,7 @@ impl<'a> Story<'a> {
     ) -> Self {
         let (script, seen) = Script::new(Arc::clone(&workflow.compiled.plan), &scenario.replies);
         let honest = Honest { script, plan: Arc::clone(&workflow.compiled.plan), seen: seen.clone() };
-        Self { workflow, scenario, host: Host::new(seed, scenario.at, between(honest)), seen }
+        Self { workflow, scenario, host: Host::new(seed, scenario.at, between(honest)), seen, held: None }
     }
 
     /// Starts processes until one has nothing left to do. Before each, `before` may set a crash or change the machine.
@@ -140,6 +143,10 @@ impl<'a> Story<'a> {
         let stage = match FileVault::open(world.clone(), Arc::clone(&HOST_KEY)) {
             Ok(vault) if vault.slots().is_ok_and(|slots| !slots.is_empty()) => stage.with_vault(Arc::new(vault)),
             Ok(_) | Err(_) => stage,
+        };
+        let stage = match self.held {
+            Some(instant) => stage.held_until(instant),
+            None => stage,
         };
         let (event, decisions) = (self.event(), self.scenario.decisions.clone());
         let (later, begun_at) = (self.scenario.later.clone(), Wall::from_millis(self.scenario.at.seconds() * 1_000));

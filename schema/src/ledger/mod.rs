@@ -18,6 +18,6 @@ pub use audit::{Audit, Fault};
 pub use checkpoint::{Checkpoint, LogKey, NoteError};
 pub use entry::{Entry, EntryError, Salt, commitment};
 pub use export::{ExportFault, Summary};
-pub use kind::{Kind, Token};
+pub use kind::{HeldWhat, Kind, Token};
 pub use origin::Origin;
 pub use tree::{Frontier, Head, Tree};
