@@ -46,6 +46,14 @@ pub(super) const TIME: &str = "agent/time";
 /// How long after a refusal that time can mend the same commit is judged again.
 const AGAIN_AFTER: Duration = Duration::from_mins(5);
 
+/// What became of the release that was accepted last when it was judged again.
+pub(super) enum Kept {
+    /// It is not in the agent's repository.
+    Lost,
+    /// It is there.
+    Judged(Box<Result<Taken, intake::Refusal>>),
+}
+
 /// A commit that was judged.
 #[derive(Clone, Debug)]
 struct Judged {
@@ -81,6 +89,8 @@ pub(super) struct Agent {
     transfers: Transfers,
     board: tokio::sync::Mutex<Board>,
     pub(super) holds: tokio::sync::Mutex<Vec<Hold>>,
+    /// Held from the moment that something is judged until it counts, so that nothing is judged by what is out of date.
+    pub(super) taking: tokio::sync::Mutex<()>,
     taken: Mutex<Option<Arc<Taken>>>,
     routes: Mutex<Arc<Routes>>,
     /// The commit that was judged last, so that it is not judged again.
@@ -132,6 +142,7 @@ impl Agent {
             binary: OnceLock::new(),
             board: tokio::sync::Mutex::new(board),
             holds: tokio::sync::Mutex::new(holds),
+            taking: tokio::sync::Mutex::default(),
             taken: Mutex::default(),
             routes: Mutex::default(),
             judged: Mutex::default(),
@@ -244,27 +255,41 @@ impl Agent {
 
     /// Verifies the release that was accepted last again, from the agent's own repository.
     pub(super) async fn load_release(&self) -> Result<(), StoreError> {
-        let Some(manifest) = self.store.state(RELEASE)? else { return Ok(()) };
+        let needed = self.needed_plans().await?;
+        let judged = self.judge_kept(&needed)?;
+        self.take_judged(judged).await;
+        Ok(())
+    }
+
+    /// Verifies the release that was accepted last with all that is remembered now; nothing before the first. Blocks.
+    pub(super) fn judge_kept(&self, needed: &BTreeSet<Digest>) -> Result<Option<Kept>, StoreError> {
+        let Some(manifest) = self.store.state(RELEASE)? else { return Ok(None) };
         let manifest = std::str::from_utf8(&manifest).ok().and_then(|text| text.parse::<Digest>().ok());
         let manifest = manifest.ok_or(StoreError::Damaged("the name of the accepted release"))?;
         let repository = self.config.state.repository();
         let commit = shelf::find(&repository, &manifest).ok().flatten();
         let read = commit.and_then(|commit| Some((read::read(&repository, &commit).ok()?, commit)));
-        let Some((files, commit)) = read else {
-            // Nothing runs from a release that is not there; the pull may bring it again.
-            tracing::error!("the accepted release is not in the agent's repository");
-            self.alert("release-lost", "not-there").await;
-            return Ok(());
-        };
-        let needed = self.needed_plans().await?;
-        match self.judge(&files, &commit, &needed)? {
-            Ok(taken) => self.take_up(taken),
-            Err(refusal) => {
-                tracing::error!(code = refusal.code, what = %refusal.what, "the accepted release does not verify");
-                self.alert("release-lost", refusal.code).await;
+        let Some((files, commit)) = read else { return Ok(Some(Kept::Lost)) };
+        self.judge(&files, &commit, needed).map(|judged| Some(Kept::Judged(Box::new(judged))))
+    }
+
+    /// Takes up what is left of the release that was accepted last. Nothing runs from one that is not there or does not
+    /// verify; the pull may bring it again.
+    pub(super) async fn take_judged(&self, kept: Option<Kept>) {
+        match kept {
+            None => {}
+            Some(Kept::Lost) => {
+                tracing::error!("the accepted release is not in the agent's repository");
+                self.alert("release-lost", "not-there").await;
             }
+            Some(Kept::Judged(judged)) => match *judged {
+                Ok(taken) => self.take_up(taken),
+                Err(refusal) => {
+                    tracing::error!(code = refusal.code, what = %refusal.what, "the accepted release does not verify");
+                    self.alert("release-lost", refusal.code).await;
+                }
+            },
         }
-        Ok(())
     }
 
     /// Verifies files, with all that is remembered. Blocks.
@@ -301,6 +326,7 @@ impl Agent {
         if known.as_ref() == Some(&commit) {
             return Ok(());
         }
+        let taking = self.taking.lock().await;
         let needed = self.needed_plans().await.or(Err(PullFailure::Broken))?;
         let (agent, at) = (Arc::clone(self), commit.clone());
         let judged = tokio::task::spawn_blocking(move || {
@@ -323,6 +349,7 @@ impl Agent {
             // Not judged yet: the next look tries again.
             Err(error) => tracing::error!(%error, "a release could not be taken up"),
         }
+        drop(taking);
         Ok(())
     }
 

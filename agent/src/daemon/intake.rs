@@ -284,12 +284,22 @@ impl Taken {
         for (client, statements) in &self.pinned.statements {
             let known = self.before.statements.get(client).map_or(&[][..], Vec::as_slice);
             for signed in statements.iter().filter(|signed| !known.contains(signed)) {
-                let name = format!("{STATEMENTS}{client}/{}", Digest::of_file(&signed.bytes));
-                writes.push(state(name, canon::to_bytes(&Stored::of(signed)).map_err(damaged)?));
+                writes.push(keep_statement(client, signed)?);
             }
         }
         Ok(writes)
     }
+}
+
+/// Keeps a statement for ever.
+///
+/// # Errors
+/// [`StoreError::Damaged`] when it has no canonical form, which it has.
+pub(super) fn keep_statement(client: &ClientId, signed: &SignedFile) -> Result<Write, StoreError> {
+    let name = format!("{STATEMENTS}{client}/{}", Digest::of_file(&signed.bytes));
+    let value = canon::to_bytes(&Stored::of(signed));
+    let value = value.or(Err(StoreError::Damaged("a statement without canonical form")))?;
+    Ok(Write::State { name, value: Some(value) })
 }
 
 /// The numbers and digests that may never be forgotten.

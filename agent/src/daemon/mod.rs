@@ -2,6 +2,7 @@
 
 mod agent;
 mod answers;
+mod handing;
 mod holding;
 pub mod host;
 mod intake;

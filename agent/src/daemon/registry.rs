@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, PersonId, WorkflowId};
-use assent_schema::trust::PublicKey;
+use assent_schema::trust::{PublicKey, SignedFile};
 
 use super::agent::Agent;
 use crate::desk::Registry;
+use crate::people::NotTaken;
+use crate::people::wire::Received;
 
 /// The registry of an agent.
 pub(super) struct Register(pub(super) Arc<Agent>);
@@ -35,6 +37,10 @@ impl Registry for Register {
         // An older plan: everybody whom the release names for this client, rather than nobody.
         let all = || taken.workflows().values().map(|w| &w.active).filter(|active| active.client == *client);
         named.map_or_else(|| all().flat_map(|a| a.authors.clone()).collect(), |active| active.authors.clone())
+    }
+
+    async fn take_statement(&self, signed: SignedFile) -> Result<Received, NotTaken> {
+        self.0.take_statement(signed).await
     }
 
     fn assigned(&self, client: &ClientId) -> BTreeMap<PersonId, BTreeSet<PublicKey>> {

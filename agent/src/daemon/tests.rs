@@ -9,11 +9,13 @@ use assent_schema::plan::Plan;
 use assent_schema::release::{FileName, Manifest, Readmitted};
 use assent_schema::status::Stage;
 use assent_schema::time::Period;
+use assent_schema::trust::{Cancelled, Decision, Namespace, SignedFile, sign};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::holding::NotHeld;
 use super::*;
 use crate::deploy::{NoRollback, Place};
+use crate::people::NotTaken;
 use crate::pull::{fetch, push};
 use crate::run::{Deployed as _, Permission, Use};
 use crate::verify::fixture::{self, Files};
@@ -350,4 +352,42 @@ async fn a_hold_that_lapses_is_told_once() {
         agent.end_lapsed_holds().await.unwrap();
         assert_eq!((lapsed(), agent.status().await.unwrap().holds), (1, vec![]));
     }
+}
+
+fn handed(text: &str, by: &str, namespace: Namespace) -> SignedFile {
+    let armour = sign(&fixture::key(by), namespace, text.as_bytes()).into_bytes();
+    SignedFile { bytes: text.as_bytes().to_vec(), signatures: [(fixture::id(by), armour)].into() }
+}
+
+#[tokio::test]
+async fn a_withdrawal_that_is_handed_over_counts_at_once_and_for_ever() {
+    let site = Site::new();
+    let one = plan("one");
+    let all = fixture::statement(2, Decision::Withdraw(vec![Cancelled::All]));
+    let withdrawal = || handed(&all, "dana", Namespace::Approval);
+    {
+        let (agent, _ended) = site.agent().await;
+        assert_eq!(agent.take_statement(withdrawal()).await, Err(NotTaken::Unknown), "there is no release yet");
+        site.publish(&release(&one, 1, None, |_| ()));
+        agent.pull().await.unwrap();
+        assert_eq!((permission(&agent, &one), stage(&agent).await), (Permission::Go, Stage::Trial));
+        let far = fixture::statement(1_002, Decision::Withdraw(vec![Cancelled::All]));
+        for (bad, why) in [
+            (handed("nonsense", "dana", Namespace::Approval), NotTaken::BadForm),
+            (handed(&all, "ann", Namespace::Approval), NotTaken::BadStatement),
+            (handed(&all, "dana", Namespace::Release), NotTaken::BadStatement),
+            (handed(&far, "dana", Namespace::Approval), NotTaken::BadStatement),
+        ] {
+            assert_eq!(agent.take_statement(bad).await, Err(why));
+        }
+        assert_eq!(permission(&agent, &one), Permission::Go);
+        assert!(!agent.take_statement(withdrawal()).await.unwrap().known);
+        assert_eq!(permission(&agent, &one), Permission::Stopped("uncovered"));
+        assert_eq!(stage(&agent).await, Stage::Off);
+        assert!(agent.take_statement(withdrawal()).await.unwrap().known, "and no second entry");
+    }
+    let (agent, _ended) = site.agent().await;
+    assert_eq!(permission(&agent, &one), Permission::Stopped("uncovered"), "a restart forgets nothing");
+    let log = Log::Client("acme".parse().unwrap());
+    assert!(agent.store.ledger_size(&log).unwrap() > 0);
 }

@@ -15,14 +15,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, PersonId, WorkflowId};
-use assent_schema::trust::PublicKey;
+use assent_schema::plan::Rate;
+use assent_schema::time::Period;
+use assent_schema::trust::{PublicKey, SignedFile};
 use tokio::sync::oneshot;
 
 use crate::accept::Doors;
 use crate::content::Content;
 use crate::listen::{Ask, Desk, Event, Receipt, Reply};
-use crate::people::{Challenges, Itself};
+use crate::people::wire::Received;
+use crate::people::{Challenges, Itself, NotTaken};
 use crate::request::keyed::{Purpose, keyed};
+use crate::retry::Bucket;
 use crate::run::{Begun, Deployed, Engine, NotBegun};
 use crate::store::{Store, StoreError, Transaction, Write};
 use crate::world::{Clock as _, Dice as _, World};
@@ -47,8 +51,16 @@ pub trait Registry: Send + Sync + 'static {
 
     /// The people of the agency who are assigned to a client, with their keys: they may start manual runs.
     fn assigned(&self, client: &ClientId) -> BTreeMap<PersonId, BTreeSet<PublicKey>>;
+
+    /// Takes a statement that somebody handed over, judged as if it had come with a release. On success it is durable and
+    /// counts. Who deploys nothing takes none.
+    fn take_statement(&self, _: SignedFile) -> impl Future<Output = Result<Received, NotTaken>> + Send {
+        std::future::ready(Err(NotTaken::Unknown))
+    }
 }
 
+/// Statements that are judged in a minute: each may cost a whole release judged again.
+const STATEMENTS_RATE: Rate = Rate { requests: 60, per: Period::minutes(1) };
 /// Where the key of hashes of webhooks is kept.
 const WEBHOOK_KEY: &str = "accept/webhook-key";
 
@@ -62,6 +74,7 @@ pub struct FrontDesk<W, S, D, R> {
     webhook_key: Content<[u8; 32]>,
     doors: Mutex<Doors>,
     challenges: Mutex<Challenges>,
+    statements: Mutex<Bucket>,
     tasks: Tasks,
 }
 
@@ -95,6 +108,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             webhook_key: Content::new(webhook_key),
             doors: Mutex::default(),
             challenges,
+            statements: Mutex::new(Bucket::new(STATEMENTS_RATE)),
             tasks: Tasks::default(),
         }))
     }

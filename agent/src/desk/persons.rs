@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use assent_schema::canon::{self, Digest};
 use assent_schema::id::{ClientId, PersonId, WorkflowId};
 use assent_schema::plan::Trigger;
-use assent_schema::trust::PublicKey;
+use assent_schema::trust::{PublicKey, SignedFile};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -13,7 +13,7 @@ use super::{FrontDesk, Registry, lock};
 use crate::accept::event;
 use crate::content::Content;
 use crate::listen::{Ask, Receipt, Reply};
-use crate::people::wire::{Introduction, Shown, SignedDecision, SignedIn, SignedStart, WaitingForMe};
+use crate::people::wire::{Handed, Introduction, Shown, SignedDecision, SignedIn, SignedStart, WaitingForMe};
 use crate::people::{Asked, NotTaken, Strength, access, judge, judge_signed, sign_in};
 use crate::run::{DecideError, Deployed, NewRun, Question, Verdict};
 use crate::store::{Log, Note, Store, Transaction, TriggerKind, Write};
@@ -26,8 +26,23 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             Ask::Challenge => self.challenge(&read(body)?),
             Ask::Decisions => self.decisions(&read(body)?).await,
             Ask::Decide => self.decide(read(body)?).await,
+            Ask::Statement => self.statement(read(body)?).await,
             Ask::Start { client, workflow } => self.start(client, workflow, &read(body)?).await,
         }
+    }
+
+    async fn statement(&self, handed: Handed) -> Result<Reply, NotTaken> {
+        let now = self.world.clock().boot();
+        {
+            let mut bucket = lock(&self.statements);
+            if !bucket.wait(now).is_zero() {
+                return Err(NotTaken::TooMany);
+            }
+            bucket.take(now);
+        }
+        let signatures = handed.signatures.into_iter().map(|(who, armour)| (who, armour.into_bytes())).collect();
+        let signed = SignedFile { bytes: handed.statement.into_bytes(), signatures };
+        reply(&self.registry.take_statement(signed).await?)
     }
 
     fn challenge(&self, who: &Introduction) -> Result<Reply, NotTaken> {

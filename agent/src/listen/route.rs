@@ -27,6 +27,8 @@ pub enum Ask {
     Decisions,
     /// `POST /v1/decide`: a signed decision.
     Decide,
+    /// `POST /statements`: what a client signed, handed over directly.
+    Statement,
     /// `POST /v1/start/<client>/<workflow>`: a manual trigger.
     Start {
         /// Whose.
@@ -61,6 +63,7 @@ pub(super) fn route(method: &str, path: &str) -> Result<Route, NoRoute> {
             let (client, workflow) = named(client, workflow)?;
             ("POST", Route::Hook { client, workflow })
         }
+        ["", "statements"] => ("POST", Route::Person(Ask::Statement)),
         ["", "v1", "challenge"] => ("POST", Route::Person(Ask::Challenge)),
         ["", "v1", "decisions"] => ("POST", Route::Person(Ask::Decisions)),
         ["", "v1", "decide"] => ("POST", Route::Person(Ask::Decide)),
@@ -93,7 +96,7 @@ mod tests {
         assert_eq!(route("GET", "/healthz"), Ok(Route::Health));
         assert!(matches!(route("POST", "/hooks/acme/refund"), Ok(Route::Hook { .. })));
         assert!(matches!(route("POST", "/v1/start/acme/refund"), Ok(Route::Person(Ask::Start { .. }))));
-        for path in ["/v1/challenge", "/v1/decisions", "/v1/decide", "/hooks/acme/refund"] {
+        for path in ["/v1/challenge", "/v1/decisions", "/v1/decide", "/hooks/acme/refund", "/statements"] {
             assert!(route("POST", path).is_ok(), "{path}");
             assert_eq!(route("GET", path), Err(NoRoute::WrongMethod), "{path}");
         }
@@ -112,6 +115,7 @@ mod tests {
             "/hooks/acme/re%66und",
             "/v1",
             "/v1/decide/x",
+            "/statements/",
             "/v1/start/acme",
         ] {
             assert_eq!(route("POST", path), Err(NoRoute::NotFound), "{path}");

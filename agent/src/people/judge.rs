@@ -47,6 +47,10 @@ pub enum NotTaken {
     NotDurable,
     /// There is no such workflow, or it is not started by people.
     Unknown,
+    /// The statement does not hold here: another project or client, too high a serial, or not signed as it must be.
+    BadStatement,
+    /// Too much was handed over just now.
+    TooMany,
 }
 
 impl NotTaken {
@@ -66,6 +70,8 @@ impl NotTaken {
             Self::NotWaiting => "not_waiting",
             Self::NotDurable => "not_durable",
             Self::Unknown => "unknown",
+            Self::BadStatement => "bad_statement",
+            Self::TooMany => "too_many",
         }
     }
 
@@ -77,6 +83,8 @@ impl NotTaken {
             Self::NotInGroup | Self::Author | Self::TooWeak => 403,
             Self::NotWaiting | Self::Unknown => 404,
             Self::OtherQuestion | Self::OtherShown | Self::TooLate => 409,
+            Self::BadStatement => 422,
+            Self::TooMany => 429,
             Self::NotDurable => 503,
         }
     }

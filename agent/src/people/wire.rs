@@ -11,6 +11,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::RunId;
 
+/// `POST /statements`: a statement of a client with its signatures, exactly as they lie in a source repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Handed {
+    /// The file that was signed.
+    pub statement: String,
+    /// The armoured signatures, by who made them.
+    pub signatures: BTreeMap<PersonId, String>,
+}
+
+/// The answer to a statement that was handed over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Received {
+    /// Its SHA-256, as ledger and releases name it.
+    pub statement: Digest,
+    /// Whether it was here before, with all of these signatures.
+    pub known: bool,
+}
+
 /// `POST /v1/challenge`: who wants to show who they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,5 +1,6 @@
 //! `assent approve`: a client's approver reads a statement in plain words, signs it, and learns where to send it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -70,6 +71,16 @@ pub(super) struct Signed {
 }
 
 impl Signed {
+    /// The signature, by who made it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn armour(&self) -> Result<BTreeMap<PersonId, String>, Error> {
+        let armour = std::fs::read_to_string(&self.signature);
+        let armour = armour.map_err(|e| Error::io(format!("read {}", self.signature), e))?;
+        Ok([(self.person.clone(), armour)].into())
+    }
+
     /// Where both files go.
     pub(super) fn sentence(&self) -> String {
         let Self { person, signature } = self;

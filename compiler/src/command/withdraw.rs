@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use assent_agent::people::wire;
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::trust::{Cancelled, Decision, Statement};
 
 use super::approve;
+use super::http::Authority;
 use super::trust::{newest_approvers, newest_root};
 use super::{Context, Format, Outcome};
 use crate::error::Error;
@@ -29,6 +31,9 @@ pub(super) struct Args {
     /// Who signs, and with which private key.
     #[arg(long, value_name = "PERSON=KEY")]
     key: KeyFile,
+    /// Hands the statement to this agent as well, where it counts at once; otherwise it comes with the next release.
+    #[arg(long = "to", value_name = "URL")]
+    agents: Vec<String>,
     /// The work tree of the source repository.
     #[arg(long, default_value = ".", value_name = "DIR")]
     repo: PathBuf,
@@ -71,9 +76,49 @@ fn state(
     let file = folder.join(format!("{serial}-{name}.toml"));
     sign::write(&file, text.as_bytes())?;
     let signed = approve::sign(&file, &args.key)?;
-    let text = format!("{}\n{}", approve::words(&statement), signed.sentence());
-    context.print_as(args.format, &text, &approve::told(&file, &statement, Some(&signed)))?;
-    Ok(Outcome::Fine)
+    let handed = args.agents.iter().map(|to| hand(to, text.as_bytes(), &signed)).collect::<Result<Vec<_>, _>>()?;
+    let sentences: String = handed.iter().map(Handed::sentence).collect();
+    let words = format!("{}\n{}{sentences}", approve::words(&statement), signed.sentence());
+    let mut told = approve::told(&file, &statement, Some(&signed));
+    if let Some(told) = told.as_object_mut().filter(|_| !handed.is_empty()) {
+        told.insert("handed".to_owned(), handed.iter().map(Handed::told).collect());
+    }
+    context.print_as(args.format, &words, &told)?;
+    Ok(if handed.iter().all(|handed| handed.refused.is_none()) { Outcome::Fine } else { Outcome::Findings })
+}
+
+/// What an agent said to a statement that was handed to it.
+struct Handed {
+    to: String,
+    /// Why it does not count there, as the agent says it.
+    refused: Option<String>,
+}
+
+impl Handed {
+    fn sentence(&self) -> String {
+        match &self.refused {
+            None => format!("{} has it: it counts there from now on.\n", self.to),
+            Some(why) => format!("{} did not take it ({why}): there it counts from the next release on.\n", self.to),
+        }
+    }
+
+    fn told(&self) -> serde_json::Value {
+        serde_json::json!({ "to": self.to, "taken": self.refused.is_none(), "why": self.refused })
+    }
+}
+
+/// Hands a statement to an agent. One that is away must keep nobody from handing it to the others.
+fn hand(to: &str, statement: &[u8], signed: &approve::Signed) -> Result<Handed, Error> {
+    let agent = Authority::new(to)?;
+    let body =
+        wire::Handed { statement: String::from_utf8_lossy(statement).into_owned(), signatures: signed.armour()? };
+    let body = serde_json::to_string(&body).map_err(|e| Error::internal("write the statement", e))?;
+    let refused = match agent.post("/statements", &[], &body) {
+        Ok(answer) if (200..300).contains(&answer.status) => None,
+        Ok(answer) => Some(format!("{}: {}", answer.status, answer.code())),
+        Err(away) => Some(away.to_string()),
+    };
+    Ok(Handed { to: to.to_owned(), refused })
 }
 
 fn cancelled(args: &Args) -> Result<Vec<Cancelled>, Error> {

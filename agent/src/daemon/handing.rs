@@ -1,0 +1,65 @@
+//! Statements that are handed to the agent directly: a client that withdraws need not wait for the next release.
+//!
+//! # Source
+//! trust.md section 3. Promise P25.
+
+use std::sync::Arc;
+
+use assent_schema::canon::Digest;
+use assent_schema::trust::{SignedFile, Statement};
+
+use super::agent::Agent;
+use super::intake;
+use crate::people::NotTaken;
+use crate::people::wire::Received;
+use crate::store::{Log, Note, Store as _, StoreError, Transaction, Write};
+use crate::world::Clock as _;
+
+/// The name of a statement that came without one.
+const FILE: &str = "the statement";
+
+impl Agent {
+    /// Judges a statement as if it had come with the release, keeps it for ever, and judges the plans again.
+    ///
+    /// # Errors
+    /// When it does not hold, is about no client of the release, or cannot be made durable.
+    pub(super) async fn take_statement(self: &Arc<Self>, signed: SignedFile) -> Result<Received, NotTaken> {
+        let statement = Statement::parse(FILE, &signed.bytes).or(Err(NotTaken::BadForm))?;
+        // No release is judged or taken meanwhile: what is judged next knows this statement.
+        let taking = self.taking.lock().await;
+        let taken = self.taken().ok_or(NotTaken::Unknown)?;
+        let client = taken.bundle.clients.get(&statement.client).ok_or(NotTaken::Unknown)?;
+        let digest = Digest::of_file(&signed.bytes);
+        let before = client.statements.held().get(&digest);
+        let mut grown = client.statements.clone();
+        if let Err(error) = grown.add([(FILE.to_owned(), signed)]) {
+            tracing::warn!(client = %statement.client, %digest, what = %error.what, "a statement was refused");
+            return Err(NotTaken::BadStatement);
+        }
+        let held = grown.held().get(&digest).ok_or(NotTaken::BadStatement)?;
+        let known = before.is_some_and(|before| before.signed == held.signed);
+        if !known {
+            let log = Log::Client(statement.client.clone());
+            let note = Note::new(log, "statement").fact("digest", digest.to_string());
+            let note = note.fact("decision", statement.says.as_str());
+            let kept = intake::keep_statement(&statement.client, &held.signed).or(Err(NotTaken::NotDurable))?;
+            let transaction = Transaction::new(self.world.clock.now()).with(kept).with(Write::Note(Box::new(note)));
+            self.store.commit(transaction).await.or(Err(NotTaken::NotDurable))?;
+            self.judge_again().await.or(Err(NotTaken::NotDurable))?;
+            tracing::info!(client = %statement.client, %digest, "a statement was taken");
+        }
+        drop(taking);
+        Ok(Received { statement: digest, known })
+    }
+
+    /// Judges the release that was accepted last with all that is remembered now, and lets the plans follow.
+    async fn judge_again(self: &Arc<Self>) -> Result<(), StoreError> {
+        let (agent, needed) = (Arc::clone(self), self.needed_plans().await?);
+        // A whole release is verified: not on the thread that runs are driven on.
+        let work = tokio::task::spawn_blocking(move || agent.judge_kept(&needed));
+        self.take_judged(work.await.or(Err(StoreError::Broken))??).await;
+        self.look_at_time().await?;
+        self.news().notify_one();
+        Ok(())
+    }
+}
