@@ -66,8 +66,13 @@ fn state(
 ) -> Result<Outcome, Error> {
     let cancelled = cancelled(args)?;
     let (_, project) = newest_root(&args.repo)?.ok_or_else(|| Error::input("there is no root in this repository"))?;
-    let (_, approvers) = newest_approvers(&args.repo, &args.client)?
+    let (newest, approvers) = newest_approvers(&args.repo, &args.client)?
         .ok_or_else(|| Error::input(format!("the client {} has no approvers in this repository", args.client)))?;
+    if !newest.people.contains_key(&args.key.person) {
+        let people: Vec<_> = newest.people.keys().map(ToString::to_string).collect();
+        let (person, client) = (&args.key.person, &args.client);
+        return Err(Error::input(format!("{person} is no approver of {client}; they are: {}", people.join(", "))));
+    }
     let folder = args.repo.join(format!("clients/{}/approvals", args.client));
     let serial = highest_serial(&folder)?.saturating_add(1);
     let client = args.client.clone();

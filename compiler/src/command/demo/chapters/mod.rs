@@ -6,6 +6,7 @@ mod checking;
 pub(super) mod epilogue;
 mod releasing;
 mod running;
+mod withdrawing;
 
 use std::path::Path;
 
@@ -21,7 +22,8 @@ pub(super) fn all(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<(), Er
     running::run(stage, story)?;
     checking::check(stage, story)?;
     changing::tamper(stage, story)?;
-    changing::roll_back(stage, story)
+    changing::roll_back(stage, story)?;
+    withdrawing::withdraw(stage, story)
 }
 
 fn name_of(path: &Path) -> String {
