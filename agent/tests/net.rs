@@ -248,19 +248,21 @@ fn a_connection_is_used_again_for_the_same_client_only() {
 
 #[test]
 fn a_connection_that_was_closed_meanwhile_is_not_used_again() {
-    let (close, closed) = mpsc::channel();
+    let (close, mut closed) = tokio::sync::mpsc::unbounded_channel();
     let (port, connections) = serve(move |stream| {
         read_request(stream);
         drop(stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
-        drop(stream.shutdown(std::net::Shutdown::Both));
+        drop(stream.shutdown(std::net::Shutdown::Write));
+        // Nothing more comes once the other side has seen that this one closed.
+        drop(stream.read_to_end(&mut Vec::new()));
         close.send(()).expect("a test that waits");
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let net = net("127.0.0.1", port);
     for _ in 0..3 {
         assert!(runtime.block_on(net.exchange(request(Method::Get, "127.0.0.1", port))).is_ok());
-        // The close has arrived before the next request, as it would between two real ones.
-        closed.recv().expect("a server that closes");
+        // The close is known before the next request, as it would be between two real ones.
+        runtime.block_on(closed.recv()).expect("a server that closes");
     }
     assert_eq!(connections.load(Ordering::SeqCst), 3);
 }

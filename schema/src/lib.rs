@@ -18,10 +18,10 @@ pub mod shape;
 
 pub mod ledger;
 pub mod plan;
-pub mod status;
 
 pub mod client;
 pub mod expr;
+pub mod status;
 
 pub mod calendar;
 pub mod flow;

@@ -86,7 +86,9 @@ fn digest(plan: &Plan) -> Digest {
 fn release(plan: &Plan, sequence: u64, previous: Option<&Files>, change: impl FnOnce(&mut Manifest)) -> Files {
     let now = RealClock.now().moment();
     let mut files = fixture::listed();
-    files.retain(|path, _| !path.starts_with("rehearsals/") && !path.starts_with("plans/"));
+    // The agent's clock is the machine's: what is dated is dated by it.
+    files.retain(|path, _| !["rehearsals/", "plans/", "statements/"].iter().any(|folder| path.starts_with(folder)));
+    fixture::put_statement(&mut files, &fixture::approval_given(now.minus(Period::days(1))), &["dana"]);
     let (bytes, name) = plan.to_bytes().unwrap();
     files.insert(FileName::Plan(name).to_string(), bytes);
     let mut rehearsal = fixture::rehearsal();

@@ -7,7 +7,7 @@ use assent_schema::client::ClientFacts;
 use assent_schema::id::{ClientId, PersonId};
 use assent_schema::plan::Plan;
 use assent_schema::release::{FileEntry, FileName, Freshness, Manifest, Rehearsal};
-use assent_schema::time::Moment;
+use assent_schema::time::{Moment, Period};
 use assent_schema::trust::{
     AgentEntry, Approval, Approvers, CatalogLock, ClientEntry, Decision, Namespace, People, Person, Role, RoleName,
     Root, Signer, Statement, Teams, sign,
@@ -63,7 +63,7 @@ pub(crate) fn place() -> Place {
 pub(crate) fn first_root() -> Root {
     let all: BTreeSet<PersonId> = ["ann", "ben"].map(id).into();
     let role = |name| (name, Role { threshold: if name == RoleName::Root { 2 } else { 1 }, people: all.clone() });
-    Root::first(moment("2027-01-01T00:00:00Z"), people(&["ann", "ben"]), RoleName::ALL.into_iter().map(role).collect())
+    Root::first(moment("2126-01-01T00:00:00Z"), people(&["ann", "ben"]), RoleName::ALL.into_iter().map(role).collect())
 }
 
 pub(crate) fn project() -> Digest {
@@ -143,13 +143,21 @@ pub(crate) fn bytes<T: serde::Serialize>(value: &T) -> Vec<u8> {
 }
 
 pub(crate) fn approval() -> String {
+    approval_given(moment("2026-03-01T00:00:00Z"))
+}
+
+/// The same, given at another time; it holds for a year.
+pub(crate) fn approval_given(given: Moment) -> String {
     let uses = uses_of(&plan(), &facts()).expect("a sound plan");
-    statement(1, Decision::Approve(Approval { expires: moment("2027-03-01T00:00:00Z"), uses }))
+    statement_given(given, 1, Decision::Approve(Approval { expires: given.plus(Period::days(365)), uses }))
 }
 
 pub(crate) fn statement(serial: u64, says: Decision) -> String {
+    statement_given(moment("2026-03-01T00:00:00Z"), serial, says)
+}
+
+fn statement_given(given: Moment, serial: u64, says: Decision) -> String {
     let approvers = Digest::of_file(text(approvers().to_toml()).as_bytes());
-    let given = moment("2026-03-01T00:00:00Z");
     text(Statement { project: project(), client: acme(), approvers, serial, given, says }.to_toml())
 }
 
