@@ -44,7 +44,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 now: self.now().moment(),
             };
             match self.engine.deployed.permission(&of) {
-                Permission::Go if held.take().is_some() => return self.come_back().await,
+                // Its turn may come late; by then something else may forbid it.
+                Permission::Go if held.take().is_some() => self.come_back().await?,
                 Permission::Go => return Ok(()),
                 Permission::Stopped(code) => return Err(End::early(Ending::Stopped, step, code).into()),
                 Permission::Held => {
