@@ -1,5 +1,7 @@
 //! What on-call may do to what runs here: hold and resume. Durable first, then it counts.
 
+use std::sync::Arc;
+
 use assent_schema::id::{ClientId, PersonId};
 use assent_schema::ledger::{HeldWhat, Token};
 use assent_schema::status::Hold;
@@ -7,6 +9,7 @@ use assent_schema::time::Period;
 use assent_schema::trust::RoleName;
 
 use super::agent::Agent;
+use super::intake::Taken;
 use crate::deploy::holds;
 use crate::store::{Store as _, StoreError, Transaction, Write};
 use crate::watch::{self, Condition};
@@ -68,7 +71,8 @@ impl Agent {
         (client, what): (ClientId, HeldWhat),
         by: PersonId,
     ) -> Result<Result<Hold, NotHeld>, StoreError> {
-        if let Err(no) = self.may_hold(&client, &what, &by) {
+        // What is held may have left the release meanwhile.
+        if let Err(no) = self.is_oncall(&by) {
             return Ok(Err(no));
         }
         let mut held = self.holds.lock().await;
@@ -108,12 +112,15 @@ impl Agent {
         Ok(())
     }
 
-    fn may_hold(&self, client: &ClientId, what: &HeldWhat, by: &PersonId) -> Result<(), NotHeld> {
+    /// The release that says so.
+    fn is_oncall(&self, person: &PersonId) -> Result<Arc<Taken>, NotHeld> {
         let taken = self.taken().ok_or_else(|| NotHeld::Unknown("no release was accepted here yet".into()))?;
         let oncall = taken.people(RoleName::Oncall);
-        if !oncall.contains(by) {
-            return Err(NotHeld::NotOnCall(oncall.into_iter().collect()));
-        }
+        if oncall.contains(person) { Ok(taken) } else { Err(NotHeld::NotOnCall(oncall.into_iter().collect())) }
+    }
+
+    fn may_hold(&self, client: &ClientId, what: &HeldWhat, by: &PersonId) -> Result<(), NotHeld> {
+        let taken = self.is_oncall(by)?;
         let facts = taken.clients.get(client);
         let facts = facts.ok_or_else(|| NotHeld::Unknown(format!("there is no client `{client}` here")))?;
         match what {

@@ -65,6 +65,8 @@ fn state(
     context: &mut Context<'_>,
 ) -> Result<Outcome, Error> {
     let cancelled = cancelled(args)?;
+    // All of them are read before anything is written.
+    let agents = args.agents.iter().map(|to| Ok((to, Authority::new(to)?))).collect::<Result<Vec<_>, Error>>()?;
     let (_, project) = newest_root(&args.repo)?.ok_or_else(|| Error::input("there is no root in this repository"))?;
     let (newest, approvers) = newest_approvers(&args.repo, &args.client)?
         .ok_or_else(|| Error::input(format!("the client {} has no approvers in this repository", args.client)))?;
@@ -81,7 +83,7 @@ fn state(
     let file = folder.join(format!("{serial}-{name}.toml"));
     sign::write(&file, text.as_bytes())?;
     let signed = approve::sign(&file, &args.key)?;
-    let handed = args.agents.iter().map(|to| hand(to, text.as_bytes(), &signed)).collect::<Result<Vec<_>, _>>()?;
+    let handed = agents.iter().map(|(to, agent)| hand(to, agent, &text, &signed)).collect::<Result<Vec<_>, _>>()?;
     let sentences: String = handed.iter().map(Handed::sentence).collect();
     let words = format!("{}\n{}{sentences}", approve::words(&statement), signed.sentence());
     let mut told = approve::told(&file, &statement, Some(&signed));
@@ -113,10 +115,8 @@ impl Handed {
 }
 
 /// Hands a statement to an agent. One that is away must keep nobody from handing it to the others.
-fn hand(to: &str, statement: &[u8], signed: &approve::Signed) -> Result<Handed, Error> {
-    let agent = Authority::new(to)?;
-    let body =
-        wire::Handed { statement: String::from_utf8_lossy(statement).into_owned(), signatures: signed.armour()? };
+fn hand(to: &str, agent: &Authority, statement: &str, signed: &approve::Signed) -> Result<Handed, Error> {
+    let body = wire::Handed { statement: statement.to_owned(), signatures: signed.armour()? };
     let body = serde_json::to_string(&body).map_err(|e| Error::internal("write the statement", e))?;
     let refused = match agent.post("/statements", &[], &body) {
         Ok(answer) if (200..300).contains(&answer.status) => None,
