@@ -43,6 +43,9 @@ pub struct Status {
     /// What keeps it from looking for releases; absent while nothing does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull: Option<PullStatus>,
+    /// Why nothing is started until somebody on call says that it may go on; absent while all is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halt: Option<Halt>,
     /// How each workflow stands.
     pub workflows: BTreeMap<ClientId, BTreeMap<WorkflowId, WorkflowStatus>>,
     /// What people stopped for a while, oldest first.
@@ -108,6 +111,78 @@ pub struct PullStatus {
     pub code: String,
     /// Since when.
     pub since: Moment,
+}
+
+/// Why an agent starts nothing: its store is older than what it published, or another instance holds its identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Halt {
+    /// Since when.
+    pub since: Moment,
+    /// What was found, as codes.
+    pub why: BTreeSet<Token>,
+    /// The newest root version that it published; it goes on with none that is older.
+    pub root: u32,
+    /// Generation and sequence of the newest release that it published; it goes on with none that is older.
+    pub release: (u32, u64),
+    /// The checkpoints that it published, whole: the logs that begin anew name them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub published: Vec<String>,
+    /// Thrown when it stopped: a recovery names it, and counts once.
+    pub nonce: Digest,
+}
+
+/// What lets an agent go on: signed by the role `oncall` under `recover@assent`, `recover.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recover {
+    /// Always `recover`.
+    #[serde(rename = "type")]
+    pub kind: RecoverType,
+    /// The number of this format.
+    pub schema: u32,
+    /// SHA-256 of root version 1.
+    pub project: Digest,
+    /// The environment of the agent.
+    pub environment: Environment,
+    /// The region of the agent.
+    pub region: Region,
+    /// Which agent.
+    pub agent: AgentId,
+    /// What it is recovered from.
+    pub why: BTreeSet<Token>,
+    /// The nonce of its halt.
+    pub nonce: Digest,
+}
+
+/// The `type` member of a recovery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecoverType {
+    /// The only value.
+    Recover,
+}
+
+impl Recover {
+    /// The recovery of an agent that says this of itself; `None` while it has not stopped.
+    pub fn of(status: &Status) -> Option<Self> {
+        let halt = status.halt.as_ref()?;
+        Some(Self {
+            kind: RecoverType::Recover,
+            schema: SCHEMA,
+            project: status.project,
+            environment: status.environment.clone(),
+            region: status.region.clone(),
+            agent: status.agent.clone(),
+            why: halt.why.clone(),
+            nonce: halt.nonce,
+        })
+    }
+
+    /// Whether it is about this agent and this halt.
+    pub fn is_of(&self, agent: &AgentId, halt: &Halt) -> bool {
+        (&self.agent, self.nonce, &self.why) == (agent, halt.nonce, &halt.why)
+    }
 }
 
 /// How one workflow stands.

@@ -20,6 +20,7 @@ mod files;
 #[expect(dead_code, reason = "the unit tests of the agent use more of it")]
 mod fixture;
 mod git;
+mod identity;
 mod roots;
 mod signatures;
 mod site;
@@ -45,6 +46,7 @@ const ROOMS: &[(&str, &[Attack])] = &[
     ("Plans, facts and rehearsals", uses::ROOM),
     ("Time", time::ROOM),
     ("Deploy and rollback", deploy::ROOM),
+    ("An agent's own store and name", identity::ROOM),
 ];
 
 #[test]
@@ -80,6 +82,11 @@ fn time() {
 #[test]
 fn deploy() {
     table::play(deploy::ROOM);
+}
+
+#[test]
+fn identity() {
+    table::play(identity::ROOM);
 }
 
 #[test]

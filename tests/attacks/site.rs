@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use assent_agent::pull::push;
+use assent_agent::pull::{push, read};
 use assent_schema::canon::Digest;
 use assent_schema::status::{Status, WorkflowStatus};
 use assent_schema::time::Moment;
@@ -67,7 +67,7 @@ impl Site {
         site
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -174,6 +174,57 @@ impl Site {
         let status = self.wait(code, |status| status.refused.iter().any(|refused| refused.code == code));
         assert_eq!(status.release.map(|release| release.manifest), before, "the last good release stays");
         assert!(plan.is_some() && plan == site_plan(&self.status()), "the last good plan runs on");
+    }
+
+    fn branch_head(&self) -> Option<git2::Oid> {
+        let repository = Repository::open_bare(self.path("agency.git")).ok()?;
+        repository.refname_to_id("refs/heads/status/production/eu/eu-production-1").ok()
+    }
+
+    /// A file of the agent's own branch.
+    pub(crate) fn branch_file(&self, path: &str) -> Option<String> {
+        let commit = self.branch_head()?.to_string();
+        let bytes = read::read_one(&self.path("agency.git"), &commit, path).ok()??;
+        String::from_utf8(bytes).ok()
+    }
+
+    /// Waits until a file of the agent's own branch is as wanted.
+    pub(crate) fn wait_for_branch(&self, path: &str, wanted: impl Fn(&str) -> bool) {
+        for _ in 0..LOOKS_MOST {
+            if self.branch_file(path).is_some_and(|text| wanted(&text)) {
+                return;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        panic!("{path} does not come: {:?}", self.branch_file(path));
+    }
+
+    /// Waits until the agent published that it took this release, with the checkpoints of now.
+    pub(crate) fn published(&self, sequence: u64) {
+        self.wait_for_branch("status.json", |text| {
+            let status: Status = serde_json::from_str(text).expect("a status");
+            status.release.is_some_and(|release| release.sequence == sequence)
+        });
+    }
+
+    /// Waits until the agent published something after it was started again.
+    pub(crate) fn published_by_a_start(&self) {
+        let size = |text: &str| text.lines().nth(1).and_then(|size| size.parse::<u64>().ok()).unwrap_or(0);
+        let before = self.kept_size();
+        self.wait_for_branch("checkpoints/acme/checkpoint", |note| size(note) > before);
+    }
+
+    /// How long the log of the client was when its state was copied.
+    fn kept_size(&self) -> u64 {
+        let note = std::fs::read_to_string(self.path("twin/checkpoints/acme/checkpoint")).expect("a checkpoint");
+        note.lines().nth(1).and_then(|size| size.parse().ok()).expect("a size")
+    }
+
+    /// Writes to the agent's own branch, as anybody can who may push.
+    pub(crate) fn write_to_branch(&self, files: &[(&str, &[u8])]) {
+        let files: Files = files.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.to_vec())).collect();
+        push::commit(&self.path("agency.git"), "status/production/eu/eu-production-1", &files, clock())
+            .expect("a commit");
     }
 
     pub(crate) fn takes(&self, sequence: u64) -> Status {

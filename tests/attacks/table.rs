@@ -14,6 +14,11 @@ impl Verdict {
         Self { code: code.into(), detail: detail.into() }
     }
 
+    /// Whether the code begins so.
+    pub(crate) fn begins(&self, code: &str) -> bool {
+        self.code.starts_with(code)
+    }
+
     pub(crate) fn accepted() -> Self {
         Self::new("accepted", "")
     }

@@ -19,6 +19,7 @@ mod hold;
 mod ledger;
 mod output;
 mod queue;
+mod recover;
 mod rollback;
 mod run;
 mod runs;
@@ -84,6 +85,8 @@ enum Command {
     Resume(hold::ResumeArgs),
     /// Goes back to the plan before, at once.
     Rollback(rollback::Args),
+    /// Lets an agent go on that stopped for an older store or another instance of itself; signed by on-call.
+    Recover(recover::Args),
     /// Verifies, exports and proves what happened.
     Ledger(ledger::Args),
     /// Puts secrets into their slots.
@@ -105,6 +108,7 @@ fn dispatch(command: &Command, call: &Call, out: &mut Output<'_>) -> Result<(), 
         Command::Hold(args) => hold::hold(args, call, out),
         Command::Resume(args) => hold::resume(args, call, out),
         Command::Rollback(args) => rollback::run(args, call, out),
+        Command::Recover(args) => recover::run(args, call, out),
         Command::Ledger(args) => ledger::run(args, call, out),
         Command::Vault(args) => vault::run(args, call, out),
         Command::Transfer(args) => transfer::run(args, call, out),

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use assent_schema::id::PersonId;
 use serde::Serialize;
 
 use super::ask::{ask, unexpected};
@@ -12,14 +13,16 @@ use crate::error::Error;
 
 /// Arguments of `rollback`.
 #[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
 pub(super) struct Args {
     /// The workflow that goes back.
-    #[arg(value_name = "CLIENT/WORKFLOW", value_parser = place)]
+    #[arg(value_name = "CLIENT/WORKFLOW", value_parser = place, required_unless_present = "all", conflicts_with = "all")]
     workflow: Option<Place>,
     /// All workflows go back.
     #[arg(long)]
     all: bool,
+    /// Who says so: somebody whom the root lists as on-call. The ledger names them.
+    #[arg(long, value_name = "PERSON")]
+    by: PersonId,
 }
 
 fn place(text: &str) -> Result<Place, String> {
@@ -48,7 +51,7 @@ impl Show for Report {
 }
 
 pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
-    match ask(call, &Question::RollBack { place: args.workflow.clone() })? {
+    match ask(call, &Question::RollBack { place: args.workflow.clone(), by: args.by.clone() })? {
         Answer::RolledBack(workflows) => {
             if workflows.iter().any(|one| one.to.is_none()) {
                 out.refuse();

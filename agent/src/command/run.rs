@@ -22,5 +22,5 @@ pub(super) fn run(args: &Args, call: &Call, _: &mut Output<'_>) -> Result<(), Er
     drop(tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).try_init());
     let program = std::env::current_exe().tried(|| "cannot find this program".into())?;
     let notify = std::env::var("NOTIFY_SOCKET").ok().map(Into::into);
-    daemon::run(config, &Outside { program, notify })
+    daemon::run(&config, &Outside { program, notify })
 }

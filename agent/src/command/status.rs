@@ -32,6 +32,11 @@ impl Show for Status {
         if let Some(pull) = &self.pull {
             writeln!(out, "no release can be pulled since {}: {}", pull.since, pull.code)?;
         }
+        if let Some(halt) = &self.halt {
+            let why: Vec<_> = halt.why.iter().map(ToString::to_string).collect();
+            writeln!(out, "STOPPED since {}: {}; nothing starts", halt.since, why.join(", "))?;
+            writeln!(out, "    make sure that no other instance runs, then: assent-agent recover --key PERSON=FILE")?;
+        }
         for (client, workflows) in &self.workflows {
             for (workflow, status) in workflows {
                 write!(out, "{client}/{workflow}  ")?;

@@ -8,6 +8,8 @@ pub mod client;
 pub mod offline;
 pub mod server;
 
+use std::collections::BTreeMap;
+
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, Name, PersonId, WorkflowId};
 use assent_schema::ledger::{HeldWhat, Token};
@@ -46,6 +48,8 @@ pub enum Question {
     RollBack {
         /// Of which workflow; of all when absent.
         place: Option<(ClientId, WorkflowId)>,
+        /// Who says so.
+        by: PersonId,
     },
     /// Something is stopped for a while: its triggers are kept, its runs wait.
     Hold {
@@ -64,6 +68,13 @@ pub enum Question {
         at: HoldAt,
         /// Who says so.
         by: PersonId,
+    },
+    /// On-call lets an agent go on that stopped for an older store or another instance.
+    Recover {
+        /// Canonical JSON of `schema::status::Recover`, as it was signed.
+        statement: String,
+        /// The armoured SSHSIGs over it under `recover@assent`.
+        signatures: BTreeMap<PersonId, String>,
     },
     /// The repository is looked at now.
     Pull,

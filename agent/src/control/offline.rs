@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::error::{Context as _, Error};
 use crate::identity::Identity;
 use crate::real::RealDisk;
-use crate::store::{Books, LedgerRow, Note, Sqlite, StoreError};
+use crate::store::{Books, LedgerRow, Note, Sqlite, StoreError, life};
 use crate::world::Wall;
 
 /// Books that take no entry: nothing is written while no agent runs.
@@ -52,6 +52,7 @@ pub fn answer(config: &Config, question: &Question) -> Result<Answer, Error> {
         | Question::RollBack { .. }
         | Question::Hold { .. }
         | Question::Resume { .. }
+        | Question::Recover { .. }
         | Question::Pull
         | Question::OpenVault => {
             Err(Error::environment("no agent runs in this state folder").help("Start it: `assent-agent run`."))
@@ -63,7 +64,8 @@ fn ledger(config: &Config, question: &LedgerQuestion) -> Result<LedgerAnswer, Er
     let store = open(&config.state.database())?;
     let disk = RealDisk::open(config.state.folder()).tried(|| "cannot open the state folder".into())?;
     let identity = Identity::load(&disk).tried(|| "cannot sign a checkpoint".into())?;
-    let own = Origin { project: config.project.clone(), agent: config.agent.clone(), client: None };
+    let life = life(&store).tried(|| "cannot read the journal".into())?;
+    let own = Origin { life, ..Origin::first(config.project.clone(), config.agent.clone()) };
     let mut desk = LedgerDesk::new(config.state.folder(), Arc::new(disk), own, &identity);
     let answer = desk.answer(&store, question);
     answer.map_err(|LedgerBroken(what)| Error::environment(format!("cannot answer about the ledger: {what}")))

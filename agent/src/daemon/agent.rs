@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use assent_schema::canon::Digest;
-use assent_schema::id::ClientId;
-use assent_schema::status::{Hold, PullStatus, RefusedStatus, ReleaseStatus, Status, StatusType};
+use assent_schema::id::{ClientId, PersonId};
+use assent_schema::status::{Halt, Hold, PullStatus, RefusedStatus, ReleaseStatus, Status, StatusType};
 use tokio::sync::Notify;
 
 use super::host;
@@ -99,6 +99,10 @@ pub(super) struct Agent {
     /// What keeps the agent from looking for releases.
     trouble: Mutex<Option<PullStatus>>,
     news: Arc<Notify>,
+    /// Why nothing is started.
+    pub(super) halt: Mutex<Option<Halt>>,
+    /// On-call signed a recovery.
+    pub(super) recovered: Notify,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -149,6 +153,8 @@ impl Agent {
             pull: Arc::default(),
             trouble: Mutex::default(),
             news: Arc::default(),
+            halt: Mutex::default(),
+            recovered: Notify::new(),
         }
     }
 
@@ -206,9 +212,24 @@ impl Agent {
         propose: impl FnOnce(&Board) -> Proposal,
         with: Vec<Write>,
     ) -> Result<Proposal, StoreError> {
+        self.switch_by(propose, with, None).await
+    }
+
+    /// As [`Agent::switch`]; the ledger names who said so.
+    async fn switch_by(
+        &self,
+        propose: impl FnOnce(&Board) -> Proposal,
+        with: Vec<Write>,
+        by: Option<&PersonId>,
+    ) -> Result<Proposal, StoreError> {
         let mut board = self.board.lock().await;
         let proposal = propose(&board);
         let mut transaction = switch::transaction(&proposal, self.world.clock.now())?;
+        for write in &mut transaction.writes {
+            if let Write::Note(note) = write {
+                note.actor = by.cloned();
+            }
+        }
         // First: the words that open a new client's log come before everything that the board has to say in it.
         transaction.writes.splice(0..0, with);
         if !transaction.writes.is_empty() {
@@ -552,6 +573,7 @@ impl Agent {
                 fresh: taken.fresh,
             }),
             pull: lock(&self.trouble).clone(),
+            halt: self.halted(),
             workflows: status::workflows(
                 &board,
                 |client: &ClientId| self.field.freshness(client),
@@ -568,7 +590,11 @@ impl Agent {
     }
 
     /// Rolls one workflow back. Returns the plans that ran and that runs now.
-    pub(super) async fn roll_back(&self, place: &Place) -> Result<Result<(Digest, Digest), NoRollback>, StoreError> {
+    pub(super) async fn roll_back(
+        &self,
+        place: &Place,
+        by: &PersonId,
+    ) -> Result<Result<(Digest, Digest), NoRollback>, StoreError> {
         let mut outcome = Err(NoRollback::NothingRuns);
         let now = self.field.now();
         let propose = |board: &Board| {
@@ -578,7 +604,7 @@ impl Agent {
             // With no target the proposal is empty and nothing is written.
             board.roll_back(place, now).unwrap_or_default()
         };
-        self.switch(propose, Vec::new()).await?;
+        self.switch_by(propose, Vec::new(), Some(by)).await?;
         Ok(outcome)
     }
 }

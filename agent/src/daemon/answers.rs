@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use assent_schema::id::PersonId;
 use assent_schema::status::Hold;
 
 use super::agent::{Agent, lock};
+use super::halting::{NotRecovered, Signed};
 use super::holding::{LASTS_MOST, NotHeld};
 use crate::control::books::LedgerBroken;
 use crate::control::server::Answers;
@@ -33,9 +35,12 @@ impl Clerk {
             Question::Runs { client, most } => answer::runs(&*agent.store, client, most),
             Question::Run { run } => answer::run(&*agent.store, run),
             Question::Queue => answer::queue(&*agent.store),
-            Question::RollBack { place } => self.roll_back(place).await,
+            Question::RollBack { place, by } => self.roll_back(place, &by).await,
             Question::Hold { at, by, why, lasts } => agent.hold(at, by, why, lasts).await.map(held),
             Question::Resume { at, by } => agent.resume(at, by).await.map(held),
+            Question::Recover { statement, signatures } => {
+                Ok(agent.recover(&Signed { statement, signatures }).map_or_else(not_recovered, |()| Answer::Done))
+            }
             Question::Pull => {
                 agent.pull_wanted().notify_one();
                 Ok(Answer::Done)
@@ -67,22 +72,25 @@ impl Clerk {
     }
 
     /// Each workflow by itself: one that cannot go back keeps no other from it.
-    async fn roll_back(&self, place: Option<Place>) -> Result<Answer, StoreError> {
+    async fn roll_back(&self, place: Option<Place>, by: &PersonId) -> Result<Answer, StoreError> {
+        if let Err(no) = self.0.is_oncall(by) {
+            return Ok(not_held(no));
+        }
         let places = match place {
             Some(place) => vec![place],
             None => self.0.places().await,
         };
         let mut all = Vec::new();
         for place in places {
-            all.push(self.roll_one_back(place).await?);
+            all.push(self.roll_one_back(place, by).await?);
         }
         Ok(Answer::RolledBack(all))
     }
 
-    async fn roll_one_back(&self, place: Place) -> Result<RolledBack, StoreError> {
+    async fn roll_one_back(&self, place: Place, by: &PersonId) -> Result<RolledBack, StoreError> {
         let (client, workflow) = place.clone();
         let done = RolledBack { client, workflow, from: None, to: None, why_not: None };
-        Ok(match self.0.roll_back(&place).await? {
+        Ok(match self.0.roll_back(&place, by).await? {
             Ok((from, to)) => RolledBack { from: Some(from), to: Some(to), ..done },
             Err(NoRollback::NothingRuns) => RolledBack { why_not: Some("nothing runs".into()), ..done },
             Err(NoRollback::NoHealthyPlan) => {
@@ -94,10 +102,10 @@ impl Clerk {
 }
 
 fn held(held: Result<Hold, NotHeld>) -> Answer {
-    let no = match held {
-        Ok(hold) => return Answer::Hold(hold),
-        Err(no) => no,
-    };
+    held.map_or_else(not_held, Answer::Hold)
+}
+
+fn not_held(no: NotHeld) -> Answer {
     let (what, help) = match no {
         NotHeld::NotOnCall(people) => {
             let people: Vec<_> = people.iter().map(ToString::to_string).collect();
@@ -113,4 +121,27 @@ fn held(held: Result<Hold, NotHeld>) -> Answer {
         }
     };
     Answer::Refused { what, help }
+}
+
+fn not_recovered(no: NotRecovered) -> Answer {
+    let (what, help) = match no {
+        NotRecovered::NotHalted => ("the agent has not stopped".to_owned(), "There is nothing to recover from."),
+        NotRecovered::NoRelease => (
+            "the agent holds no release that says who is on call".to_owned(),
+            "Let it pull one: see what keeps it in `assent-agent status`.",
+        ),
+        NotRecovered::Behind => (
+            "the agent holds an older root or release than it published".to_owned(),
+            "Let it pull the newest release first; publish one if that is lost.",
+        ),
+        NotRecovered::Other => (
+            "the statement is about another agent or another stop".to_owned(),
+            "Write it anew: `assent-agent recover --write FILE`.",
+        ),
+        NotRecovered::Invalid(what) => (what, "Those whom root lists as on-call sign it under `recover@assent`."),
+        NotRecovered::NotDurable => {
+            ("the recovery could not be written to the state folder".to_owned(), "See whether its disk is full.")
+        }
+    };
+    Answer::Refused { what, help: help.to_owned() }
 }

@@ -113,7 +113,7 @@ impl Agent {
     }
 
     /// The release that says so.
-    fn is_oncall(&self, person: &PersonId) -> Result<Arc<Taken>, NotHeld> {
+    pub(super) fn is_oncall(&self, person: &PersonId) -> Result<Arc<Taken>, NotHeld> {
         let taken = self.taken().ok_or_else(|| NotHeld::Unknown("no release was accepted here yet".into()))?;
         let oncall = taken.people(RoleName::Oncall);
         if oncall.contains(person) { Ok(taken) } else { Err(NotHeld::NotOnCall(oncall.into_iter().collect())) }

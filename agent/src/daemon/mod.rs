@@ -2,12 +2,14 @@
 
 mod agent;
 mod answers;
+mod halting;
 mod handing;
 mod holding;
 pub mod host;
 mod intake;
 mod publishing;
 mod pulling;
+mod recovering;
 mod registry;
 mod rehearsing;
 
@@ -39,8 +41,9 @@ use crate::pull::read;
 use crate::pull::watch::Watch;
 use crate::real::{Real, RealClock, RealDice, RealDisk, RealInboxes, RealKeyring, RealNet, tls};
 use crate::run::Engine;
-use crate::store::{Log, Sqlite, Store as _, StoreError, Write};
+use crate::store::{Log, Sqlite, Store as _, StoreError, Write, life};
 use crate::vault::FileVault;
+use crate::world::Clock as _;
 
 use agent::{Agent, Parts, TIME};
 use answers::Clerk;
@@ -54,6 +57,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 const COUNTED_MOST: usize = 1_024;
 /// How often alerts that are due are delivered.
 const ALERT_EVERY: Duration = Duration::from_secs(5);
+/// How long what blocks may take when a recovery ends a life of the agent.
+const LETS_GO: Duration = Duration::from_secs(30);
 /// How often the service manager hears that the agent lives.
 const WATCHDOG_EVERY: Duration = Duration::from_secs(10);
 
@@ -70,7 +75,7 @@ pub struct Outside {
 ///
 /// # Errors
 /// When it cannot start; once it runs, it only stops in order.
-pub fn run(config: Config, outside: &Outside) -> Result<(), Error> {
+pub fn run(config: &Config, outside: &Outside) -> Result<(), Error> {
     host::harden()?;
     if config.environment.as_str() == "production" {
         host::refuse_plain_swap()?;
@@ -78,11 +83,27 @@ pub fn run(config: Config, outside: &Outside) -> Result<(), Error> {
     let _lock = host::lock(&config.state.lock())?;
     // One thread drives all runs: that was measured to be as fast as many and has the shorter tail. What blocks goes to
     // threads of its own.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.tried(|| "cannot start".into())?.block_on(live(config, outside))
+    loop {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.tried(|| "cannot start".into())?;
+        let ended = runtime.block_on(live(config.clone(), outside))?;
+        // Whatever still runs lets go of the store.
+        runtime.shutdown_timeout(LETS_GO);
+        if matches!(ended, Ended::Stopped) {
+            return Ok(());
+        }
+    }
 }
 
-async fn live(config: Config, outside: &Outside) -> Result<(), Error> {
+/// Why a life of the agent ended.
+enum Ended {
+    /// It was told to stop, or a part of it ended.
+    Stopped,
+    /// On-call signed a recovery, which is done at the next start.
+    Recovered,
+}
+
+async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     // Before anything else, so that a signal that comes while we start is not lost.
     let mut terminate = signal(SignalKind::terminate()).tried(|| "cannot hear signals".into())?;
     let mut interrupt = signal(SignalKind::interrupt()).tried(|| "cannot hear signals".into())?;
@@ -99,8 +120,11 @@ async fn live(config: Config, outside: &Outside) -> Result<(), Error> {
     let (world, engine, field) = (Arc::clone(&agent.world), Arc::clone(&agent.engine), Arc::clone(&agent.field));
     let desk = FrontDesk::open(world, engine, field, registry, itself).await;
     let desk = desk.tried(|| "cannot open the front desk".into())?;
-    // Only now, with everything verified and counted, does any run go on.
-    let resumed = desk.resume().tried(|| "cannot go on with the runs of the journal".into())?;
+    // Only now, with everything verified and counted, does any run go on; and none in a store that may not be the newest.
+    let resumed = match agent.halted() {
+        None => desk.resume().tried(|| "cannot go on with the runs of the journal".into())?,
+        Some(_) => 0,
+    };
     let (stopping, stopped) = watch::channel(false);
 
     let mut loops = JoinSet::new();
@@ -130,7 +154,9 @@ async fn live(config: Config, outside: &Outside) -> Result<(), Error> {
     host::notify(outside.notify.as_deref(), "READY=1");
     tracing::info!(agent = %agent.config.agent, version = env!("CARGO_PKG_VERSION"), listen = %listen, resumed, "ready");
 
+    let mut end = Ended::Stopped;
     tokio::select! {
+        () = agent.recovered.notified() => end = Ended::Recovered,
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         // A loop never ends by itself: what went wrong there must not look like an agent that works.
@@ -150,7 +176,7 @@ async fn live(config: Config, outside: &Outside) -> Result<(), Error> {
     if tokio::time::timeout(stop_time, drained).await.is_err() {
         tracing::warn!("stopped at the deadline; what was not finished is in the journal");
     }
-    Ok(())
+    Ok(end)
 }
 
 /// The names by which the listener is reached.
@@ -177,6 +203,7 @@ async fn build(
     read::prepare(&config.state.repository()).tried(|| "cannot make the agent's repository".into())?;
     // What transfers left behind that a crash ended; there may be none.
     drop(std::fs::remove_dir_all(config.state.transfers()));
+    recovering::finish(&config, &disk, RealClock.now()).await?;
     let (project, name) = (config.project.clone(), config.agent.clone());
     let books = (Arc::clone(&disk), RealDice, Arc::clone(&identity.host));
     let store = Sqlite::open(&config.state.database(), |rows| Ok(Box::new(Ledgers::load(project, name, books, rows)?)));
@@ -194,7 +221,8 @@ async fn build(
     let (field, ended) = Field::new(RealClock, vault, stored_time(&store).tried(cannot)?);
     let field = Arc::new(field);
     let engine = Engine::open(Arc::clone(&world), Arc::clone(&store), Arc::clone(&field)).await.tried(cannot)?;
-    let own = Origin { project: config.project.clone(), agent: config.agent.clone(), client: None };
+    let life = life(&*store).tried(cannot)?;
+    let own = Origin { life, ..Origin::first(config.project.clone(), config.agent.clone()) };
     let ledger = LedgerDesk::new(config.state.folder(), Arc::clone(&disk), own, &identity);
     let board = Board::new(switch::load(&*store).tried(cannot)?);
     let holds = holds::load(&*store).tried(cannot)?;
@@ -211,9 +239,17 @@ fn stored_time(store: &Sqlite) -> Result<Moment, StoreError> {
 
 /// Verifies what is active again, counts a crash, and makes both durable before any run goes on.
 async fn start(agent: &Arc<Agent>) -> Result<(), StoreError> {
+    agent.look_back().await?;
+    if agent.halted().is_some() {
+        // Verified for what it says of people and routes; nothing of it is begun.
+        return agent.load_release().await;
+    }
     let clean = agent.store.state(CLEAN)?.is_some();
-    let logs: BTreeSet<Log> = agent.store.logs()?.into_iter().collect();
-    let mut with = publishing::came_up(agent, &logs, clean);
+    let mut with = recovering::first_words(&*agent.store, agent.pin.project)?;
+    if with.is_empty() {
+        let logs: BTreeSet<Log> = agent.store.logs()?.into_iter().collect();
+        with = publishing::came_up(agent, &logs, clean);
+    }
     with.push(Write::State { name: CLEAN.to_owned(), value: None });
     let (_, busy) = intake::plans_of_open_runs(&*agent.store)?;
     agent.load_release().await?;
@@ -225,6 +261,10 @@ async fn start(agent: &Arc<Agent>) -> Result<(), StoreError> {
 /// The last words, once no run is under way: durable that the agent went down in order, then told to the outside.
 async fn stop(agent: &Arc<Agent>, mut loops: JoinSet<()>) {
     loops.shutdown().await;
+    if agent.halted().is_some() {
+        // Its logs may not be the newest: nothing more is said in them.
+        return;
+    }
     let now = agent.field.now();
     let logs = agent.store.logs().unwrap_or_default();
     let mut with: Vec<Write> = logs.into_iter().map(|log| Write::Note(Box::new(crate::ledger::stopped(log)))).collect();

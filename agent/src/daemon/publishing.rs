@@ -9,7 +9,7 @@ use assent_schema::status::Status;
 use assent_schema::trust::{Namespace, sign};
 
 use super::agent::{Agent, lock};
-use crate::ledger::RoundError;
+use crate::ledger::{PublishError, RoundError};
 use crate::pull::{PullFailure, push};
 use crate::store::{Log, Note, Store as _, Transaction, Write};
 use crate::world::Clock as _;
@@ -29,6 +29,11 @@ pub(super) async fn publishing(agent: Arc<Agent>) {
     let mut said: Option<Status> = None;
     let mut ticked = agent.world.clock.now().moment().seconds();
     loop {
+        if agent.halted().is_some() {
+            // Whoever holds this name may be elsewhere: nothing is signed, and nothing is pushed over it.
+            news.notified().await;
+            continue;
+        }
         let now = agent.world.clock.now().moment().seconds();
         if now.saturating_sub(ticked) >= TICK_SECONDS {
             tick(&agent).await;
@@ -78,9 +83,11 @@ pub(super) async fn publish(agent: &Arc<Agent>, said: &mut Option<Status>) -> Re
             Ok(())
         }
         Err(PullFailure::PushRefused) => {
-            // Somebody else wrote to this branch: another instance holds this identity, or the branch was reset.
-            agent.alert("status", "identity-elsewhere").await;
-            Err(PullFailure::PushRefused)
+            // Somebody else wrote to this branch: another instance holds this identity, or somebody who may push.
+            agent.refused(&status).await?;
+            agent.alert("status", "branch-not-ours").await;
+            *said = Some(status);
+            Ok(())
         }
         Err(failure) => Err(failure),
     }
@@ -101,7 +108,7 @@ pub(super) async fn checkpoints(agent: &Arc<Agent>) -> Result<BTreeMap<String, V
         Err(error) => {
             tracing::error!(%error, "checkpoints could not be signed");
             if let RoundError::Refused(_, what) = error {
-                agent.alert("ledger", what.code()).await;
+                super::halting::stop_for_ledger(agent, what == PublishError::Smaller).await;
             }
             Err(PullFailure::Broken)
         }

@@ -19,7 +19,6 @@ use crate::people::NotTaken;
 use crate::pull::{fetch, push};
 use crate::run::{Deployed as _, Permission, Use};
 use crate::verify::fixture::{self, Files};
-use crate::world::Clock as _;
 
 const BRANCH: &str = "release/production/eu";
 
@@ -215,14 +214,14 @@ async fn a_rollback_is_done_in_under_a_second_and_holds_until_readmitted() {
     let first = release(&one, 1, None, |_| ());
     site.publish(&first);
     agent.pull().await.unwrap();
-    assert_eq!(agent.roll_back(&place()).await.unwrap(), Err(NoRollback::NoHealthyPlan));
+    assert_eq!(agent.roll_back(&place(), &"ann".parse().unwrap()).await.unwrap(), Err(NoRollback::NoHealthyPlan));
     runs(&agent, &one, true, 20).await;
     let second = release(&two, 2, Some(&first), |_| ());
     site.publish(&second);
     agent.pull().await.unwrap();
     runs(&agent, &two, true, 20).await;
     let before = RealClock.boot();
-    assert_eq!(agent.roll_back(&place()).await.unwrap(), Ok((digest(&two), digest(&one))));
+    assert_eq!(agent.roll_back(&place(), &"ann".parse().unwrap()).await.unwrap(), Ok((digest(&two), digest(&one))));
     assert!(RealClock.boot().saturating_sub(before) < Duration::from_secs(1));
     assert_eq!(active(&agent).await, Some(digest(&one)));
     let third = release(&two, 3, Some(&second), |_| ());

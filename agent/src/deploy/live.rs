@@ -3,6 +3,7 @@
 //! A snapshot is replaced as a whole once the switch behind it is durable; who looks sees the old one or the new one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -75,6 +76,7 @@ pub struct Field<C, V> {
     time: Mutex<TrustedTime>,
     snapshot: RwLock<Arc<Snapshot>>,
     holds: RwLock<Arc<[Hold]>>,
+    halted: AtomicBool,
     ended: mpsc::UnboundedSender<EndedRun>,
 }
 
@@ -94,6 +96,7 @@ impl<C: Clock, V: Vault> Field<C, V> {
             time: Mutex::new(time),
             snapshot: RwLock::default(),
             holds: RwLock::default(),
+            halted: AtomicBool::new(false),
             ended,
         };
         (field, heard)
@@ -117,6 +120,15 @@ impl<C: Clock, V: Vault> Field<C, V> {
     /// Puts other holds in place.
     pub fn hold(&self, holds: Vec<Hold>) {
         *self.holds.write().unwrap_or_else(PoisonError::into_inner) = holds.into();
+    }
+
+    /// Nothing begins and no run goes on any more in this process.
+    pub fn halt(&self) {
+        self.halted.store(true, Ordering::Release);
+    }
+
+    fn is_halted(&self) -> bool {
+        self.halted.load(Ordering::Acquire)
     }
 
     /// What opens the git repository, when the vault holds something.
@@ -201,6 +213,9 @@ impl Snapshot {
 
 impl<C: Clock + 'static, V: Vault + 'static> Deployed for Field<C, V> {
     fn active(&self, client: &ClientId, workflow: &WorkflowId) -> Option<Arc<Compiled>> {
+        if self.is_halted() {
+            return None;
+        }
         let snapshot = self.snapshot();
         let plan = snapshot.active.get(&(client.clone(), workflow.clone()))?;
         snapshot.plans.get(plan).map(|live| Arc::clone(&live.compiled))
@@ -241,6 +256,10 @@ impl<C: Clock + 'static, V: Vault + 'static> Deployed for Field<C, V> {
     }
 
     fn permission(&self, of: &Use<'_>) -> Permission {
+        if self.is_halted() {
+            // Not stopped: what became of a run is for the recovery to say.
+            return Permission::Held;
+        }
         let now = self.now().max(of.now);
         match self.snapshot().barred(of, now) {
             Some(why) => Permission::Stopped(why),

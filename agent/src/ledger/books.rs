@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::append::{AppendError, Appender, NewEntry};
 use super::day_key::{DayKeyError, DayKeys};
 use super::note::kind_of;
-use crate::store::{Books, LedgerRow, LedgerRows, Log, Note, StoreError};
+use crate::store::{Books, LedgerRow, LedgerRows, Log, Note, Store, StoreError, end_name};
 use crate::vault::HostKey;
 use crate::world::{Dice, Disk, DiskFailure, Wall};
 
@@ -44,7 +44,7 @@ impl<D: Disk, R: Dice> Ledgers<D, R> {
         (disk, dice, host): (D, R, Arc<HostKey>),
         rows: &dyn LedgerRows,
     ) -> Result<Self, StoreError> {
-        let own = Origin { project, agent, client: None };
+        let own = Origin { life: rows.life()?, ..Origin::first(project, agent) };
         let keys = DayKeys::new(disk, host);
         let mut ledgers = Self { own, dice, keys, logs: BTreeMap::new(), before: BTreeMap::new() };
         for log in rows.logs()? {
@@ -169,6 +169,28 @@ impl Kept {
     fn frontier(&self) -> Result<Frontier, StoreError> {
         Frontier::from_peaks(self.size, self.peaks.clone()).ok_or(StoreError::Damaged("the kept end of a log"))
     }
+}
+
+/// The root of a log where it had so many entries; `None` when it has fewer. Read on from the kept end, where that is not
+/// beyond it: what was changed before that is found by whoever reads the whole log, as each process does once.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn root_at(store: &impl Store, log: &Log, size: u64) -> Result<Option<Digest>, StoreError> {
+    let kept = store.state(&end_name(log))?;
+    let kept = kept.and_then(|bytes| canon::from_bytes::<Kept>(&bytes).ok()).filter(|kept| kept.size <= size);
+    let mut frontier = kept.and_then(|kept| kept.frontier().ok()).unwrap_or_default();
+    while frontier.size() < size {
+        let left = usize::try_from(size - frontier.size()).unwrap_or(PAGE).min(PAGE);
+        let page = store.ledger_rows(log, frontier.size(), left)?;
+        if page.is_empty() {
+            return Ok(None);
+        }
+        for row in &page {
+            frontier.append(&row.commitment);
+        }
+    }
+    Ok(Some(frontier.root()))
 }
 
 struct End {

@@ -19,7 +19,7 @@ mod tests;
 
 pub use answer::{AnswerError, Reader, Target};
 pub use append::{AppendError, Appender, NewEntry};
-pub use books::Ledgers;
+pub use books::{Ledgers, root_at};
 pub use day_key::{DayKey, DayKeyError, DayKeys};
 pub use note::{Note, opened, started, stopped, tick};
 pub use publish::{

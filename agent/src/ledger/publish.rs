@@ -250,6 +250,9 @@ impl<D: Disk> Publishers<D> {
         let last = last.map(String::from_utf8).transpose();
         let refused = |what| RoundError::Refused(log.clone(), what);
         let last = last.or(Err(refused(PublishError::BadCheckpoint(NoteError::BadNote))))?;
+        // After a recovery the note of the log before lies there: this one has none yet.
+        let ended = |note: &String| Checkpoint::peek(note).is_ok_and(|head| head.origin.life < self.own.life);
+        let last = last.filter(|note| !ended(note));
         Publisher::new(origin_of(&self.own, log), self.key.clone(), last.as_deref()).map_err(refused)
     }
 }

@@ -31,6 +31,24 @@ pub fn commit(
     put(repository, branch, files, at).or(Err(PullFailure::Broken))
 }
 
+/// Puts what stands on the branch here after a commit that somebody else wrote to it, so that it can be given out again
+/// without force. Their files are not taken.
+///
+/// # Errors
+/// [`PullFailure::Broken`] when the object database cannot be read or written.
+pub fn after(repository: &Path, branch: &str, theirs: &str, at: Moment) -> Result<(), PullFailure> {
+    let put = || -> Result<(), git2::Error> {
+        let repository = Repository::open_bare(repository)?;
+        let mut reference = repository.find_reference(&format!("refs/heads/{branch}"))?;
+        let ours = reference.peel_to_commit()?;
+        let theirs = repository.find_commit(git2::Oid::from_str(theirs)?)?;
+        let who = Signature::new(COMMITTER.0, COMMITTER.1, &Time::new(at.seconds(), 0))?;
+        let commit = repository.commit(None, &who, &who, "Status", &ours.tree()?, &[&theirs, &ours])?;
+        reference.set_target(commit, "").map(drop)
+    };
+    put().or(Err(PullFailure::Broken))
+}
+
 fn put(repository: &Path, branch: &str, files: &BTreeMap<String, Vec<u8>>, at: Moment) -> Result<bool, git2::Error> {
     let repository = Repository::open_bare(repository)?;
     let reference = format!("refs/heads/{branch}");

@@ -241,6 +241,22 @@ impl Progress {
         done
     }
 
+    /// Every effect of the plan that the run did, may have done, or would do next: what is not known to be done is in doubt,
+    /// because this journal may not be the whole story.
+    pub(super) fn doubtful(&self, compiled: &Compiled) -> Vec<EffectDone> {
+        let mut all = self.effects(compiled);
+        for step in compiled.steps.iter().flat_map(|step| std::iter::once(step).chain(step.inner())) {
+            let CompiledAction::Call(call) = &step.action else { continue };
+            let told = all.iter().any(|one| one.step == step.id);
+            let skipped = matches!(self.stand(&step.id), Some(Stand::Skipped));
+            if call.operation.effect != Effect::None && !told && !skipped {
+                let operation = call.name.clone();
+                all.push(EffectDone { step: step.id.clone(), item: None, operation, in_doubt: true });
+            }
+        }
+        all
+    }
+
     fn effect(&self, step: &CompiledStep, item: Option<&FactText>) -> Option<EffectDone> {
         let CompiledAction::Call(call) = &step.action else { return None };
         let in_doubt = match self.stand(&step.id)? {

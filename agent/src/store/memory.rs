@@ -141,6 +141,12 @@ impl Tables {
                 let rows = self.ledger.entry(log).or_default();
                 rows.iter_mut().filter(|row| (from..=to).contains(&row.index)).for_each(|row| row.sealed = None);
             }
+            Write::EndLogs { life } => {
+                self.ledger.clear();
+                self.state.retain(|name, _| !name.starts_with(super::ENDS));
+                self.state.insert(super::LIFE.to_owned(), life.to_string().into_bytes());
+                self.sums.retain(|name, _| !name.starts_with("runs/accepted/") && !name.starts_with("runs/ended/"));
+            }
             Write::ResealLedger { log, index, sealed } => {
                 let rows = self.ledger.entry(log).or_default();
                 if let Some(row) = rows.iter_mut().find(|row| row.index == index && row.sealed.is_some()) {
@@ -210,6 +216,10 @@ impl Tables {
 impl LedgerRows for Tables {
     fn logs(&self) -> Result<Vec<Log>, StoreError> {
         Ok(self.ledger.keys().cloned().collect())
+    }
+
+    fn life(&self) -> Result<u32, StoreError> {
+        super::life_of(self.state.get(super::LIFE).map(Vec::as_slice))
     }
 
     fn end(&self, log: &Log) -> Result<Option<Vec<u8>>, StoreError> {

@@ -133,9 +133,29 @@ pub trait Books: Send {
     fn drop_back(&mut self);
 }
 
+/// Where the store keeps which of the agent's logs are written now: 1 unless it was recovered.
+const LIFE: &str = "ledger/life";
+
+/// Which of the agent's logs are written now: one more after each recovery.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn life(store: &impl Store) -> Result<u32, StoreError> {
+    life_of(store.state(LIFE)?.as_deref())
+}
+
+fn life_of(value: Option<&[u8]>) -> Result<u32, StoreError> {
+    let Some(bytes) = value else { return Ok(1) };
+    let number = std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
+    number.ok_or(StoreError::Damaged("the number of the ledger"))
+}
+
+/// What stands before the ends of logs in the state.
+const ENDS: &str = "ledger/end/";
+
 /// The name of the state in which the end of a log is kept.
-fn end_name(log: &Log) -> String {
-    format!("ledger/end/{}", log.as_str())
+pub(crate) fn end_name(log: &Log) -> String {
+    format!("{ENDS}{}", log.as_str())
 }
 
 /// A run as lists show it.

@@ -132,6 +132,12 @@ pub enum Write {
         /// The last index.
         to: u64,
     },
+    /// All logs end where they are and begin anew with the next entry: their rows stay under names of their own, and runs
+    /// are numbered from 1 again.
+    EndLogs {
+        /// The number of the logs that begin then.
+        life: u32,
+    },
     /// Puts another sealed part for a ledger row, under another day key.
     ResealLedger {
         /// Whose log.

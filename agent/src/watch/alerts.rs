@@ -93,6 +93,11 @@ pub enum Condition {
         /// `disk_full` or `disk_low`.
         code: String,
     },
+    /// The agent's store is older than what it published, or another instance holds its identity: nothing is started.
+    Halted {
+        /// What was found first.
+        code: String,
+    },
     /// The ledger is not what was published, or cannot be written.
     Ledger {
         /// Why, from a closed list.
@@ -137,6 +142,7 @@ pub fn alert(condition: &Condition) -> Option<Alert> {
         }
         Condition::Clock => of("clock", None, "differs"),
         Condition::Disk { code } => serious(of("disk", None, code)),
+        Condition::Halted { code } => serious(of("halted", None, code)),
         Condition::Ledger { code } => serious(of("ledger", None, code)),
     })
 }

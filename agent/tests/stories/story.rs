@@ -279,6 +279,7 @@ impl<'a> Story<'a> {
         let origin = Origin {
             project: ProjectName::new("harbor").expect("an id"),
             agent: AgentId::new("eu-1").expect("an id"),
+            life: 1,
             client: Some(self.workflow.facts.client.clone()),
         };
         let mut days = DayKeys::new(self.host.boot(), Arc::clone(&HOST_KEY));

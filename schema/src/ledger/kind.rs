@@ -162,6 +162,8 @@ kinds! {
     Held "held";
     /// A hold ended.
     Resumed "resumed";
+    /// The agent goes on after it stopped for an older store or another instance; its logs began anew.
+    Recovered "recovered";
     /// An alert went out.
     Alerted "alerted";
     /// An incident changed.
@@ -332,6 +334,15 @@ data! {
     Resumed {
         /// The hold's id.
         id: Token,
+    }
+    /// Data of `recovered`; the entry's `actor` is one of those on call who signed.
+    Recovered {
+        /// Why it had stopped, as codes.
+        why: Vec<Token>,
+        /// SHA-256 of the statement that lets it go on.
+        statement: Digest,
+        /// How many runs of this log's client were under way and went to the manual queue.
+        runs: u64,
     }
     /// Data of `alerted`.
     Alerted {

@@ -1,4 +1,5 @@
-//! Which log: `assent/<project>/<agent>/<client>`, or without the client the agent's own.
+//! Which log: `assent/<project>/<agent>/<client>`, or without the client the agent's own. Logs that an agent began anew after
+//! a recovery say so: `assent/<project>/<agent>.2/<client>`.
 
 use std::fmt;
 
@@ -14,11 +15,21 @@ pub struct Origin {
     pub project: ProjectName,
     /// The agent that writes the log.
     pub agent: AgentId,
+    /// Which of the agent's logs of this name: 1, and one more after each recovery.
+    pub life: u32,
     /// Whose runs it records; `None` for the agent's own log.
     pub client: Option<ClientId>,
 }
 
+/// The first log of an agent; its name does not say so.
+const FIRST: u32 = 1;
+
 impl Origin {
+    /// The own log of an agent that was never recovered.
+    pub fn first(project: ProjectName, agent: AgentId) -> Self {
+        Self { project, agent, life: FIRST, client: None }
+    }
+
     /// The agent's own log beside this one.
     #[must_use]
     pub fn own(&self) -> Self {
@@ -39,6 +50,9 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "assent/{}/{}", self.project, self.agent)?;
+        if self.life != FIRST {
+            write!(f, ".{}", self.life)?;
+        }
         self.client.as_ref().map_or(Ok(()), |client| write!(f, "/{client}"))
     }
 }
@@ -56,7 +70,16 @@ impl std::str::FromStr for Origin {
         if parts.next().is_some() {
             return Err(bad());
         }
-        Ok(Self { project: project.parse()?, agent: agent.parse()?, client: client.map(str::parse).transpose()? })
+        let (agent, life) = match agent.split_once('.') {
+            None => (agent, FIRST),
+            // One spelling: no zeros before, no sign, and the first is not written.
+            Some((agent, life)) => {
+                let number = life.parse().ok().filter(|number: &u32| *number > FIRST && number.to_string() == life);
+                (agent, number.ok_or_else(bad)?)
+            }
+        };
+        let client = client.map(str::parse).transpose()?;
+        Ok(Self { project: project.parse()?, agent: agent.parse()?, life, client })
     }
 }
 
@@ -79,8 +102,14 @@ mod tests {
 
     #[test]
     fn an_origin_has_one_spelling() {
-        for good in ["assent/harbor/eu-1/acme", "assent/harbor/eu-1"] {
+        for good in
+            ["assent/harbor/eu-1/acme", "assent/harbor/eu-1", "assent/harbor/eu-1.2", "assent/harbor/eu-1.10/acme"]
+        {
             assert_eq!(good.parse::<Origin>().map(|o| o.to_string()), Ok(good.to_owned()));
+        }
+        for bad in ["assent/a/b.1", "assent/a/b.02", "assent/a/b.+2", "assent/a/b.", "assent/a/b.2.2", "assent/a/b/c.2"]
+        {
+            assert!(bad.parse::<Origin>().is_err(), "{bad}");
         }
         for bad in ["", "assent/harbor", "assent/harbor/", "harbor/a/b", "assent/a/b/c/d", "assent/a/b/", "assent/A/b"]
         {

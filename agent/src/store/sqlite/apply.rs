@@ -100,12 +100,24 @@ fn one(tables: &mut Tables<'_>, rows: &mut Rows, at: Wall, write: &Write) -> Res
             let sql = "UPDATE ledger SET sealed = NULL WHERE id BETWEEN ?1 AND ?2";
             run_sql(db, sql, params![super::read::row_id(no, *from), super::read::row_id(no, *to)])
         }
+        Write::EndLogs { life } => end_logs(tables, *life),
         Write::ResealLedger { log, index, sealed } => {
             let Some(no) = super::read::log_number(db, log)? else { return Ok(()) };
             let sql = "UPDATE ledger SET sealed = ?2 WHERE id = ?1 AND sealed IS NOT NULL";
             run_sql(db, sql, params![super::read::row_id(no, *index), sealed])
         }
     }
+}
+
+/// The old rows keep their numbers, and with them their place; only the name is free again.
+fn end_logs(tables: &mut Tables<'_>, life: u32) -> Result<(), StoreError> {
+    let db = tables.db;
+    tables.sums.write(db)?;
+    tables.logs.forget();
+    run_sql(db, "UPDATE log SET name = name || '.' || ?1 WHERE name NOT LIKE '%.%'", params![life.saturating_sub(1)])?;
+    run_sql(db, "DELETE FROM state WHERE name LIKE ?1 || '%'", params![crate::store::ENDS])?;
+    run_sql(db, "DELETE FROM sum WHERE name LIKE 'runs/accepted/%' OR name LIKE 'runs/ended/%'", params![])?;
+    state(db, crate::store::LIFE, Some(life.to_string().as_bytes()))
 }
 
 /// Every statement is prepared once for each connection.

@@ -163,6 +163,12 @@ pub trait LedgerRows {
     /// [`StoreError`].
     fn logs(&self) -> Result<Vec<Log>, StoreError>;
 
+    /// Which of the agent's logs they are: 1 unless it was recovered.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn life(&self) -> Result<u32, StoreError>;
+
     /// What [`Books::end`] gave last for this log.
     ///
     /// # Errors
@@ -179,6 +185,10 @@ pub trait LedgerRows {
 impl LedgerRows for Connection {
     fn logs(&self) -> Result<Vec<Log>, StoreError> {
         read::logs(self)
+    }
+
+    fn life(&self) -> Result<u32, StoreError> {
+        super::life_of(read::state(self, super::LIFE)?.as_deref())
     }
 
     fn end(&self, log: &Log) -> Result<Option<Vec<u8>>, StoreError> {

@@ -210,7 +210,9 @@ fn alert_row(row: &Row<'_>) -> rusqlite::Result<(Vec<u8>, AlertRow)> {
 }
 
 pub(super) fn logs(db: &Connection) -> Result<Vec<Log>, StoreError> {
-    let names = rows(db, "SELECT name FROM log ORDER BY name", [], |row| row.get::<_, String>(0))?;
+    // Those that ended with a recovery have a dot in their name.
+    let names =
+        rows(db, "SELECT name FROM log WHERE name NOT LIKE '%.%' ORDER BY name", [], |row| row.get::<_, String>(0))?;
     names.iter().map(|name| Log::from_name(name).ok_or(StoreError::Damaged("a log without a name"))).collect()
 }
 

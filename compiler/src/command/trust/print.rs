@@ -31,6 +31,9 @@ pub(super) struct LedgerKeysArgs {
     /// Print public keys in PEM instead, for OpenSSL.
     #[arg(long)]
     pem: bool,
+    /// The logs that agents began anew with their recovery: 2 after the first.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    life: u32,
 }
 
 pub(super) fn words(args: &WordsArgs) -> Result<Told, Error> {
@@ -104,7 +107,8 @@ pub(super) fn ledger_keys(repo: &Path, args: &LedgerKeysArgs) -> Result<Told, Er
         let point = entry.ledger_point().ok_or_else(|| Error::input(format!("{agent} has no ledger key")))?;
         let clients = root.clients.keys().map(Some).chain([None]);
         for client in clients {
-            let origin = Origin { project: project.clone(), agent: agent.clone(), client: client.cloned() };
+            let first = Origin::first(project.clone(), agent.clone());
+            let origin = Origin { life: args.life, client: client.cloned(), ..first };
             let key = LogKey::of_log(&origin, &point).map_err(|e| Error::input(format!("{agent}: {e}")))?;
             // Writing to a text never fails.
             let _infallible = if args.pem {

@@ -1,0 +1,133 @@
+//! `assent-agent recover`: on-call lets an agent go on that found its store older than what it published, or its name used
+//! elsewhere.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use assent_schema::canon;
+use assent_schema::id::PersonId;
+use assent_schema::status::{Halt, Recover};
+use assent_schema::trust::{Namespace, Signer, sign};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::ask::{ask, unexpected};
+use super::{Call, Output, Show};
+use crate::control::{Answer, Question};
+use crate::error::{Context as _, Error};
+
+/// Arguments of `recover`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Who signs, and with which private key; as many as root asks of those on call.
+    #[arg(long = "key", value_name = "PERSON=FILE", conflicts_with_all = ["write", "statement"])]
+    keys: Vec<Beside>,
+    /// Writes the statement to this file, to be signed with `ssh-keygen -Y sign -n recover@assent`.
+    #[arg(long, value_name = "FILE", conflicts_with = "statement")]
+    write: Option<PathBuf>,
+    /// The statement that was written and signed.
+    #[arg(long, value_name = "FILE", requires = "signatures")]
+    statement: Option<PathBuf>,
+    /// Who signed it, and the signature's file.
+    #[arg(long = "signature", value_name = "PERSON=FILE", requires = "statement")]
+    signatures: Vec<Beside>,
+}
+
+/// A person and a file, written `person=file`.
+#[derive(Clone, Debug)]
+struct Beside {
+    person: PersonId,
+    file: PathBuf,
+}
+
+impl FromStr for Beside {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (person, file) = text.split_once('=').ok_or("write it as person=file")?;
+        Ok(Self { person: person.parse().map_err(|e| format!("`{person}` {e}"))?, file: file.into() })
+    }
+}
+
+#[derive(Serialize)]
+struct Told {
+    halt: Halt,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    written: Option<PathBuf>,
+    recovered: bool,
+}
+
+impl Show for Told {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.recovered {
+            return writeln!(
+                out,
+                "The agent starts anew. Runs that were under way are in the manual queue, their effects in doubt."
+            );
+        }
+        let why: Vec<_> = self.halt.why.iter().map(ToString::to_string).collect();
+        writeln!(out, "stopped since {}: {}", self.halt.since, why.join(", "))?;
+        match &self.written {
+            Some(file) => writeln!(
+                out,
+                "Sign it: ssh-keygen -Y sign -n {} -f KEY {}",
+                Namespace::Recover.as_str(),
+                file.display()
+            ),
+            None => {
+                writeln!(out, "Make sure that no other instance runs, then: assent-agent recover --key PERSON=FILE")
+            }
+        }
+    }
+}
+
+pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
+    let Answer::Status(status) = ask(call, &Question::Status)? else { return Err(unexpected()) };
+    let (Some(halt), Some(recover)) = (status.halt.clone(), Recover::of(&status)) else {
+        return Err(Error::refused("the agent has not stopped").help("There is nothing to recover from."));
+    };
+    let bytes = canon::to_bytes(&recover).tried(|| "cannot write the statement".into())?;
+    if let Some(file) = &args.write {
+        write(file, &bytes)?;
+        return out.show(&Told { halt, written: Some(file.clone()), recovered: false });
+    }
+    let (bytes, signatures) = match &args.statement {
+        Some(file) => (read(file)?, signatures(&args.signatures)?),
+        None if args.keys.is_empty() => return out.show(&Told { halt, written: None, recovered: false }),
+        None => {
+            let signed = args.keys.iter().map(|key| Ok((key.person.clone(), signed(&key.file, &bytes)?)));
+            let signatures = signed.collect::<Result<BTreeMap<_, _>, Error>>()?;
+            (Zeroizing::new(bytes), signatures)
+        }
+    };
+    let statement = String::from_utf8(bytes.to_vec()).tried(|| "the statement is no text".into())?;
+    match ask(call, &Question::Recover { statement, signatures })? {
+        Answer::Done => out.show(&Told { halt, written: None, recovered: true }),
+        _ => Err(unexpected()),
+    }
+}
+
+fn signatures(beside: &[Beside]) -> Result<BTreeMap<PersonId, String>, Error> {
+    let read = |one: &Beside| {
+        let text = String::from_utf8(read(&one.file)?.to_vec()).tried(|| "a signature is no text".into())?;
+        Ok((one.person.clone(), text))
+    };
+    beside.iter().map(read).collect()
+}
+
+fn signed(key: &Path, bytes: &[u8]) -> Result<String, Error> {
+    let signer = Signer::from_openssh(&read(key)?);
+    let signer = signer.map_err(|e| Error::environment(format!("{} {e}", key.display())))?;
+    Ok(sign(&signer, Namespace::Recover, bytes))
+}
+
+fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    std::fs::read(file).map(Zeroizing::new).tried(|| format!("cannot read `{}`", file.display()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "commands are a shell; what people sign stands outside the state folder")]
+fn write(file: &Path, bytes: &[u8]) -> Result<(), Error> {
+    std::fs::write(file, bytes).tried(|| format!("cannot write `{}`", file.display()))
+}

@@ -1,0 +1,257 @@
+//! An agent that finds its own name used elsewhere, or its store older than what it published, starts nothing, tells on-call,
+//! and waits for a signed recovery.
+//!
+//! # Source
+//! trust.md section 6.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use assent_schema::canon::{self, Digest};
+use assent_schema::id::PersonId;
+use assent_schema::ledger::{Checkpoint, Head, LogKey, Origin, Token};
+use assent_schema::status::{Halt, Recover, Status};
+use assent_schema::trust::{Namespace, RoleName, SignedFile, verify, verify_placed};
+use serde::{Deserialize, Serialize};
+
+use super::agent::{Agent, lock};
+use super::intake;
+use crate::deploy::halt::{self, Own, Published, Why};
+use crate::ledger::root_at;
+use crate::pull::branch::{self, Branch};
+use crate::pull::{PullFailure, push};
+use crate::store::{Log, Store as _, StoreError, Transaction, Write, life};
+use crate::watch::{self, Condition};
+use crate::world::{Clock as _, Dice as _, Disk as _};
+
+/// Where the store keeps that nothing may be started, and why.
+pub(super) const HALT: &str = "agent/halt";
+/// The file of a recovery that was accepted; the next start of the agent does what it says.
+pub(super) const RECOVERY: &str = "recovery.json";
+/// The reference that the agent's own branch is fetched into.
+const QUARANTINE: &str = "refs/quarantine/status";
+/// How long a start waits for the repository. Where it is away the agent goes on with what is there, and looks again when it
+/// first pushes.
+const START_LOOK: Duration = Duration::from_secs(10);
+
+/// A recovery as it was signed.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Signed {
+    pub(super) statement: String,
+    pub(super) signatures: BTreeMap<PersonId, String>,
+}
+
+/// Why an agent does not go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NotRecovered {
+    /// It did not stop.
+    NotHalted,
+    /// It has no release that says who is on call.
+    NoRelease,
+    /// Its root or release is older than what it published; it must pull first.
+    Behind,
+    /// The statement is about another agent or another halt.
+    Other,
+    /// The statement is not signed as it must be.
+    Invalid(String),
+    /// It could not be made durable.
+    NotDurable,
+}
+
+impl Agent {
+    /// Why nothing is started; `None` while all is well.
+    pub(super) fn halted(&self) -> Option<Halt> {
+        lock(&self.halt).clone()
+    }
+
+    /// Looks, before anything runs, whether this agent is the one that published last under its name.
+    pub(super) async fn look_back(&self) -> Result<(), StoreError> {
+        if let Some(bytes) = self.store.state(HALT)? {
+            let halt: Halt = canon::from_bytes(&bytes).or(Err(StoreError::Damaged("why the agent stopped")))?;
+            self.stand_still(halt);
+            return Ok(());
+        }
+        // What it kept of its own checkpoints, which may be newer than a database that was put back.
+        let kept = Branch { status: None, checkpoints: self.kept_checkpoints()? };
+        if self.compare(&kept).await? {
+            return Ok(());
+        }
+        let branch = self.branch();
+        let fetched = tokio::time::timeout(START_LOOK, self.transfers().fetch(&branch, QUARANTINE, None)).await;
+        match fetched {
+            Ok(Ok(commit)) => self.compare_commit(&commit).await.map(drop),
+            Ok(Err(PullFailure::NoBranch)) => Ok(()),
+            Ok(Err(failure)) => {
+                tracing::warn!(code = failure.code(), "what was published could not be looked at");
+                Ok(())
+            }
+            Err(_) => {
+                tracing::warn!("what was published could not be looked at in time");
+                Ok(())
+            }
+        }
+    }
+
+    /// After a push that was refused: either somebody holds this identity, which stops the agent, or somebody wrote what
+    /// proves nothing, and the branch goes on after it.
+    pub(super) async fn refused(&self, status: &Status) -> Result<(), PullFailure> {
+        let branch = self.branch();
+        let commit = self.transfers().fetch(&branch, QUARANTINE, None).await?;
+        if self.compare_commit(&commit).await.or(Err(PullFailure::Broken))? {
+            return Err(PullFailure::PushRefused);
+        }
+        push::after(&self.config.state.repository(), &branch, &commit, status.time)?;
+        self.transfers().push(&branch).await.map(drop)
+    }
+
+    pub(super) fn branch(&self) -> String {
+        push::branch(&self.config.environment, &self.config.region, &self.config.agent)
+    }
+
+    fn kept_checkpoints(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        let mut kept = BTreeMap::new();
+        for name in self.disk.list("checkpoints").or(Err(StoreError::Broken))? {
+            let name = name.split('/').next().unwrap_or_default().to_owned();
+            let note = self.disk.read(&format!("checkpoints/{name}/checkpoint")).or(Err(StoreError::Broken))?;
+            if let Some(note) = note.and_then(|note| String::from_utf8(note).ok()) {
+                kept.insert(name, note);
+            }
+        }
+        Ok(kept)
+    }
+
+    async fn compare_commit(&self, commit: &str) -> Result<bool, StoreError> {
+        let repository = self.config.state.repository();
+        let Ok(branch) = branch::read(&repository, commit, self.config.agent.as_str()) else { return Ok(false) };
+        self.compare(&branch).await
+    }
+
+    /// Compares and, where that must be, stops. Tells whether it did.
+    async fn compare(&self, branch: &Branch) -> Result<bool, StoreError> {
+        let published = self.signed_by_us(branch);
+        let own = self.own(&published)?;
+        let whys = halt::judge(&published, &own);
+        if whys.is_empty() {
+            return Ok(false);
+        }
+        self.stop_for(&whys, published).await.map(|()| true)
+    }
+
+    /// What of it this agent's keys signed. The rest proves nothing: anybody who may push can put it there.
+    fn signed_by_us(&self, branch: &Branch) -> Published {
+        let mut published = Published::default();
+        for (name, note) in &branch.checkpoints {
+            let Some(log) = Log::from_name(name) else { continue };
+            if let Some(head) = self.our_head(&log, note) {
+                published.heads.insert(log, (head, note.clone()));
+            }
+        }
+        let keys = BTreeSet::from([self.identity.signing.public().clone()]);
+        if let Some((bytes, signature)) = &branch.status
+            && verify(bytes, signature, Namespace::Console, &keys).is_ok()
+            && let Ok(status) = canon::from_bytes::<Status>(bytes)
+            && (status.project, &status.agent) == (self.pin.project, &self.config.agent)
+            && let Some(release) = status.release
+        {
+            published.root = release.root;
+            published.release = (release.generation, release.sequence);
+        }
+        published
+    }
+
+    fn our_head(&self, log: &Log, note: &str) -> Option<Head> {
+        let origin = Checkpoint::peek(note).ok()?.origin;
+        let client = match log {
+            Log::Agent => None,
+            Log::Client(client) => Some(client.clone()),
+        };
+        let first = Origin::first(self.config.project.clone(), self.config.agent.clone());
+        if origin != (Origin { life: origin.life, client, ..first }) {
+            return None;
+        }
+        let key = LogKey::of_log(&origin, self.identity.ledger.verifying_key().as_bytes()).ok()?;
+        Checkpoint::verify(note, &key, &[]).ok().map(|checkpoint| checkpoint.head().clone())
+    }
+
+    fn own(&self, published: &Published) -> Result<Own, StoreError> {
+        let (pinned, _) = intake::remembered(&*self.store, &self.pin)?;
+        let life = life(&*self.store)?;
+        let mut roots = BTreeMap::new();
+        for (log, (head, _)) in published.heads.iter().filter(|(_, (head, _))| head.origin.life == life) {
+            if let Some(root) = root_at(&*self.store, log, head.size)? {
+                roots.insert(log.clone(), root);
+            }
+        }
+        Ok(Own { life, root: pinned.root.0, release: pinned.sequence, roots })
+    }
+
+    /// Durable first, with its alert; then nothing begins any more, and no run goes on.
+    pub(super) async fn stop_for(&self, whys: &BTreeSet<Why>, published: Published) -> Result<(), StoreError> {
+        if self.halted().is_some() {
+            return Ok(());
+        }
+        let why = whys.iter().filter_map(|why| Token::new(why.code()).ok()).collect();
+        let published_notes = published.heads.into_values().map(|(_, note)| note).collect();
+        let halt = Halt {
+            since: self.field.now(),
+            why,
+            root: published.root,
+            release: published.release,
+            published: published_notes,
+            nonce: Digest::from_bytes(self.world.dice.bytes()),
+        };
+        tracing::error!(why = ?halt.why, "this agent starts nothing until it is recovered");
+        // Before it is durable: what could not be written must not let anything go on.
+        self.stand_still(halt.clone());
+        let value = canon::to_bytes(&halt).or(Err(StoreError::Damaged("a halt without canonical form")))?;
+        let mut transaction = Transaction::new(self.world.clock.now());
+        transaction.writes.push(Write::State { name: HALT.to_owned(), value: Some(value) });
+        let codes = whys.iter().map(|why| Condition::Halted { code: why.code().to_owned() });
+        transaction.writes.extend(codes.filter_map(|condition| watch::alert(&condition)).map(Write::Alert));
+        self.store.commit(transaction).await
+    }
+
+    fn stand_still(&self, halt: Halt) {
+        self.field.halt();
+        *lock(&self.halt) = Some(halt);
+    }
+
+    /// Takes a recovery that on-call signed. The agent then stops in order and starts anew, and does what it says first.
+    ///
+    /// # Errors
+    /// [`NotRecovered`]; then nothing changed.
+    pub(super) fn recover(&self, signed: &Signed) -> Result<(), NotRecovered> {
+        let halt = self.halted().ok_or(NotRecovered::NotHalted)?;
+        let taken = self.taken().ok_or(NotRecovered::NoRelease)?;
+        let manifest = &taken.bundle.manifest;
+        // Whoever was on call by an older root may not be any more, and an older release may name what was taken out since.
+        if taken.root() < halt.root || (manifest.generation, manifest.sequence) < halt.release {
+            return Err(NotRecovered::Behind);
+        }
+        let signatures = signed.signatures.iter().map(|(who, armour)| (who.clone(), armour.clone().into_bytes()));
+        let file = SignedFile { bytes: signed.statement.clone().into_bytes(), signatures: signatures.collect() };
+        let (environment, region) = (&self.config.environment, &self.config.region);
+        let roots = &taken.bundle.roots;
+        let recover = verify_placed::<Recover>("recover.json", &file, RoleName::Oncall, roots, environment, region);
+        let recover = recover.map_err(|error| NotRecovered::Invalid(error.to_string()))?;
+        if !recover.is_of(&self.config.agent, &halt) {
+            return Err(NotRecovered::Other);
+        }
+        let bytes = serde_json::to_vec(signed).or(Err(NotRecovered::NotDurable))?;
+        self.disk.write(RECOVERY, &bytes).or(Err(NotRecovered::NotDurable))?;
+        self.recovered.notify_one();
+        Ok(())
+    }
+}
+
+/// Stops for a log that does not continue its last checkpoint.
+pub(super) async fn stop_for_ledger(agent: &Arc<Agent>, shorter: bool) {
+    let why = if shorter { Why::LedgerOlder } else { Why::LedgerForked };
+    let kept = agent.kept_checkpoints().map(|checkpoints| Branch { status: None, checkpoints });
+    let published = kept.map(|kept| agent.signed_by_us(&kept)).unwrap_or_default();
+    if let Err(error) = agent.stop_for(&[why].into(), published).await {
+        tracing::error!(%error, "why the agent stopped could not be written");
+    }
+}

@@ -1,0 +1,151 @@
+//! A recovery is done at a start, when nothing else touches the store: all runs under way go to people, all logs end, and new
+//! ones begin that name the last checkpoints of the old. A log that was published is never continued otherwise, so it never
+//! forks.
+//!
+//! # Source
+//! trust.md section 6; formats.md section 4.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use assent_schema::canon::{self, Digest};
+use assent_schema::id::{ClientId, PersonId};
+use assent_schema::ledger::{Checkpoint, Token};
+use assent_schema::plan::Plan;
+use assent_schema::status::{Halt, Recover};
+use serde::{Deserialize, Serialize};
+
+use super::halting::{HALT, RECOVERY, Signed};
+use crate::config::Config;
+use crate::control::offline;
+use crate::error::{Context as _, Error};
+use crate::ledger;
+use crate::pull::shelf;
+use crate::run::{Compiled, give_up};
+use crate::store::{Entry, Log, Note, Store, StoreError, Transaction, Write, life};
+use crate::world::{Disk, Wall};
+
+/// Where the store keeps what the first entries of the new logs say, until they are written.
+const RECOVERED: &str = "agent/recovered";
+/// Where lists and schedules stand. What came since the store was left is not known here, and must not be begun twice.
+const CURSORS: [&str; 2] = ["schedule/", "poll/"];
+
+/// What the first entries of the new logs say.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Recovered {
+    why: BTreeSet<Token>,
+    statement: Digest,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by: Option<PersonId>,
+    /// The logs that ended, by name, each with the checkpoint that was published last.
+    logs: BTreeMap<String, Vec<String>>,
+    /// How many runs were given up, by client.
+    runs: BTreeMap<ClientId, u64>,
+}
+
+/// Does what an accepted recovery says, if there is one.
+///
+/// # Errors
+/// When the store or the folder cannot be read or written; then it is done at the next start.
+///
+/// # Crash
+/// One transaction; the file goes after it, and is without effect when it was done.
+pub(super) async fn finish(config: &Config, disk: &impl Disk, now: Wall) -> Result<(), Error> {
+    let cannot = || "cannot recover".to_owned();
+    let Some(bytes) = disk.read(RECOVERY).tried(cannot)? else { return Ok(()) };
+    {
+        let store = offline::open(&config.state.database())?;
+        let writes = serde_json::from_slice(&bytes).ok().map(|signed| writes(config, &store, &signed, now));
+        if let Some(writes) = writes.transpose().tried(cannot)?.filter(|writes| !writes.is_empty()) {
+            store.commit(Transaction { at: now, writes }).await.tried(cannot)?;
+            tracing::warn!("recovered: the logs begin anew, and what was under way is in the manual queue");
+        }
+    }
+    disk.remove(RECOVERY).tried(cannot)
+}
+
+fn writes(config: &Config, store: &impl Store, signed: &Signed, now: Wall) -> Result<Vec<Write>, StoreError> {
+    let Some(halt) = store.state(HALT)? else { return Ok(Vec::new()) };
+    let halt: Halt = canon::from_bytes(&halt).or(Err(StoreError::Damaged("why the agent stopped")))?;
+    let Ok(recover) = canon::from_bytes::<Recover>(signed.statement.as_bytes()) else { return Ok(Vec::new()) };
+    if !recover.is_of(&config.agent, &halt) {
+        return Ok(Vec::new());
+    }
+    let (mut writes, mut runs) = (Vec::new(), BTreeMap::<ClientId, u64>::new());
+    for open in store.open_runs()? {
+        let rows = store.journal(open.run)?;
+        if let Some(Entry::Accepted(accepted)) = rows.first().map(|row| &row.entry) {
+            let count = runs.entry(accepted.client.clone()).or_default();
+            *count = count.saturating_add(1);
+            let compiled = compiled(config, &accepted.plan);
+            writes.extend(give_up(open.run, &rows, compiled.as_ref(), now));
+        }
+    }
+    for prefix in CURSORS {
+        writes.extend(store.states(prefix)?.into_iter().map(|(name, _)| Write::State { name, value: None }));
+    }
+    let over = store.alerts()?.into_iter().filter(|row| matches!(row.alert.rule.as_str(), "halted" | "ledger"));
+    writes.extend(over.map(|row| Write::AlertOver { key: row.alert.key() }));
+    let recovered = Recovered {
+        why: halt.why,
+        statement: Digest::of_file(signed.statement.as_bytes()),
+        by: signed.signatures.keys().next().cloned(),
+        logs: ended(store.logs()?, &halt.published),
+        runs,
+    };
+    let value = canon::to_bytes(&recovered).or(Err(StoreError::Damaged("a recovery without canonical form")))?;
+    writes.push(Write::State { name: RECOVERED.to_owned(), value: Some(value) });
+    writes.push(Write::State { name: HALT.to_owned(), value: None });
+    writes.push(Write::EndLogs { life: life(store)?.saturating_add(1) });
+    Ok(writes)
+}
+
+fn compiled(config: &Config, plan: &Digest) -> Option<Compiled> {
+    let bytes = shelf::plan(&config.state.repository(), plan).ok().flatten()?;
+    Compiled::new(Arc::new(canon::from_bytes::<Plan>(&bytes).ok()?), *plan).ok()
+}
+
+/// The logs that ended: those that are here, and those that were published and are not even known here.
+fn ended(logs: Vec<Log>, published: &[String]) -> BTreeMap<String, Vec<String>> {
+    let mut ended: BTreeMap<String, Vec<String>> =
+        logs.into_iter().map(|log| (log.as_str().to_owned(), Vec::new())).collect();
+    for note in published {
+        if let Ok(head) = Checkpoint::peek(note) {
+            ended.entry(head.origin.folder().to_owned()).or_default().push(note.clone());
+        }
+    }
+    ended
+}
+
+/// The first entries of logs that begin anew: nothing when there was no recovery, or they were written.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) fn first_words(store: &impl Store, project: Digest) -> Result<Vec<Write>, StoreError> {
+    let Some(bytes) = store.state(RECOVERED)? else { return Ok(Vec::new()) };
+    let known: Recovered = canon::from_bytes(&bytes).or(Err(StoreError::Damaged("the words of a recovery")))?;
+    let mut writes = vec![Write::State { name: RECOVERED.to_owned(), value: None }];
+    let mut logs: Vec<(Log, Vec<String>)> =
+        known.logs.into_iter().filter_map(|(name, old)| Some((Log::from_name(&name)?, old))).collect();
+    if !logs.iter().any(|(log, _)| *log == Log::Agent) {
+        logs.push((Log::Agent, Vec::new()));
+    }
+    for (log, old) in logs {
+        let runs = match &log {
+            Log::Agent => known.runs.values().sum::<u64>(),
+            Log::Client(client) => known.runs.get(client).copied().unwrap_or_default(),
+        };
+        let why: Vec<&str> = known.why.iter().map(Token::as_str).collect();
+        let note = Note::new(log.clone(), "recovered");
+        let note = note.fact("why", why).fact("statement", known.statement.to_string()).fact("runs", runs);
+        let notes = [
+            ledger::opened(log.clone(), project, old),
+            ledger::started(log.clone(), false),
+            Note { actor: known.by.clone(), ..note },
+            ledger::tick(log),
+        ];
+        writes.extend(notes.map(|note| Write::Note(Box::new(note))));
+    }
+    Ok(writes)
+}
