@@ -211,7 +211,7 @@ def check_consistency(old, old_root, size, root, path):
 
 # Entries and exports --------------------------------------------------------------------------------------------------
 
-MEMBERS = {"v", "log", "index", "time", "kind", "run", "step", "attempt", "actor", "plan", "data"}
+MEMBERS = {"v", "log", "index", "time", "kind", "run", "step", "item", "attempt", "actor", "plan", "data"}
 
 
 def commitment(salt, body):
