@@ -91,19 +91,34 @@ impl Story {
     /// Runs a command in which `@` stands for the folder, and adds what it prints to the page.
     fn run(&mut self, line: &str) -> Value {
         let value = self.value(line);
-        let shown = serde_json::to_string_pretty(&self.shortened(&value)).unwrap();
+        self.tell(line, &value);
+        value
+    }
+
+    /// Runs a command that refuses or finds something, and adds what it prints to the page.
+    fn run_refused(&mut self, line: &str) -> Value {
+        let value = self.ended(line, 1);
+        self.tell(line, &value);
+        value
+    }
+
+    fn tell(&mut self, line: &str, value: &Value) {
+        let shown = serde_json::to_string_pretty(&self.shortened(value)).unwrap();
         let command = line.replace("@/repo/", "").replace(" --repo @/repo", "").replace(" --repo @/source", "");
         let command = command.replace("@/", "");
         writeln!(self.page, "\n## `assent {command}`\n\n```json\n{shown}\n```").unwrap();
-        value
     }
 
     /// What a command prints.
     fn value(&self, line: &str) -> Value {
+        self.ended(line, 0)
+    }
+
+    fn ended(&self, line: &str, status: u8) -> Value {
         let arguments: Vec<String> = line.split(' ').map(|part| part.replace('@', self.path())).collect();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(["--format", "json"]).collect();
         let ran = assent(&arguments);
-        assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{line}: {}", ran.out);
+        assert_eq!((ran.status, ran.err.as_str()), (status, ""), "{line}: {}", ran.out);
         serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{line}: {e}: {}", ran.out))
     }
 
@@ -202,6 +217,9 @@ fn released(story: &mut Story) {
     assert_eq!(rolled["workflows"][0]["from"], 1);
     let fresh = story.run(&format!("freshness --key alice=@/alice --local --repo @/source --at {later}"));
     assert_eq!(fresh["releases"][0]["sequence"], 3);
+    // The root of this story lists no agent, so nobody can say that it works.
+    let status = story.run_refused(&format!("status --local --repo @/source --at {later}"));
+    assert_eq!(status["regions"][0]["verdict"], "unknown");
 }
 
 #[test]

@@ -139,6 +139,19 @@ impl Fleet {
         }
     }
 
+    /// Waits until the branch of a region's production agent says what it is asked for; it is never green meanwhile.
+    fn stands(&mut self, name: &str, wanted: &str) {
+        let Self { agency, regions, .. } = self;
+        let region = regions.iter_mut().find(|region| region.name == name).expect("a region");
+        let url = region.server.url();
+        let stands = || {
+            let (outcome, verdicts, why) = verdict(agency, name, Some(&url));
+            assert_eq!(outcome, Outcome::Findings, "{name} is green, but nothing is committed yet; {why}");
+            Ok((verdicts == [wanted, wanted]).then_some(()))
+        };
+        region.production.wait_for(stands).unwrap_or_else(|e| panic!("{e}: {:?}", verdict(agency, name, Some(&url))));
+    }
+
     fn commit_root(&self, version: u32) {
         let expires = self.agency.now.plus(Period::days(365 + u64::from(version))).to_string();
         let line = ["trust", "root", "--expires", &expires].map(str::to_owned);
@@ -146,6 +159,19 @@ impl Fleet {
         self.agency.sign(&format!("trust/root/{version}.toml"), &["alice", "bruno"]).expect("a signed root");
         self.agency.commit_as("alice", "Renew the root", &["trust"]).expect("a commit");
     }
+}
+
+/// What `assent status` says of the newest commit in a region's production, and of the one agent there.
+fn verdict(agency: &Agency, name: &str, remote: Option<&str>) -> (Outcome, [String; 2], String) {
+    let at = clock().expect("a clock").to_string();
+    let line = ["status", "--environment", "production", "--region", name, "--at", &at, "--format", "json"];
+    let from = remote.map_or_else(|| vec!["--local"], |url| vec!["--remote", url]);
+    let line: Vec<String> = line.iter().chain(&from).map(|word| (*word).to_owned()).collect();
+    let (outcome, said) = agency.try_assent(&line).expect("a command that runs");
+    let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    let text = |at: &str| said.pointer(at).and_then(|text| text.as_str()).unwrap_or_default().to_owned();
+    let verdicts = ["/regions/0/verdict", "/regions/0/agents/0/verdict"].map(text);
+    (outcome, verdicts, text("/regions/0/agents/0/why"))
 }
 
 /// Has an agent look at once, as a poke or its next poll would.
@@ -225,6 +251,9 @@ fn a_fleet_of_three_regions_lives_through_a_cut_and_a_sleep() {
             fleet.release("us", environment);
         }
     }
+    let url = fleet.region("us").server.url();
+    let (outcome, verdicts, _) = verdict(&fleet.agency, "us", Some(&url));
+    assert_eq!((outcome, verdicts), (Outcome::Findings, ["behind", "behind"].map(str::to_owned)), "it sleeps");
     let sleeper = &mut fleet.region("us").production;
     sleeper.start().expect("an agent that wakes");
     let status = runs(sleeper, 5);
@@ -234,6 +263,24 @@ fn a_fleet_of_three_regions_lives_through_a_cut_and_a_sleep() {
         let status = fleet.region(name).production.status().expect("a status");
         assert_eq!(status.release.map(|release| release.root), Some(5));
     }
+
+    // One verdict per region, from what the agents signed: in trial, for nobody's plan saw twenty runs yet.
+    fleet.stands("eu", "trial");
+    // What another agent signed is not this one's word, and no word is none.
+    let source = branch::open(&fleet.agency.source).expect("the source");
+    let (own, other) = ("status/production/eu/eu-production-1", "status/staging/eu/eu-staging-1");
+    let tip = branch::tip(&source, other).expect("a repository").expect("a fetched status");
+    let mut forged = branch::read(&source, tip).expect("a status");
+    let armour = forged.get("status.json.eu-staging-1.sig").expect("a signature").clone();
+    forged.insert("status.json.eu-production-1.sig".to_owned(), armour);
+    branch::write(&source, own, &forged, "Status", clock().expect("a clock")).expect("a branch");
+    let unknown = (Outcome::Findings, ["unknown", "unknown"].map(str::to_owned));
+    let (outcome, verdicts, why) = verdict(&fleet.agency, "eu", None);
+    assert_eq!((outcome, verdicts), unknown, "{why}");
+    assert!(why.contains("by another machine"), "{why}");
+    source.find_reference(&format!("refs/heads/{own}")).and_then(|mut found| found.delete()).expect("a branch");
+    let (outcome, verdicts, why) = verdict(&fleet.agency, "eu", None);
+    assert_eq!((outcome, verdicts), unknown, "{why}");
 
     // What each agent says of itself stands on its region's server, and its ledger is whole.
     for region in &mut fleet.regions {

@@ -22,6 +22,7 @@ mod release;
 pub mod repository;
 mod rollback;
 mod schema;
+mod status;
 mod test;
 mod trust;
 mod withdraw;
@@ -62,6 +63,7 @@ enum Command {
     Release(release::Args),
     Freshness(freshness::Args),
     Rollback(rollback::Args),
+    Status(status::Args),
     Decide(decide::Args),
     Demo(demo::Args),
     Completions(completions::Args),
@@ -76,6 +78,7 @@ fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<Outcome, Err
         Command::Release(args) => release::run(args, context),
         Command::Freshness(args) => freshness::run(args, context),
         Command::Rollback(args) => rollback::run(args, context),
+        Command::Status(args) => status::run(args, context),
         Command::Approve(args) => approve::run(args, context),
         Command::Reject(args) => withdraw::reject(args, context),
         Command::Trust(args) => trust::run(args, context),

@@ -6,3 +6,5 @@ pub mod rehearsals;
 pub mod remote;
 pub mod send;
 pub mod sign;
+pub mod standing;
+pub mod verdict;

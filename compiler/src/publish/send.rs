@@ -77,8 +77,16 @@ pub fn put(repository: &Repository, target: &Target, files: &Files, manifest: &M
 /// # Errors
 /// When they do not hold or are of another project.
 pub fn roots_of(release: &Published, project: Digest) -> Result<RootChain, Error> {
+    roots_in(&release.files, project)
+}
+
+/// Walks the roots among some files; they must be this project's.
+///
+/// # Errors
+/// When they do not hold or are of another project.
+pub fn roots_in(files: &Files, project: Digest) -> Result<RootChain, Error> {
     let mut versions: BTreeMap<u32, SignedFile> = BTreeMap::new();
-    for (path, bytes) in &release.files {
+    for (path, bytes) in files {
         match FileName::parse(path) {
             Some(FileName::Root(version)) => versions.entry(version).or_default().bytes.clone_from(bytes),
             Some(FileName::RootSignature(version, person)) => {
@@ -88,7 +96,7 @@ pub fn roots_of(release: &Published, project: Digest) -> Result<RootChain, Error
         }
     }
     let roots = RootChain::walk(&versions).map_err(|e| Error::input(e.to_string()))?;
-    if roots.project() == project { Ok(roots) } else { Err(Error::input("the release is of another project")) }
+    if roots.project() == project { Ok(roots) } else { Err(Error::input("the roots are of another project")) }
 }
 
 fn check_manifest(release: &Published, roots: &RootChain) -> Result<(), Error> {

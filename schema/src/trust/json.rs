@@ -1,4 +1,4 @@
-//! Signed files in canonical JSON: manifest, freshness, rehearsals.
+//! Signed files in canonical JSON: manifest, freshness, rehearsals, status.
 //!
 //! # Source
 //! trust.md section 1: parse strictly, compare with namespace and place, and only then look at anything else.
@@ -11,10 +11,11 @@ use crate::canon::{self, Digest};
 use crate::id::{AgentId, Environment, Region};
 use crate::release::{Freshness, Manifest, Rehearsal};
 use crate::status::Recover;
+use crate::status::Status;
 
 use super::error::TrustError;
 use super::people::SignedFile;
-use super::root::{RoleName, RootChain};
+use super::root::{RoleName, Root, RootChain};
 use super::sshsig::{self, Namespace};
 use super::verified::Verified;
 
@@ -36,7 +37,7 @@ macro_rules! placed {
     )*};
 }
 
-placed!(Manifest, Freshness, Rehearsal, Recover);
+placed!(Manifest, Freshness, Rehearsal, Recover, Status);
 
 /// Verifies a file that a role of the agency signs for one environment and region.
 ///
@@ -79,6 +80,32 @@ pub fn verify_rehearsal(
     }
     let keys: BTreeSet<_> = [entry.key.clone()].into();
     sshsig::verify(bytes, armour, Namespace::Rehearsal, &keys)
+        .map_err(|why| TrustError::new(format!("{file}.{signer}.sig"), why.to_string()))?;
+    Ok(Verified::new(bytes, read))
+}
+
+/// Verifies what an agent says of itself: signed by the agent that it names, from where the root says it is.
+///
+/// When it was said, and whether it is good news, is for the caller to judge.
+///
+/// # Errors
+/// When one of that does not hold.
+pub fn verify_status(
+    file: &str,
+    bytes: &[u8],
+    signer: &AgentId,
+    armour: &[u8],
+    root: &Root,
+    project: Digest,
+) -> Result<Verified<Status>, TrustError> {
+    let read: Status = read(file, bytes)?;
+    let entry = root.agents.get(signer).filter(|_| read.agent == *signer);
+    let entry = entry.ok_or_else(|| TrustError::new(file, "is by another machine than its place says"))?;
+    if read.place() != (SCHEMA, project, &entry.environment, &entry.region) {
+        return Err(TrustError::new(file, "belongs to another project, environment, region or schema"));
+    }
+    let keys: BTreeSet<_> = [entry.key.clone()].into();
+    sshsig::verify(bytes, armour, Namespace::Console, &keys)
         .map_err(|why| TrustError::new(format!("{file}.{signer}.sig"), why.to_string()))?;
     Ok(Verified::new(bytes, read))
 }

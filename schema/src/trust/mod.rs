@@ -30,7 +30,7 @@ pub use approval::{Approval, Cancelled, Decision, LASTS_MOST, Statement};
 pub use approvers::{Approvers, ApproversChain, ApproversType};
 pub use catalog::{CatalogLock, CatalogType};
 pub use error::{Need, TrustError};
-pub use json::{Placed, verify_placed, verify_rehearsal};
+pub use json::{Placed, verify_placed, verify_rehearsal, verify_status};
 pub use key::{BadKey, PublicKey};
 pub use people::{People, Person, Role, Rule, Signatures, SignedFile, check};
 pub use root::{AgentEntry, ClientEntry, RoleName, Root, RootChain, RootType};

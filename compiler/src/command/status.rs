@@ -1,0 +1,113 @@
+//! `assent status`: one verdict per region for a source commit, from what the agents signed.
+
+use std::fmt::Write as _;
+
+use assent_schema::id::{Environment, Region};
+use assent_schema::time::Moment;
+use serde_json::{Value, json};
+
+use super::repository::{RemoteArgs, SourceArgs};
+use super::{Context, Format, Outcome};
+use crate::error::Error;
+use crate::publish::standing::{Standing, roots_of_source, standing, targets};
+use crate::publish::verdict::{AgentVerdict, Finding, Verdict};
+use crate::source::resolve_commit;
+
+/// Says of each environment and region whether a commit works there, from what its agents signed. Exit status 1 unless all
+/// are green: never before every plan is committed, and never where an agent is silent or unknown.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Only this environment; may be given several times.
+    #[arg(long = "environment", value_name = "ENVIRONMENT")]
+    environments: Vec<Environment>,
+    /// Only this region; may be given several times.
+    #[arg(long = "region", value_name = "REGION")]
+    regions: Vec<Region>,
+    #[command(flatten)]
+    remote: RemoteArgs,
+    /// How the result is printed.
+    #[arg(long, default_value = "human")]
+    format: Format,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When there is no such repository or commit, it holds no root, or there is nothing of what was asked for.
+pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+    let at = args.source.at.unwrap_or_else(|| context.now());
+    let repository = args.source.open()?;
+    args.remote.fetch(&repository, &["release/", "status/"])?;
+    let commit = resolve_commit(&repository, &args.source.commit)?;
+    let roots = roots_of_source(&repository, commit)?;
+    let mut all = Vec::new();
+    for target in targets(&repository, roots.newest())? {
+        let environment = args.environments.is_empty() || args.environments.contains(&target.environment);
+        if environment && (args.regions.is_empty() || args.regions.contains(&target.region)) {
+            all.push(standing(&repository, &target, commit, &roots, at)?);
+        }
+    }
+    if all.is_empty() {
+        return Err(Error::input("there is neither an agent nor a release there"));
+    }
+    let green = all.iter().all(|one| one.judged.finding.verdict == Verdict::Green);
+    let regions: Vec<Value> = all.iter().map(region).collect();
+    let value = json!({ "commit": commit.to_string(), "at": at, "green": green, "regions": regions });
+    context.print_as(args.format, &text(&all, at), &value)?;
+    Ok(Outcome::of(!green))
+}
+
+fn text(all: &[Standing], at: Moment) -> String {
+    let mut out = String::new();
+    for one in all {
+        let place = format!("{}/{}", one.target.environment, one.target.region);
+        // Writing to a `String` cannot fail.
+        let _written = writeln!(out, "{place}: {}", said(&one.judged.finding));
+        for (agent, judged) in &one.judged.agents {
+            let _written = writeln!(out, "  {agent}: {}{}", judged.finding.verdict.as_str(), seen(judged, at));
+            for ((client, workflow), finding) in &judged.workflows {
+                let _written = writeln!(out, "    {client}/{workflow}: {}", said(finding));
+            }
+        }
+        for name in &one.foreign {
+            let _written = writeln!(out, "  {name} is by no agent of the root and counts for nothing");
+        }
+    }
+    out
+}
+
+fn said(finding: &Finding) -> String {
+    let word = finding.verdict.as_str();
+    if finding.why.is_empty() { word.to_owned() } else { format!("{word}, {}", finding.why) }
+}
+
+fn seen(judged: &AgentVerdict, at: Moment) -> String {
+    let Some(seen) = judged.seen else { return String::new() };
+    format!(", seen {} minutes ago", at.since(seen).as_seconds() / 60)
+}
+
+fn region(one: &Standing) -> Value {
+    let agents = one.judged.agents.iter().map(|(agent, judged)| {
+        let workflows = judged.workflows.iter().map(|((client, workflow), finding)| {
+            json!({ "client": client, "workflow": workflow, "verdict": finding.verdict, "why": finding.why })
+        });
+        json!({
+            "agent": agent,
+            "verdict": judged.finding.verdict,
+            "why": judged.finding.why,
+            "seen": judged.seen,
+            "workflows": workflows.collect::<Vec<_>>(),
+        })
+    });
+    json!({
+        "environment": one.target.environment,
+        "region": one.target.region,
+        "verdict": one.judged.finding.verdict,
+        "why": one.judged.finding.why,
+        "release": one.release.map(|(sequence, manifest)| json!({ "sequence": sequence, "manifest": manifest })),
+        "agents": agents.collect::<Vec<_>>(),
+        "foreign": one.foreign,
+    })
+}
