@@ -21,12 +21,12 @@ pub mod vault;
 pub mod accept;
 pub mod ledger;
 pub mod people;
-pub mod queue;
 pub mod run;
 
 pub mod deploy;
 pub mod identity;
 pub mod listen;
+pub mod queue;
 pub mod sim;
 pub mod watch;
 

@@ -145,6 +145,7 @@ fn accepted(client: ClientId) -> Entry {
         fields: BTreeMap::new(),
         key: None,
         content: false,
+        again: None,
     }))
 }
 

@@ -11,6 +11,7 @@ use std::path::Path;
 use serde_json::Value;
 use ssh_key::private::{Ed25519Keypair, KeypairData};
 use ssh_key::{LineEnding, PrivateKey};
+use support::clerk::{self, Clerk};
 use support::signed::{commit_after, sign_all};
 use support::{NOW, assent, commit, example, files as tree_of};
 use tempfile::TempDir;
@@ -103,10 +104,14 @@ impl Story {
     }
 
     fn tell(&mut self, line: &str, value: &Value) {
+        self.tell_of("assent", line, value);
+    }
+
+    fn tell_of(&mut self, program: &str, line: &str, value: &Value) {
         let shown = serde_json::to_string_pretty(&self.shortened(value)).unwrap();
         let command = line.replace("@/repo/", "").replace(" --repo @/repo", "").replace(" --repo @/source", "");
         let command = command.replace("@/", "");
-        writeln!(self.page, "\n## `assent {command}`\n\n```json\n{shown}\n```").unwrap();
+        writeln!(self.page, "\n## `{program} {command}`\n\n```json\n{shown}\n```").unwrap();
     }
 
     /// What a command prints.
@@ -185,6 +190,7 @@ fn told() -> String {
     story.run("approve @/repo/clients/acme/approvals/2-reject.toml --key dana=@/dana");
     story.run("schema --list");
     released(&mut story);
+    asked(&mut story);
     story.page
 }
 
@@ -220,6 +226,43 @@ fn released(story: &mut Story) {
     // The root of this story lists no agent, so nobody can say that it works.
     let status = story.run_refused(&format!("status --local --repo @/source --at {later}"));
     assert_eq!(status["regions"][0]["verdict"], "unknown");
+}
+
+/// What on-call asks of an agent.
+fn asked(story: &mut Story) {
+    let clerk = Clerk::begin(story.folder.path());
+    let value = |line: &str| -> Value {
+        let ran = clerk.ran(&line.split(' ').chain(["--format", "json"]).collect::<Vec<_>>());
+        assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{line}: {}", ran.out);
+        serde_json::from_str(&ran.out).unwrap()
+    };
+    let who = "--by omar --why INC-7";
+    let run = clerk::first();
+    let retry = format!("runs retry --client acme --state failed {who}");
+    for line in ["queue".to_owned(), retry.clone(), format!("{retry} --yes"), format!("queue done {run} {who}")] {
+        story.tell_of("assent-agent", &line, &value(&line));
+    }
+    let (counted, acted) = (value(&retry), value(&format!("{retry} --yes")));
+    assert_eq!((&counted["really"], &acted["really"]), (&Value::Bool(false), &Value::Bool(true)));
+    assert_eq!(counted["runs"][0]["next"], Value::Null, "nothing was done when they are counted");
+    assert!(acted["runs"][0]["next"].is_string() && acted["runs"][1]["why_not"].is_string(), "{acted}");
+    for verb in ["runs skip", "runs rerun", "runs cancel", "queue done", "queue reassign --to billing"] {
+        let told = value(&format!("{verb} {run} {who}"));
+        let word = verb.split(' ').nth(1).unwrap();
+        assert_eq!((&told["verb"], &told["really"]), (&Value::from(word), &Value::Bool(true)), "one is done at once");
+        assert_eq!(told["runs"][0]["done"][0]["in_doubt"], true, "{told}");
+    }
+    for (line, status) in [
+        (format!("runs retry {run} --by mallory --why INC-7"), 1),
+        (format!("runs retry {run} --client acme {who}"), 2),
+        (format!("runs retry {who}"), 2),
+    ] {
+        let ran = clerk.ran(&line.split(' ').chain(["--format", "json"]).collect::<Vec<_>>());
+        assert_eq!((ran.status, ran.out.as_str()), (status, ""), "{line}: {}", ran.err);
+    }
+    let human = clerk.ran(&retry.split(' ').collect::<Vec<_>>()).out;
+    assert!(human.starts_with("retry would be for 2 runs. Nothing was done: say `--yes`.\n"), "{human}");
+    assert!(human.contains("perhaps done: shop.refund (step pay)"), "{human}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::error::Error;
 mod ask;
 mod completions;
 mod enrol;
+mod handle;
 mod hold;
 mod ledger;
 mod output;
@@ -75,9 +76,9 @@ enum Command {
     Run(run::Args),
     /// Shows how the agent and its workflows stand.
     Status(status::Args),
-    /// Lists runs, or shows one with its journal.
+    /// Lists runs, shows one with its journal, lets some go on or ends them.
     Runs(runs::Args),
-    /// Lists the work that automation could not finish.
+    /// Lists the work that automation could not finish, takes it out or hands it on.
     Queue(queue::Args),
     /// Stops a client, a workflow or a connection for a while: triggers are kept, runs wait.
     Hold(hold::HoldArgs),

@@ -2,18 +2,38 @@
 
 use std::io::{self, Write};
 
+use assent_schema::id::GroupId;
 use serde::Serialize;
 
 use super::ask::{ask, unexpected};
-use super::{Call, Output, Show};
-use crate::control::{Answer, Question};
+use super::{Call, Output, Show, handle};
+use crate::control::{Answer, Question, Verb};
 use crate::error::Error;
 use crate::store::QueueItem;
 use crate::world::Wall;
 
 /// Arguments of `queue`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Lists the items; so does `queue` alone.
+    List,
+    /// Takes out items whose work somebody did.
+    Done(handle::Args),
+    /// Hands items on to another group.
+    Reassign {
+        /// A group of the client's deciders, or the one of the workflow's fallback.
+        #[arg(long, value_name = "GROUP")]
+        to: GroupId,
+        #[command(flatten)]
+        which: handle::Args,
+    },
+}
 
 #[derive(Serialize)]
 struct Queue {
@@ -30,8 +50,7 @@ impl Show for Queue {
             let QueueItem { client, workflow, queue, why, run, .. } = item;
             writeln!(out, "{client}/{workflow}  for {queue}  since {since}  because {why}  run {run}")?;
             for done in &item.done {
-                let how = if done.in_doubt { "perhaps done" } else { "done" };
-                writeln!(out, "    {how}: {} (step {})", done.operation, done.step)?;
+                handle::effect(done, out)?;
             }
             if let Some(open) = &item.open {
                 writeln!(out, "    open: {open}")?;
@@ -41,7 +60,12 @@ impl Show for Queue {
     }
 }
 
-pub(super) fn run(_: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
+pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
+    match &args.what {
+        None | Some(What::List) => {}
+        Some(What::Done(which)) => return handle::handle(Verb::Done, which, call, out),
+        Some(What::Reassign { to, which }) => return handle::handle(Verb::Reassign(to.clone()), which, call, out),
+    }
     match ask(call, &Question::Queue)? {
         Answer::Queue(queue) => out.show(&Queue { queue }),
         _ => Err(unexpected()),

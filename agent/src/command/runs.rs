@@ -6,8 +6,8 @@ use assent_schema::id::ClientId;
 use serde::Serialize;
 
 use super::ask::{ask, unexpected};
-use super::{Call, Output, Show};
-use crate::control::{Answer, Question, RUNS_MOST, RunRow, RunStory};
+use super::{Call, Output, Show, handle};
+use crate::control::{Answer, Question, RUNS_MOST, RunRow, RunStory, Verb};
 use crate::error::Error;
 use crate::store::{Entry, RunId};
 
@@ -31,6 +31,14 @@ enum What {
         /// The run's id, as lists show it.
         run: RunId,
     },
+    /// Goes on with runs at the step that failed. What is done stays done, what is in doubt is never repeated blindly.
+    Retry(handle::Args),
+    /// Goes on with runs behind the step that failed; inside an `each`, without the items that failed.
+    Skip(handle::Args),
+    /// Ends runs at their next step boundary.
+    Cancel(handle::Args),
+    /// Begins runs anew, with the plan that runs now. What is done stays done.
+    Rerun(handle::Args),
 }
 
 #[derive(Serialize)]
@@ -47,7 +55,7 @@ impl Show for Runs {
     }
 }
 
-fn line(run: &RunRow, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn line(run: &RunRow, out: &mut dyn Write) -> io::Result<()> {
     let RunRow { run: id, client, workflow, accepted, state, .. } = run;
     write!(out, "{id}  {accepted}  {client}/{workflow}  {state}")?;
     run.step.iter().try_for_each(|step| write!(out, " at {step}"))?;
@@ -72,7 +80,10 @@ fn sentence(entry: &Entry) -> String {
 
 fn said(entry: &Entry) -> String {
     match entry {
-        Entry::Accepted(accepted) => format!("accepted, event {}", accepted.event),
+        Entry::Accepted(accepted) => {
+            let again = accepted.again.map(|run| format!(", goes on with run {run}")).unwrap_or_default();
+            format!("accepted, event {}{again}", accepted.event)
+        }
         Entry::Quiet {} => "no newer event of its key came".to_owned(),
         Entry::When { step, runs: true, .. } => format!("{step}: its condition holds"),
         Entry::When { step, runs: false, .. } => format!("{step}: skipped, its condition does not hold"),
@@ -115,6 +126,10 @@ fn said(entry: &Entry) -> String {
 pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
     let question = match &args.what {
         Some(What::Show { run }) => Question::Run { run: *run },
+        Some(What::Retry(args)) => return handle::handle(Verb::Retry, args, call, out),
+        Some(What::Skip(args)) => return handle::handle(Verb::Skip, args, call, out),
+        Some(What::Cancel(args)) => return handle::handle(Verb::Cancel, args, call, out),
+        Some(What::Rerun(args)) => return handle::handle(Verb::Rerun, args, call, out),
         None => Question::Runs { client: args.client.clone(), most: args.most.min(RUNS_MOST) },
     };
     match ask(call, &question)? {

@@ -19,13 +19,19 @@ pub fn runs(store: &impl Store, client: Option<ClientId>, most: usize) -> Result
 /// [`StoreError`].
 pub fn run(store: &impl Store, run: RunId) -> Result<Answer, StoreError> {
     let journal = store.journal(run)?;
+    let Some(row) = row_of(run, &journal) else { return Ok(Answer::Run(None)) };
+    let journal = journal.iter().map(|row| Written { at: row.at.moment(), entry: row.entry.clone() }).collect();
+    Ok(Answer::Run(Some(Box::new(RunStory { run: row, journal }))))
+}
+
+/// A run as lists show it, from its journal.
+pub(crate) fn row_of(run: RunId, journal: &[JournalRow]) -> Option<RunRow> {
     let (Some(JournalRow { at, entry: Entry::Accepted(accepted) }), Some(last)) = (journal.first(), journal.last())
     else {
-        return Ok(Answer::Run(None));
+        return None;
     };
     let line = RunLine { run, accepted: (**accepted).clone(), at: *at, last: last.clone() };
-    let journal = journal.iter().map(|row| Written { at: row.at.moment(), entry: row.entry.clone() }).collect();
-    Ok(Answer::Run(Some(Box::new(RunStory { run: row(&line), journal }))))
+    Some(row(&line))
 }
 
 /// The manual queue.

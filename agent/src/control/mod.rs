@@ -11,13 +11,13 @@ pub mod server;
 use std::collections::BTreeMap;
 
 use assent_schema::canon::Digest;
-use assent_schema::id::{ClientId, Name, PersonId, WorkflowId};
+use assent_schema::id::{ClientId, GroupId, Name, PersonId, WorkflowId};
 use assent_schema::ledger::{HeldWhat, Token};
 use assent_schema::status::{Hold, Status};
 use assent_schema::time::{Moment, Period};
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Entry, QueueItem, RunId, TriggerKind};
+use crate::store::{EffectDone, Entry, QueueItem, RunId, TriggerKind};
 
 /// The largest question or answer, in bytes.
 pub const MESSAGE_MOST_BYTES: u64 = 16 * 1024 * 1024;
@@ -44,6 +44,19 @@ pub enum Question {
     },
     /// The manual queue.
     Queue,
+    /// Runs that ended are gone on with, runs under way are ended, work of the manual queue is done or handed on.
+    Handle {
+        /// What is done with them.
+        verb: Verb,
+        /// Which.
+        chosen: Chosen,
+        /// Who says so.
+        by: PersonId,
+        /// The reason, as a code or ticket id.
+        why: Token,
+        /// Whether it is done; else it is only told to which runs it would be.
+        really: bool,
+    },
     /// Plans go back to the ones before.
     RollBack {
         /// Of which workflow; of all when absent.
@@ -100,6 +113,8 @@ pub enum Answer {
     RolledBack(Vec<RolledBack>),
     /// What is held from now on, or goes on.
     Hold(Hold),
+    /// What became of each run, or would.
+    Handled(Handling),
     /// What there is to say about the ledger.
     Ledger(books::LedgerAnswer),
     /// It is done.
@@ -115,6 +130,106 @@ pub enum Answer {
 
 /// What a hold is about: a client, and what of it.
 pub type HoldAt = (ClientId, HeldWhat);
+
+/// What people do with runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// They go on at the step that failed.
+    Retry,
+    /// They go on behind it.
+    Skip,
+    /// They end at their next step boundary.
+    Cancel,
+    /// They begin anew with the plan that runs now.
+    Rerun,
+    /// Somebody did their work.
+    Done,
+    /// Another group is to do it.
+    Reassign(GroupId),
+}
+
+impl Verb {
+    /// The word in the ledger and in commands.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Skip => "skip",
+            Self::Cancel => "cancel",
+            Self::Rerun => "rerun",
+            Self::Done => "done",
+            Self::Reassign(_) => "reassign",
+        }
+    }
+}
+
+/// One run, or all that fit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Chosen {
+    /// This one.
+    One(RunId),
+    /// Those that fit and that the verb is for.
+    Many(Which),
+}
+
+/// Which runs; what is absent does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Which {
+    /// Of this client.
+    pub client: Option<ClientId>,
+    /// Of this workflow.
+    pub workflow: Option<WorkflowId>,
+    /// In this state, as lists show it.
+    pub state: Option<String>,
+    /// At this step.
+    pub step: Option<Name>,
+    /// Accepted at this moment or later.
+    pub since: Option<Moment>,
+}
+
+impl Which {
+    /// Whether a run is among them.
+    pub fn fits(&self, run: &RunRow) -> bool {
+        self.client.as_ref().is_none_or(|client| *client == run.client)
+            && self.workflow.as_ref().is_none_or(|workflow| *workflow == run.workflow)
+            && self.state.as_ref().is_none_or(|state| *state == run.state)
+            && (self.step.is_none() || self.step == run.step)
+            && self.since.is_none_or(|since| since <= run.accepted)
+    }
+}
+
+/// What became of the runs that somebody handled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Handling {
+    /// The verb.
+    pub verb: String,
+    /// Whether it was done.
+    pub really: bool,
+    /// The runs, oldest first.
+    pub runs: Vec<HandledRun>,
+    /// Whether there are more than one answer may hold.
+    pub more: bool,
+}
+
+/// What became of one of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HandledRun {
+    /// The run as lists show it.
+    pub run: RunRow,
+    /// Effects that it did, or of which nobody knows: none of them is repeated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub done: Vec<EffectDone>,
+    /// The run that goes on with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<RunId>,
+    /// Why nothing was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<String>,
+}
 
 /// A run in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -50,6 +50,7 @@ pub fn answer(config: &Config, question: &Question) -> Result<Answer, Error> {
         Question::Queue => answer::queue(&open(database)?).tried(cannot),
         Question::Status
         | Question::RollBack { .. }
+        | Question::Handle { .. }
         | Question::Hold { .. }
         | Question::Resume { .. }
         | Question::Recover { .. }

@@ -12,11 +12,12 @@ use crate::control::books::LedgerBroken;
 use crate::control::server::Answers;
 use crate::control::{Answer, Question, RolledBack, answer};
 use crate::deploy::{NoRollback, Place};
+use crate::run::{Act, Task};
 use crate::store::StoreError;
 use crate::vault::FileVault;
 
 /// Answers for an agent.
-pub(super) struct Clerk(pub(super) Arc<Agent>);
+pub(super) struct Clerk(pub(super) Arc<Agent>, pub(super) Box<dyn Fn(Task) + Send + Sync>);
 
 impl Answers for Clerk {
     async fn answer(&self, question: Question) -> Answer {
@@ -40,6 +41,10 @@ impl Clerk {
             Question::Resume { at, by } => agent.resume(at, by).await.map(held),
             Question::Recover { statement, signatures } => {
                 Ok(agent.recover(&Signed { statement, signatures }).map_or_else(not_recovered, |()| Answer::Done))
+            }
+            Question::Handle { verb, chosen, by, why, really } => {
+                let handled = agent.handle((verb, chosen), Act { by, why }, really, &*self.1).await?;
+                Ok(handled.map_or_else(not_held, Answer::Handled))
             }
             Question::Pull => {
                 agent.pull_wanted().notify_one();
@@ -109,7 +114,7 @@ fn not_held(no: NotHeld) -> Answer {
     let (what, help) = match no {
         NotHeld::NotOnCall(people) => {
             let people: Vec<_> = people.iter().map(ToString::to_string).collect();
-            let help = format!("Say with `--by` who holds it: {}.", people.join(", "));
+            let help = format!("Say with `--by` who it is: {}.", people.join(", "));
             ("the root does not list that person as on-call".to_owned(), help)
         }
         NotHeld::Unknown(what) => (what, "`assent-agent status` lists what runs here.".to_owned()),

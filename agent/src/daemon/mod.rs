@@ -4,6 +4,7 @@ mod agent;
 mod answers;
 mod halting;
 mod handing;
+mod handling;
 mod holding;
 pub mod host;
 mod intake;
@@ -144,7 +145,9 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
         folders.keep_inboxes(inboxes, woken, stopped).await;
         drop(watched);
     });
-    loops.spawn(server::serve(control, Arc::new(Clerk(Arc::clone(&agent)))));
+    let starting = Arc::clone(&desk);
+    let starter = Box::new(move |task| starting.take_up(task));
+    loops.spawn(server::serve(control, Arc::new(Clerk(Arc::clone(&agent), starter))));
     loops.spawn(pulling::pulling(Arc::clone(&agent)));
     loops.spawn(counting(Arc::clone(&agent), ended));
     loops.spawn(looking(Arc::clone(&agent)));

@@ -21,7 +21,7 @@ use crate::control::offline;
 use crate::error::{Context as _, Error};
 use crate::ledger;
 use crate::pull::shelf;
-use crate::run::{Compiled, give_up};
+use crate::run::{Compiled, give_up, recovered};
 use crate::store::{Entry, Log, Note, Store, StoreError, Transaction, Write, life};
 use crate::world::{Disk, Wall};
 
@@ -87,15 +87,16 @@ fn writes(config: &Config, store: &impl Store, signed: &Signed, now: Wall) -> Re
     }
     let over = store.alerts()?.into_iter().filter(|row| matches!(row.alert.rule.as_str(), "halted" | "ledger"));
     writes.extend(over.map(|row| Write::AlertOver { key: row.alert.key() }));
-    let recovered = Recovered {
+    let words = Recovered {
         why: halt.why,
         statement: Digest::of_file(signed.statement.as_bytes()),
         by: signed.signatures.keys().next().cloned(),
         logs: ended(store.logs()?, &halt.published),
         runs,
     };
-    let value = canon::to_bytes(&recovered).or(Err(StoreError::Damaged("a recovery without canonical form")))?;
+    let value = canon::to_bytes(&words).or(Err(StoreError::Damaged("a recovery without canonical form")))?;
     writes.push(Write::State { name: RECOVERED.to_owned(), value: Some(value) });
+    writes.push(recovered(now));
     writes.push(Write::State { name: HALT.to_owned(), value: None });
     writes.push(Write::EndLogs { life: life(store)?.saturating_add(1) });
     Ok(writes)

@@ -14,10 +14,13 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::holding::NotHeld;
 use super::*;
+use crate::control::{Chosen, Verb, Which};
 use crate::deploy::{NoRollback, Place};
 use crate::people::NotTaken;
 use crate::pull::{fetch, push};
+use crate::run::{Act, Task};
 use crate::run::{Deployed as _, Permission, Use};
+use crate::store::{Accepted, Ending, Entry, Note, QueueItem, RunId, Transaction, TriggerKind};
 use crate::verify::fixture::{self, Files};
 
 const BRANCH: &str = "release/production/eu";
@@ -391,4 +394,87 @@ async fn a_withdrawal_that_is_handed_over_counts_at_once_and_for_ever() {
     assert_eq!(permission(&agent, &one), Permission::Stopped("uncovered"), "a restart forgets nothing");
     let log = Log::Client("acme".parse().unwrap());
     assert!(agent.store.ledger_size(&log).unwrap() > 0);
+}
+
+/// A run of the workflow that failed, as its task leaves it.
+async fn failed_run(agent: &Agent, n: u8) -> RunId {
+    let (client, workflow) = place();
+    let run = RunId::new(agent.world.clock.now(), [n; 10]);
+    let accepted = Accepted {
+        client: client.clone(),
+        workflow: workflow.clone(),
+        plan: digest(&plan("one")),
+        number: 0,
+        trigger: TriggerKind::Manual,
+        event: "ann".into(),
+        fields: std::collections::BTreeMap::new(),
+        key: None,
+        content: false,
+        again: None,
+    };
+    let step: assent_schema::id::Name = "read".parse().unwrap();
+    let item = QueueItem {
+        run,
+        client: client.clone(),
+        workflow,
+        queue: "leads".parse().unwrap(),
+        why: "server".into(),
+        step: Some(step.clone()),
+        item: None,
+        open: None,
+        event: "ann".into(),
+        done: Vec::new(),
+        since: agent.world.clock.now().millis(),
+    };
+    let note = Note::new(Log::Client(client), "accepted").fact("id", run.to_string());
+    let note = Note { run: Some(run), ..note.fact("trigger", "manual").fact("event", "ann") };
+    let ended = Entry::Ended { ending: Ending::Failed, stop: None, step: Some(step), code: Some("server".into()) };
+    let mut transaction = Transaction::new(agent.world.clock.now());
+    transaction.writes = vec![
+        Write::Open { run, sealed: None },
+        Write::Journal { run, entry: Entry::Accepted(Box::new(accepted)) },
+        Write::Note(Box::new(note)),
+        Write::Journal { run, entry: ended },
+        Write::Close { run },
+        Write::Queue(Box::new(item)),
+    ];
+    agent.store.commit(transaction).await.unwrap();
+    run
+}
+
+#[tokio::test]
+async fn oncall_handles_runs_by_filter_with_the_count_first() {
+    let site = Site::new();
+    let (agent, _ended) = site.agent().await;
+    site.publish(&release(&plan("one"), 1, None, |_| ()));
+    agent.pull().await.unwrap();
+    let runs = [failed_run(&agent, 1).await, failed_run(&agent, 2).await, failed_run(&agent, 3).await];
+    let act = |by: &str| Act { by: by.parse().unwrap(), why: "INC-7".parse().unwrap() };
+    let start = |task: Task| drop(tokio::spawn(task));
+    let failed = |state: &str| Chosen::Many(Which { state: Some(state.into()), ..Which::default() });
+    let log = Log::Client(place().0);
+    let before = agent.store.ledger_size(&log).unwrap();
+    let stranger = agent.handle((Verb::Done, failed("failed")), act("mallory"), true, &start).await.unwrap();
+    assert!(matches!(stranger, Err(NotHeld::NotOnCall(_))));
+    let counted = agent.handle((Verb::Done, failed("failed")), act("ann"), false, &start).await.unwrap().unwrap();
+    assert_eq!(counted.runs.iter().map(|one| one.run.run).collect::<Vec<_>>(), runs, "the count comes first");
+    let none = agent.handle((Verb::Done, failed("waiting")), act("ann"), true, &start).await.unwrap().unwrap();
+    assert_eq!(none.runs, []);
+    let nobody = Verb::Reassign("nobody".parse().unwrap());
+    let nobody = agent.handle((nobody, Chosen::One(runs[0])), act("ann"), true, &start).await.unwrap().unwrap();
+    assert!(nobody.runs[0].why_not.is_some());
+    assert_eq!(agent.store.ledger_size(&log).unwrap(), before, "nothing was done so far");
+    // What is held goes on with the others, and does nothing yet.
+    let hour = Period::hours(1);
+    agent.hold(to_hold(None), "ann".parse().unwrap(), "INC-7".parse().unwrap(), hour).await.unwrap().unwrap();
+    let retried = (Verb::Retry, Chosen::One(runs[0]));
+    let retried = agent.handle(retried.clone(), act("ann"), true, &start).await.unwrap().unwrap();
+    let next = retried.runs[0].next.expect("a run");
+    let again = agent.handle((Verb::Rerun, Chosen::One(runs[0])), act("ann"), true, &start).await.unwrap().unwrap();
+    assert_eq!(again.runs[0].why_not, Some(format!("run {next} goes on with it")));
+    let done = agent.handle((Verb::Done, failed("failed")), act("ann"), true, &start).await.unwrap().unwrap();
+    assert!(done.runs.len() == 2 && done.runs.iter().all(|one| one.why_not.is_none()), "{done:?}");
+    assert_eq!(agent.store.queue().unwrap(), []);
+    let cancelled = agent.handle((Verb::Cancel, Chosen::One(next)), act("ann"), true, &start).await.unwrap().unwrap();
+    assert_eq!(cancelled.runs[0].why_not, None);
 }

@@ -27,7 +27,7 @@ use crate::people::wire::Received;
 use crate::people::{Challenges, Itself, NotTaken};
 use crate::request::keyed::{Purpose, keyed};
 use crate::retry::Bucket;
-use crate::run::{Begun, Deployed, Engine, NotBegun};
+use crate::run::{Begun, Deployed, Engine, NotBegun, Task};
 use crate::store::{Store, StoreError, Transaction, Write};
 use crate::world::{Clock as _, Dice as _, World};
 
@@ -124,6 +124,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             self.tasks.start(task);
         }
         Ok(count)
+    }
+
+    /// Drives a run that somebody let go on.
+    pub fn take_up(&self, task: Task) {
+        self.tasks.start(task);
     }
 
     /// Waits until all runs have ended or left what they do in the journal. The engine was told to stop before.

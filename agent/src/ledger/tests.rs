@@ -79,6 +79,7 @@ impl Place {
             fields: std::collections::BTreeMap::default(),
             key: None,
             content: false,
+            again: None,
         };
         let transaction = self
             .at(1)

@@ -188,6 +188,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             aim: Aim::Step,
             keyed: Some(keyed),
             key_until: None,
+            key_of: None,
             shadow: false,
         };
         self.record(Entry::Intent(intent));

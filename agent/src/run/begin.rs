@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use assent_schema::client::ClientFacts;
 use assent_schema::expr::Value;
 use assent_schema::id::{ClientId, Name, WorkflowId};
 use tokio::sync::oneshot;
@@ -14,6 +15,7 @@ use super::machine::{Live, Scope};
 use super::progress::Progress;
 use super::resume;
 use super::shared::Shared;
+use super::values::Values;
 use super::{Deployed, Engine, Permission, Task, Use, lock};
 use crate::content::Content;
 use crate::store::{Accepted, Entry, Fact, RunId, Store, StoreError, TriggerKind, Write};
@@ -113,10 +115,29 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             fields: fact_fields,
             key,
             content,
+            again: None,
         };
+        let trigger = Live { trigger: true, ..Live::default() };
+        let (mut run_state, durable) = self.new_run((run, now), compiled, facts, accepted, values);
+        run_state.live = trigger;
+        run_state.pending = new.writes;
+        run_state.pending.extend(new.keys.into_iter().map(|key| Write::Deliver { key, run }));
+        run_state.pend_acceptance();
+        Ok(Begun { run, durable, task: Box::pin(driver::drive(run_state)) })
+    }
+
+    /// A run of which nothing is durable, and who is told when it is.
+    pub(super) fn new_run(
+        self: &Arc<Self>,
+        (run, now): (RunId, Wall),
+        compiled: Arc<Compiled>,
+        facts: Arc<ClientFacts>,
+        accepted: Accepted,
+        values: Values,
+    ) -> (Run<W, S, D>, oneshot::Receiver<Result<(), NotBegun>>) {
         let (told, durable) = oneshot::channel();
         let shared = Arc::new(Shared::new(self.listen(run, &accepted, &compiled, &values)));
-        let mut run_state = Run {
+        let run_state = Run {
             engine: Arc::clone(self),
             id: run,
             compiled,
@@ -124,7 +145,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             accepted,
             at: now,
             progress: Progress::default(),
-            live: Live { trigger: true, whole: std::collections::BTreeSet::new() },
+            live: Live::default(),
             values,
             key: Content::new(self.world.dice().bytes()),
             has_key: true,
@@ -132,16 +153,14 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             scope: Scope::Run,
             item: None,
             outer: None,
-            pending: new.writes,
+            pending: Vec::new(),
             told: Some(told),
             durable: false,
             taken: std::time::Duration::ZERO,
             resumed_at: self.world.clock().boot(),
             waited: std::time::Duration::ZERO,
         };
-        run_state.pending.extend(new.keys.into_iter().map(|key| Write::Deliver { key, run }));
-        run_state.pend_acceptance();
-        Ok(Begun { run, durable, task: Box::pin(driver::drive(run_state)) })
+        (run_state, durable)
     }
 }
 
@@ -189,7 +208,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     /// The first fact of the run, to be committed with whatever comes first.
-    fn pend_acceptance(&mut self) {
+    pub(super) fn pend_acceptance(&mut self) {
         let accepted = self.accepted.clone();
         let sealed = self.sealed();
         let note = self
@@ -198,7 +217,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             .fact("trigger", accepted.trigger.as_str())
             .fact("event", accepted.event.clone());
         let quiet = self.compiled.plan.limits.debounce.is_some();
-        if let (Some(key), true) = (&accepted.key, quiet) {
+        if accepted.again.is_some() {
+            // The event was counted with the run that took it first, and nobody waits for another.
+        } else if let (Some(key), true) = (&accepted.key, quiet) {
             let name = last_event(&accepted.client, &accepted.workflow, key);
             // Events that come together begin together; one of them may count a moment later, which harms nothing.
             let before = self.engine.store.state(&name).ok().flatten();

@@ -49,12 +49,13 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             {
                 return Ok(());
             }
-            self.same_as_shown(step)?;
             if let Some(tried) = tried.filter(Tried::may_have_run)
                 && self.settle(step, call, &arguments, &tried).await?
             {
                 return Ok(());
             }
+            // After it was asked whether it happened: what is done needs no comparison.
+            self.same_as_shown(step)?;
         }
         self.attempts(step, call, &arguments).await
     }
@@ -199,7 +200,11 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let secret = self.engine.secret_of(client, &name.connection, connection);
         let key = operation.idempotency.as_ref().map(|_| {
             let item = self.item.as_ref().map(crate::store::FactText::as_str);
-            request::keyed::idempotency_key(&self.engine.idempotency, &self.id.to_string(), step, item)
+            let of = match self.progress.stand(step) {
+                Some(Stand::Tried(tried)) => tried.intent.key_of.unwrap_or(self.id),
+                _ => self.id,
+            };
+            request::keyed::idempotency_key(&self.engine.idempotency, &of.to_string(), step, item)
         });
         let call = Call {
             client,
@@ -216,11 +221,14 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     fn intent(&self, step: &CompiledStep, call: &CompiledCall, attempt: u32, built: &Built) -> Intent {
-        let first = match self.progress.stand(&step.id) {
-            Some(Stand::Tried(tried)) => tried.first,
-            _ => self.now(),
+        // The key lives from the first attempt on, whichever run made it.
+        let before = match self.progress.stand(&step.id) {
+            Some(Stand::Tried(tried)) => Some((tried.intent.key_until, tried.intent.key_of)),
+            _ => None,
         };
-        let lives = call.operation.idempotency.as_ref().map(|idempotency| idempotency.lives.duration());
+        let lives = || call.operation.idempotency.as_ref().map(|idempotency| idempotency.lives.duration());
+        let (key_until, key_of) =
+            before.unwrap_or_else(|| (lives().map(|lives| self.now().plus(lives).millis()), None));
         Intent {
             step: step.id.clone(),
             item: self.item.clone(),
@@ -229,7 +237,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             effect: call.operation.effect,
             aim: Aim::Step,
             keyed: Some(built.keyed(self.key.reveal())),
-            key_until: lives.map(|lives| first.plus(lives).millis()),
+            key_until,
+            key_of,
             shadow: false,
         }
     }
@@ -494,6 +503,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             aim: Aim::Step,
             keyed: Some(keyed),
             key_until: None,
+            key_of: None,
             shadow: true,
         }));
         let mut note = self.note("intent").fact("operation", call.name.to_string()).fact("keyed", keyed.to_string());

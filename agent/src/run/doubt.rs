@@ -124,6 +124,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 aim: Aim::Confirm,
                 keyed: Some(hash),
                 key_until: None,
+                key_of: None,
                 shadow: false,
             };
             self.record(Entry::Intent(intent));
@@ -200,7 +201,7 @@ fn tells(confirm: &Confirm, value: Option<&Value>) -> bool {
 }
 
 /// Every path that a step's arguments draw from, through `set` steps too.
-fn used_paths(compiled: &Compiled, step: &CompiledStep) -> BTreeSet<String> {
+pub(super) fn used_paths(compiled: &Compiled, step: &CompiledStep) -> BTreeSet<String> {
     let mut todo: Vec<&Path> = step.reads.iter().collect();
     let mut used = BTreeSet::new();
     while let Some(path) = todo.pop() {

@@ -147,6 +147,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             aim: Aim::Job,
             keyed: Some(keyed),
             key_until: None,
+            key_of: None,
             shadow: false,
         }));
         let mut note = self.note("intent").fact("operation", name.to_string()).fact("keyed", keyed.to_string());

@@ -3,6 +3,7 @@
 //! A run is one task. Only that task writes the run's journal; people and timers reach it through [`Engine`]. Nothing here
 //! starts tasks: whoever calls [`Engine::begin`] or [`Engine::carry_on`] drives the future that it gets.
 
+mod again;
 mod ask;
 mod begin;
 mod cache;
@@ -46,6 +47,8 @@ use assent_schema::id::{ClientId, ConnectionId, Name, SlotId, WorkflowId};
 use assent_schema::time::Moment;
 use tokio::sync::{oneshot, watch};
 
+pub use again::{Act, NotAgain, Way, handled, recovered};
+pub(crate) use again::{acceptance, handling_note, unhandled};
 pub use begin::{Begun, NewRun, NotBegun};
 pub use compiled::{Compiled, NotRunnable};
 pub use decide::{DecideError, Question, Verdict};

@@ -10,6 +10,7 @@ use super::begin::NotBegun;
 use super::compiled::{CompiledAction, CompiledStep};
 use super::driver::{End, Run, Stop};
 use super::lanes::Lane;
+use super::progress::Stand;
 use super::{Deployed, Permission, Use, lock};
 use crate::store::{Ending, RunId, Store};
 use crate::world::{Clock as _, Wall, World};
@@ -48,6 +49,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 Permission::Go if held.take().is_some() => self.come_back().await?,
                 Permission::Go => return Ok(()),
                 Permission::Stopped(code) => return Err(End::early(Ending::Stopped, step, code).into()),
+                Permission::Held if self.shared.signals.is_cancelled() && !self.has_begun(step) => {
+                    return Err(End::cancelled().into());
+                }
                 Permission::Held => {
                     self.flush_all().await?;
                     if held.is_none() {
@@ -59,6 +63,11 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 }
             }
         }
+    }
+
+    /// Whether a step may have done something that must be looked after.
+    fn has_begun(&self, step: &Name) -> bool {
+        matches!(self.progress.stand(step), Some(Stand::Tried(_) | Stand::Walking(_)))
     }
 
     /// Lets time pass that does not count as taken, or less if the agent goes down.

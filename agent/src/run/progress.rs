@@ -39,8 +39,6 @@ pub(crate) fn is_success(code: &str) -> bool {
 #[derive(Clone, Debug)]
 pub(super) struct Tried {
     pub(super) intent: Intent,
-    /// When the first attempt left: the idempotency key lives from here.
-    pub(super) first: Wall,
     pub(super) last: Wall,
     /// Absent while nobody knows what came of it.
     pub(super) outcome: Option<Outcome>,
@@ -204,9 +202,8 @@ impl Progress {
             Some(Stand::Tried(tried)) => Some(tried),
             _ => None,
         };
-        let first = before.as_ref().map_or(at, |tried| tried.first);
         let in_doubt = before.is_some_and(|tried| tried.in_doubt || tried.outcome.is_none());
-        let tried = Tried { intent: intent.clone(), first, last: at, outcome: None, in_doubt };
+        let tried = Tried { intent: intent.clone(), last: at, outcome: None, in_doubt };
         self.set(&intent.step, Stand::Tried(Box::new(tried)));
     }
 
@@ -231,8 +228,13 @@ impl Progress {
         let mut done = Vec::new();
         for step in &compiled.steps {
             done.extend(self.effect(step, None));
-            let Some(Stand::Walking(walk)) = self.stand(&step.id) else { continue };
-            for item in &walk.items {
+            let walked = match self.stand(&step.id) {
+                Some(Stand::Walking(walk)) => walk.items.as_slice(),
+                _ => &[],
+            };
+            // What an earlier run did may be of items that this one has not come to.
+            let others = self.items.keys().filter(|item| !walked.contains(item));
+            for item in walked.iter().chain(others) {
                 let progress = self.items.get(item);
                 let inner = step.inner().iter();
                 done.extend(inner.filter_map(|step| progress.and_then(|progress| progress.effect(step, Some(item)))));

@@ -207,6 +207,9 @@ pub struct Accepted {
     /// Whether the trigger had fields above `reference`, which live in memory and in the sealed cache only.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub content: bool,
+    /// The run that a person let this one go on with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<RunId>,
 }
 
 /// How an `ask` ended.
@@ -301,6 +304,9 @@ pub struct Intent {
     /// Until when the API remembers the idempotency key, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_until: Option<i64>,
+    /// The run under whose idempotency key it went out, where that is an earlier one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_of: Option<RunId>,
     /// Whether the effect is only recorded.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shadow: bool,

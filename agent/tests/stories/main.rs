@@ -1,5 +1,6 @@
 //! Scenarios on the real engine, on machines that die, lose their keys, or have a wrong clock.
 
+mod again;
 mod cache;
 mod canary;
 mod crash;

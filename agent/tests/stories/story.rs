@@ -6,16 +6,17 @@ use std::time::Duration;
 use assent_agent::accept::event;
 use assent_agent::content::Content;
 use assent_agent::ledger::{DayKeys, Ledgers, opened};
-use assent_agent::run::{Compiled, Engine, Heard, NewRun, NotBegun, Verdict};
+use assent_agent::queue;
+use assent_agent::run::{Act, Compiled, Engine, Heard, NewRun, NotAgain, NotBegun, Verdict, Way};
 use assent_agent::sim::{Host, Reply, Script, Seen, Service, SimWorld, Spawner, Stage, Stop, run};
 use assent_agent::store::{
-    Ending, Entry, ItemEnd, Log, Memory, QueueItem, RunFilter, Store as _, Transaction, TriggerKind, Write,
+    Ending, Entry, ItemEnd, Log, Memory, QueueItem, RunFilter, RunId, Store as _, Transaction, TriggerKind, Write,
 };
 use assent_agent::vault::{FileVault, HostKey, Vault as _};
 use assent_agent::world::{Clock as _, HttpRequest, Wall};
 use assent_schema::canon::{self, Digest};
 use assent_schema::client::ClientFacts;
-use assent_schema::id::{AgentId, ProjectName};
+use assent_schema::id::{AgentId, GroupId, ProjectName};
 use assent_schema::ledger::{Audit, Entry as LedgerEntry, Origin, commitment};
 use assent_schema::plan::{Effect, Plan};
 use assent_schema::scenario::{Decided, Later, Scenario, Tests};
@@ -53,6 +54,23 @@ pub(crate) fn workflows() -> Vec<Workflow> {
     let named = [("acme", "refund"), ("acme", "reply")];
     let borealis = ["failed-payment", "overdue", "chase"].map(|name| ("borealis", name));
     named.into_iter().chain(borealis).map(|(client, name)| workflow(client, name)).collect()
+}
+
+/// What somebody of on-call does.
+#[derive(Clone)]
+pub(crate) enum Handle {
+    /// Lets a run go on that has ended.
+    Again(RunId, Way, Act),
+    /// Would let it go on, and is told why not.
+    Refused(RunId, Way, Act, NotAgain),
+    /// Hands its work on to another group.
+    Reassign(RunId, GroupId, Act),
+    /// Takes its work out of the manual queue while somebody else hands it on.
+    Both(RunId, GroupId, Act),
+    /// Takes its work out of the manual queue.
+    Done(RunId, Act),
+    /// Ends the run that waits for a person.
+    Cancel(Act),
 }
 
 /// A machine with one scenario's services, and what was seen there.
@@ -113,9 +131,18 @@ impl<'a> Story<'a> {
 
     /// Starts processes until one has nothing left to do. Before each, `before` may set a crash or change the machine.
     pub(crate) fn live(&self, mut before: impl FnMut(usize, &Host)) {
+        self.processes(None, &mut before);
+    }
+
+    /// The same, while somebody handles a run, and does it again after a crash.
+    pub(crate) fn handle(&self, handle: &Handle, mut before: impl FnMut(usize, &Host)) {
+        self.processes(Some(handle), &mut before);
+    }
+
+    fn processes(&self, handle: Option<&Handle>, before: &mut dyn FnMut(usize, &Host)) {
         for process in 0..PROCESSES_MOST {
             before(process, &self.host);
-            match self.process() {
+            match self.process(handle.cloned()) {
                 Stop::Crashed => {}
                 Stop::Endless => panic!("{}: tasks wake each other without end", self.scenario.name),
                 Stop::Ended | Stop::Idle if self.all_ended() => return,
@@ -135,7 +162,7 @@ impl<'a> Story<'a> {
     }
 
     /// One process: goes on with what is open, takes the event until it is durable, and people do what the scenario says.
-    fn process(&self) -> Stop {
+    fn process(&self, handle: Option<Handle>) -> Stop {
         let world = self.host.boot();
         let store = Arc::new(Self::books(&world));
         let spawner = Spawner::default();
@@ -167,6 +194,47 @@ impl<'a> Story<'a> {
             }
             for (_, task) in engine.resume().expect("read") {
                 starter.spawn(task);
+            }
+            match handle {
+                None => {}
+                Some(Handle::Cancel(act)) => {
+                    let engine = Arc::clone(&engine);
+                    starter.spawn(async move { cancel(&engine, &act).await });
+                }
+                Some(Handle::Done(run, act)) => {
+                    let taken = queue::done(&**engine.store(), run, &act, shared.now()).await;
+                    assert!(matches!(taken, Ok(()) | Err(NotAgain::NotQueued)) || shared.crashed(), "{taken:?}");
+                    return;
+                }
+                Some(Handle::Reassign(run, to, act)) => {
+                    let handed = queue::reassign(&**engine.store(), run, to, &act, shared.now()).await;
+                    assert!(handed.is_ok() || shared.crashed(), "{handed:?}");
+                    return;
+                }
+                Some(Handle::Both(run, to, act)) => {
+                    let (engine_of, shared_of, act_of) = (Arc::clone(&engine), Arc::clone(&shared), act.clone());
+                    starter.spawn(async move {
+                        // Whoever comes second finds nothing.
+                        drop(queue::reassign(&**engine_of.store(), run, to, &act_of, shared_of.now()).await);
+                    });
+                    let taken = queue::done(&**engine.store(), run, &act, shared.now()).await;
+                    assert!(taken.is_ok(), "{taken:?}");
+                    return;
+                }
+                Some(Handle::Refused(run, way, act, why)) => {
+                    let refused = engine.again(run, way, &act).map(|begun| begun.run);
+                    assert_eq!(refused, Err(why));
+                    return;
+                }
+                Some(Handle::Again(run, way, act)) => {
+                    match engine.again(run, way, &act) {
+                        Ok(begun) => starter.spawn(begun.task),
+                        // It was done before the crash.
+                        Err(NotAgain::Already(_)) => {}
+                        Err(no) => panic!("{no:?}"),
+                    }
+                    return;
+                }
             }
             let Some(event) = event else { return };
             match engine.begin(event) {
@@ -238,14 +306,8 @@ impl<'a> Story<'a> {
         let runs = store.runs(&RunFilter { most: 10, ..RunFilter::default() }).expect("read");
         self.check_ledger(&store);
         self.check_canaries();
+        self.check_effects();
         let done = self.seen.done();
-        for (at, one) in done.iter().enumerate() {
-            let operation = self.workflow.compiled.plan.operations.get(&one.operation).expect("an operation");
-            let rest = || done.iter().skip(at + 1).filter(|other| other.operation == one.operation);
-            assert!(operation.effect != Effect::Money || rest().next().is_none(), "{name}: money moved twice");
-            let again = rest().any(|other| other.with == one.with);
-            assert!(!again, "{name}: {} was done twice for the same", one.operation);
-        }
         let [line] = runs.as_slice() else {
             assert!(runs.is_empty() && self.event().is_none() && done.is_empty(), "{name}: {} runs", runs.len());
             return None;
@@ -274,16 +336,42 @@ impl<'a> Story<'a> {
         Some(ending)
     }
 
+    /// No effect was done twice.
+    pub(crate) fn check_effects(&self) {
+        let (name, done) = (&self.scenario.name, self.seen.done());
+        for (at, one) in done.iter().enumerate() {
+            let operation = self.workflow.compiled.plan.operations.get(&one.operation).expect("an operation");
+            let rest = || done.iter().skip(at + 1).filter(|other| other.operation == one.operation);
+            assert!(operation.effect != Effect::Money || rest().next().is_none(), "{name}: money moved twice");
+            let again = rest().any(|other| other.with == one.with);
+            assert!(!again, "{name}: {} was done twice for the same", one.operation);
+        }
+    }
+
     /// The client's log is whole: every row opens, says what its commitment says, and follows the one before.
-    fn check_ledger(&self, store: &Memory) {
-        let origin = Origin {
+    pub(crate) fn check_ledger(&self, store: &Memory) {
+        let origin = self.origin();
+        let mut audit = Audit::new(origin);
+        for entry in self.entries() {
+            audit.entry(&entry).unwrap_or_else(|fault| panic!("{}: {fault:?}", self.scenario.name));
+        }
+        assert_eq!(audit.size(), store.ledger_size(&Log::Client(self.workflow.facts.client.clone())).expect("read"));
+        audit.end().expect("a whole log");
+    }
+
+    fn origin(&self) -> Origin {
+        Origin {
             project: ProjectName::new("harbor").expect("an id"),
             agent: AgentId::new("eu-1").expect("an id"),
             life: 1,
             client: Some(self.workflow.facts.client.clone()),
-        };
+        }
+    }
+
+    /// The entries of the client's log.
+    pub(crate) fn entries(&self) -> Vec<LedgerEntry> {
+        let (origin, store, mut entries) = (self.origin(), self.store(), Vec::new());
         let mut days = DayKeys::new(self.host.boot(), Arc::clone(&HOST_KEY));
-        let mut audit = Audit::new(origin.clone());
         let rows = store.ledger_rows(&Log::Client(self.workflow.facts.client.clone()), 0, usize::MAX).expect("read");
         for row in rows {
             let key = days.open(&origin, &row.day).expect("a day key");
@@ -292,14 +380,13 @@ impl<'a> Story<'a> {
             assert_eq!(commitment(&salt, &body).as_bytes(), &row.commitment);
             let text = String::from_utf8_lossy(&body).into_owned();
             assert!(!holds_canary(body.as_slice(), self.scenario), "content in the ledger: {text}");
-            let entry = LedgerEntry::from_bytes(&body).expect("an entry");
-            audit.entry(&entry).unwrap_or_else(|fault| panic!("{}: {fault:?} at {text}", self.scenario.name));
+            entries.push(LedgerEntry::from_bytes(&body).expect("an entry"));
         }
-        audit.end().expect("a whole log");
+        entries
     }
 
     /// No content in any stored byte.
-    fn check_canaries(&self) {
+    pub(crate) fn check_canaries(&self) {
         let bytes = self.host.durable_bytes().expect("bytes");
         assert!(!holds_canary(&bytes, self.scenario), "{}: content in a durable byte", self.scenario.name);
     }
@@ -374,5 +461,21 @@ async fn decide(world: &SimWorld, engine: &Engine<SimWorld, Memory, Stage>, fact
             return;
         }
         world.sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Somebody who ends the run that waits for a person.
+async fn cancel(engine: &Engine<SimWorld, Memory, Stage>, act: &Act) {
+    let mut asked = engine.asked();
+    loop {
+        asked.mark_unchanged();
+        if let Some(question) = engine.questions().first() {
+            let done = engine.cancel(question.waiting.run, act).await;
+            assert!(matches!(done, Ok(()) | Err(NotAgain::Ended)), "{done:?}");
+            return;
+        }
+        if asked.changed().await.is_err() {
+            return;
+        }
     }
 }

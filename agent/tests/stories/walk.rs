@@ -17,7 +17,7 @@ use crate::crash::crash_everywhere;
 use crate::story::{Story, Workflow, workflow};
 
 /// The workflow that holds unpaid orders, with its walk changed, and scenarios of its own.
-fn walking(scenarios: Value, change: impl Fn(&mut Each)) -> Workflow {
+pub(crate) fn walking(scenarios: Value, change: impl Fn(&mut Each)) -> Workflow {
     let known = workflow("borealis", "overdue");
     let mut plan = Plan::clone(&known.compiled.plan);
     for step in &mut plan.steps {
@@ -33,34 +33,34 @@ fn walking(scenarios: Value, change: impl Fn(&mut Each)) -> Workflow {
 }
 
 /// The reply to `list_orders` with these orders.
-fn orders(ids: &[&str]) -> Value {
+pub(crate) fn orders(ids: &[&str]) -> Value {
     let order =
         |id: &&str| json!({"id": id, "customer": {"helpdesk_id": "c-1"}, "total": {"cents": 4900, "currency": "USD"}});
     let orders: Vec<Value> = ids.iter().map(order).collect();
     json!({"to": "shop.list_orders", "status": 200, "body": json!({"orders": orders}).to_string()})
 }
 
-fn held() -> Value {
+pub(crate) fn held() -> Value {
     json!({"to": "shop.hold_order", "status": 200, "body": "{\"state\":\"on_hold\"}"})
 }
 
-fn told() -> Value {
+pub(crate) fn told() -> Value {
     json!({"to": "chat.post", "status": 200, "body": "{\"ok\":true,\"ts\":\"1772.1\"}"})
 }
 
-fn scenario(name: &str, replies: &[Value], decisions: &Value, outcome: &str) -> Value {
+pub(crate) fn scenario(name: &str, replies: &[Value], decisions: &Value, outcome: &str) -> Value {
     json!({"name": name, "at": "2026-03-02T14:00:00Z", "replies": replies, "decisions": decisions,
         "expect": {"outcome": outcome}})
 }
 
 /// The orders that were held.
-fn holds(story: &Story<'_>) -> BTreeSet<String> {
+pub(crate) fn holds(story: &Story<'_>) -> BTreeSet<String> {
     let done = story.seen.done();
     let holds = done.iter().filter(|one| one.operation.to_string() == "shop.hold_order");
     holds.map(|one| json!(one.with)["id"].to_string().replace(['"', '\\'], "")).collect()
 }
 
-fn set(ids: &[&str]) -> BTreeSet<String> {
+pub(crate) fn set(ids: &[&str]) -> BTreeSet<String> {
     ids.iter().map(ToString::to_string).collect()
 }
 

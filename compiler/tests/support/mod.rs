@@ -1,5 +1,6 @@
 //! Repositories out of memory, and the command line without a process.
 
+pub(crate) mod clerk;
 pub(crate) mod fixture;
 pub(crate) mod signed;
 pub(crate) mod validate;

@@ -164,6 +164,8 @@ kinds! {
     Resumed "resumed";
     /// The agent goes on after it stopped for an older store or another instance; its logs began anew.
     Recovered "recovered";
+    /// A person handled a run that could not finish, or ended one; the entry's `run` is that run.
+    Handled "handled";
     /// An alert went out.
     Alerted "alerted";
     /// An incident changed.
@@ -343,6 +345,18 @@ data! {
         statement: Digest,
         /// How many runs of this log's client were under way and went to the manual queue.
         runs: u64,
+    }
+    /// Data of `handled`; the entry's `actor` is the person, its `run` absent for a run of before a recovery.
+    Handled {
+        /// The id of the run.
+        id: Token,
+        /// `retry`, `skip`, `cancel`, `rerun`, `done` or `reassign`.
+        what: Token,
+        /// The reason, as a code or ticket id.
+        why: Token,
+        /// The id of the run that goes on with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<Token>,
     }
     /// Data of `alerted`.
     Alerted {
