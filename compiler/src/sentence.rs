@@ -159,7 +159,8 @@ fn scopes(data_use: &DataUse) -> String {
     }
 }
 
-fn effect(effect: Effect) -> &'static str {
+/// What an effect does, in words.
+pub fn effect(effect: Effect) -> &'static str {
     match effect {
         Effect::None => "asks for something",
         Effect::Draft => "writes something that only staff see",
@@ -176,7 +177,8 @@ fn agreement(data_use: &DataUse) -> String {
     format!(", under `{}`{provider}, which {training} and ends {}", agreement.name, agreement.until)
 }
 
-fn guardrail(limit: &GuardrailUse) -> String {
+/// The limits of a guardrail, in words; empty when it has none.
+pub fn guardrail(limit: &GuardrailUse) -> String {
     let amount = |minor: i64| money(minor, limit.currency.as_deref().unwrap_or_default());
     let parts = [
         limit.per_call.map(|n| format!("at most {} a call", amount(n))),
@@ -192,11 +194,15 @@ fn guardrail(limit: &GuardrailUse) -> String {
 }
 
 fn retention(data_use: &DataUse) -> String {
-    match data_use.retention.as_deref() {
-        None => String::new(),
-        Some("none") => "; nothing of it is kept".to_owned(),
-        Some("run") => "; it is kept until the run ends".to_owned(),
-        Some(period) => format!("; it is kept for {period}"),
+    data_use.retention.as_deref().map(|kept| format!("; {}", stays(kept))).unwrap_or_default()
+}
+
+/// How long something is kept, in words.
+pub fn stays(retention: &str) -> String {
+    match retention {
+        "none" => "nothing of it is kept".to_owned(),
+        "run" => "it is kept until the run ends".to_owned(),
+        period => format!("it is kept for {period}"),
     }
 }
 

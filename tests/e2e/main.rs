@@ -6,5 +6,6 @@ mod bytes;
 mod fleet;
 mod kill;
 mod outside;
+mod page;
 mod release;
 mod servers;

@@ -3,6 +3,7 @@
 //! # Source
 //! language.md section 6. Promise P25.
 
+mod beside;
 mod catalog;
 mod details;
 mod facts;
@@ -17,6 +18,7 @@ use assent_schema::uses::{DataUse, UseKind};
 
 use details::details;
 
+pub use beside::{Beside, beside};
 pub use catalog::{Catalog, Lowered};
 pub use details::Detail;
 pub use facts::FactChange;

@@ -6,6 +6,7 @@ mod github;
 mod human;
 mod json;
 mod mask;
+pub mod page;
 mod place;
 pub mod plan;
 pub mod progress;

@@ -1,5 +1,7 @@
 //! `assent approve`: a client's approver reads a statement in plain words, signs it, and learns where to send it.
 
+mod page;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -25,6 +27,8 @@ pub(super) struct Args {
     /// Who signs, and with which private key. Without it the text is shown and nothing is signed.
     #[arg(long, value_name = "PERSON=KEY")]
     key: Option<KeyFile>,
+    #[command(flatten)]
+    page: page::PageArgs,
     /// How the result is printed.
     #[arg(long, default_value = "human")]
     format: Format,
@@ -35,11 +39,17 @@ pub(super) struct Args {
 /// # Errors
 /// When the file is not a statement, or the key cannot sign.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
-    let statement = read(&args.file)?;
+    let (statement, bytes) = read(&args.file)?;
+    let page = args.page.write(&args.file, &bytes, &statement, context)?;
     let signed = args.key.as_ref().map(|key| sign(&args.file, key)).transpose()?;
     let next = signed.as_ref().map_or_else(|| how_to_sign(&args.file), Signed::sentence);
-    let text = format!("{}\n{next}", words(&statement));
-    context.print_as(args.format, &text, &told(&args.file, &statement, signed.as_ref()))?;
+    let shown = page.map(|page| format!("The page for those who sign: {}\n", page.display())).unwrap_or_default();
+    let text = format!("{}\n{shown}{next}", words(&statement));
+    let mut told = told(&args.file, &statement, signed.as_ref());
+    if let (Some(told), Some(page)) = (told.as_object_mut(), page) {
+        told.insert("page".to_owned(), page.display().to_string().into());
+    }
+    context.print_as(args.format, &text, &told)?;
     Ok(Outcome::Fine)
 }
 
@@ -50,17 +60,18 @@ fn how_to_sign(file: &Path) -> String {
     )
 }
 
-/// Reads a statement file.
+/// Reads a statement file: what it says, and its bytes.
 ///
 /// # Errors
 /// When it is not one.
-fn read(file: &Path) -> Result<Statement, Error> {
+fn read(file: &Path) -> Result<(Statement, Vec<u8>), Error> {
     let tried = |e| Error::io(format!("read {}", file.display()), e);
     if std::fs::metadata(file).map_err(tried)?.len() > TOML_MOST_BYTES as u64 {
         return Err(Error::input(format!("{} is larger than {TOML_MOST_BYTES} bytes", file.display())));
     }
     let bytes = std::fs::read(file).map_err(tried)?;
-    Statement::parse(&file.display().to_string(), &bytes).map_err(|e| Error::input(e.to_string()))
+    let statement = Statement::parse(&file.display().to_string(), &bytes).map_err(|e| Error::input(e.to_string()))?;
+    Ok((statement, bytes))
 }
 
 /// A signature that was made.

@@ -1,0 +1,85 @@
+//! One data use as rows: what is looked at, and its values, each whole.
+
+use assent_schema::trust::words;
+use assent_schema::uses::{ConnectionParty, DataUse, Party};
+
+use crate::sentence::{effect, guardrail, stays};
+
+/// What one row is about, with its values.
+pub(super) type Row = (&'static str, Vec<String>);
+
+/// The rows of a data use; those without values are left out.
+pub(super) fn rows(used: &DataUse) -> Vec<Row> {
+    // Every member is named here, so that a new one cannot be forgotten.
+    let DataUse {
+        kind: _,
+        workflow: _,
+        purpose,
+        from,
+        to,
+        operation,
+        effect: does,
+        unattended,
+        fields,
+        scopes,
+        guardrail: limit,
+        provider,
+        agreement,
+        retention,
+        stale_limit,
+        bits,
+        releases,
+    } = used;
+    let one = |text: Option<String>| text.into_iter().collect::<Vec<_>>();
+    let digest = used.digest().ok();
+    let alone = unattended.then(|| "no person agrees first".to_owned());
+    let agreed = agreement.as_ref().map(|agreement| {
+        let training = if agreement.forbids_training { "forbids training" } else { "does not forbid training" };
+        format!("{}, {training}, until {}", agreement.name, agreement.until)
+    });
+    let scopes = match scopes {
+        Some(scopes) if scopes.is_empty() => vec!["none".to_owned()],
+        Some(scopes) => scopes.iter().map(ToString::to_string).collect(),
+        None => Vec::new(),
+    };
+    let limits = |text: String| text.split(", ").filter(|part| !part.is_empty()).map(str::to_owned).collect();
+    let rows = [
+        ("From", from.as_ref().map(party).unwrap_or_default()),
+        ("To", to.as_ref().map(party).unwrap_or_default()),
+        ("Hosts", [from, to].into_iter().flatten().flat_map(hosts).collect()),
+        ("By the operation", one(operation.as_ref().map(ToString::to_string))),
+        ("Which", does.map(|does| vec![effect(does).to_owned()]).unwrap_or_default()),
+        ("Unattended", one(alone)),
+        ("Fields", fields.iter().map(|(path, class)| format!("{path} ({class})")).collect()),
+        ("Permissions (scopes)", scopes),
+        ("Limits (guardrail)", limit.as_ref().map(guardrail).map(limits).unwrap_or_default()),
+        ("AI provider", one(provider.as_ref().map(ToString::to_string))),
+        ("Agreement with it", one(agreed)),
+        ("Kept", one(retention.as_deref().map(stays))),
+        ("Runs without hearing from the agency", one(stale_limit.map(|limit| format!("at most {limit}")))),
+        ("Released bits a run", one(bits.map(|bits| format!("at most {bits}")))),
+        ("Which bits", releases.clone()),
+        ("Purpose", one(purpose.clone())),
+        ("Digest of this use", one(digest.map(|digest| digest.to_string()))),
+        ("The same in words", one(digest.map(|digest| words(&digest)))),
+    ];
+    rows.into_iter().filter(|(_, values)| !values.is_empty()).collect()
+}
+
+fn party(party: &Party) -> Vec<String> {
+    match party {
+        Party::Connection(to) => vec![format!("{}, region {}", to.connection, to.region)],
+        Party::Agent(agent) => vec![format!("the agent, region {}", agent.region)],
+        Party::Folder(from) => vec![format!("the folder {}, region {}", from.folder, from.region)],
+        Party::Group(group) => {
+            let channel = if group.channel == "any" { "any channel" } else { &group.channel };
+            vec![format!("the group {} through {channel}, region {}", group.group, group.region)]
+        }
+    }
+}
+
+fn hosts(party: &Party) -> Vec<String> {
+    let Party::Connection(ConnectionParty { host, sandbox_hosts, .. }) = party else { return Vec::new() };
+    let sandboxes = sandbox_hosts.iter().map(|host| format!("{host} (sandbox)"));
+    std::iter::once(host.clone()).chain(sandboxes).collect()
+}

@@ -1,0 +1,114 @@
+//! Text that people agree to: nothing in it is cut, and nothing in it is invisible.
+
+use maud::{Markup, html};
+
+/// A value inside a line: line ends and tabs are shown as well.
+pub(super) fn value(text: &str) -> Markup {
+    marked(text, |c| is_hidden(c) || matches!(c, '\n' | '\t'))
+}
+
+/// A text of several lines, for where line ends and tabs are kept.
+pub(super) fn lines(text: &str) -> Markup {
+    marked(text, is_hidden)
+}
+
+/// A sentence of ours, in which names stand between backticks.
+pub(super) fn sentence(text: &str) -> Markup {
+    html! {
+        @for (place, part) in text.split('`').enumerate() {
+            @if place % 2 == 1 { code { (value(part)) } } @else { (value(part)) }
+        }
+    }
+}
+
+fn marked(text: &str, hidden: impl Fn(char) -> bool) -> Markup {
+    html! {
+        @for run in runs(text, hidden) {
+            @match run {
+                Ok(plain) => (plain),
+                Err(c) => span.mark { "U+" (format!("{:04X}", u32::from(c))) },
+            }
+        }
+    }
+}
+
+/// Runs of plain text, and each hidden character by itself.
+fn runs(text: &str, hidden: impl Fn(char) -> bool) -> Vec<Result<String, char>> {
+    let mut runs: Vec<Result<String, char>> = Vec::new();
+    for c in text.chars() {
+        match runs.last_mut() {
+            _ if hidden(c) => runs.push(Err(c)),
+            Some(Ok(run)) => run.push(c),
+            _ => runs.push(Ok(c.to_string())),
+        }
+    }
+    runs
+}
+
+/// Characters that a reader does not see, or that make others read in another order.
+fn is_hidden(c: char) -> bool {
+    let unseen = HIDDEN.iter().any(|(first, last)| (*first..=*last).contains(&c));
+    unseen || (c.is_control() && c != '\n' && c != '\t')
+}
+
+/// First and last of each run of such characters, but for controls.
+///
+/// # Source
+/// Unicode 16: general categories Cf, Zl, Zp, spaces other than U+0020, `Default_Ignorable_Code_Point`, private use.
+const HIDDEN: [(char, char); 30] = [
+    ('\u{a0}', '\u{a0}'),
+    ('\u{ad}', '\u{ad}'),
+    ('\u{34f}', '\u{34f}'),
+    ('\u{600}', '\u{605}'),
+    ('\u{61c}', '\u{61c}'),
+    ('\u{6dd}', '\u{6dd}'),
+    ('\u{70f}', '\u{70f}'),
+    ('\u{890}', '\u{891}'),
+    ('\u{8e2}', '\u{8e2}'),
+    ('\u{115f}', '\u{1160}'),
+    ('\u{1680}', '\u{1680}'),
+    ('\u{17b4}', '\u{17b5}'),
+    ('\u{180b}', '\u{180f}'),
+    ('\u{2000}', '\u{200f}'),
+    ('\u{2028}', '\u{202f}'),
+    ('\u{205f}', '\u{206f}'),
+    ('\u{3000}', '\u{3000}'),
+    ('\u{3164}', '\u{3164}'),
+    ('\u{e000}', '\u{f8ff}'),
+    ('\u{fe00}', '\u{fe0f}'),
+    ('\u{feff}', '\u{feff}'),
+    ('\u{ffa0}', '\u{ffa0}'),
+    ('\u{fff0}', '\u{fffb}'),
+    ('\u{110bd}', '\u{110bd}'),
+    ('\u{110cd}', '\u{110cd}'),
+    ('\u{13430}', '\u{1343f}'),
+    ('\u{1bca0}', '\u{1bca3}'),
+    ('\u{1d173}', '\u{1d17a}'),
+    ('\u{e0000}', '\u{e0fff}'),
+    ('\u{f0000}', '\u{10ffff}'),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_stays_invisible_and_nothing_becomes_markup() {
+        let shown = value("pay\u{202e}<b>\u{200b}\u{7}\n").into_string();
+        let mark = |code: &str| format!("<span class=\"mark\">U+{code}</span>");
+        let wanted = ["pay".into(), mark("202E"), "&lt;b&gt;".into(), mark("200B"), mark("0007"), mark("000A")];
+        assert_eq!(shown, wanted.concat());
+        assert_eq!(lines("a\n\tb").into_string(), "a\n\tb");
+        assert_eq!(sentence("reads `a` <i>").into_string(), "reads <code>a</code> &lt;i&gt;");
+    }
+
+    #[test]
+    fn every_character_is_there() {
+        let text: String = ('\0'..='\u{2fff}').collect();
+        let shown = lines(&text).into_string();
+        let seen: String = shown.replace("</span>", "").replace("<span class=\"mark\">", "");
+        let marks = seen.matches("U+").count();
+        let plain = text.chars().filter(|c| !is_hidden(*c)).count();
+        assert_eq!(plain + marks, text.chars().count());
+    }
+}
