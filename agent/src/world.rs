@@ -83,6 +83,11 @@ pub trait Clock: Send + Sync {
     /// The time since the host booted, sleep included. Never goes back while the host is up; means nothing after a boot.
     fn boot(&self) -> Duration;
 
+    /// The time for which the host was awake since it booted: stands still while it sleeps.
+    fn awake(&self) -> Duration {
+        self.boot()
+    }
+
     /// Returns after at least this long on the boot clock.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }

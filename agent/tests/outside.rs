@@ -92,7 +92,7 @@ fn what_an_agent_exports_verifies_without_our_code() {
     let mut export = Vec::new();
     let summary = reader.export(&mut export).expect("it verifies");
     let proof = &reader.prove(Target::Index(77)).expect("a proof")[0];
-    let since = reader.since(older.note()).expect("a proof");
+    let since = reader.since(older.note(), None).expect("a proof");
     for (name, bytes) in [
         ("acme.ledger", export.as_slice()),
         ("older", older.note().as_bytes()),

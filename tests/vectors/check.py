@@ -234,7 +234,7 @@ class Story:
     def __init__(self):
         self.time, self.beat = "", None
         self.accepted, self.accepted_most, self.ended, self.finished_most = 0, 0, set(), 0
-        self.gone, self.listed = [], []
+        self.gone, self.listed, self.heads = [], [], {}
 
     def missing(self, index):
         self.gone.append(index)
@@ -246,6 +246,7 @@ class Story:
         need(entry["time"] >= self.time, "a time before that of the entry before")
         self.time = entry["time"]
         kind, run, data = entry["kind"], entry.get("run"), entry["data"]
+        need(kind != "opened" or entry["index"] == 0, "a log that begins twice")
         if kind == "accepted":
             need(run and self.accepted < run <= self.accepted_most + 1, "a gap between run numbers")
             self.accepted = self.accepted_most = run
@@ -264,15 +265,30 @@ class Story:
             need(len(self.ended) <= data["finished"] <= self.finished_most, "a tick that counts other ends")
             self.accepted = self.accepted_most = data["accepted"]
             self.finished_most = data["finished"]
+            for head in data["heads"]:
+                self.head(entry["log"], head)
         if kind in ("started", "clock", "tick"):
             self.beat = now
         if kind == "stopped":
             self.beat = None
         if kind in ("pruned", "erased"):
+            before = -2
+            for first, last in data["ranges"]:
+                need(before + 1 < first <= last < entry["index"], "ranges that are not sorted, joined and below the entry")
+                before = last
             listed = [index for first, last in data["ranges"] for index in range(first, last + 1)]
-            need(listed == sorted(set(listed)) and all(index < entry["index"] for index in listed), "ranges of another form")
             need(set(self.listed) <= set(listed), "an index that was gone once and is not listed any more")
             self.listed = listed
+
+    def head(self, log, head):
+        """A client's log names the agent's own log only, which names those of clients; and no log shrinks."""
+        need(set(head) == {"origin", "size", "root"}, "a head of another form")
+        origin, size, root = head["origin"], head["size"], head["root"]
+        own, other = log.split("/"), origin.split("/")
+        need(own[:3] == other[:3] and {len(own), len(other)} == {3, 4}, "a head of a log that cannot stand here")
+        before = self.heads.get(origin, (-1, root))
+        need(size > before[0] or (size, root) == before, "a log that shrank or changed")
+        self.heads[origin] = size, root
 
     def end(self):
         need(self.gone == self.listed, "bodies are gone and no entry says so, or the other way round")
@@ -373,6 +389,34 @@ def check_signature(data, armour, namespace, key):
 # Everything -----------------------------------------------------------------------------------------------------------
 
 
+def lies(log):
+    """Entries that cannot be true together, and what is wrong with them."""
+
+    def told(kind, at="09:00:00", run=None, **data):
+        entry = {"kind": kind, "time": "2026-03-02T%sZ" % at, "data": data}
+        return entry if run is None else dict(entry, run=run)
+
+    def tick(*heads, at="09:30:00"):
+        return told("tick", at, accepted=0, finished=0, heads=[dict(zip(("origin", "size", "root"), h)) for h in heads])
+
+    begin, own, root = told("opened", root="00" * 32), log.rsplit("/", 1)[0], "11" * 32
+    started = told("started", clean=True, version="1")
+    Story().entry(dict(tick((own, 3, root)), log=log, index=0))
+    return [
+        ("a log that begins twice", [begin, begin]),
+        ("a head of another client's log", [begin, tick((own + "/other", 1, root))]),
+        ("a head of another agent's log", [begin, tick((own + "-2", 1, root))]),
+        ("a head that shrank", [begin, tick((own, 3, root)), tick((own, 2, root))]),
+        ("a head that changed", [begin, tick((own, 3, root)), tick((own, 3, "22" * 32))]),
+        ("ranges that are not joined", [begin, begin, told("pruned", ranges=[[0, 0], [1, 1]])][1:]),
+        ("a range with its ends changed", [begin, told("root", version=2), told("pruned", ranges=[[1, 0]])]),
+        ("a range of the entry itself", [begin, told("pruned", ranges=[[0, 1]])]),
+        ("a tick that is late", [begin, started, tick(at="10:01:01")]),
+        ("a tick that is late after the clock was set", [begin, told("clock", was="x"), tick(at="10:01:01")]),
+        ("a time that goes back", [tick(), begin]),
+    ]
+
+
 def check_vectors(folder):
     def data(*path):
         with open(os.path.join(folder, *path), "rb") as file:
@@ -399,6 +443,10 @@ def check_vectors(folder):
         bent[at] = ord("A") if bent[at] != ord("A") else ord("B")
         refused("the export", lambda bent=bytes(bent): check_export(bent, vkey))
     refused("the history", lambda: check_export(export, vkey, (older[0], sha256(b"other"))))
+
+    for what, told in lies(vkey[0]):
+        story = Story()
+        refused(what, lambda: [story.entry(dict(entry, log=vkey[0], index=at)) for at, entry in enumerate(told)])
 
     lines = [read_json(line) for line in export.split(b"\n\n")[0].split(b"\n")]
     entry = check_proof(text("ledger", "5.tlog-proof"), vkey)

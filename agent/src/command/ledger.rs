@@ -57,6 +57,9 @@ enum What {
         /// That the log continues this checkpoint.
         #[arg(long, value_name = "FILE", conflicts_with_all = ["run", "index"])]
         since: Option<PathBuf>,
+        /// Up to this checkpoint, instead of the newest.
+        #[arg(long, value_name = "FILE", requires = "since")]
+        until: Option<PathBuf>,
         /// The folder that proofs are written to.
         #[arg(long, short, value_name = "DIR", default_value = ".")]
         output: PathBuf,
@@ -94,14 +97,19 @@ struct Wrong {
     verifies: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     index: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<u64>,
     code: String,
 }
 
 impl Show for Wrong {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
-        match self.index {
-            Some(index) => writeln!(out, "The ledger does not verify: entry {index}: {}", self.code),
-            None => writeln!(out, "The ledger does not verify: {}", self.code),
+        match (self.index, self.until) {
+            (Some(index), Some(until)) => {
+                writeln!(out, "The ledger does not verify: one of the entries {index} to {until}: {}", self.code)
+            }
+            (Some(index), None) => writeln!(out, "The ledger does not verify: entry {index}: {}", self.code),
+            (None, _) => writeln!(out, "The ledger does not verify: {}", self.code),
         }
     }
 }
@@ -133,12 +141,15 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
             let to = To::Folder(folder);
             logs.into_iter().try_for_each(|log| finish(about(call, LedgerQuestion::Export { log })?, Some(&to), out))
         }
-        What::Prove { which, run, index, since, output } => {
+        What::Prove { which, run, index, since, until, output } => {
             let log = which.log();
             let question = match (run, index, since) {
                 (Some(run), _, _) => LedgerQuestion::ProveRun { log, run: *run },
                 (None, Some(index), _) => LedgerQuestion::ProveIndex { log, index: *index },
-                (None, None, Some(since)) => LedgerQuestion::ProveSince { log, since: read_note(since)? },
+                (None, None, Some(since)) => {
+                    let until = until.as_deref().map(read_note).transpose()?;
+                    LedgerQuestion::ProveSince { log, since: read_note(since)?, until }
+                }
                 (None, None, None) => return Err(Error::environment("say what is to be proved")),
             };
             finish(about(call, question)?, Some(&To::Folder(output)), out)
@@ -169,9 +180,9 @@ impl<'a> To<'a> {
 fn finish(answer: LedgerAnswer, to: Option<&To<'_>>, out: &mut Output<'_>) -> Result<(), Error> {
     match answer {
         LedgerAnswer::Verified(summary) => out.show(&summary),
-        LedgerAnswer::Fault { index, code } => {
+        LedgerAnswer::Fault { index, until, code } => {
             out.refuse();
-            out.show(&Wrong { verifies: false, index, code })
+            out.show(&Wrong { verifies: false, index, until, code })
         }
         LedgerAnswer::NotThere => Err(Error::refused("the ledger has no such log or entry")
             .help("`assent-agent runs` shows the number of each run.")),

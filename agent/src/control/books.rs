@@ -6,13 +6,14 @@ use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use assent_schema::ledger::export::Summary;
-use assent_schema::ledger::{Checkpoint, Head, LogKey, Origin};
+use assent_schema::ledger::{Checkpoint, ExportFault, Fault, Head, LogKey, Origin};
 use serde::{Deserialize, Serialize};
 
 use crate::identity::Identity;
-use crate::ledger::{AnswerError, DayKeys, Publishers, Reader, RoundError, Target};
+use crate::ledger::{AnswerError, DayKeys, PublishError, Publishers, Reader, RoundError, Target, changed};
 use crate::real::RealDisk;
 use crate::store::{Log, Store};
 use crate::vault::HostKey;
@@ -58,6 +59,8 @@ pub enum LedgerQuestion {
         log: String,
         /// The older checkpoint, a note.
         since: String,
+        /// The newer one, a note; the newest of all when absent.
+        until: Option<String>,
     },
 }
 
@@ -73,9 +76,12 @@ pub enum LedgerAnswer {
     Written(Vec<OutFile>),
     /// Something does not verify.
     Fault {
-        /// The entry; absent when it is the checkpoint or the whole.
+        /// The entry, or the first that may be wrong; absent when it is the checkpoint or the whole.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         index: Option<u64>,
+        /// The last that may be wrong; absent when it is one entry.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<u64>,
         /// What is wrong.
         code: String,
     },
@@ -117,6 +123,8 @@ pub struct LedgerDesk {
     disk: Arc<RealDisk>,
     host: Arc<HostKey>,
     publishers: Publishers<Arc<RealDisk>>,
+    /// How many files were written to be taken: each has a place of its own.
+    written: Arc<AtomicU64>,
 }
 
 /// Why there is no answer: the machine is wrong, not the ledger.
@@ -124,10 +132,13 @@ pub struct LedgerDesk {
 pub struct LedgerBroken(pub String);
 
 impl LedgerDesk {
-    /// A desk for the agent whose own log is `own`.
+    /// A desk for the agent whose own log is `own`. Output that nobody took is removed.
     pub fn new(state: &Path, disk: Arc<RealDisk>, own: Origin, identity: &Identity) -> Self {
+        // There may be none; what stays there is overwritten.
+        drop(std::fs::remove_dir_all(state.join(OUT)));
         let publishers = Publishers::new(own, identity.ledger.clone(), Arc::clone(&disk));
-        Self { state: state.to_path_buf(), disk, host: Arc::clone(&identity.host), publishers }
+        let (host, written) = (Arc::clone(&identity.host), Arc::default());
+        Self { state: state.to_path_buf(), disk, host, publishers, written }
     }
 
     /// The publishers, for the round of each minute.
@@ -139,52 +150,107 @@ impl LedgerDesk {
     ///
     /// # Errors
     /// When rows or files cannot be read or written.
-    pub fn answer(&mut self, store: &impl Store, question: &LedgerQuestion) -> Result<LedgerAnswer, LedgerBroken> {
+    pub fn answer(&mut self, store: &impl Store, question: LedgerQuestion) -> Result<LedgerAnswer, LedgerBroken> {
+        match self.prepare(store, question)? {
+            Prepared::Answer(answer) => Ok(answer),
+            Prepared::Ask(asked) => asked.answer(store),
+        }
+    }
+
+    /// Signs what is new, which all answers are about. The rest may take long, and needs the desk no more.
+    ///
+    /// # Errors
+    /// As [`LedgerDesk::answer`].
+    pub fn prepare(&mut self, store: &impl Store, question: LedgerQuestion) -> Result<Prepared, LedgerBroken> {
         match self.publishers.round(store) {
             Ok(_) => {}
-            Err(RoundError::Refused(_, what)) => {
-                return Ok(LedgerAnswer::Fault { index: None, code: what.code().to_owned() });
-            }
+            Err(RoundError::Refused(log, what)) => return Ok(Prepared::Answer(self.refused(store, &log, what))),
             Err(other) => return Err(LedgerBroken(other.to_string())),
         }
         let (name, ask) = match question {
             LedgerQuestion::Logs => {
                 let logs = store.logs().map_err(|e| LedgerBroken(e.to_string()))?;
-                return Ok(LedgerAnswer::Logs(logs.iter().map(|log| log.as_str().to_owned()).collect()));
+                let names = logs.iter().map(|log| log.as_str().to_owned()).collect();
+                return Ok(Prepared::Answer(LedgerAnswer::Logs(names)));
             }
-            LedgerQuestion::Verify { log, since } => (log, Ask::Verify(since.as_deref())),
+            LedgerQuestion::Verify { log, since } => (log, Ask::Verify(since)),
             LedgerQuestion::Export { log } => (log, Ask::Export),
-            LedgerQuestion::ProveRun { log, run } => (log, Ask::Prove(Target::Run(*run))),
-            LedgerQuestion::ProveIndex { log, index } => (log, Ask::Prove(Target::Index(*index))),
-            LedgerQuestion::ProveSince { log, since } => (log, Ask::Since(since)),
+            LedgerQuestion::ProveRun { log, run } => (log, Ask::Prove(Target::Run(run))),
+            LedgerQuestion::ProveIndex { log, index } => (log, Ask::Prove(Target::Index(index))),
+            LedgerQuestion::ProveSince { log, since, until } => (log, Ask::Since(since, until)),
         };
-        let Some(log) = Log::from_name(name) else { return Ok(LedgerAnswer::NotThere) };
-        let Some(checkpoint) = self.publishers.last(&log).cloned() else { return Ok(LedgerAnswer::NotThere) };
+        let Some(log) = Log::from_name(&name) else { return Ok(Prepared::Answer(LedgerAnswer::NotThere)) };
+        let Some(checkpoint) = self.publishers.last(&log).cloned() else {
+            return Ok(Prepared::Answer(LedgerAnswer::NotThere));
+        };
         let key = self.publishers.log_key(&log).map_err(|e| LedgerBroken(e.to_string()))?;
-        match self.about(store, log, &key, &checkpoint, &ask) {
+        let (state, disk, host) = (self.state.clone(), Arc::clone(&self.disk), Arc::clone(&self.host));
+        let written = Arc::clone(&self.written);
+        Ok(Prepared::Ask(Box::new(Asked { state, disk, host, written, log, key, checkpoint, ask })))
+    }
+
+    /// A log that does not continue its last checkpoint, with the entries that are missing or changed.
+    fn refused(&self, store: &impl Store, log: &Log, what: PublishError) -> LedgerAnswer {
+        let code = what.code().to_owned();
+        let published = self.publishers.last(log).map_or(0, |last| last.head().size);
+        let here = store.ledger_size(log).unwrap_or(0);
+        let place = match what {
+            PublishError::Smaller => ExportFault::among(here, published, Fault::WrongSize),
+            PublishError::Inconsistent => {
+                let (begin, end) = changed(store, log, published).unwrap_or((0, published));
+                ExportFault::among(begin, end, Fault::NotConsistent)
+            }
+            PublishError::BadCheckpoint(_) => ExportFault::at(None, Fault::BadCheckpoint),
+        };
+        LedgerAnswer::Fault { index: place.index, until: place.until, code }
+    }
+}
+
+/// A question that needs the desk no more, or its answer.
+pub enum Prepared {
+    /// The answer.
+    Answer(LedgerAnswer),
+    /// What is still to be read.
+    Ask(Box<Asked>),
+}
+
+/// A question about one log and its newest checkpoint.
+pub struct Asked {
+    state: PathBuf,
+    disk: Arc<RealDisk>,
+    host: Arc<HostKey>,
+    written: Arc<AtomicU64>,
+    log: Log,
+    key: LogKey,
+    checkpoint: Checkpoint,
+    ask: Ask,
+}
+
+impl Asked {
+    /// Reads what was asked. Whole logs are read: this may take long.
+    ///
+    /// # Errors
+    /// When rows or files cannot be read or written.
+    pub fn answer(&self, store: &impl Store) -> Result<LedgerAnswer, LedgerBroken> {
+        match self.read(store) {
             Ok(answer) => Ok(answer),
-            Err(AnswerError::Fault(fault)) => {
-                Ok(LedgerAnswer::Fault { index: fault.index, code: fault.fault.to_string() })
+            Err(AnswerError::Fault(ExportFault { index, until, fault })) => {
+                Ok(LedgerAnswer::Fault { index, until, code: fault.to_string() })
             }
             Err(AnswerError::NotThere) => Ok(LedgerAnswer::NotThere),
             Err(other) => Err(LedgerBroken(other.to_string())),
         }
     }
 
-    fn about(
-        &self,
-        store: &impl Store,
-        log: Log,
-        key: &LogKey,
-        checkpoint: &Checkpoint,
-        ask: &Ask<'_>,
-    ) -> Result<LedgerAnswer, AnswerError> {
+    fn read(&self, store: &impl Store) -> Result<LedgerAnswer, AnswerError> {
         let mut days = DayKeys::new(Arc::clone(&self.disk), Arc::clone(&self.host));
-        let mut reader = Reader { store, log, key, days: &mut days, checkpoint };
-        match ask {
+        let Self { log, key, checkpoint, .. } = self;
+        let mut reader = Reader { store, log: log.clone(), key, days: &mut days, checkpoint };
+        match &self.ask {
             Ask::Verify(since) => {
+                let since = since.as_deref();
                 let older: Vec<Head> = since
-                    .map(|note| reader.since(note).map(|_| note))
+                    .map(|note| reader.since(note, None).map(|_| note))
                     .transpose()?
                     .map_or_else(Vec::new, |note| Checkpoint::peek(note).into_iter().collect());
                 reader.verify(&older).map(|summary| LedgerAnswer::Verified(summary.into()))
@@ -201,9 +267,10 @@ impl LedgerDesk {
                 let files = proofs.iter().map(|p| self.text(&format!("{}.tlog-proof", p.index), &p.to_text()));
                 files.collect::<Result<_, _>>().map(LedgerAnswer::Written)
             }
-            Ask::Since(note) => {
-                let proof = reader.since(note)?;
-                let name = format!("{}-{}.add-checkpoint", proof.old, checkpoint.head().size);
+            Ask::Since(note, until) => {
+                let proof = reader.since(note, until.as_deref())?;
+                let size = Checkpoint::peek(&proof.checkpoint).map_or(0, |head| head.size);
+                let name = format!("{}-{size}.add-checkpoint", proof.old);
                 self.text(&name, &proof.to_text()).map(|file| LedgerAnswer::Written(vec![file]))
             }
         }
@@ -215,21 +282,21 @@ impl LedgerDesk {
         Ok(OutFile { at, name: name.to_owned() })
     }
 
-    /// A new file for output. One desk answers one question at a time, so that what lies there was never taken.
+    /// A new file for output, beside those of other questions.
     fn out(&self, name: &str) -> Result<(PathBuf, BufWriter<std::fs::File>), AnswerError> {
         let folder = self.state.join(OUT);
         std::fs::create_dir_all(&folder).map_err(AnswerError::Output)?;
-        let at = folder.join(name);
+        let at = folder.join(format!("{}-{name}", self.written.fetch_add(1, Ordering::Relaxed)));
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&at);
         file.map(|file| (at, BufWriter::new(file))).map_err(AnswerError::Output)
     }
 }
 
-enum Ask<'a> {
-    Verify(Option<&'a str>),
+enum Ask {
+    Verify(Option<String>),
     Export,
     Prove(Target),
-    Since(&'a str),
+    Since(String, Option<String>),
 }
 
 impl From<Summary> for LogSummary {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::{Answer, MESSAGE_MOST_BYTES, Question};
 use crate::error::{Context as _, Error};
 
-/// The longest time for an answer.
-const ANSWER_TIME: Duration = Duration::from_secs(30);
+/// How much longer than the agent the command waits, so that it hears what the agent says.
+const LONGER: Duration = Duration::from_secs(5);
 
 /// Asks the running agent; `None` when none is running.
 ///
@@ -29,8 +29,9 @@ pub fn ask(socket: &Path, question: &Question) -> Result<Option<Answer>, Error> 
 }
 
 fn exchange(stream: &mut UnixStream, question: &Question) -> std::io::Result<Vec<u8>> {
-    stream.set_read_timeout(Some(ANSWER_TIME))?;
-    stream.set_write_timeout(Some(ANSWER_TIME))?;
+    let most = question.answer_time().saturating_add(LONGER);
+    stream.set_read_timeout(Some(most))?;
+    stream.set_write_timeout(Some(most))?;
     stream.write_all(&serde_json::to_vec(question)?)?;
     stream.shutdown(Shutdown::Write)?;
     let mut bytes = Vec::new();

@@ -9,6 +9,7 @@ pub mod offline;
 pub mod server;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, GroupId, Name, PersonId, WorkflowId};
@@ -95,6 +96,18 @@ pub enum Question {
     Ledger(books::LedgerQuestion),
     /// The vault was changed: it is opened again.
     OpenVault,
+}
+
+/// The longest time for an answer that reads little.
+const SHORT: Duration = Duration::from_secs(30);
+/// The longest time for one that reads a whole ledger.
+const LONG: Duration = Duration::from_hours(1);
+
+impl Question {
+    /// The longest time that its answer may take.
+    pub fn answer_time(&self) -> Duration {
+        if matches!(self, Self::Ledger(_)) { LONG } else { SHORT }
+    }
 }
 
 /// What the agent says.
@@ -298,4 +311,15 @@ pub struct RolledBack {
     /// Why nothing was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why_not: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_ledgers_may_take_longer_than_other_answers() {
+        let ledger = Question::Ledger(books::LedgerQuestion::Export { log: "acme".to_owned() });
+        assert_eq!((Question::Status.answer_time(), ledger.answer_time()), (SHORT, LONG));
+    }
 }

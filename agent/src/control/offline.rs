@@ -68,6 +68,6 @@ fn ledger(config: &Config, question: &LedgerQuestion) -> Result<LedgerAnswer, Er
     let life = life(&store).tried(|| "cannot read the journal".into())?;
     let own = Origin { life, ..Origin::first(config.project.clone(), config.agent.clone()) };
     let mut desk = LedgerDesk::new(config.state.folder(), Arc::new(disk), own, &identity);
-    let answer = desk.answer(&store, question);
+    let answer = desk.answer(&store, question.clone());
     answer.map_err(|LedgerBroken(what)| Error::environment(format!("cannot answer about the ledger: {what}")))
 }

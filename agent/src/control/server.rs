@@ -9,10 +9,12 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::{Answer, MESSAGE_MOST_BYTES, Question};
 
-/// The longest time for one question, so that a client that hangs does not hold the place of another.
+/// The longest time for saying one question or hearing its answer, so that a client that hangs does not hold the place of
+/// another.
 const QUESTION_TIME: Duration = Duration::from_secs(30);
 /// Questions that are answered at once.
 const QUESTIONS_MOST: usize = 8;
@@ -52,7 +54,7 @@ pub async fn serve(listener: UnixListener, answers: Arc<impl Answers>) {
         let answers = Arc::clone(&answers);
         tokio::spawn(async move {
             // Whoever hung up or talks nonsense gets no answer; there is nobody else to tell.
-            drop(tokio::time::timeout(QUESTION_TIME, one(stream, &*answers)).await);
+            drop(one(stream, &*answers).await);
             drop(place);
         });
     }
@@ -60,15 +62,16 @@ pub async fn serve(listener: UnixListener, answers: Arc<impl Answers>) {
 
 async fn one(mut stream: UnixStream, answers: &impl Answers) -> io::Result<()> {
     let mut bytes = Vec::new();
-    (&mut stream).take(MESSAGE_MOST_BYTES).read_to_end(&mut bytes).await?;
-    let answer = match serde_json::from_slice(&bytes) {
-        Ok(question) => answers.answer(question).await,
+    timeout(QUESTION_TIME, (&mut stream).take(MESSAGE_MOST_BYTES).read_to_end(&mut bytes)).await??;
+    let answer = match serde_json::from_slice::<Question>(&bytes) {
+        Ok(question) => timeout(question.answer_time(), answers.answer(question)).await?,
         Err(_) => Answer::Refused {
             what: "the agent does not know this question".into(),
             help: "Use the `assent-agent` of the version that runs.".into(),
         },
     };
-    stream.write_all(&serde_json::to_vec(&answer)?).await?;
+    let said = serde_json::to_vec(&answer)?;
+    timeout(QUESTION_TIME, stream.write_all(&said)).await??;
     stream.shutdown().await
 }
 

@@ -21,6 +21,7 @@ use crate::deploy::machine::Event;
 use crate::deploy::{Board, NoRollback, Place, Workflow, status, switch};
 use crate::error::Error;
 use crate::identity::Identity;
+use crate::ledger::Pulse;
 use crate::pin::Pin;
 use crate::pull::fetch::{Credential, Transfers};
 use crate::pull::read::Files;
@@ -32,7 +33,7 @@ use crate::store::{Alert, Log, Note, Sqlite, Store as _, StoreError, Transaction
 use crate::vault::FileVault;
 use crate::verify::Now;
 use crate::watch::{self, Condition, Routes};
-use crate::world::Clock as _;
+use crate::world::{Clock as _, Wall};
 
 /// The reference that a fetch writes; nothing is read from it before it was verified.
 const QUARANTINE: &str = "refs/quarantine/release";
@@ -85,6 +86,7 @@ pub(super) struct Agent {
     pub(super) field: Arc<TheField>,
     pub(super) engine: Arc<TheEngine>,
     pub(super) ledger: Mutex<LedgerDesk>,
+    pulse: Mutex<Pulse>,
     binary: OnceLock<Digest>,
     transfers: Transfers,
     board: tokio::sync::Mutex<Board>,
@@ -130,6 +132,7 @@ impl Agent {
     pub(super) fn new(parts: Parts) -> Self {
         let Parts { config, pin, identity, disk, world, store, field, engine, ledger, program, board, holds } = parts;
         field.hold(holds.clone());
+        let pulse = Mutex::new(Pulse::new(world.clock.now(), world.clock.awake()));
         let vault = Arc::clone(&field);
         let credential: Credential = Arc::new(move || vault.opens_repository());
         Self {
@@ -143,6 +146,7 @@ impl Agent {
             field,
             engine,
             ledger: Mutex::new(ledger),
+            pulse,
             binary: OnceLock::new(),
             board: tokio::sync::Mutex::new(board),
             holds: tokio::sync::Mutex::new(holds),
@@ -541,6 +545,42 @@ impl Agent {
         if let Err(error) = ended.await {
             tracing::error!(%error, rule, "an alert could not be ended");
         }
+    }
+
+    /// What must be said in each log before the next word about time: that the clock was set, or the host slept, or the
+    /// agent stood still.
+    pub(super) fn missed(&self, now: Wall) -> Result<Vec<Write>, StoreError> {
+        let Some(missed) = lock(&self.pulse).missed(now, self.world.clock.awake()) else { return Ok(Vec::new()) };
+        tracing::warn!(?missed, "time did not go on as it should");
+        let logs = self.store.logs()?;
+        Ok(logs.into_iter().map(|log| Write::Note(Box::new(missed.note(log)))).collect())
+    }
+
+    /// A sign of life, or what was missed, is durable in each log.
+    pub(super) fn lives(&self, now: Wall) {
+        *lock(&self.pulse) = Pulse::new(now, self.world.clock.awake());
+    }
+
+    /// Whether it is time for a sign of life.
+    pub(super) fn is_tick_due(&self) -> bool {
+        lock(&self.pulse).is_due(self.world.clock.now())
+    }
+
+    /// Looks whether time went on as it should, and says so where it did not.
+    pub(super) async fn look_at_pulse(&self) -> Result<(), StoreError> {
+        if self.halted().is_some() {
+            return Ok(());
+        }
+        let at = self.world.clock.now();
+        let writes = self.missed(at)?;
+        if writes.is_empty() {
+            let mut pulse = lock(&self.pulse);
+            *pulse = pulse.looked(at, self.world.clock.awake());
+            return Ok(());
+        }
+        self.store.commit(Transaction { at, writes }).await?;
+        self.lives(at);
+        Ok(())
     }
 
     /// How the agent and its workflows stand.

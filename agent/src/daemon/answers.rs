@@ -8,7 +8,7 @@ use assent_schema::status::Hold;
 use super::agent::{Agent, lock};
 use super::halting::{NotRecovered, Signed};
 use super::holding::{LASTS_MOST, NotHeld};
-use crate::control::books::LedgerBroken;
+use crate::control::books::{LedgerBroken, Prepared};
 use crate::control::server::Answers;
 use crate::control::{Answer, Question, RolledBack, answer};
 use crate::deploy::{NoRollback, Place};
@@ -52,8 +52,15 @@ impl Clerk {
             }
             Question::Ledger(question) => {
                 let agent = Arc::clone(agent);
-                // Whole logs are read: not on the thread that runs are driven on.
-                let work = tokio::task::spawn_blocking(move || lock(&agent.ledger).answer(&*agent.store, &question));
+                // Whole logs are read: not on the thread that runs are driven on, and without the lock, which the next
+                // round of checkpoints wants.
+                let work = tokio::task::spawn_blocking(move || {
+                    let prepared = lock(&agent.ledger).prepare(&*agent.store, question)?;
+                    match prepared {
+                        Prepared::Answer(answer) => Ok(answer),
+                        Prepared::Ask(asked) => asked.answer(&*agent.store),
+                    }
+                });
                 Ok(match work.await {
                     Ok(Ok(answer)) => Answer::Ledger(answer),
                     Ok(Err(LedgerBroken(what))) => Answer::Refused { what, help: "Look at the agent's log.".into() },

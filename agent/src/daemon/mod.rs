@@ -257,7 +257,9 @@ async fn start(agent: &Arc<Agent>) -> Result<(), StoreError> {
     let (_, busy) = intake::plans_of_open_runs(&*agent.store)?;
     agent.load_release().await?;
     let now = agent.field.now();
+    let up = agent.world.clock.now();
     agent.switch(|board| board.boot(&busy, now), with).await?;
+    agent.lives(up);
     agent.look_at_time().await
 }
 
@@ -270,7 +272,8 @@ async fn stop(agent: &Arc<Agent>, mut loops: JoinSet<()>) {
     }
     let now = agent.field.now();
     let logs = agent.store.logs().unwrap_or_default();
-    let mut with: Vec<Write> = logs.into_iter().map(|log| Write::Note(Box::new(crate::ledger::stopped(log)))).collect();
+    let mut with = agent.missed(agent.world.clock.now()).unwrap_or_default();
+    with.extend(logs.into_iter().map(|log| Write::Note(Box::new(crate::ledger::stopped(log)))));
     with.push(Write::State { name: CLEAN.to_owned(), value: Some(Vec::new()) });
     if let Err(error) = agent.switch(|board| board.halt(now), with).await {
         tracing::error!(%error, "the last words could not be written");
@@ -295,6 +298,10 @@ async fn counting(agent: Arc<Agent>, mut ended: tokio::sync::mpsc::UnboundedRece
 async fn looking(agent: Arc<Agent>) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
+        // First: whatever is written next may be about time.
+        if let Err(error) = agent.look_at_pulse().await {
+            tracing::error!(%error, "that time was missed could not be written");
+        }
         if let Err(error) = agent.look_at_time().await {
             tracing::error!(%error, "what time changes could not be written");
         }

@@ -11,15 +11,13 @@ use assent_schema::trust::{Namespace, sign};
 use super::agent::{Agent, lock};
 use crate::ledger::{PublishError, RoundError};
 use crate::pull::{PullFailure, push};
-use crate::store::{Log, Note, Store as _, Transaction, Write};
+use crate::store::{Log, Note, Store as _, StoreError, Transaction, Write};
 use crate::world::Clock as _;
 
 /// How often checkpoints are signed while there is news.
 const CHECKPOINT_EVERY: Duration = Duration::from_mins(1);
 /// Changes that come together are pushed together.
 const SETTLES: Duration = Duration::from_millis(200);
-/// How often a sign of life is written to each log, in seconds. formats.md asks for at most 3,660, and a round may be long.
-const TICK_SECONDS: i64 = 3_600 - 300;
 /// Where the branch keeps rehearsals.
 const REHEARSALS: &str = "rehearsals/";
 
@@ -27,17 +25,14 @@ const REHEARSALS: &str = "rehearsals/";
 pub(super) async fn publishing(agent: Arc<Agent>) {
     let news = agent.news();
     let mut said: Option<Status> = None;
-    let mut ticked = agent.world.clock.now().moment().seconds();
     loop {
         if agent.halted().is_some() {
             // Whoever holds this name may be elsewhere: nothing is signed, and nothing is pushed over it.
             news.notified().await;
             continue;
         }
-        let now = agent.world.clock.now().moment().seconds();
-        if now.saturating_sub(ticked) >= TICK_SECONDS {
+        if agent.is_tick_due() {
             tick(&agent).await;
-            ticked = now;
         }
         if let Err(failure) = publish(&agent, &mut said).await {
             // What stands on the branch here is pushed with the next try, whatever changed meanwhile.
@@ -118,12 +113,15 @@ pub(super) async fn checkpoints(agent: &Arc<Agent>) -> Result<BTreeMap<String, V
 /// The hourly sign of life in each log.
 async fn tick(agent: &Agent) {
     let written = async {
-        let mut transaction = Transaction::new(agent.world.clock.now());
+        let at = agent.world.clock.now();
+        let mut transaction = Transaction { at, writes: agent.missed(at)? };
         // The agent's own log last, so that its heads are those of the ticks beside it.
         let mut logs = agent.store.logs()?;
         logs.sort_by_key(|log| *log == Log::Agent);
         transaction.writes.extend(logs.into_iter().map(|log| Write::Note(Box::new(crate::ledger::tick(log)))));
-        agent.store.commit(transaction).await
+        agent.store.commit(transaction).await?;
+        agent.lives(at);
+        Ok::<_, StoreError>(())
     };
     if let Err(error) = written.await {
         tracing::error!(%error, "the hourly tick could not be written");

@@ -8,9 +8,11 @@ use std::io::Write;
 use assent_schema::canon::Digest;
 use assent_schema::ledger::export::{ExportFault, Summary, Verifier, line};
 use assent_schema::ledger::proof::{Consistency, Inclusion};
-use assent_schema::ledger::{Checkpoint, Entry, Fault, Head, LogKey, Salt, Tree};
+use assent_schema::ledger::tree::{TILE, consistency_spans, inclusion_spans};
+use assent_schema::ledger::{Checkpoint, Entry, Fault, Head, LogKey, Salt};
 
 use super::day_key::{DayKeyError, DayKeys};
+use super::tiles::Tiles;
 use crate::store::{LedgerRow, Log, Store, StoreError};
 use crate::world::Disk;
 
@@ -78,11 +80,15 @@ impl<S: Store, D: Disk> Reader<'_, S, D> {
     /// [`AnswerError::Fault`] with the first index and fault.
     pub fn verify(&mut self, older: &[Head]) -> Result<Summary, AnswerError> {
         let mut verifier = Verifier::new(self.checkpoint.head().origin.clone(), older);
-        self.each(&mut |_, row, opened| {
+        let read = self.each(0, &mut |_, row, opened| {
             let opened = opened.as_ref().map(|(salt, body)| (salt, body.as_slice()));
             verifier.entry(&Digest::from_bytes(row.commitment), opened).map_err(AnswerError::Fault)
-        })?;
-        verifier.checkpoint(self.checkpoint.note(), self.key, &[]).map_err(AnswerError::Fault)
+        });
+        if let Err(AnswerError::Fault(found)) = read {
+            return Err(self.narrow(found));
+        }
+        read?;
+        verifier.checkpoint(self.checkpoint.note(), self.key, &[]).map_err(|found| self.narrow(found))
     }
 
     /// Writes the export, verifying it on the way; a fault leaves a part behind that ends without a checkpoint.
@@ -91,14 +97,14 @@ impl<S: Store, D: Disk> Reader<'_, S, D> {
     /// As [`Reader::verify`], and when the output cannot be written.
     pub fn export(&mut self, out: &mut impl Write) -> Result<Summary, AnswerError> {
         let mut verifier = Verifier::new(self.checkpoint.head().origin.clone(), &[]);
-        self.each(&mut |index, row, opened| {
+        self.each(0, &mut |index, row, opened| {
             let opened = opened.as_ref().map(|(salt, body)| (salt, body.as_slice()));
             let committed = Digest::from_bytes(row.commitment);
             verifier.entry(&committed, opened).map_err(AnswerError::Fault)?;
             let bytes = line(index, &committed, opened).or(Err(fault(Some(index), Fault::BadIndex)))?;
             out.write_all(&bytes).map_err(AnswerError::Output)
         })?;
-        let summary = verifier.checkpoint(self.checkpoint.note(), self.key, &[]).map_err(AnswerError::Fault)?;
+        let summary = verifier.checkpoint(self.checkpoint.note(), self.key, &[]).map_err(|found| self.narrow(found))?;
         out.write_all(b"\n").map_err(AnswerError::Output)?;
         out.write_all(self.checkpoint.note().as_bytes()).map_err(AnswerError::Output)?;
         Ok(summary)
@@ -109,63 +115,99 @@ impl<S: Store, D: Disk> Reader<'_, S, D> {
     /// # Errors
     /// [`AnswerError::NotThere`] when there is no such entry below the checkpoint.
     pub fn prove(&mut self, target: Target) -> Result<Vec<Inclusion>, AnswerError> {
-        let mut found: Vec<(u64, Opened)> = Vec::new();
-        let tree = self.tree(&mut |index, opened| {
-            if wanted(target, index, opened) {
-                found.push((index, opened.clone()));
-            }
-        })?;
+        let found = match target {
+            Target::Run(run) => self.of_run(run)?,
+            Target::Index(index) => self.at(index)?,
+        };
         if found.is_empty() {
             return Err(AnswerError::NotThere);
         }
-        found.into_iter().map(|(index, opened)| self.proof(&tree, index, opened)).collect()
+        let size = self.checkpoint.head().size;
+        let tiles = Tiles::open(self.store, &self.log, size).map_err(AnswerError::Store)?;
+        let proof = |(index, committed, opened): (u64, Digest, Opened)| {
+            let spans = inclusion_spans(index, size).ok_or(AnswerError::NotThere)?;
+            let path = tiles.path(&spans).map_err(AnswerError::Store)?;
+            let proof = Inclusion { index, opened, path, checkpoint: self.checkpoint.note().to_owned() };
+            proof.verify(self.key, Some(&committed)).map_err(|what| fault(Some(index), what))?;
+            Ok(proof)
+        };
+        found.into_iter().map(proof).collect()
     }
 
-    /// Proves that the log continues an older checkpoint.
+    /// Proves that the log continues an older checkpoint: up to another one that somebody kept, or to the newest.
     ///
     /// # Errors
-    /// [`AnswerError::Fault`] when the older one is not by this log's key, or the log does not continue it.
-    pub fn since(&mut self, older: &str) -> Result<Consistency, AnswerError> {
-        let older = Checkpoint::verify(older, self.key, &[]).or(Err(fault(None, Fault::BadCheckpoint)))?;
-        let tree = self.tree(&mut |_, _| {})?;
-        let (old, size) = (older.head().size, self.checkpoint.head().size);
-        let path = tree.consistency(old, size).ok_or_else(|| fault(None, Fault::NotConsistent))?;
-        let proof = Consistency { old, path, checkpoint: self.checkpoint.note().to_owned() };
-        proof.verify(self.key, &older).map_err(|what| fault(None, what))?;
-        Ok(proof)
+    /// [`AnswerError::Fault`] when one of them is not by this log's key, or the log does not continue it.
+    pub fn since(&mut self, older: &str, newer: Option<&str>) -> Result<Consistency, AnswerError> {
+        let verify = |note: &str| Checkpoint::verify(note, self.key, &[]).or(Err(fault(None, Fault::BadCheckpoint)));
+        let older = verify(older)?;
+        let newer = newer.map(verify).transpose()?;
+        let newer = newer.as_ref().unwrap_or(self.checkpoint);
+        let (old, size, all) = (older.head().size, newer.head().size, self.checkpoint.head().size);
+        if size > all {
+            return Err(among(all, size, Fault::NotConsistent));
+        }
+        let spans = consistency_spans(old, size).ok_or_else(|| among(size, old, Fault::NotConsistent))?;
+        let tiles = Tiles::open(self.store, &self.log, size).map_err(AnswerError::Store)?;
+        let path = tiles.path(&spans).map_err(AnswerError::Store)?;
+        let proof = Consistency { old, path, checkpoint: newer.note().to_owned() };
+        match proof.verify(self.key, &older) {
+            Ok(_) => Ok(proof),
+            Err(what) => Err(self.narrow(ExportFault::among(0, size, what))),
+        }
     }
 
-    fn proof(&self, tree: &Tree, index: u64, opened: Opened) -> Result<Inclusion, AnswerError> {
+    /// A fault of a hash over several entries, at those of them that are not as they were written, if that can be told.
+    fn narrow(&self, found: ExportFault) -> AnswerError {
+        let tells = matches!(found.fault, Fault::WrongRoot | Fault::NotConsistent);
+        let Some(begin) = found.index.filter(|_| tells) else { return AnswerError::Fault(found) };
         let size = self.checkpoint.head().size;
-        let path = tree.inclusion(index, size).ok_or(AnswerError::NotThere)?;
-        let proof = Inclusion { index, opened, path, checkpoint: self.checkpoint.note().to_owned() };
-        let row = self.store.ledger_rows(&self.log, index, 1).map_err(AnswerError::Store)?;
-        let committed = row.first().map(|row| Digest::from_bytes(row.commitment));
-        proof.verify(self.key, committed.as_ref()).map_err(|what| fault(Some(index), what))?;
-        Ok(proof)
+        let changed = Tiles::open(self.store, &self.log, size).and_then(|tiles| tiles.changed());
+        let Ok((first, end)) = changed else { return AnswerError::Fault(found) };
+        let end = found.until.map_or(end, |until| end.min(until + 1));
+        AnswerError::Fault(if first.max(begin) < end {
+            ExportFault::among(first.max(begin), end, found.fault)
+        } else {
+            found
+        })
     }
 
-    fn tree(&mut self, look: &mut dyn FnMut(u64, &Opened)) -> Result<Tree, AnswerError> {
-        let mut leaves = Vec::new();
-        self.each(&mut |index, row, opened| {
-            leaves.push(row.commitment);
-            look(index, opened);
+    fn at(&mut self, index: u64) -> Result<Vec<(u64, Digest, Opened)>, AnswerError> {
+        if index >= self.checkpoint.head().size {
+            return Ok(Vec::new());
+        }
+        let rows = self.store.ledger_rows(&self.log, index, 1).map_err(AnswerError::Store)?;
+        let row = rows.first().filter(|row| row.index == index).ok_or_else(|| fault(Some(index), Fault::WrongSize))?;
+        Ok(vec![(index, Digest::from_bytes(row.commitment), self.open(row)?)])
+    }
+
+    /// The entries of a run. None stands before the tile in which the run was accepted.
+    fn of_run(&mut self, run: u64) -> Result<Vec<(u64, Digest, Opened)>, AnswerError> {
+        let tiles = self.store.ledger_tiles(&self.log).map_err(AnswerError::Store)?;
+        let before = tiles.iter().take_while(|tile| tile.accepted < run).last();
+        let begin = before.map_or(0, |tile| (tile.at + 1) * TILE);
+        let mut found = Vec::new();
+        self.each(begin, &mut |index, row, opened| {
+            if is_of_run(run, opened) {
+                found.push((index, Digest::from_bytes(row.commitment), opened.clone()));
+            }
             Ok(())
         })?;
-        Ok(Tree::new(leaves.iter().map(<[u8; 32]>::as_slice)))
+        Ok(found)
     }
 
     fn each(
         &mut self,
+        begin: u64,
         take: &mut dyn FnMut(u64, &LedgerRow, &Opened) -> Result<(), AnswerError>,
     ) -> Result<(), AnswerError> {
         let size = self.checkpoint.head().size;
-        let mut next = 0;
+        let mut next = begin;
         while next < size {
             let most = usize::try_from(size - next).unwrap_or(PAGE).min(PAGE);
             let page = self.store.ledger_rows(&self.log, next, most).map_err(AnswerError::Store)?;
             if page.is_empty() {
-                return Err(fault(Some(next), Fault::WrongSize));
+                return Err(among(next, size, Fault::WrongSize));
             }
             for row in &page {
                 if row.index != next {
@@ -195,18 +237,19 @@ impl<S: Store, D: Disk> Reader<'_, S, D> {
     }
 }
 
-fn wanted(target: Target, index: u64, opened: &Opened) -> bool {
-    match target {
-        Target::Index(at) => at == index,
-        Target::Run(run) => opened.as_ref().is_some_and(|(_, body)| {
-            // A cheap look first: a body that does not spell the run's number is not parsed.
-            let spelled = format!("\"run\":{run},");
-            body.windows(spelled.len()).any(|bytes| bytes == spelled.as_bytes())
-                && Entry::from_bytes(body).is_ok_and(|entry| entry.run == Some(run))
-        }),
-    }
+fn is_of_run(run: u64, opened: &Opened) -> bool {
+    opened.as_ref().is_some_and(|(_, body)| {
+        // A cheap look first: a body that does not spell the run's number is not parsed.
+        let spelled = format!("\"run\":{run},");
+        body.windows(spelled.len()).any(|bytes| bytes == spelled.as_bytes())
+            && Entry::from_bytes(body).is_ok_and(|entry| entry.run == Some(run))
+    })
 }
 
 fn fault(index: Option<u64>, fault: Fault) -> AnswerError {
-    AnswerError::Fault(ExportFault { index, fault })
+    AnswerError::Fault(ExportFault::at(index, fault))
+}
+
+fn among(begin: u64, end: u64, fault: Fault) -> AnswerError {
+    AnswerError::Fault(ExportFault::among(begin, end, fault))
 }

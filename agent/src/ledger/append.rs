@@ -4,11 +4,12 @@ use std::fmt;
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{Name, PersonId};
+use assent_schema::ledger::tree::TILE;
 use assent_schema::ledger::{Entry, EntryError, Frontier, Head, Kind, Origin, Salt, commitment};
 use assent_schema::time::Moment;
 
 use super::day_key::DayKey;
-use crate::store::{FactText, LedgerRow};
+use crate::store::{FactText, LedgerRow, LedgerTile};
 
 /// What is to be recorded.
 #[derive(Clone, Debug)]
@@ -62,18 +63,19 @@ pub struct Appender {
     time: Option<Moment>,
     accepted: u64,
     finished: u64,
+    tile: Option<LedgerTile>,
 }
 
 impl Appender {
     /// The end of an empty log.
     pub fn new(log: Origin) -> Self {
-        Self { log, frontier: Frontier::new(), time: None, accepted: 0, finished: 0 }
+        Self { log, frontier: Frontier::new(), time: None, accepted: 0, finished: 0, tile: None }
     }
 
     /// The end of a log that has entries: the frontier over all commitments, the time of the last one, and how many runs
     /// were accepted and ended.
     pub fn resume(log: Origin, frontier: Frontier, time: Moment, accepted: u64, finished: u64) -> Self {
-        Self { log, frontier, time: Some(time), accepted, finished }
+        Self { log, frontier, time: Some(time), accepted, finished, tile: None }
     }
 
     /// Which log.
@@ -89,6 +91,11 @@ impl Appender {
     /// The tree's frontier.
     pub(super) fn frontier(&self) -> &Frontier {
         &self.frontier
+    }
+
+    /// The tile that the last entry ended, if it did.
+    pub(super) fn tile(&self) -> Option<LedgerTile> {
+        self.tile
     }
 
     /// The time of the last entry; `None` in an empty log.
@@ -131,7 +138,8 @@ impl Appender {
         let body = entry.to_bytes().map_err(AppendError::Form)?;
         let sealed = key.seal(&self.log, index, nonce, salt, &body).or(Err(AppendError::Seal))?;
         let commitment = *commitment(salt, &body).as_bytes();
-        self.frontier.append(&commitment);
+        let (tile, at) = (self.frontier.append(&commitment), index / TILE);
+        self.tile = tile.map(|root| LedgerTile { at, root, accepted });
         (self.time, self.accepted, self.finished) = (Some(time), accepted, finished);
         Ok(LedgerRow { index, commitment, sealed: Some(sealed), day: time.day() })
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::append::{AppendError, Appender, NewEntry};
 use super::day_key::{DayKeyError, DayKeys};
 use super::note::kind_of;
-use crate::store::{Books, LedgerRow, LedgerRows, Log, Note, Store, StoreError, end_name};
+use crate::store::{Books, LedgerRow, LedgerRows, LedgerTile, Log, Note, Store, StoreError, end_name};
 use crate::vault::HostKey;
 use crate::world::{Dice, Disk, DiskFailure, Wall};
 
@@ -33,11 +33,11 @@ pub struct Ledgers<D: Disk, R: Dice> {
 }
 
 impl<D: Disk, R: Dice> Ledgers<D, R> {
-    /// Loads the ends of all logs: frontiers from the commitments since the kept end; time and counts from the entries since
-    /// it, or since the last tick.
+    /// Loads the ends of all logs: frontiers from the commitments since the kept end, the time of the last entry, and counts
+    /// from the journal.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] when rows are missing or the last ones cannot be opened.
+    /// [`StoreError::Damaged`] when rows are missing.
     pub fn load(
         project: ProjectName,
         agent: AgentId,
@@ -75,51 +75,42 @@ impl<D: Disk, R: Dice> Ledgers<D, R> {
                 break;
             }
         }
-        let end = self.read_back(log, &origin, frontier.size(), &kept, rows)?;
-        Ok(Appender::resume(origin, frontier, end.time, end.accepted, end.finished))
+        let time = self.last_time(log, &origin, (frontier.size(), kept.time), rows)?;
+        // The journal counts in the transactions that the entries are part of, and bodies may be gone.
+        let (accepted, finished) = rows.counts(log)?;
+        Ok(Appender::resume(origin, frontier, time, accepted.max(kept.accepted), finished.max(kept.finished)))
     }
 
-    /// Reads from the last entry back to the last tick, or to the kept end: their counts are exact, and are counted on from.
-    fn read_back(
+    /// The time of the last entry; where its body is gone, with its day's key or by pruning, what is known of it. A log that
+    /// cannot be read is found by whoever verifies it, and keeps nothing from going on.
+    fn last_time(
         &mut self,
         log: &Log,
         origin: &Origin,
-        size: u64,
-        kept: &Kept,
+        (size, kept): (u64, Moment),
         rows: &dyn LedgerRows,
-    ) -> Result<End, StoreError> {
-        let mut end = End { time: kept.time, accepted: 0, finished: 0 };
-        let mut before = size;
-        while before > kept.size {
-            let from = before.saturating_sub(PAGE as u64).max(kept.size);
-            let page = rows.rows(log, from, usize::try_from(before - from).unwrap_or(PAGE))?;
-            for row in page.iter().rev() {
-                let Some(entry) = self.open(origin, row)? else { continue };
-                end.time = end.time.max(entry.time);
-                match (&entry.kind, entry.run) {
-                    (Kind::Accepted(_), Some(run)) => end.accepted = end.accepted.max(run),
-                    (Kind::Ended(_), _) => end.finished += 1,
-                    (Kind::Tick(tick), _) => {
-                        end.accepted = end.accepted.max(tick.accepted);
-                        end.finished += tick.finished;
-                        return Ok(end);
-                    }
-                    _ => {}
-                }
+    ) -> Result<Moment, StoreError> {
+        let from = size.saturating_sub(PAGE as u64);
+        let page = rows.rows(log, from, PAGE)?;
+        let mut least = kept;
+        for row in page.iter().rev() {
+            match self.open(origin, row)? {
+                Some(entry) => return Ok(least.max(entry.time)),
+                None => least = format!("{}T00:00:00Z", row.day).parse().map_or(least, |day| least.max(day)),
             }
-            before = from;
         }
-        end.accepted = end.accepted.max(kept.accepted);
-        end.finished += kept.finished;
-        Ok(end)
+        Ok(least)
     }
 
-    /// The entry of a row; `None` when its body is gone.
+    /// The entry of a row; `None` when its body is gone or cannot be read.
     fn open(&mut self, origin: &Origin, row: &LedgerRow) -> Result<Option<Entry>, StoreError> {
         let Some(sealed) = &row.sealed else { return Ok(None) };
-        let key = self.keys.open(origin, &row.day).map_err(store_error)?;
-        let (_, body) = key.open(origin, row.index, sealed).map_err(store_error)?;
-        Entry::from_bytes(&body).map(Some).or(Err(StoreError::Damaged("an entry of the ledger has another form")))
+        let opened = match self.keys.open(origin, &row.day) {
+            Ok(key) => key.open(origin, row.index, sealed).ok(),
+            Err(DayKeyError::Gone | DayKeyError::CannotOpen) => None,
+            Err(error @ DayKeyError::Disk(_)) => return Err(store_error(error)),
+        };
+        Ok(opened.and_then(|(_, body)| Entry::from_bytes(&body).ok()))
     }
 
     fn kind(&self, note: &Note) -> Result<Kind, StoreError> {
@@ -193,12 +184,6 @@ pub fn root_at(store: &impl Store, log: &Log, size: u64) -> Result<Option<Digest
     Ok(Some(frontier.root()))
 }
 
-struct End {
-    time: Moment,
-    accepted: u64,
-    finished: u64,
-}
-
 /// The name of a log of the agent whose own log is `own`.
 pub(super) fn origin_of(own: &Origin, log: &Log) -> Origin {
     match log {
@@ -257,6 +242,10 @@ impl<D: Disk, R: Dice> Books for Ledgers<D, R> {
         let (size, peaks) = (frontier.size(), frontier.peaks().to_vec());
         let kept = Kept { size, peaks, time, accepted: end.accepted(), finished: end.finished() };
         canon::to_bytes(&kept).ok()
+    }
+
+    fn tile(&self, log: &Log) -> Option<LedgerTile> {
+        self.logs.get(log)?.tile()
     }
 
     fn keep(&mut self) {

@@ -12,10 +12,12 @@ mod books;
 mod day_key;
 mod note;
 mod publish;
+mod pulse;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod tiles;
 
 pub use answer::{AnswerError, Reader, Target};
 pub use append::{AppendError, Appender, NewEntry};
@@ -25,3 +27,5 @@ pub use note::{Note, opened, started, stopped, tick};
 pub use publish::{
     PublishError, Published, Publisher, Publishers, RoundError, signing_key_from_file, signing_key_to_file,
 };
+pub use pulse::{Missed, Pulse};
+pub use tiles::changed;

@@ -10,8 +10,8 @@ use ed25519_dalek::SigningKey;
 use super::testing::{Counting, Folder};
 use super::*;
 use crate::store::{
-    Accepted, Entry, LedgerRows as _, Log, Memory, RunId, Store as _, StoreError, Tables, Transaction, TriggerKind,
-    Write,
+    Accepted, Ending, Entry, LedgerRows as _, Log, Memory, RunId, Store as _, StoreError, Tables, Transaction,
+    TriggerKind, Write,
 };
 use crate::vault::HostKey;
 use crate::world::{Disk as _, Wall};
@@ -90,7 +90,10 @@ impl Place {
     }
 
     fn end(&mut self, store: &Memory, n: u8) {
-        self.note(store, 1, of_run(n, "ended").fact("outcome", "done")).unwrap();
+        let ended = Entry::Ended { ending: Ending::Done, stop: None, step: None, code: None };
+        let note = of_run(n, "ended").fact("outcome", "done");
+        let transaction = self.at(1).with(Write::Journal { run: run(n), entry: ended });
+        store.commit_now(transaction.with(Write::Note(Box::new(note)))).unwrap();
     }
 }
 
@@ -185,7 +188,7 @@ fn a_log_grows_out_of_its_older_checkpoints() {
     assert_eq!(newer.head().size, older.head().size + 1);
     let mut days = place.days();
     let mut reader = Reader { store: &store, log: acme(), key: &key, days: &mut days, checkpoint: &newer };
-    let proof = reader.since(older.note()).unwrap();
+    let proof = reader.since(older.note(), None).unwrap();
     assert_eq!(
         assent_schema::ledger::proof::Consistency::parse(&proof.to_text()).unwrap().verify(&key, &older),
         Ok(newer.clone())
@@ -195,7 +198,7 @@ fn a_log_grows_out_of_its_older_checkpoints() {
     forged.root = Digest::of_file(b"another history");
     let forged = Checkpoint::sign(forged, &signing());
     assert!(matches!(
-        reader.since(forged.note()),
+        reader.since(forged.note(), None),
         Err(AnswerError::Fault(ExportFault { fault: Fault::NotConsistent, .. }))
     ));
 }
@@ -270,9 +273,101 @@ fn a_day_whose_key_is_gone_cannot_be_opened_and_is_missed() {
     let first = days.days(&checkpoint.head().origin).unwrap()[0].clone();
     days.destroy(&checkpoint.head().origin, &first).unwrap();
     let mut reader = Reader { store: &store, log: acme(), key: &key, days: &mut days, checkpoint: &checkpoint };
-    let fault = ExportFault { index: Some(0), fault: Fault::BodyGone };
+    let fault = ExportFault::at(Some(0), Fault::BodyGone);
     assert!(matches!(reader.verify(&[]), Err(AnswerError::Fault(found)) if found == fault));
     // The proof of an entry whose body is gone still holds against its commitment.
     let proof = &reader.prove(Target::Index(2)).unwrap()[0];
     assert!(proof.opened.is_none());
+}
+
+#[test]
+fn a_lost_day_key_stops_no_start_and_is_found() {
+    let mut place = lived();
+    let origin = place.books().unwrap().origin(&acme());
+    let mut days = place.days();
+    for day in days.days(&origin).unwrap() {
+        days.destroy(&origin, &day).unwrap();
+    }
+    let store = place.store();
+    place.accept(&store, 3);
+    place.note(&store, 60, tick(acme())).unwrap();
+    let (key, checkpoint) = (key(), checkpoint(&place, &store));
+    let mut days = place.days();
+    let mut reader = Reader { store: &store, log: acme(), key: &key, days: &mut days, checkpoint: &checkpoint };
+    let found = reader.verify(&[]);
+    assert!(matches!(found, Err(AnswerError::Fault(ExportFault { index: Some(0), fault: Fault::BodyGone, .. }))));
+}
+
+#[test]
+fn a_clock_that_was_set_is_told_before_the_tick_that_would_be_late() {
+    let mut place = lived();
+    let store = place.store();
+    let missed = Missed::Clock(place.at(1).at.moment());
+    place.note(&store, 7_200, missed.note(acme())).unwrap();
+    place.note(&store, 1, tick(acme())).unwrap();
+    let (key, checkpoint, mut days) = (key(), checkpoint(&place, &store), place.days());
+    let mut reader = Reader { store: &store, log: acme(), key: &key, days: &mut days, checkpoint: &checkpoint };
+    assert!(reader.verify(&[]).is_ok());
+}
+
+/// A log of some tiles, with a restart within one.
+fn long() -> (Place, Memory) {
+    let mut place = Place::new();
+    let store = place.store();
+    place.note(&store, 0, opened(acme(), Digest::of_file(b"root"), vec![])).unwrap();
+    place.note(&store, 0, started(acme(), true)).unwrap();
+    for n in 1..=130 {
+        place.accept(&store, n);
+    }
+    drop(store);
+    let store = place.store();
+    for n in 1..=130 {
+        place.end(&store, n);
+        place.note(&store, 0, of_run(n, "viewed").fact("what", "run").fact("why", "T-1")).unwrap();
+        place.note(&store, 1, Note::new(acme(), "root").fact("version", 2)).unwrap();
+    }
+    (place, store)
+}
+
+#[test]
+fn proofs_from_tiles_hold_and_a_run_is_found_wherever_it_began() {
+    let (mut place, store) = long();
+    let (key, older, mut days) = (key(), checkpoint(&place, &store), place.days());
+    let size = older.head().size;
+    assert!(size > 512, "{size} entries are two tiles");
+    assert_eq!(
+        store.ledger_tiles(&acme()).unwrap().iter().map(|tile| (tile.at, tile.accepted)).collect::<Vec<_>>(),
+        [(0, 130), (1, 130)]
+    );
+    let mut reader = Reader { store: &store, log: acme(), key: &key, days: &mut days, checkpoint: &older };
+    for index in [0, 1, 255, 256, 257, 511, 512, size - 1] {
+        assert_eq!(reader.prove(Target::Index(index)).unwrap()[0].index, index);
+    }
+    assert!(matches!(reader.prove(Target::Index(size)), Err(AnswerError::NotThere)));
+    let of = |reader: &mut Reader<'_, _, _>, run| reader.prove(Target::Run(run)).unwrap().len();
+    assert_eq!([of(&mut reader, 1), of(&mut reader, 130)], [3, 3]);
+    // Between two checkpoints that somebody kept, neither of them the newest.
+    place.accept(&store, 131);
+    let kept = checkpoint(&place, &store);
+    place.accept(&store, 132);
+    let newest = checkpoint(&place, &store);
+    let mut reader = Reader { store: &store, log: acme(), key: &key, days: &mut days, checkpoint: &newest };
+    assert_eq!(of(&mut reader, 132), 1);
+    let proof = reader.since(older.note(), Some(kept.note())).unwrap();
+    assert_eq!(proof.verify(&key, &older), Ok(kept.clone()));
+    assert!(reader.since(newest.note(), Some(kept.note())).is_err(), "backwards");
+}
+
+#[test]
+fn a_row_that_was_changed_is_found_in_its_tile() {
+    let (place, store) = long();
+    let (key, checkpoint, mut days) = (key(), checkpoint(&place, &store), place.days());
+    place.tables.lock().unwrap().forge(&acme(), 300, |row| {
+        row.sealed = None;
+        row.commitment[0] ^= 1;
+    });
+    let mut reader = Reader { store: &store, log: acme(), key: &key, days: &mut days, checkpoint: &checkpoint };
+    let found = reader.verify(&[]);
+    let place = ExportFault { index: Some(256), until: Some(511), fault: Fault::WrongRoot };
+    assert!(matches!(found, Err(AnswerError::Fault(found)) if found == place), "not {place}");
 }

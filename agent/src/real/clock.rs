@@ -21,16 +21,24 @@ impl Clock for RealClock {
     }
 
     fn boot(&self) -> Duration {
-        let time = clock_gettime(ClockId::Boottime);
-        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-        let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);
-        Duration::new(seconds, nanos)
+        since_boot(ClockId::Boottime)
+    }
+
+    fn awake(&self) -> Duration {
+        since_boot(ClockId::Monotonic)
     }
 
     /// Tokio's timers stand still while the host sleeps, so the boot clock may have moved further; never less.
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }
+}
+
+fn since_boot(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);
+    Duration::new(seconds, nanos)
 }
 
 #[cfg(test)]
@@ -43,5 +51,6 @@ mod tests {
         assert!((1_767_225_600_000..4_102_444_800_000).contains(&RealClock.now().millis()));
         let before = RealClock.boot();
         assert!(before > Duration::ZERO && RealClock.boot() >= before);
+        assert!(RealClock.awake() > Duration::ZERO && RealClock.awake() <= RealClock.boot());
     }
 }

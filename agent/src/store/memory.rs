@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use assent_schema::id::ClientId;
 
 use super::{
-    Accepted, Alert, AlertRow, Books, Entry, JournalRow, LedgerRow, LedgerRows, Log, Note, OpenRun, QueueItem, Refusal,
-    RunFilter, RunId, RunLine, StepAt, Store, StoreError, Transaction, Waiting, Write,
+    Accepted, Alert, AlertRow, Books, Entry, JournalRow, LedgerRow, LedgerRows, LedgerTile, Log, Note, OpenRun,
+    QueueItem, Refusal, RunFilter, RunId, RunLine, StepAt, Store, StoreError, Transaction, Waiting, Write,
 };
 use crate::world::Wall;
 
@@ -26,6 +26,7 @@ pub struct Tables {
     alerts: Vec<AlertRow>,
     state: BTreeMap<String, Vec<u8>>,
     ledger: BTreeMap<Log, Vec<LedgerRow>>,
+    tiles: BTreeMap<Log, Vec<LedgerTile>>,
     /// Commits that are refused for lack of space, for tests.
     full: bool,
 }
@@ -60,6 +61,12 @@ impl Tables {
     /// From now on there is no space, or there is again.
     pub fn set_full(&mut self, full: bool) {
         self.full = full;
+    }
+
+    /// Changes a row as nobody may, for tests.
+    #[cfg(test)]
+    pub(crate) fn forge(&mut self, log: &Log, index: usize, change: impl FnOnce(&mut LedgerRow)) {
+        self.ledger.get_mut(log).and_then(|rows| rows.get_mut(index)).map(change);
     }
 
     fn accepted(&self, run: RunId) -> Result<&Accepted, StoreError> {
@@ -143,6 +150,7 @@ impl Tables {
             }
             Write::EndLogs { life } => {
                 self.ledger.clear();
+                self.tiles.clear();
                 self.state.retain(|name, _| !name.starts_with(super::ENDS));
                 self.state.insert(super::LIFE.to_owned(), life.to_string().into_bytes());
                 self.sums.retain(|name, _| !name.starts_with("runs/accepted/") && !name.starts_with("runs/ended/"));
@@ -206,6 +214,7 @@ impl Tables {
             return Err(StoreError::Damaged("a ledger row is missing"));
         }
         rows.push(row);
+        self.tiles.entry(note.log.clone()).or_default().extend(books.tile(&note.log));
         if let Some(end) = books.end(&note.log) {
             self.state.insert(super::end_name(&note.log), end);
         }
@@ -224,6 +233,10 @@ impl LedgerRows for Tables {
 
     fn end(&self, log: &Log) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self.state.get(&super::end_name(log)).cloned())
+    }
+
+    fn counts(&self, log: &Log) -> Result<(u64, u64), StoreError> {
+        super::counts(log, |name| Ok(self.sums.get(name).copied().unwrap_or(0)))
     }
 
     fn rows(&self, log: &Log, from: u64, most: usize) -> Result<Vec<LedgerRow>, StoreError> {
@@ -387,7 +400,10 @@ impl Store for Memory {
     }
 
     fn run_counts(&self, client: &ClientId) -> Result<(u64, u64), StoreError> {
-        let count = |name: String| Ok(u64::try_from(self.sum(&name)?).unwrap_or(0));
-        Ok((count(format!("runs/accepted/{client}"))?, count(format!("runs/ended/{client}"))?))
+        super::counts(&Log::Client(client.clone()), |name| self.sum(name))
+    }
+
+    fn ledger_tiles(&self, log: &Log) -> Result<Vec<LedgerTile>, StoreError> {
+        Ok(self.read(|t| t.tiles.get(log).cloned().unwrap_or_default()))
     }
 }

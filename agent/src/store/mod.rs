@@ -13,6 +13,7 @@ mod write;
 use std::fmt;
 use std::sync::Arc;
 
+use assent_schema::canon::Digest;
 use assent_schema::id::ClientId;
 
 pub use fact::{
@@ -109,6 +110,17 @@ pub struct LedgerRow {
     pub day: String,
 }
 
+/// What is kept of 256 rows of a ledger that stand together, when the last of them is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LedgerTile {
+    /// Which: rows `256 * at` and on.
+    pub at: u64,
+    /// The root of the tree over them.
+    pub root: Digest,
+    /// How many runs were accepted until then.
+    pub accepted: u64,
+}
+
 /// Makes ledger rows inside a commit. `ledger` has the real one; it keeps the trees' frontiers in memory.
 ///
 /// The store calls `append` for each note of a group of transactions, and then `keep` when they are durable, or `drop_back`
@@ -123,6 +135,11 @@ pub trait Books: Send {
     /// What spares the next start reading the whole log, when it is time to keep it again. Asked after each `append`; the
     /// store keeps it with the row, as [`LedgerRows::end`].
     fn end(&self, _log: &Log) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// The tile that the last row ended, if it did. Asked after each `append`; the store keeps it with the row.
+    fn tile(&self, _log: &Log) -> Option<LedgerTile> {
         None
     }
 
@@ -148,6 +165,13 @@ fn life_of(value: Option<&[u8]>) -> Result<u32, StoreError> {
     let Some(bytes) = value else { return Ok(1) };
     let number = std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
     number.ok_or(StoreError::Damaged("the number of the ledger"))
+}
+
+/// How many runs of a log's client were accepted and how many ended; the agent's own log has none.
+fn counts(log: &Log, sum: impl Fn(&str) -> Result<i64, StoreError>) -> Result<(u64, u64), StoreError> {
+    let Log::Client(client) = log else { return Ok((0, 0)) };
+    let count = |name: &str| Ok(u64::try_from(sum(name)?).unwrap_or(0));
+    Ok((count(&format!("runs/accepted/{client}"))?, count(&format!("runs/ended/{client}"))?))
 }
 
 /// What stands before the ends of logs in the state.
@@ -301,6 +325,12 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`].
     fn ledger_rows(&self, log: &Log, from: u64, most: usize) -> Result<Vec<LedgerRow>, StoreError>;
+
+    /// The tiles of a log that are kept, in order. Logs that are older than tiles have none for their beginning.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn ledger_tiles(&self, log: &Log) -> Result<Vec<LedgerTile>, StoreError>;
 
     /// How many runs of a client were accepted and how many ended, since its log began.
     ///

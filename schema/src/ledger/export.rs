@@ -23,22 +23,38 @@ pub const LINE_MOST_BYTES: usize = BODY_MOST_BYTES / 3 * 4 + 1_024;
 /// What does not verify, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExportFault {
-    /// The entry; `None` when the checkpoint or the whole is at fault.
+    /// The entry, or the first that may be wrong; `None` when the checkpoint or the whole is at fault.
     pub index: Option<u64>,
+    /// The last that may be wrong, where a hash over several is another one; `None` when it is one entry.
+    pub until: Option<u64>,
     /// What is wrong.
     pub fault: Fault,
 }
 
 impl fmt::Display for ExportFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.index {
-            Some(index) => write!(f, "entry {index}: {}", self.fault),
-            None => write!(f, "{}", self.fault),
+        match (self.index, self.until) {
+            (Some(index), Some(until)) => write!(f, "entries {index} to {until}: {}", self.fault),
+            (Some(index), None) => write!(f, "entry {index}: {}", self.fault),
+            (None, _) => write!(f, "{}", self.fault),
         }
     }
 }
 
 impl std::error::Error for ExportFault {}
+
+impl ExportFault {
+    /// A fault at one entry, or of the whole.
+    pub fn at(index: Option<u64>, fault: Fault) -> Self {
+        Self { index, until: None, fault }
+    }
+
+    /// A fault somewhere among entries, the last of which is before `end`.
+    pub fn among(begin: u64, end: u64, fault: Fault) -> Self {
+        let last = end.checked_sub(1).filter(|last| begin <= *last);
+        Self { index: last.map(|_| begin), until: last.filter(|last| begin < *last), fault }
+    }
+}
 
 /// What a log that verifies holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -115,12 +131,14 @@ pub struct Verifier<'a> {
     audit: Audit,
     frontier: Frontier,
     older: &'a [Head],
+    /// How many entries are known to be right by an older head.
+    sure: u64,
 }
 
 impl<'a> Verifier<'a> {
     /// Begins with the first line. `older` are heads that the log must have grown out of.
     pub fn new(origin: Origin, older: &'a [Head]) -> Self {
-        Self { audit: Audit::new(origin), frontier: Frontier::new(), older }
+        Self { audit: Audit::new(origin), frontier: Frontier::new(), older, sure: 0 }
     }
 
     /// Takes the line of the next entry, without its LF.
@@ -161,22 +179,26 @@ impl<'a> Verifier<'a> {
     ///
     /// # Errors
     /// The first thing that does not verify.
-    pub fn checkpoint(self, note: &str, key: &LogKey, witnesses: &[LogKey]) -> Result<Summary, ExportFault> {
+    pub fn checkpoint(mut self, note: &str, key: &LogKey, witnesses: &[LogKey]) -> Result<Summary, ExportFault> {
         let none = |what| fault(None, what);
         let checkpoint = Checkpoint::verify(note, key, witnesses).map_err(|what| match what {
             NoteError::WrongOrigin => none(Fault::WrongLog),
             _ => none(Fault::BadCheckpoint),
         })?;
         let head = checkpoint.head();
-        if head.size != self.frontier.size() {
-            return Err(none(Fault::WrongSize));
+        let size = self.frontier.size();
+        if head.size != size {
+            return Err(ExportFault::among(size.min(head.size), size.max(head.size), Fault::WrongSize));
         }
         if head.root != self.frontier.root() {
-            return Err(none(Fault::WrongRoot));
+            return Err(ExportFault::among(self.sure, size, Fault::WrongRoot));
         }
         self.older_heads()?;
-        if self.older.iter().any(|old| old.size > head.size || old.origin != head.origin) {
+        if self.older.iter().any(|old| old.origin != head.origin) {
             return Err(none(Fault::NotConsistent));
+        }
+        if let Some(most) = self.older.iter().map(|old| old.size).max().filter(|most| *most > size) {
+            return Err(ExportFault::among(size, most, Fault::NotConsistent));
         }
         self.audit.end().map_err(|(index, what)| fault(index, what))?;
         let times = self.audit.times();
@@ -192,15 +214,23 @@ impl<'a> Verifier<'a> {
     }
 
     /// Compares the root so far with the older heads of this size.
-    fn older_heads(&self) -> Result<(), ExportFault> {
+    fn older_heads(&mut self) -> Result<(), ExportFault> {
         let size = self.frontier.size();
-        let wrong = self.older.iter().any(|old| old.size == size && old.root != self.frontier.root());
-        if wrong { Err(fault(None, Fault::NotConsistent)) } else { Ok(()) }
+        let mut same = self.older.iter().filter(|old| old.size == size).peekable();
+        if same.peek().is_none() {
+            return Ok(());
+        }
+        let root = self.frontier.root();
+        if same.any(|old| old.root != root) {
+            return Err(ExportFault::among(self.sure, size, Fault::NotConsistent));
+        }
+        self.sure = size;
+        Ok(())
     }
 }
 
 fn fault(index: Option<u64>, fault: Fault) -> ExportFault {
-    ExportFault { index, fault }
+    ExportFault::at(index, fault)
 }
 
 type Opened = (Salt, Vec<u8>);

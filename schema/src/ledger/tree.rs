@@ -12,6 +12,11 @@ use crate::canon::Digest;
 /// More hashes than a proof in any tree can hold: one for each of 64 levels, and one more.
 pub const PROOF_MOST: usize = 65;
 
+/// How many leaves a tile has. A log keeps the root of each, so that a proof reads one tile's leaves and the others' roots.
+pub const TILE: u64 = 1 << TILE_HEIGHT;
+/// The height of a tile's root.
+const TILE_HEIGHT: u32 = 8;
+
 /// Size and root of one log at one time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,9 +69,9 @@ impl Frontier {
         &self.peaks
     }
 
-    /// Adds one leaf.
-    pub fn append(&mut self, data: &[u8]) {
-        self.append_hash(leaf(data));
+    /// Adds one leaf. Gives the root of the tile that it is the last leaf of.
+    pub fn append(&mut self, data: &[u8]) -> Option<Digest> {
+        self.append_hash(leaf(data))
     }
 
     /// The root over all leaves; the SHA-256 of nothing for the empty tree.
@@ -75,16 +80,91 @@ impl Frontier {
         smallest_first.copied().reduce(|right, left| node(&left, &right)).unwrap_or_else(|| Digest::of_file(b""))
     }
 
-    fn append_hash(&mut self, mut hash: Digest) {
+    /// Adds the hash of a leaf, or of the next of equal subtrees.
+    fn append_hash(&mut self, mut hash: Digest) -> Option<Digest> {
+        let mut tile = None;
         // Each trailing one bit of the old size is a peak that now gets a sibling of its own height.
-        for _ in 0..self.size.trailing_ones() {
+        for height in 1..=self.size.trailing_ones() {
             if let Some(left) = self.peaks.pop() {
                 hash = node(&left, &hash);
+            }
+            if height == TILE_HEIGHT {
+                tile = Some(hash);
             }
         }
         self.peaks.push(hash);
         self.size += 1;
+        tile
     }
+}
+
+/// The root over whole tiles and the leaves after them, from the tiles' roots and the leaves' hashes.
+pub fn root_of_tiles(tiles: &[Digest], leaves: &[Digest]) -> Digest {
+    let (mut all, mut rest) = (Frontier::new(), Frontier::new());
+    for tile in tiles {
+        all.append_hash(*tile);
+    }
+    for leaf in leaves {
+        rest.append_hash(*leaf);
+    }
+    all.peaks.append(&mut rest.peaks);
+    all.root()
+}
+
+/// Leaves from one place up to another, which is not among them.
+pub type Span = (u64, u64);
+
+/// The spans whose roots, in this order, prove a leaf to be in a tree; `None` when it is not in it.
+///
+/// # Source
+/// RFC 6962 section 2.1.1. Each begins at a multiple of the power of two that it fits into.
+pub fn inclusion_spans(index: u64, size: u64) -> Option<Vec<Span>> {
+    if index >= size {
+        return None;
+    }
+    let (mut begin, mut end, mut spans) = (0, size, Vec::new());
+    while end - begin > 1 {
+        let middle = begin + split_of(end - begin);
+        if index < middle {
+            spans.push((middle, end));
+            end = middle;
+        } else {
+            spans.push((begin, middle));
+            begin = middle;
+        }
+    }
+    spans.reverse();
+    Some(spans)
+}
+
+/// The spans whose roots, in this order, prove that a tree grew out of the one of its first `old` leaves; `None` when it has
+/// fewer. Empty when `old` is 0 or `size`.
+///
+/// # Source
+/// RFC 6962 section 2.1.2.
+pub fn consistency_spans(old: u64, size: u64) -> Option<Vec<Span>> {
+    if old > size {
+        return None;
+    }
+    let (mut begin, mut end, mut spans) = (0, size, Vec::new());
+    // What is left and whole in both trees, the verifier has: it is the older root.
+    let mut whole = true;
+    while old > 0 && old < end {
+        let middle = begin + split_of(end - begin);
+        if old <= middle {
+            spans.push((middle, end));
+            end = middle;
+        } else {
+            spans.push((begin, middle));
+            begin = middle;
+            whole = false;
+        }
+    }
+    if !whole {
+        spans.push((begin, end));
+    }
+    spans.reverse();
+    Some(spans)
 }
 
 /// All leaf hashes of a log, from which proofs are made.
@@ -114,27 +194,23 @@ impl Tree {
 
     /// The path that proves a leaf to be in the tree of the first `size` leaves; `None` when it is not.
     pub fn inclusion(&self, index: u64, size: u64) -> Option<Vec<Digest>> {
-        let leaves = self.first(size)?;
-        let index = usize::try_from(index).ok().filter(|index| *index < leaves.len())?;
-        let mut path = Vec::new();
-        inclusion_in(index, leaves, &mut path);
-        Some(path)
+        self.roots(&inclusion_spans(index, size)?)
     }
 
     /// The path that proves the tree of the first `old` leaves to be the beginning of that of the first `size`; `None`
     /// when there are fewer, or `old` is greater. Empty when `old` is 0 or `size`.
     pub fn consistency(&self, old: u64, size: u64) -> Option<Vec<Digest>> {
-        let leaves = self.first(size)?;
-        let old = usize::try_from(old).ok().filter(|old| *old <= leaves.len())?;
-        let mut path = Vec::new();
-        if old > 0 {
-            consistency_in(old, leaves, true, &mut path);
-        }
-        Some(path)
+        self.first(size)?;
+        self.roots(&consistency_spans(old, size)?)
     }
 
     fn first(&self, size: u64) -> Option<&[Digest]> {
         self.leaves.get(..usize::try_from(size).ok()?)
+    }
+
+    fn roots(&self, spans: &[Span]) -> Option<Vec<Digest>> {
+        let leaves = |(begin, end): &Span| self.first(*end)?.get(usize::try_from(*begin).ok()?..);
+        spans.iter().map(|span| leaves(span).map(root_of)).collect()
     }
 }
 
@@ -208,49 +284,12 @@ fn climb_to_left_edge(at: &mut u64, last: &mut u64) {
 }
 
 fn root_of(leaves: &[Digest]) -> Digest {
-    let mut frontier = Frontier::new();
-    for hash in leaves {
-        frontier.append_hash(*hash);
-    }
-    frontier.root()
+    root_of_tiles(&[], leaves)
 }
 
 /// The largest power of two that is smaller than a size of at least two.
-fn split_of(size: usize) -> usize {
+fn split_of(size: u64) -> u64 {
     size.div_ceil(2).next_power_of_two()
-}
-
-/// RFC 6962 section 2.1.1, `PATH(m, D[n])`.
-fn inclusion_in(index: usize, leaves: &[Digest], path: &mut Vec<Digest>) {
-    if leaves.len() < 2 {
-        return;
-    }
-    let (left, right) = leaves.split_at(split_of(leaves.len()));
-    if index < left.len() {
-        inclusion_in(index, left, path);
-        path.push(root_of(right));
-    } else {
-        inclusion_in(index - left.len(), right, path);
-        path.push(root_of(left));
-    }
-}
-
-/// RFC 6962 section 2.1.2, `SUBPROOF(m, D[n], b)`.
-fn consistency_in(old: usize, leaves: &[Digest], whole: bool, path: &mut Vec<Digest>) {
-    if old == leaves.len() {
-        if !whole {
-            path.push(root_of(leaves));
-        }
-        return;
-    }
-    let (left, right) = leaves.split_at(split_of(leaves.len()));
-    if old <= left.len() {
-        consistency_in(old, left, whole, path);
-        path.push(root_of(right));
-    } else {
-        consistency_in(old - left.len(), right, false, path);
-        path.push(root_of(left));
-    }
 }
 
 #[cfg(test)]
@@ -315,6 +354,25 @@ mod tests {
             assert_eq!(frontier.size(), size + 1);
         }
         assert_eq!(Some(frontier.root()), all.root(300));
+    }
+
+    #[test]
+    fn tiles_give_the_roots_that_leaves_give() {
+        let all = tree(1_100);
+        let (mut frontier, mut tiles) = (Frontier::new(), Vec::new());
+        for data in data(1_100) {
+            tiles.extend(frontier.append(&data));
+        }
+        assert_eq!(tiles.len(), 4);
+        let hash = |n: u64| leaf(&n.to_be_bytes());
+        for size in [255, 256, 257, 511, 512, 513, 1_024, 1_100] {
+            let whole = usize::try_from(size / TILE).unwrap();
+            let rest: Vec<_> = (size / TILE * TILE..size).map(hash).collect();
+            assert_eq!(Some(root_of_tiles(&tiles[..whole], &rest)), all.root(size), "{size}");
+        }
+        for span in inclusion_spans(300, 1_100).unwrap() {
+            assert!(span.1 - span.0 < TILE || span.0 % TILE == 0, "{span:?} begins within a tile");
+        }
     }
 
     #[test]

@@ -9,7 +9,8 @@ use super::known::{Logs, Runs};
 use super::sums::Sums;
 use super::{failed, packed};
 use crate::store::{
-    Alert, Books, Entry, LedgerRow, Note, QueueItem, Refusal, RunId, StoreError, Transaction, Waiting, Write,
+    Alert, Books, Entry, LedgerRow, LedgerTile, Note, QueueItem, Refusal, RunId, StoreError, Transaction, Waiting,
+    Write,
 };
 use crate::world::Wall;
 
@@ -222,6 +223,11 @@ fn append(tables: &mut Tables<'_>, at: Wall, note: &Note) -> Result<(), StoreErr
     let id = tables.logs.next_row(db, &note.log, index)?;
     let sql = "INSERT INTO ledger(id, day, commitment, sealed) VALUES (?1, ?2, ?3, ?4)";
     run_sql(db, sql, params![id, super::read::day_number(&day), commitment, sealed])?;
+    if let Some(LedgerTile { at, root, accepted }) = tables.books.tile(&note.log) {
+        let sql = "INSERT INTO tile(id, root, accepted) VALUES (?1, ?2, ?3)";
+        let accepted = i64::try_from(accepted).unwrap_or(i64::MAX);
+        run_sql(db, sql, params![super::read::tile_id(id, at), root.as_bytes(), accepted])?;
+    }
     match tables.books.end(&note.log) {
         Some(end) => state(db, &crate::store::end_name(&note.log), Some(&end)),
         None => Ok(()),

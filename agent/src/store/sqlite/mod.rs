@@ -20,8 +20,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
 use super::{
-    AlertRow, Books, JournalRow, LedgerRow, Log, OpenRun, QueueItem, RunFilter, RunId, RunLine, StepAt, Store,
-    StoreError, Transaction, Waiting,
+    AlertRow, Books, JournalRow, LedgerRow, LedgerTile, Log, OpenRun, QueueItem, RunFilter, RunId, RunLine, StepAt,
+    Store, StoreError, Transaction, Waiting,
 };
 use crate::world::Wall;
 
@@ -175,6 +175,12 @@ pub trait LedgerRows {
     /// [`StoreError`].
     fn end(&self, log: &Log) -> Result<Option<Vec<u8>>, StoreError>;
 
+    /// How many runs were accepted and how many ended since the log began, as the journal counts them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn counts(&self, log: &Log) -> Result<(u64, u64), StoreError>;
+
     /// At most `most` rows of a log from an index on.
     ///
     /// # Errors
@@ -193,6 +199,10 @@ impl LedgerRows for Connection {
 
     fn end(&self, log: &Log) -> Result<Option<Vec<u8>>, StoreError> {
         read::state(self, &super::end_name(log))
+    }
+
+    fn counts(&self, log: &Log) -> Result<(u64, u64), StoreError> {
+        super::counts(log, |name| read::sum(self, name))
     }
 
     fn rows(&self, log: &Log, from: u64, most: usize) -> Result<Vec<LedgerRow>, StoreError> {
@@ -389,9 +399,12 @@ impl Store for Sqlite {
         self.read(|db| read::ledger_rows(db, log, from, most))
     }
 
+    fn ledger_tiles(&self, log: &Log) -> Result<Vec<LedgerTile>, StoreError> {
+        self.read(|db| read::ledger_tiles(db, log))
+    }
+
     fn run_counts(&self, client: &ClientId) -> Result<(u64, u64), StoreError> {
-        let count = |name: String| Ok(u64::try_from(self.sum(&name)?).unwrap_or(0));
-        Ok((count(format!("runs/accepted/{client}"))?, count(format!("runs/ended/{client}"))?))
+        super::counts(&Log::Client(client.clone()), |name| self.sum(name))
     }
 }
 

@@ -1,13 +1,14 @@
 //! Reads as SQL.
 
+use assent_schema::canon::Digest;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use serde::de::DeserializeOwned;
 
 use super::deliveries::Key;
 use super::{failed, packed};
 use crate::store::{
-    Accepted, AlertRow, Entry, JournalRow, LedgerRow, Log, OpenRun, QueueItem, RunFilter, RunId, RunLine, StepAt,
-    StoreError, Waiting,
+    Accepted, AlertRow, Entry, JournalRow, LedgerRow, LedgerTile, Log, OpenRun, QueueItem, RunFilter, RunId, RunLine,
+    StepAt, StoreError, Waiting,
 };
 use crate::world::Wall;
 
@@ -230,6 +231,11 @@ pub(super) fn row_id(log: i64, index: u64) -> i64 {
     (log << INDEX_BITS) | i64::try_from(index).unwrap_or(most).min(most)
 }
 
+/// The id of a tile of the log that a row belongs to.
+pub(super) fn tile_id(row: i64, at: u64) -> i64 {
+    row_id(row >> INDEX_BITS, at)
+}
+
 fn index_of(id: i64) -> u64 {
     u64::try_from(id & ((1 << INDEX_BITS) - 1)).unwrap_or(0)
 }
@@ -249,6 +255,15 @@ pub(super) fn ledger_size(db: &Connection, log: &Log) -> Result<u64, StoreError>
     let ends = params![row_id(no, 0), row_id(no, u64::MAX)];
     let last = row(db, sql, ends, |row| row.get::<_, Option<i64>>(0))?.flatten();
     Ok(last.map_or(0, |id| index_of(id).saturating_add(1)))
+}
+
+pub(super) fn ledger_tiles(db: &Connection, log: &Log) -> Result<Vec<LedgerTile>, StoreError> {
+    let Some(no) = log_number(db, log)? else { return Ok(Vec::new()) };
+    let sql = "SELECT id, root, accepted FROM tile WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
+    rows(db, sql, params![row_id(no, 0), row_id(no, u64::MAX)], |row| {
+        let accepted = u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0);
+        Ok(LedgerTile { at: index_of(row.get(0)?), root: Digest::from_bytes(row.get(1)?), accepted })
+    })
 }
 
 pub(super) fn ledger_rows(db: &Connection, log: &Log, from: u64, most: usize) -> Result<Vec<LedgerRow>, StoreError> {

@@ -2,7 +2,7 @@
 //!
 //! Narrow tables, and rows that are many are added at the end: each page that a commit touches is written twice. One commit
 //! of a run is one row of `journal`. The row of a ledger has the number of its log in the upper bits of its id, its index in
-//! the lower 40. Class of every column: `reference` or lower, but `open.sealed` and `ledger.sealed`, which are ciphertext.
+//! the lower 40, and so has each of its tiles. Class of every column: `reference` or lower, but `open.sealed` and `ledger.sealed`, which are ciphertext.
 
 use std::path::Path;
 
@@ -44,6 +44,9 @@ INSERT INTO entry SELECT no << 40 | idx, CAST(replace(day, '-', '') AS INTEGER),
   FROM ledger JOIN log ON name = log ORDER BY no, idx;
 DROP TABLE ledger;
 ALTER TABLE entry RENAME TO ledger;
+",
+    "
+CREATE TABLE tile(id INTEGER PRIMARY KEY, root BLOB NOT NULL, accepted INTEGER NOT NULL) STRICT;
 ",
 ];
 
@@ -124,6 +127,6 @@ mod tests {
         let mut db = Connection::open_in_memory().unwrap();
         db.pragma_update(None, "user_version", 99).unwrap();
         let refused = migrate(&mut db, None, MIGRATIONS);
-        assert_eq!(refused, Err(StoreError::Newer { found: 99, known: 2 }));
+        assert_eq!(refused, Err(StoreError::Newer { found: 99, known: 3 }));
     }
 }

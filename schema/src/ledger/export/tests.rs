@@ -1,5 +1,5 @@
 use super::*;
-use crate::ledger::kind::{Accepted, Ended, Erased, Kind, Started, Stopped, Tick, Token};
+use crate::ledger::kind::{Accepted, Clock, Ended, Erased, Kind, Started, Stopped, Tick, Token};
 use ed25519_dalek::SigningKey;
 
 fn origin() -> Origin {
@@ -133,10 +133,43 @@ fn an_older_head_must_be_the_beginning() {
     for size in 0..=7 {
         assert!(verify(&all, &key(), &[older(size)]).is_ok(), "{size}");
     }
-    let other = Head { root: Digest::of_file(b"other"), ..older(3) };
-    assert_eq!(verify(&all, &key(), &[other]).unwrap_err().fault, Fault::NotConsistent);
-    let longer = Head { size: 8, ..older(7) };
-    assert_eq!(verify(&all, &key(), &[longer]).unwrap_err().fault, Fault::NotConsistent);
+    let other = |size| Head { root: Digest::of_file(b"other"), ..older(size) };
+    let found = |heads: &[Head]| verify(&all, &key(), heads).unwrap_err();
+    assert_eq!(found(&[other(3)]), ExportFault::among(0, 3, Fault::NotConsistent));
+    // What an older head says is right is out of question.
+    assert_eq!(
+        found(&[older(2), other(5)]),
+        ExportFault { index: Some(2), until: Some(4), fault: Fault::NotConsistent }
+    );
+    let longer = Head { size: 9, ..older(7) };
+    assert_eq!(found(&[longer]), ExportFault { index: Some(7), until: Some(8), fault: Fault::NotConsistent });
+}
+
+#[test]
+fn a_checkpoint_over_other_entries_says_where_they_may_be() {
+    let whole = export(story(), &[]);
+    let (entries, note) = std::str::from_utf8(&whole).unwrap().split_once("\n\n").unwrap();
+    let with = |entries: &str| verify(format!("{entries}\n\n{note}").as_bytes(), &key(), &[]).unwrap_err();
+    let shorter = entries.rsplit_once('\n').unwrap().0;
+    assert_eq!(with(shorter), ExportFault { index: Some(6), until: None, fault: Fault::WrongSize });
+    let other = export(told(story(), 3, (4, Some(2), ended())), &[]);
+    let other = std::str::from_utf8(&other).unwrap().split_once("\n\n").unwrap().0.to_owned();
+    assert_eq!(with(&other), ExportFault { index: Some(0), until: Some(6), fault: Fault::WrongRoot });
+    let older = verify(&export(story().into_iter().take(3).collect(), &[]), &key(), &[]).unwrap().head;
+    let forged = format!("{other}\n\n{note}");
+    let found = verify(forged.as_bytes(), &key(), &[older]).unwrap_err();
+    assert_eq!(found, ExportFault { index: Some(3), until: Some(6), fault: Fault::WrongRoot });
+}
+
+#[test]
+fn a_clock_that_was_set_begins_the_count_anew() {
+    let clock = |seconds| (seconds, None, Kind::from(Clock { was: Moment::from_seconds(1_772_442_000) }));
+    let mut story = told(story(), 4, (9_000, None, tick(2, 1)));
+    story[5].0 = 9_001;
+    story[6].0 = 9_100;
+    assert_eq!(fault_of(story.clone(), &[]), Some((Some(4), "tick-late")));
+    story.insert(4, clock(9_000));
+    assert_eq!(fault_of(story, &[]), None);
 }
 
 #[test]
