@@ -36,6 +36,13 @@ pub fn sentence(data_use: &DataUse) -> String {
             let unit = if bits == 1 { "bit" } else { "bits" };
             format!("keeps at most {bits} {unit} a run about what people wrote: {}", data_use.releases.join("; "))
         }
+        UseKind::Guardrail if !data_use.deciders.is_empty() => {
+            format!("lets these decide as {to}, known by these keys or accounts: {}", deciders(data_use))
+        }
+        UseKind::Guardrail if !data_use.requests.is_empty() => {
+            format!("asks for exactly this, as the catalog describes it now: {}", requests(data_use))
+        }
+        UseKind::Guardrail if data_use.workflow.is_some() => format!("lets nobody decide as {to}"),
         UseKind::Guardrail if data_use.guardrail.is_none() => {
             let stale = data_use.stale_limit.map(|limit| limit.to_string()).unwrap_or_default();
             let kept = data_use.retention.as_deref().unwrap_or_default();
@@ -135,8 +142,14 @@ fn party(party: &Party) -> String {
         Party::Connection(to) => format!("{} ({}, {})", to.connection, to.host, to.region),
         Party::Agent(agent) => format!("the agent in {}", agent.region),
         Party::Folder(from) => format!("the folder `{}` in {}", from.folder, from.region),
-        Party::Group(group) => format!("the group `{}` through {} in {}", group.group, group.channel, group.region),
+        Party::Group(group) => {
+            format!("the group `{}` through {} in {}", group.group, channel(&group.channel), group.region)
+        }
     }
+}
+
+fn channel(channel: &str) -> &str {
+    if channel == "any" { "any channel" } else { channel }
 }
 
 /// Fields by class, the most private first, because that is what a reader looks for.
@@ -147,6 +160,20 @@ fn fields(data_use: &DataUse) -> String {
     let groups = Class::ALL.into_iter().rev().map(|class| (class, of(class))).filter(|(_, paths)| !paths.is_empty());
     let said: Vec<_> = groups.map(|(class, paths)| format!("{} ({class})", paths.join(", "))).collect();
     if said.is_empty() { "nothing of yours".to_owned() } else { said.join(" and ") }
+}
+
+fn deciders(data_use: &DataUse) -> String {
+    let said = data_use.deciders.iter().map(|(person, proofs)| {
+        let proofs: Vec<_> = proofs.iter().map(|proof| format!("`{proof}`")).collect();
+        format!("{person} ({})", proofs.join(", "))
+    });
+    said.collect::<Vec<_>>().join(" and ")
+}
+
+fn requests(data_use: &DataUse) -> String {
+    let said = data_use.requests.iter();
+    let said = said.map(|(operation, asked)| format!("`{operation}` by `{} {}`", asked.method.as_str(), asked.path));
+    said.collect::<Vec<_>>().join(", ")
 }
 
 fn scopes(data_use: &DataUse) -> String {

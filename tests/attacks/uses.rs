@@ -6,7 +6,7 @@ use assent_schema::release::Rehearsal;
 use assent_schema::time::Period;
 use serde_json::{Value, json};
 
-use super::fixture::{at, bytes, now, place};
+use super::fixture::{at, bytes, key, now, place, read};
 use super::table::{Attack, Verdict, attack, because};
 use super::world::{World, after, bent, enrolled, judge, judge_at, judge_by, later, verdict};
 
@@ -132,14 +132,44 @@ pub(crate) const ROOM: &[Attack] = &[
         manifest.active[0].plan = digest;
         judge(&world.seal(files, &manifest))
     }),
-    // Two things that the release keys can do and that only people notice: what the catalog says of an operation comes with
-    // the plan, and who decides comes with the client's file.
+    // What the catalog says of an operation comes with the plan, and who decides comes with the client's file: the client
+    // signed both.
     attack(
         "release keys and a staging agent: an operation of the catalog that leads to another path",
-        "accepted",
+        "off: uncovered",
         || plan("/operations/helpdesk.get_ticket/path", "/conversations/{id}".into()),
     ),
-    attack("client file: other people decide", "accepted", || facts("/deciders/support-leads", json!(["tom"]))),
+    attack("release keys and a staging agent: an operation by another method", "off: uncovered", || {
+        plan("/operations/helpdesk.get_ticket/method", "POST".into())
+    }),
+    attack("release keys and a staging agent: an answer that is read from elsewhere", "off: uncovered", || {
+        plan("/operations/shop.get_order/response/total/at", "grand_total".into())
+    }),
+    attack("release keys and a staging agent: a parameter that goes elsewhere", "off: uncovered", || {
+        plan(&format!("{PAY}/params/amount/at"), "tip.value".into())
+    }),
+    attack("release keys and a staging agent: an operation that is given less time", "accepted", || {
+        plan("/operations/helpdesk.get_ticket/timeout", "2s".into())
+    }),
+    attack("client file: somebody else decides", "off: uncovered", || {
+        bent(|world| {
+            let keys = json!({"keys": [key("mallory").public().to_string()]});
+            world.facts.people.insert("mallory".parse().unwrap(), read(keys));
+            world.bend_facts("/deciders/support-leads", json!(["lena", "mallory", "tom"]));
+        })
+    }),
+    attack("client file: a decider with another key", "off: uncovered", || {
+        facts("/people/lena/keys", json!([key("mallory").public().to_string()]))
+    }),
+    attack("client file: a decider with one more key", "off: uncovered", || {
+        let known = World::honest().facts.people.first_key_value().unwrap().1.keys.first().unwrap().clone();
+        facts("/people/lena/keys", json!([known, key("mallory").public().to_string()]))
+    }),
+    attack("client file: a decider with an account that the client never saw", "off: uncovered", || {
+        let known = World::honest().facts.people.first_key_value().unwrap().1.keys.clone();
+        facts("/people/lena", json!({"keys": known, "accounts": {"helpdesk": "agent-7"}}))
+    }),
+    attack("client file: somebody decides no longer", "accepted", || facts("/deciders/support-leads", json!(["tom"]))),
     attack("client file: a larger guardrail per call", "off: uncovered", || {
         facts("/guardrails/0/per_call", 10_001.into())
     }),
@@ -276,7 +306,7 @@ pub(crate) const ROOM: &[Attack] = &[
         let mut files = world.listed();
         let written = bytes(&world.rehearsal());
         let name = format!("rehearsals/{}.json", Digest::of_file(&written));
-        let signer = super::fixture::key("eu-production-1");
+        let signer = key("eu-production-1");
         let armour = assent_schema::trust::sign(&signer, assent_schema::trust::Namespace::Rehearsal, &written);
         files.insert(name.clone(), written);
         files.insert(format!("{name}.eu-staging-1.sig"), armour.into_bytes());
@@ -288,7 +318,7 @@ pub(crate) const ROOM: &[Attack] = &[
         let mut files = world.listed();
         let written = bytes(&world.rehearsal());
         let name = format!("rehearsals/{}.json", Digest::of_file(&written));
-        let signer = super::fixture::key("eu-staging-1");
+        let signer = key("eu-staging-1");
         let armour = assent_schema::trust::sign(&signer, assent_schema::trust::Namespace::Console, &written);
         files.insert(name.clone(), written);
         files.insert(format!("{name}.eu-staging-1.sig"), armour.into_bytes());

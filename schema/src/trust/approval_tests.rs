@@ -17,6 +17,8 @@ fn used(workflow: &str, bits: u32) -> DataUse {
         fields: [("ticket.body".to_owned(), Class::Content)].into(),
         scopes: None,
         guardrail: None,
+        deciders: [("lena".parse().unwrap(), ["chat:U1".to_owned()].into())].into(),
+        requests: std::collections::BTreeMap::new(),
         provider: None,
         agreement: None,
         retention: None,

@@ -2,11 +2,13 @@
 //!
 //! # Source
 //! language.md section 6: covered only by **one** approved use that equals it, except that fields, classes, scopes,
-//! guardrail, bits, retention and the agreement's end may be wider in the approved one; parts of two never add up.
+//! guardrail, bits, retention and the agreement's end may be wider in the approved one; parts of two never add up. So may
+//! who decides (more people, more keys); what operations ask for may be more, and each is equal.
 
 use std::borrow::Borrow;
+use std::collections::BTreeSet;
 
-use super::{AgreementUse, DataUse, GuardrailUse, Party, UseKind};
+use super::{AgreementUse, DataUse, GuardrailUse, Party, RequestUse, UseKind};
 use crate::class::Class;
 use crate::expr::pseudonym_of;
 use crate::id::{OperationRef, ProviderId, WorkflowId};
@@ -94,6 +96,8 @@ pub fn covers(approved: &DataUse, derived: &DataUse) -> bool {
         fields,
         scopes,
         guardrail,
+        deciders,
+        requests,
         provider,
         agreement,
         retention,
@@ -119,10 +123,17 @@ pub fn covers(approved: &DataUse, derived: &DataUse) -> bool {
     let fits = |class: &Class, most: &Class| if told { class == most } else { class <= most };
     let fields = || fields.iter().all(|(path, class)| most(path).is_some_and(|most| fits(class, most)));
     let scopes = || scopes.iter().flatten().all(|scope| approved.scopes.iter().flatten().any(|s| s == scope));
+    let decides = |who, by: &BTreeSet<String>| approved.deciders.get(who).is_some_and(|most| by.is_subset(most));
+    let deciders = || deciders.iter().all(|(who, by)| decides(who, by));
+    let told_before =
+        |operation, asked| approved.requests.get(operation).is_some_and(|given| request_covers(given, asked));
+    let requests = || requests.iter().all(|(operation, asked)| told_before(operation, asked));
     let releases = || releases.iter().all(|release| approved.releases.contains(release));
     same && known
         && fields()
         && scopes()
+        && deciders()
+        && requests()
         && guardrail_covers(approved.guardrail.as_ref(), guardrail.as_ref())
         && agreement_covers(approved.agreement.as_ref(), agreement.as_ref())
         && retention_covers(approved.retention.as_deref(), retention.as_deref())
@@ -165,6 +176,13 @@ fn within<T: PartialOrd>(most: Option<T>, limit: Option<T>) -> bool {
         (Some(_), None) => false,
         (Some(most), Some(limit)) => limit <= most,
     }
+}
+
+/// What is asked for is the same; of the answer no more is read, and nothing from elsewhere.
+fn request_covers(approved: &RequestUse, derived: &RequestUse) -> bool {
+    let RequestUse { method, path, digest, answers } = derived;
+    let same = (method, path, digest) == (&approved.method, &approved.path, &approved.digest);
+    same && answers.iter().all(|(name, at)| approved.answers.get(name) == Some(at))
 }
 
 fn agreement_covers(approved: Option<&AgreementUse>, derived: Option<&AgreementUse>) -> bool {

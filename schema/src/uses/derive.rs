@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    AgentParty, AgreementUse, ConnectionParty, DataUse, FolderParty, GroupParty, GuardrailUse, Party, UseKind,
+    AgentParty, AgreementUse, ConnectionParty, DataUse, FolderParty, GroupParty, GuardrailUse, Party, RequestUse,
+    UseKind,
 };
 use crate::class::Class;
 use crate::client::{ClientFacts, ConnectionTo, Guardrail};
 use crate::expr::{Origin, Source};
 use crate::flow::{Flow, Flows, StepFlow, event_sources, trigger_sources};
-use crate::id::{ConnectionId, GroupId, Name, OperationRef, Scope};
+use crate::id::{ConnectionId, GroupId, Name, OperationRef, PersonId, Scope};
 use crate::plan::{Action, Channel, Effect, Event, Operation, Plan, Step, Trigger, Until};
 use crate::time::Period;
 
@@ -30,6 +31,8 @@ pub fn derive(plan: &Plan, client: &ClientFacts, flows: &Flows) -> Vec<DataUse> 
             found.step(step, flow);
         }
     }
+    found.deciders();
+    found.requests();
     let bits = flows.bits();
     if bits > 0 {
         let mut releases: Vec<String> = flows.releases.iter().map(|release| release.what.clone()).collect();
@@ -94,6 +97,8 @@ fn empty(kind: UseKind) -> DataUse {
         fields: BTreeMap::new(),
         scopes: None,
         guardrail: None,
+        deciders: BTreeMap::new(),
+        requests: BTreeMap::new(),
         provider: None,
         agreement: None,
         retention: None,
@@ -105,6 +110,13 @@ fn empty(kind: UseKind) -> DataUse {
 
 fn group(group: &GroupId, channel: &str, client: &ClientFacts) -> Party {
     Party::Group(GroupParty { group: group.clone(), channel: channel.to_owned(), region: client.region.clone() })
+}
+
+/// By what a person is known: keys, and accounts of chats and helpdesks.
+fn proofs(client: &ClientFacts, person: &PersonId) -> BTreeSet<String> {
+    let Some(person) = client.people.get(person) else { return BTreeSet::new() };
+    let accounts = person.accounts.iter().map(|(connection, account)| format!("{connection}:{account}"));
+    person.keys.iter().cloned().chain(accounts).collect()
 }
 
 /// Joins uses that differ in nothing but fields, and sorts them.
@@ -185,6 +197,40 @@ impl Derived<'_> {
             })
         });
         self.uses.extend(comes.into_iter().chain(listed));
+    }
+
+    /// Who says yes or no in the client's name: the groups of its decisions, and those that guardrails name. One use each.
+    fn deciders(&mut self) {
+        let asked = self.plan.every_step().filter_map(|step| match &step.action {
+            Action::Decide { by, .. } => Some(by),
+            Action::Call { .. }
+            | Action::Ask { .. }
+            | Action::Set { .. }
+            | Action::Each(_)
+            | Action::Wait { .. }
+            | Action::Stop { .. } => None,
+        });
+        let limits = self.client.guardrails.iter();
+        let limits = limits.filter(|limit| self.plan.operations.contains_key(&limit.operation)).map(|limit| &limit.by);
+        let groups: BTreeSet<&GroupId> = asked.chain(limits).collect();
+        for by in groups {
+            let people = self.client.deciders.get(by).into_iter().flatten();
+            let deciders: BTreeMap<_, _> = people.map(|person| (person.clone(), proofs(self.client, person))).collect();
+            let to = Some(group(by, "any", self.client));
+            self.uses.push(DataUse { to, deciders, ..self.of(UseKind::Guardrail) });
+        }
+    }
+
+    /// What its operations ask for: a use of its own, so that an edit of the catalog that changes it is seen as one.
+    fn requests(&mut self) {
+        let requests = self.plan.operations.iter().filter_map(|(name, operation)| {
+            // A plan is read from canonical JSON, which holds no integer that could not be written again.
+            Some((name.clone(), RequestUse::of(operation).ok()?))
+        });
+        let requests: BTreeMap<_, _> = requests.collect();
+        if !requests.is_empty() {
+            self.uses.push(DataUse { requests, ..self.of(UseKind::Guardrail) });
+        }
     }
 
     /// Fields that come with an event that is no trigger.

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::canon::{self, Digest};
 use crate::class::Class;
 use crate::client::Agreement;
-use crate::id::{ConnectionId, GroupId, Name, OperationRef, ProviderId, Region, Scope, WorkflowId};
-use crate::plan::Effect;
-use crate::shape::is_false;
+use crate::id::{ConnectionId, GroupId, Name, OperationRef, PersonId, ProviderId, Region, Scope, WorkflowId};
+use crate::plan::{Effect, Method, Operation};
+use crate::shape::{Field, Shape, is_false};
 use crate::time::Period;
 
 mod cover;
@@ -59,6 +59,13 @@ pub struct DataUse {
     /// The limit on money or calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guardrail: Option<GuardrailUse>,
+    /// Who decides for the group in `to`: by handle, the keys (`type base64`) and the accounts (`connection:account`) by
+    /// which they are known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deciders: BTreeMap<PersonId, BTreeSet<String>>,
+    /// What each operation of the workflow asks for, as the catalog has it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub requests: BTreeMap<OperationRef, RequestUse>,
     /// The AI provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<ProviderId>,
@@ -95,7 +102,7 @@ pub enum UseKind {
     Cache,
     /// Bits about content become facts.
     Release,
-    /// A limit of the client on an operation.
+    /// A limit of the client: on an operation, on who decides, on what operations ask for.
     Guardrail,
 }
 
@@ -191,6 +198,74 @@ pub struct GuardrailUse {
     /// The largest sum of a day of one workflow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_workflow_per_day: Option<i64>,
+}
+
+/// What an operation asks for, as the client signs it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestUse {
+    /// The HTTP method.
+    pub method: Method,
+    /// The path below the connection's endpoint.
+    pub path: String,
+    /// SHA-256 over `"assent-operation/v1\0"` and the canonical JSON of all that the catalog says of it, but of its answer,
+    /// and how large, how long, how often and how fast.
+    pub digest: Digest,
+    /// Where each field of the answer that the workflow reads stands on the wire, and how an amount or instant is written
+    /// there. How private it is, the reads say.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub answers: BTreeMap<String, String>,
+}
+
+impl RequestUse {
+    /// Members of an operation that change nothing about what is asked for, and the answer, of which a plan holds what it
+    /// reads alone.
+    const APART: [&'static str; 5] = ["most_bytes", "timeout", "retry", "rate", "response"];
+
+    /// What an operation asks for.
+    ///
+    /// # Errors
+    /// When an integer is beyond 2^53 − 1.
+    pub fn of(operation: &Operation) -> Result<Self, canon::CanonError> {
+        let mut facts: serde_json::Value = canon::from_bytes(&canon::to_bytes(operation)?)?;
+        if let Some(facts) = facts.as_object_mut() {
+            facts.retain(|member, _| !Self::APART.contains(&member.as_str()));
+        }
+        let digest = Digest::tagged("assent-operation/v1", &canon::to_bytes(&facts)?);
+        let mut answers = BTreeMap::new();
+        for (name, field) in &operation.response {
+            read_at(name.as_str(), field, &mut answers)?;
+        }
+        Ok(Self { method: operation.method, path: operation.path.clone(), digest, answers })
+    }
+}
+
+/// Where a field stands and those inside it do, by the names that a workflow has for them.
+fn read_at(name: &str, field: &Field, found: &mut BTreeMap<String, String>) -> Result<(), canon::CanonError> {
+    let wire = match &field.shape {
+        Shape::Money { wire } => canon::to_bytes(wire)?,
+        Shape::Instant { wire } => canon::to_bytes(wire)?,
+        Shape::List { most: _, of } => {
+            read_at(&format!("{name}[]"), of, found)?;
+            Vec::new()
+        }
+        Shape::Record { fields } => {
+            for (inner, field) in fields {
+                read_at(&format!("{name}.{inner}"), field, found)?;
+            }
+            Vec::new()
+        }
+        Shape::Text { most_bytes: _ }
+        | Shape::Token {}
+        | Shape::Uuid {}
+        | Shape::Integer {}
+        | Shape::Decimal {}
+        | Shape::Boolean {}
+        | Shape::OneOf { values: _ } => Vec::new(),
+    };
+    let at = format!("{} {}", field.at, String::from_utf8_lossy(&wire));
+    found.insert(name.to_owned(), at.trim().to_owned());
+    Ok(())
 }
 
 /// An agreement as the client signs it.

@@ -110,6 +110,78 @@ fn guardrails_and_what_the_client_bears_are_uses_of_the_client() {
 }
 
 #[test]
+fn who_decides_and_what_is_asked_for_are_uses() {
+    let uses = uses_of(&refund(), &acme());
+    let own = |has: fn(&DataUse) -> bool| {
+        let found: Vec<_> = of_kind(&uses, UseKind::Guardrail).into_iter().filter(|one| has(one)).cloned().collect();
+        let [one] = &found[..] else { panic!("one use") };
+        one.clone()
+    };
+    let (decide, ask) = (own(|one| !one.deciders.is_empty()), own(|one| !one.requests.is_empty()));
+    assert_eq!(decide.deciders.keys().map(ToString::to_string).collect::<Vec<_>>(), ["lena", "tom"]);
+    let fewer = changed(&decide, "/deciders/tom", Value::Null);
+    assert!(covers(&decide, &fewer) && !covers(&fewer, &decide));
+    let known_otherwise = changed(&decide, "/deciders/tom", json!(["chat:U1"]));
+    assert!(!covers(&decide, &known_otherwise) && !covers(&known_otherwise, &decide));
+
+    let operations: Vec<_> = refund().operations.keys().cloned().collect();
+    assert_eq!(ask.requests.keys().cloned().collect::<Vec<_>>(), operations);
+    let fewer = changed(&ask, "/requests/payments.refund", Value::Null);
+    assert!(covers(&ask, &fewer) && !covers(&fewer, &ask));
+    let elsewhere = changed(&ask, "/requests/payments.refund/path", json!("/payments/0/refunds"));
+    assert!(!covers(&ask, &elsewhere) && !covers(&elsewhere, &ask));
+
+    // Of an answer less may be read, and nothing from elsewhere.
+    let fewer = changed(&ask, "/requests/shop.get_order/answers/total", Value::Null);
+    assert!(covers(&ask, &fewer) && !covers(&fewer, &ask));
+    let from_elsewhere = changed(&ask, "/requests/shop.get_order/answers/total", json!("grand_total"));
+    assert!(!covers(&ask, &from_elsewhere) && !covers(&from_elsewhere, &ask));
+
+    // A group in which nobody is lets nobody decide, and says so.
+    let mut client = acme();
+    client.deciders.clear();
+    let nobody = uses_of(&refund(), &client);
+    assert!(nobody.iter().any(|one| one.kind == UseKind::Guardrail && one.deciders.is_empty() && one.to.is_some()));
+}
+
+#[test]
+fn every_fact_of_an_operation_but_its_pace_is_signed() {
+    let operation = refund().operations.into_iter().next().expect("an operation").1;
+    let digest =
+        |value: Value| RequestUse::of(&serde_json::from_value(value).expect("an operation")).expect("a digest").digest;
+    let facts = serde_json::to_value(&operation).expect("json");
+    let with = |member: &str, value: Value| {
+        let mut facts = facts.clone();
+        facts[member] = value;
+        digest(facts)
+    };
+    let same = digest(facts.clone());
+    for (member, value) in [
+        ("response", json!({})),
+        ("most_bytes", json!(7)),
+        ("timeout", json!("7s")),
+        ("retry", json!({"attempts": 7, "first": "1s", "most": "1s"})),
+        ("rate", json!({"requests": 7, "per": "1s"})),
+    ] {
+        assert_eq!(with(member, value), same, "{member}");
+    }
+    for (member, value) in [
+        ("method", json!("DELETE")),
+        ("path", json!("/elsewhere")),
+        ("encoding", json!("form")),
+        ("document", json!("{ all }")),
+        ("params", json!({})),
+        ("constants", json!({"to": "me"})),
+        ("not_executed", json!([418])),
+        ("idempotency", json!({"place": "header", "at": "X", "lives": "1d"})),
+        ("record", json!("other")),
+        ("reread", json!(facts["reread"] != json!(true))),
+    ] {
+        assert_ne!(with(member, value), same, "{member}");
+    }
+}
+
+#[test]
 fn each_use_covers_itself_and_no_other() {
     let uses = uses_of(&refund(), &acme());
     for (i, given) in uses.iter().enumerate() {

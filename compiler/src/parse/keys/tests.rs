@@ -10,7 +10,9 @@ use assent_schema::finding::Findings;
 use assent_schema::trust::{
     AgentEntry, Approvers, CatalogLock, ClientEntry, Person, Role, RoleName, Root, Statement, Teams,
 };
-use assent_schema::uses::{AgentParty, AgreementUse, ConnectionParty, DataUse, FolderParty, GroupParty, GuardrailUse};
+use assent_schema::uses::{
+    AgentParty, AgreementUse, ConnectionParty, DataUse, FolderParty, GroupParty, GuardrailUse, RequestUse,
+};
 use serde::de::DeserializeOwned;
 
 use super::super::{asked, file, text};
@@ -297,6 +299,7 @@ fn the_table_of_keys_is_what_signed_files_take() {
     ];
     let mut taken: BTreeMap<&str, BTreeSet<String>> = taken.into();
     taken.insert("agreement-use", members::<AgreementUse>());
+    taken.insert("request-use", members::<RequestUse>());
     for (name, table) in &known {
         let listed: BTreeSet<String> = names(table).into_iter().map(str::to_owned).collect();
         assert_eq!(taken.remove(name), Some(listed), "`{name}`");

@@ -2,7 +2,7 @@
 //! of `schema::trust`.
 
 use assent_schema::class::Class;
-use assent_schema::plan::Effect;
+use assent_schema::plan::{Effect, Method};
 use assent_schema::uses::UseKind;
 
 use super::super::value::words;
@@ -206,6 +206,16 @@ static DATA_USE: Table = Table {
         may("fields", Holds::Map(&FIELD, &Holds::Word(words::<Class>)), "Which fields, with their class."),
         may("scopes", Holds::List(&Holds::Form(&SCOPE)), "With which permissions."),
         may("guardrail", Holds::Table(&GUARDRAIL), "The limit on money or calls."),
+        may(
+            "deciders",
+            Holds::Map(&ID, &Holds::List(&Holds::Text)),
+            "Who decides for the group in `to`, with their keys and accounts.",
+        ),
+        may(
+            "requests",
+            Holds::Map(&OPERATION, &Holds::Table(&REQUEST)),
+            "What each operation of the workflow asks for, as the catalog has it.",
+        ),
         may("provider", Holds::Form(&ID), "The AI provider."),
         may("agreement", Holds::Table(&AGREEMENT), "The agreement with it."),
         may("retention", Holds::Text, "How long the data stays: `none`, `run`, or a period."),
@@ -277,6 +287,18 @@ static GUARDRAIL: Table = Table {
         may("per_customer_per_day", Holds::Integer, "The largest sum of a day for one customer."),
         may("per_workflow_per_day_count", Holds::Integer, "The most calls of a day of one workflow."),
         may("per_workflow_per_day", Holds::Integer, "The largest sum of a day of one workflow."),
+    ]],
+    rules: &[],
+};
+
+static REQUEST: Table = Table {
+    name: "request-use",
+    about: "What an operation asks for, as the client signs it.",
+    groups: &[&[
+        need("method", Holds::Word(words::<Method>), "The HTTP method."),
+        need("path", Holds::Text, "The path below the connection's endpoint."),
+        need("digest", Holds::Form(&DIGEST), "The digest of all that the catalog says of it."),
+        may("answers", Holds::Map(&LINE, &Holds::Text), "Where the fields of its answer stand on the wire."),
     ]],
     rules: &[],
 };

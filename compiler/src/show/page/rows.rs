@@ -1,7 +1,10 @@
 //! One data use as rows: what is looked at, and its values, each whole.
 
+use std::collections::BTreeSet;
+
+use assent_schema::id::{OperationRef, PersonId};
 use assent_schema::trust::words;
-use assent_schema::uses::{ConnectionParty, DataUse, Party};
+use assent_schema::uses::{ConnectionParty, DataUse, Party, RequestUse};
 
 use crate::sentence::{effect, guardrail, stays};
 
@@ -23,6 +26,8 @@ pub(super) fn rows(used: &DataUse) -> Vec<Row> {
         fields,
         scopes,
         guardrail: limit,
+        deciders,
+        requests,
         provider,
         agreement,
         retention,
@@ -53,6 +58,9 @@ pub(super) fn rows(used: &DataUse) -> Vec<Row> {
         ("Fields", fields.iter().map(|(path, class)| format!("{path} ({class})")).collect()),
         ("Permissions (scopes)", scopes),
         ("Limits (guardrail)", limit.as_ref().map(guardrail).map(limits).unwrap_or_default()),
+        ("Who decides", deciders.iter().flat_map(|(who, by)| decider(who, by)).collect()),
+        ("Exact requests", requests.iter().map(request).collect()),
+        ("Read from the answers", requests.iter().flat_map(answers).collect()),
         ("AI provider", one(provider.as_ref().map(ToString::to_string))),
         ("Agreement with it", one(agreed)),
         ("Kept", one(retention.as_deref().map(stays))),
@@ -64,6 +72,26 @@ pub(super) fn rows(used: &DataUse) -> Vec<Row> {
         ("The same in words", one(digest.map(|digest| words(&digest)))),
     ];
     rows.into_iter().filter(|(_, values)| !values.is_empty()).collect()
+}
+
+/// One row for each proof, so that a new key of an old person is seen.
+fn decider(person: &PersonId, proofs: &BTreeSet<String>) -> Vec<String> {
+    if proofs.is_empty() {
+        return vec![format!("{person}, who is known by nothing")];
+    }
+    proofs.iter().map(|proof| format!("{person}: {proof}")).collect()
+}
+
+fn request((operation, asked): (&OperationRef, &RequestUse)) -> String {
+    format!("{operation}: {} {}, described in full by {}", asked.method.as_str(), asked.path, asked.digest)
+}
+
+fn answers((operation, asked): (&OperationRef, &RequestUse)) -> Vec<String> {
+    let one = |(name, at): (&String, &String)| {
+        let at = if at.is_empty() { "the answer itself" } else { at };
+        format!("{operation}: {name}, from {at}")
+    };
+    asked.answers.iter().map(one).collect()
 }
 
 fn party(party: &Party) -> Vec<String> {
