@@ -19,6 +19,7 @@ pub mod store;
 pub mod vault;
 
 pub mod accept;
+pub mod incident;
 pub mod ledger;
 pub mod people;
 pub mod run;

@@ -173,6 +173,7 @@ fn alert(code: &str) -> Alert {
         code: code.into(),
         run: None,
         incident: true,
+        by: None,
     }
 }
 
@@ -345,6 +346,9 @@ fn alerts_of_one_cause_are_one_until_it_is_over() {
         store.commit(vec![Write::AlertOver { key }, Write::Alert(alert("timed_out"))]).expect("committed");
         let counts = |rows: Vec<assent_agent::store::AlertRow>| rows.iter().map(|row| row.count).collect::<Vec<_>>();
         with!(&store, s => assert_eq!(s.alerts().map(counts), Ok(vec![1, 1])));
+        with!(&store, s => assert_eq!(s.incidents().map(counts), Ok(vec![2, 1, 1]), "also what is over"));
+        // The ledger heard of each incident with the commit that opened it, and once.
+        with!(&store, s => assert_eq!(s.ledger_size(&Log::Client(client())), Ok(3)));
     });
 }
 

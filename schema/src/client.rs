@@ -220,6 +220,9 @@ pub enum Carries {
     Alerts,
     /// Incidents.
     Incidents,
+    /// Post-mortems, for the client's contacts.
+    #[serde(rename = "post-mortems")]
+    PostMortems,
 }
 
 /// A kind of alert route.

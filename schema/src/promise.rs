@@ -234,23 +234,33 @@ pub const ALL: &[Promise] = &[
     Promise {
         id: "P20",
         sentence: "We answer within 1 hour on scale, 4 hours on growth, the next business day on starter.",
-        how: "Each alert with an incident says by when, in the client's calendar.",
-        tests: &["the_clock_follows_the_plan_and_the_clients_calendar", "the_next_business_day_is_never_today"],
-        enforced: Enforced::Partly("whether somebody answered is not tracked"),
+        how: "Each incident says by when, in the client's calendar; who answered it and when stands in the ledger; on-call is \
+              warned at half of the time and told when it is over.",
+        tests: &[
+            "the_clock_follows_the_plan_and_the_clients_calendar",
+            "the_next_business_day_is_never_today",
+            "on_call_is_warned_before_and_told_after_each_deadline_of_an_incident",
+        ],
+        enforced: Enforced::Yes,
     },
     Promise {
         id: "P21",
         sentence: "After an incident there is a written post-mortem: root cause, timeline, prevention.",
-        how: "Nothing yet.",
-        tests: &[],
-        enforced: Enforced::NotYet,
+        how: "The agent drafts it from the ledger; an incident cannot be closed before one was shared, and none is shared whose \
+              root cause or prevention no person wrote.",
+        tests: &[
+            "a_draft_cannot_be_shared_until_a_person_wrote_cause_and_prevention",
+            "an_incident_closes_only_when_it_is_resolved_and_its_post_mortem_was_shared",
+        ],
+        enforced: Enforced::Yes,
     },
     Promise {
         id: "P22",
         sentence: "It is shared within 48 hours.",
-        how: "Nothing yet.",
-        tests: &[],
-        enforced: Enforced::NotYet,
+        how: "It goes to the client's contacts through the agent, by a route in the client's region, and the ledger says when; \
+              on-call is warned 24 and 6 hours before, and told when it is late.",
+        tests: &["on_call_is_warned_before_and_told_after_each_deadline_of_an_incident"],
+        enforced: Enforced::Yes,
     },
     Promise {
         id: "P23",

@@ -47,7 +47,7 @@ pub(super) struct ResumeArgs {
     what: What,
 }
 
-fn target(text: &str) -> Result<(ClientId, Option<WorkflowId>), String> {
+pub(super) fn target(text: &str) -> Result<(ClientId, Option<WorkflowId>), String> {
     let (client, workflow) = text.split_once('/').map_or((text, None), |(client, workflow)| (client, Some(workflow)));
     let workflow = workflow.map(WorkflowId::new).transpose();
     let named = ClientId::new(client).ok().zip(workflow.ok());

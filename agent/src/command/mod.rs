@@ -17,6 +17,7 @@ mod completions;
 mod enrol;
 mod handle;
 mod hold;
+mod incidents;
 mod ledger;
 mod output;
 mod queue;
@@ -80,6 +81,8 @@ enum Command {
     Runs(runs::Args),
     /// Lists the work that automation could not finish, takes it out or hands it on.
     Queue(queue::Args),
+    /// Lists incidents; acknowledges, resolves, explains, shares and closes one.
+    Incidents(incidents::Args),
     /// Stops a client, a workflow or a connection for a while: triggers are kept, runs wait.
     Hold(hold::HoldArgs),
     /// Lets go on what was held.
@@ -106,6 +109,7 @@ fn dispatch(command: &Command, call: &Call, out: &mut Output<'_>) -> Result<(), 
         Command::Status(args) => status::run(args, call, out),
         Command::Runs(args) => runs::run(args, call, out),
         Command::Queue(args) => queue::run(args, call, out),
+        Command::Incidents(args) => incidents::run(args, call, out),
         Command::Hold(args) => hold::hold(args, call, out),
         Command::Resume(args) => hold::resume(args, call, out),
         Command::Rollback(args) => rollback::run(args, call, out),

@@ -5,6 +5,7 @@
 pub mod answer;
 pub mod books;
 pub mod client;
+pub mod incidents;
 pub mod offline;
 pub mod server;
 
@@ -96,6 +97,8 @@ pub enum Question {
     Ledger(books::LedgerQuestion),
     /// The vault was changed: it is opened again.
     OpenVault,
+    /// Something about incidents.
+    Incidents(incidents::IncidentQuestion),
 }
 
 /// The longest time for an answer that reads little.
@@ -130,6 +133,8 @@ pub enum Answer {
     Handled(Handling),
     /// What there is to say about the ledger.
     Ledger(books::LedgerAnswer),
+    /// What there is to say about incidents.
+    Incidents(incidents::IncidentAnswer),
     /// It is done.
     Done,
     /// The agent says no.

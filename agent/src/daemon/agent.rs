@@ -91,6 +91,8 @@ pub(super) struct Agent {
     transfers: Transfers,
     board: tokio::sync::Mutex<Board>,
     pub(super) holds: tokio::sync::Mutex<Vec<Hold>>,
+    /// Held from the moment that an incident is read until a step about it is written.
+    pub(super) incident_steps: tokio::sync::Mutex<()>,
     /// Held from the moment that something is judged until it counts, so that nothing is judged by what is out of date.
     pub(super) taking: tokio::sync::Mutex<()>,
     taken: Mutex<Option<Arc<Taken>>>,
@@ -150,6 +152,7 @@ impl Agent {
             binary: OnceLock::new(),
             board: tokio::sync::Mutex::new(board),
             holds: tokio::sync::Mutex::new(holds),
+            incident_steps: tokio::sync::Mutex::default(),
             taking: tokio::sync::Mutex::default(),
             taken: Mutex::default(),
             routes: Mutex::default(),
@@ -454,17 +457,10 @@ impl Agent {
         if self.field.is_clock_wrong() {
             conditions.push(Condition::Clock);
         }
-        let keys: BTreeSet<String> = conditions.iter().filter_map(watch::alert).map(|alert| alert.key()).collect();
         let told = async {
             let mut transaction = Transaction::new(self.world.clock.now());
-            let open = self.store.alerts()?;
-            let is_ours = |alert: &Alert| matches!(alert.rule.as_str(), "stale" | "stale-stopped" | "clock");
-            let known: BTreeSet<String> = open.iter().map(|row| row.alert.key()).collect();
-            let gone = open.iter().filter(|row| is_ours(&row.alert) && !keys.contains(&row.alert.key()));
-            transaction.writes.extend(gone.map(|row| Write::AlertOver { key: row.alert.key() }));
-            let new = conditions.iter().filter_map(watch::alert).filter(|alert| !known.contains(&alert.key()));
-            let mut seen = BTreeSet::new();
-            transaction.writes.extend(new.filter(|alert| seen.insert(alert.key())).map(Write::Alert));
+            let rules = ["stale", "stale-stopped", "clock"];
+            transaction.writes = watch::settle(&self.store.alerts()?, &rules, &conditions);
             if transaction.writes.is_empty() { Ok(()) } else { self.store.commit(transaction).await }
         };
         if let Err(error) = told.await {
@@ -526,6 +522,7 @@ impl Agent {
             code: code.to_owned(),
             run: None,
             incident: false,
+            by: None,
         };
         let told = self.store.commit(Transaction::new(self.world.clock.now()).with(Write::Alert(alert))).await;
         if let Err(error) = told {

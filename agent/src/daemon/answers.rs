@@ -68,6 +68,7 @@ impl Clerk {
                 })
             }
             Question::OpenVault => Ok(self.open_vault()),
+            Question::Incidents(question) => agent.about_incidents(question).await,
         }
     }
 
@@ -117,7 +118,12 @@ fn held(held: Result<Hold, NotHeld>) -> Answer {
     held.map_or_else(not_held, Answer::Hold)
 }
 
-fn not_held(no: NotHeld) -> Answer {
+/// The agent says no.
+pub(super) fn refused(what: String, help: impl Into<String>) -> Answer {
+    Answer::Refused { what, help: help.into() }
+}
+
+pub(super) fn not_held(no: NotHeld) -> Answer {
     let (what, help) = match no {
         NotHeld::NotOnCall(people) => {
             let people: Vec<_> = people.iter().map(ToString::to_string).collect();

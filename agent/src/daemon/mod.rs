@@ -7,6 +7,7 @@ mod handing;
 mod handling;
 mod holding;
 pub mod host;
+mod incidents;
 mod intake;
 mod publishing;
 mod pulling;
@@ -309,6 +310,9 @@ async fn looking(agent: Arc<Agent>) {
             tracing::error!(%error, "holds whose time is over could not be ended");
         }
         agent.look_at_clocks().await;
+        if let Err(error) = agent.look_at_incidents().await {
+            tracing::error!(%error, "what time does to incidents could not be written");
+        }
         agent.world.net.sweep();
     }
 }

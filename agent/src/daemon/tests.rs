@@ -12,6 +12,8 @@ use assent_schema::time::Period;
 use assent_schema::trust::{Cancelled, Decision, Namespace, SignedFile, sign};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+mod incidents;
+
 use super::holding::NotHeld;
 use super::*;
 use crate::control::{Chosen, Verb, Which};
@@ -86,6 +88,17 @@ fn digest(plan: &Plan) -> Digest {
 
 /// A release of today that names a plan.
 fn release(plan: &Plan, sequence: u64, previous: Option<&Files>, change: impl FnOnce(&mut Manifest)) -> Files {
+    release_of(plan, sequence, previous, |_| (), change)
+}
+
+/// A release with other files of the client.
+fn release_of(
+    plan: &Plan,
+    sequence: u64,
+    previous: Option<&Files>,
+    put: impl FnOnce(&mut Files),
+    change: impl FnOnce(&mut Manifest),
+) -> Files {
     let now = RealClock.now().moment();
     let mut files = fixture::listed();
     // The agent's clock is the machine's: what is dated is dated by it.
@@ -96,6 +109,7 @@ fn release(plan: &Plan, sequence: u64, previous: Option<&Files>, change: impl Fn
     let mut rehearsal = fixture::rehearsal();
     (rehearsal.plan, rehearsal.time) = (name, now.minus(Period::hours(1)));
     fixture::put_rehearsal(&mut files, &rehearsal, "eu-staging-1");
+    put(&mut files);
     let previous = previous.map(|files| Digest::of_file(&files["manifest.json"]));
     let mut manifest = fixture::manifest(&files, sequence, previous);
     manifest.accept.from = now.minus(Period::hours(1));

@@ -117,5 +117,6 @@ fn alert((client, workflow): &Place, change: &Change) -> Option<Alert> {
         code,
         run: None,
         incident: matches!(change, Change::Off(_)),
+        by: None,
     })
 }

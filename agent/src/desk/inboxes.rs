@@ -205,5 +205,6 @@ fn alert(client: &ClientId, workflow: &WorkflowId, code: &str) -> Alert {
         code: code.to_owned(),
         run: None,
         incident: false,
+        by: None,
     }
 }

@@ -222,5 +222,6 @@ fn alert(key: &Key, code: &str) -> Alert {
         code: code.to_owned(),
         run: None,
         incident: false,
+        by: None,
     }
 }

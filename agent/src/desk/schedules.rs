@@ -77,6 +77,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                 code: "skipped".to_owned(),
                 run: None,
                 incident: false,
+                by: None,
             };
             self.move_to(client, workflow, now, Some(alert)).await?;
         }

@@ -18,6 +18,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod tiles;
+mod window;
 
 pub use answer::{AnswerError, Reader, Target};
 pub use append::{AppendError, Appender, NewEntry};
@@ -29,3 +30,4 @@ pub use publish::{
 };
 pub use pulse::{Missed, Pulse};
 pub use tiles::changed;
+pub use window::window;

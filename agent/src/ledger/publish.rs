@@ -179,6 +179,11 @@ impl<D: Disk> Publishers<D> {
         LogKey::of_log(&origin_of(&self.own, log), self.key.verifying_key().as_bytes())
     }
 
+    /// The origin of a log.
+    pub fn origin(&self, log: &Log) -> Origin {
+        origin_of(&self.own, log)
+    }
+
     /// Takes up what others saw of a log, for example from the agent's branch: nothing older is ever signed.
     ///
     /// # Errors

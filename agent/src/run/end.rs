@@ -98,6 +98,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             run: Some(self.id),
             // An event that ends a run is nobody's fault; who had begun something is told all the same.
             incident: !matches!(end.ending, Ending::Done | Ending::Superseded),
+            by: None,
         };
         self.pending.push(Write::Queue(Box::new(item)));
         self.pending.push(Write::Alert(alert));

@@ -45,6 +45,7 @@ pub fn give_up(run: RunId, rows: &[JournalRow], compiled: Option<&Compiled>, now
         code: CODE.to_owned(),
         run: Some(run),
         incident: true,
+        by: None,
     };
     let entry = Entry::Ended { ending: Ending::Stopped, stop: None, step: None, code: Some(CODE.to_owned()) };
     vec![

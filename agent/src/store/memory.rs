@@ -135,7 +135,7 @@ impl Tables {
             Write::Ask(waiting) => drop(self.waiting.insert((waiting.run, waiting.at()), *waiting)),
             Write::Queue(item) => drop(self.queue.insert(item.run, *item)),
             Write::Unqueue { run } => drop(self.queue.remove(&run)),
-            Write::Alert(alert) => self.raise(at, alert),
+            Write::Alert(alert) => self.raise(books, at, alert)?,
             Write::AlertSent { no, again } => self.sent(no, again),
             Write::AlertOver { key } => {
                 self.alerts.iter_mut().filter(|row| !row.over && row.alert.key() == key).for_each(|row| {
@@ -178,16 +178,18 @@ impl Tables {
         Ok(())
     }
 
-    fn raise(&mut self, at: Wall, alert: Alert) {
+    fn raise(&mut self, books: &mut dyn Books, at: Wall, alert: Alert) -> Result<(), StoreError> {
         let key = alert.key();
         if let Some(row) = self.alerts.iter_mut().find(|row| !row.over && row.alert.key() == key) {
             row.count = row.count.saturating_add(1);
             row.last = at;
-            return;
+            return Ok(());
         }
         let no = i64::try_from(self.alerts.len()).unwrap_or(i64::MAX).saturating_add(1);
+        let opened = alert.opens(no);
         let (due, over) = (Some(at), false);
         self.alerts.push(AlertRow { no, alert, since: at, last: at, count: 1, sent: 0, due, tries: 0, over });
+        opened.map_or(Ok(()), |note| self.append(books, at, &note))
     }
 
     fn sent(&mut self, no: i64, again: Option<Wall>) {
@@ -369,6 +371,10 @@ impl Store for Memory {
 
     fn alerts(&self) -> Result<Vec<AlertRow>, StoreError> {
         Ok(self.read(|t| t.alerts.iter().filter(|row| !row.over).cloned().collect()))
+    }
+
+    fn incidents(&self) -> Result<Vec<AlertRow>, StoreError> {
+        Ok(self.read(|t| t.alerts.iter().filter(|row| row.alert.incident).cloned().collect()))
     }
 
     fn sum(&self, name: &str) -> Result<i64, StoreError> {

@@ -22,7 +22,7 @@ pub use fact::{
 };
 pub use memory::{Gate, Memory, Tables};
 pub use sqlite::{LedgerRows, Sqlite};
-pub use write::{Alert, EffectDone, Log, Note, QueueItem, Refusal, Transaction, Write};
+pub use write::{Alert, EffectDone, Log, Note, QueueItem, Refusal, Severity, Transaction, Write, incident_id};
 
 use crate::world::Wall;
 
@@ -283,6 +283,12 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`].
     fn alerts(&self) -> Result<Vec<AlertRow>, StoreError>;
+
+    /// All alerts that opened an incident, oldest first, also those whose cause is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn incidents(&self) -> Result<Vec<AlertRow>, StoreError>;
 
     /// A named sum; 0 when nothing was added.
     ///

@@ -284,6 +284,44 @@ pub struct EffectDone {
     pub in_doubt: bool,
 }
 
+/// How the incident of an alert is named everywhere.
+pub fn incident_id(no: i64) -> String {
+    format!("i-{no}")
+}
+
+/// How bad an incident is: it decides how soon somebody must answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Work was left undone, or the agent cannot be relied on.
+    Critical,
+    /// Something else, which a person found worth an incident.
+    Normal,
+}
+
+impl Severity {
+    /// The rule of an incident that a person opened with this severity.
+    pub fn by_hand(self) -> &'static str {
+        match self {
+            Self::Critical => "reported",
+            Self::Normal => "reported-normal",
+        }
+    }
+
+    /// How bad an incident of a rule is.
+    pub fn of(rule: &str) -> Self {
+        if rule == Self::Normal.by_hand() { Self::Normal } else { Self::Critical }
+    }
+
+    /// Its name in the ledger.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Normal => "normal",
+        }
+    }
+}
+
 /// What on-call must know. Facts only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -307,6 +345,9 @@ pub struct Alert {
     /// Whether it also opens an incident.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub incident: bool,
+    /// Who opened it, when a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<PersonId>,
 }
 
 impl Alert {
@@ -315,5 +356,19 @@ impl Alert {
         let client = self.client.as_ref().map_or("-", ClientId::as_str);
         let connection = self.connection.as_ref().map_or("-", ConnectionId::as_str);
         format!("{}/{client}/{connection}/{}", self.rule, self.code)
+    }
+
+    /// What the ledger says of the incident that the alert opens, in the same transaction; nothing where it opens none.
+    pub(super) fn opens(&self, no: i64) -> Option<Note> {
+        if !self.incident {
+            return None;
+        }
+        let log = self.client.clone().map_or(Log::Agent, Log::Client);
+        let note = Note::new(log, "incident")
+            .fact("id", incident_id(no))
+            .fact("state", "opened")
+            .fact("severity", Severity::of(&self.rule).as_str())
+            .fact("cause", self.rule.as_str());
+        Some(Note { actor: self.by.clone(), ..note })
     }
 }

@@ -1,9 +1,11 @@
 //! Facts to alerts. Pure: the same condition gives the same alert, whose key groups it by rule, client, connection, code.
 
+use std::collections::BTreeMap;
+
 use assent_schema::id::{ClientId, ConnectionId, WorkflowId};
 use assent_schema::ledger::HeldWhat;
 
-use crate::store::{Alert, Ending, RunId};
+use crate::store::{Alert, AlertRow, Ending, RunId, Write};
 
 /// What was found to be so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,36 @@ pub enum Condition {
         run: RunId,
         /// Whether an effect was done or is in doubt.
         touched: bool,
+    },
+    /// Nobody answered an incident, and half of the time for it is over.
+    ResponseDue {
+        /// Whose, if it is a client's.
+        client: Option<ClientId>,
+        /// Its name.
+        id: String,
+    },
+    /// Nobody answered an incident in time.
+    ResponseLate {
+        /// Whose, if it is a client's.
+        client: Option<ClientId>,
+        /// Its name.
+        id: String,
+    },
+    /// The post-mortem of an incident must be shared soon.
+    PostMortemDue {
+        /// Whose, if it is a client's.
+        client: Option<ClientId>,
+        /// Its name.
+        id: String,
+        /// Within which time.
+        left: &'static str,
+    },
+    /// The post-mortem of an incident was not shared in time.
+    PostMortemLate {
+        /// Whose, if it is a client's.
+        client: Option<ClientId>,
+        /// Its name.
+        id: String,
     },
     /// Scheduled runs did not begin.
     ScheduleMissed {
@@ -117,6 +149,12 @@ pub fn alert(condition: &Condition) -> Option<Alert> {
             let (workflow, connection) = (Some(workflow.clone()), connection.clone());
             Alert { workflow, connection, run: Some(*run), incident, ..about }
         }
+        Condition::ResponseDue { client, id } => of("response-due", client.as_ref(), id),
+        Condition::ResponseLate { client, id } => of("response-late", client.as_ref(), id),
+        Condition::PostMortemDue { client, id, left } => {
+            of("post-mortem-due", client.as_ref(), &format!("{id}-{left}"))
+        }
+        Condition::PostMortemLate { client, id } => of("post-mortem-late", client.as_ref(), id),
         Condition::ScheduleMissed { client, workflow } => {
             Alert { workflow: Some(workflow.clone()), ..of("schedule-missed", Some(client), "missed") }
         }
@@ -147,6 +185,22 @@ pub fn alert(condition: &Condition) -> Option<Alert> {
     })
 }
 
+/// What brings the open alerts of some rules in line with what is so now: each condition is told once, and over when it is.
+pub fn settle(open: &[AlertRow], rules: &[&str], conditions: &[Condition]) -> Vec<Write> {
+    let mut wanted: BTreeMap<String, Alert> = BTreeMap::new();
+    for alert in conditions.iter().filter_map(alert) {
+        wanted.entry(alert.key()).or_insert(alert);
+    }
+    let ours = |row: &&AlertRow| rules.contains(&row.alert.rule.as_str());
+    let gone = open.iter().filter(ours).map(|row| row.alert.key()).filter(|key| !wanted.contains_key(key));
+    let mut writes: Vec<Write> = gone.map(|key| Write::AlertOver { key }).collect();
+    for row in open {
+        wanted.remove(&row.alert.key());
+    }
+    writes.extend(wanted.into_values().map(Write::Alert));
+    writes
+}
+
 fn rule_of(ending: Ending, touched: bool) -> Option<(&'static str, bool)> {
     match ending {
         Ending::Done => None,
@@ -166,6 +220,7 @@ fn of(rule: &str, client: Option<&ClientId>, code: &str) -> Alert {
         code: code.to_owned(),
         run: None,
         incident: false,
+        by: None,
     }
 }
 

@@ -5,9 +5,9 @@ use assent_schema::id::{AgentId, ClientId, ConnectionId, WorkflowId};
 use assent_schema::time::Moment;
 use serde::Serialize;
 
-use super::response::respond_by;
 use super::routes::ClientRoutes;
-use crate::store::{AlertRow, QueueItem, RunId};
+use crate::incident::respond_by;
+use crate::store::{AlertRow, QueueItem, RunId, Severity, incident_id};
 
 /// The JSON that a webhook route receives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -63,7 +63,8 @@ pub struct Message {
 pub fn message(agent: &AgentId, row: &AlertRow, routes: Option<&ClientRoutes>, queue: &[QueueItem]) -> Message {
     let alert = &row.alert;
     let since = row.since.moment();
-    let clock = routes.filter(|_| alert.incident).and_then(|r| respond_by(r.tier, since, &r.hours));
+    let clock =
+        routes.filter(|_| alert.incident).and_then(|r| respond_by(r.tier, Severity::of(&alert.rule), since, &r.hours));
     Message {
         agent: Some(agent.clone()),
         connection: alert.connection.clone(),
@@ -125,8 +126,13 @@ fn commands(row: &AlertRow) -> Vec<String> {
         None => status,
     };
     let last = match &row.alert.workflow {
-        Some(workflow) => format!("assent-agent rollback {client}/{workflow}"),
+        Some(workflow) => format!("assent-agent rollback {client}/{workflow} --by PERSON"),
         None => format!("assent-agent runs --client {client}"),
     };
-    vec![first, "assent-agent queue".to_owned(), last]
+    let second = if row.alert.incident {
+        format!("assent-agent incidents acknowledge {} --by PERSON", incident_id(row.no))
+    } else {
+        "assent-agent queue".to_owned()
+    };
+    vec![first, second, last]
 }

@@ -8,12 +8,15 @@
 
 mod alerts;
 mod message;
-mod response;
+mod overdue;
 mod routes;
+mod share;
 mod webhook;
 
-pub use alerts::{Condition, alert};
+pub use alerts::{Condition, alert, settle};
 pub use message::{Message, message};
-pub use response::{RespondBy, respond_by};
+pub(crate) use overdue::clock;
+pub use overdue::overdue;
 pub use routes::{ClientRoutes, RouteError, Routes, Target};
+pub use share::{NotShared, share};
 pub use webhook::{Delivered, deliver_due};

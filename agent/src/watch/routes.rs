@@ -1,11 +1,11 @@
 //! Where alerts of each client go, checked once from what a release says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use assent_schema::calendar::{BusinessHours, zone};
 use assent_schema::client::{Carries, ClientFacts, Endpoints, RouteKind, Tier};
-use assent_schema::id::{ClientId, ConnectionId, Region};
+use assent_schema::id::{ClientId, ConnectionId, PersonId, Region};
 
 use crate::request::url::Base;
 
@@ -31,6 +31,8 @@ pub struct ClientRoutes {
     pub tier: Tier,
     /// Its calendar.
     pub hours: BusinessHours,
+    /// Who is told of incidents, by handle.
+    pub contacts: BTreeSet<PersonId>,
 }
 
 /// Why the routes of a client cannot be used.
@@ -78,6 +80,11 @@ impl Routes {
         self.0.get(client)
     }
 
+    /// The clients with their routes.
+    pub fn clients(&self) -> impl Iterator<Item = (&ClientId, &ClientRoutes)> {
+        self.0.iter()
+    }
+
     /// Every target of alerts, each URL once, with a client that names it: for alerts about the agent itself.
     pub fn all(&self) -> Vec<(&ClientId, &Target)> {
         let mut found: Vec<(&ClientId, &Target)> = Vec::new();
@@ -106,7 +113,7 @@ fn of_client(facts: &ClientFacts, endpoints: &Endpoints) -> Result<ClientRoutes,
         Ok(Target { name: route.endpoint.clone(), carries: route.carries, base, near })
     };
     let targets = facts.routes.iter().map(target).collect::<Result<_, _>>()?;
-    Ok(ClientRoutes { targets, tier: facts.plan, hours })
+    Ok(ClientRoutes { targets, tier: facts.plan, hours, contacts: facts.contacts.clone() })
 }
 
 fn is_near(endpoint: &Region, client: &Region) -> bool {

@@ -70,6 +70,26 @@ pub async fn deliver_due<W: World, S: Store>(
     Ok(delivered)
 }
 
+/// A POST of JSON to a route.
+pub(super) fn request(client: &ClientId, target: &Target, body: Vec<u8>) -> Option<HttpRequest> {
+    let path = if target.base.path().is_empty() { "/" } else { target.base.path() };
+    Some(HttpRequest {
+        client: client.clone(),
+        operation: OperationRef { connection: target.name.clone(), operation: Name::new("alert").ok()? },
+        method: Method::Post,
+        tls: target.base.tls(),
+        host: target.base.host().to_owned(),
+        port: target.base.port(),
+        target: Content::new(path.to_owned()),
+        headers: vec![("content-type".to_owned(), Content::new(b"application/json".to_vec()))],
+        body: Content::new(body),
+        timeout: TIMEOUT,
+        most_bytes: ANSWER_MOST_BYTES,
+        // Without TLS a URL leads to a private address or nowhere.
+        private_addresses: !target.base.tls(),
+    })
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Taken {
     ByAll,
@@ -113,6 +133,7 @@ impl<W: World> Round<'_, W> {
         targets.retain(|(_, target)| match target.carries {
             Carries::Alerts => true,
             Carries::Incidents => row.alert.incident,
+            Carries::PostMortems => false,
         });
         // One URL may stand in two routes; it is told once.
         let mut seen: Vec<&Target> = Vec::new();
@@ -130,22 +151,7 @@ impl<W: World> Round<'_, W> {
         } else {
             abroad(self.agent, row)
         };
-        let path = if target.base.path().is_empty() { "/" } else { target.base.path() };
-        Some(HttpRequest {
-            client: client.clone(),
-            operation: OperationRef { connection: target.name.clone(), operation: Name::new("alert").ok()? },
-            method: Method::Post,
-            tls: target.base.tls(),
-            host: target.base.host().to_owned(),
-            port: target.base.port(),
-            target: Content::new(path.to_owned()),
-            headers: vec![("content-type".to_owned(), Content::new(b"application/json".to_vec()))],
-            body: Content::new(canon::to_bytes(&told).ok()?),
-            timeout: TIMEOUT,
-            most_bytes: ANSWER_MOST_BYTES,
-            // Without TLS a URL leads to a private address or nowhere.
-            private_addresses: !target.base.tls(),
-        })
+        request(client, target, canon::to_bytes(&told).ok()?)
     }
 
     fn after(&self, row: &AlertRow, taken: Taken) -> Transaction {
@@ -174,23 +180,14 @@ impl<W: World> Round<'_, W> {
     }
 }
 
-/// What the ledger is told of an alert that was delivered: how long it took, and the incident that it opened.
+/// What the ledger is told of an alert that was delivered: how long it took.
 fn notes(row: &AlertRow, now: Wall) -> Vec<Note> {
     let log = row.alert.client.clone().map_or(Log::Agent, Log::Client);
     if row.sent > 0 {
         return Vec::new();
     }
     let delay = now.since(row.since).as_secs();
-    let mut notes = vec![Note::new(log.clone(), "alerted").fact("rule", row.alert.rule.as_str()).fact("delay", delay)];
-    if row.alert.incident {
-        let note = Note::new(log, "incident")
-            .fact("id", format!("i-{}", row.no))
-            .fact("state", "opened")
-            .fact("severity", "critical")
-            .fact("cause", row.alert.rule.as_str());
-        notes.push(note);
-    }
-    notes
+    vec![Note::new(log, "alerted").fact("rule", row.alert.rule.as_str()).fact("delay", delay)]
 }
 
 #[cfg(test)]

@@ -375,6 +375,9 @@ data! {
         severity: Token,
         /// Which rule or person opened it.
         cause: Token,
+        /// SHA-256 of the post-mortem, where it was shared.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<Digest>,
     }
     /// Data of `rotated`.
     Rotated {

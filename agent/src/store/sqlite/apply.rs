@@ -90,7 +90,7 @@ fn one(tables: &mut Tables<'_>, rows: &mut Rows, at: Wall, write: &Write) -> Res
         Write::Ask(waiting) => ask(tables, waiting),
         Write::Queue(item) => queue(db, item),
         Write::Unqueue { run } => run_sql(db, "DELETE FROM queue WHERE run = ?1", params![run.as_bytes()]),
-        Write::Alert(alert) => raise(db, at, alert),
+        Write::Alert(alert) => raise(tables, at, alert),
         Write::AlertSent { no, again } => sent(db, *no, *again),
         Write::AlertOver { key } => {
             run_sql(db, "UPDATE alert SET over = 1, due = NULL WHERE key = ?1 AND over = 0", params![key])
@@ -197,12 +197,21 @@ fn queue(db: &Connection, item: &QueueItem) -> Result<(), StoreError> {
     run_sql(db, sql, params![item.run.as_bytes(), item.since, json(item)?])
 }
 
-/// One standing alert for each key. A further one raises its count and does not make it due again.
-fn raise(db: &Connection, at: Wall, alert: &Alert) -> Result<(), StoreError> {
+/// One standing alert for each key. A further one raises its count and does not make it due again. The ledger hears of the
+/// incident that a new one opens with the same commit.
+fn raise(tables: &mut Tables<'_>, at: Wall, alert: &Alert) -> Result<(), StoreError> {
     let sql = "INSERT INTO alert(key, body, since, last, count, sent, due, tries, over)
       VALUES (?1, ?2, ?3, ?3, 1, 0, ?3, 0, 0)
-      ON CONFLICT(key) WHERE over = 0 DO UPDATE SET count = count + 1, last = excluded.last";
-    run_sql(db, sql, params![alert.key(), json(alert)?, at.millis()])
+      ON CONFLICT(key) WHERE over = 0 DO UPDATE SET count = count + 1, last = excluded.last
+      RETURNING no, count";
+    let values = params![alert.key(), json(alert)?, at.millis()];
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let raised = tables.db.prepare_cached(sql).and_then(|mut statement| statement.query_row(values, row));
+    let (no, count): (i64, i64) = raised.map_err(failed)?;
+    match alert.opens(no).filter(|_| count == 1) {
+        Some(note) => append(tables, at, &note),
+        None => Ok(()),
+    }
 }
 
 fn sent(db: &Connection, no: i64, again: Option<Wall>) -> Result<(), StoreError> {

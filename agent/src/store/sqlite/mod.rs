@@ -371,6 +371,10 @@ impl Store for Sqlite {
         self.read(read::alerts)
     }
 
+    fn incidents(&self) -> Result<Vec<AlertRow>, StoreError> {
+        self.read(read::incidents)
+    }
+
     fn sum(&self, name: &str) -> Result<i64, StoreError> {
         self.read(|db| read::sum(db, name))
     }

@@ -173,10 +173,19 @@ pub(super) fn queue(db: &Connection) -> Result<Vec<QueueItem>, StoreError> {
 
 pub(super) fn alerts(db: &Connection) -> Result<Vec<AlertRow>, StoreError> {
     let sql = "SELECT no, body, since, last, count, sent, due, tries, over FROM alert WHERE over = 0 ORDER BY no";
-    rows(db, sql, [], alert_row)?
-        .into_iter()
-        .map(|(body, row)| Ok(AlertRow { alert: from_json(&body)?, ..row }))
-        .collect()
+    alert_rows(db, sql)
+}
+
+pub(super) fn incidents(db: &Connection) -> Result<Vec<AlertRow>, StoreError> {
+    // The text is our own JSON, in which the member stands just so or not at all.
+    let sql = "SELECT no, body, since, last, count, sent, due, tries, over FROM alert
+      WHERE instr(CAST(body AS TEXT), '\"incident\":true') > 0 ORDER BY no";
+    alert_rows(db, sql)
+}
+
+fn alert_rows(db: &Connection, sql: &str) -> Result<Vec<AlertRow>, StoreError> {
+    let found = rows(db, sql, [], alert_row)?;
+    found.into_iter().map(|(body, row)| Ok(AlertRow { alert: from_json(&body)?, ..row })).collect()
 }
 
 pub(super) fn alerts_due(db: &Connection, now: Wall, most: usize) -> Result<Vec<AlertRow>, StoreError> {
@@ -195,6 +204,7 @@ fn alert_row(row: &Row<'_>) -> rusqlite::Result<(Vec<u8>, AlertRow)> {
         code: String::new(),
         run: None,
         incident: false,
+        by: None,
     };
     let rest = AlertRow {
         no: row.get(0)?,

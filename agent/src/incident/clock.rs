@@ -1,11 +1,16 @@
-//! How soon somebody must answer an incident, by the client's plan and calendar. Pure.
+//! How soon somebody must answer an incident, by the client's plan and calendar, and how soon it must be explained. Pure.
 //!
 //! # Source
-//! engine.md section 7. Promise P20.
+//! engine.md section 7. Promises P20, P22.
 
 use assent_schema::calendar::BusinessHours;
 use assent_schema::client::Tier;
 use assent_schema::time::{Moment, Period};
+
+use crate::store::Severity;
+
+/// Within which time from its beginning on the post-mortem of an incident is shared.
+pub const SHARE_WITHIN: Period = Period::hours(48);
 
 /// When an incident must be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,13 +21,13 @@ pub struct RespondBy {
     pub warn: Moment,
 }
 
-/// The clock of an incident that began at `since`: an hour on `scale`, four on `growth`, the end of the next business day on
-/// `starter`. `None` when the client's calendar has no next business day.
-pub fn respond_by(tier: Tier, since: Moment, hours: &BusinessHours) -> Option<RespondBy> {
-    let until = match tier {
-        Tier::Scale => since.plus(Period::hours(1)),
-        Tier::Growth => since.plus(Period::hours(4)),
-        Tier::Starter => hours.end_of_next_day(since)?,
+/// The clock of an incident that began at `since`: an hour on `scale`, four on `growth` for a critical one, else the end of
+/// the next business day. `None` when the client's calendar has no next business day.
+pub fn respond_by(tier: Tier, severity: Severity, since: Moment, hours: &BusinessHours) -> Option<RespondBy> {
+    let until = match (tier, severity) {
+        (Tier::Scale, _) => since.plus(Period::hours(1)),
+        (Tier::Growth, Severity::Critical) => since.plus(Period::hours(4)),
+        (Tier::Growth, Severity::Normal) | (Tier::Starter, _) => hours.end_of_next_day(since)?,
     };
     let half = Period::seconds(until.since(since).as_seconds() / 2);
     Some(RespondBy { until, warn: since.plus(half) })
@@ -43,11 +48,13 @@ mod tests {
     #[test]
     fn the_clock_follows_the_plan_and_the_clients_calendar() {
         let since: Moment = "2026-12-24T22:00:00Z".parse().unwrap();
-        let until = |tier| respond_by(tier, since, &hours()).map(|by| by.until.to_string());
+        let until = |tier| respond_by(tier, Severity::Critical, since, &hours()).map(|by| by.until.to_string());
         assert_eq!(until(Tier::Scale), Some("2026-12-24T23:00:00Z".into()));
         assert_eq!(until(Tier::Growth), Some("2026-12-25T02:00:00Z".into()));
         // Thursday night; Friday is a holiday; Monday closes at 16:00Z.
         assert_eq!(until(Tier::Starter), Some("2026-12-28T16:00:00Z".into()));
-        assert_eq!(respond_by(Tier::Growth, since, &hours()).unwrap().warn.to_string(), "2026-12-25T00:00:00Z");
+        let growth = |severity| respond_by(Tier::Growth, severity, since, &hours()).unwrap();
+        assert_eq!(growth(Severity::Critical).warn.to_string(), "2026-12-25T00:00:00Z");
+        assert_eq!(growth(Severity::Normal).until.to_string(), "2026-12-28T16:00:00Z");
     }
 }

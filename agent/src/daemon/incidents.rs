@@ -1,0 +1,216 @@
+//! What on-call does about incidents, and what time does to those that nobody cares for. Durable first, then it counts.
+
+use std::sync::Arc;
+
+use assent_schema::canon::Digest;
+use assent_schema::id::{ClientId, PersonId};
+use assent_schema::ledger::Entry;
+use assent_schema::time::Moment;
+
+use super::agent::{Agent, lock};
+use super::answers::{not_held, refused};
+use crate::control::Answer;
+use crate::control::incidents::{IncidentAnswer, IncidentQuestion, IncidentRow};
+use crate::incident::{self, Act, Case, Facts, NotNow, PREFIX, Step};
+use crate::ledger::{self, DayKeys};
+use crate::store::{Alert, Log, Store as _, StoreError, Transaction, Write};
+use crate::watch;
+use crate::world::Clock as _;
+
+impl Agent {
+    /// All incidents, oldest first.
+    pub(super) fn cases(&self) -> Result<Vec<Case>, StoreError> {
+        let done: std::collections::BTreeMap<_, _> = self.store.states(PREFIX)?.into_iter().collect();
+        let case = |row: crate::store::AlertRow| {
+            let name = format!("{PREFIX}{}", row.no);
+            Case::read(row, done.get(&name).map(Vec::as_slice))
+        };
+        self.store.incidents()?.into_iter().map(case).collect()
+    }
+
+    /// Tells on-call of incidents that nobody answers or explains in time, and ends alerts that nothing raises any more.
+    pub(super) async fn look_at_incidents(&self) -> Result<(), StoreError> {
+        let mut transaction = Transaction::new(self.world.clock.now());
+        transaction.writes = watch::overdue(&self.cases()?, &self.store.alerts()?, &self.routes(), self.field.now());
+        if transaction.writes.is_empty() { Ok(()) } else { self.store.commit(transaction).await }
+    }
+
+    /// Answers one question about incidents.
+    pub(super) async fn about_incidents(&self, question: IncidentQuestion) -> Result<Answer, StoreError> {
+        match question {
+            IncidentQuestion::List { client, closed } => {
+                let mut cases = self.cases()?;
+                let concerned = |case: &Case| client.is_none() || case.row.alert.client == client;
+                cases.retain(|case| concerned(case) && (closed || case.done.closed.is_none()));
+                Ok(said(IncidentAnswer::List(cases.iter().map(|case| self.row(case)).collect())))
+            }
+            IncidentQuestion::Open { client, workflow, code, severity, by } => {
+                if let Err(no) = self.is_oncall(&by) {
+                    return Ok(not_held(no));
+                }
+                if let Some(client) = client.as_ref().filter(|client| !self.knows(client)) {
+                    return Ok(refused(format!("there is no client `{client}` here"), LOOK_AT_STATUS));
+                }
+                let code = code.as_str().to_owned();
+                let alert = Alert {
+                    rule: severity.by_hand().to_owned(),
+                    client,
+                    workflow,
+                    connection: None,
+                    code,
+                    run: None,
+                    incident: true,
+                    by: Some(by),
+                };
+                self.open_incident(alert).await
+            }
+            IncidentQuestion::Acknowledge { no, by } => self.step(no, Step::Acknowledge, by).await,
+            IncidentQuestion::Resolve { no, by } => self.step(no, Step::Resolve, by).await,
+            IncidentQuestion::Close { no, by } => self.step(no, Step::Close, by).await,
+            IncidentQuestion::Draft { no } => match self.case(no)? {
+                Some(case) => Ok(self.draft(&case).await?.map_or_else(broken, said)),
+                None => Ok(unknown(no)),
+            },
+            IncidentQuestion::Share { no, text, by } => self.share(no, text, by).await,
+        }
+    }
+
+    async fn open_incident(&self, alert: Alert) -> Result<Answer, StoreError> {
+        let key = alert.key();
+        if self.store.alerts()?.iter().any(|row| row.alert.key() == key) {
+            let help = "See `assent-agent incidents`; resolve it first, or use another code.";
+            return Ok(refused("an incident with that code is open already".to_owned(), help));
+        }
+        self.store.commit(Transaction::new(self.world.clock.now()).with(Write::Alert(alert))).await?;
+        let opened = self.cases()?.into_iter().rev().find(|case| case.row.alert.key() == key);
+        let opened = opened.ok_or(StoreError::Damaged("the row of an incident"))?;
+        Ok(said(IncidentAnswer::One(Box::new(self.row(&opened)))))
+    }
+
+    async fn step(&self, no: i64, step: Step, by: PersonId) -> Result<Answer, StoreError> {
+        if let Err(no) = self.is_oncall(&by) {
+            return Ok(not_held(no));
+        }
+        // One step at a time: what one person reads, nobody else changes before it is written.
+        let _steps = self.incident_steps.lock().await;
+        let Some(case) = self.case(no)? else { return Ok(unknown(no)) };
+        match case.after(step, &Act { by, at: self.field.now() }) {
+            Ok((next, writes)) => {
+                let mut transaction = Transaction::new(self.world.clock.now());
+                transaction.writes = writes;
+                self.store.commit(transaction).await?;
+                Ok(said(IncidentAnswer::One(Box::new(self.row(&next)))))
+            }
+            Err(why) => Ok(not_now(&case, why)),
+        }
+    }
+
+    /// Sent first, then noted: a crash in between sends it once more, with the same `dedup`.
+    async fn share(&self, no: i64, text: String, by: PersonId) -> Result<Answer, StoreError> {
+        if let Err(no) = self.is_oncall(&by) {
+            return Ok(not_held(no));
+        }
+        let Some(case) = self.case(no)? else { return Ok(unknown(no)) };
+        let lacks = incident::check(text.as_bytes(), &case.id());
+        if !lacks.is_empty() {
+            let lacks: Vec<String> = lacks.iter().map(ToString::to_string).collect();
+            let help =
+                format!("Begin with `assent-agent incidents draft {}` and write what only a person knows.", case.id());
+            return Ok(refused(format!("the post-mortem is not whole: {}", lacks.join("; ")), help));
+        }
+        let step = Step::Share(Digest::of_file(text.as_bytes()));
+        if let Err(why) = case.after(step, &Act { by: by.clone(), at: self.field.now() }) {
+            return Ok(not_now(&case, why));
+        }
+        let routes = self.routes();
+        match watch::share(&*self.world, &routes, &self.config.agent, &case, &text).await {
+            Ok(_) => self.step(no, step, by).await,
+            Err(watch::NotShared::NoRoute(client)) => Ok(refused(
+                format!("no route of `{client}` in its region carries post-mortems"),
+                "Add `post-mortems` to what a route of `assent.toml` carries, and release it.",
+            )),
+            Err(watch::NotShared::Failed(client, route)) => {
+                let what = format!("the route `{route}` of `{client}` did not take the post-mortem");
+                Ok(refused(what, "See that its receiver answers, and share it again."))
+            }
+            Err(watch::NotShared::Nobody) => {
+                Ok(refused("there is no client whose contacts could be told".to_owned(), LOOK_AT_STATUS))
+            }
+        }
+    }
+
+    async fn draft(&self, case: &Case) -> Result<Option<IncidentAnswer>, StoreError> {
+        let log = case.row.alert.client.clone().map_or(Log::Agent, Log::Client);
+        let until = case.done.resolved.as_ref().map_or_else(|| self.field.now(), |act| act.at);
+        let Some(entries) = self.entries(log, Facts::from(case), until).await else { return Ok(None) };
+        let queue = self.store.queue()?;
+        let facts = Facts { case, respond_by: self.answer_by(case), entries: &entries, queue: &queue };
+        Ok(Some(IncidentAnswer::Draft(incident::draft(&facts))))
+    }
+
+    /// The entries of a log from one moment to another; nothing when it cannot be read.
+    pub(super) async fn entries(&self, log: Log, from: Moment, until: Moment) -> Option<Vec<Entry>> {
+        let origin = lock(&self.ledger).publishers().origin(&log);
+        let (store, mut days) =
+            (Arc::clone(&self.store), DayKeys::new(Arc::clone(&self.disk), Arc::clone(&self.identity.host)));
+        // A long day is read: not on the thread that runs are driven on.
+        let read = move || ledger::window(&*store, &log, &origin, &mut days, (from, until));
+        match tokio::task::spawn_blocking(read).await.ok()? {
+            Ok(entries) => Some(entries),
+            Err(error) => {
+                tracing::error!(%error, "the ledger could not be read");
+                None
+            }
+        }
+    }
+
+    fn case(&self, no: i64) -> Result<Option<Case>, StoreError> {
+        Ok(self.cases()?.into_iter().find(|case| case.row.no == no))
+    }
+
+    fn answer_by(&self, case: &Case) -> Option<Moment> {
+        watch::clock(case, &self.routes()).map(|clock| clock.until)
+    }
+
+    fn row(&self, case: &Case) -> IncidentRow {
+        IncidentRow::of(case, self.answer_by(case))
+    }
+
+    fn knows(&self, client: &ClientId) -> bool {
+        self.taken().is_some_and(|taken| taken.clients.contains_key(client))
+    }
+}
+
+const LOOK_AT_STATUS: &str = "`assent-agent status` lists what runs here.";
+
+fn said(answer: IncidentAnswer) -> Answer {
+    Answer::Incidents(answer)
+}
+
+fn broken() -> Answer {
+    refused("the ledger cannot be read".to_owned(), "The agent's log says more.")
+}
+
+fn unknown(no: i64) -> Answer {
+    let id = crate::store::incident_id(no);
+    refused(format!("there is no incident `{id}` here"), "`assent-agent incidents --all` lists them.")
+}
+
+fn not_now(case: &Case, why: NotNow) -> Answer {
+    let id = case.id();
+    let (what, help) = match why {
+        NotNow::Already => ("that was done before".to_owned(), format!("See `assent-agent incidents show {id}`.")),
+        NotNow::Closed => (format!("`{id}` is closed"), "Open another: `assent-agent incidents open`.".to_owned()),
+        NotNow::NotResolved => (
+            format!("`{id}` is not resolved"),
+            format!("When its cause is gone: `assent-agent incidents resolve {id} --by PERSON`."),
+        ),
+        NotNow::NotShared => (
+            format!("the post-mortem of `{id}` was not shared"),
+            format!(
+                "Finish `assent-agent incidents draft {id}`, then `assent-agent incidents share {id} --file FILE`."
+            ),
+        ),
+    };
+    refused(what, help)
+}

@@ -1,0 +1,194 @@
+//! An incident from its first alert to its end, over a real state folder and a route that answers or does not.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::*;
+use crate::control::Answer;
+use crate::control::incidents::{IncidentAnswer, IncidentQuestion, IncidentRow};
+use crate::store::Severity;
+
+/// Takes posts on loopback: each with the next status, then with 204.
+struct Receiver {
+    port: u16,
+    got: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Receiver {
+    async fn new(statuses: &[u16]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (port, got) = (listener.local_addr().unwrap().port(), Arc::<Mutex<Vec<Value>>>::default());
+        let (mut statuses, taken): (VecDeque<u16>, _) = (statuses.iter().copied().collect(), Arc::clone(&got));
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut bytes = Vec::new();
+                let body = loop {
+                    stream.read_buf(&mut bytes).await.unwrap();
+                    let text = String::from_utf8_lossy(&bytes).into_owned();
+                    let whole = text.split_once("\r\n\r\n").and_then(|(_, body)| serde_json::from_str(body).ok());
+                    if let Some(body) = whole {
+                        break body;
+                    }
+                };
+                taken.lock().unwrap().push(body);
+                let status = statuses.pop_front().unwrap_or(204);
+                let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        Self { port, got }
+    }
+
+    /// A release whose client takes post-mortems here.
+    fn release(&self, carries: &str) -> Files {
+        let mut facts = fixture::facts();
+        facts.contacts = ["dana".parse().unwrap()].into();
+        facts.calendar.hours = [("1".to_owned(), "09:00-17:00".to_owned())].into();
+        let route = json!({"carries": carries, "via": "webhook", "endpoint": "ops"});
+        facts.routes = vec![serde_json::from_value(route).unwrap()];
+        let ops = json!({"url": format!("http://127.0.0.1:{}/hook", self.port), "region": "eu"});
+        let shop = json!({"url": "https://shop.example/v1", "region": "eu"});
+        let endpoints = json!({"type": "endpoints", "schema": 1, "environment": "production", "region": "eu",
+            "clients": {"acme": {"shop": shop, "ops": ops}}});
+        let put = |files: &mut Files| {
+            fixture::put_json(files, &FileName::Client(acme()), &facts);
+            fixture::put_json(files, &FileName::Endpoints, &endpoints);
+        };
+        release_of(&plan("one"), 1, None, put, |_| ())
+    }
+}
+
+fn acme() -> ClientId {
+    "acme".parse().unwrap()
+}
+
+async fn ask(agent: &Agent, question: IncidentQuestion) -> Result<IncidentAnswer, String> {
+    match agent.about_incidents(question).await.unwrap() {
+        Answer::Incidents(answer) => Ok(answer),
+        Answer::Refused { what, .. } => Err(what),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn one(agent: &Agent, question: IncidentQuestion) -> Result<IncidentRow, String> {
+    match ask(agent, question).await? {
+        IncidentAnswer::One(row) => Ok(*row),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn open(by: &str, code: &str) -> IncidentQuestion {
+    let (client, code, by) = (Some(acme()), code.parse().unwrap(), by.parse().unwrap());
+    IncidentQuestion::Open { client, workflow: None, code, severity: Severity::Critical, by }
+}
+
+fn ann() -> assent_schema::id::PersonId {
+    "ann".parse().unwrap()
+}
+
+async fn entries(agent: &Agent) -> Vec<assent_schema::ledger::Entry> {
+    let from = "2026-01-01T00:00:00Z".parse().unwrap();
+    agent.entries(Log::Client(acme()), from, agent.field.now().plus(Period::hours(1))).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_incident_is_answered_explained_shared_and_closed_by_those_on_call() {
+    let (site, receiver) = (Site::new(), Receiver::new(&[500]).await);
+    {
+        let (agent, _ended) = site.agent().await;
+        site.publish(&receiver.release("post-mortems"));
+        agent.pull().await.unwrap();
+        assert!(one(&agent, open("mallory", "INC-7")).await.unwrap_err().contains("on-call"));
+        let opened = one(&agent, open("ann", "INC-7")).await.unwrap();
+        assert_eq!((opened.id.as_str(), opened.state.as_str()), ("i-1", "opened"));
+        assert_eq!(opened.answer_by, Some(opened.began.plus(Period::hours(4))), "growth answers within four hours");
+        assert!(one(&agent, open("ann", "INC-7")).await.is_err(), "it is open already");
+
+        let step = |no| IncidentQuestion::Close { no, by: ann() };
+        assert!(one(&agent, step(1)).await.unwrap_err().contains("not resolved"));
+        assert!(one(&agent, step(2)).await.unwrap_err().contains("no incident `i-2`"));
+        one(&agent, IncidentQuestion::Acknowledge { no: 1, by: ann() }).await.unwrap();
+        one(&agent, IncidentQuestion::Resolve { no: 1, by: ann() }).await.unwrap();
+        assert!(one(&agent, step(1)).await.unwrap_err().contains("was not shared"));
+
+        let IncidentAnswer::Draft(draft) = ask(&agent, IncidentQuestion::Draft { no: 1 }).await.unwrap() else {
+            panic!("no draft")
+        };
+        assert!(draft.contains("Found by a person, ann"), "{draft}");
+        let share = |text: &str| IncidentQuestion::Share { no: 1, text: text.to_owned(), by: ann() };
+        assert!(one(&agent, share(&draft)).await.unwrap_err().contains("`## Root cause` says nothing yet"));
+        let why = "The price list of the shop was empty for an hour, and nobody had asked whether it may be.";
+        let whole = draft.replace("## Root cause\n", &format!("## Root cause\n\n{why}\n"));
+        let whole = whole.replace("## Prevention\n", &format!("## Prevention\n\nAn empty list stops the run. {why}\n"));
+        assert!(one(&agent, share(&whole)).await.unwrap_err().contains("did not take"), "the route answers 500");
+        assert_eq!(one(&agent, share(&whole)).await.unwrap().state, "shared");
+        assert!(one(&agent, share(&whole)).await.unwrap_err().contains("before"));
+        let got = receiver.got.lock().unwrap().clone();
+        assert_eq!((got.len(), &got[0]), (2, &got[1]), "the second try says the same");
+        assert_eq!((&got[1]["text"], &got[1]["contacts"]), (&json!(whole), &json!(["dana"])));
+        assert_eq!(one(&agent, step(1)).await.unwrap().state, "closed");
+
+        let states = entries(&agent).await.into_iter().filter_map(|entry| match entry.kind {
+            assent_schema::ledger::Kind::Incident(incident) => Some((incident.state.as_str().to_owned(), entry.actor)),
+            _ => None,
+        });
+        let expected = ["opened", "acknowledged", "resolved", "shared", "closed"].map(|s| (s.to_owned(), Some(ann())));
+        assert_eq!(states.collect::<Vec<_>>(), expected);
+    }
+    let (agent, _ended) = site.agent().await;
+    let list = |closed| IncidentQuestion::List { client: None, closed };
+    let IncidentAnswer::List(open) = ask(&agent, list(false)).await.unwrap() else { panic!("no list") };
+    let IncidentAnswer::List(all) = ask(&agent, list(true)).await.unwrap() else { panic!("no list") };
+    assert_eq!((open.len(), all.len()), (0, 1));
+    assert_eq!(all[0].closed.as_ref().map(|act| act.by.clone()), Some(ann()));
+}
+
+#[tokio::test]
+async fn without_a_route_for_them_no_post_mortem_counts_as_shared() {
+    let (site, receiver) = (Site::new(), Receiver::new(&[]).await);
+    let (agent, _ended) = site.agent().await;
+    site.publish(&receiver.release("alerts"));
+    agent.pull().await.unwrap();
+    one(&agent, open("ann", "INC-7")).await.unwrap();
+    let IncidentAnswer::Draft(draft) = ask(&agent, IncidentQuestion::Draft { no: 1 }).await.unwrap() else {
+        panic!("no draft")
+    };
+    let why = "The price list of the shop was empty for an hour, and nobody had asked whether it may be.";
+    let whole = draft.replace("## Root cause\n", &format!("## Root cause\n{why}\n"));
+    let text = whole.replace("## Prevention\n", &format!("## Prevention\n{why}\n"));
+    let shared = one(&agent, IncidentQuestion::Share { no: 1, text, by: ann() }).await;
+    assert!(shared.unwrap_err().contains("no route of `acme`"));
+    assert_eq!(receiver.got.lock().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_failure_after_the_incident_was_resolved_is_told_again() {
+    let (site, receiver) = (Site::new(), Receiver::new(&[]).await);
+    let (agent, _ended) = site.agent().await;
+    site.publish(&receiver.release("alerts"));
+    agent.pull().await.unwrap();
+    let fails = || async {
+        let failed = crate::watch::Condition::Secret {
+            client: acme(),
+            connection: "shop".parse().unwrap(),
+            code: "secret_missing".into(),
+        };
+        let alert = crate::watch::alert(&failed).unwrap();
+        agent.store.commit(Transaction::new(agent.world.clock.now()).with(Write::Alert(alert))).await.unwrap();
+    };
+    fails().await;
+    fails().await;
+    assert_eq!(agent.cases().unwrap().iter().map(|case| case.row.count).collect::<Vec<_>>(), [2]);
+    one(&agent, IncidentQuestion::Resolve { no: 1, by: ann() }).await.unwrap();
+    fails().await;
+    let states: Vec<_> = agent.cases().unwrap().iter().map(|case| (case.id(), case.state())).collect();
+    assert_eq!(states, [("i-1".to_owned(), "resolved"), ("i-2".to_owned(), "opened")]);
+    assert_eq!(
+        agent.store.alerts().unwrap().iter().filter(|row| row.due.is_some()).count(),
+        1,
+        "it is due for delivery"
+    );
+}

@@ -1,0 +1,12 @@
+//! Incidents: opened with an alert or by hand, answered in time, explained in writing, shared, closed. Pure.
+//!
+//! # Source
+//! engine.md section 7. Promises P19 to P22.
+
+mod case;
+mod clock;
+mod postmortem;
+
+pub use case::{Act, Case, Done, NotNow, PREFIX, Step};
+pub use clock::{RespondBy, SHARE_WITHIN, respond_by};
+pub use postmortem::{DRAFT_MOST_LINES, Facts, Lack, check, draft};

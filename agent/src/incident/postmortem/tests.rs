@@ -1,0 +1,102 @@
+use assent_schema::ledger::Origin;
+use serde_json::json;
+
+use super::*;
+use crate::incident::case::Done;
+use crate::store::{Alert, AlertRow};
+use crate::world::Wall;
+
+fn case() -> Case {
+    let alert = Alert {
+        rule: "run-failed".into(),
+        client: Some("acme".parse().unwrap()),
+        workflow: Some("refund".parse().unwrap()),
+        connection: Some("payments".parse().unwrap()),
+        code: "http_503".into(),
+        run: None,
+        incident: true,
+        by: None,
+    };
+    let at: Moment = "2026-06-01T10:00:00Z".parse().unwrap();
+    let at = Wall::from_millis(at.seconds() * 1_000);
+    let row = AlertRow { no: 7, alert, since: at, last: at, count: 3, sent: 3, due: None, tries: 0, over: false };
+    let acknowledged = Some(Act { by: "omar".parse().unwrap(), at: "2026-06-01T15:00:00Z".parse().unwrap() });
+    Case { row, done: Done { acknowledged, ..Done::default() } }
+}
+
+fn entry(index: u64, time: &str, run: Option<u64>, kind: &str, data: &Value) -> Entry {
+    Entry {
+        log: Origin::first("harbor".parse().unwrap(), "eu-1".parse().unwrap()),
+        index,
+        time: time.parse().unwrap(),
+        run,
+        step: None,
+        item: None,
+        attempt: None,
+        actor: None,
+        plan: None,
+        kind: Kind::parse(kind, data.as_object().unwrap()).unwrap(),
+    }
+}
+
+fn drafted() -> String {
+    let digest = "00".repeat(32);
+    let entries = [
+        entry(3, "2026-06-01T08:30:00Z", None, "deployed", &json!({"workflow": "refund", "stage": "committed"})),
+        entry(4, "2026-06-01T09:59:00Z", Some(8), "outcome", &json!({"code": "ok"})),
+        entry(5, "2026-06-01T10:00:00Z", Some(9), "outcome", &json!({"code": "in_doubt"})),
+        entry(6, "2026-06-01T10:00:00Z", Some(9), "ended", &json!({"outcome": "failed", "name": "http_503"})),
+        entry(7, "2026-06-01T10:00:04Z", None, "alerted", &json!({"rule": "run-failed", "delay": 4})),
+        entry(8, "2026-06-01T10:30:00Z", Some(10), "ended", &json!({"outcome": "done"})),
+        entry(
+            9,
+            "2026-06-01T11:00:00Z",
+            None,
+            "rolled-back",
+            &json!({"workflow": "refund", "from": digest, "to": digest, "why": "by-hand"}),
+        ),
+    ];
+    let respond_by = Some("2026-06-01T14:00:00Z".parse().unwrap());
+    draft(&Facts { case: &case(), respond_by, entries: &entries, queue: &[] })
+}
+
+#[test]
+fn the_draft_says_what_the_ledger_knows() {
+    let text = drafted();
+    for line in [
+        "| Answered | 2026-06-01T15:00:00Z by omar, late: promised by 2026-06-01T14:00:00Z |",
+        "| To be shared by | 2026-06-03T10:00:00Z |",
+        "- Runs ended failed (http_503): 1",
+        "- Effects that nobody knows to have happened: 1",
+        "- 2026-06-01T10:00:00Z `ended`, run 9, name http_503, outcome failed (entry 6)",
+        "Found by the rule `run-failed` at 2026-06-01T10:00:00Z; on-call was told 4 s later.",
+        "- 2026-06-01T08:30:00Z `deployed` stage committed, workflow refund (entry 3)",
+    ] {
+        assert!(text.lines().any(|found| found == line), "no line `{line}` in\n{text}");
+    }
+    assert!(!text.contains("entry 4") && !text.contains("entry 8"), "everyday work is left out");
+}
+
+#[test]
+fn a_draft_cannot_be_shared_until_a_person_wrote_cause_and_prevention() {
+    let text = drafted();
+    let lacks = check(text.as_bytes(), "i-7");
+    assert_eq!(lacks, [Lack::Unwritten("Root cause"), Lack::Unwritten("Prevention")]);
+    let cause = "The payments API was replaced without notice and answered 503 for half an hour.";
+    let whole = text.replace("## Root cause\n", &format!("## Root cause\n\n{cause}\n"));
+    assert_eq!(check(whole.as_bytes(), "i-7"), [Lack::Unwritten("Prevention")]);
+    let whole = whole.replace("## Prevention\n", &format!("## Prevention\n\n{cause} We ask its status page first.\n"));
+    assert_eq!(check(whole.as_bytes(), "i-7"), []);
+    assert_eq!(check(whole.as_bytes(), "i-8"), [Lack::Title("i-8".into())]);
+    let cut = whole.replace("## Timeline", "## Times");
+    assert_eq!(check(cut.as_bytes(), "i-7"), [Lack::Section("Timeline")]);
+    assert_eq!(check(b" \n", "i-7"), [Lack::NoText]);
+    assert_eq!(check(&[0xff; 10], "i-7"), [Lack::NoText]);
+}
+
+#[test]
+fn words_in_a_comment_explain_nothing() {
+    let hidden =
+        drafted().replace("<!-- A person writes here why", "<!-- A person writes here, at length and in detail, why");
+    assert!(check(hidden.as_bytes(), "i-7").contains(&Lack::Unwritten("Root cause")));
+}
