@@ -92,8 +92,13 @@ pub const ALL: &[Promise] = &[
         id: "P04",
         sentence: "Raw ticket content stays in memory and is discarded after the run.",
         how: "Content lives in types that cannot be printed and are overwritten when dropped; the process leaves no core \
-              dump; flows and the bits that one run can release stand in the plan.",
-        tests: &["content_is_wiped_when_it_is_dropped", "a_value_is_overwritten"],
+              dump; flows and the bits that one run can release stand in the plan. Generated workflows that compile run twice \
+              with other content, and journal, ledger, queue, alerts, counters, log and requests differ in those bits alone.",
+        tests: &[
+            "content_is_wiped_when_it_is_dropped",
+            "a_value_is_overwritten",
+            "what_compiles_tells_of_content_what_it_lists_and_no_more",
+        ],
         enforced: Enforced::Yes,
     },
     Promise {

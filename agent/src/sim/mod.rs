@@ -12,6 +12,6 @@ mod stage;
 
 pub use exec::{Spawner, Stop, run};
 pub use host::{Crash, Host, Point, SimWorld, Strike};
-pub use script::{Script, Seen};
+pub use script::{Script, Seen, read_wire};
 pub use service::{Done, Reply, Service};
 pub use stage::{NoBooks, Stage};

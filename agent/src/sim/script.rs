@@ -143,7 +143,7 @@ fn response(reply: &Scripted, body: Vec<u8>) -> HttpResponse {
 }
 
 /// Reads the parameters back from the wire: what the other side understands, not what we meant.
-fn read_wire(operation: &Operation, request: &HttpRequest) -> Done {
+pub fn read_wire(operation: &Operation, request: &HttpRequest) -> Done {
     let target = request.target.reveal();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let json: Value = serde_json::from_slice(request.body.reveal()).unwrap_or(Value::Null);
