@@ -88,7 +88,8 @@ fn what_an_agent_exports_verifies_without_our_code() {
     let (key, newest) =
         (publishers.log_key(&log).expect("a key"), publishers.last(&log).expect("a checkpoint").clone());
     let mut days = DayKeys::new(disk, host);
-    let mut reader = Reader { store: &store, log: log.clone(), key: &key, days: &mut days, checkpoint: &newest };
+    let mut reader =
+        Reader { store: &store, log: log.clone(), key: &key, days: &mut days, checkpoint: &newest, announced: vec![] };
     let mut export = Vec::new();
     let summary = reader.export(&mut export).expect("it verifies");
     let proof = &reader.prove(Target::Index(77)).expect("a proof")[0];

@@ -186,9 +186,14 @@ pub const ALL: &[Promise] = &[
     Promise {
         id: "P14",
         sentence: "Audit logs are kept for 90 days, longer on growth and scale.",
-        how: "Nothing of the ledger is deleted; days can be made unreadable and proofs still verify.",
-        tests: &["bodies_may_be_gone_only_where_an_entry_says_so", "a_destroyed_key_is_gone_also_after_a_restart"],
-        enforced: Enforced::Partly("pruning by age is not built"),
+        how: "Whole days that are older than the client's plan says are made unreadable by the agent, by an entry that names them; a legal hold keeps them. Proofs still verify, and a body that is gone without an entry is found.",
+        tests: &[
+            "days_older_than_the_retention_go_unless_a_legal_hold_keeps_them",
+            "a_day_that_is_pruned_is_gone_after_a_crash_at_any_step",
+            "bodies_that_go_without_an_entry_are_missed",
+            "bodies_may_be_gone_only_where_an_entry_says_so",
+        ],
+        enforced: Enforced::Yes,
     },
     Promise {
         id: "P15",

@@ -59,6 +59,13 @@ fn edited(sql: &str) -> Site {
     site
 }
 
+/// What one of the logs does not verify for.
+fn body_gone(site: &Site) -> Verdict {
+    let verify = |log: &[&str]| site.call(&[&["ledger", "verify", "--format", "json"], log].concat());
+    let said = verify(&[]).and_then(|_| verify(&["acme"])).map_or_else(|said| said, |_| "accepted".to_owned());
+    Verdict::new(if said.contains("body-gone") { "body-gone" } else { "another" }, said)
+}
+
 /// The recovery that an agent asks for, signed by some people for some purpose; what the agent says to it.
 fn recover(site: &Site, by: &[&str], namespace: Namespace, change: impl FnOnce(&mut Recover)) -> Verdict {
     let mut recover = Recover::of(&site.status()).expect("it stopped");
@@ -129,6 +136,15 @@ pub(crate) const ROOM: &[Attack] = &[
     }),
     attack("the last rows of a ledger that were removed", "ledger-older", || {
         stopped(&edited("DELETE FROM ledger WHERE id = (SELECT max(id) FROM ledger)"))
+    }),
+    attack("a body of the ledger that was removed without an entry", "body-gone", || {
+        body_gone(&edited("UPDATE ledger SET sealed = NULL WHERE id = (SELECT min(id) + 2 FROM ledger)"))
+    }),
+    attack("the same, and the store says that it was announced", "body-gone", || {
+        body_gone(&edited(
+            "UPDATE ledger SET sealed = NULL WHERE id = (SELECT min(id) + 2 FROM ledger);
+             INSERT INTO state(name, value) SELECT 'ledger/gone/' || name, CAST('[[2,2]]' AS BLOB) FROM log",
+        ))
     }),
     attack("the number of the newest release that was set back", "release-older", || {
         stopped(&edited(

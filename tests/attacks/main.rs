@@ -21,6 +21,7 @@ mod files;
 mod fixture;
 mod git;
 mod identity;
+mod ledgers;
 mod roots;
 mod signatures;
 mod site;
@@ -47,6 +48,7 @@ const ROOMS: &[(&str, &[Attack])] = &[
     ("Time", time::ROOM),
     ("Deploy and rollback", deploy::ROOM),
     ("An agent's own store and name", identity::ROOM),
+    ("Ledgers", ledgers::ROOM),
 ];
 
 #[test]
@@ -87,6 +89,11 @@ fn deploy() {
 #[test]
 fn identity() {
     table::play(identity::ROOM);
+}
+
+#[test]
+fn ledgers() {
+    table::play(ledgers::ROOM);
 }
 
 #[test]

@@ -4,11 +4,13 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use assent_schema::id::{ClientId, PersonId};
+use assent_schema::ledger::{Token, Told};
 use serde::Serialize;
 
 use super::ask::{ask, unexpected};
 use super::{Call, Output, Show};
-use crate::control::books::{LedgerAnswer, LedgerQuestion, LogSummary, OutFile};
+use crate::control::books::{Erased, LedgerAnswer, LedgerQuestion, LegalHold, LogSummary, OutFile};
 use crate::control::{Answer, Question};
 use crate::error::{Context as _, Error};
 use crate::store::Log;
@@ -44,6 +46,40 @@ enum What {
         #[arg(long, value_name = "DIR", conflicts_with_all = ["client", "output"])]
         all: Option<PathBuf>,
     },
+    /// Makes the entries of one person's runs unreadable, on request; an entry says which and by whose word.
+    Erase {
+        /// Whose ledger.
+        #[arg(value_name = "CLIENT")]
+        client: ClientId,
+        /// What the person is known by in the client's systems, for example a customer number.
+        #[arg(long, value_name = "VALUE")]
+        reference: String,
+        /// The id of the request, without anything about the person: the ledger names it.
+        #[arg(long, value_name = "ID")]
+        request: Token,
+        /// Who says so: somebody whom the root lists as on-call. The ledger names them.
+        #[arg(long, value_name = "PERSON")]
+        by: PersonId,
+    },
+    /// Keeps everything of a ledger, whatever its age and whoever asks, until it is released.
+    Hold {
+        #[command(flatten)]
+        which: Which,
+        /// Who says so: somebody whom the root lists as on-call. The ledger names them.
+        #[arg(long, value_name = "PERSON")]
+        by: PersonId,
+        /// The matter, as a code or ticket id: the client can read it in its ledger.
+        #[arg(long, value_name = "MATTER")]
+        why: Token,
+    },
+    /// Ends what `ledger hold` began.
+    Release {
+        #[command(flatten)]
+        which: Which,
+        /// Who says so: somebody whom the root lists as on-call. The ledger names them.
+        #[arg(long, value_name = "PERSON")]
+        by: PersonId,
+    },
     /// Writes proofs that entries are in the log.
     Prove {
         #[command(flatten)]
@@ -71,7 +107,7 @@ enum What {
 struct Which {
     /// The client whose log it is; the agent's own log when absent.
     #[arg(value_name = "CLIENT")]
-    client: Option<assent_schema::id::ClientId>,
+    client: Option<ClientId>,
 }
 
 impl Which {
@@ -87,7 +123,39 @@ impl Show for LogSummary {
             out,
             "    at least {} runs accepted, {} ended; {} bodies are gone",
             self.accepted, self.finished, self.gone
-        )
+        )?;
+        for Told { entry, kind, time, why, actor, ranges } in &self.told {
+            let by = actor.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+            let spans: Vec<_> = ranges.iter().map(|(first, last)| format!("{first} to {last}")).collect();
+            writeln!(out, "    entry {entry} of {time}: {kind}{by} ({why}): {}", spans.join(", "))?;
+        }
+        match &self.legal {
+            Some(hold) => writeln!(out, "    {hold}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Show for Erased {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{} entries of {} runs are gone.", self.entries, self.runs)?;
+        match self.open {
+            0 => Ok(()),
+            open => writeln!(out, "{open} more runs are under way: ask again when they ended."),
+        }
+    }
+}
+
+/// A legal hold, and whether it stands.
+#[derive(Serialize)]
+struct Kept {
+    stands: bool,
+    hold: LegalHold,
+}
+
+impl Show for Kept {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.stands { writeln!(out, "{}", self.hold) } else { writeln!(out, "It is over: {}", self.hold) }
     }
 }
 
@@ -141,6 +209,20 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
             let to = To::Folder(folder);
             logs.into_iter().try_for_each(|log| finish(about(call, LedgerQuestion::Export { log })?, Some(&to), out))
         }
+        What::Erase { client, reference, request, by } => {
+            let (client, reference) = (client.clone(), reference.clone());
+            match ask(call, &Question::Erase { client, reference, request: request.clone(), by: by.clone() })? {
+                Answer::Erased(erased) => out.show(&erased),
+                _ => Err(unexpected()),
+            }
+        }
+        What::Hold { which, by, why } => {
+            let client = which.client.clone();
+            legal(call, &Question::LegalHold { client, by: by.clone(), why: why.clone() }, true, out)
+        }
+        What::Release { which, by } => {
+            legal(call, &Question::LegalRelease { client: which.client.clone(), by: by.clone() }, false, out)
+        }
         What::Prove { which, run, index, since, until, output } => {
             let log = which.log();
             let question = match (run, index, since) {
@@ -154,6 +236,13 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
             };
             finish(about(call, question)?, Some(&To::Folder(output)), out)
         }
+    }
+}
+
+fn legal(call: &Call, question: &Question, stands: bool, out: &mut Output<'_>) -> Result<(), Error> {
+    match ask(call, question)? {
+        Answer::LegalHold(hold) => out.show(&Kept { stands, hold }),
+        _ => Err(unexpected()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Answers about the ledger: the same in the running agent and over its folder. A checkpoint is signed first; what is
 //! written out stands in the state folder until the command takes it.
 
+use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -8,12 +9,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use assent_schema::canon;
+use assent_schema::id::PersonId;
 use assent_schema::ledger::export::Summary;
-use assent_schema::ledger::{Checkpoint, ExportFault, Fault, Head, LogKey, Origin};
+use assent_schema::ledger::{Checkpoint, ExportFault, Fault, Head, LogKey, Origin, Token, Told};
+use assent_schema::time::Moment;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::Identity;
-use crate::ledger::{AnswerError, DayKeys, PublishError, Publishers, Reader, RoundError, Target, changed};
+use crate::ledger::{AnswerError, DayKeys, PublishError, Publishers, Reader, RoundError, Target, announced, changed};
 use crate::real::RealDisk;
 use crate::store::{Log, Store};
 use crate::vault::HostKey;
@@ -98,13 +102,55 @@ pub struct LogSummary {
     /// How many entries.
     pub size: u64,
     /// The root of the tree over them.
-    pub root: assent_schema::canon::Digest,
+    pub root: canon::Digest,
     /// How many bodies are gone.
     pub gone: u64,
+    /// Which entries say so, and of what.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<Told>,
+    /// What keeps everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legal: Option<LegalHold>,
     /// Runs accepted, at least.
     pub accepted: u64,
     /// Runs ended, at least.
     pub finished: u64,
+}
+
+/// What was made unreadable on request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Erased {
+    /// How many entries.
+    pub entries: u64,
+    /// Of how many runs.
+    pub runs: u64,
+    /// How many runs about the same person are under way: their entries stay.
+    pub open: u64,
+}
+
+/// Where the store keeps the legal hold of each log.
+pub const LEGAL: &str = "ledger/legal/";
+
+/// Nothing of a ledger may go, whatever its age and whoever asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LegalHold {
+    /// Its id.
+    pub id: Token,
+    /// The matter, as a code or ticket id.
+    pub why: Token,
+    /// Who said so.
+    pub by: PersonId,
+    /// Since when.
+    pub since: Moment,
+}
+
+impl fmt::Display for LegalHold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, why, by, since } = self;
+        write!(f, "legal hold {id} for {why} by {by} since {since}: nothing else goes")
+    }
 }
 
 /// A file of the state folder that waits to be taken.
@@ -245,7 +291,8 @@ impl Asked {
     fn read(&self, store: &impl Store) -> Result<LedgerAnswer, AnswerError> {
         let mut days = DayKeys::new(Arc::clone(&self.disk), Arc::clone(&self.host));
         let Self { log, key, checkpoint, .. } = self;
-        let mut reader = Reader { store, log: log.clone(), key, days: &mut days, checkpoint };
+        let announced = announced(store, log).map_err(AnswerError::Store)?;
+        let mut reader = Reader { store, log: log.clone(), key, days: &mut days, checkpoint, announced };
         match &self.ask {
             Ask::Verify(since) => {
                 let since = since.as_deref();
@@ -253,7 +300,10 @@ impl Asked {
                     .map(|note| reader.since(note, None).map(|_| note))
                     .transpose()?
                     .map_or_else(Vec::new, |note| Checkpoint::peek(note).into_iter().collect());
-                reader.verify(&older).map(|summary| LedgerAnswer::Verified(summary.into()))
+                let summary = reader.verify(&older)?;
+                let legal = store.state(&format!("{LEGAL}{}", log.as_str())).map_err(AnswerError::Store)?;
+                let legal = legal.and_then(|bytes| canon::from_bytes(&bytes).ok());
+                Ok(LedgerAnswer::Verified(LogSummary::new(summary, legal)))
             }
             Ask::Export => {
                 let name = checkpoint.head().origin.export_name();
@@ -299,9 +349,9 @@ enum Ask {
     Since(String, Option<String>),
 }
 
-impl From<Summary> for LogSummary {
-    fn from(summary: Summary) -> Self {
-        let Summary { head, gone, accepted, finished, .. } = summary;
-        Self { log: head.origin, size: head.size, root: head.root, gone, accepted, finished }
+impl LogSummary {
+    fn new(summary: Summary, legal: Option<LegalHold>) -> Self {
+        let Summary { head, gone, told, accepted, finished, .. } = summary;
+        Self { log: head.origin, size: head.size, root: head.root, gone, told, legal, accepted, finished }
     }
 }

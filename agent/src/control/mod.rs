@@ -95,6 +95,33 @@ pub enum Question {
     Pull,
     /// Something about the ledger.
     Ledger(books::LedgerQuestion),
+    /// The entries of one person's runs are made unreadable.
+    Erase {
+        /// Whose ledger.
+        client: ClientId,
+        /// What the person is known by in the client's systems: a value of class `reference`.
+        reference: String,
+        /// The id of the request.
+        request: Token,
+        /// Who says so.
+        by: PersonId,
+    },
+    /// Nothing of a ledger may go.
+    LegalHold {
+        /// Whose; the agent's own when absent.
+        client: Option<ClientId>,
+        /// Who says so.
+        by: PersonId,
+        /// The matter, as a code or ticket id.
+        why: Token,
+    },
+    /// It may again.
+    LegalRelease {
+        /// Whose; the agent's own when absent.
+        client: Option<ClientId>,
+        /// Who says so.
+        by: PersonId,
+    },
     /// The vault was changed: it is opened again.
     OpenVault,
     /// Something about incidents.
@@ -109,7 +136,11 @@ const LONG: Duration = Duration::from_hours(1);
 impl Question {
     /// The longest time that its answer may take.
     pub fn answer_time(&self) -> Duration {
-        if matches!(self, Self::Ledger(_)) { LONG } else { SHORT }
+        if matches!(self, Self::Ledger(_) | Self::Erase { .. } | Self::LegalHold { .. } | Self::LegalRelease { .. }) {
+            LONG
+        } else {
+            SHORT
+        }
     }
 }
 
@@ -135,6 +166,10 @@ pub enum Answer {
     Ledger(books::LedgerAnswer),
     /// What there is to say about incidents.
     Incidents(incidents::IncidentAnswer),
+    /// What was made unreadable.
+    Erased(books::Erased),
+    /// The legal hold that stands from now on, or that ended.
+    LegalHold(books::LegalHold),
     /// It is done.
     Done,
     /// The agent says no.

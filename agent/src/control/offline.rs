@@ -55,6 +55,9 @@ pub fn answer(config: &Config, question: &Question) -> Result<Answer, Error> {
         | Question::Resume { .. }
         | Question::Recover { .. }
         | Question::Pull
+        | Question::Erase { .. }
+        | Question::LegalHold { .. }
+        | Question::LegalRelease { .. }
         | Question::OpenVault
         | Question::Incidents(_) => {
             Err(Error::environment("no agent runs in this state folder").help("Start it: `assent-agent run`."))

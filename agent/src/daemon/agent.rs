@@ -87,6 +87,11 @@ pub(super) struct Agent {
     pub(super) engine: Arc<TheEngine>,
     pub(super) ledger: Mutex<LedgerDesk>,
     pulse: Mutex<Pulse>,
+    /// Held to read logs; held alone to announce that something of them goes, and while it goes. So whoever reads sees what
+    /// the entries up to one checkpoint say.
+    pub(super) reading: tokio::sync::RwLock<()>,
+    /// Something was announced.
+    pub(super) pruning: Notify,
     binary: OnceLock<Digest>,
     transfers: Transfers,
     board: tokio::sync::Mutex<Board>,
@@ -149,6 +154,8 @@ impl Agent {
             engine,
             ledger: Mutex::new(ledger),
             pulse,
+            reading: tokio::sync::RwLock::default(),
+            pruning: Notify::new(),
             binary: OnceLock::new(),
             board: tokio::sync::Mutex::new(board),
             holds: tokio::sync::Mutex::new(holds),

@@ -8,6 +8,7 @@ use assent_schema::status::Hold;
 use super::agent::{Agent, lock};
 use super::halting::{NotRecovered, Signed};
 use super::holding::{LASTS_MOST, NotHeld};
+use super::pruning::NotErased;
 use crate::control::books::{LedgerBroken, Prepared};
 use crate::control::server::Answers;
 use crate::control::{Answer, Question, RolledBack, answer};
@@ -55,6 +56,7 @@ impl Clerk {
                 // Whole logs are read: not on the thread that runs are driven on, and without the lock, which the next
                 // round of checkpoints wants.
                 let work = tokio::task::spawn_blocking(move || {
+                    let _reading = agent.reading.blocking_read();
                     let prepared = lock(&agent.ledger).prepare(&*agent.store, question)?;
                     match prepared {
                         Prepared::Answer(answer) => Ok(answer),
@@ -66,6 +68,15 @@ impl Clerk {
                     Ok(Err(LedgerBroken(what))) => Answer::Refused { what, help: "Look at the agent's log.".into() },
                     Err(_) => return Err(StoreError::Broken),
                 })
+            }
+            Question::Erase { client, reference, request, by } => {
+                Ok(agent.erase(client, reference, request, by).await?.map_or_else(not_erased, Answer::Erased))
+            }
+            Question::LegalHold { client, by, why } => {
+                Ok(agent.keep(client, by, why).await?.map_or_else(not_erased, Answer::LegalHold))
+            }
+            Question::LegalRelease { client, by } => {
+                Ok(agent.release(client, by).await?.map_or_else(not_erased, Answer::LegalHold))
             }
             Question::OpenVault => Ok(self.open_vault()),
             Question::Incidents(question) => agent.about_incidents(question).await,
@@ -139,6 +150,28 @@ pub(super) fn not_held(no: NotHeld) -> Answer {
         }
     };
     Answer::Refused { what, help }
+}
+
+fn not_erased(no: NotErased) -> Answer {
+    let (what, help) = match no {
+        NotErased::Not(no) => return not_held(no),
+        NotErased::Kept(hold) => (
+            format!("a legal hold keeps this ledger: {} by {} since {}", hold.why, hold.by, hold.since),
+            "`assent-agent ledger release` ends it.",
+        ),
+        NotErased::Nothing { open: 0 } => {
+            ("no entry is about that reference".to_owned(), "Look at `assent-agent runs`.")
+        }
+        NotErased::Nothing { open } => (
+            format!("{open} runs about that reference are under way, and no other entry is"),
+            "Ask again when they ended: `assent-agent runs`.",
+        ),
+        NotErased::Busy => ("a day of it is being sealed anew".to_owned(), "Ask again in a minute."),
+        NotErased::Twice => {
+            ("nothing changed: it is so already".to_owned(), "`assent-agent ledger verify` says what is.")
+        }
+    };
+    Answer::Refused { what, help: help.to_owned() }
 }
 
 fn not_recovered(no: NotRecovered) -> Answer {

@@ -1,5 +1,6 @@
 //! The running agent: builds the real world, starts loops, stops them in order. The only room that knows all others.
 
+mod about;
 mod agent;
 mod answers;
 mod halting;
@@ -9,6 +10,7 @@ mod holding;
 pub mod host;
 mod incidents;
 mod intake;
+mod pruning;
 mod publishing;
 mod pulling;
 mod recovering;
@@ -154,6 +156,7 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     loops.spawn(looking(Arc::clone(&agent)));
     loops.spawn(alerting(Arc::clone(&agent)));
     loops.spawn(publishing::publishing(Arc::clone(&agent)));
+    loops.spawn(pruning::pruning(Arc::clone(&agent)));
     loops.spawn(watchdog(outside.notify.clone()));
     host::notify(outside.notify.as_deref(), "READY=1");
     tracing::info!(agent = %agent.config.agent, version = env!("CARGO_PKG_VERSION"), listen = %listen, resumed, "ready");

@@ -25,6 +25,8 @@ use crate::run::{Deployed as _, Permission, Use};
 use crate::store::{Accepted, Ending, Entry, Note, QueueItem, RunId, Transaction, TriggerKind};
 use crate::verify::fixture::{self, Files};
 
+mod ledger;
+
 const BRANCH: &str = "release/production/eu";
 
 /// A repository with release branches, and the state folder of an agent that was enrolled.

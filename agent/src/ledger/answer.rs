@@ -12,6 +12,7 @@ use assent_schema::ledger::tree::{TILE, consistency_spans, inclusion_spans};
 use assent_schema::ledger::{Checkpoint, Entry, Fault, Head, LogKey, Salt};
 
 use super::day_key::{DayKeyError, DayKeys};
+use super::gone::{Ranges, covers};
 use super::tiles::Tiles;
 use crate::store::{LedgerRow, Log, Store, StoreError};
 use crate::world::Disk;
@@ -71,6 +72,8 @@ pub struct Reader<'a, S: Store, D: Disk> {
     pub days: &'a mut DayKeys<D>,
     /// The newest checkpoint; answers are about its entries, later ones are left out.
     pub checkpoint: &'a Checkpoint,
+    /// What was announced as gone, whether or not it is: [`super::announced`].
+    pub announced: Ranges,
 }
 
 impl<S: Store, D: Disk> Reader<'_, S, D> {
@@ -221,15 +224,14 @@ impl<S: Store, D: Disk> Reader<'_, S, D> {
         Ok(())
     }
 
-    /// Salt and body of a row; `None` where they are gone: the sealed part or the key that opens it.
+    /// Salt and body of a row; `None` where they are gone: announced, or the sealed part, or the key that opens it.
     fn open(&mut self, row: &LedgerRow) -> Result<Opened, AnswerError> {
-        let Some(sealed) = &row.sealed else { return Ok(None) };
+        let Some(sealed) = row.sealed.as_deref().filter(|_| !covers(&self.announced, row.index)) else {
+            return Ok(None);
+        };
         let origin = &self.checkpoint.head().origin;
-        match self.days.open(origin, &row.day) {
-            Ok(key) => {
-                let opened = key.open(origin, row.index, sealed);
-                opened.map(Some).or(Err(fault(Some(row.index), Fault::NotOpened)))
-            }
+        match self.days.unseal(origin, &row.day, (row.index, sealed)) {
+            Ok(opened) => Ok(Some(opened)),
             Err(DayKeyError::Gone) => Ok(None),
             Err(DayKeyError::CannotOpen) => Err(fault(Some(row.index), Fault::NotOpened)),
             Err(DayKeyError::Disk(what)) => Err(AnswerError::Key(DayKeyError::Disk(what))),

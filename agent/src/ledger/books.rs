@@ -105,8 +105,8 @@ impl<D: Disk, R: Dice> Ledgers<D, R> {
     /// The entry of a row; `None` when its body is gone or cannot be read.
     fn open(&mut self, origin: &Origin, row: &LedgerRow) -> Result<Option<Entry>, StoreError> {
         let Some(sealed) = &row.sealed else { return Ok(None) };
-        let opened = match self.keys.open(origin, &row.day) {
-            Ok(key) => key.open(origin, row.index, sealed).ok(),
+        let opened = match self.keys.unseal(origin, &row.day, (row.index, sealed)) {
+            Ok(opened) => Some(opened),
             Err(DayKeyError::Gone | DayKeyError::CannotOpen) => None,
             Err(error @ DayKeyError::Disk(_)) => return Err(store_error(error)),
         };
@@ -192,7 +192,7 @@ pub(super) fn origin_of(own: &Origin, log: &Log) -> Origin {
     }
 }
 
-fn store_error(error: DayKeyError) -> StoreError {
+pub(super) fn store_error(error: DayKeyError) -> StoreError {
     match error {
         DayKeyError::CannotOpen => StoreError::Damaged("a day key of the ledger does not open"),
         DayKeyError::Gone => StoreError::Damaged("a day key of the ledger is gone"),

@@ -19,6 +19,8 @@ use crate::world::{Disk, DiskFailure};
 const NONCE_BYTES: usize = 24;
 /// How many day keys are kept in memory: today's of a thousand logs, and some that are read.
 const CACHED_MOST: usize = 1_024;
+/// How the file of a key ends that is to take the place of a day's.
+const NEXT: &str = ".next";
 
 /// The key under which the entries of one log and UTC day are sealed. No `Debug`, `Display` or `Serialize`.
 #[derive(Clone, ZeroizeOnDrop)]
@@ -137,9 +139,83 @@ impl<D: Disk> DayKeys<D> {
                 Some(key) => key,
                 None => self.make(&path, fresh())?,
             };
+            // Whoever writes on a day wrote the last of those before: no key of them is kept in memory until it is destroyed.
+            let folder = path_of(log, "");
+            self.cached.retain(|other, _| {
+                !other.starts_with(&folder) || other.trim_end_matches(NEXT) == path.trim_end_matches(NEXT)
+            });
             self.remember(path.clone(), key);
         }
         self.cached.get(&path).ok_or(DayKeyError::Gone)
+    }
+
+    /// Opens what was sealed on a day for this place in this log, under the day's key or the one that takes its place.
+    ///
+    /// # Errors
+    /// [`DayKeyError::Gone`] when the day has no key any more, [`DayKeyError::CannotOpen`] when none of them opens it.
+    pub fn unseal(
+        &mut self,
+        log: &Origin,
+        day: &str,
+        (index, sealed): (u64, &[u8]),
+    ) -> Result<(Salt, Vec<u8>), DayKeyError> {
+        let first = self.open(log, day).and_then(|key| key.open(log, index, sealed));
+        let Err(why @ (DayKeyError::CannotOpen | DayKeyError::Gone)) = first else { return first };
+        let next = self.open(log, &next(day)).and_then(|key| key.open(log, index, sealed));
+        next.or(Err(why))
+    }
+
+    /// Makes the key that is to take the place of a day's, if there is none yet.
+    ///
+    /// # Errors
+    /// When it can neither be read nor written.
+    ///
+    /// # Crash
+    /// On return the key is durable.
+    pub fn make_next(&mut self, log: &Origin, day: &str, fresh: impl FnOnce() -> [u8; 32]) -> Result<(), DayKeyError> {
+        self.open_or_make(log, &next(day), fresh).map(drop)
+    }
+
+    /// Seals for the same place under the key that is to take the place of the day's. `None` when it is sealed so already, or
+    /// there is no such key any more, or none opens it: then nothing can be done about it.
+    ///
+    /// # Errors
+    /// When a key cannot be read.
+    pub fn seal_next(
+        &mut self,
+        log: &Origin,
+        day: &str,
+        (index, sealed): (u64, &[u8]),
+        nonce: impl FnOnce() -> [u8; 24],
+    ) -> Result<Option<Vec<u8>>, DayKeyError> {
+        let opened = self.open(log, day).and_then(|key| key.open(log, index, sealed));
+        let (salt, body) = match opened {
+            Ok(opened) => opened,
+            Err(DayKeyError::CannotOpen | DayKeyError::Gone) => return Ok(None),
+            Err(error @ DayKeyError::Disk(_)) => return Err(error),
+        };
+        let body = Zeroizing::new(body);
+        match self.open(log, &next(day)) {
+            Ok(key) => key.seal(log, index, nonce(), &salt, &body).map(Some),
+            Err(DayKeyError::Gone) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The new key takes the place of the day's, which is destroyed by that. Nothing when it did already.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    ///
+    /// # Crash
+    /// On return the change is durable.
+    pub fn take_next(&mut self, log: &Origin, day: &str) -> Result<(), DayKeyError> {
+        let (path, new) = (path_of(log, day), path_of(log, &next(day)));
+        let Some(sealed) = self.disk.read(&new).map_err(DayKeyError::Disk)? else { return Ok(()) };
+        self.cached.remove(&path);
+        self.cached.remove(&new);
+        self.disk.write(&path, &sealed).map_err(DayKeyError::Disk)?;
+        self.disk.remove(&new).map_err(DayKeyError::Disk)
     }
 
     /// Destroys the key of a day: what it sealed can never be read again.
@@ -150,9 +226,12 @@ impl<D: Disk> DayKeys<D> {
     /// # Crash
     /// On return the removal is durable.
     pub fn destroy(&mut self, log: &Origin, day: &str) -> Result<(), DayKeyError> {
-        let path = path_of(log, day);
-        self.cached.remove(&path);
-        self.disk.remove(&path).map_err(DayKeyError::Disk)
+        for day in [day, &next(day)] {
+            let path = path_of(log, day);
+            self.cached.remove(&path);
+            self.disk.remove(&path).map_err(DayKeyError::Disk)?;
+        }
+        Ok(())
     }
 
     /// The days of a log that still have a key, sorted.
@@ -160,7 +239,8 @@ impl<D: Disk> DayKeys<D> {
     /// # Errors
     /// When the folder cannot be read.
     pub fn days(&self, log: &Origin) -> Result<Vec<String>, DayKeyError> {
-        self.disk.list(&format!("ledger/keys/{}", log.folder())).map_err(DayKeyError::Disk)
+        let names = self.disk.list(&format!("ledger/keys/{}", log.folder())).map_err(DayKeyError::Disk)?;
+        Ok(names.into_iter().filter(|name| !name.ends_with(NEXT)).collect())
     }
 
     fn load(&self, path: &str) -> Result<Option<DayKey>, DayKeyError> {
@@ -184,6 +264,10 @@ impl<D: Disk> DayKeys<D> {
         }
         self.cached.insert(path, key);
     }
+}
+
+fn next(day: &str) -> String {
+    format!("{day}{NEXT}")
 }
 
 fn path_of(log: &Origin, day: &str) -> String {

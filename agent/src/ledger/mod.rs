@@ -10,6 +10,7 @@ mod answer;
 mod append;
 mod books;
 mod day_key;
+mod gone;
 mod note;
 mod publish;
 mod pulse;
@@ -24,6 +25,7 @@ pub use answer::{AnswerError, Reader, Target};
 pub use append::{AppendError, Appender, NewEntry};
 pub use books::{Ledgers, root_at};
 pub use day_key::{DayKey, DayKeyError, DayKeys};
+pub use gone::{Anew, Ranges, Step, Work, announce, announced, before, covers, first_on, step, union, work};
 pub use note::{Note, opened, started, stopped, tick};
 pub use publish::{
     PublishError, Published, Publisher, Publishers, RoundError, signing_key_from_file, signing_key_to_file,

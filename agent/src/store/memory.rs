@@ -151,7 +151,7 @@ impl Tables {
             Write::EndLogs { life } => {
                 self.ledger.clear();
                 self.tiles.clear();
-                self.state.retain(|name, _| !name.starts_with(super::ENDS));
+                self.state.retain(|name, _| !super::OF_LOGS.iter().any(|prefix| name.starts_with(prefix)));
                 self.state.insert(super::LIFE.to_owned(), life.to_string().into_bytes());
                 self.sums.retain(|name, _| !name.starts_with("runs/accepted/") && !name.starts_with("runs/ended/"));
             }

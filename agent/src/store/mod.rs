@@ -176,6 +176,12 @@ fn counts(log: &Log, sum: impl Fn(&str) -> Result<i64, StoreError>) -> Result<(u
 
 /// What stands before the ends of logs in the state.
 const ENDS: &str = "ledger/end/";
+/// What stands before what of each log was announced as gone.
+pub(crate) const GONE: &str = "ledger/gone/";
+/// What stands before what of that is not done yet.
+pub(crate) const WORK: &str = "ledger/work/";
+/// What of the state is about logs that are written: none of it outlives them.
+const OF_LOGS: [&str; 3] = [ENDS, GONE, WORK];
 
 /// The name of the state in which the end of a log is kept.
 pub(crate) fn end_name(log: &Log) -> String {

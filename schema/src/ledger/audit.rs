@@ -7,9 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::entry::Entry;
-use super::kind::{Kind, Tick};
+use serde::{Deserialize, Serialize};
+
+use super::kind::{Kind, Tick, Token};
 use super::origin::Origin;
 use super::tree::Head;
+use crate::id::PersonId;
 use crate::time::{Moment, Period};
 
 /// The longest time between two ticks of an agent that is up.
@@ -88,6 +91,25 @@ impl fmt::Display for Fault {
     }
 }
 
+/// An entry that says which bodies are gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Told {
+    /// Its place.
+    pub entry: u64,
+    /// `pruned` or `erased`.
+    pub kind: String,
+    /// When.
+    pub time: Moment,
+    /// The reason, or the id of the request.
+    pub why: Token,
+    /// Who asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<PersonId>,
+    /// What no entry before says that is there, as pairs with both ends.
+    pub ranges: Vec<(u64, u64)>,
+}
+
 /// What the entries so far allow the next one to say.
 #[derive(Clone, Debug)]
 pub struct Audit {
@@ -104,6 +126,7 @@ pub struct Audit {
     beat: Option<Moment>,
     gone: Vec<(u64, u64)>,
     listed: Option<Vec<(u64, u64)>>,
+    told: Vec<Told>,
     heads: BTreeMap<Origin, Head>,
 }
 
@@ -161,6 +184,7 @@ impl Audit {
             beat: None,
             gone: Vec::new(),
             listed: None,
+            told: Vec::new(),
             heads: BTreeMap::new(),
         }
     }
@@ -217,6 +241,11 @@ impl Audit {
         self.gone.iter().map(|(first, last)| last - first + 1).sum()
     }
 
+    /// The entries that say what is gone, each with what it was the first to say of those that are there.
+    pub fn told(&self) -> &[Told] {
+        &self.told
+    }
+
     /// Runs accepted, at least.
     pub fn accepted(&self) -> u64 {
         self.accepted.least
@@ -266,8 +295,8 @@ impl Audit {
                 in_time(before, entry.time)
             }
             Kind::Tick(tick) => self.tick(entry.time, tick),
-            Kind::Pruned(data) => self.ranges(entry.index, &data.ranges),
-            Kind::Erased(data) => self.ranges(entry.index, &data.ranges),
+            Kind::Pruned(data) => self.ranges(entry, &data.ranges, &data.reason),
+            Kind::Erased(data) => self.ranges(entry, &data.ranges, &data.request),
             _ => Ok(()),
         }
     }
@@ -292,19 +321,44 @@ impl Audit {
         if same_agent && other_side && grew { Ok(()) } else { Err(Fault::TickHeads) }
     }
 
-    fn ranges(&mut self, own: u64, ranges: &[(u64, u64)]) -> Result<(), Fault> {
+    fn ranges(&mut self, entry: &Entry, ranges: &[(u64, u64)], why: &Token) -> Result<(), Fault> {
+        let own = entry.index;
         let sorted = ranges.iter().all(|(first, last)| first <= last && *last < own)
             && ranges
                 .windows(2)
                 .all(|pair| matches!(pair, [(_, last), (first, _)] if *last < u64::MAX && last + 1 < *first));
         let kept = self.listed.as_deref().unwrap_or(&[]).iter().all(|old| covers(ranges, *old));
+        if !sorted || !kept {
+            return Err(Fault::BadRanges);
+        }
+        let new = without(ranges, self.listed.as_deref().unwrap_or(&[]));
+        let (kind, actor) = (entry.kind.name().to_owned(), entry.actor.clone());
+        self.told.push(Told { entry: own, kind, time: entry.time, why: why.clone(), actor, ranges: new });
         self.listed = Some(ranges.to_vec());
-        if sorted && kept { Ok(()) } else { Err(Fault::BadRanges) }
+        Ok(())
     }
 }
 
 fn in_time(before: Option<Moment>, now: Moment) -> Result<(), Fault> {
     if before.is_some_and(|before| now.since(before) > TICK_MOST) { Err(Fault::TickLate) } else { Ok(()) }
+}
+
+/// What of sorted ranges others, each of which lies in one of them, leave.
+fn without(ranges: &[(u64, u64)], others: &[(u64, u64)]) -> Vec<(u64, u64)> {
+    let (mut left, mut others) = (Vec::new(), others.iter().peekable());
+    for (first, last) in ranges {
+        let mut next = *first;
+        while let Some((begin, end)) = others.next_if(|(_, end)| end <= last) {
+            if next < *begin {
+                left.push((next, begin - 1));
+            }
+            next = end + 1;
+        }
+        if next <= *last {
+            left.push((next, *last));
+        }
+    }
+    left
 }
 
 fn covers(ranges: &[(u64, u64)], old: (u64, u64)) -> bool {

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
-use super::audit::{Audit, Fault};
+use super::audit::{Audit, Fault, Told};
 use super::checkpoint::{Checkpoint, LogKey, NoteError};
 use super::entry::{BODY_MOST_BYTES, Entry, Salt, commitment};
 use super::origin::Origin;
@@ -63,6 +63,9 @@ pub struct Summary {
     pub head: Head,
     /// How many bodies are gone.
     pub gone: u64,
+    /// Which entries say so, and of what.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<Told>,
     /// Runs accepted, at least.
     pub accepted: u64,
     /// Runs ended, at least.
@@ -205,6 +208,7 @@ impl<'a> Verifier<'a> {
         Ok(Summary {
             head: head.clone(),
             gone: self.audit.bodies_gone(),
+            told: self.audit.told().to_vec(),
             accepted: self.audit.accepted(),
             finished: self.audit.finished(),
             first: times.map(|(first, _)| first),

@@ -176,6 +176,10 @@ kinds! {
     Pruned "pruned";
     /// Bodies are gone because somebody asked.
     Erased "erased";
+    /// A person said that nothing of the log may go, for a matter of law.
+    LegalHeld "legal-held";
+    /// A person said that it may again.
+    LegalReleased "legal-released";
 }
 
 macro_rules! data {
@@ -401,6 +405,18 @@ data! {
         ranges: Vec<(u64, u64)>,
         /// The id of the request.
         request: Token,
+    }
+    /// Data of `legal-held`; the entry's `actor` is the person.
+    LegalHeld {
+        /// The hold's id.
+        id: Token,
+        /// The matter, as a code or ticket id.
+        why: Token,
+    }
+    /// Data of `legal-released`; the entry's `actor` is the person.
+    LegalReleased {
+        /// The hold's id.
+        id: Token,
     }
     /// An amount of money.
     Amount {

@@ -14,7 +14,7 @@ pub mod origin;
 pub mod proof;
 pub mod tree;
 
-pub use audit::{Audit, Fault};
+pub use audit::{Audit, Fault, Told};
 pub use checkpoint::{Checkpoint, LogKey, NoteError};
 pub use entry::{Entry, EntryError, Salt, commitment};
 pub use export::{ExportFault, Summary};

@@ -98,7 +98,7 @@ fn one(tables: &mut Tables<'_>, rows: &mut Rows, at: Wall, write: &Write) -> Res
         Write::Note(note) => append(tables, at, note),
         Write::Prune { log, from, to } => {
             let Some(no) = super::read::log_number(db, log)? else { return Ok(()) };
-            let sql = "UPDATE ledger SET sealed = NULL WHERE id BETWEEN ?1 AND ?2";
+            let sql = "UPDATE ledger SET sealed = NULL WHERE id BETWEEN ?1 AND ?2 AND sealed IS NOT NULL";
             run_sql(db, sql, params![super::read::row_id(no, *from), super::read::row_id(no, *to)])
         }
         Write::EndLogs { life } => end_logs(tables, *life),
@@ -116,7 +116,9 @@ fn end_logs(tables: &mut Tables<'_>, life: u32) -> Result<(), StoreError> {
     tables.sums.write(db)?;
     tables.logs.forget();
     run_sql(db, "UPDATE log SET name = name || '.' || ?1 WHERE name NOT LIKE '%.%'", params![life.saturating_sub(1)])?;
-    run_sql(db, "DELETE FROM state WHERE name LIKE ?1 || '%'", params![crate::store::ENDS])?;
+    for prefix in crate::store::OF_LOGS {
+        run_sql(db, "DELETE FROM state WHERE name LIKE ?1 || '%'", params![prefix])?;
+    }
     run_sql(db, "DELETE FROM sum WHERE name LIKE 'runs/accepted/%' OR name LIKE 'runs/ended/%'", params![])?;
     state(db, crate::store::LIFE, Some(life.to_string().as_bytes()))
 }

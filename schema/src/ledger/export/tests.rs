@@ -1,5 +1,5 @@
 use super::*;
-use crate::ledger::kind::{Accepted, Clock, Ended, Erased, Kind, Started, Stopped, Tick, Token};
+use crate::ledger::kind::{Accepted, Clock, Ended, Erased, Kind, Pruned, Started, Stopped, Tick, Token};
 use ed25519_dalek::SigningKey;
 
 fn origin() -> Origin {
@@ -116,6 +116,12 @@ fn bodies_may_be_gone_only_where_an_entry_says_so() {
     let erased = |ranges| (3_800, None, Erased { ranges, request: token("r-77") }.into());
     let with = |ranges| story().into_iter().chain([erased(ranges)]).collect::<Story>();
     assert_eq!(fault_of(with(vec![(0, 2), (5, 5)]), &[0, 1, 2, 5]), None);
+    // A second entry says everything again; what is new by it is told.
+    let pruned: Kind = Pruned { ranges: vec![(0, 3), (5, 5)], rule: token("retention"), reason: token("90d") }.into();
+    let both: Story = with(vec![(1, 2), (5, 5)]).into_iter().chain([(3_900, None, pruned)]).collect();
+    let summary = verify(&export(both, &[0, 1, 2, 3, 5]), &key(), &[]).unwrap();
+    let told: Vec<_> = summary.told.iter().map(|told| (told.entry, told.why.as_str(), told.ranges.clone())).collect();
+    assert_eq!(told, [(7, "r-77", vec![(1, 2), (5, 5)]), (8, "90d", vec![(0, 0), (3, 3)])]);
     assert_eq!(fault_of(with(vec![(0, 2)]), &[0, 1, 2, 5]), Some((Some(5), "body-gone")));
     assert_eq!(fault_of(with(vec![(0, 3)]), &[0, 1, 2]), Some((Some(3), "body-gone")));
     assert_eq!(fault_of(story(), &[3]), Some((Some(3), "body-gone")));

@@ -1,0 +1,140 @@
+//! What goes of a ledger, and what keeps it.
+
+use super::super::agent::lock;
+use super::super::pruning::NotErased;
+use super::*;
+use crate::control::books::{LedgerAnswer, LedgerQuestion, LogSummary};
+use crate::ledger::{opened, started};
+use crate::store::{Fact, FactText};
+
+/// An agent that ran 200 days ago: two runs about `cus-7` and one about `cus-8` then, and one about `cus-7` now.
+async fn with_history(site: &Site) -> (Arc<Agent>, UnboundedReceiver<EndedRun>) {
+    let config = site.config();
+    {
+        let disk = Arc::new(RealDisk::open(config.state.folder()).unwrap());
+        let identity = Identity::load(&disk).map_err(|e| e.to_string()).unwrap();
+        let books = (disk, RealDice, identity.host);
+        let (project, agent) = (config.project.clone(), config.agent.clone());
+        let store =
+            Sqlite::open(&config.state.database(), |rows| Ok(Box::new(Ledgers::load(project, agent, books, rows)?)))
+                .unwrap();
+        let acme = Log::Client(place().0);
+        let then = RealClock.now().moment().minus(Period::days(200));
+        let words = [opened(acme.clone(), fixture::project(), vec![]), started(acme, true)];
+        let writes = words.map(|note| Write::Note(Box::new(note))).to_vec();
+        store.commit(Transaction { at: then.into(), writes }).await.unwrap();
+        for (n, who) in [(1, "cus-7"), (2, "cus-8"), (3, "cus-7")] {
+            a_run(&store, then, n, who).await;
+        }
+    }
+    let (agent, ended) = site.agent().await;
+    site.publish(&release(&plan("one"), 1, None, |_| ()));
+    agent.pull().await.unwrap();
+    a_run(&agent.store, RealClock.now().moment(), 4, "cus-7").await;
+    (agent, ended)
+}
+
+async fn a_run(store: &Sqlite, at: Moment, n: u8, who: &str) {
+    let (run, client) = (RunId::from_bytes([n; 16]), place().0);
+    let accepted = Accepted {
+        client: client.clone(),
+        workflow: place().1,
+        plan: digest(&plan("one")),
+        number: 0,
+        trigger: TriggerKind::Webhook,
+        event: format!("evt-{n}"),
+        fields: [("customer".parse().unwrap(), Fact::Token(FactText::new(who).unwrap()))].into(),
+        key: None,
+        content: false,
+        again: None,
+    };
+    let note = |kind| Note { run: Some(run), ..Note::new(Log::Client(client.clone()), kind) };
+    let first =
+        note("accepted").fact("id", run.to_string()).fact("trigger", "webhook").fact("event", format!("evt-{n}"));
+    let ended = Entry::Ended { ending: Ending::Done, stop: None, step: None, code: None };
+    let writes = vec![
+        Write::Open { run, sealed: None },
+        Write::Journal { run, entry: Entry::Accepted(Box::new(accepted)) },
+        Write::Note(Box::new(first)),
+        Write::Journal { run, entry: ended },
+        Write::Note(Box::new(note("ended").fact("outcome", "done"))),
+        Write::Close { run },
+    ];
+    store.commit(Transaction { at: at.into(), writes }).await.unwrap();
+}
+
+fn ledger_of(agent: &Agent) -> LogSummary {
+    let question = LedgerQuestion::Verify { log: "acme".into(), since: None };
+    match lock(&agent.ledger).answer(&*agent.store, question).unwrap() {
+        LedgerAnswer::Verified(summary) => summary,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn keys(site: &Site) -> usize {
+    std::fs::read_dir(site.config().state.folder().join("ledger/keys/acme")).unwrap().count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_older_than_the_retention_go_unless_a_legal_hold_keeps_them() {
+    let site = Site::new();
+    let (agent, _ended) = with_history(&site).await;
+    let (acme, why) = (Some(place().0), "CASE-9".parse::<Token>().unwrap());
+    assert!(matches!(
+        agent.keep(acme.clone(), "mallory".parse().unwrap(), why.clone()).await,
+        Ok(Err(NotErased::Not(_)))
+    ));
+    let held = agent.keep(acme.clone(), "ann".parse().unwrap(), why.clone()).await.unwrap().unwrap();
+    assert_eq!(agent.keep(acme.clone(), "ann".parse().unwrap(), why).await, Ok(Err(NotErased::Twice)));
+    agent.prune().await.unwrap();
+    assert_eq!((ledger_of(&agent).gone, keys(&site), ledger_of(&agent).legal), (0, 2, Some(held.clone())));
+    let asked = agent.erase(place().0, "cus-7".into(), "dsr-1".parse().unwrap(), "ann".parse().unwrap());
+    assert_eq!(asked.await, Ok(Err(NotErased::Kept(held))));
+
+    agent.release(acme.clone(), "ben".parse().unwrap()).await.unwrap().unwrap();
+    for _ in 0..2 {
+        agent.prune().await.unwrap();
+        let summary = ledger_of(&agent);
+        assert_eq!((summary.gone, keys(&site), summary.told.len()), (8, 1, 1), "{summary:?}");
+        assert_eq!(summary.told[0].why.as_str(), "180d");
+    }
+    // It goes on counting where it was, though the entries that said so are gone.
+    drop(agent);
+    let (agent, _ended) = site.agent().await;
+    a_run(&agent.store, RealClock.now().moment(), 5, "cus-9").await;
+    assert_eq!((ledger_of(&agent).gone, ledger_of(&agent).accepted), (8, 5));
+    assert!(agent.store.alerts().unwrap().iter().all(|row| row.alert.rule != "ledger-key"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_entries_of_one_person_go_on_request_and_no_others() {
+    let site = Site::new();
+    let (agent, _ended) = with_history(&site).await;
+    let asked = |who: &str, by: &str| agent.erase(place().0, who.into(), "dsr-1".parse().unwrap(), by.parse().unwrap());
+    assert!(matches!(asked("cus-7", "mallory").await, Ok(Err(NotErased::Not(_)))));
+    assert_eq!(asked("cus-1", "ann").await, Ok(Err(NotErased::Nothing { open: 0 })));
+    let erased = asked("cus-7", "ann").await.unwrap().unwrap();
+    assert_eq!((erased.entries, erased.runs, erased.open), (6, 3, 0));
+    agent.prune().await.unwrap();
+    // What is older than the retention went with the same look.
+    let summary = ledger_of(&agent);
+    assert_eq!((summary.gone, summary.told[0].kind.as_str(), summary.told[0].ranges.len()), (10, "erased", 3));
+    assert_eq!(summary.told[0].actor, Some("ann".parse().unwrap()));
+    assert_eq!(asked("cus-7", "ann").await, Ok(Err(NotErased::Nothing { open: 0 })), "once");
+    let text = format!("{:?}", std::fs::read(site.config().state.database()).unwrap());
+    assert!(!text.contains("dsr-1"), "the request's id is sealed like all else");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_key_is_told_to_those_on_call() {
+    let site = Site::new();
+    let (agent, _ended) = with_history(&site).await;
+    agent.keep(Some(place().0), "ann".parse().unwrap(), "CASE-9".parse().unwrap()).await.unwrap().unwrap();
+    let alerts = || agent.store.alerts().unwrap().iter().filter(|row| row.alert.rule == "ledger-key").count();
+    agent.prune().await.unwrap();
+    assert_eq!(alerts(), 0);
+    let old = RealClock.now().moment().minus(Period::days(200)).day();
+    std::fs::remove_file(site.config().state.folder().join("ledger/keys/acme").join(old)).unwrap();
+    agent.prune().await.unwrap();
+    assert_eq!(alerts(), 1);
+}
