@@ -96,6 +96,14 @@ fn check(args: &Args, parts: &dyn Parts, shelf: Option<&Shelf>, context: &mut Co
         older.get(path).or_else(|| texts.get(path)).map(String::as_str)
     });
     context.print(&text)?;
+    let away = parts.away();
+    if !away.is_empty() {
+        let names: Vec<_> = away.iter().map(ToString::to_string).collect();
+        context.note(&format!(
+            "assent: not looked at, since what clients.lock pins is not here: {} (`assent trust pin` fetches it)",
+            names.join(", ")
+        ))?;
+    }
     Ok(Outcome::of(any))
 }
 

@@ -11,7 +11,7 @@ use git2::Repository;
 
 use crate::error::Error;
 use crate::publish::{branch, remote};
-use crate::source::{Commit, Held, Parts, open_commit, read_worktree, resolve_commit};
+use crate::source::{CLIENTS_LOCK, Commit, Held, Parts, open_commit, read_pinned, read_worktree, resolve_commit};
 
 /// Which source.
 #[derive(Clone, Debug, clap::Args)]
@@ -66,7 +66,16 @@ pub fn commit(repository: &Repository, revision: &str) -> Result<Commit, Error> 
 /// # Errors
 /// When a folder or file cannot be read.
 pub fn worktree(root: &Path) -> Result<Held, Error> {
-    let (source, findings) = read_worktree(root)?;
+    let (mut source, mut findings) = read_worktree(root)?;
+    match std::fs::read(root.join(CLIENTS_LOCK)) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        lock => {
+            let lock = lock.map_err(|e| Error::io(format!("read {CLIENTS_LOCK}"), e))?;
+            let (pinned, wrong) = read_pinned(&branch::open(root)?, &lock, &source)?;
+            source.absorb(pinned);
+            findings.append(wrong);
+        }
+    }
     Ok(Held::new(source, findings))
 }
 

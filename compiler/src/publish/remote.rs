@@ -31,11 +31,19 @@ pub fn push(repository: &Repository, remote: &str, branches: &[String]) -> Resul
 /// When the remote cannot be reached.
 pub fn fetch(repository: &Repository, remote: &str, prefixes: &[&str]) -> Result<(), Error> {
     let specs: Vec<String> = prefixes.iter().map(|p| format!("+refs/heads/{p}*:refs/heads/{p}*")).collect();
+    fetch_as(repository, remote, &specs)
+}
+
+/// Fetches by refspecs.
+///
+/// # Errors
+/// As [`fetch`].
+pub fn fetch_as(repository: &Repository, remote: &str, specs: &[String]) -> Result<(), Error> {
     if is_here(repository, remote) {
         let during = |e| Error::git(format!("fetch from {}", shown(remote)), e);
-        find(repository, remote).and_then(|mut found| found.fetch(&specs, None, None)).map_err(during)
+        find(repository, remote).and_then(|mut found| found.fetch(specs, None, None)).map_err(during)
     } else {
-        git(repository, &["fetch", "--no-tags"], remote, &specs)
+        git(repository, &["fetch", "--no-tags"], remote, specs)
     }
 }
 

@@ -11,6 +11,7 @@ use assent_schema::trust::SignedFile;
 use git2::{ErrorCode, ObjectType, Oid, Repository, Sort, Tree};
 
 use super::limits::{DEPTH_MOST, FILE_MOST_BYTES};
+use super::pinned::{CLIENTS_LOCK, Pin, Pins, lock_of};
 use super::place::{Place, place_of};
 use crate::error::Error;
 
@@ -54,11 +55,51 @@ pub struct TrustFiles {
     pub teams: Option<SignedFile>,
 }
 
-/// The commits that are reachable from one and not from another, oldest first; all of them where there is no other.
+/// The commits that are reachable from one and not from another, oldest first; all of them where there is no other. Where one
+/// of them moves a client's pin, the commits of the client's own repository follow that it brings, judged by the same team.
 ///
 /// # Errors
 /// When the base is not an ancestor, or the object database cannot be read.
 pub fn changes_since(repository: &Repository, base: Option<Oid>, commit: Oid) -> Result<Vec<Change>, Error> {
+    let mut changes = Vec::new();
+    for mut change in own_changes(repository, base, commit)? {
+        let brought = if change.paths.contains(CLIENTS_LOCK) { pinned(repository, &mut change)? } else { Vec::new() };
+        changes.push(change);
+        changes.extend(brought);
+    }
+    Ok(changes)
+}
+
+/// The commits that a moved pin brings. The pin itself is a change of the client's folder.
+fn pinned(repository: &Repository, change: &mut Change) -> Result<Vec<Change>, Error> {
+    let failed = |e| Error::git(format!("read {CLIENTS_LOCK} of commit {}", change.id), e);
+    // One that cannot be read pins nothing: then every client that was pinned before is touched.
+    let pins = |id: Oid| -> Result<Pins, Error> {
+        let tree = repository.find_commit(id).and_then(|commit| commit.tree()).map_err(failed)?;
+        let lock = lock_of(repository, &tree).map_err(failed)?;
+        Ok(lock.and_then(|lock| Pins::parse(&lock).ok()).unwrap_or_default())
+    };
+    let now = pins(change.id)?.clients;
+    let before = change.first_parent.map(pins).transpose()?.unwrap_or_default().clients;
+    let clients: BTreeSet<_> = now.keys().chain(before.keys()).filter(|c| now.get(*c) != before.get(*c)).collect();
+    let mut brought = Vec::new();
+    for client in clients {
+        change.paths.insert(format!("clients/{client}"));
+        let commit_of = |pin: Option<&Pin>| pin.and_then(|pin| Oid::from_str(&pin.commit).ok());
+        let (from, to) = (commit_of(before.get(client)), commit_of(now.get(client)));
+        // Who may not read the client's repository cannot judge it either; a release needs all of them.
+        let Some(to) = to.filter(|to| from != Some(*to) && repository.find_commit(*to).is_ok()) else { continue };
+        for mut inner in own_changes(repository, from, to)? {
+            inner.paths = inner.paths.into_iter().map(|path| format!("clients/{client}/{path}")).collect();
+            inner.trust = Arc::clone(&change.trust);
+            inner.beside.clone_from(&change.beside);
+            brought.push(inner);
+        }
+    }
+    Ok(brought)
+}
+
+fn own_changes(repository: &Repository, base: Option<Oid>, commit: Oid) -> Result<Vec<Change>, Error> {
     let failed = |e| Error::git(format!("walk the commits up to {commit}"), e);
     if let Some(base) = base.filter(|base| *base != commit) {
         let is_ancestor = repository.graph_descendant_of(commit, base).map_err(failed)?;

@@ -13,6 +13,7 @@ use git2::{Odb, Oid, Repository};
 
 use super::commit::{Entry, read_blob, walk_below, walk_tree};
 use super::limits::{FILE_MOST_BYTES, FILES_MOST, TOTAL_MOST_BYTES};
+use super::pinned::{Pinned, client_of, lock_of};
 use super::place::{Place, Standing, standing};
 use super::{Collector, Folder, Parts, Pending, Source};
 use crate::error::Error;
@@ -26,7 +27,10 @@ pub struct Commit {
     id: Oid,
     /// Everything outside of the clients' folders.
     project: Vec<Entry>,
+    /// The trees of the clients' folders, those of pinned ones among them.
     clients: BTreeMap<ClientId, Oid>,
+    /// What `clients.lock` pins.
+    pinned: Pinned,
     /// Repositories that no thread uses now: opening one takes as long as reading a hundred blobs.
     open: Mutex<Vec<Repository>>,
     /// The workflows of each client whose folder was listed.
@@ -53,12 +57,17 @@ pub fn open_commit(repository: &Repository, commit: Oid) -> Result<Commit, Error
         let name = path.strip_prefix(CLIENTS).and_then(|rest| ClientId::new(rest.strip_prefix('/')?).ok());
         name.is_some_and(|name| clients.insert(name, tree).is_none())
     })?;
+    let lock = lock_of(repository, &tree).map_err(failed)?;
+    let present = clients.keys().collect();
+    let pinned = lock.map(|lock| Pinned::of(repository, &lock, &present)).transpose()?.unwrap_or_default();
+    clients.extend(pinned.trees.clone());
     Ok(Commit {
         path: repository.path().to_owned(),
         id: commit,
         files: AtomicUsize::new(project.len()),
         project,
         clients,
+        pinned,
         open: Mutex::new(Vec::new()),
         listed: Mutex::new(BTreeMap::new()),
         bytes: AtomicUsize::new(0),
@@ -214,13 +223,22 @@ impl Parts for Commit {
         self.clients.keys().cloned().collect()
     }
 
+    fn away(&self) -> Vec<ClientId> {
+        self.pinned.away.iter().cloned().collect()
+    }
+
     fn project(&self) -> Result<(Source, Findings), Error> {
-        let ((), source, findings) =
+        let ((), source, mut findings) =
             self.reader(|reader| self.project.iter().try_for_each(|entry| reader.take(entry)))?;
+        findings.append(self.pinned.findings.clone());
         Ok((source, findings))
     }
 
     fn project_mark(&self) -> Option<Digest> {
+        // What is wrong with pins is no file of the project, so that nothing may be recalled then.
+        if !self.pinned.findings.is_empty() {
+            return None;
+        }
         // What stands beside the source says nothing about clients.
         let counts = |entry: &&Entry| match entry {
             Entry::File { path, .. } => !matches!(standing(path), Standing::Ignored),
@@ -290,7 +308,14 @@ impl Parts for Commit {
         };
         let read = self.reader(|reader| {
             let found = || {
-                let tree = reader.repository.find_commit(self.id).and_then(|commit| commit.tree()).ok()?;
+                let pinned = client_of(path).and_then(|client| Some((self.pinned.trees.get(&client)?, client)));
+                let (tree, path) = match pinned {
+                    Some((tree, client)) => {
+                        let path = path.strip_prefix(CLIENTS)?.strip_prefix('/')?.strip_prefix(client.as_str())?;
+                        (reader.repository.find_tree(*tree).ok()?, path.strip_prefix('/')?)
+                    }
+                    None => (reader.repository.find_commit(self.id).and_then(|commit| commit.tree()).ok()?, path),
+                };
                 tree.get_path(path.as_ref()).ok().map(|entry| entry.id())
             };
             let blob = blob.or_else(found);

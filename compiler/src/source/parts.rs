@@ -44,6 +44,11 @@ pub trait Parts: Sync {
     /// The clients that have a folder.
     fn clients(&self) -> Vec<ClientId>;
 
+    /// Clients whose folders are pinned and not here.
+    fn away(&self) -> Vec<ClientId> {
+        Vec::new()
+    }
+
     /// Everything outside of the clients' folders.
     ///
     /// # Errors

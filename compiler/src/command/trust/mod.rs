@@ -2,6 +2,7 @@
 
 mod approvers;
 mod catalog;
+mod pin;
 mod print;
 mod root;
 mod sign;
@@ -37,6 +38,7 @@ enum What {
     Approvers(approvers::Args),
     Teams(teams::Args),
     Catalog(catalog::Args),
+    Pin(pin::Args),
     Sign(sign::Args),
     Words(print::WordsArgs),
     AllowedSigners(print::AllowedSignersArgs),
@@ -57,6 +59,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         What::Approvers(args) => approvers::run(repo, args),
         What::Teams(args) => teams::run(repo, args),
         What::Catalog(args) => catalog::run(repo, args),
+        What::Pin(args) => pin::run(repo, args),
         What::Sign(args) => sign::run(args),
         What::Words(args) => print::words(args),
         What::AllowedSigners(args) => print::allowed_signers(repo, args),

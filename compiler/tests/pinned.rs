@@ -1,0 +1,185 @@
+//! A client's folder in a repository of its own: pinned, read, judged, and refused where something differs.
+
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests; what does not fit fails the test")]
+
+use std::path::{Path, PathBuf};
+
+use assent_compiler::command::Outcome;
+use assent_compiler::command::demo::agency::Agency;
+use assent_compiler::command::demo::source::{Lead, put};
+use assent_compiler::publish::branch;
+use assent_schema::trust::{Namespace, Signer, sign};
+use git2::{IndexAddOption, Oid, Repository, RepositoryInitOptions, Signature, Time};
+use serde_json::Value;
+use tempfile::TempDir;
+
+struct World {
+    folder: TempDir,
+    agency: Agency,
+    /// acme's own repository.
+    own: PathBuf,
+}
+
+fn world() -> World {
+    let folder = TempDir::new().unwrap();
+    let agency = Agency::found(folder.path(), Lead::AsWritten, "2026-06-01T09:00:00Z".parse().unwrap()).unwrap();
+    agency.establish(&[], &[]).unwrap();
+    agency.approve_all().unwrap();
+    let own = folder.path().join("acme");
+    World { folder, agency, own }
+}
+
+impl World {
+    /// Moves acme's folder into a repository of its own, by one of the agency's people, and pins it.
+    fn move_out(&self, by: &str) {
+        std::fs::rename(self.agency.source.join("clients/acme"), &self.own).unwrap();
+        Repository::init_opts(&self.own, RepositoryInitOptions::new().initial_head("main")).unwrap();
+        self.commit_own(by);
+        self.pin();
+        self.agency.commit_as("alice", "acme has a repository of its own", &["*"]).unwrap();
+    }
+
+    fn pin(&self) {
+        let from = self.own.display().to_string();
+        self.agency.assent(&["trust", "pin", "acme", "--from", &from].map(str::to_owned)).unwrap();
+    }
+
+    /// Commits acme's own work tree.
+    fn commit_own(&self, by: &str) -> Oid {
+        let repository = branch::open(&self.own).unwrap();
+        let mut index = repository.index().unwrap();
+        index.add_all(["*"], IndexAddOption::DEFAULT, None).unwrap();
+        let tree = repository.find_tree(index.write_tree().unwrap()).unwrap();
+        let who = Signature::new(by, "somebody@harbor.example", &Time::new(1_780_000_000, 0)).unwrap();
+        let parent = branch::tip(&repository, "main").unwrap().map(|id| repository.find_commit(id).unwrap());
+        let buffer =
+            repository.commit_create_buffer(&who, &who, "A commit", &tree, &parent.iter().collect::<Vec<_>>()).unwrap();
+        let key = std::fs::read(self.agency.keys.private(&by.parse().unwrap())).unwrap();
+        let armour = sign(&Signer::from_openssh(&key).unwrap(), Namespace::Git, &buffer);
+        let id = repository.commit_signed(std::str::from_utf8(&buffer).unwrap(), armour.trim_end(), None).unwrap();
+        repository.reference("refs/heads/main", id, true, "test").unwrap();
+        id
+    }
+
+    fn reword(&self, by: &str) -> Oid {
+        put(&self.own.join("prompts/intent.md"), format!("What {by} wants to know.\n").as_bytes()).unwrap();
+        self.commit_own(by)
+    }
+
+    fn release(&self) -> (Outcome, String) {
+        let key = self.agency.private("alice").unwrap();
+        let line = ["release", "--environment", "staging", "--region", "eu", "--key", &key, "--local"];
+        self.agency.try_assent(&line.map(str::to_owned)).unwrap()
+    }
+
+    fn check(&self, more: &[&str]) -> (Outcome, String) {
+        let line = ["check", "--no-rehearsal"].iter().chain(more).map(|word| (*word).to_owned());
+        self.agency.try_assent(&line.collect::<Vec<_>>()).unwrap()
+    }
+
+    /// The plans of the newest release.
+    fn plans(&self) -> Vec<String> {
+        let repository = branch::open(&self.agency.source).unwrap();
+        let tip = branch::tip(&repository, "release/staging/eu").unwrap().unwrap();
+        let manifest: Value =
+            serde_json::from_slice(&branch::read(&repository, tip).unwrap()["manifest.json"]).unwrap();
+        manifest["active"].as_array().unwrap().iter().map(|one| one["plan"].to_string()).collect()
+    }
+}
+
+#[test]
+fn a_pinned_client_is_released_as_before() {
+    let world = world();
+    assert_eq!(world.release().0, Outcome::Fine);
+    let before = world.plans();
+    world.move_out("alice");
+    for more in [&[][..], &["--worktree"]] {
+        let (outcome, said) = world.check(more);
+        assert_eq!(outcome, Outcome::Fine, "{said}");
+        let told = world.check(&[more, &["--format", "json"]].concat()).1;
+        assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["workflows"], 11);
+    }
+    let (outcome, said) = world.release();
+    assert_eq!(outcome, Outcome::Fine, "{said}");
+    assert_eq!(world.plans(), before);
+    assert_eq!(before.len(), 3);
+}
+
+#[test]
+fn what_the_team_did_not_sign_is_not_released() {
+    let world = world();
+    assert_eq!(world.release().0, Outcome::Fine);
+    world.move_out("alice");
+    assert_eq!(world.release().0, Outcome::Fine);
+    // A stranger commits to the client's repository, a member moves the pin.
+    world.reword("chen");
+    world.pin();
+    world.agency.commit_as("alice", "Move the pin", &["*"]).unwrap();
+    let (outcome, said) = world.release();
+    assert_eq!(outcome, Outcome::Findings);
+    assert!(said.contains("unassigned-author") && said.contains("clients/acme/prompts/intent.md"), "{said}");
+    assert!(said.contains("`chen`"), "{said}");
+}
+
+#[test]
+fn a_pin_is_moved_by_the_team_alone() {
+    let world = world();
+    world.move_out("alice");
+    assert_eq!(world.release().0, Outcome::Fine);
+    world.reword("bruno");
+    world.pin();
+    world.agency.commit_as("chen", "Move the pin", &["*"]).unwrap();
+    let (outcome, said) = world.release();
+    assert_eq!(outcome, Outcome::Findings);
+    assert!(said.contains("unassigned-author") && said.contains("changes `clients/acme`"), "{said}");
+}
+
+#[test]
+fn a_folder_that_nobody_signed_does_not_move_out() {
+    let world = world();
+    assert_eq!(world.release().0, Outcome::Fine);
+    world.move_out("chen");
+    let (outcome, said) = world.release();
+    assert_eq!(outcome, Outcome::Findings);
+    assert!(said.contains("unassigned-author") && said.contains("`chen`"), "{said}");
+}
+
+#[test]
+fn a_pin_that_says_otherwise_than_its_commit_is_refused() {
+    let world = world();
+    world.move_out("alice");
+    let lock = world.agency.source.join("clients.lock");
+    let text = std::fs::read_to_string(&lock).unwrap();
+    let tree = text.lines().find(|line| line.starts_with("tree")).unwrap();
+    let change = |text: &str| {
+        put(&lock, text.as_bytes()).unwrap();
+        world.agency.commit("Bend the lock").unwrap();
+        world.check(&[]).1
+    };
+    let said = change(&text.replace(tree, &format!("tree = \"{}\"", "0".repeat(64))));
+    assert!(said.contains("bad-value") && said.contains("not what is pinned"), "{said}");
+    let said = change(&text.replace("tree =", "trees ="));
+    assert!(said.contains("syntax") && said.contains("clients.lock"), "{said}");
+    put(&world.agency.source.join("clients/acme/client.toml"), b"name = \"acme\"\n").unwrap();
+    let said = change(&text);
+    assert!(said.contains("duplicate-name"), "{said}");
+}
+
+#[test]
+fn who_may_not_read_a_client_checks_the_others_and_releases_nothing() {
+    let world = world();
+    world.move_out("alice");
+    let clone = world.folder.path().join("clone");
+    Repository::clone(&world.agency.remote.display().to_string(), &clone).unwrap();
+    let elsewhere = Agency { source: clone.clone(), ..world.agency };
+    let (outcome, said) = elsewhere.try_assent(&["check", "--no-rehearsal"].map(str::to_owned)).unwrap();
+    assert_eq!(outcome, Outcome::Fine, "{said}");
+    let key = elsewhere.private("alice").unwrap();
+    let line = ["release", "--environment", "staging", "--region", "eu", "--key", &key, "--local"];
+    let refused = elsewhere.try_assent(&line.map(str::to_owned)).unwrap_err().to_string();
+    assert!(refused.contains("acme") && refused.contains("trust pin"), "{refused}");
+    // Who may, fetches it.
+    elsewhere.assent(&["trust", "pin"].map(str::to_owned)).unwrap();
+    assert_eq!(elsewhere.try_assent(&line.map(str::to_owned)).unwrap().0, Outcome::Fine);
+    assert!(!Path::new(&clone).join("clients/acme").exists());
+}
