@@ -37,6 +37,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The names by which others reach the listener, besides its address and `localhost`.
     pub hosts: Vec<String>,
+    /// Where the console is; there is none when absent.
+    pub console: Option<SocketAddr>,
+    /// Whether a proxy with TLS stands before the agent.
+    pub behind_proxy: bool,
     /// How often the repository is asked.
     pub poll: Period,
     /// The folder of everything that the agent keeps.
@@ -161,6 +165,8 @@ struct Written {
     #[serde(default)]
     hosts: Vec<String>,
     #[serde(default)]
+    console: Option<SocketAddr>,
+    #[serde(default)]
     behind_proxy: bool,
     #[serde(default = "poll_default")]
     poll: Period,
@@ -206,11 +212,15 @@ fn parse(text: &str, folder: &Path) -> Result<Config, Complaint> {
     if written.poll < least || written.poll > most {
         return Err((format!("says `poll = \"{}\"`", written.poll), format!("Choose a time from {least} to {most}.")));
     }
-    if !written.listen.ip().is_loopback() && !written.behind_proxy {
-        return Err((
-            format!("binds `listen` to {}, which others reach without TLS", written.listen.ip()),
-            "Listen on loopback, or say `behind_proxy = true` where a proxy with TLS stands before the agent.".into(),
-        ));
+    let bound = [("listen", Some(written.listen)), ("console", written.console)];
+    for (key, address) in bound.into_iter().filter_map(|(key, address)| Some((key, address?))) {
+        if !address.ip().is_loopback() && !written.behind_proxy {
+            return Err((
+                format!("binds `{key}` to {}, which others reach without TLS", address.ip()),
+                "Listen on loopback, or say `behind_proxy = true` where a proxy with TLS stands before the agent."
+                    .into(),
+            ));
+        }
     }
     let shown = repository::Shown { host_key: written.host_key.as_deref(), ca: written.ca.as_deref() };
     Ok(Config {
@@ -221,6 +231,8 @@ fn parse(text: &str, folder: &Path) -> Result<Config, Complaint> {
         repository: repository::parse(&written.repository, &shown, folder)?,
         listen: written.listen,
         hosts: written.hosts,
+        console: written.console,
+        behind_proxy: written.behind_proxy,
         poll: written.poll,
         state: State(absolute(folder.join(written.state))),
         inboxes: written.inboxes.map(|inboxes| absolute(folder.join(inboxes))),

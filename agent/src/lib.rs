@@ -35,6 +35,8 @@ pub mod control;
 pub mod desk;
 pub mod rehearse;
 
+pub mod console;
+
 pub mod daemon;
 
 pub mod command;

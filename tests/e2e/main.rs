@@ -3,6 +3,7 @@
 mod away;
 mod builds;
 mod bytes;
+mod console;
 mod fleet;
 mod kill;
 mod outside;

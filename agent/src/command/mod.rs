@@ -14,6 +14,7 @@ use crate::error::Error;
 
 mod ask;
 mod completions;
+mod console;
 mod enrol;
 mod handle;
 mod hold;
@@ -93,6 +94,8 @@ enum Command {
     Recover(recover::Args),
     /// Verifies, exports and proves what happened.
     Ledger(ledger::Args),
+    /// Gives a link that signs you in to the console.
+    Console(console::Args),
     /// Puts secrets into their slots.
     Vault(vault::Args),
     /// The child process that talks git; started by `run`, not by people.
@@ -115,6 +118,7 @@ fn dispatch(command: &Command, call: &Call, out: &mut Output<'_>) -> Result<(), 
         Command::Rollback(args) => rollback::run(args, call, out),
         Command::Recover(args) => recover::run(args, call, out),
         Command::Ledger(args) => ledger::run(args, call, out),
+        Command::Console(args) => console::run(args, call, out),
         Command::Vault(args) => vault::run(args, call, out),
         Command::Transfer(args) => transfer::run(args, call, out),
         Command::Completions(args) => completions::run(args, call, out),

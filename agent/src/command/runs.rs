@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use super::ask::{ask, unexpected};
 use super::{Call, Output, Show, handle};
+use crate::control::answer::sentence;
 use crate::control::{Answer, Question, RUNS_MOST, RunRow, RunStory, Verb};
 use crate::error::Error;
-use crate::store::{Entry, RunId};
+use crate::store::RunId;
 
 /// Arguments of `runs`.
 #[derive(Debug, clap::Args)]
@@ -68,58 +69,6 @@ impl Show for RunStory {
         line(&self.run, out)?;
         writeln!(out, "    run {} of {}, plan {}", self.run.number, self.run.client, self.run.plan)?;
         self.journal.iter().try_for_each(|row| writeln!(out, "    {}  {}", row.at, sentence(&row.entry)))
-    }
-}
-
-fn sentence(entry: &Entry) -> String {
-    match entry.item() {
-        Some(item) => format!("{} | {}", item.as_str(), said(entry)),
-        None => said(entry),
-    }
-}
-
-fn said(entry: &Entry) -> String {
-    match entry {
-        Entry::Accepted(accepted) => {
-            let again = accepted.again.map(|run| format!(", goes on with run {run}")).unwrap_or_default();
-            format!("accepted, event {}{again}", accepted.event)
-        }
-        Entry::Quiet {} => "no newer event of its key came".to_owned(),
-        Entry::When { step, runs: true, .. } => format!("{step}: its condition holds"),
-        Entry::When { step, runs: false, .. } => format!("{step}: skipped, its condition does not hold"),
-        Entry::Intent(intent) if intent.shadow => format!("{}: {} would be called", intent.step, intent.operation),
-        Entry::Intent(intent) => format!("{}: calls {}, attempt {}", intent.step, intent.operation, intent.attempt),
-        Entry::Outcome(outcome) => {
-            let status = outcome.status.map(|status| format!(", status {status}")).unwrap_or_default();
-            let doubt = if outcome.in_doubt { ", in doubt" } else { "" };
-            format!("{}: {}{status}{doubt}", outcome.step, outcome.code)
-        }
-        Entry::Answered { step, ended, .. } => format!("{step}: {}", ended.as_str()),
-        Entry::Asked(waiting) => format!("{}: asks {}", waiting.step, waiting.by),
-        Entry::Decided { step, choice, by, .. } => {
-            let who = by.as_ref().map_or_else(|| "nobody in time".to_owned(), ToString::to_string);
-            let choice = match choice {
-                assent_schema::release::Choice::Approve => "yes",
-                assent_schema::release::Choice::Refuse => "no",
-            };
-            format!("{step}: {choice}, by {who}")
-        }
-        Entry::Passed { step, code, .. } => format!("{step}: went on after {code}"),
-        Entry::Walked { step, items } => format!("{step}: {} items", items.len()),
-        Entry::Item { step, item, how, code } => {
-            let why = code.as_ref().map(|code| format!(", {code}")).unwrap_or_default();
-            format!("{step}: item {} is {}{why}", item.as_str(), how.as_str())
-        }
-        Entry::Rests { step, until, .. } => {
-            format!("{step}: waits until {}", crate::world::Wall::from_millis(*until).moment())
-        }
-        Entry::Woke { step, arrived: true, .. } => format!("{step}: the event came"),
-        Entry::Woke { step, arrived: false, .. } => format!("{step}: the time is over"),
-        Entry::Ended { ending, stop, code, .. } => {
-            let name = stop.as_ref().map(|stop| format!(" as {stop}")).unwrap_or_default();
-            let why = code.as_ref().map(|code| format!(", {code}")).unwrap_or_default();
-            format!("ended {}{name}{why}", ending.as_str())
-        }
     }
 }
 

@@ -42,7 +42,8 @@ pub fn queue(store: &impl Store) -> Result<Answer, StoreError> {
     store.queue().map(Answer::Queue)
 }
 
-fn row(line: &RunLine) -> RunRow {
+/// A run as lists show it.
+pub fn row(line: &RunLine) -> RunRow {
     let (state, step, code) = match &line.last.entry {
         Entry::Ended { ending, step, code, .. } => (ending.as_str(), step.clone(), code.clone()),
         Entry::Asked(waiting) => ("waiting", Some(waiting.step.clone()), None),
@@ -70,5 +71,58 @@ fn row(line: &RunLine) -> RunRow {
         state: state.to_owned(),
         step,
         code,
+    }
+}
+
+/// One fact of a journal, for people.
+pub fn sentence(entry: &Entry) -> String {
+    match entry.item() {
+        Some(item) => format!("{} | {}", item.as_str(), said(entry)),
+        None => said(entry),
+    }
+}
+
+fn said(entry: &Entry) -> String {
+    match entry {
+        Entry::Accepted(accepted) => {
+            let again = accepted.again.map(|run| format!(", goes on with run {run}")).unwrap_or_default();
+            format!("accepted, event {}{again}", accepted.event)
+        }
+        Entry::Quiet {} => "no newer event of its key came".to_owned(),
+        Entry::When { step, runs: true, .. } => format!("{step}: its condition holds"),
+        Entry::When { step, runs: false, .. } => format!("{step}: skipped, its condition does not hold"),
+        Entry::Intent(intent) if intent.shadow => format!("{}: {} would be called", intent.step, intent.operation),
+        Entry::Intent(intent) => format!("{}: calls {}, attempt {}", intent.step, intent.operation, intent.attempt),
+        Entry::Outcome(outcome) => {
+            let status = outcome.status.map(|status| format!(", status {status}")).unwrap_or_default();
+            let doubt = if outcome.in_doubt { ", in doubt" } else { "" };
+            format!("{}: {}{status}{doubt}", outcome.step, outcome.code)
+        }
+        Entry::Answered { step, ended, .. } => format!("{step}: {}", ended.as_str()),
+        Entry::Asked(waiting) => format!("{}: asks {}", waiting.step, waiting.by),
+        Entry::Decided { step, choice, by, .. } => {
+            let who = by.as_ref().map_or_else(|| "nobody in time".to_owned(), ToString::to_string);
+            let choice = match choice {
+                assent_schema::release::Choice::Approve => "yes",
+                assent_schema::release::Choice::Refuse => "no",
+            };
+            format!("{step}: {choice}, by {who}")
+        }
+        Entry::Passed { step, code, .. } => format!("{step}: went on after {code}"),
+        Entry::Walked { step, items } => format!("{step}: {} items", items.len()),
+        Entry::Item { step, item, how, code } => {
+            let why = code.as_ref().map(|code| format!(", {code}")).unwrap_or_default();
+            format!("{step}: item {} is {}{why}", item.as_str(), how.as_str())
+        }
+        Entry::Rests { step, until, .. } => {
+            format!("{step}: waits until {}", crate::world::Wall::from_millis(*until).moment())
+        }
+        Entry::Woke { step, arrived: true, .. } => format!("{step}: the event came"),
+        Entry::Woke { step, arrived: false, .. } => format!("{step}: the time is over"),
+        Entry::Ended { ending, stop, code, .. } => {
+            let name = stop.as_ref().map(|stop| format!(" as {stop}")).unwrap_or_default();
+            let why = code.as_ref().map(|code| format!(", {code}")).unwrap_or_default();
+            format!("ended {}{name}{why}", ending.as_str())
+        }
     }
 }

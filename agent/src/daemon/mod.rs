@@ -11,6 +11,7 @@ pub mod host;
 mod incidents;
 mod intake;
 mod pruning;
+mod office;
 mod publishing;
 mod pulling;
 mod recovering;
@@ -18,6 +19,7 @@ mod registry;
 mod rehearsing;
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +32,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::config::Config;
+use crate::console::{self, Console};
 use crate::control::books::LedgerDesk;
 use crate::control::server;
 use crate::deploy::live::{EndedRun, Field};
@@ -133,7 +136,13 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
 
     let mut loops = JoinSet::new();
     let mut front = JoinSet::new();
-    front.spawn(listen::serve(listener, names(&agent.config), Arc::clone(&desk), stopped.clone()));
+    front.spawn(listen::serve(listener, names(&agent.config, listen), Arc::clone(&desk), stopped.clone()));
+    if let Some(address) = agent.config.console {
+        let listener = TcpListener::bind(address).await.tried(|| format!("cannot open the console at {address}"))?;
+        let office = office::Bureau { agent: Arc::clone(&agent), desk: Arc::clone(&desk) };
+        let console = Console::new(office, names(&agent.config, address), agent.config.behind_proxy);
+        front.spawn(console::serve(listener, console, stopped.clone()));
+    }
     let (schedules, schedules_stop) = (Arc::clone(&desk), stopped.clone());
     front.spawn(async move { schedules.keep_schedules(schedules_stop).await });
     front.spawn(Arc::clone(&desk).keep_polls(stopped.clone()));
@@ -186,9 +195,9 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     Ok(end)
 }
 
-/// The names by which the listener is reached.
-fn names(config: &Config) -> Vec<String> {
-    let own = [config.listen.ip().to_string(), "localhost".to_owned()];
+/// The names by which a listener is reached.
+fn names(config: &Config, listen: SocketAddr) -> Vec<String> {
+    let own = [listen.ip().to_string(), "localhost".to_owned()];
     own.into_iter().chain(config.hosts.iter().cloned()).collect()
 }
 

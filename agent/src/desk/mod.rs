@@ -113,6 +113,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         }))
     }
 
+    /// Who the agent is, for what people sign.
+    pub(crate) fn itself(&self) -> &Itself {
+        &self.itself
+    }
+
     /// Goes on with all runs that have not ended. To be called once, before anything is accepted.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use assent_schema::canon::{self, Digest};
 use assent_schema::id::{ClientId, PersonId, WorkflowId};
 use assent_schema::plan::Trigger;
+use assent_schema::release::Choice;
 use assent_schema::trust::{PublicKey, SignedFile};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,7 +26,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         match ask {
             Ask::Challenge => self.challenge(&read(body)?),
             Ask::Decisions => self.decisions(&read(body)?).await,
-            Ask::Decide => self.decide(read(body)?).await,
+            Ask::Decide => self.decide(read(body)?).await.map(|()| Reply::code(200, "decided")),
             Ask::Statement => self.statement(read(body)?).await,
             Ask::Start { client, workflow } => self.start(client, workflow, &read(body)?).await,
         }
@@ -62,20 +63,29 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
 
     async fn decisions(&self, signed: &SignedIn) -> Result<Reply, NotTaken> {
         let boot = self.world.clock().boot();
-        let who = lock(&self.challenges)
-            .sign_in(&self.itself, signed, boot, |client, person| self.decider(client, person))?;
-        let mut questions = self.engine.questions();
-        questions.retain(|question| {
-            let addressed = |asked: &Asked<'_>| asked.may_answer(&who.person).is_ok();
-            question.waiting.client == who.client && self.with_asked(question, addressed).unwrap_or(false)
-        });
-        questions.sort_by_key(|question| (question.waiting.since, question.waiting.run));
+        let known = |client: Option<&ClientId>, person: &PersonId| {
+            client.map(|client| self.decider(client, person)).unwrap_or_default()
+        };
+        let who = lock(&self.challenges).sign_in(&self.itself, signed, boot, known)?;
+        let client = who.client.ok_or(NotTaken::BadForm)?;
+        let questions = self.addressed(&client, &who.person);
         let waiting: Vec<_> = questions.iter().map(|question| &question.waiting).collect();
         // The entry first, then the answer.
-        let entry = access::viewed(&who.client, &who.person, &waiting, self.world.clock().now());
+        let entry = access::viewed(&client, &who.person, &waiting, self.world.clock().now());
         self.engine.store().commit(entry).await.or(Err(NotTaken::NotDurable))?;
         let decisions = questions.iter().map(|question| self.shown(question)).collect::<Result<_, _>>()?;
         reply(&WaitingForMe { decisions })
+    }
+
+    /// The questions that a person of a client may answer, oldest first.
+    pub(crate) fn addressed(&self, client: &ClientId, person: &PersonId) -> Vec<Question> {
+        let mut questions = self.engine.questions();
+        questions.retain(|question| {
+            let addressed = |asked: &Asked<'_>| asked.may_answer(person).is_ok();
+            question.waiting.client == *client && self.with_asked(question, addressed).unwrap_or(false)
+        });
+        questions.sort_by_key(|question| (question.waiting.since, question.waiting.run));
+        questions
     }
 
     /// Hands a question to a judgement together with all that decides who may answer it.
@@ -95,7 +105,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         }))
     }
 
-    fn shown(&self, question: &Question) -> Result<Shown, NotTaken> {
+    /// A question with everything that a decision must name.
+    ///
+    /// # Errors
+    /// [`NotTaken::Unknown`] when its workflow left meanwhile.
+    pub(crate) fn shown(&self, question: &Question) -> Result<Shown, NotTaken> {
         let waiting = &question.waiting;
         let values = serde_json::from_slice(question.shown.reveal()).or(Err(NotTaken::BadForm))?;
         let (approvers, signature) =
@@ -121,7 +135,33 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         })
     }
 
-    async fn decide(&self, signed: SignedDecision) -> Result<Reply, NotTaken> {
+    /// Takes what somebody decided who showed who they are by signing in, where that is enough.
+    ///
+    /// # Errors
+    /// [`NotTaken`].
+    pub(crate) async fn decide_signed_in(
+        &self,
+        asked: &Shown,
+        person: &PersonId,
+        choice: Choice,
+        edits: BTreeMap<String, String>,
+    ) -> Result<(), NotTaken> {
+        let Shown { run, step, nonce, shown, .. } = asked;
+        let (run, nonce, shown) = (*run, *nonce, *shown);
+        let question = self.engine.question(run, step, &nonce).ok_or(NotTaken::NotWaiting)?;
+        let now = self.world.clock().now();
+        let answer = judge::Answer { person, choice, shown, nonce, strength: Strength::Account };
+        self.with_asked(&question, |asked| judge(asked, &answer, now))??;
+        let edits = edits.into_iter().map(|(path, text)| (path, Content::new(text))).collect();
+        let verdict = Verdict { choice, person: person.clone(), shown, nonce, edits, signature: None };
+        self.engine.decide(run, step, verdict).await.map_err(not_decided)
+    }
+
+    /// Takes a signed decision.
+    ///
+    /// # Errors
+    /// [`NotTaken`].
+    pub(crate) async fn decide(&self, signed: SignedDecision) -> Result<(), NotTaken> {
         let claimed = judge::read(&signed)?;
         let run = claimed.run.parse().or(Err(NotTaken::BadForm))?;
         let question = self.engine.question(run, &claimed.step, &claimed.nonce).ok_or(NotTaken::NotWaiting)?;
@@ -141,13 +181,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             edits: signed.edits.into_iter().map(|(path, text)| (path, Content::new(text))).collect(),
             signature: Some(signed.signature),
         };
-        self.engine.decide(run, &decision.step, verdict).await.map_err(|why| match why {
-            DecideError::NotWaiting => NotTaken::NotWaiting,
-            DecideError::NotWhatIsShown => NotTaken::OtherShown,
-            DecideError::BadEdit => NotTaken::OtherEdits,
-            DecideError::NotDurable => NotTaken::NotDurable,
-        })?;
-        Ok(Reply::code(200, "decided"))
+        self.engine.decide(run, &decision.step, verdict).await.map_err(not_decided)
     }
 
     /// A decision that was signed by who it says and does not count is worth an entry; an unsigned one is not, or anybody
@@ -216,4 +250,13 @@ fn read<T: DeserializeOwned>(body: &Content<Vec<u8>>) -> Result<T, NotTaken> {
 fn reply<T: Serialize>(value: &T) -> Result<Reply, NotTaken> {
     let body = canon::to_bytes(value).or(Err(NotTaken::BadForm))?;
     Ok(Reply { status: 200, body: Content::new(body) })
+}
+
+fn not_decided(why: DecideError) -> NotTaken {
+    match why {
+        DecideError::NotWaiting => NotTaken::NotWaiting,
+        DecideError::NotWhatIsShown => NotTaken::OtherShown,
+        DecideError::BadEdit => NotTaken::OtherEdits,
+        DecideError::NotDurable => NotTaken::NotDurable,
+    }
 }

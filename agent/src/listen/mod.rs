@@ -4,6 +4,7 @@
 //! what was begun still comes to its end, because runs are tasks of their own, and so is what a person asks.
 
 mod answer;
+pub(crate) mod connections;
 mod route;
 
 use std::sync::Arc;
@@ -13,13 +14,9 @@ use assent_schema::id::{ClientId, WorkflowId};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::HOST;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{HeaderMap, Request};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 pub use answer::{Receipt, Reply};
@@ -31,22 +28,12 @@ use route::{NoRoute, Route, is_ours, route};
 use crate::accept::webhook;
 use crate::content::Content;
 
-/// The most connections at once; further ones are closed at once, and senders try again.
-pub const CONNECTIONS_MOST: usize = 1_024;
-/// The longest time for the head of a request.
-const HEAD_MOST: Duration = Duration::from_secs(10);
 /// The longest time for the body of a request.
 const BODY_MOST: Duration = Duration::from_secs(15);
 /// The longest time that a sender is kept waiting. What was begun goes on.
 const ANSWER_MOST: Duration = Duration::from_secs(30);
-/// The largest head of a request, in bytes.
-const HEAD_MOST_BYTES: usize = 32 * 1024;
-/// The most headers of a request.
-const HEADERS_MOST: usize = 64;
 /// The largest body of a person's request, in bytes.
 const PERSON_MOST_BYTES: usize = 64 * 1024;
-/// How long connections may take to end when the agent stops.
-const DRAIN_MOST: Duration = Duration::from_secs(10);
 
 /// An event as it came in.
 pub struct Event {
@@ -78,66 +65,13 @@ pub trait Desk: Send + Sync + 'static {
 }
 
 /// Serves until `stop` becomes true, then lets connections end.
-pub async fn serve<D: Desk>(listener: TcpListener, hosts: Vec<String>, desk: Arc<D>, mut stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MOST));
+pub async fn serve<D: Desk>(listener: TcpListener, hosts: Vec<String>, desk: Arc<D>, stop: watch::Receiver<bool>) {
     let hosts = Arc::new(hosts);
-    let mut open = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stopped(&mut stop) => break,
-        };
-        while open.try_join_next().is_some() {}
-        let Ok((stream, _)) = accepted else {
-            // Out of files or the like: a short rest, or this would spin.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-        let (hosts, desk, stop) = (Arc::clone(&hosts), Arc::clone(&desk), stop.clone());
-        drop(open.spawn(async move {
-            connection(stream, hosts, desk, stop).await;
-            drop(place);
-        }));
-    }
-    let all = async { while open.join_next().await.is_some() {} };
-    drop(timeout(DRAIN_MOST, all).await);
-}
-
-/// Returns when `stop` is true, or when nobody can say so any more.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    drop(stop.wait_for(|stopped| *stopped).await);
-}
-
-async fn connection<D: Desk>(
-    stream: TcpStream,
-    hosts: Arc<Vec<String>>,
-    desk: Arc<D>,
-    mut stop: watch::Receiver<bool>,
-) {
-    // Answers are small and complete: waiting to fill a packet only delays them.
-    if stream.set_nodelay(true).is_err() {
-        return;
-    }
-    let service = service_fn(move |request| {
+    let answer = move |request| {
         let (hosts, desk) = (Arc::clone(&hosts), Arc::clone(&desk));
-        async move { Ok::<_, std::convert::Infallible>(handle(request, &hosts, desk).await) }
-    });
-    let serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_MOST)
-        .max_buf_size(HEAD_MOST_BYTES)
-        .max_headers(HEADERS_MOST)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut serving = std::pin::pin!(serving);
-    let ended = tokio::select! {
-        ended = serving.as_mut() => Some(ended),
-        () = stopped(&mut stop) => None,
+        async move { handle(request, &hosts, desk).await }
     };
-    if ended.is_none() {
-        serving.as_mut().graceful_shutdown();
-        drop(serving.await);
-    }
+    connections::take(listener, answer, stop).await;
 }
 
 async fn handle<D: Desk>(request: Request<Incoming>, hosts: &[String], desk: Arc<D>) -> Answer {
@@ -154,8 +88,8 @@ async fn handle<D: Desk>(request: Request<Incoming>, hosts: &[String], desk: Arc
     }
 }
 
-/// One `Host` header, and one of our names in it.
-fn is_for_us(headers: &HeaderMap, hosts: &[String]) -> bool {
+/// Whether there is one `Host` header, with one of our names in it.
+pub(crate) fn is_for_us(headers: &HeaderMap, hosts: &[String]) -> bool {
     let mut values = headers.get_all(HOST).iter();
     match (values.next().and_then(|host| host.to_str().ok()), values.next()) {
         (Some(host), None) => is_ours(host, hosts),
@@ -196,7 +130,8 @@ async fn finish(work: impl Future<Output = Answer> + Send + 'static) -> Answer {
     }
 }
 
-async fn read(body: Incoming, most: usize) -> Result<Content<Vec<u8>>, Box<Answer>> {
+/// Reads a body whole, or says why not.
+pub(crate) async fn read(body: Incoming, most: usize) -> Result<Content<Vec<u8>>, Box<Answer>> {
     if body.size_hint().lower() > most as u64 {
         return Err(Box::new(coded(413, "too_large")));
     }

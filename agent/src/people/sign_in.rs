@@ -64,7 +64,8 @@ impl Challenges {
 
     /// Eight bytes of its end, eight random ones, and half of a keyed hash of both and of who it is for.
     fn nonce(&self, end: [u8; 8], dice: [u8; 8], who: &Introduction) -> Digest {
-        let whom = format!("console\0{}\0{}\0", who.client, who.person);
+        let client = who.client.as_ref().map(ClientId::as_str).unwrap_or_default();
+        let whom = format!("console\0{client}\0{}\0", who.person);
         let hash = keyed(&self.key, Purpose::Request, &[whom.as_bytes(), &end, &dice].concat());
         let mut nonce = [0; 32];
         nonce.iter_mut().zip(end.iter().chain(&dice).chain(hash.as_bytes())).for_each(|(slot, byte)| *slot = *byte);
@@ -96,14 +97,14 @@ impl Challenges {
         itself: &Itself,
         signed: &SignedIn,
         boot: Duration,
-        keys: impl FnOnce(&ClientId, &PersonId) -> BTreeSet<PublicKey>,
+        keys: impl FnOnce(Option<&ClientId>, &PersonId) -> BTreeSet<PublicKey>,
     ) -> Result<Introduction, NotTaken> {
         let challenge: Challenge = canon::from_bytes(signed.challenge.as_bytes()).or(Err(NotTaken::BadForm))?;
         if challenge.schema != 1 || challenge.project != itself.project || challenge.agent != itself.agent {
             return Err(NotTaken::OtherQuestion);
         }
         let Challenge { client, person, nonce, .. } = challenge;
-        check_signature(&signed.challenge, &signed.signature, Namespace::Console, &keys(&client, &person))?;
+        check_signature(&signed.challenge, &signed.signature, Namespace::Console, &keys(client.as_ref(), &person))?;
         let who = Introduction { client, person };
         self.take(&nonce, &who, boot)?;
         Ok(who)
@@ -125,7 +126,7 @@ impl Challenges {
             return Err(NotTaken::OtherQuestion);
         }
         check_signature(&signed.start, &signed.signature, Namespace::Console, &keys(&start.client, &start.person))?;
-        let who = Introduction { client: start.client.clone(), person: start.person.clone() };
+        let who = Introduction { client: Some(start.client.clone()), person: start.person.clone() };
         self.take(&start.nonce, &who, boot)?;
         Ok(start)
     }

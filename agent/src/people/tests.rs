@@ -232,8 +232,12 @@ fn known(_: &ClientId, who: &PersonId) -> BTreeSet<PublicKey> {
     facts().people.get(who).map(|person| sign_in::keys(&person.keys)).unwrap_or_default()
 }
 
+fn known_at(at: Option<&ClientId>, who: &PersonId) -> BTreeSet<PublicKey> {
+    at.map(|at| known(at, who)).unwrap_or_default()
+}
+
 fn lena() -> Introduction {
-    Introduction { client: ClientId::new("acme").unwrap(), person: person("lena") }
+    Introduction { client: Some(ClientId::new("acme").unwrap()), person: person("lena") }
 }
 
 fn answered(seed: u8, challenge: &Challenge) -> SignedIn {
@@ -252,18 +256,18 @@ fn given(challenges: &Challenges, dice: u8) -> Challenge {
 fn a_challenge_is_good_once_and_for_two_minutes() {
     let mut challenges = Challenges::new([7; 32]);
     let signed = answered(1, &given(&challenges, 1));
-    assert_eq!(challenges.sign_in(&itself(), &signed, BOOT, known), Ok(lena()));
-    assert_eq!(challenges.sign_in(&itself(), &signed, BOOT, known), Err(NotTaken::BadChallenge), "used");
+    assert_eq!(challenges.sign_in(&itself(), &signed, BOOT, known_at), Ok(lena()));
+    assert_eq!(challenges.sign_in(&itself(), &signed, BOOT, known_at), Err(NotTaken::BadChallenge), "used");
     let late = answered(1, &given(&challenges, 2));
     let end = BOOT + sign_in::CHALLENGE_LIVES.duration();
-    assert_eq!(challenges.sign_in(&itself(), &late, end, known), Err(NotTaken::BadChallenge), "late");
+    assert_eq!(challenges.sign_in(&itself(), &late, end, known_at), Err(NotTaken::BadChallenge), "late");
     let kept = answered(1, &given(&challenges, 3));
     assert_eq!(
-        Challenges::new([8; 32]).sign_in(&itself(), &kept, BOOT, known),
+        Challenges::new([8; 32]).sign_in(&itself(), &kept, BOOT, known_at),
         Err(NotTaken::BadChallenge),
         "after a restart"
     );
-    assert_eq!(challenges.sign_in(&itself(), &kept, BOOT, known), Ok(lena()));
+    assert_eq!(challenges.sign_in(&itself(), &kept, BOOT, known_at), Ok(lena()));
 }
 
 #[test]
@@ -277,13 +281,14 @@ fn a_challenge_is_for_one_person_at_one_agent() {
         (Challenge { project: digest(9), ..challenge.clone() }, 1, NotTaken::OtherQuestion),
         (Challenge { nonce: digest(9), ..challenge.clone() }, 1, NotTaken::BadChallenge),
         (Challenge { nonce: digest(0xff), ..challenge.clone() }, 1, NotTaken::BadChallenge),
-        (Challenge { client: ClientId::new("zenith").unwrap(), ..challenge.clone() }, 1, NotTaken::BadChallenge),
+        (Challenge { client: ClientId::new("zenith").ok(), ..challenge.clone() }, 1, NotTaken::BadChallenge),
+        (Challenge { client: None, ..challenge.clone() }, 1, NotTaken::BadSignature),
         (Challenge { person: person("nobody"), ..challenge.clone() }, 1, NotTaken::BadSignature),
     ] {
-        assert_eq!(challenges.sign_in(&itself(), &answered(seed, &forged), BOOT, known), Err(wanted));
+        assert_eq!(challenges.sign_in(&itself(), &answered(seed, &forged), BOOT, known_at), Err(wanted));
     }
     assert_eq!(
-        challenges.sign_in(&itself(), &answered(1, &challenge), BOOT, known),
+        challenges.sign_in(&itself(), &answered(1, &challenge), BOOT, known_at),
         Ok(lena()),
         "failures use nothing up"
     );

@@ -35,8 +35,9 @@ pub struct Received {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Introduction {
-    /// At which client.
-    pub client: ClientId,
+    /// At which client; absent for the agency's people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientId>,
     /// Who.
     pub person: PersonId,
 }
@@ -52,8 +53,9 @@ pub struct Challenge {
     pub schema: u32,
     /// SHA-256 of root version 1.
     pub project: Digest,
-    /// At which client.
-    pub client: ClientId,
+    /// At which client; absent for the agency's people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientId>,
     /// The agent that gave it; who signs compares it with the agent that was asked.
     pub agent: AgentId,
     /// Who signs.

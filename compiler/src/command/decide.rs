@@ -75,11 +75,11 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
 /// Shows who one is and asks what waits.
 fn waiting(agent: &Authority, args: &Args, signer: &Signer) -> Result<WaitingForMe, Error> {
     let person = args.key.person.clone();
-    let introduction = Introduction { client: args.client.clone(), person: person.clone() };
+    let introduction = Introduction { client: Some(args.client.clone()), person: person.clone() };
     let challenge = post(agent, "/v1/challenge", &introduction)?;
     let asked: Challenge = canon::from_bytes(challenge.as_bytes())
         .map_err(|e| Error::input(format!("the agent's challenge is not what it must be: {e}")))?;
-    if asked.client != args.client || asked.person != person {
+    if asked.client.as_ref() != Some(&args.client) || asked.person != person {
         return Err(Error::input("the agent's challenge is for somebody else"));
     }
     let signature = sign(signer, Namespace::Console, challenge.as_bytes());

@@ -18,6 +18,16 @@ pub struct Program {
 }
 
 impl Program {
+    /// The conditions that must all hold for this one to hold, with their places in its text: the parts of an `&&` in
+    /// order, or itself alone.
+    pub fn operands(&self) -> Vec<(Range<usize>, Self)> {
+        let parts = match &self.root.kind {
+            NodeKind::And(parts) => parts.as_slice(),
+            _ => std::slice::from_ref(&self.root),
+        };
+        parts.iter().map(|part| (part.span.clone(), Self { root: part.clone() })).collect()
+    }
+
     /// The path that the expression is, when it is nothing else.
     pub fn as_path(&self) -> Option<&Path> {
         match &self.root.kind {

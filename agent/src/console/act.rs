@@ -1,0 +1,297 @@
+//! What forms do, for whom. Whoever may not is told so, and so is the ledger.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use assent_schema::canon::{self, Digest};
+use assent_schema::id::{ClientId, WorkflowId};
+use assent_schema::ledger::{HeldWhat, Token};
+use assent_schema::release::{Choice, Decision, DecisionType};
+use assent_schema::time::Period;
+
+use super::answer::{self, Answer};
+use super::look::{ACKNOWLEDGED, NotSeen};
+use super::notes;
+use super::office::{Done, Office, Refused};
+use super::pages;
+use super::route::Act;
+use super::serve::{Asked, Console, Guest, lock};
+use super::viewer::Sight;
+use crate::control::Verb;
+use crate::people::wire::{Shown, SignedDecision};
+use crate::people::{NotTaken, judge};
+use crate::store::{Log, Note, RunId, Store as _, Transaction, Write};
+
+impl<O: Office> Console<O> {
+    pub(super) async fn act(self: Arc<Self>, act: Act, asked: Asked, guest: Guest) -> Answer {
+        match act {
+            Act::SignOut => {
+                lock(&self.sessions).close(&guest.session);
+                answer::with_cookie(answer::see("/sign-in"), &self.cookie(""))
+            }
+            Act::Decide(nonce) => self.decide(&nonce, &asked, &guest).await,
+            Act::Hold => self.hold(&asked, &guest).await,
+            Act::Resume => self.resume(&asked, &guest).await,
+            Act::RollBack => self.roll_back(&asked, &guest).await,
+            Act::Acknowledge => self.acknowledge(&asked, &guest).await,
+            Act::Handle(run) => self.handle_run(run, &asked, &guest).await,
+        }
+    }
+
+    async fn decide(&self, nonce: &Digest, asked: &Asked, guest: &Guest) -> Answer {
+        let Some(shown) = self.own(&guest.viewer).into_iter().find(|shown| shown.nonce == *nonce) else {
+            return match self.not_asked(nonce) {
+                Ok(NotSeen::NotTheirs(log)) => self.not_theirs(log, asked, guest).await,
+                Ok(_) => self.refuse(asked, guest, 404, &not_taken(NotTaken::NotWaiting)),
+                Err(_) => pages::busy(),
+            };
+        };
+        let form = &asked.form;
+        let choice = match form.get("choice") {
+            Some("approve") => Choice::Approve,
+            Some("refuse") => Choice::Refuse,
+            _ => return self.refuse(asked, guest, 400, &not_taken(NotTaken::BadForm)),
+        };
+        // Whoever says yes says it to what they saw.
+        if form.get("shown") != Some(shown.shown.to_string().as_str()) {
+            return self.refuse(asked, guest, 409, &not_taken(NotTaken::OtherShown));
+        }
+        let edits = if choice == Choice::Approve { edits(asked, &shown) } else { BTreeMap::new() };
+        let person = &guest.viewer.who.person;
+        let taken = match (shown.signature, form.get("signature")) {
+            (false, _) => self.office.decide(&shown, person, choice, edits).await,
+            (true, None) => return self.to_sign(asked, guest, (&shown, choice), &edits),
+            (true, Some(signature)) => {
+                let signature = format!("{}\n", signature.replace("\r\n", "\n").trim());
+                let decision = form.get("decision").unwrap_or_default().to_owned();
+                let signed = SignedDecision { decision, signature, edits };
+                match judge::read(&signed) {
+                    Ok(decision) if decision.person == *person && decision.choice == choice => {
+                        self.office.decide_signed(signed).await
+                    }
+                    Ok(_) => Err(NotTaken::OtherQuestion),
+                    Err(why) => Err(why),
+                }
+            }
+        };
+        match taken {
+            Ok(()) => answer::see(if choice == Choice::Approve { "/decisions?said=yes" } else { "/decisions?said=no" }),
+            Err(why) => self.refuse(asked, guest, why.status(), &not_taken(why)),
+        }
+    }
+
+    /// The second step where only a signature decides: what is to be signed, under all that was shown.
+    fn to_sign(
+        &self,
+        asked: &Asked,
+        guest: &Guest,
+        (shown, choice): (&Shown, Choice),
+        edits: &BTreeMap<String, String>,
+    ) -> Answer {
+        let (now, _) = self.office.clock();
+        let edited = match judge::edits_digest(shown.salt.as_bytes(), edits) {
+            Ok(digest) => digest,
+            Err(why) => return self.refuse(asked, guest, why.status(), &not_taken(why)),
+        };
+        let decision = Decision {
+            kind: DecisionType::Decision,
+            schema: 1,
+            project: shown.project,
+            client: shown.client.clone(),
+            approvers: shown.approvers,
+            agent: shown.agent.clone(),
+            run: shown.run.to_string(),
+            step: shown.step.clone(),
+            plan: shown.plan,
+            shown: shown.shown,
+            choice,
+            nonce: shown.nonce,
+            person: guest.viewer.who.person.clone(),
+            edits: edited,
+        };
+        let text = canon::to_bytes(&decision).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let Some(text) = text else { return pages::busy() };
+        let frame = self.frame(asked, guest);
+        let plan = self.office.plan(&shown.plan);
+        let body = pages::question::to_sign((shown, plan.as_deref()), choice, edits, &text, now);
+        pages::whole(200, &frame, body)
+    }
+
+    async fn hold(&self, asked: &Asked, guest: &Guest) -> Answer {
+        let form = &asked.form;
+        let (Some((client, what)), Some(why), Some(lasts)) =
+            (target(asked), form.read::<Token>("why"), form.read::<Period>("lasts"))
+        else {
+            let help = "Say why in one word of letters, digits and `. _ : -`: the client reads it in its ledger.";
+            return self.refuse(asked, guest, 400, &refused("the reason is missing, or not one word", help));
+        };
+        if !guest.viewer.may_act(&client) {
+            return self.may_not(&client, asked, guest).await;
+        }
+        let by = guest.viewer.who.person.clone();
+        let done = self.office.hold((client, what), by, why, lasts).await;
+        self.done(done, "/?said=held", asked, guest)
+    }
+
+    async fn resume(&self, asked: &Asked, guest: &Guest) -> Answer {
+        let Some((client, what)) = target(asked) else { return self.unknown(asked, guest) };
+        if !guest.viewer.may_act(&client) {
+            return self.may_not(&client, asked, guest).await;
+        }
+        let done = self.office.resume((client, what), guest.viewer.who.person.clone()).await;
+        self.done(done, "/?said=resumed", asked, guest)
+    }
+
+    async fn roll_back(&self, asked: &Asked, guest: &Guest) -> Answer {
+        let Some((client, HeldWhat::Workflow(workflow))) = target(asked) else { return self.unknown(asked, guest) };
+        if !guest.viewer.may_act(&client) {
+            return self.may_not(&client, asked, guest).await;
+        }
+        let done = self.office.roll_back((client, workflow), guest.viewer.who.person.clone()).await;
+        self.done(done.map(drop), "/?said=rolled-back", asked, guest)
+    }
+
+    /// Somebody looks after an alert: the entry, and the name beside it, at once.
+    async fn acknowledge(&self, asked: &Asked, guest: &Guest) -> Answer {
+        let (now, _) = self.office.clock();
+        let Ok(alerts) = self.office.store().alerts() else { return pages::busy() };
+        let no = asked.form.read::<i64>("alert");
+        let Some(row) = alerts.iter().find(|row| Some(row.no) == no) else {
+            return self.refuse(asked, guest, 404, &refused("there is no such alert any more", "Its cause is gone."));
+        };
+        let sight = row.alert.client.as_ref().map_or(Sight::Agent, Sight::Standing);
+        let log = row.alert.client.clone().map_or(Log::Agent, Log::Client);
+        if !guest.viewer.may_see(sight) {
+            return self.not_theirs(log, asked, guest).await;
+        }
+        let person = guest.viewer.who.person.clone();
+        let note = Note::new(log, "incident")
+            .fact("id", format!("i-{}", row.no))
+            .fact("state", "acknowledged")
+            .fact("severity", if row.alert.incident { "critical" } else { "normal" })
+            .fact("cause", row.alert.rule.as_str());
+        let name = |no: i64| format!("{ACKNOWLEDGED}{no}");
+        let mine = Write::State { name: name(row.no), value: Some(person.to_string().into_bytes()) };
+        let mut transaction =
+            Transaction::new(now).with(Write::Note(Box::new(Note { actor: Some(person), ..note }))).with(mine);
+        // Names beside alerts that are over tell nobody anything.
+        let Ok(kept) = self.office.store().states(ACKNOWLEDGED) else { return pages::busy() };
+        let is_open = |kept: &str| alerts.iter().any(|row| name(row.no) == kept);
+        let over = kept.into_iter().map(|(name, _)| name).filter(|name| !is_open(name));
+        transaction.writes.extend(over.map(|name| Write::State { name, value: None }));
+        match self.office.store().commit(transaction).await {
+            Ok(()) => answer::see("/?said=acknowledged"),
+            Err(_) => pages::busy(),
+        }
+    }
+
+    async fn handle_run(&self, run: RunId, asked: &Asked, guest: &Guest) -> Answer {
+        let line = match self.run_of(run, &guest.viewer) {
+            Ok((line, _)) => line,
+            Err(NotSeen::Missing) => return pages::missing(Some(&self.frame(asked, guest))),
+            Err(NotSeen::NotTheirs(log)) => return self.not_theirs(log, asked, guest).await,
+            Err(NotSeen::Broken) => return pages::busy(),
+        };
+        let client = line.accepted.client;
+        if !guest.viewer.may_act(&client) {
+            return self.may_not(&client, asked, guest).await;
+        }
+        let (Some((verb, word)), Some(why)) = (verb(asked), asked.form.read::<Token>("why")) else {
+            let help = "Say why in one word of letters, digits and `. _ : -`: the client reads it in its ledger.";
+            return self.refuse(asked, guest, 400, &refused("the reason is missing, or not one word", help));
+        };
+        match self.office.handle(run, verb, guest.viewer.who.person.clone(), why).await {
+            Ok(next) => answer::see(&format!("/runs/{}?said={word}", next.unwrap_or(run))),
+            Err(no) => self.refuse(asked, guest, 409, &no),
+        }
+    }
+
+    fn done(&self, done: Done<()>, place: &str, asked: &Asked, guest: &Guest) -> Answer {
+        match done {
+            Ok(()) => answer::see(place),
+            Err(no) => self.refuse(asked, guest, 409, &no),
+        }
+    }
+
+    fn unknown(&self, asked: &Asked, guest: &Guest) -> Answer {
+        self.refuse(asked, guest, 400, &refused("there is no such workflow here", "Load the page again."))
+    }
+
+    /// They see it, and may not do this: the entry first.
+    async fn may_not(&self, client: &ClientId, asked: &Asked, guest: &Guest) -> Answer {
+        let viewer = &guest.viewer;
+        let is_here = self.office.client(client).is_some();
+        let log = if is_here { Log::Client(client.clone()) } else { Log::Agent };
+        if !viewer.may_see(Sight::Standing(client)) {
+            return self.not_theirs(log, asked, guest).await;
+        }
+        let note = notes::refused(log, Some(&viewer.who.person), "not_on_call", &asked.address);
+        if !self.write(vec![note]).await {
+            return pages::busy();
+        }
+        let help = "Ask one of those whom the root lists as on-call.";
+        self.refuse(asked, guest, 403, &refused("only on-call may do this", help))
+    }
+
+    fn refuse(&self, asked: &Asked, guest: &Guest, status: u16, no: &Refused) -> Answer {
+        pages::refused(status, &self.frame(asked, guest), no)
+    }
+}
+
+fn refused(what: &str, help: &str) -> Refused {
+    Refused { what: what.to_owned(), help: help.to_owned() }
+}
+
+/// What a form about a client, a workflow or a connection names.
+fn target(asked: &Asked) -> Option<(ClientId, HeldWhat)> {
+    let form = &asked.form;
+    let client: ClientId = form.read("client")?;
+    let what = match (form.get("workflow"), form.get("connection")) {
+        (None, None) => HeldWhat::Client,
+        (Some(_), None) => HeldWhat::Workflow(form.read::<WorkflowId>("workflow")?),
+        (None, Some(_)) => HeldWhat::Connection(form.read("connection")?),
+        (Some(_), Some(_)) => return None,
+    };
+    Some((client, what))
+}
+
+/// What is to be done with a run. Handing it to another group is the command line's alone.
+fn verb(asked: &Asked) -> Option<(Verb, &'static str)> {
+    let all = [Verb::Retry, Verb::Skip, Verb::Cancel, Verb::Rerun, Verb::Done];
+    let wanted = asked.form.get("verb")?;
+    all.into_iter().map(|verb| (verb.as_str(), verb)).find(|(word, _)| *word == wanted).map(|(word, verb)| (verb, word))
+}
+
+/// What the person wrote instead of what was shown. Browsers end lines with CR LF, whatever was there before.
+fn edits(asked: &Asked, shown: &Shown) -> BTreeMap<String, String> {
+    let mut edits = asked.form.below("edit.");
+    edits.retain(|path, text| {
+        let before = shown.values.get(path).and_then(serde_json::Value::as_str);
+        before.is_none_or(|before| before.replace("\r\n", "\n") != *text)
+    });
+    edits
+}
+
+/// Why a decision was not taken, for people.
+fn not_taken(why: NotTaken) -> Refused {
+    let (what, help) = match why {
+        NotTaken::NotWaiting => ("nobody asks this any more", "Somebody answered, or the time was over."),
+        NotTaken::OtherShown => ("what was shown has changed", "Look at it again before you answer."),
+        NotTaken::NotInGroup => ("another group decides this", "Ask somebody of that group."),
+        NotTaken::Author => ("you wrote this workflow, and it moves money", "Somebody else must decide."),
+        NotTaken::TooLate => ("the time to answer is over", "That means no; the run goes on so."),
+        NotTaken::TooWeak => ("only a signature decides this", "Sign the decision with your key."),
+        NotTaken::BadSignature => {
+            ("that is not a signature by your key over this decision", "Sign exactly the line that is shown.")
+        }
+        NotTaken::NotDurable => ("your answer could not be written down", "Nothing happened. Try again in a moment."),
+        NotTaken::OtherEdits => ("the texts are not those that were signed", "Begin again from the question."),
+        NotTaken::BadForm
+        | NotTaken::BadChallenge
+        | NotTaken::OtherQuestion
+        | NotTaken::Unknown
+        | NotTaken::BadStatement
+        | NotTaken::TooMany => ("this is not an answer to this question", "Begin again from the question."),
+    };
+    refused(what, help)
+}

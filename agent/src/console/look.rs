@@ -1,0 +1,383 @@
+//! What each page shows of what is here, to whom. Reads, then the entries, then the answer.
+
+use std::sync::Arc;
+
+use assent_schema::canon::Digest;
+use assent_schema::id::{ClientId, WorkflowId};
+use assent_schema::status::Status;
+use assent_schema::time::Moment;
+
+use super::answer::{self, Answer};
+use super::notes;
+use super::numbers;
+use super::office::Office;
+use super::pages::{self, Body, Frame};
+use super::route::Page;
+use super::serve::{Asked, Console, Guest, lock};
+use super::story;
+use super::viewer::{Sight, Viewer};
+use crate::control::answer::row;
+use crate::people::wire::Shown;
+use crate::store::{
+    Entry, JournalRow, Log, Note, QueueItem, RunFilter, RunId, RunLine, Store as _, StoreError, Waiting,
+};
+use crate::world::Wall;
+
+/// How many runs a page lists.
+const LISTED: usize = 50;
+/// How many runs are looked through for one page, so that it comes in time however many there are.
+const LOOKED_MOST: usize = 1_000;
+/// How many items of the manual queue a page lists.
+pub(super) const ITEMS_MOST: usize = 200;
+/// Where the store keeps who acknowledged an alert, by its number.
+pub(super) const ACKNOWLEDGED: &str = "alerts/acknowledged/";
+
+/// What somebody is to see, and what the ledger is told first.
+pub(super) struct Seen {
+    pub(super) notes: Vec<Note>,
+    pub(super) what: What,
+}
+
+pub(super) enum What {
+    Page(Body),
+    Table(String),
+    /// Another page has it.
+    Elsewhere(String),
+}
+
+/// Why somebody sees nothing.
+pub(super) enum NotSeen {
+    /// There is no such thing, or nobody says whether there is.
+    Missing,
+    /// It is there and not theirs; the ledger is told, they are not.
+    NotTheirs(Log),
+    /// The store could not be read.
+    Broken,
+}
+
+impl From<StoreError> for NotSeen {
+    fn from(_: StoreError) -> Self {
+        Self::Broken
+    }
+}
+
+type Looked = Result<Seen, NotSeen>;
+
+impl<O: Office> Console<O> {
+    /// Shows a page: the entries first, unless the page only brings itself up to date.
+    pub(super) async fn look(self: Arc<Self>, page: Page, asked: Asked, guest: Guest, is_live: bool) -> Answer {
+        let status = match page {
+            Page::Overview if guest.viewer.may_see(Sight::Agent) => match self.office.status().await {
+                Ok(status) => Some(status),
+                Err(_) => return pages::busy(),
+            },
+            _ => None,
+        };
+        let console = Arc::clone(&self);
+        // Reads block: not on the thread that runs are driven on.
+        let looked = tokio::task::spawn_blocking(move || {
+            let seen = console.see(page, &asked, &guest.viewer, status.as_ref());
+            (seen, asked, guest)
+        });
+        let Ok((seen, asked, guest)) = looked.await else { return pages::busy() };
+        let (notes, what) = match seen {
+            Ok(Seen { notes, what }) => (notes, what),
+            Err(NotSeen::Missing) => return pages::missing(Some(&self.frame(&asked, &guest))),
+            Err(NotSeen::NotTheirs(log)) => return self.not_theirs(log, &asked, &guest).await,
+            Err(NotSeen::Broken) => return pages::busy(),
+        };
+        if !is_live && !self.write(notes).await {
+            return pages::busy();
+        }
+        match what {
+            What::Page(body) => pages::whole(200, &self.frame(&asked, &guest), body),
+            What::Table(text) => answer::table(text),
+            What::Elsewhere(place) => answer::see(&place),
+        }
+    }
+
+    /// The same answer as where nothing is, after the entry.
+    pub(super) async fn not_theirs(&self, log: Log, asked: &Asked, guest: &Guest) -> Answer {
+        let person = &guest.viewer.who.person;
+        if self.write(vec![notes::refused(log, Some(person), "not_assigned", &asked.address)]).await {
+            pages::missing(Some(&self.frame(asked, guest)))
+        } else {
+            pages::busy()
+        }
+    }
+
+    /// What stands around each page.
+    pub(super) fn frame(&self, asked: &Asked, guest: &Guest) -> Frame {
+        let (now, boot) = self.office.clock();
+        let sessions = lock(&self.sessions);
+        let (environment, region) = self.office.place();
+        Frame {
+            agent: self.office.itself().agent.to_string(),
+            environment: environment.to_string(),
+            region: region.to_string(),
+            who: super::enter::named(&guest.viewer.who),
+            is_agency: guest.viewer.may_see(Sight::Agent),
+            form: sessions.form_token(&guest.session),
+            live: sessions.live_token(&guest.session, &asked.address, boot),
+            said: asked.query.get("said").and_then(pages::said),
+            now,
+        }
+    }
+
+    fn see(&self, page: Page, asked: &Asked, viewer: &Viewer, status: Option<&Status>) -> Looked {
+        match (page, status) {
+            (Page::Overview, Some(status)) => self.overview(viewer, status),
+            (Page::Overview | Page::Decisions, _) => self.decisions(viewer),
+            (Page::Question(nonce), _) => self.question(&nonce, viewer),
+            (Page::Runs, _) => self.runs(asked, viewer),
+            (Page::Run(run), _) => self.run(run, viewer),
+            (Page::Queue, _) => self.queue(viewer),
+            (Page::Numbers, _) => self.numbers(asked, viewer, false),
+            (Page::Table, _) => self.numbers(asked, viewer, true),
+        }
+    }
+
+    fn overview(&self, viewer: &Viewer, status: &Status) -> Looked {
+        let (now, _) = self.office.clock();
+        let standing = |client: &ClientId| viewer.may_see(Sight::Standing(client));
+        let mut alerts = self.office.store().alerts()?;
+        alerts.retain(|row| row.alert.client.as_ref().is_none_or(standing));
+        let acknowledged = self.office.store().states(ACKNOWLEDGED)?;
+        let by = |no: i64| {
+            let name = format!("{ACKNOWLEDGED}{no}");
+            let found = acknowledged.iter().find(|(known, _)| *known == name);
+            found.and_then(|(_, by)| String::from_utf8(by.clone()).ok())
+        };
+        let alerts = alerts.into_iter().map(|row| (by(row.no), row)).collect();
+        let mut under_way = 0;
+        for client in &viewer.clients {
+            let (accepted, ended) = self.office.store().run_counts(client)?;
+            under_way += accepted.saturating_sub(ended);
+        }
+        let counts = pages::overview::Counts {
+            under_way,
+            waiting: self.waiting(viewer)?.len(),
+            queued: self.queued(viewer)?.len(),
+        };
+        let clients: Vec<&ClientId> = status.workflows.keys().filter(|client| standing(client)).collect();
+        let mut notes: Vec<Note> = clients.iter().map(|client| viewed((*client).clone(), viewer, "overview")).collect();
+        notes.push(notes::viewed(Log::Agent, &viewer.who.person, "overview"));
+        let shown = pages::overview::Overview { status, clients, alerts, counts, viewer, now };
+        Ok(Seen { notes, what: What::Page(pages::overview::page(&shown)) })
+    }
+
+    /// Questions of the clients that somebody is assigned to, oldest first, without what they show.
+    fn waiting(&self, viewer: &Viewer) -> Result<Vec<Waiting>, StoreError> {
+        let mut waiting = self.office.store().waiting()?;
+        waiting.retain(|waiting| viewer.may_see(Sight::Client(&waiting.client)));
+        waiting.sort_by_key(|waiting| (waiting.since, waiting.run));
+        Ok(waiting)
+    }
+
+    fn queued(&self, viewer: &Viewer) -> Result<Vec<QueueItem>, StoreError> {
+        let mut items = self.office.store().queue()?;
+        items.retain(|item| viewer.may_see(Sight::Client(&item.client)));
+        Ok(items)
+    }
+
+    /// What somebody may answer, which is theirs alone.
+    pub(super) fn own(&self, viewer: &Viewer) -> Vec<Shown> {
+        let client = viewer.who.client.as_ref().filter(|client| viewer.may_see(Sight::Own(client)));
+        client.map(|client| self.office.questions(client, &viewer.who.person)).unwrap_or_default()
+    }
+
+    fn decisions(&self, viewer: &Viewer) -> Looked {
+        let (now, _) = self.office.clock();
+        let Some(client) = viewer.who.client.clone() else {
+            let waiting = self.waiting(viewer)?;
+            let body = pages::decisions::watched(&waiting, now);
+            return Ok(Seen { notes: viewed_all(viewer, "decisions"), what: What::Page(body) });
+        };
+        let notes = vec![viewed(client, viewer, "decisions")];
+        let questions = self.own(viewer);
+        let summary = |shown: &Shown| self.office.plan(&shown.plan).map(|plan| plan.summary.clone());
+        let listed: Vec<_> = questions.iter().map(|shown| (shown, summary(shown))).collect();
+        Ok(Seen { notes, what: What::Page(pages::decisions::own(&listed, now)) })
+    }
+
+    fn question(&self, nonce: &Digest, viewer: &Viewer) -> Looked {
+        let (now, _) = self.office.clock();
+        let Some(shown) = self.own(viewer).into_iter().find(|shown| shown.nonce == *nonce) else {
+            return Err(self.not_asked(nonce)?);
+        };
+        let plan = self.office.plan(&shown.plan);
+        let notes =
+            vec![notes::question(&shown.client, &viewer.who.person, (shown.run, shown.step.clone(), shown.plan))];
+        Ok(Seen { notes, what: What::Page(pages::question::page(&shown, plan.as_deref(), now)) })
+    }
+
+    /// Why a question is not shown: it is another's, or nobody's.
+    pub(super) fn not_asked(&self, nonce: &Digest) -> Result<NotSeen, StoreError> {
+        let waiting = self.office.store().waiting()?;
+        let of = waiting.into_iter().find(|waiting| waiting.nonce == *nonce);
+        Ok(of.map_or(NotSeen::Missing, |waiting| NotSeen::NotTheirs(Log::Client(waiting.client))))
+    }
+
+    fn runs(&self, asked: &Asked, viewer: &Viewer) -> Looked {
+        let (now, _) = self.office.clock();
+        agency_only(viewer)?;
+        let wanted = Wanted::of(asked);
+        if let Some(run) = wanted.run {
+            return Ok(Seen { notes: Vec::new(), what: What::Elsewhere(format!("/runs/{run}")) });
+        }
+        let mut before = wanted.before.or_else(|| wanted.at.map(before));
+        let (mut rows, mut looked, mut more) = (Vec::new(), 0, true);
+        while rows.len() < LISTED && looked < LOOKED_MOST && more {
+            let filter = RunFilter { client: None, before, most: LISTED * 2 };
+            let page = self.office.store().runs(&filter)?;
+            more = page.len() == filter.most;
+            for line in page {
+                looked += 1;
+                before = Some(line.run);
+                if viewer.may_see(Sight::Client(&line.accepted.client)) && wanted.fits(&line) {
+                    rows.push(row(&line));
+                }
+                if rows.len() == LISTED {
+                    more = true;
+                    break;
+                }
+            }
+        }
+        let older = before.filter(|_| more);
+        let list = pages::runs::List { rows, older, looked, wanted: &wanted, clients: &viewer.clients, now };
+        Ok(Seen { notes: viewed_all(viewer, "runs"), what: What::Page(pages::runs::page(&list)) })
+    }
+
+    /// A run that somebody may see, with its journal.
+    pub(super) fn run_of(&self, run: RunId, viewer: &Viewer) -> Result<(RunLine, Vec<JournalRow>), NotSeen> {
+        let journal = self.office.store().journal(run)?;
+        let (Some(JournalRow { at, entry: Entry::Accepted(accepted) }), Some(last)) = (journal.first(), journal.last())
+        else {
+            return Err(NotSeen::Missing);
+        };
+        if !viewer.may_see(Sight::Client(&accepted.client)) {
+            return Err(NotSeen::NotTheirs(Log::Client(accepted.client.clone())));
+        }
+        let line = RunLine { run, accepted: (**accepted).clone(), at: *at, last: last.clone() };
+        Ok((line, journal))
+    }
+
+    fn run(&self, run: RunId, viewer: &Viewer) -> Looked {
+        let (now, _) = self.office.clock();
+        let (line, journal) = self.run_of(run, viewer)?;
+        let accepted = &line.accepted;
+        let plan = self.office.plan(&accepted.plan);
+        let zone = self.office.client(&accepted.client).and_then(|facts| jiff::tz::TimeZone::get(&facts.zone).ok());
+        let zone = zone.unwrap_or(jiff::tz::TimeZone::UTC);
+        let steps = plan.as_ref().map(|plan| story::steps(plan, &journal, zone)).unwrap_or_default();
+        let queued = self.office.store().queue()?.into_iter().find(|item| item.run == run);
+        let shown = pages::run::Whole {
+            row: row(&line),
+            line: &line,
+            plan: plan.as_deref(),
+            written: self.office.written(&accepted.client, &accepted.plan),
+            steps,
+            journal: &journal,
+            queued,
+            may_act: viewer.may_act(&accepted.client),
+            now,
+        };
+        let notes = vec![notes::run(&accepted.client, &viewer.who.person, run, accepted.plan)];
+        Ok(Seen { notes, what: What::Page(pages::run::page(&shown)) })
+    }
+
+    fn queue(&self, viewer: &Viewer) -> Looked {
+        let (now, _) = self.office.clock();
+        agency_only(viewer)?;
+        let items = self.queued(viewer)?;
+        let body = pages::queue::page(&items, viewer, now);
+        Ok(Seen { notes: viewed_all(viewer, "queue"), what: What::Page(body) })
+    }
+
+    fn numbers(&self, asked: &Asked, viewer: &Viewer, as_table: bool) -> Looked {
+        let (now, _) = self.office.clock();
+        agency_only(viewer)?;
+        let client: Option<ClientId> = asked.query.read("client").or_else(|| viewer.clients.first().cloned());
+        let Some(client) = client else {
+            let body = pages::numbers::page(None, &viewer.clients, 0);
+            return Ok(Seen { notes: Vec::new(), what: What::Page(body) });
+        };
+        if !viewer.may_see(Sight::Client(&client)) {
+            let log = if self.office.client(&client).is_some() { Log::Client(client) } else { Log::Agent };
+            return Err(NotSeen::NotTheirs(log));
+        }
+        let prefix = format!("kpi/{client}/");
+        let sums = self.office.store().sums(&prefix)?;
+        let counts = sums.iter().filter_map(|(name, value)| numbers::read(name.strip_prefix(&prefix)?, *value));
+        let today = now.moment().seconds().div_euclid(86_400);
+        let all = numbers::over_days(counts, today);
+        let notes = vec![viewed(client.clone(), viewer, "numbers")];
+        let what = if as_table {
+            What::Table(numbers::csv(&all))
+        } else {
+            What::Page(pages::numbers::page(Some((&client, &all)), &viewer.clients, today))
+        };
+        Ok(Seen { notes, what })
+    }
+}
+
+fn viewed(client: ClientId, viewer: &Viewer, what: &'static str) -> Note {
+    notes::viewed(Log::Client(client), &viewer.who.person, what)
+}
+
+/// One entry for each client whose things a list may hold.
+fn viewed_all(viewer: &Viewer, what: &'static str) -> Vec<Note> {
+    viewer.clients.iter().map(|client| viewed(client.clone(), viewer, what)).collect()
+}
+
+/// What is about runs is not for deciders: they see what is addressed to them.
+fn agency_only(viewer: &Viewer) -> Result<(), NotSeen> {
+    match &viewer.who.client {
+        Some(client) => Err(NotSeen::NotTheirs(Log::Client(client.clone()))),
+        None => Ok(()),
+    }
+}
+
+/// Which runs somebody looks for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wanted {
+    pub(super) client: Option<ClientId>,
+    pub(super) workflow: Option<WorkflowId>,
+    pub(super) state: Option<String>,
+    /// Accepted up to the end of this minute.
+    pub(super) at: Option<Moment>,
+    /// The text that gave `at`, to be shown again.
+    pub(super) at_text: String,
+    pub(super) before: Option<RunId>,
+    /// This one.
+    pub(super) run: Option<RunId>,
+}
+
+impl Wanted {
+    fn of(asked: &Asked) -> Self {
+        let query = &asked.query;
+        let at_text = query.get("at").unwrap_or_default().trim().to_owned();
+        // As browsers write it: `2026-03-02T09:14`.
+        let at = format!("{}:59Z", at_text.get(..16).unwrap_or_default()).parse().ok();
+        Self {
+            client: query.read("client"),
+            workflow: query.read("workflow"),
+            state: query.get("state").filter(|state| pages::runs::STATES.contains(state)).map(str::to_owned),
+            at,
+            at_text: if at.is_some() { at_text } else { String::new() },
+            before: query.read("before"),
+            run: query.get("q").and_then(|q| q.trim().parse().ok()),
+        }
+    }
+
+    fn fits(&self, line: &RunLine) -> bool {
+        self.client.as_ref().is_none_or(|client| *client == line.accepted.client)
+            && self.workflow.as_ref().is_none_or(|workflow| *workflow == line.accepted.workflow)
+            && self.state.as_ref().is_none_or(|state| *state == row(line).state)
+    }
+}
+
+/// The first run after a moment: run ids stand in the order of time.
+fn before(at: Moment) -> RunId {
+    RunId::new(Wall::from(at.plus(assent_schema::time::Period::seconds(1))), [0; 10])
+}

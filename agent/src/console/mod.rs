@@ -1,0 +1,28 @@
+//! The console: pages for people who decide, watch and mend. Signs people in, shows each what they may see, takes what they say.
+//!
+//! `route`, `viewer`, `session`, `story`, `numbers` and `pages` are pure; `serve`, `look`, `enter` and `act` are the shell. Who
+//! may see what is decided in `viewer` alone. Every view is a ledger entry before the answer is sent. What the running agent
+//! knows comes in through [`Office`].
+//!
+//! # Source
+//! engine.md section 8. Promises P09, P10, P11.
+
+mod act;
+mod answer;
+mod enter;
+mod form;
+mod look;
+mod notes;
+mod numbers;
+mod office;
+mod pages;
+mod route;
+mod serve;
+mod session;
+mod story;
+mod viewer;
+mod words;
+
+pub use office::{Done, Known, Office, Refused, Written};
+pub use serve::{Console, serve};
+pub use viewer::{Sight, Viewer, Who};

@@ -1,0 +1,71 @@
+//! What waits for people to decide.
+
+use maud::{Markup, html};
+
+use super::marks::{Mark, pill};
+use super::{Body, Section};
+use crate::console::words;
+use crate::people::wire::Shown;
+use crate::store::Waiting;
+use crate::world::Wall;
+
+/// What waits for the person who looks.
+pub(in crate::console) fn own(questions: &[(&Shown, Option<String>)], now: Wall) -> Body {
+    let main = html! {
+        h1 { "Decisions" }
+        div #questions data-part="" {
+            @if questions.is_empty() { (nothing("Nothing waits for you.")) }
+            @else { p.lead { (words::count(questions.len(), "question waits", "questions wait")) " for you, the oldest first." } }
+            ul.rows.card {
+                @for (shown, summary) in questions {
+                    li.question {
+                        div {
+                            p.head {
+                                a.whole href={ "/decisions/" (shown.nonce) } { (summary.as_deref().unwrap_or(shown.workflow.as_str())) }
+                                @if shown.guardrail { (pill("warn", Mark::Bell, "above a limit")) }
+                                @if shown.signature { (pill("calm", Mark::Decisions, "needs a signature")) }
+                            }
+                            p.facts { span { (shown.workflow) } span { "group " (shown.by) } span { "no answer means no " (words::moment(now, shown.until)) } }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    Body { title: "Decisions".into(), section: Section::Decisions, main, is_live: true }
+}
+
+/// What waits for others, without what they are shown.
+pub(in crate::console) fn watched(waiting: &[Waiting], now: Wall) -> Body {
+    let main = html! {
+        h1 { "Decisions" }
+        div #questions data-part="" {
+            @if waiting.is_empty() { (nothing("No question waits for anybody.")) }
+            @else { p.lead { (words::count(waiting.len(), "question waits", "questions wait")) ". What is asked is shown to who decides, and to nobody else." } }
+            ul.rows.card {
+                @for one in waiting.iter().take(crate::console::look::ITEMS_MOST) {
+                    li {
+                        div {
+                            p.head {
+                                a.whole href={ "/runs/" (one.run) } { (one.client) "/" (one.workflow) }
+                                (pill("ask", Mark::Wait, "waiting"))
+                                @if one.guardrail { (pill("warn", Mark::Bell, "above a limit")) }
+                            }
+                            p.facts {
+                                span { "step " code { (one.step) } } span { "group " (one.by) }
+                                span { "asked " (words::when(now, Wall::from_millis(one.since))) }
+                                span { "no answer means no " (words::when(now, Wall::from_millis(one.until))) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    Body { title: "Decisions".into(), section: Section::Decisions, main, is_live: true }
+}
+
+/// An empty list says what it would hold.
+pub(super) fn nothing(text: &str) -> Markup {
+    html! { p.empty { (super::mark(Mark::Good)) (text) } }
+}

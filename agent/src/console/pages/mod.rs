@@ -1,0 +1,232 @@
+//! Pages as HTML. Everything is escaped by construction; nothing inline; readable without scripts. Pure.
+
+pub(super) mod decisions;
+mod marks;
+pub(super) mod numbers;
+pub(super) mod overview;
+mod plot;
+pub(super) mod question;
+pub(super) mod queue;
+pub(super) mod run;
+pub(super) mod runs;
+pub(super) mod sign_in;
+
+use maud::{DOCTYPE, Markup, html};
+
+use super::answer::{self, Answer};
+use super::office::Refused;
+use super::words;
+use crate::world::Wall;
+use marks::{Mark, mark};
+
+/// What stands around a page for somebody who is signed in.
+pub(super) struct Frame {
+    /// The agent's name.
+    pub(super) agent: String,
+    /// Its environment.
+    pub(super) environment: String,
+    /// Its region.
+    pub(super) region: String,
+    /// Who is signed in.
+    pub(super) who: String,
+    /// Whether they are of the agency, not a client's decider.
+    pub(super) is_agency: bool,
+    /// The token of forms.
+    pub(super) form: String,
+    /// The token by which the page brings itself up to date.
+    pub(super) live: String,
+    /// What was just done.
+    pub(super) said: Option<&'static str>,
+    /// The time.
+    pub(super) now: Wall,
+}
+
+/// A part of the console, as the navigation names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Section {
+    Overview,
+    Decisions,
+    Runs,
+    Queue,
+    Numbers,
+}
+
+impl Section {
+    const ALL: [(Self, &'static str, &'static str, Mark); 5] = [
+        (Self::Overview, "/", "Overview", Mark::Overview),
+        (Self::Decisions, "/decisions", "Decisions", Mark::Decisions),
+        (Self::Runs, "/runs", "Runs", Mark::Runs),
+        (Self::Queue, "/queue", "Manual queue", Mark::Queue),
+        (Self::Numbers, "/numbers", "KPIs", Mark::Numbers),
+    ];
+}
+
+/// What a page says.
+pub(super) struct Body {
+    /// Its title.
+    pub(super) title: String,
+    /// Where it belongs.
+    pub(super) section: Section,
+    /// Its content. `FORM` stands where the form's token goes.
+    pub(super) main: Markup,
+    /// Whether it brings itself up to date.
+    pub(super) is_live: bool,
+}
+
+/// Where a form's token goes: pages do not know it.
+const FORM: &str = "00form-token00";
+
+/// The hidden field of every form.
+fn form_field() -> Markup {
+    html! { input type="hidden" name="form" value=(FORM); }
+}
+
+/// The document around everything.
+fn document(title: &str, body: &Markup) -> Markup {
+    let version = env!("CARGO_PKG_VERSION");
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="robots" content="noindex";
+                title { (title) " · Assent" }
+                link rel="icon" href="/icon.svg" type="image/svg+xml";
+                link rel="stylesheet" href={ "/console.css?" (version) };
+                script src={ "/console.js?" (version) } defer {}
+            }
+            (body)
+        }
+    }
+}
+
+/// A whole page for somebody who is signed in.
+pub(super) fn whole(status: u16, frame: &Frame, body: Body) -> Answer {
+    let Body { title, section, main, is_live } = body;
+    let main = maud::PreEscaped(main.into_string().replace(FORM, &frame.form));
+    let live = is_live.then_some(frame.live.as_str());
+    let listed = |wanted: Section| frame.is_agency || wanted == Section::Decisions;
+    let page = html! {
+        body {
+            a.skip href="#main" { "Skip to the page" }
+            div.shell {
+                header.side {
+                    a.brand href="/" { (mark(Mark::Brand)) span { "Assent" } }
+                    nav aria-label="Console" {
+                        ul {
+                            @for (one, place, name, picture) in Section::ALL {
+                                @if listed(one) {
+                                    li { a href=(place) aria-current=[(one == section).then_some("page")] { (mark(picture)) (name) } }
+                                }
+                            }
+                        }
+                    }
+                    div.place {
+                        span.agent { (frame.agent) }
+                        span.where { span.dot.(frame.environment) {} (frame.environment) " · " (frame.region) }
+                    }
+                    form.me method="post" action="/sign-out" {
+                        input type="hidden" name="form" value=(frame.form);
+                        span { (mark(Mark::Person)) (frame.who) }
+                        button.quiet type="submit" { "Sign out" }
+                    }
+                }
+                main #main tabindex="-1" data-live=[live] {
+                    @if let Some(said) = frame.said { p.banner.good role="status" { (mark(Mark::Good)) (said) } }
+                    (main)
+                }
+            }
+            footer {
+                p #fresh data-at=[live.map(|_| frame.now.moment().to_string())] {
+                    "As of " (words::exact(frame.now)) " UTC."
+                    " Every look at these pages is written to the ledger."
+                }
+            }
+        }
+    };
+    answer::page(status, document(&title, &page))
+}
+
+/// A small page for everybody.
+fn small(status: u16, title: &str, main: &Markup) -> Answer {
+    let page = html! {
+        body.small {
+            a.skip href="#main" { "Skip to the page" }
+            main #main tabindex="-1" { p.brand { (mark(Mark::Brand)) span { "Assent" } } (main) }
+        }
+    };
+    answer::page(status, document(title, &page))
+}
+
+/// A page that only says something.
+pub(super) fn plain(status: u16, title: &str, text: &str) -> Answer {
+    small(status, title, &html! { h1 { (title) } p { (text) } p { a href="/" { "To the console" } } })
+}
+
+/// Nothing is there, or nothing that this person may see: nobody can tell which.
+pub(super) fn missing(frame: Option<&Frame>) -> Answer {
+    let (title, text) = ("Not found", "There is no such page, or nothing there that is yours to see.");
+    let Some(frame) = frame else { return plain(404, title, text) };
+    let main = html! { h1 { (title) } p.lead { (text) } };
+    let section = if frame.is_agency { Section::Overview } else { Section::Decisions };
+    whole(404, frame, Body { title: title.into(), section, main, is_live: false })
+}
+
+/// It could not be read or written down.
+pub(super) fn busy() -> Answer {
+    plain(
+        503,
+        "Not now",
+        "The agent cannot read or write its state, and shows nothing that it cannot write down. Try again in a moment.",
+    )
+}
+
+/// Somebody came from another site, with which browsers do not send our cookie: the page loads itself once more.
+pub(super) fn again(address: &str) -> Answer {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="refresh" content={ "0;url=" (address) };
+                title { "One moment · Assent" }
+                link rel="stylesheet" href="/console.css";
+            }
+            body.small { main { h1 { "One moment" } p { a href=(address) { "Go on to the console" } } } }
+        }
+    };
+    answer::page(200, page)
+}
+
+/// Something was not done.
+pub(super) fn refused(status: u16, frame: &Frame, no: &Refused) -> Answer {
+    let mut what = no.what.chars();
+    let what: String = what.next().into_iter().flat_map(char::to_uppercase).chain(what).collect();
+    let main = html! {
+        h1 { "Not done" }
+        p.banner.bad role="alert" { (mark(Mark::Bad)) strong { (what) "." } " " (no.help) }
+        p { a href="/" { "Back to the first page" } }
+    };
+    let section = if frame.is_agency { Section::Overview } else { Section::Decisions };
+    whole(status, frame, Body { title: "Not done".into(), section, main, is_live: false })
+}
+
+/// What a page says of what was just done: a closed list, so that no link can put words here.
+pub(super) fn said(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "yes" => "You said yes. The run goes on.",
+        "no" => "You said no. The run goes on without it.",
+        "held" => "It is held: triggers are kept, runs wait.",
+        "resumed" => "It goes on. Runs that waited go on one after the other.",
+        "rolled-back" => "The plan before runs now. It stays so until a release readmits the other.",
+        "acknowledged" => "You look after it; the ledger says so.",
+        "retry" => "This run goes on at the step that failed. What was done stays done.",
+        "skip" => "This run goes on behind the step that failed.",
+        "rerun" => "This run begins anew with the plan that runs now. What was done stays done.",
+        "cancel" => "The run ends at its next step boundary.",
+        "done" => "The work is done and out of the manual queue.",
+        _ => return None,
+    })
+}

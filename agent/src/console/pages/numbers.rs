@@ -1,0 +1,46 @@
+//! KPIs with their plots.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assent_schema::id::ClientId;
+use maud::html;
+
+use super::plot::bars;
+use super::{Body, Section};
+use crate::console::numbers::{Counts, DAYS, LEAST, Series};
+
+/// The numbers of a client.
+pub(in crate::console) fn page(
+    shown: Option<(&ClientId, &BTreeMap<Series, Counts>)>,
+    clients: &BTreeSet<ClientId>,
+    today: i64,
+) -> Body {
+    let main = html! {
+        h1 { "KPIs" }
+        @match shown {
+            None => p.empty { "You are assigned to no client." }
+            Some((client, all)) => {
+                nav.tabs aria-label="Clients" { @for one in clients { a href={ "/numbers?client=" (one) } aria-current=[(one == client).then_some("true")] { (one) } } }
+                div #numbers data-part="" {
+                    @if all.is_empty() { p.empty { "Nothing was counted for " (client) " yet: KPIs are taken when runs end " code { "done" } "." } }
+                    @else { p.lead { "The last " (DAYS) " days, in UTC. Groups under " (LEAST) " are shown as " code { "<" (LEAST) } ". " a href={ "/numbers.csv?client=" (client) } download { "Take it along as CSV" } } }
+                    div.plots {
+                        @for (series, counts) in all {
+                            figure.card.plot {
+                                figcaption { span { (series.workflow) } strong { (series.name.replace('_', " ")) } em { (series.shown(counts.total)) } }
+                                (bars(series, counts, today))
+                                @if counts.groups.len() > 1 || counts.groups.keys().any(|group| !group.is_empty()) {
+                                    table.groups {
+                                        caption.unseen { "By label" }
+                                        tbody { @for (group, value) in &counts.groups { tr { th scope="row" { (if group.is_empty() { "without label" } else { group.as_str() }) } td.number { (series.shown(*value)) } } } }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    Body { title: "KPIs".into(), section: Section::Numbers, main, is_live: true }
+}

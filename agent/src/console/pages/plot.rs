@@ -1,0 +1,48 @@
+//! Bars over days, drawn as SVG with a text of its own.
+
+use maud::{Markup, html};
+
+use crate::console::numbers::{Counts, DAYS, LEAST, Series, date};
+
+const WIDE: i64 = 600;
+const HIGH: i64 = 140;
+/// The room below the bars for dates.
+const FOOT: i64 = 20;
+/// How high a bar is whose value is not told.
+const STUB: i64 = 4;
+
+/// One bar for each day.
+pub(super) fn bars(series: &Series, counts: &Counts, today: i64) -> Markup {
+    let first = today - DAYS + 1;
+    let most = counts.days.values().copied().max().unwrap_or(0).max(LEAST);
+    let wide = WIDE / DAYS;
+    let text = format!(
+        "{} of {}: {} over {DAYS} days, at most {} a day",
+        series.name,
+        series.workflow,
+        series.shown(counts.total),
+        series.shown(most)
+    );
+    html! {
+        svg.bars viewBox={ "0 0 " (WIDE) " " (HIGH + FOOT) } role="img" aria-label=(text) preserveAspectRatio="none" {
+            @for part in 1..4 { line.grid x1="0" x2=(WIDE) y1=(HIGH * part / 4) y2=(HIGH * part / 4) {} }
+            line.axis x1="0" x2=(WIDE) y1=(HIGH) y2=(HIGH) {}
+            @for place in 0..DAYS {
+                @let day = first + place;
+                @let value = counts.days.get(&day).copied().unwrap_or(0);
+                @if value != 0 {
+                    @let high = if series.hides(value) { STUB } else { height(value, most) };
+                    rect.hidden[series.hides(value)] x=(place * wide + 3) y=(HIGH - high) width=(wide - 6) height=(high) rx="2" {
+                        title { (date(day)) ": " (series.shown(value)) }
+                    }
+                }
+            }
+        }
+        p.axis aria-hidden="true" { span { (date(first)) } span { (date(today)) } }
+    }
+}
+
+fn height(value: i64, most: i64) -> i64 {
+    let high = i128::from(value.max(0)) * i128::from(HIGH - 6) / i128::from(most.max(1));
+    i64::try_from(high).unwrap_or(HIGH).clamp(2, HIGH)
+}

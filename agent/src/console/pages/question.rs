@@ -1,0 +1,156 @@
+//! One question, whole: nothing of what is agreed to is cut short or hidden.
+
+use std::collections::BTreeMap;
+
+use assent_schema::plan::{Action, Effect, Plan};
+use assent_schema::release::Choice;
+use maud::{Markup, html};
+
+use super::marks::{Mark, mark, pill};
+use super::{Body, Section, form_field};
+use crate::console::words;
+use crate::people::wire::Shown;
+use crate::world::Wall;
+
+/// A question with its answers.
+pub(in crate::console) fn page(shown: &Shown, plan: Option<&Plan>, now: Wall) -> Body {
+    let main = html! {
+        (head(shown, plan, now))
+        form.decide method="post" action={ "/decisions/" (shown.nonce) } {
+            (form_field())
+            input type="hidden" name="shown" value=(shown.shown);
+            (values(shown, plan, true, &BTreeMap::new()))
+            @if let Some(plan) = plan { (what_follows(plan, shown)) }
+            div.answers {
+                button.yes type="submit" name="choice" value="approve" { (mark(Mark::Good)) "Yes, do it" }
+                button.no type="submit" name="choice" value="refuse" { (mark(Mark::Bad)) "No" }
+                @if shown.signature { p.hint { "This moves money or is above a limit: the next page gives you one line to sign with your key." } }
+            }
+        }
+    };
+    Body { title: "A question".into(), section: Section::Decisions, main, is_live: false }
+}
+
+fn head(shown: &Shown, plan: Option<&Plan>, now: Wall) -> Markup {
+    html! {
+        p.crumbs { a href="/decisions" { "Decisions" } }
+        h1 { (plan.map_or(shown.workflow.as_str(), |plan| plan.summary.as_str())) }
+        p.facts {
+            @if shown.guardrail { (pill("warn", Mark::Bell, "above a limit")) }
+            span { "workflow " (shown.workflow) } span { "step " code { (shown.step) } } span { "group " (shown.by) }
+            span { "run " code { (shown.run) } } span { "no answer means no " (words::moment(now, shown.until)) }
+        }
+    }
+}
+
+/// Everything that is shown, with a field where the text may be changed.
+fn values(shown: &Shown, plan: Option<&Plan>, may_edit: bool, edits: &BTreeMap<String, String>) -> Markup {
+    html! {
+        dl.shown {
+            @for (path, value) in in_order(shown, plan) {
+                @let is_edited = edits.get(path);
+                div {
+                    @match value.as_str().filter(|_| may_edit && shown.edit.contains(path)) {
+                        Some(text) => {
+                            dt { label for={ "edit." (path) } { (name(path)) } small { "You may change this; what stands here is what is sent" } }
+                            dd {
+                                textarea id={ "edit." (path) } name={ "edit." (path) } rows=(rows(text)) spellcheck="true" dir="auto" {
+                                    // Parsers drop the first line end of a field.
+                                    "\n" (text)
+                                }
+                                @if words::told(text).into_string().contains("class=\"odd\"") {
+                                    p.hint { "With what does not show: " (words::told(text)) }
+                                }
+                            }
+                        }
+                        None => {
+                            dt { (name(path)) @if is_edited.is_some() { small { "as you changed it" } } }
+                            dd { @match is_edited { Some(text) => span.text dir="auto" { (words::told(text)) }, None => (words::value(value)) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// All that is shown, in the order in which the workflow's author put it.
+fn in_order<'s>(shown: &'s Shown, plan: Option<&Plan>) -> Vec<(&'s String, &'s serde_json::Value)> {
+    let order = match plan.and_then(|plan| plan.step(shown.step.as_str())).map(|step| &step.action) {
+        Some(Action::Decide { show, .. }) => show.as_slice(),
+        _ => &[],
+    };
+    let mut values: Vec<_> = shown.values.iter().collect();
+    values.sort_by_key(|(path, _)| order.iter().position(|one| one == *path).unwrap_or(order.len()));
+    values
+}
+
+/// `reply.text` as people read it: `reply › text`.
+fn name(path: &str) -> Markup {
+    html! { span { @for (place, part) in path.split('.').enumerate() { @if place > 0 { span.of { " › " } } (part.replace('_', " ")) } } }
+}
+
+fn rows(text: &str) -> usize {
+    let lines = text.lines().map(|line| 1 + line.chars().count() / 70).sum::<usize>();
+    lines.clamp(3, 24)
+}
+
+/// The effects that stand behind the question in its plan.
+fn what_follows(plan: &Plan, shown: &Shown) -> Markup {
+    let behind = plan.every_step().skip_while(|step| step.id != shown.step);
+    let effects: Vec<_> = behind
+        .filter_map(|step| match &step.action {
+            Action::Call { operation, .. } => {
+                let effect = plan.operations.get(operation)?.effect;
+                let words = match effect {
+                    Effect::None => return None,
+                    Effect::Draft => "drafts",
+                    Effect::Write => "writes",
+                    Effect::Message => "sends a message",
+                    Effect::Money => "moves money",
+                };
+                Some((operation, words))
+            }
+            _ => None,
+        })
+        .collect();
+    html! {
+        @if !effects.is_empty() {
+            p.follows { strong { "After a yes, where its conditions hold: " }
+                @for (place, (operation, words)) in effects.iter().enumerate() { @if place > 0 { ", " } (words) " (" code { (operation) } ")" } "." }
+        }
+    }
+}
+
+/// What is to be signed, under all that was shown.
+pub(in crate::console) fn to_sign(
+    (shown, plan): (&Shown, Option<&Plan>),
+    choice: Choice,
+    edits: &BTreeMap<String, String>,
+    decision: &str,
+    now: Wall,
+) -> Body {
+    let yes = choice == Choice::Approve;
+    let main = html! {
+        p.crumbs { a href={ "/decisions/" (shown.nonce) } { "Back to the question" } }
+        h1 { @if yes { "Sign your yes" } @else { "Sign your no" } }
+        p.facts { span { "workflow " (shown.workflow) } span { "no answer means no " (words::moment(now, shown.until)) } }
+        (values(shown, plan, false, edits))
+        form.stack method="post" action={ "/decisions/" (shown.nonce) } {
+            (form_field())
+            input type="hidden" name="shown" value=(shown.shown);
+            input type="hidden" name="choice" value=(if yes { "approve" } else { "refuse" });
+            input type="hidden" name="decision" value=(decision);
+            @for (path, text) in edits { input type="hidden" name={ "edit." (path) } value=(text); }
+            figure.command {
+                figcaption { "Sign this line with your SSH key, and paste what it prints:" }
+                pre tabindex="0" aria-label="Command" data-copy="" {
+                    code { "printf '%s' '" (decision) "' | ssh-keygen -Y sign -n decision@assent -f ~/.ssh/id_ed25519" }
+                }
+            }
+            label { "Signature" textarea.code name="signature" rows="7" required autofocus spellcheck="false" placeholder="-----BEGIN SSH SIGNATURE-----" {} }
+            button type="submit" class=(if yes { "yes" } else { "no" }) { @if yes { "Send the signed yes" } @else { "Send the signed no" } }
+        }
+    };
+    Body { title: "Sign".into(), section: Section::Decisions, main, is_live: false }
+}

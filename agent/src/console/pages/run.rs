@@ -1,0 +1,229 @@
+//! One run: what each step did, where it was written, which condition did not hold.
+
+use assent_schema::plan::{Action, Effect, Plan, Step};
+use maud::{Markup, html};
+
+use super::marks::{Mark, mark, pill, state};
+use super::{Body, Section, form_field};
+use crate::console::office::Written;
+use crate::console::story::{Attempt, Operand, Stand, StepStory};
+use crate::console::words;
+use crate::control::{RunRow, Verb};
+use crate::store::{JournalRow, QueueItem, RunLine};
+use crate::world::Wall;
+
+/// The most tries of a step that are listed; the journal below has all.
+const ATTEMPTS_MOST: usize = 30;
+/// The most rows of the journal that are listed.
+const ROWS_MOST: usize = 2_000;
+
+/// A run with all that is known of it.
+pub(in crate::console) struct Whole<'a> {
+    pub(in crate::console) row: RunRow,
+    pub(in crate::console) line: &'a RunLine,
+    pub(in crate::console) plan: Option<&'a Plan>,
+    pub(in crate::console) written: Option<Written>,
+    pub(in crate::console) steps: Vec<StepStory<'a>>,
+    pub(in crate::console) journal: &'a [JournalRow],
+    pub(in crate::console) queued: Option<QueueItem>,
+    pub(in crate::console) may_act: bool,
+    pub(in crate::console) now: Wall,
+}
+
+pub(in crate::console) fn page(run: &Whole<'_>) -> Body {
+    let (row, line) = (&run.row, run.line);
+    let title = format!("Run {} of {}/{}", row.number, row.client, row.workflow);
+    let main = html! {
+        p.crumbs { a href={ "/runs?client=" (row.client) "&workflow=" (row.workflow) } { "Runs of " (row.client) "/" (row.workflow) } }
+        div #run data-part="" {
+            h1 { "Run #" (words::grouped(row.number)) " " (state(&row.state)) }
+            @if let Some(plan) = run.plan { p.lead { (plan.summary) } }
+            dl.pairs.card {
+                div { dt { "id" } dd { code { (row.run) } } }
+                div { dt { "accepted" } dd { (words::exact(line.at)) " UTC, " (words::ago(run.now, line.at)) } }
+                div { dt { "last fact" } dd { "after " (words::took(line.at, line.last.at)) } }
+                div { dt { "began with" } dd { (row.trigger.as_str()) ", event " code { (words::told(&line.accepted.event)) } } }
+                @for (name, fact) in &line.accepted.fields { div { dt { "trigger." (name) } dd { code { (words::told(&fact.to_string())) } } } }
+                @if let Some(again) = &line.accepted.again { div { dt { "goes on with" } dd { a href={ "/runs/" (again) } { "an earlier run" } } } }
+                div { dt { "plan" } dd { (words::digest(&row.plan)) } }
+                @if let Some(written) = &run.written { div { dt { "source" } dd { code { (written.file) } " at " code { (written.commit.chars().take(12).collect::<String>()) } } } }
+                @if let Some(code) = &row.code { div { dt { "why it ended" } dd { code { (code) } } } }
+            }
+            @if let Some(item) = &run.queued { (queued(item, run.now)) }
+            h2 { "Steps" }
+            @if run.plan.is_none() { p.empty { "The plan of this run is not kept any more; the journal below is." } }
+            ol.steps { @for step in &run.steps { (self::step(step, run)) } }
+        }
+        @if run.may_act { (acts(run)) }
+        @else { p.hint { "On-call may let it go on, end it or take its work out of the queue." } }
+        details.journal #journal {
+            summary { "Journal: " (words::count(run.journal.len(), "fact", "facts")) }
+            ol {
+                @for row in run.journal.iter().take(ROWS_MOST) {
+                    li { (words::exact(row.at)) " " @if let Some(item) = row.entry.item() { code { (words::told(item.as_str())) } " " } (words::told(&words::sentence(&row.entry))) }
+                }
+                @if run.journal.len() > ROWS_MOST { li { "… " code { "assent-agent runs show " (row.run) } " has them all." } }
+            }
+        }
+    };
+    Body { title, section: Section::Runs, main, is_live: true }
+}
+
+fn queued(item: &QueueItem, now: Wall) -> Markup {
+    html! {
+        p.banner.warn {
+            (mark(Mark::Queue)) strong { "In the manual queue of " (item.queue) } " " (words::when(now, Wall::from_millis(item.since)))
+            ", because of " code { (item.why) } "."
+            @if let Some(open) = super::queue::open(item) { " " a href=(open) rel="noreferrer noopener" target="_blank" { "Open the case" } }
+        }
+    }
+}
+
+fn step(story: &StepStory<'_>, run: &Whole<'_>) -> Markup {
+    let line = run.written.as_ref().and_then(|written| Some((&written.file, written.lines.get(&story.step.id)?)));
+    let (tone, picture, word) = stand(&story.stand, run.now);
+    html! {
+        li.step.(tone) .inside[story.inside] id={ "step-" (story.step.id) } {
+            span.knot { (mark(picture)) }
+            div {
+                p.head {
+                    strong { (story.step.id) } span.word { (word) }
+                    @if let Some((file, line)) = line { span.line title=(file) { (short(file)) ":" (line) } }
+                }
+                p.does { (does(story.step, run.plan)) }
+                @if let Some(when) = &story.step.when { (self::when(&when.0, &story.operands)) }
+                @if let Some(decided) = &story.decided { p.facts { span { (decided) } } }
+                @if !story.facts.is_empty() {
+                    p.facts { @for (name, fact) in &story.facts { span { (name) " = " code { (words::told(fact)) } } } }
+                }
+                @if !story.items.is_empty() { p.facts { span { "items: " @for (how, count) in &story.items { (count) " " (how) " " } } } }
+                @if !story.attempts.is_empty() { (attempts(&story.attempts)) }
+            }
+        }
+    }
+}
+
+fn stand(stand: &Stand, now: Wall) -> (&'static str, Mark, String) {
+    match stand {
+        Stand::Ahead => ("ahead", Mark::Ahead, "not reached".into()),
+        Stand::Running => ("busy", Mark::Busy, "under way".into()),
+        Stand::Waiting => ("ask", Mark::Wait, "waits for a person".into()),
+        Stand::Resting(until) => ("calm", Mark::Wait, format!("waits, over {}", words::ago(now, *until))),
+        Stand::Done => ("good", Mark::Good, "done".into()),
+        Stand::Skipped => ("calm", Mark::Skip, "skipped".into()),
+        Stand::Passed(code) => ("warn", Mark::Skip, format!("failed, went on: {code}")),
+        Stand::Failed(code) => ("bad", Mark::Bad, format!("failed: {code}")),
+        Stand::InDoubt(code) => ("warn", Mark::Doubt, format!("in doubt: {code}")),
+    }
+}
+
+fn short(file: &str) -> &str {
+    file.rsplit('/').next().unwrap_or(file)
+}
+
+fn does(step: &Step, plan: Option<&Plan>) -> Markup {
+    html! {
+        @match &step.action {
+            Action::Call { operation, .. } => {
+                "calls " code { (operation) }
+                @match plan.and_then(|plan| plan.operations.get(operation)).map(|operation| operation.effect) {
+                    Some(Effect::Money) => { " " (pill("warn", Mark::Bell, "moves money")) }
+                    Some(Effect::Message) => { " " (pill("calm", Mark::Bell, "sends a message")) }
+                    Some(Effect::Write) => { " " (pill("calm", Mark::Bell, "writes")) }
+                    Some(Effect::Draft) => { " " (pill("calm", Mark::Bell, "drafts")) }
+                    Some(Effect::None) | None => {}
+                }
+            }
+            Action::Ask { connection, .. } => { "asks the AI provider at " code { (connection) } }
+            Action::Decide { by, within, .. } => { "asks " strong { (by) } ", within " (within) }
+            Action::Set { values } => { "computes " @for name in values.keys() { code { (name) } " " } }
+            Action::Each(each) => { "for each " code { (each.item) } " of " code { (each.over.0) } }
+            Action::Wait { .. } => "waits",
+            Action::Stop { outcome } => { "ends the run as " code { (outcome) } }
+        }
+    }
+}
+
+/// A condition with each of its parts marked, where the journal says how it was.
+fn when(text: &str, operands: &[Operand]) -> Markup {
+    html! {
+        div.when {
+            span.key { "when" }
+            @if operands.is_empty() { code { (text) } }
+            ul {
+                @for operand in operands {
+                    @let (tone, picture, word) = match operand.held {
+                        Some(true) => ("good", Mark::Good, "true"),
+                        Some(false) => ("bad", Mark::Bad, "false"),
+                        None => ("calm", Mark::Doubt, "not kept"),
+                    };
+                    li.(tone) title=[operand.held.is_none().then_some("It reads content, which is not kept.")] {
+                        (mark(picture)) code { (operand.text) } span.word { (word) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn attempts(attempts: &[Attempt]) -> Markup {
+    html! {
+        ul.attempts {
+            @for attempt in attempts.iter().take(ATTEMPTS_MOST) {
+                li {
+                    span.at { (words::exact(attempt.at)) }
+                    " try " (attempt.intent.attempt)
+                    @if let Some(item) = &attempt.intent.item { " of " code { (words::told(item.as_str())) } }
+                    @if attempt.intent.shadow { ", only recorded" }
+                    ": "
+                    @match &attempt.outcome {
+                        Some((at, outcome)) => {
+                            strong { (outcome.code) }
+                            @if let Some(status) = outcome.status { ", status " (status) }
+                            @if outcome.in_doubt { ", in doubt" }
+                            ", " (words::took(attempt.at, *at))
+                        }
+                        None => "no answer yet",
+                    }
+                }
+            }
+            @if attempts.len() > ATTEMPTS_MOST { li { "… and " (words::count(attempts.len() - ATTEMPTS_MOST, "more", "more")) } }
+        }
+    }
+}
+
+/// What on-call may do with it.
+fn acts(run: &Whole<'_>) -> Markup {
+    let is_over = matches!(run.line.last.entry, crate::store::Entry::Ended { .. });
+    let verbs: &[(Verb, &str, &str)] = match (is_over, &run.queued) {
+        (false, _) => &[(Verb::Cancel, "Cancel", "It ends at its next step boundary. What is done stays done.")],
+        (true, Some(_)) => &[
+            (
+                Verb::Retry,
+                "Retry",
+                "Goes on at the step that failed. What is done stays done; what is in doubt is never repeated blindly.",
+            ),
+            (Verb::Skip, "Skip", "Goes on behind the step that failed."),
+            (Verb::Rerun, "Rerun", "Begins anew with the plan that runs now. What is done stays done."),
+            (Verb::Done, "Done by hand", "Somebody did the work: it leaves the manual queue."),
+        ],
+        (true, None) => &[(Verb::Rerun, "Rerun", "Begins anew with the plan that runs now. What is done stays done.")],
+    };
+    html! {
+        section.card.do #acts {
+            header { h2 { "Go on" } }
+            form.stack method="post" action={ "/runs/" (run.row.run) } {
+                (form_field())
+                fieldset {
+                    legend { "What" }
+                    @for (place, (verb, word, says)) in verbs.iter().enumerate() {
+                        label.choice { input type="radio" name="verb" value=(verb.as_str()) checked[place == 0]; span { strong { (word) } small { (says) } } }
+                    }
+                }
+                label { "Why" small { "One word or ticket id; the client reads it in its ledger" }
+                    input type="text" name="why" required maxlength="64" pattern="[A-Za-z0-9._:\\-]+" autocomplete="off"; }
+                button.main type="submit" { "Do it" }
+            }
+        }
+    }
+}

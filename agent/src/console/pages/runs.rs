@@ -1,0 +1,104 @@
+//! Runs, newest first.
+
+use std::collections::BTreeSet;
+
+use assent_schema::id::ClientId;
+use maud::{Markup, html};
+
+use super::marks::state;
+use super::{Body, Section};
+use crate::console::look::Wanted;
+use crate::console::words;
+use crate::control::RunRow;
+use crate::store::RunId;
+use crate::world::Wall;
+
+/// The states that one can look for.
+pub(in crate::console) const STATES: [&str; 8] =
+    ["running", "waiting", "resting", "done", "failed", "stopped", "content-lost", "superseded"];
+
+/// A page of the list.
+pub(in crate::console) struct List<'a> {
+    pub(in crate::console) rows: Vec<RunRow>,
+    /// Where the next page begins, if there is more.
+    pub(in crate::console) older: Option<RunId>,
+    /// How many runs were looked through.
+    pub(in crate::console) looked: usize,
+    pub(in crate::console) wanted: &'a Wanted,
+    pub(in crate::console) clients: &'a BTreeSet<ClientId>,
+    pub(in crate::console) now: Wall,
+}
+
+pub(in crate::console) fn page(list: &List<'_>) -> Body {
+    let main = html! {
+        h1 { "Runs" }
+        (filter(list))
+        div #runs data-part="" {
+            @if list.rows.is_empty() {
+                p.empty { "None of " (words::count(list.looked, "run", "runs")) " that were looked at fits." }
+            } @else { (table(list)) }
+            @if let Some(older) = list.older { p.more { a.button href=(next(list.wanted, older)) rel="next" { "Older runs" } } }
+        }
+    };
+    Body { title: "Runs".into(), section: Section::Runs, main, is_live: true }
+}
+
+fn filter(list: &List<'_>) -> Markup {
+    let wanted = list.wanted;
+    html! {
+        search {
+            form.filter method="get" action="/runs" {
+                label { "Client" select name="client" {
+                    option value="" { "all" }
+                    @for client in list.clients { option value=(client) selected[wanted.client.as_ref() == Some(client)] { (client) } }
+                } }
+                label { "Workflow" input type="text" name="workflow" value=[wanted.workflow.as_ref()] autocomplete="off" autocapitalize="none" spellcheck="false"; }
+                label { "State" select name="state" {
+                    option value="" { "all" }
+                    @for state in STATES { option value=(state) selected[wanted.state.as_deref() == Some(state)] { (state) } }
+                } }
+                label { "Up to (UTC)" input type="datetime-local" name="at" value=(wanted.at_text); }
+                label { "Run id" input type="text" name="q" autocomplete="off" spellcheck="false" pattern="\\s*[0-9a-f]{32}\\s*" title="32 hex digits"; }
+                button type="submit" { "Look" }
+            }
+        }
+    }
+}
+
+fn table(list: &List<'_>) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="Runs" {
+            table.runs {
+                thead { tr { th scope="col" { "Run" } th scope="col" { "Workflow" } th scope="col" { "State" } th scope="col" { "Step" } th scope="col" { "Accepted" } th scope="col" { "Took" } } }
+                tbody {
+                    @for row in &list.rows {
+                        @let (from, to) = (Wall::from(row.accepted), Wall::from(row.last));
+                        tr {
+                            th scope="row" { a href={ "/runs/" (row.run) } { "#" (words::grouped(row.number)) } }
+                            td { span.client { (row.client) "/" } (row.workflow) }
+                            td { (state(&row.state)) }
+                            td { @if let Some(step) = &row.step { code { (step) } } @if let Some(code) = &row.code { " " span.code { (code) } } }
+                            td { (words::when(list.now, from)) }
+                            td.number { (words::took(from, to)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The address of the next page.
+fn next(wanted: &Wanted, older: RunId) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::from("/runs?"));
+    let mut add = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            query.append_pair(name, &value);
+        }
+    };
+    add("client", wanted.client.as_ref().map(ToString::to_string));
+    add("workflow", wanted.workflow.as_ref().map(ToString::to_string));
+    add("state", wanted.state.clone());
+    add("before", Some(older.to_string()));
+    query.finish()
+}

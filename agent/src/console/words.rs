@@ -1,0 +1,193 @@
+//! How values are shown to people: times, amounts, texts that outsiders wrote. Pure.
+
+use assent_schema::canon::Digest;
+use assent_schema::time::Moment;
+use maud::{Markup, html};
+use serde_json::Value;
+
+use crate::store::Entry;
+use crate::world::Wall;
+
+/// Currencies without minor units, and those with a thousand of them. Source: ISO 4217.
+const UNDIVIDED: [&str; 16] =
+    ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"];
+const IN_THOUSANDS: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
+
+/// How long ago: `just now`, `4 min ago`; or how long until.
+pub(super) fn ago(now: Wall, at: Wall) -> String {
+    let (seconds, is_past) = if at <= now { (now.since(at).as_secs(), true) } else { (at.since(now).as_secs(), false) };
+    let length = match seconds {
+        0..10 => return if is_past { "just now".into() } else { "now".into() },
+        10..90 => format!("{seconds} s"),
+        90..5_400 => format!("{} min", (seconds + 30) / 60),
+        5_400..129_600 => format!("{} h", (seconds + 1_800) / 3_600),
+        _ => format!("{} days", (seconds + 43_200) / 86_400),
+    };
+    if is_past { format!("{length} ago") } else { format!("in {length}") }
+}
+
+/// A time as one looks at it: how long ago, and exactly when it is pointed at.
+pub(super) fn when(now: Wall, at: Wall) -> Markup {
+    let exact = at.moment().to_string();
+    html! { time datetime=(exact) title=(exact) { (ago(now, at)) } }
+}
+
+/// As [`when`], of a moment.
+pub(super) fn moment(now: Wall, at: Moment) -> Markup {
+    when(now, Wall::from(at))
+}
+
+/// The exact time of a day: `2026-03-02 09:14:05`, in UTC.
+pub(super) fn exact(at: Wall) -> Markup {
+    let text = at.moment().to_string();
+    let shown = text.replace('T', " ").replace('Z', "");
+    html! { time datetime=(text) { (shown) } }
+}
+
+/// How long something took: `340 ms`, `2.1 s`, `4 min`.
+pub(super) fn took(from: Wall, to: Wall) -> String {
+    let millis = to.since(from).as_millis();
+    match millis {
+        0..1_000 => format!("{millis} ms"),
+        1_000..90_000 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
+        90_000..5_400_000 => format!("{} min", (millis + 30_000) / 60_000),
+        5_400_000..129_600_000 => format!("{} h", (millis + 1_800_000) / 3_600_000),
+        _ => format!("{} days", (millis + 43_200_000) / 86_400_000),
+    }
+}
+
+/// An amount with its currency: `12.30 EUR`.
+pub(super) fn money(minor: i64, currency: &str) -> String {
+    let digits = if UNDIVIDED.contains(&currency) {
+        0
+    } else if IN_THOUSANDS.contains(&currency) {
+        3
+    } else {
+        2
+    };
+    let sign = if minor < 0 { "-" } else { "" };
+    let unit = 10_u64.pow(digits);
+    let (whole, part) = (minor.unsigned_abs() / unit, minor.unsigned_abs() % unit);
+    let whole = grouped(whole);
+    match digits {
+        0 => format!("{sign}{whole} {currency}"),
+        _ => format!("{sign}{whole}.{part:0width$} {currency}", width = digits as usize),
+    }
+}
+
+/// A number with a thin space between thousands.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push('\u{202f}');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// The first digits of a digest; all of it when it is pointed at.
+pub(super) fn digest(digest: &Digest) -> Markup {
+    let text = digest.to_string();
+    let short: String = text.chars().take(12).collect();
+    html! { code title=(text) { (short) } }
+}
+
+/// Whether a character does not show, or changes how others show: whoever agrees must see that it is there.
+fn is_odd(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180e}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0e}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+        || (c.is_control() && c != '\n')
+}
+
+/// A text that an outsider may have written, whole: what does not show is made visible.
+pub(super) fn told(text: &str) -> Markup {
+    let mut parts = Vec::new();
+    let mut plain = String::new();
+    for c in text.chars() {
+        if is_odd(c) {
+            parts.push((std::mem::take(&mut plain), Some(format!("U+{:04X}", u32::from(c)))));
+        } else {
+            plain.push(c);
+        }
+    }
+    html! {
+        @for (before, odd) in &parts {
+            (before)
+            @if let Some(odd) = odd { span.odd title="a character that does not show" { (odd) } }
+        }
+        (plain)
+    }
+}
+
+/// A shown value, whole.
+pub(super) fn value(value: &Value) -> Markup {
+    match value {
+        Value::Null => html! { span.none { "nothing" } },
+        Value::Bool(truth) => html! { @if *truth { "yes" } @else { "no" } },
+        Value::Number(number) => html! { (number) },
+        Value::String(text) => html! { span.text dir="auto" { (told(text)) } },
+        Value::Array(items) if items.is_empty() => html! { span.none { "an empty list" } },
+        Value::Array(items) => html! { ol.values { @for item in items { li { (self::value(item)) } } } },
+        Value::Object(fields) => {
+            let minor = fields.get("minor").and_then(Value::as_i64);
+            let amount = fields.get("currency").and_then(Value::as_str).zip(minor).filter(|_| fields.len() == 2);
+            html! {
+                @if let Some((currency, minor)) = amount { strong.money { (money(minor, currency)) } }
+                @else { dl.values { @for (name, field) in fields { dt { (told(name)) } dd { (self::value(field)) } } } }
+            }
+        }
+    }
+}
+
+/// How often something is: `1 run`, `3 runs`.
+pub(super) fn count(number: usize, one: &str, many: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{} {many}", grouped(number as u64)) }
+}
+
+/// One line of a run's journal.
+pub(super) fn sentence(entry: &Entry) -> String {
+    crate::control::answer::sentence(entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_amounts_are_what_people_say() {
+        let at = Wall::from_millis;
+        for (now, then, said) in [
+            (5_000, 0, "just now"),
+            (30_000, 0, "30 s ago"),
+            (600_000, 0, "10 min ago"),
+            (7_200_000, 0, "2 h ago"),
+            (864_000_000, 0, "10 days ago"),
+            (0, 3_600_000, "in 60 min"),
+        ] {
+            assert_eq!(ago(at(now), at(then)), said);
+        }
+        assert_eq!((took(at(0), at(340)), took(at(0), at(2_140))), ("340 ms".into(), "2.1 s".into()));
+        assert_eq!(money(-123_456, "EUR"), "-1\u{202f}234.56 EUR");
+        assert_eq!(
+            (money(5, "JPY"), money(5, "KWD"), money(5, "USD")),
+            ("5 JPY".into(), "0.005 KWD".into(), "0.05 USD".into())
+        );
+        assert_eq!((grouped(1_000_000), grouped(12)), ("1\u{202f}000\u{202f}000".into(), "12".into()));
+    }
+
+    #[test]
+    fn what_does_not_show_is_shown_and_markup_is_text() {
+        let shown = told("pay \u{202e}001\u{200b}<script>alert(1)</script>\nnow").into_string();
+        assert!(shown.contains("U+202E") && shown.contains("U+200B") && shown.contains("\nnow"), "{shown}");
+        assert!(!shown.contains("<script") && shown.contains("&lt;script&gt;"), "{shown}");
+        let money = value(&serde_json::json!({"currency": "EUR", "minor": 1_200})).into_string();
+        assert!(money.contains("12.00 EUR"), "{money}");
+        let named = value(&serde_json::json!({"<b>": ["\u{7}"]})).into_string();
+        assert!(named.contains("&lt;b&gt;") && named.contains("U+0007"), "{named}");
+    }
+}

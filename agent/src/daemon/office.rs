@@ -1,0 +1,184 @@
+//! What the console asks, answered by the running agent: people and places from the release that was accepted last.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use assent_schema::canon::Digest;
+use assent_schema::client::ClientFacts;
+use assent_schema::id::{ClientId, Environment, PersonId, Region, WorkflowId};
+use assent_schema::ledger::{HeldWhat, Token};
+use assent_schema::plan::Plan;
+use assent_schema::release::Choice;
+use assent_schema::status::Status;
+use assent_schema::time::Period;
+use assent_schema::trust::RoleName;
+
+use super::agent::{Agent, TheField};
+use super::answers::not_held;
+use super::holding::NotHeld;
+use super::registry::Register;
+use crate::console::{Done, Known, Office, Refused, Viewer, Who, Written};
+use crate::control::{Answer, Chosen, Verb};
+use crate::deploy::NoRollback;
+use crate::desk::FrontDesk;
+use crate::people::wire::{Shown, SignedDecision};
+use crate::people::{Itself, NotTaken, sign_in};
+use crate::real::Real;
+use crate::run::{Act, Deployed as _};
+use crate::store::{RunId, Sqlite, StoreError};
+use crate::world::{Clock as _, Dice as _, Wall};
+
+/// The console's way to an agent.
+pub(super) struct Bureau {
+    pub(super) agent: Arc<Agent>,
+    pub(super) desk: Arc<FrontDesk<Real, Sqlite, TheField, Register>>,
+}
+
+impl Bureau {
+    /// Somebody of the agency: what they may see follows from the teams and from who is on call.
+    fn of_agency(&self, person: &PersonId) -> Option<Known> {
+        let taken = self.agent.taken()?;
+        let keys = taken.bundle.roots.newest().people.get(person)?.keys.clone();
+        let teams = &taken.bundle.teams.clients;
+        let assigned = teams.iter().filter(|(_, members)| members.contains(person));
+        let clients = assigned.map(|(client, _)| client.clone()).filter(|client| taken.clients.contains_key(client));
+        let viewer = Viewer {
+            who: Who { client: None, person: person.clone() },
+            clients: clients.collect(),
+            oncall: taken.people(RoleName::Oncall).contains(person),
+        };
+        Some(Known { keys, viewer })
+    }
+
+    /// Somebody who decides for a client.
+    fn of_client(&self, client: &ClientId, person: &PersonId) -> Option<Known> {
+        let facts = self.agent.field.client(client)?;
+        let keys = sign_in::keys(&facts.people.get(person)?.keys);
+        let who = Who { client: Some(client.clone()), person: person.clone() };
+        Some(Known { keys, viewer: Viewer { who, clients: BTreeSet::new(), oncall: false } })
+    }
+}
+
+impl Office for Bureau {
+    type Store = Sqlite;
+
+    fn store(&self) -> &Sqlite {
+        &self.agent.store
+    }
+
+    fn itself(&self) -> &Itself {
+        self.desk.itself()
+    }
+
+    fn is_halted(&self) -> bool {
+        self.agent.halted().is_some()
+    }
+
+    fn place(&self) -> (Environment, Region) {
+        (self.agent.config.environment.clone(), self.agent.config.region.clone())
+    }
+
+    fn clock(&self) -> (Wall, Duration) {
+        (self.agent.world.clock.now(), self.agent.world.clock.boot())
+    }
+
+    fn dice(&self) -> [u8; 32] {
+        self.agent.world.dice.bytes()
+    }
+
+    fn known(&self, who: &Who) -> Option<Known> {
+        match &who.client {
+            None => self.of_agency(&who.person),
+            Some(client) => self.of_client(client, &who.person),
+        }
+    }
+
+    async fn status(&self) -> Result<Status, StoreError> {
+        self.agent.status().await
+    }
+
+    fn plan(&self, digest: &Digest) -> Option<Arc<Plan>> {
+        self.agent.field.plan(digest).map(|compiled| Arc::clone(&compiled.plan))
+    }
+
+    fn written(&self, client: &ClientId, plan: &Digest) -> Option<Written> {
+        let taken = self.agent.taken()?;
+        let active = taken.workflows().values().map(|workflow| &workflow.active);
+        let active = active.into_iter().find(|active| active.client == *client && active.plan == *plan)?;
+        let commit = taken.bundle.manifest.source.commit.clone();
+        Some(Written { file: active.source.clone(), lines: active.lines.clone(), commit })
+    }
+
+    fn client(&self, client: &ClientId) -> Option<Arc<ClientFacts>> {
+        self.agent.field.client(client)
+    }
+
+    fn questions(&self, client: &ClientId, person: &PersonId) -> Vec<Shown> {
+        let addressed = self.desk.addressed(client, person);
+        addressed.iter().filter_map(|question| self.desk.shown(question).ok()).collect()
+    }
+
+    async fn decide(
+        &self,
+        question: &Shown,
+        person: &PersonId,
+        choice: Choice,
+        edits: BTreeMap<String, String>,
+    ) -> Result<(), NotTaken> {
+        self.desk.decide_signed_in(question, person, choice, edits).await
+    }
+
+    async fn decide_signed(&self, signed: SignedDecision) -> Result<(), NotTaken> {
+        self.desk.decide(signed).await
+    }
+
+    async fn hold(&self, at: (ClientId, HeldWhat), by: PersonId, why: Token, lasts: Period) -> Done<()> {
+        done(self.agent.hold(at, by, why, lasts).await).map(drop)
+    }
+
+    async fn resume(&self, at: (ClientId, HeldWhat), by: PersonId) -> Done<()> {
+        done(self.agent.resume(at, by).await).map(drop)
+    }
+
+    async fn roll_back(&self, place: (ClientId, WorkflowId), by: PersonId) -> Done<Digest> {
+        if let Err(no) = self.agent.is_oncall(&by) {
+            return Err(refused(no));
+        }
+        match self.agent.roll_back(&place, &by).await.map_err(|error| broken(&error))? {
+            Ok((_, to)) => Ok(to),
+            Err(NoRollback::NothingRuns) => Err(no_way("nothing of this workflow runs")),
+            Err(NoRollback::NoHealthyPlan) => Err(no_way("no other plan ran healthily here and is permitted now")),
+        }
+    }
+
+    async fn handle(&self, run: RunId, verb: Verb, by: PersonId, why: Token) -> Done<Option<RunId>> {
+        let start = |task| self.desk.take_up(task);
+        let handled = self.agent.handle((verb, Chosen::One(run)), Act { by, why }, true, &start).await;
+        let handled = done(handled)?.runs.into_iter().next();
+        match handled.map(|one| (one.next, one.why_not)) {
+            Some((next, None)) => Ok(next),
+            Some((_, Some(why))) => Err(no_way(&why)),
+            None => Err(no_way("there is no such run")),
+        }
+    }
+}
+
+fn done<T>(done: Result<Result<T, NotHeld>, StoreError>) -> Done<T> {
+    done.map_err(|error| broken(&error))?.map_err(refused)
+}
+
+fn refused(no: NotHeld) -> Refused {
+    match not_held(no) {
+        Answer::Refused { what, help } => Refused { what, help },
+        _ => no_way("it is not possible"),
+    }
+}
+
+fn no_way(what: &str) -> Refused {
+    Refused { what: what.to_owned(), help: "Nothing was changed.".to_owned() }
+}
+
+fn broken(error: &StoreError) -> Refused {
+    Refused { what: error.to_string(), help: "Nothing was changed. The agent's log says more.".to_owned() }
+}

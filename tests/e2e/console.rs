@@ -1,0 +1,197 @@
+//! The console in a real browser: a person's whole path, by keyboard, narrow and enlarged, light and dark.
+
+#[expect(dead_code, reason = "the agent's own tests use more of it")]
+#[path = "../../agent/tests/console/played.rs"]
+mod played;
+
+use std::path::{Path, PathBuf};
+
+use assent_tests::browser::{Browser, Window, axe};
+use assent_tests::{command, have, run_with_input};
+
+use played::{FAILED, PEOPLE, Place, WAITS, run, signer};
+
+const DESK: Window = Window { wide: 1280, high: 900, scale: 1, dark: false };
+const PHONE: Window = Window { wide: 360, high: 740, scale: 2, dark: false };
+/// What 1280 pixels are at 200 %.
+const ENLARGED: Window = Window { wide: 640, high: 450, scale: 2, dark: false };
+
+/// Signs somebody in as people do: the name, the line in a terminal, the signature.
+fn sign_in(browser: &Browser, base: &str, person: &str, folder: &Path) {
+    let (_, client, seed) = PEOPLE.into_iter().find(|(name, ..)| *name == person).expect("a person");
+    browser.go(&format!("{base}/sign-in"));
+    browser.write("[name=person]", person);
+    if let Some(client) = client {
+        browser.write("[name=client]", client);
+    }
+    browser.press(&["Enter"]);
+    let line = browser.text("pre code");
+    paste(browser, &line, seed, folder);
+    browser.press(&["Tab", "Enter"]);
+    browser.find(".side");
+}
+
+/// Runs the line that the page shows in a shell, with a key in the place of one's own, and puts what it prints into the field.
+fn paste(browser: &Browser, line: &str, seed: u8, folder: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let key = folder.join(format!("key-{seed}"));
+    std::fs::write(&key, signer(seed).to_openssh("test").expect("a key").as_bytes()).expect("a file");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("a mode");
+    let line = line.replace("~/.ssh/id_ed25519", &key.display().to_string());
+    let mut shell = command("sh", folder);
+    let signed = run_with_input(shell.args(["-c", &line]), b"");
+    let signature = String::from_utf8(signed.stdout).expect("text");
+    assert!(
+        signature.starts_with("-----BEGIN SSH SIGNATURE-----"),
+        "{line}: {}",
+        String::from_utf8_lossy(&signed.stderr)
+    );
+    browser.write("[name=signature]", signature.trim());
+}
+
+fn pictures() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/pictures");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+#[test]
+fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
+    let folder = tempfile::tempdir().expect("a folder");
+    if !have("ssh-keygen") {
+        return;
+    }
+    let Some(browser) = Browser::open(folder.path()) else { return };
+    let place = Place::new();
+    let base = format!("http://{}", place.address);
+    browser.fit(DESK);
+
+    // A link to a page leads to it, after the way in.
+    browser.go(&format!("{base}/decisions"));
+    assert!(browser.text("h1").contains("Sign in"));
+    sign_in(&browser, &base, "lena", folder.path());
+
+    // The reply: changed and agreed to, with the keyboard alone.
+    browser.find_text("questions wait for you");
+    browser.tab_to(&format!("a[href='/decisions/{}']", "0a".repeat(32)));
+    browser.press(&["Enter"]);
+    browser.find_text("U+202E");
+    assert!(browser.title().starts_with("A question"), "a script ran: {}", browser.title());
+    browser.tab_to("textarea");
+    browser.press(&["Dear "]);
+    browser.tab_to("button.yes");
+    browser.press(&["Enter"]);
+    browser.find_text("You said yes");
+    let deed = place.done().concat();
+    assert!(deed.starts_with("lena Approve") && deed.contains("Dear "), "{deed}");
+
+    // The refund: signed.
+    browser.click(&format!("a[href='/decisions/{}']", "07".repeat(32)));
+    browser.find_text("129.90 EUR");
+    browser.click("button.yes");
+    let line = browser.text("pre code");
+    paste(&browser, &line, 3, folder.path());
+    browser.click("button.yes");
+    browser.find_text("Nothing waits for you");
+    assert_eq!(place.done(), ["lena signed Approve"]);
+    browser.click(".me button");
+    browser.find("[name=person]");
+
+    // On-call: finds the run, sees what failed and where it was written, lets it go on, looks after the alert.
+    sign_in(&browser, &base, "alice", folder.path());
+    let failed = run(FAILED.0, FAILED.1).to_string();
+    browser.click("nav a[href='/runs']");
+    browser.write("[name=q]", &failed);
+    browser.press(&["Enter"]);
+    browser.find("#step-order");
+    assert!(browser.text("#step-order").contains("refund.toml:32"), "{}", browser.text("#step-order"));
+    assert!(browser.text("#step-order").contains("failed: unavailable"));
+    browser.write("[name=why]", "TICKET-7");
+    browser.press(&["Enter"]);
+    browser.find_text("This run goes on at the step that failed");
+    assert_eq!(place.done(), ["alice retry because of TICKET-7"]);
+    browser.click("a.brand");
+    browser.click("form[action='/acknowledge'] button");
+    browser.find_text("alice looks after it");
+    let noted = place.noted();
+    assert!(noted.contains(&"acme incident alice acknowledged".to_owned()), "{noted:?}");
+    assert!(noted.contains(&"acme viewed alice run".to_owned()));
+
+    // What changes comes by itself, without a further entry.
+    browser.go(&format!("{base}/decisions"));
+    browser.find_text("questions wait");
+    place.noted();
+    place.answer(WAITS);
+    browser.find_text("No question waits for anybody");
+    assert_eq!(place.noted(), Vec::<String>::new());
+}
+
+#[test]
+fn pages_are_easy_to_use_narrow_enlarged_light_and_dark() {
+    let folder = tempfile::tempdir().expect("a folder");
+    if !have("ssh-keygen") {
+        return;
+    }
+    let Some(browser) = Browser::open(folder.path()) else { return };
+    let axe = axe();
+    let place = Place::new();
+    let base = format!("http://{}", place.address);
+    let pictures = pictures();
+    let failed = format!("/runs/{}", run(FAILED.0, FAILED.1));
+    let skipped = format!("/runs/{}", run(101, 87_000));
+    let (refund, reply) = (format!("/decisions/{}", "07".repeat(32)), format!("/decisions/{}", "0a".repeat(32)));
+    let mut wrong = Vec::new();
+    let mut look = |name: &str, path: Option<&str>| {
+        for (window, kind) in [
+            (DESK, "desk"),
+            (Window { dark: true, ..DESK }, "desk-dark"),
+            (ENLARGED, "enlarged"),
+            (PHONE, "phone"),
+            (Window { dark: true, ..PHONE }, "phone-dark"),
+        ] {
+            browser.fit(window);
+            if let Some(path) = path {
+                browser.go(&format!("{base}{path}"));
+            }
+            browser.find("main");
+            browser.picture(&pictures.join(format!("{name}-{kind}.png")));
+            if browser.too_wide() > 0 {
+                wrong.push(format!("{name}, {kind}: {} pixels too wide", browser.too_wide()));
+            }
+            let found = axe.as_deref().map(|axe| browser.hard_to_use(axe)).unwrap_or_default();
+            wrong.extend(found.into_iter().map(|line| format!("{name}, {kind}: {line}")));
+        }
+    };
+    look("sign-in", Some("/sign-in"));
+    browser.go(&format!("{base}/sign-in"));
+    browser.write("[name=person]", "alice");
+    browser.press(&["Enter"]);
+    browser.find("pre");
+    look("prove", None);
+    sign_in(&browser, &base, "lena", folder.path());
+    for (name, path) in [("decisions", "/decisions"), ("question", refund.as_str()), ("question-edit", &reply)] {
+        look(name, Some(path));
+    }
+    browser.go(&format!("{base}{refund}"));
+    browser.click("button.yes");
+    browser.find("pre");
+    look("to-sign", None);
+    browser.chrome("Network.clearBrowserCookies", &serde_json::json!({}));
+    sign_in(&browser, &base, "alice", folder.path());
+    for (name, path) in [
+        ("overview", "/"),
+        ("runs", "/runs"),
+        ("run-failed", failed.as_str()),
+        ("run-skipped", &skipped),
+        ("queue", "/queue"),
+        ("numbers", "/numbers"),
+        ("watched", "/decisions"),
+        ("missing", "/nothing"),
+    ] {
+        look(name, Some(path));
+    }
+    browser.go(&format!("{base}/"));
+    browser.click(".workflows details summary");
+    look("menu", None);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
