@@ -14,6 +14,7 @@
 
 mod agreement;
 mod approvers;
+mod console;
 mod deploy;
 mod files;
 #[path = "../../agent/src/verify/fixture.rs"]
@@ -49,6 +50,7 @@ const ROOMS: &[(&str, &[Attack])] = &[
     ("Deploy and rollback", deploy::ROOM),
     ("An agent's own store and name", identity::ROOM),
     ("Ledgers", ledgers::ROOM),
+    ("The console", console::ROOM),
 ];
 
 #[test]
@@ -94,6 +96,11 @@ fn identity() {
 #[test]
 fn ledgers() {
     table::play(ledgers::ROOM);
+}
+
+#[test]
+fn console() {
+    table::play(console::ROOM);
 }
 
 #[test]

@@ -6,8 +6,12 @@ mod played;
 
 use std::path::{Path, PathBuf};
 
+use assent_compiler::command::demo::source::put;
+use assent_compiler::command::demo::stage::{self, Stage};
 use assent_tests::browser::{Browser, Window, axe};
 use assent_tests::{command, have, run_with_input};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use played::{FAILED, PEOPLE, Place, WAITS, run, signer};
 
@@ -35,11 +39,15 @@ fn sign_in(browser: &Browser, base: &str, person: &str, folder: &Path) {
 fn paste(browser: &Browser, line: &str, seed: u8, folder: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     let key = folder.join(format!("key-{seed}"));
-    std::fs::write(&key, signer(seed).to_openssh("test").expect("a key").as_bytes()).expect("a file");
+    put(&key, signer(seed).to_openssh("test").expect("a key").as_bytes()).expect("a file");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("a mode");
-    let line = line.replace("~/.ssh/id_ed25519", &key.display().to_string());
+    sign(browser, &line.replace("~/.ssh/id_ed25519", &key.display().to_string()), folder);
+}
+
+/// Runs a line in a shell and puts what it prints into the field.
+fn sign(browser: &Browser, line: &str, folder: &Path) {
     let mut shell = command("sh", folder);
-    let signed = run_with_input(shell.args(["-c", &line]), b"");
+    let signed = run_with_input(shell.args(["-c", line]), b"");
     let signature = String::from_utf8(signed.stdout).expect("text");
     assert!(
         signature.starts_with("-----BEGIN SSH SIGNATURE-----"),
@@ -111,8 +119,8 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
     browser.find_text("This run goes on at the step that failed");
     assert_eq!(place.done(), ["alice retry because of TICKET-7"]);
     browser.click("a.brand");
-    browser.click("form[action='/acknowledge'] button");
-    browser.find_text("alice looks after it");
+    browser.click("form[action='/incidents'] button");
+    browser.find_text("alice takes care of it");
     let noted = place.noted();
     assert!(noted.contains(&"acme incident alice acknowledged".to_owned()), "{noted:?}");
     assert!(noted.contains(&"acme viewed alice run".to_owned()));
@@ -194,4 +202,87 @@ fn pages_are_easy_to_use_narrow_enlarged_light_and_dark() {
     browser.click(".workflows details summary");
     look("menu", None);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A link of the agent's command, and the press of its button.
+fn enter(browser: &Browser, stage: &Stage, person: &str, client: Option<&str>) {
+    let key = stage.agency.private(person).expect("a key");
+    let key = key.split_once('=').expect("a file").1.to_owned();
+    let mut line = vec!["console", "--person", person, "--key", &key];
+    if let Some(client) = client {
+        line.extend(["--client", client]);
+    }
+    let said = stage.production.call(&line).expect("a link");
+    let link = said.lines().next().expect("a link");
+    assert!(link.starts_with(&format!("http://{}/sign-in/link/", stage.console)), "{said}");
+    browser.go(link);
+    assert!(browser.text("h1").contains(person), "{}", browser.text("h1"));
+    browser.click("button.main");
+    browser.find(".side");
+}
+
+#[test]
+fn a_real_agent_shows_a_refund_takes_the_signed_yes_and_writes_down_who_looked() {
+    if !have("ssh-keygen") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(browser) = Browser::open(folder.path()) else { return };
+    browser.fit(DESK);
+    let mut stage = assent_tests::stage::working(folder.path());
+    let at = stage::clock().expect("a clock");
+    let taken = stage::webhook(&stage.production, "evt-1", "42", &stage::WEBHOOK_SECRET, at).expect("an answer");
+    let run = stage::run_id(&taken.1).expect("a run");
+    stage.wait_decision(&run).expect("a question");
+    let wrong = stage.production.call(&["console", "--person", "lena", "--client", "acme", "--key", "/dev/null"]);
+    assert!(wrong.is_err(), "a key that is none");
+
+    enter(&browser, &stage, "lena", Some("acme"));
+    browser.click("a.whole");
+    browser.find_text("order › total");
+    browser.click("button.yes");
+    let line = browser.text("pre code");
+    let key = stage.agency.private("lena").expect("a key").split_once('=').expect("a file").1.to_owned();
+    sign(&browser, &line.replace("~/.ssh/id_ed25519", &key), folder.path());
+    browser.click("button.yes");
+    browser.find_text("You said yes");
+    assert_eq!(stage.wait_run_end(&run).expect("an end"), "done");
+    assert_eq!(stage.outside.look(|seen| seen.refunds.len()), 1);
+    browser.click(".me button");
+    browser.find("[name=person]");
+
+    // Who is on call and assigned to the client: the run with its source lines.
+    enter(&browser, &stage, "bruno", None);
+    browser.find_text("refund");
+    browser.go(&format!("http://{}/runs/{run}", stage.console));
+    browser.find_text("lena said yes");
+    let pay = browser.text("#step-pay");
+    assert!(pay.contains("refund.toml:") && pay.contains("moves money") && pay.contains("done"), "{pay}");
+    browser.go(&format!("http://{}/", stage.console));
+    browser.click(".workflows details summary");
+    browser.write(".workflows details[open] [name=why]", "TICKET-9");
+    browser.press(&["Enter"]);
+    browser.find_text("It is held");
+    browser.click("form[action='/resume'] button");
+    browser.find_text("It goes on");
+
+    let told = stage.production.call(&["ledger", "verify", "acme"]);
+    told.expect("a ledger that verifies");
+    let export = folder.path().join("acme.ledger");
+    stage.production.call(&["ledger", "export", "acme", "--output", &export.display().to_string()]).expect("an export");
+    let text = std::fs::read_to_string(export).expect("entries");
+    let body = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).ok()?;
+        String::from_utf8(STANDARD.decode(line.get("body")?.as_str()?).ok()?).ok()
+    };
+    let entries: Vec<String> = text.lines().filter_map(body).collect();
+    for (actor, kind, what) in [
+        ("lena", "viewed", "question"),
+        ("lena", "decided", ""),
+        ("bruno", "viewed", "run"),
+        ("bruno", "held", "TICKET-9"),
+    ] {
+        let is_one = |entry: &str| [actor, kind, what].iter().all(|word| entry.contains(word));
+        assert!(entries.iter().any(|entry| is_one(entry)), "no entry that {actor} {kind} {what}");
+    }
 }

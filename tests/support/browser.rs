@@ -1,4 +1,11 @@
-//! A real Chromium, driven by `chromedriver` over plain WebDriver, and axe-core, which says what is hard to use.
+//! A real Chromium, driven by `chromedriver` over plain `WebDriver`, and axe-core, which says what is hard to use.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "tests stop at what is not there"
+)]
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -13,8 +20,8 @@ use serde_json::{Value, json};
 use crate::{Running, command, have};
 
 /// How long the browser may take for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// The member under which WebDriver names an element.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// The member under which `WebDriver` names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A browser with one window, closed when it goes out of scope.
@@ -101,7 +108,7 @@ impl Browser {
         .expect("a driver that reads");
         // It keeps the connection, whatever it is asked: the answer ends where its length says.
         let mut answer = Vec::new();
-        let mut part = [0; 65_536];
+        let mut part = vec![0; 65_536];
         let (head, length) = loop {
             let read = stream.read(&mut part).expect("an answer");
             assert!(read > 0, "the driver ended in the middle of a head");
@@ -136,7 +143,7 @@ impl Browser {
         self.chrome("Emulation.setEmulatedMedia", &media);
     }
 
-    /// A command of the DevTools protocol.
+    /// A command of the `DevTools` protocol.
     pub fn chrome(&self, name: &str, params: &Value) -> Value {
         self.call("POST", "/goog/cdp/execute", &json!({"cmd": name, "params": params}))
     }

@@ -82,6 +82,9 @@ struct Fresh {
     /// Where the listener is bound.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: std::net::SocketAddr,
+    /// Where the console is bound; there is none unless it is said.
+    #[arg(long, value_name = "ADDRESS")]
+    console: Option<std::net::SocketAddr>,
 }
 
 /// What root must say about the agent.
@@ -212,6 +215,7 @@ fn write_config(path: &Path, fresh: &Fresh) -> Result<(), Error> {
         ("ca", fresh.ca.as_deref().and_then(Path::to_str).unwrap_or_default()),
         ("state", &fresh.state.display().to_string()),
         ("listen", &fresh.listen.to_string()),
+        ("console", &fresh.console.map(|console| console.to_string()).unwrap_or_default()),
     ]
     .into_iter()
     .filter(|(_, value)| !value.is_empty())

@@ -10,7 +10,7 @@ use assent_schema::release::{Choice, Decision, DecisionType};
 use assent_schema::time::Period;
 
 use super::answer::{self, Answer};
-use super::look::{ACKNOWLEDGED, NotSeen};
+use super::look::NotSeen;
 use super::notes;
 use super::office::{Done, Office, Refused};
 use super::pages;
@@ -18,9 +18,10 @@ use super::route::Act;
 use super::serve::{Asked, Console, Guest, lock};
 use super::viewer::Sight;
 use crate::control::Verb;
+use crate::incident::Step;
 use crate::people::wire::{Shown, SignedDecision};
 use crate::people::{NotTaken, judge};
-use crate::store::{Log, Note, RunId, Store as _, Transaction, Write};
+use crate::store::{Log, RunId};
 
 impl<O: Office> Console<O> {
     pub(super) async fn act(self: Arc<Self>, act: Act, asked: Asked, guest: Guest) -> Answer {
@@ -33,7 +34,7 @@ impl<O: Office> Console<O> {
             Act::Hold => self.hold(&asked, &guest).await,
             Act::Resume => self.resume(&asked, &guest).await,
             Act::RollBack => self.roll_back(&asked, &guest).await,
-            Act::Acknowledge => self.acknowledge(&asked, &guest).await,
+            Act::Incident => self.incident(&asked, &guest).await,
             Act::Handle(run) => self.handle_run(run, &asked, &guest).await,
         }
     }
@@ -151,38 +152,32 @@ impl<O: Office> Console<O> {
         self.done(done.map(drop), "/?said=rolled-back", asked, guest)
     }
 
-    /// Somebody looks after an alert: the entry, and the name beside it, at once.
-    async fn acknowledge(&self, asked: &Asked, guest: &Guest) -> Answer {
-        let (now, _) = self.office.clock();
-        let Ok(alerts) = self.office.store().alerts() else { return pages::busy() };
-        let no = asked.form.read::<i64>("alert");
-        let Some(row) = alerts.iter().find(|row| Some(row.no) == no) else {
-            return self.refuse(asked, guest, 404, &refused("there is no such alert any more", "Its cause is gone."));
+    /// Somebody takes care of an incident, or says that its cause is gone or that nothing is left to do.
+    async fn incident(&self, asked: &Asked, guest: &Guest) -> Answer {
+        let Ok(incidents) = self.office.incidents() else { return pages::busy() };
+        let named = asked.form.get("incident");
+        let Some(row) = incidents.iter().find(|row| Some(row.id.as_str()) == named) else {
+            return self.refuse(asked, guest, 404, &refused("there is no such incident", "It may be closed by now."));
         };
-        let sight = row.alert.client.as_ref().map_or(Sight::Agent, Sight::Standing);
-        let log = row.alert.client.clone().map_or(Log::Agent, Log::Client);
-        if !guest.viewer.may_see(sight) {
-            return self.not_theirs(log, asked, guest).await;
-        }
-        let person = guest.viewer.who.person.clone();
-        let note = Note::new(log, "incident")
-            .fact("id", format!("i-{}", row.no))
-            .fact("state", "acknowledged")
-            .fact("severity", if row.alert.incident { "critical" } else { "normal" })
-            .fact("cause", row.alert.rule.as_str());
-        let name = |no: i64| format!("{ACKNOWLEDGED}{no}");
-        let mine = Write::State { name: name(row.no), value: Some(person.to_string().into_bytes()) };
-        let mut transaction =
-            Transaction::new(now).with(Write::Note(Box::new(Note { actor: Some(person), ..note }))).with(mine);
-        // Names beside alerts that are over tell nobody anything.
-        let Ok(kept) = self.office.store().states(ACKNOWLEDGED) else { return pages::busy() };
-        let is_open = |kept: &str| alerts.iter().any(|row| name(row.no) == kept);
-        let over = kept.into_iter().map(|(name, _)| name).filter(|name| !is_open(name));
-        transaction.writes.extend(over.map(|name| Write::State { name, value: None }));
-        match self.office.store().commit(transaction).await {
-            Ok(()) => answer::see("/?said=acknowledged"),
-            Err(_) => pages::busy(),
-        }
+        let viewer = &guest.viewer;
+        let allowed = match &row.client {
+            Some(client) if !viewer.may_act(client) => return self.may_not(client, asked, guest).await,
+            Some(_) => true,
+            None => viewer.may_act_on_agent(),
+        };
+        let step = match asked.form.get("step") {
+            Some("acknowledge") => Some((Step::Acknowledge, "/?said=acknowledged")),
+            Some("resolve") => Some((Step::Resolve, "/?said=resolved")),
+            Some("close") => Some((Step::Close, "/?said=closed")),
+            _ => None,
+        };
+        let number = row.id.strip_prefix("i-").and_then(|no| no.parse().ok());
+        let (true, Some((step, place)), Some(number)) = (allowed, step, number) else {
+            let help = "Only on-call takes steps in incidents of the agent itself.";
+            return self.refuse(asked, guest, 403, &refused("that step is not yours to take", help));
+        };
+        let done = self.office.step(number, step, viewer.who.person.clone()).await;
+        self.done(done, place, asked, guest)
     }
 
     async fn handle_run(&self, run: RunId, asked: &Asked, guest: &Guest) -> Answer {

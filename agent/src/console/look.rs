@@ -29,9 +29,6 @@ const LISTED: usize = 50;
 const LOOKED_MOST: usize = 1_000;
 /// How many items of the manual queue a page lists.
 pub(super) const ITEMS_MOST: usize = 200;
-/// Where the store keeps who acknowledged an alert, by its number.
-pub(super) const ACKNOWLEDGED: &str = "alerts/acknowledged/";
-
 /// What somebody is to see, and what the ledger is told first.
 pub(super) struct Seen {
     pub(super) notes: Vec<Note>,
@@ -141,14 +138,9 @@ impl<O: Office> Console<O> {
         let (now, _) = self.office.clock();
         let standing = |client: &ClientId| viewer.may_see(Sight::Standing(client));
         let mut alerts = self.office.store().alerts()?;
-        alerts.retain(|row| row.alert.client.as_ref().is_none_or(standing));
-        let acknowledged = self.office.store().states(ACKNOWLEDGED)?;
-        let by = |no: i64| {
-            let name = format!("{ACKNOWLEDGED}{no}");
-            let found = acknowledged.iter().find(|(known, _)| *known == name);
-            found.and_then(|(_, by)| String::from_utf8(by.clone()).ok())
-        };
-        let alerts = alerts.into_iter().map(|row| (by(row.no), row)).collect();
+        alerts.retain(|row| !row.alert.incident && row.alert.client.as_ref().is_none_or(standing));
+        let mut incidents = self.office.incidents()?;
+        incidents.retain(|row| row.client.as_ref().is_none_or(standing));
         let mut under_way = 0;
         for client in &viewer.clients {
             let (accepted, ended) = self.office.store().run_counts(client)?;
@@ -162,7 +154,7 @@ impl<O: Office> Console<O> {
         let clients: Vec<&ClientId> = status.workflows.keys().filter(|client| standing(client)).collect();
         let mut notes: Vec<Note> = clients.iter().map(|client| viewed((*client).clone(), viewer, "overview")).collect();
         notes.push(notes::viewed(Log::Agent, &viewer.who.person, "overview"));
-        let shown = pages::overview::Overview { status, clients, alerts, counts, viewer, now };
+        let shown = pages::overview::Overview { status, clients, incidents, alerts, counts, viewer, now };
         Ok(Seen { notes, what: What::Page(pages::overview::page(&shown)) })
     }
 

@@ -16,6 +16,8 @@ use assent_schema::trust::PublicKey;
 
 use super::viewer::{Viewer, Who};
 use crate::control::Verb;
+use crate::control::incidents::IncidentRow;
+use crate::incident::Step;
 use crate::people::wire::{Shown, SignedDecision};
 use crate::people::{Itself, NotTaken};
 use crate::store::{RunId, Store, StoreError};
@@ -105,6 +107,15 @@ pub trait Office: Send + Sync + 'static {
 
     /// Takes a signed decision.
     fn decide_signed(&self, signed: SignedDecision) -> impl Future<Output = Result<(), NotTaken>> + Send;
+
+    /// The incidents that are not closed, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn incidents(&self) -> Result<Vec<IncidentRow>, StoreError>;
+
+    /// Takes a step in an incident.
+    fn step(&self, incident: i64, step: Step, by: PersonId) -> impl Future<Output = Done<()>> + Send;
 
     /// Stops something for a while.
     fn hold(

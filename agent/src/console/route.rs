@@ -81,8 +81,8 @@ pub(super) enum Act {
     Resume,
     /// `/roll-back`
     RollBack,
-    /// `/acknowledge`
-    Acknowledge,
+    /// `/incidents`
+    Incident,
     /// `/runs/<run>`
     Handle(RunId),
 }
@@ -117,7 +117,7 @@ pub(super) fn route(method: &str, path: &str) -> Option<Route> {
         ("POST", ["hold"]) => act(Act::Hold),
         ("POST", ["resume"]) => act(Act::Resume),
         ("POST", ["roll-back"]) => act(Act::RollBack),
-        ("POST", ["acknowledge"]) => act(Act::Acknowledge),
+        ("POST", ["incidents"]) => act(Act::Incident),
         _ => None,
     }
 }
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn reading_never_acts_and_each_page_has_one_spelling() {
         let (run, nonce) = ("0".repeat(32), "0".repeat(64));
-        for act in ["sign-out", "hold", "resume", "roll-back", "acknowledge"] {
+        for act in ["sign-out", "hold", "resume", "roll-back", "incidents"] {
             assert!(matches!(route("POST", &format!("/{act}")), Some(Route::Act(_))), "{act}");
             assert_eq!(route("GET", &format!("/{act}")), None, "{act}");
         }

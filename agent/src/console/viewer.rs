@@ -57,6 +57,11 @@ impl Viewer {
     pub fn may_act(&self, client: &ClientId) -> bool {
         self.oncall && self.may_see(Sight::Standing(client))
     }
+
+    /// Whether they may act on what concerns the agent itself.
+    pub fn may_act_on_agent(&self) -> bool {
+        self.oncall && self.may_see(Sight::Agent)
+    }
 }
 
 #[cfg(test)]

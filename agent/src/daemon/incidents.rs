@@ -87,7 +87,14 @@ impl Agent {
         Ok(said(IncidentAnswer::One(Box::new(self.row(&opened)))))
     }
 
-    async fn step(&self, no: i64, step: Step, by: PersonId) -> Result<Answer, StoreError> {
+    /// Those that are not closed, as lists show them, oldest first.
+    pub(super) fn incidents_open(&self) -> Result<Vec<IncidentRow>, StoreError> {
+        let cases = self.cases()?;
+        Ok(cases.iter().filter(|case| case.done.closed.is_none()).map(|case| self.row(case)).collect())
+    }
+
+    /// Takes a step in one.
+    pub(super) async fn step(&self, no: i64, step: Step, by: PersonId) -> Result<Answer, StoreError> {
         if let Err(no) = self.is_oncall(&by) {
             return Ok(not_held(no));
         }

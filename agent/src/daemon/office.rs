@@ -19,9 +19,11 @@ use super::answers::not_held;
 use super::holding::NotHeld;
 use super::registry::Register;
 use crate::console::{Done, Known, Office, Refused, Viewer, Who, Written};
+use crate::control::incidents::IncidentRow;
 use crate::control::{Answer, Chosen, Verb};
 use crate::deploy::NoRollback;
 use crate::desk::FrontDesk;
+use crate::incident::Step;
 use crate::people::wire::{Shown, SignedDecision};
 use crate::people::{Itself, NotTaken, sign_in};
 use crate::real::Real;
@@ -131,6 +133,17 @@ impl Office for Bureau {
 
     async fn decide_signed(&self, signed: SignedDecision) -> Result<(), NotTaken> {
         self.desk.decide(signed).await
+    }
+
+    fn incidents(&self) -> Result<Vec<IncidentRow>, StoreError> {
+        self.agent.incidents_open()
+    }
+
+    async fn step(&self, incident: i64, step: Step, by: PersonId) -> Done<()> {
+        match self.agent.step(incident, step, by).await.map_err(|error| broken(&error))? {
+            Answer::Refused { what, help } => Err(Refused { what, help }),
+            _ => Ok(()),
+        }
     }
 
     async fn hold(&self, at: (ClientId, HeldWhat), by: PersonId, why: Token, lasts: Period) -> Done<()> {

@@ -339,12 +339,16 @@ fn on_call_acts_and_others_are_told_who_may() {
     assert_eq!(place.act("/hold", &bob, &wordy[..1].iter().chain(&own[1..]).copied().collect::<Vec<_>>()).status, 404);
     assert!(place.noted().contains(&"acme refused bob not_assigned".to_owned()));
 
-    let alert = place.look("/", &alice).field("alert");
-    assert_eq!(place.act("/acknowledge", &alice, &[("alert", &alert)]).status, 303);
+    let incident = place.look("/", &alice).field("incident");
+    assert_eq!(place.act("/incidents", &alice, &[("incident", &incident), ("step", "acknowledge")]).status, 303);
     assert!(place.noted().contains(&"acme incident alice acknowledged".to_owned()));
-    assert!(place.look("/", &alice).body.contains("alice looks after it"));
-    assert_eq!(place.act("/acknowledge", &bob, &[("alert", &alert)]).status, 404, "another client's alert");
-    assert_eq!(place.act("/acknowledge", &alice, &[("alert", "999")]).status, 404);
+    assert!(place.look("/", &alice).body.contains("alice takes care of it"));
+    assert_eq!(
+        place.act("/incidents", &bob, &[("incident", &incident), ("step", "resolve")]).status,
+        404,
+        "another client's incident"
+    );
+    assert_eq!(place.act("/incidents", &alice, &[("incident", "i-999"), ("step", "acknowledge")]).status, 404);
 
     let failed = format!("/runs/{}", run(FAILED.0, FAILED.1));
     assert_eq!(place.act(&failed, &alice, &[("verb", "explode"), ("why", "T-1")]).status, 400);

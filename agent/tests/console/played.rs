@@ -10,10 +10,14 @@ use std::time::Duration;
 
 use assent_agent::console::{Console, Done, Known, Office, Refused, Viewer, Who, Written, serve};
 use assent_agent::control::Verb;
+use assent_agent::control::incidents::IncidentRow;
+use assent_agent::incident::{Act, Case, PREFIX, Step};
 use assent_agent::people::wire::{Shown, SignedDecision};
 use assent_agent::people::{Itself, NotTaken};
 use assent_agent::sim::NoBooks;
-use assent_agent::store::{Books, Entry, LedgerRow, Memory, Note, QueueItem, RunId, StoreError, Transaction, Write};
+use assent_agent::store::{
+    Books, Entry, LedgerRow, Memory, Note, QueueItem, RunId, Store as _, StoreError, Transaction, Write,
+};
 use assent_agent::world::Wall;
 use assent_schema::canon::Digest;
 use assent_schema::client::ClientFacts;
@@ -230,6 +234,24 @@ impl Office for Played {
         verified.or(Err(NotTaken::BadSignature))?;
         self.questions.lock().expect("a lock").retain(|(_, shown)| shown.nonce != decision.nonce);
         self.did(format!("{} signed {:?}", decision.person, decision.choice));
+        Ok(())
+    }
+
+    fn incidents(&self) -> Result<Vec<IncidentRow>, StoreError> {
+        let done: BTreeMap<_, _> = self.store.states(PREFIX)?.into_iter().collect();
+        let mut rows = Vec::new();
+        for row in self.store.incidents()? {
+            let case = Case::read(row.clone(), done.get(&format!("{PREFIX}{}", row.no)).map(Vec::as_slice))?;
+            rows.push(IncidentRow::of(&case, Some(case.opened().plus(Period::hours(1)))));
+        }
+        Ok(rows)
+    }
+
+    async fn step(&self, incident: i64, step: Step, by: PersonId) -> Done<()> {
+        let row = self.store.incidents().expect("rows").into_iter().find(|row| row.no == incident).expect("a row");
+        let case = Case::read(row, None).expect("a case");
+        let (_, writes) = case.after(step, &Act { by, at: id(NOW) }).expect("a step");
+        self.store.commit_now(Transaction { at: before(0), writes }).expect("a commit");
         Ok(())
     }
 

@@ -3,14 +3,16 @@
 use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::ledger::HeldWhat;
 use assent_schema::status::{Hold, Stage, Status, TrialStatus, WorkflowStatus};
+use assent_schema::time::Moment;
 use maud::{Markup, html};
 
 use super::marks::{Mark, mark, pill};
 use super::{Body, Section, form_field};
 use crate::console::viewer::Viewer;
 use crate::console::words;
+use crate::control::incidents::IncidentRow;
 use crate::deploy::gates::TRIAL_RUNS;
-use crate::store::AlertRow;
+use crate::store::{AlertRow, Severity};
 use crate::world::Wall;
 
 /// What is under way.
@@ -24,20 +26,22 @@ pub(in crate::console) struct Counts {
 pub(in crate::console) struct Overview<'a> {
     pub(in crate::console) status: &'a Status,
     pub(in crate::console) clients: Vec<&'a ClientId>,
-    /// Open alerts, each with who looks after it.
-    pub(in crate::console) alerts: Vec<(Option<String>, AlertRow)>,
+    pub(in crate::console) incidents: Vec<IncidentRow>,
+    /// Alerts that are no incidents.
+    pub(in crate::console) alerts: Vec<AlertRow>,
     pub(in crate::console) counts: Counts,
     pub(in crate::console) viewer: &'a Viewer,
     pub(in crate::console) now: Wall,
 }
 
 pub(in crate::console) fn page(shown: &Overview<'_>) -> Body {
-    let Overview { status, clients, alerts, now, .. } = shown;
+    let Overview { status, clients, incidents, alerts, now, .. } = shown;
     let main = html! {
         h1 { "Overview" }
         div #standing data-part="" {
             (troubles(status, *now))
             (tiles(shown))
+            @if !incidents.is_empty() { (self::incidents(shown)) }
             @if !alerts.is_empty() { (self::alerts(shown)) }
             @if !status.holds.is_empty() { (holds(shown)) }
         }
@@ -79,8 +83,8 @@ fn troubles(status: &Status, now: Wall) -> Markup {
 }
 
 fn tiles(shown: &Overview<'_>) -> Markup {
-    let Overview { status, alerts, counts, .. } = shown;
-    let unseen = alerts.iter().filter(|(by, _)| by.is_none()).count();
+    let Overview { status, incidents, alerts, counts, .. } = shown;
+    let unanswered = incidents.iter().filter(|row| row.acknowledged.is_none()).count();
     let tile = |place: &str, number: String, word: &str, tone: &str| {
         html! { li { a.tile.(tone) href=(place) { strong { (number) } span { (word) } } } }
     };
@@ -88,11 +92,91 @@ fn tiles(shown: &Overview<'_>) -> Markup {
     let number = |number: usize| words::grouped(number as u64);
     html! {
         ul.tiles {
-            (tile("#alerts", number(unseen), if unseen == 1 { "alert nobody looks after" } else { "alerts nobody looks after" }, tone(unseen, "bad")))
+            (tile("#incidents", number(unanswered), if unanswered == 1 { "incident unanswered" } else { "incidents unanswered" }, tone(unanswered, "bad")))
+            (tile("#alerts", number(alerts.len()), if alerts.len() == 1 { "alert" } else { "alerts" }, tone(alerts.len(), "warn")))
             (tile("/queue", number(counts.queued), "in the manual queue", tone(counts.queued, "warn")))
             (tile("/decisions", number(counts.waiting), if counts.waiting == 1 { "decision waits" } else { "decisions wait" }, tone(counts.waiting, "ask")))
             (tile("/runs", words::grouped(counts.under_way), if counts.under_way == 1 { "run under way" } else { "runs under way" }, "calm"))
             (tile("#holds", number(status.holds.len()), if status.holds.len() == 1 { "hold" } else { "holds" }, tone(status.holds.len(), "warn")))
+        }
+    }
+}
+
+fn incidents(shown: &Overview<'_>) -> Markup {
+    html! {
+        section.card #incidents {
+            header { h2 { "Incidents" } }
+            ul.rows {
+                @for row in &shown.incidents {
+                    li.incident id={ "incident-" (row.id) } {
+                        div {
+                            p.head {
+                                (severity(row))
+                                strong { (row.rule.replace('-', " ")) }
+                                code { (row.code) }
+                                span.word { (row.state) }
+                            }
+                            p.facts {
+                                @match &row.client {
+                                    Some(client) => span { (client) @if let Some(workflow) = &row.workflow { "/" (workflow) } }
+                                    None => span { "the agent itself" }
+                                }
+                                @if let Some(connection) = &row.connection { span { "connection " (connection) } }
+                                span { "began " (words::moment(shown.now, row.began)) }
+                                @if row.count > 1 { span { (words::grouped(row.count.unsigned_abs())) " times" } }
+                                @if let (Some(client), Some(workflow)) = (&row.client, &row.workflow) {
+                                    @if shown.viewer.clients.contains(client) { a href={ "/runs?client=" (client) "&workflow=" (workflow) "&state=failed" } { "failed runs" } }
+                                }
+                            }
+                            (clocks(row, shown.now))
+                        }
+                        @let may = row.client.as_ref().map_or(shown.viewer.may_act_on_agent(), |client| shown.viewer.may_act(client));
+                        @if may { (step(row)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn severity(row: &IncidentRow) -> Markup {
+    match row.severity {
+        Severity::Critical => pill("bad", Mark::Bell, "critical"),
+        Severity::Normal => pill("warn", Mark::Bell, "normal"),
+    }
+}
+
+/// Who takes care of it, and by when what must be done.
+fn clocks(row: &IncidentRow, now: Wall) -> Markup {
+    let late = |by: Moment| if Wall::from(by) < now { "late" } else { "" };
+    html! {
+        p.facts {
+            @match (&row.acknowledged, row.answer_by) {
+                (Some(act), _) => span.by { (mark(Mark::Person)) (act.by) " takes care of it" },
+                (None, Some(by)) => span.clock.(late(by)) { (mark(Mark::Wait)) "answer due " (words::moment(now, by)) },
+                (None, None) => {}
+            }
+            @if row.shared.is_none() { span.clock.(late(row.share_by)) { "post-mortem due " (words::moment(now, row.share_by)) } }
+            @if row.resolved.is_some() && row.shared.is_none() { span { code { "assent-agent incidents draft " (row.id) } } }
+        }
+    }
+}
+
+/// The step that comes next.
+fn step(row: &IncidentRow) -> Markup {
+    let next = match (&row.acknowledged, &row.resolved, &row.shared) {
+        (None, ..) => Some(("acknowledge", "Acknowledge")),
+        (_, None, _) => Some(("resolve", "Resolve")),
+        (_, _, Some(_)) => Some(("close", "Close")),
+        _ => None,
+    };
+    html! {
+        @if let Some((step, word)) = next {
+            form method="post" action="/incidents" {
+                (form_field())
+                input type="hidden" name="incident" value=(row.id);
+                button type="submit" name="step" value=(step) { (word) span.unseen { " " (row.id) } }
+            }
         }
     }
 }
@@ -102,15 +186,11 @@ fn alerts(shown: &Overview<'_>) -> Markup {
         section.card #alerts {
             header { h2 { "Alerts" } }
             ul.rows {
-                @for (by, row) in &shown.alerts {
+                @for row in &shown.alerts {
                     @let alert = &row.alert;
-                    li.alert {
+                    li {
                         div {
-                            p.head {
-                                @if alert.incident { (pill("bad", Mark::Bell, "incident")) } @else { (pill("warn", Mark::Bell, "alert")) }
-                                strong { (alert.rule.replace('-', " ")) }
-                                code { (alert.code) }
-                            }
+                            p.head { (pill("warn", Mark::Bell, "alert")) strong { (alert.rule.replace('-', " ")) } code { (alert.code) } }
                             p.facts {
                                 @match &alert.client {
                                     Some(client) => span { (client) @if let Some(workflow) = &alert.workflow { "/" (workflow) } }
@@ -119,17 +199,6 @@ fn alerts(shown: &Overview<'_>) -> Markup {
                                 @if let Some(connection) = &alert.connection { span { "connection " (connection) } }
                                 span { "since " (words::when(shown.now, row.since)) }
                                 @if row.count > 1 { span { (words::grouped(row.count.unsigned_abs())) " times, last " (words::when(shown.now, row.last)) } }
-                                @if let (Some(run), Some(client)) = (&alert.run, &alert.client) {
-                                    @if shown.viewer.clients.contains(client) { a href={ "/runs/" (run) } { "first run" } }
-                                }
-                            }
-                        }
-                        @match by {
-                            Some(by) => p.by { (mark(Mark::Person)) (by) " looks after it" }
-                            None => form method="post" action="/acknowledge" {
-                                (form_field())
-                                input type="hidden" name="alert" value=(row.no);
-                                button type="submit" { "Acknowledge" span.unseen { " " (alert.rule) " " (alert.code) } }
                             }
                         }
                     }

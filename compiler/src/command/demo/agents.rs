@@ -312,7 +312,7 @@ pub(super) fn now() -> Instant {
     Instant::now()
 }
 
-fn free_address() -> Result<SocketAddr, Error> {
+pub(super) fn free_address() -> Result<SocketAddr, Error> {
     let tried = |e| Error::io("find a free port", e);
     TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).map_err(tried)
 }

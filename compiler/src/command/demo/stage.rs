@@ -1,5 +1,6 @@
 //! The stage: an agency, a client's played systems, a staging and a production agent, and what people do with them.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use assent_schema::canon::Digest;
@@ -11,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
 
 use super::agency::Agency;
-use super::agents::{Agent, Post};
+use super::agents::{Agent, Post, free_address};
 use super::outside::Outside;
 use super::source::{Lead, put};
 use crate::command::Outcome;
@@ -50,6 +51,8 @@ pub struct Stage {
     pub staging: Agent,
     /// The agent that works.
     pub production: Agent,
+    /// Where its console is.
+    pub console: SocketAddr,
 }
 
 impl Stage {
@@ -65,12 +68,14 @@ impl Stage {
         let root = Digest::of_file(&read(&agency.source.join("trust/root/1.toml"))?);
         let agents = folder.join("agents");
         let repository = agency.remote.display().to_string();
-        let enrol = |name, environment| {
+        let enrol = |name, environment, options: &[&str]| {
             let post = Post { environment, region: "eu", repository: &repository };
-            Agent::enrol(program, &agents, name, &post, root)
+            Agent::enrol_with(program, &agents, name, &post, root, options, &[])
         };
-        let (staging, production) = (enrol(STAGING, "staging")?, enrol(PRODUCTION, "production")?);
-        Ok(Self { folder: folder.to_owned(), agency, outside, staging, production })
+        let console = free_address()?;
+        let staging = enrol(STAGING, "staging", &[])?;
+        let production = enrol(PRODUCTION, "production", &["--console", &console.to_string()])?;
+        Ok(Self { folder: folder.to_owned(), agency, outside, staging, production, console })
     }
 
     /// Signs clients, agents, teams and catalog.

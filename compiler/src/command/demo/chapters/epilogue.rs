@@ -24,6 +24,11 @@ pub(in super::super) fn epilogue(stage: &Stage, story: &mut Story<'_, '_>) -> Re
     for what in ["status", "runs", "queue", "ledger verify"] {
         story.line(&format!("  agent           {program} agent {what} --config {}", config.display()))?;
     }
+    let key = |person: &str| Ok::<_, Error>(stage.agency.private(person)?.replace('=', " --key "));
+    let console = format!("{program} agent console --config {}", config.display());
+    story.line(&format!("  the console     http://{}: each of these prints a link that signs in", stage.console))?;
+    story.line(&format!("    on-call       {console} --person {}", key("bruno")?))?;
+    story.line(&format!("    a decider     {console} --client acme --person {}", key("lena")?))?;
     story.line(&format!("  the plan        {program} plan HEAD --repo {}", stage.agency.source.display()))?;
     if story.whole() {
         story.line("\nEvery step held.")
