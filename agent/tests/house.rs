@@ -76,6 +76,15 @@ fn pure_rooms_import_no_shell() {
 }
 
 #[test]
+fn the_console_reaches_the_agent_through_its_office_alone() {
+    never_imports("console/", &["real", "sim", "daemon", "command", "desk", "vault", "pull", "deploy::live"]);
+    for (name, text) in sources().iter().filter(|(name, _)| name.starts_with("console/pages/")) {
+        let shows = !product(text).contains("commit(") && !product(text).contains("Store");
+        assert!(shows, "{name} does more than show");
+    }
+}
+
+#[test]
 fn nobody_imports_the_daemon_or_commands() {
     for (name, text) in sources() {
         let is_one = name.starts_with("daemon") || name.starts_with("command") || name == "main.rs";

@@ -26,7 +26,7 @@ use crate::world::Wall;
 /// How many runs a page lists.
 const LISTED: usize = 50;
 /// How many runs are looked through for one page, so that it comes in time however many there are.
-const LOOKED_MOST: usize = 1_000;
+const LOOKED_MOST: usize = 500;
 /// How many items of the manual queue a page lists.
 pub(super) const ITEMS_MOST: usize = 200;
 /// What somebody is to see, and what the ledger is told first.

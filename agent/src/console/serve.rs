@@ -111,18 +111,17 @@ impl<O: Office> Console<O> {
         if !listen::is_for_us(request.headers(), &self.hosts) {
             return pages::plain(421, "Another host", "This address is not one of the console's names.");
         }
+        let (head, body) = request.into_parts();
+        if let Some(Route::Asset(asset)) = route(head.method.as_str(), head.uri.path()) {
+            return answer::asset(asset);
+        }
         if self.office.is_halted() {
             let text = "It starts nothing and says nothing in its ledger until somebody on call signs a recovery. \
                         `assent-agent status` tells why.";
             return pages::plain(503, "The agent has stopped", text);
         }
-        let (head, body) = request.into_parts();
         let Some(route) = route(head.method.as_str(), head.uri.path()) else {
             return pages::missing(None);
-        };
-        let route = match route {
-            Route::Asset(asset) => return answer::asset(asset),
-            route => route,
         };
         let is_json = matches!(&route, Route::SignIn(sign_in) if sign_in.is_for_programs());
         let acts = head.method.as_str() == "POST";
