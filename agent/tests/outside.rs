@@ -46,15 +46,14 @@ fn the_published_vectors_verify_without_our_code() {
     }
 }
 
-#[test]
+/// Entries whose proofs are written: in the first tile, at its ends, and after it.
+const PROVED: [u64; 5] = [0, 77, 255, 256, 300];
+
+/// Writes an export, an older checkpoint and proofs into a folder. Gives the export and the log's key.
 #[expect(clippy::disallowed_methods, reason = "the checker reads files")]
-fn what_an_agent_exports_verifies_without_our_code() {
-    if !can_check() {
-        return;
-    }
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
-    let (disk, host) = (Arc::new(RealDisk::open(folder.path()).expect("a disk")), Arc::new(HostKey::generate()));
+fn exported(folder: &Path) -> (Vec<u8>, String) {
+    let path = |name: &str| folder.join(name);
+    let (disk, host) = (Arc::new(RealDisk::open(folder).expect("a disk")), Arc::new(HostKey::generate()));
     let tables: Arc<std::sync::Mutex<Tables>> = Arc::default();
     let books = |rows: &dyn LedgerRows| {
         let outside = (Arc::clone(&disk), RealDice, Arc::clone(&host));
@@ -78,7 +77,7 @@ fn what_an_agent_exports_verifies_without_our_code() {
     );
     publishers.round(&store).expect("published");
     let older = publishers.last(&log).expect("a checkpoint").clone();
-    for n in 0..200 {
+    for n in 0..400 {
         write(Note::new(log.clone(), "viewed").fact("what", format!("run:{n}")).fact("why", "audit"));
     }
     write(tick(log.clone()));
@@ -92,18 +91,31 @@ fn what_an_agent_exports_verifies_without_our_code() {
         Reader { store: &store, log: log.clone(), key: &key, days: &mut days, checkpoint: &newest, announced: vec![] };
     let mut export = Vec::new();
     let summary = reader.export(&mut export).expect("it verifies");
-    let proof = &reader.prove(Target::Index(77)).expect("a proof")[0];
+    for index in PROVED {
+        let proof = reader.prove(Target::Index(index)).expect("a proof").remove(0);
+        std::fs::write(path(&format!("{index}.tlog-proof")), proof.to_text()).expect("written");
+    }
     let since = reader.since(older.note(), None).expect("a proof");
     for (name, bytes) in [
         ("acme.ledger", export.as_slice()),
         ("older", older.note().as_bytes()),
-        ("77.tlog-proof", proof.to_text().as_bytes()),
         ("add-checkpoint", since.to_text().as_bytes()),
     ] {
         std::fs::write(path(name), bytes).expect("written");
     }
-    let vkey = key.to_vkey();
     assert_eq!(store.ledger_size(&log), Ok(summary.head.size));
+    (export, key.to_vkey())
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the checker reads files")]
+fn what_an_agent_exports_verifies_without_our_code() {
+    if !can_check() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (export, vkey) = exported(folder.path());
     for arguments in [
         vec!["export", &path("acme.ledger"), &vkey, &path("older")],
         vec!["proof", &path("77.tlog-proof"), &vkey],
@@ -119,4 +131,39 @@ fn what_an_agent_exports_verifies_without_our_code() {
     let less: String = lines.iter().enumerate().filter(|(n, _)| *n != 50).map(|(_, line)| *line).collect();
     std::fs::write(path("less.ledger"), less).expect("written");
     assert!(!check(&["export", &path("less.ledger"), &vkey]).status.success());
+}
+
+/// A Python that has the package; nothing, and a line that says so, where none has. In CI one must.
+#[expect(clippy::disallowed_methods, reason = "asks whether a program is there, and whether this is CI")]
+#[expect(clippy::print_stdout, reason = "a test that did nothing says so")]
+fn python_with_pymerkle() -> Option<&'static str> {
+    let has = |python: &&str| {
+        let asked = Command::new(python).args(["-c", "import pymerkle"]).output();
+        asked.is_ok_and(|output| output.status.success())
+    };
+    let found = ["python3", "/usr/bin/python3"].into_iter().find(has);
+    if found.is_none() {
+        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "pymerkle is not installed; run tests/setup");
+        println!("skipped: pymerkle is not installed (tests/setup installs it)");
+    }
+    found
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the other tree is another program")]
+fn another_merkle_tree_has_the_same_roots_and_paths() {
+    let Some(python) = python_with_pymerkle() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    exported(folder.path());
+    let compare = |older: &str| {
+        let mut asked = Command::new(python);
+        asked.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/merkle.py")).current_dir(folder.path());
+        asked.args(["acme.ledger", older]).args(PROVED.map(|index| format!("{index}.tlog-proof")));
+        asked.output().expect("python starts")
+    };
+    let same = compare("older");
+    assert!(same.status.success(), "{}", says(&same));
+    let older = std::fs::read_to_string(folder.path().join("older")).expect("a checkpoint");
+    std::fs::write(folder.path().join("other"), older.replacen("\n2\n", "\n3\n", 1)).expect("written");
+    assert!(!compare("other").status.success(), "it takes another size too");
 }

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use assent_schema::id::{ClientId, PersonId};
 use assent_schema::ledger::{Token, Told};
+use assent_schema::time::Moment;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::ask::{ask, unexpected};
 use super::{Call, Output, Show};
@@ -46,6 +48,23 @@ enum What {
         #[arg(long, value_name = "DIR", conflicts_with_all = ["client", "output"])]
         all: Option<PathBuf>,
     },
+    /// Shows what entries say, of all logs or some.
+    Show {
+        /// Of this client's log alone.
+        #[arg(long, value_name = "CLIENT", conflicts_with = "own")]
+        client: Option<ClientId>,
+        /// Of the agent's own log alone.
+        #[arg(long)]
+        own: bool,
+        /// Of what this person did alone.
+        #[arg(long, value_name = "PERSON")]
+        person: Option<PersonId>,
+        /// Of this moment or later.
+        #[arg(long, value_name = "MOMENT")]
+        since: Option<Moment>,
+    },
+    /// Cosigns a checkpoint for somebody who watches the log: only one that continues what was cosigned before.
+    Witness(super::witness::Args),
     /// Makes the entries of one person's runs unreadable, on request; an entry says which and by whose word.
     Erase {
         /// Whose ledger.
@@ -182,6 +201,28 @@ impl Show for Wrong {
     }
 }
 
+/// What entries say.
+#[derive(Serialize)]
+struct Entries {
+    entries: Vec<Value>,
+}
+
+impl Show for Entries {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        for entry in &self.entries {
+            let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
+            let number = |name: &str| entry.get(name).and_then(Value::as_u64).map(|number| format!(" {name} {number}"));
+            let (run, actor) = (number("run").unwrap_or_default(), text("actor"));
+            let by = if actor.is_empty() { String::new() } else { format!(" by {actor}") };
+            let step = if text("step").is_empty() { String::new() } else { format!(" at {}", text("step")) };
+            let index = number("index").unwrap_or_default();
+            let data = entry.get("data").map(Value::to_string).unwrap_or_default();
+            writeln!(out, "{} {}{index}: {}{run}{step}{by} {data}", text("time"), text("log"), text("kind"))?;
+        }
+        Ok(())
+    }
+}
+
 /// Files that were written.
 #[derive(Serialize)]
 struct Files {
@@ -209,6 +250,13 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
             let to = To::Folder(folder);
             logs.into_iter().try_for_each(|log| finish(about(call, LedgerQuestion::Export { log })?, Some(&to), out))
         }
+        What::Show { client, own, person, since } => {
+            let log = if *own { Some(Log::Agent) } else { client.clone().map(Log::Client) };
+            let log = log.map(|log| log.as_str().to_owned());
+            let question = LedgerQuestion::Show { log, person: person.clone(), since: *since };
+            finish(about(call, question)?, None, out)
+        }
+        What::Witness(args) => super::witness::run(args, out),
         What::Erase { client, reference, request, by } => {
             let (client, reference) = (client.clone(), reference.clone());
             match ask(call, &Question::Erase { client, reference, request: request.clone(), by: by.clone() })? {
@@ -269,6 +317,7 @@ impl<'a> To<'a> {
 fn finish(answer: LedgerAnswer, to: Option<&To<'_>>, out: &mut Output<'_>) -> Result<(), Error> {
     match answer {
         LedgerAnswer::Verified(summary) => out.show(&summary),
+        LedgerAnswer::Entries(entries) => out.show(&Entries { entries }),
         LedgerAnswer::Fault { index, until, code } => {
             out.refuse();
             out.show(&Wrong { verifies: false, index, until, code })

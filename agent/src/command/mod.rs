@@ -29,6 +29,7 @@ mod runs;
 mod status;
 mod transfer;
 mod vault;
+mod witness;
 
 pub use output::{Format, Output, Show};
 

@@ -12,18 +12,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use assent_schema::canon;
 use assent_schema::id::PersonId;
 use assent_schema::ledger::export::Summary;
-use assent_schema::ledger::{Checkpoint, ExportFault, Fault, Head, LogKey, Origin, Token, Told};
+use assent_schema::ledger::{Checkpoint, Entry, ExportFault, Fault, Head, LogKey, Origin, Token, Told};
 use assent_schema::time::Moment;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::identity::Identity;
-use crate::ledger::{AnswerError, DayKeys, PublishError, Publishers, Reader, RoundError, Target, announced, changed};
+use crate::ledger::{
+    AnswerError, DayKeys, PublishError, Publishers, Reader, RoundError, Target, announced, changed, window_of,
+};
 use crate::real::RealDisk;
 use crate::store::{Log, Store};
 use crate::vault::HostKey;
 
 /// The folder in the state folder where output waits to be taken.
 const OUT: &str = "out";
+/// The most entries in one answer: the last of them.
+const ENTRIES_MOST: usize = 10_000;
 
 /// What is asked about one log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +47,15 @@ pub enum LedgerQuestion {
     Export {
         /// The name of the log.
         log: String,
+    },
+    /// What entries say.
+    Show {
+        /// The name of the log; all when absent.
+        log: Option<String>,
+        /// Of this person alone.
+        person: Option<PersonId>,
+        /// Of this moment or later.
+        since: Option<Moment>,
     },
     /// Proofs for all entries of a run.
     ProveRun {
@@ -76,6 +90,8 @@ pub enum LedgerAnswer {
     Logs(Vec<String>),
     /// It verifies.
     Verified(LogSummary),
+    /// What entries say, as the bodies that were committed to; the last of them, where there are too many.
+    Entries(Vec<Value>),
     /// Output that waits to be taken.
     Written(Vec<OutFile>),
     /// Something does not verify.
@@ -200,6 +216,7 @@ impl LedgerDesk {
         match self.prepare(store, question)? {
             Prepared::Answer(answer) => Ok(answer),
             Prepared::Ask(asked) => asked.answer(store),
+            Prepared::Show(shown) => shown.answer(store),
         }
     }
 
@@ -218,6 +235,13 @@ impl LedgerDesk {
                 let logs = store.logs().map_err(|e| LedgerBroken(e.to_string()))?;
                 let names = logs.iter().map(|log| log.as_str().to_owned()).collect();
                 return Ok(Prepared::Answer(LedgerAnswer::Logs(names)));
+            }
+            LedgerQuestion::Show { log, person, since } => {
+                let all = store.logs().map_err(|e| LedgerBroken(e.to_string()))?;
+                let logs = all.into_iter().filter(|one| log.as_ref().is_none_or(|log| log == one.as_str()));
+                let logs = logs.map(|log| (self.publishers.origin(&log), log)).collect();
+                let (disk, host) = (Arc::clone(&self.disk), Arc::clone(&self.host));
+                return Ok(Prepared::Show(Box::new(Shown { disk, host, logs, person, since })));
             }
             LedgerQuestion::Verify { log, since } => (log, Ask::Verify(since)),
             LedgerQuestion::Export { log } => (log, Ask::Export),
@@ -258,6 +282,42 @@ pub enum Prepared {
     Answer(LedgerAnswer),
     /// What is still to be read.
     Ask(Box<Asked>),
+    /// Entries that are still to be read.
+    Show(Box<Shown>),
+}
+
+/// A question for what entries say.
+pub struct Shown {
+    disk: Arc<RealDisk>,
+    host: Arc<HostKey>,
+    logs: Vec<(Origin, Log)>,
+    person: Option<PersonId>,
+    since: Option<Moment>,
+}
+
+impl Shown {
+    /// Reads the entries, by log and in order. This may take long.
+    ///
+    /// # Errors
+    /// When rows or keys cannot be read.
+    pub fn answer(&self, store: &impl Store) -> Result<LedgerAnswer, LedgerBroken> {
+        if self.logs.is_empty() {
+            return Ok(LedgerAnswer::NotThere);
+        }
+        let mut days = DayKeys::new(Arc::clone(&self.disk), Arc::clone(&self.host));
+        let since = self.since.unwrap_or_else(|| Moment::from_seconds(0));
+        let wanted = |entry: &Entry| self.person.is_none() || entry.actor == self.person;
+        let mut all = Vec::new();
+        for (origin, log) in &self.logs {
+            let found = window_of(store, log, origin, &mut days, (since, Moment::from_seconds(i64::MAX)), &wanted);
+            for entry in found.map_err(|e| LedgerBroken(e.to_string()))? {
+                let body = entry.to_bytes().ok().and_then(|body| serde_json::from_slice(&body).ok());
+                all.extend::<Option<Value>>(body);
+            }
+        }
+        all.drain(..all.len().saturating_sub(ENTRIES_MOST));
+        Ok(LedgerAnswer::Entries(all))
+    }
 }
 
 /// A question about one log and its newest checkpoint.

@@ -61,6 +61,7 @@ impl Clerk {
                     match prepared {
                         Prepared::Answer(answer) => Ok(answer),
                         Prepared::Ask(asked) => asked.answer(&*agent.store),
+                        Prepared::Show(shown) => shown.answer(&*agent.store),
                     }
                 });
                 Ok(match work.await {

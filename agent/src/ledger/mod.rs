@@ -32,4 +32,4 @@ pub use publish::{
 };
 pub use pulse::{Missed, Pulse};
 pub use tiles::changed;
-pub use window::window;
+pub use window::{window, window_of};

@@ -5,6 +5,7 @@ use assent_schema::time::Moment;
 
 use super::answer::AnswerError;
 use super::day_key::{DayKeyError, DayKeys};
+use super::gone::{announced, covers, first_on};
 use crate::store::{Log, Store};
 use crate::world::Disk;
 
@@ -22,10 +23,26 @@ pub fn window<D: Disk>(
     log: &Log,
     origin: &Origin,
     days: &mut DayKeys<D>,
+    span: (Moment, Moment),
+) -> Result<Vec<Entry>, AnswerError> {
+    window_of(store, log, origin, days, span, &|_| true)
+}
+
+/// The same, of those that are wanted.
+///
+/// # Errors
+/// As [`window`].
+pub fn window_of<D: Disk>(
+    store: &impl Store,
+    log: &Log,
+    origin: &Origin,
+    days: &mut DayKeys<D>,
     (from, until): (Moment, Moment),
+    wanted: &dyn Fn(&Entry) -> bool,
 ) -> Result<Vec<Entry>, AnswerError> {
     let size = store.ledger_size(log).map_err(AnswerError::Store)?;
-    let mut next = first_of_day(store, log, size, &from.day())?;
+    let gone = announced(store, log).map_err(AnswerError::Store)?;
+    let mut next = first_on(store, log, &from.day()).map_err(AnswerError::Store)?;
     let mut found = Vec::new();
     while next < size {
         let page = store.ledger_rows(log, next, PAGE).map_err(AnswerError::Store)?;
@@ -37,33 +54,18 @@ pub fn window<D: Disk>(
             if row.day > until.day() {
                 return Ok(found);
             }
-            let Some(sealed) = &row.sealed else { continue };
-            let body = match days.open(origin, &row.day) {
-                Ok(key) => key.open(origin, row.index, sealed).ok(),
+            let Some(sealed) = row.sealed.as_deref().filter(|_| !covers(&gone, row.index)) else { continue };
+            let body = match days.unseal(origin, &row.day, (row.index, sealed)) {
+                Ok(opened) => Some(opened),
                 Err(DayKeyError::Gone | DayKeyError::CannotOpen) => None,
                 Err(what) => return Err(AnswerError::Key(what)),
             };
             let entry = body.and_then(|(_, body)| Entry::from_bytes(&body).ok());
-            found.extend(entry.filter(|entry| from <= entry.time && entry.time <= until));
+            found.extend(entry.filter(|entry| from <= entry.time && entry.time <= until && wanted(entry)));
         }
         if found.len() > MOST {
             found.drain(..found.len() - MOST);
         }
     }
     Ok(found)
-}
-
-/// The first row that is not of an earlier day: days never go back in a log.
-fn first_of_day(store: &impl Store, log: &Log, size: u64, day: &str) -> Result<u64, AnswerError> {
-    let (mut low, mut high) = (0, size);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let rows = store.ledger_rows(log, middle, 1).map_err(AnswerError::Store)?;
-        if rows.first().is_some_and(|row| row.day.as_str() < day) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    Ok(low)
 }

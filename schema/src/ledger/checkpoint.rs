@@ -236,6 +236,21 @@ impl Checkpoint {
         Ok(Self { head, note: note.to_owned(), witnessed })
     }
 
+    /// The same note with one more line: the cosignature of a witness, at so many seconds since 1970.
+    ///
+    /// # Errors
+    /// `BadKey` when the name is none.
+    ///
+    /// # Source
+    /// C2SP `tlog-cosignature` v1.0.1.
+    pub fn cosign(&self, name: &str, key: &SigningKey, time: u64) -> Result<String, NoteError> {
+        let public = LogKey::of_witness(name, key.verifying_key().as_bytes())?;
+        let (text, _) = split(&self.note)?;
+        let signature = key.sign(format!("cosignature/v1\ntime {time}\n{text}").as_bytes()).to_bytes();
+        let signed: Vec<u8> = time.to_be_bytes().into_iter().chain(signature).collect();
+        Ok(format!("{}{}", self.note, signature_line(name, public.id(), &signed)))
+    }
+
     /// Reads size and root of a note without verifying who signed it: to find out which key to verify it with.
     ///
     /// # Errors

@@ -138,3 +138,26 @@ async fn a_lost_key_is_told_to_those_on_call() {
     agent.prune().await.unwrap();
     assert_eq!(alerts(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_are_shown_by_person_log_and_time() {
+    let site = Site::new();
+    let (agent, _ended) = with_history(&site).await;
+    agent.keep(Some(place().0), "ann".parse().unwrap(), "CASE-9".parse().unwrap()).await.unwrap().unwrap();
+    let show = |log: Option<&str>, person: Option<&str>, since: Option<Moment>| {
+        let (log, person) = (log.map(str::to_owned), person.map(|person| person.parse().unwrap()));
+        match lock(&agent.ledger).answer(&*agent.store, LedgerQuestion::Show { log, person, since }).unwrap() {
+            LedgerAnswer::Entries(entries) => entries,
+            other => panic!("{other:?}"),
+        }
+    };
+    let all = show(None, None, None);
+    let (own, client) = (show(Some("_agent"), None, None), show(Some("acme"), None, None));
+    assert!(!own.is_empty() && all.len() == own.len() + client.len());
+    let by_ann = show(None, Some("ann"), None);
+    assert_eq!(by_ann.iter().map(|entry| &entry["kind"]).collect::<Vec<_>>(), ["legal-held"]);
+    let today = show(Some("acme"), None, Some(RealClock.now().moment().minus(Period::days(1))));
+    assert_eq!(client.len() - today.len(), 8, "what is of 200 days ago");
+    let question = LedgerQuestion::Show { log: Some("birch".into()), person: None, since: None };
+    assert_eq!(lock(&agent.ledger).answer(&*agent.store, question).unwrap(), LedgerAnswer::NotThere);
+}
