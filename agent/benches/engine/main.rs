@@ -1,6 +1,6 @@
 //! How fast runs are when each of them is durable, and how soon the agent is ready. Prints Markdown tables.
 //!
-//! `cargo bench -p assent-agent --bench engine`; `-- engine` or `-- start` for one table alone. What the figures mean and
+//! `cargo bench -p assent-agent --bench engine`; `-- engine`, `-- start` or `-- ledger` for one table alone. What the figures mean and
 //! what they were is in docs/benchmarks.md.
 #![expect(
     clippy::disallowed_methods,
@@ -9,6 +9,7 @@
 )]
 
 mod figures;
+mod ledger;
 mod load;
 mod site;
 mod start;
@@ -27,6 +28,9 @@ fn main() {
     }
     if wants("start") {
         start();
+    }
+    if wants("ledger") {
+        ledger();
     }
     println!("Load average after: {}", figures::load_average());
 }
@@ -50,6 +54,22 @@ fn engine() {
             one.commits_per_run,
             one.bytes_per_run,
             one.cpu_micros_per_run,
+        );
+    }
+    println!();
+}
+
+fn ledger() {
+    println!("| entries of one day | verify s | inclusion proof ms | prune s | longest commit of it ms |");
+    println!("|---|---|---|---|---|");
+    for entries in [100_000, 1_000_000] {
+        let one = ledger::measure(entries);
+        println!(
+            "| {entries} | {:.2} | {:.2} | {:.2} | {:.1} |",
+            one.verify.as_secs_f64(),
+            one.prove.as_secs_f64() * 1e3,
+            one.prune.as_secs_f64(),
+            one.longest.as_secs_f64() * 1e3,
         );
     }
     println!();
