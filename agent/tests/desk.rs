@@ -12,6 +12,8 @@ use assent_agent::content::Content;
 use assent_agent::desk::{FrontDesk, Registry};
 use assent_agent::listen;
 use assent_agent::people::Itself;
+use assent_agent::people::NotTaken;
+use assent_agent::people::wire::Received;
 use assent_agent::real::{Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
 use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use};
 use assent_agent::sim::NoBooks;
@@ -22,7 +24,7 @@ use assent_schema::client::{ClientFacts, Endpoint};
 use assent_schema::id::{AgentId, ClientId, ConnectionId, PersonId, SlotId, WorkflowId};
 use assent_schema::plan::Plan;
 use assent_schema::time::Moment;
-use assent_schema::trust::{Namespace, PublicKey, Signer, sign};
+use assent_schema::trust::{Namespace, PublicKey, SignedFile, Signer, sign};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -81,6 +83,17 @@ impl Registry for Deployment {
 
     fn assigned(&self, _: &ClientId) -> BTreeMap<PersonId, BTreeSet<PublicKey>> {
         BTreeMap::new()
+    }
+
+    /// Whose name stands in the file, if that is who signed it.
+    fn vouched(&self, signed: &SignedFile) -> Result<ClientId, NotTaken> {
+        let client = std::str::from_utf8(&signed.bytes).ok().and_then(|text| text.parse().ok());
+        let by = signed.signatures.keys().next().map(|person| person.as_str().to_owned());
+        client.filter(|client: &ClientId| by.as_deref() == Some(client.as_str())).ok_or(NotTaken::BadStatement)
+    }
+
+    fn take_statement(&self, signed: SignedFile) -> impl Future<Output = Result<Received, NotTaken>> + Send {
+        std::future::ready(Ok(Received { statement: Digest::of_file(&signed.bytes), known: false }))
     }
 }
 
@@ -295,6 +308,26 @@ fn decision(question: &Value, person: &str, seed: u8) -> Value {
     let text = String::from_utf8(canon::to_bytes(&decision).expect("canonical")).expect("text");
     let signature = sign(&signer(seed), Namespace::Decision, text.as_bytes());
     json!({"decision": text, "signature": signature})
+}
+
+#[test]
+fn neither_strangers_nor_other_clients_use_up_a_client_s_turns() {
+    let place = Place::new();
+    let hand =
+        |client: &str, by: &str| place.ask("/statements", &json!({"statement": client, "signatures": {by: "-"}})).0;
+    for _ in 0..100 {
+        assert_eq!(hand("acme", "mallory"), 422);
+    }
+    assert_eq!(hand("acme", "acme"), 200);
+    // One client that hands over without end is told to wait, and the others are not.
+    let answers: Vec<u16> = (0..70).map(|_| hand("acme", "acme")).collect();
+    assert!(answers.contains(&429), "{answers:?}");
+    assert_eq!(hand("cedar", "cedar"), 200);
+    assert_eq!(
+        place.ask("/poke", &json!({"poke": "{}", "signatures": {}})).0,
+        404,
+        "who deploys nothing is poked in vain"
+    );
 }
 
 #[test]

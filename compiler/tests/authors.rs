@@ -205,3 +205,64 @@ fn who_left_signs_on_no_older_commit() {
     let merge = commit(&agency, &repository, &[released, old], change, None);
     assert_eq!(found(&agency, released, merge), Vec::<String>::new());
 }
+
+#[test]
+fn each_region_is_fetched_signed_and_pushed_by_itself() {
+    let (folder, agency) = agency();
+    let key = agency.private("alice").unwrap();
+    let timer = agency.private("timer").unwrap();
+    let mut remotes = BTreeMap::new();
+    for region in ["eu", "us"] {
+        let remote = folder.path().join(format!("{region}.git"));
+        Repository::init_bare(&remote).unwrap();
+        let remote = remote.display().to_string();
+        let line = ["release", "--environment", "staging", "--region", region, "--key", &key, "--remote", &remote];
+        assert_eq!(agency.try_assent(&line.map(str::to_owned)).unwrap().0, Outcome::Fine);
+        remotes.insert(region, remote);
+    }
+    let fresh = |region: &str| {
+        let repository = Repository::open_bare(&remotes[region]).unwrap();
+        let tip = branch::tip(&repository, &format!("release/staging/{region}")).unwrap().unwrap();
+        let files = branch::read(&repository, tip).unwrap();
+        let read: Value = serde_json::from_slice(files.get("freshness.json")?).unwrap();
+        read["time"].as_str().map(str::to_owned)
+    };
+    let sign = |at: &str| {
+        let (eu, us) = (format!("eu={}", remotes["eu"]), format!("us={}", remotes["us"]));
+        let line = ["freshness", "--key", &timer, "--at", at, "--remote", &us, "--remote", &eu];
+        agency.try_assent(&line.map(str::to_owned))
+    };
+    let (outcome, said) = sign("2026-06-01T10:00:00Z").unwrap();
+    assert_eq!(outcome, Outcome::Fine);
+    assert!(said.contains("release/staging/eu: release 1") && said.contains("release/staging/us: release 1"), "{said}");
+    assert_eq!((fresh("eu"), fresh("us")), (Some("2026-06-01T10:00:00Z".into()), Some("2026-06-01T10:00:00Z".into())));
+    // One region is away; the other is told all the same, and the command fails.
+    std::fs::rename(&remotes["us"], folder.path().join("gone")).unwrap();
+    assert!(sign("2026-06-01T16:00:00Z").is_err());
+    assert_eq!(fresh("eu"), Some("2026-06-01T16:00:00Z".into()));
+}
+
+#[test]
+fn a_withdrawal_to_a_bad_address_writes_nothing() {
+    let (_folder, agency) = agency();
+    let approvals = agency.source.join("clients/acme/approvals");
+    let names = || {
+        let names = std::fs::read_dir(&approvals).unwrap().map(|entry| entry.unwrap().file_name());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = names();
+    let dana = agency.private("dana").unwrap();
+    for to in
+        ["https://agent.example", "http://", "agent.example:80", "http://a/b", "http://user@host:1", "file:///etc"]
+    {
+        let line = ["withdraw", "acme", "--all", "--key", &dana, "--to", "http://127.0.0.1:1", "--to", to];
+        let refused = agency.try_assent(&line.map(str::to_owned)).unwrap_err().to_string();
+        assert!(refused.contains("is not http://host:port"), "{refused}");
+        assert_eq!(names(), before, "{to}");
+    }
+    // A good address at which nobody answers: the statement is written, and who was not told is said.
+    let line = ["withdraw", "acme", "--workflow", "refund", "--key", &dana, "--to", "http://127.0.0.1:1"];
+    let (outcome, said) = agency.try_assent(&line.map(str::to_owned)).unwrap();
+    assert!(outcome == Outcome::Findings && said.contains("did not take it"), "{said}");
+    assert_eq!(names().len(), before.len() + 2);
+}

@@ -185,6 +185,40 @@ impl Recover {
     }
 }
 
+/// Asks agents to look for releases at once: signed by the role `release` under `poke@assent`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Poke {
+    /// Always `poke`.
+    #[serde(rename = "type")]
+    pub kind: PokeType,
+    /// The number of this format.
+    pub schema: u32,
+    /// SHA-256 of root version 1.
+    pub project: Digest,
+    /// The environment of the agents.
+    pub environment: Environment,
+    /// The region of the agents.
+    pub region: Region,
+    /// When it was signed. It counts for ten minutes, and once.
+    pub time: Moment,
+}
+
+/// The `type` member of a poke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PokeType {
+    /// The only value.
+    Poke,
+}
+
+impl Poke {
+    /// A poke for the agents of one environment and region.
+    pub fn new(project: Digest, environment: Environment, region: Region, time: Moment) -> Self {
+        Self { kind: PokeType::Poke, schema: SCHEMA, project, environment, region, time }
+    }
+}
+
 /// How one workflow stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

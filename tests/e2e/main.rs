@@ -8,5 +8,6 @@ mod fleet;
 mod kill;
 mod outside;
 mod page;
+mod poke;
 mod release;
 mod servers;

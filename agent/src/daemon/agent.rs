@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use super::host;
 use super::intake::{self, Standpoint, Taken};
+use super::poking::Pokes;
 use crate::config::Config;
 use crate::control::books::LedgerDesk;
 use crate::deploy::board::Proposal;
@@ -105,6 +106,7 @@ pub(super) struct Agent {
     /// The commit that was judged last, so that it is not judged again.
     judged: Mutex<Option<Judged>>,
     pull: Arc<Notify>,
+    pub(super) pokes: Mutex<Pokes>,
     /// What keeps the agent from looking for releases.
     trouble: Mutex<Option<PullStatus>>,
     news: Arc<Notify>,
@@ -139,6 +141,7 @@ impl Agent {
     pub(super) fn new(parts: Parts) -> Self {
         let Parts { config, pin, identity, disk, world, store, field, engine, ledger, program, board, holds } = parts;
         field.hold(holds.clone());
+        let pokes = Mutex::new(Pokes::since(world.clock.now().moment()));
         let pulse = Mutex::new(Pulse::new(world.clock.now(), world.clock.awake()));
         let vault = Arc::clone(&field);
         let credential: Credential = Arc::new(move || vault.opens_repository());
@@ -165,6 +168,7 @@ impl Agent {
             routes: Mutex::default(),
             judged: Mutex::default(),
             pull: Arc::default(),
+            pokes,
             trouble: Mutex::default(),
             news: Arc::default(),
             halt: Mutex::default(),

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use assent_schema::canon::Digest;
+use assent_schema::id::ClientId;
 use assent_schema::trust::{SignedFile, Statement};
 
 use super::agent::Agent;
@@ -19,6 +20,23 @@ use crate::world::Clock as _;
 const FILE: &str = "the statement";
 
 impl Agent {
+    /// Whose statement this is, if somebody who is or was an approver signed it.
+    ///
+    /// # Errors
+    /// When nobody did, or the release knows no such client.
+    pub(super) fn vouched(&self, signed: &SignedFile) -> Result<ClientId, NotTaken> {
+        let statement = Statement::parse(FILE, &signed.bytes).or(Err(NotTaken::BadForm))?;
+        let taken = self.taken().ok_or(NotTaken::Unknown)?;
+        let client = taken.bundle.clients.get(&statement.client).ok_or(NotTaken::Unknown)?;
+        match client.statements.vouched(FILE, signed) {
+            Ok(()) => Ok(statement.client),
+            Err(error) => {
+                tracing::warn!(client = %statement.client, what = %error.what, "a statement was refused");
+                Err(NotTaken::BadStatement)
+            }
+        }
+    }
+
     /// Judges a statement as if it had come with the release, keeps it for ever, and judges the plans again.
     ///
     /// # Errors

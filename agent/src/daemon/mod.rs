@@ -11,6 +11,7 @@ pub mod host;
 mod incidents;
 mod intake;
 mod office;
+mod poking;
 mod pruning;
 mod publishing;
 mod pulling;

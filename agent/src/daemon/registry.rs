@@ -39,6 +39,14 @@ impl Registry for Register {
         named.map_or_else(|| all().flat_map(|a| a.authors.clone()).collect(), |active| active.authors.clone())
     }
 
+    fn vouched(&self, signed: &SignedFile) -> Result<ClientId, NotTaken> {
+        self.0.vouched(signed)
+    }
+
+    fn take_poke(&self, signed: SignedFile) -> Result<(), NotTaken> {
+        self.0.take_poke(&signed)
+    }
+
     async fn take_statement(&self, signed: SignedFile) -> Result<Received, NotTaken> {
         self.0.take_statement(signed).await
     }

@@ -52,6 +52,16 @@ pub trait Registry: Send + Sync + 'static {
     /// The people of the agency who are assigned to a client, with their keys: they may start manual runs.
     fn assigned(&self, client: &ClientId) -> BTreeMap<PersonId, BTreeSet<PublicKey>>;
 
+    /// Whose statement this is, if somebody of that client signed it: asked before anything that costs more than that.
+    fn vouched(&self, _: &SignedFile) -> Result<ClientId, NotTaken> {
+        Err(NotTaken::Unknown)
+    }
+
+    /// Takes a request to look for releases now: nothing else happens.
+    fn take_poke(&self, _: SignedFile) -> Result<(), NotTaken> {
+        Err(NotTaken::Unknown)
+    }
+
     /// Takes a statement that somebody handed over, judged as if it had come with a release. On success it is durable and
     /// counts. Who deploys nothing takes none.
     fn take_statement(&self, _: SignedFile) -> impl Future<Output = Result<Received, NotTaken>> + Send {
@@ -59,7 +69,7 @@ pub trait Registry: Send + Sync + 'static {
     }
 }
 
-/// Statements that are judged in a minute: each may cost a whole release judged again.
+/// Statements of one client that are judged in a minute: each may cost a whole release judged again.
 const STATEMENTS_RATE: Rate = Rate { requests: 60, per: Period::minutes(1) };
 /// Where the key of hashes of webhooks is kept.
 const WEBHOOK_KEY: &str = "accept/webhook-key";
@@ -74,7 +84,8 @@ pub struct FrontDesk<W, S, D, R> {
     webhook_key: Content<[u8; 32]>,
     doors: Mutex<Doors>,
     challenges: Mutex<Challenges>,
-    statements: Mutex<Bucket>,
+    /// By client, of those that the release has.
+    statements: Mutex<BTreeMap<ClientId, Bucket>>,
     tasks: Tasks,
 }
 
@@ -108,7 +119,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             webhook_key: Content::new(webhook_key),
             doors: Mutex::default(),
             challenges,
-            statements: Mutex::new(Bucket::new(STATEMENTS_RATE)),
+            statements: Mutex::default(),
             tasks: Tasks::default(),
         }))
     }

@@ -10,12 +10,13 @@ use assent_schema::trust::{PublicKey, SignedFile};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{FrontDesk, Registry, lock};
+use super::{FrontDesk, Registry, STATEMENTS_RATE, lock};
 use crate::accept::event;
 use crate::content::Content;
 use crate::listen::{Ask, Receipt, Reply};
-use crate::people::wire::{Handed, Introduction, Shown, SignedDecision, SignedIn, SignedStart, WaitingForMe};
+use crate::people::wire::{Handed, Introduction, Poked, Shown, SignedDecision, SignedIn, SignedStart, WaitingForMe};
 use crate::people::{Asked, NotTaken, Strength, access, judge, judge_signed, sign_in};
+use crate::retry::Bucket;
 use crate::run::{DecideError, Deployed, NewRun, Question, Verdict};
 use crate::store::{Log, Note, Store, Transaction, TriggerKind, Write};
 use crate::world::{Clock as _, Dice as _, World};
@@ -27,23 +28,31 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             Ask::Challenge => self.challenge(&read(body)?),
             Ask::Decisions => self.decisions(&read(body)?).await,
             Ask::Decide => self.decide(read(body)?).await.map(|()| Reply::code(200, "decided")),
+            Ask::Poke => self.poke(read(body)?),
             Ask::Statement => self.statement(read(body)?).await,
             Ask::Start { client, workflow } => self.start(client, workflow, &read(body)?).await,
         }
     }
 
     async fn statement(&self, handed: Handed) -> Result<Reply, NotTaken> {
+        let signed = signed(handed.statement, handed.signatures);
+        // First whether anybody of the client signed it: a stranger must not use up the turns of those who may.
+        let client = self.registry.vouched(&signed)?;
         let now = self.world.clock().boot();
         {
-            let mut bucket = lock(&self.statements);
+            let mut buckets = lock(&self.statements);
+            let bucket = buckets.entry(client).or_insert_with(|| Bucket::new(STATEMENTS_RATE));
             if !bucket.wait(now).is_zero() {
                 return Err(NotTaken::TooMany);
             }
             bucket.take(now);
         }
-        let signatures = handed.signatures.into_iter().map(|(who, armour)| (who, armour.into_bytes())).collect();
-        let signed = SignedFile { bytes: handed.statement.into_bytes(), signatures };
         reply(&self.registry.take_statement(signed).await?)
+    }
+
+    fn poke(&self, poked: Poked) -> Result<Reply, NotTaken> {
+        self.registry.take_poke(signed(poked.poke, poked.signatures))?;
+        Ok(Reply::code(202, "poked"))
     }
 
     fn challenge(&self, who: &Introduction) -> Result<Reply, NotTaken> {
@@ -240,6 +249,12 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             Receipt::Unavailable => Err(NotTaken::NotDurable),
         }
     }
+}
+
+/// A text and its signatures, as they came.
+fn signed(text: String, signatures: BTreeMap<PersonId, String>) -> SignedFile {
+    let signatures = signatures.into_iter().map(|(who, armour)| (who, armour.into_bytes())).collect();
+    SignedFile { bytes: text.into_bytes(), signatures }
 }
 
 fn read<T: DeserializeOwned>(body: &Content<Vec<u8>>) -> Result<T, NotTaken> {

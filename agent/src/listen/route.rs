@@ -29,6 +29,8 @@ pub enum Ask {
     Decide,
     /// `POST /statements`: what a client signed, handed over directly.
     Statement,
+    /// `POST /poke`: a signed request to look for releases now.
+    Poke,
     /// `POST /v1/start/<client>/<workflow>`: a manual trigger.
     Start {
         /// Whose.
@@ -63,6 +65,7 @@ pub(super) fn route(method: &str, path: &str) -> Result<Route, NoRoute> {
             let (client, workflow) = named(client, workflow)?;
             ("POST", Route::Hook { client, workflow })
         }
+        ["", "poke"] => ("POST", Route::Person(Ask::Poke)),
         ["", "statements"] => ("POST", Route::Person(Ask::Statement)),
         ["", "v1", "challenge"] => ("POST", Route::Person(Ask::Challenge)),
         ["", "v1", "decisions"] => ("POST", Route::Person(Ask::Decisions)),
@@ -96,7 +99,7 @@ mod tests {
         assert_eq!(route("GET", "/healthz"), Ok(Route::Health));
         assert!(matches!(route("POST", "/hooks/acme/refund"), Ok(Route::Hook { .. })));
         assert!(matches!(route("POST", "/v1/start/acme/refund"), Ok(Route::Person(Ask::Start { .. }))));
-        for path in ["/v1/challenge", "/v1/decisions", "/v1/decide", "/hooks/acme/refund", "/statements"] {
+        for path in ["/v1/challenge", "/v1/decisions", "/v1/decide", "/hooks/acme/refund", "/statements", "/poke"] {
             assert!(route("POST", path).is_ok(), "{path}");
             assert_eq!(route("GET", path), Err(NoRoute::WrongMethod), "{path}");
         }
@@ -116,6 +119,7 @@ mod tests {
             "/v1",
             "/v1/decide/x",
             "/statements/",
+            "/poke/",
             "/v1/start/acme",
         ] {
             assert_eq!(route("POST", path), Err(NoRoute::NotFound), "{path}");

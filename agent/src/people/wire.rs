@@ -21,6 +21,16 @@ pub struct Handed {
     pub signatures: BTreeMap<PersonId, String>,
 }
 
+/// `POST /poke`: somebody who signs releases asks the agent to look for one now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Poked {
+    /// Canonical JSON of `schema::status::Poke`, as it was signed.
+    pub poke: String,
+    /// The armoured signatures, by who made them.
+    pub signatures: BTreeMap<PersonId, String>,
+}
+
 /// The answer to a statement that was handed over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,9 +1,11 @@
 //! `assent freshness`: says of every branch of releases which release is the newest. Meant for a timer.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use assent_schema::canon::Digest;
+use assent_schema::id::Region;
 use assent_schema::time::Moment;
 use git2::Repository;
 use serde_json::json;
@@ -34,8 +36,13 @@ pub(super) struct Args {
     /// The moment that is signed; now, unless said.
     #[arg(long, value_name = "INSTANT")]
     at: Option<Moment>,
-    #[command(flatten)]
-    remote: RemoteArgs,
+    /// The remote repository of a region, or of all regions: its name in the repository, a path or a URL that `git` can push
+    /// to. Each is fetched, signed and pushed by itself; `origin` where there is one, unless said.
+    #[arg(long = "remote", value_name = "[REGION=]REMOTE")]
+    remotes: Vec<RegionRemote>,
+    /// Neither fetch nor push.
+    #[arg(long, conflicts_with = "remotes")]
+    local: bool,
     /// How the result is printed.
     #[arg(long, default_value = "human")]
     format: Format,
@@ -48,23 +55,103 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let at = args.at.unwrap_or_else(|| context.now());
     let repository = branch::open(&args.repo)?;
-    args.remote.fetch(&repository, &["release/"])?;
     let project = project(&repository, &args.source)?;
-    let (mut pushed, mut text, mut rows) = (Vec::new(), String::new(), Vec::new());
-    for (name, target) in targets(&branch::branches(&repository, "release/")?) {
-        let Some(release) = published(&repository, &target)? else { continue };
+    let none = RegionRemote { region: None, remote: None };
+    let places: Vec<&RegionRemote> = if args.remotes.is_empty() { vec![&none] } else { args.remotes.iter().collect() };
+    let mut signed = Signed::default();
+    let mut failed = Vec::new();
+    // One region that is away keeps no other from being told that it is fresh.
+    for place in places {
+        let remote = RemoteArgs { remote: place.remote.clone(), local: args.local };
+        if let Err(why) = sign_place(args, &repository, (place.region.as_ref(), &remote), (project, at), &mut signed) {
+            failed.push((place, why));
+        }
+    }
+    let Signed { text, rows } = signed;
+    let told = |(place, why): &(&RegionRemote, Error)| json!({ "remote": place.to_string(), "why": why.to_string() });
+    let mut value = json!({ "at": at, "releases": rows });
+    if let Some(value) = value.as_object_mut().filter(|_| !failed.is_empty()) {
+        value.insert("failed".to_owned(), failed.iter().map(told).collect());
+    }
+    if failed.len() < args.remotes.len().max(1) {
+        context.print_as(args.format, &text, &value)?;
+    }
+    match failed.len() {
+        0 => Ok(Outcome::Fine),
+        1 => failed.pop().map_or(Ok(Outcome::Fine), |(_, why)| Err(why)),
+        _ => {
+            let all: Vec<_> = failed.iter().map(|(place, why)| format!("{place}: {why}")).collect();
+            Err(Error::input(all.join("\n")))
+        }
+    }
+}
+
+/// What was signed, for people and for programs.
+#[derive(Default)]
+struct Signed {
+    text: String,
+    rows: Vec<serde_json::Value>,
+}
+
+/// Fetches, signs and pushes the releases of one region, or of all, at one remote.
+fn sign_place(
+    args: &Args,
+    repository: &Repository,
+    (region, remote): (Option<&Region>, &RemoteArgs),
+    (project, at): (Digest, Moment),
+    signed: &mut Signed,
+) -> Result<(), Error> {
+    match region {
+        // The server of one region knows nothing of the others, or nothing that is new.
+        Some(region) => {
+            remote.fetch_as(repository, &[format!("+refs/heads/release/*/{region}:refs/heads/release/*/{region}")])?
+        }
+        None => remote.fetch(repository, &["release/"])?,
+    }
+    let mut pushed = Vec::new();
+    let all = targets(&branch::branches(repository, "release/")?);
+    for (name, target) in all.into_iter().filter(|(_, target)| region.is_none_or(|region| target.region == *region)) {
+        let Some(release) = published(repository, &target)? else { continue };
         let roots = roots_of(&release, project)?;
         let files = sign_freshness(&release, &roots, at, &args.keys)?;
-        branch::write(&repository, &name, &files, &format!("Freshness at {at}"), at)?;
+        branch::write(repository, &name, &files, &format!("Freshness at {at}"), at)?;
         let sequence = release.manifest.sequence;
         // Writing to a `String` cannot fail.
-        let _written = writeln!(text, "{name}: release {sequence} is the newest at {at}");
-        rows.push(json!({ "branch": name, "sequence": sequence, "manifest": release.digest }));
+        let _written = writeln!(signed.text, "{name}: release {sequence} is the newest at {at}");
+        signed.rows.push(json!({ "branch": name, "sequence": sequence, "manifest": release.digest }));
         pushed.push(name);
     }
-    args.remote.push(&repository, &pushed)?;
-    context.print_as(args.format, &text, &json!({ "at": at, "releases": rows }))?;
-    Ok(Outcome::Fine)
+    remote.push(repository, &pushed)
+}
+
+/// A remote, and the region whose releases it has; all of them where none is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct RegionRemote {
+    region: Option<Region>,
+    remote: Option<String>,
+}
+
+impl FromStr for RegionRemote {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // A path or URL may hold a `=` as well; what stands before one of a region has the form of an id.
+        let named = text.split_once('=').and_then(|(region, remote)| Some((region.parse().ok()?, remote)));
+        Ok(match named {
+            Some((region, remote)) => Self { region: Some(region), remote: Some(remote.to_owned()) },
+            None => Self { region: None, remote: Some(text.to_owned()) },
+        })
+    }
+}
+
+impl fmt::Display for RegionRemote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let remote = self.remote.as_deref().unwrap_or("origin");
+        match &self.region {
+            Some(region) => write!(f, "{region} ({remote})"),
+            None => f.write_str(remote),
+        }
+    }
 }
 
 /// The project: SHA-256 of the first root in a commit of the source.

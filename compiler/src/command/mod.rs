@@ -17,6 +17,7 @@ mod from_run;
 mod http;
 mod init;
 mod plan;
+mod poke;
 pub mod rehearsing;
 mod release;
 pub mod repository;

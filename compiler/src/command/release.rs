@@ -6,6 +6,7 @@ use assent_schema::release::Readmitted;
 use serde_json::json;
 
 use super::compiled::{Compiled, Wanted, compiled};
+use super::poke::{self, poke};
 use super::repository::{RemoteArgs, SourceArgs};
 use super::{Context, Outcome};
 use crate::bundle::{Bundle, assemble};
@@ -38,6 +39,9 @@ pub(super) struct Args {
     /// Why it may run again.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// Ask this agent to look for the release now, signed by the same keys; others come by themselves.
+    #[arg(long = "poke", value_name = "URL")]
+    pokes: Vec<String>,
     #[command(flatten)]
     remote: RemoteArgs,
     /// How findings are printed.
@@ -50,10 +54,11 @@ pub(super) struct Args {
 /// # Errors
 /// When there is no such repository, commit or environment, a key does not count, or git refuses.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+    let agents = poke::agents(&args.pokes)?;
     args.remote.fetch(&args.source.open()?, &["release/", "status/"])?;
     let wanted = Wanted { environment: &args.environment, regions: &args.regions, format: args.format };
     let Some(compiled) = compiled(&args.source, &wanted, context)? else { return Ok(Outcome::Findings) };
-    let (mut branches, mut rows) = (Vec::new(), Vec::new());
+    let (mut branches, mut rows, mut targets) = (Vec::new(), Vec::new(), Vec::new());
     for region in &compiled.regions {
         let target = Target { environment: args.environment.clone(), region: region.clone() };
         let bundle = publish(args, &compiled, &target, region)?;
@@ -64,10 +69,20 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         }
         rows.push(json!({ "branch": branch, "sequence": sequence, "workflows": workflows, "manifest": manifest }));
         branches.push(branch);
+        targets.push(target);
     }
     args.remote.push(&compiled.repository, &branches)?;
+    let project = roots(&compiled.checked)?.project();
+    let poked = agents.iter().map(|agent| poke(agent, project, &targets, &args.keys, context.now()));
+    let poked = poked.collect::<Result<Vec<_>, _>>()?;
     if args.format == Style::Json {
-        context.print_json(&json!({ "releases": rows }))?;
+        let mut told = json!({ "releases": rows });
+        if let Some(told) = told.as_object_mut().filter(|_| !poked.is_empty()) {
+            told.insert("poked".to_owned(), poked.iter().map(poke::Answered::told).collect());
+        }
+        context.print_json(&told)?;
+    } else {
+        context.print(&poked.iter().map(poke::Answered::sentence).collect::<String>())?;
     }
     Ok(Outcome::Fine)
 }

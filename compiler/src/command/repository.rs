@@ -124,6 +124,15 @@ impl RemoteArgs {
         remote::fetch(repository, &remote, prefixes)
     }
 
+    /// Fetches by refspecs.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`].
+    pub fn fetch_as(&self, repository: &Repository, specs: &[String]) -> Result<(), Error> {
+        let Some(remote) = self.chosen(repository) else { return Ok(()) };
+        remote::fetch_as(repository, &remote, specs)
+    }
+
     /// Pushes branches.
     ///
     /// # Errors

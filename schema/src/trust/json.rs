@@ -10,8 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::canon::{self, Digest};
 use crate::id::{AgentId, Environment, Region};
 use crate::release::{Freshness, Manifest, Rehearsal};
-use crate::status::Recover;
-use crate::status::Status;
+use crate::status::{Poke, Recover, Status};
 
 use super::error::TrustError;
 use super::people::SignedFile;
@@ -37,7 +36,7 @@ macro_rules! placed {
     )*};
 }
 
-placed!(Manifest, Freshness, Rehearsal, Recover, Status);
+placed!(Manifest, Freshness, Rehearsal, Recover, Poke, Status);
 
 /// Verifies a file that a role of the agency signs for one environment and region.
 ///

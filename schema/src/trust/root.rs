@@ -66,7 +66,7 @@ impl RoleName {
     pub fn namespaces(self) -> &'static [Namespace] {
         match self {
             Self::Root => &[Namespace::Trust],
-            Self::Release => &[Namespace::Release],
+            Self::Release => &[Namespace::Release, Namespace::Poke],
             Self::Freshness => &[Namespace::Freshness],
             Self::Catalog => &[Namespace::Catalog],
             Self::Teams => &[Namespace::Teams],

@@ -173,3 +173,14 @@ fn of_two_signatures_of_a_person_the_one_by_todays_key_is_kept() {
     known.add([old]).unwrap();
     assert_eq!(approved(&known, AT), [""; 0]);
 }
+
+#[test]
+fn who_vouches_for_a_statement_is_seen_without_adding_it() {
+    let known = known(&[]);
+    let text = approve(1, &["refund"]);
+    let by = |who: &[&str]| known.vouched("s.toml", &signed(Namespace::Approval, &text, who));
+    assert!(by(&["dana"]).is_ok());
+    assert!(by(&["mallory"]).is_err() && by(&[]).is_err());
+    assert!(known.vouched("s.toml", &signed(Namespace::Poke, &text, &["dana"])).is_err());
+    assert!(known.held().is_empty());
+}

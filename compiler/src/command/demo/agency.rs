@@ -281,7 +281,7 @@ mod tests {
         let signers = agency.assent(&["trust", "allowed-signers"].map(str::to_owned)).unwrap();
         assert!(
             signers.contains(
-                "alice@harbor namespaces=\"catalog@assent,git,release@assent,teams@assent,trust@assent\" ssh-ed25519 "
+                "alice@harbor namespaces=\"catalog@assent,git,poke@assent,release@assent,teams@assent,trust@assent\" ssh-ed25519 "
             ),
             "{signers}"
         );
