@@ -141,7 +141,7 @@ async fn handle(request: Request<Incoming>, played: &Played) -> Answer {
     let seen = played.seen.as_ref();
     match (&head.method, path.as_slice()) {
         (&Method::GET, ["helpdesk", "tickets", id]) => ticket(seen, id),
-        (&Method::PUT, ["helpdesk", "tickets", id]) => assign(seen, id),
+        (&Method::PUT, ["helpdesk", "tickets", id]) => assign(seen, id, &body.to_bytes()),
         (&Method::GET, ["shop", "orders", id]) => order(seen, id),
         (&Method::POST, ["payments", "v72", "payments", id, "refunds"]) => {
             let refunded = refund(seen, id, &head.headers);
@@ -191,9 +191,18 @@ fn ticket(seen: &Mutex<Seen>, id: &str) -> Answer {
     answer(StatusCode::OK, &body)
 }
 
-fn assign(seen: &Mutex<Seen>, id: &str) -> Answer {
+/// Teams that the helpdesk has.
+const TEAMS: [&str; 3] = ["7001", "7002", "7003"];
+
+fn assign(seen: &Mutex<Seen>, id: &str, request: &[u8]) -> Answer {
     note(seen, format!("helpdesk assign_ticket {id}"));
-    answer(StatusCode::OK, &json!({"id": id, "team_assignee_id": "7001"}))
+    let request: Value = serde_json::from_slice(request).unwrap_or_default();
+    let team = request.pointer("/assignment/assignee_id").and_then(Value::as_str).unwrap_or_default();
+    if TEAMS.contains(&team) {
+        answer(StatusCode::OK, &json!({"id": id, "team_assignee_id": team}))
+    } else {
+        answer(StatusCode::NOT_FOUND, &json!({"errors": [{"code": "not_found"}]}))
+    }
 }
 
 fn order(seen: &Mutex<Seen>, id: &str) -> Answer {

@@ -111,6 +111,16 @@ impl Stage {
         ]))
     }
 
+    /// Signs which release is the newest, as of an instant, and pushes it.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn freshen(&self, at: Moment) -> Result<(), Error> {
+        let (key, at) = (self.agency.private("timer")?, at.to_string());
+        let remote = self.agency.remote.display().to_string();
+        self.agency.assent(&line(&["freshness", "--key", &key, "--remote", &remote, "--at", &at])).map(drop)
+    }
+
     /// The files of a release branch.
     ///
     /// # Errors
@@ -237,11 +247,32 @@ pub fn refund(status: &Status) -> Option<&WorkflowStatus> {
     (refund.stage != PlanStage::Off).then_some(refund)
 }
 
+/// Acme's workflow `triage`, unless it is off.
+pub fn triage(status: &Status) -> Option<&WorkflowStatus> {
+    let triage = status.workflows.get("acme")?.get("triage")?;
+    (triage.stage != PlanStage::Off).then_some(triage)
+}
+
+/// Sends a ticket event for refunds.
+///
+/// # Errors
+/// As [`webhook_to`].
+pub fn webhook(agent: &Agent, id: &str, ticket: &str, secret: &[u8], at: Moment) -> Result<(u16, String), Error> {
+    webhook_to(agent, "refund", id, ticket, secret, at)
+}
+
 /// Sends a ticket event as the helpdesk does, signed as the Standard Webhooks specification says; status and body.
 ///
 /// # Errors
 /// When the agent does not answer.
-pub fn webhook(agent: &Agent, id: &str, ticket: &str, secret: &[u8], at: Moment) -> Result<(u16, String), Error> {
+pub fn webhook_to(
+    agent: &Agent,
+    workflow: &str,
+    id: &str,
+    ticket: &str,
+    secret: &[u8],
+    at: Moment,
+) -> Result<(u16, String), Error> {
     let created = at.seconds();
     let body = format!(
         "{{\"topic\":\"ticket.created\",\"data\":{{\"item\":{{\"id\":\"{ticket}\",\"created_at\":{created},\"author\":{{\"type\":\"user\"}}}}}}}}"
@@ -251,7 +282,7 @@ pub fn webhook(agent: &Agent, id: &str, ticket: &str, secret: &[u8], at: Moment)
     mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
     let signature = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
     let headers = [("webhook-id", id), ("webhook-timestamp", &timestamp), ("webhook-signature", &signature)];
-    let answer = Authority::new(&agent.url())?.post("/hooks/acme/refund", &headers, &body)?;
+    let answer = Authority::new(&agent.url())?.post(&format!("/hooks/acme/{workflow}"), &headers, &body)?;
     Ok((answer.status, answer.body))
 }
 

@@ -4,7 +4,9 @@ mod agreeing;
 mod changing;
 mod checking;
 pub(super) mod epilogue;
+mod freezing;
 mod releasing;
+mod returning;
 mod running;
 mod withdrawing;
 
@@ -23,6 +25,7 @@ pub(super) fn all(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<(), Er
     checking::check(stage, story)?;
     changing::tamper(stage, story)?;
     changing::roll_back(stage, story)?;
+    returning::fail(stage, story)?;
     withdrawing::withdraw(stage, story)
 }
 

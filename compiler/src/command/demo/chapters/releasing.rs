@@ -2,6 +2,7 @@
 
 use assent_schema::status::Status;
 
+use super::freezing;
 use crate::command::Outcome;
 use crate::command::demo::agents::now;
 use crate::command::demo::stage::{STAGING_RELEASE, Stage, refund, secrets};
@@ -51,8 +52,10 @@ pub(super) fn produce(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<()
         began.elapsed(),
     )?;
 
+    freezing::freeze(stage, story)?;
+    story.chapter("Production works")?;
     let began = now();
-    secrets(&stage.production)?;
+    stage.production.stop()?;
     let ready = stage.production.start()?;
     let runs = |status: &Status| refund(status).is_some_and(|refund| refund.plan.is_some());
     let (status, _) = stage.production.wait_status(runs)?;
