@@ -1,14 +1,16 @@
 //! `assent status`: one verdict per region for a source commit, from what the agents signed.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use assent_schema::id::{Environment, Region};
 use assent_schema::time::Moment;
 use serde_json::{Value, json};
 
-use super::repository::{RemoteArgs, SourceArgs};
+use super::repository::RemoteArgs;
 use super::{Context, Format, Outcome};
 use crate::error::Error;
+use crate::publish::branch;
 use crate::publish::standing::{Standing, roots_of_source, standing, targets};
 use crate::publish::verdict::{AgentVerdict, Finding, Verdict};
 use crate::source::resolve_commit;
@@ -17,8 +19,15 @@ use crate::source::resolve_commit;
 /// are green: never before every plan is committed, and never where an agent is silent or unknown.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    #[command(flatten)]
-    source: SourceArgs,
+    /// The commit, by any name that git has for it.
+    #[arg(default_value = "HEAD", value_name = "COMMIT")]
+    commit: String,
+    /// The repository.
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    repo: PathBuf,
+    /// The moment as of which agents are silent or stale, like 2026-03-02T09:00:00Z; now, unless said.
+    #[arg(long, value_name = "INSTANT")]
+    at: Option<Moment>,
     /// Only this environment; may be given several times.
     #[arg(long = "environment", value_name = "ENVIRONMENT")]
     environments: Vec<Environment>,
@@ -37,10 +46,10 @@ pub(super) struct Args {
 /// # Errors
 /// When there is no such repository or commit, it holds no root, or there is nothing of what was asked for.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
-    let at = args.source.at.unwrap_or_else(|| context.now());
-    let repository = args.source.open()?;
+    let at = args.at.unwrap_or_else(|| context.now());
+    let repository = branch::open(&args.repo)?;
     args.remote.fetch(&repository, &["release/", "status/"])?;
-    let commit = resolve_commit(&repository, &args.source.commit)?;
+    let commit = resolve_commit(&repository, &args.commit)?;
     let roots = roots_of_source(&repository, commit)?;
     let mut all = Vec::new();
     for target in targets(&repository, roots.newest())? {
