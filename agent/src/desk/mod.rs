@@ -53,11 +53,17 @@ pub trait Registry: Send + Sync + 'static {
     fn assigned(&self, client: &ClientId) -> BTreeMap<PersonId, BTreeSet<PublicKey>>;
 
     /// Whose statement this is, if somebody of that client signed it: asked before anything that costs more than that.
+    ///
+    /// # Errors
+    /// When nobody did, or there is no such client.
     fn vouched(&self, _: &SignedFile) -> Result<ClientId, NotTaken> {
         Err(NotTaken::Unknown)
     }
 
     /// Takes a request to look for releases now: nothing else happens.
+    ///
+    /// # Errors
+    /// When it is not one of this agent, is not signed as it must be, or comes too late, again or too often.
     fn take_poke(&self, _: SignedFile) -> Result<(), NotTaken> {
         Err(NotTaken::Unknown)
     }
