@@ -104,7 +104,8 @@ fn sign_place(
     match region {
         // The server of one region knows nothing of the others, or nothing that is new.
         Some(region) => {
-            remote.fetch_as(repository, &[format!("+refs/heads/release/*/{region}:refs/heads/release/*/{region}")])?
+            let branches = format!("refs/heads/release/*/{region}");
+            remote.fetch_as(repository, &[format!("+{branches}:{branches}")])?;
         }
         None => remote.fetch(repository, &["release/"])?,
     }
