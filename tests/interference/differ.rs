@@ -133,6 +133,12 @@ impl Pairing<'_> {
                 let flow = self.ready.flows.step(step.as_str())?;
                 flow.with.values().find_map(|flow| self.fact_of(flow)).or_else(|| self.release(step, &Part::Until))
             }
+            // That an expression failed is one bit: why it failed would be more.
+            (Entry::Ended { step, code: Some(code), .. }, Entry::Ended { step: other, code: Some(why), .. })
+                if step == other && code != why =>
+            {
+                None
+            }
             (one, other) => self.ended(one).or_else(|| self.ended(other)),
         }
     }
