@@ -244,6 +244,7 @@ pub const ALL: &[Promise] = &[
         tests: &[
             "what_fails_midway_leaves_no_part_and_the_books_go_on",
             "an_alert_is_never_lost_however_the_agent_dies",
+            "every_event_of_simulated_production_is_accounted_for_exactly_once",
         ],
         enforced: Enforced::Yes,
     },
