@@ -26,6 +26,8 @@ pub mod check;
 pub mod compare;
 pub mod publish;
 
+pub mod evidence;
+
 pub mod show;
 
 pub mod command;

@@ -210,6 +210,8 @@ fn released(story: &mut Story) {
     let built =
         story.run(&format!("build --environment staging --region eu --out @/bundles --repo @/source --at {NOW}"));
     assert_eq!(built["bundles"].as_array().unwrap().len(), 1);
+    story.run(&format!("promises HEAD --local --repo @/source --at {NOW}"));
+    story.run(&format!("report acme HEAD --output @/report.html --local --repo @/source --at {NOW}"));
     let signers = "--key alice=@/alice --freshness-key alice=@/alice --local --repo @/source";
     let release = format!("release --environment staging --region eu {signers} --at {NOW}");
     let released = story.run(&release);

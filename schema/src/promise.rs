@@ -308,9 +308,14 @@ pub const ALL: &[Promise] = &[
     Promise {
         id: "P26",
         sentence: "We walk you through all of it.",
-        how: "This page, `assent demo` and exports that anybody can verify.",
-        tests: &[],
-        enforced: Enforced::Partly("there is no report for one client with live evidence"),
+        how: "`assent report` writes one page for a client: every row of this table with live evidence, verified anew; this page, \
+              `assent demo` and exports that anybody can verify.",
+        tests: &[
+            "the_page_of_a_client_is_whole_and_loads_nothing",
+            "each_promise_turns_red_when_the_source_breaks_it",
+            "each_promise_turns_red_when_a_ledger_speaks_against_it",
+        ],
+        enforced: Enforced::Yes,
     },
 ];
 

@@ -18,8 +18,10 @@ mod http;
 mod init;
 mod plan;
 mod poke;
+mod promises;
 pub mod rehearsing;
 mod release;
+mod report;
 pub mod repository;
 mod rollback;
 mod schema;
@@ -65,6 +67,8 @@ enum Command {
     Freshness(freshness::Args),
     Rollback(rollback::Args),
     Status(status::Args),
+    Promises(promises::Args),
+    Report(report::Args),
     Decide(decide::Args),
     Demo(demo::Args),
     Completions(completions::Args),
@@ -79,6 +83,8 @@ fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<Outcome, Err
         Command::Release(args) => release::run(args, context),
         Command::Freshness(args) => freshness::run(args, context),
         Command::Rollback(args) => rollback::run(args, context),
+        Command::Promises(args) => promises::run(args, context),
+        Command::Report(args) => report::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Approve(args) => approve::run(args, context),
         Command::Reject(args) => withdraw::reject(args, context),

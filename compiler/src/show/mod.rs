@@ -10,6 +10,7 @@ pub mod page;
 mod place;
 pub mod plan;
 pub mod progress;
+pub mod promises;
 pub mod rehearsed;
 mod sarif;
 pub mod schema;

@@ -134,3 +134,8 @@ pub(crate) fn approve(files: &mut Files, trust: &Trust, client: &ClientId, uses:
     let text = statement.to_toml().expect("an approval");
     put(files, &format!("clients/{client}/approvals/1.toml"), text, Namespace::Approval, &[DANA]);
 }
+
+/// A public key of somebody.
+pub(crate) fn public_key() -> assent_schema::trust::PublicKey {
+    signer(BRUNO).public().clone()
+}

@@ -128,6 +128,25 @@ pub fn verify(bytes: &[u8], key: &LogKey, older: &[Head]) -> Result<Summary, Exp
     verifier.checkpoint(note, key, &[])
 }
 
+/// Which log an export says to be of: the first line of its checkpoint. Nothing is verified.
+pub fn origin(bytes: &[u8]) -> Option<Origin> {
+    let end = bytes.windows(2).position(|pair| pair == b"\n\n");
+    // A log without entries begins with the empty line.
+    let note = match end {
+        Some(end) => bytes.get(end.checked_add(2)?..)?,
+        None => bytes.strip_prefix(b"\n")?,
+    };
+    let line = note.split(|byte| *byte == b'\n').next()?;
+    std::str::from_utf8(line).ok()?.parse().ok()
+}
+
+/// The entries of an export that can be read, in order. Nothing is verified: that is [`verify`]'s work.
+pub fn entries(bytes: &[u8]) -> Vec<Entry> {
+    let lines = bytes.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
+    let opened = lines.filter_map(|line| parse_line(line)?.2);
+    opened.filter_map(|(_, body)| Entry::from_bytes(&body).ok()).collect()
+}
+
 /// Verifies an export as it is read.
 #[derive(Debug)]
 pub struct Verifier<'a> {

@@ -7,7 +7,7 @@
 mod rows;
 mod sign;
 mod uses;
-mod visible;
+pub(super) mod visible;
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{Name, WorkflowId};

@@ -3,17 +3,17 @@
 use maud::{Markup, html};
 
 /// A value inside a line: line ends and tabs are shown as well.
-pub(super) fn value(text: &str) -> Markup {
+pub(in crate::show) fn value(text: &str) -> Markup {
     marked(text, |c| is_hidden(c) || matches!(c, '\n' | '\t'))
 }
 
 /// A text of several lines, for where line ends and tabs are kept.
-pub(super) fn lines(text: &str) -> Markup {
+pub(in crate::show) fn lines(text: &str) -> Markup {
     marked(text, is_hidden)
 }
 
 /// A sentence of ours, in which names stand between backticks.
-pub(super) fn sentence(text: &str) -> Markup {
+pub(in crate::show) fn sentence(text: &str) -> Markup {
     html! {
         @for (place, part) in text.split('`').enumerate() {
             @if place % 2 == 1 { code { (value(part)) } } @else { (value(part)) }

@@ -1,0 +1,299 @@
+//! `assent promises` and `assent report`: what is seen, and that each promise turns red when something speaks against it.
+
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests; what does not fit fails the test")]
+
+#[expect(dead_code, reason = "each test binary uses its own part")]
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assent_compiler::check::{Options, examine};
+use assent_compiler::evidence::{Log, Seen, Verdict, judge, read};
+use assent_compiler::source::open_commit;
+use assent_schema::calendar::BusinessHours;
+use assent_schema::canon::Digest;
+use assent_schema::client::Tier;
+use assent_schema::ledger::export::line;
+use assent_schema::ledger::{Checkpoint, Entry, Frontier, Head, Kind, Origin, commitment};
+use assent_schema::time::{Moment, Period};
+use assent_schema::trust::{AgentEntry, Root};
+use ed25519_dalek::SigningKey;
+use serde_json::{Value, json};
+use support::signed::{commit_after, sign_all};
+use support::{Files, NOW, assent, commit, example, files as tree_of};
+use tempfile::TempDir;
+
+fn changed(mut files: Files, (path, old, new): (&str, &str, &str)) -> Files {
+    let text = String::from_utf8(files[path].clone()).unwrap();
+    assert_eq!(text.matches(old).count(), 1, "`{old}` in {path}");
+    files.insert(path.to_owned(), text.replacen(old, new, 1).into_bytes());
+    files
+}
+
+/// A repository in which everything is signed; the last commit, which brings the clients, by somebody.
+fn repository(files: Files, by: &str) -> (TempDir, git2::Oid) {
+    committed(&signed(files), by)
+}
+
+fn signed(mut files: Files) -> Files {
+    sign_all(&mut files, "2027-03-01T00:00:00Z".parse().unwrap());
+    files
+}
+
+fn committed(files: &Files, by: &str) -> (TempDir, git2::Oid) {
+    let folder = TempDir::new().unwrap();
+    let repository = git2::Repository::init_bare(folder.path()).unwrap();
+    let mut trust = files.clone();
+    trust.retain(|path, _| !path.starts_with("clients/"));
+    let founded = commit(&repository, tree_of(&repository, &trust));
+    let head = commit_after(&repository, founded, tree_of(&repository, files), by);
+    (folder, head)
+}
+
+fn asked(folder: &TempDir, line: &str) -> (u8, Value) {
+    let repo = folder.path().to_str().unwrap();
+    let arguments: Vec<&str> = line.split(' ').chain(["--repo", repo, "--local", "--format", "json"]).collect();
+    let ran = assent(&arguments);
+    assert_eq!(ran.err, "", "{line}");
+    (ran.status, serde_json::from_str(&ran.out).unwrap())
+}
+
+fn broken(value: &Value) -> BTreeSet<String> {
+    let rows = value["promises"].as_array().unwrap().iter();
+    rows.filter(|row| row["verdict"] == "broken").map(|row| row["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn nothing_speaks_against_a_source_that_keeps_its_promises() {
+    let (folder, _) = repository(example(), "alice");
+    let (status, value) = asked(&folder, "promises HEAD");
+    assert_eq!((status, broken(&value)), (0, BTreeSet::new()), "{value:#}");
+    assert_eq!(value["promises"].as_array().unwrap().len(), 26);
+    let seen = |id: &str| {
+        let row = value["promises"].as_array().unwrap().iter().find(|row| row["id"] == id).unwrap().clone();
+        row["evidence"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(seen("P05").contains(&"acme: shop leads to acme.shop.example in eu.".to_owned()), "{:?}", seen("P05"));
+    assert!(seen("P22").contains(&"acme: shared with dana.".to_owned()), "{:?}", seen("P22"));
+}
+
+#[test]
+fn each_promise_turns_red_when_the_source_breaks_it() {
+    let client = "clients/acme/client.toml";
+    let refund = "clients/acme/workflows/refund.toml";
+    for (promise, change) in [
+        ("P06", (client, "[\"orders:read\"]", "[\"orders:read\", \"orders:write\"]")),
+        ("P07", ("clients/acme/prompts/intent.md", "You read", "sk_test_4eC39HqLyjWDarjtT1zdp7dc You read")),
+        ("P08", (client, "[connections.shop.slots.token]\nrotate = \"90d\"", "[connections.shop.slots.token]")),
+        ("P13", (client, "routes = [\"ops\"]", "routes = []")),
+        ("P14", (client, "retention = \"180d\"", "retention = \"89d\"")),
+        ("P22", (client, "contacts = [\"dana\"]\n", "")),
+        ("P23", (refund, "purpose = \"essential.service.operations.support\"", "purpose = \"train_ai_system\"")),
+        ("P24", ("catalog/providers/eu-ai.toml", "2027-12-31T00:00:00Z", "2026-05-31T00:00:00Z")),
+    ] {
+        let (folder, _) = repository(changed(example(), change), "alice");
+        let (status, value) = asked(&folder, "promises HEAD");
+        assert_eq!(status, 1, "{promise}");
+        assert!(broken(&value).contains(promise), "{promise} is not among {:?}", broken(&value));
+    }
+}
+
+#[test]
+fn what_a_client_did_not_approve_breaks_the_promise_about_it() {
+    let abroad = (
+        "clients/acme/client.toml",
+        "acme.shop.example\"\nregion = \"eu\"\n[",
+        "acme.shop.example\"\nregion = \"us\"\n[",
+    );
+    let (folder, _) = committed(&changed(signed(example()), abroad), "alice");
+    let (status, value) = asked(&folder, "promises HEAD");
+    assert_eq!((status, broken(&value)), (1, ["P05", "P25"].map(str::to_owned).into()));
+}
+
+#[test]
+fn a_commit_by_nobody_of_the_team_breaks_its_promise() {
+    let (folder, _) = repository(example(), "bruno");
+    let (status, value) = asked(&folder, "promises HEAD");
+    assert_eq!((status, broken(&value)), (1, BTreeSet::from(["P09".to_owned()])));
+}
+
+#[test]
+fn the_page_of_a_client_is_whole_and_loads_nothing() {
+    let (folder, _) = repository(example(), "alice");
+    let page = folder.path().join("report.html");
+    let (status, value) = asked(&folder, &format!("report acme HEAD --output {}", page.display()));
+    assert_eq!((status, &value["client"]), (0, &json!("acme")));
+    let page = std::fs::read_to_string(page).unwrap();
+    for id in 1..=26 {
+        assert!(page.contains(&format!("<article id=\"P{id:02}\">")), "P{id:02}");
+    }
+    assert!(page.contains("What software cannot enforce"));
+    for loads in ["src=", "<script", "http-equiv=\"refresh\"", "url(", "@import", "<link"] {
+        assert!(!page.contains(loads), "{loads}");
+    }
+    let ran = assent(&["report", "nobody", "HEAD", "--local", "--repo", folder.path().to_str().unwrap()]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.err.contains("there is no client nobody; there are acme, "), "{}", ran.err);
+}
+
+/// The log of `acme`, of one agent that the root knows.
+struct Ledger {
+    key: SigningKey,
+    entries: Vec<(Moment, &'static str, Value)>,
+}
+
+impl Ledger {
+    fn new(entries: &[(&str, &'static str, Value)]) -> Self {
+        let root = json!({"root": Digest::of_file(b"root")});
+        let opened = ("2026-05-01T00:00:00Z", "opened", root);
+        let all = std::iter::once(&opened).chain(entries);
+        let entries = all.map(|(time, kind, data)| (time.parse().unwrap(), *kind, data.clone())).collect();
+        Self { key: SigningKey::from_bytes(&[7; 32]), entries }
+    }
+
+    fn origin() -> Origin {
+        let first = Origin::first("harbor".parse().unwrap(), "eu-production-1".parse().unwrap());
+        Origin { client: Some("acme".parse().unwrap()), ..first }
+    }
+
+    fn export(&self) -> Vec<u8> {
+        let (mut frontier, mut out) = (Frontier::new(), Vec::new());
+        for (index, (time, kind, data)) in self.entries.iter().enumerate() {
+            let index = u64::try_from(index).unwrap();
+            let entry = Entry {
+                log: Self::origin(),
+                index,
+                time: *time,
+                run: None,
+                step: None,
+                item: None,
+                attempt: None,
+                actor: Some("omar".parse().unwrap()),
+                plan: None,
+                kind: Kind::parse(kind, data.as_object().unwrap()).unwrap(),
+            };
+            let (salt, body) = ([1; 32], entry.to_bytes().unwrap());
+            let committed = commitment(&salt, &body);
+            out.extend(line(index, &committed, Some((&salt, &body))).unwrap());
+            frontier.append(committed.as_bytes());
+        }
+        let head = Head { origin: Self::origin(), size: frontier.size(), root: frontier.root() };
+        out.push(b'\n');
+        out.extend(Checkpoint::sign(head, &self.key).note().as_bytes());
+        out
+    }
+
+    fn read(&self, change: impl FnOnce(&mut Vec<u8>)) -> impl FnOnce(&Root) -> Log {
+        let mut bytes = self.export();
+        change(&mut bytes);
+        let key = *self.key.verifying_key().as_bytes();
+        move |root| {
+            let mut root = root.clone();
+            let signing = support::signed::public_key();
+            let entry = AgentEntry {
+                region: "eu".parse().unwrap(),
+                environment: "production".parse().unwrap(),
+                key: signing,
+                ledger_key: base64::Engine::encode(&base64::engine::general_purpose::STANDARD, key),
+                rehearses: false,
+            };
+            root.agents.insert("eu-production-1".parse().unwrap(), entry);
+            read("acme.ledger", &bytes, &root, &"harbor".parse().unwrap())
+        }
+    }
+}
+
+/// Growth: four hours.
+#[expect(clippy::unnecessary_wraps, reason = "a calendar without business days has no clock")]
+fn answer_by(_: Tier, _: &str, opened: Moment, _: &BusinessHours) -> Option<Moment> {
+    Some(opened.plus(Period::hours(4)))
+}
+
+fn judged(log: impl FnOnce(&Root) -> Log, postmortems: &BTreeMap<String, Digest>) -> BTreeSet<String> {
+    let (folder, head) = repository(example(), "alice");
+    let repository = git2::Repository::open_bare(folder.path()).unwrap();
+    let at: Moment = NOW.parse().unwrap();
+    let (survey, findings) = examine(&open_commit(&repository, head).unwrap(), at, &Options::default()).unwrap();
+    let (logs, findings) = ([log(survey.trusted.roots.as_ref().unwrap().newest())], findings.sorted());
+    let seen = Seen {
+        survey: &survey,
+        findings: &findings,
+        regions: &[],
+        logs: &logs,
+        postmortems,
+        files: 1,
+        client: None,
+        at,
+        answer_by,
+    };
+    let rows = judge(&seen);
+    let broken = rows.iter().filter(|row| row.verdict == Verdict::Broken);
+    broken.flat_map(|row| row.against.iter().map(|against| format!("{}: {against}", row.promise.id))).collect()
+}
+
+fn incident(state: &str) -> Value {
+    json!({"id": "i-7", "state": state, "severity": "critical", "cause": "run-failed"})
+}
+
+fn shared() -> Value {
+    json!({"id": "i-7", "state": "shared", "severity": "critical", "cause": "run-failed", "file": Digest::of_file(b"why")})
+}
+
+#[test]
+fn a_ledger_that_shows_an_incident_well_cared_for_speaks_against_nothing() {
+    let ledger = Ledger::new(&[
+        ("2026-05-20T10:00:00Z", "incident", incident("opened")),
+        ("2026-05-20T10:00:05Z", "alerted", json!({"rule": "run-failed", "delay": 5})),
+        ("2026-05-20T13:00:00Z", "incident", incident("acknowledged")),
+        ("2026-05-22T09:00:00Z", "incident", shared()),
+        ("2026-05-22T09:30:00Z", "incident", incident("closed")),
+    ]);
+    let kept = BTreeMap::from([("clients/acme/incidents/i-7.md".to_owned(), Digest::of_file(b"why"))]);
+    assert_eq!(judged(ledger.read(|_| ()), &kept), BTreeSet::new());
+}
+
+#[test]
+fn each_promise_turns_red_when_a_ledger_speaks_against_it() {
+    let kept = BTreeMap::from([("clients/acme/incidents/i-7.md".to_owned(), Digest::of_file(b"why"))]);
+    let opened = || ("2026-05-20T10:00:00Z", "incident", incident("opened"));
+    let late = Ledger::new(&[
+        opened(),
+        ("2026-05-20T14:00:01Z", "incident", incident("acknowledged")),
+        ("2026-05-22T09:00:00Z", "incident", shared()),
+    ]);
+    let says =
+        |found: &BTreeSet<String>, what: &str| assert!(found.iter().any(|one| one.contains(what)), "{what}: {found:?}");
+    let found = judged(late.read(|_| ()), &kept);
+    assert_eq!(found.len(), 1);
+    says(&found, "P20: assent/harbor/eu-production-1/acme: i-7 was answered 2026-05-20T14:00:01Z");
+    says(&judged(late.read(|_| ()), &BTreeMap::new()), "P21: assent/harbor/eu-production-1/acme: i-7: the post-mortem");
+    let alone = judged(Ledger::new(&[opened()]).read(|_| ()), &kept);
+    says(&alone, "i-7 was not answered by 2026-05-20T14:00:00Z");
+    says(&alone, "i-7: no post-mortem was shared by 2026-05-22T10:00:00Z");
+    let closed = Ledger::new(&[
+        opened(),
+        ("2026-05-20T11:00:00Z", "incident", incident("acknowledged")),
+        ("2026-05-21T10:00:00Z", "incident", incident("closed")),
+    ]);
+    says(&judged(closed.read(|_| ()), &kept), "P21: assent/harbor/eu-production-1/acme: i-7 was closed without");
+    let slow = Ledger::new(&[("2026-05-20T10:00:05Z", "alerted", json!({"rule": "stale", "delay": 301}))]);
+    says(
+        &judged(slow.read(|_| ()), &kept),
+        "P13: assent/harbor/eu-production-1/acme: an alert was delivered only after 301 s",
+    );
+}
+
+#[test]
+fn a_ledger_that_somebody_edited_is_no_evidence() {
+    let ledger = Ledger::new(&[("2026-05-20T10:00:05Z", "alerted", json!({"rule": "stale", "delay": 5}))]);
+    let found = judged(
+        ledger.read(|bytes| {
+            let place = bytes.windows(4).position(|w| w == b"body").unwrap() + 12;
+            bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
+        }),
+        &BTreeMap::new(),
+    );
+    assert!(found.iter().any(|one| one.starts_with("P11: acme.ledger does not verify")), "{found:?}");
+    let cut = judged(ledger.read(|bytes| bytes.truncate(20)), &BTreeMap::new());
+    assert!(cut.iter().any(|one| one.contains("ends without a checkpoint")), "{cut:?}");
+}
