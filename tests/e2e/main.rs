@@ -6,6 +6,7 @@ mod bytes;
 mod console;
 mod fleet;
 mod kill;
+mod oncall;
 mod outside;
 mod page;
 mod poke;

@@ -103,7 +103,11 @@ pub fn working(folder: &Path) -> Stage {
     stage
 }
 
-fn release(stage: &Stage, environment: &str) {
+/// Releases the newest commit.
+///
+/// # Panics
+/// When the command refuses.
+pub fn release(stage: &Stage, environment: &str) {
     let (outcome, said) = stage.release(environment).expect("a command that runs");
     assert_eq!(outcome, Outcome::Fine, "{said}");
 }
