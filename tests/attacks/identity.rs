@@ -61,6 +61,8 @@ fn edited(sql: &str) -> Site {
 
 /// What one of the logs does not verify for.
 fn body_gone(site: &Site) -> Verdict {
+    // While it starts it has the store and does not answer yet.
+    site.wait("it answers", |status| status.release.is_some());
     let verify = |log: &[&str]| site.call(&[&["ledger", "verify", "--format", "json"], log].concat());
     let said = verify(&[]).and_then(|_| verify(&["acme"])).map_or_else(|said| said, |_| "accepted".to_owned());
     Verdict::new(if said.contains("body-gone") { "body-gone" } else { "another" }, said)

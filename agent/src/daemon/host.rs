@@ -7,6 +7,7 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
@@ -18,18 +19,32 @@ pub struct Lock {
     _file: std::os::fd::OwnedFd,
 }
 
-/// Makes this process the only agent of the state folder.
+/// How long a start waits for the folder: what a killed agent was about to start may hold it a moment longer.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// How often it looks meanwhile.
+const LOCK_EVERY: Duration = Duration::from_millis(20);
+
+/// Makes this process the only agent of the state folder. Blocks, at most two seconds.
 ///
 /// # Errors
 /// When another one runs.
 pub fn lock(path: &Path) -> Result<Lock, Error> {
     let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let file = open(path, flags, Mode::RUSR | Mode::WUSR).tried(|| format!("cannot open `{}`", path.display()))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Lock { _file: file }),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::environment("another agent runs in this state folder")
-            .help("Stop it first, or use a folder of its own.")),
-        Err(errno) => Err(errno).tried(|| format!("cannot lock `{}`", path.display())),
+    let mut left = LOCK_WAIT;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(Lock { _file: file }),
+            Err(rustix::io::Errno::WOULDBLOCK) if left.is_zero() => {
+                let error = Error::environment("another agent runs in this state folder");
+                return Err(error.help("Stop it first, or use a folder of its own."));
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                std::thread::sleep(LOCK_EVERY.min(left));
+                left = left.saturating_sub(LOCK_EVERY);
+            }
+            Err(errno) => return Err(errno).tried(|| format!("cannot lock `{}`", path.display())),
+        }
     }
 }
 
