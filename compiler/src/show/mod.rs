@@ -1,6 +1,7 @@
 //! The only room that makes text: human, json, sarif, github, markdown, progress.
 
 pub mod codes;
+mod document;
 pub mod findings;
 mod github;
 mod human;

@@ -14,11 +14,9 @@ use assent_schema::id::{Name, WorkflowId};
 use assent_schema::time::Moment;
 use assent_schema::trust::{Approved, Decision, Statement, words};
 use assent_schema::uses::DataUse;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-use sha2::{Digest as _, Sha256};
+use maud::{Markup, html};
 
+use super::document::document;
 use crate::compare::{Approvers, Beside};
 use visible::{lines, value};
 
@@ -75,35 +73,17 @@ pub fn page(page: &Page<'_>) -> String {
     let Page { statement, file, .. } = page;
     let kind = kind(statement);
     let title = format!("{kind} {} of {}", statement.serial, statement.client);
-    // Only this page's own style counts; nothing is loaded, sent or run.
-    let style = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
-    let policy = format!("default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'");
-    let out = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy);
-                meta name="referrer" content="no-referrer";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (value(&title)) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                main {
-                    h1 { (value(&title)) }
-                    (introduction(page))
-                    (uses::section(page))
-                    (uses::rest(page))
-                    (prompts(page))
-                    (sign::nobody(page))
-                    (sign::signed(page))
-                    (sign::how(file, page))
-                }
-            }
-        }
+    let body = html! {
+        h1 { (value(&title)) }
+        (introduction(page))
+        (uses::section(page))
+        (uses::rest(page))
+        (prompts(page))
+        (sign::nobody(page))
+        (sign::signed(page))
+        (sign::how(file, page))
     };
-    out.into_string()
+    document(&title, STYLE, &body)
 }
 
 /// What a statement is called.

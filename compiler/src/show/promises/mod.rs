@@ -5,12 +5,10 @@ use std::fmt::Write as _;
 use assent_schema::id::ClientId;
 use assent_schema::promise::Enforced;
 use assent_schema::time::Moment;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
+use super::document::document;
 use super::page::visible::{sentence, value as shown};
 use crate::evidence::{Row, Verdict, beyond};
 
@@ -98,43 +96,26 @@ pub fn value(head: &Head, rows: &[Row]) -> Value {
 pub fn page(head: &Head, rows: &[Row]) -> String {
     let of = head.client.as_ref().map_or_else(|| head.project.clone(), ToString::to_string);
     let title = format!("What is promised to {of}");
-    let style = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
-    let policy = format!("default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'");
     let count = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
-    let out = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy);
-                meta name="referrer" content="no-referrer";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (shown(&title)) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                main {
-                    h1 { (shown(&title)) }
-                    p { "By " (shown(&head.project)) ", as of " time { (head.at) } ", for the commit " code { (shown(&head.commit)) } "." }
-                    p.sum {
-                        span.kept { (count(Verdict::Kept)) " kept" } " "
-                        span.partly { (count(Verdict::Partly)) " enforced in part" } " "
-                        span.broken { (count(Verdict::Broken)) " broken" }
-                    }
-                    p { "Signatures, releases, statuses and ledgers were verified again for this page. What no software can enforce "
-                        "is said beside each promise." }
-                    nav aria-label="Promises" {
-                        ol { @for row in rows {
-                            li { a href=(format!("#{}", row.promise.id)) { (row.promise.id) } " "
-                                span class=(row.verdict.as_str()) { (row.verdict.as_str()) } }
-                        } }
-                    }
-                    @for row in rows { (article(row)) }
-                }
-            }
+    let body = html! {
+        h1 { (shown(&title)) }
+        p { "By " (shown(&head.project)) ", as of " time { (head.at) } ", for the commit " code { (shown(&head.commit)) } "." }
+        p.sum {
+            span.kept { (count(Verdict::Kept)) " kept" } " "
+            span.partly { (count(Verdict::Partly)) " enforced in part" } " "
+            span.broken { (count(Verdict::Broken)) " broken" }
         }
+        p { "Signatures, releases, statuses and ledgers were verified again for this page. What no software can enforce is said "
+            "beside each promise." }
+        nav aria-label="Promises" {
+            ol { @for row in rows {
+                li { a href=(format!("#{}", row.promise.id)) { (row.promise.id) } " "
+                    span class=(row.verdict.as_str()) { (row.verdict.as_str()) } }
+            } }
+        }
+        @for row in rows { (article(row)) }
     };
-    out.into_string()
+    document(&title, STYLE, &body)
 }
 
 fn article(row: &Row) -> Markup {

@@ -6,6 +6,7 @@ mod checking;
 pub(super) mod epilogue;
 mod freezing;
 mod releasing;
+mod reporting;
 mod returning;
 mod running;
 mod withdrawing;
@@ -26,7 +27,8 @@ pub(super) fn all(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<(), Er
     changing::tamper(stage, story)?;
     changing::roll_back(stage, story)?;
     returning::fail(stage, story)?;
-    withdrawing::withdraw(stage, story)
+    withdrawing::withdraw(stage, story)?;
+    reporting::report(stage, story)
 }
 
 fn name_of(path: &Path) -> String {
