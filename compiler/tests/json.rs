@@ -238,7 +238,8 @@ fn asked(story: &mut Story) {
         assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{line}: {}", ran.out);
         serde_json::from_str(&ran.out).unwrap()
     };
-    let who = "--by omar --why INC-7";
+    let who = "--why INC-7";
+    let stranger = format!("--key mallory={}", clerk.key.display());
     let run = clerk::first();
     let retry = format!("runs retry --client acme --state failed {who}");
     for line in ["queue".to_owned(), retry.clone(), format!("{retry} --yes"), format!("queue done {run} {who}")] {
@@ -255,7 +256,8 @@ fn asked(story: &mut Story) {
         assert_eq!(told["runs"][0]["done"][0]["in_doubt"], true, "{told}");
     }
     for (line, status) in [
-        (format!("runs retry {run} --by mallory --why INC-7"), 1),
+        (format!("runs retry {run} {stranger} --why INC-7"), 1),
+        (format!("runs retry {run} --key omar=/nowhere --why INC-7"), 2),
         (format!("runs retry {run} --client acme {who}"), 2),
         (format!("runs retry {who}"), 2),
     ] {

@@ -142,21 +142,27 @@ pub const ALL: &[Promise] = &[
         id: "P09",
         sentence: "Only assigned engineers touch a client's configuration.",
         how: "Teams are signed; each commit that changes a client's folder is held against the team of its first parent before a release. \
-              In the console one function decides who sees what, by the newest release.",
+              At the console and in commands on a host, which people sign, one function decides who sees what, by the newest \
+              release.",
         tests: &[
             "thresholds_count_people_not_keys",
             "a_stranger_s_commit_is_not_released",
             "nobody_sees_what_is_not_theirs_and_the_ledger_says_who_tried",
+            "commands_show_people_what_is_theirs_and_the_ledger_says_who_looked",
         ],
-        enforced: Enforced::Partly("commands on the host take people at their word"),
+        enforced: Enforced::Yes,
     },
     Promise {
         id: "P10",
         sentence: "Access is logged and auditable.",
-        how: "Entries name people by handle, in a log that cannot be changed unseen; each look at the console is one before \
-              the page is sent.",
-        tests: &["no_byte_can_be_changed", "every_page_of_everybody_answers_and_is_written_down_first"],
-        enforced: Enforced::Partly("commands on the host that only read are not entered"),
+        how: "Entries name people by handle, in a log that cannot be changed unseen; each look at the console or by a \
+              command on the host is one before anything is shown.",
+        tests: &[
+            "no_byte_can_be_changed",
+            "every_page_of_everybody_answers_and_is_written_down_first",
+            "commands_show_people_what_is_theirs_and_the_ledger_says_who_looked",
+        ],
+        enforced: Enforced::Yes,
     },
     Promise {
         id: "P11",

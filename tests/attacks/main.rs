@@ -14,6 +14,7 @@
 
 mod agreement;
 mod approvers;
+mod commands;
 mod console;
 mod deploy;
 mod files;
@@ -50,6 +51,7 @@ const ROOMS: &[(&str, &[Attack])] = &[
     ("Deploy and rollback", deploy::ROOM),
     ("An agent's own store and name", identity::ROOM),
     ("Ledgers", ledgers::ROOM),
+    ("Commands on an agent's host", commands::ROOM),
     ("The console", console::ROOM),
 ];
 
@@ -96,6 +98,11 @@ fn identity() {
 #[test]
 fn ledgers() {
     table::play(ledgers::ROOM);
+}
+
+#[test]
+fn commands() {
+    table::play(commands::ROOM);
 }
 
 #[test]

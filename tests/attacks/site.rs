@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use git2::Repository;
 use serde_json::Value;
 
-use super::fixture::Files;
+use super::fixture::{Files, key};
 use super::world::World;
 
 const BRANCH: &str = "release/production/eu";
@@ -55,6 +55,8 @@ impl Site {
         // The example's client lets nothing be committed in its peak season, which may be today.
         world.facts.freeze.clear();
         let mut site = Self { folder, process: None, world };
+        let ann = key("ann").to_openssh("ann").expect("a key");
+        std::fs::write(site.path("ann"), ann).expect("a file");
         site.publish(&site.world.release());
         let enrolled: Value = serde_json::from_str(&site.enrol()).expect("what enrolment says");
         let text = |key: &str| enrolled[key].as_str().expect("a text").to_owned();
@@ -88,6 +90,7 @@ impl Site {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_assent-agent"));
         command.args(args).arg("--config").arg(self.path("agent.toml")).env_clear().stdin(Stdio::null());
+        command.env("ASSENT_KEY", format!("ann={}", self.path("ann").display()));
         command
     }
 

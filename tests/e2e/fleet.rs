@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use assent_agent::control::{Question, client};
+use assent_agent::control::{Question, Said, client};
 use assent_compiler::command::Outcome;
 use assent_compiler::command::demo::agency::Agency;
 use assent_compiler::command::demo::agents::{Agent, Post};
@@ -177,7 +177,7 @@ fn verdict(agency: &Agency, name: &str, remote: Option<&str>) -> (Outcome, [Stri
 /// Has an agent look at once, as a poke or its next poll would.
 fn poke(agent: &Agent) {
     let socket = agent.state().join("control.sock");
-    client::ask(&socket, &Question::Pull).expect("an agent that answers");
+    client::ask(&socket, &Said::Question(Question::Pull)).expect("an agent that answers");
 }
 
 fn sequence(status: &Status) -> Option<u64> {

@@ -1,7 +1,7 @@
-//! Asks the running agent, or reads its state folder where none runs.
+//! Asks the running agent what anybody may ask, or its state folder where none runs.
 
 use super::Call;
-use crate::control::{Answer, Question, client, offline};
+use crate::control::{Answer, Question, Said, client, offline};
 use crate::error::Error;
 
 /// The answer to a question; a refusal is an error.
@@ -10,7 +10,7 @@ use crate::error::Error;
 /// When there is no answer, or when the agent says no.
 pub(super) fn ask(call: &Call, question: &Question) -> Result<Answer, Error> {
     let config = call.config()?;
-    let answer = match client::ask(&config.state.socket(), question)? {
+    let answer = match client::ask(&config.state.socket(), &Said::Question(question.clone()))? {
         Some(answer) => answer,
         None => offline::answer(&config, question)?,
     };

@@ -4,17 +4,18 @@
 
 use std::io::{self, Write};
 
-use assent_schema::id::{ClientId, Name, PersonId, WorkflowId};
+use assent_schema::id::{ClientId, Name, WorkflowId};
 use assent_schema::ledger::Token;
 use assent_schema::time::Moment;
 
-use super::ask::{ask, unexpected};
+use super::ask::unexpected;
+use super::key::Who;
 use super::{Call, Output, Show};
 use crate::control::{Answer, Chosen, HandledRun, Handling, Question, Verb, Which};
 use crate::error::Error;
 use crate::store::{EffectDone, RunId};
 
-/// Which runs, who says so, and why.
+/// Which runs, and why.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// One run; without it, all that fit what follows.
@@ -34,9 +35,6 @@ pub(super) struct Args {
     /// Only those that were accepted at this moment or later.
     #[arg(long, value_name = "MOMENT")]
     since: Option<Moment>,
-    /// Who says so: somebody whom the root lists as on-call. The ledger names them.
-    #[arg(long, value_name = "PERSON")]
-    by: PersonId,
     /// The reason, as a code or ticket id: the client can read it in its ledger.
     #[arg(long, value_name = "REASON")]
     why: Token,
@@ -100,12 +98,11 @@ fn line(handled: &HandledRun, out: &mut dyn Write) -> io::Result<()> {
 ///
 /// # Errors
 /// When the agent says no, or when nothing could be done with the one run that was named.
-pub(super) fn handle(verb: Verb, args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
+pub(super) fn handle(verb: Verb, args: &Args, (who, call): (&Who, &Call), out: &mut Output<'_>) -> Result<(), Error> {
     let chosen = args.chosen()?;
     let one = matches!(chosen, Chosen::One(_));
-    let (by, why) = (args.by.clone(), args.why.clone());
-    let question = Question::Handle { verb, chosen, by, why, really: args.yes || one };
-    let Answer::Handled(handled) = ask(call, &question)? else { return Err(unexpected()) };
+    let question = Question::Handle { verb, chosen, why: args.why.clone(), really: args.yes || one };
+    let Answer::Handled(handled) = who.ask(call, &question)? else { return Err(unexpected()) };
     let why_not = handled.runs.first().and_then(|run| run.why_not.clone()).filter(|_| one);
     match why_not {
         Some(why) => Err(Error::refused(why).help("`assent-agent runs show RUN` tells what it did.")),

@@ -2,13 +2,14 @@
 
 use std::io::{self, Write};
 
-use assent_schema::id::{ClientId, ConnectionId, PersonId, WorkflowId};
+use assent_schema::id::{ClientId, ConnectionId, WorkflowId};
 use assent_schema::ledger::{HeldWhat, Token};
 use assent_schema::status::Hold;
 use assent_schema::time::Period;
 use serde::Serialize;
 
-use super::ask::{ask, unexpected};
+use super::ask::unexpected;
+use super::key::Who;
 use super::{Call, Output, Show};
 use crate::control::{Answer, HoldAt, Question};
 use crate::error::Error;
@@ -22,9 +23,8 @@ struct What {
     /// Only steps that use this connection of the client.
     #[arg(long, value_name = "CONNECTION")]
     connection: Option<ConnectionId>,
-    /// Who says so: somebody whom the root lists as on-call. The ledger names them.
-    #[arg(long, value_name = "PERSON")]
-    by: PersonId,
+    #[command(flatten)]
+    who: Who,
 }
 
 /// Arguments of `hold`.
@@ -103,15 +103,15 @@ impl Show for Resumed {
 }
 
 pub(super) fn hold(args: &HoldArgs, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
-    let (by, why) = (args.what.by.clone(), args.why.clone());
-    match ask(call, &Question::Hold { at: args.what.at()?, by, why, lasts: args.lasts })? {
+    let question = Question::Hold { at: args.what.at()?, why: args.why.clone(), lasts: args.lasts };
+    match args.what.who.ask(call, &question)? {
         Answer::Hold(held) => out.show(&Held { held }),
         _ => Err(unexpected()),
     }
 }
 
 pub(super) fn resume(args: &ResumeArgs, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
-    match ask(call, &Question::Resume { at: args.what.at()?, by: args.what.by.clone() })? {
+    match args.what.who.ask(call, &Question::Resume { at: args.what.at()? })? {
         Answer::Hold(resumed) => out.show(&Resumed { resumed }),
         _ => Err(unexpected()),
     }

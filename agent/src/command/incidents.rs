@@ -3,12 +3,13 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use assent_schema::id::{ClientId, PersonId, WorkflowId};
+use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::ledger::Token;
 use serde::Serialize;
 
-use super::ask::{ask, unexpected};
+use super::ask::unexpected;
 use super::hold::target;
+use super::key::Who;
 use super::{Call, Output, Show};
 use crate::control::incidents::{IncidentAnswer, IncidentQuestion, IncidentRow};
 use crate::control::{Answer, Question};
@@ -30,17 +31,16 @@ pub(super) struct Args {
     /// Also those that are closed.
     #[arg(long)]
     all: bool,
+    #[command(flatten)]
+    who: Who,
 }
 
-/// Which incident, and who says so.
+/// Which incident.
 #[derive(Debug, clap::Args)]
 struct Step {
     /// The incident, as lists show it.
     #[arg(value_name = "INCIDENT", value_parser = number)]
     incident: i64,
-    /// Who says so: somebody whom the root lists as on-call. The ledger names them.
-    #[arg(long, value_name = "PERSON")]
-    by: PersonId,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -62,9 +62,6 @@ enum What {
         /// How bad it is: it decides how soon somebody must answer.
         #[arg(long, value_enum, default_value = "critical", value_name = "SEVERITY")]
         severity: Bad,
-        /// Who says so: somebody whom the root lists as on-call. The ledger names them.
-        #[arg(long, value_name = "PERSON")]
-        by: PersonId,
     },
     /// Takes care of it: the response clock stands.
     Acknowledge(Step),
@@ -149,7 +146,7 @@ impl Show for One {
         if row.acknowledged.is_none()
             && let Some(until) = row.answer_by
         {
-            writeln!(out, "    to be answered by {until}: assent-agent incidents acknowledge {} --by PERSON", row.id)?;
+            writeln!(out, "    to be answered by {until}: assent-agent incidents acknowledge {}", row.id)?;
         }
         if row.shared.is_none() {
             writeln!(out, "    post-mortem to be shared by {}: assent-agent incidents draft {}", row.share_by, row.id)?;
@@ -183,23 +180,21 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
     let question = match &args.what {
         None => IncidentQuestion::List { client: args.client.clone(), closed: args.all },
         Some(What::Show { .. }) => IncidentQuestion::List { client: None, closed: true },
-        Some(What::Open { target, code, severity, by }) => {
+        Some(What::Open { target, code, severity }) => {
             let (client, workflow) = target.clone().map_or((None, None), |(client, workflow)| (Some(client), workflow));
             let severity = match severity {
                 Bad::Critical => Severity::Critical,
                 Bad::Normal => Severity::Normal,
             };
-            IncidentQuestion::Open { client, workflow, code: code.clone(), severity, by: by.clone() }
+            IncidentQuestion::Open { client, workflow, code: code.clone(), severity }
         }
-        Some(What::Acknowledge(step)) => IncidentQuestion::Acknowledge { no: step.incident, by: step.by.clone() },
-        Some(What::Resolve(step)) => IncidentQuestion::Resolve { no: step.incident, by: step.by.clone() },
-        Some(What::Close(step)) => IncidentQuestion::Close { no: step.incident, by: step.by.clone() },
+        Some(What::Acknowledge(step)) => IncidentQuestion::Acknowledge { no: step.incident },
+        Some(What::Resolve(step)) => IncidentQuestion::Resolve { no: step.incident },
+        Some(What::Close(step)) => IncidentQuestion::Close { no: step.incident },
         Some(What::Draft { incident, .. }) => IncidentQuestion::Draft { no: *incident },
-        Some(What::Share { step, file }) => {
-            IncidentQuestion::Share { no: step.incident, text: read(file)?, by: step.by.clone() }
-        }
+        Some(What::Share { step, file }) => IncidentQuestion::Share { no: step.incident, text: read(file)? },
     };
-    match (ask(call, &Question::Incidents(question))?, &args.what) {
+    match (args.who.ask(call, &Question::Incidents(question))?, &args.what) {
         (Answer::Incidents(IncidentAnswer::List(incidents)), Some(What::Show { incident })) => {
             let id = crate::store::incident_id(*incident);
             let found = incidents.into_iter().find(|row| row.id == id);

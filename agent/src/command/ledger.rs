@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::ask::{ask, unexpected};
+use super::key::Who;
 use super::{Call, Output, Show};
 use crate::control::books::{Erased, LedgerAnswer, LedgerQuestion, LegalHold, LogSummary, OutFile};
 use crate::control::{Answer, Question};
@@ -25,6 +26,8 @@ const NOTE_MOST_BYTES: u64 = 64 * 1024;
 pub(super) struct Args {
     #[command(subcommand)]
     what: What,
+    #[command(flatten)]
+    who: Who,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -76,17 +79,11 @@ enum What {
         /// The id of the request, without anything about the person: the ledger names it.
         #[arg(long, value_name = "ID")]
         request: Token,
-        /// Who says so: somebody whom the root lists as on-call. The ledger names them.
-        #[arg(long, value_name = "PERSON")]
-        by: PersonId,
     },
     /// Keeps everything of a ledger, whatever its age and whoever asks, until it is released.
     Hold {
         #[command(flatten)]
         which: Which,
-        /// Who says so: somebody whom the root lists as on-call. The ledger names them.
-        #[arg(long, value_name = "PERSON")]
-        by: PersonId,
         /// The matter, as a code or ticket id: the client can read it in its ledger.
         #[arg(long, value_name = "MATTER")]
         why: Token,
@@ -95,9 +92,6 @@ enum What {
     Release {
         #[command(flatten)]
         which: Which,
-        /// Who says so: somebody whom the root lists as on-call. The ledger names them.
-        #[arg(long, value_name = "PERSON")]
-        by: PersonId,
     },
     /// Writes proofs that entries are in the log.
     Prove {
@@ -236,40 +230,46 @@ impl Show for Files {
 }
 
 pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
+    let who = &args.who;
     match &args.what {
         What::Verify { which, since } => {
             let since = since.as_deref().map(read_note).transpose()?;
-            finish(about(call, LedgerQuestion::Verify { log: which.log(), since })?, None, out)
+            match ask(call, &Question::Ledger(LedgerQuestion::Verify { log: which.log(), since }))? {
+                Answer::Ledger(answer) => finish(answer, None, out),
+                _ => Err(unexpected()),
+            }
         }
-        What::Export { which, output, all: None } => {
-            finish(about(call, LedgerQuestion::Export { log: which.log() })?, Some(&To::of(output.as_deref())), out)
-        }
+        What::Export { which, output, all: None } => finish(
+            about(who, call, LedgerQuestion::Export { log: which.log() })?,
+            Some(&To::of(output.as_deref())),
+            out,
+        ),
         What::Export { all: Some(folder), .. } => {
-            let LedgerAnswer::Logs(logs) = about(call, LedgerQuestion::Logs)? else { return Err(unexpected()) };
+            let LedgerAnswer::Logs(logs) = about(who, call, LedgerQuestion::Logs)? else { return Err(unexpected()) };
             std::fs::create_dir_all(folder).tried(|| format!("cannot make `{}`", folder.display()))?;
             let to = To::Folder(folder);
-            logs.into_iter().try_for_each(|log| finish(about(call, LedgerQuestion::Export { log })?, Some(&to), out))
+            logs.into_iter()
+                .try_for_each(|log| finish(about(who, call, LedgerQuestion::Export { log })?, Some(&to), out))
         }
         What::Show { client, own, person, since } => {
             let log = if *own { Some(Log::Agent) } else { client.clone().map(Log::Client) };
             let log = log.map(|log| log.as_str().to_owned());
             let question = LedgerQuestion::Show { log, person: person.clone(), since: *since };
-            finish(about(call, question)?, None, out)
+            finish(about(who, call, question)?, None, out)
         }
         What::Witness(args) => super::witness::run(args, out),
-        What::Erase { client, reference, request, by } => {
+        What::Erase { client, reference, request } => {
             let (client, reference) = (client.clone(), reference.clone());
-            match ask(call, &Question::Erase { client, reference, request: request.clone(), by: by.clone() })? {
+            match who.ask(call, &Question::Erase { client, reference, request: request.clone() })? {
                 Answer::Erased(erased) => out.show(&erased),
                 _ => Err(unexpected()),
             }
         }
-        What::Hold { which, by, why } => {
-            let client = which.client.clone();
-            legal(call, &Question::LegalHold { client, by: by.clone(), why: why.clone() }, true, out)
+        What::Hold { which, why } => {
+            legal((who, call), &Question::LegalHold { client: which.client.clone(), why: why.clone() }, true, out)
         }
-        What::Release { which, by } => {
-            legal(call, &Question::LegalRelease { client: which.client.clone(), by: by.clone() }, false, out)
+        What::Release { which } => {
+            legal((who, call), &Question::LegalRelease { client: which.client.clone() }, false, out)
         }
         What::Prove { which, run, index, since, until, output } => {
             let log = which.log();
@@ -282,20 +282,20 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
                 }
                 (None, None, None) => return Err(Error::environment("say what is to be proved")),
             };
-            finish(about(call, question)?, Some(&To::Folder(output)), out)
+            finish(about(who, call, question)?, Some(&To::Folder(output)), out)
         }
     }
 }
 
-fn legal(call: &Call, question: &Question, stands: bool, out: &mut Output<'_>) -> Result<(), Error> {
-    match ask(call, question)? {
+fn legal((who, call): (&Who, &Call), question: &Question, stands: bool, out: &mut Output<'_>) -> Result<(), Error> {
+    match who.ask(call, question)? {
         Answer::LegalHold(hold) => out.show(&Kept { stands, hold }),
         _ => Err(unexpected()),
     }
 }
 
-fn about(call: &Call, question: LedgerQuestion) -> Result<LedgerAnswer, Error> {
-    match ask(call, &Question::Ledger(question))? {
+fn about(who: &Who, call: &Call, question: LedgerQuestion) -> Result<LedgerAnswer, Error> {
+    match who.ask(call, &Question::Ledger(question))? {
         Answer::Ledger(answer) => Ok(answer),
         _ => Err(unexpected()),
     }

@@ -19,6 +19,7 @@ mod enrol;
 mod handle;
 mod hold;
 mod incidents;
+mod key;
 mod ledger;
 mod output;
 mod queue;

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use assent_schema::id::GroupId;
 use serde::Serialize;
 
-use super::ask::{ask, unexpected};
+use super::ask::unexpected;
+use super::key::Who;
 use super::{Call, Output, Show, handle};
 use crate::control::{Answer, Question, Verb};
 use crate::error::Error;
@@ -17,6 +18,8 @@ use crate::world::Wall;
 pub(super) struct Args {
     #[command(subcommand)]
     what: Option<What>,
+    #[command(flatten)]
+    who: Who,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -63,10 +66,12 @@ impl Show for Queue {
 pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
     match &args.what {
         None | Some(What::List) => {}
-        Some(What::Done(which)) => return handle::handle(Verb::Done, which, call, out),
-        Some(What::Reassign { to, which }) => return handle::handle(Verb::Reassign(to.clone()), which, call, out),
+        Some(What::Done(which)) => return handle::handle(Verb::Done, which, (&args.who, call), out),
+        Some(What::Reassign { to, which }) => {
+            return handle::handle(Verb::Reassign(to.clone()), which, (&args.who, call), out);
+        }
     }
-    match ask(call, &Question::Queue)? {
+    match args.who.ask(call, &Question::Queue)? {
         Answer::Queue(queue) => out.show(&Queue { queue }),
         _ => Err(unexpected()),
     }

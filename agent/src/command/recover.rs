@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use assent_schema::canon;
 use assent_schema::id::PersonId;
 use assent_schema::status::{Halt, Recover};
-use assent_schema::trust::{Namespace, Signer, sign};
+use assent_schema::trust::Namespace;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::ask::{ask, unexpected};
+use super::key::Beside;
 use super::{Call, Output, Show};
 use crate::control::{Answer, Question};
 use crate::error::{Context as _, Error};
@@ -33,22 +33,6 @@ pub(super) struct Args {
     /// Who signed it, and the signature's file.
     #[arg(long = "signature", value_name = "PERSON=FILE", requires = "statement")]
     signatures: Vec<Beside>,
-}
-
-/// A person and a file, written `person=file`.
-#[derive(Clone, Debug)]
-struct Beside {
-    person: PersonId,
-    file: PathBuf,
-}
-
-impl FromStr for Beside {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (person, file) = text.split_once('=').ok_or("write it as person=file")?;
-        Ok(Self { person: person.parse().map_err(|e| format!("`{person}` {e}"))?, file: file.into() })
-    }
 }
 
 #[derive(Serialize)]
@@ -97,7 +81,7 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
         Some(file) => (read(file)?, signatures(&args.signatures)?),
         None if args.keys.is_empty() => return out.show(&Told { halt, written: None, recovered: false }),
         None => {
-            let signed = args.keys.iter().map(|key| Ok((key.person.clone(), signed(&key.file, &bytes)?)));
+            let signed = args.keys.iter().map(|key| Ok((key.person.clone(), key.sign(Namespace::Recover, &bytes)?)));
             let signatures = signed.collect::<Result<BTreeMap<_, _>, Error>>()?;
             (Zeroizing::new(bytes), signatures)
         }
@@ -115,12 +99,6 @@ fn signatures(beside: &[Beside]) -> Result<BTreeMap<PersonId, String>, Error> {
         Ok((one.person.clone(), text))
     };
     beside.iter().map(read).collect()
-}
-
-fn signed(key: &Path, bytes: &[u8]) -> Result<String, Error> {
-    let signer = Signer::from_openssh(&read(key)?);
-    let signer = signer.map_err(|e| Error::environment(format!("{} {e}", key.display())))?;
-    Ok(sign(&signer, Namespace::Recover, bytes))
 }
 
 fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use assent_schema::id::PersonId;
 use serde::Serialize;
 
-use super::ask::{ask, unexpected};
+use super::ask::unexpected;
+use super::key::Who;
 use super::{Call, Output, Show};
 use crate::control::{Answer, Question, RolledBack};
 use crate::deploy::{Place, parse_place};
@@ -20,9 +20,8 @@ pub(super) struct Args {
     /// All workflows go back.
     #[arg(long)]
     all: bool,
-    /// Who says so: somebody whom the root lists as on-call. The ledger names them.
-    #[arg(long, value_name = "PERSON")]
-    by: PersonId,
+    #[command(flatten)]
+    who: Who,
 }
 
 fn place(text: &str) -> Result<Place, String> {
@@ -51,7 +50,7 @@ impl Show for Report {
 }
 
 pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
-    match ask(call, &Question::RollBack { place: args.workflow.clone(), by: args.by.clone() })? {
+    match args.who.ask(call, &Question::RollBack { place: args.workflow.clone() })? {
         Answer::RolledBack(workflows) => {
             if workflows.iter().any(|one| one.to.is_none()) {
                 out.refuse();

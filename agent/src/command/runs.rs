@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use assent_schema::id::ClientId;
 use serde::Serialize;
 
-use super::ask::{ask, unexpected};
+use super::ask::unexpected;
+use super::key::Who;
 use super::{Call, Output, Show, handle};
 use crate::control::answer::sentence;
 use crate::control::{Answer, Question, RUNS_MOST, RunRow, RunStory, Verb};
@@ -23,6 +24,8 @@ pub(super) struct Args {
     /// At most so many.
     #[arg(long, default_value_t = 20, value_name = "N")]
     most: usize,
+    #[command(flatten)]
+    who: Who,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -73,15 +76,16 @@ impl Show for RunStory {
 }
 
 pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
+    let who = &args.who;
     let question = match &args.what {
         Some(What::Show { run }) => Question::Run { run: *run },
-        Some(What::Retry(args)) => return handle::handle(Verb::Retry, args, call, out),
-        Some(What::Skip(args)) => return handle::handle(Verb::Skip, args, call, out),
-        Some(What::Cancel(args)) => return handle::handle(Verb::Cancel, args, call, out),
-        Some(What::Rerun(args)) => return handle::handle(Verb::Rerun, args, call, out),
+        Some(What::Retry(args)) => return handle::handle(Verb::Retry, args, (who, call), out),
+        Some(What::Skip(args)) => return handle::handle(Verb::Skip, args, (who, call), out),
+        Some(What::Cancel(args)) => return handle::handle(Verb::Cancel, args, (who, call), out),
+        Some(What::Rerun(args)) => return handle::handle(Verb::Rerun, args, (who, call), out),
         None => Question::Runs { client: args.client.clone(), most: args.most.min(RUNS_MOST) },
     };
-    match ask(call, &question)? {
+    match who.ask(call, &question)? {
         Answer::Runs(runs) => out.show(&Runs { runs }),
         Answer::Run(Some(story)) => out.show(&*story),
         Answer::Run(None) => Err(Error::refused("there is no such run here").help("`assent-agent runs` lists them.")),

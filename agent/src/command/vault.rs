@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{Call, Output, Show};
 use crate::config::Repository;
-use crate::control::{Question, client};
+use crate::control::{Question, Said, client};
 use crate::error::{Context as _, Error};
 use crate::identity::Identity;
 use crate::real::RealDisk;
@@ -86,7 +86,7 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
                 opens(&config.repository, &secret)?;
             }
             vault.set(slot, secret).tried(|| format!("cannot set {slot}"))?;
-            let told = client::ask(&config.state.socket(), &Question::OpenVault)?;
+            let told = client::ask(&config.state.socket(), &Said::Question(Question::OpenVault))?;
             out.show(&Set { set: slot.to_string(), in_use: told.is_some() })
         }
     }

@@ -6,13 +6,13 @@
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, Name, PersonId};
 
+use crate::people::access;
 use crate::store::{Log, Note, RunId, Transaction, Write};
 use crate::world::Wall;
 
 /// A person sees something.
 pub(super) fn viewed(log: Log, person: &PersonId, what: &'static str) -> Note {
-    let note = Note::new(log, "viewed").fact("what", what).fact("why", "console");
-    Note { actor: Some(person.clone()), ..note }
+    access::looked(log, person, what, "console")
 }
 
 /// A person sees a run.
@@ -28,9 +28,7 @@ pub(super) fn question(client: &ClientId, person: &PersonId, (run, step, plan): 
 
 /// Somebody was turned away at a place.
 pub(super) fn refused(log: Log, person: Option<&PersonId>, code: &'static str, place: &str) -> Note {
-    let digest = Digest::of_file(place.as_bytes());
-    let note = Note::new(log, "refused").fact("code", code).fact("digest", digest.to_string());
-    Note { actor: person.cloned(), ..note }
+    access::refused(log, person, code, place.as_bytes())
 }
 
 /// The transaction that must be durable before anything is shown.

@@ -28,7 +28,7 @@ use crate::vault::HostKey;
 /// The folder in the state folder where output waits to be taken.
 const OUT: &str = "out";
 /// The most entries in one answer: the last of them.
-const ENTRIES_MOST: usize = 10_000;
+pub const ENTRIES_MOST: usize = 10_000;
 
 /// What is asked about one log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +80,33 @@ pub enum LedgerQuestion {
         /// The newer one, a note; the newest of all when absent.
         until: Option<String>,
     },
+}
+
+impl LedgerQuestion {
+    /// Whether the answer tells only that a log verifies, or which there are.
+    pub fn is_open(&self) -> bool {
+        match self {
+            Self::Logs | Self::Verify { .. } => true,
+            Self::Export { .. }
+            | Self::Show { .. }
+            | Self::ProveRun { .. }
+            | Self::ProveIndex { .. }
+            | Self::ProveSince { .. } => false,
+        }
+    }
+
+    /// The name of the log that it is about; nothing when it is about all.
+    pub fn log(&self) -> Option<&str> {
+        match self {
+            Self::Logs => None,
+            Self::Show { log, .. } => log.as_deref(),
+            Self::Verify { log, .. }
+            | Self::Export { log }
+            | Self::ProveRun { log, .. }
+            | Self::ProveIndex { log, .. }
+            | Self::ProveSince { log, .. } => Some(log),
+        }
+    }
 }
 
 /// What there is to say about a log.

@@ -1,4 +1,4 @@
-//! The side of the command: asks the running agent one question.
+//! The side of the command: says one thing to the running agent and hears its answer.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Answer, MESSAGE_MOST_BYTES, Question};
+use super::{Answer, MESSAGE_MOST_BYTES, Said};
 use crate::error::{Context as _, Error};
 
 /// How much longer than the agent the command waits, so that it hears what the agent says.
@@ -16,23 +16,23 @@ const LONGER: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// When it does not answer, or not in our words.
-pub fn ask(socket: &Path, question: &Question) -> Result<Option<Answer>, Error> {
+pub fn ask(socket: &Path, said: &Said) -> Result<Option<Answer>, Error> {
     let mut stream = match UnixStream::connect(socket) {
         Ok(stream) => stream,
         // A socket that nobody listens at was left by an agent that is gone.
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => return Ok(None),
         Err(error) => return Err(error).tried(|| format!("cannot reach the agent by `{}`", socket.display())),
     };
-    let bytes = exchange(&mut stream, question).tried(|| "the running agent gives no answer".into())?;
+    let bytes = exchange(&mut stream, said).tried(|| "the running agent gives no answer".into())?;
     let answer = serde_json::from_slice(&bytes);
     answer.map(Some).tried(|| "the running agent is of another version".into())
 }
 
-fn exchange(stream: &mut UnixStream, question: &Question) -> std::io::Result<Vec<u8>> {
-    let most = question.answer_time().saturating_add(LONGER);
+fn exchange(stream: &mut UnixStream, said: &Said) -> std::io::Result<Vec<u8>> {
+    let most = said.answer_time().saturating_add(LONGER);
     stream.set_read_timeout(Some(most))?;
     stream.set_write_timeout(Some(most))?;
-    stream.write_all(&serde_json::to_vec(question)?)?;
+    stream.write_all(&serde_json::to_vec(said)?)?;
     stream.shutdown(Shutdown::Write)?;
     let mut bytes = Vec::new();
     stream.take(MESSAGE_MOST_BYTES).read_to_end(&mut bytes)?;

@@ -1,7 +1,7 @@
 //! Questions and answers about incidents.
 
 use assent_schema::canon::Digest;
-use assent_schema::id::{ClientId, ConnectionId, PersonId, WorkflowId};
+use assent_schema::id::{ClientId, ConnectionId, WorkflowId};
 use assent_schema::ledger::Token;
 use assent_schema::time::Moment;
 use serde::{Deserialize, Serialize};
@@ -30,22 +30,16 @@ pub enum IncidentQuestion {
         code: Token,
         /// How bad it is.
         severity: Severity,
-        /// Who.
-        by: PersonId,
     },
     /// Somebody takes care of it.
     Acknowledge {
         /// Its number.
         no: i64,
-        /// Who.
-        by: PersonId,
     },
     /// Its cause is gone.
     Resolve {
         /// Its number.
         no: i64,
-        /// Who.
-        by: PersonId,
     },
     /// Its post-mortem, as far as the ledger knows it.
     Draft {
@@ -58,15 +52,11 @@ pub enum IncidentQuestion {
         no: i64,
         /// The post-mortem.
         text: String,
-        /// Who.
-        by: PersonId,
     },
     /// Nothing is left to do.
     Close {
         /// Its number.
         no: i64,
-        /// Who.
-        by: PersonId,
     },
 }
 

@@ -1,6 +1,11 @@
 //! How local commands reach the running agent: one question and one answer over a socket in the state folder.
 //!
-//! Who may open the socket owns the state folder, and with it everything that is asked for here. References only.
+//! Who may open the socket owns the state folder. That is not who they are: whatever shows a client's data or changes
+//! anything is signed by a person, over a challenge that is good once, and the answer follows from what that person may see
+//! and do. References only.
+//!
+//! # Source
+//! engine.md section 8. Promises P09 and P10.
 
 pub mod answer;
 pub mod books;
@@ -19,12 +24,38 @@ use assent_schema::status::{Hold, Status};
 use assent_schema::time::{Moment, Period};
 use serde::{Deserialize, Serialize};
 
+use crate::people::wire::{Challenge, Introduction, SignedCommand};
 use crate::store::{EffectDone, Entry, QueueItem, RunId, TriggerKind};
 
 /// The largest question or answer, in bytes.
 pub const MESSAGE_MOST_BYTES: u64 = 16 * 1024 * 1024;
 /// The most runs in one answer.
 pub const RUNS_MOST: usize = 1_000;
+
+/// What is written to the socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Said {
+    /// A question that anybody may ask who can open the socket.
+    Question(Question),
+    /// Somebody wants to show who they are.
+    Introduction(Introduction),
+    /// A question that somebody signed.
+    Command(SignedCommand),
+}
+
+impl Said {
+    /// The longest time that its answer may take.
+    pub fn answer_time(&self) -> Duration {
+        match self {
+            Self::Question(question) => question.answer_time(),
+            Self::Introduction(_) => SHORT,
+            Self::Command(signed) => {
+                serde_json::from_str(&signed.question).map_or(SHORT, |question: Question| question.answer_time())
+            }
+        }
+    }
+}
 
 /// What a command wants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,8 +83,6 @@ pub enum Question {
         verb: Verb,
         /// Which.
         chosen: Chosen,
-        /// Who says so.
-        by: PersonId,
         /// The reason, as a code or ticket id.
         why: Token,
         /// Whether it is done; else it is only told to which runs it would be.
@@ -63,15 +92,11 @@ pub enum Question {
     RollBack {
         /// Of which workflow; of all when absent.
         place: Option<(ClientId, WorkflowId)>,
-        /// Who says so.
-        by: PersonId,
     },
     /// Something is stopped for a while: its triggers are kept, its runs wait.
     Hold {
         /// What.
         at: HoldAt,
-        /// Who says so.
-        by: PersonId,
         /// The reason, as a code or ticket id.
         why: Token,
         /// For how long, at most.
@@ -81,8 +106,6 @@ pub enum Question {
     Resume {
         /// What.
         at: HoldAt,
-        /// Who says so.
-        by: PersonId,
     },
     /// On-call lets an agent go on that stopped for an older store or another instance.
     Recover {
@@ -103,15 +126,11 @@ pub enum Question {
         reference: String,
         /// The id of the request.
         request: Token,
-        /// Who says so.
-        by: PersonId,
     },
     /// Nothing of a ledger may go.
     LegalHold {
         /// Whose; the agent's own when absent.
         client: Option<ClientId>,
-        /// Who says so.
-        by: PersonId,
         /// The matter, as a code or ticket id.
         why: Token,
     },
@@ -119,8 +138,6 @@ pub enum Question {
     LegalRelease {
         /// Whose; the agent's own when absent.
         client: Option<ClientId>,
-        /// Who says so.
-        by: PersonId,
     },
     /// The vault was changed: it is opened again.
     OpenVault,
@@ -134,6 +151,26 @@ const SHORT: Duration = Duration::from_secs(30);
 const LONG: Duration = Duration::from_hours(1);
 
 impl Question {
+    /// Whether anybody may ask it who can open the socket: it shows nothing of a client's runs and changes nothing, or it
+    /// carries its own signatures.
+    pub fn is_open(&self) -> bool {
+        match self {
+            Self::Status | Self::Pull | Self::OpenVault | Self::Recover { .. } => true,
+            Self::Ledger(question) => question.is_open(),
+            Self::Runs { .. }
+            | Self::Run { .. }
+            | Self::Queue
+            | Self::Handle { .. }
+            | Self::RollBack { .. }
+            | Self::Hold { .. }
+            | Self::Resume { .. }
+            | Self::Erase { .. }
+            | Self::LegalHold { .. }
+            | Self::LegalRelease { .. }
+            | Self::Incidents(_) => false,
+        }
+    }
+
     /// The longest time that its answer may take.
     pub fn answer_time(&self) -> Duration {
         if matches!(self, Self::Ledger(_) | Self::Erase { .. } | Self::LegalHold { .. } | Self::LegalRelease { .. }) {
@@ -148,6 +185,8 @@ impl Question {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Answer {
+    /// What the person signs, with the question.
+    Challenge(Challenge),
     /// How the agent and its workflows stand.
     Status(Box<Status>),
     /// Runs, newest first.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use assent_schema::ledger::Origin;
 
 use super::books::{LedgerAnswer, LedgerBroken, LedgerDesk, LedgerQuestion};
-use super::{Answer, Question, answer};
+use super::{Answer, Question};
 use crate::config::Config;
 use crate::error::{Context as _, Error};
 use crate::identity::Identity;
@@ -36,33 +36,21 @@ pub fn open(database: &Path) -> Result<Sqlite, Error> {
     Sqlite::open(database, |_| Ok(Box::new(Closed))).tried(|| format!("cannot open `{}`", database.display()))
 }
 
-/// Answers what can be answered.
+/// Says whether the ledger of a stopped agent verifies. Whatever else is asked is answered by the running agent alone, which
+/// writes down who saw it.
 ///
 /// # Errors
 /// When the database cannot be read, or when the question needs a running agent.
 pub fn answer(config: &Config, question: &Question) -> Result<Answer, Error> {
-    let cannot = || "cannot read the journal".to_owned();
-    let database = &config.state.database();
     match question {
-        Question::Ledger(question) => ledger(config, question).map(Answer::Ledger),
-        Question::Runs { client, most } => answer::runs(&open(database)?, client.clone(), *most).tried(cannot),
-        Question::Run { run } => answer::run(&open(database)?, *run).tried(cannot),
-        Question::Queue => answer::queue(&open(database)?).tried(cannot),
-        Question::Status
-        | Question::RollBack { .. }
-        | Question::Handle { .. }
-        | Question::Hold { .. }
-        | Question::Resume { .. }
-        | Question::Recover { .. }
-        | Question::Pull
-        | Question::Erase { .. }
-        | Question::LegalHold { .. }
-        | Question::LegalRelease { .. }
-        | Question::OpenVault
-        | Question::Incidents(_) => {
-            Err(Error::environment("no agent runs in this state folder").help("Start it: `assent-agent run`."))
-        }
+        Question::Ledger(question) if question.is_open() => ledger(config, question).map(Answer::Ledger),
+        _ => Err(no_agent()),
     }
+}
+
+/// What is said where no agent runs.
+pub fn no_agent() -> Error {
+    Error::environment("no agent runs in this state folder").help("Start it: `assent-agent run`.")
 }
 
 fn ledger(config: &Config, question: &LedgerQuestion) -> Result<LedgerAnswer, Error> {

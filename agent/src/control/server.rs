@@ -11,7 +11,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::{Answer, MESSAGE_MOST_BYTES, Question};
+use super::{Answer, MESSAGE_MOST_BYTES, Said};
 
 /// The longest time for saying one question or hearing its answer, so that a client that hangs does not hold the place of
 /// another.
@@ -23,8 +23,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Who answers.
 pub trait Answers: Send + Sync + 'static {
-    /// Answers one question.
-    fn answer(&self, question: Question) -> impl Future<Output = Answer> + Send;
+    /// Answers what was said.
+    fn answer(&self, said: Said) -> impl Future<Output = Answer> + Send;
 }
 
 /// Binds the socket, readable by the owner of the state folder alone.
@@ -63,8 +63,8 @@ pub async fn serve(listener: UnixListener, answers: Arc<impl Answers>) {
 async fn one(mut stream: UnixStream, answers: &impl Answers) -> io::Result<()> {
     let mut bytes = Vec::new();
     timeout(QUESTION_TIME, (&mut stream).take(MESSAGE_MOST_BYTES).read_to_end(&mut bytes)).await??;
-    let answer = match serde_json::from_slice::<Question>(&bytes) {
-        Ok(question) => timeout(question.answer_time(), answers.answer(question)).await?,
+    let answer = match serde_json::from_slice::<Said>(&bytes) {
+        Ok(said) => timeout(said.answer_time(), answers.answer(said)).await?,
         Err(_) => Answer::Refused {
             what: "the agent does not know this question".into(),
             help: "Use the `assent-agent` of the version that runs.".into(),
@@ -78,14 +78,14 @@ async fn one(mut stream: UnixStream, answers: &impl Answers) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::client;
+    use crate::control::{Question, client};
 
     struct Echo;
 
     impl Answers for Echo {
-        async fn answer(&self, question: Question) -> Answer {
-            match question {
-                Question::Queue => Answer::Queue(Vec::new()),
+        async fn answer(&self, said: Said) -> Answer {
+            match said {
+                Said::Question(Question::Queue) => Answer::Queue(Vec::new()),
                 _ => Answer::Done,
             }
         }
@@ -95,13 +95,13 @@ mod tests {
     async fn a_question_gets_its_answer_and_no_agent_none() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.sock");
-        assert_eq!(client::ask(&path, &Question::Queue).unwrap(), None);
+        assert_eq!(client::ask(&path, &Said::Question(Question::Queue)).unwrap(), None);
         let serving = tokio::spawn(serve(bind(&path).unwrap(), Arc::new(Echo)));
-        assert_eq!(client::ask(&path, &Question::Queue).unwrap(), Some(Answer::Queue(Vec::new())));
-        assert_eq!(client::ask(&path, &Question::Pull).unwrap(), Some(Answer::Done));
+        assert_eq!(client::ask(&path, &Said::Question(Question::Queue)).unwrap(), Some(Answer::Queue(Vec::new())));
+        assert_eq!(client::ask(&path, &Said::Question(Question::Pull)).unwrap(), Some(Answer::Done));
         serving.abort();
         assert!(serving.await.is_err());
-        assert_eq!(client::ask(&path, &Question::Queue).unwrap(), None);
+        assert_eq!(client::ask(&path, &Said::Question(Question::Queue)).unwrap(), None);
         drop(bind(&path).unwrap());
     }
 }

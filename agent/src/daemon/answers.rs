@@ -1,6 +1,6 @@
 //! What the running agent answers to local commands.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use assent_schema::id::PersonId;
 use assent_schema::status::Hold;
@@ -9,87 +9,124 @@ use super::agent::{Agent, lock};
 use super::halting::{NotRecovered, Signed};
 use super::holding::{LASTS_MOST, NotHeld};
 use super::pruning::NotErased;
-use crate::control::books::{LedgerBroken, Prepared};
+use crate::console::Viewer;
+use crate::control::books::{LedgerBroken, LedgerQuestion, Prepared};
 use crate::control::server::Answers;
-use crate::control::{Answer, Question, RolledBack, answer};
+use crate::control::{Answer, Question, RolledBack, Said};
 use crate::deploy::{NoRollback, Place};
+use crate::people::{Challenges, Itself};
 use crate::run::{Act, Task};
 use crate::store::StoreError;
 use crate::vault::FileVault;
+use crate::world::Dice as _;
 
 /// Answers for an agent.
-pub(super) struct Clerk(pub(super) Arc<Agent>, pub(super) Box<dyn Fn(Task) + Send + Sync>);
+pub(super) struct Clerk {
+    pub(super) agent: Arc<Agent>,
+    /// Who the agent is, for what people sign.
+    pub(super) itself: Itself,
+    pub(super) challenges: Mutex<Challenges>,
+    start: Box<dyn Fn(Task) + Send + Sync>,
+}
 
 impl Answers for Clerk {
-    async fn answer(&self, question: Question) -> Answer {
-        self.say(question).await.unwrap_or_else(|error| Answer::Refused {
-            what: error.to_string(),
-            help: "The agent's log says more.".into(),
-        })
+    async fn answer(&self, said: Said) -> Answer {
+        let answer = match said {
+            Said::Introduction(who) => Ok(self.challenge(&who)),
+            Said::Question(question) => self.open(question).await,
+            Said::Command(signed) => match self.signed(&signed).await {
+                Ok(Ok((viewer, question))) => self.say(question, &viewer).await,
+                Ok(Err(no)) => Ok(no),
+                Err(error) => Err(error),
+            },
+        };
+        answer.unwrap_or_else(|error| refused(error.to_string(), "The agent's log says more."))
     }
 }
 
 impl Clerk {
-    async fn say(&self, question: Question) -> Result<Answer, StoreError> {
-        let agent = &self.0;
+    /// For an agent; `start` takes up what goes on or begins.
+    pub(super) fn new(agent: Arc<Agent>, itself: Itself, start: Box<dyn Fn(Task) + Send + Sync>) -> Self {
+        let challenges = Mutex::new(Challenges::new(agent.world.dice.bytes()));
+        Self { agent, itself, challenges, start }
+    }
+
+    /// What anybody may ask who can open the socket.
+    async fn open(&self, question: Question) -> Result<Answer, StoreError> {
+        let agent = &self.agent;
         match question {
             Question::Status => agent.status().await.map(|status| Answer::Status(Box::new(status))),
-            Question::Runs { client, most } => answer::runs(&*agent.store, client, most),
-            Question::Run { run } => answer::run(&*agent.store, run),
-            Question::Queue => answer::queue(&*agent.store),
-            Question::RollBack { place, by } => self.roll_back(place, &by).await,
-            Question::Hold { at, by, why, lasts } => agent.hold(at, by, why, lasts).await.map(held),
-            Question::Resume { at, by } => agent.resume(at, by).await.map(held),
-            Question::Recover { statement, signatures } => {
-                Ok(agent.recover(&Signed { statement, signatures }).map_or_else(not_recovered, |()| Answer::Done))
-            }
-            Question::Handle { verb, chosen, by, why, really } => {
-                let handled = agent.handle((verb, chosen), Act { by, why }, really, &*self.1).await?;
-                Ok(handled.map_or_else(not_held, Answer::Handled))
-            }
             Question::Pull => {
                 agent.pull_wanted().notify_one();
                 Ok(Answer::Done)
             }
-            Question::Ledger(question) => {
-                let agent = Arc::clone(agent);
-                // Whole logs are read: not on the thread that runs are driven on, and without the lock, which the next
-                // round of checkpoints wants.
-                let work = tokio::task::spawn_blocking(move || {
-                    let _reading = agent.reading.blocking_read();
-                    let prepared = lock(&agent.ledger).prepare(&*agent.store, question)?;
-                    match prepared {
-                        Prepared::Answer(answer) => Ok(answer),
-                        Prepared::Ask(asked) => asked.answer(&*agent.store),
-                        Prepared::Show(shown) => shown.answer(&*agent.store),
-                    }
-                });
-                Ok(match work.await {
-                    Ok(Ok(answer)) => Answer::Ledger(answer),
-                    Ok(Err(LedgerBroken(what))) => Answer::Refused { what, help: "Look at the agent's log.".into() },
-                    Err(_) => return Err(StoreError::Broken),
-                })
-            }
-            Question::Erase { client, reference, request, by } => {
-                Ok(agent.erase(client, reference, request, by).await?.map_or_else(not_erased, Answer::Erased))
-            }
-            Question::LegalHold { client, by, why } => {
-                Ok(agent.keep(client, by, why).await?.map_or_else(not_erased, Answer::LegalHold))
-            }
-            Question::LegalRelease { client, by } => {
-                Ok(agent.release(client, by).await?.map_or_else(not_erased, Answer::LegalHold))
-            }
             Question::OpenVault => Ok(self.open_vault()),
-            Question::Incidents(question) => agent.about_incidents(question).await,
+            Question::Recover { statement, signatures } => {
+                Ok(agent.recover(&Signed { statement, signatures }).map_or_else(not_recovered, |()| Answer::Done))
+            }
+            Question::Ledger(question) if question.is_open() => self.ledger(question).await,
+            _ => Ok(refused("nobody signed this question".to_owned(), "Say who you are: `--key YOU=FILE`.")),
         }
     }
 
+    /// What somebody asks whom the newest release knows.
+    async fn say(&self, question: Question, viewer: &Viewer) -> Result<Answer, StoreError> {
+        let (agent, by) = (&self.agent, viewer.who.person.clone());
+        match question {
+            Question::Status | Question::Pull | Question::OpenVault | Question::Recover { .. } => {
+                self.open(question).await
+            }
+            Question::Runs { client, most } => self.runs(viewer, client, most).await,
+            Question::Run { run } => self.run(viewer, run).await,
+            Question::Queue => self.queue(viewer).await,
+            Question::Ledger(question) => self.books(viewer, question).await,
+            Question::Incidents(question) => self.incidents(viewer, question).await,
+            Question::RollBack { place } => self.roll_back(place, &by).await,
+            Question::Hold { at, why, lasts } => agent.hold(at, by, why, lasts).await.map(held),
+            Question::Resume { at } => agent.resume(at, by).await.map(held),
+            Question::Handle { verb, chosen, why, really } => {
+                let handled = agent.handle((verb, chosen), Act { by, why }, really, &*self.start).await?;
+                Ok(handled.map_or_else(not_held, Answer::Handled))
+            }
+            Question::Erase { client, reference, request } => {
+                Ok(agent.erase(client, reference, request, by).await?.map_or_else(not_erased, Answer::Erased))
+            }
+            Question::LegalHold { client, why } => {
+                Ok(agent.keep(client, by, why).await?.map_or_else(not_erased, Answer::LegalHold))
+            }
+            Question::LegalRelease { client } => {
+                Ok(agent.release(client, by).await?.map_or_else(not_erased, Answer::LegalHold))
+            }
+        }
+    }
+
+    /// Something about a ledger.
+    pub(super) async fn ledger(&self, question: LedgerQuestion) -> Result<Answer, StoreError> {
+        let agent = Arc::clone(&self.agent);
+        // Whole logs are read: not on the thread that runs are driven on, and without the lock, which the next round of
+        // checkpoints wants.
+        let work = tokio::task::spawn_blocking(move || {
+            let _reading = agent.reading.blocking_read();
+            let prepared = lock(&agent.ledger).prepare(&*agent.store, question)?;
+            match prepared {
+                Prepared::Answer(answer) => Ok(answer),
+                Prepared::Ask(asked) => asked.answer(&*agent.store),
+                Prepared::Show(shown) => shown.answer(&*agent.store),
+            }
+        });
+        Ok(match work.await {
+            Ok(Ok(answer)) => Answer::Ledger(answer),
+            Ok(Err(LedgerBroken(what))) => refused(what, "Look at the agent's log."),
+            Err(_) => return Err(StoreError::Broken),
+        })
+    }
+
     fn open_vault(&self) -> Answer {
-        match FileVault::open(Arc::clone(&self.0.disk), Arc::clone(&self.0.identity.host)) {
+        match FileVault::open(Arc::clone(&self.agent.disk), Arc::clone(&self.agent.identity.host)) {
             Ok(vault) => {
-                self.0.field.replace_vault(vault);
+                self.agent.field.replace_vault(vault);
                 // What opens the repository may be among it.
-                self.0.pull_wanted().notify_one();
+                self.agent.pull_wanted().notify_one();
                 Answer::Done
             }
             Err(error) => Answer::Refused { what: error.to_string(), help: "The old secrets are still in use.".into() },
@@ -98,12 +135,12 @@ impl Clerk {
 
     /// Each workflow by itself: one that cannot go back keeps no other from it.
     async fn roll_back(&self, place: Option<Place>, by: &PersonId) -> Result<Answer, StoreError> {
-        if let Err(no) = self.0.is_oncall(by) {
+        if let Err(no) = self.agent.is_oncall(by) {
             return Ok(not_held(no));
         }
         let places = match place {
             Some(place) => vec![place],
-            None => self.0.places().await,
+            None => self.agent.places().await,
         };
         let mut all = Vec::new();
         for place in places {
@@ -115,7 +152,7 @@ impl Clerk {
     async fn roll_one_back(&self, place: Place, by: &PersonId) -> Result<RolledBack, StoreError> {
         let (client, workflow) = place.clone();
         let done = RolledBack { client, workflow, from: None, to: None, why_not: None };
-        Ok(match self.0.roll_back(&place, by).await? {
+        Ok(match self.agent.roll_back(&place, by).await? {
             Ok((from, to)) => RolledBack { from: Some(from), to: Some(to), ..done },
             Err(NoRollback::NothingRuns) => RolledBack { why_not: Some("nothing runs".into()), ..done },
             Err(NoRollback::NoHealthyPlan) => {
@@ -139,8 +176,8 @@ pub(super) fn not_held(no: NotHeld) -> Answer {
     let (what, help) = match no {
         NotHeld::NotOnCall(people) => {
             let people: Vec<_> = people.iter().map(ToString::to_string).collect();
-            let help = format!("Say with `--by` who it is: {}.", people.join(", "));
-            ("the root does not list that person as on-call".to_owned(), help)
+            let help = format!("Those who are: {}.", people.join(", "));
+            ("the root does not list you as on-call".to_owned(), help)
         }
         NotHeld::Unknown(what) => (what, "`assent-agent status` lists what runs here.".to_owned()),
         NotHeld::Length => {

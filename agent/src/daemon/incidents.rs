@@ -36,7 +36,7 @@ impl Agent {
     }
 
     /// Answers one question about incidents.
-    pub(super) async fn about_incidents(&self, question: IncidentQuestion) -> Result<Answer, StoreError> {
+    pub(super) async fn about_incidents(&self, question: IncidentQuestion, by: PersonId) -> Result<Answer, StoreError> {
         match question {
             IncidentQuestion::List { client, closed } => {
                 let mut cases = self.cases()?;
@@ -44,7 +44,7 @@ impl Agent {
                 cases.retain(|case| concerned(case) && (closed || case.done.closed.is_none()));
                 Ok(said(IncidentAnswer::List(cases.iter().map(|case| self.row(case)).collect())))
             }
-            IncidentQuestion::Open { client, workflow, code, severity, by } => {
+            IncidentQuestion::Open { client, workflow, code, severity } => {
                 if let Err(no) = self.is_oncall(&by) {
                     return Ok(not_held(no));
                 }
@@ -64,14 +64,14 @@ impl Agent {
                 };
                 self.open_incident(alert).await
             }
-            IncidentQuestion::Acknowledge { no, by } => self.step(no, Step::Acknowledge, by).await,
-            IncidentQuestion::Resolve { no, by } => self.step(no, Step::Resolve, by).await,
-            IncidentQuestion::Close { no, by } => self.step(no, Step::Close, by).await,
+            IncidentQuestion::Acknowledge { no } => self.step(no, Step::Acknowledge, by).await,
+            IncidentQuestion::Resolve { no } => self.step(no, Step::Resolve, by).await,
+            IncidentQuestion::Close { no } => self.step(no, Step::Close, by).await,
             IncidentQuestion::Draft { no } => match self.case(no)? {
                 Some(case) => Ok(self.draft(&case).await?.map_or_else(broken, said)),
                 None => Ok(unknown(no)),
             },
-            IncidentQuestion::Share { no, text, by } => self.share(no, text, by).await,
+            IncidentQuestion::Share { no, text } => self.share(no, text, by).await,
         }
     }
 
@@ -171,7 +171,7 @@ impl Agent {
         }
     }
 
-    fn case(&self, no: i64) -> Result<Option<Case>, StoreError> {
+    pub(super) fn case(&self, no: i64) -> Result<Option<Case>, StoreError> {
         Ok(self.cases()?.into_iter().find(|case| case.row.no == no))
     }
 
@@ -183,7 +183,8 @@ impl Agent {
         IncidentRow::of(case, self.answer_by(case))
     }
 
-    fn knows(&self, client: &ClientId) -> bool {
+    /// Whether a client is in the newest release.
+    pub(super) fn knows(&self, client: &ClientId) -> bool {
         self.taken().is_some_and(|taken| taken.clients.contains_key(client))
     }
 }
@@ -210,7 +211,7 @@ fn not_now(case: &Case, why: NotNow) -> Answer {
         NotNow::Closed => (format!("`{id}` is closed"), "Open another: `assent-agent incidents open`.".to_owned()),
         NotNow::NotResolved => (
             format!("`{id}` is not resolved"),
-            format!("When its cause is gone: `assent-agent incidents resolve {id} --by PERSON`."),
+            format!("When its cause is gone: `assent-agent incidents resolve {id}`."),
         ),
         NotNow::NotShared => (
             format!("the post-mortem of `{id}` was not shared"),

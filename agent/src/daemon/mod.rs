@@ -10,6 +10,7 @@ mod holding;
 pub mod host;
 mod incidents;
 mod intake;
+mod looking;
 mod office;
 mod poking;
 mod pruning;
@@ -160,7 +161,8 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     });
     let starting = Arc::clone(&desk);
     let starter = Box::new(move |task| starting.take_up(task));
-    loops.spawn(server::serve(control, Arc::new(Clerk(Arc::clone(&agent), starter))));
+    let clerk = Clerk::new(Arc::clone(&agent), desk.itself().clone(), starter);
+    loops.spawn(server::serve(control, Arc::new(clerk)));
     loops.spawn(pulling::pulling(Arc::clone(&agent)));
     loops.spawn(counting(Arc::clone(&agent), ended));
     loops.spawn(looking(Arc::clone(&agent)));

@@ -12,7 +12,6 @@ use assent_schema::plan::Plan;
 use assent_schema::release::Choice;
 use assent_schema::status::Status;
 use assent_schema::time::Period;
-use assent_schema::trust::RoleName;
 
 use super::agent::{Agent, TheField};
 use super::answers::not_held;
@@ -38,21 +37,6 @@ pub(super) struct Bureau {
 }
 
 impl Bureau {
-    /// Somebody of the agency: what they may see follows from the teams and from who is on call.
-    fn of_agency(&self, person: &PersonId) -> Option<Known> {
-        let taken = self.agent.taken()?;
-        let keys = taken.bundle.roots.newest().people.get(person)?.keys.clone();
-        let teams = &taken.bundle.teams.clients;
-        let assigned = teams.iter().filter(|(_, members)| members.contains(person));
-        let clients = assigned.map(|(client, _)| client.clone()).filter(|client| taken.clients.contains_key(client));
-        let viewer = Viewer {
-            who: Who { client: None, person: person.clone() },
-            clients: clients.collect(),
-            oncall: taken.people(RoleName::Oncall).contains(person),
-        };
-        Some(Known { keys, viewer })
-    }
-
     /// Somebody who decides for a client.
     fn of_client(&self, client: &ClientId, person: &PersonId) -> Option<Known> {
         let facts = self.agent.field.client(client)?;
@@ -91,7 +75,7 @@ impl Office for Bureau {
 
     fn known(&self, who: &Who) -> Option<Known> {
         match &who.client {
-            None => self.of_agency(&who.person),
+            None => self.agent.of_agency(&who.person),
             Some(client) => self.of_client(client, &who.person),
         }
     }

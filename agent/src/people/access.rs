@@ -3,10 +3,23 @@
 //! # Source
 //! engine.md section 8; formats.md section 4, `viewed {what, why}`. Promise P10.
 
+use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, PersonId};
 
 use crate::store::{Log, Note, Transaction, Waiting, Write};
 use crate::world::Wall;
+
+/// A person sees something, by a command on the host or at the console.
+pub fn looked(log: Log, person: &PersonId, what: &'static str, why: &'static str) -> Note {
+    let note = Note::new(log, "viewed").fact("what", what).fact("why", why);
+    Note { actor: Some(person.clone()), ..note }
+}
+
+/// Somebody was turned away from something.
+pub fn refused(log: Log, person: Option<&PersonId>, code: &'static str, what: &[u8]) -> Note {
+    let note = Note::new(log, "refused").fact("code", code).fact("digest", Digest::of_file(what).to_string());
+    Note { actor: person.cloned(), ..note }
+}
 
 /// The transaction that must be durable before these questions are shown to this person.
 pub fn viewed(client: &ClientId, person: &PersonId, questions: &[&Waiting], at: Wall) -> Transaction {

@@ -13,7 +13,7 @@ use assent_schema::trust::{Namespace, PublicKey, verify};
 use subtle::ConstantTimeEq as _;
 
 use super::judge::NotTaken;
-use super::wire::{Challenge, ChallengeType, Introduction, SignedIn, SignedStart, Start};
+use super::wire::{Challenge, ChallengeType, Command, Introduction, SignedCommand, SignedIn, SignedStart, Start};
 use crate::request::keyed::{Purpose, keyed};
 
 /// How long a challenge is good.
@@ -129,6 +129,28 @@ impl Challenges {
         let who = Introduction { client: Some(start.client.clone()), person: start.person.clone() };
         self.take(&start.nonce, &who, boot)?;
         Ok(start)
+    }
+
+    /// Who of the agency signed a question.
+    ///
+    /// # Errors
+    /// [`NotTaken`].
+    pub fn command(
+        &mut self,
+        itself: &Itself,
+        signed: &SignedCommand,
+        boot: Duration,
+        keys: impl FnOnce(&PersonId) -> BTreeSet<PublicKey>,
+    ) -> Result<PersonId, NotTaken> {
+        let command: Command = canon::from_bytes(signed.command.as_bytes()).or(Err(NotTaken::BadForm))?;
+        let same = command.schema == 1 && command.project == itself.project && command.agent == itself.agent;
+        if !same || command.question != Command::digest(&signed.question) {
+            return Err(NotTaken::OtherQuestion);
+        }
+        check_signature(&signed.command, &signed.signature, Namespace::Console, &keys(&command.person))?;
+        let who = Introduction { client: None, person: command.person };
+        self.take(&command.nonce, &who, boot)?;
+        Ok(who.person)
     }
 }
 

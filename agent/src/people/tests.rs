@@ -13,7 +13,10 @@ use assent_schema::trust::{Namespace, PublicKey, Signer, sign};
 use serde_json::json;
 
 use super::judge::{Answer, edits_digest};
-use super::wire::{Challenge, Introduction, SignedDecision, SignedIn, SignedStart, Start, StartType};
+use super::wire::{
+    Challenge, Command, CommandType, Introduction, SignedCommand, SignedDecision, SignedIn, SignedStart, Start,
+    StartType,
+};
 use super::*;
 use crate::store::{RunId, Waiting};
 use crate::world::Wall;
@@ -315,6 +318,47 @@ fn a_start_is_signed_and_counts_once() {
     assert_eq!(challenges.start(&itself(), &signed, BOOT, known), Err(NotTaken::BadChallenge));
     signed.start = signed.start.replace("03-02", "03-03");
     assert_eq!(challenges.start(&itself(), &signed, BOOT, known), Err(NotTaken::BadSignature));
+}
+
+#[test]
+fn a_command_is_signed_with_its_question_and_counts_once() {
+    let mut challenges = Challenges::new([7; 32]);
+    let who = Introduction { client: None, person: person("lena") };
+    let nonce = challenges.give(&itself(), &who, [1; 8], BOOT, Moment::from_seconds(0)).nonce;
+    let question = "\"queue\"".to_owned();
+    let command = |change: &dyn Fn(&mut Command)| {
+        let mut command = Command {
+            kind: CommandType::Command,
+            schema: 1,
+            project: digest(1),
+            agent: AgentId::new("eu-1").unwrap(),
+            person: person("lena"),
+            nonce,
+            question: Command::digest(&question),
+        };
+        change(&mut command);
+        let command = String::from_utf8(canon::to_bytes(&command).unwrap()).unwrap();
+        let signature = sign(&signer(1), Namespace::Console, command.as_bytes());
+        SignedCommand { question: question.clone(), command, signature }
+    };
+    let known = |one: &PersonId| if *one == person("lena") { known_at(None, one) } else { BTreeSet::new() };
+    let known = |one: &PersonId| known(one).into_iter().chain([signer(1).public().clone()]).collect();
+    let honest = command(&|_| ());
+    for (forged, wanted) in [
+        (command(&|command| command.schema = 2), NotTaken::OtherQuestion),
+        (command(&|command| command.project = digest(9)), NotTaken::OtherQuestion),
+        (command(&|command| command.agent = AgentId::new("eu-2").unwrap()), NotTaken::OtherQuestion),
+        (command(&|command| command.nonce = digest(9)), NotTaken::BadChallenge),
+        (command(&|command| command.person = person("tom")), NotTaken::BadChallenge),
+        (SignedCommand { question: "\"status\"".to_owned(), ..honest.clone() }, NotTaken::OtherQuestion),
+        (SignedCommand { command: honest.command.replace("lena", "tomx"), ..honest.clone() }, NotTaken::BadSignature),
+    ] {
+        assert_eq!(challenges.command(&itself(), &forged, BOOT, known), Err(wanted));
+    }
+    let stranger = |_: &PersonId| BTreeSet::new();
+    assert_eq!(challenges.command(&itself(), &honest, BOOT, stranger), Err(NotTaken::BadSignature));
+    assert_eq!(challenges.command(&itself(), &honest, BOOT, known), Ok(person("lena")));
+    assert_eq!(challenges.command(&itself(), &honest, BOOT, known), Err(NotTaken::BadChallenge), "used");
 }
 
 #[test]

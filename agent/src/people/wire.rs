@@ -84,6 +84,54 @@ pub enum ChallengeType {
     Console,
 }
 
+/// What somebody asks of the agent by a command on its host; canonical JSON of it is signed under `console@assent`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// Always `command`.
+    #[serde(rename = "type")]
+    pub kind: CommandType,
+    /// The number of this format.
+    pub schema: u32,
+    /// SHA-256 of root version 1.
+    pub project: Digest,
+    /// The agent that is asked.
+    pub agent: AgentId,
+    /// Who asks.
+    pub person: PersonId,
+    /// Of the agent's challenge; good once.
+    pub nonce: Digest,
+    /// The digest of the question: [`Command::digest`].
+    pub question: Digest,
+}
+
+impl Command {
+    /// The digest of a question's bytes.
+    pub fn digest(question: &str) -> Digest {
+        Digest::tagged("assent-command/v1", question.as_bytes())
+    }
+}
+
+/// The `type` member of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CommandType {
+    /// The only value.
+    Command,
+}
+
+/// A question with the command that was signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedCommand {
+    /// The question's bytes.
+    pub question: String,
+    /// The canonical JSON of [`Command`].
+    pub command: String,
+    /// The armoured SSHSIG over it under `console@assent`.
+    pub signature: String,
+}
+
 /// `POST /v1/decisions`: a signed challenge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

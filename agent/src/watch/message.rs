@@ -126,11 +126,11 @@ fn commands(row: &AlertRow) -> Vec<String> {
         None => status,
     };
     let last = match &row.alert.workflow {
-        Some(workflow) => format!("assent-agent rollback {client}/{workflow} --by PERSON"),
+        Some(workflow) => format!("assent-agent rollback {client}/{workflow}"),
         None => format!("assent-agent runs --client {client}"),
     };
     let second = if row.alert.incident {
-        format!("assent-agent incidents acknowledge {} --by PERSON", incident_id(row.no))
+        format!("assent-agent incidents acknowledge {}", incident_id(row.no))
     } else {
         "assent-agent queue".to_owned()
     };

@@ -14,6 +14,9 @@ pub fn beyond(promise: &str) -> Option<&'static str> {
         "P09" => {
             "Who belongs to a team is decided by people at the agency, who sign it. Whoever can read the repository can read every client's folder in it."
         }
+        "P10" => {
+            "Whoever is root on a host can read its state folder past every command; which hosts those are is the agency's choice."
+        }
         "P11" => "A ledger shows that nothing in it was changed, not that everything was written into it.",
         "P13" => "Whether a person reads the alert is up to that person; the clock of P20 runs meanwhile.",
         "P20" => "Answering is done by people; the clock, the warnings and the record are not.",

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use assent_agent::control::server::{Answers, bind, serve};
-use assent_agent::control::{Answer, Chosen, HandledRun, Handling, Question, RunRow, Verb};
+use assent_agent::control::{Answer, Chosen, HandledRun, Handling, Question, RunRow, Said, Verb};
+use assent_agent::people::wire::{Challenge, ChallengeType, Command};
 use assent_agent::store::{EffectDone, QueueItem, RunId, TriggerKind};
 use assent_agent::world::Wall;
 use assent_schema::canon::Digest;
@@ -20,6 +21,8 @@ const AT: Wall = Wall::from_millis(1_780_311_600_000);
 /// An agent that answers by its socket until it is dropped.
 pub(crate) struct Clerk {
     config: PathBuf,
+    /// The key file of whoever asks.
+    pub(crate) key: PathBuf,
     _serving: tokio::runtime::Runtime,
 }
 
@@ -35,14 +38,20 @@ impl Clerk {
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("it works");
         let listener = serving.block_on(async { bind(&socket) }).expect("it works");
         serving.spawn(serve(listener, Arc::new(Desk)));
-        Self { config, _serving: serving }
+        let key = folder.join("omar");
+        let signer = assent_schema::trust::Signer::from_seed(&[7; 32]).expect("it works");
+        std::fs::write(&key, signer.to_openssh("omar").expect("it works")).expect("it works");
+        Self { config, key, _serving: serving }
     }
 
     /// Runs an `assent-agent` command.
     pub(crate) fn ran(&self, arguments: &[&str]) -> Ran {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let config = self.config.to_str().expect("it works");
+        let key = format!("omar={}", self.key.display());
+        let mine: &[&str] = if arguments.contains(&"--key") { &[] } else { &["--key", &key] };
         let all = ["assent-agent"].into_iter().chain(arguments.iter().copied()).chain(["--config", config]);
+        let all = all.chain(mine.iter().copied());
         let exit = assent_agent::command::main(all.map(Into::into), &mut out, &mut err);
         let status = (0..=2)
             .find(|n| format!("{exit:?}") == format!("{:?}", std::process::ExitCode::from(*n)))
@@ -101,12 +110,32 @@ fn item(run: RunId) -> QueueItem {
 }
 
 impl Answers for Desk {
-    async fn answer(&self, question: Question) -> Answer {
+    async fn answer(&self, said: Said) -> Answer {
+        let (question, by) = match said {
+            Said::Introduction(who) => {
+                return Answer::Challenge(Challenge {
+                    kind: ChallengeType::Console,
+                    schema: 1,
+                    project: Digest::of_file(b"a root"),
+                    client: None,
+                    agent: "eu-1".parse().expect("a name"),
+                    person: who.person,
+                    nonce: Digest::of_file(b"a nonce"),
+                    until: AT.moment(),
+                });
+            }
+            Said::Question(question) => (question, None),
+            Said::Command(signed) => {
+                let command: Command = assent_schema::canon::from_bytes(signed.command.as_bytes()).expect("a command");
+                (serde_json::from_str(&signed.question).expect("a question"), Some(command.person))
+            }
+        };
+        let by = by.as_ref().map_or("nobody", |by| by.as_str());
         let runs = [first(), RunId::new(AT, [2; 10])];
         match question {
-            Question::Runs { .. } => Answer::Runs(runs.map(row).into()),
-            Question::Queue => Answer::Queue(runs.map(item).into()),
-            Question::Handle { verb, chosen, by, really, .. } if by.as_str() == "omar" => {
+            Question::Runs { .. } if by == "omar" => Answer::Runs(runs.map(row).into()),
+            Question::Queue if by == "omar" => Answer::Queue(runs.map(item).into()),
+            Question::Handle { verb, chosen, really, .. } if by == "omar" => {
                 let runs = match chosen {
                     Chosen::One(run) => vec![run],
                     Chosen::Many(_) => runs.to_vec(),

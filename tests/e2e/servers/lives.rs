@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use assent_agent::control::{Question, client};
+use assent_agent::control::{Question, Said, client};
 use assent_compiler::command::demo::agency::Agency;
 use assent_compiler::command::demo::agents::{Agent, Post};
 use assent_compiler::command::demo::outside::Outside;
@@ -64,7 +64,8 @@ impl<'f> Scene<'f> {
 
         let later = clock().expect("a clock").plus(Period::seconds(1));
         self.freshen(told.url, later);
-        client::ask(&agent.state().join("control.sock"), &Question::Pull).expect("an agent that answers");
+        client::ask(&agent.state().join("control.sock"), &Said::Question(Question::Pull))
+            .expect("an agent that answers");
         let fresher = |status: &Status| status.release.as_ref().is_some_and(|release| release.fresh == Some(later));
         agent.wait_status(fresher).expect("the newer freshness statement");
 

@@ -117,7 +117,7 @@ fn one_cause_is_one_message_that_says_what_to_do() {
     let commands = json!([
         "assent-agent runs show 01010101010101010101010101010101",
         "assent-agent queue",
-        "assent-agent rollback acme/refund --by PERSON",
+        "assent-agent rollback acme/refund",
     ]);
     assert_eq!(message["commands"], commands);
     assert!(message.get("respond_by").is_none());

@@ -108,7 +108,7 @@ impl Agency {
         self.assent(&args)?;
         self.sign("trust/root/2.toml", &["alice", "bruno"])?;
         self.assent(
-            &["trust", "teams", "acme=alice,bruno", "borealis=bruno,chen", "cedar=alice,chen"].map(str::to_owned),
+            &["trust", "teams", "acme=alice,bruno", "borealis=bruno,chen", "cedar=bruno,chen"].map(str::to_owned),
         )?;
         self.sign("trust/teams.toml", &["alice"])?;
         self.lock_catalog()?;

@@ -27,6 +27,8 @@ pub struct Agent {
     pub(super) folder: PathBuf,
     program: PathBuf,
     process: Option<Child>,
+    /// Who gives its commands, with their key.
+    asks: Option<String>,
 }
 
 /// Where an agent works, and where its releases come from.
@@ -71,7 +73,8 @@ impl Agent {
         let listen = free_address()?;
         let folder = folder.join(name);
         std::fs::create_dir_all(&folder).map_err(|e| Error::io(format!("make {}", folder.display()), e))?;
-        let agent = Self { name: name.to_owned(), listen, folder, program: program.to_owned(), process: None };
+        let agent =
+            Self { name: name.to_owned(), listen, folder, program: program.to_owned(), process: None, asks: None };
         let listen = listen.to_string();
         let (root, state) = (root.to_string(), agent.state().display().to_string());
         let mut line = vec![
@@ -124,6 +127,11 @@ impl Agent {
     /// Where people and webhooks reach it.
     pub fn url(&self) -> String {
         format!("http://{}", self.listen)
+    }
+
+    /// From now on this person, `person=key file`, gives the agent's commands, where none names another.
+    pub fn asked_by(&mut self, key: String) {
+        self.asks = Some(key);
     }
 
     /// Puts a secret into a slot.
@@ -296,6 +304,9 @@ impl Agent {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = tool(&self.program);
         command.arg("agent").args(args).arg("--config").arg(self.config());
+        if let Some(asks) = &self.asks {
+            command.env("ASSENT_KEY", asks);
+        }
         command
     }
 }

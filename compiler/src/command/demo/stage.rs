@@ -74,7 +74,8 @@ impl Stage {
         };
         let console = free_address()?;
         let staging = enrol(STAGING, "staging", &[])?;
-        let production = enrol(PRODUCTION, "production", &["--console", &console.to_string()])?;
+        let mut production = enrol(PRODUCTION, "production", &["--console", &console.to_string()])?;
+        production.asked_by(agency.private("bruno")?);
         Ok(Self { folder: folder.to_owned(), agency, outside, staging, production, console })
     }
 

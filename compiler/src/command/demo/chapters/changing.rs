@@ -67,7 +67,7 @@ pub(super) fn roll_back(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<
     )?;
 
     let began = now();
-    stage.production.call(&["rollback", "acme/refund", "--by", "bruno"])?;
+    stage.production.call(&["rollback", "acme/refund"])?;
     let (status, _) = stage.production.wait_status(|status| refund(status).is_some_and(|r| r.plan == old))?;
     let took = began.elapsed();
     let stays_back = refund(&status).zip(new).is_some_and(|(refund, new)| refund.refused.contains_key(&new));
