@@ -81,7 +81,39 @@ fn nothing_speaks_against_a_source_that_keeps_its_promises() {
 fn each_promise_turns_red_when_the_source_breaks_it() {
     let client = "clients/acme/client.toml";
     let refund = "clients/acme/workflows/refund.toml";
+    let scenario = "clients/acme/workflows/refund.test.toml";
     for (promise, change) in [
+        ("P01", (refund, "by = [\"intent.intent\"]", "by = [\"order.id\"]")),
+        ("P02", (refund, "call = \"shop.get_order\"", "call = \"shop.get_order\"\ncache = \"24h\"")),
+        ("P03", (scenario, "a lead agrees and money moves once", "a lead agrees, tom@harbor-mail.com is paid")),
+        ("P04", (refund, "by = [\"intent.intent\"]", "by = [\"ticket.subject\"]")),
+        ("P12", (refund, "concurrency = 8\n", "")),
+        (
+            "P15",
+            (
+                refund,
+                "has(order.total) && agree.approved",
+                "has(order.total) && agree.approved && order.state == 'new'",
+            ),
+        ),
+        ("P18", (refund, "attempts = 5,", "attempts = 21,")),
+        (
+            "P19",
+            (
+                refund,
+                "[fallback]\nqueue = \"support\"\nopen = \"https://acme.helpdesk.example/tickets/${trigger.ticket_id}\"\n",
+                "",
+            ),
+        ),
+        (
+            "P20",
+            (
+                client,
+                "hours = { mon = \"09:00-17:00\", tue = \"09:00-17:00\", wed = \"09:00-17:00\", thu = \"09:00-17:00\", fri = \"09:00-15:00\" }",
+                "hours = {}",
+            ),
+        ),
+        ("P26", (client, "contacts = [\"dana\"]\n", "")),
         ("P06", (client, "[\"orders:read\"]", "[\"orders:read\", \"orders:write\"]")),
         ("P07", ("clients/acme/prompts/intent.md", "You read", "sk_test_4eC39HqLyjWDarjtT1zdp7dc You read")),
         ("P08", (client, "[connections.shop.slots.token]\nrotate = \"90d\"", "[connections.shop.slots.token]")),
@@ -140,6 +172,8 @@ fn the_page_of_a_client_is_whole_and_loads_nothing() {
 struct Ledger {
     key: SigningKey,
     entries: Vec<(Moment, &'static str, Value)>,
+    /// The plan of all entries, for runs.
+    plan: Option<Digest>,
 }
 
 impl Ledger {
@@ -148,7 +182,7 @@ impl Ledger {
         let opened = ("2026-05-01T00:00:00Z", "opened", root);
         let all = std::iter::once(&opened).chain(entries);
         let entries = all.map(|(time, kind, data)| (time.parse().unwrap(), *kind, data.clone())).collect();
-        Self { key: SigningKey::from_bytes(&[7; 32]), entries }
+        Self { key: SigningKey::from_bytes(&[7; 32]), entries, plan: None }
     }
 
     fn origin() -> Origin {
@@ -164,12 +198,12 @@ impl Ledger {
                 log: Self::origin(),
                 index,
                 time: *time,
-                run: None,
+                run: self.plan.filter(|_| *kind == "accepted").map(|_| 1),
                 step: None,
                 item: None,
                 attempt: None,
                 actor: Some("omar".parse().unwrap()),
-                plan: None,
+                plan: self.plan.filter(|_| *kind == "accepted"),
                 kind: Kind::parse(kind, data.as_object().unwrap()).unwrap(),
             };
             let (salt, body) = ([1; 32], entry.to_bytes().unwrap());
@@ -284,6 +318,34 @@ fn each_promise_turns_red_when_a_ledger_speaks_against_it() {
 }
 
 #[test]
+fn what_went_back_stays_back_and_releases_count_up() {
+    let (bad, good) = (Digest::of_file(b"bad"), Digest::of_file(b"good"));
+    let released =
+        |sequence: u64, name: &str| json!({"sequence": sequence, "manifest": Digest::of_file(name.as_bytes())});
+    let back = (
+        "2026-05-20T10:00:00Z",
+        "rolled-back",
+        json!({"workflow": "refund", "from": bad, "to": good, "why": "by-hand"}),
+    );
+    let begun = ("2026-05-20T11:00:00Z", "accepted", json!({"id": "r", "trigger": "webhook", "event": "e"}));
+    let readmitted = ("2026-05-20T10:30:00Z", "released", released(2, "two"));
+    let judge = |entries: &[(&str, &'static str, Value)], plan: Digest| {
+        let ledger = Ledger { plan: Some(plan), ..Ledger::new(entries) };
+        judged(ledger.read(|_| ()), &BTreeMap::new())
+    };
+    assert_eq!(judge(&[back.clone(), begun.clone()], good), BTreeSet::new());
+    assert_eq!(judge(&[back.clone(), readmitted.clone(), begun.clone()], bad), BTreeSet::new());
+    let again = judge(&[back, begun], bad);
+    assert!(again.iter().any(|one| one.starts_with("P17: ") && one.contains("went back and began a run")), "{again:?}");
+    for (sequence, name) in [(1, "one"), (2, "another")] {
+        let found = judge(&[readmitted.clone(), ("2026-05-21T10:00:00Z", "released", released(sequence, name))], good);
+        assert!(found.iter().any(|one| one.starts_with("P16: ")), "{found:?}");
+    }
+    let found = judge(&[readmitted, ("2026-05-21T10:00:00Z", "released", released(3, "three"))], good);
+    assert_eq!(found, BTreeSet::new());
+}
+
+#[test]
 fn a_ledger_that_somebody_edited_is_no_evidence() {
     let ledger = Ledger::new(&[("2026-05-20T10:00:05Z", "alerted", json!({"rule": "stale", "delay": 5}))]);
     let found = judged(
@@ -293,7 +355,10 @@ fn a_ledger_that_somebody_edited_is_no_evidence() {
         }),
         &BTreeMap::new(),
     );
-    assert!(found.iter().any(|one| one.starts_with("P11: acme.ledger does not verify")), "{found:?}");
+    for promise in ["P10", "P11", "P14"] {
+        let said = format!("{promise}: acme.ledger does not verify");
+        assert!(found.iter().any(|one| one.starts_with(&said)), "{found:?}");
+    }
     let cut = judged(ledger.read(|bytes| bytes.truncate(20)), &BTreeMap::new());
     assert!(cut.iter().any(|one| one.contains("ends without a checkpoint")), "{cut:?}");
 }

@@ -74,6 +74,8 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
                 clients.extend(client);
                 whole(log, verified, notes);
                 counts(verified, seen, notes);
+                releases(verified, notes);
+                returns(verified, notes);
                 incidents(verified, seen, notes);
             }
         }
@@ -165,6 +167,44 @@ fn counts(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
                 "P16",
                 format!("{origin}: release {sequence} on the branch is {digest}, the ledger says {manifest}."),
             );
+        }
+    }
+}
+
+/// Each deployment has a number of its own, and none is smaller than the one before: a rollback is a release too.
+fn releases(verified: &Verified, notes: &mut Notes) {
+    let origin = &verified.origin;
+    let mut last: Option<(u64, Digest)> = None;
+    for entry in &verified.entries {
+        let Kind::Released(release) = &entry.kind else { continue };
+        if let Some((sequence, manifest)) = last
+            && (release.sequence < sequence || (release.sequence == sequence && release.manifest != manifest))
+        {
+            notes.object(
+                "P16",
+                format!(
+                    "{origin}: release {} came after release {sequence}, which is not before it.",
+                    release.sequence
+                ),
+            );
+        }
+        last = Some((release.sequence, release.manifest));
+    }
+}
+
+/// A plan that went back begins no run before a release readmits it.
+fn returns(verified: &Verified, notes: &mut Notes) {
+    let origin = &verified.origin;
+    let mut back = BTreeSet::new();
+    for entry in &verified.entries {
+        match (&entry.kind, entry.plan) {
+            (Kind::RolledBack(rolled), _) => drop(back.insert(rolled.from)),
+            (Kind::Released(_), _) => back.clear(),
+            (Kind::Accepted(_), Some(plan)) if back.contains(&plan) => {
+                let plan = plan.short();
+                notes.object("P17", format!("{origin}: the plan {plan} went back and began a run at {}.", entry.time));
+            }
+            _ => {}
         }
     }
 }

@@ -85,6 +85,9 @@ fn facts(id: &ClientId, facts: &ClientFacts, seen: &Seen<'_>, notes: &mut Notes)
     let written = seen.postmortems.keys().filter(|path| path.starts_with(&folder)).count();
     notes.see("P21", format!("{id}: {written} post-mortems are in `{folder}`."));
     let contacts = listed(&facts.contacts);
+    if contacts.is_empty() {
+        notes.object("P26", format!("{id} names no contacts: there is nobody to walk through this page."));
+    }
     let shares = facts.routes.iter().any(|route| route.carries == Carries::PostMortems);
     if shares && !contacts.is_empty() {
         notes.see("P22", format!("{id}: shared with {contacts}."));
