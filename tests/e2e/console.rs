@@ -207,8 +207,7 @@ fn pages_are_easy_to_use_narrow_enlarged_light_and_dark() {
 /// A link of the agent's command, and the press of its button.
 fn enter(browser: &Browser, stage: &Stage, person: &str, client: Option<&str>) {
     let key = stage.agency.private(person).expect("a key");
-    let key = key.split_once('=').expect("a file").1.to_owned();
-    let mut line = vec!["console", "--person", person, "--key", &key];
+    let mut line = vec!["console", "--key", &key];
     if let Some(client) = client {
         line.extend(["--client", client]);
     }
@@ -234,7 +233,7 @@ fn a_real_agent_shows_a_refund_takes_the_signed_yes_and_writes_down_who_looked()
     let taken = stage::webhook(&stage.production, "evt-1", "42", &stage::WEBHOOK_SECRET, at).expect("an answer");
     let run = stage::run_id(&taken.1).expect("a run");
     stage.wait_decision(&run).expect("a question");
-    let wrong = stage.production.call(&["console", "--person", "lena", "--client", "acme", "--key", "/dev/null"]);
+    let wrong = stage.production.call(&["console", "--client", "acme", "--key", "lena=/dev/null"]);
     assert!(wrong.is_err(), "a key that is none");
 
     enter(&browser, &stage, "lena", Some("acme"));

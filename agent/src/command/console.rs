@@ -2,15 +2,14 @@
 
 use std::io::{self, Read as _, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use assent_schema::canon;
-use assent_schema::id::{ClientId, PersonId};
-use assent_schema::trust::{Namespace, Signer, sign};
+use assent_schema::id::ClientId;
+use assent_schema::trust::Namespace;
 use serde::Serialize;
-use zeroize::Zeroizing;
 
+use super::key::Who;
 use super::{Call, Output, Show};
 use crate::error::{Context as _, Error};
 use crate::people::wire::{Challenge, Introduction, SignedIn};
@@ -23,15 +22,11 @@ const ANSWER_MOST_BYTES: u64 = 64 * 1024;
 /// Arguments of `console`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Who you are, as the repository has it.
-    #[arg(long, value_name = "PERSON")]
-    person: PersonId,
     /// At which client, if you decide for one.
     #[arg(long, value_name = "CLIENT")]
     client: Option<ClientId>,
-    /// Your private SSH key.
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
+    #[command(flatten)]
+    who: Who,
     /// Where the console is, as `http://host:port`: by default where the configuration says. Beyond this machine, put an
     /// SSH tunnel between.
     #[arg(long, value_name = "URL")]
@@ -55,20 +50,15 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
     let is_plain =
         |host: &&str| !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b));
     let host = host.filter(is_plain).ok_or_else(|| Error::environment(format!("`{at}` is not http://host:port")))?;
-    let key = std::fs::read(&args.key).map(Zeroizing::new);
-    let key = key.tried(|| format!("cannot read the key `{}`", args.key.display()))?;
-    let signer = Signer::from_openssh(&key).map_err(|e| {
-        Error::environment(format!("the key `{}` {e}", args.key.display()))
-            .help(format!("Sign in with `ssh-keygen` instead: open http://{host}/sign-in."))
-    })?;
-    let who = Introduction { client: args.client.clone(), person: args.person.clone() };
+    let key = args.who.key()?;
+    let who = Introduction { client: args.client.clone(), person: key.person.clone() };
     let challenge = post(host, "/sign-in/challenge", &who)?;
     let given: Challenge = canon::from_bytes(challenge.as_bytes())
         .or(Err(Error::environment("the console's challenge is not what it must be")))?;
     if given.client != who.client || given.person != who.person {
         return Err(Error::refused("the console's challenge is for somebody else; nothing was signed"));
     }
-    let signature = sign(&signer, Namespace::Console, challenge.as_bytes());
+    let signature = key.sign(Namespace::Console, challenge.as_bytes())?;
     let answer = post(host, "/sign-in/links", &SignedIn { challenge, signature })?;
     let answer: serde_json::Value = serde_json::from_str(&answer).unwrap_or_default();
     let link = answer.get("link").and_then(serde_json::Value::as_str);

@@ -19,8 +19,8 @@ use crate::people::wire::{self, CommandType, Introduction, SignedCommand};
 /// Who gives the command.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Who {
-    /// Who you are, as trust/root has it, and your SSH key: a private key, or a public one whose other half `ssh-agent`
-    /// holds. The ledger names you.
+    /// Who you are, as trust/root has it (a decider: as client.toml does), and your SSH key: a private key, or a public one
+    /// whose other half `ssh-agent` holds. The ledger names you.
     #[arg(long, global = true, env = "ASSENT_KEY", hide_env_values = true, value_name = "PERSON=FILE")]
     key: Option<Beside>,
 }
@@ -44,16 +44,24 @@ impl FromStr for Beside {
 }
 
 impl Who {
+    /// The person and the key.
+    ///
+    /// # Errors
+    /// When none was named.
+    pub(super) fn key(&self) -> Result<&Beside, Error> {
+        self.key.as_ref().ok_or_else(|| {
+            Error::environment("nobody says who they are").help(
+                "Say who you are and where your SSH key is: `--key YOU=FILE`, or ASSENT_KEY=YOU=FILE in the environment.",
+            )
+        })
+    }
+
     /// The answer to a signed question; a refusal is an error.
     ///
     /// # Errors
     /// When no agent runs, nobody signs, or the agent says no.
     pub(super) fn ask(&self, call: &Call, question: &Question) -> Result<Answer, Error> {
-        let key = self.key.as_ref().ok_or_else(|| {
-            Error::environment("nobody says who they are").help(
-                "Say who you are and where your SSH key is: `--key YOU=FILE`, or ASSENT_KEY=YOU=FILE in the environment.",
-            )
-        })?;
+        let key = self.key()?;
         let config = call.config()?;
         let socket = config.state.socket();
         let who = Introduction { client: None, person: key.person.clone() };
@@ -114,7 +122,9 @@ impl Beside {
         }
         let output = child.wait_with_output().tried(cannot)?;
         let signature = String::from_utf8(output.stdout).ok().filter(|_| output.status.success());
-        signature
-            .ok_or_else(|| Error::environment(cannot()).help("It is to be an SSH key: see what ssh-keygen says above."))
+        signature.ok_or_else(|| {
+            Error::environment(cannot())
+                .help("See what ssh-keygen says above: is it an SSH key, and was that its passphrase?")
+        })
     }
 }

@@ -46,7 +46,7 @@ struct Queue {
 impl Show for Queue {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
         if self.queue.is_empty() {
-            return writeln!(out, "The manual queue is empty.");
+            return writeln!(out, "Nothing of your clients waits in the manual queue.");
         }
         for item in &self.queue {
             let since = Wall::from_millis(item.since).moment();

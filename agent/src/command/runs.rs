@@ -53,7 +53,7 @@ struct Runs {
 impl Show for Runs {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
         if self.runs.is_empty() {
-            return writeln!(out, "No runs yet.");
+            return writeln!(out, "No runs of your clients yet.");
         }
         self.runs.iter().try_for_each(|run| line(run, out))
     }

@@ -25,7 +25,7 @@ pub(in crate::console) fn ask(status: u16, next: &str, why: Option<&str>, office
                 input type="text" name="client" autocapitalize="none" spellcheck="false" autocomplete="organization"; }
             button.main type="submit" { "Go on" }
         }
-        p.hint { "In a terminal it is one step: " code { "assent-agent console --person NAME --key KEY" } " gives a link that signs you in." }
+        p.hint { "In a terminal it is one step: " code { "assent-agent console --key NAME=KEY" } " gives a link that signs you in." }
     };
     small(status, "Sign in", &main)
 }

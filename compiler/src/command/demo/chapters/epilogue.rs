@@ -21,14 +21,21 @@ pub(in super::super) fn epilogue(stage: &Stage, story: &mut Story<'_, '_>) -> Re
     story.line(&format!("  everything      {folder}"))?;
     story.line(&format!("  source          git -C {} log --stat", stage.agency.source.display()))?;
     story.line(&format!("  releases        git -C {} log --oneline --all", stage.agency.remote.display()))?;
-    for what in ["status", "runs", "queue", "ledger verify"] {
+    for what in ["status", "ledger verify"] {
         story.line(&format!("  agent           {program} agent {what} --config {}", config.display()))?;
     }
-    let key = |person: &str| Ok::<_, Error>(stage.agency.private(person)?.replace('=', " --key "));
+    let key = |person: &str| stage.agency.private(person);
+    for what in ["runs", "queue"] {
+        story.line(&format!(
+            "  on-call         {program} agent {what} --config {} --key {}",
+            config.display(),
+            key("bruno")?
+        ))?;
+    }
     let console = format!("{program} agent console --config {}", config.display());
     story.line(&format!("  the console     http://{}: each of these prints a link that signs in", stage.console))?;
-    story.line(&format!("    on-call       {console} --person {}", key("bruno")?))?;
-    story.line(&format!("    a decider     {console} --client acme --person {}", key("lena")?))?;
+    story.line(&format!("    on-call       {console} --key {}", key("bruno")?))?;
+    story.line(&format!("    a decider     {console} --client acme --key {}", key("lena")?))?;
     story.line(&format!("  the plan        {program} plan HEAD --repo {}", stage.agency.source.display()))?;
     if story.whole() {
         story.line("\nEvery step held.")
