@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use assent_schema::client::ConnectionTo;
 use assent_schema::expr::Value;
 use assent_schema::id::Name;
-use assent_schema::plan::{Answer, Effect, Failure, Retry};
+use assent_schema::plan::{Answer, Effect, Failure, Retry, Spend};
 use assent_schema::shape::Shape;
 
 use super::Deployed;
@@ -67,6 +67,11 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             let token = self.ready(&ask.connection).await?.map_err(|failed| ask_failed(step, ask, &failed.code))?;
             let built = self.question(ask, &asked, chat::ask).map_err(|code| ask_failed(step, ask, &code))?;
             let built = built.map_err(|wrong| ask_failed(step, ask, wrong.kind.code()))?;
+            let bytes = u64::try_from(built.request.body.reveal().len()).unwrap_or(u64::MAX);
+            let affords = |spend: &Spend| spend.allows(attempt, bytes, ask.limit.tokens);
+            if !ask.limit.spend.as_ref().is_none_or(affords) {
+                return Ok((AskEnd::OutOfBudget, BTreeMap::new()));
+            }
             self.ask_intent(step, ask, attempt, &built).await?;
             let mut request = built.request;
             request.timeout = request.timeout.min(self.left());
@@ -167,7 +172,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             with: &asked.with,
             sources: asked.sources.as_ref(),
             answer: &ask.answer,
-            limit: ask.limit,
+            limit: &ask.limit,
         }))
     }
 

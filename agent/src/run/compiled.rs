@@ -264,7 +264,7 @@ fn compile_action(plan: &Plan, flows: &Flows, action: &Action) -> Result<Compile
             with: compile_parts(with)?,
             sources: sources.as_ref().map(parse).transpose()?,
             answer: answer.clone(),
-            limit: *limit,
+            limit: limit.clone(),
         }),
         Action::Decide { by, show, edit, within, via: _ } => CompiledAction::Decide(CompiledDecide {
             by: by.clone(),

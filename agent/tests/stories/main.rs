@@ -8,6 +8,7 @@ mod held;
 mod jobs;
 mod seeds;
 mod shadow;
+mod spend;
 mod story;
 mod tokens;
 mod walk;

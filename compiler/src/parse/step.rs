@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::id::Name;
-use assent_schema::plan::{Answer, AskLimit, Channel};
-use assent_schema::spec::{Action, Argument, Each, On, Spanned, Step, TextUse, Until};
+use assent_schema::plan::{Answer, Channel};
+use assent_schema::spec::{Action, Argument, AskLimit, Each, On, Spanned, Spend, Step, TextUse, Until};
 use assent_schema::time::Period;
 use toml::de::{DeTable, DeValue};
 
 use super::field::constants;
 use super::operation::retry;
 use super::reader::{Table, Value};
-use super::value::{decimal, expression, integer, name, not_one_of, parsed, path, period, template, within, word};
+use super::value::{
+    currency, decimal, expression, integer, name, not_one_of, parsed, path, period, template, within, word,
+};
 use super::workflow::step_id;
 
 pub(super) const ACTIONS: [&str; 7] = ["call", "ask", "decide", "set", "each", "wait", "stop"];
@@ -32,7 +34,9 @@ const ITEMS_MOST: (u32, u32) = (1_000, 32);
 /// The longest that a person, a moment or an event is waited for.
 const WITHIN_MOST: Period = Period::days(30);
 /// The most tokens of one answer, and the most tries.
-const ASK_MOST: AskLimit = AskLimit { tokens: 200_000, tries: 10 };
+const ASK_MOST: AskLimit = AskLimit { tokens: 200_000, tries: 10, spend: None };
+/// The most that one question may cost, in minor units.
+const SPEND_MOST: u64 = 1_000_000;
 /// The largest text that a model may answer, in bytes.
 const ANSWER_MOST_BYTES: u32 = 1 << 20;
 /// The most sources that an answer may cite.
@@ -211,8 +215,17 @@ fn limit(value: Value<'_, '_>) -> Option<AskLimit> {
     let mut table = value.table()?;
     let tokens = table.need("tokens", within(1..=ASK_MOST.tokens));
     let tries = table.need("tries", within(1..=ASK_MOST.tries));
+    let spend = table.opt("spend", |value| value.spanned(spend));
     table.done();
-    Some(AskLimit { tokens: tokens?, tries: tries? })
+    Some(AskLimit { tokens: tokens?, tries: tries?, spend })
+}
+
+fn spend(value: Value<'_, '_>) -> Option<Spend> {
+    let mut table = value.table()?;
+    let most = table.need("most", within(1..=SPEND_MOST));
+    let code = table.need("currency", currency);
+    table.done();
+    Some(Spend { most: most?, currency: code? })
 }
 
 fn answer(value: Value<'_, '_>) -> Option<Answer> {

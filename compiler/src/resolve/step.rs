@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use assent_schema::code::Code;
-use assent_schema::id::{ConnectionId, Name, OperationRef};
-use assent_schema::plan::{Action, Awaited, Channel, Each, Effect, Retry, Step, Target, Until};
+use assent_schema::id::{ConnectionId, Name, OperationRef, ProviderId};
+use assent_schema::plan::{Action, AskLimit, Awaited, Channel, Each, Effect, Retry, Spend, Step, Target, Until};
 use assent_schema::spec::{self, Spanned};
 use assent_schema::time::Period;
 
@@ -155,7 +155,7 @@ impl Resolver<'_> {
                 self.call(id, step, &Call { operation, with, retry, parked, cache }, before)?
             }
             spec::Action::Ask { connection, prompt, with, sources, answer, limit } => {
-                self.provider(connection)?;
+                let provider = self.provider(connection)?;
                 self.places.insert(Site::Operation(id.clone()), connection.span.clone());
                 for name in answer.keys() {
                     self.places.insert(Site::Answer(id.clone(), name.value.clone()), name.span.clone());
@@ -166,7 +166,7 @@ impl Resolver<'_> {
                     with: self.arguments(id, with),
                     sources: self.expression(Site::Sources(id.clone()), sources.as_ref()),
                     answer: operations::unspanned(answer),
-                    limit: *limit,
+                    limit: self.ask_limit(&provider, limit),
                 }
             }
             spec::Action::Decide { by, show, edit, within, via } => {
@@ -279,15 +279,55 @@ impl Resolver<'_> {
         }
     }
 
-    fn provider(&mut self, connection: &Spanned<ConnectionId>) -> Option<()> {
+    fn provider(&mut self, connection: &Spanned<ConnectionId>) -> Option<ProviderId> {
         match self.target(connection, &connection.span)? {
-            Target::Provider(_) => Some(()),
+            Target::Provider(name) => Some(name),
             Target::Integration(_) => {
                 let message = format!("`{}` is a connection to an API; it is called, not asked.", connection.value);
                 self.report.add(Code::BadValue, &connection.span, message);
                 None
             }
         }
+    }
+
+    /// What an `ask` may use, with the provider's prices where it may cost only so much.
+    fn ask_limit(&mut self, provider: &ProviderId, limit: &spec::AskLimit) -> AskLimit {
+        let spec::AskLimit { tokens, tries, spend } = limit;
+        let spend = spend.as_ref().and_then(|spend| self.spend(provider, *tokens, spend));
+        AskLimit { tokens: *tokens, tries: *tries, spend }
+    }
+
+    fn spend(&mut self, provider: &ProviderId, tokens: u32, spend: &Spanned<spec::Spend>) -> Option<Spend> {
+        let prices = self.context.parsed.providers.get(provider)?.spec.prices.as_ref();
+        let Some(prices) = prices else {
+            let message = format!("The provider `{provider}` says no prices, so nothing can be held to an amount.");
+            let help = format!("Add `[prices]` to catalog/providers/{provider}.toml, or leave `spend` out.");
+            self.report.add_with_help(Code::BadValue, &spend.span, message, help);
+            return None;
+        };
+        let spec::Spend { most, currency } = &spend.value;
+        if *currency != prices.currency {
+            let message = format!("The prices of `{provider}` are in {}, not in {currency}.", prices.currency);
+            self.report.add(Code::BadValue, &spend.span, message);
+            return None;
+        }
+        let held = Spend::at(*most, currency, &prices.input_per_million, &prices.output_per_million);
+        let Some(held) = held else {
+            self.report.add(
+                Code::BadValue,
+                &spend.span,
+                format!("The prices of `{provider}` are too high to count with."),
+            );
+            return None;
+        };
+        if !held.allows(1, 0, tokens) {
+            let one = held.of_one(0, tokens);
+            let message =
+                format!("One answer of {tokens} tokens may cost {one} already, so nothing would ever be asked.");
+            let help = "Allow at least one try with its question, or fewer tokens.".to_owned();
+            self.report.add_with_help(Code::BadValue, &spend.span, message, help);
+        }
+        Some(held)
     }
 
     fn prompt(&mut self, prompt: &Spanned<String>) -> String {

@@ -15,7 +15,7 @@ pub use operation::{
     ATTEMPTS_MOST, Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, Method, Operation, Pages,
     Param, Park, Place, Rate, Retry, TextFormat,
 };
-pub use step::{Action, Answer, AskLimit, Awaited, Cancel, Channel, Each, OnItemError, Step, Until};
+pub use step::{Action, Answer, AskLimit, Awaited, Cancel, Channel, Each, OnItemError, Spend, Step, Until};
 pub use trigger::{AfterFile, Dialect, Event, Missed, OwnEvent, Poll, Trigger};
 
 use crate::canon::{self, CanonError, Digest};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Argument, Event, Expression, Retry};
 use crate::id::{ConnectionId, GroupId, Name, OperationRef};
+use crate::shape::currency_digits;
 use crate::time::Period;
 
 /// One step.
@@ -220,13 +221,71 @@ pub enum Answer {
 }
 
 /// What an `ask` may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AskLimit {
     /// Tokens of one answer.
     pub tokens: u32,
     /// Tries in all, invalid answers included.
     pub tries: u32,
+    /// Money for all tries together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spend: Option<Spend>,
+}
+
+/// What the tries of an `ask` may cost together, at the provider's prices as they were when the plan was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spend {
+    /// Minor units.
+    pub most: u64,
+    /// ISO 4217.
+    pub currency: String,
+    /// What a token costs that goes in, in billionths of a minor unit.
+    pub input: u64,
+    /// What a token costs that comes out, in billionths of a minor unit.
+    pub output: u64,
+}
+
+impl Spend {
+    /// From prices as decimal texts for a million tokens; what is no price, or too high a one, gives none. Rounded up.
+    pub fn at(most: u64, currency: &str, input: &str, output: &str) -> Option<Self> {
+        let digits = currency_digits(currency);
+        let (input, output) = (billionths(input, digits)?, billionths(output, digits)?);
+        Some(Self { most, currency: currency.to_owned(), input, output })
+    }
+
+    /// What one try costs at most, in minor units, rounded up: no token is shorter than a byte.
+    pub fn of_one(&self, bytes: u64, tokens: u32) -> u128 {
+        self.billionths(bytes, tokens).div_ceil(BILLION)
+    }
+
+    /// Whether so many tries of the same request stay within it, each at its worst.
+    pub fn allows(&self, tries: u32, bytes: u64, tokens: u32) -> bool {
+        self.billionths(bytes, tokens).saturating_mul(tries.into()) <= u128::from(self.most).saturating_mul(BILLION)
+    }
+
+    fn billionths(&self, bytes: u64, tokens: u32) -> u128 {
+        let input = u128::from(bytes).saturating_mul(self.input.into());
+        input.saturating_add(u128::from(tokens).saturating_mul(self.output.into()))
+    }
+}
+
+const BILLION: u128 = 1_000_000_000;
+/// The most decimal places of a price that count.
+const PLACES: usize = 9;
+
+/// A price of a million tokens in major units, as the price of one in billionths of a minor unit.
+fn billionths(price: &str, digits: u32) -> Option<u64> {
+    let (whole, part) = price.split_once('.').unwrap_or((price, ""));
+    let (kept, rest) = part.split_at_checked(PLACES).unwrap_or((part, ""));
+    let whole: u128 = whole.parse().ok()?;
+    let kept: u128 = format!("{kept:0<PLACES$}").parse().ok()?;
+    let more = u128::from(rest.bytes().any(|digit| digit != b'0'));
+    let scaled = whole.checked_mul(BILLION)?.checked_add(kept)?.checked_add(more)?;
+    // Major units of a million, times a billion: to minor units of one token, in billionths.
+    let scaled = scaled.checked_mul(10_u128.checked_pow(digits)?)?.checked_mul(1_000)?;
+    u64::try_from(scaled.div_ceil(BILLION)).ok()
 }
 
 /// How a person is asked.
@@ -241,4 +300,37 @@ pub enum Channel {
     Slack(ConnectionId),
     /// A helpdesk connection of the client.
     Helpdesk(ConnectionId),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prices_are_counted_in_billionths_and_rounded_up() {
+        // 2.5 euros a million tokens are 0.00025 cents a token.
+        for (currency, price, each) in [
+            ("EUR", "2.5", Some(250_000)),
+            ("EUR", "0", Some(0)),
+            ("JPY", "2.5", Some(2_500)),
+            ("KWD", "2.5", Some(2_500_000)),
+            ("JPY", "0.0000000001", Some(1)),
+            ("EUR", "0.123456789", Some(12_346)),
+            ("EUR", "99999999999999999999", None),
+            ("EUR", "", None),
+            ("EUR", "-1", None),
+        ] {
+            assert_eq!(Spend::at(1, currency, price, "0").map(|spend| spend.input), each, "{currency} {price}");
+            assert_eq!(Spend::at(1, currency, "0", price).map(|spend| spend.output), each, "{currency} {price}");
+        }
+    }
+
+    #[test]
+    fn tries_are_counted_at_their_worst() {
+        let spend = Spend::at(5, "EUR", "2.5", "10").unwrap();
+        // 2,000 tokens out are 2 cents; 2,000 bytes in at most half a cent.
+        assert_eq!((spend.of_one(0, 2_000), spend.of_one(1, 2_000), spend.of_one(2_000, 2_000)), (2, 3, 3));
+        assert!(spend.allows(2, 2_000, 2_000) && !spend.allows(2, 2_001, 2_000) && !spend.allows(3, 2_000, 2_000));
+        assert!(!spend.allows(u32::MAX, u64::MAX, u32::MAX));
+    }
 }

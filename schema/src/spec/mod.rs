@@ -24,8 +24,8 @@ pub use project::{Project, Route};
 pub use provider::{Agreement, Prices, Provider};
 pub use scenario::{Decided, Expect, ExpectedCall, Later, Reply, Scenario, Tests};
 pub use workflow::{
-    Action, Argument, Cancel, Classes, Each, Fallback, Kpi, Library, Limits, Literal, On, Poll, Setting, SettingType,
-    Step, Text, TextUse, Trigger, Until, Use, Workflow, WorkflowFile,
+    Action, Argument, AskLimit, Cancel, Classes, Each, Fallback, Kpi, Library, Limits, Literal, On, Poll, Setting,
+    SettingType, Spend, Step, Text, TextUse, Trigger, Until, Use, Workflow, WorkflowFile,
 };
 
 use crate::finding::Span;

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::Spanned;
 use crate::id::{ConnectionId, EventName, GroupId, Name, OperationRef, WorkflowId};
-use crate::plan::{AfterFile, Answer, AskLimit, Channel, Expression, Missed, Mode, OnItemError, Retry};
+use crate::plan::{AfterFile, Answer, Channel, Expression, Missed, Mode, OnItemError, Retry};
 use crate::shape::{Field, Shape, is_decimal, is_token};
 use crate::time::Period;
 
@@ -471,4 +471,24 @@ pub struct Fallback {
     pub open: Option<Spanned<String>>,
     /// Whether a run whose content was lost by a restart goes to people instead of being read again.
     pub manual_on_restart: bool,
+}
+
+/// What an `ask` may use.
+#[derive(Clone, Debug)]
+pub struct AskLimit {
+    /// Tokens of one answer.
+    pub tokens: u32,
+    /// Tries in all, invalid answers included.
+    pub tries: u32,
+    /// What all tries together may cost.
+    pub spend: Option<Spanned<Spend>>,
+}
+
+/// An amount of money.
+#[derive(Clone, Debug)]
+pub struct Spend {
+    /// Minor units.
+    pub most: u64,
+    /// ISO 4217.
+    pub currency: String,
 }

@@ -61,7 +61,7 @@ pub struct Question<'a> {
     /// The fields of the answer.
     pub answer: &'a BTreeMap<Name, Answer>,
     /// What it may use.
-    pub limit: AskLimit,
+    pub limit: &'a AskLimit,
 }
 
 impl Question<'_> {

@@ -13,6 +13,7 @@ use crate::content::Content;
 use crate::request::json::Json;
 use crate::world::HttpResponse;
 
+const LIMIT: AskLimit = AskLimit { tokens: 500, tries: 2, spend: None };
 const COMPLETIONS: &str = "chat-completions";
 const MESSAGES: &str = "messages";
 
@@ -66,7 +67,7 @@ fn with_question<T>(dialect: &str, check: impl FnOnce(&Question<'_>) -> T) -> T 
         with: &with,
         sources: Some(&sources),
         answer: &forms(),
-        limit: AskLimit { tokens: 500, tries: 2 },
+        limit: &LIMIT,
     })
 }
 
@@ -309,7 +310,7 @@ fn without_sources_nothing_can_be_cited() {
         with: &with,
         sources: None,
         answer: &forms,
-        limit: AskLimit { tokens: 500, tries: 2 },
+        limit: &LIMIT,
     };
     assert!(matches!(said(&question, &reply(COMPLETIONS, Some(GOOD))).map(|said| said.end), Ok(End::Invalid)));
     let none = GOOD.replace("[\"a2\",\"a2\"]", "[]");

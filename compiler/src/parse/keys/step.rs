@@ -5,7 +5,7 @@ use assent_schema::plan::OnItemError;
 use super::super::step::{ACTIONS, ANSWERS};
 use super::super::value::words;
 use super::operation::RETRY;
-use super::{EVENT, Holds, ID, Key, NAME, OPERATION, PATH, PERIOD, Rule, Table, may, need};
+use super::{CURRENCY, EVENT, Holds, ID, Key, NAME, OPERATION, PATH, PERIOD, Rule, Table, may, need};
 
 /// Values by name: constants, templates, lists, records and texts of files.
 pub(super) const ARGUMENTS: Holds = Holds::Map(&NAME, &ARGUMENT);
@@ -116,6 +116,17 @@ static LIMIT: Table = Table {
     groups: &[&[
         need("tokens", Holds::Within(1, 200_000), "The most tokens of one answer."),
         need("tries", Holds::Within(1, 10), "The most tries for an answer of the wanted form."),
+        may("spend", Holds::Table(&SPEND), "The most that all tries together may cost, at the provider's `prices`."),
+    ]],
+    rules: &[],
+};
+
+static SPEND: Table = Table {
+    name: "spend",
+    about: "An amount of money.",
+    groups: &[&[
+        need("most", Holds::Within(1, 1_000_000), "Minor units: cents."),
+        need("currency", Holds::Form(&CURRENCY), "ISO 4217, as in the provider's `prices`."),
     ]],
     rules: &[],
 };
