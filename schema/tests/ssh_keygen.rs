@@ -93,6 +93,32 @@ fn what_is_signed_here_ssh_keygen_accepts() {
     assert_eq!(armour.as_bytes(), made_by_keygen(&file, MESSAGE, "sha512"));
 }
 
+/// Every signed file of the published vectors, each kind of statement among them.
+#[test]
+fn what_is_published_ssh_keygen_accepts() {
+    let Some((folder, _)) = folder_with_key("ed25519", "") else { return };
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors");
+    let list = std::fs::read(vectors.join("signed.json")).expect("the list of signed files");
+    let signed: Vec<std::collections::BTreeMap<String, String>> = serde_json::from_slice(&list).expect("a list");
+    let mut namespaces = BTreeSet::new();
+    for one in &signed {
+        let text = |name: &str| one.get(name).expect("a member").clone();
+        let (file, signer, namespace) = (text("file"), text("signer"), text("namespace"));
+        let signers = folder.path().join("allowed_signers");
+        std::fs::write(&signers, format!("{signer} {}\n", text("key"))).expect("a file");
+        let message = std::fs::read(vectors.join(&file)).expect("a signed file");
+        let (signers, signature) = (path(&signers), path(&vectors.join(format!("{file}.{signer}.sig"))));
+        let arguments = ["-Y", "verify", "-f", &signers, "-I", &signer, "-n", &namespace, "-s", &signature];
+        let accepts = |message: &[u8]| keygen(&arguments, message).is_some_and(|output| output.status.success());
+        assert!(accepts(&message), "{file} by {signer}");
+        assert!(!accepts(&[&message[..], b" "].concat()), "{file} by {signer}, with one byte more");
+        namespaces.insert(namespace);
+    }
+    for kind in [Namespace::Recover, Namespace::Poke, Namespace::Decision, Namespace::Rehearsal, Namespace::Approvers] {
+        assert!(namespaces.contains(kind.as_str()), "no vector of {}", kind.as_str());
+    }
+}
+
 #[test]
 fn a_key_that_is_written_here_ssh_keygen_reads() {
     let Some((folder, _)) = folder_with_key("ed25519", "") else { return };

@@ -11,7 +11,7 @@ use assent_schema::canon::{self, Digest};
 use assent_schema::ledger::proof::{Consistency, Inclusion};
 use assent_schema::ledger::{Checkpoint, Entry, Frontier, Head, Kind, LogKey, Origin, Salt, Tree, commitment, export};
 use assent_schema::release::{Decision, Freshness, Manifest, Rehearsal};
-use assent_schema::status::Status;
+use assent_schema::status::{Poke, Recover, Status};
 use assent_schema::time::Moment;
 use assent_schema::trust::{
     self, AgentEntry, Approvers, CatalogLock, ClientEntry, Namespace, People, Person, Role, RoleName, Root, Signer,
@@ -135,7 +135,7 @@ fn trust_files(vectors: &mut Vectors) -> (Digest, Digest) {
     ];
     let mut second = first.next(project);
     second.agents = agents.into();
-    second.clients = BTreeMap::from([(client.clone(), ClientEntry { approvers })]);
+    second.clients = BTreeMap::from([(client.clone(), ClientEntry::new(approvers))]);
     vectors.sign("trust/root/2.toml", second.to_toml().expect("a root"), Namespace::Trust, &["alice", "bruno"]);
     let assigned = BTreeMap::from([(client, BTreeSet::from(["alice".parse().expect("a handle")]))]);
     let teams = Teams::new(project, 1, assigned).to_toml().expect("teams");
@@ -231,6 +231,16 @@ fn reports(vectors: &mut Vectors, project: Digest, approvers: Digest, manifest: 
         "workflows": {"acme": {"refund": {"stage": "committed", "plan": Digest::of_file(b"a plan"), "named": Digest::of_file(b"a plan")}}},
     });
     vectors.json::<Status>("status.json", status, Namespace::Console, &[AGENT]);
+    let recover = json!({
+        "type": "recover", "schema": 1, "project": project, "environment": "production", "region": "eu", "agent": AGENT,
+        "why": ["ledger-older"], "nonce": Digest::of_file(b"the nonce of a halt"),
+    });
+    vectors.json::<Recover>("recover.json", recover, Namespace::Recover, &["chen"]);
+    let poke = json!({
+        "type": "poke", "schema": 1, "project": project, "environment": "production", "region": "eu",
+        "time": "2026-03-02T09:05:00Z",
+    });
+    vectors.json::<Poke>("poke.json", poke, Namespace::Poke, &["alice"]);
 }
 
 /// Seconds, run, step, attempt, actor, kind, data.

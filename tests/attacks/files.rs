@@ -146,7 +146,7 @@ pub(crate) const ROOM: &[Attack] = &[
     }),
     attack("before its window", "outside-window", || {
         let early = moment("2026-05-31T23:59:59Z");
-        judge_at(&World::honest().release(), &enrolled(), Now { expiry: early, clock: now().clock })
+        judge_at(&World::honest().release(), &enrolled(), Now { expiry: early, ..now() })
     }),
     attack("after its window: a release that was withheld and comes late", "outside-window", || {
         judge_at(&World::honest().release(), &enrolled(), later(Period::days(29)))

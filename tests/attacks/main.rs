@@ -24,6 +24,7 @@ mod fixture;
 mod git;
 mod identity;
 mod ledgers;
+mod reset;
 mod roots;
 mod signatures;
 mod site;
@@ -43,6 +44,7 @@ const ROOMS: &[(&str, &[Attack])] = &[
     ("Signatures", signatures::ROOM),
     ("Roots and keys", roots::ROOM),
     ("Approvers, teams and the catalog", approvers::ROOM),
+    ("Approvers reset by root, and what signed files may not hold", reset::ROOM),
     ("Releases and their files", files::ROOM),
     ("Git", git::ROOM),
     ("Statements of clients", statements::ROOM),
@@ -68,6 +70,11 @@ fn roots() {
 #[test]
 fn approvers() {
     table::play(approvers::ROOM);
+}
+
+#[test]
+fn reset() {
+    table::play(reset::ROOM);
 }
 
 #[test]
@@ -135,6 +142,81 @@ fn every_row_has_a_name_of_its_own_and_the_page_is_fresh() {
     }
     let stands = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(stands == page, "docs/attacks.md is stale; UPDATE=1 writes it anew");
+}
+
+#[test]
+fn every_refusal_has_a_row() {
+    use assent_agent::verify::{OffCode, RefusalCode};
+    let answers: Vec<&str> = ROOMS.iter().flat_map(|(_, rows)| *rows).map(|row| row.answer).collect();
+    let refusals = RefusalCode::ALL.iter().map(|code| code.code().to_owned());
+    let offs = OffCode::ALL.iter().map(|code| code.code().to_owned());
+    let lacking: Vec<String> =
+        refusals.chain(offs).filter(|code| !answers.iter().any(|a| a.contains(&**code))).collect();
+    assert!(lacking.is_empty(), "no row is answered with {lacking:?}");
+}
+
+/// Where something is refused: the source of each such place.
+const REFUSES: [&str; 7] = [
+    "Refusal::new(",
+    "TrustError::new(",
+    "TrustError::missing(",
+    "TrustError::unsigned(",
+    "refuse(",
+    "Err(BadKey::",
+    "Err(SignatureError::",
+];
+/// Files of checks; `sshsig.rs` and `json.rs` among them.
+const CHECKS: [&str; 3] = ["agent/src/verify", "schema/src/trust", "schema/src/trust/strict"];
+/// How many lines a check and what it says stand apart, at most.
+const APART_MOST: usize = 8;
+
+/// Whether a line refuses what could be let through. What is missing or has no form cannot be: there is nothing to go on with.
+fn refuses(line: &str) -> bool {
+    let says = REFUSES.iter().any(|word| line.contains(word));
+    let structural = [
+        "ok_or",
+        "map_err",
+        ".or(Err",
+        "fn ",
+        "let refuse",
+        "//",
+        "unwrap_or",
+        "TrustError { ",
+        "let broken",
+        "|code| Err(",
+    ];
+    says && !structural.iter().any(|word| line.contains(word))
+}
+
+#[test]
+fn every_refusal_has_a_mutant() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let list = std::fs::read_to_string(root.join("tests/attacks/mutants.toml")).expect("the list of mutants");
+    let mutants = toml::from_str::<Mutants>(&list).expect("a list of mutants").mutant;
+    let mut lacking = Vec::new();
+    for folder in CHECKS {
+        for entry in std::fs::read_dir(root.join(folder)).expect("a folder").flatten() {
+            let name = entry.file_name().into_string().expect("a name");
+            let tested = ["tests", "fixture", "error.rs", "refusal.rs"].iter().any(|word| name.contains(word));
+            if tested || !name.ends_with(".rs") {
+                continue;
+            }
+            let (file, text) = (format!("{folder}/{name}"), std::fs::read_to_string(entry.path()).expect("a file"));
+            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(&text);
+            let line_of = |at: usize| code[..at].matches('\n').count();
+            let here = mutants.iter().filter(|mutant| mutant.file == file);
+            let spans: Vec<(usize, usize)> = here
+                .filter_map(|mutant| code.find(&mutant.old).map(|at| (line_of(at), line_of(at + mutant.old.len()))))
+                .collect();
+            for (number, line) in code.lines().enumerate().filter(|(_, line)| refuses(line)) {
+                let near = |(from, to): &(usize, usize)| *from <= number + 1 && number <= to + APART_MOST;
+                if !spans.iter().any(near) {
+                    lacking.push(format!("{file}:{}: {}", number + 1, line.trim()));
+                }
+            }
+        }
+    }
+    assert!(lacking.is_empty(), "no mutant takes these away: {lacking:#?}");
 }
 
 /// What `survivors` does to a copy of the source.

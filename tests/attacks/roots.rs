@@ -228,12 +228,12 @@ pub(crate) const ROOM: &[Attack] = &[
         third_judged(TWO, |root| root.project = Some(Digest::of_file(b"other")))
     }),
     because("a client's first approvers replaced by root", "root-invalid", "only the client changes them", || {
-        third_judged(TWO, |root| root.clients.extend([(acme(), ClientEntry { approvers: Digest::of_file(b"mine") })]))
+        third_judged(TWO, |root| root.clients.extend([(acme(), ClientEntry::new(Digest::of_file(b"mine")))]))
     }),
     because("a client that is dropped and comes back with other approvers", "root-invalid", "only the client", || {
         let mut world = third(TWO, |root| root.clients.clear());
         let mut root = world.next_root();
-        root.clients.insert(acme(), ClientEntry { approvers: Digest::of_file(b"mine") });
+        root.clients.insert(acme(), ClientEntry::new(Digest::of_file(b"mine")));
         world.roots.push((root, TWO.to_vec()));
         judge(&world.release())
     }),

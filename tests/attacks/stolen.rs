@@ -244,7 +244,7 @@ fn the_root_threshold_gives_all_visibly() {
     // Not even root speaks for the client.
     site.release(|world| {
         let mut root = world.next_root();
-        let approvers = assent_schema::trust::ClientEntry { approvers: Digest::of_file(b"mine") };
+        let approvers = assent_schema::trust::ClientEntry::new(Digest::of_file(b"mine"));
         root.clients.insert("acme".parse().expect("an id"), approvers);
         world.roots.push((root, vec!["ann", "ben"]));
     });

@@ -36,7 +36,7 @@ fn trusted(passed: Duration, system: Moment) -> Moment {
 /// A root that expires in half a year, judged at an instant.
 fn root_at(instant: Moment) -> Verdict {
     let files = World::honest().release();
-    judge_at(&files, &after(&files), Now { expiry: instant, clock: now().clock })
+    judge_at(&files, &after(&files), Now { expiry: instant, ..now() })
 }
 
 fn told(wrong: bool) -> Verdict {
@@ -78,7 +78,7 @@ pub(crate) const ROOM: &[Attack] = &[
         root_at(trusted(Duration::from_hours(300 * 24), at()))
     }),
     attack("clock back: an honest freshness statement is ahead of it", "freshness-ahead", || {
-        let behind = Now { expiry: at(), clock: moment("2026-06-01T22:49:59Z") };
+        let behind = Now { clock: moment("2026-06-01T22:49:59Z"), ..now() };
         judge_at(&World::honest().release(), &enrolled(), behind)
     }),
     attack("a signed time of the past moves nothing back", "accepted", || {
@@ -107,7 +107,7 @@ pub(crate) const ROOM: &[Attack] = &[
         world.roots.push((root, vec!["ann", "ben"]));
         let files = world.release();
         let then = moment("2027-03-01T00:00:00Z");
-        judge_at(&files, &after(&files), Now { expiry: then, clock: then })
+        judge_at(&files, &after(&files), Now { expiry: then, clock: then, trusted: then })
     }),
     attack("statements of clients that the release has not, which are kept", "accepted", || {
         let world = World::honest();

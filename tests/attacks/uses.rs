@@ -241,26 +241,38 @@ pub(crate) const ROOM: &[Attack] = &[
         files.remove("clients/acme.json");
         judge(&world.release_of(files))
     }),
-    attack("endpoints: another path on the approved host", "accepted", || {
+    attack("endpoints: what the client approved", "accepted", || {
         endpoint("payments", json!({"url": "https://checkout.eu.payments.example/v72", "region": "eu"}))
+    }),
+    attack("endpoints: another path on the approved host", "endpoint-invalid", || {
+        endpoint("payments", json!({"url": "https://checkout.eu.payments.example/v72/tenants/evil", "region": "eu"}))
+    }),
+    attack("endpoints: the approved host without its path", "endpoint-invalid", || {
+        endpoint("payments", json!({"url": "https://checkout.eu.payments.example", "region": "eu"}))
+    }),
+    attack("endpoints: the approved path and a way out of it", "endpoint-invalid", || {
+        endpoint("payments", json!({"url": "https://checkout.eu.payments.example/v72/../v73", "region": "eu"}))
+    }),
+    attack("endpoints: the approved path and a query", "endpoint-invalid", || {
+        endpoint("payments", json!({"url": "https://checkout.eu.payments.example/v72?tenant=evil", "region": "eu"}))
     }),
     attack("endpoints: another host", "endpoint-invalid", || {
         endpoint("payments", json!({"url": "https://evil.example", "region": "eu"}))
     }),
     attack("endpoints: the host as a part of another", "endpoint-invalid", || {
-        endpoint("payments", json!({"url": "https://checkout.eu.payments.example.evil.example", "region": "eu"}))
+        endpoint("payments", json!({"url": "https://checkout.eu.payments.example.evil.example/v72", "region": "eu"}))
     }),
     attack("endpoints: the host as a user's name", "endpoint-invalid", || {
-        endpoint("payments", json!({"url": "https://checkout.eu.payments.example@evil.example", "region": "eu"}))
+        endpoint("payments", json!({"url": "https://checkout.eu.payments.example@evil.example/v72", "region": "eu"}))
     }),
     attack("endpoints: another port", "endpoint-invalid", || {
-        endpoint("payments", json!({"url": "https://checkout.eu.payments.example:444", "region": "eu"}))
+        endpoint("payments", json!({"url": "https://checkout.eu.payments.example:444/v72", "region": "eu"}))
     }),
     attack("endpoints: without TLS, spelled as a file", "endpoint-invalid", || {
         endpoint("payments", json!({"url": "file:///checkout.eu.payments.example", "region": "eu"}))
     }),
     attack("endpoints: another region", "region-wrong", || {
-        endpoint("payments", json!({"url": "https://checkout.eu.payments.example", "region": "us"}))
+        endpoint("payments", json!({"url": "https://checkout.eu.payments.example/v72", "region": "us"}))
     }),
     attack("endpoints: the sandbox in production", "endpoint-invalid", || {
         endpoint(

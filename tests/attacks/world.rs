@@ -86,7 +86,7 @@ impl World {
             let environment = name.split('-').nth(1).expect("a name with an environment");
             root.agents.insert(name.parse().expect("an id"), agent(name, environment));
         }
-        root.clients.insert(acme(), ClientEntry { approvers: Digest::of_file(text(approvers.to_toml()).as_bytes()) });
+        root.clients.insert(acme(), ClientEntry::new(Digest::of_file(text(approvers.to_toml()).as_bytes())));
         let teams = Teams::new(project, 1, [(acme(), [id("ann")].into())].into());
         let lock = CatalogLock::new(project, 1, [("integrations/shop.toml".to_owned(), Digest::of_file(b""))].into());
         let mut world = Self {
@@ -350,5 +350,5 @@ pub(crate) fn bent_second(change: impl FnOnce(&mut World)) -> Verdict {
 /// The instant so long after that of the release.
 pub(crate) fn later(by: Period) -> Now {
     let moment = at().plus(by);
-    Now { expiry: moment, clock: moment }
+    Now { expiry: moment, clock: moment, trusted: moment }
 }

@@ -11,4 +11,5 @@ mod outside;
 mod page;
 mod poke;
 mod release;
+mod reset;
 mod servers;

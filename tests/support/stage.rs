@@ -27,7 +27,7 @@ pub fn at() -> Moment {
 
 /// The instant for an agent that looks at a release of [`released`].
 pub fn then() -> Now {
-    Now { expiry: at(), clock: at() }
+    Now { expiry: at(), clock: at(), trusted: at() }
 }
 
 /// An agency whose clients approved everything, and its staging release for `eu`.

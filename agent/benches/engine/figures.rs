@@ -53,10 +53,27 @@ pub(crate) fn cpu(names: &[&str]) -> Duration {
     Duration::from_nanos(nanos)
 }
 
+/// Processor time of this process and of those children that ended. The kernel counts it in hundredths of a second.
+pub(crate) fn cpu_with_children() -> Duration {
+    let text = std::fs::read_to_string("/proc/self/stat").expect("/proc");
+    let (_, after_name) = text.rsplit_once(") ").expect("fields");
+    let ticks: u64 = after_name.split(' ').skip(11).take(4).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(10 * ticks)
+}
+
 /// Resident memory of a process in MB.
 pub(crate) fn resident(process: u32) -> f64 {
+    memory(process, "VmRSS:")
+}
+
+/// The most that a process ever had resident, in MB.
+pub(crate) fn resident_most(process: u32) -> f64 {
+    memory(process, "VmHWM:")
+}
+
+fn memory(process: u32, what: &str) -> f64 {
     let text = std::fs::read_to_string(format!("/proc/{process}/status")).expect("a process");
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+    let line = text.lines().find_map(|line| line.strip_prefix(what)).expect("its memory");
     let kib: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
     kib * 1024.0 / 1e6
 }

@@ -1,18 +1,24 @@
-//! How fast runs are when each of them is durable, and how soon the agent is ready. Prints Markdown tables.
+//! How fast runs are when each of them is durable, how soon the agent is ready, and how soon a release runs. Prints Markdown
+//! tables.
 //!
-//! `cargo bench -p assent-agent --bench engine`; `-- engine`, `-- start` or `-- ledger` for one table alone. What the figures mean and
-//! what they were is in docs/benchmarks.md.
+//! `cargo bench -p assent-agent --bench engine`; `-- engine`, `-- start`, `-- ledger` or `-- deploy` for one table
+//! alone. What the figures mean and what they were is in docs/benchmarks.md.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
     reason = "measures real time, reads /proc, starts the agent, prints"
 )]
 
+mod deploy;
 mod figures;
+mod large;
 mod ledger;
 mod load;
+mod process;
 mod site;
 mod start;
+
+use std::time::Duration;
 
 /// Seconds of one measurement.
 const SECONDS: u64 = 2;
@@ -31,6 +37,9 @@ fn main() {
     }
     if wants("ledger") {
         ledger();
+    }
+    if wants("deploy") {
+        deploy();
     }
     println!("Load average after: {}", figures::load_average());
 }
@@ -90,5 +99,37 @@ fn start() {
             one.resident_idle
         );
     }
+    println!();
+}
+
+fn deploy() {
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    println!("| a release of 10,000 plans | read ms | verify ms | stage ms | together ms |");
+    println!("|---|---|---|---|---|");
+    for (what, staged) in deploy::large() {
+        let deploy::Staged { read, verify, stage } = staged;
+        println!(
+            "| {what} | {:.0} | {:.0} | {:.0} | {:.0} |",
+            ms(read),
+            ms(verify),
+            ms(stage),
+            ms(read + verify + stage)
+        );
+    }
+    println!("\n| what | measured |");
+    println!("|---|---|");
+    println!("| a poll without news, of a folder: processor ms | {:.1} |", ms(deploy::poll(false)));
+    println!("| a poll without news, over git://: processor ms | {:.1} |", ms(deploy::poll(true)));
+    println!("| from push to running, local change: ms | {:.0} |", ms(deploy::push_to_running(false)));
+    println!("| from push to running, poked: ms | {:.0} |", ms(deploy::push_to_running(true)));
+    let (by_hand, published) = deploy::rollback();
+    println!("| rollback by hand until the plan runs: ms | {:.0} |", ms(by_hand));
+    println!("| rollback by a release until the plan runs: ms | {:.0} |", ms(published));
+    let deploy::Bomb { ended, before, after } = deploy::bomb();
+    println!("| a fetch above its memory: ended after ms | {:.0} |", ms(ended));
+    println!("| the agent's largest resident memory before and after: MB | {before:.1}, {after:.1} |");
+    let (first, next) = deploy::large_push_to_running();
+    println!("| 10,000 plans, the first release, from start to running: ms | {:.0} |", ms(first));
+    println!("| 10,000 plans, one new, from push to running: ms | {:.0} |", ms(next));
     println!();
 }

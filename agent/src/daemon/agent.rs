@@ -106,7 +106,7 @@ pub(super) struct Agent {
     /// The commit that was judged last, so that it is not judged again.
     judged: Mutex<Option<Judged>>,
     pull: Arc<Notify>,
-    pub(super) pokes: Mutex<Pokes>,
+    pub(super) pokes: tokio::sync::Mutex<Pokes>,
     /// What keeps the agent from looking for releases.
     trouble: Mutex<Option<PullStatus>>,
     news: Arc<Notify>,
@@ -141,7 +141,6 @@ impl Agent {
     pub(super) fn new(parts: Parts) -> Self {
         let Parts { config, pin, identity, disk, world, store, field, engine, ledger, program, board, holds } = parts;
         field.hold(holds.clone());
-        let pokes = Mutex::new(Pokes::since(world.clock.now().moment()));
         let pulse = Mutex::new(Pulse::new(world.clock.now(), world.clock.awake()));
         let vault = Arc::clone(&field);
         let credential: Credential = Arc::new(move || vault.opens_repository());
@@ -168,7 +167,7 @@ impl Agent {
             routes: Mutex::default(),
             judged: Mutex::default(),
             pull: Arc::default(),
-            pokes,
+            pokes: tokio::sync::Mutex::new(Pokes::new()),
             trouble: Mutex::default(),
             news: Arc::default(),
             halt: Mutex::default(),
@@ -322,7 +321,10 @@ impl Agent {
                 self.alert("release-lost", "not-there").await;
             }
             Some(Kept::Judged(judged)) => match *judged {
-                Ok(taken) => self.take_up(taken),
+                Ok(taken) => match self.keep_resets(&taken).await {
+                    Ok(()) => self.take_up(taken),
+                    Err(error) => tracing::error!(%error, "how approvers stand could not be kept"),
+                },
                 Err(refusal) => {
                     tracing::error!(code = refusal.code, what = %refusal.what, "the accepted release does not verify");
                     self.alert("release-lost", refusal.code).await;
@@ -342,7 +344,11 @@ impl Agent {
         let at = Standpoint {
             place: intake::place(&self.config),
             pinned,
-            now: Now { expiry: self.field.now(), clock: self.world.clock.now().moment() },
+            now: Now {
+                expiry: self.field.now(),
+                clock: self.world.clock.now().moment(),
+                trusted: self.field.trusted(),
+            },
             fresh,
         };
         let repository = self.config.state.repository();
@@ -403,6 +409,7 @@ impl Agent {
         let new = before.as_ref().is_none_or(|before| before.manifest != taken.manifest);
         let mut with = self.first_words(&taken)?;
         with.extend(taken.notes(before.as_deref()));
+        with.extend(self.reset_writes(&taken)?);
         let name = taken.manifest.to_string().into_bytes();
         with.push(Write::State { name: RELEASE.to_owned(), value: Some(name) });
         // It was refused, if at all, for what came with it or for its time.

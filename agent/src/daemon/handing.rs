@@ -54,7 +54,7 @@ impl Agent {
             tracing::warn!(client = %statement.client, %digest, what = %error.what, "a statement was refused");
             return Err(NotTaken::BadStatement);
         }
-        let held = grown.held().get(&digest).ok_or(NotTaken::BadStatement)?;
+        let held = grown.held().get(&digest).filter(|held| held.counts).ok_or(NotTaken::BadStatement)?;
         let known = before.is_some_and(|before| before.signed == held.signed);
         if !known {
             let log = Log::Client(statement.client.clone());
@@ -71,7 +71,7 @@ impl Agent {
     }
 
     /// Judges the release that was accepted last with all that is remembered now, and lets the plans follow.
-    async fn judge_again(self: &Arc<Self>) -> Result<(), StoreError> {
+    pub(super) async fn judge_again(self: &Arc<Self>) -> Result<(), StoreError> {
         let (agent, needed) = (Arc::clone(self), self.needed_plans().await?);
         // A whole release is verified: not on the thread that runs are driven on.
         let work = tokio::task::spawn_blocking(move || agent.judge_kept(&needed));

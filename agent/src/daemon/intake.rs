@@ -276,6 +276,7 @@ impl Taken {
             teams: self.pinned.numbers.0,
             catalog: self.pinned.numbers.1,
             approvers: self.pinned.approvers.clone(),
+            resets: self.pinned.resets.clone(),
             fresh: self.fresh,
         };
         let mut writes = vec![state(PINNED.to_owned(), canon::to_bytes(&pinned).map_err(damaged)?)];
@@ -319,6 +320,8 @@ struct Remembered {
     #[serde(default)]
     catalog: u64,
     approvers: BTreeMap<ClientId, (u32, Digest)>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    resets: BTreeMap<Digest, Moment>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fresh: Option<Moment>,
 }
@@ -363,6 +366,7 @@ pub(super) fn remembered(store: &impl Store, pin: &Pin) -> Result<(PinnedTrust, 
     pinned.manifest = known.manifest;
     pinned.numbers = (known.teams, known.catalog);
     pinned.approvers = known.approvers;
+    pinned.resets = known.resets;
     for (name, _) in store.states(PLANS)? {
         pinned.plans.insert(name.strip_prefix(PLANS).and_then(|text| text.parse().ok()).ok_or_else(damaged)?);
     }

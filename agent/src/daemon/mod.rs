@@ -19,6 +19,7 @@ mod pulling;
 mod recovering;
 mod registry;
 mod rehearsing;
+mod resetting;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -317,6 +318,9 @@ async fn looking(agent: Arc<Agent>) {
         // First: whatever is written next may be about time.
         if let Err(error) = agent.look_at_pulse().await {
             tracing::error!(%error, "that time was missed could not be written");
+        }
+        if let Err(error) = agent.look_at_resets().await {
+            tracing::error!(%error, "a reset of approvers whose wait is over could not be judged");
         }
         if let Err(error) = agent.look_at_time().await {
             tracing::error!(%error, "what time changes could not be written");

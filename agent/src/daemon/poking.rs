@@ -11,10 +11,12 @@ use assent_schema::plan::Rate;
 use assent_schema::status::Poke;
 use assent_schema::time::{Moment, Period};
 use assent_schema::trust::{CLOCK_MOST_APART, Namespace, RoleName, SignedFile, check};
+use serde::{Deserialize, Serialize};
 
-use super::agent::{Agent, lock};
+use super::agent::Agent;
 use crate::people::NotTaken;
 use crate::retry::Bucket;
+use crate::store::{Store as _, Transaction, Write};
 use crate::world::Clock as _;
 
 /// The name of a poke in messages.
@@ -22,39 +24,55 @@ const FILE: &str = "the poke";
 /// How often somebody who signs releases may have the agent look.
 const RATE: Rate = Rate { requests: 30, per: Period::minutes(1) };
 
+/// Where the store keeps which pokes were taken, so that none counts twice after a restart either.
+const POKES: &str = "agent/pokes";
+
 /// The pokes that were taken, so that none counts twice.
 ///
 /// # Shape
-/// Those of the last ten minutes alone; the rate bounds how many. Older ones count no more, and neither does any from before
-/// the agent was started, of which nothing is known.
-#[derive(Debug)]
-pub(super) struct Pokes {
-    since: Moment,
+/// Those of the last ten minutes alone; the rate bounds how many. Of older ones the newest time is kept: what is not newer
+/// counts no more, wherever the clock is set to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Known {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    floor: Option<Moment>,
     taken: BTreeMap<Digest, Moment>,
-    bucket: Bucket,
 }
+
+impl Known {
+    /// What is known once this one is taken.
+    fn with(&self, poke: Digest, signed_at: Moment, now: Moment) -> Result<Self, NotTaken> {
+        let (oldest, newest) = (now.minus(CLOCK_MOST_APART), now.plus(CLOCK_MOST_APART));
+        let gone = self.taken.values().filter(|at| **at < oldest).max().copied();
+        let floor = self.floor.max(gone);
+        if signed_at < oldest || signed_at > newest || floor.is_some_and(|floor| signed_at <= floor) {
+            return Err(NotTaken::TooLate);
+        }
+        let mut taken = self.taken.clone();
+        taken.retain(|_, at| *at >= oldest);
+        match taken.insert(poke, signed_at) {
+            Some(_) => Err(NotTaken::BadChallenge),
+            None => Ok(Self { floor, taken }),
+        }
+    }
+}
+
+/// How often pokes may come. What came stands in the store.
+#[derive(Debug)]
+pub(super) struct Pokes(Bucket);
 
 impl Pokes {
     /// None yet.
-    pub(super) fn since(since: Moment) -> Self {
-        Self { since, taken: BTreeMap::new(), bucket: Bucket::new(RATE) }
+    pub(super) fn new() -> Self {
+        Self(Bucket::new(RATE))
     }
 
-    /// Takes one that was signed as it must be.
-    fn take(&mut self, poke: Digest, signed_at: Moment, now: Moment, boot: Duration) -> Result<(), NotTaken> {
-        let (oldest, newest) = (now.minus(CLOCK_MOST_APART), now.plus(CLOCK_MOST_APART));
-        if signed_at < oldest.max(self.since) || signed_at > newest {
-            return Err(NotTaken::TooLate);
-        }
-        self.taken.retain(|_, at| *at >= oldest);
-        if self.taken.contains_key(&poke) {
-            return Err(NotTaken::BadChallenge);
-        }
-        if !self.bucket.wait(boot).is_zero() {
+    fn admit(&mut self, boot: Duration) -> Result<(), NotTaken> {
+        if !self.0.wait(boot).is_zero() {
             return Err(NotTaken::TooMany);
         }
-        self.bucket.take(boot);
-        self.taken.insert(poke, signed_at);
+        self.0.take(boot);
         Ok(())
     }
 }
@@ -63,8 +81,8 @@ impl Agent {
     /// Looks for releases now, if those ask who may sign them.
     ///
     /// # Errors
-    /// When it is for other agents, not signed as it must be, too old, here already, or one too many.
-    pub(super) fn take_poke(&self, signed: &SignedFile) -> Result<(), NotTaken> {
+    /// When it is for other agents, not signed as it must be, too old, here already, one too many, or cannot be kept.
+    pub(super) async fn take_poke(&self, signed: &SignedFile) -> Result<(), NotTaken> {
         let poke: Poke = canon::from_bytes(&signed.bytes).or(Err(NotTaken::BadForm))?;
         let here = (1, self.pin.project, &self.config.environment, &self.config.region);
         if (poke.schema, poke.project, &poke.environment, &poke.region) != here {
@@ -74,7 +92,17 @@ impl Agent {
         let rule = taken.bundle.roots.newest().rule(RoleName::Release).ok_or(NotTaken::BadSignature)?;
         check(FILE, Namespace::Poke, signed, &[rule]).or(Err(NotTaken::BadSignature))?;
         let (now, boot) = (self.world.clock.now().moment(), self.world.clock.boot());
-        lock(&self.pokes).take(Digest::of_file(&signed.bytes), poke.time, now, boot)?;
+        // Two at once must not both find themselves unknown.
+        let mut pokes = self.pokes.lock().await;
+        let known = self.store.state(POKES).or(Err(NotTaken::NotDurable))?;
+        let known = known.and_then(|bytes| canon::from_bytes(&bytes).ok());
+        let known = known.unwrap_or(Known { floor: None, taken: BTreeMap::new() });
+        let known = known.with(Digest::of_file(&signed.bytes), poke.time, now)?;
+        pokes.admit(boot)?;
+        let value = canon::to_bytes(&known).or(Err(NotTaken::NotDurable))?;
+        let write = Write::State { name: POKES.to_owned(), value: Some(value) };
+        let kept = self.store.commit(Transaction::new(self.world.clock.now()).with(write)).await;
+        kept.or(Err(NotTaken::NotDurable))?;
         self.pull_wanted().notify_one();
         Ok(())
     }
@@ -88,25 +116,28 @@ mod tests {
     fn a_poke_counts_once_and_only_for_a_while() {
         let moment = |minute: i64| Moment::from_seconds(1_800_000_000 + 60 * minute);
         let digest = |n: u8| Digest::from_bytes([n; 32]);
-        let mut pokes = Pokes::since(moment(0));
+        let mut known = Known { floor: None, taken: BTreeMap::new() };
         let mut take = |n: u8, signed: i64, now: i64| {
-            pokes.take(digest(n), moment(signed), moment(now), Duration::from_secs(u64::from(n) * 60))
+            known = known.with(digest(n), moment(signed), moment(now))?;
+            Ok(())
         };
-        assert_eq!(take(1, -1, 0), Err(NotTaken::TooLate), "from before the start");
+        assert_eq!(take(1, -9, 0), Ok(()), "a sender whose clock is behind");
+        assert_eq!(take(1, -9, 0), Err(NotTaken::BadChallenge));
         assert_eq!(take(2, 1, 1), Ok(()));
         assert_eq!(take(2, 1, 2), Err(NotTaken::BadChallenge), "again");
         assert_eq!(take(3, 1, 11), Ok(()), "ten minutes on");
         assert_eq!(take(4, 1, 12), Err(NotTaken::TooLate));
         assert_eq!(take(2, 1, 12), Err(NotTaken::TooLate), "again, when it is forgotten");
         assert_eq!(take(5, 23, 12), Err(NotTaken::TooLate), "from a time to come");
+        assert_eq!(take(6, 30, 30), Ok(()));
+        assert_eq!(take(2, 1, 5), Err(NotTaken::TooLate), "again, when the clock was put back");
+        assert_eq!(take(3, 1, 5), Err(NotTaken::TooLate), "again, when the clock was put back");
     }
 
     #[test]
     fn pokes_have_a_rate() {
-        let now = Moment::from_seconds(1_800_000_000);
-        let mut pokes = Pokes::since(now);
-        let taken =
-            (0..30).filter(|n| pokes.take(Digest::from_bytes([*n; 32]), now, now, Duration::from_secs(1)).is_ok());
-        assert!((1..30).contains(&taken.count()));
+        let mut pokes = Pokes::new();
+        let taken = (0..31).filter(|_| pokes.admit(Duration::from_secs(1)).is_ok());
+        assert!((1..31).contains(&taken.count()));
     }
 }

@@ -43,8 +43,8 @@ impl Registry for Register {
         self.0.vouched(signed)
     }
 
-    fn take_poke(&self, signed: SignedFile) -> Result<(), NotTaken> {
-        self.0.take_poke(&signed)
+    async fn take_poke(&self, signed: SignedFile) -> Result<(), NotTaken> {
+        self.0.take_poke(&signed).await
     }
 
     async fn take_statement(&self, signed: SignedFile) -> Result<Received, NotTaken> {

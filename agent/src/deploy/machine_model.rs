@@ -132,6 +132,29 @@ fn no_history_runs_what_it_must_not_or_nothing_where_it_could() {
     assert!(seen.len() > 5_000, "only {} states", seen.len());
 }
 
+/// A copy of the state is put back, or runs elsewhere too: the agent halts, starts nothing, and on-call lets it go on. It judges
+/// the newest release again first, so whatever the copy did not know yet of statements counts; what it forgot is only which
+/// plans were sent back since it was made.
+#[test]
+fn a_copy_that_goes_on_runs_what_the_newest_release_allows() {
+    let alphabet = alphabet();
+    let start = (Workflow::default(), Watcher::default());
+    let around = Surroundings { now: Moment::from_seconds(0).plus(LATER), frozen: false };
+    for first in &alphabet {
+        let (copied, knew) = play(start.0.clone(), start.1.clone(), first);
+        for second in &alphabet {
+            let (_, knows) = play(copied.clone(), knew.clone(), second);
+            let mut watcher = Watcher { sent_back: knew.sent_back.clone(), ..knows };
+            let (halted, _) = copied.clone().step(&Event::Halt, around);
+            let (booted, changes) = halted.step(&Event::Boot { open: true }, around);
+            watcher.sees(&Event::Tick, &changes);
+            let denied = watcher.denied.clone();
+            let newest = Event::Accepted { named: watcher.named, denied, readmitted: BTreeSet::new() };
+            play(booted, watcher, &Happening { events: vec![newest], around });
+        }
+    }
+}
+
 /// Something that is proposed to a board.
 type Step<'a> = Box<dyn Fn(&Board) -> crate::deploy::Proposal + 'a>;
 

@@ -64,8 +64,8 @@ pub trait Registry: Send + Sync + 'static {
     ///
     /// # Errors
     /// When it is not one of this agent, is not signed as it must be, or comes too late, again or too often.
-    fn take_poke(&self, _: SignedFile) -> Result<(), NotTaken> {
-        Err(NotTaken::Unknown)
+    fn take_poke(&self, _: SignedFile) -> impl Future<Output = Result<(), NotTaken>> + Send {
+        std::future::ready(Err(NotTaken::Unknown))
     }
 
     /// Takes a statement that somebody handed over, judged as if it had come with a release. On success it is durable and

@@ -28,7 +28,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             Ask::Challenge => self.challenge(&read(body)?),
             Ask::Decisions => self.decisions(&read(body)?).await,
             Ask::Decide => self.decide(read(body)?).await.map(|()| Reply::code(200, "decided")),
-            Ask::Poke => self.poke(read(body)?),
+            Ask::Poke => self.poke(read(body)?).await,
             Ask::Statement => self.statement(read(body)?).await,
             Ask::Start { client, workflow } => self.start(client, workflow, &read(body)?).await,
         }
@@ -50,8 +50,8 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         reply(&self.registry.take_statement(signed).await?)
     }
 
-    fn poke(&self, poked: Poked) -> Result<Reply, NotTaken> {
-        self.registry.take_poke(signed(poked.poke, poked.signatures))?;
+    async fn poke(&self, poked: Poked) -> Result<Reply, NotTaken> {
+        self.registry.take_poke(signed(poked.poke, poked.signatures)).await?;
         Ok(Reply::code(202, "poked"))
     }
 

@@ -26,7 +26,7 @@ pub(crate) fn at() -> Moment {
 }
 
 pub(crate) fn now() -> Now {
-    Now { expiry: at(), clock: at() }
+    Now { expiry: at(), clock: at(), trusted: at() }
 }
 
 pub(crate) fn moment(text: &str) -> Moment {
@@ -95,7 +95,7 @@ pub(crate) fn second_root() -> Root {
         root.agents.insert(name.parse().expect("an id"), agent(&name, environment));
     }
     let approvers = Digest::of_file(text(approvers().to_toml()).as_bytes());
-    root.clients.insert(acme(), ClientEntry { approvers });
+    root.clients.insert(acme(), ClientEntry::new(approvers));
     root
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn facts() -> ClientFacts {
     read(json!({
         "type": "client", "schema": 1, "client": "acme", "plan": "growth", "region": "eu", "zone": "Europe/Berlin",
         "calendar": {"hours": {}}, "retention": "180d", "stale_limit": "72h", "deciders": {}, "people": {}, "routes": [],
-        "connections": {"shop": {"to": {"integration": {"name": "shop"}}, "host": "shop.example", "region": "eu",
+        "connections": {"shop": {"to": {"integration": {"name": "shop"}}, "host": "shop.example/v1", "region": "eu",
             "scopes": ["read_orders"], "auth": {"kind": "none"}, "slots": {}}},
         "limits": {"running": 1, "waiting": 1},
     }))

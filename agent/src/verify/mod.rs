@@ -26,7 +26,9 @@ use assent_schema::plan::Plan;
 use assent_schema::release::{Freshness, Manifest};
 use assent_schema::scenario::Tests;
 use assent_schema::time::Moment;
-use assent_schema::trust::{CatalogLock, KnownStatements, RootChain, SignedFile, Teams, Verified as VerifiedFile};
+use assent_schema::trust::{
+    CatalogLock, KnownStatements, Reset, ResetStanding, RootChain, SignedFile, Teams, Verified as VerifiedFile,
+};
 use assent_schema::uses::DataUse;
 
 pub use permit::{forbidden, uses_of};
@@ -63,6 +65,8 @@ pub struct Now {
     pub expiry: Moment,
     /// The system's clock alone: what comes from beyond it is refused, so that nobody can push time ahead for good.
     pub clock: Moment,
+    /// Trusted time alone, by which waits end: a clock that is put forward must not end one.
+    pub trusted: Moment,
 }
 
 /// What this agent knows already and never forgets.
@@ -78,8 +82,10 @@ pub struct PinnedTrust {
     pub manifest: Option<Digest>,
     /// The lowest number that the teams may have, and that of the catalog lock.
     pub numbers: (u64, u64),
-    /// The newest approvers file of each client: number and digest.
+    /// The newest approvers file of each client that counts: number and digest.
     pub approvers: BTreeMap<ClientId, (u32, Digest)>,
+    /// When each reset of approvers was first seen, by the digest of its file.
+    pub resets: BTreeMap<Digest, Moment>,
     /// Every statement that was ever accepted, with its signatures.
     pub statements: BTreeMap<ClientId, Vec<SignedFile>>,
     /// Plans that were accepted here before; they need no rehearsal again.
@@ -114,6 +120,19 @@ pub struct ClientBundle {
     pub endpoints: BTreeMap<ConnectionId, Endpoint>,
     /// Its approvers and everything they ever said.
     pub statements: KnownStatements,
+    /// What root says of resets of its approvers, and how each stands.
+    pub resets: Vec<SeenReset>,
+}
+
+/// A reset of a client's approvers, as it stands here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenReset {
+    /// What root says.
+    pub reset: Reset,
+    /// When it was first seen here.
+    pub seen: Moment,
+    /// Whether it counts.
+    pub standing: ResetStanding,
 }
 
 /// One workflow in a release.
@@ -146,7 +165,12 @@ impl Bundle {
         for (client, bundle) in &self.clients {
             let approvers = bundle.statements.approvers().newest();
             pinned.approvers.insert(client.clone(), (approvers.number, approvers.digest()));
-            let held = bundle.statements.held().values().map(|held| held.signed.clone()).collect();
+            for SeenReset { reset, seen, .. } in &bundle.resets {
+                pinned.resets.entry(reset.approvers).or_insert(*seen);
+            }
+            // What those say whom a waiting reset would bring comes again with the release in which it counts.
+            let counting = bundle.statements.held().values().filter(|held| held.counts);
+            let held = counting.map(|held| held.signed.clone()).collect();
             pinned.statements.insert(client.clone(), held);
         }
         pinned
@@ -169,23 +193,24 @@ pub fn verify(
     files::compare(&manifest, files)?;
     let (teams, catalog) = trust::numbered(&sorted, &roots, pinned)?;
     let facts = clients::facts(&sorted, place)?;
-    let statements = trust::statements(&sorted, &facts, &roots, pinned)?;
+    let statements = trust::statements(&sorted, &facts, &roots, pinned, now)?;
     let freshness = trust::freshness(&sorted, &roots, &manifest, &facts, place, now)?;
     let rehearses = trust::rehearses(&roots, place);
     let mut endpoints = clients::endpoints(&sorted, &facts, place, rehearses)?;
     let named = clients::plans(&manifest, &sorted, &facts)?;
     if !rehearses {
-        let known = rehearsals::verified(&sorted, &roots);
-        let new = named.iter().filter(|named| !pinned.plans.contains(&named.active.plan));
+        let new = || named.iter().filter(|named| !pinned.plans.contains(&named.active.plan));
+        let wanted = new().map(|named| named.active.plan).collect();
+        let known = rehearsals::verified(&sorted, &roots, &wanted);
         let needed = roots.newest().rehearsals;
-        new.into_iter().try_for_each(|n| rehearsals::check(n, &known, needed, &place.engine, now.expiry))?;
+        new().try_for_each(|n| rehearsals::check(n, &known, needed, &place.engine, now.expiry))?;
     }
     let clients: BTreeMap<ClientId, ClientBundle> = statements
         .into_iter()
-        .filter_map(|(client, statements)| {
+        .filter_map(|(client, (statements, resets))| {
             let facts = Arc::new(facts.get(&client)?.clone());
             let endpoints = endpoints.remove(&client).unwrap_or_default();
-            Some((client, ClientBundle { facts, endpoints, statements }))
+            Some((client, ClientBundle { facts, endpoints, statements, resets }))
         })
         .collect();
     let workflows = named.into_iter().filter_map(|named| workflow(named, &clients, &roots, now)).collect();

@@ -3,8 +3,9 @@
 //! # Source
 //! trust.md section 4. Promise P15.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use assent_schema::canon::{self, Digest};
 use assent_schema::id::AgentId;
 use assent_schema::release::{REHEARSAL_MOST, Rehearsal};
 use assent_schema::scenario::Tests;
@@ -15,12 +16,20 @@ use super::clients::Named;
 use super::files::Sorted;
 use super::refusal::{Refusal, RefusalCode};
 
-/// Every rehearsal of the release whose signature counts. One that does not is worth nothing, and no more.
-pub(super) fn verified(sorted: &Sorted, roots: &RootChain) -> Vec<Verified<Rehearsal>> {
-    let mut found = Vec::new();
+/// The rehearsals of some plans whose signature counts, by plan. One that does not is worth nothing, and no more.
+///
+/// A signature costs more than all else of a plan: those of plans that need none are not looked at.
+pub(super) fn verified(
+    sorted: &Sorted,
+    roots: &RootChain,
+    wanted: &BTreeSet<Digest>,
+) -> BTreeMap<Digest, Vec<Verified<Rehearsal>>> {
+    let mut found: BTreeMap<Digest, Vec<Verified<Rehearsal>>> = BTreeMap::new();
     for (digest, (bytes, signatures)) in &sorted.rehearsals {
+        let of = canon::from_bytes::<Rehearsal>(bytes).map(|rehearsal| rehearsal.plan);
+        let Some(plan) = of.ok().filter(|plan| wanted.contains(plan)) else { continue };
         let file = format!("rehearsals/{digest}.json");
-        found.extend(
+        found.entry(plan).or_default().extend(
             signatures.iter().filter_map(|(agent, armour)| verify_rehearsal(&file, bytes, agent, armour, roots).ok()),
         );
     }
@@ -30,13 +39,14 @@ pub(super) fn verified(sorted: &Sorted, roots: &RootChain) -> Vec<Verified<Rehea
 /// Checks one plan that is accepted here for the first time.
 pub(super) fn check(
     named: &Named,
-    rehearsals: &[Verified<Rehearsal>],
+    rehearsals: &BTreeMap<Digest, Vec<Verified<Rehearsal>>>,
     needed: u32,
     engine: &str,
     at: Moment,
 ) -> Result<(), Refusal> {
+    let of_plan = rehearsals.get(&named.active.plan).map(Vec::as_slice).unwrap_or_default();
     let agents: BTreeSet<&AgentId> =
-        rehearsals.iter().filter(|one| counts(one, named, engine, at)).map(|one| &one.agent).collect();
+        of_plan.iter().filter(|one| counts(one, named, engine, at)).map(|one| &one.agent).collect();
     if u32::try_from(agents.len()).unwrap_or(u32::MAX) >= needed {
         return Ok(());
     }

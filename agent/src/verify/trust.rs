@@ -10,13 +10,13 @@ use assent_schema::client::ClientFacts;
 use assent_schema::id::ClientId;
 use assent_schema::release::{Freshness, Manifest, STEP_MOST};
 use assent_schema::trust::{
-    ApproversChain, CLOCK_MOST_APART, CatalogLock, KnownStatements, RoleName, RootChain, SignedFile, Statement, Teams,
-    Verified, verify_placed,
+    ApproversChain, CLOCK_MOST_APART, CatalogLock, KnownStatements, Remembered, Reset, ResetStanding, RoleName,
+    RootChain, SignedFile, Statement, Teams, Verified, verify_placed,
 };
 
 use super::files::Sorted;
 use super::refusal::{Refusal, RefusalCode};
-use super::{Now, PinnedTrust, Place};
+use super::{Now, PinnedTrust, Place, SeenReset};
 
 /// Walks the root versions from the pinned first one to one that is current and not older than known.
 pub(super) fn roots(sorted: &Sorted, pinned: &PinnedTrust, place: &Place, now: Now) -> Result<RootChain, Refusal> {
@@ -152,7 +152,8 @@ pub(super) fn statements(
     clients: &BTreeMap<ClientId, ClientFacts>,
     roots: &RootChain,
     pinned: &PinnedTrust,
-) -> Result<BTreeMap<ClientId, KnownStatements>, Refusal> {
+    now: Now,
+) -> Result<BTreeMap<ClientId, (KnownStatements, Vec<SeenReset>)>, Refusal> {
     if let Some(stranger) = sorted.approvers.keys().find(|client| !clients.contains_key(*client)) {
         return Err(Refusal::new(RefusalCode::FileUnexpected, format!("trust/approvers/{stranger} has no client")));
     }
@@ -166,9 +167,37 @@ pub(super) fn statements(
         statements.add(known).map_err(|e| Refusal::new(RefusalCode::StatementInvalid, e))?;
         let new = by_client.remove(client).unwrap_or_default();
         statements.add(new).map_err(|e| Refusal::new(RefusalCode::StatementInvalid, e))?;
-        found.insert(client.clone(), statements);
+        found.insert(client.clone(), settle(client, statements, pinned, now)?);
     }
     Ok(found)
+}
+
+/// Lets those resets of a client's approvers count whose time has come, by what is remembered of them here.
+fn settle(
+    client: &ClientId,
+    statements: KnownStatements,
+    pinned: &PinnedTrust,
+    now: Now,
+) -> Result<(KnownStatements, Vec<SeenReset>), Refusal> {
+    let known = pinned.approvers.get(client).map(|(number, _)| *number);
+    let seen = |reset: &Reset| {
+        let first = pinned.resets.get(&reset.approvers).copied();
+        let remembered = match known {
+            Some(number) if number >= reset.number => Remembered::InForce,
+            Some(_) => Remembered::Since(first),
+            None => Remembered::Nothing,
+        };
+        let standing = reset.standing(remembered, statements.vetoed(reset), now.trusted);
+        SeenReset { reset: reset.clone(), seen: first.unwrap_or(now.trusted), standing }
+    };
+    let resets: Vec<SeenReset> = statements.approvers().resets().iter().map(seen).collect();
+    if resets.is_empty() {
+        return Ok((statements, resets));
+    }
+    let counts =
+        |reset: &Reset| resets.iter().any(|seen| seen.reset == *reset && seen.standing == ResetStanding::Counts);
+    let statements = statements.settled(counts).map_err(|e| Refusal::new(RefusalCode::StatementInvalid, e))?;
+    Ok((statements, resets))
 }
 
 fn known_name(signed: &SignedFile) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use assent_schema::id::{ClientId, ConnectionId, WorkflowId};
 use assent_schema::ledger::HeldWhat;
+use assent_schema::time::Moment;
 
 use crate::store::{Alert, AlertRow, Ending, RunId, Write};
 
@@ -88,6 +89,15 @@ pub enum Condition {
         /// In how many days, at most.
         days: u32,
     },
+    /// Root resets the approvers of a client; one of them can end it until a day.
+    ApproversReset {
+        /// Whose.
+        client: ClientId,
+        /// The number of the file.
+        number: u32,
+        /// Until when.
+        until: Moment,
+    },
     /// A secret was not rotated in time.
     RotationOverdue {
         /// Whose.
@@ -163,6 +173,10 @@ pub fn alert(condition: &Condition) -> Option<Alert> {
         Condition::Stale => of("stale", None, "freshness"),
         Condition::StaleStopped { client } => serious(of("stale-stopped", Some(client), "freshness")),
         Condition::ApprovalEnds { client, days } => of("approval-ends", Some(client), &format!("{days}d")),
+        Condition::ApproversReset { client, number, until } => {
+            let day = until.to_string().split('T').next().unwrap_or_default().to_owned();
+            of("approvers-reset", Some(client), &format!("file-{number}-until-{day}"))
+        }
         Condition::RotationOverdue { client, connection } => {
             Alert { connection: Some(connection.clone()), ..of("rotation-overdue", Some(client), "overdue") }
         }

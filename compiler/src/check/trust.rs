@@ -12,8 +12,8 @@ use assent_schema::finding::{Findings, Span};
 use assent_schema::id::{ClientId, PersonId};
 use assent_schema::time::Moment;
 use assent_schema::trust::{
-    ApproversChain, CatalogLock, Decision, KnownStatements, RootChain, SignedFile, Standing, Statement, Teams,
-    TrustError,
+    ApproversChain, CatalogLock, Decision, KnownStatements, RESET_WAITS, Remembered, Reset, ResetStanding, RootChain,
+    SignedFile, Standing, Statement, Teams, TrustError,
 };
 use assent_schema::uses::{Coverage, DataUse};
 
@@ -99,7 +99,7 @@ pub(super) fn gather_client(
     trusted
 }
 
-/// The moments at which a statement begins or ceases to hold.
+/// The moments at which a statement begins or ceases to hold, or a reset of approvers begins to count.
 fn times(known: &KnownStatements) -> Vec<Moment> {
     let times = known.held().values().flat_map(|held| {
         let expires = match &held.statement.says {
@@ -108,7 +108,20 @@ fn times(known: &KnownStatements) -> Vec<Moment> {
         };
         std::iter::once(held.statement.given).chain(expires)
     });
-    times.collect()
+    let resets = known.approvers().resets().iter().map(|reset| reset.announced.plus(RESET_WAITS));
+    times.chain(resets).collect()
+}
+
+/// Lets those resets count whose wait is over by the date that root wrote: a source remembers nothing.
+fn settle(known: KnownStatements, now: Moment) -> Result<KnownStatements, TrustError> {
+    let resets = known.approvers().resets().to_vec();
+    if resets.is_empty() {
+        return Ok(known);
+    }
+    let standing = |reset: &Reset| reset.standing(Remembered::Nothing, known.vetoed(reset), now);
+    let counting: BTreeSet<Reset> =
+        resets.into_iter().filter(|reset| standing(reset) == ResetStanding::Counts).collect();
+    known.settled(|reset| counting.contains(reset))
 }
 
 fn approvals(known: &KnownStatements, claimed: Vec<DataUse>, at: Moment) -> Approvals {
@@ -274,6 +287,11 @@ fn gather_statements(
         }
     }
     let now = at.among(times(&known));
+    let chain = known.approvers().clone();
+    let known = settle(known, now).unwrap_or_else(|error| {
+        files.report(Code::ApprovalInvalid, &error, findings);
+        KnownStatements::new(chain)
+    });
     for (file, signed) in statements {
         let held = known.held().get(&Digest::of_file(&signed.bytes));
         if held.is_some_and(|held| known.standing(held, now) == Standing::BelowThreshold) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use assent_schema::canon::Digest;
 use assent_schema::finding::Findings;
-use assent_schema::id::Environment;
+use assent_schema::id::{ClientId, Environment};
 use assent_schema::time::Moment;
 use git2::{Oid, Repository};
 
@@ -13,7 +13,9 @@ use crate::check::{self, Options, Rehearse, inline_secret, survey_project, unass
 use crate::error::Error;
 use crate::publish::rehearsals::collect;
 use crate::show::findings::{Checked, Style, show};
-use crate::source::{Parts, Shelf, changes_since, look_through, place_of, resolve_commit};
+use crate::source::{
+    CLIENTS_LOCK, OldFile, Parts, Shelf, changes_since, look_through, pinned_by, pins_of, place_of, resolve_commit,
+};
 
 use super::repository::{SourceArgs, texts};
 use super::{Context, Outcome, rehearsing};
@@ -33,7 +35,7 @@ pub(super) struct Args {
     /// Judge who signed each commit after this one; all of them with `--since ROOT`.
     #[arg(long, value_name = "COMMIT", conflicts_with = "worktree")]
     since: Option<String>,
-    /// Look for secrets in every file of every older commit, too.
+    /// Look for secrets in every file of every older commit, too; and in those of clients that are pinned.
     #[arg(long, conflicts_with = "worktree")]
     history: bool,
     /// Look at everything anew. Otherwise what earlier checks found out of files that are the same is taken from the git
@@ -114,19 +116,39 @@ type OldTexts = BTreeMap<String, String>;
 fn old_secrets(repository: &Repository, commit: Option<Oid>, findings: &mut Findings) -> Result<OldTexts, Error> {
     let mut texts = OldTexts::new();
     let Some(commit) = commit else { return Ok(texts) };
-    look_through(repository, commit, &mut |old| {
-        let Ok(text) = String::from_utf8(old.bytes) else { return };
-        let name: Arc<str> =
-            format!("{}:{}", old.commit.to_string().chars().take(12).collect::<String>(), old.path).into();
-        let secrets = inline_secret::secrets(&place_of(&old.path), &text);
-        for secret in &secrets {
-            inline_secret::report(&name, &text, secret, findings);
+    let now = pins_of(repository, commit)?;
+    let mut pinned: BTreeMap<ClientId, BTreeSet<Oid>> = BTreeMap::new();
+    for (client, pin) in &now {
+        pinned.entry(client.clone()).or_default().insert(*pin);
+    }
+    look_through(repository, &[commit].into(), Some(commit), &mut |old| {
+        if old.path == CLIENTS_LOCK {
+            for (client, pin) in pinned_by(repository, &old.bytes) {
+                pinned.entry(client).or_default().insert(pin);
+            }
         }
-        if !secrets.is_empty() {
-            texts.insert(name.to_string(), text);
-        }
+        old_file(old, "", &mut texts, findings);
     })?;
+    // A client in a repository of its own has a history of its own, or several.
+    for (client, tips) in pinned {
+        let folder = format!("clients/{client}/");
+        let see = &mut |old| old_file(old, &folder, &mut texts, findings);
+        look_through(repository, &tips, now.get(&client).copied(), see)?;
+    }
     Ok(texts)
+}
+
+/// Reports what looks like a secret in one older file; `folder` is where its tree stands in the source.
+fn old_file(old: OldFile, folder: &str, texts: &mut OldTexts, findings: &mut Findings) {
+    let Ok(text) = String::from_utf8(old.bytes) else { return };
+    let name: Arc<str> = format!("{}:{}", old.commit.to_string().chars().take(12).collect::<String>(), old.path).into();
+    let secrets = inline_secret::secrets(&place_of(&format!("{folder}{}", old.path)), &text);
+    for secret in &secrets {
+        inline_secret::report(&name, &text, secret, findings);
+    }
+    if !secrets.is_empty() {
+        texts.insert(name.to_string(), text);
+    }
 }
 
 /// The rehearsals that the wanted environment asks for; nothing where it asks for none.

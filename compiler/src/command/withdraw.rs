@@ -9,7 +9,7 @@ use assent_schema::trust::{Cancelled, Decision, Statement};
 
 use super::approve;
 use super::http::Authority;
-use super::trust::{newest_approvers, newest_root};
+use super::trust::{WaitingReset, newest_approvers, newest_root, waiting_reset};
 use super::{Context, Format, Outcome};
 use crate::error::Error;
 use crate::publish::sign::{self, KeyFile};
@@ -28,6 +28,9 @@ pub(super) struct Args {
     /// Every use.
     #[arg(long, conflicts_with_all = ["workflows", "uses"])]
     all: bool,
+    /// That root resets the approvers: an approver of the file before ends it, while it waits.
+    #[arg(long, conflicts_with_all = ["workflows", "uses", "all"])]
+    reset: bool,
     /// Who signs, and with which private key.
     #[arg(long, value_name = "PERSON=KEY")]
     key: KeyFile,
@@ -64,14 +67,17 @@ fn state(
     says: fn(Vec<Cancelled>) -> Decision,
     context: &mut Context<'_>,
 ) -> Result<Outcome, Error> {
-    let cancelled = cancelled(args)?;
     // All of them are read before anything is written.
     let agents = args.agents.iter().map(|to| Ok((to, Authority::new(to)?))).collect::<Result<Vec<_>, Error>>()?;
     let (_, project) = newest_root(&args.repo)?.ok_or_else(|| Error::input("there is no root in this repository"))?;
     let (newest, approvers) = newest_approvers(&args.repo, &args.client)?
         .ok_or_else(|| Error::input(format!("the client {} has no approvers in this repository", args.client)))?;
-    if !newest.people.contains_key(&args.key.person) {
-        let people: Vec<_> = newest.people.keys().map(ToString::to_string).collect();
+    let reset = waiting_reset(&args.repo, &args.client, context.now())?;
+    let cancelled = cancelled(args, reset.as_ref())?;
+    // While a reset waits, who was an approver before it still is.
+    let today = reset.map_or(newest, |reset| reset.before);
+    if !today.people.contains_key(&args.key.person) {
+        let people: Vec<_> = today.people.keys().map(ToString::to_string).collect();
         let (person, client) = (&args.key.person, &args.client);
         return Err(Error::input(format!("{person} is no approver of {client}; they are: {}", people.join(", "))));
     }
@@ -126,14 +132,18 @@ fn hand(to: &str, agent: &Authority, statement: &str, signed: &approve::Signed) 
     Ok(Handed { to: to.to_owned(), refused })
 }
 
-fn cancelled(args: &Args) -> Result<Vec<Cancelled>, Error> {
+fn cancelled(args: &Args, reset: Option<&WaitingReset>) -> Result<Vec<Cancelled>, Error> {
     if args.all {
         return Ok(vec![Cancelled::All]);
+    }
+    if args.reset {
+        let none = || Error::input(format!("root resets no approvers of {} in this repository", args.client));
+        return Ok(vec![Cancelled::Reset(reset.ok_or_else(none)?.approvers)]);
     }
     let uses = args.uses.iter().copied().map(Cancelled::Digest);
     let named: Vec<_> = uses.chain(args.workflows.iter().cloned().map(Cancelled::Workflow)).collect();
     if named.is_empty() {
-        return Err(Error::input("nothing is named: give --workflow, --use or --all"));
+        return Err(Error::input("nothing is named: give --workflow, --use, --all or --reset"));
     }
     Ok(named)
 }
@@ -163,5 +173,6 @@ pub(super) fn named(cancelled: &Cancelled) -> String {
         Cancelled::Digest(digest) => format!("the use {digest}"),
         Cancelled::Workflow(workflow) => format!("all uses of the workflow `{workflow}`"),
         Cancelled::All => "all uses of your data".to_owned(),
+        Cancelled::Reset(approvers) => format!("the reset of your approvers to the file {approvers}"),
     }
 }

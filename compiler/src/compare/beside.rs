@@ -82,6 +82,7 @@ fn differences(a: &DataUse, b: &DataUse) -> usize {
 fn is_named(ends: &Cancelled, used: &DataUse) -> bool {
     match ends {
         Cancelled::All => true,
+        Cancelled::Reset(_) => false,
         Cancelled::Workflow(workflow) => used.workflow.as_ref() == Some(workflow),
         Cancelled::Digest(digest) => used.digest().is_ok_and(|of| of == *digest),
     }

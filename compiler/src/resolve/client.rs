@@ -169,9 +169,9 @@ fn resolve_connection(
     let sandboxes = leads.values().filter(|endpoint| endpoint.sandbox);
     Some(ConnectionFacts {
         to,
-        host: authority(&production.1.url).to_owned(),
+        host: base(&production.1.url).to_owned(),
         region: production.1.region.value.clone(),
-        sandbox_hosts: sandboxes.map(|endpoint| authority(&endpoint.url).to_owned()).collect(),
+        sandbox_hosts: sandboxes.map(|endpoint| base(&endpoint.url).to_owned()).collect(),
         scopes: values(&connection.scopes),
         auth,
         slots,
@@ -289,17 +289,16 @@ fn resolve_routes(
     routes
 }
 
-/// Host and port of a URL whose form was checked when it was read.
-pub(crate) fn authority(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split('/').next().unwrap_or(rest)
+/// Host, port and base path of a URL whose form was checked when it was read: what the client approves of it.
+fn base(url: &str) -> &str {
+    url.split_once("://").map_or(url, |(_, rest)| rest)
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn an_authority_is_host_and_port() {
-        assert_eq!(super::authority("https://a.example:8443/v1"), "a.example:8443");
-        assert_eq!(super::authority("https://a.example"), "a.example");
+    fn a_base_is_all_but_the_scheme() {
+        assert_eq!(super::base("https://a.example:8443/v1"), "a.example:8443/v1");
+        assert_eq!(super::base("https://a.example"), "a.example");
     }
 }

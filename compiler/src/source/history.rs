@@ -1,10 +1,13 @@
-//! Every blob that can be reached from a commit, once: for what must never have been committed.
+//! Every blob that can be reached from a commit, once: for what must never have been committed. What `clients.lock` pins has a
+//! history of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use assent_schema::id::ClientId;
 use git2::{ObjectType, Oid, Repository, Sort};
 
 use super::limits::{DEPTH_MOST, FILE_MOST_BYTES};
+use super::pinned::{CLIENTS_LOCK, Pin, Pins, lock_of};
 use super::text::{bad_name, shown};
 use crate::error::Error;
 
@@ -19,32 +22,58 @@ pub struct OldFile {
     pub bytes: Vec<u8>,
 }
 
-/// Shows every blob that older commits hold and this one does not, newest commit first. Files of more than
-/// [`FILE_MOST_BYTES`] are left out.
+/// Shows every blob that commits at or below some tips hold and the one that was looked at does not, newest commit first.
+/// Files of more than [`FILE_MOST_BYTES`] are left out.
 ///
 /// # Errors
 /// When the object database cannot be read: a shallow clone lacks what was asked for, and must not look clean.
-pub fn look_through(repository: &Repository, commit: Oid, see: &mut dyn FnMut(OldFile)) -> Result<(), Error> {
-    let failed = |e| Error::git(format!("walk the history of commit {commit}"), e);
+pub fn look_through(
+    repository: &Repository,
+    tips: &BTreeSet<Oid>,
+    looked_at: Option<Oid>,
+    see: &mut dyn FnMut(OldFile),
+) -> Result<(), Error> {
+    let failed = |e| Error::git("walk the history", e);
     if repository.is_shallow() {
         return Err(Error::input("the clone is shallow and lacks older commits; run `git fetch --unshallow` first"));
     }
     let mut walk = repository.revwalk().map_err(failed)?;
     walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME).map_err(failed)?;
-    walk.push(commit).map_err(failed)?;
+    tips.iter().try_for_each(|tip| walk.push(*tip)).map_err(failed)?;
     let mut seen = BTreeSet::new();
+    if let Some(commit) = looked_at {
+        let tree = repository.find_commit(commit).map_err(failed)?.tree_id();
+        gather(repository, tree, "", 0, &mut seen, &mut Vec::new()).map_err(failed)?;
+    }
     for id in walk {
         let id = id.map_err(failed)?;
         let tree = repository.find_commit(id).map_err(failed)?.tree_id();
         let mut found = Vec::new();
         gather(repository, tree, "", 0, &mut seen, &mut found).map_err(failed)?;
-        // What the commit itself holds was looked at already.
-        for (path, blob) in found.into_iter().filter(|_| id != commit) {
+        for (path, blob) in found {
             let bytes = repository.find_blob(blob).map_err(failed)?.content().to_vec();
             see(OldFile { commit: id, path, bytes });
         }
     }
     Ok(())
+}
+
+/// What `clients.lock` of a commit pins, as far as it is here.
+///
+/// # Errors
+/// When the object database cannot be read.
+pub fn pins_of(repository: &Repository, commit: Oid) -> Result<BTreeMap<ClientId, Oid>, Error> {
+    let failed = |e| Error::git(format!("read {CLIENTS_LOCK} of commit {commit}"), e);
+    let tree = repository.find_commit(commit).and_then(|commit| commit.tree()).map_err(failed)?;
+    let lock = lock_of(repository, &tree).map_err(failed)?;
+    Ok(lock.map_or_else(BTreeMap::new, |lock| pinned_by(repository, &lock)))
+}
+
+/// What a lock pins, as far as it is here. A lock that cannot be read pins nothing; that is told elsewhere.
+pub fn pinned_by(repository: &Repository, lock: &[u8]) -> BTreeMap<ClientId, Oid> {
+    let clients = Pins::parse(lock).unwrap_or_default().clients;
+    let here = |pin: &Pin| Oid::from_str(&pin.commit).ok().filter(|id| repository.find_commit(*id).is_ok());
+    clients.into_iter().filter_map(|(client, pin)| Some((client, here(&pin)?))).collect()
 }
 
 /// The blobs of a tree that were not seen before.

@@ -32,7 +32,7 @@ pub use commit::{read_commit, resolve_commit};
 pub use commits::{Change, TrustFiles, changes_since};
 pub use git::{Commit, open_commit};
 pub use held::Held;
-pub use history::{OldFile, look_through};
+pub use history::{OldFile, look_through, pinned_by, pins_of};
 pub use memory::read_files;
 pub use parts::{Folder, Parts, Pending};
 pub use pinned::{CLIENTS_LOCK, Pin, Pins, read_pinned};

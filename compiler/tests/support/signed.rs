@@ -105,7 +105,7 @@ pub(crate) fn sign_trust(files: &mut Files) -> Trust {
         let path = format!("clients/{client}/approvers/1.toml");
         let digest = put(files, &path, file, Namespace::Approvers, &[DANA]);
         approvers.insert(client.clone(), digest);
-        root.clients.insert(client.clone(), ClientEntry { approvers: digest });
+        root.clients.insert(client.clone(), ClientEntry::new(digest));
     }
     put(files, "trust/root/2.toml", root.to_toml().expect("a root"), Namespace::Trust, &both);
     let teams = clients.iter().map(|client| (client.clone(), BTreeSet::from([id(ALICE)])));

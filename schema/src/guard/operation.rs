@@ -13,11 +13,11 @@ use crate::id::{GroupId, OperationRef, Region};
 pub enum Misplaced {
     /// It is in another region than the client's connection.
     Region,
-    /// Its host is not the one that the client approves.
+    /// Its host, with port and base path, is not the one that the client approves.
     Host,
     /// It is a sandbox in production, or real elsewhere.
     Sandbox,
-    /// Its URL has no host that can be compared.
+    /// Its URL has no host, or no base path, that can be compared.
     Url,
 }
 
@@ -29,14 +29,14 @@ pub enum Misplaced {
 /// # Errors
 /// `Misplaced` says why not.
 pub fn placed(connection: &ConnectionFacts, endpoint: &Endpoint, production: bool) -> Result<(), Misplaced> {
-    let host = host_of(&endpoint.url).ok_or(Misplaced::Url)?;
+    let base = base_of(&endpoint.url).ok_or(Misplaced::Url)?;
     if endpoint.region != connection.region {
         return Err(Misplaced::Region);
     }
     if endpoint.sandbox == production {
         return Err(Misplaced::Sandbox);
     }
-    let is_approved = if endpoint.sandbox { connection.sandbox_hosts.contains(host) } else { connection.host == host };
+    let is_approved = if endpoint.sandbox { connection.sandbox_hosts.contains(base) } else { connection.host == base };
     if is_approved { Ok(()) } else { Err(Misplaced::Host) }
 }
 
@@ -45,16 +45,18 @@ pub fn at_home(client: &Region, place: &Region) -> bool {
     client == place
 }
 
-/// The host of an endpoint's URL, as approvals name it: with its port where one is written, without scheme, user and path.
-pub fn host_of(url: &str) -> Option<&str> {
+/// Where an endpoint's URL leads, as approvals name it: its host, with its port and its base path where they are written;
+/// without scheme. Nothing when it has a user, a query, or a path that could be read as another one.
+pub fn base_of(url: &str) -> Option<&str> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let plain = !authority.contains(['@', '\\', ' ', '%']);
+    let (authority, path) = rest.split_once('/').map_or((rest, None), |(authority, path)| (authority, Some(path)));
+    let walks = |segment: &str| matches!(segment, "" | "." | "..");
+    let plain = !rest.contains(['@', '\\', ' ', '%', '?', '#']) && !path.is_some_and(|path| path.split('/').any(walks));
     let host = match authority.strip_prefix('[') {
         Some(v6) => authority.get(..v6.find(']')? + 2)?,
         None => authority.split(':').next()?,
     };
-    (plain && !host.is_empty()).then_some(authority)
+    (plain && !host.is_empty()).then_some(rest)
 }
 
 /// What is known of one call that a guardrail may bound.
@@ -305,7 +307,7 @@ mod tests {
     #[test]
     fn an_endpoint_leads_where_the_client_approved() {
         let connection: ConnectionFacts = serde_json::from_value(serde_json::json!({
-            "to": {"integration": {"name": "shop"}}, "host": "shop.example.com", "region": "eu",
+            "to": {"integration": {"name": "shop"}}, "host": "shop.example.com/v1", "region": "eu",
             "sandbox_hosts": ["sandbox.example.com"], "auth": {"kind": "none"}, "slots": {}
         }))
         .expect("facts");
@@ -320,13 +322,21 @@ mod tests {
         assert_eq!(at("https://shop.example.com/v1", "eu", false, true), Ok(()));
         assert_eq!(at("https://shop.example.com:8443/v1", "eu", false, true), Err(Misplaced::Host));
         assert_eq!(at("https://sandbox.example.com", "eu", true, false), Ok(()));
-        assert_eq!(at("https://shop.example.com", "us", false, true), Err(Misplaced::Region));
+        assert_eq!(at("https://shop.example.com", "eu", false, true), Err(Misplaced::Host), "another path");
+        assert_eq!(at("https://shop.example.com/v1/other", "eu", false, true), Err(Misplaced::Host));
+        assert_eq!(at("https://shop.example.com/v1/../v2", "eu", false, true), Err(Misplaced::Url));
+        assert_eq!(at("https://shop.example.com/v1?to=other", "eu", false, true), Err(Misplaced::Url));
+        assert_eq!(at("https://shop.example.com/v1", "us", false, true), Err(Misplaced::Region));
         assert_eq!(at("https://shop.example.com.evil.example", "eu", false, true), Err(Misplaced::Host));
         assert_eq!(at("https://shop.example.com@evil.example", "eu", false, true), Err(Misplaced::Url));
         assert_eq!(at("https://sandbox.example.com", "eu", true, true), Err(Misplaced::Sandbox));
         assert_eq!(at("https://shop.example.com", "eu", false, false), Err(Misplaced::Sandbox));
         assert_eq!(at("https://shop.example.com", "eu", true, false), Err(Misplaced::Host));
-        assert_eq!(host_of("http://[::1]:80/x"), Some("[::1]:80"));
-        assert_eq!(host_of("ftp://x"), None);
+        assert_eq!(base_of("http://[::1]:80/x"), Some("[::1]:80/x"));
+        for bad in
+            ["ftp://x", "https://", "https:///v1", "https://a.example/", "https://a.example//b", "https://a@b.example"]
+        {
+            assert_eq!(base_of(bad), None, "{bad}");
+        }
     }
 }

@@ -156,6 +156,8 @@ kinds! {
     Statement "statement";
     /// A root version was taken up.
     Root "root";
+    /// Root resets a client's approvers, and that waits, counts, or was ended by an approver.
+    ApproversReset "approvers-reset";
     /// A person saw something.
     Viewed "viewed";
     /// A person stopped something.
@@ -317,6 +319,18 @@ data! {
     Root {
         /// Its version.
         version: u32,
+    }
+    /// Data of `approvers-reset`.
+    ApproversReset {
+        /// The number of the approvers file.
+        number: u32,
+        /// SHA-256 of it.
+        approvers: Digest,
+        /// `waits`, `counts` or `vetoed`.
+        standing: Token,
+        /// When it counts, while it waits.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Moment>,
     }
     /// Data of `viewed`; the entry's `actor` is the person.
     Viewed {

@@ -94,7 +94,7 @@ pub struct Approval {
     pub uses: Vec<DataUse>,
 }
 
-/// Which uses a rejection or withdrawal is about.
+/// Which uses a rejection or withdrawal is about, or which reset.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cancelled {
     /// One approved use.
@@ -103,6 +103,8 @@ pub enum Cancelled {
     Workflow(WorkflowId),
     /// Every use.
     All,
+    /// No use: that root resets the approvers to the file of this SHA-256. It ends that reset while it waits.
+    Reset(Digest),
 }
 
 /// The file as it stands.
@@ -147,6 +149,8 @@ struct Named {
     workflow: Option<WorkflowId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     all: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reset: Option<Digest>,
 }
 
 impl<U> File<U> {
@@ -173,10 +177,15 @@ impl<U> File<U> {
 impl Named {
     fn cancelled(self) -> Result<Cancelled, &'static str> {
         match self {
-            Self { digest: Some(digest), workflow: None, all: None } => Ok(Cancelled::Digest(digest)),
-            Self { digest: None, workflow: Some(workflow), all: None } => Ok(Cancelled::Workflow(workflow)),
-            Self { digest: None, workflow: None, all: Some(true) } => Ok(Cancelled::All),
-            _ => Err("names data uses otherwise than by digest, by workflow or by `all = true`"),
+            Self { digest: Some(digest), workflow: None, all: None, reset: None } => Ok(Cancelled::Digest(digest)),
+            Self { digest: None, workflow: Some(workflow), all: None, reset: None } => {
+                Ok(Cancelled::Workflow(workflow))
+            }
+            Self { digest: None, workflow: None, all: Some(true), reset: None } => Ok(Cancelled::All),
+            Self { digest: None, workflow: None, all: None, reset: Some(reset) } => Ok(Cancelled::Reset(reset)),
+            _ => {
+                Err("names data uses otherwise than by digest, by workflow or by `all = true`, or a reset beside them")
+            }
         }
     }
 }
@@ -248,6 +257,7 @@ impl Statement {
                         Cancelled::Digest(digest) => toml.put("digest", digest),
                         Cancelled::Workflow(workflow) => toml.put("workflow", workflow),
                         Cancelled::All => toml.put("all", &true),
+                        Cancelled::Reset(approvers) => toml.put("reset", approvers),
                     }
                 }
             }

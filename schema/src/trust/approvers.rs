@@ -12,8 +12,10 @@ use crate::id::{ClientId, PersonId};
 
 use super::emit::Toml;
 use super::error::TrustError;
+use super::key::PublicKey;
 use super::people::{self, People, Person, Points, Rule, SignedFile};
-use super::root::Root;
+use super::reset::Reset;
+use super::root::{ClientEntry, Root};
 use super::sshsig::Namespace;
 use super::strict;
 use super::verified::Verified;
@@ -84,9 +86,8 @@ impl Approvers {
         }
         people::check_threshold(file, "the approvers", read.threshold, read.people.len())?;
         Points::default().take_people(file, &read.people)?;
-        // Every key of the first file signs it, and a person has one signature file.
-        if read.number == 1 && read.people.values().any(|person| person.keys.len() != 1) {
-            return Err(TrustError::new(file, "lists more than one key for a person; add further keys in `2.toml`"));
+        if read.number == 1 {
+            one_key_each(file, &read)?;
         }
         Ok(read)
     }
@@ -121,17 +122,28 @@ fn first_keys(has: &dyn Fn(&str) -> bool) -> &'static [&'static str] {
     }
 }
 
-/// All approvers files of one client, verified one after the other.
+/// Every key of a first file, or of one by which root resets the approvers, signs it, and a person has one signature file.
+fn one_key_each(file: &str, read: &Approvers) -> Result<(), TrustError> {
+    if read.people.values().any(|person| person.keys.len() != 1) {
+        let what = "lists more than one key for a person; add further keys in the next file";
+        return Err(TrustError::new(file, what));
+    }
+    Ok(())
+}
+
+/// All approvers files of one client, verified one after the other. Those from a reset on count only when it does.
 #[derive(Clone, Debug)]
 pub struct ApproversChain {
     versions: Vec<Verified<Approvers>>,
     newest: Verified<Approvers>,
     members: BTreeSet<PersonId>,
+    resets: Vec<Reset>,
 }
 
 impl ApproversChain {
     /// Walks from the first file, whose digest the root names and every key of which signed it, to the newest: each
-    /// signed by the threshold of the one before it.
+    /// signed by the threshold of the one before it, or a reset that the root names and every key of which signed it. No
+    /// reset counts yet: [`ApproversChain::settled`] says which do.
     ///
     /// # Errors
     /// At the first file that is missing, badly signed or breaks a rule.
@@ -147,7 +159,7 @@ impl ApproversChain {
         }
         let entry = root.clients.get(client);
         let entry = entry.ok_or_else(|| TrustError::new(&folder, "belongs to a client that the root does not list"))?;
-        let mut versions: Vec<Verified<Approvers>> = Vec::new();
+        let (mut versions, mut resets) = (Vec::<Verified<Approvers>>::new(), Vec::new());
         for (wanted, (number, signed)) in (1..).zip(files) {
             let file = format!("{folder}/{number}.toml");
             let read = Approvers::parse(&file, &signed.bytes)?;
@@ -160,13 +172,36 @@ impl ApproversChain {
             // A client's approver who also holds a key of the agency could approve in its place.
             let mut points = root.points("the root")?;
             points.take_people(&file, &read.people)?;
-            step(&file, &read, entry.approvers, signed, &versions)?;
+            resets.extend(step(&file, &read, entry, signed, &versions)?);
             versions.push(Verified::new(&signed.bytes, read));
         }
         let newest = versions.last().cloned();
         let newest = newest.ok_or_else(|| TrustError::missing(format!("{folder}/1.toml")))?;
         let members = newest.people.keys().cloned().collect();
-        Ok(Self { versions, newest, members })
+        Ok(Self { versions, newest, members, resets }.settled(|_| false))
+    }
+
+    /// The same, with those resets that count: the newest file is the last one before the first that does not.
+    #[must_use]
+    pub fn settled(mut self, counts: impl Fn(&Reset) -> bool) -> Self {
+        let waits = self.resets.iter().find(|reset| !counts(reset)).map(|reset| reset.number);
+        let counting = self.versions.iter().take_while(|version| waits.is_none_or(|waits| version.number < waits));
+        if let Some(newest) = counting.last() {
+            self.newest = newest.clone();
+            self.members = self.newest.people.keys().cloned().collect();
+        }
+        self
+    }
+
+    /// The files in the chain that are resets, whether they count or not.
+    pub fn resets(&self) -> &[Reset] {
+        &self.resets
+    }
+
+    /// Whether a key is one by which a person was an approver just before a reset.
+    pub(super) fn lists_before(&self, reset: &Reset, who: &PersonId, key: &PublicKey) -> bool {
+        let before = reset.number.checked_sub(1).and_then(|number| self.version(number));
+        before.and_then(|before| before.people.get(who)).is_some_and(|person| person.keys.contains(key))
     }
 
     /// Whose approvers they are.
@@ -179,12 +214,12 @@ impl ApproversChain {
         self.versions.first().unwrap_or(&self.newest).digest()
     }
 
-    /// Who may approve today.
+    /// The newest file that counts: who may approve today.
     pub fn newest(&self) -> &Verified<Approvers> {
         &self.newest
     }
 
-    /// A version by its number.
+    /// A version by its number, whether it counts or not.
     pub fn version(&self, number: u32) -> Option<&Verified<Approvers>> {
         self.versions.get(usize::try_from(number).ok()?.checked_sub(1)?)
     }
@@ -194,41 +229,57 @@ impl ApproversChain {
         Rule { people: &self.newest.people, members: &self.members, threshold: self.newest.threshold }
     }
 
-    /// Everybody who ever was an approver, with every key: what an old statement may be signed by.
+    /// Everybody who ever was an approver, with every key: what an old statement may be signed by. With those whom a reset
+    /// would bring: what they sign in time comes with the same release, and counts for nothing before it does.
     pub(super) fn everybody(&self) -> People {
-        let mut all = People::new();
-        for (name, person) in self.versions.iter().flat_map(|version| &version.people) {
-            all.entry(name.clone())
-                .or_insert_with(|| Person { keys: BTreeSet::new() })
-                .keys
-                .extend(person.keys.clone());
-        }
-        all
+        all_of(&self.versions)
+    }
+
+    /// Everybody who is or was an approver by the files that count.
+    pub(super) fn anybody_yet(&self) -> People {
+        let counting = self.versions.iter().take_while(|version| version.number <= self.newest.number);
+        all_of(counting)
     }
 }
 
+fn all_of<'a>(versions: impl IntoIterator<Item = &'a Verified<Approvers>>) -> People {
+    let mut all = People::new();
+    for (name, person) in versions.into_iter().flat_map(|version| &version.people) {
+        all.entry(name.clone()).or_insert_with(|| Person { keys: BTreeSet::new() }).keys.extend(person.keys.clone());
+    }
+    all
+}
+
+/// Checks one file against those before it. The reset that it is, if it is one.
 fn step(
     file: &str,
     read: &Approvers,
-    first: Digest,
+    entry: &ClientEntry,
     signed: &SignedFile,
     before: &[Verified<Approvers>],
-) -> Result<(), TrustError> {
+) -> Result<Option<Reset>, TrustError> {
+    let (first, digest) = (entry.approvers, Digest::of_file(&signed.bytes));
     let members: BTreeSet<PersonId> = read.people.keys().cloned().collect();
     let all = u32::try_from(members.len()).unwrap_or(u32::MAX);
     let own = |threshold| Rule { people: &read.people, members: &members, threshold };
     let Some(old) = before.last() else {
-        if Digest::of_file(&signed.bytes) != first {
+        if digest != first {
             return Err(TrustError::new(file, "is not the first approvers file that the root names"));
         }
-        return people::check(file, Namespace::Approvers, signed, &[own(all)]);
+        return people::check(file, Namespace::Approvers, signed, &[own(all)]).map(|()| None);
     };
     if read.approvers != Some(first) {
         return Err(TrustError::new(file, "names another first approvers file"));
     }
+    if let Some(reset) = entry.reset(read.number, &digest) {
+        one_key_each(file, read)?;
+        people::check(file, Namespace::Approvers, signed, &[own(all)])?;
+        return Ok(Some(reset.clone()));
+    }
     let old_members: BTreeSet<PersonId> = old.people.keys().cloned().collect();
     let theirs = Rule { people: &old.people, members: &old_members, threshold: old.threshold };
-    people::check(file, Namespace::Approvers, signed, &[theirs])
+    people::check(file, Namespace::Approvers, signed, &[theirs])?;
+    Ok(None)
 }
 
 #[cfg(test)]

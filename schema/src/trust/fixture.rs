@@ -67,7 +67,7 @@ pub(super) fn second_root() -> Root {
     let mut root = first_root().next(project());
     root.agents.insert("eu-1".parse().unwrap(), agent("eu-1", false));
     let approvers = Digest::of_file(first_approvers().to_toml().unwrap().as_bytes());
-    root.clients.insert("acme".parse().unwrap(), ClientEntry { approvers });
+    root.clients.insert("acme".parse().unwrap(), ClientEntry::new(approvers));
     root
 }
 

@@ -19,6 +19,7 @@ use super::emit::Toml;
 use super::error::{Need, TrustError};
 use super::key::PublicKey;
 use super::people::{self, People, Points, Role, Rule, SignedFile};
+use super::reset::{RESETS_MOST, Reset};
 use super::sshsig::Namespace;
 use super::strict;
 use super::verified::Verified;
@@ -155,6 +156,21 @@ impl AgentEntry {
 pub struct ClientEntry {
     /// SHA-256 of its first approvers file.
     pub approvers: Digest,
+    /// Approvers files that those before them did not sign, in the order in which root wrote them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resets: Vec<Reset>,
+}
+
+impl ClientEntry {
+    /// A client whose approvers root never reset.
+    pub fn new(approvers: Digest) -> Self {
+        Self { approvers, resets: Vec::new() }
+    }
+
+    /// The reset that an approvers file is, if it is one.
+    pub fn reset(&self, number: u32, approvers: &Digest) -> Option<&Reset> {
+        self.resets.iter().find(|reset| reset.number == number && reset.approvers == *approvers)
+    }
 }
 
 impl Root {
@@ -211,7 +227,7 @@ impl Root {
         put_entries(&mut toml, "people", &self.people, &["keys"]);
         put_entries(&mut toml, "roles", &self.roles, &["threshold", "people"]);
         put_entries(&mut toml, "agents", &self.agents, &["region", "environment", "key", "ledger_key", "rehearses"]);
-        put_entries(&mut toml, "clients", &self.clients, &["approvers"]);
+        put_entries(&mut toml, "clients", &self.clients, &["approvers", "resets"]);
         let text = toml.finish();
         Self::parse(&format!("trust/root/{}.toml", self.version), text.as_bytes()).map(|_| text)
     }
@@ -240,6 +256,7 @@ impl Root {
             return refuse("has a generation or a number of rehearsals of zero");
         }
         self.check_roles(file)?;
+        self.check_resets(file)?;
         self.points(file).map(drop)
     }
 
@@ -251,6 +268,18 @@ impl Root {
                 return Err(TrustError::new(file, format!("gives a role to {stranger}, who is not listed")));
             }
             people::check_threshold(file, &format!("the role {}", name.as_str()), role.threshold, role.people.len())?;
+        }
+        Ok(())
+    }
+
+    fn check_resets(&self, file: &str) -> Result<(), TrustError> {
+        for (client, entry) in &self.clients {
+            let distinct: BTreeSet<&Reset> = entry.resets.iter().collect();
+            let wrong = entry.resets.iter().any(|reset| reset.number < 2) || distinct.len() != entry.resets.len();
+            if wrong || entry.resets.len() > RESETS_MOST {
+                let what = format!("resets the approvers of {client} to a first file, twice alike, or too often");
+                return Err(TrustError::new(file, what));
+            }
         }
         Ok(())
     }
@@ -411,12 +440,21 @@ fn check_generation(file: &str, old: &Root, new: &Root) -> Result<(), TrustError
 
 /// What a name meant in any version, it means for ever: a client's first approvers, an agent's place and ledger.
 fn check_constant(file: &str, old: &Root, new: &Root) -> Result<(), TrustError> {
-    let moved = old.clients.iter().find(|(name, was)| new.clients.get(*name).is_some_and(|is| is != *was));
+    let moved = |(name, was): &(&ClientId, &ClientEntry)| {
+        new.clients.get(*name).is_some_and(|is| is.approvers != was.approvers)
+    };
+    let moved = old.clients.iter().find(moved);
     if let Some((client, _)) = moved {
         return Err(TrustError::new(
             file,
             format!("names other first approvers for {client}; only the client changes them"),
         ));
+    }
+    let rewritten = |(name, was): &(&ClientId, &ClientEntry)| {
+        new.clients.get(*name).is_some_and(|is| !is.resets.starts_with(&was.resets))
+    };
+    if let Some((client, _)) = old.clients.iter().find(rewritten) {
+        return Err(TrustError::new(file, format!("changes what an older version says of a reset for {client}")));
     }
     let place = |agent: &AgentEntry| (agent.region.clone(), agent.environment.clone(), agent.ledger_key.clone());
     let differs =

@@ -114,7 +114,7 @@ fn names_keep_their_meaning() {
     let mut three = two.next(project());
     three.clients.clear();
     let mut four = three.next(project());
-    four.clients.insert("acme".parse().unwrap(), ClientEntry { approvers: Digest::of_file(b"mine") });
+    four.clients.insert("acme".parse().unwrap(), ClientEntry::new(Digest::of_file(b"mine")));
     assert!(walk(&[(&one, TWO), (&two, TWO), (&three, TWO)]).is_ok());
     assert!(walk(&[(&one, TWO), (&two, TWO), (&three, TWO), (&four, TWO)]).is_err());
 }

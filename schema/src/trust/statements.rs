@@ -14,7 +14,9 @@ use crate::uses::DataUse;
 use super::approval::{Approval, Cancelled, Decision, Statement};
 use super::approvers::ApproversChain;
 use super::error::TrustError;
+use super::key::PublicKey;
 use super::people::{self, People, Rule, SignedFile};
+use super::reset::Reset;
 use super::sshsig::Namespace;
 use super::verified::Verified;
 
@@ -27,6 +29,10 @@ pub struct Held {
     pub signed: SignedFile,
     /// Those of its signers who are approvers today.
     pub signers: BTreeSet<PersonId>,
+    /// Whether one of its signers is or was an approver by the files that count.
+    pub counts: bool,
+    /// Every key by which somebody signed it.
+    pub keys: BTreeSet<(PersonId, PublicKey)>,
 }
 
 /// What an approval is worth at an instant.
@@ -61,6 +67,8 @@ pub struct KnownStatements {
     chain: ApproversChain,
     everybody: People,
     anyone: BTreeSet<PersonId>,
+    /// Who is or was an approver by the files that count.
+    yet: People,
     held: BTreeMap<Digest, Held>,
 }
 
@@ -69,7 +77,8 @@ impl KnownStatements {
     pub fn new(chain: ApproversChain) -> Self {
         let everybody = chain.everybody();
         let anyone = everybody.keys().cloned().collect();
-        Self { chain, everybody, anyone, held: BTreeMap::new() }
+        let yet = chain.anybody_yet();
+        Self { chain, everybody, anyone, yet, held: BTreeMap::new() }
     }
 
     /// Adds statements; the order in which they are given does not matter.
@@ -126,6 +135,9 @@ impl KnownStatements {
         let today = chain.rule();
         let mut signers: BTreeSet<PersonId> =
             keys.iter().filter(|(who, key)| today.lists(who, key)).map(|(who, _)| who.clone()).collect();
+        let of_yet = |(who, key): &(&PersonId, &PublicKey)| self.yet.get(*who).is_some_and(|p| p.keys.contains(*key));
+        let mut counts = keys.iter().any(|one| of_yet(&one));
+        let mut keys: BTreeSet<(PersonId, PublicKey)> = keys.into_iter().collect();
         let digest = Digest::of_file(&signed.bytes);
         if let Some(held) = grown.get(&digest) {
             // Of two signatures of a person the one that counts today stays.
@@ -135,10 +147,35 @@ impl KnownStatements {
                 }
             }
             signers.extend(held.signers.iter().cloned());
+            keys.extend(held.keys.iter().cloned());
+            counts |= held.counts;
         }
         let statement = Verified::new(&signed.bytes, statement);
-        grown.insert(digest, Held { statement, signed, signers });
+        grown.insert(digest, Held { statement, signed, signers, counts, keys });
         Ok(())
+    }
+
+    /// The same statements by the same approvers, with those resets that count.
+    ///
+    /// # Errors
+    /// None that [`KnownStatements::add`] did not find: the same files were accepted.
+    pub fn settled(self, counts: impl Fn(&Reset) -> bool) -> Result<Self, TrustError> {
+        let mut known = Self::new(self.chain.settled(counts));
+        for held in self.held.into_values() {
+            let file = format!("statements/{}.toml", held.statement.digest());
+            let statement = Statement::parse(&file, &held.signed.bytes)?;
+            let mut grown = std::mem::take(&mut known.held);
+            known.hold(&file, held.signed, statement, &mut grown)?;
+            known.held = grown;
+        }
+        Ok(known)
+    }
+
+    /// Whether an approver of the file before a reset says that it may not be.
+    pub fn vetoed(&self, reset: &Reset) -> bool {
+        let names = |held: &&Held| held.statement.cancels().contains(&Cancelled::Reset(reset.approvers));
+        let before = |(who, key): &(PersonId, PublicKey)| self.chain.lists_before(reset, who, key);
+        self.held.values().filter(names).any(|held| held.keys.iter().any(before))
     }
 
     /// The approvers behind it.
@@ -212,13 +249,15 @@ impl KnownStatements {
     /// One signature is enough, also of somebody who is an approver no longer: a withdrawal must not lapse because its
     /// signer left.
     fn cancels_of(&self, held: &Held) -> Cancels<'_> {
-        let later = self.held.values().filter(|other| other.statement.serial >= held.statement.serial);
+        let later = self.held.values().filter(|other| other.statement.serial >= held.statement.serial && other.counts);
         let mut cancels = Cancels::default();
         for cancelled in later.flat_map(|other| other.statement.cancels()) {
             match cancelled {
                 Cancelled::Digest(digest) => drop(cancels.digests.insert(*digest)),
                 Cancelled::Workflow(workflow) => drop(cancels.workflows.insert(workflow)),
                 Cancelled::All => cancels.all = true,
+                // Names no use.
+                Cancelled::Reset(_) => {}
             }
         }
         cancels

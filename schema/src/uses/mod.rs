@@ -136,7 +136,7 @@ pub struct FolderParty {
 pub struct ConnectionParty {
     /// Which.
     pub connection: ConnectionId,
-    /// Its production host.
+    /// Its production host, with its port and the path below which operations are, where they are written.
     pub host: String,
     /// Where that is.
     pub region: Region,

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, PersonId};
+use assent_schema::time::Moment;
 use assent_schema::trust::{Approvers, Person};
 
-use super::{PersonKey, Told, read_folder_file, refused, root};
+use super::{PersonKey, Told, read_folder_file, refused, reset, root};
 use crate::error::Error;
 use crate::publish::sign;
 
@@ -28,10 +29,19 @@ pub(super) struct Args {
     dropped: Vec<PersonId>,
 }
 
-pub(super) fn run(repo: &Path, args: &Args) -> Result<Told, Error> {
+pub(super) fn run(repo: &Path, args: &Args, now: Moment) -> Result<Told, Error> {
     let Some((_, project)) = root::newest(repo)? else {
         return Err(Error::input("there is no root yet: make it with `assent trust root`"));
     };
+    if let Some(reset) = reset::waiting(repo, &args.client, now)? {
+        let number = reset.before.number.saturating_add(1);
+        let what =
+            format!("root resets the approvers of {} by clients/{}/approvers/{number}.toml", args.client, args.client);
+        return Err(Error::input(format!(
+            "{what}: end that first with `assent withdraw {} --reset`, then remove the file",
+            args.client
+        )));
+    }
     let mut approvers = match newest(repo, &args.client)? {
         None => {
             let threshold = args.threshold.ok_or_else(|| Error::input("the first approvers file needs --threshold"))?;

@@ -4,6 +4,7 @@ mod approvers;
 mod catalog;
 mod pin;
 mod print;
+mod reset;
 mod root;
 mod sign;
 mod teams;
@@ -36,6 +37,7 @@ pub(super) struct Args {
 enum What {
     Root(Box<root::Args>),
     Approvers(approvers::Args),
+    Reset(reset::Args),
     Teams(teams::Args),
     Catalog(catalog::Args),
     Pin(pin::Args),
@@ -46,6 +48,7 @@ enum What {
 }
 
 pub(super) use approvers::newest as newest_approvers;
+pub(super) use reset::{Waiting as WaitingReset, waiting as waiting_reset};
 pub(super) use root::newest as newest_root;
 
 /// Runs the command.
@@ -56,13 +59,14 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let repo = &args.repo;
     let told = match &args.what {
         What::Root(args) => root::run(repo, args),
-        What::Approvers(args) => approvers::run(repo, args),
+        What::Approvers(args) => approvers::run(repo, args, context.now()),
+        What::Reset(args) => reset::run(repo, args, context.now()),
         What::Teams(args) => teams::run(repo, args),
         What::Catalog(args) => catalog::run(repo, args),
         What::Pin(args) => pin::run(repo, args),
         What::Sign(args) => sign::run(args),
         What::Words(args) => print::words(args),
-        What::AllowedSigners(args) => print::allowed_signers(repo, args),
+        What::AllowedSigners(args) => print::allowed_signers(repo, args, context.now()),
         What::LedgerKeys(args) => print::ledger_keys(repo, args),
     }?;
     context.print_as(args.format, &told.text, &told.value)?;

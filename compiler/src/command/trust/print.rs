@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use assent_schema::canon::Digest;
 use assent_schema::id::ProjectName;
 use assent_schema::ledger::{LogKey, Origin};
+use assent_schema::time::Moment;
 use assent_schema::trust::{Namespace, PublicKey, RoleName, Root, words as digest_words};
 use serde_json::{Value, json};
 
-use super::{Told, approvers, read_folder_file, root};
+use super::{Told, approvers, read_folder_file, reset, root};
 use crate::error::Error;
 
 /// Prints a digest as eight words, to be compared over the phone.
@@ -47,7 +48,7 @@ pub(super) fn words(args: &WordsArgs) -> Result<Told, Error> {
     Ok(Told { text: format!("{words}\n"), value: json!({ "sha256": digest, "words": words }) })
 }
 
-pub(super) fn allowed_signers(repo: &Path, _args: &AllowedSignersArgs) -> Result<Told, Error> {
+pub(super) fn allowed_signers(repo: &Path, _args: &AllowedSignersArgs, now: Moment) -> Result<Told, Error> {
     let (root, project) = known(repo)?;
     let mut lines = Lines::default();
     for role in RoleName::ALL {
@@ -66,7 +67,9 @@ pub(super) fn allowed_signers(repo: &Path, _args: &AllowedSignersArgs) -> Result
     }
     for client in root.clients.keys() {
         let Some((newest, _)) = approvers::newest(repo, client)? else { continue };
-        for (person, keys) in &newest.people {
+        // While a reset waits, who was an approver before it still is.
+        let today = reset::waiting(repo, client, now)?.map_or(newest, |reset| reset.before);
+        for (person, keys) in &today.people {
             lines.add(&format!("{person}@{client}"), &keys.keys, &[Namespace::Approval, Namespace::Approvers]);
         }
     }

@@ -155,7 +155,7 @@ fn next(repo: &Path, args: &Args, old: &Root, project: Digest) -> Result<Root, E
         let bytes = read_folder_file(repo, &file)?;
         let bytes =
             bytes.ok_or_else(|| Error::input(format!("{file} is missing: make it with `assent trust approvers`")))?;
-        root.clients.insert(client.clone(), ClientEntry { approvers: Digest::of_file(&bytes) });
+        root.clients.insert(client.clone(), ClientEntry::new(Digest::of_file(&bytes)));
     }
     Ok(root)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use assent_schema::finding::Findings;
 use assent_schema::trust::{
-    AgentEntry, Approvers, CatalogLock, ClientEntry, Person, Role, RoleName, Root, Statement, Teams,
+    AgentEntry, Approvers, CatalogLock, ClientEntry, Person, Reset, Role, RoleName, Root, Statement, Teams,
 };
 use assent_schema::uses::{
     AgentParty, AgreementUse, ConnectionParty, DataUse, FolderParty, GroupParty, GuardrailUse, RequestUse,
@@ -278,13 +278,14 @@ fn the_table_of_keys_is_what_signed_files_take() {
     let mut known = BTreeMap::new();
     KINDS.iter().filter(|kind| SIGNED.contains(&kind.name)).for_each(|kind| tables(kind.table, &mut known));
     let given = "given = \"2026-03-02T09:00:00Z\"\n";
-    let taken: [(&str, BTreeSet<String>); 17] = [
+    let taken: [(&str, BTreeSet<String>); 18] = [
         ("root", members::<Root>()),
         ("roles", RoleName::ALL.iter().map(|role| role.as_str().to_owned()).collect()),
         ("role", members::<Role>()),
         ("person", members::<Person>()),
         ("agent", members::<AgentEntry>()),
         ("root-client", members::<ClientEntry>()),
+        ("root-reset", members::<Reset>()),
         ("teams", members::<Teams>()),
         ("approvers", members::<Approvers>()),
         ("catalog-lock", members::<CatalogLock>()),

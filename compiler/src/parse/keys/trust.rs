@@ -126,7 +126,21 @@ static AGENT: Table = Table {
 static CLIENT: Table = Table {
     name: "root-client",
     about: "A client of the agency.",
-    groups: &[&[need("approvers", Holds::Form(&DIGEST), "SHA-256 of its first approvers file.")]],
+    groups: &[&[
+        need("approvers", Holds::Form(&DIGEST), "SHA-256 of its first approvers file."),
+        may("resets", Holds::List(&Holds::Table(&RESET)), "Approvers files that those before them did not sign."),
+    ]],
+    rules: &[],
+};
+
+static RESET: Table = Table {
+    name: "root-reset",
+    about: "A reset of a client's approvers, which counts after seven days unless one of the old ones ends it.",
+    groups: &[&[
+        need("number", Holds::Integer, "The number of the approvers file, from 2."),
+        need("approvers", Holds::Form(&DIGEST), "SHA-256 of that file; every key in it signed it."),
+        need("announced", Holds::Form(&MOMENT), "When root wrote it."),
+    ]],
     rules: &[],
 };
 
@@ -182,11 +196,12 @@ static STATEMENT: Table = Table {
 
 static CANCELLED: Table = Table {
     name: "cancelled",
-    about: "Which uses a rejection or withdrawal is about; exactly one key.",
+    about: "Which uses a rejection or withdrawal is about, or which reset of approvers; exactly one key.",
     groups: &[&[
         may("digest", Holds::Form(&DIGEST), "The use of this digest."),
         may("workflow", Holds::Form(&ID), "All uses of this workflow."),
         may("all", Holds::Boolean, "`true`: every use."),
+        may("reset", Holds::Form(&DIGEST), "No use: the reset of the approvers to the file of this SHA-256."),
     ]],
     rules: &[],
 };
