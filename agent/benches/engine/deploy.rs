@@ -127,7 +127,7 @@ pub(crate) fn poll(served: bool) -> Duration {
     for _ in 0..POLLS {
         assert_eq!(fetch(Some(&known)), known, "nothing is new");
     }
-    (figures::cpu_with_children() - before) / POLLS
+    figures::cpu_with_children().saturating_sub(before) / POLLS
 }
 
 /// From a push until the new plan runs, seen through the command line.

@@ -153,7 +153,7 @@ impl Site {
         let previous = Digest::of_file(self.release.files().get("manifest.json").expect("a manifest"));
         self.release.sequence += 1;
         self.release.previous = Some(previous);
-        self.release.words = words.to_owned();
+        words.clone_into(&mut self.release.words);
         self.release.files()
     }
 
