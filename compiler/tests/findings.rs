@@ -3,13 +3,19 @@
 //! `findings/base/` is a source with nothing wrong; `findings/<code>/{bad,good}-*.repo` say what differs. Each bad gives
 //! exactly what it marks, each good nothing, and each code has both.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests; what does not fit fails the test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "helpers of tests; what does not fit fails the test"
+)]
 
 #[expect(dead_code, reason = "each test binary uses its own part")]
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use assent_compiler::show::codes;
 use assent_schema::code::Code;
@@ -63,8 +69,26 @@ fn check(code: &str, fixture: &Fixture, format: &str) -> String {
     ran.out
 }
 
-fn found(code: &str, fixture: &Fixture) -> Vec<Expected> {
-    let report: Value = serde_json::from_str(&check(code, fixture, "json")).expect("JSON");
+fn report(code: &str, fixture: &Fixture) -> Value {
+    serde_json::from_str(&check(code, fixture, "json")).expect("JSON")
+}
+
+/// Every bad fixture, and what is reported of it: two tests look at them.
+fn bad() -> &'static [(String, Fixture, Value)] {
+    static BAD: LazyLock<Vec<(String, Fixture, Value)>> = LazyLock::new(|| {
+        let base = base();
+        let bad = fixtures().into_iter().filter(|(_, name, _)| name.starts_with("bad-"));
+        let read = bad.map(|(code, name, text)| {
+            let fixture = apply(&base, &text);
+            let report = report(&code, &fixture);
+            (format!("{code}/{name}"), fixture, report)
+        });
+        read.collect()
+    });
+    &BAD
+}
+
+fn found(report: &Value) -> Vec<Expected> {
     let text = |finding: &Value, key: &str| finding[key].as_str().expect("a text").to_owned();
     let number = |finding: &Value, key: &str| usize::try_from(finding[key].as_u64().expect("a number")).unwrap();
     let findings = report["findings"].as_array().expect("a list").iter().map(|finding| Expected {
@@ -81,22 +105,54 @@ fn found(code: &str, fixture: &Fixture) -> Vec<Expected> {
 
 #[test]
 fn the_base_has_nothing_wrong() {
-    assert_eq!(found("", &apply(&base(), "")), []);
+    assert_eq!(found(&report("", &apply(&base(), ""))), []);
 }
 
 #[test]
 fn each_bad_gives_exactly_what_it_marks_and_each_good_nothing() {
     let base = base();
     let mut wrong = Vec::new();
-    for (code, name, text) in fixtures() {
-        let fixture = apply(&base, &text);
-        let bad = name.starts_with("bad-");
-        assert!(bad || name.starts_with("good-"), "{code}/{name}: begin the name with `bad-` or `good-`");
-        assert_eq!(bad, !fixture.expected.is_empty(), "{code}/{name}: a bad marks its finding, a good has none");
-        assert!(fixture.expected.iter().all(|expected| expected.code == code), "{code}/{name}: marks another code");
-        let found = found(&code, &fixture);
+    let mut compare = |name: &str, fixture: &Fixture, report: &Value| {
+        let found = found(report);
         if found != fixture.expected {
-            wrong.push(format!("{code}/{name}\n  expected {:?}\n  found    {found:?}", fixture.expected));
+            wrong.push(format!("{name}\n  expected {:?}\n  found    {found:?}", fixture.expected));
+        }
+    };
+    for (name, fixture, report) in bad() {
+        let (code, _) = name.split_once('/').expect("a code and a name");
+        assert!(!fixture.expected.is_empty(), "{name}: a bad marks its finding");
+        assert!(fixture.expected.iter().all(|expected| expected.code == code), "{name}: marks another code");
+        compare(name, fixture, report);
+    }
+    for (code, name, text) in fixtures().into_iter().filter(|(_, name, _)| !name.starts_with("bad-")) {
+        assert!(name.starts_with("good-"), "{code}/{name}: begin the name with `bad-` or `good-`");
+        let fixture = apply(&base, &text);
+        assert!(fixture.expected.is_empty(), "{code}/{name}: a good has no finding");
+        compare(&format!("{code}/{name}"), &fixture, &report(&code, &fixture));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A place is where somebody has to look: never a whole file, and never nothing, but for a file that is not there or that
+/// nobody reads (`file-refused`).
+#[test]
+fn each_finding_points_at_a_part_of_its_file() {
+    let mut wrong = Vec::new();
+    for (name, fixture, report) in bad() {
+        for finding in report["findings"].as_array().expect("a list") {
+            let number = |key: &str| usize::try_from(finding[key].as_u64().expect("a number")).unwrap();
+            let (code, file) = (finding["code"].as_str().expect("a code"), finding["file"].as_str().expect("a file"));
+            let Some(bytes) = fixture.files.get(file).filter(|_| code != "file-refused") else { continue };
+            let text = std::str::from_utf8(bytes).expect("text");
+            let at = |line: &str, column: &str| {
+                let lines: usize = text.split_inclusive('\n').take(number(line) - 1).map(str::len).sum();
+                let rest = text[lines..].char_indices().map(|(at, _)| at).chain([text.len() - lines]);
+                lines + rest.take(number(column)).last().expect("a column")
+            };
+            let stretch = text.get(at("line", "column")..at("end_line", "end_column")).expect("a stretch");
+            if stretch.trim().is_empty() || (stretch.trim() == text.trim() && text.trim().lines().count() > 1) {
+                wrong.push(format!("{name}: {code} in {file} at {stretch:?}"));
+            }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -73,7 +73,7 @@ fn what_could_not_be_read_is_blamed_on_nobody_else() {
         &[("answer.about = { one_of = [\"order\", \"other\"] }", "answer.about = { one_of = 3 }")],
     ));
     assert_eq!(found.len(), 1, "{found:#?}");
-    // The trigger is lost, and with it all that reads it.
+    // The trigger is lost, and with it what it gives.
     let found = check(&change(SORT, &[("event = \"ticket.created\"", "event = 5")]));
     assert_eq!(found.len(), 1, "{found:#?}");
     // A step without an id could be any of those that are read.
@@ -85,6 +85,89 @@ fn what_could_not_be_read_is_blamed_on_nobody_else() {
     // A workflow that is not used has no limits and no fallback, and nothing is said of that.
     let found = check(&change(SORT, &[("queue = \"support\"", "queue = 7"), ("timeout = \"5m\"", "timeout = 5")]));
     assert_eq!(found.len(), 2, "{found:#?}");
+}
+
+/// A library workflow, one line of which may be another, and a use of it.
+fn library(change: (&str, &str), usage: &str) -> Vec<String> {
+    let text = "name = \"ping\"
+summary = \"Counts\"
+purpose = \"essential.service.operations\"
+[settings]
+most = { type = \"integer\" }
+least = { type = \"integer\", default = 1 }
+[trigger.manual]
+fields = { number = { type = \"integer\", written_by = \"system\" } }
+[limits]
+timeout = \"1m\"
+concurrency = 1
+[[step]]
+id = \"sum\"
+set = { most = \"${settings.most + settings.least}\", again = \"${trigger.number}\" }
+[[step]]
+id = \"end\"
+when = \"sum.most > 'x'\"
+stop = \"enough\"
+[fallback]
+queue = \"support\"
+";
+    assert!(text.contains(change.0));
+    let lines: String = text.replace(change.0, change.1).lines().map(|line| format!("+{line}\n")).collect();
+    let usage: String = usage.lines().map(|line| format!("+{line}\n")).collect();
+    check(&format!("#- library/ping.toml\n{lines}#- clients/acme/workflows/ping.toml\n{usage}"))
+}
+
+#[test]
+fn a_wrong_value_in_the_library_hides_nothing_of_it_or_of_who_uses_it() {
+    let whole = "use = \"ping\"\n[settings]\nmost = 3\n";
+    let codes = |found: &[String]| -> Vec<String> {
+        // A workflow without scenarios will do here.
+        let told = found.iter().filter(|line| !line.starts_with("no-scenario"));
+        told.map(|line| line.split(':').next().unwrap_or_default().to_owned()).collect()
+    };
+    let all = |change: (&str, &str), usage: &str| codes(&library(change, usage));
+    // With a mistake of each in a file that can be used.
+    let none = ("concurrency = 1", "concurrency = 1");
+    assert_eq!(all(none, whole), ["type-mismatch 17"]);
+    for (change, line) in [
+        (("timeout = \"1m\"", "timeout = \"1 minute\""), 10),
+        (("queue = \"support\"", "queue = 7"), 20),
+        // Nothing is known of the trigger, and nobody is blamed for it.
+        (("number = { type = \"integer\"", "number = { type = \"intger\""), 8),
+        (("default = 1", "default = \"one\""), 6),
+    ] {
+        let first = format!("bad-value {line}");
+        let mut wanted = vec![first.clone(), "type-mismatch 17".to_owned()];
+        wanted.sort_by_key(|line| line.rsplit(' ').next().and_then(|line| line.parse::<u32>().ok()));
+        assert_eq!(all(change, whole), wanted, "{change:?}");
+        // What the client says wrong is told beside it.
+        let found = all(change, "use = \"ping\"\n[settings]\nmost = \"two\"\nmots = 1\n");
+        assert_eq!(found.len(), 4, "{change:?}: {found:?}");
+        assert!(found.contains(&"bad-value 3".to_owned()) && found.contains(&"unknown-name 4".to_owned()), "{found:?}");
+        let found = all(change, "use = \"ping\"\n");
+        assert_eq!(found.len(), 3, "{change:?}: {found:?}");
+        assert!(found.contains(&"bad-value 1".to_owned()), "what must be set is told: {found:?}");
+    }
+}
+
+#[test]
+fn who_uses_a_library_workflow_is_not_blamed_for_what_is_wrong_in_it() {
+    let whole = "use = \"ping\"\n[settings]\nmost = 3\nleast = 2\n";
+    for (old, new) in [
+        // A setting whose type is not known: whatever it is set to, and wherever it is read.
+        ("most = { type = \"integer\" }", "most = { type = \"intger\" }"),
+        ("most = { type = \"integer\" }", "most = 3"),
+        ("least = { type = \"integer\", default = 1 }", "least = { type = \"integer\", default = 1.5 }"),
+        // A step that could be the one that is read.
+        ("id = \"sum\"", "id = \"su m\""),
+        ("set = { most", "set = 5\nsett = { most"),
+    ] {
+        let found = library((old, new), whole);
+        let own: Vec<_> = found.iter().filter(|line| !line.starts_with("type-mismatch 17")).collect();
+        assert_eq!(own.len(), if new.contains("sett") { 2 } else { 1 }, "{new}: {found:#?}");
+    }
+    // A setting that the client's own file gives a value that cannot be read is not missing too.
+    let found = library(("sum.most > 'x'", "sum.most > 2"), "use = \"ping\"\n[settings]\nmost = 1.5\n");
+    assert_eq!(found.len(), 1, "{found:#?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The fuzzers' targets over their corpus, and over what little changes make of it.
 //!
-//! An input that a fuzzer found lies in `fuzz/corpus/<target>/` and is run here for ever.
+//! An input that a fuzzer found lies in `fuzz/regressions/<target>/` and is run here for ever.
 
 #![expect(clippy::indexing_slicing, reason = "helpers of tests; what does not fit fails the test")]
 
@@ -54,9 +54,10 @@ const WORDS: [&str; 40] = [
     " ",
 ];
 
-fn corpus(target: &Target) -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target.name);
-    let files = std::fs::read_dir(&folder).expect("every target has a corpus");
+/// The inputs of a folder; none where it is not there.
+fn inputs(folder: &str, target: &Target) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz").join(folder).join(target.name);
+    let files = std::fs::read_dir(&folder).into_iter().flatten();
     let mut files: Vec<_> = files
         .map(|file| {
             let path = file.expect("an entry").path();
@@ -64,7 +65,14 @@ fn corpus(target: &Target) -> Vec<(String, Vec<u8>)> {
         })
         .collect();
     files.sort();
+    files
+}
+
+/// The seeds of a target, and what once broke something.
+fn corpus(target: &Target) -> Vec<(String, Vec<u8>)> {
+    let mut files = inputs("corpus", target);
     assert!(!files.is_empty(), "{} has a corpus", target.name);
+    files.extend(inputs("regressions", target));
     files
 }
 

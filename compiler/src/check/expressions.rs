@@ -34,7 +34,7 @@ pub(super) fn check_part(part: &Partly, findings: &mut Findings) {
             let stretch = error.span().map(|span| part.sites.within(&site(&error.site), &span));
             let read = stretch.as_ref().map(|place| part.sites.text(place)).unwrap_or_default();
             let in_unread = error.site.step.as_ref().is_some_and(|step| unread(step.as_str()));
-            !in_unread && !paths(read).any(|path| unread(path.root))
+            !part.nameless && !in_unread && !paths(read).any(|path| unread(path.root))
         }
         _ => false,
     };
@@ -115,7 +115,7 @@ fn report(sites: &Sites, error: &PlanError, findings: &mut Findings) {
     let site = site(&error.site);
     let span = match error.span() {
         // What is wrong with a whole value has no stretch of its own.
-        Some(part) if part != (0..0) => sites.within(&site, &part),
+        Some(part) if part != (0..0) => sites.visible(&site, &part),
         Some(_) | None => sites.span(&site),
     };
     let said = error.to_string();

@@ -18,6 +18,7 @@ use unicode_security::confusable_detection::skeleton;
 
 use super::needs::{Called, Label, Needs};
 use super::{View, Writing};
+use crate::parse::anchor;
 use crate::source::Place;
 
 /// The fewest letters of a word that is looked at: units such as `kΩ` mix scripts and deceive nobody.
@@ -111,7 +112,7 @@ fn of_tests(view: &View<'_>, findings: &mut Findings) {
     }
 }
 
-/// Names of files that people chose, folder by folder. There is no text to point at.
+/// Names of files that people chose, folder by folder; they are shown at what says best which file it is.
 fn of_files(view: &View<'_>, findings: &mut Findings) {
     let mut folders: BTreeMap<&str, Vec<Named<'_>>> = BTreeMap::new();
     for (path, file) in &view.parsed.source.files {
@@ -119,7 +120,7 @@ fn of_files(view: &View<'_>, findings: &mut Findings) {
             continue;
         }
         let Some((folder, name)) = path.rsplit_once('/') else { continue };
-        let span = Span::new(path, 0..0);
+        let span = Span::new(path, anchor(file.text()));
         if let Some(said) = words(name).filter_map(|range| name.get(range)).find_map(mixture) {
             findings.add(Code::LookalikeName, span, format!("In this file's name {said}."));
             continue;

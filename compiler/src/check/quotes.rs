@@ -1,12 +1,21 @@
-//! What to do about a type that does not fit, where quotes are missing or too many.
+//! What to do about an expression that does not fit, where quotes are missing or too many, or a sign is that of another
+//! language.
 
 use assent_schema::expr::ExprErrorKind;
 
-/// What to do about quotes; nothing where they are not the reason. `text` is the stretch of the source that is wrong.
+/// What to do about quotes and signs; nothing where they are not the reason. `text` is the stretch of the source that is
+/// wrong.
 pub(super) fn help(kind: &ExprErrorKind, text: &str) -> Option<String> {
     match kind {
+        ExprErrorKind::Unexpected | ExprErrorKind::Expected(_) if sign(text).is_some() => sign(text),
+        ExprErrorKind::OpenHole => Some("Close it with `}`, or write `$${` for the signs themselves.".to_owned()),
         ExprErrorKind::Operands { left, right, .. } => {
             let either = |test: fn(&str) -> bool| test(left) || test(right);
+            if either(|kind| kind == "money") && either(is_plain) {
+                return Some(
+                    "Compare minor units: `minor(…)` of the amount, like `minor(order.total) >= 4990`.".to_owned(),
+                );
+            }
             let quoted = constants(text).find(|constant| is_quoted(constant) && is_bare(inside(constant)));
             let bare = constants(text).find(|constant| is_bare(constant));
             match (quoted, bare) {
@@ -16,9 +25,13 @@ pub(super) fn help(kind: &ExprErrorKind, text: &str) -> Option<String> {
             }
         }
         ExprErrorKind::Mismatch { wanted, found } => {
+            let whole = text;
             let text = text.trim().trim_start_matches("${").trim_end_matches('}').trim();
             if is_plain(wanted) && is_text(found) && is_quoted(text) && is_bare(inside(text)) {
                 return Some(without(text));
+            }
+            if let Some(path) = hole_of_another(whole) {
+                return Some(format!("Write `${{{path}}}` to put the value in."));
             }
             (is_text(wanted) && is_plain(found) && is_bare(text)).then(|| {
                 // In TOML a text has double quotes.
@@ -31,6 +44,29 @@ pub(super) fn help(kind: &ExprErrorKind, text: &str) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// What a sign or word of another language is called here.
+fn sign(text: &str) -> Option<String> {
+    let ours = match text.trim() {
+        "=" | "===" => "Two values are compared with `==`.",
+        "&" | "and" | "AND" => "That both hold is written `&&`.",
+        "|" | "or" | "OR" => "That one of them holds is written `||`.",
+        "not" | "NOT" => "That something does not hold is written with `!` before it.",
+        "<>" => "That two values differ is written `!=`.",
+        "`" => "A text stands in single quotes.",
+        _ => return None,
+    };
+    Some(ours.to_owned())
+}
+
+/// The path in a hole as other languages write them: `{{path}}`, `{path}`, `$path`.
+fn hole_of_another(text: &str) -> Option<&str> {
+    let text = inside(text).trim();
+    let braces = |open: &str, close: &str| text.strip_prefix(open)?.strip_suffix(close);
+    let path = braces("{{", "}}").or_else(|| braces("{", "}")).or_else(|| text.strip_prefix('$'))?.trim();
+    let is_path = path.contains('.') && path.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'));
+    is_path.then_some(path)
 }
 
 fn without(quoted: &str) -> String {
@@ -95,5 +131,19 @@ mod tests {
         };
         let wanted = "If it is a text, put it in quotes: `'refund'`. There is only `trigger`.";
         assert_eq!(unknown("refund").as_deref(), Some(wanted));
+    }
+
+    #[test]
+    fn signs_of_other_languages_are_known() {
+        let said = |kind: &ExprErrorKind, text: &str| help(kind, text).unwrap_or_default();
+        assert!(said(&ExprErrorKind::Unexpected, "=").contains("`==`"));
+        assert!(said(&ExprErrorKind::Expected("an operator or the end"), "and").contains("`&&`"));
+        assert_eq!(help(&ExprErrorKind::Unexpected, "#"), None);
+        let mismatch = ExprErrorKind::Mismatch { wanted: "token".into(), found: "text".into() };
+        for text in ["\"{{trigger.id}}\"", "\"{{ trigger.id }}\"", "\"{trigger.id}\"", "\"$trigger.id\""] {
+            assert_eq!(said(&mismatch, text), "Write `${trigger.id}` to put the value in.", "{text}");
+        }
+        assert_eq!(help(&mismatch, "\"{{a b}}\""), None);
+        assert!(operands("money", "a decimal", "order.total >= 10.0").is_some_and(|said| said.contains("`minor(")));
     }
 }

@@ -6,6 +6,12 @@ use toml::de::DeValue;
 
 /// What to write, where the finding says what the value is not.
 pub(super) fn write(what: &str) -> Option<String> {
+    if what.starts_with("has a path ") || what.starts_with("has no host ") {
+        return Some("Write scheme, host and path alone, like `https://api.example.com/v1`.".to_owned());
+    }
+    if what.starts_with("is `http` ") {
+        return Some("Write `https://` before the host.".to_owned());
+    }
     let wanted = ["is not within ", "is none of ", "is not ", "is no "];
     let (said, rest) = wanted.iter().find_map(|said| Some((*said, what.strip_prefix(*said)?)))?;
     Some(match said {
@@ -16,12 +22,20 @@ pub(super) fn write(what: &str) -> Option<String> {
 }
 
 /// What to write instead of a value of another TOML type; mostly quotes or brackets are missing, or too many.
-pub(super) fn quotes(found: &DeValue<'_>, wanted: &str) -> String {
+///
+/// Where values are messages, as in scenarios, advice repeats none.
+pub(super) fn quotes(found: &DeValue<'_>, wanted: &str, may_repeat: bool) -> String {
+    if !may_repeat {
+        return format!("Write {}.", wanted.trim_end_matches(','));
+    }
     let as_text = |text: &str| format!("Put it in quotes: `\"{}\"`.", text.escape_debug());
     match found {
         DeValue::Integer(digits) if wanted.contains("text") || wanted.contains("decimal") => as_text(digits.as_str()),
         DeValue::Float(digits) if wanted.contains("text") || wanted.contains("decimal") => as_text(digits.as_str()),
         DeValue::Boolean(flag) if wanted.contains("text") => as_text(if *flag { "true" } else { "false" }),
+        DeValue::Float(_) if wanted.contains("integer") => {
+            "Write a whole number; amounts of money are in minor units, like `4990` for 49.90.".to_owned()
+        }
         DeValue::Float(_) | DeValue::Datetime(_) => {
             "Write dates and decimals as text, in quotes: they keep their exact form then.".to_owned()
         }
@@ -43,8 +57,18 @@ fn is_bare(text: &str) -> bool {
     matches!(text, "true" | "false") || (!text.is_empty() && text.len() <= 16 && text.parse::<i64>().is_ok())
 }
 
-/// What to do about a place that is not TOML, where quotes are the reason; `at` is where the parser stopped.
-pub(super) fn of_syntax(text: &str, at: &Range<usize>, message: &str) -> Option<String> {
+/// What to do about a place that is not TOML, where quotes are the reason; `at` is where the parser stopped. As in [`quotes`],
+/// a value is repeated where it may be.
+pub(super) fn of_syntax(text: &str, at: &Range<usize>, message: &str, may_repeat: bool) -> Option<String> {
+    let help = of_line(text, at, message)?;
+    if may_repeat {
+        return Some(help);
+    }
+    // What follows the colon shows what to write.
+    help.split(": ").next().map(|said| format!("{}.", said.trim_end_matches('.')))
+}
+
+fn of_line(text: &str, at: &Range<usize>, message: &str) -> Option<String> {
     let line_start = text.get(..at.start)?.rfind('\n').map_or(0, |newline| newline.saturating_add(1));
     let line = text.get(line_start..)?.lines().next().unwrap_or_default();
     let (key, value) = line.split_once('=').map(|(key, value)| (key.trim(), value.trim()))?;
@@ -82,7 +106,7 @@ mod tests {
     fn check(text: &str, wanted: Option<&str>) {
         let error = DeTable::parse(text).expect_err(text);
         let at = error.span().unwrap_or(text.len()..text.len());
-        let help = of_syntax(text, &at, error.message());
+        let help = of_syntax(text, &at, error.message(), true);
         match wanted {
             None => assert_eq!(help, None, "{text}"),
             Some(wanted) => assert!(help.as_deref().is_some_and(|help| help.contains(wanted)), "{text}: {help:?}"),

@@ -170,7 +170,11 @@ fn group<T: Ord + std::str::FromStr<Err: std::fmt::Display>>(value: Value<'_, '_
             return None;
         }
     }
-    if people.is_empty() { value.bad("has nobody in it") } else { Some(people) }
+    if people.is_empty() {
+        return value
+            .bad_with_help("has nobody in it", "Name at least one of those who stand under `people`.".to_owned());
+    }
+    Some(people)
 }
 
 fn chat_up_to(value: Value<'_, '_>) -> Option<BTreeMap<String, i64>> {

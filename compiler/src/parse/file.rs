@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
-use assent_schema::spec::{Client, Integration, Library, Project, Provider, Tests, Unit, Workflow, WorkflowFile};
+use assent_schema::spec::{Client, Integration, Library, Project, Provider, Tests, Unit, WorkflowFile};
 use toml::de::{DeTable, DeValue};
 
 use crate::source::{File, Place};
@@ -29,7 +29,9 @@ pub(super) enum Said {
     Client(Unit<Client>),
     Workflow(Unit<WorkflowFile>),
     /// A workflow that cannot be used; what else is wrong in it can be told all the same.
-    Partly(Box<Unit<Workflow>>),
+    Partly(Unit<WorkflowFile>),
+    /// As `Partly`, of the library.
+    LibraryPartly(Box<Unit<Library>>),
     Tests(Unit<Tests>),
 }
 
@@ -51,9 +53,8 @@ pub(super) fn read(path: &Arc<str>, file: &File) -> (Option<Said>, Findings) {
 /// What may be looked at of a file that cannot be used.
 fn partly(said: Said) -> Option<Said> {
     match said {
-        Said::Workflow(Unit { file, text, spec: WorkflowFile::Own(spec) }) => {
-            Some(Said::Partly(Box::new(Unit { file, text, spec: *spec })))
-        }
+        Said::Workflow(unit) => Some(Said::Partly(unit)),
+        Said::Library(unit) => Some(Said::LibraryPartly(unit)),
         _ => None,
     }
 }
@@ -97,7 +98,8 @@ fn syntax<'i>(text: &'i str, sink: &Sink) -> Option<DeTable<'i>> {
     let errors = if text.len() <= ALL_ERRORS_MOST_BYTES { DeTable::parse_recoverable(text).1 } else { vec![error] };
     for error in errors.iter().take(SYNTAX_MOST) {
         let span = error.span().unwrap_or(text.len()..text.len());
-        sink.refuse(Code::Syntax, &span, sentence(error.message()), of_syntax(text, &span, error.message()));
+        let help = of_syntax(text, &span, error.message(), sink.may_repeat());
+        sink.refuse(Code::Syntax, &visible(text, span), sentence(error.message()), help);
     }
     None
 }
@@ -130,6 +132,28 @@ fn anchor_of(root: &DeTable<'_>, text: &str) -> Range<usize> {
     let named = ANCHORS.iter().find_map(|key| root.get(*key)).map(toml::Spanned::span);
     let first = || root.keys().map(toml::Spanned::span).min_by_key(|span| span.start);
     named.or_else(first).unwrap_or_else(|| first_line(text))
+}
+
+/// A place that can be seen: where something is missing, what stands before it in its line, else what comes behind it, else
+/// the last line above it.
+pub(super) fn visible(text: &str, place: Range<usize>) -> Range<usize> {
+    if !place.is_empty() {
+        return place;
+    }
+    let here = place.start.min(text.len());
+    let before = text.get(..here).unwrap_or_default();
+    let line = before.rfind('\n').map_or(0, |newline| newline.saturating_add(1));
+    let behind = text.get(here..).unwrap_or_default();
+    let end = behind.find('\n').map_or(text.len(), |newline| here.saturating_add(newline));
+    let above = before.trim_end().rfind('\n').map_or(0, |newline| newline.saturating_add(1));
+    let places = [line..here, here..end, above..here];
+    places.into_iter().map(|place| trimmed(text, place)).find(|place| !place.is_empty()).unwrap_or(place)
+}
+
+fn trimmed(text: &str, place: Range<usize>) -> Range<usize> {
+    let part = text.get(place.clone()).unwrap_or_default();
+    let start = place.start.saturating_add(part.len().saturating_sub(part.trim_start().len()));
+    start..start.saturating_add(part.trim().len())
 }
 
 /// What the TOML parser says, as a sentence.

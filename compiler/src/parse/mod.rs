@@ -35,7 +35,7 @@ use std::sync::Arc;
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, Span};
 use assent_schema::id::{ClientId, IntegrationId, ProviderId, WorkflowId};
-use assent_schema::spec::{Client, Integration, Library, Project, Provider, Tests, Unit, Workflow, WorkflowFile};
+use assent_schema::spec::{Client, Integration, Library, Project, Provider, Tests, Unit, WorkflowFile};
 
 use crate::source::{Place, Source};
 
@@ -56,6 +56,9 @@ pub struct Parsed {
     pub providers: Arc<BTreeMap<ProviderId, Unit<Provider>>>,
     /// `library/`, by name.
     pub library: Arc<BTreeMap<WorkflowId, Unit<Library>>>,
+    /// Library workflows that cannot be used, as far as they could be read: what else is wrong in them, and in those that
+    /// use them, is told.
+    pub library_partly: Arc<BTreeMap<WorkflowId, Unit<Library>>>,
     /// `clients/`, by name. Of a part, its own client alone.
     pub clients: BTreeMap<ClientId, ClientFiles>,
     /// The part's own files that are there but say something that could not be understood.
@@ -72,7 +75,7 @@ pub struct ClientFiles {
     /// `workflows/<name>.toml`, by name.
     pub workflows: BTreeMap<WorkflowId, Unit<WorkflowFile>>,
     /// Workflows that cannot be used, as far as they could be read: what else is wrong in them is told.
-    pub partly: Vec<Unit<Workflow>>,
+    pub partly: Vec<Unit<WorkflowFile>>,
     /// `workflows/<name>.test.toml`, by the name of the workflow.
     pub tests: BTreeMap<WorkflowId, Unit<Tests>>,
 }
@@ -86,13 +89,14 @@ pub fn parse(source: Source) -> (Parsed, Findings) {
         findings.add_with_help(Code::BadValue, span, "The source has no `assent.toml`.", help);
     }
     gathered.orphans(&mut findings);
-    let Gathered { project, integrations, providers, library, clients, broken } = gathered;
+    let Gathered { project, integrations, providers, library, library_partly, clients, broken } = gathered;
     let parsed = Parsed {
         source: Arc::new(source),
         project: project.map(Arc::new),
         integrations: Arc::new(integrations),
         providers: Arc::new(providers),
         library: Arc::new(library),
+        library_partly: Arc::new(library_partly),
         clients,
         broken,
         above: None,
@@ -113,6 +117,7 @@ pub(crate) fn parse_below(above: &Arc<Parsed>, client: &ClientId, source: Source
         integrations: Arc::clone(&above.integrations),
         providers: Arc::clone(&above.providers),
         library: Arc::clone(&above.library),
+        library_partly: Arc::clone(&above.library_partly),
         clients: gathered.clients,
         broken: gathered.broken,
         above: Some(Arc::clone(above)),
@@ -126,7 +131,7 @@ fn gather(source: &Source) -> (Gathered, Findings) {
     for (path, file) in source.files.iter().filter(|(_, file)| is_read(&file.place)) {
         let (said, found) = read(path, file);
         findings.append(found);
-        if matches!(said, None | Some(Said::Partly(_))) {
+        if matches!(said, None | Some(Said::Partly(_) | Said::LibraryPartly(_))) {
             gathered.broken.insert(Arc::clone(path));
         }
         if let Some(said) = said {
@@ -166,6 +171,7 @@ struct Gathered {
     integrations: BTreeMap<IntegrationId, Unit<Integration>>,
     providers: BTreeMap<ProviderId, Unit<Provider>>,
     library: BTreeMap<WorkflowId, Unit<Library>>,
+    library_partly: BTreeMap<WorkflowId, Unit<Library>>,
     clients: BTreeMap<ClientId, ClientFiles>,
     broken: BTreeSet<Arc<str>>,
 }
@@ -183,6 +189,9 @@ impl Gathered {
             (Place::Library(name), Said::Library(unit)) => {
                 self.library.insert(name.clone(), *unit);
             }
+            (Place::Library(name), Said::LibraryPartly(unit)) => {
+                self.library_partly.insert(name.clone(), *unit);
+            }
             (Place::Client(client), Said::Client(unit)) => self.client(client).client = Some(Arc::new(unit)),
             (Place::Workflow(client, name), Said::Workflow(unit)) => {
                 self.client(client).workflows.insert(name.clone(), unit);
@@ -190,9 +199,17 @@ impl Gathered {
             (Place::Tests(client, name), Said::Tests(unit)) => {
                 self.client(client).tests.insert(name.clone(), unit);
             }
-            (Place::Workflow(client, _), Said::Partly(unit)) => self.client(client).partly.push(*unit),
+            (Place::Workflow(client, _), Said::Partly(unit)) => self.client(client).partly.push(unit),
             // The place decided what was read.
-            (_, Said::Library(_) | Said::Client(_) | Said::Workflow(_) | Said::Partly(_) | Said::Tests(_)) => {}
+            (
+                _,
+                Said::Library(_)
+                | Said::LibraryPartly(_)
+                | Said::Client(_)
+                | Said::Workflow(_)
+                | Said::Partly(_)
+                | Said::Tests(_),
+            ) => {}
         }
     }
 

@@ -62,6 +62,11 @@ impl Sink {
         self.refusals.set(self.refusals.get().saturating_add(1));
     }
 
+    /// Whether advice may repeat a value: those of scenarios are messages.
+    pub(super) fn may_repeat(&self) -> bool {
+        !self.file.ends_with(".test.toml")
+    }
+
     /// How many things were refused so far.
     pub(super) fn refusals(&self) -> usize {
         self.refusals.get()
@@ -113,7 +118,10 @@ impl<'r, 'i> Value<'r, 'i> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        self.bad_with_help(&format!("is {found} where {wanted} is needed"), quotes(self.inner, wanted))
+        self.bad_with_help(
+            &format!("is {found} where {wanted} is needed"),
+            quotes(self.inner, wanted, self.sink.may_repeat()),
+        )
     }
 
     /// The value as a text.

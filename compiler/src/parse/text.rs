@@ -23,6 +23,7 @@ use assent_schema::spec::{Spanned, Text};
 use toml::de::DeTable;
 
 use super::field::shape;
+use super::file::visible;
 use super::reader::{Sink, Table, Value};
 
 /// What a line that ends the head or begins a locale begins with.
@@ -56,7 +57,7 @@ fn read(whole: &str, sink: &Sink) -> Option<Text> {
         Ok(root) => root.into_inner(),
         Err(error) => {
             let message = format!("The head of the text is not TOML: {}.", error.message().replace('\n', " "));
-            sink.refuse(Code::Syntax, &error.span().unwrap_or(0..0), message, None);
+            sink.refuse(Code::Syntax, &visible(whole, error.span().unwrap_or(head.body.clone())), message, None);
             return None;
         }
     };

@@ -8,7 +8,7 @@ use assent_schema::fides;
 use assent_schema::id::{Name, WorkflowId};
 use assent_schema::plan::QUIET_MOST;
 use assent_schema::spec::{
-    Cancel, Classes, Fallback, Kpi, Library, Limits, Literal, Setting, SettingType, Spanned, Use, Workflow,
+    Cancel, Classes, Fallback, Kpi, Library, Limits, Literal, Setting, SettingType, Spanned, Trigger, Use, Workflow,
     WorkflowFile,
 };
 use assent_schema::time::Period;
@@ -33,7 +33,7 @@ const CANCELS_MOST: usize = 10;
 /// Reads a client's workflow file.
 pub(super) fn workflow_file(table: Table<'_, '_>, stem: &WorkflowId) -> Option<WorkflowFile> {
     if !table.has("use") {
-        return workflow(table, stem).map(|own| WorkflowFile::Own(Box::new(own)));
+        return Some(WorkflowFile::Own(Box::new(workflow(table, stem))));
     }
     usage(table).map(WorkflowFile::Use)
 }
@@ -41,24 +41,45 @@ pub(super) fn workflow_file(table: Table<'_, '_>, stem: &WorkflowId) -> Option<W
 /// A use of a library workflow: nothing but its name and settings.
 fn usage(mut table: Table<'_, '_>) -> Option<Use> {
     let library = table.need("use", name);
-    let settings = table.map("settings", |value| value.spanned(literal));
+    let settings = named(&mut table, |value| value.spanned(literal));
     let classes = table.opt("class", classes).unwrap_or_default();
     table.done();
-    Some(Use { library: library?, settings, classes })
+    let (settings, unread) = settings?;
+    Some(Use { library: library?, settings, classes, unread })
+}
+
+/// `settings`, and the names of those that could not be read in full; nothing where it is no table.
+fn named<'r, 'i, T>(
+    table: &mut Table<'r, 'i>,
+    read: impl Fn(Value<'r, 'i>) -> Option<T>,
+) -> Option<(BTreeMap<Spanned<Name>, T>, BTreeSet<String>)> {
+    let Some(value) = table.get("settings") else { return Some((BTreeMap::new(), BTreeSet::new())) };
+    let (sink, mut unread) = (table.sink(), BTreeSet::new());
+    let settings = value.table()?.entries(|value| {
+        let (before, key) = (sink.refusals(), value.key);
+        let read = read(value);
+        if sink.refusals() > before {
+            unread.insert(key.to_owned());
+        }
+        read
+    });
+    Some((settings, unread))
 }
 
 /// Reads a library workflow, or one that is another with settings.
 pub(super) fn library(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<Library> {
     if table.has("use") {
-        return usage(table).map(|usage| Library { settings: BTreeMap::new(), body: WorkflowFile::Use(usage) });
+        let body = usage(table).map(WorkflowFile::Use);
+        return body.map(|body| Library { settings: BTreeMap::new(), body, unread: BTreeSet::new() });
     }
-    let settings = table.map("settings", setting);
-    let own = workflow(table, stem)?;
-    Some(Library { settings, body: WorkflowFile::Own(Box::new(own)) })
+    let settings = named(&mut table, setting);
+    let own = workflow(table, stem);
+    let (settings, unread) = settings?;
+    Some(Library { settings, body: WorkflowFile::Own(Box::new(own)), unread })
 }
 
-/// Reads a workflow with steps. Of one that cannot be used, what could be read, as long as every name in it is known.
-fn workflow(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<Workflow> {
+/// Reads a workflow with steps. Of one that cannot be used, what could be read.
+fn workflow(mut table: Table<'_, '_>, stem: &WorkflowId) -> Workflow {
     let (sink, at) = (table.sink(), table.span());
     let id = table.need("name", |value| named_as_file(value, stem));
     let summary = table.need("summary", line);
@@ -68,20 +89,25 @@ fn workflow(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<Workflow> {
     let before = sink.refusals();
     let trigger = table.need("trigger", |value| value.spanned(trigger)).filter(|_| sink.refusals() == before);
     let limits = table.opt("limits", limits);
-    let (mut ids, mut unread) = (Unique::new("step"), Some(BTreeSet::new()));
+    let (mut ids, mut unread, mut nameless) = (Unique::new("step"), BTreeSet::new(), false);
+    if trigger.is_none() {
+        unread.extend(Name::new("trigger"));
+    }
     let steps = table.list("step", |value| {
         let before = sink.refusals();
         let step = step(value.clone());
         if sink.refusals() > before {
-            let named = ids_of(&value);
-            unread = unread.take().zip(named).map(|(unread, named)| unread.into_iter().chain(named).collect());
+            match ids_of(&value) {
+                Some(named) => unread.extend(named),
+                None => nameless = true,
+            }
         }
         let (step, before) = (step?, sink.refusals());
         ids.check(&value, &step.id);
         step.inner().iter().for_each(|inner| ids.check(&value, &inner.id));
         if sink.refusals() > before {
             // What it should be called, nobody knows.
-            unread = None;
+            nameless = true;
         }
         Some(step)
     });
@@ -103,20 +129,21 @@ fn workflow(mut table: Table<'_, '_>, stem: &WorkflowId) -> Option<Workflow> {
     let fallback = table.opt("fallback", fallback);
     table.done();
     // What nothing else rests on has a stand-in: a file without it was refused.
-    Some(Workflow {
+    Workflow {
         name: id.unwrap_or_else(|| Spanned::new(stem.clone(), at.clone())),
         summary: summary.unwrap_or_else(|| Spanned::new(String::new(), at.clone())),
-        purpose: purpose.unwrap_or_else(|| Spanned::new(String::new(), at)),
+        purpose: purpose.unwrap_or_else(|| Spanned::new(String::new(), at.clone())),
         mode,
         classes,
-        trigger: trigger?,
+        trigger: trigger.unwrap_or_else(|| Spanned::new(Trigger::Manual { fields: BTreeMap::new() }, at)),
         limits,
         steps,
         cancels,
         kpis,
         fallback,
-        unread: unread?,
-    })
+        unread,
+        nameless,
+    }
 }
 
 /// The ids of a step and of those inside it; nothing where one of them has none.

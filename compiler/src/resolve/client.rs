@@ -231,7 +231,8 @@ fn resolve_slots(
     if let Some(missing) = authorises.filter(|slot| !connection.slots.contains_key(slot.as_str())) {
         let message =
             format!("The connection does not declare the secret slot `{missing}` that authorises its requests.");
-        report.add(Code::BadValue, &connection.to.span, message);
+        let help = format!("Add its table `slots.{missing}` with the interval at which the secret changes, `rotate`.");
+        report.add_with_help(Code::BadValue, &connection.to.span, message, help);
     }
     let mut slots = BTreeMap::new();
     for (id, slot) in &connection.slots {

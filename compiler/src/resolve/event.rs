@@ -38,7 +38,9 @@ impl Resolver<'_> {
                 "The connection `{}` does not declare the secret slot `{}` that verifies its events.",
                 connection.value, webhook.slot.value
             );
-            self.report.add(Code::BadValue, &connection.span, message);
+            let help =
+                format!("Add `slots.{}` with `rotate` to the connection in the client's file.", webhook.slot.value);
+            self.report.add_with_help(Code::BadValue, &connection.span, message, help);
         }
         Some((event, webhook))
     }

@@ -22,6 +22,8 @@ use crate::parse::Parsed;
 const CHAIN_MOST: usize = 8;
 
 /// Where a chain of uses ends, and the uses in the library on the way there, outermost first.
+///
+/// A part of it may be a file that cannot be used: what is wrong with those that use it is told all the same.
 pub(super) struct Chain<'a> {
     /// The file with the steps.
     pub(super) base: &'a Unit<spec::Library>,
@@ -42,6 +44,17 @@ impl<'a> Chain<'a> {
         names.filter_map(|name| parsed.library.get(name)).map(|unit| Arc::clone(&unit.file)).collect()
     }
 
+    /// Whether every file of the chain can be used.
+    fn is_whole(&self, parsed: &Parsed) -> bool {
+        let links = self.links.iter().map(|(unit, _)| *unit);
+        !links.chain([self.base]).any(|unit| parsed.is_broken(&unit.file))
+    }
+
+    /// Whether a setting's declaration, or what a use in the library sets it to, could not be read.
+    fn is_unread(&self, name: &str) -> bool {
+        self.base.spec.unread.contains(name) || self.links.iter().any(|(_, link)| link.unread.contains(name))
+    }
+
     /// What stands for a setting when the client sets nothing.
     fn default<'s>(&'s self, name: &Name, setting: &'s Setting) -> Option<&'s Spanned<Literal>> {
         let set = self.links.iter().find_map(|(_, link)| link.settings.get(name.as_str()));
@@ -49,12 +62,22 @@ impl<'a> Chain<'a> {
     }
 }
 
+/// A file of the library, whether or not it can be used.
+fn file<'a>(parsed: &'a Parsed, name: &WorkflowId) -> Option<&'a Unit<spec::Library>> {
+    parsed.library.get(name).or_else(|| parsed.library_partly.get(name))
+}
+
+/// Whether the library workflow that a file uses is there and cannot be used.
+pub(super) fn rests_on_part(parsed: &Parsed, usage: &Use) -> bool {
+    follow(parsed, &usage.library.value).is_some_and(|chain| !chain.is_whole(parsed))
+}
+
 /// Follows the uses of the library from one on; nothing where they lead nowhere, in a circle, or on and on.
 fn follow<'a>(parsed: &'a Parsed, first: &WorkflowId) -> Option<Chain<'a>> {
     let mut links = Vec::new();
     let mut next = first;
     loop {
-        let base = parsed.library.get(next)?;
+        let base = file(parsed, next)?;
         match &base.spec.body {
             WorkflowFile::Own(workflow) => return Some(Chain { base, workflow, links }),
             WorkflowFile::Use(_) if links.len() == CHAIN_MOST => return None,
@@ -85,7 +108,8 @@ fn check_name<T>(parsed: &Parsed, unit: &Unit<T>, usage: &Use, findings: &mut Fi
     }
 }
 
-/// The client's settings over the library's defaults; a setting without either is reported.
+/// The client's settings over the library's defaults; a setting without either is reported, unless one of them could not be
+/// read.
 pub(super) fn put_settings<T>(chain: &Chain<'_>, unit: &Unit<T>, usage: &Use, findings: &mut Findings) -> Settings {
     let mut report = Report::new(unit, findings);
     check_settings(chain, usage, &mut report);
@@ -96,10 +120,13 @@ pub(super) fn put_settings<T>(chain: &Chain<'_>, unit: &Unit<T>, usage: &Use, fi
         if let Some(Spanned { value, .. }) = given {
             settings.insert(name.value.clone(), (kind.clone(), value.clone()));
         } else {
-            let message = format!("The setting `{}` has no default and must be set: {}.", name.value, kind.wanted());
-            report.add(Code::BadValue, &usage.library.span, message);
             // The library's own expressions are read all the same, and are not blamed.
             settings.insert(name.value.clone(), (kind.clone(), kind.sample()));
+            if usage.unread.contains(name.value.as_str()) || chain.is_unread(name.value.as_str()) {
+                continue;
+            }
+            let message = format!("The setting `{}` has no default and must be set: {}.", name.value, kind.wanted());
+            report.add(Code::BadValue, &usage.library.span, message);
         }
     }
     settings
@@ -111,6 +138,7 @@ fn check_settings(chain: &Chain<'_>, usage: &Use, report: &mut Report<'_>) {
     let known = texts(declared.keys().map(|name| &name.value));
     for (name, given) in &usage.settings {
         match declared.get(name) {
+            None if chain.base.spec.unread.contains(name.value.as_str()) => {}
             None => report.unknown("setting", name, &known),
             Some(setting) if !setting.kind.value.takes(&given.value) => {
                 let message = format!("The setting `{}` takes {}.", name.value, setting.kind.value.wanted());
@@ -124,7 +152,7 @@ fn check_settings(chain: &Chain<'_>, usage: &Use, report: &mut Report<'_>) {
 /// Checks the uses within the library, each where it is written and whether or not a client uses it.
 pub(super) fn check(parsed: &Parsed, findings: &mut Findings) {
     let mut walked = Walked::new();
-    for (name, unit) in parsed.library.iter() {
+    for (name, unit) in parsed.library.iter().chain(parsed.library_partly.iter()) {
         let WorkflowFile::Use(usage) = &unit.spec.body else { continue };
         check_name(parsed, unit, usage, findings);
         if let Some(chain) = follow(parsed, name) {
@@ -154,7 +182,8 @@ fn circle<'a>(
     let mut path: Vec<(&WorkflowId, &Use)> = Vec::new();
     let mut next = first;
     loop {
-        let (name, unit) = parsed.library.get_key_value(next)?;
+        let known = parsed.library.get_key_value(next).or_else(|| parsed.library_partly.get_key_value(next));
+        let (name, unit) = known?;
         let WorkflowFile::Use(usage) = &unit.spec.body else { return None };
         match walked.insert(name, first) {
             None => path.push((name, usage)),
@@ -175,7 +204,7 @@ fn circle<'a>(
 fn uses_until_steps(parsed: &Parsed, first: &WorkflowId) -> Option<usize> {
     let mut next = first;
     for uses in 0..=CHAIN_MOST + 1 {
-        match &parsed.library.get(next)?.spec.body {
+        match &file(parsed, next)?.spec.body {
             WorkflowFile::Own(_) => return Some(uses),
             WorkflowFile::Use(usage) => next = &usage.library.value,
         }
@@ -188,7 +217,7 @@ fn circle_finding(parsed: &Parsed, circle: &[(&WorkflowId, &Use)], findings: &mu
     let Some(least) = (0..circle.len()).min_by_key(|at| circle.get(*at).map(|(name, _)| *name)) else { return };
     let turned: Vec<_> = circle.iter().cycle().skip(least).take(circle.len()).collect();
     let Some((first, usage)) = turned.first() else { return };
-    let Some(unit) = parsed.library.get(*first) else { return };
+    let Some(unit) = file(parsed, first) else { return };
     let rest: Vec<String> = turned.iter().skip(1).map(|(name, _)| format!("`{name}`, which uses ")).collect();
     let message = match rest.as_slice() {
         [] => format!("`{first}` uses itself."),

@@ -10,6 +10,7 @@ mod catalog;
 mod classes;
 mod client;
 mod event;
+mod forgotten;
 mod gaps;
 mod library;
 mod names;
@@ -74,8 +75,10 @@ pub struct Partly {
     pub plan: Plan,
     /// Where the plan's parts stand.
     pub sites: Sites,
-    /// The steps of which nothing is concluded, and `trigger` where the whole workflow's names are not known.
+    /// The steps of which nothing is concluded, and `trigger` where it is not known what that gives.
     pub unread: BTreeSet<String>,
+    /// Whether a step of it has no id, so that any name may be that of this step.
+    pub nameless: bool,
 }
 
 /// One workflow.
@@ -131,42 +134,78 @@ pub(crate) fn resolve_workflows(parsed: &Parsed, client: &Client, findings: &mut
     let mut resolved = Client { workflows: BTreeMap::new(), ..client.clone() };
     let Some(files) = parsed.clients.get(id) else { return resolved };
     let Some(unit) = &files.client else { return resolved };
-    for (name, file) in &files.workflows {
+    let rests_on_part = |file: &Unit<WorkflowFile>| match &file.spec {
+        WorkflowFile::Own(_) => false,
+        WorkflowFile::Use(usage) => library::rests_on_part(parsed, usage),
+    };
+    let (part, whole): (Vec<_>, Vec<_>) = files.workflows.iter().partition(|(_, file)| rests_on_part(file));
+    for (name, file) in whole {
         let workflow = resolve_workflow(parsed, unit, &client.facts, name, file, files, findings);
         resolved.workflows.extend(workflow.map(|workflow| (name.clone(), workflow)));
     }
-    let read = files.partly.iter().filter_map(|part| resolve_part(parsed, unit, &client.facts, part, findings));
+    let parts = part.into_iter().map(|(_, file)| file).chain(&files.partly);
+    let read = parts.filter_map(|part| resolve_written_part(parsed, unit, &client.facts, part, findings));
     resolved.partly = read.collect();
     resolved
 }
 
-/// Resolves what could be read of a workflow. A name that leads nowhere is told, as long as it is not that of something which
-/// could not be read; what is missing is not.
-fn resolve_part(
+/// Resolves what could be read of a workflow, its own or that of the library which it uses.
+fn resolve_written_part(
     parsed: &Parsed,
     client: &Unit<spec::Client>,
     facts: &ClientFacts,
-    part: &Unit<spec::Workflow>,
+    part: &Unit<WorkflowFile>,
     findings: &mut Findings,
 ) -> Option<Partly> {
-    let folder = format!("clients/{}", facts.client);
-    let (own, mut found) = (Settings::new(), Findings::new());
-    let context = workflow::Context { parsed, client: &client.spec, facts, folder: &folder, settings: &own };
-    let (plan, sites) = workflow::resolve(&context, part, &part.spec, &mut found);
+    let spec = &client.spec;
+    match &part.spec {
+        WorkflowFile::Own(workflow) => {
+            let (folder, settings) = (format!("clients/{}", facts.client), Settings::new());
+            let context = workflow::Context { parsed, client: spec, facts, folder: &folder, settings: &settings };
+            resolve_part(&context, part, workflow, &BTreeSet::new(), findings)
+        }
+        WorkflowFile::Use(usage) => {
+            let chain = library::find(parsed, part, usage, findings)?;
+            let settings = library::put_settings(&chain, part, usage, findings);
+            let context = workflow::Context { parsed, client: spec, facts, folder: "library", settings: &settings };
+            resolve_part(&context, chain.base, chain.workflow, &chain.base.spec.unread, findings)
+        }
+    }
+}
+
+/// Resolves what could be read of a workflow. A name that leads nowhere is told, as long as it is not that of something which
+/// could not be read; what is missing is not.
+fn resolve_part<T>(
+    context: &workflow::Context<'_>,
+    unit: &Unit<T>,
+    workflow: &spec::Workflow,
+    unread_settings: &BTreeSet<String>,
+    findings: &mut Findings,
+) -> Option<Partly> {
+    let mut found = Findings::new();
+    let (plan, sites) = workflow::resolve(context, unit, workflow, &mut found);
     let resolved: BTreeSet<&str> = plan.every_step().map(|step| step.id.as_str()).collect();
-    let lost = part.spec.every_step().map(|step| step.id.as_str()).filter(|id| !resolved.contains(id));
+    let lost = workflow.every_step().map(|step| step.id.as_str()).filter(|id| !resolved.contains(id));
     let mut unread: BTreeSet<String> =
-        lost.chain(part.spec.unread.iter().map(Name::as_str)).map(str::to_owned).collect();
+        lost.chain(workflow.unread.iter().map(Name::as_str)).map(str::to_owned).collect();
     for finding in found.iter().filter(|finding| finding.code == Code::UnknownName) {
         let named = sites.text(&finding.span).trim_matches(['"', '\'']);
-        if !unread.contains(named.split('.').next().unwrap_or_default()) {
+        let is_unread = match named.split_once('.') {
+            Some(("settings", name)) => unread_settings.contains(name),
+            Some((root, _)) => workflow.nameless || unread.contains(root),
+            None => workflow.nameless || unread.contains(named),
+        };
+        if !is_unread {
             findings.push(finding.clone());
             // Perhaps it was the event that leads nowhere.
             unread.insert("trigger".to_owned());
         }
     }
-    let rests_on_broken = gaps::rests_on_broken(parsed, &client.spec, facts, &folder, &part.spec);
-    (!rests_on_broken).then_some(Partly { plan, sites, unread })
+    // Which settings lead nowhere was told here.
+    unread.insert("settings".to_owned());
+    let workflow::Context { parsed, client, facts, folder, .. } = context;
+    let rests_on_broken = gaps::rests_on_broken(parsed, client, facts, folder, workflow);
+    (!rests_on_broken).then_some(Partly { plan, sites, unread, nameless: workflow.nameless })
 }
 
 /// The prompts that a workflow reads, as paths of the source.

@@ -102,6 +102,22 @@ impl Sites {
         Span::new(&self.file, within(&self.text, &whole, &before(moves, part)))
     }
 
+    /// As [`Self::within`], but never empty: where something is missing, the last word before it.
+    pub fn visible(&self, site: &Site, part: &Range<usize>) -> Span {
+        let found = self.within(site, part);
+        if found.start < found.end {
+            return found;
+        }
+        let whole = self.range(site);
+        let before = self.text.get(whole.start..found.start).unwrap_or_default().trim_end();
+        let word = before.rfind(char::is_whitespace).map_or(0, |space| space.saturating_add(1));
+        let end = whole.start.saturating_add(before.len());
+        let place = whole.start.saturating_add(word)..end;
+        // A quote is all that stands before an expression that is empty.
+        let shows = self.text.get(place.clone()).is_some_and(|word| word.contains(|c: char| !matches!(c, '"' | '\'')));
+        Span::new(&self.file, if shows { place } else { whole })
+    }
+
     /// The line of each step, from 1.
     pub fn lines(&self) -> BTreeMap<Name, u32> {
         let steps = self.places.iter().filter_map(|(site, place)| match site {

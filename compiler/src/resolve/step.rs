@@ -252,8 +252,9 @@ impl Resolver<'_> {
             .filter(|(name, param)| !param.optional && !with.contains_key(*name) && !meant(name.as_str()));
         let missing: Vec<_> = missing.map(|(name, _)| format!("`{}`", name.value)).collect();
         if !missing.is_empty() {
-            let message = format!("`{reference}` also needs {}.", missing.join(", "));
-            self.report.add(Code::BadValue, place, message);
+            let missing = missing.join(", ");
+            let message = format!("`{reference}` also needs {missing}.");
+            self.report.add_with_help(Code::BadValue, place, message, format!("Add {missing} to `with`."));
         }
     }
 

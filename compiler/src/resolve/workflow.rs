@@ -15,6 +15,7 @@ use assent_schema::spec::{self, Integration, Spanned, Unit, within};
 use assent_schema::time::Period;
 
 use super::classes;
+use super::forgotten;
 use super::names::{Report, texts};
 use super::settings::{self, Move, Put, Settings, Unknown};
 use super::sites::{Site, Sites};
@@ -97,6 +98,7 @@ pub(super) fn resolve<T>(
         places: resolver.places,
         moves: resolver.moves,
     };
+    forgotten::check(&plan, &sites, &mut resolver.report);
     (plan, sites)
 }
 

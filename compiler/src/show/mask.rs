@@ -32,6 +32,8 @@ const PLAIN: [&str; 17] = [
     "operation",
     "via",
 ];
+/// Keys of a test file that hold nothing but tables.
+const HOLDERS: [&str; 6] = ["calls", "kpis", "expect", "reply", "decide", "scenario"];
 /// Keys of a test file below which everything is a message, whatever its keys are called.
 const MESSAGES: [&str; 4] = ["event", "body", "with", "edits"];
 
@@ -65,10 +67,12 @@ struct Scan<'t> {
     at: usize,
     /// Whether the table that was opened last is a message.
     table: bool,
-    /// For each open brace or bracket, whether what is in it is a message.
-    open: Vec<bool>,
+    /// For each open brace or bracket, whether what is in it is a message, and whether it only holds tables.
+    open: Vec<(bool, bool)>,
     /// Whether the value that comes is one.
     value: bool,
+    /// Whether only tables may come: a text in their place may be anything.
+    holder: bool,
     /// The key that is being read.
     key: String,
     found: Vec<Range<usize>>,
@@ -76,8 +80,16 @@ struct Scan<'t> {
 
 impl<'t> Scan<'t> {
     fn messages(text: &'t str) -> Vec<Range<usize>> {
-        let mut scan =
-            Self { text, at: 0, table: false, open: Vec::new(), value: false, key: String::new(), found: Vec::new() };
+        let mut scan = Self {
+            text,
+            at: 0,
+            table: false,
+            open: Vec::new(),
+            value: false,
+            holder: false,
+            key: String::new(),
+            found: Vec::new(),
+        };
         while scan.at < text.len() {
             scan.step();
         }
@@ -93,7 +105,7 @@ impl<'t> Scan<'t> {
     }
 
     fn outer(&self) -> bool {
-        self.open.last().copied().unwrap_or(self.table)
+        self.open.last().map_or(self.table, |(message, _)| *message)
     }
 
     fn step(&mut self) {
@@ -104,23 +116,27 @@ impl<'t> Scan<'t> {
             '\n' if self.open.is_empty() => {
                 self.key.clear();
                 self.value = false;
+                self.holder = false;
                 self.skip(1);
                 self.header();
             }
             '"' | '\'' => self.string(next),
             '=' => {
                 self.value = self.outer() || !self.is_plain();
+                self.holder = HOLDERS.contains(&self.key.as_str());
                 self.key.clear();
                 self.skip(1);
             }
             '{' | '[' => {
-                self.open.push(self.value);
+                self.holder &= next == '[';
+                self.open.push((self.value, self.holder));
                 self.key.clear();
                 self.skip(1);
             }
             '}' | ']' => {
                 let _closed = self.open.pop();
                 self.value = self.outer();
+                self.holder = self.open.last().is_some_and(|(_, holder)| *holder);
                 self.key.clear();
                 self.skip(1);
             }
@@ -148,8 +164,8 @@ impl<'t> Scan<'t> {
     fn is_plain(&self) -> bool {
         let mut names = self.key.split('.');
         let message = names.clone().any(|name| MESSAGES.contains(&name));
-        let holder = matches!(self.key.as_str(), "calls" | "kpis" | "expect" | "reply" | "decide" | "scenario");
-        !message && (holder || names.next_back().is_some_and(|name| PLAIN.contains(&name)))
+        !message
+            && (HOLDERS.contains(&self.key.as_str()) || names.next_back().is_some_and(|name| PLAIN.contains(&name)))
     }
 
     /// A bare key, a number, a word.
@@ -159,7 +175,7 @@ impl<'t> Scan<'t> {
         let word = self.rest().get(..length).unwrap_or_default();
         let is_key =
             self.rest().get(length..).is_some_and(|after| after.trim_start_matches([' ', '\t']).starts_with('='));
-        if self.value && !is_key {
+        if (self.value || self.holder) && !is_key {
             self.found.push(self.at..self.at.saturating_add(length));
         }
         self.key.push_str(word);
@@ -175,7 +191,7 @@ impl<'t> Scan<'t> {
         let length = if is_long { body.find(triple) } else { closed(body, quote) }.unwrap_or(body.len());
         let after = body.get(length.saturating_add(open)..).unwrap_or_default();
         let is_key = !is_long && after.trim_start_matches([' ', '\t']).starts_with('=');
-        if self.value && !is_key {
+        if (self.value || self.holder) && !is_key {
             self.found.push(inside..inside.saturating_add(length));
         }
         if is_key {
@@ -251,6 +267,16 @@ name = "stays"
         }
         assert!(shown.contains("with = { id = \"**\" }"), "{shown}");
         assert!(shown.contains("event = { topic = \"******\", id = **, name = \"**********\" }"), "{shown}");
+    }
+
+    #[test]
+    fn a_text_where_only_tables_stand_is_hidden() {
+        for text in ["calls = \"hidden\"", "calls = [\"hidden\"]", "calls = [{ times = 2 }, \"hidden\", hidden]"] {
+            let shown = mask("a.test.toml", text, &[]);
+            assert!(!shown.contains("hidden") && shown.contains("calls"), "{shown}");
+        }
+        let sound = "calls = [{ operation = \"desk.note\", times = 2 }]\nkpis = { refunds = 1 }\n";
+        assert!(mask("a.test.toml", sound, &[]).contains("operation = \"desk.note\", times = 2"));
     }
 
     #[test]

@@ -51,8 +51,10 @@ impl Pins {
         let text = std::str::from_utf8(bytes).or(Err((0..0, "is not UTF-8".to_owned())))?;
         let pins: Self = toml::from_str(text).map_err(|e| (e.span().unwrap_or(0..0), e.message().to_owned()))?;
         match pins.clients.iter().find(|(_, pin)| full(&pin.commit).is_none()) {
-            Some((client, _)) => {
-                Err((0..0, format!("`{client}` is pinned to something else than a commit's whole id")))
+            Some((client, pin)) => {
+                let place = text.find(pin.commit.as_str()).map(|start| start..start.saturating_add(pin.commit.len()));
+                let what = format!("`{client}` is pinned to something else than a commit's whole id");
+                Err((place.unwrap_or(0..0), what))
             }
             None => Ok(pins),
         }

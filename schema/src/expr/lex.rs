@@ -28,7 +28,10 @@ const SIGNS: &[&str] = &[
 /// # Errors
 /// On control characters, open strings, bad numbers and characters that no expression holds.
 pub(super) fn lex(text: &str) -> Result<Vec<(Lexeme, Range<usize>)>, ExprError> {
-    if let Some((at, c)) = text.char_indices().find(|(_, c)| c.is_control()) {
+    // Nearly every expression is plain ASCII; one pass over bytes settles it.
+    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let control = || text.char_indices().find(|(_, c)| c.is_control());
+    if let Some((at, c)) = (!is_plain).then(control).flatten() {
         return Err(ExprError { span: at..at + c.len_utf8(), kind: ExprErrorKind::ControlCharacter });
     }
     let mut found = Vec::with_capacity(text.len() / 3 + 1);

@@ -144,11 +144,15 @@ pub(super) fn for_param(
         Argument::Template(text) => Some(Template::parse(text)?),
         _ => None,
     };
-    let checked = match (argument(given, env, edited, param.format), parsed.as_ref().and_then(path_of)) {
+    let checked = |env: &Env| match &parsed {
+        Some(parsed) => template(parsed, env, edited, param.format),
+        None => argument(given, env, edited, param.format),
+    };
+    let checked = match (checked(env), parsed.as_ref().and_then(path_of)) {
         (Err(ExprError { kind: ExprErrorKind::MayBeAbsent { .. }, .. }), Some(path)) if param.optional => {
             let mut there = env.clone();
             there.facts.add(&all_present(path));
-            argument(given, &there, edited, param.format)?
+            checked(&there)?
         }
         (other, _) => other?,
     };

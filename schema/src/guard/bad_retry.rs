@@ -28,7 +28,9 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
                 let takes = format!("The {what} of `{id}`{often} may take {all}, and a run may take {timeout}.");
                 (all > timeout).then_some(takes)
             })?;
-            Some(Breach::new(Code::BadRetry, at(called.step, Part::Retry), said))
+            let turned = called.retry.first > called.retry.most;
+            let help = turned.then(|| "Write the shortest delay as `first` and the longest as `most`.".to_owned());
+            Some(Breach::new(Code::BadRetry, at(called.step, Part::Retry), said).help_if(help))
         })
         .collect()
 }

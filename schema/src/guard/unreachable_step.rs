@@ -19,11 +19,12 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
 fn of_level(steps: &[Step]) -> Vec<Breach> {
     let mut found = Vec::new();
     for (place, step) in steps.iter().enumerate() {
-        if truth(step) == Some(false) {
+        let truth = truth(step);
+        if truth == Some(false) {
             let said = format!("`{}` never runs: its condition is always false.", step.id);
             found.push(Breach::new(Code::UnreachableStep, at(step, Part::When), said));
         }
-        let ends = matches!(step.action, Action::Stop { .. }) && (step.when.is_none() || truth(step) == Some(true));
+        let ends = matches!(step.action, Action::Stop { .. }) && (step.when.is_none() || truth == Some(true));
         if let Some(next) = steps.get(place.saturating_add(1)).filter(|_| ends) {
             let said = format!("`{}` never runs: `{}` always stops before it.", next.id, step.id);
             found.push(Breach::new(Code::UnreachableStep, at(next, Part::Id), said));

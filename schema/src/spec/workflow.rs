@@ -27,6 +27,8 @@ pub struct Use {
     pub settings: BTreeMap<Spanned<Name>, Spanned<Literal>>,
     /// Classes that this client raises.
     pub classes: Classes,
+    /// Settings that are set to something that could not be read.
+    pub unread: BTreeSet<String>,
 }
 
 /// Classes that a workflow raises above the catalog's, by `<record>.<field>`; templates with settings.
@@ -40,6 +42,8 @@ pub struct Library {
     pub settings: BTreeMap<Spanned<Name>, Setting>,
     /// The workflow, or a use of another one of the library, whose settings it sets anew.
     pub body: WorkflowFile,
+    /// Settings of which not all could be read.
+    pub unread: BTreeSet<String>,
 }
 
 /// One setting of a library workflow.
@@ -161,8 +165,11 @@ pub struct Workflow {
     pub kpis: Vec<Kpi>,
     /// Where work goes that automation could not finish; `no-fallback` where it is absent.
     pub fallback: Option<Fallback>,
-    /// The steps of which something could not be read; none in a file that can be used.
+    /// The steps of which something could not be read, and `trigger` where that is so of the trigger; none in a file that
+    /// can be used.
     pub unread: BTreeSet<Name>,
+    /// Whether a step has no id that could be read, so that a name that leads nowhere may be that of this step.
+    pub nameless: bool,
 }
 
 /// What starts a run.

@@ -3,6 +3,7 @@
 //! # Source
 //! formats.md section 1, trust.md section 1.
 
+mod plain;
 mod value;
 
 use std::ops::Range;
@@ -32,7 +33,15 @@ pub(super) fn read<T: DeserializeOwned>(
 /// A signed TOML file in which nothing can be read in two ways.
 pub(super) struct Sound<'f> {
     file: &'f str,
-    table: Spanned<DeTable<'f>>,
+    said: Said<'f>,
+}
+
+/// What the file says.
+enum Said<'f> {
+    /// Read at once; with the bytes, to be read anew where something in them does not fit.
+    Plain(plain::Members<'f>, &'f str),
+    /// Read with the place of everything.
+    Placed(Spanned<DeTable<'f>>),
 }
 
 impl<'f> Sound<'f> {
@@ -43,29 +52,55 @@ impl<'f> Sound<'f> {
         first: impl FnOnce(&dyn Fn(&str) -> bool) -> &'static [&'static str],
     ) -> Result<Self, TrustError> {
         let text = text(file, bytes)?;
-        let table =
-            DeTable::parse(text).map_err(|e| at(file, e.span(), format!("is not valid TOML: {}", e.message())))?;
-        Walk { file, plain: is_plain(bytes) && !bytes.contains(&b'\\') }.table(table.get_ref())?;
-        let first = first(&|key| table.get_ref().contains_key(key));
-        if !order(table.get_ref()).into_iter().take(first.len()).eq(first.iter().copied()) {
+        let is_plain = is_plain(bytes) && !bytes.contains(&b'\\');
+        let said = match is_plain.then(|| plain::parse(text)).flatten() {
+            Some(members) => Said::Plain(members, text),
+            None => Said::Placed(placed(file, text, is_plain)?),
+        };
+        let keys = match &said {
+            Said::Plain(members, _) => members.iter().map(|(key, _)| *key).collect(),
+            Said::Placed(table) => order(table.get_ref()),
+        };
+        let first = first(&|key| keys.contains(&key));
+        if !keys.into_iter().take(first.len()).eq(first.iter().copied()) {
             return Err(TrustError::new(file, format!("must begin with the keys {}", first.join(", "))));
         }
-        Ok(Self { file, table })
+        Ok(Self { file, said })
     }
 
     /// A text at the top.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
-        match self.table.get_ref().get(key)?.get_ref() {
-            DeValue::String(text) => Some(text),
-            _ => None,
+        match &self.said {
+            Said::Plain(members, _) => match members.iter().find(|(name, _)| *name == key)?.1 {
+                plain::Plain::Text(text) => Some(text),
+                _ => None,
+            },
+            Said::Placed(table) => match table.get_ref().get(key)?.get_ref() {
+                DeValue::String(text) => Some(text),
+                _ => None,
+            },
         }
     }
 
     /// All members, none of them unknown.
     pub(super) fn read<T: DeserializeOwned>(self) -> Result<T, TrustError> {
-        value::read(&self.table)
-            .map_err(|wrong| at(self.file, wrong.span, format!("is not as it must be: {}", wrong.what)))
+        let table = match self.said {
+            Said::Plain(members, text) => match plain::read(&members) {
+                Some(read) => return Ok(read),
+                // Only a place says to people what is wrong.
+                None => placed(self.file, text, true)?,
+            },
+            Said::Placed(table) => table,
+        };
+        value::read(&table).map_err(|wrong| at(self.file, wrong.span, format!("is not as it must be: {}", wrong.what)))
     }
+}
+
+/// Reads all of TOML, but for what can be read in two ways.
+fn placed<'f>(file: &str, text: &'f str, plain: bool) -> Result<Spanned<DeTable<'f>>, TrustError> {
+    let table = DeTable::parse(text).map_err(|e| at(file, e.span(), format!("is not valid TOML: {}", e.message())))?;
+    Walk { file, plain }.table(table.get_ref())?;
+    Ok(table)
 }
 
 fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, TrustError> {

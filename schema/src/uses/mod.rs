@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::canon::{self, Digest};
 use crate::class::Class;
@@ -108,7 +108,7 @@ pub enum UseKind {
 
 /// One end of a data use.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, try_from = "AnyParty")]
 pub enum Party {
     /// A connection, with its production host.
     Connection(ConnectionParty),
@@ -118,6 +118,53 @@ pub enum Party {
     Group(GroupParty),
     /// A folder of the agent's host that another system fills.
     Folder(FolderParty),
+}
+
+/// The members of every kind of party: which of them are there tells the kind. Kinds tried one after the other would have a
+/// copy made of each, and there are thousands in one approval.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AnyParty {
+    #[serde(default, deserialize_with = "there")]
+    connection: Option<ConnectionId>,
+    #[serde(default, deserialize_with = "there")]
+    host: Option<String>,
+    #[serde(default, deserialize_with = "there")]
+    sandbox_hosts: Option<BTreeSet<String>>,
+    #[serde(default, deserialize_with = "there")]
+    agent: Option<bool>,
+    #[serde(default, deserialize_with = "there")]
+    group: Option<GroupId>,
+    #[serde(default, deserialize_with = "there")]
+    channel: Option<String>,
+    #[serde(default, deserialize_with = "there")]
+    folder: Option<Name>,
+    region: Region,
+}
+
+/// A member that is there, and not null.
+fn there<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+impl TryFrom<AnyParty> for Party {
+    type Error = &'static str;
+
+    fn try_from(any: AnyParty) -> Result<Self, Self::Error> {
+        let AnyParty { connection, host, sandbox_hosts, agent, group, channel, folder, region } = any;
+        match (connection, host, sandbox_hosts, agent, group, channel, folder) {
+            (Some(connection), Some(host), sandbox_hosts, None, None, None, None) => {
+                let sandbox_hosts = sandbox_hosts.unwrap_or_default();
+                Ok(Self::Connection(ConnectionParty { connection, host, region, sandbox_hosts }))
+            }
+            (None, None, None, Some(agent), None, None, None) => Ok(Self::Agent(AgentParty { agent, region })),
+            (None, None, None, None, Some(group), Some(channel), None) => {
+                Ok(Self::Group(GroupParty { group, channel, region }))
+            }
+            (None, None, None, None, None, None, Some(folder)) => Ok(Self::Folder(FolderParty { folder, region })),
+            _ => Err("a party is a connection with its host, the agent, a group with its channel, or a folder"),
+        }
+    }
 }
 
 /// A folder of the agent's host as one end of a data use.

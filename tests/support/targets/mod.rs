@@ -1,6 +1,6 @@
 //! What must hold for any bytes: no panic, no hang, and the laws of each form. Fuzzers and ordinary tests call these.
 //!
-//! Each target takes bytes and panics when a law does not hold. Inputs that once broke something stay in `fuzz/corpus/`.
+//! Each target takes bytes and panics when a law does not hold. Inputs that once broke something stay in `fuzz/regressions/`.
 
 mod canonical;
 mod source;
