@@ -1,10 +1,11 @@
 //! What the agent does about secrets besides using them: rotations that are under way, how old each is, what the APIs granted,
 //! and what on-call must know of the vault.
 
-use std::sync::atomic::Ordering;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use assent_schema::id::{ClientId, ConnectionId, PersonId, SlotId};
+use assent_schema::id::{ClientId, ConnectionId, PersonId, Scope, SlotId};
 use assent_schema::status::{ScopeStatus, SlotStatus};
 
 use super::agent::Agent;
@@ -35,16 +36,28 @@ impl Agent {
         }
         let slots = self.client_slots();
         let boot = self.world.clock.boot();
-        let hourly = self.secrets.is_slot_look_due(boot);
+        if self.field.vault_outage().is_some() {
+            // Whether it is over, also where nobody needs a secret now.
+            drop(self.field.opens_repository().await);
+        }
+        let hourly = self.secrets.is_slot_look_due(boot, slots.len());
         for (client, connection, slot) in &slots {
             let of = OfClient { client, connection, slot };
             if let Err(error) = self.look_at_one(of, hourly).await {
-                // An outage is alerted by itself.
                 tracing::debug!(slot = %of.path(), error = error.code(), "a slot could not be looked at");
+                if let NotRotated::Vault(outage) = error
+                    && outage.is_outage()
+                {
+                    // The others are no better off; on-call is to hear of it now.
+                    let _heard = self.field.heard(Err::<(), _>(outage));
+                    self.secrets.slots_at.store(0, Ordering::Relaxed);
+                    break;
+                }
             }
         }
-        if self.secrets.is_scope_look_due(boot) {
-            for (client, connection, _) in &slots {
+        if self.field.vault_outage().is_none() && self.secrets.is_scope_look_due(boot) {
+            let connections: BTreeSet<_> = slots.iter().map(|(client, connection, _)| (client, connection)).collect();
+            for (client, connection) in connections {
                 self.engine.look_at_scopes(client, connection).await;
             }
         }
@@ -62,6 +75,7 @@ impl Agent {
 
     async fn look_at_one(&self, of: OfClient<'_>, hourly: bool) -> Result<(), NotRotated> {
         let vault = self.field.vault();
+        let _rotating = self.secrets.rotating.lock().await;
         match self.engine.go_on_rotating(&*vault, of).await? {
             Rotation::Refused(code) => self.rotation_failed(of, code).await?,
             Rotation::Done => self.news().notify_one(),
@@ -148,9 +162,7 @@ impl Agent {
 
     /// What the APIs granted beside what is needed.
     pub(super) fn scope_statuses(&self) -> Vec<ScopeStatus> {
-        let fits = |names: &std::collections::BTreeSet<String>| {
-            names.iter().filter_map(|name| assent_schema::id::Scope::new(name).ok()).collect()
-        };
+        let fits = |names: &BTreeSet<String>| names.iter().filter_map(|name| Scope::new(name).ok()).collect();
         let drift = self.engine.drift().into_iter();
         drift
             .map(|((client, connection), granted)| ScopeStatus {
@@ -167,6 +179,7 @@ impl Agent {
         self.is_oncall(by).map_err(NotDone::Not)?;
         let of = OfClient { client, connection, slot };
         let vault = self.field.vault();
+        let _rotating = self.secrets.rotating.lock().await;
         let rotation = self.engine.begin_rotation(&*vault, of, by.clone()).await.map_err(NotDone::Rotated)?;
         self.secrets.news.notify_one();
         self.news().notify_one();
@@ -215,17 +228,25 @@ impl NotRotated {
 #[derive(Default)]
 pub(super) struct Looks {
     /// When it last looked which secrets count, in seconds since boot; 0 for never.
-    slots_at: std::sync::atomic::AtomicU64,
+    slots_at: AtomicU64,
     /// When it last asked what was granted.
-    scopes_at: std::sync::atomic::AtomicU64,
+    scopes_at: AtomicU64,
+    /// How many slots there were then.
+    slots: AtomicUsize,
+    /// Held while a rotation is gone on with.
+    rotating: tokio::sync::Mutex<()>,
     /// Lines of the log that were told to on-call.
-    tripped: std::sync::atomic::AtomicU64,
+    tripped: AtomicU64,
     /// A person changed something.
     pub(super) news: tokio::sync::Notify,
 }
 
 impl Looks {
-    fn is_slot_look_due(&self, boot: Duration) -> bool {
+    /// Each hour, and when a release brings other slots.
+    fn is_slot_look_due(&self, boot: Duration, slots: usize) -> bool {
+        if self.slots.swap(slots, Ordering::Relaxed) != slots {
+            self.slots_at.store(0, Ordering::Relaxed);
+        }
         is_due(&self.slots_at, boot, SLOTS_EVERY)
     }
 
@@ -234,7 +255,7 @@ impl Looks {
     }
 }
 
-fn is_due(at: &std::sync::atomic::AtomicU64, boot: Duration, every: Duration) -> bool {
+fn is_due(at: &AtomicU64, boot: Duration, every: Duration) -> bool {
     let (now, before) = (boot.as_secs().max(1), at.load(Ordering::Relaxed));
     let is_due = before == 0 || now >= before.saturating_add(every.as_secs());
     if is_due {

@@ -150,7 +150,7 @@ impl<C: Clock, V: Vault> Field<C, V> {
     }
 
     /// Remembers what an answer says of the vault itself.
-    fn heard<T>(&self, answer: Result<T, VaultError>) -> Result<T, VaultError> {
+    pub fn heard<T>(&self, answer: Result<T, VaultError>) -> Result<T, VaultError> {
         let now = answer.as_ref().err().copied().filter(|error| error.is_outage());
         let before = std::mem::replace(&mut *lock(&self.outage), now);
         if let Some(error) = now.filter(|_| before != now) {

@@ -71,12 +71,16 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let held = self.engine.held.enter();
         self.step_aside().await;
         let look = self.engine.held.look(self.engine.world.dice());
-        let mut changed = self.engine.changed.subscribe();
+        let engine = Arc::clone(&self.engine);
+        let (mut stopping, mut changed) = (engine.stopping.subscribe(), engine.changed.subscribe());
+        let before = engine.world.clock().boot();
         tokio::select! {
             biased;
+            _ = stopping.wait_for(|stop| *stop) => {}
             _ = changed.changed() => {}
-            () = self.wait(look) => {}
+            () = engine.world.clock().sleep(look) => {}
         }
+        self.waited = self.waited.saturating_add(engine.world.clock().boot().saturating_sub(before));
         drop(held);
         if self.engine.is_stopping() {
             return Err(Stop::Leave);

@@ -77,7 +77,8 @@ impl<D: Disk> FileVault<D> {
         let sealed = self.overlay.host.seal(&write(&changed)).or(Err(VaultError::CannotOpen))?;
         self.overlay.disk.write(PATH, &sealed).map_err(VaultError::Disk)?;
         *slots = changed;
-        Ok(())
+        // Also where it is the same secret as before: what a person set last counts.
+        self.overlay.forget(path)
     }
 
     fn renew_now(&self, path: &SlotPath, secret: Secret) -> Result<(), VaultError> {
@@ -188,8 +189,13 @@ mod tests {
         assert_eq!(held(&again, "acme/shop/oauth").await, Ok("canary-3".to_owned()));
         person.set(&slot, secret("canary-9")).await.unwrap();
         assert_eq!(held(&open(&disk, &host), "acme/shop/oauth").await, Ok("canary-9".to_owned()));
+        assert_eq!(disk.read(&renewed(&slot)), Ok(None));
+        person.renew(&slot, secret("canary-10")).await.unwrap();
         let file = disk.read(&renewed(&slot)).unwrap().unwrap();
         assert!(!file.windows(6).any(|bytes| bytes == b"canary"));
+        // The same secret as before is set on purpose, too.
+        person.set(&slot, secret("canary-9")).await.unwrap();
+        assert_eq!(held(&open(&disk, &host), "acme/shop/oauth").await, Ok("canary-9".to_owned()));
         disk.break_it();
         assert!(person.renew(&slot, secret("canary-4")).await.is_err());
         assert_eq!(held(&person, "acme/shop/oauth").await, Ok("canary-9".to_owned()));

@@ -34,6 +34,11 @@ impl<D: Disk> Overlay<D> {
         self.seal(&renewed(path), &bytes)
     }
 
+    /// What was renewed counts no more.
+    pub(super) fn forget(&self, path: &SlotPath) -> Result<(), VaultError> {
+        self.disk.remove(&renewed(path)).map_err(VaultError::Disk)
+    }
+
     /// Puts the secret that may follow beside the one that counts.
     pub(super) fn stage(&self, path: &SlotPath, secret: &Secret) -> Result<(), VaultError> {
         self.seal(&staged(path), secret.reveal())
