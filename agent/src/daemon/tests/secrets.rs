@@ -18,7 +18,7 @@ fn secret(text: &str) -> Secret {
 /// A release whose client has one secret.
 fn with_slot() -> Files {
     let mut facts = fixture::facts();
-    let shop = facts.connections.get_mut(&"shop".parse().unwrap()).unwrap();
+    let shop = facts.connections.get_mut("shop").unwrap();
     let auth = serde_json::json!({"kind": "header", "name": "x-key", "slot": "token"});
     shop.auth = serde_json::from_value(auth).unwrap();
     shop.slots = serde_json::from_value(serde_json::json!({"token": {"rotate": "90d"}})).unwrap();
