@@ -44,6 +44,16 @@ fn read_request(stream: &mut TcpStream) -> Option<(String, String)> {
     Some((head, String::from_utf8(body).ok()?))
 }
 
+/// Puts one member into an object.
+fn put(object: &mut Value, name: &str, value: Value) {
+    drop(object.as_object_mut().expect("an object").insert(name.to_owned(), value));
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's own file")]
+fn write_file(path: &Path, text: &str) {
+    std::fs::write(path, text).expect("a file");
+}
+
 fn serve_api(api: Arc<Mutex<Api>>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -59,7 +69,7 @@ fn serve_api(api: Arc<Mutex<Api>>) -> u16 {
                 );
                 let mut answer = json!({"access_token": "canary-access", "token_type": "Bearer", "expires_in": 60, "refresh_token": "canary-refresh"});
                 if let Some(scope) = api.scope {
-                    answer["scope"] = json!(scope);
+                    put(&mut answer, "scope", json!(scope));
                 }
                 answer.to_string()
             };
@@ -104,13 +114,13 @@ impl Place {
         let config = folder.path().join("agent.toml");
         let text = "project = \"harbor\"\nagent = \"eu-1\"\nenvironment = \"production\"\nregion = \"eu\"\n\
                     repository = \"releases.git\"\nstate = \"state\"\nlisten = \"127.0.0.1:8080\"\n";
-        std::fs::write(&config, text).expect("a file");
+        write_file(&config, text);
         std::fs::create_dir_all(folder.path().join("state")).expect("a folder");
         let api = Arc::new(Mutex::new(Api::default()));
         let port = serve_api(Arc::clone(&api));
         let mut auth = json!({"kind": "oauth2-refresh", "token": "/oauth/token", "slot": "oauth", "authorize": "/oauth/authorize"});
         for (name, value) in more.as_object().expect("members") {
-            auth[name] = value.clone();
+            put(&mut auth, name, value.clone());
         }
         let facts = json!({
             "to": {"integration": {"name": "shop"}}, "host": format!("127.0.0.1:{port}"), "region": "eu", "auth": auth,

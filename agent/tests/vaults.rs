@@ -208,7 +208,7 @@ fn vault(folder: &Path, table: &str) -> TheVault {
         "project = \"harbor\"\nagent = \"eu-1\"\nenvironment = \"production\"\nregion = \"eu\"\nrepository = \"agency.git\"\n\
          state = \"state\"\nlisten = \"127.0.0.1:8080\"\n\n[vault]\n{table}"
     );
-    std::fs::write(&file, text).expect("a file");
+    write(&file, &text);
     std::fs::create_dir_all(folder.join("state")).expect("a folder");
     let config = config::load(&file, Some(folder)).unwrap_or_else(|error| panic!("{error}"));
     assert!(matches!(config.vault, VaultConfig::Kv2(_)));
@@ -216,8 +216,14 @@ fn vault(folder: &Path, table: &str) -> TheVault {
     vaults::open(&config.vault, disk, Arc::new(HostKey::generate())).unwrap_or_else(|error| panic!("{error}"))
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test's own file")]
+fn write(path: &Path, text: &str) {
+    std::fs::write(path, text).expect("a file");
+}
+
 /// Whether openssl is there. In CI it must be.
 #[expect(clippy::disallowed_methods, reason = "asks whether a program is there, and whether this is CI")]
+#[expect(clippy::print_stdout, reason = "a test that did nothing says so")]
 fn can_certify() -> bool {
     let there = std::process::Command::new("openssl").arg("version").output().is_ok_and(|out| out.status.success());
     assert!(there || std::env::var("CI").is_err(), "openssl is needed in CI");
@@ -239,7 +245,7 @@ async fn a_store_over_tls_is_believed_for_its_certificate_alone_and_leads_nowher
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(folder.path());
     certify(folder.path(), "other");
-    std::fs::write(folder.path().join("token"), "canary-token\n").expect("a file");
+    write(&folder.path().join("token"), "canary-token\n");
     server.bao().tokens.insert("canary-token".to_owned());
     server.bao().put("", "acme/shop/token", json!({"value": "canary-0"}));
     let slot = SlotPath::parse("acme/shop/token").expect("a path");
@@ -276,7 +282,7 @@ async fn runs_wait_while_the_vault_is_away_and_go_on_when_it_is_back() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(folder.path());
-    std::fs::write(folder.path().join("secret-id"), "canary-secret-id").expect("a file");
+    write(&folder.path().join("secret-id"), "canary-secret-id");
     {
         let mut bao = server.bao();
         bao.role = Some(("agent".into(), "canary-secret-id".into()));

@@ -1,6 +1,6 @@
 //! A stand-in for the key-value store, version 2, of OpenBao and HashiCorp Vault, which no package registry of ours has: what
 //! it answers to a request, as a function. It follows the published HTTP API: "KV secrets engine, version 2" (`data`,
-//! `metadata`, check-and-set), "AppRole auth method" (`login`), "HTTP API" (headers, status codes, errors) of OpenBao 2 and
+//! `metadata`, check-and-set), "`AppRole` auth method" (`login`), "HTTP API" (headers, status codes, errors) of OpenBao 2 and
 //! Vault 1. Included by the agent's own tests and, behind TLS, by the end-to-end tests.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,16 +22,16 @@ pub struct Asked<'a> {
 
 /// The versions of one secret.
 #[derive(Debug, Default)]
-struct Kept {
+pub struct Kept {
     /// All versions, the first first; nothing for one that was deleted.
-    versions: Vec<Option<Value>>,
+    pub versions: Vec<Option<Value>>,
 }
 
 /// The server.
 #[derive(Debug, Default)]
 pub struct Bao {
     /// By namespace and path below the mount `secret`.
-    secrets: BTreeMap<(String, String), Kept>,
+    pub secrets: BTreeMap<(String, String), Kept>,
     /// Tokens that are taken.
     pub tokens: BTreeSet<String>,
     /// The role and its secret id.
@@ -97,7 +97,8 @@ impl Bao {
         let Ok(body) = serde_json::from_slice::<Value>(body) else {
             return errors(400, &["failed to parse JSON input"]);
         };
-        let said = (body["role_id"].as_str().unwrap_or_default(), body["secret_id"].as_str().unwrap_or_default());
+        let of = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
+        let said = (of("role_id"), of("secret_id"));
         if self.role.as_ref().is_none_or(|(role, secret)| said != (role.as_str(), secret.as_str())) {
             return errors(400, &["invalid role or secret ID"]);
         }
@@ -109,7 +110,7 @@ impl Bao {
             "metadata": {"role_name": "assent"}, "lease_duration": self.lease, "renewable": true, "entity_id": "e",
             "token_type": "service", "orphan": true
         });
-        (200, Some(whole(Value::Null, auth)))
+        (200, Some(whole(&Value::Null, &auth)))
     }
 
     fn data(&mut self, asked: &Asked<'_>, at: (String, String)) -> (u16, Option<Value>) {
@@ -119,7 +120,7 @@ impl Bao {
                 Some((data, version)) => {
                     let status = if data.is_some() { 200 } else { 404 };
                     let data = json!({"data": data, "metadata": metadata(version, data.is_none())});
-                    (status, Some(whole(data, Value::Null)))
+                    (status, Some(whole(&data, &Value::Null)))
                 }
             },
             "POST" | "PUT" => {
@@ -131,11 +132,11 @@ impl Bao {
                 };
                 let kept = self.secrets.entry(at).or_default();
                 let version = kept.versions.len();
-                if body["options"]["cas"].as_u64().is_some_and(|cas| cas != version as u64) {
+                if body.pointer("/options/cas").and_then(Value::as_u64).is_some_and(|cas| cas != version as u64) {
                     return errors(400, &["check-and-set parameter did not match the current version"]);
                 }
                 kept.versions.push(Some(data.clone()));
-                (200, Some(whole(metadata(version + 1, false), Value::Null)))
+                (200, Some(whole(&metadata(version + 1, false), &Value::Null)))
             }
             _ => errors(405, &["unsupported operation"]),
         }
@@ -148,7 +149,7 @@ impl Bao {
         let keys: BTreeSet<String> = below
             .map(|path| path.split_once('/').map_or_else(|| path.to_owned(), |(folder, _)| format!("{folder}/")))
             .collect();
-        if keys.is_empty() { errors(404, &[]) } else { (200, Some(whole(json!({"keys": keys}), Value::Null))) }
+        if keys.is_empty() { errors(404, &[]) } else { (200, Some(whole(&json!({"keys": keys}), &Value::Null))) }
     }
 }
 
@@ -160,7 +161,7 @@ fn metadata(version: usize, deleted: bool) -> Value {
     })
 }
 
-fn whole(data: Value, auth: Value) -> Value {
+fn whole(data: &Value, auth: &Value) -> Value {
     json!({
         "request_id": "00000000-0000-0000-0000-000000000000", "lease_id": "", "renewable": false, "lease_duration": 0,
         "data": data, "wrap_info": null, "warnings": null, "auth": auth

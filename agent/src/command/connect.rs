@@ -80,7 +80,8 @@ impl Show for Opens {
 
 #[derive(Serialize)]
 struct Connected {
-    connected: String,
+    #[serde(rename = "connected")]
+    at: String,
     scopes: BTreeSet<String>,
     more_than_needed: BTreeSet<String>,
     in_use: bool,
@@ -89,7 +90,7 @@ struct Connected {
 impl Show for Connected {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
         let joined = |scopes: &BTreeSet<String>| scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
-        writeln!(out, "{} is connected. Granted: {}", self.connected, joined(&self.scopes))?;
+        writeln!(out, "{} is connected. Granted: {}", self.at, joined(&self.scopes))?;
         if !self.more_than_needed.is_empty() {
             writeln!(
                 out,
@@ -128,7 +129,7 @@ pub(super) fn run(args: &Args, call: &Call, vault: &TheVault, out: &mut Output<'
     })?;
     let told = client::ask(&call.config()?.state.socket(), &Said::Question(Question::OpenVault))?;
     out.show(&Connected {
-        connected: format!("{client}/{name}"),
+        at: format!("{client}/{name}"),
         scopes: connected.scopes,
         more_than_needed: connected.more,
         in_use: told.is_some(),
@@ -185,7 +186,7 @@ impl Asked<'_> {
             from_input(&consent)?
         } else {
             let heard = tokio::time::timeout(self.args.within.duration(), answer(&listener, &consent)).await;
-            heard.map_err(|_| {
+            heard.map_err(|_late| {
                 Error::refused(format!("nobody agreed within {}", self.args.within))
                     .help("Ask again when the person is there.")
             })??

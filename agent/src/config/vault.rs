@@ -100,7 +100,7 @@ pub(super) fn parse(
 ) -> Result<VaultConfig, Complaint> {
     let Some(written) = written else { return Ok(VaultConfig::File) };
     match written.kind {
-        Kind::Kv2 => kv2(written, folder, credentials).map(|kv2| VaultConfig::Kv2(Box::new(kv2))),
+        Kind::Kv2 => kv2(&written, folder, credentials).map(|kv2| VaultConfig::Kv2(Box::new(kv2))),
         kind => {
             if let Some(key) = only_kv2(&written) {
                 return Err(wrong(
@@ -130,7 +130,7 @@ fn only_kv2(written: &Written) -> Option<&'static str> {
     text.or(written.ca.is_some().then_some("ca")).or(written.timeout.is_some().then_some("timeout"))
 }
 
-fn kv2(written: Written, folder: &Path, credentials: Option<&Path>) -> Result<Kv2, Complaint> {
+fn kv2(written: &Written, folder: &Path, credentials: Option<&Path>) -> Result<Kv2, Complaint> {
     let (tls, host, port) = address(written.address.as_deref())?;
     if !tls && written.ca.is_some() {
         return Err(wrong("says `vault.ca` for an address without TLS", "Leave it out, or use `https://`."));
@@ -148,7 +148,7 @@ fn kv2(written: Written, folder: &Path, credentials: Option<&Path>) -> Result<Kv
         mount: path("mount", written.mount.as_deref().unwrap_or("secret"))?,
         prefix: written.prefix.as_deref().map_or(Ok(String::new()), |prefix| path("prefix", prefix))?,
         namespace: written.namespace.as_deref().map(|namespace| path("namespace", namespace)).transpose()?,
-        login: login(&written, folder, credentials)?,
+        login: login(written, folder, credentials)?,
         timeout,
     })
 }

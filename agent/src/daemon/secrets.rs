@@ -79,11 +79,10 @@ impl Agent {
         match self.engine.go_on_rotating(&*vault, of).await? {
             Rotation::Refused(code) => self.rotation_failed(of, code).await?,
             Rotation::Done => self.news().notify_one(),
-            Rotation::Waits { .. } => {}
             Rotation::None if hourly => {
                 self.engine.look_at_slot(&*vault, of).await?;
             }
-            Rotation::None => {}
+            Rotation::Waits { .. } | Rotation::None => {}
         }
         Ok(())
     }

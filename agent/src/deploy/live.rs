@@ -150,6 +150,9 @@ impl<C: Clock, V: Vault> Field<C, V> {
     }
 
     /// Remembers what an answer says of the vault itself.
+    ///
+    /// # Errors
+    /// The answer's own.
     pub fn heard<T>(&self, answer: Result<T, VaultError>) -> Result<T, VaultError> {
         let now = answer.as_ref().err().copied().filter(|error| error.is_outage());
         let before = std::mem::replace(&mut *lock(&self.outage), now);

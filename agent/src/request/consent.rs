@@ -245,7 +245,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn connection(more: serde_json::Value) -> ConnectionFacts {
+    fn connection(more: &serde_json::Value) -> ConnectionFacts {
         let mut auth = json!({"kind": "oauth2-refresh", "token": "/oauth/token", "slot": "oauth", "authorize": "/oauth/authorize"});
         for (name, value) in more.as_object().unwrap() {
             auth[name] = value.clone();
@@ -257,7 +257,7 @@ mod tests {
         .unwrap()
     }
 
-    fn with<T>(more: serde_json::Value, check: impl FnOnce(&Consent<'_>) -> T) -> T {
+    fn with<T>(more: &serde_json::Value, check: impl FnOnce(&Consent<'_>) -> T) -> T {
         let (client, name) = (ClientId::new("acme").unwrap(), ConnectionId::new("shop").unwrap());
         let connection = connection(more);
         // The verifier of RFC 7636, appendix B, as bytes.
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn the_person_is_led_to_the_api_with_state_and_challenge() {
-        let url = with(json!({}), |consent| consent.url().ok().unwrap());
+        let url = with(&json!({}), |consent| consent.url().ok().unwrap());
         let (place, query) = url.split_once('?').unwrap();
         assert_eq!(place, "https://shop.example/api/oauth/authorize");
         assert!(query.starts_with("response_type=code&client_id=us&redirect_uri=http%3A%2F%2F127.0.0.1%3A4711%2Fassent%2Fconnected&scope=orders%3Aread%20orders%3Awrite&state="));
@@ -294,14 +294,14 @@ mod tests {
         );
         assert!(!url.contains("client_secret"));
         let elsewhere = json!({"authorize": "https://accounts.example/auth?access_type=offline"});
-        let url = with(elsewhere, |consent| consent.url().ok().unwrap());
+        let url = with(&elsewhere, |consent| consent.url().ok().unwrap());
         assert!(url.starts_with("https://accounts.example/auth?access_type=offline&response_type=code&"), "{url}");
-        assert!(with(json!({"authorize": null}), |consent| consent.url().is_err()));
+        assert!(with(&json!({"authorize": null}), |consent| consent.url().is_err()));
     }
 
     #[test]
     fn only_the_answer_to_this_question_is_taken() {
-        with(json!({}), |consent| {
+        with(&json!({}), |consent| {
             let target = good(consent);
             assert!(matches!(consent.heard("GET", HOST, &target), Heard::Code(_)));
             let state = consent.state_text();
@@ -325,7 +325,7 @@ mod tests {
             assert_eq!(consent.heard("GET", HOST, &strange), Heard::Denied("refused"));
             let pasted = format!("http://127.0.0.1:4711{target}\n");
             assert!(matches!(consent.pasted(&pasted), Heard::Code(_)));
-            for other in [target.clone(), pasted.replace("4711", "4712"), pasted.replace("http", "https")] {
+            for other in [target, pasted.replace("4711", "4712"), pasted.replace("http", "https")] {
                 assert!(matches!(consent.pasted(&other), Heard::Other(_)), "{other}");
             }
         });
@@ -333,7 +333,7 @@ mod tests {
 
     #[test]
     fn an_answer_of_another_issuer_is_a_mix_up() {
-        with(json!({"issuer": "https://shop.example"}), |consent| {
+        with(&json!({"issuer": "https://shop.example"}), |consent| {
             let target = good(consent);
             assert_eq!(consent.heard("GET", HOST, &target), Heard::Other(400), "none is said");
             let evil = format!("{target}&iss=https%3A%2F%2Fevil.example");
@@ -345,7 +345,7 @@ mod tests {
 
     #[test]
     fn the_code_goes_with_its_proof_to_the_token_endpoint_alone() {
-        with(json!({}), |consent| {
+        with(&json!({}), |consent| {
             let Heard::Code(code) = consent.heard("GET", HOST, &good(consent)) else { panic!("a code") };
             let request = consent.exchange(&code).ok().unwrap();
             assert_eq!((request.host.as_str(), request.target.reveal().as_str()), ("shop.example", "/api/oauth/token"));

@@ -153,7 +153,7 @@ pub fn introspected(response: &HttpResponse) -> Result<Option<String>, Failed> {
         return Err(read::by_status_alone(response));
     }
     let bad = || read::named(Failure::Permanent, BAD_TOKEN, response);
-    let json = Json::parse(response.body.reveal()).map_err(|_| bad())?;
+    let json = Json::parse(response.body.reveal()).ok().ok_or_else(bad)?;
     match json.at("active") {
         Some(Json::Boolean(true)) => Ok(json.text_at("scope").map(str::to_owned)),
         Some(Json::Boolean(false)) => Err(read::named(Failure::Permanent, NOT_ACTIVE, response)),

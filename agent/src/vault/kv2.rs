@@ -5,7 +5,7 @@
 //! request that it was for. Writes name the version that they follow (check-and-set), so that of two writers one is told.
 //!
 //! # Source
-//! OpenBao and Vault HTTP API, "KV secrets engine, version 2" (`data`, `metadata`, `options.cas`), "AppRole auth method"
+//! OpenBao and Vault HTTP API, "KV secrets engine, version 2" (`data`, `metadata`, `options.cas`), "`AppRole` auth method"
 //! (`login`) and "HTTP API" (`X-Vault-Token`, `X-Vault-Namespace`, `X-Vault-Request`, status codes).
 
 use std::collections::BTreeMap;
@@ -348,6 +348,9 @@ fn from_file(file: &Path) -> Result<Secret, VaultError> {
 }
 
 /// Under which names the agent's own requests to its vault are known to the list of hosts.
+///
+/// # Errors
+/// Never: the name has the right form.
 pub fn own_name() -> Result<ClientId, VaultError> {
     ClientId::new("agent").or(Err(VaultError::Unreachable))
 }

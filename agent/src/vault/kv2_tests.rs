@@ -159,7 +159,7 @@ async fn a_token_is_asked_for_before_it_ends_and_when_it_is_not_taken() {
         held(&vault, "acme/shop/token").await.unwrap();
     }
     assert_eq!(server.line.bao().logins, 1);
-    *server.clock.0.lock().unwrap() = Duration::from_secs(3_300);
+    *server.clock.0.lock().unwrap() = Duration::from_mins(55);
     held(&vault, "acme/shop/token").await.unwrap();
     assert_eq!(server.line.bao().logins, 2);
     // Revoked.
@@ -167,10 +167,11 @@ async fn a_token_is_asked_for_before_it_ends_and_when_it_is_not_taken() {
     held(&vault, "acme/shop/token").await.unwrap();
     assert_eq!(server.line.bao().logins, 3);
     // The secret id is not taken any more: the vault is to be looked at, the slot is not to blame.
-    let mut bao = server.line.bao();
-    bao.tokens.clear();
-    bao.role = Some(("role-1".into(), "another".into()));
-    drop(bao);
+    {
+        let mut bao = server.line.bao();
+        bao.tokens.clear();
+        bao.role = Some(("role-1".into(), "another".into()));
+    }
     assert_eq!(held(&vault, "acme/shop/token").await, Err(VaultError::Refused));
     assert!(VaultError::Refused.is_outage());
 }

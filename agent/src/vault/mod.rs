@@ -15,6 +15,7 @@ mod overlay;
 pub mod rotate;
 mod secret;
 #[cfg(test)]
+#[path = "suite_tests.rs"]
 mod suite;
 pub mod tripwire;
 

@@ -75,7 +75,7 @@ pub(super) fn watch(bytes: Vec<u8>) -> Arc<Watched> {
     let bytes = Zeroizing::new(bytes);
     let mut marks: Vec<u32> = Vec::new();
     for_each_form(&bytes, |form| {
-        marks.extend(form.first_chunk::<WINDOW>().map(mark));
+        marks.extend(form.first_chunk::<WINDOW>().copied().map(mark));
         false
     });
     marks.sort_unstable();
@@ -89,7 +89,7 @@ pub(super) fn watch(bytes: Vec<u8>) -> Arc<Watched> {
 }
 
 /// A keyed hash that tells eight bytes from others, and of which they cannot be told.
-fn mark(window: &[u8; WINDOW]) -> u32 {
+fn mark(window: [u8; WINDOW]) -> u32 {
     static KEY: OnceLock<[u64; 2]> = OnceLock::new();
     let [first, second] = KEY.get_or_init(|| {
         let mut bytes = [0; 16];
@@ -99,7 +99,7 @@ fn mark(window: &[u8; WINDOW]) -> u32 {
         let number = |part: &[u8]| part.try_into().map_or(0, u64::from_le_bytes);
         [number(a), number(b) | 1]
     });
-    let mixed = (u64::from_le_bytes(*window) ^ first).wrapping_mul(*second);
+    let mixed = (u64::from_le_bytes(window) ^ first).wrapping_mul(*second);
     u32::try_from((mixed ^ (mixed >> 29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).unwrap_or(u32::MAX)
 }
 
@@ -149,7 +149,7 @@ fn encoded(part: &[u8], says: &mut impl FnMut(&[u8]) -> bool) -> bool {
         let first = before.saturating_mul(8).div_ceil(6);
         [STANDARD_NO_PAD.encode(&*shifted), URL_SAFE_NO_PAD.encode(&*shifted)].into_iter().any(|text| {
             let text = Zeroizing::new(text);
-            text.as_bytes().get(first..whole).is_some_and(|form| says(form))
+            text.as_bytes().get(first..whole).is_some_and(&mut *says)
         })
     })
 }
@@ -177,7 +177,7 @@ fn is_met(text: &[u8]) -> bool {
             return false;
         }
         for window in text.windows(WINDOW) {
-            let found = window.first_chunk::<WINDOW>().and_then(|window| watching.get(&mark(window)));
+            let found = window.first_chunk::<WINDOW>().and_then(|window| watching.get(&mark(*window)));
             suspects.extend(found.into_iter().flatten().filter_map(Weak::upgrade));
         }
         // Dropped below, without the lock: the last clone of a secret takes it.
@@ -290,8 +290,8 @@ mod tests {
         let line = |form: &str| format!("{{\"message\":\"before {form} behind\"}}\n");
         let json = serde_json::to_string(text).unwrap();
         let twice = serde_json::to_string(&json).unwrap();
-        let percent: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let lower: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let coded = |write: fn(u8) -> String| text.bytes().map(write).collect::<Vec<_>>().concat();
+        let (percent, lower) = (coded(|byte| format!("%{byte:02X}")), coded(|byte| format!("%{byte:02x}")));
         let mut form = String::new();
         crate::request::url::encode(text, &mut form);
         let debug = format!("{text:?}");
