@@ -105,8 +105,8 @@ fn token(head: &str, form: &str, seen: &Mutex<Seen>) -> (&'static str, String) {
         }
         None => json!({"access_token": seen.takes, "token_type": "bearer", "expires_in": 3600}),
     };
-    if let Some(scope) = &seen.scope {
-        answer["scope"] = json!(scope);
+    if let (Some(scope), Some(members)) = (&seen.scope, answer.as_object_mut()) {
+        drop(members.insert("scope".to_owned(), json!(scope)));
     }
     ("200 OK", answer.to_string())
 }
@@ -470,7 +470,7 @@ async fn is_rotated_under_runs(kind: &'static str) {
     {
         let mut seen = place.seen.lock().expect("a lock");
         seen.keys.remove("key-of-old");
-        seen.takes = "another".to_owned();
+        "another".clone_into(&mut seen.takes);
     }
     assert_eq!(running.await.expect("a task that ends"), vec![DONE; 160], "{kind}");
     assert_eq!(counts().await, Ok(keyed(kind, "key-of-new").into_bytes()), "{kind}");
