@@ -1,6 +1,7 @@
 //! `agent.toml`: the few things that do not come with a release, read strictly, and the places in the state folder.
 
 mod repository;
+mod vault;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use crate::error::{Context as _, Error};
 
 pub use repository::{Account, Place, Repository, Roots};
+pub use vault::{Kv2, Login, VaultConfig};
 
 /// The largest `agent.toml`, in bytes.
 const FILE_MOST_BYTES: u64 = 64 * 1024;
@@ -47,6 +49,8 @@ pub struct Config {
     pub state: State,
     /// The folder below which other systems put files: `<client>/<folder>`; absent where none do.
     pub inboxes: Option<PathBuf>,
+    /// Where secrets are kept.
+    pub vault: VaultConfig,
     /// What bounds the agent.
     pub limits: Limits,
 }
@@ -173,6 +177,8 @@ struct Written {
     #[serde(default)]
     inboxes: Option<PathBuf>,
     #[serde(default)]
+    vault: Option<vault::Written>,
+    #[serde(default)]
     limits: Limits,
 }
 
@@ -180,11 +186,12 @@ fn poll_default() -> Period {
     POLL_DEFAULT
 }
 
-/// Reads `agent.toml`. Paths in it are relative to its folder.
+/// Reads `agent.toml`. Paths in it are relative to its folder; `credentials` is the folder of what systemd decrypted for this
+/// process.
 ///
 /// # Errors
 /// When it cannot be read, holds an unknown key or a value that cannot be used; the sentence names file, line and key.
-pub fn load(path: &Path) -> Result<Config, Error> {
+pub fn load(path: &Path, credentials: Option<&Path>) -> Result<Config, Error> {
     let cannot = || format!("cannot read the configuration `{}`", path.display());
     let size = std::fs::metadata(path)
         .tried(cannot)
@@ -194,13 +201,13 @@ pub fn load(path: &Path) -> Result<Config, Error> {
         return Err(Error::environment(format!("{}: it is larger than {FILE_MOST_BYTES} bytes", cannot())));
     }
     let text = std::fs::read_to_string(path).tried(cannot)?;
-    parse(&text, path.parent().unwrap_or_else(|| Path::new(".")))
+    parse(&text, path.parent().unwrap_or_else(|| Path::new(".")), credentials)
         .map_err(|(what, help)| Error::environment(format!("`{}` {what}", path.display())).help(help))
 }
 
 type Complaint = (String, String);
 
-fn parse(text: &str, folder: &Path) -> Result<Config, Complaint> {
+fn parse(text: &str, folder: &Path, credentials: Option<&Path>) -> Result<Config, Complaint> {
     let written: Written = toml::from_str(text).map_err(|error| {
         let line = error.span().map_or(1, |span| 1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count());
         (
@@ -236,6 +243,7 @@ fn parse(text: &str, folder: &Path) -> Result<Config, Complaint> {
         poll: written.poll,
         state: State(absolute(folder.join(written.state))),
         inboxes: written.inboxes.map(|inboxes| absolute(folder.join(inboxes))),
+        vault: vault::parse(written.vault, folder, credentials)?,
         limits: written.limits,
     })
 }
@@ -252,7 +260,7 @@ mod tests {
     const GOOD: &str = "project = \"harbor\"\nagent = \"eu-1\"\nenvironment = \"production\"\nregion = \"eu\"\nrepository = \"../agency.git\"\nstate = \"state\"\nlisten = \"127.0.0.1:8080\"\n";
 
     fn check(text: &str) -> Result<Config, String> {
-        parse(text, Path::new("/etc/assent")).map_err(|(what, _)| what)
+        parse(text, Path::new("/etc/assent"), None).map_err(|(what, _)| what)
     }
 
     #[test]

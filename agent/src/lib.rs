@@ -16,6 +16,7 @@ pub mod pull;
 pub mod real;
 pub mod request;
 pub mod store;
+
 pub mod vault;
 
 pub mod accept;

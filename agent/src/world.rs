@@ -267,7 +267,8 @@ pub trait Disk: Send + Sync {
     /// On return the removal is durable.
     fn remove(&self, path: &str) -> Result<(), DiskFailure>;
 
-    /// The names of the files directly in a folder, sorted; empty when there is no folder.
+    /// The names of the files directly in a folder, sorted; empty when there is no folder. The state folder itself is the
+    /// empty path.
     ///
     /// # Errors
     /// [`DiskFailure`].

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use assent_agent::accept::webhook;
-use assent_agent::content::Content;
 use assent_agent::desk::{FrontDesk, Registry};
 use assent_agent::listen;
 use assent_agent::people::Itself;
@@ -18,6 +17,7 @@ use assent_agent::real::{Real, RealClock, RealDice, RealDisk, RealKeyring, RealN
 use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use};
 use assent_agent::sim::NoBooks;
 use assent_agent::store::{Books, Gate, LedgerRow, Memory, Note, RunFilter, Sqlite, Store, StoreError, Tables};
+use assent_agent::vault::{Secret, VaultError};
 use assent_agent::world::{Clock as _, Wall};
 use assent_schema::canon::{self, Digest};
 use assent_schema::client::{ClientFacts, Endpoint};
@@ -53,8 +53,8 @@ impl Deployed for Deployment {
         None
     }
 
-    fn secret(&self, _: &ClientId, _: &ConnectionId, slot: &SlotId) -> Option<Content<Vec<u8>>> {
-        (slot.as_str() == "webhook").then(|| Content::new(SECRET.to_vec()))
+    async fn secret(&self, _: &ClientId, _: &ConnectionId, slot: &SlotId) -> Result<Secret, VaultError> {
+        if slot.as_str() == "webhook" { Secret::new(SECRET.to_vec()) } else { Err(VaultError::Missing) }
     }
 
     fn permission(&self, _: &Use<'_>) -> Permission {

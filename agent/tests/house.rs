@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every Rust file of the agent with its path below `src`.
+/// Every Rust file of the agent with its path below `src`, but those that are tests.
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let (mut todo, mut found) = (vec![root.clone()], Vec::new());
@@ -12,7 +12,7 @@ fn sources() -> Vec<(String, String)> {
             let path: PathBuf = entry.expect("an entry").path();
             if path.is_dir() {
                 todo.push(path);
-            } else if path.extension().is_some_and(|e| e == "rs") {
+            } else if path.extension().is_some_and(|e| e == "rs") && !is_test(&path) {
                 let name = path.strip_prefix(&root).expect("below").to_string_lossy().into_owned();
                 found.push((name, fs::read_to_string(&path).expect("text")));
             }
@@ -21,6 +21,10 @@ fn sources() -> Vec<(String, String)> {
     found.sort();
     assert!(found.len() > 30, "the sources were not found");
     found
+}
+
+fn is_test(path: &Path) -> bool {
+    path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"))
 }
 
 /// Code without its tests: they stand at the end of a file.

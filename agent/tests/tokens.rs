@@ -8,15 +8,16 @@ use std::sync::{Arc, Mutex};
 
 use assent_agent::deploy::live::{Field, LivePlan, PlanStanding, Snapshot};
 use assent_agent::real::{Egress, Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
-use assent_agent::run::{Compiled, Engine, NewRun};
+use assent_agent::run::{Compiled, Engine, NewRun, OfClient, Rotation};
 use assent_agent::sim::NoBooks;
 use assent_agent::store::{Ending, Entry, Memory, RunFilter, Store as _, TriggerKind};
-use assent_agent::vault::{FileVault, HostKey, Secret, SlotPath, Vault as _};
+use assent_agent::vault::{FileVault, HostKey, Secret, SlotPath, Vault as _, VaultError};
 use assent_agent::world::Clock as _;
 use assent_schema::client::ClientFacts;
 use assent_schema::id::{ClientId, ConnectionId, SlotId};
 use assent_schema::plan::Plan;
 use assent_schema::time::Moment;
+use base64::Engine as _;
 use serde_json::{Value, json};
 
 /// What the server saw and handed out.
@@ -28,6 +29,23 @@ struct Seen {
     orders: u32,
     /// The access token that is taken.
     takes: String,
+    /// What the answer of the token endpoint says of scopes.
+    scope: Option<String>,
+    /// What introspection says of scopes.
+    introspected: Option<String>,
+    /// Secrets that are taken; all are while this is empty.
+    keys: BTreeSet<String>,
+}
+
+impl Seen {
+    /// Whether a request's head, in lower case, shows a secret that is taken.
+    fn knows(&self, head: &str) -> bool {
+        let shows = |key: &String| {
+            let pair = base64::engine::general_purpose::STANDARD.encode(format!("us:{key}")).to_lowercase();
+            head.contains(&format!("x-key: {key}\r\n")) || head.contains(&format!("authorization: basic {pair}\r\n"))
+        };
+        self.keys.is_empty() || self.keys.iter().any(shows)
+    }
 }
 
 fn serve(seen: Arc<Mutex<Seen>>) -> u16 {
@@ -44,8 +62,13 @@ fn serve(seen: Arc<Mutex<Seen>>) -> u16 {
 
 fn talk(mut stream: TcpStream, seen: &Mutex<Seen>) {
     while let Some((head, body)) = read_request(&mut stream) {
-        let (status, answer) =
-            if head.starts_with("post /oauth/token ") { token(&body, seen) } else { order(&head, seen) };
+        let (status, answer) = if head.starts_with("post /oauth/token ") {
+            token(&head, &body, seen)
+        } else if head.starts_with("post /oauth/introspect ") {
+            introspect(&head, &body, seen)
+        } else {
+            order(&head, seen)
+        };
         let bytes = format!(
             "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{answer}",
             answer.len()
@@ -56,8 +79,11 @@ fn talk(mut stream: TcpStream, seen: &Mutex<Seen>) {
     }
 }
 
-fn token(form: &str, seen: &Mutex<Seen>) -> (&'static str, String) {
+fn token(head: &str, form: &str, seen: &Mutex<Seen>) -> (&'static str, String) {
     let mut seen = seen.lock().expect("a lock");
+    if !seen.knows(head) {
+        return ("401 Unauthorized", json!({"error": "invalid_client"}).to_string());
+    }
     let of = |name: &str| form.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     match of("grant_type") {
         Some("refresh_token") => {
@@ -73,18 +99,37 @@ fn token(form: &str, seen: &Mutex<Seen>) -> (&'static str, String) {
     seen.tokens += 1;
     seen.takes = format!("access-{}", seen.tokens);
     let next = format!("refresh-{}", seen.tokens);
-    let answer = match of("refresh_token") {
+    let mut answer = match of("refresh_token") {
         Some(_) => {
             json!({"access_token": seen.takes, "token_type": "bearer", "expires_in": 3600, "refresh_token": next})
         }
         None => json!({"access_token": seen.takes, "token_type": "bearer", "expires_in": 3600}),
+    };
+    if let (Some(scope), Some(members)) = (&seen.scope, answer.as_object_mut()) {
+        drop(members.insert("scope".to_owned(), json!(scope)));
+    }
+    ("200 OK", answer.to_string())
+}
+
+/// Source: RFC 7662 section 2.
+fn introspect(head: &str, form: &str, seen: &Mutex<Seen>) -> (&'static str, String) {
+    let seen = seen.lock().expect("a lock");
+    if !head.contains("authorization: basic ") {
+        return ("401 Unauthorized", json!({"error": "invalid_client"}).to_string());
+    }
+    let token = form.split('&').find_map(|pair| pair.strip_prefix("token="));
+    let answer = match &seen.introspected {
+        Some(scope) if token == Some(seen.takes.as_str()) => json!({"active": true, "scope": scope}),
+        None if token == Some(seen.takes.as_str()) => json!({"active": true}),
+        _ => json!({"active": false}),
     };
     ("200 OK", answer.to_string())
 }
 
 fn order(head: &str, seen: &Mutex<Seen>) -> (&'static str, String) {
     let mut seen = seen.lock().expect("a lock");
-    if !head.contains(&format!("authorization: bearer {}\r\n", seen.takes)) {
+    let by_key = !seen.keys.is_empty() && seen.knows(head);
+    if !by_key && !head.contains(&format!("authorization: bearer {}\r\n", seen.takes)) {
         return ("401 Unauthorized", "{}".to_owned());
     }
     seen.orders += 1;
@@ -106,12 +151,20 @@ fn read_request(stream: &mut TcpStream) -> Option<(String, String)> {
     Some((head, String::from_utf8(body).ok()?))
 }
 
+fn auth(kind: &str) -> Value {
+    match kind {
+        "header" => json!({"kind": kind, "name": "x-key", "slot": "oauth", "test": "get_order"}),
+        "basic" => json!({"kind": kind, "user": "us", "slot": "oauth", "test": "get_order"}),
+        _ => json!({"kind": kind, "token": "/oauth/token", "slot": "oauth", "introspect": "/oauth/introspect"}),
+    }
+}
+
 fn facts(kind: &str, port: u16) -> ClientFacts {
     serde_json::from_value(json!({
         "type": "client", "schema": 1, "client": "acme", "plan": "growth", "region": "eu", "zone": "Europe/Berlin",
         "calendar": {"hours": {}}, "retention": "90d", "stale_limit": "72h", "deciders": {"leads": []}, "people": {}, "routes": [],
         "connections": {"shop": {"to": {"integration": {"name": "shop"}}, "host": format!("127.0.0.1:{port}"), "region": "eu",
-            "scopes": ["orders:read"], "auth": {"kind": kind, "token": "/oauth/token", "slot": "oauth"},
+            "scopes": ["orders:read"], "auth": auth(kind),
             "private_addresses": true, "slots": {"oauth": {"rotate": "90d"}}}},
         "limits": {"running": 8, "waiting": 100},
     }))
@@ -134,7 +187,8 @@ fn plan() -> Plan {
     .expect("a plan")
 }
 
-type TheEngine = Arc<Engine<Real, Memory, Field<RealClock, FileVault<RealDisk>>>>;
+type TheField = Field<RealClock, FileVault<RealDisk>>;
+type TheEngine = Arc<Engine<Real, Memory, TheField>>;
 
 /// A machine with a vault and a server.
 struct Place {
@@ -168,13 +222,21 @@ impl Place {
 
     /// What a person does with `vault set`.
     fn set(&self, record: &Value) {
+        self.put(&record.to_string());
+    }
+
+    fn put(&self, secret: &str) {
         let path = SlotPath::new(client(), shop(), SlotId::new("oauth").expect("an id"));
-        let secret = Secret::new(record.to_string().into_bytes()).expect("a secret");
-        self.vault().set(&path, secret).expect("set");
+        self.vault().put(&path, bytes(secret)).expect("put");
     }
 
     /// A new process.
     async fn boot(&self) -> TheEngine {
+        self.boot_with_field().await.0
+    }
+
+    /// The same, with what runs see.
+    async fn boot_with_field(&self) -> (TheEngine, Arc<TheField>) {
         let net = RealNet::new(tls::connector(&[]).expect("roots"));
         let mut egress = Egress::default();
         egress.allow(&client(), &shop(), "127.0.0.1", self.port);
@@ -189,7 +251,8 @@ impl Place {
         let now = RealClock.now().moment();
         let (field, _ended) = Field::new(RealClock, self.vault(), now);
         field.replace(self.snapshot(now));
-        Engine::open(world, Arc::clone(&self.store), Arc::new(field)).await.expect("an engine")
+        let field = Arc::new(field);
+        (Engine::open(world, Arc::clone(&self.store), Arc::clone(&field)).await.expect("an engine"), field)
     }
 
     fn snapshot(&self, now: Moment) -> Snapshot {
@@ -229,7 +292,7 @@ impl Place {
         for task in tasks {
             task.await.expect("a task that ends");
         }
-        let lines = self.store.runs(&RunFilter { most: 100, ..RunFilter::default() }).expect("runs");
+        let lines = self.store.runs(&RunFilter { most: 1_000, ..RunFilter::default() }).expect("runs");
         let ends = lines.into_iter().filter(|line| runs.contains(&line.run)).map(|line| match line.last.entry {
             Entry::Ended { ending, code, .. } => (ending, code),
             _ => panic!("a run is open"),
@@ -264,6 +327,10 @@ fn shop() -> ConnectionId {
     ConnectionId::new("shop").expect("an id")
 }
 
+fn bytes(secret: &str) -> Secret {
+    Secret::new(secret.as_bytes().to_vec()).unwrap_or_else(|error| panic!("{error}"))
+}
+
 fn record(refresh: &str) -> Value {
     json!({"client_id": "us", "client_secret": "s", "refresh_token": refresh})
 }
@@ -291,14 +358,64 @@ async fn refresh_tokens_rotate_over_restarts_and_none_is_used_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_consent_that_is_gone_is_said_and_a_new_one_is_taken_at_once() {
-    let place = Place::new("oauth2-refresh", &record("gone"));
-    let engine = place.boot().await;
-    let consent = (Ending::Failed, Some("consent_needed".to_owned()));
-    assert_eq!(place.runs(&engine, 1).await, [consent]);
+async fn a_consent_that_is_gone_holds_what_needs_it_until_there_is_a_new_one() {
+    let place = Arc::new(Place::new("oauth2-refresh", &record("gone")));
+    let (engine, field) = place.boot_with_field().await;
+    let running = {
+        let (place, engine) = (Arc::clone(&place), Arc::clone(&engine));
+        tokio::spawn(async move { place.runs(&engine, 4).await })
+    };
+    while engine.consents().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(engine.consents(), [(client(), shop())]);
+    assert!(!running.is_finished());
+    // Who looks again does not ask again with the record that was refused.
+    engine.secrets_changed();
     place.set(&record("refresh-9"));
+    field.replace_vault(place.vault());
+    engine.secrets_changed();
+    assert_eq!(running.await.expect("a task that ends"), vec![DONE; 4]);
+    assert_eq!(engine.consents(), []);
+    let seen = place.seen.lock().expect("a lock");
+    assert_eq!((seen.again, seen.tokens), (1, 1), "one question with the record that counts no more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_api_grants_beside_what_is_needed_is_seen() {
+    let place = Place::new("oauth2-client", &json!({"client_id": "us", "client_secret": "s"}));
     let engine = place.boot().await;
-    assert_eq!(place.runs(&engine, 1).await, [DONE]);
+    for (answered, introspected, more, fewer) in [
+        (None, None, "", ""),
+        (Some("orders:read"), None, "", ""),
+        (Some("orders:read orders:write"), None, "orders:write", ""),
+        (Some("orders:read"), Some("orders:read refunds:write"), "refunds:write", ""),
+        (None, Some("profile"), "profile", "orders:read"),
+        (Some("orders:read"), Some("orders:read"), "", ""),
+    ] {
+        {
+            let mut seen = place.seen.lock().expect("a lock");
+            seen.scope = answered.map(str::to_owned);
+            seen.introspected = introspected.map(str::to_owned);
+            // The token is not taken any more: the next run gets another.
+            seen.takes = "another".to_owned();
+        }
+        assert_eq!(place.runs(&engine, 1).await, [DONE]);
+        let drift = engine.drift().remove(&(client(), shop())).unwrap_or_default();
+        let joined = |scopes: &BTreeSet<String>| scopes.iter().cloned().collect::<Vec<_>>().join(" ");
+        assert_eq!(
+            (joined(&drift.more).as_str(), joined(&drift.fewer).as_str()),
+            (more, fewer),
+            "{answered:?} {introspected:?}"
+        );
+    }
+    // Once a day it is asked again, with the token that is held.
+    let tokens = place.seen.lock().expect("a lock").tokens;
+    place.seen.lock().expect("a lock").introspected = Some("orders:read admin".to_owned());
+    engine.look_at_scopes(&client(), &shop()).await;
+    assert!(engine.drift().contains_key(&(client(), shop())));
+    assert_eq!(place.seen.lock().expect("a lock").tokens, tokens);
+    place.no_token_is_on_disk();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -308,4 +425,87 @@ async fn a_client_gets_its_own_token_once_for_many_runs() {
     assert_eq!(place.runs(&engine, 8).await, vec![DONE; 8]);
     assert_eq!(place.seen.lock().expect("a lock").tokens, 1);
     place.no_token_is_on_disk();
+}
+
+/// What stands in the slot for a key.
+fn keyed(kind: &str, key: &str) -> String {
+    match kind {
+        "oauth2-client" => json!({"client_id": "us", "client_secret": key}).to_string(),
+        _ => key.to_owned(),
+    }
+}
+
+/// Rotates the key of a connection under runs that never stop, and has the old one revoked at once.
+async fn is_rotated_under_runs(kind: &'static str) {
+    let place = Arc::new(Place::new(kind, &Value::Null));
+    place.put(&keyed(kind, "key-of-old"));
+    place.seen.lock().expect("a lock").keys = ["key-of-old", "key-of-new"].map(str::to_owned).into();
+    let (engine, field) = place.boot_with_field().await;
+    let (client, connection, slot) = (client(), shop(), SlotId::new("oauth").expect("an id"));
+    let of = OfClient { client: &client, connection: &connection, slot: &slot };
+    let by = || "omar".parse().expect("an id");
+    let vault = field.vault();
+    let counts = || async { vault.read(&of.path()).await.map(|secret| secret.reveal().to_vec()) };
+    // One that the API does not take is forgotten.
+    vault.stage(&of.path(), bytes(&keyed(kind, "key-of-nobody"))).await.expect("staged");
+    let refused = engine.begin_rotation(&*vault, of, by()).await;
+    assert!(matches!(refused, Ok(Rotation::Refused(_))), "{kind}: {refused:?}");
+    assert_eq!(counts().await, Ok(keyed(kind, "key-of-old").into_bytes()), "{kind}");
+    assert_eq!(vault.staged(&of.path()).await.err(), Some(VaultError::Missing), "{kind}");
+    let running = {
+        let (place, engine) = (Arc::clone(&place), Arc::clone(&engine));
+        tokio::spawn(async move {
+            let mut ends = Vec::new();
+            for _ in 0..20 {
+                ends.extend(place.runs(&engine, 8).await);
+            }
+            ends
+        })
+    };
+    while place.seen.lock().expect("a lock").orders < 16 {
+        tokio::task::yield_now().await;
+    }
+    vault.stage(&of.path(), bytes(&keyed(kind, "key-of-new"))).await.expect("staged");
+    assert_eq!(engine.begin_rotation(&*vault, of, by()).await, Ok(Rotation::Done), "{kind}");
+    {
+        let mut seen = place.seen.lock().expect("a lock");
+        seen.keys.remove("key-of-old");
+        "another".clone_into(&mut seen.takes);
+    }
+    assert_eq!(running.await.expect("a task that ends"), vec![DONE; 160], "{kind}");
+    assert_eq!(counts().await, Ok(keyed(kind, "key-of-new").into_bytes()), "{kind}");
+    assert_eq!(engine.go_on_rotating(&*vault, of).await, Ok(Rotation::None), "{kind}");
+    // A new process sees the new one; the old one opens nothing any more.
+    let engine = place.boot().await;
+    assert_eq!(place.runs(&engine, 4).await, vec![DONE; 4], "{kind}");
+    place.put(&keyed(kind, "key-of-old"));
+    let engine = place.boot().await;
+    let (ending, code) = place.runs(&engine, 1).await.remove(0);
+    assert_eq!(ending, Ending::Failed, "{kind}: {code:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_is_rotated_under_runs_that_lose_nothing_and_the_old_one_fails() {
+    for kind in ["header", "basic", "oauth2-client"] {
+        is_rotated_under_runs(kind).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_that_somebody_puts_there_is_told_and_one_that_cannot_be_tested_is_not_taken() {
+    let place = Place::new("header", &Value::Null);
+    place.put("key-of-old");
+    let (engine, field) = place.boot_with_field().await;
+    let (client, connection, slot) = (client(), shop(), SlotId::new("oauth").expect("an id"));
+    let of = OfClient { client: &client, connection: &connection, slot: &slot };
+    let first = engine.look_at_slot(&*field.vault(), of).await.expect("a look");
+    assert_eq!(engine.look_at_slot(&*field.vault(), of).await.as_ref(), Ok(&first), "the same secret, the same age");
+    place.put("key-of-new");
+    field.replace_vault(place.vault());
+    let second = engine.look_at_slot(&*field.vault(), of).await.expect("a look");
+    assert_ne!(first.mark, second.mark);
+    let other = SlotId::new("webhook").expect("an id");
+    let unknown = OfClient { slot: &other, ..of };
+    let refused = engine.begin_rotation(&*field.vault(), unknown, "omar".parse().expect("an id")).await;
+    assert_eq!(refused, Err(assent_agent::run::NotRotated::Unknown));
 }

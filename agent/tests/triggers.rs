@@ -13,6 +13,7 @@ use assent_agent::people::Itself;
 use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use};
 use assent_agent::sim::NoBooks;
 use assent_agent::store::{Memory, RunFilter, Store as _, Tables, TriggerKind};
+use assent_agent::vault::{Secret, VaultError};
 use assent_agent::world::{
     Clock, Dice, Disk, DiskFailure, HttpRequest, HttpResponse, Inboxes, Keyring, Net, NetFailure, Seen, Wall, World,
 };
@@ -149,8 +150,8 @@ impl Deployed for Deployment {
         serde_json::from_value(json!({"url": "https://shop.example", "region": "eu"})).ok()
     }
 
-    fn secret(&self, _: &ClientId, _: &ConnectionId, _: &SlotId) -> Option<Content<Vec<u8>>> {
-        Some(Content::new(SECRET.to_vec()))
+    async fn secret(&self, _: &ClientId, _: &ConnectionId, _: &SlotId) -> Result<Secret, VaultError> {
+        Secret::new(SECRET.to_vec())
     }
 
     fn permission(&self, _: &Use<'_>) -> Permission {

@@ -315,6 +315,16 @@ fn each_promise_turns_red_when_a_ledger_speaks_against_it() {
         &judged(slow.read(|_| ()), &kept),
         "P13: assent/harbor/eu-production-1/acme: an alert was delivered only after 301 s",
     );
+    let alerted = |rule: &str| ("2026-05-20T10:00:05Z", "alerted", json!({"rule": rule, "delay": 5}));
+    let overdue = Ledger::new(&[alerted("rotation-overdue")]);
+    says(
+        &judged(overdue.read(|_| ()), &kept),
+        "P08: assent/harbor/eu-production-1/acme: a secret is overdue since 2026-05-20T10:00:05Z",
+    );
+    let rotated = ("2026-05-21T10:00:00Z", "rotated", json!({"connection": "shop", "slot": "token"}));
+    assert_eq!(judged(Ledger::new(&[alerted("rotation-overdue"), rotated]).read(|_| ()), &kept), BTreeSet::new());
+    let wider = Ledger::new(&[alerted("scope-wider")]);
+    says(&judged(wider.read(|_| ()), &kept), "P06: assent/harbor/eu-production-1/acme: at 2026-05-20T10:00:05Z");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::canon::Digest;
 use crate::class::Class;
 use crate::id::{
-    ClientId, ConnectionId, Environment, GroupId, IntegrationId, PersonId, ProviderId, Region, Scope, SlotId,
+    ClientId, ConnectionId, Environment, GroupId, IntegrationId, Name, PersonId, ProviderId, Region, Scope, SlotId,
     WorkflowId,
 };
 use crate::plan::Rate;
@@ -155,7 +155,7 @@ pub struct Guardrail {
 #[serde(deny_unknown_fields)]
 pub struct PerCustomer {
     /// The parameter that names the customer.
-    pub param: crate::id::Name,
+    pub param: Name,
     /// The largest sum of a day, in minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_day: Option<i64>,
@@ -361,6 +361,9 @@ pub enum Auth {
         prefix: Option<String>,
         /// Where the secret is.
         slot: SlotId,
+        /// The read that tells whether the API takes a secret.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        test: Option<Name>,
     },
     /// HTTP basic authentication.
     Basic {
@@ -368,6 +371,9 @@ pub enum Auth {
         user: String,
         /// Where the password is.
         slot: SlotId,
+        /// The read that tells whether the API takes a secret.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        test: Option<Name>,
     },
     /// A bearer token that the agent asks for in its own name.
     ///
@@ -381,6 +387,9 @@ pub enum Auth {
         send: ClientAuth,
         /// Where the client's id and secret are.
         slot: SlotId,
+        /// Where it is asked what a token may do: a path below the endpoint.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        introspect: Option<String>,
     },
     /// A bearer token that the agent asks for with a refresh token, which may be replaced each time.
     ///
@@ -394,6 +403,21 @@ pub enum Auth {
         send: ClientAuth,
         /// Where the client's id and secret and the refresh token are, as one record.
         slot: SlotId,
+        /// Where it is asked what a token may do: a path below the endpoint.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        introspect: Option<String>,
+        /// Where a person consents: a path below the endpoint, or an address that only the person's browser opens.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        authorize: Option<String>,
+        /// Who answers there; every answer then says so.
+        ///
+        /// # Source
+        /// RFC 9207.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        issuer: Option<String>,
+        /// Whether a consent cannot be had for less than the API gives.
+        #[serde(default, skip_serializing_if = "is_false")]
+        grants_all: bool,
     },
     /// Nothing: for tests and open endpoints.
     None {},
@@ -408,6 +432,22 @@ impl Auth {
             | Self::Oauth2Client { slot, .. }
             | Self::Oauth2Refresh { slot, .. } => Some(slot),
             Self::None {} => None,
+        }
+    }
+
+    /// The read that tells whether the API takes a secret, where one is named.
+    pub fn test(&self) -> Option<&Name> {
+        match self {
+            Self::Header { test, .. } | Self::Basic { test, .. } => test.as_ref(),
+            Self::Oauth2Client { .. } | Self::Oauth2Refresh { .. } | Self::None {} => None,
+        }
+    }
+
+    /// Where it is asked what a token may do, where the API tells.
+    pub fn introspect(&self) -> Option<&str> {
+        match self {
+            Self::Oauth2Client { introspect, .. } | Self::Oauth2Refresh { introspect, .. } => introspect.as_deref(),
+            Self::Header { .. } | Self::Basic { .. } | Self::None {} => None,
         }
     }
 }
@@ -500,5 +540,5 @@ pub struct ActiveWorkflow {
     /// The source file, for people.
     pub source: String,
     /// The line of each step in it, for people.
-    pub lines: BTreeMap<crate::id::Name, u32>,
+    pub lines: BTreeMap<Name, u32>,
 }

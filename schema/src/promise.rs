@@ -78,6 +78,8 @@ pub const ALL: &[Promise] = &[
             "a_key_without_time_is_gone_from_memory",
             "an_answer_is_served_again_within_its_time_and_no_longer",
             "an_answer_outlives_the_process_and_not_the_keys",
+            "what_a_dead_agent_sealed_opens_no_more_when_the_kernel_let_go_of_its_key",
+            "where_the_kernel_refuses_keys_they_live_in_this_process_alone",
         ],
         enforced: Enforced::Yes,
     },
@@ -116,27 +118,45 @@ pub const ALL: &[Promise] = &[
     Promise {
         id: "P06",
         sentence: "Connections have only the scopes that the workflows need.",
-        how: "Scopes are derived from the operations that are called; one too many or too few is a finding.",
-        tests: &[],
-        enforced: Enforced::Partly("granted scopes are taken from client.toml; no token is introspected"),
+        how: "Scopes are derived from the operations that are called; one too many or too few is a finding. What the API says \
+              of each token, in its answer or by introspection, is compared with them: another scope is an alert. A consent \
+              for more is not kept, unless the catalog says that the API gives no less.",
+        tests: &[
+            "what_an_api_grants_beside_what_is_needed_is_seen",
+            "more_and_fewer_scopes_are_told_from_what_is_needed",
+            "each_promise_turns_red_when_a_ledger_speaks_against_it",
+        ],
+        enforced: Enforced::Yes,
     },
     Promise {
         id: "P07",
         sentence: "Secrets are in encrypted vaults, never in code, never in logs.",
-        how: "One file sealed to the host; a secret has no form that can be printed and goes where its scheme says.",
+        how: "One file sealed to the host, systemd credentials, or a key-value store of OpenBao or Vault; a secret has no form \
+              that can be printed and goes where its scheme says. No line of the log is written that holds a secret which is in \
+              memory, in any of its forms: it is replaced, counted and alerted.",
         tests: &[
             "secrets_survive_a_restart_and_never_stand_in_the_file",
+            "a_kv2_store_does_what_a_vault_does",
+            "a_line_that_holds_a_secret_is_not_written_in_any_form_of_it",
+            "a_secret_that_is_planted_in_the_agents_log_does_not_come_out",
             "a_secret_goes_where_its_scheme_says_and_nowhere_else",
             "a_secret_of_an_older_commit_is_found_and_never_printed",
         ],
-        enforced: Enforced::Partly("no tripwire reads what the agent logs"),
+        enforced: Enforced::Yes,
     },
     Promise {
         id: "P08",
         sentence: "Secrets are rotated on schedule or request.",
-        how: "Each slot names its interval.",
-        tests: &[],
-        enforced: Enforced::Partly("rotation itself and alerts when it is overdue are not built"),
+        how: "Each slot names its interval; on-call is told before and after it. A new secret counts only after the API took \
+              it; until then, and if it does not, the old one does. A rotation survives a crash anywhere and stands in the \
+              ledger; refresh tokens are replaced by one holder.",
+        tests: &[
+            "a_rotation_survives_a_crash_anywhere_and_is_said_once",
+            "a_secret_is_rotated_under_runs_that_lose_nothing_and_the_old_one_fails",
+            "on_call_is_told_before_and_after_the_interval",
+            "refresh_tokens_rotate_over_restarts_and_none_is_used_twice",
+        ],
+        enforced: Enforced::Partly("a person makes the new secret at the API and revokes the old one there"),
     },
     Promise {
         id: "P09",

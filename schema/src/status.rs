@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::canon::Digest;
-use crate::id::{AgentId, ClientId, Environment, PersonId, Region, WorkflowId};
+use crate::id::{AgentId, ClientId, ConnectionId, Environment, PersonId, Region, Scope, SlotId, WorkflowId};
 use crate::ledger::{HeldWhat, Token};
 use crate::shape::is_false;
-use crate::time::Moment;
+use crate::time::{Moment, Period};
 
 /// The current number of this format.
 pub const SCHEMA: u32 = 1;
@@ -51,9 +51,57 @@ pub struct Status {
     /// What people stopped for a while, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<Hold>,
+    /// The secrets of its clients: how old each is, and by when it is to be rotated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slots: Vec<SlotStatus>,
+    /// Where an API granted other scopes than the workflows need.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<ScopeStatus>,
+    /// Why its vault cannot be used, as a code; absent while it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault: Option<String>,
     /// What it said no to since the release that it accepted last.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub refused: BTreeSet<RefusedStatus>,
+}
+
+/// How old a secret is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlotStatus {
+    /// Whose.
+    pub client: ClientId,
+    /// Of which connection.
+    pub connection: ConnectionId,
+    /// Which slot.
+    pub slot: SlotId,
+    /// Since when the secret counts, as far as the agent knows; absent while the slot is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Moment>,
+    /// By when it is to be rotated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Moment>,
+    /// The time between rotations.
+    pub every: Period,
+    /// Whether a new one is being tested.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub rotating: bool,
+}
+
+/// What an API granted beside what is needed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScopeStatus {
+    /// Whose.
+    pub client: ClientId,
+    /// Of which connection.
+    pub connection: ConnectionId,
+    /// Granted and not needed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub more: BTreeSet<Scope>,
+    /// Needed and not granted.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub fewer: BTreeSet<Scope>,
 }
 
 /// The `type` member of a status.

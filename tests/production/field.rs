@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use assent_agent::content::Content;
 use assent_agent::run::{Compiled, Deployed, Permission, Use};
 use assent_agent::sim::SimWorld;
+use assent_agent::vault::{Secret, VaultError};
 use assent_agent::world::{Clock as _, Wall};
 use assent_schema::canon::{self, Digest};
 use assent_schema::client::{ClientFacts, Endpoint};
@@ -104,8 +104,8 @@ impl Deployed for Seen {
         Some(Endpoint { url: format!("https://{connection}.example"), region, sandbox: true })
     }
 
-    fn secret(&self, _: &ClientId, _: &ConnectionId, _: &SlotId) -> Option<Content<Vec<u8>>> {
-        Some(Content::new(b"rehearsal".to_vec()))
+    async fn secret(&self, _: &ClientId, _: &ConnectionId, _: &SlotId) -> Result<Secret, VaultError> {
+        Secret::new(b"played".to_vec())
     }
 
     fn permission(&self, of: &Use<'_>) -> Permission {

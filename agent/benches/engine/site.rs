@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use assent_agent::content::Content;
 use assent_agent::desk::{FrontDesk, Registry};
 use assent_agent::ledger::{Ledgers, opened};
 use assent_agent::listen;
@@ -15,6 +14,7 @@ use assent_agent::real::{Egress, Real, RealClock, RealDice, RealDisk, RealKeyrin
 use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use};
 use assent_agent::store::{Log, Sqlite, Store as _, Transaction, Write};
 use assent_agent::vault::HostKey;
+use assent_agent::vault::{Secret, VaultError};
 use assent_agent::world::Clock as _;
 use assent_schema::canon::Digest;
 use assent_schema::client::{ClientFacts, Endpoint};
@@ -35,6 +35,7 @@ const WARM: Duration = Duration::from_millis(500);
 
 /// What is deployed, and who waits for the ends of runs.
 struct Deployment {
+    secret: Secret,
     facts: Arc<ClientFacts>,
     plans: BTreeMap<WorkflowId, (Arc<Compiled>, UnboundedSender<Instant>)>,
     api: Endpoint,
@@ -57,8 +58,8 @@ impl Deployed for Deployment {
         Some(self.api.clone())
     }
 
-    fn secret(&self, _: &ClientId, _: &ConnectionId, slot: &SlotId) -> Option<Content<Vec<u8>>> {
-        matches!(slot.as_str(), "webhook" | "token").then(|| Content::new(SECRET.to_vec()))
+    async fn secret(&self, _: &ClientId, _: &ConnectionId, slot: &SlotId) -> Result<Secret, VaultError> {
+        if matches!(slot.as_str(), "webhook" | "token") { Ok(self.secret.clone()) } else { Err(VaultError::Missing) }
     }
 
     fn permission(&self, _: &Use<'_>) -> Permission {
@@ -163,7 +164,8 @@ impl Site {
         }
         let url = format!("http://127.0.0.1:{api}");
         let api_endpoint = Endpoint { url, region: "eu".parse().expect("a region"), sandbox: false };
-        let deployment = Arc::new(Deployment { facts: Arc::new(facts()), plans, api: api_endpoint });
+        let secret = Secret::new(SECRET.to_vec()).unwrap_or_else(|error| panic!("{error}"));
+        let deployment = Arc::new(Deployment { secret, facts: Arc::new(facts()), plans, api: api_endpoint });
         let store = Arc::new(store(folder.path()));
         let net = RealNet::new(tls::connector(&[]).expect("roots"));
         let mut egress = Egress::default();

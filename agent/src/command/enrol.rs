@@ -10,17 +10,18 @@ use assent_schema::id::{AgentId, Environment, ProjectName, Region};
 use assent_schema::trust::words;
 use serde::Serialize;
 
-use super::vault::{from_input, opens};
+use super::vault::{from_input, opens, wait};
 use super::{Call, Output, Show};
-use crate::config::Config;
+use crate::config::{Config, VaultConfig};
 use crate::content::Content;
+use crate::daemon::vaults;
 use crate::error::{Context as _, Error};
 use crate::identity::{Identity, IdentityFailure};
 use crate::pin::Pin;
-use crate::pull::fetch::Transfers;
+use crate::pull::fetch::{Credential, Transfers};
 use crate::pull::{PullFailure, read};
 use crate::real::{RealDice, RealDisk};
-use crate::vault::{FileVault, Secret, SlotPath, Vault as _};
+use crate::vault::{HostKey, Secret, SlotPath, Vault as _};
 
 /// Where root version 1 stands in release branches and in the source alike.
 const FIRST_ROOT: &str = "trust/root/1.toml";
@@ -132,8 +133,8 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
     let identity = identity.tried(|| "cannot make the agent's keys".into())?;
     if let Some(secret) = given {
         let cannot = || "cannot keep the credential".to_owned();
-        let vault = FileVault::open(disk, Arc::clone(&identity.host)).tried(cannot)?;
-        vault.set(&SlotPath::Repository, secret).tried(cannot)?;
+        let vault = vaults::open(&config.vault, Arc::new(disk), Arc::clone(&identity.host))?;
+        wait(vault.set(&SlotPath::Repository, secret))?.tried(cannot)?;
     }
     out.show(&Enrolled {
         key: identity.signing_public(),
@@ -147,9 +148,15 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
 
 /// What the vault already holds for the repository, when the agent was enrolled before.
 fn kept(config: &Config) -> Option<Secret> {
-    let disk = || RealDisk::open(config.state.folder()).ok();
-    let identity = Identity::load(&disk()?).ok()?;
-    FileVault::open(disk()?, identity.host).ok()?.read(&SlotPath::Repository).ok()
+    let disk = RealDisk::open(config.state.folder()).ok()?;
+    let host = match (Identity::load(&disk), &config.vault) {
+        (Ok(identity), _) => identity.host,
+        (Err(_), VaultConfig::File) => return None,
+        // Nothing of theirs is sealed to this host yet.
+        (Err(_), VaultConfig::Systemd(_) | VaultConfig::Kv2(_)) => Arc::new(HostKey::generate()),
+    };
+    let vault = vaults::open(&config.vault, Arc::new(disk), host).ok()?;
+    wait(vault.read(&SlotPath::Repository)).ok()?.ok()
 }
 
 /// What the operator compared: a whole digest, or the words that stand for its first part.
@@ -239,8 +246,11 @@ fn make_folder(path: &Path) -> Result<(), Error> {
 fn find_root(config: &Config, wanted: &Wanted, secret: Option<Secret>) -> Result<Digest, Error> {
     read::prepare(&config.state.repository()).tried(|| "cannot make the agent's repository".into())?;
     let program = std::env::current_exe().tried(|| "cannot find this program".into())?;
-    let credential = move || secret.as_ref().map(|secret| Content::new(secret.reveal().to_vec()));
-    let transfers = Transfers::new(program, config, Arc::new(credential));
+    let credential: Credential = Arc::new(move || {
+        let secret = secret.as_ref().map(|secret| Content::new(secret.reveal().to_vec()));
+        Box::pin(std::future::ready(secret))
+    });
+    let transfers = Transfers::new(program, config, credential);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.tried(|| "cannot start".into())?;
     let release = format!("release/{}/{}", config.environment, config.region);

@@ -14,6 +14,7 @@ use crate::error::Error;
 
 mod ask;
 mod completions;
+mod connect;
 mod console;
 mod enrol;
 mod handle;
@@ -66,8 +67,13 @@ impl Call {
     ///
     /// # Errors
     /// As [`config::load`].
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "commands read the environment; here what systemd decrypted for them"
+    )]
     pub fn config(&self) -> Result<Config, Error> {
-        config::load(&self.config)
+        let credentials = std::env::var("CREDENTIALS_DIRECTORY").ok().map(PathBuf::from);
+        config::load(&self.config, credentials.as_deref())
     }
 }
 

@@ -5,6 +5,7 @@ use tracing_subscriber::EnvFilter;
 use super::{Call, Output};
 use crate::daemon::{self, Outside};
 use crate::error::{Context as _, Error};
+use crate::vault::tripwire::Guarded;
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
@@ -19,7 +20,8 @@ pub(super) fn run(args: &Args, call: &Call, _: &mut Output<'_>) -> Result<(), Er
     let config = call.config()?;
     let filter = EnvFilter::try_new(&args.log).tried(|| format!("cannot log `{}`", args.log))?;
     // A second subscriber in one process is refused; then the first one goes on.
-    drop(tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).try_init());
+    let lines = || Guarded(std::io::stdout());
+    drop(tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(lines).try_init());
     let program = std::env::current_exe().tried(|| "cannot find this program".into())?;
     let notify = std::env::var("NOTIFY_SOCKET").ok().map(Into::into);
     daemon::run(&config, &Outside { program, notify })

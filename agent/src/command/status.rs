@@ -1,8 +1,10 @@
 //! `assent-agent status`: how the agent and its workflows stand.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use assent_schema::status::{Hold, Status, WorkflowStatus};
+use assent_schema::id::Scope;
+use assent_schema::status::{Hold, ScopeStatus, SlotStatus, Status, WorkflowStatus};
 
 use super::ask::{ask, unexpected};
 use super::hold::named;
@@ -47,8 +49,33 @@ impl Show for Status {
             let Hold { why, by, since, until, .. } = hold;
             writeln!(out, "HELD {} since {since} until {until}, by {by}: {why}", named(hold))?;
         }
+        if let Some(code) = &self.vault {
+            writeln!(out, "the vault cannot be used: {code}; what needs a secret waits")?;
+        }
+        for slot in &self.slots {
+            secret(slot, out)?;
+        }
+        for ScopeStatus { client, connection, more, fewer } in &self.scopes {
+            let named = |scopes: &BTreeSet<Scope>| scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ");
+            writeln!(
+                out,
+                "SCOPES {client}/{connection}: more than needed [{}], missing [{}]",
+                named(more),
+                named(fewer)
+            )?;
+        }
         self.refused.iter().try_for_each(|refused| writeln!(out, "refused {}: {}", refused.digest, refused.code))
     }
+}
+
+fn secret(slot: &SlotStatus, out: &mut dyn Write) -> io::Result<()> {
+    let SlotStatus { client, connection, slot, since, due, rotating, .. } = slot;
+    write!(out, "secret {client}/{connection}/{slot}  ")?;
+    match (since, due) {
+        (Some(since), Some(due)) => write!(out, "since {since}, to be rotated by {due}")?,
+        _ => write!(out, "not set, or not read yet")?,
+    }
+    writeln!(out, "{}", if *rotating { ", a new one is being tested" } else { "" })
 }
 
 fn human(status: &WorkflowStatus, out: &mut dyn Write) -> io::Result<()> {

@@ -2,18 +2,22 @@
 //! every user of the machine, a file would stay.
 
 use std::io::{self, Read as _, Write};
+use std::sync::Arc;
 
 use assent_schema::trust::Signer;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::ask::unexpected;
+use super::key::Who;
 use super::{Call, Output, Show};
 use crate::config::Repository;
-use crate::control::{Question, Said, client};
+use crate::control::{Answer, Question, RotationSaid, Said, client};
+use crate::daemon::vaults::{self, TheVault};
 use crate::error::{Context as _, Error};
 use crate::identity::Identity;
 use crate::real::RealDisk;
-use crate::vault::{FileVault, SECRET_MOST_BYTES, Secret, SlotPath, Vault as _};
+use crate::vault::{SECRET_MOST_BYTES, Secret, SlotPath, Vault as _};
 
 /// Arguments of `vault`.
 #[derive(Debug, clap::Args)]
@@ -31,6 +35,21 @@ enum What {
         #[arg(value_name = "CLIENT/CONNECTION/SLOT", value_parser = slot)]
         slot: SlotPath,
     },
+    /// Puts a new secret on standard input beside the one that counts. The running agent asks the API whether it takes it;
+    /// only then it counts, and until then the old one does.
+    Rotate {
+        /// The slot, as `client.toml` names it.
+        #[arg(value_name = "CLIENT/CONNECTION/SLOT", value_parser = slot)]
+        slot: SlotPath,
+        /// Says that the new secret is on standard input. No API of the catalog describes how one is made there, so a person
+        /// makes it.
+        #[arg(long, required = true)]
+        set: bool,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Asks a person to let the agent act at an API, and keeps what comes of it in the slot of the connection.
+    Connect(super::connect::Args),
     /// Lists the slots that hold a secret.
     List,
 }
@@ -74,10 +93,12 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
         .tried(|| "cannot open the vault".into())
         .map_err(|e| e.help("Enrol the agent first: `assent-agent enrol`."))?
         .host;
-    let vault = FileVault::open(disk()?, host).tried(|| "cannot open the vault".into())?;
+    let vault = vaults::open(&config.vault, Arc::new(disk()?), host)?;
     match &args.what {
+        What::Rotate { slot, set: _, who } => rotate(call, &vault, slot, who, out),
+        What::Connect(args) => super::connect::run(args, call, &vault, out),
         What::List => {
-            let slots = vault.slots().tried(|| "cannot read the vault".into())?;
+            let slots = wait(vault.slots())?.tried(|| "cannot read the vault".into())?;
             out.show(&Slots { slots: slots.iter().map(ToString::to_string).collect() })
         }
         What::Set { slot } => {
@@ -85,11 +106,70 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
             if *slot == SlotPath::Repository {
                 opens(&config.repository, &secret)?;
             }
-            vault.set(slot, secret).tried(|| format!("cannot set {slot}"))?;
+            wait(vault.set(slot, secret))?.tried(|| format!("cannot set {slot}"))?;
             let told = client::ask(&config.state.socket(), &Said::Question(Question::OpenVault))?;
             out.show(&Set { set: slot.to_string(), in_use: told.is_some() })
         }
     }
+}
+
+#[derive(Serialize)]
+struct Rotated {
+    slot: String,
+    #[serde(flatten)]
+    rotation: RotationSaid,
+}
+
+impl Show for Rotated {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        let slot = &self.slot;
+        match &self.rotation {
+            RotationSaid::Done => {
+                writeln!(out, "{slot}: the API takes the new secret, and it counts now. Revoke the old one at the API.")
+            }
+            RotationSaid::Refused { code } => {
+                writeln!(
+                    out,
+                    "{slot}: the API does not take the new secret ({code}); it was forgotten, the old one counts"
+                )
+            }
+            RotationSaid::Waits { until, code } => {
+                writeln!(
+                    out,
+                    "{slot}: the API could not be asked ({code}); the old secret counts, the next test is at {until}"
+                )
+            }
+        }
+    }
+}
+
+/// Puts the new secret beside the old one, and has the agent test it.
+fn rotate(call: &Call, vault: &TheVault, path: &SlotPath, who: &Who, out: &mut Output<'_>) -> Result<(), Error> {
+    let SlotPath::Client { client, connection, slot } = path else {
+        let error = Error::environment("what opens the repository is not tested here");
+        return Err(error.help("Put the new one there: `assent-agent vault set agent/repository`."));
+    };
+    let question = Question::Rotate { client: client.clone(), connection: connection.clone(), slot: slot.clone() };
+    wait(vault.stage(path, from_input()?))?.tried(|| format!("cannot put the new secret beside {path}"))?;
+    let answered = who.ask(call, &question);
+    match answered {
+        Ok(Answer::Rotation(RotationSaid::Refused { code })) => {
+            let error = Error::refused(format!("the API does not take the new secret of {path}: {code}"));
+            Err(error.help("The new secret was forgotten and the old one counts. Make another one at the API."))
+        }
+        Ok(Answer::Rotation(rotation)) => out.show(&Rotated { slot: path.to_string(), rotation }),
+        other => {
+            // Nobody began with it: it is not left there for somebody to find.
+            wait(vault.unstage(path))?.tried(|| format!("cannot take back the new secret of {path}"))?;
+            other.and(Err(unexpected()))
+        }
+    }
+}
+
+/// Waits for what a vault says.
+pub(super) fn wait<T>(asked: impl Future<Output = T>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.tried(|| "cannot start".into())?.block_on(asked))
 }
 
 /// Looks whether a secret has the form in which it could open the repository.

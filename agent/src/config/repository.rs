@@ -3,11 +3,14 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use assent_schema::trust::PublicKey;
 use serde::{Deserialize, Serialize};
+use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
 use super::Complaint;
 
@@ -52,6 +55,26 @@ pub enum Roots {
     Public,
     /// Those of the operator and no others, each as DER.
     Only(Vec<Vec<u8>>),
+}
+
+impl Roots {
+    /// The settings of a TLS client that believes these and no others.
+    ///
+    /// # Errors
+    /// When one of them is no certificate.
+    pub fn client(&self) -> Result<ClientConfig, rustls::Error> {
+        let mut store = RootCertStore::empty();
+        match self {
+            Self::Public => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+            Self::Only(certificates) => {
+                for der in certificates {
+                    store.add(CertificateDer::from(der.clone()))?;
+                }
+            }
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        Ok(config.with_safe_default_protocol_versions()?.with_root_certificates(store).with_no_client_auth())
+    }
 }
 
 /// An account, and by which key its host is known.
@@ -201,7 +224,7 @@ fn authority(rest: &str) -> Result<(Option<&str>, Place), Complaint> {
     Ok((user, Place { host, port, path: format!("/{path}") }))
 }
 
-fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
+pub(super) fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (host, port) = rest.split_once(']')?;
         let address: Ipv6Addr = host.parse().ok()?;
@@ -225,7 +248,7 @@ fn is_name(host: &str) -> bool {
     host.len() <= 253 && host.split('.').all(label)
 }
 
-fn roots(ca: Option<&Path>, folder: &Path) -> Result<Roots, Complaint> {
+pub(super) fn roots(ca: Option<&Path>, folder: &Path) -> Result<Roots, Complaint> {
     let Some(ca) = ca else { return Ok(Roots::Public) };
     let path = folder.join(ca);
     let help = "Name a PEM file with the certificates of whoever signed the server's.";

@@ -18,7 +18,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use assent_schema::canon::Digest;
-use assent_schema::id::{ClientId, GroupId, Name, PersonId, WorkflowId};
+use assent_schema::client::{ConnectionFacts, Endpoint};
+use assent_schema::id::{ClientId, ConnectionId, GroupId, Name, PersonId, SlotId, WorkflowId};
 use assent_schema::ledger::{HeldWhat, Token};
 use assent_schema::status::{Hold, Status};
 use assent_schema::time::{Moment, Period};
@@ -141,6 +142,22 @@ pub enum Question {
     },
     /// The vault was changed: it is opened again.
     OpenVault,
+    /// The secret that a person put beside the one that counts is tested and takes its place.
+    Rotate {
+        /// Whose.
+        client: ClientId,
+        /// Of which connection.
+        connection: ConnectionId,
+        /// Which slot.
+        slot: SlotId,
+    },
+    /// What a connection is, to ask somebody for consent.
+    Connection {
+        /// Whose.
+        client: ClientId,
+        /// Which.
+        connection: ConnectionId,
+    },
     /// Something about incidents.
     Incidents(incidents::IncidentQuestion),
 }
@@ -155,11 +172,12 @@ impl Question {
     /// carries its own signatures.
     pub fn is_open(&self) -> bool {
         match self {
-            Self::Status | Self::Pull | Self::OpenVault | Self::Recover { .. } => true,
+            Self::Status | Self::Pull | Self::OpenVault | Self::Connection { .. } | Self::Recover { .. } => true,
             Self::Ledger(question) => question.is_open(),
             Self::Runs { .. }
             | Self::Run { .. }
             | Self::Queue
+            | Self::Rotate { .. }
             | Self::Handle { .. }
             | Self::RollBack { .. }
             | Self::Hold { .. }
@@ -209,6 +227,10 @@ pub enum Answer {
     Erased(books::Erased),
     /// The legal hold that stands from now on, or that ended.
     LegalHold(books::LegalHold),
+    /// How a rotation stands.
+    Rotation(RotationSaid),
+    /// A connection, and where it leads.
+    Connection(Box<(ConnectionFacts, Endpoint)>),
     /// It is done.
     Done,
     /// The agent says no.
@@ -217,6 +239,26 @@ pub enum Answer {
         what: String,
         /// What to do.
         help: String,
+    },
+}
+
+/// How a rotation stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "rotation", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum RotationSaid {
+    /// The new secret counts.
+    Done,
+    /// The API does not take the new secret: the old one counts.
+    Refused {
+        /// Why, from a closed list.
+        code: String,
+    },
+    /// The API could not be asked: the old one counts until it could.
+    Waits {
+        /// When it is asked again.
+        until: Moment,
+        /// Why, from a closed list.
+        code: String,
     },
 }
 

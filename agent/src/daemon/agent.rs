@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::host;
 use super::intake::{self, Standpoint, Taken};
 use super::poking::Pokes;
+use super::vaults::TheVault;
 use crate::config::Config;
 use crate::control::books::LedgerDesk;
 use crate::deploy::board::Proposal;
@@ -31,7 +32,6 @@ use crate::real::{Egress, Real, RealClock, RealDisk};
 use crate::request::url::Base;
 use crate::run::Engine;
 use crate::store::{Alert, Log, Note, Sqlite, Store as _, StoreError, Transaction, Write};
-use crate::vault::FileVault;
 use crate::verify::Now;
 use crate::watch::{self, Condition, Routes};
 use crate::world::{Clock as _, Wall};
@@ -72,7 +72,7 @@ impl Judged {
 }
 
 /// What runs see.
-pub(super) type TheField = Field<RealClock, FileVault<Arc<RealDisk>>>;
+pub(super) type TheField = Field<RealClock, TheVault>;
 /// The engine of the real world.
 pub(super) type TheEngine = Engine<Real, Sqlite, TheField>;
 
@@ -114,6 +114,8 @@ pub(super) struct Agent {
     pub(super) halt: Mutex<Option<Halt>>,
     /// On-call signed a recovery.
     pub(super) recovered: Notify,
+    /// What was looked at about secrets, and when.
+    pub(super) secrets: super::secrets::Looks,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -143,7 +145,10 @@ impl Agent {
         field.hold(holds.clone());
         let pulse = Mutex::new(Pulse::new(world.clock.now(), world.clock.awake()));
         let vault = Arc::clone(&field);
-        let credential: Credential = Arc::new(move || vault.opens_repository());
+        let credential: Credential = Arc::new(move || {
+            let vault = Arc::clone(&vault);
+            Box::pin(async move { vault.opens_repository().await })
+        });
         Self {
             transfers: Transfers::new(program, &config, credential),
             config,
@@ -172,6 +177,7 @@ impl Agent {
             news: Arc::default(),
             halt: Mutex::default(),
             recovered: Notify::new(),
+            secrets: super::secrets::Looks::default(),
         }
     }
 
@@ -635,6 +641,9 @@ impl Agent {
                 |plan| snapshot.bars(plan),
             ),
             holds: self.field.holds().to_vec(),
+            slots: self.slot_statuses()?,
+            scopes: self.scope_statuses(),
+            vault: self.field.vault_outage().map(|error| error.code().to_owned()),
             refused,
         })
     }

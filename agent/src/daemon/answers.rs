@@ -2,22 +2,23 @@
 
 use std::sync::{Arc, Mutex};
 
-use assent_schema::id::PersonId;
+use assent_schema::id::{ClientId, ConnectionId, PersonId};
 use assent_schema::status::Hold;
 
 use super::agent::{Agent, lock};
 use super::halting::{NotRecovered, Signed};
 use super::holding::{LASTS_MOST, NotHeld};
 use super::pruning::NotErased;
+use super::secrets::NotDone;
+use super::vaults;
 use crate::console::Viewer;
 use crate::control::books::{LedgerBroken, LedgerQuestion, Prepared};
 use crate::control::server::Answers;
-use crate::control::{Answer, Question, RolledBack, Said};
+use crate::control::{Answer, Question, RolledBack, RotationSaid, Said};
 use crate::deploy::{NoRollback, Place};
 use crate::people::{Challenges, Itself};
-use crate::run::{Act, Task};
+use crate::run::{Act, Rotation, Task};
 use crate::store::StoreError;
-use crate::vault::FileVault;
 use crate::world::Dice as _;
 
 /// Answers for an agent.
@@ -61,6 +62,7 @@ impl Clerk {
                 Ok(Answer::Done)
             }
             Question::OpenVault => Ok(self.open_vault()),
+            Question::Connection { client, connection } => Ok(self.connection(&client, &connection)),
             Question::Recover { statement, signatures } => {
                 Ok(agent.recover(&Signed { statement, signatures }).map_or_else(not_recovered, |()| Answer::Done))
             }
@@ -73,8 +75,14 @@ impl Clerk {
     async fn say(&self, question: Question, viewer: &Viewer) -> Result<Answer, StoreError> {
         let (agent, by) = (&self.agent, viewer.who.person.clone());
         match question {
-            Question::Status | Question::Pull | Question::OpenVault | Question::Recover { .. } => {
-                self.open(question).await
+            Question::Status
+            | Question::Pull
+            | Question::OpenVault
+            | Question::Connection { .. }
+            | Question::Recover { .. } => self.open(question).await,
+            Question::Rotate { client, connection, slot } => {
+                let done = agent.rotate(&(client, connection, slot), &by).await;
+                Ok(done.map_or_else(not_done, |rotation| Answer::Rotation(said(rotation))))
             }
             Question::Runs { client, most } => self.runs(viewer, client, most).await,
             Question::Run { run } => self.run(viewer, run).await,
@@ -121,10 +129,26 @@ impl Clerk {
         })
     }
 
+    /// What a command needs to ask for consent. No secret is among it.
+    fn connection(&self, client: &ClientId, connection: &ConnectionId) -> Answer {
+        let snapshot = self.agent.field.snapshot();
+        let facts = snapshot.clients.get(client).and_then(|facts| facts.connections.get(connection));
+        let endpoint = snapshot.endpoints.get(client).and_then(|endpoints| endpoints.get(connection));
+        match facts.zip(endpoint) {
+            Some((facts, endpoint)) => Answer::Connection(Box::new((facts.clone(), endpoint.clone()))),
+            None => refused(
+                format!("`{client}` has no connection `{connection}` here"),
+                "`assent-agent status` lists what runs here.",
+            ),
+        }
+    }
+
     fn open_vault(&self) -> Answer {
-        match FileVault::open(Arc::clone(&self.agent.disk), Arc::clone(&self.agent.identity.host)) {
+        let agent = &self.agent;
+        match vaults::open(&agent.config.vault, Arc::clone(&agent.disk), Arc::clone(&agent.identity.host)) {
             Ok(vault) => {
                 self.agent.field.replace_vault(vault);
+                self.agent.secrets_changed();
                 // What opens the repository may be among it.
                 self.agent.pull_wanted().notify_one();
                 Answer::Done
@@ -160,6 +184,25 @@ impl Clerk {
                 RolledBack { why_not: Some(why.into()), ..done }
             }
         })
+    }
+}
+
+fn said(rotation: Rotation) -> RotationSaid {
+    match rotation {
+        Rotation::Done => RotationSaid::Done,
+        Rotation::Refused(code) => RotationSaid::Refused { code },
+        Rotation::Waits { until, code } => RotationSaid::Waits { until, code },
+        Rotation::None => RotationSaid::Refused { code: "nothing_staged".to_owned() },
+    }
+}
+
+fn not_done(no: NotDone) -> Answer {
+    match no {
+        NotDone::Not(no) => not_held(no),
+        NotDone::Rotated(no) => {
+            let (what, help) = no.sentences();
+            refused(what, help)
+        }
     }
 }
 

@@ -20,6 +20,8 @@ mod recovering;
 mod registry;
 mod rehearsing;
 mod resetting;
+mod secrets;
+pub mod vaults;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -52,8 +54,7 @@ use crate::pull::watch::Watch;
 use crate::real::{Real, RealClock, RealDice, RealDisk, RealInboxes, RealKeyring, RealNet, tls};
 use crate::run::Engine;
 use crate::store::{Log, Sqlite, Store as _, StoreError, Write, life};
-use crate::vault::FileVault;
-use crate::world::Clock as _;
+use crate::world::{Clock as _, Dice as _, Keyring as _};
 
 use agent::{Agent, Parts, TIME};
 use answers::Clerk;
@@ -69,6 +70,8 @@ const COUNTED_MOST: usize = 1_024;
 const ALERT_EVERY: Duration = Duration::from_secs(5);
 /// How long what blocks may take when a recovery ends a life of the agent.
 const LETS_GO: Duration = Duration::from_secs(30);
+/// How long the key lives by which a start finds out whether the kernel takes keys.
+const PROBE_LIVES: Duration = Duration::from_secs(1);
 /// How often the service manager hears that the agent lives.
 const WATCHDOG_EVERY: Duration = Duration::from_secs(10);
 
@@ -166,6 +169,7 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     loops.spawn(server::serve(control, Arc::new(clerk)));
     loops.spawn(pulling::pulling(Arc::clone(&agent)));
     loops.spawn(counting(Arc::clone(&agent), ended));
+    loops.spawn(keeping_secrets(Arc::clone(&agent)));
     loops.spawn(looking(Arc::clone(&agent)));
     loops.spawn(alerting(Arc::clone(&agent)));
     loops.spawn(publishing::publishing(Arc::clone(&agent)));
@@ -235,8 +239,13 @@ async fn build(
         disk: RealDisk::open(config.state.folder()).tried(|| "cannot open the state folder".into())?,
         keyring: RealKeyring::new(config.agent.as_str()),
     });
-    let vault = FileVault::open(Arc::clone(&disk), Arc::clone(&identity.host));
-    let vault = vault.tried(|| "cannot open the vault".into())?;
+    if !world.keyring.put("probe", &crate::content::Content::new(world.dice.bytes()), PROBE_LIVES) {
+        tracing::warn!(
+            code = "keyring_refused",
+            "the kernel takes no keys: sealed content lives in this process alone, and a restart loses it"
+        );
+    }
+    let vault = vaults::open(&config.vault, Arc::clone(&disk), Arc::clone(&identity.host))?;
     let cannot = || "cannot read what the state folder holds".to_owned();
     let (field, ended) = Field::new(RealClock, vault, stored_time(&store).tried(cannot)?);
     let field = Arc::new(field);
@@ -333,6 +342,17 @@ async fn looking(agent: Arc<Agent>) {
             tracing::error!(%error, "what time does to incidents could not be written");
         }
         agent.world.net.sweep();
+    }
+}
+
+/// Looks at secrets: at once when a person changed something.
+async fn keeping_secrets(agent: Arc<Agent>) {
+    loop {
+        agent.look_at_secrets().await;
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = agent.secrets.news.notified() => {}
+        }
     }
 }
 

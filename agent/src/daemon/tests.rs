@@ -26,6 +26,7 @@ use crate::store::{Accepted, Ending, Entry, Note, QueueItem, RunId, Transaction,
 use crate::verify::fixture::{self, Files};
 
 mod ledger;
+mod secrets;
 
 const BRANCH: &str = "release/production/eu";
 
@@ -56,7 +57,7 @@ impl Site {
         let text = "project = \"harbor\"\nagent = \"eu-production-1\"\nenvironment = \"production\"\nregion = \"eu\"\n\
                     repository = \"agency.git\"\nstate = \"state\"\nlisten = \"127.0.0.1:0\"\n";
         std::fs::write(&path, text).unwrap();
-        crate::config::load(&path).unwrap()
+        crate::config::load(&path, None).unwrap()
     }
 
     /// Makes a commit hold exactly these files.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use assent_schema::canon::Digest;
 use assent_schema::client::{ClientFacts, ConnectionTo, Endpoint};
-use assent_schema::id::{ClientId, ConnectionId, SlotId, WorkflowId};
+use assent_schema::id::{ClientId, ConnectionId, OperationRef, SlotId, WorkflowId};
 use assent_schema::status::Hold;
 use assent_schema::time::{Moment, Period};
 use assent_schema::trust::TrustedTime;
@@ -19,8 +19,8 @@ use super::board::{Board, Place};
 use super::fresh::{self, Freshness};
 use super::holds;
 use crate::content::Content;
-use crate::run::{Compiled, Deployed, Permission, Use};
-use crate::vault::{Secret, SlotPath, Vault};
+use crate::run::{Compiled, Deployed, Permission, Use, is_plain_read};
+use crate::vault::{Secret, SlotPath, Vault, VaultError};
 use crate::world::Clock;
 
 /// What is deployed at one instant.
@@ -73,6 +73,7 @@ pub struct EndedRun {
 pub struct Field<C, V> {
     clock: C,
     vault: Mutex<Arc<V>>,
+    outage: Mutex<Option<VaultError>>,
     time: Mutex<TrustedTime>,
     snapshot: RwLock<Arc<Snapshot>>,
     holds: RwLock<Arc<[Hold]>>,
@@ -93,6 +94,7 @@ impl<C: Clock, V: Vault> Field<C, V> {
         let field = Self {
             clock,
             vault: Mutex::new(Arc::new(vault)),
+            outage: Mutex::default(),
             time: Mutex::new(time),
             snapshot: RwLock::default(),
             holds: RwLock::default(),
@@ -132,9 +134,32 @@ impl<C: Clock, V: Vault> Field<C, V> {
     }
 
     /// What opens the git repository, when the vault holds something.
-    pub fn opens_repository(&self) -> Option<Content<Vec<u8>>> {
-        let vault = Arc::clone(&lock(&self.vault));
-        vault.read(&SlotPath::Repository).ok().map(|secret| Content::new(secret.reveal().to_vec()))
+    pub async fn opens_repository(&self) -> Option<Content<Vec<u8>>> {
+        let read = self.heard(self.vault().read(&SlotPath::Repository).await);
+        read.ok().map(|secret| Content::new(secret.reveal().to_vec()))
+    }
+
+    /// The vault as it is now.
+    pub fn vault(&self) -> Arc<V> {
+        Arc::clone(&lock(&self.vault))
+    }
+
+    /// Why the vault cannot be used, as it answered last.
+    pub fn vault_outage(&self) -> Option<VaultError> {
+        *lock(&self.outage)
+    }
+
+    /// Remembers what an answer says of the vault itself.
+    ///
+    /// # Errors
+    /// The answer's own.
+    pub fn heard<T>(&self, answer: Result<T, VaultError>) -> Result<T, VaultError> {
+        let now = answer.as_ref().err().copied().filter(|error| error.is_outage());
+        let before = std::mem::replace(&mut *lock(&self.outage), now);
+        if let Some(error) = now.filter(|_| before != now) {
+            tracing::error!(code = error.code(), "the vault cannot be used: what needs a secret waits");
+        }
+        answer
     }
 
     /// Puts another vault in place.
@@ -233,26 +258,36 @@ impl<C: Clock + 'static, V: Vault + 'static> Deployed for Field<C, V> {
         self.snapshot().endpoints.get(client)?.get(connection).cloned()
     }
 
-    fn secret(&self, client: &ClientId, connection: &ConnectionId, slot: &SlotId) -> Option<Content<Vec<u8>>> {
+    async fn secret(&self, client: &ClientId, connection: &ConnectionId, slot: &SlotId) -> Result<Secret, VaultError> {
         let path = SlotPath::new(client.clone(), connection.clone(), slot.clone());
-        let vault = Arc::clone(&lock(&self.vault));
-        vault.read(&path).ok().map(|secret| Content::new(secret.reveal().to_vec()))
+        self.heard(self.vault().read(&path).await)
     }
 
-    fn credential(&self, client: &ClientId, connection: &ConnectionId, slot: &SlotId) -> Option<Content<Vec<u8>>> {
+    async fn renew(
+        &self,
+        client: &ClientId,
+        connection: &ConnectionId,
+        slot: &SlotId,
+        record: Secret,
+    ) -> Result<(), VaultError> {
         let path = SlotPath::new(client.clone(), connection.clone(), slot.clone());
-        let vault = Arc::clone(&lock(&self.vault));
-        vault.newest(&path).ok().map(|secret| Content::new(secret.reveal().to_vec()))
-    }
-
-    fn renew(&self, client: &ClientId, connection: &ConnectionId, slot: &SlotId, record: Content<Vec<u8>>) -> bool {
-        let path = SlotPath::new(client.clone(), connection.clone(), slot.clone());
-        let vault = Arc::clone(&lock(&self.vault));
-        let renewed = Secret::new(record.into_inner()).and_then(|secret| vault.renew(&path, secret));
+        let renewed = self.heard(self.vault().renew(&path, record).await);
         if let Err(error) = &renewed {
             tracing::error!(slot = %path, code = error.code(), "a new refresh token could not be kept");
         }
-        renewed.is_ok()
+        renewed
+    }
+
+    fn read_operation(&self, client: &ClientId, name: &OperationRef) -> Option<Arc<Compiled>> {
+        let snapshot = self.snapshot();
+        let now = self.now();
+        let runs = |(place, plan): (&Place, &Digest)| {
+            let (of, workflow) = place;
+            let asked = Use { client: of, workflow, plan, connection: Some(&name.connection), now };
+            let here = of == client && snapshot.barred(&asked, now).is_none();
+            here.then(|| snapshot.plans.get(plan).map(|live| Arc::clone(&live.compiled))).flatten()
+        };
+        snapshot.active.iter().filter_map(runs).find(|compiled| is_plain_read(compiled, name))
     }
 
     fn permission(&self, of: &Use<'_>) -> Permission {

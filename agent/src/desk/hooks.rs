@@ -9,10 +9,10 @@ use assent_schema::plan::Trigger;
 use super::{FrontDesk, Registry, lock};
 use crate::accept::event::{self, Taken};
 use crate::accept::{Authentic, Delivery, Refused, Scheme, Secrets, webhook};
-use crate::content::Content;
 use crate::listen::{Event, Receipt};
 use crate::run::{Deployed, Heard, NewRun};
 use crate::store::{Log, Note, Store, Transaction, TriggerKind, Write};
+use crate::vault::{Secret, VaultError};
 use crate::world::{Clock as _, World};
 
 /// The slot of the secret before the current one is named after it; it is emptied when a rotation is finished.
@@ -44,13 +44,15 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         };
         let scheme = Scheme { dialect: *dialect, header: header.as_deref() };
         let key = self.webhook_key(&client, &workflow);
-        let judged = self.check(&client, connection, scheme, delivery, &key).and_then(|authentic| {
+        let judged = self.check(&client, connection, scheme, delivery, &key).await.and_then(|authentic| {
             let taken = event::take(trigger, delivery)?;
             Ok((authentic, taken))
         });
         match judged {
-            Err(_) if heard => Receipt::Ignored,
-            Err(refused) => {
+            // Nobody knows whether it is genuine: the sender is to come again.
+            Err(NotChecked::Later) => Receipt::Unavailable,
+            Err(NotChecked::Refused(_)) if heard => Receipt::Ignored,
+            Err(NotChecked::Refused(refused)) => {
                 tracing::warn!(%client, %workflow, code = refused.code(), "webhook refused");
                 Receipt::Refused(refused)
             }
@@ -83,7 +85,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             }
             tried.push(event.connection.clone());
             let scheme = Scheme { dialect: event.dialect, header: event.header.as_deref() };
-            let Ok(authentic) = self.check(client, &event.connection, scheme, delivery, &key) else { continue };
+            let authentic = match self.check(client, &event.connection, scheme, delivery, &key).await {
+                Ok(authentic) => authentic,
+                Err(NotChecked::Later) => return Err(Receipt::Unavailable),
+                Err(NotChecked::Refused(_)) => continue,
+            };
             let known = webhook::once_key(&key, &format!("heard {}", authentic.id));
             let event = Heard { client, workflow, connection: &event.connection, body: delivery.body, key: known };
             heard |= self.engine.hear(&event).await.or(Err(Receipt::Unavailable))?;
@@ -91,26 +97,29 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         Ok(heard)
     }
 
-    fn check(
+    async fn check(
         &self,
         client: &ClientId,
         connection: &ConnectionId,
         scheme: Scheme<'_>,
         delivery: Delivery<'_>,
         key: &[u8; 32],
-    ) -> Result<Authentic, Refused> {
+    ) -> Result<Authentic, NotChecked> {
         let facts = self.deployed.client(client).ok_or(Refused::BadSecret)?;
         let slots = facts.connections.get(connection).map(|connection| &connection.slots);
         let slot = slots.and_then(|slots| slots.iter().find(|(_, slot)| slot.webhook)).map(|(name, _)| name);
         let slot = slot.ok_or(Refused::BadSecret)?;
-        let current = self.deployed.secret(client, connection, slot).ok_or(Refused::BadSecret)?;
-        let previous = SlotId::new(&format!("{slot}{PREVIOUS}")).ok();
-        let previous: Option<Content<Vec<u8>>> =
-            previous.and_then(|slot| self.deployed.secret(client, connection, &slot));
-        let secrets =
-            Secrets { current: current.reveal(), previous: previous.as_ref().map(|secret| secret.reveal().as_slice()) };
+        let current = self.deployed.secret(client, connection, slot).await?;
+        let previous = match SlotId::new(&format!("{slot}{PREVIOUS}")) {
+            Ok(slot) => match self.deployed.secret(client, connection, &slot).await {
+                Err(error) if error.is_outage() => return Err(NotChecked::Later),
+                read => read.ok(),
+            },
+            Err(_) => None,
+        };
+        let secrets = Secrets { current: current.reveal(), previous: previous.as_ref().map(Secret::reveal) };
         let now = self.world.clock().now().moment();
-        webhook::verify(scheme, delivery, secrets, now, key)
+        Ok(webhook::verify(scheme, delivery, secrets, now, key)?)
     }
 
     /// An event that our own connection caused is dropped and recorded.
@@ -142,6 +151,26 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             writes: Vec::new(),
         };
         self.drive(self.engine.begin(new)).await
+    }
+}
+
+/// Why a delivery is not known to be genuine.
+enum NotChecked {
+    /// It is not.
+    Refused(Refused),
+    /// The vault with the sender's secret cannot be used now.
+    Later,
+}
+
+impl From<Refused> for NotChecked {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<VaultError> for NotChecked {
+    fn from(error: VaultError) -> Self {
+        if error.is_outage() { Self::Later } else { Self::Refused(Refused::BadSecret) }
     }
 }
 

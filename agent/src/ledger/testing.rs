@@ -42,9 +42,10 @@ impl Disk for Folder {
     }
 
     fn list(&self, folder: &str) -> Result<Vec<String>, DiskFailure> {
-        let prefix = format!("{folder}/");
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
         let files = self.files.lock().expect("no panic");
-        let names = files.keys().filter_map(|path| path.strip_prefix(&prefix)).filter(|name| !name.contains('/'));
+        let names =
+            files.keys().filter_map(|path| path.strip_prefix(prefix.as_str())).filter(|name| !name.contains('/'));
         Ok(names.map(str::to_owned).collect())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,7 +25,7 @@ pub const CHILD_COMMAND: &str = "transfer";
 pub(crate) const IN_THIS_PROCESS: &str = "";
 
 /// Gives what opens the repository, as the vault has it at that moment.
-pub type Credential = Arc<dyn Fn() -> Option<Content<Vec<u8>>> + Send + Sync>;
+pub type Credential = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Option<Content<Vec<u8>>>> + Send>> + Send + Sync>;
 
 /// How transfers are made: which program, between which repositories, within which bounds.
 #[derive(Clone)]
@@ -77,7 +78,7 @@ impl Transfers {
     }
 
     async fn run(&self, task: Task) -> Result<String, PullFailure> {
-        let credential = self.wants_credential().then(|| (self.credential)()).flatten();
+        let credential = if self.wants_credential() { (self.credential)().await } else { None };
         let request =
             Request { repository: self.repository.clone(), other: self.other.clone(), task, limits: self.bounds };
         #[cfg(test)]

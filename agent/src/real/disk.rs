@@ -97,7 +97,7 @@ impl Disk for RealDisk {
     }
 
     fn list(&self, folder: &str) -> Result<Vec<String>, DiskFailure> {
-        let parts = parts(folder)?;
+        let parts = if folder.is_empty() { Vec::new() } else { parts(folder)? };
         let Some(folder) = self.folder(&parts)? else { return Ok(Vec::new()) };
         let mut names = Vec::new();
         for entry in Dir::read_from(&folder).map_err(failure)? {

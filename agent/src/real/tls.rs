@@ -7,6 +7,16 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{ClientConfig, Error, RootCertStore};
 
+use crate::config::Roots;
+
+/// The same for one server whose roots the operator names.
+///
+/// # Errors
+/// When one of them is no certificate.
+pub fn connector_of(roots: &Roots) -> Result<TlsConnector, Error> {
+    roots.client().map(|config| TlsConnector::from(Arc::new(config)))
+}
+
 /// TLS 1.2 and 1.3 with certificates checked; there is no option that turns the check off.
 ///
 /// # Errors

@@ -26,6 +26,8 @@ pub enum Purpose<'a> {
     Pseudonyms,
     /// A value, whose pseudonym this is.
     Pseudonym,
+    /// A secret that counts in a slot.
+    Secret,
 }
 
 /// HMAC-SHA256 over `"assent-keyed/v1\0" || purpose || "\0" || bytes`.
@@ -38,6 +40,7 @@ pub fn keyed(key: &[u8; 32], purpose: Purpose<'_>, bytes: &[u8]) -> Digest {
         Purpose::Run => ("run", ""),
         Purpose::Pseudonyms => ("pseudonyms", ""),
         Purpose::Pseudonym => ("pseudonym", ""),
+        Purpose::Secret => ("secret", ""),
     };
     digest(key, &[b"assent-keyed/v1\0", name.as_bytes(), path.as_bytes(), b"\0", bytes])
 }

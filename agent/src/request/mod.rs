@@ -7,6 +7,7 @@ pub mod auth;
 mod body;
 mod build;
 pub mod chat;
+pub mod consent;
 pub mod json;
 pub mod keyed;
 pub mod limits;

@@ -33,6 +33,8 @@ const LIFE_MOST: Duration = Duration::from_hours(24);
 pub const CONSENT_NEEDED: &str = "consent_needed";
 /// The code when the token endpoint says no.
 pub const TOKEN_REFUSED: &str = "token_refused";
+/// The code when the API says that a token, which it just gave, does not count.
+pub const NOT_ACTIVE: &str = "token_not_active";
 /// The code when the token endpoint answers with something else than a token.
 pub const BAD_TOKEN: &str = "bad_token";
 
@@ -104,29 +106,103 @@ impl Record {
 /// # Errors
 /// [`Wrong`]; nothing can have been sent.
 pub fn ask(grant: &Grant<'_>) -> Result<HttpRequest, Wrong> {
-    let base = Base::parse(grant.endpoint).ok_or(WrongKind::EndpointRefused)?;
     let record = Record::read(grant.record).ok_or(WrongKind::SecretRefused)?;
-    let mut form = Content::new(String::with_capacity(HEADER_MOST_BYTES));
-    let (path, send) = match &grant.connection.auth {
-        Auth::Oauth2Client { token, send, .. } => {
-            put(&mut form, "grant_type", "client_credentials");
+    let text = |text: &str| Zeroizing::new(text.to_owned());
+    match &grant.connection.auth {
+        Auth::Oauth2Client { .. } => {
+            let mut members = vec![("grant_type", text("client_credentials"))];
             let scopes: Vec<&str> = grant.connection.scopes.iter().map(assent_schema::id::Scope::as_str).collect();
             if !scopes.is_empty() {
-                put(&mut form, "scope", &scopes.join(" "));
+                members.push(("scope", text(&scopes.join(" "))));
             }
-            (token, *send)
+            send(grant, &members)
         }
-        Auth::Oauth2Refresh { token, send, .. } => {
-            put(&mut form, "grant_type", "refresh_token");
+        Auth::Oauth2Refresh { .. } => {
             // Without `scope` the new token may do what the consent said and no more.
-            put(&mut form, "refresh_token", record.refresh.as_ref().ok_or(WrongKind::SecretRefused)?);
-            (token, *send)
+            let refresh = record.refresh.ok_or(WrongKind::SecretRefused)?;
+            send(grant, &[("grant_type", text("refresh_token")), ("refresh_token", refresh)])
         }
+        Auth::Header { .. } | Auth::Basic { .. } | Auth::None {} => Err(WrongKind::EndpointRefused.into()),
+    }
+}
+
+/// Builds the question what a token may do; nothing where the API does not tell.
+///
+/// # Errors
+/// [`Wrong`]; nothing can have been sent.
+///
+/// # Source
+/// RFC 7662 section 2.1.
+pub fn introspect(grant: &Grant<'_>, token: &[u8]) -> Result<Option<HttpRequest>, Wrong> {
+    let Some(path) = grant.connection.auth.introspect() else { return Ok(None) };
+    let token = std::str::from_utf8(token).or(Err(WrongKind::SecretRefused))?;
+    let members =
+        [("token", Zeroizing::new(token.to_owned())), ("token_type_hint", Zeroizing::new("access_token".to_owned()))];
+    to(grant, path, &members).map(Some)
+}
+
+/// What an API says that a token may do: its scopes; nothing where it does not say which.
+///
+/// # Errors
+/// [`Failed`]: no such answer, or the token is not active.
+///
+/// # Source
+/// RFC 7662 section 2.2.
+pub fn introspected(response: &HttpResponse) -> Result<Option<String>, Failed> {
+    if !(200..300).contains(&response.status) {
+        return Err(read::by_status_alone(response));
+    }
+    let bad = || read::named(Failure::Permanent, BAD_TOKEN, response);
+    let json = Json::parse(response.body.reveal()).ok().ok_or_else(bad)?;
+    match json.at("active") {
+        Some(Json::Boolean(true)) => Ok(json.text_at("scope").map(str::to_owned)),
+        Some(Json::Boolean(false)) => Err(read::named(Failure::Permanent, NOT_ACTIVE, response)),
+        _ => Err(bad()),
+    }
+}
+
+/// A record of a client that nobody consented to yet.
+pub fn without_consent(record: &[u8]) -> Option<Content<Vec<u8>>> {
+    Some(Record { refresh: None, ..Record::read(record)? }.write())
+}
+
+/// The id that the API knows the agent by, which is no secret.
+pub fn client_id(record: &[u8]) -> Option<String> {
+    Record::read(record).map(|record| record.id.to_string())
+}
+
+/// What a person gave of a record whose refresh token is replaced by itself; nothing for what is none.
+pub fn given(record: &[u8]) -> Option<Content<Vec<u8>>> {
+    let record = Record::read(record)?;
+    record.secret.as_ref()?;
+    Some(Record { refresh: None, ..record }.write())
+}
+
+/// Builds a request to the token endpoint from the members of its form; who asks is added as the connection says.
+///
+/// # Errors
+/// [`Wrong`]; nothing can have been sent.
+pub fn send(grant: &Grant<'_>, members: &[(&str, Zeroizing<String>)]) -> Result<HttpRequest, Wrong> {
+    match &grant.connection.auth {
+        Auth::Oauth2Client { token, .. } | Auth::Oauth2Refresh { token, .. } => to(grant, token, members),
+        Auth::Header { .. } | Auth::Basic { .. } | Auth::None {} => Err(WrongKind::EndpointRefused.into()),
+    }
+}
+
+fn to(grant: &Grant<'_>, path: &str, members: &[(&str, Zeroizing<String>)]) -> Result<HttpRequest, Wrong> {
+    let base = Base::parse(grant.endpoint).ok_or(WrongKind::EndpointRefused)?;
+    let record = Record::read(grant.record).ok_or(WrongKind::SecretRefused)?;
+    let way = match &grant.connection.auth {
+        Auth::Oauth2Client { send, .. } | Auth::Oauth2Refresh { send, .. } => *send,
         Auth::Header { .. } | Auth::Basic { .. } | Auth::None {} => return Err(WrongKind::EndpointRefused.into()),
     };
+    let mut form = Content::new(String::with_capacity(HEADER_MOST_BYTES));
+    for (name, value) in members {
+        put(&mut form, name, value);
+    }
     let mut headers = common_headers().to_vec();
     headers.push(header("content-type", "application/x-www-form-urlencoded"));
-    match (&record.secret, send) {
+    match (&record.secret, way) {
         (Some(secret), ClientAuth::Header) => headers.push(basic(&record.id, secret)),
         (secret, ClientAuth::Body | ClientAuth::Header) => {
             put(&mut form, "client_id", &record.id);
@@ -177,6 +253,8 @@ pub struct Token {
     pub access: Content<Vec<u8>>,
     /// How long it may be used, counted from when it was asked for.
     pub lives: Duration,
+    /// What it may do, where the answer says so.
+    pub scope: Option<String>,
     /// The record that takes the place of the one it was asked with: the refresh token was replaced.
     pub next: Option<Content<Vec<u8>>>,
 }
@@ -202,6 +280,7 @@ pub fn read(grant: &Grant<'_>, response: &HttpResponse) -> Result<Token, Failed>
     Ok(Token {
         access: Content::new(access.clone().into_bytes()),
         lives: told.unwrap_or(LIFE_UNTOLD).min(LIFE_MOST),
+        scope: json.text_at("scope").map(str::to_owned),
         next: next(grant, &json).map_err(|()| bad())?,
     })
 }
@@ -238,5 +317,5 @@ fn refused(grant: &Grant<'_>, json: Option<&Json>, response: &HttpResponse) -> F
 pub fn reply(request: &HttpRequest) -> Option<Vec<u8>> {
     let asks =
         request.operation.operation.as_str() == "oauth_token" && request.body.reveal().starts_with(b"grant_type=");
-    asks.then(|| br#"{"access_token":"rehearsal","token_type":"Bearer","expires_in":3600}"#.to_vec())
+    asks.then(|| br#"{"access_token":"played","token_type":"Bearer","expires_in":3600}"#.to_vec())
 }

@@ -21,6 +21,7 @@ use crate::request::chat::{self, Question, Said};
 use crate::request::{Built, Failed};
 use crate::retry::{Next, next};
 use crate::store::{Aim, AskEnd, Ending, Entry, Fact, Intent, Store, Write};
+use crate::vault::Secret;
 use crate::world::{Clock as _, World};
 
 /// What is asked, evaluated.
@@ -64,7 +65,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             if self.left().is_zero() {
                 return Err(ask_failed(step, ask, "run_timed_out"));
             }
-            let token = self.ready(&ask.connection).await?.map_err(|failed| ask_failed(step, ask, &failed.code))?;
+            let token =
+                self.ready(&step.id, &ask.connection).await?.map_err(|failed| ask_failed(step, ask, &failed.code))?;
             let built = self.question(ask, &asked, chat::ask).map_err(|code| ask_failed(step, ask, &code))?;
             let built = built.map_err(|wrong| ask_failed(step, ask, wrong.kind.code()))?;
             let bytes = u64::try_from(built.request.body.reveal().len()).unwrap_or(u64::MAX);
@@ -95,8 +97,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 Err(failed) => (failed.code.clone(), failed.status, Some(failed)),
             };
             self.outcome(step, attempt, &code, status, false, BTreeMap::new());
-            if let Some(token) = token.filter(|_| status == Some(401) && !renewed) {
-                self.not_taken(&ask.connection, token);
+            if status == Some(401) && !renewed && self.takes_another(&ask.connection, token).await {
                 renewed = true;
                 last = last.saturating_add(1);
                 continue;
@@ -161,13 +162,12 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let client = &self.accepted.client;
         let connection = self.facts.connections.get(&ask.connection).ok_or("no_connection")?;
         let endpoint = self.engine.deployed.endpoint(client, &ask.connection).ok_or("no_endpoint")?;
-        let secret = self.engine.secret_of(client, &ask.connection, connection);
         Ok(then(&Question {
             client,
             name: &ask.connection,
             connection,
             endpoint: &endpoint.url,
-            secret: secret.as_ref().map(|secret| secret.reveal().as_slice()),
+            secret: self.secret.as_ref().map(Secret::reveal),
             prompt: &ask.prompt,
             with: &asked.with,
             sources: asked.sources.as_ref(),

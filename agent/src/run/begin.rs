@@ -159,6 +159,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             taken: std::time::Duration::ZERO,
             resumed_at: self.world.clock().boot(),
             waited: std::time::Duration::ZERO,
+            secret: None,
         };
         (run_state, durable)
     }

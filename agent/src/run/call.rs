@@ -19,6 +19,7 @@ use super::{Deployed, Traffic, lock};
 use crate::request::{self, Answer, BAD_ANSWER, Built, Call, Failed, GRAPHQL_ERROR, Paging};
 use crate::retry::{Breaker, Bucket, Gate, Next, next};
 use crate::store::{Aim, Ending, Entry, Fact, Intent, Outcome, Refusal, Store, Write};
+use crate::vault::Secret;
 use crate::world::{Clock as _, Dice as _, Net as _, World};
 
 pub(super) type Arguments = BTreeMap<Name, Value>;
@@ -33,7 +34,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     pub(super) async fn call(&mut self, step: &CompiledStep, call: &CompiledCall) -> Result<(), Stop> {
         let arguments = self.values.parts(&call.with).map_err(|error| expression_failed(step, &error))?;
         let is_effect = call.operation.effect != Effect::None;
-        if let Err(failed) = self.ready(&call.name.connection).await? {
+        if let Err(failed) = self.ready(&step.id, &call.name.connection).await? {
             return self.give_up(step, call, &arguments, &failed.code).await;
         }
         if is_effect && self.compiled.plan.mode == Mode::Shadow {
@@ -71,7 +72,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let mut renewed = 0_u32;
         loop {
             let attempt = self.next_attempt(&step.id);
-            let token = match self.ready(&call.name.connection).await? {
+            let token = match self.ready(&step.id, &call.name.connection).await? {
                 Ok(token) => token,
                 Err(failed) => return self.give_up(step, call, arguments, &failed.code).await,
             };
@@ -103,12 +104,13 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             };
             let in_doubt = call.operation.effect != Effect::None && is_doubtful(&failed);
             self.outcome(step, attempt, &failed.code, failed.status, in_doubt, BTreeMap::new());
-            if let Some(token) = token.filter(|_| failed.status == Some(401)) {
-                self.not_taken(&call.name.connection, token);
-                if renewed == 0 && self.may_renew(step, call, &failed) {
-                    renewed = 1;
-                    continue;
-                }
+            if failed.status == Some(401)
+                && self.takes_another(&call.name.connection, token).await
+                && renewed == 0
+                && self.may_renew(step, call, &failed)
+            {
+                renewed = 1;
+                continue;
             }
             let again = self.may_repeat(step, call, &failed, in_doubt);
             match next(&call.retry, attempt.saturating_sub(renewed), failed.retry_after, self.left(), self.dice()) {
@@ -197,7 +199,6 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let client = &self.accepted.client;
         let connection = self.facts.connections.get(&name.connection).ok_or("no_connection")?;
         let endpoint = self.engine.deployed.endpoint(client, &name.connection).ok_or("no_endpoint")?;
-        let secret = self.engine.secret_of(client, &name.connection, connection);
         let key = operation.idempotency.as_ref().map(|_| {
             let item = self.item.as_ref().map(crate::store::FactText::as_str);
             let of = match self.progress.stand(step) {
@@ -213,7 +214,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             endpoint: &endpoint.url,
             connection,
             arguments,
-            secret: secret.as_ref().map(|secret| secret.reveal().as_slice()),
+            secret: self.secret.as_ref().map(Secret::reveal),
             idempotency: key.as_deref(),
             cursor,
         };
@@ -445,7 +446,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let mut attempt = 0_u32;
         loop {
             attempt = attempt.saturating_add(1);
-            self.ready(&name.connection).await?.map_err(|failed| fail_at(step, call, &failed.code))?;
+            self.ready(&step.id, &name.connection).await?.map_err(|failed| fail_at(step, call, &failed.code))?;
             let built = self.build(&name, operation, arguments, &step.id, None);
             let built = built.map_err(|code| fail_at(step, call, &code))?;
             let keyed = built.keyed(self.key.reveal());

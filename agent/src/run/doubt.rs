@@ -110,7 +110,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let with: Arguments = confirm.with.iter().filter_map(with).collect();
         let retry = operation.retry.unwrap_or(assent_schema::plan::Retry::DEFAULT);
         for attempt in 1..=retry.attempts {
-            if self.ready(&name.connection).await?.is_err() {
+            if self.ready(&step.id, &name.connection).await?.is_err() {
                 return Ok(None);
             }
             let Ok(built) = self.build(&name, operation, &with, &step.id, None) else { return Ok(None) };

@@ -23,6 +23,7 @@ use super::values::Values;
 use super::{Deployed, Engine};
 use crate::content::Content;
 use crate::store::{Accepted, Ending, Entry, FactText, RunId, Store, Write};
+use crate::vault::Secret;
 use crate::world::{Wall, World};
 
 /// One run in memory.
@@ -56,6 +57,8 @@ pub(super) struct Run<W, S, D> {
     pub(super) resumed_at: Duration,
     /// Time spent waiting for people or holds since then.
     pub(super) waited: Duration,
+    /// What authorises the next request of the step that is done now, and no longer.
+    pub(super) secret: Option<Secret>,
 }
 
 /// Why a step does not return in the ordinary way.
@@ -191,6 +194,12 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     async fn act(&mut self, step: &CompiledStep) -> Result<(), Stop> {
+        let acted = self.act_out(step).await;
+        self.secret = None;
+        acted
+    }
+
+    async fn act_out(&mut self, step: &CompiledStep) -> Result<(), Stop> {
         match &step.action {
             CompiledAction::Call(call) => self.call(step, call).await,
             CompiledAction::Ask(ask) => self.ask(step, ask).await,
@@ -217,6 +226,12 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     pub(super) async fn restore(&mut self, step: &CompiledStep) -> Result<(), Stop> {
+        let restored = self.restore_out(step).await;
+        self.secret = None;
+        restored
+    }
+
+    async fn restore_out(&mut self, step: &CompiledStep) -> Result<(), Stop> {
         match &step.action {
             CompiledAction::Call(call) => self.read_again(step, call).await,
             CompiledAction::Ask(ask) => self.answer_again(step, ask).await,

@@ -128,7 +128,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let name = OperationRef { connection: call.name.connection.clone(), operation: job.read.clone() };
         let compiled = std::sync::Arc::clone(&self.compiled);
         let Some(read) = compiled.plan.operations.get(&name) else { return Ok(Stands::Unseen("no_operation".into())) };
-        let token = match self.ready(&name.connection).await? {
+        let token = match self.ready(&step.id, &name.connection).await? {
             Ok(token) => token,
             Err(failed) => return Ok(Stands::Unseen(failed.code)),
         };

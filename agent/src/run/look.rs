@@ -11,10 +11,12 @@ use assent_schema::time::Moment;
 
 use super::compiled::Compiled;
 use super::resume;
+use super::tokens::{Ready, Unready};
 use super::{Deployed, Engine, Permission, Traffic, Use, lock};
 use crate::request::{self, Call, Failed, Paging};
 use crate::retry::{Breaker, Bucket, Gate};
 use crate::store::Store;
+use crate::vault::Secret;
 use crate::world::{Clock as _, Net as _, World};
 
 /// What a list holds from a moment on.
@@ -44,6 +46,15 @@ pub enum NotLooked {
 impl From<Failed> for NotLooked {
     fn from(failed: Failed) -> Self {
         Self::Failed { passing: matches!(failed.kind, Failure::Transient | Failure::Throttled), code: failed.code }
+    }
+}
+
+impl From<Unready> for NotLooked {
+    fn from(unready: Unready) -> Self {
+        match unready {
+            Unready::Failed(failed) => failed.into(),
+            Unready::NotNow(code) => Self::Failed { passing: true, code: code.to_owned() },
+        }
     }
 }
 
@@ -86,8 +97,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         let facts = self.deployed.client(client).ok_or_else(|| never("no_client"))?;
         let connection = facts.connections.get(&name.connection).ok_or_else(|| never("no_connection"))?;
         let endpoint = self.deployed.endpoint(client, &name.connection).ok_or_else(|| never("no_endpoint"))?;
-        let token = self.token(client, &name.connection, connection).await?;
-        let secret = self.secret_of(client, &name.connection, connection);
+        let Ready { token, secret } = self.authorise(client, &name.connection, connection).await?;
         let mut paging = Paging::default();
         let mut cursor = None;
         let mut more;
@@ -100,7 +110,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
                 endpoint: &endpoint.url,
                 connection,
                 arguments,
-                secret: secret.as_ref().map(|secret| secret.reveal().as_slice()),
+                secret: secret.as_ref().map(Secret::reveal),
                 idempotency: None,
                 cursor: cursor.as_ref().map(|cursor: &crate::content::Content<String>| cursor.reveal().as_str()),
             };

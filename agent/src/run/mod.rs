@@ -29,6 +29,7 @@ mod place;
 mod progress;
 mod quiet;
 mod resume;
+mod rotate;
 mod seal;
 mod shared;
 mod tokens;
@@ -43,7 +44,8 @@ use std::time::Duration;
 
 use assent_schema::canon::Digest;
 use assent_schema::client::{ClientFacts, Endpoint};
-use assent_schema::id::{ClientId, ConnectionId, Name, SlotId, WorkflowId};
+use assent_schema::id::{ClientId, ConnectionId, Name, OperationRef, SlotId, WorkflowId};
+use assent_schema::plan::Effect;
 use assent_schema::time::Moment;
 use tokio::sync::{oneshot, watch};
 
@@ -56,11 +58,13 @@ pub use give_up::give_up;
 pub use hear::Heard;
 pub use look::{Looked, NotLooked};
 pub(crate) use progress::is_success;
+pub use rotate::{NotRotated, OfClient, Rotation};
 
 use crate::content::Content;
 use crate::request::keyed::{Purpose, keyed};
 use crate::retry::{Breaker, Bucket};
 use crate::store::{RunId, StepAt, Store, StoreError, Transaction, Write};
+use crate::vault::{Secret, VaultError};
 use crate::world::{Clock as _, Dice as _, World};
 
 /// Where the agent's own key for idempotency keys is kept.
@@ -79,7 +83,7 @@ pub enum Permission {
 
 /// What is deployed: plans, clients, connections, and whether they may still be used. `deploy` has the real one.
 ///
-/// Every call is cheap and sees what was last committed.
+/// Every call but those for secrets is cheap and sees what was last committed.
 pub trait Deployed: Send + Sync + 'static {
     /// The plan that new runs of a workflow begin with.
     fn active(&self, client: &ClientId, workflow: &WorkflowId) -> Option<Arc<Compiled>>;
@@ -93,17 +97,29 @@ pub trait Deployed: Send + Sync + 'static {
     /// Where a connection leads here.
     fn endpoint(&self, client: &ClientId, connection: &ConnectionId) -> Option<Endpoint>;
 
-    /// A secret of a connection.
-    fn secret(&self, client: &ClientId, connection: &ConnectionId, slot: &SlotId) -> Option<Content<Vec<u8>>>;
+    /// The secret of a connection that counts now. The one call that may take its time: some vaults are asked over the
+    /// network.
+    fn secret(
+        &self,
+        client: &ClientId,
+        connection: &ConnectionId,
+        slot: &SlotId,
+    ) -> impl Future<Output = Result<Secret, VaultError>> + Send;
 
-    /// The record of a credential that changes as it is used: the newest one.
-    fn credential(&self, client: &ClientId, connection: &ConnectionId, slot: &SlotId) -> Option<Content<Vec<u8>>> {
-        self.secret(client, connection, slot)
+    /// Puts the record that follows the one that was read last into a slot; durable on return.
+    fn renew(
+        &self,
+        _: &ClientId,
+        _: &ConnectionId,
+        _: &SlotId,
+        _: Secret,
+    ) -> impl Future<Output = Result<(), VaultError>> + Send {
+        std::future::ready(Err(VaultError::ReadOnly))
     }
 
-    /// Puts the next record of a credential into the place of the one before. True when it is durable.
-    fn renew(&self, _: &ClientId, _: &ConnectionId, _: &SlotId, _: Content<Vec<u8>>) -> bool {
-        false
+    /// A plan that runs now and has this read, which asks for nothing: what secrets are tested by.
+    fn read_operation(&self, _: &ClientId, _: &OperationRef) -> Option<Arc<Compiled>> {
+        None
     }
 
     /// Asked before each step: approvals, agreement, freshness, holds, whether the plan was returned or revoked.
@@ -153,11 +169,20 @@ pub struct Engine<W, S, D> {
     kept: AtomicUsize,
     swept: AtomicI64,
     stopping: watch::Sender<bool>,
+    /// Counts how often people changed secrets.
+    changed: watch::Sender<u64>,
     asked: watch::Sender<u64>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether an operation of a plan is a read that asks for nothing.
+pub fn is_plain_read(compiled: &Compiled, name: &OperationRef) -> bool {
+    compiled.plan.operations.get(name).is_some_and(|operation| {
+        operation.effect == Effect::None && operation.params.values().all(|param| param.optional)
+    })
 }
 
 /// A run's task.
@@ -193,6 +218,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             kept: AtomicUsize::new(0),
             swept: AtomicI64::new(i64::MIN),
             stopping: watch::Sender::new(false),
+            changed: watch::Sender::new(0),
             asked: watch::Sender::new(0),
         }))
     }

@@ -146,6 +146,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             taken: self.taken,
             resumed_at: self.resumed_at,
             waited: self.waited,
+            secret: None,
         };
         run.take_facts();
         if let (Scope::Item(_), Some(item)) = (&run.scope, run.item.clone()) {

@@ -65,6 +65,33 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         }
     }
 
+    /// Waits a while for what is not the run's fault; its place and its time are not used up by it.
+    pub(super) async fn outwait(&mut self, step: &Name) -> Result<(), Stop> {
+        self.flush_all().await?;
+        let held = self.engine.held.enter();
+        self.step_aside().await;
+        let look = self.engine.held.look(self.engine.world.dice());
+        let engine = Arc::clone(&self.engine);
+        let (mut stopping, mut changed) = (engine.stopping.subscribe(), engine.changed.subscribe());
+        let before = engine.world.clock().boot();
+        tokio::select! {
+            biased;
+            _ = stopping.wait_for(|stop| *stop) => {}
+            _ = changed.changed() => {}
+            () = engine.world.clock().sleep(look) => {}
+        }
+        self.waited = self.waited.saturating_add(engine.world.clock().boot().saturating_sub(before));
+        drop(held);
+        if self.engine.is_stopping() {
+            return Err(Stop::Leave);
+        }
+        self.come_back().await?;
+        if self.shared.signals.is_cancelled() && !self.has_begun(step) {
+            return Err(End::cancelled().into());
+        }
+        Ok(())
+    }
+
     /// Whether a step may have done something that must be looked after.
     fn has_begun(&self, step: &Name) -> bool {
         matches!(self.progress.stand(step), Some(Stand::Tried(_) | Stand::Walking(_)))

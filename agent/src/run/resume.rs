@@ -93,6 +93,7 @@ fn found<W: World, S: Store, D: Deployed>(engine: &Arc<Engine<W, S, D>>, id: Run
         durable: true,
         resumed_at: engine.world.clock().boot(),
         waited: Duration::ZERO,
+        secret: None,
         engine: Arc::clone(engine),
     };
     run.take_facts();

@@ -93,6 +93,10 @@ pub(super) fn hour_of(at: Wall) -> i64 {
 }
 
 #[cfg(test)]
+#[path = "seal_tests.rs"]
+mod process_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::sim::{Host, Reply};

@@ -1,4 +1,5 @@
-//! Access tokens of connections: kept in memory alone, asked for anew shortly before they end, by one task at a time.
+//! What authorises requests: the secret of a slot, fetched for the step that needs it; or an access token, kept in memory
+//! alone, asked for anew shortly before it ends, by one task at a time.
 //!
 //! # Crash
 //! A refresh token that came with an access token is durable in the vault before the access token is used. Where the
@@ -13,17 +14,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use assent_schema::client::{Auth, ConnectionFacts};
-use assent_schema::id::{ClientId, ConnectionId};
+use assent_schema::id::{ClientId, ConnectionId, Name};
 use assent_schema::plan::{Effect, Failure, Retry};
 
 use super::compiled::{CompiledCall, CompiledStep};
 use super::driver::{Run, Stop};
 use super::{Deployed, Engine, Traffic, lock};
-use crate::content::Content;
 use crate::request::Failed;
-use crate::request::oauth::{self, Grant};
+use crate::request::consent::{self, Granted};
+use crate::request::oauth::{self, CONSENT_NEEDED, Grant};
 use crate::retry::{Breaker, Next, next};
 use crate::store::Store;
+use crate::vault::{Secret, VaultError};
 use crate::world::{Clock as _, Net as _, World};
 
 /// So long before its end a token is not used any more; of one that lives shortly, a tenth of its life.
@@ -35,9 +37,16 @@ const NOT_KEPT: &str = "token_not_kept";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Generation(u64);
 
+/// A connection of a client.
+type At = (ClientId, ConnectionId);
+
 /// The tokens of all connections.
 #[derive(Default)]
-pub(super) struct Tokens(Mutex<BTreeMap<(ClientId, ConnectionId), Arc<Place>>>);
+pub(super) struct Tokens {
+    places: Mutex<BTreeMap<At, Arc<Place>>>,
+    /// What the APIs granted, where it is not what is needed.
+    drift: Mutex<BTreeMap<At, Granted>>,
+}
 
 /// The token of one connection.
 #[derive(Default)]
@@ -45,67 +54,103 @@ struct Place {
     /// Who holds it asks for the next token: a refresh token is never used by two.
     turn: tokio::sync::Mutex<()>,
     held: Mutex<Option<Held>>,
+    /// The record whose consent is gone: nobody asks with it again.
+    refused: Mutex<Option<Secret>>,
 }
 
 struct Held {
-    access: Content<Vec<u8>>,
+    access: Secret,
     /// When it is replaced, by the time since the machine started.
     until: Duration,
     generation: u64,
     /// The record that the vault has not taken yet.
-    unkept: Option<Content<Vec<u8>>>,
+    unkept: Option<Secret>,
+}
+
+/// What authorises the next request of a connection.
+#[derive(Default)]
+pub(super) struct Ready {
+    /// Which token it is, where it is one.
+    pub(super) token: Option<Generation>,
+    /// The secret or token; nothing where none is needed.
+    pub(super) secret: Option<Secret>,
+}
+
+/// Why nothing authorises a request.
+pub(super) enum Unready {
+    /// It failed, as a step fails.
+    Failed(Failed),
+    /// Not now, and not by anything that the run can do: the vault is away, or a person must consent. Who needs a secret
+    /// waits.
+    NotNow(&'static str),
+}
+
+impl From<Failed> for Unready {
+    fn from(failed: Failed) -> Self {
+        Self::Failed(failed)
+    }
+}
+
+impl From<VaultError> for Unready {
+    fn from(error: VaultError) -> Self {
+        if error.is_outage() {
+            return Self::NotNow(error.code());
+        }
+        let kind = match error {
+            VaultError::Disk(_) | VaultError::Changed => Failure::Transient,
+            _ => Failure::Permanent,
+        };
+        Self::Failed(Failed::with_code(kind, error.code()))
+    }
 }
 
 impl Tokens {
+    /// What is held of a connection's token counts no more.
+    pub(super) fn forget(&self, client: &ClientId, connection: &ConnectionId) {
+        let place = self.place(client, connection);
+        if let Some(held) = lock(&place.held).as_mut() {
+            held.until = Duration::ZERO;
+        }
+    }
+
     fn place(&self, client: &ClientId, connection: &ConnectionId) -> Arc<Place> {
-        Arc::clone(lock(&self.0).entry((client.clone(), connection.clone())).or_default())
+        Arc::clone(lock(&self.places).entry((client.clone(), connection.clone())).or_default())
     }
 }
 
 impl Place {
-    fn alive(&self, now: Duration) -> Option<Generation> {
+    fn alive(&self, now: Duration) -> Option<Ready> {
         let held = lock(&self.held);
-        held.as_ref().filter(|held| now < held.until && held.unkept.is_none()).map(|held| Generation(held.generation))
+        let held = held.as_ref().filter(|held| now < held.until && held.unkept.is_none())?;
+        Some(Ready { token: Some(Generation(held.generation)), secret: Some(held.access.clone()) })
     }
 }
 
 impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
-    /// What authorises a request of a connection now: the secret of its slot, or the token that is held.
-    pub(super) fn secret_of(
-        &self,
-        client: &ClientId,
-        name: &ConnectionId,
-        connection: &ConnectionFacts,
-    ) -> Option<Content<Vec<u8>>> {
-        if oauth::is_used(&connection.auth) {
-            let place = self.tokens.place(client, name);
-            let held = lock(&place.held);
-            return held.as_ref().filter(|held| held.unkept.is_none()).map(|held| held.access.clone());
-        }
-        connection.auth.slot().and_then(|slot| self.deployed.secret(client, name, slot))
-    }
-
-    /// Sees to it that a connection has a token that lives; nothing to do where none is used.
+    /// What authorises a request of a connection now: the secret of its slot, or a token that lives, asked for where none is
+    /// held.
     ///
     /// # Errors
-    /// [`Failed`] when the token endpoint gave none.
-    pub(super) async fn token(
+    /// [`Unready`] when the vault or the token endpoint gave none.
+    pub(super) async fn authorise(
         &self,
         client: &ClientId,
         name: &ConnectionId,
         connection: &ConnectionFacts,
-    ) -> Result<Option<Generation>, Failed> {
+    ) -> Result<Ready, Unready> {
+        let Some(slot) = connection.auth.slot() else { return Ok(Ready::default()) };
         if !oauth::is_used(&connection.auth) {
-            return Ok(None);
+            let secret = self.deployed.secret(client, name, slot).await?;
+            return Ok(Ready { token: None, secret: Some(secret) });
         }
         let place = self.tokens.place(client, name);
-        if let Some(generation) = place.alive(self.world.clock().boot()) {
-            return Ok(Some(generation));
+        if let Some(ready) = place.alive(self.world.clock().boot()) {
+            return Ok(ready);
         }
         let turn = place.turn.lock().await;
         let done = self.next_token(&place, client, name, connection).await;
         drop(turn);
-        done.map(Some)
+        done
     }
 
     /// A request with this token was answered as if it had none: the next one gets another.
@@ -123,16 +168,19 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         client: &ClientId,
         name: &ConnectionId,
         connection: &ConnectionFacts,
-    ) -> Result<Generation, Failed> {
-        self.keep_record(place, client, name, &connection.auth)?;
+    ) -> Result<Ready, Unready> {
+        self.keep_record(place, client, name, &connection.auth).await?;
         let now = self.world.clock().boot();
-        if let Some(generation) = place.alive(now) {
-            return Ok(generation);
+        if let Some(ready) = place.alive(now) {
+            return Ok(ready);
         }
         let failed = |code| Failed::with_code(Failure::Permanent, code);
         let endpoint = self.deployed.endpoint(client, name).ok_or_else(|| failed("no_endpoint"))?;
         let slot = connection.auth.slot().ok_or_else(|| failed("secret_missing"))?;
-        let record = self.deployed.credential(client, name, slot).ok_or_else(|| failed("secret_missing"))?;
+        let record = self.deployed.secret(client, name, slot).await?;
+        if lock(&place.refused).as_ref().is_some_and(|refused| refused.reveal() == record.reveal()) {
+            return Err(Unready::NotNow(CONSENT_NEEDED));
+        }
         let grant = Grant { client, name, connection, endpoint: &endpoint.url, record: record.reveal() };
         let request = oauth::ask(&grant).map_err(|wrong| failed(wrong.kind.code()))?;
         let answered = self.world.net().exchange(request).await;
@@ -141,30 +189,121 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             Err(failure) => Failed::of_net(*failure).is_theirs(),
         };
         self.tell_breaker(client, name, theirs);
-        let token = oauth::read(&grant, &answered.map_err(Failed::of_net)?)?;
+        let read = oauth::read(&grant, &answered.map_err(Failed::of_net)?);
+        if read.as_ref().is_err_and(|failed| failed.code == CONSENT_NEEDED) {
+            tracing::error!(%client, connection = %name, code = CONSENT_NEEDED, "what uses the connection waits");
+            *lock(&place.refused) = Some(record);
+            return Err(Unready::NotNow(CONSENT_NEEDED));
+        }
+        let token = read?;
+        *lock(&place.refused) = None;
         let early = EARLY.min(token.lives / 10);
-        let generation = {
+        let access = Secret::new(token.access.into_inner())?;
+        let unkept = token.next.map(|next| Secret::new(next.into_inner())).transpose()?;
+        let ready = {
             let mut held = lock(&place.held);
             let generation = held.as_ref().map_or(0, |held| held.generation).saturating_add(1);
             let until = now.saturating_add(token.lives.saturating_sub(early));
-            *held = Some(Held { access: token.access, until, generation, unkept: token.next });
-            generation
+            let ready = Ready { token: Some(Generation(generation)), secret: Some(access.clone()) };
+            *held = Some(Held { access, until, generation, unkept });
+            ready
         };
-        self.keep_record(place, client, name, &connection.auth)?;
-        Ok(Generation(generation))
+        self.keep_record(place, client, name, &connection.auth).await?;
+        let told = match &ready.secret {
+            Some(access) => self.introspect(&grant, access.reveal()).await,
+            None => None,
+        };
+        self.note_scopes(&grant, told.or(token.scope).as_deref());
+        Ok(ready)
+    }
+
+    /// What the API says that a token may do; nothing where it does not tell, or not now.
+    async fn introspect(&self, grant: &Grant<'_>, token: &[u8]) -> Option<String> {
+        let request = oauth::introspect(grant, token).ok().flatten()?;
+        let answered = self.world.net().exchange(request).await.map_err(Failed::of_net);
+        match answered.and_then(|response| oauth::introspected(&response)) {
+            Ok(scope) => scope,
+            Err(failed) => {
+                let (client, connection) = (grant.client, grant.name);
+                tracing::warn!(%client, %connection, code = failed.code, "a token could not be introspected");
+                None
+            }
+        }
+    }
+
+    /// Remembers what an API granted beside what is needed. Where it says nothing, nothing is known.
+    fn note_scopes(&self, grant: &Grant<'_>, told: Option<&str>) {
+        let at = (grant.client.clone(), grant.name.clone());
+        let found = consent::granted(&grant.connection.scopes, told);
+        let mut drift = lock(&self.tokens.drift);
+        if found.more.is_empty() && found.fewer.is_empty() {
+            drift.remove(&at);
+        } else if drift.insert(at, found.clone()).is_none_or(|before| before != found) {
+            let (client, connection, more, fewer) = (grant.client, grant.name, found.more.len(), found.fewer.len());
+            tracing::warn!(%client, %connection, more, fewer, "an API granted other scopes than are needed");
+        }
+    }
+
+    /// Looks what an API granted, where it tells: with the token that is held, or a new one.
+    pub async fn look_at_scopes(&self, client: &ClientId, name: &ConnectionId) {
+        let facts = self.deployed.client(client);
+        let Some(connection) = facts.as_ref().and_then(|facts| facts.connections.get(name)) else { return };
+        let (Some(_), Some(slot)) = (connection.auth.introspect(), connection.auth.slot()) else { return };
+        let Ok(Ready { secret: Some(access), .. }) = self.authorise(client, name, connection).await else { return };
+        let (Some(endpoint), Ok(record)) =
+            (self.deployed.endpoint(client, name), self.deployed.secret(client, name, slot).await)
+        else {
+            return;
+        };
+        let grant = Grant { client, name, connection, endpoint: &endpoint.url, record: record.reveal() };
+        if let Some(told) = self.introspect(&grant, access.reveal()).await {
+            self.note_scopes(&grant, Some(&told));
+        }
+    }
+
+    /// Where an API granted other scopes than are needed.
+    pub fn drift(&self) -> BTreeMap<At, Granted> {
+        lock(&self.tokens.drift).clone()
+    }
+
+    /// The connections for which a person must consent.
+    pub fn consents(&self) -> Vec<At> {
+        let places = lock(&self.tokens.places);
+        let waits = |place: &Place| lock(&place.refused).is_some();
+        places.iter().filter(|(_, place)| waits(place)).map(|(at, _)| at.clone()).collect()
+    }
+
+    /// A person changed secrets: whoever waits for one looks again now.
+    pub fn secrets_changed(&self) {
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// Puts a new record into the vault, where one waits for it.
-    fn keep_record(&self, place: &Place, client: &ClientId, name: &ConnectionId, auth: &Auth) -> Result<(), Failed> {
+    async fn keep_record(
+        &self,
+        place: &Place,
+        client: &ClientId,
+        name: &ConnectionId,
+        auth: &Auth,
+    ) -> Result<(), Unready> {
         let unkept = lock(&place.held).as_ref().and_then(|held| held.unkept.clone());
         let (Some(record), Some(slot)) = (unkept, auth.slot()) else { return Ok(()) };
-        if !self.deployed.renew(client, name, slot, record) {
-            return Err(Failed::with_code(Failure::Transient, NOT_KEPT));
+        let kept = self.deployed.renew(client, name, slot, record).await;
+        match kept {
+            Ok(()) => {
+                if let Some(held) = lock(&place.held).as_mut() {
+                    held.unkept = None;
+                }
+                Ok(())
+            }
+            Err(VaultError::Changed) => {
+                // Somebody put another record there: what was got by the old one counts no more.
+                *lock(&place.held) = None;
+                Err(VaultError::Changed.into())
+            }
+            Err(error) if error.is_outage() => Err(error.into()),
+            Err(_) => Err(Failed::with_code(Failure::Transient, NOT_KEPT).into()),
         }
-        if let Some(held) = lock(&place.held).as_mut() {
-            held.unkept = None;
-        }
-        Ok(())
     }
 
     /// Tells the breaker of a connection how an exchange went.
@@ -183,25 +322,40 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
 }
 
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
-    /// Sees to it that a step's connection has a token, with the attempts that reads get. Nobody waits for a token with an
-    /// event that is not durable yet.
+    /// Sees to it that a step's request can be authorised, with the attempts that reads get; where the vault is away, as soon
+    /// as it is back. Nobody waits for that with an event that is not durable yet.
     ///
     /// # Errors
-    /// [`Stop`] when the run ends; [`Failed`] when there is no token: nothing of the step was sent then.
-    pub(super) async fn ready(&mut self, name: &ConnectionId) -> Result<Result<Option<Generation>, Failed>, Stop> {
+    /// [`Stop`] when the run ends; [`Failed`] when there is no secret: nothing of the step was sent then.
+    pub(super) async fn ready(
+        &mut self,
+        step: &Name,
+        name: &ConnectionId,
+    ) -> Result<Result<Option<Generation>, Failed>, Stop> {
         let facts = Arc::clone(&self.facts);
         let Some(connection) = facts.connections.get(name) else { return Ok(Ok(None)) };
         let client = self.accepted.client.clone();
-        let place = self.engine.tokens.place(&client, name);
-        if oauth::is_used(&connection.auth) && place.alive(self.engine.world.clock().boot()).is_none() {
-            self.flush_all().await?;
+        if oauth::is_used(&connection.auth) {
+            let place = self.engine.tokens.place(&client, name);
+            if place.alive(self.engine.world.clock().boot()).is_none() {
+                self.flush_all().await?;
+            }
         }
         let mut attempt = 0_u32;
         loop {
             attempt = attempt.saturating_add(1);
-            let failed = match self.engine.token(&client, name, connection).await {
-                Ok(generation) => return Ok(Ok(generation)),
-                Err(failed) => failed,
+            let failed = match self.engine.authorise(&client, name, connection).await {
+                Ok(ready) => {
+                    self.secret = ready.secret;
+                    return Ok(Ok(ready.token));
+                }
+                Err(Unready::Failed(failed)) => failed,
+                Err(Unready::NotNow(_)) => {
+                    self.outwait(step).await?;
+                    self.permitted(step, Some(name)).await?;
+                    attempt = 0;
+                    continue;
+                }
             };
             let passing = matches!(failed.kind, Failure::Transient | Failure::Throttled);
             match next(&Retry::DEFAULT, attempt, failed.retry_after, self.left(), self.dice()) {
@@ -209,6 +363,21 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 Next::After(_) | Next::NoAttempts | Next::NoTime => return Ok(Err(failed)),
             }
         }
+    }
+
+    /// The other side did not take what authorised a request. True when the next one is authorised by something else: by
+    /// another token, or by a secret that was rotated meanwhile.
+    pub(super) async fn takes_another(&mut self, name: &ConnectionId, sent: Option<Generation>) -> bool {
+        if let Some(sent) = sent {
+            self.not_taken(name, sent);
+            return true;
+        }
+        let facts = Arc::clone(&self.facts);
+        let (Some(connection), Some(before)) = (facts.connections.get(name), self.secret.clone()) else {
+            return false;
+        };
+        let ready = self.engine.authorise(&self.accepted.client, name, connection).await;
+        ready.is_ok_and(|ready| ready.secret.is_some_and(|secret| secret.reveal() != before.reveal()))
     }
 
     /// The other side did not take the token: the next request gets another.

@@ -355,9 +355,9 @@ impl Disk for SimWorld {
     }
 
     fn list(&self, folder: &str) -> Result<Vec<String>, DiskFailure> {
-        let prefix = format!("{folder}/");
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
         let state = lock(&self.host.state);
-        let names = state.files.keys().filter_map(|path| path.strip_prefix(&prefix));
+        let names = state.files.keys().filter_map(|path| path.strip_prefix(prefix.as_str()));
         Ok(names.filter(|name| !name.contains('/')).map(str::to_owned).collect())
     }
 }

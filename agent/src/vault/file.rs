@@ -1,22 +1,18 @@
 //! The embedded vault: one file, `vault.age`, sealed to the host's key.
 //!
 //! Inside, one line a secret: path, space, base64. The file is opened once; the secrets then live in memory, zeroed on
-//! drop, so that a request costs no decryption.
-//!
-//! What the agent itself renews stands in a file for each slot, below `renewed/`: the vault's own file has one writer, the
-//! person who sets secrets, and each of these another, so that no write undoes another's. A renewed record names the one
-//! that a person set; when that is set anew, what was renewed before counts no more.
+//! drop, so that a request costs no decryption. What the agent itself renews or stages is the overlay's.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use assent_schema::canon::Digest;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use zeroize::Zeroizing;
 
 use super::host::HostKey;
-use super::{Secret, SlotPath, Vault, VaultError};
+use super::overlay::Overlay;
+use super::{Asked, Secret, SlotPath, Vault, VaultError, at_once};
 use crate::world::Disk;
 
 /// The file in the state folder.
@@ -24,9 +20,17 @@ const PATH: &str = "vault.age";
 
 /// The embedded vault.
 pub struct FileVault<D: Disk> {
-    disk: D,
-    host: std::sync::Arc<HostKey>,
-    secrets: Mutex<BTreeMap<SlotPath, Secret>>,
+    overlay: Overlay<D>,
+    slots: Mutex<BTreeMap<SlotPath, Slot>>,
+}
+
+/// A slot that holds something.
+#[derive(Clone)]
+struct Slot {
+    /// What a person set.
+    set: Secret,
+    /// What counts: the last that the agent put there since.
+    newest: Secret,
 }
 
 impl<D: Disk> FileVault<D> {
@@ -34,73 +38,94 @@ impl<D: Disk> FileVault<D> {
     ///
     /// # Errors
     /// [`VaultError::CannotOpen`] when the file was sealed to another key or is damaged.
-    pub fn open(disk: D, host: std::sync::Arc<HostKey>) -> Result<Self, VaultError> {
+    pub fn open(disk: D, host: Arc<HostKey>) -> Result<Self, VaultError> {
         let secrets = match disk.read(PATH).map_err(VaultError::Disk)? {
             Some(sealed) => parse(&host.open(&sealed).or(Err(VaultError::CannotOpen))?)?,
             None => BTreeMap::new(),
         };
-        Ok(Self { disk, host, secrets: Mutex::new(secrets) })
+        let overlay = Overlay { disk, host };
+        let slot = |(path, set): (SlotPath, Secret)| {
+            let newest = overlay.newest(&path, set.clone())?;
+            Ok((path, Slot { set, newest }))
+        };
+        let slots = secrets.into_iter().map(slot).collect::<Result<_, VaultError>>()?;
+        Ok(Self { overlay, slots: Mutex::new(slots) })
     }
 
-    fn secrets(&self) -> MutexGuard<'_, BTreeMap<SlotPath, Secret>> {
+    /// Whether no slot holds a secret.
+    pub fn is_empty(&self) -> bool {
+        self.slots().is_empty()
+    }
+
+    /// Puts a secret in a slot, at once.
+    ///
+    /// # Errors
+    /// As [`Vault::set`].
+    pub fn put(&self, path: &SlotPath, secret: Secret) -> Result<(), VaultError> {
+        self.set_now(path, secret)
+    }
+
+    fn slots(&self) -> MutexGuard<'_, BTreeMap<SlotPath, Slot>> {
         // A panic while the lock was held leaves whole secrets behind: the map is changed by one insertion.
-        self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_now(&self, path: &SlotPath, secret: Secret) -> Result<(), VaultError> {
+        let mut slots = self.slots();
+        let mut changed = slots.clone();
+        changed.insert(path.clone(), Slot { set: secret.clone(), newest: secret });
+        let sealed = self.overlay.host.seal(&write(&changed)).or(Err(VaultError::CannotOpen))?;
+        self.overlay.disk.write(PATH, &sealed).map_err(VaultError::Disk)?;
+        *slots = changed;
+        // Also where it is the same secret as before: what a person set last counts.
+        self.overlay.forget(path)
+    }
+
+    fn renew_now(&self, path: &SlotPath, secret: Secret) -> Result<(), VaultError> {
+        let mut slots = self.slots();
+        let slot = slots.get_mut(path).ok_or(VaultError::Missing)?;
+        self.overlay.renew(path, &slot.set, &secret)?;
+        slot.newest = secret;
+        Ok(())
     }
 }
 
 impl<D: Disk> Vault for FileVault<D> {
-    fn read(&self, path: &SlotPath) -> Result<Secret, VaultError> {
-        self.secrets().get(path).cloned().ok_or(VaultError::Missing)
+    fn read<'a>(&'a self, path: &'a SlotPath) -> Asked<'a, Secret> {
+        at_once(self.slots().get(path).map(|slot| slot.newest.clone()).ok_or(VaultError::Missing))
     }
 
-    fn set(&self, path: &SlotPath, secret: Secret) -> Result<(), VaultError> {
-        let mut secrets = self.secrets();
-        let mut changed = secrets.clone();
-        changed.insert(path.clone(), secret);
-        let sealed = self.host.seal(&write(&changed)).or(Err(VaultError::CannotOpen))?;
-        self.disk.write(PATH, &sealed).map_err(VaultError::Disk)?;
-        *secrets = changed;
-        Ok(())
+    fn set<'a>(&'a self, path: &'a SlotPath, secret: Secret) -> Asked<'a, ()> {
+        at_once(self.set_now(path, secret))
     }
 
-    fn newest(&self, path: &SlotPath) -> Result<Secret, VaultError> {
-        let set = self.read(path)?;
-        let Some(sealed) = self.disk.read(&renewed(path)).map_err(VaultError::Disk)? else { return Ok(set) };
-        let opened = self.host.open(&sealed).or(Err(VaultError::CannotOpen))?;
-        let (follows, record) = opened.split_at_checked(32).ok_or(VaultError::CannotOpen)?;
-        if follows == follow(&set) { Secret::new(record.to_vec()) } else { Ok(set) }
+    fn renew<'a>(&'a self, path: &'a SlotPath, secret: Secret) -> Asked<'a, ()> {
+        at_once(self.renew_now(path, secret))
     }
 
-    fn renew(&self, path: &SlotPath, secret: Secret) -> Result<(), VaultError> {
-        let set = self.read(path)?;
-        let mut bytes = Zeroizing::new(Vec::with_capacity(32 + secret.reveal().len()));
-        bytes.extend_from_slice(&follow(&set));
-        bytes.extend_from_slice(secret.reveal());
-        let sealed = self.host.seal(&bytes).or(Err(VaultError::CannotOpen))?;
-        self.disk.write(&renewed(path), &sealed).map_err(VaultError::Disk)
+    fn stage<'a>(&'a self, path: &'a SlotPath, secret: Secret) -> Asked<'a, ()> {
+        at_once(self.overlay.stage(path, &secret))
     }
 
-    fn slots(&self) -> Result<Vec<SlotPath>, VaultError> {
-        Ok(self.secrets().keys().cloned().collect())
+    fn staged<'a>(&'a self, path: &'a SlotPath) -> Asked<'a, Secret> {
+        at_once(self.overlay.staged(path))
+    }
+
+    fn unstage<'a>(&'a self, path: &'a SlotPath) -> Asked<'a, ()> {
+        at_once(self.overlay.unstage(path))
+    }
+
+    fn slots(&self) -> Asked<'_, Vec<SlotPath>> {
+        at_once(Ok(Self::slots(self).keys().cloned().collect()))
     }
 }
 
-/// The file of what was renewed in a slot.
-fn renewed(path: &SlotPath) -> String {
-    format!("renewed/{path}.age")
-}
-
-/// What a renewed record says of the one that a person set. It stands inside the seal.
-fn follow(set: &Secret) -> [u8; 32] {
-    *Digest::of_file(set.reveal()).as_bytes()
-}
-
-fn write(secrets: &BTreeMap<SlotPath, Secret>) -> Zeroizing<Vec<u8>> {
+fn write(slots: &BTreeMap<SlotPath, Slot>) -> Zeroizing<Vec<u8>> {
     // Sized beforehand: a buffer that grows leaves copies of secrets behind.
-    let size = secrets.iter().map(|(path, secret)| path.to_string().len() + secret.reveal().len() * 4 / 3 + 8).sum();
+    let size = slots.iter().map(|(path, slot)| path.to_string().len() + slot.set.reveal().len() * 4 / 3 + 8).sum();
     let mut out = Zeroizing::new(Vec::with_capacity(size));
-    for (path, secret) in secrets {
-        let line = Zeroizing::new(format!("{path} {}\n", *Zeroizing::new(BASE64.encode(secret.reveal()))));
+    for (path, slot) in slots {
+        let line = Zeroizing::new(format!("{path} {}\n", *Zeroizing::new(BASE64.encode(slot.set.reveal()))));
         out.extend_from_slice(line.as_bytes());
     }
     out
@@ -122,82 +147,75 @@ fn parse(bytes: &[u8]) -> Result<BTreeMap<SlotPath, Secret>, VaultError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::overlay::renewed;
+    use super::super::suite::{held, path, secret};
     use super::*;
     use crate::ledger::testing::Folder;
-    use std::sync::Arc;
 
-    fn path(text: &str) -> SlotPath {
-        SlotPath::parse(text).unwrap()
+    fn open(disk: &Folder, host: &Arc<HostKey>) -> FileVault<Folder> {
+        FileVault::open(disk.clone(), Arc::clone(host)).ok().unwrap()
     }
 
-    fn secret(text: &str) -> Secret {
-        Secret::new(text.as_bytes().to_vec()).unwrap()
-    }
-
-    #[test]
-    fn secrets_survive_a_restart_and_never_stand_in_the_file() {
+    #[tokio::test]
+    async fn secrets_survive_a_restart_and_never_stand_in_the_file() {
         let (disk, host) = (Folder::default(), Arc::new(HostKey::generate()));
-        let vault = FileVault::open(disk.clone(), Arc::clone(&host)).ok().unwrap();
-        vault.set(&path("acme/helpdesk/token"), secret("canary-one")).unwrap();
-        vault.set(&path("acme/helpdesk/webhook"), secret("canary-two")).unwrap();
-        vault.set(&path("acme/helpdesk/token"), secret("canary-three")).unwrap();
-        let again = FileVault::open(disk.clone(), Arc::clone(&host)).ok().unwrap();
-        assert_eq!(again.read(&path("acme/helpdesk/token")).ok().unwrap().reveal(), b"canary-three");
-        assert_eq!(again.slots().unwrap(), [path("acme/helpdesk/token"), path("acme/helpdesk/webhook")]);
-        assert_eq!(again.read(&path("birch/helpdesk/token")).err(), Some(VaultError::Missing));
+        let vault = open(&disk, &host);
+        vault.set(&path("acme/helpdesk/token"), secret("canary-one")).await.unwrap();
+        vault.set(&path("acme/helpdesk/webhook"), secret("canary-two")).await.unwrap();
+        vault.set(&path("acme/helpdesk/token"), secret("canary-three")).await.unwrap();
+        let again = open(&disk, &host);
+        assert_eq!(held(&again, "acme/helpdesk/token").await, Ok("canary-three".to_owned()));
+        assert_eq!(Vault::slots(&again).await.unwrap(), [path("acme/helpdesk/token"), path("acme/helpdesk/webhook")]);
+        assert_eq!(held(&again, "birch/helpdesk/token").await, Err(VaultError::Missing));
         let file = disk.read(PATH).unwrap().unwrap();
         assert!(!file.windows(6).any(|bytes| bytes == b"canary" || bytes == b"helpde"));
     }
 
-    #[test]
-    fn what_is_renewed_counts_until_somebody_sets_the_slot() {
+    #[tokio::test]
+    async fn what_is_renewed_counts_until_somebody_sets_the_slot() {
         let (disk, host) = (Folder::default(), Arc::new(HostKey::generate()));
         let (slot, other) = (path("acme/shop/oauth"), path("acme/helpdesk/token"));
-        let vault = FileVault::open(disk.clone(), Arc::clone(&host)).ok().unwrap();
-        assert_eq!(vault.newest(&slot).err(), Some(VaultError::Missing));
-        vault.set(&slot, secret("canary-0")).unwrap();
-        let newest = |vault: &FileVault<Folder>| String::from_utf8(vault.newest(&slot).ok().unwrap().reveal().to_vec());
-        assert_eq!(newest(&vault).unwrap(), "canary-0");
-        vault.renew(&slot, secret("canary-1")).unwrap();
-        vault.renew(&slot, secret("canary-2")).unwrap();
-        // A vault that another process opened before sees it, and does not undo it when it sets another slot.
-        let person = FileVault::open(disk.clone(), Arc::clone(&host)).ok().unwrap();
-        vault.renew(&slot, secret("canary-3")).unwrap();
-        person.set(&other, secret("x")).unwrap();
-        let again = FileVault::open(disk.clone(), Arc::clone(&host)).ok().unwrap();
-        assert_eq!((newest(&person).unwrap(), newest(&again).unwrap()), ("canary-3".into(), "canary-3".into()));
-        person.set(&slot, secret("canary-9")).unwrap();
-        assert_eq!(newest(&person).unwrap(), "canary-9");
+        let vault = open(&disk, &host);
+        assert_eq!(vault.renew(&slot, secret("canary-0")).await.err(), Some(VaultError::Missing));
+        vault.set(&slot, secret("canary-0")).await.unwrap();
+        vault.renew(&slot, secret("canary-1")).await.unwrap();
+        vault.renew(&slot, secret("canary-2")).await.unwrap();
+        // A vault that another process opened before does not undo it when it sets another slot.
+        let person = open(&disk, &host);
+        vault.renew(&slot, secret("canary-3")).await.unwrap();
+        person.set(&other, secret("x")).await.unwrap();
+        let again = open(&disk, &host);
+        assert_eq!(held(&vault, "acme/shop/oauth").await, Ok("canary-3".to_owned()));
+        assert_eq!(held(&again, "acme/shop/oauth").await, Ok("canary-3".to_owned()));
+        person.set(&slot, secret("canary-9")).await.unwrap();
+        assert_eq!(held(&open(&disk, &host), "acme/shop/oauth").await, Ok("canary-9".to_owned()));
+        assert_eq!(disk.read(&renewed(&slot)), Ok(None));
+        person.renew(&slot, secret("canary-10")).await.unwrap();
         let file = disk.read(&renewed(&slot)).unwrap().unwrap();
         assert!(!file.windows(6).any(|bytes| bytes == b"canary"));
+        // The same secret as before is set on purpose, too.
+        person.set(&slot, secret("canary-9")).await.unwrap();
+        assert_eq!(held(&open(&disk, &host), "acme/shop/oauth").await, Ok("canary-9".to_owned()));
         disk.break_it();
-        assert!(person.renew(&slot, secret("canary-4")).is_err());
+        assert!(person.renew(&slot, secret("canary-4")).await.is_err());
+        assert_eq!(held(&person, "acme/shop/oauth").await, Ok("canary-9".to_owned()));
     }
 
-    #[test]
-    fn another_hosts_vault_does_not_open() {
+    #[tokio::test]
+    async fn another_hosts_vault_does_not_open() {
         let disk = Folder::default();
-        let vault = FileVault::open(disk.clone(), Arc::new(HostKey::generate())).ok().unwrap();
-        vault.set(&path("acme/helpdesk/token"), secret("x")).unwrap();
+        let vault = open(&disk, &Arc::new(HostKey::generate()));
+        vault.set(&path("acme/helpdesk/token"), secret("x")).await.unwrap();
         let other = FileVault::open(disk, Arc::new(HostKey::generate()));
         assert_eq!(other.err(), Some(VaultError::CannotOpen));
     }
 
-    #[test]
-    fn a_secret_that_could_not_be_written_is_not_taken() {
+    #[tokio::test]
+    async fn a_secret_that_could_not_be_written_is_not_taken() {
         let disk = Folder::default();
-        let vault = FileVault::open(disk.clone(), Arc::new(HostKey::generate())).ok().unwrap();
+        let vault = open(&disk, &Arc::new(HostKey::generate()));
         disk.break_it();
-        assert!(vault.set(&path("acme/helpdesk/token"), secret("x")).is_err());
-        assert_eq!(vault.read(&path("acme/helpdesk/token")).err(), Some(VaultError::Missing));
+        assert!(vault.set(&path("acme/helpdesk/token"), secret("x")).await.is_err());
+        assert_eq!(held(&vault, "acme/helpdesk/token").await, Err(VaultError::Missing));
     }
-
-    #[test]
-    fn an_empty_or_huge_secret_is_refused() {
-        assert!(Secret::new(vec![]).is_err());
-        assert!(Secret::new(vec![0; SECRET_MOST]).is_ok());
-        assert!(Secret::new(vec![0; SECRET_MOST + 1]).is_err());
-    }
-
-    const SECRET_MOST: usize = super::super::SECRET_MOST_BYTES;
 }

@@ -1,45 +1,37 @@
 //! Secrets: where they are kept, and types that never let them be printed.
 //!
-//! A secret is read by slot, from the verified client; plans never name a path. Only `request` puts one anywhere.
+//! A secret is read by slot, from the verified client; plans never name a path. Only `request` puts one anywhere. Three kinds
+//! of vault stand behind one trait; `suite` holds what each of them must do.
 //!
 //! # Source
 //! engine.md section 4. Promises P07, P08.
 
+mod credentials;
 mod file;
 mod host;
+mod kinds;
+mod kv2;
+mod overlay;
+pub mod rotate;
+mod secret;
+#[cfg(test)]
+#[path = "suite_tests.rs"]
+mod suite;
+pub mod tripwire;
 
 use std::fmt;
+use std::pin::Pin;
 
 use assent_schema::id::{ClientId, ConnectionId, SlotId};
-use zeroize::Zeroizing;
 
+pub use credentials::Credentials;
 pub use file::FileVault;
 pub use host::{HostKey, HostKeyError};
+pub use kinds::AnyVault;
+pub use kv2::{Kv2Vault, own_name};
+pub use secret::{SECRET_MOST_BYTES, Secret};
 
 use crate::world::DiskFailure;
-
-/// The largest secret, in bytes: a PEM key with its certificates fits.
-pub const SECRET_MOST_BYTES: usize = 16 << 10;
-
-/// A secret. No `Debug`, `Display` or `Serialize`; overwritten with zeroes when dropped.
-#[derive(Clone)]
-pub struct Secret(Zeroizing<Vec<u8>>);
-
-impl Secret {
-    /// Takes bytes as a secret.
-    ///
-    /// # Errors
-    /// [`VaultError::BadSecret`] when they are empty or more than [`SECRET_MOST_BYTES`].
-    pub fn new(bytes: Vec<u8>) -> Result<Self, VaultError> {
-        let secret = Self(Zeroizing::new(bytes));
-        if (1..=SECRET_MOST_BYTES).contains(&secret.0.len()) { Ok(secret) } else { Err(VaultError::BadSecret) }
-    }
-
-    /// The bytes, for the one place that the auth scheme names.
-    pub fn reveal(&self) -> &[u8] {
-        &self.0
-    }
-}
 
 /// The slot of what opens the git repository.
 const REPOSITORY: &str = "agent/repository";
@@ -95,8 +87,16 @@ pub enum VaultError {
     CannotOpen,
     /// The secret is empty or too large.
     BadSecret,
-    /// The file cannot be read or written.
+    /// A file cannot be read or written.
     Disk(DiskFailure),
+    /// This kind of vault is filled by others.
+    ReadOnly,
+    /// Nobody answers, or only to say that it cannot serve now: sealed, standby, overloaded.
+    Unreachable,
+    /// The server does not let this agent in, or not to this slot.
+    Refused,
+    /// Somebody else wrote to the slot meanwhile; what they wrote stands.
+    Changed,
 }
 
 impl VaultError {
@@ -107,6 +107,20 @@ impl VaultError {
             Self::CannotOpen => "vault_cannot_open",
             Self::BadSecret => "bad_secret",
             Self::Disk(failure) => failure.code(),
+            Self::ReadOnly => "vault_read_only",
+            Self::Unreachable => "vault_unreachable",
+            Self::Refused => "vault_refused",
+            Self::Changed => "vault_changed",
+        }
+    }
+
+    /// Whether it is about the vault and not about one slot: what needs a secret waits until it is over.
+    pub fn is_outage(self) -> bool {
+        match self {
+            Self::Unreachable | Self::Refused => true,
+            Self::Missing | Self::CannotOpen | Self::BadSecret | Self::Disk(_) | Self::ReadOnly | Self::Changed => {
+                false
+            }
         }
     }
 }
@@ -118,48 +132,53 @@ impl fmt::Display for VaultError {
             Self::CannotOpen => f.write_str("the vault does not open with this host's key"),
             Self::BadSecret => write!(f, "a secret has 1 to {SECRET_MOST_BYTES} bytes"),
             Self::Disk(failure) => write!(f, "the vault's file: {failure}"),
+            Self::ReadOnly => f.write_str(
+                "this vault is filled by systemd: name the credential in the unit with `LoadCredentialEncrypted=`",
+            ),
+            Self::Unreachable => f.write_str("the vault cannot be reached, or cannot serve now"),
+            Self::Refused => f.write_str("the vault does not let the agent do that: look at its token and its policy"),
+            Self::Changed => f.write_str("somebody else wrote to the slot at the same time"),
         }
     }
 }
 
 impl std::error::Error for VaultError {}
 
+/// What a vault will say; some are asked over the network.
+pub type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, VaultError>> + Send + 'a>>;
+
+/// An answer that is there at once.
+fn at_once<'a, T: Send + 'a>(answer: Result<T, VaultError>) -> Asked<'a, T> {
+    Box::pin(std::future::ready(answer))
+}
+
 /// Keeps secrets.
+///
+/// # Errors
+/// [`VaultError`], by every function.
+///
+/// # Crash
+/// On return what was written is durable; when it fails, what was there before counts.
 pub trait Vault: Send + Sync {
-    /// The secret of a slot.
-    ///
-    /// # Errors
-    /// [`VaultError::Missing`] when the slot is empty.
-    fn read(&self, path: &SlotPath) -> Result<Secret, VaultError>;
+    /// The secret that counts in a slot now.
+    fn read<'a>(&'a self, path: &'a SlotPath) -> Asked<'a, Secret>;
 
-    /// Puts a secret in a slot.
-    ///
-    /// # Errors
-    /// When it cannot be made durable; then the old one is still there.
-    ///
-    /// # Crash
-    /// On return the secret is durable.
-    fn set(&self, path: &SlotPath, secret: Secret) -> Result<(), VaultError>;
+    /// Puts a secret in a slot: what a person does.
+    fn set<'a>(&'a self, path: &'a SlotPath, secret: Secret) -> Asked<'a, ()>;
 
-    /// The newest record of a slot whose secret changes as it is used: the last that [`Vault::renew`] put there, unless
-    /// somebody set the slot since.
-    ///
-    /// # Errors
-    /// [`VaultError::Missing`] when the slot is empty.
-    fn newest(&self, path: &SlotPath) -> Result<Secret, VaultError>;
+    /// Puts the record that follows the one that was read last into a slot: what the agent does. One caller at a time for
+    /// one slot. When a person set the slot meanwhile, what the person set counts.
+    fn renew<'a>(&'a self, path: &'a SlotPath, secret: Secret) -> Asked<'a, ()>;
 
-    /// Puts the record that follows into a slot. One caller at a time for one slot.
-    ///
-    /// # Errors
-    /// When it cannot be made durable; then the old one is still there.
-    ///
-    /// # Crash
-    /// On return the record is durable.
-    fn renew(&self, path: &SlotPath, secret: Secret) -> Result<(), VaultError>;
+    /// Puts a secret beside the one that counts, to be tested.
+    fn stage<'a>(&'a self, path: &'a SlotPath, secret: Secret) -> Asked<'a, ()>;
+
+    /// The secret that is to be tested.
+    fn staged<'a>(&'a self, path: &'a SlotPath) -> Asked<'a, Secret>;
+
+    /// Forgets the secret that was to be tested; nothing happens when there is none.
+    fn unstage<'a>(&'a self, path: &'a SlotPath) -> Asked<'a, ()>;
 
     /// The slots that hold a secret, sorted.
-    ///
-    /// # Errors
-    /// When the vault cannot be opened.
-    fn slots(&self) -> Result<Vec<SlotPath>, VaultError>;
+    fn slots(&self) -> Asked<'_, Vec<SlotPath>>;
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use assent_schema::id::{ClientId, ConnectionId, WorkflowId};
+use assent_schema::id::{ClientId, ConnectionId, SlotId, WorkflowId};
 use assent_schema::ledger::HeldWhat;
 use assent_schema::time::Moment;
 
@@ -98,13 +98,61 @@ pub enum Condition {
         /// Until when.
         until: Moment,
     },
+    /// A secret must be rotated soon.
+    RotationDue {
+        /// Whose.
+        client: ClientId,
+        /// Of which connection.
+        connection: ConnectionId,
+        /// Which slot.
+        slot: SlotId,
+    },
     /// A secret was not rotated in time.
     RotationOverdue {
         /// Whose.
         client: ClientId,
         /// Of which connection.
         connection: ConnectionId,
+        /// Which slot.
+        slot: SlotId,
     },
+    /// A new secret did not pass its test: the old one stays.
+    RotationFailed {
+        /// Whose.
+        client: ClientId,
+        /// Of which connection.
+        connection: ConnectionId,
+        /// Why, from a closed list.
+        code: String,
+    },
+    /// A person must consent again: what uses the connection waits.
+    ConsentNeeded {
+        /// Whose.
+        client: ClientId,
+        /// Which connection.
+        connection: ConnectionId,
+    },
+    /// An API granted more than the workflows need.
+    ScopeWider {
+        /// Whose.
+        client: ClientId,
+        /// Of which connection.
+        connection: ConnectionId,
+    },
+    /// An API granted less than the workflows need.
+    ScopeMissing {
+        /// Whose.
+        client: ClientId,
+        /// Of which connection.
+        connection: ConnectionId,
+    },
+    /// The vault cannot be used: what needs a secret waits.
+    Vault {
+        /// Why, from a closed list.
+        code: String,
+    },
+    /// A line of the log held a secret and was not written.
+    SecretInLog,
     /// A secret is missing or does not open.
     Secret {
         /// Whose.
@@ -177,9 +225,27 @@ pub fn alert(condition: &Condition) -> Option<Alert> {
             let day = until.to_string().split('T').next().unwrap_or_default().to_owned();
             of("approvers-reset", Some(client), &format!("file-{number}-until-{day}"))
         }
-        Condition::RotationOverdue { client, connection } => {
-            Alert { connection: Some(connection.clone()), ..of("rotation-overdue", Some(client), "overdue") }
+        Condition::RotationDue { client, connection, slot } => {
+            Alert { connection: Some(connection.clone()), ..of("rotation-due", Some(client), slot.as_str()) }
         }
+        Condition::RotationOverdue { client, connection, slot } => {
+            Alert { connection: Some(connection.clone()), ..of("rotation-overdue", Some(client), slot.as_str()) }
+        }
+        Condition::RotationFailed { client, connection, code } => {
+            Alert { connection: Some(connection.clone()), ..of("rotation-failed", Some(client), code) }
+        }
+        Condition::ConsentNeeded { client, connection } => serious(Alert {
+            connection: Some(connection.clone()),
+            ..of("consent-needed", Some(client), "consent_needed")
+        }),
+        Condition::ScopeWider { client, connection } => {
+            Alert { connection: Some(connection.clone()), ..of("scope-wider", Some(client), "wider") }
+        }
+        Condition::ScopeMissing { client, connection } => {
+            Alert { connection: Some(connection.clone()), ..of("scope-missing", Some(client), "missing") }
+        }
+        Condition::Vault { code } => serious(of("vault", None, code)),
+        Condition::SecretInLog => serious(of("secret-in-log", None, "secret_in_log")),
         Condition::Secret { client, connection, code } => {
             serious(Alert { connection: Some(connection.clone()), ..of("secret", Some(client), code) })
         }

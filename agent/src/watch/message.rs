@@ -121,6 +121,10 @@ fn commands(row: &AlertRow) -> Vec<String> {
     let Some(client) = &row.alert.client else {
         return vec![status, "assent-agent queue".to_owned(), "assent-agent runs".to_owned()];
     };
+    if let ("consent-needed", Some(connection)) = (row.alert.rule.as_str(), &row.alert.connection) {
+        let acknowledge = format!("assent-agent incidents acknowledge {} --by PERSON", incident_id(row.no));
+        return vec![format!("assent-agent vault connect {client}/{connection}"), acknowledge, status];
+    }
     let first = match row.alert.run {
         Some(run) => format!("assent-agent runs show {run}"),
         None => status,

@@ -6,6 +6,7 @@ mod canary;
 mod crash;
 mod held;
 mod jobs;
+mod rotation;
 mod seeds;
 mod shadow;
 mod spend;

@@ -12,7 +12,7 @@ use assent_agent::sim::{Host, Reply, Script, Seen, Service, SimWorld, Spawner, S
 use assent_agent::store::{
     Ending, Entry, ItemEnd, Log, Memory, QueueItem, RunFilter, RunId, Store as _, Transaction, TriggerKind, Write,
 };
-use assent_agent::vault::{FileVault, HostKey, Vault as _};
+use assent_agent::vault::{FileVault, HostKey, Secret, SlotPath, Vault};
 use assent_agent::world::{Clock as _, HttpRequest, Wall};
 use assent_schema::canon::{self, Digest};
 use assent_schema::client::ClientFacts;
@@ -21,6 +21,8 @@ use assent_schema::ledger::{Audit, Entry as LedgerEntry, Origin, commitment};
 use assent_schema::plan::{Effect, Plan};
 use assent_schema::scenario::{Decided, Later, Scenario, Tests};
 use assent_schema::time::Moment;
+
+use crate::rotation::{Wanted, rotate};
 
 /// Processes that a story may take: a crash each, and one that goes on to the end.
 const PROCESSES_MOST: usize = 40;
@@ -81,7 +83,16 @@ pub(crate) struct Story<'a> {
     pub(crate) seen: Seen,
     /// Until when somebody holds everything.
     pub(crate) held: Option<Moment>,
+    /// What a person puts into the vault when somebody must consent.
+    pub(crate) consents: Option<Consents>,
+    /// The secret that a person rotates meanwhile.
+    pub(crate) rotates: Option<Arc<Wanted>>,
 }
+
+/// Tells whether somebody must consent: the slot and its new record.
+pub(crate) type Consents = Arc<dyn Fn() -> Option<(SlotPath, Secret)> + Send + Sync>;
+/// How often that person looks, at most, and how long in between.
+const LOOKS: (u32, Duration) = (100, Duration::from_secs(20));
 
 /// A script whose confirming reads tell what happened: scenarios say only what happens without crashes.
 pub(crate) struct Honest {
@@ -126,7 +137,15 @@ impl<'a> Story<'a> {
     ) -> Self {
         let (script, seen) = Script::new(Arc::clone(&workflow.compiled.plan), &scenario.replies);
         let honest = Honest { script, plan: Arc::clone(&workflow.compiled.plan), seen: seen.clone() };
-        Self { workflow, scenario, host: Host::new(seed, scenario.at, between(honest)), seen, held: None }
+        Self {
+            workflow,
+            scenario,
+            host: Host::new(seed, scenario.at, between(honest)),
+            seen,
+            held: None,
+            consents: None,
+            rotates: None,
+        }
     }
 
     /// Starts processes until one has nothing left to do. Before each, `before` may set a crash or change the machine.
@@ -167,10 +186,24 @@ impl<'a> Story<'a> {
         let store = Arc::new(Self::books(&world));
         let spawner = Spawner::default();
         let stage = Stage::new(Arc::clone(&self.workflow.compiled), Arc::clone(&self.workflow.facts));
-        let stage = match FileVault::open(world.clone(), Arc::clone(&HOST_KEY)) {
-            Ok(vault) if vault.slots().is_ok_and(|slots| !slots.is_empty()) => stage.with_vault(Arc::new(vault)),
+        let vault = FileVault::open(world.clone(), Arc::clone(&HOST_KEY)).map(Arc::new);
+        let stage = match &vault {
+            Ok(vault) if !vault.is_empty() => stage.with_vault(Arc::clone(vault) as Arc<dyn Vault>),
             Ok(_) | Err(_) => stage,
         };
+        let rotates = vault.as_ref().ok().map(Arc::clone).zip(self.rotates.clone());
+        if let (Ok(vault), Some(consents)) = (vault, self.consents.clone()) {
+            let world = world.clone();
+            spawner.spawn(async move {
+                for _ in 0..LOOKS.0 {
+                    world.sleep(LOOKS.1).await;
+                    if let Some((path, record)) = consents() {
+                        // A disk that is full or gone is met by the run too.
+                        let _put = vault.put(&path, record);
+                    }
+                }
+            });
+        }
         let stage = match self.held {
             Some(instant) => stage.held_until(instant),
             None => stage,
@@ -194,6 +227,10 @@ impl<'a> Story<'a> {
             }
             for (_, task) in engine.resume().expect("read") {
                 starter.spawn(task);
+            }
+            if let Some((vault, wanted)) = rotates {
+                let (world, engine) = (Arc::clone(&shared), Arc::clone(&engine));
+                starter.spawn(async move { rotate(&world, &engine, &*vault, &wanted).await });
             }
             match handle {
                 None => {}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use assent_agent::content::Content;
 use assent_agent::sim::{Crash, Reply, Service, Strike};
-use assent_agent::vault::{FileVault, Secret, SlotPath, Vault as _};
+use assent_agent::vault::{FileVault, Secret, SlotPath};
 use assent_agent::world::{HttpRequest, HttpResponse, Wall};
 use assent_schema::client::{Auth, ClientAuth};
 use assent_schema::id::SlotId;
@@ -33,6 +33,8 @@ struct Books {
     access: u64,
     /// How often a refresh token came that was used before.
     again: u64,
+    /// Somebody must consent.
+    asks: bool,
     /// Requests to the API without a token that lives.
     without: u64,
     dead: BTreeSet<String>,
@@ -60,6 +62,7 @@ impl<S: Service> Guarded<S> {
             books.again += 1;
             let last = format!("{CANARY}r{}", books.refresh.saturating_sub(1));
             if self.server == Server::Strict || sent != last {
+                books.asks = true;
                 return answer(400, r#"{"error":"invalid_grant"}"#.to_owned());
             }
         }
@@ -119,8 +122,15 @@ fn rotating(client: &str, name: &str) -> Workflow {
     let mut workflow = workflow(client, name);
     let facts = Arc::make_mut(&mut workflow.facts);
     let shop = facts.connections.iter_mut().find(|(id, _)| id.as_str() == "shop").map(|(_, shop)| shop);
-    shop.expect("a shop").auth =
-        Auth::Oauth2Refresh { token: "/oauth/token".into(), send: ClientAuth::Header, slot: slot() };
+    shop.expect("a shop").auth = Auth::Oauth2Refresh {
+        token: "/oauth/token".into(),
+        send: ClientAuth::Header,
+        slot: slot(),
+        introspect: None,
+        authorize: None,
+        issuer: None,
+        grants_all: false,
+    };
     workflow
 }
 
@@ -129,13 +139,29 @@ fn story(workflow: &Workflow, server: Server, lives: u64) -> (Story<'_>, Arc<Mut
     let books = Arc::new(Mutex::new(Books::default()));
     let behind = Arc::clone(&books);
     let scenario = workflow.tests.scenarios.first().expect("a scenario");
-    let story =
+    let mut story =
         Story::behind(workflow, scenario, 7, |behind_it| Guarded { behind: behind_it, server, lives, books: behind });
     let vault = FileVault::open(story.host.boot(), Arc::clone(&HOST_KEY)).unwrap_or_else(|error| panic!("{error}"));
     let path = SlotPath::new(workflow.facts.client.clone(), "shop".parse().expect("an id"), slot());
-    let record = format!(r#"{{"client_id":"us","client_secret":"{CANARY}s","refresh_token":"{CANARY}r0"}}"#);
-    vault.set(&path, Secret::new(record.into_bytes()).expect("a secret")).expect("set");
+    vault.put(&path, record(0)).expect("put");
+    let asked = Arc::clone(&books);
+    story.consents = Some(Arc::new(move || {
+        let mut books = asked.lock().expect("a lock");
+        if !std::mem::take(&mut books.asks) {
+            return None;
+        }
+        books.refresh += 1;
+        let record = record(books.refresh);
+        drop(books);
+        Some((path.clone(), record))
+    }));
     (story, books)
+}
+
+/// What a person puts there after a consent.
+fn record(number: u64) -> Secret {
+    let record = format!(r#"{{"client_id":"us","client_secret":"{CANARY}s","refresh_token":"{CANARY}r{number}"}}"#);
+    Secret::new(record.into_bytes()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn no_token_is_stored(story: &Story<'_>) {

@@ -109,19 +109,31 @@ fn counts(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
     let (mut views, mut delays) = (BTreeMap::<String, u64>::new(), Vec::new());
     let (mut failed, mut incidents, mut retries, mut rotated, mut back) = (0_u64, 0_u64, 0_u64, 0_u64, 0_u64);
     let (mut statements, mut released) = (0_u64, None);
+    let (mut overdue, mut wider, mut caught) = (None, None, 0_u64);
     for entry in &verified.entries {
         match &entry.kind {
             Kind::Viewed(_) => {
                 let who = entry.actor.as_ref().map_or_else(|| "nobody named".to_owned(), ToString::to_string);
                 *views.entry(who).or_default() += 1;
             }
-            Kind::Alerted(alerted) => delays.push(alerted.delay),
+            Kind::Alerted(alerted) => {
+                delays.push(alerted.delay);
+                match alerted.rule.as_str() {
+                    "rotation-overdue" => overdue = Some(entry.time),
+                    "scope-wider" => wider = Some(entry.time),
+                    "secret-in-log" => caught += 1,
+                    _ => {}
+                }
+            }
             Kind::Ended(ended) if ["failed", "stopped", "content-lost"].contains(&ended.outcome.as_str()) => {
                 failed += 1;
             }
             Kind::Incident(incident) if incident.state.as_str() == "opened" => incidents += 1,
             Kind::Intent(_) if entry.attempt.is_some_and(|attempt| attempt > 1) => retries += 1,
-            Kind::Rotated(_) => rotated += 1,
+            Kind::Rotated(_) => {
+                rotated += 1;
+                overdue = None;
+            }
             Kind::RolledBack(_) => back += 1,
             Kind::Statement(_) => statements += 1,
             Kind::Released(release) => released = Some((release.sequence, release.manifest)),
@@ -147,8 +159,20 @@ fn counts(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
         }
         notes.see("P18", format!("{origin}: {retries} requests were further attempts."));
         notes.see("P08", format!("{origin}: {rotated} rotations."));
+        if let Some(at) = overdue {
+            notes.object("P08", format!("{origin}: a secret is overdue since {at}, and none was rotated after that."));
+        }
+        if let Some(at) = wider {
+            notes.object("P06", format!("{origin}: at {at} an API was found to grant more than the workflows need."));
+        }
         notes.see("P17", format!("{origin}: {back} times a workflow went back."));
         notes.see("P25", format!("{origin}: {statements} statements were taken up."));
+    }
+    if caught > 0 {
+        notes.see(
+            "P07",
+            format!("{origin}: {caught} times a line of the log was not written because it held a secret."),
+        );
     }
     if let Some((sequence, manifest)) = released {
         let place = seen.survey.trusted.roots.as_deref().and_then(|roots| roots.newest().agents.get(&origin.agent));

@@ -13,7 +13,7 @@ use super::client::rate;
 use super::field::fields;
 use super::operation::operation;
 use super::reader::{Table, Value};
-use super::value::{line, name, not_one_of, parsed, path, plain_line, texts_by_path, word};
+use super::value::{boolean, line, name, not_one_of, parsed, path, plain_line, texts_by_path, word};
 
 pub(super) const AUTHS: [&str; 5] = ["header", "basic", "oauth2-client", "oauth2-refresh", "none"];
 
@@ -57,15 +57,28 @@ pub(super) fn auth(value: Value<'_, '_>) -> Option<Auth> {
             name: table.need("name", header_name)?,
             prefix: table.opt("prefix", plain_line),
             slot: table.need("slot", parsed)?,
+            test: table.opt("test", parsed),
         },
-        "basic" => Auth::Basic { user: table.need("user", plain_line)?, slot: table.need("slot", parsed)? },
+        "basic" => Auth::Basic {
+            user: table.need("user", plain_line)?,
+            slot: table.need("slot", parsed)?,
+            test: table.opt("test", parsed),
+        },
         "oauth2-client" => {
             let (token, send, slot) = oauth2(&mut table)?;
-            Auth::Oauth2Client { token, send, slot }
+            Auth::Oauth2Client { token, send, slot, introspect: table.opt("introspect", token_path) }
         }
         "oauth2-refresh" => {
             let (token, send, slot) = oauth2(&mut table)?;
-            Auth::Oauth2Refresh { token, send, slot }
+            Auth::Oauth2Refresh {
+                token,
+                send,
+                slot,
+                introspect: table.opt("introspect", token_path),
+                authorize: table.opt("authorize", authorize_place),
+                issuer: table.opt("issuer", issuer),
+                grants_all: table.opt("grants_all", boolean).unwrap_or_default(),
+            }
         }
         "none" => Auth::None {},
         other => return not_one_of(&kind, other, &AUTHS),
@@ -91,6 +104,35 @@ fn token_path(value: Value<'_, '_>) -> Option<String> {
         Some(text.to_owned())
     } else {
         value.bad("is not a path below the endpoint like `/oauth/token`")
+    }
+}
+
+/// Where a person consents: a path below the endpoint, or an address elsewhere, which only a browser opens.
+fn authorize_place(value: Value<'_, '_>) -> Option<String> {
+    let text = value.text()?;
+    if text.starts_with('/') {
+        return token_path(value);
+    }
+    let fine = |b: u8| b.is_ascii_alphanumeric() || b"-._~/:?&=%+".contains(&b);
+    let host = text.strip_prefix("https://").and_then(|rest| rest.split('/').next());
+    if text.len() <= 512 && text.bytes().all(fine) && host.is_some_and(|host| !host.is_empty()) {
+        Some(text.to_owned())
+    } else {
+        value.bad("is neither a path below the endpoint nor an address like `https://accounts.example/authorize`")
+    }
+}
+
+/// An issuer as servers name themselves.
+///
+/// # Source
+/// RFC 8414 section 2.
+fn issuer(value: Value<'_, '_>) -> Option<String> {
+    let text = value.text()?;
+    let fine = |b: u8| b.is_ascii_alphanumeric() || b"-._~/:".contains(&b);
+    if text.len() <= 256 && text.starts_with("https://") && text.bytes().all(fine) {
+        Some(text.to_owned())
+    } else {
+        value.bad("is not an issuer like `https://accounts.example`")
     }
 }
 

@@ -15,6 +15,7 @@ use crate::parse::Parsed;
 /// Reports each name in `confirm`, `park`, `job` and `belongs` that leads nowhere: the check that it stands for would not be made.
 pub(super) fn check(parsed: &Parsed, findings: &mut Findings) {
     for unit in parsed.integrations.values() {
+        check_test(unit, &mut Report::new(unit, findings));
         for operation in unit.spec.operations.values() {
             check_operation(unit, operation, &mut Report::new(unit, findings));
             check_job(unit, operation, &mut Report::new(unit, findings));
@@ -54,6 +55,24 @@ fn check_operation(unit: &Unit<Integration>, operation: &Operation, report: &mut
         known("parameter", &belongs.param, &belongs.span, &names(&operation.params));
         known("field of the answer called", &belongs.field, &belongs.span, &names(&operation.response));
     }
+}
+
+/// Reports a read for testing secrets that is none, or cannot be done with nothing but the secret.
+fn check_test(unit: &Unit<Integration>, report: &mut Report<'_>) {
+    let auth = &unit.spec.auth;
+    let Some(test) = auth.value.test() else { return };
+    let Some(read) = unit.spec.operations.get(test.as_str()) else {
+        let operations = texts(unit.spec.operations.keys().map(|name| &name.value));
+        report.unknown_at("operation", test.as_str(), &quoted(&unit.text, &auth.span, test), &operations);
+        return;
+    };
+    let needs = read.params.iter().find(|(_, param)| !param.optional).map(|(name, _)| &name.value);
+    let wrong = match needs {
+        _ if read.effect.value != Effect::None => format!("`{test}` tests secrets and is no read."),
+        Some(needs) => format!("`{test}` tests secrets and needs `{needs}`, which nobody gives it then."),
+        None => return,
+    };
+    report.add(Code::BadValue, &auth.span, wrong);
 }
 
 /// Reports a `job` whose name is no fact, or whose look at it cannot be made with that name alone.

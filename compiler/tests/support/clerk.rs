@@ -33,7 +33,7 @@ impl Clerk {
         let config = folder.join("agent.toml");
         std::fs::create_dir_all(folder.join("state")).expect("it works");
         std::fs::write(&config, CONFIG).expect("it works");
-        let socket = assent_agent::config::load(&config).expect("it works").state.socket();
+        let socket = assent_agent::config::load(&config, None).expect("it works").state.socket();
         let serving =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("it works");
         let listener = serving.block_on(async { bind(&socket) }).expect("it works");

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use assent_agent::config;
 use assent_agent::content::Content;
-use assent_agent::pull::fetch::Transfers;
+use assent_agent::pull::fetch::{Credential, Transfers};
 use assent_agent::pull::{PullFailure, push, read};
 use assent_schema::time::Moment;
 use assent_tests::servers::write;
@@ -75,10 +75,11 @@ impl Room {
              listen = \"127.0.0.1:8080\"\n{repository}\n[limits]\n{limits}"
         );
         write(&file, &config);
-        let config = config::load(&file).unwrap_or_else(|e| panic!("{config}\n{e}"));
+        let config = config::load(&file, None).unwrap_or_else(|e| panic!("{config}\n{e}"));
         read::prepare(&config.state.repository()).expect("the agent's repository");
         let credential = credential.map(<[u8]>::to_vec);
-        Transfers::new(assent_tests::assent(), &config, Arc::new(move || credential.clone().map(Content::new)))
+        let given: Credential = Arc::new(move || Box::pin(std::future::ready(credential.clone().map(Content::new))));
+        Transfers::new(assent_tests::assent(), &config, given)
     }
 
     fn fetch(&self, transfers: &Transfers) -> Result<String, PullFailure> {

@@ -16,9 +16,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+use tokio_rustls::rustls;
+use tokio_rustls::rustls::pki_types::ServerName;
 use zeroize::Zeroizing;
 
 use super::super::PullFailure;
@@ -157,21 +156,7 @@ impl Read for Body<'_> {
 }
 
 fn connector(roots: &Roots) -> Result<TlsConnector, PullFailure> {
-    let mut store = RootCertStore::empty();
-    match roots {
-        Roots::Public => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        Roots::Only(certificates) => {
-            for der in certificates {
-                store.add(CertificateDer::from(der.clone())).or(Err(PullFailure::Certificate))?;
-            }
-        }
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .or(Err(PullFailure::Broken))?
-        .with_root_certificates(store)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
+    roots.client().map(|config| TlsConnector::from(Arc::new(config))).or(Err(PullFailure::Certificate))
 }
 
 /// Tells a certificate that is not believed from a connection that failed.

@@ -68,6 +68,15 @@ static AUTH: Table = Table {
         ),
         may("send", Holds::Word(words::<ClientAuth>), "How the agent says there who it is; `header` unless said."),
         may("slot", Holds::Form(&ID), "The slot of the secret."),
+        may("test", Holds::Form(&ID), "The read that tells whether the API takes a secret, for `header` and `basic`."),
+        may("introspect", Holds::Text, "The path below the endpoint where it is asked what a token may do."),
+        may(
+            "authorize",
+            Holds::Text,
+            "Where a person consents, for `oauth2-refresh`: a path below the endpoint, or an address for the browser.",
+        ),
+        may("issuer", Holds::Text, "Who answers there, where the API always says so (RFC 9207)."),
+        may("grants_all", Holds::Boolean, "`true` where a consent cannot be had for less than the API gives."),
     ]],
     rules: &[
         Rule::When("kind", "header", &["name", "slot"]),

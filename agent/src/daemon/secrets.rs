@@ -1,0 +1,264 @@
+//! What the agent does about secrets besides using them: rotations that are under way, how old each is, what the APIs granted,
+//! and what on-call must know of the vault.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use assent_schema::id::{ClientId, ConnectionId, PersonId, Scope, SlotId};
+use assent_schema::status::{ScopeStatus, SlotStatus};
+
+use super::agent::Agent;
+use super::holding::NotHeld;
+use crate::run::{NotRotated, OfClient, Rotation};
+use crate::store::{Store as _, StoreError, Transaction, Write};
+use crate::vault::rotate::{Due, due, how_due};
+use crate::vault::{VaultError, tripwire};
+use crate::watch::{self, Condition};
+use crate::world::Clock as _;
+
+/// The rules of alerts that stand as long as their condition does.
+const RULES: [&str; 6] =
+    ["rotation-due", "rotation-overdue", "consent-needed", "scope-wider", "scope-missing", "vault"];
+/// How often it is looked which secret counts in each slot.
+const SLOTS_EVERY: Duration = Duration::from_hours(1);
+/// How often the APIs are asked what they granted.
+const SCOPES_EVERY: Duration = Duration::from_hours(24);
+
+/// A slot of a client, by its names.
+type Named = (ClientId, ConnectionId, SlotId);
+
+impl Agent {
+    /// Looks at everything about secrets, and tells on-call.
+    pub(super) async fn look_at_secrets(&self) {
+        if self.halted().is_some() {
+            return;
+        }
+        let slots = self.client_slots();
+        let boot = self.world.clock.boot();
+        if self.field.vault_outage().is_some() {
+            // Whether it is over, also where nobody needs a secret now.
+            drop(self.field.opens_repository().await);
+        }
+        let hourly = self.secrets.is_slot_look_due(boot, slots.len());
+        for (client, connection, slot) in &slots {
+            let of = OfClient { client, connection, slot };
+            if let Err(error) = self.look_at_one(of, hourly).await {
+                tracing::debug!(slot = %of.path(), error = error.code(), "a slot could not be looked at");
+                if let NotRotated::Vault(outage) = error
+                    && outage.is_outage()
+                {
+                    // The others are no better off; on-call is to hear of it now.
+                    let _heard = self.field.heard(Err::<(), _>(outage));
+                    self.secrets.slots_at.store(0, Ordering::Relaxed);
+                    break;
+                }
+            }
+        }
+        if self.field.vault_outage().is_none() && self.secrets.is_scope_look_due(boot) {
+            let connections: BTreeSet<_> = slots.iter().map(|(client, connection, _)| (client, connection)).collect();
+            for (client, connection) in connections {
+                self.engine.look_at_scopes(client, connection).await;
+            }
+        }
+        if let Err(error) = self.tell_of_secrets().await {
+            tracing::error!(%error, "alerts about secrets could not be written");
+        }
+    }
+
+    /// Secrets were changed by a person: they are looked at again, and whoever waits for one goes on.
+    pub(super) fn secrets_changed(&self) {
+        self.secrets.slots_at.store(0, Ordering::Relaxed);
+        self.engine.secrets_changed();
+        self.secrets.news.notify_one();
+    }
+
+    async fn look_at_one(&self, of: OfClient<'_>, hourly: bool) -> Result<(), NotRotated> {
+        let vault = self.field.vault();
+        let _rotating = self.secrets.rotating.lock().await;
+        match self.engine.go_on_rotating(&*vault, of).await? {
+            Rotation::Refused(code) => self.rotation_failed(of, code).await?,
+            Rotation::Done => self.news().notify_one(),
+            Rotation::None if hourly => {
+                self.engine.look_at_slot(&*vault, of).await?;
+            }
+            Rotation::Waits { .. } | Rotation::None => {}
+        }
+        Ok(())
+    }
+
+    async fn rotation_failed(&self, of: OfClient<'_>, code: String) -> Result<(), StoreError> {
+        let (client, connection) = (of.client.clone(), of.connection.clone());
+        let failed = Condition::RotationFailed { client, connection, code };
+        let mut transaction = Transaction::new(self.world.clock.now());
+        transaction.writes.extend(watch::alert(&failed).map(Write::Alert));
+        self.store.commit(transaction).await
+    }
+
+    /// The slots that a release names, webhooks' among them.
+    fn client_slots(&self) -> Vec<Named> {
+        let snapshot = self.field.snapshot();
+        let mut slots = Vec::new();
+        for (client, facts) in &snapshot.clients {
+            for (connection, of) in &facts.connections {
+                slots.extend(of.slots.keys().map(|slot| (client.clone(), connection.clone(), slot.clone())));
+            }
+        }
+        slots
+    }
+
+    async fn tell_of_secrets(&self) -> Result<(), StoreError> {
+        let mut conditions: Vec<Condition> = Vec::new();
+        for slot in self.slot_statuses()? {
+            let SlotStatus { client, connection, slot, since, every, .. } = slot;
+            let Some(since) = since else { continue };
+            match how_due(since, every, self.field.now()) {
+                Due::Later => {}
+                Due::Soon => conditions.push(Condition::RotationDue { client, connection, slot }),
+                Due::Over => conditions.push(Condition::RotationOverdue { client, connection, slot }),
+            }
+        }
+        for (client, connection) in self.engine.consents() {
+            conditions.push(Condition::ConsentNeeded { client, connection });
+        }
+        for ((client, connection), granted) in self.engine.drift() {
+            let (of, at) = (client.clone(), connection.clone());
+            conditions.extend((!granted.more.is_empty()).then_some(Condition::ScopeWider { client, connection }));
+            conditions
+                .extend((!granted.fewer.is_empty()).then_some(Condition::ScopeMissing { client: of, connection: at }));
+        }
+        let outage = self.field.vault_outage();
+        conditions.extend(outage.map(|error| Condition::Vault { code: error.code().to_owned() }));
+        let mut transaction = Transaction::new(self.world.clock.now());
+        transaction.writes = watch::settle(&self.store.alerts()?, &RULES, &conditions);
+        let tripped = tripwire::tripped();
+        if self.secrets.tripped.swap(tripped, Ordering::Relaxed) < tripped {
+            transaction.writes.extend(watch::alert(&Condition::SecretInLog).map(Write::Alert));
+        }
+        if transaction.writes.is_empty() { Ok(()) } else { self.store.commit(transaction).await }
+    }
+
+    /// How old the secret of each slot is, and by when it is to be rotated.
+    pub(super) fn slot_statuses(&self) -> Result<Vec<SlotStatus>, StoreError> {
+        let snapshot = self.field.snapshot();
+        let mut statuses = Vec::new();
+        for (client, connection, slot) in self.client_slots() {
+            let facts = snapshot.clients.get(&client).and_then(|facts| facts.connections.get(&connection));
+            let Some(every) = facts.and_then(|facts| facts.slots.get(&slot)).map(|slot| slot.rotate) else { continue };
+            let known = self.engine.standing(OfClient { client: &client, connection: &connection, slot: &slot })?;
+            statuses.push(SlotStatus {
+                since: known.as_ref().map(|known| known.since),
+                due: known.as_ref().map(|known| due(known.since, every)),
+                rotating: known.is_some_and(|known| known.going.is_some()),
+                every,
+                client,
+                connection,
+                slot,
+            });
+        }
+        Ok(statuses)
+    }
+
+    /// What the APIs granted beside what is needed.
+    pub(super) fn scope_statuses(&self) -> Vec<ScopeStatus> {
+        let fits = |names: &BTreeSet<String>| names.iter().filter_map(|name| Scope::new(name).ok()).collect();
+        let drift = self.engine.drift().into_iter();
+        drift
+            .map(|((client, connection), granted)| ScopeStatus {
+                client,
+                connection,
+                more: fits(&granted.more),
+                fewer: fits(&granted.fewer),
+            })
+            .collect()
+    }
+
+    /// A person put a new secret beside the one that counts: it is tested and takes its place.
+    pub(super) async fn rotate(&self, (client, connection, slot): &Named, by: &PersonId) -> Result<Rotation, NotDone> {
+        self.is_oncall(by).map_err(NotDone::Not)?;
+        let of = OfClient { client, connection, slot };
+        let vault = self.field.vault();
+        let _rotating = self.secrets.rotating.lock().await;
+        let rotation = self.engine.begin_rotation(&*vault, of, by.clone()).await.map_err(NotDone::Rotated)?;
+        self.secrets.news.notify_one();
+        self.news().notify_one();
+        Ok(rotation)
+    }
+}
+
+/// Why nothing was rotated.
+pub(super) enum NotDone {
+    /// The person may not.
+    Not(NotHeld),
+    /// It cannot be done.
+    Rotated(NotRotated),
+}
+
+impl NotRotated {
+    /// Its code in logs.
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Untestable => "untestable",
+            Self::Vault(error) => error.code(),
+            Self::Store(_) => "store",
+        }
+    }
+
+    /// What a person is told: what is wrong and what to do.
+    pub(super) fn sentences(&self) -> (String, &'static str) {
+        match self {
+            Self::Unknown => ("there is no such slot here".to_owned(), "`assent-agent status` lists the slots."),
+            Self::Untestable => (
+                "nothing tells whether the API takes this secret".to_owned(),
+                "Name a read without parameters as `auth.test` of the integration, one that a workflow of the client uses; \
+                 or put the secret there at once: `assent-agent vault set`. For webhooks, set `SLOT-previous` to the old one.",
+            ),
+            Self::Vault(VaultError::Missing) => {
+                ("the slot is empty".to_owned(), "Put the first secret there: `assent-agent vault set`.")
+            }
+            Self::Vault(error) => (error.to_string(), "The old secret counts. Ask again when the vault works."),
+            Self::Store(error) => (error.to_string(), "The old secret counts. Look at the agent's log."),
+        }
+    }
+}
+
+/// What the agent remembers about its looks at secrets.
+#[derive(Default)]
+pub(super) struct Looks {
+    /// When it last looked which secrets count, in seconds since boot; 0 for never.
+    slots_at: AtomicU64,
+    /// When it last asked what was granted.
+    scopes_at: AtomicU64,
+    /// How many slots there were then.
+    slots: AtomicUsize,
+    /// Held while a rotation is gone on with.
+    rotating: tokio::sync::Mutex<()>,
+    /// Lines of the log that were told to on-call.
+    tripped: AtomicU64,
+    /// A person changed something.
+    pub(super) news: tokio::sync::Notify,
+}
+
+impl Looks {
+    /// Each hour, and when a release brings other slots.
+    fn is_slot_look_due(&self, boot: Duration, slots: usize) -> bool {
+        if self.slots.swap(slots, Ordering::Relaxed) != slots {
+            self.slots_at.store(0, Ordering::Relaxed);
+        }
+        is_due(&self.slots_at, boot, SLOTS_EVERY)
+    }
+
+    fn is_scope_look_due(&self, boot: Duration) -> bool {
+        is_due(&self.scopes_at, boot, SCOPES_EVERY)
+    }
+}
+
+fn is_due(at: &AtomicU64, boot: Duration, every: Duration) -> bool {
+    let (now, before) = (boot.as_secs().max(1), at.load(Ordering::Relaxed));
+    let is_due = before == 0 || now >= before.saturating_add(every.as_secs());
+    if is_due {
+        at.store(now, Ordering::Relaxed);
+    }
+    is_due
+}

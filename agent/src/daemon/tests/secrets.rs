@@ -1,0 +1,127 @@
+//! What an agent tells of secrets: how old they are, that the vault is away, that one was caught on its way into the log.
+
+use std::io::Write as _;
+
+use super::*;
+use crate::run::OfClient;
+use crate::vault::tripwire::Guarded;
+use crate::vault::{AnyVault, FileVault, Secret, SlotPath};
+
+fn slot() -> SlotPath {
+    SlotPath::parse("acme/shop/token").unwrap()
+}
+
+fn secret(text: &str) -> Secret {
+    Secret::new(text.as_bytes().to_vec()).ok().unwrap()
+}
+
+/// A release whose client has one secret.
+fn with_slot() -> Files {
+    let mut facts = fixture::facts();
+    let shop = facts.connections.get_mut("shop").unwrap();
+    let auth = serde_json::json!({"kind": "header", "name": "x-key", "slot": "token"});
+    shop.auth = serde_json::from_value(auth).unwrap();
+    shop.slots = serde_json::from_value(serde_json::json!({"token": {"rotate": "90d"}})).unwrap();
+    release_of(
+        &plan("one"),
+        1,
+        None,
+        |files| fixture::put_json(files, &FileName::Client(facts.client.clone()), &facts),
+        |_| (),
+    )
+}
+
+/// The keys of the alerts that are open.
+fn alerts(agent: &Agent) -> Vec<String> {
+    let mut keys: Vec<_> = agent.store.alerts().unwrap().iter().map(|row| row.alert.key()).collect();
+    // Tests beside this one plant secrets too.
+    keys.retain(|key| !key.starts_with("secret-in-log"));
+    keys.sort();
+    keys
+}
+
+/// What a person does with `vault set`, and what the running agent does then.
+async fn set(agent: &Agent, text: &str) {
+    let vault = FileVault::open(Arc::clone(&agent.disk), Arc::clone(&agent.identity.host)).ok().unwrap();
+    vault.put(&slot(), secret(text)).unwrap();
+    agent.field.replace_vault(AnyVault::File(vault));
+    agent.secrets_changed();
+    agent.look_at_secrets().await;
+}
+
+/// Makes the secret that counts so many days old.
+async fn ages(agent: &Agent, days: u64) {
+    let (client, connection, slot) = ("acme".parse().unwrap(), "shop".parse().unwrap(), "token".parse().unwrap());
+    let of = OfClient { client: &client, connection: &connection, slot: &slot };
+    let mut standing = agent.engine.standing(of).unwrap().unwrap();
+    standing.since = RealClock.now().moment().minus(Period::days(days));
+    let value = Some(serde_json::to_vec(&standing).unwrap());
+    let write = Write::State { name: format!("slot/{}", of.path()), value };
+    agent.store.commit(Transaction::new(RealClock.now()).with(write)).await.unwrap();
+    agent.look_at_secrets().await;
+}
+
+#[tokio::test]
+async fn on_call_is_told_of_a_secret_that_grows_old_until_it_is_another() {
+    let site = Site::new();
+    site.publish(&with_slot());
+    let (agent, _ended) = site.agent().await;
+    agent.pull().await.unwrap();
+    agent.look_at_secrets().await;
+    let status = agent.status().await.unwrap();
+    assert_eq!(status.slots.iter().map(|slot| slot.since).collect::<Vec<_>>(), [None], "the slot is empty");
+    set(&agent, "canary-first").await;
+    let [slot] = agent.status().await.unwrap().slots.try_into().unwrap();
+    let every = slot.every;
+    assert_eq!(slot.due, slot.since.map(|since| since.plus(every)));
+    assert_eq!(alerts(&agent), Vec::<String>::new());
+    let days = every.as_seconds() / 86_400;
+    ages(&agent, days - 1).await;
+    assert_eq!(alerts(&agent), ["rotation-due/acme/shop/token"]);
+    ages(&agent, days).await;
+    assert_eq!(alerts(&agent), ["rotation-overdue/acme/shop/token"]);
+    set(&agent, "canary-second").await;
+    assert_eq!(alerts(&agent), Vec::<String>::new());
+    // A restart knows it again.
+    drop(agent);
+    let (agent, _ended) = site.agent().await;
+    agent.look_at_secrets().await;
+    assert!(agent.status().await.unwrap().slots.iter().all(|slot| slot.since.is_some()));
+    assert_eq!(alerts(&agent), Vec::<String>::new());
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "the test writes the configuration that an operator writes")]
+async fn on_call_is_told_that_the_vault_is_away_and_that_it_is_back() {
+    let site = Site::new();
+    site.publish(&with_slot());
+    let path = site.folder.path().join("kv2.toml");
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    std::fs::write(site.folder.path().join("token"), "canary-token").unwrap();
+    site.config();
+    let text = std::fs::read_to_string(site.folder.path().join("agent.toml")).unwrap();
+    let table = format!("\n[vault]\nkind = \"kv2\"\naddress = \"http://{nobody}\"\ntoken = \"token\"\n");
+    std::fs::write(&path, format!("{text}{table}")).unwrap();
+    let config = crate::config::load(&path, None).unwrap();
+    let (agent, _ended) = build(config, fetch::IN_THIS_PROCESS.into()).await.unwrap();
+    start(&agent).await.unwrap();
+    agent.pull().await.unwrap();
+    agent.look_at_secrets().await;
+    assert_eq!(alerts(&agent), ["vault/-/-/vault_unreachable"]);
+    assert_eq!(agent.status().await.unwrap().vault.as_deref(), Some("vault_unreachable"));
+    set(&agent, "canary-first").await;
+    assert_eq!(alerts(&agent), Vec::<String>::new());
+    assert_eq!(agent.status().await.unwrap().vault, None);
+}
+
+#[tokio::test]
+async fn on_call_is_told_of_a_secret_that_was_caught_on_its_way_into_the_log() {
+    let site = Site::new();
+    let (agent, _ended) = site.agent().await;
+    let planted = secret("canary-planted-in-a-line");
+    Guarded(std::io::sink()).write_all(b"so canary-planted-in-a-line stands here\n").unwrap();
+    drop(planted);
+    agent.look_at_secrets().await;
+    let told = agent.store.alerts().unwrap();
+    assert!(told.iter().any(|row| row.alert.key() == "secret-in-log/-/-/secret_in_log" && row.alert.incident));
+}
