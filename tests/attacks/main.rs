@@ -24,6 +24,7 @@ mod fixture;
 mod git;
 mod identity;
 mod ledgers;
+mod passkeys;
 mod roots;
 mod signatures;
 mod site;
@@ -53,11 +54,17 @@ const ROOMS: &[(&str, &[Attack])] = &[
     ("Ledgers", ledgers::ROOM),
     ("Commands on an agent's host", commands::ROOM),
     ("The console", console::ROOM),
+    ("Passkeys", passkeys::ROOM),
 ];
 
 #[test]
 fn signatures() {
     table::play(signatures::ROOM);
+}
+
+#[test]
+fn passkeys() {
+    table::play(passkeys::ROOM);
 }
 
 #[test]

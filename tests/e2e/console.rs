@@ -2,7 +2,7 @@
 
 #[expect(dead_code, reason = "the agent's own tests use more of it")]
 #[path = "../../agent/tests/console/played.rs"]
-mod played;
+pub(crate) mod played;
 
 use std::path::{Path, PathBuf};
 
@@ -15,13 +15,13 @@ use base64::engine::general_purpose::STANDARD;
 
 use played::{FAILED, PEOPLE, Place, WAITS, run, signer};
 
-const DESK: Window = Window { wide: 1280, high: 900, scale: 1, dark: false };
+pub(crate) const DESK: Window = Window { wide: 1280, high: 900, scale: 1, dark: false };
 const PHONE: Window = Window { wide: 360, high: 740, scale: 2, dark: false };
 /// What 1280 pixels are at 200 %.
 const ENLARGED: Window = Window { wide: 640, high: 450, scale: 2, dark: false };
 
 /// Signs somebody in as people do: the name, the line in a terminal, the signature.
-fn sign_in(browser: &Browser, base: &str, person: &str, folder: &Path) {
+pub(crate) fn sign_in(browser: &Browser, base: &str, person: &str, folder: &Path) {
     let (_, client, seed) = PEOPLE.into_iter().find(|(name, ..)| *name == person).expect("a person");
     browser.go(&format!("{base}/sign-in"));
     browser.write("[name=person]", person);
@@ -121,6 +121,35 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
     browser.click("a.brand");
     browser.click("form[action='/incidents'] button");
     browser.find_text("alice takes care of it");
+
+    // The post-mortem: what the ledger tells, and the two sections that only a person can write.
+    browser.click("form[action='/incidents'] button");
+    browser.find_text("A post-mortem is due");
+    browser.find_text("The first failure had the code");
+    browser.write("#cause", "It was late");
+    browser.write("#prevention", "We are careful now.");
+    browser.click("form.write button");
+    browser.find_text("says nothing yet");
+    browser.write("#cause", ", because the shop renewed its certificate by hand and the one who does it was away.");
+    browser.write("#prevention", " The certificate renews itself from Friday on; Bruno does it and Alice checks.");
+    browser.click("form.write button");
+    browser.find_text("have the post-mortem");
+    let shares = "alice shares We are careful now. The certificate renews itself from Friday on; Bruno does it and Alice checks.";
+    assert_eq!(place.done(), [shares]);
+    browser.click("form[action='/incidents'] button");
+    browser.find_text("Nothing is left to do");
+
+    // A hold, and the ledger that tells of all of it.
+    browser.click("nav a[href='/holds']");
+    browser.write("[name=why]", "TICKET-8");
+    browser.press(&["Enter"]);
+    browser.find_text("It is held");
+    browser.click("form[action='/resume'] button");
+    browser.find_text("Nothing is held");
+    browser.click("nav a[href='/ledger']");
+    browser.find_text("18,429");
+    browser.click("a[rel=next]");
+    browser.find_text("18,419");
     let noted = place.noted();
     assert!(noted.contains(&"acme incident alice acknowledged".to_owned()), "{noted:?}");
     assert!(noted.contains(&"acme viewed alice run".to_owned()));
@@ -186,6 +215,8 @@ fn pages_are_easy_to_use_narrow_enlarged_light_and_dark() {
     look("to-sign", None);
     browser.chrome("Network.clearBrowserCookies", &serde_json::json!({}));
     sign_in(&browser, &base, "alice", folder.path());
+    browser.go(&format!("{base}/incidents"));
+    let incident = format!("/incidents/{}", browser.find_id("li.incident").trim_start_matches("incident-"));
     for (name, path) in [
         ("overview", "/"),
         ("runs", "/runs"),
@@ -194,6 +225,11 @@ fn pages_are_easy_to_use_narrow_enlarged_light_and_dark() {
         ("queue", "/queue"),
         ("numbers", "/numbers"),
         ("watched", "/decisions"),
+        ("incidents", "/incidents"),
+        ("incident", incident.as_str()),
+        ("holds", "/holds"),
+        ("ledger", "/ledger?client=acme"),
+        ("passkey", "/passkey"),
         ("missing", "/nothing"),
     ] {
         look(name, Some(path));

@@ -3,6 +3,8 @@
 mod about;
 mod agent;
 mod answers;
+mod books;
+mod clocks;
 mod halting;
 mod handing;
 mod handling;
@@ -19,6 +21,7 @@ mod pulling;
 mod recovering;
 mod registry;
 mod rehearsing;
+mod taking;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

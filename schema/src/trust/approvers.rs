@@ -84,6 +84,9 @@ impl Approvers {
         }
         people::check_threshold(file, "the approvers", read.threshold, read.people.len())?;
         Points::default().take_people(file, &read.people)?;
+        if read.people.values().any(|person| !person.passkeys.is_empty()) {
+            return Err(TrustError::new(file, "lists a passkey, and passkeys sign no statements"));
+        }
         // Every key of the first file signs it, and a person has one signature file.
         if read.number == 1 && read.people.values().any(|person| person.keys.len() != 1) {
             return Err(TrustError::new(file, "lists more than one key for a person; add further keys in `2.toml`"));
@@ -198,10 +201,7 @@ impl ApproversChain {
     pub(super) fn everybody(&self) -> People {
         let mut all = People::new();
         for (name, person) in self.versions.iter().flat_map(|version| &version.people) {
-            all.entry(name.clone())
-                .or_insert_with(|| Person { keys: BTreeSet::new() })
-                .keys
-                .extend(person.keys.clone());
+            all.entry(name.clone()).or_insert_with(|| Person::new(BTreeSet::new())).keys.extend(person.keys.clone());
         }
         all
     }
