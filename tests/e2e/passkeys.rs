@@ -112,7 +112,7 @@ fn a_decider_makes_a_passkey_signs_in_and_signs_with_it() {
     browser.click("form[data-passkey=sign] button");
     browser.find_text("there may be a copy of it");
     let noted = place.noted();
-    assert!(noted.contains(&"agent refused - counter_back".to_owned()), "{noted:?}");
+    assert!(noted.contains(&"_agent refused - counter_back".to_owned()), "{noted:?}");
 }
 
 #[test]

@@ -31,13 +31,13 @@ pub(in crate::console) fn page(listed: &Listed<'_>) -> Body {
         h1 { "Incidents" }
         div #standing data-part="" {
             @if open.is_empty() { p.empty { (mark(Mark::Good)) "No incident is open." } }
-            @else { (list(open.into_iter(), listed.viewer, listed.now)) }
+            @else { (list(open.into_iter(), "incidents", listed.viewer, listed.now)) }
             @if !listed.alerts.is_empty() { (alerts(&listed.alerts, listed.now)) }
         }
         @if !closed.is_empty() {
             details.journal {
                 summary { "Closed: " (words::count(closed.len(), "incident", "incidents")) }
-                (list(closed.into_iter().rev().take(CLOSED_MOST), listed.viewer, listed.now))
+                (list(closed.into_iter().rev().take(CLOSED_MOST), "closed", listed.viewer, listed.now))
             }
         }
     };
@@ -45,10 +45,10 @@ pub(in crate::console) fn page(listed: &Listed<'_>) -> Body {
 }
 
 /// Incidents, each with its clocks and the step that comes next.
-pub(super) fn list<'r>(rows: impl Iterator<Item = &'r IncidentRow>, viewer: &Viewer, now: Wall) -> Markup {
+pub(super) fn list<'r>(rows: impl Iterator<Item = &'r IncidentRow>, id: &str, viewer: &Viewer, now: Wall) -> Markup {
     html! {
-        section.card #incidents {
-            header { h2 { "Incidents" } }
+        section.card id=(id) {
+            header { h2 { @if id == "closed" { "Closed incidents" } @else { "Open incidents" } } }
             ul.rows {
                 @for row in rows {
                     li.incident id={ "incident-" (row.id) } {

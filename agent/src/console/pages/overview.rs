@@ -41,7 +41,7 @@ pub(in crate::console) fn page(shown: &Overview<'_>) -> Body {
         div #standing data-part="" {
             (troubles(status, *now))
             (tiles(shown))
-            @if !incidents.is_empty() { (incidents::list(incidents.iter(), shown.viewer, *now)) }
+            @if !incidents.is_empty() { (incidents::list(incidents.iter(), "incidents", shown.viewer, *now)) }
             @if !alerts.is_empty() { (incidents::alerts(alerts, *now)) }
             @if holds.clone().next().is_some() { (holds::list(holds, shown.viewer, *now)) }
         }

@@ -213,21 +213,21 @@ pub(super) fn entries() -> Vec<Entries> {
     let body = |at: u64| {
         let data = match name(at) {
             "accepted" => {
-                json!({"id": run(1, 1).to_string(), "trigger": "webhook", "event": if at == 18_425 { SCRIPT.to_owned() } else { format!("evt-{at}") }})
-            }
-            "intent" => {
-                json!({"operation": "payments.refund", "keyed": "ab".repeat(32), "amount": {"minor": 12_990, "currency": "EUR"}})
-            }
-            "outcome" => json!({"code": "unavailable", "status": 503}),
+                json!({"id": run(1, 1).to_string(), "trigger": "webhook", "event": format!("evt-{at}")}),
             "ended" => json!({"outcome": "failed", "name": "unavailable"}),
             _ => json!({"what": "run", "why": "console"}),
         };
         let is_viewed = name(at) == "viewed";
+        let is_odd = at == 18_426;
         let mut entry = json!({"v": 1, "log": "assent/harbor/eu-production-1/acme", "index": at, "time": before(i64::try_from(18_460 - at).unwrap_or(0) * 60).moment(), "kind": name(at), "data": data});
         if is_viewed {
             entry["actor"] = json!("alice");
         } else {
             entry["run"] = json!(18_400 + at % 7);
+        }
+        if is_odd {
+            entry["step"] = json!("pay");
+            entry["item"] = json!(SCRIPT);
         }
         entry
     };
