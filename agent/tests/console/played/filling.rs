@@ -6,7 +6,7 @@ use assent_agent::store::{Entry, Memory, QueueItem, RunId, Transaction, Write};
 use assent_agent::world::Wall;
 use assent_schema::canon::Digest;
 use assent_schema::id::PersonId;
-use assent_schema::ledger::Entry as Entries;
+use assent_schema::ledger::Entry as LedgerEntry;
 use serde_json::{Value, json};
 
 use super::{SCRIPT, before, digest, id, plan};
@@ -208,34 +208,35 @@ pub(super) fn questions(itself: &Itself) -> Vec<(PersonId, Shown)> {
 }
 
 /// The newest entries of the client's ledger, newest first, among them what outsiders filled.
-pub(super) fn entries() -> Vec<Entries> {
-    let name = |at: u64| ["accepted", "intent", "outcome", "ended", "viewed"][usize::try_from(at % 5).unwrap_or(0)];
+pub(super) fn entries() -> Vec<LedgerEntry> {
     let body = |at: u64| {
-        let data = match name(at) {
-            "accepted" => {
-                json!({"id": run(1, 1).to_string(), "trigger": "webhook", "event": format!("evt-{at}")}),
-            "ended" => json!({"outcome": "failed", "name": "unavailable"}),
-            _ => json!({"what": "run", "why": "console"}),
+        let (kind, data) = match at % 5 {
+            0 => ("accepted", json!({"id": run(1, 1).to_string(), "trigger": "webhook", "event": format!("evt-{at}")})),
+            1 => (
+                "intent",
+                json!({"operation": "payments.refund", "keyed": "ab".repeat(32), "amount": {"minor": 12_990, "currency": "EUR"}}),
+            ),
+            2 => ("outcome", json!({"code": "unavailable", "status": 503})),
+            3 => ("ended", json!({"outcome": "failed", "name": "unavailable"})),
+            _ => ("viewed", json!({"what": "run", "why": "console"})),
         };
-        let is_viewed = name(at) == "viewed";
-        let is_odd = at == 18_426;
-        let mut entry = json!({"v": 1, "log": "assent/harbor/eu-production-1/acme", "index": at, "time": before(i64::try_from(18_460 - at).unwrap_or(0) * 60).moment(), "kind": name(at), "data": data});
-        if is_viewed {
+        let time = before(i64::try_from(18_460 - at).expect("a number") * 60).moment();
+        let log = "assent/harbor/eu-production-1/acme";
+        let mut entry = json!({"v": 1, "log": log, "index": at, "time": time, "kind": kind, "data": data});
+        if kind == "viewed" {
             entry["actor"] = json!("alice");
         } else {
             entry["run"] = json!(18_400 + at % 7);
         }
-        if is_odd {
+        if at == 18_426 {
             entry["step"] = json!("pay");
             entry["item"] = json!(SCRIPT);
         }
         entry
     };
-    (18_400..18_430)
-        .rev()
-        .map(|at| {
-            let bytes = assent_schema::canon::to_bytes(&body(at)).expect("bytes");
-            Entries::from_bytes(&bytes).unwrap_or_else(|e| panic!("{}: {e}", body(at)))
-        })
-        .collect()
+    let entry = |at| {
+        let bytes = assent_schema::canon::to_bytes(&body(at)).expect("bytes");
+        LedgerEntry::from_bytes(&bytes).unwrap_or_else(|e| panic!("{}: {e}", body(at)))
+    };
+    (18_400..18_430).rev().map(entry).collect()
 }
