@@ -27,10 +27,10 @@ const CREDENTIAL_BYTES: std::ops::RangeInclusive<usize> = 16..=1_023;
 const RP_MOST_BYTES: usize = 253;
 /// The most bytes of any one part that a browser brings.
 const PART_MOST_BYTES: usize = 8 * 1_024;
-/// What stands before an uncompressed point of P-256 in a SubjectPublicKeyInfo.
+/// What stands before an uncompressed point of P-256 in a `SubjectPublicKeyInfo`.
 const ES256_SPKI: &[u8] =
     b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
-/// What stands before a point of Ed25519 in a SubjectPublicKeyInfo.
+/// What stands before a point of Ed25519 in a `SubjectPublicKeyInfo`.
 const EDDSA_SPKI: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
 /// The bits of the flags of authenticator data.
 const USER_PRESENT: u8 = 1;
@@ -45,7 +45,7 @@ const HEAD_BYTES: usize = 37;
 /// A passkey of a person: `passkey RP-ID CREDENTIAL KEY`, as it stands in a signed file.
 ///
 /// # Shape
-/// The credential is base64url without padding, the key the base64 of a SubjectPublicKeyInfo. Points are on their curve, and
+/// The credential is base64url without padding, the key the base64 of a `SubjectPublicKeyInfo`. Points are on their curve, and
 /// each key has one spelling.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -149,7 +149,7 @@ pub struct Assertion {
 pub struct Registration {
     /// The name of the credential.
     pub credential: String,
-    /// Its SubjectPublicKeyInfo.
+    /// Its `SubjectPublicKeyInfo`.
     pub key: String,
     /// What the authenticator says of it.
     pub authenticator_data: String,

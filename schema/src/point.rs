@@ -16,3 +16,18 @@ fn is_canonical(point: &[u8; 32]) -> bool {
     let [low, middle @ .., high] = point;
     *low < 0xed || high & 0x7f != 0x7f || middle.iter().any(|byte| *byte != 0xff)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_has_one_spelling() {
+        let mut most = [0xff; 32];
+        (most[0], most[31]) = (0xec, 0x7f);
+        assert!(is_canonical(&most));
+        most[0] = 0xed;
+        assert!(!is_canonical(&most) && !is_honest(&most));
+        assert!(!is_honest(&[0; 32]), "of small order");
+    }
+}

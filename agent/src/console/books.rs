@@ -24,12 +24,11 @@ impl<O: Office> Console<O> {
     pub(super) fn incidents_page(&self, viewer: &Viewer) -> Looked {
         agency_only(viewer)?;
         let (now, _) = self.office.clock();
-        let mine =
-            |client: &Option<ClientId>| client.as_ref().is_none_or(|client| viewer.may_see(Sight::Standing(client)));
+        let mine = |client: Option<&ClientId>| client.is_none_or(|client| viewer.may_see(Sight::Standing(client)));
         let mut incidents = self.office.incidents()?;
-        incidents.retain(|row| mine(&row.client));
+        incidents.retain(|row| mine(row.client.as_ref()));
         let mut alerts = self.office.store().alerts()?;
-        alerts.retain(|row| !row.alert.incident && mine(&row.alert.client));
+        alerts.retain(|row| !row.alert.incident && mine(row.alert.client.as_ref()));
         let clients: std::collections::BTreeSet<_> = incidents.iter().filter_map(|row| row.client.clone()).collect();
         let mut notes: Vec<_> = clients.into_iter().map(|client| viewed(client, viewer, "incidents")).collect();
         notes.push(notes::viewed(Log::Agent, &viewer.who.person, "incidents"));

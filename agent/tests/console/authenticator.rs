@@ -71,18 +71,26 @@ impl Authenticator {
         Sha256::digest([self.seed, u8::from(self.kind == Kind::Es256)]).to_vec()
     }
 
-    /// SubjectPublicKeyInfo.
-    pub(crate) fn spki(self) -> Vec<u8> {
-        let hex = |text: &str| -> Vec<u8> {
-            (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hex")).collect()
-        };
+    /// The key's point: uncompressed and without its first byte, for P-256.
+    fn point(self) -> Vec<u8> {
         match self.kind {
             Kind::Es256 => {
-                let point = self.es256().verifying_key().to_encoded_point(false);
-                [hex("3059301306072a8648ce3d020106082a8648ce3d030107034200"), point.as_bytes().to_vec()].concat()
+                let whole = self.es256().verifying_key().to_encoded_point(false);
+                whole.as_bytes().iter().copied().skip(1).collect()
             }
-            Kind::EdDsa => [hex("302a300506032b6570032100"), self.eddsa().verifying_key().to_bytes().to_vec()].concat(),
+            Kind::EdDsa => self.eddsa().verifying_key().to_bytes().to_vec(),
         }
+    }
+
+    /// `SubjectPublicKeyInfo`.
+    pub(crate) fn spki(self) -> Vec<u8> {
+        let head: &[u8] = match self.kind {
+            Kind::Es256 => {
+                b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00\x04"
+            }
+            Kind::EdDsa => b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00",
+        };
+        [head, &self.point()].concat()
     }
 
     /// The line of a signed file.
@@ -116,18 +124,18 @@ impl Authenticator {
 
     /// Tells of itself, as a new credential.
     pub(crate) fn register(self, request: &Request) -> Registration {
-        let spki = self.spki();
+        let point = self.point();
         let cose = match self.kind {
             Kind::Es256 => {
-                let (x, y) = spki[27..].split_at(32);
+                let (x, y) = point.split_at(32);
                 [b"\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20".as_slice(), x, b"\x22\x58\x20", y].concat()
             }
-            Kind::EdDsa => [b"\xa4\x01\x01\x03\x27\x20\x06\x21\x58\x20".as_slice(), &spki[12..]].concat(),
+            Kind::EdDsa => [b"\xa4\x01\x01\x03\x27\x20\x06\x21\x58\x20".as_slice(), &point].concat(),
         };
         let after = [&[7_u8; 16], b"\x00\x20".as_slice(), &self.credential(), &cose, &request.after].concat();
         Registration {
             credential: URL_SAFE_NO_PAD.encode(self.credential()),
-            key: URL_SAFE_NO_PAD.encode(spki),
+            key: URL_SAFE_NO_PAD.encode(self.spki()),
             authenticator_data: URL_SAFE_NO_PAD.encode(request.data(&after)),
             client_data: URL_SAFE_NO_PAD.encode(request.client()),
         }
