@@ -256,6 +256,27 @@ fn enter(browser: &Browser, stage: &Stage, person: &str, client: Option<&str>) {
     browser.find(".side");
 }
 
+/// Takes the proof of Lena's decision off the ledger's page, and has a program check it that is not ours.
+fn proof_from_the_page(browser: &Browser, stage: &Stage, folder: &Path) {
+    if !have("python3") || !have("openssl") {
+        return;
+    }
+    browser.go(&format!("http://{}/ledger?client=acme&kind=decided", stage.console));
+    browser.find_text("lena");
+    let key = browser.script("return document.querySelector('figure.command code').textContent");
+    let proof = browser.script(
+        "const asked = new XMLHttpRequest();
+         asked.open('GET', document.querySelector(\"a[href$='.tlog-proof']\").href, false);
+         asked.send();
+         return asked.responseText",
+    );
+    let file = folder.join("decided.tlog-proof");
+    put(&file, proof.as_str().expect("a proof").as_bytes()).expect("a file");
+    let check = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/check.py");
+    let mut python = command("python3", folder);
+    assent_tests::succeed(python.arg(check).arg("proof").arg(&file).arg(key.as_str().expect("a key")));
+}
+
 #[test]
 fn a_real_agent_shows_a_refund_takes_the_signed_yes_and_writes_down_who_looked() {
     if !have("ssh-keygen") {
@@ -303,6 +324,7 @@ fn a_real_agent_shows_a_refund_takes_the_signed_yes_and_writes_down_who_looked()
 
     let told = stage.production.call(&["ledger", "verify", "acme"]);
     told.expect("a ledger that verifies");
+    proof_from_the_page(&browser, &stage, folder.path());
     let export = folder.path().join("acme.ledger");
     stage.production.call(&["ledger", "export", "acme", "--output", &export.display().to_string()]).expect("an export");
     let text = std::fs::read_to_string(export).expect("entries");
