@@ -199,6 +199,7 @@ pub(super) fn questions(itself: &Itself) -> Vec<(PersonId, Shown)> {
             false,
             json!({
             "ticket.subject": SCRIPT, "ticket.body": long, "ticket.id": "T-58425",
+            "ticket.requester": "مرحبا، أريد استرداد المال (A-100423) شكرا", "ticket.tag": "x".repeat(400),
             "reply.text": "Hello Robin,\n\nwe are sorry about the zip. You can send the jacket back within 30 days.\n\nYour Acme team",
             "reply.cited": ["returns-30-days", "warranty"]}),
             json!(["reply.text"]),
