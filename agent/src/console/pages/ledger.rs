@@ -15,7 +15,7 @@ use crate::ledger::Sought;
 use crate::world::Wall;
 
 /// The most letters of one fact that a list shows; the proof holds the whole entry.
-const SHORT: usize = 64;
+const SHORT: usize = 96;
 
 /// A page of a log.
 pub(in crate::console) struct Shown<'a> {
