@@ -147,9 +147,9 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
     browser.click("form[action='/resume'] button");
     browser.find_text("Nothing is held");
     browser.click("nav a[href='/ledger']");
-    browser.find_text("18,429");
+    browser.find_text("18\u{202f}429");
     browser.click("a[rel=next]");
-    browser.find_text("18,419");
+    browser.find_text("18\u{202f}419");
     let noted = place.noted();
     assert!(noted.contains(&"acme incident alice acknowledged".to_owned()), "{noted:?}");
     assert!(noted.contains(&"acme viewed alice run".to_owned()));

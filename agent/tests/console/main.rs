@@ -32,7 +32,7 @@ fn every_page_of_everybody_answers_and_is_written_down_first() {
         ("/queue", "acme viewed alice queue", "Open the case"),
         ("/incidents", "acme viewed alice incidents", "run failed"),
         ("/holds", "acme viewed alice holds", "Nothing is held"),
-        ("/ledger", "acme viewed alice ledger", "18,431"),
+        ("/ledger", "acme viewed alice ledger", "18\u{202f}431"),
         ("/passkey", "_agent viewed alice passkey", "Passkeys belong to a name"),
         ("/numbers", "acme viewed alice numbers", "&lt;5"),
         ("/numbers.csv", "acme viewed alice numbers", "refund,refunded,EUR,2026-03-02"),

@@ -252,7 +252,9 @@ impl Office for Played {
     }
 
     async fn draft(&self, incident: i64) -> Done<String> {
-        let row = self.store.incidents().expect("rows").into_iter().find(|row| row.no == incident).expect("a row");
+        let Some(row) = self.store.incidents().expect("rows").into_iter().find(|row| row.no == incident) else {
+            return Err(Refused { what: "there is no such incident".into(), help: "Look at the list.".into() });
+        };
         let done = self.store.state(&format!("{PREFIX}{incident}")).expect("a state");
         let case = Case::read(row, done.as_deref()).expect("a case");
         let entries: Vec<_> = entries().into_iter().rev().collect();
