@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::answer::Answer;
 use super::enter::named;
 use super::form::Form;
-use super::look::{NotSeen, Seen, What};
+use super::look::{Seen, What};
 use super::notes;
 use super::office::{Office, Refused};
 use super::pages::{self, passkey};
@@ -45,11 +45,11 @@ impl<O: Office> Console<O> {
     }
 
     /// The page on which a passkey is made.
-    pub(super) fn passkey(&self, asked: &Asked, guest: &Guest) -> Result<Seen, NotSeen> {
+    pub(super) fn passkey(&self, asked: &Asked, guest: &Guest) -> Seen {
         let viewer = &guest.viewer;
         let note = notes::viewed(own_log(viewer), &viewer.who.person, "passkey");
         let body = self.with_making(asked, guest, passkey::page);
-        Ok(Seen { notes: vec![note], what: What::Page(body) })
+        Seen { notes: vec![note], what: What::Page(body) }
     }
 
     fn with_making<T>(&self, asked: &Asked, guest: &Guest, show: impl FnOnce(&passkey::Making<'_>) -> T) -> T {

@@ -78,7 +78,7 @@ impl<O: Office> Console<O> {
         // Reads block: not on the thread that runs are driven on.
         let looked = tokio::task::spawn_blocking(move || {
             let seen = match page {
-                Page::Passkey => console.passkey(&asked, &guest),
+                Page::Passkey => Ok(console.passkey(&asked, &guest)),
                 Page::Incident(no) => console.incident_page(no, &guest.viewer, draft.as_deref(), None),
                 _ => console.see(page, &asked, &guest.viewer, status.as_ref()),
             };
