@@ -242,17 +242,33 @@ fn write(shown: &One<'_>) -> Markup {
 
 /// The little Markdown that drafts are made of: headings, lists and tables. All of it is text.
 fn markdown(text: &str) -> Markup {
+    // The two sections that a person writes stand below, as fields.
+    let told = text
+        .split_once(
+            "
+## Root cause",
+        )
+        .map_or(text, |(told, _)| told);
     let lines: Vec<&str> =
-        text.lines().filter(|line| !line.starts_with("<!--") && !line.starts_with("| ---")).collect();
+        told.lines().filter(|line| !line.starts_with("<!--") && !line.starts_with("| ---")).collect();
     html! {
         @for line in lines {
             @if let Some(title) = line.strip_prefix("## ") { h3 { (title) } }
             @else if line.starts_with("# ") || line.trim().is_empty() || line.trim() == "| | |" {}
-            @else if let Some(item) = line.strip_prefix("- ") { p.point { (words::told(item)) } }
+            @else if let Some(item) = line.strip_prefix("- ") { p.point { (spans(item)) } }
             @else if let Some(row) = line.strip_prefix("| ").and_then(|row| row.strip_suffix(" |")) {
                 p.point { @for (place, cell) in row.split(" | ").enumerate() { @if place == 0 { strong { (cell) } ": " } @else { (words::told(cell)) } } }
             }
-            @else { p { (words::told(line)) } }
+            @else { p { (spans(line)) } }
+        }
+    }
+}
+
+/// A line with its code between backticks.
+fn spans(line: &str) -> Markup {
+    html! {
+        @for (place, part) in line.split('`').enumerate() {
+            @if place % 2 == 1 { code { (words::told(part)) } } @else { (words::told(part)) }
         }
     }
 }
