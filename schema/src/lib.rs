@@ -8,11 +8,13 @@ pub mod class;
 pub mod code;
 pub mod fides;
 pub mod id;
+pub mod point;
 pub mod time;
 pub mod tripwire;
 
 pub mod cron;
 pub mod finding;
+pub mod passkey;
 pub mod promise;
 pub mod shape;
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::canon::Digest;
 use crate::client::ActiveWorkflow;
 use crate::id::{AgentId, ClientId, Environment, PersonId, Region};
+use crate::passkey::Assertion;
 use crate::time::Moment;
 
 /// What a release holds: `manifest.json`.
@@ -228,6 +229,25 @@ pub struct Decision {
     /// canonical JSON of the object from path to text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edits: Option<Digest>,
+}
+
+/// The number of the format of decisions.
+pub const DECISION_SCHEMA: u32 = 1;
+
+/// What shows who signed something that an agent asked them to sign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Proof {
+    /// An armoured SSHSIG.
+    Ssh(String),
+    /// What a passkey signed, with the SHA-256 of the signed bytes as its challenge.
+    Passkey(Assertion),
+}
+
+impl From<String> for Proof {
+    fn from(armour: String) -> Self {
+        Self::Ssh(armour)
+    }
 }
 
 /// The `type` member of a decision.

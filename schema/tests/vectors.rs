@@ -45,7 +45,7 @@ fn ledger_key() -> SigningKey {
 fn people(names: &[&str]) -> People {
     let person = |name: &&str| {
         let keys = BTreeSet::from([signer(name).public().clone()]);
-        (name.parse().expect("a handle"), Person { keys })
+        (name.parse().expect("a handle"), Person::new(keys))
     };
     names.iter().map(person).collect()
 }

@@ -9,7 +9,7 @@ use super::table::{Attack, Verdict, attack, because};
 use super::world::{By, World, after, bent, judge, judge_by};
 
 fn person(of: &str) -> Person {
-    Person { keys: [key(of).public().clone()].into() }
+    Person::new([key(of).public().clone()].into())
 }
 
 fn next_approvers(world: &World) -> Approvers {

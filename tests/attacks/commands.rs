@@ -6,11 +6,11 @@ use std::time::Duration;
 use assent_agent::control::books::LedgerQuestion;
 use assent_agent::control::{Answer, Question, Said, client};
 use assent_agent::people::wire::{Challenge, Command, CommandType, Introduction, SignedCommand};
-use assent_agent::people::{Challenges, Itself};
+use assent_agent::people::{Challenges, Itself, Keys};
 use assent_schema::canon::{self, Digest};
 use assent_schema::id::PersonId;
 use assent_schema::time::Moment;
-use assent_schema::trust::{Namespace, PublicKey, sign};
+use assent_schema::trust::{Namespace, sign};
 
 use super::fixture::{id, key, place};
 use super::site::Site;
@@ -24,8 +24,9 @@ fn itself() -> Itself {
 }
 
 /// Ann's keys are ann's; nobody else is known.
-fn known(person: &PersonId) -> BTreeSet<PublicKey> {
-    if *person == id("ann") { [key("ann").public().clone()].into() } else { BTreeSet::new() }
+fn known(person: &PersonId) -> Keys {
+    let ssh = if *person == id("ann") { [key("ann").public().clone()].into() } else { BTreeSet::new() };
+    Keys { ssh, ..Keys::default() }
 }
 
 /// A command over a challenge of an agent, bent, signed by somebody for something.

@@ -5,7 +5,7 @@
 
 #[expect(dead_code, reason = "the agent's own tests use more of it")]
 #[path = "../../agent/tests/console/played.rs"]
-mod played;
+pub(crate) mod played;
 
 use played::{FAILED, Place, SCRIPT, THEIRS, run};
 
@@ -18,6 +18,11 @@ pub(crate) const ROOM: &[Attack] = &[
     attack("a decider signs in at another client", "bad_signature", false_client),
     attack("a challenge that was used is used again", "bad_challenge", used_challenge),
     attack("an engineer looks at a run of another client", "not_assigned", other_client),
+    attack("an engineer opens another client's ledger", "not_assigned", other_ledger),
+    attack("an engineer takes a proof of another client's ledger along", "not_assigned", other_proof),
+    attack("a decider opens their client's ledger", "not_assigned", deciders_ledger),
+    attack("an engineer shares a post-mortem and is not on call", "not_on_call", shared_by_engineer),
+    attack("an engineer opens an incident of another client", "not_assigned", other_incident),
     attack("an engineer retries a run of another client", "not_assigned", other_clients_run),
     attack("an engineer looks at another client's KPIs", "not_assigned", other_numbers),
     attack("an engineer opens a question that is put to a decider", "not_assigned", engineers_question),
@@ -45,7 +50,7 @@ pub(crate) const ROOM: &[Attack] = &[
 ];
 
 /// What the ledger was told last of somebody who was turned away; else the status.
-fn said(place: &Place, status: u16) -> Verdict {
+pub(crate) fn said(place: &Place, status: u16) -> Verdict {
     let deeds = place.done();
     assert!(deeds.is_empty(), "it was done: {deeds:?}");
     let noted = place.noted();
@@ -78,7 +83,7 @@ fn theirs() -> String {
     format!("/runs/{}", run(THEIRS.0, THEIRS.1))
 }
 
-fn question(nonce: u8) -> String {
+pub(crate) fn question(nonce: u8) -> String {
     format!("/decisions/{}", format!("{nonce:02x}").repeat(32))
 }
 
@@ -88,7 +93,23 @@ fn own_run() -> Verdict {
 
 fn stranger() -> Verdict {
     let place = Place::new();
-    let pages = ["/", "/decisions", "/runs", &failed(), &question(7), "/queue", "/numbers", "/numbers.csv"];
+    let pages = [
+        "/",
+        "/decisions",
+        "/runs",
+        &failed(),
+        &question(7),
+        "/queue",
+        "/numbers",
+        "/numbers.csv",
+        "/incidents",
+        "/incidents/i-1",
+        "/holds",
+        "/ledger",
+        "/ledger/acme/1.tlog-proof",
+        "/ledger/-/checkpoint",
+        "/passkey",
+    ];
     let seen: Vec<u16> = pages.iter().map(|page| place.look(page, "assent=0").status).collect();
     assert!(seen.iter().all(|status| *status == 401), "{seen:?}");
     said(&place, 401)
@@ -123,6 +144,37 @@ fn other_client() -> Verdict {
 
 fn other_clients_run() -> Verdict {
     acts("alice", &theirs(), &[("verb", "rerun"), ("why", "T-1")])
+}
+
+fn other_ledger() -> Verdict {
+    looks("bob", "/ledger?client=acme&day=2026-03-02")
+}
+
+fn other_proof() -> Verdict {
+    looks("bob", "/ledger/acme/7.tlog-proof")
+}
+
+fn deciders_ledger() -> Verdict {
+    looks("lena", "/ledger?client=acme")
+}
+
+/// The incident of a client, as its list numbers them.
+fn incident(person: &str) -> String {
+    let place = Place::new();
+    let page = place.look("/incidents", &place.sign_in(person)).body;
+    let rows: Vec<_> = page.split("id=\"incident-").skip(1).collect();
+    let theirs = |row: &&&str| row.contains(if person == "bob" { "zenith/" } else { "acme/" });
+    let id = rows.iter().find(theirs).and_then(|row| row.split('"').next()).expect("an incident").to_owned();
+    format!("/incidents/{id}")
+}
+
+fn shared_by_engineer() -> Verdict {
+    let long = "Because of something that would explain it in more than forty letters.";
+    acts("bob", &incident("bob"), &[("cause", long), ("prevention", long)])
+}
+
+fn other_incident() -> Verdict {
+    looks("bob", &incident("alice"))
 }
 
 fn other_numbers() -> Verdict {
@@ -300,7 +352,17 @@ fn script_in_address() -> Verdict {
     let place = Place::new();
     let alice = place.sign_in("alice");
     let mark = "%22%3E%3Cscript%3Ealert(1)%3C/script%3E";
-    let pages = ["/runs?workflow=", "/runs?at=", "/runs?q=", "/?said=", "/numbers?client="];
+    let pages = [
+        "/runs?workflow=",
+        "/runs?at=",
+        "/runs?q=",
+        "/?said=",
+        "/numbers?client=",
+        "/ledger?kind=",
+        "/ledger?day=",
+        "/ledger?run=",
+        "/ledger?before=",
+    ];
     as_text(&pages.map(|page| place.look(&format!("{page}{mark}"), &alice).body))
 }
 

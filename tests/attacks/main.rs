@@ -24,6 +24,7 @@ mod fixture;
 mod git;
 mod identity;
 mod ledgers;
+mod passkeys;
 mod reset;
 mod roots;
 mod signatures;
@@ -55,11 +56,17 @@ const ROOMS: &[(&str, &[Attack])] = &[
     ("Ledgers", ledgers::ROOM),
     ("Commands on an agent's host", commands::ROOM),
     ("The console", console::ROOM),
+    ("Passkeys", passkeys::ROOM),
 ];
 
 #[test]
 fn signatures() {
     table::play(signatures::ROOM);
+}
+
+#[test]
+fn passkeys() {
+    table::play(passkeys::ROOM);
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn written(version: u32, from: &str, to: &str) -> Verdict {
 /// The release key of `ben` was stolen; root takes it out and raises the generation.
 fn recovered(world: &mut World) {
     let mut root = world.next_root();
-    root.people.insert(id("ben"), Person { keys: [key("new ben").public().clone()].into() });
+    root.people.insert(id("ben"), Person::new([key("new ben").public().clone()].into()));
     root.generation = 2;
     // Ben's old key is gone from the new version, his new one stands in no older version: the two others change it.
     world.roots.push((root, vec!["ann", "cid"]));

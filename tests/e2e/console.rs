@@ -2,7 +2,7 @@
 
 #[expect(dead_code, reason = "the agent's own tests use more of it")]
 #[path = "../../agent/tests/console/played.rs"]
-mod played;
+pub(crate) mod played;
 
 use std::path::{Path, PathBuf};
 
@@ -15,13 +15,13 @@ use base64::engine::general_purpose::STANDARD;
 
 use played::{FAILED, PEOPLE, Place, WAITS, run, signer};
 
-const DESK: Window = Window { wide: 1280, high: 900, scale: 1, dark: false };
+pub(crate) const DESK: Window = Window { wide: 1280, high: 900, scale: 1, dark: false };
 const PHONE: Window = Window { wide: 360, high: 740, scale: 2, dark: false };
 /// What 1280 pixels are at 200 %.
 const ENLARGED: Window = Window { wide: 640, high: 450, scale: 2, dark: false };
 
 /// Signs somebody in as people do: the name, the line in a terminal, the signature.
-fn sign_in(browser: &Browser, base: &str, person: &str, folder: &Path) {
+pub(crate) fn sign_in(browser: &Browser, base: &str, person: &str, folder: &Path) {
     let (_, client, seed) = PEOPLE.into_iter().find(|(name, ..)| *name == person).expect("a person");
     browser.go(&format!("{base}/sign-in"));
     browser.write("[name=person]", person);
@@ -121,6 +121,35 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
     browser.click("a.brand");
     browser.click("form[action='/incidents'] button");
     browser.find_text("alice takes care of it");
+
+    // The post-mortem: what the ledger tells, and the two sections that only a person can write.
+    browser.click("form[action='/incidents'] button");
+    browser.find_text("A post-mortem is due");
+    browser.find_text("The first failure had the code");
+    browser.write("#cause", "It was late");
+    browser.write("#prevention", "We are careful now.");
+    browser.click("form.write button");
+    browser.find_text("says nothing yet");
+    browser.write("#cause", ", because the shop renewed its certificate by hand and the one who does it was away.");
+    browser.write("#prevention", " The certificate renews itself from Friday on; Bruno does it and Alice checks.");
+    browser.click("form.write button");
+    browser.find_text("have the post-mortem");
+    let shares = "alice shares We are careful now. The certificate renews itself from Friday on; Bruno does it and Alice checks.";
+    assert_eq!(place.done(), [shares]);
+    browser.click("form[action='/incidents'] button");
+    browser.find_text("Nothing is left to do");
+
+    // A hold, and the ledger that tells of all of it.
+    browser.click("nav a[href='/holds']");
+    browser.write("[name=why]", "TICKET-8");
+    browser.press(&["Enter"]);
+    browser.find_text("It is held");
+    browser.click("form[action='/resume'] button");
+    browser.find_text("Nothing is held");
+    browser.click("nav a[href='/ledger']");
+    browser.find_text("18\u{202f}429");
+    browser.click("a[rel=next]");
+    browser.find_text("18\u{202f}419");
     let noted = place.noted();
     assert!(noted.contains(&"acme incident alice acknowledged".to_owned()), "{noted:?}");
     assert!(noted.contains(&"acme viewed alice run".to_owned()));
@@ -186,6 +215,8 @@ fn pages_are_easy_to_use_narrow_enlarged_light_and_dark() {
     look("to-sign", None);
     browser.chrome("Network.clearBrowserCookies", &serde_json::json!({}));
     sign_in(&browser, &base, "alice", folder.path());
+    browser.go(&format!("{base}/incidents"));
+    let incident = format!("/incidents/{}", browser.find_id("li.incident").trim_start_matches("incident-"));
     for (name, path) in [
         ("overview", "/"),
         ("runs", "/runs"),
@@ -194,6 +225,11 @@ fn pages_are_easy_to_use_narrow_enlarged_light_and_dark() {
         ("queue", "/queue"),
         ("numbers", "/numbers"),
         ("watched", "/decisions"),
+        ("incidents", "/incidents"),
+        ("incident", incident.as_str()),
+        ("holds", "/holds"),
+        ("ledger", "/ledger?client=acme"),
+        ("passkey", "/passkey"),
         ("missing", "/nothing"),
     ] {
         look(name, Some(path));
@@ -218,6 +254,27 @@ fn enter(browser: &Browser, stage: &Stage, person: &str, client: Option<&str>) {
     assert!(browser.text("h1").contains(person), "{}", browser.text("h1"));
     browser.click("button.main");
     browser.find(".side");
+}
+
+/// Takes the proof of Lena's decision off the ledger's page, and has a program check it that is not ours.
+fn proof_from_the_page(browser: &Browser, stage: &Stage, folder: &Path) {
+    if !have("python3") || !have("openssl") {
+        return;
+    }
+    browser.go(&format!("http://{}/ledger?client=acme&kind=decided", stage.console));
+    browser.find_text("lena");
+    let key = browser.script("return document.querySelector('figure.command code').textContent");
+    let proof = browser.script(
+        "const asked = new XMLHttpRequest();
+         asked.open('GET', document.querySelector(\"a[href$='.tlog-proof']\").href, false);
+         asked.send();
+         return asked.responseText",
+    );
+    let file = folder.join("decided.tlog-proof");
+    put(&file, proof.as_str().expect("a proof").as_bytes()).expect("a file");
+    let check = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/check.py");
+    let mut python = command("python3", folder);
+    assent_tests::succeed(python.arg(check).arg("proof").arg(&file).arg(key.as_str().expect("a key")));
 }
 
 #[test]
@@ -267,6 +324,7 @@ fn a_real_agent_shows_a_refund_takes_the_signed_yes_and_writes_down_who_looked()
 
     let told = stage.production.call(&["ledger", "verify", "acme"]);
     told.expect("a ledger that verifies");
+    proof_from_the_page(&browser, &stage, folder.path());
     let export = folder.path().join("acme.ledger");
     stage.production.call(&["ledger", "export", "acme", "--output", &export.display().to_string()]).expect("an export");
     let text = std::fs::read_to_string(export).expect("entries");

@@ -9,6 +9,7 @@ mod kill;
 mod oncall;
 mod outside;
 mod page;
+mod passkeys;
 mod poke;
 mod release;
 mod reset;

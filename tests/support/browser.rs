@@ -148,6 +148,18 @@ impl Browser {
         self.call("POST", "/goog/cdp/execute", &json!({"cmd": name, "params": params}))
     }
 
+    /// Plugs in an authenticator that knows its person and is touched whenever it asks; its name.
+    ///
+    /// # Panics
+    /// When the browser has none.
+    pub fn authenticator(&self) -> String {
+        self.chrome("WebAuthn.enable", &json!({}));
+        let options = json!({"protocol": "ctap2", "transport": "internal", "hasResidentKey": true,
+            "hasUserVerification": true, "isUserVerified": true, "automaticPresenceSimulation": true});
+        let plugged = self.chrome("WebAuthn.addVirtualAuthenticator", &json!({"options": options}));
+        plugged["authenticatorId"].as_str().expect("an authenticator").to_owned()
+    }
+
     /// Goes to an address.
     pub fn go(&self, url: &str) {
         self.call("POST", "/url", &json!({"url": url}));
@@ -170,6 +182,12 @@ impl Browser {
     pub fn find(&self, css: &str) -> String {
         let found = self.call("POST", "/element", &json!({"using": "css selector", "value": css}));
         found[ELEMENT].as_str().unwrap_or_else(|| panic!("no {css}")).to_owned()
+    }
+
+    /// The id that an element has.
+    pub fn find_id(&self, css: &str) -> String {
+        self.find(css);
+        self.script(&format!("return document.querySelector({css:?}).id")).as_str().unwrap_or_default().to_owned()
     }
 
     /// Waits for an element that holds a text.

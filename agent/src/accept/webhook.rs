@@ -126,7 +126,7 @@ pub fn verify(
     let hash = keyed(key, Purpose::Webhook, &claim.signed);
     let mut keys = Vec::with_capacity(2);
     // An id as bytes could be somebody's body; a zero byte, which no body of JSON holds, keeps them apart.
-    keys.extend(claim.id.map(|id| short(&keyed(key, Purpose::Webhook, &[b"id\0", id.as_bytes()].concat()))));
+    keys.extend(claim.id.map(|id| id_key(key, id)));
     keys.push(short(&hash));
     let id = claim.id.map_or_else(|| hash.to_string().chars().take(ID_LENGTH).collect(), str::to_owned);
     Ok(Authentic { id, keys, hash })
@@ -182,6 +182,15 @@ fn mac(secret: &[u8], signed: &[u8]) -> Option<Hmac<Sha256>> {
 /// `key` is the workflow's key for hashes of webhooks.
 pub fn once_key(key: &[u8; 32], value: &str) -> [u8; 16] {
     short(&keyed(key, Purpose::Webhook, &[b"once\0", value.as_bytes()].concat()))
+}
+
+fn id_key(key: &[u8; 32], id: &str) -> [u8; 16] {
+    short(&keyed(key, Purpose::Webhook, &[b"id\0", id.as_bytes()].concat()))
+}
+
+/// What is known of an event by its id afterwards: the id that was signed with it, or the field that its trigger names.
+pub fn keys_of(key: &[u8; 32], id: &str) -> [[u8; 16]; 2] {
+    [id_key(key, id), once_key(key, id)]
 }
 
 /// 128 bits of a keyed hash: enough against accidents and against senders, who do not know the key.

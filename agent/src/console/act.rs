@@ -6,10 +6,11 @@ use std::sync::Arc;
 use assent_schema::canon::{self, Digest};
 use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::ledger::{HeldWhat, Token};
-use assent_schema::release::{Choice, Decision, DecisionType};
+use assent_schema::release::Choice;
 use assent_schema::time::Period;
 
 use super::answer::{self, Answer};
+use super::keyring;
 use super::look::NotSeen;
 use super::notes;
 use super::office::{Done, Office, Refused};
@@ -18,7 +19,7 @@ use super::route::Act;
 use super::serve::{Asked, Console, Guest, lock};
 use super::viewer::Sight;
 use crate::control::Verb;
-use crate::incident::Step;
+use crate::incident::{Step, Written};
 use crate::people::wire::{Shown, SignedDecision};
 use crate::people::{NotTaken, judge};
 use crate::store::{Log, RunId};
@@ -30,10 +31,12 @@ impl<O: Office> Console<O> {
                 lock(&self.sessions).close(&guest.session);
                 answer::with_cookie(answer::see("/sign-in"), &self.cookie(""))
             }
+            Act::Passkey => self.register(&asked, &guest).await,
             Act::Decide(nonce) => self.decide(&nonce, &asked, &guest).await,
             Act::Hold => self.hold(&asked, &guest).await,
             Act::Resume => self.resume(&asked, &guest).await,
             Act::RollBack => self.roll_back(&asked, &guest).await,
+            Act::Share(incident) => self.share(incident, &asked, &guest).await,
             Act::Incident => self.incident(&asked, &guest).await,
             Act::Handle(run) => self.handle_run(run, &asked, &guest).await,
         }
@@ -59,16 +62,15 @@ impl<O: Office> Console<O> {
         }
         let edits = if choice == Choice::Approve { edits(asked, &shown) } else { BTreeMap::new() };
         let person = &guest.viewer.who.person;
-        let taken = match (shown.signature, form.get("signature")) {
+        let taken = match (shown.signature, keyring::proof(form)) {
             (false, _) => self.office.decide(&shown, person, choice, edits).await,
             (true, None) => return self.to_sign(asked, guest, (&shown, choice), &edits),
             (true, Some(signature)) => {
-                let signature = format!("{}\n", signature.replace("\r\n", "\n").trim());
                 let decision = form.get("decision").unwrap_or_default().to_owned();
                 let signed = SignedDecision { decision, signature, edits };
                 match judge::read(&signed) {
                     Ok(decision) if decision.person == *person && decision.choice == choice => {
-                        self.office.decide_signed(signed).await
+                        self.office.decide_signed(signed, asked.origin.as_deref()).await
                     }
                     Ok(_) => Err(NotTaken::OtherQuestion),
                     Err(why) => Err(why),
@@ -94,27 +96,15 @@ impl<O: Office> Console<O> {
             Ok(digest) => digest,
             Err(why) => return self.refuse(asked, guest, why.status(), &not_taken(why)),
         };
-        let decision = Decision {
-            kind: DecisionType::Decision,
-            schema: 1,
-            project: shown.project,
-            client: shown.client.clone(),
-            approvers: shown.approvers,
-            agent: shown.agent.clone(),
-            run: shown.run.to_string(),
-            step: shown.step.clone(),
-            plan: shown.plan,
-            shown: shown.shown,
-            choice,
-            nonce: shown.nonce,
-            person: guest.viewer.who.person.clone(),
-            edits: edited,
-        };
+        let decision = shown.decision(&guest.viewer.who.person, choice, edited);
         let text = canon::to_bytes(&decision).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let Some(text) = text else { return pages::busy() };
         let frame = self.frame(asked, guest);
         let plan = self.office.plan(&shown.plan);
-        let body = pages::question::to_sign((shown, plan.as_deref()), choice, edits, &text, now);
+        let (challenge, allow) = (keyring::challenge(&text), self.passkeys_here(asked, &guest.viewer));
+        let rp = keyring::site(asked).filter(|_| !allow.is_empty());
+        let passkey = pages::passkey::ToSign { rp, challenge: &challenge, allow: &allow };
+        let body = pages::question::to_sign((shown, plan.as_deref()), choice, edits, (&text, &passkey), now);
         pages::whole(200, &frame, body)
     }
 
@@ -131,7 +121,7 @@ impl<O: Office> Console<O> {
         }
         let by = guest.viewer.who.person.clone();
         let done = self.office.hold((client, what), by, why, lasts).await;
-        self.done(done, "/?said=held", asked, guest)
+        self.done(done, "/holds?said=held", asked, guest)
     }
 
     async fn resume(&self, asked: &Asked, guest: &Guest) -> Answer {
@@ -140,7 +130,7 @@ impl<O: Office> Console<O> {
             return self.may_not(&client, asked, guest).await;
         }
         let done = self.office.resume((client, what), guest.viewer.who.person.clone()).await;
-        self.done(done, "/?said=resumed", asked, guest)
+        self.done(done, "/holds?said=resumed", asked, guest)
     }
 
     async fn roll_back(&self, asked: &Asked, guest: &Guest) -> Answer {
@@ -166,18 +156,54 @@ impl<O: Office> Console<O> {
             None => viewer.may_act_on_agent(),
         };
         let step = match asked.form.get("step") {
-            Some("acknowledge") => Some((Step::Acknowledge, "/?said=acknowledged")),
-            Some("resolve") => Some((Step::Resolve, "/?said=resolved")),
-            Some("close") => Some((Step::Close, "/?said=closed")),
+            Some("acknowledge") => Some((Step::Acknowledge, "acknowledged")),
+            Some("resolve") => Some((Step::Resolve, "resolved")),
+            Some("close") => Some((Step::Close, "closed")),
             _ => None,
         };
         let number = row.id.strip_prefix("i-").and_then(|no| no.parse().ok());
-        let (true, Some((step, place)), Some(number)) = (allowed, step, number) else {
+        let (true, Some((step, said)), Some(number)) = (allowed, step, number) else {
             let help = "Only on-call takes steps in incidents of the agent itself.";
             return self.refuse(asked, guest, 403, &refused("that step is not yours to take", help));
         };
         let done = self.office.step(number, step, viewer.who.person.clone()).await;
-        self.done(done, place, asked, guest)
+        self.done(done, &format!("/incidents/{}?said={said}", row.id), asked, guest)
+    }
+
+    /// A post-mortem goes to the client. Where it cannot, what was written stands on the page again.
+    async fn share(&self, incident: i64, asked: &Asked, guest: &Guest) -> Answer {
+        let viewer = &guest.viewer;
+        let row = match self.incident_of(incident, viewer) {
+            Ok(row) => row,
+            Err(NotSeen::Missing) => return pages::missing(Some(&self.frame(asked, guest))),
+            Err(NotSeen::NotTheirs(log)) => return self.not_theirs(log, asked, guest).await,
+            Err(NotSeen::Broken) => return pages::busy(),
+        };
+        match &row.client {
+            Some(client) if !viewer.may_act(client) => return self.may_not(client, asked, guest).await,
+            None if !viewer.may_act_on_agent() => {
+                let help = "Only on-call takes steps in incidents of the agent itself.";
+                return self.refuse(asked, guest, 403, &refused("that step is not yours to take", help));
+            }
+            _ => {}
+        }
+        let field = |name| asked.form.get(name).unwrap_or_default().to_owned();
+        let written = Written { cause: field("cause"), prevention: field("prevention") };
+        let done = match self.office.draft(incident).await {
+            Ok(draft) => {
+                let text = written.filled(&draft);
+                self.office.share(incident, text, viewer.who.person.clone()).await.map_err(|no| (no, draft))
+            }
+            Err(no) => Err((no, String::new())),
+        };
+        match done {
+            Ok(()) => answer::see(&format!("/incidents/{}?said=shared", row.id)),
+            Err((no, draft)) => {
+                let why = format!("{}. {}", no.what, no.help);
+                let body = self.incident_body(&row, viewer, &draft, Some((&written, &why)));
+                pages::whole(409, &self.frame(asked, guest), body)
+            }
+        }
     }
 
     async fn handle_run(&self, run: RunId, asked: &Asked, guest: &Guest) -> Answer {
@@ -240,6 +266,15 @@ fn refused(what: &str, help: &str) -> Refused {
 /// What a form about a client, a workflow or a connection names.
 fn target(asked: &Asked) -> Option<(ClientId, HeldWhat)> {
     let form = &asked.form;
+    // The one field of the page of holds: `acme`, `acme/refund`, `acme:shop`.
+    if let Some(at) = form.get("at") {
+        let (client, what) = match (at.split_once('/'), at.split_once(':')) {
+            (Some((client, workflow)), _) => (client, HeldWhat::Workflow(workflow.parse().ok()?)),
+            (None, Some((client, connection))) => (client, HeldWhat::Connection(connection.parse().ok()?)),
+            (None, None) => (at, HeldWhat::Client),
+        };
+        return Some((client.parse().ok()?, what));
+    }
     let client: ClientId = form.read("client")?;
     let what = match (form.get("workflow"), form.get("connection")) {
         (None, None) => HeldWhat::Client,
@@ -278,6 +313,13 @@ fn not_taken(why: NotTaken) -> Refused {
         NotTaken::TooWeak => ("only a signature decides this", "Sign the decision with your key."),
         NotTaken::BadSignature => {
             ("that is not a signature by your key over this decision", "Sign exactly the line that is shown.")
+        }
+        NotTaken::OtherOrigin => ("that passkey signed for another page", "Begin again from the question."),
+        NotTaken::NotPresent => {
+            ("that passkey did not see who you are", "Set a PIN, a finger or a face for it, or sign with your SSH key.")
+        }
+        NotTaken::CounterBack => {
+            ("that passkey signed less often than it did before", "There may be a copy of it. Tell who is on call.")
         }
         NotTaken::NotDurable => ("your answer could not be written down", "Nothing happened. Try again in a moment."),
         NotTaken::OtherEdits => ("the texts are not those that were signed", "Begin again from the question."),

@@ -37,11 +37,12 @@ pub(super) fn json(reply: &Reply) -> Answer {
     whole(reply.status, "application/json", Bytes::copy_from_slice(reply.body.reveal()))
 }
 
-/// A table that is saved as a file.
-pub(super) fn table(text: String) -> Answer {
-    let mut answer = whole(200, "text/csv; charset=utf-8", Bytes::from(text));
-    let name = HeaderValue::from_static("attachment; filename=\"numbers.csv\"");
-    answer.headers_mut().insert(CONTENT_DISPOSITION, name);
+/// A text that is saved as a file. Its name is of letters, digits, `.` and `-`.
+pub(super) fn file(name: &str, kind: &'static str, text: String) -> Answer {
+    let mut answer = whole(200, kind, Bytes::from(text));
+    if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        answer.headers_mut().insert(CONTENT_DISPOSITION, name);
+    }
     answer
 }
 
@@ -50,6 +51,7 @@ pub(super) fn asset(asset: Asset) -> Answer {
     let (kind, text) = match asset {
         Asset::Style => ("text/css; charset=utf-8", include_str!("assets/console.css")),
         Asset::Script => ("text/javascript; charset=utf-8", include_str!("assets/console.js")),
+        Asset::Passkey => ("text/javascript; charset=utf-8", include_str!("assets/passkey.js")),
         Asset::Icon => ("image/svg+xml", include_str!("assets/icon.svg")),
     };
     let mut answer = whole(200, kind, Bytes::from_static(text.as_bytes()));

@@ -1,4 +1,4 @@
-//! The way in: a challenge that is signed with an SSH key, here or by the command line, which gives a link.
+//! The way in: a challenge that is signed with a passkey or an SSH key, here or by the command line, which gives a link.
 //!
 //! A link signs in on a press of its button alone: programs that look at links before people do change nothing.
 
@@ -8,6 +8,7 @@ use assent_schema::canon::{self, Digest};
 use assent_schema::id::{ClientId, PersonId};
 
 use super::answer::{self, Answer};
+use super::keyring;
 use super::notes;
 use super::office::Office;
 use super::pages::{self, sign_in};
@@ -17,8 +18,9 @@ use super::viewer::Who;
 use crate::content::Content;
 use crate::listen::Reply;
 use crate::people::NotTaken;
+use crate::people::proof::counted;
 use crate::people::wire::{Introduction, SignedIn};
-use crate::store::Log;
+use crate::store::{Log, Write};
 
 impl SignIn {
     /// Whether programs ask it, which have no cookie to lose: it needs no form of ours.
@@ -49,7 +51,7 @@ impl<O: Office> Console<O> {
             return sign_in::ask(400, next, Some(why), &self.office);
         };
         match self.give(&who) {
-            Some(challenge) => sign_in::prove(200, &who, &challenge, next, None),
+            Some(challenge) => sign_in::prove(200, &who, &challenge, next, keyring::site(asked)),
             None => pages::busy(),
         }
     }
@@ -71,25 +73,24 @@ impl<O: Office> Console<O> {
     }
 
     /// Who signed a challenge of ours, if the newest release knows them by that key.
-    fn signed(&self, signed: &SignedIn) -> Result<Who, NotTaken> {
+    fn signed(&self, signed: &SignedIn, origin: Option<&str>) -> Result<(Who, Option<Write>), NotTaken> {
         let (_, boot) = self.office.clock();
         let keys = |client: Option<&ClientId>, person: &PersonId| {
             let who = Who { client: client.cloned(), person: person.clone() };
             self.office.known(&who).map(|known| known.keys).unwrap_or_default()
         };
-        let who = lock(&self.challenges).sign_in(self.office.itself(), signed, boot, keys)?;
-        Ok(Who { client: who.client, person: who.person })
+        let (who, used) = lock(&self.challenges).sign_in(self.office.itself(), signed, origin, boot, keys)?;
+        let count = counted(self.office.store(), used.as_ref())?;
+        Ok((Who { client: who.client, person: who.person }, count))
     }
 
     async fn proof(&self, asked: &Asked, next: &str) -> Answer {
-        let field = |name| asked.form.get(name).map(|text| text.replace("\r\n", "\n"));
-        let (Some(challenge), Some(signature)) = (field("challenge"), field("signature")) else {
+        let challenge = asked.form.get("challenge").map(|text| text.replace("\r\n", "\n"));
+        let (Some(challenge), Some(signature)) = (challenge, keyring::proof(&asked.form)) else {
             return sign_in::ask(400, next, Some("Something was missing. Begin again."), &self.office);
         };
-        // What is pasted may have lost its last line end, or gained some.
-        let signature = format!("{}\n", signature.trim());
-        match self.signed(&SignedIn { challenge: challenge.clone(), signature }) {
-            Ok(who) => self.open(who, next).await,
+        match self.signed(&SignedIn { challenge: challenge.clone(), signature }, asked.origin.as_deref()) {
+            Ok((who, count)) => self.open(who, next, count).await,
             Err(why) => {
                 if !self.note_stranger(why.code(), &challenge).await {
                     return pages::busy();
@@ -99,10 +100,10 @@ impl<O: Office> Console<O> {
         }
     }
 
-    /// Opens a session: the entry first.
-    async fn open(&self, who: Who, next: &str) -> Answer {
+    /// Opens a session: the entry first, with the count of the passkey that signed.
+    async fn open(&self, who: Who, next: &str, count: Option<Write>) -> Answer {
         let log = who.client.clone().map_or(Log::Agent, Log::Client);
-        if !self.write(vec![notes::viewed(log, &who.person, "sign-in")]).await {
+        if !self.write_with(vec![notes::viewed(log, &who.person, "sign-in")], count).await {
             return pages::busy();
         }
         let (_, boot) = self.office.clock();
@@ -117,8 +118,9 @@ impl<O: Office> Console<O> {
         let Ok(signed) = serde_json::from_slice::<SignedIn>(asked.body.reveal()) else {
             return answer::json(&Reply::code(400, NotTaken::BadForm.code()));
         };
-        let who = match self.signed(&signed) {
-            Ok(who) => who,
+        // Programs have SSH keys; passkeys sign on pages.
+        let who = match self.signed(&signed, None) {
+            Ok((who, _)) => who,
             Err(why) => {
                 let told = self.note_stranger(why.code(), &signed.challenge).await;
                 let why = if told { why } else { NotTaken::NotDurable };
@@ -146,7 +148,7 @@ impl<O: Office> Console<O> {
         let (_, boot) = self.office.clock();
         let who = lock(&self.sessions).follow(token, boot);
         match who {
-            Some(who) => self.open(who, "/").await,
+            Some(who) => self.open(who, "/", None).await,
             None => sign_in::ask(410, "/", Some(OLD_LINK), &self.office),
         }
     }
@@ -166,6 +168,11 @@ fn sentence(why: NotTaken) -> &'static str {
     match why {
         NotTaken::BadSignature => {
             "That is not a signature by a key that this name has here. See that name, client and key are the right ones."
+        }
+        NotTaken::OtherOrigin => "That passkey signed for another page than this one. Begin again here.",
+        NotTaken::NotPresent => "That passkey signed without seeing who you are. Set a PIN, a finger or a face for it.",
+        NotTaken::CounterBack => {
+            "That passkey signed less often than it did before: there may be a copy of it. Tell who is on call."
         }
         NotTaken::BadChallenge => "That challenge was used, or is older than two minutes. Begin again.",
         _ => "That is not what was to be signed. Begin again.",

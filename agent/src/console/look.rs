@@ -58,22 +58,30 @@ impl From<StoreError> for NotSeen {
     }
 }
 
-type Looked = Result<Seen, NotSeen>;
+pub(super) type Looked = Result<Seen, NotSeen>;
 
 impl<O: Office> Console<O> {
     /// Shows a page: the entries first, unless the page only brings itself up to date.
     pub(super) async fn look(self: Arc<Self>, page: Page, asked: Asked, guest: Guest, is_live: bool) -> Answer {
         let status = match page {
-            Page::Overview if guest.viewer.may_see(Sight::Agent) => match self.office.status().await {
+            Page::Overview | Page::Holds if guest.viewer.may_see(Sight::Agent) => match self.office.status().await {
                 Ok(status) => Some(status),
                 Err(_) => return pages::busy(),
             },
             _ => None,
         };
+        let draft = match page {
+            Page::Incident(no) if guest.viewer.may_see(Sight::Agent) => self.office.draft(no).await.ok(),
+            _ => None,
+        };
         let console = Arc::clone(&self);
         // Reads block: not on the thread that runs are driven on.
         let looked = tokio::task::spawn_blocking(move || {
-            let seen = console.see(page, &asked, &guest.viewer, status.as_ref());
+            let seen = match page {
+                Page::Passkey => Ok(console.passkey(&asked, &guest)),
+                Page::Incident(no) => console.incident_page(no, &guest.viewer, draft.as_deref(), None),
+                _ => console.see(page, &asked, &guest.viewer, status.as_ref()),
+            };
             (seen, asked, guest)
         });
         let Ok((seen, asked, guest)) = looked.await else { return pages::busy() };
@@ -88,7 +96,7 @@ impl<O: Office> Console<O> {
         }
         match what {
             What::Page(body) => pages::whole(200, &self.frame(&asked, &guest), body),
-            What::Table(text) => answer::table(text),
+            What::Table(text) => answer::file("numbers.csv", "text/csv; charset=utf-8", text),
             What::Elsewhere(place) => answer::see(&place),
         }
     }
@@ -131,6 +139,12 @@ impl<O: Office> Console<O> {
             (Page::Queue, _) => self.queue(viewer),
             (Page::Numbers, _) => self.numbers(asked, viewer, false),
             (Page::Table, _) => self.numbers(asked, viewer, true),
+            // Who makes a passkey is known by their session, above.
+            (Page::Passkey | Page::Incident(_), _) => Err(NotSeen::Missing),
+            (Page::Incidents, _) => self.incidents_page(viewer),
+            (Page::Holds, Some(status)) => self.holds(viewer, status),
+            (Page::Holds, None) => agency_only(viewer).and(Err(NotSeen::Missing)),
+            (Page::Ledger, _) => self.ledger(asked, viewer),
         }
     }
 
@@ -140,7 +154,7 @@ impl<O: Office> Console<O> {
         let mut alerts = self.office.store().alerts()?;
         alerts.retain(|row| !row.alert.incident && row.alert.client.as_ref().is_none_or(standing));
         let mut incidents = self.office.incidents()?;
-        incidents.retain(|row| row.client.as_ref().is_none_or(standing));
+        incidents.retain(|row| row.closed.is_none() && row.client.as_ref().is_none_or(standing));
         let mut under_way = 0;
         for client in &viewer.clients {
             let (accepted, ended) = self.office.store().run_counts(client)?;
@@ -214,7 +228,11 @@ impl<O: Office> Console<O> {
         let (now, _) = self.office.clock();
         agency_only(viewer)?;
         let wanted = Wanted::of(asked);
-        if let Some(run) = wanted.run {
+        let delivered = |event: &String| {
+            let of = |client| self.office.delivered(client, event).ok().flatten();
+            viewer.clients.iter().find_map(of)
+        };
+        if let Some(run) = wanted.run.or_else(|| wanted.event.as_ref().and_then(delivered)) {
             return Ok(Seen { notes: Vec::new(), what: What::Elsewhere(format!("/runs/{run}")) });
         }
         let mut before = wanted.before.or_else(|| wanted.at.map(before));
@@ -313,7 +331,7 @@ impl<O: Office> Console<O> {
     }
 }
 
-fn viewed(client: ClientId, viewer: &Viewer, what: &'static str) -> Note {
+pub(super) fn viewed(client: ClientId, viewer: &Viewer, what: &'static str) -> Note {
     notes::viewed(Log::Client(client), &viewer.who.person, what)
 }
 
@@ -323,7 +341,7 @@ fn viewed_all(viewer: &Viewer, what: &'static str) -> Vec<Note> {
 }
 
 /// What is about runs is not for deciders: they see what is addressed to them.
-fn agency_only(viewer: &Viewer) -> Result<(), NotSeen> {
+pub(super) fn agency_only(viewer: &Viewer) -> Result<(), NotSeen> {
     match &viewer.who.client {
         Some(client) => Err(NotSeen::NotTheirs(Log::Client(client.clone()))),
         None => Ok(()),
@@ -343,6 +361,8 @@ pub(super) struct Wanted {
     pub(super) before: Option<RunId>,
     /// This one.
     pub(super) run: Option<RunId>,
+    /// Begun by this event.
+    pub(super) event: Option<String>,
 }
 
 impl Wanted {
@@ -350,6 +370,8 @@ impl Wanted {
         let query = &asked.query;
         let at_text = query.get("at").unwrap_or_default().trim().to_owned();
         // As browsers write it: `2026-03-02T09:14`.
+        let q = query.get("q").map(str::trim).filter(|q| !q.is_empty());
+        let run = q.and_then(|q| q.parse().ok());
         let at = format!("{}:59Z", at_text.get(..16).unwrap_or_default()).parse().ok();
         Self {
             client: query.read("client"),
@@ -358,13 +380,15 @@ impl Wanted {
             at,
             at_text: if at.is_some() { at_text } else { String::new() },
             before: query.read("before"),
-            run: query.get("q").and_then(|q| q.trim().parse().ok()),
+            run,
+            event: q.filter(|_| run.is_none()).map(str::to_owned),
         }
     }
 
     fn fits(&self, line: &RunLine) -> bool {
         self.client.as_ref().is_none_or(|client| *client == line.accepted.client)
             && self.workflow.as_ref().is_none_or(|workflow| *workflow == line.accepted.workflow)
+            && self.event.as_ref().is_none_or(|event| *event == line.accepted.event)
             && self.state.as_ref().is_none_or(|state| *state == row(line).state)
     }
 }

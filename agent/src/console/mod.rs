@@ -9,8 +9,10 @@
 
 mod act;
 mod answer;
+mod books;
 mod enter;
 mod form;
+mod keyring;
 mod look;
 mod notes;
 mod numbers;
@@ -23,6 +25,6 @@ mod story;
 mod viewer;
 mod words;
 
-pub use office::{Done, Known, Office, Refused, Written};
+pub use office::{Done, Known, Logged, Office, Refused, Signed, Written};
 pub use serve::{Console, serve};
 pub use viewer::{Sight, Viewer, Who};

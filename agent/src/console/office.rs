@@ -1,6 +1,6 @@
 //! What the console asks of the running agent, and what it may ask it to do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,22 +12,22 @@ use assent_schema::plan::Plan;
 use assent_schema::release::Choice;
 use assent_schema::status::Status;
 use assent_schema::time::Period;
-use assent_schema::trust::PublicKey;
 
 use super::viewer::{Viewer, Who};
 use crate::control::Verb;
 use crate::control::incidents::IncidentRow;
 use crate::incident::Step;
+use crate::ledger::{Page, Sought};
 use crate::people::wire::{Shown, SignedDecision};
-use crate::people::{Itself, NotTaken};
-use crate::store::{RunId, Store, StoreError};
+use crate::people::{Itself, Keys, NotTaken};
+use crate::store::{Log, RunId, Store, StoreError};
 use crate::world::Wall;
 
 /// A person as the newest accepted release knows them.
 #[derive(Clone, Debug)]
 pub struct Known {
     /// The keys by which they sign in.
-    pub keys: BTreeSet<PublicKey>,
+    pub keys: Keys,
     /// What they may see.
     pub viewer: Viewer,
 }
@@ -41,6 +41,30 @@ pub struct Written {
     pub lines: BTreeMap<Name, u32>,
     /// The source commit of the release.
     pub commit: String,
+}
+
+/// What was signed last over a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The log's name everywhere.
+    pub origin: String,
+    /// How many entries.
+    pub size: u64,
+    /// The root of the tree over them.
+    pub root: Digest,
+    /// The signed note.
+    pub note: String,
+    /// The key that verifies it, as C2SP writes it.
+    pub key: String,
+}
+
+/// Some entries of a log, and what was signed last over it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// The entries.
+    pub page: Page,
+    /// Absent before the first.
+    pub checkpoint: Option<Signed>,
 }
 
 /// Why something was not done, for people.
@@ -105,14 +129,42 @@ pub trait Office: Send + Sync + 'static {
         edits: BTreeMap<String, String>,
     ) -> impl Future<Output = Result<(), NotTaken>> + Send;
 
-    /// Takes a signed decision.
-    fn decide_signed(&self, signed: SignedDecision) -> impl Future<Output = Result<(), NotTaken>> + Send;
+    /// Takes a signed decision that came from a page of this origin.
+    fn decide_signed(
+        &self,
+        signed: SignedDecision,
+        origin: Option<&str>,
+    ) -> impl Future<Output = Result<(), NotTaken>> + Send;
 
-    /// The incidents that are not closed, oldest first.
+    /// All incidents, oldest first.
     ///
     /// # Errors
     /// [`StoreError`].
     fn incidents(&self) -> Result<Vec<IncidentRow>, StoreError>;
+
+    /// What the ledger knows of an incident, in Markdown, with two sections for a person to write.
+    fn draft(&self, incident: i64) -> impl Future<Output = Done<String>> + Send;
+
+    /// Sends a post-mortem to the client's contacts.
+    fn share(&self, incident: i64, text: String, by: PersonId) -> impl Future<Output = Done<()>> + Send;
+
+    /// Entries of a log, newest first. Blocks.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn logged(&self, log: &Log, sought: &Sought) -> Done<Logged>;
+
+    /// A proof that an entry is in a log, as a file; nothing when it is not there or not signed yet. Blocks.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    fn proof(&self, log: &Log, index: u64) -> Done<Option<String>>;
+
+    /// The run that a delivery to a client began, while its id is kept.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn delivered(&self, client: &ClientId, event: &str) -> Result<Option<RunId>, StoreError>;
 
     /// Takes a step in an incident.
     fn step(&self, incident: i64, step: Step, by: PersonId) -> impl Future<Output = Done<()>> + Send;

@@ -1,6 +1,7 @@
 //! Which address is which page. Pure.
 
 use assent_schema::canon::Digest;
+use assent_schema::id::ClientId;
 
 use crate::store::RunId;
 
@@ -15,6 +16,8 @@ pub(super) enum Route {
     Page(Page),
     /// A form that somebody sent who is signed in.
     Act(Act),
+    /// A file of a ledger, for somebody who is signed in.
+    Taken(Taken),
 }
 
 /// Files.
@@ -24,6 +27,8 @@ pub(super) enum Asset {
     Style,
     /// What brings pages up to date.
     Script,
+    /// What signs with passkeys.
+    Passkey,
     /// The picture in the tab.
     Icon,
 }
@@ -66,6 +71,34 @@ pub(super) enum Page {
     Numbers,
     /// `/numbers.csv`
     Table,
+    /// `/passkey`
+    Passkey,
+    /// `/incidents`
+    Incidents,
+    /// `/incidents/i-<number>`
+    Incident(i64),
+    /// `/holds`
+    Holds,
+    /// `/ledger`
+    Ledger,
+}
+
+/// What of a ledger is taken along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// Whose: a client's, or the agent's own, written `-`.
+    pub(super) client: Option<ClientId>,
+    /// What.
+    pub(super) what: Kept,
+}
+
+/// A file of a ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// The newest checkpoint.
+    Checkpoint,
+    /// The proof of one entry.
+    Proof(u64),
 }
 
 /// What forms do.
@@ -73,6 +106,8 @@ pub(super) enum Page {
 pub(super) enum Act {
     /// `/sign-out`
     SignOut,
+    /// `/passkey`
+    Passkey,
     /// `/decisions/<nonce>`
     Decide(Digest),
     /// `/hold`
@@ -83,6 +118,8 @@ pub(super) enum Act {
     RollBack,
     /// `/incidents`
     Incident,
+    /// `/incidents/i-<number>`
+    Share(i64),
     /// `/runs/<run>`
     Handle(RunId),
 }
@@ -95,6 +132,7 @@ pub(super) fn route(method: &str, path: &str) -> Option<Route> {
     match (method, parts.as_slice()) {
         ("GET", ["console.css"]) => Some(Route::Asset(Asset::Style)),
         ("GET", ["console.js"]) => Some(Route::Asset(Asset::Script)),
+        ("GET", ["passkey.js"]) => Some(Route::Asset(Asset::Passkey)),
         ("GET", ["icon.svg"]) => Some(Route::Asset(Asset::Icon)),
         ("GET", ["sign-in"]) => sign_in(SignIn::Ask),
         ("POST", ["sign-in"]) => sign_in(SignIn::Challenge),
@@ -113,6 +151,15 @@ pub(super) fn route(method: &str, path: &str) -> Option<Route> {
         ("GET", ["queue"]) => page(Page::Queue),
         ("GET", ["numbers"]) => page(Page::Numbers),
         ("GET", ["numbers.csv"]) => page(Page::Table),
+        ("GET", ["incidents"]) => page(Page::Incidents),
+        ("GET", ["incidents", id]) => page(Page::Incident(incident(id)?)),
+        ("POST", ["incidents", id]) => act(Act::Share(incident(id)?)),
+        ("GET", ["holds"]) => page(Page::Holds),
+        ("GET", ["ledger"]) => page(Page::Ledger),
+        ("GET", ["ledger", log, "checkpoint"]) => kept(log, Kept::Checkpoint),
+        ("GET", ["ledger", log, name]) => kept(log, Kept::Proof(number(name.strip_suffix(".tlog-proof")?)?)),
+        ("GET", ["passkey"]) => page(Page::Passkey),
+        ("POST", ["passkey"]) => act(Act::Passkey),
         ("POST", ["sign-out"]) => act(Act::SignOut),
         ("POST", ["hold"]) => act(Act::Hold),
         ("POST", ["resume"]) => act(Act::Resume),
@@ -120,6 +167,21 @@ pub(super) fn route(method: &str, path: &str) -> Option<Route> {
         ("POST", ["incidents"]) => act(Act::Incident),
         _ => None,
     }
+}
+
+fn kept(log: &str, what: Kept) -> Option<Route> {
+    let client = if log == "-" { None } else { Some(log.parse().ok()?) };
+    Some(Route::Taken(Taken { client, what }))
+}
+
+/// The number of an incident's name.
+fn incident(id: &str) -> Option<i64> {
+    number(id.strip_prefix("i-")?)?.try_into().ok()
+}
+
+/// A number in its one spelling.
+fn number(text: &str) -> Option<u64> {
+    text.parse::<u64>().ok().filter(|number| number.to_string() == text)
 }
 
 /// A path and query that may be gone to after signing in: one of our own pages, or the first.
@@ -139,7 +201,7 @@ mod tests {
     #[test]
     fn reading_never_acts_and_each_page_has_one_spelling() {
         let (run, nonce) = ("0".repeat(32), "0".repeat(64));
-        for act in ["sign-out", "hold", "resume", "roll-back", "incidents"] {
+        for act in ["sign-out", "hold", "resume", "roll-back"] {
             assert!(matches!(route("POST", &format!("/{act}")), Some(Route::Act(_))), "{act}");
             assert_eq!(route("GET", &format!("/{act}")), None, "{act}");
         }
@@ -147,11 +209,41 @@ mod tests {
             assert!(matches!(route("GET", &place), Some(Route::Page(_))), "{place}");
             assert!(matches!(route("POST", &place), Some(Route::Act(_))), "{place}");
         }
-        for page in ["/", "/decisions", "/runs", "/queue", "/numbers", "/console.css", "/sign-in"] {
+        for page in [
+            "/",
+            "/decisions",
+            "/runs",
+            "/queue",
+            "/numbers",
+            "/incidents",
+            "/incidents/i-7",
+            "/holds",
+            "/ledger",
+            "/ledger/acme/7.tlog-proof",
+            "/ledger/-/checkpoint",
+            "/passkey",
+            "/console.css",
+            "/sign-in",
+        ] {
             assert!(route("GET", page).is_some(), "{page}");
             assert!(route("HEAD", page).is_none(), "{page}");
         }
-        for bad in ["", "//", "/runs/", "/runs/x", "/decisions/x", "/runs/../queue", "/RUNS", "/sign-in/link"] {
+        for bad in [
+            "",
+            "//",
+            "/incidents/7",
+            "/incidents/i-07",
+            "/incidents/i--1",
+            "/ledger/acme",
+            "/ledger/ACME/checkpoint",
+            "/ledger/acme/07.tlog-proof",
+            "/runs/",
+            "/runs/x",
+            "/decisions/x",
+            "/runs/../queue",
+            "/RUNS",
+            "/sign-in/link",
+        ] {
             assert_eq!(route("GET", bad), None, "{bad}");
         }
     }

@@ -24,7 +24,7 @@ use crate::content::Content;
 use crate::listen;
 use crate::people::Challenges;
 use crate::retry::Bucket;
-use crate::store::{Log, Note, Store as _};
+use crate::store::{Log, Note, Store as _, Write};
 
 /// The largest body, in bytes: texts that people edit, each letter of them as many as nine.
 const BODY_MOST_BYTES: usize = 1024 * 1024;
@@ -77,6 +77,10 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) struct Asked {
     /// Path and query, as they came.
     pub(super) address: String,
+    /// The name by which the console was asked, with its port.
+    pub(super) host: Option<String>,
+    /// The origin of the page that sent a form.
+    pub(super) origin: Option<String>,
     /// The query.
     pub(super) query: Form,
     /// The body of a form.
@@ -135,6 +139,8 @@ impl<O: Office> Console<O> {
         let form = Form::parse(if acts && !is_json { body.reveal() } else { b"" });
         let asked = Asked {
             address: head.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
+            host: text(&head.headers, &HOST).map(str::to_owned),
+            origin: self.origin(&head.headers),
             query: Form::parse(head.uri.query().unwrap_or_default().as_bytes()),
             form,
             body,
@@ -160,6 +166,8 @@ impl<O: Office> Console<O> {
             (Route::Page(_), None) if asked.from_elsewhere => pages::again(&asked.address),
             (Route::Page(_), None) if asked.live.is_some() => pages::plain(401, "Signed out", "Sign in again."),
             (Route::Page(_), None) => pages::sign_in::ask(401, &asked.address, None, &self.office),
+            (Route::Taken(_), None) => pages::sign_in::ask(401, "/ledger", None, &self.office),
+            (Route::Taken(taken), Some(guest)) => self.take(taken, asked, guest).await,
             (Route::Act(_), None) => pages::sign_in::ask(401, "/", None, &self.office),
             (Route::Page(page), Some(guest)) => self.look_unless_live(page, asked, guest).await,
             (Route::Act(act), Some(guest)) => self.act_of_ours(act, asked, guest).await,
@@ -200,10 +208,15 @@ impl<O: Office> Console<O> {
         ours.next().filter(|_| ours.next().is_none())
     }
 
+    /// The origin of our own pages, by the name by which this one was asked for.
+    fn origin(&self, headers: &HeaderMap) -> Option<String> {
+        let scheme = if self.secure { "https" } else { "http" };
+        text(headers, &HOST).map(|host| format!("{scheme}://{host}"))
+    }
+
     /// Whether a form was sent by one of our own pages, as far as the browser tells.
     fn is_our_form(&self, headers: &HeaderMap) -> bool {
-        let scheme = if self.secure { "https" } else { "http" };
-        let ours = text(headers, &HOST).map(|host| format!("{scheme}://{host}"));
+        let ours = self.origin(headers);
         let is_form = text(headers, &CONTENT_TYPE).is_some_and(|kind| kind == "application/x-www-form-urlencoded");
         is_form && ours.is_some() && text(headers, &ORIGIN) == ours.as_deref()
     }
@@ -236,8 +249,15 @@ impl<O: Office> Console<O> {
 
     /// Makes notes durable before anything is shown; false when that failed.
     pub(super) async fn write(&self, notes: Vec<Note>) -> bool {
+        notes.is_empty() || self.write_with(notes, None).await
+    }
+
+    /// The same with something else that must be durable with them.
+    pub(super) async fn write_with(&self, notes: Vec<Note>, with: Option<Write>) -> bool {
         let (now, _) = self.office.clock();
-        notes.is_empty() || self.office.store().commit(notes::together(now, notes)).await.is_ok()
+        let mut transaction = notes::together(now, notes);
+        transaction.writes.extend(with);
+        self.office.store().commit(transaction).await.is_ok()
     }
 }
 

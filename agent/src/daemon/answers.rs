@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex};
 use assent_schema::id::{ClientId, ConnectionId, PersonId};
 use assent_schema::status::Hold;
 
-use super::agent::{Agent, lock};
+use super::agent::Agent;
 use super::halting::{NotRecovered, Signed};
 use super::holding::{LASTS_MOST, NotHeld};
 use super::pruning::NotErased;
 use super::secrets::NotDone;
 use super::vaults;
 use crate::console::Viewer;
-use crate::control::books::{LedgerBroken, LedgerQuestion, Prepared};
+use crate::control::books::{LedgerBroken, LedgerQuestion};
 use crate::control::server::Answers;
 use crate::control::{Answer, Question, RolledBack, RotationSaid, Said};
 use crate::deploy::{NoRollback, Place};
@@ -111,17 +111,8 @@ impl Clerk {
     /// Something about a ledger.
     pub(super) async fn ledger(&self, question: LedgerQuestion) -> Result<Answer, StoreError> {
         let agent = Arc::clone(&self.agent);
-        // Whole logs are read: not on the thread that runs are driven on, and without the lock, which the next round of
-        // checkpoints wants.
-        let work = tokio::task::spawn_blocking(move || {
-            let _reading = agent.reading.blocking_read();
-            let prepared = lock(&agent.ledger).prepare(&*agent.store, question)?;
-            match prepared {
-                Prepared::Answer(answer) => Ok(answer),
-                Prepared::Ask(asked) => asked.answer(&*agent.store),
-                Prepared::Show(shown) => shown.answer(&*agent.store),
-            }
-        });
+        // Whole logs are read: not on the thread that runs are driven on.
+        let work = tokio::task::spawn_blocking(move || agent.about_ledger(question));
         Ok(match work.await {
             Ok(Ok(answer)) => Answer::Ledger(answer),
             Ok(Err(LedgerBroken(what))) => refused(what, "Look at the agent's log."),

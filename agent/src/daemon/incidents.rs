@@ -67,11 +67,16 @@ impl Agent {
             IncidentQuestion::Acknowledge { no } => self.step(no, Step::Acknowledge, by).await,
             IncidentQuestion::Resolve { no } => self.step(no, Step::Resolve, by).await,
             IncidentQuestion::Close { no } => self.step(no, Step::Close, by).await,
-            IncidentQuestion::Draft { no } => match self.case(no)? {
-                Some(case) => Ok(self.draft(&case).await?.map_or_else(broken, said)),
-                None => Ok(unknown(no)),
-            },
+            IncidentQuestion::Draft { no } => self.draft_of(no).await,
             IncidentQuestion::Share { no, text } => self.share(no, text, by).await,
+        }
+    }
+
+    /// The post-mortem of one, as far as the ledger knows it.
+    pub(super) async fn draft_of(&self, no: i64) -> Result<Answer, StoreError> {
+        match self.case(no)? {
+            Some(case) => Ok(self.draft(&case).await?.map_or_else(broken, said)),
+            None => Ok(unknown(no)),
         }
     }
 
@@ -87,10 +92,9 @@ impl Agent {
         Ok(said(IncidentAnswer::One(Box::new(self.row(&opened)))))
     }
 
-    /// Those that are not closed, as lists show them, oldest first.
-    pub(super) fn incidents_open(&self) -> Result<Vec<IncidentRow>, StoreError> {
-        let cases = self.cases()?;
-        Ok(cases.iter().filter(|case| case.done.closed.is_none()).map(|case| self.row(case)).collect())
+    /// All of them, as lists show them, oldest first.
+    pub(super) fn incident_rows(&self) -> Result<Vec<IncidentRow>, StoreError> {
+        Ok(self.cases()?.iter().map(|case| self.row(case)).collect())
     }
 
     /// Takes a step in one.
@@ -113,7 +117,7 @@ impl Agent {
     }
 
     /// Sent first, then noted: a crash in between sends it once more, with the same `dedup`.
-    async fn share(&self, no: i64, text: String, by: PersonId) -> Result<Answer, StoreError> {
+    pub(super) async fn share(&self, no: i64, text: String, by: PersonId) -> Result<Answer, StoreError> {
         if let Err(no) = self.is_oncall(&by) {
             return Ok(not_held(no));
         }

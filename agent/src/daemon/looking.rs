@@ -14,6 +14,7 @@ use crate::console::{Known, Sight, Viewer, Who};
 use crate::control::books::{ENTRIES_MOST, LedgerAnswer, LedgerQuestion};
 use crate::control::incidents::{IncidentAnswer, IncidentQuestion};
 use crate::control::{Answer, Question, RUNS_MOST, answer};
+use crate::people::Keys;
 use crate::people::access::{looked, refused as turned_away};
 use crate::people::wire::{Introduction, SignedCommand};
 use crate::store::{Log, Note, RunFilter, RunId, Store as _, StoreError, Transaction, Write};
@@ -26,7 +27,8 @@ impl Agent {
     /// Somebody of the agency: what they may see follows from the teams and from who is on call.
     pub(super) fn of_agency(&self, person: &PersonId) -> Option<Known> {
         let taken = self.taken()?;
-        let keys = taken.bundle.roots.newest().people.get(person)?.keys.clone();
+        let named = taken.bundle.roots.newest().people.get(person)?;
+        let keys = Keys { ssh: named.keys.clone(), passkeys: named.passkeys.clone() };
         let teams = &taken.bundle.teams.clients;
         let assigned = teams.iter().filter(|(_, members)| members.contains(person));
         let clients = assigned.map(|(client, _)| client.clone()).filter(|client| taken.clients.contains_key(client));

@@ -3,6 +3,8 @@
 mod about;
 mod agent;
 mod answers;
+mod books;
+mod clocks;
 mod halting;
 mod handing;
 mod handling;
@@ -22,6 +24,7 @@ mod rehearsing;
 mod resetting;
 mod secrets;
 pub mod vaults;
+mod taking;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -17,17 +17,18 @@ use super::agent::{Agent, TheField};
 use super::answers::not_held;
 use super::holding::NotHeld;
 use super::registry::Register;
-use crate::console::{Done, Known, Office, Refused, Viewer, Who, Written};
-use crate::control::incidents::IncidentRow;
+use crate::console::{Done, Known, Logged, Office, Refused, Viewer, Who, Written};
+use crate::control::incidents::{IncidentAnswer, IncidentRow};
 use crate::control::{Answer, Chosen, Verb};
 use crate::deploy::NoRollback;
 use crate::desk::FrontDesk;
 use crate::incident::Step;
+use crate::ledger::Sought;
 use crate::people::wire::{Shown, SignedDecision};
-use crate::people::{Itself, NotTaken, sign_in};
+use crate::people::{Itself, Keys, NotTaken};
 use crate::real::Real;
 use crate::run::{Act, Deployed as _};
-use crate::store::{RunId, Sqlite, StoreError};
+use crate::store::{Log, RunId, Sqlite, StoreError};
 use crate::world::{Clock as _, Dice as _, Wall};
 
 /// The console's way to an agent.
@@ -40,7 +41,7 @@ impl Bureau {
     /// Somebody who decides for a client.
     fn of_client(&self, client: &ClientId, person: &PersonId) -> Option<Known> {
         let facts = self.agent.field.client(client)?;
-        let keys = sign_in::keys(&facts.people.get(person)?.keys);
+        let keys = Keys::read(&facts.people.get(person)?.keys);
         let who = Who { client: Some(client.clone()), person: person.clone() };
         Some(Known { keys, viewer: Viewer { who, clients: BTreeSet::new(), oncall: false } })
     }
@@ -115,12 +116,41 @@ impl Office for Bureau {
         self.desk.decide_signed_in(question, person, choice, edits).await
     }
 
-    async fn decide_signed(&self, signed: SignedDecision) -> Result<(), NotTaken> {
-        self.desk.decide(signed).await
+    async fn decide_signed(&self, signed: SignedDecision, origin: Option<&str>) -> Result<(), NotTaken> {
+        self.desk.decide(signed, origin).await
     }
 
     fn incidents(&self) -> Result<Vec<IncidentRow>, StoreError> {
-        self.agent.incidents_open()
+        self.agent.incident_rows()
+    }
+
+    async fn draft(&self, incident: i64) -> Done<String> {
+        match self.agent.draft_of(incident).await {
+            Ok(Answer::Incidents(IncidentAnswer::Draft(text))) => Ok(text),
+            Ok(Answer::Refused { what, help }) => Err(Refused { what, help }),
+            Ok(_) => Err(no_way("the ledger cannot be read")),
+            Err(error) => Err(broken(&error)),
+        }
+    }
+
+    async fn share(&self, incident: i64, text: String, by: PersonId) -> Done<()> {
+        match self.agent.share(incident, text, by).await {
+            Ok(Answer::Refused { what, help }) => Err(Refused { what, help }),
+            Ok(_) => Ok(()),
+            Err(error) => Err(broken(&error)),
+        }
+    }
+
+    fn logged(&self, log: &Log, sought: &Sought) -> Done<Logged> {
+        self.agent.logged(log, sought).map_err(|what| no_way(&what))
+    }
+
+    fn proof(&self, log: &Log, index: u64) -> Done<Option<String>> {
+        self.agent.proof(log, index).map_err(|what| no_way(&what))
+    }
+
+    fn delivered(&self, client: &ClientId, event: &str) -> Result<Option<RunId>, StoreError> {
+        self.desk.delivered(client, event)
     }
 
     async fn step(&self, incident: i64, step: Step, by: PersonId) -> Done<()> {

@@ -11,7 +11,7 @@ use crate::accept::event::{self, Taken};
 use crate::accept::{Authentic, Delivery, Refused, Scheme, Secrets, webhook};
 use crate::listen::{Event, Receipt};
 use crate::run::{Deployed, Heard, NewRun};
-use crate::store::{Log, Note, Store, Transaction, TriggerKind, Write};
+use crate::store::{Log, Note, RunId, Store, StoreError, Transaction, TriggerKind, Write};
 use crate::vault::{Secret, VaultError};
 use crate::world::{Clock as _, World};
 
@@ -120,6 +120,19 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let secrets = Secrets { current: current.reveal(), previous: previous.as_ref().map(Secret::reveal) };
         let now = self.world.clock().now().moment();
         Ok(webhook::verify(scheme, delivery, secrets, now, key)?)
+    }
+
+    /// The run that a delivery to one of a client's workflows began, while its id is kept.
+    pub(crate) fn delivered(&self, client: &ClientId, event: &str) -> Result<Option<RunId>, StoreError> {
+        let active = self.registry.active().into_iter().filter(|(of, _)| of == client);
+        for (client, workflow) in active {
+            for key in webhook::keys_of(&self.webhook_key(&client, &workflow), event) {
+                if let Some(run) = self.engine.store().delivered(&key)? {
+                    return Ok(Some(run));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// An event that our own connection caused is dropped and recorded.

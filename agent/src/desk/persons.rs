@@ -1,12 +1,12 @@
 //! People: challenges, what waits for them, what they decide, what they start.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use assent_schema::canon::{self, Digest};
 use assent_schema::id::{ClientId, PersonId, WorkflowId};
 use assent_schema::plan::Trigger;
 use assent_schema::release::Choice;
-use assent_schema::trust::{PublicKey, SignedFile};
+use assent_schema::trust::SignedFile;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -14,8 +14,9 @@ use super::{FrontDesk, Registry, STATEMENTS_RATE, lock};
 use crate::accept::event;
 use crate::content::Content;
 use crate::listen::{Ask, Receipt, Reply};
+use crate::people::proof::counted;
 use crate::people::wire::{Handed, Introduction, Poked, Shown, SignedDecision, SignedIn, SignedStart, WaitingForMe};
-use crate::people::{Asked, NotTaken, Strength, access, judge, judge_signed, sign_in};
+use crate::people::{Asked, Keys, NotTaken, Strength, access, judge, judge_signed};
 use crate::retry::Bucket;
 use crate::run::{DecideError, Deployed, NewRun, Question, Verdict};
 use crate::store::{Log, Note, Store, Transaction, TriggerKind, Write};
@@ -27,7 +28,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         match ask {
             Ask::Challenge => self.challenge(&read(body)?),
             Ask::Decisions => self.decisions(&read(body)?).await,
-            Ask::Decide => self.decide(read(body)?).await.map(|()| Reply::code(200, "decided")),
+            Ask::Decide => self.decide(read(body)?, None).await.map(|()| Reply::code(200, "decided")),
             Ask::Poke => self.poke(read(body)?).await,
             Ask::Statement => self.statement(read(body)?).await,
             Ask::Start { client, workflow } => self.start(client, workflow, &read(body)?).await,
@@ -64,10 +65,10 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     }
 
     /// The keys of a client's deciders.
-    fn decider(&self, client: &ClientId, person: &PersonId) -> BTreeSet<PublicKey> {
+    fn decider(&self, client: &ClientId, person: &PersonId) -> Keys {
         let facts = self.deployed.client(client);
         let person = facts.as_ref().and_then(|facts| facts.people.get(person));
-        person.map(|person| sign_in::keys(&person.keys)).unwrap_or_default()
+        person.map(|person| Keys::read(&person.keys)).unwrap_or_default()
     }
 
     async fn decisions(&self, signed: &SignedIn) -> Result<Reply, NotTaken> {
@@ -75,7 +76,8 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let known = |client: Option<&ClientId>, person: &PersonId| {
             client.map(|client| self.decider(client, person)).unwrap_or_default()
         };
-        let who = lock(&self.challenges).sign_in(&self.itself, signed, boot, known)?;
+        // Passkeys sign on pages alone, and this is none.
+        let (who, _) = lock(&self.challenges).sign_in(&self.itself, signed, None, boot, known)?;
         let client = who.client.ok_or(NotTaken::BadForm)?;
         let questions = self.addressed(&client, &who.person);
         let waiting: Vec<_> = questions.iter().map(|question| &question.waiting).collect();
@@ -166,17 +168,30 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         self.engine.decide(run, step, verdict).await.map_err(not_decided)
     }
 
-    /// Takes a signed decision.
+    /// Takes a signed decision; `origin` is that of the page that it came from, if it did.
     ///
     /// # Errors
     /// [`NotTaken`].
-    pub(crate) async fn decide(&self, signed: SignedDecision) -> Result<(), NotTaken> {
+    pub(crate) async fn decide(&self, signed: SignedDecision, origin: Option<&str>) -> Result<(), NotTaken> {
         let claimed = judge::read(&signed)?;
         let run = claimed.run.parse().or(Err(NotTaken::BadForm))?;
         let question = self.engine.question(run, &claimed.step, &claimed.nonce).ok_or(NotTaken::NotWaiting)?;
         let now = self.world.clock().now();
-        let decision = match self.with_asked(&question, |asked| judge_signed(asked, &signed, now))? {
-            Ok(decision) => decision,
+        let judged = self.with_asked(&question, |asked| judge_signed(asked, &signed, origin, now))?;
+        let judged =
+            judged.and_then(|(decision, used)| Ok((decision, counted(&**self.engine.store(), used.as_ref())?)));
+        let decision = match judged {
+            // Its count first: whatever comes then, nobody can send the same again.
+            Ok((decision, count)) => {
+                if let Some(count) = count {
+                    self.engine
+                        .store()
+                        .commit(Transaction::new(now).with(count))
+                        .await
+                        .or(Err(NotTaken::NotDurable))?;
+                }
+                decision
+            }
             Err(why) => {
                 self.note_refusal(&question.waiting.client, &claimed.person, &signed, why).await?;
                 return Err(why);
@@ -188,7 +203,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             shown: decision.shown,
             nonce: decision.nonce,
             edits: signed.edits.into_iter().map(|(path, text)| (path, Content::new(text))).collect(),
-            signature: Some(signed.signature),
+            signature: Some((signed.decision, signed.signature)),
         };
         self.engine.decide(run, &decision.step, verdict).await.map_err(not_decided)
     }
@@ -217,8 +232,9 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     async fn start(&self, client: ClientId, workflow: WorkflowId, signed: &SignedStart) -> Result<Reply, NotTaken> {
         let boot = self.world.clock().boot();
         let start = lock(&self.challenges).start(&self.itself, signed, boot, |client, person| {
-            let assigned = self.registry.assigned(client).remove(person);
-            assigned.into_iter().flatten().chain(self.decider(client, person)).collect()
+            let mut keys = self.decider(client, person);
+            keys.ssh.extend(self.registry.assigned(client).remove(person).into_iter().flatten());
+            keys
         })?;
         if start.client != client || start.workflow != workflow {
             return Err(NotTaken::OtherQuestion);

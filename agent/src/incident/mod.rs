@@ -9,4 +9,4 @@ mod postmortem;
 
 pub use case::{Act, Case, Done, NotNow, PREFIX, Step};
 pub use clock::{RespondBy, SHARE_WITHIN, respond_by};
-pub use postmortem::{DRAFT_MOST_LINES, Facts, Lack, check, draft};
+pub use postmortem::{DRAFT_MOST_LINES, Facts, Lack, Written, check, draft};

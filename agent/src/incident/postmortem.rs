@@ -130,6 +130,30 @@ fn section<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     begin.and_then(|from| text.get(from..))
 }
 
+/// What only a person knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Why it could happen.
+    pub cause: String,
+    /// What is changed so that it stays away.
+    pub prevention: String,
+}
+
+impl Written {
+    /// A draft with these two sections. A line that would begin another section is indented: nobody writes over what the
+    /// ledger tells.
+    pub fn filled(&self, draft: &str) -> String {
+        let plain = |text: &str| -> String {
+            let line = |line: &str| if line.starts_with('#') { format!(" {line}") } else { line.to_owned() };
+            text.replace("\r\n", "\n").trim().lines().map(|text| line(text) + "\n").collect()
+        };
+        let [cause, prevention] = BY_A_PERSON;
+        let facts = draft.split_once(&format!("## {cause}\n")).map_or(draft, |(facts, _)| facts);
+        let (why, what) = (plain(&self.cause), plain(&self.prevention));
+        format!("{}\n\n## {cause}\n\n{why}\n## {prevention}\n\n{what}", facts.trim_end())
+    }
+}
+
 /// Drafts a post-mortem in Markdown: facts alone, and two sections for a person to write.
 pub fn draft(facts: &Facts<'_>) -> String {
     let mut out = String::new();

@@ -12,6 +12,7 @@ mod books;
 mod day_key;
 mod gone;
 mod note;
+mod page;
 mod publish;
 mod pulse;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use books::{Ledgers, root_at};
 pub use day_key::{DayKey, DayKeyError, DayKeys};
 pub use gone::{Anew, Ranges, Step, Work, announce, announced, before, covers, first_on, step, union, work};
 pub use note::{Note, opened, started, stopped, tick};
+pub use page::{Page, Sought, page};
 pub use publish::{
     PublishError, Published, Publisher, Publishers, RoundError, signing_key_from_file, signing_key_to_file,
 };

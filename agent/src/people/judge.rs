@@ -9,11 +9,13 @@ use std::fmt;
 use assent_schema::canon::{self, Digest};
 use assent_schema::client::ClientFacts;
 use assent_schema::id::PersonId;
+use assent_schema::passkey::Used;
 use assent_schema::plan::{Effect, Plan};
-use assent_schema::release::{Choice, Decision};
+use assent_schema::release::{Choice, DECISION_SCHEMA, Decision};
 use assent_schema::trust::Namespace;
 
-use super::sign_in::{Itself, check_signature, keys};
+use super::proof::{Keys, check};
+use super::sign_in::Itself;
 use super::wire::SignedDecision;
 use crate::store::Waiting;
 use crate::world::Wall;
@@ -27,6 +29,12 @@ pub enum NotTaken {
     BadChallenge,
     /// No key of this person made the signature.
     BadSignature,
+    /// A passkey signed on another page, or for another site.
+    OtherOrigin,
+    /// Nobody touched the passkey, or it did not see who did.
+    NotPresent,
+    /// A passkey signed less often than it did before: somebody has a copy.
+    CounterBack,
     /// It names another project, agent, client, run, step or plan, or another showing of the question.
     OtherQuestion,
     /// What the person saw is not what is asked now.
@@ -60,6 +68,9 @@ impl NotTaken {
             Self::BadForm => "bad_form",
             Self::BadChallenge => "bad_challenge",
             Self::BadSignature => "bad_signature",
+            Self::OtherOrigin => "other_origin",
+            Self::NotPresent => "not_present",
+            Self::CounterBack => "counter_back",
             Self::OtherQuestion => "other_question",
             Self::OtherShown => "other_shown",
             Self::NotInGroup => "not_in_group",
@@ -80,7 +91,12 @@ impl NotTaken {
         match self {
             Self::BadForm | Self::OtherEdits => 400,
             Self::BadChallenge | Self::BadSignature => 401,
-            Self::NotInGroup | Self::Author | Self::TooWeak => 403,
+            Self::NotInGroup
+            | Self::Author
+            | Self::TooWeak
+            | Self::OtherOrigin
+            | Self::NotPresent
+            | Self::CounterBack => 403,
             Self::NotWaiting | Self::Unknown => 404,
             Self::OtherQuestion | Self::OtherShown | Self::TooLate => 409,
             Self::BadStatement => 422,
@@ -103,7 +119,7 @@ impl std::error::Error for NotTaken {}
 pub enum Strength {
     /// An account of a chat or helpdesk that is mapped to a person.
     Account,
-    /// A signature by a key of the person over this decision.
+    /// A signature by an SSH key or a passkey of the person over this decision.
     Signature,
 }
 
@@ -197,17 +213,23 @@ pub fn judge(asked: &Asked<'_>, answer: &Answer<'_>, now: Wall) -> Result<(), No
 /// [`NotTaken::BadForm`].
 pub fn read(signed: &SignedDecision) -> Result<Decision, NotTaken> {
     let decision: Decision = canon::from_bytes(signed.decision.as_bytes()).or(Err(NotTaken::BadForm))?;
-    if decision.schema == 1 { Ok(decision) } else { Err(NotTaken::BadForm) }
+    if decision.schema == DECISION_SCHEMA { Ok(decision) } else { Err(NotTaken::BadForm) }
 }
 
-/// Judges a signed decision: its signature first, then that it is about exactly this question, then [`judge`].
+/// Judges a signed decision: its signature first, then that it is about exactly this question, then [`judge`]. `origin` is
+/// that of the page that it came from, if it did. A passkey's count is still to be judged.
 ///
 /// # Errors
 /// [`NotTaken`], the first that applies.
-pub fn judge_signed(asked: &Asked<'_>, signed: &SignedDecision, now: Wall) -> Result<Decision, NotTaken> {
+pub fn judge_signed(
+    asked: &Asked<'_>,
+    signed: &SignedDecision,
+    origin: Option<&str>,
+    now: Wall,
+) -> Result<(Decision, Option<Used>), NotTaken> {
     let decision = read(signed)?;
-    let known = asked.facts.people.get(&decision.person).map(|person| keys(&person.keys)).unwrap_or_default();
-    check_signature(&signed.decision, &signed.signature, Namespace::Decision, &known)?;
+    let known = asked.facts.people.get(&decision.person).map(|person| Keys::read(&person.keys)).unwrap_or_default();
+    let used = check(&signed.decision, &signed.signature, Namespace::Decision, origin, &known)?;
     let waiting = asked.waiting;
     let same = decision.project == asked.itself.project
         && decision.agent == asked.itself.agent
@@ -230,7 +252,7 @@ pub fn judge_signed(asked: &Asked<'_>, signed: &SignedDecision, now: Wall) -> Re
         strength: Strength::Signature,
     };
     judge(asked, &answer, now)?;
-    Ok(decision)
+    Ok((decision, used))
 }
 
 /// What a decision says of the texts that the person changed; nothing when there are none.

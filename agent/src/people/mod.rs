@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod judge;
+pub mod proof;
 pub mod sign_in;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ pub mod wire;
 use assent_schema::plan::Channel;
 
 pub use judge::{Asked, NotTaken, Strength, judge, judge_signed};
+pub use proof::Keys;
 pub use sign_in::{Challenges, Itself};
 
 /// Whether questions reach people through a channel in this version.

@@ -1,18 +1,21 @@
-//! Sign-in by SSH key: the agent gives a challenge, the person signs it, it is good once and for two minutes.
+//! Sign-in by SSH key or passkey: the agent gives a challenge, the person signs it, it is good once and for two minutes.
 //!
 //! # Source
 //! engine.md section 8; trust.md section 1 (`console@assent`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use assent_schema::canon::{self, Digest};
 use assent_schema::id::{AgentId, ClientId, PersonId};
+use assent_schema::passkey::Used;
+use assent_schema::release::Proof;
 use assent_schema::time::{Moment, Period};
-use assent_schema::trust::{Namespace, PublicKey, verify};
+use assent_schema::trust::Namespace;
 use subtle::ConstantTimeEq as _;
 
 use super::judge::NotTaken;
+use super::proof::{Keys, check};
 use super::wire::{Challenge, ChallengeType, Command, Introduction, SignedCommand, SignedIn, SignedStart, Start};
 use crate::request::keyed::{Purpose, keyed};
 
@@ -88,7 +91,8 @@ impl Challenges {
 
     /// Who signed a challenge of ours.
     ///
-    /// `keys` gives the keys by which a person of a client is known.
+    /// `keys` gives the keys by which a person of a client is known; `origin` is that of the page that asks, if one does. A
+    /// passkey's count is still to be judged.
     ///
     /// # Errors
     /// [`NotTaken`].
@@ -96,18 +100,20 @@ impl Challenges {
         &mut self,
         itself: &Itself,
         signed: &SignedIn,
+        origin: Option<&str>,
         boot: Duration,
-        keys: impl FnOnce(Option<&ClientId>, &PersonId) -> BTreeSet<PublicKey>,
-    ) -> Result<Introduction, NotTaken> {
+        keys: impl FnOnce(Option<&ClientId>, &PersonId) -> Keys,
+    ) -> Result<(Introduction, Option<Used>), NotTaken> {
         let challenge: Challenge = canon::from_bytes(signed.challenge.as_bytes()).or(Err(NotTaken::BadForm))?;
         if challenge.schema != 1 || challenge.project != itself.project || challenge.agent != itself.agent {
             return Err(NotTaken::OtherQuestion);
         }
         let Challenge { client, person, nonce, .. } = challenge;
-        check_signature(&signed.challenge, &signed.signature, Namespace::Console, &keys(client.as_ref(), &person))?;
+        let keys = keys(client.as_ref(), &person);
+        let used = check(&signed.challenge, &signed.signature, Namespace::Console, origin, &keys)?;
         let who = Introduction { client, person };
         self.take(&nonce, &who, boot)?;
-        Ok(who)
+        Ok((who, used))
     }
 
     /// Who starts which workflow with what.
@@ -119,13 +125,14 @@ impl Challenges {
         itself: &Itself,
         signed: &SignedStart,
         boot: Duration,
-        keys: impl FnOnce(&ClientId, &PersonId) -> BTreeSet<PublicKey>,
+        keys: impl FnOnce(&ClientId, &PersonId) -> Keys,
     ) -> Result<Start, NotTaken> {
         let start: Start = canon::from_bytes(signed.start.as_bytes()).or(Err(NotTaken::BadForm))?;
         if start.schema != 1 || start.project != itself.project || start.agent != itself.agent {
             return Err(NotTaken::OtherQuestion);
         }
-        check_signature(&signed.start, &signed.signature, Namespace::Console, &keys(&start.client, &start.person))?;
+        let keys = keys(&start.client, &start.person);
+        check(&signed.start, &Proof::Ssh(signed.signature.clone()), Namespace::Console, None, &keys)?;
         let who = Introduction { client: Some(start.client.clone()), person: start.person.clone() };
         self.take(&start.nonce, &who, boot)?;
         Ok(start)
@@ -140,34 +147,18 @@ impl Challenges {
         itself: &Itself,
         signed: &SignedCommand,
         boot: Duration,
-        keys: impl FnOnce(&PersonId) -> BTreeSet<PublicKey>,
+        keys: impl FnOnce(&PersonId) -> Keys,
     ) -> Result<PersonId, NotTaken> {
         let command: Command = canon::from_bytes(signed.command.as_bytes()).or(Err(NotTaken::BadForm))?;
         let same = command.schema == 1 && command.project == itself.project && command.agent == itself.agent;
         if !same || command.question != Command::digest(&signed.question) {
             return Err(NotTaken::OtherQuestion);
         }
-        check_signature(&signed.command, &signed.signature, Namespace::Console, &keys(&command.person))?;
+        // Passkeys sign on pages alone, and this is none.
+        let proof = Proof::Ssh(signed.signature.clone());
+        check(&signed.command, &proof, Namespace::Console, None, &keys(&command.person))?;
         let who = Introduction { client: None, person: command.person };
         self.take(&command.nonce, &who, boot)?;
         Ok(who.person)
     }
-}
-
-/// One answer for an unknown person, an unknown key and a wrong signature: who is known here is nobody's business.
-pub(super) fn check_signature(
-    message: &str,
-    armour: &str,
-    namespace: Namespace,
-    keys: &BTreeSet<PublicKey>,
-) -> Result<(), NotTaken> {
-    match verify(message.as_bytes(), armour.as_bytes(), namespace, keys) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(NotTaken::BadSignature),
-    }
-}
-
-/// Keys as the client's facts hold them; what is no key counts for nothing.
-pub fn keys<'k>(texts: impl IntoIterator<Item = &'k String>) -> BTreeSet<PublicKey> {
-    texts.into_iter().filter_map(|text| text.parse().ok()).collect()
 }

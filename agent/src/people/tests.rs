@@ -9,7 +9,7 @@ use assent_schema::id::{AgentId, ClientId, Name, PersonId};
 use assent_schema::plan::Plan;
 use assent_schema::release::{Choice, Decision};
 use assent_schema::time::Moment;
-use assent_schema::trust::{Namespace, PublicKey, Signer, sign};
+use assent_schema::trust::{Namespace, Signer, sign};
 use serde_json::json;
 
 use super::judge::{Answer, edits_digest};
@@ -92,7 +92,7 @@ fn decision() -> Decision {
 fn signed_by(seed: u8, decision: &Decision, namespace: Namespace) -> SignedDecision {
     let text = String::from_utf8(canon::to_bytes(decision).unwrap()).unwrap();
     let signature = sign(&signer(seed), namespace, text.as_bytes());
-    SignedDecision { decision: text, signature, edits: BTreeMap::new() }
+    SignedDecision { decision: text, signature: signature.into(), edits: BTreeMap::new() }
 }
 
 fn judged_at(signed: &SignedDecision, effect: &str, authors: &[&str], now: Wall) -> Result<Choice, NotTaken> {
@@ -107,7 +107,7 @@ fn judged_at(signed: &SignedDecision, effect: &str, authors: &[&str], now: Wall)
         plan: &plan,
         authors: &authors,
     };
-    judge_signed(&asked, signed, now).map(|decision| decision.choice)
+    judge_signed(&asked, signed, None, now).map(|(decision, _)| decision.choice)
 }
 
 fn judged(signed: &SignedDecision) -> Result<Choice, NotTaken> {
@@ -231,11 +231,11 @@ fn money_needs_a_signature_and_a_note_does_not() {
     assert_eq!(judged(&waiting, &plan("draft")), Err(NotTaken::TooWeak));
 }
 
-fn known(_: &ClientId, who: &PersonId) -> BTreeSet<PublicKey> {
-    facts().people.get(who).map(|person| sign_in::keys(&person.keys)).unwrap_or_default()
+fn known(_: &ClientId, who: &PersonId) -> Keys {
+    facts().people.get(who).map(|person| Keys::read(&person.keys)).unwrap_or_default()
 }
 
-fn known_at(at: Option<&ClientId>, who: &PersonId) -> BTreeSet<PublicKey> {
+fn known_at(at: Option<&ClientId>, who: &PersonId) -> Keys {
     at.map(|at| known(at, who)).unwrap_or_default()
 }
 
@@ -246,7 +246,7 @@ fn lena() -> Introduction {
 fn answered(seed: u8, challenge: &Challenge) -> SignedIn {
     let text = String::from_utf8(canon::to_bytes(challenge).unwrap()).unwrap();
     let signature = sign(&signer(seed), Namespace::Console, text.as_bytes());
-    SignedIn { challenge: text, signature }
+    SignedIn { challenge: text, signature: signature.into() }
 }
 
 const BOOT: Duration = Duration::from_secs(1_000);
@@ -259,18 +259,18 @@ fn given(challenges: &Challenges, dice: u8) -> Challenge {
 fn a_challenge_is_good_once_and_for_two_minutes() {
     let mut challenges = Challenges::new([7; 32]);
     let signed = answered(1, &given(&challenges, 1));
-    assert_eq!(challenges.sign_in(&itself(), &signed, BOOT, known_at), Ok(lena()));
-    assert_eq!(challenges.sign_in(&itself(), &signed, BOOT, known_at), Err(NotTaken::BadChallenge), "used");
+    assert_eq!(challenges.sign_in(&itself(), &signed, None, BOOT, known_at), Ok((lena(), None)));
+    assert_eq!(challenges.sign_in(&itself(), &signed, None, BOOT, known_at), Err(NotTaken::BadChallenge), "used");
     let late = answered(1, &given(&challenges, 2));
     let end = BOOT + sign_in::CHALLENGE_LIVES.duration();
-    assert_eq!(challenges.sign_in(&itself(), &late, end, known_at), Err(NotTaken::BadChallenge), "late");
+    assert_eq!(challenges.sign_in(&itself(), &late, None, end, known_at), Err(NotTaken::BadChallenge), "late");
     let kept = answered(1, &given(&challenges, 3));
     assert_eq!(
-        Challenges::new([8; 32]).sign_in(&itself(), &kept, BOOT, known_at),
+        Challenges::new([8; 32]).sign_in(&itself(), &kept, None, BOOT, known_at),
         Err(NotTaken::BadChallenge),
         "after a restart"
     );
-    assert_eq!(challenges.sign_in(&itself(), &kept, BOOT, known_at), Ok(lena()));
+    assert_eq!(challenges.sign_in(&itself(), &kept, None, BOOT, known_at), Ok((lena(), None)));
 }
 
 #[test]
@@ -288,11 +288,11 @@ fn a_challenge_is_for_one_person_at_one_agent() {
         (Challenge { client: None, ..challenge.clone() }, 1, NotTaken::BadSignature),
         (Challenge { person: person("nobody"), ..challenge.clone() }, 1, NotTaken::BadSignature),
     ] {
-        assert_eq!(challenges.sign_in(&itself(), &answered(seed, &forged), BOOT, known_at), Err(wanted));
+        assert_eq!(challenges.sign_in(&itself(), &answered(seed, &forged), None, BOOT, known_at), Err(wanted));
     }
     assert_eq!(
-        challenges.sign_in(&itself(), &answered(1, &challenge), BOOT, known_at),
-        Ok(lena()),
+        challenges.sign_in(&itself(), &answered(1, &challenge), None, BOOT, known_at),
+        Ok((lena(), None)),
         "failures use nothing up"
     );
 }
@@ -341,8 +341,12 @@ fn a_command_is_signed_with_its_question_and_counts_once() {
         let signature = sign(&signer(1), Namespace::Console, command.as_bytes());
         SignedCommand { question: question.clone(), command, signature }
     };
-    let known = |one: &PersonId| if *one == person("lena") { known_at(None, one) } else { BTreeSet::new() };
-    let known = |one: &PersonId| known(one).into_iter().chain([signer(1).public().clone()]).collect();
+    let known = |one: &PersonId| if *one == person("lena") { known_at(None, one) } else { Keys::default() };
+    let known = |one: &PersonId| {
+        let mut keys = known(one);
+        keys.ssh.insert(signer(1).public().clone());
+        keys
+    };
     let honest = command(&|_| ());
     for (forged, wanted) in [
         (command(&|command| command.schema = 2), NotTaken::OtherQuestion),
@@ -355,7 +359,7 @@ fn a_command_is_signed_with_its_question_and_counts_once() {
     ] {
         assert_eq!(challenges.command(&itself(), &forged, BOOT, known), Err(wanted));
     }
-    let stranger = |_: &PersonId| BTreeSet::new();
+    let stranger = |_: &PersonId| Keys::default();
     assert_eq!(challenges.command(&itself(), &honest, BOOT, stranger), Err(NotTaken::BadSignature));
     assert_eq!(challenges.command(&itself(), &honest, BOOT, known), Ok(person("lena")));
     assert_eq!(challenges.command(&itself(), &honest, BOOT, known), Err(NotTaken::BadChallenge), "used");

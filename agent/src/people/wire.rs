@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{AgentId, ClientId, GroupId, Name, PersonId, WorkflowId};
+use assent_schema::release::{Choice, DECISION_SCHEMA, Decision, DecisionType, Proof};
 use assent_schema::time::Moment;
 use serde::{Deserialize, Serialize};
 
@@ -138,8 +139,8 @@ pub struct SignedCommand {
 pub struct SignedIn {
     /// The challenge's bytes as they came.
     pub challenge: String,
-    /// The armoured SSHSIG over them under `console@assent`.
-    pub signature: String,
+    /// What shows who signed them: an armoured SSHSIG under `console@assent`, or what a passkey signed.
+    pub signature: Proof,
 }
 
 /// The answer to a signed challenge: what waits for this person.
@@ -190,14 +191,36 @@ pub struct Shown {
     pub nonce: Digest,
 }
 
+impl Shown {
+    /// What somebody signs who answers: all that the question is about, and the hash of the texts that they changed.
+    pub fn decision(&self, person: &PersonId, choice: Choice, edits: Option<Digest>) -> Decision {
+        Decision {
+            kind: DecisionType::Decision,
+            schema: DECISION_SCHEMA,
+            project: self.project,
+            client: self.client.clone(),
+            approvers: self.approvers,
+            agent: self.agent.clone(),
+            run: self.run.to_string(),
+            step: self.step.clone(),
+            plan: self.plan,
+            shown: self.shown,
+            choice,
+            nonce: self.nonce,
+            person: person.clone(),
+            edits,
+        }
+    }
+}
+
 /// `POST /v1/decide`: a signed decision.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignedDecision {
     /// Canonical JSON of `schema::release::Decision`, as it was signed.
     pub decision: String,
-    /// The armoured SSHSIG over it under `decision@assent`.
-    pub signature: String,
+    /// What shows who signed it: an armoured SSHSIG under `decision@assent`, or what a passkey signed.
+    pub signature: Proof,
     /// What the person wrote instead, by path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub edits: BTreeMap<String, String>,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use assent_schema::canon::{self, Digest};
 use assent_schema::expr::Value;
 use assent_schema::id::{GroupId, Name, PersonId};
-use assent_schema::release::Choice;
+use assent_schema::release::{Choice, Proof};
 use tokio::sync::oneshot;
 
 use super::call::{Arguments, fail_at};
@@ -55,8 +55,8 @@ pub struct Verdict {
     pub nonce: Digest,
     /// Texts that the person changed, by path.
     pub edits: BTreeMap<String, Content<String>>,
-    /// The armoured signature over the decision, for the ledger.
-    pub signature: Option<String>,
+    /// The decision as it was signed and what shows by whom, for the ledger.
+    pub signature: Option<(String, Proof)>,
 }
 
 /// Why a decision does not count.
@@ -270,8 +270,12 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         }
         let mut note = self.decided_note(asking, question, if approved { "approve" } else { "refuse" });
         note.actor = Some(verdict.person.clone());
-        if let Some(signature) = verdict.signature {
-            note = note.fact("nonce", question.waiting.nonce.to_string()).fact("signature", signature);
+        if let Some((decision, proof)) = verdict.signature {
+            note = note.fact("nonce", question.waiting.nonce.to_string()).fact("decision", decision);
+            note = match proof {
+                Proof::Ssh(armour) => note.fact("signature", armour),
+                Proof::Passkey(assertion) => note.fact("passkey", serde_json::to_value(assertion).unwrap_or_default()),
+            };
         }
         let entry = Entry::Decided {
             step: asking.step.clone(),

@@ -39,7 +39,7 @@ pub(crate) fn key(name: &str) -> Signer {
 }
 
 pub(crate) fn people(names: &[&str]) -> People {
-    let person = |name: &&str| (id(name), Person { keys: [key(name).public().clone()].into() });
+    let person = |name: &&str| (id(name), Person::new([key(name).public().clone()].into()));
     names.iter().map(person).collect()
 }
 

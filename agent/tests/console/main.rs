@@ -2,6 +2,11 @@
 
 #![expect(clippy::expect_used, reason = "tests stop at what is not there")]
 
+#[expect(dead_code, reason = "other tests use more of it")]
+mod authenticator;
+mod books;
+mod passkeys;
+#[expect(dead_code, reason = "other tests use more of it")]
 mod played;
 
 use played::{FAILED, PEOPLE, Place, SCRIPT, THEIRS, WAITS, run};
@@ -25,6 +30,10 @@ fn every_page_of_everybody_answers_and_is_written_down_first() {
         (&failed, "acme viewed alice run", "refund.toml"),
         (&waits, "acme viewed alice run", "waits for a person"),
         ("/queue", "acme viewed alice queue", "Open the case"),
+        ("/incidents", "acme viewed alice incidents", "run failed"),
+        ("/holds", "acme viewed alice holds", "Nothing is held"),
+        ("/ledger", "acme viewed alice ledger", "18\u{202f}431"),
+        ("/passkey", "_agent viewed alice passkey", "Passkeys belong to a name"),
         ("/numbers", "acme viewed alice numbers", "&lt;5"),
         ("/numbers.csv", "acme viewed alice numbers", "refund,refunded,EUR,2026-03-02"),
     ] {

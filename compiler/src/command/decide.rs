@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use assent_agent::people::wire::{Challenge, Introduction, Shown, SignedDecision, SignedIn, WaitingForMe};
 use assent_schema::canon::{self, Digest};
 use assent_schema::id::{ClientId, Name};
-use assent_schema::release::{Choice, Decision, DecisionType};
+use assent_schema::release::Choice;
 use assent_schema::trust::{Namespace, Signer, sign};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,8 +14,6 @@ use super::http::Authority;
 use super::{Context, Format, Outcome};
 use crate::error::Error;
 use crate::publish::sign::KeyFile;
-
-const SCHEMA: u32 = 1;
 
 /// Shows what waits for you at an agent, or decides it.
 #[derive(Debug, clap::Args)]
@@ -83,33 +81,19 @@ fn waiting(agent: &Authority, args: &Args, signer: &Signer) -> Result<WaitingFor
         return Err(Error::input("the agent's challenge is for somebody else"));
     }
     let signature = sign(signer, Namespace::Console, challenge.as_bytes());
-    read(&post(agent, "/v1/decisions", &SignedIn { challenge, signature })?)
+    read(&post(agent, "/v1/decisions", &SignedIn { challenge, signature: signature.into() })?)
 }
 
 fn decide(agent: &Authority, args: &Args, signer: &Signer, shown: &Shown, choice: Choice) -> Result<(), Error> {
-    let decision = Decision {
-        kind: DecisionType::Decision,
-        schema: SCHEMA,
-        project: shown.project,
-        client: shown.client.clone(),
-        approvers: shown.approvers,
-        agent: shown.agent.clone(),
-        run: shown.run.to_string(),
-        step: shown.step.clone(),
-        plan: shown.plan,
-        shown: shown.shown,
-        choice,
-        nonce: shown.nonce,
-        person: args.key.person.clone(),
-        edits: None,
-    };
+    let decision = shown.decision(&args.key.person, choice, None);
     if shown_digest(shown)? != shown.shown {
         return Err(Error::input("the agent's hash is not that of what it shows; nothing was signed"));
     }
     let bytes = canon::to_bytes(&decision).map_err(|e| Error::internal("write the decision", e))?;
     let signature = sign(signer, Namespace::Decision, &bytes);
     let decision = String::from_utf8(bytes).map_err(|e| Error::internal("write the decision", e))?;
-    post(agent, "/v1/decide", &SignedDecision { decision, signature, edits: BTreeMap::new() }).map(drop)
+    post(agent, "/v1/decide", &SignedDecision { decision, signature: signature.into(), edits: BTreeMap::new() })
+        .map(drop)
 }
 
 /// The hash of what is shown, computed here: what is signed is what was seen. Source: formats.md section 2.

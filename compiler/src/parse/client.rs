@@ -135,7 +135,11 @@ fn decider(value: Value<'_, '_>) -> Option<Decider> {
     let accounts = table.map("accounts", plain_line);
     if keys.is_empty() && accounts.is_empty() {
         let keys = ["keys", "accounts"];
-        table.lacks::<()>(&keys, "This person has no key and no account.", "Add `keys` with an OpenSSH public key.");
+        table.lacks::<()>(
+            &keys,
+            "This person has no key and no account.",
+            "Add `keys` with an OpenSSH public key or a passkey.",
+        );
     }
     table.done();
     Some(Decider {
@@ -144,9 +148,15 @@ fn decider(value: Value<'_, '_>) -> Option<Decider> {
     })
 }
 
-/// An OpenSSH public key; its comment is for people and is not kept.
+/// An OpenSSH public key, whose comment is for people and is not kept, or a passkey.
 fn public_key(value: Value<'_, '_>) -> Option<String> {
     let text = value.text()?;
+    if text.starts_with("passkey ") {
+        return match text.parse::<assent_schema::passkey::Passkey>() {
+            Ok(passkey) => Some(passkey.to_string()),
+            Err(why) => value.bad(&format!("has a key that {why}")),
+        };
+    }
     let key = ssh_key::PublicKey::from_openssh(text)
         .ok()
         .filter(|key| matches!(key.algorithm(), ssh_key::Algorithm::Ed25519 | ssh_key::Algorithm::SkEd25519));

@@ -51,7 +51,7 @@ fn id((name, _): (&str, u8)) -> PersonId {
 }
 
 fn people(all: &[(&str, u8)]) -> People {
-    all.iter().map(|who| (id(*who), Person { keys: BTreeSet::from([signer(*who).public().clone()]) })).collect()
+    all.iter().map(|who| (id(*who), Person::new(BTreeSet::from([signer(*who).public().clone()])))).collect()
 }
 
 fn put(files: &mut Files, path: &str, text: String, namespace: Namespace, signers: &[(&str, u8)]) -> Digest {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::tree::Head;
 use crate::canon::Digest;
 use crate::id::{BadName, ConnectionId, OperationRef, SlotId, WorkflowId};
+use crate::passkey::Assertion;
 use crate::shape::is_token;
 use crate::time::Moment;
 
@@ -263,9 +264,15 @@ data! {
         /// The nonce of the question, for signed decisions.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Digest>,
+        /// The decision as it was signed, for signed decisions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decision: Option<String>,
         /// The armoured SSHSIG over the decision.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         signature: Option<String>,
+        /// What a passkey signed over the decision.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        passkey: Option<Assertion>,
     }
     /// Data of `ended`.
     Ended {

@@ -262,8 +262,17 @@ fn is_public_key(text: &str, range: &Range<usize>) -> bool {
     let is_key = run.starts_with("AAAA") && kinds.iter().any(|kind| before.ends_with(kind));
     let is_digest = ["SHA256:", "SHA512:", "MD5:"].iter().any(|name| before.ends_with(name))
         || ["sha256-", "sha384-", "sha512-"].iter().any(|name| run.starts_with(name));
-    is_key || is_digest
+    let names_host = || {
+        let mut words = before.rsplitn(3, ' ');
+        words.next() == Some("") && words.next().is_some() && words.next().is_some_and(|rest| rest.ends_with("passkey"))
+    };
+    let next = text.get(range.end..).and_then(|after| after.strip_prefix(' '));
+    let is_credential = next.is_some_and(|next| PUBLIC_KEYS.iter().any(|head| next.starts_with(head))) && names_host();
+    is_key || is_digest || is_credential || PUBLIC_KEYS.iter().any(|head| run.starts_with(head))
 }
+
+/// How the base64 of a `SubjectPublicKeyInfo` of P-256 or Ed25519 begins: passkeys are written so.
+const PUBLIC_KEYS: [&str; 2] = ["MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE", "MCowBQYDK2VwAyEA"];
 
 #[cfg(test)]
 mod tests {
@@ -314,12 +323,16 @@ mod tests {
             "-----BEGIN SSH SIGNATURE-----\nU1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgiojj3XQJ8ZX9Uts\n-----END SSH SIGNATURE-----\n",
             "sha256 = \"83c49281432c1f036352f8f6ae1ad5281314b0efbee6acc7120f869f57e1a562\"",
             "SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8",
+            "keys = [\"passkey localhost 4Vx9Qm2fS0kBq1yT8nWvLgR7uZ3e MCowBQYDK2VwAyEAdZ0OV8We4qveQh+Vi5sJPmxFK8S0Qu0h15Wit0PIEBQ=\"]",
+            "passkey a.example nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8 MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEr2Vb9s1xkQmZ8cT5uN3wLpEoJyGfHdA7iRtKqMvXz0B4nUeWgYhSjOlPaCbDxFvI6kTQmRzLwN2sEuV1o8HyGA==",
             "The key begins with `sk_live_` and has more after that; ghp_ tokens are longer.",
             "https://user:${PASSWORD}@db.example",
             "https://example.com:8443/a@b",
         ] {
             assert!(found(public).is_empty(), "{public}: {:?}", found(public));
         }
+        let hidden = "passkey a.example nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8";
+        assert!(!found(hidden).is_empty(), "what no public key follows is no credential");
     }
 
     #[test]

@@ -86,6 +86,9 @@ impl Approvers {
         }
         people::check_threshold(file, "the approvers", read.threshold, read.people.len())?;
         Points::default().take_people(file, &read.people)?;
+        if read.people.values().any(|person| !person.passkeys.is_empty()) {
+            return Err(TrustError::new(file, "lists a passkey, and passkeys sign no statements"));
+        }
         if read.number == 1 {
             one_key_each(file, &read)?;
         }
@@ -245,7 +248,7 @@ impl ApproversChain {
 fn all_of<'a>(versions: impl IntoIterator<Item = &'a Verified<Approvers>>) -> People {
     let mut all = People::new();
     for (name, person) in versions.into_iter().flat_map(|version| &version.people) {
-        all.entry(name.clone()).or_insert_with(|| Person { keys: BTreeSet::new() }).keys.extend(person.keys.clone());
+        all.entry(name.clone()).or_insert_with(|| Person::new(BTreeSet::new())).keys.extend(person.keys.clone());
     }
     all
 }

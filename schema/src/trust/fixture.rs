@@ -21,7 +21,7 @@ pub(super) fn id(name: &str) -> PersonId {
 }
 
 pub(super) fn people(names: &[&str]) -> People {
-    names.iter().map(|name| (id(name), Person { keys: [key(name).public().clone()].into() })).collect()
+    names.iter().map(|name| (id(name), Person::new([key(name).public().clone()].into()))).collect()
 }
 
 /// A file with honest signatures of some people.

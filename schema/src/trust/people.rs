@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::id::PersonId;
+use crate::passkey::Passkey;
 
 use super::error::TrustError;
 use super::key::PublicKey;
@@ -19,6 +20,16 @@ use super::sshsig::{self, Namespace, SignatureError};
 pub struct Person {
     /// The keys, any of which counts as this person.
     pub keys: BTreeSet<PublicKey>,
+    /// The passkeys by which this person signs in to consoles. They sign no file.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub passkeys: BTreeSet<Passkey>,
+}
+
+impl Person {
+    /// Somebody with these keys.
+    pub fn new(keys: BTreeSet<PublicKey>) -> Self {
+        Self { keys, passkeys: BTreeSet::new() }
+    }
 }
 
 /// People by handle.
@@ -162,13 +173,14 @@ impl Points {
         }
     }
 
-    /// Takes all keys of some people.
+    /// Takes all keys and passkeys of some people.
     pub(super) fn take_people(&mut self, file: &str, people: &People) -> Result<(), TrustError> {
         for (name, person) in people {
             if person.keys.is_empty() {
                 return Err(TrustError::new(file, format!("lists no key for {name}")));
             }
             person.keys.iter().try_for_each(|key| self.take(file, key.point(), name.as_str()))?;
+            person.passkeys.iter().try_for_each(|passkey| self.take(file, &passkey.point(), name.as_str()))?;
         }
         Ok(())
     }
@@ -186,7 +198,7 @@ mod tests {
     #[test]
     fn thresholds_count_people_not_keys() {
         let signers: Vec<Signer> = (1..=3).map(|seed| Signer::from_seed(&[seed; 32]).unwrap()).collect();
-        let person = |keys: &[usize]| Person { keys: keys.iter().map(|k| signers[*k].public().clone()).collect() };
+        let person = |keys: &[usize]| Person::new(keys.iter().map(|k| signers[*k].public().clone()).collect());
         let people: People = [(id("ann"), person(&[0, 1])), (id("ben"), person(&[2]))].into();
         let members: BTreeSet<_> = people.keys().cloned().collect();
         let rule = |threshold| Rule { people: &people, members: &members, threshold };

@@ -224,7 +224,7 @@ impl Root {
         if !self.revoked_plans.is_empty() {
             toml.put("revoked_plans", &self.revoked_plans);
         }
-        put_entries(&mut toml, "people", &self.people, &["keys"]);
+        put_entries(&mut toml, "people", &self.people, &["keys", "passkeys"]);
         put_entries(&mut toml, "roles", &self.roles, &["threshold", "people"]);
         put_entries(&mut toml, "agents", &self.agents, &["region", "environment", "key", "ledger_key", "rehearses"]);
         put_entries(&mut toml, "clients", &self.clients, &["approvers", "resets"]);

@@ -143,7 +143,7 @@ fn approvals_need_todays_threshold_and_withdrawals_outlive_their_signer() {
 #[test]
 fn of_two_signatures_of_a_person_the_one_by_todays_key_is_kept() {
     let mut two = first_approvers().next(approvers().first());
-    two.people.insert(id("dana"), Person { keys: [key("dana, again").public().clone()].into() });
+    two.people.insert(id("dana"), Person::new([key("dana, again").public().clone()].into()));
     two.people.remove(&id("emil"));
     let files = [
         (1, signed(Namespace::Approvers, &first_approvers().to_toml().unwrap(), &["dana", "emil"])),

@@ -12,6 +12,8 @@ pub(super) enum Mark {
     Queue,
     Numbers,
     Person,
+    Key,
+    Ledger,
     Good,
     Bad,
     Wait,
@@ -32,6 +34,10 @@ pub(super) fn mark(mark: Mark) -> Markup {
         Mark::Runs => "M4.5 2.5v11l8-5.5z",
         Mark::Queue => "M2.5 4h11M2.5 8h11M2.5 12h7",
         Mark::Numbers => "M2.5 13.5v-5M6.2 13.5v-8M9.8 13.5v-6M13.5 13.5v-11",
+        Mark::Ledger => "M4 2.500h8.500v11H4a1.500 1.500 0 0 1 0-3h8.500M4 2.500a1.500 1.500 0 0 0-1.500 1.500v8",
+        Mark::Key => {
+            "M10.500 2.500a3 3 0 1 1-2.600 4.500L2.500 12.400v1.100h2v-1.500h1.500v-1.500h1.500l1.400-1.400M11 5h.01"
+        }
         Mark::Person => {
             "M8 8a2.7 2.7 0 1 0 0-5.4A2.7 2.7 0 0 0 8 8zM2.8 13.5c.6-2.4 2.6-3.7 5.2-3.7s4.600 1.300 5.200 3.700"
         }

@@ -1,9 +1,13 @@
 //! Pages as HTML. Everything is escaped by construction; nothing inline; readable without scripts. Pure.
 
 pub(super) mod decisions;
+pub(super) mod holds;
+pub(super) mod incidents;
+pub(super) mod ledger;
 mod marks;
 pub(super) mod numbers;
 pub(super) mod overview;
+pub(super) mod passkey;
 mod plot;
 pub(super) mod question;
 pub(super) mod queue;
@@ -48,15 +52,21 @@ pub(super) enum Section {
     Decisions,
     Runs,
     Queue,
+    Incidents,
+    Holds,
+    Ledger,
     Numbers,
 }
 
 impl Section {
-    const ALL: [(Self, &'static str, &'static str, Mark); 5] = [
+    const ALL: [(Self, &'static str, &'static str, Mark); 8] = [
         (Self::Overview, "/", "Overview", Mark::Overview),
         (Self::Decisions, "/decisions", "Decisions", Mark::Decisions),
         (Self::Runs, "/runs", "Runs", Mark::Runs),
         (Self::Queue, "/queue", "Manual queue", Mark::Queue),
+        (Self::Incidents, "/incidents", "Incidents", Mark::Bell),
+        (Self::Holds, "/holds", "Holds", Mark::Pause),
+        (Self::Ledger, "/ledger", "Ledger", Mark::Ledger),
         (Self::Numbers, "/numbers", "KPIs", Mark::Numbers),
     ];
 }
@@ -96,6 +106,7 @@ fn document(title: &str, body: &Markup) -> Markup {
                 link rel="icon" href="/icon.svg" type="image/svg+xml";
                 link rel="stylesheet" href={ "/console.css?" (version) };
                 script src={ "/console.js?" (version) } defer {}
+                script src={ "/passkey.js?" (version) } defer {}
             }
             (body)
         }
@@ -129,7 +140,7 @@ pub(super) fn whole(status: u16, frame: &Frame, body: Body) -> Answer {
                     }
                     form.me method="post" action="/sign-out" {
                         input type="hidden" name="form" value=(frame.form);
-                        span { (mark(Mark::Person)) (frame.who) }
+                        a href="/passkey" { (mark(Mark::Person)) (frame.who) span.unseen { ": your passkeys" } }
                         button.quiet type="submit" { "Sign out" }
                     }
                 }
@@ -223,6 +234,7 @@ pub(super) fn said(code: &str) -> Option<&'static str> {
         "rolled-back" => "The plan before runs now. It stays so until a release readmits the other.",
         "acknowledged" => "You take care of it: the response clock stands.",
         "resolved" => "Its cause is gone. A post-mortem is due.",
+        "shared" => "The client's contacts have the post-mortem.",
         "closed" => "Nothing is left to do.",
         "retry" => "This run goes on at the step that failed. What was done stays done.",
         "skip" => "This run goes on behind the step that failed.",

@@ -2,17 +2,16 @@
 
 use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::ledger::HeldWhat;
-use assent_schema::status::{Hold, Stage, Status, TrialStatus, WorkflowStatus};
-use assent_schema::time::Moment;
+use assent_schema::status::{Stage, Status, TrialStatus, WorkflowStatus};
 use maud::{Markup, html};
 
 use super::marks::{Mark, mark, pill};
-use super::{Body, Section, form_field};
+use super::{Body, Section, form_field, holds, incidents};
 use crate::console::viewer::Viewer;
 use crate::console::words;
 use crate::control::incidents::IncidentRow;
 use crate::deploy::gates::TRIAL_RUNS;
-use crate::store::{AlertRow, Severity};
+use crate::store::AlertRow;
 use crate::world::Wall;
 
 /// What is under way.
@@ -36,14 +35,15 @@ pub(in crate::console) struct Overview<'a> {
 
 pub(in crate::console) fn page(shown: &Overview<'_>) -> Body {
     let Overview { status, clients, incidents, alerts, now, .. } = shown;
+    let holds = status.holds.iter().filter(|hold| clients.contains(&&hold.client));
     let main = html! {
         h1 { "Overview" }
         div #standing data-part="" {
             (troubles(status, *now))
             (tiles(shown))
-            @if !incidents.is_empty() { (self::incidents(shown)) }
-            @if !alerts.is_empty() { (self::alerts(shown)) }
-            @if !status.holds.is_empty() { (holds(shown)) }
+            @if !incidents.is_empty() { (incidents::list(incidents.iter(), "incidents", shown.viewer, *now)) }
+            @if !alerts.is_empty() { (incidents::alerts(alerts, *now)) }
+            @if holds.clone().next().is_some() { (holds::list(holds, shown.viewer, *now)) }
         }
         @for client in clients {
             @if let Some(workflows) = status.workflows.get(*client) {
@@ -51,7 +51,7 @@ pub(in crate::console) fn page(shown: &Overview<'_>) -> Body {
                     header {
                         h2 { (client) }
                         @if shown.viewer.clients.contains(*client) {
-                            p.links { a href={ "/runs?client=" (client) } { "Runs" } a href={ "/numbers?client=" (client) } { "KPIs" } }
+                            p.links { a href={ "/ledger?client=" (client) } { "Ledger" } a href={ "/runs?client=" (client) } { "Runs" } a href={ "/numbers?client=" (client) } { "KPIs" } }
                         }
                         @if shown.viewer.may_act(client) { (hold_form(client, None)) }
                     }
@@ -92,161 +92,12 @@ fn tiles(shown: &Overview<'_>) -> Markup {
     let number = |number: usize| words::grouped(number as u64);
     html! {
         ul.tiles {
-            (tile("#incidents", number(unanswered), if unanswered == 1 { "incident unanswered" } else { "incidents unanswered" }, tone(unanswered, "bad")))
-            (tile("#alerts", number(alerts.len()), if alerts.len() == 1 { "alert" } else { "alerts" }, tone(alerts.len(), "warn")))
+            (tile("/incidents", number(unanswered), if unanswered == 1 { "incident unanswered" } else { "incidents unanswered" }, tone(unanswered, "bad")))
+            (tile("/incidents#alerts", number(alerts.len()), if alerts.len() == 1 { "alert" } else { "alerts" }, tone(alerts.len(), "warn")))
             (tile("/queue", number(counts.queued), "in the manual queue", tone(counts.queued, "warn")))
             (tile("/decisions", number(counts.waiting), if counts.waiting == 1 { "decision waits" } else { "decisions wait" }, tone(counts.waiting, "ask")))
             (tile("/runs", words::grouped(counts.under_way), if counts.under_way == 1 { "run under way" } else { "runs under way" }, "calm"))
-            (tile("#holds", number(status.holds.len()), if status.holds.len() == 1 { "hold" } else { "holds" }, tone(status.holds.len(), "warn")))
-        }
-    }
-}
-
-fn incidents(shown: &Overview<'_>) -> Markup {
-    html! {
-        section.card #incidents {
-            header { h2 { "Incidents" } }
-            ul.rows {
-                @for row in &shown.incidents {
-                    li.incident id={ "incident-" (row.id) } {
-                        div {
-                            p.head {
-                                (severity(row))
-                                strong { (row.rule.replace('-', " ")) }
-                                code { (row.code) }
-                                span.word { (row.state) }
-                            }
-                            p.facts {
-                                @match &row.client {
-                                    Some(client) => span { (client) @if let Some(workflow) = &row.workflow { "/" (workflow) } }
-                                    None => span { "the agent itself" }
-                                }
-                                @if let Some(connection) = &row.connection { span { "connection " (connection) } }
-                                span { "began " (words::moment(shown.now, row.began)) }
-                                @if row.count > 1 { span { (words::grouped(row.count.unsigned_abs())) " times" } }
-                                @if let (Some(client), Some(workflow)) = (&row.client, &row.workflow) {
-                                    @if shown.viewer.clients.contains(client) { a href={ "/runs?client=" (client) "&workflow=" (workflow) "&state=failed" } { "failed runs" } }
-                                }
-                            }
-                            (clocks(row, shown.now))
-                        }
-                        @let may = row.client.as_ref().map_or(shown.viewer.may_act_on_agent(), |client| shown.viewer.may_act(client));
-                        @if may { (step(row)) }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn severity(row: &IncidentRow) -> Markup {
-    match row.severity {
-        Severity::Critical => pill("bad", Mark::Bell, "critical"),
-        Severity::Normal => pill("warn", Mark::Bell, "normal"),
-    }
-}
-
-/// Who takes care of it, and by when what must be done.
-fn clocks(row: &IncidentRow, now: Wall) -> Markup {
-    let late = |by: Moment| if Wall::from(by) < now { "late" } else { "" };
-    html! {
-        p.facts {
-            @match (&row.acknowledged, row.answer_by) {
-                (Some(act), _) => span.by { (mark(Mark::Person)) (act.by) " takes care of it" },
-                (None, Some(by)) => span.clock.(late(by)) { (mark(Mark::Wait)) "answer due " (words::moment(now, by)) },
-                (None, None) => {}
-            }
-            @if row.shared.is_none() { span.clock.(late(row.share_by)) { "post-mortem due " (words::moment(now, row.share_by)) } }
-            @if row.resolved.is_some() && row.shared.is_none() { span { code { "assent-agent incidents draft " (row.id) } } }
-        }
-    }
-}
-
-/// The step that comes next.
-fn step(row: &IncidentRow) -> Markup {
-    let next = match (&row.acknowledged, &row.resolved, &row.shared) {
-        (None, ..) => Some(("acknowledge", "Acknowledge")),
-        (_, None, _) => Some(("resolve", "Resolve")),
-        (_, _, Some(_)) => Some(("close", "Close")),
-        _ => None,
-    };
-    html! {
-        @if let Some((step, word)) = next {
-            form method="post" action="/incidents" {
-                (form_field())
-                input type="hidden" name="incident" value=(row.id);
-                button type="submit" name="step" value=(step) { (word) span.unseen { " " (row.id) } }
-            }
-        }
-    }
-}
-
-fn alerts(shown: &Overview<'_>) -> Markup {
-    html! {
-        section.card #alerts {
-            header { h2 { "Alerts" } }
-            ul.rows {
-                @for row in &shown.alerts {
-                    @let alert = &row.alert;
-                    li {
-                        div {
-                            p.head { (pill("warn", Mark::Bell, "alert")) strong { (alert.rule.replace('-', " ")) } code { (alert.code) } }
-                            p.facts {
-                                @match &alert.client {
-                                    Some(client) => span { (client) @if let Some(workflow) = &alert.workflow { "/" (workflow) } }
-                                    None => span { "the agent itself" }
-                                }
-                                @if let Some(connection) = &alert.connection { span { "connection " (connection) } }
-                                span { "since " (words::when(shown.now, row.since)) }
-                                @if row.count > 1 { span { (words::grouped(row.count.unsigned_abs())) " times, last " (words::when(shown.now, row.last)) } }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn holds(shown: &Overview<'_>) -> Markup {
-    html! {
-        section.card #holds {
-            header { h2 { "Holds" } }
-            ul.rows {
-                @for hold in shown.status.holds.iter().filter(|hold| shown.clients.contains(&&hold.client)) {
-                    li {
-                        div {
-                            p.head { (pill("warn", Mark::Pause, "held")) strong { (held(hold)) } }
-                            p.facts {
-                                span { "by " (hold.by) } span { "because of " code { (hold.why) } }
-                                span { "lapses " (words::moment(shown.now, hold.until)) }
-                            }
-                        }
-                        @if shown.viewer.may_act(&hold.client) {
-                            form method="post" action="/resume" { (form_field()) (fields(hold)) button type="submit" { "Resume" span.unseen { " " (held(hold)) } } }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn held(hold: &Hold) -> String {
-    match &hold.what {
-        HeldWhat::Client => hold.client.to_string(),
-        HeldWhat::Workflow(workflow) => format!("{}/{workflow}", hold.client),
-        HeldWhat::Connection(connection) => format!("{}, connection {connection}", hold.client),
-    }
-}
-
-fn fields(hold: &Hold) -> Markup {
-    html! {
-        input type="hidden" name="client" value=(hold.client);
-        @match &hold.what {
-            HeldWhat::Client => {}
-            HeldWhat::Workflow(workflow) => input type="hidden" name="workflow" value=(workflow);,
-            HeldWhat::Connection(connection) => input type="hidden" name="connection" value=(connection);,
+            (tile("/holds", number(status.holds.len()), if status.holds.len() == 1 { "hold" } else { "holds" }, tone(status.holds.len(), "warn")))
         }
     }
 }
@@ -307,11 +158,7 @@ fn hold_form(client: &ClientId, workflow: Option<&WorkflowId>) -> Markup {
                 input type="hidden" name="client" value=(client);
                 @if let Some(workflow) = workflow { input type="hidden" name="workflow" value=(workflow); }
                 p { "Triggers are kept, runs of " strong { (name) } " wait before their next step." }
-                label { "Why" small { "One word or ticket id; the client reads it" }
-                    input type="text" name="why" required maxlength="64" pattern="[A-Za-z0-9._:\\-]+" autocomplete="off"; }
-                label { "For" select name="lasts" {
-                    option value="1h" { "1 hour" } option value="4h" selected { "4 hours" } option value="1d" { "1 day" } option value="7d" { "7 days" }
-                } }
+                (holds::why_and_how_long())
                 button.danger type="submit" { "Hold " (name) }
             }
         }

@@ -7,6 +7,7 @@ use assent_schema::release::Choice;
 use maud::{Markup, html};
 
 use super::marks::{Mark, mark, pill};
+use super::passkey::{self, ToSign};
 use super::{Body, Section, form_field};
 use crate::console::words;
 use crate::people::wire::Shown;
@@ -24,7 +25,7 @@ pub(in crate::console) fn page(shown: &Shown, plan: Option<&Plan>, now: Wall) ->
             div.answers {
                 button.yes type="submit" name="choice" value="approve" { (mark(Mark::Good)) "Yes, do it" }
                 button.no type="submit" name="choice" value="refuse" { (mark(Mark::Bad)) "No" }
-                @if shown.signature { p.hint { "This moves money or is above a limit: the next page gives you one line to sign with your key." } }
+                @if shown.signature { p.hint { "This moves money or is above a limit: the next page has you sign it, with a passkey or an SSH key." } }
             }
         }
     };
@@ -122,34 +123,40 @@ fn what_follows(plan: &Plan, shown: &Shown) -> Markup {
     }
 }
 
-/// What is to be signed, under all that was shown.
+/// What is to be signed, under all that was shown: with a passkey, where one counts here, or with an SSH key.
 pub(in crate::console) fn to_sign(
     (shown, plan): (&Shown, Option<&Plan>),
     choice: Choice,
     edits: &BTreeMap<String, String>,
-    decision: &str,
+    (decision, passkey): (&str, &ToSign<'_>),
     now: Wall,
 ) -> Body {
     let yes = choice == Choice::Approve;
+    let (class, action) = (if yes { "yes" } else { "no" }, format!("/decisions/{}", shown.nonce));
+    let fields = html! {
+        (form_field())
+        input type="hidden" name="shown" value=(shown.shown);
+        input type="hidden" name="choice" value=(if yes { "approve" } else { "refuse" });
+        input type="hidden" name="decision" value=(decision);
+        @for (path, text) in edits { input type="hidden" name={ "edit." (path) } value=(text); }
+    };
     let main = html! {
-        p.crumbs { a href={ "/decisions/" (shown.nonce) } { "Back to the question" } }
+        p.crumbs { a href=(action) { "Back to the question" } }
         h1 { @if yes { "Sign your yes" } @else { "Sign your no" } }
         p.facts { span { "workflow " (shown.workflow) } span { "no answer means no " (words::moment(now, shown.until)) } }
         (values(shown, plan, false, edits))
-        form.stack method="post" action={ "/decisions/" (shown.nonce) } {
-            (form_field())
-            input type="hidden" name="shown" value=(shown.shown);
-            input type="hidden" name="choice" value=(if yes { "approve" } else { "refuse" });
-            input type="hidden" name="decision" value=(decision);
-            @for (path, text) in edits { input type="hidden" name={ "edit." (path) } value=(text); }
+        (passkey::form(&action, passkey, if yes { "Sign the yes with your passkey" } else { "Sign the no with your passkey" }, class, &fields))
+        h2 { "With your SSH key" }
+        form.stack method="post" action=(action) {
+            (fields)
             figure.command {
-                figcaption { "Sign this line with your SSH key, and paste what it prints:" }
+                figcaption { "Sign this line, and paste what it prints:" }
                 pre tabindex="0" aria-label="Command" data-copy="" {
                     code { "printf '%s' '" (decision) "' | ssh-keygen -Y sign -n decision@assent -f ~/.ssh/id_ed25519" }
                 }
             }
             label { "Signature" textarea.code name="signature" rows="7" required autofocus spellcheck="false" placeholder="-----BEGIN SSH SIGNATURE-----" {} }
-            button type="submit" class=(if yes { "yes" } else { "no" }) { @if yes { "Send the signed yes" } @else { "Send the signed no" } }
+            button type="submit" class=(class) { @if yes { "Send the signed yes" } @else { "Send the signed no" } }
         }
     };
     Body { title: "Sign".into(), section: Section::Decisions, main, is_live: false }

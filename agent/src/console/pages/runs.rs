@@ -58,7 +58,7 @@ fn filter(list: &List<'_>) -> Markup {
                     @for state in STATES { option value=(state) selected[wanted.state.as_deref() == Some(state)] { (state) } }
                 } }
                 label { "Up to (UTC)" input type="datetime-local" name="at" value=(wanted.at_text); }
-                label { "Run id" input type="text" name="q" autocomplete="off" spellcheck="false" pattern="\\s*[0-9a-f]{32}\\s*" title="32 hex digits"; }
+                label { "Run or event id" input type="text" name="q" value=[wanted.event.as_ref()] autocomplete="off" autocapitalize="none" spellcheck="false"; }
                 button type="submit" { "Look" }
             }
         }
@@ -99,6 +99,7 @@ fn next(wanted: &Wanted, older: RunId) -> String {
     add("client", wanted.client.as_ref().map(ToString::to_string));
     add("workflow", wanted.workflow.as_ref().map(ToString::to_string));
     add("state", wanted.state.clone());
+    add("q", wanted.event.clone());
     add("before", Some(older.to_string()));
     query.finish()
 }

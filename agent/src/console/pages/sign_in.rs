@@ -3,9 +3,11 @@
 use maud::html;
 
 use super::marks::{Mark, mark};
+use super::passkey::{self, ToSign};
 use super::small;
 use crate::console::answer::Answer;
 use crate::console::enter::named;
+use crate::console::keyring;
 use crate::console::office::Office;
 use crate::console::viewer::Who;
 use crate::people::wire::Introduction;
@@ -30,19 +32,26 @@ pub(in crate::console) fn ask(status: u16, next: &str, why: Option<&str>, office
     small(status, "Sign in", &main)
 }
 
-/// Asks for a signature.
+/// Asks for a signature. Whether somebody has a passkey is not told: the browser knows which there are for this page.
 pub(in crate::console) fn prove(
     status: u16,
     who: &Introduction,
     challenge: &str,
     next: &str,
-    why: Option<&str>,
+    rp: Option<&str>,
 ) -> Answer {
     let name = named(&Who { client: who.client.clone(), person: who.person.clone() });
+    let hashed = keyring::challenge(challenge);
+    let to_sign = ToSign { rp, challenge: &hashed, allow: &[] };
+    let fields = html! {
+        input type="hidden" name="next" value=(next);
+        input type="hidden" name="challenge" value=(challenge);
+    };
     let main = html! {
         h1 { "Show that you are " (name) }
-        @if let Some(why) = why { p.banner.bad role="alert" { (mark(Mark::Bad)) (why) } }
-        p.lead { "Sign this line with your SSH key within two minutes, and paste what it prints." }
+        p.lead { "Sign in within two minutes, with what the newest release lists for you." }
+        (passkey::form("/sign-in/proof", &to_sign, "Sign in with a passkey", "main", &fields))
+        h2 { "With your SSH key" }
         figure.command {
             figcaption { "In a terminal on your machine, with the path of your key:" }
             pre tabindex="0" aria-label="Command" data-copy="" {
@@ -50,8 +59,7 @@ pub(in crate::console) fn prove(
             }
         }
         form.stack method="post" action="/sign-in/proof" {
-            input type="hidden" name="next" value=(next);
-            input type="hidden" name="challenge" value=(challenge);
+            (fields)
             label { "Signature"
                 textarea.code name="signature" rows="7" required autofocus spellcheck="false"
                     placeholder="-----BEGIN SSH SIGNATURE-----" {} }

@@ -51,7 +51,7 @@ pub(super) fn run(repo: &Path, args: &Args, now: Moment) -> Result<Told, Error> 
     };
     approvers.threshold = args.threshold.unwrap_or(approvers.threshold);
     for PersonKey { person, key } in &args.people {
-        let known = approvers.people.entry(person.clone()).or_insert_with(|| Person { keys: BTreeSet::new() });
+        let known = approvers.people.entry(person.clone()).or_insert_with(|| Person::new(BTreeSet::new()));
         known.keys.insert(key.clone());
     }
     args.dropped.iter().for_each(|person| drop(approvers.people.remove(person)));

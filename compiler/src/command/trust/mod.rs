@@ -93,14 +93,14 @@ impl Told {
     }
 }
 
-/// A person and a public key, given as `person=file.pub` and read at once.
+/// A person and a public key or passkey, given as `person=file` and read at once.
 #[derive(Clone, Debug)]
-struct PersonKey {
+struct PersonKey<K = PublicKey> {
     person: PersonId,
-    key: PublicKey,
+    key: K,
 }
 
-impl FromStr for PersonKey {
+impl<K: FromStr<Err: std::fmt::Display>> FromStr for PersonKey<K> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{AgentId, ClientId, Environment, PersonId, Region};
+use assent_schema::passkey::Passkey;
 use assent_schema::time::Moment;
 use assent_schema::trust::{AgentEntry, ClientEntry, Person, PublicKey, Role, RoleName, Root};
 use serde::Deserialize;
@@ -26,6 +27,9 @@ pub(super) struct Args {
     /// A person and the file of the public key; several keys of one person are several options.
     #[arg(long = "person", value_name = "PERSON=FILE.pub")]
     people: Vec<PersonKey>,
+    /// A person and the file of a passkey, as the console printed it; it signs in and signs no file.
+    #[arg(long = "passkey", value_name = "PERSON=FILE")]
+    passkeys: Vec<PersonKey<Passkey>>,
     /// Takes a person out of people and roles.
     #[arg(long = "drop-person", value_name = "PERSON")]
     dropped: Vec<PersonId>,
@@ -134,6 +138,10 @@ fn next(repo: &Path, args: &Args, old: &Root, project: Digest) -> Result<Root, E
     root.generation = root.generation.saturating_add(u32::from(args.new_generation));
     root.revoked_plans.extend(&args.revoked);
     root.people = with_people(root.people, &args.people);
+    for PersonKey { person, key } in &args.passkeys {
+        let known = root.people.get_mut(person);
+        known.ok_or_else(|| Error::input(format!("nobody is called {person}")))?.passkeys.insert(key.clone());
+    }
     root.roles.extend(args.roles.iter().map(|r| (r.name, r.role.clone())));
     for person in &args.dropped {
         root.people.remove(person);
@@ -162,7 +170,7 @@ fn next(repo: &Path, args: &Args, old: &Root, project: Digest) -> Result<Root, E
 
 fn with_people(mut people: BTreeMap<PersonId, Person>, added: &[PersonKey]) -> BTreeMap<PersonId, Person> {
     for PersonKey { person, key } in added {
-        let known = people.entry(person.clone()).or_insert_with(|| Person { keys: BTreeSet::new() });
+        let known = people.entry(person.clone()).or_insert_with(|| Person::new(BTreeSet::new()));
         known.keys.insert(key.clone());
     }
     people

@@ -4,8 +4,8 @@ use assent_schema::client::Tier;
 
 use super::super::value::words;
 use super::{
-    AMOUNT, COUNT, CURRENCY, DAY, ENDPOINT, Holds, ID, Key, Kind, LINE, MOMENT, NAME, OPENING, OPERATION, PERIOD,
-    PUBLIC_KEY, RATE, Rule, SCOPE, Table, may, need,
+    AMOUNT, COUNT, CURRENCY, DAY, ENDPOINT, Form, Holds, ID, Key, Kind, LINE, MOMENT, NAME, OPENING, OPERATION, PERIOD,
+    RATE, Rule, SCOPE, Table, may, need,
 };
 
 /// `clients/<client>/client.toml`.
@@ -89,7 +89,11 @@ static PERSON: Table = Table {
     name: "decider",
     about: "A person who decides; has a key or an account.",
     groups: &[&[
-        may("keys", Holds::List(&Holds::Form(&PUBLIC_KEY)), "OpenSSH public keys."),
+        may(
+            "keys",
+            Holds::List(&Holds::Form(&DECIDER_KEY)),
+            "OpenSSH public keys, and passkeys as the console prints them.",
+        ),
         may("accounts", Holds::Map(&ID, &Holds::Form(&LINE)), "Chat accounts, by connection."),
     ]],
     rules: &[],
@@ -176,4 +180,9 @@ static FREEZE: Table = Table {
         need("reason", Holds::Form(&LINE), "Why."),
     ]],
     rules: &[],
+};
+
+static DECIDER_KEY: Form = Form {
+    pattern: "^(ssh-ed25519|sk-ssh-ed25519@openssh[.]com|passkey) .+$",
+    example: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHWdvDlfnuKr3kIflybCT5sRfSvELtIdeVordDyBAUkw",
 };

@@ -57,6 +57,11 @@ const PROJECT: Key = need("project", Holds::Form(&DIGEST), "SHA-256 of root vers
 const NUMBER: Key = need("number", Holds::Integer, "Its number, from 1.");
 const PEOPLE: Holds = Holds::Map(&ID, &Holds::Table(&PERSON));
 static KEY_TEXT: Holds = Holds::Form(&PUBLIC_KEY);
+static PASSKEY_TEXT: Holds = Holds::Form(&PASSKEY);
+static PASSKEY: Form = Form {
+    pattern: "^passkey [a-z0-9.-]+ [A-Za-z0-9_-]+ [A-Za-z0-9+/]+=*$",
+    example: "passkey console.harbor.example 4Vx9Qm2fS0kBq1yT8nWvLg MCowBQYDK2VwAyEAdZ0OV8We4qveQh+Vi5sJPmxFK8S0Qu0h15Wit0PIEBQ=",
+};
 
 static ROOT_TABLE: Table = Table {
     name: "root",
@@ -106,7 +111,10 @@ static ROLE: Table = Table {
 static PERSON: Table = Table {
     name: "person",
     about: "Somebody who signs.",
-    groups: &[&[need("keys", Holds::List(&KEY_TEXT), "The keys, any of which counts as this person.")]],
+    groups: &[&[
+        need("keys", Holds::List(&KEY_TEXT), "The keys, any of which counts as this person."),
+        may("passkeys", Holds::List(&PASSKEY_TEXT), "Passkeys that sign in to consoles, and sign no file."),
+    ]],
     rules: &[],
 };
 

@@ -35,7 +35,9 @@ pub(in super::super) fn epilogue(stage: &Stage, story: &mut Story<'_, '_>) -> Re
     let console = format!("{program} agent console --config {}", config.display());
     story.line(&format!("  the console     http://{}: each of these prints a link that signs in", stage.console))?;
     story.line(&format!("    on-call       {console} --key {}", key("bruno")?))?;
-    story.line(&format!("    a decider     {console} --client acme --key {}", key("lena")?))?;
+    story.line(&format!("    who decides   {console} --client acme --key {}", key("lena")?))?;
+    story.line("                  a refund waits for Lena there; for on-call, the incident with its post-mortem, KPIs and the ledger")?;
+    story.line(&format!("  the report      {}", stage.folder.join("report/acme.html").display()))?;
     story.line(&format!("  the plan        {program} plan HEAD --repo {}", stage.agency.source.display()))?;
     if story.whole() {
         story.line("\nEvery step held.")

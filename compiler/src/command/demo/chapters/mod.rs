@@ -5,6 +5,7 @@ mod changing;
 mod checking;
 pub(super) mod epilogue;
 mod freezing;
+mod leaving;
 mod releasing;
 mod reporting;
 mod returning;
@@ -28,6 +29,7 @@ pub(super) fn all(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<(), Er
     changing::roll_back(stage, story)?;
     returning::fail(stage, story)?;
     withdrawing::withdraw(stage, story)?;
+    leaving::leave(stage, story)?;
     reporting::report(stage, story)
 }
 

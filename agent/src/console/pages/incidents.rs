@@ -1,0 +1,274 @@
+//! Incidents and alerts: what is wrong, who cares for it, by when; and one incident with its post-mortem.
+
+use assent_schema::time::Moment;
+use maud::{Markup, html};
+
+use super::marks::{Mark, mark, pill};
+use super::{Body, Section, form_field};
+use crate::console::viewer::Viewer;
+use crate::console::words;
+use crate::control::incidents::IncidentRow;
+use crate::incident::Written;
+use crate::store::{AlertRow, Severity};
+use crate::world::Wall;
+
+/// How many closed incidents are listed.
+const CLOSED_MOST: usize = 50;
+
+/// What is wrong, and what was.
+pub(in crate::console) struct Listed<'a> {
+    /// Oldest first, closed ones too.
+    pub(in crate::console) incidents: Vec<IncidentRow>,
+    /// Alerts that are no incidents.
+    pub(in crate::console) alerts: Vec<AlertRow>,
+    pub(in crate::console) viewer: &'a Viewer,
+    pub(in crate::console) now: Wall,
+}
+
+pub(in crate::console) fn page(listed: &Listed<'_>) -> Body {
+    let (closed, open): (Vec<_>, Vec<_>) = listed.incidents.iter().partition(|row| row.closed.is_some());
+    let main = html! {
+        h1 { "Incidents" }
+        div #standing data-part="" {
+            @if open.is_empty() { p.empty { (mark(Mark::Good)) "No incident is open." } }
+            @else { (list(open.into_iter(), "incidents", listed.viewer, listed.now)) }
+            @if !listed.alerts.is_empty() { (alerts(&listed.alerts, listed.now)) }
+        }
+        @if !closed.is_empty() {
+            details.journal {
+                summary { "Closed: " (words::count(closed.len(), "incident", "incidents")) }
+                (list(closed.into_iter().rev().take(CLOSED_MOST), "closed", listed.viewer, listed.now))
+            }
+        }
+    };
+    Body { title: "Incidents".into(), section: Section::Incidents, main, is_live: true }
+}
+
+/// Incidents, each with its clocks and the step that comes next.
+pub(super) fn list<'r>(rows: impl Iterator<Item = &'r IncidentRow>, id: &str, viewer: &Viewer, now: Wall) -> Markup {
+    html! {
+        section.card id=(id) {
+            header { h2 { @if id == "closed" { "Closed incidents" } @else { "Open incidents" } } }
+            ul.rows {
+                @for row in rows {
+                    li.incident id={ "incident-" (row.id) } {
+                        div { (head(row)) (about(row, viewer, now)) (clocks(row, now)) }
+                        @if may_act(row, viewer) { (step(row)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn head(row: &IncidentRow) -> Markup {
+    html! {
+        p.head {
+            (severity(row))
+            a.whole href={ "/incidents/" (row.id) } { (row.rule.replace('-', " ")) span.unseen { ", incident " (row.id) } }
+            code { (row.code) }
+            span.word { (row.state) }
+        }
+    }
+}
+
+fn about(row: &IncidentRow, viewer: &Viewer, now: Wall) -> Markup {
+    html! {
+        p.facts {
+            @match &row.client {
+                Some(client) => span { (client) @if let Some(workflow) = &row.workflow { "/" (workflow) } }
+                None => span { "the agent itself" }
+            }
+            @if let Some(connection) = &row.connection { span { "connection " (connection) } }
+            span { "began " (words::moment(now, row.began)) }
+            @if row.count > 1 { span { (words::grouped(row.count.unsigned_abs())) " times" } }
+            @if let (Some(client), Some(workflow)) = (&row.client, &row.workflow) {
+                @if viewer.clients.contains(client) { a href={ "/runs?client=" (client) "&workflow=" (workflow) "&state=failed" } { "failed runs" } }
+            }
+        }
+    }
+}
+
+fn severity(row: &IncidentRow) -> Markup {
+    match row.severity {
+        Severity::Critical => pill("bad", Mark::Bell, "critical"),
+        Severity::Normal => pill("warn", Mark::Bell, "normal"),
+    }
+}
+
+/// Whether somebody may take steps in an incident.
+pub(super) fn may_act(row: &IncidentRow, viewer: &Viewer) -> bool {
+    row.client.as_ref().map_or(viewer.may_act_on_agent(), |client| viewer.may_act(client))
+}
+
+/// Who takes care of it, and by when what must be done.
+fn clocks(row: &IncidentRow, now: Wall) -> Markup {
+    let late = |by: Moment| if Wall::from(by) < now { "late" } else { "" };
+    html! {
+        p.facts {
+            @match (&row.acknowledged, row.answer_by) {
+                (Some(act), _) => span.by { (mark(Mark::Person)) (act.by) " takes care of it" },
+                (None, Some(by)) => span.clock.(late(by)) { (mark(Mark::Wait)) "answer due " (words::moment(now, by)) },
+                (None, None) => {}
+            }
+            @match &row.shared {
+                None => span.clock.(late(row.share_by)) { "post-mortem due " (words::moment(now, row.share_by)) },
+                Some(act) => span { "post-mortem shared by " (act.by) " " (words::moment(now, act.at)) },
+            }
+            @if row.resolved.is_some() && row.shared.is_none() { a href={ "/incidents/" (row.id) "#post-mortem" } { "write the post-mortem" } }
+        }
+    }
+}
+
+/// The step that comes next.
+pub(super) fn step(row: &IncidentRow) -> Markup {
+    let next = match (&row.acknowledged, &row.resolved, &row.shared, &row.closed) {
+        (.., Some(_)) => None,
+        (None, ..) => Some(("acknowledge", "Acknowledge")),
+        (_, None, ..) => Some(("resolve", "Resolve")),
+        (_, _, Some(_), _) => Some(("close", "Close")),
+        _ => None,
+    };
+    html! {
+        @if let Some((step, word)) = next {
+            form method="post" action="/incidents" {
+                (form_field())
+                input type="hidden" name="incident" value=(row.id);
+                button type="submit" name="step" value=(step) { (word) span.unseen { " " (row.id) } }
+            }
+        }
+    }
+}
+
+pub(super) fn alerts(rows: &[AlertRow], now: Wall) -> Markup {
+    html! {
+        section.card #alerts {
+            header { h2 { "Alerts" } }
+            ul.rows {
+                @for row in rows {
+                    @let alert = &row.alert;
+                    li {
+                        div {
+                            p.head { (pill("warn", Mark::Bell, "alert")) strong { (alert.rule.replace('-', " ")) } code { (alert.code) } }
+                            p.facts {
+                                @match &alert.client {
+                                    Some(client) => span { (client) @if let Some(workflow) = &alert.workflow { "/" (workflow) } }
+                                    None => span { "the agent itself" }
+                                }
+                                @if let Some(connection) = &alert.connection { span { "connection " (connection) } }
+                                span { "since " (words::when(now, row.since)) }
+                                @if row.count > 1 { span { (words::grouped(row.count.unsigned_abs())) " times, last " (words::when(now, row.last)) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One incident.
+pub(in crate::console) struct One<'a> {
+    pub(in crate::console) row: &'a IncidentRow,
+    /// What the ledger knows of it, in Markdown.
+    pub(in crate::console) draft: &'a str,
+    /// What a person wrote that was not shared yet, and why not.
+    pub(in crate::console) written: Option<(&'a Written, &'a str)>,
+    pub(in crate::console) viewer: &'a Viewer,
+    pub(in crate::console) now: Wall,
+}
+
+pub(in crate::console) fn one(shown: &One<'_>) -> Body {
+    let One { row, viewer, now, .. } = shown;
+    let may = may_act(row, viewer);
+    let main = html! {
+        p.crumbs { a href="/incidents" { "Incidents" } }
+        h1 { (row.rule.replace('-', " ")) " " (severity(row)) span.word { (row.state) } }
+        p.lead { "Incident " code { (row.id) } ", because of " code { (row.code) } "." }
+        (about(row, viewer, *now))
+        (clocks(row, *now))
+        @if may { div.answers { (step(row)) } }
+        (course(row))
+        h2 #post-mortem { "Post-mortem" }
+        @if let Some(file) = &row.file { p.banner.good { (mark(Mark::Good)) "Shared with the client's contacts. Its SHA-256 is in the ledger: " code { (file) } } }
+        @if let Some((_, why)) = shown.written { p.banner.bad role="alert" { (mark(Mark::Bad)) strong { "Not shared: " } (why) } }
+        details.journal open[row.shared.is_none()] {
+            summary { "What the ledger tells" }
+            div.draft { (markdown(shown.draft)) }
+        }
+        @if may && row.closed.is_none() { (write(shown)) }
+        @else if row.closed.is_none() { p.hint { "On-call writes the cause and the prevention, and shares it." } }
+    };
+    Body { title: format!("Incident {}", row.id), section: Section::Incidents, main, is_live: false }
+}
+
+/// What people did, in order.
+fn course(row: &IncidentRow) -> Markup {
+    let steps = [
+        ("acknowledged", &row.acknowledged),
+        ("resolved", &row.resolved),
+        ("post-mortem shared", &row.shared),
+        ("closed", &row.closed),
+    ];
+    html! {
+        ol.course {
+            li.good { strong { "began" } " " (words::exact(Wall::from(row.began))) " UTC" }
+            @for (word, act) in steps {
+                @match act {
+                    Some(act) => li.good { strong { (word) } " " (words::exact(Wall::from(act.at))) " UTC by " (act.by) },
+                    None => li.ahead { strong { (word) } " not yet" },
+                }
+            }
+        }
+    }
+}
+
+fn write(shown: &One<'_>) -> Markup {
+    let row = shown.row;
+    let written = shown.written.map(|(written, _)| written);
+    let text = |of: fn(&Written) -> &String| written.map(of).map_or("", String::as_str);
+    html! {
+        form.stack.write method="post" action={ "/incidents/" (row.id) } {
+            (form_field())
+            label for="cause" { "Root cause" small { "Why it could happen: what a person knows and no log does. The client reads it." } }
+            textarea #cause name="cause" rows="5" required spellcheck="true" dir="auto" { "\n" (text(|written| &written.cause)) }
+            label for="prevention" { "Prevention" small { "What is changed, by whom and by when, so that it stays away" } }
+            textarea #prevention name="prevention" rows="5" required spellcheck="true" dir="auto" { "\n" (text(|written| &written.prevention)) }
+            p.hint { "It goes to the client's contacts as it stands above with these two sections, at once. What is written here is kept nowhere before." }
+            button.main type="submit" { @if row.shared.is_some() { "Share a better one" } @else { "Share with the client" } }
+        }
+    }
+}
+
+/// The little Markdown that drafts are made of: headings, lists and tables. All of it is text.
+fn markdown(text: &str) -> Markup {
+    // The two sections that a person writes stand below, as fields.
+    let told = text
+        .split_once(
+            "
+## Root cause",
+        )
+        .map_or(text, |(told, _)| told);
+    let lines: Vec<&str> =
+        told.lines().filter(|line| !line.starts_with("<!--") && !line.starts_with("| ---")).collect();
+    html! {
+        @for line in lines {
+            @if let Some(title) = line.strip_prefix("## ") { h3 { (title) } }
+            @else if line.starts_with("# ") || line.trim().is_empty() || line.trim() == "| | |" {}
+            @else if let Some(item) = line.strip_prefix("- ") { p.point { (spans(item)) } }
+            @else if let Some(row) = line.strip_prefix("| ").and_then(|row| row.strip_suffix(" |")) {
+                p.point { @for (place, cell) in row.split(" | ").enumerate() { @if place == 0 { strong { (cell) } ": " } @else { (words::told(cell)) } } }
+            }
+            @else { p { (spans(line)) } }
+        }
+    }
+}
+
+/// A line with its code between backticks.
+fn spans(line: &str) -> Markup {
+    html! {
+        @for (place, part) in line.split('`').enumerate() {
+            @if place % 2 == 1 { code { (words::told(part)) } } @else { (words::told(part)) }
+        }
+    }
+}

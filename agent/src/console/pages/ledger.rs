@@ -1,0 +1,161 @@
+//! The ledger of a client: its entries by day, newest first, each with a proof to take along.
+
+use std::collections::BTreeSet;
+
+use assent_schema::id::ClientId;
+use assent_schema::ledger::{Entry, Kind};
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::marks::{Mark, mark};
+use super::{Body, Section};
+use crate::console::office::Logged;
+use crate::console::words;
+use crate::ledger::Sought;
+use crate::world::Wall;
+
+/// The most letters of one fact that a list shows; the proof holds the whole entry.
+const SHORT: usize = 96;
+
+/// A page of a log.
+pub(in crate::console) struct Shown<'a> {
+    /// The client's, or the agent's own.
+    pub(in crate::console) client: Option<&'a ClientId>,
+    pub(in crate::console) clients: &'a BTreeSet<ClientId>,
+    pub(in crate::console) logged: &'a Logged,
+    pub(in crate::console) sought: &'a Sought,
+    pub(in crate::console) now: Wall,
+}
+
+pub(in crate::console) fn page(shown: &Shown<'_>) -> Body {
+    let name = name(shown.client);
+    let main = html! {
+        h1 { "Ledger" }
+        nav.tabs aria-label="Ledgers" {
+            @for one in shown.clients { a href={ "/ledger?client=" (one) } aria-current=[(Some(one) == shown.client).then_some("true")] { (one) } }
+            a href="/ledger?client=-" aria-current=[shown.client.is_none().then_some("true")] { "the agent's own" }
+        }
+        (checkpoint(shown, name))
+        (filter(shown, name))
+        div #entries data-part="" {
+            @let page = &shown.logged.page;
+            @if page.entries.is_empty() {
+                p.empty { "None of " (words::count(page.looked, "entry", "entries")) " that were looked at fits." }
+            } @else { (table(shown, name)) }
+            @if page.gone > 0 { p.hint { "Of " (words::count(page.gone, "entry", "entries")) " on this page only the hash is left: they were pruned by age, or erased on request. Proofs still hold." } }
+            @if let Some(older) = page.older { p.more { a.button href=(address(name, shown.sought, Some(older))) rel="next" { "Older entries" } } }
+        }
+    };
+    Body { title: "Ledger".into(), section: Section::Ledger, main, is_live: shown.sought.before.is_none() }
+}
+
+fn name(client: Option<&ClientId>) -> &str {
+    client.map_or("-", ClientId::as_str)
+}
+
+/// What was signed last, and how somebody else looks whether it is so.
+fn checkpoint(shown: &Shown<'_>, name: &str) -> Markup {
+    html! {
+        @match &shown.logged.checkpoint {
+            Some(signed) => {
+                dl.pairs.card {
+                    div { dt { "origin" } dd { code { (signed.origin) } } }
+                    div { dt { "entries signed for" } dd { (words::grouped(signed.size)) } }
+                    div { dt { "root of the tree" } dd { (words::digest(&signed.root)) } }
+                    div { dt { "checkpoint" } dd { a href={ "/ledger/" (name) "/checkpoint" } download { "Take it along" } } }
+                }
+                details.journal { summary { "Check it without us" }
+                    p { "Keep the checkpoint. Whoever has it can later see that nothing before it was changed: "
+                        code { "assent-agent ledger verify " (name) " --since FILE" } ". Each proof below verifies with "
+                        code { "tests/vectors/check.py proof FILE KEY" } ", which shares no code with the agent. The key of this log:" }
+                    figure.command { pre tabindex="0" aria-label="Key" data-copy="" { code { (signed.key) } } }
+                }
+            }
+            None => p.banner.warn { (mark(Mark::Wait)) "No checkpoint was signed yet: the first comes within a minute." }
+        }
+    }
+}
+
+fn filter(shown: &Shown<'_>, name: &str) -> Markup {
+    let sought = shown.sought;
+    html! {
+        search {
+            form.filter method="get" action="/ledger" {
+                input type="hidden" name="client" value=(name);
+                label { "Day (UTC)" input type="date" name="day" value=[sought.day.as_ref()]; }
+                label { "Kind" select name="kind" {
+                    option value="" { "all" }
+                    @for kind in Kind::NAMES { option value=(kind) selected[sought.kind.as_deref() == Some(*kind)] { (kind) } }
+                } }
+                label { "Run number" input type="text" inputmode="numeric" name="run" value=[sought.run] pattern="\\s*[0-9]+\\s*" title="A number" autocomplete="off"; }
+                button type="submit" { "Look" }
+            }
+        }
+    }
+}
+
+fn table(shown: &Shown<'_>, name: &str) -> Markup {
+    let page = &shown.logged.page;
+    let signed = shown.logged.checkpoint.as_ref().map_or(0, |signed| signed.size);
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="Entries" {
+            table.entries {
+                thead { tr { th scope="col" { "Entry" } th scope="col" { "When" } th scope="col" { "What" } th scope="col" { "By" } th scope="col" { "Proof" } } }
+                tbody {
+                    @for entry in &page.entries {
+                        tr {
+                            th scope="row" { (words::grouped(entry.index)) }
+                            td { time datetime=(entry.time) title=(words::ago(shown.now, Wall::from(entry.time))) { (clock(entry)) } }
+                            td { (what(entry, name)) }
+                            td { @if let Some(actor) = &entry.actor { span.by { (mark(Mark::Person)) (actor) } } }
+                            td { @if entry.index < signed { a href={ "/ledger/" (name) "/" (entry.index) ".tlog-proof" } download { "Proof" span.unseen { " of entry " (entry.index) } } } @else { span.none { "in a minute" } } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn clock(entry: &Entry) -> String {
+    entry.time.to_string().replace('T', " ").replace('Z', "")
+}
+
+fn what(entry: &Entry, name: &str) -> Markup {
+    html! {
+        strong { (entry.kind.name()) }
+        @if let Some(run) = entry.run { " " a href={ "/ledger?client=" (name) "&run=" (run) } { "run #" (words::grouped(run)) } }
+        @if let Some(step) = &entry.step { " " code { (step) } }
+        @if let Some(item) = &entry.item { " of " code { (words::told(item)) } }
+        @if let Some(attempt) = entry.attempt.filter(|attempt| *attempt > 1) { " attempt " (attempt) }
+        @for (fact, value) in facts(&entry.kind) { " " span.fact { (fact) " " code { (words::told(&value)) } } }
+    }
+}
+
+/// The facts of an entry, each on a line's length.
+fn facts(kind: &Kind) -> Vec<(String, String)> {
+    let Ok(Value::Object(data)) = serde_json::to_value(kind) else { return Vec::new() };
+    let text = |value: Value| match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    let short = |text: String| {
+        let cut: String = text.chars().take(SHORT).collect();
+        if cut.len() < text.len() { format!("{cut}…") } else { text }
+    };
+    data.into_iter().map(|(name, value)| (name, short(text(value)))).collect()
+}
+
+/// The address of a page of the list.
+fn address(name: &str, sought: &Sought, before: Option<u64>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::from("/ledger?"));
+    query.append_pair("client", name);
+    let run = sought.run.map(|run| run.to_string());
+    let before = before.map(|before| before.to_string());
+    for (name, value) in [("day", &sought.day), ("kind", &sought.kind), ("run", &run), ("before", &before)] {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    query.finish()
+}

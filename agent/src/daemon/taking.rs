@@ -1,0 +1,246 @@
+//! How a release is taken: looked for, verified with all that is remembered, kept, and only then counted; or refused.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use assent_schema::canon::Digest;
+
+use super::agent::{Agent, REFUSED, lock};
+use super::intake::{self, Standpoint, Taken};
+use crate::pull::read::Files;
+use crate::pull::{PullFailure, read, shelf};
+use crate::real::Egress;
+use crate::request::url::Base;
+use crate::store::{Log, Note, Store as _, StoreError, Transaction, Write};
+use crate::verify::Now;
+use crate::watch::{self, Condition, Routes};
+use crate::world::Clock as _;
+
+/// The reference that a fetch writes; nothing is read from it before it was verified.
+const QUARANTINE: &str = "refs/quarantine/release";
+/// Where the store keeps the digest of the release that was accepted last.
+const RELEASE: &str = "agent/release";
+/// How long after a refusal that time can mend the same commit is judged again.
+const AGAIN_AFTER: Duration = Duration::from_mins(5);
+
+/// What became of the release that was accepted last when it was judged again.
+pub(super) enum Kept {
+    /// It is not in the agent's repository.
+    Lost,
+    /// It is there.
+    Judged(Box<Result<Taken, intake::Refusal>>),
+}
+
+/// A commit that was judged.
+#[derive(Clone, Debug)]
+pub(super) struct Judged {
+    commit: String,
+    /// The time since boot from which on it is judged again; never when absent.
+    again: Option<Duration>,
+}
+
+impl Judged {
+    /// The commit, while there is no reason to judge it again.
+    fn known(&self, boot: Duration) -> Option<&str> {
+        self.again.is_none_or(|again| boot < again).then_some(&self.commit)
+    }
+}
+
+impl Agent {
+    /// Verifies the release that was accepted last again, from the agent's own repository.
+    pub(super) async fn load_release(&self) -> Result<(), StoreError> {
+        let needed = self.needed_plans().await?;
+        let judged = self.judge_kept(&needed)?;
+        self.take_judged(judged).await;
+        Ok(())
+    }
+
+    /// Verifies the release that was accepted last with all that is remembered now; nothing before the first. Blocks.
+    pub(super) fn judge_kept(&self, needed: &BTreeSet<Digest>) -> Result<Option<Kept>, StoreError> {
+        let Some(manifest) = self.store.state(RELEASE)? else { return Ok(None) };
+        let manifest = std::str::from_utf8(&manifest).ok().and_then(|text| text.parse::<Digest>().ok());
+        let manifest = manifest.ok_or(StoreError::Damaged("the name of the accepted release"))?;
+        let repository = self.config.state.repository();
+        let commit = shelf::find(&repository, &manifest).ok().flatten();
+        let read = commit.and_then(|commit| Some((read::read(&repository, &commit).ok()?, commit)));
+        let Some((files, commit)) = read else { return Ok(Some(Kept::Lost)) };
+        self.judge(&files, &commit, needed).map(|judged| Some(Kept::Judged(Box::new(judged))))
+    }
+
+    /// Takes up what is left of the release that was accepted last. Nothing runs from one that is not there or does not
+    /// verify; the pull may bring it again.
+    pub(super) async fn take_judged(&self, kept: Option<Kept>) {
+        match kept {
+            None => {}
+            Some(Kept::Lost) => {
+                tracing::error!("the accepted release is not in the agent's repository");
+                self.alert("release-lost", "not-there").await;
+            }
+            Some(Kept::Judged(judged)) => match *judged {
+                Ok(taken) => match self.keep_resets(&taken).await {
+                    Ok(()) => self.take_up(taken),
+                    Err(error) => tracing::error!(%error, "how approvers stand could not be kept"),
+                },
+                Err(refusal) => {
+                    tracing::error!(code = refusal.code, what = %refusal.what, "the accepted release does not verify");
+                    self.alert("release-lost", refusal.code).await;
+                }
+            },
+        }
+    }
+
+    /// Verifies files, with all that is remembered. Blocks.
+    fn judge(
+        &self,
+        files: &Files,
+        commit: &str,
+        needed: &BTreeSet<Digest>,
+    ) -> Result<Result<Taken, intake::Refusal>, StoreError> {
+        let (pinned, fresh) = intake::remembered(&*self.store, &self.pin)?;
+        let at = Standpoint {
+            place: intake::place(&self.config),
+            pinned,
+            now: Now {
+                expiry: self.field.now(),
+                clock: self.world.clock.now().moment(),
+                trusted: self.field.trusted(),
+            },
+            fresh,
+        };
+        let repository = self.config.state.repository();
+        let missing = needed.iter().filter(|plan| !files.contains_key(&format!("plans/{plan}.json")));
+        let older = missing.filter_map(|plan| shelf::plan(&repository, plan).ok().flatten()).collect();
+        Ok(intake::judge(files, commit, &at, older))
+    }
+
+    /// The commit that need not be judged, at this time since boot.
+    pub(super) fn known_commit(&self, boot: Duration) -> Option<String> {
+        lock(&self.judged).as_ref().and_then(|judged| judged.known(boot)).map(str::to_owned)
+    }
+
+    /// Looks for a release, and takes or refuses it.
+    pub(super) async fn pull(self: &Arc<Self>) -> Result<(), PullFailure> {
+        let boot = self.world.clock.boot();
+        let known = self.known_commit(boot);
+        let branch = format!("release/{}/{}", self.config.environment, self.config.region);
+        let commit = self.transfers.fetch(&branch, QUARANTINE, known.as_deref()).await?;
+        if known.as_ref() == Some(&commit) {
+            return Ok(());
+        }
+        let taking = self.taking.lock().await;
+        let needed = self.needed_plans().await.or(Err(PullFailure::Broken))?;
+        let (agent, at) = (Arc::clone(self), commit.clone());
+        let judged = tokio::task::spawn_blocking(move || {
+            let files = read::read(&agent.config.state.repository(), &at)?;
+            agent.judge(&files, &at, &needed).or(Err(PullFailure::Broken))
+        });
+        let verdict = match judged.await.or(Err(PullFailure::Broken))? {
+            Ok(verdict) => verdict,
+            Err(PullFailure::FileRefused) => Err(intake::Refusal::of_commit("file-refused", &commit)),
+            Err(failure) => return Err(failure),
+        };
+        let (done, again) = match verdict {
+            Ok(taken) => (self.accept(taken, &commit).await, None),
+            Err(refusal) => {
+                (self.refuse(&refusal).await, refusal.may_pass_later.then(|| boot.saturating_add(AGAIN_AFTER)))
+            }
+        };
+        match done {
+            Ok(()) => *lock(&self.judged) = Some(Judged { commit, again }),
+            // Not judged yet: the next look tries again.
+            Err(error) => tracing::error!(%error, "a release could not be taken up"),
+        }
+        drop(taking);
+        Ok(())
+    }
+
+    /// Takes a verified release up: kept first, then one transaction, then it counts.
+    async fn accept(self: &Arc<Self>, taken: Taken, commit: &str) -> Result<(), StoreError> {
+        let repository = self.config.state.repository();
+        if let Err(failure) = shelf::keep(&repository, &taken.manifest, commit) {
+            tracing::error!(code = failure.code(), "a release could not be kept");
+            return Err(StoreError::Broken);
+        }
+        let before = self.taken();
+        let new = before.as_ref().is_none_or(|before| before.manifest != taken.manifest);
+        let mut with = self.first_words(&taken)?;
+        with.extend(taken.notes(before.as_deref()));
+        with.extend(self.reset_writes(&taken)?);
+        let name = taken.manifest.to_string().into_bytes();
+        with.push(Write::State { name: RELEASE.to_owned(), value: Some(name) });
+        // It was refused, if at all, for what came with it or for its time.
+        with.push(Write::State { name: format!("{REFUSED}{}", taken.manifest), value: None });
+        with.extend(taken.memory()?);
+        if let Some(signed) = taken.fresh {
+            self.field.learn(signed);
+        }
+        with.push(self.time_write());
+        let (newest, accepted) = (taken.manifest, taken.accepted(self.field.now(), new));
+        self.take_up(taken);
+        self.switch(|board| board.accept(&accepted, self.field.now()), with).await?;
+        tracing::info!(manifest = %newest, new, "a release was accepted");
+        let needed = self.needed_plans().await?;
+        if let Err(failure) = shelf::tidy(&repository, &newest, &needed) {
+            tracing::warn!(code = failure.code(), "old releases could not be removed");
+        }
+        self.news.notify_one();
+        Ok(())
+    }
+
+    fn take_up(&self, taken: Taken) {
+        let mut egress = Egress::default();
+        for (client, connections) in &taken.endpoints.clients {
+            for (connection, endpoint) in connections {
+                if let Some(base) = Base::parse(&endpoint.url) {
+                    egress.allow(client, connection, base.host(), base.port());
+                }
+            }
+        }
+        self.world.net.permit(egress);
+        match Routes::new(taken.clients.values().map(AsRef::as_ref), &taken.endpoints) {
+            Ok(routes) => *lock(&self.routes) = Arc::new(routes),
+            Err(error) => tracing::error!(%error, "alert routes cannot be used"),
+        }
+        *lock(&self.taken) = Some(Arc::new(taken));
+    }
+
+    /// Opens the logs of clients that are new here.
+    fn first_words(&self, taken: &Taken) -> Result<Vec<Write>, StoreError> {
+        let mut words = Vec::new();
+        for client in taken.clients.keys() {
+            let log = Log::Client(client.clone());
+            if self.store.ledger_size(&log)? == 0 {
+                words.push(Write::Note(Box::new(crate::ledger::opened(log.clone(), self.pin.project, Vec::new()))));
+                words.push(Write::Note(Box::new(crate::ledger::started(log.clone(), true))));
+                words.push(Write::Note(Box::new(crate::ledger::tick(log))));
+            }
+        }
+        Ok(words)
+    }
+
+    /// Says no to a release: the active one goes on. Told once for each digest and reason.
+    async fn refuse(&self, refusal: &intake::Refusal) -> Result<(), StoreError> {
+        tracing::warn!(code = refusal.code, digest = %refusal.digest, what = %refusal.what, "a release was refused");
+        let name = format!("{REFUSED}{}", refusal.digest);
+        if self.store.state(&name)?.as_deref() == Some(refusal.code.as_bytes()) {
+            return Ok(());
+        }
+        let note =
+            Note::new(Log::Agent, "refused").fact("code", refusal.code).fact("digest", refusal.digest.to_string());
+        let alert = watch::alert(&Condition::ReleaseRefused { code: refusal.code.to_owned() });
+        let mut transaction = Transaction::new(self.world.clock.now())
+            .with(Write::State { name, value: Some(refusal.code.as_bytes().to_vec()) })
+            .with(Write::Note(Box::new(note)));
+        transaction.writes.extend(alert.map(Write::Alert));
+        self.store.commit(transaction).await?;
+        self.news.notify_one();
+        Ok(())
+    }
+
+    /// Plans whose files must be kept: those of the board and those of runs under way.
+    pub(super) async fn needed_plans(&self) -> Result<BTreeSet<Digest>, StoreError> {
+        let (of_runs, _) = intake::plans_of_open_runs(&*self.store)?;
+        Ok(self.board.lock().await.plans().union(&of_runs).copied().collect())
+    }
+}

@@ -1,0 +1,60 @@
+//! What is left for the reader: an incident with its post-mortem, and a refund that waits for a yes.
+
+use assent_agent::incident::Written;
+use serde_json::Value;
+
+use crate::command::demo::agents::now;
+use crate::command::demo::source::put;
+use crate::command::demo::stage::{Stage, WEBHOOK_SECRET, clock, refund, run_id, webhook};
+use crate::command::demo::story::Story;
+use crate::error::Error;
+
+pub(super) fn leave(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<(), Error> {
+    story.chapter("What is left for you")?;
+    explain(stage, story)?;
+    let began = now();
+    stage.agency.approve_all()?;
+    let produced = stage.release("production")?;
+    stage.production.wait_status(|status| refund(status).is_some_and(|refund| refund.plan.is_some()))?;
+    let taken = webhook(&stage.production, "evt-3", "45", &WEBHOOK_SECRET, clock()?)?;
+    let run = run_id(&taken.1)?;
+    stage.wait_decision(&run)?;
+    story.tell_fine(
+        &[produced],
+        &format!("Acme's approvers sign for refunds again, and run {run} waits for Lena: you decide it, in the console below."),
+        &["P25"],
+        began.elapsed(),
+    )
+}
+
+/// The bad version opened an incident: its cause is gone, and a person writes what no log knows.
+fn explain(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<(), Error> {
+    let began = now();
+    let opened = stage.production.wait_to_say(&["incidents", "--client", "acme", "--format", "json"], |said| {
+        let said: Value = serde_json::from_str(said).map_err(|e| Error::internal("read the incidents", e))?;
+        let first = said.pointer("/incidents/0/id").and_then(Value::as_str);
+        Ok(first.map(str::to_owned))
+    })?;
+    for step in ["acknowledge", "resolve"] {
+        stage.production.call(&["incidents", step, &opened])?;
+    }
+    let draft = stage.production.call(&["incidents", "draft", &opened])?;
+    let written = Written {
+        cause: "The new version named a team by a number that was typed, and the scenarios answered for any number, so that \
+                neither the rehearsal nor the review could see that the helpdesk has no such team."
+            .to_owned(),
+        prevention: "Scenarios answer for the teams that the helpdesk has, and for no other. Alice changes them this week."
+            .to_owned(),
+    };
+    let file = stage.folder.join("post-mortem.md");
+    put(&file, written.filled(&draft).as_bytes())?;
+    stage.production.call(&["incidents", "share", &opened, "--file", &file.display().to_string()])?;
+    story.holds(
+        &format!(
+            "The bad version had opened incident {opened}. On-call takes care of it; its post-mortem is drafted from the ledger, \
+             says why and what is changed, and goes to acme's contacts."
+        ),
+        &["P19", "P21", "P22"],
+        began.elapsed(),
+    )
+}
