@@ -90,15 +90,15 @@ pub fn working(folder: &Path) -> Stage {
     working_after(folder, |_| {})
 }
 
-/// The same, with something changed in the source before anybody agreed to it.
+/// The same, with something changed in the source before the clients agreed to it.
 ///
 /// # Panics
 /// When a step fails.
 pub fn working_after(folder: &Path, change: impl FnOnce(&Agency)) -> Stage {
     let now = stage::clock().expect("a clock");
     let mut stage = Stage::set(folder, now, &crate::assent()).expect("a stage");
-    change(&stage.agency);
     stage.establish().expect("signed trust");
+    change(&stage.agency);
     stage.agency.approve_all().expect("approvals");
     release(&stage, "staging");
     stage::secrets(&stage.staging).expect("secrets");

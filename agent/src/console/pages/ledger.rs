@@ -14,6 +14,8 @@ use crate::console::words;
 use crate::ledger::Sought;
 use crate::world::Wall;
 
+/// Where lists are asked for.
+const LEDGER: &str = "/ledger?";
 /// The most letters of one fact that a list shows; the proof holds the whole entry.
 const SHORT: usize = 96;
 
@@ -148,7 +150,7 @@ fn facts(kind: &Kind) -> Vec<(String, String)> {
 
 /// The address of a page of the list.
 fn address(name: &str, sought: &Sought, before: Option<u64>) -> String {
-    let mut query = form_urlencoded::Serializer::new(String::from("/ledger?"));
+    let mut query = form_urlencoded::Serializer::for_suffix(String::from(LEDGER), LEDGER.len());
     query.append_pair("client", name);
     let run = sought.run.map(|run| run.to_string());
     let before = before.map(|before| before.to_string());

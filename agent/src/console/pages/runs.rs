@@ -13,6 +13,8 @@ use crate::control::RunRow;
 use crate::store::RunId;
 use crate::world::Wall;
 
+/// Where lists are asked for.
+const RUNS: &str = "/runs?";
 /// The states that one can look for.
 pub(in crate::console) const STATES: [&str; 8] =
     ["running", "waiting", "resting", "done", "failed", "stopped", "content-lost", "superseded"];
@@ -90,7 +92,7 @@ fn table(list: &List<'_>) -> Markup {
 
 /// The address of the next page.
 fn next(wanted: &Wanted, older: RunId) -> String {
-    let mut query = form_urlencoded::Serializer::new(String::from("/runs?"));
+    let mut query = form_urlencoded::Serializer::for_suffix(String::from(RUNS), RUNS.len());
     let mut add = |name: &str, value: Option<String>| {
         if let Some(value) = value {
             query.append_pair(name, &value);
