@@ -10,6 +10,7 @@ mod oncall;
 mod outside;
 mod page;
 mod poke;
+mod recover;
 mod release;
 mod reset;
 mod servers;
