@@ -11,6 +11,7 @@ mod outside;
 mod page;
 mod passkeys;
 mod poke;
+mod recover;
 mod release;
 mod reset;
 mod servers;

@@ -22,7 +22,7 @@ use crate::error::{Context as _, Error};
 use crate::ledger;
 use crate::pull::shelf;
 use crate::run::{Compiled, give_up, recovered};
-use crate::store::{Entry, Log, Note, Store, StoreError, Transaction, Write, life};
+use crate::store::{Alert, Entry, Log, Note, Store, StoreError, Transaction, Write, life};
 use crate::world::{Disk, Wall};
 
 /// Where the store keeps what the first entries of the new logs say, until they are written.
@@ -42,6 +42,9 @@ struct Recovered {
     logs: BTreeMap<String, Vec<String>>,
     /// How many runs were given up, by client.
     runs: BTreeMap<ClientId, u64>,
+    /// What on-call is told of them. Each opens an incident, which is an entry: it waits for the new logs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    alerts: Vec<Alert>,
 }
 
 /// Does what an accepted recovery says, if there is one.
@@ -72,14 +75,19 @@ fn writes(config: &Config, store: &impl Store, signed: &Signed, now: Wall) -> Re
     if !recover.is_of(&config.agent, &halt) {
         return Ok(Vec::new());
     }
-    let (mut writes, mut runs) = (Vec::new(), BTreeMap::<ClientId, u64>::new());
+    let (mut writes, mut runs, mut alerts) = (Vec::new(), BTreeMap::<ClientId, u64>::new(), Vec::new());
     for open in store.open_runs()? {
         let rows = store.journal(open.run)?;
         if let Some(Entry::Accepted(accepted)) = rows.first().map(|row| &row.entry) {
             let count = runs.entry(accepted.client.clone()).or_default();
             *count = count.saturating_add(1);
             let compiled = compiled(config, &accepted.plan);
-            writes.extend(give_up(open.run, &rows, compiled.as_ref(), now));
+            for write in give_up(open.run, &rows, compiled.as_ref(), now) {
+                match write {
+                    Write::Alert(alert) => alerts.push(alert),
+                    other => writes.push(other),
+                }
+            }
         }
     }
     for prefix in CURSORS {
@@ -93,6 +101,7 @@ fn writes(config: &Config, store: &impl Store, signed: &Signed, now: Wall) -> Re
         by: signed.signatures.keys().next().cloned(),
         logs: ended(store.logs()?, &halt.published),
         runs,
+        alerts,
     };
     let value = canon::to_bytes(&words).or(Err(StoreError::Damaged("a recovery without canonical form")))?;
     writes.push(Write::State { name: RECOVERED.to_owned(), value: Some(value) });
@@ -148,5 +157,6 @@ pub(super) fn first_words(store: &impl Store, project: Digest) -> Result<Vec<Wri
         ];
         writes.extend(notes.map(|note| Write::Note(Box::new(note))));
     }
+    writes.extend(known.alerts.into_iter().map(Write::Alert));
     Ok(writes)
 }
