@@ -8,11 +8,15 @@ mod order;
 
 use std::collections::BTreeSet;
 
+use assent_agent::rehearse::rehearse;
 use assent_compiler::check::Judged;
+
 use assent_schema::code::Code;
+use assent_schema::coverage::{Reached, gaps};
 use assent_schema::plan::Trigger;
 use assent_schema::uses::{DataUse, UseKind, uncovered};
 use assent_tests::generate::{Dice, Files, Names, Size, repository};
+use assent_tests::scenarios::covered;
 use assent_tests::signed::{Checked, Signed};
 use serde_json::Value;
 
@@ -20,6 +24,8 @@ use serde_json::Value;
 const NOW: &str = "2026-06-01T12:00:00Z";
 /// The seeds that everybody's test run takes.
 const SEEDS: u64 = 12;
+/// Those of which scenarios are looked for: each takes hundreds of runs.
+const COVERED: u64 = 2;
 
 /// Checks files that nobody has signed; what only says so is left out.
 fn checked(files: Files) -> Checked {
@@ -46,6 +52,37 @@ fn what_the_generator_makes_has_nothing_wrong() {
         assert_eq!(said(&checked), "", "seed {seed}");
         assert_eq!(checked.forms().len(), size.clients * (size.workflows + size.library), "seed {seed}");
     }
+}
+
+#[test]
+fn scenarios_reach_every_branch_of_what_is_made() {
+    let seeds = if std::env::var_os("ASSENT_DEEP").is_some() { 0..SEEDS } else { 0..COVERED };
+    let mut lacking = String::new();
+    for seed in seeds {
+        let made = repository(seed, Size { clients: 1, ..Size::SMALL }, Names::Plain);
+        let (files, _) = covered(made, NOW.parse().unwrap());
+        // As files they mean what was run, and a check finds nothing in them.
+        let checked = checked(files.clone());
+        assert_eq!(said(&checked), "", "seed {seed}");
+        for (client, judged) in &checked.survey.judged {
+            let found = &checked.survey.resolved.clients[client];
+            for (name, judged) in &judged.workflows {
+                let (workflow, plan) = (&found.workflows[name], &judged.lowered.plan);
+                let digest = judged.lowered.form(workflow).unwrap().digest;
+                let ran = rehearse(plan, digest, workflow.tests.as_ref().unwrap(), &found.facts).unwrap();
+                let mut reached = Reached::default();
+                for one in ran {
+                    assert_eq!(one.failures, Vec::<String>::new(), "seed {seed}: {client}/{name}: {}", one.scenario);
+                    reached.merge(one.reached);
+                }
+                for (step, gap) in gaps(plan, &reached) {
+                    let text = checked.source.text(&workflow.file).unwrap();
+                    lacking += &format!("seed {seed}: {client}/{name}: {step} {}\n{text}\n", gap.as_str());
+                }
+            }
+        }
+    }
+    assert!(lacking.is_empty(), "{lacking}");
 }
 
 #[test]

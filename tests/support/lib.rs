@@ -5,6 +5,7 @@
 
 pub mod browser;
 pub mod generate;
+pub mod scenarios;
 pub mod servers;
 pub mod signed;
 pub mod stage;

@@ -129,10 +129,14 @@ fn report(build: &mut Build) {
 fn choose(build: &mut Build) {
     let id = build.name("choice");
     let condition = build.conditions.iter().find(|value| value.guard.is_empty()).map(|value| value.path.clone());
-    let team = condition.map_or_else(|| "7001".to_owned(), |condition| format!("${{{condition} ? '7001' : '7002'}}"));
+    let team = condition.as_ref();
+    let team = team.map_or_else(|| "7001".to_owned(), |condition| format!("${{{condition} ? '7001' : '7002'}}"));
     let number = build.numbers.last().map_or_else(|| "1".to_owned(), |number| format!("\"${{{number} + 1}}\""));
     build.step(&id, &[], &format!("set = {{ team = \"{team}\", number = {number}, list = [\"a\", \"b\"] }}"));
-    build.conditions.push(always(format!("{id}.team == '7001'")));
+    // A choice of one is none.
+    if condition.is_some() {
+        build.conditions.push(always(format!("{id}.team == '7001'")));
+    }
 }
 
 fn pause(build: &mut Build) {

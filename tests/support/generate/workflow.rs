@@ -280,8 +280,11 @@ fn trigger(build: &mut Build) -> (String, String, String, String) {
         2 => {
             build.order_ids.push(always("trigger.order_id"));
             build.keyed_by_order = true;
-            build.conditions.push(always("trigger.state == 'paid'"));
             let only = if build.dice.one_in(2) { "match = { state = \"paid\" }\n" } else { "" };
+            // What the list is asked for alone is always so.
+            if only.is_empty() {
+                build.conditions.push(always("trigger.state == 'paid'"));
+            }
             let read = build.operation("shop", "list_changes");
             build.locales.push("trigger.language".to_owned());
             let text = format!("[trigger.poll]\nread = \"{read}\"\nevery = \"1m\"\nlag = \"5m\"\n{only}");
