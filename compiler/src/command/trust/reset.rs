@@ -43,7 +43,7 @@ pub(super) fn run(repo: &Path, args: &Args, now: Moment) -> Result<Told, Error> 
     }
     let mut people = BTreeMap::new();
     for PersonKey { person, key } in &args.people {
-        people.entry(person.clone()).or_insert_with(|| Person { keys: BTreeSet::new() }).keys.insert(key.clone());
+        people.entry(person.clone()).or_insert_with(|| Person::new(BTreeSet::new())).keys.insert(key.clone());
     }
     let next = Approvers { threshold: args.threshold, people, ..old.next(first) };
     let text = next.to_toml().map_err(refused)?;
