@@ -272,7 +272,7 @@ pub(crate) const ROOM: &[Attack] = &[
             let mut approvers = others(&world);
             approvers
                 .people
-                .insert(id("gus"), Person { keys: ["gus", "gwen"].map(|k| key(k).public().clone()).into() });
+                .insert(id("gus"), Person::new(["gus", "gwen"].map(|k| key(k).public().clone()).into()));
             announce(&mut world, reset_to(&approvers, at()), &["ann", "ben"]);
             world.approvers.push((approvers, vec!["gus", "hal"]));
             judge_by(&world.release(), &pinned)

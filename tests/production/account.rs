@@ -6,14 +6,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use assent_agent::ledger::DayKeys;
-use assent_agent::store::{Aim, Ending, Entry, ItemEnd, JournalRow, Log, Memory, RunFilter, RunId, Store as _};
+use assent_agent::store::{Entry, JournalRow, Log, RunFilter, RunId, Store as _};
 use assent_schema::id::{AgentId, ClientId, OperationRef, ProjectName};
 use assent_schema::ledger::{Audit, Entry as LedgerEntry, Origin};
-use assent_schema::plan::Effect;
+use assent_tests::account::judge;
+use assent_tests::systems::Done;
 
 use crate::days::{Days, HOST_KEY, Heard};
 use crate::field::WORKFLOWS;
-use crate::outside::Done;
+use crate::store::Disk;
 
 /// Runs that are read at once.
 const PAGE: usize = 1_000;
@@ -57,26 +58,6 @@ impl Account {
     }
 }
 
-/// What a journal says of the effects of one run, by operation: whether each is surely done, and whether perhaps.
-fn effects(journal: &[JournalRow]) -> BTreeMap<OperationRef, (bool, bool)> {
-    let mut found: BTreeMap<OperationRef, (bool, bool)> = BTreeMap::new();
-    let mut operations = BTreeMap::new();
-    for row in journal {
-        match &row.entry {
-            Entry::Intent(intent) if intent.aim == Aim::Step && intent.effect != Effect::None => {
-                operations.insert(intent.step.clone(), intent.operation.clone());
-                found.entry(intent.operation.clone()).or_default().1 = true;
-            }
-            Entry::Outcome(outcome) => {
-                let Some(effect) = operations.get(&outcome.step).and_then(|name| found.get_mut(name)) else { continue };
-                effect.0 |= !outcome.in_doubt && matches!(outcome.code.as_str(), "ok" | "confirmed");
-            }
-            _ => {}
-        }
-    }
-    found
-}
-
 pub(crate) fn account(days: &Days, done: &Done) -> Account {
     let (store, mut account) = (days.store(), Account::default());
     let runs = runs(&store);
@@ -103,39 +84,24 @@ pub(crate) fn account(days: &Days, done: &Done) -> Account {
             }
             continue;
         };
-        let ends: Vec<Ending> = journal.iter().filter_map(|row| ending(&row.entry)).collect();
-        let [ending] = ends.as_slice() else {
-            account.wrong.push(format!("{}: ended {} times", event.name, ends.len()));
-            continue;
-        };
-        *line.ended.entry(ending.as_str()).or_default() += 1;
-        if let Some(Entry::Ended { step: Some(step), code: Some(code), .. }) = journal.last().map(|row| &row.entry) {
-            *line.why.entry(format!("{code} at {step}")).or_default() += 1;
+        let entries: Vec<&Entry> = journal.iter().map(|row| &row.entry).collect();
+        let items = queue.get(run).copied().unwrap_or(0);
+        let client: ClientId = client.parse().unwrap();
+        let judged = judge(&client, &event.name, &entries, items, done);
+        if let Some(ending) = judged.ending {
+            *line.ended.entry(ending.as_str()).or_default() += 1;
         }
-        if let Some(Entry::Accepted(accepted)) = journal.first().map(|row| &row.entry) {
+        if let Some(why) = judged.why {
+            *line.why.entry(why).or_default() += 1;
+        }
+        if let Some(Entry::Accepted(accepted)) = entries.first() {
             line.plans.insert(accepted.plan.to_string());
         }
-        let items = queue.get(run).copied().unwrap_or(0);
         line.queued += items as u64;
-        let failed = |row: &JournalRow| matches!(row.entry, Entry::Item { how: ItemEnd::Failed, .. });
-        let wanted = match ending {
-            Ending::Done => usize::from(journal.iter().any(failed)),
-            Ending::Superseded => items.min(1),
-            Ending::Stopped | Ending::Failed | Ending::ContentLost => 1,
-        };
-        if items != wanted {
-            account.wrong.push(format!("{}: {} and {items} items in the queue", event.name, ending.as_str()));
-        }
-        for (operation, (sure, perhaps)) in effects(journal) {
-            let place = (client.parse().unwrap(), operation, event.name.clone());
-            let times = done.get(&place).map_or(0, BTreeSet::len);
-            line.effects += times as u64;
-            line.doubted += u64::from(!sure && perhaps);
-            if times > 1 || (sure && times == 0) {
-                account.wrong.push(format!("{}: `{}` was done {times} times", event.name, place.1));
-            }
-            known.insert(place);
-        }
+        line.effects += judged.effects;
+        line.doubted += judged.doubted;
+        account.wrong.extend(judged.wrong);
+        known.extend(judged.known.into_iter().map(|operation| (client.clone(), operation, event.name.clone())));
     }
     let unknown = done.keys().filter(|place| !known.contains(*place));
     account
@@ -151,15 +117,8 @@ pub(crate) fn account(days: &Days, done: &Done) -> Account {
     account
 }
 
-fn ending(entry: &Entry) -> Option<Ending> {
-    match entry {
-        Entry::Ended { ending, .. } => Some(*ending),
-        _ => None,
-    }
-}
-
 /// Runs by the event that began them.
-fn runs(store: &Memory) -> BTreeMap<String, Vec<(RunId, Vec<JournalRow>)>> {
+fn runs(store: &Disk) -> BTreeMap<String, Vec<(RunId, Vec<JournalRow>)>> {
     let (mut runs, mut before) = (BTreeMap::<String, Vec<_>>::new(), None);
     loop {
         let page = store.runs(&RunFilter { client: None, before, most: PAGE }).unwrap();
@@ -172,7 +131,7 @@ fn runs(store: &Memory) -> BTreeMap<String, Vec<(RunId, Vec<JournalRow>)>> {
 }
 
 /// The ledger is whole, and has as many acceptances and ends as there are runs.
-fn ledger(days: &Days, store: &Memory, runs: &BTreeMap<String, Vec<(RunId, Vec<JournalRow>)>>, account: &mut Account) {
+fn ledger(days: &Days, store: &Disk, runs: &BTreeMap<String, Vec<(RunId, Vec<JournalRow>)>>, account: &mut Account) {
     let mut keys = DayKeys::new(days.host.boot(), Arc::clone(&HOST_KEY));
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for client in days.field.clients.keys() {

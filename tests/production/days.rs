@@ -6,7 +6,7 @@ use std::time::Duration;
 use assent_agent::ledger::{Ledgers, opened};
 use assent_agent::run::{Engine, NewRun, NotBegun, Question, Verdict};
 use assent_agent::sim::{Crash, Host, SimWorld, Spawner, Stop, Strike, run};
-use assent_agent::store::{Books, LedgerRows, Log, Memory, Store as _, StoreError, Transaction, TriggerKind, Write};
+use assent_agent::store::{Books, LedgerRows, Log, Store as _, StoreError, Transaction, TriggerKind, Write};
 use assent_agent::vault::HostKey;
 use assent_agent::world::{Clock as _, Wall};
 use assent_schema::canon::Digest;
@@ -15,14 +15,19 @@ use assent_schema::id::{AgentId, ProjectName};
 use assent_schema::plan::Trigger;
 use assent_schema::release::Choice;
 use assent_tests::generate::Dice;
+use assent_tests::systems::EVENT;
 
-use crate::field::{Field, Seen, WORKFLOWS};
-use crate::outside::{EVENT, Outside};
+use crate::deploy::{Deployments, Seen};
+use crate::field::{Field, WORKFLOWS};
+use crate::outside::Outside;
+use crate::store::{Disk, Place};
 
 pub(crate) static HOST_KEY: LazyLock<Arc<HostKey>> = LazyLock::new(|| Arc::new(HostKey::generate()));
 
 /// How long a sender waits before it sends an event again that nobody took.
 const AGAIN: Duration = Duration::from_secs(10);
+/// Within how many minutes people decide, if they do.
+const MINUTES_MOST: usize = 12;
 /// How often people look at what waits for them.
 const LOOK: Duration = Duration::from_mins(1);
 /// Processes at most: one for each kill, and many more.
@@ -72,10 +77,11 @@ pub(crate) struct Days {
     pub(crate) counted: Arc<Mutex<Counted>>,
     seed: u64,
     kills: Vec<Wall>,
+    place: Place,
 }
 
 impl Days {
-    pub(crate) fn new(seed: u64, size: Size, field: Arc<Field>, outside: Outside) -> Self {
+    pub(crate) fn new(seed: u64, size: Size, field: Arc<Field>, outside: Outside, place: Place) -> Self {
         let mut dice = Dice::of(seed, &["events"]);
         let millis =
             |dice: &mut Dice| u64::try_from(dice.below(usize::try_from(field.span.as_millis()).unwrap())).unwrap();
@@ -101,8 +107,10 @@ impl Days {
         events.iter_mut().enumerate().for_each(|(number, event)| event.name = format!("{EVENT}{}", number + 1));
         let mut kills: Vec<Wall> = (0..size.hours * size.kills_an_hour).map(|_| after(&mut dice)).collect();
         kills.sort();
+        let calm = field.begin.plus(field.calm());
+        kills.retain(|kill| *kill >= calm);
         let host = Host::new(seed, field.begin.moment(), outside);
-        Self { field, host, events: Arc::new(Mutex::new(events)), counted: Arc::default(), seed, kills }
+        Self { field, host, events: Arc::new(Mutex::new(events)), counted: Arc::default(), seed, kills, place }
     }
 
     /// Lives them to the end: every event was heard, every run has ended.
@@ -125,14 +133,13 @@ impl Days {
         panic!("the days have no end");
     }
 
-    pub(crate) fn store(&self) -> Memory {
-        let world = self.host.boot();
-        world.store(|rows| books(&world, rows)).unwrap()
+    pub(crate) fn store(&self) -> Disk {
+        Disk::open(&self.place, &self.host.boot())
     }
 
     fn process(&self) -> Stop {
         let world = self.host.boot();
-        let store = Arc::new(world.store(|rows| books(&world, rows)).unwrap());
+        let store = Arc::new(Disk::open(&self.place, &world));
         let (spawner, shared) = (Spawner::default(), Arc::new(world.clone()));
         let starter = spawner.clone();
         let (field, events, counted) = (Arc::clone(&self.field), Arc::clone(&self.events), Arc::clone(&self.counted));
@@ -145,8 +152,12 @@ impl Days {
                     let Ok(()) = store.commit(Transaction::new(shared.now()).with(note)).await else { return };
                 }
             }
-            let deployed = Arc::new(Seen(Arc::clone(&field), (*shared).clone()));
+            let booted = Deployments::boot(Arc::clone(&field), Arc::clone(&shared), Arc::clone(&store)).await;
+            let Ok(deployments) = booted else { return };
+            let deployed = Arc::clone(&deployments.seen);
             let Ok(engine) = Engine::open(Arc::clone(&shared), store, deployed).await else { return };
+            let (at_end, over) = (Arc::clone(&engine), Arc::clone(&events));
+            starter.spawn(deployments.live(move || is_over(&at_end, &over)));
             for (_, task) in engine.resume().unwrap() {
                 starter.spawn(task);
             }
@@ -165,7 +176,7 @@ pub(crate) fn books(world: &SimWorld, rows: &dyn LedgerRows) -> Result<Box<dyn B
     Ok(Box::new(Ledgers::load(project, agent, (world.clone(), world.clone(), Arc::clone(&HOST_KEY)), rows)?))
 }
 
-type Running = Engine<SimWorld, Memory, Seen>;
+type Running = Engine<SimWorld, Disk, Seen>;
 
 fn new_run(field: &Field, event: &Event) -> NewRun {
     let (client, workflow, ..) = WORKFLOWS[event.workflow];
@@ -241,9 +252,10 @@ async fn once(
             counted.lock().unwrap().known += 1;
             Heard::Taken
         }
-        NotBegun::NotAllowed(_) => Heard::Refused,
+        // What does not run any more has no door.
+        NotBegun::NotAllowed(_) | NotBegun::Unknown => Heard::Refused,
         NotBegun::TooMany | NotBegun::Stopping | NotBegun::Store(_) => Heard::Not,
-        NotBegun::Unknown | NotBegun::Misfit(_) | NotBegun::NoKey => panic!("{}: {refused:?}", event.name),
+        NotBegun::Misfit(_) | NotBegun::NoKey => panic!("{}: {refused:?}", event.name),
     }
 }
 
@@ -253,7 +265,7 @@ async fn people(world: &SimWorld, engine: &Running, field: &Field, seed: u64, ev
         for question in engine.questions() {
             let waiting = &question.waiting;
             let mut dice = Dice::of(seed, &["people", &waiting.run.to_string(), &waiting.at().to_string()]);
-            let minutes = i64::try_from(dice.below(90)).unwrap();
+            let minutes = i64::try_from(dice.below(MINUTES_MOST)).unwrap();
             let choice = match dice.below(10) {
                 0 => continue,
                 1 | 2 => Choice::Refuse,
@@ -265,12 +277,18 @@ async fn people(world: &SimWorld, engine: &Running, field: &Field, seed: u64, ev
                 let _late = engine.decide(waiting.run, &waiting.step, verdict).await;
             }
         }
-        let heard = events.lock().unwrap().iter().all(|event| event.heard != Heard::Not);
-        if heard && engine.store().open_runs().unwrap().is_empty() {
+        if is_over(engine, events) {
             return;
         }
         world.sleep(LOOK).await;
     }
+}
+
+/// Whether every event was heard and every run has ended.
+fn is_over(engine: &Running, events: &Mutex<Vec<Event>>) -> bool {
+    // The last ones are heard last.
+    let heard = events.lock().unwrap().iter().rev().all(|event| event.heard != Heard::Not);
+    heard && engine.store().open_runs().unwrap().is_empty()
 }
 
 fn verdict(field: &Field, question: &Question, choice: Choice) -> Verdict {

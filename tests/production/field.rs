@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use assent_agent::run::{Compiled, Deployed, Permission, Use};
-use assent_agent::sim::SimWorld;
-use assent_agent::vault::{Secret, VaultError};
-use assent_agent::world::{Clock as _, Wall};
-use assent_schema::canon::{self, Digest};
-use assent_schema::client::{ClientFacts, Endpoint};
-use assent_schema::id::{ClientId, ConnectionId, SlotId, WorkflowId};
+use assent_agent::run::Compiled;
+use assent_agent::world::Wall;
+use assent_schema::canon;
+use assent_schema::client::ClientFacts;
+use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::plan::Plan;
 
 /// Client, workflow, whose plan it is, and how many of a hundred events are its own. The third client is the first one's twin.
@@ -66,52 +64,23 @@ impl Field {
         now.since(self.begin).as_millis() * 100 / self.span.as_millis()
     }
 
-    /// Which of its plans a workflow begins runs with.
-    pub(crate) fn version(&self, client: &str, workflow: &str, now: Wall) -> usize {
-        match self.percent(now) {
-            0..=19 => 0,
-            40..=59 if (client, workflow) == ROLLED_BACK => 0,
-            20..=59 => 1,
-            _ => 2,
-        }
+    /// How long nothing fails and nobody kills the agent, from the beginning on.
+    pub(crate) fn calm(&self) -> Duration {
+        self.span / 5
+    }
+
+    /// How many of the five stages have begun: the first release, the second, a rollback, the third release, a withdrawal.
+    pub(crate) fn stage(&self, now: Wall) -> usize {
+        usize::try_from((self.percent(now) / 20).min(4)).unwrap()
+    }
+
+    /// Which version a stage releases; nothing when it is the rollback.
+    pub(crate) fn version_of(&self, stage: usize) -> Option<usize> {
+        [Some(0), Some(1), None, Some(2), Some(2)][stage]
     }
 
     /// Whether the client withdrew its approval.
     pub(crate) fn is_withdrawn(&self, client: &str, workflow: &str, now: Wall) -> bool {
         (client, workflow) == WITHDRAWN && self.percent(now) >= 80
     }
-}
-
-/// The field as an agent sees it at its time.
-pub(crate) struct Seen(pub(crate) Arc<Field>, pub(crate) SimWorld);
-
-impl Deployed for Seen {
-    fn active(&self, client: &ClientId, workflow: &WorkflowId) -> Option<Arc<Compiled>> {
-        let version = self.0.version(client.as_str(), workflow.as_str(), self.1.now());
-        self.0.plans.get(&(client.clone(), workflow.clone()))?.get(version).cloned()
-    }
-
-    fn plan(&self, digest: &Digest) -> Option<Arc<Compiled>> {
-        self.0.plans.values().flatten().find(|plan| plan.digest == *digest).cloned()
-    }
-
-    fn client(&self, client: &ClientId) -> Option<Arc<ClientFacts>> {
-        self.0.clients.get(client).cloned()
-    }
-
-    fn endpoint(&self, client: &ClientId, connection: &ConnectionId) -> Option<Endpoint> {
-        let region = self.0.clients.get(client)?.region.clone();
-        Some(Endpoint { url: format!("https://{connection}.example"), region, sandbox: true })
-    }
-
-    async fn secret(&self, _: &ClientId, _: &ConnectionId, _: &SlotId) -> Result<Secret, VaultError> {
-        Secret::new(b"played".to_vec())
-    }
-
-    fn permission(&self, of: &Use<'_>) -> Permission {
-        let withdrawn = self.0.is_withdrawn(of.client.as_str(), of.workflow.as_str(), self.1.now());
-        if withdrawn { Permission::Stopped("withdrawn") } else { Permission::Go }
-    }
-
-    fn ended(&self, _: &ClientId, _: &WorkflowId, _: &Digest, _: bool, _: Duration) {}
 }

@@ -3,12 +3,14 @@
 #![expect(clippy::disallowed_methods, clippy::expect_used, reason = "these helpers start real programs for tests")]
 #![expect(clippy::print_stderr, reason = "a test says why it was skipped")]
 
+pub mod account;
 pub mod browser;
 pub mod generate;
 pub mod scenarios;
 pub mod servers;
 pub mod signed;
 pub mod stage;
+pub mod systems;
 pub mod targets;
 
 use std::ffi::OsStr;

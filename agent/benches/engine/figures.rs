@@ -28,6 +28,8 @@ pub(crate) struct Figures {
     pub(crate) commits_per_run: f64,
     pub(crate) bytes_per_run: f64,
     pub(crate) cpu_micros_per_run: f64,
+    /// Of the whole process: agent, load and API.
+    pub(crate) resident: f64,
 }
 
 pub(crate) fn load_average() -> String {

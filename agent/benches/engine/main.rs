@@ -1,7 +1,7 @@
 //! How fast runs are when each of them is durable, how soon the agent is ready, and how soon a release runs. Prints Markdown
 //! tables.
 //!
-//! `cargo bench -p assent-agent --bench engine`; `-- engine`, `-- start`, `-- ledger` or `-- deploy` for one table
+//! `cargo bench -p assent-agent --bench engine`; `-- engine`, `-- start`, `-- ledger`, `-- deploy` or `-- crowd` for one table
 //! alone. What the figures mean and what they were is in docs/benchmarks.md.
 #![expect(
     clippy::disallowed_methods,
@@ -10,6 +10,7 @@
     reason = "measures real time, reads /proc, starts the agent, prints; bends JSON that it wrote itself"
 )]
 
+mod crowd;
 mod deploy;
 mod figures;
 mod large;
@@ -42,20 +43,23 @@ fn main() {
     if wants("deploy") {
         deploy();
     }
+    if wants("crowd") {
+        crowd();
+    }
     println!("Load average after: {}", figures::load_average());
 }
 
 fn engine() {
     println!(
-        "| at once | runs/s | 2xx p50 ms | 2xx p99 ms | end p50 ms | end p99 ms | commits a run | bytes written a run | CPU µs a run |"
+        "| at once | runs/s | 2xx p50 ms | 2xx p99 ms | end p50 ms | end p99 ms | commits a run | bytes written a run | CPU µs a run | resident MB |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|");
     for at_once in [1, 16, 64] {
         let mut rounds: Vec<_> = (0..ROUNDS).map(|_| site::measure(at_once, SECONDS)).collect();
         rounds.sort_by(|a, b| a.runs_per_second.total_cmp(&b.runs_per_second));
         let Some(one) = rounds.get(ROUNDS / 2) else { continue };
         println!(
-            "| {at_once} | {:.0} | {:.1} | {:.1} | {:.1} | {:.1} | {:.2} | {:.0} | {:.0} |",
+            "| {at_once} | {:.0} | {:.1} | {:.1} | {:.1} | {:.1} | {:.2} | {:.0} | {:.0} | {:.1} |",
             one.runs_per_second,
             one.told.at(50),
             one.told.at(99),
@@ -64,6 +68,7 @@ fn engine() {
             one.commits_per_run,
             one.bytes_per_run,
             one.cpu_micros_per_run,
+            one.resident,
         );
     }
     println!();
@@ -83,6 +88,20 @@ fn ledger() {
         );
     }
     println!();
+}
+
+fn crowd() {
+    println!("| what | resident MB before | and then |");
+    println!("|---|---|---|");
+    // First what takes least: memory that was freed is not given back.
+    let idle = crowd::idle(1_000);
+    println!("| 1,000 workflows, nothing runs | {:.1} | {:.1} |", idle.before, idle.after);
+    let resting = crowd::resting(100_000);
+    println!("| 100,000 runs that rest | {:.1} | {:.1} |\n", resting.before, resting.after);
+    println!("| interrupted runs | taken up s | all ended s |");
+    println!("|---|---|---|");
+    let resumed = crowd::resumed(10_000);
+    println!("| 10,000 | {:.2} | {:.2} |\n", resumed.taken_up.as_secs_f64(), resumed.ended.as_secs_f64());
 }
 
 fn start() {

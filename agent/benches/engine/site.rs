@@ -3,7 +3,8 @@
 //! One client with as many workflows as events are under way at once, so that a sender knows the end of its run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use assent_agent::desk::{FrontDesk, Registry};
@@ -30,15 +31,37 @@ use crate::figures::{self, Figures, Times};
 use crate::load;
 
 pub(crate) const SECRET: &[u8] = b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// The key of the host on which the agents of the bench follow one another.
+static HOST: LazyLock<Arc<HostKey>> = LazyLock::new(|| Arc::new(HostKey::generate()));
 /// Before anything is counted: connections are made, caches are warm.
 const WARM: Duration = Duration::from_millis(500);
 
 /// What is deployed, and who waits for the ends of runs.
-struct Deployment {
+pub(crate) struct Deployment {
     secret: Secret,
-    facts: Arc<ClientFacts>,
+    pub(crate) facts: Arc<ClientFacts>,
     plans: BTreeMap<WorkflowId, (Arc<Compiled>, UnboundedSender<Instant>)>,
     api: Endpoint,
+}
+
+/// Who waits for the ends of a workflow's runs.
+pub(crate) type Ends = Vec<(String, UnboundedReceiver<Instant>)>;
+
+impl Deployment {
+    pub(crate) fn new(plans: impl IntoIterator<Item = Plan>, facts: ClientFacts, api: u16) -> (Self, Ends) {
+        let (mut running, mut ends) = (BTreeMap::new(), Vec::new());
+        for plan in plans {
+            let (workflow, digest) = (plan.workflow.clone(), plan.to_bytes().expect("bytes").1);
+            let compiled = Compiled::new(Arc::new(plan), digest).unwrap_or_else(|_| panic!("a plan that runs"));
+            let (sender, receiver) = unbounded_channel();
+            ends.push((workflow.to_string(), receiver));
+            running.insert(workflow, (Arc::new(compiled), sender));
+        }
+        let url = format!("http://127.0.0.1:{api}");
+        let api = Endpoint { url, region: "eu".parse().expect("a region"), sandbox: false };
+        let secret = Secret::new(SECRET.to_vec()).unwrap_or_else(|error| panic!("{error}"));
+        (Self { secret, facts: Arc::new(facts), plans: running, api }, ends)
+    }
 }
 
 impl Deployed for Deployment {
@@ -97,7 +120,7 @@ impl Registry for Deployment {
     }
 }
 
-fn facts() -> ClientFacts {
+pub(crate) fn facts(running: u32) -> ClientFacts {
     serde_json::from_value(json!({
         "type": "client", "schema": 1, "client": "acme", "plan": "growth", "region": "eu", "zone": "Europe/Berlin",
         "calendar": {"hours": {}}, "retention": "90d", "stale_limit": "72h", "deciders": {}, "people": {}, "routes": [],
@@ -105,13 +128,13 @@ fn facts() -> ClientFacts {
             "private_addresses": true, "scopes": ["write_tickets"],
             "auth": {"kind": "header", "name": "Authorization", "prefix": "Bearer", "slot": "token"},
             "slots": {"webhook": {"rotate": "90d", "webhook": true}, "token": {"rotate": "90d"}}}},
-        "limits": {"running": 256, "waiting": 10_000},
+        "limits": {"running": running, "waiting": 1_000_000},
     }))
     .expect("facts")
 }
 
 /// A webhook, one condition, one POST that changes something outside.
-fn plan(workflow: &WorkflowId) -> Plan {
+pub(crate) fn plan(workflow: &WorkflowId) -> Plan {
     let field = |at: &str, class: &str, shape: serde_json::Value| json!({"at": at, "shape": shape, "class": class, "written_by": "system"});
     let token = json!({"type": "token"});
     serde_json::from_value(json!({
@@ -139,11 +162,20 @@ fn plan(workflow: &WorkflowId) -> Plan {
     .expect("a plan")
 }
 
+/// The same, but each run rests before it calls.
+pub(crate) fn resting_plan(workflow: &WorkflowId, rests: &str) -> Plan {
+    let mut plan = plan(workflow);
+    let rest = json!({"id": "rest", "action": {"kind": "wait", "until": {"for": rests}}});
+    plan.steps.insert(0, serde_json::from_value(rest).expect("a step"));
+    plan.limits.concurrency = 1_000;
+    plan
+}
+
 /// An agent on a folder of its own, served by the thread `agent` while it is kept.
 struct Site {
     address: std::net::SocketAddr,
     store: Arc<Sqlite>,
-    ends: Vec<(String, UnboundedReceiver<Instant>)>,
+    ends: Ends,
     stop: watch::Sender<bool>,
     serving: std::thread::JoinHandle<()>,
     _folder: tempfile::TempDir,
@@ -152,32 +184,11 @@ struct Site {
 impl Site {
     fn new(workflows: usize, api: u16) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-        let (mut plans, mut ends) = (BTreeMap::new(), Vec::new());
-        for n in 0..workflows {
-            let workflow = WorkflowId::new(&format!("note-{n}")).expect("an id");
-            let plan = plan(&workflow);
-            let digest = plan.to_bytes().expect("bytes").1;
-            let compiled = Compiled::new(Arc::new(plan), digest).unwrap_or_else(|_| panic!("a plan that runs"));
-            let (sender, receiver) = unbounded_channel();
-            ends.push((workflow.to_string(), receiver));
-            plans.insert(workflow, (Arc::new(compiled), sender));
-        }
-        let url = format!("http://127.0.0.1:{api}");
-        let api_endpoint = Endpoint { url, region: "eu".parse().expect("a region"), sandbox: false };
-        let secret = Secret::new(SECRET.to_vec()).unwrap_or_else(|error| panic!("{error}"));
-        let deployment = Arc::new(Deployment { secret, facts: Arc::new(facts()), plans, api: api_endpoint });
+        let plans = (0..workflows).map(|n| plan(&WorkflowId::new(&format!("note-{n}")).expect("an id")));
+        let (deployment, ends) = Deployment::new(plans, facts(256), api);
+        let deployment = Arc::new(deployment);
         let store = Arc::new(store(folder.path()));
-        let net = RealNet::new(tls::connector(&[]).expect("roots"));
-        let mut egress = Egress::default();
-        egress.allow(&deployment.facts.client, &ConnectionId::new("helpdesk").expect("an id"), "127.0.0.1", api);
-        net.permit(egress);
-        let world = Arc::new(Real {
-            clock: RealClock,
-            dice: RealDice,
-            net,
-            disk: RealDisk::open(folder.path()).expect("a folder"),
-            keyring: RealKeyring::new("engine-bench"),
-        });
+        let world = Arc::new(world(folder.path(), api));
         let (stop, stopped) = watch::channel(false);
         let (told, address) = std::sync::mpsc::channel();
         let serving = serve(world, Arc::clone(&store), deployment, told, stopped);
@@ -186,10 +197,26 @@ impl Site {
     }
 }
 
+/// The real world, from which one port of loopback is reached.
+pub(crate) fn world(folder: &Path, api: u16) -> Real {
+    let net = RealNet::new(tls::connector(&[]).expect("roots"));
+    let mut egress = Egress::default();
+    let (client, connection) = (ClientId::new("acme").expect("an id"), ConnectionId::new("helpdesk").expect("an id"));
+    egress.allow(&client, &connection, "127.0.0.1", api);
+    net.permit(egress);
+    Real {
+        clock: RealClock,
+        dice: RealDice,
+        net,
+        disk: RealDisk::open(folder).expect("a folder"),
+        keyring: RealKeyring::new("engine-bench"),
+    }
+}
+
 /// The store of an agent, its ledger sealed under real day keys.
-fn store(folder: &std::path::Path) -> Sqlite {
+pub(crate) fn store(folder: &Path) -> Sqlite {
     let disk = Arc::new(RealDisk::open(folder).expect("a folder"));
-    let parts = (disk, RealDice, Arc::new(HostKey::generate()));
+    let parts = (disk, RealDice, Arc::clone(&HOST));
     let (project, agent) = (ProjectName::new("harbor").expect("an id"), AgentId::new("eu-1").expect("an id"));
     let open = |rows: &dyn assent_agent::store::LedgerRows| {
         Ok(Box::new(Ledgers::load(project, agent, parts, rows)?) as Box<dyn assent_agent::store::Books>)
@@ -240,6 +267,7 @@ pub(crate) fn measure(at_once: usize, seconds: u64) -> Figures {
         let before = (site.store.commits(), figures::written(), figures::cpu(&["agent", "store"]));
         tokio::time::sleep_until(until.into()).await;
         let after = (site.store.commits(), figures::written(), figures::cpu(&["agent", "store"]));
+        let resident = figures::resident(std::process::id());
         let mut runs = Vec::new();
         for sender in senders {
             runs.extend(sender.await.expect("a sender"));
@@ -257,6 +285,7 @@ pub(crate) fn measure(at_once: usize, seconds: u64) -> Figures {
             commits_per_run: per_run(after.0 - before.0),
             bytes_per_run: per_run(after.1 - before.1),
             cpu_micros_per_run: per_run(micros),
+            resident,
             told: Times::new(runs.iter().map(|run| run.told).collect()),
             ended: Times::new(runs.iter().map(|run| run.ended).collect()),
         }

@@ -23,108 +23,176 @@ pub(super) struct Lane {
     pub(super) client_most: u32,
 }
 
+/// A key of one workflow.
+type Key = (ClientId, WorkflowId, String);
+
 /// All runs that are known here: running, and those that wait for their place in order of their age.
+///
+/// A run that comes or goes costs what it touches, not what waits: there may be many thousands.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
     running: BTreeMap<RunId, Lane>,
-    waiting: BTreeMap<RunId, Lane>,
+    waiting: BTreeMap<ClientId, BTreeMap<WorkflowId, BTreeMap<RunId, Lane>>>,
+    /// Where a run waits, and which runs wait with a key.
+    waits: BTreeMap<RunId, (ClientId, WorkflowId)>,
+    waits_by_key: BTreeMap<Key, BTreeSet<RunId>>,
     by_workflow: BTreeMap<(ClientId, WorkflowId), u32>,
     by_client: BTreeMap<ClientId, u32>,
-    keys: BTreeMap<(ClientId, WorkflowId, String), RunId>,
+    keys: BTreeMap<Key, RunId>,
+    /// The key that a run holds, running or not.
+    holds: BTreeMap<RunId, Key>,
     /// Runs that wait until their key is quiet: they hold nothing, and count as known.
     resting: BTreeMap<RunId, ClientId>,
+    resting_by_client: BTreeMap<ClientId, u32>,
 }
 
 impl Lanes {
     /// Lets a run in, or puts it among those that wait. True when it may go on at once.
     pub(super) fn enter(&mut self, run: RunId, lane: Lane) -> bool {
-        self.resting.remove(&run);
+        self.stir(run);
         if self.fits(run, &lane) && !self.older_waits(run, &lane) {
             self.admit(run, lane);
             return true;
         }
-        self.waiting.insert(run, lane);
+        self.wait(run, lane);
         false
     }
 
     /// The run waits until its key is quiet, before it enters.
     pub(super) fn rest(&mut self, run: RunId, client: &ClientId) {
-        self.resting.insert(run, client.clone());
+        if self.resting.insert(run, client.clone()).is_none() {
+            add(self.resting_by_client.entry(client.clone()).or_default());
+        }
     }
 
     /// The run waits for a person: others may use its place, nobody its key. Returns who may go on now.
     pub(super) fn pause(&mut self, run: RunId) -> Vec<RunId> {
-        self.give_back(run);
-        self.next()
+        let client = self.give_back(run);
+        client.map_or_else(Vec::new, |client| self.next(&client))
     }
 
     /// The run has ended. Returns who may go on now.
     pub(super) fn leave(&mut self, run: RunId) -> Vec<RunId> {
-        self.give_back(run);
-        self.waiting.remove(&run);
-        self.resting.remove(&run);
-        self.keys.retain(|_, holder| *holder != run);
-        self.next()
+        self.stir(run);
+        let ran = self.give_back(run);
+        let waited = self.unwait(run).map(|lane| lane.client);
+        let held = self.holds.remove(&run);
+        if let Some(key) = &held {
+            self.keys.remove(key);
+        }
+        let client = ran.or(waited).or(held.map(|(client, ..)| client));
+        client.map_or_else(Vec::new, |client| self.next(&client))
     }
 
     /// How many runs of a client are known here: running, waiting for their place, or holding a key while they wait.
     pub(super) fn of_client(&self, client: &ClientId) -> usize {
-        let here = |runs: &BTreeMap<RunId, Lane>| runs.values().filter(|lane| lane.client == *client).count();
-        let resting = self.resting.values().filter(|other| *other == client).count();
-        here(&self.running).saturating_add(here(&self.waiting)).saturating_add(resting)
+        let count = |counts: &BTreeMap<ClientId, u32>| counts.get(client).copied().unwrap_or(0);
+        let here = count(&self.by_client).saturating_add(count(&self.resting_by_client));
+        let waiting = self.waiting.get(client).into_iter().flat_map(BTreeMap::values).map(BTreeMap::len).sum::<usize>();
+        usize::try_from(here).unwrap_or(usize::MAX).saturating_add(waiting)
     }
 
     fn older_waits(&self, run: RunId, lane: &Lane) -> bool {
-        let same =
-            |other: &Lane| other.client == lane.client && other.workflow == lane.workflow && other.key == lane.key;
-        lane.key.is_some() && self.waiting.iter().any(|(id, other)| *id < run && same(other))
+        let first = key_of(lane).and_then(|key| self.waits_by_key.get(&key)).and_then(BTreeSet::first);
+        first.is_some_and(|oldest| *oldest < run)
     }
 
     fn fits(&self, run: RunId, lane: &Lane) -> bool {
+        let key_free = key_of(lane).and_then(|key| self.keys.get(&key)).is_none_or(|holder| *holder == run);
+        key_free && self.has_place(lane)
+    }
+
+    fn has_place(&self, lane: &Lane) -> bool {
         let place = (lane.client.clone(), lane.workflow.clone());
         let workflow = self.by_workflow.get(&place).copied().unwrap_or(0);
         let client = self.by_client.get(&lane.client).copied().unwrap_or(0);
-        let key_free = lane.key.as_ref().is_none_or(|key| {
-            let holder = self.keys.get(&(lane.client.clone(), lane.workflow.clone(), key.clone()));
-            holder.is_none_or(|holder| *holder == run)
-        });
-        key_free && workflow < lane.workflow_most && client < lane.client_most
+        workflow < lane.workflow_most && client < lane.client_most
     }
 
     fn admit(&mut self, run: RunId, lane: Lane) {
         let place = (lane.client.clone(), lane.workflow.clone());
-        if let Some(key) = &lane.key {
-            self.keys.insert((lane.client.clone(), lane.workflow.clone(), key.clone()), run);
+        if let Some(key) = key_of(&lane) {
+            self.keys.insert(key.clone(), run);
+            self.holds.insert(run, key);
         }
         add(self.by_workflow.entry(place).or_default());
         add(self.by_client.entry(lane.client.clone()).or_default());
         self.running.insert(run, lane);
     }
 
-    fn give_back(&mut self, run: RunId) {
-        let Some(lane) = self.running.remove(&run) else { return };
-        let place = (lane.client.clone(), lane.workflow);
-        take(&mut self.by_workflow, &place);
+    /// Gives a place among the running back; whose it was.
+    fn give_back(&mut self, run: RunId) -> Option<ClientId> {
+        let lane = self.running.remove(&run)?;
+        take(&mut self.by_workflow, &(lane.client.clone(), lane.workflow));
         take(&mut self.by_client, &lane.client);
+        Some(lane.client)
     }
 
-    fn next(&mut self) -> Vec<RunId> {
-        let mut admitted = Vec::new();
-        // Old runs first. A key that is passed over once is passed over for younger runs too.
-        let mut passed: BTreeSet<(ClientId, WorkflowId, Option<String>)> = BTreeSet::new();
-        for run in self.waiting.keys().copied().collect::<Vec<_>>() {
-            let Some(lane) = self.waiting.get(&run).cloned() else { continue };
-            let key = (lane.client.clone(), lane.workflow.clone(), lane.key.clone());
-            if passed.contains(&key) || !self.fits(run, &lane) {
-                passed.insert(key);
-                continue;
+    fn wait(&mut self, run: RunId, lane: Lane) {
+        self.waits.insert(run, (lane.client.clone(), lane.workflow.clone()));
+        if let Some(key) = key_of(&lane) {
+            self.waits_by_key.entry(key).or_default().insert(run);
+        }
+        let of_client = self.waiting.entry(lane.client.clone()).or_default();
+        of_client.entry(lane.workflow.clone()).or_default().insert(run, lane);
+    }
+
+    fn unwait(&mut self, run: RunId) -> Option<Lane> {
+        let (client, workflow) = self.waits.remove(&run)?;
+        let of_client = self.waiting.get_mut(&client)?;
+        let of_workflow = of_client.get_mut(&workflow)?;
+        let lane = of_workflow.remove(&run)?;
+        if of_workflow.is_empty() {
+            of_client.remove(&workflow);
+        }
+        if of_client.is_empty() {
+            self.waiting.remove(&client);
+        }
+        if let Some(key) = key_of(&lane)
+            && let Some(runs) = self.waits_by_key.get_mut(&key)
+        {
+            runs.remove(&run);
+            if runs.is_empty() {
+                self.waits_by_key.remove(&key);
             }
-            self.waiting.remove(&run);
+        }
+        Some(lane)
+    }
+
+    /// It rests no longer.
+    fn stir(&mut self, run: RunId) {
+        if let Some(client) = self.resting.remove(&run) {
+            take(&mut self.resting_by_client, &client);
+        }
+    }
+
+    /// Lets in whoever of a client may go on now, old runs first.
+    fn next(&mut self, client: &ClientId) -> Vec<RunId> {
+        let mut admitted = Vec::new();
+        while let Some(run) = self.oldest(client) {
+            let Some(lane) = self.unwait(run) else { break };
             self.admit(run, lane);
             admitted.push(run);
         }
         admitted
     }
+
+    /// The oldest run of a client that may go on. Of a workflow that is full nobody is looked at.
+    fn oldest(&self, client: &ClientId) -> Option<RunId> {
+        let oldest = |runs: &BTreeMap<RunId, Lane>| {
+            // Plans of different releases may give it different limits.
+            let ends = [runs.first_key_value()?, runs.last_key_value()?];
+            ends.iter().find(|(_, lane)| self.has_place(lane))?;
+            runs.iter().find(|(run, lane)| self.fits(**run, lane)).map(|(run, _)| *run)
+        };
+        self.waiting.get(client)?.values().filter_map(oldest).min()
+    }
+}
+
+/// The key of which one run goes on at a time, if the workflow has one.
+fn key_of(lane: &Lane) -> Option<Key> {
+    let key = lane.key.clone()?;
+    Some((lane.client.clone(), lane.workflow.clone(), key))
 }
 
 fn add(count: &mut u32) {

@@ -51,16 +51,12 @@ pub struct Crash {
     pub strike: Strike,
 }
 
-struct Timer {
-    due: Duration,
-    waker: Waker,
-}
-
 struct State {
     seed: u64,
     wall_offset: i64,
     boot: Duration,
-    timers: BTreeMap<u64, Timer>,
+    /// Who is woken when, those of one instant in the order in which they began to wait.
+    timers: BTreeMap<(Duration, u64), Waker>,
     next_timer: u64,
     points: Vec<Point>,
     crash: Option<Crash>,
@@ -168,17 +164,10 @@ impl SimWorld {
     /// Moves time to the next timer and wakes it. False when there is none.
     pub(super) fn next_timer(&self) -> bool {
         let mut state = lock(&self.host.state);
-        let Some((id, due)) =
-            state.timers.iter().map(|(id, timer)| (*id, timer.due)).min_by_key(|(id, due)| (*due, *id))
-        else {
-            return false;
-        };
+        let Some(((due, _), waker)) = state.timers.pop_first() else { return false };
         state.boot = state.boot.max(due);
-        let timer = state.timers.remove(&id);
         drop(state);
-        if let Some(timer) = timer {
-            timer.waker.wake();
-        }
+        waker.wake();
         true
     }
 
@@ -269,7 +258,7 @@ impl Future for Sleep {
         }
         let id = self.timer.unwrap_or(state.next_timer);
         state.next_timer = state.next_timer.max(id.saturating_add(1));
-        state.timers.insert(id, Timer { due: self.due, waker: context.waker().clone() });
+        state.timers.insert((self.due, id), context.waker().clone());
         self.timer = Some(id);
         Poll::Pending
     }
@@ -278,7 +267,7 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let Some(id) = self.timer {
-            lock(&self.host.state).timers.remove(&id);
+            lock(&self.host.state).timers.remove(&(self.due, id));
         }
     }
 }
