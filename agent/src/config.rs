@@ -51,6 +51,17 @@ pub struct Config {
     pub limits: Limits,
 }
 
+impl Config {
+    /// Where people's browsers find the console: by its name where a proxy stands before it, else on this machine.
+    pub fn console_url(&self) -> Option<String> {
+        let address = self.console?;
+        match self.hosts.first() {
+            Some(host) if self.behind_proxy => Some(format!("https://{host}/")),
+            Some(_) | None => address.ip().is_loopback().then(|| format!("http://{address}/")),
+        }
+    }
+}
+
 /// The state folder, and what stands where in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State(PathBuf);

@@ -428,7 +428,7 @@ impl Agent {
         let mut egress = Egress::default();
         for (client, connections) in &taken.endpoints.clients {
             for (connection, endpoint) in connections {
-                if let Some(base) = Base::parse(&endpoint.url) {
+                if let Some(base) = Base::parse(&endpoint.url).or_else(|| Base::parse_mail(&endpoint.url)) {
                     egress.allow(client, connection, base.host(), base.port());
                 }
             }

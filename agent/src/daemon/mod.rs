@@ -26,6 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use assent_schema::id::ConnectionId;
 use assent_schema::ledger::Origin;
 use assent_schema::time::Moment;
 use tokio::net::TcpListener;
@@ -52,6 +53,7 @@ use crate::real::{Real, RealClock, RealDice, RealDisk, RealInboxes, RealKeyring,
 use crate::run::Engine;
 use crate::store::{Log, Sqlite, Store as _, StoreError, Write, life};
 use crate::vault::FileVault;
+use crate::watch::Teller;
 use crate::world::Clock as _;
 
 use agent::{Agent, Parts, TIME};
@@ -65,7 +67,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// Ends of runs that are counted together at most.
 const COUNTED_MOST: usize = 1_024;
 /// How often alerts that are due are delivered.
-const ALERT_EVERY: Duration = Duration::from_secs(5);
+const ALERT_EVERY: Duration = Duration::from_secs(1);
 /// How long what blocks may take when a recovery ends a life of the agent.
 const LETS_GO: Duration = Duration::from_secs(30);
 /// How often the service manager hears that the agent lives.
@@ -336,8 +338,11 @@ async fn looking(agent: Arc<Agent>) {
 async fn alerting(agent: Arc<Agent>) {
     loop {
         let routes = agent.routes();
-        let (world, store) = (&*agent.world, &*agent.store);
-        if let Err(error) = crate::watch::deliver_due(world, store, &routes, &agent.config.agent).await {
+        let (world, store, console) = (&*agent.world, &*agent.store, agent.config.console_url());
+        let secrets = |route: &ConnectionId| agent.field.route_secret(route);
+        let teller =
+            Teller { routes: &routes, agent: &agent.config.agent, secrets: &secrets, console: console.as_deref() };
+        if let Err(error) = crate::watch::deliver_due(world, store, &teller).await {
             tracing::error!(%error, "alerts could not be delivered");
         }
         tokio::time::sleep(ALERT_EVERY).await;

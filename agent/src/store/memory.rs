@@ -136,11 +136,14 @@ impl Tables {
             Write::Queue(item) => drop(self.queue.insert(item.run, *item)),
             Write::Unqueue { run } => drop(self.queue.remove(&run)),
             Write::Alert(alert) => self.raise(books, at, alert)?,
-            Write::AlertSent { no, again } => self.sent(no, again),
+            Write::AlertSent { no, due, again } => self.sent(no, due, again),
+            Write::AlertMoved { no } => {
+                self.alerts.iter_mut().filter(|row| row.no == no).for_each(|row| is_due_again(row, at));
+            }
             Write::AlertOver { key } => {
                 self.alerts.iter_mut().filter(|row| !row.over && row.alert.key() == key).for_each(|row| {
                     row.over = true;
-                    row.due = None;
+                    is_due_again(row, at);
                 });
             }
             Write::Note(note) => self.append(books, at, &note)?,
@@ -192,15 +195,14 @@ impl Tables {
         opened.map_or(Ok(()), |note| self.append(books, at, &note))
     }
 
-    fn sent(&mut self, no: i64, again: Option<Wall>) {
-        let Some(row) = self.alerts.iter_mut().find(|row| row.no == no) else { return };
+    fn sent(&mut self, no: i64, due: Wall, again: Option<Wall>) {
+        let Some(row) = self.alerts.iter_mut().find(|row| row.no == no && row.due == Some(due)) else { return };
         match again {
             None => {
                 row.due = None;
                 row.sent = row.count;
                 row.tries = 0;
             }
-            Some(_) if row.over => {}
             Some(again) => {
                 row.due = Some(again);
                 row.tries = row.tries.saturating_add(1);
@@ -222,6 +224,12 @@ impl Tables {
         }
         Ok(())
     }
+}
+
+/// Never at the time that it was due before: by that it is known that it moved.
+fn is_due_again(row: &mut AlertRow, at: Wall) {
+    row.due = Some(if row.due == Some(at) { at.plus(std::time::Duration::from_millis(1)) } else { at });
+    row.tries = 0;
 }
 
 impl LedgerRows for Tables {

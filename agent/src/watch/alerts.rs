@@ -104,6 +104,13 @@ pub enum Condition {
         /// Why, from a closed list.
         code: String,
     },
+    /// A route takes nothing, and alerts wait for it.
+    RouteFails {
+        /// Which route.
+        route: ConnectionId,
+        /// Why, from a closed list.
+        code: String,
+    },
     /// A client is at one of its limits.
     AtLimit {
         /// Which client.
@@ -168,6 +175,9 @@ pub fn alert(condition: &Condition) -> Option<Alert> {
         }
         Condition::Secret { client, connection, code } => {
             serious(Alert { connection: Some(connection.clone()), ..of("secret", Some(client), code) })
+        }
+        Condition::RouteFails { route, code } => {
+            Alert { connection: Some(route.clone()), ..of("route-fails", None, code) }
         }
         Condition::AtLimit { client, code } => of("at-limit", Some(client), code),
         Condition::HoldLapsed { client, what } => {
