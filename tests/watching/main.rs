@@ -7,3 +7,4 @@ mod field;
 mod manager;
 mod post;
 mod schemas;
+mod traces;

@@ -1,6 +1,6 @@
 //! How fast runs are when each of them is durable, and how soon the agent is ready. Prints Markdown tables.
 //!
-//! `cargo bench -p assent-agent --bench engine`; `-- engine`, `-- start` or `-- ledger` for one table alone. What the figures mean and
+//! `cargo bench -p assent-agent --bench engine`; `-- engine`, `-- start`, `-- ledger` or `-- watch` for one table alone. What the figures mean and
 //! what they were is in docs/benchmarks.md.
 #![expect(
     clippy::disallowed_methods,
@@ -13,6 +13,7 @@ mod ledger;
 mod load;
 mod site;
 mod start;
+mod watch;
 
 /// Seconds of one measurement.
 const SECONDS: u64 = 2;
@@ -31,6 +32,9 @@ fn main() {
     }
     if wants("ledger") {
         ledger();
+    }
+    if wants("watch") {
+        watch();
     }
     println!("Load average after: {}", figures::load_average());
 }
@@ -72,6 +76,22 @@ fn ledger() {
             one.longest.as_secs_f64() * 1e3,
         );
     }
+    println!();
+}
+
+fn watch() {
+    println!(
+        "| events a second | processor a minute, ms | share of one core | alert at its receiver after ms, p50, most |"
+    );
+    println!("|---|---|---|---|");
+    let one = watch::measure(100);
+    println!(
+        "| 100 | {:.0} | {:.2} % | {:.0}, {:.0} |",
+        one.busy.as_secs_f64() * 1e3,
+        one.busy.as_secs_f64() / 60.0 * 100.0,
+        one.delivered.at(50),
+        one.delivered.at(100),
+    );
     println!();
 }
 

@@ -185,7 +185,7 @@ impl Site {
 }
 
 /// The store of an agent, its ledger sealed under real day keys.
-fn store(folder: &std::path::Path) -> Sqlite {
+pub(crate) fn store(folder: &std::path::Path) -> Sqlite {
     let disk = Arc::new(RealDisk::open(folder).expect("a folder"));
     let parts = (disk, RealDice, Arc::new(HostKey::generate()));
     let (project, agent) = (ProjectName::new("harbor").expect("an id"), AgentId::new("eu-1").expect("an id"));

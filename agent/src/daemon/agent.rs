@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::host;
 use super::intake::{self, Standpoint, Taken};
 use super::poking::Pokes;
+use super::watching::Seen;
 use crate::config::Config;
 use crate::control::books::LedgerDesk;
 use crate::deploy::board::Proposal;
@@ -110,6 +111,8 @@ pub(super) struct Agent {
     /// What keeps the agent from looking for releases.
     trouble: Mutex<Option<PullStatus>>,
     news: Arc<Notify>,
+    /// What is seen of runs and of the agent itself.
+    pub(super) seen: Seen,
     /// Why nothing is started.
     pub(super) halt: Mutex<Option<Halt>>,
     /// On-call signed a recovery.
@@ -171,6 +174,7 @@ impl Agent {
             pokes,
             trouble: Mutex::default(),
             news: Arc::default(),
+            seen: Seen::default(),
             halt: Mutex::default(),
             recovered: Notify::new(),
         }
@@ -195,6 +199,9 @@ impl Agent {
 
     /// Keeps in mind what keeps the agent from looking for releases, and since when.
     pub(super) fn trouble(&self, failure: Option<PullFailure>) {
+        if failure.is_none() {
+            self.seen.polled(self.world.clock.boot());
+        }
         let mut trouble = lock(&self.trouble);
         let same = trouble.as_ref().map(|old| old.code.as_str()) == failure.map(PullFailure::code);
         if !same {
@@ -426,14 +433,19 @@ impl Agent {
 
     fn take_up(&self, taken: Taken) {
         let mut egress = Egress::default();
+        let mut listed = BTreeSet::new();
         for (client, connections) in &taken.endpoints.clients {
             for (connection, endpoint) in connections {
                 if let Some(base) = Base::parse(&endpoint.url).or_else(|| Base::parse_mail(&endpoint.url)) {
                     egress.allow(client, connection, base.host(), base.port());
+                    listed.insert((base.host().to_owned(), base.port()));
                 }
             }
         }
-        self.world.net.permit(egress);
+        if let Err(error) = super::watching::permit_own(&self.config, &self.world.net, &listed, egress) {
+            // It was looked at before the agent began.
+            tracing::error!(%error, "what `agent.toml` says cannot be used");
+        }
         match Routes::new(taken.clients.values().map(AsRef::as_ref), &taken.endpoints) {
             Ok(routes) => *lock(&self.routes) = Arc::new(routes),
             Err(error) => tracing::error!(%error, "alert routes cannot be used"),

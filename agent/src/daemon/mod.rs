@@ -3,6 +3,7 @@
 mod about;
 mod agent;
 mod answers;
+mod beating;
 mod halting;
 mod handing;
 mod handling;
@@ -11,6 +12,7 @@ pub mod host;
 mod incidents;
 mod intake;
 mod looking;
+mod measuring;
 mod office;
 mod poking;
 mod pruning;
@@ -19,6 +21,8 @@ mod pulling;
 mod recovering;
 mod registry;
 mod rehearsing;
+mod telling;
+mod watching;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -147,6 +151,10 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
         let console = Console::new(office, names(&agent.config, address), agent.config.behind_proxy);
         front.spawn(console::serve(listener, console, stopped.clone()));
     }
+    if let Some(address) = agent.config.metrics {
+        let listener = TcpListener::bind(address).await.tried(|| format!("cannot tell metrics at {address}"))?;
+        front.spawn(measuring::serve(listener, names(&agent.config, address), Arc::clone(&agent), stopped.clone()));
+    }
     let (schedules, schedules_stop) = (Arc::clone(&desk), stopped.clone());
     front.spawn(async move { schedules.keep_schedules(schedules_stop).await });
     front.spawn(Arc::clone(&desk).keep_polls(stopped.clone()));
@@ -169,6 +177,9 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     loops.spawn(counting(Arc::clone(&agent), ended));
     loops.spawn(looking(Arc::clone(&agent)));
     loops.spawn(alerting(Arc::clone(&agent)));
+    loops.spawn(watching::watching(Arc::clone(&agent)));
+    loops.spawn(beating::beating(Arc::clone(&agent)));
+    loops.spawn(telling::telling(Arc::clone(&agent)));
     loops.spawn(publishing::publishing(Arc::clone(&agent)));
     loops.spawn(pruning::pruning(Arc::clone(&agent)));
     loops.spawn(watchdog(outside.notify.clone()));
@@ -236,6 +247,9 @@ async fn build(
         disk: RealDisk::open(config.state.folder()).tried(|| "cannot open the state folder".into())?,
         keyring: RealKeyring::new(config.agent.as_str()),
     });
+    store.time_commits(|| RealClock.boot());
+    watching::permit_own(&config, &world.net, &BTreeSet::new(), crate::real::Egress::default())
+        .tried(|| "cannot use what `agent.toml` says".into())?;
     let vault = FileVault::open(Arc::clone(&disk), Arc::clone(&identity.host));
     let vault = vault.tried(|| "cannot open the vault".into())?;
     let cannot = || "cannot read what the state folder holds".to_owned();
@@ -331,6 +345,7 @@ async fn looking(agent: Arc<Agent>) {
             tracing::error!(%error, "what time does to incidents could not be written");
         }
         agent.world.net.sweep();
+        agent.seen.turned("time", agent.world.clock.boot());
     }
 }
 
@@ -342,8 +357,9 @@ async fn alerting(agent: Arc<Agent>) {
         let secrets = |route: &ConnectionId| agent.field.route_secret(route);
         let teller =
             Teller { routes: &routes, agent: &agent.config.agent, secrets: &secrets, console: console.as_deref() };
-        if let Err(error) = crate::watch::deliver_due(world, store, &teller).await {
-            tracing::error!(%error, "alerts could not be delivered");
+        match crate::watch::deliver_due(world, store, &teller).await {
+            Ok(_) => agent.seen.turned("alerts", agent.world.clock.boot()),
+            Err(error) => tracing::error!(%error, "alerts could not be delivered"),
         }
         tokio::time::sleep(ALERT_EVERY).await;
     }

@@ -10,7 +10,7 @@ use assent_schema::id::ClientId;
 
 use super::{
     Accepted, Alert, AlertRow, Books, Entry, JournalRow, LedgerRow, LedgerRows, LedgerTile, Log, Note, OpenRun,
-    QueueItem, Refusal, RunFilter, RunId, RunLine, StepAt, Store, StoreError, Transaction, Waiting, Write,
+    QueueItem, Refusal, RunFilter, RunId, RunLine, StepAt, Store, StoreError, Tail, Transaction, Waiting, Write,
 };
 use crate::world::Wall;
 
@@ -18,6 +18,8 @@ use crate::world::Wall;
 #[derive(Clone, Default)]
 pub struct Tables {
     journal: BTreeMap<RunId, Vec<JournalRow>>,
+    /// Which fact of which run was written in which order.
+    order: Vec<(RunId, usize)>,
     open: BTreeMap<RunId, Option<Vec<u8>>>,
     delivery: BTreeMap<[u8; 16], RunId>,
     sums: BTreeMap<String, i64>,
@@ -177,7 +179,9 @@ impl Tables {
             let name = format!("runs/ended/{}", self.accepted(run)?.client);
             self.add(name, 1);
         }
-        self.journal.entry(run).or_default().push(JournalRow { at, entry });
+        let rows = self.journal.entry(run).or_default();
+        self.order.push((run, rows.len()));
+        rows.push(JournalRow { at, entry });
         Ok(())
     }
 
@@ -335,6 +339,19 @@ impl Store for Memory {
 
     fn journal(&self, run: RunId) -> Result<Vec<JournalRow>, StoreError> {
         Ok(self.read(|t| t.journal.get(&run).cloned().unwrap_or_default()))
+    }
+
+    fn tail(&self, after: i64, most: usize) -> Result<Vec<Tail>, StoreError> {
+        let skipped = usize::try_from(after).unwrap_or(0);
+        Ok(self.read(|t| {
+            let rows = t.order.iter().enumerate().skip(skipped).take(most);
+            let one = |(no, (run, at)): (usize, &(RunId, usize))| {
+                let row = t.journal.get(run)?.get(*at)?;
+                let no = i64::try_from(no).unwrap_or(i64::MAX).saturating_add(1);
+                Some(Tail { no, run: *run, at: row.at, entries: vec![row.entry.clone()] })
+            };
+            rows.filter_map(one).collect()
+        }))
     }
 
     fn runs(&self, filter: &RunFilter) -> Result<Vec<RunLine>, StoreError> {

@@ -7,15 +7,20 @@
 //! engine.md sections 6 and 7. Promises P12, P13, P19, P20.
 
 mod alerts;
+pub mod anomaly;
 mod deliver;
+pub mod hours;
 mod message;
+pub mod numbers;
 mod overdue;
 mod parcel;
 mod routes;
 mod share;
+pub mod spans;
 mod tell;
+mod watcher;
 
-pub use alerts::{Condition, alert, settle};
+pub use alerts::{Condition, alert, settle, settle_counted};
 pub use deliver::{ACKNOWLEDGED, Delivered, deliver_due};
 pub use message::{Message, message};
 pub(crate) use overdue::clock;
@@ -24,3 +29,4 @@ pub use parcel::Teller;
 pub use routes::{ClientRoutes, RouteError, Routes, Target};
 pub use share::{NotShared, share};
 pub use tell::{Stage, Telling};
+pub use watcher::{Place, Watcher, begins};

@@ -11,4 +11,5 @@ mod shadow;
 mod spend;
 mod story;
 mod tokens;
+mod told;
 mod walk;

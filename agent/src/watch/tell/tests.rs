@@ -26,8 +26,8 @@ fn message(code: &str) -> Message {
         respond_by: Some("2026-03-02T13:00:00Z".parse().unwrap()),
         commands: vec![
             "assent-agent runs show 0101".into(),
-            "assent-agent incidents acknowledge i-7 --by PERSON".into(),
-            "assent-agent rollback acme/refund --by PERSON".into(),
+            "assent-agent incidents acknowledge i-7".into(),
+            "assent-agent rollback acme/refund".into(),
         ],
     }
 }
