@@ -18,12 +18,13 @@ use serde_json::{Value, json};
 
 /// An outbox and its routes.
 pub(crate) struct Field {
-    _folder: tempfile::TempDir,
+    #[expect(dead_code, reason = "its folder is there as long as it is")]
+    pub(crate) folder: tempfile::TempDir,
     pub(crate) world: Real,
     pub(crate) store: Sqlite,
     pub(crate) routes: Routes,
     pub(crate) agent: AgentId,
-    secrets: BTreeMap<ConnectionId, String>,
+    pub(crate) secrets: BTreeMap<ConnectionId, String>,
 }
 
 impl Field {
@@ -52,7 +53,7 @@ impl Field {
         let added = trusted.map(certificate).into_iter().collect::<Vec<_>>();
         let net = RealNet::new(tls::connector(&added).expect("TLS"));
         let mut egress = Egress::default();
-        let target = &routes.of(&facts.client).expect("routes").targets[0];
+        let target = routes.of(&facts.client).and_then(|routes| routes.targets.first()).expect("a route");
         egress.allow(&facts.client, &target.name, target.base.host(), target.base.port());
         net.permit(egress);
         let disk = Arc::new(RealDisk::open(folder.path()).expect("a disk"));
@@ -71,7 +72,7 @@ impl Field {
             keyring: RealKeyring::new("eu-1"),
         };
         let secrets = secret.map(|secret| (name.parse().expect("an id"), secret.to_owned())).into_iter().collect();
-        Self { _folder: folder, world, store, routes, agent: "eu-1".parse().expect("an id"), secrets }
+        Self { folder, world, store, routes, agent: "eu-1".parse().expect("an id"), secrets }
     }
 
     /// Makes something durable.
@@ -125,7 +126,7 @@ pub(crate) fn failed(code: &str) -> Alert {
 /// Takes posts on loopback and keeps what they say.
 pub(crate) struct Hook {
     pub(crate) url: String,
-    got: Arc<Mutex<Vec<Value>>>,
+    pub(crate) got: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Hook {
@@ -143,7 +144,7 @@ impl Hook {
                 let body = loop {
                     match stream.read(&mut piece) {
                         Ok(0) | Err(_) => break None,
-                        Ok(read) => bytes.extend(&piece[..read]),
+                        Ok(read) => bytes.extend(piece.iter().take(read)),
                     }
                     let text = String::from_utf8_lossy(&bytes);
                     let body = text.split_once("\r\n\r\n").and_then(|(_, body)| serde_json::from_str(body).ok());
@@ -202,8 +203,9 @@ fn unchunked(body: &str) -> String {
         if size == 0 {
             break;
         }
-        whole.push_str(&after[..size]);
-        rest = after[size..].trim_start_matches("\r\n");
+        let (piece, behind) = after.split_at_checked(size).expect("a whole piece");
+        whole.push_str(piece);
+        rest = behind.trim_start_matches("\r\n");
     }
     whole
 }

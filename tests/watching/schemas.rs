@@ -24,7 +24,7 @@ fn hold(schema: &str, values: &[Value]) {
     }
     // The form can refuse.
     let refused = validate::validate(&schemas, &[(schema.to_owned(), json!({"blocks": [{"type": "header"}]}))]);
-    assert!(refused.is_some_and(|wrong| wrong[0].is_some()));
+    assert!(refused.is_some_and(|wrong| wrong.first().is_some_and(Option::is_some)));
 }
 
 const HOSTILE: &str = "<!channel> <@U1> *b* `c` {{x}}\r\nx: y\u{202e}";

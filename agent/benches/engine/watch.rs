@@ -90,11 +90,11 @@ pub(crate) fn measure(a_second: u64) -> Watched {
                 watcher.unlike(&*store, &places(), RealClock.now(), &|_, _| false, 50).expect("read");
             }
             if second % 15 == 0 {
-                let numbers = Numbers { counts: watcher.counts.clone(), ..Numbers::default() };
+                let numbers = Numbers { counts: watcher.counts().clone(), ..Numbers::default() };
                 assert!(!numbers.text(Form::Text).is_empty());
             }
             if second % 5 == 0 {
-                while !watcher.spans.batch().is_empty() {}
+                while !watcher.spans().batch().is_empty() {}
             }
             busy += began.elapsed();
         }

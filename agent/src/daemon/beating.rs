@@ -36,12 +36,12 @@ pub(super) async fn beating(agent: Arc<Agent>) {
     loop {
         tokio::time::sleep(beat.every.duration()).await;
         match agent.beat(&beat.url).await {
-            None => {}
-            Some(None) => {
+            Beat::Unwell => {}
+            Beat::Taken => {
                 failures = 0;
                 agent.settle_ping(&[]).await;
             }
-            Some(Some(code)) => {
+            Beat::Failed(code) => {
                 failures = failures.saturating_add(1);
                 tracing::warn!(%code, failures, "the dead-man's ping was not taken");
                 if failures >= FAILURES_TOLD {
@@ -52,23 +52,34 @@ pub(super) async fn beating(agent: Arc<Agent>) {
     }
 }
 
+/// What became of one ping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Beat {
+    /// There was none: the agent is not well.
+    Unwell,
+    /// It was taken.
+    Taken,
+    /// It was not: why, as a code.
+    Failed(String),
+}
+
 impl Agent {
-    /// One ping: nothing when the agent is not well, else why it was not taken, if it was not.
-    pub(super) async fn beat(&self, url: &str) -> Option<Option<String>> {
+    /// One ping, if the agent is well.
+    pub(super) async fn beat(&self, url: &str) -> Beat {
         if let Some(why) = self.ails().await {
             tracing::error!(why, "no dead-man's ping: the agent is not well");
-            return None;
+            return Beat::Unwell;
         }
         let sent = self.ping(url).await;
         let mut pings = lock(&self.seen.pings);
         match sent {
             Ok(()) => {
                 pings.0 = pings.0.saturating_add(1);
-                Some(None)
+                Beat::Taken
             }
             Err(code) => {
                 pings.1 = pings.1.saturating_add(1);
-                Some(Some(code))
+                Beat::Failed(code)
             }
         }
     }

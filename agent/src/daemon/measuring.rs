@@ -79,9 +79,9 @@ impl Agent {
     /// Everything that is told.
     pub(super) async fn numbers(&self) -> Result<Numbers, StoreError> {
         let mut numbers = Numbers { commits: self.store.commit_times(), ..Numbers::default() };
-        if let Some(watcher) = &*lock(&self.seen.watcher) {
-            numbers.counts = watcher.counts.clone();
-            let spans = [("sent", watcher.spans.sent), ("dropped", watcher.spans.dropped)];
+        if let Some(watcher) = &mut *lock(&self.seen.watcher) {
+            numbers.counts = watcher.counts().clone();
+            let spans = [("sent", watcher.spans().sent()), ("dropped", watcher.spans().dropped())];
             numbers.totals.push(outcomes("assent_spans", "Spans of traces, by what became of them.", &spans));
         }
         let (taken, failed) = *lock(&self.seen.pings);

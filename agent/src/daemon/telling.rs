@@ -33,7 +33,7 @@ pub(super) async fn telling(agent: Arc<Agent>) {
 impl Agent {
     /// Sends one batch; how many spans it had. What is not taken is tried again after a pause, and after twice that.
     pub(super) async fn tell_spans(&self, url: &str, mut pause: Duration) -> usize {
-        let batch = lock(&self.seen.watcher).as_mut().map(|watcher| watcher.spans.batch()).unwrap_or_default();
+        let batch = lock(&self.seen.watcher).as_mut().map(|watcher| watcher.spans().batch()).unwrap_or_default();
         if batch.is_empty() {
             return 0;
         }
@@ -53,7 +53,7 @@ impl Agent {
             }
         }
         if let Some(watcher) = lock(&self.seen.watcher).as_mut() {
-            if taken { watcher.spans.took(batch.len()) } else { watcher.spans.lost(batch.len()) }
+            if taken { watcher.spans().took(batch.len()) } else { watcher.spans().lost(batch.len()) }
         }
         batch.len()
     }

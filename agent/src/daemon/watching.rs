@@ -57,10 +57,10 @@ pub(super) const TRACES: &str = "traces";
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) watcher: Mutex<Option<Watcher>>,
-    turns: Mutex<BTreeMap<&'static str, Duration>>,
-    polled: Mutex<Option<Duration>>,
+    pub(super) turns: Mutex<BTreeMap<&'static str, Duration>>,
+    pub(super) polled: Mutex<Option<Duration>>,
     /// How long after its time the last look began.
-    late: Mutex<Duration>,
+    pub(super) late: Mutex<Duration>,
     pub(super) pings: Mutex<(u64, u64)>,
 }
 

@@ -167,7 +167,9 @@ impl<'a> Job<'a> {
             write(Write::AlertSent { no: row.no, due, again: None });
             if self.stage == Stage::Over {
                 let routes = self.told.keys().chain(outcome.told.iter().map(|(route, _)| *route));
-                routes.for_each(|route| write(Write::State { name: told_name(row.no, route), value: None }));
+                for route in routes {
+                    write(Write::State { name: told_name(row.no, route), value: None });
+                }
                 write(Write::State { name: format!("{ACKNOWLEDGED}{}", row.no), value: None });
             }
             return transaction;
@@ -179,7 +181,9 @@ impl<'a> Job<'a> {
             && row.alert.rule != ROUTE_FAILS
         {
             let condition = Condition::RouteFails { route: route.clone(), code: not.code.clone() };
-            alert(&condition).into_iter().for_each(|alert| write(Write::Alert(alert)));
+            if let Some(alert) = alert(&condition) {
+                write(Write::Alert(alert));
+            }
         }
         transaction
     }

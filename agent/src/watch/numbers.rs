@@ -129,7 +129,9 @@ impl Numbers {
         }
         for gauge in &self.gauges {
             page.head(gauge.name, "gauge", gauge.help);
-            gauge.samples.iter().for_each(|(labels, value)| page.sample(gauge.name, labels, *value));
+            for (labels, value) in &gauge.samples {
+                page.sample(gauge.name, labels, *value);
+            }
         }
         if form == Form::OpenMetrics {
             page.out.push_str("# EOF\n");
@@ -171,7 +173,9 @@ impl Page {
         let full = format!("{name}_total");
         // OpenMetrics names the family without what its samples end in.
         self.head(if self.form == Form::OpenMetrics { name } else { &full }, "counter", help);
-        samples.iter().for_each(|(labels, value)| self.sample(&full, labels, *value));
+        for (labels, value) in samples {
+            self.sample(&full, &labels, value);
+        }
     }
 
     fn sample(&mut self, name: &str, labels: &[(&'static str, String)], value: f64) {

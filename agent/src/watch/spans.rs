@@ -45,10 +45,8 @@ pub struct Spans {
     on: bool,
     going: BTreeMap<RunId, Going>,
     queue: VecDeque<Value>,
-    /// Spans that did not fit.
-    pub dropped: u64,
-    /// Spans that a collector took.
-    pub sent: u64,
+    dropped: u64,
+    sent: u64,
 }
 
 /// What one span says beside its times.
@@ -151,6 +149,16 @@ impl Spans {
     pub fn batch(&mut self) -> Vec<Value> {
         let count = self.queue.len().min(BATCH_MOST);
         self.queue.drain(..count).collect()
+    }
+
+    /// Spans that did not fit, or that nobody took.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Spans that a collector took.
+    pub fn sent(&self) -> u64 {
+        self.sent
     }
 
     /// A collector took so many.

@@ -52,10 +52,8 @@ pub struct Watcher {
     judged: Option<i64>,
     /// Only what comes after this is told to those who count and trace.
     since: Wall,
-    /// What was seen since this process began.
-    pub counts: Counts,
-    /// What is traced.
-    pub spans: Spans,
+    counts: Counts,
+    spans: Spans,
 }
 
 impl Watcher {
@@ -259,9 +257,14 @@ impl Watcher {
         Ok(hours)
     }
 
-    /// How far behind the newest fact it is, for its own alert: the row up to which it looked.
-    pub fn cursor(&self) -> i64 {
-        self.cursor
+    /// What was seen since this process began.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// What is traced.
+    pub fn spans(&mut self) -> &mut Spans {
+        &mut self.spans
     }
 }
 

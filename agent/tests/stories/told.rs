@@ -47,11 +47,11 @@ fn routed(facts: &ClientFacts) -> (ClientFacts, Endpoints) {
 pub(crate) fn told<S: Store>(store: &Arc<S>, facts: &ClientFacts) -> Vec<Vec<u8>> {
     let mut watcher = Watcher::open(&**store, Wall::from_millis(0), Spans::new(true)).expect("a watcher");
     while !watcher.look(&**store).expect("read") {}
-    let numbers = Numbers { counts: watcher.counts.clone(), ..Numbers::default() };
+    let numbers = Numbers { counts: watcher.counts().clone(), ..Numbers::default() };
     let agent: AgentId = "eu-1".parse().expect("an id");
     let mut all = vec![numbers.text(Form::Text).into_bytes(), numbers.text(Form::OpenMetrics).into_bytes()];
     loop {
-        let batch = watcher.spans.batch();
+        let batch = watcher.spans().batch();
         if batch.is_empty() {
             break;
         }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::beating::Beat;
 use super::incidents::Receiver;
 use super::*;
 use crate::config::{Heartbeat, Traces};
@@ -33,19 +34,19 @@ async fn the_ping_is_asked_for_only_while_the_agent_is_well() {
     let turn =
         |ago: Duration| ["alerts", "time", "watch"].map(|name| agent.seen.turned(name, boot().saturating_sub(ago)));
 
-    assert_eq!((agent.ails().await, agent.beat(&place).await), (Some("loops"), None), "no loop turned yet");
+    assert_eq!((agent.ails().await, agent.beat(&place).await), (Some("loops"), Beat::Unwell), "no loop turned yet");
     turn(Duration::ZERO);
-    assert_eq!(agent.beat(&place).await, None, "nobody looked at the repository");
+    assert_eq!(agent.beat(&place).await, Beat::Unwell, "nobody looked at the repository");
     agent.trouble(None);
-    assert_eq!((agent.beat(&place).await, asked()), (Some(None), 1));
+    assert_eq!((agent.beat(&place).await, asked()), (Beat::Taken, 1));
     // A loop that stands still, however busy the others are.
     agent.seen.turned("watch", boot().saturating_sub(Duration::from_mins(3)));
-    assert_eq!((agent.ails().await, agent.beat(&place).await, asked()), (Some("loops"), None, 1));
+    assert_eq!((agent.ails().await, agent.beat(&place).await, asked()), (Some("loops"), Beat::Unwell, 1));
     turn(Duration::ZERO);
     agent.seen.polled(boot().saturating_sub(Duration::from_hours(1)));
-    assert_eq!((agent.ails().await, agent.beat(&place).await, asked()), (Some("poll"), None, 1));
+    assert_eq!((agent.ails().await, agent.beat(&place).await, asked()), (Some("poll"), Beat::Unwell, 1));
     agent.trouble(None);
-    assert_eq!((agent.beat(&place).await, asked()), (Some(None), 2));
+    assert_eq!((agent.beat(&place).await, asked()), (Beat::Taken, 2));
 }
 
 #[tokio::test]
@@ -58,9 +59,9 @@ async fn a_ping_goes_nowhere_that_no_release_lists() {
     }
     agent.trouble(None);
     let failed = agent.beat("https://elsewhere.example/ping").await;
-    assert_eq!(failed, Some(Some("address_refused".to_owned())));
+    assert_eq!(failed, Beat::Failed("address_refused".to_owned()));
     // Another place on this machine than the one that `agent.toml` names is none of its either.
-    assert_eq!(agent.beat(&url(&receiver)).await, Some(Some("address_refused".to_owned())));
+    assert_eq!(agent.beat(&url(&receiver)).await, Beat::Failed("address_refused".to_owned()));
     drop(agent);
     let agent = build(
         {

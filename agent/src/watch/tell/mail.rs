@@ -38,16 +38,16 @@ pub(in crate::watch) fn letter(telling: &Telling<'_>, from: &MailAddress, to: &[
     let subject = title(&Telling { stage: Stage::Raised, ..telling.clone() });
     let mut text = format!("{}\n\n", title(telling));
     for (name, value) in facts(telling) {
-        text.push_str(&format!("{name}: {value}\n"));
+        text.extend([name, ": ", &value, "\n"]);
     }
     if !telling.message.commands.is_empty() {
         text.push_str("\nOn the agent's host:\n\n");
         for command in &telling.message.commands {
-            text.push_str(&format!("  {command}\n"));
+            text.extend(["  ", command, "\n"]);
         }
     }
     if let Some(console) = telling.console {
-        text.push_str(&format!("\n{console}\n"));
+        text.extend(["\n", console, "\n"]);
     }
     let part = match telling.stage {
         Stage::Raised => None,
@@ -65,7 +65,7 @@ impl Letter<'_> {
         let root = format!("<{}@{host}>", self.thread);
         let to: Vec<&str> = self.to.iter().map(MailAddress::as_str).collect();
         let mut head = String::new();
-        let mut header = |name: &str, value: &str| head.push_str(&format!("{name}: {value}\r\n"));
+        let mut header = |name: &str, value: &str| head.extend([name, ": ", value, "\r\n"]);
         header("Date", &date(self.at));
         header("From", &format!("Assent <{}>", self.from));
         header("To", &to.join(",\r\n "));
