@@ -23,7 +23,7 @@ class Handler:
             "to": envelope.rcpt_tos,
             "headers": [[name, str(value)] for name, value in message.items()],
             "defects": [str(defect) for defect in message.defects],
-            "text": message.get_content(),
+            "text": message.get_content().replace("\r\n", "\n"),
         }
         print(json.dumps(told), flush=True)
         return "250 taken"
