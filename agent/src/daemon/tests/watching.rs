@@ -114,7 +114,7 @@ async fn runs_are_counted_traced_and_told_without_what_they_were_about() {
         "assent_runs_ended_total{client=\"acme\",workflow=\"look\",outcome=\"done\"} 3",
         "assent_release_sequence 1",
         "assent_spans_total{outcome=\"sent\"} 0",
-        "assent_alerts_open",
+        "# TYPE assent_alerts_open gauge",
     ] {
         assert!(text.lines().any(|one| one.starts_with(line)), "{line}\n{text}");
     }

@@ -55,7 +55,7 @@ fn a_run_and_each_attempt_of_a_step_are_spans_of_one_trace() {
     assert!(batch.iter().all(|span| span["traceId"] == run().to_string()));
     assert_eq!(
         (&batch[0]["startTimeUnixNano"], &batch[0]["endTimeUnixNano"]),
-        (&json!("1005000000"), &json!("1045000000"))
+        (&json!("1000005000000"), &json!("1000045000000"))
     );
     assert_eq!(batch[1]["status"]["code"], 2);
     let said = json!(batch).to_string();
