@@ -19,6 +19,8 @@ pub use vault::{Kv2, Login, VaultConfig};
 const FILE_MOST_BYTES: u64 = 64 * 1024;
 /// The shortest and the longest time between two polls.
 const POLL_RANGE: (Period, Period) = (Period::seconds(1), Period::hours(1));
+/// The shortest and the longest time between two pings.
+const BEAT_RANGE: std::ops::RangeInclusive<Period> = Period::seconds(10)..=Period::days(1);
 /// How often the repository is asked unless the file says otherwise.
 const POLL_DEFAULT: Period = Period::seconds(30);
 
@@ -41,6 +43,12 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// Where the console is; there is none when absent.
     pub console: Option<SocketAddr>,
+    /// Where metrics are told; nowhere when absent.
+    pub metrics: Option<SocketAddr>,
+    /// The dead-man's ping; there is none when absent.
+    pub heartbeat: Option<Heartbeat>,
+    /// Who takes traces; nobody when absent.
+    pub traces: Option<Traces>,
     /// Whether a proxy with TLS stands before the agent.
     pub behind_proxy: bool,
     /// How often the repository is asked.
@@ -53,6 +61,40 @@ pub struct Config {
     pub vault: VaultConfig,
     /// What bounds the agent.
     pub limits: Limits,
+}
+
+impl Config {
+    /// Where people's browsers find the console: by its name where a proxy stands before it, else on this machine.
+    pub fn console_url(&self) -> Option<String> {
+        let address = self.console?;
+        match self.hosts.first() {
+            Some(host) if self.behind_proxy => Some(format!("https://{host}/")),
+            Some(_) | None => address.ip().is_loopback().then(|| format!("http://{address}/")),
+        }
+    }
+}
+
+/// The dead-man's ping: whoever expects it alerts when it stays away.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Heartbeat {
+    /// What is asked for.
+    pub url: String,
+    /// How often.
+    #[serde(default = "beat_default")]
+    pub every: Period,
+}
+
+fn beat_default() -> Period {
+    Period::minutes(1)
+}
+
+/// Who takes traces: OTLP over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Traces {
+    /// The base URL; spans go to `/v1/traces` below it.
+    pub url: String,
 }
 
 /// The state folder, and what stands where in it.
@@ -171,6 +213,12 @@ struct Written {
     #[serde(default)]
     console: Option<SocketAddr>,
     #[serde(default)]
+    metrics: Option<SocketAddr>,
+    #[serde(default)]
+    heartbeat: Option<Heartbeat>,
+    #[serde(default)]
+    traces: Option<Traces>,
+    #[serde(default)]
     behind_proxy: bool,
     #[serde(default = "poll_default")]
     poll: Period,
@@ -219,7 +267,11 @@ fn parse(text: &str, folder: &Path, credentials: Option<&Path>) -> Result<Config
     if written.poll < least || written.poll > most {
         return Err((format!("says `poll = \"{}\"`", written.poll), format!("Choose a time from {least} to {most}.")));
     }
-    let bound = [("listen", Some(written.listen)), ("console", written.console)];
+    if let Some(every) = written.heartbeat.as_ref().map(|beat| beat.every).filter(|every| !BEAT_RANGE.contains(every)) {
+        let (least, most) = (BEAT_RANGE.start(), BEAT_RANGE.end());
+        return Err((format!("says `every = \"{every}\"`"), format!("Choose a time from {least} to {most}.")));
+    }
+    let bound = [("listen", Some(written.listen)), ("console", written.console), ("metrics", written.metrics)];
     for (key, address) in bound.into_iter().filter_map(|(key, address)| Some((key, address?))) {
         if !address.ip().is_loopback() && !written.behind_proxy {
             return Err((
@@ -239,6 +291,9 @@ fn parse(text: &str, folder: &Path, credentials: Option<&Path>) -> Result<Config
         listen: written.listen,
         hosts: written.hosts,
         console: written.console,
+        metrics: written.metrics,
+        heartbeat: written.heartbeat,
+        traces: written.traces,
         behind_proxy: written.behind_proxy,
         poll: written.poll,
         state: State(absolute(folder.join(written.state))),
@@ -282,6 +337,18 @@ mod tests {
         let open = GOOD.replace("127.0.0.1", "0.0.0.0");
         assert!(check(&open).unwrap_err().contains("without TLS"));
         assert!(check(&format!("{open}behind_proxy = true\n")).is_ok());
+    }
+
+    #[test]
+    fn what_watches_the_agent_is_said_in_a_few_lines() {
+        let watched = "metrics = \"127.0.0.1:9464\"\n[heartbeat]\nurl = \"https://hc.example/p\"\n[traces]\nurl = \"http://127.0.0.1:4318\"\n";
+        let config = check(&format!("{GOOD}{watched}")).unwrap();
+        assert_eq!(config.heartbeat.unwrap().every, Period::minutes(1));
+        assert!(
+            check(&format!("{GOOD}{}", watched.replace("127.0.0.1:9464", "0.0.0.0:9464"))).unwrap_err().contains("TLS")
+        );
+        let often = watched.replace("/p\"", "/p\"\nevery = \"1s\"");
+        assert!(check(&format!("{GOOD}{often}")).unwrap_err().contains("every"));
     }
 
     #[test]

@@ -337,13 +337,21 @@ fn alerts_of_one_cause_are_one_until_it_is_over() {
         let due = with!(&store, s => s.alerts_due(Wall::from_millis(2_500), 10).expect("read"));
         assert_eq!(due.iter().map(|row| (row.count, row.since.millis())).collect::<Vec<_>>(), [(2, 1_000)]);
         let no = due[0].no;
-        store.commit(vec![Write::AlertSent { no, again: Some(Wall::from_millis(9_000)) }]).expect("committed");
+        let (was, next) = (Wall::from_millis(1_000), Wall::from_millis(9_000));
+        store.commit(vec![Write::AlertSent { no, due: was, again: Some(next) }]).expect("committed");
         let due = with!(&store, s => s.alerts_due(Wall::from_millis(9_000), 10).expect("read"));
         assert_eq!(due.iter().map(|row| row.tries).collect::<Vec<_>>(), [0, 1]);
-        store.commit(vec![Write::AlertSent { no, again: None }]).expect("committed");
+        // It became due for another reason than the one that was looked at.
+        store.commit(vec![Write::AlertSent { no, due: was, again: None }]).expect("committed");
+        with!(&store, s => assert_eq!(s.alerts_due(next, 10).expect("read").len(), 2));
+        store.commit(vec![Write::AlertSent { no, due: next, again: None }]).expect("committed");
         with!(&store, s => assert_eq!(s.alerts_due(Wall::from_millis(9_000), 10).expect("read").len(), 1));
         let key = alert("timed_out").key();
-        store.commit(vec![Write::AlertOver { key }, Write::Alert(alert("timed_out"))]).expect("committed");
+        store.commit_at(5_000, vec![Write::AlertMoved { no }]).expect("committed");
+        let due = |at| with!(&store, s => s.alerts_due(Wall::from_millis(at), 10).expect("read"));
+        assert!(due(5_000).iter().any(|row| row.no == no && row.due == Some(Wall::from_millis(5_000))));
+        store.commit_at(5_000, vec![Write::AlertOver { key }, Write::Alert(alert("timed_out"))]).expect("committed");
+        assert!(due(6_000).iter().any(|row| row.no == no && row.over && row.due == Some(Wall::from_millis(5_001))));
         let counts = |rows: Vec<assent_agent::store::AlertRow>| rows.iter().map(|row| row.count).collect::<Vec<_>>();
         with!(&store, s => assert_eq!(s.alerts().map(counts), Ok(vec![1, 1])));
         with!(&store, s => assert_eq!(s.incidents().map(counts), Ok(vec![2, 1, 1]), "also what is over"));

@@ -198,7 +198,7 @@ impl Ledger {
                 log: Self::origin(),
                 index,
                 time: *time,
-                run: self.plan.filter(|_| *kind == "accepted").map(|_| 1),
+                run: ["accepted", "ended"].contains(kind).then_some(1),
                 step: None,
                 item: None,
                 attempt: None,
@@ -310,6 +310,15 @@ fn each_promise_turns_red_when_a_ledger_speaks_against_it() {
         ("2026-05-21T10:00:00Z", "incident", incident("closed")),
     ]);
     says(&judged(closed.read(|_| ()), &kept), "P21: assent/harbor/eu-production-1/acme: i-7 was closed without");
+    let run = json!({"id": "r-1", "trigger": "webhook", "event": "evt-1"});
+    let unseen = Ledger::new(&[
+        ("2026-05-20T10:00:00Z", "accepted", run),
+        ("2026-05-20T10:00:04Z", "ended", json!({"outcome": "failed"})),
+    ]);
+    says(
+        &judged(unseen.read(|_| ()), &BTreeMap::new()),
+        "P12: assent/harbor/eu-production-1/acme: 1 runs could not be finished, and no rule found it",
+    );
     let slow = Ledger::new(&[("2026-05-20T10:00:05Z", "alerted", json!({"rule": "stale", "delay": 301}))]);
     says(
         &judged(slow.read(|_| ()), &kept),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::canon::Digest;
 use crate::class::Class;
 use crate::id::{
-    ClientId, ConnectionId, Environment, GroupId, IntegrationId, Name, PersonId, ProviderId, Region, Scope, SlotId,
+    ClientId, ConnectionId, Environment, GroupId, IntegrationId, MailAddress, Name, PersonId, ProviderId, Region, Scope, SlotId,
     WorkflowId,
 };
 use crate::plan::Rate;
@@ -57,6 +57,9 @@ pub struct ClientFacts {
     /// Who is told of incidents, by handle.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub contacts: BTreeSet<PersonId>,
+    /// Where contacts get mail.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mail: BTreeMap<PersonId, MailAddress>,
     /// What bounds all of its workflows together.
     pub limits: ClientLimits,
 }
@@ -210,6 +213,20 @@ pub struct Route {
     pub via: RouteKind,
     /// The name by which `endpoints.json` gives its URL.
     pub endpoint: ConnectionId,
+    /// For mail: who writes, and to whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<RouteMail>,
+}
+
+/// The addresses of a route that sends mail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteMail {
+    /// Who writes.
+    pub from: MailAddress,
+    /// To whom; to the client's contacts where it is empty.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub to: BTreeSet<MailAddress>,
 }
 
 /// What a route takes.
@@ -227,10 +244,42 @@ pub enum Carries {
 
 /// A kind of alert route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum RouteKind {
-    /// A POST of JSON.
+    /// A POST of JSON in the agent's own form.
     Webhook,
+    /// An Alertmanager, by its API of version 2.
+    Alertmanager,
+    /// A POST of JSON as an Alertmanager sends it to its webhooks, version 4.
+    AlertmanagerWebhook,
+    /// An incoming webhook of Slack.
+    Slack,
+    /// PagerDuty, by its events API of version 2.
+    Pagerduty,
+    /// Mail, handed to a server that sends it on.
+    Smtp,
+}
+
+impl RouteKind {
+    /// The word in source files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Alertmanager => "alertmanager",
+            Self::AlertmanagerWebhook => "alertmanager-webhook",
+            Self::Slack => "slack",
+            Self::Pagerduty => "pagerduty",
+            Self::Smtp => "smtp",
+        }
+    }
+
+    /// Whether such a route can take this: a post-mortem is a text for people, which not every receiver shows.
+    pub fn takes(self, carries: Carries) -> bool {
+        match self {
+            Self::Webhook | Self::Slack | Self::Smtp => true,
+            Self::Alertmanager | Self::AlertmanagerWebhook | Self::Pagerduty => carries != Carries::PostMortems,
+        }
+    }
 }
 
 /// What bounds all workflows of a client together.
@@ -513,7 +562,8 @@ pub enum EndpointsType {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Endpoint {
-    /// The base URL, `https://host[:port][/path]`, without a slash at its end. `http` only to private addresses.
+    /// The base URL, `https://host[:port][/path]`, without a slash at its end. `http` only to private addresses. Of a
+    /// route that sends mail `smtps://host[:port]` or, with STARTTLS, `smtp://host[:port]`.
     pub url: String,
     /// Where it is.
     pub region: Region,

@@ -104,6 +104,23 @@ macro_rules! names {
 const ID: &str = "an id: a lower-case letter, then up to 62 of `a-z`, `0-9` and `-`";
 const WORD: &str = "a name: a lower-case letter, then up to 62 of `a-z`, `0-9` and `_`";
 
+const MAIL: &str = "a mail address: letters, digits and `.!#$%&'*+/=?^_`{|}~-`, `@`, a lower-case host";
+
+/// The plain form of RFC 5322 section 3.4.1, without quotes and comments, so that it stands anywhere as it is.
+fn is_mail_address(text: &str) -> bool {
+    let Some((local, host)) = text.split_once('@') else { return false };
+    let atom = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+/=?^_`{|}~-".contains(&b))
+    };
+    let label = |part: &str| {
+        (1..=63).contains(&part.len())
+            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+    };
+    local.len() <= 64 && text.len() <= 254 && local.split('.').all(atom) && host.split('.').all(label)
+}
+
 names! {
     /// The project's name, the first part of every ledger origin.
     ProjectName, ID, |t| is_name(t, b'-');
@@ -119,6 +136,8 @@ names! {
     ProviderId, ID, |t| is_name(t, b'-');
     /// A person, by handle.
     PersonId, ID, |t| is_name(t, b'-');
+    /// Where somebody gets mail.
+    MailAddress, MAIL, is_mail_address;
     /// A machine that runs workflows.
     AgentId, ID, |t| is_name(t, b'-');
     /// A group of people who decide, or a manual queue.
@@ -203,5 +222,33 @@ mod tests {
         assert!("help-desk.get_ticket".parse::<OperationRef>().is_ok());
         assert!("helpdesk".parse::<OperationRef>().is_err());
         assert!("a.b.c".parse::<OperationRef>().is_err());
+    }
+
+    #[test]
+    fn a_mail_address_holds_nothing_that_a_header_or_a_command_would_read() {
+        for good in ["ops@harbor.example", "first.last+tag@a-b.example", "root@localhost"] {
+            assert!(MailAddress::new(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "@",
+            "ops",
+            "ops@",
+            "@harbor.example",
+            "a b@harbor.example",
+            "a..b@harbor.example",
+            ".a@harbor.example",
+            "ops@harbor.example>",
+            "<ops@harbor.example",
+            "\"ops\"@harbor.example",
+            "ops@harbor.example\r\nBcc: x@y.example",
+            "ops@Harbor.example",
+            "ops@-harbor.example",
+            "öps@harbor.example",
+            "a@b@harbor.example",
+            "ops@harbor.example\u{202e}",
+        ] {
+            assert!(MailAddress::new(bad).is_err(), "{bad:?}");
+        }
     }
 }

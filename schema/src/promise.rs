@@ -201,19 +201,29 @@ pub const ALL: &[Promise] = &[
         id: "P12",
         sentence: "Production is monitored for failures, latency and anomalies.",
         how: "Limits are required; every run that is not done raises an alert; plans in trial are measured against the one \
-              before.",
+              before, and committed ones against the weeks before: volume, silence, time and failures. The agent watches its \
+              own disk, clock and lag. Metrics and traces hold ids, codes and times alone.",
         tests: &[
             "a_trial_is_measured_against_the_plan_before_it",
             "slower_by_far_is_worse_and_slower_by_little_is_not",
+            "what_is_unlike_is_found_and_what_is_not_is_left_alone",
+            "silence_after_weeks_of_events_is_told_and_ends_when_they_come_again",
+            "a_real_prometheus_scrapes_a_real_agent",
         ],
-        enforced: Enforced::Partly("committed plans are not watched for anomalies; there are no metrics"),
+        enforced: Enforced::Yes,
     },
     Promise {
         id: "P13",
         sentence: "Alerts reach operations within minutes.",
-        how: "Alerts are rows of the outbox, delivered at least once, grouped by cause; the delay stands in the ledger.",
-        tests: &["an_alert_is_never_lost_however_the_agent_dies", "a_route_that_fails_is_tried_until_it_answers"],
-        enforced: Enforced::Partly("there is no dead-man's ping"),
+        how: "Alerts are rows of the outbox, delivered at least once by each route for itself, grouped by cause; the delay stands \
+              in the ledger. A dead-man's ping stays away when the agent is not well.",
+        tests: &[
+            "an_alert_is_never_lost_however_the_agent_dies",
+            "a_route_that_fails_is_tried_until_it_answers",
+            "a_route_that_is_down_makes_no_other_hear_a_thing_twice_and_is_told_of_by_the_others",
+            "the_ping_is_asked_for_only_while_the_agent_is_well",
+        ],
+        enforced: Enforced::Yes,
     },
     Promise {
         id: "P14",

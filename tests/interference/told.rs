@@ -24,6 +24,9 @@ use assent_schema::plan::{Action, Event, Plan, Trigger, Until};
 use assent_schema::release::Choice;
 use serde_json::{Value, json};
 
+#[path = "../../agent/tests/stories/told.rs"]
+mod leaves;
+
 use crate::inputs::{Inputs, Spot, name_of, put, text};
 use crate::outside::{Outside, Sent};
 
@@ -142,7 +145,7 @@ impl Ready {
 
     fn read(&self, host: &Host, sent: Vec<Sent>) -> Trace {
         let world = host.boot();
-        let store: Memory = world.store(|rows| books(&world, rows)).unwrap();
+        let store: Arc<Memory> = Arc::new(world.store(|rows| books(&world, rows)).unwrap());
         let mut journal = Vec::new();
         for line in store.runs(&RunFilter { most: 10, ..RunFilter::default() }).unwrap() {
             journal.extend(store.journal(line.run).unwrap().into_iter().map(without_hashes));
@@ -161,7 +164,10 @@ impl Ready {
                 None => format!("{name} {value:?}"),
             });
         }
-        Trace { sent, journal, sums: store.sums("").unwrap().into_iter().collect(), rest }
+        let sums = store.sums("").unwrap().into_iter().collect();
+        // Last: what is delivered is noted in the store.
+        rest.extend(leaves::told(&store, &self.facts).iter().map(|one| String::from_utf8_lossy(one).into_owned()));
+        Trace { sent, journal, sums, rest }
     }
 
     fn ledger(&self, world: &SimWorld, store: &Memory) -> Vec<String> {

@@ -107,7 +107,10 @@ impl Authority {
     }
 
     /// Signs a certificate for this machine's loopback address; certificate and key.
-    fn certify(&self, folder: &Path) -> (PathBuf, PathBuf) {
+    ///
+    /// # Panics
+    /// When openssl refuses.
+    pub fn certify(&self, folder: &Path) -> (PathBuf, PathBuf) {
         let file = |name: &str| folder.join(name);
         succeed(new_key(folder, &file("server.key")).args(["-subj", "/CN=git", "-out"]).arg(file("server.csr")));
         write(&file("server.ext"), "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n");

@@ -1,8 +1,8 @@
 //! How fast runs are when each of them is durable, how soon the agent is ready, and how soon a release runs. Prints Markdown
 //! tables.
 //!
-//! `cargo bench -p assent-agent --bench engine`; `-- engine`, `-- start`, `-- ledger`, `-- deploy` or `-- crowd` for one table
-//! alone. What the figures mean and what they were is in docs/benchmarks.md.
+//! `cargo bench -p assent-agent --bench engine`; `-- engine`, `-- start`, `-- ledger`, `-- deploy`, `-- crowd` or `-- watch` for
+//! one table alone. What the figures mean and what they were is in docs/benchmarks.md.
 #![expect(
     clippy::disallowed_methods,
     clippy::indexing_slicing,
@@ -19,6 +19,7 @@ mod load;
 mod process;
 mod site;
 mod start;
+mod watch;
 
 use std::time::Duration;
 
@@ -45,6 +46,9 @@ fn main() {
     }
     if wants("crowd") {
         crowd();
+    }
+    if wants("watch") {
+        watch();
     }
     println!("Load average after: {}", figures::load_average());
 }
@@ -102,6 +106,22 @@ fn crowd() {
     println!("|---|---|---|");
     let resumed = crowd::resumed(10_000);
     println!("| 10,000 | {:.2} | {:.2} |\n", resumed.taken_up.as_secs_f64(), resumed.ended.as_secs_f64());
+}
+
+fn watch() {
+    println!(
+        "| events a second | processor a minute, ms | share of one core | alert at its receiver after ms, p50, most |"
+    );
+    println!("|---|---|---|---|");
+    let one = watch::measure(100);
+    println!(
+        "| 100 | {:.0} | {:.2} % | {:.0}, {:.0} |",
+        one.busy.as_secs_f64() * 1e3,
+        one.busy.as_secs_f64() / 60.0 * 100.0,
+        one.delivered.at(50),
+        one.delivered.at(100),
+    );
+    println!();
 }
 
 fn start() {

@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{self, Config};
 use crate::error::Error;
 
+mod alerts;
 mod ask;
 mod completions;
 mod connect;
@@ -92,6 +93,8 @@ enum Command {
     Queue(queue::Args),
     /// Lists incidents; acknowledges, resolves, explains, shares and closes one.
     Incidents(incidents::Args),
+    /// Lists alerts that stand; acknowledges one that is no incident.
+    Alerts(alerts::Args),
     /// Stops a client, a workflow or a connection for a while: triggers are kept, runs wait.
     Hold(hold::HoldArgs),
     /// Lets go on what was held.
@@ -121,6 +124,7 @@ fn dispatch(command: &Command, call: &Call, out: &mut Output<'_>) -> Result<(), 
         Command::Runs(args) => runs::run(args, call, out),
         Command::Queue(args) => queue::run(args, call, out),
         Command::Incidents(args) => incidents::run(args, call, out),
+        Command::Alerts(args) => alerts::run(args, call, out),
         Command::Hold(args) => hold::hold(args, call, out),
         Command::Resume(args) => hold::resume(args, call, out),
         Command::Rollback(args) => rollback::run(args, call, out),

@@ -31,7 +31,9 @@ enum What {
     /// Puts the secret on standard input into a slot; one newline at its end is not a part of it.
     Set {
         /// The slot, as `client.toml` names it; or `agent/repository` for what opens the git repository: `user:password`
-        /// for HTTPS, a private key as `ssh-keygen -t ed25519` writes it for SSH.
+        /// for HTTPS, a private key as `ssh-keygen -t ed25519` writes it for SSH; or `route/NAME` for what an alert route of
+        /// `assent.toml` wants: the URL of a Slack webhook, the integration key of PagerDuty, `user:password` for mail, a
+        /// bearer token for webhooks that ask for one.
         #[arg(value_name = "CLIENT/CONNECTION/SLOT", value_parser = slot)]
         slot: SlotPath,
     },
@@ -56,7 +58,7 @@ enum What {
 
 fn slot(text: &str) -> Result<SlotPath, String> {
     SlotPath::parse(text)
-        .ok_or_else(|| format!("is not a slot: `client/connection/slot`, or `{}`", SlotPath::Repository))
+        .ok_or_else(|| format!("is not a slot: `client/connection/slot`, `route/name`, or `{}`", SlotPath::Repository))
 }
 
 #[derive(Serialize)]

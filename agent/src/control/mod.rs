@@ -7,6 +7,7 @@
 //! # Source
 //! engine.md section 8. Promises P09 and P10.
 
+pub mod alerts;
 pub mod answer;
 pub mod books;
 pub mod client;
@@ -160,6 +161,8 @@ pub enum Question {
     },
     /// Something about incidents.
     Incidents(incidents::IncidentQuestion),
+    /// Something about alerts that are no incidents.
+    Alerts(alerts::AlertQuestion),
 }
 
 /// The longest time for an answer that reads little.
@@ -185,7 +188,8 @@ impl Question {
             | Self::Erase { .. }
             | Self::LegalHold { .. }
             | Self::LegalRelease { .. }
-            | Self::Incidents(_) => false,
+            | Self::Incidents(_)
+            | Self::Alerts(_) => false,
         }
     }
 
@@ -223,6 +227,8 @@ pub enum Answer {
     Ledger(books::LedgerAnswer),
     /// What there is to say about incidents.
     Incidents(incidents::IncidentAnswer),
+    /// Alerts that stand, oldest first.
+    Alerts(Vec<alerts::AlertLine>),
     /// What was made unreadable.
     Erased(books::Erased),
     /// The legal hold that stands from now on, or that ended.

@@ -14,6 +14,7 @@ use super::intake::Taken;
 use super::poking::Pokes;
 use super::vaults::TheVault;
 use super::taking::Judged;
+use super::watching::Seen;
 use crate::config::Config;
 use crate::control::books::LedgerDesk;
 use crate::deploy::board::Proposal;
@@ -76,6 +77,8 @@ pub(super) struct Agent {
     /// What keeps the agent from looking for releases.
     trouble: Mutex<Option<PullStatus>>,
     pub(super) news: Arc<Notify>,
+    /// What is seen of runs and of the agent itself.
+    pub(super) seen: Seen,
     /// Why nothing is started.
     pub(super) halt: Mutex<Option<Halt>>,
     /// On-call signed a recovery.
@@ -141,6 +144,7 @@ impl Agent {
             pokes: tokio::sync::Mutex::new(Pokes::new()),
             trouble: Mutex::default(),
             news: Arc::default(),
+            seen: Seen::default(),
             halt: Mutex::default(),
             recovered: Notify::new(),
             secrets: super::secrets::Looks::default(),
@@ -166,6 +170,9 @@ impl Agent {
 
     /// Keeps in mind what keeps the agent from looking for releases, and since when.
     pub(super) fn trouble(&self, failure: Option<PullFailure>) {
+        if failure.is_none() {
+            self.seen.polled(self.world.clock.boot());
+        }
         let mut trouble = lock(&self.trouble);
         let same = trouble.as_ref().map(|old| old.code.as_str()) == failure.map(PullFailure::code);
         if !same {

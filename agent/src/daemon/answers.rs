@@ -89,6 +89,7 @@ impl Clerk {
             Question::Queue => self.queue(viewer).await,
             Question::Ledger(question) => self.books(viewer, question).await,
             Question::Incidents(question) => self.incidents(viewer, question).await,
+            Question::Alerts(question) => self.alerts(viewer, question).await,
             Question::RollBack { place } => self.roll_back(place, &by).await,
             Question::Hold { at, why, lasts } => agent.hold(at, by, why, lasts).await.map(held),
             Question::Resume { at } => agent.resume(at, by).await.map(held),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use assent_schema::canon::Digest;
-use assent_schema::id::{ClientId, PersonId};
+use assent_schema::id::{ClientId, ConnectionId, PersonId};
 use assent_schema::ledger::Entry;
 use assent_schema::time::Moment;
 
@@ -134,7 +134,9 @@ impl Agent {
             return Ok(not_now(&case, why));
         }
         let routes = self.routes();
-        match watch::share(&*self.world, &routes, &self.config.agent, &case, &text).await {
+        let secrets = |route: &ConnectionId| self.field.route_secret(route);
+        let teller = watch::Teller { routes: &routes, agent: &self.config.agent, secrets: &secrets, console: None };
+        match watch::share(&*self.world, &teller, &case, &text).await {
             Ok(_) => self.step(no, step, by).await,
             Err(watch::NotShared::NoRoute(client)) => Ok(refused(
                 format!("no route of `{client}` in its region carries post-mortems"),

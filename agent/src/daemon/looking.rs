@@ -11,6 +11,7 @@ use assent_schema::trust::RoleName;
 use super::agent::{Agent, lock};
 use super::answers::{Clerk, refused};
 use crate::console::{Known, Sight, Viewer, Who};
+use crate::control::alerts::AlertQuestion;
 use crate::control::books::{ENTRIES_MOST, LedgerAnswer, LedgerQuestion};
 use crate::control::incidents::{IncidentAnswer, IncidentQuestion};
 use crate::control::{Answer, Question, RUNS_MOST, answer};
@@ -197,6 +198,21 @@ impl Clerk {
         };
         self.agent.note(vec![looked(log, person, "ledger", WHY)]).await?;
         self.ledger(question).await
+    }
+
+    /// Alerts, as far as they are theirs; on-call takes care of all.
+    pub(super) async fn alerts(&self, viewer: &Viewer, question: AlertQuestion) -> Result<Answer, StoreError> {
+        let person = viewer.who.person.clone();
+        let answer = self.agent.about_alerts(question, person.clone()).await?;
+        let Answer::Alerts(mut lines) = answer else { return Ok(answer) };
+        lines.retain(|line| match &line.client {
+            Some(client) => viewer.may_see(Sight::Standing(client)),
+            None => viewer.may_see(Sight::Agent),
+        });
+        let logs: BTreeSet<Log> =
+            lines.iter().map(|line| line.client.clone().map_or(Log::Agent, Log::Client)).collect();
+        self.agent.note(logs.into_iter().map(|log| looked(log, &person, "alerts", WHY)).collect()).await?;
+        Ok(Answer::Alerts(lines))
     }
 
     /// Incidents, as far as they are theirs; on-call acts on all.

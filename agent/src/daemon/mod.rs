@@ -5,6 +5,7 @@ mod agent;
 mod answers;
 mod books;
 mod clocks;
+mod beating;
 mod halting;
 mod handing;
 mod handling;
@@ -13,6 +14,7 @@ pub mod host;
 mod incidents;
 mod intake;
 mod looking;
+mod measuring;
 mod office;
 mod poking;
 mod pruning;
@@ -25,6 +27,8 @@ mod resetting;
 mod secrets;
 pub mod vaults;
 mod taking;
+mod telling;
+mod watching;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -32,6 +36,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use assent_schema::id::ConnectionId;
 use assent_schema::ledger::Origin;
 use assent_schema::time::Moment;
 use tokio::net::TcpListener;
@@ -57,6 +62,7 @@ use crate::pull::watch::Watch;
 use crate::real::{Real, RealClock, RealDice, RealDisk, RealInboxes, RealKeyring, RealNet, tls};
 use crate::run::Engine;
 use crate::store::{Log, Sqlite, Store as _, StoreError, Write, life};
+use crate::watch::Teller;
 use crate::world::{Clock as _, Dice as _, Keyring as _};
 
 use agent::{Agent, Parts, TIME};
@@ -70,7 +76,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// Ends of runs that are counted together at most.
 const COUNTED_MOST: usize = 1_024;
 /// How often alerts that are due are delivered.
-const ALERT_EVERY: Duration = Duration::from_secs(5);
+const ALERT_EVERY: Duration = Duration::from_secs(1);
 /// How long what blocks may take when a recovery ends a life of the agent.
 const LETS_GO: Duration = Duration::from_secs(30);
 /// How long the key lives by which a start finds out whether the kernel takes keys.
@@ -152,6 +158,10 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
         let console = Console::new(office, names(&agent.config, address), agent.config.behind_proxy);
         front.spawn(console::serve(listener, console, stopped.clone()));
     }
+    if let Some(address) = agent.config.metrics {
+        let listener = TcpListener::bind(address).await.tried(|| format!("cannot tell metrics at {address}"))?;
+        front.spawn(measuring::serve(listener, names(&agent.config, address), Arc::clone(&agent), stopped.clone()));
+    }
     let (schedules, schedules_stop) = (Arc::clone(&desk), stopped.clone());
     front.spawn(async move { schedules.keep_schedules(schedules_stop).await });
     front.spawn(Arc::clone(&desk).keep_polls(stopped.clone()));
@@ -175,6 +185,9 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     loops.spawn(keeping_secrets(Arc::clone(&agent)));
     loops.spawn(looking(Arc::clone(&agent)));
     loops.spawn(alerting(Arc::clone(&agent)));
+    loops.spawn(watching::watching(Arc::clone(&agent)));
+    loops.spawn(beating::beating(Arc::clone(&agent)));
+    loops.spawn(telling::telling(Arc::clone(&agent)));
     loops.spawn(publishing::publishing(Arc::clone(&agent)));
     loops.spawn(pruning::pruning(Arc::clone(&agent)));
     loops.spawn(watchdog(outside.notify.clone()));
@@ -248,6 +261,9 @@ async fn build(
             "the kernel takes no keys: sealed content lives in this process alone, and a restart loses it"
         );
     }
+    store.time_commits(|| RealClock.boot());
+    watching::permit_own(&config, &world.net, &BTreeSet::new(), crate::real::Egress::default())
+        .tried(|| "cannot use what `agent.toml` says".into())?;
     let vault = vaults::open(&config.vault, Arc::clone(&disk), Arc::clone(&identity.host))?;
     let cannot = || "cannot read what the state folder holds".to_owned();
     let (field, ended) = Field::new(RealClock, vault, stored_time(&store).tried(cannot)?);
@@ -345,6 +361,7 @@ async fn looking(agent: Arc<Agent>) {
             tracing::error!(%error, "what time does to incidents could not be written");
         }
         agent.world.net.sweep();
+        agent.seen.turned("time", agent.world.clock.boot());
     }
 }
 
@@ -363,9 +380,13 @@ async fn keeping_secrets(agent: Arc<Agent>) {
 async fn alerting(agent: Arc<Agent>) {
     loop {
         let routes = agent.routes();
-        let (world, store) = (&*agent.world, &*agent.store);
-        if let Err(error) = crate::watch::deliver_due(world, store, &routes, &agent.config.agent).await {
-            tracing::error!(%error, "alerts could not be delivered");
+        let (world, store, console) = (&*agent.world, &*agent.store, agent.config.console_url());
+        let secrets = |route: &ConnectionId| agent.field.route_secret(route);
+        let teller =
+            Teller { routes: &routes, agent: &agent.config.agent, secrets: &secrets, console: console.as_deref() };
+        match crate::watch::deliver_due(world, store, &teller).await {
+            Ok(_) => agent.seen.turned("alerts", agent.world.clock.boot()),
+            Err(error) => tracing::error!(%error, "alerts could not be delivered"),
         }
         tokio::time::sleep(ALERT_EVERY).await;
     }

@@ -190,14 +190,19 @@ impl Agent {
 
     fn take_up(&self, taken: Taken) {
         let mut egress = Egress::default();
+        let mut listed = BTreeSet::new();
         for (client, connections) in &taken.endpoints.clients {
             for (connection, endpoint) in connections {
-                if let Some(base) = Base::parse(&endpoint.url) {
+                if let Some(base) = Base::parse(&endpoint.url).or_else(|| Base::parse_mail(&endpoint.url)) {
                     egress.allow(client, connection, base.host(), base.port());
+                    listed.insert((base.host().to_owned(), base.port()));
                 }
             }
         }
-        self.world.net.permit(egress);
+        if let Err(error) = super::watching::permit_own(&self.config, &self.world.net, &listed, egress) {
+            // It was looked at before the agent began.
+            tracing::error!(%error, "what `agent.toml` says cannot be used");
+        }
         match Routes::new(taken.clients.values().map(AsRef::as_ref), &taken.endpoints) {
             Ok(routes) => *lock(&self.routes) = Arc::new(routes),
             Err(error) => tracing::error!(%error, "alert routes cannot be used"),

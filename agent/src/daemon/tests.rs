@@ -13,6 +13,7 @@ use assent_schema::trust::{Cancelled, Decision, Namespace, SignedFile, sign};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 mod incidents;
+mod watching;
 
 use super::holding::NotHeld;
 use super::*;

@@ -162,6 +162,12 @@ impl<C: Clock, V: Vault> Field<C, V> {
         answer
     }
 
+    /// What an alert route takes alerts for, when the vault holds something.
+    pub fn route_secret(&self, route: &ConnectionId) -> Option<Content<Vec<u8>>> {
+        let vault = Arc::clone(&lock(&self.vault));
+        vault.read(&SlotPath::Route(route.clone())).ok().map(|secret| Content::new(secret.reveal().to_vec()))
+    }
+
     /// Puts another vault in place.
     pub fn replace_vault(&self, vault: V) {
         *lock(&self.vault) = Arc::new(vault);

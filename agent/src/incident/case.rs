@@ -178,6 +178,9 @@ impl Case {
             next.row.over = true;
             writes.push(Write::AlertOver { key: self.row.alert.key() });
         }
+        if acknowledged.is_none() && step == Step::Acknowledge {
+            writes.push(Write::AlertMoved { no: self.row.no });
+        }
         let value = serde_json::to_vec(&next.done).ok();
         writes.push(Write::State { name: format!("{PREFIX}{}", self.row.no), value });
         Ok((next, writes))

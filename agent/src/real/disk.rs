@@ -19,6 +19,12 @@ const PART_MOST_BYTES: usize = 200;
 /// The most parts of a path.
 const PARTS_MOST: usize = 8;
 
+/// How many bytes are free for us where a folder is, and how many there are.
+pub fn space(folder: &Path) -> Option<(u64, u64)> {
+    let of = rustix::fs::statvfs(folder).ok()?;
+    Some((of.f_bavail.saturating_mul(of.f_frsize), of.f_blocks.saturating_mul(of.f_frsize)))
+}
+
 /// The state folder.
 pub struct RealDisk {
     root: OwnedFd,

@@ -21,7 +21,11 @@ impl Egress {
 
     /// Whether a request goes to a listed host.
     pub fn allows(&self, request: &HttpRequest) -> bool {
-        let connection = request.operation.connection.clone();
-        self.0.contains(&(request.client.clone(), connection, request.host.clone(), request.port))
+        self.leads_to(&request.client, &request.operation.connection, &request.host, request.port)
+    }
+
+    /// Whether a connection or route of a client leads to this host and port.
+    pub fn leads_to(&self, client: &ClientId, connection: &ConnectionId, host: &str, port: u16) -> bool {
+        self.0.contains(&(client.clone(), connection.clone(), host.to_owned(), port))
     }
 }

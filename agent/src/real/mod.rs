@@ -9,6 +9,7 @@ pub mod disk;
 pub mod egress;
 pub mod inboxes;
 mod keyring;
+mod mail;
 pub mod net;
 mod plain;
 mod pool;

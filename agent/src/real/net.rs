@@ -25,13 +25,13 @@ use super::address::may_reach;
 use super::egress::Egress;
 use super::pool::{Place, Pool, Sender};
 use crate::content::Content;
-use crate::world::{HttpRequest, HttpResponse, Net, NetFailure};
+use crate::world::{HttpRequest, HttpResponse, Mail, MailFailure, Net, NetFailure};
 use assent_schema::plan::Method;
 
 /// The longest time for one attempt to reach one address, TLS included.
-pub const CONNECT_MOST: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_MOST: Duration = Duration::from_secs(10);
 /// The most addresses of a name that are tried.
-const ADDRESSES_MOST: usize = 4;
+pub(super) const ADDRESSES_MOST: usize = 4;
 /// The largest head of an answer, in bytes.
 const HEAD_MOST_BYTES: usize = 64 * 1024;
 /// The most headers of an answer.
@@ -154,6 +154,17 @@ enum Progress {
 }
 
 impl Net for RealNet {
+    async fn mail(&self, mail: Mail) -> Result<(), MailFailure> {
+        let egress = Arc::clone(&self.egress.read().unwrap_or_else(PoisonError::into_inner));
+        if !egress.leads_to(&mail.client, &mail.route, &mail.host, mail.port) {
+            return Err(NetFailure::AddressRefused.into());
+        }
+        match timeout(mail.timeout, super::mail::hand_over(&self.tls, &mail)).await {
+            Ok(result) => result,
+            Err(_) => Err(NetFailure::TimedOut.into()),
+        }
+    }
+
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, NetFailure> {
         let deadline = request.timeout;
         let mut progress = Progress::Connecting;
@@ -168,12 +179,12 @@ impl Net for RealNet {
 }
 
 /// For failures whose text is content and stays out.
-fn never<E>(_: E) -> NetFailure {
+pub(super) fn never<E>(_: E) -> NetFailure {
     NetFailure::NeverConnected
 }
 
 /// The addresses of a host: itself when it is an address, else what the system's resolver says.
-async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, NetFailure> {
+pub(super) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, NetFailure> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }

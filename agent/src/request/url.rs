@@ -32,7 +32,21 @@ impl Base {
         (segments_fine && port != 0).then_some(Self { tls, host, port, path })
     }
 
-    /// Whether TLS is used.
+    /// Reads the place of a server that takes mail: `smtps://host[:port]` with TLS from the first byte, or
+    /// `smtp://host[:port]`, where it begins by STARTTLS.
+    pub fn parse_mail(url: &str) -> Option<Self> {
+        let (tls, rest) = match (url.strip_prefix("smtps://"), url.strip_prefix("smtp://")) {
+            (Some(rest), _) => (true, rest),
+            (None, Some(rest)) => (false, rest),
+            (None, None) => return None,
+        };
+        let (host, port) = split_port(rest)?;
+        // RFC 8314 section 7.3, RFC 6409 section 3.1.
+        let port = port.unwrap_or(if tls { 465 } else { 587 });
+        (port != 0).then_some(Self { tls, host, port, path: String::new() })
+    }
+
+    /// Whether TLS is used; for mail, from the first byte on.
     pub fn tls(&self) -> bool {
         self.tls
     }

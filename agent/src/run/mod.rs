@@ -264,6 +264,12 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         lock(&self.lanes).of_client(client)
     }
 
+    /// Each connection that was used, and whether its breaker lets nothing through now.
+    pub fn breakers(&self) -> Vec<((ClientId, ConnectionId), bool)> {
+        let traffic = lock(&self.traffic);
+        traffic.iter().map(|(place, traffic)| (place.clone(), traffic.breaker.is_stopped())).collect()
+    }
+
     /// Changes whenever a question is put.
     pub fn asked(&self) -> watch::Receiver<u64> {
         self.asked.subscribe()

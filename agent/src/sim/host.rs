@@ -6,12 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use assent_schema::id::{Name, OperationRef};
+use assent_schema::plan::Method;
 use assent_schema::time::Moment;
 
 use super::service::{Reply, Service};
 use crate::content::Content;
 use crate::store::{Books, Gate, LedgerRows, Memory, StoreError, Tables};
-use crate::world::{Clock, Dice, Disk, DiskFailure, HttpRequest, HttpResponse, Keyring, Net, NetFailure, Wall, World};
+use crate::world::{
+    Clock, Dice, Disk, DiskFailure, HttpRequest, HttpResponse, Keyring, Mail, MailFailure, Net, NetFailure, Wall, World,
+};
 
 /// How long a commit takes in the simulation, at most, in milliseconds.
 const COMMIT_MOST_MILLIS: u64 = 3;
@@ -288,6 +292,33 @@ impl Dice for SimWorld {
 }
 
 impl Net for SimWorld {
+    /// The service sees the message as the body of a request of the route.
+    async fn mail(&self, mail: Mail) -> Result<(), MailFailure> {
+        let operation =
+            OperationRef { connection: mail.route, operation: Name::new("mail").or(Err(MailFailure::Refused))? };
+        let header = |name: &str, value: &str| (name.to_owned(), Content::new(value.as_bytes().to_vec()));
+        let from = mail.from.iter().map(|from| header("mail-from", from.as_str()));
+        let request = HttpRequest {
+            client: mail.client,
+            operation,
+            method: Method::Post,
+            tls: mail.tls,
+            host: mail.host,
+            port: mail.port,
+            target: Content::new("/".to_owned()),
+            headers: from.chain(mail.to.iter().map(|to| header("rcpt-to", to.as_str()))).collect(),
+            body: mail.message,
+            timeout: mail.timeout,
+            most_bytes: 0,
+            private_addresses: true,
+        };
+        match self.exchange(request).await?.status {
+            200..300 => Ok(()),
+            400..500 => Err(MailFailure::Later),
+            _ => Err(MailFailure::Refused),
+        }
+    }
+
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, NetFailure> {
         let fault = self.point(Point::Request);
         if fault == Some(Strike::Before) {

@@ -10,7 +10,7 @@ use assent_schema::id::ClientId;
 
 use super::{
     Accepted, Alert, AlertRow, Books, Entry, JournalRow, LedgerRow, LedgerRows, LedgerTile, Log, Note, OpenRun,
-    QueueItem, Refusal, RunFilter, RunId, RunLine, StepAt, Store, StoreError, Transaction, Waiting, Write,
+    QueueItem, Refusal, RunFilter, RunId, RunLine, StepAt, Store, StoreError, Tail, Transaction, Waiting, Write,
 };
 use crate::world::Wall;
 
@@ -18,6 +18,8 @@ use crate::world::Wall;
 #[derive(Clone, Default)]
 pub struct Tables {
     journal: BTreeMap<RunId, Vec<JournalRow>>,
+    /// Which fact of which run was written in which order.
+    order: Vec<(RunId, usize)>,
     open: BTreeMap<RunId, Option<Vec<u8>>>,
     delivery: BTreeMap<[u8; 16], RunId>,
     sums: BTreeMap<String, i64>,
@@ -286,11 +288,14 @@ impl Tables {
             Write::Queue(item) => drop(self.queue.insert(item.run, *item)),
             Write::Unqueue { run } => drop(self.queue.remove(&run)),
             Write::Alert(alert) => self.raise(books, at, alert)?,
-            Write::AlertSent { no, again } => self.sent(no, again),
+            Write::AlertSent { no, due, again } => self.sent(no, due, again),
+            Write::AlertMoved { no } => {
+                self.alerts.iter_mut().filter(|row| row.no == no).for_each(|row| is_due_again(row, at));
+            }
             Write::AlertOver { key } => {
                 self.alerts.iter_mut().filter(|row| !row.over && row.alert.key() == key).for_each(|row| {
                     row.over = true;
-                    row.due = None;
+                    is_due_again(row, at);
                 });
             }
             Write::Note(note) => self.append(books, at, &note)?,
@@ -324,7 +329,9 @@ impl Tables {
             let name = format!("runs/ended/{}", self.accepted(run)?.client);
             self.add(name, 1);
         }
-        self.journal.entry(run).or_default().push(JournalRow { at, entry });
+        let rows = self.journal.entry(run).or_default();
+        self.order.push((run, rows.len()));
+        rows.push(JournalRow { at, entry });
         Ok(())
     }
 
@@ -342,15 +349,14 @@ impl Tables {
         opened.map_or(Ok(()), |note| self.append(books, at, &note))
     }
 
-    fn sent(&mut self, no: i64, again: Option<Wall>) {
-        let Some(row) = self.alerts.iter_mut().find(|row| row.no == no) else { return };
+    fn sent(&mut self, no: i64, due: Wall, again: Option<Wall>) {
+        let Some(row) = self.alerts.iter_mut().find(|row| row.no == no && row.due == Some(due)) else { return };
         match again {
             None => {
                 row.due = None;
                 row.sent = row.count;
                 row.tries = 0;
             }
-            Some(_) if row.over => {}
             Some(again) => {
                 row.due = Some(again);
                 row.tries = row.tries.saturating_add(1);
@@ -372,6 +378,12 @@ impl Tables {
         }
         Ok(())
     }
+}
+
+/// Never at the time that it was due before: by that it is known that it moved.
+fn is_due_again(row: &mut AlertRow, at: Wall) {
+    row.due = Some(if row.due == Some(at) { at.plus(std::time::Duration::from_millis(1)) } else { at });
+    row.tries = 0;
 }
 
 impl LedgerRows for Tables {
@@ -477,6 +489,19 @@ impl Store for Memory {
 
     fn journal(&self, run: RunId) -> Result<Vec<JournalRow>, StoreError> {
         Ok(self.read(|t| t.journal.get(&run).cloned().unwrap_or_default()))
+    }
+
+    fn tail(&self, after: i64, most: usize) -> Result<Vec<Tail>, StoreError> {
+        let skipped = usize::try_from(after).unwrap_or(0);
+        Ok(self.read(|t| {
+            let rows = t.order.iter().enumerate().skip(skipped).take(most);
+            let one = |(no, (run, at)): (usize, &(RunId, usize))| {
+                let row = t.journal.get(run)?.get(*at)?;
+                let no = i64::try_from(no).unwrap_or(i64::MAX).saturating_add(1);
+                Some(Tail { no, run: *run, at: row.at, entries: vec![row.entry.clone()] })
+            };
+            rows.filter_map(one).collect()
+        }))
     }
 
     fn runs(&self, filter: &RunFilter) -> Result<Vec<RunLine>, StoreError> {

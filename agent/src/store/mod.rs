@@ -201,6 +201,44 @@ pub struct RunLine {
     pub last: JournalRow,
 }
 
+/// What one commit added to the journal of one run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tail {
+    /// Its number: higher than that of everything that was durable before.
+    pub no: i64,
+    /// Which run.
+    pub run: RunId,
+    /// When it was written.
+    pub at: Wall,
+    /// The facts, in order.
+    pub entries: Vec<Entry>,
+}
+
+/// The times of commits, in microseconds, that [`CommitTimes`] counts up to.
+pub const COMMIT_STEPS: [u64; 10] = [500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 500_000, 2_000_000];
+
+/// How long commits took, each with what it waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CommitTimes {
+    /// How many took at most as long as each of [`COMMIT_STEPS`], and longer than the step before.
+    pub counts: [u64; 10],
+    /// How many took longer than the last step.
+    pub longer: u64,
+    /// All of them together, in microseconds.
+    pub sum: u64,
+}
+
+impl CommitTimes {
+    /// Counts one.
+    pub fn count(&mut self, took: std::time::Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.sum = self.sum.saturating_add(micros);
+        let mut steps = COMMIT_STEPS.iter().zip(&mut self.counts);
+        let count = steps.find(|(most, _)| micros <= **most).map_or(&mut self.longer, |(_, count)| count);
+        *count = count.saturating_add(1);
+    }
+}
+
 /// Which runs a list shows, newest first.
 #[derive(Clone, Debug, Default)]
 pub struct RunFilter {
@@ -247,6 +285,12 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`].
     fn journal(&self, run: RunId) -> Result<Vec<JournalRow>, StoreError>;
+
+    /// What was added to the journals of all runs since the row of this number, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn tail(&self, after: i64, most: usize) -> Result<Vec<Tail>, StoreError>;
 
     /// Runs for people, newest first.
     ///

@@ -102,14 +102,22 @@ pub enum Write {
     },
     /// On-call must know. One open alert for each key: a further one raises its count.
     Alert(Alert),
-    /// An alert was delivered by its route, or is to be tried again.
+    /// An alert was delivered by its routes, or is to be tried again. Nothing happens when it became due for another reason
+    /// meanwhile.
     AlertSent {
         /// Which.
         no: i64,
+        /// When it was due, as it was read.
+        due: Wall,
         /// When it is due again; `None` when it was delivered.
         again: Option<Wall>,
     },
-    /// The cause of an alert is gone; the next of its key is a new one.
+    /// Somebody did something about an alert that routes may want to know: it is due again.
+    AlertMoved {
+        /// Which.
+        no: i64,
+    },
+    /// The cause of an alert is gone; the next of its key is a new one. It is due once more, so that routes hear of it.
     AlertOver {
         /// Its key.
         key: String,

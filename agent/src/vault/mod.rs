@@ -36,11 +36,17 @@ use crate::world::DiskFailure;
 /// The slot of what opens the git repository.
 const REPOSITORY: &str = "agent/repository";
 
-/// Where a secret is: a client's in `<client>/<connection>/<slot>`, the agent's own in `agent/repository`.
+/// What stands before the slots of alert routes.
+const ROUTE: &str = "route";
+
+/// Where a secret is: a client's in `<client>/<connection>/<slot>`, the agent's own in `agent/repository`, that of an alert
+/// route in `route/<name>`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SlotPath {
     /// What opens the git repository.
     Repository,
+    /// What an alert route takes alerts for.
+    Route(ConnectionId),
     /// A secret of a client.
     Client {
         /// Whose secret.
@@ -63,6 +69,9 @@ impl SlotPath {
         if text == REPOSITORY {
             return Some(Self::Repository);
         }
+        if let Some((ROUTE, name)) = text.split_once('/').filter(|(_, name)| !name.contains('/')) {
+            return name.parse().ok().map(Self::Route);
+        }
         let mut parts = text.split('/');
         let path = Self::new(parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         parts.next().is_none().then_some(path)
@@ -73,6 +82,7 @@ impl fmt::Display for SlotPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Repository => f.write_str(REPOSITORY),
+            Self::Route(name) => write!(f, "{ROUTE}/{name}"),
             Self::Client { client, connection, slot } => write!(f, "{client}/{connection}/{slot}"),
         }
     }

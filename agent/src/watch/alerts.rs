@@ -6,7 +6,11 @@ use assent_schema::id::{ClientId, ConnectionId, SlotId, WorkflowId};
 use assent_schema::ledger::HeldWhat;
 use assent_schema::time::Moment;
 
+use super::anomaly::Anomaly;
 use crate::store::{Alert, AlertRow, Ending, RunId, Write};
+
+/// The most that one alert counts at once.
+const COUNT_MOST: i64 = 1_000;
 
 /// What was found to be so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,6 +166,39 @@ pub enum Condition {
         /// Why, from a closed list.
         code: String,
     },
+    /// A route takes nothing, and alerts wait for it.
+    RouteFails {
+        /// Which route.
+        route: ConnectionId,
+        /// Why, from a closed list.
+        code: String,
+    },
+    /// A workflow is unlike the weeks before.
+    Unlike {
+        /// Whose.
+        client: ClientId,
+        /// Which workflow.
+        workflow: WorkflowId,
+        /// In what.
+        anomaly: Anomaly,
+    },
+    /// Half of the time for a decision is over, and nobody decided.
+    DecisionWaits {
+        /// Whose.
+        client: ClientId,
+        /// Which workflow.
+        workflow: WorkflowId,
+    },
+    /// The agent itself is behind.
+    Lag {
+        /// With what.
+        code: &'static str,
+    },
+    /// Nobody takes the dead-man's ping.
+    PingFails {
+        /// Why, from a closed list.
+        code: String,
+    },
     /// A client is at one of its limits.
     AtLimit {
         /// Which client.
@@ -249,6 +286,17 @@ pub fn alert(condition: &Condition) -> Option<Alert> {
         Condition::Secret { client, connection, code } => {
             serious(Alert { connection: Some(connection.clone()), ..of("secret", Some(client), code) })
         }
+        Condition::RouteFails { route, code } => {
+            Alert { connection: Some(route.clone()), ..of("route-fails", None, code) }
+        }
+        Condition::Unlike { client, workflow, anomaly } => {
+            Alert { workflow: Some(workflow.clone()), ..of(anomaly.rule(), Some(client), anomaly.code()) }
+        }
+        Condition::DecisionWaits { client, workflow } => {
+            Alert { workflow: Some(workflow.clone()), ..of("decision-waits", Some(client), "half") }
+        }
+        Condition::Lag { code } => of("lag", None, code),
+        Condition::PingFails { code } => of("heartbeat", None, code),
         Condition::AtLimit { client, code } => of("at-limit", Some(client), code),
         Condition::HoldLapsed { client, what } => {
             let about = of("hold-lapsed", Some(client), "lapsed");
@@ -278,6 +326,22 @@ pub fn settle(open: &[AlertRow], rules: &[&str], conditions: &[Condition]) -> Ve
         wanted.remove(&row.alert.key());
     }
     writes.extend(wanted.into_values().map(Write::Alert));
+    writes
+}
+
+/// As [`settle`], of conditions of which several are one alert: its count is how many there are.
+pub fn settle_counted(open: &[AlertRow], rules: &[&str], conditions: &[Condition]) -> Vec<Write> {
+    let mut writes = settle(open, rules, conditions);
+    let mut counts: BTreeMap<String, (Alert, i64)> = BTreeMap::new();
+    for alert in conditions.iter().filter_map(alert) {
+        let (_, count) = counts.entry(alert.key()).or_insert((alert, 0));
+        *count = count.saturating_add(1).min(COUNT_MOST);
+    }
+    for (key, (alert, count)) in counts {
+        // A new one is raised once already.
+        let told = open.iter().find(|row| row.alert.key() == key).map_or(1, |row| row.count);
+        writes.extend((told..count).map(|_| Write::Alert(alert.clone())));
+    }
     writes
 }
 
@@ -330,6 +394,19 @@ mod tests {
             .flat_map(|n| ["refund", "reply"].map(|w| ended(n, w, Ending::Failed, false).unwrap().key()))
             .collect();
         assert_eq!(keys.into_iter().collect::<Vec<_>>(), ["run-failed/acme/helpdesk/http_503"]);
+    }
+
+    #[test]
+    fn one_cause_behind_many_workflows_is_one_alert_with_a_count() {
+        let unlike = |workflow: &str| Condition::Unlike {
+            client: "acme".parse().unwrap(),
+            workflow: workflow.parse().unwrap(),
+            anomaly: Anomaly::Silent,
+        };
+        let conditions = ["refund", "reply", "renew"].map(unlike);
+        let writes = settle_counted(&[], &["anomaly-volume"], &conditions);
+        let keys = writes.iter().map(|write| if let Write::Alert(alert) = write { alert.key() } else { "-".into() });
+        assert_eq!(keys.collect::<Vec<_>>(), ["anomaly-volume/acme/-/silent"; 3]);
     }
 
     #[test]

@@ -1,22 +1,32 @@
-//! What on-call must know: alerts from facts, how soon somebody must answer, and the route that carries them out.
+//! What on-call must know: alerts from facts, how soon somebody must answer, and the routes that carry them out.
 //!
 //! Alerts are rows of the store's outbox, made in the transaction of what they are about; here they are named, grouped
-//! and delivered, at least once, until a route took them.
+//! and delivered, at least once, until each route took them.
 //!
 //! # Source
 //! engine.md sections 6 and 7. Promises P12, P13, P19, P20.
 
 mod alerts;
+pub mod anomaly;
+mod deliver;
+pub mod hours;
 mod message;
+pub mod numbers;
 mod overdue;
+mod parcel;
 mod routes;
 mod share;
-mod webhook;
+pub mod spans;
+mod tell;
+mod watcher;
 
-pub use alerts::{Condition, alert, settle};
+pub use alerts::{Condition, alert, settle, settle_counted};
+pub use deliver::{ACKNOWLEDGED, Delivered, deliver_due};
 pub use message::{Message, message};
 pub(crate) use overdue::clock;
 pub use overdue::overdue;
+pub use parcel::Teller;
 pub use routes::{ClientRoutes, RouteError, Routes, Target};
 pub use share::{NotShared, share};
-pub use webhook::{Delivered, deliver_due};
+pub use tell::{Stage, Telling};
+pub use watcher::{Place, Watcher, begins};

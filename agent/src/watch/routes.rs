@@ -5,7 +5,7 @@ use std::fmt;
 
 use assent_schema::calendar::{BusinessHours, zone};
 use assent_schema::client::{Carries, ClientFacts, Endpoints, RouteKind, Tier};
-use assent_schema::id::{ClientId, ConnectionId, PersonId, Region};
+use assent_schema::id::{ClientId, ConnectionId, MailAddress, PersonId, Region};
 
 use crate::request::url::Base;
 
@@ -16,10 +16,55 @@ pub struct Target {
     pub name: ConnectionId,
     /// What it takes.
     pub carries: Carries,
+    /// How it is told.
+    pub via: RouteKind,
     /// Its URL.
     pub base: Base,
+    /// For mail: who writes, and to whom.
+    pub mail: Option<Addresses>,
     /// Whether it lies in the client's own region; if not it is told less.
     pub near: bool,
+}
+
+/// Who writes mail of a route, and to whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// Who writes.
+    pub from: MailAddress,
+    /// The route's own recipients.
+    pub to: BTreeSet<MailAddress>,
+    /// The client's contacts.
+    pub contacts: BTreeSet<MailAddress>,
+}
+
+impl Addresses {
+    /// Who is told of an alert: the route's own recipients; where there are none, the contacts of a client of whom it is.
+    pub(super) fn told(&self, of_client: bool) -> Vec<MailAddress> {
+        let to = if self.to.is_empty() && of_client { &self.contacts } else { &self.to };
+        to.iter().cloned().collect()
+    }
+
+    /// Who is sent a post-mortem: the client's contacts; where none has an address, the route's own recipients.
+    pub(super) fn explained(&self) -> Vec<MailAddress> {
+        let to = if self.contacts.is_empty() { &self.to } else { &self.contacts };
+        to.iter().cloned().collect()
+    }
+}
+
+impl Target {
+    /// Whether anybody is told by it.
+    pub(super) fn reaches(&self, of_client: bool) -> bool {
+        self.mail.as_ref().is_none_or(|mail| !mail.told(of_client).is_empty())
+    }
+
+    /// Whether it is the same receiver. Where a secret says who that is, one URL stands for many.
+    pub(super) fn is_same_place(&self, other: &Self) -> bool {
+        let open = match self.via {
+            RouteKind::Webhook | RouteKind::Alertmanager | RouteKind::AlertmanagerWebhook => true,
+            RouteKind::Slack | RouteKind::Pagerduty | RouteKind::Smtp => false,
+        };
+        self.name == other.name || (open && self.via == other.via && self.base == other.base)
+    }
 }
 
 /// The routes of one client, and how soon its incidents must be answered.
@@ -80,17 +125,24 @@ impl Routes {
         self.0.get(client)
     }
 
+    /// A client as it is kept here, with its routes.
+    pub(super) fn client(&self, client: &ClientId) -> Option<(&ClientId, &ClientRoutes)> {
+        self.0.get_key_value(client)
+    }
+
     /// The clients with their routes.
     pub fn clients(&self) -> impl Iterator<Item = (&ClientId, &ClientRoutes)> {
         self.0.iter()
     }
 
-    /// Every target of alerts, each URL once, with a client that names it: for alerts about the agent itself.
+    /// Every target of alerts, each place once for each thing that it carries, with a client that names it: for alerts about
+    /// the agent itself.
     pub fn all(&self) -> Vec<(&ClientId, &Target)> {
         let mut found: Vec<(&ClientId, &Target)> = Vec::new();
         for (client, routes) in &self.0 {
             for target in &routes.targets {
-                if found.iter().all(|(_, known)| known.base != target.base) {
+                let known = |known: &Target| known.carries == target.carries && known.is_same_place(target);
+                if found.iter().all(|(_, other)| !known(other)) {
                     found.push((client, target));
                 }
             }
@@ -105,12 +157,28 @@ fn of_client(facts: &ClientFacts, endpoints: &Endpoints) -> Result<ClientRoutes,
     let hours = BusinessHours::new(&facts.calendar, zone).or(Err(bad()))?;
     let known = endpoints.clients.get(&facts.client);
     let target = |route: &assent_schema::client::Route| {
-        let RouteKind::Webhook = route.via;
         let missing = || RouteError::NoEndpoint(facts.client.clone(), route.endpoint.clone());
         let endpoint = known.and_then(|known| known.get(&route.endpoint)).ok_or_else(missing)?;
-        let base = Base::parse(&endpoint.url).ok_or_else(missing)?;
+        let base = match route.via {
+            RouteKind::Smtp => Base::parse_mail(&endpoint.url),
+            RouteKind::Webhook
+            | RouteKind::Alertmanager
+            | RouteKind::AlertmanagerWebhook
+            | RouteKind::Slack
+            | RouteKind::Pagerduty => Base::parse(&endpoint.url),
+        };
+        let mail = match (route.via, &route.mail) {
+            (RouteKind::Smtp, Some(mail)) => Some(Addresses {
+                from: mail.from.clone(),
+                to: mail.to.clone(),
+                contacts: facts.contacts.iter().filter_map(|contact| facts.mail.get(contact)).cloned().collect(),
+            }),
+            (RouteKind::Smtp, None) => return Err(missing()),
+            _ => None,
+        };
+        let (name, base) = (route.endpoint.clone(), base.ok_or_else(missing)?);
         let near = is_near(&endpoint.region, &facts.region);
-        Ok(Target { name: route.endpoint.clone(), carries: route.carries, base, near })
+        Ok(Target { name, carries: route.carries, via: route.via, base, mail, near })
     };
     let targets = facts.routes.iter().map(target).collect::<Result<_, _>>()?;
     Ok(ClientRoutes { targets, tier: facts.plan, hours, contacts: facts.contacts.clone() })

@@ -6,16 +6,17 @@
 use std::collections::BTreeSet;
 
 use assent_schema::canon::{self, Digest};
-use assent_schema::client::Carries;
+use assent_schema::client::{Carries, RouteKind};
 use assent_schema::id::{AgentId, ClientId, ConnectionId, PersonId};
 use assent_schema::time::Moment;
 use serde::Serialize;
 
-use super::routes::{ClientRoutes, Routes, Target};
-use super::webhook::request;
+use super::parcel::{NotTaken, Parcel, Teller, mailed, posted, send};
+use super::routes::{ClientRoutes, Target};
+use super::tell::{Letter, slack_texts};
 use crate::incident::Case;
 use crate::store::Severity;
-use crate::world::{Net as _, World};
+use crate::world::{Clock as _, World};
 
 /// Why a post-mortem did not reach everybody. Sending it again is harmless: it has the same `dedup`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub enum NotShared {
     Nobody,
 }
 
-/// The JSON that a route receives.
+/// The JSON that a webhook receives.
 #[derive(Serialize)]
 struct Message<'a> {
     #[serde(rename = "type")]
@@ -54,8 +55,7 @@ struct Message<'a> {
 /// [`NotShared`].
 pub async fn share<W: World>(
     world: &W,
-    routes: &Routes,
-    agent: &AgentId,
+    teller: &Teller<'_>,
     case: &Case,
     text: &str,
 ) -> Result<Vec<ConnectionId>, NotShared> {
@@ -63,8 +63,11 @@ pub async fn share<W: World>(
         case.row.alert.client.as_ref().is_none_or(|concerned| concerned == *client)
     };
     let mut all: Vec<(&ClientId, &ClientRoutes, Vec<&Target>)> = Vec::new();
-    for (client, routes) in routes.clients().filter(concerned) {
-        let takes = |target: &&Target| target.near && target.carries == Carries::PostMortems;
+    for (client, routes) in teller.routes.clients().filter(concerned) {
+        let takes = |target: &&Target| {
+            let reaches = target.mail.as_ref().is_none_or(|mail| !mail.explained().is_empty());
+            target.near && target.carries == Carries::PostMortems && target.via.takes(target.carries) && reaches
+        };
         let targets: Vec<&Target> = routes.targets.iter().filter(takes).collect();
         if targets.is_empty() {
             return Err(NotShared::NoRoute(client.clone()));
@@ -76,6 +79,7 @@ pub async fn share<W: World>(
     }
     let mut took = Vec::new();
     for (client, routes, targets) in all {
+        let agent = teller.agent;
         let tagged = format!("{agent}\n{client}\n{}\n{text}", case.id());
         let message = Message {
             kind: "post-mortem",
@@ -90,15 +94,34 @@ pub async fn share<W: World>(
             text,
         };
         for target in targets {
-            let failed = || NotShared::Failed(client.clone(), target.name.clone());
-            let body = canon::to_bytes(&message).or(Err(failed()))?;
-            let request = request(client, target, body).ok_or_else(failed)?;
-            let answer = world.net().exchange(request).await.or(Err(failed()))?;
-            if !(200..300).contains(&answer.status) {
-                return Err(failed());
+            let failed = |_| NotShared::Failed(client.clone(), target.name.clone());
+            let parcels = parcels(teller, target, &message, world.clock().now().moment()).map_err(failed)?;
+            for parcel in parcels {
+                send(world, parcel).await.map_err(failed)?;
             }
             took.push(target.name.clone());
         }
     }
     Ok(took)
+}
+
+/// What one route is sent: one message, or for Slack, whose messages are short, as many as it needs.
+fn parcels(teller: &Teller<'_>, target: &Target, message: &Message<'_>, at: Moment) -> Result<Vec<Parcel>, NotTaken> {
+    let secret = || (teller.secrets)(&target.name);
+    let title = format!("Post-mortem of {} ({})", message.incident, message.client);
+    let post = |body| posted(message.client, target, secret(), "", body);
+    match target.via {
+        RouteKind::Slack => slack_texts(&title, message.text).unwrap_or_default().into_iter().map(post).collect(),
+        RouteKind::Smtp => {
+            let Some(mail) = &target.mail else { return Ok(Vec::new()) };
+            let to = mail.explained();
+            let (thread, text) = (message.dedup, message.text);
+            let letter = Letter { from: &mail.from, to: &to, subject: &title, thread, part: None, at, text };
+            let bytes = letter.bytes();
+            Ok(vec![mailed(message.client, target, secret(), to, bytes)])
+        }
+        RouteKind::Webhook => post(canon::to_bytes(message).unwrap_or_default()).map(|parcel| vec![parcel]),
+        // They carry no post-mortems.
+        RouteKind::Alertmanager | RouteKind::AlertmanagerWebhook | RouteKind::Pagerduty => Ok(Vec::new()),
+    }
 }

@@ -16,7 +16,7 @@ fn files(folder: &Path) -> Vec<Vec<u8>> {
 
 #[test]
 fn no_text_of_a_person_reaches_a_file() {
-    let mut sought = 0;
+    let (mut sought, mut alerts) = (0, 0);
     for workflow in workflows() {
         for scenario in &workflow.tests.scenarios {
             let folder = tempfile::tempdir().expect("a folder");
@@ -38,9 +38,14 @@ fn no_text_of_a_person_reaches_a_file() {
             sought += canaries(scenario).len();
             // Once while it is open, with its log; once more when it is closed.
             assert!(files(folder.path()).iter().all(|file| !holds_canary(file, scenario)), "{}", scenario.name);
+            // Nor in what on-call, a Prometheus or a collector of traces is told.
+            let told = crate::told::told(&kept, &workflow.facts);
+            alerts += usize::from(told.len() > 3);
+            assert!(told.iter().all(|one| !holds_canary(one, scenario)), "{}", scenario.name);
             drop(kept);
             assert!(files(folder.path()).iter().all(|file| !holds_canary(file, scenario)), "{}", scenario.name);
         }
     }
     assert!(sought > 50, "there is something to find");
+    assert!(alerts > 3, "on-call was told of something by every route");
 }

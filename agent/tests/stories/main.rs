@@ -12,4 +12,5 @@ mod shadow;
 mod spend;
 mod story;
 mod tokens;
+mod told;
 mod walk;

@@ -81,7 +81,7 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
         }
     }
     if !any {
-        for promise in ["P10", "P11", "P13", "P19", "P21", "P22"] {
+        for promise in ["P10", "P11", "P12", "P13", "P19", "P21", "P22"] {
             notes.see(
                 promise,
                 "No ledger was looked at: export one with `assent-agent ledger export` and name it with `--ledger`.",
@@ -106,7 +106,8 @@ fn whole(log: &Log, verified: &Verified, notes: &mut Notes) {
 
 fn counts(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
     let origin = &verified.origin;
-    let (mut views, mut delays) = (BTreeMap::<String, u64>::new(), Vec::new());
+    let (mut views, mut delays, mut rules) =
+        (BTreeMap::<String, u64>::new(), Vec::new(), BTreeMap::<String, u64>::new());
     let (mut failed, mut incidents, mut retries, mut rotated, mut back) = (0_u64, 0_u64, 0_u64, 0_u64, 0_u64);
     let (mut statements, mut released) = (0_u64, None);
     let (mut overdue, mut wider, mut caught) = (None, None, 0_u64);
@@ -124,6 +125,7 @@ fn counts(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
                     "secret-in-log" => caught += 1,
                     _ => {}
                 }
+                *rules.entry(alerted.rule.to_string()).or_default() += 1;
             }
             Kind::Ended(ended) if ["failed", "stopped", "content-lost"].contains(&ended.outcome.as_str()) => {
                 failed += 1;
@@ -145,6 +147,13 @@ fn counts(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
     }
     for (who, count) in views {
         notes.see("P10", format!("{origin}: {who} looked {count} times."));
+    }
+    let rules: Vec<String> = rules.into_iter().map(|(rule, count)| format!("`{rule}` {count}")).collect();
+    if !rules.is_empty() {
+        notes.see("P12", format!("{origin}: alerts by rule: {}.", rules.join(", ")));
+    }
+    if failed > 0 && delays.is_empty() && incidents == 0 {
+        notes.object("P12", format!("{origin}: {failed} runs could not be finished, and no rule found it."));
     }
     if let Some(longest) = delays.iter().max() {
         notes.see("P13", format!("{origin}: {} alerts were delivered, the slowest after {longest} s.", delays.len()));

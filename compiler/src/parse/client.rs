@@ -38,6 +38,7 @@ pub(super) fn client(mut table: Table<'_, '_>, folder: &ClientId) -> Option<Clie
     let routes_at = table.place("routes");
     let routes = table.set("routes", name);
     let contacts = table.set("contacts", name);
+    let mail = table.map("mail", parsed);
     let calendar = table.opt("calendar", |value| value.spanned(calendar));
     let limits = table.opt("limits", limits).unwrap_or(LIMITS);
     let people = table.map("people", decider);
@@ -59,6 +60,7 @@ pub(super) fn client(mut table: Table<'_, '_>, folder: &ClientId) -> Option<Clie
         stale_limit,
         routes: Spanned::new(routes, routes_at.unwrap_or(name_at)),
         contacts,
+        mail,
         calendar,
         limits,
         people,
@@ -230,8 +232,17 @@ fn connection(value: Value<'_, '_>) -> Option<Connection> {
 
 /// Where something leads; `region` is read from the table unless it is known from its name.
 pub(super) fn endpoint(value: Value<'_, '_>, region: Option<Spanned<Region>>) -> Option<Endpoint> {
+    endpoint_by(base_url, value, region)
+}
+
+/// As [`endpoint`], with URLs of another form.
+pub(super) fn endpoint_by(
+    url: fn(Value<'_, '_>) -> Option<Spanned<String>>,
+    value: Value<'_, '_>,
+    region: Option<Spanned<Region>>,
+) -> Option<Endpoint> {
     let mut table = value.table()?;
-    let url = table.need("url", base_url);
+    let url = table.need("url", url);
     let region = match region {
         Some(region) => Some(region),
         None => table.need("region", name),

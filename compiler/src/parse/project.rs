@@ -1,14 +1,16 @@
 //! Reads `assent.toml`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use assent_schema::client::{Carries, RouteKind};
+use assent_schema::code::Code;
 use assent_schema::id::Region;
 use assent_schema::spec::{Endpoint, Project, Route, Spanned};
 
-use super::client::endpoint;
+use super::client::endpoint_by;
 use super::reader::{Table, Value};
 use super::unique::Unique;
-use super::value::{name, word};
+use super::value::{base_url, mail_url, name, word};
 
 /// Reads the project.
 pub(super) fn project(mut table: Table<'_, '_>) -> Option<Project> {
@@ -43,16 +45,42 @@ fn route(value: Value<'_, '_>) -> Option<Route> {
             "Add `carries` with `alerts`, `incidents` or both.",
         );
     }
-    let via = table.need("via", |value| value.spanned(word));
-    let endpoints = table.map("endpoint", by_region);
+    let via: Option<Spanned<RouteKind>> = table.need("via", |value| value.spanned(word));
+    let (from, to) = (table.opt("from", name), table.set("to", name));
+    let is_mail = via.as_ref().is_some_and(|via| via.value == RouteKind::Smtp);
+    if let Some(via) = &via {
+        check(&mut table, via, &carries);
+    }
+    let url = if is_mail { mail_url } else { base_url };
+    let endpoints = table.map("endpoint", |value| by_region(url, value));
     table.done();
-    Some(Route { name: route_name?, carries, via: via?, endpoint: endpoints })
+    Some(Route { name: route_name?, carries, via: via?, from, to, endpoint: endpoints })
+}
+
+/// What a route carries and to whom must fit how it is reached.
+fn check(table: &mut Table<'_, '_>, via: &Spanned<RouteKind>, carries: &BTreeSet<Spanned<Carries>>) {
+    let is_mail = via.value == RouteKind::Smtp;
+    if is_mail && !table.has("from") {
+        table.lacks::<()>(&["from"], "Mail has no sender.", "Add `from` with the address that mail comes from.");
+    }
+    if !is_mail && (table.has("from") || table.has("to")) {
+        let help = "Take `from` and `to` away, or say `via = \"smtp\"`.";
+        table.bad::<()>("Only mail has a sender and recipients.", help);
+    }
+    if let Some(one) = carries.iter().find(|one| !via.value.takes(one.value)) {
+        let help = "Let a route of the kind `slack`, `smtp` or `webhook` carry them.";
+        let message = format!("A route of the kind `{}` cannot carry post-mortems.", via.value.as_str());
+        table.sink().refuse(Code::BadValue, &one.span, message, Some(help.to_owned()));
+    }
 }
 
 /// Agents of a region alert in their region: the table's name is the endpoint's region too.
-fn by_region(value: Value<'_, '_>) -> Option<BTreeMap<Spanned<Region>, Endpoint>> {
+fn by_region(
+    url: fn(Value<'_, '_>) -> Option<Spanned<String>>,
+    value: Value<'_, '_>,
+) -> Option<BTreeMap<Spanned<Region>, Endpoint>> {
     Some(value.table()?.entries(|value| {
         let region = Spanned::new(Region::new(value.key).ok()?, value.span.clone());
-        endpoint(value, Some(region))
+        endpoint_by(url, value, Some(region))
     }))
 }

@@ -227,6 +227,20 @@ pub(super) fn base_url(value: Value<'_, '_>) -> Option<Spanned<String>> {
     })
 }
 
+/// The place of a server that takes mail: `smtps://host[:port]`, or `smtp://` where TLS begins by STARTTLS.
+pub(super) fn mail_url(value: Value<'_, '_>) -> Option<Spanned<String>> {
+    value.spanned(|value| {
+        let text = value.text()?;
+        let rest = text.strip_prefix("smtps://").or_else(|| text.strip_prefix("smtp://"));
+        match rest.map(|rest| (rest.contains('/'), why_no_base_url(&format!("https://{rest}")))) {
+            Some((false, None)) => Some(text.to_owned()),
+            Some((false, Some(why))) => value.bad(why),
+            Some((true, _)) => value.bad("has a path, which no server of mail has"),
+            None => value.bad("is not a place for mail like `smtps://mail.example.com`"),
+        }
+    })
+}
+
 fn why_no_base_url(text: &str) -> Option<&'static str> {
     let (rest, plain) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
         (Some(rest), _) => (rest, false),

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::client::{
-    Agreement, Auth, Calendar, Carries, ClientFacts, ClientType, ConnectionFacts, ConnectionTo, Endpoint, Route, Slot,
+    Agreement, Auth, Calendar, Carries, ClientFacts, ClientType, ConnectionFacts, ConnectionTo, Endpoint, Route,
+    RouteMail, Slot,
 };
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
@@ -58,6 +59,7 @@ pub(super) fn resolve(
         routes,
         connections,
         contacts: values(&client.contacts),
+        mail: client.mail.iter().map(|(person, address)| (person.value.clone(), address.clone())).collect(),
         limits: client.limits,
     };
     (facts, endpoints)
@@ -280,10 +282,17 @@ fn resolve_routes(
             let message = format!("The alert route `{}` has no endpoint in `{}`.", name.value, client.region.value);
             report.add(Code::BadValue, &name.span, message);
         }
+        if route.from.is_some() && route.to.is_empty() && !client.contacts.iter().any(|at| client.mail.contains_key(at))
+        {
+            let message = format!("The alert route `{}` has nobody to write to.", name.value);
+            report.add(Code::BadValue, &name.span, message);
+        }
+        let mail = route.from.as_ref().map(|from| RouteMail { from: from.value.clone(), to: values(&route.to) });
         let carries = |carries: &Spanned<Carries>| Route {
             carries: carries.value,
             via: route.via.value,
             endpoint: name.value.clone(),
+            mail: mail.clone(),
         };
         routes.extend(route.carries.iter().map(carries));
     }

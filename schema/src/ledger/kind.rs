@@ -171,6 +171,8 @@ kinds! {
     Handled "handled";
     /// An alert went out.
     Alerted "alerted";
+    /// A person takes care of an alert that opened no incident.
+    Acknowledged "acknowledged";
     /// An incident changed.
     Incident "incident";
     /// A secret was rotated.
@@ -389,6 +391,13 @@ data! {
         rule: Token,
         /// Seconds from the condition to the delivered alert.
         delay: u64,
+    }
+    /// Data of `acknowledged`.
+    Acknowledged {
+        /// Which alert.
+        id: Token,
+        /// Its rule.
+        rule: Token,
     }
     /// Data of `incident`.
     Incident {

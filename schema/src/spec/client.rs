@@ -5,7 +5,9 @@ use std::ops::Range;
 
 use super::Spanned;
 use crate::client::{Calendar, ClientLimits, Decider, Freeze, PerCustomer, PerWorkflow, Tier};
-use crate::id::{ClientId, ConnectionId, Environment, GroupId, OperationRef, PersonId, Region, Scope, SlotId};
+use crate::id::{
+    ClientId, ConnectionId, Environment, GroupId, MailAddress, OperationRef, PersonId, Region, Scope, SlotId,
+};
 use crate::plan::{Rate, Target};
 use crate::time::Period;
 
@@ -30,6 +32,8 @@ pub struct Client {
     pub routes: Spanned<BTreeSet<Spanned<ConnectionId>>>,
     /// Who is told of incidents, by handle.
     pub contacts: BTreeSet<Spanned<PersonId>>,
+    /// Where contacts get mail.
+    pub mail: BTreeMap<Spanned<PersonId>, MailAddress>,
     /// Its business hours and holidays.
     pub calendar: Option<Spanned<Calendar>>,
     /// What bounds all of its workflows together; 64 running and 10,000 waiting unless said.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Endpoint, Spanned};
 use crate::client::{Carries, RouteKind};
-use crate::id::{ConnectionId, Environment, ProjectName, Region};
+use crate::id::{ConnectionId, Environment, MailAddress, ProjectName, Region};
 
 /// The agency's project.
 #[derive(Clone, Debug)]
@@ -30,6 +30,10 @@ pub struct Route {
     pub carries: BTreeSet<Spanned<Carries>>,
     /// How.
     pub via: Spanned<RouteKind>,
+    /// For mail, and only there: who writes.
+    pub from: Option<Spanned<MailAddress>>,
+    /// For mail: to whom; to the client's contacts where it is empty.
+    pub to: BTreeSet<Spanned<MailAddress>>,
     /// Where it leads, by environment and region of the agent.
     pub endpoint: BTreeMap<Spanned<Environment>, BTreeMap<Spanned<Region>, Endpoint>>,
 }

@@ -12,38 +12,48 @@ use crate::control::incidents::{IncidentAnswer, IncidentQuestion, IncidentRow};
 use crate::store::Severity;
 
 /// Takes posts on loopback: each with the next status, then with 204.
-struct Receiver {
-    port: u16,
-    got: Arc<Mutex<Vec<Value>>>,
+pub(super) struct Receiver {
+    pub(super) port: u16,
+    pub(super) got: Arc<Mutex<Vec<Value>>>,
+    /// Requests without a body.
+    pub(super) asked: Arc<std::sync::atomic::AtomicU32>,
 }
 
 impl Receiver {
-    async fn new(statuses: &[u16]) -> Self {
+    pub(super) async fn new(statuses: &[u16]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (port, got) = (listener.local_addr().unwrap().port(), Arc::<Mutex<Vec<Value>>>::default());
         let (mut statuses, taken): (VecDeque<u16>, _) = (statuses.iter().copied().collect(), Arc::clone(&got));
+        let asked = Arc::<std::sync::atomic::AtomicU32>::default();
+        let gets = Arc::clone(&asked);
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let mut bytes = Vec::new();
                 let body = loop {
                     stream.read_buf(&mut bytes).await.unwrap();
                     let text = String::from_utf8_lossy(&bytes).into_owned();
+                    if text.starts_with("GET ") && text.ends_with("\r\n\r\n") {
+                        gets.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                        break Value::Null;
+                    }
                     let whole = text.split_once("\r\n\r\n").and_then(|(_, body)| serde_json::from_str(body).ok());
                     if let Some(body) = whole {
                         break body;
                     }
                 };
-                taken.lock().unwrap().push(body);
+                if !body.is_null() {
+                    taken.lock().unwrap().push(body);
+                }
                 let status = statuses.pop_front().unwrap_or(204);
                 let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
                 stream.write_all(answer.as_bytes()).await.unwrap();
             }
         });
-        Self { port, got }
+        Self { port, got, asked }
     }
 
     /// A release whose client takes post-mortems here.
-    fn release(&self, carries: &str) -> Files {
+    pub(super) fn release(&self, carries: &str) -> Files {
         let mut facts = fixture::facts();
         facts.contacts = ["dana".parse().unwrap()].into();
         facts.calendar.hours = [("1".to_owned(), "09:00-17:00".to_owned())].into();

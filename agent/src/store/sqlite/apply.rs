@@ -91,9 +91,16 @@ fn one(tables: &mut Tables<'_>, rows: &mut Rows, at: Wall, write: &Write) -> Res
         Write::Queue(item) => queue(db, item),
         Write::Unqueue { run } => run_sql(db, "DELETE FROM queue WHERE run = ?1", params![run.as_bytes()]),
         Write::Alert(alert) => raise(tables, at, alert),
-        Write::AlertSent { no, again } => sent(db, *no, *again),
+        Write::AlertSent { no, due, again } => sent(db, *no, *due, *again),
+        Write::AlertMoved { no } => {
+            // Never the time that it was due before: by that it is known that it moved.
+            let sql = "UPDATE alert SET due = ?2 + (due IS NOT NULL AND due = ?2), tries = 0 WHERE no = ?1";
+            run_sql(db, sql, params![no, at.millis()])
+        }
         Write::AlertOver { key } => {
-            run_sql(db, "UPDATE alert SET over = 1, due = NULL WHERE key = ?1 AND over = 0", params![key])
+            let sql = "UPDATE alert SET over = 1, due = ?2 + (due IS NOT NULL AND due = ?2), tries = 0
+              WHERE key = ?1 AND over = 0";
+            run_sql(db, sql, params![key, at.millis()])
         }
         Write::Note(note) => append(tables, at, note),
         Write::Prune { log, from, to } => {
@@ -216,14 +223,16 @@ fn raise(tables: &mut Tables<'_>, at: Wall, alert: &Alert) -> Result<(), StoreEr
     }
 }
 
-fn sent(db: &Connection, no: i64, again: Option<Wall>) -> Result<(), StoreError> {
+fn sent(db: &Connection, no: i64, due: Wall, again: Option<Wall>) -> Result<(), StoreError> {
     match again {
-        None => run_sql(db, "UPDATE alert SET due = NULL, sent = count, tries = 0 WHERE no = ?1", params![no]),
-        Some(again) => run_sql(
-            db,
-            "UPDATE alert SET due = ?2, tries = tries + 1 WHERE no = ?1 AND over = 0",
-            params![no, again.millis()],
-        ),
+        None => {
+            let sql = "UPDATE alert SET due = NULL, sent = count, tries = 0 WHERE no = ?1 AND due = ?2";
+            run_sql(db, sql, params![no, due.millis()])
+        }
+        Some(again) => {
+            let sql = "UPDATE alert SET due = ?3, tries = tries + 1 WHERE no = ?1 AND due = ?2";
+            run_sql(db, sql, params![no, due.millis(), again.millis()])
+        }
     }
 }
 

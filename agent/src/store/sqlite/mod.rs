@@ -13,15 +13,16 @@ mod sums;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use assent_schema::id::ClientId;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
 use super::{
-    AlertRow, Books, JournalRow, LedgerRow, LedgerTile, Log, OpenRun, QueueItem, RunFilter, RunId, RunLine, StepAt,
-    Store, StoreError, Transaction, Waiting,
+    AlertRow, Books, CommitTimes, JournalRow, LedgerRow, LedgerTile, Log, OpenRun, QueueItem, RunFilter, RunId,
+    RunLine, StepAt, Store, StoreError, Tail, Transaction, Waiting,
 };
 use crate::world::Wall;
 
@@ -35,7 +36,7 @@ const CHECKPOINT_PAGES: i64 = 1_000;
 /// As many pages as SQLite allows.
 const PAGES_MOST: u32 = 4_294_967_294;
 /// How long to wait for a process that is just going away.
-const BUSY_WAIT: std::time::Duration = std::time::Duration::from_millis(500);
+const BUSY_WAIT: Duration = Duration::from_millis(500);
 
 type Waiter = (Arc<Transaction>, oneshot::Sender<Result<(), StoreError>>);
 
@@ -59,6 +60,8 @@ struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
     in_flight: AtomicUsize,
+    watch: OnceLock<fn() -> Duration>,
+    times: Mutex<CommitTimes>,
 }
 
 /// The database of one agent in one file.
@@ -124,6 +127,8 @@ impl Sqlite {
             queue: Mutex::new(Queue::default()),
             wake: Condvar::new(),
             in_flight: AtomicUsize::new(0),
+            watch: OnceLock::new(),
+            times: Mutex::default(),
         });
         let behind = Arc::clone(&shared);
         let writer = std::thread::Builder::new()
@@ -136,6 +141,17 @@ impl Sqlite {
     /// How many commits there were since it was opened, each with one sync of the log.
     pub fn commits(&self) -> u64 {
         lock(&self.shared.db).commits
+    }
+
+    /// Takes the time of each commit from now on, by a clock that only moves forward.
+    pub fn time_commits(&self, clock: fn() -> Duration) {
+        // The first clock stays: times of two would be no times.
+        self.shared.watch.get_or_init(|| clock);
+    }
+
+    /// How long commits took since [`Sqlite::time_commits`].
+    pub fn commit_times(&self) -> CommitTimes {
+        *lock(&self.shared.times)
     }
 
     /// Lets the database grow no further than so many pages, or as far as the disk allows. One that is larger stays as large
@@ -309,25 +325,12 @@ fn single(results: Vec<Result<(), StoreError>>) -> Result<(), StoreError> {
 impl Store for Sqlite {
     async fn commit(&self, transaction: impl Into<Arc<Transaction>> + Send) -> Result<(), StoreError> {
         let transaction = transaction.into();
-        let flight = Flight::begin(&self.shared.in_flight);
-        // One thread drives all runs: whoever committed at once would never meet another. So all that is ready to commit
-        // now comes here first.
-        tokio::task::yield_now().await;
-        if flight.is_alone()
-            && let Ok(mut db) = self.shared.db.try_lock()
-        {
-            return single(db.commit(&[transaction]));
+        let timed = self.shared.watch.get().map(|clock| (clock, clock()));
+        let done = self.commit_it(transaction).await;
+        if let Some((clock, begun)) = timed {
+            lock(&self.shared.times).count(clock().saturating_sub(begun));
         }
-        let (sender, receiver) = oneshot::channel();
-        {
-            let mut queue = lock(&self.shared.queue);
-            if queue.closed {
-                return Err(StoreError::Broken);
-            }
-            queue.waiters.push((transaction, sender));
-        }
-        self.shared.wake.notify_one();
-        receiver.await.unwrap_or(Err(StoreError::Broken))
+        done
     }
 
     fn open_runs(&self) -> Result<Vec<OpenRun>, StoreError> {
@@ -340,6 +343,10 @@ impl Store for Sqlite {
 
     fn journal(&self, run: RunId) -> Result<Vec<JournalRow>, StoreError> {
         self.read(|db| read::journal(db, run))
+    }
+
+    fn tail(&self, after: i64, most: usize) -> Result<Vec<Tail>, StoreError> {
+        self.read(|db| read::tail(db, after, most))
     }
 
     fn runs(&self, filter: &RunFilter) -> Result<Vec<RunLine>, StoreError> {
@@ -409,6 +416,30 @@ impl Store for Sqlite {
 
     fn run_counts(&self, client: &ClientId) -> Result<(u64, u64), StoreError> {
         super::counts(&Log::Client(client.clone()), |name| self.sum(name))
+    }
+}
+
+impl Sqlite {
+    async fn commit_it(&self, transaction: Arc<Transaction>) -> Result<(), StoreError> {
+        let flight = Flight::begin(&self.shared.in_flight);
+        // One thread drives all runs: whoever committed at once would never meet another. So all that is ready to commit
+        // now comes here first.
+        tokio::task::yield_now().await;
+        if flight.is_alone()
+            && let Ok(mut db) = self.shared.db.try_lock()
+        {
+            return single(db.commit(&[transaction]));
+        }
+        let (sender, receiver) = oneshot::channel();
+        {
+            let mut queue = lock(&self.shared.queue);
+            if queue.closed {
+                return Err(StoreError::Broken);
+            }
+            queue.waiters.push((transaction, sender));
+        }
+        self.shared.wake.notify_one();
+        receiver.await.unwrap_or(Err(StoreError::Broken))
     }
 }
 

@@ -8,7 +8,7 @@ use super::deliveries::Key;
 use super::{failed, packed};
 use crate::store::{
     Accepted, AlertRow, Entry, JournalRow, LedgerRow, LedgerTile, Log, OpenRun, QueueItem, RunFilter, RunId, RunLine,
-    StepAt, StoreError, Waiting,
+    StepAt, StoreError, Tail, Waiting,
 };
 use crate::world::Wall;
 
@@ -97,6 +97,17 @@ pub(super) fn journal(db: &Connection, run: RunId) -> Result<Vec<JournalRow>, St
         all.extend(entries(&row)?.into_iter().map(|entry| JournalRow { at: Wall::from_millis(at), entry }));
     }
     Ok(all)
+}
+
+pub(super) fn tail(db: &Connection, after: i64, most: usize) -> Result<Vec<Tail>, StoreError> {
+    let sql = "SELECT no, run, at, entries FROM journal WHERE no > ?1 AND entries IS NOT NULL ORDER BY no LIMIT ?2";
+    let values = params![after, i64::try_from(most).unwrap_or(i64::MAX)];
+    let found: Vec<(i64, RunId, i64, Vec<u8>)> =
+        rows(db, sql, values, |row| Ok((row.get(0)?, run_id(row, 1)?, row.get(2)?, row.get(3)?)))?;
+    let one = |(no, run, at, row): (i64, RunId, i64, Vec<u8>)| {
+        Ok(Tail { no, run, at: Wall::from_millis(at), entries: entries(&row)? })
+    };
+    found.into_iter().map(one).collect()
 }
 
 /// The first fact of a run and when it was written.

@@ -4,8 +4,8 @@ use assent_schema::client::Tier;
 
 use super::super::value::words;
 use super::{
-    AMOUNT, COUNT, CURRENCY, DAY, ENDPOINT, Form, Holds, ID, Key, Kind, LINE, MOMENT, NAME, OPENING, OPERATION, PERIOD,
-    RATE, Rule, SCOPE, Table, may, need,
+    AMOUNT, COUNT, CURRENCY, DAY, ENDPOINT, Form, Holds, ID, Key, Kind, LINE, MAIL, MOMENT, NAME, OPENING, OPERATION, PERIOD,
+    PUBLIC_KEY, RATE, Rule, SCOPE, Table, may, need,
 };
 
 /// `clients/<client>/client.toml`.
@@ -34,6 +34,7 @@ static CLIENT: Table = Table {
         ),
         may("routes", Holds::List(&Holds::Form(&ID)), "The routes of the project that its alerts and incidents take."),
         may("contacts", Holds::List(&Holds::Form(&ID)), "Who is told of incidents, by handle."),
+        may("mail", Holds::Map(&ID, &Holds::Form(&MAIL)), "Where contacts get mail, by handle."),
         may("calendar", Holds::Table(&CALENDAR), "Its business hours and holidays."),
         may("limits", Holds::Table(&LIMITS), "What bounds all of its workflows together."),
         may("people", Holds::Map(&ID, &Holds::Table(&PERSON)), "The people who decide."),

@@ -193,6 +193,9 @@ static LINE: Form = Form { pattern: "^[^\\s]([^\\n]*[^\\s])?$", example: "One li
 static PATH: Form = Form { pattern: "^[^.]+([.][^.]+)*$", example: "ticket.subject" };
 static SCOPE: Form = Form { pattern: "^[!-~]{1,128}$", example: "orders:read" };
 static URL: Form = Form { pattern: "^https?://[^/?#]+(/[^/?#]+)*$", example: "https://api.example.com/v1" };
+static ROUTE_URL: Form =
+    Form { pattern: "^(https?|smtps?)://[^/?#]+(/[^/?#]+)*$", example: "https://alerts.example.com/hook" };
+static MAIL: Form = Form { pattern: "^[!-?A-~]{1,64}@[a-z0-9.-]{1,189}$", example: "alerts@agency.example" };
 static HEADER: Form = Form { pattern: "^[A-Za-z0-9-]{1,64}$", example: "Authorization" };
 static PUBLIC_KEY: Form = Form {
     pattern: "^(ssh-ed25519|sk-ssh-ed25519@openssh[.]com) .+$",

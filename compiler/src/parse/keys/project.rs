@@ -3,7 +3,7 @@
 use assent_schema::client::{Carries, RouteKind};
 
 use super::super::value::words;
-use super::{Holds, ID, Kind, SANDBOX, Table, URL, may, need};
+use super::{Holds, ID, Kind, MAIL, ROUTE_URL, Rule, SANDBOX, Table, may, need};
 
 /// `assent.toml`.
 pub(super) static KIND: Kind = Kind {
@@ -34,20 +34,26 @@ static ROUTE: Table = Table {
         need("name", Holds::Form(&ID), "Its name; clients choose routes by it."),
         need("carries", Holds::List(&Holds::Word(words::<Carries>)), "What it takes; at least one."),
         need("via", Holds::Word(words::<RouteKind>), "How it is reached."),
+        may("from", Holds::Form(&MAIL), "For mail: who writes."),
+        may("to", Holds::List(&Holds::Form(&MAIL)), "For mail: to whom; to the client's contacts where it is absent."),
         may(
             "endpoint",
             Holds::Map(&ID, &Holds::Map(&ID, &Holds::Table(&ROUTE_ENDPOINT))),
             "Where it leads, by environment and region of the agent.",
         ),
     ]],
-    rules: &[],
+    rules: &[Rule::When("via", "smtp", &["from"])],
 };
 
 static ROUTE_ENDPOINT: Table = Table {
     name: "route-endpoint",
     about: "Where a route leads for the agents of one region.",
     groups: &[
-        &[need("url", Holds::Form(&URL), "The URL, `https://host[:port][/path]`, without a slash at its end.")],
+        &[need(
+            "url",
+            Holds::Form(&ROUTE_URL),
+            "The URL, `https://host[:port][/path]` without a slash at its end; for mail `smtps://` or `smtp://`.",
+        )],
         &[SANDBOX],
     ],
     rules: &[],

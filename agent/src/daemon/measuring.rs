@@ -1,0 +1,239 @@
+//! Metrics of the running agent, at an address of their own: `GET /metrics`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use assent_schema::id::ClientId;
+use assent_schema::status::Stage;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use hyper::{Request, Response, StatusCode};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::agent::{Agent, lock};
+use crate::listen::{connections, is_for_us};
+use crate::real::disk;
+use crate::store::{Log, Store as _, StoreError};
+use crate::watch::numbers::{Form, Gauge, Numbers, Sample, float};
+use crate::world::Clock as _;
+
+type Page = Response<Full<Bytes>>;
+
+/// Tells metrics until `stop` becomes true.
+pub(super) async fn serve(listener: TcpListener, hosts: Vec<String>, agent: Arc<Agent>, stop: watch::Receiver<bool>) {
+    let hosts = Arc::new(hosts);
+    let answer = move |request| {
+        let (hosts, agent) = (Arc::clone(&hosts), Arc::clone(&agent));
+        async move { page(&request, &hosts, &agent).await }
+    };
+    connections::take(listener, answer, stop).await;
+}
+
+async fn page(request: &Request<Incoming>, hosts: &[String], agent: &Arc<Agent>) -> Page {
+    if !is_for_us(request.headers(), hosts) {
+        return told(StatusCode::MISDIRECTED_REQUEST, "text/plain", String::new());
+    }
+    if request.uri().path() != "/metrics" {
+        return told(StatusCode::NOT_FOUND, "text/plain", String::new());
+    }
+    if request.method() != hyper::Method::GET {
+        return told(StatusCode::METHOD_NOT_ALLOWED, "text/plain", String::new());
+    }
+    let form = Form::of(request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()));
+    match agent.numbers().await {
+        Ok(numbers) => told(StatusCode::OK, form.media_type(), numbers.text(form)),
+        Err(error) => {
+            tracing::error!(%error, "metrics could not be told");
+            told(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", String::new())
+        }
+    }
+}
+
+fn told(status: StatusCode, media_type: &'static str, text: String) -> Page {
+    let mut page = Response::new(Full::new(Bytes::from(text)));
+    *page.status_mut() = status;
+    page.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    page
+}
+
+fn one(value: f64) -> Vec<Sample> {
+    vec![(Vec::new(), value)]
+}
+
+fn by(label: &'static str, counts: BTreeMap<String, u64>) -> Vec<Sample> {
+    counts.into_iter().map(|(value, count)| (vec![(label, value)], float(count))).collect()
+}
+
+fn count<T>(items: &[T], name: impl Fn(&T) -> String) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for item in items {
+        let count: &mut u64 = counts.entry(name(item)).or_default();
+        *count = count.saturating_add(1);
+    }
+    counts
+}
+
+impl Agent {
+    /// Everything that is told.
+    pub(super) async fn numbers(&self) -> Result<Numbers, StoreError> {
+        let mut numbers = Numbers { commits: self.store.commit_times(), ..Numbers::default() };
+        if let Some(watcher) = &mut *lock(&self.seen.watcher) {
+            numbers.counts = watcher.counts().clone();
+            let spans = [("sent", watcher.spans().sent()), ("dropped", watcher.spans().dropped())];
+            numbers.totals.push(outcomes("assent_spans", "Spans of traces, by what became of them.", &spans));
+        }
+        let (taken, failed) = *lock(&self.seen.pings);
+        let pings = [("taken", taken), ("failed", failed)];
+        numbers.totals.push(outcomes("assent_heartbeats", "Dead-man's pings, by what became of them.", &pings));
+        self.work(&mut numbers)?;
+        self.itself(&mut numbers)?;
+        self.deployed(&mut numbers).await?;
+        Ok(numbers)
+    }
+
+    /// What is under way and what waits.
+    fn work(&self, numbers: &mut Numbers) -> Result<(), StoreError> {
+        let snapshot = self.field.snapshot();
+        let running = |client: &ClientId| u64::try_from(self.engine.running(client)).unwrap_or(0);
+        let running = snapshot.clients.keys().map(|client| (client.to_string(), running(client))).collect();
+        let waiting = count(&self.store.waiting()?, |one| one.client.to_string());
+        let queue = count(&self.store.queue()?, |item| item.client.to_string());
+        let alerts = self.store.alerts()?;
+        let now = self.world.clock.now();
+        let late = alerts.iter().filter(|row| row.due.is_some() && row.sent == 0).map(|row| now.since(row.since)).max();
+        let mut put = |name, help, samples| numbers.gauges.push(Gauge { name, help, samples });
+        put("assent_runs_under_way", "Runs that are known here and have not ended.", by("client", running));
+        put("assent_decisions_waiting", "Questions that wait for people.", by("client", waiting));
+        put("assent_queue_items", "Work in the manual queue.", by("client", queue));
+        put(
+            "assent_alerts_open",
+            "Alerts that stand, by rule.",
+            by("rule", count(&alerts, |row| row.alert.rule.clone())),
+        );
+        put(
+            "assent_outbox_age_seconds",
+            "Age of the oldest alert that no route took.",
+            one(late.unwrap_or_default().as_secs_f64()),
+        );
+        let incidents = self.cases()?.iter().filter(|case| case.done.closed.is_none()).count();
+        put(
+            "assent_incidents_open",
+            "Incidents that are not closed.",
+            one(float(u64::try_from(incidents).unwrap_or(0))),
+        );
+        let breakers = self.engine.breakers().into_iter().map(|((client, connection), stopped)| {
+            let labels = vec![("client", client.to_string()), ("connection", connection.to_string())];
+            (labels, f64::from(u8::from(stopped)))
+        });
+        put("assent_breaker_open", "Whether the breaker of a connection lets nothing through.", breakers.collect());
+        put("assent_guardrail_used", "What guardrails counted today, in calls or minor units.", self.guardrails()?);
+        Ok(())
+    }
+
+    /// Today's sums of guardrails for all customers and workflows together: names of plans alone, never of customers.
+    fn guardrails(&self) -> Result<Vec<Sample>, StoreError> {
+        let mut newest: BTreeMap<(String, String, String), (String, i64)> = BTreeMap::new();
+        for (name, value) in self.store.sums("guard/")? {
+            let parts: Vec<&str> = name.split('/').collect();
+            let (key, day) = match parts.as_slice() {
+                ["guard", client, operation, "sum", currency, day] => ((*client, *operation, *currency), *day),
+                ["guard", client, operation, "count", day] => ((*client, *operation, "calls"), *day),
+                _ => continue,
+            };
+            let key = (key.0.to_owned(), key.1.to_owned(), key.2.to_owned());
+            let slot = newest.entry(key).or_default();
+            if slot.0.as_str() <= day {
+                *slot = (day.to_owned(), value);
+            }
+        }
+        let sample = |((client, operation, of), (_, value)): ((String, String, String), (String, i64))| {
+            let labels = vec![("client", client), ("operation", operation), ("of", of)];
+            (labels, float(u64::try_from(value).unwrap_or(0)))
+        };
+        Ok(newest.into_iter().map(sample).collect())
+    }
+
+    /// The agent itself.
+    fn itself(&self, numbers: &mut Numbers) -> Result<(), StoreError> {
+        let (boot, now) = (self.world.clock.boot(), self.world.clock.now());
+        let version = vec![(vec![("version", env!("CARGO_PKG_VERSION").to_owned())], 1.0)];
+        let mut put = |name, help, samples| numbers.gauges.push(Gauge { name, help, samples });
+        put("assent_agent_info", "The version of the agent.", version);
+        put("assent_halted", "Whether nothing is started.", one(f64::from(u8::from(self.halted().is_some()))));
+        let polled = self.seen.poll_age(boot).map(|age| one(age.as_secs_f64())).unwrap_or_default();
+        put("assent_poll_age_seconds", "Time since the repository was looked at.", polled);
+        let trusted = self.field.trusted().seconds();
+        let offset = now.moment().seconds().saturating_sub(trusted);
+        let offset = if trusted == 0 { Vec::new() } else { one(signed(offset)) };
+        put("assent_clock_offset_seconds", "How far the system's clock is ahead of trusted time.", offset);
+        let space = disk::space(self.config.state.folder());
+        put(
+            "assent_disk_free_bytes",
+            "Space that is left for the state folder.",
+            space.map(|(free, _)| one(float(free))).unwrap_or_default(),
+        );
+        let size = std::fs::metadata(self.config.state.database()).map(|of| of.len()).ok();
+        put("assent_database_bytes", "Size of the database.", size.map(|size| one(float(size))).unwrap_or_default());
+        let mut ledgers = BTreeMap::new();
+        for log in self.store.logs()? {
+            ledgers.insert(log.as_str().to_owned(), self.store.ledger_size(&log)?);
+        }
+        ledgers.entry(Log::Agent.as_str().to_owned()).or_default();
+        put("assent_ledger_entries", "Entries of each log.", by("log", ledgers));
+        Ok(())
+    }
+
+    /// What is deployed, and what is on trial.
+    async fn deployed(&self, numbers: &mut Numbers) -> Result<(), StoreError> {
+        let status = self.status().await?;
+        let mut put = |name, help, samples| numbers.gauges.push(Gauge { name, help, samples });
+        let release = status.release.as_ref();
+        put(
+            "assent_release_sequence",
+            "The number of the release.",
+            release.map(|r| one(float(r.sequence))).unwrap_or_default(),
+        );
+        put(
+            "assent_release_generation",
+            "The generation of the release.",
+            release.map(|r| one(f64::from(r.generation))).unwrap_or_default(),
+        );
+        let age = release.and_then(|release| release.fresh).map(|fresh| status.time.since(fresh).as_seconds());
+        put(
+            "assent_freshness_age_seconds",
+            "Age of the freshness statement.",
+            age.map(|age| one(float(age))).unwrap_or_default(),
+        );
+        let (mut stages, mut trials) = (Vec::new(), Vec::new());
+        for (client, workflows) in &status.workflows {
+            for (workflow, stands) in workflows {
+                let labels = vec![("client", client.to_string()), ("workflow", workflow.to_string())];
+                trials.push((labels.clone(), f64::from(u8::from(stands.trial.is_some()))));
+                let stage = ("stage", stage(stands.stage));
+                stages.push((labels.into_iter().chain([stage]).collect(), 1.0));
+            }
+        }
+        put("assent_workflow_stage", "How a workflow stands; 1 at its stage.", stages);
+        put("assent_trial", "Whether a plan is on trial.", trials);
+        let holds = count(&status.holds, |hold| hold.client.to_string());
+        put("assent_holds", "Holds that stand.", by("client", holds));
+        Ok(())
+    }
+}
+
+fn outcomes(name: &'static str, help: &'static str, counts: &[(&str, u64)]) -> Gauge {
+    let sample = |(outcome, count): &(&str, u64)| (vec![("outcome", (*outcome).to_owned())], float(*count));
+    Gauge { name, help, samples: counts.iter().map(sample).collect() }
+}
+
+/// A number of seconds that may be negative.
+fn signed(seconds: i64) -> f64 {
+    let size = float(seconds.unsigned_abs());
+    if seconds < 0 { -size } else { size }
+}
+
+fn stage(stage: Stage) -> String {
+    serde_json::to_value(stage).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}

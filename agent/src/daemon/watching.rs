@@ -1,0 +1,331 @@
+//! Watches runs by their journal, and the agent itself: disk, lag, decisions that wait, approvals that end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use assent_schema::client::ClientFacts;
+use assent_schema::id::{ClientId, ConnectionId, PersonId};
+use assent_schema::time::Period;
+
+use super::agent::{Agent, lock};
+use super::answers::{not_held, refused};
+use crate::config::Config;
+use crate::control::Answer;
+use crate::control::alerts::{AlertLine, AlertQuestion, alert_id};
+use crate::deploy::live::PlanStanding;
+use crate::error::Error;
+use crate::incident::Act;
+use crate::ledger::Note;
+use crate::real::{Egress, RealNet, disk};
+use crate::request::url::Base;
+use crate::store::{AlertRow, Log, Store as _, StoreError, Transaction, Write};
+use crate::watch::spans::Spans;
+use crate::watch::{self, ACKNOWLEDGED, Condition, Place, Watcher, begins};
+use crate::world::{Clock as _, Wall};
+
+/// How often the journal is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Looks after which what was counted is made durable.
+const KEEP_LOOKS: u64 = 10;
+/// Looks after which it is judged what is unlike and how the agent itself stands.
+const JUDGE_LOOKS: u64 = 20;
+/// Looks after which old days are forgotten.
+const FORGET_LOOKS: u64 = 21_600;
+/// The most workflows whose past is read in one look.
+const PAST_MOST: usize = 50;
+/// So late a look is when the agent is behind.
+const LATE: Duration = Duration::from_secs(10);
+/// How much of the disk is little: so many bytes, or such a part of it.
+const LOW_BYTES: u64 = 1 << 30;
+const LOW_PART: u64 = 50;
+/// How much is nearly nothing.
+const FULL_BYTES: u64 = 64 << 20;
+/// How long before approvals end on-call is told.
+const ENDS_DAYS: [u32; 3] = [1, 7, 30];
+/// The rules of these alerts.
+const RULES: [&str; 7] =
+    ["anomaly-volume", "anomaly-latency", "anomaly-failures", "decision-waits", "approval-ends", "disk", "lag"];
+/// In whose name the agent's own requests leave: pings and traces.
+pub(super) const OWN: &str = "agent";
+/// The name of the ping's connection.
+pub(super) const HEARTBEAT: &str = "heartbeat";
+/// The name of the traces' connection.
+pub(super) const TRACES: &str = "traces";
+
+/// What is seen of runs and of the agent itself.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) watcher: Mutex<Option<Watcher>>,
+    pub(super) turns: Mutex<BTreeMap<&'static str, Duration>>,
+    pub(super) polled: Mutex<Option<Duration>>,
+    /// How long after its time the last look began.
+    pub(super) late: Mutex<Duration>,
+    pub(super) pings: Mutex<(u64, u64)>,
+}
+
+impl Seen {
+    /// A loop turned.
+    pub(super) fn turned(&self, name: &'static str, boot: Duration) {
+        lock(&self.turns).insert(name, boot);
+    }
+
+    /// The repository was looked at.
+    pub(super) fn polled(&self, boot: Duration) {
+        *lock(&self.polled) = Some(boot);
+    }
+
+    /// How long ago the repository was looked at.
+    pub(super) fn poll_age(&self, boot: Duration) -> Option<Duration> {
+        lock(&self.polled).map(|polled| boot.saturating_sub(polled))
+    }
+
+    /// How long ago the slowest of these loops turned; nothing when one never did.
+    pub(super) fn turn_age(&self, names: &[&str], boot: Duration) -> Option<Duration> {
+        let turns = lock(&self.turns);
+        let ages = names.iter().map(|name| turns.get(name).map(|turned| boot.saturating_sub(*turned)));
+        ages.collect::<Option<Vec<_>>>()?.into_iter().max()
+    }
+}
+
+/// Where the agent's own requests may go beside what the release lists: to hosts that the release lists for something, and to
+/// this machine. A URL that has another form stops the agent before it begins.
+pub(super) fn permit_own(
+    config: &Config,
+    net: &RealNet,
+    listed: &BTreeSet<(String, u16)>,
+    mut egress: Egress,
+) -> Result<(), Error> {
+    let beat = config.heartbeat.as_ref().map(|beat| (HEARTBEAT, &beat.url));
+    let traces = config.traces.as_ref().map(|traces| (TRACES, &traces.url));
+    for (name, url) in beat.into_iter().chain(traces) {
+        let base = Base::parse(url).ok_or_else(|| {
+            Error::environment(format!("the URL of `{name}` in `agent.toml` has another form"))
+                .help("Write `https://host[:port]/path` without query, or `http://127.0.0.1:port`.")
+        })?;
+        let (Ok(own), Ok(name)) = (ClientId::new(OWN), ConnectionId::new(name)) else { continue };
+        let place = (base.host().to_owned(), base.port());
+        if is_loopback(base.host()) || listed.contains(&place) {
+            egress.allow(&own, &name, base.host(), base.port());
+        }
+    }
+    net.permit(egress);
+    Ok(())
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Watches until the future is dropped.
+pub(super) async fn watching(agent: Arc<Agent>) {
+    let mut looks: u64 = 0;
+    loop {
+        let slept = agent.world.clock.boot();
+        tokio::time::sleep(LOOK_EVERY).await;
+        let late = agent.world.clock.boot().saturating_sub(slept).saturating_sub(LOOK_EVERY);
+        {
+            // The worst since it was last told.
+            let mut worst = lock(&agent.seen.late);
+            *worst = (*worst).max(late);
+        }
+        looks = looks.wrapping_add(1);
+        match agent.look(looks).await {
+            Ok(()) => agent.seen.turned("watch", agent.world.clock.boot()),
+            Err(error) => tracing::error!(%error, "the journal could not be watched"),
+        }
+    }
+}
+
+impl Agent {
+    /// One look at the journal, and now and then at everything else.
+    pub(super) async fn look(self: &Arc<Self>, looks: u64) -> Result<(), StoreError> {
+        let agent = Arc::clone(self);
+        // Rows are read and unpacked: not on the thread that runs are driven on.
+        let looked = tokio::task::spawn_blocking(move || agent.look_at_journal()).await;
+        looked.or(Err(StoreError::Broken))??;
+        let halted = self.halted().is_some();
+        if looks.is_multiple_of(KEEP_LOOKS) && !halted {
+            self.keep_hours().await?;
+        }
+        if looks.is_multiple_of(JUDGE_LOOKS) {
+            self.judge_all().await?;
+        }
+        if looks.is_multiple_of(FORGET_LOOKS) && !halted {
+            let now = self.world.clock.now();
+            let writes = Watcher::too_old(&*self.store, now)?;
+            if !writes.is_empty() {
+                self.store.commit(Transaction { at: now, writes }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at_journal(&self) -> Result<(), StoreError> {
+        let mut watcher = lock(&self.seen.watcher);
+        let watcher = match &mut *watcher {
+            Some(watcher) => watcher,
+            none => {
+                let spans = Spans::new(self.config.traces.is_some());
+                none.insert(Watcher::open(&*self.store, self.world.clock.now(), spans)?)
+            }
+        };
+        watcher.look(&*self.store).map(drop)
+    }
+
+    /// Makes durable what was counted by the hour.
+    pub(super) async fn keep_hours(&self) -> Result<(), StoreError> {
+        let now = self.world.clock.now();
+        let unwritten = lock(&self.seen.watcher).as_ref().and_then(|watcher| watcher.unwritten(now));
+        let Some(transaction) = unwritten else { return Ok(()) };
+        self.store.commit(transaction).await?;
+        if let Some(watcher) = &mut *lock(&self.seen.watcher) {
+            watcher.written(now);
+        }
+        Ok(())
+    }
+
+    /// Tells on-call what is unlike and what the agent itself lacks, and when that is over.
+    async fn judge_all(self: &Arc<Self>) -> Result<(), StoreError> {
+        let agent = Arc::clone(self);
+        let unlike = tokio::task::spawn_blocking(move || agent.unlike()).await;
+        let mut conditions = unlike.or(Err(StoreError::Broken))??;
+        let now = self.world.clock.now();
+        let late = std::mem::take(&mut *lock(&self.seen.late));
+        conditions.extend((late >= LATE).then_some(Condition::Lag { code: "loop" }));
+        conditions.extend(space(disk::space(self.config.state.folder())));
+        conditions.extend(
+            self.store
+                .waiting()?
+                .into_iter()
+                .filter(|one| is_half_over(one.since, one.until, now))
+                .map(|one| Condition::DecisionWaits { client: one.client, workflow: one.workflow }),
+        );
+        conditions.extend(self.approvals_that_end());
+        let open = self.store.alerts()?;
+        let writes = watch::settle_counted(&open, &RULES, &conditions);
+        if writes.is_empty() { Ok(()) } else { self.store.commit(Transaction { at: now, writes }).await }
+    }
+
+    fn unlike(&self) -> Result<Vec<Condition>, StoreError> {
+        let snapshot = self.field.snapshot();
+        let places: BTreeSet<Place> = snapshot.active.keys().cloned().collect();
+        let closed =
+            |client: &ClientId, hour: i64| snapshot.clients.get(client).is_some_and(|facts| is_closed(facts, hour));
+        let mut watcher = lock(&self.seen.watcher);
+        let Some(watcher) = &mut *watcher else { return Ok(Vec::new()) };
+        watcher.unlike(&*self.store, &places, self.world.clock.now(), &closed, PAST_MOST)
+    }
+
+    /// Approvals that cover what runs, and that end soon.
+    fn approvals_that_end(&self) -> Vec<Condition> {
+        let (snapshot, now) = (self.field.snapshot(), self.field.now());
+        let mut soonest: BTreeMap<&ClientId, u32> = BTreeMap::new();
+        for ((client, _), plan) in &snapshot.active {
+            let Some(PlanStanding::Until(until)) = snapshot.plans.get(plan).map(|live| live.standing) else { continue };
+            let within = |days: &&u32| until.since(now) <= Period::days(u64::from(**days)) && until > now;
+            if let Some(days) = ENDS_DAYS.iter().find(within) {
+                let soonest = soonest.entry(client).or_insert(*days);
+                *soonest = (*soonest).min(*days);
+            }
+        }
+        soonest.into_iter().map(|(client, days)| Condition::ApprovalEnds { client: client.clone(), days }).collect()
+    }
+
+    /// Answers one question about alerts.
+    pub(super) async fn about_alerts(&self, question: AlertQuestion, by: PersonId) -> Result<Answer, StoreError> {
+        let open = self.store.alerts()?;
+        match question {
+            AlertQuestion::List { client } => {
+                let fits = |row: &&AlertRow| client.is_none() || row.alert.client == client;
+                open.iter().filter(fits).map(|row| self.line(row)).collect::<Result<_, _>>().map(Answer::Alerts)
+            }
+            AlertQuestion::Acknowledge { no } => {
+                if let Err(no) = self.is_oncall(&by) {
+                    return Ok(not_held(no));
+                }
+                // What one person reads, nobody else changes before it is written.
+                let _steps = self.incident_steps.lock().await;
+                let Some(row) = open.into_iter().find(|row| row.no == no) else {
+                    let what = format!("there is no alert `{}` that stands", alert_id(no));
+                    return Ok(refused(what, "`assent-agent alerts` lists them."));
+                };
+                if row.alert.incident {
+                    let id = crate::store::incident_id(no);
+                    let help = format!("Answer that: `assent-agent incidents acknowledge {id}`.");
+                    return Ok(refused(format!("it opened the incident `{id}`"), help));
+                }
+                if let Some(act) = self.line(&row)?.acknowledged {
+                    let what = format!("{} takes care of it since {}", act.by, act.at);
+                    return Ok(refused(what, "`assent-agent alerts` lists them."));
+                }
+                let act = Act { by: by.clone(), at: self.field.now() };
+                let log = row.alert.client.clone().map_or(Log::Agent, Log::Client);
+                let note =
+                    Note::new(log, "acknowledged").fact("id", alert_id(no)).fact("rule", row.alert.rule.as_str());
+                let note = Note { actor: Some(by), ..note };
+                let value = serde_json::to_vec(&act).ok();
+                let transaction = Transaction::new(self.world.clock.now())
+                    .with(Write::Note(Box::new(note)))
+                    .with(Write::State { name: format!("{ACKNOWLEDGED}{no}"), value })
+                    .with(Write::AlertMoved { no });
+                self.store.commit(transaction).await?;
+                Ok(Answer::Alerts(vec![self.line(&row)?]))
+            }
+        }
+    }
+
+    fn line(&self, row: &AlertRow) -> Result<AlertLine, StoreError> {
+        let bytes = self.store.state(&format!("{ACKNOWLEDGED}{}", row.no))?;
+        let act = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Ok(AlertLine::of(row, act))
+    }
+}
+
+/// Whether a client's calendar lists the whole day of an hour as a holiday: then nothing is expected.
+fn is_closed(facts: &ClientFacts, hour: i64) -> bool {
+    let zone = assent_schema::calendar::zone(&facts.zone);
+    let day = zone.map(|zone| zone.to_datetime(begins(hour).timestamp()).date().to_string());
+    day.is_some_and(|day| facts.calendar.holidays.contains(&day))
+}
+
+fn is_half_over(since: i64, until: i64, now: Wall) -> bool {
+    until > since && now.millis() >= since.saturating_add(until.saturating_sub(since) / 2)
+}
+
+fn space(space: Option<(u64, u64)>) -> Option<Condition> {
+    let (free, all) = space?;
+    let code = if free < FULL_BYTES {
+        "disk_full"
+    } else if free < LOW_BYTES || free < all / LOW_PART {
+        "disk_low"
+    } else {
+        return None;
+    };
+    Some(Condition::Disk { code: code.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn little_space_is_told_before_there_is_none() {
+        let code = |free, all| match space(Some((free, all))) {
+            Some(Condition::Disk { code }) => code,
+            _ => String::new(),
+        };
+        assert_eq!(code(60 << 30, 100 << 30), "");
+        assert_eq!(code(1 << 29, 10 << 30), "disk_low");
+        assert_eq!(code(3 << 30, 1 << 40), "disk_low");
+        assert_eq!(code(1 << 20, 10 << 30), "disk_full");
+        assert_eq!(space(None), None);
+    }
+
+    #[test]
+    fn a_decision_waits_too_long_at_half_of_its_time() {
+        let at = Wall::from_millis;
+        assert!(!is_half_over(1_000, 3_000, at(1_999)) && is_half_over(1_000, 3_000, at(2_000)));
+        assert!(!is_half_over(1_000, 1_000, at(9_000)), "it has no time to be half of");
+    }
+}

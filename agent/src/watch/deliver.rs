@@ -1,0 +1,344 @@
+//! The outbox: what is due leaves by each route, again and again with growing pauses, until the route took it.
+//!
+//! At least once: a crash between the receiver's word and the commit sends it again, with the same `dedup`. What each route
+//! took is durable, so one that is down makes no other hear a thing twice, and no other wait.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use assent_schema::client::Carries;
+use assent_schema::id::{ClientId, ConnectionId};
+use assent_schema::plan::Retry;
+use assent_schema::time::Period;
+
+use super::alerts::{Condition, alert};
+use super::message::{abroad, message};
+use super::parcel::{NotTaken, Teller, of_alert, send};
+use super::routes::Target;
+use super::tell::{Stage, Telling, follows};
+use crate::incident::{Act, Case, PREFIX};
+use crate::ledger::Note;
+use crate::retry::backoff::{self, Next};
+use crate::store::{AlertRow, Log, QueueItem, Severity, Store, StoreError, Transaction, Write};
+use crate::world::{Clock as _, Dice as _, Wall, World};
+
+/// The most alerts of one round; the rest is due in the next.
+const ROUND_MOST: usize = 50;
+/// A route is tried for ever, at least every five minutes.
+const RETRY: Retry = Retry { attempts: u32::MAX, first: Period::seconds(5), most: Period::seconds(300) };
+/// After so many failures on-call hears of a route that fails, by the others.
+const FAILS_AFTER: i64 = 3;
+/// The rule of that alert.
+const ROUTE_FAILS: &str = "route-fails";
+/// Where the store keeps what each route took of an alert: its number, then the route.
+const TOLD: &str = "told/";
+/// Where the store keeps who takes care of an alert that is no incident, by number.
+pub const ACKNOWLEDGED: &str = "alert/";
+
+/// What became of one round.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delivered {
+    /// Alerts that every route took.
+    pub sent: usize,
+    /// Alerts that will be tried again.
+    pub failed: usize,
+    /// Alerts that no route carries.
+    pub unrouted: usize,
+}
+
+/// Delivers what is due. Called every second.
+///
+/// # Errors
+/// When the store cannot be read or written.
+///
+/// # Crash
+/// An alert is taken off only after all its routes answered.
+pub async fn deliver_due<W: World, S: Store>(
+    world: &W,
+    store: &S,
+    teller: &Teller<'_>,
+) -> Result<Delivered, StoreError> {
+    let rows = store.alerts_due(world.clock().now(), ROUND_MOST)?;
+    let mut delivered = Delivered::default();
+    if rows.is_empty() {
+        return Ok(delivered);
+    }
+    let queue = store.queue()?;
+    let jobs = rows.into_iter().map(|row| Job::read(store, teller, row)).collect::<Result<Vec<_>, _>>()?;
+    let took = carry_all(world, teller, &jobs, &queue).await;
+    let open = store.alerts()?;
+    for (no, job) in jobs.iter().enumerate() {
+        let of_job = took.iter().filter(|((at, _), _)| *at == no).map(|((_, route), took)| (*route, took));
+        let outcome = Outcome::of(job, of_job);
+        match (&outcome, job.targets.is_empty()) {
+            (_, true) if job.stage != Stage::Over => delivered.unrouted += 1,
+            (Outcome { failed: None, .. }, _) => delivered.sent += 1,
+            _ => delivered.failed += 1,
+        }
+        store.commit(job.after(world, &outcome, &open)).await?;
+    }
+    Ok(delivered)
+}
+
+/// One alert that is due, and what its routes took of it.
+struct Job<'a> {
+    row: AlertRow,
+    stage: Stage,
+    act: Option<Act>,
+    told: BTreeMap<ConnectionId, Stage>,
+    targets: Vec<(&'a ClientId, &'a Target)>,
+}
+
+/// What a route took in this round, to which stage, and why not more.
+struct Took {
+    stages: Vec<Stage>,
+    not: Option<NotTaken>,
+}
+
+/// What came of all routes of one alert.
+struct Outcome<'a> {
+    told: Vec<(&'a ConnectionId, Stage)>,
+    failed: Option<(&'a ConnectionId, &'a NotTaken)>,
+}
+
+impl<'a> Outcome<'a> {
+    fn of(job: &Job<'_>, took: impl Iterator<Item = (&'a ConnectionId, &'a Took)>) -> Self {
+        let mut outcome = Self { told: Vec::new(), failed: None };
+        for (route, took) in took {
+            outcome.told.extend(took.stages.iter().max().map(|stage| (route, *stage)));
+            if let Some(not) = &took.not {
+                tracing::warn!(route = %route, code = %not.code, alert = job.row.no, "a route did not take an alert");
+                outcome.failed = Some((route, not));
+            }
+        }
+        outcome
+    }
+}
+
+impl<'a> Job<'a> {
+    fn read<S: Store>(store: &S, teller: &Teller<'a>, row: AlertRow) -> Result<Self, StoreError> {
+        let act = acknowledged(store, &row)?;
+        let stage = match &act {
+            _ if row.over => Stage::Over,
+            Some(_) => Stage::Acknowledged,
+            None => Stage::Raised,
+        };
+        let prefix = format!("{TOLD}{}/", row.no);
+        let read = |(name, value): (String, Vec<u8>)| {
+            Some((name.strip_prefix(&prefix)?.parse().ok()?, Stage::from_name(&value)?))
+        };
+        let told = store.states(&prefix)?.into_iter().filter_map(read).collect();
+        let targets = targets(teller, &row);
+        Ok(Self { row, stage, act, told, targets })
+    }
+
+    /// What is left to say to a route. Whoever never heard of an alert need not hear that it is over.
+    fn left(&self, target: &Target) -> Vec<Stage> {
+        let told = self.told.get(&target.name).copied();
+        if told.is_none() && self.stage == Stage::Over {
+            return Vec::new();
+        }
+        let new = |stage: &Stage| told.is_none_or(|told| *stage > told) && follows(target.via, *stage);
+        let wanted = if told.is_none() { vec![Stage::Raised, self.stage] } else { vec![self.stage] };
+        let mut left: Vec<Stage> = wanted.into_iter().filter(new).collect();
+        left.dedup();
+        left
+    }
+
+    fn after<W: World>(&self, world: &W, outcome: &Outcome<'_>, open: &[AlertRow]) -> Transaction {
+        let row = &self.row;
+        let now = world.clock().now();
+        let mut transaction = Transaction::new(now);
+        let mut write = |write| transaction.writes.push(write);
+        let due = row.due.unwrap_or(now);
+        for (route, stage) in &outcome.told {
+            write(Write::State { name: told_name(row.no, route), value: Some(stage.as_str().as_bytes().to_vec()) });
+            for gone in open.iter().filter(|row| row.alert.rule == ROUTE_FAILS && is_about(row, route)) {
+                write(Write::AlertOver { key: gone.alert.key() });
+            }
+        }
+        if self.told.is_empty() && row.sent == 0 && !outcome.told.is_empty() {
+            write(Write::Note(Box::new(note(row, now))));
+        }
+        let unrouted = self.targets.is_empty() && self.stage != Stage::Over;
+        if outcome.failed.is_none() && !unrouted {
+            write(Write::AlertSent { no: row.no, due, again: None });
+            if self.stage == Stage::Over {
+                let routes = self.told.keys().chain(outcome.told.iter().map(|(route, _)| *route));
+                for route in routes {
+                    write(Write::State { name: told_name(row.no, route), value: None });
+                }
+                write(Write::State { name: format!("{ACKNOWLEDGED}{}", row.no), value: None });
+            }
+            return transaction;
+        }
+        let asked = outcome.failed.and_then(|(_, not)| not.after);
+        write(Write::AlertSent { no: row.no, due, again: Some(now.plus(self.pause(world, asked))) });
+        if let Some((route, not)) = outcome.failed
+            && row.tries >= FAILS_AFTER
+            && row.alert.rule != ROUTE_FAILS
+        {
+            let condition = Condition::RouteFails { route: route.clone(), code: not.code.clone() };
+            if let Some(alert) = alert(&condition) {
+                write(Write::Alert(alert));
+            }
+        }
+        transaction
+    }
+
+    fn pause<W: World>(&self, world: &W, asked: Option<Duration>) -> Duration {
+        let attempt = u32::try_from(self.row.tries).unwrap_or(0).saturating_add(1);
+        let dice = u64::from_le_bytes(world.dice().bytes());
+        // However long the receiver wants to be left alone: it is on-call who waits.
+        let asked = asked.map(|asked| asked.min(RETRY.most.duration()));
+        match backoff::next(&RETRY, attempt, asked, Duration::MAX, dice) {
+            // Full jitter may say "at once"; a route that just failed gets a second.
+            Next::After(pause) => pause.max(Duration::from_secs(1)),
+            Next::NoAttempts | Next::NoTime => RETRY.most.duration(),
+        }
+    }
+}
+
+fn told_name(no: i64, route: &ConnectionId) -> String {
+    format!("{TOLD}{no}/{route}")
+}
+
+fn is_about(row: &AlertRow, route: &ConnectionId) -> bool {
+    row.alert.connection.as_ref() == Some(route)
+}
+
+/// Who takes care of an alert, if somebody does.
+fn acknowledged<S: Store>(store: &S, row: &AlertRow) -> Result<Option<Act>, StoreError> {
+    if row.alert.incident {
+        let done = store.state(&format!("{PREFIX}{}", row.no))?;
+        return Ok(Case::read(row.clone(), done.as_deref())?.done.acknowledged);
+    }
+    let Some(bytes) = store.state(&format!("{ACKNOWLEDGED}{}", row.no))? else { return Ok(None) };
+    serde_json::from_slice(&bytes).map(Some).or(Err(StoreError::Damaged("who acknowledged an alert")))
+}
+
+/// An alert goes to the routes for alerts, one that opened an incident also to those for incidents. That a route fails goes
+/// by the others.
+fn targets<'a>(teller: &Teller<'a>, row: &AlertRow) -> Vec<(&'a ClientId, &'a Target)> {
+    let mut targets = match &row.alert.client {
+        Some(client) => teller.routes.client(client).map(|(c, r)| r.targets.iter().map(|t| (c, t)).collect()),
+        None => Some(teller.routes.all()),
+    }
+    .unwrap_or_default();
+    let of_client = row.alert.client.is_some();
+    targets.retain(|(_, target)| {
+        let carries = match target.carries {
+            Carries::Alerts => true,
+            Carries::Incidents => row.alert.incident,
+            Carries::PostMortems => false,
+        };
+        let itself = row.alert.rule == ROUTE_FAILS && is_about(row, &target.name);
+        carries && !itself && target.reaches(of_client)
+    });
+    // One place may stand in two routes; it is told once.
+    let mut seen: Vec<&Target> = Vec::new();
+    targets.retain(|(_, target)| {
+        let new = seen.iter().all(|known| !known.is_same_place(target));
+        seen.push(target);
+        new
+    });
+    targets
+}
+
+type Way<'a> = Pin<Box<dyn Future<Output = Vec<(usize, &'a ConnectionId, Took)>> + Send + 'a>>;
+
+/// All routes at once, each in the order of the alerts. A route that fails is left alone for the rest of the round.
+async fn carry_all<'a, W: World>(
+    world: &'a W,
+    teller: &'a Teller<'_>,
+    jobs: &'a [Job<'_>],
+    queue: &'a [QueueItem],
+) -> BTreeMap<(usize, &'a ConnectionId), Took> {
+    let mut by_route: BTreeMap<&ConnectionId, Vec<(usize, &ClientId, &Target)>> = BTreeMap::new();
+    for (at, job) in jobs.iter().enumerate() {
+        for (client, target) in job.targets.iter().filter(|(_, target)| !job.left(target).is_empty()) {
+            by_route.entry(&target.name).or_default().push((at, client, target));
+        }
+    }
+    let ways = by_route.into_iter().map(|(route, parcels)| -> Way<'a> {
+        Box::pin(async move {
+            let mut took = Vec::new();
+            let mut broken: Option<NotTaken> = None;
+            for (at, client, target) in parcels {
+                let Some(job) = jobs.get(at) else { continue };
+                let one = match &broken {
+                    Some(not) => Took { stages: Vec::new(), not: Some(not.clone()) },
+                    None => carry(world, teller, job, (client, target), queue).await,
+                };
+                broken = one.not.clone();
+                took.push((at, route, one));
+            }
+            took
+        })
+    });
+    let took = together(ways.collect()).await;
+    took.into_iter().flatten().map(|(at, route, took)| ((at, route), took)).collect()
+}
+
+async fn carry<W: World>(
+    world: &W,
+    teller: &Teller<'_>,
+    job: &Job<'_>,
+    (client, target): (&ClientId, &Target),
+    queue: &[QueueItem],
+) -> Took {
+    let row = &job.row;
+    let told = if target.near {
+        message(teller.agent, row, teller.routes.of(client).filter(|_| row.alert.client.is_some()), queue)
+    } else {
+        abroad(teller.agent, row)
+    };
+    let mut took = Took { stages: Vec::new(), not: None };
+    for stage in job.left(target) {
+        let severity = (row.alert.incident && target.near).then(|| Severity::of(&row.alert.rule));
+        let by = job.act.as_ref().map(|act| &act.by).filter(|_| target.near && stage != Stage::Raised);
+        let console = teller.console.filter(|_| target.near);
+        let telling = Telling { message: &told, stage, severity, by, now: world.clock().now().moment(), console };
+        let sent = match of_alert(teller, client, target, &telling) {
+            Ok(parcel) => send(world, parcel).await,
+            Err(not) => Err(not),
+        };
+        match sent {
+            Ok(()) => took.stages.push(stage),
+            Err(not) => {
+                took.not = Some(not);
+                break;
+            }
+        }
+    }
+    took
+}
+
+/// Drives all to their ends.
+async fn together<T>(mut going: Vec<Pin<Box<dyn Future<Output = T> + Send + '_>>>) -> Vec<T> {
+    let mut done = Vec::new();
+    std::future::poll_fn(|context| {
+        going.retain_mut(|one| match one.as_mut().poll(context) {
+            Poll::Ready(value) => {
+                done.push(value);
+                false
+            }
+            Poll::Pending => true,
+        });
+        if going.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    done
+}
+
+/// What the ledger is told of an alert that a first route took: how long that was.
+fn note(row: &AlertRow, now: Wall) -> Note {
+    let log = row.alert.client.clone().map_or(Log::Agent, Log::Client);
+    let delay = now.since(row.since).as_secs();
+    Note::new(log, "alerted").fact("rule", row.alert.rule.as_str()).fact("delay", delay)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! Slack and PagerDuty cannot be called from a test: what they are sent is held to their published forms by a validator of
+//! somebody else. `schemas/` names where each form was read.
+
+use std::path::Path;
+
+use assent_agent::incident::{Act, Case, Done, Step};
+use assent_agent::store::{Alert, Store as _, Write};
+use assent_agent::watch::share;
+use serde_json::{Value, json};
+
+use crate::field::{Field, Hook, failed};
+
+#[path = "../../compiler/tests/support/validate.rs"]
+mod validate;
+
+fn hold(schema: &str, values: &[Value]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("watching/schemas").join(format!("{schema}.json"));
+    let published: Value = serde_json::from_slice(&std::fs::read(path).expect("a schema")).expect("JSON");
+    let schemas = [(schema.to_owned(), published)].into();
+    let named: Vec<_> = values.iter().map(|value| (schema.to_owned(), value.clone())).collect();
+    let Some(wrong) = validate::validate(&schemas, &named) else { return };
+    for (wrong, value) in wrong.iter().zip(values) {
+        assert_eq!(*wrong, None, "{value}");
+    }
+    // The form can refuse.
+    let refused = validate::validate(&schemas, &[(schema.to_owned(), json!({"blocks": [{"type": "header"}]}))]);
+    assert!(refused.is_some_and(|wrong| wrong.first().is_some_and(Option::is_some)));
+}
+
+const HOSTILE: &str = "<!channel> <@U1> *b* `c` {{x}}\r\nx: y\u{202e}";
+
+/// Each stage of an incident, by one route.
+async fn each_stage(field: &Field) {
+    for code in ["http_503", HOSTILE] {
+        field.write(Write::Alert(Alert { incident: true, ..failed(code) })).await;
+    }
+    assert_eq!(field.round().await.sent, 2);
+    let act = Act { by: "omar".parse().expect("an id"), at: "2026-03-02T09:00:00Z".parse().expect("a moment") };
+    for row in field.store.incidents().expect("read") {
+        let case = Case { row, done: Done::default() };
+        let (case, writes) = case.after(Step::Acknowledge, &act).expect("a step");
+        for write in writes {
+            field.write(write).await;
+        }
+        assert_eq!(field.round().await.sent, 1);
+        for write in case.after(Step::Resolve, &act).expect("a step").1 {
+            field.write(write).await;
+        }
+        assert_eq!(field.round().await.sent, 1);
+    }
+}
+
+#[tokio::test]
+async fn what_pagerduty_is_sent_has_its_published_form() {
+    let hook = Hook::open();
+    let key = "0123456789abcdef0123456789abcdef";
+    let field = Field::new(&json!({"via": "pagerduty", "endpoint": "page"}), &hook.url, Some(key), None);
+    each_stage(&field).await;
+    let got = hook.got();
+    let actions: Vec<_> = got.iter().filter_map(|event| event["event_action"].as_str()).collect();
+    assert_eq!(actions, ["trigger", "trigger", "acknowledge", "resolve", "acknowledge", "resolve"]);
+    assert_eq!(got[2]["dedup_key"], got[0]["dedup_key"]);
+    hold("pagerduty-events-v2", &got);
+}
+
+#[tokio::test]
+async fn what_slack_is_sent_has_its_published_form() {
+    let hook = Hook::open();
+    let secret = format!("{}/services/T0/B0/xyz", hook.url);
+    let field = Field::new(&json!({"via": "slack", "endpoint": "chat"}), &hook.url, Some(&secret), None);
+    each_stage(&field).await;
+    let row = field.store.incidents().expect("read").remove(0);
+    let text = format!("# Why\n\n{HOSTILE}\n{}", "<&> long\n".repeat(20_000));
+    let secrets = field.secret();
+    share(&field.world, &field.teller(&secrets), &Case { row, done: Done::default() }, &text).await.expect("shared");
+    let got = hook.got();
+    assert!(got.len() > 7, "the post-mortem takes more than one message");
+    hold("slack-message", &got);
+}
+
+#[tokio::test]
+async fn a_slack_url_that_leads_elsewhere_is_never_followed() {
+    let (named, other) = (Hook::open(), Hook::open());
+    let secret = format!("{}/services/T0/B0/xyz", other.url);
+    let field = Field::new(&json!({"via": "slack", "endpoint": "chat"}), &named.url, Some(&secret), None);
+    field.write(Write::Alert(failed("http_503"))).await;
+    assert_eq!(field.round().await.failed, 1);
+    assert_eq!((named.got(), other.got()), (Vec::new(), Vec::new()));
+}
