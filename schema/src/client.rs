@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::canon::Digest;
 use crate::class::Class;
 use crate::id::{
-    ClientId, ConnectionId, Environment, GroupId, IntegrationId, MailAddress, Name, PersonId, ProviderId, Region, Scope, SlotId,
-    WorkflowId,
+    ClientId, ConnectionId, Environment, GroupId, IntegrationId, MailAddress, Name, PersonId, ProviderId, Region,
+    Scope, SlotId, WorkflowId,
 };
 use crate::plan::Rate;
 use crate::shape::is_false;

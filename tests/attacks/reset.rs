@@ -270,9 +270,7 @@ pub(crate) const ROOM: &[Attack] = &[
         || {
             let (mut world, pinned) = withdrawn();
             let mut approvers = others(&world);
-            approvers
-                .people
-                .insert(id("gus"), Person::new(["gus", "gwen"].map(|k| key(k).public().clone()).into()));
+            approvers.people.insert(id("gus"), Person::new(["gus", "gwen"].map(|k| key(k).public().clone()).into()));
             announce(&mut world, reset_to(&approvers, at()), &["ann", "ben"]);
             world.approvers.push((approvers, vec!["gus", "hal"]));
             judge_by(&world.release(), &pinned)

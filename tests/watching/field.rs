@@ -9,7 +9,7 @@ use assent_agent::ledger::Ledgers;
 use assent_agent::real::{Egress, Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
 use assent_agent::store::{Alert, Books, LedgerRows, RunId, Sqlite, Store as _, Transaction, Write};
 use assent_agent::vault::HostKey;
-use assent_agent::watch::{Delivered, Routes, Teller, deliver_due};
+use assent_agent::watch::{Delivered, Routes, Teller, ToldSecret, deliver_due};
 use assent_agent::world::Clock as _;
 use assent_schema::client::{ClientFacts, Endpoints};
 use assent_schema::id::{AgentId, ConnectionId};
@@ -83,22 +83,24 @@ impl Field {
 
     /// Delivers what is due.
     pub(crate) async fn round(&self) -> Delivered {
-        let secrets =
-            |route: &ConnectionId| self.secrets.get(route).map(|secret| Content::new(secret.as_bytes().to_vec()));
+        let secrets = self.secret();
         deliver_due(&self.world, &self.store, &self.teller(&secrets)).await.expect("a store that works")
     }
 
     /// Who tells.
     pub(crate) fn teller<'a>(
         &'a self,
-        secrets: &'a (dyn Fn(&ConnectionId) -> Option<Content<Vec<u8>>> + Send + Sync),
+        secrets: &'a (dyn Fn(&ConnectionId) -> ToldSecret<'a> + Send + Sync),
     ) -> Teller<'a> {
         Teller { routes: &self.routes, agent: &self.agent, secrets, console: Some("https://agent.example/") }
     }
 
     /// The secret of its route, as the vault would give it.
-    pub(crate) fn secret(&self) -> impl Fn(&ConnectionId) -> Option<Content<Vec<u8>>> + Send + Sync + '_ {
-        |route| self.secrets.get(route).map(|secret| Content::new(secret.as_bytes().to_vec()))
+    pub(crate) fn secret<'a>(&'a self) -> impl Fn(&ConnectionId) -> ToldSecret<'a> + Send + Sync + 'a {
+        |route| {
+            let secret = self.secrets.get(route).map(|secret| Content::new(secret.as_bytes().to_vec()));
+            Box::pin(async move { secret })
+        }
     }
 }
 

@@ -117,7 +117,11 @@ pub(crate) fn poll(served: bool) -> Duration {
     site.start();
     site.runs(Instant::now());
     let config = config::load(&site.repository().with_file_name("agent.toml"), None).expect("a configuration");
-    let transfers = Transfers::new(PathBuf::from(env!("CARGO_BIN_EXE_assent-agent")), &config, Arc::new(|| Box::pin(async { None })));
+    let transfers = Transfers::new(
+        PathBuf::from(env!("CARGO_BIN_EXE_assent-agent")),
+        &config,
+        Arc::new(|| Box::pin(async { None })),
+    );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let fetch = |known: Option<&str>| {
         runtime.block_on(transfers.fetch("release/production/eu", "refs/quarantine/bench", known)).expect("a commit")

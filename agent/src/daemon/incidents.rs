@@ -134,7 +134,8 @@ impl Agent {
             return Ok(not_now(&case, why));
         }
         let routes = self.routes();
-        let secrets = |route: &ConnectionId| self.field.route_secret(route);
+        let secrets =
+            |route: &ConnectionId| -> watch::ToldSecret<'_> { Box::pin(self.field.route_secret(route.clone())) };
         let teller = watch::Teller { routes: &routes, agent: &self.config.agent, secrets: &secrets, console: None };
         match watch::share(&*self.world, &teller, &case, &text).await {
             Ok(_) => self.step(no, step, by).await,

@@ -3,9 +3,9 @@
 mod about;
 mod agent;
 mod answers;
+mod beating;
 mod books;
 mod clocks;
-mod beating;
 mod halting;
 mod handing;
 mod handling;
@@ -25,9 +25,9 @@ mod registry;
 mod rehearsing;
 mod resetting;
 mod secrets;
-pub mod vaults;
 mod taking;
 mod telling;
+pub mod vaults;
 mod watching;
 
 use std::collections::BTreeSet;
@@ -381,7 +381,9 @@ async fn alerting(agent: Arc<Agent>) {
     loop {
         let routes = agent.routes();
         let (world, store, console) = (&*agent.world, &*agent.store, agent.config.console_url());
-        let secrets = |route: &ConnectionId| agent.field.route_secret(route);
+        let secrets = |route: &ConnectionId| -> crate::watch::ToldSecret<'_> {
+            Box::pin(agent.field.route_secret(route.clone()))
+        };
         let teller =
             Teller { routes: &routes, agent: &agent.config.agent, secrets: &secrets, console: console.as_deref() };
         match crate::watch::deliver_due(world, store, &teller).await {

@@ -163,9 +163,10 @@ impl<C: Clock, V: Vault> Field<C, V> {
     }
 
     /// What an alert route takes alerts for, when the vault holds something.
-    pub fn route_secret(&self, route: &ConnectionId) -> Option<Content<Vec<u8>>> {
+    pub async fn route_secret(&self, route: ConnectionId) -> Option<Content<Vec<u8>>> {
         let vault = Arc::clone(&lock(&self.vault));
-        vault.read(&SlotPath::Route(route.clone())).ok().map(|secret| Content::new(secret.reveal().to_vec()))
+        let secret = self.heard(vault.read(&SlotPath::Route(route)).await).ok()?;
+        Some(Content::new(secret.reveal().to_vec()))
     }
 
     /// Puts another vault in place.

@@ -115,7 +115,9 @@ impl Tables {
                 let opens = alert.opens(0).map(|note| self.log_was(&note.log));
                 Was::Alerts(self.alerts.clone(), opens)
             }
-            Write::AlertSent { .. } | Write::AlertOver { .. } => Was::Alerts(self.alerts.clone(), None),
+            Write::AlertSent { .. } | Write::AlertMoved { .. } | Write::AlertOver { .. } => {
+                Was::Alerts(self.alerts.clone(), None)
+            }
             Write::Note(note) => Was::Log(self.log_was(&note.log)),
             Write::Prune { .. } | Write::EndLogs { .. } | Write::ResealLedger { .. } => {
                 Was::All(Box::new(self.clone()))

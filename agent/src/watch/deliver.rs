@@ -301,7 +301,7 @@ async fn carry<W: World>(
         let by = job.act.as_ref().map(|act| &act.by).filter(|_| target.near && stage != Stage::Raised);
         let console = teller.console.filter(|_| target.near);
         let telling = Telling { message: &told, stage, severity, by, now: world.clock().now().moment(), console };
-        let sent = match of_alert(teller, client, target, &telling) {
+        let sent = match of_alert(teller, client, target, &telling).await {
             Ok(parcel) => send(world, parcel).await,
             Err(not) => Err(not),
         };

@@ -25,7 +25,7 @@ pub use deliver::{ACKNOWLEDGED, Delivered, deliver_due};
 pub use message::{Message, message};
 pub(crate) use overdue::clock;
 pub use overdue::overdue;
-pub use parcel::Teller;
+pub use parcel::{Teller, ToldSecret};
 pub use routes::{ClientRoutes, RouteError, Routes, Target};
 pub use share::{NotShared, share};
 pub use tell::{Stage, Telling};

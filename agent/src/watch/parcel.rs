@@ -1,5 +1,6 @@
 //! One thing on its way to one route: built, sent, and whether the receiver took it. Secrets are put in here alone.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use assent_schema::client::RouteKind;
@@ -21,6 +22,9 @@ const MAIL_TIMEOUT: Duration = Duration::from_secs(20);
 /// The largest answer that is read, in bytes; it is dropped.
 const ANSWER_MOST_BYTES: u64 = 64 << 10;
 
+/// A secret that the vault will give, or not.
+pub type ToldSecret<'a> = Pin<Box<dyn Future<Output = Option<Content<Vec<u8>>>> + Send + 'a>>;
+
 /// Who tells, and by which routes.
 #[derive(Clone, Copy)]
 pub struct Teller<'a> {
@@ -29,7 +33,7 @@ pub struct Teller<'a> {
     /// Who says so.
     pub agent: &'a AgentId,
     /// What a route takes alerts for, when the vault holds it.
-    pub secrets: &'a (dyn Fn(&ConnectionId) -> Option<Content<Vec<u8>>> + Send + Sync),
+    pub secrets: &'a (dyn Fn(&ConnectionId) -> ToldSecret<'a> + Send + Sync),
     /// Where the console is, for links; nothing where no browser of a person reaches it.
     pub console: Option<&'a str>,
 }
@@ -58,13 +62,13 @@ pub(super) enum Parcel {
 }
 
 /// One stage of an alert for one route.
-pub(super) fn of_alert(
+pub(super) async fn of_alert(
     teller: &Teller<'_>,
     client: &ClientId,
     target: &Target,
     telling: &Telling<'_>,
 ) -> Result<Parcel, NotTaken> {
-    let secret = (teller.secrets)(&target.name);
+    let secret = (teller.secrets)(&target.name).await;
     if let Some(mail) = &target.mail {
         let to = mail.told(telling.message.client.is_some());
         let message = tell::letter(telling, &mail.from, &to);

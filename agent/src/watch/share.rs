@@ -95,7 +95,7 @@ pub async fn share<W: World>(
         };
         for target in targets {
             let failed = |_| NotShared::Failed(client.clone(), target.name.clone());
-            let parcels = parcels(teller, target, &message, world.clock().now().moment()).map_err(failed)?;
+            let parcels = parcels(teller, target, &message, world.clock().now().moment()).await.map_err(failed)?;
             for parcel in parcels {
                 send(world, parcel).await.map_err(failed)?;
             }
@@ -106,21 +106,34 @@ pub async fn share<W: World>(
 }
 
 /// What one route is sent: one message, or for Slack, whose messages are short, as many as it needs.
-fn parcels(teller: &Teller<'_>, target: &Target, message: &Message<'_>, at: Moment) -> Result<Vec<Parcel>, NotTaken> {
+async fn parcels(
+    teller: &Teller<'_>,
+    target: &Target,
+    message: &Message<'_>,
+    at: Moment,
+) -> Result<Vec<Parcel>, NotTaken> {
     let secret = || (teller.secrets)(&target.name);
     let title = format!("Post-mortem of {} ({})", message.incident, message.client);
-    let post = |body| posted(message.client, target, secret(), "", body);
     match target.via {
-        RouteKind::Slack => slack_texts(&title, message.text).unwrap_or_default().into_iter().map(post).collect(),
+        RouteKind::Slack => {
+            let mut parcels = Vec::new();
+            for body in slack_texts(&title, message.text).unwrap_or_default() {
+                parcels.push(posted(message.client, target, secret().await, "", body)?);
+            }
+            Ok(parcels)
+        }
         RouteKind::Smtp => {
             let Some(mail) = &target.mail else { return Ok(Vec::new()) };
             let to = mail.explained();
             let (thread, text) = (message.dedup, message.text);
             let letter = Letter { from: &mail.from, to: &to, subject: &title, thread, part: None, at, text };
             let bytes = letter.bytes();
-            Ok(vec![mailed(message.client, target, secret(), to, bytes)])
+            Ok(vec![mailed(message.client, target, secret().await, to, bytes)])
         }
-        RouteKind::Webhook => post(canon::to_bytes(message).unwrap_or_default()).map(|parcel| vec![parcel]),
+        RouteKind::Webhook => {
+            let body = canon::to_bytes(message).unwrap_or_default();
+            posted(message.client, target, secret().await, "", body).map(|parcel| vec![parcel])
+        }
         // They carry no post-mortems.
         RouteKind::Alertmanager | RouteKind::AlertmanagerWebhook | RouteKind::Pagerduty => Ok(Vec::new()),
     }

@@ -8,7 +8,7 @@ use assent_agent::sim::{Host, Reply, Spawner, Stop, run};
 use assent_agent::store::Store;
 use assent_agent::watch::numbers::{Form, Numbers};
 use assent_agent::watch::spans::{Spans, request};
-use assent_agent::watch::{Routes, Teller, Watcher, deliver_due};
+use assent_agent::watch::{Routes, Teller, ToldSecret, Watcher, deliver_due};
 use assent_agent::world::{HttpRequest, HttpResponse, Wall};
 use assent_schema::client::{ClientFacts, Endpoints};
 use assent_schema::id::{AgentId, ConnectionId};
@@ -71,13 +71,13 @@ pub(crate) fn told<S: Store>(store: &Arc<S>, facts: &ClientFacts) -> Vec<Vec<u8>
     let (inside, (facts, endpoints)) = (world.clone(), routed(facts));
     let stop = run(&world, &spawner, async move {
         let routes = Routes::new([&facts], &endpoints).expect("routes");
-        let secrets = |route: &ConnectionId| {
+        let secrets = |route: &ConnectionId| -> ToldSecret<'_> {
             let secret = match route.as_str() {
-                "slack" => "https://slack.example.com/services/T0/B0/x",
-                "pagerduty" => "0123456789abcdef0123456789abcdef",
-                _ => return None,
+                "slack" => Some("https://slack.example.com/services/T0/B0/x"),
+                "pagerduty" => Some("0123456789abcdef0123456789abcdef"),
+                _ => None,
             };
-            Some(Content::new(secret.as_bytes().to_vec()))
+            Box::pin(async move { secret.map(|secret| Content::new(secret.as_bytes().to_vec())) })
         };
         let teller = Teller { routes: &routes, agent: &agent, secrets: &secrets, console: None };
         deliver_due(&inside, &*behind, &teller).await.expect("a store that works");

@@ -10,7 +10,7 @@ use crate::ledger::Ledgers;
 use crate::sim::{Crash, Host, Reply, SimWorld, Spawner, Stop, Strike, run};
 use crate::store::{Alert, LedgerRows, RunId};
 use crate::vault::HostKey;
-use crate::watch::Routes;
+use crate::watch::{Routes, ToldSecret};
 use crate::world::{HttpRequest, HttpResponse, NetFailure};
 
 /// What the route received, and what it answers next.
@@ -196,13 +196,13 @@ fn an_alert_is_never_lost_however_the_agent_dies() {
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
-fn secret(route: &ConnectionId) -> Option<Content<Vec<u8>>> {
+fn secret<'a>(route: &ConnectionId) -> ToldSecret<'a> {
     let secret = match route.as_str() {
-        "page" => KEY,
-        "chat" => "https://hooks.slack.example/services/T0/B0/xyz",
-        _ => return None,
+        "page" => Some(KEY),
+        "chat" => Some("https://hooks.slack.example/services/T0/B0/xyz"),
+        _ => None,
     };
-    Some(Content::new(secret.as_bytes().to_vec()))
+    Box::pin(async move { secret.map(|secret| Content::new(secret.as_bytes().to_vec())) })
 }
 
 /// A client with one route of each kind that follows what becomes of an alert.

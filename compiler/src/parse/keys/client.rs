@@ -4,8 +4,8 @@ use assent_schema::client::Tier;
 
 use super::super::value::words;
 use super::{
-    AMOUNT, COUNT, CURRENCY, DAY, ENDPOINT, Form, Holds, ID, Key, Kind, LINE, MAIL, MOMENT, NAME, OPENING, OPERATION, PERIOD,
-    PUBLIC_KEY, RATE, Rule, SCOPE, Table, may, need,
+    AMOUNT, COUNT, CURRENCY, DAY, ENDPOINT, Form, Holds, ID, Key, Kind, LINE, MAIL, MOMENT, NAME, OPENING, OPERATION,
+    PERIOD, RATE, Rule, SCOPE, Table, may, need,
 };
 
 /// `clients/<client>/client.toml`.
