@@ -33,8 +33,10 @@ fn explain(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<(), Error> {
         prevention: "Scenarios answer for the teams that the helpdesk has, and for no other. Alice changes them this week."
             .to_owned(),
     };
-    let file = stage.folder.join("post-mortem.md");
+    // It belongs into the repository, where everybody finds it again.
+    let file = stage.agency.source.join(format!("clients/acme/incidents/{opened}.md"));
     put(&file, written.filled(&draft).as_bytes())?;
+    stage.agency.commit("Explain the bad version")?;
     stage.production.call(&["incidents", "share", &opened, "--file", &file.display().to_string()])?;
     story.holds(
         &format!(
