@@ -36,7 +36,7 @@ fn explain(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<(), Error> {
     // It belongs into the repository, where everybody finds it again.
     let file = stage.agency.source.join(format!("clients/acme/incidents/{opened}.md"));
     put(&file, written.filled(&draft).as_bytes())?;
-    stage.agency.commit("Explain the bad version")?;
+    stage.agency.commit_as("alice", "Explain the bad version", &["clients/acme/incidents"])?;
     stage.production.call(&["incidents", "share", &opened, "--file", &file.display().to_string()])?;
     story.holds(
         &format!(
