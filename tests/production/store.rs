@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use assent_agent::sim::SimWorld;
 use assent_agent::store::{
     AlertRow, Gate as _, JournalRow, LedgerRow, LedgerTile, Log, Memory, OpenRun, QueueItem, RunFilter, RunId, RunLine,
-    Sqlite, StepAt, Store, StoreError, Transaction, Waiting,
+    Sqlite, StepAt, Store, StoreError, Tail, Transaction, Waiting,
 };
 use assent_agent::world::Wall;
 use assent_schema::id::ClientId;
@@ -95,6 +95,7 @@ impl Store for Disk {
         open_runs() -> Vec<OpenRun>;
         open_run(run: RunId) -> Option<OpenRun>;
         journal(run: RunId) -> Vec<JournalRow>;
+        tail(after: i64, most: usize) -> Vec<Tail>;
         runs(filter: &RunFilter) -> Vec<RunLine>;
         delivered(key: &[u8; 16]) -> Option<RunId>;
         waiting() -> Vec<Waiting>;

@@ -83,7 +83,7 @@ impl Field {
 
     /// Delivers what is due.
     pub(crate) async fn round(&self) -> Delivered {
-        let secrets = self.secret();
+        let secrets = |route: &ConnectionId| -> ToldSecret<'_> { self.secret(route) };
         deliver_due(&self.world, &self.store, &self.teller(&secrets)).await.expect("a store that works")
     }
 
@@ -96,11 +96,9 @@ impl Field {
     }
 
     /// The secret of its route, as the vault would give it.
-    pub(crate) fn secret<'a>(&'a self) -> impl Fn(&ConnectionId) -> ToldSecret<'a> + Send + Sync + 'a {
-        |route| {
-            let secret = self.secrets.get(route).map(|secret| Content::new(secret.as_bytes().to_vec()));
-            Box::pin(async move { secret })
-        }
+    pub(crate) fn secret(&self, route: &ConnectionId) -> ToldSecret<'static> {
+        let secret = self.secrets.get(route).map(|secret| Content::new(secret.as_bytes().to_vec()));
+        Box::pin(async move { secret })
     }
 }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use assent_agent::incident::{Case, Done};
 use assent_agent::store::{Store as _, Write};
-use assent_agent::watch::share;
+use assent_agent::watch::{ToldSecret, share};
+use assent_schema::id::ConnectionId;
 use assent_tests::servers::{Authority, free_address};
 use serde_json::{Value, json};
 
@@ -219,7 +220,7 @@ async fn a_post_mortem_is_mailed_to_the_contacts_whole() {
     let row = field.store.incidents().expect("read").remove(0);
     let case = Case { row, done: Done::default() };
     let text = format!("# Why\n\nDas Gerät stand still.\n.\nFrom here on: {}\n", "long ".repeat(400));
-    let secrets = field.secret();
+    let secrets = |route: &ConnectionId| -> ToldSecret<'_> { field.secret(route) };
     let took = share(&field.world, &field.teller(&secrets), &case, &text).await.expect("shared");
     assert_eq!(took.len(), 1);
     let mail = server.mail();

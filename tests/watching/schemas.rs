@@ -5,7 +5,8 @@ use std::path::Path;
 
 use assent_agent::incident::{Act, Case, Done, Step};
 use assent_agent::store::{Alert, Store as _, Write};
-use assent_agent::watch::share;
+use assent_agent::watch::{ToldSecret, share};
+use assent_schema::id::ConnectionId;
 use serde_json::{Value, json};
 
 use crate::field::{Field, Hook, failed};
@@ -71,7 +72,7 @@ async fn what_slack_is_sent_has_its_published_form() {
     each_stage(&field).await;
     let row = field.store.incidents().expect("read").remove(0);
     let text = format!("# Why\n\n{HOSTILE}\n{}", "<&> long\n".repeat(20_000));
-    let secrets = field.secret();
+    let secrets = |route: &ConnectionId| -> ToldSecret<'_> { field.secret(route) };
     share(&field.world, &field.teller(&secrets), &Case { row, done: Done::default() }, &text).await.expect("shared");
     let got = hook.got();
     assert!(got.len() > 7, "the post-mortem takes more than one message");
