@@ -29,6 +29,8 @@ struct Seen {
     orders: u32,
     /// The access token that is taken.
     takes: String,
+    /// The API takes every token that it gave out after so many, as real ones do, and not the last one alone.
+    revoked: Option<u32>,
     /// What the answer of the token endpoint says of scopes.
     scope: Option<String>,
     /// What introspection says of scopes.
@@ -129,7 +131,13 @@ fn introspect(head: &str, form: &str, seen: &Mutex<Seen>) -> (&'static str, Stri
 fn order(head: &str, seen: &Mutex<Seen>) -> (&'static str, String) {
     let mut seen = seen.lock().expect("a lock");
     let by_key = !seen.keys.is_empty() && seen.knows(head);
-    if !by_key && !head.contains(&format!("authorization: bearer {}\r\n", seen.takes)) {
+    let number = head.split_once("authorization: bearer access-").and_then(|(_, rest)| rest.split_once("\r\n"));
+    let number: Option<u32> = number.and_then(|(number, _)| number.parse().ok());
+    let by_token = match seen.revoked {
+        Some(revoked) => number.is_some_and(|number| number > revoked),
+        None => head.contains(&format!("authorization: bearer {}\r\n", seen.takes)),
+    };
+    if !by_key && !by_token {
         return ("401 Unauthorized", "{}".to_owned());
     }
     seen.orders += 1;
@@ -439,7 +447,11 @@ fn keyed(kind: &str, key: &str) -> String {
 async fn is_rotated_under_runs(kind: &'static str) {
     let place = Arc::new(Place::new(kind, &Value::Null));
     place.put(&keyed(kind, "key-of-old"));
-    place.seen.lock().expect("a lock").keys = ["key-of-old", "key-of-new"].map(str::to_owned).into();
+    {
+        let mut seen = place.seen.lock().expect("a lock");
+        seen.keys = ["key-of-old", "key-of-new"].map(str::to_owned).into();
+        seen.revoked = Some(0);
+    }
     let (engine, field) = place.boot_with_field().await;
     let (client, connection, slot) = (client(), shop(), SlotId::new("oauth").expect("an id"));
     let of = OfClient { client: &client, connection: &connection, slot: &slot };
@@ -470,7 +482,7 @@ async fn is_rotated_under_runs(kind: &'static str) {
     {
         let mut seen = place.seen.lock().expect("a lock");
         seen.keys.remove("key-of-old");
-        "another".clone_into(&mut seen.takes);
+        seen.revoked = Some(seen.tokens);
     }
     assert_eq!(running.await.expect("a task that ends"), vec![DONE; 160], "{kind}");
     assert_eq!(counts().await, Ok(keyed(kind, "key-of-new").into_bytes()), "{kind}");

@@ -5,11 +5,7 @@
 //! # Source
 //! design.md section 5. Promises P01, P11.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "helpers of tests; what does not fit fails the test"
-)]
+#![expect(clippy::string_slice, reason = "helpers of tests; what does not fit fails the test")]
 
 #[expect(dead_code, reason = "each test binary uses its own part")]
 mod support;
@@ -55,7 +51,9 @@ fn planted(text: &str, everywhere: bool) -> String {
     found.retain(|(place, _)| everywhere || text[place.clone()].contains(' '));
     found.sort_by_key(|(place, _)| std::cmp::Reverse(place.start));
     let mut planted = text.to_owned();
-    found.into_iter().for_each(|(place, canary)| planted.replace_range(place, &canary));
+    for (place, canary) in found {
+        planted.replace_range(place, &canary);
+    }
     planted
 }
 
@@ -79,7 +77,9 @@ fn outputs(all: &Files, rehearse: bool) -> Vec<(String, String)> {
     let page = page.to_str().expect("a path");
     let mut lines: Vec<Vec<&str>> = FORMATS.map(|format| vec!["check", "--format", format]).to_vec();
     if !rehearse {
-        lines.iter_mut().for_each(|line| line.push("--no-rehearsal"));
+        for line in &mut lines {
+            line.push("--no-rehearsal");
+        }
     }
     let range = format!("{first}..main");
     for format in ["human", "markdown", "json"] {

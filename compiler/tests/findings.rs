@@ -3,12 +3,7 @@
 //! `findings/base/` is a source with nothing wrong; `findings/<code>/{bad,good}-*.repo` say what differs. Each bad gives
 //! exactly what it marks, each good nothing, and each code has both.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::unwrap_used,
-    reason = "helpers of tests; what does not fit fails the test"
-)]
+#![expect(clippy::string_slice, clippy::unwrap_used, reason = "helpers of tests; what does not fit fails the test")]
 
 #[expect(dead_code, reason = "each test binary uses its own part")]
 mod support;

@@ -63,7 +63,7 @@ fn what_pinned_clients_committed_once_is_found_too() {
     let path = folder.path().to_str().expect("text");
     let found = assent(&["check", "--repo", path, "--no-rehearsal", "--history"]).out;
     for (commit, file) in [(gone, "old.md"), (first, "prompts/p.md")] {
-        let name = format!("{}:{file}", &commit.to_string()[..12]);
+        let name = format!("{}:{file}", commit.to_string().get(..12).unwrap());
         assert!(found.contains(&name), "{name} in:\n{found}");
     }
     let without = assent(&["check", "--repo", path, "--no-rehearsal"]).out;

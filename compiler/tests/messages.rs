@@ -111,8 +111,8 @@ stop = \"enough\"
 queue = \"support\"
 ";
     assert!(text.contains(change.0));
-    let lines: String = text.replace(change.0, change.1).lines().map(|line| format!("+{line}\n")).collect();
-    let usage: String = usage.lines().map(|line| format!("+{line}\n")).collect();
+    let added = |text: &str| text.lines().fold(String::new(), |all, line| all + "+" + line + "\n");
+    let (lines, usage) = (added(&text.replace(change.0, change.1)), added(usage));
     check(&format!("#- library/ping.toml\n{lines}#- clients/acme/workflows/ping.toml\n{usage}"))
 }
 

@@ -83,11 +83,11 @@ fn a_key_counts_for_its_own_algorithm_and_its_own_credential() {
     let (lena, tom) = (LENA.sign(&honest()), TOM.sign(&honest()));
     let borrowed = Assertion { credential: lena.credential.clone(), ..tom.clone() };
     assert_eq!(judged(&borrowed), Err(PasskeyError::Mismatch), "an EdDSA signature under a key for ES256");
-    let borrowed = Assertion { credential: tom.credential.clone(), ..lena.clone() };
+    let borrowed = Assertion { credential: tom.credential, ..lena.clone() };
     assert_eq!(judged(&borrowed), Err(PasskeyError::Mismatch), "an ES256 signature under a key for EdDSA");
     let stranger = Authenticator { kind: Kind::Es256, seed: 9 }.sign(&honest());
     assert_eq!(judged(&stranger), Err(PasskeyError::UnknownKey));
-    let named = Assertion { credential: lena.credential.clone(), ..stranger };
+    let named = Assertion { credential: lena.credential, ..stranger };
     assert_eq!(judged(&named), Err(PasskeyError::Mismatch));
 }
 

@@ -205,7 +205,7 @@ fn every_refusal_has_a_mutant() {
         for entry in std::fs::read_dir(root.join(folder)).expect("a folder").flatten() {
             let name = entry.file_name().into_string().expect("a name");
             let tested = ["tests", "fixture", "error.rs", "refusal.rs"].iter().any(|word| name.contains(word));
-            if tested || !name.ends_with(".rs") {
+            if tested || std::path::Path::new(&name).extension().is_none_or(|extension| extension != "rs") {
                 continue;
             }
             let (file, text) = (format!("{folder}/{name}"), std::fs::read_to_string(entry.path()).expect("a file"));

@@ -184,7 +184,7 @@ fn rewritten(text: &str, old: &str, new: &str) -> String {
             return None;
         }
         assert!(body.contains(old), "{body}");
-        value["body"] = STANDARD.encode(body.replacen(old, new, 1)).into();
+        value.as_object_mut()?.insert("body".to_owned(), STANDARD.encode(body.replacen(old, new, 1)).into());
         Some(value.to_string())
     };
     text.lines().map(|line| change(line).unwrap_or_else(|| line.to_owned()) + "\n").collect()

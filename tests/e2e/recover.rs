@@ -132,6 +132,7 @@ fn a_restored_agent_repeats_nothing_and_goes_on_when_on_call_says_so() {
 
 /// One agent's folder in two places, and two processes on one folder: one works, the other starts nothing.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the twin gets a configuration and a log of its own")]
 fn an_agent_that_is_there_twice_works_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut stage = assent_tests::stage::working(folder.path());
@@ -168,7 +169,7 @@ fn an_agent_that_is_there_twice_works_once() {
     let path = twin.join("agent.toml");
     // Its console is another one too, if there is one.
     let listens = |line: &&str| !line.starts_with("console");
-    let config = config.lines().filter(listens).map(|line| format!("{line}\n")).collect::<String>();
+    let config = config.lines().filter(listens).collect::<Vec<_>>().join("\n");
     std::fs::write(&path, config.replace(&old, &new)).expect("a configuration");
     let log = std::fs::File::create(twin.join("log")).expect("a file");
     let mut other = run_with(&path).stdout(log).spawn().expect("a process");

@@ -108,7 +108,7 @@ impl Deployments {
         let (due, done) = (self.field.stage(self.world.now()), self.stage()?);
         for stage in done.map_or(0, |done| done + 1)..=due {
             let place = (ROLLED_BACK.0.parse().unwrap(), ROLLED_BACK.1.parse().unwrap());
-            let proposal = match self.field.version_of(stage) {
+            let proposal = match Field::version_of(stage) {
                 Some(version) => self.board.accept(&self.accepted(version), self.now()),
                 // There may be nothing to go back to: it went back by itself.
                 None => self.board.roll_back(&place, self.now()).unwrap_or_default(),

@@ -75,7 +75,7 @@ impl Field {
     }
 
     /// Which version a stage releases; nothing when it is the rollback.
-    pub(crate) fn version_of(&self, stage: usize) -> Option<usize> {
+    pub(crate) fn version_of(stage: usize) -> Option<usize> {
         [Some(0), Some(1), None, Some(2), Some(2)][stage]
     }
 

@@ -51,6 +51,7 @@ fn is_deep() -> bool {
     std::env::var_os("ASSENT_DEEP").is_some()
 }
 
+#[expect(clippy::print_stdout, clippy::use_debug, reason = "the account is what this test is for")]
 fn live(size: Size, place: Place) {
     let field = Arc::new(Field::new(BEGIN, Duration::from_hours(u64::from(size.hours))));
     let plans = field.plans.values().flatten().map(|compiled| Arc::clone(&compiled.plan)).collect();

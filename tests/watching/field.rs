@@ -34,7 +34,7 @@ impl Field {
         let name = route["endpoint"].as_str().expect("a name").to_owned();
         let carries = ["alerts", "post-mortems"].map(|what| {
             let mut route = route.clone();
-            route["carries"] = json!(what);
+            route.as_object_mut().expect("an object").insert("carries".to_owned(), json!(what));
             route
         });
         let facts: ClientFacts = serde_json::from_value(json!({

@@ -9,7 +9,7 @@ use assent_agent::real::{Egress, Real, RealClock, RealDice, RealDisk, RealKeyrin
 use assent_agent::store::{Alert, RunId, Sqlite, Store as _, Transaction, Write};
 use assent_agent::watch::numbers::{Form, Numbers};
 use assent_agent::watch::spans::Spans;
-use assent_agent::watch::{Place, Routes, Teller, Watcher, deliver_due};
+use assent_agent::watch::{Place, Routes, Teller, ToldSecret, Watcher, deliver_due};
 use assent_agent::world::{Clock as _, Wall};
 use assent_schema::canon::Digest;
 use assent_schema::client::{ClientFacts, Endpoints};
@@ -126,7 +126,7 @@ async fn delivered(folder: &std::path::Path, store: &Arc<Sqlite>, no: &mut u64) 
     let disk = RealDisk::open(folder).expect("a folder");
     let world = Real { clock: RealClock, dice: RealDice, net, disk, keyring: RealKeyring::new("eu-1") };
     let agent: AgentId = "eu-1".parse().expect("an id");
-    let secrets = |_: &ConnectionId| None;
+    let secrets = |_: &ConnectionId| -> ToldSecret<'_> { Box::pin(async { None }) };
     let teller = Teller { routes: &routes, agent: &agent, secrets: &secrets, console: None };
     let mut times = Vec::new();
     for alert in 0..ALERTS {

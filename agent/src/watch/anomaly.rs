@@ -341,7 +341,7 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     }
     let (lower, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
     let upper = *upper;
-    let lower = lower.iter().copied().max_by(f64::total_cmp).filter(|_| values.len() % 2 == 0);
+    let lower = lower.iter().copied().max_by(f64::total_cmp).filter(|_| values.len().is_multiple_of(2));
     Some(lower.map_or(upper, |lower| f64::midpoint(lower, upper)))
 }
 

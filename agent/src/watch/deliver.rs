@@ -272,7 +272,7 @@ async fn carry_all<'a, W: World>(
                     Some(not) => Took { stages: Vec::new(), not: Some(not.clone()) },
                     None => carry(world, teller, job, (client, target), queue).await,
                 };
-                broken = one.not.clone();
+                broken.clone_from(&one.not);
                 took.push((at, route, one));
             }
             took

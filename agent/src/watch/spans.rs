@@ -261,7 +261,7 @@ fn short(text: &str) -> [u8; 8] {
 }
 
 fn hex(id: [u8; 8]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:016x}", u64::from_be_bytes(id))
 }
 
 #[cfg(test)]

@@ -28,11 +28,9 @@ const KINDS: [(&str, &str); 6] = [
 fn routed(facts: &ClientFacts) -> (ClientFacts, Endpoints) {
     let route = |(kind, _): &(&str, &str)| {
         let mail = json!({"from": "alerts@harbor.example", "to": ["ops@harbor.example"]});
-        let mut route = json!({"carries": "alerts", "via": kind, "endpoint": kind});
-        if *kind == "smtp" {
-            route["mail"] = mail;
-        }
-        route
+        let route = json!({"carries": "alerts", "via": kind, "endpoint": kind});
+        let mailed = json!({"carries": "alerts", "via": kind, "endpoint": kind, "mail": mail});
+        if *kind == "smtp" { mailed } else { route }
     };
     let mut routed = facts.clone();
     routed.routes = KINDS.iter().map(|kind| serde_json::from_value(route(kind)).expect("a route")).collect();

@@ -48,11 +48,11 @@ fn usage(mut table: Table<'_, '_>) -> Option<Use> {
     Some(Use { library: library?, settings, classes, unread })
 }
 
-/// `settings`, and the names of those that could not be read in full; nothing where it is no table.
-fn named<'r, 'i, T>(
-    table: &mut Table<'r, 'i>,
-    read: impl Fn(Value<'r, 'i>) -> Option<T>,
-) -> Option<(BTreeMap<Spanned<Name>, T>, BTreeSet<String>)> {
+/// Values by name, and the names of those that could not be read in full.
+type Named<T> = (BTreeMap<Spanned<Name>, T>, BTreeSet<String>);
+
+/// `settings`; nothing where it is no table.
+fn named<'r, 'i, T>(table: &mut Table<'r, 'i>, read: impl Fn(Value<'r, 'i>) -> Option<T>) -> Option<Named<T>> {
     let Some(value) = table.get("settings") else { return Some((BTreeMap::new(), BTreeSet::new())) };
     let (sink, mut unread) = (table.sink(), BTreeSet::new());
     let settings = value.table()?.entries(|value| {

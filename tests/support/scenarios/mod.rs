@@ -137,7 +137,7 @@ impl<'a> Search<'a> {
         };
         let mut parents: Vec<_> =
             self.kept.iter().map(|(draft, ran)| (near(ran), draft.clone(), ran.clone())).collect();
-        parents.sort_by(|a, b| b.0.cmp(&a.0));
+        parents.sort_by_key(|parent| std::cmp::Reverse(parent.0));
         let mut tries = 0;
         for (_, parent, ran) in parents {
             for draft in self.ways(step, gap, &parent, &ran) {

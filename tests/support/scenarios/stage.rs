@@ -19,7 +19,9 @@ impl Search<'_> {
         let message = |fields: &BTreeMap<Name, Field>, whose: &str| self.message(fields, whose, draft);
         let mut event = self.plan.trigger.fields().map(|fields| message(fields, "trigger"));
         if let (Trigger::Webhook { matches, .. }, Some(event)) = (&self.plan.trigger, &mut event) {
-            matches.iter().for_each(|(path, text)| put(event, path, json!(text)));
+            for (path, text) in matches {
+                put(event, path, json!(text));
+            }
         }
         for (name, text) in self.plan.trigger.only().into_iter().flatten() {
             let at = self.plan.trigger.fields().and_then(|fields| fields.get(name)).map(|field| field.at.as_str());

@@ -65,17 +65,16 @@ impl<'a> Search<'a> {
         // An item is of the list that its step walks.
         let walked =
             self.plan.steps.iter().find(|step| matches!(&step.action, Action::Each(each) if each.item == path.root));
-        if let Some(Action::Each(each)) = walked.map(|step| &step.action) {
-            if let Ok(program) = Program::parse(&each.over.0)
-                && let Some(list) = reads(&program).into_iter().next().map(|read| read.path)
-                && let Some((operation, shape)) = self.response(&list)
-                && let Shape::List { of, .. } = &shape.shape
-                && let Shape::Record { fields } = &of.shape
-                && let Some(shape) = fields.get(field)
-            {
-                let place = (operation.to_string(), format!("item.{field}"));
-                turns.extend(values(shape, constants).into_iter().map(|value| Turn::Value(place.clone(), value)));
-            }
+        if let Some(Action::Each(each)) = walked.map(|step| &step.action)
+            && let Ok(program) = Program::parse(&each.over.0)
+            && let Some(list) = reads(&program).into_iter().next().map(|read| read.path)
+            && let Some((operation, shape)) = self.response(&list)
+            && let Shape::List { of, .. } = &shape.shape
+            && let Shape::Record { fields } = &of.shape
+            && let Some(shape) = fields.get(field)
+        {
+            let place = (operation.to_string(), format!("item.{field}"));
+            turns.extend(values(shape, constants).into_iter().map(|value| Turn::Value(place.clone(), value)));
         }
         if let Some(step) = self.plan.step(path.root.as_str()) {
             match &step.action {

@@ -1,5 +1,7 @@
 //! Scenarios as test files have them.
 
+use std::fmt::Write as _;
+
 use assent_schema::scenario::Scenario;
 use serde_json::{Value, json};
 
@@ -8,30 +10,34 @@ pub(super) fn written(scenario: &Scenario) -> String {
     let json = |text: &str| inline(&serde_json::from_str(text).expect("JSON"));
     let mut text = format!("[[scenario]]\nname = \"{}\"\nat = \"{}\"\n", scenario.name, scenario.at);
     if let Some(event) = &scenario.event {
-        text += &format!("event = {}\n", json(event));
+        writeln!(text, "event = {}", json(event)).expect("a text takes all");
     }
     for reply in &scenario.replies {
-        text += &format!("[[scenario.reply]]\nto = \"{}\"\nstatus = {}\n", reply.to, reply.status);
+        write!(text, "[[scenario.reply]]\nto = \"{}\"\nstatus = {}\n", reply.to, reply.status)
+            .expect("a text takes all");
         if let Some(body) = &reply.body {
-            text += &format!("body = {}\n", json(body));
+            writeln!(text, "body = {}", json(body)).expect("a text takes all");
         }
         if let Some(fault) = &reply.fault {
-            text += &format!("fault = {}\n", json!(fault));
+            writeln!(text, "fault = {}", json!(fault)).expect("a text takes all");
         }
     }
     for decided in &scenario.decisions {
-        text += &format!("[[scenario.decide]]\nstep = \"{}\"\nafter = \"{}\"\n", decided.step, decided.after);
+        write!(text, "[[scenario.decide]]\nstep = \"{}\"\nafter = \"{}\"\n", decided.step, decided.after)
+            .expect("a text takes all");
         if let Some(choice) = &decided.choice {
-            text += &format!("choice = {}\n", json!(choice));
+            writeln!(text, "choice = {}", json!(choice)).expect("a text takes all");
         }
     }
     for later in &scenario.later {
-        text += &format!(
+        write!(
+            text,
             "[[scenario.later]]\nafter = \"{}\"\nconnection = \"{}\"\nevent = {}\n",
             later.after,
             later.connection,
             json(&later.event)
-        );
+        )
+        .expect("a text takes all");
     }
     text + &format!("[scenario.expect]\noutcome = \"{}\"\n\n", scenario.expect.outcome)
 }

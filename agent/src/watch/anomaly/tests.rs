@@ -96,7 +96,7 @@ const KINDS: &[Kind] = &[
     Kind {
         name: "everybody leaves at ten, until midnight",
         wild: true,
-        change: |h| if h >= BEGINS && h < BEGINS + 14 { (0.0, 1.0, 0.01) } else { SAME },
+        change: |h| if (BEGINS..BEGINS + 14).contains(&h) { (0.0, 1.0, 0.01) } else { SAME },
         closed: never,
         wanted: &[Anomaly::Silent, Anomaly::Low],
     },

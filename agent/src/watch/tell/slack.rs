@@ -33,7 +33,7 @@ pub(super) fn alert(telling: &Telling<'_>) -> Value {
     if let Some(console) = telling.console {
         blocks.push(section(console));
     }
-    message(&title, blocks)
+    message(&title, &blocks)
 }
 
 /// A text for people, in as many messages as it needs.
@@ -44,13 +44,13 @@ pub(super) fn texts(title: &str, text: &str) -> Vec<Value> {
         .chunks(SECTIONS_MOST)
         .map(|parts| {
             let sections = parts.iter().map(|part| section(part));
-            message(&title, std::iter::once(header(&title)).chain(sections).collect())
+            message(&title, &std::iter::once(header(&title)).chain(sections).collect::<Vec<_>>())
         })
         .collect()
 }
 
 /// `text` is what notifications show: there, too, nothing is linked or mentioned.
-fn message(title: &str, blocks: Vec<Value>) -> Value {
+fn message(title: &str, blocks: &[Value]) -> Value {
     let text = escape(title, SECTION_MOST);
     json!({"text": text, "mrkdwn": false, "parse": "none", "link_names": false, "unfurl_links": false,
         "unfurl_media": false, "blocks": blocks})

@@ -224,15 +224,16 @@ pub(super) fn entries() -> Vec<LedgerEntry> {
         let time = before(i64::try_from(18_460 - at).expect("a number") * 60).moment();
         let log = "assent/harbor/eu-production-1/acme";
         let mut entry = json!({"v": 1, "log": log, "index": at, "time": time, "kind": kind, "data": data});
+        let members = entry.as_object_mut().expect("an object");
         if kind == "viewed" {
-            entry["actor"] = json!("alice");
+            members.insert("actor".to_owned(), json!("alice"));
         } else {
-            entry["run"] = json!(18_400 + at % 7);
+            members.insert("run".to_owned(), json!(18_400 + at % 7));
         }
         // Entries hold no free text; one of a kind that is not known yet may.
         if at == 18_426 {
-            entry["kind"] = json!("novel");
-            entry["data"] = json!({"text": SCRIPT});
+            members.insert("kind".to_owned(), json!("novel"));
+            members.insert("data".to_owned(), json!({"text": SCRIPT}));
         }
         entry
     };
