@@ -611,6 +611,7 @@ fn kpis(store: &Memory) {
         count(format!("kpi/acme/refund/refunds/{at}/intent.intent=refund"), many);
         count(format!("kpi/acme/refund/refunds/{at}/intent.intent=shipping"), i64::from(day == 4) * 3);
         count(format!("kpi/acme/refund/refunded/{at}/currency=EUR"), many * 4_215 + day * 311);
+        count(format!("kpi-runs/acme/refund/refunded/{at}/1/currency=EUR"), many);
         count(format!("kpi/acme/reply/answered/{at}"), if day % 3 == 0 { 2 } else { 40 + day * 5 % 31 });
     }
     count(format!("kpi/zenith/dunning/zenith_count/{hour}"), 12);
