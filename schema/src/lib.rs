@@ -8,6 +8,7 @@ pub mod class;
 pub mod code;
 pub mod fides;
 pub mod id;
+pub mod remote;
 pub mod time;
 pub mod tripwire;
 

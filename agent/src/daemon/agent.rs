@@ -1,12 +1,14 @@
 //! The running agent as one value: what it is made of, and the few things that may change what runs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use assent_schema::canon::Digest;
-use assent_schema::id::{ClientId, PersonId};
+use assent_schema::client::{ClientFacts, LEDGER};
+use assent_schema::id::{ClientId, ConnectionId, PersonId};
+use assent_schema::ledger::Checkpoint;
 use assent_schema::status::{Halt, Hold, PullStatus, RefusedStatus, ReleaseStatus, Status, StatusType};
 use tokio::sync::Notify;
 
@@ -110,6 +112,12 @@ pub(super) struct Agent {
     /// What keeps the agent from looking for releases.
     trouble: Mutex<Option<PullStatus>>,
     news: Arc<Notify>,
+    /// There are checkpoints that holders of ledgers may not have.
+    pub(super) shared: Notify,
+    /// The newest checkpoint of each log, signed and durable.
+    pub(super) newest: Mutex<BTreeMap<Log, Checkpoint>>,
+    /// Checkpoints with lines of witnesses that the agent's own branch does not have yet.
+    pub(super) cosigned: Mutex<BTreeMap<Log, Checkpoint>>,
     /// Why nothing is started.
     pub(super) halt: Mutex<Option<Halt>>,
     /// On-call signed a recovery.
@@ -171,6 +179,9 @@ impl Agent {
             pokes,
             trouble: Mutex::default(),
             news: Arc::default(),
+            shared: Notify::new(),
+            newest: Mutex::default(),
+            cosigned: Mutex::default(),
             halt: Mutex::default(),
             recovered: Notify::new(),
         }
@@ -433,12 +444,25 @@ impl Agent {
                 }
             }
         }
+        for (client, facts) in &taken.clients {
+            self.allow_witnesses(client, facts, &mut egress);
+        }
         self.world.net.permit(egress);
         match Routes::new(taken.clients.values().map(AsRef::as_ref), &taken.endpoints) {
             Ok(routes) => *lock(&self.routes) = Arc::new(routes),
             Err(error) => tracing::error!(%error, "alert routes cannot be used"),
         }
         *lock(&self.taken) = Some(Arc::new(taken));
+        self.shared.notify_one();
+    }
+
+    /// The witnesses of a client's ledger stand in its facts, not in `endpoints.json`.
+    fn allow_witnesses(&self, client: &ClientId, facts: &ClientFacts, egress: &mut Egress) {
+        let Ok(name) = LEDGER.parse::<ConnectionId>() else { return };
+        let witnesses = facts.ledger.get(&self.config.environment).into_iter().flat_map(|holders| &holders.witnesses);
+        for base in witnesses.filter_map(|witness| Base::parse(&witness.url)) {
+            egress.allow(client, &name, base.host(), base.port());
+        }
     }
 
     /// Judges the plans again: approvals expire, freezes end, trials end, by time alone.

@@ -109,7 +109,7 @@ impl Clerk {
             let _reading = agent.reading.blocking_read();
             let prepared = lock(&agent.ledger).prepare(&*agent.store, question)?;
             match prepared {
-                Prepared::Answer(answer) => Ok(answer),
+                Prepared::Answer(answer) => Ok(*answer),
                 Prepared::Ask(asked) => asked.answer(&*agent.store),
                 Prepared::Show(shown) => shown.answer(&*agent.store),
             }

@@ -19,6 +19,7 @@ mod pulling;
 mod recovering;
 mod registry;
 mod rehearsing;
+mod sharing;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -168,6 +169,7 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     loops.spawn(looking(Arc::clone(&agent)));
     loops.spawn(alerting(Arc::clone(&agent)));
     loops.spawn(publishing::publishing(Arc::clone(&agent)));
+    loops.spawn(sharing::sharing(Arc::clone(&agent)));
     loops.spawn(pruning::pruning(Arc::clone(&agent)));
     loops.spawn(watchdog(outside.notify.clone()));
     host::notify(outside.notify.as_deref(), "READY=1");

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use assent_schema::canon::Digest;
-use assent_schema::client::{ClientFacts, ConnectionTo, Endpoint};
+use assent_schema::client::{ClientFacts, ConnectionTo, Endpoint, LEDGER};
 use assent_schema::id::{ClientId, ConnectionId, SlotId, WorkflowId};
 use assent_schema::status::Hold;
 use assent_schema::time::{Moment, Period};
@@ -22,6 +22,9 @@ use crate::content::Content;
 use crate::run::{Compiled, Deployed, Permission, Use};
 use crate::vault::{Secret, SlotPath, Vault};
 use crate::world::Clock;
+
+/// The slot of what opens the repository of a branch that a client owns: `<client>/ledger/branch`.
+const BRANCH_SLOT: &str = "branch";
 
 /// What is deployed at one instant.
 #[derive(Default)]
@@ -135,6 +138,13 @@ impl<C: Clock, V: Vault> Field<C, V> {
     pub fn opens_repository(&self) -> Option<Content<Vec<u8>>> {
         let vault = Arc::clone(&lock(&self.vault));
         vault.read(&SlotPath::Repository).ok().map(|secret| Content::new(secret.reveal().to_vec()))
+    }
+
+    /// What opens the repository of the branch that a client owns, when the vault holds something.
+    pub fn opens_branch(&self, client: &ClientId) -> Option<Content<Vec<u8>>> {
+        let path = SlotPath::new(client.clone(), LEDGER.parse().ok()?, BRANCH_SLOT.parse().ok()?);
+        let vault = Arc::clone(&lock(&self.vault));
+        vault.read(&path).ok().map(|secret| Content::new(secret.reveal().to_vec()))
     }
 
     /// Puts another vault in place.

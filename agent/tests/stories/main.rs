@@ -5,6 +5,7 @@ mod cache;
 mod canary;
 mod crash;
 mod held;
+mod holders;
 mod jobs;
 mod seeds;
 mod shadow;
