@@ -1,6 +1,7 @@
 //! How fast runs are when each of them is durable, and how soon the agent is ready. Prints Markdown tables.
 //!
-//! `cargo bench -p assent-agent --bench engine`; `-- engine`, `-- start` or `-- ledger` for one table alone. What the figures mean and
+//! `cargo bench -p assent-agent --bench engine`; `-- engine`, `-- start`, `-- ledger` or `-- cost` for one
+//! table alone. What the figures mean and
 //! what they were is in docs/benchmarks.md.
 #![expect(
     clippy::disallowed_methods,
@@ -32,6 +33,9 @@ fn main() {
     if wants("ledger") {
         ledger();
     }
+    if wants("cost") {
+        cost();
+    }
     println!("Load average after: {}", figures::load_average());
 }
 
@@ -41,7 +45,7 @@ fn engine() {
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     for at_once in [1, 16, 64] {
-        let mut rounds: Vec<_> = (0..ROUNDS).map(|_| site::measure(at_once, SECONDS)).collect();
+        let mut rounds: Vec<_> = (0..ROUNDS).map(|_| site::measure(at_once, SECONDS, true)).collect();
         rounds.sort_by(|a, b| a.runs_per_second.total_cmp(&b.runs_per_second));
         let Some(one) = rounds.get(ROUNDS / 2) else { continue };
         println!(
@@ -55,6 +59,26 @@ fn engine() {
             one.bytes_per_run,
             one.cpu_micros_per_run,
         );
+    }
+    println!();
+}
+
+/// What the ledger costs: rounds with it and without take turns, so that what else the machine does falls on both.
+fn cost() {
+    println!("| at once | runs/s without a ledger | with it | less by |");
+    println!("|---|---|---|---|");
+    for at_once in [1, 16, 64] {
+        let mut rates = [Vec::new(), Vec::new()];
+        for _ in 0..ROUNDS + 2 {
+            for (rates, with) in rates.iter_mut().zip([false, true]) {
+                rates.push(site::measure(at_once, SECONDS, with).runs_per_second);
+            }
+        }
+        let [without, with] = rates.map(|mut rates| {
+            rates.sort_by(f64::total_cmp);
+            rates.get(rates.len() / 2).copied().unwrap_or_default()
+        });
+        println!("| {at_once} | {without:.0} | {with:.0} | {:.0} % |", (1.0 - with / without) * 100.0);
     }
     println!();
 }

@@ -13,6 +13,7 @@ use assent_agent::listen;
 use assent_agent::people::Itself;
 use assent_agent::real::{Egress, Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
 use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use};
+use assent_agent::sim::NoBooks;
 use assent_agent::store::{Log, Sqlite, Store as _, Transaction, Write};
 use assent_agent::vault::HostKey;
 use assent_agent::world::Clock as _;
@@ -149,7 +150,7 @@ struct Site {
 }
 
 impl Site {
-    fn new(workflows: usize, api: u16) -> Self {
+    fn new(workflows: usize, api: u16, ledger: bool) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
         let (mut plans, mut ends) = (BTreeMap::new(), Vec::new());
         for n in 0..workflows {
@@ -164,7 +165,7 @@ impl Site {
         let url = format!("http://127.0.0.1:{api}");
         let api_endpoint = Endpoint { url, region: "eu".parse().expect("a region"), sandbox: false };
         let deployment = Arc::new(Deployment { facts: Arc::new(facts()), plans, api: api_endpoint });
-        let store = Arc::new(store(folder.path()));
+        let store = Arc::new(store(folder.path(), ledger));
         let net = RealNet::new(tls::connector(&[]).expect("roots"));
         let mut egress = Egress::default();
         egress.allow(&deployment.facts.client, &ConnectionId::new("helpdesk").expect("an id"), "127.0.0.1", api);
@@ -184,8 +185,11 @@ impl Site {
     }
 }
 
-/// The store of an agent, its ledger sealed under real day keys.
-fn store(folder: &std::path::Path) -> Sqlite {
+/// The store of an agent, its ledger sealed under real day keys; or without one, to know what it costs.
+fn store(folder: &std::path::Path, ledger: bool) -> Sqlite {
+    if !ledger {
+        return Sqlite::open(&folder.join("agent.db"), |rows| NoBooks::load(rows)).expect("a store");
+    }
     let disk = Arc::new(RealDisk::open(folder).expect("a folder"));
     let parts = (disk, RealDice, Arc::new(HostKey::generate()));
     let (project, agent) = (ProjectName::new("harbor").expect("an id"), AgentId::new("eu-1").expect("an id"));
@@ -220,14 +224,14 @@ fn serve(
     std::thread::Builder::new().name("agent".into()).spawn(move || runtime().block_on(work)).expect("a thread")
 }
 
-/// Measures a fresh agent with so many events under way at once.
-pub(crate) fn measure(at_once: usize, seconds: u64) -> Figures {
+/// Measures a fresh agent with so many events under way at once, with its ledger or without.
+pub(crate) fn measure(at_once: usize, seconds: u64, ledger: bool) -> Figures {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let api = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = api.local_addr().expect("an address").port();
         tokio::spawn(load::answer(api));
-        let mut site = Site::new(at_once, port);
+        let mut site = Site::new(at_once, port, ledger);
         let begin = Instant::now() + WARM;
         let until = begin + Duration::from_secs(seconds);
         let senders: Vec<_> = std::mem::take(&mut site.ends)
