@@ -78,7 +78,8 @@ fn exported(folder: &Path) -> (Vec<u8>, String) {
     publishers.round(&store).expect("published");
     let older = publishers.last(&log).expect("a checkpoint").clone();
     for n in 0..400 {
-        write(Note::new(log.clone(), "viewed").fact("what", format!("run:{n}")).fact("why", "audit"));
+        let viewed = Note::new(log.clone(), "viewed").fact("what", format!("run:{n}")).fact("why", "audit");
+        write(Note { actor: Some("alice".parse().expect("an id")), ..viewed });
     }
     write(tick(log.clone()));
     write(stopped(log.clone()));

@@ -148,6 +148,8 @@ names! {
     Region, ID, |t| is_name(t, b'-');
     /// `staging`, `production` or another that the project declares.
     Environment, ID, |t| is_name(t, b'-');
+    /// The first part of the name of a git branch.
+    BranchName, ID, |t| is_name(t, b'-');
     /// A name inside a workflow or the catalog that expressions can spell: steps, fields, parameters, operations.
     Name, WORD, |t| is_name(t, b'_');
     /// An event of an integration: names joined by dots, at most 128 bytes.

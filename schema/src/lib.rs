@@ -9,6 +9,7 @@ pub mod code;
 pub mod fides;
 pub mod id;
 pub mod point;
+pub mod remote;
 pub mod time;
 pub mod tripwire;
 

@@ -272,11 +272,15 @@ fn story(project: Digest, approved: Digest, manifest: Digest) -> Vec<Told> {
 }
 
 fn entries(told: Vec<Told>) -> Vec<(Salt, Vec<u8>)> {
+    entries_of(&ORIGIN.parse().expect("an origin"), told)
+}
+
+fn entries_of(origin: &Origin, told: Vec<Told>) -> Vec<(Salt, Vec<u8>)> {
     let begin = moment("2026-03-02T09:00:00Z").seconds();
     let entry = |(index, (seconds, run, step, attempt, actor, kind, data)): (u64, Told)| {
         let Value::Object(data) = data else { panic!("data is an object") };
         let entry = Entry {
-            log: ORIGIN.parse().expect("an origin"),
+            log: origin.clone(),
             index,
             time: Moment::from_seconds(begin + seconds),
             run,
@@ -334,6 +338,163 @@ fn ledger(vectors: &mut Vectors, told: Vec<Told>) {
     vectors.put("ledger/key.pem", public.to_pem());
 }
 
+const HOUR: i64 = 3_600;
+const DAY: i64 = 24 * HOUR;
+
+/// Signs a checkpoint over entries; those whose bodies are gone stand in `gone`.
+fn signed_export(origin: &Origin, entries: &[(Salt, Vec<u8>)], gone: &[u64]) -> (Vec<u8>, Checkpoint, LogKey) {
+    let public = LogKey::of_log(origin, ledger_key().verifying_key().as_bytes()).expect("a key");
+    let (mut file, mut frontier) = (Vec::new(), Frontier::new());
+    for (index, (salt, body)) in (0..).zip(entries) {
+        let committed = commitment(salt, body);
+        let opened = (!gone.contains(&index)).then_some((salt, body.as_slice()));
+        file.extend(export::line(index, &committed, opened).expect("a line"));
+        frontier.append(committed.as_bytes());
+    }
+    let head = Head { origin: origin.clone(), size: frontier.size(), root: frontier.root() };
+    let checkpoint = Checkpoint::sign(head, &ledger_key());
+    file.push(b'\n');
+    file.extend_from_slice(checkpoint.note().as_bytes());
+    (file, checkpoint, public)
+}
+
+/// The log of the agent's second life, after a recovery: every kind there is, a clock that was set, a day that was pruned,
+/// an entry that was erased; cosigned by a witness.
+fn every_kind(vectors: &mut Vectors, ended: &str) {
+    let origin: Origin = "assent/harbor/eu-production-1.2/acme".parse().expect("an origin");
+    let head = |size: u64| json!([{"origin": "assent/harbor/eu-production-1.2", "size": size, "root": Digest::of_file(&size.to_be_bytes())}]);
+    let digest = |text: &str| Digest::of_file(text.as_bytes());
+    let told: Vec<Told> = vec![
+        (0, None, None, None, None, "opened", json!({"root": digest("a root"), "old": [ended]})),
+        (
+            0,
+            None,
+            None,
+            None,
+            Some("chen"),
+            "recovered",
+            json!({"why": ["ledger-older"], "statement": digest("recover"), "runs": 1}),
+        ),
+        (0, None, None, None, None, "started", json!({"clean": false, "version": "0.1.0"})),
+        (
+            1,
+            None,
+            None,
+            None,
+            Some("chen"),
+            "handled",
+            json!({"id": "019cadf6a2c07f0a1b2c3d4e5f607182", "what": "done", "why": "T-82"}),
+        ),
+        (2, None, None, None, None, "refused", json!({"code": "sequence-older", "digest": digest("a manifest")})),
+        (3, None, None, None, None, "root", json!({"version": 3})),
+        (3, None, None, None, None, "statement", json!({"digest": digest("a statement"), "decision": "approve"})),
+        (3, None, None, None, None, "released", json!({"sequence": 2, "manifest": digest("a manifest")})),
+        (3, None, None, None, None, "deployed", json!({"workflow": "refund", "stage": "trial"})),
+        (
+            9,
+            Some(1),
+            None,
+            None,
+            None,
+            "accepted",
+            json!({"id": "019cadf6b2c07f0a1b2c3d4e5f607184", "trigger": "webhook", "event": "evt-3"}),
+        ),
+        (
+            10,
+            Some(1),
+            Some("order"),
+            Some(1),
+            None,
+            "intent",
+            json!({"operation": "shop.get_order", "keyed": digest("keyed")}),
+        ),
+        (11, Some(1), Some("order"), Some(1), None, "outcome", json!({"code": "never_connected"})),
+        (12, Some(1), None, None, None, "ended", json!({"outcome": "failed", "name": "never_connected"})),
+        (13, None, None, None, None, "alerted", json!({"rule": "run-failed", "delay": 4})),
+        (
+            13,
+            None,
+            None,
+            None,
+            None,
+            "incident",
+            json!({"id": "i-1", "state": "opened", "severity": "critical", "cause": "run-failed"}),
+        ),
+        (
+            14,
+            None,
+            None,
+            None,
+            Some("chen"),
+            "rolled-back",
+            json!({"workflow": "refund", "from": digest("a plan"), "to": digest("an older plan"), "why": "by-hand"}),
+        ),
+        (
+            15,
+            None,
+            None,
+            None,
+            Some("chen"),
+            "held",
+            json!({"id": "h-1", "what": {"workflow": "refund"}, "why": "T-83", "until": "2026-03-02T12:00:00Z"}),
+        ),
+        (16, None, None, None, Some("chen"), "resumed", json!({"id": "h-1"})),
+        (17, None, None, None, None, "rotated", json!({"connection": "shop", "slot": "token"})),
+        (18, None, None, None, Some("alice"), "viewed", json!({"what": "run:1", "why": "T-84"})),
+        (HOUR, None, None, None, None, "tick", json!({"accepted": 1, "finished": 1, "heads": head(7)})),
+        // The host slept for two days.
+        (HOUR + 2 * DAY, None, None, None, None, "clock", json!({"was": "2026-03-02T10:00:30Z"})),
+        (2 * HOUR + 2 * DAY, None, None, None, None, "tick", json!({"accepted": 1, "finished": 1, "heads": head(9)})),
+        (2 * HOUR + 2 * DAY, None, None, None, Some("alice"), "legal-held", json!({"id": "l-1", "why": "CASE-9"})),
+        (2 * HOUR + 2 * DAY, None, None, None, Some("alice"), "legal-released", json!({"id": "l-1"})),
+        (
+            2 * HOUR + 2 * DAY,
+            None,
+            None,
+            None,
+            Some("alice"),
+            "decided",
+            json!({"choice": "late", "shown": digest("shown"), "by": "support-leads"}),
+        ),
+        (
+            2 * HOUR + 2 * DAY,
+            None,
+            None,
+            None,
+            None,
+            "pruned",
+            json!({"ranges": [[1, 20]], "rule": "retention", "reason": "90d"}),
+        ),
+        (
+            2 * HOUR + 2 * DAY,
+            None,
+            None,
+            None,
+            Some("alice"),
+            "erased",
+            json!({"ranges": [[1, 20], [25, 25]], "request": "dsr-2026-5"}),
+        ),
+        (3 * HOUR + 2 * DAY, None, None, None, None, "stopped", json!({})),
+    ];
+    let kinds: BTreeSet<&str> = told.iter().map(|told| told.5).collect();
+    assert_eq!(kinds, Kind::NAMES.iter().copied().collect(), "every kind stands in the vectors");
+    let entries = entries_of(&origin, told);
+    // Whole once, so that every kind is read; then as it is after what went.
+    let (whole, ..) = signed_export(&origin, entries.get(..26).expect("so many"), &[]);
+    vectors.put("ledger/whole.ledger", whole);
+    let gone: Vec<u64> = (1..=20).chain([25]).collect();
+    let (file, checkpoint, public) = signed_export(&origin, &entries, &gone);
+    export::verify(&file, &public, &[]).expect("it verifies");
+    vectors.put("ledger/recovered.ledger", file);
+    vectors.put("ledger/recovered-vkey", format!("{}\n", public.to_vkey()));
+    let witness = SigningKey::from_bytes(Digest::of_file(b"witness key").as_bytes());
+    let key = LogKey::of_witness("witness.example/1", witness.verifying_key().as_bytes()).expect("a key");
+    let cosigned = checkpoint.cosign("witness.example/1", &witness, 1_772_712_000).expect("a name");
+    Checkpoint::verify(&cosigned, &public, std::slice::from_ref(&key)).expect("it verifies");
+    vectors.put("ledger/cosigned", cosigned);
+    vectors.put("ledger/witness-vkey", format!("{}\n", key.to_vkey()));
+}
+
 fn vectors() -> Files {
     let mut vectors = Vectors::default();
     let (project, approvers) = trust_files(&mut vectors);
@@ -341,6 +502,8 @@ fn vectors() -> Files {
     let manifest = release(&mut vectors, project, approved);
     reports(&mut vectors, project, approvers, manifest);
     ledger(&mut vectors, story(project, approved, manifest));
+    let ended = String::from_utf8(vectors.files["ledger/checkpoint"].clone()).expect("text");
+    every_kind(&mut vectors, &ended);
     let words = format!("{}\n{}\n", project, trust::words(&project));
     vectors.put("words.txt", words);
     let signed = canon::to_bytes(&Value::Array(std::mem::take(&mut vectors.signed))).expect("canonical");

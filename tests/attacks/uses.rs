@@ -10,6 +10,28 @@ use super::fixture::{at, bytes, key, now, place, read};
 use super::table::{Attack, Verdict, attack, because};
 use super::world::{World, after, bent, enrolled, judge, judge_at, judge_by, later, verdict};
 
+const WITNESS: &str = "witness.acme.example/1+f0cb0178+BBpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+/// The same key, as one of a log.
+const LOG: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+
+fn branch(region: &str) -> Value {
+    json!({"repository": "ssh://assent@git.acme.example/ledger.git", "name": "held", "region": region,
+        "host_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHWdvDlfnuKr3kIflybCT5sRfSvELtIdeVordDyBAUkw"})
+}
+
+fn witness(region: &str, key: &str) -> Value {
+    json!({"url": "https://witness.acme.example", "key": key, "region": region})
+}
+
+fn holders(value: Value) -> std::collections::BTreeMap<assent_schema::id::Environment, assent_schema::client::Holders> {
+    serde_json::from_value(json!({"production": value})).unwrap()
+}
+
+/// The client's file says who holds its checkpoints.
+fn held(value: Value) -> Verdict {
+    bent(|world| world.facts.ledger = holders(value))
+}
+
 /// A release by the release keys alone, over a plan that they changed and a staging agent rehearsed.
 fn plan(pointer: &str, value: Value) -> Verdict {
     bent(|world| world.bend_plan(pointer, value))
@@ -241,6 +263,58 @@ pub(crate) const ROOM: &[Attack] = &[
         files.remove("clients/acme.json");
         judge(&world.release_of(files))
     }),
+    attack("client file: a branch for its ledger and a witness, at home", "accepted", || {
+        held(json!({"branch": branch("eu"), "witnesses": [witness("eu", WITNESS)]}))
+    }),
+    attack("client file: a branch for its ledger in another region", "region-wrong", || {
+        held(json!({"branch": branch("us")}))
+    }),
+    attack("client file: a witness in another region", "region-wrong", || {
+        held(json!({"witnesses": [witness("us", WITNESS)]}))
+    }),
+    because("client file: a witness with the key of a log", "client-invalid", "none of a witness", || {
+        held(json!({"witnesses": [witness("eu", LOG)]}))
+    }),
+    because("client file: one witness as two", "client-invalid", "one name", || {
+        held(json!({"witnesses": [witness("eu", WITNESS), witness("eu", WITNESS)]}))
+    }),
+    because("client file: a witness whose URL holds a user", "client-invalid", "cannot be reached", || {
+        let mut one = witness("eu", WITNESS);
+        one["url"] = "https://user@witness.acme.example".into();
+        held(json!({"witnesses": [one]}))
+    }),
+    because("client file: a branch for its ledger on a host that nothing pins", "client-invalid", "host_key", || {
+        let mut one = branch("eu");
+        one.as_object_mut().unwrap().remove("host_key");
+        held(json!({"branch": one}))
+    }),
+    because(
+        "client file: a branch for its ledger pinned to a hardware key",
+        "client-invalid",
+        "cannot be reached",
+        || {
+            let mut one = branch("eu");
+            one["host_key"] = "sk-ssh-ed25519@openssh.com AAAA".into();
+            held(json!({"branch": one}))
+        },
+    ),
+    because("client file: a branch for its ledger with a password in its URL", "client-invalid", "credentials", || {
+        let mut one = branch("eu");
+        one["repository"] = "ssh://git:secret@git.acme.example/ledger.git".into();
+        held(json!({"branch": one}))
+    }),
+    because(
+        "client file: a connection by the name of the ledger's holders",
+        "client-invalid",
+        "a connection is named",
+        || {
+            bent(|world| {
+                world.facts.ledger = holders(json!({"branch": branch("eu")}));
+                let shop = world.facts.connections.values().next().unwrap().clone();
+                world.facts.connections.insert("ledger".parse().unwrap(), shop);
+            })
+        },
+    ),
     attack("endpoints: what the client approved", "accepted", || {
         endpoint("payments", json!({"url": "https://checkout.eu.payments.example/v72", "region": "eu"}))
     }),

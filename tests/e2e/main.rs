@@ -5,6 +5,7 @@ mod builds;
 mod bytes;
 mod console;
 mod fleet;
+mod holders;
 mod kill;
 mod oncall;
 mod outside;

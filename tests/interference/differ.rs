@@ -295,25 +295,11 @@ struct Strand(Option<Name>, Option<FactText>);
 
 impl Strand {
     fn of(entry: &Entry) -> Self {
-        let step = match entry {
-            Entry::When { step, .. }
-            | Entry::Answered { step, .. }
-            | Entry::Decided { step, .. }
-            | Entry::Passed { step, .. }
-            | Entry::Walked { step, .. }
-            | Entry::Item { step, .. }
-            | Entry::Rests { step, .. }
-            | Entry::Woke { step, .. } => Some(step),
-            Entry::Intent(intent) => Some(&intent.step),
-            Entry::Outcome(outcome) => Some(&outcome.step),
-            Entry::Asked(waiting) => Some(&waiting.step),
-            Entry::Accepted(_) | Entry::Quiet {} | Entry::Ended { .. } => None,
-        };
         let item = match entry {
             Entry::Item { item, .. } => Some(item),
             entry => entry.item(),
         };
-        Self(step.cloned(), item.cloned())
+        Self(entry.step().cloned(), item.cloned())
     }
 }
 

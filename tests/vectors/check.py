@@ -4,6 +4,7 @@
     check.py export FILE.ledger VKEY [OLDER-CHECKPOINT]   an exported ledger, and that it grew out of an older checkpoint
     check.py proof FILE.tlog-proof VKEY                   that one entry is in the log
     check.py consistency ADD-CHECKPOINT OLDER VKEY        that one checkpoint continues another
+    check.py witnessed NOTE VKEY WITNESS-VKEY [...]       that the log signed a checkpoint, and each of the witnesses; when
     check.py signature FILE SIG NAMESPACE "KEY"           an SSHSIG by an Ed25519 key, written `ssh-ed25519 AAAA...`
     check.py vectors [FOLDER]                             all test vectors, and that a changed byte is refused
 
@@ -20,7 +21,7 @@ import struct
 import subprocess
 import sys
 import tempfile
-from datetime import datetime
+from datetime import datetime, timezone
 
 
 class Refused(Exception):
@@ -99,13 +100,14 @@ def ed25519(key, message, signature):
 # Checkpoints ----------------------------------------------------------------------------------------------------------
 
 
-def read_vkey(text):
+def read_vkey(text, kind=1):
+    """A verifier key: of a log (1) or of a witness (4)."""
     if os.path.exists(text):
         with open(text, encoding="utf-8") as file:
             text = file.read()
     name, key_id, data = text.strip().split("+", 2)
     data = b64(data)
-    need(len(data) == 33 and data[0] == 1, "no Ed25519 key of a log")
+    need(len(data) == 33 and data[0] == kind, "no Ed25519 key of a log" if kind == 1 else "no key of a witness")
     need(sha256(name.encode(), b"\n", data)[:4].hex() == key_id, "the key's id does not fit")
     return name, data[1:]
 
@@ -132,6 +134,30 @@ def read_checkpoint(note, vkey):
     root = b64(body[2])
     need(len(root) == 32, "a root of another length")
     return int(body[1]), root
+
+
+def cosigned(note, witness):
+    """When a witness says that it cosigned, in seconds since 1970 (C2SP tlog-cosignature)."""
+    name, key = witness
+    text, lines = note.rsplit("\n\n", 1)
+    key_id = sha256(name.encode(), b"\n\x04", key)[:4]
+    times = []
+    for line in lines[:-1].split("\n"):
+        by, data = line[2:].split(" ")
+        data = b64(data)
+        if by == name and data[:4] == key_id:
+            need(len(data) == 76, "a cosignature of another length")
+            (time,) = struct.unpack(">Q", data[4:12])
+            ed25519(key, ("cosignature/v1\ntime %d\n%s\n" % (time, text)).encode(), data[12:])
+            times.append(time)
+    need(times, "no line by %s" % name)
+    return max(times)
+
+
+def check_witnessed(note, vkey, witnesses):
+    size, _ = read_checkpoint(note, vkey)
+    need(len({key for _, key in witnesses}) == len(witnesses), "one witness that is named twice")
+    return size, [cosigned(note, witness) for witness in witnesses]
 
 
 # Trees (RFC 6962) -----------------------------------------------------------------------------------------------------
@@ -228,13 +254,85 @@ def read_body(body, log, index):
     return entry
 
 
+TOKEN = "[A-Za-z0-9._:-]{1,64}"
+DIGEST = "[0-9a-f]{64}"
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+NAME = "[a-z][a-z0-9-]{0,62}"
+CALLED = "[a-z][a-z0-9-]{0,62}[.][a-z][a-z0-9_]{0,62}"
+# What the data of each kind holds: a pattern of a text, a type, or a list of one; with a question mark, it may be absent.
+KINDS = {
+    "opened": {"root": DIGEST, "old?": [str]},
+    "started": {"clean": bool, "version": TOKEN},
+    "stopped": {},
+    "clock": {"was": TIME},
+    "tick": {"accepted": int, "finished": int, "heads": [dict]},
+    "accepted": {"id": TOKEN, "trigger": TOKEN, "event": TOKEN},
+    "intent": {"operation": CALLED, "keyed": DIGEST, "amount?": dict},
+    "outcome": {"code": TOKEN, "status?": int},
+    "decided": {"choice": "approve|refuse|late", "shown": DIGEST, "by": TOKEN, "nonce?": DIGEST, "signature?": str},
+    "ended": {"outcome": "done|stopped|failed|content-lost|superseded", "name?": TOKEN},
+    "released": {"sequence": int, "manifest": DIGEST},
+    "deployed": {"workflow": NAME, "stage": TOKEN},
+    "rolled-back": {"workflow": NAME, "from": DIGEST, "to?": DIGEST, "why": TOKEN},
+    "refused": {"code": TOKEN, "digest": DIGEST},
+    "statement": {"digest": DIGEST, "decision": "approve|reject|withdraw"},
+    "root": {"version": int},
+    "viewed": {"what": TOKEN, "why": TOKEN},
+    "held": {"id": TOKEN, "what": (str, dict), "why": TOKEN, "until": TIME},
+    "resumed": {"id": TOKEN},
+    "recovered": {"why": [TOKEN], "statement": DIGEST, "runs": int},
+    "handled": {"id": TOKEN, "what": "retry|skip|cancel|rerun|done|reassign", "why": TOKEN, "next?": TOKEN},
+    "alerted": {"rule": TOKEN, "delay": int},
+    "incident": {"id": TOKEN, "state": TOKEN, "severity": TOKEN, "cause": TOKEN, "file?": DIGEST},
+    "rotated": {"connection": NAME, "slot": NAME},
+    "pruned": {"ranges": [list], "rule": TOKEN, "reason": TOKEN},
+    "erased": {"ranges": [list], "request": TOKEN},
+    "legal-held": {"id": TOKEN, "why": TOKEN},
+    "legal-released": {"id": TOKEN},
+}
+# Who must be named: a person acted.
+BY_PERSON = {"viewed", "held", "recovered", "handled", "erased", "legal-held", "legal-released"}
+
+
+def fits(value, form):
+    if isinstance(form, str):
+        return isinstance(value, str) and re.fullmatch(form, value) is not None
+    if isinstance(form, list):
+        return isinstance(value, list) and all(fits(item, form[0]) for item in value)
+    if form is int:
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, form)
+
+
+def check_data(entry):
+    """The data of a kind that this page knows; of others the envelope is enough."""
+    kind, data = entry["kind"], entry["data"]
+    if kind not in KINDS:
+        return
+    form = {name.rstrip("?"): (rule, name.endswith("?")) for name, rule in KINDS[kind].items()}
+    need(set(data) <= set(form), "%s with unknown data" % kind)
+    for name, (rule, optional) in form.items():
+        need((name in data and fits(data[name], rule)) or (optional and name not in data), "%s without a right %s" % (kind, name))
+    need(kind not in BY_PERSON or fits(entry.get("actor"), NAME), "%s by nobody" % kind)
+
+
+def check_ended(entry, key):
+    """The last checkpoints of logs that ended, which the log of the life after them holds: by the same key."""
+    name, life = re.fullmatch(r"(assent/[^/]+/[^/.]+)(?:[.](\d+))?(?:/[^/]+)?", entry["log"]).groups()
+    for note in entry["data"].get("old", []):
+        origin = note.split("\n", 1)[0]
+        before, other = re.fullmatch(r"(assent/[^/]+/[^/.]+)(?:[.](\d+))?(?:/[^/]+)?", origin).groups()
+        need(before == name and int(other or 1) < int(life or 1), "a log that ended and is of no earlier life")
+        read_checkpoint(note, (origin, key))
+
+
 class Story:
     """What the entries say together. Missing bodies leave the counts open upward."""
 
     def __init__(self):
         self.time, self.beat = "", None
         self.accepted, self.accepted_most, self.ended, self.finished_most = 0, 0, set(), 0
-        self.gone, self.listed, self.heads = [], [], {}
+        self.gone, self.listed, self.heads, self.kinds = [], [], {}, set()
 
     def missing(self, index):
         self.gone.append(index)
@@ -246,6 +344,7 @@ class Story:
         need(entry["time"] >= self.time, "a time before that of the entry before")
         self.time = entry["time"]
         kind, run, data = entry["kind"], entry.get("run"), entry["data"]
+        self.kinds.add(kind)
         need(kind != "opened" or entry["index"] == 0, "a log that begins twice")
         if kind == "accepted":
             need(run and self.accepted < run <= self.accepted_most + 1, "a gap between run numbers")
@@ -314,7 +413,11 @@ def check_export(data, vkey, older=None):
         if "body" in value:
             salt, body = b64(value["salt"]), b64(value["body"])
             need(commitment(salt, body) == committed, "entry %d: salt and body do not give the commitment" % tree.size)
-            story.entry(read_body(body, log, tree.size))
+            entry = read_body(body, log, tree.size)
+            check_data(entry)
+            if entry["kind"] == "opened":
+                check_ended(entry, vkey[1])
+            story.entry(entry)
         else:
             story.missing(tree.size)
         tree.append(committed)
@@ -322,7 +425,7 @@ def check_export(data, vkey, older=None):
     size, root = read_checkpoint(data[at:].decode("utf-8"), vkey)
     need(size == tree.size and root == tree.root(), "the checkpoint is over other entries")
     story.end()
-    return size
+    return size, story.kinds
 
 
 def check_proof(text, vkey, committed=None):
@@ -435,7 +538,7 @@ def check_vectors(folder):
     vkey = read_vkey(text("ledger", "vkey"))
     older = read_checkpoint(text("ledger", "older-checkpoint"), vkey)
     export = data("ledger", "acme.ledger")
-    size = check_export(export, vkey, older)
+    size, _ = check_export(export, vkey, older)
     need(read_checkpoint(text("ledger", "checkpoint"), vkey)[0] == size, "another size")
     # One place in the first body, one in the last line, one in the checkpoint.
     for at in (30, export.index(b"\n\n") - 20, len(export) - 120):
@@ -443,6 +546,36 @@ def check_vectors(folder):
         bent[at] = ord("A") if bent[at] != ord("A") else ord("B")
         refused("the export", lambda bent=bytes(bent): check_export(bent, vkey))
     refused("the history", lambda: check_export(export, vkey, (older[0], sha256(b"other"))))
+
+    # The agent's second life: what was pruned and erased, a clock that was set, a log that ended, every kind, a witness.
+    second = read_vkey(text("ledger", "recovered-vkey"))
+    whole, kinds = check_export(data("ledger", "whole.ledger"), second)
+    recovered = data("ledger", "recovered.ledger")
+    _, later = check_export(recovered, second)
+    need(kinds | later == set(KINDS), "not every kind: %s" % sorted(set(KINDS) - kinds - later))
+    refused("a log by the key of another life", lambda: check_export(recovered, vkey))
+    bodies = {0: "old", 26: "ranges", 27: "ranges"}
+    first = [read_json(line) for line in recovered.split(b"\n\n")[0].split(b"\n")]
+    need(["body" in line for line in first] == [at not in (*range(1, 21), 25) for at in range(29)], "other bodies are gone")
+    for at, name in bodies.items():
+        entry = read_json(b64(first[at]["body"]))
+        need(name in entry["data"], "entry %d of another kind" % at)
+        refused(entry["kind"], lambda: check_data(dict(entry, data=dict(entry["data"], more=1))))
+        refused(entry["kind"], lambda: check_data(dict(entry, data={k: v for k, v in entry["data"].items() if k == "old"})))
+    opened = read_json(b64(first[0]["body"]))
+    refused("a log that ended", lambda: check_ended(dict(opened, log=vkey[0]), second[1]))
+    refused("a log that ended", lambda: check_ended(opened, vkey[1][::-1]))
+    note, witness = text("ledger", "cosigned"), read_vkey(text("ledger", "witness-vkey"), 4)
+    need(check_witnessed(note, second, [witness]) == (29, [1772712000]), "another size or time")
+    # The time is a part of what a witness signs, and the line is over this checkpoint alone.
+    signed = b64(note[:-1].rsplit(" ", 1)[1])
+    for at in (11, 20, 75):
+        bent = bytes(byte ^ (place == at) for place, byte in enumerate(signed))
+        line = note[:-1].rsplit(" ", 1)[0] + " " + base64.b64encode(bent).decode() + "\n"
+        refused("a cosignature", lambda: check_witnessed(line, second, [witness]))
+    refused("a checkpoint that nobody cosigned", lambda: check_witnessed(text("ledger", "checkpoint"), vkey, [witness]))
+    refused("a witness that is named twice", lambda: check_witnessed(note, second, [witness, witness]))
+    refused("a cosigned checkpoint", lambda: check_witnessed(note.replace("\n29\n", "\n28\n"), second, [witness]))
 
     for what, told in lies(vkey[0]):
         story = Story()
@@ -483,10 +616,15 @@ def main(arguments):
 
     match arguments:
         case ["export", file, vkey]:
-            return "%d entries" % check_export(data(file), read_vkey(vkey))
+            return "%d entries" % check_export(data(file), read_vkey(vkey))[0]
         case ["export", file, vkey, older]:
             key = read_vkey(vkey)
-            return "%d entries" % check_export(data(file), key, read_checkpoint(text(older), key))
+            return "%d entries" % check_export(data(file), key, read_checkpoint(text(older), key))[0]
+        case ["witnessed", file, vkey, *witnesses] if witnesses:
+            keys = [read_vkey(witness, 4) for witness in witnesses]
+            size, times = check_witnessed(text(file), read_vkey(vkey), keys)
+            when = [datetime.fromtimestamp(time, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") for time in times]
+            return "%d entries, cosigned %s" % (size, ", ".join(when))
         case ["proof", file, vkey]:
             return canonical(check_proof(text(file), read_vkey(vkey)))
         case ["consistency", file, older, vkey]:

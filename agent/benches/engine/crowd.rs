@@ -43,7 +43,7 @@ type TheEngine = Arc<Engine<Real, Sqlite, Deployment>>;
 async fn engine(folder: &Path, rests: &str, api: u16) -> (TheEngine, UnboundedReceiver<Instant>) {
     let workflow = WorkflowId::new("note").expect("an id");
     let (deployment, mut ends) = Deployment::new([resting_plan(&workflow, rests)], facts(1_000_000), api);
-    let store = Arc::new(store(folder));
+    let store = Arc::new(store(folder, true));
     let log = Log::Client(deployment.facts.client.clone());
     if store.ledger_size(&log).expect("a store") == 0 {
         let note = Write::Note(Box::new(opened(log, Digest::of_file(b"root"), Vec::new())));
@@ -153,7 +153,7 @@ pub(crate) fn idle(workflows: usize) -> Resting {
     runtime().block_on(async {
         let world = Arc::new(world(folder.path(), 1));
         let engine =
-            Engine::open(world, Arc::new(store(folder.path())), Arc::new(deployment)).await.expect("an engine");
+            Engine::open(world, Arc::new(store(folder.path(), true)), Arc::new(deployment)).await.expect("an engine");
         let after = resident(std::process::id());
         drop(engine);
         Resting { before, after }

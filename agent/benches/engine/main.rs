@@ -1,8 +1,8 @@
 //! How fast runs are when each of them is durable, how soon the agent is ready, and how soon a release runs. Prints Markdown
 //! tables.
 //!
-//! `cargo bench -p assent-agent --bench engine`; `-- engine`, `-- start`, `-- ledger`, `-- deploy`, `-- crowd` or `-- watch` for
-//! one table alone. What the figures mean and what they were is in docs/benchmarks.md.
+//! `cargo bench -p assent-agent --bench engine`; `-- engine`, `-- start`, `-- ledger`, `-- deploy`, `-- crowd`, `-- watch` or
+//! `-- cost` for one table alone. What the figures mean and what they were is in docs/benchmarks.md.
 #![expect(
     clippy::disallowed_methods,
     clippy::indexing_slicing,
@@ -50,6 +50,9 @@ fn main() {
     if wants("watch") {
         watch();
     }
+    if wants("cost") {
+        cost();
+    }
     println!("Load average after: {}", figures::load_average());
 }
 
@@ -59,7 +62,7 @@ fn engine() {
     );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     for at_once in [1, 16, 64] {
-        let mut rounds: Vec<_> = (0..ROUNDS).map(|_| site::measure(at_once, SECONDS)).collect();
+        let mut rounds: Vec<_> = (0..ROUNDS).map(|_| site::measure(at_once, SECONDS, true)).collect();
         rounds.sort_by(|a, b| a.runs_per_second.total_cmp(&b.runs_per_second));
         let Some(one) = rounds.get(ROUNDS / 2) else { continue };
         println!(
@@ -74,6 +77,26 @@ fn engine() {
             one.cpu_micros_per_run,
             one.resident,
         );
+    }
+    println!();
+}
+
+/// What the ledger costs: rounds with it and without take turns, so that what else the machine does falls on both.
+fn cost() {
+    println!("| at once | runs/s without a ledger | with it | less by |");
+    println!("|---|---|---|---|");
+    for at_once in [1, 16, 64] {
+        let mut rates = [Vec::new(), Vec::new()];
+        for _ in 0..ROUNDS + 2 {
+            for (rates, with) in rates.iter_mut().zip([false, true]) {
+                rates.push(site::measure(at_once, SECONDS, with).runs_per_second);
+            }
+        }
+        let [without, with] = rates.map(|mut rates| {
+            rates.sort_by(f64::total_cmp);
+            rates.get(rates.len() / 2).copied().unwrap_or_default()
+        });
+        println!("| {at_once} | {without:.0} | {with:.0} | {:.0} % |", (1.0 - with / without) * 100.0);
     }
     println!();
 }

@@ -13,6 +13,7 @@ use assent_agent::listen;
 use assent_agent::people::Itself;
 use assent_agent::real::{Egress, Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
 use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use};
+use assent_agent::sim::NoBooks;
 use assent_agent::store::{Log, Sqlite, Store as _, Transaction, Write};
 use assent_agent::vault::HostKey;
 use assent_agent::vault::{Secret, VaultError};
@@ -182,12 +183,12 @@ struct Site {
 }
 
 impl Site {
-    fn new(workflows: usize, api: u16) -> Self {
+    fn new(workflows: usize, api: u16, ledger: bool) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
         let plans = (0..workflows).map(|n| plan(&WorkflowId::new(&format!("note-{n}")).expect("an id")));
         let (deployment, ends) = Deployment::new(plans, facts(256), api);
         let deployment = Arc::new(deployment);
-        let store = Arc::new(store(folder.path()));
+        let store = Arc::new(store(folder.path(), ledger));
         let world = Arc::new(world(folder.path(), api));
         let (stop, stopped) = watch::channel(false);
         let (told, address) = std::sync::mpsc::channel();
@@ -213,8 +214,11 @@ pub(crate) fn world(folder: &Path, api: u16) -> Real {
     }
 }
 
-/// The store of an agent, its ledger sealed under real day keys.
-pub(crate) fn store(folder: &Path) -> Sqlite {
+/// The store of an agent, its ledger sealed under real day keys; or without one, to know what it costs.
+pub(crate) fn store(folder: &Path, ledger: bool) -> Sqlite {
+    if !ledger {
+        return Sqlite::open(&folder.join("agent.db"), |rows| NoBooks::load(rows)).expect("a store");
+    }
     let disk = Arc::new(RealDisk::open(folder).expect("a folder"));
     let parts = (disk, RealDice, Arc::clone(&HOST));
     let (project, agent) = (ProjectName::new("harbor").expect("an id"), AgentId::new("eu-1").expect("an id"));
@@ -249,14 +253,14 @@ fn serve(
     std::thread::Builder::new().name("agent".into()).spawn(move || runtime().block_on(work)).expect("a thread")
 }
 
-/// Measures a fresh agent with so many events under way at once.
-pub(crate) fn measure(at_once: usize, seconds: u64) -> Figures {
+/// Measures a fresh agent with so many events under way at once, with its ledger or without.
+pub(crate) fn measure(at_once: usize, seconds: u64, ledger: bool) -> Figures {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let api = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = api.local_addr().expect("an address").port();
         tokio::spawn(load::answer(api));
-        let mut site = Site::new(at_once, port);
+        let mut site = Site::new(at_once, port, ledger);
         let begin = Instant::now() + WARM;
         let until = begin + Duration::from_secs(seconds);
         let senders: Vec<_> = std::mem::take(&mut site.ends)

@@ -55,7 +55,7 @@ async fn run(store: &Sqlite, no: u64, at: Wall) {
 pub(crate) fn measure(a_second: u64) -> Watched {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Arc::new(site::store(folder.path()));
+    let store = Arc::new(site::store(folder.path(), true));
     runtime.block_on(async {
         let now = RealClock.now();
         // Six weeks of hours, as the watcher itself keeps them.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use assent_schema::id::{ClientId, PersonId};
-use assent_schema::ledger::{Token, Told};
+use assent_schema::ledger::{LogKey, Token, Told};
 use assent_schema::time::Moment;
 use serde::Serialize;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::ask::{ask, unexpected};
 use super::key::Who;
 use super::{Call, Output, Show};
-use crate::control::books::{Erased, LedgerAnswer, LedgerQuestion, LegalHold, LogSummary, OutFile};
+use crate::control::books::{Demand, Erased, LedgerAnswer, LedgerQuestion, LegalHold, LogSummary, OutFile, Witnessed};
 use crate::control::{Answer, Question};
 use crate::error::{Context as _, Error};
 use crate::store::Log;
@@ -39,6 +39,12 @@ enum What {
         /// A checkpoint that somebody kept: the log must have grown out of it.
         #[arg(long, value_name = "FILE")]
         since: Option<PathBuf>,
+        /// The key of a witness that must have cosigned what the log grew out of.
+        #[arg(long, value_name = "VKEY")]
+        witness: Vec<String>,
+        /// How many of these witnesses must have; all when absent.
+        #[arg(long, value_name = "N", requires = "witness", value_parser = clap::value_parser!(u64).range(1..))]
+        threshold: Option<u64>,
     },
     /// Writes one log as a file that anybody can verify.
     Export {
@@ -142,6 +148,9 @@ impl Show for LogSummary {
             let spans: Vec<_> = ranges.iter().map(|(first, last)| format!("{first} to {last}")).collect();
             writeln!(out, "    entry {entry} of {time}: {kind}{by} ({why}): {}", spans.join(", "))?;
         }
+        for Witnessed { witness, size, time } in &self.witnessed {
+            writeln!(out, "    {witness} cosigned the first {size} entries at {time}")?;
+        }
         match &self.legal {
             Some(hold) => writeln!(out, "    {hold}"),
             None => Ok(()),
@@ -232,9 +241,10 @@ impl Show for Files {
 pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
     let who = &args.who;
     match &args.what {
-        What::Verify { which, since } => {
+        What::Verify { which, since, witness, threshold } => {
             let since = since.as_deref().map(read_note).transpose()?;
-            match ask(call, &Question::Ledger(LedgerQuestion::Verify { log: which.log(), since }))? {
+            let demand = demand(witness, *threshold)?;
+            match ask(call, &Question::Ledger(LedgerQuestion::Verify { log: which.log(), since, demand }))? {
                 Answer::Ledger(answer) => finish(answer, None, out),
                 _ => Err(unexpected()),
             }
@@ -285,6 +295,21 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
             finish(about(who, call, question)?, Some(&To::Folder(output)), out)
         }
     }
+}
+
+/// What is demanded of witnesses.
+fn demand(keys: &[String], threshold: Option<u64>) -> Result<Demand, Error> {
+    for key in keys {
+        if !LogKey::from_vkey(key).is_ok_and(|key| key.is_of_witness()) {
+            return Err(Error::environment(format!("`{key}` is not the key of a witness"))
+                .help("Write the line that the witness prints: `name+id+base64`."));
+        }
+    }
+    let threshold = threshold.map_or(keys.len(), |threshold| usize::try_from(threshold).unwrap_or(usize::MAX));
+    if threshold > keys.len() {
+        return Err(Error::environment(format!("{threshold} of {} witnesses can never have cosigned", keys.len())));
+    }
+    Ok(Demand { witnesses: keys.to_vec(), threshold })
 }
 
 fn legal((who, call): (&Who, &Call), question: &Question, stands: bool, out: &mut Output<'_>) -> Result<(), Error> {

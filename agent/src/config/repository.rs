@@ -1,10 +1,12 @@
 //! Where the git repository is and how its server shows who it is: parsed once, so that nothing else reads URLs.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use assent_schema::client::OwnedBranch;
+pub use assent_schema::remote::Place;
+use assent_schema::remote::{self, NoPlace, Remote};
 use assent_schema::trust::PublicKey;
 use serde::{Deserialize, Serialize};
 use tokio_rustls::rustls::crypto::ring;
@@ -16,11 +18,6 @@ use super::Complaint;
 
 /// The largest file of certificates, in bytes.
 const CERTIFICATES_MOST_BYTES: u64 = 256 * 1024;
-/// The longest path of a repository on a server, in bytes.
-const PATH_MOST_BYTES: usize = 1024;
-/// The longest user name, in bytes.
-const USER_MOST_BYTES: usize = 64;
-
 /// Where the git repository is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
@@ -33,18 +30,6 @@ pub enum Repository {
     Https(Place, Roots),
     /// An account on a server that runs git.
     Ssh(Place, Account),
-}
-
-/// A repository on a server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Place {
-    /// The server's name or address, in lower case, without brackets.
-    pub host: String,
-    /// The port; absent for the usual one.
-    pub port: Option<u16>,
-    /// The path, with its first slash.
-    pub path: String,
 }
 
 /// Whose certificates a server may show.
@@ -98,17 +83,22 @@ impl fmt::Display for Repository {
     }
 }
 
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.authority(), self.path)
-    }
-}
-
-impl Place {
-    /// Host and, where it is not the usual one, port, as URLs and `Host` headers have them.
-    pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        self.port.map_or(host.clone(), |port| format!("{host}:{port}"))
+impl Repository {
+    /// The branch of a client's own as a place to push to; nothing when it is none that can be reached.
+    pub fn owned(branch: &OwnedBranch) -> Option<Self> {
+        match branch.remote().ok()? {
+            Remote::Https(place) => {
+                let roots = match &branch.ca {
+                    Some(pem) => Roots::Only(certificates(pem.as_bytes())?),
+                    None => Roots::Public,
+                };
+                Some(Self::Https(place, roots))
+            }
+            Remote::Ssh(place, user) => {
+                let host_key: PublicKey = branch.host_key.as_ref()?.parse().ok()?;
+                host_key.is_plain().then_some(Self::Ssh(place, Account { user, host_key }))
+            }
+        }
     }
 }
 
@@ -183,21 +173,17 @@ fn scp_like(text: &str) -> Option<(&str, &str)> {
 
 fn ssh(rest: &str, host_key: Option<&str>) -> Result<Repository, Complaint> {
     let (user, place) = authority(rest)?;
-    let user = user.ok_or_else(|| wrong("names no user in an `ssh://` URL", "Name one: `ssh://git@host/path`."))?;
-    if user.contains(':') {
-        return Err(wrong(
+    let user = remote::account(user).map_err(|what| match what {
+        NoPlace::NoUser => wrong("names no user in an `ssh://` URL", "Name one: `ssh://git@host/path`."),
+        NoPlace::Credentials => wrong(
             "holds credentials in the URL of `repository`",
             "Leave the password out and put a private key into the vault: `assent-agent vault set agent/repository`.",
-        ));
-    }
-    // A name that begins with a dash would be an option of `ssh`.
-    let fine = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    if user.is_empty() || user.starts_with('-') || user.len() > USER_MOST_BYTES || !user.bytes().all(fine) {
-        return Err(wrong(
+        ),
+        _ => wrong(
             "names a user in `repository` that cannot be one",
             "Use letters, digits, dots, dashes and underscores.",
-        ));
-    }
+        ),
+    })?;
     let help = "Ask the host's operator for it; `ssh-keyscan -t ed25519 HOST` shows what to compare.";
     let host_key = host_key.ok_or_else(|| wrong("reaches its repository by SSH and pins no `host_key`", help))?;
     let host_key: PublicKey =
@@ -210,42 +196,8 @@ fn ssh(rest: &str, host_key: Option<&str>) -> Result<Repository, Complaint> {
 
 /// `[user@]host[:port]/path`.
 fn authority(rest: &str) -> Result<(Option<&str>, Place), Complaint> {
-    let bad =
-        |what: &str| wrong(&format!("says {what} in `repository`"), "Write it like `https://git.example/agency.git`.");
-    let (before, path) = rest.split_once('/').ok_or_else(|| bad("no path"))?;
-    let (user, before) = before.rsplit_once('@').map_or((None, before), |(user, host)| (Some(user), host));
-    let (host, port) = host_and_port(before).ok_or_else(|| bad("a host or port that cannot be one"))?;
-    // What a shell or an HTTP server would read as something else is no name of a repository.
-    let fine = |byte: u8| byte.is_ascii_alphanumeric() || b"/._~+-".contains(&byte);
-    let segments_fine = path.split('/').all(|segment| segment != "." && segment != "..");
-    if path.is_empty() || path.len() > PATH_MOST_BYTES || !path.bytes().all(fine) || !segments_fine {
-        return Err(bad("a path of other signs than letters, digits and `/._~+-`"));
-    }
-    Ok((user, Place { host, port, path: format!("/{path}") }))
-}
-
-pub(super) fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
-    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
-        let (host, port) = rest.split_once(']')?;
-        let address: Ipv6Addr = host.parse().ok()?;
-        (address.to_string(), if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
-    } else {
-        let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
-        (host.to_ascii_lowercase(), port)
-    };
-    let port = match port {
-        Some(port) => Some(port.parse().ok().filter(|port| *port != 0)?),
-        None => None,
-    };
-    (host.parse::<IpAddr>().is_ok() || is_name(&host)).then_some((host, port))
-}
-
-fn is_name(host: &str) -> bool {
-    let label = |label: &str| {
-        let fine = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        (1..=63).contains(&label.len()) && label.bytes().all(fine) && !label.starts_with('-') && !label.ends_with('-')
-    };
-    host.len() <= 253 && host.split('.').all(label)
+    remote::authority(rest)
+        .map_err(|what| wrong(&format!("{what} in `repository`"), "Write it like `https://git.example/agency.git`."))
 }
 
 pub(super) fn roots(ca: Option<&Path>, folder: &Path) -> Result<Roots, Complaint> {
@@ -258,12 +210,13 @@ pub(super) fn roots(ca: Option<&Path>, folder: &Path) -> Result<Roots, Complaint
         return Err(cannot(&format!("is larger than {CERTIFICATES_MOST_BYTES} bytes")));
     }
     let pem = std::fs::read(&path).map_err(|e| cannot(&format!("cannot be read: {e}")))?;
-    let found: Result<Vec<_>, _> =
-        CertificateDer::pem_slice_iter(&pem).map(|one| one.map(|der| der.to_vec())).collect();
-    match found {
-        Ok(certificates) if !certificates.is_empty() => Ok(Roots::Only(certificates)),
-        _ => Err(cannot("holds no certificate")),
-    }
+    certificates(&pem).map(Roots::Only).ok_or_else(|| cannot("holds no certificate"))
+}
+
+/// The certificates of a text, each as DER; nothing when it holds none, or something else in place of one.
+fn certificates(pem: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).map(|one| one.map(|der| der.to_vec())).collect();
+    found.ok().filter(|all| !all.is_empty())
 }
 
 #[cfg(test)]

@@ -164,7 +164,7 @@ fn address(text: Option<&str>) -> Result<(bool, String, u16), Complaint> {
         (None, None) => return Err(bad()),
     };
     let authority = rest.strip_suffix('/').unwrap_or(rest);
-    let (host, port) = repository::host_and_port(authority).ok_or_else(bad)?;
+    let (host, port) = assent_schema::remote::host_and_port(authority).ok_or_else(bad)?;
     let is_loopback = host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     if !tls && !is_loopback {
         return Err(wrong(format!("names `{text}` as `vault.address`, which others could read"), help));

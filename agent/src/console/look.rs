@@ -9,7 +9,7 @@ use assent_schema::time::Moment;
 
 use super::answer::{self, Answer};
 use super::notes;
-use super::numbers;
+use super::numbers::{self, Now};
 use super::office::Office;
 use super::pages::{self, Body, Frame};
 use super::route::Page;
@@ -309,23 +309,25 @@ impl<O: Office> Console<O> {
         agency_only(viewer)?;
         let client: Option<ClientId> = asked.query.read("client").or_else(|| viewer.clients.first().cloned());
         let Some(client) = client else {
-            let body = pages::numbers::page(None, &viewer.clients, 0);
+            let body = pages::numbers::page(None, &viewer.clients, Now::at(0));
             return Ok(Seen { notes: Vec::new(), what: What::Page(body) });
         };
         if !viewer.may_see(Sight::Client(&client)) {
             let log = if self.office.client(&client).is_some() { Log::Client(client) } else { Log::Agent };
             return Err(NotSeen::NotTheirs(log));
         }
-        let prefix = format!("kpi/{client}/");
-        let sums = self.office.store().sums(&prefix)?;
-        let counts = sums.iter().filter_map(|(name, value)| numbers::read(name.strip_prefix(&prefix)?, *value));
-        let today = now.moment().seconds().div_euclid(86_400);
-        let all = numbers::over_days(counts, today);
+        let [of_kpis, of_runs] = ["kpi", "kpi-runs"].map(|what| format!("{what}/{client}/"));
+        let sums = self.office.store().sums(&of_kpis)?;
+        let counts = sums.iter().filter_map(|(name, value)| numbers::read(name.strip_prefix(&of_kpis)?, *value));
+        let behind = self.office.store().sums(&of_runs)?;
+        let runs = behind.iter().filter_map(|(name, value)| numbers::read_runs(name.strip_prefix(&of_runs)?, *value));
+        let now = Now::at(now.moment().seconds());
+        let all = numbers::over_days(counts, runs, now);
         let notes = vec![viewed(client.clone(), viewer, "numbers")];
         let what = if as_table {
             What::Table(numbers::csv(&all))
         } else {
-            What::Page(pages::numbers::page(Some((&client, &all)), &viewer.clients, today))
+            What::Page(pages::numbers::page(Some((&client, &all)), &viewer.clients, now))
         };
         Ok(Seen { notes, what })
     }

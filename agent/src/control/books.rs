@@ -1,6 +1,7 @@
 //! Answers about the ledger: the same in the running agent and over its folder. A checkpoint is signed first; what is
 //! written out stands in the state folder until the command takes it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{BufWriter, Write as _};
@@ -19,7 +20,7 @@ use serde_json::Value;
 
 use crate::identity::Identity;
 use crate::ledger::{
-    AnswerError, DayKeys, PublishError, Publishers, Reader, RoundError, Target, announced, changed, window_of,
+    AnswerError, DayKeys, PublishError, Publishers, Reader, RoundError, Target, announced, changed, kept, window_of,
 };
 use crate::real::RealDisk;
 use crate::store::{Log, Store};
@@ -42,6 +43,9 @@ pub enum LedgerQuestion {
         log: String,
         /// The older checkpoint, a note.
         since: Option<String>,
+        /// Who must have cosigned, if anybody.
+        #[serde(default, skip_serializing_if = "Demand::is_nothing")]
+        demand: Demand,
     },
     /// A log as a file that anybody can verify.
     Export {
@@ -109,6 +113,34 @@ impl LedgerQuestion {
     }
 }
 
+/// Witnesses of whom so many must have cosigned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Demand {
+    /// Their keys as vkey lines.
+    pub witnesses: Vec<String>,
+    /// How many of them at least.
+    pub threshold: usize,
+}
+
+impl Demand {
+    fn is_nothing(&self) -> bool {
+        self.witnesses.is_empty()
+    }
+}
+
+/// What a witness signed last of a log that grew out of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Witnessed {
+    /// Its name.
+    pub witness: String,
+    /// Over how many entries.
+    pub size: u64,
+    /// When, by its own clock.
+    pub time: Moment,
+}
+
 /// What there is to say about a log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -154,6 +186,9 @@ pub struct LogSummary {
     /// What keeps everything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legal: Option<LegalHold>,
+    /// What the witnesses signed that were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witnessed: Vec<Witnessed>,
     /// Runs accepted, at least.
     pub accepted: u64,
     /// Runs ended, at least.
@@ -241,7 +276,7 @@ impl LedgerDesk {
     /// When rows or files cannot be read or written.
     pub fn answer(&mut self, store: &impl Store, question: LedgerQuestion) -> Result<LedgerAnswer, LedgerBroken> {
         match self.prepare(store, question)? {
-            Prepared::Answer(answer) => Ok(answer),
+            Prepared::Answer(answer) => Ok(*answer),
             Prepared::Ask(asked) => asked.answer(store),
             Prepared::Show(shown) => shown.answer(store),
         }
@@ -254,14 +289,16 @@ impl LedgerDesk {
     pub fn prepare(&mut self, store: &impl Store, question: LedgerQuestion) -> Result<Prepared, LedgerBroken> {
         match self.publishers.round(store) {
             Ok(_) => {}
-            Err(RoundError::Refused(log, what)) => return Ok(Prepared::Answer(self.refused(store, &log, what))),
+            Err(RoundError::Refused(log, what)) => {
+                return Ok(Prepared::Answer(Box::new(self.refused(store, &log, what))));
+            }
             Err(other) => return Err(LedgerBroken(other.to_string())),
         }
         let (name, ask) = match question {
             LedgerQuestion::Logs => {
                 let logs = store.logs().map_err(|e| LedgerBroken(e.to_string()))?;
                 let names = logs.iter().map(|log| log.as_str().to_owned()).collect();
-                return Ok(Prepared::Answer(LedgerAnswer::Logs(names)));
+                return Ok(Prepared::Answer(Box::new(LedgerAnswer::Logs(names))));
             }
             LedgerQuestion::Show { log, person, since } => {
                 let all = store.logs().map_err(|e| LedgerBroken(e.to_string()))?;
@@ -270,15 +307,15 @@ impl LedgerDesk {
                 let (disk, host) = (Arc::clone(&self.disk), Arc::clone(&self.host));
                 return Ok(Prepared::Show(Box::new(Shown { disk, host, logs, person, since })));
             }
-            LedgerQuestion::Verify { log, since } => (log, Ask::Verify(since)),
+            LedgerQuestion::Verify { log, since, demand } => (log, Ask::Verify(since, demand)),
             LedgerQuestion::Export { log } => (log, Ask::Export),
             LedgerQuestion::ProveRun { log, run } => (log, Ask::Prove(Target::Run(run))),
             LedgerQuestion::ProveIndex { log, index } => (log, Ask::Prove(Target::Index(index))),
             LedgerQuestion::ProveSince { log, since, until } => (log, Ask::Since(since, until)),
         };
-        let Some(log) = Log::from_name(&name) else { return Ok(Prepared::Answer(LedgerAnswer::NotThere)) };
+        let Some(log) = Log::from_name(&name) else { return Ok(Prepared::Answer(Box::new(LedgerAnswer::NotThere))) };
         let Some(checkpoint) = self.publishers.last(&log).cloned() else {
-            return Ok(Prepared::Answer(LedgerAnswer::NotThere));
+            return Ok(Prepared::Answer(Box::new(LedgerAnswer::NotThere)));
         };
         let key = self.publishers.log_key(&log).map_err(|e| LedgerBroken(e.to_string()))?;
         let (state, disk, host) = (self.state.clone(), Arc::clone(&self.disk), Arc::clone(&self.host));
@@ -306,7 +343,7 @@ impl LedgerDesk {
 /// A question that needs the desk no more, or its answer.
 pub enum Prepared {
     /// The answer.
-    Answer(LedgerAnswer),
+    Answer(Box<LedgerAnswer>),
     /// What is still to be read.
     Ask(Box<Asked>),
     /// Entries that are still to be read.
@@ -381,16 +418,17 @@ impl Asked {
         let announced = announced(store, log).map_err(AnswerError::Store)?;
         let mut reader = Reader { store, log: log.clone(), key, days: &mut days, checkpoint, announced };
         match &self.ask {
-            Ask::Verify(since) => {
-                let since = since.as_deref();
-                let older: Vec<Head> = since
-                    .map(|note| reader.since(note, None).map(|_| note))
-                    .transpose()?
-                    .map_or_else(Vec::new, |note| Checkpoint::peek(note).into_iter().collect());
+            Ask::Verify(since, demand) => {
+                let (witnessed, mut notes) = self.witnessed(since.as_deref(), demand)?;
+                notes.extend(since.clone());
+                for note in &notes {
+                    reader.since(note, None)?;
+                }
+                let older: Vec<Head> = notes.iter().filter_map(|note| Checkpoint::peek(note).ok()).collect();
                 let summary = reader.verify(&older)?;
                 let legal = store.state(&format!("{LEGAL}{}", log.as_str())).map_err(AnswerError::Store)?;
                 let legal = legal.and_then(|bytes| canon::from_bytes(&bytes).ok());
-                Ok(LedgerAnswer::Verified(LogSummary::new(summary, legal)))
+                Ok(LedgerAnswer::Verified(LogSummary { witnessed, ..LogSummary::new(summary, legal) }))
             }
             Ask::Export => {
                 let name = checkpoint.head().origin.export_name();
@@ -413,6 +451,29 @@ impl Asked {
         }
     }
 
+    /// What the demanded witnesses signed last: of what they were asked here, and of the note that somebody kept.
+    fn witnessed(&self, since: Option<&str>, demand: &Demand) -> Result<(Vec<Witnessed>, Vec<String>), AnswerError> {
+        let fault = |fault| AnswerError::Fault(ExportFault::at(None, fault));
+        let (mut found, mut notes) = (Vec::new(), Vec::new());
+        for vkey in &demand.witnesses {
+            let witness = LogKey::from_vkey(vkey).ok().filter(LogKey::is_of_witness);
+            let witness = witness.ok_or_else(|| fault(Fault::NotWitnessed))?;
+            let brought = since.map(|note| Checkpoint::verify(note, &self.key, std::slice::from_ref(&witness)));
+            let brought = brought.transpose().or(Err(fault(Fault::BadCheckpoint)))?;
+            let kept = kept(&self.disk, &self.log, &self.key, &witness);
+            let signed = brought.into_iter().chain(kept).filter(|note| !note.witnessed().is_empty());
+            let Some(newest) = signed.max_by_key(|note| note.head().size) else { continue };
+            for (name, time) in newest.witnessed() {
+                let time = Moment::from_seconds(i64::try_from(*time).unwrap_or(i64::MAX));
+                found.push(Witnessed { witness: name.clone(), size: newest.head().size, time });
+            }
+            notes.push(newest.note().to_owned());
+        }
+        // One witness that is named twice is one.
+        let names: BTreeSet<&String> = found.iter().map(|one| &one.witness).collect();
+        if names.len() < demand.threshold { Err(fault(Fault::NotWitnessed)) } else { Ok((found, notes)) }
+    }
+
     fn text(&self, name: &str, text: &str) -> Result<OutFile, AnswerError> {
         let (at, mut file) = self.out(name)?;
         file.write_all(text.as_bytes()).and_then(|()| file.flush()).map_err(AnswerError::Output)?;
@@ -430,7 +491,7 @@ impl Asked {
 }
 
 enum Ask {
-    Verify(Option<String>),
+    Verify(Option<String>, Demand),
     Export,
     Prove(Target),
     Since(String, Option<String>),
@@ -439,6 +500,16 @@ enum Ask {
 impl LogSummary {
     fn new(summary: Summary, legal: Option<LegalHold>) -> Self {
         let Summary { head, gone, told, accepted, finished, .. } = summary;
-        Self { log: head.origin, size: head.size, root: head.root, gone, told, legal, accepted, finished }
+        Self {
+            log: head.origin,
+            size: head.size,
+            root: head.root,
+            gone,
+            told,
+            legal,
+            witnessed: Vec::new(),
+            accepted,
+            finished,
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! The running agent as one value: what it is made of, and the few things that may change what runs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, PersonId};
+use assent_schema::ledger::Checkpoint;
 use assent_schema::status::{Halt, Hold, PullStatus, RefusedStatus, ReleaseStatus, Status, StatusType};
 use tokio::sync::Notify;
 
@@ -29,7 +30,7 @@ use crate::pull::PullFailure;
 use crate::pull::fetch::{Credential, Transfers};
 use crate::real::{Real, RealClock, RealDisk};
 use crate::run::Engine;
-use crate::store::{Alert, Sqlite, Store as _, StoreError, Transaction, Write};
+use crate::store::{Alert, Log, Sqlite, Store as _, StoreError, Transaction, Write};
 use crate::watch::Routes;
 use crate::world::Clock as _;
 
@@ -79,6 +80,12 @@ pub(super) struct Agent {
     pub(super) news: Arc<Notify>,
     /// What is seen of runs and of the agent itself.
     pub(super) seen: Seen,
+    /// There are checkpoints that holders of ledgers may not have.
+    pub(super) shared: Notify,
+    /// The newest checkpoint of each log, signed and durable.
+    pub(super) newest: Mutex<BTreeMap<Log, Checkpoint>>,
+    /// Checkpoints with lines of witnesses that the agent's own branch does not have yet.
+    pub(super) cosigned: Mutex<BTreeMap<Log, Checkpoint>>,
     /// Why nothing is started.
     pub(super) halt: Mutex<Option<Halt>>,
     /// On-call signed a recovery.
@@ -145,6 +152,9 @@ impl Agent {
             trouble: Mutex::default(),
             news: Arc::default(),
             seen: Seen::default(),
+            shared: Notify::new(),
+            newest: Mutex::default(),
+            cosigned: Mutex::default(),
             halt: Mutex::default(),
             recovered: Notify::new(),
             secrets: super::secrets::Looks::default(),

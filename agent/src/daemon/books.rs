@@ -14,7 +14,7 @@ impl Agent {
         let _reading = self.reading.blocking_read();
         let prepared = lock(&self.ledger).prepare(&*self.store, question)?;
         match prepared {
-            Prepared::Answer(answer) => Ok(answer),
+            Prepared::Answer(answer) => Ok(*answer),
             Prepared::Ask(asked) => asked.answer(&*self.store),
             Prepared::Show(shown) => shown.answer(&*self.store),
         }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::agent::{Agent, lock};
 use super::intake;
 use crate::deploy::halt::{self, Own, Published, Why};
-use crate::ledger::root_at;
+use crate::ledger::{checkpoint_path, root_at};
 use crate::pull::branch::{self, Branch};
 use crate::pull::{PullFailure, push};
 use crate::store::{Log, Store as _, StoreError, Transaction, Write, life};
@@ -111,12 +111,13 @@ impl Agent {
     }
 
     fn kept_checkpoints(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        // The agent's own log is at least as old as any other, also in a database that was put back.
+        let logs: BTreeSet<Log> = self.store.logs()?.into_iter().chain([Log::Agent]).collect();
         let mut kept = BTreeMap::new();
-        for name in self.disk.list("checkpoints").or(Err(StoreError::Broken))? {
-            let name = name.split('/').next().unwrap_or_default().to_owned();
-            let note = self.disk.read(&format!("checkpoints/{name}/checkpoint")).or(Err(StoreError::Broken))?;
+        for log in logs {
+            let note = self.disk.read(&checkpoint_path(&log)).or(Err(StoreError::Broken))?;
             if let Some(note) = note.and_then(|note| String::from_utf8(note).ok()) {
-                kept.insert(name, note);
+                kept.insert(log.as_str().to_owned(), note);
             }
         }
         Ok(kept)
@@ -129,7 +130,7 @@ impl Agent {
     }
 
     /// Compares and, where that must be, stops. Tells whether it did.
-    async fn compare(&self, branch: &Branch) -> Result<bool, StoreError> {
+    pub(super) async fn compare(&self, branch: &Branch) -> Result<bool, StoreError> {
         let published = self.signed_by_us(branch);
         let own = self.own(&published)?;
         let whys = halt::judge(&published, &own);

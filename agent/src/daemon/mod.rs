@@ -25,6 +25,7 @@ mod registry;
 mod rehearsing;
 mod resetting;
 mod secrets;
+mod sharing;
 mod taking;
 mod telling;
 pub mod vaults;
@@ -189,6 +190,7 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     loops.spawn(beating::beating(Arc::clone(&agent)));
     loops.spawn(telling::telling(Arc::clone(&agent)));
     loops.spawn(publishing::publishing(Arc::clone(&agent)));
+    loops.spawn(sharing::sharing(Arc::clone(&agent)));
     loops.spawn(pruning::pruning(Arc::clone(&agent)));
     loops.spawn(watchdog(outside.notify.clone()));
     host::notify(outside.notify.as_deref(), "READY=1");

@@ -49,6 +49,7 @@ pub(super) async fn publishing(agent: Arc<Agent>) {
 /// Signs what is new and pushes it.
 pub(super) async fn publish(agent: &Arc<Agent>, said: &mut Option<Status>) -> Result<(), PullFailure> {
     let mut files = checkpoints(agent).await?;
+    files.extend(cosigned(agent));
     let (rehearsals, rehearsed) = rehearsals(agent).await;
     files.extend(rehearsals);
     let status = agent.status().await.or(Err(PullFailure::Broken))?;
@@ -97,9 +98,22 @@ fn put_signed(agent: &Agent, files: &mut BTreeMap<String, Vec<u8>>, name: String
 /// Signs a checkpoint of each log that has news.
 pub(super) async fn checkpoints(agent: &Arc<Agent>) -> Result<BTreeMap<String, Vec<u8>>, PullFailure> {
     let work = Arc::clone(agent);
-    let round = tokio::task::spawn_blocking(move || lock(&work.ledger).publishers().round(&*work.store));
+    // The first round after a start reads whole logs.
+    let round = tokio::task::spawn_blocking(move || {
+        let mut desk = lock(&work.ledger);
+        let new = desk.publishers().round(&*work.store)?;
+        let logs = work.store.logs().map_err(RoundError::Store)?;
+        let newest = logs.into_iter().filter_map(|log| Some((log.clone(), desk.publishers().last(&log)?.clone())));
+        *lock(&work.newest) = newest.collect();
+        Ok(new)
+    });
     match round.await.or(Err(PullFailure::Broken))? {
-        Ok(new) => Ok(new.into_iter().map(|one| (one.path, one.checkpoint.note().as_bytes().to_vec())).collect()),
+        Ok(new) => {
+            if !new.is_empty() {
+                agent.shared.notify_one();
+            }
+            Ok(new.into_iter().map(|one| (one.path, one.checkpoint.note().as_bytes().to_vec())).collect())
+        }
         Err(error) => {
             tracing::error!(%error, "checkpoints could not be signed");
             if let RoundError::Refused(_, what) = error {
@@ -108,6 +122,13 @@ pub(super) async fn checkpoints(agent: &Arc<Agent>) -> Result<BTreeMap<String, V
             Err(PullFailure::Broken)
         }
     }
+}
+
+/// The newest checkpoints that witnesses signed, beside those that are the newest of all.
+fn cosigned(agent: &Agent) -> BTreeMap<String, Vec<u8>> {
+    let signed = std::mem::take(&mut *lock(&agent.cosigned));
+    let file = |log: &Log| format!("checkpoints/{}/cosigned", log.as_str());
+    signed.into_iter().map(|(log, with)| (file(&log), with.note().as_bytes().to_vec())).collect()
 }
 
 /// The hourly sign of life in each log.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use assent_schema::canon::Digest;
+use assent_schema::client::{ClientFacts, LEDGER};
+use assent_schema::id::{ClientId, ConnectionId};
 
 use super::agent::{Agent, REFUSED, lock};
 use super::intake::{self, Standpoint, Taken};
@@ -199,6 +201,9 @@ impl Agent {
                 }
             }
         }
+        for (client, facts) in &taken.clients {
+            self.allow_witnesses(client, facts, &mut egress);
+        }
         if let Err(error) = super::watching::permit_own(&self.config, &self.world.net, &listed, egress) {
             // It was looked at before the agent began.
             tracing::error!(%error, "what `agent.toml` says cannot be used");
@@ -208,6 +213,16 @@ impl Agent {
             Err(error) => tracing::error!(%error, "alert routes cannot be used"),
         }
         *lock(&self.taken) = Some(Arc::new(taken));
+        self.shared.notify_one();
+    }
+
+    /// The witnesses of a client's ledger stand in its facts, not in `endpoints.json`.
+    fn allow_witnesses(&self, client: &ClientId, facts: &ClientFacts, egress: &mut Egress) {
+        let Ok(name) = LEDGER.parse::<ConnectionId>() else { return };
+        let witnesses = facts.ledger.get(&self.config.environment).into_iter().flat_map(|holders| &holders.witnesses);
+        for base in witnesses.filter_map(|witness| Base::parse(&witness.url)) {
+            egress.allow(client, &name, base.host(), base.port());
+        }
     }
 
     /// Opens the logs of clients that are new here.

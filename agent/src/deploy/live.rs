@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use assent_schema::canon::Digest;
-use assent_schema::client::{ClientFacts, ConnectionTo, Endpoint};
+use assent_schema::client::{ClientFacts, ConnectionTo, Endpoint, LEDGER};
 use assent_schema::id::{ClientId, ConnectionId, OperationRef, SlotId, WorkflowId};
 use assent_schema::status::Hold;
 use assent_schema::time::{Moment, Period};
@@ -22,6 +22,9 @@ use crate::content::Content;
 use crate::run::{Compiled, Deployed, Permission, Use, is_plain_read};
 use crate::vault::{Secret, SlotPath, Vault, VaultError};
 use crate::world::Clock;
+
+/// The slot of what opens the repository of a branch that a client owns: `<client>/ledger/branch`.
+const BRANCH_SLOT: &str = "branch";
 
 /// What is deployed at one instant.
 #[derive(Default)]
@@ -166,6 +169,14 @@ impl<C: Clock, V: Vault> Field<C, V> {
     pub async fn route_secret(&self, route: ConnectionId) -> Option<Content<Vec<u8>>> {
         let vault = Arc::clone(&lock(&self.vault));
         let secret = self.heard(vault.read(&SlotPath::Route(route)).await).ok()?;
+        Some(Content::new(secret.reveal().to_vec()))
+    }
+
+    /// What opens the repository of the branch that a client owns, when the vault holds something.
+    pub async fn opens_branch(&self, client: ClientId) -> Option<Content<Vec<u8>>> {
+        let path = SlotPath::new(client, LEDGER.parse().ok()?, BRANCH_SLOT.parse().ok()?);
+        let vault = Arc::clone(&lock(&self.vault));
+        let secret = self.heard(vault.read(&path).await).ok()?;
         Some(Content::new(secret.reveal().to_vec()))
     }
 

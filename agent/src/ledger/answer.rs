@@ -239,6 +239,23 @@ impl<S: Store, D: Disk> Reader<'_, S, D> {
     }
 }
 
+/// The proof that a checkpoint continues the first `old` entries of its log; from nothing it is empty.
+///
+/// # Errors
+/// When the rows cannot be read, or are fewer.
+pub fn consistency(
+    store: &impl Store,
+    log: &Log,
+    old: u64,
+    checkpoint: &Checkpoint,
+) -> Result<Consistency, AnswerError> {
+    let size = checkpoint.head().size;
+    let spans = if old == 0 { Vec::new() } else { consistency_spans(old, size).ok_or(AnswerError::NotThere)? };
+    let tiles = Tiles::open(store, log, size).map_err(AnswerError::Store)?;
+    let path = tiles.path(&spans).map_err(AnswerError::Store)?;
+    Ok(Consistency { old, path, checkpoint: checkpoint.note().to_owned() })
+}
+
 fn is_of_run(run: u64, opened: &Opened) -> bool {
     opened.as_ref().is_some_and(|(_, body)| {
         // A cheap look first: a body that does not spell the run's number is not parsed.

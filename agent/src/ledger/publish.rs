@@ -192,7 +192,7 @@ impl<D: Disk> Publishers<D> {
         let refused = |what| RoundError::Refused(log.clone(), what);
         let known = match self.logs.remove(log) {
             Some(known) => known,
-            None => self.open(log, &path_of(log))?,
+            None => self.open(log, &checkpoint_path(log))?,
         };
         let seen = Publisher::new(origin_of(&self.own, log), self.key.clone(), Some(note)).map_err(refused)?;
         let (here, there) = (known.last().map(Checkpoint::head), seen.last().map(Checkpoint::head));
@@ -225,7 +225,7 @@ impl<D: Disk> Publishers<D> {
     }
 
     fn one(&mut self, store: &impl Store, log: &Log) -> Result<Option<Published>, RoundError> {
-        let path = path_of(log);
+        let path = checkpoint_path(log);
         let refused = |what| RoundError::Refused(log.clone(), what);
         let mut publisher = match self.logs.remove(log) {
             Some(publisher) => publisher,
@@ -262,7 +262,8 @@ impl<D: Disk> Publishers<D> {
     }
 }
 
-fn path_of(log: &Log) -> String {
+/// Where the newest checkpoint of a log stands, on the agent's branch and in the state folder.
+pub fn checkpoint_path(log: &Log) -> String {
     format!("checkpoints/{}/checkpoint", log.as_str())
 }
 

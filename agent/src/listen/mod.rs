@@ -6,6 +6,7 @@
 mod answer;
 pub(crate) mod connections;
 mod route;
+pub mod witness;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -74,7 +74,21 @@ impl Transfers {
     /// # Errors
     /// [`PullFailure`].
     pub async fn push(&self, branch: &str) -> Result<String, PullFailure> {
-        self.run(Task::Push { branch: branch.to_owned() }).await
+        self.push_into(branch, branch).await
+    }
+
+    /// Gives a branch to the other side under another name.
+    ///
+    /// # Errors
+    /// [`PullFailure`].
+    pub async fn push_into(&self, branch: &str, into: &str) -> Result<String, PullFailure> {
+        self.run(Task::Push { branch: branch.to_owned(), into: into.to_owned() }).await
+    }
+
+    /// The same transfers with another repository on the other side.
+    #[must_use]
+    pub fn with(&self, other: Repository, credential: Credential) -> Self {
+        Self { other, credential, ..self.clone() }
     }
 
     async fn run(&self, task: Task) -> Result<String, PullFailure> {

@@ -31,6 +31,35 @@ pub fn commit(
     put(repository, branch, files, at).or(Err(PullFailure::Broken))
 }
 
+/// Makes a commit that holds exactly these files, on top of another one or of none, and lets a reference name it. Returns the
+/// commit.
+///
+/// # Errors
+/// [`PullFailure::Broken`] when the object database cannot be read or written.
+pub fn alone(
+    repository: &Path,
+    branch: &str,
+    over: Option<&str>,
+    files: &[(&str, &[u8])],
+    at: Moment,
+) -> Result<String, PullFailure> {
+    let put = || -> Result<String, git2::Error> {
+        let repository = Repository::open_bare(repository)?;
+        let mut tree = repository.treebuilder(None)?;
+        for (name, bytes) in files {
+            tree.insert(name, repository.blob(bytes)?, FileMode::Blob.into())?;
+        }
+        let tree = repository.find_tree(tree.write()?)?;
+        let over = over.map(|over| repository.find_commit(git2::Oid::from_str(over)?)).transpose()?;
+        let who = Signature::new(COMMITTER.0, COMMITTER.1, &Time::new(at.seconds(), 0))?;
+        let parents: Vec<_> = over.iter().collect();
+        let commit = repository.commit(None, &who, &who, "Checkpoint", &tree, &parents)?;
+        repository.reference(&format!("refs/heads/{branch}"), commit, true, "")?;
+        Ok(commit.to_string())
+    };
+    put().or(Err(PullFailure::Broken))
+}
+
 /// Puts what stands on the branch here after a commit that somebody else wrote to it, so that it can be given out again
 /// without force. Their files are not taken.
 ///
@@ -107,7 +136,7 @@ mod tests {
         );
         assert_eq!(commit(here.path(), name, &files(&[("status.json", "1")]), at), Ok(false));
         assert_eq!(commit(here.path(), name, &files(&[("status.json", "2")]), at), Ok(true));
-        let push = Task::Push { branch: name.to_owned() };
+        let push = Task::Push { branch: name.to_owned(), into: name.to_owned() };
         let pushed = work(&request(here.path(), there.path(), push)).unwrap();
         let theirs = Repository::open_bare(there.path()).unwrap();
         let tree = theirs.revparse_single(&pushed).unwrap().peel_to_tree().unwrap();
@@ -136,7 +165,7 @@ mod tests {
         let ours = Repository::open_bare(here.path()).unwrap();
         assert_eq!(ours.refname_to_id("refs/quarantine/release").unwrap().to_string(), second);
         let away = tempfile::tempdir().unwrap();
-        let push = Task::Push { branch: "status/a".to_owned() };
+        let push = Task::Push { branch: "status/a".to_owned(), into: "status/a".to_owned() };
         assert_eq!(work(&request(here.path(), away.path(), push)), Err(PullFailure::NoBranch));
     }
 

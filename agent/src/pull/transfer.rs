@@ -56,8 +56,10 @@ pub enum Task {
     },
     /// Gives a branch to the other side, never forced.
     Push {
-        /// The branch here and there, without `refs/heads/`.
+        /// The branch here, without `refs/heads/`.
         branch: String,
+        /// The branch there.
+        into: String,
     },
 }
 
@@ -138,10 +140,10 @@ fn work_locally(repository: &Repository, path: &Path, request: &Request) -> Resu
     let mut remote = repository.remote_anonymous(url).or(Err(PullFailure::Unreachable))?;
     match &request.task {
         Task::Fetch { branch, into, known } => fetch(&mut remote, branch, into, known.as_deref(), request.limits.bytes),
-        Task::Push { branch } => {
+        Task::Push { branch, into } => {
             let reference = format!("refs/heads/{branch}");
             let commit = repository.refname_to_id(&reference).or(Err(PullFailure::NoBranch))?;
-            push(&mut remote, &reference)?;
+            push(&mut remote, &reference, &format!("refs/heads/{into}"))?;
             Ok(commit.to_string())
         }
     }
@@ -189,7 +191,7 @@ fn fetch(
     }
 }
 
-fn push(remote: &mut Remote<'_>, reference: &str) -> Result<(), PullFailure> {
+fn push(remote: &mut Remote<'_>, reference: &str, into: &str) -> Result<(), PullFailure> {
     let refused = std::cell::Cell::new(false);
     let mut callbacks = RemoteCallbacks::new();
     callbacks.push_update_reference(|_, status| {
@@ -198,7 +200,7 @@ fn push(remote: &mut Remote<'_>, reference: &str) -> Result<(), PullFailure> {
     });
     let mut options = PushOptions::new();
     options.remote_callbacks(callbacks);
-    let pushed = remote.push(&[format!("{reference}:{reference}")], Some(&mut options));
+    let pushed = remote.push(&[format!("{reference}:{into}")], Some(&mut options));
     drop(options);
     match pushed {
         Ok(()) if refused.get() => Err(PullFailure::PushRefused),

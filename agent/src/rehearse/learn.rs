@@ -74,7 +74,7 @@ pub(super) fn learn(rehearsed: &mut Rehearsed, plan: &Plan, journal: &[JournalRo
 /// Steps that ran and leave no entry of their own: `set` and `stop`.
 fn silent(plan: &Plan, journal: &[JournalRow], conditions: &BTreeSet<(Name, bool)>) -> Vec<Name> {
     let done = matches!(journal.last().map(|row| &row.entry), Some(Entry::Ended { ending: Ending::Done, .. }));
-    let touched = |step: &Step| journal.iter().any(|row| step_of(&row.entry) == Some(&step.id));
+    let touched = |step: &Step| journal.iter().any(|row| row.entry.step() == Some(&step.id));
     let last = plan.steps.iter().rposition(touched);
     let stopped = plan.steps.iter().position(|step| {
         let stops = matches!(step.action, Action::Stop { .. });
@@ -102,21 +102,4 @@ fn has_whole_item(each: &Step, journal: &[JournalRow]) -> bool {
     let whole =
         |row: &JournalRow| matches!(&row.entry, Entry::Item { step, how: ItemEnd::Done, .. } if *step == each.id);
     journal.iter().any(whole)
-}
-
-fn step_of(entry: &Entry) -> Option<&Name> {
-    match entry {
-        Entry::When { step, .. }
-        | Entry::Answered { step, .. }
-        | Entry::Decided { step, .. }
-        | Entry::Passed { step, .. }
-        | Entry::Walked { step, .. }
-        | Entry::Item { step, .. }
-        | Entry::Rests { step, .. }
-        | Entry::Woke { step, .. } => Some(step),
-        Entry::Intent(intent) => Some(&intent.step),
-        Entry::Outcome(outcome) => Some(&outcome.step),
-        Entry::Asked(waiting) => Some(&waiting.step),
-        Entry::Accepted(_) | Entry::Quiet {} | Entry::Ended { .. } => None,
-    }
 }

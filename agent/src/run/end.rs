@@ -112,15 +112,14 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let compiled = std::sync::Arc::clone(&self.compiled);
         for kpi in &compiled.kpis {
             // A number that cannot be taken is no reason to lose a run that is done.
-            if let Some(write) = self.count_kpi(kpi) {
-                self.pending.push(write);
-            }
+            self.pending.extend(self.count_kpi(kpi).into_iter().flatten());
         }
     }
 
     /// `kpi/<client>/<workflow>/<name>/<hour>` one part for the currency of a sum of money, and one
-    /// for each label.
-    fn count_kpi(&self, kpi: &CompiledKpi) -> Option<Write> {
+    /// for each label. A sum has its runs counted beside it, `kpi-runs/…/<hour>/<hours>…`: of how many it is decides who may
+    /// see it.
+    fn count_kpi(&self, kpi: &CompiledKpi) -> Option<Vec<Write>> {
         if let Some(when) = &kpi.when
             && !self.values.truth(when).ok()?
         {
@@ -136,28 +135,36 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             },
         };
         let (client, workflow) = (&self.accepted.client, &self.accepted.workflow);
-        let mut name = format!("kpi/{client}/{workflow}/{}/{}", kpi.name, hour_of(kpi, self.now()));
-        if let Some(currency) = currency {
-            name.push_str("/currency=");
-            name.push_str(currency.as_str());
-        }
+        let hour = hour_of(kpi, self.now());
+        let mut rest = currency.map_or_else(String::new, |currency| format!("/currency={}", currency.as_str()));
         for (path, program) in &kpi.by {
             let value = self.values.eval(program).unwrap_or_default();
             let label = label(&value)?;
-            name.push('/');
-            name.push_str(path);
-            name.push('=');
-            name.push_str(label.get());
+            rest.push('/');
+            rest.push_str(path);
+            rest.push('=');
+            rest.push_str(label.get());
         }
-        Some(Write::Count { name, add, most: None })
+        let name = format!("kpi/{client}/{workflow}/{}/{hour}{rest}", kpi.name);
+        let mut writes = vec![Write::Count { name, add, most: None }];
+        if kpi.sum.is_some() {
+            let name = format!("kpi-runs/{client}/{workflow}/{}/{hour}/{}{rest}", kpi.name, hours_of(kpi));
+            writes.push(Write::Count { name, add: 1, most: None });
+        }
+        Some(writes)
     }
 }
 
 /// The hour in which the count begins that a time belongs to.
 fn hour_of(kpi: &CompiledKpi, at: crate::world::Wall) -> i64 {
-    let hours = kpi.per.map_or(1, |per| per.as_seconds() / 3600);
     let hour = seal::hour_of(at);
-    hour.saturating_sub(hour.rem_euclid(i64::try_from(hours).unwrap_or(1).max(1)))
+    hour.saturating_sub(hour.rem_euclid(hours_of(kpi)))
+}
+
+/// How many hours one count lasts.
+fn hours_of(kpi: &CompiledKpi) -> i64 {
+    let hours = kpi.per.map_or(1, |per| per.as_seconds() / 3600);
+    i64::try_from(hours).unwrap_or(1).max(1)
 }
 
 /// A label is a declared constant, which is public; `none` for a step that did not run.

@@ -497,6 +497,25 @@ pub enum Entry {
 }
 
 impl Entry {
+    /// The step that it is about; an `each` for its items.
+    pub fn step(&self) -> Option<&Name> {
+        match self {
+            Self::When { step, .. }
+            | Self::Answered { step, .. }
+            | Self::Decided { step, .. }
+            | Self::Passed { step, .. }
+            | Self::Walked { step, .. }
+            | Self::Item { step, .. }
+            | Self::Rests { step, .. }
+            | Self::Woke { step, .. } => Some(step),
+            Self::Intent(intent) => Some(&intent.step),
+            Self::Outcome(outcome) => Some(&outcome.step),
+            Self::Asked(waiting) => Some(&waiting.step),
+            // A run ends at a step only when it fails there, which the end says by itself.
+            Self::Accepted(_) | Self::Quiet {} | Self::Ended { .. } => None,
+        }
+    }
+
     /// The item of an `each` inside of which it happened.
     pub fn item(&self) -> Option<&FactText> {
         match self {

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use assent_schema::canon::{self, Digest};
-use assent_schema::client::{ActiveWorkflow, ClientFacts, ConnectionTo, Endpoint, Endpoints};
+use assent_schema::client::{ActiveWorkflow, BadHolders, ClientFacts, ConnectionTo, Endpoint, Endpoints};
 use assent_schema::guard::{self, Misplaced};
 use assent_schema::id::{ClientId, ConnectionId};
 use assent_schema::plan::{Plan, SCHEMA, Target};
 use assent_schema::release::Manifest;
 use assent_schema::scenario::Tests;
+use assent_schema::trust::PublicKey;
 
 use super::Place;
 use super::files::Sorted;
@@ -39,6 +40,18 @@ pub(super) fn facts(sorted: &Sorted, place: &Place) -> Result<BTreeMap<ClientId,
                 RefusalCode::RegionWrong,
                 format!("{client} belongs to the region {}", facts.region),
             ));
+        }
+        facts.check_holders().map_err(|what| match what {
+            BadHolders::Region => {
+                Refusal::new(RefusalCode::RegionWrong, format!("a holder of the ledger of {client} is elsewhere"))
+            }
+            what => refuse(format!("names holders of the ledger that cannot be: {what}")),
+        })?;
+        let keys = facts.ledger.values().filter_map(|holders| holders.branch.as_ref()?.host_key.as_ref());
+        let urls = facts.ledger.values().flat_map(|holders| holders.witnesses.iter().map(|one| &one.url));
+        let plain = |key: &String| key.parse::<PublicKey>().is_ok_and(|key| key.is_plain());
+        if !keys.clone().all(plain) || !urls.clone().all(|url| guard::base_of(url).is_some()) {
+            return Err(refuse("names a holder of the ledger that cannot be reached".into()));
         }
         found.insert(client.clone(), facts);
     }

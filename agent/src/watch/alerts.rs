@@ -225,6 +225,24 @@ pub enum Condition {
         /// What was found first.
         code: String,
     },
+    /// Checkpoints of a client's ledger do not reach the branch that it owns.
+    LedgerBranch {
+        /// Whose.
+        client: ClientId,
+        /// Why, from a closed list.
+        code: String,
+        /// Whether it is more than an outage.
+        grave: bool,
+    },
+    /// A witness does not cosign the checkpoints of a client's ledger.
+    Witness {
+        /// Whose.
+        client: ClientId,
+        /// Why, from a closed list.
+        code: String,
+        /// Whether it is more than an outage.
+        grave: bool,
+    },
     /// The ledger is not what was published, or cannot be written.
     Ledger {
         /// Why, from a closed list.
@@ -309,6 +327,10 @@ pub fn alert(condition: &Condition) -> Option<Alert> {
         Condition::Clock => of("clock", None, "differs"),
         Condition::Disk { code } => serious(of("disk", None, code)),
         Condition::Halted { code } => serious(of("halted", None, code)),
+        Condition::LedgerBranch { client, code, grave } => {
+            Alert { incident: *grave, ..of("ledger-branch", Some(client), code) }
+        }
+        Condition::Witness { client, code, grave } => Alert { incident: *grave, ..of("witness", Some(client), code) },
         Condition::Ledger { code } => serious(of("ledger", None, code)),
     })
 }

@@ -1,29 +1,90 @@
-//! No content in any file: every scenario on the real database in a real folder, then a scan of every byte that is there.
+//! No content in any file, and in nothing that leaves: every scenario on the real database in a real folder, then a scan of
+//! every byte that is there, and of what goes out: exports and proofs as they are read, checkpoints, pushed branches, alerts.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::story::{Story, canaries, holds_canary, workflows};
+use crate::story::{HOST_KEY, Story, canaries, holds_canary, workflows};
+use assent_agent::ledger::{DayKeys, Ledgers, Publishers, Reader, Target, checkpoint_path};
+use assent_agent::pull::push;
+use assent_agent::real::{RealDice, RealDisk};
 use assent_agent::run::Engine;
-use assent_agent::sim::{NoBooks, Spawner, Stage, run};
-use assent_agent::store::{RunFilter, Sqlite, Store as _};
+use assent_agent::sim::{Spawner, Stage, run};
+use assent_agent::store::{Log, RunFilter, Sqlite, Store};
+use assent_schema::id::ClientId;
+use assent_schema::ledger::export;
+use ed25519_dalek::SigningKey;
 
-/// Every file of a folder, whole: the database, its write-ahead log, copies.
+/// Every file of a folder and below it, whole: the database, its write-ahead log, keys, checkpoints.
 fn files(folder: &Path) -> Vec<Vec<u8>> {
-    let entries = std::fs::read_dir(folder).expect("a folder");
-    entries.map(|entry| std::fs::read(entry.expect("an entry").path()).expect("a file")).collect()
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let read = |path: std::path::PathBuf| {
+        if path.is_dir() { files(&path) } else { vec![std::fs::read(path).expect("a file")] }
+    };
+    entries.flat_map(read).collect()
+}
+
+/// What an agent gives out about a log: the export and what its entries say, proofs and what they open, the note.
+fn given_out(store: &Sqlite, disk: &Arc<RealDisk>, client: &ClientId) -> (Vec<Vec<u8>>, Vec<u8>) {
+    let log = Log::Client(client.clone());
+    let own = "assent/harbor/eu-1".parse().expect("an origin");
+    let mut publishers = Publishers::new(own, SigningKey::from_bytes(&[3; 32]), Arc::clone(disk));
+    publishers.round(store).expect("checkpoints");
+    let Some(checkpoint) = publishers.last(&log).cloned() else { return (Vec::new(), Vec::new()) };
+    let key = publishers.log_key(&log).expect("a key");
+    let mut days = DayKeys::new(Arc::clone(disk), Arc::clone(&HOST_KEY));
+    let mut reader =
+        Reader { store, log: log.clone(), key: &key, days: &mut days, checkpoint: &checkpoint, announced: vec![] };
+    let mut whole = Vec::new();
+    reader.export(&mut whole).expect("an export");
+    // In the file bodies are base64, which hides what it holds.
+    let mut found: Vec<Vec<u8>> =
+        export::entries(&whole).iter().map(|entry| entry.to_bytes().expect("a body")).collect();
+    assert!(!found.is_empty(), "there is something to read");
+    for index in 0..checkpoint.head().size {
+        let proof = reader.prove(Target::Index(index)).expect("a proof").remove(0);
+        found.extend(proof.opened.iter().map(|(_, body)| body.clone()));
+        found.push(proof.to_text().into_bytes());
+    }
+    found.extend([whole, checkpoint.note().as_bytes().to_vec(), checkpoint_path(&log).into_bytes()]);
+    // Alerts and queue items as they leave for their routes and for people.
+    found.extend(store.alerts().expect("read").iter().map(|row| format!("{row:?}").into_bytes()));
+    found.extend(store.queue().expect("read").iter().map(|item| format!("{item:?}").into_bytes()));
+    let sums = store.sums("").expect("read");
+    found.extend(sums.iter().map(|(name, value)| format!("{name} {value}").into_bytes()));
+    (found, checkpoint.note().as_bytes().to_vec())
+}
+
+/// Everything in the object database of a pushed branch, inflated.
+fn pushed(folder: &Path, note: &[u8]) -> Vec<Vec<u8>> {
+    let path = folder.join("repo.git");
+    git2::Repository::init_bare(&path).expect("a repository");
+    let at = "2026-03-02T09:00:00Z".parse().expect("a moment");
+    push::commit(&path, "status/a", &[("checkpoints/acme/checkpoint".to_owned(), note.to_vec())].into(), at)
+        .expect("a commit");
+    push::alone(&path, "owned/acme", None, &[("checkpoint", note)], at).expect("a commit");
+    let repository = git2::Repository::open_bare(&path).expect("a repository");
+    let odb = repository.odb().expect("objects");
+    let mut found = Vec::new();
+    odb.foreach(|id| odb.read(*id).map(|object| found.push(object.data().to_vec())).is_ok()).expect("objects");
+    assert!(found.len() > 5, "two commits with their trees");
+    found
 }
 
 #[test]
-fn no_text_of_a_person_reaches_a_file() {
+fn no_text_of_a_person_reaches_a_file_or_leaves() {
     let (mut sought, mut alerts) = (0, 0);
     for workflow in workflows() {
         for scenario in &workflow.tests.scenarios {
             let folder = tempfile::tempdir().expect("a folder");
             let path = folder.path().join("agent.db");
+            let disk = Arc::new(RealDisk::open(folder.path()).expect("a disk"));
             let story = Story::new(&workflow, scenario, 1);
             let world = story.host.boot();
-            let store = Arc::new(Sqlite::open(&path, |rows| NoBooks::load(rows)).expect("a store"));
+            let (project, agent) = ("harbor".parse().expect("a name"), "eu-1".parse().expect("an id"));
+            let outside = (Arc::clone(&disk), RealDice, Arc::clone(&HOST_KEY));
+            let store = Sqlite::open(&path, |rows| Ok(Box::new(Ledgers::load(project, agent, outside, rows)?)));
+            let store = Arc::new(store.expect("a store"));
             let stage = Stage::new(Arc::clone(&workflow.compiled), Arc::clone(&workflow.facts));
             let (spawner, shared, kept) = (Spawner::default(), Arc::new(world.clone()), Arc::clone(&store));
             let event = story.event();
@@ -36,14 +97,18 @@ fn no_text_of_a_person_reaches_a_file() {
             let runs = kept.runs(&RunFilter { most: 1, ..RunFilter::default() }).expect("read").len();
             assert_eq!(runs, usize::from(story.event().is_some()), "{}", scenario.name);
             sought += canaries(scenario).len();
+            let clean = |bytes: &[Vec<u8>]| bytes.iter().all(|one| !holds_canary(one, scenario));
+            let (given, note) = given_out(&kept, &disk, &workflow.facts.client);
+            assert!(clean(&given), "{}: something leaves", scenario.name);
+            assert!(clean(&pushed(folder.path(), &note)), "{}: something is pushed", scenario.name);
             // Once while it is open, with its log; once more when it is closed.
-            assert!(files(folder.path()).iter().all(|file| !holds_canary(file, scenario)), "{}", scenario.name);
+            assert!(clean(&files(folder.path())), "{}", scenario.name);
             // Nor in what on-call, a Prometheus or a collector of traces is told.
             let told = crate::told::told(&kept, &workflow.facts);
             alerts += usize::from(told.len() > 3);
             assert!(told.iter().all(|one| !holds_canary(one, scenario)), "{}", scenario.name);
             drop(kept);
-            assert!(files(folder.path()).iter().all(|file| !holds_canary(file, scenario)), "{}", scenario.name);
+            assert!(clean(&files(folder.path())), "{}", scenario.name);
         }
     }
     assert!(sought > 50, "there is something to find");

@@ -5,6 +5,7 @@ mod cache;
 mod canary;
 mod crash;
 mod held;
+mod holders;
 mod jobs;
 mod rotation;
 mod seeds;

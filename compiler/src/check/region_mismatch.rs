@@ -2,6 +2,7 @@
 
 use assent_schema::code::Code;
 use assent_schema::finding::{Finding, Findings, Span, line_column};
+use assent_schema::guard;
 use assent_schema::spec::{self, Endpoint, Unit};
 
 use super::{Needs, View};
@@ -22,6 +23,7 @@ pub(super) fn check(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
             // A region that the project does not have was reported; nothing can lie in it.
             continue;
         }
+        check_ledger(unit, findings);
         for (connection, spec) in &unit.spec.connections {
             for (place, environment, endpoint) in endpoints(view, unit, spec) {
                 let elsewhere = endpoint.region.value != unit.spec.region.value;
@@ -33,6 +35,23 @@ pub(super) fn check(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
                     );
                     findings.push(elsewhere_than(unit, place, message));
                 }
+            }
+        }
+    }
+}
+
+/// A repository or witness of the ledger is at home: checkpoints tell how much happens, and nobody approves that elsewhere.
+fn check_ledger(unit: &Unit<spec::Client>, findings: &mut Findings) {
+    for held in unit.spec.ledger.values() {
+        let branch = held.branch.iter().map(|branch| (&branch.span, &branch.value.region, "branch of the ledger"));
+        let witnesses = held.witnesses.iter().map(|one| (&one.span, &one.value.region, "witness of the ledger"));
+        for (span, region, what) in branch.chain(witnesses) {
+            if !guard::at_home(&unit.spec.region.value, region) {
+                let message = format!(
+                    "A {what} is in `{region}`, but the client's data is processed in `{}`.",
+                    unit.spec.region.value
+                );
+                findings.add(Code::RegionMismatch, unit.span(span), message);
             }
         }
     }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::client::{
-    Agreement, Auth, Calendar, Carries, ClientFacts, ClientType, ConnectionFacts, ConnectionTo, Endpoint, Route,
-    RouteMail, Slot,
+    Agreement, Auth, Calendar, Carries, ClientFacts, ClientType, ConnectionFacts, ConnectionTo, Endpoint, Holders,
+    LEDGER, Route, RouteMail, Slot,
 };
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
@@ -61,8 +61,35 @@ pub(super) fn resolve(
         contacts: values(&client.contacts),
         mail: client.mail.iter().map(|(person, address)| (person.value.clone(), address.clone())).collect(),
         limits: client.limits,
+        ledger: client.ledger.iter().map(|(environment, held)| (environment.value.clone(), holders(held))).collect(),
     };
+    check_holders(client, &mut report);
     (facts, endpoints)
+}
+
+fn holders(held: &spec::Holders) -> Holders {
+    Holders {
+        branch: held.branch.as_ref().map(|branch| branch.value.clone()),
+        witnesses: held.witnesses.iter().map(|witness| witness.value.clone()).collect(),
+    }
+}
+
+/// What stands for the holders of a ledger is no connection's name, and each witness has a name of its own.
+fn check_holders(client: &spec::Client, report: &mut Report<'_>) {
+    if let Some((name, _)) = client.connections.iter().find(|(name, _)| name.as_str() == LEDGER)
+        && !client.ledger.is_empty()
+    {
+        report.duplicate("connection", LEDGER, &name.span);
+    }
+    for held in client.ledger.values() {
+        let mut names = BTreeSet::new();
+        for witness in &held.witnesses {
+            let Ok(key) = witness.value.key() else { continue };
+            if !names.insert(key.name().to_owned()) {
+                report.duplicate("witness", key.name(), &witness.span);
+            }
+        }
+    }
 }
 
 fn no_calendar() -> Calendar {

@@ -275,7 +275,7 @@ fn check_environments(parsed: &Parsed, unit: &Unit<spec::Client>, findings: &mut
     let environments = texts(project.environments.iter().map(|environment| &environment.value));
     let mut report = Report::new(unit, findings);
     let leads = unit.spec.connections.values().flat_map(|connection| connection.endpoint.keys());
-    for environment in leads.filter(|name| !project.environments.contains(*name)) {
+    for environment in leads.chain(unit.spec.ledger.keys()).filter(|name| !project.environments.contains(*name)) {
         report.unknown("environment", environment, &environments);
     }
 }

@@ -69,6 +69,8 @@ faults! {
     BadRanges "bad-ranges";
     /// A body is absent, and no entry says that it is gone; or it is there although an entry says so.
     BodyGone "body-gone";
+    /// Fewer of the witnesses that were asked for than demanded cosigned what the log grew out of.
+    NotWitnessed "not-witnessed";
     /// The file ends without an empty line and a checkpoint.
     NoCheckpoint "no-checkpoint";
     /// The checkpoint is no signed note of this log, or its signature does not verify.

@@ -142,6 +142,23 @@ impl LogKey {
         &self.name
     }
 
+    /// The same key of a log, for the log that the agent wrote in another of its lives: what ended or began with a recovery.
+    ///
+    /// # Errors
+    /// [`NoteError::WrongOrigin`] when that is the log of another agent or client.
+    pub fn of_life(&self, origin: &Origin) -> Result<Self, NoteError> {
+        let own: Origin = self.name.parse().or(Err(NoteError::WrongOrigin))?;
+        if (Origin { life: origin.life, ..own }) != *origin {
+            return Err(NoteError::WrongOrigin);
+        }
+        Self::of_log(origin, self.key.as_bytes())
+    }
+
+    /// Whether it is a key of a witness and not of a log.
+    pub fn is_of_witness(&self) -> bool {
+        self.kind == KeyType::Witness
+    }
+
     /// The first four bytes of `SHA256(name || "\n" || type || key)`.
     pub fn id(&self) -> [u8; 4] {
         key_id(&self.name, self.kind, self.key.as_bytes())
@@ -226,7 +243,11 @@ impl Checkpoint {
             let line = SignatureLine::parse(line)?;
             let Some(key) = std::iter::once(log).chain(witnesses).find(|key| line.is_by(key)) else { continue };
             match key.verify(text, &line.signature).ok_or(NoteError::BadSignature)? {
-                Signed::ByWitness(time) => witnessed.push((key.name.clone(), time)),
+                // A second line by the same key is no second witness.
+                Signed::ByWitness(time) => match witnessed.iter_mut().find(|(name, _)| *name == key.name) {
+                    Some((_, before)) => *before = time.max(*before),
+                    None => witnessed.push((key.name.clone(), time)),
+                },
                 Signed::ByLog => by_log += 1,
             }
         }
@@ -249,6 +270,52 @@ impl Checkpoint {
         let signature = key.sign(format!("cosignature/v1\ntime {time}\n{text}").as_bytes()).to_bytes();
         let signed: Vec<u8> = time.to_be_bytes().into_iter().chain(signature).collect();
         Ok(format!("{}{}", self.note, signature_line(name, public.id(), &signed)))
+    }
+
+    /// The same note with the line of its log alone.
+    ///
+    /// # Errors
+    /// [`NoteError::NotSigned`] when the log is another one.
+    pub fn without_cosignatures(&self, log: &LogKey) -> Result<Self, NoteError> {
+        let (text, lines) = split(&self.note)?;
+        let by_log = |line: &&str| SignatureLine::parse(line).is_ok_and(|line| line.is_by(log));
+        let line = lines.into_iter().find(by_log).ok_or(NoteError::NotSigned)?;
+        Ok(Self { head: self.head.clone(), note: format!("{text}\n{line}\n"), witnessed: Vec::new() })
+    }
+
+    /// The same note with the lines that a witness answered: those by its key, which hold, in place of older ones by it.
+    /// Lines by others are left out.
+    ///
+    /// # Errors
+    /// [`NoteError::NotSigned`] when no line is by its key, and the others when a line has another form or does not hold.
+    ///
+    /// # Source
+    /// C2SP `tlog-witness`, `add-checkpoint`.
+    pub fn take_lines(&self, lines: &str, witness: &LogKey) -> Result<Self, NoteError> {
+        let (text, before) = split(&self.note)?;
+        if lines.len() > NOTE_MOST_BYTES {
+            return Err(NoteError::BadNote);
+        }
+        let mut newest: Option<(u64, &str)> = None;
+        for line in lines.strip_suffix('\n').ok_or(NoteError::BadNote)?.split('\n') {
+            let read = SignatureLine::parse(line)?;
+            if !read.is_by(witness) {
+                continue;
+            }
+            match witness.verify(text, &read.signature) {
+                Some(Signed::ByWitness(time)) => newest = newest.max(Some((time, line))),
+                Some(Signed::ByLog) | None => return Err(NoteError::BadSignature),
+            }
+        }
+        let (time, line) = newest.ok_or(NoteError::NotSigned)?;
+        let theirs = |line: &&str| SignatureLine::parse(line).is_ok_and(|line| line.is_by(witness));
+        let kept: String = before.into_iter().filter(|line| !theirs(line)).flat_map(|line| [line, "\n"]).collect();
+        let mut witnessed = self.witnessed.clone();
+        witnessed.retain(|(name, _)| *name != witness.name);
+        witnessed.push((witness.name.clone(), time));
+        let note = format!("{text}\n{kept}{line}\n");
+        split(&note)?;
+        Ok(Self { head: self.head.clone(), note, witnessed })
     }
 
     /// Reads size and root of a note without verifying who signed it: to find out which key to verify it with.
@@ -435,6 +502,30 @@ mod tests {
         let note = signed(&text_of(&head()));
         for bent in [note.replace('\n', "\r\n"), note.trim_end().to_owned(), format!("{note}\n"), String::new()] {
             assert!(Checkpoint::verify(&bent, &log_key(1), &[]).is_err());
+        }
+    }
+
+    #[test]
+    fn lines_of_a_witness_take_the_place_of_its_older_ones() {
+        let checkpoint = Checkpoint::sign(head(), &key(1));
+        let witness = LogKey::of_witness("witness.example", key(9).verifying_key().as_bytes()).unwrap();
+        let lines = |note: &str, seed, time| cosigned(note, seed, time).strip_prefix(note).unwrap().to_owned();
+        let note = checkpoint.note();
+        let first = checkpoint.take_lines(&lines(note, 9, 5), &witness).unwrap();
+        let both = lines(note, 9, 7) + &lines(note, 8, 6) + &lines(note, 9, 6);
+        let second = first.take_lines(&both, &witness).unwrap();
+        assert_eq!(second.note().lines().count(), 6, "one line of the log, one of the witness");
+        assert_eq!(second.witnessed(), [("witness.example".to_owned(), 7)]);
+        let read = Checkpoint::verify(second.note(), &log_key(1), std::slice::from_ref(&witness)).unwrap();
+        assert_eq!(read, second);
+        let twice = Checkpoint::verify(&cosigned(second.note(), 9, 9), &log_key(1), std::slice::from_ref(&witness));
+        assert_eq!(twice.unwrap().witnessed(), [("witness.example".to_owned(), 9)], "one witness, however often");
+        let other = Head { size: 8, ..head() };
+        let forged = lines(Checkpoint::sign(other, &key(1)).note(), 9, 5);
+        assert_eq!(checkpoint.take_lines(&forged, &witness), Err(NoteError::BadSignature));
+        assert_eq!(checkpoint.take_lines(&lines(note, 8, 5), &witness), Err(NoteError::NotSigned));
+        for bad in ["", "\n", "x\n", "\u{2014} witness.example AAAA"] {
+            assert!(checkpoint.take_lines(bad, &witness).is_err(), "{bad}");
         }
     }
 

@@ -135,8 +135,15 @@ impl Consistency {
         if from.size != self.old || from.origin != to.origin {
             return Err(Fault::BadProof);
         }
-        let grew = verify_consistency(from.size, &from.root, to.size, &to.root, &self.path);
+        let grew = self.leads((from.size, &from.root), (to.size, &to.root));
         if grew { Ok(newer) } else { Err(Fault::NotConsistent) }
+    }
+}
+
+impl Consistency {
+    /// Whether the path leads from one size and root to another.
+    pub fn leads(&self, (old, old_root): (u64, &Digest), (size, root): (u64, &Digest)) -> bool {
+        verify_consistency(old, old_root, size, root, &self.path)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::Spanned;
-use crate::client::{Calendar, ClientLimits, Decider, Freeze, PerCustomer, PerWorkflow, Tier};
+use crate::client::{self, Calendar, ClientLimits, Decider, Freeze, PerCustomer, PerWorkflow, Tier};
 use crate::id::{
     ClientId, ConnectionId, Environment, GroupId, MailAddress, OperationRef, PersonId, Region, Scope, SlotId,
 };
@@ -50,6 +50,17 @@ pub struct Client {
     pub guardrails: Vec<Guardrail>,
     /// Times in which no plan is committed.
     pub freeze: Vec<Spanned<Freeze>>,
+    /// Who holds checkpoints of its ledger besides the agent, by environment.
+    pub ledger: BTreeMap<Spanned<Environment>, Holders>,
+}
+
+/// Who holds checkpoints of a client's ledger besides the agent.
+#[derive(Clone, Debug)]
+pub struct Holders {
+    /// A git branch that the client owns.
+    pub branch: Option<Spanned<client::OwnedBranch>>,
+    /// Who cosigns.
+    pub witnesses: Vec<Spanned<client::Witness>>,
 }
 
 /// One use of an integration or provider.

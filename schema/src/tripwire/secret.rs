@@ -4,6 +4,10 @@
 //! The issuers' own pages on the form of their keys; RFC 7468 and RFC 7519 for PEM and JWT; age-encryption.org for age.
 
 use std::ops::Range;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
+use sha2::{Digest as _, Sha256};
 use std::sync::LazyLock;
 
 use super::before;
@@ -132,7 +136,7 @@ fn is_lower_hex(byte: u8) -> bool {
 pub fn secrets(text: &str) -> Vec<Secret> {
     let mut found = patterns(text);
     let public = public_stretches(text);
-    let random = random(text).filter(|range| !is_public_key(text, range));
+    let random = random(text).filter(|range| !is_public_key(text, range) && !is_verifier_key(text, range));
     let random = random.filter(|range| !public.iter().any(|public| overlaps(public, range)));
     found.extend(random.map(|range| Secret { range, what: "a key: its characters are random" }));
     first_of_each(found)
@@ -254,6 +258,20 @@ fn passwords_in_urls(text: &str) -> impl Iterator<Item = Secret> {
     })
 }
 
+/// The end of a verifier key of C2SP `signed-note`, `name+id+base64`, whose id is that of its name and key: then it is one.
+fn is_verifier_key(text: &str, range: &Range<usize>) -> bool {
+    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'');
+    let Some(before) = text.get(..range.start) else { return false };
+    let begins = before.rfind(ends).map_or(0, |at| at.saturating_add(1));
+    let Some(whole) = text.get(begins..range.end) else { return false };
+    let mut parts = whole.splitn(3, '+');
+    let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else { return false };
+    let Ok(key) = BASE64.decode(key) else { return false };
+    let hash = Sha256::new().chain_update(name).chain_update(b"\n").chain_update(&key).finalize();
+    let first: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    key.len() == 33 && first == id
+}
+
 /// The base64 of an OpenSSH public key or of the fingerprint of one.
 fn is_public_key(text: &str, range: &Range<usize>) -> bool {
     let Some(before) = text.get(..range.start) else { return false };
@@ -319,6 +337,7 @@ mod tests {
     #[test]
     fn what_is_public_is_not_a_secret() {
         for public in [
+            "key = \"PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW\"",
             "keys = [\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHWdvDlfnuKr3kIflybCT5sRfSvELtIdeVordDyBAUkw lena@acme\"]",
             "-----BEGIN SSH SIGNATURE-----\nU1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgiojj3XQJ8ZX9Uts\n-----END SSH SIGNATURE-----\n",
             "sha256 = \"83c49281432c1f036352f8f6ae1ad5281314b0efbee6acc7120f869f57e1a562\"",

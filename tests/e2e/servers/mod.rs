@@ -123,7 +123,7 @@ impl Room {
 }
 
 /// No file below a folder holds a text.
-fn nowhere(folder: &Path, canary: &[u8]) {
+pub(super) fn nowhere(folder: &Path, canary: &[u8]) {
     let mut todo = vec![folder.to_owned()];
     let mut seen = 0;
     while let Some(folder) = todo.pop() {
@@ -142,7 +142,7 @@ fn nowhere(folder: &Path, canary: &[u8]) {
 }
 
 /// A line of a private key's file, as it would stand wherever the key was written to.
-fn line_of(key: &[u8]) -> &[u8] {
+pub(super) fn line_of(key: &[u8]) -> &[u8] {
     key.split(|byte| *byte == b'\n').nth(2).expect("a private key")
 }
 

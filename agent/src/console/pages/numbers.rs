@@ -7,13 +7,13 @@ use maud::html;
 
 use super::plot::bars;
 use super::{Body, Section};
-use crate::console::numbers::{Counts, DAYS, LEAST, Series};
+use crate::console::numbers::{Counts, DAYS, LEAST, Now, Series};
 
 /// The numbers of a client.
 pub(in crate::console) fn page(
     shown: Option<(&ClientId, &BTreeMap<Series, Counts>)>,
     clients: &BTreeSet<ClientId>,
-    today: i64,
+    now: Now,
 ) -> Body {
     let main = html! {
         h1 { "KPIs" }
@@ -23,12 +23,12 @@ pub(in crate::console) fn page(
                 nav.tabs aria-label="Clients" { @for one in clients { a href={ "/numbers?client=" (one) } aria-current=[(one == client).then_some("true")] { (one) } } }
                 div #numbers data-part="" {
                     @if all.is_empty() { p.empty { "Nothing was counted for " (client) " yet: KPIs are taken when runs end " code { "done" } "." } }
-                    @else { p.lead { "The last " (DAYS) " days, in UTC. Groups under " (LEAST) " are shown as " code { "<" (LEAST) } ". " a href={ "/numbers.csv?client=" (client) } download { "Take it along as CSV" } } }
+                    @else { p.lead { "The last " (DAYS) " days, in UTC. Groups under " (LEAST) " are shown as " code { "<" (LEAST) } ", and nothing that would tell them. A sum is told of " (LEAST) " runs or more, of hours that are over; what is fewer is added to the next. " a href={ "/numbers.csv?client=" (client) } download { "Take it along as CSV" } } }
                     div.plots {
                         @for (series, counts) in all {
                             figure.card.plot {
-                                figcaption { span { (series.workflow) } strong { (series.name.replace('_', " ")) } em { (series.shown(counts.total)) } }
-                                (bars(series, counts, today))
+                                figcaption { span { (series.workflow) } strong { (series.name.replace('_', " ")) } em { (series.total(counts)) } }
+                                (bars(series, counts, now.day()))
                                 @if counts.groups.len() > 1 || counts.groups.keys().any(|group| !group.is_empty()) {
                                     table.groups {
                                         caption.unseen { "By label" }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::console::numbers::{Counts, DAYS, LEAST, Series, date};
+use crate::console::numbers::{Cell, Counts, DAYS, LEAST, Series, date};
 
 const WIDE: i64 = 600;
 const HIGH: i64 = 140;
@@ -14,14 +14,15 @@ const STUB: i64 = 4;
 /// One bar for each day.
 pub(super) fn bars(series: &Series, counts: &Counts, today: i64) -> Markup {
     let first = today - DAYS + 1;
-    let most = counts.days.values().copied().max().unwrap_or(0).max(LEAST);
+    let told = counts.days.values().map(|cell| if let Cell::Told(value) = cell { *value } else { 0 });
+    let most = told.max().unwrap_or(0).max(LEAST);
     let wide = WIDE / DAYS;
     let text = format!(
         "{} of {}: {} over {DAYS} days, at most {} a day",
         series.name,
         series.workflow,
-        series.shown(counts.total),
-        series.shown(most)
+        series.total(counts),
+        series.shown(Cell::Told(most))
     );
     html! {
         svg.bars viewBox={ "0 0 " (WIDE) " " (HIGH + FOOT) } role="img" aria-label=(text) preserveAspectRatio="none" {
@@ -29,11 +30,11 @@ pub(super) fn bars(series: &Series, counts: &Counts, today: i64) -> Markup {
             line.axis x1="0" x2=(WIDE) y1=(HIGH) y2=(HIGH) {}
             @for place in 0..DAYS {
                 @let day = first + place;
-                @let value = counts.days.get(&day).copied().unwrap_or(0);
-                @if value != 0 {
-                    @let high = if series.hides(value) { STUB } else { height(value, most) };
-                    rect.hidden[series.hides(value)] x=(place * wide + 3) y=(HIGH - high) width=(wide - 6) height=(high) rx="2" {
-                        title { (date(day)) ": " (series.shown(value)) }
+                @let cell = counts.days.get(&day).copied().unwrap_or(Cell::Told(0));
+                @if cell != Cell::Told(0) {
+                    @let high = if let Cell::Told(value) = cell { height(value, most) } else { STUB };
+                    rect.hidden[!matches!(cell, Cell::Told(_))] x=(place * wide + 3) y=(HIGH - high) width=(wide - 6) height=(high) rx="2" {
+                        title { (date(day)) ": " (series.shown(cell)) }
                     }
                 }
             }

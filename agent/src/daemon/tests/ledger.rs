@@ -3,7 +3,7 @@
 use super::super::agent::lock;
 use super::super::pruning::NotErased;
 use super::*;
-use crate::control::books::{LedgerAnswer, LedgerQuestion, LogSummary};
+use crate::control::books::{Demand, LedgerAnswer, LedgerQuestion, LogSummary};
 use crate::ledger::{opened, started};
 use crate::store::{Fact, FactText};
 
@@ -64,7 +64,7 @@ async fn a_run(store: &Sqlite, at: Moment, n: u8, who: &str) {
 }
 
 fn ledger_of(agent: &Agent) -> LogSummary {
-    let question = LedgerQuestion::Verify { log: "acme".into(), since: None };
+    let question = LedgerQuestion::Verify { log: "acme".into(), since: None, demand: Demand::default() };
     match lock(&agent.ledger).answer(&*agent.store, question).unwrap() {
         LedgerAnswer::Verified(summary) => summary,
         other => panic!("{other:?}"),
@@ -160,4 +160,26 @@ async fn entries_are_shown_by_person_log_and_time() {
     assert_eq!(client.len() - today.len(), 8, "what is of 200 days ago");
     let question = LedgerQuestion::Show { log: Some("birch".into()), person: None, since: None };
     assert_eq!(lock(&agent.ledger).answer(&*agent.store, question).unwrap(), LedgerAnswer::NotThere);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_was_put_back_starts_nothing_while_the_repository_is_away() {
+    let site = Site::new();
+    let (agent, _ended) = with_history(&site).await;
+    drop(agent);
+    let (database, copy) = (site.config().state.database(), site.folder.path().join("copy.db"));
+    std::fs::copy(&database, &copy).unwrap();
+    let (agent, _ended) = site.agent().await;
+    a_run(&agent.store, RealClock.now().moment(), 5, "cus-7").await;
+    publishing::checkpoints(&agent).await.unwrap();
+    drop(agent);
+    std::fs::copy(&copy, &database).unwrap();
+    for beside in ["agent.db-wal", "agent.db-shm"] {
+        drop(std::fs::remove_file(site.config().state.folder().join(beside)));
+    }
+    std::fs::remove_dir_all(site.repository()).unwrap();
+    let (agent, _ended) = site.agent().await;
+    let halt = agent.halted().expect("it knows by what it kept itself, before anything runs");
+    assert!(halt.why.iter().any(|why| why.as_str() == "ledger-older"), "{halt:?}");
+    assert!(!halt.published.is_empty(), "the checkpoints that it found stand in what it says");
 }

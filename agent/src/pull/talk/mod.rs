@@ -81,7 +81,7 @@ pub(super) fn transfer(
         Task::Fetch { branch, into, known } => {
             smart::fetch(&mut *talk, repository, branch, into, known.as_deref(), &mut budget)
         }
-        Task::Push { branch } => smart::push(&mut *talk, repository, branch, &mut budget),
+        Task::Push { branch, into } => smart::push(&mut *talk, repository, (branch, into), &mut budget),
     }
 }
 

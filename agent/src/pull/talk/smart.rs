@@ -158,11 +158,11 @@ fn first_of_pack(packets: &mut Packets<'_, impl Read>) -> Result<Vec<u8>, PullFa
 pub(super) fn push(
     talk: &mut dyn Talk,
     repository: &Repository,
-    branch: &str,
+    (branch, into): (&str, &str),
     budget: &mut Budget,
 ) -> Result<String, PullFailure> {
-    let reference = format!("refs/heads/{branch}");
-    let new = repository.refname_to_id(&reference).or(Err(PullFailure::NoBranch))?;
+    let new = repository.refname_to_id(&format!("refs/heads/{branch}")).or(Err(PullFailure::NoBranch))?;
+    let reference = format!("refs/heads/{into}");
     let said = Advertised::read(talk.hear()?, budget)?;
     let old = said.tip(&reference);
     if old == Some(new) {

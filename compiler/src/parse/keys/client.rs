@@ -5,7 +5,7 @@ use assent_schema::client::Tier;
 use super::super::value::words;
 use super::{
     AMOUNT, COUNT, CURRENCY, DAY, ENDPOINT, Form, Holds, ID, Key, Kind, LINE, MAIL, MOMENT, NAME, OPENING, OPERATION,
-    PERIOD, RATE, Rule, SCOPE, Table, may, need,
+    PERIOD, PUBLIC_KEY, RATE, Rule, SCOPE, Table, URL, may, need,
 };
 
 /// `clients/<client>/client.toml`.
@@ -47,6 +47,11 @@ static CLIENT: Table = Table {
         may("connections", Holds::Map(&ID, &Holds::Table(&CONNECTION)), "Its uses of integrations and providers."),
         may("guardrail", Holds::List(&Holds::Table(&GUARDRAIL)), "Limits on operations; the client signs them."),
         may("freeze", Holds::List(&Holds::Table(&FREEZE)), "Times in which no plan is committed."),
+        may(
+            "ledger",
+            Holds::Map(&ID, &Holds::Table(&HOLDERS)),
+            "Who holds checkpoints of its ledger besides the agent, by environment.",
+        ),
     ]],
     rules: &[],
 };
@@ -171,6 +176,40 @@ static PER_WORKFLOW: Table = Table {
 
 const PER_DAY: Key = may("per_day", AMOUNT, "The largest sum of one day, in minor units.");
 const PER_DAY_COUNT: Key = may("per_day_count", COUNT, "The most calls of one day.");
+
+static HOLDERS: Table = Table {
+    name: "holders",
+    about: "Who holds checkpoints of the ledger besides the agent, in the client's region.",
+    groups: &[&[
+        may("branch", Holds::Table(&OWNED_BRANCH), "A git branch that the client owns."),
+        may("witness", Holds::List(&Holds::Table(&WITNESS)), "Who cosigns each checkpoint."),
+    ]],
+    rules: &[],
+};
+
+static OWNED_BRANCH: Table = Table {
+    name: "owned-branch",
+    about: "A git branch that the client owns; each agent writes `<name>/<agent>`, and forces nothing.",
+    groups: &[&[
+        need("repository", Holds::Text, "The repository, at `https://` or `ssh://`."),
+        need("name", Holds::Form(&ID), "The first part of the branch's name."),
+        may("host_key", Holds::Form(&PUBLIC_KEY), "The key of the host; needed for `ssh://`."),
+        may("ca", Holds::Text, "Who signed the server's certificate, as PEM; whoever browsers trust unless said."),
+        need("region", Holds::Form(&ID), "Where it is; the client's region."),
+    ]],
+    rules: &[],
+};
+
+static WITNESS: Table = Table {
+    name: "witness",
+    about: "A witness of C2SP `tlog-witness`.",
+    groups: &[&[
+        need("url", Holds::Form(&URL), "Its submission prefix."),
+        need("key", Holds::Text, "Its key, `name+id+base64`, as the witness prints it."),
+        need("region", Holds::Form(&ID), "Where it is; the client's region."),
+    ]],
+    rules: &[],
+};
 
 static FREEZE: Table = Table {
     name: "freeze",

@@ -73,6 +73,16 @@ const RARE_CLIENT: &str = r#"
 operation = "shop.refund"
 per_customer = { param = "customer", per_day_count = 3 }
 by = "leads"
+
+[ledger.production.branch]
+repository = "ssh://assent@git.acme.example/ledger.git"
+name = "assent"
+host_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+region = "eu"
+[[ledger.production.witness]]
+url = "https://witness.acme.example"
+key = "witness.acme.example/1+f0cb0178+BBpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+region = "eu"
 "#;
 const RARE_WORKFLOW: &str = r#"
 [[step]]

@@ -1,0 +1,142 @@
+//! What people see of KPIs, and that nobody can have the value of one run from all of it.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// The instant at which so many hours since 1970 are over, and a while more.
+fn after(hour: i64) -> Now {
+    Now::at(hour * 3_600 + 600)
+}
+
+#[test]
+fn names_are_read_and_small_groups_are_hidden_everywhere() {
+    let counts = [
+        read("refund/done/480/topic.kind=late", 3).unwrap(),
+        read("refund/done/481/topic.kind=lost", 40).unwrap(),
+        read("refund/done/481/topic.kind=other", 60).unwrap(),
+        read("refund/paid/480/currency=EUR/topic.kind=late", 1_250).unwrap(),
+        read("refund/done/24", 900).unwrap(),
+    ];
+    assert_eq!(counts[3].series.currency.as_deref(), Some("EUR"));
+    assert_eq!(counts[0].group, "topic.kind=late");
+    let runs = [read_runs("refund/paid/480/1/currency=EUR/topic.kind=late", 5).unwrap()];
+    assert_eq!((&runs[0].series, runs[0].lasts), (&counts[3].series, 1));
+    let all = over_days(counts, runs, after(40 * 24));
+    let (done, of) = all.iter().find(|(series, _)| series.name == "done").unwrap();
+    assert_eq!((of.total, of.days.clone()), (103, [(20, Cell::Told(103))].into()), "what is older is not in it");
+    let groups: Vec<_> = of.groups.values().map(|cell| done.shown(*cell)).collect();
+    assert_eq!(groups, ["<5", "withheld", "60"], "103 less 40 and 60 would tell it");
+    assert!(csv(&all).contains("refund,paid,EUR,1970-01-21,1250\r\n"), "{}", csv(&all));
+    let few = over_days([read("refund/done/480", 4).unwrap()], [], after(490));
+    let (series, of) = few.iter().next().unwrap();
+    assert_eq!(series.total(of), "<5");
+    assert!(csv(&few).ends_with("refund,done,,1970-01-21,<5\r\n"), "{}", csv(&few));
+    for bad in ["", "refund", "refund/done", "refund/done/x"] {
+        assert_eq!((read(bad, 1), read_runs(bad, 1)), (None, None), "{bad}");
+    }
+    assert_eq!(read_runs("refund/done/1", 1), None);
+}
+
+#[test]
+fn two_small_groups_hide_each_other_and_a_whole_one_hides_nothing() {
+    let cells = |values: &[i64]| -> Vec<Cell> {
+        conceal(values.iter().copied().enumerate().collect::<BTreeMap<_, _>>()).into_values().collect()
+    };
+    assert_eq!(cells(&[4, 9]), [Cell::Few, Cell::Withheld]);
+    assert_eq!(cells(&[4, 3, 9]), [Cell::Few, Cell::Few, Cell::Told(9)]);
+    assert_eq!(cells(&[0, 9, 5]), [Cell::Told(0), Cell::Told(9), Cell::Told(5)]);
+    assert_eq!(cells(&[4]), [Cell::Few]);
+}
+
+#[test]
+fn a_sum_is_told_of_five_runs_and_of_hours_that_are_over() {
+    let sums = |parts: &[(i64, i64, i64)]| {
+        let name = |at: &str, hour: i64| format!("refund/paid/{hour}{at}/currency=EUR");
+        let counts: Vec<_> = parts.iter().map(|(hour, _, value)| read(&name("", *hour), *value).unwrap()).collect();
+        let runs: Vec<_> = parts.iter().map(|(hour, runs, _)| read_runs(&name("/1", *hour), *runs).unwrap()).collect();
+        (counts, runs)
+    };
+    let shown = |parts: &[(i64, i64, i64)], hour: i64| {
+        let (counts, runs) = sums(parts);
+        let all = over_days(counts, runs, after(hour));
+        all.into_values().next().map(|of| (of.total, of.days)).unwrap_or_default()
+    };
+    let parts = [(480, 4, 700), (481, 1, 50), (505, 9, 900)];
+    assert_eq!(shown(&parts[..1], 481), (0, [(20, Cell::Few)].into()), "one run, whatever it paid");
+    assert_eq!(shown(&parts, 481).0, 0, "the hour that runs on is not looked at");
+    assert_eq!(shown(&parts, 482), (750, [(20, Cell::Told(750))].into()));
+    assert_eq!(shown(&parts, 505).0, 750);
+    assert_eq!(shown(&parts, 506), (1_650, [(20, Cell::Told(750)), (21, Cell::Told(900))].into()));
+    // What was summed before anybody counted runs is of nobody knows how many.
+    let old = over_days(sums(&parts).0, [], after(506));
+    assert_eq!(old.values().next().unwrap().total, 0);
+    // A sum without a currency is one too, by the runs behind it.
+    let plain = [read("refund/minutes/480", 400).unwrap()];
+    let runs = [read_runs("refund/minutes/480/1", 2).unwrap()];
+    assert_eq!(over_days(plain, runs, after(490)).values().next().unwrap().total, 0);
+}
+
+/// A run that is done: its hour, its label, its value.
+type Run = (i64, u8, i64);
+
+/// Everything that somebody sees who looks at all of these hours.
+fn looked(runs: &[Run], looks: &[i64], lasts: i64) -> Vec<String> {
+    let mut looked = Vec::new();
+    for look in looks {
+        let mut cells: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+        // A run of an hour that is under way is in the store already.
+        for (hour, label, value) in runs.iter().filter(|(hour, ..)| hour <= look) {
+            let begins = hour - hour.rem_euclid(lasts);
+            let cell = cells.entry(format!("{begins}|k={label}")).or_default();
+            (cell.0, cell.1) = (cell.0 + 1, cell.1 + value);
+        }
+        let part = |name: &str, more: &str| {
+            let (begins, label) = name.split_once('|').unwrap();
+            format!("w/n/{begins}{more}/currency=EUR/{label}")
+        };
+        let counts: Vec<_> = cells.iter().map(|(name, (_, sum))| read(&part(name, ""), *sum).unwrap()).collect();
+        let more = format!("/{lasts}");
+        let behind: Vec<_> =
+            cells.iter().map(|(name, (runs, _))| read_runs(&part(name, &more), *runs).unwrap()).collect();
+        let all = over_days(counts, behind, after(*look));
+        looked.push(csv(&all));
+        for (series, of) in &all {
+            looked.push(series.total(of));
+            looked.extend(of.groups.iter().map(|(group, cell)| format!("{group} {}", series.shown(*cell))));
+        }
+    }
+    looked
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whoever looks each hour, at the page and at the table, at days, labels and totals, and subtracts as they like: for
+    /// each run there are four others that may have had what it had, and everything looks the same.
+    #[test]
+    fn nobody_can_have_the_value_of_one_run(
+        runs in prop::collection::vec((0_i64..60, 0_u8..3, 1_i64..1_000), 1..26),
+        lasts in prop::sample::select(vec![1_i64, 3, 24]),
+        begins in 900_i64..960,
+    ) {
+        let runs: Vec<Run> = runs.into_iter().map(|(hour, label, value)| (begins + hour, label, value)).collect();
+        let looks: Vec<i64> = (begins..begins + 90).chain([begins + 24 * DAYS, begins + 24 * DAYS + 30]).collect();
+        let seen = looked(&runs, &looks, lasts);
+        for (one, run) in runs.iter().enumerate() {
+            let moved = |to: Option<usize>| {
+                let mut others = runs.clone();
+                others[one].2 += 7;
+                if let Some(to) = to {
+                    others[to].2 -= 7;
+                }
+                looked(&others, &looks, lasts)
+            };
+            if moved(None) == seen {
+                continue; // Nothing is told of it at all.
+            }
+            let same = (0..runs.len()).filter(|other| *other != one && moved(Some(*other)) == seen).count();
+            prop_assert!(same >= 4, "{run:?} is told among {same} others of {runs:?}");
+        }
+    }
+}
