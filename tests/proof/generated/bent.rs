@@ -15,7 +15,7 @@ const EACH: usize = 2;
 type Bend = (&'static str, &'static [(&'static str, &'static str)]);
 
 const BENDS: [Bend; 30] = [
-    ("syntax", &[("timeout = \"1h\"", "timeout = \"1h«»")]),
+    ("syntax", &[("timeout = \"1h\"", "«timeout = \"1h»")]),
     ("unknown-key", &[("concurrency = 8\n", "concurrency = 8\n«memory» = \"1GB\"\n")]),
     ("unknown-key", &[("stale_limit = \"72h\"\n", "stale_limit = \"72h\"\n«colour» = \"red\"\n")]),
     ("unknown-name", &[("call = \"shop1.list_orders\"", "call = «\"shop1.list_order\"»")]),
