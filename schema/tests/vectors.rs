@@ -474,6 +474,24 @@ fn every_kind(vectors: &mut Vectors, ended: &str) {
             "erased",
             json!({"ranges": [[1, 20], [25, 25]], "request": "dsr-2026-5"}),
         ),
+        (
+            2 * HOUR + 2 * DAY,
+            None,
+            None,
+            None,
+            Some("alice"),
+            "acknowledged",
+            json!({"id": "a-1", "rule": "run-failed"}),
+        ),
+        (
+            2 * HOUR + 2 * DAY,
+            None,
+            None,
+            None,
+            None,
+            "approvers-reset",
+            json!({"number": 2, "approvers": digest("approvers"), "standing": "waits", "until": "2026-03-11T10:00:00Z"}),
+        ),
         (3 * HOUR + 2 * DAY, None, None, None, None, "stopped", json!({})),
     ];
     let kinds: BTreeSet<&str> = told.iter().map(|told| told.5).collect();
@@ -502,7 +520,7 @@ fn vectors() -> Files {
     let manifest = release(&mut vectors, project, approved);
     reports(&mut vectors, project, approvers, manifest);
     ledger(&mut vectors, story(project, approved, manifest));
-    let ended = String::from_utf8(vectors.files["ledger/checkpoint"].clone()).expect("text");
+    let ended = String::from_utf8(vectors.files.get("ledger/checkpoint").expect("a checkpoint").clone()).expect("text");
     every_kind(&mut vectors, &ended);
     let words = format!("{}\n{}\n", project, trust::words(&project));
     vectors.put("words.txt", words);

@@ -23,12 +23,14 @@ fn witness(region: &str, key: &str) -> Value {
     json!({"url": "https://witness.acme.example", "key": key, "region": region})
 }
 
-fn holders(value: Value) -> std::collections::BTreeMap<assent_schema::id::Environment, assent_schema::client::Holders> {
+fn holders(
+    value: &Value,
+) -> std::collections::BTreeMap<assent_schema::id::Environment, assent_schema::client::Holders> {
     serde_json::from_value(json!({"production": value})).unwrap()
 }
 
 /// The client's file says who holds its checkpoints.
-fn held(value: Value) -> Verdict {
+fn held(value: &Value) -> Verdict {
     bent(|world| world.facts.ledger = holders(value))
 }
 
@@ -264,29 +266,29 @@ pub(crate) const ROOM: &[Attack] = &[
         judge(&world.release_of(files))
     }),
     attack("client file: a branch for its ledger and a witness, at home", "accepted", || {
-        held(json!({"branch": branch("eu"), "witnesses": [witness("eu", WITNESS)]}))
+        held(&json!({"branch": branch("eu"), "witnesses": [witness("eu", WITNESS)]}))
     }),
     attack("client file: a branch for its ledger in another region", "region-wrong", || {
-        held(json!({"branch": branch("us")}))
+        held(&json!({"branch": branch("us")}))
     }),
     attack("client file: a witness in another region", "region-wrong", || {
-        held(json!({"witnesses": [witness("us", WITNESS)]}))
+        held(&json!({"witnesses": [witness("us", WITNESS)]}))
     }),
     because("client file: a witness with the key of a log", "client-invalid", "none of a witness", || {
-        held(json!({"witnesses": [witness("eu", LOG)]}))
+        held(&json!({"witnesses": [witness("eu", LOG)]}))
     }),
     because("client file: one witness as two", "client-invalid", "one name", || {
-        held(json!({"witnesses": [witness("eu", WITNESS), witness("eu", WITNESS)]}))
+        held(&json!({"witnesses": [witness("eu", WITNESS), witness("eu", WITNESS)]}))
     }),
     because("client file: a witness whose URL holds a user", "client-invalid", "cannot be reached", || {
         let mut one = witness("eu", WITNESS);
         one["url"] = "https://user@witness.acme.example".into();
-        held(json!({"witnesses": [one]}))
+        held(&json!({"witnesses": [one]}))
     }),
     because("client file: a branch for its ledger on a host that nothing pins", "client-invalid", "host_key", || {
         let mut one = branch("eu");
         one.as_object_mut().unwrap().remove("host_key");
-        held(json!({"branch": one}))
+        held(&json!({"branch": one}))
     }),
     because(
         "client file: a branch for its ledger pinned to a hardware key",
@@ -295,13 +297,13 @@ pub(crate) const ROOM: &[Attack] = &[
         || {
             let mut one = branch("eu");
             one["host_key"] = "sk-ssh-ed25519@openssh.com AAAA".into();
-            held(json!({"branch": one}))
+            held(&json!({"branch": one}))
         },
     ),
     because("client file: a branch for its ledger with a password in its URL", "client-invalid", "credentials", || {
         let mut one = branch("eu");
         one["repository"] = "ssh://git:secret@git.acme.example/ledger.git".into();
-        held(json!({"branch": one}))
+        held(&json!({"branch": one}))
     }),
     because(
         "client file: a connection by the name of the ledger's holders",
@@ -309,7 +311,7 @@ pub(crate) const ROOM: &[Attack] = &[
         "a connection is named",
         || {
             bent(|world| {
-                world.facts.ledger = holders(json!({"branch": branch("eu")}));
+                world.facts.ledger = holders(&json!({"branch": branch("eu")}));
                 let shop = world.facts.connections.values().next().unwrap().clone();
                 world.facts.connections.insert("ledger".parse().unwrap(), shop);
             })

@@ -269,7 +269,8 @@ KINDS = {
     "accepted": {"id": TOKEN, "trigger": TOKEN, "event": TOKEN},
     "intent": {"operation": CALLED, "keyed": DIGEST, "amount?": dict},
     "outcome": {"code": TOKEN, "status?": int},
-    "decided": {"choice": "approve|refuse|late", "shown": DIGEST, "by": TOKEN, "nonce?": DIGEST, "signature?": str},
+    "decided": {"choice": "approve|refuse|late", "shown": DIGEST, "by": TOKEN, "nonce?": DIGEST,
+                "decision?": str, "signature?": str, "passkey?": dict},
     "ended": {"outcome": "done|stopped|failed|content-lost|superseded", "name?": TOKEN},
     "released": {"sequence": int, "manifest": DIGEST},
     "deployed": {"workflow": NAME, "stage": TOKEN},
@@ -284,6 +285,8 @@ KINDS = {
     "handled": {"id": TOKEN, "what": "retry|skip|cancel|rerun|done|reassign", "why": TOKEN, "next?": TOKEN},
     "alerted": {"rule": TOKEN, "delay": int},
     "incident": {"id": TOKEN, "state": TOKEN, "severity": TOKEN, "cause": TOKEN, "file?": DIGEST},
+    "acknowledged": {"id": TOKEN, "rule": TOKEN},
+    "approvers-reset": {"number": int, "approvers": DIGEST, "standing": "waits|counts|vetoed", "until?": TIME},
     "rotated": {"connection": NAME, "slot": NAME},
     "pruned": {"ranges": [list], "rule": TOKEN, "reason": TOKEN},
     "erased": {"ranges": [list], "request": TOKEN},
@@ -291,7 +294,7 @@ KINDS = {
     "legal-released": {"id": TOKEN},
 }
 # Who must be named: a person acted.
-BY_PERSON = {"viewed", "held", "recovered", "handled", "erased", "legal-held", "legal-released"}
+BY_PERSON = {"viewed", "held", "acknowledged", "recovered", "handled", "erased", "legal-held", "legal-released"}
 
 
 def fits(value, form):
@@ -556,7 +559,7 @@ def check_vectors(folder):
     refused("a log by the key of another life", lambda: check_export(recovered, vkey))
     bodies = {0: "old", 26: "ranges", 27: "ranges"}
     first = [read_json(line) for line in recovered.split(b"\n\n")[0].split(b"\n")]
-    need(["body" in line for line in first] == [at not in (*range(1, 21), 25) for at in range(29)], "other bodies are gone")
+    need(["body" in line for line in first] == [at not in (*range(1, 21), 25) for at in range(31)], "other bodies are gone")
     for at, name in bodies.items():
         entry = read_json(b64(first[at]["body"]))
         need(name in entry["data"], "entry %d of another kind" % at)
@@ -566,7 +569,7 @@ def check_vectors(folder):
     refused("a log that ended", lambda: check_ended(dict(opened, log=vkey[0]), second[1]))
     refused("a log that ended", lambda: check_ended(opened, vkey[1][::-1]))
     note, witness = text("ledger", "cosigned"), read_vkey(text("ledger", "witness-vkey"), 4)
-    need(check_witnessed(note, second, [witness]) == (29, [1772712000]), "another size or time")
+    need(check_witnessed(note, second, [witness]) == (31, [1772712000]), "another size or time")
     # The time is a part of what a witness signs, and the line is over this checkpoint alone.
     signed = b64(note[:-1].rsplit(" ", 1)[1])
     for at in (11, 20, 75):
@@ -575,7 +578,7 @@ def check_vectors(folder):
         refused("a cosignature", lambda: check_witnessed(line, second, [witness]))
     refused("a checkpoint that nobody cosigned", lambda: check_witnessed(text("ledger", "checkpoint"), vkey, [witness]))
     refused("a witness that is named twice", lambda: check_witnessed(note, second, [witness, witness]))
-    refused("a cosigned checkpoint", lambda: check_witnessed(note.replace("\n29\n", "\n28\n"), second, [witness]))
+    refused("a cosigned checkpoint", lambda: check_witnessed(note.replace("\n31\n", "\n28\n"), second, [witness]))
 
     for what, told in lies(vkey[0]):
         story = Story()

@@ -10,7 +10,7 @@ use assent_agent::pull::push;
 use assent_agent::real::{RealDice, RealDisk};
 use assent_agent::run::Engine;
 use assent_agent::sim::{Spawner, Stage, run};
-use assent_agent::store::{Log, RunFilter, Sqlite, Store};
+use assent_agent::store::{Log, RunFilter, Sqlite, Store as _};
 use assent_schema::id::ClientId;
 use assent_schema::ledger::export;
 use ed25519_dalek::SigningKey;

@@ -149,7 +149,7 @@ impl Branch {
             most_bytes: 1 << 20,
             private_addresses: false,
         };
-        let answer = self.0.exchange(request).await.map_err(|_| PullFailure::Unreachable)?;
+        let answer = self.0.exchange(request).await.or(Err(PullFailure::Unreachable))?;
         Ok((answer.status, String::from_utf8(answer.body.reveal().clone()).expect("text")))
     }
 }
@@ -192,7 +192,9 @@ async fn live(world: SimWorld, witnesses: Vec<Asked>, last: Arc<Mutex<Option<Che
                 size => Note::new(acme(), "viewed").fact("what", format!("run:{size}")).fact("why", "audit"),
             };
             let transaction = Transaction::new(world.now()).with(Write::Note(Box::new(note)));
-            store.commit(transaction).await.expect("a commit");
+            if store.commit(transaction).await.is_err() {
+                return; // The machine died at the commit.
+            }
         }
         if publishers.round(&store).is_err() {
             return; // The machine died at the file.
@@ -221,7 +223,7 @@ async fn live(world: SimWorld, witnesses: Vec<Asked>, last: Arc<Mutex<Option<Che
             return;
         }
         // What did not work is tried again with the next minute.
-        world.sleep(Duration::from_secs(60)).await;
+        world.sleep(Duration::from_mins(1)).await;
     }
 }
 

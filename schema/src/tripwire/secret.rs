@@ -268,8 +268,8 @@ fn is_verifier_key(text: &str, range: &Range<usize>) -> bool {
     let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else { return false };
     let Ok(key) = BASE64.decode(key) else { return false };
     let hash = Sha256::new().chain_update(name).chain_update(b"\n").chain_update(&key).finalize();
-    let first: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    key.len() == 33 && first == id
+    let first = hash.first_chunk().map(|first| format!("{:08x}", u32::from_be_bytes(*first)));
+    key.len() == 33 && first.as_deref() == Some(id)
 }
 
 /// The base64 of an OpenSSH public key or of the fingerprint of one.
