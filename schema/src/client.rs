@@ -1,5 +1,6 @@
 //! What an agent must know of a client besides its plans: `clients/<client>.json` and `endpoints.json` of a release.
 
+mod auth;
 mod holders;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,7 @@ use crate::plan::Rate;
 use crate::shape::is_false;
 use crate::time::{Moment, Period};
 
+pub use auth::{Auth, ClientAuth};
 pub use holders::{BadHolders, Holders, LEDGER, OwnedBranch, Witness};
 
 /// All that the agent needs from `client.toml`, with the catalog facts of its connections.
@@ -312,6 +314,12 @@ pub struct ConnectionFacts {
     /// Hosts of sandboxes that the client approves beside it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub sandbox_hosts: BTreeSet<String>,
+    /// The host at which access tokens are asked for in production, where it is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_host: Option<String>,
+    /// Such hosts of sandboxes.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub sandbox_token_hosts: BTreeSet<String>,
     /// The permissions that the API granted.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub scopes: BTreeSet<Scope>,
@@ -404,131 +412,6 @@ impl Agreement {
     }
 }
 
-/// How requests of a connection are authorised.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Auth {
-    /// A header: an optional word, then the secret.
-    Header {
-        /// The header's name.
-        name: String,
-        /// The word before the secret: `Bearer`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        prefix: Option<String>,
-        /// Where the secret is.
-        slot: SlotId,
-        /// The read that tells whether the API takes a secret.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        test: Option<Name>,
-    },
-    /// HTTP basic authentication.
-    Basic {
-        /// The user's name; no secret.
-        user: String,
-        /// Where the password is.
-        slot: SlotId,
-        /// The read that tells whether the API takes a secret.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        test: Option<Name>,
-    },
-    /// A bearer token that the agent asks for in its own name.
-    ///
-    /// # Source
-    /// RFC 6749 section 4.4.
-    Oauth2Client {
-        /// Where tokens are asked for: a path below the endpoint.
-        token: String,
-        /// How the agent says who it is there.
-        #[serde(default, skip_serializing_if = "ClientAuth::is_header")]
-        send: ClientAuth,
-        /// Where the client's id and secret are.
-        slot: SlotId,
-        /// Where it is asked what a token may do: a path below the endpoint.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        introspect: Option<String>,
-    },
-    /// A bearer token that the agent asks for with a refresh token, which may be replaced each time.
-    ///
-    /// # Source
-    /// RFC 6749 section 6.
-    Oauth2Refresh {
-        /// Where tokens are asked for: a path below the endpoint.
-        token: String,
-        /// How the agent says who it is there.
-        #[serde(default, skip_serializing_if = "ClientAuth::is_header")]
-        send: ClientAuth,
-        /// Where the client's id and secret and the refresh token are, as one record.
-        slot: SlotId,
-        /// Where it is asked what a token may do: a path below the endpoint.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        introspect: Option<String>,
-        /// Where a person consents: a path below the endpoint, or an address that only the person's browser opens.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        authorize: Option<String>,
-        /// Who answers there; every answer then says so.
-        ///
-        /// # Source
-        /// RFC 9207.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        issuer: Option<String>,
-        /// Whether a consent cannot be had for less than the API gives.
-        #[serde(default, skip_serializing_if = "is_false")]
-        grants_all: bool,
-    },
-    /// Nothing: for tests and open endpoints.
-    None {},
-}
-
-impl Auth {
-    /// The slot whose secret authorises requests; nothing when none is needed.
-    pub fn slot(&self) -> Option<&SlotId> {
-        match self {
-            Self::Header { slot, .. }
-            | Self::Basic { slot, .. }
-            | Self::Oauth2Client { slot, .. }
-            | Self::Oauth2Refresh { slot, .. } => Some(slot),
-            Self::None {} => None,
-        }
-    }
-
-    /// The read that tells whether the API takes a secret, where one is named.
-    pub fn test(&self) -> Option<&Name> {
-        match self {
-            Self::Header { test, .. } | Self::Basic { test, .. } => test.as_ref(),
-            Self::Oauth2Client { .. } | Self::Oauth2Refresh { .. } | Self::None {} => None,
-        }
-    }
-
-    /// Where it is asked what a token may do, where the API tells.
-    pub fn introspect(&self) -> Option<&str> {
-        match self {
-            Self::Oauth2Client { introspect, .. } | Self::Oauth2Refresh { introspect, .. } => introspect.as_deref(),
-            Self::Header { .. } | Self::Basic { .. } | Self::None {} => None,
-        }
-    }
-}
-
-/// How an OAuth client says who it is at the token endpoint.
-///
-/// # Source
-/// RFC 6749 section 2.3.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ClientAuth {
-    /// By basic authentication.
-    #[default]
-    Header,
-    /// In the body.
-    Body,
-}
-
-impl ClientAuth {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-    fn is_header(&self) -> bool {
-        *self == Self::Header
-    }
-}
-
 /// A secret slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -572,11 +455,21 @@ pub struct Endpoint {
     /// The base URL, `https://host[:port][/path]`, without a slash at its end. `http` only to private addresses. Of a
     /// route that sends mail `smtps://host[:port]` or, with STARTTLS, `smtp://host[:port]`.
     pub url: String,
+    /// The base URL below which access tokens are asked for, of the same form, where it is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<String>,
     /// Where it is.
     pub region: Region,
     /// Whether it is a sandbox without real data.
     #[serde(default, skip_serializing_if = "is_false")]
     pub sandbox: bool,
+}
+
+impl Endpoint {
+    /// The base URL below which access tokens are asked for.
+    pub fn token_url(&self) -> &str {
+        self.tokens.as_deref().unwrap_or(&self.url)
+    }
 }
 
 /// What one active workflow is: part of a manifest.

@@ -183,6 +183,7 @@ impl Deployments {
             let facts = &self.field.clients[client];
             let url = |name: &_| Endpoint {
                 url: format!("https://{name}.example"),
+                tokens: None,
                 region: facts.region.clone(),
                 sandbox: true,
             };

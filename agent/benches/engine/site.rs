@@ -59,7 +59,7 @@ impl Deployment {
             running.insert(workflow, (Arc::new(compiled), sender));
         }
         let url = format!("http://127.0.0.1:{api}");
-        let api = Endpoint { url, region: "eu".parse().expect("a region"), sandbox: false };
+        let api = Endpoint { url, tokens: None, region: "eu".parse().expect("a region"), sandbox: false };
         let secret = Secret::new(SECRET.to_vec()).unwrap_or_else(|error| panic!("{error}"));
         (Self { secret, facts: Arc::new(facts), plans: running, api }, ends)
     }

@@ -174,7 +174,7 @@ impl Asked<'_> {
             client,
             name,
             connection: self.connection,
-            endpoint: &self.endpoint.url,
+            endpoint: self.endpoint.token_url(),
             record: record.reveal(),
             port,
             state: Zeroizing::new(RealDice.bytes()),
@@ -198,7 +198,7 @@ impl Asked<'_> {
     async fn exchange(&self, consent: &Consent<'_>, code: &Code) -> Result<(Secret, Granted), Error> {
         let cannot = |code: &str| Error::refused(format!("the API gave no token for the consent: {code}"));
         let request = consent.exchange(code).map_err(|wrong| cannot(wrong.kind.code()))?;
-        let base = Base::parse(&self.endpoint.url).ok_or_else(|| cannot("endpoint_refused"))?;
+        let base = Base::parse(self.endpoint.token_url()).ok_or_else(|| cannot("endpoint_refused"))?;
         let net = RealNet::new(tls::connector(&[]).tried(|| "cannot set up TLS".into())?);
         let mut egress = Egress::default();
         egress.allow(consent.client, consent.name, base.host(), base.port());

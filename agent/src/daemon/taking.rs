@@ -195,7 +195,9 @@ impl Agent {
         let mut listed = BTreeSet::new();
         for (client, connections) in &taken.endpoints.clients {
             for (connection, endpoint) in connections {
-                if let Some(base) = Base::parse(&endpoint.url).or_else(|| Base::parse_mail(&endpoint.url)) {
+                let tokens = endpoint.tokens.as_deref().and_then(Base::parse);
+                let base = Base::parse(&endpoint.url).or_else(|| Base::parse_mail(&endpoint.url));
+                for base in base.into_iter().chain(tokens) {
                     egress.allow(client, connection, base.host(), base.port());
                     listed.insert((base.host().to_owned(), base.port()));
                 }

@@ -33,7 +33,7 @@ pub struct Consent<'a> {
     pub name: &'a ConnectionId,
     /// Its facts.
     pub connection: &'a ConnectionFacts,
-    /// Its base URL, from `endpoints.json`.
+    /// The base URL below which tokens are asked for, from `endpoints.json`.
     pub endpoint: &'a str,
     /// The record of the slot: at least `client_id`.
     pub record: &'a [u8],

@@ -47,7 +47,7 @@ pub struct Grant<'a> {
     pub name: &'a ConnectionId,
     /// Its facts.
     pub connection: &'a ConnectionFacts,
-    /// Its base URL, from `endpoints.json`.
+    /// The base URL below which tokens are asked for, from `endpoints.json`.
     pub endpoint: &'a str,
     /// The record of the slot: JSON with `client_id`, `client_secret` and, for `oauth2-refresh`, `refresh_token`.
     pub record: &'a [u8],
@@ -56,14 +56,6 @@ pub struct Grant<'a> {
 /// The operation by which requests for tokens are known: `connection.oauth_token`.
 pub fn operation(connection: &ConnectionId) -> Option<OperationRef> {
     Some(OperationRef { connection: connection.clone(), operation: Name::new("oauth_token").ok()? })
-}
-
-/// Whether requests are authorised by a token that is asked for.
-pub fn is_used(auth: &Auth) -> bool {
-    match auth {
-        Auth::Oauth2Client { .. } | Auth::Oauth2Refresh { .. } => true,
-        Auth::Header { .. } | Auth::Basic { .. } | Auth::None {} => false,
-    }
 }
 
 /// A record as it was sealed.
@@ -183,10 +175,8 @@ pub fn given(record: &[u8]) -> Option<Content<Vec<u8>>> {
 /// # Errors
 /// [`Wrong`]; nothing can have been sent.
 pub fn send(grant: &Grant<'_>, members: &[(&str, Zeroizing<String>)]) -> Result<HttpRequest, Wrong> {
-    match &grant.connection.auth {
-        Auth::Oauth2Client { token, .. } | Auth::Oauth2Refresh { token, .. } => to(grant, token, members),
-        Auth::Header { .. } | Auth::Basic { .. } | Auth::None {} => Err(WrongKind::EndpointRefused.into()),
-    }
+    let path = grant.connection.auth.token().ok_or(WrongKind::EndpointRefused)?;
+    to(grant, path, members)
 }
 
 fn to(grant: &Grant<'_>, path: &str, members: &[(&str, Zeroizing<String>)]) -> Result<HttpRequest, Wrong> {

@@ -10,6 +10,7 @@ use assent_schema::id::{ConnectionId, GroupId, Name, OperationRef};
 use assent_schema::plan::{
     Action, Answer, Argument, AskLimit, Awaited, Effect, Expression, OnItemError, Operation, Plan, Retry, Text, Until,
 };
+use assent_schema::shape::Shape;
 use assent_schema::time::Period;
 
 /// A plan that is ready to run.
@@ -120,7 +121,7 @@ pub(super) enum Part {
 /// A text of a file, in its locales.
 pub(super) struct CompiledText {
     pub(super) locale: Option<Program>,
-    pub(super) holes: Vec<(Name, Template)>,
+    pub(super) holes: Vec<(Name, Template, Shape)>,
     pub(super) locales: BTreeMap<String, Template>,
     pub(super) default: String,
 }
@@ -321,7 +322,7 @@ fn compile_text(text: &Text) -> Result<CompiledText, NotRunnable> {
         holes: text
             .holes
             .iter()
-            .map(|(name, hole)| Ok((name.clone(), template(&hole.value)?)))
+            .map(|(name, hole)| Ok((name.clone(), template(&hole.value)?, hole.shape.clone())))
             .collect::<Result<_, _>>()?,
         locales: text
             .locales
@@ -348,7 +349,7 @@ fn one_part_reads(part: &Part, read: &mut BTreeSet<Path>) {
             }
         }
         Part::Text(text) => {
-            let holes = text.holes.iter().flat_map(|(_, template)| template.reads());
+            let holes = text.holes.iter().flat_map(|(_, template, _)| template.reads());
             read.extend(holes.map(|read| read.path));
             read.extend(text.locale.iter().flat_map(paths));
         }

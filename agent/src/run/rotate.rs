@@ -224,7 +224,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         if connection.auth.slot() != Some(of.slot) {
             return false;
         }
-        oauth::is_used(&connection.auth) || self.test_of(of, &connection.auth).is_some()
+        connection.auth.token().is_some() || self.test_of(of, &connection.auth).is_some()
     }
 
     fn test_of(&self, of: OfClient<'_>, auth: &Auth) -> Option<(OperationRef, std::sync::Arc<super::Compiled>)> {
@@ -252,12 +252,12 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         let facts = self.deployed.client(of.client).ok_or_else(|| later("no_client"))?;
         let connection = facts.connections.get(of.connection).ok_or_else(|| later("no_connection"))?;
         let endpoint = self.deployed.endpoint(of.client, of.connection).ok_or_else(|| later("no_endpoint"))?;
-        if oauth::is_used(&connection.auth) {
+        if connection.auth.token().is_some() {
             let grant = Grant {
                 client: of.client,
                 name: of.connection,
                 connection,
-                endpoint: &endpoint.url,
+                endpoint: endpoint.token_url(),
                 record: secret.reveal(),
             };
             let request = oauth::ask(&grant).map_err(|wrong| never(wrong.kind.code()))?;

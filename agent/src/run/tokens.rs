@@ -139,7 +139,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         connection: &ConnectionFacts,
     ) -> Result<Ready, Unready> {
         let Some(slot) = connection.auth.slot() else { return Ok(Ready::default()) };
-        if !oauth::is_used(&connection.auth) {
+        if connection.auth.token().is_none() {
             let secret = self.deployed.secret(client, name, slot).await?;
             return Ok(Ready { token: None, secret: Some(secret) });
         }
@@ -181,7 +181,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         if lock(&place.refused).as_ref().is_some_and(|refused| refused.reveal() == record.reveal()) {
             return Err(Unready::NotNow(CONSENT_NEEDED));
         }
-        let grant = Grant { client, name, connection, endpoint: &endpoint.url, record: record.reveal() };
+        let grant = Grant { client, name, connection, endpoint: endpoint.token_url(), record: record.reveal() };
         let request = oauth::ask(&grant).map_err(|wrong| failed(wrong.kind.code()))?;
         let answered = self.world.net().exchange(request).await;
         let theirs = match &answered {
@@ -255,7 +255,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         else {
             return;
         };
-        let grant = Grant { client, name, connection, endpoint: &endpoint.url, record: record.reveal() };
+        let grant = Grant { client, name, connection, endpoint: endpoint.token_url(), record: record.reveal() };
         if let Some(told) = self.introspect(&grant, access.reveal()).await {
             self.note_scopes(&grant, Some(&told));
         }
@@ -335,7 +335,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let facts = Arc::clone(&self.facts);
         let Some(connection) = facts.connections.get(name) else { return Ok(Ok(None)) };
         let client = self.accepted.client.clone();
-        if oauth::is_used(&connection.auth) {
+        if connection.auth.token().is_some() {
             let place = self.engine.tokens.place(&client, name);
             if place.alive(self.engine.world.clock().boot()).is_none() {
                 self.flush_all().await?;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use assent_schema::expr::{EvalError, Program, Scope, Template, Value, eval};
+use assent_schema::expr::{EvalCode, EvalError, Program, Scope, Template, Value, eval};
 use assent_schema::id::Name;
+use assent_schema::shape::Shape;
 use assent_schema::time::{Moment, Period};
 
 use super::compiled::{CompiledText, Part};
@@ -122,7 +123,15 @@ impl Values {
         let locale = text.locale.as_ref().map(|locale| self.eval(locale)).transpose()?;
         let body = locale.as_ref().and_then(Value::as_text).and_then(|locale| text.locales.get(locale));
         let Some(body) = body.or_else(|| text.locales.get(&text.default)) else { return Ok(Value::text("")) };
-        let put = |(name, template): &(Name, Template)| Ok((name.clone(), template.eval(self)?));
+        let put = |(name, template, shape): &(Name, Template, Shape)| {
+            let value = template.eval(self)?;
+            // Only a text can be of the right type and not fit: it is longer than the text's author allowed for.
+            if value.fits(shape) {
+                Ok((name.clone(), value))
+            } else {
+                Err(EvalError { code: EvalCode::TooLarge, span: 0..0 })
+            }
+        };
         body.eval(&Holes { holes: text.holes.iter().map(put).collect::<Result<_, EvalError>>()?, outside: self })
     }
 

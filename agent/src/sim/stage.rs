@@ -9,7 +9,6 @@ use assent_schema::client::{ClientFacts, Endpoint};
 use assent_schema::id::{ClientId, ConnectionId, OperationRef, SlotId, WorkflowId};
 use assent_schema::time::Moment;
 
-use crate::request::oauth;
 use crate::run::{Compiled, Deployed, Permission, Use, is_plain_read};
 use crate::store::{Books, LedgerRow, LedgerRows, Log, Note, StoreError};
 use crate::vault::{Secret, SlotPath, Vault, VaultError};
@@ -64,6 +63,7 @@ impl Deployed for Stage {
     fn endpoint(&self, _: &ClientId, connection: &ConnectionId) -> Option<Endpoint> {
         Some(Endpoint {
             url: format!("https://{connection}.example"),
+            tokens: None,
             region: self.facts.region.clone(),
             sandbox: true,
         })
@@ -79,7 +79,7 @@ impl Deployed for Stage {
                     read => return read,
                 }
             }
-            (None, Some(auth)) if oauth::is_used(auth) => RECORD,
+            (None, Some(auth)) if auth.token().is_some() => RECORD,
             (None, _) => PLAYED,
         };
         Secret::new(played.to_vec())

@@ -227,33 +227,35 @@ fn connection(value: Value<'_, '_>) -> Option<Connection> {
     };
     let scopes = table.set("scopes", name);
     let private_addresses = table.opt("private_addresses", boolean).unwrap_or_default();
-    let endpoints = table.map("endpoint", |value| endpoint(value, None));
+    let endpoints = table.map("endpoint", endpoint);
     let slots = table.map("slots", slot);
     let rate = table.opt("rate", rate);
     table.done();
     Some(Connection { to: to?, scopes, private_addresses, endpoint: endpoints, slots, rate })
 }
 
-/// Where something leads; `region` is read from the table unless it is known from its name.
-pub(super) fn endpoint(value: Value<'_, '_>, region: Option<Spanned<Region>>) -> Option<Endpoint> {
-    endpoint_by(base_url, value, region)
+/// Where a connection leads.
+pub(super) fn endpoint(value: Value<'_, '_>) -> Option<Endpoint> {
+    let mut table = value.table()?;
+    let url = table.need("url", base_url);
+    let tokens = table.opt("tokens", base_url);
+    let region = table.need("region", name);
+    let sandbox = table.opt("sandbox", boolean).unwrap_or_default();
+    table.done();
+    Some(Endpoint { url: url?, tokens, region: region?, sandbox })
 }
 
-/// As [`endpoint`], with URLs of another form.
-pub(super) fn endpoint_by(
+/// Where an alert route leads in a region, by a URL of its own form.
+pub(super) fn route_endpoint(
     url: fn(Value<'_, '_>) -> Option<Spanned<String>>,
     value: Value<'_, '_>,
-    region: Option<Spanned<Region>>,
+    region: Spanned<Region>,
 ) -> Option<Endpoint> {
     let mut table = value.table()?;
     let url = table.need("url", url);
-    let region = match region {
-        Some(region) => Some(region),
-        None => table.need("region", name),
-    };
     let sandbox = table.opt("sandbox", boolean).unwrap_or_default();
     table.done();
-    Some(Endpoint { url: url?, region: region?, sandbox })
+    Some(Endpoint { url: url?, tokens: None, region, sandbox })
 }
 
 fn slot(value: Value<'_, '_>) -> Option<Slot> {

@@ -103,7 +103,7 @@ fn token_path(value: Value<'_, '_>) -> Option<String> {
     if text.len() <= 256 && text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(segment)) {
         Some(text.to_owned())
     } else {
-        value.bad("is not a path below the endpoint like `/oauth/token`")
+        value.bad("is not a path like `/oauth/token`; another host stands in the client's endpoint as `tokens`")
     }
 }
 

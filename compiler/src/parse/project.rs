@@ -7,7 +7,7 @@ use assent_schema::code::Code;
 use assent_schema::id::Region;
 use assent_schema::spec::{Endpoint, Project, Route, Spanned};
 
-use super::client::endpoint_by;
+use super::client::route_endpoint;
 use super::reader::{Table, Value};
 use super::unique::Unique;
 use super::value::{base_url, mail_url, name, word};
@@ -81,6 +81,6 @@ fn by_region(
 ) -> Option<BTreeMap<Spanned<Region>, Endpoint>> {
     Some(value.table()?.entries(|value| {
         let region = Spanned::new(Region::new(value.key).ok()?, value.span.clone());
-        endpoint_by(url, value, Some(region))
+        route_endpoint(url, value, region)
     }))
 }

@@ -15,7 +15,7 @@ pub(super) fn provider(mut table: Table<'_, '_>, stem: &ProviderId) -> Option<Pr
     let dialect = table.need("dialect", |value| value.spanned(word));
     let model = table.need("model", line);
     let auth = table.need("auth", |value| value.spanned(auth));
-    let endpoint = table.map("endpoint", |value| endpoint(value, None));
+    let endpoint = table.map("endpoint", endpoint);
     let agreement = table.opt("agreement", agreement);
     let class = table.opt("class", word).unwrap_or_default();
     let prices = table.opt("prices", prices);

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use assent_schema::class::Class;
 use assent_schema::code::Code;
 use assent_schema::id::Name;
-use assent_schema::plan::{Plan, Trigger};
+use assent_schema::plan::{Action, Cancel, Event, Plan, Step, Trigger, Until};
 use assent_schema::shape::{Field, Shape};
 use assent_schema::spec::Classes;
 
 use super::names::Report;
 
-/// Raises the fields that a workflow names as `<record>.<field>`, in the event and in every answer of that record.
+/// Raises the fields that a workflow names as `<record>.<field>`, in every event and in every answer of that record. What is
+/// a fact no more does not come with an event that is waited for or that cancels.
 /// `given` puts settings into a class. A name that leads nowhere is `unknown-name`, a lower class `class-lowered`.
 pub(super) fn raise(plan: &mut Plan, classes: &Classes, given: impl Fn(&str) -> String, report: &mut Report<'_>) {
     for (path, class) in classes {
@@ -35,33 +36,54 @@ pub(super) fn raise(plan: &mut Plan, classes: &Classes, given: impl Fn(&str) -> 
             field.class = field.class.join(wanted);
         }
     }
+    for event in awaited(&mut plan.steps, &mut plan.cancels) {
+        event.fields.retain(|_, field| field.class.is_fact());
+    }
+}
+
+/// The events that a run waits for or that cancel it.
+fn awaited<'p>(steps: &'p mut [Step], cancels: &'p mut [Cancel]) -> impl Iterator<Item = &'p mut Event> {
+    let all = steps.iter_mut().flat_map(|step| match &mut step.action {
+        Action::Each(each) => each.steps.iter_mut().map(|step| &mut step.action).collect::<Vec<_>>(),
+        action => vec![action],
+    });
+    let waits = all.filter_map(|action| match action {
+        Action::Wait { until: Until::Event(awaited) } => Some(&mut awaited.on),
+        _ => None,
+    });
+    waits.chain(cancels.iter_mut().map(|cancel| &mut cancel.on))
 }
 
 /// The fields of all records that the workflow reads, as `<record>.<field>`.
-fn all_fields(plan: &Plan) -> BTreeSet<String> {
+fn all_fields(plan: &mut Plan) -> BTreeSet<String> {
+    let of_event = |event: &mut Event| {
+        let Event { record, fields, .. } = event;
+        fields.keys().map(|field| format!("{record}.{field}")).collect::<Vec<_>>()
+    };
+    let events: Vec<String> = awaited(&mut plan.steps, &mut plan.cancels).flat_map(of_event).collect();
     let trigger = match &plan.trigger {
         Trigger::Webhook { record, fields, .. } | Trigger::Poll { record, fields, .. } => Some((record, fields)),
         Trigger::Inbox { .. } | Trigger::Schedule { .. } | Trigger::Manual { .. } => None,
     };
     let answers = plan.operations.values().map(|operation| (&operation.record, &operation.response));
     let records = trigger.into_iter().chain(answers);
-    records.flat_map(|(record, fields)| fields.keys().map(move |field| format!("{record}.{field}"))).collect()
+    let known = records.flat_map(|(record, fields)| fields.keys().map(move |field| format!("{record}.{field}")));
+    known.chain(events).collect()
 }
 
 /// Every field of this path, with `list` items passed through.
 fn fields_at<'p>(plan: &'p mut Plan, path: &str) -> Vec<&'p mut Field> {
     let Some((record, rest)) = path.split_once('.') else { return Vec::new() };
     let names: Vec<&str> = rest.split('.').collect();
-    let mut found = Vec::new();
-    if let Trigger::Webhook { record: of, fields, .. } | Trigger::Poll { record: of, fields, .. } = &mut plan.trigger
-        && of.as_str() == record
-    {
-        found.extend(below(fields, &names));
-    }
-    for operation in plan.operations.values_mut().filter(|operation| operation.record.as_str() == record) {
-        found.extend(below(&mut operation.response, &names));
-    }
-    found
+    let Plan { trigger, operations, steps, cancels, .. } = plan;
+    let trigger = match trigger {
+        Trigger::Webhook { record, fields, .. } | Trigger::Poll { record, fields, .. } => Some((&*record, fields)),
+        Trigger::Inbox { .. } | Trigger::Schedule { .. } | Trigger::Manual { .. } => None,
+    };
+    let answers = operations.values_mut().map(|operation| (&operation.record, &mut operation.response));
+    let events = awaited(steps, cancels).map(|event| (&event.record, &mut event.fields));
+    let of_record = trigger.into_iter().chain(answers).chain(events).filter(|(of, _)| of.as_str() == record);
+    of_record.filter_map(|(_, fields)| below(fields, &names)).collect()
 }
 
 fn below<'f>(fields: &'f mut BTreeMap<Name, Field>, names: &[&str]) -> Option<&'f mut Field> {

@@ -195,12 +195,22 @@ fn resolve_connection(
         report.add(Code::BadValue, &id.span, message);
         return None;
     };
-    let sandboxes = leads.values().filter(|endpoint| endpoint.sandbox);
+    if auth.token().is_none() {
+        for tokens in leads.values().filter_map(|endpoint| endpoint.tokens.as_ref()) {
+            let message = format!("The connection `{}` asks for no access tokens.", id.value);
+            let help = "Remove `tokens`, or describe the integration with an `oauth2` kind of `auth`.".to_owned();
+            report.add_with_help(Code::BadValue, &tokens.span, message, help);
+        }
+    }
+    let sandboxes = || leads.values().filter(|endpoint| endpoint.sandbox);
+    let tokens = |endpoint: &spec::Endpoint| endpoint.tokens.as_ref().map(|url| base(&url.value).to_owned());
     Some(ConnectionFacts {
         to,
         host: base(&production.1.url).to_owned(),
         region: production.1.region.value.clone(),
-        sandbox_hosts: sandboxes.map(|endpoint| base(&endpoint.url).to_owned()).collect(),
+        sandbox_hosts: sandboxes().map(|endpoint| base(&endpoint.url).to_owned()).collect(),
+        token_host: tokens(production.1),
+        sandbox_token_hosts: sandboxes().filter_map(tokens).collect(),
         scopes: values(&connection.scopes),
         auth,
         slots,
@@ -277,7 +287,12 @@ fn resolve_slots(
 }
 
 fn resolve_endpoint(endpoint: &spec::Endpoint) -> Endpoint {
-    Endpoint { url: endpoint.url.value.clone(), region: endpoint.region.value.clone(), sandbox: endpoint.sandbox }
+    Endpoint {
+        url: endpoint.url.value.clone(),
+        tokens: endpoint.tokens.as_ref().map(|url| url.value.clone()),
+        region: endpoint.region.value.clone(),
+        sandbox: endpoint.sandbox,
+    }
 }
 
 /// The alert routes of the project that the client takes; each leads to the endpoint of the client's region.

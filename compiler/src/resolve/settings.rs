@@ -104,7 +104,16 @@ pub(super) fn template(text: &str, settings: &Settings) -> Result<Put, Unknown> 
         done = if let Some((SettingType::Text | SettingType::Token | SettingType::OneOf(_), Literal::Text(value))) =
             whole
         {
-            put.put(hole.clone(), &value.replace("${", "$${"));
+            // A dollar and a brace that come to stand side by side would begin another hole.
+            let after = text.get(hole.end..).unwrap_or_default();
+            let joins = (put.text.ends_with('$') && value.starts_with('{'))
+                || (value.ends_with('$') && after.starts_with(['$', '{']))
+                || (value.is_empty() && put.text.ends_with('$'));
+            if joins {
+                put.put(hole.clone(), &format!("${{{}}}", quoted(value)));
+            } else {
+                put.put(hole.clone(), &value.replace("${", "$${"));
+            }
             hole.end
         } else {
             put.keep(text, hole.start..inside.start);

@@ -86,6 +86,14 @@ impl Template {
         }
     }
 
+    /// The text before the first hole.
+    pub(crate) fn beginning(&self) -> &str {
+        match self.parts.first() {
+            Some(Part::Text(text)) => text,
+            _ => "",
+        }
+    }
+
     /// The text, when there is no hole.
     pub fn constant(&self) -> Option<&str> {
         match self.parts.as_slice() {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::ast::Path;
+use super::{LIST_MOST, RESULT_MOST_BYTES};
 use crate::class::{Class, Label, Marks};
 use crate::id::{ConnectionId, Name};
 use crate::shape::{Field, Shape};
@@ -52,10 +53,14 @@ pub struct Known {
     pub label: Label,
     /// Marks of the conditions under which the value was chosen; for money these count too.
     pub control: Marks,
+    /// Marks of the conditions that chose the value among others.
+    pub chosen: Marks,
     /// The declared fields that the value draws from.
     pub sources: Arc<BTreeSet<Source>>,
     /// Whether the catalog lets it be summed.
     pub measure: bool,
+    /// The most bytes of a text or items of a list.
+    pub most: u32,
 }
 
 /// A declared field that a value draws from, as data uses name it.
@@ -135,7 +140,14 @@ impl Facts {
 impl Known {
     /// Something that is always there, of this type and label, and draws from nothing declared.
     pub fn new(kind: Type, label: Label) -> Self {
-        Self { kind, optional: false, label, control: Marks::NONE, sources: Arc::default(), measure: false }
+        let most = match kind {
+            Type::List(_) => LIST_MOST,
+            _ => RESULT_MOST_BYTES,
+        };
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        let none = Marks::NONE;
+        let sources = Arc::default();
+        Self { kind, optional: false, label, control: none, chosen: none, sources, measure: false, most }
     }
 
     /// A field of the catalog or a trigger, and all below it.
@@ -143,6 +155,10 @@ impl Known {
         let mut known = Self::new(Type::of(&field.shape, path, origin), field.label());
         known.optional = field.optional;
         known.measure = field.measure;
+        known.most = match field.shape {
+            Shape::Text { most_bytes: most } | Shape::List { most, .. } => most,
+            _ => known.most,
+        };
         known.sources = match known.kind {
             // The parts of a record name themselves.
             Type::Record(_) => Arc::default(),
@@ -230,6 +246,7 @@ impl Type {
             (a, b) if a == b => Some(a.clone()),
             (a, b) if a.is_text() && b.is_text() => Some(Type::Text),
             (Type::List(x), Type::List(y)) => {
+                // Without what is known of the items of either.
                 x.kind.join(&y.kind).map(|of| Type::List(Arc::new(Known::new(of, Label::CONSTANT))))
             }
             (a, b) if a.fits(b) => Some(b.clone()),

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::Flow;
+use super::extent::Bulk;
 use super::label::{Followed, follow};
 use super::results::computed;
-use crate::class::Label;
+use super::{Flow, Inner};
+use crate::class::{Class, Label, Marks};
 use crate::expr::ast::{NodeKind, Path};
 use crate::expr::{Env, ExprError, ExprErrorKind, Facts, Known, Program, Template, Type, Value, WholeOrText, check};
 use crate::id::Name;
 use crate::plan::{Argument, Expression, Param, Text, TextFormat};
+use crate::shape::{Field, Shape};
 
 /// What is known of an argument.
 pub(super) struct Checked {
@@ -59,14 +61,37 @@ fn template(
     format: Option<TextFormat>,
 ) -> Result<Checked, ExprError> {
     let kind = template.check(env, format)?;
-    let followed = template.programs().map(|program| follow(program, env, edited)).fold(nothing(), both);
+    let mut followed = nothing();
+    let mut bulk: Option<Bulk> = None;
+    let mut holes: usize = 0;
+    for program in template.programs() {
+        let one = follow(program, env, edited);
+        bulk = match (bulk, one.bulk.clone()) {
+            (Some(all), Some(more)) => Some(all.beside(&more)),
+            (one, other) => one.or(other),
+        };
+        followed = both(followed, one);
+        holes = holes.saturating_add(1);
+    }
+    if holes > 1 {
+        followed.flow = followed.flow.computed();
+    }
+    if bulk.as_ref().is_some_and(Bulk::is_too_large) {
+        followed.fails = true;
+        followed.failing = followed.failing.join(followed.flow.any_marks());
+    }
     // A value that is only passed on keeps the labels of its parts.
     let passed_on =
         path_of(template).filter(|path| !edited.contains(&path.to_string())).and_then(|path| env.find(path));
     let known = match passed_on {
         Some(known) => Known { optional: false, ..known.clone() },
-        None => computed(&kind, &followed.flow),
+        None => {
+            let known = computed(&kind, &followed.flow);
+            let most = bulk.as_ref().map_or(known.most, |bulk| bulk.most(&kind));
+            Known { most, ..known }
+        }
     };
+    followed.bulk = bulk;
     Ok(Checked { known, followed })
 }
 
@@ -84,14 +109,29 @@ fn text(text: &Text, env: &Env, edited: &BTreeSet<String>, format: Option<TextFo
         if !suits {
             return Err(mismatch(hole.shape.as_str(), &checked.known.kind));
         }
+        // What does not fit the hole when it is there fails the step.
+        let most = match hole.shape {
+            Shape::Text { most_bytes } => most_bytes,
+            _ => checked.known.most,
+        };
+        let is_content = !checked.followed.flow.label.class.is_fact();
+        if is_content && checked.followed.bulk.as_ref().is_some_and(|bulk| bulk.bytes > most.into()) {
+            followed.fails = true;
+            followed.failing = followed.failing.join(checked.followed.flow.any_marks());
+        }
         followed = both(followed, checked.followed);
-        inside.names.insert(name.clone(), checked.known);
+        let most = checked.known.most.min(most);
+        inside.names.insert(name.clone(), Known { most, ..checked.known });
     }
     if let Some(locale) = &text.locale {
         followed = both(followed, chosen(locale, env, edited)?);
     }
     for body in text.locales.values() {
-        Template::parse(body)?.check(&inside, format)?;
+        let body = Template::parse(body)?;
+        body.check(&inside, format)?;
+        let made = template(&body, &inside, &BTreeSet::new(), None)?.followed;
+        followed.fails |= made.fails;
+        followed.failing = followed.failing.join(made.failing);
     }
     Ok(Checked { known: computed(&Type::Text, &followed.flow), followed })
 }
@@ -160,7 +200,92 @@ pub(super) fn for_param(
         Some(constant) => Value::text(constant).fits(&param.shape),
         None => checked.known.kind.suits(&param.shape),
     };
-    if suits { Ok(checked) } else { Err(mismatch(param.shape.as_str(), &checked.known.kind)) }
+    if !suits {
+        return Err(mismatch(param.shape.as_str(), &checked.known.kind));
+    }
+    fitting(given, &param.shape)?;
+    Ok(checked)
+}
+
+/// Whether what is written out as a list or record has no more items or members than the shape.
+fn fitting(given: &Argument, shape: &Shape) -> Result<(), ExprError> {
+    match (given, shape) {
+        (Argument::List(items), Shape::List { most, of }) => {
+            if u32::try_from(items.len()).is_ok_and(|count| count <= *most) {
+                return items.iter().try_for_each(|item| fitting(item, &of.shape));
+            }
+            let wanted = format!("a list of at most {most}");
+            let kind = ExprErrorKind::Mismatch { wanted, found: format!("a list of {}", items.len()) };
+            Err(ExprError { span: 0..0, kind })
+        }
+        (Argument::Record(members), Shape::Record { fields }) => {
+            members.iter().try_for_each(|(name, member)| match fields.get(name.as_str()) {
+                Some(field) => fitting(member, &field.shape),
+                None => {
+                    let known = fields.keys().map(ToString::to_string).collect();
+                    let kind = ExprErrorKind::UnknownName { name: name.clone(), nearest: None, known };
+                    Err(ExprError { span: 0..0, kind })
+                }
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The members of a parameter that has members, with what each is given. Only of an argument that was checked.
+pub(super) fn inner(given: &Argument, param: &Param, env: &Env, edited: &BTreeSet<String>) -> Vec<Inner> {
+    let mut found = Vec::new();
+    below(given, &param.shape, "", &mut |path, most, given| {
+        found.extend(argument(given, env, edited, None).ok().map(|checked| (path, most, checked.followed.flow)));
+    });
+    let mut found: Vec<Inner> = found.into_iter().map(|(path, most, flow)| Inner { path, most, flow }).collect();
+    if let (Argument::Template(text), Shape::List { .. } | Shape::Record { .. }) = (given, &param.shape)
+        && let Ok(template) = Template::parse(text)
+        && let Some(known) = path_of(&template).and_then(|path| env.find(path))
+    {
+        passed(known, &param.shape, "", &mut found);
+    }
+    found
+}
+
+fn below(given: &Argument, shape: &Shape, path: &str, found: &mut impl FnMut(String, Class, &Argument)) {
+    match (given, shape) {
+        (Argument::List(items), Shape::List { of, .. }) => {
+            for item in items {
+                let path = format!("{path}[]");
+                found(path.clone(), of.class, item);
+                below(item, &of.shape, &path, found);
+            }
+        }
+        (Argument::Record(members), Shape::Record { fields }) => {
+            for (name, member) in members {
+                let Some(field) = fields.get(name.as_str()) else { continue };
+                let path = format!("{path}.{name}");
+                found(path.clone(), field.class, member);
+                below(member, &field.shape, &path, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What is passed on whole: each part of it goes where the shape has it.
+fn passed(known: &Known, shape: &Shape, path: &str, found: &mut Vec<Inner>) {
+    let mut part = |known: &Known, field: &Field, path: String| {
+        passed(known, &field.shape, &path, found);
+        found.push(Inner { path, most: field.class, flow: Flow::of(known) });
+    };
+    match (&known.kind, shape) {
+        (Type::List(item), Shape::List { of, .. }) => part(item, of, format!("{path}[]")),
+        (Type::Record(known), Shape::Record { fields }) => {
+            for (name, field) in fields {
+                if let Some(known) = known.get(name.as_str()) {
+                    part(known, field, format!("{path}.{name}"));
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The path that a template is, when it is one hole with nothing but a path.
@@ -185,21 +310,27 @@ fn all_present(path: &Path) -> Facts {
     facts
 }
 
-/// The flow of a template, when it is well typed.
+/// The flow of a link, when it is well typed and each hole in it is escaped.
 ///
 /// # Errors
 /// As [`argument`].
-pub(super) fn flow_of_template(text: &str, env: &Env) -> Result<Flow, ExprError> {
-    template(&Template::parse(text)?, env, &BTreeSet::new(), None).map(|checked| checked.followed.flow)
+pub(super) fn flow_of_link(text: &str, env: &Env) -> Result<Followed, ExprError> {
+    template(&Template::parse(text)?, env, &BTreeSet::new(), Some(TextFormat::Url)).map(|checked| checked.followed)
 }
 
 fn nothing() -> Followed {
-    Followed { flow: Flow::CONSTANT, releases: Vec::new(), fails: false }
+    Followed { flow: Flow::CONSTANT, releases: Vec::new(), fails: false, failing: Marks::NONE, bulk: None }
 }
 
 fn both(mut a: Followed, b: Followed) -> Followed {
     a.releases.extend(b.releases);
-    Followed { flow: a.flow.join(b.flow), releases: a.releases, fails: a.fails || b.fails }
+    Followed {
+        flow: a.flow.join(b.flow),
+        releases: a.releases,
+        fails: a.fails || b.fails,
+        failing: a.failing.join(b.failing),
+        bulk: None,
+    }
 }
 
 fn mismatch(wanted: &str, found: &Type) -> ExprError {

@@ -103,6 +103,8 @@ pub enum PlanErrorKind {
     NotAList(String),
     /// What a `wait` waits for and is no moment.
     NotAMoment(String),
+    /// A link that does not lead to a host that the workflow names.
+    NotALink,
     /// An `each` inside an `each`.
     Nested,
 }
@@ -125,6 +127,7 @@ impl PlanError {
             PlanErrorKind::MissingParam(_)
             | PlanErrorKind::NotAPath
             | PlanErrorKind::NotShown(_)
+            | PlanErrorKind::NotALink
             | PlanErrorKind::Nested => Code::BadValue,
             PlanErrorKind::NotAFact
             | PlanErrorKind::NotBounded
@@ -146,6 +149,7 @@ impl PlanError {
             PlanErrorKind::NotAMoment(_) => {
                 Some("Write an instant, like `now + duration('2h')` or `business(now, duration('4h'))`.".into())
             }
+            PlanErrorKind::NotALink => Some("Begin with `https://`, the host and a `/`, before the first hole.".into()),
             PlanErrorKind::Nested => Some("Walk the inner list with `map`, `filter` or a workflow of its own.".into()),
             _ => None,
         }
@@ -170,6 +174,7 @@ impl fmt::Display for PlanError {
             }
             PlanErrorKind::NotAList(found) => write!(f, "an `each` walks a list, and this is {found}"),
             PlanErrorKind::NotAMoment(found) => write!(f, "a `wait` ends at an instant, and this is {found}"),
+            PlanErrorKind::NotALink => f.write_str("a link leads to a host that the workflow itself names"),
             PlanErrorKind::Nested => f.write_str("an `each` stands inside an `each`"),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::extent::{Bulk, extent};
 use super::{Flow, bits_of};
 use crate::class::{Class, Label, Marks};
 use crate::expr::ast::{Node, NodeKind, Operator, Path};
@@ -17,6 +18,10 @@ pub(super) struct Followed {
     pub(super) releases: Vec<(String, u32)>,
     /// Whether it can fail because of what content says.
     pub(super) fails: bool,
+    /// Who may have chosen whether it fails.
+    pub(super) failing: Marks,
+    /// The most that its value can hold, where content is read.
+    pub(super) bulk: Option<Bulk>,
 }
 
 /// Follows a checked expression. `edited` are the paths that a person who said yes may have written.
@@ -26,9 +31,26 @@ pub(super) fn follow(program: &Program, env: &Env, edited: &BTreeSet<String>) ->
 
 /// Follows one part of a checked expression.
 pub(super) fn follow_node(node: &Node, env: &Env, edited: &BTreeSet<String>) -> Followed {
-    let mut labels = Labels { env, edited, locals: Vec::new(), releases: Vec::new(), fails: false };
+    let none = Marks::NONE;
+    let mut labels = Labels {
+        env,
+        edited,
+        locals: Vec::new(),
+        releases: Vec::new(),
+        fails: false,
+        failing: none,
+        content: false,
+        marks: none,
+    };
     let flow = labels.of(node);
-    Followed { flow, releases: labels.releases, fails: labels.fails }
+    let Labels { releases, mut fails, mut failing, content, marks, .. } = labels;
+    // What is made of facts alone is small.
+    let bulk = content.then(|| extent(node, env)).map(|extent| {
+        fails |= extent.may_fail;
+        failing = if extent.may_fail { failing.join(marks) } else { failing };
+        extent.bulk
+    });
+    Followed { flow, releases, fails, failing, bulk }
 }
 
 struct Labels<'a> {
@@ -37,6 +59,11 @@ struct Labels<'a> {
     locals: Vec<(&'a Name, Known)>,
     releases: Vec<(String, u32)>,
     fails: bool,
+    failing: Marks,
+    /// Whether content is read anywhere.
+    content: bool,
+    /// Who may have chosen anything that is read.
+    marks: Marks,
 }
 
 impl<'a> Labels<'a> {
@@ -55,8 +82,13 @@ impl<'a> Labels<'a> {
                 // A choice among values has the marks of the values; those of the condition count for money alone.
                 let mut condition = self.of(condition);
                 condition.control = condition.any_marks();
+                condition.chosen = condition.control;
                 condition.label.marks = Marks::NONE;
                 condition.join(self.of(yes)).join(self.of(no))
+            }
+            NodeKind::Binary(Operator::Plus, one, other) if is_written(one) || is_written(other) => {
+                // A choice with a constant beside it is a choice among constants.
+                self.of(one).join(self.of(other))
             }
             NodeKind::Call(Function::Pseudonymise, arguments) => {
                 let mut flow = arguments.iter().fold(Flow::CONSTANT, |flow, argument| flow.join(self.of(argument)));
@@ -70,11 +102,16 @@ impl<'a> Labels<'a> {
                 self.locals.push((variable, item));
                 let body = self.of(body);
                 self.locals.pop();
-                list.join(body)
+                list.join(body).computed()
             }
-            _ => node.children().into_iter().fold(Flow::CONSTANT, |flow, child| flow.join(self.of(child))),
+            _ => node.children().into_iter().fold(Flow::CONSTANT, |flow, child| flow.join(self.of(child))).computed(),
         };
-        self.fails |= !flow.label.class.is_fact() && self.may_fail(node);
+        self.content |= !flow.label.class.is_fact();
+        self.marks = self.marks.join(flow.any_marks());
+        if self.may_fail(node) {
+            self.fails |= !flow.label.class.is_fact();
+            self.failing = self.failing.join(flow.any_marks());
+        }
         flow
     }
 
@@ -92,15 +129,16 @@ impl<'a> Labels<'a> {
             label.marks = Marks::NONE;
             control = Marks::NONE;
         }
-        Flow { label, control, sources }
+        Flow { label, control, chosen: known.chosen, sources }
     }
 
     /// Whether a step ran is a fact. Whether an optional field is there says something of the field.
     fn has(&self, path: &Path) -> Flow {
         let mut so_far = Path { root: path.root.clone(), fields: Vec::new() };
         let Some(root) = self.known(&so_far) else { return Flow::CONSTANT };
-        let mut flow =
-            Flow { label: Label::new(Class::Reference, Marks::NONE), control: root.control, sources: BTreeSet::new() };
+        let sources = (*root.sources).clone();
+        let label = Label::new(Class::Reference, Marks::NONE);
+        let mut flow = Flow { label, control: root.control, chosen: root.control, sources };
         for field in &path.fields {
             so_far.fields.push(field.clone());
             if let Some(known) = self.known(&so_far).filter(|known| known.optional) {
@@ -123,6 +161,7 @@ impl<'a> Labels<'a> {
         known.unwrap_or_else(|| {
             let mut item = Known::new(Type::Nothing, list.label);
             item.control = list.control;
+            item.chosen = list.chosen;
             item.sources = list.sources.clone().into();
             item
         })
@@ -144,7 +183,8 @@ impl<'a> Labels<'a> {
         flow
     }
 
-    /// Whether the part itself can fail, by the values that it gets.
+    /// Whether the part itself can fail, by the values that it gets. What only becomes too large is found by
+    /// [`extent`].
     fn may_fail(&self, node: &Node) -> bool {
         match &node.kind {
             NodeKind::Index(..) | NodeKind::Negate(_) => true,
@@ -177,4 +217,9 @@ impl<'a> Labels<'a> {
             _ => false,
         }
     }
+}
+
+/// Whether a part is written out in the workflow.
+fn is_written(node: &Node) -> bool {
+    matches!(node.kind, NodeKind::Text(_) | NodeKind::Integer(_) | NodeKind::Decimal(_) | NodeKind::Boolean(_))
 }

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::class::{Label, Marks};
+use crate::class::{Class, Label, Marks};
 use crate::expr::{Facts, Known, Path, Program, Source};
 use crate::id::Name;
 use crate::plan::Plan;
@@ -17,6 +17,7 @@ use crate::shape::Shape;
 
 mod argument;
 mod error;
+mod extent;
 mod label;
 mod nested;
 mod reads;
@@ -25,6 +26,7 @@ mod walk;
 mod way;
 
 pub use error::{Part, PlanError, PlanErrorKind, Site};
+pub(crate) use reads::draws_on_trigger;
 pub use reads::{of_argument, reads_at};
 pub(crate) use way::shows;
 pub use way::{Sought, way};
@@ -39,19 +41,37 @@ pub struct Flow {
     pub label: Label,
     /// Marks of the conditions by which the value was chosen. They count for money.
     pub control: Marks,
+    /// Marks of the conditions that chose the value among others. What is made of several such values has them by data: who
+    /// chooses each letter writes the word.
+    pub chosen: Marks,
     /// The declared fields that it draws from.
     pub sources: BTreeSet<Source>,
 }
 
 impl Flow {
     /// A constant of the workflow.
-    pub const CONSTANT: Self = Self { label: Label::CONSTANT, control: Marks::NONE, sources: BTreeSet::new() };
+    pub const CONSTANT: Self =
+        Self { label: Label::CONSTANT, control: Marks::NONE, chosen: Marks::NONE, sources: BTreeSet::new() };
+
+    /// The flow of a value of which this is known, with everything in it.
+    pub(crate) fn of(known: &Known) -> Self {
+        let (label, control, sources) = known.whole();
+        Self { label, control, chosen: known.chosen, sources }
+    }
+
+    /// The flow of what was computed from it.
+    fn computed(mut self) -> Self {
+        self.label.marks = self.label.marks.join(self.chosen);
+        self.chosen = Marks::NONE;
+        self
+    }
 
     /// The flow of what was made from both.
     #[must_use]
     pub fn join(mut self, other: Self) -> Self {
         self.label = self.label.join(other.label);
         self.control = self.control.join(other.control);
+        self.chosen = self.chosen.join(other.chosen);
         self.sources.extend(other.sources);
         self
     }
@@ -74,10 +94,14 @@ pub struct StepFlow {
     /// Decisions outside of the `each` that it stands in, which certainly said yes: a yes that was given once, whatever the
     /// item is. They are not in `certain`.
     pub outside: BTreeSet<Name>,
+    /// Who may have chosen whether it fails.
+    pub failing: Marks,
     /// Whether it may not run, or fail and be passed over.
     pub optional: bool,
     /// Its parameters, what stands beside its prompt, or the values that it sets.
     pub with: BTreeMap<Name, Flow>,
+    /// The members of parameters that are records or lists, by parameter.
+    pub inner: Vec<(Name, Inner)>,
     /// The sources that an `ask` may cite, or the list that an `each` walks.
     pub sources: Option<Flow>,
     /// What a `decide` shows, by path.
@@ -86,6 +110,17 @@ pub struct StepFlow {
     pub result: BTreeMap<Name, Label>,
     /// The fields of its result that may be durable, each with the shape that it then has.
     pub facts: BTreeMap<Name, Shape>,
+}
+
+/// A member of a parameter that has members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inner {
+    /// Its path in the parameter.
+    pub path: String,
+    /// The most private class that it takes.
+    pub most: Class,
+    /// What it is given.
+    pub flow: Flow,
 }
 
 /// One way in which a run tells something of content.

@@ -12,7 +12,7 @@ use crate::class::{Class, Label, Marks};
 use crate::expr::ast::{self, Node, NodeKind};
 use crate::expr::{Known, Program, Type, check};
 use crate::id::Name;
-use crate::plan::{Each, Event, Expression, Step, Until};
+use crate::plan::{Action, Dialect, Each, Event, Expression, Step, Until};
 
 /// What an `each` counts.
 pub(super) const COUNTS: [&str; 3] = ["done", "failed", "skipped"];
@@ -37,7 +37,7 @@ impl<'p> Walk<'p> {
         }
         self.spelled(&each.item, Part::Item);
         let outside = self.env.clone();
-        let (passed, times) = (self.passed, self.times);
+        let (passed, times, failing) = (self.passed, self.times, self.failing);
         self.times = each.max;
         if let Some(Walked { item, flow, .. }) = walked {
             let item = results::marked(&item, Marks::NONE, flow.any_marks());
@@ -54,9 +54,19 @@ impl<'p> Walk<'p> {
         }
         let inside = std::mem::replace(&mut self.env, outside);
         self.flows.known.extend(inside.names);
-        (self.passed, self.times) = (passed, times);
+        (self.passed, self.times, self.failing) = (passed, times, failing);
+        // Each step inside is counted by how it ended.
+        let inside = each.steps.iter().filter_map(|step| self.flows.steps.get(step.id.as_str()));
+        let mut sources = flow.sources.as_ref().map(|list| list.sources.clone()).unwrap_or_default();
+        let mut marks = marks;
+        for inner in inside {
+            marks = marks.join(inner.control).join(inner.failing);
+            sources.extend(inner.when.sources.iter().cloned());
+        }
+        let sources = Arc::new(sources);
         let count = |name: &str| {
             let known = Known::new(Type::Integer, Label::new(Class::Reference, marks));
+            let known = Known { sources: Arc::clone(&sources), ..known };
             Name::new(name).ok().map(|name| (name, known))
         };
         let counts: BTreeMap<Name, Known> = COUNTS.iter().filter_map(|name| count(name)).collect();
@@ -90,7 +100,7 @@ impl<'p> Walk<'p> {
         let followed = follow_node(&program.root, &self.env, &edited);
         self.released(&Part::Over, step.id.as_str(), &followed);
         let item = self.item(&program.root).unwrap_or_else(|| results::computed(&of.kind, &followed.flow));
-        let chosen = self.chosen(&program.root, &edited);
+        let chosen = self.chosen(&program.root, &edited) || self.sought(&program.root);
         Some(Walked { item, flow: followed.flow, chosen })
     }
 
@@ -113,6 +123,27 @@ impl<'p> Walk<'p> {
         !facts_only(list) || self.chosen(of, edited)
     }
 
+    /// Whether the list is the answer of an operation that was asked with content: content then chose what is in it.
+    fn sought(&self, list: &Node) -> bool {
+        let path = match &list.kind {
+            NodeKind::Path(path) => path,
+            NodeKind::Each(ast::Each::Filter, of, ..) => return self.sought(of),
+            _ => return false,
+        };
+        let Some(Action::Call { operation, .. }) = self.plan().step(path.root.as_str()).map(|step| &step.action) else {
+            return false;
+        };
+        let (Some(operation), Some(flow)) =
+            (self.plan().operations.get(operation), self.flows.steps.get(path.root.as_str()))
+        else {
+            return false;
+        };
+        flow.with.iter().any(|(name, given)| {
+            let is_target = operation.params.get(name.as_str()).is_some_and(|param| param.target);
+            !is_target && !given.label.class.is_fact()
+        })
+    }
+
     /// What is known once a `wait` is over.
     pub(super) fn wait(&mut self, step: &Step, until: &Until) -> Known {
         let mut fields: BTreeMap<Name, Known> = BTreeMap::new();
@@ -120,15 +151,20 @@ impl<'p> Walk<'p> {
             Until::For(_) | Until::Business(_) => {}
             Until::At(at) => self.moment(step, at),
             Until::Event(awaited) => {
-                self.fact_key(&awaited.equals, &Part::Until);
+                // The event has the very value that it is compared with, and whoever chose that chose whether it comes.
+                let matched = self.fact_key(&awaited.equals, &Part::Until).any_marks();
                 if !is_facts(&awaited.on) || !awaited.on.fields.contains_key(awaited.key.as_str()) {
                     self.error(Part::Until, PlanErrorKind::NotAFact);
                 }
-                if let Type::Record(known) = results::event(&awaited.on).kind {
+                let event = results::marked(&results::event(&awaited.on), matched, Marks::NONE);
+                if let Type::Record(known) = event.kind {
                     let optional = |known: &Known| Known { optional: true, ..known.clone() };
                     fields.extend(known.iter().map(|(name, known)| (name.clone(), optional(known))));
                 }
-                let arrived = Known::new(Type::Boolean, Label::new(Class::Reference, Marks::NONE));
+                // Whoever knows the token can send it.
+                let token = matches!(awaited.on.dialect, Dialect::Token);
+                let marks = if token { Marks::OUTSIDE } else { Marks::NONE };
+                let arrived = Known::new(Type::Boolean, Label::new(Class::Reference, marks.join(matched)));
                 fields.extend(Name::new("arrived").ok().map(|name| (name, arrived)));
             }
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::error::{Part, Site};
 use crate::expr::{Path, Program, Template, reads};
+use crate::id::Name;
 use crate::plan::{Action, Argument, Plan, Step, Until};
 
 /// The paths that an argument reads, without those that it only asks for with `has`.
@@ -20,6 +21,36 @@ pub fn of_argument(argument: &Argument) -> BTreeSet<Path> {
         }
         Argument::Record(members) => members.values().flat_map(of_argument).collect(),
     }
+}
+
+/// Whether an argument draws on the event that starts the run, or on the item that is walked: the answer of a read does
+/// where a target that it was asked with does. What does not is some record that the workflow names itself.
+pub(crate) fn draws_on_trigger(plan: &Plan, argument: &Argument) -> bool {
+    draws(plan, of_argument(argument), &mut BTreeSet::new())
+}
+
+fn draws(plan: &Plan, paths: BTreeSet<Path>, seen: &mut BTreeSet<Name>) -> bool {
+    paths.into_iter().any(|path| {
+        if path.root.as_str() == "trigger" || plan.steps.iter().any(|step| step.walks(&path.root).is_some()) {
+            return true;
+        }
+        // Each step is looked at once, so this takes no longer than the plan is.
+        if !seen.insert(path.root.clone()) {
+            return false;
+        }
+        match plan.step(path.root.as_str()).map(|step| &step.action) {
+            Some(Action::Call { operation, with, .. }) => {
+                let Some(operation) = plan.operations.get(operation) else { return false };
+                let is_target = |name: &&Name| operation.params.get(name.as_str()).is_some_and(|param| param.target);
+                let targets: Vec<&Argument> =
+                    with.iter().filter(|(name, _)| is_target(name)).map(|(_, given)| given).collect();
+                targets.into_iter().any(|given| draws(plan, of_argument(given), seen))
+            }
+            Some(Action::Set { values }) => values.values().any(|given| draws(plan, of_argument(given), seen)),
+            Some(Action::Wait { until: Until::Event(_) }) => true,
+            _ => false,
+        }
+    })
 }
 
 /// The paths that a part of a plan reads, without those that it only asks for with `has`.

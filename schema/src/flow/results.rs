@@ -43,15 +43,16 @@ pub(super) fn call(
     operation: &Operation,
     connection: &crate::id::ConnectionId,
     given: &BTreeMap<Name, Marks>,
+    own_party: bool,
 ) -> Known {
     let known = Known::record(&operation.response, operation.record.as_str(), &Origin::Connection(connection.clone()));
-    marked(&known, chosen_by(operation, given), Marks::NONE)
+    marked(&known, chosen_by(operation, given, own_party), Marks::NONE)
 }
 
 /// Who may have chosen the record that an operation answered: whoever chose what it was asked with. A `belongs` check
-/// leaves only who chose the party. An effect answers what it did, so only its targets choose.
-fn chosen_by(operation: &Operation, given: &BTreeMap<Name, Marks>) -> Marks {
-    let party = operation.belongs.as_ref().filter(|belongs| given.contains_key(belongs.param.as_str()));
+/// leaves only who chose the party, where that is the event's own. An effect answers what it did, so only its targets choose.
+fn chosen_by(operation: &Operation, given: &BTreeMap<Name, Marks>, own_party: bool) -> Marks {
+    let party = operation.belongs.as_ref().filter(|belongs| own_party && given.contains_key(belongs.param.as_str()));
     let is_read = operation.effect == Effect::None;
     let chooses = |name: &Name, param: &Param| match party {
         Some(belongs) => *name == belongs.param,
@@ -115,7 +116,8 @@ pub(super) fn marked(known: &Known, data: Marks, control: Marks) -> Known {
 /// A value of this type that flows so, and everything in it: what was computed has no parts with a flow of their own.
 pub(super) fn computed(kind: &Type, flow: &Flow) -> Known {
     let kind = map(kind, |part| Known { optional: part.optional, ..computed(&part.kind, flow) });
-    Known { control: flow.control, sources: flow.sources.clone().into(), ..Known::new(kind, flow.label) }
+    let sources = flow.sources.clone().into();
+    Known { control: flow.control, chosen: flow.chosen, sources, ..Known::new(kind, flow.label) }
 }
 
 fn map(kind: &Type, each: impl Fn(&Known) -> Known) -> Type {

@@ -1,9 +1,10 @@
 //! The example's workflows, and what changes when they are bent.
 
+mod smuggled;
+
 use serde_json::{Value, json};
 
 use super::*;
-use crate::class::Class;
 use crate::client::ClientFacts;
 use crate::guard::{Breach, breaches};
 

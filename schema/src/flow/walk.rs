@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::argument::{Checked, argument, flow_of_template, for_param};
+use super::argument::{Checked, argument, flow_of_link, for_param, inner};
 use super::error::{Part, PlanError, PlanErrorKind, Site};
 use super::label::{Followed, follow, follow_node};
-use super::reads::of_argument;
+use super::reads::{draws_on_trigger, of_argument};
 use super::results::{self, ENDINGS};
 use super::{Flow, Flows, Release, StepFlow, bits_of};
 use crate::class::{Label, Marks};
 use crate::expr::ast::NodeKind;
 use crate::expr::check::conclude;
 use crate::expr::print::to_text;
-use crate::expr::{Env, ExprError, ExprErrorKind, Facts, Known, Path, Program, Type, check};
+use crate::expr::{Env, ExprError, ExprErrorKind, Facts, Known, Path, Program, Template, Type, check};
 use crate::id::{Name, OperationRef};
 use crate::plan::{Action, Argument, Dialect, Expression, Kpi, Plan, Step, Trigger};
 
@@ -33,6 +33,7 @@ pub(super) fn walk(plan: &Plan, at: Option<&Name>) -> (Walked, Vec<PlanError>) {
         errors: Vec::new(),
         step: None,
         passed: Marks::NONE,
+        failing: Marks::NONE,
         times: 1,
         inside: None,
         at: at.cloned(),
@@ -59,8 +60,10 @@ pub(super) struct Walk<'p> {
     pub(super) flows: Flows,
     errors: Vec<PlanError>,
     step: Option<Name>,
-    /// Marks of the conditions under which an earlier `stop` let the run go on.
+    /// Marks of the conditions under which an earlier `stop` let the run go on, and of expressions that did not fail.
     pub(super) passed: Marks,
+    /// Who may have chosen whether an expression of the step fails.
+    pub(super) failing: Marks,
     /// How often what is walked now may be done in one run.
     pub(super) times: u32,
     /// The steps of the `each` that is walked now.
@@ -111,6 +114,7 @@ impl<'p> Walk<'p> {
         if followed.fails {
             self.release(part, format!("{place}: that it failed"), 1);
         }
+        self.failing = self.failing.join(followed.failing);
     }
 
     /// Checks a condition, costs what it tells of content, and makes its facts certain.
@@ -165,6 +169,7 @@ impl<'p> Walk<'p> {
         }
         self.spelled(&step.id, Part::Id);
         self.env.facts = outer.clone();
+        self.failing = Marks::NONE;
         let when = match &step.when {
             Some(when) => self.condition(when, &Part::When, step.id.as_str()),
             None => Flow::CONSTANT,
@@ -177,17 +182,26 @@ impl<'p> Walk<'p> {
             control,
             certain,
             outside,
+            failing: Marks::NONE,
             optional: step.when.is_some() || !step.continue_on.is_empty(),
             with: BTreeMap::new(),
+            inner: Vec::new(),
             sources: None,
             show: BTreeMap::new(),
             result: BTreeMap::new(),
             facts: BTreeMap::new(),
         };
         let result = self.action(step, &mut flow);
-        let mut result = results::marked(&result, Marks::NONE, control);
+        // An expression that fails ends the run, so what follows goes on under its condition.
+        let certain = self.failing;
+        flow.failing = certain.join(self.may_end_otherwise(step, &flow));
+        // Whether a step that may fail has a result is chosen by whoever can make it fail.
+        let failing = if step.continue_on.is_empty() { Marks::NONE } else { flow.failing };
+        let mut result = results::marked(&result, Marks::NONE, control.join(failing));
         let decides = matches!(step.action, Action::Decide { .. });
         result.optional = flow.optional && !decides;
+        // That it ran tells of what its condition reads.
+        result.sources = flow.when.sources.clone().into();
         if let Type::Record(fields) = &result.kind {
             for (name, field) in fields.iter() {
                 let (label, ..) = field.whole();
@@ -199,9 +213,24 @@ impl<'p> Walk<'p> {
         if matches!(step.action, Action::Stop { .. }) {
             self.passed = control;
         }
+        self.passed = self.passed.join(certain);
         let left = Left { id: step.id.clone(), certain: self.env.facts.clone(), result, decides };
         self.flows.steps.insert(step.id.clone(), flow);
         left
+    }
+
+    /// Who may have chosen how a step ends: whoever chose what it is given, and an AI whose answer may be none.
+    fn may_end_otherwise(&self, step: &Step, flow: &StepFlow) -> Marks {
+        let given = flow.with.values().chain(&flow.sources).map(Flow::any_marks).fold(Marks::NONE, Marks::join);
+        match &step.action {
+            Action::Ask { .. } => given.join(Marks::MODEL),
+            Action::Call { .. } | Action::Set { .. } => given,
+            Action::Each(each) => {
+                let inside = each.steps.iter().filter_map(|step| self.flows.steps.get(step.id.as_str()));
+                inside.map(|flow| flow.control.join(flow.failing)).fold(given, Marks::join)
+            }
+            Action::Decide { .. } | Action::Wait { .. } | Action::Stop { .. } => Marks::NONE,
+        }
     }
 
     /// What is certain of one item: a decision counts where it stands in the same item.
@@ -255,8 +284,7 @@ impl<'p> Walk<'p> {
             Action::Decide { show, edit, .. } => {
                 for (place, path) in show.iter().enumerate() {
                     if let Some(shown) = self.path(path, Part::Show(place), false) {
-                        let (label, control, sources) = shown.whole();
-                        flow.show.insert(path.clone(), Flow { label, control, sources });
+                        flow.show.insert(path.clone(), Flow::of(&shown));
                     }
                 }
                 for (place, path) in edit.iter().enumerate() {
@@ -313,6 +341,9 @@ impl<'p> Walk<'p> {
             let checked = for_param(given, param, &self.env, &self.edited());
             if let Some(checked) = self.take(part.clone(), checked) {
                 self.released(&part, &format!("{}.{name}", step.id), &checked.followed);
+                flow.inner.extend(
+                    inner(given, param, &self.env, &self.edited()).into_iter().map(|inner| (name.clone(), inner)),
+                );
                 flow.with.insert(name.clone(), checked.followed.flow);
             }
         }
@@ -326,7 +357,9 @@ impl<'p> Walk<'p> {
         let chosen = with
             .iter()
             .filter_map(|(name, given)| Some((name.clone(), self.who_chose(given, flow.with.get(name.as_str())?))));
-        results::call(operation, &reference.connection, &chosen.collect())
+        let party = operation.belongs.as_ref().and_then(|belongs| with.get(belongs.param.as_str()));
+        let own_party = party.is_some_and(|party| draws_on_trigger(self.plan, party));
+        results::call(operation, &reference.connection, &chosen.collect(), own_party)
     }
 
     /// Who may have chosen what an operation is asked with. A read confirms what an event of a `token` trigger names, so
@@ -401,8 +434,13 @@ impl<'p> Walk<'p> {
         }
         self.cancels();
         let Some(open) = &self.plan.fallback.open else { return };
-        let checked = flow_of_template(open, &self.env);
-        self.flows.open = self.take(Part::Open, checked);
+        if !is_link(open) {
+            self.error(Part::Open, PlanErrorKind::NotALink);
+        }
+        let checked = flow_of_link(open, &self.env);
+        let Some(followed) = self.take(Part::Open, checked) else { return };
+        self.released(&Part::Open, "open", &followed);
+        self.flows.open = Some(followed.flow);
     }
 
     /// What is asked for again and again is asked for with constants: nothing has come in yet.
@@ -427,7 +465,9 @@ impl<'p> Walk<'p> {
         let Some(program) = self.take(Part::OneAtATime, Program::parse(&key.0)) else { return };
         let checked = check(&program, &self.env);
         let Some(found) = self.take(Part::OneAtATime, checked) else { return };
-        let flow = follow(&program, &self.env, &BTreeSet::new()).flow;
+        let followed = follow(&program, &self.env, &BTreeSet::new());
+        self.released(&Part::OneAtATime, "one_at_a_time", &followed);
+        let flow = followed.flow;
         if flow.label.class.is_fact() && found.reference_shape().is_none() {
             self.error(Part::OneAtATime, PlanErrorKind::NotBounded);
         }
@@ -435,14 +475,21 @@ impl<'p> Walk<'p> {
     }
 
     /// A key by which items or events are told apart must be a fact.
-    pub(super) fn fact_key(&mut self, key: &Expression, part: &Part) {
-        let Some(program) = self.take(part.clone(), Program::parse(&key.0)) else { return };
+    pub(super) fn fact_key(&mut self, key: &Expression, part: &Part) -> Flow {
+        let Some(program) = self.take(part.clone(), Program::parse(&key.0)) else { return Flow::CONSTANT };
         let checked = check(&program, &self.env);
-        let Some(found) = self.take(part.clone(), checked) else { return };
-        let class = follow(&program, &self.env, &BTreeSet::new()).flow.label.class;
-        if found.reference_shape().is_none() || !class.is_fact() {
+        let Some(found) = self.take(part.clone(), checked) else { return Flow::CONSTANT };
+        let followed = follow(&program, &self.env, &BTreeSet::new());
+        let place = match (&self.step, part) {
+            (Some(step), Part::Key) => format!("{step}.key"),
+            (Some(step), _) => step.to_string(),
+            (None, _) => "cancel".to_owned(),
+        };
+        self.released(part, &place, &followed);
+        if found.reference_shape().is_none() || !followed.flow.label.class.is_fact() {
             self.error(part.clone(), PlanErrorKind::NotAFact);
         }
+        followed.flow
     }
 
     fn kpi(&mut self, place: usize, kpi: &Kpi) {
@@ -457,4 +504,14 @@ impl<'p> Walk<'p> {
             self.path(by, Part::KpiBy(place, label), true);
         }
     }
+}
+
+/// Whether a template is a link to a host that the workflow names, so that nobody else chooses where people are led.
+fn is_link(open: &str) -> bool {
+    let Ok(template) = Template::parse(open) else { return true };
+    let (host, path) =
+        template.beginning().strip_prefix("https://").and_then(|rest| rest.split_once('/')).unwrap_or_default();
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&b);
+    let named = |b: u8| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b);
+    !host.is_empty() && host.bytes().all(named) && path.bytes().all(plain)
 }

@@ -30,7 +30,7 @@ impl Sought {
 
     fn is_in(self, known: &Known) -> bool {
         let (label, control, sources) = known.whole();
-        self.is(&Flow { label, control, sources })
+        self.is(&Flow { label, control, chosen: known.chosen, sources })
     }
 
     /// What is said of a value that is so.

@@ -42,6 +42,13 @@ fn called(judged: &Judged<'_>, step: &Step, reference: &OperationRef, found: &mu
         let mut customers = by_customer.filter_map(|guardrail| guardrail.per_customer.as_ref());
         customers.any(|customer| customer.param.as_str() == param)
     };
+    for (name, inner) in &flow.inner {
+        if !may_take(inner.most, inner.flow.label.class) {
+            let sink = format!("`{name}{}` of `{reference}`", inner.path);
+            let site = at(step, Part::With(name.clone()));
+            found.push(denied(judged, site, inner.flow.label.class, inner.most, &sink));
+        }
+    }
     for (name, given) in &flow.with {
         let Some(param) = operation.params.get(name.as_str()) else { continue };
         let class = given.label.class;

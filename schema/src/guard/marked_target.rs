@@ -3,7 +3,7 @@
 use super::{Breach, Called, Judged, at};
 use crate::code::Code;
 use crate::expr::Path;
-use crate::flow::{Part, Site, Sought, of_argument, reads_at, way};
+use crate::flow::{Part, Sought, draws_on_trigger, of_argument, way};
 use crate::id::Name;
 use crate::plan::{Argument, Effect};
 
@@ -24,8 +24,8 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
 fn of_one(judged: &Judged<'_>, called: &Called<'_>) -> Vec<Breach> {
     let targets = called.operation.params.iter().filter(|(_, param)| param.target);
     let marked = targets.filter(|(name, _)| {
-        called.flow.with.get(name.as_str()).is_some_and(|flow| flow.label.marks.any())
-            && !is_proven(judged, called, name)
+        let is_marked = called.flow.with.get(name.as_str()).is_some_and(|flow| flow.label.marks.any());
+        is_marked && !called.with.get(name.as_str()).is_some_and(|given| is_proven(judged, called, given))
     });
     marked
         .map(|(name, _)| {
@@ -37,15 +37,23 @@ fn of_one(judged: &Judged<'_>, called: &Called<'_>) -> Vec<Breach> {
         .collect()
 }
 
-/// Whether every marked path of an argument was proved to be the trigger's own party's before the step.
-fn is_proven(judged: &Judged<'_>, called: &Called<'_>, name: &Name) -> bool {
-    let site: Site = at(called.step, Part::With(name.clone()));
-    let marked = |path: &Path| judged.flows.find(path).is_some_and(|known| known.whole().0.marks.any());
-    reads_at(judged.plan, &site).iter().filter(|path| marked(path)).all(|path| belongs(judged, called, path))
+/// Whether all that is marked in an argument was proved to be the trigger's own party's before the step: what was proved is
+/// the value itself, and not another one that is made of it.
+fn is_proven(judged: &Judged<'_>, called: &Called<'_>, given: &Argument) -> bool {
+    match given {
+        Argument::List(items) => items.iter().all(|item| is_proven(judged, called, item)),
+        Argument::Record(members) => members.values().all(|member| is_proven(judged, called, member)),
+        Argument::Boolean(_) | Argument::Integer(_) | Argument::Template(_) | Argument::Text(_) => {
+            let is_marked = |path: &&Path| judged.flows.find(path).is_some_and(|known| known.whole().0.marks.any());
+            let paths = of_argument(given);
+            let mut marked = paths.iter().filter(is_marked);
+            marked.all(|path| is_only(given, path) && belongs(judged, called, path))
+        }
+    }
 }
 
 /// Whether a read that surely ran before was asked for exactly this record, with a `belongs` check against an unmarked
-/// party.
+/// party of the event itself.
 fn belongs(judged: &Judged<'_>, called: &Called<'_>, path: &Path) -> bool {
     judged.calls().any(|read| {
         let Some(check) = &read.operation.belongs else { return false };
@@ -55,7 +63,8 @@ fn belongs(judged: &Judged<'_>, called: &Called<'_>, path: &Path) -> bool {
             targets && *name != check.param && is_only(given, path)
         };
         let party = party.filter(|_| judged.is_surely_before(&read, called));
-        party.is_some_and(|party| !party.label.marks.any()) && read.with.iter().any(asked)
+        let own = read.with.get(check.param.as_str()).is_some_and(|given| draws_on_trigger(judged.plan, given));
+        own && party.is_some_and(|party| !party.label.marks.any()) && read.with.iter().any(asked)
     })
 }
 

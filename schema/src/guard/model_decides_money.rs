@@ -3,7 +3,7 @@
 use super::{Breach, Called, Judged, at};
 use crate::class::Marks;
 use crate::code::Code;
-use crate::flow::{Flow, Part, Site, Sought, way};
+use crate::flow::{Flow, Part, Site, Sought, StepFlow, way};
 use crate::plan::{Effect, Step};
 
 /// Reports each money step that no `decide` dominates though its amount or its condition is marked, at the amount or the
@@ -55,10 +55,15 @@ fn breach(judged: &Judged<'_>, called: &Called<'_>) -> Breach {
     Breach::new(Code::ModelDecidesMoney, site, said).way(walked).help_if(called.help_outside())
 }
 
-/// The step's own condition, else that of the `stop` before it that let the run go on.
+/// The step's own condition, else that of the `stop` before it that let the run go on, else the step that could have failed.
 fn condition(judged: &Judged<'_>, called: &Called<'_>) -> Site {
-    let is_marked = |step: &&&Step| judged.flows.step(step.id.as_str()).is_some_and(|flow| flow.when.any_marks().any());
-    let before = judged.steps.iter().take(called.place.saturating_add(1)).rev();
-    let step = before.into_iter().find(is_marked).copied().unwrap_or(called.step);
-    at(step, Part::When)
+    let marked = |marks: fn(&StepFlow) -> Marks| {
+        let is_marked = move |step: &&&Step| judged.flows.step(step.id.as_str()).is_some_and(|flow| marks(flow).any());
+        judged.steps.iter().take(called.place.saturating_add(1)).rev().find(is_marked).copied()
+    };
+    match (marked(|flow| flow.when.any_marks()), marked(|flow| flow.failing)) {
+        (Some(step), _) => at(step, Part::When),
+        (None, Some(step)) => at(step, Part::Id),
+        (None, None) => at(called.step, Part::When),
+    }
 }

@@ -7,7 +7,8 @@ use crate::class::Class;
 use crate::code::Code;
 use crate::expr::Path;
 use crate::flow::{Part, Site, Sought, of_argument, reads_at, way};
-use crate::plan::{Action, Effect, Step, Until};
+use crate::id::Name;
+use crate::plan::{Action, Effect, Kpi, Step, Until};
 use crate::time::Period;
 
 /// The longest that content is surely still sealed: the key of an hour lives 23 hours.
@@ -28,6 +29,7 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
     if waited(judged, None, judged.steps.len()) > SEALED_MOST {
         let steps = judged.steps.iter().enumerate();
         found.extend(steps.flat_map(|(place, step)| of_one(judged, place, step)));
+        found.extend(of_kpis(judged));
     }
     if !judged.plan.fallback.manual_on_restart {
         found.extend(judged.calls().filter_map(|called| of_event(judged, &called)));
@@ -36,7 +38,7 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
 }
 
 /// The parts of a step that read values.
-fn parts(step: &Step) -> Vec<Part> {
+fn parts(judged: &Judged<'_>, step: &Step) -> Vec<Part> {
     let own = match &step.action {
         Action::Call { with, .. } => with.keys().map(|name| Part::With(name.clone())).collect(),
         Action::Ask { with, sources, .. } => {
@@ -44,27 +46,46 @@ fn parts(step: &Step) -> Vec<Part> {
             with.chain(sources.iter().map(|_| Part::Sources)).collect()
         }
         Action::Decide { show, .. } => (0..show.len()).map(Part::Show).collect(),
-        Action::Each(_) => vec![Part::Over],
-        // What a `set` computes is computed again where it is read; what ends a wait is a fact.
-        Action::Set { .. } | Action::Wait { .. } | Action::Stop { .. } => Vec::new(),
+        Action::Each(_) => vec![Part::Over, Part::Key],
+        Action::Wait { .. } => vec![Part::Until],
+        // A fact is computed once, here; all else is computed again where it is read.
+        Action::Set { values } => {
+            let flow = judged.flows.step(step.id.as_str());
+            let is_fact = |name: &&Name| flow.is_some_and(|flow| flow.facts.contains_key(name.as_str()));
+            values.keys().filter(is_fact).map(|name| Part::Set(name.clone())).collect()
+        }
+        Action::Stop { .. } => Vec::new(),
     };
     step.when.iter().map(|_| Part::When).chain(own).collect()
 }
 
 fn of_one(judged: &Judged<'_>, place: usize, step: &Step) -> Vec<Breach> {
-    let lost = |part: Part| {
-        let site = at(step, part);
-        let needed = Needed::by(judged, reads_at(judged.plan, &site));
-        let (path, waits) = needed.found.into_iter().find_map(|(from, path)| {
-            let waits = waited(judged, from, place);
-            let is_there = waits <= SEALED_MOST || is_parked(judged, &path, from, place);
-            (!is_there).then_some((path, waits))
-        })?;
-        let said = format!("`{}` needs `{path}`, which may be lost when the run has waited {waits}.", step.id);
-        let walked = way(judged.plan, judged.flows, &site, Sought::Above(Class::Reference));
-        Some(Breach::new(Code::NotResumable, site, said).way(walked))
+    let parts = parts(judged, step).into_iter();
+    parts.filter_map(|part| lost(judged, at(step, part), place, &format!("`{}`", step.id))).collect()
+}
+
+/// What a KPI counts by is looked at when the run ends.
+fn of_kpis(judged: &Judged<'_>) -> Vec<Breach> {
+    let conditions = judged.plan.kpis.iter().enumerate().filter(|(_, kpi)| kpi.when.is_some());
+    let lost = |(place, kpi): (usize, &Kpi)| {
+        let site = Site { step: None, part: Part::KpiWhen(place) };
+        lost(judged, site, judged.steps.len(), &format!("The KPI `{}`", kpi.name))
     };
-    parts(step).into_iter().filter_map(lost).collect()
+    conditions.filter_map(lost).collect()
+}
+
+fn lost(judged: &Judged<'_>, site: Site, place: usize, who: &str) -> Option<Breach> {
+    let needed = Needed::by(judged, reads_at(judged.plan, &site));
+    // What ends a wait is known before it waits.
+    let own = site.part != Part::Until;
+    let (path, waits) = needed.found.into_iter().find_map(|(from, path)| {
+        let waits = waited_until(judged, from, place, own);
+        let is_there = waits <= SEALED_MOST || is_parked(judged, &path, from, place);
+        (!is_there).then_some((path, waits))
+    })?;
+    let said = format!("{who} needs `{path}`, which may be lost when the run has waited {waits}.");
+    let walked = way(judged.plan, judged.flows, &site, Sought::Above(Class::Reference));
+    Some(Breach::new(Code::NotResumable, site, said).way(walked))
 }
 
 /// Content that cannot be read again, with the place of the step that it came from; nothing for the event.
@@ -125,6 +146,11 @@ impl<'a> Needed<'a> {
 /// The items of an `each` wait one after the other, so the last may read what came before the first waited; a list is
 /// looked at again for as long as its items take. Between two steps of one item only that item waits.
 fn waited(judged: &Judged<'_>, from: Option<usize>, to: usize) -> Period {
+    waited_until(judged, from, to, true)
+}
+
+/// As [`waited`]; `own` says whether the reader's own waiting counts.
+fn waited_until(judged: &Judged<'_>, from: Option<usize>, to: usize, own: bool) -> Period {
     let step_at = |place: usize| judged.steps.get(place).copied();
     let around = |step: &Step| judged.each_of(step).map(|each| &each.id);
     let reader = step_at(to).and_then(|step| if step.inner().is_empty() { around(step) } else { Some(&step.id) });
@@ -134,7 +160,7 @@ fn waited(judged: &Judged<'_>, from: Option<usize>, to: usize) -> Period {
     let waits = judged.steps.iter().enumerate().skip(first).filter_map(|(place, step)| {
         let each = judged.each_of(step);
         let of_reader = each.is_some_and(|each| Some(&each.id) == reader);
-        let counts = place <= to || (of_reader && !in_one_item);
+        let counts = place < to || (place == to && own) || (of_reader && !in_one_item);
         let times = if of_reader && in_one_item { 1 } else { times(each) };
         counts.then(|| wait_of(step).saturating_mul(times))
     });

@@ -36,7 +36,13 @@ pub fn placed(connection: &ConnectionFacts, endpoint: &Endpoint, production: boo
     if endpoint.sandbox == production {
         return Err(Misplaced::Sandbox);
     }
-    let is_approved = if endpoint.sandbox { connection.sandbox_hosts.contains(base) } else { connection.host == base };
+    let tokens = endpoint.tokens.as_deref().map(|url| base_of(url).ok_or(Misplaced::Url)).transpose()?;
+    let is_approved = if endpoint.sandbox {
+        connection.sandbox_hosts.contains(base)
+            && tokens.is_none_or(|tokens| connection.sandbox_token_hosts.contains(tokens))
+    } else {
+        connection.host == base && connection.token_host.as_deref() == tokens
+    };
     if is_approved { Ok(()) } else { Err(Misplaced::Host) }
 }
 
@@ -313,6 +319,7 @@ mod tests {
         .expect("facts");
         let endpoint = |url: &str, region: &str, sandbox: bool| Endpoint {
             url: url.into(),
+            tokens: None,
             region: region.parse().expect("a region"),
             sandbox,
         };
@@ -333,6 +340,24 @@ mod tests {
         assert_eq!(at("https://shop.example.com", "eu", false, false), Err(Misplaced::Sandbox));
         assert_eq!(at("https://shop.example.com", "eu", true, false), Err(Misplaced::Host));
         assert_eq!(base_of("http://[::1]:80/x"), Some("[::1]:80/x"));
+        let given_at = |host: Option<&str>, url: Option<&str>| {
+            let connection = ConnectionFacts { token_host: host.map(str::to_owned), ..connection.clone() };
+            let leads = endpoint("https://shop.example.com/v1", "eu", false);
+            placed(&connection, &Endpoint { tokens: url.map(str::to_owned), ..leads }, true)
+        };
+        assert_eq!(given_at(Some("login.example.com"), Some("https://login.example.com")), Ok(()));
+        assert_eq!(given_at(Some("login.example.com"), Some("https://evil.example")), Err(Misplaced::Host));
+        assert_eq!(given_at(Some("login.example.com"), None), Err(Misplaced::Host));
+        assert_eq!(given_at(None, Some("https://login.example.com")), Err(Misplaced::Host));
+        assert_eq!(given_at(Some("login.example.com"), Some("https://login.example.com?x=")), Err(Misplaced::Url));
+        let sandbox = |hosts: &[&str], url: &str| {
+            let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+            let connection = ConnectionFacts { sandbox_token_hosts: hosts, ..connection.clone() };
+            let leads = endpoint("https://sandbox.example.com", "eu", true);
+            placed(&connection, &Endpoint { tokens: Some(url.to_owned()), ..leads }, false)
+        };
+        assert_eq!(sandbox(&["login.sandbox.example"], "https://login.sandbox.example"), Ok(()));
+        assert_eq!(sandbox(&[], "https://login.sandbox.example"), Err(Misplaced::Host));
         for bad in
             ["ftp://x", "https://", "https:///v1", "https://a.example/", "https://a.example//b", "https://a@b.example"]
         {

@@ -85,6 +85,8 @@ pub struct Connection {
 pub struct Endpoint {
     /// The base URL, `https://host[:port][/path]`, without a slash at its end. `http` only to private addresses.
     pub url: Spanned<String>,
+    /// The base URL below which access tokens are asked for, of the same form, where it is another one.
+    pub tokens: Option<Spanned<String>>,
     /// Where it is.
     pub region: Spanned<Region>,
     /// Whether it is a sandbox without real data.

@@ -157,6 +157,8 @@ impl Derived<'_> {
             host: facts.map(|facts| facts.host.clone()).unwrap_or_default(),
             region: facts.map_or_else(|| self.client.region.clone(), |facts| facts.region.clone()),
             sandbox_hosts: facts.map(|facts| facts.sandbox_hosts.clone()).unwrap_or_default(),
+            token_host: facts.and_then(|facts| facts.token_host.clone()),
+            sandbox_token_hosts: facts.map(|facts| facts.sandbox_token_hosts.clone()).unwrap_or_default(),
         })
     }
 

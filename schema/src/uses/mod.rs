@@ -132,6 +132,10 @@ struct AnyParty {
     #[serde(default, deserialize_with = "there")]
     sandbox_hosts: Option<BTreeSet<String>>,
     #[serde(default, deserialize_with = "there")]
+    token_host: Option<String>,
+    #[serde(default, deserialize_with = "there")]
+    sandbox_token_hosts: Option<BTreeSet<String>>,
+    #[serde(default, deserialize_with = "there")]
     agent: Option<bool>,
     #[serde(default, deserialize_with = "there")]
     group: Option<GroupId>,
@@ -151,17 +155,23 @@ impl TryFrom<AnyParty> for Party {
     type Error = &'static str;
 
     fn try_from(any: AnyParty) -> Result<Self, Self::Error> {
-        let AnyParty { connection, host, sandbox_hosts, agent, group, channel, folder, region } = any;
-        match (connection, host, sandbox_hosts, agent, group, channel, folder) {
-            (Some(connection), Some(host), sandbox_hosts, None, None, None, None) => {
-                let sandbox_hosts = sandbox_hosts.unwrap_or_default();
-                Ok(Self::Connection(ConnectionParty { connection, host, region, sandbox_hosts }))
-            }
-            (None, None, None, Some(agent), None, None, None) => Ok(Self::Agent(AgentParty { agent, region })),
-            (None, None, None, None, Some(group), Some(channel), None) => {
+        let AnyParty { connection, host, sandbox_hosts, token_host, sandbox_token_hosts, region, .. } = any;
+        let AnyParty { agent, group, channel, folder, .. } = any;
+        let more = sandbox_hosts.is_some() || token_host.is_some() || sandbox_token_hosts.is_some();
+        match (connection, host, agent, group, channel, folder) {
+            (Some(connection), Some(host), None, None, None, None) => Ok(Self::Connection(ConnectionParty {
+                connection,
+                host,
+                region,
+                sandbox_hosts: sandbox_hosts.unwrap_or_default(),
+                token_host,
+                sandbox_token_hosts: sandbox_token_hosts.unwrap_or_default(),
+            })),
+            (None, None, Some(agent), None, None, None) if !more => Ok(Self::Agent(AgentParty { agent, region })),
+            (None, None, None, Some(group), Some(channel), None) if !more => {
                 Ok(Self::Group(GroupParty { group, channel, region }))
             }
-            (None, None, None, None, None, None, Some(folder)) => Ok(Self::Folder(FolderParty { folder, region })),
+            (None, None, None, None, None, Some(folder)) if !more => Ok(Self::Folder(FolderParty { folder, region })),
             _ => Err("a party is a connection with its host, the agent, a group with its channel, or a folder"),
         }
     }
@@ -190,6 +200,12 @@ pub struct ConnectionParty {
     /// Hosts of sandboxes approved beside it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub sandbox_hosts: BTreeSet<String>,
+    /// The host at which access tokens are asked for in production, where it is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_host: Option<String>,
+    /// Such hosts of sandboxes.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub sandbox_token_hosts: BTreeSet<String>,
 }
 
 /// The agent as one end of a data use.

@@ -210,6 +210,11 @@ static ENDPOINT: Table = Table {
     groups: &[
         &[
             need("url", Holds::Form(&URL), "The base URL, `https://host[:port][/path]`, without a slash at its end."),
+            may(
+                "tokens",
+                Holds::Form(&URL),
+                "The base URL below which access tokens are asked for; `url` unless said.",
+            ),
             need("region", Holds::Form(&ID), "Where the host is."),
         ],
         &[SANDBOX],

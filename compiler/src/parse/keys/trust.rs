@@ -267,6 +267,8 @@ static CONNECTION_PARTY: Table = Table {
             need("connection", Holds::Form(&ID), "Which connection."),
             need("host", Holds::Text, "Its production host."),
             may("sandbox_hosts", Holds::List(&Holds::Text), "Hosts of sandboxes approved beside it."),
+            may("token_host", Holds::Text, "The host at which access tokens are asked for, where it is another one."),
+            may("sandbox_token_hosts", Holds::List(&Holds::Text), "Such hosts of sandboxes."),
         ],
         &[REGION],
     ],

@@ -107,7 +107,10 @@ fn party(party: &Party) -> Vec<String> {
 }
 
 fn hosts(party: &Party) -> Vec<String> {
-    let Party::Connection(ConnectionParty { host, sandbox_hosts, .. }) = party else { return Vec::new() };
+    let Party::Connection(to) = party else { return Vec::new() };
+    let ConnectionParty { connection: _, region: _, host, sandbox_hosts, token_host, sandbox_token_hosts } = to;
     let sandboxes = sandbox_hosts.iter().map(|host| format!("{host} (sandbox)"));
-    std::iter::once(host.clone()).chain(sandboxes).collect()
+    let tokens = token_host.iter().map(|host| format!("{host} (access tokens)"));
+    let sandbox_tokens = sandbox_token_hosts.iter().map(|host| format!("{host} (access tokens, sandbox)"));
+    std::iter::once(host.clone()).chain(sandboxes).chain(tokens).chain(sandbox_tokens).collect()
 }

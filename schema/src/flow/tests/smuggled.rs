@@ -1,0 +1,341 @@
+//! Ways round the analysis that somebody might try: each is found, and what looks alike and is harmless is not.
+
+use super::*;
+use crate::code::Code;
+
+/// The refund's plan with steps of its own after the ticket was read and judged, and one that moves money behind them.
+fn paying(before: &[Value], when: &str, amount: &str) -> Vec<(Option<String>, Code)> {
+    let whole: Value = serde_json::from_str(REFUND).expect("json");
+    let steps = whole["steps"].as_array().expect("steps");
+    let pay = json!({"id": "pay", "when": when, "action": {
+        "kind": "call", "operation": "payments.refund", "retry": {"attempts": 1, "first": "1s", "most": "1s"},
+        "with": {
+            "account": "A", "amount": amount, "payment": "${trigger.ticket_id}", "reference": "${trigger.ticket_id}"
+        }
+    }});
+    let mut all: Vec<Value> = steps[..2].to_vec();
+    all.extend(before.iter().cloned());
+    all.push(pay);
+    let found = broken(REFUND, &[("/steps", json!(all)), ("/kpis", json!([]))]);
+    found.into_iter().map(|breach| (breach.site.step.map(|step| step.to_string()), breach.code)).collect()
+}
+
+fn money_is_found(before: &[Value], when: &str, amount: &str) -> bool {
+    paying(before, when, amount).iter().any(|(_, code)| *code == Code::ModelDecidesMoney)
+}
+
+fn set(id: &str, value: &str) -> Value {
+    json!({"id": id, "action": {"kind": "set", "values": {"x": value}}})
+}
+
+fn each(steps: &Value) -> Value {
+    json!({"id": "walk", "action": {
+        "kind": "each", "over": "['a', 'b']", "item": "one", "key": "one", "max": 2, "parallel": 1,
+        "on_error": "collect", "steps": steps
+    }})
+}
+
+const AMOUNT: &str = "${money(100, 'EUR')}";
+
+#[test]
+fn what_is_counted_inside_an_each_decides_no_money() {
+    let chosen = json!([{"id": "z", "when": "intent.intent != 'refund'", "action": {"kind": "set", "values": {"x": "${[1][1]}"}}}]);
+    let failing = json!([set("z", "${int(intent.intent)}")]);
+    for inside in [&chosen, &failing] {
+        assert!(money_is_found(&[each(inside)], "walk.failed == 0", AMOUNT), "{inside}");
+        assert!(money_is_found(&[each(inside)], "true || walk.done > 0", "${money(walk.done * 4000, 'EUR')}"));
+    }
+    let plain = json!([set("z", "${one + trigger.ticket_id}")]);
+    assert!(!money_is_found(&[each(&plain)], "walk.failed == 0", AMOUNT));
+}
+
+#[test]
+fn that_a_step_failed_decides_no_money() {
+    let mut gate = set("gate", "${int(intent.intent)}");
+    gate["continue_on"] = json!(["expression"]);
+    let read = |id: &str| {
+        json!({"id": "gate", "continue_on": ["not_found"], "action": {
+            "kind": "call", "operation": "shop.get_order", "retry": {"attempts": 1, "first": "1s", "most": "1s"},
+            "with": {"id": id}
+        }})
+    };
+    assert!(money_is_found(&[gate], "has(gate)", AMOUNT));
+    assert!(money_is_found(&[read("${intent.intent}")], "has(gate)", AMOUNT));
+    assert!(money_is_found(&[read("${intent.intent}")], "!has(gate)", AMOUNT));
+    assert!(!money_is_found(&[read("${trigger.ticket_id}")], "has(gate)", AMOUNT));
+    // Without a way on, the run goes on because it did not fail.
+    assert!(money_is_found(&[set("gate", "${int(intent.intent)}")], "true", AMOUNT));
+    assert!(!money_is_found(&[set("gate", "${intent.intent}")], "true", AMOUNT));
+}
+
+#[test]
+fn a_proof_of_one_value_is_none_of_another() {
+    let marked = |id: &str| {
+        let found = broken(
+            REFUND,
+            &[
+                ("/steps/3", json!({"id": "agree", "action": {"kind": "set", "values": {"approved": true}}})),
+                ("/steps/4/action/with/payment", json!(id)),
+                ("/operations/payments.refund/effect", json!("write")),
+                ("/operations/payments.refund/params/payment/target", json!(true)),
+            ],
+        );
+        found.iter().any(|breach| breach.code == Code::MarkedTarget)
+    };
+    assert!(!marked("${ticket.order_id}"));
+    assert!(marked("${token(ticket.order_id + '0')}"));
+    assert!(marked("${token(ticket.order_id.split('.')[0])}"));
+}
+
+#[test]
+fn keys_and_links_tell_of_content_too() {
+    let told = |at: &str, text: &str| {
+        let known = flows(REFUND, &[]).bits();
+        flows(REFUND, &[(at, json!(text))]).bits().saturating_sub(known)
+    };
+    let fields = "/trigger/fields/subject";
+    let subject =
+        json!({"at": "s", "class": "content", "written_by": "anyone", "shape": {"type": "text", "most_bytes": 100}});
+    let with = |at: &str, text: &str| {
+        let known = flows(REFUND, &[(fields, subject.clone())]).bits();
+        flows(REFUND, &[(fields, subject.clone()), (at, json!(text))]).bits().saturating_sub(known)
+    };
+    assert_eq!(told("/limits/one_at_a_time", "trigger.ticket_id"), 0);
+    assert_eq!(with("/limits/one_at_a_time", "one_of(trigger.subject, ['a', 'b', 'c', 'd'])"), 2);
+    assert_eq!(with("/fallback/open", "https://x.example/${one_of(trigger.subject, ['a', 'b'])}"), 1);
+}
+
+#[test]
+fn an_expression_that_can_be_too_much_tells_that_it_was() {
+    let failed = |text: &str| {
+        let flows = flows(
+            REFUND,
+            &[
+                ("/steps/2", set("order", text)),
+                ("/steps/3", set("agree", "x")),
+                ("/steps/4", set("pay", "x")),
+                ("/kpis", json!([])),
+            ],
+        );
+        flows.releases.iter().any(|release| release.what.ends_with("that it failed"))
+    };
+    let many = format!("[{}]", vec!["0"; 100].join(", "));
+    assert!(failed(&format!("${{ticket.body.contains('a') && {many}.all(a, {many}.all(b, {many}.all(c, true)))}}")));
+    // 32 KiB six times over is fine; forty of them are more than a text may hold.
+    assert!(!failed("${html(ticket.body)}"));
+    assert!(!failed("Dear you, ${ticket.subject}: ${ticket.body}"));
+    let long = vec!["ticket.body"; 40].join(" + ");
+    assert!(failed(&format!("${{{long}}}")));
+    assert!(failed(&vec!["${ticket.body}"; 40].join(" ")));
+    assert!(!failed("${ticket.body.contains('a') ? 'x' : 'y'}"));
+}
+
+#[test]
+fn a_fact_of_an_answer_is_computed_before_the_answer_is_lost() {
+    let wait = json!({"id": "agree", "action": {"kind": "wait", "until": {"business": "4h"}}});
+    let lost = |first: Value, then: Value| {
+        let steps = [
+            ("/steps/2", first),
+            ("/steps/3", then),
+            ("/steps/4", json!({"id": "end", "action": {"kind": "stop", "outcome": "done"}})),
+            ("/kpis", json!([])),
+        ];
+        broken(REFUND, &steps).iter().any(|breach| breach.code == Code::NotResumable)
+    };
+    let fact = set("order", "${bucket(intent.confidence, [1])}");
+    assert!(lost(wait.clone(), fact.clone()));
+    assert!(!lost(fact, wait.clone()));
+    // What can be read again, and what is a fact already, is there.
+    assert!(!lost(wait.clone(), set("order", "${one_of(ticket.subject, ['a', 'b'])}")));
+    assert!(!lost(wait.clone(), set("order", "${intent.intent}")));
+    let counted = |when: &str| {
+        let kpi = json!([{"name": "sure", "when": when}]);
+        let order = json!({"id": "order", "action": {"kind": "set", "values": {"x": "y"}}});
+        let end = json!({"id": "end", "action": {"kind": "stop", "outcome": "done"}});
+        let steps = [("/steps/2", order), ("/steps/3", wait.clone()), ("/steps/4", end), ("/kpis", kpi)];
+        broken(REFUND, &steps).iter().any(|breach| breach.code == Code::NotResumable)
+    };
+    assert!(counted("intent.confidence > 0.5"));
+    assert!(!counted("intent.intent == 'refund'"));
+}
+
+#[test]
+fn whoever_knows_a_token_confirms_nothing_and_decides_no_money() {
+    let token = ("/trigger/dialect", json!("token"));
+    let alone = |id: &str| {
+        let found = broken(REFUND, &[token.clone(), ("/steps/0/action/with/id", json!(id))]);
+        found.iter().any(|breach| breach.code == Code::UnconfirmedTrigger)
+    };
+    assert!(!alone("${trigger.ticket_id}"));
+    assert!(alone("${token(trigger.ticket_id == 'x' ? '1' : '1')}"));
+    let whole: Value = serde_json::from_str(REFUND).expect("json");
+    let mut on = whole["trigger"].clone();
+    let parts = on.as_object_mut().expect("a trigger");
+    parts.retain(|name, _| ["connection", "event", "matches", "record", "fields"].contains(&name.as_str()));
+    let waited = |dialect: &str| {
+        let mut on = on.clone();
+        on["dialect"] = json!(dialect);
+        let until = json!({"event": {"on": on, "key": "ticket_id", "match": "trigger.ticket_id", "within": "4h"}});
+        let wait = json!({"id": "heard", "action": {"kind": "wait", "until": until}});
+        money_is_found(&[wait], "heard.arrived", AMOUNT)
+    };
+    assert!(waited("token"));
+    assert!(!waited("stripe"));
+}
+
+#[test]
+fn a_person_agrees_to_what_is_sent() {
+    let told = |at: &str, text: &str| {
+        let found = broken(REFUND, &[(&format!("/steps/4/action/with/{at}"), json!(text))]);
+        found.into_iter().find(|breach| breach.code == Code::DecisionNotShown).map(|breach| breach.said)
+    };
+    assert_eq!(told("payment", "${order.payment}"), None);
+    assert_eq!(told("amount", "${money(100, 'EUR')}"), None, "a constant that the client approved");
+    let made =
+        |name: &str| Some(format!("`pay` relies on `agree`, and `{name}` is made of what it shows, not that itself."));
+    assert_eq!(told("payment", "${token(order.payment + '9')}"), made("payment"));
+    assert_eq!(told("amount", "${order.total * 30}"), made("amount"));
+    assert_eq!(told("amount", "${intent.intent == 'refund' ? order.total * 100 : order.total}").is_some(), true);
+    assert_eq!(told("amount", "${agree.approved ? order.total : money(1, 'EUR')}"), made("amount"));
+    let hidden = told("payment", "${ticket.order_id}");
+    assert!(hidden.is_some_and(|said| said.contains("does not show `ticket.order_id`")));
+}
+
+#[test]
+fn who_chooses_each_letter_writes_the_word() {
+    let marks = |text: &str| {
+        let set = set("agree", text);
+        let all = [
+            ("/steps/3", set),
+            ("/steps/4", json!({"id": "end", "action": {"kind": "stop", "outcome": "done"}})),
+            ("/kpis", json!([])),
+        ];
+        flows(REFUND, &all).step("agree").expect("a step").with[&name("x")].label.marks.model
+    };
+    let one = "intent.intent == 'refund' ? 'a' : 'b'";
+    assert!(!marks(&format!("${{{one}}}")));
+    assert!(!marks(&format!("${{'team-' + ({one})}}")));
+    assert!(!marks(&format!("team-${{{one}}}")));
+    assert!(!marks("${intent.intent == 'refund' ? 'a' : intent.intent == 'other' ? 'b' : 'c'}"));
+    assert!(marks(&format!("${{({one}) + ({one})}}")));
+    assert!(marks(&format!("${{{one}}}${{{one}}}")));
+    assert!(marks(&format!("${{token({one})}}")));
+    // Through a step of its own, too.
+    let twice = "${order.x + order.x}";
+    let all = [
+        ("/steps/2", set("order", &format!("${{{one}}}"))),
+        ("/steps/3", set("agree", twice)),
+        ("/steps/4", json!({"id": "end", "action": {"kind": "stop", "outcome": "done"}})),
+        ("/kpis", json!([])),
+    ];
+    assert!(flows(REFUND, &all).step("agree").expect("a step").with[&name("x")].label.marks.model);
+}
+
+#[test]
+fn an_event_has_the_value_that_it_was_waited_for_with() {
+    let whole: Value = serde_json::from_str(REFUND).expect("json");
+    let mut on = whole["trigger"].clone();
+    let parts = on.as_object_mut().expect("a trigger");
+    parts.retain(|name, _| ["connection", "event", "matches", "record", "fields", "dialect"].contains(&name.as_str()));
+    let wait = |equals: &str| {
+        let until = json!({"event": {"on": on, "key": "ticket_id", "match": equals, "within": "4h"}});
+        json!({"id": "heard", "action": {"kind": "wait", "until": until}})
+    };
+    let amount = "${money(has(heard.ticket_id) ? 1 : 2, 'EUR')}";
+    assert!(money_is_found(&[wait("intent.intent")], "heard.arrived", AMOUNT));
+    assert!(!money_is_found(&[wait("trigger.ticket_id")], "heard.arrived", AMOUNT));
+    assert!(money_is_found(&[wait("intent.intent")], "true", amount));
+}
+
+#[test]
+fn a_link_leads_where_the_workflow_says() {
+    let kinds = |open: &str| {
+        errors(REFUND, &[("/fallback/open", json!(open))]).into_iter().map(|(.., said)| said).collect::<Vec<_>>()
+    };
+    let none: [String; 0] = [];
+    assert_eq!(kinds("https://acme.example/tickets/${trigger.ticket_id}"), none);
+    assert_eq!(kinds("https://acme.example/all"), none);
+    for bad in [
+        "https://${trigger.ticket_id}.evil.example/",
+        "javascript:alert(${trigger.ticket_id})",
+        "http://a.example/",
+        "https://a.example",
+        "https://a b/x",
+        "${trigger.ticket_id}",
+    ] {
+        assert_eq!(kinds(bad), ["a link leads to a host that the workflow itself names"], "{bad}");
+    }
+}
+
+#[test]
+fn counts_and_conditions_draw_on_what_they_tell() {
+    let ran = [
+        ("/steps/2/when", json!("ticket.subject == 'x'")),
+        ("/steps/3", set("agree", "${has(order) ? 'a' : 'b'}")),
+        ("/steps/4", json!({"id": "end", "action": {"kind": "stop", "outcome": "done"}})),
+        ("/kpis", json!([])),
+    ];
+    let ran = flows(
+        REFUND,
+        &[
+            ran[0].clone(),
+            ("/steps/2/action/with", json!({"id": "${trigger.ticket_id}"})),
+            ran[1].clone(),
+            ran[2].clone(),
+            ran[3].clone(),
+        ],
+    );
+    assert_eq!(sources(&ran.step("agree").expect("a step").with[&name("x")]), ["ticket.subject"]);
+    let over = json!({"id": "order", "action": {
+        "kind": "each", "over": "ticket.subject.split(' ')", "item": "one", "key": "'k'", "max": 2, "parallel": 1,
+        "on_error": "collect", "steps": [set("z", "x")]
+    }});
+    let counted = flows(
+        REFUND,
+        &[("/steps/2", over), ("/steps/3", set("agree", "${order.done}")), ran_end(), ("/kpis", json!([]))],
+    );
+    assert_eq!(sources(&counted.step("agree").expect("a step").with[&name("x")]), ["ticket.subject"]);
+}
+
+fn ran_end() -> (&'static str, Value) {
+    ("/steps/4", json!({"id": "end", "action": {"kind": "stop", "outcome": "done"}}))
+}
+
+#[test]
+fn members_of_a_record_take_no_more_than_they_say() {
+    let body = json!({
+        "at": "b", "class": "content", "place": "body", "shape": {"type": "record", "fields": {
+            "a": {"at": "a", "class": "content", "shape": {"type": "text", "most_bytes": 99}, "written_by": "system"},
+            "b": {"at": "b", "class": "reference", "shape": {"type": "token"}, "written_by": "system"}
+        }}
+    });
+    let param = "/operations/payments.refund/params/reference";
+    let given = |members: Value| [(param, body.clone()), ("/steps/4/action/with/reference", members)];
+    let denied = |members: Value| {
+        let found = broken(REFUND, &given(members));
+        found.into_iter().filter(|breach| breach.code == Code::FlowDenied).map(|breach| breach.said).collect::<Vec<_>>()
+    };
+    let fine: [String; 0] = [];
+    assert_eq!(denied(json!({"a": "${ticket.subject}", "b": "${order.id}"})), fine);
+    let found = denied(json!({"a": "x", "b": "${token(ticket.body)}"}));
+    assert!(found.iter().any(|said| said.contains("`reference.b` of `payments.refund`")), "{found:?}");
+    let stranger = errors(REFUND, &given(json!({"a": "x", "b": "y", "d": "z"})));
+    assert!(stranger.iter().any(|(.., said)| said.contains("`d`")), "{stranger:?}");
+}
+
+#[test]
+fn a_party_that_the_workflow_names_proves_nothing() {
+    let marked = |of: &str| {
+        let found = broken(
+            REFUND,
+            &[
+                ("/steps/2/action/with/of", json!(of)),
+                ("/steps/3", json!({"id": "agree", "action": {"kind": "set", "values": {"approved": true}}})),
+                ("/operations/payments.refund/effect", json!("write")),
+            ],
+        );
+        found.iter().any(|breach| breach.code == Code::MarkedTarget)
+    };
+    assert!(!marked("${ticket.requester}"));
+    assert!(marked("c-88"));
+}
