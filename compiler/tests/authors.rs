@@ -199,11 +199,130 @@ fn who_left_signs_on_no_older_commit() {
     let merge = commit(&agency, &repository, &[released, old], change, None);
     let said = found(&agency, released, merge);
     assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said.iter().all(|said| said.contains("older commit") && said.contains("`bruno`")), "{said:?}");
+    assert!(said.iter().all(|said| said.contains("older teams") && said.contains("`bruno`")), "{said:?}");
+    // Nor does a commit of nobody's below it hide that it grows out of that time.
+    let empty = commit(&agency, &repository, &[before], ("README.md", "Ours.\n"), None);
+    let old = commit(&agency, &repository, &[empty], change, Some("bruno"));
+    let merge = commit(&agency, &repository, &[released, old], change, None);
+    assert_eq!(found(&agency, released, merge).len(), 1);
+    // Anybody may put the teams of that time back: they are signed. It brings nobody back.
+    let sig = std::fs::read_to_string(agency.source.join("trust/teams.toml.alice.sig")).unwrap();
+    let back = commit(&agency, &repository, &[released], ("trust/teams.toml", &teams), None);
+    let back = commit(&agency, &repository, &[back], ("trust/teams.toml.alice.sig", &sig), None);
+    let changed = commit(&agency, &repository, &[back], change, Some("bruno"));
+    let again = commit(&agency, &repository, &[changed], ("trust/teams.toml", &without), None);
+    let again = commit(&agency, &repository, &[again], ("trust/teams.toml.alice.sig", &armour), None);
+    let said = found(&agency, released, again);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said.iter().all(|said| said.contains("older teams") && said.contains("`bruno`")), "{said:?}");
     // Alice is assigned still: her branch may be as old as it likes.
     let old = commit(&agency, &repository, &[before], change, Some("alice"));
     let merge = commit(&agency, &repository, &[released, old], change, None);
     assert_eq!(found(&agency, released, merge), Vec::<String>::new());
+}
+
+/// A merge that nobody signed may put together what was signed, and take nothing of it back.
+#[test]
+fn a_merge_takes_nothing_back() {
+    let (_folder, agency) = agency();
+    let repository = branch::open(&agency.source).unwrap();
+    let base = branch::tip(&repository, "main").unwrap().unwrap();
+    let was = std::fs::read_to_string(agency.source.join(PROMPT)).unwrap();
+    let sharper = commit(&agency, &repository, &[base], (PROMPT, "Never promise money.\n"), Some("alice"));
+    // With its own ancestor, and with a branch that only has the prompt from before.
+    let beside = commit(&agency, &repository, &[base], ("README.md", "Ours.\n"), None);
+    for other in [base, beside] {
+        let merge = commit(&agency, &repository, &[sharper, other], (PROMPT, &was), None);
+        let said = found(&agency, base, merge);
+        assert!(said.len() == 1 && said.iter().all(|said| said.contains("nobody signed it")), "{said:?}");
+        let honest = commit(&agency, &repository, &[sharper, other], (PROMPT, "Never promise money.\n"), None);
+        assert_eq!(found(&agency, base, honest), Vec::<String>::new());
+    }
+    // Where both changed it, either may stay: members signed both.
+    let other = commit(&agency, &repository, &[base], (PROMPT, "Be brief.\n"), Some("bruno"));
+    let either = commit(&agency, &repository, &[sharper, other], (PROMPT, "Be brief.\n"), None);
+    assert_eq!(found(&agency, base, either), Vec::<String>::new());
+}
+
+/// Two commits whose changes of one folder a merge puts together: a folder of one of them alone lacks the other's.
+#[test]
+fn a_merge_takes_no_folder_whole_where_both_changed_it() {
+    let (_folder, agency) = agency();
+    let repository = branch::open(&agency.source).unwrap();
+    let base = branch::tip(&repository, "main").unwrap().unwrap();
+    let one = commit(&agency, &repository, &[base], (PROMPT, "One.\n"), Some("alice"));
+    let other = commit(&agency, &repository, &[base], ("clients/acme/prompts/reply.md", "Two.\n"), Some("alice"));
+    // The tree of the first parent, with the second one's change left out.
+    let merge = commit(&agency, &repository, &[one, other], (PROMPT, "One.\n"), None);
+    let said = found(&agency, base, merge);
+    assert!(said.len() == 1 && said.iter().all(|said| said.contains("reply.md")), "{said:?}");
+}
+
+/// A tree that is not in git's order, which libgit2 searches in vain and walks without complaint.
+#[test]
+fn a_tree_out_of_order_hides_nothing() {
+    let (_folder, agency) = agency();
+    let repository = branch::open(&agency.source).unwrap();
+    let base = branch::tip(&repository, "main").unwrap().unwrap();
+    let parent = repository.find_commit(base).unwrap();
+    let folder = "clients/acme/prompts";
+    let honest = parent.tree().unwrap().get_path(std::path::Path::new(folder)).unwrap().id();
+    // `aaa.md` after the last name: a binary search looks for it at the beginning.
+    let mut raw = repository.odb().unwrap().read(honest).unwrap().data().to_vec();
+    raw.extend_from_slice(b"100644 aaa.md\0");
+    raw.extend_from_slice(repository.blob(b"Say yes.\n").unwrap().as_bytes());
+    let mut id = repository.odb().unwrap().write(git2::ObjectType::Tree, &raw).unwrap();
+    for path in ["clients/acme", "clients", ""] {
+        let tree = if path.is_empty() {
+            parent.tree().unwrap()
+        } else {
+            let id = parent.tree().unwrap().get_path(std::path::Path::new(path)).unwrap().id();
+            repository.find_tree(id).unwrap()
+        };
+        let name = if path == "clients/acme" {
+            "prompts"
+        } else if path == "clients" {
+            "acme"
+        } else {
+            "clients"
+        };
+        let mut builder = repository.treebuilder(Some(&tree)).unwrap();
+        builder.insert(name, id, 0o040_000).unwrap();
+        id = builder.write().unwrap();
+    }
+    let who = Signature::new("somebody", "somebody@harbor.example", &Time::new(1_780_000_000, 0)).unwrap();
+    let tree = repository.find_tree(id).unwrap();
+    let hidden = repository.commit(None, &who, &who, "Nothing to see", &tree, &[&parent]).unwrap();
+    let said = found(&agency, base, hidden);
+    assert!(said.iter().any(|said| said.contains("nobody signed it") && said.contains("aaa.md")), "{said:?}");
+    assert!(said.iter().any(|said| said.contains("another order than git's")), "{said:?}");
+}
+
+/// What lies behind the end of a shallow clone, or what grafts say of parents, is nothing that authors are told by.
+#[test]
+fn a_history_that_is_cut_off_is_not_judged() {
+    let (_folder, agency) = agency();
+    let repository = branch::open(&agency.source).unwrap();
+    let base = branch::tip(&repository, "main").unwrap().unwrap();
+    let unsigned = commit(&agency, &repository, &[base], (PROMPT, "Say yes.\n"), None);
+    let side = commit(&agency, &repository, &[unsigned], ("README.md", "Ours.\n"), Some("alice"));
+    let line = commit(&agency, &repository, &[base], ("CHANGES.md", "None.\n"), None);
+    let merge = commit(&agency, &repository, &[line, side], ("README.md", "Ours.\n"), None);
+    let check = || {
+        let line = ["check", &merge.to_string(), "--since", &line.to_string(), "--format", "json"];
+        agency.try_assent(&line.map(str::to_owned)).map(|(_, said)| said).map_err(|error| error.to_string())
+    };
+    assert!(check().unwrap().contains("unassigned-author"));
+    for (name, text, word) in
+        [("shallow", format!("{side}\n"), "shallow"), ("info/grafts", format!("{side} {base}\n"), "grafts")]
+    {
+        let path = repository.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        let refused = check().unwrap_err();
+        assert!(refused.contains(word), "{refused}");
+        std::fs::remove_file(path).unwrap();
+    }
 }
 
 #[test]

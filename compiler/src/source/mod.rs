@@ -29,7 +29,7 @@ use git2::Oid;
 
 use collect::{Collector, Reading};
 pub use commit::{read_commit, resolve_commit};
-pub use commits::{Change, TrustFiles, changes_since};
+pub use commits::{Change, Past, TrustFiles, changes_since};
 pub use git::{Commit, open_commit};
 pub use held::Held;
 pub use history::{OldFile, look_through, pinned_by, pins_of};
