@@ -38,7 +38,7 @@ pub use reset::{RESET_WAITS, Remembered, Reset, ResetStanding};
 pub use root::{AgentEntry, ClientEntry, RoleName, Root, RootChain, RootType};
 pub use signer::{BadPrivateKey, Signer};
 pub use sshsig::{Namespace, SignatureError, sign, verify};
-pub use statements::{Approved, Held, KnownStatements, Standing};
+pub use statements::{Approved, Held, KnownStatements, ReadStatement, Standing};
 pub use strict::TOML_MOST_BYTES;
 pub use teams::{Teams, TeamsType};
 pub use time::{CLOCK_MOST_APART, TrustedTime};
