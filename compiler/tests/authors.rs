@@ -221,6 +221,79 @@ fn who_left_signs_on_no_older_commit() {
     assert_eq!(found(&agency, released, merge), Vec::<String>::new());
 }
 
+/// Whoever may push winds the branch back to before a client withdrew: nothing is signed for what stands there then.
+#[test]
+fn a_branch_that_was_wound_back_is_not_signed() {
+    let (_folder, agency) = agency();
+    let repository = branch::open(&agency.source).unwrap();
+    let name = "release/staging/eu";
+    let freshness = || {
+        let key = agency.private("timer").unwrap();
+        agency.try_assent(&["freshness", "--key", &key, "--local"].map(str::to_owned)).map_err(|e| e.to_string())
+    };
+    let wind = |to: Oid| repository.reference(&format!("refs/heads/{name}"), to, true, "").map(drop).unwrap();
+    assert_eq!(release(&agency).0, Outcome::Fine);
+    let first = branch::tip(&repository, name).unwrap().unwrap();
+    reword(&agency, "bruno", "Say what its writer wants.\n");
+    assert_eq!(release(&agency).0, Outcome::Fine);
+    let second = branch::tip(&repository, name).unwrap().unwrap();
+    wind(first);
+    let refused = freshness().unwrap_err();
+    assert!(refused.contains("wound") && refused.contains("release 2"), "{refused}");
+    let key = agency.private("alice").unwrap();
+    let line = ["release", "--environment", "staging", "--region", "eu", "--key", &key, "--local"];
+    assert!(agency.try_assent(&line.map(str::to_owned)).unwrap_err().to_string().contains("wound"));
+    assert_eq!(branch::tip(&repository, name).unwrap(), Some(first), "nothing was written");
+    // Put right again, it goes on; a commit that is fresher only is the same release.
+    wind(second);
+    assert_eq!(freshness().unwrap().0, Outcome::Fine);
+    assert_eq!(freshness().unwrap().0, Outcome::Fine);
+    // A release of another place is none to build upon.
+    wind(second);
+    repository.reference("refs/heads/release/production/eu", second, true, "").unwrap();
+    let line = ["release", "--environment", "production", "--region", "eu", "--key", &key, "--local"];
+    let refused = agency.try_assent(&line.map(str::to_owned)).unwrap_err().to_string();
+    assert!(refused.contains("cannot be built upon"), "{refused}");
+}
+
+/// A commit that needs no signature takes a withdrawal out of the source: what was said once stays said.
+#[test]
+fn what_a_client_said_stays_in_every_release() {
+    let (_folder, agency) = agency();
+    let repository = branch::open(&agency.source).unwrap();
+    let statements = || {
+        let tip = branch::tip(&repository, "release/staging/eu").unwrap().unwrap();
+        let files = branch::read(&repository, tip).unwrap();
+        files.into_keys().filter(|path| path.starts_with("statements/")).collect::<Vec<_>>()
+    };
+    let dana = agency.private("dana").unwrap();
+    let line = ["withdraw", "acme", "--workflow", "triage", "--key", &dana];
+    assert_eq!(agency.try_assent(&line.map(str::to_owned)).unwrap().0, Outcome::Fine);
+    let before = branch::tip(&repository, "main").unwrap().unwrap();
+    agency.commit_as("alice", "A withdrawal", &["*"]).unwrap();
+    // Its workflow has no cover any more: it is taken out by a member, and the rest goes on.
+    let files = std::fs::read_dir(agency.source.join("clients/acme/workflows")).unwrap();
+    for file in files.map(|entry| entry.unwrap().path()).filter(|path| path.to_string_lossy().contains("triage")) {
+        std::fs::remove_file(file).unwrap();
+    }
+    agency.commit_as("alice", "Without the workflow", &["*"]).unwrap();
+    let (outcome, said) = release(&agency);
+    assert_eq!(outcome, Outcome::Fine, "{said}");
+    let said = statements();
+    let tree = |id: Oid| repository.find_commit(id).unwrap().tree().unwrap();
+    let after = branch::tip(&repository, "main").unwrap().unwrap();
+    let diff = repository.diff_tree_to_tree(Some(&tree(before)), Some(&tree(after)), None).unwrap();
+    let added = diff.deltas().filter(|delta| delta.status() == git2::Delta::Added);
+    let added: Vec<_> = added.map(|delta| delta.new_file().path().unwrap().to_path_buf()).collect();
+    assert_eq!(added.len(), 2, "the withdrawal and its signature: {added:?}");
+    for path in added {
+        std::fs::remove_file(agency.source.join(path)).unwrap();
+    }
+    agency.commit_as("chen", "Tidy up", &["*"]).unwrap();
+    assert_eq!(release(&agency).0, Outcome::Fine);
+    assert_eq!(statements(), said);
+}
+
 /// A merge that nobody signed may put together what was signed, and take nothing of it back.
 #[test]
 fn a_merge_takes_nothing_back() {
@@ -296,6 +369,37 @@ fn a_tree_out_of_order_hides_nothing() {
     let said = found(&agency, base, hidden);
     assert!(said.iter().any(|said| said.contains("nobody signed it") && said.contains("aaa.md")), "{said:?}");
     assert!(said.iter().any(|said| said.contains("another order than git's")), "{said:?}");
+}
+
+/// A few folders that name one another a thousand million times: the walk comes to an end, and the names of a commit do
+/// nothing on a terminal.
+#[test]
+fn a_commit_of_endless_folders_or_of_hostile_names_ends() {
+    let (_folder, agency) = agency();
+    let repository = branch::open(&agency.source).unwrap();
+    let base = branch::tip(&repository, "main").unwrap().unwrap();
+    let parent = repository.find_commit(base).unwrap();
+    let mut id = repository.blob(b"x").unwrap();
+    for level in 0..12 {
+        let mut builder = repository.treebuilder(None).unwrap();
+        for n in 0..20 {
+            builder.insert(format!("n{n}"), id, if level == 0 { 0o100_644 } else { 0o040_000 }).unwrap();
+        }
+        id = builder.write().unwrap();
+    }
+    let mut builder = repository.treebuilder(Some(&parent.tree().unwrap())).unwrap();
+    builder.insert("bomb", id, 0o040_000).unwrap();
+    let tree = repository.find_tree(builder.write().unwrap()).unwrap();
+    let who = Signature::new("somebody", "somebody@harbor.example", &Time::new(1_780_000_000, 0)).unwrap();
+    let bomb = repository.commit(None, &who, &who, "A commit", &tree, &[&parent]).unwrap();
+    let line = ["check", &bomb.to_string(), "--since", &base.to_string()].map(str::to_owned);
+    let refused = agency.try_assent(&line).unwrap_err().to_string();
+    assert!(refused.contains("walk the commits"), "{refused}");
+    let name = "clients/acme/prompts/a\u{1b}[2J\n::error::hi.md";
+    let hostile = commit(&agency, &repository, &[base], (name, "x\n"), None);
+    let said = found(&agency, base, hostile);
+    assert!(said.iter().any(|said| said.contains("nobody signed it")), "{said:?}");
+    assert!(said.iter().all(|said| !said.chars().any(char::is_control)), "{said:?}");
 }
 
 /// What lies behind the end of a shallow clone, or what grafts say of parents, is nothing that authors are told by.

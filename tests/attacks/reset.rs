@@ -343,6 +343,12 @@ pub(crate) const ROOM: &[Attack] = &[
     because("a number with a point", "teams-invalid", "holds a float", || {
         rewritten("trust/teams.toml", "number = 1", "number = 1.0", Namespace::Teams, &["ann"])
     }),
+    because(
+        "an escape that TOML 1.0 does not have, so that most readers refuse it",
+        "teams-invalid",
+        "TOML 1.0",
+        || rewritten("trust/teams.toml", "\"ann\"", "\"\\x61nn\"", Namespace::Teams, &["ann"]),
+    ),
     because("a date in TOML's own form", "teams-invalid", "holds a TOML date", || {
         rewritten("trust/teams.toml", "number = 1", "number = 2026-03-02", Namespace::Teams, &["ann"])
     }),

@@ -30,8 +30,12 @@ fn holders(
 }
 
 /// The client's file says who holds its checkpoints.
+/// A client that signed who holds its ledger.
 fn held(value: &Value) -> Verdict {
-    bent(|world| world.facts.ledger = holders(value))
+    bent(|world| {
+        world.facts.ledger = holders(value);
+        world.statements = vec![(world.approve(1, world.uses()), vec!["dana", "emil"])];
+    })
 }
 
 /// A release by the release keys alone, over a plan that they changed and a staging agent rehearsed.

@@ -120,6 +120,28 @@ pub(crate) fn large() -> Vec<(&'static str, Staged)> {
     all
 }
 
+/// Verifies 2,000 new plans again and again, for a profiler; how long each time takes.
+pub(crate) fn verified(times: u32) -> Duration {
+    let now = process::clock();
+    let release = crate::large::Large {
+        now,
+        clients: CLIENTS / 5,
+        workflows_each: WORKFLOWS_EACH,
+        sequence: 1,
+        previous: None,
+        agent: fixture::agent("eu-production-1", "production"),
+        shop: "127.0.0.1:9".to_owned(),
+        words: "the first".to_owned(),
+    };
+    let place = Place { engine: env!("CARGO_PKG_VERSION").to_owned(), ..fixture::place() };
+    let (files, pinned) = (release.files(), fixture::enrolled());
+    let began = Instant::now();
+    for _ in 0..times {
+        verify(&files, &pinned, &place, Now { expiry: now, clock: now, trusted: now }).expect("an honest release");
+    }
+    began.elapsed() / times
+}
+
 /// Processor time of one poll that finds nothing new, child and all.
 pub(crate) fn poll(served: bool) -> Duration {
     let mut site = Site::enrol(1, 1, served, "");

@@ -1,7 +1,7 @@
 //! How fast runs are when each of them is durable, how soon the agent is ready, and how soon a release runs. Prints Markdown
 //! tables.
 //!
-//! `cargo bench -p assent-agent --bench engine`; `-- engine`, `-- start`, `-- ledger`, `-- deploy`, `-- large` (a part of it), `-- crowd`, `-- watch` or
+//! `cargo bench -p assent-agent --bench engine`; `-- engine`, `-- start`, `-- ledger`, `-- deploy`, `-- large` and `-- poll` (parts of it), `-- verify` (for a profiler alone), `-- crowd`, `-- watch` or
 //! `-- cost` for one table alone. What the figures mean and what they were is in docs/benchmarks.md.
 #![expect(
     clippy::disallowed_methods,
@@ -25,6 +25,8 @@ use std::time::Duration;
 
 /// Seconds of one measurement.
 const SECONDS: u64 = 2;
+/// How often a release is verified for a profiler.
+const VERIFIED: u32 = 40;
 /// Measurements of each kind; the table shows the median.
 const ROUNDS: usize = 3;
 
@@ -44,8 +46,17 @@ fn main() {
     if wants("deploy") || wants("large") {
         large();
     }
+    if wants("deploy") || wants("poll") {
+        println!("| what | measured |");
+        println!("|---|---|");
+        println!("| a poll without news, of a folder: processor ms | {:.1} |", ms(deploy::poll(false)));
+        println!("| a poll without news, over git://: processor ms | {:.1} |\n", ms(deploy::poll(true)));
+    }
     if wants("deploy") {
         deploy();
+    }
+    if wanted.as_deref() == Some("verify") {
+        println!("verifying 2,000 new plans: {:.0} ms\n", ms(deploy::verified(VERIFIED)));
     }
     if wants("crowd") {
         crowd();
@@ -192,8 +203,6 @@ fn large() {
 fn deploy() {
     println!("| what | measured |");
     println!("|---|---|");
-    println!("| a poll without news, of a folder: processor ms | {:.1} |", ms(deploy::poll(false)));
-    println!("| a poll without news, over git://: processor ms | {:.1} |", ms(deploy::poll(true)));
     println!("| from push to running, local change: ms | {:.0} |", ms(deploy::push_to_running(false)));
     println!("| from push to running, poked: ms | {:.0} |", ms(deploy::push_to_running(true)));
     let (by_hand, published) = deploy::rollback();

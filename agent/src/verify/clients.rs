@@ -166,6 +166,10 @@ fn plan(
     if plan.steps.is_empty() || tests.scenarios.is_empty() {
         return Err(refuse("has no steps or no scenarios"));
     }
+    // Nobody decides on the money of what they wrote; whom it is not known of, everybody is named.
+    if active.authors.is_empty() {
+        return Err(refuse("has no author"));
+    }
     let facts = clients.get(&active.client);
     let facts = facts.ok_or_else(|| Refusal::new(RefusalCode::ClientInvalid, format!("{name} has no client facts")))?;
     for (connection, target) in &plan.connections {

@@ -87,7 +87,7 @@ pub(super) fn compiled(
     let mut authors = BTreeMap::new();
     for region in &regions {
         let target = Target { environment: wanted.environment.clone(), region: region.clone() };
-        let base = last_source(published(&repository, &target)?.as_ref(), roots(&checked)?)?;
+        let base = last_source(published(&repository, &target)?.as_ref(), &target, roots(&checked)?)?;
         let changes = changes_since(&repository, base, commit)?;
         let judged = unassigned_author::judge(&changes, Some(roots(&checked)?), &parts, &mut found.findings);
         authors.insert(region.clone(), judged);

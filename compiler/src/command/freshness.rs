@@ -14,10 +14,10 @@ use super::compiled::targets;
 use super::repository::RemoteArgs;
 use super::{Context, Format, Outcome};
 use crate::error::Error;
-use crate::publish::branch;
 use crate::publish::prepare::published;
 use crate::publish::send::{roots_of, sign_freshness};
 use crate::publish::sign::KeyFile;
+use crate::publish::{branch, newest};
 
 const FIRST_ROOT: &str = "trust/root/1.toml";
 
@@ -116,6 +116,7 @@ fn sign_place(
         let roots = roots_of(&release, project)?;
         let files = sign_freshness(&release, &roots, at, &args.keys)?;
         branch::write(repository, &name, &files, &format!("Freshness at {at}"), at)?;
+        newest::remember(repository, &name)?;
         let sequence = release.manifest.sequence;
         // Writing to a `String` cannot fail.
         let _written = writeln!(signed.text, "{name}: release {sequence} is the newest at {at}");

@@ -13,6 +13,8 @@ use crate::error::Error;
 
 /// The largest file that is read from a branch, in bytes.
 pub const FILE_MOST_BYTES: usize = 64 << 20;
+/// How deep folders lie in each other: `trust/approvers/<client>/`, and some more.
+const DEPTH_MOST: usize = 8;
 /// The most files that are read from a branch.
 pub const FILES_MOST: usize = 1_000_000;
 /// Release commits are nobody's in particular: trust rests on the files' own signatures.
@@ -72,18 +74,46 @@ pub fn read(repository: &Repository, commit: Oid) -> Result<Files, Error> {
         .and_then(|c| c.tree())
         .map_err(|e| Error::git(format!("read commit {commit}"), e))?;
     let mut files = Files::new();
-    read_tree(repository, &tree, "", &mut files)?;
+    if !tree.is_empty() {
+        read_tree(repository, &tree, "", DEPTH_MOST, &mut files)?;
+    }
     Ok(files)
 }
 
-fn read_tree(repository: &Repository, tree: &Tree<'_>, folder: &str, files: &mut Files) -> Result<(), Error> {
+/// One file of a commit, in none of its folders; nothing when it is not there.
+///
+/// # Errors
+/// When it cannot be read, or is larger than a branch may hold.
+pub fn read_one(repository: &Repository, commit: Oid, name: &str) -> Result<Option<Vec<u8>>, Error> {
+    let during = |e| Error::git(format!("read {name} of commit {commit}"), e);
+    let tree = repository.find_commit(commit).and_then(|commit| commit.tree()).map_err(during)?;
+    let Some(entry) = tree.iter().find(|entry| entry.name_bytes() == name.as_bytes()) else { return Ok(None) };
+    let blob = repository.find_blob(entry.id()).map_err(during)?;
+    if blob.size() > FILE_MOST_BYTES {
+        return Err(Error::input(format!("{name} is larger than a branch may hold")));
+    }
+    Ok(Some(blob.content().to_vec()))
+}
+
+fn read_tree(
+    repository: &Repository,
+    tree: &Tree<'_>,
+    folder: &str,
+    depth: usize,
+    files: &mut Files,
+) -> Result<(), Error> {
+    // Whoever may push could otherwise stop everybody who reads: folders deep in each other, or a few that name one another
+    // so often that nobody comes to an end. With a file in each, what is walked is bounded by the number of files.
+    if depth == 0 || tree.is_empty() {
+        return Err(Error::input(format!("{folder} is an empty folder, or lies deeper than a branch may hold")));
+    }
     for entry in tree {
         let name = entry.name().map_err(|e| Error::git(format!("read a name in {folder}"), e))?;
         let path = format!("{folder}{name}");
         match (entry.kind(), entry.filemode()) {
             (Some(ObjectType::Tree), _) => {
                 let inner = repository.find_tree(entry.id()).map_err(|e| Error::git(format!("read {path}"), e))?;
-                read_tree(repository, &inner, &format!("{path}/"), files)?;
+                read_tree(repository, &inner, &format!("{path}/"), depth - 1, files)?;
             }
             (Some(ObjectType::Blob), mode) if mode != i32::from(FileMode::Link) => {
                 let blob = repository.find_blob(entry.id()).map_err(|e| Error::git(format!("read {path}"), e))?;

@@ -10,9 +10,10 @@ use assent_schema::id::PersonId;
 use assent_schema::trust::SignedFile;
 use git2::{ErrorCode, ObjectType, Oid, Repository, Sort, Tree};
 
-use super::limits::{DEPTH_MOST, FILE_MOST_BYTES};
+use super::limits::{DEPTH_MOST, FILE_MOST_BYTES, FILES_MOST};
 use super::pinned::{CLIENTS_LOCK, Pin, Pins, lock_of};
 use super::place::{Place, place_of};
+use super::text::shown;
 use crate::error::Error;
 
 /// The longest chain of commits that is walked.
@@ -107,7 +108,10 @@ fn pinned(repository: &Repository, change: &mut Change) -> Result<Vec<Change>, E
         let (from, to) = (commit_of(before.get(client)), commit_of(now.get(client)));
         // Who may not read the client's repository cannot judge it either; a release needs all of them.
         let Some(to) = to.filter(|to| from != Some(*to) && repository.find_commit(*to).is_ok()) else { continue };
-        for mut inner in own_changes(repository, from, to)? {
+        // Pinned back, or to a line of its own, it brings what is new on that line; the pin itself was judged above.
+        let grew = from.is_none_or(|from| repository.graph_descendant_of(to, from).unwrap_or(false));
+        let brought_by = if grew { own_changes(repository, from, to)? } else { walked(repository, from, to)? };
+        for mut inner in brought_by {
             inner.paths = inner.paths.into_iter().map(|path| format!("clients/{client}/{path}")).collect();
             inner.trust = Arc::clone(&change.trust);
             inner.past = Arc::clone(&change.past);
@@ -127,6 +131,12 @@ fn own_changes(repository: &Repository, base: Option<Oid>, commit: Oid) -> Resul
             )));
         }
     }
+    walked(repository, base, commit)
+}
+
+/// The commits that are reachable from one and not from another, whether that is an ancestor or not.
+fn walked(repository: &Repository, base: Option<Oid>, commit: Oid) -> Result<Vec<Change>, Error> {
+    let failed = |e| Error::git(format!("walk the commits up to {commit}"), e);
     let cut = cut_off(repository)?;
     if base.is_none() && !cut.is_empty() {
         return Err(shallow());
@@ -175,6 +185,12 @@ fn cut_off(repository: &Repository) -> Result<BTreeSet<Oid>, Error> {
 
 fn shallow() -> Error {
     Error::input("the clone is shallow and lacks older commits; run `git fetch --unshallow` first")
+}
+
+/// What a commit changed, and how many more names are looked at for it.
+struct Compared {
+    paths: BTreeSet<String>,
+    left: usize,
 }
 
 struct Reader<'r> {
@@ -235,10 +251,11 @@ impl Reader<'_> {
         let parents = commit.parents().map(|parent| parent.tree()).collect::<Result<Vec<_>, _>>()?;
         let ids: Vec<Oid> = commit.parent_ids().collect();
         let tree = commit.tree()?;
-        let mut paths = BTreeSet::new();
         let before: Vec<Option<Tree<'_>>> = parents.iter().cloned().map(Some).collect();
         let bases = bases(self.repository, &ids)?;
-        self.compare(Some(&tree), (&before, &bases), "", 0, &mut paths)?;
+        let mut found = Compared { paths: BTreeSet::new(), left: FILES_MOST };
+        self.compare(Some(&tree), (&before, &bases), "", 0, &mut found)?;
+        let paths = found.paths;
         let signature = match self.repository.extract_signature(&id, None) {
             Ok((armour, signed)) => Some((armour.to_vec(), signed.to_vec())),
             Err(e) if e.code() == ErrorCode::NotFound => None,
@@ -265,7 +282,7 @@ impl Reader<'_> {
         (before, bases): (&[Option<Tree<'_>>], &[Option<Tree<'_>>]),
         folder: &str,
         depth: usize,
-        paths: &mut BTreeSet<String>,
+        found: &mut Compared,
     ) -> Result<(), git2::Error> {
         let now = tree.map(named).unwrap_or_default();
         let all = |trees: &[Option<Tree<'_>>]| -> Vec<Named> {
@@ -274,16 +291,18 @@ impl Reader<'_> {
         let (then, base) = (all(before), all(bases));
         let names: BTreeSet<&Vec<u8>> = now.keys().chain(then.iter().flat_map(BTreeMap::keys)).collect();
         for name in names {
+            // A few folders that name one another often enough would be walked for ever.
+            found.left = found.left.checked_sub(1).ok_or_else(|| git2::Error::from_str("it changes too many paths"))?;
             let at = |named: &Named| named.get(name).cloned().unwrap_or_default();
             let (now, then): (Stands, Vec<Stands>) = (at(&now), then.iter().map(at).collect());
             let base: Vec<Stands> = base.iter().map(at).collect();
             if is_taken(&now, &then, &base) {
                 continue;
             }
-            let path = format!("{folder}{}", String::from_utf8_lossy(name));
+            let path = format!("{folder}{}", shown(name));
             let is_plain = |stands: &Stands| stands.len() > 1 || stands.iter().any(|(_, _, folder)| !folder);
             if is_plain(&now) || then.iter().any(is_plain) || depth >= DEPTH_MOST {
-                paths.insert(path.clone());
+                found.paths.insert(path.clone());
             }
             let folder_of = |stands: &Stands| match stands.first() {
                 Some((_, id, true)) => self.repository.find_tree(*id).map(Some),
@@ -293,7 +312,7 @@ impl Reader<'_> {
             let (inner, inner_then, inner_base) = (folder_of(&now)?, folders(&then)?, folders(&base)?);
             if depth < DEPTH_MOST && (inner.is_some() || inner_then.iter().any(Option::is_some)) {
                 let before = (inner_then.as_slice(), inner_base.as_slice());
-                self.compare(inner.as_ref(), before, &format!("{path}/"), depth.saturating_add(1), paths)?;
+                self.compare(inner.as_ref(), before, &format!("{path}/"), depth.saturating_add(1), found)?;
             }
         }
         Ok(())
