@@ -30,7 +30,13 @@ pub(super) fn check(repository: &Repository, branch: &str, tip: &Published) -> R
     let manifest: Manifest = canon::from_bytes(&bytes)
         .map_err(|e| Error::input(format!("the newest release of {branch} that was seen here: {e}")))?;
     let (then, now) = ((manifest.generation, manifest.sequence), (tip.manifest.generation, tip.manifest.sequence));
-    if now < then || (now == then && tip.digest != Digest::of_file(&bytes)) {
+    if now == then && tip.digest != Digest::of_file(&bytes) {
+        return Err(Error::input(format!(
+            "{branch} cannot be built upon: it holds another release {} than the one that was signed before",
+            now.1
+        )));
+    }
+    if now < then {
         return Err(Error::input(format!(
             "{branch} holds release {} of generation {}, and release {} of generation {} was signed before: somebody wound the \
              branch back. Push the newer one again: git push REMOTE {SEEN}{branch}:refs/heads/{branch}",
