@@ -94,8 +94,11 @@ fn a_branch_that_nobody_signed_hides_no_commits() {
     branch::write(&repository, "release/staging/eu", &files, "Nothing to see", agency.now).unwrap();
     let key = agency.private("alice").unwrap();
     let line = ["release", "--environment", "staging", "--region", "eu", "--key", &key, "--local"];
-    let refused = agency.try_assent(&line.map(str::to_owned)).unwrap_err().to_string();
-    assert!(refused.contains("cannot be built upon"), "{refused}");
+    let refused = || agency.try_assent(&line.clone().map(str::to_owned)).unwrap_err().to_string();
+    assert!(refused().contains("put another release there"), "{}", refused());
+    // A clone that remembers nothing asks for the signatures.
+    std::fs::remove_dir_all(repository.path().join("assent")).unwrap();
+    assert!(refused().contains("cannot be built upon"), "{}", refused());
 }
 
 /// A commit with some parents that sets one file, signed or not.
@@ -240,6 +243,7 @@ fn a_branch_that_was_wound_back_is_not_signed() {
     wind(first);
     let refused = freshness().unwrap_err();
     assert!(refused.contains("wound") && refused.contains("release 2"), "{refused}");
+    assert!(refused.contains(&format!("git push REMOTE {second}:refs/heads/{name}")), "{refused}");
     let key = agency.private("alice").unwrap();
     let line = ["release", "--environment", "staging", "--region", "eu", "--key", &key, "--local"];
     assert!(agency.try_assent(&line.map(str::to_owned)).unwrap_err().to_string().contains("wound"));
@@ -289,9 +293,148 @@ fn what_a_client_said_stays_in_every_release() {
     for path in added {
         std::fs::remove_file(agency.source.join(path)).unwrap();
     }
+    // Whoever is not of the team takes out nothing that a client said, and nobody without a signature.
     agency.commit_as("chen", "Tidy up", &["*"]).unwrap();
+    let (outcome, found) = release(&agency);
+    assert_eq!(outcome, Outcome::Findings);
+    assert!(found.contains("changes or takes out `clients/acme/approvals/"), "{found}");
+    // Where a member did it, the release has it all the same.
+    let member = repository.find_commit(after).unwrap();
+    repository.reset(member.as_object(), git2::ResetType::Soft, None).unwrap();
+    agency.commit_as("bruno", "Tidy up", &["*"]).unwrap();
     assert_eq!(release(&agency).0, Outcome::Fine);
     assert_eq!(statements(), said);
+}
+
+/// Approvals and approvers are added by anyone, and changed or taken out by members alone; a merge is no way around that.
+#[test]
+fn what_a_client_signed_is_taken_out_by_members_alone() {
+    let (_folder, agency) = agency();
+    let repository = branch::open(&agency.source).unwrap();
+    let base = branch::tip(&repository, "main").unwrap().unwrap();
+    let (file, sig) = ("clients/acme/approvers/2.toml", "clients/acme/approvers/2.toml.dana.sig");
+    let judged = |since: Oid, commit: Oid| {
+        let found = found(&agency, since, commit);
+        found.into_iter().filter(|said| said.contains("approvers/2.toml")).collect::<Vec<_>>()
+    };
+    let added = commit(&agency, &repository, &[base], (file, "number = 2\n"), None);
+    let signed = commit(&agency, &repository, &[added], (sig, "-\n"), None);
+    assert_eq!(judged(base, signed), Vec::<String>::new(), "added by anyone");
+    let changed = commit(&agency, &repository, &[signed], (sig, "--\n"), None);
+    let said = judged(signed, changed);
+    assert!(said.len() == 1 && said.iter().all(|said| said.contains("nobody signed it")), "{said:?}");
+    let changed = commit(&agency, &repository, &[signed], (file, "number = 3\n"), Some("alice"));
+    assert_eq!(judged(signed, changed), Vec::<String>::new(), "a member may");
+    // A merge with a branch that never had it.
+    let beside = commit(&agency, &repository, &[base], ("README.md", "Ours.\n"), None);
+    let who = Signature::new("somebody", "somebody@harbor.example", &Time::new(1_780_000_000, 0)).unwrap();
+    let find = |id: Oid| repository.find_commit(id).unwrap();
+    let (ours, theirs) = (find(beside), find(signed));
+    let merge = repository.commit(None, &who, &who, "Merge", &ours.tree().unwrap(), &[&ours, &theirs]).unwrap();
+    let said = judged(base, merge);
+    assert!(said.len() == 1 && said.iter().all(|said| said.contains("changes or takes out")), "{said:?}");
+}
+
+/// A clone that never saw the newer release: the agents say that they have it. Neither does one branch stop the others, nor
+/// does what a fetch can move count as memory.
+#[test]
+fn what_agents_accepted_is_not_forgotten_and_one_bad_branch_stops_no_other() {
+    let folder = TempDir::new().unwrap();
+    let agency = Agency::found(folder.path(), Lead::AsWritten, "2026-06-01T09:00:00Z".parse().unwrap()).unwrap();
+    let signer = Signer::from_seed(&[41; 32]).unwrap();
+    let mut keys = Vec::new();
+    for seed in [41, 42] {
+        keys.push(Signer::from_seed(&[seed; 32]).unwrap().public().clone());
+    }
+    let ledger = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, keys[1].point());
+    let enrolled = serde_json::json!({"agent": "eu-staging-1", "region": "eu", "environment": "staging",
+        "key": keys[0].to_string(), "ledger_key": ledger});
+    let file = folder.path().join("eu-staging-1.json");
+    put(&file, enrolled.to_string().as_bytes()).unwrap();
+    agency.establish(&[file], &[]).unwrap();
+    agency.approve_all().unwrap();
+    let repository = branch::open(&agency.source).unwrap();
+    let (key, timer) = (agency.private("alice").unwrap(), agency.private("timer").unwrap());
+    let assent = |line: &[&str]| {
+        let line: Vec<String> = line.iter().map(|word| (*word).to_owned()).collect();
+        agency.try_assent(&line).map_err(|e| e.to_string())
+    };
+    let release =
+        |region: &str| assent(&["release", "--environment", "staging", "--region", region, "--key", &key, "--local"]);
+    assert!(release("eu").is_ok() && release("us").is_ok());
+    let first = branch::tip(&repository, "release/staging/eu").unwrap().unwrap();
+    reword(&agency, "bruno", "Say what its writer wants.\n");
+    assert!(release("eu").is_ok());
+    let second = branch::tip(&repository, "release/staging/eu").unwrap().unwrap();
+    let manifest =
+        |tip: Oid| assent_schema::canon::Digest::of_file(&branch::read(&repository, tip).unwrap()["manifest.json"]);
+    let says = |release: Value| {
+        let root = std::fs::read(agency.source.join("trust/root/1.toml")).unwrap();
+        let status = serde_json::json!({"type": "status", "schema": 1, "environment": "staging", "region": "eu",
+            "project": assent_schema::canon::Digest::of_file(&root), "agent": "eu-staging-1", "time": "2026-06-01T10:00:00Z",
+            "version": "0.1.0", "release": release, "workflows": {}});
+        let bytes = assent_schema::canon::to_bytes(&status).unwrap();
+        let armour = sign(&signer, Namespace::Console, &bytes).into_bytes();
+        let files = [("status.json".to_owned(), bytes), ("status.json.eu-staging-1.sig".to_owned(), armour)].into();
+        branch::write(&repository, "status/staging/eu/eu-staging-1", &files, "Status", agency.now).unwrap();
+    };
+    let of = |sequence: u64, manifest: String| {
+        serde_json::json!({"root": 2, "generation": 1, "sequence": sequence,
+        "manifest": manifest, "commit": "0".repeat(40)})
+    };
+    says(of(2, manifest(second).to_string()));
+    assert!(assent(&["freshness", "--key", &timer, "--local"]).is_ok());
+    // Wound back, and the clone's memory with it, but for what a mirror's fetch reaches.
+    let wind = |name: &str, to: Oid| drop(repository.reference(name, to, true, "").unwrap());
+    wind("refs/heads/release/staging/eu", first);
+    wind("refs/assent/newest/release/staging/eu", first);
+    let refused = assent(&["freshness", "--key", &timer, "--local"]).unwrap_err();
+    assert!(refused.contains("release 2 of generation 1 was signed before"), "{refused}");
+    let at = |at: &str| assent(&["freshness", "--key", &timer, "--local", "--at", at]);
+    let fresh = |region: &str| {
+        let tip = branch::tip(&repository, &format!("release/staging/{region}")).unwrap().unwrap();
+        let files = branch::read(&repository, tip).unwrap();
+        let read: Value = serde_json::from_slice(files.get("freshness.json")?).unwrap();
+        read["time"].as_str().map(str::to_owned)
+    };
+    std::fs::remove_dir_all(repository.path().join("assent")).unwrap();
+    let refused = at("2026-06-01T12:00:00Z").unwrap_err();
+    assert!(refused.contains("eu-staging-1 says that it accepted release 2"), "{refused}");
+    assert_eq!((fresh("eu"), fresh("us")), (None, Some("2026-06-01T12:00:00Z".into())), "one branch stops no other");
+    for line in [vec!["release", "--region", "eu"], vec!["rollback", "--region", "eu"]] {
+        let rest = ["--environment", "staging", "--key", &key, "--local"];
+        let refused = assent(&[line, rest.to_vec()].concat()).unwrap_err();
+        assert!(refused.contains("eu-staging-1 says"), "{refused}");
+    }
+    // The branch is gone: no second first release.
+    repository.find_reference("refs/heads/release/staging/eu").unwrap().delete().unwrap();
+    let refused = release("eu").unwrap_err();
+    assert!(refused.contains("holds nothing"), "{refused}");
+    // An agent that lies: somebody names what is the newest all the same, in full.
+    wind("refs/heads/release/staging/eu", first);
+    let believed = manifest(first).to_string();
+    assert!(assent(&["freshness", "--key", &timer, "--local", "--believe", &manifest(second).to_string()]).is_err());
+    assert!(assent(&["freshness", "--key", &timer, "--local", "--believe", &believed]).is_ok());
+    // Of the same number and another manifest, nobody's word is enough.
+    says(of(1, "0".repeat(64)));
+    assert!(assent(&["freshness", "--key", &timer, "--local"]).unwrap_err().contains("eu-staging-1 says"));
+    says(of(1, believed));
+    assert!(assent(&["freshness", "--key", &timer, "--local"]).is_ok());
+    // What was seen is compared as well: a release that leaves out a statement is not signed.
+    let tip = branch::tip(&repository, "release/staging/eu").unwrap().unwrap();
+    let mut files = branch::read(&repository, tip).unwrap();
+    files.retain(|path, _| !path.starts_with("statements/"));
+    let mut bent: Value = serde_json::from_slice(&files["manifest.json"]).unwrap();
+    bent["sequence"] = 2.into();
+    bent["files"].as_object_mut().unwrap().retain(|path, _| !path.starts_with("statements/"));
+    let bytes = assent_schema::canon::to_bytes(&bent).unwrap();
+    let private = std::fs::read(key.split_once('=').unwrap().1).unwrap();
+    let armour = sign(&Signer::from_openssh(&private).unwrap(), Namespace::Release, &bytes).into_bytes();
+    files.retain(|path, _| !path.starts_with("manifest.json") && !path.starts_with("freshness.json"));
+    files.extend([("manifest.json".to_owned(), bytes), ("manifest.json.alice.sig".to_owned(), armour)]);
+    branch::write(&repository, "release/staging/eu", &files, "Shorter", agency.now).unwrap();
+    let refused = assent(&["freshness", "--key", &timer, "--local"]).unwrap_err();
+    assert!(refused.contains("leaves out statements/"), "{refused}");
 }
 
 /// A merge that nobody signed may put together what was signed, and take nothing of it back.

@@ -321,6 +321,18 @@ pub(crate) const ROOM: &[Attack] = &[
         files.insert("clients/acme.json".into(), text.into_bytes());
         judge(&world.release_of(files))
     }),
+    because("client file: somebody of the agency decides", "client-invalid", "decide with a key of ann", || {
+        let mut world = World::honest();
+        let ann = key("ann").public().to_string();
+        world.facts.people.values_mut().next().expect("a decider").keys = [ann].into();
+        judge(&world.release_of(world.listed()))
+    }),
+    because("client file: a machine decides", "client-invalid", "decide with a key of the agent", || {
+        let mut world = World::honest();
+        let machine = key("eu-production-1").public().to_string();
+        world.facts.people.values_mut().next().expect("a decider").keys = [machine].into();
+        judge(&world.release_of(world.listed()))
+    }),
     attack("client file: left out", "file-unexpected", || {
         let world = World::honest();
         let mut files = world.listed();

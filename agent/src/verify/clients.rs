@@ -13,7 +13,7 @@ use assent_schema::id::{ClientId, ConnectionId};
 use assent_schema::plan::{Plan, SCHEMA, Target};
 use assent_schema::release::Manifest;
 use assent_schema::scenario::Tests;
-use assent_schema::trust::PublicKey;
+use assent_schema::trust::{PublicKey, Root};
 
 use super::Place;
 use super::files::Sorted;
@@ -28,7 +28,12 @@ pub(super) struct Named {
 }
 
 /// Reads the facts of every client of the release.
-pub(super) fn facts(sorted: &Sorted<'_>, place: &Place) -> Result<BTreeMap<ClientId, ClientFacts>, Refusal> {
+pub(super) fn facts(
+    sorted: &Sorted<'_>,
+    place: &Place,
+    root: &Root,
+) -> Result<BTreeMap<ClientId, ClientFacts>, Refusal> {
+    let owners = root.owners();
     let mut found = BTreeMap::new();
     for (client, bytes) in &sorted.clients {
         let refuse = |what: String| Refusal::new(RefusalCode::ClientInvalid, format!("clients/{client}.json {what}"));
@@ -53,6 +58,13 @@ pub(super) fn facts(sorted: &Sorted<'_>, place: &Place) -> Result<BTreeMap<Clien
         let plain = |key: &String| key.parse::<PublicKey>().is_ok_and(|key| key.is_plain());
         if !keys.clone().all(plain) || !urls.clone().all(|url| guard::base_of(url).is_some()) {
             return Err(refuse("names a holder of the ledger that cannot be reached".into()));
+        }
+        // Nobody decides on the money of what they wrote: so nobody of the agency decides for a client with the key by which
+        // the agency knows them.
+        for (person, decider) in &facts.people {
+            if let Some(owner) = decider.keys.iter().find_map(|key| owners.of(key)) {
+                return Err(refuse(format!("lets {person} decide with a key of {owner}")));
+            }
         }
         found.insert(client.clone(), facts);
     }

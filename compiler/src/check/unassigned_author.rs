@@ -45,8 +45,8 @@ impl Authors {
 
 /// Judges commits by the teams of their first parents; who wrote what.
 ///
-/// Merges are judged for what they change themselves. Approvals and approvers may be committed by anyone: their own
-/// signatures decide.
+/// Merges are judged for what they change themselves. Approvals and approvers may be added by anyone: their own signatures
+/// decide. Nobody but a member takes one out or changes it: what a client said, a withdrawal above all, stays said.
 pub fn judge(changes: &[Change], roots: Option<&RootChain>, parts: &dyn Parts, findings: &mut Findings) -> Authors {
     let mut authors = Authors::default();
     // A source whose roots do not hold has findings already, and nobody who could be assigned.
@@ -79,7 +79,9 @@ pub fn judge(changes: &[Change], roots: Option<&RootChain>, parts: &dyn Parts, f
             };
             if let Some((said, help)) = objection(client.as_ref(), &signed, assigned).or_else(then) {
                 let short: String = change.id.to_string().chars().take(12).collect();
-                let message = format!("Commit {short} changes `{path}`, {said}.");
+                let is_said = is_said_by_client(path.splitn(3, '/').nth(2).unwrap_or_default());
+                let does = if is_said { "changes or takes out" } else { "changes" };
+                let message = format!("Commit {short} {does} `{path}`, {said}.");
                 findings.add_with_help(Code::UnassignedAuthor, place(parts, client.as_ref(), path), message, help);
             }
         }
@@ -154,11 +156,16 @@ fn clients_of(change: &Change) -> BTreeMap<Option<ClientId>, &str> {
     for path in &change.paths {
         let Some(rest) = path.strip_prefix("clients/") else { continue };
         let (client, rest) = rest.split_once('/').unwrap_or((rest, ""));
-        if !rest.starts_with("approvals/") && !rest.starts_with("approvers/") {
+        if !is_said_by_client(rest) || change.taken.contains(path) {
             clients.entry(ClientId::new(client).ok()).or_insert(path.as_str());
         }
     }
     clients
+}
+
+/// Whether a path below a client's folder is of what its approvers say and sign.
+fn is_said_by_client(rest: &str) -> bool {
+    rest.starts_with("approvals/") || rest.starts_with("approvers/")
 }
 
 /// Why a commit does not count for a client, and what to do.

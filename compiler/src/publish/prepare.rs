@@ -70,14 +70,14 @@ impl Numbering {
 /// Reads the newest release of a branch; nothing when there is none yet.
 ///
 /// # Errors
-/// When the branch cannot be read, holds no manifest, or an older release than was seen there before.
-pub fn published(repository: &Repository, target: &Target) -> Result<Option<Published>, Error> {
+/// When the branch cannot be read, holds no manifest, or an older release than was seen there before; `believed` are manifests
+/// that count as the newest nonetheless.
+pub fn published(repository: &Repository, target: &Target, believed: &[Digest]) -> Result<Option<Published>, Error> {
     let name = target.branch();
-    let Some(tip) = branch::tip(repository, &name)? else { return Ok(None) };
-    let files = branch::read(repository, tip)?;
-    let release = release_of(&name, files)?;
-    newest::check(repository, &name, &release)?;
-    Ok(Some(release))
+    let tip = branch::tip(repository, &name)?;
+    let release = tip.map(|tip| release_of(&name, branch::read(repository, tip)?)).transpose()?;
+    newest::check(repository, target, release.as_ref(), believed)?;
+    Ok(release)
 }
 
 /// A release's files with its manifest read.

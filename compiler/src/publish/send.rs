@@ -10,7 +10,6 @@ use assent_schema::trust::{Namespace, RoleName, RootChain, SignedFile, Statement
 use git2::{Oid, Repository};
 
 use super::branch::{self, Files};
-use super::newest;
 use super::prepare::{Published, Target};
 use super::sign::KeyFile;
 use crate::bundle::Bundle;
@@ -70,9 +69,7 @@ pub fn sign_freshness(release: &Published, roots: &RootChain, at: Moment, keys: 
 /// When git refuses.
 pub fn put(repository: &Repository, target: &Target, files: &Files, manifest: &Manifest) -> Result<Oid, Error> {
     let message = format!("Release {} of {}/{}", manifest.sequence, target.environment, target.region);
-    let written = branch::write(repository, &target.branch(), files, &message, manifest.at)?;
-    newest::remember(repository, &target.branch())?;
-    Ok(written)
+    branch::write(repository, &target.branch(), files, &message, manifest.at)
 }
 
 /// Walks the roots that a release carries; they must be this project's.

@@ -81,7 +81,7 @@ pub fn standing(
     source: &RootChain,
     now: Moment,
 ) -> Result<Standing, Error> {
-    let published = published(repository, target);
+    let published = published(repository, target, &[]);
     let newer = published.as_ref().ok().and_then(Option::as_ref);
     let newer = newer.and_then(|release| roots_of(release, source.project()).ok());
     // An agent that a newer root took out does not count, wherever that root is.
@@ -174,7 +174,7 @@ fn first_of_commit(
 }
 
 /// What each agent says that the root lists there, and the branches of all others.
-fn agents(
+pub(super) fn agents(
     repository: &Repository,
     target: &Target,
     roots: &RootChain,

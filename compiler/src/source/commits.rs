@@ -33,6 +33,8 @@ pub struct Change {
     /// The paths that it changed; all of them where it has no parent. A merge did not change what it has from a parent that
     /// changed it, nor what all its parents have.
     pub paths: BTreeSet<String>,
+    /// Those of them at which one of its parents has something else: what it took out or changed, and did not only add.
+    pub taken: BTreeSet<String>,
     /// The armoured signature and the bytes that it is over.
     pub signature: Option<(Vec<u8>, Vec<u8>)>,
     /// The trust files that it is judged by: those of its first parent; its own where that has no teams.
@@ -112,7 +114,9 @@ fn pinned(repository: &Repository, change: &mut Change) -> Result<Vec<Change>, E
         let grew = from.is_none_or(|from| repository.graph_descendant_of(to, from).unwrap_or(false));
         let brought_by = if grew { own_changes(repository, from, to)? } else { walked(repository, from, to)? };
         for mut inner in brought_by {
-            inner.paths = inner.paths.into_iter().map(|path| format!("clients/{client}/{path}")).collect();
+            let below =
+                |paths: BTreeSet<String>| paths.into_iter().map(|path| format!("clients/{client}/{path}")).collect();
+            (inner.paths, inner.taken) = (below(inner.paths), below(inner.taken));
             inner.trust = Arc::clone(&change.trust);
             inner.past = Arc::clone(&change.past);
             brought.push(inner);
@@ -190,6 +194,7 @@ fn shallow() -> Error {
 /// What a commit changed, and how many more names are looked at for it.
 struct Compared {
     paths: BTreeSet<String>,
+    taken: BTreeSet<String>,
     left: usize,
 }
 
@@ -253,9 +258,9 @@ impl Reader<'_> {
         let tree = commit.tree()?;
         let before: Vec<Option<Tree<'_>>> = parents.iter().cloned().map(Some).collect();
         let bases = bases(self.repository, &ids)?;
-        let mut found = Compared { paths: BTreeSet::new(), left: FILES_MOST };
+        let mut found = Compared { paths: BTreeSet::new(), taken: BTreeSet::new(), left: FILES_MOST };
         self.compare(Some(&tree), (&before, &bases), "", 0, &mut found)?;
-        let paths = found.paths;
+        let Compared { paths, taken, .. } = found;
         let signature = match self.repository.extract_signature(&id, None) {
             Ok((armour, signed)) => Some((armour.to_vec(), signed.to_vec())),
             Err(e) if e.code() == ErrorCode::NotFound => None,
@@ -270,8 +275,17 @@ impl Reader<'_> {
         let said = |text: Result<&str, _>| text.ok().map(|text: &str| text.escape_debug().to_string());
         let committer = format!("{} <{}>", said(who.name()).unwrap_or_default(), said(who.email()).unwrap_or_default());
         let first_parent = ids.first().copied();
-        let change =
-            Change { id, parents: ids.len(), first_parent, committer, paths, signature, trust, past: Past::default() };
+        let change = Change {
+            id,
+            parents: ids.len(),
+            first_parent,
+            committer,
+            paths,
+            taken,
+            signature,
+            trust,
+            past: Past::default(),
+        };
         Ok((change, ids))
     }
 
@@ -303,6 +317,9 @@ impl Reader<'_> {
             let is_plain = |stands: &Stands| stands.len() > 1 || stands.iter().any(|(_, _, folder)| !folder);
             if is_plain(&now) || then.iter().any(is_plain) || depth >= DEPTH_MOST {
                 found.paths.insert(path.clone());
+                if then.iter().any(|stands| !stands.is_empty() && *stands != now) {
+                    found.taken.insert(path.clone());
+                }
             }
             let folder_of = |stands: &Stands| match stands.first() {
                 Some((_, id, true)) => self.repository.find_tree(*id).map(Some),

@@ -39,7 +39,7 @@ pub use pinned::{CLIENTS_LOCK, Pin, Pins, read_pinned};
 pub use place::{Place, place_of};
 pub use shelf::Shelf;
 pub use tree::{TreeEntry, tree_digest, tree_digest_of_commit};
-pub use worktree::read_worktree;
+pub use worktree::{read_worktree, read_worktree_file};
 
 /// The files that the compiler reads, by path.
 pub type Files = BTreeMap<Arc<str>, File>;

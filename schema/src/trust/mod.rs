@@ -33,7 +33,7 @@ pub use catalog::{CatalogLock, CatalogType};
 pub use error::{Need, TrustError};
 pub use json::{Placed, verify_placed, verify_rehearsal, verify_status};
 pub use key::{BadKey, PublicKey};
-pub use people::{People, Person, Role, Rule, Signatures, SignedFile, check};
+pub use people::{Owners, People, Person, Role, Rule, Signatures, SignedFile, check};
 pub use reset::{RESET_WAITS, Remembered, Reset, ResetStanding};
 pub use root::{AgentEntry, ClientEntry, RoleName, Root, RootChain, RootType};
 pub use signer::{BadPrivateKey, Signer};
