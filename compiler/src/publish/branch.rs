@@ -9,6 +9,7 @@ use assent_schema::id::{Environment, Region};
 use assent_schema::time::Moment;
 use git2::{FileMode, ObjectType, Oid, Repository, Signature, Time, Tree};
 
+use super::config;
 use crate::error::Error;
 
 /// The largest file that is read from a branch, in bytes.
@@ -31,8 +32,9 @@ pub fn release_branch(environment: &Environment, region: &Region) -> String {
 /// Opens a repository, bare or not.
 ///
 /// # Errors
-/// When there is none.
+/// When there is none, or its configuration includes what is no plain file.
 pub fn open(path: &Path) -> Result<Repository, Error> {
+    config::look_at(path)?;
     Repository::open(path).map_err(|e| Error::git(format!("open the repository {}", path.display()), e))
 }
 

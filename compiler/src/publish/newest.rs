@@ -47,12 +47,20 @@ pub(super) fn check(
     let branch = target.branch();
     let Some(seen) = seen(repository, &branch)?.filter(|_| !is_believed(tip, believed)) else { return Ok(()) };
     if !is_newer(tip, (seen.generation, seen.sequence), seen.manifest) {
-        let (holds, commit) = (said(tip), &seen.commit);
+        let holds = said(tip);
+        let is_other = tip.is_some_and(|tip| number(tip) == (seen.generation, seen.sequence));
+        let what = if is_other {
+            format!("{branch} cannot be built upon: it holds another {holds} than the one that was signed before")
+        } else {
+            let (generation, sequence) = (seen.generation, seen.sequence);
+            format!(
+                "{branch} holds {holds}, and release {sequence} of generation {generation} was signed before: somebody wound the \
+                 branch back"
+            )
+        };
         return Err(Error::input(format!(
-            "{branch} holds {holds}, and release {} of generation {} was signed before: somebody wound the branch back, or \
-             put another release there. Push the one that was signed again: git push REMOTE {commit}:refs/heads/{branch}{}",
-            seen.sequence,
-            seen.generation,
+            "{what}. Push the one that was signed again: git push REMOTE {}:refs/heads/{branch}{}",
+            seen.commit,
             believe(tip)
         )));
     }
@@ -132,9 +140,13 @@ fn seen(repository: &Repository, branch: &str) -> Result<Option<Seen>, Error> {
 
 fn is_newer(tip: Option<&Published>, then: (u32, u64), manifest: Digest) -> bool {
     tip.is_some_and(|tip| {
-        let now = (tip.manifest.generation, tip.manifest.sequence);
+        let now = number(tip);
         now > then || (now == then && tip.digest == manifest)
     })
+}
+
+fn number(release: &Published) -> (u32, u64) {
+    (release.manifest.generation, release.manifest.sequence)
 }
 
 fn is_believed(tip: Option<&Published>, believed: &[Digest]) -> bool {

@@ -99,3 +99,19 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     fs::File::open(path)?.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_lock_that_is_a_link_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = || read_worktree_file(folder.path(), "clients.lock").map_err(|e| e.to_string());
+        assert_eq!(read(), Ok(None));
+        // Reading it would have no end.
+        std::os::unix::fs::symlink("/dev/zero", folder.path().join("clients.lock")).unwrap();
+        assert!(read().unwrap_err().contains("is a link"));
+    }
+}
