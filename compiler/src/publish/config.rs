@@ -106,7 +106,7 @@ mod tests {
         let config = folder.path().join(".git/config");
         let plain = fs::read_to_string(&config).unwrap();
         fs::write(folder.path().join("more"), "[user]\n\tname = A\n").unwrap();
-        let mut looked = |more: &str| {
+        let looked = |more: &str| {
             fs::write(&config, format!("{plain}{more}")).unwrap();
             look_at(folder.path()).map_err(|e| e.to_string())
         };
