@@ -315,7 +315,8 @@ fn what_a_client_signed_is_taken_out_by_members_alone() {
     let (file, sig) = ("clients/acme/approvers/2.toml", "clients/acme/approvers/2.toml.dana.sig");
     let judged = |since: Oid, commit: Oid| {
         let found = found(&agency, since, commit);
-        found.into_iter().filter(|said| said.contains("approvers/2.toml")).collect::<Vec<_>>()
+        let of_commits = |said: &String| said.contains("Commit ") && said.contains("approvers/2.toml");
+        found.into_iter().filter(of_commits).collect::<Vec<_>>()
     };
     let added = commit(&agency, &repository, &[base], (file, "number = 2\n"), None);
     let signed = commit(&agency, &repository, &[added], (sig, "-\n"), None);
