@@ -4,8 +4,10 @@
 //! `daemon` or `command`. A room imports rooms of the groups above its own and no others.
 
 pub mod content;
+pub mod cores;
 pub mod error;
 pub mod retry;
+
 pub mod verify;
 
 pub mod config;

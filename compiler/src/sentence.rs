@@ -46,7 +46,11 @@ pub fn sentence(data_use: &DataUse) -> String {
         UseKind::Guardrail if data_use.guardrail.is_none() => {
             let stale = data_use.stale_limit.map(|limit| limit.to_string()).unwrap_or_default();
             let kept = data_use.retention.as_deref().unwrap_or_default();
-            return format!("keeps the audit log for {kept} and runs at most {stale} without hearing from the agency.");
+            let terms: Vec<&str> = data_use.terms.iter().map(String::as_str).collect();
+            let terms = if terms.is_empty() { String::new() } else { format!(" Besides: {}.", terms.join("; ")) };
+            return format!(
+                "keeps the audit log for {kept} and runs at most {stale} without hearing from the agency.{terms}"
+            );
         }
         UseKind::Guardrail => {
             let limits = data_use.guardrail.as_ref().map(guardrail).unwrap_or_default();

@@ -222,6 +222,9 @@ pub struct Route {
     pub via: RouteKind,
     /// The name by which `endpoints.json` gives its URL.
     pub endpoint: ConnectionId,
+    /// The URLs that the client approves, of all environments.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub urls: BTreeSet<String>,
     /// For mail: who writes, and to whom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail: Option<RouteMail>,

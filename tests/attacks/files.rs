@@ -95,7 +95,7 @@ pub(crate) const ROOM: &[Attack] = &[
     attack("fork: another release under an accepted number", "sequence-reused", || {
         let mut world = World::honest();
         let pinned = after(&world.release());
-        world.bend_facts("/zone", "Europe/Paris".into());
+        world.bend_facts("/limits/waiting", 63.into());
         judge_by(&world.release(), &pinned)
     }),
     attack("fast-forward: a number 1,001 above the last", "sequence-too-far", || numbered(1_002, Some)),
@@ -171,6 +171,9 @@ pub(crate) const ROOM: &[Attack] = &[
         "not sorted or names a workflow twice",
         || manifest_with(|manifest| manifest.active.push(manifest.active[0].clone())),
     ),
+    because("a manifest that says of no one that they wrote a workflow", "plan-invalid", "has no author", || {
+        manifest_with(|manifest| manifest.active[0].authors.clear())
+    }),
     because("a manifest that lists itself", "file-unexpected", "freshness.json", || {
         manifest_with(|manifest| {
             let entry = *manifest.files.values().next().unwrap();
@@ -277,7 +280,7 @@ pub(crate) const ROOM: &[Attack] = &[
     because("mix and match: an older release's client file", "file-changed", "clients/acme.json", || {
         let mut world = World::honest();
         let old = world.listed()["clients/acme.json"].clone();
-        world.bend_facts("/zone", "Europe/Paris".into());
+        world.bend_facts("/limits/waiting", 63.into());
         let mut files = world.release();
         files.insert("clients/acme.json".into(), old);
         judge(&files)
@@ -294,7 +297,7 @@ pub(crate) const ROOM: &[Attack] = &[
     attack("mix and match: the freshness of another release", "freshness-foreign", || {
         let mut world = World::honest();
         let old = world.release();
-        world.bend_facts("/zone", "Europe/Paris".into());
+        world.bend_facts("/limits/waiting", 63.into());
         let mut files = world.release();
         for path in ["freshness.json", "freshness.json.cid.sig"] {
             files.insert(path.into(), old[path].clone());

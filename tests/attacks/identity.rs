@@ -38,7 +38,7 @@ fn restored() -> Site {
     site.kill();
     copy(&site.path("state"), &site.path("snapshot"));
     site.start();
-    site.release(|world| world.bend_facts("/zone", "Europe/Paris".into()));
+    site.release(|world| world.bend_facts("/limits/waiting", 63.into()));
     site.takes(2);
     site.published(2);
     site.kill();
@@ -173,7 +173,7 @@ pub(crate) const ROOM: &[Attack] = &[
         let forged = assent_schema::canon::to_bytes(&status).expect("a form");
         let signature = sign(&key("eve"), Namespace::Console, &forged).into_bytes();
         site.write_to_branch(&[("status.json", &forged), ("status.json.eu-production-1.sig", &signature)]);
-        site.release(|world| world.bend_facts("/zone", "Europe/Paris".into()));
+        site.release(|world| world.bend_facts("/limits/waiting", 63.into()));
         site.takes(2);
         // Its own branch goes on after what was written there.
         site.published(2);

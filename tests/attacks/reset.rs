@@ -1,10 +1,11 @@
 //! Approvers whom root resets: the client sees it coming for seven days, and can end it. And what else a signed file may not
 //! hold, whoever signed it.
 
+use assent_agent::people::judge_poke;
 use assent_agent::verify::{Now, PinnedTrust, verify};
 use assent_schema::canon::Digest;
 use assent_schema::id::AgentId;
-use assent_schema::status::Status;
+use assent_schema::status::{Poke, Status};
 use assent_schema::time::{Moment, Period};
 use assent_schema::trust::{
     Approvers, Cancelled, Decision, Namespace, Person, Reset, Root, RootChain, SignedFile, sign, verify_status,
@@ -157,7 +158,41 @@ fn status(of: &str, signer: &str, region: &str) -> Verdict {
     }
 }
 
+/// A request to look for a release, signed by these for this, after its text was changed.
+fn poke(by: &[&str], namespace: Namespace, (old, new): (&str, &str)) -> Verdict {
+    let world = World::honest();
+    let place = place();
+    let honest = Poke::new(world.project, place.environment.clone(), place.region.clone(), at());
+    let text = String::from_utf8(bytes(&honest)).expect("text").replacen(old, new, 1);
+    let signatures = by.iter().map(|name| (id(name), sign(&key(name), namespace, text.as_bytes()).into_bytes()));
+    let signed = SignedFile { bytes: text.clone().into_bytes(), signatures: signatures.collect() };
+    let root = &world.roots.last().expect("a root").0;
+    match judge_poke(&signed, root, (world.project, &place.environment, &place.region)) {
+        Ok(_) => Verdict::accepted(),
+        Err(why) => Verdict::new(why.code(), String::new()),
+    }
+}
+
+const AS_IT_IS: (&str, &str) = ("", "");
+
 pub(crate) const ROOM: &[Attack] = &[
+    attack("poke: by those who sign releases", "accepted", || poke(&["ann", "ben"], Namespace::Poke, AS_IT_IS)),
+    attack("poke: by fewer than sign a release", "bad_signature", || poke(&["ann"], Namespace::Poke, AS_IT_IS)),
+    attack("poke: by somebody who signs no releases", "bad_signature", || {
+        poke(&["ann", "mallory"], Namespace::Poke, AS_IT_IS)
+    }),
+    attack("poke: what was signed as a release", "bad_signature", || {
+        poke(&["ann", "ben"], Namespace::Release, AS_IT_IS)
+    }),
+    attack("poke: for agents of another region", "other_question", || {
+        poke(&["ann", "ben"], Namespace::Poke, ("\"region\":\"eu\"", "\"region\":\"us\""))
+    }),
+    attack("poke: for agents of another environment", "other_question", || {
+        poke(&["ann", "ben"], Namespace::Poke, ("\"production\"", "\"staging\""))
+    }),
+    attack("poke: with a member that nobody knows", "bad_form", || {
+        poke(&["ann", "ben"], Namespace::Poke, ("{", "{\"aa\":1,"))
+    }),
     attack("reset: as soon as it comes", "off: uncovered", || {
         let (world, pinned) = second(honest());
         judge_by(&world.release(), &pinned)
@@ -343,6 +378,12 @@ pub(crate) const ROOM: &[Attack] = &[
     because("a number with a point", "teams-invalid", "holds a float", || {
         rewritten("trust/teams.toml", "number = 1", "number = 1.0", Namespace::Teams, &["ann"])
     }),
+    because(
+        "an escape that TOML 1.0 does not have, so that most readers refuse it",
+        "teams-invalid",
+        "TOML 1.0",
+        || rewritten("trust/teams.toml", "\"ann\"", "\"\\x61nn\"", Namespace::Teams, &["ann"]),
+    ),
     because("a date in TOML's own form", "teams-invalid", "holds a TOML date", || {
         rewritten("trust/teams.toml", "number = 1", "number = 2026-03-02", Namespace::Teams, &["ann"])
     }),

@@ -20,7 +20,7 @@ fn push_to_git_gives_delay() {
     let mut site = Site::working();
     let first = site.world.release();
     let plan = site_plan(&site.status());
-    let second = site.release(|world| world.bend_facts("/zone", "Europe/Paris".into()));
+    let second = site.release(|world| world.bend_facts("/limits/waiting", 63.into()));
     site.takes(2);
 
     // Wound back to a release that was honest once.

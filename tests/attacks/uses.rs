@@ -30,8 +30,12 @@ fn holders(
 }
 
 /// The client's file says who holds its checkpoints.
+/// A client that signed who holds its ledger.
 fn held(value: &Value) -> Verdict {
-    bent(|world| world.facts.ledger = holders(value))
+    bent(|world| {
+        world.facts.ledger = holders(value);
+        world.statements = vec![(world.approve(1, world.uses()), vec!["dana", "emil"])];
+    })
 }
 
 /// A release by the release keys alone, over a plan that they changed and a staging agent rehearsed.
@@ -41,6 +45,18 @@ fn plan(pointer: &str, value: Value) -> Verdict {
 
 fn facts(pointer: &str, value: Value) -> Verdict {
     bent(|world| world.bend_facts(pointer, value))
+}
+
+/// The client signed a limit by customer and one of an effect that moves no money, and then the release says otherwise.
+fn signed_with_limits(change: fn(&mut World)) -> Verdict {
+    let mut world = World::honest();
+    let by_customer = json!({"operation": "payments.refund", "by": "support-leads",
+        "per_customer": {"param": "account", "per_day_count": 1}});
+    let of_replies = json!({"operation": "helpdesk.reply_ticket", "by": "support-leads", "per_day_count": 5});
+    world.facts.guardrails.extend([read(by_customer), read(of_replies)]);
+    world.statements = vec![(world.approve(1, world.uses()), vec!["dana", "emil"])];
+    change(&mut world);
+    judge(&world.release())
 }
 
 fn endpoint(name: &str, value: Value) -> Verdict {
@@ -207,6 +223,52 @@ pub(crate) const ROOM: &[Attack] = &[
     attack("client file: another currency", "off: uncovered", || facts("/guardrails/0/currency", "USD".into())),
     attack("client file: a guardrail that is gone", "off: uncovered", || facts("/guardrails", json!([]))),
     attack("client file: a smaller guardrail", "accepted", || facts("/guardrails/0/per_call", 9_999.into())),
+    // What no limit says of itself, and what else comes with the client's file: the client signs that it is so.
+    attack("client file: a guardrail of an effect that moves no money is gone", "off: uncovered", || {
+        signed_with_limits(|world| drop(world.facts.guardrails.pop()))
+    }),
+    attack("client file: a limit by customer that takes each order for another customer", "off: uncovered", || {
+        signed_with_limits(|world| world.bend_facts("/guardrails/1/per_customer/param", "status".into()))
+    }),
+    attack("client file: the honest limits beside these", "accepted", || signed_with_limits(|_| ())),
+    attack("client file: an alert route that leads elsewhere, and its endpoint", "off: uncovered", || {
+        bent(|world| {
+            for route in &mut world.facts.routes {
+                route.urls = ["https://evil.example/alerts".to_owned()].into();
+            }
+            world.endpoints["clients"]["acme"]["ops"]["url"] = "https://evil.example/alerts".into();
+        })
+    }),
+    attack("client file: an alert route that is gone", "off: uncovered", || {
+        bent(|world| drop(world.facts.routes.pop()))
+    }),
+    attack("client file: post-mortems for somebody else", "off: uncovered", || facts("/contacts", json!(["mallory"]))),
+    attack("client file: a ledger that is held elsewhere too", "off: uncovered", || {
+        bent(|world| {
+            let branch = json!({"repository": "https://evil.example/x.git", "name": "acme", "region": "eu"});
+            let holders = read(json!({"branch": branch}));
+            world.facts.ledger.insert("production".parse().unwrap(), holders);
+        })
+    }),
+    attack("client file: another time zone, in which the sums of a day begin anew", "off: uncovered", || {
+        facts("/zone", "Asia/Tokyo".into())
+    }),
+    attack("client file: a yes by chat for more", "off: uncovered", || {
+        bent(|world| world.facts.chat_up_to.extend([("EUR".to_owned(), 1_000_000)]))
+    }),
+    attack("client file: another model of the provider", "off: uncovered", || {
+        facts("/connections/assistant/to/provider/model", "cheaper".into())
+    }),
+    attack("client file: a consent that is asked for elsewhere", "off: uncovered", || {
+        facts(
+            "/connections/shop/auth",
+            json!({"kind": "oauth2-refresh", "token": "/token", "slot": "token", "authorize": "https://evil.example"}),
+        )
+    }),
+    attack("client file: a shorter retention of the ledger", "off: uncovered", || facts("/retention", "90d".into())),
+    because("endpoint: an alert route that leads elsewhere", "endpoint-invalid", "the client approves", || {
+        bent(|world| world.endpoints["clients"]["acme"]["ops"]["url"] = "https://evil.example/alerts".into())
+    }),
     attack("client file: a longer stale limit", "off: uncovered", || facts("/stale_limit", "7d".into())),
     attack("client file: a longer retention", "off: uncovered", || facts("/retention", "365d".into())),
     attack("client file: an agreement that ends later", "off: uncovered", || {
@@ -258,6 +320,18 @@ pub(crate) const ROOM: &[Attack] = &[
         let text = String::from_utf8(files["clients/acme.json"].clone()).unwrap().replacen("{\"", "{\"aa\":1,\"", 1);
         files.insert("clients/acme.json".into(), text.into_bytes());
         judge(&world.release_of(files))
+    }),
+    because("client file: somebody of the agency decides", "client-invalid", "decide with a key of ann", || {
+        let mut world = World::honest();
+        let ann = key("ann").public().to_string();
+        world.facts.people.values_mut().next().expect("a decider").keys = [ann].into();
+        judge(&world.release_of(world.listed()))
+    }),
+    because("client file: a machine decides", "client-invalid", "decide with a key of the agent", || {
+        let mut world = World::honest();
+        let machine = key("eu-production-1").public().to_string();
+        world.facts.people.values_mut().next().expect("a decider").keys = [machine].into();
+        judge(&world.release_of(world.listed()))
     }),
     attack("client file: left out", "file-unexpected", || {
         let world = World::honest();

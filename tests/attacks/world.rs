@@ -44,7 +44,7 @@ pub(crate) struct World {
     pub(crate) releasers: Vec<By>,
 }
 
-fn sample<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> T {
+fn sample<T: serde::de::DeserializeOwned + serde::Serialize>(bytes: &[u8]) -> T {
     canon::from_bytes(bytes).expect("a lowered file")
 }
 
@@ -79,7 +79,10 @@ impl World {
     pub(crate) fn at(now: Moment) -> Self {
         let first = first_root(now);
         let project = Digest::of_file(text(first.to_toml()).as_bytes());
-        let facts: ClientFacts = sample(include_bytes!("../../agent/tests/plans/acme.client.json"));
+        let mut facts: ClientFacts = sample(include_bytes!("../../agent/tests/plans/acme.client.json"));
+        for route in &mut facts.routes {
+            route.urls.insert(OPS.to_owned());
+        }
         let approvers = Approvers::first(project, acme(), 2, people(&["dana", "emil", "fay"]));
         let mut root = first.next(project);
         for name in ["eu-staging-1", "eu-staging-2", "eu-production-1"] {
@@ -272,6 +275,9 @@ impl World {
 }
 
 /// Where the connections and routes of a client lead in production.
+/// Where the client's alerts go.
+const OPS: &str = "https://ops.acme.example/hook";
+
 fn endpoints(facts: &ClientFacts) -> Value {
     let mut led = serde_json::Map::new();
     for (name, connection) in &facts.connections {
@@ -279,7 +285,7 @@ fn endpoints(facts: &ClientFacts) -> Value {
         led.insert(name.to_string(), json!({"url": url, "region": connection.region}));
     }
     for route in &facts.routes {
-        let ops = json!({"url": "https://ops.acme.example/hook", "region": facts.region});
+        let ops = json!({"url": OPS, "region": facts.region});
         led.insert(route.endpoint.to_string(), ops);
     }
     json!({"type": "endpoints", "schema": 1, "environment": "production", "region": "eu", "clients": {"acme": led}})

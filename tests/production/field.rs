@@ -35,7 +35,7 @@ pub(crate) struct Field {
     pub(crate) span: Duration,
 }
 
-fn read<T: serde::de::DeserializeOwned>(file: &str) -> T {
+fn read<T: serde::de::DeserializeOwned + serde::Serialize>(file: &str) -> T {
     let path = format!("{}/../agent/tests/plans/{file}.json", env!("CARGO_MANIFEST_DIR"));
     canon::from_bytes(&std::fs::read(path).unwrap()).unwrap()
 }

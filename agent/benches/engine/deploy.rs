@@ -11,7 +11,8 @@ use assent_agent::config;
 use assent_agent::deploy::{Accepted, Board, switch};
 use assent_agent::ledger::Ledgers;
 use assent_agent::pull::fetch::Transfers;
-use assent_agent::pull::read;
+use assent_agent::pull::transfer::{Bounds, Request, Task};
+use assent_agent::pull::{read, transfer};
 use assent_agent::real::{RealClock, RealDice, RealDisk};
 use assent_agent::store::{Books, LedgerRows, Sqlite, Store as _};
 use assent_agent::vault::HostKey;
@@ -33,11 +34,13 @@ pub(crate) mod fixture;
 /// Clients and workflows of each in the large release.
 const CLIENTS: usize = 100;
 const WORKFLOWS_EACH: usize = 100;
+const BRANCH: &str = "release/production/eu";
 /// Polls whose processor time is counted together: the kernel counts in hundredths of a second.
 const POLLS: u32 = 200;
 
-/// A large release in one process: read, verified, staged.
+/// A large release in one process: taken into the agent's own repository, which its child does, read, verified, staged.
 pub(crate) struct Staged {
+    pub(crate) fetch: Duration,
     pub(crate) read: Duration,
     pub(crate) verify: Duration,
     pub(crate) stage: Duration,
@@ -54,8 +57,15 @@ fn store(folder: &std::path::Path) -> Sqlite {
 /// Three looks at 10,000 plans: all of them new, all of them known, and one of them new; each staged in a store.
 pub(crate) fn large() -> Vec<(&'static str, Staged)> {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-    let repository = folder.path().join("agency.git");
-    Repository::init_bare(&repository).expect("a repository");
+    let (agency, repository) = (folder.path().join("agency.git"), folder.path().join("own.git"));
+    Repository::init_bare(&agency).expect("a repository");
+    read::prepare(&repository).expect("a repository");
+    let request = Request {
+        repository: repository.clone(),
+        other: config::Repository::Path(agency.clone()),
+        task: Task::Fetch { branch: BRANCH.to_owned(), into: "refs/quarantine/bench".to_owned(), known: None },
+        limits: Bounds { bytes: 1 << 30, memory_bytes: 1 << 33, cpu_seconds: 600 },
+    };
     std::fs::create_dir(folder.path().join("state")).expect("a folder");
     let store = store(&folder.path().join("state"));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -75,12 +85,12 @@ pub(crate) fn large() -> Vec<(&'static str, Staged)> {
     let mut board = Board::default();
     let mut all = Vec::new();
     for what in ["all of them new", "the same again", "one of them new"] {
-        process::publish(&repository, &release.files());
-        let tip = Repository::open_bare(&repository)
-            .and_then(|repository| repository.refname_to_id("refs/heads/release/production/eu"))
-            .expect("a branch");
+        process::publish(&agency, &release.files());
         let began = Instant::now();
-        let files = read::read(&repository, &tip.to_string()).expect("a release");
+        let tip = transfer::work(&request, None).expect("a commit");
+        let fetch = began.elapsed();
+        let began = Instant::now();
+        let files = read::read(&repository, &tip).expect("a release");
         let read = began.elapsed();
         let bundle =
             verify(&files, &pinned, &place, Now { expiry: now, clock: now, trusted: now }).expect("an honest release");
@@ -98,7 +108,7 @@ pub(crate) fn large() -> Vec<(&'static str, Staged)> {
         let staged = began.elapsed();
         all.push((
             what,
-            Staged { read, verify: verified.saturating_sub(read), stage: staged.saturating_sub(verified) },
+            Staged { fetch, read, verify: verified.saturating_sub(read), stage: staged.saturating_sub(verified) },
         ));
         pinned = bundle.pin(&pinned);
         if what == "the same again" {
@@ -108,6 +118,28 @@ pub(crate) fn large() -> Vec<(&'static str, Staged)> {
         }
     }
     all
+}
+
+/// Verifies 2,000 new plans again and again, for a profiler; how long each time takes.
+pub(crate) fn verified(times: u32) -> Duration {
+    let now = process::clock();
+    let release = crate::large::Large {
+        now,
+        clients: CLIENTS / 5,
+        workflows_each: WORKFLOWS_EACH,
+        sequence: 1,
+        previous: None,
+        agent: fixture::agent("eu-production-1", "production"),
+        shop: "127.0.0.1:9".to_owned(),
+        words: "the first".to_owned(),
+    };
+    let place = Place { engine: env!("CARGO_PKG_VERSION").to_owned(), ..fixture::place() };
+    let (files, pinned) = (release.files(), fixture::enrolled());
+    let began = Instant::now();
+    for _ in 0..times {
+        verify(&files, &pinned, &place, Now { expiry: now, clock: now, trusted: now }).expect("an honest release");
+    }
+    began.elapsed() / times
 }
 
 /// Processor time of one poll that finds nothing new, child and all.
@@ -124,7 +156,7 @@ pub(crate) fn poll(served: bool) -> Duration {
     );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let fetch = |known: Option<&str>| {
-        runtime.block_on(transfers.fetch("release/production/eu", "refs/quarantine/bench", known)).expect("a commit")
+        runtime.block_on(transfers.fetch(BRANCH, "refs/quarantine/bench", known)).expect("a commit")
     };
     let known = fetch(None);
     let before = figures::cpu_with_children();
@@ -148,8 +180,9 @@ pub(crate) fn push_to_running(poked: bool) -> Duration {
     site.runs(began)
 }
 
-/// The same for the large release: the first, and one with another plan in it.
-pub(crate) fn large_push_to_running() -> (Duration, Duration) {
+/// The same for the large release: the first, one with another plan in it, and a start after a kill, which verifies all of it
+/// again. The largest resident memory of the last one in MB.
+pub(crate) fn large_push_to_running() -> (Duration, Duration, Duration, f64) {
     let mut site = Site::enrol(CLIENTS, WORKFLOWS_EACH, false, "");
     site.publish(&site.release.files());
     let began = Instant::now();
@@ -157,7 +190,11 @@ pub(crate) fn large_push_to_running() -> (Duration, Duration) {
     let first = site.runs(began);
     let files = site.next("the second");
     let began = site.publish(&files);
-    (first, site.runs(began))
+    let next = site.runs(began);
+    site.kill();
+    let began = Instant::now();
+    site.start();
+    (first, next, site.runs(began), figures::resident_most(site.process()))
 }
 
 fn poke(site: &Site) {

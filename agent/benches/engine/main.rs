@@ -1,7 +1,7 @@
 //! How fast runs are when each of them is durable, how soon the agent is ready, and how soon a release runs. Prints Markdown
 //! tables.
 //!
-//! `cargo bench -p assent-agent --bench engine`; `-- engine`, `-- start`, `-- ledger`, `-- deploy`, `-- crowd`, `-- watch` or
+//! `cargo bench -p assent-agent --bench engine`; `-- engine`, `-- start`, `-- ledger`, `-- deploy`, `-- large` and `-- poll` (parts of it), `-- verify` (for a profiler alone), `-- crowd`, `-- watch` or
 //! `-- cost` for one table alone. What the figures mean and what they were is in docs/benchmarks.md.
 #![expect(
     clippy::disallowed_methods,
@@ -25,6 +25,8 @@ use std::time::Duration;
 
 /// Seconds of one measurement.
 const SECONDS: u64 = 2;
+/// How often a release is verified for a profiler.
+const VERIFIED: u32 = 40;
 /// Measurements of each kind; the table shows the median.
 const ROUNDS: usize = 3;
 
@@ -41,8 +43,20 @@ fn main() {
     if wants("ledger") {
         ledger();
     }
+    if wants("deploy") || wants("large") {
+        large();
+    }
+    if wants("deploy") || wants("poll") {
+        println!("| what | measured |");
+        println!("|---|---|");
+        println!("| a poll without news, of a folder: processor ms | {:.1} |", ms(deploy::poll(false)));
+        println!("| a poll without news, over git://: processor ms | {:.1} |\n", ms(deploy::poll(true)));
+    }
     if wants("deploy") {
         deploy();
+    }
+    if wanted.as_deref() == Some("verify") {
+        println!("verifying 2,000 new plans: {:.0} ms\n", ms(deploy::verified(VERIFIED)));
     }
     if wants("crowd") {
         crowd();
@@ -165,24 +179,30 @@ fn start() {
     println!();
 }
 
-fn deploy() {
-    let ms = |time: Duration| time.as_secs_f64() * 1e3;
-    println!("| a release of 10,000 plans | read ms | verify ms | stage ms | together ms |");
-    println!("|---|---|---|---|---|");
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn large() {
+    println!("| a release of 10,000 plans | fetch ms | read ms | verify ms | stage ms | the last three ms |");
+    println!("|---|---|---|---|---|---|");
     for (what, staged) in deploy::large() {
-        let deploy::Staged { read, verify, stage } = staged;
+        let deploy::Staged { fetch, read, verify, stage } = staged;
         println!(
-            "| {what} | {:.0} | {:.0} | {:.0} | {:.0} |",
+            "| {what} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} |",
+            ms(fetch),
             ms(read),
             ms(verify),
             ms(stage),
             ms(read + verify + stage)
         );
     }
-    println!("\n| what | measured |");
+    println!();
+}
+
+fn deploy() {
+    println!("| what | measured |");
     println!("|---|---|");
-    println!("| a poll without news, of a folder: processor ms | {:.1} |", ms(deploy::poll(false)));
-    println!("| a poll without news, over git://: processor ms | {:.1} |", ms(deploy::poll(true)));
     println!("| from push to running, local change: ms | {:.0} |", ms(deploy::push_to_running(false)));
     println!("| from push to running, poked: ms | {:.0} |", ms(deploy::push_to_running(true)));
     let (by_hand, published) = deploy::rollback();
@@ -191,8 +211,10 @@ fn deploy() {
     let deploy::Bomb { ended, before, after } = deploy::bomb();
     println!("| a fetch above its memory: ended after ms | {:.0} |", ms(ended));
     println!("| the agent's largest resident memory before and after: MB | {before:.1}, {after:.1} |");
-    let (first, next) = deploy::large_push_to_running();
+    let (first, next, again, resident) = deploy::large_push_to_running();
     println!("| 10,000 plans, the first release, from start to running: ms | {:.0} |", ms(first));
     println!("| 10,000 plans, one new, from push to running: ms | {:.0} |", ms(next));
+    println!("| 10,000 plans, a start after a kill until all run: ms | {:.0} |", ms(again));
+    println!("| and the most that this agent has resident: MB | {resident:.1} |");
     println!();
 }

@@ -138,6 +138,12 @@ impl Site {
         self.agent = Some(self.command(&["run"]).stdout(log).stderr(errors).spawn().expect("a process"));
     }
 
+    /// Ends the agent at once, as a power cut does.
+    pub(crate) fn kill(&mut self) {
+        let mut agent = self.agent.take().expect("a process");
+        agent.kill().and_then(|()| agent.wait()).expect("an own process can be ended");
+    }
+
     /// The id of the process.
     pub(crate) fn process(&self) -> u32 {
         self.agent.as_ref().expect("a process").id()

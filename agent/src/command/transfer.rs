@@ -1,6 +1,6 @@
 //! `assent-agent transfer`: the child process that talks git. One request on standard input, one answer on standard output.
 
-use super::{Call, Output};
+use super::Output;
 use crate::error::Error;
 use crate::pull::transfer;
 
@@ -8,7 +8,7 @@ use crate::pull::transfer;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {}
 
-pub(super) fn run(_: &Args, _: &Call, out: &mut Output<'_>) -> Result<(), Error> {
+pub(super) fn run(out: &mut Output<'_>) -> Result<(), Error> {
     transfer::child(&mut std::io::stdin(), out.raw())
         .map_err(|error| Error::environment("cannot talk to the agent that started this").source(error))
 }

@@ -17,13 +17,14 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+use crate::cores;
 use crate::deploy::live::{LivePlan, PlanStanding, Snapshot};
 use crate::deploy::{Accepted, Place};
 use crate::pin::Pin;
 use crate::pull::read::Files;
 use crate::run::Compiled;
 use crate::store::{Entry, Log, Note, Store, StoreError, Write};
-use crate::verify::{self, Bundle, Now, PinnedTrust, Verified, WorkflowBundle};
+use crate::verify::{self, Bundle, Now, OffCode, PinnedTrust, Verified, WorkflowBundle};
 
 /// Where the store keeps what may never be forgotten.
 const PINNED: &str = "trust/pinned";
@@ -58,6 +59,13 @@ struct Kept {
     client: ClientId,
     compiled: Arc<Compiled>,
     uses: Vec<DataUse>,
+}
+
+impl Kept {
+    fn new(plan: Arc<Plan>, digest: Digest, uses: Vec<DataUse>) -> Option<Self> {
+        let client = plan.client.clone();
+        Some(Self { client, compiled: Arc::new(Compiled::new(plan, digest).ok()?), uses })
+    }
 }
 
 /// A release that passed.
@@ -113,40 +121,38 @@ pub(super) fn judge(files: &Files, commit: &str, at: &Standpoint, older: Vec<Vec
         unsound: BTreeSet::new(),
         standings: Mutex::default(),
     };
-    for bytes in older {
-        taken.keep_older(&bytes);
-    }
-    let named: Vec<(Digest, Arc<Plan>)> =
-        taken.bundle.workflows.values().map(|w| (w.active.plan, Arc::clone(&w.plan))).collect();
-    for (digest, plan) in named {
-        taken.keep(digest, plan);
+    let older = cores::each(&older, |bytes| taken.older(bytes));
+    let named: Vec<&WorkflowBundle> = taken.bundle.workflows.values().collect();
+    let named = cores::each(&named, |workflow| (workflow.active.plan, taken.named(workflow)));
+    for (digest, kept) in older.into_iter().chain(named) {
+        match kept {
+            Some(kept) => drop(taken.plans.insert(digest, kept)),
+            None => drop(taken.unsound.insert(digest)),
+        }
     }
     // Judged here, where time may be taken; later only those whose limit passed are judged again.
     let plans: Vec<Digest> = taken.plans.keys().copied().collect();
-    for plan in &plans {
-        taken.standing(plan, at.now.expiry);
-    }
+    let standings = cores::each(&plans, |plan| taken.judge_plan(plan, at.now.expiry));
+    taken.standings = Mutex::new(plans.into_iter().zip(standings).collect());
     Ok(taken)
 }
 
 impl Taken {
-    fn keep_older(&mut self, bytes: &[u8]) {
+    /// A plan of an older release, judged by what the client's facts say now; nothing when it can never run.
+    fn older(&self, bytes: &[u8]) -> (Digest, Option<Kept>) {
         let digest = Digest::of_file(bytes);
-        match canon::from_bytes::<Plan>(bytes) {
-            Ok(plan) => self.keep(digest, Arc::new(plan)),
-            Err(_) => drop(self.unsound.insert(digest)),
-        }
+        let kept = canon::from_bytes::<Plan>(bytes).ok().and_then(|plan| {
+            let uses = verify::uses_of(&plan, self.clients.get(&plan.client)?).ok()?;
+            Kept::new(Arc::new(plan), digest, uses)
+        });
+        (digest, kept)
     }
 
-    fn keep(&mut self, digest: Digest, plan: Arc<Plan>) {
-        let client = plan.client.clone();
-        let uses = self.clients.get(&client).and_then(|facts| verify::uses_of(&plan, facts).ok());
-        match (Compiled::new(plan, digest), uses) {
-            (Ok(compiled), Some(uses)) => {
-                self.plans.insert(digest, Kept { client, compiled: Arc::new(compiled), uses });
-            }
-            _ => drop(self.unsound.insert(digest)),
-        }
+    /// A plan of this release, whose uses the verifier derived; nothing when it can never run.
+    fn named(&self, workflow: &WorkflowBundle) -> Option<Kept> {
+        let unsound = workflow.off.iter().any(|off| off.code == OffCode::PlanUnsound);
+        let uses = Some(&workflow.uses).filter(|_| !unsound && self.clients.contains_key(&workflow.active.client))?;
+        Kept::new(Arc::clone(&workflow.plan), workflow.active.plan, uses.clone())
     }
 
     pub(super) fn root(&self) -> u32 {

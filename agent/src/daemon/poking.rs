@@ -8,19 +8,16 @@ use std::time::Duration;
 
 use assent_schema::canon::{self, Digest};
 use assent_schema::plan::Rate;
-use assent_schema::status::Poke;
 use assent_schema::time::{Moment, Period};
-use assent_schema::trust::{CLOCK_MOST_APART, Namespace, RoleName, SignedFile, check};
+use assent_schema::trust::{CLOCK_MOST_APART, SignedFile};
 use serde::{Deserialize, Serialize};
 
 use super::agent::Agent;
-use crate::people::NotTaken;
+use crate::people::{self, NotTaken};
 use crate::retry::Bucket;
 use crate::store::{Store as _, Transaction, Write};
 use crate::world::Clock as _;
 
-/// The name of a poke in messages.
-const FILE: &str = "the poke";
 /// How often somebody who signs releases may have the agent look.
 const RATE: Rate = Rate { requests: 30, per: Period::minutes(1) };
 
@@ -83,14 +80,9 @@ impl Agent {
     /// # Errors
     /// When it is for other agents, not signed as it must be, too old, here already, one too many, or cannot be kept.
     pub(super) async fn take_poke(&self, signed: &SignedFile) -> Result<(), NotTaken> {
-        let poke: Poke = canon::from_bytes(&signed.bytes).or(Err(NotTaken::BadForm))?;
-        let here = (1, self.pin.project, &self.config.environment, &self.config.region);
-        if (poke.schema, poke.project, &poke.environment, &poke.region) != here {
-            return Err(NotTaken::OtherQuestion);
-        }
         let taken = self.taken().ok_or(NotTaken::Unknown)?;
-        let rule = taken.bundle.roots.newest().rule(RoleName::Release).ok_or(NotTaken::BadSignature)?;
-        check(FILE, Namespace::Poke, signed, &[rule]).or(Err(NotTaken::BadSignature))?;
+        let here = (self.pin.project, &self.config.environment, &self.config.region);
+        let poke = people::judge_poke(signed, taken.bundle.roots.newest(), here)?;
         let (now, boot) = (self.world.clock.now().moment(), self.world.clock.boot());
         // Two at once must not both find themselves unknown.
         let mut pokes = self.pokes.lock().await;

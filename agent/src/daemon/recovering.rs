@@ -112,7 +112,7 @@ fn writes(config: &Config, store: &impl Store, signed: &Signed, now: Wall) -> Re
 }
 
 fn compiled(config: &Config, plan: &Digest) -> Option<Compiled> {
-    let bytes = shelf::plan(&config.state.repository(), plan).ok().flatten()?;
+    let bytes = shelf::plans(&config.state.repository(), &[*plan].into()).ok()?.remove(plan)?;
     Compiled::new(Arc::new(canon::from_bytes::<Plan>(&bytes).ok()?), *plan).ok()
 }
 

@@ -111,9 +111,11 @@ impl Agent {
             fresh,
         };
         let repository = self.config.state.repository();
-        let missing = needed.iter().filter(|plan| !files.contains_key(&format!("plans/{plan}.json")));
-        let older = missing.filter_map(|plan| shelf::plan(&repository, plan).ok().flatten()).collect();
-        Ok(intake::judge(files, commit, &at, older))
+        let is_missing = |plan: &&Digest| !files.contains_key(&format!("plans/{plan}.json"));
+        let missing = needed.iter().filter(is_missing).copied().collect();
+        // What cannot be had is named by nothing that runs from here on.
+        let older = shelf::plans(&repository, &missing).unwrap_or_default();
+        Ok(intake::judge(files, commit, &at, older.into_values().collect()))
     }
 
     /// The commit that need not be judged, at this time since boot.

@@ -71,11 +71,14 @@ impl Board {
         let places: BTreeSet<&Place> = self.workflows.keys().chain(accepted.named.keys()).collect();
         let mut proposal = Proposal { freezes: Some(accepted.freezes.clone()), ..Proposal::default() };
         for place in places {
-            let event = Event::Accepted {
-                named: accepted.named.get(place).copied(),
-                denied: accepted.denied.clone(),
-                readmitted: accepted.readmitted.clone(),
+            let named = accepted.named.get(place).copied();
+            // What is denied or readmitted of other workflows, and of other clients, is nothing to this one: neither its state
+            // nor its ledger may tell of it.
+            let mine = self.workflows.get(place).map(Workflow::every_plan).unwrap_or_default();
+            let own = |plans: &BTreeSet<Digest>| {
+                mine.iter().copied().chain(named).filter(|plan| plans.contains(plan)).collect()
             };
+            let event = Event::Accepted { named, denied: own(&accepted.denied), readmitted: own(&accepted.readmitted) };
             let frozen = is_frozen(&accepted.freezes, &place.0, now);
             self.step(place, &event, Surroundings { now, frozen }, &mut proposal);
         }
@@ -201,6 +204,25 @@ mod tests {
         }
         assert_eq!(board.workflows()[&place("refund")].active(), Some(plan(1)));
         assert_eq!(board.workflows()[&place("tag")].active(), Some(plan(4)));
+    }
+
+    /// Whose plans are denied or readmitted is nobody else's business: not of another workflow's state, nor its ledger.
+    #[test]
+    fn what_is_denied_of_one_workflow_is_not_told_of_another() {
+        let now = Moment::from_seconds(0);
+        let other = (ClientId::new("bolt").unwrap(), WorkflowId::new("tag").unwrap());
+        let mut accepted = naming(&[("refund", 1)]);
+        accepted.named.insert(other.clone(), plan(2));
+        let mut board = Board::default();
+        board.apply(board.accept(&accepted, now));
+        accepted.denied = [plan(1), plan(9)].into();
+        let proposal = board.accept(&accepted, now);
+        let told: Vec<_> = proposal.changes.iter().map(|(at, change)| (at.clone(), change.clone())).collect();
+        let off = Change::Off(super::super::machine::Off::NotPermitted);
+        assert_eq!(told, [(place("refund"), Change::Denied(plan(1))), (place("refund"), off)]);
+        board.apply(proposal);
+        assert!(board.workflows()[&other].denied.is_empty() && board.workflows()[&other].active() == Some(plan(2)));
+        assert_eq!(board.workflows()[&place("refund")].denied, [plan(1)].into());
     }
 
     #[test]

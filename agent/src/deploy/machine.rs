@@ -261,6 +261,11 @@ impl Workflow {
         [self.named, self.staged, trial, committed].into_iter().flatten().chain(self.healthy.iter().copied()).collect()
     }
 
+    /// Every plan that is known here: those whose files must be kept, and those that went back or are denied.
+    pub fn every_plan(&self) -> BTreeSet<Digest> {
+        self.plans().into_iter().chain(self.refused.keys().copied()).chain(self.denied.iter().copied()).collect()
+    }
+
     /// The plan to which a rollback by hand would go: the nearest one before that may run.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, PersonId, WorkflowId};
@@ -77,8 +78,48 @@ pub trait Registry: Send + Sync + 'static {
 
 /// Statements of one client that are judged in a minute: each may cost a whole release judged again.
 const STATEMENTS_RATE: Rate = Rate { requests: 60, per: Period::minutes(1) };
+/// Bytes of statements that one approver may hand over in a day: each is kept for ever, and the disk is everybody's.
+const STATEMENTS_BYTES: usize = 1 << 20;
+/// What the smallest statement counts for: it is an entry in the ledger as well.
+const STATEMENT_LEAST_BYTES: usize = 4 << 10;
+/// How long until an approver may hand over as much again.
+const STATEMENTS_SPAN: Duration = Duration::from_hours(24);
 /// Where the key of hashes of webhooks is kept.
 const WEBHOOK_KEY: &str = "accept/webhook-key";
+
+/// How much one client hands over.
+struct Turns {
+    rate: Bucket,
+    /// By approver: since when, and how many bytes.
+    bytes: BTreeMap<PersonId, (Duration, usize)>,
+}
+
+impl Turns {
+    fn new() -> Self {
+        Self { rate: Bucket::new(STATEMENTS_RATE), bytes: BTreeMap::new() }
+    }
+
+    /// Takes a turn for a statement of this size by these people, all of them approvers of the client. One of them must have
+    /// room for it: who has used up theirs keeps nobody else from withdrawing.
+    fn take(&mut self, now: Duration, by: impl Iterator<Item = PersonId>, size: usize) -> bool {
+        if !self.rate.wait(now).is_zero() {
+            return false;
+        }
+        self.rate.take(now);
+        let mut may = false;
+        for person in by {
+            let (since, bytes) = self.bytes.entry(person).or_insert((now, 0));
+            if now.saturating_sub(*since) >= STATEMENTS_SPAN {
+                (*since, *bytes) = (now, 0);
+            }
+            let sum = bytes.saturating_add(size.max(STATEMENT_LEAST_BYTES));
+            if sum <= STATEMENTS_BYTES {
+                (may, *bytes) = (true, sum);
+            }
+        }
+        may
+    }
+}
 
 /// Everything that comes in.
 pub struct FrontDesk<W, S, D, R> {
@@ -91,7 +132,7 @@ pub struct FrontDesk<W, S, D, R> {
     doors: Mutex<Doors>,
     challenges: Mutex<Challenges>,
     /// By client, of those that the release has.
-    statements: Mutex<BTreeMap<ClientId, Bucket>>,
+    statements: Mutex<BTreeMap<ClientId, Turns>>,
     tasks: Tasks,
 }
 
@@ -196,7 +237,7 @@ fn not_begun(why: &NotBegun) -> Receipt {
 }
 
 /// When a client that has as many runs as it may have is asked to try again.
-const BUSY_AFTER: std::time::Duration = std::time::Duration::from_secs(5);
+const BUSY_AFTER: Duration = Duration::from_secs(5);
 
 impl<W: World, S: Store, D: Deployed, R: Registry> Desk for FrontDesk<W, S, D, R> {
     async fn deliver(&self, event: Event) -> Receipt {
@@ -212,5 +253,25 @@ impl<W: World, S: Store, D: Deployed, R: Registry> Desk for FrontDesk<W, S, D, R
 
     fn is_ready(&self) -> bool {
         !self.registry.active().is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_approver_fills_no_disk_and_stops_no_other() {
+        let person = |name: &str| std::iter::once(PersonId::new(name).unwrap());
+        let (mut turns, size) = (Turns::new(), 60 << 10);
+        // Far enough apart for the rate by itself.
+        let mut hand = |minute: u64, by: &str, size: usize| turns.take(Duration::from_mins(minute), person(by), size);
+        let taken = (0..60).filter(|minute| hand(*minute, "dana", size)).count();
+        assert_eq!(taken, STATEMENTS_BYTES / size);
+        assert!(!hand(61, "dana", size));
+        assert!(hand(62, "erik", 300), "somebody else withdraws");
+        assert!(!hand(24 * 60 - 1, "dana", size) && hand(24 * 60, "dana", size), "a day later");
+        let taken = (0..600).filter(|minute| hand(3_000 + minute, "erik", 1)).count();
+        assert_eq!(taken, STATEMENTS_BYTES / STATEMENT_LEAST_BYTES, "small ones count, too");
     }
 }

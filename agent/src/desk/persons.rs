@@ -10,14 +10,13 @@ use assent_schema::trust::SignedFile;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{FrontDesk, Registry, STATEMENTS_RATE, lock};
+use super::{FrontDesk, Registry, Turns, lock};
 use crate::accept::event;
 use crate::content::Content;
 use crate::listen::{Ask, Receipt, Reply};
 use crate::people::proof::counted;
 use crate::people::wire::{Handed, Introduction, Poked, Shown, SignedDecision, SignedIn, SignedStart, WaitingForMe};
 use crate::people::{Asked, Keys, NotTaken, Strength, access, judge, judge_signed};
-use crate::retry::Bucket;
 use crate::run::{DecideError, Deployed, NewRun, Question, Verdict};
 use crate::store::{Log, Note, Store, Transaction, TriggerKind, Write};
 use crate::world::{Clock as _, Dice as _, World};
@@ -40,13 +39,10 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         // First whether anybody of the client signed it: a stranger must not use up the turns of those who may.
         let client = self.registry.vouched(&signed)?;
         let now = self.world.clock().boot();
-        {
-            let mut buckets = lock(&self.statements);
-            let bucket = buckets.entry(client).or_insert_with(|| Bucket::new(STATEMENTS_RATE));
-            if !bucket.wait(now).is_zero() {
-                return Err(NotTaken::TooMany);
-            }
-            bucket.take(now);
+        let by = signed.signatures.keys().cloned();
+        let may = lock(&self.statements).entry(client).or_insert_with(Turns::new).take(now, by, signed.bytes.len());
+        if !may {
+            return Err(NotTaken::TooMany);
         }
         reply(&self.registry.take_statement(signed).await?)
     }

@@ -225,7 +225,7 @@ pub fn union(some: &[(u64, u64)], more: &[(u64, u64)]) -> Ranges {
 
 const BAD: StoreError = StoreError::Damaged("what is gone of the ledger");
 
-fn read<T: DeserializeOwned>(store: &impl Store, prefix: &str, log: &Log) -> Result<Option<T>, StoreError> {
+fn read<T: DeserializeOwned + Serialize>(store: &impl Store, prefix: &str, log: &Log) -> Result<Option<T>, StoreError> {
     let found = store.state(&format!("{prefix}{}", log.as_str()))?;
     found.map(|bytes| canon::from_bytes(&bytes).or(Err(BAD))).transpose()
 }

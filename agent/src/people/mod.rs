@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod judge;
+mod poke;
 pub mod proof;
 pub mod sign_in;
 #[cfg(test)]
@@ -14,6 +15,7 @@ pub mod wire;
 use assent_schema::plan::Channel;
 
 pub use judge::{Asked, NotTaken, Strength, judge, judge_signed};
+pub use poke::judge_poke;
 pub use proof::Keys;
 pub use sign_in::{Challenges, Itself};
 

@@ -370,3 +370,11 @@ fn views_are_facts_of_who_saw_what() {
     let transaction = access::viewed(&ClientId::new("acme").unwrap(), &person("lena"), &[&waiting()], NOW);
     assert_eq!(transaction.writes.len(), 2);
 }
+
+#[test]
+fn the_page_of_formats_shows_a_hash_of_edits() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/formats.md")).unwrap();
+    let edits = [("reply".to_owned(), "Hello".to_owned())].into();
+    let hash = edits_digest(&[7; 32], &edits).unwrap().unwrap();
+    assert!(page.contains(&format!("it is `{hash}`")), "{hash}");
+}

@@ -7,6 +7,7 @@ use assent_schema::release::FileName;
 use git2::{FileMode, ObjectType, Odb, Oid, Repository};
 
 use super::PullFailure;
+use crate::cores;
 
 /// The largest file of a release, in bytes.
 pub const FILE_MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -18,6 +19,9 @@ pub const FILES_MOST: usize = 1_000_000;
 pub const FOLDER_MOST_BYTES: usize = 64 * 1024 * 1024;
 /// The largest commit, in bytes: nobody writes a message to it that anybody reads.
 pub const COMMIT_MOST_BYTES: usize = 64 * 1024;
+/// Into how many shares the files are parted that are read at once, and the fewest of one.
+const SHARES_MOST: usize = 16;
+const SHARE_LEAST: usize = 256;
 /// How deep folders stand in each other: `trust/approvers/<client>/`.
 const DEPTH_MOST: usize = 3;
 
@@ -41,8 +45,8 @@ pub fn prepare(repository: &Path) -> Result<(), PullFailure> {
 ///
 /// # Errors
 /// [`PullFailure::FileRefused`] when it holds what no release may hold, [`PullFailure::Broken`] when it cannot be read.
-pub fn read(repository: &Path, commit: &str) -> Result<Files, PullFailure> {
-    let repository = Repository::open_bare(repository).or(Err(PullFailure::Broken))?;
+pub fn read(path: &Path, commit: &str) -> Result<Files, PullFailure> {
+    let repository = Repository::open_bare(path).or(Err(PullFailure::Broken))?;
     let odb = repository.odb().or(Err(PullFailure::Broken))?;
     let id = Oid::from_str(commit).or(Err(PullFailure::Broken))?;
     // libgit2 reads commits and folders whole: their sizes come first too.
@@ -53,7 +57,9 @@ pub fn read(repository: &Path, commit: &str) -> Result<Files, PullFailure> {
     // Only now, with all names and sizes known to be fine, is any file inflated.
     let found = std::mem::take(&mut walk.found);
     let listed = found.len();
-    let files: Files = found.into_iter().map(|(path, id)| Ok((path, walk.blob(id)?))).collect::<Result<_, _>>()?;
+    let shares: Vec<&[(String, Oid)]> = found.chunks(listed.div_ceil(SHARES_MOST).max(SHARE_LEAST)).collect();
+    let read = cores::try_each(&shares, |share| blobs(&path, share))?;
+    let files: Files = found.iter().map(|(path, _)| path.clone()).zip(read.into_iter().flatten()).collect();
     // A folder that lists a name twice says two things at once.
     if files.len() == listed { Ok(files) } else { Err(PullFailure::FileRefused) }
 }
@@ -79,6 +85,33 @@ pub fn read_one(repository: &Path, commit: &str, path: &str) -> Result<Option<Ve
         return Err(PullFailure::FileRefused);
     }
     odb.read(entry.id()).map(|object| Some(object.data().to_vec())).or(Err(PullFailure::Broken))
+}
+
+/// The names in a folder of a commit, sorted as git does; nothing when it has no such folder.
+///
+/// # Errors
+/// [`PullFailure::Broken`] when it cannot be read.
+pub fn names(repository: &Repository, commit: Oid, folder: &str) -> Result<Vec<(String, Oid)>, PullFailure> {
+    let broken = |_| PullFailure::Broken;
+    let tree = repository.find_commit(commit).and_then(|commit| commit.tree()).map_err(broken)?;
+    let Some(entry) = tree.get_name(folder).filter(|entry| entry.kind() == Some(ObjectType::Tree)) else {
+        return Ok(Vec::new());
+    };
+    let odb = repository.odb().map_err(broken)?;
+    weighed(&odb, entry.id(), ObjectType::Tree, FOLDER_MOST_BYTES)?;
+    let tree = repository.find_tree(entry.id()).map_err(broken)?;
+    let named = |entry: git2::TreeEntry<'_>| Some((entry.name().ok()?.to_owned(), entry.id()));
+    Ok(tree.iter().filter_map(named).collect())
+}
+
+/// The bytes of a file of a release, when it is one of a size that may be.
+///
+/// # Errors
+/// [`PullFailure`] when it is none, or cannot be read.
+pub fn blob(repository: &Repository, id: Oid) -> Result<Vec<u8>, PullFailure> {
+    let odb = repository.odb().or(Err(PullFailure::Broken))?;
+    weighed(&odb, id, ObjectType::Blob, FILE_MOST_BYTES)?;
+    odb.read(id).map(|object| object.data().to_vec()).or(Err(PullFailure::Broken))
 }
 
 struct Walk<'r> {
@@ -123,10 +156,14 @@ impl Walk<'_> {
             Err(PullFailure::FileRefused)
         }
     }
+}
 
-    fn blob(&self, id: Oid) -> Result<Vec<u8>, PullFailure> {
-        self.odb.read(id).map(|object| object.data().to_vec()).or(Err(PullFailure::Broken))
-    }
+/// The bytes of some files; each share of them opens the repository by itself, since none can be used by two threads.
+fn blobs(repository: &Path, share: &[(String, Oid)]) -> Result<Vec<Vec<u8>>, PullFailure> {
+    let repository = Repository::open_bare(repository).or(Err(PullFailure::Broken))?;
+    let odb = repository.odb().or(Err(PullFailure::Broken))?;
+    let blob = |(_, id): &(String, Oid)| odb.read(*id).map(|object| object.data().to_vec());
+    share.iter().map(blob).collect::<Result<_, _>>().or(Err(PullFailure::Broken))
 }
 
 #[cfg(test)]

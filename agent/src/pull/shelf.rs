@@ -3,7 +3,7 @@
 //!
 //! What is read from here is verified again; the shelf is where things lie, not why they are trusted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use assent_schema::canon::Digest;
@@ -49,20 +49,35 @@ pub fn find(repository: &Path, manifest: &Digest) -> Result<Option<String>, Pull
     }
 }
 
-/// The bytes of a plan of any kept release.
+/// The bytes of those of some plans that any kept release holds.
 ///
 /// # Errors
 /// [`PullFailure::Broken`].
-pub fn plan(repository: &Path, plan: &Digest) -> Result<Option<Vec<u8>>, PullFailure> {
-    let path = format!("plans/{plan}.json");
-    for (_, commit) in kept(repository)? {
-        let bytes = read::read_one(repository, &commit.to_string(), &path)?;
-        // Several commits may hold the name; the digest says which bytes are meant.
-        if let Some(bytes) = bytes.filter(|bytes| Digest::of_file(bytes) == *plan) {
-            return Ok(Some(bytes));
+pub fn plans(repository: &Path, wanted: &BTreeSet<Digest>) -> Result<BTreeMap<Digest, Vec<u8>>, PullFailure> {
+    let mut found = BTreeMap::new();
+    if wanted.is_empty() {
+        return Ok(found);
+    }
+    let repository = open(repository)?;
+    for (_, commit) in kept(&repository)? {
+        for (plan, id) in plans_of(&repository, commit)? {
+            if wanted.contains(&plan) && !found.contains_key(&plan) {
+                // One that cannot be read is not there.
+                let Ok(bytes) = read::blob(&repository, id) else { continue };
+                // Several commits may hold the name; the digest says which bytes are meant.
+                if Digest::of_file(&bytes) == plan {
+                    found.insert(plan, bytes);
+                }
+            }
         }
     }
-    Ok(None)
+    Ok(found)
+}
+
+/// The plans that a kept release holds, by the names of their files.
+fn plans_of(repository: &Repository, commit: Oid) -> Result<BTreeMap<Digest, Oid>, PullFailure> {
+    let plan = |(name, id): (String, Oid)| Some((name.strip_suffix(".json")?.parse().ok()?, id));
+    Ok(read::names(repository, commit, "plans")?.into_iter().filter_map(plan).collect())
 }
 
 /// Forgets releases that are neither the newest one nor hold a plan that is still needed.
@@ -71,30 +86,25 @@ pub fn plan(repository: &Path, plan: &Digest) -> Result<Option<Vec<u8>>, PullFai
 /// [`PullFailure::Broken`].
 pub fn tidy(repository: &Path, newest: &Digest, plans: &BTreeSet<Digest>) -> Result<(), PullFailure> {
     let mut needed = plans.clone();
-    let opened = open(repository)?;
-    let mut all = kept(repository)?;
+    let repository = open(repository)?;
+    let mut all = kept(&repository)?;
     // The newest first, so that a plan is kept by the newest release that holds it.
     all.sort_by_key(|(name, _)| *name != name_of(newest));
     for (place, (name, commit)) in all.into_iter().enumerate() {
-        let commit = commit.to_string();
         let mut holds = false;
-        for plan in needed.clone() {
-            if read::read_one(repository, &commit, &format!("plans/{plan}.json"))?.is_some() {
-                needed.remove(&plan);
-                holds = true;
-            }
+        for plan in plans_of(&repository, commit)?.keys() {
+            holds |= needed.remove(plan);
         }
         if name != name_of(newest) && (!holds || place >= KEPT_MOST) {
-            opened.find_reference(&name).and_then(|mut r| r.delete()).or(Err(PullFailure::Broken))?;
+            repository.find_reference(&name).and_then(|mut r| r.delete()).or(Err(PullFailure::Broken))?;
         }
     }
     Ok(())
 }
 
 /// All kept releases, those with newer commits first.
-fn kept(repository: &Path) -> Result<Vec<(String, Oid)>, PullFailure> {
+fn kept(repository: &Repository) -> Result<Vec<(String, Oid)>, PullFailure> {
     let broken = |_| PullFailure::Broken;
-    let repository = open(repository)?;
     let mut all = Vec::new();
     for reference in repository.references_glob(&format!("{ACCEPTED}*")).map_err(broken)? {
         let reference = reference.map_err(broken)?;
@@ -109,8 +119,6 @@ fn kept(repository: &Path) -> Result<Vec<(String, Oid)>, PullFailure> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use assent_schema::time::Moment;
 
     use super::*;
@@ -141,6 +149,7 @@ mod tests {
         let (third, _) = release(here, &["c"], 3);
         assert_eq!(find(here, &first).unwrap(), Some(commit));
         let [a, b, c] = ["a", "b", "c"].map(|text| Digest::of_file(text.as_bytes()));
+        let plan = |here: &Path, plan: &Digest| plans(here, &[*plan].into()).map(|mut found| found.remove(plan));
         assert_eq!(plan(here, &a).unwrap(), Some(b"a".to_vec()));
         tidy(here, &third, &[b, c].into()).unwrap();
         assert_eq!(find(here, &first).unwrap(), None);

@@ -26,6 +26,8 @@ pub(super) const OBJECTS_MOST: usize = 2_000_000;
 const FILES_OPEN_MOST: u64 = 256;
 /// The largest request or answer between parent and child, in bytes: a file of certificates fits.
 pub const MESSAGE_MOST_BYTES: u64 = 4 * 1024 * 1024;
+/// The largest usual request.
+const MESSAGE_USUAL_BYTES: usize = 8 * 1024;
 
 /// What the child is to do; a line of JSON on its standard input. After it, to the end, comes what opens the other side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,10 +95,7 @@ pub enum Answer {
 /// # Errors
 /// When the answer cannot be written or the limits cannot be set; everything else is an answer.
 pub fn child(input: &mut dyn Read, output: &mut dyn Write) -> std::io::Result<()> {
-    // Sized beforehand: a buffer that grows leaves copies of secrets behind.
-    let mut bytes = Vec::with_capacity(usize::try_from(MESSAGE_MOST_BYTES).unwrap_or(0));
-    input.take(MESSAGE_MOST_BYTES).read_to_end(&mut bytes)?;
-    let mut bytes = Zeroizing::new(bytes);
+    let mut bytes = read_all(input)?;
     let line = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
     let end = (line + 1).min(bytes.len());
     let credential = bytes.split_off(end);
@@ -109,6 +108,23 @@ pub fn child(input: &mut dyn Read, output: &mut dyn Write) -> std::io::Result<()
     };
     output.write_all(&serde_json::to_vec(&answer)?)?;
     output.flush()
+}
+
+/// Reads to the end. A buffer that grows by itself leaves copies of secrets behind; one that is as large as the largest
+/// message costs more to clear than a look for news does.
+fn read_all(input: &mut dyn Read) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    let mut input = input.take(MESSAGE_MOST_BYTES);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MESSAGE_USUAL_BYTES));
+    loop {
+        let free = bytes.capacity().saturating_sub(bytes.len());
+        let read = (&mut input).take(free as u64).read_to_end(&mut bytes)?;
+        if read < free {
+            return Ok(bytes);
+        }
+        let mut larger = Zeroizing::new(Vec::with_capacity(bytes.capacity().saturating_mul(4)));
+        larger.extend_from_slice(&bytes);
+        bytes = larger;
+    }
 }
 
 fn limit_self(bounds: Bounds) -> rustix::io::Result<()> {

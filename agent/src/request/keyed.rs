@@ -86,6 +86,21 @@ mod tests {
     }
 
     #[test]
+    fn the_page_of_formats_shows_these() {
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/formats.md")).unwrap();
+        let mut key = [0; 32];
+        (0..).zip(&mut key).for_each(|(place, byte)| *byte = place);
+        let of_client = keyed(&key, Purpose::Pseudonyms, b"acme");
+        for shown in [keyed(&key, Purpose::Request, b"hello"), of_client] {
+            assert!(page.contains(&format!("| `{shown}` |")), "{shown}");
+        }
+        for (value, said) in [("12", "pseudonymise(12)"), ("ab c", "pseudonymise('ab c')")] {
+            let name = keyed(of_client.as_bytes(), Purpose::Pseudonym, value.as_bytes()).to_string();
+            assert!(page.contains(&format!("| `{said}` at `acme` | `p_{}` |", name.get(..24).unwrap())), "{name}");
+        }
+    }
+
+    #[test]
     fn an_idempotency_key_is_of_run_step_and_item() {
         let step = |text| Name::new(text).unwrap();
         let one = idempotency_key(&[7; 32], "r1", &step("pay"), None);

@@ -3,7 +3,7 @@
 //! # Source
 //! trust.md sections 3 and 4, language.md section 5 (residency). Promises P05, P15.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use assent_schema::canon::{self, Digest};
@@ -13,11 +13,12 @@ use assent_schema::id::{ClientId, ConnectionId};
 use assent_schema::plan::{Plan, SCHEMA, Target};
 use assent_schema::release::Manifest;
 use assent_schema::scenario::Tests;
-use assent_schema::trust::PublicKey;
+use assent_schema::trust::{PublicKey, Root};
 
 use super::Place;
 use super::files::Sorted;
 use super::refusal::{Refusal, RefusalCode};
+use crate::cores;
 
 /// One plan with its scenarios, as the manifest names them.
 pub(super) struct Named {
@@ -27,7 +28,12 @@ pub(super) struct Named {
 }
 
 /// Reads the facts of every client of the release.
-pub(super) fn facts(sorted: &Sorted, place: &Place) -> Result<BTreeMap<ClientId, ClientFacts>, Refusal> {
+pub(super) fn facts(
+    sorted: &Sorted<'_>,
+    place: &Place,
+    root: &Root,
+) -> Result<BTreeMap<ClientId, ClientFacts>, Refusal> {
+    let owners = root.owners();
     let mut found = BTreeMap::new();
     for (client, bytes) in &sorted.clients {
         let refuse = |what: String| Refusal::new(RefusalCode::ClientInvalid, format!("clients/{client}.json {what}"));
@@ -53,6 +59,13 @@ pub(super) fn facts(sorted: &Sorted, place: &Place) -> Result<BTreeMap<ClientId,
         if !keys.clone().all(plain) || !urls.clone().all(|url| guard::base_of(url).is_some()) {
             return Err(refuse("names a holder of the ledger that cannot be reached".into()));
         }
+        // Nobody decides on the money of what they wrote: so nobody of the agency decides for a client with the key by which
+        // the agency knows them.
+        for (person, decider) in &facts.people {
+            if let Some(owner) = decider.keys.iter().find_map(|key| owners.of(key)) {
+                return Err(refuse(format!("lets {person} decide with a key of {owner}")));
+            }
+        }
         found.insert(client.clone(), facts);
     }
     Ok(found)
@@ -62,13 +75,13 @@ pub(super) fn facts(sorted: &Sorted, place: &Place) -> Result<BTreeMap<ClientId,
 ///
 /// `sandboxes` says whether this environment may use the sandboxes that clients approve beside their production hosts.
 pub(super) fn endpoints(
-    sorted: &Sorted,
+    sorted: &Sorted<'_>,
     clients: &BTreeMap<ClientId, ClientFacts>,
     place: &Place,
     sandboxes: bool,
 ) -> Result<BTreeMap<ClientId, BTreeMap<ConnectionId, Endpoint>>, Refusal> {
     let refuse = |what: String| Refusal::new(RefusalCode::EndpointInvalid, what);
-    let read: Endpoints = canon::from_bytes(&sorted.endpoints).map_err(|e| refuse(format!("endpoints.json: {e}")))?;
+    let read: Endpoints = canon::from_bytes(sorted.endpoints).map_err(|e| refuse(format!("endpoints.json: {e}")))?;
     if read.schema != SCHEMA || read.environment != place.environment || read.region != place.region {
         return Err(refuse("endpoints.json is of another schema, environment or region".into()));
     }
@@ -102,6 +115,13 @@ fn check_endpoint(
         if !facts.routes.iter().any(|route| route.endpoint == *name) {
             return refuse(RefusalCode::EndpointInvalid, "belongs to nothing");
         }
+        // The secret of the route goes there, and what alerts say of the client.
+        if !facts.routes.iter().any(|route| route.endpoint == *name && route.urls.contains(&endpoint.url)) {
+            return refuse(
+                RefusalCode::EndpointInvalid,
+                "is not an address of the alert route that the client approves",
+            );
+        }
         return Ok(());
     };
     // Another region than the agent's is a data use of its own, which only the client's approval covers; but what is
@@ -118,7 +138,7 @@ fn check_endpoint(
 /// Reads every plan that the manifest names, with its tests, and compares it with its client's facts.
 pub(super) fn plans(
     manifest: &Manifest,
-    sorted: &Sorted,
+    sorted: &Sorted<'_>,
     clients: &BTreeMap<ClientId, ClientFacts>,
 ) -> Result<Vec<Named>, Refusal> {
     if !manifest.active.is_sorted_by(|a, b| (&a.client, &a.workflow) < (&b.client, &b.workflow)) {
@@ -127,17 +147,22 @@ pub(super) fn plans(
             "the active set is not sorted or names a workflow twice",
         ));
     }
-    let named = |digest: &Digest, of: fn(&ActiveWorkflow) -> Digest| manifest.active.iter().any(|a| of(a) == *digest);
-    let unused = sorted.plans.keys().find(|d| !named(d, |a| a.plan)).map(|d| format!("plans/{d}.json"));
-    let unused =
-        unused.or_else(|| sorted.tests.keys().find(|d| !named(d, |a| a.tests)).map(|d| format!("tests/{d}.json")));
+    let named = |of: fn(&ActiveWorkflow) -> Digest| manifest.active.iter().map(of).collect::<BTreeSet<Digest>>();
+    let (plans, tests) = (named(|active| active.plan), named(|active| active.tests));
+    let unused = sorted.plans.keys().find(|digest| !plans.contains(digest)).map(|d| format!("plans/{d}.json"));
+    let unused = unused
+        .or_else(|| sorted.tests.keys().find(|digest| !tests.contains(digest)).map(|d| format!("tests/{d}.json")));
     if let Some(path) = unused {
         return Err(Refusal::new(RefusalCode::FileUnexpected, format!("{path} belongs to no active workflow")));
     }
-    manifest.active.iter().map(|active| plan(active, sorted, clients)).collect()
+    cores::try_each(&manifest.active, |active| plan(active, sorted, clients))
 }
 
-fn plan(active: &ActiveWorkflow, sorted: &Sorted, clients: &BTreeMap<ClientId, ClientFacts>) -> Result<Named, Refusal> {
+fn plan(
+    active: &ActiveWorkflow,
+    sorted: &Sorted<'_>,
+    clients: &BTreeMap<ClientId, ClientFacts>,
+) -> Result<Named, Refusal> {
     let name = format!("{}/{}", active.client, active.workflow);
     let refuse = |what: &str| Refusal::new(RefusalCode::PlanInvalid, format!("{name} {what}"));
     let bytes = sorted.plans.get(&active.plan).ok_or_else(|| refuse("has no plan file"))?;
@@ -152,6 +177,10 @@ fn plan(active: &ActiveWorkflow, sorted: &Sorted, clients: &BTreeMap<ClientId, C
     }
     if plan.steps.is_empty() || tests.scenarios.is_empty() {
         return Err(refuse("has no steps or no scenarios"));
+    }
+    // Nobody decides on the money of what they wrote; whom it is not known of, everybody is named.
+    if active.authors.is_empty() {
+        return Err(refuse("has no author"));
     }
     let facts = clients.get(&active.client);
     let facts = facts.ok_or_else(|| Refusal::new(RefusalCode::ClientInvalid, format!("{name} has no client facts")))?;

@@ -148,7 +148,12 @@ pub(crate) fn approval() -> String {
 
 /// The same, given at another time; it holds for a year.
 pub(crate) fn approval_given(given: Moment) -> String {
-    let uses = uses_of(&plan(), &facts()).expect("a sound plan");
+    approval_of(&facts(), given)
+}
+
+/// The same of a client with other facts.
+pub(crate) fn approval_of(facts: &ClientFacts, given: Moment) -> String {
+    let uses = uses_of(&plan(), facts).expect("a sound plan");
     statement_given(given, 1, Decision::Approve(Approval { expires: given.plus(Period::days(365)), uses }))
 }
 

@@ -31,6 +31,8 @@ use assent_schema::trust::{
 };
 use assent_schema::uses::DataUse;
 
+use crate::cores;
+
 pub use permit::{forbidden, uses_of};
 pub use refusal::{Off, OffCode, Refusal, RefusalCode};
 
@@ -187,12 +189,13 @@ pub fn verify(
     place: &Place,
     now: Now,
 ) -> Result<Verified<Bundle>, Refusal> {
-    let sorted = files::sort(files)?;
+    let seen = files::seen(files)?;
+    let sorted = files::sort(&seen)?;
     let roots = trust::roots(&sorted, pinned, place, now)?;
     let manifest = trust::manifest(&sorted, &roots, pinned, place, now)?;
-    files::compare(&manifest, files)?;
+    files::compare(&manifest, &seen)?;
     let (teams, catalog) = trust::numbered(&sorted, &roots, pinned)?;
-    let facts = clients::facts(&sorted, place)?;
+    let facts = clients::facts(&sorted, place, roots.newest())?;
     let statements = trust::statements(&sorted, &facts, &roots, pinned, now)?;
     let freshness = trust::freshness(&sorted, &roots, &manifest, &facts, place, now)?;
     let rehearses = trust::rehearses(&roots, place);
@@ -213,27 +216,32 @@ pub fn verify(
             Some((client, ClientBundle { facts, endpoints, statements, resets }))
         })
         .collect();
-    let workflows = named.into_iter().filter_map(|named| workflow(named, &clients, &roots, now)).collect();
+    let judged = cores::each(&named, |named| workflow(named, &clients, &roots, now));
+    let workflows = named.into_iter().zip(judged).filter_map(|(named, judged)| {
+        let clients::Named { active, plan, tests } = named;
+        let (uses, off) = judged?;
+        Some(((active.client.clone(), active.workflow.clone()), WorkflowBundle { active, plan, tests, uses, off }))
+    });
+    let workflows = workflows.collect();
     Ok(Verified(Bundle { manifest, freshness, roots, teams, catalog, clients, workflows }))
 }
 
+/// The data uses of a workflow and why it may not run.
 fn workflow(
-    named: clients::Named,
+    clients::Named { active, plan, .. }: &clients::Named,
     clients: &BTreeMap<ClientId, ClientBundle>,
     roots: &RootChain,
     now: Now,
-) -> Option<((ClientId, WorkflowId), WorkflowBundle)> {
-    let clients::Named { active, plan, tests } = named;
+) -> Option<(Vec<DataUse>, BTreeSet<Off>)> {
     let client = clients.get(&active.client)?;
-    let (uses, off) = match uses_of(&plan, &client.facts) {
+    Some(match uses_of(plan, &client.facts) {
         Ok(uses) => {
             let root = roots.newest();
-            let off = forbidden(&active.plan, &plan, &uses, &client.facts, &client.statements, root, now.expiry);
+            let off = forbidden(&active.plan, plan, &uses, &client.facts, &client.statements, root, now.expiry);
             (uses, off)
         }
         Err(off) => (Vec::new(), [off].into()),
-    };
-    Some(((active.client.clone(), active.workflow.clone()), WorkflowBundle { active, plan, tests, uses, off }))
+    })
 }
 
 #[cfg(test)]

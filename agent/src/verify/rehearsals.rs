@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assent_schema::canon::{self, Digest};
+use assent_schema::canon::Digest;
 use assent_schema::id::AgentId;
 use assent_schema::release::{REHEARSAL_MOST, Rehearsal};
 use assent_schema::scenario::Tests;
@@ -15,25 +15,36 @@ use assent_schema::trust::{RootChain, Verified, verify_rehearsal};
 use super::clients::Named;
 use super::files::Sorted;
 use super::refusal::{Refusal, RefusalCode};
+use crate::cores;
 
 /// The rehearsals of some plans whose signature counts, by plan. One that does not is worth nothing, and no more.
 ///
 /// A signature costs more than all else of a plan: those of plans that need none are not looked at.
 pub(super) fn verified(
-    sorted: &Sorted,
+    sorted: &Sorted<'_>,
     roots: &RootChain,
     wanted: &BTreeSet<Digest>,
 ) -> BTreeMap<Digest, Vec<Verified<Rehearsal>>> {
-    let mut found: BTreeMap<Digest, Vec<Verified<Rehearsal>>> = BTreeMap::new();
-    for (digest, (bytes, signatures)) in &sorted.rehearsals {
-        let of = canon::from_bytes::<Rehearsal>(bytes).map(|rehearsal| rehearsal.plan);
-        let Some(plan) = of.ok().filter(|plan| wanted.contains(plan)) else { continue };
+    let of_wanted = |bytes| spelled_plan(bytes).is_some_and(|plan| wanted.contains(&plan));
+    let all: Vec<_> = sorted.rehearsals.iter().filter(|(_, (bytes, _))| of_wanted(bytes)).collect();
+    let counted = cores::each(&all, |(digest, (bytes, signatures))| {
         let file = format!("rehearsals/{digest}.json");
-        found.entry(plan).or_default().extend(
-            signatures.iter().filter_map(|(agent, armour)| verify_rehearsal(&file, bytes, agent, armour, roots).ok()),
-        );
+        let verified = |(agent, armour): (&AgentId, &&[u8])| verify_rehearsal(&file, bytes, agent, armour, roots).ok();
+        signatures.iter().filter_map(verified).collect::<Vec<_>>()
+    });
+    let mut found: BTreeMap<Digest, Vec<Verified<Rehearsal>>> = BTreeMap::new();
+    for one in counted.into_iter().flatten() {
+        found.entry(one.plan).or_default().push(one);
     }
     found
+}
+
+/// The plan that a rehearsal in canonical form is of, before it is read: a quote inside of a text has a backslash before it,
+/// so nothing but the member is spelled so.
+fn spelled_plan(bytes: &[u8]) -> Option<Digest> {
+    const MEMBER: &[u8] = b"\"plan\":\"";
+    let at = bytes.windows(MEMBER.len()).position(|here| here == MEMBER)?;
+    std::str::from_utf8(bytes.get(at + MEMBER.len()..)?.get(..64)?).ok()?.parse().ok()
 }
 
 /// Checks one plan that is accepted here for the first time.

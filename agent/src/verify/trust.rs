@@ -10,16 +10,17 @@ use assent_schema::client::ClientFacts;
 use assent_schema::id::ClientId;
 use assent_schema::release::{Freshness, Manifest, STEP_MOST};
 use assent_schema::trust::{
-    ApproversChain, CLOCK_MOST_APART, CatalogLock, KnownStatements, Remembered, Reset, ResetStanding, RoleName,
-    RootChain, SignedFile, Statement, Teams, Verified, verify_placed,
+    ApproversChain, CLOCK_MOST_APART, CatalogLock, KnownStatements, ReadStatement, Remembered, Reset, ResetStanding,
+    RoleName, RootChain, SignedFile, Teams, Verified, verify_placed,
 };
 
 use super::files::Sorted;
 use super::refusal::{Refusal, RefusalCode};
 use super::{Now, PinnedTrust, Place, SeenReset};
+use crate::cores;
 
 /// Walks the root versions from the pinned first one to one that is current and not older than known.
-pub(super) fn roots(sorted: &Sorted, pinned: &PinnedTrust, place: &Place, now: Now) -> Result<RootChain, Refusal> {
+pub(super) fn roots(sorted: &Sorted<'_>, pinned: &PinnedTrust, place: &Place, now: Now) -> Result<RootChain, Refusal> {
     let first = sorted.roots.get(&1).map(|signed| Digest::of_file(&signed.bytes));
     if first.is_none() || pinned.project != first {
         return Err(Refusal::new(RefusalCode::ProjectForeign, "trust/root/1.toml is not the one that was pinned"));
@@ -46,7 +47,7 @@ pub(super) fn rehearses(roots: &RootChain, place: &Place) -> bool {
 
 /// Verifies the manifest and its number.
 pub(super) fn manifest(
-    sorted: &Sorted,
+    sorted: &Sorted<'_>,
     roots: &RootChain,
     pinned: &PinnedTrust,
     place: &Place,
@@ -97,7 +98,7 @@ fn check_number(manifest: &Verified<Manifest>, roots: &RootChain, pinned: &Pinne
 /// Verifies the teams and the catalog lock: neither may be older than the one known here, else somebody who left a team, or
 /// a fact of the catalog that was put right, would come back with a newer release around it.
 pub(super) fn numbered(
-    sorted: &Sorted,
+    sorted: &Sorted<'_>,
     roots: &RootChain,
     pinned: &PinnedTrust,
 ) -> Result<(Verified<Teams>, Verified<CatalogLock>), Refusal> {
@@ -118,7 +119,7 @@ pub(super) fn numbered(
 
 /// Verifies the freshness statement, if there is one: it must speak of exactly this release.
 pub(super) fn freshness(
-    sorted: &Sorted,
+    sorted: &Sorted<'_>,
     roots: &RootChain,
     manifest: &Verified<Manifest>,
     clients: &BTreeMap<ClientId, ClientFacts>,
@@ -141,14 +142,14 @@ pub(super) fn freshness(
     Ok(Some(read))
 }
 
-fn names_all_statements(read: &Freshness, sorted: &Sorted, clients: &BTreeMap<ClientId, ClientFacts>) -> bool {
+fn names_all_statements(read: &Freshness, sorted: &Sorted<'_>, clients: &BTreeMap<ClientId, ClientFacts>) -> bool {
     let named: BTreeSet<Digest> = read.statements.values().flatten().copied().collect();
     read.statements.keys().all(|client| clients.contains_key(client)) && named.iter().eq(sorted.statements.keys())
 }
 
 /// Verifies the approvers and the statements of every client, and adds the statements known here.
 pub(super) fn statements(
-    sorted: &Sorted,
+    sorted: &Sorted<'_>,
     clients: &BTreeMap<ClientId, ClientFacts>,
     roots: &RootChain,
     pinned: &PinnedTrust,
@@ -157,19 +158,22 @@ pub(super) fn statements(
     if let Some(stranger) = sorted.approvers.keys().find(|client| !clients.contains_key(*client)) {
         return Err(Refusal::new(RefusalCode::FileUnexpected, format!("trust/approvers/{stranger} has no client")));
     }
-    let mut by_client = statements_by_client(sorted, clients)?;
-    let mut found = BTreeMap::new();
-    for client in clients.keys() {
+    let by_client = statements_by_client(sorted, clients)?;
+    let all: Vec<&ClientId> = clients.keys().collect();
+    let found = cores::try_each(&all, |client| {
         let chain = approvers(client, sorted, roots, pinned)?;
         let mut statements = KnownStatements::new(chain);
-        let known =
-            pinned.statements.get(client).into_iter().flatten().map(|signed| (known_name(signed), signed.clone()));
+        // What comes again just as it is known is verified once, with all else that comes.
+        let known = pinned.statements.get(*client).into_iter().flatten();
+        let known = known.map(|signed| (Digest::of_file(&signed.bytes), signed));
+        let known = known.filter(|(digest, signed)| sorted.statements.get(digest) != Some(*signed));
+        let known = known.map(|(digest, signed)| (known_name(&digest), signed.clone()));
         statements.add(known).map_err(|e| Refusal::new(RefusalCode::StatementInvalid, e))?;
-        let new = by_client.remove(client).unwrap_or_default();
-        statements.add(new).map_err(|e| Refusal::new(RefusalCode::StatementInvalid, e))?;
-        found.insert(client.clone(), settle(client, statements, pinned, now)?);
-    }
-    Ok(found)
+        let new = by_client.get(*client).cloned().unwrap_or_default();
+        statements.add_read(new).map_err(|e| Refusal::new(RefusalCode::StatementInvalid, e))?;
+        settle(client, statements, pinned, now)
+    })?;
+    Ok(clients.keys().cloned().zip(found).collect())
 }
 
 /// Lets those resets of a client's approvers count whose time has come, by what is remembered of them here.
@@ -200,30 +204,35 @@ fn settle(
     Ok((statements, resets))
 }
 
-fn known_name(signed: &SignedFile) -> String {
-    format!("statements/{}.toml", Digest::of_file(&signed.bytes))
+fn known_name(digest: &Digest) -> String {
+    format!("statements/{digest}.toml")
 }
 
 fn statements_by_client(
-    sorted: &Sorted,
+    sorted: &Sorted<'_>,
     clients: &BTreeMap<ClientId, ClientFacts>,
-) -> Result<BTreeMap<ClientId, Vec<(String, SignedFile)>>, Refusal> {
-    let mut found: BTreeMap<ClientId, Vec<(String, SignedFile)>> = BTreeMap::new();
-    for signed in sorted.statements.values() {
-        let file = known_name(signed);
+) -> Result<BTreeMap<ClientId, Vec<ReadStatement>>, Refusal> {
+    let all: Vec<(&Digest, &SignedFile)> = sorted.statements.iter().collect();
+    let read = cores::try_each(&all, |(digest, signed)| {
+        let file = known_name(digest);
         let refuse = |what: &dyn std::fmt::Display| Refusal::new(RefusalCode::StatementInvalid, what);
-        let client = Statement::parse(&file, &signed.bytes).map_err(|e| refuse(&e))?.client;
-        if !clients.contains_key(&client) {
+        let read = ReadStatement::read(file.clone(), (*signed).clone()).map_err(|e| refuse(&e))?;
+        let client = read.client();
+        if !clients.contains_key(client) {
             return Err(refuse(&format!("{file} is of {client}, of whom there are no facts")));
         }
-        found.entry(client).or_default().push((file, signed.clone()));
+        Ok(read)
+    })?;
+    let mut found: BTreeMap<ClientId, Vec<ReadStatement>> = BTreeMap::new();
+    for one in read {
+        found.entry(one.client().clone()).or_default().push(one);
     }
     Ok(found)
 }
 
 fn approvers(
     client: &ClientId,
-    sorted: &Sorted,
+    sorted: &Sorted<'_>,
     roots: &RootChain,
     pinned: &PinnedTrust,
 ) -> Result<ApproversChain, Refusal> {

@@ -216,6 +216,7 @@ fn check_client(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
     inline_secret::check(view, findings);
     no_rotation::check(view, findings);
     personal_fixture::check(view, findings);
+    trust::check_deciders(view, findings);
     unapproved_data_use::check(view, findings);
     approval_expired::check(view, needs, findings);
     provider_agreement::check(view, findings);

@@ -17,6 +17,7 @@ use assent_schema::trust::{
 };
 use assent_schema::uses::{Coverage, DataUse};
 
+use super::View;
 use super::instant::At;
 use crate::parse::{Parsed, anchor};
 use crate::source::{File, Place};
@@ -68,6 +69,23 @@ pub(super) fn gather_project(parsed: &Parsed, at: Moment, findings: &mut Finding
     check_teams(&files, &roots, findings);
     check_catalog(&files, &roots, findings);
     Trusted { roots: Some(Arc::new(roots)), ..Trusted::default() }
+}
+
+/// Reports people who decide for a client with a key that the root lists for somebody of the agency, at their names: who
+/// wrote a workflow never decides on its money, and it is by their keys that authors are known.
+pub(super) fn check_deciders(view: &View<'_>, findings: &mut Findings) {
+    let Some(roots) = &view.trusted.roots else { return };
+    let owners = roots.newest().owners();
+    for unit in view.client_files() {
+        for (person, decider) in &unit.spec.people {
+            let Some(owner) = decider.keys.iter().find_map(|key| owners.of(key)) else { continue };
+            let client = &unit.spec.name.value;
+            let message =
+                format!("`{}` decides for `{client}` with a key that the root lists for {owner}.", person.value);
+            let help = "Name the client's own people and their keys as deciders.";
+            findings.add_with_help(Code::TrustInvalid, unit.span(&person.span), message, help);
+        }
+    }
 }
 
 /// Verifies the signed files of one client, as of an instant.

@@ -45,36 +45,43 @@ impl Authors {
 
 /// Judges commits by the teams of their first parents; who wrote what.
 ///
-/// Merges are judged for what they change themselves. Approvals and approvers may be committed by anyone: their own
-/// signatures decide.
+/// Merges are judged for what they change themselves. Approvals and approvers may be added by anyone: their own signatures
+/// decide. Nobody but a member takes one out or changes it: what a client said, a withdrawal above all, stays said.
 pub fn judge(changes: &[Change], roots: Option<&RootChain>, parts: &dyn Parts, findings: &mut Findings) -> Authors {
     let mut authors = Authors::default();
     // A source whose roots do not hold has findings already, and nobody who could be assigned.
     let Some(roots) = roots else { return authors };
     let mut known: BTreeMap<*const TrustFiles, Option<Assigned>> = BTreeMap::new();
     for change in changes {
-        let assigned = known.entry(Arc::as_ptr(&change.trust)).or_insert_with(|| Assigned::of(&change.trust, roots));
-        let signed = Signed::of(change, assigned.as_ref());
+        for trust in change.past.iter().chain([&change.trust]) {
+            known.entry(Arc::as_ptr(trust)).or_insert_with(|| Assigned::of(trust, roots));
+        }
+        let of = |trust: &Arc<TrustFiles>| known.get(&Arc::as_ptr(trust)).and_then(Option::as_ref);
+        let assigned = of(&change.trust);
+        let signed = Signed::of(change, assigned);
         let author = signed.person();
         for path in &change.paths {
             authors.by_path.entry(path.clone()).or_default().insert(author.cloned());
         }
-        // Somebody who has left could still sign on top of a commit of the time before. Beside what was released already,
-        // the team that it was released with must know the signer too.
-        let beside = change.beside.as_ref().filter(|trust| trust.teams.is_some());
-        let beside = beside.map(|trust| {
-            let assigned = Assigned::of(trust, roots);
-            (Signed::of(change, assigned.as_ref()), assigned)
-        });
+        // Somebody who has left could still sign on top of a commit of the time before, or of one that puts the teams of that
+        // time back, which anybody may commit. So the newest that ever stood before must know the signer too.
+        let newest = change.past.iter().filter_map(of).max_by_key(|past| past.rank);
+        let newest = newest.filter(|newest| assigned.is_none_or(|assigned| newest.rank > assigned.rank));
+        let newest = newest.map(|newest| (Signed::of(change, Some(newest)), newest));
         for (client, path) in clients_of(change) {
             let then = || {
-                let (signed, assigned) = beside.as_ref()?;
-                let (said, help) = objection(client.as_ref(), signed, assigned.as_ref())?;
-                Some((format!("on top of an older commit than the one released last, {said} then"), help))
+                let (signed, newest) = newest.as_ref()?;
+                let (said, help) = objection(client.as_ref(), signed, Some(newest))?;
+                Some((
+                    format!("on top of older teams than stood before or were released last, {said} by the newer"),
+                    help,
+                ))
             };
-            if let Some((said, help)) = objection(client.as_ref(), &signed, assigned.as_ref()).or_else(then) {
+            if let Some((said, help)) = objection(client.as_ref(), &signed, assigned).or_else(then) {
                 let short: String = change.id.to_string().chars().take(12).collect();
-                let message = format!("Commit {short} changes `{path}`, {said}.");
+                let is_said = is_said_by_client(path.splitn(3, '/').nth(2).unwrap_or_default());
+                let does = if is_said { "changes or takes out" } else { "changes" };
+                let message = format!("Commit {short} {does} `{path}`, {said}.");
                 findings.add_with_help(Code::UnassignedAuthor, place(parts, client.as_ref(), path), message, help);
             }
         }
@@ -84,6 +91,8 @@ pub fn judge(changes: &[Change], roots: Option<&RootChain>, parts: &dyn Parts, f
 
 /// Who was assigned and with which keys, when a commit was made.
 struct Assigned {
+    /// The versions of root and teams: neither ever goes back.
+    rank: (u32, u64),
     people: People,
     teams: BTreeMap<ClientId, BTreeSet<PersonId>>,
 }
@@ -97,7 +106,8 @@ impl Assigned {
         };
         files.roots.iter().all(is_past).then_some(())?;
         let teams = Teams::verify("trust/teams.toml", files.teams.as_ref()?, &roots).ok()?;
-        Some(Self { people: roots.newest().people.clone(), teams: teams.clients.clone() })
+        let rank = (roots.newest().version, teams.number);
+        Some(Self { rank, people: roots.newest().people.clone(), teams: teams.clients.clone() })
     }
 }
 
@@ -146,11 +156,16 @@ fn clients_of(change: &Change) -> BTreeMap<Option<ClientId>, &str> {
     for path in &change.paths {
         let Some(rest) = path.strip_prefix("clients/") else { continue };
         let (client, rest) = rest.split_once('/').unwrap_or((rest, ""));
-        if !rest.starts_with("approvals/") && !rest.starts_with("approvers/") {
+        if !is_said_by_client(rest) || change.taken.contains(path) {
             clients.entry(ClientId::new(client).ok()).or_insert(path.as_str());
         }
     }
     clients
+}
+
+/// Whether a path below a client's folder is of what its approvers say and sign.
+fn is_said_by_client(rest: &str) -> bool {
+    rest.starts_with("approvals/") || rest.starts_with("approvers/")
 }
 
 /// Why a commit does not count for a client, and what to do.

@@ -38,13 +38,13 @@ pub(super) struct Args {
 /// # Errors
 /// When there is no such repository, commit or environment, or the folder cannot be written.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
-    let wanted = Wanted { environment: &args.environment, regions: &args.regions, format: args.format };
+    let wanted = Wanted { environment: &args.environment, regions: &args.regions, believed: &[], format: args.format };
     let Some(compiled) = compiled(&args.source, &wanted, context)? else { return Ok(Outcome::Findings) };
     let generation = roots(&compiled.checked)?.newest().generation;
     let mut rows = Vec::new();
     for region in &compiled.regions {
         let target = Target { environment: args.environment.clone(), region: region.clone() };
-        let before = published(&compiled.repository, &target)?;
+        let before = published(&compiled.repository, &target, &[])?;
         let numbering = Numbering::after(before.as_ref(), generation);
         let rehearsals = compiled.rehearsals_of(region);
         let (source, at) = (compiled.source.clone(), compiled.at);

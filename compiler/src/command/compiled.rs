@@ -25,6 +25,8 @@ pub(super) struct Wanted<'a> {
     pub(super) environment: &'a Environment,
     /// The regions; all that have clients when empty.
     pub(super) regions: &'a [Region],
+    /// Manifests that are the newest of their branch although a newer one was seen.
+    pub(super) believed: &'a [Digest],
     /// How findings are printed.
     pub(super) format: Style,
 }
@@ -87,7 +89,7 @@ pub(super) fn compiled(
     let mut authors = BTreeMap::new();
     for region in &regions {
         let target = Target { environment: wanted.environment.clone(), region: region.clone() };
-        let base = last_source(published(&repository, &target)?.as_ref(), roots(&checked)?)?;
+        let base = last_source(published(&repository, &target, wanted.believed)?.as_ref(), &target, roots(&checked)?)?;
         let changes = changes_since(&repository, base, commit)?;
         let judged = unassigned_author::judge(&changes, Some(roots(&checked)?), &parts, &mut found.findings);
         authors.insert(region.clone(), judged);

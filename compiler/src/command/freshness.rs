@@ -14,10 +14,10 @@ use super::compiled::targets;
 use super::repository::RemoteArgs;
 use super::{Context, Format, Outcome};
 use crate::error::Error;
-use crate::publish::branch;
-use crate::publish::prepare::published;
+use crate::publish::prepare::{Target, published};
 use crate::publish::send::{roots_of, sign_freshness};
 use crate::publish::sign::KeyFile;
+use crate::publish::{branch, newest};
 
 const FIRST_ROOT: &str = "trust/root/1.toml";
 
@@ -40,6 +40,9 @@ pub(super) struct Args {
     /// to. Each is fetched, signed and pushed by itself; `origin` where there is one, unless said.
     #[arg(long = "remote", value_name = "[REGION=]REMOTE")]
     remotes: Vec<RegionRemote>,
+    /// A manifest, by its SHA-256, that is the newest of its branch although this clone or an agent saw a newer one.
+    #[arg(long = "believe", value_name = "MANIFEST")]
+    believed: Vec<Digest>,
     /// Neither fetch nor push.
     #[arg(long, conflicts_with = "remotes")]
     local: bool,
@@ -59,70 +62,111 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let none = RegionRemote { region: None, remote: None };
     let places: Vec<&RegionRemote> = if args.remotes.is_empty() { vec![&none] } else { args.remotes.iter().collect() };
     let mut signed = Signed::default();
-    let mut failed = Vec::new();
     // One region that is away keeps no other from being told that it is fresh.
     for place in places {
         let remote = RemoteArgs { remote: place.remote.clone(), local: args.local };
-        if let Err(why) = sign_place(args, &repository, (place.region.as_ref(), &remote), (project, at), &mut signed) {
-            failed.push((place, why));
+        if let Err(why) = sign_place(args, &repository, (place, &remote), (project, at), &mut signed) {
+            signed.failed.push(Failed { place: place.clone(), branch: None, why });
         }
     }
-    let Signed { text, rows } = signed;
-    let told = |(place, why): &(&RegionRemote, Error)| json!({ "remote": place.to_string(), "why": why.to_string() });
+    let Signed { text, rows, mut failed } = signed;
     let mut value = json!({ "at": at, "releases": rows });
     if let Some(value) = value.as_object_mut().filter(|_| !failed.is_empty()) {
-        value.insert("failed".to_owned(), failed.iter().map(told).collect());
+        value.insert("failed".to_owned(), failed.iter().map(Failed::told).collect());
     }
-    if failed.len() < args.remotes.len().max(1) {
+    if failed.is_empty() || !rows.is_empty() {
         context.print_as(args.format, &text, &value)?;
     }
     match failed.len() {
         0 => Ok(Outcome::Fine),
-        1 => failed.pop().map_or(Ok(Outcome::Fine), |(_, why)| Err(why)),
+        1 => failed.pop().map_or(Ok(Outcome::Fine), |failed| Err(failed.why)),
         _ => {
-            let all: Vec<_> = failed.iter().map(|(place, why)| format!("{place}: {why}")).collect();
+            let all: Vec<_> = failed.iter().map(|failed| format!("{}: {}", failed.place, failed.why)).collect();
             Err(Error::input(all.join("\n")))
         }
     }
 }
 
-/// What was signed, for people and for programs.
+/// What was signed, for people and for programs, and what was not.
 #[derive(Default)]
 struct Signed {
     text: String,
     rows: Vec<serde_json::Value>,
+    failed: Vec<Failed>,
+}
+
+/// A remote, or one branch of it, for which nothing was signed.
+struct Failed {
+    place: RegionRemote,
+    branch: Option<String>,
+    why: Error,
+}
+
+impl Failed {
+    fn told(&self) -> serde_json::Value {
+        let (remote, why) = (self.place.to_string(), self.why.to_string());
+        match &self.branch {
+            Some(branch) => json!({ "remote": remote, "branch": branch, "why": why }),
+            None => json!({ "remote": remote, "why": why }),
+        }
+    }
 }
 
 /// Fetches, signs and pushes the releases of one region, or of all, at one remote.
 fn sign_place(
     args: &Args,
     repository: &Repository,
-    (region, remote): (Option<&Region>, &RemoteArgs),
-    (project, at): (Digest, Moment),
+    (place, remote): (&RegionRemote, &RemoteArgs),
+    of: (Digest, Moment),
     signed: &mut Signed,
 ) -> Result<(), Error> {
+    let region = place.region.as_ref();
     match region {
         // The server of one region knows nothing of the others, or nothing that is new.
         Some(region) => {
             let branches = format!("refs/heads/release/*/{region}");
             remote.fetch_as(repository, &[format!("+{branches}:{branches}")])?;
         }
-        None => remote.fetch(repository, &["release/"])?,
+        None => remote.fetch(repository, &["release/", "status/"])?,
+    }
+    let mut all = targets(&branch::branches(repository, "release/")?);
+    all.retain(|_, target| region.is_none_or(|region| target.region == *region));
+    if region.is_some() {
+        let status = |target: &Target| format!("refs/heads/status/{}/{}/*", target.environment, target.region);
+        let specs = all.values().map(status).map(|branches| format!("+{branches}:{branches}"));
+        remote.fetch_as(repository, &specs.collect::<Vec<_>>())?;
     }
     let mut pushed = Vec::new();
-    let all = targets(&branch::branches(repository, "release/")?);
-    for (name, target) in all.into_iter().filter(|(_, target)| region.is_none_or(|region| target.region == *region)) {
-        let Some(release) = published(repository, &target)? else { continue };
-        let roots = roots_of(&release, project)?;
-        let files = sign_freshness(&release, &roots, at, &args.keys)?;
-        branch::write(repository, &name, &files, &format!("Freshness at {at}"), at)?;
-        let sequence = release.manifest.sequence;
-        // Writing to a `String` cannot fail.
-        let _written = writeln!(signed.text, "{name}: release {sequence} is the newest at {at}");
-        signed.rows.push(json!({ "branch": name, "sequence": sequence, "manifest": release.digest }));
-        pushed.push(name);
+    for (name, target) in all {
+        // Nor does one branch that somebody spoilt or wound back.
+        match sign_branch(args, repository, &target, of, signed) {
+            Ok(()) => pushed.push(name),
+            Err(why) => signed.failed.push(Failed { place: place.clone(), branch: Some(name), why }),
+        }
     }
     remote.push(repository, &pushed)
+}
+
+/// Signs the release that one branch holds, if nobody saw a newer one.
+fn sign_branch(
+    args: &Args,
+    repository: &Repository,
+    target: &Target,
+    (project, at): (Digest, Moment),
+    signed: &mut Signed,
+) -> Result<(), Error> {
+    let name = target.branch();
+    let Some(release) = published(repository, target, &args.believed)? else { return Ok(()) };
+    let roots = roots_of(&release, project)?;
+    newest::check_agents(repository, target, Some(&release), &roots, &args.believed)?;
+    let files = sign_freshness(&release, &roots, at, &args.keys)?;
+    branch::write(repository, &name, &files, &format!("Freshness at {at}"), at)?;
+    newest::remember(repository, target, &release.manifest, release.digest)?;
+    let sequence = release.manifest.sequence;
+    // Writing to a `String` cannot fail.
+    let _written = writeln!(signed.text, "{name}: release {sequence} is the newest at {at}");
+    signed.rows.push(json!({ "branch": name, "sequence": sequence, "manifest": release.digest }));
+    Ok(())
 }
 
 /// A remote, and the region whose releases it has; all of them where none is named.

@@ -11,6 +11,7 @@ use super::repository::{RemoteArgs, SourceArgs};
 use super::{Context, Outcome};
 use crate::bundle::{Bundle, assemble};
 use crate::error::Error;
+use crate::publish::newest;
 use crate::publish::prepare::{Numbering, Target, Terms, gather, published, release_of, roots};
 use crate::publish::send::{put, sign_bundle, sign_freshness};
 use crate::publish::sign::KeyFile;
@@ -42,6 +43,9 @@ pub(super) struct Args {
     /// Ask this agent to look for the release now, signed by the same keys; others come by themselves.
     #[arg(long = "poke", value_name = "URL")]
     pokes: Vec<String>,
+    /// A manifest, by its SHA-256, that is the newest of its branch although this clone or an agent saw a newer one.
+    #[arg(long = "believe", value_name = "MANIFEST")]
+    believed: Vec<Digest>,
     #[command(flatten)]
     remote: RemoteArgs,
     /// How findings are printed.
@@ -56,9 +60,15 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let agents = poke::agents(&args.pokes)?;
     args.remote.fetch(&args.source.open()?, &["release/", "status/"])?;
-    let wanted = Wanted { environment: &args.environment, regions: &args.regions, format: args.format };
+    let wanted = Wanted {
+        environment: &args.environment,
+        regions: &args.regions,
+        believed: &args.believed,
+        format: args.format,
+    };
     let Some(compiled) = compiled(&args.source, &wanted, context)? else { return Ok(Outcome::Findings) };
     let (mut branches, mut rows, mut targets) = (Vec::new(), Vec::new(), Vec::new());
+    let mut manifests = Vec::new();
     for region in &compiled.regions {
         let target = Target { environment: args.environment.clone(), region: region.clone() };
         let bundle = publish(args, &compiled, &target, region)?;
@@ -69,9 +79,14 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         }
         rows.push(json!({ "branch": branch, "sequence": sequence, "workflows": workflows, "manifest": manifest }));
         branches.push(branch);
+        manifests.push((bundle.manifest, manifest));
         targets.push(target);
     }
     args.remote.push(&compiled.repository, &branches)?;
+    // Only what the others can see now: one that could not be pushed is no release.
+    for (target, (manifest, digest)) in targets.iter().zip(&manifests) {
+        newest::remember(&compiled.repository, target, manifest, *digest)?;
+    }
     let project = roots(&compiled.checked)?.project();
     let poked = agents.iter().map(|agent| poke(agent, project, &targets, &args.keys, context.now()));
     let poked = poked.collect::<Result<Vec<_>, _>>()?;
@@ -89,7 +104,8 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
 
 fn publish(args: &Args, compiled: &Compiled, target: &Target, region: &Region) -> Result<Bundle, Error> {
     let roots = roots(&compiled.checked)?;
-    let before = published(&compiled.repository, target)?;
+    let before = published(&compiled.repository, target, &args.believed)?;
+    newest::check_agents(&compiled.repository, target, before.as_ref(), roots, &args.believed)?;
     let numbering = Numbering::after(before.as_ref(), roots.newest().generation);
     let reason = args.reason.clone().unwrap_or_default();
     let readmitted = args.readmitted.iter().map(|plan| Readmitted { plan: *plan, reason: reason.clone() }).collect();

@@ -11,7 +11,9 @@ use git2::Repository;
 
 use crate::error::Error;
 use crate::publish::{branch, remote};
-use crate::source::{CLIENTS_LOCK, Commit, Held, Parts, open_commit, read_pinned, read_worktree, resolve_commit};
+use crate::source::{
+    CLIENTS_LOCK, Commit, Held, Parts, open_commit, read_pinned, read_worktree, read_worktree_file, resolve_commit,
+};
 
 /// Which source.
 #[derive(Clone, Debug, clap::Args)]
@@ -67,14 +69,10 @@ pub fn commit(repository: &Repository, revision: &str) -> Result<Commit, Error> 
 /// When a folder or file cannot be read.
 pub fn worktree(root: &Path) -> Result<Held, Error> {
     let (mut source, mut findings) = read_worktree(root)?;
-    match std::fs::read(root.join(CLIENTS_LOCK)) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-        lock => {
-            let lock = lock.map_err(|e| Error::io(format!("read {CLIENTS_LOCK}"), e))?;
-            let (pinned, wrong) = read_pinned(&branch::open(root)?, &lock, &source)?;
-            source.absorb(pinned);
-            findings.append(wrong);
-        }
+    if let Some(lock) = read_worktree_file(root, CLIENTS_LOCK)? {
+        let (pinned, wrong) = read_pinned(&branch::open(root)?, &lock, &source)?;
+        source.absorb(pinned);
+        findings.append(wrong);
     }
     Ok(Held::new(source, findings))
 }
@@ -130,7 +128,7 @@ impl RemoteArgs {
     /// As [`Self::fetch`].
     pub fn fetch_as(&self, repository: &Repository, specs: &[String]) -> Result<(), Error> {
         let Some(remote) = self.chosen(repository) else { return Ok(()) };
-        remote::fetch_as(repository, &remote, specs)
+        if specs.is_empty() { Ok(()) } else { remote::fetch_as(repository, &remote, specs) }
     }
 
     /// Pushes branches.

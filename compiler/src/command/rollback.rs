@@ -18,10 +18,10 @@ use super::repository::RemoteArgs;
 use super::{Context, Format, Outcome};
 use crate::bundle::{ACCEPT_FOR, Bundle, close};
 use crate::error::Error;
-use crate::publish::branch;
 use crate::publish::prepare::{Published, Target, published, release_of};
 use crate::publish::send::{put, roots_of, sign_bundle, sign_freshness};
 use crate::publish::sign::KeyFile;
+use crate::publish::{branch, newest as seen};
 
 /// The most releases that are looked at for an older plan.
 const RELEASES_MOST: usize = 1_000;
@@ -56,6 +56,9 @@ pub(super) struct Args {
     /// The commit whose first root is the project's.
     #[arg(long, default_value = "HEAD", value_name = "COMMIT")]
     source: String,
+    /// A manifest, by its SHA-256, that is the newest of its branch although this clone or an agent saw a newer one.
+    #[arg(long = "believe", value_name = "MANIFEST")]
+    believed: Vec<Digest>,
     #[command(flatten)]
     remote: RemoteArgs,
     /// How the result is printed.
@@ -87,12 +90,13 @@ impl FromStr for WorkflowArgument {
 /// When there is no older plan, a key does not count, or git refuses.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let repository = branch::open(&args.repo)?;
-    args.remote.fetch(&repository, &["release/"])?;
+    args.remote.fetch(&repository, &["release/", "status/"])?;
     let target = Target { environment: args.environment.clone(), region: args.region.clone() };
-    let newest = published(&repository, &target)?
+    let newest = published(&repository, &target, &args.believed)?
         .ok_or_else(|| Error::input(format!("there is no release on {}", target.branch())))?;
     let older = history(&repository, &target)?;
     let roots = roots_of(&newest, project(&repository, &args.source)?)?;
+    seen::check_agents(&repository, &target, Some(&newest), &roots, &args.believed)?;
     let changes = changes(args, &newest.manifest, &older)?;
     let at = context.now();
     let bundle = roll_back(args, &newest, &changes, at)?;
@@ -102,6 +106,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     }
     put(&repository, &target, &files, &bundle.manifest)?;
     args.remote.push(&repository, &[target.branch()])?;
+    seen::remember(&repository, &target, &bundle.manifest, bundle.digest())?;
     let (branch, sequence, manifest) = (target.branch(), bundle.manifest.sequence, bundle.digest());
     let (mut text, mut rows) = (String::new(), Vec::new());
     for (entry, from) in &changes {

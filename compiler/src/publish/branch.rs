@@ -9,10 +9,15 @@ use assent_schema::id::{Environment, Region};
 use assent_schema::time::Moment;
 use git2::{FileMode, ObjectType, Oid, Repository, Signature, Time, Tree};
 
+use super::config;
 use crate::error::Error;
 
 /// The largest file that is read from a branch, in bytes.
 pub const FILE_MOST_BYTES: usize = 64 << 20;
+/// The most bytes that are read from a branch.
+pub const BRANCH_MOST_BYTES: usize = 512 << 20;
+/// How deep folders lie in each other: `trust/approvers/<client>/`, and some more.
+const DEPTH_MOST: usize = 8;
 /// The most files that are read from a branch.
 pub const FILES_MOST: usize = 1_000_000;
 /// Release commits are nobody's in particular: trust rests on the files' own signatures.
@@ -29,8 +34,9 @@ pub fn release_branch(environment: &Environment, region: &Region) -> String {
 /// Opens a repository, bare or not.
 ///
 /// # Errors
-/// When there is none.
+/// When there is none, or its configuration includes what is no plain file.
 pub fn open(path: &Path) -> Result<Repository, Error> {
+    config::look_at(path)?;
     Repository::open(path).map_err(|e| Error::git(format!("open the repository {}", path.display()), e))
 }
 
@@ -71,31 +77,66 @@ pub fn read(repository: &Repository, commit: Oid) -> Result<Files, Error> {
         .find_commit(commit)
         .and_then(|c| c.tree())
         .map_err(|e| Error::git(format!("read commit {commit}"), e))?;
-    let mut files = Files::new();
-    read_tree(repository, &tree, "", &mut files)?;
-    Ok(files)
+    let mut walk = Walk { repository, files: Files::new(), bytes: 0 };
+    if !tree.is_empty() {
+        walk.tree(&tree, "", DEPTH_MOST)?;
+    }
+    Ok(walk.files)
 }
 
-fn read_tree(repository: &Repository, tree: &Tree<'_>, folder: &str, files: &mut Files) -> Result<(), Error> {
-    for entry in tree {
-        let name = entry.name().map_err(|e| Error::git(format!("read a name in {folder}"), e))?;
-        let path = format!("{folder}{name}");
-        match (entry.kind(), entry.filemode()) {
-            (Some(ObjectType::Tree), _) => {
-                let inner = repository.find_tree(entry.id()).map_err(|e| Error::git(format!("read {path}"), e))?;
-                read_tree(repository, &inner, &format!("{path}/"), files)?;
-            }
-            (Some(ObjectType::Blob), mode) if mode != i32::from(FileMode::Link) => {
-                let blob = repository.find_blob(entry.id()).map_err(|e| Error::git(format!("read {path}"), e))?;
-                if blob.size() > FILE_MOST_BYTES || files.len() >= FILES_MOST {
-                    return Err(Error::input(format!("{path} is larger than a branch may hold")));
-                }
-                files.insert(path, blob.content().to_vec());
-            }
-            _ => return Err(Error::input(format!("{path} is a link or a submodule"))),
-        }
+/// The bytes of a blob; nothing where it is larger than that. The header comes first: a small pack can hold an object that
+/// inflates to gigabytes.
+pub(super) fn blob(repository: &Repository, id: Oid, most_bytes: usize) -> Result<Option<Vec<u8>>, git2::Error> {
+    let odb = repository.odb()?;
+    let (size, kind) = odb.read_header(id)?;
+    if kind != ObjectType::Blob || size > most_bytes {
+        return Ok(None);
     }
-    Ok(())
+    Ok(Some(odb.read(id)?.data().to_vec()))
+}
+
+/// Reads a branch. Whoever may push could otherwise stop everybody who reads: by folders deep in each other, by a few that name
+/// one another so often that nobody comes to an end, or by one file that stands in a thousand places. With a file in each folder
+/// and each path once, what is walked is bounded by the number of files.
+struct Walk<'r> {
+    repository: &'r Repository,
+    files: Files,
+    bytes: usize,
+}
+
+impl Walk<'_> {
+    fn tree(&mut self, tree: &Tree<'_>, folder: &str, depth: usize) -> Result<(), Error> {
+        if depth == 0 || tree.is_empty() {
+            let folder = folder.escape_debug();
+            return Err(Error::input(format!("{folder} is an empty folder, or lies deeper than a branch may hold")));
+        }
+        for entry in tree {
+            let name = entry.name().map_err(|e| Error::git("read a name of a branch", e))?;
+            let path = format!("{folder}{name}");
+            let shown = path.escape_debug();
+            let during = |e| Error::git(format!("read {shown}"), e);
+            match (entry.kind(), entry.filemode()) {
+                (Some(ObjectType::Tree), _) => {
+                    let inner = self.repository.find_tree(entry.id()).map_err(during)?;
+                    self.tree(&inner, &format!("{path}/"), depth - 1)?;
+                }
+                (Some(ObjectType::Blob), mode) if mode != i32::from(FileMode::Link) => {
+                    let left = BRANCH_MOST_BYTES.saturating_sub(self.bytes).min(FILE_MOST_BYTES);
+                    let bytes = blob(self.repository, entry.id(), left).map_err(during)?;
+                    let bytes = bytes.filter(|_| self.files.len() < FILES_MOST);
+                    let Some(bytes) = bytes else {
+                        return Err(Error::input(format!("{shown} is larger than a branch may hold")));
+                    };
+                    self.bytes = self.bytes.saturating_add(bytes.len());
+                    if self.files.insert(path.clone(), bytes).is_some() {
+                        return Err(Error::input(format!("{shown} stands there twice")));
+                    }
+                }
+                _ => return Err(Error::input(format!("{shown} is a link or a submodule"))),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Commits files as the whole content of a branch, on top of what it holds.
@@ -147,5 +188,47 @@ mod tests {
         let second = write(&repository, "release/staging/eu", &files, "two", at).unwrap();
         assert_ne!(first, second);
         assert_eq!(read(&repository, second).unwrap(), files);
+    }
+
+    /// Folders of one name that hold one another: a thousand million paths in nine small trees, and none of them twice in a map.
+    #[test]
+    fn what_has_no_end_is_not_walked() {
+        let here = tempfile::tempdir().unwrap();
+        let repository = Repository::init_bare(here.path()).unwrap();
+        let odb = repository.odb().unwrap();
+        let raw = |entries: &[(&str, Oid)]| {
+            let mut bytes = Vec::new();
+            for (name, id) in entries {
+                bytes.extend_from_slice(name.as_bytes());
+                bytes.push(0);
+                bytes.extend_from_slice(id.as_bytes());
+            }
+            odb.write(ObjectType::Tree, &bytes).unwrap()
+        };
+        let who = Signature::new("a", "a@example.com", &Time::new(1_800_000_000, 0)).unwrap();
+        let refused = |tree: Oid| {
+            let tree = repository.find_tree(tree).unwrap();
+            let commit = repository.commit(None, &who, &who, "m", &tree, &[]).unwrap();
+            read(&repository, commit).unwrap_err().to_string()
+        };
+        let small = repository.blob(b"x").unwrap();
+        let mut same = raw(&[("100644 f", small)]);
+        let (mut many, mut deep) = (same, same);
+        for level in 0..40 {
+            if level < 6 {
+                same = raw(&[("40000 n", same); 30]);
+            }
+            deep = raw(&[("40000 n", deep)]);
+        }
+        assert!(refused(same).contains("stands there twice"));
+        assert!(refused(deep).contains("deeper"));
+        assert!(refused(raw(&[("40000 n", raw(&[]))])).contains("empty folder"));
+        // One file of 60 MB in a hundred places: no more of it is read than a branch may hold.
+        let large = repository.blob(&vec![0; 60 << 20]).unwrap();
+        let names: Vec<String> = (0..100).map(|n| format!("100644 f{n:02}")).collect();
+        many = raw(&names.iter().map(|name| (name.as_str(), large)).chain([("40000 z", many)]).collect::<Vec<_>>());
+        assert!(refused(many).contains("f08 is larger than a branch may hold"));
+        let file = repository.blob(&vec![0; FILE_MOST_BYTES + 1]).unwrap();
+        assert!(refused(raw(&[("100644 a\u{1b}[2J", file)])).contains("a\\u{1b}[2J is larger"));
     }
 }

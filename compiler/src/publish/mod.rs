@@ -1,6 +1,8 @@
 //! Signs and writes release branches; the only room that writes to git.
 
 pub mod branch;
+mod config;
+pub mod newest;
 pub mod prepare;
 pub mod rehearsals;
 pub mod remote;

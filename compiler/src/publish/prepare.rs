@@ -8,10 +8,10 @@ use assent_schema::client::ActiveWorkflow;
 use assent_schema::id::{AgentId, ClientId, Environment, PersonId, Region, WorkflowId};
 use assent_schema::release::{FileName, Manifest, Readmitted, Source};
 use assent_schema::time::Moment;
-use assent_schema::trust::{RoleName, RootChain, SignedFile};
+use assent_schema::trust::{RoleName, RootChain, SignedFile, Statement, verify_placed};
 use git2::{Oid, Repository};
 
-use super::branch;
+use super::{branch, newest};
 use crate::bundle::{Ingredients, LoweredWorkflow, Signed, TrustFiles};
 use crate::check::Checked;
 use crate::check::unassigned_author::Authors;
@@ -70,12 +70,14 @@ impl Numbering {
 /// Reads the newest release of a branch; nothing when there is none yet.
 ///
 /// # Errors
-/// When the branch cannot be read or holds no manifest.
-pub fn published(repository: &Repository, target: &Target) -> Result<Option<Published>, Error> {
+/// When the branch cannot be read, holds no manifest, or an older release than was seen there before; `believed` are manifests
+/// that count as the newest nonetheless.
+pub fn published(repository: &Repository, target: &Target, believed: &[Digest]) -> Result<Option<Published>, Error> {
     let name = target.branch();
-    let Some(tip) = branch::tip(repository, &name)? else { return Ok(None) };
-    let files = branch::read(repository, tip)?;
-    release_of(&name, files).map(Some)
+    let tip = branch::tip(repository, &name)?;
+    let release = tip.map(|tip| release_of(&name, branch::read(repository, tip)?)).transpose()?;
+    newest::check(repository, target, release.as_ref(), believed)?;
+    Ok(release)
 }
 
 /// A release's files with its manifest read.
@@ -110,8 +112,9 @@ pub struct Terms {
 /// is none in the root's generation; the whole history is judged then.
 ///
 /// # Errors
-/// When the release is not signed by the release role: a branch that anybody could write must not hide commits.
-pub fn last_source(published: Option<&Published>, roots: &RootChain) -> Result<Option<Oid>, Error> {
+/// When the release is not signed by the release role, or is of another place: a branch that anybody could write must not hide
+/// commits.
+pub fn last_source(published: Option<&Published>, target: &Target, roots: &RootChain) -> Result<Option<Oid>, Error> {
     let Some(published) = published.filter(|p| p.manifest.generation == roots.newest().generation) else {
         return Ok(None);
     };
@@ -120,7 +123,9 @@ pub fn last_source(published: Option<&Published>, roots: &RootChain) -> Result<O
     let signatures = published.files.iter().filter_map(|(path, armour)| Some((person(path)?, armour.clone())));
     let signed = SignedFile { bytes, signatures: signatures.collect() };
     let refused = |why: &dyn std::fmt::Display| Error::input(format!("the last release cannot be built upon: {why}"));
-    roots.check_role(RoleName::Release, "manifest.json", &signed).map_err(|e| refused(&e))?;
+    let (environment, region) = (&target.environment, &target.region);
+    verify_placed::<Manifest>("manifest.json", &signed, RoleName::Release, roots, environment, region)
+        .map_err(|e| refused(&e))?;
     Oid::from_str(&published.manifest.source.commit).map(Some).map_err(|e| refused(&e.message()))
 }
 
@@ -187,8 +192,8 @@ pub fn gather(
         readmitted: terms.readmitted,
         workflows,
         endpoints: checked.endpoints(&target.environment, &target.region),
-        trust: trust_files(files, &of_region),
-        statements: statements(files, &of_region),
+        trust: kept_trust(trust_files(files, &of_region), before, &of_region)?,
+        statements: kept_statements(statements(files, &of_region), before, &of_region),
         rehearsals: terms.rehearsals,
         clients,
     })
@@ -214,6 +219,62 @@ fn trust_files(files: &Files, of_region: &impl Fn(&Place) -> bool) -> TrustFiles
         let Some(file) = files.get(path).filter(|file| of_region(&file.place)) else { continue };
         if let Some(name) = trust_name(&file.place).and_then(|name| signature_name(name, person)) {
             found.insert(name, bytes);
+        }
+    }
+    found
+}
+
+/// What the release before said of a file that is there as it said; nothing where anybody could have put it.
+fn listed<'p>(before: Option<&'p Published>) -> impl Iterator<Item = (FileName, &'p Vec<u8>)> {
+    before.into_iter().flat_map(|published| {
+        published.manifest.files.iter().filter_map(|(path, entry)| {
+            let bytes = published.files.get(path).filter(|bytes| Digest::of_file(bytes) == entry.sha256)?;
+            Some((FileName::parse(path)?, bytes))
+        })
+    })
+}
+
+/// Roots and approvers are chains that only grow: a commit that nobody needs to sign may not take the end of one back.
+fn kept_trust(
+    found: TrustFiles,
+    before: Option<&Published>,
+    of_region: &impl Fn(&Place) -> bool,
+) -> Result<TrustFiles, Error> {
+    for (name, bytes) in listed(before) {
+        let kept = match &name {
+            FileName::Approvers(client, number) => of_region(&Place::Approvers(client.clone(), (*number).into())),
+            FileName::Root(_) => true,
+            _ => false,
+        };
+        if kept && found.get(&name) != Some(bytes) {
+            return Err(Error::input(format!(
+                "the source lacks {name} as the last release has it: a commit took it out or changed it. Put it back; chains of \
+                 roots and approvers only grow"
+            )));
+        }
+    }
+    Ok(found)
+}
+
+/// What a client once said is said for ever: with those of the source go those of the release before, which somebody may have
+/// taken out of it.
+fn kept_statements(
+    mut found: Vec<Signed<PersonId>>,
+    before: Option<&Published>,
+    of_region: &impl Fn(&Place) -> bool,
+) -> Vec<Signed<PersonId>> {
+    let mut known: BTreeSet<Digest> = found.iter().map(|signed| Digest::of_file(&signed.bytes)).collect();
+    let mut signatures: BTreeMap<Digest, BTreeMap<PersonId, Vec<u8>>> = BTreeMap::new();
+    for (name, bytes) in listed(before) {
+        if let FileName::StatementSignature(digest, person) = name {
+            signatures.entry(digest).or_default().insert(person, bytes.clone());
+        }
+    }
+    for (name, bytes) in listed(before) {
+        let FileName::Statement(digest) = name else { continue };
+        let of = Statement::parse(&name.to_string(), bytes).ok().map(|statement| Place::Approval(statement.client));
+        if of.is_some_and(|place| of_region(&place)) && known.insert(digest) {
+            found.push(Signed { bytes: bytes.clone(), signatures: signatures.remove(&digest).unwrap_or_default() });
         }
     }
     found

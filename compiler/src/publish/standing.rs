@@ -81,7 +81,7 @@ pub fn standing(
     source: &RootChain,
     now: Moment,
 ) -> Result<Standing, Error> {
-    let published = published(repository, target);
+    let published = published(repository, target, &[]);
     let newer = published.as_ref().ok().and_then(Option::as_ref);
     let newer = newer.and_then(|release| roots_of(release, source.project()).ok());
     // An agent that a newer root took out does not count, wherever that root is.
@@ -162,8 +162,8 @@ fn first_of_commit(
         let release = repository.find_commit(id).map_err(tried)?;
         let tree = release.tree().map_err(tried)?;
         let Ok(entry) = tree.get_path(Path::new("manifest.json")) else { break };
-        let blob = repository.find_blob(entry.id()).map_err(tried)?;
-        let Ok(manifest) = canon::from_bytes::<Manifest>(blob.content()) else { break };
+        let Some(bytes) = branch::blob(repository, entry.id(), branch::FILE_MOST_BYTES).map_err(tried)? else { break };
+        let Ok(manifest) = canon::from_bytes::<Manifest>(&bytes) else { break };
         if manifest.source.commit != commit {
             break;
         }
@@ -174,7 +174,7 @@ fn first_of_commit(
 }
 
 /// What each agent says that the root lists there, and the branches of all others.
-fn agents(
+pub(super) fn agents(
     repository: &Repository,
     target: &Target,
     roots: &RootChain,
@@ -202,8 +202,8 @@ fn evidence(repository: &Repository, name: &str, agent: &AgentId, roots: &RootCh
     };
     // Only these two: the branch also holds checkpoints, and a hostile one whatever it likes.
     let read = |path: &str| {
-        let blob = tree.get_path(Path::new(path)).and_then(|entry| repository.find_blob(entry.id())).ok()?;
-        (blob.size() <= branch::FILE_MOST_BYTES).then(|| blob.content().to_vec())
+        let entry = tree.get_path(Path::new(path)).ok()?;
+        branch::blob(repository, entry.id(), branch::FILE_MOST_BYTES).ok()?
     };
     let (Some(bytes), Some(armour)) = (read(FILE), read(&format!("{FILE}.{agent}.sig"))) else {
         return Ok(Evidence::Broken("its branch holds no signed status".into()));

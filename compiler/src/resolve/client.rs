@@ -313,14 +313,14 @@ fn resolve_routes(
         if client.connections.contains_key(name) {
             report.duplicate("connection", name.as_str(), &name.span);
         }
-        let mut leads = false;
+        let mut urls = BTreeSet::new();
         for (environment, by_region) in &route.endpoint {
             let Some(endpoint) = by_region.get(&client.region) else { continue };
+            urls.insert(endpoint.url.value.clone());
             let lead = endpoints.entry(environment.value.clone()).or_default();
             lead.insert(name.value.clone(), resolve_endpoint(endpoint));
-            leads = true;
         }
-        if !leads && project.spec.regions.contains(&client.region) {
+        if urls.is_empty() && project.spec.regions.contains(&client.region) {
             let message = format!("The alert route `{}` has no endpoint in `{}`.", name.value, client.region.value);
             report.add(Code::BadValue, &name.span, message);
         }
@@ -334,6 +334,7 @@ fn resolve_routes(
             carries: carries.value,
             via: route.via.value,
             endpoint: name.value.clone(),
+            urls: urls.clone(),
             mail: mail.clone(),
         };
         routes.extend(route.carries.iter().map(carries));

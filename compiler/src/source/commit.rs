@@ -136,7 +136,7 @@ pub(super) fn walk_below(
     entries: &mut Vec<Entry>,
     taken: &mut dyn FnMut(&str, Oid) -> bool,
 ) -> Result<(), Error> {
-    let mut names = BTreeSet::new();
+    let (mut names, mut last) = (BTreeSet::new(), Vec::new());
     for item in tree {
         if entries.len() >= FILES_MOST {
             // Once is enough; the walk stops here in every folder above, too.
@@ -155,8 +155,13 @@ pub(super) fn walk_below(
             continue;
         }
         let path = join(folder, name);
+        // Git sorts folders as if a slash ended their names.
+        let place = [bytes, if item.filemode_raw() == FOLDER { b"/" } else { b"\0" }].concat();
+        let sorted = last < place;
+        last = place;
         let refused = match item.filemode_raw() {
             _ if !names.insert(bytes.to_vec()) => "two things of one name",
+            _ if !sorted => "names in another order than git's, which hides some from whoever looks for them",
             _ if path.len() > PATH_MOST_BYTES => "a path that is too long",
             mode @ (FILE | EXECUTABLE) => {
                 entries.push(Entry::File { path, blob: item.id(), executable: mode == EXECUTABLE });

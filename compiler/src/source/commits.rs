@@ -10,9 +10,10 @@ use assent_schema::id::PersonId;
 use assent_schema::trust::SignedFile;
 use git2::{ErrorCode, ObjectType, Oid, Repository, Sort, Tree};
 
-use super::limits::{DEPTH_MOST, FILE_MOST_BYTES};
+use super::limits::{DEPTH_MOST, FILE_MOST_BYTES, FILES_MOST};
 use super::pinned::{CLIENTS_LOCK, Pin, Pins, lock_of};
 use super::place::{Place, place_of};
+use super::text::shown;
 use crate::error::Error;
 
 /// The longest chain of commits that is walked.
@@ -29,21 +30,41 @@ pub struct Change {
     pub first_parent: Option<Oid>,
     /// Who says to have committed it: name and e-mail address, in one line.
     pub committer: String,
-    /// The paths that are as in none of its parents; all of them where it has none.
+    /// The paths that it changed; all of them where it has no parent. A merge did not change what it has from a parent that
+    /// changed it, nor what all its parents have.
     pub paths: BTreeSet<String>,
+    /// Those of them at which one of its parents has something else: what it took out or changed, and did not only add.
+    pub taken: BTreeSet<String>,
     /// The armoured signature and the bytes that it is over.
     pub signature: Option<(Vec<u8>, Vec<u8>)>,
     /// The trust files that it is judged by: those of its first parent; its own where that has no teams.
     pub trust: Arc<TrustFiles>,
-    /// Those of the base as well, where the commit does not grow out of it but stands beside it.
-    pub beside: Option<Arc<TrustFiles>>,
+    /// Those that stood before it: of the base, wherever the commit grows out of, and of every commit after the base that it
+    /// grows out of.
+    pub past: Past,
 }
 
-impl Change {
-    /// Whether its first parent is a commit, or one of those that came after it.
-    fn grows_out_of(&self, base: Oid, after: &BTreeSet<Oid>) -> bool {
-        self.first_parent.is_some_and(|parent| parent == base || after.contains(&parent))
+/// Trust files that stood in some commits, each once.
+pub type Past = Arc<Vec<Arc<TrustFiles>>>;
+
+/// All that stood in any of some pasts.
+fn joined(pasts: impl IntoIterator<Item = Past>) -> Past {
+    let mut pasts = pasts.into_iter();
+    let mut all = pasts.next().unwrap_or_default();
+    for past in pasts.filter(|past| !past.is_empty()) {
+        // Nearly all commits have the same.
+        if !Arc::ptr_eq(&all, &past) {
+            past.iter().for_each(|trust| all = with(&all, trust));
+        }
     }
+    all
+}
+
+fn with(past: &Past, trust: &Arc<TrustFiles>) -> Past {
+    if past.iter().any(|known| Arc::ptr_eq(known, trust)) {
+        return Arc::clone(past);
+    }
+    Arc::new(past.iter().chain([trust]).map(Arc::clone).collect())
 }
 
 /// Roots and teams of a commit, nothing of them checked.
@@ -89,10 +110,15 @@ fn pinned(repository: &Repository, change: &mut Change) -> Result<Vec<Change>, E
         let (from, to) = (commit_of(before.get(client)), commit_of(now.get(client)));
         // Who may not read the client's repository cannot judge it either; a release needs all of them.
         let Some(to) = to.filter(|to| from != Some(*to) && repository.find_commit(*to).is_ok()) else { continue };
-        for mut inner in own_changes(repository, from, to)? {
-            inner.paths = inner.paths.into_iter().map(|path| format!("clients/{client}/{path}")).collect();
+        // Pinned back, or to a line of its own, it brings what is new on that line; the pin itself was judged above.
+        let grew = from.is_none_or(|from| repository.graph_descendant_of(to, from).unwrap_or(false));
+        let brought_by = if grew { own_changes(repository, from, to)? } else { walked(repository, from, to)? };
+        for mut inner in brought_by {
+            let below =
+                |paths: BTreeSet<String>| paths.into_iter().map(|path| format!("clients/{client}/{path}")).collect();
+            (inner.paths, inner.taken) = (below(inner.paths), below(inner.taken));
             inner.trust = Arc::clone(&change.trust);
-            inner.beside.clone_from(&change.beside);
+            inner.past = Arc::clone(&change.past);
             brought.push(inner);
         }
     }
@@ -108,8 +134,16 @@ fn own_changes(repository: &Repository, base: Option<Oid>, commit: Oid) -> Resul
                 "{base} is not an ancestor of {commit}: the history between them was rewritten, so nobody can tell who changed what"
             )));
         }
-    } else if base.is_none() && repository.is_shallow() {
-        return Err(Error::input("the clone is shallow and lacks older commits; run `git fetch --unshallow` first"));
+    }
+    walked(repository, base, commit)
+}
+
+/// The commits that are reachable from one and not from another, whether that is an ancestor or not.
+fn walked(repository: &Repository, base: Option<Oid>, commit: Oid) -> Result<Vec<Change>, Error> {
+    let failed = |e| Error::git(format!("walk the commits up to {commit}"), e);
+    let cut = cut_off(repository)?;
+    if base.is_none() && !cut.is_empty() {
+        return Err(shallow());
     }
     let mut walk = repository.revwalk().map_err(failed)?;
     walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE).map_err(failed)?;
@@ -117,39 +151,116 @@ fn own_changes(repository: &Repository, base: Option<Oid>, commit: Oid) -> Resul
     if let Some(base) = base {
         walk.hide(base).map_err(failed)?;
     }
-    let mut reader = Reader { repository, trust: BTreeMap::new() };
-    let base = base.map(|base| reader.base(base).map(|trust| (base, trust))).transpose().map_err(failed)?;
-    // Parents come first, so a first parent that was not seen is older than the base.
-    let (mut changes, mut seen) = (Vec::new(), BTreeSet::new());
+    let mut reader = Reader { repository, trust: BTreeMap::new(), none: Arc::default() };
+    let of_base = base.map(|base| reader.of_commit(base)).transpose().map_err(failed)?;
+    let outside: Past = Arc::new(of_base.into_iter().collect());
+    // Parents come first, so a parent that was not seen is the base or older than it.
+    let (mut changes, mut seen) = (Vec::new(), BTreeMap::new());
     for id in walk.take(COMMITS_MOST) {
-        let (id, mut change) = id.and_then(|id| Ok((id, reader.change(id)?))).map_err(failed)?;
-        change.beside =
-            base.as_ref().filter(|(base, _)| !change.grows_out_of(*base, &seen)).map(|(_, trust)| Arc::clone(trust));
-        seen.insert(id);
+        let id = id.map_err(failed)?;
+        if cut.contains(&id) {
+            return Err(shallow());
+        }
+        let (mut change, parents) = reader.change(id).map_err(failed)?;
+        let past = |parent: &Oid| Arc::clone(seen.get(parent).unwrap_or(&outside));
+        change.past = if parents.is_empty() { Arc::clone(&outside) } else { joined(parents.iter().map(past)) };
+        let own = reader.of_commit(id).map_err(failed)?;
+        seen.insert(id, with(&change.past, &own));
         changes.push(change);
     }
     Ok(changes)
+}
+
+/// The commits whose parents the clone was made without: what came before them cannot be told. Nobody but git itself may say
+/// what the parents of a commit are.
+fn cut_off(repository: &Repository) -> Result<BTreeSet<Oid>, Error> {
+    let read = |name: &str| match std::fs::read_to_string(repository.commondir().join(name)) {
+        Ok(text) => Ok(text),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(e) => Err(Error::io(format!("read `{name}` of the repository"), e)),
+    };
+    if read("info/grafts")?.lines().any(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+        let what = "the repository's `info/grafts` gives commits other parents than they have; remove that file first";
+        return Err(Error::input(what));
+    }
+    let ids = read("shallow")?.lines().map(|line| Oid::from_str(line.trim())).collect::<Result<_, _>>();
+    ids.map_err(|e| Error::git("read the repository's `shallow`", e))
+}
+
+fn shallow() -> Error {
+    Error::input("the clone is shallow and lacks older commits; run `git fetch --unshallow` first")
+}
+
+/// What a commit changed, and how many more names are looked at for it.
+struct Compared {
+    paths: BTreeSet<String>,
+    taken: BTreeSet<String>,
+    left: usize,
 }
 
 struct Reader<'r> {
     repository: &'r Repository,
     /// Trust files by the tree that holds them: they change seldom.
     trust: BTreeMap<Oid, Arc<TrustFiles>>,
+    /// Those of a commit that has none.
+    none: Arc<TrustFiles>,
+}
+
+/// What stands under one name: mode, id, whether it is a folder. More than one thing where somebody forged the tree.
+type Stands = Vec<(i32, Oid, bool)>;
+type Named = BTreeMap<Vec<u8>, Stands>;
+
+/// Everything in a folder by its name. A tree that is not in git's order hides names from whoever searches it, and from nobody
+/// who walks it: so nothing here searches.
+fn named(tree: &Tree<'_>) -> Named {
+    let mut all = Named::new();
+    for entry in tree {
+        let stands = (entry.filemode_raw(), entry.id(), entry.kind() == Some(ObjectType::Tree));
+        all.entry(entry.name_bytes().to_vec()).or_default().push(stands);
+    }
+    all
+}
+
+/// The folder of this name.
+fn folder_in(tree: &Tree<'_>, name: &str) -> Option<Oid> {
+    let is_it =
+        |entry: &git2::TreeEntry<'_>| entry.name_bytes() == name.as_bytes() && entry.kind() == Some(ObjectType::Tree);
+    tree.iter().find(is_it).map(|entry| entry.id())
+}
+
+/// Whether a commit has something just as its parents brought it. Where they differ it is brought by one that changed it:
+/// a merge that keeps what a parent only had from before takes back what the other one did.
+fn is_taken(now: &Stands, then: &[Stands], bases: &[Stands]) -> bool {
+    if !then.contains(now) || then.iter().all(|stands| stands == now) {
+        return then.contains(now);
+    }
+    let changed = bases.iter().all(|base| base != now);
+    let is_folder = |stands: &Stands| stands.iter().any(|(_, _, folder)| *folder);
+    if !is_folder(now) && !then.iter().any(is_folder) {
+        return changed;
+    }
+    // What one parent changed in a folder, another may have changed beside it.
+    let rest = |base: &Stands| then.iter().all(|stands| stands == now || stands == base);
+    changed && matches!(bases, [base] if rest(base))
 }
 
 impl Reader<'_> {
-    fn base(&mut self, id: Oid) -> Result<Arc<TrustFiles>, git2::Error> {
+    fn of_commit(&mut self, id: Oid) -> Result<Arc<TrustFiles>, git2::Error> {
         let tree = self.repository.find_commit(id)?.tree()?;
         self.trust(&tree)
     }
 
-    fn change(&mut self, id: Oid) -> Result<Change, git2::Error> {
+    /// What a commit changed, and its parents.
+    fn change(&mut self, id: Oid) -> Result<(Change, Vec<Oid>), git2::Error> {
         let commit = self.repository.find_commit(id)?;
         let parents = commit.parents().map(|parent| parent.tree()).collect::<Result<Vec<_>, _>>()?;
+        let ids: Vec<Oid> = commit.parent_ids().collect();
         let tree = commit.tree()?;
-        let mut paths = BTreeSet::new();
         let before: Vec<Option<Tree<'_>>> = parents.iter().cloned().map(Some).collect();
-        self.compare(Some(&tree), &before, "", 0, &mut paths)?;
+        let bases = bases(self.repository, &ids)?;
+        let mut found = Compared { paths: BTreeSet::new(), taken: BTreeSet::new(), left: FILES_MOST };
+        self.compare(Some(&tree), (&before, &bases), "", 0, &mut found)?;
+        let Compared { paths, taken, .. } = found;
         let signature = match self.repository.extract_signature(&id, None) {
             Ok((armour, signed)) => Some((armour.to_vec(), signed.to_vec())),
             Err(e) if e.code() == ErrorCode::NotFound => None,
@@ -163,66 +274,80 @@ impl Reader<'_> {
         let who = commit.committer();
         let said = |text: Result<&str, _>| text.ok().map(|text: &str| text.escape_debug().to_string());
         let committer = format!("{} <{}>", said(who.name()).unwrap_or_default(), said(who.email()).unwrap_or_default());
-        let first_parent = commit.parent_ids().next();
-        Ok(Change { id, parents: parents.len(), first_parent, committer, paths, signature, trust, beside: None })
+        let first_parent = ids.first().copied();
+        let change = Change {
+            id,
+            parents: ids.len(),
+            first_parent,
+            committer,
+            paths,
+            taken,
+            signature,
+            trust,
+            past: Past::default(),
+        };
+        Ok((change, ids))
     }
 
-    /// Gathers the paths that are as in none of some trees.
+    /// Gathers the paths that a commit changed: its tree beside those of its parents, and those from which they went apart.
     fn compare(
         &self,
         tree: Option<&Tree<'_>>,
-        before: &[Option<Tree<'_>>],
+        (before, bases): (&[Option<Tree<'_>>], &[Option<Tree<'_>>]),
         folder: &str,
         depth: usize,
-        paths: &mut BTreeSet<String>,
+        found: &mut Compared,
     ) -> Result<(), git2::Error> {
-        let mut names: BTreeSet<Vec<u8>> = BTreeSet::new();
-        for tree in tree.into_iter().chain(before.iter().flatten()) {
-            names.extend(tree.iter().map(|entry| entry.name_bytes().to_vec()));
-        }
+        let now = tree.map(named).unwrap_or_default();
+        let all = |trees: &[Option<Tree<'_>>]| -> Vec<Named> {
+            trees.iter().map(|tree| tree.as_ref().map(named).unwrap_or_default()).collect()
+        };
+        let (then, base) = (all(before), all(bases));
+        let names: BTreeSet<&Vec<u8>> = now.keys().chain(then.iter().flat_map(BTreeMap::keys)).collect();
         for name in names {
-            let entry = |tree: &Tree<'_>| {
-                let found = tree.get_name_bytes(&name)?;
-                Some((found.filemode_raw(), found.id(), found.kind() == Some(ObjectType::Tree)))
-            };
-            let now = tree.and_then(entry);
-            let then: Vec<_> = before.iter().map(|tree| tree.as_ref().and_then(entry)).collect();
-            if then.contains(&now) {
+            // A few folders that name one another often enough would be walked for ever.
+            found.left = found.left.checked_sub(1).ok_or_else(|| git2::Error::from_str("it changes too many paths"))?;
+            let at = |named: &Named| named.get(name).cloned().unwrap_or_default();
+            let (now, then): (Stands, Vec<Stands>) = (at(&now), then.iter().map(at).collect());
+            let base: Vec<Stands> = base.iter().map(at).collect();
+            if is_taken(&now, &then, &base) {
                 continue;
             }
-            let path = format!("{folder}{}", String::from_utf8_lossy(&name));
-            let folder_of = |entry: &Option<(i32, Oid, bool)>| match entry {
+            let path = format!("{folder}{}", shown(name));
+            let is_plain = |stands: &Stands| stands.len() > 1 || stands.iter().any(|(_, _, folder)| !folder);
+            if is_plain(&now) || then.iter().any(is_plain) || depth >= DEPTH_MOST {
+                found.paths.insert(path.clone());
+                if then.iter().any(|stands| !stands.is_empty() && *stands != now) {
+                    found.taken.insert(path.clone());
+                }
+            }
+            let folder_of = |stands: &Stands| match stands.first() {
                 Some((_, id, true)) => self.repository.find_tree(*id).map(Some),
                 _ => Ok(None),
             };
-            let is_plain = |entry: &Option<(i32, Oid, bool)>| matches!(entry, Some((_, _, false)));
-            if is_plain(&now) || then.iter().any(is_plain) || depth >= DEPTH_MOST {
-                paths.insert(path.clone());
-            }
-            let inner = folder_of(&now)?;
-            let inner_then = then.iter().map(folder_of).collect::<Result<Vec<_>, _>>()?;
+            let folders = |all: &[Stands]| all.iter().map(folder_of).collect::<Result<Vec<_>, _>>();
+            let (inner, inner_then, inner_base) = (folder_of(&now)?, folders(&then)?, folders(&base)?);
             if depth < DEPTH_MOST && (inner.is_some() || inner_then.iter().any(Option::is_some)) {
-                self.compare(inner.as_ref(), &inner_then, &format!("{path}/"), depth.saturating_add(1), paths)?;
+                let before = (inner_then.as_slice(), inner_base.as_slice());
+                self.compare(inner.as_ref(), before, &format!("{path}/"), depth.saturating_add(1), found)?;
             }
         }
         Ok(())
     }
 
     fn trust(&mut self, tree: &Tree<'_>) -> Result<Arc<TrustFiles>, git2::Error> {
-        let Some(entry) = tree.get_name("trust").filter(|entry| entry.kind() == Some(ObjectType::Tree)) else {
-            return Ok(Arc::default());
-        };
-        if let Some(known) = self.trust.get(&entry.id()) {
+        let Some(id) = folder_in(tree, "trust") else { return Ok(Arc::clone(&self.none)) };
+        if let Some(known) = self.trust.get(&id) {
             return Ok(Arc::clone(known));
         }
         let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-        let folder = self.repository.find_tree(entry.id())?;
+        let folder = self.repository.find_tree(id)?;
         self.read(&folder, "trust/", &mut files)?;
-        if let Some(root) = folder.get_name("root").filter(|entry| entry.kind() == Some(ObjectType::Tree)) {
-            self.read(&self.repository.find_tree(root.id())?, "trust/root/", &mut files)?;
+        if let Some(root) = folder_in(&folder, "root") {
+            self.read(&self.repository.find_tree(root)?, "trust/root/", &mut files)?;
         }
         let trust = Arc::new(sorted_out(files));
-        self.trust.insert(entry.id(), Arc::clone(&trust));
+        self.trust.insert(id, Arc::clone(&trust));
         Ok(trust)
     }
 
@@ -238,6 +363,22 @@ impl Reader<'_> {
         }
         Ok(())
     }
+}
+
+/// The trees of the commits from which the parents of a merge went apart; an empty one where there is none.
+fn bases<'r>(repository: &'r Repository, parents: &[Oid]) -> Result<Vec<Option<Tree<'r>>>, git2::Error> {
+    let mut bases = BTreeSet::new();
+    for (place, one) in parents.iter().enumerate() {
+        for other in parents.iter().take(place) {
+            match repository.merge_bases(*one, *other) {
+                Ok(found) => bases.extend(found.iter().map(|id| Some(*id))),
+                Err(e) if e.code() == ErrorCode::NotFound => drop(bases.insert(None)),
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    let tree = |id: Option<Oid>| id.map(|id| repository.find_commit(id)?.tree()).transpose();
+    bases.into_iter().map(tree).collect()
 }
 
 /// Files of the trust folder by what they are, each with its signatures.

@@ -29,7 +29,7 @@ use git2::Oid;
 
 use collect::{Collector, Reading};
 pub use commit::{read_commit, resolve_commit};
-pub use commits::{Change, TrustFiles, changes_since};
+pub use commits::{Change, Past, TrustFiles, changes_since};
 pub use git::{Commit, open_commit};
 pub use held::Held;
 pub use history::{OldFile, look_through, pinned_by, pins_of};
@@ -39,7 +39,7 @@ pub use pinned::{CLIENTS_LOCK, Pin, Pins, read_pinned};
 pub use place::{Place, place_of};
 pub use shelf::Shelf;
 pub use tree::{TreeEntry, tree_digest, tree_digest_of_commit};
-pub use worktree::read_worktree;
+pub use worktree::{read_worktree, read_worktree_file};
 
 /// The files that the compiler reads, by path.
 pub type Files = BTreeMap<Arc<str>, File>;

@@ -138,7 +138,10 @@ impl Pinned {
 
 /// The lock of a tree; nothing where there is none, or none that could be one.
 pub(super) fn lock_of(repository: &Repository, tree: &Tree<'_>) -> Result<Option<Vec<u8>>, git2::Error> {
-    let Some(entry) = tree.get_name(CLIENTS_LOCK) else { return Ok(None) };
+    // Not searched for: a tree out of order would hide it.
+    let Some(entry) = tree.iter().find(|entry| entry.name_bytes() == CLIENTS_LOCK.as_bytes()) else {
+        return Ok(None);
+    };
     if entry.kind() != Some(git2::ObjectType::Blob) || repository.odb()?.read_header(entry.id())?.0 > FILE_MOST_BYTES {
         return Ok(None);
     }

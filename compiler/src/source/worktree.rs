@@ -73,10 +73,45 @@ fn visit(
     Ok(())
 }
 
+/// Reads one file at the root of a work tree, as all others are read; nothing where there is none.
+///
+/// # Errors
+/// When it is a link or a device, too large, or cannot be read.
+pub fn read_worktree_file(root: &Path, name: &str) -> Result<Option<Vec<u8>>, Error> {
+    let failed = |e| Error::io(format!("read {name}"), e);
+    match fs::symlink_metadata(root.join(name)) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(failed(e)),
+        Ok(meta) if !meta.is_file() => Err(Error::input(format!("{name} is a link, a folder or a device"))),
+        Ok(_) => match read(&root.join(name)).map_err(failed)? {
+            bytes if bytes.len() > FILE_MOST_BYTES => {
+                Err(Error::input(format!("{name} is larger than {FILE_MOST_BYTES} bytes")))
+            }
+            bytes => Ok(Some(bytes)),
+        },
+    }
+}
+
 /// Reads a file up to one byte more than the limit, so that a file that grows meanwhile does no harm.
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let most = u64::try_from(FILE_MOST_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     fs::File::open(path)?.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_lock_that_is_a_link_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = || read_worktree_file(folder.path(), "clients.lock").map_err(|e| e.to_string());
+        assert_eq!(read(), Ok(None));
+        // Reading it would have no end.
+        std::os::unix::fs::symlink("/dev/zero", folder.path().join("clients.lock")).unwrap();
+        assert!(read().unwrap_err().contains("is a link"));
+    }
 }

@@ -151,7 +151,8 @@ impl Entry {
         if bytes.len() > BODY_MOST_BYTES {
             return Err(EntryError::TooLong);
         }
-        let read: Read = canon::from_bytes(bytes).map_err(|e| EntryError::Form(e.to_string()))?;
+        let value = canon::parse(bytes).map_err(|e| EntryError::Form(e.to_string()))?;
+        let read: Read = serde_json::from_value(value).map_err(|e| EntryError::Form(e.to_string()))?;
         if read.v != VERSION {
             return Err(EntryError::Version(read.v));
         }

@@ -42,6 +42,7 @@ const USE_ORDER: &[&str] = &[
     "agreement",
     "retention",
     "stale_limit",
+    "terms",
     "bits",
     "releases",
 ];

@@ -23,6 +23,7 @@ fn used(workflow: &str, bits: u32) -> DataUse {
         agreement: None,
         retention: None,
         stale_limit: None,
+        terms: BTreeSet::new(),
         bits: Some(bits),
         releases: vec!["intent: \"one\" of 3".into()],
     }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::canon::{self, Digest};
@@ -21,7 +22,7 @@ use super::verified::Verified;
 const SCHEMA: u32 = 1;
 
 /// A signed JSON file that says where it belongs.
-pub trait Placed: DeserializeOwned {
+pub trait Placed: DeserializeOwned + Serialize {
     /// The number of its format, its project, environment and region.
     fn place(&self) -> (u32, Digest, &Environment, &Region);
 }
@@ -109,6 +110,6 @@ pub fn verify_status(
     Ok(Verified::new(bytes, read))
 }
 
-fn read<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<T, TrustError> {
+fn read<T: DeserializeOwned + Serialize>(file: &str, bytes: &[u8]) -> Result<T, TrustError> {
     canon::from_bytes(bytes).map_err(|e| TrustError::new(file, format!("is not as it must be: {e}")))
 }

@@ -161,8 +161,20 @@ pub(super) fn check_threshold(file: &str, what: &str, threshold: u32, people: us
 }
 
 /// Keys already taken, by point; refuses one that is listed a second time.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Points(BTreeMap<[u8; 32], String>);
+
+/// Whose the keys of a root are: those of people and of machines.
+#[derive(Debug)]
+pub struct Owners(pub(super) Points);
+
+impl Owners {
+    /// The person or machine of the agency that has a key, written as in a client's facts. Somebody who decides for the client
+    /// with it would be one who may have written what is decided on.
+    pub fn of(&self, key: &str) -> Option<&str> {
+        self.0.owner(key)
+    }
+}
 
 impl Points {
     /// Takes a key for an owner.
@@ -171,6 +183,15 @@ impl Points {
             Some(other) => Err(TrustError::new(file, format!("lists one key for {other} and for {owner}"))),
             None => Ok(()),
         }
+    }
+
+    /// Whose a key is, written as in a client's facts: OpenSSH's form or that of a passkey.
+    fn owner(&self, key: &str) -> Option<&str> {
+        let point = match key.parse::<PublicKey>() {
+            Ok(key) => *key.point(),
+            Err(_) => key.parse::<Passkey>().ok()?.point(),
+        };
+        self.0.get(&point).map(String::as_str)
     }
 
     /// Takes all keys and passkeys of some people.

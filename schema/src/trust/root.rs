@@ -18,7 +18,7 @@ use crate::time::Moment;
 use super::emit::Toml;
 use super::error::{Need, TrustError};
 use super::key::PublicKey;
-use super::people::{self, People, Points, Role, Rule, SignedFile};
+use super::people::{self, Owners, People, Points, Role, Rule, SignedFile};
 use super::reset::{RESETS_MOST, Reset};
 use super::sshsig::Namespace;
 use super::strict;
@@ -282,6 +282,12 @@ impl Root {
             }
         }
         Ok(())
+    }
+
+    /// Whose the keys that it lists are.
+    pub fn owners(&self) -> Owners {
+        // A root that was verified lists each key once.
+        Owners(self.points("the root").unwrap_or_default())
     }
 
     /// Every key of every person and machine, each of them listed once.

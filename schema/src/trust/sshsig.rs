@@ -193,7 +193,7 @@ pub fn verify(
     namespace: Namespace,
     keys: &BTreeSet<PublicKey>,
 ) -> Result<PublicKey, SignatureError> {
-    let parsed = parse(&unarmour(armour)?)?;
+    let parsed = parse(&unarmour(armour)?, keys)?;
     if parsed.namespace != namespace.as_str().as_bytes() {
         return Err(SignatureError::Namespace);
     }
@@ -290,7 +290,8 @@ fn armour(blob: &[u8], width: usize) -> String {
     text
 }
 
-fn parse(blob: &[u8]) -> Result<Parsed, SignatureError> {
+/// Takes a signature apart. A key that is listed was judged when it was read, which costs a fifth of what a signature does.
+fn parse(blob: &[u8], listed: &BTreeSet<PublicKey>) -> Result<Parsed, SignatureError> {
     let [key, namespace, reserved, hash, inner] = blob_fields(blob).ok_or(SignatureError::Blob)?;
     if !reserved.is_empty() {
         return Err(SignatureError::Blob);
@@ -300,7 +301,10 @@ fn parse(blob: &[u8]) -> Result<Parsed, SignatureError> {
         b"sha256" => Hash::Sha256,
         _ => return Err(SignatureError::Hash),
     };
-    let key = PublicKey::from_blob(key).map_err(SignatureError::Key)?;
+    let key = match listed.iter().find(|one| one.to_blob() == key) {
+        Some(one) => one.clone(),
+        None => PublicKey::from_blob(key).map_err(SignatureError::Key)?,
+    };
     let (signature, hardware) = inner_fields(&key, inner).ok_or(SignatureError::Blob)?;
     Ok(Parsed { key, namespace: namespace.to_vec(), hash, signature, hardware })
 }

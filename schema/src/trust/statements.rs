@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::canon::Digest;
-use crate::id::{PersonId, WorkflowId};
+use crate::id::{ClientId, PersonId, WorkflowId};
 use crate::release::STEP_MOST;
 use crate::time::Moment;
 use crate::uses::DataUse;
@@ -72,6 +72,30 @@ pub struct KnownStatements {
     held: BTreeMap<Digest, Held>,
 }
 
+/// A statement as it was read. Nothing of it is verified.
+#[derive(Clone, Debug)]
+pub struct ReadStatement {
+    file: String,
+    signed: SignedFile,
+    statement: Statement,
+}
+
+impl ReadStatement {
+    /// Reads a file strictly; its signatures are not looked at.
+    ///
+    /// # Errors
+    /// As [`Statement::parse`].
+    pub fn read(file: String, signed: SignedFile) -> Result<Self, TrustError> {
+        let statement = Statement::parse(&file, &signed.bytes)?;
+        Ok(Self { file, signed, statement })
+    }
+
+    /// Of whom it says that it is.
+    pub fn client(&self) -> &ClientId {
+        &self.statement.client
+    }
+}
+
 impl KnownStatements {
     /// No statement yet of the client whose approvers these are.
     pub fn new(chain: ApproversChain) -> Self {
@@ -87,14 +111,19 @@ impl KnownStatements {
     /// At the first that is not a statement of this client, is signed by somebody who never was an approver, or whose
     /// serial is too far above the highest known one. Nothing is added then.
     pub fn add(&mut self, files: impl IntoIterator<Item = (String, SignedFile)>) -> Result<(), TrustError> {
-        let mut news: Vec<(String, SignedFile, Statement)> = Vec::new();
-        for (file, signed) in files {
-            let statement = Statement::parse(&file, &signed.bytes)?;
-            news.push((file, signed, statement));
-        }
-        news.sort_by(|a, b| (a.2.serial, &a.1.bytes).cmp(&(b.2.serial, &b.1.bytes)));
+        let read = files.into_iter().map(|(file, signed)| ReadStatement::read(file, signed));
+        self.add_read(read.collect::<Result<_, _>>()?)
+    }
+
+    /// As [`KnownStatements::add`], of statements that were read already.
+    ///
+    /// # Errors
+    /// As there, but for what cannot be read.
+    pub fn add_read(&mut self, mut news: Vec<ReadStatement>) -> Result<(), TrustError> {
+        let key = |one: &ReadStatement| one.statement.serial;
+        news.sort_by(|a, b| (key(a), &a.signed.bytes).cmp(&(key(b), &b.signed.bytes)));
         let mut grown = self.held.clone();
-        for (file, signed, statement) in news {
+        for ReadStatement { file, signed, statement } in news {
             let highest = grown.values().map(|held| held.statement.serial).max().unwrap_or(0);
             if statement.serial > highest.saturating_add(STEP_MOST) {
                 let what = format!("has serial {}, more than {STEP_MOST} above the highest known", statement.serial);

@@ -1,8 +1,9 @@
-//! TOML as signed files are written: nothing twice, nothing unknown, no dates, no floats, the first keys in their order.
+//! TOML 1.0 as signed files are written: nothing twice, nothing unknown, no dates, no floats, the first keys in their order.
 //!
 //! # Source
 //! formats.md section 1, trust.md section 1.
 
+mod newer;
 mod plain;
 mod value;
 
@@ -99,6 +100,10 @@ impl<'f> Sound<'f> {
 /// Reads all of TOML, but for what can be read in two ways.
 fn placed<'f>(file: &str, text: &'f str, plain: bool) -> Result<Spanned<DeTable<'f>>, TrustError> {
     let table = DeTable::parse(text).map_err(|e| at(file, e.span(), format!("is not valid TOML: {}", e.message())))?;
+    // Programs that read TOML 1.0 would refuse what somebody signed.
+    if let Some(place) = newer::find(text) {
+        return Err(at(file, Some(place), "is written as TOML 1.1 allows; signed files are TOML 1.0".to_owned()));
+    }
     Walk { file, plain }.table(table.get_ref())?;
     Ok(table)
 }

@@ -3,7 +3,8 @@
 //! # Source
 //! language.md section 6: covered only by **one** approved use that equals it, except that fields, classes, scopes,
 //! guardrail, bits, retention and the agreement's end may be wider in the approved one; parts of two never add up. So may
-//! who decides (more people, more keys); what operations ask for may be more, and each is equal.
+//! who decides (more people, more keys); what operations ask for may be more, and each is equal. What else holds for the
+//! client is equal, so that nothing of it goes either.
 
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
@@ -102,6 +103,7 @@ pub fn covers(approved: &DataUse, derived: &DataUse) -> bool {
         agreement,
         retention,
         stale_limit,
+        terms,
         bits,
         releases,
     } = derived;
@@ -113,6 +115,7 @@ pub fn covers(approved: &DataUse, derived: &DataUse) -> bool {
         && *operation == approved.operation
         && *effect == approved.effect
         && *provider == approved.provider
+        && *terms == approved.terms
         && *unattended <= approved.unattended;
     let known = [from, to].into_iter().flatten().all(has_host);
     // Who may be given a value may be given the name that stands for it.

@@ -43,8 +43,8 @@ pub fn derive(plan: &Plan, client: &ClientFacts, flows: &Flows) -> Vec<DataUse> 
     sorted(found.uses)
 }
 
-/// The data uses of a client besides those of its workflows: its guardrails, and how long it is content to be kept and
-/// left alone.
+/// The data uses of a client besides those of its workflows: its guardrails, how long it is content to be kept and left
+/// alone, and what else of its file it signs for.
 ///
 /// # Shape
 /// As [`derive`].
@@ -62,6 +62,7 @@ pub fn derive_client(client: &ClientFacts) -> Vec<DataUse> {
     uses.push(DataUse {
         retention: Some(client.retention.to_string()),
         stale_limit: Some(client.stale_limit),
+        terms: super::terms::of(client),
         ..empty(UseKind::Guardrail)
     });
     sorted(uses)
@@ -103,6 +104,7 @@ fn empty(kind: UseKind) -> DataUse {
         agreement: None,
         retention: None,
         stale_limit: None,
+        terms: BTreeSet::new(),
         bits: None,
         releases: Vec::new(),
     }

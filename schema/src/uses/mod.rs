@@ -19,6 +19,7 @@ use crate::time::Period;
 
 mod cover;
 mod derive;
+mod terms;
 
 pub use cover::{Coverage, covers, uncovered};
 pub use derive::{derive, derive_client};
@@ -78,6 +79,10 @@ pub struct DataUse {
     /// How long the client's workflows run without a current freshness statement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale_limit: Option<Period>,
+    /// What else of the client's file holds for all of its workflows, each fact as one line: where alerts go, who is written
+    /// to, who holds the ledger, which limits there are.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub terms: BTreeSet<String>,
     /// How many bits about content one run can make durable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bits: Option<u32>,

@@ -304,3 +304,43 @@ proptest! {
         prop_assert!(!(covers(a, b) && covers(b, a)) || a == b);
     }
 }
+
+/// Each fact that a client signs for besides its uses changes what it signed.
+#[test]
+fn what_else_holds_for_a_client_is_part_of_what_it_signs() {
+    let terms = |facts: &ClientFacts| {
+        let own: Vec<DataUse> = derive_client(facts).into_iter().filter(|used| used.stale_limit.is_some()).collect();
+        assert_eq!(own.len(), 1);
+        own.into_iter().flat_map(|used| used.terms).collect::<Vec<_>>()
+    };
+    let mut facts = acme();
+    facts.routes = serde_json::from_value(json!([{"carries": "alerts", "via": "smtp", "endpoint": "ops",
+        "urls": ["smtps://mail.example"], "mail": {"from": "a@harbor.example", "to": ["b@acme.example"]}}]))
+    .unwrap();
+    facts.guardrails = serde_json::from_value(json!([
+        {"operation": "shop.refund", "currency": "EUR", "per_call": 1, "by": "leads",
+            "per_customer": {"param": "customer", "per_day_count": 1}},
+        {"operation": "shop.refund", "per_day_count": 1, "by": "leads"},
+        {"operation": "shop.refund", "per_day_count": 2, "by": "leads"},
+    ]))
+    .unwrap();
+    facts.ledger = serde_json::from_value(json!({"production": {
+        "branch": {"repository": "https://git.acme.example/x.git", "name": "acme", "ca": "PEM", "region": "eu"},
+        "witnesses": [{"url": "https://w.example", "key": "w+1+AA", "region": "eu"}]}}))
+    .unwrap();
+    let said = terms(&facts);
+    for line in [
+        "alerts: ops, by smtp, to smtps://mail.example, from a@harbor.example to b@acme.example",
+        "limit on shop.refund: of EUR, by customer as in `customer`",
+        "limit on shop.refund: of calls, 2 of them",
+        "audit log in production: cosigned at https://w.example, region eu, by w+1+AA",
+        "time zone: Europe/Berlin",
+    ] {
+        assert!(said.iter().any(|one| one == line), "{line} is not among {said:#?}");
+    }
+    let held = said.iter().find(|line| line.contains("held at https://git.acme.example/x.git, branch acme")).unwrap();
+    assert!(held.contains("certified by"), "{held}");
+    // Higher or lower, the limit is told by a use of its own.
+    facts.guardrails[0].per_call = Some(2);
+    assert_eq!(terms(&facts), said);
+}

@@ -57,14 +57,17 @@ impl Receiver {
         let mut facts = fixture::facts();
         facts.contacts = ["dana".parse().unwrap()].into();
         facts.calendar.hours = [("1".to_owned(), "09:00-17:00".to_owned())].into();
-        let route = json!({"carries": carries, "via": "webhook", "endpoint": "ops"});
+        let url = format!("http://127.0.0.1:{}/hook", self.port);
+        let route = json!({"carries": carries, "via": "webhook", "endpoint": "ops", "urls": [url]});
         facts.routes = vec![serde_json::from_value(route).unwrap()];
-        let ops = json!({"url": format!("http://127.0.0.1:{}/hook", self.port), "region": "eu"});
+        let ops = json!({"url": url, "region": "eu"});
         let shop = json!({"url": "https://shop.example/v1", "region": "eu"});
         let endpoints = json!({"type": "endpoints", "schema": 1, "environment": "production", "region": "eu",
             "clients": {"acme": {"shop": shop, "ops": ops}}});
         let put = |files: &mut Files| {
             fixture::put_json(files, &FileName::Client(acme()), &facts);
+            let given = RealClock.now().moment().minus(Period::days(1));
+            fixture::put_statement(files, &fixture::approval_of(&facts, given), &["dana"]);
             fixture::put_json(files, &FileName::Endpoints, &endpoints);
         };
         release_of(&plan("one"), 1, None, put, |_| ())

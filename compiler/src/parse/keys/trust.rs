@@ -243,6 +243,7 @@ static DATA_USE: Table = Table {
         may("agreement", Holds::Table(&AGREEMENT), "The agreement with it."),
         may("retention", Holds::Text, "How long the data stays: `none`, `run`, or a period."),
         may("stale_limit", Holds::Form(&PERIOD), "How long workflows run without a current freshness statement."),
+        may("terms", Holds::List(&Holds::Text), "What else of the client's file holds for all of its workflows."),
         may("bits", Holds::Integer, "How many bits about content one run can make durable."),
         may("releases", Holds::List(&Holds::Text), "What those bits are."),
     ]],

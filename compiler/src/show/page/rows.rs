@@ -32,6 +32,7 @@ pub(super) fn rows(used: &DataUse) -> Vec<Row> {
         agreement,
         retention,
         stale_limit,
+        terms,
         bits,
         releases,
     } = used;
@@ -65,6 +66,7 @@ pub(super) fn rows(used: &DataUse) -> Vec<Row> {
         ("Agreement with it", one(agreed)),
         ("Kept", one(retention.as_deref().map(stays))),
         ("Runs without hearing from the agency", one(stale_limit.map(|limit| format!("at most {limit}")))),
+        ("Besides", terms.iter().cloned().collect()),
         ("Released bits a run", one(bits.map(|bits| format!("at most {bits}")))),
         ("Which bits", releases.clone()),
         ("Purpose", one(purpose.clone())),
