@@ -427,6 +427,14 @@ mod tests {
     }
 
     #[test]
+    fn failures_are_those_that_clients_are_told_of() {
+        use NetFailure::{AddressRefused, Malformed, NeverConnected, SentNoReply, TimedOut, TooLarge};
+        let all = [AddressRefused, Malformed, NeverConnected, SentNoReply, TimedOut, TooLarge];
+        let told = assent_schema::plan::UNANSWERED.map(|(code, _, may_have_run)| (code, may_have_run));
+        assert_eq!(all.map(|failure| (failure.code(), failure.may_have_run())), told);
+    }
+
+    #[test]
     fn dice_stay_below_their_bound() {
         assert_eq!(Loaded(0xff).below(10), 9);
         assert_eq!(Loaded(0).below(10), 0);

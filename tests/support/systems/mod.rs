@@ -1,5 +1,7 @@
 //! The systems outside, played from what plans say of their operations: they answer every request of any event, and count
-//! by event what they did.
+//! by event what they did. `serve` has them on a real port.
+
+mod serve;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +17,8 @@ use assent_schema::time::Moment;
 use serde_json::{Map, Value, json};
 
 use crate::generate::Dice;
+
+pub use serve::Served;
 
 /// What every name of an event begins with.
 pub const EVENT: &str = "ev-";
