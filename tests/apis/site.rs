@@ -24,6 +24,12 @@ use assent_schema::status::{Status, WorkflowStatus};
 /// What every webhook is signed with.
 const SECRET: &str = "whsec_WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo=";
 
+/// How often an event is sent that the agent cannot take now, and the time between.
+const SENDS_MOST: usize = 100;
+const SEND_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
+/// Lines of the agent's log that a failure shows.
+const LINES: usize = 30;
+
 /// One client as the tests play it.
 pub(crate) struct Cast {
     pub(crate) client: &'static str,
@@ -152,8 +158,8 @@ impl Site {
 
     /// Sends an event under its name until the agent has taken it; the run.
     pub(crate) fn send(&self, workflow: &str, event: &str, body: &str) -> RunId {
-        let (status, answer) = self.post(workflow, event, body).expect("an answer");
-        assert!(status == 202 || status == 200, "{event}: {status} {answer}");
+        let (status, answer) = self.delivered(workflow, event, body);
+        assert!(status == 202 || status == 200, "{event}: {status} {answer}\n{}", self.log());
         let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
         let run = answer.get("run").and_then(serde_json::Value::as_str).expect("a run");
         run.parse().expect("a run's id")
@@ -161,8 +167,27 @@ impl Site {
 
     /// Sends an event that begins no run, until the agent has taken it.
     pub(crate) fn hear(&self, workflow: &str, event: &str, body: &str) {
-        let (status, answer) = self.post(workflow, event, body).expect("an answer");
+        let (status, answer) = self.delivered(workflow, event, body);
         assert!((200..300).contains(&status), "{event}: {status} {answer}");
+    }
+
+    /// Sends again while the agent says that it cannot take it now, as senders do.
+    fn delivered(&self, workflow: &str, event: &str, body: &str) -> (u16, String) {
+        for _ in 0..SENDS_MOST {
+            let (status, answer) = self.post(workflow, event, body).expect("an answer");
+            if status != 503 && status != 429 {
+                return (status, answer);
+            }
+            std::thread::sleep(SEND_EVERY);
+        }
+        self.post(workflow, event, body).expect("an answer")
+    }
+
+    /// The end of the agent's log.
+    fn log(&self) -> String {
+        let log = std::fs::read_to_string(self.agent.log()).expect("a log");
+        let lines: Vec<&str> = log.lines().filter(|line| !line.contains("connects")).collect();
+        lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default().join("\n")
     }
 
     fn post(&self, workflow: &str, event: &str, body: &str) -> std::io::Result<(u16, String)> {

@@ -120,7 +120,7 @@ fn logged(site: &Site) -> BTreeSet<SocketAddr> {
 /// Leads every endpoint to an address of its own; the shop's to the one name that is no address and may do without TLS.
 fn name(source: &Path, port: u16) {
     let of = |file: &Path| file.extension().is_some_and(|ending| ending == "toml");
-    let mut folders = vec![source.join("clients"), source.join("catalog")];
+    let mut folders = vec![source.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).expect("a folder").flatten() {
             let path = entry.path();

@@ -114,10 +114,14 @@ impl Ready {
         run(world, &spawner, async move {
             if store.ledger_size(&log).unwrap() == 0 {
                 let note = Row::Note(Box::new(opened(log, Digest::of_file(b"root"), Vec::new())));
-                store.commit(Transaction::new(shared.now()).with(note)).await.unwrap();
+                // The process may die here, too.
+                if store.commit(Transaction::new(shared.now()).with(note)).await.is_err() {
+                    return;
+                }
             }
             let Ok(engine) = Engine::open(Arc::clone(&shared), store, Arc::new(stage)).await else { return };
-            for (_, task) in engine.resume().unwrap() {
+            let Ok(resumed) = engine.resume() else { return };
+            for (_, task) in resumed {
                 starter.spawn(task);
             }
             let (clock, asking) = (Arc::clone(&shared), Arc::clone(&engine));
