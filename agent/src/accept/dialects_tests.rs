@@ -263,7 +263,8 @@ fn a_repeat_has_the_same_keys_and_a_time_of_its_own_makes_another() {
         let secrets = Secrets { current: example.secret.as_bytes(), previous: None };
         let one = || check_with(example, &headers(example), example.body.as_bytes(), secrets, 0).ok().unwrap();
         assert!(one() == one());
-        assert_eq!(one().keys.len(), 1);
+        let signs_anew = matches!(example.dialect, Dialect::Stripe | Dialect::Slack);
+        assert_eq!(one().keys.len(), 1 + usize::from(signs_anew));
         assert!(assent_schema::shape::is_token(&one().id));
     }
 }

@@ -235,7 +235,7 @@ mod tests {
         assert!(!lanes.enter(run(2), lane(Some("a"))));
         assert!(lanes.enter(run(3), lane(Some("b"))));
         assert_eq!(lanes.pause(run(1)), []);
-        assert_eq!(lanes.of_client(&ClientId::new("acme").unwrap()), 2);
+        assert_eq!(lanes.of_client(&ClientId::new("acme").unwrap()), 3);
         assert!(lanes.enter(run(1), lane(Some("a"))), "the holder of a key comes back to it");
         assert_eq!(lanes.leave(run(1)), [run(2)]);
     }

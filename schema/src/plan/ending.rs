@@ -11,9 +11,9 @@ use super::Failure;
 ///
 /// # Source
 /// RFC 9110 section 15: an unrecognised status is treated as the `x00` of its class, one of no class as a server error.
-pub const STATUSES: [u16; 27] = [
-    200, 201, 202, 204, 400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 412, 413, 415, 422, 423, 425, 429, 500, 501,
-    502, 503, 504, 505,
+pub const STATUSES: [u16; 28] = [
+    200, 201, 202, 204, 300, 400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 412, 413, 415, 422, 423, 425, 429, 500,
+    501, 502, 503, 504, 505,
 ];
 
 /// Codes of a request that cannot be built: nothing was sent.
@@ -45,6 +45,7 @@ pub fn written(status: u16) -> u16 {
     match status {
         known if STATUSES.contains(&known) => known,
         200..=299 => 200,
+        300..=399 => 300,
         400..=499 => 400,
         _ => 500,
     }
@@ -74,7 +75,8 @@ mod tests {
 
     #[test]
     fn other_statuses_are_written_as_their_class() {
-        for (status, as_written) in [(200, 200), (206, 200), (404, 404), (451, 400), (503, 503), (507, 500), (999, 500)]
+        for (status, as_written) in
+            [(200, 200), (206, 200), (304, 300), (404, 404), (451, 400), (503, 503), (507, 500), (999, 500)]
         {
             assert_eq!(written(status), as_written);
         }
