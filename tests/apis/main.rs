@@ -4,7 +4,11 @@
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "tests start programs and say what they saw")]
 
 mod faults;
+#[path = "../support/kv2.rs"]
+#[expect(unreachable_pub, dead_code, reason = "other tests include it too")]
+mod kv2;
 mod play;
 mod published;
 mod site;
+mod vaults;
 mod wire;

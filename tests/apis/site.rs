@@ -22,7 +22,7 @@ use assent_schema::plan::Plan;
 use assent_schema::status::{Status, WorkflowStatus};
 
 /// What every webhook is signed with.
-const SECRET: &str = "whsec_WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo=";
+pub(crate) const SECRET: &str = "whsec_WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo=";
 
 /// How often an event is sent that the agent cannot take now, and the time between.
 const SENDS_MOST: usize = 100;
@@ -83,6 +83,22 @@ impl Site {
     /// Has everything signed, rehearsed and released; the agent waits to be begun. Endpoints lead to an address, unless the
     /// source is changed before it is signed.
     pub(crate) fn ready(folder: &Path, cast: &'static Cast, host: SocketAddr, change: impl Fn(&Path)) -> Self {
+        let site = Self::empty(folder, cast, host, &assent_tests::assent(), change);
+        for slot in cast.slots {
+            let secret = if slot.ends_with("/webhook") { SECRET } else { "a-secret-of-the-played-systems" };
+            site.agent.set_secret(&format!("{}/{slot}", cast.client), secret).expect("a secret");
+        }
+        site
+    }
+
+    /// The same with empty slots, and a production agent that is begun by a program of its own.
+    pub(crate) fn empty(
+        folder: &Path,
+        cast: &'static Cast,
+        host: SocketAddr,
+        program: &Path,
+        change: impl Fn(&Path),
+    ) -> Self {
         let agency = Agency::found(folder, Lead::Loopback(&host.to_string()), clock().expect("a clock"));
         let agency = agency.expect("an agency");
         change(&agency.source);
@@ -91,7 +107,9 @@ impl Site {
         let enrol = |environment| {
             let name = format!("{}-{environment}-1", cast.region);
             let post = Post { environment, region: cast.region, repository: &repository };
-            Agent::enrol(&assent_tests::assent(), &folder.join("agents"), &name, &post, root).expect("an agent")
+            let assent = assent_tests::assent();
+            let program = if environment == "production" { program } else { &assent };
+            Agent::enrol(program, &folder.join("agents"), &name, &post, root).expect("an agent")
         };
         let (mut staging, mut agent) = (enrol("staging"), enrol("production"));
         let rehearser = format!("{}-staging-1", cast.region).parse().expect("an id");
@@ -117,10 +135,6 @@ impl Site {
         release(&agency, cast.region, "production");
         // Bruno is on call, and of both clients' teams.
         agent.asked_by(agency.private("bruno").expect("a key"));
-        for slot in cast.slots {
-            let secret = if slot.ends_with("/webhook") { SECRET } else { "a-secret-of-the-played-systems" };
-            agent.set_secret(&format!("{}/{slot}", cast.client), secret).expect("a secret");
-        }
         let released = files(&agency, &format!("release/production/{}", cast.region)).expect("a release");
         let plans = released.iter().filter(|(path, _)| path.starts_with("plans/"));
         let plans = plans.map(|(_, bytes)| Arc::new(canon::from_bytes(bytes).expect("a plan"))).collect();
@@ -169,6 +183,11 @@ impl Site {
     pub(crate) fn hear(&self, workflow: &str, event: &str, body: &str) {
         let (status, answer) = self.delivered(workflow, event, body);
         assert!((200..300).contains(&status), "{event}: {status} {answer}");
+    }
+
+    /// Sends an event once; the status that comes back.
+    pub(crate) fn try_send(&self, workflow: &str, event: &str, body: &str) -> u16 {
+        self.post(workflow, event, body).expect("an answer").0
     }
 
     /// Sends again while the agent says that it cannot take it now, as senders do.

@@ -1,6 +1,7 @@
 //! The played systems on a port of loopback, for agents that are processes: which operation a request is, is told by its
 //! method, its path and the constants of its body.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub struct Served {
     /// What they are, once it is known.
     systems: Arc<Mutex<Option<Systems>>>,
     lost: Arc<Mutex<Vec<String>>>,
+    authorised: Arc<Mutex<BTreeSet<String>>>,
     _runtime: Runtime,
 }
 
@@ -36,19 +38,29 @@ impl Served {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let listener = runtime.block_on(TcpListener::bind((at, 0))).expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let (systems, lost) = (Arc::default(), Arc::default());
-        let served = Clerk { client: client.clone(), systems: Arc::clone(&systems), lost: Arc::clone(&lost) };
+        let (systems, lost, authorised) = (Arc::default(), Arc::default(), Arc::default());
+        let served = Clerk {
+            client: client.clone(),
+            systems: Arc::clone(&systems),
+            lost: Arc::clone(&lost),
+            authorised: Arc::clone(&authorised),
+        };
         drop(runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 drop(tokio::spawn(served.clone().connection(stream)));
             }
         }));
-        Self { address, systems, lost, _runtime: runtime }
+        Self { address, systems, lost, authorised, _runtime: runtime }
     }
 
     /// From now on it answers.
     pub fn play(&self, systems: &Systems) {
         *self.systems.lock().unwrap_or_else(PoisonError::into_inner) = Some(systems.clone());
+    }
+
+    /// What authorised the requests since this was asked last: the values of their headers.
+    pub fn take_authorised(&self) -> BTreeSet<String> {
+        std::mem::take(&mut *self.authorised.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Requests that are of no operation or of no event.
@@ -62,6 +74,7 @@ struct Clerk {
     client: ClientId,
     systems: Arc<Mutex<Option<Systems>>>,
     lost: Arc<Mutex<Vec<String>>>,
+    authorised: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Clerk {
@@ -79,6 +92,8 @@ impl Clerk {
         if target.starts_with("/alerts") {
             return written(202, &[]);
         }
+        let proofs = message.headers().filter(|(name, _)| name.contains("auth") || name.contains("key"));
+        self.authorised.lock().unwrap_or_else(PoisonError::into_inner).extend(proofs.map(|(_, value)| value));
         let systems = self.systems.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let found = systems.and_then(|systems| {
             let operation = route(&systems, &self.client, method, target, &message.body)?;
