@@ -3,7 +3,7 @@
 mod repository;
 mod vault;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use assent_schema::id::{AgentId, Environment, ProjectName, Region};
@@ -51,6 +51,10 @@ pub struct Config {
     pub traces: Option<Traces>,
     /// Whether a proxy with TLS stands before the agent.
     pub behind_proxy: bool,
+    /// The addresses from which proxies connect: nobody else may. Anybody may where there are none.
+    pub proxies: Vec<IpAddr>,
+    /// The certificate of the listeners, if they speak TLS themselves.
+    pub tls: Option<TlsFiles>,
     /// How often the repository is asked.
     pub poll: Period,
     /// The folder of everything that the agent keeps.
@@ -69,9 +73,26 @@ impl Config {
         let address = self.console?;
         match self.hosts.first() {
             Some(host) if self.behind_proxy => Some(format!("https://{host}/")),
+            Some(host) if self.tls.is_some() => Some(format!("https://{host}:{}/", address.port())),
+            None if self.tls.is_some() => Some(format!("https://{address}/")),
             Some(_) | None => address.ip().is_loopback().then(|| format!("http://{address}/")),
         }
     }
+
+    /// Whether browsers reach the console by TLS.
+    pub fn is_secure(&self) -> bool {
+        self.behind_proxy || self.tls.is_some()
+    }
+}
+
+/// The two files of a certificate, in PEM. They are read again when they change.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsFiles {
+    /// The certificate, and behind it those that signed it.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
 }
 
 /// The dead-man's ping: whoever expects it alerts when it stays away.
@@ -220,6 +241,10 @@ struct Written {
     traces: Option<Traces>,
     #[serde(default)]
     behind_proxy: bool,
+    #[serde(default)]
+    proxies: Vec<IpAddr>,
+    #[serde(default)]
+    tls: Option<TlsFiles>,
     #[serde(default = "poll_default")]
     poll: Period,
     #[serde(default)]
@@ -273,10 +298,10 @@ fn parse(text: &str, folder: &Path, credentials: Option<&Path>) -> Result<Config
     }
     let bound = [("listen", Some(written.listen)), ("console", written.console), ("metrics", written.metrics)];
     for (key, address) in bound.into_iter().filter_map(|(key, address)| Some((key, address?))) {
-        if !address.ip().is_loopback() && !written.behind_proxy {
+        if !address.ip().is_loopback() && written.proxies.is_empty() && written.tls.is_none() {
             return Err((
                 format!("binds `{key}` to {}, which others reach without TLS", address.ip()),
-                "Listen on loopback, or say `behind_proxy = true` where a proxy with TLS stands before the agent."
+                "Listen on loopback, name a certificate (`tls`), or the addresses of the proxy with TLS (`proxies`)."
                     .into(),
             ));
         }
@@ -294,7 +319,12 @@ fn parse(text: &str, folder: &Path, credentials: Option<&Path>) -> Result<Config
         metrics: written.metrics,
         heartbeat: written.heartbeat,
         traces: written.traces,
-        behind_proxy: written.behind_proxy,
+        behind_proxy: written.behind_proxy || !written.proxies.is_empty(),
+        proxies: written.proxies,
+        tls: written.tls.map(|TlsFiles { certificate, key }| TlsFiles {
+            certificate: absolute(folder.join(certificate)),
+            key: absolute(folder.join(key)),
+        }),
         poll: written.poll,
         state: State(absolute(folder.join(written.state))),
         inboxes: written.inboxes.map(|inboxes| absolute(folder.join(inboxes))),
@@ -333,10 +363,17 @@ mod tests {
     }
 
     #[test]
-    fn an_open_listener_needs_a_proxy() {
+    fn an_open_listener_needs_a_certificate_or_a_proxy_whose_address_is_listed() {
         let open = GOOD.replace("127.0.0.1", "0.0.0.0");
-        assert!(check(&open).unwrap_err().contains("without TLS"));
-        assert!(check(&format!("{open}behind_proxy = true\n")).is_ok());
+        for lacks in ["", "behind_proxy = true\n", "proxies = []\n"] {
+            assert!(check(&format!("{open}{lacks}")).unwrap_err().contains("without TLS"), "{lacks}");
+        }
+        let config = check(&format!("{open}proxies = [\"10.0.0.5\"]\n")).unwrap();
+        assert!(config.is_secure() && config.behind_proxy);
+        let config = check(&format!("{open}tls = {{ certificate = \"c.pem\", key = \"k.pem\" }}\n")).unwrap();
+        assert!(config.is_secure() && !config.behind_proxy);
+        assert_eq!(config.tls.unwrap().key, Path::new("/etc/assent/k.pem"));
+        assert!(check(&format!("{open}proxies = [\"proxy.example\"]\n")).is_err(), "a name is no address");
     }
 
     #[test]

@@ -340,7 +340,15 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// [`DiskFailure`].
     fn list(&self, folder: &str) -> Result<Vec<String>, DiskFailure>;
+
+    /// How many bytes are free for us; `None` where nobody knows.
+    fn free(&self) -> Option<u64> {
+        None
+    }
 }
+
+/// With less space than this no event is accepted: it is kept for runs that are known, their queue items and alerts.
+pub const ACCEPT_LEAST_BYTES: u64 = 64 << 20;
 
 /// A file as a folder shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -406,6 +414,10 @@ impl<D: Disk> Disk for std::sync::Arc<D> {
     fn list(&self, folder: &str) -> Result<Vec<String>, DiskFailure> {
         D::list(self, folder)
     }
+
+    fn free(&self) -> Option<u64> {
+        D::free(self)
+    }
 }
 
 impl<R: Dice> Dice for std::sync::Arc<R> {
@@ -424,6 +436,14 @@ mod tests {
         fn fill(&self, bytes: &mut [u8]) {
             bytes.fill(self.0);
         }
+    }
+
+    #[test]
+    fn failures_are_those_that_clients_are_told_of() {
+        use NetFailure::{AddressRefused, Malformed, NeverConnected, SentNoReply, TimedOut, TooLarge};
+        let all = [AddressRefused, Malformed, NeverConnected, SentNoReply, TimedOut, TooLarge];
+        let told = assent_schema::plan::UNANSWERED.map(|(code, _, may_have_run)| (code, may_have_run));
+        assert_eq!(all.map(|failure| (failure.code(), failure.may_have_run())), told);
     }
 
     #[test]

@@ -173,6 +173,8 @@ struct Place {
     stop: watch::Sender<bool>,
     runtime: tokio::runtime::Runtime,
     serving: Option<tokio::task::JoinHandle<()>>,
+    /// Whose events were refused since it was asked last, and by which limit.
+    refused: Box<dyn Fn() -> Vec<(String, &'static str)>>,
     _folder: tempfile::TempDir,
 }
 
@@ -203,16 +205,19 @@ impl Place {
         let deployed = Arc::new(Deployment { compiled, facts: Arc::new(facts()) });
         let itself = Itself { project: Digest::from_bytes([1; 32]), agent: AgentId::new("eu-1").expect("an id") };
         let (stop, stopped) = watch::channel(false);
-        let (address, serving) = runtime.block_on(async {
+        let (address, serving, refused) = runtime.block_on(async {
             let engine = Engine::open(Arc::clone(&world), store, Arc::clone(&deployed)).await.expect("an engine");
             let registry = Arc::clone(&deployed);
+            let asks = Arc::clone(&engine);
+            let refused =
+                move || asks.take_refused().into_iter().map(|(one, limit)| (one.to_string(), limit)).collect();
             let desk = FrontDesk::open(world, engine, deployed, registry, itself).await.expect("a desk");
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let address = listener.local_addr().expect("an address");
             let hosts = vec!["127.0.0.1".to_owned()];
-            (address, tokio::spawn(listen::serve(listener, hosts, desk, stopped)))
+            (address, tokio::spawn(listen::serve(listener, hosts, desk, stopped)), refused)
         });
-        Self { address, kinds, stop, runtime, serving: Some(serving), _folder: folder }
+        Self { address, kinds, stop, runtime, serving: Some(serving), refused: Box::new(refused), _folder: folder }
     }
 
     /// Sends bytes on a connection of their own; the status and body that come back.
@@ -452,6 +457,18 @@ fn a_caller_that_goes_away_changes_nothing_in_its_run() {
     let again = place.hook("msg_1", at, BODY);
     assert_eq!((again.0, again.1.contains(question["run"].as_str().expect("an id"))), (200, true), "the same run");
     assert_eq!(store.runs(&RunFilter { most: 10, ..RunFilter::default() }).expect("read").len(), 1);
+}
+
+#[test]
+fn runs_that_wait_for_people_count_towards_what_a_client_may_have() {
+    let place = Place::new();
+    let at = now();
+    for n in 0..100 {
+        assert_eq!(place.hook(&format!("msg_{n}"), at, BODY).0, 202, "{n}");
+    }
+    assert_eq!(place.hook("msg_100", at, BODY).0, 429);
+    assert_eq!((place.refused)(), [("acme".to_owned(), "waiting")]);
+    assert_eq!((place.refused)(), [], "told once");
 }
 
 #[test]

@@ -15,7 +15,8 @@ use assent_agent::sim::NoBooks;
 use assent_agent::store::{Memory, RunFilter, Store as _, Tables, TriggerKind};
 use assent_agent::vault::{Secret, VaultError};
 use assent_agent::world::{
-    Clock, Dice, Disk, DiskFailure, HttpRequest, HttpResponse, Inboxes, Keyring, Net, NetFailure, Seen, Wall, World,
+    ACCEPT_LEAST_BYTES, Clock, Dice, Disk, DiskFailure, HttpRequest, HttpResponse, Inboxes, Keyring, Net, NetFailure,
+    Seen, Wall, World,
 };
 use assent_schema::canon::Digest;
 use assent_schema::client::{ClientFacts, Endpoint};
@@ -34,6 +35,7 @@ struct Hand {
     thrown: Arc<Mutex<u8>>,
     list: Arc<Mutex<Vec<Value>>>,
     status: Arc<Mutex<u16>>,
+    free: Arc<Mutex<Option<u64>>>,
 }
 
 impl Clock for Hand {
@@ -86,6 +88,10 @@ impl Disk for Hand {
 
     fn list(&self, _: &str) -> Result<Vec<String>, DiskFailure> {
         Ok(Vec::new())
+    }
+
+    fn free(&self) -> Option<u64> {
+        *self.free.lock().expect("a lock")
     }
 }
 
@@ -319,6 +325,23 @@ async fn a_list_longer_than_one_read_is_walked_and_our_own_items_are_passed_over
     host.pass(20);
     desk.look_at_poll(&host.compiled).await.expect("a look");
     assert_eq!(host.events().len(), 8);
+}
+
+#[tokio::test]
+async fn items_wait_in_their_list_while_what_is_left_of_the_disk_is_for_runs_that_are_known() {
+    let host = polled();
+    let desk = host.boot().await;
+    desk.look_at_poll(&host.compiled).await.expect("a look");
+    host.appears("a", 1);
+    host.pass(10);
+    *host.world.free.lock().expect("a lock") = Some(ACCEPT_LEAST_BYTES - 1);
+    // It may say that it could not; nothing is lost, and nothing begins.
+    drop(desk.look_at_poll(&host.compiled).await);
+    assert!(host.events().is_empty());
+    *host.world.free.lock().expect("a lock") = Some(ACCEPT_LEAST_BYTES);
+    host.pass(60);
+    desk.look_at_poll(&host.compiled).await.expect("a look");
+    assert_eq!(host.events(), ["a"]);
 }
 
 #[tokio::test]

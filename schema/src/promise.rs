@@ -111,6 +111,7 @@ pub const ALL: &[Promise] = &[
         tests: &[
             "only_listed_hosts_of_the_connection_are_reached",
             "redirects_and_upgrades_are_not_followed",
+            "what_an_agent_reaches_is_what_its_log_and_its_release_say",
             "an_incident_also_goes_to_its_own_route_which_abroad_is_told_less",
         ],
         enforced: Enforced::Yes,

@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use assent_agent::run::Compiled;
+use assent_agent::sim::{Crash, Strike};
 use assent_schema::client::ClientFacts;
 use assent_schema::code::Code;
 use assent_schema::flow::{Flows, analyse};
@@ -122,6 +123,8 @@ struct Tally {
     given: usize,
     /// Kinds of journal entries that were seen.
     entries: BTreeSet<String>,
+    /// Pairs whose agents were killed at the same step.
+    killed: usize,
     wrong: Vec<String>,
 }
 
@@ -154,24 +157,52 @@ impl Tally {
                 self.wrong.push(format!("{name}: content decides whether an event is taken"));
                 return;
             };
-            match compare(ready, &varied, &one, &other) {
-                Compared::Same => {
-                    self.same += 1;
-                    self.given += one.sent.iter().zip(&other.sent).filter(|(a, b)| a != b).count();
-                }
-                Compared::Released(what) => {
-                    let kinds = ["how many", "how it ended", "how ", "one_of", "bucket", "that it failed", "which"];
-                    let said = what.split(": ").last().unwrap_or_default();
-                    let kind = kinds.into_iter().find(|kind| said.starts_with(kind)).unwrap_or("a condition");
-                    *self.released.entry(kind.to_owned()).or_default() += 1;
-                }
-                Compared::Interferes(how) => {
-                    let releases: Vec<_> = ready.flows.releases.iter().map(|release| &release.what).collect();
-                    let plan = serde_json::to_string(&ready.plan().steps).unwrap();
-                    self.wrong.push(format!(
-                        "{name}, facts {seed}: {how}\n  varied {varied:?}\n  listed {releases:?}\n  steps {plan}\n"
-                    ));
-                }
+            self.judge(ready, (&varied, &one, &other), &format!("{name}, facts {seed}"));
+        }
+        self.killed(ready, (&first, &one), &sources, &mut dice, name);
+    }
+
+    /// Both agents of a pair die at the same step, and others go on in their places.
+    fn killed(
+        &mut self,
+        ready: &Ready,
+        (first, one): (&Inputs, &Trace),
+        sources: &[String],
+        dice: &mut Dice,
+        name: &str,
+    ) {
+        let varied = with_answers(ready, sources.iter().cloned().collect());
+        let inputs = Inputs { varied: (200, varied.clone()), ..first.clone() };
+        // Where the two part by what is listed, they part at other steps when what told it is lost.
+        let whole = ready.play(&inputs).map(|other| compare(ready, &varied, one, &other));
+        if !matches!(whole, Some(Compared::Same)) {
+            return;
+        }
+        for strike in [Strike::Before, Strike::After] {
+            let crash = Crash { at: u64::try_from(dice.below(one.points.max(1))).unwrap(), strike };
+            let pair = [first, &inputs].map(|inputs| ready.play_killed(inputs, Some(crash)));
+            let [Some(one), Some(other)] = pair else { continue };
+            self.killed += 1;
+            self.judge(ready, (&varied, &one, &other), &format!("{name}, killed {crash:?}"));
+        }
+    }
+
+    fn judge(&mut self, ready: &Ready, (varied, one, other): (&BTreeSet<String>, &Trace, &Trace), name: &str) {
+        match compare(ready, varied, one, other) {
+            Compared::Same => {
+                self.same += 1;
+                self.given += one.sent.iter().zip(&other.sent).filter(|(a, b)| a != b).count();
+            }
+            Compared::Released(what) => {
+                let kinds = ["how many", "how it ended", "how ", "one_of", "bucket", "that it failed", "which"];
+                let said = what.split(": ").last().unwrap_or_default();
+                let kind = kinds.into_iter().find(|kind| said.starts_with(kind)).unwrap_or("a condition");
+                *self.released.entry(kind.to_owned()).or_default() += 1;
+            }
+            Compared::Interferes(how) => {
+                let releases: Vec<_> = ready.flows.releases.iter().map(|release| &release.what).collect();
+                let plan = serde_json::to_string(&ready.plan().steps).unwrap();
+                self.wrong.push(format!("{name}: {how}\n  varied {varied:?}\n  listed {releases:?}\n  steps {plan}\n"));
             }
         }
     }
@@ -210,8 +241,11 @@ fn what_compiles_tells_of_content_what_it_lists_and_no_more() {
             }
         });
     }
-    let Tally { plans, same, released, given, entries, wrong } = &tally;
-    println!("{plans} plans, {same} pairs the same, {given} requests with other content, {released:?}, {entries:?}");
+    let Tally { plans, same, released, given, entries, killed, wrong } = &tally;
+    println!(
+        "{plans} plans, {same} pairs the same, {killed} of killed agents, {given} requests with other content, {released:?}, {entries:?}"
+    );
+    assert!(*killed > 0, "no pair was killed");
     assert!(
         wrong.is_empty(),
         "{} of {plans} plans interfere, the first:\n{}",

@@ -33,11 +33,14 @@ pub(crate) struct Sent {
     pub(crate) key: Option<String>,
 }
 
+/// How often each thing was asked for since the agent started: what is read again is what it was.
+pub(crate) type Counts = Arc<Mutex<BTreeMap<String, usize>>>;
+
 /// Who answers.
 pub(crate) struct Outside {
     pub(crate) plan: Arc<Plan>,
     pub(crate) inputs: Inputs,
-    counts: BTreeMap<String, usize>,
+    counts: Counts,
     sent: Arc<Mutex<Vec<Sent>>>,
 }
 
@@ -47,13 +50,14 @@ pub(crate) fn marker(step: &Name) -> String {
 }
 
 impl Outside {
-    pub(crate) fn new(plan: Arc<Plan>, inputs: Inputs) -> (Self, Arc<Mutex<Vec<Sent>>>) {
-        let sent = Arc::<Mutex<Vec<Sent>>>::default();
-        (Self { plan, inputs, counts: BTreeMap::new(), sent: Arc::clone(&sent) }, sent)
+    pub(crate) fn new(plan: Arc<Plan>, inputs: Inputs) -> (Self, Arc<Mutex<Vec<Sent>>>, Counts) {
+        let (sent, counts) = (Arc::<Mutex<Vec<Sent>>>::default(), Counts::default());
+        (Self { plan, inputs, counts: Arc::clone(&counts), sent: Arc::clone(&sent) }, sent, counts)
     }
 
     fn count(&mut self, name: &str) -> Spot {
-        let count = self.counts.entry(name.to_owned()).or_default();
+        let mut counts = self.counts.lock().unwrap();
+        let count = counts.entry(name.to_owned()).or_default();
         *count += 1;
         Spot { answer: *count, item: None }
     }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use assent_agent::accept::event;
 use assent_agent::content::Content;
 use assent_agent::ledger::{DayKeys, Ledgers, opened};
-use assent_agent::run::{Compiled, Engine, Heard, NewRun, Question, Verdict};
-use assent_agent::sim::{Host, SimWorld, Spawner, Stage, Stop, run};
+use assent_agent::run::{Compiled, Engine, Heard, NewRun, NotBegun, Question, Verdict};
+use assent_agent::sim::{Crash, Host, SimWorld, Spawner, Stage, Stop, run};
 use assent_agent::store::Write as Row;
 use assent_agent::store::{Books, Entry, JournalRow, LedgerRows, Log, Memory, RunFilter, Store as _, Transaction};
 use assent_agent::vault::HostKey;
@@ -50,6 +50,8 @@ pub(crate) struct Trace {
     pub(crate) sums: BTreeMap<String, i64>,
     /// The ledger, opened; the manual queue; alerts; named values; lines of the log.
     pub(crate) rest: Vec<String>,
+    /// How many durable writes and requests there were, those before the run among them.
+    pub(crate) points: usize,
 }
 
 /// A plan that is ready to run.
@@ -66,21 +68,37 @@ impl Ready {
 
     /// Runs the plan once. `None` when its event is none of its own.
     pub(crate) fn play(&self, inputs: &Inputs) -> Option<Trace> {
-        let new = self.event(inputs)?;
-        let (outside, sent) = Outside::new(Arc::clone(self.plan()), inputs.clone());
+        self.play_killed(inputs, None)
+    }
+
+    /// The same with a process that dies at a durable write or request, and another that goes on.
+    pub(crate) fn play_killed(&self, inputs: &Inputs, crash: Option<Crash>) -> Option<Trace> {
+        self.event(inputs)?;
+        let (outside, sent, counts) = Outside::new(Arc::clone(self.plan()), inputs.clone());
         let host = Host::new(inputs.facts, AT.parse().unwrap(), outside);
         let lines = Lines::default();
         let for_log = lines.clone();
         let log = tracing_subscriber::fmt().with_writer(move || for_log.clone()).without_time().finish();
-        let stop = tracing::subscriber::with_default(log, || self.process(&host.boot(), new, inputs));
+        host.crash_at(crash);
+        let stop = tracing::subscriber::with_default(log, || {
+            let stop = self.process(&host.boot(), inputs);
+            if stop != Stop::Crashed {
+                return stop;
+            }
+            counts.lock().unwrap().clear();
+            self.process(&host.boot(), inputs)
+        });
         assert!(matches!(stop, Stop::Ended | Stop::Idle), "{stop:?}");
+        let points = host.points().len();
         let sent = sent.lock().unwrap().clone();
         let mut trace = self.read(&host, sent);
+        trace.points = points;
         trace.rest.push(String::from_utf8_lossy(&lines.0.lock().unwrap()).into_owned());
         Some(trace)
     }
 
-    fn process(&self, world: &SimWorld, new: NewRun, inputs: &Inputs) -> Stop {
+    fn process(&self, world: &SimWorld, inputs: &Inputs) -> Stop {
+        let Some(new) = self.event(inputs) else { return Stop::Ended };
         let store = Arc::new(world.store(|rows| books(world, rows)).unwrap());
         let stage = Stage::new(Arc::clone(&self.compiled), Arc::clone(&self.facts));
         let (spawner, shared) = (Spawner::default(), Arc::new(world.clone()));
@@ -94,14 +112,26 @@ impl Ready {
         let later: Vec<(ConnectionId, Vec<u8>)> = self.later(inputs);
         let of = (new.client.clone(), new.workflow.clone());
         run(world, &spawner, async move {
-            let note = Row::Note(Box::new(opened(log, Digest::of_file(b"root"), Vec::new())));
-            store.commit(Transaction::new(shared.now()).with(note)).await.unwrap();
-            let engine = Engine::open(Arc::clone(&shared), store, Arc::new(stage)).await.unwrap();
+            if store.ledger_size(&log).unwrap() == 0 {
+                let note = Row::Note(Box::new(opened(log, Digest::of_file(b"root"), Vec::new())));
+                // The process may die here, too.
+                if store.commit(Transaction::new(shared.now()).with(note)).await.is_err() {
+                    return;
+                }
+            }
+            let Ok(engine) = Engine::open(Arc::clone(&shared), store, Arc::new(stage)).await else { return };
+            let Ok(resumed) = engine.resume() else { return };
+            for (_, task) in resumed {
+                starter.spawn(task);
+            }
             let (clock, asking) = (Arc::clone(&shared), Arc::clone(&engine));
             starter.spawn(async move { people.answer(&clock, &asking).await });
-            // What does not fit was never accepted.
-            let Ok(begun) = engine.begin(new) else { return };
-            starter.spawn(begun.task);
+            // What does not fit was never accepted; after a kill its sender sends it again, and it may be known.
+            match engine.begin(new) {
+                Ok(begun) => starter.spawn(begun.task),
+                Err(NotBegun::Duplicate(_)) => {}
+                Err(_) => return,
+            }
             shared.sleep(LATER).await;
             for (place, (connection, body)) in (0_u8..).zip(&later) {
                 let (client, workflow) = (&of.0, &of.1);
@@ -167,7 +197,7 @@ impl Ready {
         let sums = store.sums("").unwrap().into_iter().collect();
         // Last: what is delivered is noted in the store.
         rest.extend(leaves::told(&store, &self.facts).iter().map(|one| String::from_utf8_lossy(one).into_owned()));
-        Trace { sent, journal, sums, rest }
+        Trace { sent, journal, sums, rest, points: 0 }
     }
 
     fn ledger(&self, world: &SimWorld, store: &Memory) -> Vec<String> {

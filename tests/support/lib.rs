@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod browser;
+pub mod faulty;
 pub mod generate;
 pub mod scenarios;
 pub mod servers;
@@ -27,6 +28,19 @@ pub fn have(program: &str) -> bool {
         eprintln!("skipped: {program} is not installed (tests/setup installs it)");
     }
     found
+}
+
+/// A command of an npm package that `tests/setup` puts beside the build; says in one line that the test is skipped when it
+/// is not there, and fails in CI.
+pub fn tool(name: &str, package: &str) -> Option<PathBuf> {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/node_modules/.bin");
+    let program = tools.join(name);
+    if program.is_file() {
+        return have("node").then_some(program);
+    }
+    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{package} is not installed; run tests/setup");
+    eprintln!("skipped: {package} is not installed (tests/setup installs it)");
+    None
 }
 
 /// The built `assent` command.

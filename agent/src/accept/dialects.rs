@@ -1,7 +1,8 @@
 //! What each webhook dialect signs and where it says so: headers to the signed bytes and the proofs to compare. Pure.
 //!
 //! `github` and `shopify` sign neither a time nor a delivery id, `token` signs nothing: events of these name the field by
-//! which they are accepted once. `stripe`, `zendesk` and `slack` sign a time and no id.
+//! which they are accepted once. `stripe`, `zendesk` and `slack` sign a time and no id,
+//! and a repeat anew: it is known by its body, of `zendesk` together with the id of the invocation.
 //!
 //! # Source
 //! engine.md section 2. Standard Webhooks specification 1.0.0; Stripe "Verify webhook signatures"; GitHub "Validating
@@ -34,6 +35,8 @@ pub(super) struct Claim<'a> {
     pub(super) at: Option<i64>,
     /// The sender's id of the delivery, where it is signed.
     pub(super) id: Option<&'a str>,
+    /// What stays the same when the sender signs a repeat anew, with another time.
+    pub(super) repeats: Option<Vec<u8>>,
 }
 
 /// Reads what a delivery claims.
@@ -65,7 +68,7 @@ fn standard(delivery: Delivery<'_>) -> Result<Claim<'_>, Refused> {
     let signed = [id.as_bytes(), b".", timestamp.as_bytes(), b".", delivery.body].concat();
     // Signatures of other versions are passed over, as the specification says.
     let proofs = signatures.split(' ').take(SIGNATURES_MOST).filter_map(|entry| base64(entry.strip_prefix("v1,")?));
-    Ok(Claim { signed, proofs: proofs.collect(), at: Some(at), id: Some(id) })
+    Ok(Claim { signed, proofs: proofs.collect(), at: Some(at), id: Some(id), repeats: None })
 }
 
 /// `t=<seconds>,v1=<hex>[,v1=<hex>]` over `t.body`. Other versions are passed over, a second time is refused.
@@ -80,7 +83,9 @@ fn stripe(delivery: Delivery<'_>) -> Result<Claim<'_>, Refused> {
     let at = seconds(timestamp)?;
     let signatures = parts().filter(|(name, _)| *name == "v1").take(SIGNATURES_MOST);
     let signed = [timestamp.as_bytes(), b".", delivery.body].concat();
-    Ok(Claim { signed, proofs: signatures.filter_map(|(_, value)| hex(value)).collect(), at: Some(at), id: None })
+    let proofs = signatures.filter_map(|(_, value)| hex(value)).collect();
+    // The body has the event's own id.
+    Ok(Claim { signed, proofs, at: Some(at), id: None, repeats: Some(delivery.body.to_vec()) })
 }
 
 /// Base64 over timestamp and body, one after the other; the timestamp as ISO 8601.
@@ -89,7 +94,11 @@ fn zendesk(delivery: Delivery<'_>) -> Result<Claim<'_>, Refused> {
     let timestamp = once(delivery.headers, "x-zendesk-webhook-signature-timestamp")?;
     let at: Moment = timestamp.parse().or(Err(Refused::BadHeader))?;
     let signed = [timestamp.as_bytes(), delivery.body].concat();
-    Ok(Claim { signed, proofs: base64(signature).into_iter().collect(), at: Some(at.seconds()), id: None })
+    // Bodies are made of templates, so two events may have the same; the id of the invocation, which is not signed, only
+    // tells their repeats apart.
+    let invocation = once(delivery.headers, "x-zendesk-webhook-invocation-id").ok();
+    let repeats = invocation.map(|id| [id.as_bytes(), b"\0", delivery.body].concat());
+    Ok(Claim { signed, proofs: base64(signature).into_iter().collect(), at: Some(at.seconds()), id: None, repeats })
 }
 
 /// `v0=<hex>` over `v0:timestamp:body`.
@@ -99,7 +108,9 @@ fn slack(delivery: Delivery<'_>) -> Result<Claim<'_>, Refused> {
     let at = seconds(timestamp)?;
     let signed = [b"v0:", timestamp.as_bytes(), b":", delivery.body].concat();
     let proof = signature.strip_prefix("v0=").and_then(hex);
-    Ok(Claim { signed, proofs: proof.into_iter().collect(), at: Some(at), id: None })
+    // The body has the event's own id, or that of what somebody did.
+    let repeats = Some(delivery.body.to_vec());
+    Ok(Claim { signed, proofs: proof.into_iter().collect(), at: Some(at), id: None, repeats })
 }
 
 /// One header with the signature of the body.
@@ -109,14 +120,15 @@ fn body_alone<'a>(
     read: impl Fn(&str) -> Option<Vec<u8>>,
 ) -> Result<Claim<'a>, Refused> {
     let proof = read(once(delivery.headers, header)?);
-    Ok(Claim { signed: delivery.body.to_vec(), proofs: proof.into_iter().collect(), at: None, id: None })
+    Ok(Claim { signed: delivery.body.to_vec(), proofs: proof.into_iter().collect(), at: None, id: None, repeats: None })
 }
 
 /// The secret itself in a header, perhaps behind a word like `Bearer`. Nothing is signed: the body's bytes only tell repeats.
 fn token<'a>(delivery: Delivery<'a>, header: &str) -> Result<Claim<'a>, Refused> {
     let value = once(delivery.headers, header)?;
     let value = value.strip_prefix("Bearer ").unwrap_or(value);
-    Ok(Claim { signed: delivery.body.to_vec(), proofs: vec![value.as_bytes().to_vec()], at: None, id: None })
+    let (signed, proofs) = (delivery.body.to_vec(), vec![value.as_bytes().to_vec()]);
+    Ok(Claim { signed, proofs, at: None, id: None, repeats: None })
 }
 
 /// The one header of this name, as text.

@@ -93,8 +93,8 @@ impl Refused {
 pub struct Authentic {
     /// The sender's id of the delivery, where it is signed, else one made of the hash; a `token`.
     pub id: String,
-    /// What is known of it afterwards: keyed hashes of its authenticated bytes and, where one is signed, of its id. It is
-    /// new only if none was seen before.
+    /// What is known of it afterwards: keyed hashes of its authenticated bytes, of what stays the same when it is signed
+    /// anew, and of its id where one is signed. It is new only if none was seen before.
     pub keys: Vec<[u8; 16]>,
     /// The whole keyed hash of its authenticated bytes, for the ledger.
     pub hash: Digest,
@@ -124,9 +124,11 @@ pub fn verify(
         return Err(Refused::BadSignature);
     }
     let hash = keyed(key, Purpose::Webhook, &claim.signed);
-    let mut keys = Vec::with_capacity(2);
+    let mut keys = Vec::with_capacity(3);
     // An id as bytes could be somebody's body; a zero byte, which no body of JSON holds, keeps them apart.
     keys.extend(claim.id.map(|id| id_key(key, id)));
+    let repeats = |bytes: &Vec<u8>| short(&keyed(key, Purpose::Webhook, &[b"repeat\0", bytes.as_slice()].concat()));
+    keys.extend(claim.repeats.as_ref().map(repeats));
     keys.push(short(&hash));
     let id = claim.id.map_or_else(|| hash.to_string().chars().take(ID_LENGTH).collect(), str::to_owned);
     Ok(Authentic { id, keys, hash })

@@ -16,7 +16,7 @@ use super::route::Page;
 use super::serve::{Asked, Console, Guest, lock};
 use super::story;
 use super::viewer::{Sight, Viewer};
-use crate::control::answer::row;
+use crate::control::answer::{row_in, row_of};
 use crate::people::wire::Shown;
 use crate::store::{
     Entry, JournalRow, Log, Note, QueueItem, RunFilter, RunId, RunLine, Store as _, StoreError, Waiting,
@@ -245,7 +245,8 @@ impl<O: Office> Console<O> {
                 looked += 1;
                 before = Some(line.run);
                 if viewer.may_see(Sight::Client(&line.accepted.client)) && wanted.fits(&line) {
-                    rows.push(row(&line));
+                    let row = row_in(self.office.store(), &line)?;
+                    rows.extend(wanted.state.as_ref().is_none_or(|state| *state == row.state).then_some(row));
                 }
                 if rows.len() == LISTED {
                     more = true;
@@ -282,7 +283,7 @@ impl<O: Office> Console<O> {
         let steps = plan.as_ref().map(|plan| story::steps(plan, &journal, zone)).unwrap_or_default();
         let queued = self.office.store().queue()?.into_iter().find(|item| item.run == run);
         let shown = pages::run::Whole {
-            row: row(&line),
+            row: row_of(run, &journal).ok_or(NotSeen::Missing)?,
             line: &line,
             plan: plan.as_deref(),
             written: self.office.written(&accepted.client, &accepted.plan),
@@ -391,7 +392,6 @@ impl Wanted {
         self.client.as_ref().is_none_or(|client| *client == line.accepted.client)
             && self.workflow.as_ref().is_none_or(|workflow| *workflow == line.accepted.workflow)
             && self.event.as_ref().is_none_or(|event| *event == line.accepted.event)
-            && self.state.as_ref().is_none_or(|state| *state == row(line).state)
     }
 }
 

@@ -8,7 +8,6 @@ use assent_schema::time::Period;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, COOKIE, HOST, HeaderName, ORIGIN};
 use hyper::{HeaderMap, Request};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -102,7 +101,11 @@ pub(super) struct Guest {
 }
 
 /// Serves until `stop` becomes true, then lets connections end.
-pub async fn serve<O: Office>(listener: TcpListener, console: Arc<Console<O>>, stop: watch::Receiver<bool>) {
+pub async fn serve<O: Office>(
+    listener: impl Into<listen::Entrance>,
+    console: Arc<Console<O>>,
+    stop: watch::Receiver<bool>,
+) {
     let answer = move |request| {
         let console = Arc::clone(&console);
         async move { console.handle(request).await }

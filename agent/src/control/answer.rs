@@ -1,7 +1,9 @@
 //! Answers that the store alone can give: the same whether the agent runs or not.
 
+use std::collections::BTreeMap;
+
 use super::{Answer, RUNS_MOST, RunRow, RunStory, Written};
-use crate::store::{Entry, JournalRow, RunFilter, RunId, RunLine, Store, StoreError};
+use crate::store::{Entry, JournalRow, RunFilter, RunId, RunLine, StepAt, Store, StoreError};
 use assent_schema::id::ClientId;
 
 /// Runs, newest first.
@@ -10,7 +12,7 @@ use assent_schema::id::ClientId;
 /// [`StoreError`].
 pub fn runs(store: &impl Store, client: Option<ClientId>, most: usize) -> Result<Answer, StoreError> {
     let filter = RunFilter { client, most: most.min(RUNS_MOST), ..RunFilter::default() };
-    Ok(Answer::Runs(store.runs(&filter)?.iter().map(row).collect()))
+    store.runs(&filter)?.iter().map(|line| row_in(store, line)).collect::<Result<_, _>>().map(Answer::Runs)
 }
 
 /// One run with its journal.
@@ -31,7 +33,7 @@ pub(crate) fn row_of(run: RunId, journal: &[JournalRow]) -> Option<RunRow> {
         return None;
     };
     let line = RunLine { run, accepted: (**accepted).clone(), at: *at, last: last.clone() };
-    Some(row(&line))
+    Some(row(&line, waits(journal)))
 }
 
 /// The manual queue.
@@ -43,8 +45,36 @@ pub fn queue(store: &impl Store) -> Result<Answer, StoreError> {
 }
 
 /// A run as lists show it.
-pub fn row(line: &RunLine) -> RunRow {
-    let (state, step, code) = match &line.last.entry {
+///
+/// # Errors
+/// [`StoreError`].
+pub fn row_in(store: &impl Store, line: &RunLine) -> Result<RunRow, StoreError> {
+    let row = row(line, None);
+    if row.state != "running" || row.step.is_none() {
+        return Ok(row);
+    }
+    Ok(row_of(line.run, &store.journal(line.run)?).unwrap_or(row))
+}
+
+/// What a run waits for, if it waits. After a restart what it read is read again, and what it waits for stands all the same.
+pub(crate) fn waits(journal: &[JournalRow]) -> Option<&Entry> {
+    let mut open: BTreeMap<StepAt, &Entry> = BTreeMap::new();
+    for entry in journal.iter().map(|row| &row.entry) {
+        match entry {
+            Entry::Asked(waiting) => drop(open.insert(waiting.at(), entry)),
+            Entry::Rests { step, item, .. } => drop(open.insert(StepAt::new(step, item.as_ref()), entry)),
+            Entry::Decided { step, item, .. } | Entry::Woke { step, item, .. } => {
+                open.remove(&StepAt::new(step, item.as_ref()));
+            }
+            Entry::Ended { .. } => return None,
+            _ => {}
+        }
+    }
+    open.into_values().next_back()
+}
+
+fn row(line: &RunLine, waits: Option<&Entry>) -> RunRow {
+    let (state, step, code) = match waits.unwrap_or(&line.last.entry) {
         Entry::Ended { ending, step, code, .. } => (ending.as_str(), step.clone(), code.clone()),
         Entry::Asked(waiting) => ("waiting", Some(waiting.step.clone()), None),
         Entry::Accepted(_) | Entry::Quiet {} => ("running", None, None),

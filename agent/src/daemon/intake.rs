@@ -17,6 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+use crate::control::answer;
 use crate::cores;
 use crate::deploy::live::{LivePlan, PlanStanding, Snapshot};
 use crate::deploy::{Accepted, Place};
@@ -405,7 +406,8 @@ pub(super) fn plans_of_open_runs(store: &impl Store) -> Result<(BTreeSet<Digest>
         let journal = store.journal(open.run)?;
         if let Some(Entry::Accepted(accepted)) = journal.first().map(|row| &row.entry) {
             all.insert(accepted.plan);
-            if !journal.last().is_some_and(|row| matches!(row.entry, Entry::Asked(_))) {
+            // What was read again after a restart changes nothing: it waits.
+            if answer::waits(&journal).is_none() {
                 busy.insert(accepted.plan);
             }
         }

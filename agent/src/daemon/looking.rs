@@ -46,9 +46,15 @@ impl Agent {
         match log {
             Log::Agent => viewer.may_see(Sight::Agent),
             Log::Client(client) => {
-                viewer.may_see(Sight::Client(client)) || (viewer.may_act(client) && !self.knows(client))
+                viewer.may_see(Sight::Client(client))
+                    || (viewer.may_act(client) && !self.knows(client) && self.kept(client))
             }
         }
+    }
+
+    /// Whether entries of a client are here. A look at what is not there would begin a log.
+    fn kept(&self, client: &ClientId) -> bool {
+        self.store.ledger_size(&Log::Client(client.clone())).is_ok_and(|size| size > 0)
     }
 
     async fn note(&self, notes: Vec<Note>) -> Result<(), StoreError> {
@@ -140,7 +146,8 @@ impl Clerk {
         lines.sort_by_key(|line| std::cmp::Reverse((line.at, line.run)));
         lines.truncate(most);
         self.agent.note(Self::seen(viewer, &clients, "runs")).await?;
-        Ok(Answer::Runs(lines.iter().map(answer::row).collect()))
+        let rows = lines.iter().map(|line| answer::row_in(&*self.agent.store, line));
+        rows.collect::<Result<_, _>>().map(Answer::Runs)
     }
 
     pub(super) async fn run(&self, viewer: &Viewer, run: RunId) -> Result<Answer, StoreError> {

@@ -9,11 +9,10 @@ use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response, StatusCode};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::agent::{Agent, lock};
-use crate::listen::{connections, is_for_us};
+use crate::listen::{Entrance, connections, is_for_us};
 use crate::real::disk;
 use crate::store::{Log, Store as _, StoreError};
 use crate::watch::numbers::{Form, Gauge, Numbers, Sample, float};
@@ -22,7 +21,12 @@ use crate::world::Clock as _;
 type Page = Response<Full<Bytes>>;
 
 /// Tells metrics until `stop` becomes true.
-pub(super) async fn serve(listener: TcpListener, hosts: Vec<String>, agent: Arc<Agent>, stop: watch::Receiver<bool>) {
+pub(super) async fn serve(
+    listener: impl Into<Entrance>,
+    hosts: Vec<String>,
+    agent: Arc<Agent>,
+    stop: watch::Receiver<bool>,
+) {
     let hosts = Arc::new(hosts);
     let answer = move |request| {
         let (hosts, agent) = (Arc::clone(&hosts), Arc::clone(&agent));

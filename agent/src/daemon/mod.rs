@@ -45,7 +45,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::config::Config;
+use crate::config::{Config, TlsFiles};
 use crate::console::{self, Console};
 use crate::control::books::LedgerDesk;
 use crate::control::server;
@@ -55,7 +55,7 @@ use crate::desk::FrontDesk;
 use crate::error::{Context as _, Error};
 use crate::identity::Identity;
 use crate::ledger::Ledgers;
-use crate::listen;
+use crate::listen::{self, Certificate, Entrance};
 use crate::people::Itself;
 use crate::pin::Pin;
 use crate::pull::read;
@@ -78,6 +78,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 const COUNTED_MOST: usize = 1_024;
 /// How often alerts that are due are delivered.
 const ALERT_EVERY: Duration = Duration::from_secs(1);
+/// How long the last words may take after the deadline of a stop.
+const LAST_WORDS_MOST: Duration = Duration::from_secs(10);
 /// How long what blocks may take when a recovery ends a life of the agent.
 const LETS_GO: Duration = Duration::from_secs(30);
 /// How long the key lives by which a start finds out whether the kernel takes keys.
@@ -138,6 +140,8 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     let control = server::bind(&socket).tried(|| format!("cannot listen at `{}`", socket.display()))?;
     let listen = agent.config.listen;
     let listener = TcpListener::bind(listen).await.tried(|| format!("cannot listen at {listen}"))?;
+    let tls = certificate(&agent.config)?;
+    let entrance = |listener| Entrance::new(listener, tls.clone(), &agent.config.proxies);
     let itself = Itself { project: agent.pin.project, agent: agent.config.agent.clone() };
     let registry = Arc::new(Register(Arc::clone(&agent)));
     let (world, engine, field) = (Arc::clone(&agent.world), Arc::clone(&agent.engine), Arc::clone(&agent.field));
@@ -152,16 +156,21 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
 
     let mut loops = JoinSet::new();
     let mut front = JoinSet::new();
-    front.spawn(listen::serve(listener, names(&agent.config, listen), Arc::clone(&desk), stopped.clone()));
+    front.spawn(listen::serve(entrance(listener), names(&agent.config, listen), Arc::clone(&desk), stopped.clone()));
     if let Some(address) = agent.config.console {
         let listener = TcpListener::bind(address).await.tried(|| format!("cannot open the console at {address}"))?;
         let office = office::Bureau { agent: Arc::clone(&agent), desk: Arc::clone(&desk) };
-        let console = Console::new(office, names(&agent.config, address), agent.config.behind_proxy);
-        front.spawn(console::serve(listener, console, stopped.clone()));
+        let console = Console::new(office, names(&agent.config, address), agent.config.is_secure());
+        front.spawn(console::serve(entrance(listener), console, stopped.clone()));
     }
     if let Some(address) = agent.config.metrics {
         let listener = TcpListener::bind(address).await.tried(|| format!("cannot tell metrics at {address}"))?;
-        front.spawn(measuring::serve(listener, names(&agent.config, address), Arc::clone(&agent), stopped.clone()));
+        front.spawn(measuring::serve(
+            entrance(listener),
+            names(&agent.config, address),
+            Arc::clone(&agent),
+            stopped.clone(),
+        ));
     }
     let (schedules, schedules_stop) = (Arc::clone(&desk), stopped.clone());
     front.spawn(async move { schedules.keep_schedules(schedules_stop).await });
@@ -213,15 +222,28 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
         agent.engine.stop();
         while front.join_next().await.is_some() {}
         desk.drain().await;
-        stop(&agent, loops).await;
     };
     if tokio::time::timeout(stop_time, drained).await.is_err() {
         tracing::warn!("stopped at the deadline; what was not finished is in the journal");
+    }
+    // Whoever did not finish: it was told to stop, which is no plan's fault.
+    if tokio::time::timeout(LAST_WORDS_MOST, stop(&agent, loops)).await.is_err() {
+        tracing::warn!("the last words could not be said in time");
     }
     Ok(end)
 }
 
 /// The names by which a listener is reached.
+/// The certificate of the listeners, if they have one.
+fn certificate(config: &Config) -> Result<Option<Arc<Certificate>>, Error> {
+    let Some(TlsFiles { certificate, key }) = &config.tls else { return Ok(None) };
+    let opened = Certificate::open(certificate, key);
+    let (certificate, key) = (certificate.display(), key.display());
+    let opened = opened.tried(|| format!("cannot use the certificate `{certificate}` with the key `{key}`"));
+    let help = "Name PEM files: the certificate with those that signed it, and its key.";
+    opened.map(|opened| Some(Arc::new(opened))).map_err(|error| error.help(help))
+}
+
 fn names(config: &Config, listen: SocketAddr) -> Vec<String> {
     let own = [listen.ip().to_string(), "localhost".to_owned()];
     own.into_iter().chain(config.hosts.iter().cloned()).collect()

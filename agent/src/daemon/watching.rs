@@ -22,7 +22,7 @@ use crate::request::url::Base;
 use crate::store::{AlertRow, Log, Store as _, StoreError, Transaction, Write};
 use crate::watch::spans::Spans;
 use crate::watch::{self, ACKNOWLEDGED, Condition, Place, Watcher, begins};
-use crate::world::{Clock as _, Wall};
+use crate::world::{ACCEPT_LEAST_BYTES, Clock as _, Wall};
 
 /// How often the journal is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ const LATE: Duration = Duration::from_secs(10);
 const LOW_BYTES: u64 = 1 << 30;
 const LOW_PART: u64 = 50;
 /// How much is nearly nothing.
-const FULL_BYTES: u64 = 64 << 20;
+const FULL_BYTES: u64 = ACCEPT_LEAST_BYTES;
 /// How long before approvals end on-call is told.
 const ENDS_DAYS: [u32; 3] = [1, 7, 30];
 /// The rules of these alerts.
@@ -203,7 +203,10 @@ impl Agent {
         );
         conditions.extend(self.approvals_that_end());
         let open = self.store.alerts()?;
-        let writes = watch::settle_counted(&open, &RULES, &conditions);
+        let mut writes = watch::settle_counted(&open, &RULES, &conditions);
+        let refused = self.engine.take_refused().into_iter();
+        let refused = refused.map(|(client, limit)| Condition::AtLimit { client, code: limit.to_owned() });
+        writes.extend(refused.filter_map(|at_limit| watch::alert(&at_limit)).map(Write::Alert));
         if writes.is_empty() { Ok(()) } else { self.store.commit(Transaction { at: now, writes }).await }
     }
 

@@ -29,6 +29,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         };
         let trigger = &compiled.plan.trigger;
         if let Err(after) = lock(&self.doors).enter(&client, self.world.clock().boot()) {
+            self.engine.at_limit(&client, "rate");
             return Receipt::Busy { after };
         }
         let _inside = Inside { desk: self, client: &client };

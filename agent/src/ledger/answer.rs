@@ -2,23 +2,28 @@
 //!
 //! What is written out goes through the same checks that an outsider applies.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 
 use assent_schema::canon::Digest;
-use assent_schema::ledger::export::{ExportFault, Summary, Verifier, line};
+use assent_schema::ledger::export::{self, ExportFault, Looked, Summary, Verifier, line};
 use assent_schema::ledger::proof::{Consistency, Inclusion};
 use assent_schema::ledger::tree::{TILE, consistency_spans, inclusion_spans};
 use assent_schema::ledger::{Checkpoint, Entry, Fault, Head, LogKey, Salt};
 
-use super::day_key::{DayKeyError, DayKeys};
+use super::day_key::{DayKeyError, DayKeys, Openers};
 use super::gone::{Ranges, covers};
 use super::tiles::Tiles;
 use crate::store::{LedgerRow, Log, Store, StoreError};
 use crate::world::Disk;
 
 /// How many rows are read at once.
-const PAGE: usize = 1_000;
+const PAGE: usize = 4_096;
+/// Threads at most that look at the rows of a page: an agent has other work to do.
+const THREADS_MOST: usize = 4;
 
 /// Which entries proofs are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,10 +88,7 @@ impl<S: Store, D: Disk> Reader<'_, S, D> {
     /// [`AnswerError::Fault`] with the first index and fault.
     pub fn verify(&mut self, older: &[Head]) -> Result<Summary, AnswerError> {
         let mut verifier = Verifier::new(self.checkpoint.head().origin.clone(), older);
-        let read = self.each(0, &mut |_, row, opened| {
-            let opened = opened.as_ref().map(|(salt, body)| (salt, body.as_slice()));
-            verifier.entry(&Digest::from_bytes(row.commitment), opened).map_err(AnswerError::Fault)
-        });
+        let read = self.looked(&mut |looked| verifier.take(&looked).map_err(AnswerError::Fault));
         if let Err(AnswerError::Fault(found)) = read {
             return Err(self.narrow(found));
         }
@@ -204,24 +206,71 @@ impl<S: Store, D: Disk> Reader<'_, S, D> {
         begin: u64,
         take: &mut dyn FnMut(u64, &LedgerRow, &Opened) -> Result<(), AnswerError>,
     ) -> Result<(), AnswerError> {
-        let size = self.checkpoint.head().size;
         let mut next = begin;
-        while next < size {
-            let most = usize::try_from(size - next).unwrap_or(PAGE).min(PAGE);
-            let page = self.store.ledger_rows(&self.log, next, most).map_err(AnswerError::Store)?;
-            if page.is_empty() {
-                return Err(among(next, size, Fault::WrongSize));
-            }
+        while let Some(page) = self.page(next)? {
             for row in &page {
-                if row.index != next {
-                    return Err(fault(Some(next), Fault::BadIndex));
-                }
                 let opened = self.open(row)?;
-                take(next, row, &opened)?;
+                take(row.index, row, &opened)?;
                 next += 1;
             }
         }
         Ok(())
+    }
+
+    /// The rows from an index on, at most a page; nothing at the checkpoint.
+    fn page(&self, next: u64) -> Result<Option<Vec<LedgerRow>>, AnswerError> {
+        let size = self.checkpoint.head().size;
+        if next >= size {
+            return Ok(None);
+        }
+        let most = usize::try_from(size - next).unwrap_or(PAGE).min(PAGE);
+        let page = self.store.ledger_rows(&self.log, next, most).map_err(AnswerError::Store)?;
+        if page.is_empty() {
+            return Err(among(next, size, Fault::WrongSize));
+        }
+        match page.iter().zip(next..).find(|(row, index)| row.index != *index) {
+            Some((_, index)) => Err(fault(Some(index), Fault::BadIndex)),
+            None => Ok(Some(page)),
+        }
+    }
+
+    /// All entries, each looked at by itself, in their order. Pages are looked at on all cores while the next one is read.
+    fn looked(&mut self, take: &mut dyn FnMut(Looked) -> Result<(), AnswerError>) -> Result<(), AnswerError> {
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MOST);
+        let mut next = 0;
+        let mut page = self.page(next)?;
+        while let Some(rows) = page {
+            let openers = self.openers(&rows)?;
+            next += rows.len() as u64;
+            let (openers, announced) = (&openers, &self.announced);
+            let (looked, after) = std::thread::scope(|scope| {
+                let parts = rows.chunks(rows.len().div_ceil(threads).max(1));
+                let look = move |part: &[LedgerRow]| -> Vec<_> {
+                    part.iter().map(|row| look(row, openers, announced)).collect()
+                };
+                let parts: Vec<_> = parts.map(|part| scope.spawn(move || look(part))).collect();
+                let after = self.page(next);
+                let looked = parts.into_iter().flat_map(|part| part.join().unwrap_or_else(|why| resume_unwind(why)));
+                (looked.collect::<Vec<_>>(), after)
+            });
+            for one in looked {
+                take(one?)?;
+            }
+            page = after?;
+        }
+        Ok(())
+    }
+
+    /// What opens the rows, by day.
+    fn openers(&mut self, rows: &[LedgerRow]) -> Result<BTreeMap<String, Openers>, AnswerError> {
+        let origin = &self.checkpoint.head().origin;
+        let mut openers = BTreeMap::new();
+        for row in rows {
+            if !openers.contains_key(&row.day) {
+                openers.insert(row.day.clone(), self.days.openers(origin, &row.day).map_err(AnswerError::Key)?);
+            }
+        }
+        Ok(openers)
     }
 
     /// Salt and body of a row; `None` where they are gone: announced, or the sealed part, or the key that opens it.
@@ -230,12 +279,7 @@ impl<S: Store, D: Disk> Reader<'_, S, D> {
             return Ok(None);
         };
         let origin = &self.checkpoint.head().origin;
-        match self.days.unseal(origin, &row.day, (row.index, sealed)) {
-            Ok(opened) => Ok(Some(opened)),
-            Err(DayKeyError::Gone) => Ok(None),
-            Err(DayKeyError::CannotOpen) => Err(fault(Some(row.index), Fault::NotOpened)),
-            Err(DayKeyError::Disk(what)) => Err(AnswerError::Key(DayKeyError::Disk(what))),
-        }
+        opened(row, self.days.unseal(origin, &row.day, (row.index, sealed)))
     }
 }
 
@@ -254,6 +298,24 @@ pub fn consistency(
     let tiles = Tiles::open(store, log, size).map_err(AnswerError::Store)?;
     let path = tiles.path(&spans).map_err(AnswerError::Store)?;
     Ok(Consistency { old, path, checkpoint: checkpoint.note().to_owned() })
+}
+
+/// What came of opening a row.
+fn opened(row: &LedgerRow, unsealed: Result<(Salt, Vec<u8>), DayKeyError>) -> Result<Opened, AnswerError> {
+    match unsealed {
+        Ok(opened) => Ok(Some(opened)),
+        Err(DayKeyError::Gone) => Ok(None),
+        Err(DayKeyError::CannotOpen) => Err(fault(Some(row.index), Fault::NotOpened)),
+        Err(DayKeyError::Disk(what)) => Err(AnswerError::Key(DayKeyError::Disk(what))),
+    }
+}
+
+/// Opens a row and looks at it by itself. On whatever thread: the keys are there.
+fn look(row: &LedgerRow, openers: &BTreeMap<String, Openers>, announced: &Ranges) -> Result<Looked, AnswerError> {
+    let sealed = row.sealed.as_deref().filter(|_| !covers(announced, row.index)).zip(openers.get(&row.day));
+    let opened = sealed.map(|(sealed, openers)| opened(row, openers.unseal(row.index, sealed))).transpose()?.flatten();
+    let opened = opened.as_ref().map(|(salt, body)| (salt, body.as_slice()));
+    Ok(export::look(&Digest::from_bytes(row.commitment), opened))
 }
 
 fn is_of_run(run: u64, opened: &Opened) -> bool {

@@ -149,6 +149,19 @@ impl<D: Disk> DayKeys<D> {
         self.cached.get(&path).ok_or(DayKeyError::Gone)
     }
 
+    /// What may open the entries of a day, for threads that open many of them.
+    ///
+    /// # Errors
+    /// When a key cannot be read.
+    pub fn openers(&mut self, log: &Origin, day: &str) -> Result<Openers, DayKeyError> {
+        let mut key = |day: &str| match self.open(log, day) {
+            Ok(key) => Ok(Some(key.clone())),
+            Err(DayKeyError::Gone) => Ok(None),
+            Err(error) => Err(error),
+        };
+        Ok(Openers { log: log.clone(), day: key(day)?, next: key(&next(day))? })
+    }
+
     /// Opens what was sealed on a day for this place in this log, under the day's key or the one that takes its place.
     ///
     /// # Errors
@@ -159,6 +172,7 @@ impl<D: Disk> DayKeys<D> {
         day: &str,
         (index, sealed): (u64, &[u8]),
     ) -> Result<(Salt, Vec<u8>), DayKeyError> {
+        // The second key is looked for only where the first opens nothing.
         let first = self.open(log, day).and_then(|key| key.open(log, index, sealed));
         let Err(why @ (DayKeyError::CannotOpen | DayKeyError::Gone)) = first else { return first };
         let next = self.open(log, &next(day)).and_then(|key| key.open(log, index, sealed));
@@ -263,6 +277,26 @@ impl<D: Disk> DayKeys<D> {
             self.cached.clear();
         }
         self.cached.insert(path, key);
+    }
+}
+
+/// The key of a day and the one that is to take its place, as far as there are any.
+pub struct Openers {
+    log: Origin,
+    day: Option<DayKey>,
+    next: Option<DayKey>,
+}
+
+impl Openers {
+    /// Opens what was sealed on the day for this place in the log.
+    ///
+    /// # Errors
+    /// [`DayKeyError::Gone`] when the day has no key any more, [`DayKeyError::CannotOpen`] when none of them opens it.
+    pub fn unseal(&self, index: u64, sealed: &[u8]) -> Result<(Salt, Vec<u8>), DayKeyError> {
+        let open = |key: &Option<DayKey>| {
+            key.as_ref().map_or(Err(DayKeyError::Gone), |key| key.open(&self.log, index, sealed))
+        };
+        open(&self.day).or_else(|why| open(&self.next).or(Err(why)))
     }
 }
 

@@ -9,14 +9,17 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::entrance::Entrance;
 
 /// The most connections at once; further ones are closed at once, and senders try again.
 pub(crate) const CONNECTIONS_MOST: usize = 1_024;
-/// The longest time for the head of a request.
+/// The longest time for the head of a request, and for the beginning of TLS before it.
 const HEAD_MOST: Duration = Duration::from_secs(10);
 /// The largest head of a request, in bytes.
 const HEAD_MOST_BYTES: usize = 32 * 1024;
@@ -26,28 +29,37 @@ const HEADERS_MOST: usize = 64;
 const DRAIN_MOST: Duration = Duration::from_secs(10);
 
 /// Takes connections and answers their requests until `stop` becomes true, then lets them end.
-pub(crate) async fn take<H, F>(listener: TcpListener, answer: H, mut stop: watch::Receiver<bool>)
+pub(crate) async fn take<H, F>(listener: impl Into<Entrance>, answer: H, mut stop: watch::Receiver<bool>)
 where
     H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
+    let entrance = listener.into();
     let places = Arc::new(Semaphore::new(CONNECTIONS_MOST));
     let mut open = JoinSet::new();
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = entrance.accept() => accepted,
             () = stopped(&mut stop) => break,
         };
         while open.try_join_next().is_some() {}
-        let Ok((stream, _)) = accepted else {
+        let Ok(stream) = accepted else {
             // Out of files or the like: a short rest, or this would spin.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
+        let Some(stream) = stream else { continue };
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-        let (answer, stop) = (answer.clone(), stop.clone());
+        // Answers are small and complete: waiting to fill a packet only delays them.
+        if stream.set_nodelay(true).is_err() {
+            continue;
+        }
+        let (tls, answer, stop) = (entrance.tls(), answer.clone(), stop.clone());
         drop(open.spawn(async move {
-            connection(stream, answer, stop).await;
+            match tls {
+                Some(tls) => secured(tls, stream, answer, stop).await,
+                None => connection(stream, answer, stop).await,
+            }
             drop(place);
         }));
     }
@@ -60,15 +72,28 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stopped| *stopped).await);
 }
 
-async fn connection<H, F>(stream: TcpStream, answer: H, mut stop: watch::Receiver<bool>)
+/// A connection that begins with TLS; whoever does not gets no answer.
+async fn secured<I, H, F>(tls: TlsAcceptor, stream: I, answer: H, mut stop: watch::Receiver<bool>)
 where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Fn(Request<Incoming>) -> F + Send + 'static,
     F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
-    // Answers are small and complete: waiting to fill a packet only delays them.
-    if stream.set_nodelay(true).is_err() {
-        return;
+    let begun = tokio::select! {
+        begun = timeout(HEAD_MOST, tls.accept(stream)) => begun,
+        () = stopped(&mut stop) => return,
+    };
+    if let Ok(Ok(stream)) = begun {
+        connection(stream, answer, stop).await;
     }
+}
+
+async fn connection<I, H, F>(stream: I, answer: H, mut stop: watch::Receiver<bool>)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    H: Fn(Request<Incoming>) -> F + Send + 'static,
+    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
     let service = service_fn(move |request| {
         let answered = answer(request);
         async move { Ok::<_, std::convert::Infallible>(answered.await) }

@@ -5,6 +5,7 @@
 
 mod answer;
 pub(crate) mod connections;
+mod entrance;
 mod route;
 pub mod witness;
 
@@ -16,11 +17,11 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::HOST;
 use hyper::{HeaderMap, Request};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 pub use answer::{Receipt, Reply};
+pub use entrance::{Certificate, CertificateError, Entrance};
 pub use route::Ask;
 
 use answer::{Answer, coded, to_person, to_sender};
@@ -66,7 +67,12 @@ pub trait Desk: Send + Sync + 'static {
 }
 
 /// Serves until `stop` becomes true, then lets connections end.
-pub async fn serve<D: Desk>(listener: TcpListener, hosts: Vec<String>, desk: Arc<D>, stop: watch::Receiver<bool>) {
+pub async fn serve<D: Desk>(
+    listener: impl Into<Entrance>,
+    hosts: Vec<String>,
+    desk: Arc<D>,
+    stop: watch::Receiver<bool>,
+) {
     let hosts = Arc::new(hosts);
     let answer = move |request| {
         let (hosts, desk) = (Arc::clone(&hosts), Arc::clone(&desk));

@@ -125,6 +125,8 @@ impl RealNet {
             return Err(NetFailure::AddressRefused);
         }
         for address in allowed {
+            // What the wire carries is compared with these lines: each address and port that is reached, and for whom.
+            tracing::info!(client = %request.client, connection = %request.operation.connection, %address, "connects");
             if let Ok(Ok(sender)) = timeout(CONNECT_MOST, self.connect_to(address, request)).await {
                 return Ok(sender);
             }

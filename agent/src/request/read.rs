@@ -9,7 +9,7 @@ use std::time::Duration;
 use assent_schema::canon::Digest;
 use assent_schema::expr::Value;
 use assent_schema::id::Name;
-use assent_schema::plan::{Encoding, ErrorRule, Failure, Operation, Pages};
+use assent_schema::plan::{Encoding, ErrorRule, Failure, Operation, Pages, meaning, written};
 use assent_schema::shape::Shape;
 
 use super::json::Json;
@@ -35,7 +35,7 @@ pub struct Failed {
     pub kind: Failure,
     /// Its code: the operation's, or one of those below.
     pub code: String,
-    /// The HTTP status, if there was an answer.
+    /// The HTTP status as it is written, if there was an answer.
     pub status: Option<u16>,
     /// How long the other side asks to wait.
     pub retry_after: Option<Duration>,
@@ -47,6 +47,7 @@ pub struct Failed {
 
 impl Failed {
     fn new(kind: Failure, code: &str, status: Option<u16>) -> Self {
+        let status = status.map(written);
         Self { kind, code: code.to_owned(), status, retry_after: None, not_executed: false, field: None }
     }
 
@@ -136,9 +137,10 @@ fn by_status_of(operation: &Operation, response: &HttpResponse) -> Failed {
 
 /// The failure of an answer for which the catalog has no rules.
 pub(super) fn by_status_alone(response: &HttpResponse) -> Failed {
-    let (kind, code) = by_status(response.status);
-    let retry_after = response.header("retry-after").and_then(|value| std::str::from_utf8(value).ok());
-    Failed { retry_after: retry_after.and_then(backoff::retry_after), ..Failed::new(kind, code, Some(response.status)) }
+    let (kind, code) = meaning(response.status);
+    let header = |name| response.header(name).and_then(|value| std::str::from_utf8(value).ok());
+    let retry_after = header("retry-after").and_then(|after| backoff::retry_after(after, header("date")));
+    Failed { retry_after, ..Failed::new(kind, code, Some(response.status)) }
 }
 
 /// A failure that the answer tells by a name of its own.
@@ -149,24 +151,6 @@ pub(super) fn named(kind: Failure, code: &str, response: &HttpResponse) -> Faile
 /// The account may not spend more; waiting helps nothing.
 pub(super) fn out_of_funds(response: &HttpResponse) -> Failed {
     named(Failure::Permanent, "out_of_funds", response)
-}
-
-/// What a status means when no rule of the catalog says it.
-///
-/// # Source
-/// RFC 9110 section 15; RFC 6585 (429); RFC 8470 (425).
-fn by_status(status: u16) -> (Failure, &'static str) {
-    match status {
-        401 => (Failure::Permanent, "unauthorised"),
-        403 => (Failure::Permanent, "forbidden"),
-        404 | 410 => (Failure::Permanent, "not_found"),
-        408 | 425 => (Failure::Transient, "try_again"),
-        409 | 412 | 423 => (Failure::Conflict, "conflict"),
-        429 => (Failure::Throttled, "throttled"),
-        501 | 505 => (Failure::Permanent, "not_supported"),
-        500..=599 => (Failure::Transient, "server_error"),
-        _ => (Failure::Permanent, "refused"),
-    }
 }
 
 fn cursor(json: &Json, pages: &Pages) -> Result<Option<Content<String>>, ()> {

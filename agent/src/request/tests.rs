@@ -384,7 +384,7 @@ fn rules_come_first_and_the_status_after_them() {
         (500, Failure::Transient, "server_error"),
         (503, Failure::Transient, "server_error"),
         (304, Failure::Permanent, "refused"),
-        (0, Failure::Permanent, "refused"),
+        (0, Failure::Transient, "server_error"),
     ] {
         assert_eq!(failed(&operation, status, "secret text"), (kind, code.to_owned()), "{status}");
     }

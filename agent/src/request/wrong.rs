@@ -77,3 +77,27 @@ impl fmt::Display for Wrong {
 }
 
 impl std::error::Error for Wrong {}
+
+#[cfg(test)]
+mod tests {
+    use assent_schema::plan::UNBUILT;
+
+    use super::*;
+
+    #[test]
+    fn the_codes_are_those_that_clients_are_told_of() {
+        let all = [
+            WrongKind::ArgumentMisfit,
+            WrongKind::ArgumentMissing,
+            WrongKind::ArgumentUnknown,
+            WrongKind::EndpointRefused,
+            WrongKind::HeaderRefused,
+            WrongKind::PlaceTaken,
+            WrongKind::TooLarge,
+            WrongKind::SecretMissing,
+            WrongKind::SecretRefused,
+            WrongKind::SegmentRefused,
+        ];
+        assert_eq!(all.map(WrongKind::code), UNBUILT);
+    }
+}

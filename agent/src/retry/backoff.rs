@@ -52,16 +52,27 @@ fn share(span: Duration, dice: u64) -> Duration {
 /// Reads a `Retry-After` header.
 ///
 /// # Shape
-/// Only the form in seconds is read; the form with a date needs the server's clock to agree with ours, and nothing says
-/// that it does, so it counts as absent.
+/// Seconds, or a date. A date is compared with the `Date` of the same answer: both are of the server's clock, and nothing
+/// says that ours agrees with it. Without a `Date` it counts as absent.
 ///
 /// # Source
-/// RFC 9110 section 10.2.3.
-pub fn retry_after(header: &str) -> Option<Duration> {
-    let digits = header.trim_matches([' ', '\t']);
-    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    // More digits than a u64 holds mean "very long", not "absent".
-    plain.then(|| Duration::from_secs(digits.parse().unwrap_or(u64::MAX)).min(RETRY_AFTER_MOST))
+/// RFC 9110 sections 10.2.3, 6.6.1 and 5.6.7.
+pub fn retry_after(header: &str, date: Option<&str>) -> Option<Duration> {
+    let text = header.trim_matches([' ', '\t']);
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        // More digits than a u64 holds mean "very long", not "absent".
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)).min(RETRY_AFTER_MOST));
+    }
+    let seconds = http_date(text)?.checked_sub(http_date(date?)?)?;
+    // A date that is over asks for no pause.
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)).min(RETRY_AFTER_MOST))
+}
+
+/// Seconds since 1970 of a date as servers write it: `Sun, 06 Nov 1994 08:49:37 GMT`. The two older forms are not read.
+fn http_date(text: &str) -> Option<i64> {
+    let (_, date) = text.trim_matches([' ', '\t']).strip_suffix(" GMT")?.split_once(", ")?;
+    let date = jiff::civil::DateTime::strptime("%d %b %Y %H:%M:%S", date).ok()?;
+    jiff::tz::TimeZone::UTC.to_timestamp(date).ok().map(jiff::Timestamp::as_second)
 }
 
 #[cfg(test)]
@@ -96,10 +107,23 @@ mod tests {
 
     #[test]
     fn retry_after_is_read_in_seconds_and_capped() {
-        assert_eq!(retry_after(" 120 "), Some(Duration::from_mins(2)));
-        assert_eq!(retry_after("99999999999999999999999"), Some(RETRY_AFTER_MOST));
+        assert_eq!(retry_after(" 120 ", None), Some(Duration::from_mins(2)));
+        assert_eq!(retry_after("99999999999999999999999", None), Some(RETRY_AFTER_MOST));
         for bad in ["", "-1", "1.5", "soon", "Wed, 21 Oct 2015 07:28:00 GMT", "1 2"] {
-            assert_eq!(retry_after(bad), None, "{bad}");
+            assert_eq!(retry_after(bad, None), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_compared_with_the_servers_own() {
+        let at = |after, date| retry_after(after, Some(date)).map(|after| after.as_secs());
+        let date = "Wed, 21 Oct 2015 07:28:00 GMT";
+        assert_eq!(at("Wed, 21 Oct 2015 07:29:30 GMT", date), Some(90));
+        assert_eq!(at("Wed, 21 Oct 2015 07:27:00 GMT", date), Some(0), "it is over");
+        assert_eq!(at("Thu, 22 Oct 2015 07:28:00 GMT", date), Some(RETRY_AFTER_MOST.as_secs()));
+        for bad in ["soon", "", "Wed, 21 Oct 2015 07:28:00 CET", "Wed, 31 Feb 2015 07:28:00 GMT"] {
+            assert_eq!(at(bad, date), None, "{bad}");
+            assert_eq!(at(date, bad), None, "{bad}");
         }
     }
 

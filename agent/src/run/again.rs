@@ -201,6 +201,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         }
         let most = usize::try_from(facts.limits.waiting).unwrap_or(usize::MAX);
         if lock(&self.lanes).of_client(client) >= most {
+            self.at_limit(client, "waiting");
             return Err(NotAgain::NotBegun(NotBegun::TooMany));
         }
         let taken = Taken { of, way, rows: &rows, ended: (*ending, step.as_ref()), compiled: &compiled };

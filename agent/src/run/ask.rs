@@ -22,7 +22,7 @@ use crate::request::{Built, Failed};
 use crate::retry::{Next, next};
 use crate::store::{Aim, AskEnd, Ending, Entry, Fact, Intent, Store, Write};
 use crate::vault::Secret;
-use crate::world::{Clock as _, World};
+use crate::world::World;
 
 /// What is asked, evaluated.
 struct Asked {
@@ -127,7 +127,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         match next(retry, attempt.min(retry.attempts.saturating_sub(1)), failed.retry_after, self.left(), self.dice()) {
             Next::After(delay) if passing => {
                 self.flush_all().await?;
-                self.engine.world.clock().sleep(delay).await;
+                self.pause(delay).await?;
                 self.permitted(&step.id, Some(&ask.connection)).await
             }
             Next::After(_) | Next::NoAttempts | Next::NoTime => Err(ask_failed(step, ask, &failed.code)),

@@ -19,7 +19,7 @@ use super::values::Values;
 use super::{Deployed, Engine, Permission, Task, Use, lock};
 use crate::content::Content;
 use crate::store::{Accepted, Entry, Fact, RunId, Store, StoreError, TriggerKind, Write};
-use crate::world::{Clock as _, Dice as _, Wall, World};
+use crate::world::{ACCEPT_LEAST_BYTES, Clock as _, Dice as _, Disk as _, Wall, World};
 
 /// What begins a run.
 pub struct NewRun {
@@ -96,7 +96,12 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         let facts = self.deployed.client(&new.client).ok_or(NotBegun::Unknown)?;
         let most = usize::try_from(facts.limits.waiting).unwrap_or(usize::MAX);
         if lock(&self.lanes).of_client(&new.client) >= most {
+            self.at_limit(&new.client, "waiting");
             return Err(NotBegun::TooMany);
+        }
+        // What is left of the disk is for the runs that are known: their ends, queue items and alerts.
+        if self.world.disk().free().is_some_and(|free| free < ACCEPT_LEAST_BYTES) {
+            return Err(NotBegun::Store(StoreError::Full));
         }
         let (fact_fields, content) = split(&compiled, &new.fields)?;
         let run = RunId::new(now, self.world.dice().bytes());

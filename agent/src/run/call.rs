@@ -22,6 +22,9 @@ use crate::store::{Aim, Ending, Entry, Fact, Intent, Outcome, Refusal, Store, Wr
 use crate::vault::Secret;
 use crate::world::{Clock as _, Dice as _, Net as _, World};
 
+/// The code of what was not sent in time.
+const TIMED_OUT: &str = "timed_out";
+
 pub(super) type Arguments = BTreeMap<Name, Value>;
 
 /// What came of one attempt.
@@ -88,8 +91,19 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             if self.left().is_zero() {
                 return Err(fail_at(step, call, "run_timed_out"));
             }
+            // Whatever was waited for, the other side may have forgotten the key meanwhile: a repeat would be another effect.
+            if let Some(tried) = self.outlived(step, call)
+                && self.settle(step, call, arguments, &tried).await?
+            {
+                return Ok(());
+            }
             let intent = self.intent(step, call, attempt, &built);
             self.make_durable(step, call, arguments, intent).await?;
+            if self.outlived(step, call).is_some_and(|tried| tried.in_doubt) {
+                // A store that took nothing for a while. It is not sent, and in doubt as before.
+                self.outcome(step, attempt, TIMED_OUT, None, true, BTreeMap::new());
+                return self.give_up(step, call, arguments, TIMED_OUT).await;
+            }
             let failed = match self.exchange(call, built, arguments, &step.id).await {
                 Attempt::Answered(answer) => {
                     if let Some(job) = &call.operation.job {
@@ -112,11 +126,10 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 renewed = 1;
                 continue;
             }
-            let again = self.may_repeat(step, call, &failed, in_doubt);
             match next(&call.retry, attempt.saturating_sub(renewed), failed.retry_after, self.left(), self.dice()) {
-                Next::After(delay) if again => {
+                Next::After(delay) if self.may_repeat(step, call, &failed, in_doubt, delay) => {
                     self.flush_all().await?;
-                    self.engine.world.clock().sleep(delay).await;
+                    self.pause(delay).await?;
                     self.permitted(&step.id, Some(&call.name.connection)).await?;
                 }
                 Next::After(_) | Next::NoAttempts | Next::NoTime => {
@@ -158,8 +171,15 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         Err(fail_at(step, call, code))
     }
 
-    /// Whether one more attempt can do no harm.
-    fn may_repeat(&self, step: &CompiledStep, call: &CompiledCall, failed: &Failed, in_doubt: bool) -> bool {
+    /// Whether one more attempt can do no harm after a delay.
+    fn may_repeat(
+        &self,
+        step: &CompiledStep,
+        call: &CompiledCall,
+        failed: &Failed,
+        in_doubt: bool,
+        delay: Duration,
+    ) -> bool {
         let passing = matches!(failed.kind, Failure::Transient | Failure::Throttled);
         if call.operation.effect == Effect::None {
             return passing;
@@ -167,14 +187,23 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let before_in_doubt = matches!(self.progress.stand(&step.id), Some(Stand::Tried(tried)) if tried.in_doubt);
         if in_doubt || before_in_doubt {
             // The same request under a key that the other side remembers is the same effect.
-            return self.key_lives(step);
+            return self.key_lives(step, call, delay);
         }
         passing && failed.not_executed
     }
 
-    pub(super) fn key_lives(&self, step: &CompiledStep) -> bool {
+    /// Whether a request that is sent after a delay, and takes as long as it may, comes while the other side knows its key.
+    pub(super) fn key_lives(&self, step: &CompiledStep, call: &CompiledCall, delay: Duration) -> bool {
         let Some(Stand::Tried(tried)) = self.progress.stand(&step.id) else { return false };
-        tried.intent.key_until.is_some_and(|until| self.now().millis() < until)
+        let comes = self.now().plus(delay).plus(call.operation.timeout.duration());
+        tried.intent.key_until.is_some_and(|until| comes.millis() < until)
+    }
+
+    /// An effect that some attempt may have done under a key that will be forgotten before another attempt is over.
+    fn outlived(&self, step: &CompiledStep, call: &CompiledCall) -> Option<Tried> {
+        let Some(Stand::Tried(tried)) = self.progress.stand(&step.id) else { return None };
+        let may_have_run = call.operation.effect != Effect::None && tried.may_have_run();
+        (may_have_run && !self.key_lives(step, call, Duration::ZERO)).then(|| (**tried).clone())
     }
 
     pub(super) fn dice(&self) -> u64 {
@@ -367,8 +396,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             return Err(fail_at(step, call, "run_timed_out"));
         }
         self.flush_all().await?;
-        self.engine.world.clock().sleep(wait).await;
-        Ok(())
+        self.pause(wait).await
     }
 
     pub(super) fn answered(
@@ -467,7 +495,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             };
             let passing = matches!(failed.kind, Failure::Transient | Failure::Throttled);
             match next(&retry, attempt, failed.retry_after, self.left(), self.dice()) {
-                Next::After(delay) if passing => self.engine.world.clock().sleep(delay).await,
+                Next::After(delay) if passing => self.pause(delay).await?,
                 Next::After(_) | Next::NoAttempts | Next::NoTime => {
                     return Err(fail_at(step, call, &failed.code));
                 }

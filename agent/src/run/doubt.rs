@@ -20,7 +20,7 @@ use crate::request;
 use crate::request::keyed::{Purpose, keyed};
 use crate::retry::{Next, next};
 use crate::store::{Aim, Entry, Intent, Store, Waiting, Write};
-use crate::world::{Clock as _, World};
+use crate::world::World;
 
 /// The code of an effect that a `confirm` found not to have happened.
 pub(super) const NOT_DONE: &str = "not_done";
@@ -41,7 +41,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         arguments: &Arguments,
         tried: &Tried,
     ) -> Result<bool, Stop> {
-        if self.key_lives(step) && self.is_same_request(step, call, arguments, tried) {
+        if self.key_lives(step, call, Duration::ZERO) && self.is_same_request(step, call, arguments, tried) {
             return Ok(false);
         }
         if self.confirm(step, call, arguments, tried).await? {
@@ -77,7 +77,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             Some(false) if self.now() < settled => {
                 self.flush_all().await?;
                 let wait = settled.since(self.now());
-                self.engine.world.clock().sleep(wait).await;
+                self.pause(wait).await?;
                 self.ask_confirm(step, call, confirm, arguments).await?
             }
             told => told,
@@ -144,7 +144,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 Err(failed) => {
                     let long = Duration::from_hours(1);
                     match next(&retry, attempt, failed.retry_after, long, self.dice()) {
-                        Next::After(delay) => self.engine.world.clock().sleep(delay).await,
+                        Next::After(delay) => self.pause(delay).await?,
                         Next::NoAttempts | Next::NoTime => return Ok(None),
                     }
                 }

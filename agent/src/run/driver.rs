@@ -106,9 +106,11 @@ impl From<End> for Stop {
 
 /// Drives a run until it ends, or until the agent goes down.
 pub(super) async fn drive<W: World, S: Store, D: Deployed>(mut run: Run<W, S, D>) {
-    let stop = run.whole().await;
-    if let Err(Stop::End(end)) = stop {
-        run.end(end).await;
+    match run.whole().await {
+        Err(Stop::End(end)) => run.end(end).await,
+        // The agent goes down: what is known of requests that were made need not be found out again.
+        Err(Stop::Leave) if run.durable => drop(run.flush(Vec::new()).await),
+        Ok(()) | Err(Stop::Leave | Stop::Needs(_)) => {}
     }
     run.leave();
 }

@@ -21,7 +21,7 @@ use super::driver::{Run, Stop};
 use super::progress::{ACCEPTED, OK, Tried};
 use crate::request::{self, Answer};
 use crate::store::{Aim, Entry, Fact, Intent, Store, Write};
-use crate::world::{Clock as _, Wall, World};
+use crate::world::{Wall, World};
 
 /// The code when the API says that the job failed.
 const FAILED: &str = "job_failed";
@@ -102,7 +102,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             if self.now() >= over || left.is_zero() {
                 break if left.is_zero() { "run_timed_out".to_owned() } else { LATE.to_owned() };
             }
-            self.engine.world.clock().sleep(wait.min(over.since(self.now())).min(left)).await;
+            self.pause(wait.min(over.since(self.now())).min(left)).await?;
             self.permitted(&step.id, Some(&call.name.connection)).await?;
             match self.look_at(step, call, job, id, attempt).await? {
                 Stands::Done => return Ok(true),

@@ -1,6 +1,6 @@
 //! Which run may go on now: limits per workflow and client, and runs of one key one after the other. Pure.
 //!
-//! A run that waits for a person gives its place among the running back and keeps its key.
+//! A run that waits for a person or for time gives its place among the running back and keeps its key; it counts as known.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +41,7 @@ pub(super) struct Lanes {
     keys: BTreeMap<Key, RunId>,
     /// The key that a run holds, running or not.
     holds: BTreeMap<RunId, Key>,
-    /// Runs that wait until their key is quiet: they hold nothing, and count as known.
+    /// Runs that wait for a person, for time, or until their key is quiet: they have no place, and count as known.
     resting: BTreeMap<RunId, ClientId>,
     resting_by_client: BTreeMap<ClientId, u32>,
 }
@@ -67,8 +67,9 @@ impl Lanes {
 
     /// The run waits for a person: others may use its place, nobody its key. Returns who may go on now.
     pub(super) fn pause(&mut self, run: RunId) -> Vec<RunId> {
-        let client = self.give_back(run);
-        client.map_or_else(Vec::new, |client| self.next(&client))
+        let Some(client) = self.give_back(run) else { return Vec::new() };
+        self.rest(run, &client);
+        self.next(&client)
     }
 
     /// The run has ended. Returns who may go on now.
@@ -84,7 +85,7 @@ impl Lanes {
         client.map_or_else(Vec::new, |client| self.next(&client))
     }
 
-    /// How many runs of a client are known here: running, waiting for their place, or holding a key while they wait.
+    /// How many runs of a client are known here and have not ended: running, or waiting for whatever it is.
     pub(super) fn of_client(&self, client: &ClientId) -> usize {
         let count = |counts: &BTreeMap<ClientId, u32>| counts.get(client).copied().unwrap_or(0);
         let here = count(&self.by_client).saturating_add(count(&self.resting_by_client));
@@ -234,9 +235,24 @@ mod tests {
         assert!(!lanes.enter(run(2), lane(Some("a"))));
         assert!(lanes.enter(run(3), lane(Some("b"))));
         assert_eq!(lanes.pause(run(1)), []);
-        assert_eq!(lanes.of_client(&ClientId::new("acme").unwrap()), 2);
+        assert_eq!(lanes.of_client(&ClientId::new("acme").unwrap()), 3);
         assert!(lanes.enter(run(1), lane(Some("a"))), "the holder of a key comes back to it");
         assert_eq!(lanes.leave(run(1)), [run(2)]);
+    }
+
+    #[test]
+    fn whoever_waits_for_a_person_is_counted_until_its_end() {
+        let (mut lanes, acme) = (Lanes::default(), ClientId::new("acme").unwrap());
+        for n in 1..=2 {
+            assert!(lanes.enter(run(n), lane(None)));
+            assert_eq!(lanes.pause(run(n)), []);
+        }
+        assert_eq!(lanes.of_client(&acme), 2);
+        assert!(lanes.enter(run(1), lane(None)), "it has been decided");
+        assert_eq!(lanes.of_client(&acme), 2);
+        lanes.leave(run(1));
+        lanes.leave(run(2));
+        assert_eq!(lanes.of_client(&acme), 0);
     }
 
     #[test]

@@ -156,6 +156,8 @@ pub struct Engine<W, S, D> {
     store: Arc<S>,
     deployed: Arc<D>,
     lanes: Mutex<lanes::Lanes>,
+    /// Clients whose events were refused since somebody asked, and by which limit.
+    refused: Mutex<BTreeSet<(ClientId, &'static str)>>,
     doors: Mutex<BTreeMap<RunId, oneshot::Sender<()>>>,
     questions: Mutex<BTreeMap<(RunId, StepAt), decide::Open>>,
     open: Mutex<BTreeMap<RunId, Arc<hear::Signals>>>,
@@ -207,6 +209,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             store,
             deployed,
             lanes: Mutex::default(),
+            refused: Mutex::default(),
             doors: Mutex::default(),
             questions: Mutex::default(),
             open: Mutex::default(),
@@ -259,7 +262,19 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         Box::pin(async move { resume::carry_on(engine, run).await })
     }
 
-    /// How many runs of a client are under way, those that wait for people not counted.
+    /// An event of a client was refused, since the client is at one of its limits.
+    pub(crate) fn at_limit(&self, client: &ClientId, limit: &'static str) {
+        if lock(&self.refused).insert((client.clone(), limit)) {
+            tracing::warn!(%client, limit, "events are refused");
+        }
+    }
+
+    /// Clients whose events were refused since this was asked last, and by which limit.
+    pub fn take_refused(&self) -> BTreeSet<(ClientId, &'static str)> {
+        std::mem::take(&mut *lock(&self.refused))
+    }
+
+    /// How many runs of a client are known here and have not ended.
     pub fn running(&self, client: &ClientId) -> usize {
         lock(&self.lanes).of_client(client)
     }

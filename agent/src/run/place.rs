@@ -110,6 +110,17 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         self.waited = self.waited.saturating_add(engine.world.clock().boot().saturating_sub(before));
     }
 
+    /// Lets time pass that counts as taken: between two attempts. Not when the agent goes down: what is known stands in the
+    /// journal, and a restart goes on from there.
+    pub(super) async fn pause(&self, duration: Duration) -> Result<(), Stop> {
+        let mut stopping = self.engine.stopping.subscribe();
+        tokio::select! {
+            biased;
+            _ = stopping.wait_for(|stop| *stop) => Err(Stop::Leave),
+            () = self.engine.world.clock().sleep(duration) => Ok(()),
+        }
+    }
+
     pub(super) fn now(&self) -> Wall {
         self.engine.world.clock().now()
     }

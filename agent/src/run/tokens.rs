@@ -359,7 +359,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             };
             let passing = matches!(failed.kind, Failure::Transient | Failure::Throttled);
             match next(&Retry::DEFAULT, attempt, failed.retry_after, self.left(), self.dice()) {
-                Next::After(delay) if passing => self.engine.world.clock().sleep(delay).await,
+                Next::After(delay) if passing => self.pause(delay).await?,
                 Next::After(_) | Next::NoAttempts | Next::NoTime => return Ok(Err(failed)),
             }
         }
@@ -387,6 +387,6 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
 
     /// Whether a call may be sent again with another token.
     pub(super) fn may_renew(&self, step: &CompiledStep, call: &CompiledCall, failed: &Failed) -> bool {
-        call.operation.effect == Effect::None || failed.not_executed || self.key_lives(step)
+        call.operation.effect == Effect::None || failed.not_executed || self.key_lives(step, call, Duration::ZERO)
     }
 }

@@ -168,7 +168,8 @@ pub(super) async fn send<W: World>(world: &W, parcel: Parcel) -> Result<(), NotT
             if (200..300).contains(&answer.status) {
                 return Ok(());
             }
-            let after = answer.header("retry-after").and_then(|value| retry_after(std::str::from_utf8(value).ok()?));
+            let header = |name| answer.header(name).and_then(|value| std::str::from_utf8(value).ok());
+            let after = header("retry-after").and_then(|value| retry_after(value, header("date")));
             Err(NotTaken { code: format!("http_{}", answer.status), after })
         }
     }

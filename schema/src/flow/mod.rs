@@ -16,6 +16,7 @@ use crate::plan::Plan;
 use crate::shape::Shape;
 
 mod argument;
+mod endings;
 mod error;
 mod extent;
 mod label;

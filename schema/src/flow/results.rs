@@ -131,10 +131,3 @@ fn map(kind: &Type, each: impl Fn(&Known) -> Known) -> Type {
         other => other.clone(),
     }
 }
-
-/// In how many ways a call can end: done, one of the codes that the catalog lists, or any other failure.
-pub(super) fn endings(operation: &Operation) -> usize {
-    // A job may also fail, or take too long.
-    let job = if operation.job.is_some() { 2 } else { 0 };
-    operation.errors.iter().map(|rule| &rule.code).collect::<BTreeSet<_>>().len() + 2 + job
-}

@@ -7,7 +7,7 @@ use super::error::{Part, PlanError, PlanErrorKind, Site};
 use super::label::{Followed, follow, follow_node};
 use super::reads::{draws_on_trigger, of_argument};
 use super::results::{self, ENDINGS};
-use super::{Flow, Flows, Release, StepFlow, bits_of};
+use super::{Flow, Flows, Release, StepFlow, bits_of, endings};
 use crate::class::{Label, Marks};
 use crate::expr::ast::NodeKind;
 use crate::expr::check::conclude;
@@ -268,7 +268,10 @@ impl<'p> Walk<'p> {
 
     fn action(&mut self, step: &'p Step, flow: &mut StepFlow) -> Known {
         match &step.action {
-            Action::Call { operation, with, .. } => self.call(step, operation, with, flow),
+            Action::Call { operation, with, retry, cache, .. } => {
+                let endings = (retry.attempts, cache.is_some());
+                self.call(step, operation, with, endings, flow)
+            }
             Action::Ask { with, sources, answer, .. } => {
                 for (name, given) in with {
                     let part = Part::With(name.clone());
@@ -324,6 +327,7 @@ impl<'p> Walk<'p> {
         step: &Step,
         reference: &OperationRef,
         with: &BTreeMap<Name, Argument>,
+        (attempts, cached): (u32, bool),
         flow: &mut StepFlow,
     ) -> Known {
         let Some(operation) = self.plan.operations.get(reference) else {
@@ -351,7 +355,7 @@ impl<'p> Walk<'p> {
             self.error(Part::With(name.clone()), PlanErrorKind::UnknownParam(name.clone()));
         }
         if flow.with.values().any(|flow| !flow.label.class.is_fact()) {
-            let ways = results::endings(operation);
+            let ways = endings::endings(operation, attempts, cached);
             self.release(&Part::Operation, format!("{}: how {reference} ended {ways}", step.id), bits_of(ways));
         }
         let chosen = with

@@ -147,6 +147,24 @@ pub fn entries(bytes: &[u8]) -> Vec<Entry> {
     opened.filter_map(|(_, body)| Entry::from_bytes(&body).ok()).collect()
 }
 
+/// An entry that was looked at by itself: its body gives the commitment and has the form of one.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    committed: Digest,
+    /// Nothing when its body is gone.
+    entry: Result<Option<Entry>, Fault>,
+}
+
+/// Looks at one entry by itself, on whatever thread: most of the work of verifying is here.
+pub fn look(committed: &Digest, opened: Option<(&Salt, &[u8])>) -> Looked {
+    let entry = opened.map(|(salt, body)| {
+        let fits = commitment(salt, body) == *committed;
+        let entry = if fits { Entry::from_bytes(body).or(Err(Fault::BadBody)) } else { Err(Fault::BadCommitment) };
+        entry.map(Some)
+    });
+    Looked { committed: *committed, entry: entry.unwrap_or(Ok(None)) }
+}
+
 /// Verifies an export as it is read.
 #[derive(Debug)]
 pub struct Verifier<'a> {
@@ -181,19 +199,22 @@ impl<'a> Verifier<'a> {
     /// # Errors
     /// The first thing that does not verify.
     pub fn entry(&mut self, committed: &Digest, opened: Option<(&Salt, &[u8])>) -> Result<(), ExportFault> {
+        self.take(&look(committed, opened))
+    }
+
+    /// Takes the next entry, which was looked at.
+    ///
+    /// # Errors
+    /// The first thing that does not verify.
+    pub fn take(&mut self, looked: &Looked) -> Result<(), ExportFault> {
         let at = Some(self.frontier.size());
-        match opened {
-            Some((salt, body)) => {
-                if commitment(salt, body) != *committed {
-                    return Err(fault(at, Fault::BadCommitment));
-                }
-                let entry = Entry::from_bytes(body).or(Err(fault(at, Fault::BadBody)))?;
-                self.audit.entry(&entry).map_err(|what| fault(at, what))?;
-            }
-            None => self.audit.gone(),
+        match &looked.entry {
+            Ok(Some(entry)) => self.audit.entry(entry).map_err(|what| fault(at, what))?,
+            Ok(None) => self.audit.gone(),
+            Err(what) => return Err(fault(at, *what)),
         }
         self.older_heads()?;
-        self.frontier.append(committed.as_bytes());
+        self.frontier.append(looked.committed.as_bytes());
         Ok(())
     }
 

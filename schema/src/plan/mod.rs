@@ -3,6 +3,7 @@
 //! A plan holds everything that decides what the workflow does (expressions, prompts, the catalog facts it uses) and
 //! nothing that differs between environments. Stored as canonical JSON; its name is the SHA-256 of those bytes.
 
+mod ending;
 mod operation;
 mod step;
 mod trigger;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use ending::{STATUSES, UNANSWERED, UNBUILT, meaning, written};
 pub use operation::{
     ATTEMPTS_MOST, Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, Method, Operation, Pages,
     Param, Park, Place, Rate, Retry, TextFormat,

@@ -1,5 +1,7 @@
 //! The systems outside, played from what plans say of their operations: they answer every request of any event, and count
-//! by event what they did.
+//! by event what they did. `serve` has them on a real port.
+
+mod serve;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +17,8 @@ use assent_schema::time::Moment;
 use serde_json::{Map, Value, json};
 
 use crate::generate::Dice;
+
+pub use serve::Served;
 
 /// What every name of an event begins with.
 pub const EVENT: &str = "ev-";
@@ -59,7 +63,7 @@ impl Systems {
         }
         // A plan holds the fields that it uses; an API answers all of them.
         let fields: BTreeMap<&str, &Field> = self
-            .operations(request)
+            .alike(request)
             .flat_map(|operation| operation.response.values())
             .map(|field| (field.at.as_str(), field))
             .collect();
@@ -73,6 +77,20 @@ impl Systems {
     fn operations(&self, request: &HttpRequest) -> impl Iterator<Item = &Operation> {
         let of = self.plans.iter().filter(|plan| plan.client == request.client);
         of.filter_map(|plan| plan.operations.get(&request.operation))
+    }
+
+    /// All that is asked of the API in the same way: the catalog may have several names for it.
+    fn alike(&self, request: &HttpRequest) -> impl Iterator<Item = &Operation> {
+        let of = self.plans.iter().filter(|plan| plan.client == request.client).flat_map(|plan| &plan.operations);
+        let there = of.filter(|(name, _)| name.connection == request.operation.connection);
+        let asked = self.operations(request).next();
+        let same = move |one: &&Operation| {
+            asked.is_some_and(|asked| {
+                (one.method, &one.path, &one.constants) == (asked.method, &asked.path, &asked.constants)
+                    && one.document == asked.document
+            })
+        };
+        there.map(|(_, operation)| operation).filter(same)
     }
 
     /// Whether the order of an event is held: what a `confirm` asks.

@@ -1,0 +1,86 @@
+//! How one request can end, as agents write it: a code of a closed list and, where there was an answer, a status of one.
+//!
+//! Compiler and agent both read this: what an agent may write is what a client is told that a run can tell.
+//!
+//! # Source
+//! engine.md section 1, language.md section 5, "Releases".
+
+use super::Failure;
+
+/// The statuses that are written. Another one is written as the `x00` of its class, and means the same.
+///
+/// # Source
+/// RFC 9110 section 15: an unrecognised status is treated as the `x00` of its class, one of no class as a server error.
+pub const STATUSES: [u16; 28] = [
+    200, 201, 202, 204, 300, 400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 412, 413, 415, 422, 423, 425, 429, 500,
+    501, 502, 503, 504, 505,
+];
+
+/// Codes of a request that cannot be built: nothing was sent.
+pub const UNBUILT: [&str; 10] = [
+    "argument_misfit",
+    "argument_missing",
+    "argument_unknown",
+    "endpoint_refused",
+    "header_refused",
+    "place_taken",
+    "request_too_large",
+    "secret_missing",
+    "secret_refused",
+    "segment_refused",
+];
+
+/// Codes of a request without an answer, and whether the other side may have received anything.
+pub const UNANSWERED: [(&str, Failure, bool); 6] = [
+    ("address_refused", Failure::Permanent, false),
+    ("malformed", Failure::Permanent, true),
+    ("never_connected", Failure::Transient, false),
+    ("no_reply", Failure::Transient, true),
+    ("timed_out", Failure::Transient, true),
+    ("too_large", Failure::Permanent, true),
+];
+
+/// A status as it is written.
+pub fn written(status: u16) -> u16 {
+    match status {
+        known if STATUSES.contains(&known) => known,
+        200..=299 => 200,
+        300..=399 => 300,
+        400..=499 => 400,
+        _ => 500,
+    }
+}
+
+/// What a status means that says no, when no rule of the catalog says it.
+///
+/// # Source
+/// RFC 9110 section 15; RFC 6585 (429); RFC 8470 (425).
+pub fn meaning(status: u16) -> (Failure, &'static str) {
+    match written(status) {
+        401 => (Failure::Permanent, "unauthorised"),
+        403 => (Failure::Permanent, "forbidden"),
+        404 | 410 => (Failure::Permanent, "not_found"),
+        408 | 425 => (Failure::Transient, "try_again"),
+        409 | 412 | 423 => (Failure::Conflict, "conflict"),
+        429 => (Failure::Throttled, "throttled"),
+        501 | 505 => (Failure::Permanent, "not_supported"),
+        500..=599 => (Failure::Transient, "server_error"),
+        _ => (Failure::Permanent, "refused"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_statuses_are_written_as_their_class() {
+        for (status, as_written) in
+            [(200, 200), (206, 200), (304, 300), (404, 404), (451, 400), (503, 503), (507, 500), (999, 500)]
+        {
+            assert_eq!(written(status), as_written);
+        }
+        assert!((100..1_000).all(|status| STATUSES.contains(&written(status))));
+        assert!((100..1_000).all(|status| meaning(status) == meaning(written(status))));
+    }
+}
