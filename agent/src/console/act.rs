@@ -323,6 +323,9 @@ fn not_taken(why: NotTaken) -> Refused {
         }
         NotTaken::NotDurable => ("your answer could not be written down", "Nothing happened. Try again in a moment."),
         NotTaken::OtherEdits => ("the texts are not those that were signed", "Begin again from the question."),
+        NotTaken::NotHere | NotTaken::OnlyThePage | NotTaken::Replayed => {
+            ("that answer came through a chat and does not count", "Answer on this page.")
+        }
         NotTaken::BadForm
         | NotTaken::BadChallenge
         | NotTaken::OtherQuestion

@@ -166,6 +166,12 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     let (schedules, schedules_stop) = (Arc::clone(&desk), stopped.clone());
     front.spawn(async move { schedules.keep_schedules(schedules_stop).await });
     front.spawn(Arc::clone(&desk).keep_polls(stopped.clone()));
+    let (chats, chats_stop, console) = (Arc::clone(&desk), stopped.clone(), agent.config.console_url());
+    front.spawn(async move {
+        if let Err(error) = chats.keep_chats(console, chats_stop).await {
+            tracing::error!(%error, "what chats were told cannot be read");
+        }
+    });
     let inboxes = agent.config.inboxes.as_deref().map(|root| {
         RealInboxes::open(root).map(Arc::new).tried(|| format!("cannot open the inboxes `{}`", root.display()))
     });

@@ -3,6 +3,7 @@
 //! A thin shell: whether an event is genuine is `accept`'s to say, whether a decision counts is `people`'s, what a run does
 //! is `run`'s. The only room that starts the tasks of runs.
 
+mod chats;
 mod hooks;
 mod inboxes;
 mod persons;
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use assent_schema::canon::Digest;
-use assent_schema::id::{ClientId, PersonId, WorkflowId};
+use assent_schema::id::{ClientId, ConnectionId, PersonId, WorkflowId};
 use assent_schema::plan::Rate;
 use assent_schema::time::Period;
 use assent_schema::trust::{PublicKey, SignedFile};
@@ -22,7 +23,7 @@ use tokio::sync::oneshot;
 
 use crate::accept::Doors;
 use crate::content::Content;
-use crate::listen::{Ask, Desk, Event, Receipt, Reply};
+use crate::listen::{Ask, Desk, Event, FromChat, Receipt, Reply};
 use crate::people::wire::Received;
 use crate::people::{Challenges, Itself, NotTaken};
 use crate::request::keyed::{Purpose, keyed};
@@ -92,6 +93,8 @@ pub struct FrontDesk<W, S, D, R> {
     challenges: Mutex<Challenges>,
     /// By client, of those that the release has.
     statements: Mutex<BTreeMap<ClientId, Bucket>>,
+    /// Forged answers by client and connection, of those that plans ask through.
+    forged: Mutex<BTreeMap<(ClientId, ConnectionId), Bucket>>,
     tasks: Tasks,
 }
 
@@ -126,6 +129,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             doors: Mutex::default(),
             challenges,
             statements: Mutex::default(),
+            forged: Mutex::default(),
             tasks: Tasks::default(),
         }))
     }
@@ -201,6 +205,10 @@ const BUSY_AFTER: std::time::Duration = std::time::Duration::from_secs(5);
 impl<W: World, S: Store, D: Deployed, R: Registry> Desk for FrontDesk<W, S, D, R> {
     async fn deliver(&self, event: Event) -> Receipt {
         self.hook(event).await
+    }
+
+    async fn chat(&self, from: FromChat) -> Reply {
+        self.heard(from).await
     }
 
     async fn person(&self, ask: Ask, body: Content<Vec<u8>>) -> Reply {

@@ -11,7 +11,7 @@ pub mod witness;
 use std::sync::Arc;
 use std::time::Duration;
 
-use assent_schema::id::{ClientId, WorkflowId};
+use assent_schema::id::{ClientId, ConnectionId, WorkflowId};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::HOST;
@@ -48,6 +48,18 @@ pub struct Event {
     pub body: Content<Vec<u8>>,
 }
 
+/// What a chat or helpdesk sent: what somebody answered there.
+pub struct FromChat {
+    /// Whose connection it is.
+    pub client: ClientId,
+    /// Which.
+    pub connection: ConnectionId,
+    /// Headers in order, names in lower case.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The body.
+    pub body: Content<Vec<u8>>,
+}
+
 /// What stands behind the listener.
 pub trait Desk: Send + Sync + 'static {
     /// Judges an event and makes its run durable.
@@ -57,6 +69,9 @@ pub trait Desk: Send + Sync + 'static {
     /// # Crash
     /// On `Accepted` the run is durable; the sender is told so right after.
     fn deliver(&self, event: Event) -> impl Future<Output = Receipt> + Send;
+
+    /// Judges what a chat or helpdesk sent.
+    fn chat(&self, from: FromChat) -> impl Future<Output = Reply> + Send;
 
     /// Answers a person.
     fn person(&self, ask: Ask, body: Content<Vec<u8>>) -> impl Future<Output = Reply> + Send;
@@ -85,6 +100,7 @@ async fn handle<D: Desk>(request: Request<Incoming>, hosts: &[String], desk: Arc
         Ok(Route::Health) if desk.is_ready() => coded(200, "ready"),
         Ok(Route::Health) => coded(503, "not_ready"),
         Ok(Route::Hook { client, workflow }) => hook(request, client, workflow, desk).await,
+        Ok(Route::Answer { client, connection }) => chat(request, client, connection, desk).await,
         Ok(Route::Person(ask)) => person(request, ask, desk).await,
     }
 }
@@ -104,14 +120,27 @@ async fn hook<D: Desk>(request: Request<Incoming>, client: ClientId, workflow: W
         Ok(body) => body,
         Err(answer) => return *answer,
     };
-    let headers =
-        head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
-    let event = Event { client, workflow, headers, body };
+    let event = Event { client, workflow, headers: listed(&head.headers), body };
     match timeout(ANSWER_MOST, desk.deliver(event)).await {
         Ok(receipt) => to_sender(&receipt),
         // It is still at it; the sender will ask again and find what became of it.
         Err(_) => to_sender(&Receipt::Unavailable),
     }
+}
+
+/// Headers in order, names in lower case.
+fn listed(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
+}
+
+async fn chat<D: Desk>(request: Request<Incoming>, client: ClientId, connection: ConnectionId, desk: Arc<D>) -> Answer {
+    let (head, body) = request.into_parts();
+    let body = match read(body, PERSON_MOST_BYTES).await {
+        Ok(body) => body,
+        Err(answer) => return *answer,
+    };
+    let from = FromChat { client, connection, headers: listed(&head.headers), body };
+    finish(async move { to_person(&desk.chat(from).await) }).await
 }
 
 async fn person<D: Desk>(request: Request<Incoming>, ask: Ask, desk: Arc<D>) -> Answer {

@@ -103,6 +103,7 @@ fn judged_at(signed: &SignedDecision, effect: &str, authors: &[&str], now: Wall)
         approvers: digest(2),
         waiting: &waiting,
         salt: &SALT,
+        shown: b"{}",
         facts: &facts,
         plan: &plan,
         authors: &authors,

@@ -26,6 +26,7 @@ mod look;
 mod machine;
 mod parts;
 mod place;
+mod post;
 mod progress;
 mod quiet;
 mod resume;
@@ -278,6 +279,19 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     /// What waits for people, with what is shown to them.
     pub fn questions(&self) -> Vec<Question> {
         lock(&self.questions).values().map(|open| open.question.clone()).collect()
+    }
+
+    /// What waits for people and is asked in chats or helpdesks.
+    pub fn asked_elsewhere(&self) -> Vec<Question> {
+        let questions = lock(&self.questions);
+        let elsewhere = questions.values().map(|open| &open.question).filter(|question| !question.elsewhere.is_empty());
+        elsewhere.cloned().collect()
+    }
+
+    /// Whether this showing of a question still waits.
+    pub fn waits(&self, run: RunId, at: &StepAt, nonce: &Digest) -> bool {
+        let questions = lock(&self.questions);
+        questions.get(&(run, at.clone())).is_some_and(|open| open.question.waiting.nonce == *nonce)
     }
 
     /// What a run asks people now. One step may ask for several items of an `each`; each question has a nonce of its own.

@@ -32,6 +32,7 @@ pub use check::check;
 pub use constant::constant;
 pub use decimal::Decimal;
 pub use error::{ExprError, ExprErrorKind};
+pub use escape::escape;
 pub use eval::{EvalCode, EvalError, Scope, eval};
 pub use fact::{Fact, FactText, NotAFact};
 pub use functions::FUNCTIONS;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use assent_schema::time::Period;
 use serde_json::{Value, json};
 
-use super::text::line;
+use crate::people::told::line;
 use super::{Stage, Telling, facts, title};
 use crate::store::Severity;
 

@@ -7,7 +7,7 @@ use assent_schema::canon::Digest;
 use assent_schema::id::MailAddress;
 use assent_schema::time::Moment;
 
-use super::text::{cut, line, lines};
+use crate::people::told::{cut, line, lines};
 use super::{Stage, Telling, facts, title};
 
 /// The longest subject: with its name it stays on one line.

@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::text::{cut, line};
+use crate::people::told::{cut, line};
 use super::{Stage, Telling, facts, title};
 use crate::store::Severity;
 
