@@ -100,7 +100,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     }
 
     /// Hands a question to a judgement together with all that decides who may answer it.
-    pub(super) fn with_asked<T>(&self, question: &Question, judgement: impl FnOnce(&Asked<'_>) -> T) -> Result<T, NotTaken> {
+    pub(super) fn with_asked<T>(
+        &self,
+        question: &Question,
+        judgement: impl FnOnce(&Asked<'_>) -> T,
+    ) -> Result<T, NotTaken> {
         let waiting = &question.waiting;
         let facts = self.deployed.client(&waiting.client).ok_or(NotTaken::Unknown)?;
         let compiled = self.deployed.plan(&waiting.plan).ok_or(NotTaken::Unknown)?;

@@ -111,7 +111,15 @@ mod tests {
         assert_eq!(route("GET", "/healthz"), Ok(Route::Health));
         assert!(matches!(route("POST", "/hooks/acme/refund"), Ok(Route::Hook { .. })));
         assert!(matches!(route("POST", "/v1/start/acme/refund"), Ok(Route::Person(Ask::Start { .. }))));
-        for path in ["/v1/challenge", "/v1/decisions", "/v1/decide", "/hooks/acme/refund", "/answers/acme/acme-slack", "/statements", "/poke"] {
+        for path in [
+            "/v1/challenge",
+            "/v1/decisions",
+            "/v1/decide",
+            "/hooks/acme/refund",
+            "/answers/acme/acme-slack",
+            "/statements",
+            "/poke",
+        ] {
             assert!(route("POST", path).is_ok(), "{path}");
             assert_eq!(route("GET", path), Err(NoRoute::WrongMethod), "{path}");
         }

@@ -175,9 +175,8 @@ impl Asked<'_> {
         }
         let most = |currency: &str| self.facts.chat_up_to.get(currency).copied();
         let stake = self.values().and_then(|shown| stake(self.plan, &self.waiting.step, &shown));
-        let small = stake.is_some_and(|sums| {
-            sums.iter().all(|(currency, sum)| most(currency).is_some_and(|most| *sum <= most))
-        });
+        let small = stake
+            .is_some_and(|sums| sums.iter().all(|(currency, sum)| most(currency).is_some_and(|most| *sum <= most)));
         if small { Strength::Account } else { Strength::Signature }
     }
 

@@ -8,7 +8,8 @@ use assent_schema::expr::{Path, Program, Template, reads};
 use assent_schema::flow::{self, Flows, StepFlow};
 use assent_schema::id::{ConnectionId, GroupId, Name, OperationRef};
 use assent_schema::plan::{
-    Action, Answer, Argument, AskLimit, Awaited, Channel, Effect, Expression, OnItemError, Operation, Plan, Retry, Text, Until,
+    Action, Answer, Argument, AskLimit, Awaited, Channel, Effect, Expression, OnItemError, Operation, Plan, Retry,
+    Text, Until,
 };
 use assent_schema::time::Period;
 

@@ -169,7 +169,15 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         for (name, _) in call.operation.params.iter().filter(|(_, param)| param.amount || param.target) {
             show.insert(name.to_string(), arguments.get(name).cloned().unwrap_or_default());
         }
-        let asking = Asking { step: &step.id, by: group, within: GUARDRAIL_WITHIN, edit: &[], elsewhere: &[], guardrail: true, show };
+        let asking = Asking {
+            step: &step.id,
+            by: group,
+            within: GUARDRAIL_WITHIN,
+            edit: &[],
+            elsewhere: &[],
+            guardrail: true,
+            show,
+        };
         if self.ask_person(asking, before).await? { Ok(()) } else { Err(fail_at(step, call, "above_guardrail")) }
     }
 

@@ -118,11 +118,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     }
 
     /// Where an operation of a plan leads now, with what authorises a request there.
-    pub(super) async fn place<'p>(
-        &self,
-        plan: &'p Plan,
-        name: &'p OperationRef,
-    ) -> Result<There<'p>, NotLooked> {
+    pub(super) async fn place<'p>(&self, plan: &'p Plan, name: &'p OperationRef) -> Result<There<'p>, NotLooked> {
         let client = &plan.client;
         let operation = plan.operations.get(name).ok_or_else(|| never("no_operation"))?;
         let facts = self.deployed.client(client).ok_or_else(|| never("no_client"))?;
@@ -139,8 +135,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         arguments: &BTreeMap<Name, Value>,
         cursor: Option<&str>,
     ) -> Result<Built, NotLooked> {
-        let connection =
-            place.facts.connections.get(&place.name.connection).ok_or_else(|| never("no_connection"))?;
+        let connection = place.facts.connections.get(&place.name.connection).ok_or_else(|| never("no_connection"))?;
         self.let_there(place, place.operation.rate.or(connection.rate))?;
         let call = Call {
             client: place.client,

@@ -36,7 +36,9 @@ fn wrong(plan: &Plan, facts: &ClientFacts, by: &GroupId, via: &[Channel], channe
         return Some(format!("Nobody of `{by}` has an account at `{connection}`."));
     }
     if matches!(channel, Channel::Slack(_)) && accounts.any(|account| SlackAccount::read(account).is_none()) {
-        return Some(format!("An account at `{connection}` is not written as `<workspace>/<user>`, like `T0AB12CD3/U0EF45GH6`."));
+        return Some(format!(
+            "An account at `{connection}` is not written as `<workspace>/<user>`, like `T0AB12CD3/U0EF45GH6`."
+        ));
     }
     let alone = !via.iter().any(Channel::is_own);
     (alone && plan.moves_money()).then(|| {

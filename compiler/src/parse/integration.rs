@@ -35,7 +35,18 @@ pub(super) fn integration(mut table: Table<'_, '_>, stem: &IntegrationId) -> Opt
         table.lacks::<()>(&["webhook"], "The integration has events and no `[webhook]`.", help);
     }
     table.done();
-    Some(Integration { name: id?, summary: summary?, source, auth: auth?, webhook, shows, channel, rate, events, operations })
+    Some(Integration {
+        name: id?,
+        summary: summary?,
+        source,
+        auth: auth?,
+        webhook,
+        shows,
+        channel,
+        rate,
+        events,
+        operations,
+    })
 }
 
 /// How people are asked.

@@ -309,9 +309,8 @@ fn channel(value: Value<'_, '_>) -> Option<Channel> {
             "page" => Some(Channel::Page),
             "cli" => Some(Channel::Cli),
             "slack" => value.bad("names no connection: write `{ slack = \"<connection>\" }`"),
-            "helpdesk" => value.bad(
-                "names no connection: write `{ helpdesk = \"<connection>\", on = \"<a path that is shown>\" }`",
-            ),
+            "helpdesk" => value
+                .bad("names no connection: write `{ helpdesk = \"<connection>\", on = \"<a path that is shown>\" }`"),
             other => not_one_of(&value, other, &CHANNELS),
         };
     }

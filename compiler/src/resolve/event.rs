@@ -78,11 +78,7 @@ impl Resolver<'_> {
     }
 
     /// The event by which a helpdesk's people answer.
-    pub(super) fn answering(
-        &mut self,
-        connection: &Spanned<ConnectionId>,
-        name: &Spanned<EventName>,
-    ) -> Option<Event> {
+    pub(super) fn answering(&mut self, connection: &Spanned<ConnectionId>, name: &Spanned<EventName>) -> Option<Event> {
         let (event, webhook) = self.catalogued(connection, name)?;
         let mut fields = operations::unspanned(&event.fields);
         fields.retain(|name, _| HELPDESK_ANSWER.contains(&name.as_str()));

@@ -5,9 +5,7 @@ use std::ops::Range;
 
 use assent_schema::code::Code;
 use assent_schema::id::{ConnectionId, Name, OperationRef, ProviderId};
-use assent_schema::plan::{
-    Action, AskLimit, Awaited, Channel, Chat, Each, Effect, Retry, Spend, Step, Target, Until,
-};
+use assent_schema::plan::{Action, AskLimit, Awaited, Channel, Chat, Each, Effect, Retry, Spend, Step, Target, Until};
 use assent_schema::spec::{self, ChannelKind, Spanned};
 use assent_schema::time::Period;
 
@@ -376,7 +374,8 @@ impl Resolver<'_> {
         let name = match self.target(connection, &channel.span) {
             Some(Target::Integration(name)) => name,
             Some(Target::Provider(_)) => {
-                let message = format!("`{connection}` is a connection to an AI provider; no person is asked through it.");
+                let message =
+                    format!("`{connection}` is a connection to an AI provider; no person is asked through it.");
                 self.report.add(Code::BadValue, &channel.span, message);
                 return;
             }

@@ -33,7 +33,8 @@ fn asked_on(judged: &Judged<'_>, step: &Step) -> Vec<Breach> {
     });
     marked
         .map(|(position, note)| {
-            let said = format!("An AI or anyone outside chose `{}`, the record on which `{}` is asked.", note.on, step.id);
+            let said =
+                format!("An AI or anyone outside chose `{}`, the record on which `{}` is asked.", note.on, step.id);
             Breach::new(Code::MarkedTarget, at(step, Part::Via(position)), said)
                 .help("Take the field that a system wrote, like the trigger's own record.")
         })

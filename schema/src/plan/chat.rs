@@ -82,9 +82,8 @@ impl<'a> SlackAccount<'a> {
     /// Reads an account as a client's file has it.
     pub fn read(text: &'a str) -> Option<Self> {
         let (team, user) = text.split_once('/')?;
-        let fine = |id: &str| {
-            (1..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
-        };
+        let fine =
+            |id: &str| (1..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
         (fine(team) && fine(user)).then_some(Self { team, user })
     }
 }
@@ -95,7 +94,10 @@ mod tests {
 
     #[test]
     fn an_account_of_slack_names_its_workspace() {
-        assert_eq!(SlackAccount::read("T1DC2JH3J/U2CERLKJA"), Some(SlackAccount { team: "T1DC2JH3J", user: "U2CERLKJA" }));
+        assert_eq!(
+            SlackAccount::read("T1DC2JH3J/U2CERLKJA"),
+            Some(SlackAccount { team: "T1DC2JH3J", user: "U2CERLKJA" })
+        );
         for bad in ["", "U2CERLKJA", "/U1", "T1/", "T1/U1/U2", "t1/u1", "T1/U 1", "T1/\u{202e}U1"] {
             assert_eq!(SlackAccount::read(bad), None, "{bad}");
         }

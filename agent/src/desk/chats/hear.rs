@@ -165,7 +165,8 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let now = self.world.clock().boot();
         {
             let mut buckets = lock(&self.forged);
-            let bucket = buckets.entry((client.clone(), connection.clone())).or_insert_with(|| Bucket::new(FORGED_RATE));
+            let bucket =
+                buckets.entry((client.clone(), connection.clone())).or_insert_with(|| Bucket::new(FORGED_RATE));
             if !bucket.wait(now).is_zero() {
                 return Ok(());
             }

@@ -65,10 +65,7 @@ enum Sent {
     /// Not now.
     Later,
     /// It failed.
-    Failed {
-        passing: bool,
-        code: String,
-    },
+    Failed { passing: bool, code: String },
 }
 
 impl Told {
@@ -202,8 +199,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                     return never("no_account");
                 };
                 let post = slack::question(&card, console);
-                vec![("channel", Value::text(account.user)), ("text", Value::text(post.text.as_str())),
-                    ("blocks", Value::text(post.blocks()))]
+                vec![
+                    ("channel", Value::text(account.user)),
+                    ("text", Value::text(post.text.as_str())),
+                    ("blocks", Value::text(post.blocks())),
+                ]
             }
             (Channel::Helpdesk(note), _) => {
                 let operation = compiled.plan.operations.get(&name);
@@ -230,7 +230,8 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         };
         let name = OperationRef { connection: connection.clone(), operation: update.clone() };
         let post = slack::ended((client.as_str(), workflow.as_str()), &self.ended(&told.waiting));
-        let mut arguments = named(vec![("text", Value::text(post.text.as_str())), ("blocks", Value::text(post.blocks()))]);
+        let mut arguments =
+            named(vec![("text", Value::text(post.text.as_str())), ("blocks", Value::text(post.blocks()))]);
         arguments.extend(posted.iter().map(|(field, text)| (field.clone(), Value::text(text.as_str()))));
         match self.engine.post(&compiled, &name, &arguments, (&told.waiting, attempt(told))).await {
             Ok(_) => Sent::Done,

@@ -4,8 +4,8 @@ use assent_schema::class::Class;
 use assent_schema::client::{ClientAuth, ProviderDialect};
 use assent_schema::fides;
 use assent_schema::plan::Dialect;
-use assent_schema::spec::ChannelKind;
 use assent_schema::shape::{InstantWire, MoneyUnit, WrittenBy};
+use assent_schema::spec::ChannelKind;
 
 use super::super::field::SHAPES;
 use super::super::integration::AUTHS;

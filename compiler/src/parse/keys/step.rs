@@ -171,7 +171,11 @@ static CHANNEL: Table = Table {
     groups: &[&[
         may("slack", Holds::Form(&ID), "The connection to a Slack workspace."),
         may("helpdesk", Holds::Form(&ID), "The connection to a helpdesk."),
-        may("on", Holds::Form(&PATH), "For `helpdesk`: the record that the private note is written on, a path that is shown."),
+        may(
+            "on",
+            Holds::Form(&PATH),
+            "For `helpdesk`: the record that the private note is written on, a path that is shown.",
+        ),
     ]],
     rules: &[Rule::One(&["slack", "helpdesk"]), Rule::With("helpdesk", &["on"])],
 };
