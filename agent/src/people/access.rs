@@ -10,7 +10,7 @@ use crate::store::{Log, Note, Transaction, Waiting, Write};
 use crate::world::Wall;
 
 /// A person sees something, by a command on the host or at the console.
-pub fn looked(log: Log, person: &PersonId, what: &'static str, why: &'static str) -> Note {
+pub fn looked(log: Log, person: &PersonId, what: &'static str, why: &str) -> Note {
     let note = Note::new(log, "viewed").fact("what", what).fact("why", why);
     Note { actor: Some(person.clone()), ..note }
 }

@@ -95,26 +95,38 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         arguments: &BTreeMap<Name, Value>,
     ) -> Result<Looked, NotLooked> {
         let place = self.place(&compiled.plan, &poll.read).await?;
-        let mut paging = Paging::default();
-        let mut cursor = None;
-        let mut more;
-        loop {
-            let page = cursor.as_ref().map(|cursor: &crate::content::Content<String>| cursor.reveal().as_str());
-            let built = self.build_there(&place, arguments, page)?;
-            let page = self.send_there(&place, built).await?;
-            more = page.cursor.is_some();
-            cursor = paging.add(place.operation, page)?;
-            if cursor.is_none() {
-                break;
-            }
-        }
-        let fields = paging.finish().map(|answer| answer.fields).unwrap_or_default();
+        let (fields, more) = self.all_pages(&place, arguments, None).await?;
         let items = match fields.into_iter().find(|(field, _)| *field == poll.items) {
             Some((_, Value::List(ref mut items))) => std::mem::take(items),
             _ => Vec::new(),
         };
         let full = most(place.operation, poll).is_some_and(|most| items.len() >= most);
         Ok(Looked { items, more: more || full })
+    }
+
+    /// What an operation answers, all pages of it, and whether there may be more behind them. `first` is the request of the
+    /// first one, where it was built already.
+    pub(super) async fn all_pages(
+        &self,
+        place: &There<'_>,
+        arguments: &BTreeMap<Name, Value>,
+        mut first: Option<Built>,
+    ) -> Result<(BTreeMap<Name, Value>, bool), NotLooked> {
+        let mut paging = Paging::default();
+        let mut cursor = None;
+        loop {
+            let page = cursor.as_ref().map(|cursor: &crate::content::Content<String>| cursor.reveal().as_str());
+            let built = match first.take() {
+                Some(built) => built,
+                None => self.build_there(place, arguments, page)?,
+            };
+            let page = self.send_there(place, built).await?;
+            let more = page.cursor.is_some();
+            cursor = paging.add(place.operation, page)?;
+            if cursor.is_none() {
+                return Ok((paging.finish().map(|answer| answer.fields).unwrap_or_default(), more));
+            }
+        }
     }
 
     /// Where an operation of a plan leads now, with what authorises a request there.

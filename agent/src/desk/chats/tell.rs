@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 use super::super::{FrontDesk, Registry};
 use crate::people::chat::{Card, Ended, helpdesk, slack};
-use crate::run::{Deployed, NotLooked, Question};
+use crate::run::{Beside, Deployed, NotLooked, Question};
 use crate::store::{Alert, Entry, Store, StoreError, Transaction, Waiting, Write};
 use crate::world::{Clock as _, World};
 
@@ -213,7 +213,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             }
             (Channel::Page | Channel::Cli | Channel::Slack(_), _) => return Sent::Done,
         };
-        let answer = self.engine.post(compiled, &name, &named(arguments), (&told.waiting, attempt(told))).await;
+        let answer = self.engine.beside(compiled, &name, &named(arguments), about(told)).await;
         sent(answer, |fields| {
             let place = SLACK_POSTED.iter().filter_map(|field| Name::new(field).ok());
             place.filter_map(|field| Some((field.clone(), fact(fields.get(&field)?)?))).collect()
@@ -233,7 +233,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let mut arguments =
             named(vec![("text", Value::text(post.text.as_str())), ("blocks", Value::text(post.blocks()))]);
         arguments.extend(posted.iter().map(|(field, text)| (field.clone(), Value::text(text.as_str()))));
-        match self.engine.post(&compiled, &name, &arguments, (&told.waiting, attempt(told))).await {
+        match self.engine.beside(&compiled, &name, &arguments, about(told)).await {
             Ok(_) => Sent::Done,
             // The buttons stay; they decide nothing any more.
             Err(_) if told.is_given_up() => Sent::Done,
@@ -308,8 +308,8 @@ fn never(code: &str) -> Sent {
     Sent::Failed { passing: false, code: code.to_owned() }
 }
 
-fn attempt(told: &Told) -> u32 {
-    told.tries.saturating_add(1)
+fn about(told: &Told) -> Beside<'_> {
+    Beside::question(&told.waiting, told.tries.saturating_add(1))
 }
 
 fn named(arguments: Vec<(&str, Value)>) -> BTreeMap<Name, Value> {
