@@ -207,6 +207,14 @@ impl<W: World, S: Store, D: Deployed, R: Registry> Desk for FrontDesk<W, S, D, R
         self.hook(event).await
     }
 
+    fn knows(&self, client: &ClientId, workflow: &WorkflowId) -> bool {
+        self.deployed.active(client, workflow).is_some() || self.registry.expects(client, workflow)
+    }
+
+    fn knows_client(&self, client: &ClientId) -> bool {
+        self.deployed.client(client).is_some()
+    }
+
     async fn chat(&self, from: FromChat) -> Reply {
         self.heard(from).await
     }

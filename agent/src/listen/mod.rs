@@ -5,6 +5,7 @@
 
 mod answer;
 pub(crate) mod connections;
+mod room;
 mod route;
 pub mod witness;
 
@@ -24,6 +25,7 @@ pub use answer::{Receipt, Reply};
 pub use route::Ask;
 
 use answer::{Answer, coded, to_person, to_sender};
+use room::Room;
 use route::{NoRoute, Route, is_ours, route};
 
 use crate::accept::webhook;
@@ -33,6 +35,8 @@ use crate::content::Content;
 const BODY_MOST: Duration = Duration::from_secs(15);
 /// The longest time that a sender is kept waiting. What was begun goes on.
 const ANSWER_MOST: Duration = Duration::from_secs(30);
+/// When a client whose room is full may try again.
+const FULL_AFTER: Duration = Duration::from_secs(2);
 /// The largest body of a person's request, in bytes.
 const PERSON_MOST_BYTES: usize = 64 * 1024;
 
@@ -62,6 +66,12 @@ pub struct FromChat {
 
 /// What stands behind the listener.
 pub trait Desk: Send + Sync + 'static {
+    /// Whether there is such a workflow here, or there may soon be: asked before a body is read.
+    fn knows(&self, client: &ClientId, workflow: &WorkflowId) -> bool;
+
+    /// Whether there is such a client here: asked before a body is read.
+    fn knows_client(&self, client: &ClientId) -> bool;
+
     /// Judges an event and makes its run durable.
     ///
     /// A run that was begun goes on when the future is dropped.
@@ -82,15 +92,15 @@ pub trait Desk: Send + Sync + 'static {
 
 /// Serves until `stop` becomes true, then lets connections end.
 pub async fn serve<D: Desk>(listener: TcpListener, hosts: Vec<String>, desk: Arc<D>, stop: watch::Receiver<bool>) {
-    let hosts = Arc::new(hosts);
+    let (hosts, room) = (Arc::new(hosts), Arc::new(Room::default()));
     let answer = move |request| {
-        let (hosts, desk) = (Arc::clone(&hosts), Arc::clone(&desk));
-        async move { handle(request, &hosts, desk).await }
+        let (hosts, desk, room) = (Arc::clone(&hosts), Arc::clone(&desk), Arc::clone(&room));
+        async move { handle(request, &hosts, desk, &room).await }
     };
     connections::take(listener, answer, stop).await;
 }
 
-async fn handle<D: Desk>(request: Request<Incoming>, hosts: &[String], desk: Arc<D>) -> Answer {
+async fn handle<D: Desk>(request: Request<Incoming>, hosts: &[String], desk: Arc<D>, room: &Room) -> Answer {
     if !is_for_us(request.headers(), hosts) {
         return coded(421, "wrong_host");
     }
@@ -99,10 +109,25 @@ async fn handle<D: Desk>(request: Request<Incoming>, hosts: &[String], desk: Arc
         Err(NoRoute::WrongMethod) => coded(405, "wrong_method"),
         Ok(Route::Health) if desk.is_ready() => coded(200, "ready"),
         Ok(Route::Health) => coded(503, "not_ready"),
-        Ok(Route::Hook { client, workflow }) => hook(request, client, workflow, desk).await,
-        Ok(Route::Answer { client, connection }) => chat(request, client, connection, desk).await,
+        // Whoever knows no name of ours takes no memory: nothing of the body is read.
+        Ok(Route::Hook { client, workflow }) if !desk.knows(&client, &workflow) => coded(404, "not_found"),
+        Ok(Route::Answer { client, .. }) if !desk.knows_client(&client) => coded(404, "not_found"),
+        Ok(Route::Hook { client, workflow }) => match room.take(&client, size(&request)) {
+            Some(_room) => hook(request, client, workflow, desk).await,
+            None => to_sender(&Receipt::Busy { after: FULL_AFTER }),
+        },
+        Ok(Route::Answer { client, connection }) => match room.take(&client, size(&request)) {
+            Some(_room) => chat(request, client, connection, desk).await,
+            None => to_sender(&Receipt::Busy { after: FULL_AFTER }),
+        },
         Ok(Route::Person(ask)) => person(request, ask, desk).await,
     }
+}
+
+/// How much room a body may need: what it says, or the most.
+fn size(request: &Request<Incoming>) -> usize {
+    let most = request.body().size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
+    most.unwrap_or(webhook::BODY_MOST_BYTES).min(webhook::BODY_MOST_BYTES)
 }
 
 /// Whether there is one `Host` header, with one of our names in it.
