@@ -206,6 +206,7 @@ fn verdict(facts: &ClientFacts, decided: &Decided, question: &Question) -> Optio
         nonce: question.waiting.nonce,
         edits: decided.edits.iter().map(|(path, text)| (path.clone(), Content::new(text.clone()))).collect(),
         signature: None,
+        through: None,
     })
 }
 

@@ -398,6 +398,19 @@ fn the_listener_is_bounded_and_answers_to_its_own_names() {
     assert_eq!(place.raw(b"\x16\x03\x01\x02\x00").0, 400);
 }
 
+#[test]
+fn who_knows_no_workflow_of_ours_is_answered_before_anything_of_a_body_is_read() {
+    let place = Place::new();
+    let announced = |path: &str| {
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: 1048000\r\n\r\n");
+        place.raw(head.as_bytes()).0
+    };
+    for path in ["/hooks/nobody/nothing", "/hooks/acme/other", "/answers/nobody/chat"] {
+        assert_eq!(announced(path), 404, "{path}");
+    }
+}
+
 /// A gate at which commits wait while it is closed, and that says when one came.
 struct Barrier {
     closed: watch::Receiver<bool>,

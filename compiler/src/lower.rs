@@ -8,7 +8,7 @@ use std::sync::Arc;
 use assent_schema::canon::{self, CanonError, Digest};
 use assent_schema::client::{Endpoints, EndpointsType};
 use assent_schema::id::{ClientId, Environment, Name, OperationRef, Region};
-use assent_schema::plan::{Action, Argument, Awaited, Plan, SCHEMA, Step, Trigger, Until};
+use assent_schema::plan::{Action, Argument, Awaited, Chat, Plan, SCHEMA, SLACK_POSTED, Step, Trigger, Until};
 use assent_schema::scenario::Tests;
 use assent_schema::shape::Shape;
 
@@ -138,6 +138,12 @@ struct Reads {
 impl Reads {
     fn of(plan: &Plan) -> Self {
         let mut reads = Self { operations: BTreeMap::new(), events: BTreeMap::new(), trigger: Some(BTreeSet::new()) };
+        for (connection, chat) in &plan.chats {
+            let posted = OperationRef { connection: connection.clone(), operation: chat.post().clone() };
+            let kept = SLACK_POSTED.iter().filter_map(|field| Name::new(field).ok());
+            let kept = kept.filter(|_| matches!(chat, Chat::Slack { .. }));
+            reads.operations.entry(posted).or_default().extend(kept);
+        }
         if let Some(poll) = plan.trigger.poll() {
             reads.operations.entry(poll.read.clone()).or_default().insert(poll.items.clone());
         }

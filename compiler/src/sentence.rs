@@ -42,6 +42,10 @@ pub fn sentence(data_use: &DataUse) -> String {
         UseKind::Guardrail if !data_use.requests.is_empty() => {
             format!("asks for exactly this, as the catalog describes it now: {}", requests(data_use))
         }
+        UseKind::Guardrail if data_use.workflow.is_some() && data_use.guardrail.is_some() => {
+            let most = data_use.guardrail.as_ref().map(guardrail).unwrap_or_default();
+            format!("takes a yes by {to} for money without a signature, {most}")
+        }
         UseKind::Guardrail if data_use.workflow.is_some() => format!("lets nobody decide as {to}"),
         UseKind::Guardrail if data_use.guardrail.is_none() => {
             let stale = data_use.stale_limit.map(|limit| limit.to_string()).unwrap_or_default();

@@ -13,7 +13,7 @@ use crate::id::{
     ClientId, ConnectionId, Environment, GroupId, IntegrationId, MailAddress, Name, PersonId, ProviderId, Region,
     Scope, SlotId, WorkflowId,
 };
-use crate::plan::Rate;
+use crate::plan::{Channel, Rate};
 use crate::shape::is_false;
 use crate::time::{Moment, Period};
 
@@ -71,6 +71,17 @@ pub struct ClientFacts {
     /// Who holds checkpoints of its ledger besides the agent, by environment.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ledger: BTreeMap<Environment, Holders>,
+}
+
+impl ClientFacts {
+    /// The most private class that a channel may show to people who decide.
+    pub fn shown_by(&self, channel: &Channel) -> Class {
+        let Some(connection) = channel.connection() else { return Class::Personal };
+        match self.connections.get(connection).map(|facts| &facts.to) {
+            Some(ConnectionTo::Integration { shows, .. }) => *shows,
+            Some(ConnectionTo::Provider { .. }) | None => Class::Public,
+        }
+    }
 }
 
 /// The `type` member of [`ClientFacts`].

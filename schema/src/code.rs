@@ -189,6 +189,9 @@ codes! {
     NoLimits "no-limits" Error ["P12"] "A workflow without `timeout` or `concurrency`.";
         "A run without limits can harm the client's own systems.";
         "Add `[limits]` with `timeout` and `concurrency`.";
+    NoDecider "no-decider" Error ["P25"] "A decision that nobody of its group can answer where it is asked.";
+        "A question that reaches nobody ends as a no when its time is over, and looks as if somebody had said it.";
+        "Give people of the group an account at the connection in the client's `people.<name>.accounts`, or ask through `page` or `cli` too.";
     NoRoute "no-route" Error ["P13"] "A client whose alerts or incidents reach nobody.";
         "A failure that nobody is told of stays one.";
         "Name routes of `assent.toml` under `routes` that carry both `alerts` and `incidents` and lead somewhere in the client's region in production.";

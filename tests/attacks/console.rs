@@ -24,6 +24,15 @@ pub(crate) const ROOM: &[Attack] = &[
     attack("an engineer shares a post-mortem and is not on call", "not_on_call", shared_by_engineer),
     attack("an engineer opens an incident of another client", "not_assigned", other_incident),
     attack("an engineer retries a run of another client", "not_assigned", other_clients_run),
+    because(
+        "an engineer has the content of a run of their client read again",
+        "accepted",
+        "because of TICKET-7",
+        content,
+    ),
+    attack("an engineer has the content of another client's run read again", "not_assigned", other_clients_content),
+    attack("a decider has the content of a run read again", "not_assigned", deciders_content),
+    attack("content is read again without a reason", "400", content_without_reason),
     attack("an engineer looks at another client's KPIs", "not_assigned", other_numbers),
     attack("an engineer opens a question that is put to a decider", "not_assigned", engineers_question),
     attack("a decider opens a question that is put to another group", "not_assigned", other_group),
@@ -81,6 +90,33 @@ fn failed() -> String {
 
 fn theirs() -> String {
     format!("/runs/{}", run(THEIRS.0, THEIRS.1))
+}
+
+fn content() -> Verdict {
+    let place = Place::new();
+    let cookie = place.sign_in("alice");
+    place.noted();
+    let seen = place.act(&format!("{}/content", failed()), &cookie, &[("why", "TICKET-7")]);
+    assert!(
+        seen.status == 200 && seen.body.contains("12.99 EUR") && !seen.body.contains("<script>document"),
+        "{}",
+        seen.status
+    );
+    assert!(seen.head.contains("no-store"), "{}", seen.head);
+    assert!(place.noted().iter().any(|line| line.contains("viewed alice content")), "the entry");
+    Verdict::new("accepted", place.done().concat())
+}
+
+fn other_clients_content() -> Verdict {
+    acts("alice", &format!("{}/content", theirs()), &[("why", "TICKET-7")])
+}
+
+fn deciders_content() -> Verdict {
+    acts("lena", &format!("{}/content", failed()), &[("why", "TICKET-7")])
+}
+
+fn content_without_reason() -> Verdict {
+    acts("alice", &format!("{}/content", failed()), &[])
 }
 
 pub(crate) fn question(nonce: u8) -> String {

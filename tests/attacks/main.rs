@@ -14,6 +14,7 @@
 
 mod agreement;
 mod approvers;
+mod chats;
 mod commands;
 mod console;
 mod deploy;
@@ -57,11 +58,17 @@ const ROOMS: &[(&str, &[Attack])] = &[
     ("Commands on an agent's host", commands::ROOM),
     ("The console", console::ROOM),
     ("Passkeys", passkeys::ROOM),
+    ("Chats and helpdesks", chats::ROOM),
 ];
 
 #[test]
 fn signatures() {
     table::play(signatures::ROOM);
+}
+
+#[test]
+fn chats() {
+    table::play(chats::ROOM);
 }
 
 #[test]

@@ -329,7 +329,15 @@ impl People {
         let edits =
             if choice == Choice::Approve { question.edit.iter().filter_map(edited).collect() } else { BTreeMap::new() };
         let person = self.facts.deciders.get(&waiting.by)?.first()?.clone();
-        Some(Verdict { choice, person, shown: waiting.shown, nonce: waiting.nonce, edits, signature: None })
+        Some(Verdict {
+            choice,
+            person,
+            shown: waiting.shown,
+            nonce: waiting.nonce,
+            edits,
+            signature: None,
+            through: None,
+        })
     }
 }
 

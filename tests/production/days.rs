@@ -295,7 +295,7 @@ fn verdict(field: &Field, question: &Question, choice: Choice) -> Verdict {
     let waiting = &question.waiting;
     let person = field.clients[&waiting.client].deciders[&waiting.by].first().unwrap().clone();
     let (shown, nonce) = (waiting.shown, waiting.nonce);
-    Verdict { choice, person, shown, nonce, edits: [].into(), signature: None }
+    Verdict { choice, person, shown, nonce, edits: [].into(), signature: None, through: None }
 }
 
 /// Kills the process at the times that are left, at the next durable write or request, before it or after it.

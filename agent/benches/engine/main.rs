@@ -1,8 +1,9 @@
 //! How fast runs are when each of them is durable, how soon the agent is ready, and how soon a release runs. Prints Markdown
 //! tables.
 //!
-//! `cargo bench -p assent-agent --bench engine`; `-- engine`, `-- start`, `-- ledger`, `-- deploy`, `-- large` and `-- poll` (parts of it), `-- verify` (for a profiler alone), `-- crowd`, `-- watch` or
-//! `-- cost` for one table alone. What the figures mean and what they were is in docs/benchmarks.md.
+//! `cargo bench -p assent-agent --bench engine`; `-- engine`, `-- start`, `-- ledger`, `-- deploy` (`-- large` and `-- poll` are
+//! parts of it), `-- verify` (for a profiler), `-- crowd`, `-- watch`, `-- cost` or `-- console` for one table alone. What the
+//! figures mean and what they were is in docs/benchmarks.md.
 #![expect(
     clippy::disallowed_methods,
     clippy::indexing_slicing,
@@ -10,6 +11,7 @@
     reason = "measures real time, reads /proc, starts the agent, prints; bends JSON that it wrote itself"
 )]
 
+mod console;
 mod crowd;
 mod deploy;
 mod figures;
@@ -67,6 +69,9 @@ fn main() {
     if wants("cost") {
         cost();
     }
+    if wants("console") {
+        pages();
+    }
     println!("Load average after: {}", figures::load_average());
 }
 
@@ -111,6 +116,17 @@ fn cost() {
             rates.get(rates.len() / 2).copied().unwrap_or_default()
         });
         println!("| {at_once} | {without:.0} | {with:.0} | {:.0} % |", (1.0 - with / without) * 100.0);
+    }
+    println!();
+}
+
+/// The console over a million runs, or as many as the second argument says.
+fn pages() {
+    let runs = std::env::args().nth(2).and_then(|runs| runs.parse().ok()).unwrap_or(1_000_000);
+    println!("| page, over {runs} runs | p50 ms | most ms | bytes |");
+    println!("|---|---|---|---|");
+    for page in console::measure(runs) {
+        println!("| {} | {:.1} | {:.1} | {} |", page.what, page.took.at(50), page.took.at(100), page.bytes);
     }
     println!();
 }

@@ -43,7 +43,7 @@ impl Drop for Site {
     }
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
 }
 
@@ -113,6 +113,10 @@ impl Site {
             std::thread::sleep(Duration::from_millis(10));
         }
         format!("git://127.0.0.1:{port}/agency.git")
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
     }
 
     pub(crate) fn repository(&self) -> PathBuf {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use assent_schema::expr::Value;
 use assent_schema::id::Name;
-use assent_schema::plan::{Dialect, Trigger};
+use assent_schema::plan::{Dialect, Event, Trigger};
 use assent_schema::shape::Field;
 
 use super::webhook::{Delivery, Refused};
@@ -39,18 +39,44 @@ pub fn take(trigger: &Trigger, delivery: Delivery<'_>) -> Result<Taken, Refused>
     if let Some(text) = challenge(*dialect, &json) {
         return Ok(Taken::Challenge(text));
     }
-    let stands = |at: &str, wanted: &str| match at.strip_prefix(HEADER) {
-        Some(name) => has_header(delivery, name, wanted),
-        None => json.text_at(at).is_some_and(|text| text == wanted),
-    };
-    if own.as_ref().is_some_and(|own| stands(&own.at, &own.equals)) {
+    if own.as_ref().is_some_and(|own| stands(delivery, &json, &own.at, &own.equals)) {
         return Ok(Taken::Own);
     }
-    if !matches.iter().all(|(at, wanted)| stands(at, wanted)) {
+    if !matches.iter().all(|(at, wanted)| stands(delivery, &json, at, wanted)) {
         return Ok(Taken::Other);
     }
     let fields = wire::take(&json, fields, None).or(Err(Refused::BadBody))?;
     Ok(if is_for_us(trigger, &fields) { Taken::Ours(fields) } else { Taken::Other })
+}
+
+/// What an event that is no trigger says.
+pub enum Read {
+    /// Its declared fields; everything else of the body is dropped here.
+    Fields(BTreeMap<Name, Value>),
+    /// Another event of the same connection, or one that our own connection caused.
+    Other,
+}
+
+/// Reads the body of an event that is no trigger, whose signature was checked.
+///
+/// # Errors
+/// As [`take`].
+pub fn read(event: &Event, delivery: Delivery<'_>) -> Result<Read, Refused> {
+    let json = object(delivery.body)?;
+    if event.own.as_ref().is_some_and(|own| stands(delivery, &json, &own.at, &own.equals))
+        || !event.matches.iter().all(|(at, wanted)| stands(delivery, &json, at, wanted))
+    {
+        return Ok(Read::Other);
+    }
+    wire::take(&json, &event.fields, None).map(Read::Fields).or(Err(Refused::BadBody))
+}
+
+/// Whether a text stands at a place of an event.
+fn stands(delivery: Delivery<'_>, json: &Json, at: &str, wanted: &str) -> bool {
+    match at.strip_prefix(HEADER) {
+        Some(name) => has_header(delivery, name, wanted),
+        None => json.text_at(at).is_some_and(|text| text == wanted),
+    }
 }
 
 /// Reads a file of an inbox.

@@ -176,3 +176,71 @@ fn end(done: Result<(), Error>, out: &Output<'_>, format: Format, stderr: &mut d
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use assent_schema::ledger::HeldWhat;
+
+    use super::*;
+    use crate::store::{Alert, AlertRow};
+    use crate::watch::message;
+    use crate::watch::{Condition, alert};
+    use crate::world::Wall;
+
+    fn commands(alert: Alert) -> Vec<String> {
+        let (since, last) = (Wall::from_millis(0), Wall::from_millis(0));
+        let row = AlertRow { no: 7, alert, since, last, count: 1, sent: 0, due: None, tries: 0, over: false };
+        message(&"eu-1".parse().unwrap(), &row, None, &[]).commands
+    }
+
+    /// What an alert has on-call copy is a command line of this very program, about what the alert is about.
+    #[test]
+    fn the_commands_of_every_alert_can_be_run_as_they_stand() {
+        let (client, connection) = (|| "acme".parse().unwrap(), || "shop".parse().unwrap());
+        let workflow = || "refund".parse().unwrap();
+        let id = || "i-29".to_owned();
+        let conditions = [
+            (Condition::ResponseDue { client: Some(client()), id: id() }, "incidents acknowledge i-29"),
+            (Condition::ResponseLate { client: None, id: id() }, "incidents acknowledge i-29"),
+            (Condition::PostMortemDue { client: Some(client()), id: id(), left: "1d" }, "incidents draft i-29"),
+            (Condition::PostMortemLate { client: Some(client()), id: id() }, "incidents draft i-29"),
+            (Condition::ScheduleMissed { client: client(), workflow: workflow() }, "rollback acme/refund"),
+            (Condition::ReleaseRefused { code: "x".into() }, "status"),
+            (Condition::StaleStopped { client: client() }, "incidents acknowledge i-7"),
+            (Condition::ApprovalEnds { client: client(), days: 7 }, "runs --client acme"),
+            (
+                Condition::RotationOverdue { client: client(), connection: connection(), slot: "key".parse().unwrap() },
+                "vault rotate acme/shop/key --set",
+            ),
+            (Condition::RotationFailed { client: client(), connection: connection(), code: "x".into() }, "vault list"),
+            (Condition::ConsentNeeded { client: client(), connection: connection() }, "vault connect acme/shop"),
+            (Condition::ConsentNeeded { client: client(), connection: connection() }, "incidents acknowledge i-7"),
+            (Condition::Vault { code: "x".into() }, "vault list"),
+            (Condition::DecisionWaits { client: client(), workflow: workflow() }, "console"),
+            (
+                Condition::HoldLapsed { client: client(), what: HeldWhat::Workflow(workflow()) },
+                "hold acme/refund --why lapsed --for 4h",
+            ),
+            (
+                Condition::HoldLapsed { client: client(), what: HeldWhat::Connection(connection()) },
+                "hold acme --connection shop --why lapsed --for 4h",
+            ),
+            (Condition::Clock, "status"),
+            (Condition::Disk { code: "disk_full".into() }, "incidents acknowledge i-7"),
+            (Condition::Halted { code: "x".into() }, "ledger verify"),
+            (Condition::Ledger { code: "x".into() }, "ledger verify"),
+        ];
+        for (condition, wanted) in conditions {
+            let told = commands(alert(&condition).unwrap());
+            assert!(
+                told.iter().any(|line| line.strip_prefix("assent-agent ") == Some(wanted)),
+                "{condition:?}: {told:?}"
+            );
+            assert!(told.len() <= 3, "{told:?}");
+            for line in &told {
+                let parsed = Arguments::try_parse_from(line.split(' '));
+                assert!(parsed.is_ok(), "{line}: {}", parsed.err().map(|error| error.to_string()).unwrap_or_default());
+            }
+        }
+    }
+}

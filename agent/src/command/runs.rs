@@ -3,14 +3,16 @@
 use std::io::{self, Write};
 
 use assent_schema::id::ClientId;
+use assent_schema::ledger::Token;
 use serde::Serialize;
 
 use super::ask::unexpected;
 use super::key::Who;
 use super::{Call, Output, Show, handle};
 use crate::control::answer::sentence;
-use crate::control::{Answer, Question, RUNS_MOST, RunRow, RunStory, Verb};
+use crate::control::{Answer, Question, RUNS_MOST, ReadAgain, RunRow, RunStory, Verb};
 use crate::error::Error;
+use crate::people::told;
 use crate::store::RunId;
 
 /// Arguments of `runs`.
@@ -34,6 +36,13 @@ enum What {
     Show {
         /// The run's id, as lists show it.
         run: RunId,
+        /// Reads again, live, what the run read, and shows it. Nothing of it is kept; that you looked stands in the client's
+        /// ledger.
+        #[arg(long, requires = "why")]
+        reread: bool,
+        /// The reason, as a code or ticket id: the client can read it in its ledger.
+        #[arg(long, value_name = "REASON", requires = "reread")]
+        why: Option<Token>,
     },
     /// Goes on with runs at the step that failed. What is done stays done, what is in doubt is never repeated blindly.
     Retry(handle::Args),
@@ -75,10 +84,36 @@ impl Show for RunStory {
     }
 }
 
+#[derive(Serialize)]
+struct Again {
+    reads: Vec<ReadAgain>,
+}
+
+impl Show for Again {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.reads.is_empty() {
+            return writeln!(out, "Nothing of this run can be read again.");
+        }
+        for read in &self.reads {
+            writeln!(out, "{}  {}", read.step, read.operation)?;
+            read.code.iter().try_for_each(|code| writeln!(out, "    not read: {code}"))?;
+            for (name, value) in read.values.iter().flatten() {
+                let text = told::value(value);
+                text.lines().enumerate().try_for_each(|(place, line)| match place {
+                    0 => writeln!(out, "    {name}: {line}"),
+                    _ => writeln!(out, "        {line}"),
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
 pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
     let who = &args.who;
     let question = match &args.what {
-        Some(What::Show { run }) => Question::Run { run: *run },
+        Some(What::Show { run, why: Some(why), .. }) => Question::Reread { run: *run, why: why.clone() },
+        Some(What::Show { run, why: None, .. }) => Question::Run { run: *run },
         Some(What::Retry(args)) => return handle::handle(Verb::Retry, args, (who, call), out),
         Some(What::Skip(args)) => return handle::handle(Verb::Skip, args, (who, call), out),
         Some(What::Cancel(args)) => return handle::handle(Verb::Cancel, args, (who, call), out),
@@ -88,6 +123,7 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
     match who.ask(call, &question)? {
         Answer::Runs(runs) => out.show(&Runs { runs }),
         Answer::Run(Some(story)) => out.show(&*story),
+        Answer::Reread(reads) => out.show(&Again { reads }),
         Answer::Run(None) => Err(Error::refused("there is no such run here").help("`assent-agent runs` lists them.")),
         _ => Err(unexpected()),
     }

@@ -39,6 +39,7 @@ impl<O: Office> Console<O> {
             Act::Share(incident) => self.share(incident, &asked, &guest).await,
             Act::Incident => self.incident(&asked, &guest).await,
             Act::Handle(run) => self.handle_run(run, &asked, &guest).await,
+            Act::Reread(run) => self.reread(run, &asked, &guest).await,
         }
     }
 
@@ -206,6 +207,26 @@ impl<O: Office> Console<O> {
         }
     }
 
+    /// What a run read, live: an answer to this one press, which no page holds.
+    async fn reread(&self, run: RunId, asked: &Asked, guest: &Guest) -> Answer {
+        let viewer = &guest.viewer;
+        let line = match self.run_of(run, viewer) {
+            Ok((line, _)) => line,
+            Err(NotSeen::Missing) => return pages::missing(Some(&self.frame(asked, guest))),
+            Err(NotSeen::NotTheirs(log)) => return self.not_theirs(log, asked, guest).await,
+            Err(NotSeen::Broken) => return pages::busy(),
+        };
+        let Some(why) = asked.form.read::<Token>("why") else {
+            let help = "Say why in one word of letters, digits and `. _ : -`: the client reads it in its ledger.";
+            return self.refuse(asked, guest, 400, &refused("the reason is missing, or not one word", help));
+        };
+        let at = (run, line.accepted.client, line.accepted.plan);
+        match self.office.reread(at, &viewer.who.person, &why).await {
+            Ok(reads) => pages::whole(200, &self.frame(asked, guest), pages::content::page(run, &reads)),
+            Err(no) => self.refuse(asked, guest, 409, &no),
+        }
+    }
+
     async fn handle_run(&self, run: RunId, asked: &Asked, guest: &Guest) -> Answer {
         let line = match self.run_of(run, &guest.viewer) {
             Ok((line, _)) => line,
@@ -323,6 +344,9 @@ fn not_taken(why: NotTaken) -> Refused {
         }
         NotTaken::NotDurable => ("your answer could not be written down", "Nothing happened. Try again in a moment."),
         NotTaken::OtherEdits => ("the texts are not those that were signed", "Begin again from the question."),
+        NotTaken::NotHere | NotTaken::OnlyThePage | NotTaken::Replayed => {
+            ("that answer came through a chat and does not count", "Answer on this page.")
+        }
         NotTaken::BadForm
         | NotTaken::BadChallenge
         | NotTaken::OtherQuestion

@@ -14,8 +14,8 @@ use assent_schema::status::Status;
 use assent_schema::time::Period;
 
 use super::viewer::{Viewer, Who};
-use crate::control::Verb;
 use crate::control::incidents::IncidentRow;
+use crate::control::{ReadAgain, Verb};
 use crate::incident::Step;
 use crate::ledger::{Page, Sought};
 use crate::people::wire::{Shown, SignedDecision};
@@ -183,6 +183,14 @@ pub trait Office: Send + Sync + 'static {
 
     /// Brings a workflow back to the plan before; says what runs now.
     fn roll_back(&self, at: (ClientId, WorkflowId), by: PersonId) -> impl Future<Output = Done<Digest>> + Send;
+
+    /// Reads again what a run of a client read: that this person looks, and why, is durable before anything is asked.
+    fn reread(
+        &self,
+        at: (RunId, ClientId, Digest),
+        by: &PersonId,
+        why: &Token,
+    ) -> impl Future<Output = Done<Vec<ReadAgain>>> + Send;
 
     /// Retries, skips, cancels or reruns a run, or takes its work out of the manual queue; says which run goes on with it.
     fn handle(

@@ -122,6 +122,8 @@ pub(super) enum Act {
     Share(i64),
     /// `/runs/<run>`
     Handle(RunId),
+    /// `/runs/<run>/content`
+    Reread(RunId),
 }
 
 /// Finds the page of a method and path; what is not there is `None`. Nothing is decoded, no slash forgiven.
@@ -147,6 +149,7 @@ pub(super) fn route(method: &str, path: &str) -> Option<Route> {
         ("POST", ["decisions", nonce]) => act(Act::Decide(nonce.parse().ok()?)),
         ("GET", ["runs"]) => page(Page::Runs),
         ("GET", ["runs", run]) => page(Page::Run(run.parse().ok()?)),
+        ("POST", ["runs", run, "content"]) => act(Act::Reread(run.parse().ok()?)),
         ("POST", ["runs", run]) => act(Act::Handle(run.parse().ok()?)),
         ("GET", ["queue"]) => page(Page::Queue),
         ("GET", ["numbers"]) => page(Page::Numbers),

@@ -5,13 +5,10 @@ use assent_schema::time::Moment;
 use maud::{Markup, html};
 use serde_json::Value;
 
+use crate::people::told::amount;
+pub(super) use crate::people::told::{grouped, money};
 use crate::store::Entry;
 use crate::world::Wall;
-
-/// Currencies without minor units, and those with a thousand of them. Source: ISO 4217.
-const UNDIVIDED: [&str; 16] =
-    ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"];
-const IN_THOUSANDS: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
 
 /// How long ago: `just now`, `4 min ago`; or how long until.
 pub(super) fn ago(now: Wall, at: Wall) -> String {
@@ -54,38 +51,6 @@ pub(super) fn took(from: Wall, to: Wall) -> String {
         5_400_000..129_600_000 => format!("{} h", (millis + 1_800_000) / 3_600_000),
         _ => format!("{} days", (millis + 43_200_000) / 86_400_000),
     }
-}
-
-/// An amount with its currency: `12.30 EUR`.
-pub(super) fn money(minor: i64, currency: &str) -> String {
-    let digits = if UNDIVIDED.contains(&currency) {
-        0
-    } else if IN_THOUSANDS.contains(&currency) {
-        3
-    } else {
-        2
-    };
-    let sign = if minor < 0 { "-" } else { "" };
-    let unit = 10_u64.pow(digits);
-    let (whole, part) = (minor.unsigned_abs() / unit, minor.unsigned_abs() % unit);
-    let whole = grouped(whole);
-    match digits {
-        0 => format!("{sign}{whole} {currency}"),
-        _ => format!("{sign}{whole}.{part:0width$} {currency}", width = digits as usize),
-    }
-}
-
-/// A number with a thin space between thousands.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push('\u{202f}');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// The first digits of a digest; all of it when it is pointed at.
@@ -134,10 +99,8 @@ pub(super) fn value(value: &Value) -> Markup {
         Value::Array(items) if items.is_empty() => html! { span.none { "an empty list" } },
         Value::Array(items) => html! { ol.values { @for item in items { li { (self::value(item)) } } } },
         Value::Object(fields) => {
-            let minor = fields.get("minor").and_then(Value::as_i64);
-            let amount = fields.get("currency").and_then(Value::as_str).zip(minor).filter(|_| fields.len() == 2);
             html! {
-                @if let Some((currency, minor)) = amount { strong.money { (money(minor, currency)) } }
+                @if let Some((minor, currency)) = amount(value) { strong.money { (money(minor, currency)) } }
                 @else { dl.values { @for (name, field) in fields { dt { (told(name)) } dd { (self::value(field)) } } } }
             }
         }

@@ -20,13 +20,14 @@ use std::time::Duration;
 
 use assent_schema::canon::Digest;
 use assent_schema::client::{ConnectionFacts, Endpoint};
-use assent_schema::id::{ClientId, ConnectionId, GroupId, Name, PersonId, SlotId, WorkflowId};
+use assent_schema::id::{ClientId, ConnectionId, GroupId, Name, OperationRef, PersonId, SlotId, WorkflowId};
 use assent_schema::ledger::{HeldWhat, Token};
 use assent_schema::status::{Hold, Status};
 use assent_schema::time::{Moment, Period};
 use serde::{Deserialize, Serialize};
 
 use crate::people::wire::{Challenge, Introduction, SignedCommand};
+use crate::run::Reread;
 use crate::store::{EffectDone, Entry, QueueItem, RunId, TriggerKind};
 
 /// The largest question or answer, in bytes.
@@ -76,6 +77,13 @@ pub enum Question {
     Run {
         /// Which.
         run: RunId,
+    },
+    /// What a run read is read again, live, and shown.
+    Reread {
+        /// Which.
+        run: RunId,
+        /// The reason, as a code or ticket id.
+        why: Token,
     },
     /// The manual queue.
     Queue,
@@ -179,6 +187,7 @@ impl Question {
             Self::Ledger(question) => question.is_open(),
             Self::Runs { .. }
             | Self::Run { .. }
+            | Self::Reread { .. }
             | Self::Queue
             | Self::Rotate { .. }
             | Self::Handle { .. }
@@ -215,6 +224,8 @@ pub enum Answer {
     Runs(Vec<RunRow>),
     /// One run; nothing when there is no such run.
     Run(Option<Box<RunStory>>),
+    /// What was read again.
+    Reread(Vec<ReadAgain>),
     /// The manual queue, oldest first.
     Queue(Vec<QueueItem>),
     /// What went back, and what could not.
@@ -246,6 +257,42 @@ pub enum Answer {
         /// What to do.
         help: String,
     },
+}
+
+/// What one step's read says now. What it says is content: it is shown to who asked, and stands in nothing else.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadAgain {
+    /// The step.
+    pub step: Name,
+    /// What was called.
+    pub operation: OperationRef,
+    /// By field; absent where it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Why not, as a code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// Says nothing of what was read.
+impl std::fmt::Debug for ReadAgain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { step, operation, code, .. } = self;
+        f.debug_struct("ReadAgain")
+            .field("step", step)
+            .field("operation", operation)
+            .field("code", code)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<Reread> for ReadAgain {
+    fn from(read: Reread) -> Self {
+        let Reread { step, operation, found } = read;
+        let values = found.as_ref().ok().and_then(|bytes| serde_json::from_slice(bytes.reveal()).ok());
+        Self { step, operation, values, code: found.err() }
+    }
 }
 
 /// How a rotation stands.

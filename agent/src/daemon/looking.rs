@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
+use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, PersonId};
+use assent_schema::ledger::Token;
 use assent_schema::trust::RoleName;
 
 use super::agent::{Agent, lock};
@@ -14,7 +16,7 @@ use crate::console::{Known, Sight, Viewer, Who};
 use crate::control::alerts::AlertQuestion;
 use crate::control::books::{ENTRIES_MOST, LedgerAnswer, LedgerQuestion};
 use crate::control::incidents::{IncidentAnswer, IncidentQuestion};
-use crate::control::{Answer, Question, RUNS_MOST, answer};
+use crate::control::{Answer, Question, RUNS_MOST, ReadAgain, answer};
 use crate::people::Keys;
 use crate::people::access::{looked, refused as turned_away};
 use crate::people::wire::{Introduction, SignedCommand};
@@ -55,6 +57,19 @@ impl Agent {
     /// Whether entries of a client are here. A look at what is not there would begin a log.
     fn kept(&self, client: &ClientId) -> bool {
         self.store.ledger_size(&Log::Client(client.clone())).is_ok_and(|size| size > 0)
+    }
+
+    /// Reads again what a run read. The entry first.
+    pub(super) async fn reread(
+        &self,
+        (run, client, plan): (RunId, ClientId, Digest),
+        by: &PersonId,
+        why: &Token,
+    ) -> Result<Option<Vec<ReadAgain>>, StoreError> {
+        let note = looked(Log::Client(client), by, "content", why.as_str());
+        self.note(vec![Note { run: Some(run), plan: Some(plan), ..note }]).await?;
+        let read = self.engine.reread(run).await?;
+        Ok(read.map(|read| read.into_iter().map(ReadAgain::from).collect()))
     }
 
     async fn note(&self, notes: Vec<Note>) -> Result<(), StoreError> {
@@ -159,6 +174,17 @@ impl Clerk {
         let note = looked(log, &viewer.who.person, "run", WHY);
         self.agent.note(vec![Note { run: Some(run), plan: Some(story.run.plan), ..note }]).await?;
         Ok(Answer::Run(Some(story)))
+    }
+
+    /// What a run read, read again for somebody who sees the run: that they look, and why, is durable before anything is asked.
+    pub(super) async fn reread(&self, viewer: &Viewer, run: RunId, why: &Token) -> Result<Answer, StoreError> {
+        let Answer::Run(Some(story)) = answer::run(&*self.agent.store, run)? else { return Ok(Answer::Run(None)) };
+        let log = Log::Client(story.run.client.clone());
+        if !viewer.may_see(Sight::Client(&story.run.client)) {
+            return self.not_theirs(viewer, log, "run of that id").await;
+        }
+        let read = self.agent.reread((run, story.run.client, story.run.plan), &viewer.who.person, why).await?;
+        Ok(read.map_or(Answer::Run(None), Answer::Reread))
     }
 
     pub(super) async fn queue(&self, viewer: &Viewer) -> Result<Answer, StoreError> {

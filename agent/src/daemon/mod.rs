@@ -114,16 +114,29 @@ pub fn run(config: &Config, outside: &Outside) -> Result<(), Error> {
         let ended = runtime.block_on(live(config.clone(), outside))?;
         // Whatever still runs lets go of the store.
         runtime.shutdown_timeout(LETS_GO);
-        if matches!(ended, Ended::Stopped) {
-            return Ok(());
+        if let Some(end) = how_it_ends(ended) {
+            return end;
         }
+    }
+}
+
+/// What the process says at its end; nothing where it begins another life.
+fn how_it_ends(ended: Ended) -> Option<Result<(), Error>> {
+    match ended {
+        Ended::Stopped => Some(Ok(())),
+        // A service that restarts on failure starts it again.
+        Ended::Broken => Some(Err(Error::environment("a part of the agent ended by itself")
+            .help("Its log says which. Started again, it goes on with what is in the journal."))),
+        Ended::Recovered => None,
     }
 }
 
 /// Why a life of the agent ended.
 enum Ended {
-    /// It was told to stop, or a part of it ended.
+    /// It was told to stop.
     Stopped,
+    /// A part of it ended, which none ever does by itself.
+    Broken,
     /// On-call signed a recovery, which is done at the next start.
     Recovered,
 }
@@ -175,6 +188,12 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     let (schedules, schedules_stop) = (Arc::clone(&desk), stopped.clone());
     front.spawn(async move { schedules.keep_schedules(schedules_stop).await });
     front.spawn(Arc::clone(&desk).keep_polls(stopped.clone()));
+    let (chats, chats_stop, console) = (Arc::clone(&desk), stopped.clone(), agent.config.console_url());
+    front.spawn(async move {
+        if let Err(error) = chats.keep_chats(console, chats_stop).await {
+            tracing::error!(%error, "what chats were told cannot be read");
+        }
+    });
     let inboxes = agent.config.inboxes.as_deref().map(|root| {
         RealInboxes::open(root).map(Arc::new).tried(|| format!("cannot open the inboxes `{}`", root.display()))
     });
@@ -211,8 +230,14 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         // A loop never ends by itself: what went wrong there must not look like an agent that works.
-        Some(ended) = front.join_next() => tracing::error!(panicked = ended.is_err(), "the front of the agent ended"),
-        Some(ended) = loops.join_next() => tracing::error!(panicked = ended.is_err(), "a loop of the agent ended"),
+        Some(ended) = front.join_next() => {
+            end = Ended::Broken;
+            tracing::error!(panicked = ended.is_err(), "the front of the agent ended");
+        }
+        Some(ended) = loops.join_next() => {
+            end = Ended::Broken;
+            tracing::error!(panicked = ended.is_err(), "a loop of the agent ended");
+        }
     }
     host::notify(outside.notify.as_deref(), "STOPPING=1");
     tracing::info!("stopping");

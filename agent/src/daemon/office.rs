@@ -19,7 +19,7 @@ use super::holding::NotHeld;
 use super::registry::Register;
 use crate::console::{Done, Known, Logged, Office, Refused, Viewer, Who, Written};
 use crate::control::incidents::{IncidentAnswer, IncidentRow};
-use crate::control::{Answer, Chosen, Verb};
+use crate::control::{Answer, Chosen, ReadAgain, Verb};
 use crate::deploy::NoRollback;
 use crate::desk::FrontDesk;
 use crate::incident::Step;
@@ -177,6 +177,11 @@ impl Office for Bureau {
             Err(NoRollback::NothingRuns) => Err(no_way("nothing of this workflow runs")),
             Err(NoRollback::NoHealthyPlan) => Err(no_way("no other plan ran healthily here and is permitted now")),
         }
+    }
+
+    async fn reread(&self, at: (RunId, ClientId, Digest), by: &PersonId, why: &Token) -> Done<Vec<ReadAgain>> {
+        let read = self.agent.reread(at, by, why).await.map_err(|error| broken(&error))?;
+        read.ok_or_else(|| no_way("the plan of this run is not kept any more"))
     }
 
     async fn handle(&self, run: RunId, verb: Verb, by: PersonId, why: Token) -> Done<Option<RunId>> {

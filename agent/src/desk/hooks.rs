@@ -98,7 +98,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         Ok(heard)
     }
 
-    async fn check(
+    pub(super) async fn check(
         &self,
         client: &ClientId,
         connection: &ConnectionId,
@@ -169,7 +169,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
 }
 
 /// Why a delivery is not known to be genuine.
-enum NotChecked {
+pub(super) enum NotChecked {
     /// It is not.
     Refused(Refused),
     /// The vault with the sender's secret cannot be used now.
@@ -189,9 +189,9 @@ impl From<VaultError> for NotChecked {
 }
 
 /// One event at a client's door; it leaves when this is dropped.
-struct Inside<'a, W: World, S: Store, D: Deployed, R: Registry> {
-    desk: &'a FrontDesk<W, S, D, R>,
-    client: &'a ClientId,
+pub(super) struct Inside<'a, W: World, S: Store, D: Deployed, R: Registry> {
+    pub(super) desk: &'a FrontDesk<W, S, D, R>,
+    pub(super) client: &'a ClientId,
 }
 
 impl<W: World, S: Store, D: Deployed, R: Registry> Drop for Inside<'_, W, S, D, R> {

@@ -3,6 +3,7 @@
 //! A thin shell: whether an event is genuine is `accept`'s to say, whether a decision counts is `people`'s, what a run does
 //! is `run`'s. The only room that starts the tasks of runs.
 
+mod chats;
 mod hooks;
 mod inboxes;
 mod persons;
@@ -15,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use assent_schema::canon::Digest;
-use assent_schema::id::{ClientId, PersonId, WorkflowId};
+use assent_schema::id::{ClientId, ConnectionId, PersonId, WorkflowId};
 use assent_schema::plan::Rate;
 use assent_schema::time::Period;
 use assent_schema::trust::{PublicKey, SignedFile};
@@ -23,7 +24,7 @@ use tokio::sync::oneshot;
 
 use crate::accept::Doors;
 use crate::content::Content;
-use crate::listen::{Ask, Desk, Event, Receipt, Reply};
+use crate::listen::{Ask, Desk, Event, FromChat, Receipt, Reply};
 use crate::people::wire::Received;
 use crate::people::{Challenges, Itself, NotTaken};
 use crate::request::keyed::{Purpose, keyed};
@@ -133,6 +134,8 @@ pub struct FrontDesk<W, S, D, R> {
     challenges: Mutex<Challenges>,
     /// By client, of those that the release has.
     statements: Mutex<BTreeMap<ClientId, Turns>>,
+    /// Forged answers by client and connection, of those that plans ask through.
+    forged: Mutex<BTreeMap<(ClientId, ConnectionId), Bucket>>,
     tasks: Tasks,
 }
 
@@ -167,6 +170,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             doors: Mutex::default(),
             challenges,
             statements: Mutex::default(),
+            forged: Mutex::default(),
             tasks: Tasks::default(),
         }))
     }
@@ -242,6 +246,18 @@ const BUSY_AFTER: Duration = Duration::from_secs(5);
 impl<W: World, S: Store, D: Deployed, R: Registry> Desk for FrontDesk<W, S, D, R> {
     async fn deliver(&self, event: Event) -> Receipt {
         self.hook(event).await
+    }
+
+    fn knows(&self, client: &ClientId, workflow: &WorkflowId) -> bool {
+        self.deployed.active(client, workflow).is_some() || self.registry.expects(client, workflow)
+    }
+
+    fn knows_client(&self, client: &ClientId) -> bool {
+        self.deployed.client(client).is_some()
+    }
+
+    async fn chat(&self, from: FromChat) -> Reply {
+        self.heard(from).await
     }
 
     async fn person(&self, ask: Ask, body: Content<Vec<u8>>) -> Reply {

@@ -18,7 +18,7 @@ use crate::people::proof::counted;
 use crate::people::wire::{Handed, Introduction, Poked, Shown, SignedDecision, SignedIn, SignedStart, WaitingForMe};
 use crate::people::{Asked, Keys, NotTaken, Strength, access, judge, judge_signed};
 use crate::run::{DecideError, Deployed, NewRun, Question, Verdict};
-use crate::store::{Log, Note, Store, Transaction, TriggerKind, Write};
+use crate::store::{Log, Store, Transaction, TriggerKind, Write};
 use crate::world::{Clock as _, Dice as _, World};
 
 impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
@@ -96,7 +96,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     }
 
     /// Hands a question to a judgement together with all that decides who may answer it.
-    fn with_asked<T>(&self, question: &Question, judgement: impl FnOnce(&Asked<'_>) -> T) -> Result<T, NotTaken> {
+    pub(super) fn with_asked<T>(
+        &self,
+        question: &Question,
+        judgement: impl FnOnce(&Asked<'_>) -> T,
+    ) -> Result<T, NotTaken> {
         let waiting = &question.waiting;
         let facts = self.deployed.client(&waiting.client).ok_or(NotTaken::Unknown)?;
         let compiled = self.deployed.plan(&waiting.plan).ok_or(NotTaken::Unknown)?;
@@ -106,6 +110,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             approvers: self.registry.approvers(&waiting.client).ok_or(NotTaken::Unknown)?,
             waiting,
             salt: question.salt.reveal(),
+            shown: question.shown.reveal(),
             facts: &facts,
             plan: &compiled.plan,
             authors: &authors,
@@ -157,10 +162,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let (run, nonce, shown) = (*run, *nonce, *shown);
         let question = self.engine.question(run, step, &nonce).ok_or(NotTaken::NotWaiting)?;
         let now = self.world.clock().now();
-        let answer = judge::Answer { person, choice, shown, nonce, strength: Strength::Account };
+        let (strength, edited) = (Strength::Account, !edits.is_empty());
+        let answer = judge::Answer { person, choice, shown, nonce, strength, through: None, edited };
         self.with_asked(&question, |asked| judge(asked, &answer, now))??;
         let edits = edits.into_iter().map(|(path, text)| (path, Content::new(text))).collect();
-        let verdict = Verdict { choice, person: person.clone(), shown, nonce, edits, signature: None };
+        let verdict = Verdict { choice, person: person.clone(), shown, nonce, edits, signature: None, through: None };
         self.engine.decide(run, step, verdict).await.map_err(not_decided)
     }
 
@@ -200,6 +206,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             nonce: decision.nonce,
             edits: signed.edits.into_iter().map(|(path, text)| (path, Content::new(text))).collect(),
             signature: Some((signed.decision, signed.signature)),
+            through: None,
         };
         self.engine.decide(run, &decision.step, verdict).await.map_err(not_decided)
     }
@@ -216,11 +223,8 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         if matches!(why, NotTaken::BadForm | NotTaken::BadSignature) {
             return Ok(());
         }
-        let digest = Digest::of_file(signed.decision.as_bytes());
-        let note = Note::new(Log::Client(client.clone()), "refused")
-            .fact("code", why.code())
-            .fact("digest", digest.to_string());
-        let note = Note { actor: Some(person.clone()), ..note };
+        let what = signed.decision.as_bytes();
+        let note = access::refused(Log::Client(client.clone()), Some(person), why.code(), what);
         let transaction = Transaction::new(self.world.clock().now()).with(Write::Note(Box::new(note)));
         self.engine.store().commit(transaction).await.or(Err(NotTaken::NotDurable))
     }
@@ -279,7 +283,7 @@ fn reply<T: Serialize>(value: &T) -> Result<Reply, NotTaken> {
     Ok(Reply { status: 200, body: Content::new(body) })
 }
 
-fn not_decided(why: DecideError) -> NotTaken {
+pub(super) fn not_decided(why: DecideError) -> NotTaken {
     match why {
         DecideError::NotWaiting => NotTaken::NotWaiting,
         DecideError::NotWhatIsShown => NotTaken::OtherShown,

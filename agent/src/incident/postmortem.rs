@@ -15,6 +15,8 @@ use crate::store::QueueItem;
 
 /// The most lines of a drafted timeline; a person cuts it anyway.
 pub const DRAFT_MOST_LINES: usize = 200;
+/// How many of them are the first.
+const DRAFT_FIRST_LINES: usize = 50;
 /// The most bytes of a post-mortem.
 const FILE_MOST_BYTES: usize = 256 << 10;
 /// How far back the draft looks for what changed before the incident.
@@ -245,12 +247,15 @@ fn tells(entry: &Entry) -> bool {
 
 fn timeline(out: &mut String, facts: &Facts<'_>) -> fmt::Result {
     let told: Vec<&Entry> = facts.entries.iter().filter(|entry| tells(entry)).collect();
-    // What came last matters most.
+    // How it began and how it ended matter most; what lies between is much of the same.
     let left_out = told.len().saturating_sub(DRAFT_MOST_LINES);
-    if left_out > 0 {
-        writeln!(out, "- ({left_out} earlier entries left out)")?;
-    }
-    for entry in told.iter().skip(left_out) {
+    for (place, entry) in told.iter().enumerate() {
+        if left_out > 0 && place == DRAFT_FIRST_LINES {
+            writeln!(out, "- ({left_out} entries left out)")?;
+        }
+        if left_out > 0 && (DRAFT_FIRST_LINES..DRAFT_FIRST_LINES.saturating_add(left_out)).contains(&place) {
+            continue;
+        }
         write!(out, "- {} `{}`", entry.time, entry.kind.name())?;
         if let Some(run) = entry.run {
             write!(out, ", run {run}")?;

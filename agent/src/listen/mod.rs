@@ -6,13 +6,14 @@
 mod answer;
 pub(crate) mod connections;
 mod entrance;
+mod room;
 mod route;
 pub mod witness;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use assent_schema::id::{ClientId, WorkflowId};
+use assent_schema::id::{ClientId, ConnectionId, WorkflowId};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::HOST;
@@ -25,6 +26,7 @@ pub use entrance::{Certificate, CertificateError, Entrance};
 pub use route::Ask;
 
 use answer::{Answer, coded, to_person, to_sender};
+use room::Room;
 use route::{NoRoute, Route, is_ours, route};
 
 use crate::accept::webhook;
@@ -34,6 +36,8 @@ use crate::content::Content;
 const BODY_MOST: Duration = Duration::from_secs(15);
 /// The longest time that a sender is kept waiting. What was begun goes on.
 const ANSWER_MOST: Duration = Duration::from_secs(30);
+/// When a client whose room is full may try again.
+const FULL_AFTER: Duration = Duration::from_secs(2);
 /// The largest body of a person's request, in bytes.
 const PERSON_MOST_BYTES: usize = 64 * 1024;
 
@@ -49,8 +53,26 @@ pub struct Event {
     pub body: Content<Vec<u8>>,
 }
 
+/// What a chat or helpdesk sent: what somebody answered there.
+pub struct FromChat {
+    /// Whose connection it is.
+    pub client: ClientId,
+    /// Which.
+    pub connection: ConnectionId,
+    /// Headers in order, names in lower case.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The body.
+    pub body: Content<Vec<u8>>,
+}
+
 /// What stands behind the listener.
 pub trait Desk: Send + Sync + 'static {
+    /// Whether there is such a workflow here, or there may soon be: asked before a body is read.
+    fn knows(&self, client: &ClientId, workflow: &WorkflowId) -> bool;
+
+    /// Whether there is such a client here: asked before a body is read.
+    fn knows_client(&self, client: &ClientId) -> bool;
+
     /// Judges an event and makes its run durable.
     ///
     /// A run that was begun goes on when the future is dropped.
@@ -58,6 +80,9 @@ pub trait Desk: Send + Sync + 'static {
     /// # Crash
     /// On `Accepted` the run is durable; the sender is told so right after.
     fn deliver(&self, event: Event) -> impl Future<Output = Receipt> + Send;
+
+    /// Judges what a chat or helpdesk sent.
+    fn chat(&self, from: FromChat) -> impl Future<Output = Reply> + Send;
 
     /// Answers a person.
     fn person(&self, ask: Ask, body: Content<Vec<u8>>) -> impl Future<Output = Reply> + Send;
@@ -73,15 +98,15 @@ pub async fn serve<D: Desk>(
     desk: Arc<D>,
     stop: watch::Receiver<bool>,
 ) {
-    let hosts = Arc::new(hosts);
+    let (hosts, room) = (Arc::new(hosts), Arc::new(Room::default()));
     let answer = move |request| {
-        let (hosts, desk) = (Arc::clone(&hosts), Arc::clone(&desk));
-        async move { handle(request, &hosts, desk).await }
+        let (hosts, desk, room) = (Arc::clone(&hosts), Arc::clone(&desk), Arc::clone(&room));
+        async move { handle(request, &hosts, desk, &room).await }
     };
     connections::take(listener, answer, stop).await;
 }
 
-async fn handle<D: Desk>(request: Request<Incoming>, hosts: &[String], desk: Arc<D>) -> Answer {
+async fn handle<D: Desk>(request: Request<Incoming>, hosts: &[String], desk: Arc<D>, room: &Room) -> Answer {
     if !is_for_us(request.headers(), hosts) {
         return coded(421, "wrong_host");
     }
@@ -90,9 +115,25 @@ async fn handle<D: Desk>(request: Request<Incoming>, hosts: &[String], desk: Arc
         Err(NoRoute::WrongMethod) => coded(405, "wrong_method"),
         Ok(Route::Health) if desk.is_ready() => coded(200, "ready"),
         Ok(Route::Health) => coded(503, "not_ready"),
-        Ok(Route::Hook { client, workflow }) => hook(request, client, workflow, desk).await,
+        // Whoever knows no name of ours takes no memory: nothing of the body is read.
+        Ok(Route::Hook { client, workflow }) if !desk.knows(&client, &workflow) => coded(404, "not_found"),
+        Ok(Route::Answer { client, .. }) if !desk.knows_client(&client) => coded(404, "not_found"),
+        Ok(Route::Hook { client, workflow }) => match room.take(&client, size(&request)) {
+            Some(_room) => hook(request, client, workflow, desk).await,
+            None => to_sender(&Receipt::Busy { after: FULL_AFTER }),
+        },
+        Ok(Route::Answer { client, connection }) => match room.take(&client, size(&request)) {
+            Some(_room) => chat(request, client, connection, desk).await,
+            None => to_sender(&Receipt::Busy { after: FULL_AFTER }),
+        },
         Ok(Route::Person(ask)) => person(request, ask, desk).await,
     }
+}
+
+/// How much room a body may need: what it says, or the most.
+fn size(request: &Request<Incoming>) -> usize {
+    let most = request.body().size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
+    most.unwrap_or(webhook::BODY_MOST_BYTES).min(webhook::BODY_MOST_BYTES)
 }
 
 /// Whether there is one `Host` header, with one of our names in it.
@@ -110,14 +151,27 @@ async fn hook<D: Desk>(request: Request<Incoming>, client: ClientId, workflow: W
         Ok(body) => body,
         Err(answer) => return *answer,
     };
-    let headers =
-        head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
-    let event = Event { client, workflow, headers, body };
+    let event = Event { client, workflow, headers: listed(&head.headers), body };
     match timeout(ANSWER_MOST, desk.deliver(event)).await {
         Ok(receipt) => to_sender(&receipt),
         // It is still at it; the sender will ask again and find what became of it.
         Err(_) => to_sender(&Receipt::Unavailable),
     }
+}
+
+/// Headers in order, names in lower case.
+fn listed(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
+}
+
+async fn chat<D: Desk>(request: Request<Incoming>, client: ClientId, connection: ConnectionId, desk: Arc<D>) -> Answer {
+    let (head, body) = request.into_parts();
+    let body = match read(body, PERSON_MOST_BYTES).await {
+        Ok(body) => body,
+        Err(answer) => return *answer,
+    };
+    let from = FromChat { client, connection, headers: listed(&head.headers), body };
+    finish(async move { to_person(&desk.chat(from).await) }).await
 }
 
 async fn person<D: Desk>(request: Request<Incoming>, ask: Ask, desk: Arc<D>) -> Answer {

@@ -1,6 +1,6 @@
 //! Which request goes where. Pure.
 
-use assent_schema::id::{ClientId, WorkflowId};
+use assent_schema::id::{ClientId, ConnectionId, WorkflowId};
 
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,13 @@ pub(super) enum Route {
         client: ClientId,
         /// Which workflow.
         workflow: WorkflowId,
+    },
+    /// `POST /answers/<client>/<connection>`: what somebody answered in a chat or helpdesk.
+    Answer {
+        /// Whose connection it is.
+        client: ClientId,
+        /// Which.
+        connection: ConnectionId,
     },
     /// Something that a person asks.
     Person(Ask),
@@ -65,6 +72,11 @@ pub(super) fn route(method: &str, path: &str) -> Result<Route, NoRoute> {
             let (client, workflow) = named(client, workflow)?;
             ("POST", Route::Hook { client, workflow })
         }
+        ["", "answers", client, connection] => {
+            let ids = ClientId::new(client).ok().zip(ConnectionId::new(connection).ok());
+            let (client, connection) = ids.ok_or(NoRoute::NotFound)?;
+            ("POST", Route::Answer { client, connection })
+        }
         ["", "poke"] => ("POST", Route::Person(Ask::Poke)),
         ["", "statements"] => ("POST", Route::Person(Ask::Statement)),
         ["", "v1", "challenge"] => ("POST", Route::Person(Ask::Challenge)),
@@ -99,7 +111,15 @@ mod tests {
         assert_eq!(route("GET", "/healthz"), Ok(Route::Health));
         assert!(matches!(route("POST", "/hooks/acme/refund"), Ok(Route::Hook { .. })));
         assert!(matches!(route("POST", "/v1/start/acme/refund"), Ok(Route::Person(Ask::Start { .. }))));
-        for path in ["/v1/challenge", "/v1/decisions", "/v1/decide", "/hooks/acme/refund", "/statements", "/poke"] {
+        for path in [
+            "/v1/challenge",
+            "/v1/decisions",
+            "/v1/decide",
+            "/hooks/acme/refund",
+            "/answers/acme/acme-slack",
+            "/statements",
+            "/poke",
+        ] {
             assert!(route("POST", path).is_ok(), "{path}");
             assert_eq!(route("GET", path), Err(NoRoute::WrongMethod), "{path}");
         }
@@ -114,6 +134,8 @@ mod tests {
             "/hooks//refund",
             "/hooks/acme/refund/",
             "/hooks/ACME/refund",
+            "/answers/acme",
+            "/answers/acme/acme-slack/",
             "/hooks/../refund",
             "/hooks/acme/re%66und",
             "/v1",

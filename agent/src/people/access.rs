@@ -10,14 +10,19 @@ use crate::store::{Log, Note, Transaction, Waiting, Write};
 use crate::world::Wall;
 
 /// A person sees something, by a command on the host or at the console.
-pub fn looked(log: Log, person: &PersonId, what: &'static str, why: &'static str) -> Note {
+pub fn looked(log: Log, person: &PersonId, what: &'static str, why: &str) -> Note {
     let note = Note::new(log, "viewed").fact("what", what).fact("why", why);
     Note { actor: Some(person.clone()), ..note }
 }
 
 /// Somebody was turned away from something.
 pub fn refused(log: Log, person: Option<&PersonId>, code: &'static str, what: &[u8]) -> Note {
-    let note = Note::new(log, "refused").fact("code", code).fact("digest", Digest::of_file(what).to_string());
+    refused_by(log, person, code, Digest::of_file(what))
+}
+
+/// As [`refused`], by a digest of what was refused.
+pub fn refused_by(log: Log, person: Option<&PersonId>, code: &'static str, digest: Digest) -> Note {
+    let note = Note::new(log, "refused").fact("code", code).fact("digest", digest.to_string());
     Note { actor: person.cloned(), ..note }
 }
 

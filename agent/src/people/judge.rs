@@ -8,14 +8,16 @@ use std::fmt;
 
 use assent_schema::canon::{self, Digest};
 use assent_schema::client::ClientFacts;
-use assent_schema::id::PersonId;
+use assent_schema::id::{ConnectionId, PersonId};
 use assent_schema::passkey::Used;
-use assent_schema::plan::{Effect, Plan};
+use assent_schema::plan::Plan;
 use assent_schema::release::{Choice, DECISION_SCHEMA, Decision};
 use assent_schema::trust::Namespace;
 
+use super::chat::Card;
 use super::proof::{Keys, check};
 use super::sign_in::Itself;
+use super::stake::stake;
 use super::wire::SignedDecision;
 use crate::store::Waiting;
 use crate::world::Wall;
@@ -49,6 +51,12 @@ pub enum NotTaken {
     TooWeak,
     /// The texts that came along are not those that were signed.
     OtherEdits,
+    /// It is not asked in this chat or helpdesk.
+    NotHere,
+    /// Not all of it may be shown there, so only the page decides.
+    OnlyThePage,
+    /// It was sent before.
+    Replayed,
     /// Nobody asks this.
     NotWaiting,
     /// It could not be made durable; it may be sent again.
@@ -78,6 +86,9 @@ impl NotTaken {
             Self::TooLate => "too_late",
             Self::TooWeak => "too_weak",
             Self::OtherEdits => "other_edits",
+            Self::NotHere => "not_here",
+            Self::OnlyThePage => "only_the_page",
+            Self::Replayed => "replayed",
             Self::NotWaiting => "not_waiting",
             Self::NotDurable => "not_durable",
             Self::Unknown => "unknown",
@@ -94,11 +105,13 @@ impl NotTaken {
             Self::NotInGroup
             | Self::Author
             | Self::TooWeak
+            | Self::NotHere
+            | Self::OnlyThePage
             | Self::OtherOrigin
             | Self::NotPresent
             | Self::CounterBack => 403,
             Self::NotWaiting | Self::Unknown => 404,
-            Self::OtherQuestion | Self::OtherShown | Self::TooLate => 409,
+            Self::OtherQuestion | Self::OtherShown | Self::TooLate | Self::Replayed => 409,
             Self::BadStatement => 422,
             Self::TooMany => 429,
             Self::NotDurable => 503,
@@ -134,6 +147,8 @@ pub struct Asked<'a> {
     pub waiting: &'a Waiting,
     /// The salt of what is shown.
     pub salt: &'a [u8; 32],
+    /// What is shown: canonical JSON of an object from path to value.
+    pub shown: &'a [u8],
     /// The client's facts as they are now: whoever left a group decides nothing any more.
     pub facts: &'a ClientFacts,
     /// The plan of the run.
@@ -146,14 +161,28 @@ impl Asked<'_> {
     /// Whether a yes can move money. A workflow with a money step is taken as one whole: which decision leads to it depends
     /// on expressions, and the author shall not be able to arrange them.
     pub fn is_about_money(&self) -> bool {
-        self.plan.operations.values().any(|operation| operation.effect == Effect::Money)
+        self.plan.moves_money()
     }
 
-    /// How well somebody must show who they are.
-    ///
-    /// Amounts up to `chat_up_to` will be compared when chat channels exist; until then money needs a signature.
+    /// How well somebody must show who they are: an account is enough for what moves no money, and for amounts up to the
+    /// client's `chat_up_to`. What is above a guardrail is signed.
     pub fn needs(&self) -> Strength {
-        if self.is_about_money() || self.waiting.guardrail { Strength::Signature } else { Strength::Account }
+        if self.waiting.guardrail {
+            return Strength::Signature;
+        }
+        if !self.is_about_money() {
+            return Strength::Account;
+        }
+        let most = |currency: &str| self.facts.chat_up_to.get(currency).copied();
+        let stake = self.values().and_then(|shown| stake(self.plan, &self.waiting.step, &shown));
+        let small = stake
+            .is_some_and(|sums| sums.iter().all(|(currency, sum)| most(currency).is_some_and(|most| *sum <= most)));
+        if small { Strength::Account } else { Strength::Signature }
+    }
+
+    /// What is shown, by path.
+    pub(super) fn values(&self) -> Option<serde_json::Map<String, serde_json::Value>> {
+        serde_json::from_slice(self.shown).ok()
     }
 
     /// Whether this person may answer, by who they are.
@@ -184,6 +213,10 @@ pub struct Answer<'a> {
     pub nonce: Digest,
     /// How well they showed who they are.
     pub strength: Strength,
+    /// The chat or helpdesk that it came through; nothing for the agent's own page and command line.
+    pub through: Option<&'a ConnectionId>,
+    /// Whether the person put other texts in place of what was shown.
+    pub edited: bool,
 }
 
 /// Judges an answer that came through any channel.
@@ -192,7 +225,15 @@ pub struct Answer<'a> {
 /// [`NotTaken`], the first that applies.
 pub fn judge(asked: &Asked<'_>, answer: &Answer<'_>, now: Wall) -> Result<(), NotTaken> {
     asked.may_answer(answer.person)?;
-    if answer.strength < asked.needs() {
+    if let Some(connection) = answer.through {
+        let card = Card::of(asked, connection).ok_or(NotTaken::NotHere)?;
+        if card.hidden > 0 {
+            return Err(NotTaken::OnlyThePage);
+        }
+    }
+    // An edit may be of what the amount was judged by.
+    let edits_money = answer.edited && asked.is_about_money();
+    if answer.strength < asked.needs() || (edits_money && answer.strength < Strength::Signature) {
         return Err(NotTaken::TooWeak);
     }
     if now.millis() >= asked.waiting.until {
@@ -250,6 +291,8 @@ pub fn judge_signed(
         shown: decision.shown,
         nonce: decision.nonce,
         strength: Strength::Signature,
+        through: None,
+        edited: !signed.edits.is_empty(),
     };
     judge(asked, &answer, now)?;
     Ok((decision, used))

@@ -103,6 +103,7 @@ fn judged_at(signed: &SignedDecision, effect: &str, authors: &[&str], now: Wall)
         approvers: digest(2),
         waiting: &waiting,
         salt: &SALT,
+        shown: b"{}",
         facts: &facts,
         plan: &plan,
         authors: &authors,
@@ -209,6 +210,8 @@ fn money_needs_a_signature_and_a_note_does_not() {
         shown: digest(6),
         nonce: digest(5),
         strength: Strength::Account,
+        through: None,
+        edited: false,
     };
     let judged = |waiting: &Waiting, plan: &Plan| {
         judge(
@@ -217,6 +220,7 @@ fn money_needs_a_signature_and_a_note_does_not() {
                 approvers: digest(2),
                 waiting,
                 salt: &SALT,
+                shown: b"{}",
                 facts: &facts,
                 plan,
                 authors: &authors,
@@ -377,4 +381,82 @@ fn the_page_of_formats_shows_a_hash_of_edits() {
     let edits = [("reply".to_owned(), "Hello".to_owned())].into();
     let hash = edits_digest(&[7; 32], &edits).unwrap().unwrap();
     assert!(page.contains(&format!("it is `{hash}`")), "{hash}");
+}
+
+/// A plan that pays what it is told, once or for each item.
+fn paying(amount: &str, show: &[&str], in_each: bool) -> Plan {
+    let money = json!({"type": "money", "wire": {"value": "cents", "currency": {"at": "currency"}, "unit": "minor"}});
+    let mut plan = serde_json::to_value(plan("money")).unwrap();
+    plan["operations"]["shop.pay"]["params"] =
+        json!({"sum": {"place": "body", "at": "sum", "shape": money, "class": "reference", "amount": true}});
+    let decide = json!({"id": "agree", "action": {"kind": "decide", "by": "support-leads", "show": show, "within": "4h", "via": ["page"]}});
+    let pay = json!({"id": "pay", "action": {"kind": "call", "operation": "shop.pay", "with": {"sum": amount},
+        "retry": {"attempts": 1, "first": "1s", "most": "1s"}}});
+    plan["steps"] = if in_each {
+        json!([decide, {"id": "all", "action": {"kind": "each", "over": "trigger.items", "item": "item", "key": "item", "max": 9,
+            "parallel": 1, "on_error": "stop", "steps": [pay]}}])
+    } else {
+        json!([decide, pay])
+    };
+    serde_json::from_value(plan).unwrap()
+}
+
+#[test]
+fn an_account_decides_on_money_only_where_all_of_it_was_shown() {
+    let shown = json!({"order.total": {"currency": "EUR", "minor": 1_200}, "order.id": "O-1"});
+    let shown = shown.as_object().unwrap();
+    let staked = |amount: &str, show: &[&str], in_each| {
+        stake::stake(&paying(amount, show, in_each), &waiting().step, shown).map(|sums| sums.get("EUR").copied())
+    };
+    assert_eq!(staked("${order.total}", &["order.total"], false), Some(Some(1_200)));
+    for (amount, show, in_each, why) in [
+        ("${order.total}", &["order.id"][..], false, "not shown"),
+        ("${order.id}", &["order.id"], false, "no amount"),
+        ("${order.total * 10}", &["order.total"], false, "not the amount that was shown"),
+        ("${order.total}", &["order.total"], true, "paid for each item of a list"),
+    ] {
+        assert_eq!(staked(amount, show, in_each), None, "{why}");
+    }
+    let negative = json!({"order.total": {"currency": "EUR", "minor": -1}});
+    assert_eq!(
+        stake::stake(
+            &paying("${order.total}", &["order.total"], false),
+            &waiting().step,
+            negative.as_object().unwrap()
+        ),
+        None
+    );
+}
+
+#[test]
+fn what_a_chat_sends_is_read_strictly() {
+    use chat::{Said, helpdesk, slack};
+    let press = |payload: serde_json::Value| {
+        let body =
+            form_urlencoded::Serializer::new(String::new()).append_pair("payload", &payload.to_string()).finish();
+        slack::said(body.as_bytes())
+    };
+    let good = json!({"type": "block_actions", "user": {"id": "U1", "team_id": "T1"}, "actions": [{"action_id": "assent_no", "value": "ab"}]});
+    let said = Said { account: "T1/U1".into(), question: "ab".into(), choice: Choice::Refuse };
+    assert_eq!(press(good.clone()), Ok(Some(said)));
+    let changed = |path: &str, value: serde_json::Value| {
+        let mut json = good.clone();
+        *json.pointer_mut(path).unwrap() = value;
+        press(json)
+    };
+    assert_eq!(changed("/type", json!("view_submission")), Ok(None));
+    assert_eq!(changed("/actions/0/action_id", json!("assent_open")), Ok(None));
+    assert_eq!(changed("/user", json!({})), Err(slack::NotAnAnswer));
+    let twice = json!([{"action_id": "assent_yes", "value": "ab"}, {"action_id": "assent_yes", "value": "cd"}]);
+    assert_eq!(changed("/actions", twice), Err(slack::NotAnAnswer));
+    for bad in ["", "payload=", "payload={}&payload={}", "other={}", "payload=%7B"] {
+        assert_eq!(slack::said(bad.as_bytes()), Err(slack::NotAnAnswer), "{bad}");
+    }
+    let code = "0123456789abcdef";
+    assert_eq!(helpdesk::said(&format!("Yes {code}\n")), Some((Choice::Approve, code.to_owned())));
+    for no in
+        ["", "yes", code, "yes 0123", "yes 0123456789ABCDEF", "yes 0123456789abcdef please", "> yes 0123456789abcdef"]
+    {
+        assert_eq!(helpdesk::said(no), None, "{no}");
+    }
 }

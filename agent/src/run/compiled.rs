@@ -8,7 +8,8 @@ use assent_schema::expr::{Path, Program, Template, reads};
 use assent_schema::flow::{self, Flows, StepFlow};
 use assent_schema::id::{ConnectionId, GroupId, Name, OperationRef};
 use assent_schema::plan::{
-    Action, Answer, Argument, AskLimit, Awaited, Effect, Expression, OnItemError, Operation, Plan, Retry, Text, Until,
+    Action, Answer, Argument, AskLimit, Awaited, Channel, Effect, Expression, OnItemError, Operation, Plan, Retry,
+    Text, Until,
 };
 use assent_schema::shape::Shape;
 use assent_schema::time::Period;
@@ -106,6 +107,8 @@ pub(super) struct CompiledDecide {
     pub(super) show: Vec<(String, Program)>,
     pub(super) edit: Vec<String>,
     pub(super) within: Period,
+    /// The channels that are connections.
+    pub(super) elsewhere: Vec<Channel>,
 }
 
 /// An argument.
@@ -267,11 +270,12 @@ fn compile_action(plan: &Plan, flows: &Flows, action: &Action) -> Result<Compile
             answer: answer.clone(),
             limit: limit.clone(),
         }),
-        Action::Decide { by, show, edit, within, via: _ } => CompiledAction::Decide(CompiledDecide {
+        Action::Decide { by, show, edit, within, via } => CompiledAction::Decide(CompiledDecide {
             by: by.clone(),
             show: show.iter().map(|text| Ok((text.clone(), path(text)?))).collect::<Result<_, _>>()?,
             edit: edit.clone(),
             within: *within,
+            elsewhere: via.iter().filter(|channel| !channel.is_own()).cloned().collect(),
         }),
         Action::Set { values } => CompiledAction::Set(compile_parts(values)?),
         Action::Each(each) => CompiledAction::Each(Box::new(CompiledEach {

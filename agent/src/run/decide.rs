@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use assent_schema::canon::{self, Digest};
 use assent_schema::expr::Value;
-use assent_schema::id::{GroupId, Name, PersonId};
+use assent_schema::id::{ConnectionId, GroupId, Name, PersonId};
+use assent_schema::plan::Channel;
 use assent_schema::release::{Choice, Proof};
 use tokio::sync::oneshot;
 
@@ -41,6 +42,8 @@ pub struct Question {
     pub salt: Arc<Content<[u8; 32]>>,
     /// Paths whose text the person may change.
     pub edit: Vec<String>,
+    /// The chats and helpdesks that it is asked in too.
+    pub elsewhere: Vec<Channel>,
 }
 
 /// What a person says.
@@ -57,6 +60,8 @@ pub struct Verdict {
     pub edits: BTreeMap<String, Content<String>>,
     /// The decision as it was signed and what shows by whom, for the ledger.
     pub signature: Option<(String, Proof)>,
+    /// The chat or helpdesk that it came through; nothing for the agent's own page and command line.
+    pub through: Option<ConnectionId>,
 }
 
 /// Why a decision does not count.
@@ -118,6 +123,7 @@ struct Asking<'a> {
     by: &'a GroupId,
     within: Duration,
     edit: &'a [String],
+    elsewhere: &'a [Channel],
     guardrail: bool,
     show: BTreeMap<String, Value>,
 }
@@ -133,6 +139,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             by: &decide.by,
             within: decide.within.duration(),
             edit: &decide.edit,
+            elsewhere: &decide.elsewhere,
             guardrail: false,
             show: show.collect(),
         };
@@ -162,7 +169,15 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         for (name, _) in call.operation.params.iter().filter(|(_, param)| param.amount || param.target) {
             show.insert(name.to_string(), arguments.get(name).cloned().unwrap_or_default());
         }
-        let asking = Asking { step: &step.id, by: group, within: GUARDRAIL_WITHIN, edit: &[], guardrail: true, show };
+        let asking = Asking {
+            step: &step.id,
+            by: group,
+            within: GUARDRAIL_WITHIN,
+            edit: &[],
+            elsewhere: &[],
+            guardrail: true,
+            show,
+        };
         if self.ask_person(asking, before).await? { Ok(()) } else { Err(fail_at(step, call, "above_guardrail")) }
     }
 
@@ -189,7 +204,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         if let Some(waiting) = before
             && waiting.shown == shown_hash(&self.shared.salt(&at), &shown)
         {
-            return Ok(self.as_question(waiting.clone(), shown, asking.edit));
+            return Ok(self.as_question(waiting.clone(), shown, asking));
         }
         let salt = Content::new(self.engine.world.dice().bytes());
         let now = self.now();
@@ -217,12 +232,13 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         self.record(Entry::Asked(Box::new(waiting.clone())));
         self.pending.push(Write::Ask(Box::new(waiting.clone())));
         self.pending.push(Write::Reseal { run: self.id, sealed: self.sealed() });
-        Ok(self.as_question(waiting, shown, asking.edit))
+        Ok(self.as_question(waiting, shown, asking))
     }
 
-    fn as_question(&self, waiting: Waiting, shown: Content<Vec<u8>>, edit: &[String]) -> Question {
+    fn as_question(&self, waiting: Waiting, shown: Content<Vec<u8>>, asking: &Asking<'_>) -> Question {
         let salt = self.shared.salt(&waiting.at());
-        Question { waiting, shown: Arc::new(shown), salt: Arc::new(salt), edit: edit.to_vec() }
+        let (edit, elsewhere) = (asking.edit.to_vec(), asking.elsewhere.to_vec());
+        Question { waiting, shown: Arc::new(shown), salt: Arc::new(salt), edit, elsewhere }
     }
 
     /// Waits for a person; nothing when the time is over.
@@ -270,6 +286,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         }
         let mut note = self.decided_note(asking, question, if approved { "approve" } else { "refuse" });
         note.actor = Some(verdict.person.clone());
+        if let Some(through) = &verdict.through {
+            note = note.fact("through", through.to_string());
+        }
         if let Some((decision, proof)) = verdict.signature {
             note = note.fact("nonce", question.waiting.nonce.to_string()).fact("decision", decision);
             note = match proof {

@@ -1,19 +1,21 @@
-//! One read outside of any run: what a trigger's list holds now.
+//! One request outside of any run: what a trigger's list holds now. What a chat is told goes the same way.
 //!
 //! The same requests, limits and breaker as a step's; no journal, since nothing has begun yet.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use assent_schema::client::ClientFacts;
 use assent_schema::expr::Value;
-use assent_schema::id::Name;
-use assent_schema::plan::{Failure, Poll};
+use assent_schema::id::{ClientId, Name, OperationRef};
+use assent_schema::plan::{Failure, Operation, Plan, Poll, Rate};
 use assent_schema::time::Moment;
 
 use super::compiled::Compiled;
 use super::resume;
 use super::tokens::{Ready, Unready};
 use super::{Deployed, Engine, Permission, Traffic, Use, lock};
-use crate::request::{self, Call, Failed, Paging};
+use crate::request::{self, Answer, Built, Call, Failed, Paging};
 use crate::retry::{Breaker, Bucket, Gate};
 use crate::store::Store;
 use crate::vault::Secret;
@@ -92,68 +94,100 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         poll: &Poll,
         arguments: &BTreeMap<Name, Value>,
     ) -> Result<Looked, NotLooked> {
-        let (client, name) = (&compiled.plan.client, &poll.read);
-        let operation = compiled.plan.operations.get(name).ok_or_else(|| never("no_operation"))?;
-        let facts = self.deployed.client(client).ok_or_else(|| never("no_client"))?;
-        let connection = facts.connections.get(&name.connection).ok_or_else(|| never("no_connection"))?;
-        let endpoint = self.deployed.endpoint(client, &name.connection).ok_or_else(|| never("no_endpoint"))?;
-        let Ready { token, secret } = self.authorise(client, &name.connection, connection).await?;
-        let mut paging = Paging::default();
-        let mut cursor = None;
-        let mut more;
-        loop {
-            self.let_look(compiled, poll)?;
-            let call = Call {
-                client,
-                reference: name,
-                operation,
-                endpoint: &endpoint.url,
-                connection,
-                arguments,
-                secret: secret.as_ref().map(Secret::reveal),
-                idempotency: None,
-                cursor: cursor.as_ref().map(|cursor: &crate::content::Content<String>| cursor.reveal().as_str()),
-            };
-            let built = request::build(&call).map_err(|wrong| never(wrong.kind.code()))?;
-            let answered = self.world.net().exchange(built.request).await;
-            let theirs = match &answered {
-                Ok(response) => response.status >= 500,
-                Err(failure) => Failed::of_net(*failure).is_theirs(),
-            };
-            self.tell_breaker(client, &name.connection, theirs);
-            let page = match request::read(operation, &answered.map_err(Failed::of_net)?) {
-                Err(failed) if failed.status == Some(401) && token.is_some() => {
-                    // The next look gets another token.
-                    token.inspect(|token| self.spoil(client, &name.connection, *token));
-                    return Err(NotLooked::Failed { passing: true, code: failed.code });
-                }
-                page => page?,
-            };
-            more = page.cursor.is_some();
-            cursor = paging.add(operation, page)?;
-            if cursor.is_none() {
-                break;
-            }
-        }
-        let fields = paging.finish().map(|answer| answer.fields).unwrap_or_default();
+        let place = self.place(&compiled.plan, &poll.read).await?;
+        let (fields, more) = self.all_pages(&place, arguments, None).await?;
         let items = match fields.into_iter().find(|(field, _)| *field == poll.items) {
             Some((_, Value::List(ref mut items))) => std::mem::take(items),
             _ => Vec::new(),
         };
-        let full = most(operation, poll).is_some_and(|most| items.len() >= most);
+        let full = most(place.operation, poll).is_some_and(|most| items.len() >= most);
         Ok(Looked { items, more: more || full })
     }
 
-    /// Whether breaker and rate of the connection let one more read through.
-    fn let_look(&self, compiled: &Compiled, poll: &Poll) -> Result<(), NotLooked> {
-        let plan = &compiled.plan;
+    /// What an operation answers, all pages of it, and whether there may be more behind them. `first` is the request of the
+    /// first one, where it was built already.
+    pub(super) async fn all_pages(
+        &self,
+        place: &There<'_>,
+        arguments: &BTreeMap<Name, Value>,
+        mut first: Option<Built>,
+    ) -> Result<(BTreeMap<Name, Value>, bool), NotLooked> {
+        let mut paging = Paging::default();
+        let mut cursor = None;
+        loop {
+            let page = cursor.as_ref().map(|cursor: &crate::content::Content<String>| cursor.reveal().as_str());
+            let built = match first.take() {
+                Some(built) => built,
+                None => self.build_there(place, arguments, page)?,
+            };
+            let page = self.send_there(place, built).await?;
+            let more = page.cursor.is_some();
+            cursor = paging.add(place.operation, page)?;
+            if cursor.is_none() {
+                return Ok((paging.finish().map(|answer| answer.fields).unwrap_or_default(), more));
+            }
+        }
+    }
+
+    /// Where an operation of a plan leads now, with what authorises a request there.
+    pub(super) async fn place<'p>(&self, plan: &'p Plan, name: &'p OperationRef) -> Result<There<'p>, NotLooked> {
+        let client = &plan.client;
+        let operation = plan.operations.get(name).ok_or_else(|| never("no_operation"))?;
+        let facts = self.deployed.client(client).ok_or_else(|| never("no_client"))?;
+        let connection = facts.connections.get(&name.connection).ok_or_else(|| never("no_connection"))?;
+        let endpoint = self.deployed.endpoint(client, &name.connection).ok_or_else(|| never("no_endpoint"))?;
+        let ready = self.authorise(client, &name.connection, connection).await?;
+        Ok(There { client, name, operation, facts, url: endpoint.url, ready })
+    }
+
+    /// A request to there, if breaker and rate of the connection let one more through.
+    pub(super) fn build_there(
+        &self,
+        place: &There<'_>,
+        arguments: &BTreeMap<Name, Value>,
+        cursor: Option<&str>,
+    ) -> Result<Built, NotLooked> {
+        let connection = place.facts.connections.get(&place.name.connection).ok_or_else(|| never("no_connection"))?;
+        self.let_there(place, place.operation.rate.or(connection.rate))?;
+        let call = Call {
+            client: place.client,
+            reference: place.name,
+            operation: place.operation,
+            endpoint: &place.url,
+            connection,
+            arguments,
+            secret: place.ready.secret.as_ref().map(Secret::reveal),
+            idempotency: None,
+            cursor,
+        };
+        request::build(&call).map_err(|wrong| never(wrong.kind.code()))
+    }
+
+    /// Sends it and reads the answer.
+    pub(super) async fn send_there(&self, place: &There<'_>, built: Built) -> Result<Answer, NotLooked> {
+        let answered = self.world.net().exchange(built.request).await;
+        let theirs = match &answered {
+            Ok(response) => response.status >= 500,
+            Err(failure) => Failed::of_net(*failure).is_theirs(),
+        };
+        let connection = &place.name.connection;
+        self.tell_breaker(place.client, connection, theirs);
+        match request::read(place.operation, &answered.map_err(Failed::of_net)?) {
+            Err(failed) if failed.status == Some(401) && place.ready.token.is_some() => {
+                // The next one gets another token.
+                place.ready.token.inspect(|token| self.spoil(place.client, connection, *token));
+                Err(NotLooked::Failed { passing: true, code: failed.code })
+            }
+            answer => Ok(answer?),
+        }
+    }
+
+    /// Whether breaker and rate of the connection let one more request through.
+    fn let_there(&self, place: &There<'_>, rate: Option<Rate>) -> Result<(), NotLooked> {
         let now = self.world.clock().boot();
-        let of_client = self.deployed.client(&plan.client);
-        let of_connection = of_client.and_then(|facts| facts.connections.get(&poll.read.connection)?.rate);
-        let rate = plan.operations.get(&poll.read).and_then(|operation| operation.rate).or(of_connection);
         let mut traffic = lock(&self.traffic);
-        let place = (plan.client.clone(), poll.read.connection.clone());
-        let traffic = traffic.entry(place).or_insert_with(|| Traffic { breaker: Breaker::default(), bucket: None });
+        let at = (place.client.clone(), place.name.connection.clone());
+        let traffic = traffic.entry(at).or_insert_with(|| Traffic { breaker: Breaker::default(), bucket: None });
         match traffic.breaker.gate(now) {
             Gate::Shut(_) => Err(NotLooked::Resting),
             Gate::Open => {
@@ -172,8 +206,18 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     }
 }
 
+/// Where one operation leads now.
+pub(super) struct There<'p> {
+    client: &'p ClientId,
+    name: &'p OperationRef,
+    operation: &'p Operation,
+    facts: Arc<ClientFacts>,
+    url: String,
+    ready: Ready,
+}
+
 /// The most items of the list.
-fn most(operation: &assent_schema::plan::Operation, poll: &Poll) -> Option<usize> {
+fn most(operation: &Operation, poll: &Poll) -> Option<usize> {
     match operation.response.get(&poll.items).map(|field| &field.shape) {
         Some(assent_schema::shape::Shape::List { most, .. }) => usize::try_from(*most).ok(),
         _ => None,

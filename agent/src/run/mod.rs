@@ -6,6 +6,7 @@
 mod again;
 mod ask;
 mod begin;
+mod beside;
 mod cache;
 mod call;
 mod codec;
@@ -28,6 +29,7 @@ mod parts;
 mod place;
 mod progress;
 mod quiet;
+mod reread;
 mod resume;
 mod rotate;
 mod seal;
@@ -52,12 +54,14 @@ use tokio::sync::{oneshot, watch};
 pub use again::{Act, NotAgain, Way, handled, recovered};
 pub(crate) use again::{acceptance, handling_note, unhandled};
 pub use begin::{Begun, NewRun, NotBegun};
+pub use beside::Beside;
 pub use compiled::{Compiled, NotRunnable};
 pub use decide::{DecideError, Question, Verdict};
 pub use give_up::give_up;
 pub use hear::Heard;
 pub use look::{Looked, NotLooked};
 pub(crate) use progress::is_success;
+pub use reread::Reread;
 pub use rotate::{NotRotated, OfClient, Rotation};
 
 use crate::content::Content;
@@ -293,6 +297,19 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     /// What waits for people, with what is shown to them.
     pub fn questions(&self) -> Vec<Question> {
         lock(&self.questions).values().map(|open| open.question.clone()).collect()
+    }
+
+    /// What waits for people and is asked in chats or helpdesks.
+    pub fn asked_elsewhere(&self) -> Vec<Question> {
+        let questions = lock(&self.questions);
+        let elsewhere = questions.values().map(|open| &open.question).filter(|question| !question.elsewhere.is_empty());
+        elsewhere.cloned().collect()
+    }
+
+    /// Whether this showing of a question still waits.
+    pub fn waits(&self, run: RunId, at: &StepAt, nonce: &Digest) -> bool {
+        let questions = lock(&self.questions);
+        questions.get(&(run, at.clone())).is_some_and(|open| open.question.waiting.nonce == *nonce)
     }
 
     /// What a run asks people now. One step may ask for several items of an `each`; each question has a nonce of its own.

@@ -116,27 +116,79 @@ fn waiting(row: &AlertRow, queue: &[QueueItem]) -> usize {
     queue.iter().filter(concerns).count()
 }
 
+/// What helps with an alert of its rule, in this order: what it is about first. Each can be run as it stands.
 fn commands(row: &AlertRow) -> Vec<String> {
-    let status = "assent-agent status".to_owned();
-    let Some(client) = &row.alert.client else {
-        return vec![status, "assent-agent queue".to_owned(), "assent-agent runs".to_owned()];
-    };
-    if let ("consent-needed", Some(connection)) = (row.alert.rule.as_str(), &row.alert.connection) {
-        let acknowledge = format!("assent-agent incidents acknowledge {} --by PERSON", incident_id(row.no));
-        return vec![format!("assent-agent vault connect {client}/{connection}"), acknowledge, status];
+    let alert = &row.alert;
+    let agent = |what: String| format!("assent-agent {what}");
+    let (status, queue) = (agent("status".to_owned()), agent("queue".to_owned()));
+    let alerts = agent("alerts".to_owned());
+    let runs = alert.client.as_ref().map_or_else(|| "runs".to_owned(), |client| format!("runs --client {client}"));
+    let runs = agent(runs);
+    let run = alert.run.map(|run| agent(format!("runs show {run}")));
+    let acknowledge = alert.incident.then(|| agent(format!("incidents acknowledge {}", incident_id(row.no))));
+    let at = |connection: &ConnectionId| alert.client.as_ref().map(|client| format!("{client}/{connection}"));
+    let connection = alert.connection.as_ref().and_then(at);
+    let place = alert.client.as_ref().zip(alert.workflow.as_ref());
+    let place = place.map(|(client, workflow)| format!("{client}/{workflow}"));
+    let back = place.as_ref().map(|place| agent(format!("rollback {place}")));
+    let of = |wanted: [Option<String>; 4]| wanted.into_iter().flatten().take(3).collect();
+    match alert.rule.as_str() {
+        "response-due" | "response-late" => {
+            let id = incident_of(&alert.code);
+            of([
+                Some(agent(format!("incidents acknowledge {id}"))),
+                Some(agent(format!("incidents show {id}"))),
+                Some(status),
+                None,
+            ])
+        }
+        "post-mortem-due" | "post-mortem-late" => {
+            let id = incident_of(&alert.code);
+            of([
+                Some(agent(format!("incidents draft {id}"))),
+                Some(agent(format!("incidents show {id}"))),
+                Some(status),
+                None,
+            ])
+        }
+        "rotation-due" | "rotation-overdue" => {
+            let rotate = connection.map(|at| agent(format!("vault rotate {at}/{} --set", alert.code)));
+            of([rotate, Some(agent("vault list".to_owned())), Some(status), None])
+        }
+        "rotation-failed" | "secret" | "vault" => {
+            of([Some(agent("vault list".to_owned())), acknowledge, Some(status), Some(runs)])
+        }
+        "consent-needed" => {
+            let connect = connection.map(|at| agent(format!("vault connect {at}")));
+            of([connect, acknowledge, Some(status), Some(runs)])
+        }
+        "hold-lapsed" => {
+            let held = match (&place, &alert.client, &alert.connection) {
+                (Some(place), ..) => Some(place.clone()),
+                (None, Some(client), Some(connection)) => Some(format!("{client} --connection {connection}")),
+                (None, Some(client), None) => Some(client.to_string()),
+                (None, None, _) => None,
+            };
+            let hold = held.map(|held| agent(format!("hold {held} --why lapsed --for 4h")));
+            of([Some(runs), hold, Some(status), None])
+        }
+        "decision-waits" => of([Some(agent("console".to_owned())), Some(runs), Some(status), None]),
+        "chat" => of([run, Some(agent("vault list".to_owned())), Some(status), Some(runs)]),
+        "rolled-back" | "refused" | "workflow-off" => of([Some(status), acknowledge, Some(runs), Some(queue)]),
+        "run-failed" | "run-stopped" | "run-superseded" | "content-lost" => {
+            of([run, acknowledge.or(Some(queue)), back, Some(runs)])
+        }
+        "halted" | "ledger" => of([Some(status), Some(agent("ledger verify".to_owned())), acknowledge, Some(alerts)]),
+        // What is unlike before may be the plan's doing: it has a workflow, and another plan of it may be better.
+        _ if alert.client.is_some() => of([run.or(Some(status)), acknowledge.or(Some(queue)), back, Some(runs)]),
+        _ => of([Some(status), acknowledge, Some(alerts), Some(queue)]),
     }
-    let first = match row.alert.run {
-        Some(run) => format!("assent-agent runs show {run}"),
-        None => status,
-    };
-    let last = match &row.alert.workflow {
-        Some(workflow) => format!("assent-agent rollback {client}/{workflow}"),
-        None => format!("assent-agent runs --client {client}"),
-    };
-    let second = if row.alert.incident {
-        format!("assent-agent incidents acknowledge {}", incident_id(row.no))
-    } else {
-        "assent-agent queue".to_owned()
-    };
-    vec![first, second, last]
+}
+
+/// The incident that an alert about its clock names: its code begins with it.
+fn incident_of(code: &str) -> &str {
+    match code.match_indices('-').nth(1) {
+        Some((end, _)) => code.get(..end).unwrap_or(code),
+        None => code,
+    }
 }

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use assent_agent::console::{Done, Known, Logged, Office, Refused, Signed, Viewer, Who, Written};
-use assent_agent::control::Verb;
 use assent_agent::control::incidents::IncidentRow;
+use assent_agent::control::{ReadAgain, Verb};
 use assent_agent::incident::{Act, Case, Facts, PREFIX, Step, check as check_post_mortem, draft};
 use assent_agent::ledger::{Page, Sought};
 use assent_agent::people::proof::{check, counted};
@@ -325,6 +325,15 @@ impl Office for Played {
     async fn roll_back(&self, (client, workflow): (ClientId, WorkflowId), by: PersonId) -> Done<Digest> {
         self.did(format!("{by} rolls {client}/{workflow} back"));
         Err(Refused { what: "no other plan ran healthily here".into(), help: "Nothing was changed.".into() })
+    }
+
+    async fn reread(&self, at: (RunId, ClientId, Digest), by: &PersonId, why: &Token) -> Done<Vec<ReadAgain>> {
+        self.did(format!("{by} rereads because of {why}"));
+        let note = Note::new(Log::Client(at.1), "viewed").fact("what", "content").fact("why", why.to_string());
+        let note = Note { run: Some(at.0), actor: Some(by.clone()), ..note };
+        self.store.commit_now(Transaction::new(before(0)).with(Write::Note(Box::new(note)))).expect("a commit");
+        let values = json!({"subject": SCRIPT, "total": {"currency": "EUR", "minor": 1_299}}).as_object().cloned();
+        Ok(vec![ReadAgain { step: id("ticket"), operation: id("helpdesk.get_ticket"), values, code: None }])
     }
 
     async fn handle(&self, run: RunId, verb: Verb, by: PersonId, why: Token) -> Done<Option<RunId>> {

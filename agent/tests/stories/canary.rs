@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::story::{HOST_KEY, Story, canaries, holds_canary, workflows};
 use assent_agent::ledger::{DayKeys, Ledgers, Publishers, Reader, Target, checkpoint_path};
@@ -74,6 +75,7 @@ fn pushed(folder: &Path, note: &[u8]) -> Vec<Vec<u8>> {
 #[test]
 fn no_text_of_a_person_reaches_a_file_or_leaves() {
     let (mut sought, mut alerts) = (0, 0);
+    let read_again = Arc::new(AtomicUsize::new(0));
     for workflow in workflows() {
         for scenario in &workflow.tests.scenarios {
             let folder = tempfile::tempdir().expect("a folder");
@@ -88,10 +90,15 @@ fn no_text_of_a_person_reaches_a_file_or_leaves() {
             let stage = Stage::new(Arc::clone(&workflow.compiled), Arc::clone(&workflow.facts));
             let (spawner, shared, kept) = (Spawner::default(), Arc::new(world.clone()), Arc::clone(&store));
             let event = story.event();
+            let count = Arc::clone(&read_again);
             run(&world, &spawner, async move {
                 let engine = Engine::open(shared, store, Arc::new(stage)).await.expect("an engine");
                 if let Some(event) = event {
-                    engine.begin(event).expect("a run").task.await;
+                    let begun = engine.begin(event).expect("a run");
+                    begun.task.await;
+                    // Somebody looks at its content: that, too, is kept nowhere.
+                    let read = engine.reread(begun.run).await.expect("a store").expect("a run");
+                    count.fetch_add(read.iter().filter(|one| one.found.is_ok()).count(), Ordering::Relaxed);
                 }
             });
             let runs = kept.runs(&RunFilter { most: 1, ..RunFilter::default() }).expect("read").len();
@@ -113,4 +120,5 @@ fn no_text_of_a_person_reaches_a_file_or_leaves() {
     }
     assert!(sought > 50, "there is something to find");
     assert!(alerts > 3, "on-call was told of something by every route");
+    assert!(read_again.load(Ordering::Relaxed) > 10, "people read content again");
 }

@@ -493,7 +493,7 @@ async fn decide(world: &SimWorld, engine: &Engine<SimWorld, Memory, Stage>, fact
             facts.deciders.get(&question.waiting.by).and_then(|members| members.first()).expect("a member").clone();
         let edits = decided.edits.iter().map(|(path, text)| (path.clone(), Content::new(text.clone()))).collect();
         let (shown, nonce) = (question.waiting.shown, question.waiting.nonce);
-        let verdict = Verdict { choice, person, shown, nonce, edits, signature: None };
+        let verdict = Verdict { choice, person, shown, nonce, edits, signature: None, through: None };
         if engine.decide(question.waiting.run, &decided.step, verdict).await.is_ok() {
             return;
         }

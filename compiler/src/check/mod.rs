@@ -20,6 +20,7 @@ mod levels;
 mod lookalike_name;
 mod needs;
 mod no_calendar;
+mod no_decider;
 mod no_fallback;
 mod no_limits;
 mod no_rotation;
@@ -239,6 +240,7 @@ fn check_workflows(view: &View<'_>, findings: &mut Findings) {
     personal_fixture::check(view, findings);
     forbidden_purpose::check(view, findings);
     unapproved_data_use::check(view, findings);
+    no_decider::check(view, findings);
     no_fallback::check(view, findings);
     no_limits::check(view, findings);
     no_scenario::check(view, findings);

@@ -7,7 +7,7 @@ use assent_schema::client::{Auth, ClientAuth};
 use assent_schema::id::{IntegrationId, Name, SlotId};
 use assent_schema::plan::{Dialect, OwnEvent};
 use assent_schema::shape::{Field, Shape};
-use assent_schema::spec::{Event, Integration, Spanned, Webhook};
+use assent_schema::spec::{ChannelKind, ChannelSpec, Event, Integration, Spanned, Webhook};
 
 use super::client::rate;
 use super::field::fields;
@@ -25,6 +25,7 @@ pub(super) fn integration(mut table: Table<'_, '_>, stem: &IntegrationId) -> Opt
     let auth = table.need("auth", |value| value.spanned(auth));
     let webhook = table.opt("webhook", webhook);
     let shows = table.opt("shows", word).unwrap_or(Class::Reference);
+    let channel = table.opt("channel", |value| value.spanned(channel));
     let rate = table.opt("rate", rate);
     let dialect = webhook.as_ref().map(|webhook: &Webhook| webhook.dialect.value);
     let events = table.map("event", |value| event(value, dialect));
@@ -34,7 +35,42 @@ pub(super) fn integration(mut table: Table<'_, '_>, stem: &IntegrationId) -> Opt
         table.lacks::<()>(&["webhook"], "The integration has events and no `[webhook]`.", help);
     }
     table.done();
-    Some(Integration { name: id?, summary: summary?, source, auth: auth?, webhook, shows, rate, events, operations })
+    Some(Integration {
+        name: id?,
+        summary: summary?,
+        source,
+        auth: auth?,
+        webhook,
+        shows,
+        channel,
+        rate,
+        events,
+        operations,
+    })
+}
+
+/// How people are asked.
+fn channel(value: Value<'_, '_>) -> Option<ChannelSpec> {
+    let mut table = value.table()?;
+    let kind: Option<ChannelKind> = table.need("kind", word);
+    let post = table.need("post", |value| value.spanned(parsed));
+    let update = table.opt("update", |value| value.spanned(parsed));
+    let event = table.opt("event", |value| value.spanned(parsed));
+    match kind {
+        Some(ChannelKind::Helpdesk) if !table.has("event") => {
+            let help = "Say which event tells that somebody wrote a note.";
+            table.lacks::<()>(&["event"], "`event` is missing: nobody could answer.", help);
+        }
+        Some(ChannelKind::Helpdesk) if table.has("update") => {
+            table.lacks::<()>(&[], "`update` is for `slack`; a note stays.", "Take `update` away.");
+        }
+        Some(ChannelKind::Slack) if table.has("event") => {
+            table.lacks::<()>(&[], "`event` is for `helpdesk`; a press of a button is none.", "Take `event` away.");
+        }
+        _ => {}
+    }
+    table.done();
+    Some(ChannelSpec { kind: kind?, post: post?, update, event })
 }
 
 /// A name that must be the file's own.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::id::Name;
-use assent_schema::plan::{Answer, Channel};
+use assent_schema::plan::{Answer, Channel, Noted};
 use assent_schema::spec::{Action, Argument, AskLimit, Each, On, Spanned, Spend, Step, TextUse, Until};
 use assent_schema::time::Period;
 use toml::de::{DeTable, DeValue};
@@ -286,6 +286,14 @@ fn decide(value: Value<'_, '_>) -> Option<Action> {
             table.lacks::<()>(&[key], &format!("`{key}` is missing."), help);
         }
     }
+    for channel in &via {
+        let Channel::Helpdesk(note) = &channel.value else { continue };
+        if !show.iter().any(|path| path.value == note.on) {
+            let message = "The record that a note is written on is shown: this path is not in `show`.".to_owned();
+            let help = format!("Add `{}` to `show`.", note.on.escape_debug());
+            table.sink().refuse(assent_schema::code::Code::BadValue, &channel.span, message, Some(help));
+        }
+    }
     if let Some(hidden) = edit.iter().find(|path| !show.contains(path)) {
         let message = "What a person edits is shown first: this path is not in `show`.".to_owned();
         let help = format!("Add `{}` to `show`, or remove it here.", hidden.value.escape_debug());
@@ -300,13 +308,17 @@ fn channel(value: Value<'_, '_>) -> Option<Channel> {
         return match text.as_ref() {
             "page" => Some(Channel::Page),
             "cli" => Some(Channel::Cli),
-            "slack" | "helpdesk" => value.bad("names no connection: write `{ slack = \"<connection>\" }`"),
+            "slack" => value.bad("names no connection: write `{ slack = \"<connection>\" }`"),
+            "helpdesk" => value
+                .bad("names no connection: write `{ helpdesk = \"<connection>\", on = \"<a path that is shown>\" }`"),
             other => not_one_of(&value, other, &CHANNELS),
         };
     }
     let mut table = value.table()?;
     let slack = table.opt("slack", parsed).map(Channel::Slack);
-    let helpdesk = table.opt("helpdesk", parsed).map(Channel::Helpdesk);
+    let helpdesk = table.opt("helpdesk", parsed);
+    let on = if table.has("helpdesk") { table.need("on", path) } else { None };
+    let helpdesk = helpdesk.zip(on).map(|(connection, on)| Channel::Helpdesk(Noted { connection, on }));
     if table.has("slack") == table.has("helpdesk") {
         let lacking: &[&str] = if table.has("slack") { &[] } else { &["slack", "helpdesk"] };
         let help = "Write one channel in each pair of braces.";

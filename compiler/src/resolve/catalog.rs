@@ -1,5 +1,7 @@
 //! Names that one operation of the catalog gives to another, or to its own parameters and fields.
 
+mod channels;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -16,6 +18,7 @@ use crate::parse::Parsed;
 pub(super) fn check(parsed: &Parsed, findings: &mut Findings) {
     for unit in parsed.integrations.values() {
         check_test(unit, &mut Report::new(unit, findings));
+        channels::check(unit, &mut Report::new(unit, findings));
         for operation in unit.spec.operations.values() {
             check_operation(unit, operation, &mut Report::new(unit, findings));
             check_job(unit, operation, &mut Report::new(unit, findings));

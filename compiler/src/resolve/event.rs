@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use assent_schema::code::Code;
 use assent_schema::id::{ConnectionId, EventName, Name};
-use assent_schema::plan::{Cancel, Event, Expression, Target};
+use assent_schema::plan::{Cancel, Event, Expression, HELPDESK_ANSWER, Target};
 use assent_schema::spec::{self, Integration, Spanned, Webhook};
 
 use super::operations;
@@ -75,6 +75,23 @@ impl Resolver<'_> {
             Some(true) => fields.retain(|name, field| field.class.is_fact() && (!key_only || *name == key)),
         }
         Some(Event { fields, ..found })
+    }
+
+    /// The event by which a helpdesk's people answer.
+    pub(super) fn answering(&mut self, connection: &Spanned<ConnectionId>, name: &Spanned<EventName>) -> Option<Event> {
+        let (event, webhook) = self.catalogued(connection, name)?;
+        let mut fields = operations::unspanned(&event.fields);
+        fields.retain(|name, _| HELPDESK_ANSWER.contains(&name.as_str()));
+        Some(Event {
+            connection: connection.value.clone(),
+            event: name.value.clone(),
+            dialect: webhook.dialect.value,
+            header: webhook.header.clone(),
+            matches: event.matches.clone(),
+            record: event.record.value.clone(),
+            fields,
+            own: webhook.own.clone(),
+        })
     }
 
     /// What the key of an event must equal: what is said, or `limits.one_at_a_time`.

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use assent_schema::code::Code;
 use assent_schema::id::{ConnectionId, Name, OperationRef, ProviderId};
-use assent_schema::plan::{Action, AskLimit, Awaited, Channel, Each, Effect, Retry, Spend, Step, Target, Until};
-use assent_schema::spec::{self, Spanned};
+use assent_schema::plan::{Action, AskLimit, Awaited, Channel, Chat, Each, Effect, Retry, Spend, Step, Target, Until};
+use assent_schema::spec::{self, ChannelKind, Spanned};
 use assent_schema::time::Period;
 
 use super::names::{nearest, texts};
@@ -363,13 +363,52 @@ impl Resolver<'_> {
         self.group(by);
         for (position, channel) in via.iter().enumerate() {
             self.places.insert(Site::Via(id.clone(), position), channel.span.clone());
-            match &channel.value {
-                Channel::Slack(connection) | Channel::Helpdesk(connection) => {
-                    self.integration(connection, &channel.span);
-                }
-                Channel::Page | Channel::Cli => {}
-            }
+            self.channel(channel);
         }
+    }
+
+    /// A channel that is a connection: how the catalog says that people are asked through it.
+    fn channel(&mut self, channel: &Spanned<Channel>) {
+        let Some(connection) = channel.value.connection() else { return };
+        let parsed = self.context.parsed;
+        let name = match self.target(connection, &channel.span) {
+            Some(Target::Integration(name)) => name,
+            Some(Target::Provider(_)) => {
+                let message =
+                    format!("`{connection}` is a connection to an AI provider; no person is asked through it.");
+                self.report.add(Code::BadValue, &channel.span, message);
+                return;
+            }
+            None => return,
+        };
+        let Some(spec) = parsed.integrations.get(&name).map(|unit| &unit.spec) else { return };
+        let wanted = match &channel.value {
+            Channel::Helpdesk(_) => ChannelKind::Helpdesk,
+            Channel::Slack(_) | Channel::Page | Channel::Cli => ChannelKind::Slack,
+        };
+        let found = spec.channel.as_ref().map(|channel| &channel.value).filter(|channel| channel.kind == wanted);
+        let Some(found) = found else {
+            let message = format!("The catalog does not say how people are asked through `{connection}`.");
+            let help = format!("Add `[channel]` with `kind = \"{}\"` to its integration.", wanted.as_str());
+            self.report.add_with_help(Code::BadValue, &channel.span, message, help);
+            return;
+        };
+        let names = std::iter::once(&found.post).chain(&found.update);
+        for name in names {
+            operations::add(&mut self.operations, connection, spec, &name.value);
+        }
+        let (post, update, event) =
+            (found.post.value.clone(), found.update.as_ref().map(|update| update.value.clone()), found.event.clone());
+        let chat = match event {
+            None => Chat::Slack { post, update },
+            Some(event) => {
+                let at = Spanned { value: connection.clone(), span: channel.span.clone() };
+                let event = Spanned { span: channel.span.clone(), ..event };
+                let Some(answer) = self.answering(&at, &event) else { return };
+                Chat::Helpdesk { post, answer: Box::new(answer) }
+            }
+        };
+        self.chats.insert(connection.clone(), chat);
     }
 }
 

@@ -5,13 +5,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use assent_schema::client::{ClientFacts, ConnectionTo};
-use assent_schema::code::Code;
 use assent_schema::finding::Findings;
 use assent_schema::id::{ConnectionId, Name, OperationRef};
 use assent_schema::plan::{
-    Argument, Expression, Fallback, Kpi, Limits, Operation, Plan, PlanType, SCHEMA, Target, TextFormat,
+    Argument, Chat, Expression, Fallback, Kpi, Limits, Operation, Plan, PlanType, SCHEMA, Target, TextFormat,
 };
-use assent_schema::spec::{self, Integration, Spanned, Unit, within};
+use assent_schema::spec::{self, Spanned, Unit, within};
 use assent_schema::time::Period;
 
 use super::classes;
@@ -59,6 +58,7 @@ pub(super) fn resolve<T>(
         places: BTreeMap::new(),
         moves: BTreeMap::new(),
         operations: BTreeMap::new(),
+        chats: BTreeMap::new(),
         connections: BTreeMap::new(),
         one_at_a_time: None,
     };
@@ -81,6 +81,7 @@ pub(super) fn resolve<T>(
         limits,
         connections: std::mem::take(&mut resolver.connections),
         operations: std::mem::take(&mut resolver.operations),
+        chats: std::mem::take(&mut resolver.chats),
         steps,
         cancels,
         kpis,
@@ -111,25 +112,13 @@ pub(super) struct Resolver<'a> {
     /// What settings moved, by the first byte of the text in which they stand.
     moves: BTreeMap<usize, Vec<Move>>,
     pub(super) operations: BTreeMap<OperationRef, Operation>,
+    pub(super) chats: BTreeMap<ConnectionId, Chat>,
     connections: BTreeMap<ConnectionId, Target>,
     /// What tells runs apart, once it was resolved.
     pub(super) one_at_a_time: Option<Expression>,
 }
 
 impl Resolver<'_> {
-    /// The catalog entry behind a connection; a finding when the name leads nowhere or to an AI provider.
-    pub(super) fn integration(&mut self, id: &ConnectionId, place: &Range<usize>) -> Option<&'_ Integration> {
-        let parsed = self.context.parsed;
-        match self.target(id, place)? {
-            Target::Integration(name) => parsed.integrations.get(&name).map(|unit| &unit.spec),
-            Target::Provider(_) => {
-                let message = format!("`{id}` is a connection to an AI provider; it is asked, not called.");
-                self.report.add(Code::BadValue, place, message);
-                None
-            }
-        }
-    }
-
     /// What a connection leads to. Nothing, silently, for a connection that was itself reported.
     pub(super) fn target(&mut self, id: &ConnectionId, place: &Range<usize>) -> Option<Target> {
         let Some(facts) = self.context.facts.connections.get(id) else {

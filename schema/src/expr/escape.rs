@@ -3,7 +3,7 @@
 use crate::plan::TextFormat;
 
 /// Escapes a text for a format.
-pub(crate) fn escape(format: TextFormat, text: &str) -> String {
+pub fn escape(format: TextFormat, text: &str) -> String {
     match format {
         TextFormat::Html => html(text),
         TextFormat::Markdown => markdown(text),

@@ -33,6 +33,7 @@ pub use constant::constant;
 pub use decimal::Decimal;
 pub use error::{ExprError, ExprErrorKind};
 pub(crate) use escape::GROWS_MOST;
+pub use escape::escape;
 pub use eval::{EvalCode, EvalError, Scope, eval};
 pub use fact::{Fact, FactText, NotAFact};
 pub use functions::FUNCTIONS;

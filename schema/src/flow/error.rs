@@ -165,7 +165,7 @@ impl fmt::Display for PlanError {
             PlanErrorKind::UnknownOperation(operation) => write!(f, "the plan holds no operation `{operation}`"),
             PlanErrorKind::TakenName(name) => write!(f, "`{name}` is already the name of something else"),
             PlanErrorKind::NotAPath => f.write_str("only the path of one value may stand here"),
-            PlanErrorKind::NotShown(path) => write!(f, "`{path}` can be edited but is not shown"),
+            PlanErrorKind::NotShown(path) => write!(f, "`{path}` is used by the decision but not shown"),
             PlanErrorKind::NotBounded => {
                 f.write_str("only a value of bounded shape may stand here: a token, an integer, an instant, an amount")
             }

@@ -14,7 +14,7 @@ use crate::expr::check::conclude;
 use crate::expr::print::to_text;
 use crate::expr::{Env, ExprError, ExprErrorKind, Facts, Known, Path, Program, Template, Type, check};
 use crate::id::{Name, OperationRef};
-use crate::plan::{Action, Argument, Dialect, Expression, Kpi, Plan, Step, Trigger};
+use crate::plan::{Action, Argument, Channel, Dialect, Expression, Kpi, Plan, Step, Trigger};
 
 /// What a walk finds besides errors.
 pub(super) struct Walked {
@@ -284,7 +284,7 @@ impl<'p> Walk<'p> {
                 self.asked(step, answer, &given);
                 results::ask(&step.id, answer, &given)
             }
-            Action::Decide { show, edit, .. } => {
+            Action::Decide { show, edit, via, .. } => {
                 for (place, path) in show.iter().enumerate() {
                     if let Some(shown) = self.path(path, Part::Show(place), false) {
                         flow.show.insert(path.clone(), Flow::of(&shown));
@@ -293,6 +293,13 @@ impl<'p> Walk<'p> {
                 for (place, path) in edit.iter().enumerate() {
                     if !show.contains(path) {
                         self.error(Part::Edit(place), PlanErrorKind::NotShown(path.clone()));
+                    }
+                }
+                for (place, channel) in via.iter().enumerate() {
+                    if let Channel::Helpdesk(note) = channel
+                        && !show.contains(&note.on)
+                    {
+                        self.error(Part::Via(place), PlanErrorKind::NotShown(note.on.clone()));
                     }
                 }
                 self.edits.insert(step.id.clone(), edit.clone());

@@ -83,24 +83,24 @@ fn asked(judged: &Judged<'_>, step: &Step, connection: &ConnectionId, found: &mu
 fn shown(judged: &Judged<'_>, step: &Step, found: &mut Vec<Breach>) {
     let Action::Decide { show, via, .. } = &step.action else { return };
     let Some(flow) = judged.flows.step(step.id.as_str()) else { return };
-    if via.iter().any(|channel| matches!(channel, Channel::Page | Channel::Cli)) {
+    for (position, channel) in via.iter().enumerate() {
+        let Channel::Helpdesk(note) = channel else { continue };
+        let class = flow.show.get(&note.on).map_or(Class::Public, |shown| shown.label.class);
+        if !class.is_fact() {
+            let sink = format!("the record on which `{}` asks", note.connection);
+            found.push(denied(judged, at(step, Part::Via(position)), class, Class::Reference, &sink));
+        }
+    }
+    if via.iter().any(Channel::is_own) {
         return;
     }
-    let most = via.iter().filter_map(|channel| clearance(judged, channel)).max().unwrap_or(Class::Reference);
+    let most = via.iter().map(|channel| judged.client.shown_by(channel)).max().unwrap_or(Class::Reference);
     for (position, path) in show.iter().enumerate() {
         let class = flow.show.get(path).map_or(Class::Public, |shown| shown.label.class);
         if !may_take(most, class) {
             let breach = denied(judged, at(step, Part::Show(position)), class, most, "the channels of this decision");
             found.push(breach.help("Add `\"page\"` to `via`: what a chat may not show becomes a link to it."));
         }
-    }
-}
-
-fn clearance(judged: &Judged<'_>, channel: &Channel) -> Option<Class> {
-    let (Channel::Slack(connection) | Channel::Helpdesk(connection)) = channel else { return Some(Class::Personal) };
-    match &judged.client.connections.get(connection)?.to {
-        ConnectionTo::Integration { shows, .. } => Some(*shows),
-        ConnectionTo::Provider { .. } => None,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::code::Code;
 use crate::expr::Path;
 use crate::flow::{Part, Sought, draws_on_trigger, of_argument, way};
 use crate::id::Name;
-use crate::plan::{Argument, Effect};
+use crate::plan::{Action, Argument, Channel, Effect, Step};
 
 /// Reports each marked `target` of an effect that no person was shown and no `belongs` check proved, at the argument.
 ///
@@ -15,9 +15,29 @@ use crate::plan::{Argument, Effect};
 /// language.md section 5, "Marks". Promise P25.
 pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
     let effects = judged.calls().filter(|called| called.operation.effect != Effect::None);
+    let asked = judged.steps.iter().flat_map(|step| asked_on(judged, step));
     effects
         .filter(|called| called.flow.certain.approved.is_empty())
         .flat_map(|called| of_one(judged, &called))
+        .chain(asked)
+        .collect()
+}
+
+/// A private note on another record than the workflow's own would be shown to whoever reads that one.
+fn asked_on(judged: &Judged<'_>, step: &Step) -> Vec<Breach> {
+    let Action::Decide { via, .. } = &step.action else { return Vec::new() };
+    let Some(flow) = judged.flows.step(step.id.as_str()) else { return Vec::new() };
+    let marked = via.iter().enumerate().filter_map(|(position, channel)| match channel {
+        Channel::Helpdesk(note) if flow.show.get(&note.on)?.label.marks.any() => Some((position, note)),
+        _ => None,
+    });
+    marked
+        .map(|(position, note)| {
+            let said =
+                format!("An AI or anyone outside chose `{}`, the record on which `{}` is asked.", note.on, step.id);
+            Breach::new(Code::MarkedTarget, at(step, Part::Via(position)), said)
+                .help("Take the field that a system wrote, like the trigger's own record.")
+        })
         .collect()
 }
 

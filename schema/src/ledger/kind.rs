@@ -275,6 +275,9 @@ data! {
         /// What a passkey signed over the decision.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         passkey: Option<Assertion>,
+        /// The chat or helpdesk that an unsigned decision came through; absent for the agent's own page and command line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        through: Option<ConnectionId>,
     }
     /// Data of `ended`.
     Ended {

@@ -3,6 +3,7 @@
 //! A plan holds everything that decides what the workflow does (expressions, prompts, the catalog facts it uses) and
 //! nothing that differs between environments. Stored as canonical JSON; its name is the SHA-256 of those bytes.
 
+mod chat;
 mod ending;
 mod operation;
 mod step;
@@ -12,12 +13,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use chat::{Chat, HELPDESK_ANSWER, HELPDESK_POST, SLACK_POST, SLACK_POSTED, SLACK_UPDATE, SlackAccount};
 pub use ending::{STATUSES, UNANSWERED, UNBUILT, meaning, written};
 pub use operation::{
     ATTEMPTS_MOST, Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, Method, Operation, Pages,
     Param, Park, Place, Rate, Retry, TextFormat,
 };
-pub use step::{Action, Answer, AskLimit, Awaited, Cancel, Channel, Each, OnItemError, Spend, Step, Until};
+pub use step::{Action, Answer, AskLimit, Awaited, Cancel, Channel, Each, Noted, OnItemError, Spend, Step, Until};
 pub use trigger::{AfterFile, Dialect, Event, Missed, OwnEvent, Poll, Trigger};
 
 use crate::canon::{self, CanonError, Digest};
@@ -56,6 +58,9 @@ pub struct Plan {
     /// The catalog facts of the operations that are used, `confirm`, `park`, `belongs` and `reread` included. Response
     /// fields are only those that the workflow reads.
     pub operations: BTreeMap<OperationRef, Operation>,
+    /// How people are asked through chats and helpdesks, by connection: those that its decisions name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub chats: BTreeMap<ConnectionId, Chat>,
     /// The steps in order; at least one.
     pub steps: Vec<Step>,
     /// Events that end runs `superseded`.
@@ -88,6 +93,11 @@ impl Plan {
     pub fn listens(&self) -> bool {
         let waits = |step: &Step| matches!(&step.action, Action::Wait { until: Until::Event(_) });
         !self.cancels.is_empty() || self.every_step().any(waits)
+    }
+
+    /// Whether a run can move money.
+    pub fn moves_money(&self) -> bool {
+        self.operations.values().any(|operation| operation.effect == Effect::Money)
     }
 
     /// The step of this id, wherever it stands.

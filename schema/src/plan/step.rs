@@ -299,7 +299,32 @@ pub enum Channel {
     /// A Slack connection of the client.
     Slack(ConnectionId),
     /// A helpdesk connection of the client.
-    Helpdesk(ConnectionId),
+    Helpdesk(Noted),
+}
+
+/// Where a private note is written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Noted {
+    /// The helpdesk.
+    pub connection: ConnectionId,
+    /// The record: one of the paths that are shown, a fact.
+    pub on: String,
+}
+
+impl Channel {
+    /// The connection of a chat or helpdesk.
+    pub fn connection(&self) -> Option<&ConnectionId> {
+        match self {
+            Self::Page | Self::Cli => None,
+            Self::Slack(connection) | Self::Helpdesk(Noted { connection, .. }) => Some(connection),
+        }
+    }
+
+    /// Whether it is one of the agent's own, where all that is shown may be seen.
+    pub fn is_own(&self) -> bool {
+        self.connection().is_none()
+    }
 }
 
 #[cfg(test)]

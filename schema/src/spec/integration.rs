@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::Spanned;
 use crate::class::Class;
 use crate::client::Auth;
@@ -28,12 +30,47 @@ pub struct Integration {
     pub webhook: Option<Webhook>,
     /// The most private class that its messages may show to people who decide; `reference` unless said.
     pub shows: Class,
+    /// How people are asked through it; absent where they are not.
+    pub channel: Option<Spanned<ChannelSpec>>,
     /// How many requests it takes.
     pub rate: Option<Rate>,
     /// What it sends.
     pub events: BTreeMap<Spanned<EventName>, Event>,
     /// What it does.
     pub operations: BTreeMap<Spanned<Name>, Operation>,
+}
+
+/// How people are asked through an API.
+#[derive(Clone, Debug)]
+pub struct ChannelSpec {
+    /// In which way.
+    pub kind: ChannelKind,
+    /// The operation that asks.
+    pub post: Spanned<Name>,
+    /// The operation that takes the question back once it was answered, for `slack`.
+    pub update: Option<Spanned<Name>>,
+    /// The event that answers, for `helpdesk`.
+    pub event: Option<Spanned<EventName>>,
+}
+
+/// A way to ask people through an API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChannelKind {
+    /// Messages with buttons, as Slack has them.
+    Slack,
+    /// Private notes, and events about notes.
+    Helpdesk,
+}
+
+impl ChannelKind {
+    /// The word in source files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Slack => "slack",
+            Self::Helpdesk => "helpdesk",
+        }
+    }
 }
 
 /// How an API signs its events.

@@ -19,7 +19,7 @@ use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 pub use client::{Client, Connection, Endpoint, Guardrail, Holders, ROTATE_MOST, Slot};
-pub use integration::{Event, Integration, Operation, Polled, Webhook};
+pub use integration::{ChannelKind, ChannelSpec, Event, Integration, Operation, Polled, Webhook};
 pub use project::{Project, Route};
 pub use provider::{Agreement, Prices, Provider};
 pub use scenario::{Decided, Expect, ExpectedCall, Later, Reply, Scenario, Tests};

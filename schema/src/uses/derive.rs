@@ -12,7 +12,7 @@ use crate::client::{ClientFacts, ConnectionTo, Guardrail};
 use crate::expr::{Origin, Source};
 use crate::flow::{Flow, Flows, StepFlow, event_sources, trigger_sources};
 use crate::id::{ConnectionId, GroupId, Name, OperationRef, PersonId, Scope};
-use crate::plan::{Action, Channel, Effect, Event, Operation, Plan, Step, Trigger, Until};
+use crate::plan::{Action, Channel, Chat, Effect, Event, Noted, Operation, Plan, Step, Trigger, Until};
 use crate::time::Period;
 
 /// What an operation of an AI provider is called in data uses.
@@ -413,17 +413,54 @@ impl Derived<'_> {
     }
 
     fn show(&mut self, by: &GroupId, channel: &Channel, flow: &StepFlow) {
-        let channel = match channel {
+        let name = match channel {
             Channel::Page => "page",
             Channel::Cli => "cli",
-            Channel::Slack(connection) | Channel::Helpdesk(connection) => connection.as_str(),
+            Channel::Slack(connection) | Channel::Helpdesk(Noted { connection, .. }) => connection.as_str(),
         };
         let show = DataUse {
-            to: Some(group(by, channel, self.client)),
+            to: Some(group(by, name, self.client)),
             retention: Some("none".into()),
             ..self.of(UseKind::Show)
         };
-        self.by_source(&show, flow.show.values());
+        let most = self.client.shown_by(channel);
+        let shown = flow.show.values().filter(|shown| shown.label.class <= most);
+        self.by_source(&show, shown.clone());
+        if let Some(connection) = channel.connection() {
+            self.told(by, connection, shown);
+        }
+    }
+
+    /// What asking through a chat or helpdesk gives to it, what comes back from it, and up to which amounts a yes there
+    /// counts.
+    fn told<'f>(&mut self, by: &GroupId, connection: &ConnectionId, shown: impl Iterator<Item = &'f Flow>) {
+        let Some(chat) = self.plan.chats.get(connection) else { return };
+        let sources: BTreeSet<Source> = shown.flat_map(|shown| shown.sources.iter().cloned()).collect();
+        for name in chat.operations() {
+            let reference = OperationRef { connection: connection.clone(), operation: name.clone() };
+            let Some(operation) = self.plan.operations.get(&reference) else { continue };
+            let effect = DataUse {
+                from: Some(self.agent()),
+                to: Some(self.connection(connection)),
+                fields: if name == chat.post() { fields(&sources) } else { BTreeMap::new() },
+                ..self.by(UseKind::Effect, &reference, operation)
+            };
+            self.uses.push(effect);
+        }
+        if let Chat::Helpdesk { answer, .. } = chat {
+            self.event(answer);
+        }
+        if self.plan.moves_money() {
+            let limits = self.client.chat_up_to.iter().map(|(currency, most)| GuardrailUse {
+                currency: Some(currency.clone()),
+                per_call: Some(*most),
+                ..GuardrailUse::default()
+            });
+            for limit in limits.collect::<Vec<_>>() {
+                let to = Some(group(by, connection.as_str(), self.client));
+                self.uses.push(DataUse { to, guardrail: Some(limit), ..self.of(UseKind::Guardrail) });
+            }
+        }
     }
 
     /// The same use once for each party that the data comes from; from the agent when it draws on nothing.

@@ -236,7 +236,7 @@ pub struct GroupParty {
 }
 
 /// A guardrail as the client signs it, in minor units.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GuardrailUse {
     /// ISO 4217.

@@ -54,6 +54,7 @@ pub(in crate::console) fn page(run: &Whole<'_>) -> Body {
             @if run.plan.is_none() { p.empty { "The plan of this run is not kept any more; the journal below is." } }
             ol.steps { @for step in &run.steps { (self::step(step, run)) } }
         }
+        @if run.plan.is_some() { (content(run)) }
         @if run.may_act { (acts(run)) }
         @else { p.hint { "On-call may let it go on, end it or take its work out of the queue." } }
         details.journal #journal {
@@ -188,6 +189,22 @@ fn attempts(attempts: &[Attempt]) -> Markup {
                 }
             }
             @if attempts.len() > ATTEMPTS_MOST { li { "… and " (words::count(attempts.len() - ATTEMPTS_MOST, "more", "more")) } }
+        }
+    }
+}
+
+/// What it read may be read again.
+fn content(run: &Whole<'_>) -> Markup {
+    html! {
+        details.journal #content {
+            summary { "Look at the content" }
+            form.stack method="post" action={ "/runs/" (run.row.run) "/content" } {
+                (form_field())
+                p.hint { "It is read from the client's systems again, for you, and kept nowhere." }
+                label { "Why" small { "One word or ticket id; the client reads it in its ledger" }
+                    input type="text" name="why" required maxlength="64" pattern="[A-Za-z0-9._:\\-]+" autocomplete="off"; }
+                button type="submit" { "Read it again" }
+            }
         }
     }
 }

@@ -100,3 +100,14 @@ fn words_in_a_comment_explain_nothing() {
         drafted().replace("<!-- A person writes here why", "<!-- A person writes here, at length and in detail, why");
     assert!(check(hidden.as_bytes(), "i-7").contains(&Lack::Unwritten("Root cause")));
 }
+
+#[test]
+fn a_long_timeline_tells_how_it_began_and_how_it_ended() {
+    let entries: Vec<Entry> = (0..300)
+        .map(|n| entry(n, "2026-06-01T10:00:00Z", Some(n), "ended", &json!({"outcome": "failed", "name": "http_503"})))
+        .collect();
+    let text = draft(&Facts { case: &case(), respond_by: None, entries: &entries, queue: &[] });
+    let has = |n: u64| text.contains(&format!("(entry {n})"));
+    assert!(has(0) && has(49) && !has(50) && !has(149) && has(150) && has(299), "{text}");
+    assert!(text.contains("- (100 entries left out)"), "{text}");
+}

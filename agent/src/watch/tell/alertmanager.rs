@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use assent_schema::time::Period;
 use serde_json::{Value, json};
 
-use super::text::line;
 use super::{Stage, Telling, facts, title};
+use crate::people::told::line;
 use crate::store::Severity;
 
 /// Until when an Alertmanager keeps an alert that stands: it hears when it is over, and forgets it by itself after this.

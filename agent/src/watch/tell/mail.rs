@@ -7,8 +7,8 @@ use assent_schema::canon::Digest;
 use assent_schema::id::MailAddress;
 use assent_schema::time::Moment;
 
-use super::text::{cut, line, lines};
 use super::{Stage, Telling, facts, title};
+use crate::people::told::{cut, line, lines};
 
 /// The longest subject: with its name it stays on one line.
 const SUBJECT_MOST: usize = 60;

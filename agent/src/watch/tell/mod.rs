@@ -7,7 +7,6 @@ mod alertmanager;
 mod mail;
 mod pagerduty;
 mod slack;
-mod text;
 
 use assent_schema::client::RouteKind;
 use assent_schema::id::PersonId;
@@ -15,6 +14,7 @@ use assent_schema::time::Moment;
 use serde::{Deserialize, Serialize};
 
 use super::message::Message;
+use crate::people::told;
 use crate::store::Severity;
 
 pub(super) use mail::{Letter, letter};
@@ -113,14 +113,14 @@ fn title(telling: &Telling<'_>) -> String {
         Stage::Acknowledged => "Acknowledged: ",
         Stage::Over => "Over: ",
     };
-    text::line(&format!("{lead}{place}: {cause}"))
+    told::line(&format!("{lead}{place}: {cause}"))
 }
 
 /// Everything else, by name, in the order in which people ask.
 fn facts(telling: &Telling<'_>) -> Vec<(&'static str, String)> {
     let message = telling.message;
     let mut facts = Vec::new();
-    let mut say = |name, value: Option<String>| facts.extend(value.map(|value| (name, text::line(&value))));
+    let mut say = |name, value: Option<String>| facts.extend(value.map(|value| (name, told::line(&value))));
     say("Client", message.client.as_ref().map(ToString::to_string));
     say("Workflow", message.workflow.as_ref().map(ToString::to_string));
     say("Connection", message.connection.as_ref().map(ToString::to_string));

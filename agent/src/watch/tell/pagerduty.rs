@@ -6,8 +6,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::text::{cut, line};
 use super::{Stage, Telling, facts, title};
+use crate::people::told::{cut, line};
 use crate::store::Severity;
 
 /// The longest summary.

@@ -6,13 +6,10 @@
 
 use serde_json::{Value, json};
 
-use super::text::{cut, line, lines};
 use super::{Telling, facts, title};
+use crate::people::blocks::{SECTION_MOST, header, message, plain, section};
+use crate::people::told::{line, lines};
 
-/// The longest text of a header.
-const HEADER_MOST: usize = 150;
-/// The longest text of a section.
-const SECTION_MOST: usize = 3_000;
 /// The longest field of a section.
 const FIELD_MOST: usize = 2_000;
 /// The most fields of a section.
@@ -47,44 +44,6 @@ pub(super) fn texts(title: &str, text: &str) -> Vec<Value> {
             message(&title, &std::iter::once(header(&title)).chain(sections).collect::<Vec<_>>())
         })
         .collect()
-}
-
-/// `text` is what notifications show: there, too, nothing is linked or mentioned.
-fn message(title: &str, blocks: &[Value]) -> Value {
-    let text = escape(title, SECTION_MOST);
-    json!({"text": text, "mrkdwn": false, "parse": "none", "link_names": false, "unfurl_links": false,
-        "unfurl_media": false, "blocks": blocks})
-}
-
-fn header(title: &str) -> Value {
-    json!({"type": "header", "text": plain(title, HEADER_MOST)})
-}
-
-fn section(text: &str) -> Value {
-    json!({"type": "section", "text": plain(text, SECTION_MOST)})
-}
-
-fn plain(text: &str, most: usize) -> Value {
-    json!({"type": "plain_text", "text": escape(text, most), "emoji": false})
-}
-
-/// Escapes what Slack reads and cuts what it would refuse. The names that call everybody are kept from being read as such
-/// by receivers that link names all the same.
-fn escape(text: &str, most: usize) -> String {
-    let escaped = |text: &str| {
-        text.replace('&', "&amp;")
-            .replace('<', "&lt;")
-            .replace('>', "&gt;")
-            .replace("@channel", "@ channel")
-            .replace("@here", "@ here")
-            .replace("@everyone", "@ everyone")
-    };
-    let whole = escaped(text);
-    if whole.chars().count() <= most {
-        return whole;
-    }
-    // An escape is at most five times as long as what it stands for.
-    escaped(&cut(text, most / 5))
 }
 
 /// Pieces that fit into a section however much of them is escaped, cut at line ends where that is possible.

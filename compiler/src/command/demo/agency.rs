@@ -139,6 +139,16 @@ impl Agency {
         self.commit("The clients approve what is done with their data")
     }
 
+    /// As many of a client's approvers as must sign approve what its workflows need and no approval covers.
+    ///
+    /// # Errors
+    /// When a command refuses.
+    pub fn approve_again(&self, client: &str) -> Result<PathBuf, Error> {
+        let approvers = CLIENTS.iter().find(|(name, _)| *name == client).map(|(_, approvers)| approvers);
+        let approvers = approvers.ok_or_else(|| Error::input(format!("there is no client `{client}`")))?;
+        self.approve(&id_of(client)?, approvers)
+    }
+
     /// Drafts what a client still has to approve, and has some of its approvers sign it; the file.
     ///
     /// # Errors

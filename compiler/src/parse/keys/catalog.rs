@@ -5,6 +5,7 @@ use assent_schema::client::{ClientAuth, ProviderDialect};
 use assent_schema::fides;
 use assent_schema::plan::Dialect;
 use assent_schema::shape::{InstantWire, MoneyUnit, WrittenBy};
+use assent_schema::spec::ChannelKind;
 
 use super::super::field::SHAPES;
 use super::super::integration::AUTHS;
@@ -46,6 +47,7 @@ static API: Table = Table {
             Holds::Word(words::<Class>),
             "The most private class that its messages may show to people who decide; `reference` unless said.",
         ),
+        may("channel", Holds::Table(&CHANNEL), "How people are asked through it."),
         may("rate", Holds::Table(&RATE), "How many requests it takes."),
         may("event", Holds::Map(&EVENT, &Holds::Table(&API_EVENT)), "What it sends, by name."),
         may("operation", Holds::Map(&NAME, &Holds::Table(&OPERATION)), "What it does, by name."),
@@ -96,6 +98,18 @@ static WEBHOOK: Table = Table {
         may("self", Holds::Table(&OWN_EVENT), "How to tell what our own connection caused."),
     ]],
     rules: &[Rule::When("dialect", "token", &["header"])],
+};
+
+static CHANNEL: Table = Table {
+    name: "channel",
+    about: "How people are asked through an API, and how their answers come back.",
+    groups: &[&[
+        need("kind", Holds::Word(words::<ChannelKind>), "The way: messages with buttons, or private notes."),
+        need("post", Holds::Form(&NAME), "The operation that asks."),
+        may("update", Holds::Form(&NAME), "The operation that takes the buttons away after a decision, for `slack`."),
+        may("event", Holds::Form(&EVENT), "The event that answers, for `helpdesk`."),
+    ]],
+    rules: &[Rule::When("kind", "helpdesk", &["event"])],
 };
 
 /// How to tell what our own connection caused.

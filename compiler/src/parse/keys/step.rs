@@ -166,13 +166,18 @@ static DECIDE: Table = Table {
 };
 
 static CHANNEL: Table = Table {
-    name: "channel",
+    name: "asked-through",
     about: "A channel that is a connection of the client.",
     groups: &[&[
         may("slack", Holds::Form(&ID), "The connection to a Slack workspace."),
         may("helpdesk", Holds::Form(&ID), "The connection to a helpdesk."),
+        may(
+            "on",
+            Holds::Form(&PATH),
+            "For `helpdesk`: the record that the private note is written on, a path that is shown.",
+        ),
     ]],
-    rules: &[Rule::One(&["slack", "helpdesk"])],
+    rules: &[Rule::One(&["slack", "helpdesk"]), Rule::With("helpdesk", &["on"])],
 };
 
 static WAIT: Table = Table {

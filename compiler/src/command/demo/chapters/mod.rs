@@ -1,6 +1,7 @@
 //! The chapters of the story, each a few steps that either hold or do not.
 
 mod agreeing;
+mod agreeing_again;
 mod changing;
 mod checking;
 pub(super) mod epilogue;
@@ -30,6 +31,7 @@ pub(super) fn all(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<(), Er
     returning::fail(stage, story)?;
     withdrawing::withdraw(stage, story)?;
     leaving::leave(stage, story)?;
+    agreeing_again::agree_again(stage, story)?;
     reporting::report(stage, story)
 }
 

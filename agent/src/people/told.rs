@@ -1,0 +1,103 @@
+//! Values and texts that others wrote as plain text, made harmless before any receiver's own escaping. Pure.
+
+use assent_schema::shape::currency_digits;
+use serde_json::Value;
+
+/// One line: whatever ends lines is a space, whatever is not seen is shown as a mark.
+pub(crate) fn line(text: &str) -> String {
+    text.chars().map(|c| if ends_line(c) || c == '\t' { ' ' } else { seen(c) }).collect()
+}
+
+/// Several lines, each ended by a line feed alone.
+pub(crate) fn lines(text: &str) -> String {
+    let whole = text.replace("\r\n", "\n");
+    whole
+        .chars()
+        .map(|c| {
+            if ends_line(c) {
+                '\n'
+            } else if c == '\t' {
+                c
+            } else {
+                seen(c)
+            }
+        })
+        .collect()
+}
+
+/// At most so many characters; what was longer ends in an ellipsis.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+fn ends_line(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// Controls, marks that turn the direction of writing, and what has no width are replaced: what is read is what is there.
+fn seen(c: char) -> char {
+    let hidden = matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    if hidden || c.is_control() { char::REPLACEMENT_CHARACTER } else { c }
+}
+
+/// An amount with its currency: `12.30 EUR`.
+pub(crate) fn money(minor: i64, currency: &str) -> String {
+    let digits = currency_digits(currency);
+    let sign = if minor < 0 { "-" } else { "" };
+    let unit = 10_u64.pow(digits);
+    let (whole, part) = (minor.unsigned_abs() / unit, minor.unsigned_abs() % unit);
+    let whole = grouped(whole);
+    match digits {
+        0 => format!("{sign}{whole} {currency}"),
+        _ => format!("{sign}{whole}.{part:0width$} {currency}", width = digits as usize),
+    }
+}
+
+/// A number with a thin space between thousands.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push('\u{202f}');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// The amount that a shown value is: minor units and their currency.
+pub(crate) fn amount(value: &Value) -> Option<(i64, &str)> {
+    let fields = value.as_object().filter(|fields| fields.len() == 2)?;
+    Some((fields.get("minor")?.as_i64()?, fields.get("currency")?.as_str()?))
+}
+
+/// A shown value, whole, in lines.
+pub(crate) fn value(shown: &Value) -> String {
+    match shown {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => lines(text),
+        Value::Array(items) if items.is_empty() => "an empty list".to_owned(),
+        Value::Array(items) => items.iter().map(|item| format!("- {}", value(item))).collect::<Vec<_>>().join("\n"),
+        Value::Object(fields) => match amount(shown) {
+            Some((minor, currency)) => money(minor, &line(currency)),
+            None => {
+                let members = fields.iter().map(|(name, field)| format!("{}: {}", line(name), value(field)));
+                members.collect::<Vec<_>>().join("\n")
+            }
+        },
+    }
+}
+
+/// A path as people read it: `reply.text` is `reply › text`.
+pub(crate) fn path(path: &str) -> String {
+    path.split('.').map(|part| part.replace('_', " ")).collect::<Vec<_>>().join(" › ")
+}
