@@ -14,7 +14,7 @@ use super::vault::{from_input, opens, wait};
 use super::{Call, Output, Show};
 use crate::config::{Config, VaultConfig};
 use crate::content::Content;
-use crate::daemon::vaults;
+use crate::daemon::{host, vaults};
 use crate::error::{Context as _, Error};
 use crate::identity::{Identity, IdentityFailure};
 use crate::pin::Pin;
@@ -118,6 +118,7 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
     }
     let config = call.config()?;
     make_folder(config.state.folder())?;
+    host::close(config.state.folder())?;
     let disk = RealDisk::open(config.state.folder()).tried(|| "cannot open the state folder".into())?;
     let given = args.credential.then(from_input).transpose()?;
     given.as_ref().map_or(Ok(()), |secret| opens(&config.repository, secret))?;

@@ -28,7 +28,7 @@ use crate::ledger::Pulse;
 use crate::pin::Pin;
 use crate::pull::PullFailure;
 use crate::pull::fetch::{Credential, Transfers};
-use crate::real::{Real, RealClock, RealDisk};
+use crate::real::{BoundedClock, Real, RealClock, RealDisk};
 use crate::run::Engine;
 use crate::store::{Alert, Log, Sqlite, Store as _, StoreError, Transaction, Write};
 use crate::watch::Routes;
@@ -41,8 +41,10 @@ pub(super) const TIME: &str = "agent/time";
 
 /// What runs see.
 pub(super) type TheField = Field<RealClock, TheVault>;
+/// The real world: what is dated in it is dated by a clock that does no lasting harm.
+pub(super) type TheWorld = Real<BoundedClock>;
 /// The engine of the real world.
-pub(super) type TheEngine = Engine<Real, Sqlite, TheField>;
+pub(super) type TheEngine = Engine<TheWorld, Sqlite, TheField>;
 
 /// The running agent.
 pub(super) struct Agent {
@@ -50,7 +52,7 @@ pub(super) struct Agent {
     pub(super) pin: Pin,
     pub(super) identity: Identity,
     pub(super) disk: Arc<RealDisk>,
-    pub(super) world: Arc<Real>,
+    pub(super) world: Arc<TheWorld>,
     pub(super) store: Arc<Sqlite>,
     pub(super) field: Arc<TheField>,
     pub(super) engine: Arc<TheEngine>,
@@ -105,7 +107,7 @@ pub(super) struct Parts {
     pub(super) pin: Pin,
     pub(super) identity: Identity,
     pub(super) disk: Arc<RealDisk>,
-    pub(super) world: Arc<Real>,
+    pub(super) world: Arc<TheWorld>,
     pub(super) store: Arc<Sqlite>,
     pub(super) field: Arc<TheField>,
     pub(super) engine: Arc<TheEngine>,

@@ -31,7 +31,8 @@ impl Agent {
     /// Tells on-call of incidents that nobody answers or explains in time, and ends alerts that nothing raises any more.
     pub(super) async fn look_at_incidents(&self) -> Result<(), StoreError> {
         let mut transaction = Transaction::new(self.world.clock.now());
-        transaction.writes = watch::overdue(&self.cases()?, &self.store.alerts()?, &self.routes(), self.field.now());
+        transaction.writes =
+            watch::overdue(&self.cases()?, &self.store.alerts()?, &self.routes(), transaction.at.moment());
         if transaction.writes.is_empty() { Ok(()) } else { self.store.commit(transaction).await }
     }
 

@@ -60,7 +60,7 @@ use crate::people::Itself;
 use crate::pin::Pin;
 use crate::pull::read;
 use crate::pull::watch::Watch;
-use crate::real::{Real, RealClock, RealDice, RealDisk, RealInboxes, RealKeyring, RealNet, tls};
+use crate::real::{BoundedClock, Real, RealClock, RealDice, RealDisk, RealInboxes, RealKeyring, RealNet, tls};
 use crate::run::Engine;
 use crate::store::{Log, Sqlite, Store as _, StoreError, Write, life};
 use crate::watch::Teller;
@@ -100,6 +100,8 @@ pub struct Outside {
 /// When it cannot start; once it runs, it only stops in order.
 pub fn run(config: &Config, outside: &Outside) -> Result<(), Error> {
     host::harden()?;
+    host::make_privately();
+    host::close(config.state.folder())?;
     if config.environment.as_str() == "production" {
         host::refuse_plain_swap()?;
     }
@@ -250,8 +252,10 @@ async fn build(
     let books = (Arc::clone(&disk), RealDice, Arc::clone(&identity.host));
     let store = Sqlite::open(&config.state.database(), |rows| Ok(Box::new(Ledgers::load(project, name, books, rows)?)));
     let store = Arc::new(store.tried(|| format!("cannot open `{}`", config.state.database().display()))?);
+    let cannot = || "cannot read what the state folder holds".to_owned();
+    let trusted = stored_time(&store).tried(cannot)?;
     let world = Arc::new(Real {
-        clock: RealClock,
+        clock: BoundedClock::new(trusted),
         dice: RealDice,
         net: RealNet::new(tls::connector(&[]).tried(|| "cannot set up TLS".into())?),
         disk: RealDisk::open(config.state.folder()).tried(|| "cannot open the state folder".into())?,
@@ -267,8 +271,8 @@ async fn build(
     watching::permit_own(&config, &world.net, &BTreeSet::new(), crate::real::Egress::default())
         .tried(|| "cannot use what `agent.toml` says".into())?;
     let vault = vaults::open(&config.vault, Arc::clone(&disk), Arc::clone(&identity.host))?;
-    let cannot = || "cannot read what the state folder holds".to_owned();
-    let (field, ended) = Field::new(RealClock, vault, stored_time(&store).tried(cannot)?);
+    // The beginning of time before the first release.
+    let (field, ended) = Field::new(RealClock, vault, trusted.unwrap_or(Moment::from_seconds(0)));
     let field = Arc::new(field);
     let engine = Engine::open(Arc::clone(&world), Arc::clone(&store), Arc::clone(&field)).await.tried(cannot)?;
     let life = life(&*store).tried(cannot)?;
@@ -280,11 +284,11 @@ async fn build(
     Ok((Arc::new(Agent::new(parts)), ended))
 }
 
-/// The trusted time that was stored last; the beginning of time before the first release.
-fn stored_time(store: &Sqlite) -> Result<Moment, StoreError> {
-    let Some(bytes) = store.state(TIME)? else { return Ok(Moment::from_seconds(0)) };
+/// The trusted time that was stored last; none before the first release.
+fn stored_time(store: &Sqlite) -> Result<Option<Moment>, StoreError> {
+    let Some(bytes) = store.state(TIME)? else { return Ok(None) };
     let text = String::from_utf8(bytes).ok();
-    text.and_then(|text| text.parse().ok()).ok_or(StoreError::Damaged("the stored time"))
+    text.and_then(|text| text.parse().ok()).map(Some).ok_or(StoreError::Damaged("the stored time"))
 }
 
 /// Verifies what is active again, counts a crash, and makes both durable before any run goes on.

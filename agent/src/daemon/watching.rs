@@ -1,6 +1,7 @@
 //! Watches runs by their journal, and the agent itself: disk, lag, decisions that wait, approvals that end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::deploy::live::PlanStanding;
 use crate::error::Error;
 use crate::incident::Act;
 use crate::ledger::Note;
-use crate::real::{Egress, RealNet, disk};
+use crate::real::{Egress, RealNet, disk, log};
 use crate::request::url::Base;
 use crate::store::{AlertRow, Log, Store as _, StoreError, Transaction, Write};
 use crate::watch::spans::Spans;
@@ -44,8 +45,8 @@ const FULL_BYTES: u64 = 64 << 20;
 /// How long before approvals end on-call is told.
 const ENDS_DAYS: [u32; 3] = [1, 7, 30];
 /// The rules of these alerts.
-const RULES: [&str; 7] =
-    ["anomaly-volume", "anomaly-latency", "anomaly-failures", "decision-waits", "approval-ends", "disk", "lag"];
+const RULES: [&str; 8] =
+    ["anomaly-volume", "anomaly-latency", "anomaly-failures", "decision-waits", "approval-ends", "disk", "lag", "log"];
 /// In whose name the agent's own requests leave: pings and traces.
 pub(super) const OWN: &str = "agent";
 /// The name of the ping's connection.
@@ -62,6 +63,8 @@ pub(super) struct Seen {
     /// How long after its time the last look began.
     pub(super) late: Mutex<Duration>,
     pub(super) pings: Mutex<(u64, u64)>,
+    /// How many lines of the log were lost when that was last looked at.
+    lost: AtomicU64,
 }
 
 impl Seen {
@@ -193,6 +196,8 @@ impl Agent {
         let now = self.world.clock.now();
         let late = std::mem::take(&mut *lock(&self.seen.late));
         conditions.extend((late >= LATE).then_some(Condition::Lag { code: "loop" }));
+        let lost = log::lost();
+        conditions.extend((self.seen.lost.swap(lost, Ordering::Relaxed) < lost).then_some(Condition::LogLost));
         conditions.extend(space(disk::space(self.config.state.folder())));
         conditions.extend(
             self.store

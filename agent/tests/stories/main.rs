@@ -7,6 +7,7 @@ mod crash;
 mod held;
 mod holders;
 mod jobs;
+mod pages;
 mod rotation;
 mod seeds;
 mod shadow;
