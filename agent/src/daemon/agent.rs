@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::host;
 use super::intake::Taken;
 use super::poking::Pokes;
+use super::reserve::Reserve;
 use super::taking::Judged;
 use super::vaults::TheVault;
 use super::watching::Seen;
@@ -92,6 +93,8 @@ pub(super) struct Agent {
     pub(super) halt: Mutex<Option<Halt>>,
     /// On-call signed a recovery.
     pub(super) recovered: Notify,
+    /// Room that is kept for a full disk.
+    pub(super) reserve: Arc<Reserve>,
     /// What was looked at about secrets, and when.
     pub(super) secrets: super::secrets::Looks,
 }
@@ -128,6 +131,7 @@ impl Agent {
             Box::pin(async move { vault.opens_repository().await })
         });
         Self {
+            reserve: Arc::new(Reserve::of(&config.state)),
             transfers: Transfers::new(program, &config, credential),
             config,
             pin,

@@ -23,6 +23,7 @@ mod pulling;
 mod recovering;
 mod registry;
 mod rehearsing;
+mod reserve;
 mod resetting;
 mod secrets;
 mod sharing;
@@ -195,6 +196,10 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     loops.spawn(sharing::sharing(Arc::clone(&agent)));
     loops.spawn(pruning::pruning(Arc::clone(&agent)));
     loops.spawn(watchdog(outside.notify.clone()));
+    // Those that sleep before their first turn are no less well for it.
+    for name in beating::LOOPS {
+        agent.seen.turned(name, agent.world.clock.boot());
+    }
     host::notify(outside.notify.as_deref(), "READY=1");
     tracing::info!(agent = %agent.config.agent, version = env!("CARGO_PKG_VERSION"), listen = %listen, resumed, "ready");
 
@@ -396,6 +401,7 @@ async fn alerting(agent: Arc<Agent>) {
             Ok(_) => agent.seen.turned("alerts", agent.world.clock.boot()),
             Err(error) => tracing::error!(%error, "alerts could not be delivered"),
         }
+        agent.tell_of_full_disk(&teller).await;
         tokio::time::sleep(ALERT_EVERY).await;
     }
 }

@@ -63,6 +63,11 @@ pub trait Desk: Send + Sync + 'static {
 
     /// Whether runs are accepted at all.
     fn is_ready(&self) -> bool;
+
+    /// Why nothing is accepted although there is something that events could begin: a code.
+    fn ails(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Serves until `stop` becomes true, then lets connections end.
@@ -82,8 +87,11 @@ async fn handle<D: Desk>(request: Request<Incoming>, hosts: &[String], desk: Arc
     match route(request.method().as_str(), request.uri().path()) {
         Err(NoRoute::NotFound) => coded(404, "not_found"),
         Err(NoRoute::WrongMethod) => coded(405, "wrong_method"),
-        Ok(Route::Health) if desk.is_ready() => coded(200, "ready"),
-        Ok(Route::Health) => coded(503, "not_ready"),
+        Ok(Route::Health) => match desk.ails() {
+            Some(code) => coded(503, code),
+            None if desk.is_ready() => coded(200, "ready"),
+            None => coded(503, "not_ready"),
+        },
         Ok(Route::Hook { client, workflow }) => hook(request, client, workflow, desk).await,
         Ok(Route::Person(ask)) => person(request, ask, desk).await,
     }
