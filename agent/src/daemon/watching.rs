@@ -270,7 +270,7 @@ impl Agent {
                     let what = format!("{} takes care of it since {}", act.by, act.at);
                     return Ok(refused(what, "`assent-agent alerts` lists them."));
                 }
-                let act = Act { by: by.clone(), at: self.field.now() };
+                let act = Act { by: by.clone(), at: self.world.clock.now().moment() };
                 let log = row.alert.client.clone().map_or(Log::Agent, Log::Client);
                 let note =
                     Note::new(log, "acknowledged").fact("id", alert_id(no)).fact("rule", row.alert.rule.as_str());

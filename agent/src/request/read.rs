@@ -78,7 +78,11 @@ impl Failed {
     pub fn of_net(failure: NetFailure) -> Self {
         let kind = match failure {
             NetFailure::NeverConnected | NetFailure::SentNoReply | NetFailure::TimedOut => Failure::Transient,
-            NetFailure::AddressRefused | NetFailure::TooLarge | NetFailure::Malformed => Failure::Permanent,
+            NetFailure::AddressRefused
+            | NetFailure::TooLarge
+            | NetFailure::Redirected
+            | NetFailure::Compressed
+            | NetFailure::Malformed => Failure::Permanent,
         };
         Self { not_executed: !failure.may_have_run(), ..Self::new(kind, failure.code(), None) }
     }
