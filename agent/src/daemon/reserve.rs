@@ -21,7 +21,7 @@ use crate::watch::{self, Condition, Teller, tell_unstored};
 use crate::world::Clock as _;
 
 /// How much is kept at most, in bytes.
-const MOST_BYTES: u64 = 32 << 20;
+const MOST_BYTES: u64 = 16 << 20;
 /// Which part of the disk is kept at most.
 const PART: u64 = 8;
 
