@@ -80,6 +80,10 @@ impl Clerk {
             | Question::OpenVault
             | Question::Connection { .. }
             | Question::Recover { .. } => self.open(question).await,
+            Question::MayRotate { client, connection, slot } => {
+                let may = agent.may_rotate(&(client, connection, slot), &by);
+                Ok(may.map_or_else(not_done, |()| Answer::Done))
+            }
             Question::Rotate { client, connection, slot } => {
                 let done = agent.rotate(&(client, connection, slot), &by).await;
                 Ok(done.map_or_else(not_done, |rotation| Answer::Rotation(said(rotation))))
