@@ -183,6 +183,11 @@ impl State {
         self.0.join("transfers")
     }
 
+    /// Takes room that is given back when the disk is full.
+    pub fn reserve(&self) -> PathBuf {
+        self.0.join("reserve")
+    }
+
     /// The lock that one running agent holds.
     pub fn lock(&self) -> PathBuf {
         self.0.join("lock")
@@ -274,7 +279,15 @@ pub fn load(path: &Path, credentials: Option<&Path>) -> Result<Config, Error> {
         return Err(Error::environment(format!("{}: it is larger than {FILE_MOST_BYTES} bytes", cannot())));
     }
     let text = std::fs::read_to_string(path).tried(cannot)?;
-    parse(&text, path.parent().unwrap_or_else(|| Path::new(".")), credentials)
+    read(&text, path, credentials)
+}
+
+/// Reads what stands, or shall stand, in `agent.toml`; as [`load`] otherwise.
+///
+/// # Errors
+/// As [`load`].
+pub fn read(text: &str, path: &Path, credentials: Option<&Path>) -> Result<Config, Error> {
+    parse(text, path.parent().unwrap_or_else(|| Path::new(".")), credentials)
         .map_err(|(what, help)| Error::environment(format!("`{}` {what}", path.display())).help(help))
 }
 
@@ -291,6 +304,17 @@ fn parse(text: &str, folder: &Path, credentials: Option<&Path>) -> Result<Config
     let (least, most) = POLL_RANGE;
     if written.poll < least || written.poll > most {
         return Err((format!("says `poll = \"{}\"`", written.poll), format!("Choose a time from {least} to {most}.")));
+    }
+    let limits = &written.limits;
+    let spans = [("fetch_time", limits.fetch_time), ("stop_time", limits.stop_time)];
+    let sizes = [("fetch_bytes", limits.fetch_bytes), ("fetch_memory_bytes", limits.fetch_memory_bytes)];
+    let nothing = spans.iter().find(|(_, span)| span.as_seconds() == 0).map(|(key, _)| *key);
+    if let Some(key) = nothing.or_else(|| sizes.iter().find(|(_, size)| *size == 0).map(|(key, _)| *key)) {
+        let help = "Leave it out, or choose one with which work can be done.";
+        return Err((format!("says `{key}` of nothing in [limits]"), help.into()));
+    }
+    if written.hosts.iter().any(String::is_empty) {
+        return Err(("has an empty name in `hosts`".into(), "Write the names by which others reach the agent.".into()));
     }
     if let Some(every) = written.heartbeat.as_ref().map(|beat| beat.every).filter(|every| !BEAT_RANGE.contains(every)) {
         let (least, most) = (BEAT_RANGE.start(), BEAT_RANGE.end());
@@ -360,6 +384,14 @@ mod tests {
     fn an_unknown_key_is_named_with_its_line() {
         let error = check(&format!("{GOOD}colour = \"red\"\n")).unwrap_err();
         assert!(error.starts_with("line 8: unknown field `colour`"), "{error}");
+    }
+
+    #[test]
+    fn what_no_agent_can_work_with_is_refused() {
+        for limit in ["stop_time = \"0s\"", "fetch_bytes = 0"] {
+            assert!(check(&format!("{GOOD}[limits]\n{limit}\n")).unwrap_err().contains("of nothing"), "{limit}");
+        }
+        assert!(check(&format!("{GOOD}hosts = [\"\"]\n")).unwrap_err().contains("hosts"));
     }
 
     #[test]

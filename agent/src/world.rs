@@ -170,7 +170,11 @@ pub enum NetFailure {
     TimedOut,
     /// The answer is larger than allowed.
     TooLarge,
-    /// The answer is no HTTP, or would lead elsewhere.
+    /// The answer leads elsewhere, or out of HTTP.
+    Redirected,
+    /// The answer is compressed, which nobody asked for.
+    Compressed,
+    /// The answer is no HTTP.
     Malformed,
 }
 
@@ -179,7 +183,12 @@ impl NetFailure {
     pub fn may_have_run(self) -> bool {
         match self {
             Self::NeverConnected | Self::AddressRefused => false,
-            Self::SentNoReply | Self::TimedOut | Self::TooLarge | Self::Malformed => true,
+            Self::SentNoReply
+            | Self::TimedOut
+            | Self::TooLarge
+            | Self::Redirected
+            | Self::Compressed
+            | Self::Malformed => true,
         }
     }
 
@@ -191,6 +200,8 @@ impl NetFailure {
             Self::SentNoReply => "no_reply",
             Self::TimedOut => "timed_out",
             Self::TooLarge => "too_large",
+            Self::Redirected => "redirected",
+            Self::Compressed => "compressed",
             Self::Malformed => "malformed",
         }
     }

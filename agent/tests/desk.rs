@@ -172,6 +172,8 @@ struct Place {
     kinds: Arc<Mutex<Vec<String>>>,
     stop: watch::Sender<bool>,
     runtime: tokio::runtime::Runtime,
+    /// Says that nearly no space is left, or that there is some again.
+    set_full: Box<dyn Fn(bool)>,
     serving: Option<tokio::task::JoinHandle<()>>,
     /// Whose events were refused since it was asked last, and by which limit.
     refused: Box<dyn Fn() -> Vec<(String, &'static str)>>,
@@ -205,19 +207,22 @@ impl Place {
         let deployed = Arc::new(Deployment { compiled, facts: Arc::new(facts()) });
         let itself = Itself { project: Digest::from_bytes([1; 32]), agent: AgentId::new("eu-1").expect("an id") };
         let (stop, stopped) = watch::channel(false);
-        let (address, serving, refused) = runtime.block_on(async {
+        let (address, serving, refused, set_full) = runtime.block_on(async {
             let engine = Engine::open(Arc::clone(&world), store, Arc::clone(&deployed)).await.expect("an engine");
             let registry = Arc::clone(&deployed);
             let asks = Arc::clone(&engine);
             let refused =
                 move || asks.take_refused().into_iter().map(|(one, limit)| (one.to_string(), limit)).collect();
+            let filled = Arc::clone(&engine);
+            let set_full: Box<dyn Fn(bool)> = Box::new(move |full| filled.set_full(full));
             let desk = FrontDesk::open(world, engine, deployed, registry, itself).await.expect("a desk");
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let address = listener.local_addr().expect("an address");
             let hosts = vec!["127.0.0.1".to_owned()];
-            (address, tokio::spawn(listen::serve(listener, hosts, desk, stopped)), refused)
+            (address, tokio::spawn(listen::serve(listener, hosts, desk, stopped)), refused, set_full)
         });
-        Self { address, kinds, stop, runtime, serving: Some(serving), refused: Box::new(refused), _folder: folder }
+        let (serving, refused) = (Some(serving), Box::new(refused));
+        Self { address, kinds, stop, runtime, set_full, serving, refused, _folder: folder }
     }
 
     /// Sends bytes on a connection of their own; the status and body that come back.
@@ -313,6 +318,20 @@ fn decision(question: &Value, person: &str, seed: u8) -> Value {
     let text = String::from_utf8(canon::to_bytes(&decision).expect("canonical")).expect("text");
     let signature = sign(&signer(seed), Namespace::Decision, text.as_bytes());
     json!({"decision": text, "signature": signature})
+}
+
+#[test]
+fn a_full_disk_stops_acceptance_and_says_so() {
+    let place = Place::new();
+    let health = || {
+        place.raw(format!("GET /healthz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", place.address).as_bytes())
+    };
+    assert_eq!(health().0, 200);
+    (place.set_full)(true);
+    assert_eq!(health(), (503, r#"{"code":"disk_full"}"#.to_owned()));
+    assert_eq!(place.hook("evt-1", now(), BODY).0, 503, "the sender keeps it and tries again");
+    (place.set_full)(false);
+    assert_eq!((health().0, place.hook("evt-1", now(), BODY).0), (200, 202));
 }
 
 #[test]

@@ -121,11 +121,11 @@ fn redirects_and_upgrades_are_not_followed() {
     for status in ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"] {
         let answer =
             format!("HTTP/1.1 {status}\r\nLocation: http://127.0.0.1:{elsewhere}/\r\nContent-Length: 0\r\n\r\n");
-        check(always(Box::leak(answer.into_boxed_str()).as_bytes()), NetFailure::Malformed);
+        check(always(Box::leak(answer.into_boxed_str()).as_bytes()), NetFailure::Redirected);
     }
     check(
         always(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
-        NetFailure::Malformed,
+        NetFailure::Redirected,
     );
     assert_eq!(visited.load(Ordering::SeqCst), 0);
 }
@@ -146,7 +146,7 @@ fn answers_have_a_size_and_no_compression() {
         },
         NetFailure::TooLarge,
     );
-    check(always(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n"), NetFailure::Malformed);
+    check(always(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n"), NetFailure::Compressed);
 }
 
 #[test]

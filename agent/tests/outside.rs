@@ -1,4 +1,5 @@
-//! An export and its proofs, checked by a program that shares no code with us: `tests/vectors/check.py`.
+//! An export and its proofs, checked by a program that shares no code with us: `tests/vectors/check.py`. And the unit of the
+//! service, judged by systemd.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -167,4 +168,29 @@ fn another_merkle_tree_has_the_same_roots_and_paths() {
     let older = std::fs::read_to_string(folder.path().join("older")).expect("a checkpoint");
     std::fs::write(folder.path().join("other"), older.replacen("\n2\n", "\n3\n", 1)).expect("written");
     assert!(!compare("other").status.success(), "it takes another size too");
+}
+
+/// What systemd thinks of the unit that is shipped, with a program in place of the agent, which is not installed here.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "systemd is another program; it reads a file that is written for it")]
+#[expect(clippy::print_stdout, reason = "a test that did nothing says so")]
+fn systemd_takes_the_unit_and_finds_it_well_closed() {
+    let analyze = |words: &[&str]| Command::new("systemd-analyze").args(words).output();
+    if !analyze(&["--version"]).is_ok_and(|out| out.status.success()) {
+        assert!(std::env::var("CI").is_err(), "systemd-analyze is needed in CI");
+        println!("skipped: systemd-analyze is not installed");
+        return;
+    }
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/assent-agent.service");
+    let unit = std::fs::read_to_string(shipped).expect("the unit");
+    assert!(unit.contains("Type=notify") && unit.contains("WatchdogSec=") && unit.contains("Restart=on-failure"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("assent-agent.service");
+    std::fs::write(&path, unit.replace("/usr/local/bin/assent-agent", "/bin/true")).expect("a copy");
+    let path = path.to_str().expect("a path");
+    let verified = analyze(&["verify", path]).expect("it starts");
+    assert!(verified.status.success() && says(&verified).is_empty(), "{}", says(&verified));
+    // Exposure as systemd counts it, in tenths: "OK" ends at 49, a unit without any of it has 96.
+    let judged = analyze(&["security", "--offline=true", "--threshold=20", path]).expect("it starts");
+    assert!(judged.status.success(), "{}", says(&judged));
 }

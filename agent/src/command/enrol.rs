@@ -14,7 +14,7 @@ use super::vault::{from_input, opens, wait};
 use super::{Call, Output, Show};
 use crate::config::{Config, VaultConfig};
 use crate::content::Content;
-use crate::daemon::vaults;
+use crate::daemon::{host, vaults};
 use crate::error::{Context as _, Error};
 use crate::identity::{Identity, IdentityFailure};
 use crate::pin::Pin;
@@ -88,6 +88,28 @@ struct Fresh {
     console: Option<std::net::SocketAddr>,
 }
 
+impl Fresh {
+    /// Whether the configuration says what the flags say, as far as they say anything.
+    fn agrees(&self, config: &Config, path: &Path) -> Result<(), Error> {
+        // A path means what it means from the configuration's folder, so it is read as it would be there.
+        let whole = configuration(path, self).ok().and_then(|text| crate::config::read(&text, path, None).ok());
+        let pairs = [
+            ("project", self.project.as_ref().map(ToString::to_string), config.project.to_string()),
+            ("agent", self.agent.as_ref().map(ToString::to_string), config.agent.to_string()),
+            ("environment", self.environment.as_ref().map(ToString::to_string), config.environment.to_string()),
+            ("region", self.region.as_ref().map(ToString::to_string), config.region.to_string()),
+            ("repository", whole.map(|whole| whole.repository.to_string()), config.repository.to_string()),
+        ];
+        for (key, wanted, is) in pairs {
+            if let Some(wanted) = wanted.filter(|wanted| *wanted != is) {
+                let what = format!("`{}` says `{key} = \"{is}\"`, and `--{key}` says `{wanted}`", path.display());
+                return Err(Error::environment(what).help("Leave the flag out, or name another file with `--config`."));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What root must say about the agent.
 #[derive(Serialize)]
 struct Enrolled {
@@ -113,11 +135,15 @@ impl Show for Enrolled {
 }
 
 pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
-    if !call.config_path().exists() {
-        write_config(call.config_path(), &args.fresh)?;
-    }
-    let config = call.config()?;
+    let path = call.config_path();
+    let to_write = (!path.exists()).then(|| configuration(path, &args.fresh)).transpose()?;
+    let config = match &to_write {
+        Some(text) => call.config_to_be(text)?,
+        None => call.config()?,
+    };
+    args.fresh.agrees(&config, path)?;
     make_folder(config.state.folder())?;
+    host::close(config.state.folder())?;
     let disk = RealDisk::open(config.state.folder()).tried(|| "cannot open the state folder".into())?;
     let given = args.credential.then(from_input).transpose()?;
     given.as_ref().map_or(Ok(()), |secret| opens(&config.repository, secret))?;
@@ -136,6 +162,8 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
         let vault = vaults::open(&config.vault, Arc::new(disk), Arc::clone(&identity.host))?;
         wait(vault.set(&SlotPath::Repository, secret))?.tried(cannot)?;
     }
+    // Last: what failed before leaves nothing that the next try would go by.
+    to_write.map_or(Ok(()), |text| write_config(path, &text))?;
     out.show(&Enrolled {
         key: identity.signing_public(),
         ledger_key: identity.ledger_public(),
@@ -197,11 +225,8 @@ fn pin_once(disk: &RealDisk, pin: &Pin) -> Result<(), Error> {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "commands are a shell; the configuration stands outside the state folder"
-)]
-fn write_config(path: &Path, fresh: &Fresh) -> Result<(), Error> {
+/// The configuration that is written where there is none.
+fn configuration(path: &Path, fresh: &Fresh) -> Result<String, Error> {
     let (Some(project), Some(agent), Some(environment), Some(region), Some(repository)) =
         (&fresh.project, &fresh.agent, &fresh.environment, &fresh.region, &fresh.repository)
     else {
@@ -230,6 +255,14 @@ fn write_config(path: &Path, fresh: &Fresh) -> Result<(), Error> {
         // Writing to a text never fails.
         writeln!(text, "{key} = {}", quoted(value)).tried(|| "cannot write the configuration".into())?;
     }
+    Ok(text)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "commands are a shell; the configuration stands outside the state folder"
+)]
+fn write_config(path: &Path, text: &str) -> Result<(), Error> {
     std::fs::write(path, text).tried(|| format!("cannot write the configuration `{}`", path.display()))
 }
 
@@ -282,4 +315,39 @@ fn find_root(config: &Config, wanted: &Wanted, secret: Option<Secret>) -> Result
         None => Error::environment(format!("`{}` has no {FIRST_ROOT} on main or {release}", config.repository))
             .help("Push the source repository first, or name another one."),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fresh(agent: Option<&str>, repository: &str) -> Fresh {
+        Fresh {
+            project: Some("harbor".parse().unwrap()),
+            agent: agent.map(|agent| agent.parse().unwrap()),
+            environment: Some("production".parse().unwrap()),
+            region: Some("eu".parse().unwrap()),
+            repository: Some(repository.into()),
+            host_key: None,
+            ca: None,
+            state: "state".into(),
+            listen: "127.0.0.1:0".parse().unwrap(),
+            console: None,
+        }
+    }
+
+    #[test]
+    fn a_flag_that_says_otherwise_than_the_configuration_is_refused() {
+        let path = Path::new("/nowhere/agent.toml");
+        let text = configuration(path, &fresh(Some("x-1"), "agency.git")).unwrap();
+        let config = crate::config::read(&text, path, None).unwrap();
+        let says = |fresh: Fresh| fresh.agrees(&config, path).map_err(|error| error.what().to_owned());
+        assert_eq!(says(fresh(Some("x-1"), "agency.git")), Ok(()));
+        assert_eq!(says(fresh(None, "agency.git")), Ok(()));
+        let other = "`/nowhere/agent.toml` says `agent = \"x-1\"`, and `--agent` says `y-2`";
+        assert_eq!(says(fresh(Some("y-2"), "agency.git")), Err(other.to_owned()));
+        let error = says(fresh(Some("x-1"), "/srv/other.git")).unwrap_err();
+        assert!(error.ends_with("`--repository` says `/srv/other.git`"), "{error}");
+        assert!(configuration(path, &fresh(None, "agency.git")).is_err());
+    }
 }

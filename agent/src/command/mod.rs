@@ -69,14 +69,22 @@ impl Call {
     ///
     /// # Errors
     /// As [`config::load`].
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "commands read the environment; here what systemd decrypted for them"
-    )]
     pub fn config(&self) -> Result<Config, Error> {
-        let credentials = std::env::var("CREDENTIALS_DIRECTORY").ok().map(PathBuf::from);
-        config::load(&self.config, credentials.as_deref())
+        config::load(&self.config, credentials().as_deref())
     }
+
+    /// What the agent's configuration is once this text stands there.
+    ///
+    /// # Errors
+    /// As [`config::load`].
+    pub fn config_to_be(&self, text: &str) -> Result<Config, Error> {
+        config::read(text, &self.config, credentials().as_deref())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "commands read the environment; here what systemd decrypted for them")]
+fn credentials() -> Option<PathBuf> {
+    std::env::var("CREDENTIALS_DIRECTORY").ok().map(PathBuf::from)
 }
 
 /// The subcommands.

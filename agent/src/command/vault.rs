@@ -151,15 +151,25 @@ fn rotate(call: &Call, vault: &TheVault, path: &SlotPath, who: &Who, out: &mut O
         let error = Error::environment("what opens the repository is not tested here");
         return Err(error.help("Put the new one there: `assent-agent vault set agent/repository`."));
     };
-    let question = Question::Rotate { client: client.clone(), connection: connection.clone(), slot: slot.clone() };
-    wait(vault.stage(path, from_input()?))?.tried(|| format!("cannot put the new secret beside {path}"))?;
-    let answered = who.ask(call, &question);
+    let secret = from_input()?;
+    let (client, connection, slot) = (client.clone(), connection.clone(), slot.clone());
+    // Asked first: whoever may not, or cannot, must not touch a secret that somebody else has tested right now.
+    let may = Question::MayRotate { client: client.clone(), connection: connection.clone(), slot: slot.clone() };
+    match who.ask(call, &may)? {
+        Answer::Done => {}
+        _ => return Err(unexpected()),
+    }
+    let waits = wait(vault.staged(path))?.is_ok();
+    wait(vault.stage(path, secret))?.tried(|| format!("cannot put the new secret beside {path}"))?;
+    let answered = who.ask(call, &Question::Rotate { client, connection, slot });
     match answered {
         Ok(Answer::Rotation(RotationSaid::Refused { code })) => {
             let error = Error::refused(format!("the API does not take the new secret of {path}: {code}"));
             Err(error.help("The new secret was forgotten and the old one counts. Make another one at the API."))
         }
         Ok(Answer::Rotation(rotation)) => out.show(&Rotated { slot: path.to_string(), rotation }),
+        // One that somebody began with is still tested: this one, from now on.
+        other if waits => other.and(Err(unexpected())),
         other => {
             // Nobody began with it: it is not left there for somebody to find.
             wait(vault.unstage(path))?.tried(|| format!("cannot take back the new secret of {path}"))?;

@@ -151,6 +151,15 @@ pub enum Question {
     },
     /// The vault was changed: it is opened again.
     OpenVault,
+    /// Whether the person may have a new secret of a slot tested; asked before one is put there.
+    MayRotate {
+        /// Whose.
+        client: ClientId,
+        /// Of which connection.
+        connection: ConnectionId,
+        /// Which slot.
+        slot: SlotId,
+    },
     /// The secret that a person put beside the one that counts is tested and takes its place.
     Rotate {
         /// Whose.
@@ -189,6 +198,7 @@ impl Question {
             | Self::Run { .. }
             | Self::Reread { .. }
             | Self::Queue
+            | Self::MayRotate { .. }
             | Self::Rotate { .. }
             | Self::Handle { .. }
             | Self::RollBack { .. }

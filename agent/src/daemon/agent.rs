@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::host;
 use super::intake::Taken;
 use super::poking::Pokes;
+use super::reserve::Reserve;
 use super::taking::Judged;
 use super::vaults::TheVault;
 use super::watching::Seen;
@@ -28,7 +29,7 @@ use crate::ledger::Pulse;
 use crate::pin::Pin;
 use crate::pull::PullFailure;
 use crate::pull::fetch::{Credential, Transfers};
-use crate::real::{Real, RealClock, RealDisk};
+use crate::real::{BoundedClock, Real, RealClock, RealDisk};
 use crate::run::Engine;
 use crate::store::{Alert, Log, Sqlite, Store as _, StoreError, Transaction, Write};
 use crate::watch::Routes;
@@ -41,8 +42,10 @@ pub(super) const TIME: &str = "agent/time";
 
 /// What runs see.
 pub(super) type TheField = Field<RealClock, TheVault>;
+/// The real world: what is dated in it is dated by a clock that does no lasting harm.
+pub(super) type TheWorld = Real<BoundedClock>;
 /// The engine of the real world.
-pub(super) type TheEngine = Engine<Real, Sqlite, TheField>;
+pub(super) type TheEngine = Engine<TheWorld, Sqlite, TheField>;
 
 /// The running agent.
 pub(super) struct Agent {
@@ -50,7 +53,7 @@ pub(super) struct Agent {
     pub(super) pin: Pin,
     pub(super) identity: Identity,
     pub(super) disk: Arc<RealDisk>,
-    pub(super) world: Arc<Real>,
+    pub(super) world: Arc<TheWorld>,
     pub(super) store: Arc<Sqlite>,
     pub(super) field: Arc<TheField>,
     pub(super) engine: Arc<TheEngine>,
@@ -90,6 +93,8 @@ pub(super) struct Agent {
     pub(super) halt: Mutex<Option<Halt>>,
     /// On-call signed a recovery.
     pub(super) recovered: Notify,
+    /// Room that is kept for a full disk.
+    pub(super) reserve: Arc<Reserve>,
     /// What was looked at about secrets, and when.
     pub(super) secrets: super::secrets::Looks,
 }
@@ -105,7 +110,7 @@ pub(super) struct Parts {
     pub(super) pin: Pin,
     pub(super) identity: Identity,
     pub(super) disk: Arc<RealDisk>,
-    pub(super) world: Arc<Real>,
+    pub(super) world: Arc<TheWorld>,
     pub(super) store: Arc<Sqlite>,
     pub(super) field: Arc<TheField>,
     pub(super) engine: Arc<TheEngine>,
@@ -126,6 +131,7 @@ impl Agent {
             Box::pin(async move { vault.opens_repository().await })
         });
         Self {
+            reserve: Arc::new(Reserve::of(&config.state)),
             transfers: Transfers::new(program, &config, credential),
             config,
             pin,

@@ -80,6 +80,10 @@ impl Clerk {
             | Question::OpenVault
             | Question::Connection { .. }
             | Question::Recover { .. } => self.open(question).await,
+            Question::MayRotate { client, connection, slot } => {
+                let may = agent.may_rotate(&(client, connection, slot), &by);
+                Ok(may.map_or_else(not_done, |()| Answer::Done))
+            }
             Question::Rotate { client, connection, slot } => {
                 let done = agent.rotate(&(client, connection, slot), &by).await;
                 Ok(done.map_or_else(not_done, |rotation| Answer::Rotation(said(rotation))))
@@ -217,7 +221,7 @@ pub(super) fn not_held(no: NotHeld) -> Answer {
         }
         NotHeld::Unknown(what) => (what, "`assent-agent status` lists what runs here.".to_owned()),
         NotHeld::Length => {
-            ("a hold of that length is not possible".to_owned(), format!("Hold for at most {LASTS_MOST}."))
+            ("a hold of that length is not possible".to_owned(), format!("Hold for some time, at most {LASTS_MOST}."))
         }
         NotHeld::NothingHeld => {
             ("nothing is held there".to_owned(), "`assent-agent status` lists what is held.".to_owned())
@@ -234,7 +238,8 @@ fn not_erased(no: NotErased) -> Answer {
             "`assent-agent ledger release` ends it.",
         ),
         NotErased::Nothing { open: 0 } => {
-            ("no entry is about that reference".to_owned(), "Look at `assent-agent runs`.")
+            let help = "A reference is a whole value of class `reference`, as `assent-agent runs show` prints it.";
+            ("no entry is about that reference".to_owned(), help)
         }
         NotErased::Nothing { open } => (
             format!("{open} runs about that reference are under way, and no other entry is"),

@@ -20,7 +20,7 @@ use crate::world::{Clock as _, HttpRequest, Net as _};
 /// The longest time for one ping.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The loops that must have turned, and how long ago at most.
-const LOOPS: [&str; 3] = ["alerts", "time", "watch"];
+pub(super) const LOOPS: [&str; 3] = ["alerts", "time", "watch"];
 const TURNED_WITHIN: Duration = Duration::from_mins(2);
 /// How long ago the repository may have been looked at, beside five times its pace.
 const POLLED_WITHIN: Duration = Duration::from_mins(10);

@@ -2,7 +2,7 @@
 
 use super::agent::{Agent, TIME, lock};
 use crate::deploy::fresh::Freshness;
-use crate::ledger::Pulse;
+use crate::ledger::{Missed, Pulse};
 use crate::store::{Store as _, StoreError, Transaction, Write};
 use crate::watch::{self, Condition};
 use crate::world::{Clock as _, Wall};
@@ -55,7 +55,11 @@ impl Agent {
     /// agent stood still.
     pub(super) fn missed(&self, now: Wall) -> Result<Vec<Write>, StoreError> {
         let Some(missed) = lock(&self.pulse).missed(now, self.world.clock.awake()) else { return Ok(Vec::new()) };
-        tracing::warn!(?missed, "time did not go on as it should");
+        let (code, was) = match missed {
+            Missed::Clock(was) => ("clock", Some(was.to_string())),
+            Missed::Silence => ("silence", None),
+        };
+        tracing::warn!(code, was, "time did not go on as it should");
         let logs = self.store.logs()?;
         Ok(logs.into_iter().map(|log| Write::Note(Box::new(missed.note(log)))).collect())
     }

@@ -9,8 +9,8 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::fs::{FlockOperation, Mode, OFlags, chmod, flock, open, stat};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask};
 
 use crate::error::{Context as _, Error};
 
@@ -46,6 +46,28 @@ pub fn lock(path: &Path) -> Result<Lock, Error> {
             Err(errno) => return Err(errno).tried(|| format!("cannot lock `{}`", path.display())),
         }
     }
+}
+
+/// What this process makes from now on, nobody else reads: also where libraries make it.
+pub fn make_privately() {
+    let _before = umask(Mode::RWXG | Mode::RWXO);
+}
+
+/// Closes the state folder to everybody else, whoever made it: what is in it may be readable by others.
+///
+/// # Errors
+/// When it is somebody else's.
+///
+/// # Source
+/// Promises P09, P10: who may see something is judged by the console and the commands, not by the host's users.
+pub fn close(folder: &Path) -> Result<(), Error> {
+    let cannot = || format!("cannot close the state folder `{}` to others", folder.display());
+    let mode = Mode::from_raw_mode(stat(folder).tried(cannot)?.st_mode);
+    if !mode.intersects(Mode::RWXG | Mode::RWXO) {
+        return Ok(());
+    }
+    tracing::warn!(code = "folder_open", "others could enter the state folder; it is closed to them now");
+    chmod(folder, Mode::RWXU).tried(cannot).map_err(|error| error.help("Give it to the user that the agent runs as."))
 }
 
 /// Keeps memory out of core dumps and away from other processes of the same user.
@@ -132,6 +154,19 @@ mod tests {
         assert!(lock(&path).is_err());
         drop(first);
         assert!(lock(&path).is_ok());
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "makes the folder as a service manager does")]
+    fn a_state_folder_that_others_may_enter_is_closed() {
+        use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        std::fs::DirBuilder::new().mode(0o755).create(&state).unwrap();
+        close(&state).unwrap();
+        assert_eq!(state.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        close(&state).unwrap();
+        assert!(close(&folder.path().join("nowhere")).is_err());
     }
 
     #[test]

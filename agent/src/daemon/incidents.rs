@@ -31,7 +31,8 @@ impl Agent {
     /// Tells on-call of incidents that nobody answers or explains in time, and ends alerts that nothing raises any more.
     pub(super) async fn look_at_incidents(&self) -> Result<(), StoreError> {
         let mut transaction = Transaction::new(self.world.clock.now());
-        transaction.writes = watch::overdue(&self.cases()?, &self.store.alerts()?, &self.routes(), self.field.now());
+        transaction.writes =
+            watch::overdue(&self.cases()?, &self.store.alerts()?, &self.routes(), transaction.at.moment());
         if transaction.writes.is_empty() { Ok(()) } else { self.store.commit(transaction).await }
     }
 
@@ -50,6 +51,13 @@ impl Agent {
                 }
                 if let Some(client) = client.as_ref().filter(|client| !self.knows(client)) {
                     return Ok(refused(format!("there is no client `{client}` here"), LOOK_AT_STATUS));
+                }
+                if let (Some(client), Some(workflow)) = (&client, &workflow)
+                    && !self
+                        .taken()
+                        .is_some_and(|taken| taken.workflows().contains_key(&(client.clone(), workflow.clone())))
+                {
+                    return Ok(refused(format!("`{client}` has no workflow `{workflow}` here"), LOOK_AT_STATUS));
                 }
                 let code = code.as_str().to_owned();
                 let alert = Alert {
@@ -105,7 +113,7 @@ impl Agent {
         // One step at a time: what one person reads, nobody else changes before it is written.
         let _steps = self.incident_steps.lock().await;
         let Some(case) = self.case(no)? else { return Ok(unknown(no)) };
-        match case.after(step, &Act { by, at: self.field.now() }) {
+        match case.after(step, &Act { by, at: self.world.clock.now().moment() }) {
             Ok((next, writes)) => {
                 let mut transaction = Transaction::new(self.world.clock.now());
                 transaction.writes = writes;
@@ -130,7 +138,7 @@ impl Agent {
             return Ok(refused(format!("the post-mortem is not whole: {}", lacks.join("; ")), help));
         }
         let step = Step::Share(Digest::of_file(text.as_bytes()));
-        if let Err(why) = case.after(step, &Act { by: by.clone(), at: self.field.now() }) {
+        if let Err(why) = case.after(step, &Act { by: by.clone(), at: self.world.clock.now().moment() }) {
             return Ok(not_now(&case, why));
         }
         let routes = self.routes();

@@ -13,8 +13,9 @@ use tokio::sync::watch;
 
 use super::agent::{Agent, lock};
 use crate::listen::{Entrance, connections, is_for_us};
-use crate::real::disk;
+use crate::real::{disk, log};
 use crate::store::{Log, Store as _, StoreError};
+use crate::vault::tripwire;
 use crate::watch::numbers::{Form, Gauge, Numbers, Sample, float};
 use crate::world::Clock as _;
 
@@ -91,6 +92,12 @@ impl Agent {
         let (taken, failed) = *lock(&self.seen.pings);
         let pings = [("taken", taken), ("failed", failed)];
         numbers.totals.push(outcomes("assent_heartbeats", "Dead-man's pings, by what became of them.", &pings));
+        let unwritten = [("lost", log::lost()), ("secret", tripwire::tripped())];
+        numbers.totals.push(outcomes(
+            "assent_log_unwritten",
+            "Lines of the log that were not written, by why.",
+            &unwritten,
+        ));
         self.work(&mut numbers)?;
         self.itself(&mut numbers)?;
         self.deployed(&mut numbers).await?;

@@ -23,6 +23,7 @@ mod pulling;
 mod recovering;
 mod registry;
 mod rehearsing;
+mod reserve;
 mod resetting;
 mod secrets;
 mod sharing;
@@ -60,7 +61,7 @@ use crate::people::Itself;
 use crate::pin::Pin;
 use crate::pull::read;
 use crate::pull::watch::Watch;
-use crate::real::{Real, RealClock, RealDice, RealDisk, RealInboxes, RealKeyring, RealNet, tls};
+use crate::real::{BoundedClock, Real, RealClock, RealDice, RealDisk, RealInboxes, RealKeyring, RealNet, tls};
 use crate::run::Engine;
 use crate::store::{Log, Sqlite, Store as _, StoreError, Write, life};
 use crate::watch::Teller;
@@ -102,6 +103,8 @@ pub struct Outside {
 /// When it cannot start; once it runs, it only stops in order.
 pub fn run(config: &Config, outside: &Outside) -> Result<(), Error> {
     host::harden()?;
+    host::make_privately();
+    host::close(config.state.folder())?;
     if config.environment.as_str() == "production" {
         host::refuse_plain_swap()?;
     }
@@ -221,6 +224,10 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     loops.spawn(sharing::sharing(Arc::clone(&agent)));
     loops.spawn(pruning::pruning(Arc::clone(&agent)));
     loops.spawn(watchdog(outside.notify.clone()));
+    // Those that sleep before their first turn are no less well for it.
+    for name in beating::LOOPS {
+        agent.seen.turned(name, agent.world.clock.boot());
+    }
     host::notify(outside.notify.as_deref(), "READY=1");
     tracing::info!(agent = %agent.config.agent, version = env!("CARGO_PKG_VERSION"), listen = %listen, resumed, "ready");
 
@@ -297,8 +304,10 @@ async fn build(
     let books = (Arc::clone(&disk), RealDice, Arc::clone(&identity.host));
     let store = Sqlite::open(&config.state.database(), |rows| Ok(Box::new(Ledgers::load(project, name, books, rows)?)));
     let store = Arc::new(store.tried(|| format!("cannot open `{}`", config.state.database().display()))?);
+    let cannot = || "cannot read what the state folder holds".to_owned();
+    let trusted = stored_time(&store).tried(cannot)?;
     let world = Arc::new(Real {
-        clock: RealClock,
+        clock: BoundedClock::new(trusted),
         dice: RealDice,
         net: RealNet::new(tls::connector(&[]).tried(|| "cannot set up TLS".into())?),
         disk: RealDisk::open(config.state.folder()).tried(|| "cannot open the state folder".into())?,
@@ -314,8 +323,8 @@ async fn build(
     watching::permit_own(&config, &world.net, &BTreeSet::new(), crate::real::Egress::default())
         .tried(|| "cannot use what `agent.toml` says".into())?;
     let vault = vaults::open(&config.vault, Arc::clone(&disk), Arc::clone(&identity.host))?;
-    let cannot = || "cannot read what the state folder holds".to_owned();
-    let (field, ended) = Field::new(RealClock, vault, stored_time(&store).tried(cannot)?);
+    // The beginning of time before the first release.
+    let (field, ended) = Field::new(RealClock, vault, trusted.unwrap_or(Moment::from_seconds(0)));
     let field = Arc::new(field);
     let engine = Engine::open(Arc::clone(&world), Arc::clone(&store), Arc::clone(&field)).await.tried(cannot)?;
     let life = life(&*store).tried(cannot)?;
@@ -327,11 +336,11 @@ async fn build(
     Ok((Arc::new(Agent::new(parts)), ended))
 }
 
-/// The trusted time that was stored last; the beginning of time before the first release.
-fn stored_time(store: &Sqlite) -> Result<Moment, StoreError> {
-    let Some(bytes) = store.state(TIME)? else { return Ok(Moment::from_seconds(0)) };
+/// The trusted time that was stored last; none before the first release.
+fn stored_time(store: &Sqlite) -> Result<Option<Moment>, StoreError> {
+    let Some(bytes) = store.state(TIME)? else { return Ok(None) };
     let text = String::from_utf8(bytes).ok();
-    text.and_then(|text| text.parse().ok()).ok_or(StoreError::Damaged("the stored time"))
+    text.and_then(|text| text.parse().ok()).map(Some).ok_or(StoreError::Damaged("the stored time"))
 }
 
 /// Verifies what is active again, counts a crash, and makes both durable before any run goes on.
@@ -439,6 +448,7 @@ async fn alerting(agent: Arc<Agent>) {
             Ok(_) => agent.seen.turned("alerts", agent.world.clock.boot()),
             Err(error) => tracing::error!(%error, "alerts could not be delivered"),
         }
+        agent.tell_of_full_disk(&teller).await;
         tokio::time::sleep(ALERT_EVERY).await;
     }
 }

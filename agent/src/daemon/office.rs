@@ -13,7 +13,7 @@ use assent_schema::release::Choice;
 use assent_schema::status::Status;
 use assent_schema::time::Period;
 
-use super::agent::{Agent, TheField};
+use super::agent::{Agent, TheField, TheWorld};
 use super::answers::not_held;
 use super::holding::NotHeld;
 use super::registry::Register;
@@ -26,7 +26,6 @@ use crate::incident::Step;
 use crate::ledger::Sought;
 use crate::people::wire::{Shown, SignedDecision};
 use crate::people::{Itself, Keys, NotTaken};
-use crate::real::Real;
 use crate::run::{Act, Deployed as _};
 use crate::store::{Log, RunId, Sqlite, StoreError};
 use crate::world::{Clock as _, Dice as _, Wall};
@@ -34,7 +33,7 @@ use crate::world::{Clock as _, Dice as _, Wall};
 /// The console's way to an agent.
 pub(super) struct Bureau {
     pub(super) agent: Arc<Agent>,
-    pub(super) desk: Arc<FrontDesk<Real, Sqlite, TheField, Register>>,
+    pub(super) desk: Arc<FrontDesk<TheWorld, Sqlite, TheField, Register>>,
 }
 
 impl Bureau {

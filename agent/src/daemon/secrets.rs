@@ -173,6 +173,13 @@ impl Agent {
             .collect()
     }
 
+    /// Whether somebody may have a new secret tested, before it is put beside the one that counts: there may be one already
+    /// that is being tested.
+    pub(super) fn may_rotate(&self, (client, connection, slot): &Named, by: &PersonId) -> Result<(), NotDone> {
+        self.is_oncall(by).map_err(NotDone::Not)?;
+        self.engine.may_be_rotated(OfClient { client, connection, slot }).map_err(NotDone::Rotated)
+    }
+
     /// A person put a new secret beside the one that counts: it is tested and takes its place.
     pub(super) async fn rotate(&self, (client, connection, slot): &Named, by: &PersonId) -> Result<Rotation, NotDone> {
         self.is_oncall(by).map_err(NotDone::Not)?;

@@ -178,6 +178,7 @@ impl Agent {
         with.extend(taken.memory()?);
         if let Some(signed) = taken.fresh {
             self.field.learn(signed);
+            self.world.clock.learn(signed);
         }
         with.push(self.time_write());
         let (newest, accepted) = (taken.manifest, taken.accepted(self.field.now(), new));

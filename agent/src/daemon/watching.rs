@@ -1,6 +1,7 @@
 //! Watches runs by their journal, and the agent itself: disk, lag, decisions that wait, approvals that end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::deploy::live::PlanStanding;
 use crate::error::Error;
 use crate::incident::Act;
 use crate::ledger::Note;
-use crate::real::{Egress, RealNet, disk};
+use crate::real::{Egress, RealNet, disk, log};
 use crate::request::url::Base;
 use crate::store::{AlertRow, Log, Store as _, StoreError, Transaction, Write};
 use crate::watch::spans::Spans;
@@ -41,11 +42,13 @@ const LOW_BYTES: u64 = 1 << 30;
 const LOW_PART: u64 = 50;
 /// How much is nearly nothing.
 const FULL_BYTES: u64 = ACCEPT_LEAST_BYTES;
+/// How often on-call is told of a full disk that cannot even store an alert.
+pub(super) const TOLD_EVERY: Duration = Duration::from_mins(5);
 /// How long before approvals end on-call is told.
 const ENDS_DAYS: [u32; 3] = [1, 7, 30];
 /// The rules of these alerts.
-const RULES: [&str; 7] =
-    ["anomaly-volume", "anomaly-latency", "anomaly-failures", "decision-waits", "approval-ends", "disk", "lag"];
+const RULES: [&str; 8] =
+    ["anomaly-volume", "anomaly-latency", "anomaly-failures", "decision-waits", "approval-ends", "disk", "lag", "log"];
 /// In whose name the agent's own requests leave: pings and traces.
 pub(super) const OWN: &str = "agent";
 /// The name of the ping's connection.
@@ -62,6 +65,10 @@ pub(super) struct Seen {
     /// How long after its time the last look began.
     pub(super) late: Mutex<Duration>,
     pub(super) pings: Mutex<(u64, u64)>,
+    /// That the disk is full could not be stored: from when on the boot clock it is told from memory again.
+    pub(super) untold: Mutex<Option<Duration>>,
+    /// How many lines of the log were lost when that was last looked at.
+    lost: AtomicU64,
 }
 
 impl Seen {
@@ -140,6 +147,8 @@ pub(super) async fn watching(agent: Arc<Agent>) {
 impl Agent {
     /// One look at the journal, and now and then at everything else.
     pub(super) async fn look(self: &Arc<Self>, looks: u64) -> Result<(), StoreError> {
+        // First: whatever else is looked at may need room.
+        self.look_at_room().await;
         let agent = Arc::clone(self);
         // Rows are read and unpacked: not on the thread that runs are driven on.
         let looked = tokio::task::spawn_blocking(move || agent.look_at_journal()).await;
@@ -193,7 +202,9 @@ impl Agent {
         let now = self.world.clock.now();
         let late = std::mem::take(&mut *lock(&self.seen.late));
         conditions.extend((late >= LATE).then_some(Condition::Lag { code: "loop" }));
-        conditions.extend(space(disk::space(self.config.state.folder())));
+        let lost = log::lost();
+        conditions.extend((self.seen.lost.swap(lost, Ordering::Relaxed) < lost).then_some(Condition::LogLost));
+        conditions.extend(space(disk::space(self.config.state.folder()), self.engine.is_full()));
         conditions.extend(
             self.store
                 .waiting()?
@@ -262,7 +273,7 @@ impl Agent {
                     let what = format!("{} takes care of it since {}", act.by, act.at);
                     return Ok(refused(what, "`assent-agent alerts` lists them."));
                 }
-                let act = Act { by: by.clone(), at: self.field.now() };
+                let act = Act { by: by.clone(), at: self.world.clock.now().moment() };
                 let log = row.alert.client.clone().map_or(Log::Agent, Log::Client);
                 let note =
                     Note::new(log, "acknowledged").fact("id", alert_id(no)).fact("rule", row.alert.rule.as_str());
@@ -296,9 +307,9 @@ fn is_half_over(since: i64, until: i64, now: Wall) -> bool {
     until > since && now.millis() >= since.saturating_add(until.saturating_sub(since) / 2)
 }
 
-fn space(space: Option<(u64, u64)>) -> Option<Condition> {
+fn space(space: Option<(u64, u64)>, is_full: bool) -> Option<Condition> {
     let (free, all) = space?;
-    let code = if free < FULL_BYTES {
+    let code = if is_full || free < FULL_BYTES {
         "disk_full"
     } else if free < LOW_BYTES || free < all / LOW_PART {
         "disk_low"
@@ -314,7 +325,7 @@ mod tests {
 
     #[test]
     fn little_space_is_told_before_there_is_none() {
-        let code = |free, all| match space(Some((free, all))) {
+        let code = |free, all| match space(Some((free, all)), false) {
             Some(Condition::Disk { code }) => code,
             _ => String::new(),
         };
@@ -322,7 +333,9 @@ mod tests {
         assert_eq!(code(1 << 29, 10 << 30), "disk_low");
         assert_eq!(code(3 << 30, 1 << 40), "disk_low");
         assert_eq!(code(1 << 20, 10 << 30), "disk_full");
-        assert_eq!(space(None), None);
+        assert_eq!(space(None, false), None);
+        let spent = Condition::Disk { code: "disk_full".into() };
+        assert_eq!(space(Some((60 << 30, 100 << 30)), true), Some(spent), "what was kept is used up");
     }
 
     #[test]

@@ -270,6 +270,10 @@ impl<W: World, S: Store, D: Deployed, R: Registry> Desk for FrontDesk<W, S, D, R
     fn is_ready(&self) -> bool {
         !self.registry.active().is_empty()
     }
+
+    fn ails(&self) -> Option<&'static str> {
+        self.engine.is_full().then_some("disk_full")
+    }
 }
 
 #[cfg(test)]

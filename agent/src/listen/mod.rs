@@ -89,6 +89,11 @@ pub trait Desk: Send + Sync + 'static {
 
     /// Whether runs are accepted at all.
     fn is_ready(&self) -> bool;
+
+    /// Why nothing is accepted although there is something that events could begin: a code.
+    fn ails(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Serves until `stop` becomes true, then lets connections end.
@@ -113,8 +118,11 @@ async fn handle<D: Desk>(request: Request<Incoming>, hosts: &[String], desk: Arc
     match route(request.method().as_str(), request.uri().path()) {
         Err(NoRoute::NotFound) => coded(404, "not_found"),
         Err(NoRoute::WrongMethod) => coded(405, "wrong_method"),
-        Ok(Route::Health) if desk.is_ready() => coded(200, "ready"),
-        Ok(Route::Health) => coded(503, "not_ready"),
+        Ok(Route::Health) => match desk.ails() {
+            Some(code) => coded(503, code),
+            None if desk.is_ready() => coded(200, "ready"),
+            None => coded(503, "not_ready"),
+        },
         // Whoever knows no name of ours takes no memory: nothing of the body is read.
         Ok(Route::Hook { client, workflow }) if !desk.knows(&client, &workflow) => coded(404, "not_found"),
         Ok(Route::Answer { client, .. }) if !desk.knows_client(&client) => coded(404, "not_found"),

@@ -9,13 +9,14 @@ pub mod disk;
 pub mod egress;
 pub mod inboxes;
 mod keyring;
+pub mod log;
 mod mail;
 pub mod net;
 mod plain;
 mod pool;
 pub mod tls;
 
-pub use clock::RealClock;
+pub use clock::{BoundedClock, RealClock};
 pub use dice::RealDice;
 pub use disk::RealDisk;
 pub use egress::Egress;
@@ -23,12 +24,12 @@ pub use inboxes::RealInboxes;
 pub use keyring::RealKeyring;
 pub use net::RealNet;
 
-use crate::world::World;
+use crate::world::{Clock, World};
 
 /// Production's world.
-pub struct Real {
-    /// The system's clock.
-    pub clock: RealClock,
+pub struct Real<C = RealClock> {
+    /// The system's clock; in the agent itself a bounded one.
+    pub clock: C,
     /// The kernel's dice.
     pub dice: RealDice,
     /// The network.
@@ -39,14 +40,14 @@ pub struct Real {
     pub keyring: RealKeyring,
 }
 
-impl World for Real {
-    type Clock = RealClock;
+impl<C: Clock + 'static> World for Real<C> {
+    type Clock = C;
     type Dice = RealDice;
     type Net = RealNet;
     type Disk = RealDisk;
     type Keyring = RealKeyring;
 
-    fn clock(&self) -> &RealClock {
+    fn clock(&self) -> &C {
         &self.clock
     }
 

@@ -242,8 +242,11 @@ fn method(method: Method) -> hyper::Method {
 async fn read(response: Response<Incoming>, most_bytes: u64) -> Result<HttpResponse, NetFailure> {
     let status = response.status();
     // Redirects lead to hosts that nobody approved; an upgrade leads out of HTTP.
-    if status.is_redirection() || status.is_informational() || is_coded(&response) {
-        return Err(NetFailure::Malformed);
+    if status.is_redirection() || status.is_informational() {
+        return Err(NetFailure::Redirected);
+    }
+    if is_coded(&response) {
+        return Err(NetFailure::Compressed);
     }
     let headers = response
         .headers()

@@ -41,14 +41,33 @@ pub struct Failed {
     pub retry_after: Option<Duration>,
     /// Whether surely nothing ran: the connection was never made, or the status says so.
     pub not_executed: bool,
+    /// Whether a rule of the catalog told it.
+    pub ruled: bool,
     /// The declared field that does not fit, for people.
     pub field: Option<Name>,
 }
 
+/// Statuses that say no to what was asked for, before anything of it is done. Others of their kind may come after it was
+/// done, or while it is being done: 409 and 423 of what an earlier request began, 499 of a proxy whose caller went away.
+///
+/// # Source
+/// RFC 9110 section 15.5; RFC 6585 (428, 431).
+const SAY_NO: [u16; 15] = [400, 401, 402, 403, 404, 405, 410, 411, 412, 413, 414, 415, 422, 428, 431];
+
 impl Failed {
     fn new(kind: Failure, code: &str, status: Option<u16>) -> Self {
         let status = status.map(written);
-        Self { kind, code: code.to_owned(), status, retry_after: None, not_executed: false, field: None }
+        Self { kind, code: code.to_owned(), status, retry_after: None, not_executed: false, ruled: false, field: None }
+    }
+
+    /// Whether nobody knows if an effect happened: all but an answer that says no, for good, and what was never sent.
+    ///
+    /// # Source
+    /// engine.md section 3, "Effects": every other failure after the first byte is in doubt.
+    pub fn is_doubtful(&self) -> bool {
+        let for_good = matches!(self.kind, Failure::Permanent | Failure::Conflict);
+        let said_no = for_good && (self.ruled || self.status.is_some_and(|status| SAY_NO.contains(&status)));
+        !self.not_executed && !said_no
     }
 
     /// A failure of our own, before anything was sent.
@@ -60,7 +79,11 @@ impl Failed {
     pub fn of_net(failure: NetFailure) -> Self {
         let kind = match failure {
             NetFailure::NeverConnected | NetFailure::SentNoReply | NetFailure::TimedOut => Failure::Transient,
-            NetFailure::AddressRefused | NetFailure::TooLarge | NetFailure::Malformed => Failure::Permanent,
+            NetFailure::AddressRefused
+            | NetFailure::TooLarge
+            | NetFailure::Redirected
+            | NetFailure::Compressed
+            | NetFailure::Malformed => Failure::Permanent,
         };
         Self { not_executed: !failure.may_have_run(), ..Self::new(kind, failure.code(), None) }
     }
@@ -128,7 +151,8 @@ fn applies(rule: &ErrorRule, status: u16, success: bool, json: Option<&Json>) ->
 
 /// A failure that the catalog tells by its rules, with what the answer says beside it.
 fn by_rule(rule: &ErrorRule, operation: &Operation, response: &HttpResponse) -> Failed {
-    Failed { kind: rule.kind, code: rule.code.as_str().to_owned(), ..by_status_of(operation, response) }
+    let code = rule.code.as_str().to_owned();
+    Failed { kind: rule.kind, code, ruled: true, ..by_status_of(operation, response) }
 }
 
 fn by_status_of(operation: &Operation, response: &HttpResponse) -> Failed {

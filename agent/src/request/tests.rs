@@ -397,6 +397,23 @@ fn rules_come_first_and_the_status_after_them() {
 }
 
 #[test]
+fn only_an_answer_that_says_no_for_good_leaves_no_doubt() {
+    let operation = operation(json!({"not_executed": [429], "errors": [
+        {"status": [409], "body": {"at": "error.code", "equals": "already_refunded"}, "kind": "conflict", "code": "already_refunded"},
+        {"status": [451], "kind": "transient", "code": "later"},
+    ]}));
+    let doubtful = |status, body: &str| read(&operation, &response(status, body, &[])).err().unwrap().is_doubtful();
+    for status in [400, 401, 403, 404, 405, 410, 412, 413, 415, 422, 429] {
+        assert!(!doubtful(status, ""), "{status}");
+    }
+    // What is in progress, what somebody else began, what a proxy lost sight of, and what nobody ever heard of.
+    for status in [100, 304, 406, 408, 409, 418, 423, 425, 451, 499, 500, 501, 503, 505, 600, 999] {
+        assert!(doubtful(status, ""), "{status}");
+    }
+    assert!(!doubtful(409, r#"{"error":{"code":"already_refunded"}}"#), "the catalog knows what it means");
+}
+
+#[test]
 fn failures_of_the_network_keep_the_doubt() {
     assert!(Failed::of_net(NetFailure::NeverConnected).not_executed);
     for failure in [NetFailure::SentNoReply, NetFailure::TimedOut, NetFailure::TooLarge, NetFailure::Malformed] {

@@ -81,6 +81,9 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         if self.is_stopping() {
             return Err(NotBegun::Stopping);
         }
+        if self.is_full() {
+            return Err(NotBegun::Store(StoreError::Full));
+        }
         let compiled = self.deployed.active(&new.client, &new.workflow).ok_or(NotBegun::Unknown)?;
         let now = self.world.clock().now();
         let of = Use {

@@ -16,7 +16,7 @@ use super::compiled::{CompiledCall, CompiledStep};
 use super::driver::{End, Run, Stop, expression_failed};
 use super::progress::{CACHED, CONFIRMED, OK, SHADOW, Stand, Tried};
 use super::{Deployed, Traffic, lock};
-use crate::request::{self, Answer, BAD_ANSWER, Built, Call, Failed, GRAPHQL_ERROR, Paging};
+use crate::request::{self, Answer, Built, Call, Failed, Paging};
 use crate::retry::{Breaker, Bucket, Gate, Next, next};
 use crate::store::{Aim, Ending, Entry, Fact, Intent, Outcome, Refusal, Store, Write};
 use crate::vault::Secret;
@@ -116,7 +116,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 }
                 Attempt::Failed(failed) => failed,
             };
-            let in_doubt = call.operation.effect != Effect::None && is_doubtful(&failed);
+            let in_doubt = call.operation.effect != Effect::None && failed.is_doubtful();
             self.outcome(step, attempt, &failed.code, failed.status, in_doubt, BTreeMap::new());
             if failed.status == Some(401)
                 && self.takes_another(&call.name.connection, token).await
@@ -339,7 +339,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 Ok(Some(cursor)) => {
                     match self.build(&call.name, &call.operation, arguments, step, Some(cursor.reveal())) {
                         Ok(built) => request = built.request,
-                        Err(_) => break,
+                        // What came so far is not the list.
+                        Err(code) => return Attempt::Failed(Failed::with_code(Failure::Permanent, &code)),
                     }
                 }
             }
@@ -562,15 +563,6 @@ fn asks_whose(operation: &Operation, arguments: &Arguments) -> bool {
         let optional = operation.params.get(&belongs.param).is_some_and(|param| param.optional);
         !optional || arguments.contains_key(&belongs.param)
     })
-}
-
-/// Whether nobody knows if the effect happened. An answer that says no, for good, says that nothing ran; one that does not
-/// fit what is declared says nothing.
-fn is_doubtful(failed: &Failed) -> bool {
-    let said_no = failed.status.is_some()
-        && ![BAD_ANSWER, GRAPHQL_ERROR].contains(&failed.code.as_str())
-        && matches!(failed.kind, Failure::Permanent | Failure::Conflict);
-    !failed.not_executed && !said_no
 }
 
 /// The answer's fields of class `reference` or lower that fit their shape.

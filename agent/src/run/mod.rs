@@ -40,7 +40,7 @@ mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicI64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -175,6 +175,8 @@ pub struct Engine<W, S, D> {
     kept: AtomicUsize,
     swept: AtomicI64,
     stopping: watch::Sender<bool>,
+    /// Nearly no space is left: what is there is for runs that are under way.
+    full: AtomicBool,
     /// Counts how often people changed secrets.
     changed: watch::Sender<u64>,
     asked: watch::Sender<u64>,
@@ -225,6 +227,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             kept: AtomicUsize::new(0),
             swept: AtomicI64::new(i64::MIN),
             stopping: watch::Sender::new(false),
+            full: AtomicBool::new(false),
             changed: watch::Sender::new(0),
             asked: watch::Sender::new(0),
         }))
@@ -238,6 +241,16 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     /// From now on no run begins or takes another step; tasks end once what they do is journaled.
     pub fn stop(&self) {
         self.stopping.send_replace(true);
+    }
+
+    /// Whether nearly no space is left. Meanwhile no event begins a run; those that are under way go on.
+    pub fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::Relaxed);
+    }
+
+    /// Whether no event begins a run because nearly no space is left.
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
     }
 
     /// The key of a client's pseudonyms: another for each client, so that two clients never share a name for one person.

@@ -124,6 +124,19 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         Ok(new)
     }
 
+    /// Whether there is such a slot, and a way to test what is put there.
+    ///
+    /// # Errors
+    /// [`NotRotated::Unknown`], [`NotRotated::Untestable`].
+    pub fn may_be_rotated(&self, of: OfClient<'_>) -> Result<(), NotRotated> {
+        let facts = self.deployed.client(of.client).ok_or(NotRotated::Unknown)?;
+        let connection = facts.connections.get(of.connection).ok_or(NotRotated::Unknown)?;
+        if !connection.slots.contains_key(of.slot) {
+            return Err(NotRotated::Unknown);
+        }
+        if self.can_be_tested(of, connection) { Ok(()) } else { Err(NotRotated::Untestable) }
+    }
+
     /// Begins a rotation to the secret that stands beside the one that counts.
     ///
     /// # Errors
@@ -134,14 +147,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         of: OfClient<'_>,
         by: PersonId,
     ) -> Result<Rotation, NotRotated> {
-        let facts = self.deployed.client(of.client).ok_or(NotRotated::Unknown)?;
-        let connection = facts.connections.get(of.connection).ok_or(NotRotated::Unknown)?;
-        if !connection.slots.contains_key(of.slot) {
-            return Err(NotRotated::Unknown);
-        }
-        if !self.can_be_tested(of, connection) {
-            return Err(NotRotated::Untestable);
-        }
+        self.may_be_rotated(of)?;
         vault.staged(&of.path()).await?;
         let known = self.look_at_slot(vault, of).await?;
         self.keep(vec![written(of, &Standing { going: Some(Going::begins(by)), ..known })?]).await?;

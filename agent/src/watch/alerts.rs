@@ -213,6 +213,8 @@ pub enum Condition {
         /// What was held.
         what: HeldWhat,
     },
+    /// Lines of the log could not be written.
+    LogLost,
     /// The clock is not where signed times and the boot clock say.
     Clock,
     /// No space is left, or little.
@@ -324,6 +326,7 @@ pub fn alert(condition: &Condition) -> Option<Alert> {
                 HeldWhat::Connection(connection) => Alert { connection: Some(connection.clone()), ..about },
             }
         }
+        Condition::LogLost => of("log", None, "lines_lost"),
         Condition::Clock => of("clock", None, "differs"),
         Condition::Disk { code } => serious(of("disk", None, code)),
         Condition::Halted { code } => serious(of("halted", None, code)),

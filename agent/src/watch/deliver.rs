@@ -21,7 +21,7 @@ use super::tell::{Stage, Telling, follows};
 use crate::incident::{Act, Case, PREFIX};
 use crate::ledger::Note;
 use crate::retry::backoff::{self, Next};
-use crate::store::{AlertRow, Log, QueueItem, Severity, Store, StoreError, Transaction, Write};
+use crate::store::{Alert, AlertRow, Log, QueueItem, Severity, Store, StoreError, Transaction, Write};
 use crate::world::{Clock as _, Dice as _, Wall, World};
 
 /// The most alerts of one round; the rest is due in the next.
@@ -80,6 +80,18 @@ pub async fn deliver_due<W: World, S: Store>(
         store.commit(job.after(world, &outcome, &open)).await?;
     }
     Ok(delivered)
+}
+
+/// Tells the routes of an alert that cannot be stored, once; nothing remembers that it was told. Returns how many took it.
+pub async fn tell_unstored<W: World>(world: &W, teller: &Teller<'_>, alert: Alert) -> usize {
+    let now = world.clock().now();
+    let mut row = AlertRow { no: 0, alert, since: now, last: now, count: 1, sent: 0, due: None, tries: 0, over: false };
+    let targets = targets(teller, &row);
+    // It has no row, so no incident is open that anybody could answer.
+    row.alert.incident = false;
+    let job = Job { row, stage: Stage::Raised, act: None, told: BTreeMap::new(), targets };
+    let took = carry_all(world, teller, std::slice::from_ref(&job), &[]).await;
+    took.values().filter(|took| took.not.is_none()).count()
 }
 
 /// One alert that is due, and what its routes took of it.

@@ -21,7 +21,7 @@ mod tell;
 mod watcher;
 
 pub use alerts::{Condition, alert, settle, settle_counted};
-pub use deliver::{ACKNOWLEDGED, Delivered, deliver_due};
+pub use deliver::{ACKNOWLEDGED, Delivered, deliver_due, tell_unstored};
 pub use message::{Message, message};
 pub(crate) use overdue::clock;
 pub use overdue::overdue;

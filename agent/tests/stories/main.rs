@@ -8,6 +8,7 @@ mod held;
 mod holders;
 mod jobs;
 mod keys;
+mod pages;
 mod rotation;
 mod seeds;
 mod shadow;

@@ -116,6 +116,13 @@ async fn an_incident_is_answered_explained_shared_and_closed_by_those_on_call() 
         agent.pull().await.unwrap();
         let stranger = agent.about_incidents(open("INC-7"), "mallory".parse().unwrap()).await.unwrap();
         assert!(matches!(stranger, Answer::Refused { what, .. } if what.contains("on-call")));
+        let nowhere = IncidentQuestion::Open {
+            client: Some(acme()),
+            workflow: Some("nothing".parse().unwrap()),
+            code: "INC-7".parse().unwrap(),
+            severity: Severity::Critical,
+        };
+        assert!(one(&agent, nowhere).await.unwrap_err().contains("no workflow `nothing`"));
         let opened = one(&agent, open("INC-7")).await.unwrap();
         assert_eq!((opened.id.as_str(), opened.state.as_str()), ("i-1", "opened"));
         assert_eq!(opened.answer_by, Some(opened.began.plus(Period::hours(4))), "growth answers within four hours");

@@ -91,6 +91,20 @@ async fn on_call_is_told_of_a_secret_that_grows_old_until_it_is_another() {
 }
 
 #[tokio::test]
+async fn who_may_rotate_is_known_before_a_secret_is_put_there() {
+    use crate::daemon::secrets::NotDone;
+    let site = Site::new();
+    site.publish(&with_slot());
+    let (agent, _ended) = site.agent().await;
+    agent.pull().await.unwrap();
+    let of = |slot: &str| ("acme".parse().unwrap(), "shop".parse().unwrap(), slot.parse().unwrap());
+    let may = |slot, by: &str| agent.may_rotate(&of(slot), &by.parse().unwrap());
+    assert!(matches!(may("token", "mallory"), Err(NotDone::Not(NotHeld::NotOnCall(_)))));
+    assert!(matches!(may("nothing", "ann"), Err(NotDone::Rotated(crate::run::NotRotated::Unknown))));
+    assert!(matches!(may("token", "ann"), Err(NotDone::Rotated(crate::run::NotRotated::Untestable))));
+}
+
+#[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "the test writes the configuration that an operator writes")]
 async fn on_call_is_told_that_the_vault_is_away_and_that_it_is_back() {
     let site = Site::new();

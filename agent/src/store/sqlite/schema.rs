@@ -68,7 +68,7 @@ pub(super) fn migrate(db: &mut Connection, path: Option<&Path>, steps: &[&str]) 
         && let Some(copy) = path.map(|path| path.with_extension(format!("db.v{found}")))
         && !copy.exists()
     {
-        db.execute("VACUUM INTO ?1", [copy.to_string_lossy()]).map_err(failed)?;
+        keep(db, &copy)?;
     }
     let transaction = db.transaction().map_err(failed)?;
     for step in todo {
@@ -76,6 +76,30 @@ pub(super) fn migrate(db: &mut Connection, path: Option<&Path>, steps: &[&str]) 
     }
     transaction.pragma_update(None, "user_version", known).map_err(failed)?;
     transaction.commit().map_err(failed)
+}
+
+/// Keeps a copy of the database.
+///
+/// # Crash
+/// A file of this name is a whole copy: what a crash left of one that was being made has another name, and is made again.
+#[expect(clippy::disallowed_methods, reason = "all that touches the database's files lives here")]
+fn keep(db: &Connection, copy: &Path) -> Result<(), StoreError> {
+    let broken = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::StorageFull => StoreError::Full,
+        _ => StoreError::Broken,
+    };
+    let mut new = copy.as_os_str().to_owned();
+    new.push(".new");
+    let new = Path::new(&new);
+    match std::fs::remove_file(new) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(broken(error)),
+        Ok(()) | Err(_) => {}
+    }
+    db.execute("VACUUM INTO ?1", [new.to_string_lossy()]).map_err(failed)?;
+    let durable = |path: &Path| std::fs::File::open(path).and_then(|file| file.sync_all()).map_err(broken);
+    durable(new)?;
+    std::fs::rename(new, copy).map_err(broken)?;
+    copy.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or(Ok(()), durable)
 }
 
 #[cfg(test)]
@@ -92,6 +116,23 @@ mod tests {
         migrate(&mut db, Some(&path), &steps).unwrap();
         db.execute("INSERT INTO b VALUES (1)", []).unwrap();
         assert!(folder.path().join("agent.db.v1").exists());
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "plays what a crash leaves behind")]
+    fn what_a_crash_left_of_a_copy_is_not_taken_for_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.db");
+        let steps = ["CREATE TABLE a(x)", "CREATE TABLE b(x)"];
+        let mut db = Connection::open(&path).unwrap();
+        migrate(&mut db, Some(&path), &steps[..1]).unwrap();
+        db.execute("INSERT INTO a VALUES (7)", []).unwrap();
+        let unfinished = folder.path().join("agent.db.v1.new");
+        std::fs::write(&unfinished, b"").unwrap();
+        migrate(&mut db, Some(&path), &steps).unwrap();
+        let copy = Connection::open(folder.path().join("agent.db.v1")).unwrap();
+        assert_eq!(copy.query_row("SELECT x FROM a", [], |row| row.get::<_, i64>(0)), Ok(7));
+        assert!(!unfinished.exists());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::content::Content;
 use crate::incident::{Done, Step};
 use crate::ledger::Ledgers;
 use crate::sim::{Crash, Host, Reply, SimWorld, Spawner, Stop, Strike, run};
-use crate::store::{Alert, LedgerRows, RunId};
+use crate::store::{LedgerRows, RunId};
 use crate::vault::HostKey;
 use crate::watch::{Routes, ToldSecret};
 use crate::world::{HttpRequest, HttpResponse, NetFailure};
@@ -120,6 +120,25 @@ impl Place {
     fn got(&self) -> Vec<(String, Value)> {
         self.route.lock().unwrap().got.clone()
     }
+}
+
+#[test]
+fn an_alert_that_cannot_be_stored_is_told_from_memory() {
+    let place = Place::new(vec![]);
+    let (world, routes) = (place.host.boot(), Routes::new(&[facts("acme")], &endpoints()).unwrap());
+    let inside = world.clone();
+    run(&world, &Spawner::default(), async move {
+        let (agent, secrets) = ("eu-1".parse().unwrap(), secret);
+        let teller = Teller { routes: &routes, agent: &agent, secrets: &secrets, console: None };
+        let full = super::super::alert(&Condition::Disk { code: "disk_full".into() }).unwrap();
+        assert_eq!(tell_unstored(&inside, &teller, full).await, 2);
+    });
+    let got = place.got();
+    assert_eq!(
+        got.iter().map(|(to, _)| to.as_str()).collect::<Vec<_>>(),
+        ["alerts.example.com/hook", "pager.example.com/"]
+    );
+    assert_eq!((&got[0].1["rule"], &got[0].1["code"]), (&json!("disk"), &json!("disk_full")));
 }
 
 #[test]
