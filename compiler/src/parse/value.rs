@@ -4,13 +4,13 @@ use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use super::tree::Written;
 use assent_schema::plan::Expression;
 use assent_schema::shape::{is_currency, is_decimal};
 use assent_schema::spec::Spanned;
 use assent_schema::time::Period;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
-use toml::de::DeValue;
 
 use super::reader::Value;
 use super::suggest::{closest, listed};
@@ -85,14 +85,14 @@ impl serde::de::Error for NoSuchWord {
 /// True or false.
 pub(super) fn boolean(value: Value<'_, '_>) -> Option<bool> {
     match value.inner {
-        DeValue::Boolean(flag) => Some(*flag),
+        Written::Boolean(flag) => Some(*flag),
         _ => value.mistyped("`true` or `false`"),
     }
 }
 
 /// An integer within ±(2^53 − 1).
 pub(super) fn integer(value: Value<'_, '_>) -> Option<i64> {
-    let DeValue::Integer(digits) = value.inner else { return value.mistyped("an integer") };
+    let Written::Integer(digits) = value.inner else { return value.mistyped("an integer") };
     let most = assent_schema::canon::INTEGER_MOST;
     match i64::from_str_radix(digits.as_str(), digits.radix()) {
         Ok(n) if (-most..=most).contains(&n) => Some(n),
@@ -159,9 +159,9 @@ pub(super) fn is_path(text: &str) -> bool {
 /// A decimal number, written as text, as an integer or as a TOML float; kept as canonical text.
 pub(super) fn decimal(value: Value<'_, '_>) -> Option<String> {
     let text = match value.inner {
-        DeValue::String(text) => text.clone().into_owned(),
-        DeValue::Integer(digits) if digits.radix() == 10 => digits.as_str().to_owned(),
-        DeValue::Float(digits) => shortened(digits.as_str()),
+        Written::String(text) => text.clone().into_owned(),
+        Written::Integer(digits) if digits.radix() == 10 => digits.as_str().to_owned(),
+        Written::Float(digits) => shortened(digits),
         _ => return value.mistyped("a decimal"),
     };
     if is_decimal(&text) { Some(text) } else { value.bad("is not a decimal like `0.25`") }
@@ -187,7 +187,7 @@ pub(super) fn currency(value: Value<'_, '_>) -> Option<String> {
 /// A period within bounds.
 pub(super) fn period(bounds: RangeInclusive<Period>) -> impl Fn(Value<'_, '_>) -> Option<Period> {
     move |value| {
-        if !matches!(value.inner, DeValue::String(_)) {
+        if !matches!(value.inner, Written::String(_)) {
             return value.mistyped("a period in quotes, like `30s` or `5m`,");
         }
         let period: Period = parsed(value.clone())?;
