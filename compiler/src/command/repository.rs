@@ -67,16 +67,17 @@ pub fn commit(repository: &Repository, revision: &str) -> Result<Commit, Error> 
 /// When a folder or file cannot be read.
 pub fn worktree(root: &Path) -> Result<Held, Error> {
     let (mut source, mut findings) = read_worktree(root)?;
-    match std::fs::read(root.join(CLIENTS_LOCK)) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+    let lock = match std::fs::read(root.join(CLIENTS_LOCK)) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         lock => {
             let lock = lock.map_err(|e| Error::io(format!("read {CLIENTS_LOCK}"), e))?;
             let (pinned, wrong) = read_pinned(&branch::open(root)?, &lock, &source)?;
             source.absorb(pinned);
             findings.append(wrong);
+            lock
         }
-    }
-    Ok(Held::new(source, findings))
+    };
+    Ok(Held::new(source, findings).with_beside(CLIENTS_LOCK, &lock))
 }
 
 /// The texts of the files that findings are about.

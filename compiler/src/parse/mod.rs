@@ -43,6 +43,7 @@ use crate::source::{Place, Source};
 
 use file::{Said, read};
 pub(crate) use file::{anchor, value_place};
+pub(crate) use value::foreign;
 
 /// Everything that a source says, or a part of it with what that part rests on; read but not yet connected.
 #[derive(Clone, Debug)]

@@ -17,6 +17,7 @@ use assent_schema::spec::Spanned;
 
 use super::advice::{quotes, write};
 use super::suggest::closest;
+use super::value::misnamed;
 
 /// The most findings of one file; more would not help anybody.
 const FINDINGS_MOST: usize = 100;
@@ -85,19 +86,25 @@ pub(super) struct Value<'r, 'i> {
     pub(super) inner: &'r Written<'i>,
     pub(super) span: Range<usize>,
     pub(super) key: &'r str,
+    /// Whether it is one of a list that stands under the key.
+    pub(super) is_item: bool,
 }
 
 impl<'r, 'i> Value<'r, 'i> {
     /// Reports that the value is not what its key holds: `what` completes "`key` …".
     pub(super) fn bad<T>(&self, what: &str) -> Option<T> {
-        let message = format!("`{}` {what}.", self.key.escape_debug());
-        self.sink.refuse(Code::BadValue, &self.span, message, write(what));
+        self.sink.refuse(Code::BadValue, &self.span, self.said(what), write(what));
         None
+    }
+
+    fn said(&self, what: &str) -> String {
+        let of = if self.is_item { "An item of " } else { "" };
+        format!("{of}`{}` {what}.", self.key.escape_debug())
     }
 
     /// As [`Self::bad`], with advice of its own.
     pub(super) fn bad_with_help<T>(&self, what: &str, help: String) -> Option<T> {
-        self.sink.refuse(Code::BadValue, &self.span, format!("`{}` {what}.", self.key.escape_debug()), Some(help));
+        self.sink.refuse(Code::BadValue, &self.span, self.said(what), Some(help));
         None
     }
 
@@ -144,7 +151,7 @@ impl<'r, 'i> Value<'r, 'i> {
     pub(super) fn items(&self) -> Option<impl Iterator<Item = Self> + use<'r, 'i>> {
         let Written::Array(items) = self.inner else { return self.mistyped("a list") };
         let (sink, key) = (self.sink, self.key);
-        Some(items.iter().map(move |item| Value { sink, inner: item.get_ref(), span: item.span(), key }))
+        Some(items.iter().map(move |item| Value { sink, inner: item.get_ref(), span: item.span(), key, is_item: true }))
     }
 
     /// The value with its place.
@@ -201,7 +208,7 @@ impl<'r, 'i> Table<'r, 'i> {
         #[cfg(test)]
         super::asked::note(self.inner, key);
         let value = self.inner.get(key)?;
-        Some(Value { sink: self.sink, inner: value.get_ref(), span: value.span(), key })
+        Some(Value { sink: self.sink, inner: value.get_ref(), span: value.span(), key, is_item: false })
     }
 
     /// Where the value of a key stands.
@@ -297,9 +304,10 @@ impl<'r, 'i> Table<'r, 'i> {
         for (key, value) in self.inner.iter() {
             let name = key.get_ref().as_ref();
             let read_key = name.parse::<K>().map_err(|e| {
-                self.sink.refuse(Code::BadValue, &key.span(), format!("This name {e}."), None);
+                self.sink.refuse(Code::BadValue, &key.span(), format!("This name {}.", misnamed(name, &e)), None);
             });
-            let value = read(Value { sink: self.sink, inner: value.get_ref(), span: value.span(), key: name });
+            let value =
+                read(Value { sink: self.sink, inner: value.get_ref(), span: value.span(), key: name, is_item: false });
             if let (Ok(name), Some(value)) = (read_key, value) {
                 map.insert(Spanned::new(name, key.span()), value);
             }

@@ -11,6 +11,7 @@ use assent_schema::spec::Spanned;
 use assent_schema::time::Period;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
+use unicode_script::UnicodeScript as _;
 
 use super::reader::Value;
 use super::suggest::{closest, listed};
@@ -24,10 +25,25 @@ const PATH_MOST_BYTES: usize = 256;
 
 /// A text of a form that a type checks.
 pub(super) fn parsed<T: FromStr<Err: Display>>(value: Value<'_, '_>) -> Option<T> {
-    match value.text()?.parse() {
+    let text = value.text()?;
+    match text.parse() {
         Ok(parsed) => Some(parsed),
-        Err(e) => value.bad(&e.to_string()),
+        Err(e) => value.bad(&misnamed(text, &e)),
     }
+}
+
+/// Why a text is no name. A letter that looks like one of ours is named: everything that one sees fits then.
+pub(super) fn misnamed(text: &str, why: &dyn Display) -> String {
+    match text.chars().find(|c| !c.is_ascii()) {
+        Some(stranger) => format!("{why}; it has {}", foreign(stranger)),
+        None => why.to_string(),
+    }
+}
+
+/// A character of another script, so that it can be told from those that look like it.
+pub(crate) fn foreign(c: char) -> String {
+    let what = if c.is_alphabetic() { format!("{} letter", c.script().full_name()) } else { "character".to_owned() };
+    format!("the {what} `{}` (U+{:04X})", c.escape_debug(), u32::from(c))
 }
 
 /// As [`parsed`], with its place.

@@ -10,6 +10,7 @@ use assent_schema::plan::Effect;
 use assent_schema::spec::{Integration, Operation, Spanned, Unit};
 
 use super::names::{Report, texts};
+use super::reads;
 use crate::parse::Parsed;
 
 /// Reports each name in `confirm`, `park`, `job` and `belongs` that leads nowhere: the check that it stands for would not be made.
@@ -19,6 +20,7 @@ pub(super) fn check(parsed: &Parsed, findings: &mut Findings) {
         for operation in unit.spec.operations.values() {
             check_operation(unit, operation, &mut Report::new(unit, findings));
             check_job(unit, operation, &mut Report::new(unit, findings));
+            reads::check(unit, operation, &mut Report::new(unit, findings));
         }
     }
 }
@@ -97,12 +99,13 @@ fn check_job(unit: &Unit<Integration>, operation: &Operation, report: &mut Repor
     report.add(Code::BadValue, &job.span, wrong);
 }
 
-fn names<T>(map: &BTreeMap<Spanned<Name>, T>) -> Vec<&str> {
+/// The names of parameters, fields or operations.
+pub(super) fn names<T>(map: &BTreeMap<Spanned<Name>, T>) -> Vec<&str> {
     texts(map.keys().map(|name| &name.value))
 }
 
 /// Where a name stands in quotes within a stretch of the file; the whole stretch when it is written in another way.
-fn quoted(text: &str, whole: &Range<usize>, name: &Name) -> Range<usize> {
+pub(super) fn quoted(text: &str, whole: &Range<usize>, name: &Name) -> Range<usize> {
     let quoted = format!("\"{name}\"");
     let at = text.get(whole.clone()).and_then(|part| part.find(&quoted));
     at.map_or_else(|| whole.clone(), |at| whole.start + at..whole.start + at + quoted.len())

@@ -104,7 +104,7 @@ pub(super) fn template(text: &str, settings: &Settings) -> Result<Put, Unknown> 
         done = if let Some((SettingType::Text | SettingType::Token | SettingType::OneOf(_), Literal::Text(value))) =
             whole
         {
-            put.put(hole.clone(), &value.replace("${", "$${"));
+            put.put(hole.clone(), &beside(value));
             hole.end
         } else {
             put.keep(text, hole.start..inside.start);
@@ -113,6 +113,12 @@ pub(super) fn template(text: &str, settings: &Settings) -> Result<Put, Unknown> 
     }
     put.keep(text, done..text.len());
     Ok(put)
+}
+
+/// A text as a template spells it. One that ends in `$` stands in a hole of its own: with what follows it would be the sign
+/// of a hole, or hide one.
+fn beside(value: &str) -> String {
+    if value.ends_with('$') { format!("${{{}}}", quoted(value)) } else { value.replace("${", "$${") }
 }
 
 /// A constant as an expression spells it.
@@ -150,6 +156,7 @@ mod tests {
             one("site", SettingType::Text, Literal::Text("https://x.example/${a}".into())),
             one("most", SettingType::Integer, Literal::Integer(-3)),
             one("odd", SettingType::Text, Literal::Text("it's } '".into())),
+            one("symbol", SettingType::Text, Literal::Text("US$".into())),
         ])
     }
 
@@ -168,6 +175,9 @@ mod tests {
         let put = |text: &str| template(text, &settings()).expect("known").text;
         assert_eq!(put("${settings.site}/t/${trigger.id}"), "https://x.example/$${a}/t/${trigger.id}");
         assert_eq!(put("$${settings.site} ${settings.most}"), "$${settings.site} ${(-3)}");
+        // The sign of a currency is none of a hole.
+        assert_eq!(put("${settings.symbol}${a.b}"), "${'US\\u0024'}${a.b}");
+        assert_eq!(put("${settings.symbol}{a.b}"), "${'US\\u0024'}{a.b}");
         let unknown = Unknown { name: "none".into(), range: 6..19 };
         assert_eq!(template("a ${1+settings.none}", &settings()), Err(unknown));
     }

@@ -12,7 +12,7 @@ use crate::class::{Label, Marks};
 use crate::expr::ast::NodeKind;
 use crate::expr::check::conclude;
 use crate::expr::print::to_text;
-use crate::expr::{Env, ExprError, ExprErrorKind, Facts, Known, Path, Program, Type, check};
+use crate::expr::{Env, ExprError, ExprErrorKind, Facts, Known, PARTS_MOST, Path, Program, Type, check};
 use crate::id::{Name, OperationRef};
 use crate::plan::{Action, Argument, Dialect, Expression, Kpi, Plan, Step, Trigger};
 
@@ -286,6 +286,10 @@ impl<'p> Walk<'p> {
 
     fn argument(&mut self, given: &Argument, part: &Part, place: &str) -> Option<Checked> {
         let checked = argument(given, &self.env, &self.edited(), None);
+        let checked = checked.and_then(|checked| match checked.known.is_within(PARTS_MOST) {
+            true => Ok(checked),
+            false => Err(ExprError { span: 0..0, kind: ExprErrorKind::TooLarge }),
+        });
         let checked = self.take(part.clone(), checked)?;
         self.released(part, place, &checked.followed);
         Some(checked)
