@@ -246,3 +246,24 @@ fn nobody_is_told_to_revoke_a_scope_because_a_step_is_misspelt() {
     assert!(found.iter().any(|line| line.starts_with("file-refused")), "{found:#?}");
     assert!(!found.iter().any(|line| line.starts_with("over-privileged")), "{found:#?}");
 }
+
+#[test]
+fn what_is_asked_for_otherwise_than_approved_is_told_alone() {
+    let found = check(&format!(
+        "#= {SORT}\n-{WHEN}\n+{}\n",
+        "when = \"topic.ended == 'answered' && ticket.visits > 1 && has(ticket.requester)\""
+    ));
+    let told = "what `sort` asks for now: `requester` of what `desk.get_ticket` answers is read too";
+    assert!(found.iter().any(|line| line.contains(told)), "{found:#?}");
+    assert!(!found.iter().any(|line| line.contains("asks for exactly this")), "{found:#?}");
+}
+
+#[test]
+fn an_approval_whose_signer_left_says_who_counts_and_what_rests_on_it() {
+    let contact = change(CLIENT, &[("contacts = [\"dana\"]", "contacts = [\"erik\"]")]);
+    let found = check(&format!("#approver follows\n{contact}"));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let told = "is signed by 0 of the 1 people needed; the others are erik; dana counts no longer, and ";
+    assert!(found[0].starts_with("approval-invalid 6:") && found[0].contains(told), "{found:#?}");
+    assert!(found[0].contains(" of `refund`") && found[0].contains("`assent plan --draft acme`"), "{found:#?}");
+}

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use assent_schema::canon::Digest;
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, Span};
-use assent_schema::id::ClientId;
+use assent_schema::id::{ClientId, PersonId};
+use assent_schema::trust::{Held, KnownStatements};
 
 use super::{Needs, View};
 use crate::parse::{anchor, value_place};
@@ -22,20 +23,37 @@ use crate::source::{File, Place};
 /// trust.md section 3. Promise P25.
 pub(super) fn check(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
     for (id, approvals) in &view.trusted.approvals {
+        let Some(known) = view.trusted.statements.get(id) else { continue };
         for digest in &approvals.below {
             let Some((owners, (path, file))) = needs.lapsed.get(digest).zip(file_of(view, id, digest)) else {
                 continue;
             };
-            let message = format!(
-                "This approval of `{id}` is signed by fewer of today's approvers than an approval needs, and {} on it.",
-                resting(owners)
-            );
+            let Some(held) = known.held().get(digest) else { continue };
+            let signed = signed(known, held);
+            let message = format!("This approval of `{id}` is signed by {signed}, and {} on it.", resting(owners));
             let help =
                 format!("Have that approved anew: `assent plan --draft {id}` writes what to sign. This file stays.");
             let place = value_place(file.text(), &["serial"]).unwrap_or_else(|| anchor(file.text()));
             findings.add_with_help(Code::ApprovalInvalid, Span::new(path, place), message, help);
         }
     }
+}
+
+/// Whose signatures count, whose count no longer, and who could sign.
+fn signed(known: &KnownStatements, held: &Held) -> String {
+    let today = known.approvers().newest();
+    let names = |people: Vec<&PersonId>| people.into_iter().map(PersonId::as_str).collect::<Vec<_>>().join(", ");
+    let within = |people: String| if people.is_empty() { people } else { format!(" ({people})") };
+    let others = today.people.keys().filter(|person| !held.signers.contains(*person)).collect();
+    let gone: Vec<_> = held.signed.signatures.keys().filter(|person| !held.signers.contains(*person)).collect();
+    let gone = if gone.is_empty() { String::new() } else { format!("; {} counts no longer", names(gone)) };
+    format!(
+        "{} of the {} people needed{}; the others are {}{gone}",
+        held.signers.len(),
+        today.threshold,
+        within(names(held.signers.iter().collect())),
+        names(others),
+    )
 }
 
 fn resting(owners: &BTreeMap<String, usize>) -> String {

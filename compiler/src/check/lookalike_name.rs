@@ -113,24 +113,41 @@ fn of_tests(view: &View<'_>, findings: &mut Findings) {
     }
 }
 
+/// A file's name.
+struct OfFile<'a> {
+    name: &'a str,
+    path: &'a Arc<str>,
+    file: &'a File,
+}
+
+impl OfFile<'_> {
+    /// What says best which file it is.
+    fn place(&self) -> Span {
+        Span::new(self.path, anchor(self.file.text()))
+    }
+}
+
 /// Names of files that people chose, folder by folder; they are shown at what says best which file it is. To find that the
 /// file is read, so it is sought only of names about which there is something to say: approvals are large.
 fn of_files(view: &View<'_>, findings: &mut Findings) {
-    let mut alike: BTreeMap<(&str, String), Vec<(&str, &Arc<str>, &File)>> = BTreeMap::new();
-    let place = |path: &Arc<str>, file: &File| Span::new(path, anchor(file.text()));
+    let mut alike: BTreeMap<(&str, String), Vec<OfFile<'_>>> = BTreeMap::new();
     for (path, file) in &view.parsed.source.files {
         if !matches!(file.place, Place::Text | Place::Approval(_)) {
             continue;
         }
         let Some((folder, name)) = path.rsplit_once('/') else { continue };
         if let Some(said) = words(name).filter_map(|range| name.get(range)).find_map(mixture) {
-            findings.add(Code::LookalikeName, place(path, file), format!("In this file's name {said}."));
+            findings.add(
+                Code::LookalikeName,
+                OfFile { name, path, file }.place(),
+                format!("In this file's name {said}."),
+            );
             continue;
         }
-        alike.entry((folder, look(name))).or_default().push((name, path, file));
+        alike.entry((folder, look(name))).or_default().push(OfFile { name, path, file });
     }
     for files in alike.into_values().filter(|files| files.len() > 1) {
-        let files = files.into_iter().map(|(name, path, file)| Named { name, span: place(path, file) });
+        let files = files.into_iter().map(|of| Named { name: of.name, span: of.place() });
         compare("file of this folder", files, findings);
     }
 }

@@ -16,6 +16,8 @@ use super::tree::{Integer, Key, Members, Origin, Written};
 
 /// How deep values may stand in one another.
 const DEPTH_MOST: usize = 16;
+/// The most keys with dots between them.
+const KEYS_MOST: usize = 8;
 /// The most keys of a table: each is put in its place among the others.
 const MEMBERS_MOST: usize = 64;
 /// The most digits of an integer: less than any that is too large.
@@ -112,7 +114,10 @@ impl<'i> Reader<'i> {
         self.need(b'[')?;
         let is_item = self.eat(b'[');
         let (mut table, mut key) = (root, self.key()?);
-        while self.eat(b'.') {
+        for _ in 1..KEYS_MOST {
+            if !self.eat(b'.') {
+                break;
+            }
             table = through(table, key)?;
             key = self.key()?;
         }
@@ -131,7 +136,10 @@ impl<'i> Reader<'i> {
     /// `key = value`, put into a table.
     fn pair(&mut self, mut table: &mut Members<'i>, depth: usize) -> Option<()> {
         let mut key = self.key()?;
-        while self.eat(b'.') {
+        for _ in 1..KEYS_MOST {
+            if !self.eat(b'.') {
+                break;
+            }
             table = dotted(table, key)?;
             key = self.key()?;
         }

@@ -119,6 +119,10 @@ fn whatever_is_written_otherwise_is_left_to_the_other_reader() {
     for (from, to) in [("[", "]"), ("{ a = ", "}")] {
         assert!(!agrees(&format!("a = {}1{}\n", from.repeat(100_000), to.repeat(100_000))));
     }
+    let path = "a.".repeat(100_000);
+    assert!(
+        !agrees(&format!("{path}a = 1\n")) && !agrees(&format!("[{path}a]\n")) && !agrees(&format!("[[{path}a]]\n"))
+    );
     let many: String = (0..100).map(|number| format!("k{number} = 1\n")).collect();
     assert!(!agrees(&many));
 }

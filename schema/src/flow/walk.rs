@@ -286,10 +286,14 @@ impl<'p> Walk<'p> {
 
     fn argument(&mut self, given: &Argument, part: &Part, place: &str) -> Option<Checked> {
         let checked = argument(given, &self.env, &self.edited(), None);
-        let checked = checked.and_then(|checked| match checked.known.is_within(PARTS_MOST) {
-            true => Ok(checked),
-            false => Err(ExprError { span: 0..0, kind: ExprErrorKind::TooLarge }),
-        });
+        let small = |checked: Checked| {
+            if checked.known.is_within(PARTS_MOST) {
+                Ok(checked)
+            } else {
+                Err(ExprError { span: 0..0, kind: ExprErrorKind::TooLarge })
+            }
+        };
+        let checked = checked.and_then(small);
         let checked = self.take(part.clone(), checked)?;
         self.released(part, place, &checked.followed);
         Some(checked)
