@@ -29,7 +29,7 @@ pub fn sentence(data_use: &DataUse) -> String {
             format!("{does}{alone} at {to}{operation}, giving it {fields}{}{guard}", scopes(data_use))
         }
         UseKind::Ask => format!("gives {fields}{} to the AI at {to}{}", from_clause(&from), agreement(data_use)),
-        UseKind::Show => format!("shows {fields} to {to}"),
+        UseKind::Show => format!("shows {fields}{} to {to}", from_clause(&from)),
         UseKind::Cache => format!("keeps {fields} of {from}{operation}, sealed and in the agent alone"),
         UseKind::Release => {
             let bits = data_use.bits.unwrap_or(0);

@@ -216,3 +216,54 @@ fn another_region_of_the_client_is_named_wherever_it_shows() {
         assert!(line.contains("`region = \"us\"` in line 4 of `clients/acme/client.toml`"), "{line}");
     }
 }
+
+#[test]
+fn a_letter_of_another_script_is_named_where_every_letter_seems_to_fit() {
+    let found = check(&change(SORT, &[("id = \"note\"", "id = \"n\u{43e}te\"")]));
+    let letter = "it has the Cyrillic letter `\u{43e}` (U+043E)";
+    assert!(found.iter().any(|line| line.starts_with("bad-value") && line.contains(letter)), "{found:#?}");
+    let found = check(&change(SORT, &[(WHEN, "when = \"t\u{43e}pic.ended == 'answered'\"")]));
+    assert!(found[0].contains("| This is the Cyrillic letter `\u{43e}` (U+043E)"), "{found:#?}");
+}
+
+#[test]
+fn a_wrong_item_of_a_list_is_not_called_as_the_list() {
+    let found = check(&change(CLIENT, &[("support = [\"lena\"]", "support = [\"lena\", \"le na\"]")]));
+    assert!(found[0].contains("An item of `support` is not an id"), "{found:#?}");
+}
+
+#[test]
+fn nobody_is_told_to_revoke_a_scope_because_a_step_is_misspelt() {
+    let found = check(&format!("#- {SORT}\n-[[step]]\n-id = \"note\"\n+[[steps]]\n+id = \"note\"\n"));
+    assert!(found.iter().any(|line| line.starts_with("unknown-key")), "{found:#?}");
+    assert!(!found.iter().any(|line| line.starts_with("over-privileged")), "{found:#?}");
+    // Nor because a workflow's file has another ending.
+    let text = folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/findings/base"));
+    let text = String::from_utf8(text[SORT].clone()).expect("text");
+    let moved: String = text.lines().flat_map(|line| ["+", line, "\n"]).collect();
+    let tests = "clients/acme/workflows/sort.test.toml";
+    let found = check(&format!("#- {SORT}\n#gone\n#- {tests}\n#gone\n#- clients/acme/workflows/sort.tml\n{moved}"));
+    assert!(found.iter().any(|line| line.starts_with("file-refused")), "{found:#?}");
+    assert!(!found.iter().any(|line| line.starts_with("over-privileged")), "{found:#?}");
+}
+
+#[test]
+fn what_is_asked_for_otherwise_than_approved_is_told_alone() {
+    let found = check(&format!(
+        "#= {SORT}\n-{WHEN}\n+{}\n",
+        "when = \"topic.ended == 'answered' && ticket.visits > 1 && has(ticket.requester)\""
+    ));
+    let told = "what `sort` asks for now: `requester` of what `desk.get_ticket` answers is read too";
+    assert!(found.iter().any(|line| line.contains(told)), "{found:#?}");
+    assert!(!found.iter().any(|line| line.contains("asks for exactly this")), "{found:#?}");
+}
+
+#[test]
+fn an_approval_whose_signer_left_says_who_counts_and_what_rests_on_it() {
+    let contact = change(CLIENT, &[("contacts = [\"dana\"]", "contacts = [\"erik\"]")]);
+    let found = check(&format!("#approver follows\n{contact}"));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let told = "is signed by 0 of the 1 people needed; the others are erik; dana counts no longer, and ";
+    assert!(found[0].starts_with("approval-invalid 6:") && found[0].contains(told), "{found:#?}");
+    assert!(found[0].contains(" of `refund`") && found[0].contains("`assent plan --draft acme`"), "{found:#?}");
+}

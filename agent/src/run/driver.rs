@@ -214,8 +214,12 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     fn set(&mut self, step: &CompiledStep, values: &[(Name, Part)]) -> Result<(), Stop> {
-        match self.values.parts(values) {
-            Ok(values) => self.keep(&step.id, Value::Record(values)),
+        match self.values.parts(values).map(Value::Record) {
+            // The run ends whatever the step says of expressions that fail: how large content is tells of it.
+            Ok(values) if !values.is_within(SET_MOST_BYTES) => {
+                return Err(End::early(Ending::Failed, &step.id, "expression_too_large").into());
+            }
+            Ok(values) => self.keep(&step.id, values),
             Err(_) if step.continue_on.contains("expression") => self.pass(step, "expression"),
             Err(error) => return Err(expression_failed(step, &error)),
         }
@@ -244,6 +248,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         }
     }
 }
+
+/// The most room that what one step sets may take. Steps that name a value twice double it, one after the other.
+const SET_MOST_BYTES: usize = 1 << 20;
 
 /// An expression that failed ends the run; the code says how, the step where.
 pub(super) fn expression_failed(step: &CompiledStep, error: &assent_schema::expr::EvalError) -> Stop {

@@ -1,13 +1,14 @@
 //! What `schema::guard` finds on a plan, shown where it stands in the source: `flow-denied`, `release-budget` and the rules
 //! on effects. Each rule is a file of that room, named after its code; the agent judges by the same ones.
 
+use assent_schema::code::Code;
 use assent_schema::finding::{Finding, Findings, Span};
 use assent_schema::flow;
 use assent_schema::guard::Breach;
 
 use super::View;
 use super::expressions::site;
-use crate::resolve::Sites;
+use crate::resolve::{Sites, Workflow};
 
 /// Reports what each workflow does and may not do, with the way that a value took.
 ///
@@ -17,10 +18,17 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
     for (client, workflow) in view.workflows() {
         let judged =
             view.judged.get(&client.facts.client).and_then(|judged| judged.workflows.get(&workflow.plan.workflow));
-        for breach in judged.iter().flat_map(|judged| &judged.breaches) {
+        for breach in
+            judged.iter().flat_map(|judged| &judged.breaches).filter(|breach| !is_of_catalog(workflow, breach))
+        {
             findings.push(finding(&workflow.sites, breach));
         }
     }
+}
+
+/// Whether a step only repeats what the catalog says of its operation, where it is reported.
+fn is_of_catalog(workflow: &Workflow, breach: &Breach) -> bool {
+    breach.code == Code::UnsafeRetry && !workflow.sites.says(&site(&breach.site))
 }
 
 fn finding(sites: &Sites, breach: &Breach) -> Finding {

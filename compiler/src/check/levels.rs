@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use assent_schema::canon::Digest;
-use assent_schema::finding::Findings;
+use assent_schema::code::Code;
+use assent_schema::finding::{Finding, Findings};
 use assent_schema::guard;
 use assent_schema::id::ClientId;
 use assent_schema::time::Moment;
@@ -286,6 +287,7 @@ impl Levels<'_> {
         let (source, mut findings) = self.question.parts.workflows(id, these)?;
         let bytes = source.size_bytes();
         let (parsed, found) = parse_below(&open.survey.parsed, id, source);
+        let strange = found.iter().filter(|finding| is_strange(finding)).count();
         findings.append(found);
         let mut resolved = Resolved::default();
         let mut judged = BTreeMap::new();
@@ -298,7 +300,8 @@ impl Levels<'_> {
         }
         let trusted = Arc::clone(&open.survey.trusted);
         let survey = Survey { parsed: Arc::new(parsed), resolved, judged, trusted };
-        let needs = Needs::of(&survey, id);
+        let mut needs = Needs::of(&survey, id);
+        needs.unread += strange;
         if self.question.checks {
             super::check_workflows(&view(self.question, &survey, &open.at), &mut findings);
         }
@@ -314,6 +317,11 @@ impl Levels<'_> {
         }
         Ok(())
     }
+}
+
+/// A key of a workflow that means nothing, and so perhaps a step that is not there: what the workflow needs is not known.
+fn is_strange(finding: &Finding) -> bool {
+    finding.code == Code::UnknownKey && !finding.span.file.ends_with(".test.toml")
 }
 
 /// Types, flows and data uses of each workflow. One whose expressions do not hold has neither.

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, Span};
@@ -19,7 +20,7 @@ use unicode_security::confusable_detection::skeleton;
 use super::needs::{Called, Label, Needs};
 use super::{View, Writing};
 use crate::parse::anchor;
-use crate::source::Place;
+use crate::source::{File, Place};
 
 /// The fewest letters of a word that is looked at: units such as `kΩ` mix scripts and deceive nobody.
 const WORD_LEAST: usize = 3;
@@ -112,23 +113,42 @@ fn of_tests(view: &View<'_>, findings: &mut Findings) {
     }
 }
 
-/// Names of files that people chose, folder by folder; they are shown at what says best which file it is.
+/// A file's name.
+struct OfFile<'a> {
+    name: &'a str,
+    path: &'a Arc<str>,
+    file: &'a File,
+}
+
+impl OfFile<'_> {
+    /// What says best which file it is.
+    fn place(&self) -> Span {
+        Span::new(self.path, anchor(self.file.text()))
+    }
+}
+
+/// Names of files that people chose, folder by folder; they are shown at what says best which file it is. To find that the
+/// file is read, so it is sought only of names about which there is something to say: approvals are large.
 fn of_files(view: &View<'_>, findings: &mut Findings) {
-    let mut folders: BTreeMap<&str, Vec<Named<'_>>> = BTreeMap::new();
+    let mut alike: BTreeMap<(&str, String), Vec<OfFile<'_>>> = BTreeMap::new();
     for (path, file) in &view.parsed.source.files {
         if !matches!(file.place, Place::Text | Place::Approval(_)) {
             continue;
         }
         let Some((folder, name)) = path.rsplit_once('/') else { continue };
-        let span = Span::new(path, anchor(file.text()));
         if let Some(said) = words(name).filter_map(|range| name.get(range)).find_map(mixture) {
-            findings.add(Code::LookalikeName, span, format!("In this file's name {said}."));
+            findings.add(
+                Code::LookalikeName,
+                OfFile { name, path, file }.place(),
+                format!("In this file's name {said}."),
+            );
             continue;
         }
-        folders.entry(folder).or_default().push(Named { name, span });
+        alike.entry((folder, look(name))).or_default().push(OfFile { name, path, file });
     }
-    for files in folders.into_values() {
-        compare("file of this folder", files.into_iter(), findings);
+    for files in alike.into_values().filter(|files| files.len() > 1) {
+        let files = files.into_iter().map(|of| Named { name: of.name, span: of.place() });
+        compare("file of this folder", files, findings);
     }
 }
 

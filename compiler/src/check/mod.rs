@@ -9,6 +9,7 @@
 //! language.md sections 5 and 6, trust.md sections 1 to 4.
 
 mod approval_expired;
+mod approval_invalid;
 mod bad_schedule;
 mod breaches;
 mod cache_too_long;
@@ -220,6 +221,7 @@ fn check_client(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
     trust::check_deciders(view, findings);
     unapproved_data_use::check(view, findings);
     approval_expired::check(view, needs, findings);
+    approval_invalid::check(view, needs, findings);
     provider_agreement::check(view, findings);
     retention_too_short::check(view, findings);
     retention_exceeds_plan::check(view, findings);

@@ -25,8 +25,9 @@ pub(super) struct Needs {
     scopes: BTreeMap<ConnectionId, BTreeSet<Scope>>,
     /// Where data goes in another region than the client's: whether every use that leads there is approved.
     abroad: BTreeMap<ConnectionId, BTreeMap<Region, bool>>,
-    /// The approvals that have lapsed, or not begun, and would cover a use that nothing covers.
-    pub(super) lapsed: BTreeSet<Digest>,
+    /// The approvals that hold no longer, or not yet, and would cover uses that nothing covers: of which workflow how many.
+    /// Uses of the client itself stand under the empty name.
+    pub(super) lapsed: BTreeMap<Digest, BTreeMap<String, usize>>,
     /// What the client itself is called; nothing where its file could not be read.
     pub(super) called: Option<Called>,
     /// What its workflows are called.
@@ -115,8 +116,9 @@ impl Needs {
             }
         }
         for (statement, covers) in approvals.into_iter().flat_map(|approvals| &approvals.lapsed) {
-            if judged.missing.iter().any(|missing: &DataUse| covers.covers(missing)) {
-                self.lapsed.insert(*statement);
+            for missing in judged.missing.iter().filter(|missing: &&DataUse| covers.covers(missing)) {
+                let owner = missing.workflow.as_ref().map(ToString::to_string).unwrap_or_default();
+                *self.lapsed.entry(*statement).or_default().entry(owner).or_default() += 1;
             }
         }
     }
@@ -134,7 +136,10 @@ impl Needs {
                 *known.entry(region).or_insert(true) &= approved;
             }
         }
-        self.lapsed.extend(other.lapsed);
+        for (statement, owners) in other.lapsed {
+            let known = self.lapsed.entry(statement).or_default();
+            owners.into_iter().for_each(|(owner, uses)| *known.entry(owner).or_default() += uses);
+        }
         self.names.extend(other.names);
     }
 

@@ -3,11 +3,17 @@
 
 use assent_schema::expr::ExprErrorKind;
 
+use crate::parse::foreign;
+
 /// What to do about quotes and signs; nothing where they are not the reason. `text` is the stretch of the source that is
 /// wrong.
 pub(super) fn help(kind: &ExprErrorKind, text: &str) -> Option<String> {
     match kind {
         ExprErrorKind::Unexpected | ExprErrorKind::Expected(_) if sign(text).is_some() => sign(text),
+        ExprErrorKind::Unexpected if text.chars().any(|c| !c.is_ascii()) => {
+            let stranger = text.chars().find(|c| !c.is_ascii())?;
+            Some(format!("This is {}; names are of `a-z`, `0-9` and `_`.", foreign(stranger)))
+        }
         ExprErrorKind::OpenHole => Some("Close it with `}`, or write `$${` for the signs themselves.".to_owned()),
         ExprErrorKind::Operands { left, right, .. } => {
             let either = |test: fn(&str) -> bool| test(left) || test(right);

@@ -42,8 +42,10 @@ pub struct Approvals {
     pub approved: Coverage<DataUse>,
     /// What approvals cover that do not hold, or not now; that is reported at them, so that nobody is told twice.
     pub told: Coverage<DataUse>,
-    /// What each approval covers that has ended or not begun.
+    /// What each approval covers that has ended or not begun, or that fewer of today's approvers signed than must.
     pub lapsed: BTreeMap<Digest, Coverage<DataUse>>,
+    /// Which of these too few of today's approvers signed.
+    pub below: BTreeSet<Digest>,
 }
 
 impl Trusted {
@@ -102,10 +104,10 @@ pub(super) fn gather_client(
     let approvers = files.approvers.get(client).unwrap_or(&none);
     match ApproversChain::walk(roots.newest(), roots.project(), client, approvers) {
         Ok(chain) => {
-            let (known, claimed) = gather_statements(&files, chain, client, at, findings);
+            let Gathered { known, claimed, below } = gather_statements(&files, chain, client, at, findings);
             let statements = files.approvals.get(client).map_or(0, Vec::len);
             let now = at.among(times(&known));
-            trusted.approvals.insert(client.clone(), approvals(&known, claimed, now));
+            trusted.approvals.insert(client.clone(), approvals(&known, claimed, below, now));
             // Only of statements that do not hold must it be asked again whether they can be read.
             if known.held().len() < statements && files.has_unreadable(client) {
                 trusted.unclear.insert(client.clone());
@@ -142,9 +144,15 @@ fn settle(known: KnownStatements, now: Moment) -> Result<KnownStatements, TrustE
     known.settled(|reset| counting.contains(reset))
 }
 
-fn approvals(known: &KnownStatements, claimed: Vec<DataUse>, at: Moment) -> Approvals {
+fn approvals(
+    known: &KnownStatements,
+    mut claimed: Vec<DataUse>,
+    mut by_statement: BTreeMap<Digest, Vec<DataUse>>,
+    at: Moment,
+) -> Approvals {
+    let below = by_statement.keys().copied().collect();
+    claimed.extend(by_statement.values().flatten().cloned());
     let lapsed = known.lapsed(at);
-    let mut by_statement: BTreeMap<Digest, Vec<DataUse>> = BTreeMap::new();
     for approved in &lapsed {
         by_statement.entry(approved.statement).or_default().push(approved.used.clone());
     }
@@ -152,6 +160,7 @@ fn approvals(known: &KnownStatements, claimed: Vec<DataUse>, at: Moment) -> Appr
         approved: Coverage::new(known.approved_uses(at)),
         told: Coverage::new(lapsed.into_iter().map(|approved| approved.used).chain(claimed)),
         lapsed: by_statement.into_iter().map(|(statement, uses)| (statement, Coverage::new(uses))).collect(),
+        below,
     }
 }
 
@@ -284,14 +293,23 @@ fn check_catalog(files: &Files<'_>, roots: &RootChain, findings: &mut Findings) 
     }
 }
 
-/// The statements that hold, and the uses of those that do not.
+/// What the statements of a client say.
+struct Gathered {
+    known: KnownStatements,
+    /// The uses of those that do not hold.
+    claimed: Vec<DataUse>,
+    /// The uses of those that too few of today's approvers signed. That is nobody's mistake: who signed may have left since,
+    /// and what was signed stays. Only what rests on it alone is told.
+    below: BTreeMap<Digest, Vec<DataUse>>,
+}
+
 fn gather_statements(
     files: &Files<'_>,
     chain: ApproversChain,
     client: &ClientId,
     at: &At,
     findings: &mut Findings,
-) -> (KnownStatements, Vec<DataUse>) {
+) -> Gathered {
     let mut known = KnownStatements::new(chain);
     let mut claimed = Vec::new();
     let statements = files.approvals.get(client).map(Vec::as_slice).unwrap_or_default();
@@ -310,15 +328,14 @@ fn gather_statements(
         files.report(Code::ApprovalInvalid, &error, findings);
         KnownStatements::new(chain)
     });
+    let mut below = BTreeMap::new();
     for (file, signed) in statements {
-        let held = known.held().get(&Digest::of_file(&signed.bytes));
-        if held.is_some_and(|held| known.standing(held, now) == Standing::BelowThreshold) {
-            let error = TrustError::new(file, "is signed by fewer of today's approvers than an approval needs");
-            files.report(Code::ApprovalInvalid, &error, findings);
-            claimed.extend(uses_of(file, signed));
+        let digest = Digest::of_file(&signed.bytes);
+        if known.held().get(&digest).is_some_and(|held| known.standing(held, now) == Standing::BelowThreshold) {
+            below.insert(digest, uses_of(file, signed));
         }
     }
-    (known, claimed)
+    Gathered { known, claimed, below }
 }
 
 fn by_serial(statements: &[(String, SignedFile)]) -> Vec<&(String, SignedFile)> {

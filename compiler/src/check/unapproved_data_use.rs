@@ -2,6 +2,9 @@
 
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
+use assent_schema::id::{ClientId, OperationRef};
+use assent_schema::trust::Decision;
+use assent_schema::uses::{DataUse, RequestUse};
 
 use super::View;
 use crate::sentence::sentence;
@@ -21,7 +24,8 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
         }
         let Some(approvals) = view.trusted.approvals.get(id) else { continue };
         for data_use in judged.missing.iter().filter(|missing| !approvals.told.covers(missing)) {
-            let message = format!("`{id}` has not approved that {}", said(data_use));
+            let otherwise = otherwise(view, id, data_use);
+            let message = otherwise.unwrap_or_else(|| format!("`{id}` has not approved that {}", said(data_use)));
             let owner = data_use.workflow.as_ref().and_then(|name| client.workflows.get(name));
             let file = view.parsed.clients.get(id).and_then(|files| files.client.as_ref());
             let span = match (owner, file) {
@@ -34,7 +38,41 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
     }
 }
 
-fn said(data_use: &assent_schema::uses::DataUse) -> String {
+/// What a workflow asks for otherwise than its client approved; nothing where none of it was approved before. All that it asks
+/// for is one use, and who reads of it wants to know what is new.
+fn otherwise(view: &View<'_>, id: &ClientId, needed: &DataUse) -> Option<String> {
+    let workflow = needed.workflow.as_ref().filter(|_| !needed.requests.is_empty())?;
+    let held = view.trusted.statements.get(id)?.held().values().filter_map(|held| match &held.statement.says {
+        Decision::Approve(approval) => Some(&approval.uses),
+        Decision::Reject(_) | Decision::Withdraw(_) => None,
+    });
+    let of_it = |used: &&DataUse| used.workflow.as_ref() == Some(workflow) && !used.requests.is_empty();
+    let approved: Vec<&DataUse> = held.flatten().filter(of_it).collect();
+    let news: Vec<String> =
+        needed.requests.iter().filter_map(|(name, asked)| differs(name, asked, &approved)).collect();
+    let known = !approved.is_empty() && !news.is_empty();
+    known.then(|| format!("`{id}` has not approved what `{workflow}` asks for now: {}.", news.join("; ")))
+}
+
+/// How one request differs from each that was approved.
+fn differs(name: &OperationRef, asked: &RequestUse, approved: &[&DataUse]) -> Option<String> {
+    let given: Vec<&RequestUse> = approved.iter().filter_map(|used| used.requests.get(name)).collect();
+    if given.is_empty() {
+        return Some(format!("`{name}` is called, which it was not"));
+    }
+    let mut same = given.iter().filter(|given| given.digest == asked.digest).peekable();
+    if same.peek().is_none() {
+        return Some(format!("the catalog describes `{name}` otherwise than it did"));
+    }
+    let more = same.map(|given| {
+        let is_new = |(field, at): &(&String, &String)| given.answers.get(*field) != Some(*at);
+        asked.answers.iter().filter(is_new).map(|(field, _)| format!("`{field}`")).collect::<Vec<_>>()
+    });
+    let fewest = more.min_by_key(Vec::len).filter(|fields| !fields.is_empty())?;
+    Some(format!("{} of what `{name}` answers is read too, or stands elsewhere in it", fewest.join(", ")))
+}
+
+fn said(data_use: &DataUse) -> String {
     match &data_use.workflow {
         Some(workflow) => format!("`{workflow}` {}", sentence(data_use)),
         None => format!("the agent {}", sentence(data_use)),

@@ -69,12 +69,13 @@ pub fn commit(repository: &Repository, revision: &str) -> Result<Commit, Error> 
 /// When a folder or file cannot be read.
 pub fn worktree(root: &Path) -> Result<Held, Error> {
     let (mut source, mut findings) = read_worktree(root)?;
-    if let Some(lock) = read_worktree_file(root, CLIENTS_LOCK)? {
+    let lock = read_worktree_file(root, CLIENTS_LOCK)?.unwrap_or_default();
+    if !lock.is_empty() {
         let (pinned, wrong) = read_pinned(&branch::open(root)?, &lock, &source)?;
         source.absorb(pinned);
         findings.append(wrong);
     }
-    Ok(Held::new(source, findings))
+    Ok(Held::new(source, findings).with_beside(CLIENTS_LOCK, &lock))
 }
 
 /// The texts of the files that findings are about.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use toml::de::DeValue;
+use super::tree::Written;
 
 /// What to write, where the finding says what the value is not.
 pub(super) fn write(what: &str) -> Option<String> {
@@ -24,25 +24,25 @@ pub(super) fn write(what: &str) -> Option<String> {
 /// What to write instead of a value of another TOML type; mostly quotes or brackets are missing, or too many.
 ///
 /// Where values are messages, as in scenarios, advice repeats none.
-pub(super) fn quotes(found: &DeValue<'_>, wanted: &str, may_repeat: bool) -> String {
+pub(super) fn quotes(found: &Written<'_>, wanted: &str, may_repeat: bool) -> String {
     if !may_repeat {
         return format!("Write {}.", wanted.trim_end_matches(','));
     }
     let as_text = |text: &str| format!("Put it in quotes: `\"{}\"`.", text.escape_debug());
     match found {
-        DeValue::Integer(digits) if wanted.contains("text") || wanted.contains("decimal") => as_text(digits.as_str()),
-        DeValue::Float(digits) if wanted.contains("text") || wanted.contains("decimal") => as_text(digits.as_str()),
-        DeValue::Boolean(flag) if wanted.contains("text") => as_text(if *flag { "true" } else { "false" }),
-        DeValue::Float(_) if wanted.contains("integer") => {
+        Written::Integer(digits) if wanted.contains("text") || wanted.contains("decimal") => as_text(digits.as_str()),
+        Written::Float(digits) if wanted.contains("text") || wanted.contains("decimal") => as_text(digits),
+        Written::Boolean(flag) if wanted.contains("text") => as_text(if *flag { "true" } else { "false" }),
+        Written::Float(_) if wanted.contains("integer") => {
             "Write a whole number; amounts of money are in minor units, like `4990` for 49.90.".to_owned()
         }
-        DeValue::Float(_) | DeValue::Datetime(_) => {
+        Written::Float(_) | Written::Datetime(_) => {
             "Write dates and decimals as text, in quotes: they keep their exact form then.".to_owned()
         }
-        DeValue::String(text) if is_bare(text) && !wanted.contains("text") && !wanted.contains("quotes") => {
+        Written::String(text) if is_bare(text) && !wanted.contains("text") && !wanted.contains("quotes") => {
             format!("Write it without quotes: `{text}`.")
         }
-        DeValue::String(text) if wanted == "a list" && text.len() <= SHOWN_MOST_BYTES => {
+        Written::String(text) if wanted == "a list" && text.len() <= SHOWN_MOST_BYTES => {
             format!("Put it in brackets: `[\"{}\"]`.", text.escape_debug())
         }
         _ => format!("Write {}.", wanted.trim_end_matches(',')),

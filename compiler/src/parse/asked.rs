@@ -6,7 +6,7 @@ use std::fmt::Display;
 use std::mem::take;
 use std::ops::RangeInclusive;
 
-use toml::de::{DeTable, DeValue};
+use super::tree::{Members, Written};
 
 /// One table of a file that was read.
 pub(super) struct Seen {
@@ -33,29 +33,29 @@ thread_local! {
     static SEEN: RefCell<Vec<Seen>> = const { RefCell::new(Vec::new()) };
 }
 
-fn address(table: &DeTable<'_>) -> usize {
+fn address(table: &Members<'_>) -> usize {
     std::ptr::from_ref(table).addr()
 }
 
 /// A key of a table was asked for.
-pub(super) fn note(table: &DeTable<'_>, key: &'static str) {
+pub(super) fn note(table: &Members<'_>, key: &'static str) {
     NOTES.with_borrow_mut(|notes| notes.entry(address(table)).or_default().0.insert(key));
 }
 
 /// All keys of a table were read as names.
-pub(super) fn note_names(table: &DeTable<'_>) {
+pub(super) fn note_names(table: &Members<'_>) {
     NOTES.with_borrow_mut(|notes| notes.entry(address(table)).or_default().1 = true);
 }
 
 /// A value was read as an integer within bounds.
-pub(super) fn note_bounds<T: Display>(value: &DeValue<'_>, bounds: &RangeInclusive<T>) {
+pub(super) fn note_bounds<T: Display>(value: &Written<'_>, bounds: &RangeInclusive<T>) {
     let number = |bound: &T| bound.to_string().parse().expect("an integer");
     let bounds = (number(bounds.start()), number(bounds.end()));
     BOUNDS.with_borrow_mut(|notes| notes.insert(std::ptr::from_ref(value).addr(), bounds));
 }
 
 /// A file was read to its end.
-pub(super) fn file_read(root: &DeTable<'_>) {
+pub(super) fn file_read(root: &Members<'_>) {
     let (notes, bounds) = (NOTES.with_borrow_mut(take), BOUNDS.with_borrow_mut(take));
     SEEN.with_borrow_mut(|seen| walk(root, &mut Vec::new(), &(notes, bounds), seen));
 }
@@ -68,30 +68,30 @@ pub(super) fn seen() -> Vec<Seen> {
 /// What was noted of a file.
 type Noted = (Notes, BTreeMap<usize, Bounds>);
 
-fn walk(table: &DeTable<'_>, path: &mut Vec<String>, notes: &Noted, seen: &mut Vec<Seen>) {
+fn walk(table: &Members<'_>, path: &mut Vec<String>, notes: &Noted, seen: &mut Vec<Seen>) {
     if let Some((asked, named)) = notes.0.get(&address(table)).cloned() {
-        let of = |value: &DeValue<'_>| notes.1.get(&std::ptr::from_ref(value).addr()).copied();
+        let of = |value: &Written<'_>| notes.1.get(&std::ptr::from_ref(value).addr()).copied();
         let bounds = table.iter().filter_map(|(key, value)| {
             let inside = value.get_ref().as_array().and_then(|items| items.iter().find_map(|item| of(item.get_ref())));
             Some((key.get_ref().to_string(), of(value.get_ref()).or(inside)?))
         });
         seen.push(Seen { path: path.clone(), asked, named, bounds: bounds.collect() });
     }
-    for (key, value) in table {
+    for (key, value) in table.iter() {
         path.push(key.get_ref().to_string());
         walk_value(value.get_ref(), path, notes, seen);
         path.pop();
     }
 }
 
-fn walk_value(value: &DeValue<'_>, path: &mut Vec<String>, notes: &Noted, seen: &mut Vec<Seen>) {
+fn walk_value(value: &Written<'_>, path: &mut Vec<String>, notes: &Noted, seen: &mut Vec<Seen>) {
     match value {
-        DeValue::Table(table) => walk(table, path, notes, seen),
-        DeValue::Array(items) => {
+        Written::Table(table) => walk(table, path, notes, seen),
+        Written::Array(items) => {
             path.push("[]".into());
             items.iter().for_each(|item| walk_value(item.get_ref(), path, notes, seen));
             path.pop();
         }
-        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
+        Written::String(_) | Written::Integer(_) | Written::Float(_) | Written::Boolean(_) | Written::Datetime(_) => {}
     }
 }

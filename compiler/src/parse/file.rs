@@ -6,12 +6,13 @@ use std::sync::Arc;
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
 use assent_schema::spec::{Client, Integration, Library, Project, Provider, Tests, Unit, WorkflowFile};
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use crate::source::{File, Place};
 
 use super::advice::of_syntax;
 use super::reader::{Sink, Table};
+use super::tree::{Members, Written, tree};
 use super::{client, integration, project, provider, scenario, workflow};
 
 /// The largest file for which every syntax error is listed, in bytes. Of a larger one only the first is told: each error
@@ -90,9 +91,9 @@ fn unit<T>(path: &Arc<str>, text: &Arc<str>, spec: T) -> Unit<T> {
     Unit { file: Arc::clone(path), text: Arc::clone(text), spec }
 }
 
-fn syntax<'i>(text: &'i str, sink: &Sink) -> Option<DeTable<'i>> {
-    let error = match DeTable::parse(text) {
-        Ok(root) => return Some(root.into_inner()),
+fn syntax<'i>(text: &'i str, sink: &Sink) -> Option<Members<'i>> {
+    let error = match tree(text) {
+        Ok(root) => return Some(root),
         Err(error) => error,
     };
     let errors = if text.len() <= ALL_ERRORS_MOST_BYTES { DeTable::parse_recoverable(text).1 } else { vec![error] };
@@ -110,26 +111,26 @@ const ANCHORS: [&str; 5] = ["name", "serial", "number", "version", "use"];
 /// The place in a file for a finding about all of it: the value that says which one it is, else its first key. A file that
 /// is no TOML has its first line.
 pub(crate) fn anchor(text: &str) -> Range<usize> {
-    DeTable::parse(text).map_or_else(|_| first_line(text), |root| anchor_of(root.get_ref(), text))
+    tree(text).map_or_else(|_| first_line(text), |root| anchor_of(&root, text))
 }
 
 /// The place of a value of a TOML file, by the path of its keys; nothing where there is none.
 pub(crate) fn value_place(text: &str, path: &[&str]) -> Option<Range<usize>> {
-    let root = DeTable::parse(text).ok()?;
+    let root = tree(text).ok()?;
     let (last, folders) = path.split_last()?;
-    let table = folders.iter().try_fold(root.get_ref(), |table, key| match table.get(*key)?.get_ref() {
-        DeValue::Table(inner) => Some(inner),
+    let table = folders.iter().try_fold(&root, |table, key| match table.get(key)?.get_ref() {
+        Written::Table(inner) => Some(inner),
         _ => None,
     })?;
-    Some(table.get(*last)?.span())
+    Some(table.get(last)?.span())
 }
 
 fn first_line(text: &str) -> Range<usize> {
     0..text.lines().next().map_or(0, str::len)
 }
 
-fn anchor_of(root: &DeTable<'_>, text: &str) -> Range<usize> {
-    let named = ANCHORS.iter().find_map(|key| root.get(*key)).map(toml::Spanned::span);
+fn anchor_of(root: &Members<'_>, text: &str) -> Range<usize> {
+    let named = ANCHORS.iter().find_map(|key| root.get(key)).map(toml::Spanned::span);
     let first = || root.keys().map(toml::Spanned::span).min_by_key(|span| span.start);
     named.or_else(first).unwrap_or_else(|| first_line(text))
 }

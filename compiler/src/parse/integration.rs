@@ -258,6 +258,11 @@ fn check_once(once: &Value<'_, '_>, field: Option<&Spanned<Field>>) {
     }
 }
 
+/// HTTP statuses after which nothing was done: none of those that say that something was.
+pub(super) fn refusals(value: Value<'_, '_>) -> Option<BTreeSet<u16>> {
+    value.items()?.map(super::value::within(300..=599)).collect()
+}
+
 /// HTTP statuses.
 pub(super) fn statuses(value: Value<'_, '_>) -> Option<BTreeSet<u16>> {
     value.items()?.map(super::value::within(100..=599)).collect()

@@ -17,6 +17,7 @@ mod file;
 mod integration;
 pub mod keys;
 mod operation;
+mod plain;
 mod project;
 mod provider;
 mod reader;
@@ -24,6 +25,7 @@ mod scenario;
 mod step;
 pub mod suggest;
 pub mod text;
+mod tree;
 mod trigger;
 mod unique;
 mod value;
@@ -41,6 +43,7 @@ use crate::source::{Place, Source};
 
 use file::{Said, read};
 pub(crate) use file::{anchor, value_place};
+pub(crate) use value::foreign;
 
 /// Everything that a source says, or a part of it with what that part rests on; read but not yet connected.
 #[derive(Clone, Debug)]

@@ -16,7 +16,7 @@ use assent_schema::time::Period;
 
 use super::client::rate;
 use super::field::{fields, shape};
-use super::integration::{header_name, own_event, statuses};
+use super::integration::{header_name, own_event, refusals, statuses};
 use super::reader::{Sink, Table, Value};
 use super::value::{boolean, name, parsed, path, period, plain_line, texts_by_path, within, word};
 
@@ -49,7 +49,7 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
         most_bytes: table.opt("most_bytes", within(1..=ANSWER_BYTES.1)).unwrap_or(ANSWER_BYTES.0),
         timeout: table.opt("timeout", period(Period::seconds(1)..=ATTEMPT.1)).unwrap_or(ATTEMPT.0),
         errors: table.list("errors", |value| value.spanned(error_rule)),
-        not_executed: table.opt("not_executed", statuses).unwrap_or_default(),
+        not_executed: table.opt("not_executed", refusals).unwrap_or_default(),
         idempotency: table.opt("idempotency", |value| value.spanned(idempotency)),
         retry: table.opt("retry", |value| value.spanned(retry)),
         confirm: table.opt("confirm", |value| value.spanned(confirm)),

@@ -10,13 +10,14 @@ use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::tree::{Members, Written};
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, Span, some_of};
 use assent_schema::spec::Spanned;
-use toml::de::{DeTable, DeValue};
 
 use super::advice::{quotes, write};
 use super::suggest::closest;
+use super::value::misnamed;
 
 /// The most findings of one file; more would not help anybody.
 const FINDINGS_MOST: usize = 100;
@@ -82,22 +83,28 @@ impl Sink {
 #[derive(Clone)]
 pub(super) struct Value<'r, 'i> {
     pub(super) sink: &'r Sink,
-    pub(super) inner: &'r DeValue<'i>,
+    pub(super) inner: &'r Written<'i>,
     pub(super) span: Range<usize>,
     pub(super) key: &'r str,
+    /// Whether it is one of a list that stands under the key.
+    pub(super) is_item: bool,
 }
 
 impl<'r, 'i> Value<'r, 'i> {
     /// Reports that the value is not what its key holds: `what` completes "`key` …".
     pub(super) fn bad<T>(&self, what: &str) -> Option<T> {
-        let message = format!("`{}` {what}.", self.key.escape_debug());
-        self.sink.refuse(Code::BadValue, &self.span, message, write(what));
+        self.sink.refuse(Code::BadValue, &self.span, self.said(what), write(what));
         None
+    }
+
+    fn said(&self, what: &str) -> String {
+        let of = if self.is_item { "An item of " } else { "" };
+        format!("{of}`{}` {what}.", self.key.escape_debug())
     }
 
     /// As [`Self::bad`], with advice of its own.
     pub(super) fn bad_with_help<T>(&self, what: &str, help: String) -> Option<T> {
-        self.sink.refuse(Code::BadValue, &self.span, format!("`{}` {what}.", self.key.escape_debug()), Some(help));
+        self.sink.refuse(Code::BadValue, &self.span, self.said(what), Some(help));
         None
     }
 
@@ -110,13 +117,13 @@ impl<'r, 'i> Value<'r, 'i> {
     /// Reports that the value is of another TOML type.
     pub(super) fn mistyped<T>(&self, wanted: &str) -> Option<T> {
         let found = match self.inner {
-            DeValue::String(_) => "a text",
-            DeValue::Integer(_) => "an integer",
-            DeValue::Float(_) => "a TOML float",
-            DeValue::Boolean(_) => "`true` or `false`",
-            DeValue::Datetime(_) => "a TOML date",
-            DeValue::Array(_) => "a list",
-            DeValue::Table(_) => "a table",
+            Written::String(_) => "a text",
+            Written::Integer(_) => "an integer",
+            Written::Float(_) => "a TOML float",
+            Written::Boolean(_) => "`true` or `false`",
+            Written::Datetime(_) => "a TOML date",
+            Written::Array(_) => "a list",
+            Written::Table(_) => "a table",
         };
         self.bad_with_help(
             &format!("is {found} where {wanted} is needed"),
@@ -127,7 +134,7 @@ impl<'r, 'i> Value<'r, 'i> {
     /// The value as a text.
     pub(super) fn text(&self) -> Option<&'r str> {
         match self.inner {
-            DeValue::String(text) => Some(text),
+            Written::String(text) => Some(text),
             _ => self.mistyped("a text"),
         }
     }
@@ -135,16 +142,16 @@ impl<'r, 'i> Value<'r, 'i> {
     /// The value as a table.
     pub(super) fn table(self) -> Option<Table<'r, 'i>> {
         match self.inner {
-            DeValue::Table(table) => Some(Table::new(self.sink, table, self.span)),
+            Written::Table(table) => Some(Table::new(self.sink, table, self.span)),
             _ => self.mistyped("a table"),
         }
     }
 
     /// The items of a list.
     pub(super) fn items(&self) -> Option<impl Iterator<Item = Self> + use<'r, 'i>> {
-        let DeValue::Array(items) = self.inner else { return self.mistyped("a list") };
+        let Written::Array(items) = self.inner else { return self.mistyped("a list") };
         let (sink, key) = (self.sink, self.key);
-        Some(items.iter().map(move |item| Value { sink, inner: item.get_ref(), span: item.span(), key }))
+        Some(items.iter().map(move |item| Value { sink, inner: item.get_ref(), span: item.span(), key, is_item: true }))
     }
 
     /// The value with its place.
@@ -157,7 +164,7 @@ impl<'r, 'i> Value<'r, 'i> {
 /// One table, whose keys are asked for by name; what was never asked for is unknown.
 pub(super) struct Table<'r, 'i> {
     sink: &'r Sink,
-    inner: &'r DeTable<'i>,
+    inner: &'r Members<'i>,
     span: Range<usize>,
     asked: Vec<&'static str>,
     lacking: Vec<Lacking>,
@@ -181,7 +188,7 @@ impl Drop for Table<'_, '_> {
 
 impl<'r, 'i> Table<'r, 'i> {
     /// A table at a place.
-    pub(super) fn new(sink: &'r Sink, inner: &'r DeTable<'i>, span: Range<usize>) -> Self {
+    pub(super) fn new(sink: &'r Sink, inner: &'r Members<'i>, span: Range<usize>) -> Self {
         Self { sink, inner, span, asked: Vec::with_capacity(16), lacking: Vec::new() }
     }
 
@@ -201,7 +208,7 @@ impl<'r, 'i> Table<'r, 'i> {
         #[cfg(test)]
         super::asked::note(self.inner, key);
         let value = self.inner.get(key)?;
-        Some(Value { sink: self.sink, inner: value.get_ref(), span: value.span(), key })
+        Some(Value { sink: self.sink, inner: value.get_ref(), span: value.span(), key, is_item: false })
     }
 
     /// Where the value of a key stands.
@@ -294,12 +301,13 @@ impl<'r, 'i> Table<'r, 'i> {
         #[cfg(test)]
         super::asked::note_names(self.inner);
         let mut map = BTreeMap::new();
-        for (key, value) in self.inner {
+        for (key, value) in self.inner.iter() {
             let name = key.get_ref().as_ref();
             let read_key = name.parse::<K>().map_err(|e| {
-                self.sink.refuse(Code::BadValue, &key.span(), format!("This name {e}."), None);
+                self.sink.refuse(Code::BadValue, &key.span(), format!("This name {}.", misnamed(name, &e)), None);
             });
-            let value = read(Value { sink: self.sink, inner: value.get_ref(), span: value.span(), key: name });
+            let value =
+                read(Value { sink: self.sink, inner: value.get_ref(), span: value.span(), key: name, is_item: false });
             if let (Ok(name), Some(value)) = (read_key, value) {
                 map.insert(Spanned::new(name, key.span()), value);
             }

@@ -1,10 +1,10 @@
 //! Reads `clients/<client>/workflows/<name>.test.toml`.
 
+use super::tree::Written;
 use assent_schema::spec::{Decided, Expect, ExpectedCall, Later, Reply, Scenario, Spanned, Tests};
 use assent_schema::time::Period;
 use serde::Serialize;
 use serde_json::Number;
-use toml::de::DeValue;
 
 use super::reader::{Table, Value};
 use super::unique::Unique;
@@ -119,14 +119,14 @@ fn body(value: &Value<'_, '_>) -> Option<String> {
     written.or_else(|| value.bad("holds a number that JSON does not have"))
 }
 
-fn json(value: &DeValue<'_>, out: &mut Vec<u8>) -> Option<()> {
+fn json(value: &Written<'_>, out: &mut Vec<u8>) -> Option<()> {
     match value {
-        DeValue::String(text) => put(text.as_ref(), out),
-        DeValue::Boolean(flag) => put(flag, out),
-        DeValue::Integer(digits) => put(&i64::from_str_radix(digits.as_str(), digits.radix()).ok()?, out),
-        DeValue::Float(digits) => put(&Number::from_f64(digits.as_str().parse().ok()?)?, out),
-        DeValue::Datetime(moment) => put(&moment.to_string(), out),
-        DeValue::Array(items) => {
+        Written::String(text) => put(text.as_ref(), out),
+        Written::Boolean(flag) => put(flag, out),
+        Written::Integer(digits) => put(&i64::from_str_radix(digits.as_str(), digits.radix()).ok()?, out),
+        Written::Float(digits) => put(&Number::from_f64(digits.parse().ok()?)?, out),
+        Written::Datetime(moment) => put(&moment.to_string(), out),
+        Written::Array(items) => {
             out.push(b'[');
             for (position, item) in items.iter().enumerate() {
                 separate(position, out);
@@ -135,7 +135,7 @@ fn json(value: &DeValue<'_>, out: &mut Vec<u8>) -> Option<()> {
             out.push(b']');
             Some(())
         }
-        DeValue::Table(table) => {
+        Written::Table(table) => {
             let mut members: Vec<_> = table.iter().map(|(key, value)| (key.get_ref().as_ref(), value)).collect();
             members.sort_by_key(|(name, _): &(&str, _)| *name);
             out.push(b'{');

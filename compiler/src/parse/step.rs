@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::tree::{Members, Written};
 use assent_schema::id::Name;
 use assent_schema::plan::{Answer, Channel, Noted};
 use assent_schema::spec::{Action, Argument, AskLimit, Each, On, Spanned, Spend, Step, TextUse, Until};
 use assent_schema::time::Period;
-use toml::de::{DeTable, DeValue};
 
 use super::field::constants;
 use super::operation::retry;
@@ -278,7 +278,7 @@ fn decide(value: Value<'_, '_>) -> Option<Action> {
     let within = table.need("within", |value| value.spanned(period(Period::minutes(1)..=WITHIN_MOST)));
     let via_place = table.get("via");
     let via = table.list("via", |value| value.spanned(channel));
-    if let Some(place) = via_place.filter(|place| matches!(place.inner, DeValue::Array(items) if items.is_empty())) {
+    if let Some(place) = via_place.filter(|place| matches!(place.inner, Written::Array(items) if items.is_empty())) {
         place.bad_with_help::<()>("is empty: nobody would be asked", "Write a channel, like `via = [\"cli\"]`.".into());
     }
     for (key, help) in [("show", "Say which values the person sees."), ("via", "Say how the person is asked.")] {
@@ -304,7 +304,7 @@ fn decide(value: Value<'_, '_>) -> Option<Action> {
 }
 
 fn channel(value: Value<'_, '_>) -> Option<Channel> {
-    if let DeValue::String(text) = value.inner {
+    if let Written::String(text) = value.inner {
         return match text.as_ref() {
             "page" => Some(Channel::Page),
             "cli" => Some(Channel::Cli),
@@ -329,7 +329,7 @@ fn channel(value: Value<'_, '_>) -> Option<Channel> {
 }
 
 /// Whether a table names a text of a file: what no record does by chance.
-fn is_text(table: &DeTable<'_>) -> bool {
+fn is_text(table: &Members<'_>) -> bool {
     let file = table.get("text").and_then(|value| value.get_ref().as_str());
     file.is_some_and(|file| file.starts_with("texts/"))
 }
@@ -362,15 +362,15 @@ pub(super) fn with(value: Value<'_, '_>) -> Option<With> {
 
 fn argument(value: Value<'_, '_>) -> Option<Argument> {
     match value.inner {
-        DeValue::Boolean(flag) => Some(Argument::Boolean(*flag)),
-        DeValue::Integer(_) => integer(value).map(Argument::Integer),
-        DeValue::String(_) => template(value).map(Argument::Template),
-        DeValue::Array(_) => {
+        Written::Boolean(flag) => Some(Argument::Boolean(*flag)),
+        Written::Integer(_) => integer(value).map(Argument::Integer),
+        Written::String(_) => template(value).map(Argument::Template),
+        Written::Array(_) => {
             let items: Option<Vec<_>> = value.items()?.map(|item| item.spanned(argument)).collect();
             items.map(Argument::List)
         }
-        DeValue::Table(table) if is_text(table) => text_use(value).map(Argument::Text),
-        DeValue::Table(_) => Some(Argument::Record(value.table()?.entries(|value| value.spanned(argument)))),
-        DeValue::Float(_) | DeValue::Datetime(_) => value.mistyped("a text, an integer, `true` or `false`"),
+        Written::Table(table) if is_text(table) => text_use(value).map(Argument::Text),
+        Written::Table(_) => Some(Argument::Record(value.table()?.entries(|value| value.spanned(argument)))),
+        Written::Float(_) | Written::Datetime(_) => value.mistyped("a text, an integer, `true` or `false`"),
     }
 }

@@ -15,12 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::tree::tree;
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
 use assent_schema::id::Name;
 use assent_schema::shape::Shape;
 use assent_schema::spec::{Spanned, Text};
-use toml::de::DeTable;
 
 use super::field::shape;
 use super::file::visible;
@@ -53,8 +53,8 @@ fn read(whole: &str, sink: &Sink) -> Option<Text> {
     };
     // Blank what stands before the head, so that places are those of the file.
     let toml = " ".repeat(head.body.start) + whole.get(head.body.clone())?;
-    let root = match DeTable::parse(&toml) {
-        Ok(root) => root.into_inner(),
+    let root = match tree(&toml) {
+        Ok(root) => root,
         Err(error) => {
             let message = format!("The head of the text is not TOML: {}.", error.message().replace('\n', " "));
             sink.refuse(Code::Syntax, &visible(whole, error.span().unwrap_or(head.body.clone())), message, None);

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::tree::Written;
 use assent_schema::id::Name;
 use assent_schema::plan::{AfterFile, Missed};
 use assent_schema::spec::{Poll, Spanned, Trigger};
 use assent_schema::time::Period;
-use toml::de::DeValue;
 
 use super::client::zone;
 use super::field::facts;
@@ -112,8 +112,8 @@ fn only(table: &mut Table<'_, '_>) -> BTreeMap<Spanned<Name>, Spanned<String>> {
 /// A constant as text.
 fn constant(value: Value<'_, '_>) -> Option<String> {
     match value.inner {
-        DeValue::Boolean(_) => boolean(value).map(|flag| flag.to_string()),
-        DeValue::Integer(_) => integer(value).map(|number| number.to_string()),
+        Written::Boolean(_) => boolean(value).map(|flag| flag.to_string()),
+        Written::Integer(_) => integer(value).map(|number| number.to_string()),
         _ => value.text().map(str::to_owned),
     }
 }

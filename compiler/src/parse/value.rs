@@ -4,13 +4,14 @@ use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use super::tree::Written;
 use assent_schema::plan::Expression;
 use assent_schema::shape::{is_currency, is_decimal};
 use assent_schema::spec::Spanned;
 use assent_schema::time::Period;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
-use toml::de::DeValue;
+use unicode_script::UnicodeScript as _;
 
 use super::reader::Value;
 use super::suggest::{closest, listed};
@@ -24,10 +25,25 @@ const PATH_MOST_BYTES: usize = 256;
 
 /// A text of a form that a type checks.
 pub(super) fn parsed<T: FromStr<Err: Display>>(value: Value<'_, '_>) -> Option<T> {
-    match value.text()?.parse() {
+    let text = value.text()?;
+    match text.parse() {
         Ok(parsed) => Some(parsed),
-        Err(e) => value.bad(&e.to_string()),
+        Err(e) => value.bad(&misnamed(text, &e)),
     }
+}
+
+/// Why a text is no name. A letter that looks like one of ours is named: everything that one sees fits then.
+pub(super) fn misnamed(text: &str, why: &dyn Display) -> String {
+    match text.chars().find(|c| !c.is_ascii()) {
+        Some(stranger) => format!("{why}; it has {}", foreign(stranger)),
+        None => why.to_string(),
+    }
+}
+
+/// A character of another script, so that it can be told from those that look like it.
+pub(crate) fn foreign(c: char) -> String {
+    let what = if c.is_alphabetic() { format!("{} letter", c.script().full_name()) } else { "character".to_owned() };
+    format!("the {what} `{}` (U+{:04X})", c.escape_debug(), u32::from(c))
 }
 
 /// As [`parsed`], with its place.
@@ -85,14 +101,14 @@ impl serde::de::Error for NoSuchWord {
 /// True or false.
 pub(super) fn boolean(value: Value<'_, '_>) -> Option<bool> {
     match value.inner {
-        DeValue::Boolean(flag) => Some(*flag),
+        Written::Boolean(flag) => Some(*flag),
         _ => value.mistyped("`true` or `false`"),
     }
 }
 
 /// An integer within ±(2^53 − 1).
 pub(super) fn integer(value: Value<'_, '_>) -> Option<i64> {
-    let DeValue::Integer(digits) = value.inner else { return value.mistyped("an integer") };
+    let Written::Integer(digits) = value.inner else { return value.mistyped("an integer") };
     let most = assent_schema::canon::INTEGER_MOST;
     match i64::from_str_radix(digits.as_str(), digits.radix()) {
         Ok(n) if (-most..=most).contains(&n) => Some(n),
@@ -159,9 +175,9 @@ pub(super) fn is_path(text: &str) -> bool {
 /// A decimal number, written as text, as an integer or as a TOML float; kept as canonical text.
 pub(super) fn decimal(value: Value<'_, '_>) -> Option<String> {
     let text = match value.inner {
-        DeValue::String(text) => text.clone().into_owned(),
-        DeValue::Integer(digits) if digits.radix() == 10 => digits.as_str().to_owned(),
-        DeValue::Float(digits) => shortened(digits.as_str()),
+        Written::String(text) => text.clone().into_owned(),
+        Written::Integer(digits) if digits.radix() == 10 => digits.as_str().to_owned(),
+        Written::Float(digits) => shortened(digits),
         _ => return value.mistyped("a decimal"),
     };
     if is_decimal(&text) { Some(text) } else { value.bad("is not a decimal like `0.25`") }
@@ -187,7 +203,7 @@ pub(super) fn currency(value: Value<'_, '_>) -> Option<String> {
 /// A period within bounds.
 pub(super) fn period(bounds: RangeInclusive<Period>) -> impl Fn(Value<'_, '_>) -> Option<Period> {
     move |value| {
-        if !matches!(value.inner, DeValue::String(_)) {
+        if !matches!(value.inner, Written::String(_)) {
             return value.mistyped("a period in quotes, like `30s` or `5m`,");
         }
         let period: Period = parsed(value.clone())?;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::tree::Written;
 use assent_schema::class::Class;
 use assent_schema::code::Code;
 use assent_schema::fides;
@@ -12,7 +13,6 @@ use assent_schema::spec::{
     WorkflowFile,
 };
 use assent_schema::time::Period;
-use toml::de::DeValue;
 
 use super::field::constants;
 use super::integration::named_as_file;
@@ -148,7 +148,7 @@ fn workflow(mut table: Table<'_, '_>, stem: &WorkflowId) -> Workflow {
 
 /// The ids of a step and of those inside it; nothing where one of them has none.
 fn ids_of(value: &Value<'_, '_>) -> Option<Vec<Name>> {
-    let DeValue::Table(step) = value.inner else { return None };
+    let Written::Table(step) = value.inner else { return None };
     let own = Name::new(step.get("id")?.get_ref().as_str()?).ok()?;
     let inner = step.get("step").and_then(|inner| inner.get_ref().as_array());
     let inside = inner.into_iter().flatten().map(|item| {
@@ -311,9 +311,9 @@ fn setting(value: Value<'_, '_>) -> Option<Setting> {
 
 fn literal(value: Value<'_, '_>) -> Option<Literal> {
     match value.inner {
-        DeValue::String(text) => Some(Literal::Text(text.clone().into_owned())),
-        DeValue::Boolean(flag) => Some(Literal::Boolean(*flag)),
-        DeValue::Integer(_) => integer(value).map(Literal::Integer),
+        Written::String(text) => Some(Literal::Text(text.clone().into_owned())),
+        Written::Boolean(flag) => Some(Literal::Boolean(*flag)),
+        Written::Integer(_) => integer(value).map(Literal::Integer),
         _ => value.mistyped("a text, an integer, `true` or `false`"),
     }
 }

@@ -12,6 +12,7 @@ use assent_schema::plan::Effect;
 use assent_schema::spec::{Integration, Operation, Spanned, Unit};
 
 use super::names::{Report, texts};
+use super::reads;
 use crate::parse::Parsed;
 
 /// Reports each name in `confirm`, `park`, `job` and `belongs` that leads nowhere: the check that it stands for would not be made.
@@ -19,9 +20,11 @@ pub(super) fn check(parsed: &Parsed, findings: &mut Findings) {
     for unit in parsed.integrations.values() {
         check_test(unit, &mut Report::new(unit, findings));
         channels::check(unit, &mut Report::new(unit, findings));
-        for operation in unit.spec.operations.values() {
+        for (name, operation) in &unit.spec.operations {
+            check_retry(&name.value, operation, &mut Report::new(unit, findings));
             check_operation(unit, operation, &mut Report::new(unit, findings));
             check_job(unit, operation, &mut Report::new(unit, findings));
+            reads::check(unit, operation, &mut Report::new(unit, findings));
         }
     }
 }
@@ -100,12 +103,37 @@ fn check_job(unit: &Unit<Integration>, operation: &Operation, report: &mut Repor
     report.add(Code::BadValue, &job.span, wrong);
 }
 
-fn names<T>(map: &BTreeMap<Spanned<Name>, T>) -> Vec<&str> {
+/// `unsafe-retry` of an operation as the catalog has it, whether a workflow calls it or not: the next one that does would.
+fn check_retry(name: &Name, operation: &Operation, report: &mut Report<'_>) {
+    let Some(retry) = &operation.retry else { return };
+    if operation.effect.value == Effect::None || retry.attempts <= 1 {
+        return;
+    }
+    let worst = retry.worst(operation.timeout);
+    let (wrong, help) = match &operation.idempotency {
+        None if operation.not_executed.is_empty() => (
+            format!(
+                "`{name}` is tried up to {} times, and the API cannot tell that it is the same request.",
+                retry.attempts
+            ),
+            "Say with which `idempotency` key or after which `not_executed` statuses a repeat is safe, or set one attempt.",
+        ),
+        Some(key) if worst > key.lives => (
+            format!("The attempts of `{name}` may take {worst}, and the API remembers its key for {}.", key.lives),
+            "Make fewer attempts, or shorter delays.",
+        ),
+        _ => return,
+    };
+    report.add_with_help(Code::UnsafeRetry, &retry.span, wrong, help.to_owned());
+}
+
+/// The names of parameters, fields or operations.
+pub(super) fn names<T>(map: &BTreeMap<Spanned<Name>, T>) -> Vec<&str> {
     texts(map.keys().map(|name| &name.value))
 }
 
 /// Where a name stands in quotes within a stretch of the file; the whole stretch when it is written in another way.
-fn quoted(text: &str, whole: &Range<usize>, name: &Name) -> Range<usize> {
+pub(super) fn quoted(text: &str, whole: &Range<usize>, name: &Name) -> Range<usize> {
     let quoted = format!("\"{name}\"");
     let at = text.get(whole.clone()).and_then(|part| part.find(&quoted));
     at.map_or_else(|| whole.clone(), |at| whole.start + at..whole.start + at + quoted.len())

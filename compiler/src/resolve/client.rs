@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::client::{
     Agreement, Auth, Calendar, Carries, ClientFacts, ClientType, ConnectionFacts, ConnectionTo, Endpoint, Holders,
-    LEDGER, Route, RouteMail, Slot,
+    LEDGER, PerCustomer, Route, RouteMail, Slot,
 };
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
-use assent_schema::id::{ConnectionId, Environment, SlotId};
+use assent_schema::id::{ConnectionId, Environment, OperationRef, SlotId};
 use assent_schema::plan::{SCHEMA, Target};
 use assent_schema::spec::{self, Spanned, Unit};
 use assent_schema::time::Moment;
@@ -119,10 +119,33 @@ fn check_guardrails(parsed: &Parsed, client: &spec::Client, report: &mut Report<
         };
         let Target::Integration(name) = &connection.to.value else { continue };
         let Some(integration) = parsed.integrations.get(name) else { continue };
-        if !integration.spec.operations.contains_key(named.operation.as_str()) {
+        let Some(operation) = integration.spec.operations.get(named.operation.as_str()) else {
             let known = texts(integration.spec.operations.keys().map(|name| &name.value));
             report.unknown_at("operation", named.operation.as_str(), span, &known);
+            continue;
+        };
+        if let Some(limit) = &guardrail.per_customer {
+            check_customer(named, operation, limit, report);
         }
+    }
+}
+
+/// Who the customer is must be known before the call, and may be written down: a limit on anything else binds nobody.
+fn check_customer(
+    named: &OperationRef,
+    operation: &spec::Operation,
+    limit: &Spanned<PerCustomer>,
+    report: &mut Report<'_>,
+) {
+    let Some(param) = operation.params.get(limit.param.as_str()) else {
+        let known = texts(operation.params.keys().map(|name| &name.value));
+        let what = format!("parameter of `{named}` called");
+        report.unknown_at(&what, limit.param.as_str(), &limit.span, &known);
+        return;
+    };
+    if !param.class.is_fact() || !param.shape.fits_reference() {
+        let wrong = format!("`{}` names the customer and is no fact of bounded shape.", limit.param);
+        report.add(Code::BadValue, &limit.span, wrong);
     }
 }
 

@@ -16,6 +16,7 @@ mod library;
 mod names;
 mod operations;
 pub(crate) mod paths;
+mod reads;
 mod scenarios;
 mod settings;
 mod sites;
@@ -322,7 +323,7 @@ fn resolve_workflow(
     findings.append(found);
     // Scenarios of a plan with gaps would be blamed for the gaps.
     let mut of_tests = Findings::new();
-    let tests = files.tests.get(id).map(|tests| scenarios::resolve(&plan, tests, &mut of_tests));
+    let tests = files.tests.get(id).map(|tests| scenarios::resolve(&plan, facts, tests, &mut of_tests));
     if is_whole {
         findings.append(of_tests);
     }

@@ -1,7 +1,8 @@
 //! A test file to lowered scenarios: every operation, step, KPI and person that they name exists in the plan.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use assent_schema::client::ClientFacts;
 use assent_schema::finding::Findings;
 use assent_schema::id::{ConnectionId, Name, OperationRef};
 use assent_schema::plan::{Action, Plan, SCHEMA, Target, Until};
@@ -14,10 +15,10 @@ use super::names::Report;
 const ASK: &str = "ask";
 
 /// Resolves the scenarios of one workflow.
-pub(super) fn resolve(plan: &Plan, unit: &Unit<spec::Tests>, findings: &mut Findings) -> Tests {
+pub(super) fn resolve(plan: &Plan, facts: &ClientFacts, unit: &Unit<spec::Tests>, findings: &mut Findings) -> Tests {
     let mut report = Report::new(unit, findings);
     let mut seen: BTreeSet<&str> = BTreeSet::new();
-    let names = Names::new(plan);
+    let names = Names::new(plan, facts);
     let mut scenarios = Vec::with_capacity(unit.spec.scenarios.len());
     for scenario in &unit.spec.scenarios {
         if !seen.insert(scenario.name.as_str()) {
@@ -38,6 +39,8 @@ pub(super) fn resolve(plan: &Plan, unit: &Unit<spec::Tests>, findings: &mut Find
 struct Names {
     operations: Vec<String>,
     decides: Vec<String>,
+    /// Who is in the group of each of them.
+    deciders: BTreeMap<String, Vec<String>>,
     stops: Vec<String>,
     kpis: Vec<String>,
     /// Connections whose events concern runs that are under way.
@@ -45,11 +48,18 @@ struct Names {
 }
 
 impl Names {
-    fn new(plan: &Plan) -> Self {
+    fn new(plan: &Plan, facts: &ClientFacts) -> Self {
         let asked = plan.connections.iter().filter(|(_, target)| matches!(target, Target::Provider(_)));
         let asked = asked.map(|(connection, _): (&ConnectionId, _)| format!("{connection}.{ASK}"));
         let step = |pick: fn(&Action) -> bool| plan.every_step().filter(move |step| pick(&step.action));
         let decides = step(|action| matches!(action, Action::Decide { .. })).map(|step| step.id.to_string());
+        let deciders = plan.every_step().filter_map(|step| match &step.action {
+            Action::Decide { by, .. } => {
+                let people = facts.deciders.get(by).into_iter().flatten();
+                Some((step.id.to_string(), people.map(ToString::to_string).collect()))
+            }
+            _ => None,
+        });
         let stops = plan.every_step().filter_map(|step| match &step.action {
             Action::Stop { outcome } => Some(outcome.to_string()),
             _ => None,
@@ -57,6 +67,7 @@ impl Names {
         Self {
             operations: plan.operations.keys().map(OperationRef::to_string).chain(asked).collect(),
             decides: decides.collect(),
+            deciders: deciders.collect(),
             stops: stops.collect(),
             heard: heard(plan),
             kpis: plan.kpis.iter().map(|kpi| kpi.name.to_string()).collect(),
@@ -114,6 +125,12 @@ fn resolve_later(later: &spec::Later, names: &Names, report: &mut Report<'_>) ->
 
 fn resolve_decided(decided: &spec::Decided, names: &Names, report: &mut Report<'_>) -> Decided {
     check(&decided.step, "`decide` step", &names.decides, report);
+    if let (Some(person), Some(group)) = (&decided.person, names.deciders.get(decided.step.as_str()))
+        && !group.iter().any(|member| member == person.as_str())
+    {
+        let known: Vec<_> = group.iter().map(String::as_str).collect();
+        report.unknown("person in the group that decides this, called", person, &known);
+    }
     Decided {
         step: decided.step.value.clone(),
         person: decided.person.as_ref().map(|person| person.value.clone()),

@@ -104,16 +104,8 @@ pub(super) fn template(text: &str, settings: &Settings) -> Result<Put, Unknown> 
         done = if let Some((SettingType::Text | SettingType::Token | SettingType::OneOf(_), Literal::Text(value))) =
             whole
         {
-            // A dollar and a brace that come to stand side by side would begin another hole.
-            let after = text.get(hole.end..).unwrap_or_default();
-            let joins = (put.text.ends_with('$') && value.starts_with('{'))
-                || (value.ends_with('$') && after.starts_with(['$', '{']))
-                || (value.is_empty() && put.text.ends_with('$'));
-            if joins {
-                put.put(hole.clone(), &format!("${{{}}}", quoted(value)));
-            } else {
-                put.put(hole.clone(), &value.replace("${", "$${"));
-            }
+            let literal = beside(value, &put.text);
+            put.put(hole.clone(), &literal);
             hole.end
         } else {
             put.keep(text, hole.start..inside.start);
@@ -122,6 +114,13 @@ pub(super) fn template(text: &str, settings: &Settings) -> Result<Put, Unknown> 
     }
     put.keep(text, done..text.len());
     Ok(put)
+}
+
+/// A text as a template spells it, behind what stands there. A dollar at its end, and a brace at its beginning behind a dollar,
+/// stand in a hole of their own: with what is beside them they would be the sign of a hole, or hide one.
+fn beside(value: &str, before: &str) -> String {
+    let joins = before.ends_with('$') && (value.starts_with('{') || value.is_empty());
+    if joins || value.ends_with('$') { format!("${{{}}}", quoted(value)) } else { value.replace("${", "$${") }
 }
 
 /// A constant as an expression spells it.
@@ -159,6 +158,7 @@ mod tests {
             one("site", SettingType::Text, Literal::Text("https://x.example/${a}".into())),
             one("most", SettingType::Integer, Literal::Integer(-3)),
             one("odd", SettingType::Text, Literal::Text("it's } '".into())),
+            one("symbol", SettingType::Text, Literal::Text("US$".into())),
         ])
     }
 
@@ -177,6 +177,9 @@ mod tests {
         let put = |text: &str| template(text, &settings()).expect("known").text;
         assert_eq!(put("${settings.site}/t/${trigger.id}"), "https://x.example/$${a}/t/${trigger.id}");
         assert_eq!(put("$${settings.site} ${settings.most}"), "$${settings.site} ${(-3)}");
+        // The sign of a currency is none of a hole.
+        assert_eq!(put("${settings.symbol}${a.b}"), "${'US\\u0024'}${a.b}");
+        assert_eq!(put("${settings.symbol}{a.b}"), "${'US\\u0024'}{a.b}");
         let unknown = Unknown { name: "none".into(), range: 6..19 };
         assert_eq!(template("a ${1+settings.none}", &settings()), Err(unknown));
     }

@@ -90,6 +90,11 @@ impl Sites {
         self.text.get(place.start..place.end).unwrap_or_default()
     }
 
+    /// Whether the source itself says a part, and not what it belongs to.
+    pub fn says(&self, site: &Site) -> bool {
+        self.places.contains_key(site)
+    }
+
     /// The place of a part of the plan.
     pub fn span(&self, site: &Site) -> Span {
         Span::new(&self.file, self.range(site))

@@ -53,12 +53,14 @@ impl Collector {
             Standing::Read(place) => Some(Reading { path: path.into(), place }),
             Standing::Ignored => None,
             Standing::Misplaced => {
+                let path = Arc::from(path);
                 self.findings.add_with_help(
                     Code::FileRefused,
-                    Span::new(&path.into(), 0..0),
+                    Span::new(&path, 0..0),
                     "No kind of source file stands at this path, so nothing would read it.",
                     "Move the file to where its kind stands, correct its name, or remove it.",
                 );
+                self.unread.insert(path);
                 None
             }
         }

@@ -13,7 +13,7 @@ use git2::{Odb, Oid, Repository};
 
 use super::commit::{Entry, read_blob, walk_below, walk_tree};
 use super::limits::{FILE_MOST_BYTES, FILES_MOST, TOTAL_MOST_BYTES};
-use super::pinned::{Pinned, client_of, lock_of};
+use super::pinned::{CLIENTS_LOCK, Pinned, client_of, lock, lock_of};
 use super::place::{Place, Standing, standing};
 use super::{Collector, Folder, Parts, Pending, Source};
 use crate::error::Error;
@@ -318,9 +318,14 @@ impl Parts for Commit {
                 };
                 tree.get_path(path.as_ref()).ok().map(|entry| entry.id())
             };
-            let blob = blob.or_else(found);
-            blob.map_or(Ok(()), |blob| reader.read(path, blob))
+            let Some(blob) = blob.or_else(found) else { return Ok(None) };
+            // The lock is no file of the source, and findings are about it all the same.
+            if path == CLIENTS_LOCK {
+                let bytes = lock(&reader.odb, blob).map_err(|e| Error::git(format!("read {path}"), e))?;
+                return Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()));
+            }
+            reader.read(path, blob).map(|()| None)
         });
-        read.ok().and_then(|((), source, _)| source.text(path).map(str::to_owned))
+        read.ok().and_then(|(lock, source, _)| lock.or_else(|| source.text(path).map(str::to_owned)))
     }
 }

@@ -16,6 +16,8 @@ pub struct Held {
     project: Source,
     clients: BTreeMap<ClientId, OfClient>,
     findings: Findings,
+    /// Files that are none of the source, which findings are about all the same.
+    beside: BTreeMap<&'static str, String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -35,8 +37,13 @@ impl Held {
     /// A source that was read, with what was found while it was.
     pub fn new(source: Source, findings: Findings) -> Self {
         let commit = source.commit;
-        let mut parts =
-            Self { commit, project: Source { commit, ..Source::default() }, clients: BTreeMap::new(), findings };
+        let mut parts = Self {
+            commit,
+            project: Source { commit, ..Source::default() },
+            clients: BTreeMap::new(),
+            findings,
+            beside: BTreeMap::new(),
+        };
         for (path, file) in source.files {
             parts.part(part(&path, &file)).files.insert(path, file);
         }
@@ -47,6 +54,13 @@ impl Held {
             parts.part(part_of_path(&path)).unread.insert(path);
         }
         parts
+    }
+
+    /// Keeps the text of a file that is none of the source, for people to whom a finding shows it.
+    #[must_use]
+    pub fn with_beside(mut self, path: &'static str, bytes: &[u8]) -> Self {
+        self.beside.extend(std::str::from_utf8(bytes).ok().map(|text| (path, text.to_owned())));
+        self
     }
 
     fn part(&mut self, part: Part) -> &mut Source {
@@ -104,6 +118,9 @@ impl Parts for Held {
     }
 
     fn text(&self, path: &str) -> Option<String> {
+        if let Some(text) = self.beside.get(path) {
+            return Some(text.clone());
+        }
         let source = match part_of_path(path) {
             Part::Project => &self.project,
             Part::Client(client) => &self.clients.get(&client)?.own,

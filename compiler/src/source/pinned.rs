@@ -10,7 +10,7 @@ use assent_schema::canon::Digest;
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, Span};
 use assent_schema::id::ClientId;
-use git2::{ErrorCode, Oid, Repository, Tree};
+use git2::{ErrorCode, Odb, Oid, Repository, Tree};
 use serde::{Deserialize, Serialize};
 
 use super::commit::{Entry, read_blob, walk_tree};
@@ -126,7 +126,10 @@ impl Pinned {
                 Ok(digest) if digest == pin.tree => drop(found.trees.insert(client, tree)),
                 Ok(digest) => {
                     let said = format!("The tree of commit {commit} of `{client}` is {digest}, not what is pinned.");
-                    let help = "Find out who changed the pin; `assent trust pin` writes both from what was fetched.";
+                    let help = format!(
+                        "Nothing of `{client}` was looked at. Find out who changed the pin; `assent trust pin` writes both from \
+                         what was fetched."
+                    );
                     found.findings.add_with_help(Code::BadValue, span, said, help);
                 }
                 Err(why) => found.findings.add(Code::FileRefused, span, format!("`{client}` is not read: {why}.")),
@@ -142,10 +145,18 @@ pub(super) fn lock_of(repository: &Repository, tree: &Tree<'_>) -> Result<Option
     let Some(entry) = tree.iter().find(|entry| entry.name_bytes() == CLIENTS_LOCK.as_bytes()) else {
         return Ok(None);
     };
-    if entry.kind() != Some(git2::ObjectType::Blob) || repository.odb()?.read_header(entry.id())?.0 > FILE_MOST_BYTES {
+    if entry.kind() != Some(git2::ObjectType::Blob) {
         return Ok(None);
     }
-    Ok(Some(repository.find_blob(entry.id())?.content().to_vec()))
+    lock(&repository.odb()?, entry.id())
+}
+
+/// The bytes of a lock; nothing where it is too large to be one.
+pub(super) fn lock(odb: &Odb<'_>, blob: Oid) -> Result<Option<Vec<u8>>, git2::Error> {
+    if odb.read_header(blob)?.0 > FILE_MOST_BYTES {
+        return Ok(None);
+    }
+    Ok(Some(odb.read(blob)?.data().to_vec()))
 }
 
 /// The pinned folders for a source on disk, whose lock this is: what is pinned is read from the object database.

@@ -20,7 +20,7 @@
 #![expect(clippy::string_slice, reason = "helpers of tests; what does not fit fails the test")]
 
 use super::Files;
-use super::signed::sign_all;
+use super::signed::{follow, sign_all};
 
 /// When approvals end unless a fixture says otherwise.
 const EXPIRES: &str = "2027-03-01T00:00:00Z";
@@ -77,6 +77,9 @@ pub(crate) fn apply(base: &Files, text: &str) -> Fixture {
     fixture.environment = text.lines().find_map(|line| line.strip_prefix("#environment ")).map(str::to_owned);
     let expires = text.lines().find_map(|line| line.strip_prefix("#expires ")).unwrap_or(EXPIRES);
     sign_all(&mut fixture.files, expires.parse().expect("a moment"));
+    if let Some(how) = text.lines().find_map(|line| line.strip_prefix("#approver ")) {
+        follow(&mut fixture.files, &"acme".parse().expect("a client"), how == "follows and approves");
+    }
     if let Some(by) = text.lines().find_map(|line| line.strip_prefix("#commit ")) {
         let mut before = base.clone();
         sign_all(&mut before, expires.parse().expect("a moment"));

@@ -21,6 +21,8 @@ use super::{Files, NOW, bare, commit};
 const ALICE: (&str, u8) = ("alice", 1);
 const BRUNO: (&str, u8) = ("bruno", 2);
 const DANA: (&str, u8) = ("dana", 3);
+/// Who follows her.
+const ERIK: (&str, u8) = ("erik", 4);
 
 /// Commits a tree to `main` after another commit, as somebody: `nobody` does not sign, and the `forge` neither.
 pub(crate) fn commit_after(repository: &Repository, parent: Oid, tree: Oid, by: &str) -> Oid {
@@ -133,6 +135,23 @@ pub(crate) fn approve(files: &mut Files, trust: &Trust, client: &ClientId, uses:
     };
     let text = statement.to_toml().expect("an approval");
     put(files, &format!("clients/{client}/approvals/1.toml"), text, Namespace::Approval, &[DANA]);
+}
+
+/// Has another person follow the approver of a client. What was approved so far is approved by this person too if that is
+/// wanted.
+pub(crate) fn follow(files: &mut Files, client: &ClientId, approves: bool) {
+    let path = |number: u32| format!("clients/{client}/approvers/{number}.toml");
+    let bytes = files.get(&path(1)).expect("its approvers").clone();
+    let mut next = Approvers::parse(&path(1), &bytes).expect("approvers").next(Digest::of_file(&bytes));
+    next.people = people(&[ERIK]);
+    put(files, &path(2), next.to_toml().expect("approvers"), Namespace::Approvers, &[DANA]);
+    if approves {
+        let given = files.get(&format!("clients/{client}/approvals/1.toml")).expect("an approval").clone();
+        let mut statement = Statement::parse("an approval", &given).expect("an approval");
+        statement.serial = 2;
+        let text = statement.to_toml().expect("an approval");
+        put(files, &format!("clients/{client}/approvals/2.toml"), text, Namespace::Approval, &[ERIK]);
+    }
 }
 
 /// A public key of somebody.

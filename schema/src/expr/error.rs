@@ -23,6 +23,8 @@ pub enum ExprErrorKind {
     TooLong,
     /// It is nested deeper than [`super::DEPTH_MOST`].
     TooDeep,
+    /// A value of more than [`super::PARTS_MOST`] fields, all that is in it counted.
+    TooLarge,
     /// A control character: line breaks and tabs are written `\n` and `\t`.
     ControlCharacter,
     /// A character that no expression holds.
@@ -105,6 +107,7 @@ impl ExprErrorKind {
         match self {
             Self::TooLong
             | Self::TooDeep
+            | Self::TooLarge
             | Self::ControlCharacter
             | Self::Unexpected
             | Self::Expected(_)
@@ -133,6 +136,7 @@ impl ExprErrorKind {
             Self::UnknownName { nearest: None, known, .. } => there_are(known.iter().map(String::as_str)),
             Self::Unescaped(format) => Some(format!("Put the value through `{}(…)`.", escaper(*format))),
             Self::TooLong => Some("Split it: compute parts in a `set` step.".into()),
+            Self::TooLarge => Some("Name the fields that are needed instead of the whole record.".into()),
             Self::TooDeep => Some("Split it: compute parts in a `set` step, or use `in [...]` and `join`.".into()),
             _ => None,
         }
@@ -158,6 +162,7 @@ impl fmt::Display for ExprErrorKind {
         match self {
             Self::TooLong => write!(f, "the expression is longer than {} bytes", super::TEXT_MOST_BYTES),
             Self::TooDeep => write!(f, "the expression is nested deeper than {}", super::DEPTH_MOST),
+            Self::TooLarge => write!(f, "the value has more than {} fields in all", super::PARTS_MOST),
             Self::ControlCharacter => f.write_str("a control character; write line breaks and tabs as `\\n` and `\\t`"),
             Self::Unexpected => f.write_str("a character that no expression holds"),
             Self::Expected(wanted) => write!(f, "expected {wanted}"),

@@ -140,7 +140,13 @@ impl<'a> Eval<'a> {
             }
             NodeKind::Index(of, index) => self.index(of, index, node)?,
             NodeKind::List(nodes) => {
-                let items = nodes.iter().map(|part| self.eval(part).map(Cow::into_owned)).collect::<Result<_, _>>()?;
+                let mut items = Vec::with_capacity(nodes.len());
+                for part in nodes {
+                    let item = self.eval(part)?;
+                    // What stands in a list is copied into it, once for each time it is named.
+                    self.charge(weight(&item)).map_err(|code| error(part, code))?;
+                    items.push(item.into_owned());
+                }
                 owned(Value::List(items))
             }
             NodeKind::Not(of) => owned(Value::Boolean(!self.truth(of)?)),

@@ -47,6 +47,9 @@ pub use value::Value;
 
 /// The largest expression or template, in bytes.
 pub const TEXT_MOST_BYTES: usize = 4096;
+/// The most fields that a value may have, all that is in it counted. Steps that name a record twice double it, one after
+/// the other.
+pub const PARTS_MOST: usize = 10_000;
 /// How deep an expression may be nested: parentheses, calls and chains of one operator alike.
 pub const DEPTH_MOST: u16 = 64;
 /// The most steps that one evaluation may take; a step is one visit of one part, or 64 bytes of text handled.

@@ -74,6 +74,22 @@ pub struct Source {
     pub origin: Origin,
 }
 
+impl Known {
+    /// Whether the value has no more than so many parts, all that is in it counted.
+    pub(crate) fn is_within(&self, most: usize) -> bool {
+        fn take(known: &Known, left: &mut usize) -> bool {
+            let Some(rest) = left.checked_sub(1) else { return false };
+            *left = rest;
+            match &known.kind {
+                Type::List(of) => take(of, left),
+                Type::Record(fields) => fields.values().all(|field| take(field, left)),
+                _ => true,
+            }
+        }
+        take(self, &mut { most })
+    }
+}
+
 impl Source {
     /// The same where only the name that stands for the value is drawn from it.
     pub(crate) fn pseudonym(self) -> Self {

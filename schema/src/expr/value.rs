@@ -59,6 +59,21 @@ impl Value {
         matches!(self, Self::Absent)
     }
 
+    /// Whether the value with all that is in it takes no more room than so many bytes.
+    pub fn is_within(&self, most_bytes: usize) -> bool {
+        fn take(value: &Value, left: &mut usize) -> bool {
+            let own = size_of::<Value>().saturating_add(value.as_text().map_or(0, str::len));
+            let Some(rest) = left.checked_sub(own) else { return false };
+            *left = rest;
+            match value {
+                Value::List(items) => items.iter().all(|item| take(item, left)),
+                Value::Record(fields) => fields.values().all(|field| take(field, left)),
+                _ => true,
+            }
+        }
+        take(self, &mut { most_bytes })
+    }
+
     /// The text, when it is one.
     pub fn as_text(&self) -> Option<&str> {
         match self {

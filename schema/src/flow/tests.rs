@@ -256,3 +256,22 @@ fn bits_are_rounded_up() {
         assert_eq!(bits_of(ways), bits, "{ways}");
     }
 }
+
+/// Each step names the one before twice: so many fields are in what the last one sets that a check would never end.
+#[test]
+fn records_that_double_from_step_to_step_are_refused_early() {
+    let steps = |many: usize| {
+        let set =
+            |values: Value, id: usize| json!({"id": format!("s{id}"), "action": {"kind": "set", "values": values}});
+        let doubled = |id: usize| {
+            let before = format!("${{s{}}}", id - 1);
+            set(json!({"a": before, "b": before}), id)
+        };
+        let first = std::iter::once(set(json!({"a": 1}), 0));
+        first.chain((1..many).map(doubled)).collect::<Vec<_>>()
+    };
+    let found = |many: usize| errors(REPLY, &[("/steps", json!(steps(many))), ("/kpis", json!([]))]);
+    assert_eq!(found(10), []);
+    let found = found(60);
+    assert!(found.first().is_some_and(|(_, _, what)| what.contains("more than 10000 fields")), "{found:?}");
+}

@@ -12,7 +12,7 @@ use crate::class::{Label, Marks};
 use crate::expr::ast::NodeKind;
 use crate::expr::check::conclude;
 use crate::expr::print::to_text;
-use crate::expr::{Env, ExprError, ExprErrorKind, Facts, Known, Path, Program, Template, Type, check};
+use crate::expr::{Env, ExprError, ExprErrorKind, Facts, Known, PARTS_MOST, Path, Program, Template, Type, check};
 use crate::id::{Name, OperationRef};
 use crate::plan::{Action, Argument, Channel, Dialect, Expression, Kpi, Plan, Step, Trigger};
 
@@ -324,6 +324,14 @@ impl<'p> Walk<'p> {
 
     fn argument(&mut self, given: &Argument, part: &Part, place: &str) -> Option<Checked> {
         let checked = argument(given, &self.env, &self.edited(), None);
+        let small = |checked: Checked| {
+            if checked.known.is_within(PARTS_MOST) {
+                Ok(checked)
+            } else {
+                Err(ExprError { span: 0..0, kind: ExprErrorKind::TooLarge })
+            }
+        };
+        let checked = checked.and_then(small);
         let checked = self.take(part.clone(), checked)?;
         self.released(part, place, &checked.followed);
         Some(checked)

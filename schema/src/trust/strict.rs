@@ -53,10 +53,9 @@ impl<'f> Sound<'f> {
         first: impl FnOnce(&dyn Fn(&str) -> bool) -> &'static [&'static str],
     ) -> Result<Self, TrustError> {
         let text = text(file, bytes)?;
-        let is_plain = is_plain(bytes) && !bytes.contains(&b'\\');
-        let said = match is_plain.then(|| plain::parse(text)).flatten() {
+        let said = match is_plain(bytes).then(|| plain::parse(text)).flatten() {
             Some(members) => Said::Plain(members, text),
-            None => Said::Placed(placed(file, text, is_plain)?),
+            None => Said::Placed(placed(file, text)?),
         };
         let keys = match &said {
             Said::Plain(members, _) => members.iter().map(|(key, _)| *key).collect(),
@@ -72,7 +71,7 @@ impl<'f> Sound<'f> {
     /// A text at the top.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
         match &self.said {
-            Said::Plain(members, _) => match members.iter().find(|(name, _)| *name == key)?.1 {
+            Said::Plain(members, _) => match &members.iter().find(|(name, _)| *name == key)?.1 {
                 plain::Plain::Text(text) => Some(text),
                 _ => None,
             },
@@ -89,7 +88,7 @@ impl<'f> Sound<'f> {
             Said::Plain(members, text) => match plain::read(&members) {
                 Some(read) => return Ok(read),
                 // Only a place says to people what is wrong.
-                None => placed(self.file, text, true)?,
+                None => placed(self.file, text)?,
             },
             Said::Placed(table) => table,
         };
@@ -98,7 +97,8 @@ impl<'f> Sound<'f> {
 }
 
 /// Reads all of TOML, but for what can be read in two ways.
-fn placed<'f>(file: &str, text: &'f str, plain: bool) -> Result<Spanned<DeTable<'f>>, TrustError> {
+fn placed<'f>(file: &str, text: &'f str) -> Result<Spanned<DeTable<'f>>, TrustError> {
+    let plain = is_plain(text.as_bytes()) && !text.contains('\\');
     let table = DeTable::parse(text).map_err(|e| at(file, e.span(), format!("is not valid TOML: {}", e.message())))?;
     // Programs that read TOML 1.0 would refuse what somebody signed.
     if let Some(place) = newer::find(text) {

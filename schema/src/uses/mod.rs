@@ -17,10 +17,12 @@ use crate::plan::{Effect, Method, Operation};
 use crate::shape::{Field, Shape, is_false};
 use crate::time::Period;
 
+mod asked;
 mod cover;
 mod derive;
 mod terms;
 
+use asked::Asked;
 pub use cover::{Coverage, covers, uncovered};
 pub use derive::{derive, derive_client};
 
@@ -286,20 +288,12 @@ pub struct RequestUse {
 }
 
 impl RequestUse {
-    /// Members of an operation that change nothing about what is asked for, and the answer, of which a plan holds what it
-    /// reads alone.
-    const APART: [&'static str; 5] = ["most_bytes", "timeout", "retry", "rate", "response"];
-
     /// What an operation asks for.
     ///
     /// # Errors
     /// When an integer is beyond 2^53 − 1.
     pub fn of(operation: &Operation) -> Result<Self, canon::CanonError> {
-        let mut facts: serde_json::Value = canon::from_bytes(&canon::to_bytes(operation)?)?;
-        if let Some(facts) = facts.as_object_mut() {
-            facts.retain(|member, _| !Self::APART.contains(&member.as_str()));
-        }
-        let digest = Digest::tagged("assent-operation/v1", &canon::to_bytes(&facts)?);
+        let digest = Digest::tagged("assent-operation/v1", &canon::to_bytes(&Asked::of(operation))?);
         let mut answers = BTreeMap::new();
         for (name, field) in &operation.response {
             read_at(name.as_str(), field, &mut answers)?;

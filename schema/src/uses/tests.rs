@@ -181,6 +181,33 @@ fn every_fact_of_an_operation_but_its_pace_is_signed() {
     }
 }
 
+/// What is signed is the operation's own JSON, less the members that say how fast and what comes back.
+#[test]
+fn the_digest_of_a_request_is_that_of_the_operation_without_its_pace() {
+    let mut operations: Vec<Value> =
+        refund().operations.values().map(|operation| serde_json::to_value(operation).expect("json")).collect();
+    let mut full = operations.first().expect("an operation").clone();
+    for (member, value) in [
+        ("document", json!("{ all }")),
+        ("constants", json!({"to": "me"})),
+        ("not_executed", json!([418])),
+        ("idempotency", json!({"place": "header", "at": "X", "lives": "1d"})),
+        ("retry", json!({"attempts": 7, "first": "1s", "most": "1s"})),
+        ("rate", json!({"requests": 7, "per": "1s"})),
+        ("reread", json!(true)),
+    ] {
+        full[member] = value;
+    }
+    operations.push(full);
+    for mut facts in operations {
+        let operation: Operation = serde_json::from_value(facts.clone()).expect("an operation");
+        let members = facts.as_object_mut().expect("an object");
+        members.retain(|member, _| !["most_bytes", "timeout", "retry", "rate", "response"].contains(&member.as_str()));
+        let bytes = canon::to_bytes(&facts).expect("canonical JSON");
+        assert_eq!(RequestUse::of(&operation).expect("a use").digest, Digest::tagged("assent-operation/v1", &bytes));
+    }
+}
+
 #[test]
 fn each_use_covers_itself_and_no_other() {
     let uses = uses_of(&refund(), &acme());

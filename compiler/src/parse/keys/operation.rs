@@ -25,7 +25,7 @@ pub(super) static OPERATION: Table = Table {
         may("most_bytes", Holds::Within(1, 16 << 20), "The largest answer, in bytes; 1 MiB unless said."),
         may("timeout", Holds::Form(&PERIOD), "The longest time for one attempt; `10s` unless said."),
         may("errors", Holds::List(&Holds::Table(&ERROR)), "How failures are told apart; the first that fits counts."),
-        may("not_executed", STATUSES, "Statuses after which surely nothing was done."),
+        may("not_executed", REFUSALS, "Statuses after which surely nothing was done."),
         may("idempotency", Holds::Table(&IDEMPOTENCY), "How the API deduplicates, for effects."),
         may("retry", Holds::Table(&RETRY), "How it is retried unless a step says otherwise."),
         may("confirm", Holds::Table(&CONFIRM), "The read that tells whether it happened, for effects."),
@@ -42,6 +42,8 @@ pub(super) static OPERATION: Table = Table {
 
 /// HTTP statuses.
 const STATUSES: Holds = Holds::List(&Holds::Within(100, 599));
+/// Statuses that say that nothing was done.
+const REFUSALS: Holds = Holds::List(&Holds::Within(300, 599));
 
 static PARAM: Table = Table {
     name: "param",

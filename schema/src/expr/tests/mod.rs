@@ -314,3 +314,25 @@ fn reads_are_found_with_their_guards() {
         reads(&program).iter().map(|read| format!("{}{}", read.path, if read.has { "?" } else { "" })).collect();
     assert_eq!(found, ["order?", "ticket.id", "ticket.parts"]);
 }
+
+/// Steps that name a list twice double it, one after the other: what is copied into a list is paid for.
+#[test]
+fn a_list_of_lists_is_paid_for_by_all_that_is_in_it() {
+    let mut world = world();
+    let long = Value::List(vec![Value::Integer(1); 1_000]);
+    let Some(Value::Record(ticket)) = world.names.get_mut("ticket") else { panic!("a ticket") };
+    ticket.insert(name("parts"), Value::List(vec![long; 50]));
+    let of = |times: usize| {
+        let text = format!("[{}]", vec!["ticket.parts"; times].join(", "));
+        eval(&Program::parse(&text).expect("an expression"), &world).map_err(|error| error.code)
+    };
+    assert!(of(2).is_ok());
+    assert_eq!(of(8).err(), Some(EvalCode::TooCostly));
+}
+
+#[test]
+fn the_room_of_a_value_is_that_of_all_that_is_in_it() {
+    let list = Value::List(vec![Value::text("x".repeat(100)); 10]);
+    let record = Value::Record([(name("a"), list)].into());
+    assert!(record.is_within(10_000) && !record.is_within(1_000) && !record.is_within(0));
+}

@@ -7,6 +7,7 @@
 //! # Source
 //! TOML 1.0; `trust::emit`, which writes it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::value::{MapDeserializer, SeqDeserializer};
@@ -29,7 +30,7 @@ pub(super) type Members<'f> = Vec<(&'f str, Plain<'f>)>;
 #[derive(Debug, PartialEq)]
 pub(super) enum Plain<'f> {
     /// A text.
-    Text(&'f str),
+    Text(Cow<'f, str>),
     /// An integer within ±(2^53 − 1).
     Integer(i64),
     /// True or false.
@@ -40,7 +41,7 @@ pub(super) enum Plain<'f> {
     Table(Members<'f>),
 }
 
-/// Reads a file of printable ASCII without a backslash; nothing where it holds anything that is written otherwise.
+/// Reads a file of printable ASCII; nothing where it holds anything that is written otherwise.
 pub(super) fn parse(text: &str) -> Option<Members<'_>> {
     let mut top: Members<'_> = Vec::new();
     // The list whose head came last, and the table below that head.
@@ -109,7 +110,10 @@ fn is_bare(byte: u8) -> bool {
 
 fn key<'f>(rest: &mut &'f str) -> Option<&'f str> {
     if rest.starts_with('"') {
-        return quoted(rest).filter(|key| !key.is_empty());
+        return match quoted(rest)? {
+            Cow::Borrowed(key) if !key.is_empty() => Some(key),
+            Cow::Borrowed(_) | Cow::Owned(_) => None,
+        };
     }
     let length = rest.bytes().position(|byte| !is_bare(byte))?;
     let (key, behind) = rest.split_at_checked(length)?;
@@ -117,14 +121,31 @@ fn key<'f>(rest: &mut &'f str) -> Option<&'f str> {
     (!key.is_empty()).then_some(key)
 }
 
-/// A text in quotes. Three quotes begin another kind of text.
-fn quoted<'f>(rest: &mut &'f str) -> Option<&'f str> {
-    let (inside, behind) = rest.strip_prefix('"')?.split_once('"')?;
-    if inside.is_empty() && behind.starts_with('"') {
-        return None;
+/// A text in quotes. Three quotes begin another kind of text. Of escapes, those of quotes and backslashes are known, which
+/// stand in what is JSON in a text.
+fn quoted<'f>(rest: &mut &'f str) -> Option<Cow<'f, str>> {
+    let body = rest.strip_prefix('"')?;
+    let end = body.bytes().position(|byte| matches!(byte, b'"' | b'\\'))?;
+    let (inside, behind) = body.split_at_checked(end)?;
+    if let Some(behind) = behind.strip_prefix('"') {
+        if inside.is_empty() && behind.starts_with('"') {
+            return None;
+        }
+        *rest = behind;
+        return Some(Cow::Borrowed(inside));
     }
-    *rest = behind;
-    Some(inside)
+    let (mut text, mut left) = (inside.to_owned(), behind);
+    while let Some(escaped) = left.strip_prefix('\\') {
+        let escape = escaped.chars().next().filter(|c| matches!(c, '"' | '\\'))?;
+        text.push(escape);
+        let next = escaped.get(1..)?;
+        let end = next.bytes().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        let (inside, behind) = next.split_at_checked(end)?;
+        text.push_str(inside);
+        left = behind;
+    }
+    *rest = left.strip_prefix('"')?;
+    Some(Cow::Owned(text))
 }
 
 fn value<'f>(rest: &mut &'f str, depth: usize) -> Option<Plain<'f>> {
@@ -266,7 +287,7 @@ impl<'de> Deserializer<'de> for Value<'de, '_> {
         visitor: V,
     ) -> Result<V::Value, Misfit> {
         match self {
-            Self::Within(Plain::Text(text)) => visitor.visit_enum((*text).into_deserializer()),
+            Self::Within(Plain::Text(text)) => visitor.visit_enum((&**text).into_deserializer()),
             Self::Top(_) | Self::Within(_) => Err(Misfit::invalid_type(Unexpected::Other("something else"), &"a word")),
         }
     }

@@ -5,7 +5,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::*;
 
-const FILE: &str = "# An approval.\ntype = \"approval\"\nschema = 1\nexpires = \"2027-03-01T00:00:00Z\"\n\n[[use]]\nkind = \"ask\"\nfrom = { connection = \"helpdesk\", hosts = [\"a.example\", \"b.example\"] }\nfields = { \"ticket.body\" = \"content\", \"ticket.id\" = \"reference\" }\nscopes = []\nempty = {}\nnumber = -12\n\n[[use]]\nkind = \"read\"\nunattended = true\nreleases = [\"one, and [two]\", \"{ a = 1 }\"]\n";
+const FILE: &str = "# An approval.\ntype = \"approval\"\nschema = 1\nexpires = \"2027-03-01T00:00:00Z\"\n\n[[use]]\nkind = \"ask\"\nfrom = { connection = \"helpdesk\", hosts = [\"a.example\", \"b.example\"] }\nfields = { \"ticket.body\" = \"content\", \"ticket.id\" = \"reference\" }\nscopes = []\nempty = {}\nnumber = -12\n\n[[use]]\nkind = \"read\"\nunattended = true\nreleases = [\"one, and [two]\", \"{ a = 1 }\", \"total {\\\"at\\\":\\\"a\\\\\\\\b\\\"}\"]\n";
 
 /// The same of all of TOML; nothing where that has values which a plain file does not hold.
 fn general(table: &DeTable<'_>) -> Option<Vec<(String, String)>> {
@@ -78,6 +78,11 @@ fn whatever_is_written_otherwise_is_left_to_the_other_reader() {
         "a = \"\"\"b\"\"\"\n",
         "a = \"\"\"\n",
         "a = 'b'\n",
+        "a = \"\\n\"\n",
+        "a = \"\\u0041\"\n",
+        "a = \"\\\"\n",
+        "a = \"b\\",
+        "\"a\\\"\" = 1\n",
         "a.b = 1\n",
         "\"\" = 1\n",
         "[a]\nb = 1\n",
@@ -120,7 +125,7 @@ proptest! {
         for (at, new, old) in changes {
             let at = at.min(text.len());
             let end = at.saturating_add(old).min(text.len());
-            text.replace_range(at..end, &new.replace('\\', ""));
+            text.replace_range(at..end, &new);
         }
         agrees(&text);
     }
@@ -130,7 +135,7 @@ proptest! {
     fn both_readers_agree_on_little_files(parts in proptest::collection::vec(
         prop_oneof![
             Just("a"), Just("b"), Just(" = "), Just("="), Just("1"), Just("\"x\""), Just("\"\""), Just("\n"), Just("[[a]]"),
-            Just("[[b]]"), Just("["), Just("]"), Just(", "), Just("{ "), Just(" }"), Just("{}"), Just("true"), Just("-"),
+            Just("[[b]]"), Just("["), Just("]"), Just(", "), Just("{ "), Just(" }"), Just("{}"), Just("true"), Just("-"), Just("\\"), Just("\\\""), Just("\"x\\\\\""), Just("\""),
             Just("."), Just("\n[[a]]\n"), Just("a = 1\n"), Just("b = { a = 1 }\n"), Just("a = [\"x\"]\n"), Just("#"),
         ], 0..14)) {
         agrees(&parts.concat());

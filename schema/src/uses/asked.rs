@@ -1,0 +1,97 @@
+//! The members of an operation that say what is asked for: all but its pace, and but its answer, of which a plan holds what
+//! it reads alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::id::{Name, Scope};
+use crate::plan::{
+    Belongs, Confirm, Effect, Encoding, ErrorRule, Idempotency, Job, Method, Operation, Pages, Param, Park,
+};
+
+/// An operation without the members that change nothing about what is asked for. Written as JSON it is the operation
+/// without them.
+#[derive(Serialize)]
+pub(super) struct Asked<'o> {
+    record: &'o Name,
+    method: Method,
+    path: &'o str,
+    encoding: &'o Encoding,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    document: Option<&'o String>,
+    effect: Effect,
+    scopes: &'o BTreeSet<Scope>,
+    params: &'o BTreeMap<Name, Param>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    constants: Option<&'o BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<&'o Vec<ErrorRule>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_executed: Option<&'o BTreeSet<u16>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idempotency: Option<&'o Idempotency>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirm: Option<&'o Confirm>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reread: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    park: Option<&'o Park>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    belongs: Option<&'o Belongs>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<&'o Job>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pages: Option<&'o Pages>,
+}
+
+impl<'o> Asked<'o> {
+    /// What an operation asks for. Every member is named, so that a new one must be put on one side.
+    pub(super) fn of(operation: &'o Operation) -> Self {
+        let Operation {
+            record,
+            method,
+            path,
+            encoding,
+            document,
+            effect,
+            scopes,
+            params,
+            constants,
+            errors,
+            not_executed,
+            idempotency,
+            confirm,
+            reread,
+            park,
+            belongs,
+            job,
+            pages,
+            response: _,
+            most_bytes: _,
+            timeout: _,
+            retry: _,
+            rate: _,
+        } = operation;
+        Self {
+            record,
+            method: *method,
+            path,
+            encoding,
+            document: document.as_ref(),
+            effect: *effect,
+            scopes,
+            params,
+            constants: (!constants.is_empty()).then_some(constants),
+            errors: (!errors.is_empty()).then_some(errors),
+            not_executed: (!not_executed.is_empty()).then_some(not_executed),
+            idempotency: idempotency.as_ref(),
+            confirm: confirm.as_ref(),
+            reread: reread.then_some(true),
+            park: park.as_ref(),
+            belongs: belongs.as_ref(),
+            job: job.as_ref(),
+            pages: pages.as_ref(),
+        }
+    }
+}
