@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use assent_agent::content::Content;
-use assent_agent::listen::{self, Ask, Certificate, CertificateError, Desk, Entrance, Event, Receipt, Reply};
+use assent_agent::listen::{self, Ask, Certificate, CertificateError, Desk, Entrance, Event, FromChat, Receipt, Reply};
+use assent_schema::id::{ClientId, WorkflowId};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -19,6 +20,18 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 struct Nobody;
 
 impl Desk for Nobody {
+    fn knows(&self, _: &ClientId, _: &WorkflowId) -> bool {
+        false
+    }
+
+    fn knows_client(&self, _: &ClientId) -> bool {
+        false
+    }
+
+    async fn chat(&self, _: FromChat) -> Reply {
+        Reply::code(404, "not_found")
+    }
+
     async fn deliver(&self, _: Event) -> Receipt {
         Receipt::Unknown
     }

@@ -26,8 +26,8 @@ const BETWEEN_KILLS: usize = 15;
 fn live(folder: &Path, cast: &'static Cast) -> (Play, Sqlite) {
     let served = Served::open(&cast.client.parse().expect("an id"), Ipv4Addr::LOCALHOST);
     // Only payments are at times silent: nothing else is given up as early.
-    let proxy = Faulty::before(served.address, SEED, "/payments/");
-    let mut play = Play::begin(Site::ready(folder, cast, proxy.address, |_| {}), served);
+    let proxy = Faulty::before(served.address(), SEED, "/payments/");
+    let mut play = Play::begin(Site::ready(folder, cast, proxy.address(), |_| {}), served);
     // A plan in trial goes back when runs fail, rightly; here runs fail because everything outside does.
     play.events(usize::try_from(TRIAL_RUNS).expect("a number"), |_| {});
     play.end(|_| false);
@@ -46,7 +46,10 @@ fn live(folder: &Path, cast: &'static Cast) -> (Play, Sqlite) {
     let store = play.site.stopped();
     let (wrong, why) = play.account(&store);
     let counts = proxy.counts();
-    println!("{}: {why:#?}\n{counts:#?}", cast.client);
+    #[expect(clippy::use_debug, reason = "the account is what this test is for")]
+    {
+        println!("{}: {why:?}\n{counts:?}", cast.client);
+    }
     assert_eq!(wrong, Vec::<String>::new());
     assert_eq!(play.served.lost(), Vec::<String>::new(), "requests of no operation");
     assert!(counts.keys().filter(|fault| fault.is_some()).count() > Fault::QUICK.len() / 2, "{counts:?}");

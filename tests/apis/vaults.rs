@@ -89,7 +89,7 @@ fn answer(stream: TcpStream, bao: &Mutex<Bao>) {
 #[test]
 fn an_agent_works_with_a_key_value_store_that_is_changed_and_sealed_meanwhile() {
     let (folder, served) = (tempfile::tempdir().expect("a folder"), served());
-    let site = Site::empty(folder.path(), &ACME, served.address, &assent_tests::assent(), |_| {});
+    let site = Site::empty(folder.path(), &ACME, served.address(), &assent_tests::assent(), |_| {});
     let bao = Arc::new(Mutex::new(Bao::default()));
     let address = serve(&bao);
     std::fs::write(site.agent.config().with_file_name("vault-token"), TOKEN).expect("a file");
@@ -137,7 +137,7 @@ fn an_agent_works_with_credentials_of_systemd() {
     let script = format!("#!/bin/sh\nCREDENTIALS_DIRECTORY='{names}' exec '{}' \"$@\"\n", assent.display());
     std::fs::write(&program, script).expect("a file");
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("a program");
-    let site = Site::empty(folder.path(), &ACME, served.address, &program, |_| {});
+    let site = Site::empty(folder.path(), &ACME, served.address(), &program, |_| {});
     configure(&site, "kind = \"systemd\"\n");
     let refused = site.agent.set_secret("acme/shop/token", "another");
     assert!(refused.is_err(), "systemd alone fills it");

@@ -166,8 +166,8 @@ fn inside() {
     let shop = SYSTEMS.iter().find(|(system, _)| *system == "shop").map(|(_, address)| *address).expect("a shop");
     lead(folder.path(), shop);
     let served = Served::open(&ACME.client.parse().expect("an id"), Ipv4Addr::UNSPECIFIED);
-    let port = served.address.port();
-    let site = Site::ready(folder.path(), &ACME, served.address, |source| name(source, port));
+    let port = served.address().port();
+    let site = Site::ready(folder.path(), &ACME, served.address(), |source| name(source, port));
     let mut capture = Capture::begin();
     let agent = site.agent.url().trim_start_matches("http://").parse().expect("an address");
     let mut play = Play::begin(site, served);

@@ -51,13 +51,12 @@ fn judged(place: &Place, (status, answer): (u16, String)) -> Verdict {
             Verdict::accepted()
         }
         Some("ignored") if place.waiting() == 1 && noted.is_empty() => Verdict::new("nothing", ""),
-        Some("unknown") => Verdict::new(status.to_string(), answer),
-        Some(code) => {
+        Some(code) if code != "unknown" => {
             let told = noted.iter().any(|line| line.starts_with("refused") && line.ends_with(code));
             assert!(told || code == "not_found", "the ledger does not know of it: {noted:?}");
             Verdict::new(code, noted.join("; "))
         }
-        None => Verdict::new(status.to_string(), answer),
+        _ => Verdict::new(status.to_string(), answer),
     }
 }
 

@@ -110,7 +110,7 @@ impl Browser {
         let path = link.split_once(&self.host).map(|(_, path)| path.trim()).expect("a link of the console");
         let (_, page) = self.ask(&format!("POST {path}"), "");
         let cookie = page.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("a cookie");
-        self.cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+        cookie.split(';').next().unwrap_or_default().clone_into(&mut self.cookie);
     }
 }
 

@@ -127,7 +127,7 @@ fn signed_anew(example: &Example, later: i64, invocation: Option<&str>) -> Vec<(
     let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(example.secret.as_bytes()).unwrap();
     mac.update(signed.as_bytes());
     let mac = mac.finalize().into_bytes();
-    let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = mac.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let headers = match example.dialect {
         Dialect::Stripe => vec![("stripe-signature", format!("t={time},v1={hex}"))],
         Dialect::Zendesk => vec![

@@ -95,7 +95,7 @@ pub(super) struct Standpoint {
 }
 
 /// Verifies the files of a commit. `older` has the bytes of plans that are not in this release but may run again.
-pub(super) fn judge(files: &Files, commit: &str, at: &Standpoint, older: Vec<Vec<u8>>) -> Result<Taken, Refusal> {
+pub(super) fn judge(files: &Files, commit: &str, at: &Standpoint, older: &[Vec<u8>]) -> Result<Taken, Refusal> {
     let manifest = files.get("manifest.json").map(|bytes| Digest::of_file(bytes));
     let digest = manifest.unwrap_or_else(|| Digest::of_file(commit.as_bytes()));
     let bundle = verify::verify(files, &at.pinned, &at.place, at.now).map_err(|refusal| Refusal {
@@ -122,7 +122,7 @@ pub(super) fn judge(files: &Files, commit: &str, at: &Standpoint, older: Vec<Vec
         unsound: BTreeSet::new(),
         standings: Mutex::default(),
     };
-    let older = cores::each(&older, |bytes| taken.older(bytes));
+    let older = cores::each(older, |bytes| taken.older(bytes));
     let named: Vec<&WorkflowBundle> = taken.bundle.workflows.values().collect();
     let named = cores::each(&named, |workflow| (workflow.active.plan, taken.named(workflow)));
     for (digest, kept) in older.into_iter().chain(named) {

@@ -124,6 +124,7 @@ pub fn run(config: &Config, outside: &Outside) -> Result<(), Error> {
 }
 
 /// What the process says at its end; nothing where it begins another life.
+#[expect(clippy::needless_pass_by_value, reason = "an end is used up")]
 fn how_it_ends(ended: Ended) -> Option<Result<(), Error>> {
     match ended {
         Ended::Stopped => Some(Ok(())),

@@ -84,7 +84,7 @@ impl Agent {
     pub(super) async fn look_at_room(&self) {
         let Some((free, _)) = disk::space(self.config.state.folder()) else { return };
         let reserve = Arc::clone(&self.reserve);
-        let looked = tokio::task::spawn_blocking(move || reserve.look(free)).await.unwrap_or_else(|_| Ok(false));
+        let looked = tokio::task::spawn_blocking(move || reserve.look(free)).await.unwrap_or(Ok(false));
         let full = looked.unwrap_or_else(|error| {
             tracing::error!(code = "reserve_failed", kind = %error.kind(), "no room can be kept for a full disk");
             free < self.reserve.bytes / 4

@@ -115,7 +115,8 @@ impl Agent {
         let missing = needed.iter().filter(is_missing).copied().collect();
         // What cannot be had is named by nothing that runs from here on.
         let older = shelf::plans(&repository, &missing).unwrap_or_default();
-        Ok(intake::judge(files, commit, &at, older.into_values().collect()))
+        let older: Vec<Vec<u8>> = older.into_values().collect();
+        Ok(intake::judge(files, commit, &at, &older))
     }
 
     /// The commit that need not be judged, at this time since boot.

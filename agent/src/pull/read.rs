@@ -58,7 +58,7 @@ pub fn read(path: &Path, commit: &str) -> Result<Files, PullFailure> {
     let found = std::mem::take(&mut walk.found);
     let listed = found.len();
     let shares: Vec<&[(String, Oid)]> = found.chunks(listed.div_ceil(SHARES_MOST).max(SHARE_LEAST)).collect();
-    let read = cores::try_each(&shares, |share| blobs(&path, share))?;
+    let read = cores::try_each(&shares, |share| blobs(path, share))?;
     let files: Files = found.iter().map(|(path, _)| path.clone()).zip(read.into_iter().flatten()).collect();
     // A folder that lists a name twice says two things at once.
     if files.len() == listed { Ok(files) } else { Err(PullFailure::FileRefused) }

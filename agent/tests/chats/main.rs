@@ -8,6 +8,7 @@ use assent_schema::time::Moment;
 use place::{LENA, Place, Press, Wanted, buttons, form, now, slack_signature};
 use serde_json::Value;
 
+#[expect(clippy::needless_pass_by_value, reason = "an answer is asked once")]
 fn refused(answer: (u16, String)) -> String {
     let json: Value = serde_json::from_str(&answer.1).unwrap_or_default();
     json["code"].as_str().unwrap_or_default().to_owned()

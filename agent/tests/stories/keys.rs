@@ -49,7 +49,7 @@ fn posting(change: &[(&str, Value)]) -> Workflow {
         "response": {}, "most_bytes": 4096, "timeout": "5s",
         "idempotency": {"place": "header", "at": "Idempotency-Key", "lives": "1m"}});
     for (member, value) in change {
-        post[*member] = value.clone();
+        post.as_object_mut().expect("a record").insert((*member).to_owned(), value.clone());
     }
     let plan = json!({
         "type": "plan", "schema": 1, "client": "borealis", "workflow": "post", "summary": "s", "purpose": "essential.service",

@@ -138,7 +138,9 @@ impl Needs {
         }
         for (statement, owners) in other.lapsed {
             let known = self.lapsed.entry(statement).or_default();
-            owners.into_iter().for_each(|(owner, uses)| *known.entry(owner).or_default() += uses);
+            for (owner, uses) in owners {
+                *known.entry(owner).or_default() += uses;
+            }
         }
         self.names.extend(other.names);
     }

@@ -10,7 +10,7 @@ use crate::parse::foreign;
 pub(super) fn help(kind: &ExprErrorKind, text: &str) -> Option<String> {
     match kind {
         ExprErrorKind::Unexpected | ExprErrorKind::Expected(_) if sign(text).is_some() => sign(text),
-        ExprErrorKind::Unexpected if text.chars().any(|c| !c.is_ascii()) => {
+        ExprErrorKind::Unexpected if !text.is_ascii() => {
             let stranger = text.chars().find(|c| !c.is_ascii())?;
             Some(format!("This is {}; names are of `a-z`, `0-9` and `_`.", foreign(stranger)))
         }

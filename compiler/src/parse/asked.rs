@@ -89,7 +89,9 @@ fn walk_value(value: &Written<'_>, path: &mut Vec<String>, notes: &Noted, seen: 
         Written::Table(table) => walk(table, path, notes, seen),
         Written::Array(items) => {
             path.push("[]".into());
-            items.iter().for_each(|item| walk_value(item.get_ref(), path, notes, seen));
+            for item in items {
+                walk_value(item.get_ref(), path, notes, seen);
+            }
             path.pop();
         }
         Written::String(_) | Written::Integer(_) | Written::Float(_) | Written::Boolean(_) | Written::Datetime(_) => {}

@@ -175,7 +175,7 @@ fn only_grew(repository: &Repository, seen: &Seen, tip: &Published) -> Result<()
             Some(FileName::Root(_)) => true,
             Some(FileName::Approvers(client, _)) => is_there(client),
             Some(FileName::Statement(_)) => {
-                Statement::parse(&path, &bytes).is_ok_and(|statement| is_there(statement.client.clone()))
+                Statement::parse(&path, &bytes).is_ok_and(|statement| is_there(statement.client))
             }
             _ => false,
         };

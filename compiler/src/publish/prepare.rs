@@ -225,7 +225,7 @@ fn trust_files(files: &Files, of_region: &impl Fn(&Place) -> bool) -> TrustFiles
 }
 
 /// What the release before said of a file that is there as it said; nothing where anybody could have put it.
-fn listed<'p>(before: Option<&'p Published>) -> impl Iterator<Item = (FileName, &'p Vec<u8>)> {
+fn listed(before: Option<&Published>) -> impl Iterator<Item = (FileName, &Vec<u8>)> {
     before.into_iter().flat_map(|published| {
         published.manifest.files.iter().filter_map(|(path, entry)| {
             let bytes = published.files.get(path).filter(|bytes| Digest::of_file(bytes) == entry.sha256)?;

@@ -83,13 +83,12 @@ fn template(
     // A value that is only passed on keeps the labels of its parts.
     let passed_on =
         path_of(template).filter(|path| !edited.contains(&path.to_string())).and_then(|path| env.find(path));
-    let known = match passed_on {
-        Some(known) => Known { optional: false, ..known.clone() },
-        None => {
-            let known = computed(&kind, &followed.flow);
-            let most = bulk.as_ref().map_or(known.most, |bulk| bulk.most(&kind));
-            Known { most, ..known }
-        }
+    let known = if let Some(known) = passed_on {
+        Known { optional: false, ..known.clone() }
+    } else {
+        let known = computed(&kind, &followed.flow);
+        let most = bulk.as_ref().map_or(known.most, |bulk| bulk.most(&kind));
+        Known { most, ..known }
     };
     followed.bulk = bulk;
     Ok(Checked { known, followed })
@@ -218,16 +217,14 @@ fn fitting(given: &Argument, shape: &Shape) -> Result<(), ExprError> {
             let kind = ExprErrorKind::Mismatch { wanted, found: format!("a list of {}", items.len()) };
             Err(ExprError { span: 0..0, kind })
         }
-        (Argument::Record(members), Shape::Record { fields }) => {
-            members.iter().try_for_each(|(name, member)| match fields.get(name.as_str()) {
-                Some(field) => fitting(member, &field.shape),
-                None => {
-                    let known = fields.keys().map(ToString::to_string).collect();
-                    let kind = ExprErrorKind::UnknownName { name: name.clone(), nearest: None, known };
-                    Err(ExprError { span: 0..0, kind })
-                }
-            })
-        }
+        (Argument::Record(members), Shape::Record { fields }) => members.iter().try_for_each(|(name, member)| {
+            let Some(field) = fields.get(name.as_str()) else {
+                let known = fields.keys().map(ToString::to_string).collect();
+                let kind = ExprErrorKind::UnknownName { name: name.clone(), nearest: None, known };
+                return Err(ExprError { span: 0..0, kind });
+            };
+            fitting(member, &field.shape)
+        }),
         _ => Ok(()),
     }
 }

@@ -59,7 +59,7 @@ fn route(route: &Route) -> Vec<String> {
     };
     let (name, via) = (&route.endpoint, route.via.as_str());
     let mail = route.mail.as_ref().map(|mail| {
-        let to: Vec<&str> = mail.to.iter().map(|address| address.as_str()).collect();
+        let to: Vec<&str> = mail.to.iter().map(crate::id::MailAddress::as_str).collect();
         let to = if to.is_empty() { "the contacts".to_owned() } else { to.join(" and ") };
         format!(", from {} to {to}", mail.from.as_str())
     });

@@ -100,13 +100,18 @@ pub type Counts = BTreeMap<Option<Fault>, u64>;
 /// The proxy, reachable until it is dropped.
 pub struct Faulty {
     /// Where it listens.
-    pub address: SocketAddr,
+    address: SocketAddr,
     spoils: Arc<AtomicBool>,
     counts: Arc<Mutex<Counts>>,
     _runtime: Runtime,
 }
 
 impl Faulty {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Stands before an address; spoils nothing until it is told to. Requests whose target holds `silent` are at times
     /// never answered.
     ///

@@ -21,7 +21,7 @@ use crate::faulty::message::{Message, read};
 /// The played systems of one client, reachable until they are dropped.
 pub struct Served {
     /// Where they listen.
-    pub address: SocketAddr,
+    address: SocketAddr,
     /// What they are, once it is known.
     systems: Arc<Mutex<Option<Systems>>>,
     lost: Arc<Mutex<Vec<String>>>,
@@ -30,6 +30,11 @@ pub struct Served {
 }
 
 impl Served {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Listens for requests of one client on a free port of an address, before anything is known of its plans.
     ///
     /// # Panics

@@ -195,7 +195,7 @@ fn a_person_agrees_to_what_is_sent() {
         |name: &str| Some(format!("`pay` relies on `agree`, and `{name}` is made of what it shows, not that itself."));
     assert_eq!(told("payment", "${token(order.payment + '9')}"), made("payment"));
     assert_eq!(told("amount", "${order.total * 30}"), made("amount"));
-    assert_eq!(told("amount", "${intent.intent == 'refund' ? order.total * 100 : order.total}").is_some(), true);
+    assert!(told("amount", "${intent.intent == 'refund' ? order.total * 100 : order.total}").is_some());
     assert_eq!(told("amount", "${agree.approved ? order.total : money(1, 'EUR')}"), made("amount"));
     let hidden = told("payment", "${ticket.order_id}");
     assert!(hidden.is_some_and(|said| said.contains("does not show `ticket.order_id`")));
