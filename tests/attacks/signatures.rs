@@ -229,7 +229,8 @@ pub(crate) const ROOM: &[Attack] = &[
     }),
     attack("a line that is broken in the middle", "armour", || {
         let good = honest().armour();
-        judge(&format!("{}\n{}", &good[..60], &good[60..]))
+        // The first line, which says how wide all are, and another.
+        all([60, 140].map(|at| format!("{}\n{}", &good[..at], &good[at..])))
     }),
     attack("base64 that is spelled otherwise", "armour", || {
         let good = honest().armour();
