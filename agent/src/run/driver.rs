@@ -107,9 +107,9 @@ impl From<End> for Stop {
 /// Drives a run until it ends, or until the agent goes down.
 pub(super) async fn drive<W: World, S: Store, D: Deployed>(mut run: Run<W, S, D>) {
     match run.whole().await {
-        Err(Stop::End(end)) => run.end(end).await,
+        Err(Stop::End(end)) => Box::pin(run.end(end)).await,
         // The agent goes down: what is known of requests that were made need not be found out again.
-        Err(Stop::Leave) if run.durable => drop(run.flush(Vec::new()).await),
+        Err(Stop::Leave) if run.durable => drop(Box::pin(run.flush(Vec::new())).await),
         Ok(()) | Err(Stop::Leave | Stop::Needs(_)) => {}
     }
     run.leave();
@@ -146,7 +146,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                         self.in_shadow(step, stop)?;
                     }
                 }
-                Next::Together(group) => self.together(group).await?,
+                Next::Together(group) => Box::pin(self.together(group)).await?,
                 Next::Finish => return Err(End::done().into()),
                 Next::Lost(step) => return Err(End::early(Ending::ContentLost, &step.id, "content_lost").into()),
                 Next::Needs(paths) => return Err(Stop::Needs(paths.clone())),
@@ -201,14 +201,15 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         acted
     }
 
+    /// Each kind of step has a place of its own in memory, as long as it lasts: a run that rests takes up no room for calls.
     async fn act_out(&mut self, step: &CompiledStep) -> Result<(), Stop> {
         match &step.action {
-            CompiledAction::Call(call) => self.call(step, call).await,
-            CompiledAction::Ask(ask) => self.ask(step, ask).await,
-            CompiledAction::Decide(decide) => self.decide(step, decide).await,
+            CompiledAction::Call(call) => Box::pin(self.call(step, call)).await,
+            CompiledAction::Ask(ask) => Box::pin(self.ask(step, ask)).await,
+            CompiledAction::Decide(decide) => Box::pin(self.decide(step, decide)).await,
             CompiledAction::Set(values) => self.set(step, values),
-            CompiledAction::Each(each) => self.each(step, each).await,
-            CompiledAction::Wait(until) => self.rest(step, until).await,
+            CompiledAction::Each(each) => Box::pin(self.each(step, each)).await,
+            CompiledAction::Wait(until) => Box::pin(self.rest(step, until)).await,
             CompiledAction::Stop(outcome) => Err(End { stop: Some(outcome.clone()), ..End::done() }.into()),
         }
     }
@@ -239,8 +240,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
 
     async fn restore_out(&mut self, step: &CompiledStep) -> Result<(), Stop> {
         match &step.action {
-            CompiledAction::Call(call) => self.read_again(step, call).await,
-            CompiledAction::Ask(ask) => self.answer_again(step, ask).await,
+            CompiledAction::Call(call) => Box::pin(self.read_again(step, call)).await,
+            CompiledAction::Ask(ask) => Box::pin(self.answer_again(step, ask)).await,
             CompiledAction::Set(values) => self.set(step, values),
             CompiledAction::Decide(_) | CompiledAction::Each(_) | CompiledAction::Wait(_) | CompiledAction::Stop(_) => {
                 Ok(())
