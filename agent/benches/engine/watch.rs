@@ -108,7 +108,7 @@ async fn delivered(folder: &std::path::Path, store: &Arc<Sqlite>, no: &mut u64) 
     tokio::spawn(load::answer(hook));
     let facts: ClientFacts = serde_json::from_value(json!({
         "type": "client", "schema": 1, "client": "acme", "plan": "growth", "region": "eu", "zone": "Europe/Berlin",
-        "calendar": {"hours": {}}, "retention": "90d", "stale_limit": "72h", "deciders": {}, "people": {},
+        "calendar": {"hours": {"1": "09:00-17:00"}}, "retention": "90d", "stale_limit": "72h", "deciders": {}, "people": {},
         "connections": {}, "limits": {"running": 1, "waiting": 1},
         "routes": [{"carries": "alerts", "via": "webhook", "endpoint": "ops"}],
     }))
