@@ -173,7 +173,6 @@ fn another_merkle_tree_has_the_same_roots_and_paths() {
 /// What systemd thinks of the unit that is shipped, with a program in place of the agent, which is not installed here.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "systemd is another program; it reads a file that is written for it")]
-#[expect(clippy::print_stdout, reason = "a test that did nothing says so")]
 fn systemd_takes_the_unit_and_finds_it_well_closed() {
     let analyze = |words: &[&str]| Command::new("systemd-analyze").args(words).output();
     if !analyze(&["--version"]).is_ok_and(|out| out.status.success()) {

@@ -157,7 +157,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "makes the folder as a service manager does")]
     fn a_state_folder_that_others_may_enter_is_closed() {
         use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
         let folder = tempfile::tempdir().unwrap();

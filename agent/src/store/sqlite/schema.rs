@@ -82,7 +82,6 @@ pub(super) fn migrate(db: &mut Connection, path: Option<&Path>, steps: &[&str]) 
 ///
 /// # Crash
 /// A file of this name is a whole copy: what a crash left of one that was being made has another name, and is made again.
-#[expect(clippy::disallowed_methods, reason = "all that touches the database's files lives here")]
 fn keep(db: &Connection, copy: &Path) -> Result<(), StoreError> {
     let broken = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::StorageFull => StoreError::Full,
