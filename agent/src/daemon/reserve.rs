@@ -44,10 +44,12 @@ enum Turn {
 
 /// Decides by what is free beside what is kept.
 fn turn(is_kept: bool, free: u64, bytes: u64) -> Turn {
-    match is_kept {
-        true if free < bytes / 4 => Turn::Spend,
-        false if free >= bytes.saturating_mul(2) => Turn::Keep,
-        true | false => Turn::Stay,
+    if is_kept && free < bytes / 4 {
+        Turn::Spend
+    } else if !is_kept && free >= bytes.saturating_mul(2) {
+        Turn::Keep
+    } else {
+        Turn::Stay
     }
 }
 
