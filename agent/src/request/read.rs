@@ -43,6 +43,8 @@ pub struct Failed {
     pub not_executed: bool,
     /// Whether a rule of the catalog told it.
     pub ruled: bool,
+    /// Whether its status says no by itself, before anything is done.
+    pub says_no: bool,
     /// The declared field that does not fit, for people.
     pub field: Option<Name>,
 }
@@ -56,8 +58,17 @@ const SAY_NO: [u16; 15] = [400, 401, 402, 403, 404, 405, 410, 411, 412, 413, 414
 
 impl Failed {
     fn new(kind: Failure, code: &str, status: Option<u16>) -> Self {
-        let status = status.map(written);
-        Self { kind, code: code.to_owned(), status, retry_after: None, not_executed: false, ruled: false, field: None }
+        Self {
+            kind,
+            code: code.to_owned(),
+            // As it came: what is written of it says less.
+            says_no: status.is_some_and(|status| SAY_NO.contains(&status)),
+            status: status.map(written),
+            retry_after: None,
+            not_executed: false,
+            ruled: false,
+            field: None,
+        }
     }
 
     /// Whether nobody knows if an effect happened: all but an answer that says no, for good, and what was never sent.
@@ -66,7 +77,7 @@ impl Failed {
     /// engine.md section 3, "Effects": every other failure after the first byte is in doubt.
     pub fn is_doubtful(&self) -> bool {
         let for_good = matches!(self.kind, Failure::Permanent | Failure::Conflict);
-        let said_no = for_good && (self.ruled || self.status.is_some_and(|status| SAY_NO.contains(&status)));
+        let said_no = for_good && (self.ruled || self.says_no);
         !self.not_executed && !said_no
     }
 

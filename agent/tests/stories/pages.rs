@@ -13,7 +13,7 @@ use crate::story::{Story, Workflow, workflow};
 /// A workflow that looks for a phrase and tells how much there was. The first page names a second one by a long cursor.
 fn counting(phrase: &str) -> Workflow {
     let base = workflow("borealis", "overdue");
-    let text = json!({"type": "text", "most": 1000});
+    let text = json!({"type": "text", "most_bytes": 1000});
     let found = json!({"at": "items", "class": "reference", "written_by": "system", "shape": {"type": "list", "most": 100,
         "of": {"at": "id", "shape": {"type": "token"}, "class": "reference", "written_by": "system"}}});
     let plan = json!({
@@ -29,7 +29,7 @@ fn counting(phrase: &str) -> Workflow {
                 "response": {"found": found}, "most_bytes": 8192, "timeout": "10s"},
             "shop.tell": {
                 "record": "note", "method": "POST", "path": "/notes", "encoding": "json", "effect": "draft", "scopes": [],
-                "params": {"total": {"place": "body", "at": "total", "shape": {"type": "integer", "least": 0, "most": 100}, "class": "reference"}},
+                "params": {"total": {"place": "body", "at": "total", "shape": {"type": "integer"}, "class": "reference"}},
                 "response": {}, "most_bytes": 4096, "timeout": "10s", "idempotency": {"place": "header", "at": "Idempotency-Key", "lives": "1d"}},
         },
         "steps": [
