@@ -87,6 +87,21 @@ pub(crate) const ROOM: &[Attack] = &[
         put(&mut files, &name, file.as_bytes(), Namespace::Approvers, &["dana", "emil"]);
         judge(&world.release_of(files))
     }),
+    because(
+        "approvers: one key for two, in a file that is looked at alone",
+        "approvers-invalid",
+        "for dana and for gus",
+        || {
+            let mut next = next_approvers(&World::honest());
+            next.people.insert(id("gus"), person("gus"));
+            let file =
+                text(next.to_toml()).replace(&key("gus").public().to_string(), &key("dana").public().to_string());
+            match Approvers::parse("approvers/2.toml", file.as_bytes()) {
+                Ok(_) => Verdict::accepted(),
+                Err(error) => Verdict::new("approvers-invalid", error.to_string()),
+            }
+        },
+    ),
     because("approvers: another client's file", "approvers-invalid", "another project or client", || {
         bent(|world| {
             let mut next = next_approvers(world);
