@@ -117,7 +117,7 @@ impl Certificate {
                     tracing::info!("the listeners' certificate was read again");
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the listeners' new certificate cannot be used; the old one stays")
+                    tracing::error!(%error, "the listeners' new certificate cannot be used; the old one stays");
                 }
             }
         }
