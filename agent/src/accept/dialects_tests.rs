@@ -127,7 +127,8 @@ fn signed_anew(example: &Example, later: i64, invocation: Option<&str>) -> Vec<(
     let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(example.secret.as_bytes()).unwrap();
     mac.update(signed.as_bytes());
     let mac = mac.finalize().into_bytes();
-    let hex = mac.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap();
+    let hex: String = mac.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
     let headers = match example.dialect {
         Dialect::Stripe => vec![("stripe-signature", format!("t={time},v1={hex}"))],
         Dialect::Zendesk => vec![
