@@ -40,7 +40,6 @@ impl Service for Unsure {
 }
 
 /// One post under a key that lives a minute, changed as wanted.
-#[expect(clippy::indexing_slicing, reason = "a member of an object that stands here")]
 fn posting(change: &[(&str, Value)]) -> Workflow {
     let base = workflow("borealis", "overdue");
     let token = json!({"type": "token"});
