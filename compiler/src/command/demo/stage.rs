@@ -93,9 +93,17 @@ impl Stage {
     /// # Errors
     /// When the command fails.
     pub fn release(&self, environment: &str) -> Result<(Outcome, String), Error> {
+        self.release_with(environment, &[])
+    }
+
+    /// As [`release`](Self::release), with more arguments.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn release_with(&self, environment: &str, more: &[&str]) -> Result<(Outcome, String), Error> {
         let (key, freshness) = (self.agency.private("alice")?, self.agency.private("timer")?);
         let (remote, at) = (self.agency.remote.display().to_string(), clock()?.to_string());
-        self.agency.try_assent(&line(&[
+        let mut args = line(&[
             "release",
             "--environment",
             environment,
@@ -109,7 +117,9 @@ impl Stage {
             &remote,
             "--at",
             &at,
-        ]))
+        ]);
+        args.extend(line(more));
+        self.agency.try_assent(&args)
     }
 
     /// Signs which release is the newest, as of an instant, and pushes it.
