@@ -9,7 +9,7 @@ use std::time::Duration;
 use assent_schema::canon::Digest;
 use assent_schema::expr::Value;
 use assent_schema::id::Name;
-use assent_schema::plan::{Encoding, ErrorRule, Failure, Operation, Pages, meaning, written};
+use assent_schema::plan::{Encoding, ErrorRule, Failure, Operation, Pages, meaning, says_no, written};
 use assent_schema::shape::Shape;
 
 use super::json::Json;
@@ -49,20 +49,13 @@ pub struct Failed {
     pub field: Option<Name>,
 }
 
-/// Statuses that say no to what was asked for, before anything of it is done. Others of their kind may come after it was
-/// done, or while it is being done: 409 and 423 of what an earlier request began, 499 of a proxy whose caller went away.
-///
-/// # Source
-/// RFC 9110 section 15.5; RFC 6585 (428, 431).
-const SAY_NO: [u16; 15] = [400, 401, 402, 403, 404, 405, 410, 411, 412, 413, 414, 415, 422, 428, 431];
-
 impl Failed {
     fn new(kind: Failure, code: &str, status: Option<u16>) -> Self {
         Self {
             kind,
             code: code.to_owned(),
             // As it came: what is written of it says less.
-            says_no: status.is_some_and(|status| SAY_NO.contains(&status)),
+            says_no: status.is_some_and(says_no),
             status: status.map(written),
             retry_after: None,
             not_executed: false,

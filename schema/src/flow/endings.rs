@@ -8,7 +8,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::plan::{Effect, Failure, Operation, STATUSES, UNANSWERED, UNBUILT, meaning, written};
+use crate::plan::{Effect, Failure, Operation, STATUSES, UNANSWERED, UNBUILT, meaning, says_no, written};
+
+/// The status that is written for those of its kind that have no meaning of their own.
+const UNKNOWN: u16 = 400;
 
 /// What one attempt can be written to have ended with, and what follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +54,9 @@ fn answered(operation: &Operation) -> impl Iterator<Item = End<'_>> {
     });
     let alone = STATUSES.into_iter().filter(|status| *status >= 300).map(move |status| {
         let (kind, code) = meaning(status);
-        end(operation, code, status, kind)
+        let end = end(operation, code, status, kind);
+        // What no rule speaks of may come after it was done; 400 is written for statuses that nobody knows, too.
+        End { said_no: end.said_no && says_no(status) && status != UNKNOWN, ..end }
     });
     rules.chain(alone)
 }
@@ -124,7 +129,8 @@ mod tests {
         assert_eq!(ways(&[effect.clone(), ("not_executed", json!([429, 503]))], 2), 46 * (1 + 3));
         let key = ("idempotency", json!({"place": "header", "at": "Idempotency-Key", "lives": "7d"}));
         // In doubt: what passes, and answers that say nothing: 7 and 4 statuses, and 4 of 6 without an answer; never connected.
-        assert_eq!(ways(&[effect, key], 2), 46 * (1 + 7 + 4 + 4 + 1));
+        // So do 300, 400 (for what nobody knows), 406, 409, 423, 501 and 505, which say no and not that nothing was done.
+        assert_eq!(ways(&[effect, key], 2), 46 * (1 + 7 + 4 + 4 + 1 + 7));
     }
 
     #[test]

@@ -40,6 +40,18 @@ pub const UNANSWERED: [(&str, Failure, bool); 6] = [
     ("too_large", Failure::Permanent, true),
 ];
 
+/// Statuses that say no to what was asked for, before anything of it is done. Others of their kind may come after it was
+/// done, or while it is being done: 409 and 423 of what an earlier request began, 499 of a proxy whose caller went away.
+///
+/// # Source
+/// RFC 9110 section 15.5; RFC 6585 (428, 431).
+const SAY_NO: [u16; 15] = [400, 401, 402, 403, 404, 405, 410, 411, 412, 413, 414, 415, 422, 428, 431];
+
+/// Whether a status, as it came, says no by itself before anything is done.
+pub fn says_no(status: u16) -> bool {
+    SAY_NO.contains(&status)
+}
+
 /// A status as it is written.
 pub fn written(status: u16) -> u16 {
     match status {
