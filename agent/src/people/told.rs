@@ -87,13 +87,14 @@ pub(crate) fn value(shown: &Value) -> String {
         Value::String(text) => lines(text),
         Value::Array(items) if items.is_empty() => "an empty list".to_owned(),
         Value::Array(items) => items.iter().map(|item| format!("- {}", value(item))).collect::<Vec<_>>().join("\n"),
-        Value::Object(fields) => match amount(shown) {
-            Some((minor, currency)) => money(minor, &line(currency)),
-            None => {
+        Value::Object(fields) => {
+            if let Some((minor, currency)) = amount(shown) {
+                money(minor, &line(currency))
+            } else {
                 let members = fields.iter().map(|(name, field)| format!("{}: {}", line(name), value(field)));
                 members.collect::<Vec<_>>().join("\n")
             }
-        },
+        }
     }
 }
 

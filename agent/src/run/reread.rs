@@ -67,7 +67,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
                 }
                 // What later reads may go by: the facts that the journal keeps.
                 (_, Some(Stand::Done { kept: facts, .. })) => {
-                    drop(values.steps.insert(step.id.clone(), Value::Record(known(facts))))
+                    drop(values.steps.insert(step.id.clone(), Value::Record(known(facts))));
                 }
                 (_, Some(Stand::Answered { ended, facts })) => {
                     values.steps.insert(step.id.clone(), resume::answer_value(*ended, known(facts)));
@@ -86,7 +86,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         values: &Values,
         compiled: &Compiled,
     ) -> Result<BTreeMap<Name, Value>, String> {
-        let arguments = values.parts(&call.with).map_err(|_| "rests_on_what_is_not_kept".to_owned())?;
+        let arguments = values.parts(&call.with).or(Err("rests_on_what_is_not_kept".to_owned()))?;
         let missing =
             call.operation.params.iter().any(|(name, param)| !param.optional && !arguments.contains_key(name));
         if missing {
