@@ -62,7 +62,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         };
         let said = match &chat {
             Chat::Slack { .. } => slack::said(delivery.body).map_err(|slack::NotAnAnswer| NotTaken::BadForm),
-            Chat::Helpdesk { answer, .. } => answered(answer, delivery).ok_or(NotTaken::BadForm),
+            Chat::Helpdesk { answer, .. } => answered(answer, delivery),
         };
         let known = format!("{HEARD}{client}/{connection}/{}", authentic.hash);
         let judged = match said {
@@ -179,19 +179,20 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
 }
 
 /// What a helpdesk's event says: nothing where it is another event, our own, or a note that is no answer.
-fn answered(answer: &Event, delivery: Delivery<'_>) -> Option<Option<Said>> {
+fn answered(answer: &Event, delivery: Delivery<'_>) -> Result<Option<Said>, NotTaken> {
     let fields = match event::read(answer, delivery) {
         Ok(Read::Fields(fields)) => fields,
-        Ok(Read::Other) => return Some(None),
-        Err(_) => return None,
+        Ok(Read::Other) => return Ok(None),
+        Err(_) => return Err(NotTaken::BadForm),
     };
     let text = |name: &str| match fields.get(name) {
         Some(Value::Text(text)) => Some(text.clone()),
         Some(Value::Integer(number)) => Some(number.to_string()),
         _ => None,
     };
-    let Some((choice, question)) = text("text").as_deref().and_then(helpdesk::said) else { return Some(None) };
-    Some(Some(Said { account: text("by")?, question, choice }))
+    let Some((choice, question)) = text("text").as_deref().and_then(helpdesk::said) else { return Ok(None) };
+    let account = text("by").ok_or(NotTaken::BadForm)?;
+    Ok(Some(Said { account, question, choice }))
 }
 
 fn refused(why: NotTaken) -> Reply {
