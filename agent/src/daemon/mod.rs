@@ -117,15 +117,14 @@ pub fn run(config: &Config, outside: &Outside) -> Result<(), Error> {
         let ended = runtime.block_on(live(config.clone(), outside))?;
         // Whatever still runs lets go of the store.
         runtime.shutdown_timeout(LETS_GO);
-        if let Some(end) = how_it_ends(ended) {
+        if let Some(end) = how_it_ends(&ended) {
             return end;
         }
     }
 }
 
 /// What the process says at its end; nothing where it begins another life.
-#[expect(clippy::needless_pass_by_value, reason = "an end is used up")]
-fn how_it_ends(ended: Ended) -> Option<Result<(), Error>> {
+fn how_it_ends(ended: &Ended) -> Option<Result<(), Error>> {
     match ended {
         Ended::Stopped => Some(Ok(())),
         // A service that restarts on failure starts it again.

@@ -499,7 +499,7 @@ async fn oncall_handles_runs_by_filter_with_the_count_first() {
 
 #[test]
 fn an_agent_whose_part_ended_says_that_it_failed() {
-    assert!(matches!(how_it_ends(Ended::Stopped), Some(Ok(()))));
-    assert!(matches!(how_it_ends(Ended::Broken), Some(Err(_))), "a service starts it again");
-    assert!(how_it_ends(Ended::Recovered).is_none());
+    assert!(matches!(how_it_ends(&Ended::Stopped), Some(Ok(()))));
+    assert!(matches!(how_it_ends(&Ended::Broken), Some(Err(_))), "a service starts it again");
+    assert!(how_it_ends(&Ended::Recovered).is_none());
 }

@@ -89,10 +89,11 @@ pub(crate) fn value(shown: &Value) -> String {
         Value::Array(items) => items.iter().map(|item| format!("- {}", value(item))).collect::<Vec<_>>().join("\n"),
         Value::Object(fields) => {
             if let Some((minor, currency)) = amount(shown) {
-                return money(minor, &line(currency));
+                money(minor, &line(currency))
+            } else {
+                let members = fields.iter().map(|(name, field)| format!("{}: {}", line(name), value(field)));
+                members.collect::<Vec<_>>().join("\n")
             }
-            let members = fields.iter().map(|(name, field)| format!("{}: {}", line(name), value(field)));
-            members.collect::<Vec<_>>().join("\n")
         }
     }
 }

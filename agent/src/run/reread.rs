@@ -86,7 +86,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         values: &Values,
         compiled: &Compiled,
     ) -> Result<BTreeMap<Name, Value>, String> {
-        let arguments = values.parts(&call.with).map_err(|_failed| "rests_on_what_is_not_kept".to_owned())?;
+        let arguments = values.parts(&call.with).or(Err("rests_on_what_is_not_kept".to_owned()))?;
         let missing =
             call.operation.params.iter().any(|(name, param)| !param.optional && !arguments.contains_key(name));
         if missing {

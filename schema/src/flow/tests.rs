@@ -161,7 +161,7 @@ fn what_is_wrong_with_a_plan_is_found_where_it_stands() {
     let shown = one(&[("/steps/3/action/show/0", json!("size(ticket.subject)"))]);
     assert_eq!(shown, (Some(3), Part::Show(0), "only the path of one value may stand here".into()));
     let edit = one(&[("/steps/3/action/edit", json!(["ticket.body"]))]);
-    assert_eq!(edit, (Some(3), Part::Edit(0), "`ticket.body` can be edited but is not shown".into()));
+    assert_eq!(edit, (Some(3), Part::Edit(0), "`ticket.body` is used by the decision but not shown".into()));
     let twice = one(&[("/steps/4/id", json!("order"))]);
     assert_eq!((twice.0, twice.1), (Some(4), Part::Id));
     let key = one(&[("/limits/one_at_a_time", json!("'a b'"))]);
