@@ -96,7 +96,7 @@ purpose = \"essential.service.operations\"
 most = { type = \"integer\" }
 least = { type = \"integer\", default = 1 }
 [trigger.manual]
-fields = { number = { type = \"integer\", written_by = \"system\" } }
+fields = { number = { type = \"integer\" } }
 [limits]
 timeout = \"1m\"
 concurrency = 1

@@ -114,6 +114,8 @@ impl Site {
         let (mut staging, mut agent) = (enrol("staging"), enrol("production"));
         let rehearser = format!("{}-staging-1", cast.region).parse().expect("an id");
         agency.establish(&[staging.enrolled(), agent.enrolled()], &[rehearser]).expect("signed trust");
+        // What is drafted for the clients is what is committed.
+        agency.commit("Where the systems are").expect("a commit");
         agency.approve_all().expect("approvals");
         release(&agency, cast.region, "staging");
         staging.start().expect("a staging agent");

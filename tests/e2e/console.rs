@@ -114,7 +114,7 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
     browser.find("#step-order");
     assert!(browser.text("#step-order").contains("refund.toml:32"), "{}", browser.text("#step-order"));
     assert!(browser.text("#step-order").contains("failed: unavailable"));
-    browser.write("[name=why]", "TICKET-7");
+    browser.write("#acts [name=why]", "TICKET-7");
     browser.press(&["Enter"]);
     browser.find_text("This run goes on at the step that failed");
     assert_eq!(place.done(), ["alice retry because of TICKET-7"]);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use assent_schema::class::Class;
 use assent_schema::fides;
 use assent_schema::id::Name;
-use assent_schema::shape::{CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape};
+use assent_schema::shape::{CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape, WrittenBy};
 use assent_schema::spec::Spanned;
 
 use super::reader::{Table, Value};
@@ -27,32 +27,50 @@ pub(super) const SHAPES: [&str; 11] =
 pub(super) fn fields(value: Value<'_, '_>) -> Option<BTreeMap<Spanned<Name>, Spanned<Field>>> {
     Some(value.table()?.entries(|value| {
         let name = value.key;
-        value.spanned(|value| field(value, name, Class::default()))
+        value.spanned(|value| field(value, name, Says::All))
     }))
 }
 
-/// What a person gives to a `manual` trigger: facts, since nothing else may wait for the run.
-pub(super) fn facts(value: Value<'_, '_>) -> Option<BTreeMap<Spanned<Name>, Spanned<Field>>> {
-    let fields = value.table()?.entries(|value| {
+/// What comes with a file or what a person gives to a `manual` trigger: facts, since nothing else may wait for the run. A
+/// workflow says what they look like; that they are facts, and who can write them, is not its to say.
+pub(super) fn facts(value: Value<'_, '_>, written_by: WrittenBy) -> Option<BTreeMap<Spanned<Name>, Spanned<Field>>> {
+    Some(value.table()?.entries(|value| {
         let name = value.key;
-        let given = value.clone();
-        let field = value.spanned(|value| field(value, name, Class::Reference))?;
-        if field.class.is_fact() { Some(field) } else { given.bad("is not of class `reference`") }
-    });
-    Some(fields)
+        value.spanned(|value| field(value, name, Says::Looks(written_by)))
+    }))
 }
 
-fn field(value: Value<'_, '_>, default_at: &str, default_class: Class) -> Option<Field> {
+/// What a field may say of itself.
+#[derive(Clone, Copy)]
+enum Says {
+    /// Everything: the catalog.
+    All,
+    /// What it looks like: a workflow.
+    Looks(WrittenBy),
+}
+
+fn field(value: Value<'_, '_>, default_at: &str, says: Says) -> Option<Field> {
     let mut table = value.table()?;
     let at = table.opt("at", path).unwrap_or_else(|| default_at.to_owned());
-    let class_given = table.get("class");
+    let class_given = match says {
+        Says::All => table.get("class"),
+        Says::Looks(_) => None,
+    };
+    let default_class = match says {
+        Says::All => Class::default(),
+        Says::Looks(_) => Class::Reference,
+    };
     let class = class_given.clone().map_or(Some(default_class), word);
+    let written_by = match says {
+        Says::All => table.opt("written_by", word).unwrap_or_default(),
+        Says::Looks(written_by) => written_by,
+    };
     let shape = shape(&mut table);
     let field = Field {
         at,
         shape: shape?,
         class: class?,
-        written_by: table.opt("written_by", word).unwrap_or_default(),
+        written_by,
         optional: table.opt("optional", boolean).unwrap_or_default(),
         measure: table.opt("measure", boolean).unwrap_or_default(),
         category: table.opt("category", category),
@@ -107,7 +125,7 @@ pub(super) fn shape(table: &mut Table<'_, '_>) -> Option<Shape> {
         "one_of" => Shape::OneOf { values: table.need("values", |value| constants(value, 1..=VALUES_MOST))? },
         "list" => Shape::List {
             most: table.need("most", within(1..=LIST_MOST))?,
-            of: Box::new(table.need("of", |value| field(value, "", Class::default()))?),
+            of: Box::new(table.need("of", |value| field(value, "", Says::All))?),
         },
         "record" => {
             let fields = table.need("fields", fields)?;

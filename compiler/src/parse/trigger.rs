@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::tree::Written;
 use assent_schema::id::Name;
 use assent_schema::plan::{AfterFile, Missed};
+use assent_schema::shape::WrittenBy;
 use assent_schema::spec::{Poll, Spanned, Trigger};
 use assent_schema::time::Period;
 
@@ -87,7 +88,8 @@ fn inbox(value: Value<'_, '_>) -> Option<Trigger> {
     let folder = table.need("folder", name);
     let pattern = table.need("pattern", pattern);
     let after: AfterFile = table.opt("after", word).unwrap_or_default();
-    let fields = table.need("fields", facts);
+    // Whoever can put a file there can write all of it.
+    let fields = table.need("fields", |value| facts(value, WrittenBy::Anyone));
     let only = only(&mut table);
     table.done();
     Some(Trigger::Inbox { folder: folder?, pattern: pattern?, after, fields: fields?, only })
@@ -129,7 +131,7 @@ fn schedule(value: Value<'_, '_>) -> Option<Trigger> {
 
 fn manual(value: Value<'_, '_>) -> Option<Trigger> {
     let mut table = value.table()?;
-    let fields = table.opt("fields", facts).unwrap_or_default();
+    let fields = table.opt("fields", |value| facts(value, WrittenBy::System)).unwrap_or_default();
     table.done();
     Some(Trigger::Manual { fields })
 }

@@ -83,11 +83,32 @@ pub(crate) fn apply(base: &Files, text: &str) -> Fixture {
     if let Some(by) = text.lines().find_map(|line| line.strip_prefix("#commit ")) {
         let mut before = base.clone();
         sign_all(&mut before, expires.parse().expect("a moment"));
+        keep_approvals(&mut fixture.files, &before);
         fixture.before = Some((before, by.to_owned()));
     }
     apply_sections(&mut fixture, text, "#= ");
     fixture.expected.sort();
     fixture
+}
+
+/// What was approved before stays, and a new approval stands beside it.
+fn keep_approvals(files: &mut Files, before: &Files) {
+    let (first, second) = ("/approvals/1.toml", "/approvals/2.toml");
+    let is_other = |path: &&String| files.get(*path).is_some_and(|bytes| before.get(*path) != Some(bytes));
+    let changed: Vec<String> = before.keys().filter(|path| path.ends_with(first)).filter(is_other).cloned().collect();
+    for approval in changed {
+        let of_it: Vec<String> = files.keys().filter(|path| path.starts_with(&approval)).cloned().collect();
+        for path in of_it {
+            let bytes = files.remove(&path).expect("a file");
+            files.insert(path.replacen(first, second, 1), bytes);
+        }
+        files.extend(
+            before
+                .iter()
+                .filter(|(path, _)| path.starts_with(&approval))
+                .map(|(path, bytes)| (path.clone(), bytes.clone())),
+        );
+    }
 }
 
 /// Applies the sections that begin with a mark.

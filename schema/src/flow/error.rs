@@ -97,6 +97,8 @@ pub enum PlanErrorKind {
     NotShown(String),
     /// A value of another shape than a fact has.
     NotBounded,
+    /// A key that nothing is told apart by: no token, constant or integer.
+    NotAKey(String),
     /// A value that must be a fact: of class `reference` or lower, and of bounded shape.
     NotAFact,
     /// What an `each` walks and is no list.
@@ -131,6 +133,7 @@ impl PlanError {
             | PlanErrorKind::Nested => Code::BadValue,
             PlanErrorKind::NotAFact
             | PlanErrorKind::NotBounded
+            | PlanErrorKind::NotAKey(_)
             | PlanErrorKind::NotAList(_)
             | PlanErrorKind::NotAMoment(_) => Code::TypeMismatch,
         }
@@ -144,6 +147,7 @@ impl PlanError {
             PlanErrorKind::NotAPath => Some("Write the path of one value, like `ticket.subject`.".into()),
             PlanErrorKind::NotShown(path) => Some(format!("Add `{path}` to `show`.")),
             PlanErrorKind::NotBounded => Some("Use a field of a type like `token`.".into()),
+            PlanErrorKind::NotAKey(_) => Some("Use a field of type `token` or `integer`.".into()),
             PlanErrorKind::NotAFact => Some("Use a field of class `reference`.".into()),
             PlanErrorKind::NotAList(_) => Some("Write the path of a list, like `orders.items`.".into()),
             PlanErrorKind::NotAMoment(_) => {
@@ -171,6 +175,9 @@ impl fmt::Display for PlanError {
             }
             PlanErrorKind::NotAFact => {
                 f.write_str("only a fact may stand here: a value of class `reference` or lower and of bounded shape")
+            }
+            PlanErrorKind::NotAKey(found) => {
+                write!(f, "a key is a token, a constant or an integer, and this is {found}")
             }
             PlanErrorKind::NotAList(found) => write!(f, "an `each` walks a list, and this is {found}"),
             PlanErrorKind::NotAMoment(found) => write!(f, "a `wait` ends at an instant, and this is {found}"),

@@ -489,6 +489,8 @@ impl<'p> Walk<'p> {
         let flow = followed.flow;
         if flow.label.class.is_fact() && found.reference_shape().is_none() {
             self.error(Part::OneAtATime, PlanErrorKind::NotBounded);
+        } else if flow.label.class.is_fact() && !is_key(&found) {
+            self.error(Part::OneAtATime, PlanErrorKind::NotAKey(found.to_string()));
         }
         self.flows.key = Some(flow);
     }
@@ -507,6 +509,8 @@ impl<'p> Walk<'p> {
         self.released(part, &place, &followed);
         if found.reference_shape().is_none() || !followed.flow.label.class.is_fact() {
             self.error(part.clone(), PlanErrorKind::NotAFact);
+        } else if !is_key(&found) {
+            self.error(part.clone(), PlanErrorKind::NotAKey(found.to_string()));
         }
         followed.flow
     }
@@ -523,6 +527,11 @@ impl<'p> Walk<'p> {
             self.path(by, Part::KpiBy(place, label), true);
         }
     }
+}
+
+/// Whether agents tell runs, items or events apart by values of a type.
+fn is_key(found: &Type) -> bool {
+    matches!(found, Type::Token | Type::OneOf(_) | Type::Integer)
 }
 
 /// Whether a template is a link to a host that the workflow names, so that nobody else chooses where people are led.

@@ -97,7 +97,8 @@ impl Clerk {
         if target.starts_with("/alerts") {
             return written(202, &[]);
         }
-        let proofs = message.headers().filter(|(name, _)| name.contains("auth") || name.contains("key"));
+        let is_proof = |name: &str| (name.contains("auth") || name.contains("key")) && !name.starts_with("idempotency");
+        let proofs = message.headers().filter(|(name, _)| is_proof(name));
         self.authorised.lock().unwrap_or_else(PoisonError::into_inner).extend(proofs.map(|(_, value)| value));
         let systems = self.systems.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let found = systems.and_then(|systems| {

@@ -155,7 +155,7 @@ static FIELD: Table = Table {
     rules: SHAPE_RULES,
 };
 
-fn categories() -> Vec<&'static str> {
+pub(super) fn categories() -> Vec<&'static str> {
     fides::DATA_CATEGORIES.to_vec()
 }
 

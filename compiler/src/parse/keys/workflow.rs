@@ -7,7 +7,7 @@ use assent_schema::plan::{AfterFile, Missed, Mode};
 use super::super::trigger::KINDS;
 use super::super::value::words;
 use super::super::workflow::SETTING_TYPES;
-use super::catalog::{FIELDS, SHAPE, SHAPE_RULES};
+use super::catalog::{SHAPE, SHAPE_RULES, categories};
 use super::step::{ARGUMENTS, ON, STEP};
 use super::{EVENT, Holds, ID, Key, Kind, LINE, LOCALE, NAME, OPERATION, PATH, PERIOD, Rule, Table, may, need};
 
@@ -170,11 +170,28 @@ static INBOX: Table = Table {
             need("folder", Holds::Form(&NAME), "The folder's name below the client's own."),
             need("pattern", Holds::Text, "Which names are taken, like `*.json`."),
             may("after", Holds::Word(words::<AfterFile>), "What becomes of a file that was taken; `move` unless said."),
-            need("fields", FIELDS, "The fields that are taken, all of class `reference`."),
+            need("fields", FACTS, "The fields that are taken: facts, which anyone may have written."),
         ],
         &[ONLY],
     ],
     rules: &[],
+};
+
+/// Facts that a workflow describes itself.
+const FACTS: Holds = Holds::Map(&NAME, &Holds::Table(&FACT));
+static FACT: Table = Table {
+    name: "fact",
+    about: "One fact that comes with the event.",
+    groups: &[
+        &SHAPE,
+        &[
+            may("at", Holds::Form(&PATH), "Its path in the message; its name unless said."),
+            may("optional", Holds::Boolean, "Whether it may be absent; `false` unless said."),
+            may("measure", Holds::Boolean, "Whether KPIs may sum it, for integers and money."),
+            may("category", Holds::Word(categories), "A data category of Fideslang, which clients and auditors see."),
+        ],
+    ],
+    rules: SHAPE_RULES,
 };
 
 static SCHEDULE: Table = Table {
@@ -195,7 +212,7 @@ static SCHEDULE: Table = Table {
 static MANUAL: Table = Table {
     name: "trigger-manual",
     about: "A person starts it.",
-    groups: &[&[may("fields", FIELDS, "What the person gives, all of class `reference`.")]],
+    groups: &[&[may("fields", FACTS, "What the person gives: facts.")]],
     rules: &[],
 };
 

@@ -324,6 +324,20 @@ fn members_of_a_record_take_no_more_than_they_say() {
 }
 
 #[test]
+fn a_key_is_of_a_type_that_tells_apart() {
+    let said = |key: &str| {
+        let found = errors(REFUND, &[("/limits/one_at_a_time", json!(key))]);
+        found.into_iter().map(|(.., said)| said).collect::<Vec<_>>()
+    };
+    let fine: [String; 0] = [];
+    assert_eq!(said("trigger.ticket_id"), fine);
+    assert_eq!(said("size('abc')"), fine);
+    assert_eq!(said("now"), ["a key is a token, a constant or an integer, and this is an instant"]);
+    assert_eq!(said("money(1, 'EUR')"), ["a key is a token, a constant or an integer, and this is money"]);
+    assert_eq!(said("true"), ["a key is a token, a constant or an integer, and this is true or false"]);
+}
+
+#[test]
 fn a_party_that_the_workflow_names_proves_nothing() {
     let marked = |of: &str| {
         let found = broken(
