@@ -1,6 +1,7 @@
 //! End-to-end tests against real programs.
 
 mod away;
+mod begin;
 mod builds;
 mod bytes;
 mod console;

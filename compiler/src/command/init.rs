@@ -42,7 +42,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     match args.format {
         Format::Json => context.print_json(&serde_json::json!({ "folder": folder.display().to_string(), "files": files }))?,
         Format::Human => context.print(&format!(
-            "wrote {} files to {place}\n\nNext:\n  cd {place}\n  git add . && git commit -m 'Begin'\n  assent check              (says what people still have to sign; README.md says how)\n  assent test --coverage\n",
+            "wrote {} files to {place}\n\nNext:\n  cd {place}\n  assent check --worktree   (says what people still have to sign)\n  README.md                 (in which order it is signed and committed)\n",
             files.len(),
             place = folder.display()
         ))?,

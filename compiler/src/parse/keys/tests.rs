@@ -85,6 +85,14 @@ key = "witness.acme.example/1+f0cb0178+BBpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy1
 region = "eu"
 "#;
 const RARE_WORKFLOW: &str = r#"
+[trigger.manual.fields]
+text = { type = "text", most_bytes = 10, at = "t", optional = true }
+instant = { type = "instant", wire = "seconds" }
+money = { type = "money", value = "cents", unit = "minor", currency_at = "currency" }
+euros = { type = "money", currency = "EUR", unit = "minor", measure = true }
+word = { type = "one_of", values = ["a", "b"], category = "user" }
+list = { type = "list", most = 3, of = { type = "token" } }
+record = { type = "record", fields = { one = { type = "token" } } }
 [[step]]
 id = "rest"
 wait = { for = "2h" }
