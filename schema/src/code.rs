@@ -161,7 +161,7 @@ codes! {
         "Give the workflow the purpose that it has for the client, like `essential.service.operations.support`; one that has none cannot be run on client data.";
     UnapprovedDataUse "unapproved-data-use" Error ["P25"] "A data use that no one approval of the client covers.";
         "Nothing new is done with client data without written approval.";
-        "Show the client `assent plan`, and have its approvers sign what `assent plan --draft <client>` writes.";
+        "Show the client `assent plan`; `assent plan --draft CLIENT > clients/CLIENT/approvals/NAME.toml` writes what its approvers sign, each with `assent approve FILE --key PERSON=KEY`.";
     ApprovalInvalid "approval-invalid" Error ["P25"] "An approval whose signatures or contents do not hold.";
         "Only what the client really signed counts.";
         "Have the client's approvers sign the file again, byte for byte as it is stored.";

@@ -34,11 +34,19 @@ pub(super) fn check_part(part: &Partly, findings: &mut Findings) {
             let stretch = error.span().map(|span| part.sites.within(&site(&error.site), &span));
             let read = stretch.as_ref().map(|place| part.sites.text(place)).unwrap_or_default();
             let in_unread = error.site.step.as_ref().is_some_and(|step| unread(step.as_str()));
-            !part.nameless && !in_unread && !paths(read).any(|path| unread(path.root))
+            !part.nameless && !in_unread && !names(error, unread) && !paths(read).any(|path| unread(path.root))
         }
         _ => false,
     };
     report_all(&part.plan, &part.sites, &flow::check_plan(&part.plan), is_sure, findings);
+}
+
+/// Whether the name that an error does not know is one of these.
+fn names(error: &PlanError, of: impl Fn(&str) -> bool) -> bool {
+    match &error.kind {
+        PlanErrorKind::Expression(ExprError { kind: ExprErrorKind::UnknownName { name, .. }, .. }) => of(name),
+        _ => false,
+    }
 }
 
 fn report_all(

@@ -130,9 +130,9 @@ impl ExprErrorKind {
     /// What to do, where it is more than the code's own advice.
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::MayBeAbsent { path } => {
-                Some(format!("Guard it: put `has({path})` before it, joined by `&&`, in this or the step's `when`."))
-            }
+            Self::MayBeAbsent { path } => Some(format!(
+                "Guard it: put `has({path})` before it, joined by `&&`, in this or the step's `when`; where a value stands, say what it is otherwise, like `has({path}) ? {path} : …`."
+            )),
             Self::UnknownName { nearest: None, known, .. } => there_are(known.iter().map(String::as_str)),
             Self::Unescaped(format) => Some(format!("Put the value through `{}(…)`.", escaper(*format))),
             Self::TooLong => Some("Split it: compute parts in a `set` step.".into()),

@@ -40,7 +40,7 @@ pub(super) fn argument(
             let mut followed = nothing();
             let mut of = Type::Nothing;
             for item in items {
-                let checked = self::argument(item, env, edited, format)?;
+                let checked = self::argument(item, env, edited, format).map_err(inside)?;
                 of = of.join(&checked.known.kind).ok_or_else(|| mismatch(&of.to_string(), &checked.known.kind))?;
                 followed = both(followed, checked.followed);
             }
@@ -48,8 +48,7 @@ pub(super) fn argument(
             Checked { known: computed(&list, &followed.flow), followed }
         }
         // The place of an error is one of the hole's or the file's own; it means nothing in the argument.
-        Argument::Text(in_locale) => text(&in_locale.text, env, edited, format)
-            .map_err(|error| ExprError { span: 0..usize::MAX, kind: error.kind })?,
+        Argument::Text(in_locale) => text(&in_locale.text, env, edited, format).map_err(inside)?,
         Argument::Record(members) => record(members, env, edited, format)?,
     })
 }
@@ -158,7 +157,7 @@ fn record(
     let mut followed = nothing();
     let mut fields = BTreeMap::new();
     for (name, member) in members {
-        let checked = argument(member, env, edited, format)?;
+        let checked = argument(member, env, edited, format).map_err(inside)?;
         let kind = ExprErrorKind::UnknownName { name: name.clone(), nearest: None, known: Vec::new() };
         let name = Name::new(name).map_err(|_bad| ExprError { span: 0..0, kind })?;
         fields.insert(name, checked.known);
@@ -313,6 +312,11 @@ fn all_present(path: &Path) -> Facts {
 /// As [`argument`].
 pub(super) fn flow_of_link(text: &str, env: &Env) -> Result<Followed, ExprError> {
     template(&Template::parse(text)?, env, &BTreeSet::new(), Some(TextFormat::Url)).map(|checked| checked.followed)
+}
+
+/// An error in a part of an argument: its place counts from the part, and means nothing in the whole.
+fn inside(error: ExprError) -> ExprError {
+    ExprError { span: 0..usize::MAX, kind: error.kind }
 }
 
 fn nothing() -> Followed {
