@@ -107,6 +107,11 @@ fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
+/// What stands in a path as it is: unreserved characters, and the colon before a verb, which holes have encoded.
+fn is_literal(byte: u8) -> bool {
+    is_unreserved(byte) || byte == b':'
+}
+
 /// Encodes a text so that it is one value in a query or form, or part of one segment: all but unreserved characters.
 pub fn encode(text: &str, out: &mut String) {
     for byte in text.bytes() {
@@ -183,12 +188,15 @@ enum Segment<'t> {
 
 /// Reads a template: `/a/{b}/c{d}.json`, at most one hole a segment.
 fn segments(template: &str) -> Option<Vec<Segment<'_>>> {
-    let segment = |text: &'_ str| -> bool { text.bytes().all(is_unreserved) };
+    let segment = |text: &'_ str| -> bool { text.bytes().all(is_literal) };
     template
         .strip_prefix('/')?
         .split('/')
         .map(|text| match text.split_once('{') {
-            None => is_plain_segment(text).then_some(Segment::Plain(text)),
+            None => {
+                let plain = !matches!(text, "" | "." | "..") && segment(text);
+                plain.then_some(Segment::Plain(text))
+            }
             Some((before, rest)) => {
                 let (name, after) = rest.split_once('}')?;
                 let fine = segment(before) && segment(after) && !name.is_empty();
@@ -230,6 +238,15 @@ mod tests {
             }
         }
         out
+    }
+
+    #[test]
+    fn a_path_has_words_around_its_holes() {
+        let made = |template: &str, id: &str| fill(template, |name| (name == "id").then_some(id)).map_err(|_bad| ());
+        assert_eq!(made("/orders/{id}.json", "1017"), Ok("/orders/1017.json".to_owned()));
+        assert_eq!(made("/v1/messages/{id}:send", "a:b"), Ok("/v1/messages/a%3Ab:send".to_owned()));
+        assert_eq!(made("/v1/images:annotate/{id}", "7"), Ok("/v1/images:annotate/7".to_owned()));
+        assert!(made("/orders/{id}/..", "7").is_err() && made("/orders//{id}", "7").is_err());
     }
 
     #[test]

@@ -191,14 +191,18 @@ fn path_template(value: &Value<'_, '_>, params: &BTreeMap<Spanned<Name>, Spanned
     let Some(rest) = text.strip_prefix('/') else { return value.bad("does not begin with `/`") };
     let mut holes = BTreeSet::new();
     for segment in rest.split('/') {
-        let hole = segment.strip_prefix('{').and_then(|s| s.strip_suffix('}'));
+        let hole = segment.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
+        let (before, hole, after) = match hole {
+            Some((before, (hole, after))) => (before, Some(hole), after),
+            None => (segment, None, ""),
+        };
         let literal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b':');
-        match hole {
-            Some(hole) if !holes.insert(hole) => return value.bad(&format!("has `{{{hole}}}` twice")),
-            None if matches!(segment, "." | "..") || !segment.bytes().all(literal) => {
-                return value.bad("has a segment that is neither a `{parameter}` nor of `A-Z a-z 0-9 - _ . ~ :`");
-            }
-            Some(_) | None => {}
+        let is_plain = before.bytes().chain(after.bytes()).all(literal);
+        if !is_plain || (hole.is_none() && matches!(segment, "" | "." | "..")) {
+            return value.bad("has a segment of something else than `A-Z a-z 0-9 - _ . ~ :` around one `{parameter}`");
+        }
+        if let Some(hole) = hole.filter(|hole| !holes.insert(*hole)) {
+            return value.bad(&format!("has `{{{hole}}}` twice"));
         }
     }
     let in_path = |param: &Param| param.place == Place::Path;
