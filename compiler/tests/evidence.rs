@@ -13,6 +13,7 @@ use assent_compiler::source::open_commit;
 use assent_schema::calendar::BusinessHours;
 use assent_schema::canon::Digest;
 use assent_schema::client::Tier;
+use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::ledger::export::line;
 use assent_schema::ledger::{Checkpoint, Entry, Frontier, Head, Kind, Origin, commitment};
 use assent_schema::time::{Moment, Period};
@@ -174,6 +175,8 @@ struct Ledger {
     entries: Vec<(Moment, &'static str, Value)>,
     /// The plan of all entries, for runs.
     plan: Option<Digest>,
+    /// Places whose body is gone.
+    gone: Vec<u64>,
 }
 
 impl Ledger {
@@ -182,7 +185,7 @@ impl Ledger {
         let opened = ("2026-05-01T00:00:00Z", "opened", root);
         let all = std::iter::once(&opened).chain(entries);
         let entries = all.map(|(time, kind, data)| (time.parse().unwrap(), *kind, data.clone())).collect();
-        Self { key: SigningKey::from_bytes(&[7; 32]), entries, plan: None }
+        Self { key: SigningKey::from_bytes(&[7; 32]), entries, plan: None, gone: Vec::new() }
     }
 
     fn origin() -> Origin {
@@ -194,21 +197,24 @@ impl Ledger {
         let (mut frontier, mut out) = (Frontier::new(), Vec::new());
         for (index, (time, kind, data)) in self.entries.iter().enumerate() {
             let index = u64::try_from(index).unwrap();
+            let mut data = data.as_object().unwrap().clone();
+            let step = data.remove("step").map(|step| step.as_str().unwrap().parse().unwrap());
             let entry = Entry {
                 log: Self::origin(),
                 index,
                 time: *time,
-                run: ["accepted", "ended"].contains(kind).then_some(1),
-                step: None,
+                run: ["accepted", "intent", "decided", "ended"].contains(kind).then_some(1),
+                step,
                 item: None,
                 attempt: None,
                 actor: Some("omar".parse().unwrap()),
                 plan: self.plan.filter(|_| *kind == "accepted"),
-                kind: Kind::parse(kind, data.as_object().unwrap()).unwrap(),
+                kind: Kind::parse(kind, &data).unwrap(),
             };
             let (salt, body) = ([1; 32], entry.to_bytes().unwrap());
             let committed = commitment(&salt, &body);
-            out.extend(line(index, &committed, Some((&salt, &body))).unwrap());
+            let there = (!self.gone.contains(&index)).then_some((&salt, body.as_slice()));
+            out.extend(line(index, &committed, there).unwrap());
             frontier.append(committed.as_bytes());
         }
         let head = Head { origin: Self::origin(), size: frontier.size(), root: frontier.root() };
@@ -290,8 +296,10 @@ fn a_ledger_that_shows_an_incident_well_cared_for_speaks_against_nothing() {
 fn each_promise_turns_red_when_a_ledger_speaks_against_it() {
     let kept = BTreeMap::from([("clients/acme/incidents/i-7.md".to_owned(), Digest::of_file(b"why"))]);
     let opened = || ("2026-05-20T10:00:00Z", "incident", incident("opened"));
+    let told = || ("2026-05-20T10:00:05Z", "alerted", json!({"rule": "run-failed", "delay": 5}));
     let late = Ledger::new(&[
         opened(),
+        told(),
         ("2026-05-20T14:00:01Z", "incident", incident("acknowledged")),
         ("2026-05-22T09:00:00Z", "incident", shared()),
     ]);
@@ -306,6 +314,7 @@ fn each_promise_turns_red_when_a_ledger_speaks_against_it() {
     says(&alone, "i-7: no post-mortem was shared by 2026-05-22T10:00:00Z");
     let closed = Ledger::new(&[
         opened(),
+        told(),
         ("2026-05-20T11:00:00Z", "incident", incident("acknowledged")),
         ("2026-05-21T10:00:00Z", "incident", incident("closed")),
     ]);
@@ -334,6 +343,76 @@ fn each_promise_turns_red_when_a_ledger_speaks_against_it() {
     assert_eq!(judged(Ledger::new(&[alerted("rotation-overdue"), rotated]).read(|_| ()), &kept), BTreeSet::new());
     let wider = Ledger::new(&[alerted("scope-wider")]);
     says(&judged(wider.read(|_| ()), &kept), "P06: assent/harbor/eu-production-1/acme: at 2026-05-20T10:00:05Z");
+}
+
+#[test]
+fn an_incident_that_nobody_was_told_of_and_a_better_post_mortem() {
+    let kept = BTreeMap::from([("clients/acme/incidents/i-7.md".to_owned(), Digest::of_file(b"why"))]);
+    let story = |told: Option<&str>| {
+        let opened = [("2026-05-20T10:00:00Z", "incident", incident("opened"))];
+        let told = told.map(|rule| ("2026-05-20T10:00:05Z", "alerted", json!({"rule": rule, "delay": 5})));
+        let after = [
+            ("2026-05-20T13:00:00Z", "incident", incident("acknowledged")),
+            ("2026-05-22T09:00:00Z", "incident", shared()),
+            // A better one, after the 48 hours: what was promised was kept.
+            ("2026-05-24T09:00:00Z", "incident", shared()),
+        ];
+        let ledger = Ledger::new(&opened.into_iter().chain(told).chain(after).collect::<Vec<_>>());
+        judged(ledger.read(|_| ()), &kept)
+    };
+    assert_eq!(story(Some("run-failed")), BTreeSet::new());
+    for told in [None, Some("stale")] {
+        let found = story(told);
+        assert!(found.iter().any(|one| one.starts_with("P13: ") && one.contains("i-7 was opened")), "{found:?}");
+    }
+}
+
+#[test]
+fn what_is_gone_too_early_breaks_the_promise_to_keep_it() {
+    let story = |pruned: &str| {
+        let looked = json!({"what": "run", "why": "ticket-1"});
+        let gone = json!({"ranges": [[2, 2]], "rule": "retention", "reason": "90d"});
+        let (before, after) =
+            (("2026-05-02T00:00:00Z", "viewed", looked.clone()), ("2026-05-03T00:00:00Z", "viewed", looked));
+        let ledger = Ledger { gone: vec![2], ..Ledger::new(&[before, after, (pruned, "pruned", gone)]) };
+        judged(ledger.read(|_| ()), &BTreeMap::new())
+    };
+    assert_eq!(story("2026-08-01T00:00:00Z"), BTreeSet::new());
+    let found = story("2026-05-10T00:00:00Z");
+    assert!(found.iter().any(|one| one.starts_with("P14: ") && one.contains("the entries 2 to 2")), "{found:?}");
+}
+
+#[test]
+fn money_that_moved_without_the_yes_of_its_plan_breaks_the_promise_about_runs() {
+    let plan = {
+        let (folder, head) = repository(example(), "alice");
+        let repository = git2::Repository::open_bare(folder.path()).unwrap();
+        let parts = open_commit(&repository, head).unwrap();
+        let (survey, _) = examine(&parts, NOW.parse().unwrap(), &Options::default()).unwrap();
+        let judged = &survey.judged[&"acme".parse::<ClientId>().unwrap()];
+        judged.workflows[&"refund".parse::<WorkflowId>().unwrap()].lowered.plan.to_bytes().unwrap().1
+    };
+    let story = |choice: Option<&str>| {
+        let begun = json!({"id": "r", "trigger": "webhook", "event": "e"});
+        let shown = Digest::of_file(b"shown");
+        let said = choice.map(|choice| {
+            let decided = json!({"step": "agree", "choice": choice, "shown": shown, "by": "support-leads"});
+            ("2026-05-20T10:00:02Z", "decided", decided)
+        });
+        let pays = json!({"step": "pay", "operation": "payments.refund", "keyed": Digest::of_file(b"keyed")});
+        let all = [("2026-05-20T10:00:00Z", "accepted", begun)].into_iter().chain(said);
+        let all: Vec<_> = all.chain([("2026-05-20T10:00:03Z", "intent", pays)]).collect();
+        let ledger = Ledger { plan: Some(plan), ..Ledger::new(&all) };
+        judged(ledger.read(|_| ()), &BTreeMap::new())
+    };
+    assert_eq!(story(Some("approve")), BTreeSet::new());
+    for choice in [None, Some("refuse"), Some("late")] {
+        let found = story(choice);
+        assert!(
+            found.iter().any(|one| one.starts_with("P11: ") && one.contains("nobody agreed at `agree`")),
+            "{found:?}"
+        );
+    }
 }
 
 #[test]

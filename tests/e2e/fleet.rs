@@ -174,6 +174,17 @@ fn verdict(agency: &Agency, name: &str, remote: Option<&str>) -> (Outcome, [Stri
     (outcome, verdicts, text("/regions/0/agents/0/why"))
 }
 
+/// What `assent promises` finds in a region's production against deployments that are versioned and tested.
+fn against(agency: &Agency, place: &str) -> Vec<String> {
+    let at = clock().expect("a clock").to_string();
+    let line = ["promises", "--local", "--at", &at, "--format", "json"].map(str::to_owned);
+    let (_, said) = agency.try_assent(&line).expect("a command that runs");
+    let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    let rows = said["promises"].as_array().expect("rows").iter().filter(|row| row["id"] == "P15" || row["id"] == "P16");
+    let texts = rows.flat_map(|row| row["against"].as_array().expect("a list")).filter_map(|text| text.as_str());
+    texts.filter(|text| text.starts_with(place)).map(str::to_owned).collect()
+}
+
 /// Has an agent look at once, as a poke or its next poll would.
 fn poke(agent: &Agent) {
     let socket = agent.state().join("control.sock");
@@ -266,8 +277,29 @@ fn a_fleet_of_three_regions_lives_through_a_cut_and_a_sleep() {
 
     // One verdict per region, from what the agents signed: in trial, for nobody's plan saw twenty runs yet.
     fleet.stands("eu", "trial");
-    // What another agent signed is not this one's word, and no word is none.
+    // A release that agents refuse, or that is gone, is no evidence of deployments that are versioned.
     let source = branch::open(&fleet.agency.source).expect("the source");
+    let (place, release) = ("production/eu: ", "release/production/eu");
+    assert_eq!(against(&fleet.agency, place), Vec::<String>::new());
+    let tip = branch::tip(&source, release).expect("a repository").expect("a release");
+    let files = branch::read(&source, tip).expect("a release");
+    let plan = files.keys().find(|path| path.starts_with("plans/")).expect("a plan").clone();
+    let edited = Files::from([(plan.clone(), b"{}".to_vec())]);
+    for (change, code) in [
+        (files.clone().into_iter().chain(edited).collect::<Files>(), "file-changed"),
+        (files.clone().into_iter().filter(|(path, _)| !path.starts_with("rehearsals/")).collect(), "file-missing"),
+    ] {
+        branch::write(&source, release, &change, "Forged", clock().expect("a clock")).expect("a branch");
+        let found = against(&fleet.agency, place);
+        assert!(found.iter().any(|text| text.contains(code)), "{code}: {found:?}");
+        source.reference(&format!("refs/heads/{release}"), tip, true, "back").expect("a branch");
+    }
+    source.find_reference(&format!("refs/heads/{release}")).and_then(|mut found| found.delete()).expect("a branch");
+    let found = against(&fleet.agency, place);
+    assert!(!found.is_empty(), "a release that is gone speaks against nothing");
+    source.reference(&format!("refs/heads/{release}"), tip, true, "back").expect("a branch");
+
+    // What another agent signed is not this one's word, and no word is none.
     let (own, other) = ("status/production/eu/eu-production-1", "status/staging/eu/eu-staging-1");
     let tip = branch::tip(&source, other).expect("a repository").expect("a fetched status");
     let mut forged = branch::read(&source, tip).expect("a status");

@@ -1,23 +1,26 @@
 //! `assent promises`: every promise with what enforces it and what is so, for a repository and its ledgers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use assent_agent::incident::respond_by;
 use assent_agent::store::Severity;
+use assent_agent::verify::{Now, PinnedTrust, Place, RefusalCode, verify};
 use assent_schema::calendar::BusinessHours;
 use assent_schema::canon::Digest;
 use assent_schema::client::Tier;
-use assent_schema::id::ClientId;
+use assent_schema::id::{AgentId, ClientId};
 use assent_schema::time::Moment;
+use assent_schema::trust::{AgentEntry, RootChain};
 use git2::{ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
 
 use super::repository::{RemoteArgs, SourceArgs};
 use super::{Context, Format, Outcome, rehearsing};
 use crate::check::{Options, examine, survey_project, unassigned_author};
 use crate::error::Error;
-use crate::evidence::{Log, Row, Seen, Verdict, judge, read};
-use crate::publish::standing::{Standing, roots_of_source, standing, targets};
+use crate::evidence::{Log, Region, Row, Seen, Verdict, Whole, judge, read};
+use crate::publish::prepare::{Target, published};
+use crate::publish::standing::{roots_of_source, standing, targets};
 use crate::show::promises::{Head, text, value};
 use crate::source::{changes_since, open_commit, resolve_commit};
 
@@ -97,9 +100,10 @@ pub(super) fn gather(
     drop(unassigned_author::judge(&changes, project.trusted.roots.as_deref(), &parts, &mut findings));
     progress.say("looking at releases and statuses");
     let roots = roots_of_source(&repository, commit)?;
-    let regions: Vec<Standing> = targets(&repository, roots.newest())?
+    let there = args.remote.names(&repository, "release/")?;
+    let regions: Vec<Region> = targets(&repository, roots.newest())?
         .iter()
-        .map(|target| standing(&repository, target, commit, &roots, at))
+        .map(|target| region(&repository, target, commit, &roots, there.as_ref(), at))
         .collect::<Result<_, _>>()?;
     progress.say("verifying ledgers");
     let name = survey.parsed.project.as_ref().map(|project| project.spec.name.value.clone());
@@ -125,6 +129,54 @@ pub(super) fn gather(
     };
     let head = Head { project: name.to_string(), client: client.cloned(), commit: commit.to_string(), at };
     Ok((head, judge(&seen)))
+}
+
+/// How one environment and region stands, its release verified as an agent verifies it.
+fn region(
+    repository: &Repository,
+    target: &Target,
+    commit: Oid,
+    roots: &RootChain,
+    there: Option<&BTreeSet<String>>,
+    at: Moment,
+) -> Result<Region, Error> {
+    let standing = standing(repository, target, commit, roots, at)?;
+    let branch = target.branch();
+    let is_gone = there.is_some_and(|there| !there.contains(&branch)) && standing.release.is_some();
+    let release = if standing.release.is_some() { whole(repository, target, roots, at) } else { Whole::Unjudged };
+    Ok(Region { standing, release, is_gone })
+}
+
+/// Verifies the newest release as an agent does that was enrolled when it was made.
+fn whole(repository: &Repository, target: &Target, roots: &RootChain, at: Moment) -> Whole {
+    let Ok(Some(published)) = published(repository, target, &[]) else { return Whole::Unjudged };
+    let listed = |roots: &RootChain| {
+        let here = |(_, entry): &(&AgentId, &AgentEntry)| {
+            entry.environment == target.environment && entry.region == target.region
+        };
+        roots.newest().agents.iter().find(here).map(|(agent, _)| agent.clone())
+    };
+    let Some(agent) = listed(roots) else { return Whole::Unjudged };
+    let manifest = &published.manifest;
+    // The number and the window are what was accepted then; what counts is every byte of it.
+    let pinned = PinnedTrust {
+        project: Some(roots.project()),
+        sequence: (manifest.generation, manifest.sequence),
+        manifest: Some(published.digest),
+        ..PinnedTrust::default()
+    };
+    let engine = env!("CARGO_PKG_VERSION").to_owned();
+    let (environment, region) = (target.environment.clone(), target.region.clone());
+    let place = Place { environment, region, agent, engine };
+    let now = Now { expiry: manifest.at, clock: at, trusted: at };
+    match verify(&published.files, &pinned, &place, now) {
+        Ok(_) => Whole::Sound,
+        Err(refusal) => Whole::Refused {
+            code: refusal.code.code(),
+            untested: refusal.code == RefusalCode::NotRehearsed,
+            why: refusal.detail,
+        },
+    }
 }
 
 fn answer_by(tier: Tier, severity: &str, opened: Moment, hours: &BusinessHours) -> Option<Moment> {

@@ -1,7 +1,7 @@
 //! The arguments by which commands name a repository, a commit and a moment, and what they lead to.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -121,6 +121,14 @@ impl RemoteArgs {
     pub fn fetch(&self, repository: &Repository, prefixes: &[&str]) -> Result<(), Error> {
         let Some(remote) = self.chosen(repository) else { return Ok(()) };
         remote::fetch(repository, &remote, prefixes)
+    }
+
+    /// The names of the remote's branches that begin so; nothing where no remote is asked.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`].
+    pub fn names(&self, repository: &Repository, prefix: &str) -> Result<Option<BTreeSet<String>>, Error> {
+        self.chosen(repository).map(|remote| remote::names(repository, &remote, prefix)).transpose()
     }
 
     /// Fetches by refspecs.

@@ -20,10 +20,10 @@ use assent_schema::promise::{self, Enforced, Promise};
 use assent_schema::time::Moment;
 
 use crate::check::Survey;
-use crate::publish::standing::Standing;
 
 pub use beyond::beyond;
 pub use ledger::{Log, read};
+pub use regions::{Region, Whole};
 
 /// By when an incident of a severity must be answered.
 pub type AnswerBy = fn(Tier, &str, Moment, &BusinessHours) -> Option<Moment>;
@@ -35,7 +35,7 @@ pub struct Seen<'a> {
     /// What is wrong with it, who signed its commits included.
     pub findings: &'a [Finding],
     /// How the environments and regions stand.
-    pub regions: &'a [Standing],
+    pub regions: &'a [Region],
     /// Exported ledgers.
     pub logs: &'a [Log],
     /// SHA-256 of each post-mortem of the source, by path.

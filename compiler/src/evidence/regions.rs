@@ -1,7 +1,39 @@
 //! What releases and the agents' signed statuses say.
 
+use assent_schema::canon::Digest;
+
 use super::{Notes, Seen};
-use crate::publish::verdict::Verdict;
+use crate::publish::standing::Standing;
+use crate::publish::verdict::{RegionVerdict, Verdict};
+
+/// One environment and region, as it was found.
+#[derive(Clone, Debug)]
+pub struct Region {
+    /// How it stands for the commit.
+    pub standing: Standing,
+    /// Whether an agent there would take the whole release, file by file.
+    pub release: Whole,
+    /// Whether the remote has no such branch although this repository has.
+    pub is_gone: bool,
+}
+
+/// What verifying a whole release found.
+#[derive(Clone, Debug)]
+pub enum Whole {
+    /// There is no release, or no agent that could take it.
+    Unjudged,
+    /// Every file, signature, statement and rehearsal holds.
+    Sound,
+    /// It is refused.
+    Refused {
+        /// The code of the refusal.
+        code: &'static str,
+        /// Whether what lacks is rehearsals.
+        untested: bool,
+        /// Why, as a sentence.
+        why: String,
+    },
+}
 
 /// Looks at each environment and region.
 pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
@@ -11,38 +43,98 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
         }
         return;
     }
-    let wanted = |region: &assent_schema::id::Region| {
+    let wanted = |region: &&Region| {
+        let region = &region.standing.target.region;
         seen.client.is_none() || seen.clients().any(|(_, client)| client.facts.region == *region)
     };
-    for one in seen.regions.iter().filter(|one| wanted(&one.target.region)) {
-        let place = format!("{}/{}", one.target.environment, one.target.region);
-        let finding = &one.judged.finding;
-        match &one.release {
-            Some((sequence, digest)) => {
-                notes.see("P16", format!("{place}: release {sequence}, manifest {digest}, signatures verified."));
-            }
-            None => notes.see("P16", format!("{place}: no release whose signatures hold.")),
-        }
+    for region in seen.regions.iter().filter(wanted) {
+        let target = &region.standing.target;
+        let place = format!("{}/{}", target.environment, target.region);
+        release(&place, region, notes);
+        let finding = &region.standing.judged.finding;
         let why = if finding.why.is_empty() { String::new() } else { format!(" ({})", finding.why) };
         notes.see("P15", format!("{place}: {}{why}.", finding.verdict.as_str()));
-        for (agent, judged) in &one.judged.agents {
-            let seen_at = judged.seen.map_or_else(|| "never".to_owned(), |seen| seen.to_string());
-            notes.see(
-                "P12",
-                format!("{place}: agent {agent} last spoke {seen_at}, {}.", judged.finding.verdict.as_str()),
-            );
-            for ((client, workflow), finding) in &judged.workflows {
-                let concerned = seen.client.is_none_or(|wanted| wanted == client);
-                if concerned && finding.verdict == Verdict::Returned {
-                    notes.see("P17", format!("{place}: {client}/{workflow} was returned on {agent} and stays back."));
-                }
-            }
-        }
-        for name in &one.foreign {
+        agents(&place, &region.standing.judged, seen, notes);
+        for name in &region.standing.foreign {
             notes.see(
                 "P16",
                 format!("{place}: the status branch {name} is by no agent of the root and counts for nothing."),
             );
+        }
+    }
+}
+
+/// The newest release, verified as an agent verifies it.
+fn release(place: &str, region: &Region, notes: &mut Notes) {
+    let standing = &region.standing;
+    let accepted = standing.judged.agents.iter().find_map(|(agent, judged)| Some((agent, judged.release?)));
+    match (&standing.release, &region.release) {
+        (_, Whole::Refused { code, untested, why }) => {
+            let promise = if *untested { "P15" } else { "P16" };
+            notes.object(promise, format!("{place}: agents refuse what the release branch holds ({code}): {why}."));
+        }
+        (Some((sequence, digest)), Whole::Sound) => {
+            notes.see(
+                "P16",
+                format!("{place}: release {sequence}, manifest {digest}, every file and signature verified."),
+            );
+        }
+        (Some((sequence, digest)), Whole::Unjudged) => {
+            notes.see("P16", format!("{place}: release {sequence}, manifest {digest}, signatures verified."));
+        }
+        (None, _) if standing.judged.finding.verdict == Verdict::Unknown => {
+            let why = &standing.judged.finding.why;
+            notes.object("P16", format!("{place}: the release branch holds no release whose signatures hold: {why}."));
+        }
+        (None, _) => match accepted {
+            Some((agent, (sequence, _))) => notes.object(
+                "P16",
+                format!("{place}: {agent} runs release {sequence}, and there is no release branch that holds it."),
+            ),
+            None => notes.see("P16", format!("{place}: nothing was released.")),
+        },
+    }
+    if region.is_gone {
+        let branch = standing.target.branch();
+        notes.object("P16", format!("{place}: this repository has {branch}, and the remote has not."));
+    }
+    if let (Some((sequence, digest)), Some((agent, (ran, manifest)))) = (standing.release, accepted) {
+        compare(place, (sequence, digest), agent, (ran, manifest), notes);
+    }
+}
+
+/// What an agent says that it took up is what the branch holds under that number, or an older one.
+fn compare(
+    place: &str,
+    (sequence, digest): (u64, Digest),
+    agent: &dyn std::fmt::Display,
+    (ran, manifest): (u64, Digest),
+    notes: &mut Notes,
+) {
+    if ran > sequence || (ran == sequence && manifest != digest) {
+        notes.object(
+            "P16",
+            format!(
+                "{place}: {agent} runs release {ran} ({manifest}), and the branch holds release {sequence} ({digest})."
+            ),
+        );
+    }
+}
+
+fn agents(place: &str, judged: &RegionVerdict, seen: &Seen<'_>, notes: &mut Notes) {
+    for (agent, judged) in &judged.agents {
+        let seen_at = judged.seen.map_or_else(|| "never".to_owned(), |seen| seen.to_string());
+        let verdict = judged.finding.verdict;
+        notes.see("P12", format!("{place}: agent {agent} last spoke {seen_at}, {}.", verdict.as_str()));
+        // Who never spoke may not have been set up; who fell silent is not watched by anybody who can tell.
+        if verdict == Verdict::Silent {
+            notes.object("P12", format!("{place}: nothing was heard of agent {agent} since {seen_at}."));
+        }
+        for ((client, workflow), finding) in &judged.workflows {
+            let concerned = seen.client.is_none_or(|wanted| wanted == client);
+            if concerned && finding.verdict == Verdict::Returned {
+                notes.see("P17", format!("{place}: {client}/{workflow} was returned on {agent} and stays back."));
+            }
         }
     }
 }

@@ -4,11 +4,12 @@
 //! certificates are those that work for `git push`, and the compiler knows of none. A folder of this machine is reached
 //! by libgit2, which starts nothing.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use git2::{PushOptions, RemoteCallbacks, Repository};
+use git2::{Direction, PushOptions, RemoteCallbacks, Repository};
 
 use crate::error::Error;
 
@@ -21,7 +22,7 @@ pub fn push(repository: &Repository, remote: &str, branches: &[String]) -> Resul
     if is_here(repository, remote) {
         push_here(repository, remote, &specs)
     } else {
-        git(repository, &["push", "--no-follow-tags"], remote, &specs)
+        git(repository, &["push", "--no-follow-tags"], remote, &specs).map(drop)
     }
 }
 
@@ -43,8 +44,28 @@ pub fn fetch_as(repository: &Repository, remote: &str, specs: &[String]) -> Resu
         let during = |e| Error::git(format!("fetch from {}", shown(remote)), e);
         find(repository, remote).and_then(|mut found| found.fetch(specs, None, None)).map_err(during)
     } else {
-        git(repository, &["fetch", "--no-tags"], remote, specs)
+        git(repository, &["fetch", "--no-tags"], remote, specs).map(drop)
     }
+}
+
+/// The names of the branches of a remote that begin with a prefix.
+///
+/// # Errors
+/// As [`fetch`].
+pub fn names(repository: &Repository, remote: &str, prefix: &str) -> Result<BTreeSet<String>, Error> {
+    const HEADS: &str = "refs/heads/";
+    let all: Vec<String> = if is_here(repository, remote) {
+        let during = |e| Error::git(format!("list the branches of {}", shown(remote)), e);
+        let mut found = find(repository, remote).map_err(during)?;
+        found.connect(Direction::Fetch).map_err(during)?;
+        let listed = found.list().map_err(during)?;
+        listed.iter().map(|head| head.name().to_owned()).collect()
+    } else {
+        let said = git(repository, &["ls-remote", "--heads"], remote, &[format!("{HEADS}{prefix}*")])?;
+        said.lines().filter_map(|line| Some(line.split_once('\t')?.1.to_owned())).collect()
+    };
+    let names = all.iter().filter_map(|name| name.strip_prefix(HEADS));
+    Ok(names.filter(|name| name.starts_with(prefix)).map(str::to_owned).collect())
 }
 
 /// Whether a remote, by name or as it is written, is a folder of this machine.
@@ -83,16 +104,16 @@ fn find<'r>(repository: &'r Repository, remote: &str) -> Result<git2::Remote<'r>
 }
 
 #[expect(clippy::disallowed_methods, reason = "the user's git is how the user's servers are reached")]
-fn git(repository: &Repository, what: &[&str], remote: &str, specs: &[String]) -> Result<(), Error> {
+fn git(repository: &Repository, what: &[&str], remote: &str, specs: &[String]) -> Result<String, Error> {
     let mut git = Command::new("git");
     git.arg("--git-dir").arg(repository.path()).args(what).arg("--").arg(remote).args(specs);
-    git.stdin(Stdio::null()).stdout(Stdio::null());
+    git.stdin(Stdio::null()).stdout(Stdio::piped());
     // On a terminal people see git's progress, and what it or a hardware key wants of them, as it happens.
     git.stderr(if io::stderr().is_terminal() { Stdio::inherit() } else { Stdio::piped() });
     let ended = git.spawn().and_then(std::process::Child::wait_with_output);
     let ended = ended.map_err(|e| Error::io(format!("start git to reach {}", shown(remote)), e))?;
     if ended.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&ended.stdout).into_owned());
     }
     let (verb, said) = (what.first().unwrap_or(&"talk"), String::from_utf8_lossy(&ended.stderr));
     Err(Error::input(format!("git could not {verb} with {}\n{}", shown(remote), said.trim_end())))
@@ -148,5 +169,7 @@ mod tests {
         assert_eq!(branch::branches(&other, "release/").unwrap(), ["release/staging/eu"]);
         assert_eq!(branch::tip(&other, "release/staging/eu").unwrap(), Some(commit));
         assert_eq!(branch::tip(&other, "release/staging/us").unwrap(), None);
+        assert_eq!(names(&other, remote, "release/").unwrap(), ["release/staging/eu".to_owned()].into());
+        assert_eq!(names(&other, remote, "status/").unwrap(), BTreeSet::new());
     }
 }

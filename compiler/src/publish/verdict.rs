@@ -143,6 +143,8 @@ pub struct AgentVerdict {
     pub finding: Finding,
     /// When it spoke; nothing when nothing of it verifies.
     pub seen: Option<Moment>,
+    /// The release that it says it took up: its number and manifest.
+    pub release: Option<(u64, Digest)>,
     /// Each workflow of the release, where the agent runs that.
     pub workflows: BTreeMap<Key, Finding>,
 }
@@ -180,6 +182,7 @@ fn judge_agent(question: &Question<'_>, evidence: &Evidence) -> AgentVerdict {
     let unknown = |why: String| AgentVerdict {
         finding: Finding::new(Verdict::Unknown, why),
         seen: None,
+        release: None,
         workflows: BTreeMap::new(),
     };
     let status = match evidence {
@@ -191,7 +194,8 @@ fn judge_agent(question: &Question<'_>, evidence: &Evidence) -> AgentVerdict {
         Err(finding) => (finding.clone(), BTreeMap::new()),
         Ok(released) => judge_status(question, released, status),
     };
-    AgentVerdict { finding, seen: Some(status.time), workflows }
+    let release = status.release.as_ref().map(|release| (release.sequence, release.manifest));
+    AgentVerdict { finding, seen: Some(status.time), release, workflows }
 }
 
 /// Judges what an agent signed: first when, then which release, then each workflow.

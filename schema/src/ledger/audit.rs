@@ -17,6 +17,8 @@ use crate::time::{Moment, Period};
 
 /// The longest time between two ticks of an agent that is up.
 pub const TICK_MOST: Period = Period::seconds(3_660);
+/// How long entries may go on after a tick was due: a host that slept says so by `clock`, and something may come before that.
+const UNTOLD_MOST: Period = Period::seconds(60);
 
 macro_rules! faults {
     ($($(#[$doc:meta])* $variant:ident $name:literal;)*) => {
@@ -49,8 +51,12 @@ faults! {
     WrongLog "wrong-log";
     /// The time is before that of the entry before.
     TimeBackwards "time-backwards";
+    /// The first entry is not `opened`.
+    NotBegun "not-begun";
     /// `opened` stands elsewhere than at the beginning.
     OpenedAgain "opened-again";
+    /// A run goes on between `stopped` and the next `started`.
+    NotStarted "not-started";
     /// A run's number does not follow the one before.
     RunGap "run-gap";
     /// An entry names a run that was not accepted.
@@ -61,7 +67,7 @@ faults! {
     RunMissing "run-missing";
     /// A tick's counts are not those of the entries.
     TickCounts "tick-counts";
-    /// Between two ticks of an agent that is up lies more than 3,660 s.
+    /// An agent that is up ticks, or goes on, more than 3,660 s after its last tick.
     TickLate "tick-late";
     /// A tick names a log that it cannot name, or one that shrank.
     TickHeads "tick-heads";
@@ -126,6 +132,10 @@ pub struct Audit {
     ended: Ended,
     /// The last `started` or tick of an agent that is up; `None` when unknown or down.
     beat: Option<Moment>,
+    /// The first entry that came when a tick was overdue; no tick, `clock` or `started` came since.
+    overdue: Option<Moment>,
+    /// Whether the agent said its last words and nothing since.
+    down: bool,
     gone: Vec<(u64, u64)>,
     listed: Option<Vec<(u64, u64)>>,
     told: Vec<Told>,
@@ -184,6 +194,8 @@ impl Audit {
             finished: Count::default(),
             ended: Ended::default(),
             beat: None,
+            overdue: None,
+            down: false,
             gone: Vec::new(),
             listed: None,
             told: Vec::new(),
@@ -209,7 +221,8 @@ impl Audit {
         self.first = self.first.or(self.time);
         self.next += 1;
         self.run(entry)?;
-        self.kind(entry)
+        self.kind(entry)?;
+        self.goes_on(entry)
     }
 
     /// Takes the next entry, whose body is gone. It may have been anything.
@@ -218,7 +231,12 @@ impl Audit {
         self.next += 1;
         self.accepted.most += 1;
         self.finished.most += 1;
-        self.beat = None;
+        self.be_unsure();
+    }
+
+    /// Forgets whether the agent is up: what is not known cannot be held against the next entry.
+    fn be_unsure(&mut self) {
+        (self.beat, self.overdue, self.down) = (None, None, false);
     }
 
     /// Looks at what can only be known at the end.
@@ -288,12 +306,16 @@ impl Audit {
     fn kind(&mut self, entry: &Entry) -> Result<(), Fault> {
         match &entry.kind {
             Kind::Opened(_) if entry.index != 0 => Err(Fault::OpenedAgain),
+            Kind::Opened(_) => Ok(()),
+            _ if entry.index == 0 => Err(Fault::NotBegun),
             Kind::Started(_) | Kind::Clock(_) => {
-                self.beat = Some(entry.time);
+                self.beats(entry.time);
                 Ok(())
             }
             Kind::Stopped(_) => {
-                let before = self.beat.take();
+                let before = self.beat;
+                self.be_unsure();
+                self.down = true;
                 in_time(before, entry.time)
             }
             Kind::Tick(tick) => self.tick(entry.time, tick),
@@ -308,8 +330,26 @@ impl Audit {
             return Err(Fault::TickCounts);
         }
         tick.heads.iter().try_for_each(|head| self.head(head))?;
-        let before = self.beat.replace(time);
+        let before = self.beat;
+        self.beats(time);
         in_time(before, time)
+    }
+
+    /// The agent is up, and says so.
+    fn beats(&mut self, time: Moment) {
+        (self.beat, self.overdue, self.down) = (Some(time), None, false);
+    }
+
+    /// Whether an entry may stand where the agent is down, or a tick is overdue.
+    fn goes_on(&mut self, entry: &Entry) -> Result<(), Fault> {
+        if self.down && entry.run.is_some() {
+            return Err(Fault::NotStarted);
+        }
+        if in_time(self.beat, entry.time).is_ok() {
+            return Ok(());
+        }
+        let first = *self.overdue.get_or_insert(entry.time);
+        if entry.time.since(first) > UNTOLD_MOST { Err(Fault::TickLate) } else { Ok(()) }
     }
 
     /// A client's log names the agent's own log only, which names those of clients; and no log shrinks.

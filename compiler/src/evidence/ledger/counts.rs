@@ -1,0 +1,130 @@
+//! What a ledger counts: looks, alerts, failures, retries, rotations, statements.
+
+use std::collections::BTreeMap;
+
+use assent_schema::ledger::{Entry, Kind, Origin};
+use assent_schema::time::Moment;
+
+use super::{Notes, Verified};
+
+/// What "within minutes" means for an alert, in seconds.
+pub(super) const ALERTED_WITHIN: u64 = 300;
+
+/// How runs end that somebody has to look at.
+const UNFINISHED: [&str; 3] = ["failed", "stopped", "content-lost"];
+
+/// What the entries of one log add up to.
+#[derive(Debug, Default)]
+struct Counted {
+    views: BTreeMap<String, u64>,
+    /// Seconds from each condition to its delivered alert.
+    delays: Vec<u64>,
+    rules: BTreeMap<String, u64>,
+    failed: u64,
+    incidents: u64,
+    retries: u64,
+    rotated: u64,
+    back: u64,
+    statements: u64,
+    /// Since when a secret is overdue, and none was rotated after that.
+    overdue: Option<Moment>,
+    /// When an API was found to grant more than the workflows need.
+    wider: Option<Moment>,
+    caught: u64,
+}
+
+impl Counted {
+    fn of(entries: &[Entry]) -> Self {
+        let mut counted = Self::default();
+        entries.iter().for_each(|entry| counted.add(entry));
+        counted
+    }
+
+    fn add(&mut self, entry: &Entry) {
+        match &entry.kind {
+            Kind::Viewed(_) => {
+                let who = entry.actor.as_ref().map_or_else(|| "nobody named".to_owned(), ToString::to_string);
+                *self.views.entry(who).or_default() += 1;
+            }
+            Kind::Alerted(alerted) => {
+                self.delays.push(alerted.delay);
+                match alerted.rule.as_str() {
+                    "rotation-overdue" => self.overdue = Some(entry.time),
+                    "scope-wider" => self.wider = Some(entry.time),
+                    "secret-in-log" => self.caught += 1,
+                    _ => {}
+                }
+                *self.rules.entry(alerted.rule.to_string()).or_default() += 1;
+            }
+            Kind::Ended(ended) if UNFINISHED.contains(&ended.outcome.as_str()) => self.failed += 1,
+            Kind::Incident(incident) if incident.state.as_str() == "opened" => self.incidents += 1,
+            Kind::Intent(_) if entry.attempt.is_some_and(|attempt| attempt > 1) => self.retries += 1,
+            Kind::Rotated(_) => {
+                self.rotated += 1;
+                self.overdue = None;
+            }
+            Kind::RolledBack(_) => self.back += 1,
+            Kind::Statement(_) => self.statements += 1,
+            _ => {}
+        }
+    }
+}
+
+/// Looks at all that is counted.
+pub(super) fn look(verified: &Verified, notes: &mut Notes) {
+    let origin = &verified.origin;
+    let counted = Counted::of(&verified.entries);
+    looks(origin, &counted, notes);
+    alerts(origin, &counted, notes);
+    if origin.client.is_some() {
+        of_a_client(origin, &counted, notes);
+    }
+    if counted.caught > 0 {
+        let caught = counted.caught;
+        let said = format!("{origin}: {caught} times a line of the log was not written because it held a secret.");
+        notes.see("P07", said);
+    }
+}
+
+fn looks(origin: &Origin, counted: &Counted, notes: &mut Notes) {
+    if counted.views.is_empty() {
+        notes.see("P10", format!("{origin}: nobody looked at anything."));
+    }
+    for (who, count) in &counted.views {
+        notes.see("P10", format!("{origin}: {who} looked {count} times."));
+    }
+}
+
+fn alerts(origin: &Origin, counted: &Counted, notes: &mut Notes) {
+    let Counted { delays, rules, failed, incidents, .. } = counted;
+    let rules: Vec<String> = rules.iter().map(|(rule, count)| format!("`{rule}` {count}")).collect();
+    if !rules.is_empty() {
+        notes.see("P12", format!("{origin}: alerts by rule: {}.", rules.join(", ")));
+    }
+    if *failed > 0 && delays.is_empty() && *incidents == 0 {
+        notes.object("P12", format!("{origin}: {failed} runs could not be finished, and no rule found it."));
+    }
+    let Some(longest) = delays.iter().max() else { return };
+    notes.see("P13", format!("{origin}: {} alerts were delivered, the slowest after {longest} s.", delays.len()));
+    if *longest > ALERTED_WITHIN {
+        notes.object("P13", format!("{origin}: an alert was delivered only after {longest} s."));
+    }
+}
+
+fn of_a_client(origin: &Origin, counted: &Counted, notes: &mut Notes) {
+    let Counted { failed, incidents, retries, rotated, back, statements, .. } = counted;
+    notes.see("P19", format!("{origin}: {failed} runs could not be finished, {incidents} incidents were opened."));
+    if *failed > 0 && *incidents == 0 {
+        notes.object("P19", format!("{origin}: {failed} runs could not be finished, and no incident was opened."));
+    }
+    notes.see("P18", format!("{origin}: {retries} requests were further attempts."));
+    notes.see("P08", format!("{origin}: {rotated} rotations."));
+    if let Some(at) = counted.overdue {
+        notes.object("P08", format!("{origin}: a secret is overdue since {at}, and none was rotated after that."));
+    }
+    if let Some(at) = counted.wider {
+        notes.object("P06", format!("{origin}: at {at} an API was found to grant more than the workflows need."));
+    }
+    notes.see("P17", format!("{origin}: {back} times a workflow went back."));
+    notes.see("P25", format!("{origin}: {statements} statements were taken up."));
+}

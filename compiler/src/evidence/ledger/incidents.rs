@@ -1,0 +1,110 @@
+//! Whether each incident was told, answered, explained and shared in time.
+
+use std::collections::BTreeMap;
+
+use assent_schema::calendar::{BusinessHours, zone};
+use assent_schema::canon::Digest;
+use assent_schema::client::ClientFacts;
+use assent_schema::ledger::{Entry, Kind};
+use assent_schema::time::{Moment, Period};
+
+use super::counts::ALERTED_WITHIN;
+use super::{Notes, Seen, Verified};
+
+/// Within which time a post-mortem is shared.
+const SHARED_WITHIN: Period = Period::hours(48);
+
+/// One incident, as the ledger tells it.
+#[derive(Debug, Default)]
+struct Incident {
+    opened: Option<Moment>,
+    cause: String,
+    severity: String,
+    acknowledged: Option<Moment>,
+    shared: Option<Moment>,
+    closed: Option<Moment>,
+    file: Option<Digest>,
+}
+
+/// Looks at each incident.
+pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
+    let origin = &verified.origin;
+    let mut all: BTreeMap<String, Incident> = BTreeMap::new();
+    for entry in &verified.entries {
+        let Kind::Incident(told) = &entry.kind else { continue };
+        let incident = all.entry(told.id.as_str().to_owned()).or_default();
+        told.severity.as_str().clone_into(&mut incident.severity);
+        told.cause.as_str().clone_into(&mut incident.cause);
+        match told.state.as_str() {
+            "opened" => incident.opened = Some(entry.time),
+            "acknowledged" => incident.acknowledged = Some(entry.time),
+            // A better one may follow; what was promised is the first.
+            "shared" if incident.shared.is_none() => (incident.shared, incident.file) = (Some(entry.time), told.file),
+            "closed" => incident.closed = Some(entry.time),
+            _ => {}
+        }
+    }
+    let facts = origin.client.as_ref().and_then(|client| seen.survey.resolved.clients.get(client));
+    for (id, incident) in &all {
+        let name = format!("{origin}: {id}");
+        if let Some(facts) = facts {
+            answered(&name, incident, &facts.facts, seen, notes);
+        }
+        alerted(&name, incident, &verified.entries, notes);
+        explained(&name, incident, seen, notes);
+    }
+    if all.is_empty() {
+        notes.see("P20", format!("{origin}: there was no incident."));
+    }
+}
+
+/// An incident is opened with an alert, which reaches somebody within minutes. One at the very end of a log may still be on its
+/// way.
+fn alerted(name: &str, incident: &Incident, entries: &[Entry], notes: &mut Notes) {
+    let Some(opened) = incident.opened else { return };
+    let told = |entry: &&Entry| match &entry.kind {
+        Kind::Alerted(alerted) => entry.time >= opened && alerted.rule.as_str() == incident.cause,
+        _ => false,
+    };
+    let until = opened.plus(Period::seconds(ALERTED_WITHIN));
+    let is_over = entries.last().is_some_and(|last| last.time > until);
+    if is_over && !entries.iter().any(|entry| told(&entry)) {
+        notes.object("P13", format!("{name} was opened {opened}, and no alert of its rule was delivered after that."));
+    }
+}
+
+fn answered(name: &str, incident: &Incident, facts: &ClientFacts, seen: &Seen<'_>, notes: &mut Notes) {
+    let Some(opened) = incident.opened else { return };
+    let hours = zone(&facts.zone).and_then(|zone| BusinessHours::new(&facts.calendar, zone).ok());
+    let until = hours.and_then(|hours| (seen.answer_by)(facts.plan, &incident.severity, opened, &hours));
+    let Some(until) = until else { return };
+    match incident.acknowledged {
+        Some(at) if at <= until => notes.see("P20", format!("{name} was answered {at}, promised by {until}.")),
+        Some(at) => notes.object("P20", format!("{name} was answered {at}, promised by {until}.")),
+        None if seen.at > until => notes.object("P20", format!("{name} was not answered by {until}.")),
+        None => notes.see("P20", format!("{name} is to be answered by {until}.")),
+    }
+}
+
+fn explained(name: &str, incident: &Incident, seen: &Seen<'_>, notes: &mut Notes) {
+    let Some(opened) = incident.opened else { return };
+    let due = opened.plus(SHARED_WITHIN);
+    match (incident.shared, incident.file) {
+        (Some(at), Some(file)) => {
+            let kept = seen.postmortems.iter().find(|(_, digest)| **digest == file);
+            match kept {
+                Some((path, _)) => notes.see("P21", format!("{name}: its post-mortem is `{path}`.")),
+                None => notes
+                    .object("P21", format!("{name}: the post-mortem that was shared ({file}) is not in the commit.")),
+            }
+            if at <= due {
+                notes.see("P22", format!("{name}: shared {at}, promised by {due}."));
+            } else {
+                notes.object("P22", format!("{name}: shared {at}, promised by {due}."));
+            }
+        }
+        _ if incident.closed.is_some() => notes.object("P21", format!("{name} was closed without a post-mortem.")),
+        _ if seen.at > due => notes.object("P22", format!("{name}: no post-mortem was shared by {due}.")),
+        _ => notes.see("P22", format!("{name}: its post-mortem is due {due}.")),
+    }
+}

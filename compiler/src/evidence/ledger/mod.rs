@@ -1,0 +1,121 @@
+//! What exported ledgers say for and against each promise. Each is verified by the keys of the root before it is read.
+
+mod counts;
+mod incidents;
+mod releases;
+mod runs;
+
+use std::collections::BTreeSet;
+
+use assent_schema::client::RETENTION_LEAST;
+use assent_schema::id::ProjectName;
+use assent_schema::ledger::export::{self, Summary};
+use assent_schema::ledger::{Entry, LogKey, Origin};
+use assent_schema::trust::Root;
+
+use super::{Notes, Seen};
+
+/// One exported ledger.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// The file's name, for people.
+    pub file: String,
+    /// What it says, when it verifies.
+    pub verified: Result<Verified, String>,
+}
+
+/// A ledger that verifies.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// Which log.
+    pub origin: Origin,
+    /// What was found in it as a whole.
+    pub summary: Summary,
+    /// Its entries, without those whose body is gone.
+    pub entries: Vec<Entry>,
+}
+
+/// Reads an export and verifies it with the key that the root has for its agent.
+pub fn read(file: &str, bytes: &[u8], root: &Root, project: &ProjectName) -> Log {
+    Log { file: file.to_owned(), verified: verified(bytes, root, project) }
+}
+
+fn verified(bytes: &[u8], root: &Root, project: &ProjectName) -> Result<Verified, String> {
+    let origin = export::origin(bytes).ok_or("it is no export of a ledger: it ends without a checkpoint")?;
+    if origin.project != *project {
+        return Err(format!("it is of the project {}", origin.project));
+    }
+    let agent = root.agents.get(&origin.agent).ok_or_else(|| format!("the root has no agent {}", origin.agent))?;
+    let point = agent.ledger_point().ok_or_else(|| format!("{} has no ledger key", origin.agent))?;
+    let key = LogKey::of_log(&origin, &point).map_err(|e| e.to_string())?;
+    let summary = export::verify(bytes, &key, &[]).map_err(|fault| fault.to_string())?;
+    Ok(Verified { origin, summary, entries: export::entries(bytes) })
+}
+
+/// Looks at each ledger.
+pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
+    let (mut clients, mut any) = (BTreeSet::new(), false);
+    for log in seen.logs {
+        match &log.verified {
+            Err(why) => {
+                for promise in ["P10", "P11", "P14"] {
+                    notes.object(promise, format!("{} does not verify: {why}", log.file));
+                }
+            }
+            Ok(verified) => {
+                any = true;
+                let client = verified.origin.client.as_ref();
+                if client.is_some() && seen.client.is_some() && client != seen.client {
+                    continue;
+                }
+                clients.extend(client);
+                whole(log, verified, notes);
+                kept(verified, notes);
+                counts::look(verified, notes);
+                runs::look(verified, seen, notes);
+                releases::look(verified, seen, notes);
+                incidents::look(verified, seen, notes);
+            }
+        }
+    }
+    if !any {
+        for promise in ["P10", "P11", "P12", "P13", "P19", "P21", "P22"] {
+            notes.see(
+                promise,
+                "No ledger was looked at: export one with `assent-agent ledger export` and name it with `--ledger`.",
+            );
+        }
+    }
+}
+
+fn whole(log: &Log, verified: &Verified, notes: &mut Notes) {
+    let Verified { origin, summary, entries } = verified;
+    let said = format!("{}: {origin} verifies, {} entries, root {}.", log.file, summary.head.size, summary.head.root);
+    notes.see("P11", said);
+    if origin.client.is_some() {
+        notes.see("P11", format!("{origin}: {} runs accepted, {} ended.", summary.accepted, summary.finished));
+    }
+    let first = entries.first().map_or_else(|| "none".to_owned(), |entry| entry.time.to_string());
+    notes.see(
+        "P14",
+        format!("{origin}: the oldest entry that can be read is of {first}; {} bodies are gone.", summary.gone),
+    );
+}
+
+/// Whether what is gone because of its age was old enough. The entry before it that is there is no younger than what
+/// is gone: entries stand in the order of their times.
+fn kept(verified: &Verified, notes: &mut Notes) {
+    for told in verified.summary.told.iter().filter(|told| told.kind == "pruned") {
+        for (first, last) in &told.ranges {
+            let before = verified.entries.iter().rev().find(|entry| entry.index < *first);
+            let Some(before) = before.filter(|before| before.time.plus(RETENTION_LEAST) > told.time) else { continue };
+            notes.object(
+                "P14",
+                format!(
+                    "{}: the entries {first} to {last} were written after {} and were gone at {}.",
+                    verified.origin, before.time, told.time
+                ),
+            );
+        }
+    }
+}
