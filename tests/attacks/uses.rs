@@ -2,11 +2,12 @@
 
 use assent_agent::verify::{PinnedTrust, Place, verify};
 use assent_schema::canon::Digest;
+use assent_schema::client::Decider;
 use assent_schema::release::Rehearsal;
 use assent_schema::time::Period;
 use serde_json::{Value, json};
 
-use super::fixture::{at, bytes, key, now, place, read};
+use super::fixture::{at, bytes, id, key, now, place, read};
 use super::table::{Attack, Verdict, attack, because};
 use super::world::{World, after, bent, enrolled, judge, judge_at, judge_by, later, verdict};
 
@@ -327,6 +328,19 @@ pub(crate) const ROOM: &[Attack] = &[
         world.facts.people.values_mut().next().expect("a decider").keys = [ann].into();
         judge(&world.release_of(world.listed()))
     }),
+    attack("client file: somebody of the client's team decides", "accepted", || of_the_agency("ann", None)),
+    because(
+        "client file: somebody of no team of the client decides",
+        "client-invalid",
+        "decide with a key of ben",
+        || of_the_agency("ben", None),
+    ),
+    because(
+        "client file: somebody of the team decides by an account",
+        "client-invalid",
+        "decide with a key of ann",
+        || of_the_agency("ann", Some("U0001")),
+    ),
     because("client file: a machine decides", "client-invalid", "decide with a key of the agent", || {
         let mut world = World::honest();
         let machine = key("eu-production-1").public().to_string();
@@ -564,3 +578,12 @@ pub(crate) const ROOM: &[Attack] = &[
         verdict(verify(&world.release(), &enrolled(), &there, now()))
     }),
 ];
+
+/// A release in which somebody decides by the keys that the root lists for them.
+fn of_the_agency(who: &str, account: Option<&str>) -> Verdict {
+    let mut world = World::honest();
+    let accounts = account.map(|account| ("chat".parse().expect("a connection"), account.to_owned()));
+    let keys = [key(who).public().to_string()].into();
+    world.facts.people.insert(id(who), Decider { keys, accounts: accounts.into_iter().collect() });
+    judge(&world.release_of(world.listed()))
+}

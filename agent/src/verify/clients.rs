@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use assent_schema::canon::{self, Digest};
-use assent_schema::client::{ActiveWorkflow, BadHolders, ClientFacts, ConnectionTo, Endpoint, Endpoints};
+use assent_schema::client::{ActiveWorkflow, BadHolders, ClientFacts, ConnectionTo, Decider, Endpoint, Endpoints};
 use assent_schema::guard::{self, Misplaced};
-use assent_schema::id::{ClientId, ConnectionId};
+use assent_schema::id::{ClientId, ConnectionId, PersonId};
 use assent_schema::plan::{Plan, SCHEMA, Target};
 use assent_schema::release::Manifest;
 use assent_schema::scenario::Tests;
-use assent_schema::trust::{PublicKey, Root};
+use assent_schema::trust::{PublicKey, Root, Teams};
 
 use super::Place;
 use super::files::Sorted;
@@ -32,6 +32,7 @@ pub(super) fn facts(
     sorted: &Sorted<'_>,
     place: &Place,
     root: &Root,
+    teams: &Teams,
 ) -> Result<BTreeMap<ClientId, ClientFacts>, Refusal> {
     let owners = root.owners();
     let mut found = BTreeMap::new();
@@ -59,16 +60,22 @@ pub(super) fn facts(
         if !keys.clone().all(plain) || !urls.clone().all(|url| guard::base_of(url).is_some()) {
             return Err(refuse("names a holder of the ledger that cannot be reached".into()));
         }
-        // Nobody decides on the money of what they wrote: so nobody of the agency decides for a client with the key by which
-        // the agency knows them.
+        // Nobody decides on the money of what they wrote: so whoever of the agency decides for a client is known by the name
+        // and the keys by which the agency knows them, and is of the client's team.
         for (person, decider) in &facts.people {
-            if let Some(owner) = decider.keys.iter().find_map(|key| owners.of(key)) {
+            let owner = decider.keys.iter().find_map(|key| owners.of(key));
+            if let Some(owner) = owner.filter(|_| !is_of_team(person, decider, root, teams.clients.get(client))) {
                 return Err(refuse(format!("lets {person} decide with a key of {owner}")));
             }
         }
         found.insert(client.clone(), facts);
     }
     Ok(found)
+}
+
+fn is_of_team(person: &PersonId, decider: &Decider, root: &Root, team: Option<&BTreeSet<PersonId>>) -> bool {
+    let known = root.people.get(person).is_some_and(|known| known.decides_by() == decider.keys);
+    known && decider.accounts.is_empty() && team.is_some_and(|team| team.contains(person))
 }
 
 /// Reads where connections lead and compares that with what the clients approve.

@@ -195,7 +195,7 @@ pub fn verify(
     let manifest = trust::manifest(&sorted, &roots, pinned, place, now)?;
     files::compare(&manifest, &seen)?;
     let (teams, catalog) = trust::numbered(&sorted, &roots, pinned)?;
-    let facts = clients::facts(&sorted, place, roots.newest())?;
+    let facts = clients::facts(&sorted, place, roots.newest(), &teams)?;
     let statements = trust::statements(&sorted, &facts, &roots, pinned, now)?;
     let freshness = trust::freshness(&sorted, &roots, &manifest, &facts, place, now)?;
     let rehearses = trust::rehearses(&roots, place);

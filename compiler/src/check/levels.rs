@@ -262,7 +262,7 @@ impl Levels<'_> {
         if !has_file && !parsed.is_broken(&format!("clients/{id}/client.toml")) {
             self.without_client(&id, &pending, &mut findings)?;
         }
-        let client = resolve::resolve_client(&parsed, &id, &mut findings);
+        let client = resolve::resolve_client(&parsed, &id, self.project.trusted.teams.get(&id), &mut findings);
         let trusted = match &self.project.trusted.roots {
             Some(roots) if has_file || !pending.is_empty() => {
                 trust::gather_client(roots, &parsed, &id, &at, &mut findings)

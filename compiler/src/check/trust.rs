@@ -20,6 +20,7 @@ use assent_schema::uses::{Coverage, DataUse};
 use super::View;
 use super::instant::At;
 use crate::parse::{Parsed, anchor};
+use crate::resolve::Team;
 use crate::source::{File, Place};
 
 /// What the signed files of a source add up to.
@@ -27,6 +28,8 @@ use crate::source::{File, Place};
 pub struct Trusted {
     /// Every root version; absent when they do not hold.
     pub roots: Option<Arc<RootChain>>,
+    /// Who of the agency is assigned to each client, and what they decide with where a group names them.
+    pub teams: BTreeMap<ClientId, Team>,
     /// The statements of each client whose approvers hold.
     pub statements: BTreeMap<ClientId, KnownStatements>,
     /// What these cover now.
@@ -68,9 +71,9 @@ pub(super) fn gather_project(parsed: &Parsed, at: Moment, findings: &mut Finding
     if let Err(error) = roots.check_current(at) {
         files.report(Code::TrustInvalid, &error, findings);
     }
-    check_teams(&files, &roots, findings);
+    let teams = gather_teams(&files, &roots, findings);
     check_catalog(&files, &roots, findings);
-    Trusted { roots: Some(Arc::new(roots)), ..Trusted::default() }
+    Trusted { roots: Some(Arc::new(roots)), teams, ..Trusted::default() }
 }
 
 /// Reports people who decide for a client with a key that the root lists for somebody of the agency, at their names: who
@@ -84,7 +87,8 @@ pub(super) fn check_deciders(view: &View<'_>, findings: &mut Findings) {
             let client = &unit.spec.name.value;
             let message =
                 format!("`{}` decides for `{client}` with a key that the root lists for {owner}.", person.value);
-            let help = "Name the client's own people and their keys as deciders.";
+            let help = "Name the client's own people and their keys here. Somebody of the client's team is named in a group \
+                        alone: their keys come from the root.";
             findings.add_with_help(Code::TrustInvalid, unit.span(&person.span), message, help);
         }
     }
@@ -259,14 +263,20 @@ fn small(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-fn check_teams(files: &Files<'_>, roots: &RootChain, findings: &mut Findings) {
-    let checked = match &files.teams {
-        Some((path, signed)) => Teams::verify(path, signed, roots).map(drop),
+fn gather_teams(files: &Files<'_>, roots: &RootChain, findings: &mut Findings) -> BTreeMap<ClientId, Team> {
+    let teams = match &files.teams {
+        Some((path, signed)) => Teams::verify(path, signed, roots),
         None => Err(TrustError::missing("trust/teams.toml")),
     };
-    if let Err(error) = checked {
-        files.report(Code::TrustInvalid, &error, findings);
-    }
+    let teams = match teams {
+        Ok(teams) => teams,
+        Err(error) => {
+            files.report(Code::TrustInvalid, &error, findings);
+            return BTreeMap::new();
+        }
+    };
+    let known = |person: &PersonId| Some((person.clone(), roots.newest().people.get(person)?.decides_by()));
+    teams.clients.iter().map(|(client, team)| (client.clone(), team.iter().filter_map(known).collect())).collect()
 }
 
 /// The lock is signed, and says of each catalog file what it is.

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::client::{
-    Agreement, Auth, Calendar, Carries, ClientFacts, ClientType, ConnectionFacts, ConnectionTo, Endpoint, Holders,
-    LEDGER, PerCustomer, Route, RouteMail, Slot,
+    Agreement, Auth, Calendar, Carries, ClientFacts, ClientType, ConnectionFacts, ConnectionTo, Decider, Endpoint,
+    Holders, LEDGER, PerCustomer, Route, RouteMail, Slot,
 };
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
-use assent_schema::id::{ConnectionId, Environment, OperationRef, SlotId};
+use assent_schema::id::{ConnectionId, Environment, OperationRef, PersonId, SlotId};
 use assent_schema::plan::{SCHEMA, Target};
 use assent_schema::spec::{self, Spanned, Unit};
 use assent_schema::time::Moment;
 
+use super::Team;
 use super::names::{Report, texts};
 use crate::parse::Parsed;
 
@@ -26,12 +27,13 @@ pub const PRODUCTION: &str = "production";
 pub(super) fn resolve(
     parsed: &Parsed,
     unit: &Unit<spec::Client>,
+    team: Option<&Team>,
     findings: &mut Findings,
 ) -> (ClientFacts, EndpointsByEnvironment) {
     let client = &unit.spec;
     let mut report = Report::new(unit, findings);
     check_region(parsed, client, &mut report);
-    check_groups(client, &mut report);
+    let helpers = check_groups(client, team, &mut report);
     let mut endpoints = EndpointsByEnvironment::new();
     let mut connections = BTreeMap::new();
     for (id, connection) in &client.connections {
@@ -53,7 +55,7 @@ pub(super) fn resolve(
         stale_limit: client.stale_limit.value,
         guardrails: client.guardrails.iter().map(guardrail).collect(),
         deciders: client.groups.iter().map(|(group, people)| (group.value.clone(), values(people))).collect(),
-        people: client.people.iter().map(|(person, decider)| (person.value.clone(), decider.clone())).collect(),
+        people: client.people.iter().map(|(id, person)| (id.value.clone(), person.clone())).chain(helpers).collect(),
         chat_up_to: client.chat_up_to.clone(),
         freeze: client.freeze.iter().map(|freeze| freeze.value.clone()).collect(),
         routes,
@@ -149,15 +151,25 @@ fn check_customer(
     }
 }
 
-fn check_groups(client: &spec::Client, report: &mut Report<'_>) {
-    let people: Vec<_> = client.people.keys().map(|person| person.as_str()).collect();
+/// The people of the team whom groups name, beside the client's own: the root says what they decide with.
+fn check_groups(client: &spec::Client, team: Option<&Team>, report: &mut Report<'_>) -> BTreeMap<PersonId, Decider> {
+    let mut helpers = BTreeMap::new();
+    let own = client.people.keys().map(|person| person.as_str());
+    let known: Vec<_> = own.chain(team.into_iter().flat_map(BTreeMap::keys).map(PersonId::as_str)).collect();
     for person in client.groups.values().flatten().filter(|person| !client.people.contains_key(*person)) {
-        report.unknown("person", person, &people);
+        match team.and_then(|team| team.get(&person.value)) {
+            Some(keys) => {
+                let decider = Decider { keys: keys.clone(), accounts: BTreeMap::new() };
+                helpers.insert(person.value.clone(), decider);
+            }
+            None => report.unknown("person", person, &known),
+        }
     }
     let groups: Vec<_> = client.groups.keys().map(|group| group.as_str()).collect();
     for guardrail in client.guardrails.iter().filter(|guardrail| !client.groups.contains_key(&guardrail.by)) {
         report.unknown("group", &guardrail.by, &groups);
     }
+    helpers
 }
 
 fn guardrail(guardrail: &spec::Guardrail) -> assent_schema::client::Guardrail {

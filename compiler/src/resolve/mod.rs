@@ -33,7 +33,7 @@ use std::sync::Arc;
 use assent_schema::client::ClientFacts;
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
-use assent_schema::id::{ClientId, Name, WorkflowId};
+use assent_schema::id::{ClientId, Name, PersonId, WorkflowId};
 use assent_schema::plan::Plan;
 use assent_schema::scenario::Tests;
 use assent_schema::spec::{self, Unit, WorkflowFile};
@@ -55,6 +55,9 @@ pub struct Resolved {
     /// The clients, by name.
     pub clients: BTreeMap<ClientId, Client>,
 }
+
+/// The people of the agency who are assigned to a client, each with the keys and passkeys that the root lists.
+pub type Team = BTreeMap<PersonId, BTreeSet<String>>;
 
 /// One client.
 #[derive(Clone, Debug)]
@@ -117,10 +120,15 @@ pub(crate) fn resolve_project(parsed: &Parsed, findings: &mut Findings) {
 }
 
 /// Resolves a client's own file; nothing when it could not be read.
-pub(crate) fn resolve_client(parsed: &Parsed, id: &ClientId, findings: &mut Findings) -> Option<Client> {
+pub(crate) fn resolve_client(
+    parsed: &Parsed,
+    id: &ClientId,
+    team: Option<&Team>,
+    findings: &mut Findings,
+) -> Option<Client> {
     let unit = parsed.clients.get(id)?.client.as_ref()?;
     check_environments(parsed, unit, findings);
-    let (facts, endpoints) = client::resolve(parsed, unit, findings);
+    let (facts, endpoints) = client::resolve(parsed, unit, team, findings);
     Some(Client {
         facts: Arc::new(facts),
         endpoints: Arc::new(endpoints),

@@ -30,6 +30,11 @@ impl Person {
     pub fn new(keys: BTreeSet<PublicKey>) -> Self {
         Self { keys, passkeys: BTreeSet::new() }
     }
+
+    /// What this person decides with for a client, written as in a client's facts.
+    pub fn decides_by(&self) -> BTreeSet<String> {
+        self.keys.iter().map(ToString::to_string).chain(self.passkeys.iter().map(ToString::to_string)).collect()
+    }
 }
 
 /// People by handle.
