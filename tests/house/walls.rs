@@ -1,0 +1,145 @@
+//! Who may say SQL, clocks, sockets and random numbers; what is pure; what never leaves.
+
+use super::{files, head};
+
+/// What no pure file has: waiting, tasks, logs, files, the real world.
+const SHELL: [&str; 9] = [
+    ".await",
+    "tokio",
+    "tracing::",
+    "std::fs",
+    "TcpStream",
+    "crate::real",
+    "crate::store::Sqlite",
+    "crate::daemon",
+    "SystemTime",
+];
+
+/// The code of a file: no comments.
+fn code(text: &str) -> String {
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// Asserts that a text stands only in files of the agent below some places.
+fn only_in(needle: &str, places: &[&str]) {
+    for (name, text) in files("agent") {
+        let allowed = places.iter().any(|place| name.starts_with(place));
+        assert!(allowed || !code(&text).contains(needle), "`{needle}` in {name}");
+    }
+}
+
+/// Asserts that files of the agent below a place do not import some rooms.
+fn never_imports(place: &str, rooms: &[&str]) {
+    let all = files("agent");
+    let found: Vec<_> = all.iter().filter(|(name, _)| name.starts_with(place)).collect();
+    assert!(!found.is_empty(), "nothing stands in {place}");
+    for (name, text) in found {
+        for room in rooms {
+            assert!(!code(text).contains(&format!("crate::{room}")), "{name} imports `{room}`");
+        }
+    }
+}
+
+#[test]
+fn sql_stands_in_the_store_alone() {
+    only_in("rusqlite", &["store/"]);
+}
+
+#[test]
+fn clocks_and_dice_are_those_of_the_world() {
+    only_in("SystemTime", &["real/"]);
+    only_in("Instant::now", &["real/"]);
+    only_in("getrandom::", &["real/", "vault/", "identity"]);
+}
+
+#[test]
+fn the_engine_sees_only_the_world() {
+    for place in ["run/", "store/", "sim/", "rehearse", "request/", "retry/"] {
+        never_imports(place, &["real", "daemon", "command", "deploy", "listen", "pull"]);
+        for (name, text) in files("agent").iter().filter(|(name, _)| name.starts_with(place)) {
+            let is_bare = !code(text).contains("tokio::time") && !code(text).contains("tokio::spawn");
+            assert!(is_bare, "{name} waits or starts tasks by itself");
+        }
+    }
+}
+
+#[test]
+fn pure_rooms_import_no_shell() {
+    for place in ["run/machine.rs", "run/lanes.rs", "run/compiled.rs", "request/", "retry/"] {
+        never_imports(place, &["real", "sim", "store::Sqlite", "vault", "ledger", "daemon", "command"]);
+    }
+}
+
+#[test]
+fn a_file_that_calls_itself_pure_is() {
+    let mut count = 0;
+    for name in ["compiler", "agent"] {
+        for (file, text) in files(name).iter().filter(|(_, text)| head(text).contains("Pure")) {
+            count += 1;
+            for shell in SHELL {
+                assert!(!code(text).contains(shell), "{name}/src/{file} calls itself pure and has `{shell}`");
+            }
+        }
+    }
+    assert!(count > 40, "{count} files call themselves pure");
+}
+
+#[test]
+fn the_schema_is_pure() {
+    for (file, text) in files("schema") {
+        for shell in [
+            "std::fs",
+            "TcpStream",
+            "UdpSocket",
+            "std::process",
+            "std::env",
+            "SystemTime",
+            "Instant::now",
+            "tokio",
+            "git2",
+        ] {
+            assert!(!code(&text).contains(shell), "schema/src/{file} has `{shell}`");
+        }
+    }
+}
+
+#[test]
+fn the_compiler_reaches_the_agent_through_its_commands_alone() {
+    for (file, text) in files("compiler") {
+        let may = file.starts_with("command/") || file == "main.rs";
+        assert!(may || !code(&text).contains("assent_agent"), "compiler/src/{file} imports the agent");
+    }
+}
+
+#[test]
+fn the_console_reaches_the_agent_through_its_office_alone() {
+    never_imports("console/", &["real", "sim", "daemon", "command", "desk", "vault", "pull", "deploy::live"]);
+    for (name, text) in files("agent").iter().filter(|(name, _)| name.starts_with("console/pages/")) {
+        let shows = !code(text).contains("commit(") && !code(text).contains("Store");
+        assert!(shows, "{name} does more than show");
+    }
+}
+
+#[test]
+fn nobody_imports_the_daemon_or_commands() {
+    for (name, text) in files("agent") {
+        let is_one = name.starts_with("daemon") || name.starts_with("command") || name == "main.rs";
+        let imports = code(&text).contains("crate::daemon") || code(&text).contains("crate::command");
+        assert!(is_one || !imports, "{name} imports the daemon or a command");
+    }
+}
+
+/// `Content` has neither of the traits by which a value is written out, however the implementation is spelled.
+#[test]
+fn content_has_no_way_out() {
+    let all = files("agent");
+    let (_, text) = all.iter().find(|(name, _)| name == "content.rs").expect("a file");
+    let before = text.split("pub struct Content").next().expect("a part");
+    let derives = before.rsplit("///").next().expect("a part").contains("derive");
+    assert!(!derives, "`Content` derives something");
+    for line in all.iter().flat_map(|(_, text)| text.lines()).filter(|line| line.trim_start().starts_with("impl")) {
+        let of_content = line.contains(" for Content") || line.contains(" for crate::content::Content");
+        let writes = ["Debug", "Display", "Serialize", "AsRef", "Deref ", "Deref for", "Borrow<", "Into<"];
+        assert!(!(of_content && writes.iter().any(|word| line.contains(word))), "`Content` can be written out: {line}");
+    }
+}
