@@ -144,6 +144,15 @@ fn what_a_client_did_not_approve_breaks_the_promise_about_it() {
 }
 
 #[test]
+fn a_client_whose_file_cannot_be_read_is_judged_all_the_same() {
+    let mut files = example();
+    files.insert("clients/acme/client.toml".to_owned(), b"name = { = ".to_vec());
+    let (folder, _) = committed(&files, "alice");
+    let (status, value) = asked(&folder, "promises HEAD --client acme");
+    assert_eq!(status, 1, "{value:#}");
+}
+
+#[test]
 fn a_commit_by_nobody_of_the_team_breaks_its_promise() {
     let (folder, _) = repository(example(), "bruno");
     let (status, value) = asked(&folder, "promises HEAD");
@@ -262,6 +271,7 @@ fn judged(log: impl FnOnce(&Root) -> Log, postmortems: &BTreeMap<String, Digest>
         logs: &logs,
         postmortems,
         files: 1,
+        stored: &[],
         client: None,
         at,
         answer_by,

@@ -1,6 +1,7 @@
 //! The production agent is killed at ten moments of a refund. Money moves once each time, and the ledger verifies.
 
 use assent_agent::deploy::gates::TRIAL_RUNS;
+use assent_agent::inventory;
 use assent_compiler::command::demo::outside::{REFUNDED, Seen};
 use assent_compiler::command::demo::stage::{Stage, WEBHOOK_SECRET, clock, refund, run_id, webhook};
 use assent_schema::status::Status;
@@ -159,5 +160,12 @@ fn money_moves_once_whenever_the_agent_is_killed() {
     }
     for log in [&["ledger", "verify"][..], &["ledger", "verify", "acme"]] {
         stage.production.call(log).expect("a ledger that verifies");
+    }
+    // After all that, nothing lies in the state folder that the inventory does not know.
+    for entry in std::fs::read_dir(stage.production.state()).expect("a folder") {
+        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+        let known =
+            inventory::FILES.iter().any(|part| name == part.name || name.starts_with(&format!("{}-", part.name)));
+        assert!(known, "{name} is in no inventory");
     }
 }

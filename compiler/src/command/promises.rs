@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use assent_agent::incident::respond_by;
+use assent_agent::inventory;
 use assent_agent::store::Severity;
 use assent_agent::verify::{Now, PinnedTrust, Place, RefusalCode, verify};
 use assent_schema::calendar::BusinessHours;
@@ -22,7 +23,7 @@ use crate::evidence::{Log, Region, Row, Seen, Verdict, Whole, judge, read};
 use crate::publish::prepare::{Target, published};
 use crate::publish::standing::{roots_of_source, standing, targets};
 use crate::show::promises::{Head, text, value};
-use crate::source::{changes_since, open_commit, resolve_commit};
+use crate::source::{Parts as _, changes_since, open_commit, resolve_commit};
 
 /// The largest export that is read, in bytes.
 const LEDGER_MOST_BYTES: u64 = 1 << 30;
@@ -90,8 +91,10 @@ pub(super) fn gather(
     progress.say("checking");
     let options = Options { rehearse: Some(rehearsing::evidence), ..Options::default() };
     let (survey, mut findings) = examine(&parts, at, &options)?;
-    if let Some(client) = client.filter(|client| !survey.resolved.clients.contains_key(*client)) {
-        let known: Vec<String> = survey.resolved.clients.keys().map(ToString::to_string).collect();
+    // One whose file cannot be read is there all the same, and its promises are broken.
+    let clients = parts.clients();
+    if let Some(client) = client.filter(|client| !clients.contains(client)) {
+        let known: Vec<String> = clients.iter().map(ToString::to_string).collect();
         return Err(Error::input(format!("there is no client {client}; there are {}", known.join(", "))));
     }
     progress.say("looking at who signed");
@@ -123,6 +126,7 @@ pub(super) fn gather(
         logs: &logs,
         postmortems: &postmortems,
         files,
+        stored: &inventory::sentences(),
         client,
         at,
         answer_by,

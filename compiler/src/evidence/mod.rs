@@ -42,6 +42,8 @@ pub struct Seen<'a> {
     pub postmortems: &'a BTreeMap<String, Digest>,
     /// How many files the source has.
     pub files: usize,
+    /// What agents store, as sentences.
+    pub stored: &'a [String],
     /// Only this client.
     pub client: Option<&'a ClientId>,
     /// As of when.

@@ -14,6 +14,7 @@ use crate::check::Judged;
 
 /// Looks at the findings, then at each client.
 pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
+    seen.stored.iter().for_each(|what| notes.see("P01", what.as_str()));
     for finding in seen.findings.iter().filter(|finding| finding.code.row().severity == Severity::Error) {
         let elsewhere = seen.client.is_some_and(|client| {
             finding

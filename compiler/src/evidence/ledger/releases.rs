@@ -70,7 +70,15 @@ fn returns(verified: &Verified, notes: &mut Notes) {
     let mut back = BTreeSet::new();
     for entry in &verified.entries {
         match (&entry.kind, entry.plan) {
-            (Kind::RolledBack(rolled), _) => drop(back.insert(rolled.from)),
+            (Kind::RolledBack(rolled), _) => {
+                back.insert(rolled.from);
+                let to = rolled.to.map_or_else(|| "nothing".to_owned(), |plan| plan.short().to_string());
+                let (workflow, from, why) = (&rolled.workflow, rolled.from.short(), &rolled.why);
+                notes.see(
+                    "P17",
+                    format!("{origin}: {workflow} went back from {from} to {to} at {} ({why}).", entry.time),
+                );
+            }
             (Kind::Released(_), _) => back.clear(),
             (Kind::Accepted(_), Some(plan)) if back.contains(&plan) => {
                 let plan = plan.short();
