@@ -145,7 +145,7 @@ fn what_a_client_did_not_approve_breaks_the_promise_about_it() {
 
 #[test]
 fn a_client_whose_file_cannot_be_read_is_judged_all_the_same() {
-    let mut files = example();
+    let mut files = signed(example());
     files.insert("clients/acme/client.toml".to_owned(), b"name = { = ".to_vec());
     let (folder, _) = committed(&files, "alice");
     let (status, value) = asked(&folder, "promises HEAD --client acme");
