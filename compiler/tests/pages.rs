@@ -62,8 +62,8 @@ fn citations(line: &str) -> Vec<Citation<'_>> {
     let parts: Vec<&str> = line.split(".md section").collect();
     let mut found = Vec::new();
     for (before, after) in parts.iter().copied().zip(parts.iter().copied().skip(1)) {
-        let start = before.rfind(|c: char| !c.is_ascii_lowercase() && c != '-').map_or(0, |at| at + 1);
-        let page = format!("{}.md", before.get(start..).unwrap_or_default());
+        let name = before.rsplit(|c: char| !c.is_ascii_lowercase() && c != '-').next().unwrap_or_default();
+        let page = format!("{name}.md");
         let rest = after.strip_prefix('s').unwrap_or(after);
         // What stands behind a sentence, a colon or a semicolon is about something else.
         let own = rest.split([';', ':']).next().and_then(|rest| rest.split(". ").next()).unwrap_or_default();
