@@ -7,8 +7,11 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use assent_agent::verify::{OffCode, RefusalCode};
 use assent_compiler::parse::keys::{Holds, KINDS, Table};
+use assent_schema::code::Code;
 use assent_schema::expr::FUNCTIONS;
+use assent_schema::plan::{UNANSWERED, UNBUILT};
 use assent_schema::time::Moment;
 use serde_json::Value;
 use support::signed::sign_all;
@@ -202,6 +205,23 @@ fn every_function_has_its_row() {
     };
     let lacking: Vec<_> = FUNCTIONS.iter().filter(|(name, ..)| !is_told(name)).collect();
     assert!(lacking.is_empty(), "docs/language.md, section 4, lacks {lacking:?}");
+}
+
+/// What a section of a page says none of, of all these codes.
+fn untold<'c>(name: &str, section: u32, codes: impl IntoIterator<Item = &'c str>) -> Vec<&'c str> {
+    let page = page(name).expect("a page");
+    let text = sections(&page).remove(&section).expect("a section");
+    codes.into_iter().filter(|code| !text.contains(format!("`{code}`").as_str())).collect()
+}
+
+#[test]
+fn every_code_has_its_place() {
+    let findings = Code::ALL.iter().map(|code| code.row().name);
+    assert_eq!(untold("design.md", 5, findings), Vec::<&str>::new());
+    assert_eq!(untold("trust.md", 4, RefusalCode::ALL.iter().map(|code| code.code())), Vec::<&str>::new());
+    assert_eq!(untold("trust.md", 3, OffCode::ALL.iter().map(|code| code.code())), Vec::<&str>::new());
+    let of_requests = UNBUILT.into_iter().chain(UNANSWERED.into_iter().map(|(code, ..)| code));
+    assert_eq!(untold("language.md", 2, of_requests), Vec::<&str>::new());
 }
 
 /// The files of the examples, each block added to the file that its first line names.
