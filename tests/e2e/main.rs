@@ -13,6 +13,7 @@ mod outside;
 mod page;
 mod passkeys;
 mod poke;
+mod promises;
 mod recover;
 mod release;
 mod reset;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use assent_agent::incident::respond_by;
 use assent_agent::store::Severity;
+use assent_agent::store::inventory::{KEPT, Kept};
 use assent_schema::calendar::BusinessHours;
 use assent_schema::canon::Digest;
 use assent_schema::client::Tier;
@@ -94,7 +95,7 @@ pub(super) fn gather(
     progress.say("looking at who signed");
     let changes = changes_since(&repository, None, commit)?;
     let project = survey_project(&parts, at)?;
-    drop(unassigned_author::judge(&changes, project.trusted.roots.as_deref(), &parts, &mut findings));
+    let authors = unassigned_author::judge(&changes, project.trusted.roots.as_deref(), &parts, &mut findings);
     progress.say("looking at releases and statuses");
     let roots = roots_of_source(&repository, commit)?;
     let regions: Vec<Standing> = targets(&repository, roots.newest())?
@@ -119,12 +120,22 @@ pub(super) fn gather(
         logs: &logs,
         postmortems: &postmortems,
         files,
+        authors: &authors,
+        kept: &kept(),
         client,
         at,
         answer_by,
     };
     let head = Head { project: name.to_string(), client: client.cloned(), commit: commit.to_string(), at };
     Ok((head, judge(&seen)))
+}
+
+/// What an agent keeps, as its store says.
+fn kept() -> Vec<String> {
+    let what = |kept: &Kept| if kept.is_table { "table" } else { "file" };
+    KEPT.iter()
+        .map(|kept| format!("Kept in the {} `{}`: {} ({}).", what(kept), kept.name, kept.holds, kept.class))
+        .collect()
 }
 
 fn answer_by(tier: Tier, severity: &str, opened: Moment, hours: &BusinessHours) -> Option<Moment> {

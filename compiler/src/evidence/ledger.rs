@@ -73,6 +73,7 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
                 }
                 clients.extend(client);
                 whole(log, verified, notes);
+                looked(verified, notes);
                 counts(verified, seen, notes);
                 releases(verified, notes);
                 returns(verified, notes);
@@ -200,6 +201,28 @@ fn counts(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
                 "P16",
                 format!("{origin}: release {sequence} on the branch is {digest}, the ledger says {manifest}."),
             );
+        }
+    }
+}
+
+/// Whoever decided on the agent's own page or command line looked at the run before, and that is an entry. Where bodies are
+/// gone it cannot be told.
+fn looked(verified: &Verified, notes: &mut Notes) {
+    let mut seen = BTreeSet::new();
+    for entry in verified.entries.iter().filter(|_| verified.summary.gone == 0) {
+        let (Some(who), Some(run)) = (&entry.actor, entry.run) else { continue };
+        match &entry.kind {
+            Kind::Viewed(_) => drop(seen.insert((who, run))),
+            Kind::Decided(decided) if decided.through.is_none() && !seen.contains(&(who, run)) => {
+                notes.object(
+                    "P10",
+                    format!(
+                        "{}: {who} decided on run {run}, and no entry says that it was looked at.",
+                        verified.origin
+                    ),
+                );
+            }
+            _ => {}
         }
     }
 }

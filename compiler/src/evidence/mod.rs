@@ -20,6 +20,7 @@ use assent_schema::promise::{self, Enforced, Promise};
 use assent_schema::time::Moment;
 
 use crate::check::Survey;
+use crate::check::unassigned_author::Authors;
 use crate::publish::standing::Standing;
 
 pub use beyond::beyond;
@@ -42,6 +43,10 @@ pub struct Seen<'a> {
     pub postmortems: &'a BTreeMap<String, Digest>,
     /// How many files the source has.
     pub files: usize,
+    /// Who signed for which files, by the commits that were looked at.
+    pub authors: &'a Authors,
+    /// What an agent keeps, one sentence for each table and file.
+    pub kept: &'a [String],
     /// Only this client.
     pub client: Option<&'a ClientId>,
     /// As of when.
