@@ -12,7 +12,7 @@ pub mod sign_in;
 pub mod stake;
 #[cfg(test)]
 mod tests;
-pub(crate) mod told;
+pub mod told;
 pub mod wire;
 
 pub use judge::{Asked, NotTaken, Strength, judge, judge_signed};
