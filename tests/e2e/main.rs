@@ -4,6 +4,7 @@ mod away;
 mod begin;
 mod builds;
 mod bytes;
+mod chats;
 mod console;
 mod fleet;
 mod holders;
