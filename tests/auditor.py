@@ -21,6 +21,7 @@ from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
 from pathlib import Path
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent / "vectors"))
 import check  # noqa: E402  (the checker of ledgers and signatures, in plain Python)
 from check import Refused, need  # noqa: E402
