@@ -163,16 +163,6 @@ impl State {
         self.0.join("trust")
     }
 
-    /// Verified releases, kept for a restart.
-    pub fn releases(&self) -> PathBuf {
-        self.0.join("releases")
-    }
-
-    /// Plans that may run or run again, by digest.
-    pub fn plans(&self) -> PathBuf {
-        self.0.join("plans")
-    }
-
     /// The socket by which local commands reach the running agent.
     pub fn socket(&self) -> PathBuf {
         self.0.join("control.sock")

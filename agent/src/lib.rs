@@ -6,7 +6,6 @@
 pub mod content;
 pub mod cores;
 pub mod error;
-pub mod inventory;
 pub mod retry;
 
 pub mod verify;

@@ -232,6 +232,8 @@ pub struct Mail {
     pub from: Option<MailAddress>,
     /// To whom; at least one.
     pub to: Vec<MailAddress>,
+    /// Whether it is for all of them or for nobody.
+    pub for_all: bool,
     /// Headers and body, every line ended by CR and LF.
     pub message: Content<Vec<u8>>,
     /// The longest time from connecting to the server's word that it took it.

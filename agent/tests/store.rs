@@ -1,12 +1,11 @@
 //! One suite that every store passes: on SQLite and in memory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use assent_agent::inventory;
 use assent_agent::store::{
     Accepted, Alert, Books, Ending, Entry, LedgerRow, LedgerRows, Log, Memory, Note, Refusal, RunFilter, RunId, Sqlite,
     StepAt, Store as _, StoreError, Tables, Transaction, TriggerKind, Waiting, Write,
@@ -438,30 +437,4 @@ fn a_file_that_is_no_database_is_an_error() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(file(&folder), [0x5a; 8192]).expect("written");
     assert!(matches!(Sqlite::open(&file(&folder), Plain::load).map(drop), Err(StoreError::Damaged(_))));
-}
-
-/// The list of what an agent stores names every table and column there is, and no other; so does its page.
-#[test]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the test reads the file behind the store's back; UPDATE=1 rewrites the page"
-)]
-fn every_column_is_in_the_inventory() {
-    let folder = tempfile::tempdir().expect("a folder");
-    drop(Sqlite::open(&file(&folder), Plain::load).expect("a store"));
-    let db = rusqlite::Connection::open(file(&folder)).expect("a database");
-    let sql = "SELECT t.name || '.' || c.name FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table'";
-    let mut rows = db.prepare(sql).expect("a query");
-    let there = rows.query_map([], |row| row.get::<_, String>(0)).expect("rows");
-    let there: BTreeSet<String> = there.collect::<Result<_, _>>().expect("names");
-    let listed =
-        inventory::TABLES.iter().flat_map(|table| table.holds.iter().map(|(name, _)| format!("{}.{name}", table.name)));
-    assert_eq!(there, listed.collect());
-
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/inventory.md");
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&path, inventory::page()).expect("a written page");
-    }
-    let page = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(page == inventory::page(), "docs/inventory.md is stale: UPDATE=1 cargo test --workspace --test store");
 }

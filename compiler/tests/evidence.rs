@@ -7,6 +7,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use assent_compiler::check::unassigned_author::Authors;
 use assent_compiler::check::{Options, examine};
 use assent_compiler::evidence::{Log, Seen, Verdict, judge, read};
 use assent_compiler::source::open_commit;
@@ -271,7 +272,8 @@ fn judged(log: impl FnOnce(&Root) -> Log, postmortems: &BTreeMap<String, Digest>
         logs: &logs,
         postmortems,
         files: 1,
-        stored: &[],
+        authors: &Authors::default(),
+        kept: &[],
         client: None,
         at,
         answer_by,

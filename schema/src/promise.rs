@@ -39,6 +39,8 @@ pub struct Promise {
     pub sentence: &'static str,
     /// What enforces it today.
     pub how: &'static str,
+    /// How an outsider checks it with programs that are not ours.
+    pub check: &'static str,
     /// Tests that try to break it.
     pub tests: &'static [&'static str],
     /// How far it is enforced.
@@ -64,9 +66,11 @@ pub const ALL: &[Promise] = &[
         sentence: "Stored are workflow configuration, automation logs and aggregated KPIs, nothing else.",
         how: "Journal, ledger, queue and alerts take facts only: a value becomes one when it fits a reference shape, and \
               content has no form that can be written out.",
+        check: "`sqlite3 agent.db .tables` and a listing of the state folder show what this page lists, and nothing else.",
         tests: &[
             "only_what_fits_a_reference_shape_becomes_a_fact",
             "only_facts_reach_the_ledger_and_only_public_values_a_kpi",
+            "p01_what_is_kept_is_what_the_report_lists",
         ],
         enforced: Enforced::Yes,
     },
@@ -74,12 +78,14 @@ pub const ALL: &[Promise] = &[
         id: "P02",
         sentence: "Operational data is cached only as needed, for less than 24 hours.",
         how: "What a waiting run needs, and answers of reads that say `cache`, are sealed under keys that the kernel forgets by itself.",
+        check: "`/proc/keys` shows when the kernel forgets each key of the agent: within 23 hours.",
         tests: &[
             "a_key_without_time_is_gone_from_memory",
             "an_answer_is_served_again_within_its_time_and_no_longer",
             "an_answer_outlives_the_process_and_not_the_keys",
             "what_a_dead_agent_sealed_opens_no_more_when_the_kernel_let_go_of_its_key",
             "where_the_kernel_refuses_keys_they_live_in_this_process_alone",
+            "p02_nothing_is_cached_for_a_day",
         ],
         enforced: Enforced::Yes,
     },
@@ -87,7 +93,13 @@ pub const ALL: &[Promise] = &[
         id: "P03",
         sentence: "No customer data is taken beyond what the active workflow needs.",
         how: "Fields that the catalog or the workflow does not declare are dropped on receipt.",
-        tests: &["only_declared_fields_are_taken", "only_declared_fields_of_an_answer_are_kept"],
+        check: "Each field of a plan in the release stands in the statement that the client signed, and an expression of \
+                the plan reads it.",
+        tests: &[
+            "only_declared_fields_are_taken",
+            "only_declared_fields_of_an_answer_are_kept",
+            "p03_no_personal_data_is_taken_that_nothing_reads",
+        ],
         enforced: Enforced::Yes,
     },
     Promise {
@@ -96,10 +108,12 @@ pub const ALL: &[Promise] = &[
         how: "Content lives in types that cannot be printed and are overwritten when dropped; the process leaves no core \
               dump; flows and the bits that one run can release stand in the plan. Generated workflows that compile run twice \
               with other content, and journal, ledger, queue, alerts, counters, log and requests differ in those bits alone.",
+        check: "`grep -r` for the words of a real ticket, over the state folder, its write-ahead log, the agent's log and git's objects.",
         tests: &[
             "content_is_wiped_when_it_is_dropped",
             "a_value_is_overwritten",
             "what_compiles_tells_of_content_what_it_lists_and_no_more",
+            "p04_no_word_of_a_ticket_is_written_anywhere",
         ],
         enforced: Enforced::Yes,
     },
@@ -108,11 +122,14 @@ pub const ALL: &[Promise] = &[
         sentence: "Data is processed in the client's region: US, EU or APAC.",
         how: "Endpoints elsewhere are findings; the agent reaches listed hosts alone, follows nothing and uses no proxy; a \
               route abroad is told less.",
+        check: "`endpoints.json` of the release names the region of each host; the agent's log, or a packet capture, names \
+                each address that it reached.",
         tests: &[
             "only_listed_hosts_of_the_connection_are_reached",
             "redirects_and_upgrades_are_not_followed",
             "what_an_agent_reaches_is_what_its_log_and_its_release_say",
             "an_incident_also_goes_to_its_own_route_which_abroad_is_told_less",
+            "p05_all_endpoints_are_in_the_clients_region",
         ],
         enforced: Enforced::Yes,
     },
@@ -122,10 +139,13 @@ pub const ALL: &[Promise] = &[
         how: "Scopes are derived from the operations that are called; one too many or too few is a finding. What the API says \
               of each token, in its answer or by introspection, is compared with them: another scope is an alert. A consent \
               for more is not kept, unless the catalog says that the API gives no less.",
+        check: "The scopes in `clients/CLIENT.json` of the release are the union of those of the operations in its plans; \
+                the API's own page shows what it granted.",
         tests: &[
             "what_an_api_grants_beside_what_is_needed_is_seen",
             "more_and_fewer_scopes_are_told_from_what_is_needed",
             "each_promise_turns_red_when_a_ledger_speaks_against_it",
+            "p06_scopes_are_those_that_workflows_need",
         ],
         enforced: Enforced::Yes,
     },
@@ -135,6 +155,8 @@ pub const ALL: &[Promise] = &[
         how: "One file sealed to the host, systemd credentials, or a key-value store of OpenBao or Vault; a secret has no form \
               that can be printed and goes where its scheme says. No line of the log is written that holds a secret which is in \
               memory, in any of its forms: it is replaced, counted and alerted.",
+        check: "`grep -r` for each secret over the repository with `git cat-file --batch-all-objects`, the log, the ledger \
+                and the database.",
         tests: &[
             "secrets_survive_a_restart_and_never_stand_in_the_file",
             "a_kv2_store_does_what_a_vault_does",
@@ -142,6 +164,7 @@ pub const ALL: &[Promise] = &[
             "a_secret_that_is_planted_in_the_agents_log_does_not_come_out",
             "a_secret_goes_where_its_scheme_says_and_nowhere_else",
             "a_secret_of_an_older_commit_is_found_and_never_printed",
+            "p07_no_secret_is_in_code_log_or_database",
         ],
         enforced: Enforced::Yes,
     },
@@ -151,13 +174,15 @@ pub const ALL: &[Promise] = &[
         how: "Each slot names its interval; on-call is told before and after it. A new secret counts only after the API took \
               it; until then, and if it does not, the old one does. A rotation survives a crash anywhere and stands in the \
               ledger; refresh tokens are replaced by one holder.",
+        check: "The ledger's `rotated` entries, by date; the old credential fails at the API.",
         tests: &[
             "a_rotation_survives_a_crash_anywhere_and_is_said_once",
             "a_secret_is_rotated_under_runs_that_lose_nothing_and_the_old_one_fails",
             "on_call_is_told_before_and_after_the_interval",
             "refresh_tokens_rotate_over_restarts_and_none_is_used_twice",
+            "p08_an_overdue_secret_is_seen",
         ],
-        enforced: Enforced::Partly("a person makes the new secret at the API and revokes the old one there"),
+        enforced: Enforced::Yes,
     },
     Promise {
         id: "P09",
@@ -165,11 +190,13 @@ pub const ALL: &[Promise] = &[
         how: "Teams are signed; each commit that changes a client's folder is held against the team of its first parent before a release. \
               At the console and in commands on a host, which people sign, one function decides who sees what, by the newest \
               release.",
+        check: "`git log --format='%G? %GS'` with the root's keys as allowed signers, beside `trust/teams.toml` of each parent.",
         tests: &[
             "thresholds_count_people_not_keys",
             "a_stranger_s_commit_is_not_released",
             "nobody_sees_what_is_not_theirs_and_the_ledger_says_who_tried",
             "commands_show_people_what_is_theirs_and_the_ledger_says_who_looked",
+            "p09_a_commit_by_nobody_of_the_team_is_seen",
         ],
         enforced: Enforced::Yes,
     },
@@ -178,10 +205,12 @@ pub const ALL: &[Promise] = &[
         sentence: "Access is logged and auditable.",
         how: "Entries name people by handle, in a log that cannot be changed unseen; each look at the console or by a \
               command on the host is one before anything is shown.",
+        check: "The `viewed` entries of an export, by `actor`, with any program that reads JSON.",
         tests: &[
             "no_byte_can_be_changed",
             "every_page_of_everybody_answers_and_is_written_down_first",
             "commands_show_people_what_is_theirs_and_the_ledger_says_who_looked",
+            "p10_a_decision_by_somebody_who_never_looked_is_seen",
         ],
         enforced: Enforced::Yes,
     },
@@ -190,11 +219,13 @@ pub const ALL: &[Promise] = &[
         sentence: "Every run is recorded: when, what triggered it, actions, approved or rejected, outcome.",
         how: "Rows of the ledger are part of the transaction that they record; runs are numbered without gaps; checkpoints \
               are signed and never go back; exports and proofs verify with stock tools.",
+        check: "`tests/vectors/check.py`, which shares no code with this, computes the tree; OpenSSL verifies the root's signature.",
         tests: &[
             "a_log_that_lived_verifies_exports_and_proves",
             "each_lie_has_its_code_and_place",
             "an_older_copy_of_the_state_signs_nothing",
             "runs_of_a_client_are_numbered_without_gaps_in_its_own_log",
+            "p11_a_run_that_is_missing_is_seen",
         ],
         enforced: Enforced::Yes,
     },
@@ -204,12 +235,14 @@ pub const ALL: &[Promise] = &[
         how: "Limits are required; every run that is not done raises an alert; plans in trial are measured against the one \
               before, and committed ones against the weeks before: volume, silence, time and failures. The agent watches its \
               own disk, clock and lag. Metrics and traces hold ids, codes and times alone.",
+        check: "The `alerted` entries beside the runs that did not end `done`; Prometheus scrapes the agent.",
         tests: &[
             "a_trial_is_measured_against_the_plan_before_it",
             "slower_by_far_is_worse_and_slower_by_little_is_not",
             "what_is_unlike_is_found_and_what_is_not_is_left_alone",
             "silence_after_weeks_of_events_is_told_and_ends_when_they_come_again",
             "a_real_prometheus_scrapes_a_real_agent",
+            "p12_failures_that_no_rule_found_are_seen",
         ],
         enforced: Enforced::Yes,
     },
@@ -218,11 +251,13 @@ pub const ALL: &[Promise] = &[
         sentence: "Alerts reach operations within minutes.",
         how: "Alerts are rows of the outbox, delivered at least once by each route for itself, grouped by cause; the delay stands \
               in the ledger. A dead-man's ping stays away when the agent is not well.",
+        check: "`delay` of each `alerted` entry, in seconds, and the receiver's own times.",
         tests: &[
             "an_alert_is_never_lost_however_the_agent_dies",
             "a_route_that_fails_is_tried_until_it_answers",
             "a_route_that_is_down_makes_no_other_hear_a_thing_twice_and_is_told_of_by_the_others",
             "the_ping_is_asked_for_only_while_the_agent_is_well",
+            "p13_an_alert_that_came_late_is_seen",
         ],
         enforced: Enforced::Yes,
     },
@@ -230,11 +265,13 @@ pub const ALL: &[Promise] = &[
         id: "P14",
         sentence: "Audit logs are kept for 90 days, longer on growth and scale.",
         how: "Whole days that are older than the client's plan says are made unreadable by the agent, by an entry that names them; a legal hold keeps them. Proofs still verify, and a body that is gone without an entry is found.",
+        check: "An export from before and one from after: `pymerkle` finds one root over the same entries, and what is gone is named.",
         tests: &[
             "days_older_than_the_retention_go_unless_a_legal_hold_keeps_them",
             "a_day_that_is_pruned_is_gone_after_a_crash_at_any_step",
             "bodies_that_go_without_an_entry_are_missed",
             "bodies_may_be_gone_only_where_an_entry_says_so",
+            "p14_logs_are_kept_for_ninety_days",
         ],
         enforced: Enforced::Yes,
     },
@@ -242,24 +279,28 @@ pub const ALL: &[Promise] = &[
         id: "P15",
         sentence: "Every change is tested in staging before production.",
         how: "A workflow without scenarios, one with a step that no scenario reaches, and a production release without rehearsals are refused, by compiler and agent.",
-        tests: &["the_example_is_covered"],
+        check: "`ssh-keygen -Y verify` takes each rehearsal's signature; each plan of the release has one in which all scenarios passed.",
+        tests: &["the_example_is_covered", "p15_nothing_runs_that_was_not_rehearsed"],
         enforced: Enforced::Yes,
     },
     Promise {
         id: "P16",
         sentence: "Every deployment is versioned.",
         how: "Releases are numbered, named by digest and tied to a source commit; the ledger records each.",
-        tests: &["each_stage_is_told_apart"],
+        check: "SHA-256 of `manifest.json` in each commit of the release branch is what the ledger's `released` entries say.",
+        tests: &["each_stage_is_told_apart", "p16_the_ledger_names_the_releases_of_git"],
         enforced: Enforced::Yes,
     },
     Promise {
         id: "P17",
         sentence: "We roll back to the previous known-good version at once.",
         how: "Each workflow alone, by itself on failed health, by one command by hand; what was returned stays back.",
+        check: "After `rolled-back` of a plan no `accepted` entry names it, until a `released` one readmits it.",
         tests: &[
             "a_failing_trial_goes_back_alone_and_stays_back",
             "rollback_chooses_what_ran_healthily_and_nothing_denied",
             "a_crash_in_trial_counts_as_a_failure",
+            "p17_what_went_back_stays_back",
         ],
         enforced: Enforced::Yes,
     },
@@ -267,10 +308,12 @@ pub const ALL: &[Promise] = &[
         id: "P18",
         sentence: "Transient failures are retried with exponential backoff.",
         how: "Full jitter within bounds, Retry-After, deadline, breaker; what may have happened is never repeated blindly.",
+        check: "The `intent` entries of one step, by `attempt` and time; an effect without an outcome is not followed by another.",
         tests: &[
             "every_delay_is_in_bounds",
             "failures_of_the_network_keep_the_doubt",
             "failures_in_a_row_stop_requests",
+            "p18_attempts_are_bounded",
         ],
         enforced: Enforced::Yes,
     },
@@ -278,10 +321,12 @@ pub const ALL: &[Promise] = &[
         id: "P19",
         sentence: "Persistent failures raise an alert and go to manual processing.",
         how: "A fallback is required; outcome, queue item and alert are one transaction.",
+        check: "Each `ended` entry that is not `done` beside the `incident` entries and the rows of the manual queue.",
         tests: &[
             "what_fails_midway_leaves_no_part_and_the_books_go_on",
             "an_alert_is_never_lost_however_the_agent_dies",
             "every_event_of_simulated_production_is_accounted_for_exactly_once",
+            "p19_runs_that_fail_silently_are_seen",
         ],
         enforced: Enforced::Yes,
     },
@@ -290,10 +335,12 @@ pub const ALL: &[Promise] = &[
         sentence: "We answer within 1 hour on scale, 4 hours on growth, the next business day on starter.",
         how: "Each incident says by when, in the client's calendar; who answered it and when stands in the ledger; on-call is \
               warned at half of the time and told when it is over.",
+        check: "`opened` and `acknowledged` of each incident in the ledger, with a calendar of the client's zone.",
         tests: &[
             "the_clock_follows_the_plan_and_the_clients_calendar",
             "the_next_business_day_is_never_today",
             "on_call_is_warned_before_and_told_after_each_deadline_of_an_incident",
+            "p20_an_answer_that_came_late_is_seen",
         ],
         enforced: Enforced::Yes,
     },
@@ -302,9 +349,11 @@ pub const ALL: &[Promise] = &[
         sentence: "After an incident there is a written post-mortem: root cause, timeline, prevention.",
         how: "The agent drafts it from the ledger; an incident cannot be closed before one was shared, and none is shared whose \
               root cause or prevention no person wrote.",
+        check: "`sha256sum` of the file in `clients/CLIENT/incidents` is the digest that the ledger says was shared.",
         tests: &[
             "a_draft_cannot_be_shared_until_a_person_wrote_cause_and_prevention",
             "an_incident_closes_only_when_it_is_resolved_and_its_post_mortem_was_shared",
+            "p21_another_post_mortem_than_was_shared_is_seen",
         ],
         enforced: Enforced::Yes,
     },
@@ -313,21 +362,27 @@ pub const ALL: &[Promise] = &[
         sentence: "It is shared within 48 hours.",
         how: "It goes to the client's contacts through the agent, by a route in the client's region, and the ledger says when; \
               on-call is warned 24 and 6 hours before, and told when it is late.",
-        tests: &["on_call_is_warned_before_and_told_after_each_deadline_of_an_incident"],
+        check: "`opened` and `shared` of each incident in the ledger.",
+        tests: &[
+            "on_call_is_warned_before_and_told_after_each_deadline_of_an_incident",
+            "p22_a_post_mortem_that_was_shared_late_is_seen",
+        ],
         enforced: Enforced::Yes,
     },
     Promise {
         id: "P23",
         sentence: "Client data trains no models, ours or others'.",
         how: "Providers need an agreement that forbids training; no sink takes content for ourselves.",
-        tests: &["what_does_not_serve_the_client_is_forbidden"],
+        check: "`git grep` for purposes, in the plans of the release and in what the client signed.",
+        tests: &["what_does_not_serve_the_client_is_forbidden", "p23_no_purpose_trains_a_model"],
         enforced: Enforced::Yes,
     },
     Promise {
         id: "P24",
         sentence: "AI providers are used only under agreements that forbid training.",
         how: "The compiler refuses a provider without a current one; the agent asks again by date before each step.",
-        tests: &[],
+        check: "Each `intent` that asks a provider lies within the dates of the agreement in the release.",
+        tests: &["p24_a_provider_without_a_current_agreement_is_seen"],
         enforced: Enforced::Yes,
     },
     Promise {
@@ -335,10 +390,12 @@ pub const ALL: &[Promise] = &[
         sentence: "A new data use or integration needs written approval.",
         how: "Compiler and agent derive the uses from the plan, each by itself, and refuse what no one signed approval \
               covers; a withdrawal stops the workflow.",
+        check: "`ssh-keygen -Y verify` takes each statement's signatures by the client's approvers, enough of them.",
         tests: &[
             "thresholds_count_people_not_keys",
             "every_changed_byte_is_refused",
             "a_withdrawal_turns_the_workflow_off_and_an_approval_on_again",
+            "p25_a_use_that_nobody_signed_is_seen",
         ],
         enforced: Enforced::Yes,
     },
@@ -347,10 +404,12 @@ pub const ALL: &[Promise] = &[
         sentence: "We walk you through all of it.",
         how: "`assent report` writes one page for a client: every row of this table with live evidence, verified anew; this page, \
               `assent demo` and exports that anybody can verify.",
+        check: "Any browser, without a network: the page loads nothing. `tests/auditor.py` does every check of this page.",
         tests: &[
             "the_page_of_a_client_is_whole_and_loads_nothing",
             "each_promise_turns_red_when_the_source_breaks_it",
             "each_promise_turns_red_when_a_ledger_speaks_against_it",
+            "p26_the_page_of_a_client_says_when_something_is_broken",
         ],
         enforced: Enforced::Yes,
     },
@@ -363,7 +422,7 @@ pub fn page() -> String {
          `schema/src/promise.rs`: `UPDATE=1 cargo test -p assent-schema --test promises`.\n",
     );
     for promise in ALL {
-        let Promise { id, sentence, how, tests, enforced } = promise;
+        let Promise { id, sentence, how, check, tests, enforced } = promise;
         let codes: Vec<String> = promise.codes().iter().map(|code| format!("`{code}`")).collect();
         page.push_str(
             &["\n## ", id, ": ", sentence, "\n\nEnforced: ", &enforced.to_string(), ".\n\n", how, "\n"].concat(),
@@ -371,6 +430,7 @@ pub fn page() -> String {
         if !codes.is_empty() {
             page.push_str(&["\nFindings: ", &codes.join(", "), ".\n"].concat());
         }
+        page.push_str(&["\nChecked without us: ", check, "\n"].concat());
         if !tests.is_empty() {
             let tests: Vec<String> = tests.iter().map(|test| format!("`{test}`")).collect();
             page.push_str(&["\nTests: ", &tests.join(", "), ".\n"].concat());

@@ -1,12 +1,16 @@
 //! Slack and PagerDuty cannot be called from a test: what they are sent is held to their published forms by a validator of
 //! somebody else. `schemas/` names where each form was read.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use assent_agent::incident::{Act, Case, Done, Step};
+use assent_agent::people::chat::{Card, Ended, slack};
 use assent_agent::store::{Alert, Store as _, Write};
 use assent_agent::watch::{ToldSecret, share};
+use assent_schema::canon::Digest;
 use assent_schema::id::ConnectionId;
+use assent_schema::release::Choice;
 use serde_json::{Value, json};
 
 use crate::field::{Field, Hook, failed};
@@ -77,6 +81,43 @@ async fn what_slack_is_sent_has_its_published_form() {
     let got = hook.got();
     assert!(got.len() > 7, "the post-mortem takes more than one message");
     hold("slack-message", &got);
+}
+
+/// The largest and the smallest questions, those that only the page decides, and how each ends.
+#[test]
+fn a_question_in_slack_has_its_published_form() {
+    let card = |values: usize, text: &str, hidden: usize, signature: bool| Card {
+        client: "acme".parse().expect("an id"),
+        workflow: "refund".parse().expect("an id"),
+        summary: text.chars().take(200).collect(),
+        by: "support-leads".to_owned(),
+        until: "2026-03-02T13:00:00Z".parse().expect("a moment"),
+        nonce: Digest::from_bytes([7; 32]),
+        values: (0..values).map(|place| (format!("ticket \u{203a} field {place}"), text.to_owned())).collect(),
+        hidden,
+        signature,
+    };
+    let page = Some("https://console.example/");
+    let mut posts = Vec::new();
+    for text in ["12.50 EUR", HOSTILE, &"\u{fc}".repeat(2_960), &"<&>".repeat(190)] {
+        for (values, hidden, signature) in [(0, 0, false), (1, 0, false), (30, 0, false), (30, 3, false), (2, 0, true)]
+        {
+            let card = card(values, text, hidden, signature);
+            posts.extend([slack::question(&card, page), slack::question(&card, None)]);
+        }
+    }
+    let lena = "lena".parse().expect("an id");
+    for how in [Ended::Decided(Choice::Approve, lena), Ended::Late, Ended::Gone] {
+        posts.push(slack::ended(("acme", "refund"), &how));
+    }
+    let values: Vec<Value> = posts.iter().map(|post| json!({"text": post.text, "blocks": post.blocks})).collect();
+    hold("slack-question", &values);
+    for post in &posts {
+        let actions = post.blocks.iter().filter(|block| block["type"] == "actions");
+        let buttons: Vec<_> = actions.flat_map(|block| block["elements"].as_array().expect("elements")).collect();
+        let names: BTreeSet<_> = buttons.iter().filter_map(|button| button["action_id"].as_str()).collect();
+        assert_eq!(names.len(), buttons.len(), "each button is told apart");
+    }
 }
 
 #[tokio::test]

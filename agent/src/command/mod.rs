@@ -191,14 +191,13 @@ mod tests {
 
     use super::*;
     use crate::store::{Alert, AlertRow};
-    use crate::watch::message;
-    use crate::watch::{Condition, alert};
+    use crate::watch::{Condition, Routes, alert, message};
     use crate::world::Wall;
 
     fn commands(alert: Alert) -> Vec<String> {
         let (since, last) = (Wall::from_millis(0), Wall::from_millis(0));
         let row = AlertRow { no: 7, alert, since, last, count: 1, sent: 0, due: None, tries: 0, over: false };
-        message(&"eu-1".parse().unwrap(), &row, None, &[]).commands
+        message(&"eu-1".parse().unwrap(), &row, &Routes::default(), &[]).commands
     }
 
     /// What an alert has on-call copy is a command line of this very program, about what the alert is about.

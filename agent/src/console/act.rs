@@ -55,11 +55,11 @@ impl<O: Office> Console<O> {
         let choice = match form.get("choice") {
             Some("approve") => Choice::Approve,
             Some("refuse") => Choice::Refuse,
-            _ => return self.refuse(asked, guest, 400, &not_taken(NotTaken::BadForm)),
+            _ => return self.not_decided(asked, guest, &shown, NotTaken::BadForm).await,
         };
         // Whoever says yes says it to what they saw.
         if form.get("shown") != Some(shown.shown.to_string().as_str()) {
-            return self.refuse(asked, guest, 409, &not_taken(NotTaken::OtherShown));
+            return self.not_decided(asked, guest, &shown, NotTaken::OtherShown).await;
         }
         let edits = if choice == Choice::Approve { edits(asked, &shown) } else { BTreeMap::new() };
         let person = &guest.viewer.who.person;
@@ -71,7 +71,13 @@ impl<O: Office> Console<O> {
                 let signed = SignedDecision { decision, signature, edits };
                 match judge::read(&signed) {
                     Ok(decision) if decision.person == *person && decision.choice == choice => {
-                        self.office.decide_signed(signed, asked.origin.as_deref()).await
+                        match self.office.decide_signed(signed, asked.origin.as_deref()).await {
+                            // What is signed by the person and does not count is an entry already.
+                            Err(why) if !is_unsigned(why) => {
+                                return self.refuse(asked, guest, why.status(), &not_taken(why));
+                            }
+                            other => other,
+                        }
                     }
                     Ok(_) => Err(NotTaken::OtherQuestion),
                     Err(why) => Err(why),
@@ -80,7 +86,18 @@ impl<O: Office> Console<O> {
         };
         match taken {
             Ok(()) => answer::see(if choice == Choice::Approve { "/decisions?said=yes" } else { "/decisions?said=no" }),
-            Err(why) => self.refuse(asked, guest, why.status(), &not_taken(why)),
+            Err(why) => self.not_decided(asked, guest, &shown, why).await,
+        }
+    }
+
+    /// An answer of somebody who is signed in does not count: the entry first.
+    async fn not_decided(&self, asked: &Asked, guest: &Guest, shown: &Shown, why: NotTaken) -> Answer {
+        let log = Log::Client(shown.client.clone());
+        let note = notes::refused(log, Some(&guest.viewer.who.person), why.code(), &asked.address);
+        if self.write(vec![note]).await {
+            self.refuse(asked, guest, why.status(), &not_taken(why))
+        } else {
+            pages::busy()
         }
     }
 
@@ -278,6 +295,11 @@ impl<O: Office> Console<O> {
     fn refuse(&self, asked: &Asked, guest: &Guest, status: u16, no: &Refused) -> Answer {
         pages::refused(status, &self.frame(asked, guest), no)
     }
+}
+
+/// Whether the desk leaves it to the console to write down that this was refused: it could not tell who sent it.
+fn is_unsigned(why: NotTaken) -> bool {
+    matches!(why, NotTaken::BadForm | NotTaken::BadSignature | NotTaken::NotWaiting)
 }
 
 fn refused(what: &str, help: &str) -> Refused {

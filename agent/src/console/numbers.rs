@@ -1,9 +1,12 @@
 //! KPIs as people look at them: by workflow and name, over days, with groups that are too small left out. Pure.
 //!
-//! A count under five is shown as `<5`, and never so that it could be had from the others and their sum. A sum tells more: of
-//! one run, all of it. So sums are told in portions of five runs or more, of hours that are over; what is fewer waits for more.
+//! Values are told in portions of five runs or more, of hours that are over; what is fewer waits for more, and is shown as `<5`.
 //! A portion is the same whenever anybody looks, and everything that is shown adds up whole portions: whoever subtracts one
 //! look from the next, one day from its week or a label from all of them has a portion, never a run.
+//!
+//! Two counts of one workflow may differ by a few runs, which are then told by both. Of two that do, the later by name gives way:
+//! where they come too close it is withheld, and so are its total and enough of the rest that nobody can add it up. Two sums of one
+//! value over different runs are not released at all (`kpi-too-fine`).
 //!
 //! # Source
 //! language.md section 5: groups under five are shown as `<5`.
@@ -46,6 +49,8 @@ pub(super) struct Counts {
     pub(super) groups: BTreeMap<String, Cell>,
     /// All that is shown.
     pub(super) total: i64,
+    /// Whether it is withheld.
+    pub(super) hides_total: bool,
 }
 
 /// One count as the store has it.
@@ -132,58 +137,85 @@ pub(super) fn over_days(
         summed.insert(series.clone());
         behind.insert((series, group, hour), (lasts, value));
     }
-    let mut of_counts: BTreeMap<Series, Vec<Count>> = BTreeMap::new();
-    let mut of_sums: BTreeMap<Series, Vec<Portion>> = BTreeMap::new();
+    let (mut counted, mut others) = (BTreeMap::new(), BTreeMap::new());
     for count in counts {
         let is_sum = count.series.currency.is_some() || summed.contains(&count.series);
-        if is_sum {
-            let key = (count.series.clone(), count.group.clone(), count.hour);
-            // Sums of before runs were counted are of nobody knows how many.
-            let (lasts, runs) = behind.get(&key).copied().unwrap_or((1, 0));
-            let ends = count.hour.saturating_add(lasts.max(1));
-            let portion = Portion { ends, group: count.group, runs, value: count.value };
-            of_sums.entry(count.series).or_default().push(portion);
-        } else {
-            of_counts.entry(count.series.clone()).or_default().push(count);
-        }
+        let known = behind.get(&(count.series.clone(), count.group.clone(), count.hour)).copied();
+        // A count is of as many runs as it says; sums of before runs were counted are of nobody knows how many.
+        let (lasts, runs) = known.unwrap_or((1, if is_sum { 0 } else { count.value }));
+        let ends = count.hour.saturating_add(lasts.max(1));
+        let all: &mut BTreeMap<Series, Vec<Portion>> = if is_sum { &mut others } else { &mut counted };
+        all.entry(count.series).or_default().push(Portion { ends, group: count.group, runs, value: count.value });
     }
-    let counted = of_counts.into_iter().map(|(series, counts)| (series, of_count(&counts, now)));
-    let all: BTreeMap<Series, Counts> = counted.collect();
-    all.into_iter().chain(of_sums.into_iter().map(|(series, parts)| (series, of_sum(parts, now)))).collect()
-}
-
-fn of_count(counts: &[Count], now: Now) -> Counts {
-    let (mut days, mut groups, mut total) = (BTreeMap::<i64, i64>::new(), BTreeMap::<String, i64>::new(), 0_i64);
-    for count in counts {
-        let day = count.hour.div_euclid(24);
-        if now.shows(day) {
-            let (of_day, of_group) = (days.entry(day).or_default(), groups.entry(count.group.clone()).or_default());
-            *of_day = of_day.saturating_add(count.value);
-            *of_group = of_group.saturating_add(count.value);
-            total = total.saturating_add(count.value);
-        }
-    }
-    Counts { days: conceal(days), groups: conceal(groups), total }
-}
-
-/// Hides what is small; where that is one value alone, the next one too, for their sum is shown.
-fn conceal<K: Ord + Clone>(values: BTreeMap<K, i64>) -> BTreeMap<K, Cell> {
-    let few = |value: i64| (1..LEAST).contains(&value);
-    let alone = values.values().filter(|value| few(**value)).count() == 1;
-    let others = values.iter().filter(|(_, value)| **value != 0 && !few(**value));
-    let next = others.min_by_key(|(_, value)| **value).map(|(key, _)| key.clone()).filter(|_| alone);
-    let cell = |(key, value): (K, i64)| {
-        let cell = match value {
-            _ if few(value) => Cell::Few,
-            _ if next.as_ref() == Some(&key) => Cell::Withheld,
-            _ => Cell::Told(value),
-        };
-        (key, cell)
+    let told = |all: BTreeMap<Series, Vec<Portion>>| -> BTreeMap<Series, Counts> {
+        all.into_iter().map(|(series, parts)| (series, of_portions(parts, now))).collect()
     };
-    values.into_iter().map(cell).collect()
+    let (mut counted, others) = (told(counted), told(others));
+    keep_apart(&mut counted);
+    counted.into_iter().chain(others).collect()
 }
 
-/// A part of a sum: all runs of one group in the hours of one count, then of several.
+/// Withholds of each count what comes too close to one of the same workflow before it.
+fn keep_apart(all: &mut BTreeMap<Series, Counts>) {
+    let names: Vec<Series> = all.keys().cloned().collect();
+    for (place, name) in names.iter().enumerate() {
+        let Some(mut own) = all.remove(name) else { continue };
+        let before = names.iter().take(place).filter(|other| other.workflow == name.workflow);
+        for other in before.filter_map(|other| all.get(other)) {
+            own.give_way(other);
+        }
+        all.insert(name.clone(), own);
+    }
+}
+
+/// Whether the difference of two numbers is a group that is too small to be shown.
+fn too_close(one: i64, other: i64) -> bool {
+    (1..LEAST).contains(&one.abs_diff(other).try_into().unwrap_or(LEAST))
+}
+
+/// Withholds one more value where none is: then nobody can add up the total.
+fn hide_one<K: Ord + Clone>(cells: &mut BTreeMap<K, Cell>) {
+    if cells.values().all(|cell| matches!(cell, Cell::Told(_))) {
+        let told = cells.iter().filter_map(|(key, cell)| match cell {
+            Cell::Told(value) if *value != 0 => Some((*value, key.clone())),
+            Cell::Told(_) | Cell::Few | Cell::Withheld => None,
+        });
+        let least = told.min();
+        cells.extend(least.map(|(_, key)| (key, Cell::Withheld)));
+    }
+}
+
+impl Counts {
+    /// Withholds what tells, beside what another count shows, of a group that is too small.
+    fn give_way(&mut self, other: &Self) {
+        let told = |cell: &Cell| match cell {
+            Cell::Told(value) => Some(*value),
+            Cell::Few | Cell::Withheld => None,
+        };
+        let shown: Vec<i64> = other.groups.values().filter_map(told).collect();
+        let total = Some(other.total).filter(|_| !other.hides_total);
+        let beside = |value: i64| shown.iter().chain(&total).any(|other| too_close(value, *other));
+        let mut hidden = beside(self.total);
+        for (day, cell) in &mut self.days {
+            let close = |value: i64| other.days.get(day).and_then(told).is_some_and(|other| too_close(value, other));
+            if told(cell).is_some_and(close) {
+                (*cell, hidden) = (Cell::Withheld, true);
+            }
+        }
+        for cell in self.groups.values_mut() {
+            if told(cell).is_some_and(beside) {
+                (*cell, hidden) = (Cell::Withheld, true);
+            }
+        }
+        if hidden {
+            self.hides_total = true;
+            hide_one(&mut self.days);
+            hide_one(&mut self.groups);
+        }
+    }
+}
+
+/// A part of a series: all runs of one group in the hours of one count, then of several.
 struct Portion {
     /// The first hour that is no part of it.
     ends: i64,
@@ -199,7 +231,7 @@ impl Portion {
     }
 }
 
-fn of_sum(mut parts: Vec<Portion>, now: Now) -> Counts {
+fn of_portions(mut parts: Vec<Portion>, now: Now) -> Counts {
     parts.retain(|part| part.ends <= now.hour);
     // As they ended: what ends later never comes to stand before what was looked at earlier.
     parts.sort_by_key(|part| part.ends);
@@ -249,10 +281,15 @@ impl Series {
         }
     }
 
-    /// The sum of all that is shown. A count that is too small is not told; a sum holds whole portions alone.
+    /// All that is told: whole portions alone.
     pub(super) fn total(&self, counts: &Counts) -> String {
-        let few = self.currency.is_none() && (1..LEAST).contains(&counts.total);
-        self.shown(if few { Cell::Few } else { Cell::Told(counts.total) })
+        let few = counts.total == 0 && counts.days.values().any(|cell| *cell == Cell::Few);
+        let cell = match counts.hides_total {
+            true => Cell::Withheld,
+            false if few => Cell::Few,
+            false => Cell::Told(counts.total),
+        };
+        self.shown(cell)
     }
 }
 

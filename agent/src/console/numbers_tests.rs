@@ -24,9 +24,9 @@ fn names_are_read_and_small_groups_are_hidden_everywhere() {
     assert_eq!((&runs[0].series, runs[0].lasts), (&counts[3].series, 1));
     let all = over_days(counts, runs, after(40 * 24));
     let (done, of) = all.iter().find(|(series, _)| series.name == "done").unwrap();
-    assert_eq!((of.total, of.days.clone()), (103, [(20, Cell::Told(103))].into()), "what is older is not in it");
+    assert_eq!((of.total, of.days.clone()), (100, [(20, Cell::Told(100))].into()), "what is older is not in it");
     let groups: Vec<_> = of.groups.values().map(|cell| done.shown(*cell)).collect();
-    assert_eq!(groups, ["<5", "withheld", "60"], "103 less 40 and 60 would tell it");
+    assert_eq!(groups, ["<5", "40", "60"], "three wait for two more");
     assert!(csv(&all).contains("refund,paid,EUR,1970-01-21,1250\r\n"), "{}", csv(&all));
     let few = over_days([read("refund/done/480", 4).unwrap()], [], after(490));
     let (series, of) = few.iter().next().unwrap();
@@ -38,15 +38,69 @@ fn names_are_read_and_small_groups_are_hidden_everywhere() {
     assert_eq!(read_runs("refund/done/1", 1), None);
 }
 
-#[test]
-fn two_small_groups_hide_each_other_and_a_whole_one_hides_nothing() {
-    let cells = |values: &[i64]| -> Vec<Cell> {
-        conceal(values.iter().copied().enumerate().collect::<BTreeMap<_, _>>()).into_values().collect()
+/// What a client sees of two counts of one workflow, by days.
+fn two(asked: &[i64], paid: &[i64]) -> [Counts; 2] {
+    let of = |name: &str, days: &[i64]| -> Vec<Count> {
+        (0..)
+            .zip(days)
+            .filter(|(_, value)| **value > 0)
+            .map(|(day, value)| read(&format!("refund/{name}/{}", day * 24), *value).unwrap())
+            .collect()
     };
-    assert_eq!(cells(&[4, 9]), [Cell::Few, Cell::Withheld]);
-    assert_eq!(cells(&[4, 3, 9]), [Cell::Few, Cell::Few, Cell::Told(9)]);
-    assert_eq!(cells(&[0, 9, 5]), [Cell::Told(0), Cell::Told(9), Cell::Told(5)]);
-    assert_eq!(cells(&[4]), [Cell::Few]);
+    let all = over_days([of("asked", asked), of("paid", paid)].concat(), [], after(24 * 20));
+    all.into_values().collect::<Vec<_>>().try_into().unwrap()
+}
+
+#[test]
+fn two_counts_that_differ_by_a_few_runs_do_not_tell_of_them() {
+    let [asked, paid] = two(&[20, 30], &[20, 28]);
+    assert_eq!((asked.hides_total, asked.total), (false, 50), "the first by name is whole");
+    assert!(paid.hides_total);
+    assert_eq!(paid.days.into_values().collect::<Vec<_>>(), [Cell::Told(20), Cell::Withheld]);
+    assert_eq!(paid.groups.into_values().collect::<Vec<_>>(), [Cell::Withheld]);
+    let [_, paid] = two(&[20, 30], &[14, 20]);
+    assert_eq!(
+        (paid.hides_total, paid.days.values().collect::<Vec<_>>()),
+        (false, vec![&Cell::Told(14), &Cell::Told(20)])
+    );
+    let [_, paid] = two(&[20, 30], &[20, 30]);
+    assert!(!paid.hides_total, "the same runs tell of none");
+    // Each day differs by five, so none of them is close; the total of a label is.
+    let counts = ["refund/asked/0/a.b=late", "refund/asked/0/a.b=lost"].map(|name| read(name, 40).unwrap());
+    let all = over_days(counts.into_iter().chain(read("refund/paid/0", 38)), [], after(24));
+    assert!(all.values().last().unwrap().hides_total, "38 beside 40 would tell of two");
+}
+
+proptest! {
+    /// Whatever two counts show: no value of one, and no sum of all that it shows, is a few runs away from the other's.
+    #[test]
+    fn nothing_that_is_shown_of_two_counts_is_a_few_runs_apart(days in proptest::collection::vec((0_i64..40, 0_i64..8), 1..10)) {
+        let asked: Vec<i64> = days.iter().map(|(all, _)| *all).collect();
+        let paid: Vec<i64> = days.iter().map(|(all, less)| (all - less).max(0)).collect();
+        let [one, other] = two(&asked, &paid);
+        for (day, cell) in &other.days {
+            if let (Cell::Told(value), Some(Cell::Told(beside))) = (cell, one.days.get(day)) {
+                prop_assert!(!too_close(*value, *beside), "{value} beside {beside}");
+            }
+        }
+        let whole = other.days.values().all(|cell| matches!(cell, Cell::Told(_)));
+        prop_assert!(other.hides_total || !too_close(one.total, other.total));
+        prop_assert!(!(other.hides_total && whole && other.total != 0), "the days add up to what is withheld");
+    }
+}
+
+#[test]
+fn what_is_fewer_than_five_is_added_to_no_total_and_told_with_the_next() {
+    let of = |counts: &[(&str, i64)], hour: i64| {
+        let all = over_days(counts.iter().map(|(name, value)| read(name, *value).unwrap()), [], after(hour));
+        all.into_values().next().unwrap()
+    };
+    let groups = [("r/n/480/k=a", 1), ("r/n/480/k=b", 5), ("r/n/480/k=c", 90), ("r/n/500/k=a", 5)];
+    let first = of(&groups[..3], 490);
+    assert_eq!((first.total, first.groups["k=a"]), (95, Cell::Few), "96 would tell of one");
+    assert_eq!(of(&groups, 500).total, 95, "the hour that runs on is not looked at");
+    let then = of(&groups, 501);
+    assert_eq!((then.total, then.groups["k=a"]), (101, Cell::Told(6)));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use assent_schema::plan::{Action, Plan, Step};
 use assent_schema::release::Choice;
 use assent_schema::time::{Moment, Period};
 
+use crate::store::outcome::{ACCEPTED, is_fine, is_success};
 use crate::store::{Entry, Fact, Intent, JournalRow, Outcome};
 use crate::world::Wall;
 
@@ -192,13 +193,15 @@ impl StepStory<'_> {
         self.keep(&outcome.kept);
         self.stand = if outcome.in_doubt {
             Stand::InDoubt(outcome.code.clone())
-        } else if outcome.code == "ok" {
+        } else if is_success(&outcome.code) {
             Stand::Done
+        } else if outcome.code == ACCEPTED {
+            Stand::Running
         } else {
             Stand::Failed(outcome.code.clone())
         };
         if outcome.item.is_some() {
-            *self.items.entry(if outcome.code == "ok" { "ok" } else { "failed" }).or_default() += 1;
+            *self.items.entry(if is_fine(&outcome.code) { "ok" } else { "failed" }).or_default() += 1;
         }
     }
 
@@ -254,7 +257,7 @@ impl Facts {
         for row in journal.iter().filter(|row| row.entry.item().is_none()) {
             match &row.entry {
                 Entry::Accepted(accepted) => known.put("trigger", &accepted.fields, None),
-                Entry::Outcome(outcome) if outcome.code == "ok" => {
+                Entry::Outcome(outcome) if is_success(&outcome.code) => {
                     known.put(outcome.step.as_str(), &outcome.kept, None);
                 }
                 Entry::Answered { step, ended, facts, .. } => {

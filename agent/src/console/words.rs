@@ -41,6 +41,15 @@ pub(super) fn exact(at: Wall) -> Markup {
     html! { time datetime=(text) { (shown) } }
 }
 
+/// How long something took of which only whole seconds are known: `under 1 s`, `12 s`, `4 min`.
+pub(super) fn took_about(from: Moment, to: Moment) -> String {
+    match to.seconds().saturating_sub(from.seconds()) {
+        ..1 => "under 1 s".to_owned(),
+        seconds @ 1..90 => format!("{seconds} s"),
+        _ => took(from.into(), to.into()),
+    }
+}
+
 /// How long something took: `340 ms`, `2.1 s`, `4 min`.
 pub(super) fn took(from: Wall, to: Wall) -> String {
     let millis = to.since(from).as_millis();

@@ -24,6 +24,12 @@ pub fn ask(socket: &Path, said: &Said) -> Result<Option<Answer>, Error> {
         Err(error) => return Err(error).tried(|| format!("cannot reach the agent by `{}`", socket.display())),
     };
     let bytes = exchange(&mut stream, said).tried(|| "the running agent gives no answer".into())?;
+    if bytes.is_empty() {
+        return Err(Error::environment("the running agent gave no answer").help("Look at its log, and ask again."));
+    }
+    if bytes.len() as u64 == MESSAGE_MOST_BYTES {
+        return Err(Error::environment("the answer is larger than 16 MiB").help("Ask for less."));
+    }
     let answer = serde_json::from_slice(&bytes);
     answer.map(Some).tried(|| "the running agent is of another version".into())
 }

@@ -184,6 +184,8 @@ pub enum Question {
 
 /// The longest time for an answer that reads little.
 const SHORT: Duration = Duration::from_secs(30);
+/// The longest time for one for which others are asked.
+const ASKING: Duration = Duration::from_mins(10);
 /// The longest time for one that reads a whole ledger.
 const LONG: Duration = Duration::from_hours(1);
 
@@ -214,10 +216,23 @@ impl Question {
 
     /// The longest time that its answer may take.
     pub fn answer_time(&self) -> Duration {
-        if matches!(self, Self::Ledger(_) | Self::Erase { .. } | Self::LegalHold { .. } | Self::LegalRelease { .. }) {
-            LONG
-        } else {
-            SHORT
+        match self {
+            Self::Ledger(_) | Self::Erase { .. } | Self::LegalHold { .. } | Self::LegalRelease { .. } => LONG,
+            // APIs and receivers are asked, one after the other.
+            Self::Reread { .. } | Self::Handle { .. } | Self::Rotate { .. } | Self::Incidents(_) => ASKING,
+            Self::Status
+            | Self::Runs { .. }
+            | Self::Run { .. }
+            | Self::Queue
+            | Self::RollBack { .. }
+            | Self::Hold { .. }
+            | Self::Resume { .. }
+            | Self::Recover { .. }
+            | Self::Pull
+            | Self::OpenVault
+            | Self::MayRotate { .. }
+            | Self::Connection { .. }
+            | Self::Alerts(_) => SHORT,
         }
     }
 }

@@ -54,17 +54,17 @@ pub async fn serve(listener: UnixListener, answers: Arc<impl Answers>) {
         let answers = Arc::clone(&answers);
         tokio::spawn(async move {
             // Whoever hung up or talks nonsense gets no answer; there is nobody else to tell.
-            drop(one(stream, &*answers).await);
+            drop(one(stream, answers).await);
             drop(place);
         });
     }
 }
 
-async fn one(mut stream: UnixStream, answers: &impl Answers) -> io::Result<()> {
+async fn one(mut stream: UnixStream, answers: Arc<impl Answers>) -> io::Result<()> {
     let mut bytes = Vec::new();
     timeout(QUESTION_TIME, (&mut stream).take(MESSAGE_MOST_BYTES).read_to_end(&mut bytes)).await??;
     let answer = match serde_json::from_slice::<Said>(&bytes) {
-        Ok(said) => timeout(said.answer_time(), answers.answer(said)).await?,
+        Ok(said) => in_a_task(said.answer_time(), async move { answers.answer(said).await }).await,
         Err(_) => Answer::Refused {
             what: "the agent does not know this question".into(),
             help: "Use the `assent-agent` of the version that runs.".into(),
@@ -73,6 +73,17 @@ async fn one(mut stream: UnixStream, answers: &impl Answers) -> io::Result<()> {
     let said = serde_json::to_vec(&answer)?;
     timeout(QUESTION_TIME, stream.write_all(&said)).await??;
     stream.shutdown().await
+}
+
+/// Does the work in a task of its own and waits for it: what was begun is never dropped half way.
+async fn in_a_task(most: Duration, work: impl Future<Output = Answer> + Send + 'static) -> Answer {
+    match timeout(most, tokio::spawn(work)).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) | Err(_) => Answer::Refused {
+            what: "the agent is still at it, or could not end it".into(),
+            help: "What was begun goes on. Look with `assent-agent runs`, `status` or `incidents`.".into(),
+        },
+    }
 }
 
 #[cfg(test)]
@@ -89,6 +100,21 @@ mod tests {
                 _ => Answer::Done,
             }
         }
+    }
+
+    #[tokio::test]
+    async fn what_takes_too_long_is_said_and_goes_on() {
+        let (begin, begun) = tokio::sync::oneshot::channel();
+        let (done, told) = tokio::sync::oneshot::channel();
+        let work = async move {
+            begun.await.unwrap();
+            done.send(()).unwrap();
+            Answer::Done
+        };
+        let answer = in_a_task(Duration::ZERO, work).await;
+        assert!(matches!(answer, Answer::Refused { .. }), "{answer:?}");
+        begin.send(()).unwrap();
+        told.await.unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread")]

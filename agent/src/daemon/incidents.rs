@@ -7,7 +7,7 @@ use assent_schema::id::{ClientId, ConnectionId, PersonId};
 use assent_schema::ledger::Entry;
 use assent_schema::time::Moment;
 
-use super::agent::{Agent, lock};
+use super::agent::Agent;
 use super::answers::{not_held, refused};
 use crate::control::Answer;
 use crate::control::incidents::{IncidentAnswer, IncidentQuestion, IncidentRow};
@@ -172,7 +172,7 @@ impl Agent {
 
     /// The entries of a log from one moment to another; nothing when it cannot be read.
     pub(super) async fn entries(&self, log: Log, from: Moment, until: Moment) -> Option<Vec<Entry>> {
-        let origin = lock(&self.ledger).publishers().origin(&log);
+        let origin = self.origin(&log).ok()?;
         let (store, mut days) =
             (Arc::clone(&self.store), DayKeys::new(Arc::clone(&self.disk), Arc::clone(&self.identity.host)));
         // A long day is read: not on the thread that runs are driven on.

@@ -24,6 +24,7 @@ use crate::deploy::NoRollback;
 use crate::desk::FrontDesk;
 use crate::incident::Step;
 use crate::ledger::Sought;
+use crate::people::Through;
 use crate::people::wire::{Shown, SignedDecision};
 use crate::people::{Itself, Keys, NotTaken};
 use crate::run::{Act, Deployed as _};
@@ -101,7 +102,7 @@ impl Office for Bureau {
     }
 
     fn questions(&self, client: &ClientId, person: &PersonId) -> Vec<Shown> {
-        let addressed = self.desk.addressed(client, person);
+        let addressed = self.desk.addressed(client, person, Through::Page);
         addressed.iter().filter_map(|question| self.desk.shown(question).ok()).collect()
     }
 

@@ -16,7 +16,7 @@ use crate::content::Content;
 use crate::listen::{Ask, Receipt, Reply};
 use crate::people::proof::counted;
 use crate::people::wire::{Handed, Introduction, Poked, Shown, SignedDecision, SignedIn, SignedStart, WaitingForMe};
-use crate::people::{Asked, Keys, NotTaken, Strength, access, judge, judge_signed};
+use crate::people::{Asked, Keys, NotTaken, Strength, Through, access, judge, judge_signed};
 use crate::run::{DecideError, Deployed, NewRun, Question, Verdict};
 use crate::store::{Log, Store, Transaction, TriggerKind, Write};
 use crate::world::{Clock as _, Dice as _, World};
@@ -75,7 +75,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         // Passkeys sign on pages alone, and this is none.
         let (who, _) = lock(&self.challenges).sign_in(&self.itself, signed, None, boot, known)?;
         let client = who.client.ok_or(NotTaken::BadForm)?;
-        let questions = self.addressed(&client, &who.person);
+        let questions = self.addressed(&client, &who.person, Through::Cli);
         let waiting: Vec<_> = questions.iter().map(|question| &question.waiting).collect();
         // The entry first, then the answer.
         let entry = access::viewed(&client, &who.person, &waiting, self.world.clock().now());
@@ -84,11 +84,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         reply(&WaitingForMe { decisions })
     }
 
-    /// The questions that a person of a client may answer, oldest first.
-    pub(crate) fn addressed(&self, client: &ClientId, person: &PersonId) -> Vec<Question> {
+    /// The questions that a person of a client may answer there, oldest first.
+    pub(crate) fn addressed(&self, client: &ClientId, person: &PersonId, through: Through<'_>) -> Vec<Question> {
         let mut questions = self.engine.questions();
         questions.retain(|question| {
-            let addressed = |asked: &Asked<'_>| asked.may_answer(person).is_ok();
+            let addressed = |asked: &Asked<'_>| asked.is_asked_on(through) && asked.may_answer(person).is_ok();
             question.waiting.client == *client && self.with_asked(question, addressed).unwrap_or(false)
         });
         questions.sort_by_key(|question| (question.waiting.since, question.waiting.run));
@@ -163,7 +163,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let question = self.engine.question(run, step, &nonce).ok_or(NotTaken::NotWaiting)?;
         let now = self.world.clock().now();
         let (strength, edited) = (Strength::Account, !edits.is_empty());
-        let answer = judge::Answer { person, choice, shown, nonce, strength, through: None, edited };
+        let answer = judge::Answer { person, choice, shown, nonce, strength, through: Through::Page, edited };
         self.with_asked(&question, |asked| judge(asked, &answer, now))??;
         let edits = edits.into_iter().map(|(path, text)| (path, Content::new(text))).collect();
         let verdict = Verdict { choice, person: person.clone(), shown, nonce, edits, signature: None, through: None };

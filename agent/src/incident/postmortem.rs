@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::case::{Act, Case};
 use crate::store::QueueItem;
+use crate::store::outcome::is_fine;
 
 /// The most lines of a drafted timeline; a person cuts it anyway.
 pub const DRAFT_MOST_LINES: usize = 200;
@@ -66,7 +67,7 @@ impl fmt::Display for Lack {
         match self {
             Self::NoText => write!(f, "it is no text of 1 to {FILE_MOST_BYTES} bytes"),
             Self::Title(id) => write!(f, "its first line is not `# Post-mortem {id}`"),
-            Self::Section(name) => write!(f, "there is no section `## {name}`"),
+            Self::Section(name) => write!(f, "the section `## {name}` is missing or empty"),
             Self::Unwritten(name) => {
                 write!(f, "`## {name}` says nothing yet: a person writes it, in a sentence or more")
             }
@@ -98,6 +99,8 @@ pub fn check(text: &[u8], id: &str) -> Vec<Lack> {
                     lacks.push(Lack::Unwritten(name));
                 }
             }
+            // Impact, timeline, detection and trigger are drafted: whoever took them out puts them back.
+            Some(body) if body.trim().is_empty() => lacks.push(Lack::Section(name)),
             Some(_) => {}
         }
     }
@@ -239,7 +242,7 @@ fn impact(out: &mut String, facts: &Facts<'_>) -> fmt::Result {
 fn tells(entry: &Entry) -> bool {
     match &entry.kind {
         Kind::Tick(_) | Kind::Accepted(_) | Kind::Intent(_) | Kind::Decided(_) | Kind::Viewed(_) => false,
-        Kind::Outcome(outcome) => outcome.code.as_str() != "ok",
+        Kind::Outcome(outcome) => !is_fine(outcome.code.as_str()),
         Kind::Ended(ended) => ended.outcome.as_str() != "done",
         _ => true,
     }

@@ -10,7 +10,7 @@ use assent_schema::canon::{self, Digest};
 use assent_schema::client::ClientFacts;
 use assent_schema::id::{ConnectionId, PersonId};
 use assent_schema::passkey::Used;
-use assent_schema::plan::Plan;
+use assent_schema::plan::{Action, Channel, Plan};
 use assent_schema::release::{Choice, DECISION_SCHEMA, Decision};
 use assent_schema::trust::Namespace;
 
@@ -51,7 +51,7 @@ pub enum NotTaken {
     TooWeak,
     /// The texts that came along are not those that were signed.
     OtherEdits,
-    /// It is not asked in this chat or helpdesk.
+    /// It is not asked in this chat or helpdesk, on the page, or on the command line.
     NotHere,
     /// Not all of it may be shown there, so only the page decides.
     OnlyThePage,
@@ -136,6 +136,17 @@ pub enum Strength {
     Signature,
 }
 
+/// Where a question is shown and answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Through<'a> {
+    /// The agent's own pages.
+    Page,
+    /// `assent decide`.
+    Cli,
+    /// A chat or helpdesk of the client.
+    Chat(&'a ConnectionId),
+}
+
 /// What is asked, with all that decides who may answer.
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {
@@ -185,6 +196,22 @@ impl Asked<'_> {
         serde_json::from_slice(self.shown).ok()
     }
 
+    /// Whether it is asked there: the client signed for each channel by name. What is above a guardrail is asked on any of the
+    /// agent's own; so is what is asked in a chat, which leads there where it may not show all.
+    pub fn is_asked_on(&self, through: Through<'_>) -> bool {
+        if self.waiting.guardrail {
+            return !matches!(through, Through::Chat(_));
+        }
+        let step = self.plan.step(self.waiting.step.as_str());
+        let Some(Action::Decide { via, .. }) = step.map(|step| &step.action) else { return false };
+        via.iter().any(|channel| match (through, channel) {
+            (Through::Page, Channel::Page) | (Through::Cli, Channel::Cli) => true,
+            (Through::Page | Through::Cli, Channel::Slack(_) | Channel::Helpdesk(_)) => true,
+            (Through::Page, Channel::Cli) | (Through::Cli, Channel::Page) => false,
+            (Through::Chat(connection), channel) => channel.connection() == Some(connection),
+        })
+    }
+
     /// Whether this person may answer, by who they are.
     ///
     /// # Errors
@@ -213,8 +240,8 @@ pub struct Answer<'a> {
     pub nonce: Digest,
     /// How well they showed who they are.
     pub strength: Strength,
-    /// The chat or helpdesk that it came through; nothing for the agent's own page and command line.
-    pub through: Option<&'a ConnectionId>,
+    /// Where it was said.
+    pub through: Through<'a>,
     /// Whether the person put other texts in place of what was shown.
     pub edited: bool,
 }
@@ -225,7 +252,10 @@ pub struct Answer<'a> {
 /// [`NotTaken`], the first that applies.
 pub fn judge(asked: &Asked<'_>, answer: &Answer<'_>, now: Wall) -> Result<(), NotTaken> {
     asked.may_answer(answer.person)?;
-    if let Some(connection) = answer.through {
+    if !asked.is_asked_on(answer.through) {
+        return Err(NotTaken::NotHere);
+    }
+    if let Through::Chat(connection) = answer.through {
         let card = Card::of(asked, connection).ok_or(NotTaken::NotHere)?;
         if card.hidden > 0 {
             return Err(NotTaken::OnlyThePage);
@@ -291,7 +321,7 @@ pub fn judge_signed(
         shown: decision.shown,
         nonce: decision.nonce,
         strength: Strength::Signature,
-        through: None,
+        through: if origin.is_some() { Through::Page } else { Through::Cli },
         edited: !signed.edits.is_empty(),
     };
     judge(asked, &answer, now)?;

@@ -12,10 +12,10 @@ pub mod sign_in;
 pub mod stake;
 #[cfg(test)]
 mod tests;
-pub(crate) mod told;
+pub mod told;
 pub mod wire;
 
-pub use judge::{Asked, NotTaken, Strength, judge, judge_signed};
+pub use judge::{Asked, NotTaken, Strength, Through, judge, judge_signed};
 pub use poke::judge_poke;
 pub use proof::Keys;
 pub use sign_in::{Challenges, Itself};

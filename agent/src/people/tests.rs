@@ -48,12 +48,17 @@ fn facts() -> ClientFacts {
 }
 
 fn plan(effect: &str) -> Plan {
+    plan_via(effect, &json!(["cli", "page"]))
+}
+
+fn plan_via(effect: &str, via: &serde_json::Value) -> Plan {
     serde_json::from_value(json!({
         "type": "plan", "schema": 1, "client": "acme", "workflow": "refund", "summary": "s", "purpose": "p", "mode": "live",
         "trigger": {"kind": "manual", "fields": {}}, "limits": {"timeout": "10m", "concurrency": 1}, "connections": {},
         "operations": {"shop.pay": {"record": "pay", "method": "POST", "path": "/pay", "encoding": "json", "effect": effect, "scopes": [],
             "params": {}, "response": {}, "most_bytes": 1, "timeout": "1s"}},
-        "steps": [], "fallback": {"queue": "support-leads"},
+        "steps": [{"id": "agree", "action": {"kind": "decide", "by": "support-leads", "show": [], "within": "4h", "via": via}}],
+        "fallback": {"queue": "support-leads"},
     }))
     .unwrap()
 }
@@ -210,7 +215,7 @@ fn money_needs_a_signature_and_a_note_does_not() {
         shown: digest(6),
         nonce: digest(5),
         strength: Strength::Account,
-        through: None,
+        through: Through::Page,
         edited: false,
     };
     let judged = |waiting: &Waiting, plan: &Plan| {
@@ -233,6 +238,51 @@ fn money_needs_a_signature_and_a_note_does_not() {
     assert_eq!(judged(&waiting, &plan("draft")), Ok(()));
     waiting.guardrail = true;
     assert_eq!(judged(&waiting, &plan("draft")), Err(NotTaken::TooWeak));
+}
+
+#[test]
+fn a_question_is_answered_where_the_client_signed_that_it_is_asked() {
+    let (itself, waiting, facts, authors) = (itself(), waiting(), facts(), BTreeSet::new());
+    let guard = Waiting { guardrail: true, ..waiting.clone() };
+    let desk = "desk".parse().unwrap();
+    for (via, page, cli, chat) in [
+        (json!(["page"]), true, false, false),
+        (json!(["cli"]), false, true, false),
+        (json!(["cli", "page"]), true, true, false),
+        // What may not be shown there leads to the agent's own.
+        (json!([{"slack": "desk"}]), true, true, true),
+        (json!([{"slack": "other"}]), true, true, false),
+    ] {
+        let plan = plan_via("draft", &via);
+        let asked = |waiting| Asked {
+            itself: &itself,
+            approvers: digest(2),
+            waiting,
+            salt: &SALT,
+            shown: b"{}",
+            facts: &facts,
+            plan: &plan,
+            authors: &authors,
+        };
+        let found =
+            [Through::Page, Through::Cli, Through::Chat(&desk)].map(|through| asked(&waiting).is_asked_on(through));
+        assert_eq!(found, [page, cli, chat], "{via}");
+        let above =
+            [Through::Page, Through::Cli, Through::Chat(&desk)].map(|through| asked(&guard).is_asked_on(through));
+        assert_eq!(above, [true, true, false], "{via}");
+        let lena = person("lena");
+        let answer = Answer {
+            person: &lena,
+            choice: Choice::Approve,
+            shown: digest(6),
+            nonce: digest(5),
+            strength: Strength::Account,
+            through: Through::Page,
+            edited: false,
+        };
+        let judged = judge(&asked(&waiting), &answer, NOW);
+        assert_eq!(judged, if page { Ok(()) } else { Err(NotTaken::NotHere) }, "{via}");
+    }
 }
 
 fn known(_: &ClientId, who: &PersonId) -> Keys {
@@ -389,7 +439,7 @@ fn paying(amount: &str, show: &[&str], in_each: bool) -> Plan {
     let mut plan = serde_json::to_value(plan("money")).unwrap();
     plan["operations"]["shop.pay"]["params"] =
         json!({"sum": {"place": "body", "at": "sum", "shape": money, "class": "reference", "amount": true}});
-    let decide = json!({"id": "agree", "action": {"kind": "decide", "by": "support-leads", "show": show, "within": "4h", "via": ["page"]}});
+    let decide = json!({"id": "agree", "action": {"kind": "decide", "by": "support-leads", "show": show, "within": "4h", "via": ["page", "cli"]}});
     let pay = json!({"id": "pay", "action": {"kind": "call", "operation": "shop.pay", "with": {"sum": amount},
         "retry": {"attempts": 1, "first": "1s", "most": "1s"}}});
     plan["steps"] = if in_each {

@@ -78,7 +78,7 @@ pub(crate) fn amount(value: &Value) -> Option<(i64, &str)> {
 }
 
 /// A shown value, whole, in lines.
-pub(crate) fn value(shown: &Value) -> String {
+pub fn value(shown: &Value) -> String {
     match shown {
         Value::Null => "nothing".to_owned(),
         Value::Bool(true) => "yes".to_owned(),

@@ -100,6 +100,12 @@ impl Answer {
         }
     }
 
+    /// Whether the server takes a recipient: it knows them, forwards to them, or will try to (RFC 5321, section 4.2.3).
+    fn knows(self) -> Result<(), MailFailure> {
+        let code = if matches!(self.code, 251 | 252) { self.code } else { 250 };
+        self.ok(code).map(drop)
+    }
+
     /// Whether the server offers an extension.
     fn has(&self, extension: &str) -> bool {
         self.lines
@@ -190,22 +196,27 @@ impl Talk {
         }
     }
 
-    /// The mail itself. Who of several is unknown to the server keeps it from no other.
+    /// The mail itself. Who of several is unknown to the server keeps it from no other, unless it is for all or nobody; who is to
+    /// be told later is, and the others hear it again under the same `Message-ID`.
     async fn deliver(&mut self, mail: &Mail) -> Result<(), MailFailure> {
         let from = mail.from.as_ref().map_or("", |from| from.as_str());
         self.ask(&format!("MAIL FROM:<{from}>")).await?.ok(250)?;
-        let (mut known, mut why) = (0_usize, MailFailure::Refused);
+        let (mut known, mut why, mut later) = (0_usize, MailFailure::Refused, false);
         for to in &mail.to {
-            match self.ask(&format!("RCPT TO:<{to}>")).await?.ok(250) {
-                Ok(_) => known = known.saturating_add(1),
+            match self.ask(&format!("RCPT TO:<{to}>")).await?.knows() {
+                Ok(()) => known = known.saturating_add(1),
                 Err(MailFailure::Net(failure)) => return Err(failure.into()),
-                Err(failure) => why = failure,
+                Err(failure) => {
+                    later |= failure == MailFailure::Later;
+                    why = failure;
+                }
             }
         }
-        if known == 0 {
+        let misses = known < mail.to.len();
+        if known == 0 || (misses && mail.for_all) {
             return Err(why);
         }
-        if known < mail.to.len() {
+        if misses {
             tracing::warn!(route = %mail.route, known, of = mail.to.len(), "a server knows not all recipients");
         }
         self.ask("DATA").await?.ok(354)?;
@@ -213,7 +224,7 @@ impl Talk {
         self.ask(".").await?.ok(250)?;
         // It answers for the mail now; whether it says good-bye does not matter.
         self.say(b"QUIT").await.unwrap_or_default();
-        Ok(())
+        if later { Err(MailFailure::Later) } else { Ok(()) }
     }
 }
 

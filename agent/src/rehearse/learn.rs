@@ -7,7 +7,7 @@ use assent_schema::plan::{Action, Plan, Step};
 use assent_schema::release::Choice;
 
 use super::Rehearsed;
-use crate::run::is_success;
+use crate::store::outcome::is_success;
 use crate::store::{Ending, Entry, ItemEnd, JournalRow};
 
 /// What the run touched, for coverage.

@@ -60,7 +60,6 @@ pub use decide::{DecideError, Question, Verdict};
 pub use give_up::give_up;
 pub use hear::Heard;
 pub use look::{Looked, NotLooked};
-pub(crate) use progress::is_success;
 pub use reread::Reread;
 pub use rotate::{NotRotated, OfClient, Rotation};
 

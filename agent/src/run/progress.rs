@@ -14,26 +14,11 @@ use assent_schema::plan::{Effect, OnItemError};
 use assent_schema::release::Choice;
 
 use super::compiled::{Compiled, CompiledAction, CompiledStep};
+pub(crate) use crate::store::outcome::{ACCEPTED, CACHED, CONFIRMED, OK, SHADOW, is_success};
 use crate::store::{
     Aim, AskEnd, EffectDone, Entry, Fact, FactText, Intent, ItemEnd, JournalRow, Outcome, StepAt, Waiting,
 };
 use crate::world::Wall;
-
-/// The code of an outcome that is none of failure.
-pub(super) const OK: &str = "ok";
-/// The outcome of a request that the API answered with a job: the step is not over.
-pub(super) const ACCEPTED: &str = "accepted";
-/// The outcome of a read whose answer was kept from an earlier one; nothing was sent.
-pub(super) const CACHED: &str = "cached";
-/// The code of an outcome that a `confirm` told.
-pub(super) const CONFIRMED: &str = "confirmed";
-/// The code of an effect that was only recorded.
-pub(super) const SHADOW: &str = "shadow";
-
-/// Whether an outcome's code is none of failure.
-pub(crate) fn is_success(code: &str) -> bool {
-    [OK, CACHED, CONFIRMED, SHADOW].contains(&code)
-}
 
 /// A request that was made, or may have been.
 #[derive(Clone, Debug)]

@@ -6,7 +6,9 @@
 //! engine.md section 3, design.md section 6. Promises P01, P11, P19.
 
 mod fact;
+pub mod inventory;
 mod memory;
+pub mod outcome;
 mod sqlite;
 mod write;
 

@@ -330,6 +330,9 @@ impl Severity {
     }
 }
 
+/// The rules by which each workflow has an alert of its own.
+const OF_ONE_WORKFLOW: [&str; 2] = ["workflow-off", "rolled-back"];
+
 /// What on-call must know. Facts only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -359,11 +362,16 @@ pub struct Alert {
 }
 
 impl Alert {
-    /// What groups alerts: rule, client, connection and code, never text or time.
+    /// What groups alerts: rule, client, connection and code, never text or time. That a workflow went off or back is a cause of
+    /// its own: whoever mends the first one must hear of the others.
     pub fn key(&self) -> String {
         let client = self.client.as_ref().map_or("-", ClientId::as_str);
         let connection = self.connection.as_ref().map_or("-", ConnectionId::as_str);
-        format!("{}/{client}/{connection}/{}", self.rule, self.code)
+        let key = format!("{}/{client}/{connection}/{}", self.rule, self.code);
+        match &self.workflow {
+            Some(workflow) if OF_ONE_WORKFLOW.contains(&self.rule.as_str()) => format!("{key}/{workflow}"),
+            Some(_) | None => key,
+        }
     }
 
     /// What the ledger says of the incident that the alert opens, in the same transaction; nothing where it opens none.

@@ -302,11 +302,7 @@ async fn carry<W: World>(
     queue: &[QueueItem],
 ) -> Took {
     let row = &job.row;
-    let told = if target.near {
-        message(teller.agent, row, teller.routes.of(client).filter(|_| row.alert.client.is_some()), queue)
-    } else {
-        abroad(teller.agent, row)
-    };
+    let told = if target.near { message(teller.agent, row, teller.routes, queue) } else { abroad(teller.agent, row) };
     let mut took = Took { stages: Vec::new(), not: None };
     for stage in job.left(target) {
         let severity = (row.alert.incident && target.near).then(|| Severity::of(&row.alert.rule));

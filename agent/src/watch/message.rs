@@ -5,8 +5,8 @@ use assent_schema::id::{AgentId, ClientId, ConnectionId, WorkflowId};
 use assent_schema::time::Moment;
 use serde::Serialize;
 
-use super::routes::ClientRoutes;
-use crate::incident::respond_by;
+use super::overdue::clock_of;
+use super::routes::Routes;
 use crate::store::{AlertRow, QueueItem, RunId, Severity, incident_id};
 
 /// The JSON that a webhook route receives.
@@ -60,11 +60,11 @@ pub struct Message {
 }
 
 /// The whole message, for a route in the client's region.
-pub fn message(agent: &AgentId, row: &AlertRow, routes: Option<&ClientRoutes>, queue: &[QueueItem]) -> Message {
+pub fn message(agent: &AgentId, row: &AlertRow, routes: &Routes, queue: &[QueueItem]) -> Message {
     let alert = &row.alert;
     let since = row.since.moment();
-    let clock =
-        routes.filter(|_| alert.incident).and_then(|r| respond_by(r.tier, Severity::of(&alert.rule), since, &r.hours));
+    let of = (alert.client.as_ref(), Severity::of(&alert.rule), since);
+    let clock = Some(of).filter(|_| alert.incident).and_then(|of| clock_of(of, routes));
     Message {
         agent: Some(agent.clone()),
         connection: alert.connection.clone(),

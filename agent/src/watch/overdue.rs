@@ -3,12 +3,13 @@
 //! # Source
 //! engine.md sections 6 and 7. Promises P20, P22.
 
+use assent_schema::id::ClientId;
 use assent_schema::time::{Moment, Period};
 
 use super::alerts::{Condition, settle};
 use super::routes::Routes;
-use crate::incident::{Case, respond_by};
-use crate::store::{AlertRow, Write};
+use crate::incident::{Case, RespondBy, respond_by};
+use crate::store::{AlertRow, Severity, Write};
 
 /// The rules of alerts about incidents; they stand as long as their condition does.
 const RULES: [&str; 4] = ["response-due", "response-late", "post-mortem-due", "post-mortem-late"];
@@ -35,9 +36,17 @@ pub fn overdue(cases: &[Case], open: &[AlertRow], routes: &Routes, now: Moment) 
 }
 
 /// By when an incident must be answered: by the clock of its client, for the agent itself by the shortest of all.
-pub(crate) fn clock(case: &Case, routes: &Routes) -> Option<crate::incident::RespondBy> {
-    let of = |routes: &super::ClientRoutes| respond_by(routes.tier, case.severity(), case.opened(), &routes.hours);
-    match &case.row.alert.client {
+pub(crate) fn clock(case: &Case, routes: &Routes) -> Option<RespondBy> {
+    clock_of((case.row.alert.client.as_ref(), case.severity(), case.opened()), routes)
+}
+
+/// The same of what is known of an incident before it is one: whose, how severe, since when.
+pub(super) fn clock_of(
+    (client, severity, opened): (Option<&ClientId>, Severity, Moment),
+    routes: &Routes,
+) -> Option<RespondBy> {
+    let of = |routes: &super::ClientRoutes| respond_by(routes.tier, severity, opened, &routes.hours);
+    match client {
         Some(client) => routes.of(client).and_then(of),
         None => routes.clients().filter_map(|(_, routes)| of(routes)).min_by_key(|clock| clock.until),
     }

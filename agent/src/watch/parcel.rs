@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use assent_schema::client::RouteKind;
+use assent_schema::client::{Carries, RouteKind};
 use assent_schema::id::{AgentId, ClientId, ConnectionId, Name, OperationRef};
 use assent_schema::plan::Method;
 use zeroize::Zeroizing;
@@ -145,6 +145,7 @@ pub(super) fn mailed(
         credential,
         from,
         to,
+        for_all: target.carries == Carries::PostMortems,
         message: Content::new(message),
         timeout: MAIL_TIMEOUT,
     }))

@@ -35,6 +35,8 @@ pub struct Addresses {
     pub to: BTreeSet<MailAddress>,
     /// The client's contacts.
     pub contacts: BTreeSet<MailAddress>,
+    /// Whether each of them has an address.
+    pub all_contacts: bool,
 }
 
 impl Addresses {
@@ -44,10 +46,9 @@ impl Addresses {
         to.iter().cloned().collect()
     }
 
-    /// Who is sent a post-mortem: the client's contacts; where none has an address, the route's own recipients.
+    /// Who is sent a post-mortem: the client's contacts, if it can reach all of them, and nobody else.
     pub(super) fn explained(&self) -> Vec<MailAddress> {
-        let to = if self.contacts.is_empty() { &self.to } else { &self.contacts };
-        to.iter().cloned().collect()
+        if self.all_contacts { self.contacts.iter().cloned().collect() } else { Vec::new() }
     }
 }
 
@@ -172,6 +173,7 @@ fn of_client(facts: &ClientFacts, endpoints: &Endpoints) -> Result<ClientRoutes,
                 from: mail.from.clone(),
                 to: mail.to.clone(),
                 contacts: facts.contacts.iter().filter_map(|contact| facts.mail.get(contact)).cloned().collect(),
+                all_contacts: facts.contacts.iter().all(|contact| facts.mail.contains_key(contact)),
             }),
             (RouteKind::Smtp, None) => return Err(missing()),
             _ => None,

@@ -15,6 +15,7 @@ use assent_schema::id::{AgentId, Name};
 use assent_schema::release::Choice;
 use serde_json::{Value, json};
 
+use crate::store::outcome::is_fine;
 use crate::store::{Entry, FactText, RunId};
 use crate::world::Wall;
 
@@ -92,7 +93,7 @@ impl Spans {
                 let status = outcome.status.map(|status| ("http.response.status_code", int(i64::from(status))));
                 let attempt = ("assent.attempt", int(i64::from(outcome.attempt)));
                 let more = status.into_iter().chain([attempt]).collect();
-                going.end(run, key, at, &outcome.code, outcome.code == "ok", more)
+                going.end(run, key, at, &outcome.code, is_fine(&outcome.code), more)
             }
             Entry::Asked(waiting) => {
                 going.begin((waiting.step.clone(), waiting.item.clone(), 0), at, None);

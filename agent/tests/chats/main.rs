@@ -28,9 +28,13 @@ fn a_press_of_a_mapped_account_decides_and_the_message_says_so() {
     assert!(first("intent - chat.post_message") < first("outcome - ok"), "{told:?}");
     let nonce = &buttons(&message)["assent_yes"];
     assert_eq!(place.press(&Press::yes(nonce)).0, 200);
-    let (pay, update) = (place.next(), place.next());
-    let (pay, update) = if pay.path == "/pay" { (pay, update) } else { (update, pay) };
-    assert_eq!((pay.path.as_str(), update.path.as_str()), ("/pay", "/api/chat.update"));
+    let mut reached = [place.next(), place.next(), place.next()];
+    reached.sort_by(|a, b| a.path.cmp(&b.path));
+    let [update, pay, note] = &reached;
+    let paths = [&update.path, &pay.path, &note.path].map(String::as_str);
+    assert_eq!(paths, ["/api/chat.update", "/pay", "/tickets/T-1/notes"]);
+    let word = nonce.get(..16).expect("a word");
+    assert!(note.body.contains(&format!("lena said yes. ({word})")) && !note.body.contains("12.50"), "{}", note.body);
     let update = form(&update.body);
     assert!(update["blocks"].contains("lena said yes") && !update["blocks"].contains("12.50"), "{}", update["blocks"]);
     assert_eq!((update["ts"].as_str(), update["channel"].as_str()), ("1503435956.000247", "D024BE91L"));
@@ -51,6 +55,9 @@ fn a_note_of_a_mapped_account_decides_and_other_notes_do_not() {
     assert_eq!(place.note("n6", "agent-1", &format!(" No\n{yes} ")).0, 200);
     assert!(place.noted().iter().any(|line| line == "decided lena refuse desk"));
     assert_eq!(place.waiting(), 0);
+    let over = [place.next(), place.next()];
+    let over = over.iter().find(|reached| reached.path == "/tickets/T-1/notes").expect("a note that says so");
+    assert!(over.body.contains(&format!("acme/refund: lena said no. ({yes})")), "{}", over.body);
 }
 
 #[test]

@@ -29,6 +29,19 @@ pub struct Authors {
 }
 
 impl Authors {
+    /// Who signed for files whose path begins so, by name; and whether somebody did whom nobody knows.
+    pub fn below(&self, folder: &str) -> (BTreeSet<&PersonId>, bool) {
+        let all = self.by_path.iter().filter(|(path, _)| path.starts_with(folder)).flat_map(|(_, who)| who);
+        let (mut people, mut unknown) = (BTreeSet::new(), false);
+        for who in all {
+            match who {
+                Some(person) => drop(people.insert(person)),
+                None => unknown = true,
+            }
+        }
+        (people, unknown)
+    }
+
     /// Who changed some files: nothing where nobody did, and everybody where it cannot be told who.
     pub fn of<'p>(
         &self,

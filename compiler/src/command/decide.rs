@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use assent_agent::people::told;
 use assent_agent::people::wire::{Challenge, Introduction, Shown, SignedDecision, SignedIn, WaitingForMe};
 use assent_schema::canon::{self, Digest};
 use assent_schema::id::{ClientId, Name};
@@ -116,18 +117,11 @@ fn show(waiting: &WaitingForMe, format: Format, context: &mut Context<'_>) -> Re
             shown.client, shown.workflow, shown.run, shown.step, shown.until
         ))?;
         for (path, value) in &shown.values {
-            context.print(&format!("    {path}: {}\n", plain(value)))?;
+            // As on the page and in chats: amounts with their unit, nothing that moves the cursor.
+            context.print(&format!("    {path}: {}\n", told::value(value).replace('\n', "\n      ")))?;
         }
     }
     Ok(())
-}
-
-/// A shown value as people read it; control characters cannot move the cursor.
-fn plain(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::String(text) => text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect(),
-        other => other.to_string(),
-    }
 }
 
 fn post(agent: &Authority, path: &str, body: &impl Serialize) -> Result<String, Error> {

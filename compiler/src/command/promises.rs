@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use assent_agent::incident::respond_by;
-use assent_agent::inventory;
 use assent_agent::store::Severity;
+use assent_agent::store::inventory::{KEPT, Kept};
 use assent_agent::verify::{Now, PinnedTrust, Place, RefusalCode, verify};
 use assent_schema::calendar::BusinessHours;
 use assent_schema::canon::Digest;
@@ -100,7 +100,7 @@ pub(super) fn gather(
     progress.say("looking at who signed");
     let changes = changes_since(&repository, None, commit)?;
     let project = survey_project(&parts, at)?;
-    drop(unassigned_author::judge(&changes, project.trusted.roots.as_deref(), &parts, &mut findings));
+    let authors = unassigned_author::judge(&changes, project.trusted.roots.as_deref(), &parts, &mut findings);
     progress.say("looking at releases and statuses");
     let roots = roots_of_source(&repository, commit)?;
     let there = args.remote.names(&repository, "release/")?;
@@ -126,7 +126,8 @@ pub(super) fn gather(
         logs: &logs,
         postmortems: &postmortems,
         files,
-        stored: &inventory::sentences(),
+        authors: &authors,
+        kept: &kept(),
         client,
         at,
         answer_by,
@@ -181,6 +182,14 @@ fn whole(repository: &Repository, target: &Target, roots: &RootChain, at: Moment
             why: refusal.detail,
         },
     }
+}
+
+/// What an agent keeps, as its store says.
+fn kept() -> Vec<String> {
+    let what = |kept: &Kept| if kept.is_table { "table" } else { "file" };
+    KEPT.iter()
+        .map(|kept| format!("Kept in the {} `{}`: {} ({}).", what(kept), kept.name, kept.holds, kept.class))
+        .collect()
 }
 
 fn answer_by(tier: Tier, severity: &str, opened: Moment, hours: &BusinessHours) -> Option<Moment> {

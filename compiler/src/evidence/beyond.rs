@@ -10,7 +10,9 @@ pub fn beyond(promise: &str) -> Option<&'static str> {
         "P06" => {
             "What the API really granted is only known where it can be asked; the list in `client.toml` is the agency's word."
         }
-        "P08" => "Whether an API forgets the old credential is up to the API.",
+        "P08" => {
+            "Where an API has no call for it, a person makes the new secret there and revokes the old one; the interval, the reminders, the test of the new one and the record are not left to people. Whether an API forgets the old credential is up to the API."
+        }
         "P09" => {
             "Who belongs to a team is decided by people at the agency, who sign it. Whoever can read the repository can read every client's folder in it."
         }

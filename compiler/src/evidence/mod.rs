@@ -20,6 +20,7 @@ use assent_schema::promise::{self, Enforced, Promise};
 use assent_schema::time::Moment;
 
 use crate::check::Survey;
+use crate::check::unassigned_author::Authors;
 
 pub use beyond::beyond;
 pub use ledger::{Log, read};
@@ -42,8 +43,10 @@ pub struct Seen<'a> {
     pub postmortems: &'a BTreeMap<String, Digest>,
     /// How many files the source has.
     pub files: usize,
-    /// What agents store, as sentences.
-    pub stored: &'a [String],
+    /// Who signed for which files, by the commits that were looked at.
+    pub authors: &'a Authors,
+    /// What an agent keeps, one sentence for each table and file.
+    pub kept: &'a [String],
     /// Only this client.
     pub client: Option<&'a ClientId>,
     /// As of when.

@@ -14,7 +14,6 @@ use crate::check::Judged;
 
 /// Looks at the findings, then at each client.
 pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
-    seen.stored.iter().for_each(|what| notes.see("P01", what.as_str()));
     for finding in seen.findings.iter().filter(|finding| finding.code.row().severity == Severity::Error) {
         let elsewhere = seen.client.is_some_and(|client| {
             finding
@@ -34,8 +33,10 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
         }
     }
     notes.see("P07", format!("{} files of the commit were searched for secrets.", seen.files));
+    seen.kept.iter().for_each(|kept| notes.see("P01", kept));
     for (id, client) in seen.clients() {
         facts(id, &client.facts, seen, notes);
+        signed(id, seen, notes);
         for workflow in client.workflows.values() {
             plan(id, &workflow.plan, notes);
         }
@@ -44,6 +45,14 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
         }
     }
     notes.see("P26", "This page: every sentence, what enforces it, what was seen, and what software cannot enforce.");
+}
+
+/// Who signed for the client's folder. Whoever may not is a finding; approvals may be brought by anybody.
+fn signed(id: &ClientId, seen: &Seen<'_>, notes: &mut Notes) {
+    let (people, unknown) = seen.authors.below(&format!("clients/{id}/"));
+    let by = if people.is_empty() { "nobody who is known".to_owned() } else { listed(&people) };
+    let beside = if unknown { ", and by commits without a signature that counts" } else { "" };
+    notes.see("P09", format!("{id}: the commits that changed its folder are signed by {by}{beside}."));
 }
 
 fn facts(id: &ClientId, facts: &ClientFacts, seen: &Seen<'_>, notes: &mut Notes) {
@@ -117,9 +126,17 @@ fn plan(id: &ClientId, plan: &Plan, notes: &mut Notes) {
             most = most.max(retry.attempts);
         }
     }
-    if !caches.is_empty() {
-        notes.see("P02", format!("{name}: sealed answers are kept by {}.", caches.join(", ")));
-    }
+    let answers = if caches.is_empty() {
+        "no answer is kept".to_owned()
+    } else {
+        format!("sealed answers are kept by {}", caches.join(", "))
+    };
+    notes.see(
+        "P02",
+        format!(
+            "{name}: {answers}; what a run that waits needs is sealed under keys that the kernel forgets within 23 h."
+        ),
+    );
     if most > 0 {
         notes.see("P18", format!("{name}: at most {most} attempts, with exponential backoff and jitter."));
     }
@@ -141,9 +158,8 @@ fn uses(id: &ClientId, judged: &Judged, notes: &mut Notes) {
                 .collect::<BTreeSet<_>>()
         };
         let personal = fields(|used, class| class == Class::Personal && used.kind != UseKind::Release);
-        if !personal.is_empty() {
-            notes.see("P03", format!("{id}/{workflow}: the personal data that it uses: `{}`.", joined(&personal)));
-        }
+        let uses = if personal.is_empty() { "none".to_owned() } else { format!("`{}`", joined(&personal)) };
+        notes.see("P03", format!("{id}/{workflow}: the personal data that it uses: {uses}."));
         for used in judged.uses.iter().filter(|used| used.kind == UseKind::Release) {
             let what = used.releases.join("`, `");
             notes.see(

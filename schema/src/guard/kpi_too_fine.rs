@@ -1,5 +1,5 @@
 //! `kpi-too-fine`: a KPI that could tell of single people: labels that are no declared enumeration, sums of what is no
-//! `measure`, too many series, or counts of less than an hour.
+//! `measure`, two sums of one value over different runs, too many series, or counts of less than an hour.
 
 use super::{Breach, Judged, of_workflow};
 use crate::code::Code;
@@ -18,7 +18,22 @@ const PER_LEAST: Period = Period::hours(1);
 /// # Source
 /// language.md section 5, "Sinks". Promise P01.
 pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
-    judged.plan.kpis.iter().enumerate().flat_map(|(place, kpi)| of_one(judged, place, kpi)).collect()
+    let kpis = || judged.plan.kpis.iter().enumerate();
+    kpis().flat_map(|(place, kpi)| of_one(judged, place, kpi).into_iter().chain(of_two(judged, place, kpi))).collect()
+}
+
+/// Of two sums of one value over different runs the difference is that of the runs in between, which may be one. What is shown
+/// of counts is kept apart where people look at it.
+fn of_two(judged: &Judged<'_>, place: usize, kpi: &Kpi) -> Option<Breach> {
+    let differs = |other: &&Kpi| other.sum == kpi.sum && (other.when != kpi.when || other.by != kpi.by);
+    let other = kpi.sum.as_ref().and(judged.plan.kpis.iter().take(place).find(differs))?;
+    let sum = kpi.sum.as_deref().unwrap_or_default();
+    let said = format!(
+        "The KPIs `{}` and `{}` both sum `{sum}`, over different runs: their difference tells of the runs in between.",
+        other.name, kpi.name
+    );
+    let help = "Sum it in one KPI, and divide that by a label (`by`), or count instead.";
+    Some(Breach::new(Code::KpiTooFine, of_workflow(Part::KpiSum(place)), said).help(help))
 }
 
 fn of_one(judged: &Judged<'_>, place: usize, kpi: &Kpi) -> Vec<Breach> {

@@ -110,7 +110,7 @@ fn table(shown: &Shown<'_>, name: &str) -> Markup {
                             td { time datetime=(entry.time) title=(words::ago(shown.now, Wall::from(entry.time))) { (clock(entry)) } }
                             td { (what(entry, name)) }
                             td { @if let Some(actor) = &entry.actor { span.by { (mark(Mark::Person)) (actor) } } }
-                            td { @if entry.index < signed { a href={ "/ledger/" (name) "/" (entry.index) ".tlog-proof" } download { "Proof" span.unseen { " of entry " (entry.index) } } } @else { span.none { "in a minute" } } }
+                            td { @if entry.index < signed { a href={ "/ledger/" (name) "/" (entry.index) ".tlog-proof" } download { "Proof" span.unseen { " of entry " (entry.index) } } } @else { span.none { "a proof within a minute" } } }
                         }
                     }
                 }

@@ -170,10 +170,14 @@ fn when(text: &str, operands: &[Operand]) -> Markup {
 fn attempts(attempts: &[Attempt]) -> Markup {
     html! {
         ul.attempts {
-            @for attempt in attempts.iter().take(ATTEMPTS_MOST) {
+            @for (place, attempt) in attempts.iter().take(ATTEMPTS_MOST).enumerate() {
+                // Numbers begin anew where the run was taken up again: what it read is not kept.
+                @let before = attempts.iter().take(place).filter(|before| before.intent.item == attempt.intent.item);
+                @let again = before.clone().any(|before| before.intent.attempt >= attempt.intent.attempt);
                 li {
                     span.at { (words::exact(attempt.at)) }
-                    " try " (attempt.intent.attempt)
+                    @if again { " read again, try " } @else { " try " }
+                    (attempt.intent.attempt)
                     @if let Some(item) = &attempt.intent.item { " of " code { (words::told(item.as_str())) } }
                     @if attempt.intent.shadow { ", only recorded" }
                     ": "

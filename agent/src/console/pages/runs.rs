@@ -19,6 +19,9 @@ const RUNS: &str = "/runs?";
 pub(in crate::console) const STATES: [&str; 8] =
     ["running", "waiting", "resting", "done", "failed", "stopped", "content-lost", "superseded"];
 
+/// Those of runs that have not ended, of which nobody knows yet how long they take.
+const OPEN: [&str; 3] = ["running", "waiting", "resting"];
+
 /// A page of the list.
 pub(in crate::console) struct List<'a> {
     pub(in crate::console) rows: Vec<RunRow>,
@@ -74,14 +77,13 @@ fn table(list: &List<'_>) -> Markup {
                 thead { tr { th scope="col" { "Run" } th scope="col" { "Workflow" } th scope="col" { "State" } th scope="col" { "Step" } th scope="col" { "Accepted" } th scope="col" { "Took" } } }
                 tbody {
                     @for row in &list.rows {
-                        @let (from, to) = (Wall::from(row.accepted), Wall::from(row.last));
                         tr {
                             th scope="row" { a href={ "/runs/" (row.run) } { "#" (words::grouped(row.number)) } }
                             td { span.client { (row.client) "/" } (row.workflow) }
                             td { (state(&row.state)) }
                             td { @if let Some(step) = &row.step { code { (step) } } @if let Some(code) = &row.code { " " span.code { (code) } } }
-                            td { (words::when(list.now, from)) }
-                            td.number { (words::took(from, to)) }
+                            td { (words::when(list.now, row.accepted.into())) }
+                            td.number { @if !OPEN.contains(&row.state.as_str()) { (words::took_about(row.accepted, row.last)) } }
                         }
                     }
                 }

@@ -90,6 +90,14 @@ fn every_step_stands_where_the_journal_says() {
     let doubt = json!([accepted(), when("pay", true), intent("pay", 1), outcome("pay", 1, "timeout", true)]);
     assert_eq!(stands("refund", doubt)[4], Stand::InDoubt("timeout".into()));
 
+    // What went well has more names than one, and a job under way is none that failed.
+    for code in ["cached", "confirmed", "shadow"] {
+        let fine = json!([accepted(), intent("ticket", 1), outcome("ticket", 1, code, false)]);
+        assert_eq!(stands("refund", fine)[0], Stand::Done, "{code}");
+    }
+    let job = json!([accepted(), intent("ticket", 1), outcome("ticket", 1, "accepted", false)]);
+    assert_eq!(stands("refund", job)[0], Stand::Running);
+
     let stopped = json!([
         accepted(), intent("ticket", 1), outcome("ticket", 1, "ok", false), intent("articles", 1),
         outcome("articles", 1, "ok", false), when("unknown", true), {"ended": {"ending": "done", "stop": "unknown"}}

@@ -18,7 +18,7 @@ use crate::accept::{Delivery, Scheme};
 use crate::listen::{FromChat, Reply};
 use crate::people::chat::{Said, helpdesk, person_of, slack};
 use crate::people::judge::Answer;
-use crate::people::{NotTaken, Strength, access, judge};
+use crate::people::{NotTaken, Strength, Through, access, judge};
 use crate::request::keyed::{Purpose, keyed};
 use crate::retry::Bucket;
 use crate::run::{Deployed, Question, Verdict};
@@ -102,7 +102,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                 shown: waiting.shown,
                 nonce: waiting.nonce,
                 strength: Strength::Account,
-                through: Some(connection),
+                through: Through::Chat(connection),
                 edited: false,
             };
             judge(asked, &answer, now).map(|()| person.clone()).map_err(|why| (why, Some(person.clone())))

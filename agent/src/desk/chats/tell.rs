@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use assent_schema::expr::Value;
 use assent_schema::id::{Name, OperationRef, PersonId};
-use assent_schema::plan::{Channel, Chat, SLACK_POSTED, SlackAccount};
+use assent_schema::plan::{Channel, Chat, SLACK_POSTED, SlackAccount, TextFormat};
 use assent_schema::release::Choice;
+use assent_schema::shape::Shape;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::super::{FrontDesk, Registry};
 use crate::people::chat::{Card, Ended, helpdesk, slack};
-use crate::run::{Beside, Deployed, NotLooked, Question};
+use crate::run::{Beside, Compiled, Deployed, NotLooked, Question};
 use crate::store::{Alert, Entry, Store, StoreError, Transaction, Waiting, Write};
 use crate::world::{Clock as _, World};
 
@@ -35,6 +36,8 @@ const WAIT_MOST: Duration = Duration::from_mins(5);
 const AT_ONCE_MOST: usize = 16;
 /// The rule of alerts about chats.
 const RULE: &str = "chat";
+/// The parameter that names the record of a note.
+const RECORD: &str = "ticket";
 
 /// A message about a question, or what is to become one. Facts alone.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -47,7 +50,7 @@ struct Told {
     /// Whom; nobody where a note stands on a record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     person: Option<PersonId>,
-    /// Where the message stands, once it does.
+    /// Where the message stands, once it does: the place of a message in Slack, the record of a note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     posted: Option<BTreeMap<Name, String>>,
     /// How often it was tried.
@@ -191,6 +194,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             return never("not_here");
         };
         let name = OperationRef { connection: connection.clone(), operation: chat.post().clone() };
+        let mut on = None;
         let arguments = match (&told.channel, &told.person) {
             (Channel::Slack(_), Some(person)) => {
                 let facts = self.deployed.client(client);
@@ -206,33 +210,52 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                 ]
             }
             (Channel::Helpdesk(note), _) => {
-                let operation = compiled.plan.operations.get(&name);
-                let format = operation.and_then(|operation| operation.params.get("text")?.format);
                 let Some(record) = record(&question, &note.on) else { return never("no_record") };
-                vec![("ticket", record), ("text", Value::text(helpdesk::question(&card, console, format)))]
+                on = fact(&record);
+                let text = helpdesk::question(&card, console, format_of(compiled, &name));
+                vec![(RECORD, record), ("text", Value::text(text))]
             }
             (Channel::Page | Channel::Cli | Channel::Slack(_), _) => return Sent::Done,
         };
         let answer = self.engine.beside(compiled, &name, &named(arguments), about(told)).await;
         sent(answer, |fields| {
             let place = SLACK_POSTED.iter().filter_map(|field| Name::new(field).ok());
-            place.filter_map(|field| Some((field.clone(), fact(fields.get(&field)?)?))).collect()
+            let place = place.filter_map(|field| Some((field.clone(), fact(fields.get(&field)?)?)));
+            place.chain(Name::new(RECORD).ok().zip(on)).collect()
         })
     }
 
-    /// What was asked is taken out of the message, and what became of it stands there.
+    /// What became of a question. In a message it takes the place of what was asked; of a note, which nobody can change, a
+    /// second one on the same record tells it.
     async fn say_ended(&self, told: &Told, posted: &BTreeMap<Name, String>) -> Sent {
         let Waiting { plan, client, workflow, .. } = &told.waiting;
         let Some(connection) = told.channel.connection() else { return Sent::Done };
         let Some(compiled) = self.deployed.plan(plan) else { return Sent::Done };
-        let Some(Chat::Slack { update: Some(update), .. }) = compiled.plan.chats.get(connection) else {
-            return Sent::Done;
+        let operation = match compiled.plan.chats.get(connection) {
+            Some(Chat::Slack { update: Some(update), .. }) => update,
+            Some(Chat::Helpdesk { post, .. }) if !posted.is_empty() => post,
+            Some(Chat::Slack { update: None, .. } | Chat::Helpdesk { .. }) | None => return Sent::Done,
         };
-        let name = OperationRef { connection: connection.clone(), operation: update.clone() };
-        let post = slack::ended((client.as_str(), workflow.as_str()), &self.ended(&told.waiting));
-        let mut arguments =
-            named(vec![("text", Value::text(post.text.as_str())), ("blocks", Value::text(post.blocks()))]);
-        arguments.extend(posted.iter().map(|(field, text)| (field.clone(), Value::text(text.as_str()))));
+        let name = OperationRef { connection: connection.clone(), operation: operation.clone() };
+        let (of, ended) = ((client.as_str(), workflow.as_str()), self.ended(&told.waiting));
+        let mut arguments = match told.channel {
+            Channel::Helpdesk(_) => {
+                let text = helpdesk::ended(of, &told.waiting.nonce, &ended, format_of(&compiled, &name));
+                named(vec![("text", Value::text(text))])
+            }
+            Channel::Slack(_) | Channel::Page | Channel::Cli => {
+                let post = slack::ended(of, &ended);
+                named(vec![("text", Value::text(post.text.as_str())), ("blocks", Value::text(post.blocks()))])
+            }
+        };
+        let operation = compiled.plan.operations.get(&name);
+        arguments.extend(posted.iter().map(|(field, text)| {
+            let is_number = operation
+                .and_then(|operation| operation.params.get(field))
+                .is_some_and(|param| matches!(param.shape, Shape::Integer { .. }));
+            let number = text.parse().ok().filter(|_| is_number).map(Value::Integer);
+            (field.clone(), number.unwrap_or_else(|| Value::text(text.as_str())))
+        }));
         match self.engine.beside(&compiled, &name, &arguments, about(told)).await {
             Ok(_) => Sent::Done,
             // The buttons stay; they decide nothing any more.
@@ -302,6 +325,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         transaction.writes.push(Write::State { name: name.to_owned(), value: Some(value) });
         self.engine.store().commit(transaction).await
     }
+}
+
+/// The format in which an operation takes its text.
+fn format_of(compiled: &Compiled, name: &OperationRef) -> Option<TextFormat> {
+    compiled.plan.operations.get(name)?.params.get("text")?.format
 }
 
 fn never(code: &str) -> Sent {

@@ -1,10 +1,11 @@
 //! Private notes, and notes that answer them. Pure.
 
+use assent_schema::canon::Digest;
 use assent_schema::expr::escape;
 use assent_schema::plan::TextFormat;
 use assent_schema::release::Choice;
 
-use super::Card;
+use super::{Card, Ended};
 use crate::people::told;
 
 /// How many digits of a question's nonce an answer repeats: 64 bits, which nobody who cannot read the note can guess.
@@ -24,7 +25,7 @@ pub fn question(card: &Card, page: Option<&str>, format: Option<TextFormat>) -> 
     }
     lines.push(String::new());
     if card.can_be_answered() {
-        let code = code(card);
+        let code = code(&card.nonce);
         lines.push(format!("To answer, write a private note here that says nothing but: yes {code}"));
         lines.push(format!("or: no {code}"));
     } else {
@@ -38,9 +39,15 @@ pub fn question(card: &Card, page: Option<&str>, format: Option<TextFormat>) -> 
     written(&lines, format)
 }
 
+/// The text of the note that says how a question ended. It repeats nothing of what was asked but the question's word.
+pub fn ended(of: (&str, &str), nonce: &Digest, ended: &Ended, format: Option<TextFormat>) -> String {
+    let (client, workflow) = of;
+    written(&[format!("{client}/{workflow}: {} ({})", ended.sentence(), code(nonce))], format)
+}
+
 /// The word by which an answer names its question.
-fn code(card: &Card) -> String {
-    card.nonce.to_string().chars().take(CODE_DIGITS).collect()
+fn code(nonce: &Digest) -> String {
+    nonce.to_string().chars().take(CODE_DIGITS).collect()
 }
 
 /// What a note says: yes or no and a question's word, and nothing else. Any other note is no answer.

@@ -106,6 +106,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_tables_are_those_that_are_said_to_be_kept() {
+        let mut db = Connection::open_in_memory().unwrap();
+        migrate(&mut db, None, MIGRATIONS).unwrap();
+        let mut found = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").unwrap();
+        let found: Vec<String> = found.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        let kept = crate::store::inventory::KEPT.iter().filter(|kept| kept.is_table).map(|kept| kept.name);
+        assert_eq!(found, kept.collect::<Vec<_>>());
+    }
+
+    #[test]
     fn an_older_folder_is_opened_and_a_copy_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("agent.db");

@@ -1,4 +1,4 @@
-//! The client's systems, played on loopback: a helpdesk, a shop, payments, an AI provider, an alert receiver.
+//! The client's systems, played on loopback: a helpdesk, a shop, payments, an AI provider, a chat, an alert receiver.
 //!
 //! Answers have the shapes that `examples/agency/catalog` declares. Payments deduplicates by `Idempotency-Key`, as the
 //! real one does, and counts the refunds that were really made.
@@ -45,6 +45,8 @@ pub struct Seen {
     pub repeated: u32,
     /// Alerts that arrived.
     pub alerts: u32,
+    /// Messages that a chat took: its method, and the form that it was sent.
+    pub messages: Vec<(String, String)>,
     /// Requests that had to wait at a point.
     pub waited: usize,
 }
@@ -149,6 +151,7 @@ async fn handle(request: Request<Incoming>, played: &Played) -> Answer {
             refunded
         }
         (&Method::POST, ["ai", "v1", "chat", "completions"]) => complete(seen, &body.to_bytes()),
+        (&Method::POST, ["api", method]) => chat(seen, method, &body.to_bytes()),
         (_, ["alerts", _, ..]) => alert(seen),
         _ => empty(StatusCode::NOT_FOUND),
     }
@@ -251,6 +254,13 @@ fn complete(seen: &Mutex<Seen>, request: &[u8]) -> Answer {
         "usage": {"prompt_tokens": 120, "completion_tokens": 20, "total_tokens": 140},
     });
     answer(StatusCode::OK, &body)
+}
+
+/// Answers as a chat's web API does: where the message stands.
+fn chat(seen: &Mutex<Seen>, method: &str, form: &[u8]) -> Answer {
+    note(seen, format!("chat {method}"));
+    locked(seen).messages.push((method.to_owned(), String::from_utf8_lossy(form).into_owned()));
+    answer(StatusCode::OK, &json!({"ok": true, "channel": "D024BE91L", "ts": "1503435956.000247"}))
 }
 
 fn alert(seen: &Mutex<Seen>) -> Answer {

@@ -2,6 +2,7 @@
 
 mod counts;
 mod incidents;
+mod looks;
 mod releases;
 mod runs;
 
@@ -72,6 +73,7 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
                 whole(log, verified, notes);
                 kept(verified, notes);
                 counts::look(verified, notes);
+                looks::look(verified, notes);
                 runs::look(verified, seen, notes);
                 releases::look(verified, seen, notes);
                 incidents::look(verified, seen, notes);

@@ -52,6 +52,7 @@ pub fn text(rows: &[Row]) -> String {
         for what in &row.evidence {
             let _written = writeln!(out, "     seen     {what}");
         }
+        let _written = writeln!(out, "     check    {}", row.promise.check);
         if let Some(beyond) = beyond(row.promise.id) {
             let _written = writeln!(out, "     beyond   {beyond}");
         }
@@ -77,6 +78,7 @@ pub fn value(head: &Head, rows: &[Row]) -> Value {
                 "missing": missing(row),
                 "against": row.against,
                 "evidence": row.evidence,
+                "check": row.promise.check,
                 "beyond": beyond(row.promise.id),
             })
         })
@@ -147,6 +149,8 @@ fn article(row: &Row) -> Markup {
                 h3 { "What was seen" }
                 ul { @for what in &row.evidence { li { (sentence(what)) } } }
             }
+            h3 { "How to check it without us" }
+            p { (sentence(promise.check)) }
             @if let Some(beyond) = beyond(promise.id) {
                 h3 { "What software cannot enforce" }
                 p { (sentence(beyond)) }

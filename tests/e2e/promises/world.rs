@@ -1,0 +1,200 @@
+//! What the demo leaves, the report about it, and ways to break parts of it on purpose.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use assent_agent::ledger::signing_key_from_file;
+use assent_compiler::command::demo::outside::TICKET_TEXT;
+use assent_compiler::command::demo::source::put;
+use assent_schema::canon;
+use assent_schema::ledger::export::line;
+use assent_schema::ledger::{Checkpoint, Frontier, Head, commitment};
+use assent_tests::{assent, command, run, succeed};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+/// The agent that works.
+const AGENT: &str = "eu-production-1";
+
+/// The demo, played once for all tests of this room.
+pub(super) static WORLD: LazyLock<World> = LazyLock::new(World::play);
+
+/// A change of the client's log: what a broken agent would have written.
+pub(super) type Rewrite = fn(&mut Vec<Value>);
+
+/// How a promise is broken on purpose.
+#[derive(Clone, Copy)]
+pub(super) enum Broken {
+    /// A commit of the source says another thing: path, text, what stands there instead.
+    Source(&'static str, &'static str, &'static str),
+    /// The release that runs says another thing, whoever let it through.
+    Release(&'static str, &'static str),
+    /// The agent wrote another log, and signed it.
+    Ledger(Rewrite),
+    /// Something stands in the agent's folder that should not: path, bytes that are added.
+    State(&'static str, &'static str),
+    /// The page says another thing.
+    Page(&'static str, &'static str),
+}
+
+/// What the demo leaves.
+pub(super) struct World {
+    folder: PathBuf,
+    report: PathBuf,
+    rows: Vec<Value>,
+}
+
+impl World {
+    fn play() -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("promises");
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).expect("what an earlier test left");
+        }
+        succeed(command(assent(), Path::new("/nowhere")).args(["demo", "--exit", "--keep"]).arg(&folder));
+        let mut world = Self { report: folder.join("report.json"), folder, rows: Vec::new() };
+        let (said, held) = world.ask(&world.folder.join("source"), &world.folder.join("report/acme.ledger"));
+        assert!(held, "something speaks against a promise: {said:#}");
+        put(&world.report, said.to_string().as_bytes()).expect("a file");
+        world.rows = said["promises"].as_array().expect("rows").clone();
+        world
+    }
+
+    /// The report on a source and the client's log; whether all of it holds.
+    fn ask(&self, source: &Path, ledger: &Path) -> (Value, bool) {
+        let mut report = command(assent(), &self.folder);
+        report.args(["report", "acme", "--format", "json", "--repo"]).arg(source);
+        report.arg("--remote").arg(self.folder.join("remote.git"));
+        report.arg("--ledger").arg(ledger).arg("--ledger").arg(self.folder.join("report/agent.ledger"));
+        let ran = run(&mut report);
+        let said = serde_json::from_slice(&ran.stdout);
+        (said.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&ran.stderr))), ran.status.success())
+    }
+
+    /// What the report says of a promise.
+    pub(super) fn row(&self, promise: &str) -> &Value {
+        self.rows.iter().find(|row| row["id"] == promise).expect("a row")
+    }
+
+    /// Programs that are not ours look at it; `parts` are given from elsewhere.
+    pub(super) fn audit(&self, promise: &str, parts: &[(&str, PathBuf)]) -> Result<String, String> {
+        let mut python = command("python3", &self.folder);
+        python.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("auditor.py")).arg(&self.folder).arg(promise);
+        python.arg("--report").arg(&self.report);
+        for text in TICKET_TEXT.split([',', '.']).map(str::trim).filter(|text| text.len() > 10) {
+            python.args(["--canary", text]);
+        }
+        for (part, path) in parts {
+            python.arg(format!("--{part}")).arg(path);
+        }
+        let ran = run(&mut python);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if ran.status.success() { Ok(text(&ran.stdout)) } else { Err(text(&ran.stderr)) }
+    }
+
+    /// Whether the report is red for a promise that is broken so.
+    pub(super) fn turns_red(&self, promise: &str, broken: Broken) -> bool {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut source, mut ledger) = (self.folder.join("source"), self.folder.join("report/acme.ledger"));
+        match broken {
+            Broken::Source(..) => source = self.broken(folder.path(), broken).1,
+            Broken::Ledger(_) => ledger = self.broken(folder.path(), broken).1,
+            Broken::Release(..) | Broken::State(..) | Broken::Page(..) => panic!("the report does not look there"),
+        }
+        let (said, held) = self.ask(&source, &ledger);
+        let rows = said["promises"].as_array().expect("rows");
+        !held && rows.iter().any(|row| row["id"] == promise && row["verdict"] == "broken")
+    }
+
+    /// A part of the world that is broken so: which, and where it lies.
+    pub(super) fn broken(&self, folder: &Path, broken: Broken) -> (&'static str, PathBuf) {
+        let at = folder.join("broken");
+        match broken {
+            Broken::Source(path, old, new) => {
+                let git = || command("git", folder);
+                succeed(git().args(["clone", "-q"]).arg(self.folder.join("source")).arg(&at));
+                edit(&at.join(path), old, new);
+                let who = ["-c", "user.name=mallory", "-c", "user.email=mallory@example.com"];
+                succeed(git().arg("-C").arg(&at).args(who).args(["commit", "-q", "-a", "-m", "Break a promise"]));
+                ("source", at)
+            }
+            Broken::Release(old, new) => {
+                std::fs::create_dir(&at).expect("a folder");
+                let mut archive = command("git", folder);
+                archive.arg("-C").arg(self.folder.join("remote.git"));
+                let tar = folder.join("release.tar");
+                succeed(archive.args(["archive", "-o"]).arg(&tar).arg("refs/heads/release/production/eu"));
+                succeed(command("tar", folder).arg("-xf").arg(&tar).arg("-C").arg(&at));
+                let found = files(&at).into_iter().find(|file| text(file).contains(old));
+                edit(&found.unwrap_or_else(|| panic!("no file of the release says {old}")), old, new);
+                ("release", at)
+            }
+            Broken::Ledger(rewrite) => {
+                put(&at, &self.rewritten(rewrite)).expect("a file");
+                ("ledger", at)
+            }
+            Broken::State(path, more) => {
+                let agent = self.folder.join("agents").join(AGENT);
+                succeed(command("cp", folder).arg("-r").arg(agent).arg(&at));
+                let file = at.join(path);
+                let before = std::fs::read(&file).unwrap_or_default();
+                put(&file, &[before.as_slice(), more.as_bytes()].concat()).expect("a file");
+                ("state", at)
+            }
+            Broken::Page(old, new) => {
+                std::fs::copy(self.folder.join("report/acme.html"), &at).expect("a page");
+                edit(&at, old, new);
+                ("page", at)
+            }
+        }
+    }
+
+    /// The client's log as an agent would have written it that is broken so: the tree and the signature are right.
+    fn rewritten(&self, rewrite: Rewrite) -> Vec<u8> {
+        let export = text(&self.folder.join("report/acme.ledger"));
+        let (lines, note) = export.split_once("\n\n").expect("a checkpoint");
+        let body = |line: &str| {
+            let line: Value = serde_json::from_str(line).expect("a line");
+            let body = STANDARD.decode(line["body"].as_str().expect("a body")).expect("base64");
+            serde_json::from_slice::<Value>(&body).expect("an entry")
+        };
+        let mut entries: Vec<Value> = lines.lines().map(body).collect();
+        let before = entries.clone();
+        rewrite(&mut entries);
+        assert_ne!(entries, before, "nothing was broken");
+        let (mut frontier, mut out) = (Frontier::new(), Vec::new());
+        for (index, mut entry) in (0..).zip(entries) {
+            entry["index"] = Value::from(index);
+            let (salt, body) = ([1; 32], canon::to_bytes(&entry).expect("an entry"));
+            let committed = commitment(&salt, &body);
+            out.extend(line(index, &committed, Some((&salt, &body))).expect("a line"));
+            frontier.append(committed.as_bytes());
+        }
+        let key = self.folder.join("agents").join(AGENT).join("state/identity/ledger");
+        let key = signing_key_from_file(&std::fs::read(key).expect("a key")).expect("a key");
+        let origin = note.lines().next().expect("an origin").parse().expect("an origin");
+        let head = Head { origin, size: frontier.size(), root: frontier.root() };
+        out.push(b'\n');
+        out.extend(Checkpoint::sign(head, &key).note().as_bytes());
+        out
+    }
+}
+
+fn text(path: &Path) -> String {
+    String::from_utf8_lossy(&std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))).into_owned()
+}
+
+fn edit(path: &Path, old: &str, new: &str) {
+    let before = text(path);
+    assert!(before.contains(old), "{} does not say {old}", path.display());
+    put(path, before.replacen(old, new, 1).as_bytes()).expect("a file");
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        if entry.is_dir() { found.extend(files(&entry)) } else { found.push(entry) }
+    }
+    found.sort();
+    found
+}
