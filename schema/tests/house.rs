@@ -31,9 +31,25 @@ fn files(path: &Path, found: &mut Vec<(PathBuf, String)>) {
             files(&entry.expect("an entry").path(), found);
         }
     } else if let Ok(text) = fs::read_to_string(path) {
-        let product = text.split("#[cfg(test)]\nmod ").next().expect("a first part").to_owned();
-        found.push((path.to_owned(), product));
+        found.push((path.to_owned(), without_tests(&text)));
     }
+}
+
+/// A file without its modules of tests: a line that names one, or the lines up to the brace that closes it.
+fn without_tests(text: &str) -> String {
+    let mut product = String::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line != "#[cfg(test)]" {
+            product.extend([line, "\n"]);
+            continue;
+        }
+        let item = lines.find(|line| !line.starts_with("#[")).unwrap_or_default();
+        if item.ends_with('{') {
+            lines.by_ref().take_while(|line| *line != "}").for_each(drop);
+        }
+    }
+    product
 }
 
 /// The rooms that a text names in paths from the root of its crate.
