@@ -220,7 +220,11 @@ fn param(value: Value<'_, '_>, param_name: &str) -> Option<Param> {
             "Use `in = \"body\"`, or parameters of one value each.",
         );
     }
-    if param.at.is_empty() && !matches!(param.shape, Shape::Money { .. } | Shape::Record { .. }) {
+    let has_members = match &param.shape {
+        Shape::Money { wire } => !wire.value.is_empty(),
+        shape => matches!(shape, Shape::Record { .. }),
+    };
+    if param.at.is_empty() && !has_members {
         return table.bad(
             "Only a record or an amount can be all of the body: its parts are the members.",
             "Name the member in `at`.",

@@ -243,7 +243,11 @@ fn what_is_wrong_is_found_before_it_runs() {
         let found = wrong(text);
         assert_eq!(found, (kind, place.to_owned()), "{text}");
     }
-    assert!(matches!(wrong("1\t+ 1").0, Kind::ControlCharacter));
+    assert!(matches!(wrong("1\u{7}+ 1").0, Kind::ControlCharacter));
+    assert!(matches!(wrong("'a\tb' == 'c'").0, Kind::ControlCharacter));
+    assert!(matches!(wrong("1 // one").0, Kind::Comment));
+    // White space between words is any.
+    assert!(check(&Program::parse("\n1\n\t== 1").expect("an expression"), &env()).is_ok());
     assert!(matches!(wrong(&"1+".repeat(3000)).0, Kind::TooLong));
 }
 
