@@ -51,13 +51,23 @@ fn truth(node: &Node) -> Option<bool> {
 /// The part of an expression that fails in every run that comes to it, and how; nothing where none does.
 pub(super) fn failing(node: &Node) -> Option<EvalError> {
     match &node.kind {
-        NodeKind::Binary(..) | NodeKind::Call(..) | NodeKind::Each(..) | NodeKind::Index(..) | NodeKind::Negate(_)
-            if is_closed(node) =>
-        {
-            value(node).err()
-        }
+        NodeKind::Boolean(_)
+        | NodeKind::Integer(_)
+        | NodeKind::Decimal(_)
+        | NodeKind::Text(_)
+        | NodeKind::Period(_)
+        | NodeKind::Instant(_)
+        | NodeKind::Now
+        | NodeKind::Path(_)
+        | NodeKind::Has(_) => None,
+        // Lists may be walked in lists: that would take longer than a check may.
+        _ if is_closed(node) && !walks(node) => value(node).err(),
         _ => by_argument(node).or_else(|| node.children().into_iter().find_map(failing)),
     }
+}
+
+fn walks(node: &Node) -> bool {
+    matches!(node.kind, NodeKind::Each(..)) || node.children().into_iter().any(walks)
 }
 
 /// What fails whatever the other value is.

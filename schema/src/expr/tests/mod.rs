@@ -179,13 +179,12 @@ fn expressions_have_values() {
 #[test]
 fn what_fails_says_only_where() {
     for (text, wanted) in [
-        ("ticket.count / 0", "division_by_zero at 0..16"),
-        ("9007199254740991 + 1", "out_of_range at 0..20"),
+        ("ticket.count / (ticket.count - ticket.count)", "division_by_zero at 0..44"),
+        ("9007199254740991 + ticket.count", "out_of_range at 0..31"),
         ("int(ticket.body)", "not_convertible at 0..16"),
         ("token(ticket.body)", "not_convertible at 0..18"),
         ("ticket.total + money(1, 'JPY')", "other_currency at 0..30"),
         ("ticket.parts[9].id", "out_of_range at 0..15"),
-        ("'a'.split('')", "out_of_range at 0..13"),
     ] {
         assert_eq!(result(text), wanted, "{text}");
     }

@@ -9,8 +9,6 @@ use serde::forward_to_deserialize_any;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::finding::some_of;
-
 /// What is wrong with a value, and where it stands.
 #[derive(Debug)]
 pub(super) struct Wrong {
@@ -48,8 +46,8 @@ impl serde::de::Error for Wrong {
     }
 
     fn unknown_field(key: &str, known: &'static [&'static str]) -> Self {
-        let what =
-            format!("there is no key `{}` here; the keys are {}", key.escape_debug(), some_of(known.iter().copied()));
+        let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+        let what = format!("there is no key `{}` here; the keys are {}", key.escape_debug(), known.join(", "));
         Self { key: Some(key.to_owned()), ..Self::custom(what) }
     }
 
