@@ -176,8 +176,8 @@ fn renderings() -> BTreeMap<String, String> {
     for (code, name, text) in fixtures() {
         if name.starts_with("bad-") && !seen.contains_key(&code) {
             let shown = check(&code, &apply(&base(), &text), "human");
-            // The last line holds the commit.
-            let findings = shown.trim_end().rsplit_once('\n').map_or("", |(findings, _summary)| findings.trim_end());
+            // The last lines hold the commit.
+            let findings = shown.trim_end().rsplit_once("\n\n").map_or("", |(findings, _summary)| findings.trim_end());
             seen.insert(code, unnamed(findings));
         }
     }

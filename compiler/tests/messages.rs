@@ -12,16 +12,22 @@ use serde_json::Value;
 use support::fixture::apply;
 use support::{NOW, assent, bare, commit, files_and_links, folder};
 
-/// What is wrong with a changed base, as `code line message | help`.
-fn check(change: &str) -> Vec<String> {
+/// What a check of a changed base prints.
+fn printed(change: &str, arguments: &[&str]) -> String {
     let base = folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/findings/base"));
     let fixture = apply(&base, change);
     let (folder, repository) = bare();
     commit(&repository, files_and_links(&repository, &fixture.files, "", &fixture.links));
     let path = folder.path().to_str().expect("a path");
-    let ran = assent(&["check", "--repo", path, "--at", NOW, "--format", "json", "--no-rehearsal"]);
+    let ran = assent(&[&["check", "--repo", path, "--at", NOW], arguments].concat());
     assert_eq!((ran.status, ran.err.as_str()), (1, ""), "{}", ran.out);
-    let report: Value = serde_json::from_str(&ran.out).expect("JSON");
+    ran.out
+}
+
+/// What is wrong with a changed base, as `code line message | help`.
+fn check(change: &str) -> Vec<String> {
+    let out = printed(change, &["--format", "json", "--no-rehearsal"]);
+    let report: Value = serde_json::from_str(&out).expect("JSON");
     let said = |finding: &Value, key: &str| finding[key].as_str().expect("a text").to_owned();
     let line = |finding: &Value| {
         let (code, message, help) = (said(finding, "code"), said(finding, "message"), said(finding, "help"));
@@ -61,6 +67,62 @@ fn a_wrong_value_does_not_hide_what_is_wrong_with_expressions() {
         &[("purpose = \"essential.service.operations.support\"", "porpose = \"x\""), (WHEN, wrong)],
     ));
     assert_eq!(found.len(), 2, "{found:#?}");
+}
+
+const REFUND: &str = "clients/acme/workflows/refund.toml";
+
+/// A second refund, on the word of whoever wrote the ticket.
+const AGAIN: &str = "[[step]]\nid = \"again\"\nwhen = \"ticket.order_id == order.id\"\ncall = \"pay.refund\"\nwith = { order = \"${order.id}\", amount = \"${order.total}\" }\n\n[[kpi]]";
+/// A note whose tag is the length of what somebody wrote.
+const TAGGED: &str = "[[step]]\nid = \"tagged\"\ncall = \"desk.add_note\"\nwith = { id = \"${trigger.ticket_id}\", text = \"x\", tag = \"${size(ticket.body)}\" }\n\n[fallback]";
+
+#[test]
+fn a_wrong_expression_does_not_hide_what_other_steps_may_not_do() {
+    let with = "with = { order = \"${order.id}\", amount = \"${order.total}\" }";
+    let wrong = with.replace("order.total", "order.total + 1");
+    let found = check(&change(REFUND, &[(with, &wrong), ("[[kpi]]", AGAIN)]));
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].starts_with("type-mismatch 31:") && found[1].starts_with("model-decides-money 35:"), "{found:#?}");
+}
+
+#[test]
+fn a_name_that_leads_nowhere_does_not_hide_what_other_steps_may_not_do() {
+    // `note` reads what `topic` would have answered, and nothing is said of it.
+    let found = check(&change(SORT, &[("ask = \"assistant\"", "ask = \"asistant\""), ("[fallback]", TAGGED)]));
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].starts_with("unknown-name 20:") && found[1].starts_with("flow-denied 35:"), "{found:#?}");
+    // A call that is lost, and one that is not.
+    let found =
+        check(&change(SORT, &[("call = \"desk.get_ticket\"", "call = \"desk.get_tiket\""), ("[fallback]", TAGGED)]));
+    assert_eq!(found.len(), 1, "{found:#?}");
+}
+
+#[test]
+fn what_a_step_that_is_wrong_would_have_proved_is_blamed_on_nobody() {
+    let with = "with = { id = \"${ticket.order_id}\", of = \"${ticket.requester}\" }";
+    let found = check(&change(REFUND, &[(with, &with.replace("of =", "off ="))]));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let decide = |show: &str| {
+        format!(
+            "decide = {{ by = \"support\", show = [\"{show}\", \"order.total\"], within = \"4h\", via = [\"cli\"] }}"
+        )
+    };
+    let found = check(&change(REFUND, &[(&decide("order.id"), &decide("order.idd"))]));
+    assert_eq!(found.len(), 1, "{found:#?}");
+}
+
+#[test]
+fn what_was_not_looked_at_is_named_last() {
+    let last = |change: &str| printed(change, &["--no-rehearsal"]).lines().last().unwrap_or_default().to_owned();
+    assert_eq!(
+        last(&change(SORT, &[("ask = \"assistant\"", "ask = \"asistant\"")])),
+        "Not looked at until these are mended: the data uses and scenarios of `sort` of acme."
+    );
+    let shown = last(&change(CLIENT, &[("zone = \"Europe/Berlin\"", "zone = 5")]));
+    assert_eq!(shown, "Not looked at until these are mended: the workflows of acme.");
+    // A finding that hides nothing is no reason to say so.
+    let shown = last(&change(SORT, &[("[fallback]", TAGGED)]));
+    assert!(!shown.starts_with("Not looked at"), "{shown}");
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! What an agent must know of a client besides its plans: `clients/<client>.json` and `endpoints.json` of a release.
 
 mod auth;
+mod connection;
+mod guardrail;
 mod holders;
+mod route;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,16 +12,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::canon::Digest;
 use crate::class::Class;
-use crate::id::{
-    ClientId, ConnectionId, Environment, GroupId, IntegrationId, MailAddress, Name, PersonId, ProviderId, Region,
-    Scope, SlotId, WorkflowId,
-};
-use crate::plan::{Channel, Rate};
-use crate::shape::is_false;
+use crate::id::{ClientId, ConnectionId, Environment, GroupId, MailAddress, Name, PersonId, Region, WorkflowId};
+use crate::plan::Channel;
 use crate::time::{Moment, Period};
 
 pub use auth::{Auth, ClientAuth};
+pub use connection::{
+    Agreement, ConnectionFacts, ConnectionTo, Endpoint, Endpoints, EndpointsType, ProviderDialect, Slot,
+};
+pub use guardrail::{Guardrail, PerCustomer, PerWorkflow};
 pub use holders::{BadHolders, Holders, LEDGER, OwnedBranch, Witness};
+pub use route::{Carries, Route, RouteKind, RouteMail};
 
 /// All that the agent needs from `client.toml`, with the catalog facts of its connections.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,63 +146,6 @@ pub struct Calendar {
     pub holidays: BTreeSet<String>,
 }
 
-/// A limit on an operation; signed by the client as a data use.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Guardrail {
-    /// The connection and operation that it bounds.
-    pub operation: crate::id::OperationRef,
-    /// ISO 4217; absent when only calls are counted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub currency: Option<String>,
-    /// The largest amount of one call, in minor units.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub per_call: Option<i64>,
-    /// The largest sum of one day of the client's zone, in minor units.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub per_day: Option<i64>,
-    /// The most calls of one day.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub per_day_count: Option<u32>,
-    /// Up to this amount of one call, in minor units, a model may decide; absent: it may not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model_up_to: Option<i64>,
-    /// The parameter that names the customer, and the most a day for one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub per_customer: Option<PerCustomer>,
-    /// The most a day for one workflow.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub per_workflow: Option<PerWorkflow>,
-    /// The group that is asked above a limit.
-    pub by: GroupId,
-}
-
-/// A limit for one customer.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PerCustomer {
-    /// The parameter that names the customer.
-    pub param: Name,
-    /// The largest sum of a day, in minor units.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub per_day: Option<i64>,
-    /// The most calls a day.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub per_day_count: Option<u32>,
-}
-
-/// A limit for one workflow.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PerWorkflow {
-    /// The largest sum of a day, in minor units.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub per_day: Option<i64>,
-    /// The most calls a day.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub per_day_count: Option<u32>,
-}
-
 /// A person who decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -223,88 +170,6 @@ pub struct Freeze {
     pub reason: String,
 }
 
-/// Where alerts go.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Route {
-    /// What it takes.
-    pub carries: Carries,
-    /// How.
-    pub via: RouteKind,
-    /// The name by which `endpoints.json` gives its URL.
-    pub endpoint: ConnectionId,
-    /// The URLs that the client approves, of all environments.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub urls: BTreeSet<String>,
-    /// For mail: who writes, and to whom.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mail: Option<RouteMail>,
-}
-
-/// The addresses of a route that sends mail.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RouteMail {
-    /// Who writes.
-    pub from: MailAddress,
-    /// To whom; to the client's contacts where it is empty.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub to: BTreeSet<MailAddress>,
-}
-
-/// What a route takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Carries {
-    /// Alerts.
-    Alerts,
-    /// Incidents.
-    Incidents,
-    /// Post-mortems, for the client's contacts.
-    #[serde(rename = "post-mortems")]
-    PostMortems,
-}
-
-/// A kind of alert route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RouteKind {
-    /// A POST of JSON in the agent's own form.
-    Webhook,
-    /// An Alertmanager, by its API of version 2.
-    Alertmanager,
-    /// A POST of JSON as an Alertmanager sends it to its webhooks, version 4.
-    AlertmanagerWebhook,
-    /// An incoming webhook of Slack.
-    Slack,
-    /// PagerDuty, by its events API of version 2.
-    Pagerduty,
-    /// Mail, handed to a server that sends it on.
-    Smtp,
-}
-
-impl RouteKind {
-    /// The word in source files.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Webhook => "webhook",
-            Self::Alertmanager => "alertmanager",
-            Self::AlertmanagerWebhook => "alertmanager-webhook",
-            Self::Slack => "slack",
-            Self::Pagerduty => "pagerduty",
-            Self::Smtp => "smtp",
-        }
-    }
-
-    /// Whether such a route can take this: a post-mortem is a text for people, which not every receiver shows.
-    pub fn takes(self, carries: Carries) -> bool {
-        match self {
-            Self::Webhook | Self::Slack | Self::Smtp => true,
-            Self::Alertmanager | Self::AlertmanagerWebhook | Self::Pagerduty => carries != Carries::PostMortems,
-        }
-    }
-}
-
 /// What bounds all workflows of a client together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -313,177 +178,6 @@ pub struct ClientLimits {
     pub running: u32,
     /// Runs that wait.
     pub waiting: u32,
-}
-
-/// One connection of a client.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ConnectionFacts {
-    /// What it leads to.
-    pub to: ConnectionTo,
-    /// The production host that the client approves, and its region.
-    pub host: String,
-    /// The region of that host.
-    pub region: Region,
-    /// Hosts of sandboxes that the client approves beside it.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub sandbox_hosts: BTreeSet<String>,
-    /// The host at which access tokens are asked for in production, where it is another one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token_host: Option<String>,
-    /// Such hosts of sandboxes.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub sandbox_token_hosts: BTreeSet<String>,
-    /// The permissions that the API granted.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub scopes: BTreeSet<Scope>,
-    /// How requests are authorised.
-    pub auth: Auth,
-    /// Secret slots and when they are rotated.
-    pub slots: BTreeMap<SlotId, Slot>,
-    /// Whether loopback, link-local and private addresses may be reached.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub private_addresses: bool,
-    /// How many requests the API takes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rate: Option<Rate>,
-}
-
-/// What a connection leads to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub enum ConnectionTo {
-    /// An API.
-    Integration {
-        /// Its name in the catalog.
-        name: IntegrationId,
-        /// The most private class that its messages may show to people who decide.
-        #[serde(default = "reference", skip_serializing_if = "is_reference")]
-        shows: Class,
-    },
-    /// An AI model endpoint.
-    Provider {
-        /// Its name in the catalog.
-        name: ProviderId,
-        /// How it is spoken to.
-        dialect: ProviderDialect,
-        /// The model that is asked.
-        model: String,
-        /// The agreement that governs it.
-        agreement: Agreement,
-        /// The most private class that it may be given.
-        #[serde(default, skip_serializing_if = "is_personal")]
-        class: Class,
-    },
-}
-
-fn reference() -> Class {
-    Class::Reference
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_reference(class: &Class) -> bool {
-    *class == Class::Reference
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_personal(class: &Class) -> bool {
-    *class == Class::Personal
-}
-
-/// How an AI provider is spoken to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ProviderDialect {
-    /// OpenAI-compatible chat completions with structured output.
-    ChatCompletions,
-    /// Anthropic-style messages; the answer is the input of one tool.
-    Messages,
-}
-
-/// An agreement with an AI provider.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Agreement {
-    /// Its name.
-    pub name: String,
-    /// Whether it forbids training on input.
-    pub forbids_training: bool,
-    /// When it began.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<Moment>,
-    /// When it ends.
-    pub until: Moment,
-    /// How long the provider keeps what it is sent; absent when it keeps nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retention: Option<Period>,
-}
-
-impl Agreement {
-    /// Whether it forbids training and is in force.
-    pub fn holds(&self, at: Moment) -> bool {
-        self.forbids_training && self.from.is_none_or(|from| from <= at) && at < self.until
-    }
-}
-
-/// A secret slot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Slot {
-    /// Days between rotations, at most 400.
-    pub rotate: Period,
-    /// Whether it verifies webhooks instead of authorising requests.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub webhook: bool,
-}
-
-/// Where the connections of one region and environment lead: `endpoints.json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Endpoints {
-    /// Always `endpoints`.
-    #[serde(rename = "type")]
-    pub kind: EndpointsType,
-    /// The number of this format.
-    pub schema: u32,
-    /// The environment it is for.
-    pub environment: Environment,
-    /// The region it is for.
-    pub region: Region,
-    /// By client and connection; alert routes of the client stand here too.
-    pub clients: BTreeMap<ClientId, BTreeMap<ConnectionId, Endpoint>>,
-}
-
-/// The `type` member of [`Endpoints`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EndpointsType {
-    /// The only value.
-    Endpoints,
-}
-
-/// Where one connection leads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Endpoint {
-    /// The base URL, `https://host[:port][/path]`, without a slash at its end. `http` only to private addresses. Of a
-    /// route that sends mail `smtps://host[:port]` or, with STARTTLS, `smtp://host[:port]`.
-    pub url: String,
-    /// The base URL below which access tokens are asked for, of the same form, where it is another one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tokens: Option<String>,
-    /// Where it is.
-    pub region: Region,
-    /// Whether it is a sandbox without real data.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub sandbox: bool,
-}
-
-impl Endpoint {
-    /// The base URL below which access tokens are asked for.
-    pub fn token_url(&self) -> &str {
-        self.tokens.as_deref().unwrap_or(&self.url)
-    }
 }
 
 /// What one active workflow is: part of a manifest.

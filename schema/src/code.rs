@@ -59,7 +59,7 @@ codes! {
         "Mend the TOML at the place shown; a place later in the file may only follow from an earlier one.";
     UnknownKey "unknown-key" Error [] "A key that this kind of file does not have.";
         "A misspelled limit or class that is silently ignored would be a promise silently dropped.";
-        "Remove the key, or spell it as language.md does.";
+        "Remove the key, or spell it as `assent schema` has it.";
     UnknownName "unknown-name" Error [] "A name that nothing in the source has.";
         "Every name is resolved before a release, so that an agent never has to guess.";
         "Spell the name as it is declared, or declare it.";

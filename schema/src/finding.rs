@@ -1,6 +1,7 @@
 //! Findings: what is wrong in the source, where, and what to do. Data only; text is made elsewhere.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
@@ -44,7 +45,10 @@ pub struct Finding {
 
 /// Everything that was found, in one stable order.
 #[derive(Clone, Debug, Default)]
-pub struct Findings(Vec<Finding>);
+pub struct Findings {
+    found: Vec<Finding>,
+    hidden: BTreeSet<String>,
+}
 
 impl Findings {
     /// Nothing found yet.
@@ -65,39 +69,50 @@ impl Findings {
         message: impl Into<String>,
         help: impl Into<Cow<'static, str>>,
     ) {
-        self.0.push(Finding { span, code, message: message.into(), help: help.into(), path: Vec::new() });
+        self.found.push(Finding { span, code, message: message.into(), help: help.into(), path: Vec::new() });
     }
 
     /// Adds a finding that somebody else put together.
     pub fn push(&mut self, finding: Finding) {
-        self.0.push(finding);
+        self.found.push(finding);
+    }
+
+    /// Says that something was not looked at because of what was found: `the scenarios of …`.
+    pub fn hide(&mut self, what: String) {
+        self.hidden.insert(what);
+    }
+
+    /// What was not looked at because of what was found.
+    pub fn hidden(&self) -> &BTreeSet<String> {
+        &self.hidden
     }
 
     /// What was found, in the order in which it was.
     pub fn iter(&self) -> impl Iterator<Item = &Finding> {
-        self.0.iter()
+        self.found.iter()
     }
 
     /// Takes over what somebody else found.
     pub fn append(&mut self, other: Self) {
-        self.0.extend(other.0);
+        self.found.extend(other.found);
+        self.hidden.extend(other.hidden);
     }
 
     /// Whether nothing was found, warnings included.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty()
     }
 
     /// Whether an error was found.
     pub fn any_errors(&self) -> bool {
-        self.0.iter().any(|f| f.code.row().severity == Severity::Error)
+        self.found.iter().any(|f| f.code.row().severity == Severity::Error)
     }
 
     /// All findings, sorted by file, place and code, each once.
     pub fn sorted(mut self) -> Vec<Finding> {
-        self.0.sort();
-        self.0.dedup();
-        self.0
+        self.found.sort();
+        self.found.dedup();
+        self.found
     }
 }
 
@@ -106,7 +121,7 @@ const LISTED_MOST: usize = 8;
 
 /// Names that there are, for who wrote one that there is not: sorted, each once, and no more than a reader takes in.
 pub fn some_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: std::collections::BTreeSet<&str> = names.into_iter().collect();
+    let names: BTreeSet<&str> = names.into_iter().collect();
     // One more takes no more room than to say that there is one more.
     let shown = if names.len() <= LISTED_MOST + 1 { names.len() } else { LISTED_MOST };
     let listed: Vec<String> = names.iter().take(shown).map(|name| format!("`{name}`")).collect();
@@ -135,7 +150,7 @@ pub fn line_column(text: &str, offset: usize) -> LineColumn {
 
 /// What there is, as advice; nothing where there is none.
 pub fn there_are<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let names: std::collections::BTreeSet<&str> = names.into_iter().collect();
+    let names: BTreeSet<&str> = names.into_iter().collect();
     match names.len() {
         0 => None,
         1 => Some(format!("There is only {}.", some_of(names))),

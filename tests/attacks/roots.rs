@@ -172,7 +172,7 @@ pub(crate) const ROOM: &[Attack] = &[
     because("a root that asks for no rehearsal", "root-invalid", "number of rehearsals of zero", || {
         written(2, "rehearsals = 1", "rehearsals = 0")
     }),
-    because("a key that the format does not know", "root-invalid", "unknown field", || {
+    because("a key that the format does not know", "root-invalid", "there is no key", || {
         written(2, "rehearsals = 1", "rehearsals = 1\nverify = false")
     }),
     because("a key that is written twice", "root-invalid", "not valid TOML", || {

@@ -191,10 +191,10 @@ pub(crate) const ROOM: &[Attack] = &[
         rewritten("serial = 2", "serial = 1002")
     }),
     because("serial zero", "statement-invalid", "serial 0", || rewritten("serial = 2", "serial = 0")),
-    because("a key that nobody knows", "statement-invalid", "unknown field", || {
+    because("a key that nobody knows", "statement-invalid", "there is no key", || {
         rewritten("given = ", "hidden = true\ngiven = ")
     }),
-    because("a data use with a member that nobody knows", "statement-invalid", "unknown field", || {
+    because("a data use with a member that nobody knows", "statement-invalid", "there is no key", || {
         rewritten("kind = \"ask\"", "kind = \"ask\"\nhidden = true")
     }),
     because("a file that is no statement", "statement-invalid", "must begin with the keys", || {

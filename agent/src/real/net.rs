@@ -13,7 +13,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{CONTENT_ENCODING, HOST, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -223,6 +223,10 @@ fn message(request: &HttpRequest) -> Result<Request<Full<Bytes>>, NetFailure> {
             let mut value = HeaderValue::from_bytes(value.reveal()).map_err(never)?;
             value.set_sensitive(true);
             headers.append(name, value);
+        }
+        // Some servers take a request that could have a body, and says nothing of one, for a broken one (RFC 9110, 8.6).
+        if request.body.reveal().is_empty() && !matches!(request.method, Method::Get | Method::Delete) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
     }
     message.body(body).map_err(never)

@@ -12,21 +12,12 @@ use super::build::Header;
 use super::wrong::{Wrong, WrongKind};
 use crate::content::Content;
 
-/// The header's name in lower case, which no parameter may set.
-pub(super) fn header_name(auth: &Auth) -> Option<String> {
-    match auth {
-        Auth::Header { name, .. } => Some(name.to_ascii_lowercase()),
-        Auth::Basic { .. } | Auth::Oauth2Client { .. } | Auth::Oauth2Refresh { .. } => Some("authorization".to_owned()),
-        Auth::None {} => None,
-    }
-}
-
 /// The header that authorises a request.
 ///
 /// # Errors
 /// [`WrongKind::SecretMissing`] without a secret, [`WrongKind::SecretRefused`] when it holds what no header may hold.
 pub(super) fn header(auth: &Auth, secret: Option<&[u8]>) -> Result<Option<Header>, Wrong> {
-    let Some(name) = header_name(auth) else { return Ok(None) };
+    let Some(name) = auth.header_name() else { return Ok(None) };
     let secret = secret.ok_or(WrongKind::SecretMissing)?;
     // Spaces and control characters are how a pasted secret goes wrong; a space would also end a word of the scheme.
     if secret.is_empty() || !secret.iter().all(u8::is_ascii_graphic) {

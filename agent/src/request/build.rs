@@ -9,7 +9,7 @@ use assent_schema::canon::Digest;
 use assent_schema::client::ConnectionFacts;
 use assent_schema::expr::Value;
 use assent_schema::id::{ClientId, Name, OperationRef};
-use assent_schema::plan::{Encoding, Method, Operation, Param, Place};
+use assent_schema::plan::{Encoding, KEPT_HEADERS, Method, Operation, Param, Place};
 use assent_schema::shape::Shape;
 use zeroize::Zeroizing;
 
@@ -73,30 +73,6 @@ impl Built {
     }
 }
 
-/// Headers that are ours or the connection's: no parameter sets them.
-const KEPT_HEADERS: &[&str] = &[
-    "accept",
-    "accept-encoding",
-    "authorization",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "cookie",
-    "expect",
-    "forwarded",
-    "host",
-    "keep-alive",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-    "via",
-];
-
 /// Builds the request of a call.
 ///
 /// # Errors
@@ -109,7 +85,9 @@ pub fn build(call: &Call<'_>) -> Result<Built, Wrong> {
     }
     let mut parts = Parts::new(operation, call.connection);
     for (name, param) in &operation.params {
-        if operation.belongs.as_ref().is_some_and(|belongs| belongs.param == *name) {
+        // Whose record it must be is compared; a path that names it has it, too.
+        let compared = operation.belongs.as_ref().is_some_and(|belongs| belongs.param == *name);
+        if compared && param.place != Place::Path {
             continue;
         }
         match call.arguments.get(name).filter(|value| !value.is_absent()) {
@@ -156,7 +134,7 @@ impl Parts {
             body: Body::new(operation),
             has_body: operation.encoding == Encoding::Graphql
                 || operation.params.values().any(|param| param.place == Place::Body),
-            secret_header: auth::header_name(&connection.auth),
+            secret_header: connection.auth.header_name(),
         }
     }
 
@@ -196,8 +174,13 @@ impl Parts {
     /// What is not the workflow's to give: constants of the catalog, the idempotency key, the cursor.
     fn place_ours(&mut self, call: &Call<'_>) -> Result<(), Wrong> {
         for (path, text) in &call.operation.constants {
-            self.has_body = true;
-            self.body.put_text(path, text)?;
+            // A request without a body has them in its query.
+            if call.operation.method == Method::Get {
+                self.query(path, text);
+            } else {
+                self.has_body = true;
+                self.body.put_text(path, text)?;
+            }
         }
         if let (Some(idempotency), Some(key)) = (&call.operation.idempotency, call.idempotency) {
             match idempotency.place {
@@ -214,7 +197,14 @@ impl Parts {
             if cursor.len() > CURSOR_MOST_BYTES {
                 return Err(WrongKind::TooLarge.into());
             }
-            self.query(&pages.param, cursor);
+            match pages.place {
+                Place::Query => self.query(&pages.param, cursor),
+                Place::Body => {
+                    self.has_body = true;
+                    self.body.put_text(&pages.param, cursor)?;
+                }
+                Place::Path | Place::Header => return Err(WrongKind::EndpointRefused.into()),
+            }
         }
         Ok(())
     }

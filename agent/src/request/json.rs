@@ -76,23 +76,42 @@ impl Json {
         }
     }
 
-    /// Puts a value at a path, making objects on the way. Returns false when something else already stands there.
+    /// Puts a value at a path: members joined by dots, numbers below a member for places in a list. Makes objects and lists on
+    /// the way; places before one that was never given are `null`. Returns false when something else already stands there.
     pub fn put(&mut self, path: &str, value: Self) -> bool {
-        let Self::Object(members) = self else { return false };
         let (key, rest) = path.split_once('.').map_or((path, None), |(key, rest)| (key, Some(rest)));
-        let there = members.iter().position(|(k, _)| k == key);
-        match (rest, there.and_then(|i| members.get_mut(i))) {
-            (None, Some(_)) => false,
-            (None, None) => {
-                members.push((key.to_owned(), value));
+        let slot = match self {
+            Self::Object(members) => {
+                let there = members.iter().position(|(k, _)| k == key);
+                let place = there.unwrap_or(members.len());
+                if there.is_none() {
+                    members.push((key.to_owned(), Self::Null));
+                }
+                members.get_mut(place).map(|(_, member)| (member, there.is_some()))
+            }
+            Self::List(items) => {
+                let Some(place) = place_in_list(key) else { return false };
+                let there = items.get(place).is_some_and(|item| !matches!(item, Self::Null));
+                items.resize(items.len().max(place.saturating_add(1)), Self::Null);
+                items.get_mut(place).map(|item| (item, there))
+            }
+            Self::Null | Self::Boolean(_) | Self::Number(_) | Self::Text(_) => None,
+        };
+        match (slot, rest) {
+            (None, _) | (Some((_, true)), None) => false,
+            (Some((slot, false)), None) => {
+                *slot = value;
                 true
             }
-            (Some(rest), Some((_, member))) => member.put(rest, value),
-            (Some(rest), None) => {
-                let mut member = Self::Object(Vec::new());
-                let done = member.put(rest, value);
-                members.push((key.to_owned(), member));
-                done
+            (Some((slot, there)), Some(rest)) => {
+                if !there {
+                    let first = rest.split('.').next().unwrap_or_default();
+                    *slot = match place_in_list(first) {
+                        Some(_) => Self::List(Vec::new()),
+                        None => Self::Object(Vec::new()),
+                    };
+                }
+                slot.put(rest, value)
             }
         }
     }
@@ -326,6 +345,16 @@ fn is_number(text: &str) -> bool {
         && exponent.is_none_or(|e| digits(e.strip_prefix(['+', '-']).unwrap_or(e)))
 }
 
+/// The most places of a list that paths may name: a body is written out, place by place.
+const PLACES_MOST: usize = 1_000;
+
+/// The place in a list that a part of a path names.
+fn place_in_list(part: &str) -> Option<usize> {
+    let digits =
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()) && (part == "0" || !part.starts_with('0'));
+    part.parse().ok().filter(|place| digits && *place < PLACES_MOST)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -411,6 +440,20 @@ mod tests {
         for nothing in ["a.b.2", "a.b.x", "a.c", "d", "d.e", "a.b.0.c.d", "."] {
             assert!(json.text_at(nothing).is_none(), "{nothing}");
         }
+    }
+
+    #[test]
+    fn numbers_in_a_path_are_places_in_a_list() {
+        let text = |text: &str| Json::Text(text.to_owned());
+        let mut json = Json::Object(Vec::new());
+        assert!(
+            json.put("to.1.email", text("b")) && json.put("to.0.email", text("a")) && json.put("to.0.name", text("n"))
+        );
+        assert!(!json.put("to.0", Json::Null) && !json.put("to.x", Json::Null) && !json.put("to.01", Json::Null));
+        assert!(!json.put("far.1000", Json::Null) || json.at("far").is_some_and(|far| matches!(far, Json::Object(_))));
+        let mut out = Vec::new();
+        json.at("to").expect("a list").write(&mut out);
+        assert_eq!(String::from_utf8(out).expect("text"), r#"[{"email":"a","name":"n"},{"email":"b"}]"#);
     }
 
     #[test]

@@ -131,8 +131,10 @@ pub fn read(operation: &Operation, response: &HttpResponse) -> Result<Answer, Fa
     let nothing = Json::Object(Vec::new());
     let json = match &json {
         Some(json) => json,
-        // An effect may answer with nothing at all, if nothing is declared that must be there.
+        // An effect may answer with nothing at all, if nothing is declared that must be there; or with `ok`, if nothing is
+        // read of it. A whole page is somebody else's answer.
         None if response.body.reveal().is_empty() => &nothing,
+        None if takes_nothing(operation) && response.body.reveal().len() <= WORD_MOST_BYTES => &nothing,
         None => return Err(bad(None)),
     };
     let collected = operation.pages.as_ref().map(|pages| &pages.collect);
@@ -140,6 +142,14 @@ pub fn read(operation: &Operation, response: &HttpResponse) -> Result<Answer, Fa
     let cursor =
         operation.pages.as_ref().map(|pages| cursor(json, pages)).transpose().map_err(|()| bad(None))?.flatten();
     Ok(Answer { fields, cursor })
+}
+
+/// The longest word that stands for a yes where JSON is expected, in bytes.
+const WORD_MOST_BYTES: usize = 64;
+
+/// Whether nothing of an answer is read, so that what it says does not exist.
+fn takes_nothing(operation: &Operation) -> bool {
+    operation.response.is_empty() && operation.pages.is_none() && operation.encoding != Encoding::Graphql
 }
 
 /// A rule without statuses needs something in the body, or it would turn every success into a failure.
@@ -182,6 +192,10 @@ pub(super) fn out_of_funds(response: &HttpResponse) -> Failed {
 }
 
 fn cursor(json: &Json, pages: &Pages) -> Result<Option<Content<String>>, ()> {
+    let is_last = |at: &String| !matches!(json.at(at), Some(Json::Boolean(true)));
+    if pages.more_at.as_ref().is_some_and(is_last) {
+        return Ok(None);
+    }
     match json.at(&pages.cursor_at) {
         // Some APIs say `false` at the end.
         None | Some(Json::Null | Json::Boolean(false)) => Ok(None),

@@ -463,24 +463,54 @@ fn pages_end_at_their_end_at_their_limits_or_in_a_circle() {
     assert_eq!(pages(&[r#"{"items":[1],"next":{"x":1}}"#]), Err(BAD_ANSWER.to_owned()));
 }
 
-#[test]
-fn a_cursor_is_one_query_value() {
-    let operation = listing();
-    let client = ClientId::new("acme").unwrap();
-    let reference: OperationRef = "helpdesk.list".parse().unwrap();
-    let (connection, none) = (bearer(), Arguments::new());
+fn next_page(operation: &Operation, cursor: &str) -> Built {
+    let (client, reference) = (ClientId::new("acme").unwrap(), "helpdesk.list".parse().unwrap());
     let call = Call {
         client: &client,
         reference: &reference,
-        operation: &operation,
+        operation,
         endpoint: "https://api.example.com",
-        connection: &connection,
-        arguments: &none,
+        connection: &bearer(),
+        arguments: &Arguments::new(),
         secret: Some(b"x"),
         idempotency: None,
-        cursor: Some("a&b=/../?"),
+        cursor: Some(cursor),
     };
-    let request = build(&call).ok().unwrap().request;
+    build(&call).ok().unwrap()
+}
+
+#[test]
+fn a_list_ends_where_the_answer_says_so_and_its_cursor_goes_where_it_is_read() {
+    let pages = json!({"cursor_at": "next", "more_at": "more", "param": "page.after", "in": "body", "collect": "items", "most": 3});
+    let operation =
+        operation(json!({"path": "/search", "params": {}, "effect": "none", "pages": pages, "response": {}}));
+    let cursor = |body: &str| read(&operation, &response(200, body, &[])).unwrap().cursor.is_some();
+    assert!(
+        cursor(r#"{"next":"a","more":true}"#) && !cursor(r#"{"next":"a","more":false}"#) && !cursor(r#"{"next":"a"}"#)
+    );
+    let request = next_page(&operation, "a").request;
+    assert_eq!(request.body.reveal().as_slice(), br#"{"page":{"after":"a"}}"#);
+    assert_eq!(request.target.reveal(), "/search");
+}
+
+#[test]
+fn the_constants_of_a_get_stand_in_its_query() {
+    let changes = json!({"method": "GET", "path": "/t", "params": {}, "constants": {"version": "2"}});
+    let built = built(&operation(changes), &Arguments::new(), &bearer()).unwrap();
+    assert_eq!(built.request.target.reveal(), "/v2/t?version=2");
+}
+
+#[test]
+fn a_word_is_a_yes_where_nothing_of_the_answer_is_read() {
+    let silent = operation(json!({"response": {}}));
+    assert!(read(&silent, &response(200, "ok", &[])).is_ok());
+    assert!(read(&silent, &response(200, &"<p>".repeat(50), &[])).is_err());
+    assert!(read(&operation(json!({})), &response(200, "ok", &[])).is_err());
+}
+
+#[test]
+fn a_cursor_is_one_query_value() {
+    let request = next_page(&listing(), "a&b=/../?").request;
     assert_eq!(request.target.reveal(), "/tickets?cursor=a%26b%3D%2F..%2F%3F");
     assert!(request.body.reveal().is_empty());
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use assent_schema::canon::Digest;
+use assent_schema::class::Class;
 use assent_schema::expr::{Path, Program, Template, reads};
 use assent_schema::flow::{self, Flows, StepFlow};
 use assent_schema::id::{ConnectionId, GroupId, Name, OperationRef};
@@ -205,7 +206,7 @@ fn paths(program: &Program) -> impl Iterator<Item = Path> {
 
 fn compile_step(plan: &Plan, flows: &Flows, step: &assent_schema::plan::Step) -> Result<CompiledStep, NotRunnable> {
     let when = step.when.as_ref().map(parse).transpose()?;
-    let action = compile_action(plan, flows, &step.action)?;
+    let action = compile_action(plan, flows, step)?;
     let flow = flows.step(step.id.as_str()).ok_or(NotRunnable)?;
     let mut read = BTreeSet::new();
     match &action {
@@ -251,11 +252,23 @@ fn marked(flow: &StepFlow, name: &Name) -> bool {
     flow.with.get(name.as_str()).is_some_and(|given| given.any_marks().any())
 }
 
-fn compile_action(plan: &Plan, flows: &Flows, action: &Action) -> Result<CompiledAction, NotRunnable> {
-    Ok(match action {
+/// An operation as a step calls it: what its answer tells of content is no fact there.
+fn compile_operation(plan: &Plan, flow: &StepFlow, name: &OperationRef) -> Result<Operation, NotRunnable> {
+    let mut operation = plan.operations.get(name).ok_or(NotRunnable)?.clone();
+    let job = operation.job.as_ref().map(|job| job.id.clone());
+    let told = operation.response.iter_mut().filter(|(name, field)| {
+        // The agent itself looks at a job by its name.
+        field.class.is_fact() && !flow.facts.contains_key(*name) && job.as_ref() != Some(*name)
+    });
+    told.for_each(|(_, field)| field.class = Class::Content);
+    Ok(operation)
+}
+
+fn compile_action(plan: &Plan, flows: &Flows, step: &assent_schema::plan::Step) -> Result<CompiledAction, NotRunnable> {
+    Ok(match &step.action {
         // Where the parked text is read back is the earlier step's business: see `machine`.
         Action::Call { operation, with, retry, parked: _, cache } => CompiledAction::Call(Box::new(CompiledCall {
-            operation: plan.operations.get(operation).ok_or(NotRunnable)?.clone(),
+            operation: compile_operation(plan, flows.step(step.id.as_str()).ok_or(NotRunnable)?, operation)?,
             name: operation.clone(),
             with: compile_parts(with)?,
             retry: *retry,

@@ -8,7 +8,7 @@ use assent_schema::guard::Breach;
 
 use super::View;
 use super::expressions::site;
-use crate::resolve::{Sites, Workflow};
+use crate::resolve::Sites;
 
 /// Reports what each workflow does and may not do, with the way that a value took.
 ///
@@ -18,17 +18,20 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
     for (client, workflow) in view.workflows() {
         let judged =
             view.judged.get(&client.facts.client).and_then(|judged| judged.workflows.get(&workflow.plan.workflow));
-        for breach in
-            judged.iter().flat_map(|judged| &judged.breaches).filter(|breach| !is_of_catalog(workflow, breach))
-        {
-            findings.push(finding(&workflow.sites, breach));
-        }
+        judged.iter().flat_map(|judged| &judged.breaches).for_each(|breach| report(&workflow.sites, breach, findings));
+    }
+}
+
+/// Reports one, where it stands.
+pub(super) fn report(sites: &Sites, breach: &Breach, findings: &mut Findings) {
+    if !is_of_catalog(sites, breach) {
+        findings.push(finding(sites, breach));
     }
 }
 
 /// Whether a step only repeats what the catalog says of its operation, where it is reported.
-fn is_of_catalog(workflow: &Workflow, breach: &Breach) -> bool {
-    breach.code == Code::UnsafeRetry && !workflow.sites.says(&site(&breach.site))
+fn is_of_catalog(sites: &Sites, breach: &Breach) -> bool {
+    breach.code == Code::UnsafeRetry && !sites.says(&site(&breach.site))
 }
 
 fn finding(sites: &Sites, breach: &Breach) -> Finding {

@@ -1,14 +1,17 @@
 //! `bad-expression`, `type-mismatch` and what else `schema::flow` finds on a plan: shown where it stands in the source.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
+use assent_schema::client::ClientFacts;
 use assent_schema::code::Code;
 use assent_schema::expr::{ExprError, ExprErrorKind};
 use assent_schema::finding::Findings;
-use assent_schema::flow::{self, Flows, Part, PlanError, PlanErrorKind};
+use assent_schema::flow::{self, Flows, Part, PlanError, PlanErrorKind, Unsure};
+use assent_schema::guard;
 use assent_schema::plan::Plan;
 
-use super::quotes;
+use super::{breaches, quotes};
 use crate::resolve::paths::paths;
 use crate::resolve::{Partly, Site, Sites, Workflow};
 
@@ -16,29 +19,76 @@ use crate::resolve::{Partly, Site, Sites, Workflow};
 ///
 /// The plan that agents read has only the fields that are read. What is wrong is looked up once more on the candidate,
 /// which has them all, so that the nearest name can be suggested.
-pub(super) fn check(workflow: &Workflow, plan: &Plan, findings: &mut Findings) -> Option<Flows> {
+pub(super) fn check(facts: &ClientFacts, workflow: &Workflow, plan: &Plan, findings: &mut Findings) -> Option<Flows> {
     if let Ok(flows) = flow::analyse(plan) {
         return Some(flows);
     }
-    let errors = flow::check_plan(&workflow.plan);
-    report_all(&workflow.plan, &workflow.sites, &errors, |_| true, findings);
+    let part = Gapped { facts, plan: &workflow.plan, sites: &workflow.sites, lost: &workflow.lost, nameless: false };
+    judge(&part, |_, _| true, findings);
     None
 }
 
-/// As [`check`], for a workflow of which something could not be read: only what is wrong whatever that was.
-pub(super) fn check_part(part: &Partly, findings: &mut Findings) {
-    let unread = |name: &str| part.unread.contains(name);
-    let is_sure = |error: &PlanError| match error.code() {
-        Code::BadExpression | Code::TypeMismatch | Code::Unescaped => true,
-        Code::UnknownName => {
-            let stretch = error.span().map(|span| part.sites.within(&site(&error.site), &span));
-            let read = stretch.as_ref().map(|place| part.sites.text(place)).unwrap_or_default();
-            let in_unread = error.site.step.as_ref().is_some_and(|step| unread(step.as_str()));
-            !part.nameless && !in_unread && !names(error, unread) && !paths(read).any(|path| unread(path.root))
+/// As [`check`], for a workflow in which some name leads nowhere: only what is wrong whatever that name stands for.
+pub(super) fn check_lost(facts: &ClientFacts, workflow: &Workflow, findings: &mut Findings) {
+    let part = Gapped { facts, plan: &workflow.plan, sites: &workflow.sites, lost: &workflow.lost, nameless: false };
+    judge(&part, |error, unsure| is_sure(&part, error, unsure), findings);
+}
+
+/// As [`check_lost`], for a workflow of which something could not be read.
+pub(super) fn check_part(facts: &ClientFacts, read: &Partly, findings: &mut Findings) {
+    let part = Gapped { facts, plan: &read.plan, sites: &read.sites, lost: &read.unread, nameless: read.nameless };
+    judge(&part, |error, unsure| is_sure(&part, error, unsure), findings);
+}
+
+/// A plan with something wrong in it.
+struct Gapped<'a> {
+    facts: &'a ClientFacts,
+    plan: &'a Plan,
+    sites: &'a Sites,
+    /// What it lacks.
+    lost: &'a BTreeSet<String>,
+    /// Whether any name may be that of something which it lacks.
+    nameless: bool,
+}
+
+/// Reports what is wrong with the expressions of a plan, and what it does and may not do where that does not rest on them.
+fn judge(part: &Gapped<'_>, is_sure: impl Fn(&PlanError, &Unsure) -> bool, findings: &mut Findings) {
+    let (flows, errors) = flow::follow_partly(part.plan);
+    let unsure = Unsure::of(part.plan, &errors, part.lost);
+    report_all(part.plan, part.sites, &errors, |error| is_sure(error, &unsure), findings);
+    if !part.nameless {
+        for breach in guard::sure_breaches(part.plan, &flows, &unsure, part.facts) {
+            breaches::report(part.sites, &breach, findings);
         }
-        _ => false,
-    };
-    report_all(&part.plan, &part.sites, &flow::check_plan(&part.plan), is_sure, findings);
+    }
+}
+
+/// Whether an error stands whatever it is that the plan lacks. What is said of names before expressions are looked at is not
+/// said again.
+fn is_sure(part: &Gapped<'_>, error: &PlanError, unsure: &Unsure) -> bool {
+    let is_lost = |name: &str| part.lost.contains(name);
+    match &error.kind {
+        PlanErrorKind::UnknownParam(_)
+        | PlanErrorKind::MissingParam(_)
+        | PlanErrorKind::UnknownOperation(_)
+        | PlanErrorKind::TakenName(_) => false,
+        PlanErrorKind::NotAPath | PlanErrorKind::NotShown(_) | PlanErrorKind::NotALink | PlanErrorKind::Nested => true,
+        PlanErrorKind::Expression(_)
+        | PlanErrorKind::NotBounded
+        | PlanErrorKind::NotAKey(_)
+        | PlanErrorKind::NotAFact
+        | PlanErrorKind::NotAList(_)
+        | PlanErrorKind::NotAMoment(_) => match error.code() {
+            Code::UnknownName => {
+                let stretch = error.span().map(|span| part.sites.within(&site(&error.site), &span));
+                let read = stretch.as_ref().map(|place| part.sites.text(place)).unwrap_or_default();
+                let in_lost = error.site.step.as_ref().is_some_and(|step| is_lost(step.as_str()));
+                !part.nameless && !in_lost && !names(error, is_lost) && !paths(read).any(|path| is_lost(path.root))
+            }
+            Code::MayBeSkipped => !part.nameless && !unsure.rests(&error.site),
+            _ => true,
+        },
+    }
 }
 
 /// Whether the name that an error does not know is one of these.

@@ -18,7 +18,9 @@ use super::instant::At;
 use super::needs::{Called, Needs};
 use super::recall::{Known, Recall, workflow_key};
 use super::work::{self, Work};
-use super::{Judged, JudgedWorkflow, Options, Survey, View, expressions, lookalike_name, trust, unused_personal};
+use super::{
+    Judged, JudgedWorkflow, Options, Survey, View, expressions, hidden, lookalike_name, trust, unused_personal,
+};
 use crate::error::Error;
 use crate::lower;
 use crate::parse::{self, parse, parse_below};
@@ -86,6 +88,10 @@ pub(super) fn project(question: &Question<'_>) -> Result<(Survey, Findings), Err
     resolve::resolve_project(&parsed, &mut findings);
     let at = At::new(question.at);
     let trusted = trust::gather_project(&parsed, question.at, &mut findings);
+    hidden::files(&parsed, &mut findings);
+    if trusted.roots.is_none() {
+        hidden::signed(&mut findings);
+    }
     let survey = Survey {
         parsed: Arc::new(parsed),
         resolved: Resolved::default(),
@@ -263,9 +269,14 @@ impl Levels<'_> {
             self.without_client(&id, &pending, &mut findings)?;
         }
         let client = resolve::resolve_client(&parsed, &id, self.project.trusted.teams.get(&id), &mut findings);
+        if client.is_none() && !pending.is_empty() {
+            hidden::client(&id, &mut findings);
+        }
         let trusted = match &self.project.trusted.roots {
             Some(roots) if has_file || !pending.is_empty() => {
-                trust::gather_client(roots, &parsed, &id, &at, &mut findings)
+                let trusted = trust::gather_client(roots, &parsed, &id, &at, &mut findings);
+                hidden::approvals(&id, &trusted, &mut findings);
+                trusted
             }
             _ => trust::Trusted { roots: self.project.trusted.roots.clone(), ..trust::Trusted::default() },
         };
@@ -289,6 +300,7 @@ impl Levels<'_> {
         let (parsed, found) = parse_below(&open.survey.parsed, id, source);
         let strange = found.iter().filter(|finding| is_strange(finding)).count();
         findings.append(found);
+        hidden::files(&parsed, &mut findings);
         let mut resolved = Resolved::default();
         let mut judged = BTreeMap::new();
         if let Some(client) = open.survey.resolved.clients.get(id) {
@@ -329,10 +341,14 @@ fn judge(client: &mut resolve::Client, findings: &mut Findings) -> Judged {
     let mut judged = Judged::default();
     let facts = Arc::clone(&client.facts);
     for part in std::mem::take(&mut client.partly) {
-        expressions::check_part(&part, findings);
+        hidden::workflow(&facts.client, &part.plan.workflow, findings);
+        expressions::check_part(&facts, &part, findings);
     }
     for (name, workflow) in &mut client.workflows {
         let found = judge_workflow(&facts, workflow, findings);
+        if found.is_none() {
+            hidden::workflow(&facts.client, name, findings);
+        }
         judged.workflows.extend(found.map(|found| (name.clone(), found)));
     }
     judged
@@ -345,10 +361,11 @@ fn judge_workflow(
     findings: &mut Findings,
 ) -> Option<JudgedWorkflow> {
     if !workflow.is_whole {
+        expressions::check_lost(facts, workflow, findings);
         return None;
     }
     let lowered = lower::lower(workflow);
-    let flows = expressions::check(workflow, &lowered.plan, findings)?;
+    let flows = expressions::check(facts, workflow, &lowered.plan, findings)?;
     let uses = assent_schema::uses::derive(&lowered.plan, facts, &flows);
     let breaches = guard::breaches(&lowered.plan, &flows, facts);
     let idle = unused_personal::idle(&workflow.plan);

@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, Span};
-use assent_schema::spec::{Spanned, Unit};
+use assent_schema::plan::Answer;
+use assent_schema::shape::Shape;
+use assent_schema::spec::{Action, Integration, Spanned, Unit};
 use unicode_script::UnicodeScript as _;
 use unicode_security::MixedScript as _;
 use unicode_security::confusable_detection::skeleton;
@@ -67,6 +69,62 @@ fn of_workflows(view: &View<'_>, findings: &mut Findings) {
         compare("step of this workflow", steps, findings);
         compare("KPI of this workflow", workflow.kpis.iter().map(|kpi| named(&writing, &kpi.name)), findings);
         mixed(&writing, &workflow.summary, findings);
+        for step in workflow.every_step() {
+            let Action::Ask { answer, .. } = &step.action else { continue };
+            for answer in answer.values() {
+                let Answer::OneOf(constants) = &answer.value else { continue };
+                // People see them in decisions and in labels of KPIs.
+                let named = constants.iter().map(|constant| constant_in(&writing, &answer.span, constant));
+                compare("constant of this answer", named.clone(), findings);
+                named.for_each(|constant| mixed_constant(&constant, findings));
+            }
+        }
+    }
+}
+
+/// The constants that fields and parameters of an integration declare.
+fn of_constants(unit: &Unit<Integration>, findings: &mut Findings) {
+    let operations = unit.spec.operations.values();
+    let fields = operations.clone().flat_map(|operation| operation.response.values());
+    let fields = fields.chain(unit.spec.events.values().flat_map(|event| event.fields.values()));
+    let params = operations.flat_map(|operation| operation.params.values());
+    let shapes = fields.map(|field| (&field.span, &field.shape)).chain(params.map(|param| (&param.span, &param.shape)));
+    for (span, shape) in shapes {
+        constants(shape, &mut |constant| {
+            if !constant.is_ascii() {
+                mixed_constant(&constant_in(&writing(unit), span, constant), findings);
+            }
+        });
+    }
+}
+
+fn constants<'a>(shape: &'a Shape, found: &mut impl FnMut(&'a str)) {
+    match shape {
+        Shape::OneOf { values } => values.iter().for_each(|value| found(value)),
+        Shape::List { of, .. } => constants(&of.shape, found),
+        Shape::Record { fields } => fields.values().for_each(|field| constants(&field.shape, found)),
+        Shape::Text { .. }
+        | Shape::Token {}
+        | Shape::Uuid {}
+        | Shape::Integer {}
+        | Shape::Decimal {}
+        | Shape::Boolean {}
+        | Shape::Instant { .. }
+        | Shape::Money { .. } => {}
+    }
+}
+
+/// A constant where it is written; the whole value where it is written in another way.
+fn constant_in<'a>(writing: &Writing<'_>, whole: &Range<usize>, constant: &'a str) -> Named<'a> {
+    let at = writing.text.get(whole.clone()).and_then(|text| text.find(&format!("\"{constant}\"")));
+    let start = at.map(|at| whole.start.saturating_add(at).saturating_add(1));
+    let place = start.map_or_else(|| whole.clone(), |start| start..start.saturating_add(constant.len()));
+    Named { name: constant, span: writing.span(&place) }
+}
+
+fn mixed_constant(constant: &Named<'_>, findings: &mut Findings) {
+    if let Some(said) = words(constant.name).filter_map(|range| constant.name.get(range)).find_map(mixture) {
+        findings.add(Code::LookalikeName, constant.span.clone(), format!("Here {said}."));
     }
 }
 
@@ -82,6 +140,7 @@ fn of_the_whole(view: &View<'_>, findings: &mut Findings) {
         mixed(&writing(unit), &unit.spec.summary, findings);
         let operations = unit.spec.operations.keys().map(|name| named(&writing(unit), name));
         compare("operation of this integration", operations, findings);
+        of_constants(unit, findings);
     }
     for unit in parsed.providers.values() {
         if let Some(agreement) = &unit.spec.agreement {

@@ -15,6 +15,7 @@ mod breaches;
 mod cache_too_long;
 mod expressions;
 mod forbidden_purpose;
+mod hidden;
 pub mod inline_secret;
 mod instant;
 mod levels;

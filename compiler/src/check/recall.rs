@@ -21,6 +21,8 @@ use crate::source::{Pending, Shelf};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Known {
     found: Vec<Row>,
+    /// What was not looked at because of what was found.
+    hidden: Vec<String>,
     /// What the workflows need together.
     pub(super) needs: Needs,
     /// The files of the client's folder, read or not.
@@ -32,7 +34,8 @@ pub(super) struct Known {
 impl Known {
     /// What is known after a check.
     pub(super) fn new(findings: &Findings, needs: &Needs, files: usize, bytes: usize) -> Self {
-        Self { found: findings.iter().map(Row::of).collect(), needs: needs.clone(), files, bytes }
+        let hidden = findings.hidden().iter().cloned().collect();
+        Self { found: findings.iter().map(Row::of).collect(), hidden, needs: needs.clone(), files, bytes }
     }
 
     /// The findings; nothing when one has a code that there is no longer.
@@ -41,6 +44,7 @@ impl Known {
         for row in &self.found {
             findings.push(row.finding()?);
         }
+        self.hidden.iter().cloned().for_each(|what| findings.hide(what));
         Some(findings)
     }
 }

@@ -12,14 +12,14 @@ use assent_schema::finding::{Findings, Span};
 use assent_schema::id::{ClientId, PersonId};
 use assent_schema::time::Moment;
 use assent_schema::trust::{
-    ApproversChain, CatalogLock, Decision, KnownStatements, RESET_WAITS, Remembered, Reset, ResetStanding, RootChain,
-    SignedFile, Standing, Statement, Teams, TrustError,
+    ApproversChain, CatalogLock, Decision, KnownStatements, Need, RESET_WAITS, Remembered, Reset, ResetStanding,
+    RootChain, SignedFile, Standing, Statement, Teams, TrustError,
 };
 use assent_schema::uses::{Coverage, DataUse};
 
 use super::View;
 use super::instant::At;
-use crate::parse::{Parsed, anchor};
+use crate::parse::{Parsed, anchor, value_place};
 use crate::resolve::Team;
 use crate::source::{File, Place};
 
@@ -248,11 +248,19 @@ impl<'a> Files<'a> {
         }
         let known = self.parsed.source.files.get_key_value(error.file.as_str());
         let file = known.map_or_else(|| Arc::from(error.file.as_str()), |(path, _)| Arc::clone(path));
-        let place = || known.map_or(0..0, |(_, file)| anchor(file.text()));
-        let span = error.span.clone().unwrap_or_else(place);
+        let place = || {
+            let text = known.map(|(_, file)| file.text())?;
+            let key = error.key.and_then(|key| value_place(text, &[key]));
+            Some(key.unwrap_or_else(|| anchor(text)))
+        };
+        let span = error.span.clone().or_else(place).unwrap_or(0..0);
         let (span, message) = (Span::new(&file, span), format!("`{}` {}.", error.file, error.what));
         match code {
             Code::TrustInvalid => findings.add_with_help(code, span, message, error.help()),
+            _ if error.need == Need::Rewriting => {
+                let help = "Write it anew with `assent plan --draft`, and have the client's approvers sign that: signatures are over the bytes.";
+                findings.add_with_help(code, span, message, help);
+            }
             _ => findings.add(code, span, message),
         }
     }

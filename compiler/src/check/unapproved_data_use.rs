@@ -4,7 +4,7 @@ use assent_schema::code::Code;
 use assent_schema::finding::Findings;
 use assent_schema::id::{ClientId, OperationRef};
 use assent_schema::trust::Decision;
-use assent_schema::uses::{DataUse, RequestUse};
+use assent_schema::uses::{DataUse, Party, RequestUse};
 
 use super::View;
 use crate::sentence::sentence;
@@ -23,7 +23,12 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
             continue;
         }
         let Some(approvals) = view.trusted.approvals.get(id) else { continue };
-        for data_use in judged.missing.iter().filter(|missing| !approvals.told.covers(missing)) {
+        // A group that the client does not have was reported where it is named.
+        let is_known = |data_use: &&DataUse| match &data_use.to {
+            Some(Party::Group(to)) => client.facts.deciders.contains_key(to.group.as_str()),
+            _ => true,
+        };
+        for data_use in judged.missing.iter().filter(|missing| !approvals.told.covers(missing)).filter(is_known) {
             let otherwise = otherwise(view, id, data_use);
             let message = otherwise.unwrap_or_else(|| format!("`{id}` has not approved that {}", said(data_use)));
             let owner = data_use.workflow.as_ref().and_then(|name| client.workflows.get(name));

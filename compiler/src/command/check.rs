@@ -91,9 +91,10 @@ fn check(args: &Args, parts: &dyn Parts, shelf: Option<&Shelf>, context: &mut Co
     };
     progress.done();
     let any = findings.any_errors();
+    let hidden = report.findings.hidden().clone();
     let (findings, workflows) = (report.findings.sorted(), report.workflows);
     let texts = texts(parts, &findings);
-    let checked = Checked { findings, workflows, commit: parts.commit(), at, rehearsed: !args.no_rehearsal };
+    let checked = Checked { findings, workflows, commit: parts.commit(), at, rehearsed: !args.no_rehearsal, hidden };
     let text = show(&checked, args.format, context.look(), &|path| {
         older.get(path).or_else(|| texts.get(path)).map(String::as_str)
     });

@@ -154,9 +154,10 @@ fn pairs(checked: &Checked, region: &Region) -> BTreeSet<(Digest, Digest)> {
 }
 
 fn report(found: Report, parts: &Commit, at: Moment, format: Style, context: &mut Context<'_>) -> Result<(), Error> {
+    let hidden = found.findings.hidden().clone();
     let (findings, workflows) = (found.findings.sorted(), found.workflows);
     let texts = texts(parts, &findings);
-    let shown = findings::Checked { findings, workflows, commit: parts.commit(), at, rehearsed: true };
+    let shown = findings::Checked { findings, workflows, commit: parts.commit(), at, rehearsed: true, hidden };
     let text = show(&shown, format, context.look(), &|path| texts.get(path).map(String::as_str));
     context.print(&text)
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use assent_schema::canon::Digest;
+use assent_schema::finding::Findings;
 use assent_schema::id::ClientId;
 use assent_schema::time::{Moment, Period};
 use assent_schema::trust::{Approval, Decision, Statement};
@@ -78,7 +79,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         survey(&head, at)?
     };
     if let Some(client) = &args.draft {
-        let draft = draft(&head, client, at)?;
+        let draft = draft(&head, &found, client, at)?;
         context.print(&draft)?;
         return Ok(Outcome::of(false));
     }
@@ -98,10 +99,14 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
 }
 
 /// The approval file that a client still has to sign.
-fn draft(survey: &Survey, client: &ClientId, at: Moment) -> Result<String, Error> {
+fn draft(survey: &Survey, found: &Findings, client: &ClientId, at: Moment) -> Result<String, Error> {
     let judged = survey.judged.get(client).ok_or_else(|| Error::input(format!("there is no client `{client}`")))?;
     if judged.missing.is_empty() {
-        return Err(Error::input(format!("`{client}` has approved everything already")));
+        return Err(Error::input(if found.any_errors() {
+            format!("`{client}` has approved everything that could be read; the source has errors, see `assent check`")
+        } else {
+            format!("`{client}` has approved everything already")
+        }));
     }
     let digest = |path: String| {
         let file = survey.parsed.source.files.get(path.as_str());

@@ -142,6 +142,12 @@ pub(super) fn changes(was: &ClientFacts, is: &ClientFacts) -> Vec<FactChange> {
 fn settings(was: &ClientFacts, is: &ClientFacts) -> Vec<FactChange> {
     let tier = |facts: &ClientFacts| serde_json::to_value(facts.plan).unwrap_or_default();
     let word = |facts: &ClientFacts| tier(facts).as_str().unwrap_or_default().to_owned();
+    let listed = |items: Vec<String>| if items.is_empty() { "none".to_owned() } else { items.join(", ") };
+    let frozen = |facts: &ClientFacts| {
+        let times = facts.freeze.iter().map(|time| format!("{} to {} ({})", time.from, time.until, time.reason));
+        listed(times.collect())
+    };
+    let contacts = |facts: &ClientFacts| listed(facts.contacts.iter().map(ToString::to_string).collect());
     let all = [
         ("region", was.region.to_string(), is.region.to_string()),
         ("plan", word(was), word(is)),
@@ -150,6 +156,8 @@ fn settings(was: &ClientFacts, is: &ClientFacts) -> Vec<FactChange> {
         ("time without hearing from the agency", was.stale_limit.to_string(), is.stale_limit.to_string()),
         ("runs at once", was.limits.running.to_string(), is.limits.running.to_string()),
         ("runs waiting", was.limits.waiting.to_string(), is.limits.waiting.to_string()),
+        ("times in which nothing is released", frozen(was), frozen(is)),
+        ("who is told of incidents", contacts(was), contacts(is)),
     ];
     let changed = all.into_iter().filter(|(_, from, to)| from != to);
     changed.map(|(name, from, to)| FactChange::Setting { name, from, to }).collect()

@@ -24,12 +24,15 @@ pub use details::Detail;
 pub use facts::FactChange;
 
 use crate::check::{Judged, Survey};
+use crate::source::Place;
 
 /// What one commit says of one client.
 #[derive(Clone, Debug, Default)]
 pub struct ClientState {
     /// Its plans.
     pub plans: BTreeMap<WorkflowId, Arc<Plan>>,
+    /// Workflows that have errors, so that nothing is known of them.
+    pub unread: BTreeSet<WorkflowId>,
     /// Its data uses, derived.
     pub uses: Vec<DataUse>,
     /// Those of them that no approval covers.
@@ -119,6 +122,8 @@ pub enum What {
     Added,
     /// It is gone.
     Dropped,
+    /// It has errors, so that nobody can say what it does.
+    Unread,
     /// It does other things.
     Changed(Vec<Difference>),
 }
@@ -163,16 +168,17 @@ pub fn compare(base: &State, head: &State) -> Vec<ClientChange> {
             (Some(old), Some(new)) => facts::changes(old, new),
             _ => Vec::new(),
         };
+        let is_unread = |one: &DataUse| one.workflow.as_ref().is_some_and(|workflow| new.unread.contains(workflow));
         ClientChange {
             client: client.clone(),
             lowered: lowered_for(new.facts.as_deref(), &lowered),
             facts,
             added: without(&new.uses, &old.uses),
-            dropped: without(&old.uses, &new.uses),
+            dropped: without(&old.uses, &new.uses).into_iter().filter(|one| !is_unread(one)).collect(),
             missing: new.missing.clone(),
             approvers: new.approvers.clone(),
-            workflows: workflows(&old.plans, &new.plans),
-            bits: bits(&old.uses, &new.uses),
+            workflows: workflows(&old.plans, new),
+            bits: bits(&old.uses, &new.uses).into_iter().filter(|(id, _)| !new.unread.contains(id)).collect(),
             texts: texts(&old.texts, &new.texts),
         }
     });
@@ -225,9 +231,10 @@ fn without(these: &[DataUse], those: &[DataUse]) -> Vec<DataUse> {
     these.iter().filter(|one| !those.contains(one)).cloned().collect()
 }
 
-fn workflows(old: &BTreeMap<WorkflowId, Arc<Plan>>, new: &BTreeMap<WorkflowId, Arc<Plan>>) -> Vec<WorkflowChange> {
-    let ids: BTreeSet<&WorkflowId> = old.keys().chain(new.keys()).collect();
-    let change = |id: &WorkflowId| match (old.get(id), new.get(id)) {
+fn workflows(old: &BTreeMap<WorkflowId, Arc<Plan>>, new: &ClientState) -> Vec<WorkflowChange> {
+    let ids: BTreeSet<&WorkflowId> = old.keys().chain(new.plans.keys()).chain(&new.unread).collect();
+    let change = |id: &WorkflowId| match (old.get(id), new.plans.get(id)) {
+        (_, None) if new.unread.contains(id) => Some(What::Unread),
         (None, _) => Some(What::Added),
         (_, None) => Some(What::Dropped),
         (Some(old), Some(new)) if old != new => Some(What::Changed(differences(old, new))),
@@ -310,8 +317,13 @@ pub fn state(survey: &Survey) -> State {
         let folders = [format!("clients/{client}/texts/"), format!("clients/{client}/incidents/")];
         let files = survey.parsed.source.files.iter();
         let texts = files.filter(|(path, _)| folders.iter().any(|folder| path.starts_with(folder)));
+        let written = survey.parsed.source.files.values().filter_map(|file| match &file.place {
+            Place::Workflow(of, name) if of == client => Some(name),
+            _ => None,
+        });
         ClientState {
             plans: plans.collect(),
+            unread: written.filter(|name| !judged.workflows.contains_key(*name)).cloned().collect(),
             uses: judged.all_uses(),
             missing: judged.missing.clone(),
             facts: survey.resolved.clients.get(client).map(|client| Arc::clone(&client.facts)),

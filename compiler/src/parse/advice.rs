@@ -71,6 +71,10 @@ pub(super) fn of_syntax(text: &str, at: &Range<usize>, message: &str, may_repeat
 fn of_line(text: &str, at: &Range<usize>, message: &str) -> Option<String> {
     let line_start = text.get(..at.start)?.rfind('\n').map_or(0, |newline| newline.saturating_add(1));
     let line = text.get(line_start..)?.lines().next().unwrap_or_default();
+    if message.contains("duplicate key") && line.starts_with('[') && !line.starts_with("[[") {
+        let name = line.trim().trim_matches(['[', ']']);
+        return Some(format!("A table that stands there several times is written with two brackets: `[[{name}]]`."));
+    }
     let (key, value) = line.split_once('=').map(|(key, value)| (key.trim(), value.trim()))?;
     if key.is_empty() || key.contains(['"', '\'', '[', '{']) {
         return None;

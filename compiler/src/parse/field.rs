@@ -9,7 +9,7 @@ use assent_schema::shape::{CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWir
 use assent_schema::spec::Spanned;
 
 use super::reader::{Table, Value};
-use super::value::{boolean, currency, not_one_of, path, plain_line, within, word};
+use super::value::{boolean, currency, json_path_or_all, not_one_of, path, plain_line, within, word};
 
 /// The largest text of one field, in bytes.
 const TEXT_MOST_BYTES: u32 = 4 << 20;
@@ -51,7 +51,11 @@ enum Says {
 
 fn field(value: Value<'_, '_>, default_at: &str, says: Says) -> Option<Field> {
     let mut table = value.table()?;
-    let at = table.opt("at", path).unwrap_or_else(|| default_at.to_owned());
+    let at = match says {
+        Says::All => table.opt("at", json_path_or_all),
+        Says::Looks(_) => table.opt("at", path),
+    };
+    let at = at.unwrap_or_else(|| default_at.to_owned());
     let class_given = match says {
         Says::All => table.get("class"),
         Says::Looks(_) => None,
@@ -85,6 +89,9 @@ fn field(value: Value<'_, '_>, default_at: &str, says: Says) -> Option<Field> {
                 )
             },
         );
+    }
+    if shares_place(&field.shape) {
+        return shared_place(&table);
     }
     if field.measure && !matches!(field.shape, Shape::Integer {} | Shape::Money { .. }) {
         return table.bad("`measure` is for integers and money.", "Remove `measure`.");
@@ -149,6 +156,19 @@ fn money(table: &mut Table<'_, '_>) -> Option<MoneyWire> {
         }
     };
     Some(MoneyWire { value, currency, unit })
+}
+
+/// Whether an amount would have its currency below its own number.
+pub(super) fn shares_place(shape: &Shape) -> bool {
+    matches!(shape, Shape::Money { wire } if wire.value.is_empty() && matches!(wire.currency, CurrencyWire::At(_)))
+}
+
+/// Reports an amount that has its currency below its own number.
+pub(super) fn shared_place<T>(table: &Table<'_, '_>) -> Option<T> {
+    table.bad(
+        "The currency would stand below the number, and a number has nothing below it.",
+        "Say with `value` where the number stands; where both stand side by side in the message itself, `at = \"\"`.",
+    )
 }
 
 /// Constants, each once and 1 to 64 characters.

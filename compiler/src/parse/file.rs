@@ -1,5 +1,6 @@
 //! One file: its text to a table, the table to its kind.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -97,12 +98,28 @@ fn syntax<'i>(text: &'i str, sink: &Sink) -> Option<Members<'i>> {
         Err(error) => error,
     };
     let errors = if text.len() <= ALL_ERRORS_MOST_BYTES { DeTable::parse_recoverable(text).1 } else { vec![error] };
-    for error in errors.iter().take(SYNTAX_MOST) {
+    for error in causes(text, &errors).into_iter().take(SYNTAX_MOST) {
         let span = error.span().unwrap_or(text.len()..text.len());
         let help = of_syntax(text, &span, error.message(), sink.may_repeat());
         sink.refuse(Code::Syntax, &visible(text, span), sentence(error.message()), help);
     }
     None
+}
+
+/// Errors without those that only follow from one before: after a table that was not read its keys seem to belong to the table
+/// above, and a table that stands there again and again is told once.
+fn causes<'e>(text: &str, errors: &'e [toml::de::Error]) -> Vec<&'e toml::de::Error> {
+    let repeats = |error: &toml::de::Error| error.message().contains("duplicate key");
+    let first_other = errors.iter().position(|error| !repeats(error)).unwrap_or(errors.len());
+    let mut told = BTreeSet::new();
+    let mut causes = Vec::new();
+    for (position, error) in errors.iter().enumerate() {
+        let key = error.span().and_then(|span| text.get(span)).unwrap_or_default().trim();
+        if !repeats(error) || (position < first_other && told.insert(key.to_owned())) {
+            causes.push(error);
+        }
+    }
+    causes
 }
 
 /// The keys that say best which file it is, in the order in which they are looked for.

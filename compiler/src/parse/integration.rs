@@ -1,6 +1,6 @@
 //! Reads `catalog/integrations/<name>.toml`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::class::Class;
 use assent_schema::client::{Auth, ClientAuth};
@@ -178,7 +178,7 @@ fn issuer(value: Value<'_, '_>) -> Option<String> {
 /// RFC 9110 section 5.1: a token.
 pub(super) fn header_name(value: Value<'_, '_>) -> Option<String> {
     let text = value.text()?;
-    let token = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let token = is_header_name(text);
     // These decide where a request goes and where it ends; a catalog has no say in that.
     let framing = ["host", "content-length", "transfer-encoding", "connection", "te", "upgrade", "expect", "trailer"];
     if token && !framing.contains(&text.to_ascii_lowercase().as_str()) {
@@ -186,6 +186,10 @@ pub(super) fn header_name(value: Value<'_, '_>) -> Option<String> {
     } else {
         value.bad("is not the name of a header that a request may carry")
     }
+}
+
+fn is_header_name(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 fn webhook(value: Value<'_, '_>) -> Option<Webhook> {
@@ -225,11 +229,18 @@ fn event(value: Value<'_, '_>, dialect: Option<Dialect>) -> Option<Event> {
             "Add `once` with the field of the event by which it is accepted once, of class `reference`.",
         );
     }
-    if matches.as_ref().is_some_and(std::collections::BTreeMap::is_empty) {
+    if matches.as_ref().is_some_and(BTreeMap::is_empty) {
         table.bad::<()>(
             "`match` is empty, so every message would be this event.",
             "Say which path of the body holds which text.",
         );
+    }
+    // Spelled otherwise it would be a path of the body, and no message this event.
+    let header = |path: &&String| path.trim().to_ascii_lowercase().starts_with("header:");
+    let is_name = |path: &str| path.strip_prefix("header:").is_some_and(is_header_name);
+    if let Some(strange) = matches.iter().flat_map(BTreeMap::keys).filter(header).find(|path| !is_name(path)) {
+        let message = format!("`{}` in `match` names no header.", strange.escape_debug());
+        table.bad::<()>(&message, "Write `header:` and the header's name, like `header:X-Shopify-Topic`.");
     }
     table.done();
     Some(Event { record: record?, matches: matches?, once: once_name, fields: fields? })

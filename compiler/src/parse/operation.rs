@@ -7,18 +7,18 @@ use assent_schema::code::Code;
 use assent_schema::guard::wrong_retry;
 use assent_schema::id::Name;
 use assent_schema::plan::{
-    Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, OwnEvent, Pages, Param, Park, Place,
-    Retry,
+    Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, Method, OwnEvent, Pages, Param, Park,
+    Place, Retry,
 };
 use assent_schema::shape::Shape;
 use assent_schema::spec::{Operation, Polled, Spanned};
 use assent_schema::time::Period;
 
 use super::client::rate;
-use super::field::{fields, shape};
+use super::field::{fields, shape, shared_place, shares_place};
 use super::integration::{header_name, own_event, refusals, statuses};
 use super::reader::{Sink, Table, Value};
-use super::value::{boolean, name, parsed, path, period, plain_line, texts_by_path, within, word};
+use super::value::{boolean, constants_by_path, name, parsed, path, path_or_all, period, plain_line, within, word};
 
 /// The largest answer unless said, and at most, in bytes.
 const ANSWER_BYTES: (u64, u64) = (1 << 20, 16 << 20);
@@ -35,6 +35,7 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
         value.spanned(|value| param(value, name))
     });
     let template = table.need("path", |value| value.spanned(|value| path_template(&value, &params)));
+    let mut says_place = true;
     let operation = Operation {
         record: record?,
         method: method?,
@@ -44,7 +45,7 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
         effect: table.opt("effect", |v| v.spanned(word)).unwrap_or_else(|| Spanned::new(Effect::None, table.span())),
         scopes: table.set("scopes", name),
         params,
-        constants: table.opt("constants", texts_by_path).unwrap_or_default(),
+        constants: table.opt("constants", constants_by_path).unwrap_or_default(),
         response: table.opt("response", fields).unwrap_or_default(),
         most_bytes: table.opt("most_bytes", within(1..=ANSWER_BYTES.1)).unwrap_or(ANSWER_BYTES.0),
         timeout: table.opt("timeout", period(Period::seconds(1)..=ATTEMPT.1)).unwrap_or(ATTEMPT.0),
@@ -58,13 +59,22 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
         belongs: table.opt("belongs", |value| value.spanned(belongs)),
         job: table.opt("job", |value| value.spanned(job)),
         rate: table.opt("rate", rate),
-        pages: table.opt("pages", |value| value.spanned(pages)),
+        pages: table.opt("pages", |value| {
+            says_place = value.clone().table().is_none_or(|pages| pages.has("in"));
+            value.spanned(pages)
+        }),
         poll: table.opt("poll", |value| value.spanned(polled)),
     };
+    if !table.has("effect") && !matches!(operation.method, Method::Get | Method::Post) {
+        let message = format!("`{}` changes something, unless the catalog says otherwise.", operation.method.as_str());
+        let help = "Say what: `effect = \"write\"`, or `effect = \"none\"` where it only reads.";
+        table.lacks::<()>(&["effect"], &message, help);
+    }
     if let Some(polled) = &operation.poll {
         check_polled(polled, &operation, table.sink());
     }
     check_document(&operation, &mut table);
+    check_body(&operation, says_place, &table);
     unused(&operation, &mut table);
     if let Some(job) = &operation.job {
         alone(job, &operation, table.sink());
@@ -128,6 +138,31 @@ fn check_document(operation: &Operation, table: &mut Table<'_, '_>) {
     }
 }
 
+/// A body goes where the method has one, and where a list is asked for with a body its next page is, too.
+fn check_body(operation: &Operation, says_place: bool, table: &Table<'_, '_>) {
+    let in_body = operation.params.iter().find(|(_, param)| param.place == Place::Body);
+    if operation.method == Method::Get {
+        let pages = operation.pages.as_ref().filter(|pages| pages.place == Place::Body);
+        let what = match (in_body, pages) {
+            (Some((name, _)), _) => Some((format!("`{}` stands in the body", name.value), &name.span)),
+            (None, Some(pages)) => Some(("the cursor of `pages` stands in the body".to_owned(), &pages.span)),
+            (None, None) => None,
+        };
+        if let Some((what, span)) = what {
+            let message = format!("A `GET` has no body, and {what}.");
+            let help = "Use the query, or the method that the API wants.".to_owned();
+            table.sink().refuse(Code::BadValue, span, message, Some(help));
+        }
+        return;
+    }
+    let has_body = operation.encoding == Encoding::Graphql || in_body.is_some() || !operation.constants.is_empty();
+    if let Some(pages) = operation.pages.as_ref().filter(|_| has_body && !says_place) {
+        let message = "This list is asked for with a body; `pages` does not say where its cursor goes.".to_owned();
+        let help = "Add `in = \"body\"` or `in = \"query\"`, as the API reads it.".to_owned();
+        table.sink().refuse(Code::BadValue, &pages.span, message, Some(help));
+    }
+}
+
 /// Keys that mean nothing beside the operation's effect would make a reader believe in them.
 fn unused(operation: &Operation, table: &mut Table<'_, '_>) {
     // An effect that is none of ours was reported; whether the operation has one is then not known.
@@ -154,6 +189,7 @@ fn param(value: Value<'_, '_>, param_name: &str) -> Option<Param> {
     let place = table.need("in", word);
     let at = match place {
         Some(Place::Header) => table.opt("at", header_name),
+        Some(Place::Body) => table.opt("at", path_or_all),
         _ => table.opt("at", path),
     };
     let class = table.need("class", |value| value.spanned(word::<Class>));
@@ -168,9 +204,35 @@ fn param(value: Value<'_, '_>, param_name: &str) -> Option<Param> {
         optional: table.opt("optional", boolean).unwrap_or_default(),
         format: table.opt("format", word),
     };
-    let scalar = !matches!(param.shape, Shape::List { .. } | Shape::Record { .. });
-    if !scalar && param.place != Place::Body {
-        return table.bad("Lists and records stand in the body alone.", "Use `in = \"body\"`.");
+    let in_query = |shape: &Shape| match shape {
+        // The same name again and again.
+        Shape::List { of, .. } => is_one_value(&of.shape),
+        shape => is_one_value(shape) || matches!(shape, Shape::Money { .. }),
+    };
+    let fits = match param.place {
+        Place::Body => true,
+        Place::Query => in_query(&param.shape),
+        Place::Path | Place::Header => is_one_value(&param.shape) || matches!(param.shape, Shape::Money { .. }),
+    };
+    if !fits {
+        return table.bad(
+            "Records, and lists of them, stand in the body alone; other lists in the body or the query.",
+            "Use `in = \"body\"`, or parameters of one value each.",
+        );
+    }
+    let has_members = match &param.shape {
+        Shape::Money { wire } => !wire.value.is_empty(),
+        shape => matches!(shape, Shape::Record { .. }),
+    };
+    if param.at.is_empty() && !has_members {
+        return table.bad(
+            "Only a record or an amount can be all of the body: its parts are the members.",
+            "Name the member in `at`.",
+        );
+    }
+    // In the query both are values side by side.
+    if param.place != Place::Query && shares_place(&param.shape) {
+        return shared_place(&table);
     }
     if param.place == Place::Path && param.optional {
         return table.bad("A parameter of the path cannot be left out.", "Remove `optional`.");
@@ -183,6 +245,11 @@ fn param(value: Value<'_, '_>, param_name: &str) -> Option<Param> {
     }
     table.done();
     Some(param)
+}
+
+/// Whether a value is one text or number on the wire.
+fn is_one_value(shape: &Shape) -> bool {
+    !matches!(shape, Shape::List { .. } | Shape::Record { .. } | Shape::Money { .. })
 }
 
 /// A path below the endpoint whose `{holes}` are exactly the parameters of the path.
@@ -234,6 +301,12 @@ fn error_rule(value: Value<'_, '_>) -> Option<ErrorRule> {
             table.lacks(lacking, "`at` and `equals` belong together.", "Write both, or neither.")
         }
     };
+    // Whoever got that answer would take what was done for what was refused.
+    let says_which = table.has("at") || table.has("equals");
+    if let Some(yes) = status.iter().find(|status| (200..300).contains(*status)).filter(|_| !says_which) {
+        let message = format!("The rule makes a failure of every answer with {yes}, which says yes.");
+        table.bad::<()>(&message, "Say with `at` and `equals` which of them say no.");
+    }
     if !table.has("status") && !table.has("at") && !table.has("equals") {
         let keys = ["status", "at", "equals"];
         table.lacks::<()>(&keys, "The rule is about every answer.", "Add `status`, or `at` and `equals`.");
@@ -242,17 +315,15 @@ fn error_rule(value: Value<'_, '_>) -> Option<ErrorRule> {
     Some(ErrorRule { status, body, kind: kind?, code: code? })
 }
 
+fn one_of(value: Value<'_, '_>, places: [Place; 2], otherwise: &str) -> Option<Place> {
+    let given = value.clone();
+    let place: Place = word(value)?;
+    if places.contains(&place) { Some(place) } else { given.bad(otherwise) }
+}
+
 fn idempotency(value: Value<'_, '_>) -> Option<Idempotency> {
     let mut table = value.table()?;
-    let place = table.need("in", |value| {
-        let given = value.clone();
-        let place: Place = word(value)?;
-        if matches!(place, Place::Header | Place::Body) {
-            Some(place)
-        } else {
-            given.bad("is none of `header`, `body`")
-        }
-    });
+    let place = table.need("in", |value| one_of(value, [Place::Header, Place::Body], "is none of `header`, `body`"));
     let at = match place {
         Some(Place::Header) => table.need("at", header_name),
         _ => table.need("at", path),
@@ -273,7 +344,9 @@ pub(super) fn retry(value: Value<'_, '_>) -> Option<Retry> {
     let retry = Retry { attempts: attempts?, first: first?, most: most? };
     table.done();
     if let Some(wrong) = wrong_retry(&retry) {
-        sink.report(Code::BadRetry, &span, wrong, None);
+        let turned = retry.first > retry.most;
+        let help = turned.then(|| "Write the shortest delay as `first` and the longest as `most`.".to_owned());
+        sink.report(Code::BadRetry, &span, wrong, help);
         return None;
     }
     Some(retry)
@@ -393,9 +466,18 @@ fn check_polled(polled: &Spanned<Polled>, operation: &Operation, sink: &Sink) {
 fn pages(value: Value<'_, '_>) -> Option<Pages> {
     let mut table = value.table()?;
     let cursor_at = table.need("cursor_at", path);
+    let more_at = table.opt("more_at", path);
     let param = table.need("param", path);
+    let place = table.opt("in", |value| one_of(value, [Place::Query, Place::Body], "is none of `query`, `body`"));
     let collect = table.need("collect", parsed);
     let most = table.need("most", within(1..=1_000));
     table.done();
-    Some(Pages { cursor_at: cursor_at?, param: param?, collect: collect?, most: most? })
+    Some(Pages {
+        cursor_at: cursor_at?,
+        more_at,
+        param: param?,
+        place: place.unwrap_or(Place::Query),
+        collect: collect?,
+        most: most?,
+    })
 }

@@ -19,6 +19,10 @@ pub(super) fn provider(mut table: Table<'_, '_>, stem: &ProviderId) -> Option<Pr
     let agreement = table.opt("agreement", agreement);
     let class = table.opt("class", word).unwrap_or_default();
     let prices = table.opt("prices", prices);
+    // Whoever misspelt it has one, which cannot be read.
+    if table.is_misspelt("agreement") {
+        table.lacks::<()>(&["agreement"], "`agreement` is missing.", "Add `agreement`.");
+    }
     table.done();
     Some(Provider { name: id?, dialect: dialect?, model: model?, auth: auth?, endpoint, agreement, class, prices })
 }

@@ -226,6 +226,12 @@ impl<'r, 'i> Table<'r, 'i> {
         self.inner.is_empty()
     }
 
+    /// Whether a key is there under a name that is only misspelt, as far as its other keys are known.
+    pub(super) fn is_misspelt(&self, key: &'static str) -> bool {
+        let unknown = |name: &&toml::Spanned<_>| !self.asked.contains(&AsRef::<str>::as_ref(name.get_ref()));
+        !self.has(key) && self.inner.keys().filter(unknown).any(|name| closest(name.get_ref(), [key]).is_some())
+    }
+
     /// Whether a key is there.
     pub(super) fn has(&self, key: &str) -> bool {
         self.inner.contains_key(key)

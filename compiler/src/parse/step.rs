@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::tree::{Members, Written};
+use assent_schema::code::Code;
 use assent_schema::id::Name;
 use assent_schema::plan::{Answer, Channel, Noted};
 use assent_schema::spec::{Action, Argument, AskLimit, Each, On, Spanned, Spend, Step, TextUse, Until};
@@ -62,7 +63,12 @@ pub(super) fn step(value: Value<'_, '_>) -> Option<Step> {
 
 fn continue_on(value: Value<'_, '_>) -> Option<BTreeSet<Spanned<Name>>> {
     let mut table = value.table()?;
-    let codes = table.set("codes", name);
+    let before = table.sink().refusals();
+    let codes: BTreeSet<Spanned<Name>> = table.set("codes", name);
+    if table.has("codes") && codes.is_empty() && table.sink().refusals() == before {
+        let help = "Name the failures after which it goes on, or remove `on_error`.";
+        table.bad::<()>("`codes` is empty, so the run never goes on.", help);
+    }
     if !table.has("codes") {
         table.lacks::<()>(
             &["codes"],
@@ -197,6 +203,12 @@ fn ask(table: &mut Table<'_, '_>) -> Option<Action> {
         }
         Some(fields.entries(|value| value.spanned(answer)))
     });
+    let cites = answer.iter().flatten().find(|(_, answer)| matches!(answer.value, Answer::Citations { .. }));
+    if let Some((name, _)) = cites.filter(|_| !table.has("sources")) {
+        let message = format!("`{}` cites sources, and the model is given none.", name.value);
+        let help = "Say with `sources` what may be cited.".to_owned();
+        table.sink().refuse(Code::BadValue, &name.span, message, Some(help));
+    }
     let limit = table.need("limit", limit);
     Some(Action::Ask { connection: connection?, prompt: prompt?, with, sources, answer: answer?, limit: limit? })
 }
@@ -291,13 +303,13 @@ fn decide(value: Value<'_, '_>) -> Option<Action> {
         if !show.iter().any(|path| path.value == note.on) {
             let message = "The record that a note is written on is shown: this path is not in `show`.".to_owned();
             let help = format!("Add `{}` to `show`.", note.on.escape_debug());
-            table.sink().refuse(assent_schema::code::Code::BadValue, &channel.span, message, Some(help));
+            table.sink().refuse(Code::BadValue, &channel.span, message, Some(help));
         }
     }
     if let Some(hidden) = edit.iter().find(|path| !show.contains(path)) {
         let message = "What a person edits is shown first: this path is not in `show`.".to_owned();
         let help = format!("Add `{}` to `show`, or remove it here.", hidden.value.escape_debug());
-        table.sink().refuse(assent_schema::code::Code::BadValue, &hidden.span, message, Some(help));
+        table.sink().refuse(Code::BadValue, &hidden.span, message, Some(help));
     }
     table.done();
     Some(Action::Decide { by: by?, show, edit, within: within?, via })

@@ -164,6 +164,23 @@ pub(super) fn path(value: Value<'_, '_>) -> Option<String> {
     if is_path(text) { Some(text.to_owned()) } else { value.bad(PATH_WANTED) }
 }
 
+/// As [`path`], or nothing for the message itself.
+pub(super) fn path_or_all(value: Value<'_, '_>) -> Option<String> {
+    if value.text()?.is_empty() { Some(String::new()) } else { path(value) }
+}
+
+/// As [`path_or_all`], in a message of JSON: other notations name other members than they seem to.
+pub(super) fn json_path_or_all(value: Value<'_, '_>) -> Option<String> {
+    let text = value.text()?;
+    let foreign =
+        text.starts_with("$.") || text.starts_with('/') || text.contains(['[', ']', '*']) || text.trim() != text;
+    if foreign {
+        let help = "Join members by dots, and write the places of a list as numbers: `data.0.id`.";
+        return value.bad_with_help("is written as other tools write paths", help.to_owned());
+    }
+    path_or_all(value)
+}
+
 /// What [`is_path`] wants.
 pub(super) const PATH_WANTED: &str = "is not a path: members joined by dots, at most 256 bytes";
 
@@ -218,6 +235,18 @@ pub(super) fn period(bounds: RangeInclusive<Period>) -> impl Fn(Value<'_, '_>) -
 /// A table of texts by path.
 pub(super) fn texts_by_path(value: Value<'_, '_>) -> Option<std::collections::BTreeMap<String, String>> {
     let entries = value.table()?.entries::<Path, String>(|v| v.text().map(str::to_owned));
+    Some(entries.into_iter().map(|(path, text)| (path.value.0, text)).collect())
+}
+
+/// As [`texts_by_path`], of a request: in quotes a number would be sent as a text.
+pub(super) fn constants_by_path(value: Value<'_, '_>) -> Option<std::collections::BTreeMap<String, String>> {
+    let entries = value.table()?.entries::<Path, String>(|constant| match constant.inner {
+        Written::String(text) => Some(text.clone().into_owned()),
+        _ => constant.bad_with_help(
+            "is no text, and constants are",
+            "Give it as a parameter of its own type, like `type = \"boolean\"`; in quotes it is sent as a text.".into(),
+        ),
+    });
     Some(entries.into_iter().map(|(path, text)| (path.value.0, text)).collect())
 }
 

@@ -1,6 +1,7 @@
 //! Names that one operation of the catalog gives to another, or to its own parameters and fields.
 
 mod channels;
+mod places;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -25,6 +26,7 @@ pub(super) fn check(parsed: &Parsed, findings: &mut Findings) {
             check_operation(unit, operation, &mut Report::new(unit, findings));
             check_job(unit, operation, &mut Report::new(unit, findings));
             reads::check(unit, operation, &mut Report::new(unit, findings));
+            places::check(unit, operation, &mut Report::new(unit, findings));
         }
     }
 }

@@ -33,7 +33,7 @@ use std::sync::Arc;
 use assent_schema::client::ClientFacts;
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
-use assent_schema::id::{ClientId, Name, PersonId, WorkflowId};
+use assent_schema::id::{ClientId, PersonId, WorkflowId};
 use assent_schema::plan::Plan;
 use assent_schema::scenario::Tests;
 use assent_schema::spec::{self, Unit, WorkflowFile};
@@ -107,9 +107,10 @@ pub struct Workflow {
     pub has_fallback: bool,
     /// Where the plan's parts stand.
     pub sites: Sites,
-    /// Whether every name in it leads somewhere. What does not is left out of the plan, so that nothing else may be
-    /// concluded from it.
+    /// Whether every name in it leads somewhere. What does not is left out of the plan.
     pub is_whole: bool,
+    /// The steps that the plan lacks, `trigger` where it is not known what that gives, and `settings` where one leads nowhere.
+    pub lost: BTreeSet<String>,
 }
 
 /// Looks at what the project says of itself, of its catalog and of its library.
@@ -193,10 +194,8 @@ fn resolve_part<T>(
 ) -> Option<Partly> {
     let mut found = Findings::new();
     let (plan, sites) = workflow::resolve(context, unit, workflow, &mut found);
-    let resolved: BTreeSet<&str> = plan.every_step().map(|step| step.id.as_str()).collect();
-    let lost = workflow.every_step().map(|step| step.id.as_str()).filter(|id| !resolved.contains(id));
-    let mut unread: BTreeSet<String> =
-        lost.chain(workflow.unread.iter().map(Name::as_str)).map(str::to_owned).collect();
+    let mut unread = lost(&plan, workflow);
+    unread.extend(workflow.unread.iter().map(ToString::to_string));
     for finding in found.iter().filter(|finding| finding.code == Code::UnknownName) {
         let named = sites.text(&finding.span).trim_matches(['"', '\'']);
         let is_unread = match named.split_once('.') {
@@ -215,6 +214,19 @@ fn resolve_part<T>(
     let workflow::Context { parsed, client, facts, folder, .. } = context;
     let rests_on_broken = gaps::rests_on_broken(parsed, client, facts, folder, workflow);
     (!rests_on_broken).then_some(Partly { plan, sites, unread, nameless: workflow.nameless })
+}
+
+/// What a plan lacks of the workflow that it was made of, because some name led nowhere.
+fn lost(plan: &Plan, workflow: &spec::Workflow) -> BTreeSet<String> {
+    let resolved: BTreeSet<&str> = plan.every_step().map(|step| step.id.as_str()).collect();
+    let steps = workflow.every_step().map(|step| step.id.as_str()).filter(|id| !resolved.contains(id));
+    let no_event = match &workflow.trigger.value {
+        spec::Trigger::Webhook { .. } | spec::Trigger::Poll { .. } => {
+            plan.trigger.fields().is_none_or(BTreeMap::is_empty)
+        }
+        spec::Trigger::Inbox { .. } | spec::Trigger::Schedule { .. } | spec::Trigger::Manual { .. } => false,
+    };
+    steps.chain(no_event.then_some("trigger")).map(str::to_owned).collect()
 }
 
 /// The prompts that a workflow reads, as paths of the source.
@@ -328,6 +340,9 @@ fn resolve_workflow(
     let limits = spec.limits.as_ref();
     let reads = if library.is_some() { "library" } else { folder.as_str() };
     let is_whole = !found.any_errors() && !gaps::rests_on_broken(parsed, &client.spec, facts, reads, spec);
+    let mut lost = if is_whole { BTreeSet::new() } else { lost(&plan, spec) };
+    // A setting that leads nowhere stands in the plan as it was written.
+    lost.extend((!is_whole).then(|| "settings".to_owned()));
     findings.append(found);
     // Scenarios of a plan with gaps would be blamed for the gaps.
     let mut of_tests = Findings::new();
@@ -349,6 +364,7 @@ fn resolve_workflow(
         has_fallback: spec.fallback.is_some(),
         sites,
         is_whole,
+        lost,
     })
 }
 

@@ -38,6 +38,8 @@ pub(super) fn resolve(plan: &Plan, facts: &ClientFacts, unit: &Unit<spec::Tests>
 /// What a scenario may name.
 struct Names {
     operations: Vec<String>,
+    /// The parameters of each operation that is called.
+    params: BTreeMap<OperationRef, Vec<String>>,
     decides: Vec<String>,
     /// Who is in the group of each of them.
     deciders: BTreeMap<String, Vec<String>>,
@@ -64,7 +66,12 @@ impl Names {
             Action::Stop { outcome } => Some(outcome.to_string()),
             _ => None,
         });
+        let params = plan
+            .operations
+            .iter()
+            .map(|(name, operation)| (name.clone(), operation.params.keys().map(ToString::to_string).collect()));
         Self {
+            params: params.collect(),
             operations: plan.operations.keys().map(OperationRef::to_string).chain(asked).collect(),
             decides: decides.collect(),
             deciders: deciders.collect(),
@@ -149,6 +156,10 @@ fn resolve_expect(expect: &spec::Expect, names: &Names, report: &mut Report<'_>)
     }
     let calls = expect.calls.iter().map(|call| {
         check_operation(&call.operation, names, report);
+        if let Some(params) = names.params.get(&call.operation.value) {
+            let what = format!("parameter of `{}` called", call.operation.value);
+            call.with.keys().for_each(|name| check(name, &what, params, report));
+        }
         ExpectedCall {
             operation: call.operation.value.clone(),
             with: call.with.iter().map(|(name, value)| (name.value.clone(), value.clone())).collect(),

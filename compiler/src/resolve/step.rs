@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use assent_schema::code::Code;
+use assent_schema::flow::of_argument;
 use assent_schema::id::{ConnectionId, Name, OperationRef, ProviderId};
-use assent_schema::plan::{Action, AskLimit, Awaited, Channel, Chat, Each, Effect, Retry, Spend, Step, Target, Until};
+use assent_schema::plan::{
+    Action, Argument, AskLimit, Awaited, Channel, Chat, Each, Effect, Retry, Spend, Step, Target, Until,
+};
 use assent_schema::spec::{self, ChannelKind, Spanned};
 use assent_schema::time::Period;
 
@@ -36,6 +39,22 @@ const ASK_CODES: [&str; 15] = [
     "unauthorised",
     "forbidden",
     "refused",
+];
+/// How a read can fail, besides the rules of the catalog: by its status, without an answer, or with one that does not fit.
+const READ_CODES: [&str; 13] = [
+    "unauthorised",
+    "forbidden",
+    "not_found",
+    "conflict",
+    "try_again",
+    "throttled",
+    "not_supported",
+    "server_error",
+    "refused",
+    "never_connected",
+    "no_reply",
+    "timed_out",
+    "bad_answer",
 ];
 /// How a job can fail, besides the call that begins it.
 const JOB_CODES: [&str; 2] = ["job_failed", "job_late"];
@@ -209,8 +228,9 @@ impl Resolver<'_> {
         self.parameters(reference, operation, call.with, place);
         self.error_codes(step, operation);
         operations::add(&mut self.operations, &reference.connection, integration, &reference.operation);
+        let with = self.arguments_of(id, call.with, |name| operation.params.get(name.as_str())?.format);
         if let Some(parked) = call.parked {
-            self.parked(parked, &reference.connection, before);
+            self.parked(parked, &reference.connection, before, &with);
         }
         if let Some(cache) = call.cache.filter(|_| operation.effect.value != Effect::None) {
             let message = format!(
@@ -224,7 +244,7 @@ impl Resolver<'_> {
         }
         Some(Action::Call {
             operation: reference.clone(),
-            with: self.arguments_of(id, call.with, |name| operation.params.get(name.as_str())?.format),
+            with,
             retry: call.retry.map_or_else(|| default_retry(operation), |retry| retry.value),
             parked: call.parked.map(|parked| parked.value.clone()),
             cache: call.cache.map(|cache| cache.value),
@@ -260,23 +280,39 @@ impl Resolver<'_> {
 
     fn error_codes(&mut self, step: &spec::Step, operation: &spec::Operation) {
         let job = operation.job.iter().flat_map(|_| JOB_CODES);
-        let known: Vec<_> = operation.errors.iter().map(|rule| rule.code.as_str()).chain(job).collect();
+        // What a read ends with by itself leaves nothing open; after an effect it may be that it happened.
+        let own = READ_CODES.into_iter().filter(|_| operation.effect.value == Effect::None);
+        let known: Vec<_> = operation.errors.iter().map(|rule| rule.code.as_str()).chain(job).chain(own).collect();
         for code in step.continue_on.iter().filter(|code| !known.contains(&code.as_str())) {
             self.report.unknown("error code", code, &known);
         }
     }
 
-    fn parked(&mut self, parked: &Spanned<Name>, connection: &ConnectionId, before: &[Step]) {
-        let keeps = |step: &&Step| match &step.action {
-            Action::Call { operation, .. } => {
-                operation.connection == *connection
-                    && self.operations.get(operation).is_some_and(|operation| operation.park.is_some())
+    /// The step that `parked` names keeps a text of this connection, and that text is what is sent.
+    fn parked(
+        &mut self,
+        parked: &Spanned<Name>,
+        connection: &ConnectionId,
+        before: &[Step],
+        with: &BTreeMap<Name, Argument>,
+    ) {
+        let kept = |step: &Step| match &step.action {
+            Action::Call { operation, with, .. } if operation.connection == *connection => {
+                let park = self.operations.get(operation)?.park.as_ref()?;
+                Some((step.id.clone(), with.get(park.text.as_str()).map(of_argument).unwrap_or_default()))
             }
-            _ => false,
+            _ => None,
         };
-        let known: Vec<_> = before.iter().filter(keeps).map(|step| step.id.as_str()).collect();
-        if !known.contains(&parked.as_str()) {
+        let kept: Vec<_> = before.iter().filter_map(kept).collect();
+        let Some((_, text)) = kept.iter().find(|(id, _)| *id == parked.value) else {
+            let known: Vec<_> = kept.iter().map(|(id, _)| id.as_str()).collect();
             self.report.unknown("earlier step of this connection that keeps a text, called", parked, &known);
+            return;
+        };
+        if with.values().flat_map(of_argument).all(|path| !text.contains(&path)) {
+            let message = format!("`{}` keeps a text that this step does not send.", parked.value);
+            let help = "Send what it keeps, or remove `parked`.".to_owned();
+            self.report.add_with_help(Code::BadValue, &parked.span, message, help);
         }
     }
 

@@ -29,7 +29,9 @@ impl Resolver<'_> {
         let (found, findings) = text(&path, whole);
         self.report.findings.append(findings);
         let Some(found) = found else { return nothing };
-        self.check_holes(used, &found);
+        if !self.check_holes(used, &found) {
+            return nothing;
+        }
         let locale = used.locale.as_ref().map(|locale| self.plain_expression(locale));
         let mut holes = BTreeMap::new();
         for (name, shape) in &found.holes {
@@ -41,8 +43,8 @@ impl Resolver<'_> {
         Argument::Text(InLocale { text: Box::new(text) })
     }
 
-    /// What is given is what the text has holes for.
-    fn check_holes(&mut self, used: &TextUse, found: &spec::Text) {
+    /// What is given is what the text has holes for. Whether there is something for each hole.
+    fn check_holes(&mut self, used: &TextUse, found: &spec::Text) -> bool {
         let known = texts(found.holes.keys().map(|name| &name.value));
         for name in used.holes.keys().filter(|name| !found.holes.contains_key(*name)) {
             self.report.unknown(&format!("hole of `{}` called", used.file.value), name, &known);
@@ -52,6 +54,7 @@ impl Resolver<'_> {
             let message = format!("`{}` also needs something for its hole `{}`.", used.file.value, missing.value);
             self.report.add(Code::BadValue, &used.file.span, message);
         }
+        missing.is_none()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The table of finding codes as text: for `assent explain` and for `docs/findings.md`.
 
 use assent_schema::code::{Code, Severity};
+use assent_schema::expr::FUNCTIONS;
 
 /// All codes, one a line.
 pub fn list(codes: &[Code]) -> String {
@@ -18,7 +19,15 @@ pub fn explained(code: Code) -> String {
         [] => String::new(),
         promises => format!("Promises: {}\n", promises.join(", ")),
     };
-    format!("{} ({severity})\n\n{}\n{}\n\nWhat to do: {}\n{promises}", row.name, row.what, row.why, row.help)
+    let functions = if code == Code::BadExpression { functions() } else { String::new() };
+    format!("{} ({severity})\n\n{}\n{}\n\nWhat to do: {}\n{promises}{functions}", row.name, row.what, row.why, row.help)
+}
+
+/// What expressions may call, for who writes one.
+fn functions() -> String {
+    let width = FUNCTIONS.iter().map(|(_, usage, _)| usage.len()).max().unwrap_or(0);
+    let lines = FUNCTIONS.iter().map(|(_, usage, gives)| format!("  {usage:width$}  {gives}\n"));
+    format!("\nFunctions:\n{}", lines.collect::<String>())
 }
 
 fn severity(severity: Severity) -> &'static str {

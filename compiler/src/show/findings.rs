@@ -1,5 +1,7 @@
 //! What a check found, in each of the forms that people and tools read.
 
+use std::collections::BTreeSet;
+
 use assent_schema::finding::Finding;
 use assent_schema::time::Moment;
 use clap::ValueEnum;
@@ -20,6 +22,8 @@ pub struct Checked {
     pub at: Moment,
     /// Whether the scenarios were run.
     pub rehearsed: bool,
+    /// What was not looked at because of what was found.
+    pub hidden: BTreeSet<String>,
 }
 
 /// A form of findings.

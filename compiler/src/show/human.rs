@@ -20,7 +20,10 @@ const EXCERPT_MOST_BYTES: usize = 2_000;
 /// The width where none is known, in columns.
 const WIDTH: usize = 120;
 
-/// Writes all findings and one line that sums them up.
+/// The most things that were not looked at which are named.
+const HIDDEN_SHOWN: usize = 6;
+
+/// Writes all findings, one line that sums them up, and one of what was not looked at because of them.
 pub(super) fn show<'t>(checked: &'t Checked, look: Look, text: &dyn Fn(&str) -> Option<&'t str>) -> String {
     let renderer = if look.colour { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.term_width(look.width.unwrap_or(WIDTH)).decor_style(DecorStyle::Ascii);
@@ -37,6 +40,7 @@ pub(super) fn show<'t>(checked: &'t Checked, look: Look, text: &dyn Fn(&str) -> 
         out.push_str("\n\n");
     }
     out.push_str(&summary(checked));
+    out.push_str(&not_looked_at(&checked.hidden));
     out
 }
 
@@ -137,7 +141,7 @@ fn shown(text: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 fn summary(checked: &Checked) -> String {
-    let Checked { findings, workflows, commit, at, rehearsed } = checked;
+    let Checked { findings, workflows, commit, at, rehearsed, hidden: _ } = checked;
     let skipped = if *rehearsed { "" } else { " The scenarios were not run, as `--no-rehearsal` says." };
     let what = match commit {
         Some(commit) => format!("commit {}", commit.to_string().chars().take(12).collect::<String>()),
@@ -155,6 +159,17 @@ fn summary(checked: &Checked) -> String {
     let first = findings.first().map(|finding| finding.code.row().name);
     let example = first.map(|code| format!(" `assent explain {code}` says more.")).unwrap_or_default();
     format!("{} in {} of {what}.{skipped}{example}\n", parts.join(" and "), counted(files.len(), "file"))
+}
+
+/// Nothing where everything was looked at.
+fn not_looked_at(hidden: &BTreeSet<String>) -> String {
+    if hidden.is_empty() {
+        return String::new();
+    }
+    let mut named: Vec<String> = hidden.iter().take(HIDDEN_SHOWN).cloned().collect();
+    let more = hidden.len().saturating_sub(named.len());
+    named.extend((more > 0).then(|| format!("and {more} more")));
+    format!("Not looked at until these are mended: {}.\n", named.join(", "))
 }
 
 /// `1 file`, `2 files`.
@@ -183,7 +198,8 @@ mod tests {
         let plain = Finding { path: Vec::new(), ..finding.clone() };
         for finding in [finding, plain] {
             let at = assent_schema::time::Moment::from_seconds(0);
-            let checked = Checked { findings: vec![finding], workflows: 1, commit: None, at, rehearsed: true };
+            let (findings, hidden) = (vec![finding], BTreeSet::new());
+            let checked = Checked { findings, workflows: 1, commit: None, at, rehearsed: true, hidden };
             let shown = show(&checked, Look::PLAIN, &|_| Some(&text));
             assert!(shown.contains("ticket.body") && !shown.contains(&secret), "{shown}");
         }

@@ -92,6 +92,17 @@ impl Auth {
         }
     }
 
+    /// The header that authorises a request, in small letters; nothing when none does.
+    pub fn header_name(&self) -> Option<String> {
+        match self {
+            Self::Header { name, .. } => Some(name.to_ascii_lowercase()),
+            Self::Basic { .. } | Self::Oauth2Client { .. } | Self::Oauth2Refresh { .. } => {
+                Some("authorization".to_owned())
+            }
+            Self::None {} => None,
+        }
+    }
+
     /// The path where access tokens are asked for; nothing when none are.
     pub fn token(&self) -> Option<&str> {
         match self {

@@ -28,6 +28,14 @@ impl Program {
         parts.iter().map(|part| (part.span.clone(), Self { root: part.clone() })).collect()
     }
 
+    /// The names of which something must be there for this condition to hold: those asked for with `has`, or said yes to.
+    pub(crate) fn needs(&self) -> impl Iterator<Item = &Name> {
+        self.root.conjuncts().iter().filter_map(|part| match &part.kind {
+            NodeKind::Has(path) | NodeKind::Path(path) => Some(&path.root),
+            _ => None,
+        })
+    }
+
     /// The path that the expression is, when it is nothing else.
     pub fn as_path(&self) -> Option<&Path> {
         match &self.root.kind {

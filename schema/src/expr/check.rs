@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::ast::{Each, Node, NodeKind, Operator, Path, Program};
+use super::constant::failing;
 use super::error::{ExprError, ExprErrorKind, nearest};
+use super::eval::EvalError;
 use super::functions::{CONSTANTS_MOST, Function, bucket_names};
 use super::types::{Env, Facts, Known, Type};
 use crate::class::Label;
@@ -14,9 +16,14 @@ type Checked = Result<Type, ExprError>;
 /// Finds the type of an expression.
 ///
 /// # Errors
-/// At the first part that names what does not exist, has a wrong type, or may be absent.
+/// At the first part that names what does not exist, has a wrong type, or may be absent; else at the first that fails whatever
+/// a run brings.
 pub fn check(program: &Program, env: &Env) -> Checked {
-    Checker { env, locals: Vec::new() }.check(&program.root, &env.facts)
+    let found = Checker { env, locals: Vec::new() }.check(&program.root, &env.facts)?;
+    match failing(&program.root) {
+        Some(EvalError { code, span }) => Err(ExprError { span, kind: ExprErrorKind::AlwaysFails(code) }),
+        None => Ok(found),
+    }
 }
 
 /// What is certain when a part turns out as `truth`.

@@ -1,7 +1,8 @@
-//! Conditions that turn out the same in every run.
+//! What turns out the same in every run: conditions that are always true or false, and parts that always fail.
 
 use super::ast::{Node, NodeKind, Operator, Program};
-use super::eval::{Scope, eval};
+use super::eval::{EvalCode, EvalError, Scope, eval};
+use super::functions::Function;
 use super::value::Value;
 use crate::time::{Moment, Period};
 
@@ -36,9 +37,79 @@ fn truth(node: &Node) -> Option<bool> {
             Some(false) => truth(no),
             None => truth(yes).filter(|yes| Some(*yes) == truth(no)),
         },
-        NodeKind::Binary(..) if is_literal(node) => eval(&Program { root: node.clone() }, &Nothing).ok()?.as_boolean(),
+        // Nothing is among no values.
+        NodeKind::Binary(Operator::In, _, list) if matches!(&list.kind, NodeKind::List(none) if none.is_empty()) => {
+            Some(false)
+        }
+        NodeKind::Binary(..) | NodeKind::Call(..) | NodeKind::Each(..) | NodeKind::Index(..) if is_closed(node) => {
+            value(node).ok()?.as_boolean()
+        }
         _ => None,
     }
+}
+
+/// The part of an expression that fails in every run that comes to it, and how; nothing where none does.
+pub(super) fn failing(node: &Node) -> Option<EvalError> {
+    match &node.kind {
+        NodeKind::Boolean(_)
+        | NodeKind::Integer(_)
+        | NodeKind::Decimal(_)
+        | NodeKind::Text(_)
+        | NodeKind::Period(_)
+        | NodeKind::Instant(_)
+        | NodeKind::Now
+        | NodeKind::Path(_)
+        | NodeKind::Has(_) => None,
+        // Lists may be walked in lists: that would take longer than a check may.
+        _ if is_closed(node) && !walks(node) => value(node).err(),
+        _ => by_argument(node).or_else(|| node.children().into_iter().find_map(failing)),
+    }
+}
+
+fn walks(node: &Node) -> bool {
+    matches!(node.kind, NodeKind::Each(..)) || node.children().into_iter().any(walks)
+}
+
+/// What fails whatever the other value is.
+fn by_argument(node: &Node) -> Option<EvalError> {
+    let (part, code) = match &node.kind {
+        NodeKind::Binary(Operator::Divide | Operator::Modulo, _, by) => (&**by, EvalCode::DivisionByZero),
+        NodeKind::Call(Function::Split | Function::Truncate, arguments) => (arguments.get(1)?, EvalCode::OutOfRange),
+        _ => return None,
+    };
+    let fails = match (&part.kind, code) {
+        (NodeKind::Integer(number), EvalCode::DivisionByZero) => *number == 0,
+        (NodeKind::Text(separator), _) => separator.is_empty(),
+        (NodeKind::Negate(number), _) => matches!(number.kind, NodeKind::Integer(number) if number > 0),
+        _ => false,
+    };
+    fails.then(|| EvalError { span: node.span.clone(), code })
+}
+
+fn value(node: &Node) -> Result<Value, EvalError> {
+    eval(&Program { root: node.clone() }, &Nothing)
+}
+
+/// Whether a part reads nothing of a run, of the client or of the clock.
+fn is_closed(node: &Node) -> bool {
+    fn closed<'n>(node: &'n Node, locals: &mut Vec<&'n str>) -> bool {
+        match &node.kind {
+            NodeKind::Path(path) => locals.contains(&path.root.as_str()),
+            NodeKind::Has(_) | NodeKind::Now => false,
+            NodeKind::Call(function, arguments) => {
+                !function.asks_the_client() && arguments.iter().all(|argument| closed(argument, locals))
+            }
+            NodeKind::Each(_, of, variable, body) => {
+                let list = closed(of, locals);
+                locals.push(variable.as_str());
+                let body = closed(body, locals);
+                locals.pop();
+                list && body
+            }
+            _ => node.children().into_iter().all(|child| closed(child, locals)),
+        }
+    }
+    closed(node, &mut Vec::new())
 }
 
 /// Whether two operands of `&&` can never both be true.
@@ -131,5 +202,33 @@ mod tests {
         check("a.b == 'x' && a.c == 'y'", None);
         check("a.b == 'x' || a.b == 'y'", None);
         check("a.b || false", None);
+        check("size('abc') == 4", Some(false));
+        check("[1, 2].exists(x, x > 5)", Some(false));
+        check("[1, 2].all(x, x < 5)", Some(true));
+        check("a.b in []", Some(false));
+        check("'abc'.startsWith('a')", Some(true));
+        check("hour(timestamp('2026-01-01T00:00:00Z')) == 0", None);
+        check("1 / 0 == 1", None);
+    }
+
+    #[test]
+    fn what_fails_in_every_run_is_known() {
+        let code = |text: &str| {
+            let program = Program::parse(text).expect("an expression");
+            failing(&program.root).map(|error| (error.code, text.get(error.span).unwrap_or_default().to_owned()))
+        };
+        let fails = |text: &str, code_of: EvalCode, at: &str| {
+            assert_eq!(code(text), Some((code_of, at.to_owned())), "{text}");
+        };
+        fails("a.b > 1 / 0", EvalCode::DivisionByZero, "1 / 0");
+        fails("a.b % 0 == 1", EvalCode::DivisionByZero, "a.b % 0");
+        fails("int('x')", EvalCode::NotConvertible, "int('x')");
+        fails("money(1, 'EUR') + money(1, 'USD')", EvalCode::OtherCurrency, "money(1, 'EUR') + money(1, 'USD')");
+        fails("[1, 2][5]", EvalCode::OutOfRange, "[1, 2][5]");
+        fails("'abc'.truncate(-1)", EvalCode::OutOfRange, "'abc'.truncate(-1)");
+        fails("a.b.split('')", EvalCode::OutOfRange, "a.b.split('')");
+        for fine in ["1 / 2 == 0", "false && 1 / 0 == 1", "a.b / a.c", "a.b.split(',')", "[1, 2][1]", "-1"] {
+            assert_eq!(code(fine), None, "{fine}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::eval::EvalCode;
 use crate::code::Code;
 use crate::finding::there_are;
 use crate::plan::TextFormat;
@@ -71,6 +72,15 @@ pub enum ExprErrorKind {
         /// What stands there.
         found: String,
     },
+    /// A part of a value of another type than is needed there.
+    MisfitPart {
+        /// Its path: members joined by dots, `[]` for the items of a list.
+        path: String,
+        /// What stands there.
+        found: String,
+        /// What is needed.
+        wanted: String,
+    },
     /// Two values that an operator does not take together.
     Operands {
         /// The operator.
@@ -92,6 +102,10 @@ pub enum ExprErrorKind {
         /// The path that is read.
         path: String,
     },
+    /// A part that fails in every run.
+    AlwaysFails(EvalCode),
+    /// Two slashes, as other languages begin comments.
+    Comment,
     /// A text that goes into a format without that format's escaper.
     Unescaped(TextFormat),
     /// Something in a text that is no scalar.
@@ -116,12 +130,16 @@ impl ExprErrorKind {
             | Self::BadNumber
             | Self::Reserved(_)
             | Self::OpenHole
+            | Self::Comment
             | Self::UnknownFunction { .. }
+            | Self::AlwaysFails(_)
             | Self::Arguments { .. } => Code::BadExpression,
             Self::UnknownName { .. } => Code::UnknownName,
-            Self::Mismatch { .. } | Self::Operands { .. } | Self::NeverEqual { .. } | Self::NotScalar { .. } => {
-                Code::TypeMismatch
-            }
+            Self::Mismatch { .. }
+            | Self::MisfitPart { .. }
+            | Self::Operands { .. }
+            | Self::NeverEqual { .. }
+            | Self::NotScalar { .. } => Code::TypeMismatch,
             Self::Unescaped(_) => Code::Unescaped,
             Self::MayBeAbsent { .. } => Code::MayBeSkipped,
         }
@@ -135,11 +153,24 @@ impl ExprErrorKind {
             )),
             Self::UnknownName { nearest: None, known, .. } => there_are(known.iter().map(String::as_str)),
             Self::Unescaped(format) => Some(format!("Put the value through `{}(…)`.", escaper(*format))),
+            Self::Comment => Some("Write it above, behind a `#`.".into()),
             Self::TooLong => Some("Split it: compute parts in a `set` step.".into()),
             Self::TooLarge => Some("Name the fields that are needed instead of the whole record.".into()),
             Self::TooDeep => Some("Split it: compute parts in a `set` step, or use `in [...]` and `join`.".into()),
             _ => None,
         }
+    }
+}
+
+/// Why a part fails, for who wrote it.
+fn why(code: EvalCode) -> &'static str {
+    match code {
+        EvalCode::DivisionByZero => "nothing is divided by zero",
+        EvalCode::NotConvertible => "the text is not what it is made into",
+        EvalCode::OtherCurrency => "the amounts are of two currencies",
+        EvalCode::OutOfRange => "a number, moment, position or separator is out of bounds",
+        EvalCode::TooLarge | EvalCode::TooCostly => "it is too large",
+        EvalCode::Absent | EvalCode::NeverOpen | EvalCode::WrongType => "a value is missing",
     }
 }
 
@@ -163,7 +194,9 @@ impl fmt::Display for ExprErrorKind {
             Self::TooLong => write!(f, "the expression is longer than {} bytes", super::TEXT_MOST_BYTES),
             Self::TooDeep => write!(f, "the expression is nested deeper than {}", super::DEPTH_MOST),
             Self::TooLarge => write!(f, "the value has more than {} fields in all", super::PARTS_MOST),
-            Self::ControlCharacter => f.write_str("a control character; write line breaks and tabs as `\\n` and `\\t`"),
+            Self::ControlCharacter => {
+                f.write_str("a control character; inside of a string write line breaks and tabs as `\\n` and `\\t`")
+            }
             Self::Unexpected => f.write_str("a character that no expression holds"),
             Self::Expected(wanted) => write!(f, "expected {wanted}"),
             Self::OpenString => f.write_str("the string has no closing quote"),
@@ -181,6 +214,7 @@ impl fmt::Display for ExprErrorKind {
                 meant(f, nearest.as_deref())
             }
             Self::Mismatch { wanted, found } => write!(f, "this is {found}, where {wanted} is needed"),
+            Self::MisfitPart { path, found, wanted } => write!(f, "`{path}` is {found}, where {wanted} is needed"),
             Self::Operands { operator, left, right } => write!(f, "`{operator}` does not take {left} and {right}"),
             Self::NeverEqual { constant, nearest } => {
                 write!(f, "the value is never `{constant}`")?;
@@ -188,6 +222,8 @@ impl fmt::Display for ExprErrorKind {
             }
             Self::MayBeAbsent { path } if path.contains('.') => write!(f, "`{path}` may be absent here"),
             Self::MayBeAbsent { path } => write!(f, "`{path}` may have been skipped when this is read"),
+            Self::AlwaysFails(code) => write!(f, "this fails in every run: {}", why(*code)),
+            Self::Comment => f.write_str("an expression holds no comments"),
             Self::Unescaped(format) => {
                 write!(f, "a text goes into {} without `{}(…)`", escaper(*format), escaper(*format))
             }

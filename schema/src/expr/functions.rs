@@ -86,6 +86,22 @@ impl Function {
         Self::ALL.iter().copied().find(|function| function.as_str() == name)
     }
 
+    /// Whether what it gives depends on the client: its zone, its business hours, its key.
+    pub(super) fn asks_the_client(self) -> bool {
+        matches!(
+            self,
+            Self::Year
+                | Self::Month
+                | Self::Day
+                | Self::Weekday
+                | Self::Hour
+                | Self::Minute
+                | Self::Date
+                | Self::Business
+                | Self::Pseudonymise
+        )
+    }
+
     /// Whether it always gives a text.
     pub(crate) fn gives_text(self) -> bool {
         matches!(

@@ -28,9 +28,10 @@ const SIGNS: &[&str] = &[
 /// # Errors
 /// On control characters, open strings, bad numbers and characters that no expression holds.
 pub(super) fn lex(text: &str) -> Result<Vec<(Lexeme, Range<usize>)>, ExprError> {
-    // Nearly every expression is plain ASCII; one pass over bytes settles it.
-    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    let control = || text.char_indices().find(|(_, c)| c.is_control());
+    // Nearly every expression is plain ASCII; one pass over bytes settles it. White space stands between words, as in CEL.
+    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t'));
+    let is_space = |c: char| matches!(c, '\n' | '\r' | '\t');
+    let control = || text.char_indices().find(|(_, c)| c.is_control() && !is_space(*c));
     if let Some((at, c)) = (!is_plain).then(control).flatten() {
         return Err(ExprError { span: at..at + c.len_utf8(), kind: ExprErrorKind::ControlCharacter });
     }
@@ -39,9 +40,15 @@ pub(super) fn lex(text: &str) -> Result<Vec<(Lexeme, Range<usize>)>, ExprError> 
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         let Some(first) = rest.bytes().next() else { break };
         let (lexeme, length) = match first {
-            b' ' => {
+            b' ' | b'\n' | b'\r' | b'\t' => {
                 at += 1;
                 continue;
+            }
+            b'/' if rest.starts_with("//") => {
+                return Err(ExprError {
+                    span: at..at + rest.find('\n').unwrap_or(rest.len()),
+                    kind: ExprErrorKind::Comment,
+                });
             }
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => word(rest),
             b'0'..=b'9' => number(rest, at)?,
@@ -95,6 +102,10 @@ fn string(rest: &str, at: usize) -> Result<(Lexeme, usize), ExprError> {
     while let Some((offset, c)) = chars.next() {
         if c == quote {
             return Ok((Lexeme::Text(out), offset + 1));
+        }
+        if c.is_control() {
+            let start = at + offset;
+            return Err(ExprError { span: start..start + c.len_utf8(), kind: ExprErrorKind::ControlCharacter });
         }
         if c != '\\' {
             out.push(c);

@@ -265,6 +265,20 @@ impl Type {
                 // Without what is known of the items of either.
                 x.kind.join(&y.kind).map(|of| Type::List(Arc::new(Known::new(of, Label::CONSTANT))))
             }
+            (Type::Record(x), Type::Record(y)) => {
+                let names: BTreeSet<&Name> = x.keys().chain(y.keys()).collect();
+                let member = |name: &Name| {
+                    let (kind, optional) = match (x.get(name), y.get(name)) {
+                        (Some(one), Some(other)) => (one.kind.join(&other.kind)?, one.optional || other.optional),
+                        // What only one of them has may be absent.
+                        (Some(only), None) | (None, Some(only)) => (only.kind.clone(), true),
+                        (None, None) => return None,
+                    };
+                    Some((name.clone(), Known { optional, ..Known::new(kind, Label::CONSTANT) }))
+                };
+                let members = names.into_iter().map(member).collect::<Option<BTreeMap<_, _>>>()?;
+                Some(Type::Record(members.into()))
+            }
             (a, b) if a.fits(b) => Some(b.clone()),
             (a, b) if b.fits(a) => Some(a.clone()),
             _ => None,
@@ -302,10 +316,40 @@ impl Type {
             | (Self::Money, Shape::Money { .. }) => true,
             (Self::List(of), Shape::List { of: wanted, .. }) => of.kind.suits(&wanted.shape),
             (Self::Record(fields), Shape::Record { fields: wanted }) => wanted.iter().all(|(name, wanted)| {
-                fields.get(name).map_or(wanted.optional, |field| field.kind.suits(&wanted.shape))
+                let fits = |field: &Known| (wanted.optional || !field.optional) && field.kind.suits(&wanted.shape);
+                fields.get(name).map_or(wanted.optional, fits)
             }),
             _ => false,
         }
+    }
+
+    /// The first part of a value of this type that does not suit a shape: its path, what it is, and what is needed.
+    pub(crate) fn misfit(&self, shape: &Shape) -> Option<(String, String, String)> {
+        if self.suits(shape) {
+            return None;
+        }
+        let below = |name: &str, part: Option<(String, String, String)>| {
+            part.map(|(path, found, wanted)| {
+                let joint = if path.is_empty() || path.starts_with('[') { "" } else { "." };
+                (format!("{name}{joint}{path}"), found, wanted)
+            })
+        };
+        let deeper = match (self, shape) {
+            (Self::List(of), Shape::List { of: wanted, .. }) => below("[]", of.kind.misfit(&wanted.shape)),
+            (Self::Record(fields), Shape::Record { fields: wanted }) => wanted.iter().find_map(|(name, wanted)| {
+                let needed = named(&wanted.shape);
+                match fields.get(name) {
+                    None if wanted.optional => None,
+                    None => Some((name.to_string(), "missing".to_owned(), needed)),
+                    Some(field) if field.optional && !wanted.optional => {
+                        Some((name.to_string(), "perhaps missing".to_owned(), needed))
+                    }
+                    Some(field) => below(name.as_str(), field.kind.misfit(&wanted.shape)),
+                }
+            }),
+            _ => None,
+        };
+        Some(deeper.unwrap_or_else(|| (String::new(), self.to_string(), named(shape))))
     }
 
     /// The shape with which a value of this type may be durable, if it has one.
@@ -348,6 +392,16 @@ impl fmt::Display for Type {
             Self::Record(_) => "a record",
             Self::Nothing => "nothing",
         })
+    }
+}
+
+/// What a shape wants, as a message says it.
+fn named(shape: &Shape) -> String {
+    match shape {
+        Shape::List { .. } => "a list".to_owned(),
+        Shape::Record { .. } => "a record".to_owned(),
+        Shape::OneOf { values } => Type::OneOf(values.clone().into()).to_string(),
+        other => other.as_str().to_owned(),
     }
 }
 

@@ -199,7 +199,13 @@ pub(super) fn for_param(
         None => checked.known.kind.suits(&param.shape),
     };
     if !suits {
-        return Err(mismatch(param.shape.as_str(), &checked.known.kind));
+        return Err(match checked.known.kind.misfit(&param.shape) {
+            Some((path, found, wanted)) if !path.is_empty() => {
+                let kind = ExprErrorKind::MisfitPart { path, found, wanted };
+                ExprError { span: 0..0, kind }
+            }
+            _ => mismatch(param.shape.as_str(), &checked.known.kind),
+        });
     }
     fitting(given, &param.shape)?;
     Ok(checked)

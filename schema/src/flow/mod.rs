@@ -16,6 +16,8 @@ use crate::plan::Plan;
 use crate::shape::Shape;
 
 mod argument;
+mod around;
+mod called;
 mod endings;
 mod error;
 mod extent;
@@ -23,12 +25,14 @@ mod label;
 mod nested;
 mod reads;
 mod results;
+mod unsure;
 mod walk;
 mod way;
 
 pub use error::{Part, PlanError, PlanErrorKind, Site};
 pub(crate) use reads::draws_on_trigger;
 pub use reads::{of_argument, reads_at};
+pub use unsure::Unsure;
 pub(crate) use way::shows;
 pub use way::{Sought, way};
 
@@ -179,6 +183,13 @@ pub fn analyse(plan: &Plan) -> Result<Flows, Vec<PlanError>> {
 /// Everything that is wrong with the names, types and guards of a plan, in the order of its steps.
 pub fn check_plan(plan: &Plan) -> Vec<PlanError> {
     walk::walk(plan, None).1
+}
+
+/// What can be followed of a plan, and everything that is wrong with it as [`check_plan`] says. What is wrong flows nowhere:
+/// of what may rest on it [`Unsure`] tells.
+pub fn follow_partly(plan: &Plan) -> (Flows, Vec<PlanError>) {
+    let (walked, errors) = walk::walk(plan, None);
+    (walked.flows, errors)
 }
 
 /// What the expressions of a step may read: its condition first, then all else with what the condition makes certain.

@@ -12,7 +12,7 @@ use crate::class::{Class, Label, Marks};
 use crate::expr::ast::{self, Node, NodeKind};
 use crate::expr::{Known, Program, Type, check};
 use crate::id::Name;
-use crate::plan::{Action, Dialect, Each, Event, Expression, Step, Until};
+use crate::plan::{Dialect, Each, Event, Expression, Step, Until};
 
 /// What an `each` counts.
 pub(super) const COUNTS: [&str; 3] = ["done", "failed", "skipped"];
@@ -23,6 +23,8 @@ struct Walked {
     flow: Flow,
     /// Whether content says which items are in it.
     chosen: bool,
+    /// How many there are at most.
+    most: u32,
 }
 
 impl<'p> Walk<'p> {
@@ -79,11 +81,9 @@ impl<'p> Walk<'p> {
             return;
         }
         let most = usize::try_from(each.max).unwrap_or(usize::MAX);
-        self.release(
-            &Part::Over,
-            format!("{}: how many items, at most {most}", step.id),
-            bits_of(most.saturating_add(1)),
-        );
+        // None, one and so on; and, where the list may be longer, too many.
+        let ways = most.saturating_add(if walked.most > each.max { 2 } else { 1 });
+        self.release(&Part::Over, format!("{}: how many items, at most {most}", step.id), bits_of(ways));
         if walked.chosen {
             self.release(&Part::Over, format!("{}: which items, at most {most}", step.id), each.max);
         }
@@ -101,18 +101,36 @@ impl<'p> Walk<'p> {
         self.released(&Part::Over, step.id.as_str(), &followed);
         let item = self.item(&program.root).unwrap_or_else(|| results::computed(&of.kind, &followed.flow));
         let chosen = self.chosen(&program.root, &edited) || self.sought(&program.root);
-        Some(Walked { item, flow: followed.flow, chosen })
+        Some(Walked { item, flow: followed.flow, chosen, most: self.most(&program.root) })
     }
 
-    /// An item of a list that was not computed keeps what is known of its parts; so does one of a part of that list.
+    /// How long a list may be.
+    fn most(&self, list: &Node) -> u32 {
+        match &list.kind {
+            NodeKind::Path(path) => self.env.find(path).map_or(u32::MAX, |known| known.most),
+            NodeKind::Each(ast::Each::Filter | ast::Each::Map, of, ..) => self.most(of),
+            NodeKind::List(items) => u32::try_from(items.len()).unwrap_or(u32::MAX),
+            _ => u32::MAX,
+        }
+    }
+
+    /// An item of a list that was not computed keeps what is known of its parts; so does one of a part of that list. Where
+    /// content chose the items that is counted, and its parts are what the catalog says.
     fn item(&self, list: &Node) -> Option<Known> {
         match &list.kind {
-            NodeKind::Path(path) => match &self.env.find(path)?.kind {
+            NodeKind::Path(path) => match &self.answered(path)?.kind {
                 Type::List(item) => Some((**item).clone()),
                 _ => None,
             },
             NodeKind::Each(ast::Each::Filter, of, ..) => self.item(of),
             _ => None,
+        }
+    }
+
+    fn answered(&self, path: &ast::Path) -> Option<&Known> {
+        match self.answers.get(path.root.as_str()) {
+            Some(answer) => path.fields.iter().try_fold(answer, |known, field| known.get(field.as_str())),
+            None => self.env.find(path),
         }
     }
 
@@ -130,18 +148,7 @@ impl<'p> Walk<'p> {
             NodeKind::Each(ast::Each::Filter, of, ..) => return self.sought(of),
             _ => return false,
         };
-        let Some(Action::Call { operation, .. }) = self.plan().step(path.root.as_str()).map(|step| &step.action) else {
-            return false;
-        };
-        let (Some(operation), Some(flow)) =
-            (self.plan().operations.get(operation), self.flows.steps.get(path.root.as_str()))
-        else {
-            return false;
-        };
-        flow.with.iter().any(|(name, given)| {
-            let is_target = operation.params.get(name.as_str()).is_some_and(|param| param.target);
-            !is_target && !given.label.class.is_fact()
-        })
+        self.answers.contains_key(&path.root)
     }
 
     /// What is known once a `wait` is over.

@@ -92,6 +92,56 @@ fn in_step(step: &Step, part: &Part) -> BTreeSet<Path> {
     }
 }
 
+/// The names at which the paths of a step begin, asked for with `has` or read: those of its condition, and all others. Those
+/// of the steps inside an `each` are not among them.
+pub(super) fn roots_of(step: &Step) -> (BTreeSet<Name>, BTreeSet<Name>) {
+    let mut given = Roots::default();
+    match &step.action {
+        Action::Call { with, .. } | Action::Set { values: with } => with.values().for_each(|one| given.argument(one)),
+        Action::Ask { with, sources, .. } => {
+            with.values().for_each(|one| given.argument(one));
+            sources.iter().for_each(|text| given.text(&text.0));
+        }
+        Action::Decide { show, edit, .. } => show.iter().chain(edit).for_each(|path| given.text(path)),
+        Action::Each(each) => [&each.over, &each.key].iter().for_each(|text| given.text(&text.0)),
+        Action::Wait { until: Until::At(at) } => given.text(&at.0),
+        Action::Wait { until: Until::Event(awaited) } => given.text(&awaited.equals.0),
+        Action::Wait { .. } | Action::Stop { .. } => {}
+    }
+    let mut when = Roots::default();
+    step.when.iter().for_each(|text| when.text(&text.0));
+    (when.0, given.0)
+}
+
+#[derive(Default)]
+struct Roots(BTreeSet<Name>);
+
+impl Roots {
+    fn argument(&mut self, argument: &Argument) {
+        match argument {
+            Argument::Boolean(_) | Argument::Integer(_) => {}
+            Argument::Template(text) => self.template(text),
+            Argument::List(items) => items.iter().for_each(|item| self.argument(item)),
+            Argument::Record(members) => members.values().for_each(|member| self.argument(member)),
+            Argument::Text(in_locale) => {
+                let text = &in_locale.text;
+                text.locale.iter().for_each(|locale| self.text(&locale.0));
+                text.holes.values().for_each(|hole| self.template(&hole.value));
+            }
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        let read = Program::parse(text).map(|program| reads(&program)).unwrap_or_default();
+        self.0.extend(read.into_iter().map(|read| read.path.root));
+    }
+
+    fn template(&mut self, text: &str) {
+        let read = Template::parse(text).map(|template| template.reads()).unwrap_or_default();
+        self.0.extend(read.into_iter().map(|read| read.path.root));
+    }
+}
+
 fn of_text(text: &str) -> BTreeSet<Path> {
     Program::parse(text).map(|program| values(reads(&program))).unwrap_or_default()
 }

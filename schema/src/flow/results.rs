@@ -113,6 +113,27 @@ pub(super) fn marked(known: &Known, data: Marks, control: Marks) -> Known {
     Known { kind: map(&known.kind, each), label, control: known.control.join(control), ..known.clone() }
 }
 
+/// The answer of a read that was asked with content: what it says may tell of that, so nothing in it is a fact.
+pub(super) fn asked_with_content(known: &Known) -> Known {
+    let class = known.label.class.join(Class::Content);
+    Known { kind: map(&known.kind, asked_with_content), label: Label::new(class, known.label.marks), ..known.clone() }
+}
+
+/// In how many ways each field of an answer that is one thing or another can turn out, with its path below `path`; those of
+/// lists left out.
+pub(super) fn choices(known: &Known, path: &str) -> Vec<(String, usize)> {
+    let Type::Record(fields) = &known.kind else { return Vec::new() };
+    let below = fields.iter().flat_map(|(name, field)| {
+        let path = format!("{path}.{name}");
+        match &field.kind {
+            Type::Boolean if field.label.class.is_fact() => vec![(path, 2)],
+            Type::OneOf(values) if field.label.class.is_fact() => vec![(path, values.len())],
+            _ => choices(field, &path),
+        }
+    });
+    below.collect()
+}
+
 /// A value of this type that flows so, and everything in it: what was computed has no parts with a flow of their own.
 pub(super) fn computed(kind: &Type, flow: &Flow) -> Known {
     let kind = map(kind, |part| Known { optional: part.optional, ..computed(&part.kind, flow) });

@@ -2,19 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::argument::{Checked, argument, flow_of_link, for_param, inner};
+use super::argument::{Checked, argument};
 use super::error::{Part, PlanError, PlanErrorKind, Site};
 use super::label::{Followed, follow, follow_node};
-use super::reads::{draws_on_trigger, of_argument};
-use super::results::{self, ENDINGS};
-use super::{Flow, Flows, Release, StepFlow, bits_of, endings};
+use super::results;
+use super::{Flow, Flows, Release, StepFlow, bits_of};
 use crate::class::{Label, Marks};
 use crate::expr::ast::NodeKind;
 use crate::expr::check::conclude;
 use crate::expr::print::to_text;
-use crate::expr::{Env, ExprError, ExprErrorKind, Facts, Known, PARTS_MOST, Path, Program, Template, Type, check};
-use crate::id::{Name, OperationRef};
-use crate::plan::{Action, Argument, Channel, Dialect, Expression, Kpi, Plan, Step, Trigger};
+use crate::expr::{Env, ExprError, ExprErrorKind, Facts, Known, PARTS_MOST, Program, Type, check};
+use crate::id::Name;
+use crate::plan::{Action, Argument, Channel, Effect, Expression, Plan, Step};
 
 /// What a walk finds besides errors.
 pub(super) struct Walked {
@@ -38,6 +37,7 @@ pub(super) fn walk(plan: &Plan, at: Option<&Name>) -> (Walked, Vec<PlanError>) {
         inside: None,
         at: at.cloned(),
         met: None,
+        answers: BTreeMap::new(),
     };
     walk.env.names.extend(Name::new("trigger").ok().map(|name| (name, results::trigger(&plan.trigger))));
     walk.workflow();
@@ -59,7 +59,7 @@ pub(super) struct Walk<'p> {
     edits: BTreeMap<Name, Vec<String>>,
     pub(super) flows: Flows,
     errors: Vec<PlanError>,
-    step: Option<Name>,
+    pub(super) step: Option<Name>,
     /// Marks of the conditions under which an earlier `stop` let the run go on, and of expressions that did not fail.
     pub(super) passed: Marks,
     /// Who may have chosen whether an expression of the step fails.
@@ -71,6 +71,8 @@ pub(super) struct Walk<'p> {
     /// The step whose environment is wanted, and that environment.
     at: Option<Name>,
     met: Option<Env>,
+    /// What the catalog says of answers of operations that were asked with content.
+    pub(super) answers: BTreeMap<Name, Known>,
 }
 
 /// What a step leaves for those that come after it.
@@ -118,7 +120,7 @@ impl<'p> Walk<'p> {
     }
 
     /// Checks a condition, costs what it tells of content, and makes its facts certain.
-    fn condition(&mut self, expression: &Expression, part: &Part, place: &str) -> Flow {
+    pub(super) fn condition(&mut self, expression: &Expression, part: &Part, place: &str) -> Flow {
         let Some(program) = self.take(part.clone(), Program::parse(&expression.0)) else { return Flow::CONSTANT };
         let checked = check(&program, &self.env);
         let Some(found) = self.take(part.clone(), checked) else {
@@ -198,6 +200,20 @@ impl<'p> Walk<'p> {
         // Whether a step that may fail has a result is chosen by whoever can make it fail.
         let failing = if step.continue_on.is_empty() { Marks::NONE } else { flow.failing };
         let mut result = results::marked(&result, Marks::NONE, control.join(failing));
+        match self.asked_with_content(step, &flow) {
+            None => {}
+            Some(Effect::None) => {
+                let known = results::asked_with_content(&result);
+                self.answers.insert(step.id.clone(), std::mem::replace(&mut result, known));
+            }
+            // What an effect answers names what it made: an id, a moment, an amount. Where it says one thing or another it
+            // tells of what it was given.
+            Some(Effect::Draft | Effect::Write | Effect::Message | Effect::Money) => {
+                for (path, ways) in results::choices(&result, step.id.as_str()) {
+                    self.release(&Part::Operation, format!("{path}: one of {ways}"), bits_of(ways));
+                }
+            }
+        }
         let decides = matches!(step.action, Action::Decide { .. });
         result.optional = flow.optional && !decides;
         // That it ran tells of what its condition reads.
@@ -337,100 +353,8 @@ impl<'p> Walk<'p> {
         Some(checked)
     }
 
-    fn call(
-        &mut self,
-        step: &Step,
-        reference: &OperationRef,
-        with: &BTreeMap<Name, Argument>,
-        (attempts, cached): (u32, bool),
-        flow: &mut StepFlow,
-    ) -> Known {
-        let Some(operation) = self.plan.operations.get(reference) else {
-            self.error(Part::Operation, PlanErrorKind::UnknownOperation(reference.clone()));
-            return Known::new(Type::Record(BTreeMap::new().into()), Label::CONSTANT);
-        };
-        for (name, param) in &operation.params {
-            let part = Part::With(name.clone());
-            let Some(given) = with.get(name.as_str()) else {
-                if !param.optional {
-                    self.error(part, PlanErrorKind::MissingParam(name.clone()));
-                }
-                continue;
-            };
-            let checked = for_param(given, param, &self.env, &self.edited());
-            if let Some(checked) = self.take(part.clone(), checked) {
-                self.released(&part, &format!("{}.{name}", step.id), &checked.followed);
-                flow.inner.extend(
-                    inner(given, param, &self.env, &self.edited()).into_iter().map(|inner| (name.clone(), inner)),
-                );
-                flow.with.insert(name.clone(), checked.followed.flow);
-            }
-        }
-        for name in with.keys().filter(|name| !operation.params.contains_key(name.as_str())) {
-            self.error(Part::With(name.clone()), PlanErrorKind::UnknownParam(name.clone()));
-        }
-        if flow.with.values().any(|flow| !flow.label.class.is_fact()) {
-            let ways = endings::endings(operation, attempts, cached);
-            self.release(&Part::Operation, format!("{}: how {reference} ended {ways}", step.id), bits_of(ways));
-        }
-        let chosen = with
-            .iter()
-            .filter_map(|(name, given)| Some((name.clone(), self.who_chose(given, flow.with.get(name.as_str())?))));
-        let party = operation.belongs.as_ref().and_then(|belongs| with.get(belongs.param.as_str()));
-        let own_party = party.is_some_and(|party| draws_on_trigger(self.plan, party));
-        results::call(operation, &reference.connection, &chosen.collect(), own_party)
-    }
-
-    /// Who may have chosen what an operation is asked with. A read confirms what an event of a `token` trigger names, so
-    /// only what the catalog says of the event's field counts then.
-    fn who_chose(&self, given: &Argument, flow: &Flow) -> Marks {
-        let Trigger::Webhook { dialect: Dialect::Token, fields, .. } = &self.plan.trigger else {
-            return flow.label.marks;
-        };
-        let marks = |path: Path| match path.fields.first().filter(|_| path.root.as_str() == "trigger") {
-            Some(field) => fields.get(field.as_str()).map_or(Marks::OUTSIDE, |field| field.label().marks),
-            None => self.env.find(&path).map_or(Marks::NONE, |known| known.whole().0.marks),
-        };
-        of_argument(given).into_iter().map(marks).fold(Marks::NONE, Marks::join)
-    }
-
-    fn asked(&mut self, step: &Step, answer: &BTreeMap<Name, crate::plan::Answer>, given: &Flow) {
-        if given.label.class.is_fact() {
-            return;
-        }
-        self.release(&Part::Operation, format!("{}: how it ended", step.id), bits_of(ENDINGS.len()));
-        for (name, answer) in answer {
-            if let crate::plan::Answer::OneOf(values) = answer {
-                let what = format!("{}.{name}: one_of {}", step.id, values.len());
-                self.release(&Part::Operation, what, bits_of(values.len()));
-            }
-        }
-    }
-
-    /// Sources are a list of records with `id` and `text`.
-    fn sources(&mut self, step: &Step, sources: &Expression) -> Option<Flow> {
-        let program = self.take(Part::Sources, Program::parse(&sources.0))?;
-        let found = self.take(Part::Sources, check(&program, &self.env))?;
-        let item = match &found {
-            Type::List(of) => Some(of),
-            _ => None,
-        };
-        let field = |name: &str, wanted: &Type| {
-            item.and_then(|of| of.get(name)).is_some_and(|known| !known.optional && known.kind.fits(wanted))
-        };
-        if !(field("id", &Type::Token) && field("text", &Type::Text)) {
-            let wanted = "a list of records with `id`, a token, and `text`".to_owned();
-            let kind = ExprErrorKind::Mismatch { wanted, found: found.to_string() };
-            self.error(Part::Sources, PlanErrorKind::Expression(ExprError { span: program.root.span, kind }));
-            return None;
-        }
-        let followed = follow(&program, &self.env, &self.edited());
-        self.released(&Part::Sources, &format!("{}.sources", step.id), &followed);
-        Some(followed.flow)
-    }
-
     /// What is known of a path that stands by itself.
-    fn path(&mut self, text: &str, part: Part, absent: bool) -> Option<Known> {
+    pub(super) fn path(&mut self, text: &str, part: Part, absent: bool) -> Option<Known> {
         let program = self.take(part.clone(), Program::parse(text))?;
         let NodeKind::Path(path) = &program.root.kind else {
             self.error(part, PlanErrorKind::NotAPath);
@@ -444,102 +368,4 @@ impl<'p> Walk<'p> {
             _ => self.env.find(path).cloned(),
         }
     }
-
-    /// What belongs to no step and is read before the first one.
-    fn workflow(&mut self) {
-        self.poll();
-        if let Some(key) = &self.plan.limits.one_at_a_time {
-            self.key(key);
-        }
-        self.cancels();
-        let Some(open) = &self.plan.fallback.open else { return };
-        if !is_link(open) {
-            self.error(Part::Open, PlanErrorKind::NotALink);
-        }
-        let checked = flow_of_link(open, &self.env);
-        let Some(followed) = self.take(Part::Open, checked) else { return };
-        self.released(&Part::Open, "open", &followed);
-        self.flows.open = Some(followed.flow);
-    }
-
-    /// What is asked for again and again is asked for with constants: nothing has come in yet.
-    fn poll(&mut self) {
-        let Some(poll) = self.plan.trigger.poll() else { return };
-        let Some(operation) = self.plan.operations.get(&poll.read) else {
-            self.error(Part::Poll(poll.since.clone()), PlanErrorKind::UnknownOperation(poll.read.clone()));
-            return;
-        };
-        let nothing = Env::default();
-        for (name, given) in &poll.with {
-            let part = Part::Poll(name.clone());
-            match operation.params.get(name.as_str()) {
-                Some(param) => drop(self.take(part, for_param(given, param, &nothing, &BTreeSet::new()))),
-                None => self.error(part, PlanErrorKind::UnknownParam(name.clone())),
-            }
-        }
-    }
-
-    /// The key by which runs wait for one another must be a fact.
-    fn key(&mut self, key: &Expression) {
-        let Some(program) = self.take(Part::OneAtATime, Program::parse(&key.0)) else { return };
-        let checked = check(&program, &self.env);
-        let Some(found) = self.take(Part::OneAtATime, checked) else { return };
-        let followed = follow(&program, &self.env, &BTreeSet::new());
-        self.released(&Part::OneAtATime, "one_at_a_time", &followed);
-        let flow = followed.flow;
-        if flow.label.class.is_fact() && found.reference_shape().is_none() {
-            self.error(Part::OneAtATime, PlanErrorKind::NotBounded);
-        } else if flow.label.class.is_fact() && !is_key(&found) {
-            self.error(Part::OneAtATime, PlanErrorKind::NotAKey(found.to_string()));
-        }
-        self.flows.key = Some(flow);
-    }
-
-    /// A key by which items or events are told apart must be a fact.
-    pub(super) fn fact_key(&mut self, key: &Expression, part: &Part) -> Flow {
-        let Some(program) = self.take(part.clone(), Program::parse(&key.0)) else { return Flow::CONSTANT };
-        let checked = check(&program, &self.env);
-        let Some(found) = self.take(part.clone(), checked) else { return Flow::CONSTANT };
-        let followed = follow(&program, &self.env, &BTreeSet::new());
-        let place = match (&self.step, part) {
-            (Some(step), Part::Key) => format!("{step}.key"),
-            (Some(step), _) => step.to_string(),
-            (None, _) => "cancel".to_owned(),
-        };
-        self.released(part, &place, &followed);
-        if found.reference_shape().is_none() || !followed.flow.label.class.is_fact() {
-            self.error(part.clone(), PlanErrorKind::NotAFact);
-        } else if !is_key(&found) {
-            self.error(part.clone(), PlanErrorKind::NotAKey(found.to_string()));
-        }
-        followed.flow
-    }
-
-    fn kpi(&mut self, place: usize, kpi: &Kpi) {
-        self.env.facts = Facts::default();
-        if let Some(when) = &kpi.when {
-            self.condition(when, &Part::KpiWhen(place), &format!("kpi {}", kpi.name));
-        }
-        if let Some(sum) = &kpi.sum {
-            self.path(sum, Part::KpiSum(place), false);
-        }
-        for (label, by) in kpi.by.iter().enumerate() {
-            self.path(by, Part::KpiBy(place, label), true);
-        }
-    }
-}
-
-/// Whether agents tell runs, items or events apart by values of a type.
-fn is_key(found: &Type) -> bool {
-    matches!(found, Type::Token | Type::OneOf(_) | Type::Integer)
-}
-
-/// Whether a template is a link to a host that the workflow names, so that nobody else chooses where people are led.
-fn is_link(open: &str) -> bool {
-    let Ok(template) = Template::parse(open) else { return true };
-    let (host, path) =
-        template.beginning().strip_prefix("https://").and_then(|rest| rest.split_once('/')).unwrap_or_default();
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&b);
-    let named = |b: u8| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b);
-    !host.is_empty() && host.bytes().all(named) && path.bytes().all(plain)
 }

@@ -10,9 +10,9 @@ use std::ops::Range;
 use crate::class::Class;
 use crate::client::ClientFacts;
 use crate::code::Code;
-use crate::flow::{Flows, Part, Site, StepFlow};
+use crate::flow::{Flows, Part, Site, StepFlow, Unsure};
 use crate::id::{Name, OperationRef};
-use crate::plan::{Action, Argument, Operation, Plan, Retry, Step};
+use crate::plan::{Action, Argument, Effect, Operation, Plan, Retry, Step};
 
 mod bad_retry;
 mod decision_not_shown;
@@ -87,6 +87,24 @@ pub fn breaches(plan: &Plan, flows: &Flows, client: &ClientFacts) -> Vec<Breach>
         not_resumable::check,
     ];
     rules.iter().flat_map(|rule| rule(&judged)).collect()
+}
+
+/// As [`breaches`], of a plan in which something is wrong: only those that stand whatever is mended elsewhere.
+pub fn sure_breaches(plan: &Plan, flows: &Flows, unsure: &Unsure, client: &ClientFacts) -> Vec<Breach> {
+    let calls = |step: &Step, of: fn(&Operation) -> bool| match &step.action {
+        Action::Call { operation, .. } => plan.operations.get(operation).is_none_or(of),
+        _ => false,
+    };
+    // What a step that is itself wrong would have proved, kept or read.
+    let may_be_cleared = |code: Code| match code {
+        Code::UnusedPersonal => true,
+        Code::MarkedTarget => unsure.any(plan, |step| calls(step, |operation| operation.belongs.is_some())),
+        Code::UnconfirmedTrigger => unsure.any(plan, |step| calls(step, |operation| operation.effect == Effect::None)),
+        Code::NotResumable => unsure.any(plan, |step| calls(step, |operation| operation.park.is_some())),
+        _ => false,
+    };
+    let found = breaches(plan, flows, client).into_iter();
+    found.filter(|breach| !unsure.is_at(&breach.site) && !may_be_cleared(breach.code)).collect()
 }
 
 /// Whether what takes at most one class may be given another.

@@ -1,9 +1,12 @@
 //! `unreachable-step`: a step that never runs.
 
+use std::collections::BTreeSet;
+
 use super::{Breach, Judged, at};
 use crate::code::Code;
 use crate::expr::{Program, constant};
 use crate::flow::Part;
+use crate::id::Name;
 use crate::plan::{Action, Step};
 
 /// Reports each `when` that is always false, at the condition, and the first step behind a `stop` that always ends the
@@ -12,15 +15,18 @@ use crate::plan::{Action, Step};
 /// # Source
 /// design.md section 5. Promise P15: what never runs is tested by nothing.
 pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
+    let mut never = BTreeSet::new();
     let inner = judged.plan.steps.iter().map(Step::inner);
-    std::iter::once(judged.plan.steps.as_slice()).chain(inner).flat_map(of_level).collect()
+    let levels = std::iter::once(judged.plan.steps.as_slice()).chain(inner);
+    levels.flat_map(|steps| of_level(steps, &mut never)).collect()
 }
 
-fn of_level(steps: &[Step]) -> Vec<Breach> {
+fn of_level<'a>(steps: &'a [Step], never: &mut BTreeSet<&'a Name>) -> Vec<Breach> {
     let mut found = Vec::new();
     for (place, step) in steps.iter().enumerate() {
-        let truth = truth(step);
+        let truth = truth(step, never);
         if truth == Some(false) {
+            never.insert(&step.id);
             let said = format!("`{}` never runs: its condition is always false.", step.id);
             found.push(Breach::new(Code::UnreachableStep, at(step, Part::When), said));
         }
@@ -34,6 +40,8 @@ fn of_level(steps: &[Step]) -> Vec<Breach> {
     found
 }
 
-fn truth(step: &Step) -> Option<bool> {
-    constant(&Program::parse(&step.when.as_ref()?.0).ok()?)
+/// What a condition always is. One that asks for a step which never runs, or reads its result, is false.
+fn truth(step: &Step, never: &BTreeSet<&Name>) -> Option<bool> {
+    let program = Program::parse(&step.when.as_ref()?.0).ok()?;
+    if program.needs().any(|root| never.contains(root)) { Some(false) } else { constant(&program) }
 }

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 pub use chat::{Chat, HELPDESK_ANSWER, HELPDESK_POST, SLACK_POST, SLACK_POSTED, SLACK_UPDATE, SlackAccount};
 pub use ending::{STATUSES, UNANSWERED, UNBUILT, meaning, says_no, written};
 pub use operation::{
-    ATTEMPTS_MOST, Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, Method, Operation, Pages,
-    Param, Park, Place, Rate, Retry, TextFormat,
+    ATTEMPTS_MOST, Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, KEPT_HEADERS, Method,
+    Operation, Pages, Param, Park, Place, Rate, Retry, TextFormat,
 };
 pub use step::{Action, Answer, AskLimit, Awaited, Cancel, Channel, Each, Noted, OnItemError, Spend, Step, Until};
 pub use trigger::{AfterFile, Dialect, Event, Missed, OwnEvent, Poll, Trigger};

@@ -61,7 +61,7 @@ pub struct Operation {
     pub scopes: BTreeSet<Scope>,
     /// Its parameters.
     pub params: BTreeMap<Name, Param>,
-    /// Members of the body that are always the same, by path.
+    /// Members of the body that are always the same, by path; of a `GET`, values of the query by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub constants: BTreeMap<String, String>,
     /// Its answer's fields.
@@ -174,6 +174,30 @@ pub struct Param {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<TextFormat>,
 }
+
+/// Headers that are ours or the connection's: no parameter sets them.
+pub const KEPT_HEADERS: &[&str] = &[
+    "accept",
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "forwarded",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "via",
+];
 
 /// Where a parameter goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -356,14 +380,30 @@ pub struct Rate {
     pub per: Period,
 }
 
+fn query() -> Place {
+    Place::Query
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_query(place: &Place) -> bool {
+    *place == Place::Query
+}
+
 /// How long lists are read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pages {
     /// The path of the next cursor in the answer; empty or absent at the end.
     pub cursor_at: String,
-    /// The query parameter that takes it.
+    /// The path of what says whether there is another page, where a cursor stands in the last one, too: `false` there, or
+    /// nothing, ends the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more_at: Option<String>,
+    /// The name or path that takes it in the request.
     pub param: String,
+    /// Where that is: in the query unless said, else in the body, of GraphQL among the variables.
+    #[serde(rename = "in", default = "query", skip_serializing_if = "is_query")]
+    pub place: Place,
     /// The response field that is collected over the pages.
     pub collect: Name,
     /// The most pages that are read.

@@ -118,7 +118,7 @@ pub struct Operation {
     pub scopes: BTreeSet<Spanned<Scope>>,
     /// Its parameters.
     pub params: BTreeMap<Spanned<Name>, Spanned<Param>>,
-    /// Members of the body that are always the same, by path.
+    /// Members of the body that are always the same, by path; of a `GET`, values of the query by name.
     pub constants: BTreeMap<String, String>,
     /// Its answer's fields.
     pub response: BTreeMap<Spanned<Name>, Spanned<Field>>,

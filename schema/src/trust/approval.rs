@@ -159,17 +159,19 @@ impl<U> File<U> {
     fn statement(
         mut self,
         file: &str,
-        says: impl FnOnce(&mut Self) -> Result<Decision, &'static str>,
+        says: impl FnOnce(&mut Self) -> Result<Decision, (&'static str, &'static str)>,
     ) -> Result<Statement, TrustError> {
         let StatementType::Approval = self.kind;
-        let says = if self.schema != SCHEMA || self.serial == 0 {
-            Err("is of a schema that this version does not know, or has serial 0")
+        let says = if self.schema != SCHEMA {
+            Err(("schema", "is of a schema that this version does not know"))
+        } else if self.serial == 0 {
+            Err(("serial", "has serial 0; the first is 1"))
         } else if self.uses.is_empty() || self.uses.len() > USES_MOST {
-            Err("names no data use, or too many")
+            Err(("serial", "names no data use, or too many"))
         } else {
             says(&mut self)
         };
-        let says = says.map_err(|what| TrustError::new(file, what))?;
+        let says = says.map_err(|(key, what)| TrustError::at(file, key, what))?;
         let Self { project, client, approvers, serial, given, .. } = self;
         Ok(Statement { project, client, approvers, serial, given, says })
     }
@@ -200,27 +202,27 @@ impl Statement {
         let sound = Sound::parse(file, bytes, |_| FIRST_KEYS)?;
         if sound.text("decision") == Some("approve") {
             sound.read::<File<DataUse>>()?.statement(file, |read| {
-                let expires = read.expires.ok_or("says not when it expires")?;
+                let expires = read.expires.ok_or(("given", "says not when it expires"))?;
                 if expires <= read.given || expires > read.given.plus(LASTS_MOST) {
-                    return Err("expires before it is given, or more than 400 days after");
+                    return Err(("expires", "expires before it is given, or more than 400 days after"));
                 }
                 let distinct: BTreeSet<&DataUse> = read.uses.iter().collect();
                 if distinct.len() != read.uses.len() {
-                    return Err("lists a data use twice");
+                    return Err(("serial", "lists a data use twice"));
                 }
                 Ok(Decision::Approve(Approval { expires, uses: std::mem::take(&mut read.uses) }))
             })
         } else {
             sound.read::<File<Named>>()?.statement(file, |read| {
                 if read.expires.is_some() {
-                    return Err("expires, though only an approval does");
+                    return Err(("expires", "expires, though only an approval does"));
                 }
                 let named = std::mem::take(&mut read.uses).into_iter().map(Named::cancelled);
-                let named = named.collect::<Result<_, _>>()?;
+                let named = named.collect::<Result<_, _>>().map_err(|what| ("serial", what))?;
                 match read.decision {
                     DecisionName::Reject => Ok(Decision::Reject(named)),
                     DecisionName::Withdraw => Ok(Decision::Withdraw(named)),
-                    DecisionName::Approve => Err("decides otherwise than it says"),
+                    DecisionName::Approve => Err(("decision", "decides otherwise than it says")),
                 }
             })
         }

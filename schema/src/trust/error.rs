@@ -14,6 +14,8 @@ pub struct TrustError {
     pub file: String,
     /// Where in it, in bytes, when the place is known.
     pub span: Option<Range<usize>>,
+    /// The key at its top that says what is wrong, where no place in it is known.
+    pub key: Option<&'static str>,
     /// What is wrong, as a sentence without its subject: `is not signed by …`.
     pub what: String,
     /// What is needed to mend it.
@@ -36,7 +38,12 @@ pub enum Need {
 impl TrustError {
     /// A file and what is wrong with it.
     pub fn new(file: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { file: file.into(), span: None, what: what.into(), need: Need::Rewriting }
+        Self { file: file.into(), span: None, key: None, what: what.into(), need: Need::Rewriting }
+    }
+
+    /// As [`Self::new`], of what stands under a key at the top of the file.
+    pub(super) fn at(file: impl Into<String>, key: &'static str, what: impl Into<String>) -> Self {
+        Self { key: Some(key), ..Self::new(file, what) }
     }
 
     /// A file that is not there.

@@ -127,7 +127,7 @@ impl KnownStatements {
             let highest = grown.values().map(|held| held.statement.serial).max().unwrap_or(0);
             if statement.serial > highest.saturating_add(STEP_MOST) {
                 let what = format!("has serial {}, more than {STEP_MOST} above the highest known", statement.serial);
-                return Err(TrustError::new(file, what));
+                return Err(TrustError::at(file, "serial", what));
             }
             self.hold(&file, signed, statement, &mut grown)?;
         }
@@ -154,10 +154,11 @@ impl KnownStatements {
     ) -> Result<(), TrustError> {
         let chain = &self.chain;
         if statement.project != chain.newest().project || statement.client != *chain.client() {
-            return Err(TrustError::new(file, "belongs to another project or client"));
+            let key = if statement.client == *chain.client() { "project" } else { "client" };
+            return Err(TrustError::at(file, key, "belongs to another project or client"));
         }
         if statement.approvers != chain.first() {
-            return Err(TrustError::new(file, "names another first approvers file than the client's"));
+            return Err(TrustError::at(file, "approvers", "names another first approvers file than the client's"));
         }
         let anyone = Rule { people: &self.everybody, members: &self.anyone, threshold: 1 };
         let keys = people::signers(file, Namespace::Approval, &signed, &[anyone])?.pop().unwrap_or_default();

@@ -12,7 +12,8 @@ use super::super::integration::AUTHS;
 use super::super::value::words;
 use super::operation::OPERATION;
 use super::{
-    CURRENCY, ENDPOINT, EVENT, HEADER, Holds, ID, Key, Kind, LINE, MOMENT, NAME, PATH, RATE, Rule, Table, may, need,
+    CURRENCY, ENDPOINT, EVENT, HEADER, Holds, ID, Key, Kind, LINE, MOMENT, NAME, PATH, PATH_OR_ALL, RATE, Rule, Table,
+    may, need,
 };
 
 /// `catalog/integrations/<name>.toml`.
@@ -144,7 +145,11 @@ static FIELD: Table = Table {
     groups: &[
         &SHAPE,
         &[
-            may("at", Holds::Form(&PATH), "Its path in the message; its name unless said."),
+            may(
+                "at",
+                Holds::Form(&PATH_OR_ALL),
+                "Its path in the message, or `\"\"` for all of it; its name unless said.",
+            ),
             may("class", Holds::Word(words::<Class>), "How private it is; `personal` unless said."),
             may("written_by", Holds::Word(words::<WrittenBy>), "Who can write it; `anyone` unless said."),
             may("optional", Holds::Boolean, "Whether it may be absent; `false` unless said."),

@@ -191,6 +191,7 @@ static DIGEST: Form =
     Form { pattern: "^[0-9a-f]{64}$", example: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" };
 static LINE: Form = Form { pattern: "^[^\\s]([^\\n]*[^\\s])?$", example: "One line for people" };
 static PATH: Form = Form { pattern: "^[^.]+([.][^.]+)*$", example: "ticket.subject" };
+static PATH_OR_ALL: Form = Form { pattern: "^([^.]+([.][^.]+)*)?$", example: "ticket.subject" };
 static SCOPE: Form = Form { pattern: "^[!-~]{1,128}$", example: "orders:read" };
 static URL: Form = Form { pattern: "^https?://[^/?#]+(/[^/?#]+)*$", example: "https://api.example.com/v1" };
 static ROUTE_URL: Form =

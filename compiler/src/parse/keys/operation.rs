@@ -5,7 +5,7 @@ use assent_schema::plan::{Effect, Encoding, Failure, Method, Place, TextFormat};
 
 use super::super::value::words;
 use super::catalog::{FIELDS, OWN_EVENT, SHAPE, SHAPE_RULES};
-use super::{Holds, LINE, NAME, PATH, PERIOD, RATE, Rule, SCOPE, Table, may, need};
+use super::{Holds, LINE, NAME, PATH, PATH_OR_ALL, PERIOD, RATE, Rule, SCOPE, Table, may, need};
 
 /// One operation.
 pub(super) static OPERATION: Table = Table {
@@ -20,7 +20,11 @@ pub(super) static OPERATION: Table = Table {
         may("effect", Holds::Word(words::<Effect>), "What it changes outside; `none` unless said."),
         may("scopes", Holds::List(&Holds::Form(&SCOPE)), "The permissions that it needs."),
         may("params", Holds::Map(&NAME, &Holds::Table(&PARAM)), "Its parameters, by name."),
-        may("constants", Holds::Map(&PATH, &Holds::Text), "Members of the body that are always the same, by path."),
+        may(
+            "constants",
+            Holds::Map(&PATH, &Holds::Text),
+            "Members of the body that are always the same, by path; values of the query for `GET`.",
+        ),
         may("response", FIELDS, "The answer's fields that are taken; all others are dropped."),
         may("most_bytes", Holds::Within(1, 16 << 20), "The largest answer, in bytes; 1 MiB unless said."),
         may("timeout", Holds::Form(&PERIOD), "The longest time for one attempt; `10s` unless said."),
@@ -53,8 +57,8 @@ static PARAM: Table = Table {
             need("in", Holds::Word(words::<Place>), "Where it stands in the request."),
             may(
                 "at",
-                Holds::Form(&PATH),
-                "Its path in the body, or the header's or query's name; its own unless said.",
+                Holds::Form(&PATH_OR_ALL),
+                "Its path in the body (`\"\"` for all of it), or the header's or query's name; its own unless said.",
             ),
             need("class", Holds::Word(words::<Class>), "The most private class that it takes."),
         ],
@@ -166,7 +170,13 @@ static PAGES: Table = Table {
     about: "How long lists are read.",
     groups: &[&[
         need("cursor_at", Holds::Form(&PATH), "Where the answer holds the cursor of the next page."),
-        need("param", Holds::Form(&PATH), "The query parameter that takes it."),
+        may(
+            "more_at",
+            Holds::Form(&PATH),
+            "Where the answer says whether there is another page, if a cursor does not.",
+        ),
+        need("param", Holds::Form(&PATH), "The name in the query, or the path in the body, that takes it."),
+        may("in", Holds::Words(&["query", "body"]), "Where that is; `query` unless said. With a body it must be said."),
         need("collect", Holds::Form(&NAME), "The field whose items are put together."),
         need("most", Holds::Within(1, 1_000), "The most pages."),
     ]],

@@ -270,10 +270,11 @@ fn the_table_of_keys_is_what_the_readers_ask_for() {
     assert!(all.is_empty(), "tables without a place: {all:?}");
 }
 
-/// The names that an error of serde says it expected.
+/// The names that an error says it expected.
 fn expected(error: impl std::fmt::Display) -> BTreeSet<String> {
     let error = error.to_string();
-    let (_, listed) = error.split_once("expected ").unwrap_or_else(|| panic!("a list of names: {error}"));
+    let listed = error.split_once("expected ").or_else(|| error.split_once("the keys are "));
+    let (_, listed) = listed.unwrap_or_else(|| panic!("a list of names: {error}"));
     listed.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 

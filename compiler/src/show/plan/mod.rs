@@ -64,6 +64,7 @@ fn workflow_json(change: &WorkflowChange) -> Value {
     let (what, differences) = match &change.what {
         What::Added => ("added", Vec::new()),
         What::Dropped => ("dropped", Vec::new()),
+        What::Unread => ("unread", Vec::new()),
         What::Changed(differences) => ("changed", differences.iter().map(difference_json).collect()),
     };
     json!({ "workflow": change.workflow, "change": what, "differences": differences })

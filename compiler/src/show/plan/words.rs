@@ -164,6 +164,7 @@ fn workflow(change: &WorkflowChange) -> Vec<Line> {
     match &change.what {
         What::Added => vec![format!("`{name}` is new").into()],
         What::Dropped => vec![format!("`{name}` is removed").into()],
+        What::Unread => vec![format!("`{name}` has errors, so that nothing is known of it: see `assent check`").into()],
         What::Changed(differences) => differences.iter().map(|one| difference(name.as_str(), one)).collect(),
     }
 }
@@ -229,7 +230,10 @@ pub(super) fn summary(changes: &[ClientChange]) -> String {
         return "Nothing changes for any client.".to_owned();
     }
     let clients: Vec<_> = changes.iter().map(|change| format!("`{}`", change.client)).collect();
+    let all = changes.iter().flat_map(|change| &change.workflows);
+    let unread = all.filter(|workflow| workflow.what == What::Unread).count();
     let signs = match missing {
+        0 if unread > 0 => format!("{unread} with errors cannot be judged."),
         0 => "No approval is missing.".to_owned(),
         1 => "1 data use still needs its client's approval.".to_owned(),
         many => format!("{many} data uses still need their client's approval."),

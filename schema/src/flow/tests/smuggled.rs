@@ -39,7 +39,7 @@ const AMOUNT: &str = "${money(100, 'EUR')}";
 
 #[test]
 fn what_is_counted_inside_an_each_decides_no_money() {
-    let chosen = json!([{"id": "z", "when": "intent.intent != 'refund'", "action": {"kind": "set", "values": {"x": "${[1][1]}"}}}]);
+    let chosen = json!([{"id": "z", "when": "intent.intent != 'refund'", "action": {"kind": "set", "values": {"x": "${[1][size(one)]}"}}}]);
     let failing = json!([set("z", "${int(intent.intent)}")]);
     for inside in [&chosen, &failing] {
         assert!(money_is_found(&[each(inside)], "walk.failed == 0", AMOUNT), "{inside}");

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use serde::de::value::{MapDeserializer, SeqDeserializer};
-use serde::de::{DeserializeOwned, Deserializer, Error as _, IntoDeserializer, Unexpected, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, Expected, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -14,8 +14,10 @@ use toml::de::{DeTable, DeValue};
 pub(super) struct Wrong {
     /// The value's place in the file, in bytes.
     pub(super) span: Option<Range<usize>>,
-    /// What is wrong, as serde says it.
+    /// What is wrong.
     pub(super) what: String,
+    /// The key that is wrong itself, where one is.
+    key: Option<String>,
 }
 
 impl fmt::Display for Wrong {
@@ -28,7 +30,42 @@ impl std::error::Error for Wrong {}
 
 impl serde::de::Error for Wrong {
     fn custom<T: fmt::Display>(what: T) -> Self {
-        Self { span: None, what: what.to_string() }
+        Self { span: None, what: what.to_string(), key: None }
+    }
+
+    fn invalid_type(found: Unexpected<'_>, wanted: &dyn Expected) -> Self {
+        let found = match found {
+            Unexpected::Str(_) => "a text".to_owned(),
+            Unexpected::Signed(_) | Unexpected::Unsigned(_) => "a number".to_owned(),
+            Unexpected::Bool(_) => "`true` or `false`".to_owned(),
+            Unexpected::Seq => "a list".to_owned(),
+            Unexpected::Map => "a table".to_owned(),
+            other => other.to_string(),
+        };
+        Self::custom(format!("this is {found}, where {} is needed", named(&wanted.to_string())))
+    }
+
+    fn unknown_field(key: &str, known: &'static [&'static str]) -> Self {
+        let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+        let what = format!("there is no key `{}` here; the keys are {}", key.escape_debug(), known.join(", "));
+        Self { key: Some(key.to_owned()), ..Self::custom(what) }
+    }
+
+    fn missing_field(key: &'static str) -> Self {
+        Self::custom(format!("`{key}` is missing"))
+    }
+}
+
+/// What is needed, in the words of people who write such files.
+fn named(wanted: &str) -> &str {
+    match wanted {
+        "u8" | "u16" | "u32" | "u64" | "i8" | "i16" | "i32" | "i64" => "a whole number",
+        "a string" => "a text",
+        "a boolean" => "`true` or `false`",
+        "a sequence" => "a list",
+        "a map" => "a table",
+        other if other.starts_with("struct ") => "a table",
+        other => other,
     }
 }
 
@@ -53,7 +90,13 @@ struct Within<'de, 'f>(&'de Spanned<DeValue<'f>>);
 
 fn visit_table<'de, V: Visitor<'de>>(table: &'de DeTable<'_>, visitor: V) -> Result<V::Value, Wrong> {
     let mut members = MapDeserializer::new(table.iter().map(|(key, value)| (&**key.get_ref(), Within(value))));
-    let read = visitor.visit_map(&mut members)?;
+    let read = visitor.visit_map(&mut members).map_err(|wrong| {
+        let key = wrong.key.as_deref().and_then(|key| table.get_key_value(key));
+        match key.map(|(key, _)| key.span()) {
+            Some(span) => wrong.within(span),
+            None => wrong,
+        }
+    })?;
     members.end()?;
     Ok(read)
 }

@@ -1,0 +1,122 @@
+//! What a `call` and an `ask` are given, what they tell of it, and what is known of their answers.
+
+use std::collections::BTreeMap;
+
+use super::argument::{for_param, inner};
+use super::error::{Part, PlanErrorKind};
+use super::label::follow;
+use super::reads::{draws_on_trigger, of_argument};
+use super::results::{self, ENDINGS};
+use super::walk::Walk;
+use super::{Flow, StepFlow, bits_of, endings};
+use crate::class::{Label, Marks};
+use crate::expr::{ExprError, ExprErrorKind, Known, Path, Program, Type, check};
+use crate::id::{Name, OperationRef};
+use crate::plan::{Action, Argument, Dialect, Effect, Expression, Step, Trigger};
+
+impl Walk<'_> {
+    /// Whether a step asks an operation with content, beyond which record it is about; what effect that has.
+    pub(super) fn asked_with_content(&self, step: &Step, flow: &StepFlow) -> Option<Effect> {
+        let Action::Call { operation, .. } = &step.action else { return None };
+        let operation = self.plan().operations.get(operation)?;
+        let asks = |(name, given): (&Name, &Flow)| {
+            let is_target = operation.params.get(name.as_str()).is_some_and(|param| param.target);
+            // Whose record it must be is compared, and chooses none.
+            let compared = operation.belongs.as_ref().is_some_and(|belongs| belongs.param == *name);
+            !is_target && !compared && !given.label.class.is_fact()
+        };
+        flow.with.iter().any(asks).then_some(operation.effect)
+    }
+
+    pub(super) fn call(
+        &mut self,
+        step: &Step,
+        reference: &OperationRef,
+        with: &BTreeMap<Name, Argument>,
+        (attempts, cached): (u32, bool),
+        flow: &mut StepFlow,
+    ) -> Known {
+        let Some(operation) = self.plan().operations.get(reference) else {
+            self.error(Part::Operation, PlanErrorKind::UnknownOperation(reference.clone()));
+            return Known::new(Type::Record(BTreeMap::new().into()), Label::CONSTANT);
+        };
+        for (name, param) in &operation.params {
+            let part = Part::With(name.clone());
+            let Some(given) = with.get(name.as_str()) else {
+                if !param.optional {
+                    self.error(part, PlanErrorKind::MissingParam(name.clone()));
+                }
+                continue;
+            };
+            let checked = for_param(given, param, &self.env, &self.edited());
+            if let Some(checked) = self.take(part.clone(), checked) {
+                self.released(&part, &format!("{}.{name}", step.id), &checked.followed);
+                flow.inner.extend(
+                    inner(given, param, &self.env, &self.edited()).into_iter().map(|inner| (name.clone(), inner)),
+                );
+                flow.with.insert(name.clone(), checked.followed.flow);
+            }
+        }
+        for name in with.keys().filter(|name| !operation.params.contains_key(name.as_str())) {
+            self.error(Part::With(name.clone()), PlanErrorKind::UnknownParam(name.clone()));
+        }
+        if flow.with.values().any(|flow| !flow.label.class.is_fact()) {
+            let ways = endings::endings(operation, attempts, cached);
+            self.release(&Part::Operation, format!("{}: how {reference} ended {ways}", step.id), bits_of(ways));
+        }
+        let chosen = with
+            .iter()
+            .filter_map(|(name, given)| Some((name.clone(), self.who_chose(given, flow.with.get(name.as_str())?))));
+        let party = operation.belongs.as_ref().and_then(|belongs| with.get(belongs.param.as_str()));
+        let own_party = party.is_some_and(|party| draws_on_trigger(self.plan(), party));
+        results::call(operation, &reference.connection, &chosen.collect(), own_party)
+    }
+
+    /// Who may have chosen what an operation is asked with. A read confirms what an event of a `token` trigger names, so
+    /// only what the catalog says of the event's field counts then.
+    fn who_chose(&self, given: &Argument, flow: &Flow) -> Marks {
+        let Trigger::Webhook { dialect: Dialect::Token, fields, .. } = &self.plan().trigger else {
+            return flow.label.marks;
+        };
+        let marks = |path: Path| match path.fields.first().filter(|_| path.root.as_str() == "trigger") {
+            Some(field) => fields.get(field.as_str()).map_or(Marks::OUTSIDE, |field| field.label().marks),
+            None => self.env.find(&path).map_or(Marks::NONE, |known| known.whole().0.marks),
+        };
+        of_argument(given).into_iter().map(marks).fold(Marks::NONE, Marks::join)
+    }
+
+    pub(super) fn asked(&mut self, step: &Step, answer: &BTreeMap<Name, crate::plan::Answer>, given: &Flow) {
+        if given.label.class.is_fact() {
+            return;
+        }
+        self.release(&Part::Operation, format!("{}: how it ended", step.id), bits_of(ENDINGS.len()));
+        for (name, answer) in answer {
+            if let crate::plan::Answer::OneOf(values) = answer {
+                let what = format!("{}.{name}: one_of {}", step.id, values.len());
+                self.release(&Part::Operation, what, bits_of(values.len()));
+            }
+        }
+    }
+
+    /// Sources are a list of records with `id` and `text`.
+    pub(super) fn sources(&mut self, step: &Step, sources: &Expression) -> Option<Flow> {
+        let program = self.take(Part::Sources, Program::parse(&sources.0))?;
+        let found = self.take(Part::Sources, check(&program, &self.env))?;
+        let item = match &found {
+            Type::List(of) => Some(of),
+            _ => None,
+        };
+        let field = |name: &str, wanted: &Type| {
+            item.and_then(|of| of.get(name)).is_some_and(|known| !known.optional && known.kind.fits(wanted))
+        };
+        if !(field("id", &Type::Token) && field("text", &Type::Text)) {
+            let wanted = "a list of records with `id`, a token, and `text`".to_owned();
+            let kind = ExprErrorKind::Mismatch { wanted, found: found.to_string() };
+            self.error(Part::Sources, PlanErrorKind::Expression(ExprError { span: program.root.span, kind }));
+            return None;
+        }
+        let followed = follow(&program, &self.env, &self.edited());
+        self.released(&Part::Sources, &format!("{}.sources", step.id), &followed);
+        Some(followed.flow)
+    }
+}
