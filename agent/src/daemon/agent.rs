@@ -352,6 +352,7 @@ impl Agent {
             }),
             pull: lock(&self.trouble).clone(),
             halt: self.halted(),
+            returned: status::returned(&board),
             workflows: status::workflows(
                 &board,
                 |client: &ClientId| self.field.freshness(client),
