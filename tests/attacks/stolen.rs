@@ -208,9 +208,8 @@ fn a_production_agents_keys_rewrite_no_published_head_and_speak_for_no_other() {
     let export = site.export(&["acme"]);
     let (entries, _) = export.split_once("\n\n").expect("a checkpoint");
     let count = usize::try_from(head.size).expect("a small log");
-    let lines: String =
-        entries.split_inclusive('\n').take(count).map(|line| format!("{}\n", line.trim_end())).collect();
-    let verify = |note: &str| export::verify(format!("{lines}\n{note}").as_bytes(), &key, &[]);
+    let lines = entries.lines().take(count).collect::<Vec<_>>().join("\n");
+    let verify = |note: &str| export::verify(format!("{lines}\n\n{note}").as_bytes(), &key, &[]);
     assert!(verify(&published).is_ok(), "{:?}", verify(&published));
     assert_eq!(verify(forged.note()).expect_err("another past").fault.code(), "wrong-root");
     std::fs::create_dir(site.path("witness")).expect("a folder");

@@ -144,8 +144,11 @@ fn a_restored_agent_repeats_nothing_and_goes_on_when_on_call_says_so() {
     let summary = export::verify(ended.as_bytes(), &key, &[]).expect("an export that verifies");
     assert_eq!(summary.head.origin.to_string(), name);
     assert!((kept..published_before).contains(&summary.head.size), "{} of {published_before}", summary.head.size);
-    let newest =
-        export.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find_map(opened).expect("a note");
+    let newest = export
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|line| opened(&line))
+        .expect("a note");
     let head = Checkpoint::verify(&newest, &key, &[]).expect("the checkpoint that was published last").head().clone();
     assert_eq!(head.size, published_before);
     let fault = export::verify(ended.as_bytes(), &key, &[head]).expect_err("what the copy lost");
@@ -153,7 +156,7 @@ fn a_restored_agent_repeats_nothing_and_goes_on_when_on_call_says_so() {
 }
 
 /// The checkpoint that the first entry of a log names of the log before it.
-fn opened(line: Value) -> Option<String> {
+fn opened(line: &Value) -> Option<String> {
     let body = STANDARD.decode(line.get("body")?.as_str()?).ok()?;
     let entry: Value = serde_json::from_slice(&body).ok()?;
     entry.get("data")?.get("old")?.as_array()?.first()?.as_str().map(str::to_owned)

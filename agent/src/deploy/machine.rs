@@ -313,7 +313,9 @@ impl Workflow {
                 }
             }
             Event::Learnt { returned } => {
-                returned.iter().for_each(|(plan, why)| self.learn(*plan, *why, around, &mut changes))
+                for (plan, why) in returned {
+                    self.learn(*plan, *why, around, &mut changes);
+                }
             }
             Event::Tick => {}
         }
