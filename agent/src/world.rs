@@ -3,6 +3,7 @@
 //! The engine is generic over [`World`]; `real` is production's, `sim` is the seeded one with crash points. There is no
 //! way to start a task here: who drives a run decides on which executor.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -338,6 +339,14 @@ pub trait Disk: Send + Sync {
     /// On return the file and its name are durable. Before, either the old or the new file is there, never a part.
     fn write(&self, path: &str, bytes: &[u8]) -> Result<(), DiskFailure>;
 
+    /// Puts several files in place as [`Disk::write`] does each, perhaps at the same time: most of a write is waiting.
+    ///
+    /// # Errors
+    /// [`DiskFailure`] of one of them; others may stand.
+    fn write_all(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<(), DiskFailure> {
+        files.iter().try_for_each(|(path, bytes)| self.write(path, bytes))
+    }
+
     /// Removes a file; nothing happens when there is none.
     ///
     /// # Errors
@@ -418,6 +427,10 @@ impl<D: Disk> Disk for std::sync::Arc<D> {
 
     fn write(&self, path: &str, bytes: &[u8]) -> Result<(), DiskFailure> {
         D::write(self, path, bytes)
+    }
+
+    fn write_all(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<(), DiskFailure> {
+        D::write_all(self, files)
     }
 
     fn remove(&self, path: &str) -> Result<(), DiskFailure> {

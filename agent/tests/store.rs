@@ -397,6 +397,32 @@ fn pruning_keeps_the_commitment() {
 }
 
 #[test]
+fn logs_that_ended_keep_their_rows_and_what_was_announced_of_them() {
+    on_each(|place| {
+        let acme = Log::Client(client());
+        let note = |kind| Write::Note(Box::new(Note::new(acme.clone(), kind)));
+        let state = |name: &str| Write::State { name: name.to_owned(), value: Some(b"[[0,0]]".to_vec()) };
+        let before = vec![note("opened"), note("started"), state("ledger/gone/acme"), state("ledger/end/acme")];
+        place.open().commit(before).expect("committed");
+        place.open().commit(vec![Write::EndLogs { life: 2 }]).expect("committed");
+        let store = place.open();
+        with!(&store, s => assert_eq!(s.logs(), Ok(Vec::new()), "nothing is written to it any more"));
+        store.commit(vec![note("opened")]).expect("committed");
+        with!(&store, s => {
+            let rows = |log: &Log| s.ledger_rows(log, 0, 9).expect("read").len();
+            assert_eq!((s.logs(), rows(&acme), rows(&acme.ended(1))), (Ok(vec![acme.clone()]), 1, 2));
+            let states = s.states("ledger/").expect("read").into_iter().map(|(name, _)| name);
+            assert_eq!(states.collect::<Vec<_>>(), ["ledger/gone/acme.1", "ledger/life"]);
+        });
+        store.commit(vec![Write::EndLogs { life: 3 }]).expect("committed");
+        with!(&store, s => {
+            let rows = |log: &Log| s.ledger_rows(log, 0, 9).expect("read").len();
+            assert_eq!((rows(&acme), rows(&acme.ended(1)), rows(&acme.ended(2))), (0, 2, 1));
+        });
+    });
+}
+
+#[test]
 fn many_at_once_share_commits_and_none_is_lost() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Arc::new(Sqlite::open(&file(&folder), Plain::load).expect("a store"));

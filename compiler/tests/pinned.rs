@@ -134,6 +134,47 @@ fn a_pin_is_moved_by_the_team_alone() {
     assert!(said.contains("unassigned-author") && said.contains("changes `clients/acme`"), "{said}");
 }
 
+/// Pinning the commit before is how one leaves a bad configuration: it brings nothing new, and who signed the pin is judged.
+#[test]
+fn a_pin_goes_back_and_to_a_line_of_its_own_by_the_team_alone() {
+    let world = world();
+    world.move_out("alice");
+    let lock = world.agency.source.join("clients.lock");
+    let first = std::fs::read(&lock).unwrap();
+    let pin_by = |by: &str, bytes: &[u8]| {
+        put(&lock, bytes).unwrap();
+        world.agency.commit_as(by, "Move the pin", &["*"]).unwrap();
+        world.release()
+    };
+    assert_eq!(world.release().0, Outcome::Fine);
+    let before = world.plans();
+    let base = branch::tip(&branch::open(&world.own).unwrap(), "main").unwrap().unwrap();
+    // One of its team rewords a prompt on the line that `main` is, then on another one that grows out of the same commit.
+    let reworded = |by: &str| {
+        branch::open(&world.own).unwrap().reference("refs/heads/main", base, true, "another line").unwrap();
+        world.reword(by);
+        world.pin();
+        std::fs::read(&lock).unwrap()
+    };
+    let forward = reworded("bruno");
+    assert_eq!(pin_by("alice", &forward).0, Outcome::Fine);
+    assert_ne!(world.plans(), before);
+    let (outcome, said) = pin_by("bruno", &first);
+    assert_eq!(outcome, Outcome::Fine, "{said}");
+    assert_eq!(world.plans(), before);
+    assert_eq!(pin_by("alice", &forward).0, Outcome::Fine);
+    let beside = reworded("alice");
+    assert_eq!(pin_by("bruno", &beside).0, Outcome::Fine);
+    let strange = reworded("chen");
+    let (outcome, said) = pin_by("alice", &strange);
+    assert_eq!(outcome, Outcome::Findings);
+    assert!(said.contains("unassigned-author") && said.contains("`chen`"), "{said}");
+    // Back again by a stranger, who signed the pin and nothing else.
+    let (outcome, said) = pin_by("chen", &first);
+    assert_eq!(outcome, Outcome::Findings);
+    assert!(said.contains("changes `clients/acme`"), "{said}");
+}
+
 #[test]
 fn a_folder_that_nobody_signed_does_not_move_out() {
     let world = world();

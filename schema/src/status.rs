@@ -63,6 +63,20 @@ pub struct Status {
     /// What it said no to since the release that it accepted last.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub refused: BTreeSet<RefusedStatus>,
+    /// Plans that went back of workflows that no release names any more, with the code of the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub returned: BTreeMap<ClientId, BTreeMap<WorkflowId, BTreeMap<Digest, String>>>,
+}
+
+impl Status {
+    /// Every plan that may not run until a release readmits it: whose, and with the code of the reason.
+    pub fn went_back(&self) -> impl Iterator<Item = (&ClientId, &WorkflowId, &BTreeMap<Digest, String>)> {
+        let named =
+            self.workflows.iter().flat_map(|(client, all)| all.iter().map(move |(id, one)| (client, id, &one.refused)));
+        let others =
+            self.returned.iter().flat_map(|(client, all)| all.iter().map(move |(id, plans)| (client, id, plans)));
+        named.chain(others).filter(|(_, _, plans)| !plans.is_empty())
+    }
 }
 
 /// How old a secret is.

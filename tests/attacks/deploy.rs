@@ -144,9 +144,16 @@ pub(crate) const ROOM: &[Attack] = &[
             Err(why) => Verdict::new("refused", format!("{why:?}")),
         }
     }),
+    attack("a run that began with a plan that went back", "it stops", || {
+        let desk = Desk::with_two_returned();
+        let goes_on = desk.board.workflows()[&here()].may_run(plan(2));
+        Verdict::new(if goes_on { "it goes on" } else { "it stops" }, "")
+    }),
     attack("a plan that is denied as it comes", "plan 1 runs", || {
         let mut desk = Desk::with_one();
         desk.accept(&denying(2, &[2]));
+        // Nor is it tried: when it is permitted it comes as any other.
+        assert_eq!(desk.last, [Change::Denied(plan(2))]);
         desk.says()
     }),
     attack("a plan that is denied while it is in trial", "plan 1 runs", || {

@@ -95,6 +95,34 @@ fn halted() -> Site {
     site
 }
 
+/// A plan that crashes its agent goes back, which is published; then the state from before that is put back, and goes on.
+fn forgetful() -> Verdict {
+    let mut site = Site::working();
+    site.published(1);
+    let plan = site_plan(&site.status()).expect("a plan");
+    site.kill();
+    copy(&site.path("state"), &site.path("snapshot"));
+    site.start();
+    // Three unclean stops of a trial without a run are a failure, and two of two send it back.
+    for _ in 0..6 {
+        site.wait("it is up", |status| status.release.is_some());
+        site.kill();
+        site.start();
+    }
+    let went_back = |status: &Status| status.went_back().any(|(_, _, plans)| plans.contains_key(&plan));
+    site.wait("the plan goes back", went_back);
+    site.wait_for_branch("status.json", |text| went_back(&serde_json::from_str(text).expect("a status")));
+    site.kill();
+    copy(&site.path("snapshot"), &site.path("state"));
+    site.start();
+    site.wait("it stops", |status| status.halt.is_some());
+    site.takes(1);
+    assert_eq!(recover(&site, &["ann", "ben"], Namespace::Recover, |_| ()), Verdict::accepted());
+    let status = site.wait("it goes on", |status| status.halt.is_none() && status.release.is_some());
+    let stays = went_back(&status) && site_plan(&status).is_none();
+    Verdict::new(if stays { "it stays refused" } else { "it runs again" }, "")
+}
+
 pub(crate) const ROOM: &[Attack] = &[
     attack("a state folder put back from a copy", "ledger-older, release-older", || {
         let mut site = restored();
@@ -180,6 +208,7 @@ pub(crate) const ROOM: &[Attack] = &[
         assert!(site.status().halt.is_none());
         Verdict::new("it goes on", "")
     }),
+    attack("a plan that went back after the copy was made", "it stays refused", forgetful),
     attack("a recovery by nobody", "refused", || recover(&halted(), &[], Namespace::Recover, |_| ())),
     attack("a recovery by a stranger", "refused", || recover(&halted(), &["eve"], Namespace::Recover, |_| ())),
     attack("a recovery signed for another purpose", "refused", || {

@@ -1,8 +1,9 @@
 //! A repository that anybody may push to, and a real agent process that pulls from it and trusts nothing of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use assent_agent::pull::{push, read};
 use assent_schema::canon::Digest;
@@ -12,15 +13,17 @@ use assent_schema::trust::PublicKey;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use git2::Repository;
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use serde_json::Value;
 
 use super::fixture::{Files, key};
 use super::world::World;
 
 const BRANCH: &str = "release/production/eu";
-/// How often, and how many times at most, the agent is asked whether it has become what is awaited.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-const LOOKS_MOST: usize = 1_200;
+/// How long an agent is waited for.
+const WAITED_MOST: Duration = Duration::from_mins(2);
+/// When the agent is asked again though nothing changed that it writes: what it says may follow its last write.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The instant of this machine: a process takes no other.
 fn clock() -> Moment {
@@ -28,9 +31,43 @@ fn clock() -> Moment {
     Moment::from_seconds(i64::try_from(since.as_secs()).expect("a clock before the end of time"))
 }
 
+/// What changes below a folder, whoever changes it.
+struct Changes {
+    heard: Receiver<()>,
+    /// Tells as long as it lives.
+    _watcher: RecommendedWatcher,
+}
+
+impl Changes {
+    fn below(folder: &Path) -> Self {
+        let (told, heard) = channel();
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Who looks changes nothing.
+            if event.is_ok_and(|event| !event.kind.is_access()) {
+                // Nobody waits any more when the site is gone.
+                let _told = told.send(());
+            }
+        })
+        .expect("a watch");
+        watcher.watch(folder, RecursiveMode::Recursive).expect("a watch");
+        Self { heard, _watcher: watcher }
+    }
+
+    /// Waits until something changed since the last time.
+    fn next(&self) {
+        match self.heard.recv_timeout(LOOK_AGAIN) {
+            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => panic!("the watch ended"),
+        }
+        while self.heard.try_recv().is_ok() {}
+    }
+}
+
 /// One agent at work on an honest release.
 pub(crate) struct Site {
     folder: tempfile::TempDir,
+    /// The agent's log and state, and the repository: an agent becomes nothing without a change to one of them.
+    changes: Changes,
     process: Option<Child>,
     /// The honest world, at the release that the agent accepted last.
     pub(crate) world: World,
@@ -54,7 +91,8 @@ impl Site {
         let mut world = World::at(clock());
         // The example's client lets nothing be committed in its peak season, which may be today.
         world.facts.freeze.clear();
-        let mut site = Self { folder, process: None, world };
+        let changes = Changes::below(folder.path());
+        let mut site = Self { folder, changes, process: None, world };
         let ann = key("ann").to_openssh("ann").expect("a key");
         std::fs::write(site.path("ann"), ann).expect("a file");
         site.publish(&site.world.release());
@@ -153,7 +191,8 @@ impl Site {
     /// Asks the agent until it is as wanted.
     pub(crate) fn wait(&self, what: &str, wanted: impl Fn(&Status) -> bool) -> Status {
         let mut last = String::new();
-        for _ in 0..LOOKS_MOST {
+        let began = Instant::now();
+        while began.elapsed() < WAITED_MOST {
             match self.call(&["status", "--format", "json"]) {
                 Ok(said) => {
                     let status: Status = serde_json::from_str(&said).expect("a status");
@@ -164,7 +203,7 @@ impl Site {
                 }
                 Err(said) => last = said,
             }
-            std::thread::sleep(LOOK_EVERY);
+            self.changes.next();
         }
         let log = std::fs::read_to_string(self.path("log")).unwrap_or_default();
         panic!("{what} does not come: {last}\n{log}");
@@ -193,11 +232,12 @@ impl Site {
 
     /// Waits until a file of the agent's own branch is as wanted.
     pub(crate) fn wait_for_branch(&self, path: &str, wanted: impl Fn(&str) -> bool) {
-        for _ in 0..LOOKS_MOST {
+        let began = Instant::now();
+        while began.elapsed() < WAITED_MOST {
             if self.branch_file(path).is_some_and(|text| wanted(&text)) {
                 return;
             }
-            std::thread::sleep(LOOK_EVERY);
+            self.changes.next();
         }
         panic!("{path} does not come: {:?}", self.branch_file(path));
     }

@@ -329,6 +329,21 @@ pub(crate) const ROOM: &[Attack] = &[
             }
         })
     }),
+    attack("narrower: a guardrail in another currency", "off: uncovered", || {
+        narrowed(UseKind::Guardrail, |one| {
+            if let Some(guardrail) = one.guardrail.as_mut().filter(|guardrail| guardrail.currency.is_some()) {
+                guardrail.currency = Some("USD".into());
+            }
+        })
+    }),
+    attack("narrower: no workflow", "off: uncovered", || narrowed(UseKind::Effect, |one| one.workflow = None)),
+    attack("narrower: read from another host", "off: uncovered", || {
+        narrowed(UseKind::Read, |one| {
+            if let Some(Party::Connection(party)) = &mut one.from {
+                party.host = "elsewhere.example".into();
+            }
+        })
+    }),
     attack("narrower: another effect", "off: uncovered", || {
         narrowed(UseKind::Effect, |one| one.effect = Some(Effect::Write))
     }),

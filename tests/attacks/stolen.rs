@@ -2,8 +2,12 @@
 //!
 //! Each refusal stands in the status and in the agent's own ledger, once, and the last good plan runs on.
 
+use assent_agent::identity::Identity;
+use assent_agent::ledger::{Denied, Watcher};
+use assent_agent::real::{RealDice, RealDisk};
 use assent_schema::canon::Digest;
-use assent_schema::trust::{Cancelled, RoleName};
+use assent_schema::ledger::{Checkpoint, Head, LogKey, Token, export};
+use assent_schema::trust::{Cancelled, Namespace, RoleName, sign, verify_status};
 use serde_json::json;
 
 use super::fixture::id;
@@ -186,6 +190,46 @@ fn a_production_agents_key_gives_no_release_and_no_rehearsal() {
         |file: &std::path::Path| site.call(&["ledger", "verify", "acme", "--since", &file.display().to_string()]);
     assert!(since(&good).is_ok(), "{:?}", since(&good));
     assert!(since(&bad).is_err());
+}
+
+#[test]
+fn a_production_agents_keys_rewrite_no_published_head_and_speak_for_no_other() {
+    let mut site = Site::working();
+    site.published(1);
+    // The thief has the state folder, and with it both keys of this agent.
+    let disk = RealDisk::open(&site.path("state")).expect("a folder");
+    let stolen = Identity::load(&disk).unwrap_or_else(|_| panic!("an identity"));
+    let published = site.branch_file("checkpoints/acme/checkpoint").expect("a checkpoint");
+    let head = Checkpoint::peek(&published).expect("a checkpoint");
+    let key = LogKey::of_log(&head.origin, stolen.ledger.verifying_key().as_bytes()).expect("a key");
+    let forged = Checkpoint::sign(Head { root: Digest::of_file(b"another past"), ..head.clone() }, &stolen.ledger);
+    assert!(Checkpoint::verify(forged.note(), &key, &[]).is_ok(), "signed as it must be");
+    // Nobody takes it who has the entries, and no witness that saw the head which was published.
+    let export = site.export(&["acme"]);
+    let (entries, _) = export.split_once("\n\n").expect("a checkpoint");
+    let count = usize::try_from(head.size).expect("a small log");
+    let lines = entries.lines().take(count).collect::<Vec<_>>().join("\n");
+    let verify = |note: &str| export::verify(format!("{lines}\n\n{note}").as_bytes(), &key, &[]);
+    assert!(verify(&published).is_ok(), "{:?}", verify(&published));
+    assert_eq!(verify(forged.note()).expect_err("another past").fault.code(), "wrong-root");
+    std::fs::create_dir(site.path("witness")).expect("a folder");
+    let folder = RealDisk::open(&site.path("witness")).expect("a folder");
+    let mut witness = Watcher::open(folder, &RealDice, "witness.example", [key.clone()]).expect("a witness");
+    witness.add(&published, site.world.now).expect("the first head");
+    assert_eq!(witness.add(forged.note(), site.world.now), Err(Denied::OldSize(head.size)), "no second head of a size");
+    // It is this agent and no other: of another region nobody takes its word.
+    let mut status = site.status();
+    status.agent = "us-production-1".parse().expect("an id");
+    let bytes = assent_schema::canon::to_bytes(&status).expect("a form");
+    let armour = sign(&stolen.signing, Namespace::Console, &bytes).into_bytes();
+    let mut root = site.world.roots.last().expect("a root").0.clone();
+    root.agents.insert(status.agent.clone(), super::fixture::agent("us-production-1", "production"));
+    assert!(verify_status("status.json", &bytes, &status.agent, &armour, &root, site.world.project).is_err());
+    // On the branch it stops the agent that is robbed, and on-call is told: that is what the theft gives.
+    site.write_to_branch(&[("checkpoints/acme/checkpoint", forged.note().as_bytes())]);
+    site.release(|world| world.bend_facts("/limits/waiting", 63.into()));
+    let halted = site.wait("it stops", |status| status.halt.is_some());
+    assert_eq!(halted.halt.expect("a reason").why.iter().map(Token::as_str).collect::<Vec<_>>(), ["ledger-forked"]);
 }
 
 #[test]

@@ -51,15 +51,19 @@ pub(crate) const fn because(
     Attack { name, answer, because, play }
 }
 
-/// Plays all rows of a room; every difference is reported at once.
+/// Plays all rows of a room; every difference is reported at once. Whoever asks whether a mutant is seen at all needs one.
 pub(crate) fn play(room: &[Attack]) {
     let mut wrong = String::new();
+    let one_is_enough = std::env::var_os("MUTANT").is_some_and(|number| number != "0");
     for row in room {
         let verdict = std::panic::catch_unwind(row.play).unwrap_or_else(|_| Verdict::new("panicked", "see above"));
         if verdict.code != row.answer || !verdict.detail.contains(row.because) {
             let Attack { name, answer, because, .. } = row;
             writeln!(wrong, "{name}:\n  wanted {answer} ({because})\n  got    {} ({})", verdict.code, verdict.detail)
                 .expect("a text takes everything");
+            if one_is_enough {
+                break;
+            }
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}");

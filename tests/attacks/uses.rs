@@ -30,7 +30,6 @@ fn holders(
     serde_json::from_value(json!({"production": value})).unwrap()
 }
 
-/// The client's file says who holds its checkpoints.
 /// A client that signed who holds its ledger.
 fn held(value: &Value) -> Verdict {
     bent(|world| {

@@ -1,6 +1,7 @@
 //! One honest agency in memory, with a client's real workflow that moves money: every attack bends one thing of it.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use assent_agent::verify::{Bundle, Now, PinnedTrust, Refusal, Verified, uses_of, verify};
 use assent_schema::canon::{self, Digest};
@@ -72,7 +73,8 @@ pub(crate) fn project() -> Digest {
 impl World {
     /// Everybody did what they should.
     pub(crate) fn honest() -> Self {
-        Self::at(at())
+        static HONEST: LazyLock<World> = LazyLock::new(|| World::at(at()));
+        HONEST.clone()
     }
 
     /// The same at another time.
@@ -274,10 +276,10 @@ impl World {
     }
 }
 
-/// Where the connections and routes of a client lead in production.
 /// Where the client's alerts go.
 const OPS: &str = "https://ops.acme.example/hook";
 
+/// Where the connections and routes of a client lead in production.
 fn endpoints(facts: &ClientFacts) -> Value {
     let mut led = serde_json::Map::new();
     for (name, connection) in &facts.connections {

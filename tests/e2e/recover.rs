@@ -5,8 +5,12 @@ use std::path::Path;
 
 use assent_agent::pull::read;
 use assent_compiler::command::demo::stage::{Stage, WEBHOOK_SECRET, clock, refund, run_id, webhook};
+use assent_schema::ledger::{Checkpoint, LogKey, export};
 use assent_schema::status::Status;
 use assent_tests::{command, run, succeed};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 
 /// The payment system, after it moved the money and before it says so.
 const REFUNDED: &str = assent_compiler::command::demo::outside::REFUNDED;
@@ -82,6 +86,7 @@ fn a_restored_agent_repeats_nothing_and_goes_on_when_on_call_says_so() {
     assert_eq!(status, 202, "{body}");
     let under_way = run_id(&body).expect("a run");
     stage.wait_decision(&under_way).expect("a question");
+    let kept = wait_published(&mut stage, 0);
     stage.production.kill();
     copy(&stage.production.state(), &snapshot, folder.path());
     stage.production.start().expect("it starts");
@@ -94,7 +99,7 @@ fn a_restored_agent_repeats_nothing_and_goes_on_when_on_call_says_so() {
     stage.decide(&under_way).expect("a decision");
     let (production, outside) = (&mut stage.production, &stage.outside);
     production.wait_for(|| Ok((outside.look(|seen| seen.refunds.len()) == 1).then_some(()))).expect("money that moves");
-    wait_published(&mut stage, before);
+    let published_before = wait_published(&mut stage, before);
 
     // The machine dies; somebody puts yesterday's copy back.
     stage.production.kill();
@@ -128,6 +133,33 @@ fn a_restored_agent_repeats_nothing_and_goes_on_when_on_call_says_so() {
     }
     let export = stage.production.call(&["ledger", "export", "acme"]).expect("an export");
     assert!(export.contains("\nassent/harbor/eu-production-1.2/acme\n"), "the log began anew under a name of its own");
+
+    // The log that ended is there for an auditor: as far as this copy of it went, which is not as far as it was published.
+    stage.production.call(&["ledger", "verify", "acme", "--life", "1"]).expect("the log that ended verifies");
+    let ended = stage.production.call(&["ledger", "export", "acme", "--life", "1"]).expect("an export");
+    let keys = stage.agency.assent(&["trust", "ledger-keys"].map(str::to_owned)).expect("ledger keys");
+    let name = "assent/harbor/eu-production-1/acme";
+    let vkey = keys.split_whitespace().find(|word| word.starts_with(&format!("{name}+"))).expect("the client's");
+    let key = LogKey::from_vkey(vkey).expect("a key");
+    let summary = export::verify(ended.as_bytes(), &key, &[]).expect("an export that verifies");
+    assert_eq!(summary.head.origin.to_string(), name);
+    assert!((kept..published_before).contains(&summary.head.size), "{} of {published_before}", summary.head.size);
+    let newest = export
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|line| opened(&line))
+        .expect("a note");
+    let head = Checkpoint::verify(&newest, &key, &[]).expect("the checkpoint that was published last").head().clone();
+    assert_eq!(head.size, published_before);
+    let fault = export::verify(ended.as_bytes(), &key, &[head]).expect_err("what the copy lost");
+    assert_eq!(fault.fault.code(), "not-consistent", "{fault}");
+}
+
+/// The checkpoint that the first entry of a log names of the log before it.
+fn opened(line: &Value) -> Option<String> {
+    let body = STANDARD.decode(line.get("body")?.as_str()?).ok()?;
+    let entry: Value = serde_json::from_slice(&body).ok()?;
+    entry.get("data")?.get("old")?.as_array()?.first()?.as_str().map(str::to_owned)
 }
 
 /// One agent's folder in two places, and two processes on one folder: one works, the other starts nothing.

@@ -16,7 +16,7 @@ use assent_agent::pull::{read, transfer};
 use assent_agent::real::{RealClock, RealDice, RealDisk};
 use assent_agent::store::{Books, LedgerRows, Sqlite, Store as _};
 use assent_agent::vault::HostKey;
-use assent_agent::verify::{Now, PinnedTrust, Place, uses_of, verify};
+use assent_agent::verify::{Now, PinnedTrust, Place, uses_of, verify, verify_after};
 use assent_agent::world::Clock as _;
 use assent_schema::canon;
 use assent_schema::id::{AgentId, ProjectName};
@@ -83,7 +83,7 @@ pub(crate) fn large() -> Vec<(&'static str, Staged)> {
     let place = Place { engine: env!("CARGO_PKG_VERSION").to_owned(), ..fixture::place() };
     let mut pinned: PinnedTrust = fixture::enrolled();
     let mut board = Board::default();
-    let mut all = Vec::new();
+    let (mut all, mut before) = (Vec::new(), None);
     for what in ["all of them new", "the same again", "one of them new"] {
         process::publish(&agency, &release.files());
         let began = Instant::now();
@@ -92,8 +92,8 @@ pub(crate) fn large() -> Vec<(&'static str, Staged)> {
         let began = Instant::now();
         let files = read::read(&repository, &tip).expect("a release");
         let read = began.elapsed();
-        let bundle =
-            verify(&files, &pinned, &place, Now { expiry: now, clock: now, trusted: now }).expect("an honest release");
+        let now_all = Now { expiry: now, clock: now, trusted: now };
+        let bundle = verify_after(&files, &pinned, &place, now_all, before.as_ref()).expect("an honest release");
         let verified = began.elapsed();
         let named = bundle.workflows.iter().map(|(place, workflow)| (place.clone(), workflow.active.plan)).collect();
         assert!(bundle.workflows.values().all(|workflow| workflow.off.is_empty()), "everything is approved");
@@ -111,9 +111,10 @@ pub(crate) fn large() -> Vec<(&'static str, Staged)> {
             Staged { fetch, read, verify: verified.saturating_sub(read), stage: staged.saturating_sub(verified) },
         ));
         pinned = bundle.pin(&pinned);
+        before = Some(bundle);
         if what == "the same again" {
             release.sequence += 1;
-            release.previous = Some(bundle.manifest.digest());
+            release.previous = before.as_ref().map(|bundle| bundle.manifest.digest());
             "the second".clone_into(&mut release.words);
         }
     }

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -12,6 +13,7 @@ use assent_schema::status::Status;
 use assent_schema::time::Moment;
 use assent_schema::trust::AgentEntry;
 use git2::Repository;
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::deploy::fixture::{self, Files};
 use crate::large::Large;
@@ -37,8 +39,14 @@ pub(crate) struct Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        for mut child in self.agent.take().into_iter().chain(self.daemon.take()) {
-            child.kill().and_then(|()| child.wait()).expect("an own process can be ended");
+        if let Some(mut agent) = self.agent.take() {
+            agent.kill().and_then(|()| agent.wait()).expect("an own process can be ended");
+        }
+        if let Some(mut daemon) = self.daemon.take() {
+            // `git daemon` starts the server as a child of its own, which would stay: both are of one group.
+            let group = i32::try_from(daemon.id()).ok().and_then(Pid::from_raw).expect("a process");
+            kill_process_group(group, Signal::KILL).expect("an own group can be ended");
+            daemon.wait().expect("an own process can be waited for");
         }
     }
 }
@@ -105,7 +113,7 @@ impl Site {
         let mut daemon = Command::new("git");
         daemon.args(["daemon", "--reuseaddr", "--export-all", "--enable=receive-pack", "--listen=127.0.0.1"]);
         daemon.arg(format!("--port={port}")).arg(format!("--base-path={}", self.folder.path().display()));
-        daemon.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        daemon.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
         self.daemon = Some(daemon.spawn().expect("a git daemon"));
         let began = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {

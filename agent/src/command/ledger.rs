@@ -35,7 +35,7 @@ enum What {
     /// Verifies every entry, the tree over them, and the newest checkpoint.
     Verify {
         #[command(flatten)]
-        which: Which,
+        read: Read,
         /// A checkpoint that somebody kept: the log must have grown out of it.
         #[arg(long, value_name = "FILE")]
         since: Option<PathBuf>,
@@ -49,12 +49,12 @@ enum What {
     /// Writes one log as a file that anybody can verify.
     Export {
         #[command(flatten)]
-        which: Which,
+        read: Read,
         /// Where to; standard output when absent.
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
         /// Every log into this folder instead.
-        #[arg(long, value_name = "DIR", conflicts_with_all = ["client", "output"])]
+        #[arg(long, value_name = "DIR", conflicts_with_all = ["client", "life", "output"])]
         all: Option<PathBuf>,
     },
     /// Shows what entries say, of all logs or some.
@@ -102,7 +102,7 @@ enum What {
     /// Writes proofs that entries are in the log.
     Prove {
         #[command(flatten)]
-        which: Which,
+        read: Read,
         /// All entries of this run, by its number in the log.
         #[arg(long, value_name = "N", required_unless_present_any = ["index", "since"])]
         run: Option<u64>,
@@ -130,8 +130,25 @@ struct Which {
 }
 
 impl Which {
+    fn log(&self) -> Log {
+        self.client.clone().map_or(Log::Agent, Log::Client)
+    }
+}
+
+/// Whose log, and which of those of that name.
+#[derive(Debug, clap::Args)]
+struct Read {
+    #[command(flatten)]
+    which: Which,
+    /// The log that ended with a recovery: 1 for the first of this name, 2 for the one that followed it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    life: Option<u32>,
+}
+
+impl Read {
     fn log(&self) -> String {
-        self.client.clone().map_or(Log::Agent, Log::Client).as_str().to_owned()
+        let log = self.which.log();
+        self.life.map_or_else(|| log.clone(), |life| log.ended(life)).as_str().to_owned()
     }
 }
 
@@ -241,19 +258,17 @@ impl Show for Files {
 pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
     let who = &args.who;
     match &args.what {
-        What::Verify { which, since, witness, threshold } => {
+        What::Verify { read, since, witness, threshold } => {
             let since = since.as_deref().map(read_note).transpose()?;
             let demand = demand(witness, *threshold)?;
-            match ask(call, &Question::Ledger(LedgerQuestion::Verify { log: which.log(), since, demand }))? {
+            match ask(call, &Question::Ledger(LedgerQuestion::Verify { log: read.log(), since, demand }))? {
                 Answer::Ledger(answer) => finish(answer, None, out),
                 _ => Err(unexpected()),
             }
         }
-        What::Export { which, output, all: None } => finish(
-            about(who, call, LedgerQuestion::Export { log: which.log() })?,
-            Some(&To::of(output.as_deref())),
-            out,
-        ),
+        What::Export { read, output, all: None } => {
+            finish(about(who, call, LedgerQuestion::Export { log: read.log() })?, Some(&To::of(output.as_deref())), out)
+        }
         What::Export { all: Some(folder), .. } => {
             let LedgerAnswer::Logs(logs) = about(who, call, LedgerQuestion::Logs)? else { return Err(unexpected()) };
             std::fs::create_dir_all(folder).tried(|| format!("cannot make `{}`", folder.display()))?;
@@ -281,8 +296,8 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
         What::Release { which } => {
             legal((who, call), &Question::LegalRelease { client: which.client.clone() }, false, out)
         }
-        What::Prove { which, run, index, since, until, output } => {
-            let log = which.log();
+        What::Prove { read, run, index, since, until, output } => {
+            let log = read.log();
             let question = match (run, index, since) {
                 (Some(run), _, _) => LedgerQuestion::ProveRun { log, run: *run },
                 (None, Some(index), _) => LedgerQuestion::ProveIndex { log, index: *index },

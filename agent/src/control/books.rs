@@ -20,10 +20,11 @@ use serde_json::Value;
 
 use crate::identity::Identity;
 use crate::ledger::{
-    AnswerError, DayKeys, PublishError, Publishers, Reader, RoundError, Target, announced, changed, kept, window_of,
+    AnswerError, DayKeys, PublishError, Publishers, Reader, RoundError, Target, announced, changed, ended,
+    ended_checkpoint, kept, window_of,
 };
 use crate::real::RealDisk;
-use crate::store::{Log, Store};
+use crate::store::{Log, Store, StoreError};
 use crate::vault::HostKey;
 
 /// The folder in the state folder where output waits to be taken.
@@ -296,8 +297,9 @@ impl LedgerDesk {
         }
         let (name, ask) = match question {
             LedgerQuestion::Logs => {
-                let logs = store.logs().map_err(|e| LedgerBroken(e.to_string()))?;
-                let names = logs.iter().map(|log| log.as_str().to_owned()).collect();
+                let broken = |e: StoreError| LedgerBroken(e.to_string());
+                let (logs, ended) = (store.logs().map_err(broken)?, ended(store).map_err(broken)?);
+                let names = logs.iter().chain(&ended).map(|log| log.as_str().to_owned()).collect();
                 return Ok(Prepared::Answer(Box::new(LedgerAnswer::Logs(names))));
             }
             LedgerQuestion::Show { log, person, since } => {
@@ -314,10 +316,14 @@ impl LedgerDesk {
             LedgerQuestion::ProveSince { log, since, until } => (log, Ask::Since(since, until)),
         };
         let Some(log) = Log::from_name(&name) else { return Ok(Prepared::Answer(Box::new(LedgerAnswer::NotThere))) };
-        let Some(checkpoint) = self.publishers.last(&log).cloned() else {
+        let key = self.publishers.log_key(&log).map_err(|e| LedgerBroken(e.to_string()))?;
+        let checkpoint = match &log {
+            Log::Ended(_) => ended_checkpoint(store, &log, &key).map_err(|e| LedgerBroken(e.to_string()))?,
+            Log::Agent | Log::Client(_) => self.publishers.last(&log).cloned(),
+        };
+        let Some(checkpoint) = checkpoint else {
             return Ok(Prepared::Answer(Box::new(LedgerAnswer::NotThere)));
         };
-        let key = self.publishers.log_key(&log).map_err(|e| LedgerBroken(e.to_string()))?;
         let (state, disk, host) = (self.state.clone(), Arc::clone(&self.disk), Arc::clone(&self.host));
         let written = Arc::clone(&self.written);
         Ok(Prepared::Ask(Box::new(Asked { state, disk, host, written, log, key, checkpoint, ask })))

@@ -190,30 +190,6 @@ const ASKING: Duration = Duration::from_mins(10);
 const LONG: Duration = Duration::from_hours(1);
 
 impl Question {
-    /// Whether anybody may ask it who can open the socket: it shows nothing of a client's runs and changes nothing, or it
-    /// carries its own signatures.
-    pub fn is_open(&self) -> bool {
-        match self {
-            Self::Status | Self::Pull | Self::OpenVault | Self::Connection { .. } | Self::Recover { .. } => true,
-            Self::Ledger(question) => question.is_open(),
-            Self::Runs { .. }
-            | Self::Run { .. }
-            | Self::Reread { .. }
-            | Self::Queue
-            | Self::MayRotate { .. }
-            | Self::Rotate { .. }
-            | Self::Handle { .. }
-            | Self::RollBack { .. }
-            | Self::Hold { .. }
-            | Self::Resume { .. }
-            | Self::Erase { .. }
-            | Self::LegalHold { .. }
-            | Self::LegalRelease { .. }
-            | Self::Incidents(_)
-            | Self::Alerts(_) => false,
-        }
-    }
-
     /// The longest time that its answer may take.
     pub fn answer_time(&self) -> Duration {
         match self {

@@ -6,7 +6,8 @@ use assent_schema::ledger::{Entry, Origin};
 use serde_json::Value;
 
 use super::agent::Agent;
-use crate::ledger::DayKeys;
+use crate::ledger::{self, DayKeys};
+use crate::run::is_old;
 use crate::store::{Log, RunFilter, RunId, Store as _, StoreError, life};
 
 /// Runs that are looked at before others have a turn.
@@ -35,7 +36,8 @@ impl Agent {
             let Some(last) = page.last() else { break };
             before = Some(last.run);
             for line in &page {
-                if !self.mentions(line.run, reference)? {
+                // What ran before a recovery has its entries in a log that ended, and its number is another run's by now.
+                if is_old(&*self.store, line.run)? || !self.mentions(line.run, reference)? {
                     continue;
                 }
                 if self.store.open_run(line.run)?.is_some() {
@@ -84,12 +86,9 @@ impl Agent {
 
     /// The name of a log of this agent.
     pub(super) fn origin(&self, log: &Log) -> Result<Origin, StoreError> {
-        let client = match log {
-            Log::Agent => None,
-            Log::Client(client) => Some(client.clone()),
-        };
-        let first = Origin::first(self.config.project.clone(), self.config.agent.clone());
-        Ok(Origin { life: life(&*self.store)?, client, ..first })
+        let own = Origin::first(self.config.project.clone(), self.config.agent.clone());
+        let own = Origin { life: life(&*self.store)?, ..own };
+        Ok(ledger::origin_of(&own, log))
     }
 
     /// The day keys of all logs, read anew.

@@ -224,15 +224,17 @@ impl Agent {
         propose: impl FnOnce(&Board) -> Proposal,
         with: Vec<Write>,
     ) -> Result<Proposal, StoreError> {
-        self.switch_by(propose, with, None).await
+        self.switch_by(propose, with, None, || ()).await
     }
 
-    /// As [`Agent::switch`]; the ledger names who said so.
-    async fn switch_by(
+    /// As [`Agent::switch`]; the ledger names who said so. `counts` lets more count together with the plans: it is called when
+    /// all of it is durable, and never when it is not.
+    pub(super) async fn switch_by(
         &self,
         propose: impl FnOnce(&Board) -> Proposal,
         with: Vec<Write>,
         by: Option<&PersonId>,
+        counts: impl FnOnce(),
     ) -> Result<Proposal, StoreError> {
         let mut board = self.board.lock().await;
         let proposal = propose(&board);
@@ -248,6 +250,7 @@ impl Agent {
             self.store.commit(transaction).await?;
         }
         board.apply(proposal.clone());
+        counts();
         self.show(&board);
         if !proposal.is_empty() {
             self.news.notify_one();
@@ -349,6 +352,7 @@ impl Agent {
             }),
             pull: lock(&self.trouble).clone(),
             halt: self.halted(),
+            returned: status::returned(&board),
             workflows: status::workflows(
                 &board,
                 |client: &ClientId| self.field.freshness(client),
@@ -382,7 +386,7 @@ impl Agent {
             // With no target the proposal is empty and nothing is written.
             board.roll_back(place, now).unwrap_or_default()
         };
-        self.switch_by(propose, Vec::new(), Some(by)).await?;
+        self.switch_by(propose, Vec::new(), Some(by), || ()).await?;
         Ok(outcome)
     }
 }

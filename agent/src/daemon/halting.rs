@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::agent::{Agent, lock};
 use super::intake;
 use crate::deploy::halt::{self, Own, Published, Why};
+use crate::deploy::{self, Returned};
 use crate::ledger::{checkpoint_path, root_at};
 use crate::pull::branch::{self, Branch};
 use crate::pull::{PullFailure, push};
@@ -27,6 +28,10 @@ use crate::world::{Clock as _, Dice as _, Disk as _};
 
 /// Where the store keeps that nothing may be started, and why.
 pub(super) const HALT: &str = "agent/halt";
+/// Where the store keeps which plans went back as far as the agent published it, while it is stopped.
+pub(super) const RETURNED: &str = "agent/returned";
+/// How that is kept: by `<client>/<workflow>`.
+pub(super) type Named = BTreeMap<String, BTreeMap<Digest, deploy::Why>>;
 /// The file of a recovery that was accepted; the next start of the agent does what it says.
 pub(super) const RECOVERY: &str = "recovery.json";
 /// The reference that the agent's own branch is fetched into.
@@ -75,9 +80,8 @@ impl Agent {
         }
         // What it kept of its own checkpoints, which may be newer than a database that was put back.
         let kept = Branch { status: None, checkpoints: self.kept_checkpoints()? };
-        if self.compare(&kept).await? {
-            return Ok(());
-        }
+        self.compare(&kept).await?;
+        // Also where that stopped it: what was published says more than what was kept.
         let branch = self.branch();
         let fetched = tokio::time::timeout(START_LOOK, self.transfers().fetch(&branch, QUARANTINE, None)).await;
         match fetched {
@@ -144,7 +148,8 @@ impl Agent {
     fn signed_by_us(&self, branch: &Branch) -> Published {
         let mut published = Published::default();
         for (name, note) in &branch.checkpoints {
-            let Some(log) = Log::from_name(name) else { continue };
+            // Folders of logs that ended are not published.
+            let Some(log) = Log::from_name(name).filter(|log| *log == log.written()) else { continue };
             if let Some(head) = self.our_head(&log, note) {
                 published.heads.insert(log, (head, note.clone()));
             }
@@ -154,22 +159,25 @@ impl Agent {
             && verify(bytes, signature, Namespace::Console, &keys).is_ok()
             && let Ok(status) = canon::from_bytes::<Status>(bytes)
             && (status.project, &status.agent) == (self.pin.project, &self.config.agent)
-            && let Some(release) = status.release
         {
-            published.root = release.root;
-            published.release = (release.generation, release.sequence);
+            let codes = |plans: &BTreeMap<Digest, String>| {
+                plans.iter().map(|(plan, code)| (*plan, deploy::Why::from_code(code))).collect()
+            };
+            let went_back =
+                status.went_back().map(|(client, workflow, plans)| ((client.clone(), workflow.clone()), codes(plans)));
+            published.returned = went_back.collect();
+            if let Some(release) = status.release {
+                published.root = release.root;
+                published.release = (release.generation, release.sequence);
+            }
         }
         published
     }
 
     fn our_head(&self, log: &Log, note: &str) -> Option<Head> {
         let origin = Checkpoint::peek(note).ok()?.origin;
-        let client = match log {
-            Log::Agent => None,
-            Log::Client(client) => Some(client.clone()),
-        };
         let first = Origin::first(self.config.project.clone(), self.config.agent.clone());
-        if origin != (Origin { life: origin.life, client, ..first }) {
+        if origin != (Origin { life: origin.life, client: log.client().cloned(), ..first }) {
             return None;
         }
         let key = LogKey::of_log(&origin, self.identity.ledger.verifying_key().as_bytes()).ok()?;
@@ -191,8 +199,10 @@ impl Agent {
     /// Durable first, with its alert; then nothing begins any more, and no run goes on.
     pub(super) async fn stop_for(&self, whys: &BTreeSet<Why>, published: Published) -> Result<(), StoreError> {
         if self.halted().is_some() {
-            return Ok(());
+            let Some(learnt) = self.learnt(published.returned)? else { return Ok(()) };
+            return self.store.commit(Transaction::new(self.world.clock.now()).with(learnt)).await;
         }
+        let learnt = self.learnt(published.returned)?;
         let why = whys.iter().filter_map(|why| Token::new(why.code()).ok()).collect();
         let published_notes = published.heads.into_values().map(|(_, note)| note).collect();
         let halt = Halt {
@@ -209,9 +219,27 @@ impl Agent {
         let value = canon::to_bytes(&halt).or(Err(StoreError::Damaged("a halt without canonical form")))?;
         let mut transaction = Transaction::new(self.world.clock.now());
         transaction.writes.push(Write::State { name: HALT.to_owned(), value: Some(value) });
+        transaction.writes.extend(learnt);
         let codes = whys.iter().map(|why| Condition::Halted { code: why.code().to_owned() });
         transaction.writes.extend(codes.filter_map(|condition| watch::alert(&condition)).map(Write::Alert));
         self.store.commit(transaction).await
+    }
+
+    /// What keeps which plans went back, as far as that was published, until the recovery. What was learnt before stays: the
+    /// next thing on the branch may be this agent's own word, which knows less.
+    fn learnt(&self, returned: Returned) -> Result<Option<Write>, StoreError> {
+        let mut known = self.store.state(RETURNED)?.map_or(Ok(Named::new()), |bytes| {
+            canon::from_bytes(&bytes).or(Err(StoreError::Damaged("which plans went back")))
+        })?;
+        let before = known.clone();
+        for ((client, workflow), plans) in returned {
+            known.entry(format!("{client}/{workflow}")).or_default().extend(plans);
+        }
+        if known == before {
+            return Ok(None);
+        }
+        let value = canon::to_bytes(&known).or(Err(StoreError::Damaged("returned plans without canonical form")))?;
+        Ok(Some(Write::State { name: RETURNED.to_owned(), value: Some(value) }))
     }
 
     fn stand_still(&self, halt: Halt) {

@@ -59,11 +59,11 @@ impl Refusal {
 struct Kept {
     client: ClientId,
     compiled: Arc<Compiled>,
-    uses: Vec<DataUse>,
+    uses: Arc<[DataUse]>,
 }
 
 impl Kept {
-    fn new(plan: Arc<Plan>, digest: Digest, uses: Vec<DataUse>) -> Option<Self> {
+    fn new(plan: Arc<Plan>, digest: Digest, uses: Arc<[DataUse]>) -> Option<Self> {
         let client = plan.client.clone();
         Some(Self { client, compiled: Arc::new(Compiled::new(plan, digest).ok()?), uses })
     }
@@ -94,11 +94,19 @@ pub(super) struct Standpoint {
     pub(super) fresh: Option<Moment>,
 }
 
-/// Verifies the files of a commit. `older` has the bytes of plans that are not in this release but may run again.
-pub(super) fn judge(files: &Files, commit: &str, at: &Standpoint, older: &[Vec<u8>]) -> Result<Taken, Refusal> {
+/// Verifies the files of a commit. `older` has the bytes of plans that are not in this release but may run again; `before` is
+/// the release that was accepted last, of which what did not change is not made anew.
+pub(super) fn judge(
+    files: &Files,
+    commit: &str,
+    at: &Standpoint,
+    older: &[Vec<u8>],
+    before: Option<&Taken>,
+) -> Result<Taken, Refusal> {
     let manifest = files.get("manifest.json").map(|bytes| Digest::of_file(bytes));
     let digest = manifest.unwrap_or_else(|| Digest::of_file(commit.as_bytes()));
-    let bundle = verify::verify(files, &at.pinned, &at.place, at.now).map_err(|refusal| Refusal {
+    let known = before.map(|before| &before.bundle);
+    let bundle = verify::verify_after(files, &at.pinned, &at.place, at.now, known).map_err(|refusal| Refusal {
         code: refusal.code.code(),
         digest,
         what: refusal.detail,
@@ -124,7 +132,7 @@ pub(super) fn judge(files: &Files, commit: &str, at: &Standpoint, older: &[Vec<u
     };
     let older = cores::each(older, |bytes| taken.older(bytes));
     let named: Vec<&WorkflowBundle> = taken.bundle.workflows.values().collect();
-    let named = cores::each(&named, |workflow| (workflow.active.plan, taken.named(workflow)));
+    let named = cores::each(&named, |workflow| (workflow.active.plan, taken.named(workflow, before)));
     for (digest, kept) in older.into_iter().chain(named) {
         match kept {
             Some(kept) => drop(taken.plans.insert(digest, kept)),
@@ -144,16 +152,20 @@ impl Taken {
         let digest = Digest::of_file(bytes);
         let kept = canon::from_bytes::<Plan>(bytes).ok().and_then(|plan| {
             let uses = verify::uses_of(&plan, self.clients.get(&plan.client)?).ok()?;
-            Kept::new(Arc::new(plan), digest, uses)
+            Kept::new(Arc::new(plan), digest, uses.into())
         });
         (digest, kept)
     }
 
     /// A plan of this release, whose uses the verifier derived; nothing when it can never run.
-    fn named(&self, workflow: &WorkflowBundle) -> Option<Kept> {
+    fn named(&self, workflow: &WorkflowBundle, before: Option<&Self>) -> Option<Kept> {
+        let known = before.and_then(|before| before.plans.get(&workflow.active.plan));
+        if let Some(Kept { client, compiled, uses }) = known.filter(|known| Arc::ptr_eq(&known.uses, &workflow.uses)) {
+            return Some(Kept { client: client.clone(), compiled: Arc::clone(compiled), uses: Arc::clone(uses) });
+        }
         let unsound = workflow.off.iter().any(|off| off.code == OffCode::PlanUnsound);
         let uses = Some(&workflow.uses).filter(|_| !unsound && self.clients.contains_key(&workflow.active.client))?;
-        Kept::new(Arc::clone(&workflow.plan), workflow.active.plan, uses.clone())
+        Kept::new(Arc::clone(&workflow.plan), workflow.active.plan, Arc::clone(uses))
     }
 
     pub(super) fn root(&self) -> u32 {

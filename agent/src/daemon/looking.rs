@@ -45,9 +45,9 @@ impl Agent {
 
     /// Whether somebody may read a log. Of a client that left, nobody is assigned any more: on-call reads it.
     fn may_read(&self, viewer: &Viewer, log: &Log) -> bool {
-        match log {
-            Log::Agent => viewer.may_see(Sight::Agent),
-            Log::Client(client) => {
+        match log.client() {
+            None => viewer.may_see(Sight::Agent),
+            Some(client) => {
                 viewer.may_see(Sight::Client(client))
                     || (viewer.may_act(client) && !self.knows(client) && self.kept(client))
             }
@@ -199,7 +199,7 @@ impl Clerk {
     pub(super) async fn books(&self, viewer: &Viewer, question: LedgerQuestion) -> Result<Answer, StoreError> {
         let person = &viewer.who.person;
         let mine = |name: &str| {
-            let log = log_of(name);
+            let log = Log::from_name(name);
             log.filter(|log| self.agent.may_read(viewer, log))
         };
         let Some(name) = question.log().map(str::to_owned) else {
@@ -211,7 +211,8 @@ impl Clerk {
                 return Ok(Answer::Ledger(LedgerAnswer::Logs(names)));
             };
             let logs = names.iter().filter_map(|name| mine(name));
-            self.agent.note(logs.map(|log| looked(log, person, "ledger", WHY)).collect()).await?;
+            let logs: BTreeSet<Log> = logs.map(|log| log.written()).collect();
+            self.agent.note(logs.into_iter().map(|log| looked(log, person, "ledger", WHY)).collect()).await?;
             let mut all = Vec::new();
             for name in names {
                 let question = LedgerQuestion::Show { log: Some(name), person: about.clone(), since };
@@ -226,10 +227,10 @@ impl Clerk {
             return Ok(Answer::Ledger(LedgerAnswer::Entries(all.split_off(extra))));
         };
         let Some(log) = mine(&name) else {
-            let log = log_of(&name).unwrap_or(Log::Agent);
+            let log = Log::from_name(&name).map_or(Log::Agent, |log| log.written());
             return self.not_theirs(viewer, log, &format!("log `{name}`")).await;
         };
-        self.agent.note(vec![looked(log, person, "ledger", WHY)]).await?;
+        self.agent.note(vec![looked(log.written(), person, "ledger", WHY)]).await?;
         self.ledger(question).await
     }
 
@@ -278,10 +279,6 @@ impl Clerk {
             .await?;
         Ok(answer)
     }
-}
-
-fn log_of(name: &str) -> Option<Log> {
-    if name == Log::Agent.as_str() { Some(Log::Agent) } else { ClientId::new(name).ok().map(Log::Client) }
 }
 
 fn changed() -> Answer {

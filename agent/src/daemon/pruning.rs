@@ -17,7 +17,7 @@ use super::agent::Agent;
 use super::holding::NotHeld;
 use crate::control::books::{Erased, LEGAL, LegalHold};
 use crate::ledger::{self, Anew, Ranges, Step, announce};
-use crate::store::{Log, Note, Store as _, StoreError, Transaction, Write};
+use crate::store::{Log, Note, Store as _, StoreError, Transaction, Write, life};
 use crate::world::{Clock as _, Dice as _};
 
 /// How often is looked whether something is too old.
@@ -79,6 +79,10 @@ impl Agent {
             if let Some(kept) = kept {
                 longest = longest.max(kept);
                 self.announce_old(log, kept).await?;
+                self.forget_old(log, kept).await?;
+            }
+            for log in self.ended_logs(log)? {
+                self.work_off(&log).await?;
             }
             self.work_off(log).await?;
             lost.extend(self.lost_day(log)?.map(|_| log));
@@ -127,6 +131,33 @@ impl Agent {
         let writes = announce(&*self.store, log, &more, note, days, Vec::new())?;
         tracing::info!(log = log.as_str(), before = %day, "days of the ledger are too old and go");
         self.store.commit(Transaction { at: self.world.clock.now(), writes }).await
+    }
+
+    /// The logs of this name that ended with recoveries, whatever is left of them.
+    fn ended_logs(&self, log: &Log) -> Result<Vec<Log>, StoreError> {
+        Ok((1..life(&*self.store)?).map(|life| log.ended(life)).collect())
+    }
+
+    /// Destroys the keys of days of logs that ended which are too old. No entry can say so there: from the first of them on
+    /// such a log is not given out any more.
+    async fn forget_old(&self, log: &Log, kept: Period) -> Result<(), StoreError> {
+        let _alone = self.reading.write().await;
+        if self.is_kept(log)?.is_some() {
+            return Ok(());
+        }
+        let day = self.field.trusted().minus(kept).day();
+        for ended in self.ended_logs(log)? {
+            let (origin, mut keys) = (self.origin(&ended)?, self.day_keys());
+            let mut days = keys.days(&origin).or(Err(StoreError::Broken))?;
+            days.retain(|key| *key < day);
+            if days.is_empty() {
+                continue;
+            }
+            self.store.commit(Transaction::new(self.world.clock.now()).with(ledger::forget_ended(&ended))).await?;
+            tracing::info!(log = ended.as_str(), before = %day, "days of a ledger that ended are too old and go");
+            days.iter().try_for_each(|day| keys.destroy(&origin, day)).or(Err(StoreError::Broken))?;
+        }
+        Ok(())
     }
 
     /// Does what was announced. Between two steps everybody else has a turn.
@@ -285,9 +316,9 @@ impl Agent {
 
     /// The legal hold that keeps a log. What is about a client stands in the agent's own log too, so any keeps that one.
     fn is_kept(&self, log: &Log) -> Result<Option<LegalHold>, StoreError> {
-        match log {
-            Log::Client(client) => self.legal(&format!("{LEGAL}{client}")),
-            Log::Agent => match self.store.states(LEGAL)?.first() {
+        match log.client() {
+            Some(client) => self.legal(&format!("{LEGAL}{client}")),
+            None => match self.store.states(LEGAL)?.first() {
                 Some((name, _)) => self.legal(name),
                 None => Ok(None),
             },

@@ -15,9 +15,10 @@ use assent_schema::plan::Plan;
 use assent_schema::status::{Halt, Recover};
 use serde::{Deserialize, Serialize};
 
-use super::halting::{HALT, RECOVERY, Signed};
+use super::halting::{HALT, Named, RECOVERY, RETURNED, Signed};
 use crate::config::Config;
 use crate::control::offline;
+use crate::deploy::{Board, Returned, parse_place, switch};
 use crate::error::{Context as _, Error};
 use crate::ledger;
 use crate::pull::shelf;
@@ -59,7 +60,7 @@ pub(super) async fn finish(config: &Config, disk: &impl Disk, now: Wall) -> Resu
     let Some(bytes) = disk.read(RECOVERY).tried(cannot)? else { return Ok(()) };
     {
         let store = offline::open(&config.state.database())?;
-        let writes = serde_json::from_slice(&bytes).ok().map(|signed| writes(config, &store, &signed, now));
+        let writes = serde_json::from_slice(&bytes).ok().map(|signed| writes(config, (&store, disk), &signed, now));
         if let Some(writes) = writes.transpose().tried(cannot)?.filter(|writes| !writes.is_empty()) {
             store.commit(Transaction { at: now, writes }).await.tried(cannot)?;
             tracing::warn!("recovered: the logs begin anew, and what was under way is in the manual queue");
@@ -68,7 +69,12 @@ pub(super) async fn finish(config: &Config, disk: &impl Disk, now: Wall) -> Resu
     disk.remove(RECOVERY).tried(cannot)
 }
 
-fn writes(config: &Config, store: &impl Store, signed: &Signed, now: Wall) -> Result<Vec<Write>, StoreError> {
+fn writes(
+    config: &Config,
+    (store, disk): (&impl Store, &impl Disk),
+    signed: &Signed,
+    now: Wall,
+) -> Result<Vec<Write>, StoreError> {
     let Some(halt) = store.state(HALT)? else { return Ok(Vec::new()) };
     let halt: Halt = canon::from_bytes(&halt).or(Err(StoreError::Damaged("why the agent stopped")))?;
     let Ok(recover) = canon::from_bytes::<Recover>(signed.statement.as_bytes()) else { return Ok(Vec::new()) };
@@ -107,7 +113,21 @@ fn writes(config: &Config, store: &impl Store, signed: &Signed, now: Wall) -> Re
     writes.push(Write::State { name: RECOVERED.to_owned(), value: Some(value) });
     writes.push(recovered(now));
     writes.push(Write::State { name: HALT.to_owned(), value: None });
+    writes.extend(returned(store, now)?);
+    writes.extend(ledger::keep_ended(store, disk, life(store)?, &halt.published)?);
     writes.push(Write::EndLogs { life: life(store)?.saturating_add(1) });
+    Ok(writes)
+}
+
+/// What went back since the copy was made that the store is from: the copy names those plans, and they stay refused.
+fn returned(store: &impl Store, now: Wall) -> Result<Vec<Write>, StoreError> {
+    let Some(bytes) = store.state(RETURNED)? else { return Ok(Vec::new()) };
+    let damaged = || StoreError::Damaged("which plans went back");
+    let named: Named = canon::from_bytes(&bytes).or(Err(damaged()))?;
+    let place = |(name, plans): (String, _)| Some((parse_place(&name)?, plans));
+    let returned = named.into_iter().map(|one| place(one).ok_or_else(damaged)).collect::<Result<Returned, _>>()?;
+    let mut writes = switch::states(&Board::new(switch::load(store)?).learn(&returned, now.moment()))?;
+    writes.push(Write::State { name: RETURNED.to_owned(), value: None });
     Ok(writes)
 }
 
@@ -142,9 +162,9 @@ pub(super) fn first_words(store: &impl Store, project: Digest) -> Result<Vec<Wri
         logs.push((Log::Agent, Vec::new()));
     }
     for (log, old) in logs {
-        let runs = match &log {
-            Log::Agent => known.runs.values().sum::<u64>(),
-            Log::Client(client) => known.runs.get(client).copied().unwrap_or_default(),
+        let runs = match log.client() {
+            None => known.runs.values().sum::<u64>(),
+            Some(client) => known.runs.get(client).copied().unwrap_or_default(),
         };
         let why: Vec<&str> = known.why.iter().map(Token::as_str).collect();
         let note = Note::new(log.clone(), "recovered");

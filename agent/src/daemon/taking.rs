@@ -10,6 +10,7 @@ use assent_schema::id::{ClientId, ConnectionId};
 
 use super::agent::{Agent, REFUSED, lock};
 use super::intake::{self, Standpoint, Taken};
+use crate::deploy::Board;
 use crate::pull::read::Files;
 use crate::pull::{PullFailure, read, shelf};
 use crate::real::Egress;
@@ -116,7 +117,7 @@ impl Agent {
         // What cannot be had is named by nothing that runs from here on.
         let older = shelf::plans(&repository, &missing).unwrap_or_default();
         let older: Vec<Vec<u8>> = older.into_values().collect();
-        Ok(intake::judge(files, commit, &at, &older))
+        Ok(intake::judge(files, commit, &at, &older, self.taken().as_deref()))
     }
 
     /// The commit that need not be judged, at this time since boot.
@@ -183,8 +184,9 @@ impl Agent {
         }
         with.push(self.time_write());
         let (newest, accepted) = (taken.manifest, taken.accepted(self.field.now(), new));
-        self.take_up(taken);
-        self.switch(|board| board.accept(&accepted, self.field.now()), with).await?;
+        let propose = |board: &Board| board.accept(&accepted, self.field.now());
+        // Whom it lets decide, and where it lets the agent reach, counts with its plans: when all of it is durable.
+        self.switch_by(propose, with, None, || self.take_up(taken)).await?;
         tracing::info!(manifest = %newest, new, "a release was accepted");
         let needed = self.needed_plans().await?;
         if let Err(failure) = shelf::tidy(&repository, &newest, &needed) {

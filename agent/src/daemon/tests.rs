@@ -27,6 +27,7 @@ use crate::store::{Accepted, Ending, Entry, Note, QueueItem, RunId, Transaction,
 use crate::verify::fixture::{self, Files};
 
 mod ledger;
+mod releases;
 mod secrets;
 
 const BRANCH: &str = "release/production/eu";

@@ -7,10 +7,13 @@ use assent_schema::client::Freeze;
 use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::time::Moment;
 
-use super::machine::{Change, Event, NoRollback, Surroundings, Workflow};
+use super::machine::{Change, Event, NoRollback, Surroundings, Why, Workflow};
 
 /// One workflow of one client.
 pub type Place = (ClientId, WorkflowId);
+
+/// Plans that went back, each with its reason, by workflow.
+pub type Returned = BTreeMap<Place, BTreeMap<Digest, Why>>;
 
 /// What an accepted release, or the same one verified again, means for the plans.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,6 +111,16 @@ impl Board {
     pub fn roll_back(&self, place: &Place, now: Moment) -> Result<Proposal, NoRollback> {
         self.workflows.get(place).ok_or(NoRollback::NothingRuns)?.rollback_target()?;
         Ok(self.one(place, &Event::RollBack, now))
+    }
+
+    /// What it changes to hear that plans went back of which this board, put back from a copy, does not know.
+    pub fn learn(&self, returned: &Returned, now: Moment) -> Proposal {
+        let mut proposal = Proposal::default();
+        for (place, plans) in returned {
+            let event = Event::Learnt { returned: plans.clone() };
+            self.step(place, &event, self.around(place, now), &mut proposal);
+        }
+        proposal
     }
 
     /// What a start changes. `open` has the plans of runs that were under way when the agent stopped last.

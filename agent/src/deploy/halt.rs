@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use assent_schema::canon::Digest;
 use assent_schema::ledger::Head;
 
+use super::board::Returned;
 use crate::store::Log;
 
 /// What the agent published, as far as its own keys signed it.
@@ -22,6 +23,8 @@ pub struct Published {
     pub release: (u32, u64),
     /// The checkpoint of each log: its head, and the note as it was published.
     pub heads: BTreeMap<Log, (Head, String)>,
+    /// The plans that went back.
+    pub returned: Returned,
 }
 
 /// What its store says.
@@ -101,7 +104,12 @@ mod tests {
     fn published(life: u32, root: u8) -> Published {
         let log = if life == 1 { "assent/harbor/eu-1".to_owned() } else { format!("assent/harbor/eu-1.{life}") };
         let head = Head { origin: log.parse().unwrap(), size: 5, root: digest(root) };
-        Published { root: 3, release: (1, 7), heads: [(Log::Agent, (head, String::new()))].into() }
+        Published {
+            root: 3,
+            release: (1, 7),
+            heads: [(Log::Agent, (head, String::new()))].into(),
+            ..Published::default()
+        }
     }
 
     #[test]

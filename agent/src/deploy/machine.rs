@@ -108,6 +108,12 @@ impl Why {
             Self::ByHand => "by-hand",
         }
     }
+
+    /// The reason of this code; one that is not known here stands for somebody's decision.
+    pub fn from_code(code: &str) -> Self {
+        let all = [Self::FailureRate, Self::Latency, Self::Unproven];
+        all.into_iter().find(|why| why.code() == code).unwrap_or(Self::ByHand)
+    }
 }
 
 impl From<gates::Worse> for Why {
@@ -177,6 +183,11 @@ pub enum Event {
     Tick,
     /// A person rolls back.
     RollBack,
+    /// The agent's state was put back from a copy, and what it published since says which plans went back.
+    Learnt {
+        /// Those plans, each with its reason.
+        returned: BTreeMap<Digest, Why>,
+    },
 }
 
 /// What the machine must know besides its own state.
@@ -301,6 +312,11 @@ impl Workflow {
                     self.send_back(active, Some(to), Why::ByHand, around, &mut changes);
                 }
             }
+            Event::Learnt { returned } => {
+                for (plan, why) in returned {
+                    self.learn(*plan, *why, around, &mut changes);
+                }
+            }
             Event::Tick => {}
         }
         self.settle(around, &mut changes);
@@ -417,6 +433,18 @@ impl Workflow {
     fn return_to_previous(&mut self, plan: Digest, why: Why, around: Surroundings, changes: &mut Vec<Change>) {
         let previous = self.before(plan).find(|other| !self.refused.contains_key(other));
         self.send_back(plan, previous, why, around, changes);
+    }
+
+    /// A plan went back in a life of the agent that this state does not know of.
+    fn learn(&mut self, plan: Digest, why: Why, around: Surroundings, changes: &mut Vec<Change>) {
+        let trial = self.trial.as_ref().map(|trial| trial.plan);
+        let committed = self.committed.as_ref().map(|committed| committed.plan);
+        self.staged.take_if(|staged| *staged == plan);
+        if [trial, committed].contains(&Some(plan)) && !self.refused.contains_key(&plan) {
+            return self.return_to_previous(plan, why, around, changes);
+        }
+        self.healthy.retain(|other| *other != plan);
+        self.refused.entry(plan).or_insert(why);
     }
 
     fn send_back(

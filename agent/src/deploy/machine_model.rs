@@ -132,27 +132,56 @@ fn no_history_runs_what_it_must_not_or_nothing_where_it_could() {
     assert!(seen.len() > 5_000, "only {} states", seen.len());
 }
 
-/// A copy of the state is put back, or runs elsewhere too: the agent halts, starts nothing, and on-call lets it go on. It judges
-/// the newest release again first, so whatever the copy did not know yet of statements counts; what it forgot is only which
-/// plans were sent back since it was made.
+/// A copy of the state is put back, or runs elsewhere too: the agent halts, starts nothing, judges the newest release, and
+/// on-call lets it go on. Whatever the copy did not know yet of statements counts then, and so does each plan that went back
+/// since: the agent published that, and learns it from what it published.
 #[test]
-fn a_copy_that_goes_on_runs_what_the_newest_release_allows() {
+fn a_copy_that_goes_on_runs_what_the_newest_release_allows_and_nothing_that_went_back() {
     let alphabet = alphabet();
     let start = (Workflow::default(), Watcher::default());
     let around = Surroundings { now: Moment::from_seconds(0).plus(LATER), frozen: false };
+    let bad = PLANS.map(|n| vec![Event::Ended { plan: plan(n), good: false, took_ms: 5 }; 2]);
+    let since: Vec<Happening> =
+        bad.map(|events| Happening { events, around }).into_iter().chain(alphabet.clone()).collect();
+    let mut learnt = 0;
     for first in &alphabet {
         let (copied, knew) = play(start.0.clone(), start.1.clone(), first);
-        for second in &alphabet {
-            let (_, knows) = play(copied.clone(), knew.clone(), second);
-            let mut watcher = Watcher { sent_back: knew.sent_back.clone(), ..knows };
-            let (halted, _) = copied.clone().step(&Event::Halt, around);
-            let (booted, changes) = halted.step(&Event::Boot { open: true }, around);
-            watcher.sees(&Event::Tick, &changes);
-            let denied = watcher.denied.clone();
-            let newest = Event::Accepted { named: watcher.named, denied, readmitted: BTreeSet::new() };
+        for second in &since {
+            let (lost, mut watcher) = play(copied.clone(), knew.clone(), second);
+            let newest =
+                Event::Accepted { named: watcher.named, denied: watcher.denied.clone(), readmitted: BTreeSet::new() };
+            // Nothing runs meanwhile, so nothing of it is judged.
+            let quiet = [
+                Event::Halt,
+                newest.clone(),
+                Event::Learnt { returned: lost.refused.clone() },
+                Event::Boot { open: true },
+            ];
+            let booted = quiet.iter().fold(copied.clone(), |state, event| {
+                let (state, changes) = state.step(event, around);
+                watcher.sees(&Event::Tick, &changes);
+                state
+            });
+            learnt += usize::from(lost.refused.len() > copied.refused.len());
             play(booted, watcher, &Happening { events: vec![newest], around });
         }
     }
+    assert!(learnt > 50, "only {learnt} of them went back meanwhile");
+}
+
+/// What the machine hears twice, or of a plan that it never had, changes nothing of what runs.
+#[test]
+fn what_went_back_is_learnt_once() {
+    let around = Surroundings { now: Moment::from_seconds(0), frozen: false };
+    let named = Event::Accepted { named: Some(plan(1)), denied: BTreeSet::new(), readmitted: BTreeSet::new() };
+    let (state, _) = Workflow::default().step(&named, around);
+    let learn = |plans: &[u8]| Event::Learnt { returned: plans.iter().map(|n| (plan(*n), Why::Latency)).collect() };
+    let (state, changes) = state.step(&learn(&[2]), around);
+    assert_eq!((state.active(), changes), (Some(plan(1)), vec![]));
+    let (state, changes) = state.step(&learn(&[1, 2]), around);
+    assert_eq!((state.active(), state.refused.len(), changes.len()), (None, 2, 2), "{changes:?}");
+    let (again, changes) = state.clone().step(&learn(&[1, 2]), around);
+    assert_eq!((again, changes), (state, vec![]));
 }
 
 /// Something that is proposed to a board.

@@ -13,6 +13,6 @@ pub mod machine;
 pub mod status;
 pub mod switch;
 
-pub use board::{Accepted, Board, Place, Proposal};
+pub use board::{Accepted, Board, Place, Proposal, Returned};
 pub use machine::{Change, NoRollback, Off, Why, Workflow};
 pub use switch::parse_place;

@@ -27,6 +27,20 @@ pub fn workflows(
     all
 }
 
+/// What went back of workflows that no release names: they have a past that counts when they are named again.
+pub fn returned(board: &Board) -> BTreeMap<ClientId, BTreeMap<WorkflowId, BTreeMap<Digest, String>>> {
+    let mut all: BTreeMap<ClientId, BTreeMap<WorkflowId, BTreeMap<Digest, String>>> = BTreeMap::new();
+    let unnamed = |state: &&Workflow| state.named.is_none() && !state.refused.is_empty();
+    for ((client, workflow), state) in board.workflows().iter().filter(|(_, state)| unnamed(state)) {
+        all.entry(client.clone()).or_default().insert(workflow.clone(), codes(state));
+    }
+    all
+}
+
+fn codes(state: &Workflow) -> BTreeMap<Digest, String> {
+    state.refused.iter().map(|(plan, why)| (*plan, why.code().to_owned())).collect()
+}
+
 fn one(state: &Workflow, stale: bool, barred: impl Fn(&Digest) -> Option<&'static str>) -> WorkflowStatus {
     let trial = state.trial.as_ref().map(|trial| TrialStatus {
         plan: trial.plan,
@@ -41,7 +55,7 @@ fn one(state: &Workflow, stale: bool, barred: impl Fn(&Digest) -> Option<&'stati
         why: why(state, barred).map(str::to_owned),
         trial,
         stale,
-        refused: state.refused.iter().map(|(plan, why)| (*plan, why.code().to_owned())).collect(),
+        refused: codes(state),
     }
 }
 

@@ -44,19 +44,26 @@ pub fn parse_place(text: &str) -> Option<Place> {
 /// # Errors
 /// [`StoreError::Damaged`] when a state has no canonical form, which no state has.
 pub fn write(proposal: &Proposal, transaction: &mut Transaction) -> Result<(), StoreError> {
-    for (place, workflow) in &proposal.next {
-        let value = if *workflow == Workflow::default() {
-            None
-        } else {
-            Some(canon::to_bytes(workflow).or(Err(StoreError::Damaged("a deploy state without canonical form")))?)
-        };
-        transaction.writes.push(Write::State { name: name_of(place), value });
-    }
+    transaction.writes.extend(states(proposal)?);
     for (place, change) in &proposal.changes {
         transaction.writes.extend(note(place, change).map(|note| Write::Note(Box::new(note))));
         transaction.writes.extend(alert(place, change).map(Write::Alert));
     }
     Ok(())
+}
+
+/// The states alone, of what was told already.
+///
+/// # Errors
+/// As [`write`].
+pub fn states(proposal: &Proposal) -> Result<Vec<Write>, StoreError> {
+    let state = |(place, workflow): (&Place, &Workflow)| {
+        let kept = Some(workflow).filter(|workflow| **workflow != Workflow::default());
+        let value = kept.map(canon::to_bytes).transpose();
+        let value = value.or(Err(StoreError::Damaged("a deploy state without canonical form")))?;
+        Ok(Write::State { name: name_of(place), value })
+    };
+    proposal.next.iter().map(state).collect()
 }
 
 /// The transaction of a proposal alone.

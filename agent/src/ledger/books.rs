@@ -1,6 +1,6 @@
 //! All logs of one agent behind the store's `Books`: rows are made inside the commit that they belong to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::canon::{self, Digest};
 use assent_schema::id::{AgentId, ProjectName};
@@ -120,7 +120,7 @@ impl<D: Disk, R: Dice> Ledgers<D, R> {
         let end = self.logs.get(&note.log);
         let heads: Vec<Head> = match note.log {
             Log::Agent => self.logs.iter().filter(|(log, _)| **log != Log::Agent).map(|(_, end)| end.head()).collect(),
-            Log::Client(_) => self.logs.get(&Log::Agent).map(Appender::head).into_iter().collect(),
+            Log::Client(_) | Log::Ended(_) => self.logs.get(&Log::Agent).map(Appender::head).into_iter().collect(),
         };
         let (accepted, finished) = (end.map_or(0, Appender::accepted), end.map_or(0, Appender::finished));
         Ok(Tick { accepted, finished, heads }.into())
@@ -185,10 +185,11 @@ pub fn root_at(store: &impl Store, log: &Log, size: u64) -> Result<Option<Digest
 }
 
 /// The name of a log of the agent whose own log is `own`.
-pub(super) fn origin_of(own: &Origin, log: &Log) -> Origin {
+pub(crate) fn origin_of(own: &Origin, log: &Log) -> Origin {
     match log {
         Log::Agent => own.clone(),
         Log::Client(client) => Origin { client: Some(client.clone()), ..own.clone() },
+        Log::Ended(ended) => Origin { client: log.client().cloned(), life: ended.life(), ..own.clone() },
     }
 }
 
@@ -231,6 +232,12 @@ impl<D: Disk, R: Dice> Books for Ledgers<D, R> {
             AppendError::BadRun => StoreError::Damaged("a run's number does not follow in the ledger"),
             AppendError::Form(_) | AppendError::Seal => StoreError::Damaged("an entry for the ledger has another form"),
         })
+    }
+
+    fn prepare(&mut self, at: Wall, logs: &BTreeSet<&Log>) -> Result<(), StoreError> {
+        let time = |log: &Log| self.logs.get(log).map_or(at.moment(), |end| end.time(at.moment()));
+        let days: Vec<_> = logs.iter().map(|log| (origin_of(&self.own, log), time(log).day())).collect();
+        self.keys.make_all(days, || self.dice.bytes()).map_err(store_error)
     }
 
     fn end(&self, log: &Log) -> Option<Vec<u8>> {

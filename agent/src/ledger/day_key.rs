@@ -94,7 +94,8 @@ impl fmt::Display for DayKeyError {
 
 impl std::error::Error for DayKeyError {}
 
-/// The day keys of all logs of one agent: files `ledger/keys/<client>/<YYYY-MM-DD>`, sealed to the host's key.
+/// The day keys of all logs of one agent: files `ledger/keys/<client>/<YYYY-MM-DD>`, sealed to the host's key; of logs that
+/// began anew `ledger/keys/<client>.2/<YYYY-MM-DD>`, since those that ended keep theirs.
 pub struct DayKeys<D: Disk> {
     disk: D,
     host: Arc<HostKey>,
@@ -139,14 +140,47 @@ impl<D: Disk> DayKeys<D> {
                 Some(key) => key,
                 None => self.make(&path, fresh())?,
             };
-            // Whoever writes on a day wrote the last of those before: no key of them is kept in memory until it is destroyed.
-            let folder = path_of(log, "");
-            self.cached.retain(|other, _| {
-                !other.starts_with(&folder) || other.trim_end_matches(NEXT) == path.trim_end_matches(NEXT)
-            });
+            self.forget_before(log, &path);
             self.remember(path.clone(), key);
         }
         self.cached.get(&path).ok_or(DayKeyError::Gone)
+    }
+
+    /// Makes the keys of days that entries are about to be written on, all at once, where there are none yet.
+    ///
+    /// # Errors
+    /// When one can neither be read nor written; others may be there then.
+    ///
+    /// # Crash
+    /// On return all of them are durable.
+    pub fn make_all(
+        &mut self,
+        days: impl IntoIterator<Item = (Origin, String)>,
+        fresh: impl Fn() -> [u8; 32],
+    ) -> Result<(), DayKeyError> {
+        let (mut files, mut keys) = (BTreeMap::new(), Vec::new());
+        for (log, day) in days {
+            let path = path_of(&log, &day);
+            if self.cached.contains_key(&path) || self.load(&path)?.is_some() {
+                continue;
+            }
+            let key = DayKey(fresh());
+            files.insert(path.clone(), self.host.seal(&key.0).or(Err(DayKeyError::CannotOpen))?);
+            keys.push((log, path, key));
+        }
+        self.disk.write_all(&files).map_err(DayKeyError::Disk)?;
+        for (log, path, key) in keys {
+            self.forget_before(&log, &path);
+            self.remember(path, key);
+        }
+        Ok(())
+    }
+
+    /// Whoever writes on a day wrote the last of those before: no key of them is kept in memory until it is destroyed.
+    fn forget_before(&mut self, log: &Origin, path: &str) {
+        let folder = path_of(log, "");
+        let day = path.trim_end_matches(NEXT);
+        self.cached.retain(|other, _| !other.starts_with(&folder) || other.trim_end_matches(NEXT) == day);
     }
 
     /// What may open the entries of a day, for threads that open many of them.
@@ -253,7 +287,7 @@ impl<D: Disk> DayKeys<D> {
     /// # Errors
     /// When the folder cannot be read.
     pub fn days(&self, log: &Origin) -> Result<Vec<String>, DayKeyError> {
-        let names = self.disk.list(&format!("ledger/keys/{}", log.folder())).map_err(DayKeyError::Disk)?;
+        let names = self.disk.list(path_of(log, "").trim_end_matches('/')).map_err(DayKeyError::Disk)?;
         Ok(names.into_iter().filter(|name| !name.ends_with(NEXT)).collect())
     }
 
@@ -305,7 +339,12 @@ fn next(day: &str) -> String {
 }
 
 fn path_of(log: &Origin, day: &str) -> String {
-    format!("ledger/keys/{}/{day}", log.folder())
+    let folder = log.folder();
+    if log.is_first() {
+        format!("ledger/keys/{folder}/{day}")
+    } else {
+        format!("ledger/keys/{folder}.{}/{day}", log.life)
+    }
 }
 
 #[cfg(test)]

@@ -151,7 +151,9 @@ fn seal_anew<S: Store, D: Disk>(
 ) -> Result<Option<Vec<Write>>, StoreError> {
     let last = store.ledger_size(log)?.saturating_sub(1);
     let today = store.ledger_rows(log, last, 1)?.pop().map(|row| row.day).unwrap_or_default();
-    let Some(at) = left.anew.iter().position(|anew| anew.day < today) else { return Ok(None) };
+    // On no day of a log that ended is anything written any more.
+    let over = |anew: &Anew| anew.day < today || matches!(log, Log::Ended(_));
+    let Some(at) = left.anew.iter().position(over) else { return Ok(None) };
     let Some(anew) = left.anew.get_mut(at) else { return Ok(None) };
     if !anew.made {
         keys.make_next(origin, &anew.day, || dice.bytes()).map_err(store_error)?;

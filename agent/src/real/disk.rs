@@ -1,8 +1,10 @@
 //! Small files of the state folder: replaced as a whole, durable on return, links never followed.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -16,6 +18,8 @@ use crate::world::{Disk, DiskFailure};
 pub const FILE_MOST_BYTES: u64 = 64 * 1024 * 1024;
 /// The longest part of a path, in bytes; leaves room for the ending of a file that is being written.
 const PART_MOST_BYTES: usize = 200;
+/// Threads at most that write files at the same time. Nearly all of their time they wait until something is durable.
+const WRITERS_MOST: usize = 16;
 /// The most parts of a path.
 const PARTS_MOST: usize = 8;
 
@@ -59,6 +63,23 @@ impl RealDisk {
         }
         Ok(folder)
     }
+
+    /// Puts one file in place. Nobody else writes one of this name meanwhile.
+    fn put(&self, path: &str, bytes: &[u8]) -> Result<(), DiskFailure> {
+        let (parts, name) = split(path)?;
+        let folder = self.make_folder(&parts)?;
+        let new = format!(".{name}.new");
+        match unlinkat(&folder, new.as_str(), AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(errno) => return Err(failure(errno)),
+        }
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(&folder, new.as_str(), flags, Mode::RUSR | Mode::WUSR).map_err(failure)?;
+        let mut file = File::from(file);
+        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| io_failure(&error))?;
+        renameat(&folder, new.as_str(), &folder, name).map_err(failure)?;
+        fsync(&folder).map_err(failure)
+    }
 }
 
 impl Disk for RealDisk {
@@ -80,20 +101,19 @@ impl Disk for RealDisk {
     }
 
     fn write(&self, path: &str, bytes: &[u8]) -> Result<(), DiskFailure> {
-        let (parts, name) = split(path)?;
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let folder = self.make_folder(&parts)?;
-        let new = format!(".{name}.new");
-        match unlinkat(&folder, new.as_str(), AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(errno) => return Err(failure(errno)),
-        }
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(&folder, new.as_str(), flags, Mode::RUSR | Mode::WUSR).map_err(failure)?;
-        let mut file = File::from(file);
-        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| io_failure(&error))?;
-        renameat(&folder, new.as_str(), &folder, name).map_err(failure)?;
-        fsync(&folder).map_err(failure)
+        self.put(path, bytes)
+    }
+
+    fn write_all(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<(), DiskFailure> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let files: Vec<_> = files.iter().collect();
+        let write = |share: &[(&String, &Vec<u8>)]| share.iter().try_for_each(|(path, bytes)| self.put(path, bytes));
+        std::thread::scope(|scope| {
+            let shares = files.chunks(files.len().div_ceil(WRITERS_MOST).max(1));
+            let shares: Vec<_> = shares.map(|share| scope.spawn(move || write(share))).collect();
+            shares.into_iter().try_for_each(|one| one.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        })
     }
 
     fn remove(&self, path: &str) -> Result<(), DiskFailure> {
@@ -172,6 +192,23 @@ mod tests {
         disk.remove("ledger/keys/acme/2026-03-02").unwrap();
         assert_eq!(disk.list("ledger/keys/acme"), Ok(Vec::new()));
         assert_eq!(disk.list("nowhere"), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn many_files_stand_whole_and_a_bad_one_is_told() {
+        let (folder, disk) = disk();
+        let mut files: BTreeMap<String, Vec<u8>> =
+            (0..100_u8).map(|n| (format!("keys/client-{}/{n}", n % 40), vec![n; 80])).collect();
+        for _ in 0..2 {
+            disk.write_all(&files).unwrap();
+            for (path, bytes) in &files {
+                assert_eq!(disk.read(path).as_ref(), Ok(&Some(bytes.clone())), "{path}");
+            }
+        }
+        disk.write_all(&BTreeMap::new()).unwrap();
+        symlink("/etc", folder.path().join("link")).unwrap();
+        files.insert("link/passwd".to_owned(), b"x".to_vec());
+        assert!(disk.write_all(&files).is_err());
     }
 
     #[test]

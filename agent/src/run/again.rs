@@ -104,8 +104,11 @@ pub fn recovered(now: Wall) -> Write {
     Write::State { name: RECOVERED.to_owned(), value: Some(now.millis().to_be_bytes().into()) }
 }
 
-/// Whether a run is older than a recovery.
-fn is_old(store: &impl Store, run: RunId) -> Result<bool, StoreError> {
+/// Whether a run is older than a recovery: its number is one of a log that ended.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn is_old(store: &impl Store, run: RunId) -> Result<bool, StoreError> {
     let Some(at) = store.state(RECOVERED)? else { return Ok(false) };
     let at = at.try_into().or(Err(StoreError::Damaged("when a recovery was")))?;
     Ok(run.millis() <= i64::from_be_bytes(at))

@@ -51,7 +51,7 @@ use assent_schema::plan::Effect;
 use assent_schema::time::Moment;
 use tokio::sync::{oneshot, watch};
 
-pub use again::{Act, NotAgain, Way, handled, recovered};
+pub use again::{Act, NotAgain, Way, handled, is_old, recovered};
 pub(crate) use again::{acceptance, handling_note, unhandled};
 pub use begin::{Begun, NewRun, NotBegun};
 pub use beside::Beside;

@@ -55,6 +55,12 @@ enum Was {
     All(Box<Tables>),
 }
 
+/// What is kept of logs, after all of them that were written ended.
+fn end_all<T>(logs: BTreeMap<Log, T>, life: u32) -> BTreeMap<Log, T> {
+    let ended = |log: Log| if log == log.written() { log.ended(life) } else { log };
+    logs.into_iter().map(|(log, kept)| (ended(log), kept)).collect()
+}
+
 struct LogWas {
     log: Log,
     rows: usize,
@@ -306,9 +312,15 @@ impl Tables {
                 rows.iter_mut().filter(|row| (from..=to).contains(&row.index)).for_each(|row| row.sealed = None);
             }
             Write::EndLogs { life } => {
-                self.ledger.clear();
-                self.tiles.clear();
-                self.state.retain(|name, _| !super::OF_LOGS.iter().any(|prefix| name.starts_with(prefix)));
+                let ended = life.saturating_sub(1);
+                self.ledger = end_all(std::mem::take(&mut self.ledger), ended);
+                self.tiles = end_all(std::mem::take(&mut self.tiles), ended);
+                let goes_along = |name: &String| {
+                    super::WITH_LOGS.iter().any(|prefix| name.starts_with(prefix)) && !name.contains('.')
+                };
+                let state = std::mem::take(&mut self.state).into_iter();
+                let named = |(name, value)| (if goes_along(&name) { format!("{name}.{ended}") } else { name }, value);
+                self.state = state.filter(|(name, _)| !name.starts_with(super::ENDS)).map(named).collect();
                 self.state.insert(super::LIFE.to_owned(), life.to_string().into_bytes());
                 self.sums.retain(|name, _| !name.starts_with("runs/accepted/") && !name.starts_with("runs/ended/"));
             }
@@ -390,7 +402,7 @@ fn is_due_again(row: &mut AlertRow, at: Wall) {
 
 impl LedgerRows for Tables {
     fn logs(&self) -> Result<Vec<Log>, StoreError> {
-        Ok(self.ledger.keys().cloned().collect())
+        Ok(self.ledger.keys().filter(|log| **log == log.written()).cloned().collect())
     }
 
     fn life(&self) -> Result<u32, StoreError> {

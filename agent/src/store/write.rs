@@ -180,20 +180,68 @@ pub enum Log {
     Agent,
     /// A client's.
     Client(ClientId),
+    /// One that ended with a recovery: it can be read, and nothing is added to it.
+    Ended(EndedLog),
+}
+
+/// Which log ended: whose it was, and which of the agent's lives wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EndedLog {
+    name: String,
+    client: Option<ClientId>,
+    life: u32,
+}
+
+impl EndedLog {
+    /// The life that wrote it, as its origin says it.
+    pub fn life(&self) -> u32 {
+        self.life
+    }
 }
 
 impl Log {
-    /// The name of the log in tables and files: the client's id, `_agent` for the agent's own.
+    /// The name of the log in tables and files: the client's id, `_agent` for the agent's own. Of one that ended, also a dot
+    /// and the life that wrote it.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Agent => "_agent",
             Self::Client(client) => client.as_str(),
+            Self::Ended(ended) => &ended.name,
         }
     }
 
     /// The log of this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        if name == "_agent" { Some(Self::Agent) } else { ClientId::new(name).ok().map(Self::Client) }
+        match name.split_once('.') {
+            Some((name, life)) => {
+                let number = life.parse().ok().filter(|number: &u32| *number > 0 && number.to_string() == life)?;
+                Some(Self::from_name(name)?.ended(number))
+            }
+            None if name == "_agent" => Some(Self::Agent),
+            None => ClientId::new(name).ok().map(Self::Client),
+        }
+    }
+
+    /// Whose it is; nothing for the agent's own.
+    pub fn client(&self) -> Option<&ClientId> {
+        match self {
+            Self::Agent => None,
+            Self::Client(client) => Some(client),
+            Self::Ended(ended) => ended.client.as_ref(),
+        }
+    }
+
+    /// This log as the agent wrote it in a life that ended.
+    #[must_use]
+    pub fn ended(&self, life: u32) -> Self {
+        let written = self.written();
+        Self::Ended(EndedLog { name: format!("{}.{life}", written.as_str()), client: self.client().cloned(), life })
+    }
+
+    /// The log that is written now of those that have its name.
+    #[must_use]
+    pub fn written(&self) -> Self {
+        self.client().map_or(Self::Agent, |client| Self::Client(client.clone()))
     }
 }
 

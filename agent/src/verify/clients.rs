@@ -15,16 +15,16 @@ use assent_schema::release::Manifest;
 use assent_schema::scenario::Tests;
 use assent_schema::trust::{PublicKey, Root, Teams};
 
-use super::Place;
 use super::files::Sorted;
 use super::refusal::{Refusal, RefusalCode};
+use super::{Bundle, Place, Verified, known};
 use crate::cores;
 
 /// One plan with its scenarios, as the manifest names them.
 pub(super) struct Named {
     pub(super) active: ActiveWorkflow,
     pub(super) plan: Arc<Plan>,
-    pub(super) tests: Tests,
+    pub(super) tests: Arc<Tests>,
 }
 
 /// Reads the facts of every client of the release.
@@ -147,6 +147,7 @@ pub(super) fn plans(
     manifest: &Manifest,
     sorted: &Sorted<'_>,
     clients: &BTreeMap<ClientId, ClientFacts>,
+    before: Option<&Verified<Bundle>>,
 ) -> Result<Vec<Named>, Refusal> {
     if !manifest.active.is_sorted_by(|a, b| (&a.client, &a.workflow) < (&b.client, &b.workflow)) {
         return Err(Refusal::new(
@@ -162,22 +163,29 @@ pub(super) fn plans(
     if let Some(path) = unused {
         return Err(Refusal::new(RefusalCode::FileUnexpected, format!("{path} belongs to no active workflow")));
     }
-    cores::try_each(&manifest.active, |active| plan(active, sorted, clients))
+    cores::try_each(&manifest.active, |active| plan(active, sorted, clients, before))
 }
 
 fn plan(
     active: &ActiveWorkflow,
     sorted: &Sorted<'_>,
     clients: &BTreeMap<ClientId, ClientFacts>,
+    before: Option<&Verified<Bundle>>,
 ) -> Result<Named, Refusal> {
     let name = format!("{}/{}", active.client, active.workflow);
     let refuse = |what: &str| Refusal::new(RefusalCode::PlanInvalid, format!("{name} {what}"));
-    let bytes = sorted.plans.get(&active.plan).ok_or_else(|| refuse("has no plan file"))?;
-    let plan: Plan =
-        canon::from_bytes(bytes).map_err(|e| refuse(&format!("has a plan that is not as it must be: {e}")))?;
-    let bytes = sorted.tests.get(&active.tests).ok_or_else(|| refuse("has no tests file"))?;
-    let tests: Tests =
-        canon::from_bytes(bytes).map_err(|e| refuse(&format!("has tests that are not as they must be: {e}")))?;
+    let plan_bytes = sorted.plans.get(&active.plan).ok_or_else(|| refuse("has no plan file"))?;
+    let tests_bytes = sorted.tests.get(&active.tests).ok_or_else(|| refuse("has no tests file"))?;
+    // The same digests: the same bytes, which say the same.
+    let (plan, tests) = if let Some(known) = known(before, active) {
+        (Arc::clone(&known.plan), Arc::clone(&known.tests))
+    } else {
+        let plan: Plan =
+            canon::from_bytes(plan_bytes).map_err(|e| refuse(&format!("has a plan that is not as it must be: {e}")))?;
+        let tests: Tests = canon::from_bytes(tests_bytes)
+            .map_err(|e| refuse(&format!("has tests that are not as they must be: {e}")))?;
+        (Arc::new(plan), Arc::new(tests))
+    };
     let own = (&active.client, &active.workflow, SCHEMA);
     if (&plan.client, &plan.workflow, plan.schema) != own || (&tests.client, &tests.workflow, tests.schema) != own {
         return Err(refuse("is named by a plan or tests of another workflow or schema"));
@@ -197,7 +205,7 @@ fn plan(
             return Err(refuse(&format!("uses the connection {connection} otherwise than the client's facts say")));
         }
     }
-    Ok(Named { active: active.clone(), plan: Arc::new(plan), tests })
+    Ok(Named { active: active.clone(), plan, tests })
 }
 
 fn leads_to(to: &ConnectionTo, target: &Target) -> bool {

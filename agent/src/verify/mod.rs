@@ -145,9 +145,9 @@ pub struct WorkflowBundle {
     /// Its plan.
     pub plan: Arc<Plan>,
     /// Its scenarios.
-    pub tests: Tests,
+    pub tests: Arc<Tests>,
     /// Its data uses, derived here; empty when that failed.
-    pub uses: Vec<DataUse>,
+    pub uses: Arc<[DataUse]>,
     /// Why it may not run; empty when it may.
     pub off: BTreeSet<Off>,
 }
@@ -189,6 +189,22 @@ pub fn verify(
     place: &Place,
     now: Now,
 ) -> Result<Verified<Bundle>, Refusal> {
+    verify_after(files, pinned, place, now, None)
+}
+
+/// As [`verify`], with a release that was verified here before. What its plans and scenarios say is taken from there where their
+/// digests are the same, and so are the data uses of plans whose client's facts are the same. Whatever may come out otherwise by
+/// then, approvals and time above all, is judged anew.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_after(
+    files: &BTreeMap<String, Vec<u8>>,
+    pinned: &PinnedTrust,
+    place: &Place,
+    now: Now,
+    before: Option<&Verified<Bundle>>,
+) -> Result<Verified<Bundle>, Refusal> {
     let seen = files::seen(files)?;
     let sorted = files::sort(&seen)?;
     let roots = trust::roots(&sorted, pinned, place, now)?;
@@ -200,7 +216,7 @@ pub fn verify(
     let freshness = trust::freshness(&sorted, &roots, &manifest, &facts, place, now)?;
     let rehearses = trust::rehearses(&roots, place);
     let mut endpoints = clients::endpoints(&sorted, &facts, place, rehearses)?;
-    let named = clients::plans(&manifest, &sorted, &facts)?;
+    let named = clients::plans(&manifest, &sorted, &facts, before)?;
     if !rehearses {
         let new = || named.iter().filter(|named| !pinned.plans.contains(&named.active.plan));
         let wanted = new().map(|named| named.active.plan).collect();
@@ -211,12 +227,15 @@ pub fn verify(
     let clients: BTreeMap<ClientId, ClientBundle> = statements
         .into_iter()
         .filter_map(|(client, (statements, resets))| {
-            let facts = Arc::new(facts.get(&client)?.clone());
+            let facts = facts.get(&client)?;
+            let known = before.and_then(|before| before.clients.get(&client)).map(|known| &known.facts);
+            let same = known.filter(|known| ***known == *facts);
+            let facts = same.map_or_else(|| Arc::new(facts.clone()), Arc::clone);
             let endpoints = endpoints.remove(&client).unwrap_or_default();
             Some((client, ClientBundle { facts, endpoints, statements, resets }))
         })
         .collect();
-    let judged = cores::each(&named, |named| workflow(named, &clients, &roots, now));
+    let judged = cores::each(&named, |named| workflow(named, &clients, before, &roots, now));
     let workflows = named.into_iter().zip(judged).filter_map(|(named, judged)| {
         let clients::Named { active, plan, tests } = named;
         let (uses, off) = judged?;
@@ -230,18 +249,30 @@ pub fn verify(
 fn workflow(
     clients::Named { active, plan, .. }: &clients::Named,
     clients: &BTreeMap<ClientId, ClientBundle>,
+    before: Option<&Verified<Bundle>>,
     roots: &RootChain,
     now: Now,
-) -> Option<(Vec<DataUse>, BTreeSet<Off>)> {
+) -> Option<(Arc<[DataUse]>, BTreeSet<Off>)> {
     let client = clients.get(&active.client)?;
-    Some(match uses_of(plan, &client.facts) {
+    // Both are those of before, not others that are equal: then so are the uses, unless they could not be derived.
+    let known = known(before, active).filter(|known| Arc::ptr_eq(&known.plan, plan) && !known.uses.is_empty());
+    let facts = before.and_then(|before| before.clients.get(&active.client)).map(|known| &known.facts);
+    let known = known.filter(|_| facts.is_some_and(|facts| Arc::ptr_eq(facts, &client.facts)));
+    let uses = known.map_or_else(|| uses_of(plan, &client.facts).map(Arc::from), |known| Ok(Arc::clone(&known.uses)));
+    Some(match uses {
         Ok(uses) => {
             let root = roots.newest();
             let off = forbidden(&active.plan, plan, &uses, &client.facts, &client.statements, root, now.expiry);
             (uses, off)
         }
-        Err(off) => (Vec::new(), [off].into()),
+        Err(off) => (Arc::default(), [off].into()),
     })
+}
+
+/// The workflow as it was before, if its plan and its scenarios are the same.
+fn known<'b>(before: Option<&'b Verified<Bundle>>, active: &ActiveWorkflow) -> Option<&'b WorkflowBundle> {
+    let known = before?.workflows.get(&(active.client.clone(), active.workflow.clone()))?;
+    (known.active.plan == active.plan && known.active.tests == active.tests).then_some(known)
 }
 
 #[cfg(test)]

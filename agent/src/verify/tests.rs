@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-use super::fixture::{Files, acme, enrolled, facts, listed, now, place, plan, release};
+use assent_schema::release::FileName;
+use assent_schema::time::Period;
+
+use super::fixture::{Files, acme, at, enrolled, facts, listed, now, place, plan, put_json, release};
 use super::*;
 
 fn judge(files: &Files) -> Result<Verified<Bundle>, Refusal> {
@@ -24,6 +27,36 @@ fn an_honest_release_is_accepted_and_says_what_it_holds() {
     let pinned = bundle.pin(&enrolled());
     assert_eq!((pinned.root.0, pinned.sequence, pinned.plans.len()), (2, (1, 1), 1));
     assert!(verify(&release(listed()), &pinned, &place(), now()).is_ok(), "the same release comes again");
+}
+
+/// A release that comes after another is judged as it would be alone, whatever of it was read before.
+#[test]
+fn what_did_not_change_is_taken_from_the_release_before() {
+    let before = judge(&release(listed())).unwrap();
+    let after = |files: &Files, now: Now| verify_after(files, &enrolled(), &place(), now, Some(&before));
+    let workflow = |bundle: &Bundle| bundle.workflows.values().next().unwrap().clone();
+    let (old, same) = (workflow(&before), workflow(&after(&release(listed()), now()).unwrap()));
+    assert!(Arc::ptr_eq(&old.plan, &same.plan) && Arc::ptr_eq(&old.tests, &same.tests));
+    assert!(Arc::ptr_eq(&old.uses, &same.uses));
+    // Other facts: the uses are derived again, and are not what was approved.
+    let mut files = listed();
+    let mut facts = facts();
+    facts.retention = Period::days(91);
+    put_json(&mut files, &FileName::Client(acme()), &facts);
+    let files = release(files);
+    let (alone, bent) = (judge(&files).unwrap(), after(&files, now()).unwrap());
+    assert!(!Arc::ptr_eq(&old.uses, &workflow(&bent).uses));
+    assert_eq!((off(&bent), off(&alone)), (vec![OffCode::Uncovered], vec![OffCode::Uncovered]));
+    // Another time: what was approved then is not any more.
+    let late = Now { expiry: at().plus(Period::days(400)), ..now() };
+    assert!(after(&release(listed()), late).is_err(), "nothing is known of a window");
+    // Another plan of the same name is read, and one without its file is refused.
+    let mut files = release(listed());
+    let path = FileName::Plan(old.active.plan).to_string();
+    files.get_mut(&path).unwrap().push(b' ');
+    assert_eq!(after(&files, now()).unwrap_err().code, RefusalCode::FileChanged);
+    files.remove(&path);
+    assert!(after(&files, now()).is_err());
 }
 
 /// What the compiler would have refused, the agent refuses too, whoever signed it.

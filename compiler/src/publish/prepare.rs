@@ -75,7 +75,9 @@ impl Numbering {
 pub fn published(repository: &Repository, target: &Target, believed: &[Digest]) -> Result<Option<Published>, Error> {
     let name = target.branch();
     let tip = branch::tip(repository, &name)?;
-    let release = tip.map(|tip| release_of(&name, branch::read(repository, tip)?)).transpose()?;
+    // Which branch it is that holds what none may hold: several are read one after the other.
+    let read = |tip| branch::read(repository, tip).map_err(|why| Error::input(format!("the branch {name}: {why}")));
+    let release = tip.map(|tip| release_of(&name, read(tip)?)).transpose()?;
     newest::check(repository, target, release.as_ref(), believed)?;
     Ok(release)
 }

@@ -30,6 +30,11 @@ impl Origin {
         Self { project, agent, life: FIRST, client: None }
     }
 
+    /// Whether no log of this name ended before.
+    pub fn is_first(&self) -> bool {
+        self.life == FIRST
+    }
+
     /// The agent's own log beside this one.
     #[must_use]
     pub fn own(&self) -> Self {
@@ -41,16 +46,17 @@ impl Origin {
         self.client.as_ref().map_or("_agent", ClientId::as_str)
     }
 
-    /// The name of its export: `<client>.ledger` or `agent.ledger`.
+    /// The name of its export: `<client>.ledger` or `agent.ledger`; of logs that began anew `<client>.2.ledger`.
     pub fn export_name(&self) -> String {
-        format!("{}.ledger", self.client.as_ref().map_or("agent", ClientId::as_str))
+        let name = self.client.as_ref().map_or("agent", ClientId::as_str);
+        if self.is_first() { format!("{name}.ledger") } else { format!("{name}.{}.ledger", self.life) }
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "assent/{}/{}", self.project, self.agent)?;
-        if self.life != FIRST {
+        if !self.is_first() {
             write!(f, ".{}", self.life)?;
         }
         self.client.as_ref().map_or(Ok(()), |client| write!(f, "/{client}"))

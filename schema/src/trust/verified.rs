@@ -27,11 +27,6 @@ impl<T> Verified<T> {
     pub fn digest(&self) -> Digest {
         self.digest
     }
-
-    /// What they say, without the proof.
-    pub fn into_value(self) -> T {
-        self.value
-    }
 }
 
 impl<T> Deref for Verified<T> {

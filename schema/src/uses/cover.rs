@@ -84,22 +84,22 @@ pub fn uncovered<'d>(derived: impl IntoIterator<Item = &'d DataUse>, approved: &
 
 /// Whether one approved use covers a derived one.
 pub fn covers(approved: &DataUse, derived: &DataUse) -> bool {
-    // Every member is named here, so that a new one cannot be forgotten.
+    // Every member is named here, so that a new one cannot be forgotten; what is not taken out is in `fixed`.
     let DataUse {
         kind,
-        workflow,
-        purpose,
+        workflow: _,
+        purpose: _,
         from,
         to,
-        operation,
-        effect,
+        operation: _,
+        effect: _,
         unattended,
         fields,
         scopes,
         guardrail,
         deciders,
         requests,
-        provider,
+        provider: _,
         agreement,
         retention,
         stale_limit,
@@ -107,16 +107,7 @@ pub fn covers(approved: &DataUse, derived: &DataUse) -> bool {
         bits,
         releases,
     } = derived;
-    let same = *kind == approved.kind
-        && *workflow == approved.workflow
-        && *purpose == approved.purpose
-        && *from == approved.from
-        && *to == approved.to
-        && *operation == approved.operation
-        && *effect == approved.effect
-        && *provider == approved.provider
-        && *terms == approved.terms
-        && *unattended <= approved.unattended;
+    let same = fixed(derived) == fixed(approved) && *terms == approved.terms && *unattended <= approved.unattended;
     let known = [from, to].into_iter().flatten().all(has_host);
     // Who may be given a value may be given the name that stands for it.
     let most = |path: &str| approved.fields.get(path).or_else(|| approved.fields.get(pseudonym_of(path)?));

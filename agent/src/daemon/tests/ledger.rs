@@ -4,7 +4,7 @@ use super::super::agent::lock;
 use super::super::pruning::NotErased;
 use super::*;
 use crate::control::books::{Demand, LedgerAnswer, LedgerQuestion, LogSummary};
-use crate::ledger::{opened, started};
+use crate::ledger::{keep_ended, opened, started};
 use crate::store::{Fact, FactText};
 
 /// An agent that ran 200 days ago: two runs about `cus-7` and one about `cus-8` then, and one about `cus-7` now.
@@ -123,6 +123,53 @@ async fn the_entries_of_one_person_go_on_request_and_no_others() {
     assert_eq!(asked("cus-7", "ann").await, Ok(Err(NotErased::Nothing { open: 0 })), "once");
     let text = format!("{:?}", std::fs::read(site.config().state.database()).unwrap());
     assert!(!text.contains("dsr-1"), "the request's id is sealed like all else");
+}
+
+/// What a recovery leaves behind can be verified and exported until the first of it is as old as the client wants it kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_ended_is_there_for_auditors_as_long_as_it_is_kept() {
+    let site = Site::new();
+    let (agent, _ended) = with_history(&site).await;
+    publishing::checkpoints(&agent).await.unwrap();
+    let before = ledger_of(&agent);
+    drop(agent);
+    {
+        let store = crate::control::offline::open(&site.config().state.database()).unwrap();
+        let disk = RealDisk::open(site.config().state.folder()).unwrap();
+        let mut writes = keep_ended(&store, &disk, 1, &[]).unwrap();
+        assert_eq!(writes.len(), 2, "the agent's own and the client's");
+        writes.push(Write::EndLogs { life: 2 });
+        store.commit(Transaction { at: RealClock.now(), writes }).await.unwrap();
+    }
+    let (agent, _ended) = site.agent().await;
+    a_run(&agent.store, RealClock.now().moment(), 1, "cus-9").await;
+    let ask = |question| lock(&agent.ledger).answer(&*agent.store, question).unwrap();
+    let verify = || ask(LedgerQuestion::Verify { log: "acme.1".into(), since: None, demand: Demand::default() });
+    let LedgerAnswer::Verified(ended) = verify() else { panic!("it verifies") };
+    assert_eq!((ended.size, ended.root, ended.log), (before.size, before.root, before.log.clone()));
+    assert_ne!(ledger_of(&agent).log, before.log, "another log has the name");
+    assert_eq!(
+        ask(LedgerQuestion::Logs),
+        LedgerAnswer::Logs(["_agent", "acme", "_agent.1", "acme.1"].map(str::to_owned).into())
+    );
+    let LedgerAnswer::Written(files) = ask(LedgerQuestion::Export { log: "acme.1".into() }) else {
+        panic!("an export")
+    };
+    let export = std::fs::read(&files[0].at).unwrap();
+    assert_eq!(files[0].name, "acme.ledger");
+    let key = lock(&agent.ledger).publishers().log_key(&Log::from_name("acme.1").unwrap()).unwrap();
+    let summary = assent_schema::ledger::export::verify(&export, &key, &[]).unwrap();
+    assert_eq!(summary.head.size, before.size);
+
+    // A legal hold keeps it as it keeps the log that goes on; without one its first days go, and it is given out no more.
+    agent.keep(Some(place().0), "ann".parse().unwrap(), "CASE-9".parse().unwrap()).await.unwrap().unwrap();
+    agent.prune().await.unwrap();
+    assert_eq!(keys(&site), 2);
+    assert!(matches!(verify(), LedgerAnswer::Verified(_)));
+    agent.release(Some(place().0), "ann".parse().unwrap()).await.unwrap().unwrap();
+    agent.prune().await.unwrap();
+    assert_eq!((keys(&site), verify()), (1, LedgerAnswer::NotThere));
+    assert!(agent.store.alerts().unwrap().iter().all(|row| row.alert.rule != "ledger-key"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

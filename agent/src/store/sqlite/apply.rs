@@ -35,6 +35,9 @@ struct Row {
     entries: Vec<u8>,
 }
 
+/// A transaction with more notes than this is about many clients: a release, a sign of life of all logs.
+const NOTES_MANY: usize = 8;
+
 /// Looks at the conditions, then writes everything.
 ///
 /// # Errors
@@ -44,6 +47,13 @@ pub(super) fn apply(tables: &mut Tables<'_>, transaction: &Transaction) -> Resul
         if let Some(refusal) = refusal(tables, write)? {
             return Err(StoreError::Refused(refusal));
         }
+    }
+    let noted = transaction.writes.iter().filter_map(|write| match write {
+        Write::Note(note) => Some(&note.log),
+        _ => None,
+    });
+    if noted.clone().nth(NOTES_MANY).is_some() {
+        tables.books.prepare(transaction.at, &noted.collect())?;
     }
     let mut rows = Rows::new();
     for write in &transaction.writes {
@@ -122,10 +132,13 @@ fn end_logs(tables: &mut Tables<'_>, life: u32) -> Result<(), StoreError> {
     let db = tables.db;
     tables.sums.write(db)?;
     tables.logs.forget();
-    run_sql(db, "UPDATE log SET name = name || '.' || ?1 WHERE name NOT LIKE '%.%'", params![life.saturating_sub(1)])?;
-    for prefix in crate::store::OF_LOGS {
-        run_sql(db, "DELETE FROM state WHERE name LIKE ?1 || '%'", params![prefix])?;
+    let ended = life.saturating_sub(1);
+    run_sql(db, "UPDATE log SET name = name || '.' || ?1 WHERE name NOT LIKE '%.%'", params![ended])?;
+    for prefix in crate::store::WITH_LOGS {
+        let sql = "UPDATE state SET name = name || '.' || ?2 WHERE name LIKE ?1 || '%' AND name NOT LIKE '%.%'";
+        run_sql(db, sql, params![prefix, ended])?;
     }
+    run_sql(db, "DELETE FROM state WHERE name LIKE ?1 || '%'", params![crate::store::ENDS])?;
     run_sql(db, "DELETE FROM sum WHERE name LIKE 'runs/accepted/%' OR name LIKE 'runs/ended/%'", params![])?;
     state(db, crate::store::LIFE, Some(life.to_string().as_bytes()))
 }

@@ -1,0 +1,39 @@
+//! A release counts when it is durable: whom it lets decide and where it leads with it, and not before.
+
+use super::*;
+
+/// Fills what room the pages of the database have left, so that nothing more can be written.
+async fn fill(agent: &Agent) {
+    agent.store.limit_pages(Some(1)).unwrap();
+    for n in 0..10_000 {
+        let write = Write::State { name: format!("test/{n}"), value: Some(vec![b'x'; 200]) };
+        if agent.store.commit(Transaction::new(RealClock.now()).with(write)).await.is_err() {
+            return;
+        }
+    }
+    panic!("it is never full");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_cannot_be_kept_counts_for_nothing() {
+    let site = Site::new();
+    let (agent, _ended) = site.agent().await;
+    let first = release(&plan("one"), 1, None, |_| ());
+    site.publish(&first);
+    agent.pull().await.unwrap();
+    let before = agent.taken().unwrap().manifest;
+    fill(&agent).await;
+    site.publish(&release(&plan("two"), 2, Some(&first), |_| ()));
+    agent.pull().await.unwrap();
+    assert_eq!(
+        agent.taken().unwrap().manifest,
+        before,
+        "people, hosts and routes are those of the release that is kept"
+    );
+    assert_eq!(active(&agent).await, Some(digest(&plan("one"))));
+    // There is space again: the same commit is judged once more.
+    agent.store.limit_pages(None).unwrap();
+    agent.pull().await.unwrap();
+    assert_ne!(agent.taken().unwrap().manifest, before);
+    assert_eq!(active(&agent).await, Some(digest(&plan("two"))));
+}
