@@ -17,3 +17,4 @@ mod recover;
 mod release;
 mod reset;
 mod servers;
+mod told;

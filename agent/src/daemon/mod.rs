@@ -299,7 +299,7 @@ async fn build(
     read::prepare(&config.state.repository()).tried(|| "cannot make the agent's repository".into())?;
     // What transfers left behind that a crash ended; there may be none.
     drop(std::fs::remove_dir_all(config.state.transfers()));
-    recovering::finish(&config, &disk, RealClock.now()).await?;
+    recovering::finish(&config, &disk).await?;
     let (project, name) = (config.project.clone(), config.agent.clone());
     let books = (Arc::clone(&disk), RealDice, Arc::clone(&identity.host));
     let store = Sqlite::open(&config.state.database(), |rows| Ok(Box::new(Ledgers::load(project, name, books, rows)?)));

@@ -21,6 +21,12 @@ pub(super) fn header_name(auth: &Auth) -> Option<String> {
     }
 }
 
+/// Whether a secret can stand in a header. Spaces and control characters are how a pasted secret goes wrong; a space would
+/// also end a word of the scheme.
+pub fn is_word(secret: &[u8]) -> bool {
+    !secret.is_empty() && secret.iter().all(u8::is_ascii_graphic)
+}
+
 /// The header that authorises a request.
 ///
 /// # Errors
@@ -28,8 +34,7 @@ pub(super) fn header_name(auth: &Auth) -> Option<String> {
 pub(super) fn header(auth: &Auth, secret: Option<&[u8]>) -> Result<Option<Header>, Wrong> {
     let Some(name) = header_name(auth) else { return Ok(None) };
     let secret = secret.ok_or(WrongKind::SecretMissing)?;
-    // Spaces and control characters are how a pasted secret goes wrong; a space would also end a word of the scheme.
-    if secret.is_empty() || !secret.iter().all(u8::is_ascii_graphic) {
+    if !is_word(secret) {
         return Err(WrongKind::SecretRefused.into());
     }
     let value = match auth {

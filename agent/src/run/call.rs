@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use assent_schema::canon::Digest;
 use assent_schema::expr::Value;
-use assent_schema::id::{Name, OperationRef};
-use assent_schema::plan::{Effect, Failure, Mode, Operation};
+use assent_schema::id::{ConnectionId, Name, OperationRef};
+use assent_schema::plan::{Effect, Failure, Mode, Operation, Rate};
 
 use super::commit::NotFlushed;
 use super::compiled::{CompiledCall, CompiledStep};
@@ -17,10 +17,11 @@ use super::driver::{End, Run, Stop, expression_failed};
 use super::progress::{CACHED, CONFIRMED, OK, SHADOW, Stand, Tried};
 use super::{Deployed, Traffic, lock};
 use crate::request::{self, Answer, Built, Call, Failed, Paging};
+use crate::retry::backoff::RETRY_AFTER_MOST;
 use crate::retry::{Breaker, Bucket, Gate, Next, next};
 use crate::store::{Aim, Ending, Entry, Fact, Intent, Outcome, Refusal, Store, Write};
 use crate::vault::Secret;
-use crate::world::{Clock as _, Dice as _, Net as _, World};
+use crate::world::{Clock as _, Dice as _, Net as _, Wall, World};
 
 /// The code of what was not sent in time.
 const TIMED_OUT: &str = "timed_out";
@@ -47,6 +48,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             Some(Stand::Tried(tried)) => Some((**tried).clone()),
             _ => None,
         };
+        if let Some(tried) = &tried {
+            self.not_before(tried).await?;
+        }
         if is_effect {
             if let Some(tried) = tried.as_ref().filter(|tried| tried.accepted().is_some())
                 && self.take_up(step, call, &arguments, tried).await?
@@ -87,7 +91,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             if let Some(answer) = place.as_ref().and_then(|place| self.kept(place)) {
                 return self.answered(step, call, arguments, attempt, answer, CACHED);
             }
-            self.let_through(step, call).await?;
+            self.let_through(&step.id, &call.name.connection, call.operation.rate).await?;
             if self.left().is_zero() {
                 return Err(fail_at(step, call, "run_timed_out"));
             }
@@ -117,7 +121,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 Attempt::Failed(failed) => failed,
             };
             let in_doubt = call.operation.effect != Effect::None && failed.is_doubtful();
-            self.outcome(step, attempt, &failed.code, failed.status, in_doubt, BTreeMap::new());
+            let tried = attempt.saturating_sub(renewed);
+            let follows = next(&call.retry, tried, failed.retry_after, self.left(), self.dice());
+            self.came_to_nothing(step, attempt, &failed, in_doubt, follows);
             if failed.status == Some(401)
                 && self.takes_another(&call.name.connection, token).await
                 && renewed == 0
@@ -126,7 +132,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 renewed = 1;
                 continue;
             }
-            match next(&call.retry, attempt.saturating_sub(renewed), failed.retry_after, self.left(), self.dice()) {
+            match follows {
                 Next::After(delay) if self.may_repeat(step, call, &failed, in_doubt, delay) => {
                     self.flush_all().await?;
                     self.pause(delay).await?;
@@ -180,16 +186,15 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         in_doubt: bool,
         delay: Duration,
     ) -> bool {
-        let passing = matches!(failed.kind, Failure::Transient | Failure::Throttled);
         if call.operation.effect == Effect::None {
-            return passing;
+            return failed.is_passing();
         }
         let before_in_doubt = matches!(self.progress.stand(&step.id), Some(Stand::Tried(tried)) if tried.in_doubt);
         if in_doubt || before_in_doubt {
             // The same request under a key that the other side remembers is the same effect.
             return self.key_lives(step, call, delay);
         }
-        passing && failed.not_executed
+        failed.is_passing() && failed.not_executed
     }
 
     /// Whether a request that is sent after a delay, and takes as long as it may, comes while the other side knows its key.
@@ -363,15 +368,19 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         result.map_err(Failed::of_net)
     }
 
-    /// Waits for the breaker and the rate of the connection, within the run's time.
-    async fn let_through(&mut self, step: &CompiledStep, call: &CompiledCall) -> Result<(), Stop> {
+    /// Waits for the breaker and the rate of the connection, within the run's time: before each request, whatever it is for.
+    pub(super) async fn let_through(
+        &mut self,
+        step: &Name,
+        connection: &ConnectionId,
+        rate: Option<Rate>,
+    ) -> Result<(), Stop> {
+        let rate = rate.or(self.facts.connections.get(connection).and_then(|facts| facts.rate));
         loop {
             let (wait, passed) = {
                 let now = self.engine.world.clock().boot();
-                let rate =
-                    call.operation.rate.or(self.facts.connections.get(&call.name.connection).and_then(|c| c.rate));
                 let mut traffic = lock(&self.engine.traffic);
-                let place = (self.accepted.client.clone(), call.name.connection.clone());
+                let place = (self.accepted.client.clone(), connection.clone());
                 let traffic =
                     traffic.entry(place).or_insert_with(|| Traffic { breaker: Breaker::default(), bucket: None });
                 match traffic.breaker.gate(now) {
@@ -384,20 +393,17 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 }
             };
             if !wait.is_zero() {
-                self.pause_for(step, call, wait).await?;
+                if wait >= self.left() {
+                    let end = End::early(Ending::Failed, step, "run_timed_out");
+                    return Err(End { connection: Some(connection.clone()), ..end }.into());
+                }
+                self.flush_all().await?;
+                self.pause(wait).await?;
             }
             if passed {
                 return Ok(());
             }
         }
-    }
-
-    async fn pause_for(&mut self, step: &CompiledStep, call: &CompiledCall, wait: Duration) -> Result<(), Stop> {
-        if wait >= self.left() {
-            return Err(fail_at(step, call, "run_timed_out"));
-        }
-        self.flush_all().await?;
-        self.pause(wait).await
     }
 
     pub(super) fn answered(
@@ -429,23 +435,62 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         in_doubt: bool,
         kept: BTreeMap<Name, Fact>,
     ) {
-        let entry = Entry::Outcome(Outcome {
+        let (step, item, code) = (step.id.clone(), self.item.clone(), code.to_owned());
+        self.came(Outcome { step, item, attempt, code, status, in_doubt, request: None, again: None, kept });
+    }
+
+    /// What came of a request: into the journal and the ledger.
+    fn came(&mut self, outcome: Outcome) {
+        let code = if outcome.in_doubt { "in_doubt" } else { &outcome.code };
+        let mut note = self.note("outcome").fact("code", code);
+        if let Some(status) = outcome.status {
+            note = note.fact("status", status);
+        }
+        if let Some(request) = &outcome.request {
+            note = note.fact("request", request.as_str());
+        }
+        note.step = Some(outcome.step.clone());
+        note.attempt = Some(outcome.attempt);
+        self.record(Entry::Outcome(outcome));
+        self.pending.push(Write::Note(Box::new(note)));
+    }
+
+    /// A request failed. When the next one may begin is kept with it: a restart makes it no earlier.
+    pub(super) fn came_to_nothing(
+        &mut self,
+        step: &CompiledStep,
+        attempt: u32,
+        failed: &Failed,
+        in_doubt: bool,
+        follows: Next,
+    ) {
+        let again = match follows {
+            Next::After(delay) if failed.is_passing() => Some(self.now().plus(delay).millis()),
+            Next::After(_) | Next::NoAttempts | Next::NoTime => None,
+        };
+        self.came(Outcome {
             step: step.id.clone(),
             item: self.item.clone(),
             attempt,
-            code: code.to_owned(),
-            status,
+            code: failed.code.clone(),
+            status: failed.status,
             in_doubt,
-            kept,
+            request: failed.request.clone(),
+            again,
+            kept: BTreeMap::new(),
         });
-        self.record(entry);
-        let mut note = self.note("outcome").fact("code", if in_doubt { "in_doubt" } else { code });
-        if let Some(status) = status {
-            note = note.fact("status", status);
+    }
+
+    /// Waits until the next attempt may begin: what was asked of us before a restart is asked after it, too.
+    pub(super) async fn not_before(&mut self, tried: &Tried) -> Result<(), Stop> {
+        let Some(again) = tried.outcome.as_ref().and_then(|outcome| outcome.again) else { return Ok(()) };
+        // A clock that went back makes it no longer than it can have been.
+        let rest = Wall::from_millis(again).since(self.now()).min(RETRY_AFTER_MOST);
+        if rest.is_zero() {
+            return Ok(());
         }
-        note.step = Some(step.id.clone());
-        note.attempt = Some(attempt);
-        self.pending.push(Write::Note(Box::new(note)));
+        self.flush_all().await?;
+        self.pause(rest).await
     }
 
     /// A read is done again for what it says; its facts stand in the ledger, the journal knows it as done.
@@ -478,6 +523,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             self.ready(&step.id, &name.connection).await?.map_err(|failed| fail_at(step, call, &failed.code))?;
             let built = self.build(&name, operation, arguments, &step.id, None);
             let built = built.map_err(|code| fail_at(step, call, &code))?;
+            self.let_through(&step.id, &name.connection, operation.rate).await?;
             let keyed = built.keyed(self.key.reveal());
             let mut note = self.note("intent").fact("operation", name.to_string()).fact("keyed", keyed.to_string());
             note.step = Some(step.id.clone());
@@ -494,9 +540,11 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 Ok(answer) => return Ok(answer.fields),
                 Err(failed) => failed,
             };
-            let passing = matches!(failed.kind, Failure::Transient | Failure::Throttled);
             match next(&retry, attempt, failed.retry_after, self.left(), self.dice()) {
-                Next::After(delay) if passing => self.pause(delay).await?,
+                Next::After(delay) if failed.is_passing() => {
+                    self.pause(delay).await?;
+                    self.permitted(&step.id, Some(&name.connection)).await?;
+                }
                 Next::After(_) | Next::NoAttempts | Next::NoTime => {
                     return Err(fail_at(step, call, &failed.code));
                 }

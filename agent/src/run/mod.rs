@@ -5,6 +5,7 @@
 
 mod again;
 mod ask;
+mod asleep;
 mod begin;
 mod beside;
 mod cache;
@@ -23,6 +24,7 @@ mod hear;
 mod held;
 mod job;
 mod lanes;
+mod limits;
 mod look;
 mod machine;
 mod parts;
@@ -160,6 +162,7 @@ pub struct Engine<W, S, D> {
     store: Arc<S>,
     deployed: Arc<D>,
     lanes: Mutex<lanes::Lanes>,
+    loads: limits::Loads,
     /// Clients whose events were refused since somebody asked, and by which limit.
     refused: Mutex<BTreeSet<(ClientId, &'static str)>>,
     doors: Mutex<BTreeMap<RunId, oneshot::Sender<()>>>,
@@ -215,6 +218,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             store,
             deployed,
             lanes: Mutex::default(),
+            loads: limits::Loads::default(),
             refused: Mutex::default(),
             doors: Mutex::default(),
             questions: Mutex::default(),

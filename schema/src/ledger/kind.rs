@@ -254,6 +254,9 @@ data! {
         /// The HTTP status, if there was an answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         status: Option<u16>,
+        /// The id by which the other side knows the request, of a failure whose answer named one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<Token>,
     }
     /// Data of `decided`; the entry's `actor` is the person, absent when nobody answered.
     Decided {

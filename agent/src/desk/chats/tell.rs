@@ -229,7 +229,9 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             return Sent::Done;
         };
         let name = OperationRef { connection: connection.clone(), operation: update.clone() };
-        let post = slack::ended((client.as_str(), workflow.as_str()), &self.ended(&told.waiting));
+        // What was decided stands in the journal; as long as that cannot be read, nothing is said.
+        let Ok(ended) = self.ended(&told.waiting) else { return Sent::Later };
+        let post = slack::ended((client.as_str(), workflow.as_str()), &ended);
         let mut arguments =
             named(vec![("text", Value::text(post.text.as_str())), ("blocks", Value::text(post.blocks()))]);
         arguments.extend(posted.iter().map(|(field, text)| (field.clone(), Value::text(text.as_str()))));
@@ -242,8 +244,8 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     }
 
     /// How a question ended, as the journal tells.
-    fn ended(&self, waiting: &Waiting) -> Ended {
-        let journal = self.engine.store().journal(waiting.run).unwrap_or_default();
+    fn ended(&self, waiting: &Waiting) -> Result<Ended, StoreError> {
+        let journal = self.engine.store().journal(waiting.run)?;
         let decided = journal.into_iter().rev().find_map(|row| match row.entry {
             Entry::Decided { step, item, guardrail: false, choice, by, .. }
                 if step == waiting.step && item == waiting.item =>
@@ -252,11 +254,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             }
             _ => None,
         });
-        match decided {
+        Ok(match decided {
             Some((choice, Some(by))) => Ended::Decided(choice, by),
             Some((Choice::Approve | Choice::Refuse, None)) => Ended::Late,
             None => Ended::Gone,
-        }
+        })
     }
 
     /// Keeps what became of an attempt; one that is given up is told to who is on call.
