@@ -376,6 +376,7 @@ async fn stop(agent: &Arc<Agent>, mut loops: JoinSet<()>) {
     let now = agent.field.now();
     let logs = agent.store.logs().unwrap_or_default();
     let mut with = agent.missed(agent.world.clock.now()).unwrap_or_default();
+    with.extend(agent.engine.take_used(true).into_iter().map(|note| Write::Note(Box::new(note))));
     with.extend(logs.into_iter().map(|log| Write::Note(Box::new(crate::ledger::stopped(log)))));
     with.push(Write::State { name: CLEAN.to_owned(), value: Some(Vec::new()) });
     if let Err(error) = agent.switch(|board| board.halt(now), with).await {

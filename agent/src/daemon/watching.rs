@@ -154,6 +154,7 @@ impl Agent {
         let halted = self.halted().is_some();
         if looks.is_multiple_of(KEEP_LOOKS) && !halted {
             self.keep_hours().await?;
+            self.tell_used().await?;
         }
         if looks.is_multiple_of(JUDGE_LOOKS) {
             self.judge_all().await?;
@@ -190,6 +191,16 @@ impl Agent {
             watcher.written(now);
         }
         Ok(())
+    }
+
+    /// Tells the ledgers how much passed through connections in hours that are over.
+    async fn tell_used(&self) -> Result<(), StoreError> {
+        let notes = self.engine.take_used(false);
+        if notes.is_empty() {
+            return Ok(());
+        }
+        let writes = notes.into_iter().map(|note| Write::Note(Box::new(note))).collect();
+        self.store.commit(Transaction { at: self.world.clock.now(), writes }).await
     }
 
     /// Tells on-call what is unlike and what the agent itself lacks, and when that is over.

@@ -18,6 +18,7 @@ use super::driver::{End, Run, Stop, expression_failed};
 use super::machine::parked_by;
 use super::progress::{OK, Stand};
 use super::resume::answer_value;
+use super::used::Used;
 use crate::request::Built;
 use crate::request::chat::{self, Question, Said};
 use crate::retry::{Next, next};
@@ -89,6 +90,10 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                     .map_err(|code| ask_failed(step, ask, &code))?,
                 Err(failed) => Err(failed),
             };
+            if let Ok(Said { tokens_in, tokens_out, .. }) = &said {
+                let used = Used { tokens_in: *tokens_in, tokens_out: *tokens_out, ..Used::default() };
+                self.engine.uses(&self.accepted.client, &ask.connection, used);
+            }
             let failed = match said {
                 Ok(Said { end: chat::End::Answered(fields), .. }) => {
                     self.outcome(step, attempt, OK, None, false, BTreeMap::new());

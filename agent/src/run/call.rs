@@ -15,6 +15,7 @@ use super::commit::NotFlushed;
 use super::compiled::{CompiledCall, CompiledStep};
 use super::driver::{End, Run, Stop, expression_failed};
 use super::progress::{CACHED, CONFIRMED, OK, SHADOW, Stand, Tried};
+use super::used::Used;
 use super::{Deployed, Traffic, lock};
 use crate::request::{self, Answer, Built, Call, Failed, Paging};
 use crate::retry::backoff::RETRY_AFTER_MOST;
@@ -359,7 +360,11 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         name: &OperationRef,
         request: crate::world::HttpRequest,
     ) -> Result<crate::world::HttpResponse, Failed> {
+        let sent_bytes = size(request.body.reveal());
         let result = self.engine.world.net().exchange(request).await;
+        let received_bytes = result.as_ref().map_or(0, |response| size(response.body.reveal()));
+        let used = Used { sent_bytes, received_bytes, ..Used::default() };
+        self.engine.uses(&self.accepted.client, &name.connection, used);
         let theirs = match &result {
             Ok(response) => response.status >= 500,
             Err(failure) => Failed::of_net(*failure).is_theirs(),
@@ -596,6 +601,10 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         self.outcome(step, attempt, CONFIRMED, None, false, BTreeMap::new());
         self.keep(&step.id, Value::Record(BTreeMap::new()));
     }
+}
+
+fn size(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
 /// The run ends at a call that failed for good.

@@ -37,6 +37,7 @@ mod rotate;
 mod seal;
 mod shared;
 mod tokens;
+mod used;
 mod values;
 mod wait;
 
@@ -172,6 +173,7 @@ pub struct Engine<W, S, D> {
     coming: Mutex<BTreeSet<RunId>>,
     traffic: Mutex<BTreeMap<(ClientId, ConnectionId), Traffic>>,
     tokens: tokens::Tokens,
+    used: used::Uses,
     held: held::HeldRuns,
     idempotency: [u8; 32],
     /// How many answers are kept, and the hour in which old ones were last removed.
@@ -226,6 +228,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             coming: Mutex::default(),
             traffic: Mutex::default(),
             tokens: tokens::Tokens::default(),
+            used: used::Uses::default(),
             held: held::HeldRuns::default(),
             idempotency,
             kept: AtomicUsize::new(0),
