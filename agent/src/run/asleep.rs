@@ -15,10 +15,13 @@ use super::machine::Scope;
 use super::wait::Rest;
 use super::{Deployed, Engine, resume, seal};
 use crate::store::{RunId, Store};
-use crate::world::{Wall, World};
+use crate::world::{Clock as _, Wall, World};
 
 /// A shorter rest is not worth reading everything again.
 const LEAST: Duration = Duration::from_mins(10);
+
+/// How long to wait before a run that could not be read is read again.
+const AGAIN: Duration = Duration::from_mins(1);
 
 /// A run that is not in memory.
 pub(super) struct Asleep<W, S, D> {
@@ -54,14 +57,22 @@ impl<W: World, S: Store, D: Deployed> Asleep<W, S, D> {
     pub(super) async fn wake(self) -> Option<Box<Run<W, S, D>>> {
         let woken = self.rest.wait(&self.engine, &self.signals, self.at).await;
         let Self { engine, id, signals, facts, .. } = self;
+        let mut stopping = engine.stopping.subscribe();
         // What ended the rest is found again by the run itself.
-        let found = match woken {
-            Err(Stop::Leave) => None,
-            Ok(_) | Err(_) => resume::found(&engine, id, Some((signals, facts))),
-        };
-        if found.is_none() {
-            engine.leave(id);
+        let mut is_over = matches!(woken, Err(Stop::Leave));
+        while !is_over {
+            let found = resume::found(&engine, id, Some((Arc::clone(&signals), Arc::clone(&facts))));
+            if found.is_some() {
+                return found;
+            }
+            // A store that cannot be read now may be read later.
+            tokio::select! {
+                biased;
+                _ = stopping.wait_for(|stop| *stop) => is_over = true,
+                () = engine.world.clock().sleep(AGAIN) => {}
+            }
         }
-        found
+        engine.leave(id);
+        None
     }
 }
