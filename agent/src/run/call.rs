@@ -8,21 +8,19 @@ use std::time::Duration;
 
 use assent_schema::canon::Digest;
 use assent_schema::expr::Value;
-use assent_schema::id::{ConnectionId, Name, OperationRef};
-use assent_schema::plan::{Effect, Failure, Mode, Operation, Rate};
+use assent_schema::id::{Name, OperationRef};
+use assent_schema::plan::{Effect, Failure, Mode, Operation};
 
+use super::Deployed;
 use super::commit::NotFlushed;
 use super::compiled::{CompiledCall, CompiledStep};
 use super::driver::{End, Run, Stop, expression_failed};
 use super::progress::{CACHED, CONFIRMED, OK, SHADOW, Stand, Tried};
-use super::used::Used;
-use super::{Deployed, Traffic, lock};
 use crate::request::{self, Answer, Built, Call, Failed, Paging};
-use crate::retry::backoff::RETRY_AFTER_MOST;
-use crate::retry::{Breaker, Bucket, Gate, Next, next};
-use crate::store::{Aim, Ending, Entry, Fact, Intent, Outcome, Refusal, Store, Write};
+use crate::retry::{Next, next};
+use crate::store::{Aim, Ending, Entry, Fact, Intent, Refusal, Store, Write};
 use crate::vault::Secret;
-use crate::world::{Clock as _, Dice as _, Net as _, Wall, World};
+use crate::world::{Dice as _, World};
 
 /// The code of what was not sent in time.
 const TIMED_OUT: &str = "timed_out";
@@ -354,63 +352,6 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         Attempt::Answered(paging.finish().unwrap_or(Answer { fields: BTreeMap::new(), cursor: None }))
     }
 
-    /// One exchange, with the breaker told how it went.
-    pub(super) async fn send(
-        &self,
-        name: &OperationRef,
-        request: crate::world::HttpRequest,
-    ) -> Result<crate::world::HttpResponse, Failed> {
-        let sent_bytes = size(request.body.reveal());
-        let result = self.engine.world.net().exchange(request).await;
-        let received_bytes = result.as_ref().map_or(0, |response| size(response.body.reveal()));
-        let used = Used { sent_bytes, received_bytes, ..Used::default() };
-        self.engine.uses(&self.accepted.client, &name.connection, used);
-        let theirs = match &result {
-            Ok(response) => response.status >= 500,
-            Err(failure) => Failed::of_net(*failure).is_theirs(),
-        };
-        self.engine.tell_breaker(&self.accepted.client, &name.connection, theirs);
-        result.map_err(Failed::of_net)
-    }
-
-    /// Waits for the breaker and the rate of the connection, within the run's time: before each request, whatever it is for.
-    pub(super) async fn let_through(
-        &mut self,
-        step: &Name,
-        connection: &ConnectionId,
-        rate: Option<Rate>,
-    ) -> Result<(), Stop> {
-        let rate = rate.or(self.facts.connections.get(connection).and_then(|facts| facts.rate));
-        loop {
-            let (wait, passed) = {
-                let now = self.engine.world.clock().boot();
-                let mut traffic = lock(&self.engine.traffic);
-                let place = (self.accepted.client.clone(), connection.clone());
-                let traffic =
-                    traffic.entry(place).or_insert_with(|| Traffic { breaker: Breaker::default(), bucket: None });
-                match traffic.breaker.gate(now) {
-                    Gate::Shut(wait) => (wait.max(Duration::from_millis(1)), false),
-                    Gate::Open => {
-                        let bucket = rate.map(|rate| traffic.bucket.get_or_insert_with(|| Bucket::new(rate)));
-                        let turn = bucket.map_or(Duration::ZERO, |bucket| bucket.take(now));
-                        (turn, true)
-                    }
-                }
-            };
-            if !wait.is_zero() {
-                if wait >= self.left() {
-                    let end = End::early(Ending::Failed, step, "run_timed_out");
-                    return Err(End { connection: Some(connection.clone()), ..end }.into());
-                }
-                self.flush_all().await?;
-                self.pause(wait).await?;
-            }
-            if passed {
-                return Ok(());
-            }
-        }
-    }
-
     pub(super) fn answered(
         &mut self,
         step: &CompiledStep,
@@ -429,73 +370,6 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         self.outcome(step, attempt, code, None, false, kept);
         self.keep(&step.id, Value::Record(answer.fields));
         Ok(())
-    }
-
-    pub(super) fn outcome(
-        &mut self,
-        step: &CompiledStep,
-        attempt: u32,
-        code: &str,
-        status: Option<u16>,
-        in_doubt: bool,
-        kept: BTreeMap<Name, Fact>,
-    ) {
-        let (step, item, code) = (step.id.clone(), self.item.clone(), code.to_owned());
-        self.came(Outcome { step, item, attempt, code, status, in_doubt, request: None, again: None, kept });
-    }
-
-    /// What came of a request: into the journal and the ledger.
-    fn came(&mut self, outcome: Outcome) {
-        let code = if outcome.in_doubt { "in_doubt" } else { &outcome.code };
-        let mut note = self.note("outcome").fact("code", code);
-        if let Some(status) = outcome.status {
-            note = note.fact("status", status);
-        }
-        if let Some(request) = &outcome.request {
-            note = note.fact("request", request.as_str());
-        }
-        note.step = Some(outcome.step.clone());
-        note.attempt = Some(outcome.attempt);
-        self.record(Entry::Outcome(outcome));
-        self.pending.push(Write::Note(Box::new(note)));
-    }
-
-    /// A request failed. When the next one may begin is kept with it: a restart makes it no earlier.
-    pub(super) fn came_to_nothing(
-        &mut self,
-        step: &CompiledStep,
-        attempt: u32,
-        failed: &Failed,
-        in_doubt: bool,
-        follows: Next,
-    ) {
-        let again = match follows {
-            Next::After(delay) if failed.is_passing() => Some(self.now().plus(delay).millis()),
-            Next::After(_) | Next::NoAttempts | Next::NoTime => None,
-        };
-        self.came(Outcome {
-            step: step.id.clone(),
-            item: self.item.clone(),
-            attempt,
-            code: failed.code.clone(),
-            status: failed.status,
-            in_doubt,
-            request: failed.request.clone(),
-            again,
-            kept: BTreeMap::new(),
-        });
-    }
-
-    /// Waits until the next attempt may begin: what was asked of us before a restart is asked after it, too.
-    pub(super) async fn not_before(&mut self, tried: &Tried) -> Result<(), Stop> {
-        let Some(again) = tried.outcome.as_ref().and_then(|outcome| outcome.again) else { return Ok(()) };
-        // A clock that went back makes it no longer than it can have been.
-        let rest = Wall::from_millis(again).since(self.now()).min(RETRY_AFTER_MOST);
-        if rest.is_zero() {
-            return Ok(());
-        }
-        self.flush_all().await?;
-        self.pause(rest).await
     }
 
     /// A read is done again for what it says; its facts stand in the ledger, the journal knows it as done.
@@ -601,10 +475,6 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         self.outcome(step, attempt, CONFIRMED, None, false, BTreeMap::new());
         self.keep(&step.id, Value::Record(BTreeMap::new()));
     }
-}
-
-fn size(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
 /// The run ends at a call that failed for good.
