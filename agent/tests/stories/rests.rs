@@ -166,7 +166,7 @@ fn what_a_server_asked_for_is_kept_through_a_restart() {
 #[test]
 fn a_run_between_two_attempts_does_not_keep_the_agent_from_going_down() {
     let workflow = resting(&json!({"for": "1m"}));
-    let (story, asked) = story(&workflow, Some(2_000));
+    let (story, asked) = story(&workflow, Some(300));
     let world = story.host.boot();
     let (spawner, shared) = (Spawner::default(), Arc::new(world.clone()));
     let starter = spawner.clone();
