@@ -263,11 +263,11 @@ impl Tables {
     }
 
     fn apply(&mut self, books: &mut dyn Books, transaction: Transaction) -> Result<(), StoreError> {
-        if self.full {
-            return Err(StoreError::Full);
-        }
         if let Some(refusal) = transaction.writes.iter().find_map(|write| self.refusal(write)) {
             return Err(StoreError::Refused(refusal));
+        }
+        if self.full {
+            return Err(StoreError::Full);
         }
         let at = transaction.at;
         transaction.writes.into_iter().try_for_each(|write| self.one(books, at, write))

@@ -186,9 +186,10 @@ fn add_row(tables: &mut Tables<'_>, at: Wall, run: RunId, mut row: Row) -> Resul
         Some(packed::pack(&row.entries))
     };
     let has_keys = keys.is_some();
-    let bytes = [&keys, &entries].into_iter().flatten().map(Vec::len).sum();
-    let client = tables.runs.of(tables.db, run)?.client.clone();
-    tables.sums.add(tables.db, &disk_name(&client), bytes_of(bytes))?;
+    if let Some(entries) = &entries {
+        let client = tables.runs.of(tables.db, run)?.client.clone();
+        tables.sums.add(tables.db, &disk_name(&client), bytes_of(entries.len()))?;
+    }
     let sql = "INSERT INTO journal(run, at, keys, entries) VALUES (?1, ?2, ?3, ?4)";
     run_sql(tables.db, sql, params![run.as_bytes(), at.millis(), keys, entries])?;
     if has_keys {
