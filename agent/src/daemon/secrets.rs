@@ -46,6 +46,7 @@ impl Agent {
             drop(self.field.opens_repository().await);
         }
         let hourly = self.secrets.is_slot_look_due(boot, slots.len());
+        lock(&self.secrets.misfits).retain(|named| slots.contains(named));
         for (client, connection, slot) in &slots {
             let of = OfClient { client, connection, slot };
             if let Err(error) = self.look_at_one(of, hourly).await {
@@ -96,15 +97,14 @@ impl Agent {
 
     /// Remembers whether the secret that counts can be one at all: what fills a vault of another kind asks nobody.
     async fn look_at_form(&self, of: OfClient<'_>, vault: &TheVault) {
-        let Some(form) = self.form_of(&of.path()) else { return };
-        let Ok(secret) = vault.read(&of.path()).await else { return };
+        let misfit = match (self.form_of(&of.path()), vault.read(&of.path()).await) {
+            (Some(form), Ok(secret)) => form.judge(secret.reveal()).is_err(),
+            (None, _) | (_, Err(_)) => false,
+        };
         let name: Named = (of.client.clone(), of.connection.clone(), of.slot.clone());
         let mut misfits = lock(&self.secrets.misfits);
-        if form.judge(secret.reveal()).is_err() {
-            misfits.insert(name)
-        } else {
-            misfits.remove(&name)
-        };
+        misfits.remove(&name);
+        misfits.extend(misfit.then_some(name));
     }
 
     /// What a secret of a slot looks like; nothing where no release names the slot.
