@@ -42,11 +42,8 @@ impl Uses {
     /// Takes out what passed in hours that are over, or in all of them.
     fn take(&self, before: Option<i64>) -> Vec<((ClientId, ConnectionId, i64), Used)> {
         let mut uses = lock(&self.0);
-        let (told, kept) = std::mem::take(&mut *uses)
-            .into_iter()
-            .partition(|((_, _, hour), _)| before.is_none_or(|before| *hour < before));
-        *uses = kept;
-        BTreeMap::into_iter(told).collect()
+        let is_over = |hour: &i64| before.is_none_or(|before| *hour < before);
+        uses.extract_if(.., |(_, _, hour), _| is_over(hour)).collect()
     }
 }
 
