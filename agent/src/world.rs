@@ -362,15 +362,7 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// [`DiskFailure`].
     fn list(&self, folder: &str) -> Result<Vec<String>, DiskFailure>;
-
-    /// How many bytes are free for us; `None` where nobody knows.
-    fn free(&self) -> Option<u64> {
-        None
-    }
 }
-
-/// With less space than this no event is accepted: it is kept for runs that are known, their queue items and alerts.
-pub const ACCEPT_LEAST_BYTES: u64 = 64 << 20;
 
 /// A file as a folder shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -439,10 +431,6 @@ impl<D: Disk> Disk for std::sync::Arc<D> {
 
     fn list(&self, folder: &str) -> Result<Vec<String>, DiskFailure> {
         D::list(self, folder)
-    }
-
-    fn free(&self) -> Option<u64> {
-        D::free(self)
     }
 }
 

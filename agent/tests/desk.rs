@@ -14,16 +14,16 @@ use assent_agent::people::Itself;
 use assent_agent::people::NotTaken;
 use assent_agent::people::wire::Received;
 use assent_agent::real::{Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
-use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use};
+use assent_agent::run::{Compiled, Deployed, Engine, NewRun, NotBegun, Permission, Use};
 use assent_agent::sim::NoBooks;
-use assent_agent::store::{Books, Gate, LedgerRow, Memory, Note, RunFilter, Sqlite, Store, StoreError, Tables};
+use assent_agent::store::{Books, Gate, LedgerRow, Memory, Note, RunFilter, Store, StoreError, Tables, TriggerKind};
 use assent_agent::vault::{Secret, VaultError};
 use assent_agent::world::{Clock as _, Wall};
 use assent_schema::canon::{self, Digest};
-use assent_schema::client::{ClientFacts, Endpoint};
+use assent_schema::client::{ClientFacts, ClientLimits, Endpoint};
 use assent_schema::id::{AgentId, ClientId, ConnectionId, PersonId, SlotId, WorkflowId};
-use assent_schema::plan::Plan;
-use assent_schema::time::Moment;
+use assent_schema::plan::{Plan, Rate};
+use assent_schema::time::{Moment, Period};
 use assent_schema::trust::{Namespace, PublicKey, SignedFile, Signer, sign};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -167,6 +167,16 @@ fn waiting() -> Plan {
     serde_json::from_value(plan).expect("a plan")
 }
 
+fn world(folder: &std::path::Path) -> Real {
+    Real {
+        clock: RealClock,
+        dice: RealDice,
+        net: RealNet::new(tls::connector(&[]).expect("roots")),
+        disk: RealDisk::open(folder).expect("a folder"),
+        keyring: RealKeyring::new("desk-test"),
+    }
+}
+
 struct Place {
     address: SocketAddr,
     kinds: Arc<Mutex<Vec<String>>>,
@@ -192,19 +202,17 @@ impl Place {
     }
 
     fn running<S: Store>(plan: Plan, store: Arc<S>, kinds: Arc<Mutex<Vec<String>>>) -> Self {
+        Self::with(plan, facts(), store, kinds)
+    }
+
+    fn with<S: Store>(plan: Plan, facts: ClientFacts, store: Arc<S>, kinds: Arc<Mutex<Vec<String>>>) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let folder = tempfile::tempdir().expect("a folder");
-        let world = Arc::new(Real {
-            clock: RealClock,
-            dice: RealDice,
-            net: RealNet::new(tls::connector(&[]).expect("roots")),
-            disk: RealDisk::open(folder.path()).expect("a folder"),
-            keyring: RealKeyring::new("desk-test"),
-        });
+        let world = Arc::new(world(folder.path()));
         let digest = plan.to_bytes().expect("bytes").1;
         let compiled = Arc::new(Compiled::new(Arc::new(plan), digest).unwrap_or_else(|_| panic!("a plan that runs")));
-        let deployed = Arc::new(Deployment { compiled, facts: Arc::new(facts()) });
+        let deployed = Arc::new(Deployment { compiled, facts: Arc::new(facts) });
         let itself = Itself { project: Digest::from_bytes([1; 32]), agent: AgentId::new("eu-1").expect("an id") };
         let (stop, stopped) = watch::channel(false);
         let (address, serving, refused, set_full) = runtime.block_on(async {
@@ -504,30 +512,79 @@ fn runs_that_wait_for_people_count_towards_what_a_client_may_have() {
 }
 
 #[test]
+fn a_client_that_sends_more_than_its_rate_is_told_so_and_on_call_hears_of_it() {
+    let store = Memory::open(Arc::default(), Box::new(NoBooks::default()));
+    let few = Rate { requests: 20, per: Period::days(1) };
+    let limits = ClientLimits { rate: Some(few), ..facts().limits };
+    let place = Place::with(plan(), ClientFacts { limits, ..facts() }, Arc::new(store), Arc::default());
+    let at = now();
+    let told: Vec<u16> = (0..4).map(|n| place.hook(&format!("msg_{n}"), at, BODY).0).collect();
+    assert_eq!(told, [202, 202, 429, 429], "one in ten of them may come at once");
+    assert_eq!((place.refused)(), [("acme".to_owned(), "rate")]);
+}
+
+#[tokio::test]
+async fn a_client_has_as_many_runs_after_a_restart_as_before() {
+    let tables: Arc<Mutex<Tables>> = Arc::default();
+    let (folder, digest) = (tempfile::tempdir().expect("a folder"), plan().to_bytes().expect("bytes").1);
+    let limits = ClientLimits { waiting: 3, ..facts().limits };
+    let start = async || {
+        let compiled = Compiled::new(Arc::new(plan()), digest).unwrap_or_else(|_| panic!("a plan that runs"));
+        let facts = Arc::new(ClientFacts { limits, ..facts() });
+        let deployed = Arc::new(Deployment { compiled: Arc::new(compiled), facts });
+        let store = Arc::new(Memory::open(Arc::clone(&tables), Box::new(NoBooks::default())));
+        Engine::open(Arc::new(world(folder.path())), store, deployed).await.expect("an engine")
+    };
+    let event = |n: u8| NewRun {
+        client: "acme".parse().expect("an id"),
+        workflow: "refund".parse().expect("an id"),
+        trigger: TriggerKind::Webhook,
+        event: format!("ev-{n}"),
+        keys: vec![[n; 16]],
+        fields: [("ticket_id".parse().expect("a name"), assent_schema::expr::Value::text("T-1"))].into(),
+        writes: Vec::new(),
+    };
+    let engine = start().await;
+    for n in 0..3 {
+        let begun = engine.begin(event(n)).unwrap_or_else(|why| panic!("{why:?}"));
+        tokio::spawn(begun.task);
+        begun.durable.await.expect("an answer").unwrap_or_else(|why| panic!("{why:?}"));
+    }
+    let refused = |engine: &Arc<Engine<_, _, _>>| engine.begin(event(9)).map(|begun| begun.run);
+    assert_eq!(refused(&engine), Err(NotBegun::TooMany));
+    // Another process: none of its runs was taken up yet, then all are.
+    let engine = start().await;
+    let tasks = engine.resume().expect("open runs");
+    assert_eq!((tasks.len(), refused(&engine)), (3, Err(NotBegun::TooMany)));
+    let mut asked = engine.asked();
+    tasks.into_iter().for_each(|(_, task)| drop(tokio::spawn(task)));
+    while engine.questions().len() < 3 {
+        asked.changed().await.expect("a question");
+    }
+    assert_eq!(refused(&engine), Err(NotBegun::TooMany));
+}
+
+#[test]
 fn a_full_disk_refuses_events_keeps_what_is_durable_and_goes_on_with_space() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("agent.db");
-    let store = Arc::new(Sqlite::open(&path, NoBooks::load).expect("a store"));
-    let place = Place::over(Arc::clone(&store), Arc::default());
+    let tables = Arc::new(Mutex::new(Tables::default()));
+    let full = |full| tables.lock().expect("a lock").set_full(full);
+    let opened = || Memory::open(Arc::clone(&tables), Box::new(NoBooks::default()));
+    let place = Place::over(Arc::new(opened()), Arc::default());
     let (at, id) = (now(), |n: usize| format!("msg_{n}"));
-    assert_eq!(place.hook(&id(0), at, BODY).0, 202);
-    store.limit_pages(Some(1)).expect("a limit");
     let signed = |n: usize| webhook::sign(SECRET, &id(n), at, BODY.as_bytes()).unwrap_or_default();
     let send = |n: usize| place.heads("/hooks/acme/refund", &signed(n), BODY.as_bytes()).0;
-    // The pages that are there have some room left.
-    let (full, refused) = (1..100).map(|n| (n, send(n))).find(|(_, head)| !head.contains(" 202 ")).expect("full");
-    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("\r\nretry-after: "), "{refused}");
-    assert!(send(full).starts_with("HTTP/1.1 503"), "still");
-    let known = |store: &Sqlite| store.runs(&RunFilter { most: 1_000, ..RunFilter::default() }).expect("read").len();
-    assert_eq!(known(&store), full, "each that was told so, and no other");
+    assert!(send(0).starts_with("HTTP/1.1 202"));
+    full(true);
+    for n in 1..5 {
+        let refused = send(n);
+        assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("\r\nretry-after: "), "{refused}");
+    }
+    let known = || opened().runs(&RunFilter { most: 1_000, ..RunFilter::default() }).expect("read").len();
+    assert_eq!(known(), 1, "each that was told so, and no other");
     assert_eq!(place.hook(&id(0), at, BODY).0, 200, "what is durable is known again");
-    store.limit_pages(None).expect("no limit");
-    assert!(send(full).starts_with("HTTP/1.1 202"), "the refused one is taken when it comes again");
-    assert_eq!(place.decisions("lena", 1).1["decisions"].as_array().map(Vec::len), Some(full + 1), "all go on");
-    drop(place);
-    drop(store);
-    let store = Sqlite::open(&path, NoBooks::load).expect("a store");
-    assert_eq!((known(&store), store.open_runs().expect("read").len()), (full + 1, full + 1));
+    full(false);
+    assert!(send(1).starts_with("HTTP/1.1 202"), "the refused one is taken when it comes again");
+    assert_eq!(place.decisions("lena", 1).1["decisions"].as_array().map(Vec::len), Some(2), "all go on");
 }
 
 #[test]

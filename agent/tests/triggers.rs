@@ -15,8 +15,7 @@ use assent_agent::sim::NoBooks;
 use assent_agent::store::{Memory, RunFilter, Store as _, Tables, TriggerKind};
 use assent_agent::vault::{Secret, VaultError};
 use assent_agent::world::{
-    ACCEPT_LEAST_BYTES, Clock, Dice, Disk, DiskFailure, HttpRequest, HttpResponse, Inboxes, Keyring, Net, NetFailure,
-    Seen, Wall, World,
+    Clock, Dice, Disk, DiskFailure, HttpRequest, HttpResponse, Inboxes, Keyring, Net, NetFailure, Seen, Wall, World,
 };
 use assent_schema::canon::Digest;
 use assent_schema::client::{ClientFacts, Endpoint};
@@ -35,7 +34,6 @@ struct Hand {
     thrown: Arc<Mutex<u8>>,
     list: Arc<Mutex<Vec<Value>>>,
     status: Arc<Mutex<u16>>,
-    free: Arc<Mutex<Option<u64>>>,
 }
 
 impl Clock for Hand {
@@ -88,10 +86,6 @@ impl Disk for Hand {
 
     fn list(&self, _: &str) -> Result<Vec<String>, DiskFailure> {
         Ok(Vec::new())
-    }
-
-    fn free(&self) -> Option<u64> {
-        *self.free.lock().expect("a lock")
     }
 }
 
@@ -236,6 +230,8 @@ struct Host {
     tables: Arc<Mutex<Tables>>,
     compiled: Arc<Compiled>,
     waiting: u32,
+    /// Whether nearly no space is left.
+    full: bool,
 }
 
 type Door = Arc<FrontDesk<Hand, Memory, Deployment, Deployment>>;
@@ -247,7 +243,7 @@ impl Host {
         let compiled = Arc::new(Compiled::new(Arc::new(plan), digest).unwrap_or_else(|_| panic!("a plan that runs")));
         let world = Hand::default();
         *world.status.lock().expect("a lock") = 200;
-        Self { world, tables: Arc::default(), compiled, waiting: 100 }
+        Self { world, tables: Arc::default(), compiled, waiting: 100, full: false }
     }
 
     fn store(&self) -> Memory {
@@ -261,6 +257,7 @@ impl Host {
             || Arc::new(Deployment { compiled: Arc::clone(&self.compiled), facts: Arc::new(facts(self.waiting)) });
         let world = Arc::new(self.world.clone());
         let engine = Engine::open(Arc::clone(&world), Arc::new(self.store()), deployed()).await.expect("an engine");
+        engine.set_full(self.full);
         let itself = Itself { project: Digest::from_bytes([1; 32]), agent: AgentId::new("eu-1").expect("an id") };
         FrontDesk::open(world, engine, deployed(), deployed(), itself).await.expect("a desk")
     }
@@ -329,16 +326,18 @@ async fn a_list_longer_than_one_read_is_walked_and_our_own_items_are_passed_over
 
 #[tokio::test]
 async fn items_wait_in_their_list_while_what_is_left_of_the_disk_is_for_runs_that_are_known() {
-    let host = polled();
+    let mut host = polled();
     let desk = host.boot().await;
     desk.look_at_poll(&host.compiled).await.expect("a look");
     host.appears("a", 1);
     host.pass(10);
-    *host.world.free.lock().expect("a lock") = Some(ACCEPT_LEAST_BYTES - 1);
+    host.full = true;
+    let desk = host.boot().await;
     // It may say that it could not; nothing is lost, and nothing begins.
     drop(desk.look_at_poll(&host.compiled).await);
     assert!(host.events().is_empty());
-    *host.world.free.lock().expect("a lock") = Some(ACCEPT_LEAST_BYTES);
+    host.full = false;
+    let desk = host.boot().await;
     host.pass(60);
     desk.look_at_poll(&host.compiled).await.expect("a look");
     assert_eq!(host.events(), ["a"]);

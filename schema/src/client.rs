@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::canon::Digest;
 use crate::class::Class;
 use crate::id::{ClientId, ConnectionId, Environment, GroupId, MailAddress, Name, PersonId, Region, WorkflowId};
-use crate::plan::Channel;
+use crate::plan::{Channel, Rate};
 use crate::time::{Moment, Period};
 
 pub use auth::{Auth, ClientAuth};
@@ -178,6 +178,15 @@ pub struct ClientLimits {
     pub running: u32,
     /// Runs that wait.
     pub waiting: u32,
+    /// Events that it may send, in which time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+    /// Content of its events that is in memory at once, in MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u32>,
+    /// What its runs and its ledger take on disk, in MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_mib: Option<u32>,
 }
 
 /// What one active workflow is: part of a manifest.

@@ -15,7 +15,7 @@ use super::site::{Kind, Site, bodies};
 pub(crate) const SEED: u64 = 7;
 /// The number of the first event: no number is the beginning of another.
 const FIRST: usize = 1_000;
-/// How often the runs are looked at, and how many times at most.
+/// How often the runs are looked at, and how many times at most: an agent tells nobody that a run has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 const LOOKS_MOST: usize = 6_000;
 

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use assent_agent::store::Entry;
@@ -37,13 +37,13 @@ const STRAY: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 99);
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 /// New connections, and whatever is no connection; replies are not shown.
 const FILTER: &str = "(tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn) or udp or ip6 or icmp";
-/// How often the capture is looked at, and how many times at most.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
-const LOOKS_MOST: usize = 500;
+/// How long the capture may say nothing.
+const SILENCE_MOST: Duration = Duration::from_secs(10);
 
 /// Everybody whom anybody in the network tried to reach.
 struct Capture {
-    seen: Arc<Mutex<BTreeSet<SocketAddr>>>,
+    seen: BTreeSet<SocketAddr>,
+    news: Receiver<SocketAddr>,
     marks: u16,
     tcpdump: Child,
 }
@@ -65,16 +65,18 @@ impl Capture {
         let mut said = BufReader::new(tcpdump.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
         assert!(said.any(|line| line.contains("listening on")), "tcpdump listens");
         let lines = BufReader::new(tcpdump.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
-        let seen = Arc::new(Mutex::new(BTreeSet::new()));
-        let sees = Arc::clone(&seen);
+        let (sees, news) = channel();
         std::thread::spawn(move || {
             for line in lines {
                 let target = target(&line).unwrap_or_else(|| panic!("tcpdump says: {line}"));
-                sees.lock().unwrap_or_else(PoisonError::into_inner).insert(target);
+                if sees.send(target).is_err() {
+                    // The test is over.
+                    break;
+                }
             }
             drop(said);
         });
-        Self { seen, marks: 0, tcpdump }
+        Self { seen: BTreeSet::new(), news, marks: 0, tcpdump }
     }
 
     /// Everything until now, but for the test's own connections to the agent, and marks.
@@ -82,15 +84,10 @@ impl Capture {
         self.marks = self.marks.saturating_add(1);
         let mark = SocketAddr::from((MARK, self.marks));
         reach(mark);
-        for _ in 0..LOOKS_MOST {
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if seen.contains(&mark) {
-                seen.retain(|address| address.ip() != MARK && *address != agent);
-                return seen;
-            }
-            std::thread::sleep(LOOK_EVERY);
+        while !self.seen.contains(&mark) {
+            self.seen.insert(self.news.recv_timeout(SILENCE_MOST).expect("the capture stands still"));
         }
-        panic!("the capture stands still");
+        self.seen.iter().copied().filter(|address| address.ip() != MARK && *address != agent).collect()
     }
 }
 

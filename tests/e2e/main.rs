@@ -19,3 +19,4 @@ mod recover;
 mod release;
 mod reset;
 mod servers;
+mod told;

@@ -12,6 +12,7 @@ mod differ;
 mod expressions;
 mod inputs;
 mod outside;
+mod people;
 mod planted;
 mod rich;
 mod told;

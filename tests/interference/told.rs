@@ -6,9 +6,8 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use assent_agent::accept::event;
-use assent_agent::content::Content;
 use assent_agent::ledger::{DayKeys, Ledgers, opened};
-use assent_agent::run::{Compiled, Engine, Heard, NewRun, NotBegun, Question, Verdict};
+use assent_agent::run::{Compiled, Engine, Heard, NewRun, NotBegun};
 use assent_agent::sim::{Crash, Host, SimWorld, Spawner, Stage, Stop, run};
 use assent_agent::store::Write as Row;
 use assent_agent::store::{Books, Entry, JournalRow, LedgerRows, Log, Memory, RunFilter, Store as _, Transaction};
@@ -17,25 +16,23 @@ use assent_agent::world::Clock as _;
 use assent_schema::canon::Digest;
 use assent_schema::client::ClientFacts;
 use assent_schema::expr::Origin;
-use assent_schema::flow::{Flows, find};
+use assent_schema::flow::Flows;
 use assent_schema::id::{AgentId, ConnectionId, ProjectName};
 use assent_schema::ledger::Origin as LogOrigin;
 use assent_schema::plan::{Action, Event, Plan, Trigger, Until};
-use assent_schema::release::Choice;
 use serde_json::{Value, json};
 
 #[path = "../../agent/tests/stories/told.rs"]
 mod leaves;
 
-use crate::inputs::{Inputs, Spot, name_of, put, text};
+use crate::inputs::{Inputs, Spot, put};
 use crate::outside::{Outside, Sent};
+use crate::people::People;
 
 static HOST_KEY: LazyLock<Arc<HostKey>> = LazyLock::new(|| Arc::new(HostKey::generate()));
 
 /// When the event comes in.
 const AT: &str = "2026-03-02T09:00:00Z";
-/// How long people take.
-const PEOPLE_TIME: Duration = Duration::from_secs(90);
 /// How long after the event another one comes that a run may wait for, or that ends it.
 const LATER: Duration = Duration::from_mins(5);
 
@@ -104,6 +101,7 @@ impl Ready {
         let (spawner, shared) = (Spawner::default(), Arc::new(world.clone()));
         let people = People {
             facts: Arc::clone(&self.facts),
+            plan: Arc::clone(&self.compiled.plan),
             flows: self.flows.clone(),
             inputs: inputs.clone(),
             handled: BTreeSet::new(),
@@ -272,72 +270,18 @@ fn without_hashes(mut row: JournalRow) -> JournalRow {
 /// The same in an entry of the ledger.
 fn hide(entry: &mut Value) {
     match entry {
-        Value::Object(members) => members.iter_mut().for_each(|(name, value)| match name.as_str() {
-            "keyed" | "shown" => *value = Value::Null,
+        Value::Object(members) => members.iter_mut().for_each(|(name, value)| match (name.as_str(), &*value) {
+            ("keyed" | "shown" | "edits" | "signature", _) => *value = Value::Null,
+            // What was signed names what was shown and edited, by hashes under the salt of the question.
+            ("decision", Value::String(text)) if text.starts_with('{') => {
+                let mut decision = serde_json::from_str(text).unwrap();
+                hide(&mut decision);
+                *value = decision;
+            }
             _ => hide(value),
         }),
         Value::Array(items) => items.iter_mut().for_each(hide),
         _ => {}
-    }
-}
-
-/// Everybody who decides: most agree, some refuse, some say nothing; it depends on no content. What they edit is content.
-struct People {
-    facts: Arc<ClientFacts>,
-    flows: Flows,
-    inputs: Inputs,
-    handled: BTreeSet<String>,
-}
-
-impl People {
-    async fn answer(mut self, world: &SimWorld, engine: &Arc<Engine<SimWorld, Memory, Stage>>) {
-        let mut asked = engine.asked();
-        loop {
-            asked.mark_unchanged();
-            let new = |question: &Question| {
-                let waiting = &question.waiting;
-                self.handled.insert(format!("{} {} {}", waiting.run, waiting.at(), waiting.guardrail))
-            };
-            let questions: Vec<Question> = engine.questions().into_iter().filter(new).collect();
-            for question in &questions {
-                world.sleep(PEOPLE_TIME).await;
-                if let Some(verdict) = self.verdict(question) {
-                    // Too late: what came of the run tells.
-                    let _late = engine.decide(question.waiting.run, &question.waiting.step, verdict).await;
-                }
-            }
-            if questions.is_empty() && asked.changed().await.is_err() {
-                return;
-            }
-        }
-    }
-
-    fn verdict(&self, question: &Question) -> Option<Verdict> {
-        let waiting = &question.waiting;
-        let mut dice = self.inputs.dice(&format!("people {}", waiting.at()), true, &Spot::default());
-        let choice = match dice.below(9) {
-            0 => return None,
-            1 => Choice::Refuse,
-            _ => Choice::Approve,
-        };
-        let edited = |path: &String| {
-            let source = find(&self.flows, path)?.whole().2.iter().map(name_of).next()?;
-            let spot = Spot { answer: 1_000, item: None };
-            let edits = self.inputs.dice(&source, true, &spot).one_in(2);
-            edits.then(|| (path.clone(), Content::new(text(&mut self.inputs.dice(&source, false, &spot), 200))))
-        };
-        let edits =
-            if choice == Choice::Approve { question.edit.iter().filter_map(edited).collect() } else { BTreeMap::new() };
-        let person = self.facts.deciders.get(&waiting.by)?.first()?.clone();
-        Some(Verdict {
-            choice,
-            person,
-            shown: waiting.shown,
-            nonce: waiting.nonce,
-            edits,
-            signature: None,
-            through: None,
-        })
     }
 }
 

@@ -14,7 +14,7 @@ use assent_schema::time::Period;
 
 use crate::retry::Bucket;
 
-/// Events of one client in one second.
+/// Events of one client in one second, unless the client says otherwise.
 pub const RATE: Rate = Rate { requests: 20_000, per: Period::seconds(1) };
 /// Events of one client that are judged at once.
 pub const AT_ONCE_MOST: u32 = 512;
@@ -27,16 +27,24 @@ pub struct Doors(BTreeMap<ClientId, Door>);
 
 struct Door {
     inside: u32,
+    rate: Rate,
     bucket: Bucket,
 }
 
 impl Doors {
-    /// Lets one event in; it must [`leave`](Self::leave) again. The caller knows that the client is deployed.
+    /// Lets one event in, at the rate that the client may have; it must [`leave`](Self::leave) again. The caller knows that
+    /// the client is deployed.
     ///
     /// # Errors
     /// How long to wait.
-    pub fn enter(&mut self, client: &ClientId, now: Duration) -> Result<(), Duration> {
-        let door = self.0.entry(client.clone()).or_insert_with(|| Door { inside: 0, bucket: Bucket::new(RATE) });
+    pub fn enter(&mut self, client: &ClientId, rate: Option<Rate>, now: Duration) -> Result<(), Duration> {
+        let rate = rate.unwrap_or(RATE);
+        let door = self.0.entry(client.clone());
+        let door = door.or_insert_with(|| Door { inside: 0, rate, bucket: Bucket::new(rate) });
+        if door.rate != rate {
+            // A newer release says otherwise.
+            (door.rate, door.bucket) = (rate, Bucket::new(rate));
+        }
         if door.inside >= AT_ONCE_MOST {
             return Err(AFTER);
         }
@@ -67,12 +75,12 @@ mod tests {
         let mut doors = Doors::default();
         let now = Duration::from_secs(100);
         for _ in 0..AT_ONCE_MOST {
-            assert_eq!(doors.enter(&acme, now), Ok(()));
+            assert_eq!(doors.enter(&acme, None, now), Ok(()));
         }
-        assert_eq!(doors.enter(&acme, now), Err(AFTER));
-        assert_eq!(doors.enter(&zenith, now), Ok(()));
+        assert_eq!(doors.enter(&acme, None, now), Err(AFTER));
+        assert_eq!(doors.enter(&zenith, None, now), Ok(()));
         doors.leave(&acme);
-        assert_eq!(doors.enter(&acme, now), Ok(()));
+        assert_eq!(doors.enter(&acme, None, now), Ok(()));
     }
 
     #[test]
@@ -80,9 +88,19 @@ mod tests {
         let acme = ClientId::new("acme").unwrap();
         let mut doors = Doors::default();
         let now = Duration::from_secs(100);
-        let entered =
-            (0..RATE.requests).take_while(|_| doors.enter(&acme, now).map(|()| doors.leave(&acme)).is_ok()).count();
+        let entered = (0..RATE.requests)
+            .take_while(|_| doors.enter(&acme, None, now).map(|()| doors.leave(&acme)).is_ok())
+            .count();
         assert!(entered > 0 && entered < RATE.requests as usize);
-        assert_eq!(doors.enter(&acme, now + Duration::from_millis(10)), Ok(()));
+        assert_eq!(doors.enter(&acme, None, now + Duration::from_millis(10)), Ok(()));
+    }
+
+    #[test]
+    fn a_client_has_the_rate_that_it_says_and_another_with_its_next_release() {
+        let acme = ClientId::new("acme").unwrap();
+        let [few, more] = [20, 40].map(|requests| Rate { requests, per: Period::minutes(1) });
+        let (mut doors, now) = (Doors::default(), Duration::from_secs(100));
+        let mut entered = |rate| (0..10).take_while(|_| doors.enter(&acme, Some(rate), now).is_ok()).count();
+        assert_eq!((entered(few), entered(few), entered(more)), (2, 0, 4));
     }
 }

@@ -202,6 +202,11 @@ fn short(whole: &Digest) -> [u8; 16] {
     short
 }
 
+/// Whether bytes have the form of a secret of this dialect.
+pub fn is_secret(dialect: Dialect, secret: &[u8]) -> bool {
+    decode_secret(dialect, secret).is_ok()
+}
+
 /// Signs a delivery as a sender would, for tests, rehearsals and the demo.
 ///
 /// # Shape

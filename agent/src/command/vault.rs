@@ -79,11 +79,18 @@ impl Show for Slots {
 struct Set {
     set: String,
     in_use: bool,
+    /// Whether what runs here names the slot; absent where no agent runs that could tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    named: Option<bool>,
 }
 
 impl Show for Set {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
-        let when = if self.in_use { "the running agent uses it now" } else { "the agent will use it when it starts" };
+        let when = match self.named {
+            Some(true) => "the running agent uses it now",
+            Some(false) => "no release here names this slot, so nothing uses it and its form was not looked at",
+            None => "the agent will use it when it starts; its form was not looked at",
+        };
         writeln!(out, "{} is set; {when}", self.set)
     }
 }
@@ -108,11 +115,26 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
             if *slot == SlotPath::Repository {
                 opens(&config.repository, &secret)?;
             }
+            let named = fits(call, slot, &secret)?;
             wait(vault.set(slot, secret))?.tried(|| format!("cannot set {slot}"))?;
             let told = client::ask(&config.state.socket(), &Said::Question(Question::OpenVault))?;
-            out.show(&Set { set: slot.to_string(), in_use: told.is_some() })
+            out.show(&Set { set: slot.to_string(), in_use: told.is_some() && named == Some(true), named })
         }
     }
+}
+
+/// Refuses a secret that cannot be one of its slot. Whether what runs here names the slot at all; nothing where no agent runs.
+fn fits(call: &Call, slot: &SlotPath, secret: &Secret) -> Result<Option<bool>, Error> {
+    let question = Said::Question(Question::Form { slot: slot.to_string() });
+    let form = match client::ask(&call.config()?.state.socket(), &question)? {
+        None => return Ok(None),
+        Some(Answer::Form(form)) => form,
+        Some(_) => return Err(unexpected()),
+    };
+    let Some(form) = form else { return Ok(Some(false)) };
+    form.judge(secret.reveal())
+        .map_err(|misfit| Error::refused(format!("the secret for {slot} {}", misfit.what)).help(misfit.help))?;
+    Ok(Some(true))
 }
 
 #[derive(Serialize)]
@@ -159,6 +181,7 @@ fn rotate(call: &Call, vault: &TheVault, path: &SlotPath, who: &Who, out: &mut O
         Answer::Done => {}
         _ => return Err(unexpected()),
     }
+    fits(call, path, &secret)?;
     let waits = wait(vault.staged(path))?.is_ok();
     wait(vault.stage(path, secret))?.tried(|| format!("cannot put the new secret beside {path}"))?;
     let answered = who.ask(call, &Question::Rotate { client, connection, slot });

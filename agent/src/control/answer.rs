@@ -126,7 +126,8 @@ fn said(entry: &Entry) -> String {
         Entry::Outcome(outcome) => {
             let status = outcome.status.map(|status| format!(", status {status}")).unwrap_or_default();
             let doubt = if outcome.in_doubt { ", in doubt" } else { "" };
-            format!("{}: {}{status}{doubt}", outcome.step, outcome.code)
+            let request = outcome.request.as_ref().map(|id| format!(", request {id}")).unwrap_or_default();
+            format!("{}: {}{status}{doubt}{request}", outcome.step, outcome.code)
         }
         Entry::Answered { step, ended, .. } => format!("{step}: {}", ended.as_str()),
         Entry::Asked(waiting) => format!("{}: asks {}", waiting.step, waiting.by),

@@ -11,6 +11,7 @@ pub mod alerts;
 pub mod answer;
 pub mod books;
 pub mod client;
+pub mod form;
 pub mod incidents;
 pub mod offline;
 pub mod server;
@@ -151,6 +152,11 @@ pub enum Question {
     },
     /// The vault was changed: it is opened again.
     OpenVault,
+    /// What a secret of a slot looks like.
+    Form {
+        /// The slot, as the vault names it.
+        slot: String,
+    },
     /// Whether the person may have a new secret of a slot tested; asked before one is put there.
     MayRotate {
         /// Whose.
@@ -206,6 +212,7 @@ impl Question {
             | Self::Recover { .. }
             | Self::Pull
             | Self::OpenVault
+            | Self::Form { .. }
             | Self::MayRotate { .. }
             | Self::Connection { .. }
             | Self::Alerts(_) => SHORT,
@@ -247,6 +254,8 @@ pub enum Answer {
     LegalHold(books::LegalHold),
     /// How a rotation stands.
     Rotation(RotationSaid),
+    /// What a secret of a slot looks like; nothing where no release names the slot.
+    Form(Option<form::Form>),
     /// A connection, and where it leads.
     Connection(Box<(ConnectionFacts, Endpoint)>),
     /// It is done.

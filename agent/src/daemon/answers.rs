@@ -19,6 +19,7 @@ use crate::deploy::{NoRollback, Place};
 use crate::people::{Challenges, Itself};
 use crate::run::{Act, Rotation, Task};
 use crate::store::StoreError;
+use crate::vault::SlotPath;
 use crate::world::Dice as _;
 
 /// Answers for an agent.
@@ -62,6 +63,9 @@ impl Clerk {
                 Ok(Answer::Done)
             }
             Question::OpenVault => Ok(self.open_vault()),
+            Question::Form { slot } => {
+                Ok(Answer::Form(SlotPath::parse(&slot).and_then(|path| self.agent.form_of(&path))))
+            }
             Question::Connection { client, connection } => Ok(self.connection(&client, &connection)),
             Question::Recover { statement, signatures } => {
                 Ok(agent.recover(&Signed { statement, signatures }).map_or_else(not_recovered, |()| Answer::Done))
@@ -78,6 +82,7 @@ impl Clerk {
             Question::Status
             | Question::Pull
             | Question::OpenVault
+            | Question::Form { .. }
             | Question::Connection { .. }
             | Question::Recover { .. } => self.open(question).await,
             Question::MayRotate { client, connection, slot } => {

@@ -49,7 +49,7 @@ impl Agent {
         let mut held = self.holds.lock().await;
         let id = format!("h-{:016x}", u64::from_le_bytes(self.world.dice.bytes()));
         let id = Token::new(&id).or(Err(StoreError::Damaged("the id of a hold")))?;
-        let since = self.field.now();
+        let since = self.world.clock.now().moment();
         let hold = Hold { id, client, what, why, by, since, until: since.plus(lasts) };
         let mut transaction = Transaction::new(self.world.clock.now());
         let same = |other: &Hold| other.client == hold.client && other.what == hold.what;
@@ -93,7 +93,7 @@ impl Agent {
 
     /// Ends the holds whose time is over, and tells on-call: whatever they were for may not be mended.
     pub(super) async fn end_lapsed_holds(&self) -> Result<(), StoreError> {
-        let now = self.field.now();
+        let now = self.world.clock.now().moment();
         let mut held = self.holds.lock().await;
         let (left, over): (Vec<Hold>, Vec<Hold>) = held.iter().cloned().partition(|hold| now < hold.until);
         if over.is_empty() {

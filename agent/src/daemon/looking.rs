@@ -44,7 +44,7 @@ impl Agent {
     }
 
     /// Whether somebody may read a log. Of a client that left, nobody is assigned any more: on-call reads it.
-    fn may_read(&self, viewer: &Viewer, log: &Log) -> bool {
+    pub(super) fn may_read(&self, viewer: &Viewer, log: &Log) -> bool {
         match log.client() {
             None => viewer.may_see(Sight::Agent),
             Some(client) => {

@@ -299,7 +299,7 @@ async fn build(
     read::prepare(&config.state.repository()).tried(|| "cannot make the agent's repository".into())?;
     // What transfers left behind that a crash ended; there may be none.
     drop(std::fs::remove_dir_all(config.state.transfers()));
-    recovering::finish(&config, &disk, RealClock.now()).await?;
+    recovering::finish(&config, &disk).await?;
     let (project, name) = (config.project.clone(), config.agent.clone());
     let books = (Arc::clone(&disk), RealDice, Arc::clone(&identity.host));
     let store = Sqlite::open(&config.state.database(), |rows| Ok(Box::new(Ledgers::load(project, name, books, rows)?)));
@@ -376,6 +376,7 @@ async fn stop(agent: &Arc<Agent>, mut loops: JoinSet<()>) {
     let now = agent.field.now();
     let logs = agent.store.logs().unwrap_or_default();
     let mut with = agent.missed(agent.world.clock.now()).unwrap_or_default();
+    with.extend(agent.engine.take_used(true).into_iter().map(|note| Write::Note(Box::new(note))));
     with.extend(logs.into_iter().map(|log| Write::Note(Box::new(crate::ledger::stopped(log)))));
     with.push(Write::State { name: CLEAN.to_owned(), value: Some(Vec::new()) });
     if let Err(error) = agent.switch(|board| board.halt(now), with).await {

@@ -280,7 +280,7 @@ impl Agent {
         }
         let id = format!("l-{:016x}", u64::from_le_bytes(self.world.dice.bytes()));
         let id = Token::new(&id).or(Err(StoreError::Damaged("the id of a hold")))?;
-        let hold = LegalHold { id, why, by, since: self.field.now() };
+        let hold = LegalHold { id, why, by, since: self.world.clock.now().moment() };
         let value = canon::to_bytes(&hold).or(Err(StoreError::Damaged("a hold without canonical form")))?;
         let note = Note::new(log, "legal-held").fact("id", hold.id.as_str()).fact("why", hold.why.as_str());
         let note = Note { actor: Some(hold.by.clone()), ..note };

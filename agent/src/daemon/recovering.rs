@@ -16,15 +16,17 @@ use assent_schema::status::{Halt, Recover};
 use serde::{Deserialize, Serialize};
 
 use super::halting::{HALT, Named, RECOVERY, RETURNED, Signed};
+use super::stored_time;
 use crate::config::Config;
 use crate::control::offline;
 use crate::deploy::{Board, Returned, parse_place, switch};
 use crate::error::{Context as _, Error};
 use crate::ledger;
 use crate::pull::shelf;
+use crate::real::BoundedClock;
 use crate::run::{Compiled, give_up, recovered};
 use crate::store::{Alert, Entry, Log, Note, Store, StoreError, Transaction, Write, life};
-use crate::world::{Disk, Wall};
+use crate::world::{Clock as _, Disk, Wall};
 
 /// Where the store keeps what the first entries of the new logs say, until they are written.
 const RECOVERED: &str = "agent/recovered";
@@ -55,11 +57,13 @@ struct Recovered {
 ///
 /// # Crash
 /// One transaction; the file goes after it, and is without effect when it was done.
-pub(super) async fn finish(config: &Config, disk: &impl Disk, now: Wall) -> Result<(), Error> {
+pub(super) async fn finish(config: &Config, disk: &impl Disk) -> Result<(), Error> {
     let cannot = || "cannot recover".to_owned();
     let Some(bytes) = disk.read(RECOVERY).tried(cannot)? else { return Ok(()) };
     {
         let store = offline::open(&config.state.database())?;
+        // What is dated here is dated for good.
+        let now = BoundedClock::new(stored_time(&store).tried(cannot)?).now();
         let writes = serde_json::from_slice(&bytes).ok().map(|signed| writes(config, (&store, disk), &signed, now));
         if let Some(writes) = writes.transpose().tried(cannot)?.filter(|writes| !writes.is_empty()) {
             store.commit(Transaction { at: now, writes }).await.tried(cannot)?;

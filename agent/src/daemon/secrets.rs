@@ -2,24 +2,29 @@
 //! and what on-call must know of the vault.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use assent_schema::client::LEDGER;
 use assent_schema::id::{ClientId, ConnectionId, PersonId, Scope, SlotId};
 use assent_schema::status::{ScopeStatus, SlotStatus};
 
-use super::agent::Agent;
+use super::agent::{Agent, lock};
 use super::holding::NotHeld;
+use super::vaults::TheVault;
+use crate::control::form::Form;
+use crate::desk::PREVIOUS;
 use crate::run::{NotRotated, OfClient, Rotation};
 use crate::store::{Store as _, StoreError, Transaction, Write};
 use crate::vault::rotate::{Due, due, how_due};
-use crate::vault::{VaultError, tripwire};
+use crate::vault::{SlotPath, Vault as _, VaultError, tripwire};
 use crate::watch::{self, Condition};
 use crate::world::Clock as _;
 
 /// The rules of alerts that stand as long as their condition does.
-const RULES: [&str; 6] =
-    ["rotation-due", "rotation-overdue", "consent-needed", "scope-wider", "scope-missing", "vault"];
+const RULES: [&str; 7] =
+    ["rotation-due", "rotation-overdue", "consent-needed", "scope-wider", "scope-missing", "vault", "secret"];
 /// How often it is looked which secret counts in each slot.
 const SLOTS_EVERY: Duration = Duration::from_hours(1);
 /// How often the APIs are asked what they granted.
@@ -41,6 +46,7 @@ impl Agent {
             drop(self.field.opens_repository().await);
         }
         let hourly = self.secrets.is_slot_look_due(boot, slots.len());
+        lock(&self.secrets.misfits).retain(|named| slots.contains(named));
         for (client, connection, slot) in &slots {
             let of = OfClient { client, connection, slot };
             if let Err(error) = self.look_at_one(of, hourly).await {
@@ -80,11 +86,54 @@ impl Agent {
             Rotation::Refused(code) => self.rotation_failed(of, code).await?,
             Rotation::Done => self.news().notify_one(),
             Rotation::None if hourly => {
-                self.engine.look_at_slot(&*vault, of).await?;
+                let looked = self.engine.look_at_slot(&*vault, of).await;
+                self.look_at_form(of, &*vault).await;
+                looked?;
             }
             Rotation::Waits { .. } | Rotation::None => {}
         }
         Ok(())
+    }
+
+    /// Remembers whether the secret that counts can be one at all: what fills a vault of another kind asks nobody.
+    async fn look_at_form(&self, of: OfClient<'_>, vault: &TheVault) {
+        let misfit = match (self.form_of(&of.path()), vault.read(&of.path()).await) {
+            (Some(form), Ok(secret)) => form.judge(secret.reveal()).is_err(),
+            (None, _) | (_, Err(_)) => false,
+        };
+        let name: Named = (of.client.clone(), of.connection.clone(), of.slot.clone());
+        let mut misfits = lock(&self.secrets.misfits);
+        misfits.remove(&name);
+        misfits.extend(misfit.then_some(name));
+    }
+
+    /// What a secret of a slot looks like; nothing where no release names the slot.
+    pub(super) fn form_of(&self, path: &SlotPath) -> Option<Form> {
+        match path {
+            SlotPath::Repository => Some(Form::Free),
+            SlotPath::Route(name) => {
+                let routes = self.routes();
+                let all = routes.all();
+                all.iter().find(|(_, target)| target.name == *name).map(|(_, target)| Form::Route(target.via))
+            }
+            SlotPath::Client { client, connection, slot } => {
+                let snapshot = self.field.snapshot();
+                let facts = snapshot.clients.get(client)?;
+                if connection.as_str() == LEDGER {
+                    return facts.ledger.values().any(|holders| holders.branch.is_some()).then_some(Form::Free);
+                }
+                let of = facts.connections.get(connection)?;
+                if of.auth.slot() == Some(slot) {
+                    return Some(Form::Auth(Box::new(of.auth.clone())));
+                }
+                let name = slot.as_str().strip_suffix(PREVIOUS).unwrap_or(slot.as_str());
+                let (_, named) = of.slots.iter().find(|(name_of, _)| name_of.as_str() == name)?;
+                let plans = snapshot.plans.values().map(|live| &*live.compiled.plan);
+                let plans = plans.filter(|plan| plan.client == *client);
+                let dialects = || plans.flat_map(|plan| plan.dialects(connection)).collect();
+                Some(if named.webhook { Form::Webhook(dialects()) } else { Form::Free })
+            }
+        }
     }
 
     async fn rotation_failed(&self, of: OfClient<'_>, code: String) -> Result<(), StoreError> {
@@ -126,6 +175,9 @@ impl Agent {
             conditions.extend((!granted.more.is_empty()).then_some(Condition::ScopeWider { client, connection }));
             conditions
                 .extend((!granted.fewer.is_empty()).then_some(Condition::ScopeMissing { client: of, connection: at }));
+        }
+        for (client, connection, _) in lock(&self.secrets.misfits).iter().cloned() {
+            conditions.push(Condition::Secret { client, connection, code: VaultError::BadSecret.code().to_owned() });
         }
         let outage = self.field.vault_outage();
         conditions.extend(outage.map(|error| Condition::Vault { code: error.code().to_owned() }));
@@ -239,6 +291,8 @@ pub(super) struct Looks {
     scopes_at: AtomicU64,
     /// How many slots there were then.
     slots: AtomicUsize,
+    /// Slots whose secret cannot be one.
+    misfits: Mutex<BTreeSet<Named>>,
     /// Held while a rotation is gone on with.
     rotating: tokio::sync::Mutex<()>,
     /// Lines of the log that were told to on-call.

@@ -114,8 +114,11 @@ impl Agent {
         let repository = self.config.state.repository();
         let is_missing = |plan: &&Digest| !files.contains_key(&format!("plans/{plan}.json"));
         let missing = needed.iter().filter(is_missing).copied().collect();
-        // What cannot be had is named by nothing that runs from here on.
-        let older = shelf::plans(&repository, &missing).unwrap_or_default();
+        // What is not there is named by nothing that runs from here on. A repository that cannot be read says nothing about it.
+        let older = shelf::plans(&repository, &missing).map_err(|failure| {
+            tracing::error!(code = failure.code(), "the plans of older releases cannot be read");
+            StoreError::Broken
+        })?;
         let older: Vec<Vec<u8>> = older.into_values().collect();
         Ok(intake::judge(files, commit, &at, &older, self.taken().as_deref()))
     }

@@ -23,7 +23,7 @@ use crate::request::url::Base;
 use crate::store::{AlertRow, Log, Store as _, StoreError, Transaction, Write};
 use crate::watch::spans::Spans;
 use crate::watch::{self, ACKNOWLEDGED, Condition, Place, Watcher, begins};
-use crate::world::{ACCEPT_LEAST_BYTES, Clock as _, Wall};
+use crate::world::{Clock as _, Wall};
 
 /// How often the journal is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -40,8 +40,6 @@ const LATE: Duration = Duration::from_secs(10);
 /// How much of the disk is little: so many bytes, or such a part of it.
 const LOW_BYTES: u64 = 1 << 30;
 const LOW_PART: u64 = 50;
-/// How much is nearly nothing.
-const FULL_BYTES: u64 = ACCEPT_LEAST_BYTES;
 /// How often on-call is told of a full disk that cannot even store an alert.
 pub(super) const TOLD_EVERY: Duration = Duration::from_mins(5);
 /// How long before approvals end on-call is told.
@@ -156,6 +154,7 @@ impl Agent {
         let halted = self.halted().is_some();
         if looks.is_multiple_of(KEEP_LOOKS) && !halted {
             self.keep_hours().await?;
+            self.tell_used().await?;
         }
         if looks.is_multiple_of(JUDGE_LOOKS) {
             self.judge_all().await?;
@@ -192,6 +191,16 @@ impl Agent {
             watcher.written(now);
         }
         Ok(())
+    }
+
+    /// Tells the ledgers how much passed through connections in hours that are over.
+    async fn tell_used(&self) -> Result<(), StoreError> {
+        let notes = self.engine.take_used(false);
+        if notes.is_empty() {
+            return Ok(());
+        }
+        let writes = notes.into_iter().map(|note| Write::Note(Box::new(note))).collect();
+        self.store.commit(Transaction { at: self.world.clock.now(), writes }).await
     }
 
     /// Tells on-call what is unlike and what the agent itself lacks, and when that is over.
@@ -309,7 +318,7 @@ fn is_half_over(since: i64, until: i64, now: Wall) -> bool {
 
 fn space(space: Option<(u64, u64)>, is_full: bool) -> Option<Condition> {
     let (free, all) = space?;
-    let code = if is_full || free < FULL_BYTES {
+    let code = if is_full {
         "disk_full"
     } else if free < LOW_BYTES || free < all / LOW_PART {
         "disk_low"
@@ -332,7 +341,7 @@ mod tests {
         assert_eq!(code(60 << 30, 100 << 30), "");
         assert_eq!(code(1 << 29, 10 << 30), "disk_low");
         assert_eq!(code(3 << 30, 1 << 40), "disk_low");
-        assert_eq!(code(1 << 20, 10 << 30), "disk_full");
+        assert_eq!(code(1 << 20, 10 << 30), "disk_low", "as long as events are accepted");
         assert_eq!(space(None, false), None);
         let spent = Condition::Disk { code: "disk_full".into() };
         assert_eq!(space(Some((60 << 30, 100 << 30)), true), Some(spent), "what was kept is used up");

@@ -7,7 +7,6 @@ use assent_schema::canon;
 use assent_schema::id::{ClientId, PersonId};
 use assent_schema::ledger::HeldWhat;
 use assent_schema::status::Hold;
-use assent_schema::time::Moment;
 
 use crate::run::Use;
 use crate::store::{Log, Note, Store, StoreError, Write};
@@ -25,14 +24,14 @@ pub fn load(store: &impl Store) -> Result<Vec<Hold>, StoreError> {
     store.states(PREFIX)?.iter().map(|(_, bytes)| read(bytes)).collect()
 }
 
-/// Whether a hold keeps a step from going on at an instant.
-pub fn stops(hold: &Hold, of: &Use<'_>, now: Moment) -> bool {
+/// Whether a hold keeps a step from going on. By the time that work is dated with: a clock that runs ahead ends no hold.
+pub fn stops(hold: &Hold, of: &Use<'_>) -> bool {
     let concerned = match &hold.what {
         HeldWhat::Client => true,
         HeldWhat::Workflow(workflow) => workflow == of.workflow,
         HeldWhat::Connection(connection) => Some(connection) == of.connection,
     };
-    concerned && hold.client == *of.client && now < hold.until
+    concerned && hold.client == *of.client && of.now < hold.until
 }
 
 /// What a hold writes. It takes the place of one on the same thing.
@@ -72,6 +71,7 @@ mod tests {
     use super::*;
     use assent_schema::canon::Digest;
     use assent_schema::id::{ConnectionId, WorkflowId};
+    use assent_schema::time::Moment;
 
     fn hold(client: &str, what: HeldWhat) -> Hold {
         Hold {
@@ -91,11 +91,11 @@ mod tests {
         let (shop, mail): (ConnectionId, ConnectionId) = ("shop".parse().unwrap(), "mail".parse().unwrap());
         let (plan, at) = (Digest::of_file(b""), |text: &str| text.parse::<Moment>().unwrap());
         let early = at("2026-06-01T11:59:59Z");
-        let of = |connection| Use { client: &client, workflow: &workflow, plan: &plan, connection, now: early };
-        let stopped = |hold: &Hold, connection| stops(hold, &of(connection), early);
+        let of = |connection, now| Use { client: &client, workflow: &workflow, plan: &plan, connection, now };
+        let stopped = |hold: &Hold, connection| stops(hold, &of(connection, early));
         let whole = hold("acme", HeldWhat::Client);
         assert!(stopped(&whole, None) && stopped(&whole, Some(&shop)));
-        assert!(!stops(&whole, &of(None), at("2026-06-01T12:00:00Z")), "its time is over");
+        assert!(!stops(&whole, &of(None, at("2026-06-01T12:00:00Z"))), "its time is over");
         assert!(!stopped(&hold("cedar", HeldWhat::Client), None), "another client's");
         assert!(stopped(&hold("acme", HeldWhat::Workflow(workflow.clone())), None));
         assert!(!stopped(&hold("acme", HeldWhat::Workflow("reply".parse().unwrap())), None));

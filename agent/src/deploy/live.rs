@@ -316,7 +316,7 @@ impl<C: Clock + 'static, V: Vault + 'static> Deployed for Field<C, V> {
         let now = self.now().max(of.now);
         match self.snapshot().barred(of, now) {
             Some(why) => Permission::Stopped(why),
-            None if self.holds().iter().any(|hold| holds::stops(hold, of, now)) => Permission::Held,
+            None if self.holds().iter().any(|hold| holds::stops(hold, of)) => Permission::Held,
             None => Permission::Go,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use assent_schema::expr::Value;
 use assent_schema::id::{ClientId, ConnectionId, Name, SlotId, WorkflowId};
-use assent_schema::plan::Trigger;
+use assent_schema::plan::{Rate, Trigger};
 
 use super::{FrontDesk, Registry, lock};
 use crate::accept::event::{self, Taken};
@@ -16,7 +16,7 @@ use crate::vault::{Secret, VaultError};
 use crate::world::{Clock as _, World};
 
 /// The slot of the secret before the current one is named after it; it is emptied when a rotation is finished.
-const PREVIOUS: &str = "-previous";
+pub(crate) const PREVIOUS: &str = "-previous";
 
 impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     /// Judges an event and makes its run durable.
@@ -28,7 +28,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             return if expected { Receipt::Unavailable } else { Receipt::Unknown };
         };
         let trigger = &compiled.plan.trigger;
-        if let Err(after) = lock(&self.doors).enter(&client, self.world.clock().boot()) {
+        if let Err(after) = lock(&self.doors).enter(&client, self.rate(&client), self.world.clock().boot()) {
             self.engine.at_limit(&client, "rate");
             return Receipt::Busy { after };
         }
@@ -68,6 +68,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                 self.begin(client.clone(), workflow, authentic, fields).await
             }
         }
+    }
+
+    /// How many events a client may send, if it says so.
+    pub(super) fn rate(&self, client: &ClientId) -> Option<Rate> {
+        self.deployed.client(client)?.limits.rate
     }
 
     /// Takes an event for the runs that are under way, if one of the connections that they listen to signed it.

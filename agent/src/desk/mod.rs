@@ -33,6 +33,7 @@ use crate::run::{Begun, Deployed, Engine, NotBegun, Task};
 use crate::store::{Store, StoreError, Transaction, Write};
 use crate::world::{Clock as _, Dice as _, World};
 
+pub(crate) use hooks::PREVIOUS;
 pub use inboxes::Minds;
 use tasks::Tasks;
 
@@ -269,6 +270,10 @@ impl<W: World, S: Store, D: Deployed, R: Registry> Desk for FrontDesk<W, S, D, R
 
     fn is_ready(&self) -> bool {
         !self.registry.active().is_empty()
+    }
+
+    fn at_memory_limit(&self, client: &ClientId) {
+        self.engine.at_limit(client, "memory");
     }
 
     fn ails(&self) -> Option<&'static str> {

@@ -90,6 +90,9 @@ pub trait Desk: Send + Sync + 'static {
     /// Whether runs are accepted at all.
     fn is_ready(&self) -> bool;
 
+    /// There is no room for what a client sends.
+    fn at_memory_limit(&self, _: &ClientId) {}
+
     /// Why nothing is accepted although there is something that events could begin: a code.
     fn ails(&self) -> Option<&'static str> {
         None
@@ -128,11 +131,17 @@ async fn handle<D: Desk>(request: Request<Incoming>, hosts: &[String], desk: Arc
         Ok(Route::Answer { client, .. }) if !desk.knows_client(&client) => coded(404, "not_found"),
         Ok(Route::Hook { client, workflow }) => match room.take(&client, size(&request)) {
             Some(_room) => hook(request, client, workflow, desk).await,
-            None => to_sender(&Receipt::Busy { after: FULL_AFTER }),
+            None => {
+                desk.at_memory_limit(&client);
+                to_sender(&Receipt::Busy { after: FULL_AFTER })
+            }
         },
         Ok(Route::Answer { client, connection }) => match room.take(&client, size(&request)) {
             Some(_room) => chat(request, client, connection, desk).await,
-            None => to_sender(&Receipt::Busy { after: FULL_AFTER }),
+            None => {
+                desk.at_memory_limit(&client);
+                to_sender(&Receipt::Busy { after: FULL_AFTER })
+            }
         },
         Ok(Route::Person(ask)) => person(request, ask, desk).await,
     }

@@ -15,7 +15,7 @@ mod tests;
 pub mod told;
 pub mod wire;
 
-pub use judge::{Asked, NotTaken, Strength, Through, judge, judge_signed};
+pub use judge::{Asked, NotTaken, Strength, Through, edits_digest, judge, judge_signed};
 pub use poke::judge_poke;
 pub use proof::Keys;
 pub use sign_in::{Challenges, Itself};

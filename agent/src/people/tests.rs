@@ -12,7 +12,7 @@ use assent_schema::time::Moment;
 use assent_schema::trust::{Namespace, Signer, sign};
 use serde_json::json;
 
-use super::judge::{Answer, edits_digest};
+use super::judge::Answer;
 use super::wire::{
     Challenge, Command, CommandType, Introduction, SignedCommand, SignedDecision, SignedIn, SignedStart, Start,
     StartType,

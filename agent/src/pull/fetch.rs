@@ -1,6 +1,7 @@
 //! Starts the child that talks git, feeds it one request, and keeps the deadline.
 
 use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::Stdio;
@@ -149,8 +150,9 @@ impl Transfers {
         group.0 = None;
         match serde_json::from_slice(&answer) {
             Ok(answer) if status.success() => Ok(answer),
-            // Ended by one of its own limits, or by what it read: the same to us.
-            _ => Err(PullFailure::TooLarge),
+            // Ended by a signal: by one of its own limits, or by what it read, which is the same to us.
+            _ if status.signal().is_some() => Err(PullFailure::TooLarge),
+            _ => Err(PullFailure::Broken),
         }
     }
 }

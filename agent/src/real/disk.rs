@@ -83,11 +83,6 @@ impl RealDisk {
 }
 
 impl Disk for RealDisk {
-    fn free(&self) -> Option<u64> {
-        let of = rustix::fs::fstatvfs(&self.root).ok()?;
-        Some(of.f_bavail.saturating_mul(of.f_frsize))
-    }
-
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, DiskFailure> {
         let (parts, name) = split(path)?;
         let Some(folder) = self.folder(&parts)? else { return Ok(None) };

@@ -12,6 +12,12 @@ use super::build::Header;
 use super::wrong::{Wrong, WrongKind};
 use crate::content::Content;
 
+/// Whether a secret can stand in a header. Spaces and control characters are how a pasted secret goes wrong; a space would
+/// also end a word of the scheme.
+pub fn is_word(secret: &[u8]) -> bool {
+    !secret.is_empty() && secret.iter().all(u8::is_ascii_graphic)
+}
+
 /// The header that authorises a request.
 ///
 /// # Errors
@@ -19,8 +25,7 @@ use crate::content::Content;
 pub(super) fn header(auth: &Auth, secret: Option<&[u8]>) -> Result<Option<Header>, Wrong> {
     let Some(name) = auth.header_name() else { return Ok(None) };
     let secret = secret.ok_or(WrongKind::SecretMissing)?;
-    // Spaces and control characters are how a pasted secret goes wrong; a space would also end a word of the scheme.
-    if secret.is_empty() || !secret.iter().all(u8::is_ascii_graphic) {
+    if !is_word(secret) {
         return Err(WrongKind::SecretRefused.into());
     }
     let value = match auth {

@@ -21,6 +21,8 @@ pub mod url;
 pub mod wire;
 mod wrong;
 
+pub use auth::is_word;
 pub use build::{Built, Call, build};
+pub use oauth::is_record;
 pub use read::{Answer, BAD_ANSWER, Failed, GRAPHQL_ERROR, Paging, REPEATED_CURSOR, belongs, read};
 pub use wrong::{Wrong, WrongKind};

@@ -93,6 +93,16 @@ impl Record {
     }
 }
 
+/// Whether bytes are a record with which a connection's tokens can be asked for.
+pub fn is_record(auth: &Auth, bytes: &[u8]) -> bool {
+    Record::read(bytes).is_some_and(|record| match auth {
+        Auth::Oauth2Client { .. } => record.secret.is_some(),
+        // A client of an API that everybody may name has no secret.
+        Auth::Oauth2Refresh { .. } => record.refresh.is_some(),
+        Auth::Header { .. } | Auth::Basic { .. } | Auth::None {} => false,
+    })
+}
+
 /// Builds the request for a token.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ use std::time::Duration;
 use assent_schema::canon::Digest;
 use assent_schema::expr::Value;
 use assent_schema::id::Name;
+use assent_schema::ledger::Token;
 use assent_schema::plan::{Encoding, ErrorRule, Failure, Operation, Pages, meaning, says_no, written};
 use assent_schema::shape::Shape;
 
@@ -47,6 +48,8 @@ pub struct Failed {
     pub says_no: bool,
     /// The declared field that does not fit, for people.
     pub field: Option<Name>,
+    /// The id by which the other side knows the request, if its answer names one.
+    pub request: Option<Token>,
 }
 
 impl Failed {
@@ -61,6 +64,7 @@ impl Failed {
             not_executed: false,
             ruled: false,
             field: None,
+            request: None,
         }
     }
 
@@ -74,9 +78,19 @@ impl Failed {
         !self.not_executed && !said_no
     }
 
+    /// Whether it may pass by itself.
+    pub fn is_passing(&self) -> bool {
+        matches!(self.kind, Failure::Transient | Failure::Throttled)
+    }
+
     /// A failure of our own, before anything was sent.
     pub(crate) fn with_code(kind: Failure, code: &str) -> Self {
         Self { not_executed: true, ..Self::new(kind, code, None) }
+    }
+
+    /// The failure that this answer tells.
+    pub(super) fn of(self, response: &HttpResponse) -> Self {
+        Self { request: request_id(response), ..self }
     }
 
     /// A failure of the network.
@@ -108,11 +122,34 @@ pub const GRAPHQL_ERROR: &str = "graphql_error";
 /// The code of a cursor that came before.
 pub const REPEATED_CURSOR: &str = "repeated_cursor";
 
+/// The headers in which APIs name a request, the more telling ones first.
+const REQUEST_ID_HEADERS: [&str; 9] = [
+    "request-id",
+    "x-request-id",
+    "x-amzn-requestid",
+    "x-amz-request-id",
+    "x-github-request-id",
+    "x-zendesk-request-id",
+    "x-slack-req-id",
+    "x-ms-request-id",
+    "x-correlation-id",
+];
+
+/// The id by which the other side knows a request: what its support asks for. Only what could be a fact is one.
+fn request_id(response: &HttpResponse) -> Option<Token> {
+    let named = |name: &&str| std::str::from_utf8(response.header(name)?).ok()?.parse().ok();
+    REQUEST_ID_HEADERS.iter().find_map(named)
+}
+
 /// Reads an answer.
 ///
 /// # Errors
 /// [`Failed`], by the operation's rules first, then by the status.
 pub fn read(operation: &Operation, response: &HttpResponse) -> Result<Answer, Failed> {
+    read_fields(operation, response).map_err(|failed| failed.of(response))
+}
+
+fn read_fields(operation: &Operation, response: &HttpResponse) -> Result<Answer, Failed> {
     let json = Json::parse(response.body.reveal()).ok();
     let success = (200..300).contains(&response.status);
     if let Some(rule) = operation.errors.iter().find(|rule| applies(rule, response.status, success, json.as_ref())) {
@@ -178,7 +215,7 @@ pub(super) fn by_status_alone(response: &HttpResponse) -> Failed {
     let (kind, code) = meaning(response.status);
     let header = |name| response.header(name).and_then(|value| std::str::from_utf8(value).ok());
     let retry_after = header("retry-after").and_then(|after| backoff::retry_after(after, header("date")));
-    Failed { retry_after, ..Failed::new(kind, code, Some(response.status)) }
+    Failed { retry_after, ..Failed::new(kind, code, Some(response.status)) }.of(response)
 }
 
 /// A failure that the answer tells by a name of its own.
@@ -222,12 +259,18 @@ impl Paging {
     /// [`REPEATED_CURSOR`] when the other side leads in a circle.
     pub fn add(&mut self, operation: &Operation, page: Answer) -> Result<Option<Content<String>>, Failed> {
         let Answer { fields, cursor } = page;
+        let list = operation.pages.as_ref().and_then(|pages| fields.get(&pages.collect));
+        let is_empty = matches!(list, Some(Value::List(items)) if items.is_empty());
         match &mut self.answer {
             None => self.answer = Some(Answer { fields, cursor: None }),
             Some(answer) => collect(operation, answer, fields),
         }
         let (Some(cursor), Some(pages)) = (cursor, &operation.pages) else { return Ok(None) };
         if !self.seen.insert(Digest::of_file(cursor.reveal().as_bytes())) {
+            // Some APIs name the place behind the last item for ever; an empty page is the end of the list.
+            if is_empty {
+                return Ok(None);
+            }
             return Err(Failed::new(Failure::Permanent, REPEATED_CURSOR, None));
         }
         let more =

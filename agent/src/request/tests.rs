@@ -460,6 +460,11 @@ fn pages_end_at_their_end_at_their_limits_or_in_a_circle() {
         Ok((3, 3))
     );
     assert_eq!(pages(&[r#"{"items":[1],"next":"a"}"#, r#"{"items":[2],"next":"a"}"#]), Err(REPEATED_CURSOR.to_owned()));
+    assert_eq!(
+        pages(&[r#"{"items":[1],"next":"a"}"#, r#"{"items":[],"next":"a"}"#]),
+        Ok((1, 2)),
+        "as some APIs tell the end"
+    );
     assert_eq!(pages(&[r#"{"items":[1],"next":{"x":1}}"#]), Err(BAD_ANSWER.to_owned()));
 }
 

@@ -58,8 +58,15 @@ pub fn read(json: &Json, shape: &Shape, cut: bool) -> Option<Value> {
             (text.len() as u64 <= u64::from(*most_bytes)).then(|| Value::text(text.as_str()))
         }
         (Shape::Token {}, Json::Text(text)) if is_token(text) => Some(Value::text(text.as_str())),
-        (Shape::Token {}, Json::Number(number)) => integer(number).map(|n| Value::text(n.to_string())),
-        (Shape::Uuid {}, Json::Text(text)) if is_uuid(text) => Some(Value::text(text.as_str())),
+        // An id is a text, however long the number is that it is written as.
+        (Shape::Token {}, Json::Number(number)) if is_token(number) && !number.contains(['.', 'e', 'E']) => {
+            Some(Value::text(number.as_str()))
+        }
+        // RFC 9562 writes them small and reads both.
+        (Shape::Uuid {}, Json::Text(text)) => {
+            let text = text.to_ascii_lowercase();
+            is_uuid(&text).then(|| Value::text(text))
+        }
         (Shape::Integer {}, Json::Number(number)) => integer(number).map(Value::Integer),
         (Shape::Decimal {}, Json::Number(number) | Json::Text(number)) => {
             Decimal::parse(&without_exponent(number)?).map(Value::Decimal)
@@ -109,12 +116,15 @@ pub(super) fn without_exponent(number: &str) -> Option<String> {
 fn read_instant(json: &Json, wire: InstantWire) -> Option<Moment> {
     match (wire, json) {
         (InstantWire::Iso, Json::Text(text)) => text.parse::<jiff::Timestamp>().ok().map(Moment::from),
-        (InstantWire::Seconds, Json::Number(number)) => integer(number).map(Moment::from_seconds),
-        (InstantWire::Milliseconds, Json::Number(number)) => {
-            integer(number).map(|millis| Moment::from_seconds(millis.div_euclid(1_000)))
-        }
+        (InstantWire::Seconds, Json::Number(number)) => integer(number).and_then(moment),
+        (InstantWire::Milliseconds, Json::Number(number)) => moment(integer(number)?.div_euclid(1_000)),
         _ => None,
     }
+}
+
+/// The moment so many seconds after 1970, if it lies in the years that there are: what is no time is not taken for the last one.
+fn moment(seconds: i64) -> Option<Moment> {
+    Some(Moment::from_seconds(seconds)).filter(|moment| moment.seconds() == seconds)
 }
 
 fn read_money(json: &Json, wire: &MoneyWire) -> Option<Value> {
@@ -298,6 +308,10 @@ mod tests {
         for (text, shape, wanted) in [
             (r#""a b""#, &Shape::Token {}, false),
             ("12", &Shape::Token {}, true),
+            ("820982911946154508", &Shape::Token {}, true),
+            ("1700000000", &Shape::Instant { wire: InstantWire::Seconds }, true),
+            ("1700000000123", &Shape::Instant { wire: InstantWire::Seconds }, false),
+            ("1700000000123", &Shape::Instant { wire: InstantWire::Milliseconds }, true),
             ("1.5", &Shape::Token {}, false),
             (r#""12""#, &Shape::Integer {}, false),
             ("9007199254740992", &Shape::Integer {}, false),
@@ -315,7 +329,7 @@ mod tests {
             ("1772442000000", &millis, true),
             (r#""1772442000000""#, &millis, false),
             (r#""0f8fad5b-d9cb-469f-a165-70867728950e""#, &uuid, true),
-            (r#""0F8FAD5B-D9CB-469F-A165-70867728950E""#, &uuid, false),
+            (r#""0F8FAD5B-D9CB-469F-A165-70867728950E""#, &uuid, true),
             (r#"{"value":19.99,"code":"eur"}"#, &euros(MoneyUnit::Major), true),
             (r#"{"value":"19.99","code":"EUR"}"#, &euros(MoneyUnit::Major), true),
             (r#"{"value":19.999,"code":"EUR"}"#, &euros(MoneyUnit::Major), false),

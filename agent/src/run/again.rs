@@ -224,7 +224,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         state.pending.extend(entry);
         state.pend_acceptance();
         state.take_over(entries);
-        Ok(Begun { run, durable, task: Box::pin(driver::drive(state)) })
+        Ok(Begun { run, durable, task: Box::pin(driver::drive(Box::new(state))) })
     }
 
     /// Ends a run that is under way, at its next step boundary.

@@ -4,11 +4,12 @@
 //! language.md sections 3 and 5, engine.md section 3. Promise P24.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use assent_schema::client::ConnectionTo;
 use assent_schema::expr::Value;
 use assent_schema::id::Name;
-use assent_schema::plan::{Answer, Effect, Failure, Retry, Spend};
+use assent_schema::plan::{Answer, Effect, Retry, Spend};
 use assent_schema::shape::Shape;
 
 use super::Deployed;
@@ -17,8 +18,9 @@ use super::driver::{End, Run, Stop, expression_failed};
 use super::machine::parked_by;
 use super::progress::{OK, Stand};
 use super::resume::answer_value;
+use super::used::Used;
+use crate::request::Built;
 use crate::request::chat::{self, Question, Said};
-use crate::request::{Built, Failed};
 use crate::retry::{Next, next};
 use crate::store::{Aim, AskEnd, Ending, Entry, Fact, Intent, Store, Write};
 use crate::vault::Secret;
@@ -51,10 +53,14 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     async fn tries(&mut self, step: &CompiledStep, ask: &CompiledAsk) -> Result<(AskEnd, BTreeMap<Name, Value>), Stop> {
         let asked = self.evaluate(step, ask)?;
         let retry = Retry { attempts: ask.limit.tries.max(1), ..Retry::DEFAULT };
-        let begun = match self.progress.stand(&step.id) {
-            Some(Stand::Tried(tried)) => tried.intent.attempt,
-            _ => 0,
+        let tried = match self.progress.stand(&step.id) {
+            Some(Stand::Tried(tried)) => Some((**tried).clone()),
+            _ => None,
         };
+        if let Some(tried) = &tried {
+            self.not_before(tried).await?;
+        }
+        let begun = tried.map_or(0, |tried| tried.intent.attempt);
         let mut attempt = begun;
         // A restart in the middle of a try gives one more.
         let mut last = retry.attempts.max(begun.saturating_add(1));
@@ -74,16 +80,21 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             if !ask.limit.spend.as_ref().is_none_or(affords) {
                 return Ok((AskEnd::OutOfBudget, BTreeMap::new()));
             }
+            self.let_through(&step.id, &ask.connection, None).await?;
             self.ask_intent(step, ask, attempt, &built).await?;
             let mut request = built.request;
-            request.timeout = request.timeout.min(self.left());
+            request.timeout = request.timeout.min(self.left().max(Duration::from_secs(1)));
             let said = match self.send(&ask.name, request).await {
                 Ok(response) => self
                     .question(ask, &asked, |question| chat::said(question, &response))
                     .map_err(|code| ask_failed(step, ask, &code))?,
                 Err(failed) => Err(failed),
             };
-            let (code, status, failed) = match said {
+            if let Ok(Said { tokens_in, tokens_out, .. }) = &said {
+                let used = Used { tokens_in: *tokens_in, tokens_out: *tokens_out, ..Used::default() };
+                self.engine.uses(&self.accepted.client, &ask.connection, used);
+            }
+            let failed = match said {
                 Ok(Said { end: chat::End::Answered(fields), .. }) => {
                     self.outcome(step, attempt, OK, None, false, BTreeMap::new());
                     return Ok((AskEnd::Answered, fields));
@@ -92,45 +103,37 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                     self.outcome(step, attempt, "refused", None, false, BTreeMap::new());
                     return Ok((AskEnd::Refused, BTreeMap::new()));
                 }
-                Ok(Said { end: chat::End::Invalid, .. }) => ("invalid".to_owned(), None, None),
-                Ok(Said { end: chat::End::OutOfBudget, .. }) => ("out_of_budget".to_owned(), None, None),
-                Err(failed) => (failed.code.clone(), failed.status, Some(failed)),
+                Ok(Said { end: chat::End::Invalid, .. }) => Err(AskEnd::Invalid),
+                Ok(Said { end: chat::End::OutOfBudget, .. }) => Err(AskEnd::OutOfBudget),
+                Err(failed) => Ok(failed),
             };
-            self.outcome(step, attempt, &code, status, false, BTreeMap::new());
-            if status == Some(401) && !renewed && self.takes_another(&ask.connection, token).await {
+            let failed = match failed {
+                Ok(failed) => failed,
+                // The answer is of no use: another one may be.
+                Err(end) => {
+                    self.outcome(step, attempt, end.as_str(), None, false, BTreeMap::new());
+                    if attempt >= last {
+                        return Ok((end, BTreeMap::new()));
+                    }
+                    continue;
+                }
+            };
+            let tried = attempt.min(retry.attempts.saturating_sub(1));
+            let follows = next(&retry, tried, failed.retry_after, self.left(), self.dice());
+            self.came_to_nothing(step, attempt, &failed, false, follows);
+            if failed.status == Some(401) && !renewed && self.takes_another(&ask.connection, token).await {
                 renewed = true;
                 last = last.saturating_add(1);
                 continue;
             }
-            if attempt >= last {
-                return match failed {
-                    None if code == "invalid" => Ok((AskEnd::Invalid, BTreeMap::new())),
-                    None => Ok((AskEnd::OutOfBudget, BTreeMap::new())),
-                    Some(failed) => Err(ask_failed(step, ask, &failed.code)),
-                };
+            match follows {
+                Next::After(delay) if attempt < last && failed.is_passing() => {
+                    self.flush_all().await?;
+                    self.pause(delay).await?;
+                    self.permitted(&step.id, Some(&ask.connection)).await?;
+                }
+                Next::After(_) | Next::NoAttempts | Next::NoTime => return Err(ask_failed(step, ask, &failed.code)),
             }
-            if let Some(failed) = failed {
-                self.back_off(step, ask, &retry, attempt, &failed).await?;
-            }
-        }
-    }
-
-    async fn back_off(
-        &mut self,
-        step: &CompiledStep,
-        ask: &CompiledAsk,
-        retry: &Retry,
-        attempt: u32,
-        failed: &Failed,
-    ) -> Result<(), Stop> {
-        let passing = matches!(failed.kind, Failure::Transient | Failure::Throttled);
-        match next(retry, attempt.min(retry.attempts.saturating_sub(1)), failed.retry_after, self.left(), self.dice()) {
-            Next::After(delay) if passing => {
-                self.flush_all().await?;
-                self.pause(delay).await?;
-                self.permitted(&step.id, Some(&ask.connection)).await
-            }
-            Next::After(_) | Next::NoAttempts | Next::NoTime => Err(ask_failed(step, ask, &failed.code)),
         }
     }
 

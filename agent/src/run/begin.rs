@@ -19,7 +19,7 @@ use super::values::Values;
 use super::{Deployed, Engine, Permission, Task, Use, lock};
 use crate::content::Content;
 use crate::store::{Accepted, Entry, Fact, RunId, Store, StoreError, TriggerKind, Write};
-use crate::world::{ACCEPT_LEAST_BYTES, Clock as _, Dice as _, Disk as _, Wall, World};
+use crate::world::{Clock as _, Dice as _, Wall, World};
 
 /// What begins a run.
 pub struct NewRun {
@@ -97,14 +97,10 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             return Err(NotBegun::NotAllowed(code));
         }
         let facts = self.deployed.client(&new.client).ok_or(NotBegun::Unknown)?;
-        let most = usize::try_from(facts.limits.waiting).unwrap_or(usize::MAX);
-        if lock(&self.lanes).of_client(&new.client) >= most {
-            self.at_limit(&new.client, "waiting");
+        let bytes: usize = new.fields.values().map(Value::room_bytes).sum();
+        if let Some(limit) = self.limit_passed(&new.client, &facts, bytes) {
+            self.at_limit(&new.client, limit);
             return Err(NotBegun::TooMany);
-        }
-        // What is left of the disk is for the runs that are known: their ends, queue items and alerts.
-        if self.world.disk().free().is_some_and(|free| free < ACCEPT_LEAST_BYTES) {
-            return Err(NotBegun::Store(StoreError::Full));
         }
         let (fact_fields, content) = split(&compiled, &new.fields)?;
         let run = RunId::new(now, self.world.dice().bytes());
@@ -131,7 +127,19 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         run_state.pending = new.writes;
         run_state.pending.extend(new.keys.into_iter().map(|key| Write::Deliver { key, run }));
         run_state.pend_acceptance();
-        Ok(Begun { run, durable, task: Box::pin(driver::drive(run_state)) })
+        Ok(Begun { run, durable, task: Box::pin(driver::drive(Box::new(run_state))) })
+    }
+
+    /// The limit that one more event of a client would pass; nothing where it fits.
+    fn limit_passed(&self, client: &ClientId, facts: &ClientFacts, bytes: usize) -> Option<&'static str> {
+        let most = u64::from(facts.limits.waiting);
+        let here = lock(&self.lanes).of_client(client) as u64;
+        // Until each run that a start found is known here, the store tells how many there are: as many as before it.
+        let stored = || self.store.run_counts(client).map_or(0, |(accepted, ended)| accepted.saturating_sub(ended));
+        if here >= most || (!lock(&self.coming).is_empty() && stored() >= most) {
+            return Some("waiting");
+        }
+        self.loads.passed(client, &facts.limits, bytes, (&*self.store, self.world.clock().boot()))
     }
 
     /// A run of which nothing is durable, and who is told when it is.
@@ -145,6 +153,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     ) -> (Run<W, S, D>, oneshot::Receiver<Result<(), NotBegun>>) {
         let (told, durable) = oneshot::channel();
         let shared = Arc::new(Shared::new(self.listen(run, &accepted, &compiled, &values)));
+        let weight = self.loads.take(&accepted.client, values.trigger.room_bytes());
         let run_state = Run {
             engine: Arc::clone(self),
             id: run,
@@ -168,6 +177,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             resumed_at: self.world.clock().boot(),
             waited: std::time::Duration::ZERO,
             secret: None,
+            weight: Some(weight),
         };
         (run_state, durable)
     }

@@ -11,16 +11,16 @@ use assent_schema::expr::Value;
 use assent_schema::id::{Name, OperationRef};
 use assent_schema::plan::{Effect, Failure, Mode, Operation};
 
+use super::Deployed;
 use super::commit::NotFlushed;
 use super::compiled::{CompiledCall, CompiledStep};
 use super::driver::{End, Run, Stop, expression_failed};
 use super::progress::{CACHED, CONFIRMED, OK, SHADOW, Stand, Tried};
-use super::{Deployed, Traffic, lock};
 use crate::request::{self, Answer, Built, Call, Failed, Paging};
-use crate::retry::{Breaker, Bucket, Gate, Next, next};
-use crate::store::{Aim, Ending, Entry, Fact, Intent, Outcome, Refusal, Store, Write};
+use crate::retry::{Next, next};
+use crate::store::{Aim, Ending, Entry, Fact, Intent, Refusal, Store, Write};
 use crate::vault::Secret;
-use crate::world::{Clock as _, Dice as _, Net as _, World};
+use crate::world::{Dice as _, World};
 
 /// The code of what was not sent in time.
 const TIMED_OUT: &str = "timed_out";
@@ -47,6 +47,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             Some(Stand::Tried(tried)) => Some((**tried).clone()),
             _ => None,
         };
+        if let Some(tried) = &tried {
+            self.not_before(tried).await?;
+        }
         if is_effect {
             if let Some(tried) = tried.as_ref().filter(|tried| tried.accepted().is_some())
                 && self.take_up(step, call, &arguments, tried).await?
@@ -87,7 +90,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             if let Some(answer) = place.as_ref().and_then(|place| self.kept(place)) {
                 return self.answered(step, call, arguments, attempt, answer, CACHED);
             }
-            self.let_through(step, call).await?;
+            self.let_through(&step.id, &call.name.connection, call.operation.rate).await?;
             if self.left().is_zero() {
                 return Err(fail_at(step, call, "run_timed_out"));
             }
@@ -117,7 +120,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 Attempt::Failed(failed) => failed,
             };
             let in_doubt = call.operation.effect != Effect::None && failed.is_doubtful();
-            self.outcome(step, attempt, &failed.code, failed.status, in_doubt, BTreeMap::new());
+            let tried = attempt.saturating_sub(renewed);
+            let follows = next(&call.retry, tried, failed.retry_after, self.left(), self.dice());
+            self.came_to_nothing(step, attempt, &failed, in_doubt, follows);
             if failed.status == Some(401)
                 && self.takes_another(&call.name.connection, token).await
                 && renewed == 0
@@ -126,7 +131,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 renewed = 1;
                 continue;
             }
-            match next(&call.retry, attempt.saturating_sub(renewed), failed.retry_after, self.left(), self.dice()) {
+            match follows {
                 Next::After(delay) if self.may_repeat(step, call, &failed, in_doubt, delay) => {
                     self.flush_all().await?;
                     self.pause(delay).await?;
@@ -180,16 +185,15 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         in_doubt: bool,
         delay: Duration,
     ) -> bool {
-        let passing = matches!(failed.kind, Failure::Transient | Failure::Throttled);
         if call.operation.effect == Effect::None {
-            return passing;
+            return failed.is_passing();
         }
         let before_in_doubt = matches!(self.progress.stand(&step.id), Some(Stand::Tried(tried)) if tried.in_doubt);
         if in_doubt || before_in_doubt {
             // The same request under a key that the other side remembers is the same effect.
             return self.key_lives(step, call, delay);
         }
-        passing && failed.not_executed
+        failed.is_passing() && failed.not_executed
     }
 
     /// Whether a request that is sent after a delay, and takes as long as it may, comes while the other side knows its key.
@@ -348,58 +352,6 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         Attempt::Answered(paging.finish().unwrap_or(Answer { fields: BTreeMap::new(), cursor: None }))
     }
 
-    /// One exchange, with the breaker told how it went.
-    pub(super) async fn send(
-        &self,
-        name: &OperationRef,
-        request: crate::world::HttpRequest,
-    ) -> Result<crate::world::HttpResponse, Failed> {
-        let result = self.engine.world.net().exchange(request).await;
-        let theirs = match &result {
-            Ok(response) => response.status >= 500,
-            Err(failure) => Failed::of_net(*failure).is_theirs(),
-        };
-        self.engine.tell_breaker(&self.accepted.client, &name.connection, theirs);
-        result.map_err(Failed::of_net)
-    }
-
-    /// Waits for the breaker and the rate of the connection, within the run's time.
-    async fn let_through(&mut self, step: &CompiledStep, call: &CompiledCall) -> Result<(), Stop> {
-        loop {
-            let (wait, passed) = {
-                let now = self.engine.world.clock().boot();
-                let rate =
-                    call.operation.rate.or(self.facts.connections.get(&call.name.connection).and_then(|c| c.rate));
-                let mut traffic = lock(&self.engine.traffic);
-                let place = (self.accepted.client.clone(), call.name.connection.clone());
-                let traffic =
-                    traffic.entry(place).or_insert_with(|| Traffic { breaker: Breaker::default(), bucket: None });
-                match traffic.breaker.gate(now) {
-                    Gate::Shut(wait) => (wait.max(Duration::from_millis(1)), false),
-                    Gate::Open => {
-                        let bucket = rate.map(|rate| traffic.bucket.get_or_insert_with(|| Bucket::new(rate)));
-                        let turn = bucket.map_or(Duration::ZERO, |bucket| bucket.take(now));
-                        (turn, true)
-                    }
-                }
-            };
-            if !wait.is_zero() {
-                self.pause_for(step, call, wait).await?;
-            }
-            if passed {
-                return Ok(());
-            }
-        }
-    }
-
-    async fn pause_for(&mut self, step: &CompiledStep, call: &CompiledCall, wait: Duration) -> Result<(), Stop> {
-        if wait >= self.left() {
-            return Err(fail_at(step, call, "run_timed_out"));
-        }
-        self.flush_all().await?;
-        self.pause(wait).await
-    }
-
     pub(super) fn answered(
         &mut self,
         step: &CompiledStep,
@@ -418,34 +370,6 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         self.outcome(step, attempt, code, None, false, kept);
         self.keep(&step.id, Value::Record(answer.fields));
         Ok(())
-    }
-
-    pub(super) fn outcome(
-        &mut self,
-        step: &CompiledStep,
-        attempt: u32,
-        code: &str,
-        status: Option<u16>,
-        in_doubt: bool,
-        kept: BTreeMap<Name, Fact>,
-    ) {
-        let entry = Entry::Outcome(Outcome {
-            step: step.id.clone(),
-            item: self.item.clone(),
-            attempt,
-            code: code.to_owned(),
-            status,
-            in_doubt,
-            kept,
-        });
-        self.record(entry);
-        let mut note = self.note("outcome").fact("code", if in_doubt { "in_doubt" } else { code });
-        if let Some(status) = status {
-            note = note.fact("status", status);
-        }
-        note.step = Some(step.id.clone());
-        note.attempt = Some(attempt);
-        self.pending.push(Write::Note(Box::new(note)));
     }
 
     /// A read is done again for what it says; its facts stand in the ledger, the journal knows it as done.
@@ -478,6 +402,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             self.ready(&step.id, &name.connection).await?.map_err(|failed| fail_at(step, call, &failed.code))?;
             let built = self.build(&name, operation, arguments, &step.id, None);
             let built = built.map_err(|code| fail_at(step, call, &code))?;
+            self.let_through(&step.id, &name.connection, operation.rate).await?;
             let keyed = built.keyed(self.key.reveal());
             let mut note = self.note("intent").fact("operation", name.to_string()).fact("keyed", keyed.to_string());
             note.step = Some(step.id.clone());
@@ -494,9 +419,11 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 Ok(answer) => return Ok(answer.fields),
                 Err(failed) => failed,
             };
-            let passing = matches!(failed.kind, Failure::Transient | Failure::Throttled);
             match next(&retry, attempt, failed.retry_after, self.left(), self.dice()) {
-                Next::After(delay) if passing => self.pause(delay).await?,
+                Next::After(delay) if failed.is_passing() => {
+                    self.pause(delay).await?;
+                    self.permitted(&step.id, Some(&name.connection)).await?;
+                }
                 Next::After(_) | Next::NoAttempts | Next::NoTime => {
                     return Err(fail_at(step, call, &failed.code));
                 }

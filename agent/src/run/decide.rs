@@ -250,7 +250,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         self.engine.asked.send_modify(|count| *count = count.wrapping_add(1));
         let engine = Arc::clone(&self.engine);
         let mut stopping = engine.stopping.subscribe();
-        let mut cancelled = self.shared.signals.cancelled();
+        let signals = Arc::clone(&self.shared.signals);
         let clock = engine.world.clock();
         let before = clock.boot();
         let heard = loop {
@@ -262,7 +262,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 biased;
                 heard = &mut receiver => break heard.map(Some).or(Err(Stop::Leave)),
                 _ = stopping.wait_for(|stop| *stop) => break Err(Stop::Leave),
-                _ = cancelled.wait_for(|cancelled| *cancelled) => break Err(End::cancelled().into()),
+                () = signals.cancelled() => break Err(End::cancelled().into()),
                 () = clock.sleep(left.min(LOOK)) => {}
             }
         };

@@ -114,6 +114,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 return Ok(None);
             }
             let Ok(built) = self.build(&name, operation, &with, &step.id, None) else { return Ok(None) };
+            self.let_through(&step.id, &name.connection, operation.rate).await?;
             let hash = built.keyed(self.key.reveal());
             let intent = Intent {
                 step: step.id.clone(),
@@ -141,13 +142,13 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             self.pending.push(Write::Note(Box::new(note)));
             match answer {
                 Ok(answer) => return Ok(Some(tells(confirm, answer.fields.get(&confirm.field)))),
-                Err(failed) => {
-                    let long = Duration::from_hours(1);
-                    match next(&retry, attempt, failed.retry_after, long, self.dice()) {
-                        Next::After(delay) => self.pause(delay).await?,
-                        Next::NoAttempts | Next::NoTime => return Ok(None),
+                Err(failed) => match next(&retry, attempt, failed.retry_after, self.left(), self.dice()) {
+                    Next::After(delay) if failed.is_passing() => {
+                        self.pause(delay).await?;
+                        self.permitted(&step.id, Some(&name.connection)).await?;
                     }
-                }
+                    Next::After(_) | Next::NoAttempts | Next::NoTime => return Ok(None),
+                },
             }
         }
         Ok(None)

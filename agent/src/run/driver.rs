@@ -14,12 +14,15 @@ use assent_schema::id::{ConnectionId, Name};
 use assent_schema::plan::Mode;
 use tokio::sync::oneshot;
 
+use super::asleep::Asleep;
 use super::begin::NotBegun;
 use super::compiled::{Compiled, CompiledAction, CompiledStep, Part};
+use super::limits::Weight;
 use super::machine::{self, Live, Next, Outer, Scope, View};
 use super::progress::{Progress, SHADOW, Stand};
 use super::shared::Shared;
 use super::values::Values;
+use super::wait::Rest;
 use super::{Deployed, Engine};
 use crate::content::Content;
 use crate::store::{Accepted, Ending, Entry, FactText, RunId, Store, Write};
@@ -59,6 +62,8 @@ pub(super) struct Run<W, S, D> {
     pub(super) waited: Duration,
     /// What authorises the next request of the step that is done now, and no longer.
     pub(super) secret: Option<Secret>,
+    /// What the event's content takes up in memory; a part of a run holds none of its own.
+    pub(super) weight: Option<Weight>,
 }
 
 /// Why a step does not return in the ordinary way.
@@ -70,6 +75,8 @@ pub(super) enum Stop {
     Leave,
     /// The task around this one is to get results again that these paths read.
     Needs(BTreeSet<Path>),
+    /// The run rests for so long that it leaves memory meanwhile.
+    Rests(Rest),
 }
 
 /// How a run ends.
@@ -105,14 +112,27 @@ impl From<End> for Stop {
 }
 
 /// Drives a run until it ends, or until the agent goes down.
-pub(super) async fn drive<W: World, S: Store, D: Deployed>(mut run: Run<W, S, D>) {
+pub(super) async fn drive<W: World, S: Store, D: Deployed>(run: Box<Run<W, S, D>>) {
+    let mut awake = Some(run);
+    while let Some(run) = awake {
+        awake = match Box::pin(driven(run)).await {
+            Some(asleep) => asleep.wake().await,
+            None => None,
+        };
+    }
+}
+
+/// Drives a run until there is nothing to do for a long time, or for good.
+async fn driven<W: World, S: Store, D: Deployed>(mut run: Box<Run<W, S, D>>) -> Option<Asleep<W, S, D>> {
     match run.whole().await {
+        Err(Stop::Rests(rest)) => return Some(run.fall_asleep(rest)),
         Err(Stop::End(end)) => Box::pin(run.end(end)).await,
         // The agent goes down: what is known of requests that were made need not be found out again.
         Err(Stop::Leave) if run.durable => drop(Box::pin(run.flush(Vec::new())).await),
         Ok(()) | Err(Stop::Leave | Stop::Needs(_)) => {}
     }
     run.leave();
+    None
 }
 
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {

@@ -59,26 +59,47 @@ pub(super) struct Signals {
     compiled: Arc<Compiled>,
     /// What the key of each `[[cancel]]` must be.
     keys: Vec<Option<String>>,
-    cancelled: watch::Sender<bool>,
-    woken: watch::Sender<u64>,
+    heard: watch::Sender<Signal>,
     awaited: Mutex<BTreeSet<String>>,
+}
+
+/// What was heard so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Signal {
+    /// An event came that ends the run.
+    pub(super) cancelled: bool,
+    /// How many events came that it waited for.
+    woken: u64,
 }
 
 impl Signals {
     pub(super) fn cancel(&self) {
-        self.cancelled.send_replace(true);
+        self.heard.send_modify(|signal| signal.cancelled = true);
+    }
+
+    fn wake(&self) {
+        self.heard.send_modify(|signal| signal.woken = signal.woken.wrapping_add(1));
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
-        *self.cancelled.borrow()
+        self.heard.borrow().cancelled
     }
 
-    pub(super) fn cancelled(&self) -> watch::Receiver<bool> {
-        self.cancelled.subscribe()
+    /// Waits until the run is to end.
+    pub(super) async fn cancelled(&self) {
+        // The sender is this very value, so the channel is open.
+        let mut heard = self.heard.subscribe();
+        drop(heard.wait_for(|signal| signal.cancelled).await);
     }
 
-    pub(super) fn woken(&self) -> watch::Receiver<u64> {
-        self.woken.subscribe()
+    /// Changes with whatever is heard.
+    pub(super) fn heard(&self) -> watch::Receiver<Signal> {
+        self.heard.subscribe()
+    }
+
+    /// The plan of the run.
+    pub(super) fn compiled(&self) -> &Arc<Compiled> {
+        &self.compiled
     }
 
     pub(super) fn await_event(&self, name: Option<&str>) {
@@ -165,8 +186,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             workflow: accepted.workflow.clone(),
             keys: compiled.cancels.iter().map(key).collect(),
             compiled: Arc::clone(compiled),
-            cancelled: watch::Sender::new(false),
-            woken: watch::Sender::new(0),
+            heard: watch::Sender::new(Signal::default()),
             awaited: Mutex::default(),
         });
         lock(&self.open).insert(run, Arc::clone(&signals));
@@ -260,7 +280,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         }
         for (_, signals) in &of_workflow {
             if names.keys().any(|name| lock(&signals.awaited).contains(name)) {
-                signals.woken.send_modify(|count| *count = count.wrapping_add(1));
+                signals.wake();
             }
         }
         Ok(true)

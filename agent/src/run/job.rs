@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use assent_schema::expr::Value;
 use assent_schema::id::{Name, OperationRef};
-use assent_schema::plan::{Effect, Failure, Job};
+use assent_schema::plan::{Effect, Job};
 
 use super::Deployed;
 use super::call::{Arguments, facts_of};
@@ -137,6 +137,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             Ok(built) => built,
             Err(code) => return Ok(Stands::Unseen(code)),
         };
+        self.let_through(&step.id, &name.connection, read.rate).await?;
         let keyed = built.keyed(self.key.reveal());
         self.record(Entry::Intent(Intent {
             step: step.id.clone(),
@@ -164,9 +165,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let every = job.every.duration();
         Ok(match answer {
             Ok(answer) => stands(job, answer.fields.get(&job.field), every),
-            Err(failed) if matches!(failed.kind, Failure::Transient | Failure::Throttled) => {
-                Stands::Open(failed.retry_after.unwrap_or(every).max(every))
-            }
+            Err(failed) if failed.is_passing() => Stands::Open(failed.retry_after.unwrap_or(every).max(every)),
             Err(failed) if failed.status == Some(401) && token.is_some() => {
                 token.inspect(|token| self.not_taken(&name.connection, *token));
                 Stands::Open(every)

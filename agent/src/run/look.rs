@@ -8,7 +8,7 @@ use std::sync::Arc;
 use assent_schema::client::ClientFacts;
 use assent_schema::expr::Value;
 use assent_schema::id::{ClientId, Name, OperationRef};
-use assent_schema::plan::{Failure, Operation, Plan, Poll, Rate};
+use assent_schema::plan::{Operation, Plan, Poll, Rate};
 use assent_schema::time::Moment;
 
 use super::compiled::Compiled;
@@ -47,7 +47,7 @@ pub enum NotLooked {
 
 impl From<Failed> for NotLooked {
     fn from(failed: Failed) -> Self {
-        Self::Failed { passing: matches!(failed.kind, Failure::Transient | Failure::Throttled), code: failed.code }
+        Self::Failed { passing: failed.is_passing(), code: failed.code }
     }
 }
 

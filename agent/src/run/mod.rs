@@ -5,6 +5,7 @@
 
 mod again;
 mod ask;
+mod asleep;
 mod begin;
 mod beside;
 mod cache;
@@ -23,8 +24,10 @@ mod hear;
 mod held;
 mod job;
 mod lanes;
+mod limits;
 mod look;
 mod machine;
+mod outcome;
 mod parts;
 mod place;
 mod progress;
@@ -33,8 +36,10 @@ mod reread;
 mod resume;
 mod rotate;
 mod seal;
+mod send;
 mod shared;
 mod tokens;
+mod used;
 mod values;
 mod wait;
 
@@ -159,6 +164,7 @@ pub struct Engine<W, S, D> {
     store: Arc<S>,
     deployed: Arc<D>,
     lanes: Mutex<lanes::Lanes>,
+    loads: limits::Loads,
     /// Clients whose events were refused since somebody asked, and by which limit.
     refused: Mutex<BTreeSet<(ClientId, &'static str)>>,
     doors: Mutex<BTreeMap<RunId, oneshot::Sender<()>>>,
@@ -168,6 +174,7 @@ pub struct Engine<W, S, D> {
     coming: Mutex<BTreeSet<RunId>>,
     traffic: Mutex<BTreeMap<(ClientId, ConnectionId), Traffic>>,
     tokens: tokens::Tokens,
+    used: used::Uses,
     held: held::HeldRuns,
     idempotency: [u8; 32],
     /// How many answers are kept, and the hour in which old ones were last removed.
@@ -214,6 +221,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             store,
             deployed,
             lanes: Mutex::default(),
+            loads: limits::Loads::default(),
             refused: Mutex::default(),
             doors: Mutex::default(),
             questions: Mutex::default(),
@@ -221,6 +229,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             coming: Mutex::default(),
             traffic: Mutex::default(),
             tokens: tokens::Tokens::default(),
+            used: used::Uses::default(),
             held: held::HeldRuns::default(),
             idempotency,
             kept: AtomicUsize::new(0),

@@ -147,6 +147,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             resumed_at: self.resumed_at,
             waited: self.waited,
             secret: None,
+            weight: None,
         };
         run.take_facts();
         if let (Scope::Item(_), Some(item)) = (&run.scope, run.item.clone()) {
@@ -166,7 +167,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 Err(Stop::End(end)) if end.ending == Ending::Done => PartEnd::Done(end.stop),
                 Err(Stop::End(end)) => PartEnd::Ended(end),
                 Err(Stop::Needs(paths)) => PartEnd::Needs(paths),
-                Err(Stop::Leave) => PartEnd::Leave,
+                // No part leaves memory by itself.
+                Err(Stop::Leave | Stop::Rests(_)) => PartEnd::Leave,
             };
             if let Some(entry) = self.item_ended(&end) {
                 self.pending.push(Write::Journal { run: self.id, entry });

@@ -11,7 +11,7 @@ use super::compiled::{CompiledAction, CompiledStep};
 use super::driver::{End, Run, Stop};
 use super::lanes::Lane;
 use super::progress::Stand;
-use super::{Deployed, Permission, Use, lock};
+use super::{Deployed, Engine, Permission, Use, lock};
 use crate::store::{Ending, RunId, Store};
 use crate::world::{Clock as _, Wall, World};
 
@@ -152,12 +152,12 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let engine = Arc::clone(&self.engine);
         let mut stopping = engine.stopping.subscribe();
         let before = engine.world.clock().boot();
-        let mut cancelled = self.shared.signals.cancelled();
+        let signals = Arc::clone(&self.shared.signals);
         let opened = tokio::select! {
             biased;
             opened = &mut opens => opened.or(Err(Stop::Leave)),
             _ = stopping.wait_for(|stop| *stop) => Err(Stop::Leave),
-            _ = cancelled.wait_for(|cancelled| *cancelled) => Err(End::cancelled().into()),
+            () = signals.cancelled() => Err(End::cancelled().into()),
         };
         self.waited = self.waited.saturating_add(engine.world.clock().boot().saturating_sub(before));
         opened
@@ -180,22 +180,29 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         *busy = busy.saturating_sub(1);
         if *busy == 0 {
             let next = lock(&self.engine.lanes).pause(self.id);
-            self.open_doors(next);
+            self.engine.open_doors(next);
         }
     }
 
     pub(super) fn leave(&mut self) {
         // A run that never became durable says so to whoever waits.
         self.tell(Err(NotBegun::Stopping));
-        lock(&self.engine.questions).retain(|(run, _), _| *run != self.id);
-        self.engine.forget(self.id);
-        lock(&self.engine.doors).remove(&self.id);
-        let next = lock(&self.engine.lanes).leave(self.id);
+        self.engine.leave(self.id);
+    }
+}
+
+impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
+    /// A run is no longer driven here.
+    pub(super) fn leave(&self, run: RunId) {
+        lock(&self.questions).retain(|(of, _), _| *of != run);
+        self.forget(run);
+        lock(&self.doors).remove(&run);
+        let next = lock(&self.lanes).leave(run);
         self.open_doors(next);
     }
 
     fn open_doors(&self, runs: Vec<RunId>) {
-        let mut doors = lock(&self.engine.doors);
+        let mut doors = lock(&self.doors);
         for run in runs {
             if let Some(door) = doors.remove(&run) {
                 // A run whose task is gone leaves its place by itself.

@@ -10,7 +10,7 @@ use assent_schema::id::Name;
 
 use super::compiled::CompiledStep;
 use super::driver::{Run, drive};
-use super::hear;
+use super::hear::{self, Signals};
 use super::machine::{Live, Scope};
 use super::progress::{Progress, Stand};
 use super::shared::Shared;
@@ -36,15 +36,19 @@ pub(super) fn values(facts: &Arc<ClientFacts>, at: Wall, trigger: Value, pseudon
 
 /// Goes on with a run after a restart.
 pub(super) async fn carry_on<W: World, S: Store, D: Deployed>(engine: Arc<Engine<W, S, D>>, id: RunId) {
-    let run = found(&engine, id);
+    let run = found(&engine, id, None);
     engine.came(id);
     if let Some(run) = run {
         drive(run).await;
     }
 }
 
-/// A run as its journal left it; nothing when it cannot be gone on with here.
-fn found<W: World, S: Store, D: Deployed>(engine: &Arc<Engine<W, S, D>>, id: RunId) -> Option<Run<W, S, D>> {
+/// A run as its journal left it; nothing when it cannot be gone on with here. One that left memory is known here already.
+pub(super) fn found<W: World, S: Store, D: Deployed>(
+    engine: &Arc<Engine<W, S, D>>,
+    id: RunId,
+    known: Option<(Arc<Signals>, Arc<ClientFacts>)>,
+) -> Option<Box<Run<W, S, D>>> {
     let loaded = (|| {
         let open = engine.store.open_run(id)?.ok_or(StoreError::Damaged("a run that is not open"))?;
         Ok::<_, StoreError>((open, engine.store.journal(id)?))
@@ -58,8 +62,10 @@ fn found<W: World, S: Store, D: Deployed>(engine: &Arc<Engine<W, S, D>>, id: Run
         return None;
     };
     let at = rows.first().map_or(Wall::default(), |row| row.at);
-    let plan = engine.deployed.plan(&accepted.plan);
-    let (Some(compiled), Some(facts)) = (plan, engine.deployed.client(&accepted.client)) else {
+    let (signals, facts) = known.unzip();
+    let plan = signals.as_ref().map(|signals| Arc::clone(signals.compiled()));
+    let plan = plan.or_else(|| engine.deployed.plan(&accepted.plan));
+    let (Some(compiled), Some(facts)) = (plan, facts.or_else(|| engine.deployed.client(&accepted.client))) else {
         // The plan is not here (yet): the run stays open for the next start.
         tracing::error!(run = %id, "the plan of a run is not here");
         return None;
@@ -68,11 +74,11 @@ fn found<W: World, S: Store, D: Deployed>(engine: &Arc<Engine<W, S, D>>, id: Run
     let cancelled = engine.store.state(&hear::cancel_name(id)).is_ok_and(|there| there.is_some());
     let trigger = accepted.fields.iter().map(|(name, fact)| (name.clone(), Value::from(fact))).collect();
     let values = values(&facts, at, Value::Record(trigger), engine.pseudonyms(&accepted.client));
-    let signals = engine.listen(id, &accepted, &compiled, &values);
+    let signals = signals.unwrap_or_else(|| engine.listen(id, &accepted, &compiled, &values));
     if cancelled {
         signals.cancel();
     }
-    let mut run = Run {
+    let mut run = Box::new(Run {
         id,
         at,
         taken: progress.active,
@@ -94,13 +100,15 @@ fn found<W: World, S: Store, D: Deployed>(engine: &Arc<Engine<W, S, D>>, id: Run
         resumed_at: engine.world.clock().boot(),
         waited: Duration::ZERO,
         secret: None,
+        weight: None,
         engine: Arc::clone(engine),
-    };
+    });
     run.take_facts();
     if let Some(sealed) = &open.sealed {
         // What cannot be read is as if it had not been sealed.
         let _read = run.unseal(sealed);
     }
+    run.weight = Some(engine.loads.take(&run.accepted.client, run.values.trigger.room_bytes()));
     if !run.has_key {
         // Hashes of before compare as different from now on; those of now can be compared after the next restart.
         run.pending.push(Write::Reseal { run: id, sealed: run.sealed() });

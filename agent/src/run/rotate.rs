@@ -244,8 +244,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         match self.try_out(of, secret).await {
             Ok(next) => Found { tested: Tested::Works, code: "ok".to_owned(), next },
             Err(failed) => {
-                let passing = matches!(failed.kind, Failure::Transient | Failure::Throttled);
-                let tested = if passing { Tested::Unsure } else { Tested::Refused };
+                let tested = if failed.is_passing() { Tested::Unsure } else { Tested::Refused };
                 Found { tested, code: failed.code, next: None }
             }
         }

@@ -4,22 +4,70 @@
 //! language.md section 3. A wait survives restarts: its end was written when it began.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use assent_schema::expr::Value;
 use assent_schema::id::Name;
 
-use super::Deployed;
 use super::compiled::{CompiledStep, CompiledUntil};
 use super::driver::{End, Run, Stop, expression_failed};
-use super::hear::{self, Arrival, event_name};
+use super::hear::{self, Arrival, Signals, event_name};
 use super::progress::Stand;
+use super::{Deployed, Engine};
 use crate::store::{Ending, Entry, Store};
 use crate::world::{Clock as _, Wall, World};
 
 /// How often a waiting run looks at the wall clock, which may jump.
 const LOOK: Duration = Duration::from_mins(1);
+
+/// A wait that is not over: what ends it.
+#[derive(Debug)]
+pub(super) struct Rest {
+    over: Wall,
+    /// The name of the event that is waited for.
+    event: Option<String>,
+}
+
+impl Rest {
+    /// Sleeps until the time is over or the event is there.
+    pub(super) async fn wait<W: World, S: Store, D: Deployed>(
+        &self,
+        engine: &Engine<W, S, D>,
+        signals: &Signals,
+        since: Wall,
+    ) -> Result<Option<Arrival>, Stop> {
+        let (mut heard, mut stopping) = (signals.heard(), engine.stopping.subscribe());
+        let (clock, event) = (engine.world.clock(), self.event.as_deref());
+        signals.await_event(event);
+        let woke = loop {
+            if heard.borrow_and_update().cancelled {
+                break Err(End::cancelled().into());
+            }
+            if let Some(arrival) = event.and_then(|name| arrival(engine, name, since)) {
+                break Ok(Some(arrival));
+            }
+            let left = self.over.since(clock.now());
+            if left.is_zero() {
+                break Ok(None);
+            }
+            tokio::select! {
+                biased;
+                _ = stopping.wait_for(|stop| *stop) => break Err(Stop::Leave),
+                _ = heard.changed() => {}
+                () = clock.sleep(left.min(LOOK)) => {}
+            }
+        };
+        signals.no_longer_await(event);
+        woke
+    }
+}
+
+/// An event of this name that came since a run was accepted.
+fn arrival<W: World, S: Store, D: Deployed>(engine: &Engine<W, S, D>, name: &str, since: Wall) -> Option<Arrival> {
+    let bytes = engine.store.state(name).ok()??;
+    let arrival: Arrival = serde_json::from_slice(&bytes).ok()?;
+    (arrival.at >= since.millis()).then_some(arrival)
+}
 
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     pub(super) async fn rest(&mut self, step: &CompiledStep, until: &CompiledUntil) -> Result<(), Stop> {
@@ -36,13 +84,22 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             }
             CompiledUntil::For(_) | CompiledUntil::Business(_) | CompiledUntil::At(_) => None,
         };
-        let arrived = match (event.as_deref().and_then(|name| self.arrival(name)), over <= self.now()) {
+        let arrived = match (event.as_deref().and_then(|name| arrival(&self.engine, name, self.at)), over <= self.now())
+        {
             (Some(arrived), _) => Some(arrived),
             (None, true) => None,
             (None, false) => {
                 self.flush_all().await?;
                 self.step_aside().await;
-                let woken = self.sleep_until(over, event.as_deref()).await?;
+                let rest = Rest { over, event };
+                if self.may_leave_memory(over) {
+                    return Err(Stop::Rests(rest));
+                }
+                let clock = self.engine.world.clock();
+                let before = clock.boot();
+                let woken = rest.wait(&self.engine, &self.shared.signals, self.at).await;
+                self.waited = self.waited.saturating_add(clock.boot().saturating_sub(before));
+                let woken = woken?;
                 self.come_back().await?;
                 woken
             }
@@ -73,44 +130,6 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         };
         self.record(Entry::Rests { step: step.id.clone(), item: self.item.clone(), until: over.millis() });
         Ok(over)
-    }
-
-    /// An event of this name that came since the run was accepted.
-    fn arrival(&self, name: &str) -> Option<Arrival> {
-        let bytes = self.engine.store.state(name).ok()??;
-        let arrival: Arrival = serde_json::from_slice(&bytes).ok()?;
-        (arrival.at >= self.at.millis()).then_some(arrival)
-    }
-
-    /// Sleeps until the time is over or the event is there.
-    async fn sleep_until(&mut self, over: Wall, event: Option<&str>) -> Result<Option<Arrival>, Stop> {
-        let signals = Arc::clone(&self.shared.signals);
-        let (mut woken, mut cancelled) = (signals.woken(), signals.cancelled());
-        let engine = Arc::clone(&self.engine);
-        let mut stopping = engine.stopping.subscribe();
-        let clock = engine.world.clock();
-        let before = clock.boot();
-        signals.await_event(event);
-        let woke = loop {
-            woken.mark_unchanged();
-            if let Some(arrival) = event.and_then(|name| self.arrival(name)) {
-                break Ok(Some(arrival));
-            }
-            let left = over.since(self.now());
-            if left.is_zero() {
-                break Ok(None);
-            }
-            tokio::select! {
-                biased;
-                _ = stopping.wait_for(|stop| *stop) => break Err(Stop::Leave),
-                _ = cancelled.wait_for(|cancelled| *cancelled) => break Err(End::cancelled().into()),
-                _ = woken.changed() => {}
-                () = clock.sleep(left.min(LOOK)) => {}
-            }
-        };
-        signals.no_longer_await(event);
-        self.waited = self.waited.saturating_add(clock.boot().saturating_sub(before));
-        woke
     }
 
     /// What later steps can read of a `wait`.

@@ -7,6 +7,7 @@ use std::fmt;
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, GroupId, Name, OperationRef, PersonId, WorkflowId};
+use assent_schema::ledger::Token;
 use assent_schema::plan::Effect;
 use assent_schema::release::Choice;
 use serde::{Deserialize, Serialize};
@@ -331,6 +332,12 @@ pub struct Outcome {
     /// Whether nobody knows if the effect happened.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_doubt: bool,
+    /// The id by which the other side knows the request, of a failure whose answer named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Token>,
+    /// When the next attempt begins at the earliest, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<i64>,
     /// Answer fields of class `reference` that cannot be read again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub kept: BTreeMap<Name, Fact>,

@@ -66,6 +66,7 @@ struct LogWas {
     rows: usize,
     tiles: usize,
     end: Option<Vec<u8>>,
+    disk: Option<(String, Option<i64>)>,
 }
 
 impl Tables {
@@ -88,6 +89,7 @@ impl Tables {
             rows: self.ledger.get(log).map_or(0, Vec::len),
             tiles: self.tiles.get(log).map_or(0, Vec::len),
             end: self.state.get(&super::end_name(log)).cloned(),
+            disk: log.client().map(|client| self.sum_was(super::disk_name(client))),
         }
     }
 
@@ -109,9 +111,10 @@ impl Tables {
                     Entry::Accepted(accepted) => Some(accepted.client.clone()),
                     _ => self.accepted(*run).ok().map(|accepted| accepted.client.clone()),
                 };
-                let names = client
-                    .into_iter()
-                    .flat_map(|client| ["accepted", "ended"].map(|what| self.sum_was(format!("runs/{what}/{client}"))));
+                let names = client.into_iter().flat_map(|client| {
+                    let counts = ["accepted", "ended"].map(|what| format!("runs/{what}/{client}"));
+                    counts.into_iter().chain([super::disk_name(&client)]).map(|name| self.sum_was(name))
+                });
                 Was::Journal(*run, self.journal.get(run).map_or(0, Vec::len), names.collect())
             }
             Write::Close { run } => Was::Closed(*run, self.open.get(run).cloned(), self.waiting_was(*run)),
@@ -174,7 +177,12 @@ impl Tables {
     }
 
     fn log_back(&mut self, was: LogWas) {
-        let LogWas { log, rows, tiles, end } = was;
+        let LogWas { log, rows, tiles, end, disk } = was;
+        match disk {
+            Some((name, Some(sum))) => drop(self.sums.insert(name, sum)),
+            Some((name, None)) => drop(self.sums.remove(&name)),
+            None => {}
+        }
         let name = super::end_name(&log);
         match end {
             Some(end) => drop(self.state.insert(name, end)),
@@ -258,11 +266,11 @@ impl Tables {
     }
 
     fn apply(&mut self, books: &mut dyn Books, transaction: Transaction) -> Result<(), StoreError> {
-        if self.full {
-            return Err(StoreError::Full);
-        }
         if let Some(refusal) = transaction.writes.iter().find_map(|write| self.refusal(write)) {
             return Err(StoreError::Refused(refusal));
+        }
+        if self.full {
+            return Err(StoreError::Full);
         }
         let at = transaction.at;
         transaction.writes.into_iter().try_for_each(|write| self.one(books, at, write))
@@ -308,8 +316,12 @@ impl Tables {
             }
             Write::Note(note) => self.append(books, at, &note)?,
             Write::Prune { log, from, to } => {
-                let rows = self.ledger.entry(log).or_default();
-                rows.iter_mut().filter(|row| (from..=to).contains(&row.index)).for_each(|row| row.sealed = None);
+                let rows = self.ledger.entry(log.clone()).or_default();
+                let gone = rows.iter_mut().filter(|row| (from..=to).contains(&row.index));
+                let bytes = gone.filter_map(|row| row.sealed.take()).map(|sealed| sealed.len()).sum();
+                if let Log::Client(client) = &log {
+                    self.add(super::disk_name(client), super::bytes_of(bytes).saturating_neg());
+                }
             }
             Write::EndLogs { life } => {
                 let ended = life.saturating_sub(1);
@@ -343,9 +355,12 @@ impl Tables {
             let name = format!("runs/ended/{}", self.accepted(run)?.client);
             self.add(name, 1);
         }
+        let bytes = serde_json::to_vec(&entry).or(Err(StoreError::Broken))?.len();
         let rows = self.journal.entry(run).or_default();
         self.order.push((run, rows.len()));
         rows.push(JournalRow { at, entry });
+        let client = self.accepted(run)?.client.clone();
+        self.add(super::disk_name(&client), super::bytes_of(bytes));
         Ok(())
     }
 
@@ -381,6 +396,9 @@ impl Tables {
     fn append(&mut self, books: &mut dyn Books, at: Wall, note: &Note) -> Result<(), StoreError> {
         let run = note.run.map(|run| self.accepted(run).map(|accepted| accepted.number)).transpose()?;
         let row = books.append(at, run, note)?;
+        if let (Log::Client(client), Some(sealed)) = (&note.log, &row.sealed) {
+            self.add(super::disk_name(client), super::bytes_of(sealed.len()));
+        }
         let rows = self.ledger.entry(note.log.clone()).or_default();
         if u64::try_from(rows.len()) != Ok(row.index) {
             return Err(StoreError::Damaged("a ledger row is missing"));

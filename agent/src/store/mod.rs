@@ -185,6 +185,16 @@ fn counts(log: &Log, sum: impl Fn(&str) -> Result<i64, StoreError>) -> Result<(u
     Ok((count(&format!("runs/accepted/{client}"))?, count(&format!("runs/ended/{client}"))?))
 }
 
+/// The sum of what a client's runs and ledger take on disk, in bytes: as long as rows are kept, whichever process looks.
+pub(crate) fn disk_name(client: &ClientId) -> String {
+    format!("disk/{client}")
+}
+
+/// So many bytes, for a sum.
+fn bytes_of(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
 /// What stands before the ends of logs in the state.
 const ENDS: &str = "ledger/end/";
 /// What stands before what of each log was announced as gone.

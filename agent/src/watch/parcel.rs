@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::routes::{Routes, Target};
 use super::tell::{self, Telling};
 use crate::content::Content;
+use crate::request::is_word;
 use crate::request::url::Base;
 use crate::retry::backoff::retry_after;
 use crate::world::{HttpRequest, Mail, Net as _, World};
@@ -97,7 +98,7 @@ pub(super) fn posted(
         (RouteKind::Slack, Some(secret)) => path = hidden_path(target, secret.reveal())?,
         (RouteKind::Slack, None) => return Err(NotTaken::of("secret_missing")),
         (RouteKind::Webhook | RouteKind::Alertmanager | RouteKind::AlertmanagerWebhook, Some(secret)) => {
-            if !secret.reveal().iter().all(u8::is_ascii_graphic) {
+            if !is_word(secret.reveal()) {
                 return Err(NotTaken::of("bad_secret"));
             }
             let value = [b"Bearer ", secret.reveal().as_slice()].concat();

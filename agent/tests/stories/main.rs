@@ -9,6 +9,7 @@ mod holders;
 mod jobs;
 mod keys;
 mod pages;
+mod rests;
 mod rotation;
 mod seeds;
 mod shadow;

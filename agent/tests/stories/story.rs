@@ -171,7 +171,7 @@ impl<'a> Story<'a> {
         panic!("{}: the story has no end", self.scenario.name);
     }
 
-    fn books(world: &SimWorld) -> Memory {
+    pub(crate) fn books(world: &SimWorld) -> Memory {
         let (project, agent) = (ProjectName::new("harbor").expect("an id"), AgentId::new("eu-1").expect("an id"));
         let load = |rows: &dyn assent_agent::store::LedgerRows| {
             let parts = (world.clone(), world.clone(), Arc::clone(&HOST_KEY));

@@ -18,7 +18,8 @@ const STALE_LIMIT: Period = Period::hours(72);
 /// The longest that a client may say: a withdrawal that cannot be delivered takes effect by then.
 const STALE_MOST: Period = Period::days(7);
 /// Runs of a client at once and waiting, unless it says otherwise.
-const LIMITS: ClientLimits = ClientLimits { running: 64, waiting: 10_000 };
+const LIMITS: ClientLimits =
+    ClientLimits { running: 64, waiting: 10_000, rate: None, memory_mib: None, disk_mib: None };
 
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
@@ -131,8 +132,11 @@ fn limits(value: Value<'_, '_>) -> Option<ClientLimits> {
     let mut table = value.table()?;
     let running = table.opt("running", within(1..=100_000)).unwrap_or(LIMITS.running);
     let waiting = table.opt("waiting", within(0..=10_000_000)).unwrap_or(LIMITS.waiting);
+    let rate = table.opt("rate", rate);
+    let memory_mib = table.opt("memory_mib", within(1..=65_536));
+    let disk_mib = table.opt("disk_mib", within(1..=100_000_000));
     table.done();
-    Some(ClientLimits { running, waiting })
+    Some(ClientLimits { running, waiting, rate, memory_mib, disk_mib })
 }
 
 fn decider(value: Value<'_, '_>) -> Option<Decider> {

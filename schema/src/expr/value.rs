@@ -74,6 +74,17 @@ impl Value {
         take(self, &mut { most_bytes })
     }
 
+    /// How much room the value takes with all that is in it, in bytes.
+    pub fn room_bytes(&self) -> usize {
+        let own = size_of::<Self>().saturating_add(self.as_text().map_or(0, str::len));
+        let inner: usize = match self {
+            Self::List(items) => items.iter().map(Self::room_bytes).sum(),
+            Self::Record(fields) => fields.values().map(Self::room_bytes).sum(),
+            _ => 0,
+        };
+        own.saturating_add(inner)
+    }
+
     /// The text, when it is one.
     pub fn as_text(&self) -> Option<&str> {
         match self {

@@ -141,6 +141,8 @@ kinds! {
     Intent "intent";
     /// What became of it.
     Outcome "outcome";
+    /// How much passed through a connection in one hour.
+    Used "used";
     /// A person said yes or no, or nobody did in time.
     Decided "decided";
     /// The run ended.
@@ -254,6 +256,26 @@ data! {
         /// The HTTP status, if there was an answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         status: Option<u16>,
+        /// The id by which the other side knows the request, of a failure whose answer named one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<Token>,
+    }
+    /// Data of `used`. Counts are rounded up to 1,000; several entries of one hour add up.
+    Used {
+        /// Which connection.
+        connection: ConnectionId,
+        /// When the hour began.
+        hour: Moment,
+        /// Bytes of the bodies of requests.
+        sent_bytes: u64,
+        /// Bytes of the bodies of answers.
+        received_bytes: u64,
+        /// Tokens that a model read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tokens_in: Option<u64>,
+        /// Tokens that it wrote.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tokens_out: Option<u64>,
     }
     /// Data of `decided`; the entry's `actor` is the person, absent when nobody answered.
     Decided {

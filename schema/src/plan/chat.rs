@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Channel, Event};
+use super::{Channel, Dialect, Event};
 use crate::id::Name;
 
 /// The parameters of the operation that posts a message in Slack.
@@ -45,6 +45,14 @@ impl Chat {
     pub fn post(&self) -> &Name {
         match self {
             Self::Slack { post, .. } | Self::Helpdesk { post, .. } => post,
+        }
+    }
+
+    /// How answers are signed.
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Slack { .. } => Dialect::Slack,
+            Self::Helpdesk { answer, .. } => answer.dialect,
         }
     }
 

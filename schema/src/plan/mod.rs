@@ -9,7 +9,7 @@ mod operation;
 mod step;
 mod trigger;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +93,22 @@ impl Plan {
     pub fn listens(&self) -> bool {
         let waits = |step: &Step| matches!(&step.action, Action::Wait { until: Until::Event(_) });
         !self.cancels.is_empty() || self.every_step().any(waits)
+    }
+
+    /// How what a connection sends to runs is signed: events that begin, wake or end them, and answers to questions.
+    pub fn dialects(&self, connection: &ConnectionId) -> BTreeSet<Dialect> {
+        let trigger = match &self.trigger {
+            Trigger::Webhook { connection: of, dialect, .. } => Some((of, *dialect)),
+            Trigger::Poll { .. } | Trigger::Inbox { .. } | Trigger::Schedule { .. } | Trigger::Manual { .. } => None,
+        };
+        let waits = self.every_step().filter_map(|step| match &step.action {
+            Action::Wait { until: Until::Event(awaited) } => Some((&awaited.on.connection, awaited.on.dialect)),
+            _ => None,
+        });
+        let cancels = self.cancels.iter().map(|cancel| (&cancel.on.connection, cancel.on.dialect));
+        let answers = self.chats.iter().map(|(of, chat)| (of, chat.dialect()));
+        let all = trigger.into_iter().chain(waits).chain(cancels).chain(answers);
+        all.filter(|(of, _)| *of == connection).map(|(_, dialect)| dialect).collect()
     }
 
     /// Whether a run can move money.

@@ -185,6 +185,7 @@ fn attempts(attempts: &[Attempt]) -> Markup {
                         Some((at, outcome)) => {
                             strong { (outcome.code) }
                             @if let Some(status) = outcome.status { ", status " (status) }
+                            @if let Some(request) = &outcome.request { ", request " (request) }
                             @if outcome.in_doubt { ", in doubt" }
                             ", " (words::took(attempt.at, *at))
                         }

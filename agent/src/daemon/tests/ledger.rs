@@ -230,3 +230,18 @@ async fn a_database_that_was_put_back_starts_nothing_while_the_repository_is_awa
     assert!(halt.why.iter().any(|why| why.as_str() == "ledger-older"), "{halt:?}");
     assert!(!halt.published.is_empty(), "the checkpoints that it found stand in what it says");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_nobody_knows_has_no_ledger_and_nothing_to_hold() {
+    let site = Site::new();
+    let (agent, _ended) = with_history(&site).await;
+    let logs = agent.store.logs().unwrap();
+    let (acem, ann): (ClientId, assent_schema::id::PersonId) = ("acem".parse().unwrap(), "ann".parse().unwrap());
+    let held = agent.keep(Some(acem.clone()), ann.clone(), "CASE-9".parse().unwrap()).await.unwrap();
+    assert!(matches!(held, Err(NotErased::Not(NotHeld::Unknown(_)))), "{held:?}");
+    let viewer = agent.of_agency(&ann).unwrap().viewer;
+    let may = |log: &Log| agent.may_read(&viewer, log);
+    assert!(viewer.oncall && may(&Log::Agent) && !may(&Log::Client(acem)), "on-call, of a client that was never here");
+    assert_eq!(agent.store.logs().unwrap(), logs, "no log began");
+    assert!(!site.config().state.folder().join("ledger/keys/acem").exists());
+}

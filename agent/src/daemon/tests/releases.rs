@@ -4,7 +4,7 @@ use super::*;
 
 /// Fills what room the pages of the database have left, so that nothing more can be written.
 async fn fill(agent: &Agent) {
-    agent.store.limit_pages(Some(1)).unwrap();
+    agent.store.be_full(true);
     for n in 0..10_000 {
         let write = Write::State { name: format!("test/{n}"), value: Some(vec![b'x'; 200]) };
         if agent.store.commit(Transaction::new(RealClock.now()).with(write)).await.is_err() {
@@ -32,7 +32,7 @@ async fn a_release_that_cannot_be_kept_counts_for_nothing() {
     );
     assert_eq!(active(&agent).await, Some(digest(&plan("one"))));
     // There is space again: the same commit is judged once more.
-    agent.store.limit_pages(None).unwrap();
+    agent.store.be_full(false);
     agent.pull().await.unwrap();
     assert_ne!(agent.taken().unwrap().manifest, before);
     assert_eq!(active(&agent).await, Some(digest(&plan("two"))));

@@ -139,3 +139,22 @@ async fn on_call_is_told_of_a_secret_that_was_caught_on_its_way_into_the_log() {
     let told = agent.store.alerts().unwrap();
     assert!(told.iter().any(|row| row.alert.key() == "secret-in-log/-/-/secret_in_log" && row.alert.incident));
 }
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_one_is_known_by_its_slot_and_told() {
+    use crate::control::form::Form;
+    let site = Site::new();
+    site.publish(&with_slot());
+    let (agent, _ended) = site.agent().await;
+    agent.pull().await.unwrap();
+    let form = |path: &str| agent.form_of(&SlotPath::parse(path).unwrap());
+    assert!(matches!(form("acme/shop/token"), Some(Form::Auth(_))));
+    assert_eq!((form("acme/shop/nothing"), form("acme/none/token"), form("nobody/shop/token")), (None, None, None));
+    let judged = form("acme/shop/token").unwrap();
+    assert!(judged.judge(b"two words").is_err() && judged.judge(b"one-word").is_ok());
+    // Whatever fills the vault otherwise is not asked first.
+    set(&agent, "two words").await;
+    assert_eq!(alerts(&agent), ["secret/acme/shop/bad_secret"]);
+    set(&agent, "canary-first").await;
+    assert_eq!(alerts(&agent), Vec::<String>::new());
+}

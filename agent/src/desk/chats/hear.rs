@@ -37,7 +37,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     pub(in crate::desk) async fn heard(&self, from: FromChat) -> Reply {
         let FromChat { client, connection, headers, body } = from;
         let Some(chat) = self.chat_of(&client, &connection) else { return refused(NotTaken::Unknown) };
-        if lock(&self.doors).enter(&client, self.world.clock().boot()).is_err() {
+        if lock(&self.doors).enter(&client, self.rate(&client), self.world.clock().boot()).is_err() {
             return refused(NotTaken::TooMany);
         }
         let _inside = Inside { desk: self, client: &client };

@@ -237,7 +237,9 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             Some(Chat::Slack { update: None, .. } | Chat::Helpdesk { .. }) | None => return Sent::Done,
         };
         let name = OperationRef { connection: connection.clone(), operation: operation.clone() };
-        let (of, ended) = ((client.as_str(), workflow.as_str()), self.ended(&told.waiting));
+        // What was decided stands in the journal; as long as that cannot be read, nothing is said.
+        let Ok(ended) = self.ended(&told.waiting) else { return Sent::Later };
+        let of = (client.as_str(), workflow.as_str());
         let mut arguments = match told.channel {
             Channel::Helpdesk(_) => {
                 let text = helpdesk::ended(of, &told.waiting.nonce, &ended, format_of(&compiled, &name));
@@ -265,8 +267,8 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     }
 
     /// How a question ended, as the journal tells.
-    fn ended(&self, waiting: &Waiting) -> Ended {
-        let journal = self.engine.store().journal(waiting.run).unwrap_or_default();
+    fn ended(&self, waiting: &Waiting) -> Result<Ended, StoreError> {
+        let journal = self.engine.store().journal(waiting.run)?;
         let decided = journal.into_iter().rev().find_map(|row| match row.entry {
             Entry::Decided { step, item, guardrail: false, choice, by, .. }
                 if step == waiting.step && item == waiting.item =>
@@ -275,11 +277,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             }
             _ => None,
         });
-        match decided {
+        Ok(match decided {
             Some((choice, Some(by))) => Ended::Decided(choice, by),
             Some((Choice::Approve | Choice::Refuse, None)) => Ended::Late,
             None => Ended::Gone,
-        }
+        })
     }
 
     /// Keeps what became of an attempt; one that is given up is told to who is on call.

@@ -9,9 +9,10 @@ use super::known::{Logs, Runs};
 use super::sums::Sums;
 use super::{failed, packed};
 use crate::store::{
-    Alert, Books, Entry, LedgerRow, LedgerTile, Note, QueueItem, Refusal, RunId, StoreError, Transaction, Waiting,
+    Alert, Books, Entry, LedgerRow, LedgerTile, Log, Note, QueueItem, Refusal, RunId, StoreError, Transaction, Waiting,
     Write,
 };
+use crate::store::{bytes_of, disk_name};
 use crate::world::Wall;
 
 /// What transactions are applied to.
@@ -115,8 +116,14 @@ fn one(tables: &mut Tables<'_>, rows: &mut Rows, at: Wall, write: &Write) -> Res
         Write::Note(note) => append(tables, at, note),
         Write::Prune { log, from, to } => {
             let Some(no) = super::read::log_number(db, log)? else { return Ok(()) };
+            let range = params![super::read::row_id(no, *from), super::read::row_id(no, *to)];
+            if let Log::Client(client) = log {
+                let sql = "SELECT COALESCE(SUM(LENGTH(sealed)), 0) FROM ledger WHERE id BETWEEN ?1 AND ?2";
+                let sum = db.prepare_cached(sql).and_then(|mut sum| sum.query_row(range, |row| row.get::<_, i64>(0)));
+                tables.sums.add(db, &disk_name(client), sum.map_err(failed)?.saturating_neg())?;
+            }
             let sql = "UPDATE ledger SET sealed = NULL WHERE id BETWEEN ?1 AND ?2 AND sealed IS NOT NULL";
-            run_sql(db, sql, params![super::read::row_id(no, *from), super::read::row_id(no, *to)])
+            run_sql(db, sql, range)
         }
         Write::EndLogs { life } => end_logs(tables, *life),
         Write::ResealLedger { log, index, sealed } => {
@@ -192,6 +199,10 @@ fn add_row(tables: &mut Tables<'_>, at: Wall, run: RunId, mut row: Row) -> Resul
         Some(packed::pack(&row.entries))
     };
     let has_keys = keys.is_some();
+    if let Some(entries) = &entries {
+        let client = tables.runs.of(tables.db, run)?.client.clone();
+        tables.sums.add(tables.db, &disk_name(&client), bytes_of(entries.len()))?;
+    }
     let sql = "INSERT INTO journal(run, at, keys, entries) VALUES (?1, ?2, ?3, ?4)";
     run_sql(tables.db, sql, params![run.as_bytes(), at.millis(), keys, entries])?;
     if has_keys {
@@ -254,6 +265,9 @@ fn append(tables: &mut Tables<'_>, at: Wall, note: &Note) -> Result<(), StoreErr
     let run = note.run.map(|run| tables.runs.of(db, run).map(|known| known.number)).transpose()?;
     let LedgerRow { index, commitment, sealed, day } = tables.books.append(at, run, note)?;
     let id = tables.logs.next_row(db, &note.log, index)?;
+    if let (Log::Client(client), Some(sealed)) = (&note.log, &sealed) {
+        tables.sums.add(db, &disk_name(client), bytes_of(sealed.len()))?;
+    }
     let sql = "INSERT INTO ledger(id, day, commitment, sealed) VALUES (?1, ?2, ?3, ?4)";
     run_sql(db, sql, params![id, super::read::day_number(&day), commitment, sealed])?;
     if let Some(LedgerTile { at, root, accepted }) = tables.books.tile(&note.log) {

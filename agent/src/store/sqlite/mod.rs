@@ -5,6 +5,9 @@
 
 mod apply;
 mod deliveries;
+#[cfg(test)]
+#[path = "full_tests.rs"]
+mod full;
 mod known;
 mod packed;
 mod read;
@@ -33,8 +36,6 @@ const STATEMENTS: usize = 64;
 /// Pages of the write-ahead log before they move into the database. A larger one made single commits slow.
 const CHECKPOINT_PAGES: i64 = 1_000;
 
-/// As many pages as SQLite allows.
-const PAGES_MOST: u32 = 4_294_967_294;
 /// How long to wait for a process that is just going away.
 const BUSY_WAIT: Duration = Duration::from_millis(500);
 
@@ -152,18 +153,6 @@ impl Sqlite {
     /// How long commits took since [`Sqlite::time_commits`].
     pub fn commit_times(&self) -> CommitTimes {
         *lock(&self.shared.times)
-    }
-
-    /// Lets the database grow no further than so many pages, or as far as the disk allows. One that is larger stays as large
-    /// as it is.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database cannot be asked.
-    pub fn limit_pages(&self, most: Option<u32>) -> Result<(), StoreError> {
-        let db = lock(&self.shared.db);
-        // Zero would leave the limit as it is; SQLite takes a smaller one than there are pages as their number.
-        let most = most.unwrap_or(PAGES_MOST).max(1);
-        db.connection.pragma_update_and_check(None, "max_page_count", most, |_| Ok(())).map_err(failed)
     }
 
     fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {

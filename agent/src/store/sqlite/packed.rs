@@ -57,6 +57,8 @@ const KEYS: &[&str] = &[
     "instant",
     "decimal",
     "id",
+    "request",
+    "again",
 ];
 /// Other words. Only ever added to at the end.
 const WORDS: &[&str] = &[

@@ -29,6 +29,8 @@ fn outcome() -> Entry {
         code: "http_503".into(),
         status: Some(503),
         in_doubt: false,
+        request: Some("req_1".parse().unwrap()),
+        again: None,
         kept: BTreeMap::new(),
     })
 }

@@ -87,6 +87,17 @@ static LIMITS: Table = Table {
     groups: &[&[
         may("running", Holds::Within(1, 100_000), "Runs at once; 64 unless said."),
         may("waiting", Holds::Within(0, 10_000_000), "Runs that wait; 10000 unless said."),
+        may("rate", Holds::Table(&RATE), "Events that it may send; 20000 a second unless said."),
+        may(
+            "memory_mib",
+            Holds::Within(1, 65_536),
+            "Content of its events in memory at once, in MiB; 256 unless said.",
+        ),
+        may(
+            "disk_mib",
+            Holds::Within(1, 100_000_000),
+            "What its runs and its ledger take on disk, in MiB; 65536 unless said.",
+        ),
     ]],
     rules: &[],
 };

@@ -83,6 +83,11 @@ region = "eu"
 url = "https://witness.acme.example"
 key = "witness.acme.example/1+f0cb0178+BBpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
 region = "eu"
+
+[limits]
+rate = { requests = 100, per = "1s" }
+memory_mib = 64
+disk_mib = 1024
 "#;
 const RARE_WORKFLOW: &str = r#"
 [trigger.manual.fields]

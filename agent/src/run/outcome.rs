@@ -1,0 +1,87 @@
+//! What came of a request: into the progress, the journal and the ledger; and when the next one may leave.
+//!
+//! # Crash
+//! When the next attempt begins at the earliest is kept with what came of the last one: a restart makes it no earlier.
+
+use std::collections::BTreeMap;
+
+use assent_schema::id::Name;
+
+use super::Deployed;
+use super::compiled::CompiledStep;
+use super::driver::{Run, Stop};
+use super::progress::Tried;
+use crate::request::Failed;
+use crate::retry::Next;
+use crate::retry::backoff::RETRY_AFTER_MOST;
+use crate::store::{Entry, Fact, Outcome, Store, Write};
+use crate::world::{Wall, World};
+
+impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
+    pub(super) fn outcome(
+        &mut self,
+        step: &CompiledStep,
+        attempt: u32,
+        code: &str,
+        status: Option<u16>,
+        in_doubt: bool,
+        kept: BTreeMap<Name, Fact>,
+    ) {
+        let (step, item, code) = (step.id.clone(), self.item.clone(), code.to_owned());
+        self.came(Outcome { step, item, attempt, code, status, in_doubt, request: None, again: None, kept });
+    }
+
+    /// What came of a request: into the journal and the ledger.
+    fn came(&mut self, outcome: Outcome) {
+        let code = if outcome.in_doubt { "in_doubt" } else { &outcome.code };
+        let mut note = self.note("outcome").fact("code", code);
+        if let Some(status) = outcome.status {
+            note = note.fact("status", status);
+        }
+        if let Some(request) = &outcome.request {
+            note = note.fact("request", request.as_str());
+        }
+        note.step = Some(outcome.step.clone());
+        note.attempt = Some(outcome.attempt);
+        self.record(Entry::Outcome(outcome));
+        self.pending.push(Write::Note(Box::new(note)));
+    }
+
+    /// A request failed. When the next one may begin is kept with it: a restart makes it no earlier.
+    pub(super) fn came_to_nothing(
+        &mut self,
+        step: &CompiledStep,
+        attempt: u32,
+        failed: &Failed,
+        in_doubt: bool,
+        follows: Next,
+    ) {
+        let again = match follows {
+            Next::After(delay) if failed.is_passing() => Some(self.now().plus(delay).millis()),
+            Next::After(_) | Next::NoAttempts | Next::NoTime => None,
+        };
+        self.came(Outcome {
+            step: step.id.clone(),
+            item: self.item.clone(),
+            attempt,
+            code: failed.code.clone(),
+            status: failed.status,
+            in_doubt,
+            request: failed.request.clone(),
+            again,
+            kept: BTreeMap::new(),
+        });
+    }
+
+    /// Waits until the next attempt may begin: what was asked of us before a restart is asked after it, too.
+    pub(super) async fn not_before(&mut self, tried: &Tried) -> Result<(), Stop> {
+        let Some(again) = tried.outcome.as_ref().and_then(|outcome| outcome.again) else { return Ok(()) };
+        // A clock that went back makes it no longer than it can have been.
+        let rest = Wall::from_millis(again).since(self.now()).min(RETRY_AFTER_MOST);
+        if rest.is_zero() {
+            return Ok(());
+        }
+        self.flush_all().await?;
+        self.pause(rest).await
+    }
+}

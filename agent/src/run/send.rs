@@ -1,0 +1,81 @@
+//! What stands before and after each request, whatever it is for: the breaker and the rate of its connection, and what passed
+//! through it.
+//!
+//! # Source
+//! engine.md section 3, "Failing".
+
+use std::time::Duration;
+
+use assent_schema::id::{ConnectionId, Name, OperationRef};
+use assent_schema::plan::Rate;
+
+use super::driver::{End, Run, Stop};
+use super::used::Used;
+use super::{Deployed, Traffic, lock};
+use crate::request::Failed;
+use crate::retry::{Breaker, Bucket, Gate};
+use crate::store::{Ending, Store};
+use crate::world::{Clock as _, Net as _, World};
+
+impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
+    /// One exchange, with the breaker told how it went.
+    pub(super) async fn send(
+        &self,
+        name: &OperationRef,
+        request: crate::world::HttpRequest,
+    ) -> Result<crate::world::HttpResponse, Failed> {
+        let sent_bytes = size(request.body.reveal());
+        let result = self.engine.world.net().exchange(request).await;
+        let received_bytes = result.as_ref().map_or(0, |response| size(response.body.reveal()));
+        let used = Used { sent_bytes, received_bytes, ..Used::default() };
+        self.engine.uses(&self.accepted.client, &name.connection, used);
+        let theirs = match &result {
+            Ok(response) => response.status >= 500,
+            Err(failure) => Failed::of_net(*failure).is_theirs(),
+        };
+        self.engine.tell_breaker(&self.accepted.client, &name.connection, theirs);
+        result.map_err(Failed::of_net)
+    }
+
+    /// Waits for the breaker and the rate of the connection, within the run's time: before each request, whatever it is for.
+    pub(super) async fn let_through(
+        &mut self,
+        step: &Name,
+        connection: &ConnectionId,
+        rate: Option<Rate>,
+    ) -> Result<(), Stop> {
+        let rate = rate.or(self.facts.connections.get(connection).and_then(|facts| facts.rate));
+        loop {
+            let (wait, passed) = {
+                let now = self.engine.world.clock().boot();
+                let mut traffic = lock(&self.engine.traffic);
+                let place = (self.accepted.client.clone(), connection.clone());
+                let traffic =
+                    traffic.entry(place).or_insert_with(|| Traffic { breaker: Breaker::default(), bucket: None });
+                match traffic.breaker.gate(now) {
+                    Gate::Shut(wait) => (wait.max(Duration::from_millis(1)), false),
+                    Gate::Open => {
+                        let bucket = rate.map(|rate| traffic.bucket.get_or_insert_with(|| Bucket::new(rate)));
+                        let turn = bucket.map_or(Duration::ZERO, |bucket| bucket.take(now));
+                        (turn, true)
+                    }
+                }
+            };
+            if !wait.is_zero() {
+                if wait >= self.left() {
+                    let end = End::early(Ending::Failed, step, "run_timed_out");
+                    return Err(End { connection: Some(connection.clone()), ..end }.into());
+                }
+                self.flush_all().await?;
+                self.pause(wait).await?;
+            }
+            if passed {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn size(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}

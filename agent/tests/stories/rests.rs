@@ -1,0 +1,192 @@
+//! Runs that rest: for long they leave memory and come back as after a restart; between two attempts they wait as long as they
+//! were asked to, through a restart too, and not at all when the agent goes down.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use assent_agent::content::Content;
+use assent_agent::run::{Compiled, Engine};
+use assent_agent::sim::{Crash, Point, Reply, Service, Spawner, Stage, Stop, Strike, run};
+use assent_agent::store::{Ending, Entry, JournalRow, RunFilter, Store as _};
+use assent_agent::world::{Clock as _, HttpRequest, HttpResponse, Wall};
+use assent_schema::plan::Plan;
+use assent_schema::scenario::Tests;
+use serde_json::{Value, json};
+
+use crate::story::{Honest, Story, Workflow, workflow};
+
+/// Reads a note, rests, and posts what the note and the event said.
+fn resting(until: &Value) -> Workflow {
+    let base = workflow("borealis", "overdue");
+    let text = json!({"type": "text", "most_bytes": 1000});
+    let content = |at: &str| json!({"at": at, "class": "content", "written_by": "system", "shape": text});
+    let param = |name: &str| json!({"place": "body", "at": name, "shape": text, "class": "content"});
+    let retry = json!({"attempts": 3, "first": "1s", "most": "1s"});
+    let plan = json!({
+        "type": "plan", "schema": 1, "client": "borealis", "workflow": "rest", "summary": "s", "purpose": "essential.service",
+        "mode": "live",
+        "trigger": {"kind": "manual", "fields": {"text": content("text")}},
+        "limits": {"timeout": "10m", "concurrency": 1}, "connections": {"shop": {"integration": "shop"}},
+        "operations": {
+            "shop.get_note": {
+                "record": "note", "method": "GET", "path": "/note", "encoding": "json", "effect": "none", "scopes": [],
+                "params": {}, "response": {"note": content("note")}, "most_bytes": 4096, "timeout": "10s"},
+            "shop.post": {
+                "record": "note", "method": "POST", "path": "/notes", "encoding": "json", "effect": "draft", "scopes": [],
+                "params": {"note": param("note"), "text": param("text")},
+                "response": {}, "most_bytes": 4096, "timeout": "10s", "idempotency": {"place": "header", "at": "Idempotency-Key", "lives": "1d"}},
+        },
+        "steps": [
+            {"id": "read", "action": {"kind": "call", "operation": "shop.get_note", "with": {}, "retry": retry}},
+            {"id": "rest", "action": {"kind": "wait", "until": until}},
+            {"id": "post", "action": {"kind": "call", "operation": "shop.post",
+                "with": {"note": "${read.note}", "text": "${trigger.text}"}, "retry": retry}},
+        ],
+        "fallback": {"queue": "ops"},
+    });
+    let reply = |to: &str, body: &Value| json!({"to": to, "status": 200, "body": body.to_string()});
+    let replies = [reply("shop.get_note", &json!({"note": "as it was"})), reply("shop.post", &json!({}))];
+    let tests = json!({
+        "type": "tests", "schema": 1, "client": "borealis", "workflow": "rest",
+        "scenarios": [{"name": "a rest", "at": "2026-03-02T09:00:00Z", "event": r#"{"text":"hello"}"#, "replies": replies,
+            "expect": {"outcome": "done"}}],
+    });
+    let plan: Plan = serde_json::from_value(plan).expect("a plan");
+    let digest = plan.to_bytes().expect("bytes").1;
+    let tests: Tests = serde_json::from_value(tests).expect("tests");
+    Workflow { compiled: Arc::new(Compiled::new(Arc::new(plan), digest).expect("it runs")), tests, facts: base.facts }
+}
+
+/// What was asked for, and when.
+type Asked = Arc<Mutex<Vec<(Wall, String)>>>;
+
+/// The services, and how long the first post is asked to wait.
+struct Busy {
+    honest: Honest,
+    asked: Asked,
+    wait: Option<u32>,
+}
+
+impl Service for Busy {
+    fn answer(&mut self, now: Wall, request: HttpRequest) -> Reply {
+        let operation = request.operation.to_string();
+        self.asked.lock().expect("a lock").push((now, operation.clone()));
+        if let Some(seconds) = self.wait.filter(|_| operation == "shop.post") {
+            self.wait = None;
+            let header = |name: &str, value: &str| (name.to_owned(), Content::new(value.as_bytes().to_vec()));
+            let headers = vec![header("retry-after", &seconds.to_string()), header("x-request-id", "req-7")];
+            let result = Ok(HttpResponse { status: 429, headers, body: Content::new(Vec::new()) });
+            return Reply { result, after: Duration::from_millis(20) };
+        }
+        self.honest.answer(now, request)
+    }
+}
+
+fn story(workflow: &Workflow, wait: Option<u32>) -> (Story<'_>, Asked) {
+    let asked = Asked::default();
+    let known = Arc::clone(&asked);
+    let scenario = workflow.tests.scenarios.first().expect("a scenario");
+    (Story::behind(workflow, scenario, 7, |honest| Busy { honest, asked: known, wait }), asked)
+}
+
+fn journal(story: &Story<'_>) -> Vec<JournalRow> {
+    let store = story.store();
+    let runs = store.runs(&RunFilter { most: 10, ..RunFilter::default() }).expect("read");
+    store.journal(runs.first().expect("a run").run).expect("read")
+}
+
+fn count(asked: &Asked, operation: &str) -> usize {
+    asked.lock().expect("a lock").iter().filter(|(_, name)| name == operation).count()
+}
+
+#[test]
+fn what_a_run_read_before_a_long_rest_is_read_again_after_it() {
+    for (rest, reads) in [("9m", 1), ("3h", 2), ("20h", 2)] {
+        let workflow = resting(&json!({"for": rest}));
+        let (story, asked) = story(&workflow, None);
+        story.live(|_, _| {});
+        assert_eq!(story.check(), Some(Ending::Done), "{rest}");
+        assert_eq!((count(&asked, "shop.get_note"), count(&asked, "shop.post")), (reads, 1), "{rest}");
+        let posted = story.seen.done().first().map(|done| done.with.clone()).unwrap_or_default();
+        assert_eq!(posted.get("text"), Some(&json!("hello")), "{rest}: the event's content was sealed");
+    }
+}
+
+#[test]
+fn a_run_that_left_memory_comes_back_wherever_the_machine_dies() {
+    let workflow = resting(&json!({"for": "3h"}));
+    let (calm, _) = story(&workflow, None);
+    calm.live(|_, _| {});
+    for at in 0..u64::try_from(calm.host.points().len()).expect("few points") {
+        for strike in [Strike::Before, Strike::After, Strike::Lost] {
+            let (story, _) = story(&workflow, None);
+            story.live(|process, host| host.crash_at((process == 0).then_some(Crash { at, strike })));
+            assert_eq!(story.check(), Some(Ending::Done), "{strike:?} {at}");
+            assert_eq!(story.seen.done().len(), 1, "{strike:?} {at}");
+        }
+    }
+}
+
+/// How long after its answer the next post left, and whether the machine died in between.
+fn gap(dies: bool) -> Duration {
+    let workflow = resting(&json!({"for": "1m"}));
+    let (calm, _) = story(&workflow, Some(70));
+    calm.live(|_, _| {});
+    // The second request is the first post; what came of it is the next commit.
+    let points = calm.host.points();
+    let requests = points.iter().enumerate().filter(|(_, point)| **point == Point::Request).map(|(at, _)| at);
+    let at = u64::try_from(requests.skip(1).map(|at| at + 1).next().expect("a post")).expect("few points");
+    let (story, asked) = story(&workflow, Some(70));
+    let crash = Crash { at, strike: Strike::After };
+    let mut processes = 0;
+    story.live(|process, host| {
+        processes = process + 1;
+        host.crash_at((dies && process == 0).then_some(crash));
+    });
+    assert_eq!((story.check(), processes), (Some(Ending::Done), if dies { 2 } else { 1 }));
+    let failed = journal(&story).into_iter().find_map(|row| match row.entry {
+        Entry::Outcome(outcome) if outcome.status == Some(429) => Some(outcome),
+        _ => None,
+    });
+    let failed = failed.expect("what came of the first post");
+    assert_eq!(failed.request.as_ref().map(assent_schema::ledger::Token::as_str), Some("req-7"));
+    let asked = asked.lock().expect("a lock");
+    let posts: Vec<Wall> = asked.iter().filter(|(_, name)| name == "shop.post").map(|(at, _)| *at).collect();
+    let [first, second] = posts.as_slice() else { panic!("{posts:?}") };
+    second.since(*first)
+}
+
+#[test]
+fn what_a_server_asked_for_is_kept_through_a_restart() {
+    for dies in [false, true] {
+        assert!(gap(dies) >= Duration::from_secs(70), "{dies}: {:?}", gap(dies));
+    }
+}
+
+#[test]
+fn a_run_between_two_attempts_does_not_keep_the_agent_from_going_down() {
+    let workflow = resting(&json!({"for": "1m"}));
+    let (story, asked) = story(&workflow, Some(300));
+    let world = story.host.boot();
+    let (spawner, shared) = (Spawner::default(), Arc::new(world.clone()));
+    let starter = spawner.clone();
+    let store = Arc::new(Story::books(&world));
+    let stage = Stage::new(Arc::clone(&workflow.compiled), Arc::clone(&workflow.facts));
+    let event = story.event().expect("an event");
+    let posts = Arc::clone(&asked);
+    let ended = run(&world, &spawner, async move {
+        let engine = Engine::open(Arc::clone(&shared), store, Arc::new(stage)).await.expect("an engine");
+        starter.spawn(engine.begin(event).unwrap_or_else(|why| panic!("{why:?}")).task);
+        while count(&posts, "shop.post") == 0 {
+            shared.sleep(Duration::from_secs(1)).await;
+        }
+        shared.sleep(Duration::from_secs(1)).await;
+        engine.stop();
+    });
+    assert_eq!((ended, world.boot() < Duration::from_secs(90)), (Stop::Ended, true), "{:?}", world.boot());
+    let last = journal(&story).pop().expect("a journal").entry;
+    assert!(
+        matches!(last, Entry::Outcome(outcome) if outcome.status == Some(429)),
+        "what is known is kept, and no end"
+    );
+}
