@@ -164,7 +164,8 @@ async fn arrive(
 ) {
     world.sleep(later.after.duration()).await;
     let connection = &later.connection;
-    let heard = Heard { client, workflow, connection, body: later.event.as_bytes(), key: [place; 16] };
+    let body = later.event.as_bytes();
+    let heard = Heard { client, workflow, connection, headers: None, body, key: [place; 16] };
     while engine.hear(&heard).await.is_err() {
         world.sleep(SENT_AGAIN).await;
     }

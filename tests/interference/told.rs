@@ -133,7 +133,7 @@ impl Ready {
             shared.sleep(LATER).await;
             for (place, (connection, body)) in (0_u8..).zip(&later) {
                 let (client, workflow) = (&of.0, &of.1);
-                let heard = Heard { client, workflow, connection, body, key: [place; 16] };
+                let heard = Heard { client, workflow, connection, headers: None, body, key: [place; 16] };
                 drop(engine.hear(&heard).await);
             }
         })

@@ -9,6 +9,7 @@ use assent_schema::shape::Field;
 
 use super::webhook::{Delivery, Refused};
 use crate::request::json::Json;
+use crate::request::place::{self, HEADER};
 use crate::request::wire;
 use crate::store::TriggerKind;
 
@@ -24,8 +25,6 @@ pub enum Taken {
     Challenge(String),
 }
 
-/// How a catalog names a header where it tells events apart: some senders say what happened nowhere else.
-const HEADER: &str = "header:";
 /// The longest text that is sent back to show that an address is ours.
 const CHALLENGE_MOST_BYTES: usize = 1_024;
 
@@ -73,10 +72,7 @@ pub fn read(event: &Event, delivery: Delivery<'_>) -> Result<Read, Refused> {
 
 /// Whether a text stands at a place of an event.
 fn stands(delivery: Delivery<'_>, json: &Json, at: &str, wanted: &str) -> bool {
-    match at.strip_prefix(HEADER) {
-        Some(name) => has_header(delivery, name, wanted),
-        None => json.text_at(at).is_some_and(|text| text == wanted),
-    }
+    place::stands(delivery.headers, json, at, wanted)
 }
 
 /// Reads a file of an inbox.
@@ -130,12 +126,6 @@ pub fn once(fields: &BTreeMap<Name, Value>, once: &Name) -> Option<String> {
         Value::Boolean(flag) => Some(flag.to_string()),
         _ => None,
     }
-}
-
-/// Whether a header stands there once and says this. It is not signed: it only narrows what a genuine event may be.
-fn has_header(delivery: Delivery<'_>, name: &str, wanted: &str) -> bool {
-    let mut values = delivery.headers.iter().filter(|(there, _)| there.eq_ignore_ascii_case(name));
-    values.next().is_some_and(|(_, value)| value == wanted.as_bytes()) && values.next().is_none()
 }
 
 /// Slack asks once, when an address is entered: `{"type": "url_verification", "challenge": …}`, signed like all else.

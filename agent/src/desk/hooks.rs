@@ -97,7 +97,8 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                 Err(NotChecked::Refused(_)) => continue,
             };
             let known = webhook::once_key(&key, &format!("heard {}", authentic.id));
-            let event = Heard { client, workflow, connection: &event.connection, body: delivery.body, key: known };
+            let (connection, headers) = (&event.connection, Some(delivery.headers));
+            let event = Heard { client, workflow, connection, headers, body: delivery.body, key: known };
             heard |= self.engine.hear(&event).await.or(Err(Receipt::Unavailable))?;
         }
         Ok(heard)

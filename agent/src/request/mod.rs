@@ -14,6 +14,7 @@ pub mod limits;
 pub mod oauth;
 #[cfg(test)]
 mod oauth_tests;
+pub mod place;
 mod read;
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,7 @@ use super::compiled::Compiled;
 use super::values::Values;
 use super::{Deployed, Engine, lock};
 use crate::request::json::Json;
+use crate::request::place::{self, HEADER};
 use crate::request::wire;
 use crate::store::{Accepted, Fact, Refusal, RunId, Store, StoreError, Transaction, Write};
 use crate::world::{Clock as _, World};
@@ -36,6 +37,8 @@ pub struct Heard<'a> {
     pub workflow: &'a WorkflowId,
     /// The connection whose secret it was signed with.
     pub connection: &'a ConnectionId,
+    /// The headers that it came with; nothing for a story, where what a header would say is taken as said.
+    pub headers: Option<&'a [(String, Vec<u8>)]>,
     /// The body.
     pub body: &'a [u8],
     /// By what it is known again.
@@ -113,10 +116,10 @@ impl Signals {
     }
 
     /// Whether an event of this connection is one that ends the run.
-    fn is_cancelled_by(&self, connection: &ConnectionId, json: &Json) -> bool {
+    fn is_cancelled_by(&self, heard: &Heard<'_>, json: &Json) -> bool {
         let cancels = self.compiled.plan.cancels.iter().zip(&self.keys);
-        cancels.filter(|(cancel, _)| cancel.on.connection == *connection).any(|(cancel, key)| {
-            let fields = taken(&cancel.on, json);
+        cancels.filter(|(cancel, _)| cancel.on.connection == *heard.connection).any(|(cancel, key)| {
+            let fields = taken(&cancel.on, heard, json);
             let there = fields.as_ref().and_then(|fields| fields.get(&cancel.key)).map(ToString::to_string);
             there.is_some() && there == *key
         })
@@ -137,11 +140,12 @@ impl Signals {
     }
 }
 
-/// The facts of an event, if the body is one of it that did not come from us.
-fn taken(event: &Event, json: &Json) -> Option<BTreeMap<Name, Fact>> {
-    let stands = |at: &str, wanted: &str| json.text_at(at) == Some(wanted);
+/// The facts of an event, if what was heard is one of it that did not come from us.
+fn taken(event: &Event, heard: &Heard<'_>, json: &Json) -> Option<BTreeMap<Name, Fact>> {
+    let stands = |at: &str, wanted: &str| place::stands(heard.headers.unwrap_or_default(), json, at, wanted);
     let own = event.own.as_ref().is_some_and(|own| stands(&own.at, &own.equals));
-    if own || !event.matches.iter().all(|(at, wanted)| stands(at, wanted)) {
+    let is_said = |at: &str| heard.headers.is_none() && at.starts_with(HEADER);
+    if own || !event.matches.iter().all(|(at, wanted)| is_said(at) || stands(at, wanted)) {
         return None;
     }
     let values = wire::take(json, &event.fields, None).ok()?;
@@ -244,14 +248,14 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         let Some((first, _)) = of_workflow.first() else { return Ok(false) };
         let mut writes = vec![Write::Deliver { key: heard.key, run: *first }];
         let cancelled: Vec<_> =
-            of_workflow.iter().filter(|(_, signals)| signals.is_cancelled_by(heard.connection, &json)).collect();
+            of_workflow.iter().filter(|(_, signals)| signals.is_cancelled_by(heard, &json)).collect();
         for (run, _) in &cancelled {
             writes.push(Write::State { name: cancel_name(*run), value: Some(Vec::new()) });
         }
         let mut names = BTreeMap::new();
         for (_, signals) in &of_workflow {
             for awaited in signals.waits().filter(|awaited| awaited.on.connection == *heard.connection) {
-                let Some(fields) = taken(&awaited.on, &json) else { continue };
+                let Some(fields) = taken(&awaited.on, heard, &json) else { continue };
                 let Some(key) = fields.get(&awaited.key).map(ToString::to_string) else { continue };
                 let name = event_name(heard.client, heard.workflow, &awaited.on, &key);
                 // Plans of different age may take different fields: all of them are kept.
@@ -300,5 +304,40 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             at < oldest.millis() && !new.contains_key(name)
         });
         Ok(old.map(|(name, _)| Write::State { name, value: None }).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Some senders say in a header alone what happened, and whose doing it was.
+    #[test]
+    fn an_event_that_a_header_tells_is_told_from_others() {
+        let event: Event = serde_json::from_value(serde_json::json!({
+            "connection": "shop",
+            "event": "refund.created",
+            "dialect": "shopify",
+            "matches": {"header:X-Shopify-Topic": "refunds/create"},
+            "record": "refund",
+            "fields": {"order": {"shape": "token", "at": "order_id", "class": "reference", "written_by": "system"}},
+            "self": {"at": "header:X-Made-By", "equals": "us"},
+        }))
+        .unwrap();
+        let (client, workflow, connection) =
+            ("acme".parse().unwrap(), "refund".parse().unwrap(), "shop".parse().unwrap());
+        let body = br#"{"order_id":"1001"}"#;
+        let taken = |headers: Option<&[(String, Vec<u8>)]>| {
+            let key = [0; 16];
+            let heard =
+                Heard { client: &client, workflow: &workflow, connection: &connection, headers, body, key };
+            taken(&event, &heard, &Json::parse(body).unwrap()).is_some()
+        };
+        let topic = |topic: &str| ("x-shopify-topic".to_owned(), topic.as_bytes().to_vec());
+        assert!(taken(Some(&[topic("refunds/create")])));
+        assert!(!taken(Some(&[topic("orders/create")])));
+        assert!(!taken(Some(&[])));
+        assert!(!taken(Some(&[topic("refunds/create"), ("X-Made-By".to_owned(), b"us".to_vec())])));
+        assert!(taken(None), "a story says which event it is");
     }
 }

@@ -469,7 +469,8 @@ async fn arrive(
         world.sleep(due.since(world.now()).min(Duration::from_mins(1))).await;
     }
     let (client, workflow, connection) = (&plan.client, &plan.workflow, &later.connection);
-    let heard = Heard { client, workflow, connection, body: later.event.as_bytes(), key: [100 + place; 16] };
+    let body = later.event.as_bytes();
+    let heard = Heard { client, workflow, connection, headers: None, body, key: [100 + place; 16] };
     while engine.hear(&heard).await.is_err() {
         world.sleep(Duration::from_secs(10)).await;
     }
