@@ -102,7 +102,7 @@ pub(super) fn roots_of(step: &Step) -> (BTreeSet<Name>, BTreeSet<Name>) {
             for one in with.values() {
                 given.argument(one);
             }
-            for text in sources {
+            if let Some(text) = sources {
                 given.text(&text.0);
             }
         }
