@@ -10,11 +10,11 @@ use assent_schema::ledger::Checkpoint;
 use assent_schema::status::{Halt, Hold, PullStatus, RefusedStatus, ReleaseStatus, Status, StatusType};
 use tokio::sync::Notify;
 
+use super::acceptance::Taken;
 use super::host;
-use super::intake::Taken;
-use super::poking::Pokes;
+use super::pokes::Pokes;
+use super::releases::Judged;
 use super::reserve::Reserve;
-use super::taking::Judged;
 use super::vaults::TheVault;
 use super::watching::Seen;
 use crate::config::Config;

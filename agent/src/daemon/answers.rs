@@ -6,8 +6,8 @@ use assent_schema::id::{ClientId, ConnectionId, PersonId};
 use assent_schema::status::Hold;
 
 use super::agent::Agent;
-use super::halting::{NotRecovered, Signed};
-use super::holding::{LASTS_MOST, NotHeld};
+use super::halt::{NotRecovered, Signed};
+use super::hold::{LASTS_MOST, NotHeld};
 use super::pruning::NotErased;
 use super::secrets::NotDone;
 use super::vaults;

@@ -1,35 +1,35 @@
 //! The running agent: builds the real world, starts loops, stops them in order. The only room that knows all others.
 
-mod about;
+mod acceptance;
 mod agent;
 mod answers;
-mod beating;
-mod books;
 mod clocks;
-mod halting;
-mod handing;
-mod handling;
-mod holding;
+mod erasure;
+mod halt;
+mod heartbeat;
+mod hold;
+mod holders;
 pub mod host;
 mod incidents;
-mod intake;
-mod looking;
-mod measuring;
+mod ledger_questions;
+mod metrics;
 mod office;
-mod poking;
+mod pokes;
 mod pruning;
 mod publishing;
-mod pulling;
-mod recovering;
+mod pulls;
+mod recovery;
 mod registry;
-mod rehearsing;
+mod rehearsal;
+mod releases;
 mod reserve;
-mod resetting;
+mod resets;
+mod runs;
 mod secrets;
-mod sharing;
-mod taking;
-mod telling;
+mod statements;
+mod traces;
 pub mod vaults;
+mod viewers;
 mod watching;
 
 use std::collections::BTreeSet;
@@ -181,7 +181,7 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     }
     if let Some(address) = agent.config.metrics {
         let listener = TcpListener::bind(address).await.tried(|| format!("cannot tell metrics at {address}"))?;
-        front.spawn(measuring::serve(
+        front.spawn(metrics::serve(
             entrance(listener),
             names(&agent.config, address),
             Arc::clone(&agent),
@@ -212,20 +212,20 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     let starter = Box::new(move |task| starting.take_up(task));
     let clerk = Clerk::new(Arc::clone(&agent), desk.itself().clone(), starter);
     loops.spawn(server::serve(control, Arc::new(clerk)));
-    loops.spawn(pulling::pulling(Arc::clone(&agent)));
+    loops.spawn(pulls::pulling(Arc::clone(&agent)));
     loops.spawn(counting(Arc::clone(&agent), ended));
     loops.spawn(keeping_secrets(Arc::clone(&agent)));
     loops.spawn(looking(Arc::clone(&agent)));
     loops.spawn(alerting(Arc::clone(&agent)));
     loops.spawn(watching::watching(Arc::clone(&agent)));
-    loops.spawn(beating::beating(Arc::clone(&agent)));
-    loops.spawn(telling::telling(Arc::clone(&agent)));
+    loops.spawn(heartbeat::beating(Arc::clone(&agent)));
+    loops.spawn(traces::telling(Arc::clone(&agent)));
     loops.spawn(publishing::publishing(Arc::clone(&agent)));
-    loops.spawn(sharing::sharing(Arc::clone(&agent)));
+    loops.spawn(holders::sharing(Arc::clone(&agent)));
     loops.spawn(pruning::pruning(Arc::clone(&agent)));
     loops.spawn(watchdog(outside.notify.clone()));
     // Those that sleep before their first turn are no less well for it.
-    for name in beating::LOOPS {
+    for name in heartbeat::LOOPS {
         agent.seen.turned(name, agent.world.clock.boot());
     }
     host::notify(outside.notify.as_deref(), "READY=1");
@@ -299,7 +299,7 @@ async fn build(
     read::prepare(&config.state.repository()).tried(|| "cannot make the agent's repository".into())?;
     // What transfers left behind that a crash ended; there may be none.
     drop(std::fs::remove_dir_all(config.state.transfers()));
-    recovering::finish(&config, &disk).await?;
+    recovery::finish(&config, &disk).await?;
     let (project, name) = (config.project.clone(), config.agent.clone());
     let books = (Arc::clone(&disk), RealDice, Arc::clone(&identity.host));
     let store = Sqlite::open(&config.state.database(), |rows| Ok(Box::new(Ledgers::load(project, name, books, rows)?)));
@@ -351,13 +351,13 @@ async fn start(agent: &Arc<Agent>) -> Result<(), StoreError> {
         return agent.load_release().await;
     }
     let clean = agent.store.state(CLEAN)?.is_some();
-    let mut with = recovering::first_words(&*agent.store, agent.pin.project)?;
+    let mut with = recovery::first_words(&*agent.store, agent.pin.project)?;
     if with.is_empty() {
         let logs: BTreeSet<Log> = agent.store.logs()?.into_iter().collect();
         with = publishing::came_up(agent, &logs, clean);
     }
     with.push(Write::State { name: CLEAN.to_owned(), value: None });
-    let (_, busy) = intake::plans_of_open_runs(&*agent.store)?;
+    let (_, busy) = acceptance::plans_of_open_runs(&*agent.store)?;
     agent.load_release().await?;
     let now = agent.field.now();
     let up = agent.world.clock.now();

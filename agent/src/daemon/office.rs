@@ -15,7 +15,7 @@ use assent_schema::time::Period;
 
 use super::agent::{Agent, TheField, TheWorld};
 use super::answers::not_held;
-use super::holding::NotHeld;
+use super::hold::NotHeld;
 use super::registry::Register;
 use crate::console::{Done, Known, Logged, Office, Refused, Viewer, Who, Written};
 use crate::control::incidents::{IncidentAnswer, IncidentRow};

@@ -14,7 +14,7 @@ use assent_schema::ledger::Token;
 use assent_schema::time::{Moment, Period};
 
 use super::agent::Agent;
-use super::holding::NotHeld;
+use super::hold::NotHeld;
 use crate::control::books::{Erased, LEGAL, LegalHold};
 use crate::ledger::{self, Anew, Ranges, Step, announce};
 use crate::store::{Log, Note, Store as _, StoreError, Transaction, Write, life};

@@ -117,7 +117,7 @@ pub(super) async fn checkpoints(agent: &Arc<Agent>) -> Result<BTreeMap<String, V
         Err(error) => {
             tracing::error!(%error, "checkpoints could not be signed");
             if let RoundError::Refused(_, what) = error {
-                super::halting::stop_for_ledger(agent, what == PublishError::Smaller).await;
+                super::halt::stop_for_ledger(agent, what == PublishError::Smaller).await;
             }
             Err(PullFailure::Broken)
         }
@@ -164,7 +164,7 @@ async fn rehearsals(agent: &Arc<Agent>) -> (BTreeMap<String, Vec<u8>>, Vec<Write
         if agent.store.state(&name).ok().flatten().is_some() {
             continue;
         }
-        if let Some(bytes) = super::rehearsing::rehearse(agent, &taken, workflow).await {
+        if let Some(bytes) = super::rehearsal::rehearse(agent, &taken, workflow).await {
             let digest = Digest::of_file(&bytes);
             put_signed(agent, &mut files, format!("{REHEARSALS}{digest}.json"), &bytes, Namespace::Rehearsal);
             done.push(Write::State { name, value: Some(digest.to_string().into_bytes()) });

@@ -11,7 +11,7 @@ use assent_schema::id::{ClientId, ConnectionId, PersonId, Scope, SlotId};
 use assent_schema::status::{ScopeStatus, SlotStatus};
 
 use super::agent::{Agent, lock};
-use super::holding::NotHeld;
+use super::hold::NotHeld;
 use super::vaults::TheVault;
 use crate::control::form::Form;
 use crate::desk::PREVIOUS;

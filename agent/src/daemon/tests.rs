@@ -15,7 +15,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 mod incidents;
 mod watching;
 
-use super::holding::NotHeld;
+use super::hold::NotHeld;
 use super::*;
 use crate::control::{Chosen, Verb, Which};
 use crate::deploy::{NoRollback, Place};

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::beating::Beat;
+use super::super::heartbeat::Beat;
 use super::incidents::Receiver;
 use super::*;
 use crate::config::{Heartbeat, Traces};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use assent_schema::trust::ResetStanding;
 
+use super::acceptance::Taken;
 use super::agent::Agent;
-use super::intake::Taken;
 use crate::store::{Log, Note, Store as _, StoreError, Transaction, Write};
 use crate::verify::SeenReset;
 use crate::watch::{self, Condition};

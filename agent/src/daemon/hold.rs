@@ -8,8 +8,8 @@ use assent_schema::status::Hold;
 use assent_schema::time::Period;
 use assent_schema::trust::RoleName;
 
+use super::acceptance::Taken;
 use super::agent::Agent;
-use super::intake::Taken;
 use crate::deploy::holds;
 use crate::store::{Store as _, StoreError, Transaction, Write};
 use crate::watch::{self, Condition};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use assent_schema::canon;
 use assent_schema::release::{Engine, Rehearsal, RehearsalType};
 
+use super::acceptance::Taken;
 use super::agent::Agent;
-use super::intake::Taken;
 use crate::rehearse;
 use crate::verify::WorkflowBundle;
 

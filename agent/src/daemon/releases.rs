@@ -8,8 +8,8 @@ use assent_schema::canon::Digest;
 use assent_schema::client::{ClientFacts, LEDGER};
 use assent_schema::id::{ClientId, ConnectionId};
 
+use super::acceptance::{self, Standpoint, Taken};
 use super::agent::{Agent, REFUSED, lock};
-use super::intake::{self, Standpoint, Taken};
 use crate::deploy::Board;
 use crate::pull::read::Files;
 use crate::pull::{PullFailure, read, shelf};
@@ -32,7 +32,7 @@ pub(super) enum Kept {
     /// It is not in the agent's repository.
     Lost,
     /// It is there.
-    Judged(Box<Result<Taken, intake::Refusal>>),
+    Judged(Box<Result<Taken, acceptance::Refusal>>),
 }
 
 /// A commit that was judged.
@@ -99,10 +99,10 @@ impl Agent {
         files: &Files,
         commit: &str,
         needed: &BTreeSet<Digest>,
-    ) -> Result<Result<Taken, intake::Refusal>, StoreError> {
-        let (pinned, fresh) = intake::remembered(&*self.store, &self.pin)?;
+    ) -> Result<Result<Taken, acceptance::Refusal>, StoreError> {
+        let (pinned, fresh) = acceptance::remembered(&*self.store, &self.pin)?;
         let at = Standpoint {
-            place: intake::place(&self.config),
+            place: acceptance::place(&self.config),
             pinned,
             now: Now {
                 expiry: self.field.now(),
@@ -120,7 +120,7 @@ impl Agent {
             StoreError::Broken
         })?;
         let older: Vec<Vec<u8>> = older.into_values().collect();
-        Ok(intake::judge(files, commit, &at, &older, self.taken().as_deref()))
+        Ok(acceptance::judge(files, commit, &at, &older, self.taken().as_deref()))
     }
 
     /// The commit that need not be judged, at this time since boot.
@@ -146,7 +146,7 @@ impl Agent {
         });
         let verdict = match judged.await.or(Err(PullFailure::Broken))? {
             Ok(verdict) => verdict,
-            Err(PullFailure::FileRefused) => Err(intake::Refusal::of_commit("file-refused", &commit)),
+            Err(PullFailure::FileRefused) => Err(acceptance::Refusal::of_commit("file-refused", &commit)),
             Err(failure) => return Err(failure),
         };
         let (done, again) = match verdict {
@@ -251,7 +251,7 @@ impl Agent {
     }
 
     /// Says no to a release: the active one goes on. Told once for each digest and reason.
-    async fn refuse(&self, refusal: &intake::Refusal) -> Result<(), StoreError> {
+    async fn refuse(&self, refusal: &acceptance::Refusal) -> Result<(), StoreError> {
         tracing::warn!(code = refusal.code, digest = %refusal.digest, what = %refusal.what, "a release was refused");
         let name = format!("{REFUSED}{}", refusal.digest);
         if self.store.state(&name)?.as_deref() == Some(refusal.code.as_bytes()) {
@@ -271,7 +271,7 @@ impl Agent {
 
     /// Plans whose files must be kept: those of the board and those of runs under way.
     pub(super) async fn needed_plans(&self) -> Result<BTreeSet<Digest>, StoreError> {
-        let (of_runs, _) = intake::plans_of_open_runs(&*self.store)?;
+        let (of_runs, _) = acceptance::plans_of_open_runs(&*self.store)?;
         Ok(self.board.lock().await.plans().union(&of_runs).copied().collect())
     }
 }

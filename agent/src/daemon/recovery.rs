@@ -15,7 +15,7 @@ use assent_schema::plan::Plan;
 use assent_schema::status::{Halt, Recover};
 use serde::{Deserialize, Serialize};
 
-use super::halting::{HALT, Named, RECOVERY, RETURNED, Signed};
+use super::halt::{HALT, Named, RECOVERY, RETURNED, Signed};
 use super::stored_time;
 use crate::config::Config;
 use crate::control::offline;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use assent_schema::id::{GroupId, PersonId};
 
 use super::agent::Agent;
-use super::holding::NotHeld;
+use super::hold::NotHeld;
 use crate::control::{Chosen, HandledRun, Handling, Verb, Which, answer};
 use crate::queue;
 use crate::run::{Act, Deployed as _, NotAgain, NotBegun, Task, Way};
