@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use assent_agent::control::books::LedgerQuestion;
+use assent_agent::control::ledger::LedgerQuestion;
 use assent_agent::control::{Answer, Question, Said, client};
 use assent_agent::people::wire::{Challenge, Command, CommandType, Introduction, SignedCommand};
 use assent_agent::people::{Challenges, Itself, Keys};

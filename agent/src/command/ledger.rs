@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::ask::{ask, unexpected};
 use super::key::Who;
 use super::{Call, Output, Show};
-use crate::control::books::{Demand, Erased, LedgerAnswer, LedgerQuestion, LegalHold, LogSummary, OutFile, Witnessed};
+use crate::control::ledger::{Demand, Erased, LedgerAnswer, LedgerQuestion, LegalHold, LogSummary, OutFile, Witnessed};
 use crate::control::{Answer, Question};
 use crate::error::{Context as _, Error};
 use crate::store::Log;

@@ -9,7 +9,6 @@
 
 mod act;
 mod answer;
-mod books;
 mod enter;
 mod form;
 mod keyring;
@@ -18,6 +17,7 @@ mod notes;
 mod numbers;
 mod office;
 mod pages;
+mod records;
 mod route;
 mod serve;
 mod session;

@@ -9,10 +9,10 @@
 
 pub mod alerts;
 pub mod answer;
-pub mod books;
 pub mod client;
 pub mod form;
 pub mod incidents;
+pub mod ledger;
 pub mod offline;
 pub mod server;
 
@@ -128,7 +128,7 @@ pub enum Question {
     /// The repository is looked at now.
     Pull,
     /// Something about the ledger.
-    Ledger(books::LedgerQuestion),
+    Ledger(ledger::LedgerQuestion),
     /// The entries of one person's runs are made unreadable.
     Erase {
         /// Whose ledger.
@@ -243,15 +243,15 @@ pub enum Answer {
     /// What became of each run, or would.
     Handled(Handling),
     /// What there is to say about the ledger.
-    Ledger(books::LedgerAnswer),
+    Ledger(ledger::LedgerAnswer),
     /// What there is to say about incidents.
     Incidents(incidents::IncidentAnswer),
     /// Alerts that stand, oldest first.
     Alerts(Vec<alerts::AlertLine>),
     /// What was made unreadable.
-    Erased(books::Erased),
+    Erased(ledger::Erased),
     /// The legal hold that stands from now on, or that ended.
-    LegalHold(books::LegalHold),
+    LegalHold(ledger::LegalHold),
     /// How a rotation stands.
     Rotation(RotationSaid),
     /// What a secret of a slot looks like; nothing where no release names the slot.
@@ -503,7 +503,7 @@ mod tests {
 
     #[test]
     fn whole_ledgers_may_take_longer_than_other_answers() {
-        let ledger = Question::Ledger(books::LedgerQuestion::Export { log: "acme".to_owned() });
+        let ledger = Question::Ledger(ledger::LedgerQuestion::Export { log: "acme".to_owned() });
         assert_eq!((Question::Status.answer_time(), ledger.answer_time()), (SHORT, LONG));
     }
 }

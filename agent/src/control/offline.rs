@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use assent_schema::ledger::Origin;
 
-use super::books::{LedgerAnswer, LedgerBroken, LedgerDesk, LedgerQuestion};
+use super::ledger::{LedgerAnswer, LedgerBroken, LedgerDesk, LedgerQuestion};
 use super::{Answer, Question};
 use crate::config::Config;
 use crate::error::{Context as _, Error};

@@ -12,7 +12,7 @@ use super::pruning::NotErased;
 use super::secrets::NotDone;
 use super::vaults;
 use crate::console::Viewer;
-use crate::control::books::{LedgerBroken, LedgerQuestion};
+use crate::control::ledger::{LedgerBroken, LedgerQuestion};
 use crate::control::server::Answers;
 use crate::control::{Answer, Question, RolledBack, RotationSaid, Said};
 use crate::deploy::{NoRollback, Place};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::agent::{Agent, lock};
 use crate::console::{Logged, Signed};
-use crate::control::books::{LedgerAnswer, LedgerBroken, LedgerQuestion, Prepared};
+use crate::control::ledger::{LedgerAnswer, LedgerBroken, LedgerQuestion, Prepared};
 use crate::ledger::{self, DayKeys, Sought};
 use crate::store::Log;
 

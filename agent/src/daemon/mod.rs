@@ -48,7 +48,7 @@ use tokio::task::JoinSet;
 
 use crate::config::{Config, TlsFiles};
 use crate::console::{self, Console};
-use crate::control::books::LedgerDesk;
+use crate::control::ledger::LedgerDesk;
 use crate::control::server;
 use crate::deploy::live::{EndedRun, Field};
 use crate::deploy::{Board, holds, switch};

@@ -15,7 +15,7 @@ use assent_schema::time::{Moment, Period};
 
 use super::agent::Agent;
 use super::hold::NotHeld;
-use crate::control::books::{Erased, LEGAL, LegalHold};
+use crate::control::ledger::{Erased, LEGAL, LegalHold};
 use crate::ledger::{self, Anew, Ranges, Step, announce};
 use crate::store::{Log, Note, Store as _, StoreError, Transaction, Write, life};
 use crate::world::{Clock as _, Dice as _};

@@ -3,8 +3,8 @@
 
 use assent_schema::ledger::{Checkpoint, Head, LogKey};
 
-use super::books::root_at;
 use super::checkpoint_path;
+use super::logs::root_at;
 use crate::store::{Log, Store, StoreError, Write};
 use crate::world::Disk;
 

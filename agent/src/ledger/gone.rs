@@ -11,8 +11,8 @@ use assent_schema::ledger::Origin;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::books::store_error;
 use super::day_key::DayKeys;
+use super::logs::store_error;
 use crate::store::{GONE, Log, Note, Store, StoreError, Transaction, WORK, Write};
 use crate::world::{Dice, Disk, Wall};
 

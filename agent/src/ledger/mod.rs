@@ -9,11 +9,11 @@
 
 mod answer;
 mod append;
-mod books;
 mod cosign;
 mod day_key;
 mod ended;
 mod gone;
+mod logs;
 mod note;
 mod owned;
 mod page;
@@ -29,12 +29,12 @@ mod window;
 
 pub use answer::{AnswerError, Reader, Target, consistency};
 pub use append::{AppendError, Appender, NewEntry};
-pub(crate) use books::origin_of;
-pub use books::{Ledgers, root_at};
 pub use cosign::{Asked, Trouble, cosign, kept};
 pub use day_key::{DayKey, DayKeyError, DayKeys};
 pub use ended::{ended, ended_checkpoint, forget_ended, keep_ended};
 pub use gone::{Anew, Ranges, Step, Work, announce, announced, before, covers, first_on, step, union, work};
+pub(crate) use logs::origin_of;
+pub use logs::{Ledgers, root_at};
 pub use note::{Note, opened, started, stopped, tick};
 pub use owned::{FILE, NotHanded, Owned, Stands, hand};
 pub use page::{Page, Sought, page};

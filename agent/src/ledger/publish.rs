@@ -12,7 +12,7 @@ use base64::prelude::BASE64_STANDARD as BASE64;
 use ed25519_dalek::SigningKey;
 use zeroize::Zeroizing;
 
-use super::books::origin_of;
+use super::logs::origin_of;
 use crate::store::{Log, Store, StoreError};
 use crate::world::{Disk, DiskFailure};
 

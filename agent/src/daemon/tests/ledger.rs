@@ -3,7 +3,7 @@
 use super::super::agent::lock;
 use super::super::pruning::NotErased;
 use super::*;
-use crate::control::books::{Demand, LedgerAnswer, LedgerQuestion, LogSummary};
+use crate::control::ledger::{Demand, LedgerAnswer, LedgerQuestion, LogSummary};
 use crate::ledger::{keep_ended, opened, started};
 use crate::store::{Fact, FactText};
 
