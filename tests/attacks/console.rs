@@ -52,7 +52,7 @@ pub(crate) const ROOM: &[Attack] = &[
     attack("the button of a link is pressed on another site", "foreign_form", foreign_link),
     attack("a yes to another showing than the one that stands", "other_shown", other_shown),
     attack("money is agreed to without a signature", "200", unsigned_money),
-    attack("money is agreed to with another person's signature", "bad_signature", other_signature),
+    attack("money is agreed to with another person's signature", "401", other_signature),
     because("a script stands in what outsiders wrote", "accepted", "text", script),
     because("a script stands in an address", "accepted", "text", script_in_address),
     attack("a page goes on bringing itself up to date after a quarter of an hour", "410", old_page),
