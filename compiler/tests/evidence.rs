@@ -209,11 +209,12 @@ impl Ledger {
             let index = u64::try_from(index).unwrap();
             let mut data = data.as_object().unwrap().clone();
             let step = data.remove("step").map(|step| step.as_str().unwrap().parse().unwrap());
+            let of_a_run = data.remove("run").is_some() || ["accepted", "intent", "decided", "ended"].contains(kind);
             let entry = Entry {
                 log: Self::origin(),
                 index,
                 time: *time,
-                run: ["accepted", "intent", "decided", "ended"].contains(kind).then_some(1),
+                run: of_a_run.then_some(1),
                 step,
                 item: None,
                 attempt: None,
@@ -412,7 +413,9 @@ fn money_that_moved_without_the_yes_of_its_plan_breaks_the_promise_about_runs() 
             ("2026-05-20T10:00:02Z", "decided", decided)
         });
         let pays = json!({"step": "pay", "operation": "payments.refund", "keyed": Digest::of_file(b"keyed")});
-        let all = [("2026-05-20T10:00:00Z", "accepted", begun)].into_iter().chain(said);
+        let looked = json!({"run": 1, "what": "question", "why": "decide"});
+        let all = [("2026-05-20T10:00:00Z", "accepted", begun), ("2026-05-20T10:00:01Z", "viewed", looked)];
+        let all = all.into_iter().chain(said);
         let all: Vec<_> = all.chain([("2026-05-20T10:00:03Z", "intent", pays)]).collect();
         let ledger = Ledger { plan: Some(plan), ..Ledger::new(&all) };
         judged(ledger.read(|_| ()), &BTreeMap::new())

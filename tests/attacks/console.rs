@@ -50,7 +50,7 @@ pub(crate) const ROOM: &[Attack] = &[
     because("a preview bot opens a link that signs in", "accepted", "nothing changed", preview),
     attack("a link that signed somebody in is used again", "410", used_link),
     attack("the button of a link is pressed on another site", "foreign_form", foreign_link),
-    attack("a yes to another showing than the one that stands", "409", other_shown),
+    attack("a yes to another showing than the one that stands", "other_shown", other_shown),
     attack("money is agreed to without a signature", "200", unsigned_money),
     attack("money is agreed to with another person's signature", "401", other_signature),
     because("a script stands in what outsiders wrote", "accepted", "text", script),

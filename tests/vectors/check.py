@@ -509,7 +509,7 @@ def lies(log):
 
     begin, own, root = told("opened", root="00" * 32), log.rsplit("/", 1)[0], "11" * 32
     started = told("started", clean=True, version="1")
-    Story().entry(dict(tick((own, 3, root)), log=log, index=0))
+    Story().entry(dict(tick((own, 3, root)), log=log, index=1))
     return [
         ("a log that begins twice", [begin, begin]),
         ("a head of another client's log", [begin, tick((own + "/other", 1, root))]),

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::story::{HOST_KEY, Story, canaries, holds_canary, workflows};
-use assent_agent::ledger::{DayKeys, Ledgers, Publishers, Reader, Target, checkpoint_path};
+use assent_agent::ledger::{DayKeys, Ledgers, Publishers, Reader, Target, checkpoint_path, opened};
 use assent_agent::pull::push;
 use assent_agent::real::{RealDice, RealDisk};
 use assent_agent::run::Engine;
 use assent_agent::sim::{Spawner, Stage, run};
-use assent_agent::store::{Log, RunFilter, Sqlite, Store as _};
+use assent_agent::store::{Log, RunFilter, Sqlite, Store as _, Transaction, Write};
+use assent_agent::world::Wall;
+use assent_schema::canon::Digest;
 use assent_schema::id::ClientId;
 use assent_schema::ledger::export;
 use ed25519_dalek::SigningKey;
@@ -91,8 +93,12 @@ fn no_text_of_a_person_reaches_a_file_or_leaves() {
             let (spawner, shared, kept) = (Spawner::default(), Arc::new(world.clone()), Arc::clone(&store));
             let event = story.event();
             let count = Arc::clone(&read_again);
+            let client = workflow.facts.client.clone();
             run(&world, &spawner, async move {
                 let engine = Engine::open(shared, store, Arc::new(stage)).await.expect("an engine");
+                let begun = opened(Log::Client(client), Digest::of_file(b"root"), Vec::new());
+                let begun = Transaction::new(Wall::default()).with(Write::Note(Box::new(begun)));
+                engine.store().commit(begun).await.expect("a log that begins");
                 if let Some(event) = event {
                     let begun = engine.begin(event).expect("a run");
                     begun.task.await;

@@ -142,6 +142,9 @@ async fn a_log_that_ended_is_there_for_auditors_as_long_as_it_is_kept() {
         store.commit(Transaction { at: RealClock.now(), writes }).await.unwrap();
     }
     let (agent, _ended) = site.agent().await;
+    let begun = opened(Log::Client(place().0), agent.pin.project, Vec::new());
+    let begun = Transaction { at: RealClock.now(), writes: vec![Write::Note(Box::new(begun))] };
+    agent.store.commit(begun).await.unwrap();
     a_run(&agent.store, RealClock.now().moment(), 1, "cus-9").await;
     let ask = |question| lock(&agent.ledger).answer(&*agent.store, question).unwrap();
     let verify = || ask(LedgerQuestion::Verify { log: "acme.1".into(), since: None, demand: Demand::default() });
