@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use assent_schema::client::ConnectionFacts;
 use assent_schema::expr::Value;
 use assent_schema::id::{ClientId, Name, OperationRef};
-use assent_schema::plan::{Failure, Operation};
+use assent_schema::plan::{Failure, Operation, Place};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -310,13 +310,15 @@ fn keys_constants_and_party_go_where_the_catalog_says() {
         "idempotency": {"place": "body", "at": "key", "lives": "7d"}, "constants": {"note.kind": "internal"},
         "belongs": {"param": "page", "field": "note"},
     });
-    let request = built(&operation(changes), &arguments(&[("id", "1"), ("page", "party"), ("text", "x")]), &bearer())
-        .ok()
-        .unwrap()
-        .request;
+    let mut operation = operation(changes);
+    let given = arguments(&[("id", "1"), ("page", "party"), ("text", "x")]);
+    let request = built(&operation, &given, &bearer()).ok().unwrap().request;
     let body = Json::parse(request.body.reveal()).ok().unwrap();
     assert_eq!((body.text_at("key"), body.text_at("note.kind")), (Some("0123"), Some("internal")));
-    assert!(!request.target.reveal().contains("party"), "the party is compared, never sent");
+    assert_eq!(request.target.reveal(), "/v2/tickets/1/notes?page=party", "a party is sent where the catalog says");
+    operation.params.get_mut("page").unwrap().place = Place::None;
+    let request = built(&operation, &given, &bearer()).ok().unwrap().request;
+    assert_eq!(request.target.reveal(), "/v2/tickets/1/notes", "or only compared");
 }
 
 fn response(status: u16, body: &str, headers: &[(&str, &str)]) -> HttpResponse {

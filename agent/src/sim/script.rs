@@ -157,6 +157,7 @@ pub fn read_wire(operation: &Operation, request: &HttpRequest) -> Done {
         Place::Path => segment(&operation.path, path, at).map(Value::from),
         Place::Query => query.get(at).cloned().map(Value::from),
         Place::Header => header(at),
+        Place::None => None,
         Place::Body => at_path(&json, at).cloned().or_else(|| form.get(at).cloned().map(Value::from)),
     };
     let with =

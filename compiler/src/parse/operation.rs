@@ -74,6 +74,7 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
         check_polled(polled, &operation, table.sink());
     }
     check_document(&operation, &mut table);
+    check_compared(&operation, table.sink());
     check_body(&operation, says_place, &table);
     unused(&operation, &mut table);
     if let Some(job) = &operation.job {
@@ -135,6 +136,19 @@ fn check_document(operation: &Operation, table: &mut Table<'_, '_>) {
             table.sink().refuse(Code::BadValue, &document.span, message, Some(help));
         }
         (Encoding::Graphql, Some(_)) | (Encoding::Json | Encoding::Form | Encoding::Multipart, None) => {}
+    }
+}
+
+/// Only whose record it must be can be compared without being sent.
+fn check_compared(operation: &Operation, sink: &Sink) {
+    let party = operation.belongs.as_ref().map(|belongs| belongs.param.as_str());
+    let nowhere = |(name, param): &(&Spanned<Name>, &Spanned<Param>)| {
+        param.place == Place::None && Some(name.value.as_str()) != party
+    };
+    for (name, _) in operation.params.iter().filter(nowhere) {
+        let message = format!("`{}` goes nowhere, and `belongs` does not compare it.", name.value);
+        let help = "Say in `in` where it is sent, or name it as `param` of `belongs`.".to_owned();
+        sink.refuse(Code::BadValue, &name.span, message, Some(help));
     }
 }
 
@@ -211,6 +225,7 @@ fn param(value: Value<'_, '_>, param_name: &str) -> Option<Param> {
     };
     let fits = match param.place {
         Place::Body => true,
+        Place::None => is_one_value(&param.shape),
         Place::Query => in_query(&param.shape),
         Place::Path | Place::Header => is_one_value(&param.shape) || matches!(param.shape, Shape::Money { .. }),
     };
