@@ -434,8 +434,9 @@ fn listing() -> Operation {
 }
 
 /// Reads pages until there is no next one; gives the list's length and the number of pages.
-fn pages(bodies: &[&str]) -> Result<(usize, usize), String> {
-    let operation = listing();
+fn pages(bodies: &[&str], cut: bool) -> Result<(usize, usize), String> {
+    let mut operation = listing();
+    operation.pages.as_mut().unwrap().cut = cut;
     let mut paging = Paging::default();
     let mut count = 0;
     for body in bodies {
@@ -445,22 +446,17 @@ fn pages(bodies: &[&str]) -> Result<(usize, usize), String> {
             break;
         }
     }
-    match paging.finish().as_ref().and_then(|answer| answer.fields.get("items")) {
+    match paging.whole(&operation).map_err(|failed| failed.code)?.as_ref().and_then(|answer| answer.fields.get("items")) {
         Some(Value::List(items)) => Ok((items.len(), count)),
         _ => Err("no list".to_owned()),
     }
 }
 
 #[test]
-fn pages_end_at_their_end_at_their_limits_or_in_a_circle() {
+fn pages_end_at_their_end_or_in_a_circle() {
+    let pages = |bodies: &[&str]| pages(bodies, false);
     assert_eq!(pages(&[r#"{"items":[1,2],"next":"a"}"#, r#"{"items":[3],"next":null}"#]), Ok((3, 2)));
     assert_eq!(pages(&[r#"{"items":[1,2],"next":""}"#]), Ok((2, 1)));
-    assert_eq!(pages(&[r#"{"items":[1,2,3],"next":"a"}"#, r#"{"items":[4,5,6],"next":"b"}"#, "{}"]), Ok((5, 2)));
-    assert_eq!(pages(&[r#"{"items":[1,2,3,4,5,6,7],"next":"a"}"#]), Ok((5, 1)));
-    assert_eq!(
-        pages(&[r#"{"items":[1],"next":"a"}"#, r#"{"items":[2],"next":"b"}"#, r#"{"items":[3],"next":"c"}"#, "{}"]),
-        Ok((3, 3))
-    );
     assert_eq!(pages(&[r#"{"items":[1],"next":"a"}"#, r#"{"items":[2],"next":"a"}"#]), Err(REPEATED_CURSOR.to_owned()));
     assert_eq!(
         pages(&[r#"{"items":[1],"next":"a"}"#, r#"{"items":[],"next":"a"}"#]),
@@ -468,6 +464,24 @@ fn pages_end_at_their_end_at_their_limits_or_in_a_circle() {
         "as some APIs tell the end"
     );
     assert_eq!(pages(&[r#"{"items":[1],"next":{"x":1}}"#]), Err(BAD_ANSWER.to_owned()));
+}
+
+#[test]
+fn a_part_of_a_list_is_not_given_out_as_the_list() {
+    // At most five items, and three pages.
+    let too_many = [r#"{"items":[1,2,3],"next":"a"}"#, r#"{"items":[4,5,6],"next":"b"}"#, "{}"];
+    let too_much = [r#"{"items":[1,2,3,4,5,6,7],"next":"a"}"#];
+    let last_too_much = [r#"{"items":[1,2,3],"next":"a"}"#, r#"{"items":[4,5,6]}"#];
+    let too_long =
+        [r#"{"items":[1],"next":"a"}"#, r#"{"items":[2],"next":"b"}"#, r#"{"items":[3],"next":"c"}"#, "{}"];
+    let cases: [(&[&str], _); 4] =
+        [(&too_many, (5, 2)), (&too_much, (5, 1)), (&last_too_much, (5, 2)), (&too_long, (3, 3))];
+    for (bodies, taken) in cases {
+        assert_eq!(pages(bodies, false), Err(LIST_TOO_LONG.to_owned()), "{bodies:?}");
+        assert_eq!(pages(bodies, true), Ok(taken), "where the catalog says that a part is enough");
+    }
+    let exactly = [r#"{"items":[1,2,3,4,5],"next":"a"}"#, r#"{"items":[],"next":null}"#];
+    assert_eq!(pages(&exactly, false), Ok((5, 2)));
 }
 
 fn next_page(operation: &Operation, cursor: &str) -> Built {

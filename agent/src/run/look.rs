@@ -95,23 +95,24 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         arguments: &BTreeMap<Name, Value>,
     ) -> Result<Looked, NotLooked> {
         let place = self.place(&compiled.plan, &poll.read).await?;
-        let (fields, more) = self.all_pages(&place, arguments, None).await?;
+        let paging = self.all_pages(&place, arguments, None).await?;
+        let cut = paging.is_cut();
+        let fields = paging.finish().map(|answer| answer.fields).unwrap_or_default();
         let items = match fields.into_iter().find(|(field, _)| *field == poll.items) {
             Some((_, Value::List(ref mut items))) => std::mem::take(items),
             _ => Vec::new(),
         };
         let full = most(place.operation, poll).is_some_and(|most| items.len() >= most);
-        Ok(Looked { items, more: more || full })
+        Ok(Looked { items, more: if place.operation.pages.is_some() { cut } else { full } })
     }
 
-    /// What an operation answers, all pages of it, and whether there may be more behind them. `first` is the request of the
-    /// first one, where it was built already.
+    /// What an operation answers, all pages of it. `first` is the request of the first one, where it was built already.
     pub(super) async fn all_pages(
         &self,
         place: &There<'_>,
         arguments: &BTreeMap<Name, Value>,
         mut first: Option<Built>,
-    ) -> Result<(BTreeMap<Name, Value>, bool), NotLooked> {
+    ) -> Result<Paging, NotLooked> {
         let mut paging = Paging::default();
         let mut cursor = None;
         loop {
@@ -121,10 +122,9 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
                 None => self.build_there(place, arguments, page)?,
             };
             let page = self.send_there(place, built).await?;
-            let more = page.cursor.is_some();
             cursor = paging.add(place.operation, page)?;
             if cursor.is_none() {
-                return Ok((paging.finish().map(|answer| answer.fields).unwrap_or_default(), more));
+                return Ok(paging);
             }
         }
     }
@@ -214,6 +214,13 @@ pub(super) struct There<'p> {
     facts: Arc<ClientFacts>,
     url: String,
     ready: Ready,
+}
+
+impl There<'_> {
+    /// The operation that is there.
+    pub(super) fn operation(&self) -> &Operation {
+        self.operation
+    }
 }
 
 /// The most items of the list.

@@ -486,6 +486,7 @@ fn pages(value: Value<'_, '_>) -> Option<Pages> {
     let place = table.opt("in", |value| one_of(value, [Place::Query, Place::Body], "is none of `query`, `body`"));
     let collect = table.need("collect", parsed);
     let most = table.need("most", within(1..=1_000));
+    let cut = table.opt("cut", boolean).unwrap_or_default();
     table.done();
     Some(Pages {
         cursor_at: cursor_at?,
@@ -494,5 +495,6 @@ fn pages(value: Value<'_, '_>) -> Option<Pages> {
         place: place.unwrap_or(Place::Query),
         collect: collect?,
         most: most?,
+        cut,
     })
 }

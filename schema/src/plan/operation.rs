@@ -417,4 +417,7 @@ pub struct Pages {
     pub collect: Name,
     /// The most pages that are read.
     pub most: u32,
+    /// Whether a list that is longer is given on as far as it was read; else the step fails.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub cut: bool,
 }

@@ -179,6 +179,11 @@ static PAGES: Table = Table {
         may("in", Holds::Words(&["query", "body"]), "Where that is; `query` unless said. With a body it must be said."),
         need("collect", Holds::Form(&NAME), "The field whose items are put together."),
         need("most", Holds::Within(1, 1_000), "The most pages."),
+        may(
+            "cut",
+            Holds::Boolean,
+            "Whether a part of a longer list is enough; else the step fails. `false` unless said.",
+        ),
     ]],
     rules: &[],
 };
