@@ -15,7 +15,7 @@ use assent_schema::shape::Shape;
 
 use super::json::Json;
 use super::limits::CURSOR_MOST_BYTES;
-use super::wire::{self, BadField};
+use super::wire::{self, BadField, Exact};
 use crate::content::Content;
 use crate::retry::backoff;
 use crate::world::{HttpResponse, NetFailure};
@@ -29,6 +29,8 @@ pub struct Answer {
     pub cursor: Option<Content<String>>,
     /// Whether the list that is read in pages holds more than is declared.
     pub cut: bool,
+    /// The instants of each item of a list that is watched, as exactly as they came.
+    pub exact: Vec<Exact>,
 }
 
 /// A failure, told by a code of a closed list.
@@ -183,7 +185,20 @@ fn read_fields(operation: &Operation, response: &HttpResponse) -> Result<Answer,
     let cursor =
         operation.pages.as_ref().map(|pages| cursor(json, pages)).transpose().map_err(|()| bad(None))?.flatten();
     let cut = operation.pages.as_ref().is_some_and(|pages| is_cut(json, operation, pages));
-    Ok(Answer { fields, cursor, cut })
+    Ok(Answer { fields, cursor, cut, exact: Vec::new() })
+}
+
+/// The instants of each item of a list, as exactly as they came: what is watched for changes may change twice in a second.
+pub fn exact_items(operation: &Operation, response: &HttpResponse, list: &Name) -> Vec<Exact> {
+    let Some(field) = operation.response.get(list) else { return Vec::new() };
+    let Shape::List { of, .. } = &field.shape else { return Vec::new() };
+    let Shape::Record { fields } = &of.shape else { return Vec::new() };
+    match Json::parse(response.body.reveal()).as_ref().map(|json| json.at(&field.at)) {
+        Ok(Some(Json::List(items))) => {
+            items.iter().map(|item| item.at(&of.at).map(|item| wire::exact(item, fields)).unwrap_or_default()).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Whether one page alone holds more than the whole list may.
@@ -283,12 +298,15 @@ impl Paging {
             self.answer = Some(page);
             return Ok(None);
         };
-        let Answer { fields, cursor, cut } = page;
+        let Answer { fields, cursor, cut, exact } = page;
         let is_empty = matches!(fields.get(&pages.collect), Some(Value::List(items)) if items.is_empty());
         self.cut |= cut;
         match &mut self.answer {
-            None => self.answer = Some(Answer { fields, ..Answer::default() }),
-            Some(answer) => self.cut |= !collect(operation, pages, answer, fields),
+            None => self.answer = Some(Answer { fields, exact, ..Answer::default() }),
+            Some(answer) => {
+                self.cut |= !collect(operation, pages, answer, fields);
+                answer.exact.extend(exact);
+            }
         }
         let Some(cursor) = cursor else { return Ok(None) };
         if !self.seen.insert(Digest::of_file(cursor.reveal().as_bytes())) {
