@@ -155,7 +155,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let moved = cursor.past(&item.position);
         let (trigger, event, key) = match &plan.trigger {
             Trigger::Webhook { once: Some(once), .. } => {
-                let Some(value) = event::once(&item.fields, once) else { return Err(failed("bad_item")) };
+                let Some(value) = event::once(&item.fields, once, &item.exact) else { return Err(failed("bad_item")) };
                 let key = webhook::once_key(&self.webhook_key(&plan.client, &plan.workflow), &value);
                 (TriggerKind::Reconcile, value, key)
             }
