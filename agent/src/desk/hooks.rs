@@ -61,7 +61,9 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             Ok((_, Taken::Challenge(text))) => Receipt::Challenge(text),
             Ok((authentic, Taken::Own)) => self.drop_own(&client, &authentic).await,
             Ok((mut authentic, Taken::Ours(fields))) => {
-                if let Some(value) = once.as_ref().and_then(|once| event::once(&fields, once, &event::exact(trigger, delivery))) {
+                if let Some(value) =
+                    once.as_ref().and_then(|once| event::once(&fields, once, &event::exact(trigger, delivery)))
+                {
                     authentic.keys.push(webhook::once_key(&key, &value));
                     authentic.id = value;
                 }

@@ -446,7 +446,8 @@ fn pages(bodies: &[&str], cut: bool) -> Result<(usize, usize), String> {
             break;
         }
     }
-    match paging.whole(&operation).map_err(|failed| failed.code)?.as_ref().and_then(|answer| answer.fields.get("items")) {
+    match paging.whole(&operation).map_err(|failed| failed.code)?.as_ref().and_then(|answer| answer.fields.get("items"))
+    {
         Some(Value::List(items)) => Ok((items.len(), count)),
         _ => Err("no list".to_owned()),
     }
@@ -472,8 +473,7 @@ fn a_part_of_a_list_is_not_given_out_as_the_list() {
     let too_many = [r#"{"items":[1,2,3],"next":"a"}"#, r#"{"items":[4,5,6],"next":"b"}"#, "{}"];
     let too_much = [r#"{"items":[1,2,3,4,5,6,7],"next":"a"}"#];
     let last_too_much = [r#"{"items":[1,2,3],"next":"a"}"#, r#"{"items":[4,5,6]}"#];
-    let too_long =
-        [r#"{"items":[1],"next":"a"}"#, r#"{"items":[2],"next":"b"}"#, r#"{"items":[3],"next":"c"}"#, "{}"];
+    let too_long = [r#"{"items":[1],"next":"a"}"#, r#"{"items":[2],"next":"b"}"#, r#"{"items":[3],"next":"c"}"#, "{}"];
     let cases: [(&[&str], _); 4] =
         [(&too_many, (5, 2)), (&too_much, (5, 1)), (&last_too_much, (5, 2)), (&too_long, (3, 3))];
     for (bodies, taken) in cases {

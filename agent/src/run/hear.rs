@@ -329,8 +329,7 @@ mod tests {
         let body = br#"{"order_id":"1001"}"#;
         let taken = |headers: Option<&[(String, Vec<u8>)]>| {
             let key = [0; 16];
-            let heard =
-                Heard { client: &client, workflow: &workflow, connection: &connection, headers, body, key };
+            let heard = Heard { client: &client, workflow: &workflow, connection: &connection, headers, body, key };
             taken(&event, &heard, &Json::parse(body).unwrap()).is_some()
         };
         let topic = |topic: &str| ("x-shopify-topic".to_owned(), topic.as_bytes().to_vec());

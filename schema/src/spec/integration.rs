@@ -9,8 +9,8 @@ use crate::class::Class;
 use crate::client::Auth;
 use crate::id::{EventName, IntegrationId, Name, Scope, SlotId};
 use crate::plan::{
-    Belongs, Confirm, Dialect, Effect, Encoding, ErrorRule, Idempotency, Job, Method, Once, OwnEvent, Pages, Param, Park,
-    Rate, Retry,
+    Belongs, Confirm, Dialect, Effect, Encoding, ErrorRule, Idempotency, Job, Method, Once, OwnEvent, Pages, Param,
+    Park, Rate, Retry,
 };
 use crate::shape::Field;
 use crate::time::Period;

@@ -54,7 +54,11 @@ static PARAM: Table = Table {
     about: "One parameter of an operation.",
     groups: &[
         &[
-            need("in", Holds::Word(words::<Place>), "Where it stands in the request; `none` for what `belongs` only compares."),
+            need(
+                "in",
+                Holds::Word(words::<Place>),
+                "Where it stands in the request; `none` for what `belongs` only compares.",
+            ),
             may(
                 "at",
                 Holds::Form(&PATH_OR_ALL),
