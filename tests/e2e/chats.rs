@@ -58,6 +58,7 @@ fn asks_in_the_chat(agency: &Agency) {
         &[("\"ticket.subject\", ", ""), ("via = [\"cli\", \"page\"]", "via = [\"page\", { slack = \"talk\" }]")],
     );
     agency.lock_catalog().expect("a signed catalog");
+    agency.commit("Ask about refunds in the chat").expect("a commit");
 }
 
 /// What somebody presses, as the chat sends it; OpenSSL signs it with a secret.

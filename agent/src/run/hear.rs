@@ -320,7 +320,7 @@ mod tests {
             "dialect": "shopify",
             "matches": {"header:X-Shopify-Topic": "refunds/create"},
             "record": "refund",
-            "fields": {"order": {"shape": "token", "at": "order_id", "class": "reference", "written_by": "system"}},
+            "fields": {"order": {"shape": {"type": "token"}, "at": "order_id", "class": "reference", "written_by": "system"}},
             "self": {"at": "header:X-Made-By", "equals": "us"},
         }))
         .unwrap();

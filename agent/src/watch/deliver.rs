@@ -1,7 +1,8 @@
 //! The outbox: what is due leaves by each route, again and again with growing pauses, until the route took it.
 //!
 //! At least once: a crash between the receiver's word and the commit sends it again, with the same `dedup`. What each route
-//! took is durable, so one that is down makes no other hear a thing twice, and no other wait.
+//! took is durable, so one that is down makes no other hear a thing twice. One that is slow has a few seconds of each round; what
+//! it did not come to is due again soon after, behind what is new.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -26,6 +27,10 @@ use crate::world::{Clock as _, Dice as _, Wall, World};
 
 /// The most alerts of one round; the rest is due in the next.
 const ROUND_MOST: usize = 50;
+/// After so much of a round a route is sent nothing more in it.
+const ROUTE_TIME: Duration = Duration::from_secs(3);
+/// How soon what a slow route did not come to is due again.
+const SOON: Duration = Duration::from_secs(1);
 /// A route is tried for ever, at least every five minutes.
 const RETRY: Retry = Retry { attempts: u32::MAX, first: Period::seconds(5), most: Period::seconds(300) };
 /// After so many failures on-call hears of a route that fails, by the others.
@@ -74,7 +79,7 @@ pub async fn deliver_due<W: World, S: Store>(
         let outcome = Outcome::of(job, of_job);
         match (&outcome, job.targets.is_empty()) {
             (_, true) if job.stage != Stage::Over => delivered.unrouted += 1,
-            (Outcome { failed: None, .. }, _) => delivered.sent += 1,
+            (Outcome { failed: None, waits: false, .. }, _) => delivered.sent += 1,
             _ => delivered.failed += 1,
         }
         store.commit(job.after(world, &outcome, &open)).await?;
@@ -107,18 +112,28 @@ struct Job<'a> {
 struct Took {
     stages: Vec<Stage>,
     not: Option<NotTaken>,
+    /// When it took the first of them.
+    at: Option<Wall>,
+    /// Whether it was not come to.
+    waits: bool,
 }
 
 /// What came of all routes of one alert.
 struct Outcome<'a> {
     told: Vec<(&'a ConnectionId, Stage)>,
     failed: Option<(&'a ConnectionId, &'a NotTaken)>,
+    /// When the first route took it.
+    at: Option<Wall>,
+    /// Whether some route was not come to.
+    waits: bool,
 }
 
 impl<'a> Outcome<'a> {
     fn of(job: &Job<'_>, took: impl Iterator<Item = (&'a ConnectionId, &'a Took)>) -> Self {
-        let mut outcome = Self { told: Vec::new(), failed: None };
+        let mut outcome = Self { told: Vec::new(), failed: None, at: None, waits: false };
         for (route, took) in took {
+            outcome.waits |= took.waits;
+            outcome.at = outcome.at.into_iter().chain(took.at).min();
             outcome.told.extend(took.stages.iter().max().map(|stage| (route, *stage)));
             if let Some(not) = &took.not {
                 tracing::warn!(route = %route, code = %not.code, alert = job.row.no, "a route did not take an alert");
@@ -172,9 +187,13 @@ impl<'a> Job<'a> {
             }
         }
         if self.told.is_empty() && row.sent == 0 && !outcome.told.is_empty() {
-            write(Write::Note(Box::new(note(row, now))));
+            write(Write::Note(Box::new(note(row, outcome.at.unwrap_or(now)))));
         }
         let unrouted = self.targets.is_empty() && self.stage != Stage::Over;
+        if outcome.failed.is_none() && outcome.waits {
+            write(Write::AlertSent { no: row.no, due, again: Some(now.plus(SOON)) });
+            return transaction;
+        }
         if outcome.failed.is_none() && !unrouted {
             write(Write::AlertSent { no: row.no, due, again: None });
             if self.stage == Stage::Over {
@@ -278,10 +297,13 @@ async fn carry_all<'a, W: World>(
         Box::pin(async move {
             let mut took = Vec::new();
             let mut broken: Option<NotTaken> = None;
+            let began = world.clock().boot();
             for (at, client, target) in parcels {
                 let Some(job) = jobs.get(at) else { continue };
+                let is_slow = world.clock().boot().saturating_sub(began) >= ROUTE_TIME;
                 let one = match &broken {
-                    Some(not) => Took { stages: Vec::new(), not: Some(not.clone()) },
+                    Some(not) => Took { stages: Vec::new(), not: Some(not.clone()), at: None, waits: false },
+                    None if is_slow => Took { stages: Vec::new(), not: None, at: None, waits: true },
                     None => carry(world, teller, job, (client, target), queue).await,
                 };
                 broken.clone_from(&one.not);
@@ -303,7 +325,7 @@ async fn carry<W: World>(
 ) -> Took {
     let row = &job.row;
     let told = if target.near { message(teller.agent, row, teller.routes, queue) } else { abroad(teller.agent, row) };
-    let mut took = Took { stages: Vec::new(), not: None };
+    let mut took = Took { stages: Vec::new(), not: None, at: None, waits: false };
     for stage in job.left(target) {
         let severity = (row.alert.incident && target.near).then(|| Severity::of(&row.alert.rule));
         let by = job.act.as_ref().map(|act| &act.by).filter(|_| target.near && stage != Stage::Raised);
@@ -314,7 +336,10 @@ async fn carry<W: World>(
             Err(not) => Err(not),
         };
         match sent {
-            Ok(()) => took.stages.push(stage),
+            Ok(()) => {
+                took.at = took.at.or_else(|| Some(world.clock().now()));
+                took.stages.push(stage);
+            }
             Err(not) => {
                 took.not = Some(not);
                 break;

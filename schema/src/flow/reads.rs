@@ -99,8 +99,12 @@ pub(super) fn roots_of(step: &Step) -> (BTreeSet<Name>, BTreeSet<Name>) {
     match &step.action {
         Action::Call { with, .. } | Action::Set { values: with } => with.values().for_each(|one| given.argument(one)),
         Action::Ask { with, sources, .. } => {
-            with.values().for_each(|one| given.argument(one));
-            sources.iter().for_each(|text| given.text(&text.0));
+            for one in with.values() {
+                given.argument(one);
+            }
+            if let Some(text) = sources {
+                given.text(&text.0);
+            }
         }
         Action::Decide { show, edit, .. } => show.iter().chain(edit).for_each(|path| given.text(path)),
         Action::Each(each) => [&each.over, &each.key].iter().for_each(|text| given.text(&text.0)),

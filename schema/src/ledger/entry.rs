@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -15,6 +15,8 @@ use crate::time::Moment;
 
 /// The number of this format.
 pub const VERSION: u32 = 1;
+/// The member of `data` that names an item. The envelope has no place for it.
+const ITEM: &str = "item";
 /// The domain string of a commitment, with its zero byte.
 const DOMAIN: &[u8] = b"assent-ledger/v1\0";
 /// The largest body, in bytes: a tick of an agent with thousands of clients fits.
@@ -86,10 +88,8 @@ struct Written<'a> {
     actor: Option<&'a PersonId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<u32>,
-    data: &'a Kind,
+    data: Data<'a>,
     index: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    item: Option<&'a str>,
     kind: &'a str,
     log: &'a Origin,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,6 +102,27 @@ struct Written<'a> {
     v: u32,
 }
 
+/// What the entry says, with the item that it says it of.
+struct Data<'a> {
+    kind: &'a Kind,
+    item: Option<&'a str>,
+}
+
+impl Serialize for Data<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct OfItem<'a> {
+            #[serde(flatten)]
+            kind: &'a Kind,
+            item: &'a str,
+        }
+        match self.item {
+            Some(item) => OfItem { kind: self.kind, item }.serialize(serializer),
+            None => self.kind.serialize(serializer),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Read {
@@ -112,7 +133,6 @@ struct Read {
     kind: String,
     run: Option<u64>,
     step: Option<Name>,
-    item: Option<String>,
     attempt: Option<u32>,
     actor: Option<PersonId>,
     plan: Option<Digest>,
@@ -134,11 +154,10 @@ impl Entry {
             kind: self.kind.name(),
             run: self.run,
             step: self.step.as_ref(),
-            item: self.item.as_deref(),
             attempt: self.attempt,
             actor: self.actor.as_ref(),
             plan: self.plan.as_ref(),
-            data: &self.kind,
+            data: Data { kind: &self.kind, item: self.item.as_deref() },
         };
         canon::to_bytes(&written).map_err(|e| EntryError::Form(e.to_string()))
     }
@@ -155,8 +174,10 @@ impl Entry {
         if read.v != VERSION {
             return Err(EntryError::Version(read.v));
         }
-        let kind = Kind::parse(&read.kind, &read.data).map_err(EntryError::Form)?;
-        let Read { log, index, time, run, step, item, attempt, actor, plan, .. } = read;
+        let Read { log, index, time, kind, run, step, attempt, actor, plan, mut data, .. } = read;
+        let item = data.remove(ITEM).map(serde_json::from_value::<String>).transpose();
+        let item = item.map_err(|_| EntryError::Form("`item` is no text".to_owned()))?;
+        let kind = Kind::parse(&kind, &data).map_err(EntryError::Form)?;
         let entry = Self { log, index, time, run, step, item, attempt, actor, plan, kind };
         // What was read is written again: another spelling, a member twice or one that says nothing has other bytes.
         if entry.to_bytes()? == bytes {
@@ -167,8 +188,8 @@ impl Entry {
     }
 
     fn counted(&self) -> Result<(), EntryError> {
-        if self.item.as_deref().is_some_and(|item| !is_token(item)) {
-            return Err(EntryError::Form("`item` is no token".to_owned()));
+        if self.item.as_deref().is_some_and(|item| !is_token(item) || self.step.is_none()) {
+            return Err(EntryError::Form("`item` is no token, or of no step".to_owned()));
         }
         if self.run == Some(0) || self.attempt == Some(0) { Err(EntryError::Zero) } else { Ok(()) }
     }

@@ -14,6 +14,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+/// How often the demo may be told until it holds.
+const TELLINGS_MOST: u32 = 3;
 /// The agent that works.
 const AGENT: &str = "eu-production-1";
 
@@ -48,10 +50,17 @@ pub(super) struct World {
 impl World {
     fn play() -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("promises");
-        if folder.exists() {
-            std::fs::remove_dir_all(&folder).expect("what an earlier test left");
-        }
-        succeed(command(assent(), Path::new("/nowhere")).args(["demo", "--exit", "--keep"]).arg(&folder));
+        // The story waits for processes; on a machine that is busy with other tests a step may take longer than it waits. Whether
+        // it holds is what comes after.
+        let told = (0..TELLINGS_MOST).any(|_| {
+            if folder.exists() {
+                std::fs::remove_dir_all(&folder).expect("what was left");
+            }
+            run(command(assent(), Path::new("/nowhere")).args(["demo", "--exit", "--keep"]).arg(&folder))
+                .status
+                .success()
+        });
+        assert!(told, "the demo does not hold: run `assent demo`");
         let mut world = Self { report: folder.join("report.json"), folder, rows: Vec::new() };
         let (said, held) = world.ask(&world.folder.join("source"), &world.folder.join("report/acme.ledger"));
         assert!(held, "something speaks against a promise: {said:#}");

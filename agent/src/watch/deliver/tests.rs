@@ -20,6 +20,8 @@ struct Route {
     answers: Vec<Result<u16, NetFailure>>,
     /// A host that takes nothing for so many times.
     refuses: Option<(&'static str, u32)>,
+    /// A host that takes its time.
+    slow: Option<&'static str>,
 }
 
 fn facts(name: &str) -> ClientFacts {
@@ -65,7 +67,7 @@ struct Place {
 
 impl Place {
     fn new(answers: Vec<Result<u16, NetFailure>>) -> Self {
-        let route = Arc::new(Mutex::new(Route { got: Vec::new(), answers, refuses: None }));
+        let route = Arc::new(Mutex::new(Route { got: Vec::new(), answers, refuses: None, slow: None }));
         let behind = Arc::clone(&route);
         let service = move |_: Wall, request: HttpRequest| {
             let mut route = behind.lock().unwrap();
@@ -82,7 +84,8 @@ impl Place {
             let next = if route.answers.is_empty() { Ok(204) } else { route.answers.remove(0) };
             let result =
                 next.map(|status| HttpResponse { status, headers: Vec::new(), body: Content::new(Vec::new()) });
-            Reply { result, after: Duration::from_millis(20) }
+            let is_slow = route.slow == Some(request.host.as_str());
+            Reply { result, after: if is_slow { Duration::from_secs(9) } else { Duration::from_millis(20) } }
         };
         let host = Host::new(1, "2026-03-02T09:00:00Z".parse().unwrap(), service);
         Self { host, key: Arc::new(HostKey::generate()), route }
@@ -182,6 +185,20 @@ fn an_alert_about_the_agent_reaches_every_route_once() {
     let place = Place::new(vec![]);
     place.live(vec![alert(None, true)], 1);
     assert_eq!(place.got().len(), 2);
+}
+
+#[test]
+fn a_slow_route_keeps_no_other_waiting_and_hears_all_in_its_time() {
+    let alerts = || (0..6).map(|place| Alert { code: format!("http_50{place}"), ..alert(Some("acme"), true) });
+    let heard = |place: &Place, host: &str| place.got().iter().filter(|(to, _)| to.starts_with(host)).count();
+    let place = Place::new(vec![]);
+    place.route.lock().unwrap().slow = Some("pager.example.com");
+    place.live(alerts().collect(), 1);
+    assert_eq!((heard(&place, "alerts.example.com"), heard(&place, "pager.example.com")), (6, 1));
+    let place = Place::new(vec![]);
+    place.route.lock().unwrap().slow = Some("pager.example.com");
+    place.live(alerts().collect(), 12);
+    assert_eq!((heard(&place, "alerts.example.com"), heard(&place, "pager.example.com")), (6, 6));
 }
 
 #[test]
