@@ -16,6 +16,7 @@ use assent_schema::time::Period;
 
 use super::client::rate;
 use super::field::{fields, shape, shared_place, shares_place};
+use super::graphql::{check_document, document};
 use super::integration::{header_name, own_event, refusals, statuses};
 use super::reader::{Sink, Table, Value};
 use super::value::{boolean, constants_by_path, name, parsed, path, path_or_all, period, plain_line, within, word};
@@ -97,45 +98,6 @@ fn alone(job: &Spanned<Job>, operation: &Operation, sink: &Sink) {
         let message = format!("`job` and `{key}` do not go together: the answer only says that the job was taken.");
         let help = format!("Move `{key}` to the operation that reads what the job made, and call that behind it.");
         sink.refuse(Code::BadValue, &job.span, message, Some(help));
-    }
-}
-
-/// The largest document of a GraphQL request, in bytes.
-const DOCUMENT_MOST_BYTES: usize = 16 << 10;
-
-/// What a GraphQL request asks for; the catalog's own text, never put together from values.
-fn document(value: Value<'_, '_>) -> Option<String> {
-    let text = value.text()?;
-    let begins = ["query", "mutation"].iter().any(|word| text.trim_start().starts_with(word));
-    if begins && text.len() <= DOCUMENT_MOST_BYTES {
-        Some(text.trim().to_owned())
-    } else {
-        value.bad(&format!(
-            "is no GraphQL document that begins with `query` or `mutation`, of at most {DOCUMENT_MOST_BYTES} bytes"
-        ))
-    }
-}
-
-/// A document belongs to GraphQL, and one that changes something says so in `effect`.
-fn check_document(operation: &Operation, table: &mut Table<'_, '_>) {
-    let acts = operation.effect.value != Effect::None;
-    match (operation.encoding, &operation.document) {
-        // One that could not be read was reported.
-        (Encoding::Graphql, None) if table.has("document") => {}
-        (Encoding::Graphql, None) => {
-            let help = "Add `document` with the query or mutation.";
-            table.lacks::<()>(&["document"], "A GraphQL operation needs its `document`.", help);
-        }
-        (Encoding::Graphql, Some(document)) if document.starts_with("mutation") != acts => {
-            let message = "`document` and `effect` disagree: a mutation has an effect, and a query has none.";
-            table.sink().refuse(Code::BadValue, &document.span, message.to_owned(), None);
-        }
-        (Encoding::Json | Encoding::Form | Encoding::Multipart, Some(document)) => {
-            let message = "`document` is for GraphQL alone.".to_owned();
-            let help = "Add `encoding = \"graphql\"`, or remove it.".to_owned();
-            table.sink().refuse(Code::BadValue, &document.span, message, Some(help));
-        }
-        (Encoding::Graphql, Some(_)) | (Encoding::Json | Encoding::Form | Encoding::Multipart, None) => {}
     }
 }
 
