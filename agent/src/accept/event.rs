@@ -179,7 +179,10 @@ pub fn given(fields: &BTreeMap<Name, Field>, body: &[u8]) -> Result<BTreeMap<Nam
 fn object(body: &[u8]) -> Result<Json, Refused> {
     match Json::parse(body) {
         Ok(json @ Json::Object(_)) => Ok(json),
-        Ok(_) | Err(_) => Err(Refused::BadBody),
+        Ok(_) => Err(Refused::BadBody),
+        // What begins as JSON does is meant to be some.
+        Err(_) if body.trim_ascii_start().starts_with(b"{") => Err(Refused::BadBody),
+        Err(_) => Err(Refused::NotJson),
     }
 }
 
@@ -293,7 +296,6 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         for bad in [
-            "",
             "[]",
             "1",
             "{",
@@ -303,6 +305,9 @@ mod tests {
             r#"{"topic":"ticket.created","data":{"id":"1","subject":7}}"#,
         ] {
             assert_eq!(check(bad), "bad_body", "{bad}");
+        }
+        for no_json in ["", "payload=%7B%22topic%22%3A%22ticket.created%22%7D", "<xml/>"] {
+            assert_eq!(check(no_json), "not_json", "{no_json}");
         }
     }
 
