@@ -104,6 +104,10 @@ fn alone(job: &Spanned<Job>, operation: &Operation, sink: &Sink) {
 /// Only whose record it must be can be compared without being sent.
 fn check_compared(operation: &Operation, sink: &Sink) {
     let party = operation.belongs.as_ref().map(|belongs| belongs.param.as_str());
+    // A party that is no parameter is told elsewhere, and may be this one, misspelt.
+    if party.is_some_and(|party| !operation.params.contains_key(party)) {
+        return;
+    }
     let nowhere = |(name, param): &(&Spanned<Name>, &Spanned<Param>)| {
         param.place == Place::None && Some(name.value.as_str()) != party
     };
