@@ -16,6 +16,7 @@ use assent_schema::time::{Moment, Period};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::request::More;
 use crate::request::wire::Exact;
 use crate::store::Write;
 
@@ -113,17 +114,6 @@ pub struct Item {
     pub fields: BTreeMap<Name, Value>,
     /// Whether it is for this workflow: neither our own doing nor another kind.
     pub ours: bool,
-}
-
-/// Whether there is more behind what a read gave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum More {
-    /// There is.
-    Yes,
-    /// The list was read to its end.
-    No,
-    /// Nobody said: an API gives as many items at once as it likes.
-    Unknown,
 }
 
 /// What is to be done after a read.

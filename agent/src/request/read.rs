@@ -355,6 +355,17 @@ fn collect(operation: &Operation, pages: &Pages, answer: &mut Answer, mut fields
     more.is_empty()
 }
 
+/// Whether there is more behind what a read gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum More {
+    /// There is.
+    Yes,
+    /// The list was read to its end.
+    No,
+    /// Nobody said: an API gives as many items at once as it likes.
+    Unknown,
+}
+
 /// Whether the record that was read is the trigger's own party's. True when the operation does not ask.
 ///
 /// # Source
