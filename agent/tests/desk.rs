@@ -566,7 +566,9 @@ async fn a_client_has_as_many_runs_after_a_restart_as_before() {
     let tasks = engine.resume().expect("open runs");
     assert_eq!((tasks.len(), refused(&engine)), (3, Err(NotBegun::TooMany)));
     let mut asked = engine.asked();
-    tasks.into_iter().for_each(|(_, task)| drop(tokio::spawn(task)));
+    for (_, task) in tasks {
+        drop(tokio::spawn(task));
+    }
     while engine.questions().len() < 3 {
         asked.changed().await.expect("a question");
     }

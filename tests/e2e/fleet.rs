@@ -180,7 +180,12 @@ fn against(agency: &Agency, place: &str) -> Vec<String> {
     let line = ["promises", "--local", "--at", &at, "--format", "json"].map(str::to_owned);
     let (_, said) = agency.try_assent(&line).expect("a command that runs");
     let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
-    let rows = said["promises"].as_array().expect("rows").iter().filter(|row| row["id"] == "P15" || row["id"] == "P16");
+    let rows = said
+        .get("promises")
+        .and_then(serde_json::Value::as_array)
+        .expect("rows")
+        .iter()
+        .filter(|row| row["id"] == "P15" || row["id"] == "P16");
     let texts = rows.flat_map(|row| row["against"].as_array().expect("a list")).filter_map(|text| text.as_str());
     texts.filter(|text| text.starts_with(place)).map(str::to_owned).collect()
 }
@@ -284,10 +289,10 @@ fn a_fleet_of_three_regions_lives_through_a_cut_and_a_sleep() {
     let tip = branch::tip(&source, release).expect("a repository").expect("a release");
     let files = branch::read(&source, tip).expect("a release");
     let plan = files.keys().find(|path| path.starts_with("plans/")).expect("a plan").clone();
-    let edited = Files::from([(plan.clone(), b"{}".to_vec())]);
+    let edited = Files::from([(plan, b"{}".to_vec())]);
     for (change, code) in [
         (files.clone().into_iter().chain(edited).collect::<Files>(), "file-changed"),
-        (files.clone().into_iter().filter(|(path, _)| !path.starts_with("rehearsals/")).collect(), "file-missing"),
+        (files.into_iter().filter(|(path, _)| !path.starts_with("rehearsals/")).collect(), "file-missing"),
     ] {
         branch::write(&source, release, &change, "Forged", clock().expect("a clock")).expect("a branch");
         let found = against(&fleet.agency, place);

@@ -77,7 +77,8 @@ impl Show for Slots {
 
 #[derive(Serialize)]
 struct Set {
-    set: String,
+    #[serde(rename = "set")]
+    slot: String,
     in_use: bool,
     /// Whether what runs here names the slot; absent where no agent runs that could tell.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,7 +92,7 @@ impl Show for Set {
             Some(false) => "no release here names this slot, so nothing uses it and its form was not looked at",
             None => "the agent will use it when it starts; its form was not looked at",
         };
-        writeln!(out, "{} is set; {when}", self.set)
+        writeln!(out, "{} is set; {when}", self.slot)
     }
 }
 
@@ -118,7 +119,7 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
             let named = fits(call, slot, &secret)?;
             wait(vault.set(slot, secret))?.tried(|| format!("cannot set {slot}"))?;
             let told = client::ask(&config.state.socket(), &Said::Question(Question::OpenVault))?;
-            out.show(&Set { set: slot.to_string(), in_use: told.is_some() && named == Some(true), named })
+            out.show(&Set { slot: slot.to_string(), in_use: told.is_some() && named == Some(true), named })
         }
     }
 }

@@ -87,7 +87,7 @@ impl Agent {
             Rotation::Done => self.news().notify_one(),
             Rotation::None if hourly => {
                 let looked = self.engine.look_at_slot(&*vault, of).await;
-                self.look_at_form(of, &*vault).await;
+                self.look_at_form(of, &vault).await;
                 looked?;
             }
             Rotation::Waits { .. } | Rotation::None => {}

@@ -99,6 +99,12 @@ pub trait Desk: Send + Sync + 'static {
     }
 }
 
+/// What whoever sends more at once than a client's memory allows is told.
+fn at_limit<D: Desk>(desk: &D, client: &ClientId) -> Answer {
+    desk.at_memory_limit(client);
+    to_sender(&Receipt::Busy { after: FULL_AFTER })
+}
+
 /// Serves until `stop` becomes true, then lets connections end.
 pub async fn serve<D: Desk>(
     listener: impl Into<Entrance>,
@@ -129,20 +135,14 @@ async fn handle<D: Desk>(request: Request<Incoming>, hosts: &[String], desk: Arc
         // Whoever knows no name of ours takes no memory: nothing of the body is read.
         Ok(Route::Hook { client, workflow }) if !desk.knows(&client, &workflow) => coded(404, "not_found"),
         Ok(Route::Answer { client, .. }) if !desk.knows_client(&client) => coded(404, "not_found"),
-        Ok(Route::Hook { client, workflow }) => match room.take(&client, size(&request)) {
-            Some(_room) => hook(request, client, workflow, desk).await,
-            None => {
-                desk.at_memory_limit(&client);
-                to_sender(&Receipt::Busy { after: FULL_AFTER })
-            }
-        },
-        Ok(Route::Answer { client, connection }) => match room.take(&client, size(&request)) {
-            Some(_room) => chat(request, client, connection, desk).await,
-            None => {
-                desk.at_memory_limit(&client);
-                to_sender(&Receipt::Busy { after: FULL_AFTER })
-            }
-        },
+        Ok(Route::Hook { client, workflow }) => {
+            let Some(_room) = room.take(&client, size(&request)) else { return at_limit(&*desk, &client) };
+            hook(request, client, workflow, desk).await
+        }
+        Ok(Route::Answer { client, connection }) => {
+            let Some(_room) = room.take(&client, size(&request)) else { return at_limit(&*desk, &client) };
+            chat(request, client, connection, desk).await
+        }
         Ok(Route::Person(ask)) => person(request, ask, desk).await,
     }
 }

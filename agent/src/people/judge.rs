@@ -205,8 +205,8 @@ impl Asked<'_> {
         let step = self.plan.step(self.waiting.step.as_str());
         let Some(Action::Decide { via, .. }) = step.map(|step| &step.action) else { return false };
         via.iter().any(|channel| match (through, channel) {
-            (Through::Page, Channel::Page) | (Through::Cli, Channel::Cli) => true,
-            (Through::Page | Through::Cli, Channel::Slack(_) | Channel::Helpdesk(_)) => true,
+            (Through::Page, Channel::Page | Channel::Slack(_) | Channel::Helpdesk(_))
+            | (Through::Cli, Channel::Cli | Channel::Slack(_) | Channel::Helpdesk(_)) => true,
             (Through::Page, Channel::Cli) | (Through::Cli, Channel::Page) => false,
             (Through::Chat(connection), channel) => channel.connection() == Some(connection),
         })

@@ -176,7 +176,7 @@ impl Entry {
         }
         let Read { log, index, time, kind, run, step, attempt, actor, plan, mut data, .. } = read;
         let item = data.remove(ITEM).map(serde_json::from_value::<String>).transpose();
-        let item = item.map_err(|_| EntryError::Form("`item` is no text".to_owned()))?;
+        let item = item.map_err(|e| EntryError::Form(e.to_string()))?;
         let kind = Kind::parse(&kind, &data).map_err(EntryError::Form)?;
         let entry = Self { log, index, time, run, step, item, attempt, actor, plan, kind };
         // What was read is written again: another spelling, a member twice or one that says nothing has other bytes.

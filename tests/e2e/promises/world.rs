@@ -65,7 +65,7 @@ impl World {
         let (said, held) = world.ask(&world.folder.join("source"), &world.folder.join("report/acme.ledger"));
         assert!(held, "something speaks against a promise: {said:#}");
         put(&world.report, said.to_string().as_bytes()).expect("a file");
-        world.rows = said["promises"].as_array().expect("rows").clone();
+        world.rows.clone_from(said["promises"].as_array().expect("rows"));
         world
     }
 

@@ -36,7 +36,9 @@ struct Counted {
 impl Counted {
     fn of(entries: &[Entry]) -> Self {
         let mut counted = Self::default();
-        entries.iter().for_each(|entry| counted.add(entry));
+        for entry in entries {
+            counted.add(entry);
+        }
         counted
     }
 

@@ -72,7 +72,7 @@ fn returns(verified: &Verified, notes: &mut Notes) {
         match (&entry.kind, entry.plan) {
             (Kind::RolledBack(rolled), _) => {
                 back.insert(rolled.from);
-                let to = rolled.to.map_or_else(|| "nothing".to_owned(), |plan| plan.short().to_string());
+                let to = rolled.to.map_or_else(|| "nothing".to_owned(), |plan| plan.short());
                 let (workflow, from, why) = (&rolled.workflow, rolled.from.short(), &rolled.why);
                 notes.see(
                     "P17",
