@@ -375,6 +375,15 @@ fn a_webhook_begins_one_run_and_a_replay_finds_it() {
 }
 
 #[test]
+fn a_genuine_form_is_refused_by_a_name_of_its_own_and_recorded() {
+    let place = Place::new();
+    let form = "payload=%7B%22type%22%3A%22ticket.created%22%7D";
+    assert_eq!(place.hook("msg_1", now(), form), (415, r#"{"code":"not_json"}"#.to_owned()));
+    assert_eq!(place.hook("msg_2", now(), "[]"), (400, r#"{"code":"bad_body"}"#.to_owned()));
+    assert_eq!(place.noted().iter().filter(|kind| kind.starts_with("refused")).count(), 2);
+}
+
+#[test]
 fn forged_old_and_foreign_deliveries_begin_nothing() {
     let place = Place::new();
     let at = now();
@@ -394,9 +403,9 @@ fn forged_old_and_foreign_deliveries_begin_nothing() {
     assert_eq!(place.post("/hooks/zenith/refund", &signed(BODY), BODY.as_bytes()).0, 404);
     let (head, _) = place.heads("/hooks/acme/frozen", &signed(BODY), BODY.as_bytes());
     assert!(head.starts_with("HTTP/1.1 503") && head.contains("\r\nretry-after: 30"), "{head}");
-    assert!(place.noted().is_empty());
+    assert_eq!(place.noted(), ["refused -"], "what was signed and could not be read");
     assert_eq!(place.hook("msg_1", at, &BODY.replace("\"id\"", "\"by\":\"bot\",\"id\"")).0, 200, "our own event");
-    assert_eq!(place.noted(), ["refused -"], "dropped and recorded");
+    assert_eq!(place.noted(), ["refused -", "refused -"], "dropped and recorded");
 }
 
 #[test]

@@ -68,3 +68,16 @@ fn nothing_changes_when_only_a_comment_does() {
         plan("#= clients/acme/workflows/sort.toml\n-name = \"sort\"\n+name = \"sort\" # the same\n", "human");
     assert_eq!((status, told.as_str()), (0, "Nothing changes for any client.\n"));
 }
+
+#[test]
+fn a_workflow_with_an_error_is_not_called_removed() {
+    let changes = "#= clients/acme/workflows/sort.toml\n-timeout = \"5m\"\n+timeout = \"10x\"\n";
+    let (status, told) = plan(changes, "human");
+    assert_eq!(status, 1, "{told}");
+    assert!(told.contains("`sort` has errors") && told.contains("1 with errors cannot be judged."), "{told}");
+    assert!(!told.contains("removed") && !told.contains("No approval is missing"), "{told}");
+    let json: Value = serde_json::from_str(&plan(changes, "json").1).expect("JSON");
+    let workflow = &json["clients"][0]["workflows"][0];
+    assert_eq!((workflow["workflow"].as_str(), workflow["change"].as_str()), (Some("sort"), Some("unread")));
+    assert_eq!(json["clients"][0]["dropped"].as_array().map(Vec::len), Some(0), "{json}");
+}

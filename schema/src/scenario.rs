@@ -80,7 +80,7 @@ pub struct Reply {
     pub to: OperationRef,
     /// The HTTP status.
     pub status: u16,
-    /// The body as JSON text. For an AI provider, the answer's object.
+    /// The body as it comes, JSON nearly always. For an AI provider, the answer's object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
     /// What goes wrong instead.

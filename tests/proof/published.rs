@@ -120,6 +120,7 @@ fn differences(operation: &Operation, published: &Published) -> Vec<String> {
         Place::Query => "query",
         Place::Header => "header",
         Place::Body => "body",
+        Place::None => "none",
     };
     let constant = |(at, value): (&String, &String)| {
         let looks = Looks { kind: "string".to_owned(), constants: BTreeSet::from([value.clone()]) };

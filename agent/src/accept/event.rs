@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use assent_schema::canon::Digest;
 use assent_schema::expr::Value;
 use assent_schema::id::Name;
-use assent_schema::plan::{Dialect, Event, Trigger};
-use assent_schema::shape::Field;
+use assent_schema::plan::{Dialect, Event, Once, Trigger};
+use assent_schema::shape::{Field, Shape};
 
 use super::webhook::{Delivery, Refused};
 use crate::request::json::Json;
 use crate::request::place::{self, HEADER};
-use crate::request::wire;
+use crate::request::wire::{self, Exact};
 use crate::store::TriggerKind;
 
 /// What an event is to a workflow.
@@ -115,15 +116,36 @@ pub fn told(trigger: &Trigger, body: &[u8]) -> Option<(TriggerKind, BTreeMap<Nam
 
 /// Whether the fields have the values that the workflow asks for.
 pub fn is_for_us(trigger: &Trigger, fields: &BTreeMap<Name, Value>) -> bool {
-    trigger.only().into_iter().flatten().all(|(name, wanted)| once(fields, name).is_some_and(|text| text == *wanted))
+    trigger.only().into_iter().flatten().all(|(name, wanted)| fact(fields, name).is_some_and(|text| text == *wanted))
 }
 
-/// A fact as text: the field by which an event is accepted once, or one that is compared.
-pub fn once(fields: &BTreeMap<Name, Value>, once: &Name) -> Option<String> {
-    match fields.get(once)? {
+/// The longest text by which an event is accepted once, in bytes: what is longer is told by its digest.
+const ONCE_MOST_BYTES: usize = 64;
+
+/// What an event is accepted once by: its fields as text, instants as exactly as they came.
+pub fn once(fields: &BTreeMap<Name, Value>, once: &Once, exact: &Exact) -> Option<String> {
+    let part = |name: &Name| exact.get(name).cloned().or_else(|| fact(fields, name));
+    let whole = once.names().iter().map(part).collect::<Option<Vec<_>>>()?.join("_");
+    if whole.len() <= ONCE_MOST_BYTES { Some(whole) } else { Some(Digest::of_file(whole.as_bytes()).to_string()) }
+}
+
+/// The instants of a delivery as exactly as they came, where it is accepted once by one.
+pub fn exact(trigger: &Trigger, delivery: Delivery<'_>) -> Exact {
+    let Trigger::Webhook { fields, once: Some(once), .. } = trigger else { return Exact::new() };
+    let is_instant = |name: &Name| fields.get(name).is_some_and(|field| matches!(field.shape, Shape::Instant { .. }));
+    if !once.names().iter().any(is_instant) {
+        return Exact::new();
+    }
+    object(delivery.body).map(|json| wire::exact(&json, fields)).unwrap_or_default()
+}
+
+/// A fact as text.
+fn fact(fields: &BTreeMap<Name, Value>, name: &Name) -> Option<String> {
+    match fields.get(name)? {
         Value::Text(text) => Some(text.clone()),
         Value::Integer(number) => Some(number.to_string()),
         Value::Boolean(flag) => Some(flag.to_string()),
+        Value::Instant(moment) => Some(moment.to_string()),
         _ => None,
     }
 }
@@ -157,7 +179,10 @@ pub fn given(fields: &BTreeMap<Name, Field>, body: &[u8]) -> Result<BTreeMap<Nam
 fn object(body: &[u8]) -> Result<Json, Refused> {
     match Json::parse(body) {
         Ok(json @ Json::Object(_)) => Ok(json),
-        Ok(_) | Err(_) => Err(Refused::BadBody),
+        Ok(_) => Err(Refused::BadBody),
+        // What begins as JSON does is meant to be some.
+        Err(_) if body.trim_ascii_start().starts_with(b"{") => Err(Refused::BadBody),
+        Err(_) => Err(Refused::NotJson),
     }
 }
 
@@ -225,6 +250,26 @@ mod tests {
     }
 
     #[test]
+    fn changes_of_one_record_are_told_apart_by_when_they_happened() {
+        let mut trigger = trigger();
+        let Trigger::Webhook { fields, once, .. } = &mut trigger else { panic!("a webhook") };
+        let updated = json!({"at": "data.updated", "shape": {"type": "instant", "wire": "iso"}, "class": "reference", "written_by": "system"});
+        fields.insert(Name::new("updated").unwrap(), serde_json::from_value(updated).unwrap());
+        let names = ["ticket_id", "updated"].map(|name| Name::new(name).unwrap());
+        *once = Some(Once::Several(names.to_vec()));
+        let once_of = |updated: &str| {
+            let body = json!({"topic": "ticket.created", "data": {"id": 42, "updated": updated}}).to_string();
+            let delivery = Delivery { headers: &[], body: body.as_bytes() };
+            let Ok(Taken::Ours(fields)) = take(&trigger, delivery) else { panic!("ours") };
+            let Trigger::Webhook { once: Some(names), .. } = &trigger else { panic!("once") };
+            super::once(&fields, names, &exact(&trigger, delivery)).unwrap()
+        };
+        assert_eq!(once_of("2026-03-02T10:00:00+01:00"), "42_2026-03-02T09:00:00Z");
+        assert_eq!(once_of("2026-03-02T09:00:00.100Z"), "42_2026-03-02T09:00:00.1Z", "whichever way it is spelled");
+        assert_ne!(once_of("2026-03-02T09:00:00.100Z"), once_of("2026-03-02T09:00:00.900Z"));
+    }
+
+    #[test]
     fn only_slack_asks_for_a_text_back() {
         let mut trigger = trigger();
         let body = br#"{"type":"url_verification","challenge":"3eZbrw1a"}"#;
@@ -251,7 +296,6 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         for bad in [
-            "",
             "[]",
             "1",
             "{",
@@ -261,6 +305,9 @@ mod tests {
             r#"{"topic":"ticket.created","data":{"id":"1","subject":7}}"#,
         ] {
             assert_eq!(check(bad), "bad_body", "{bad}");
+        }
+        for no_json in ["", "payload=%7B%22topic%22%3A%22ticket.created%22%7D", "<xml/>"] {
+            assert_eq!(check(no_json), "not_json", "{no_json}");
         }
     }
 

@@ -16,6 +16,8 @@ use assent_schema::time::{Moment, Period};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::request::More;
+use crate::request::wire::Exact;
 use crate::store::Write;
 
 /// How many reads in a row may fail for a while before on-call is told.
@@ -88,9 +90,11 @@ impl Place<'_> {
         format!("poll/{}/{}/{}", self.client, self.workflow, self.read)
     }
 
-    /// The key by which an item is accepted once. An item that changes has another order, and is another event.
-    pub fn key(&self, item: &Position) -> [u8; 16] {
-        let Position { order, id } = item;
+    /// The key by which an item is accepted once. An item that changes has another order, and is another event, be it by less
+    /// than a second.
+    pub fn key(&self, item: &Item) -> [u8; 16] {
+        let Position { order, id } = &item.position;
+        let order = item.order.clone().unwrap_or_else(|| order.to_string());
         let whole = Sha256::digest(format!("assent-poll/v1\0{}\0{order}\0{id}", self.name()));
         let mut key = [0; 16];
         key.iter_mut().zip(whole).for_each(|(slot, byte)| *slot = byte);
@@ -102,6 +106,10 @@ impl Place<'_> {
 pub struct Item {
     /// Its place in the list.
     pub position: Position,
+    /// The instant of its place as exactly as it came, where that says more.
+    pub order: Option<String>,
+    /// What `once` of a webhook says of it, for lists in which events are found that were never delivered.
+    pub exact: Exact,
     /// The trigger's fields of it.
     pub fields: BTreeMap<Name, Value>,
     /// Whether it is for this workflow: neither our own doing nor another kind.
@@ -121,26 +129,27 @@ pub enum Then {
     Unsorted,
 }
 
-/// Judges what a read from `since` on gave: the items to take, oldest first, and what is to be done then.
-pub fn judge(cursor: &Cursor, since: Moment, mut items: Vec<Item>, more: bool) -> (Vec<Item>, Then) {
+/// Judges what a read from `since` on gave: the items to take, oldest first, and what is to be done then. Where nobody says
+/// that it was all, it is read on from the newest item until nothing newer comes.
+pub fn judge(cursor: &Cursor, since: Moment, mut items: Vec<Item>, more: More) -> (Vec<Item>, Then) {
     let is_sorted = items.is_sorted_by_key(|item| item.position.order);
-    if more && !is_sorted {
+    if more != More::No && !is_sorted {
         return (Vec::new(), Then::Unsorted);
     }
     let newest = items.iter().map(|item| item.position.order).max();
     items.retain(|item| item.position.order >= cursor.floor);
-    items.sort_by(|a, b| a.position.cmp(&b.position));
-    items.dedup_by(|a, b| a.position == b.position);
-    let then = match newest {
-        Some(newest) if more && newest > since => Then::Again(newest),
-        _ if more => Then::Stuck,
-        _ => Then::Rest,
+    items.sort_by(|a, b| (&a.position, &a.order).cmp(&(&b.position, &b.order)));
+    items.dedup_by(|a, b| a.position == b.position && a.order == b.order);
+    let then = match (more, newest) {
+        (More::Yes | More::Unknown, Some(newest)) if newest > since => Then::Again(newest),
+        (More::Yes, _) => Then::Stuck,
+        (More::No | More::Unknown, _) => Then::Rest,
     };
     (items, then)
 }
 
 /// Takes a record of a list apart; nothing when it lacks what the catalog says every item has.
-pub fn item(poll: &Poll, trigger: &Trigger, record: &Value) -> Option<Item> {
+pub fn item(poll: &Poll, trigger: &Trigger, record: &Value, exact: Exact) -> Option<Item> {
     let order = match record.get(poll.order.as_str()) {
         Some(Value::Instant(order)) => *order,
         _ => return None,
@@ -151,7 +160,7 @@ pub fn item(poll: &Poll, trigger: &Trigger, record: &Value) -> Option<Item> {
     let taken = |name: &Name| Some((name.clone(), record.get(name.as_str())?.clone()));
     let fields: BTreeMap<Name, Value> = declared.keys().filter_map(taken).collect();
     let ours = !own && super::event::is_for_us(trigger, &fields);
-    Some(Item { position: Position { order, id }, fields, ours })
+    Some(Item { position: Position { order, id }, order: exact.get(&poll.order).cloned(), exact, fields, ours })
 }
 
 /// A fact as text.

@@ -15,10 +15,10 @@ fn position(order: i64, id: &str) -> Position {
 }
 
 fn one(order: i64, id: &str) -> Item {
-    Item { position: position(order, id), fields: BTreeMap::new(), ours: true }
+    Item { position: position(order, id), order: None, exact: Exact::new(), fields: BTreeMap::new(), ours: true }
 }
 
-fn check(cursor: &Cursor, since: i64, items: &[(i64, &str)], more: bool) -> (Vec<String>, Then) {
+fn check(cursor: &Cursor, since: i64, items: &[(i64, &str)], more: More) -> (Vec<String>, Then) {
     let items = items.iter().map(|(order, id)| one(*order, id)).collect();
     let (taken, then) = judge(cursor, at(since), items, more);
     (taken.into_iter().map(|item| item.position.id).collect(), then)
@@ -43,17 +43,39 @@ fn what_came_late_does_not_move_the_cursor_back() {
 #[test]
 fn items_are_taken_oldest_first_and_each_once() {
     let cursor = Cursor::begin(at(100));
-    let taken = check(&cursor, 100, &[(120, "c"), (110, "b"), (110, "a"), (110, "b"), (99, "before")], false);
+    let taken = check(&cursor, 100, &[(120, "c"), (110, "b"), (110, "a"), (110, "b"), (99, "before")], More::No);
     assert_eq!(taken, (vec!["a".into(), "b".into(), "c".into()], Then::Rest));
 }
 
 #[test]
 fn a_list_that_is_cut_off_is_read_on_from_its_newest() {
     let cursor = Cursor::begin(at(0));
-    assert_eq!(check(&cursor, 0, &[(1, "a"), (2, "b")], true).1, Then::Again(at(2)));
-    assert_eq!(check(&cursor, 2, &[(2, "b"), (2, "c")], true).1, Then::Stuck);
-    assert_eq!(check(&cursor, 2, &[], true).1, Then::Stuck);
-    assert_eq!(check(&cursor, 0, &[(2, "b"), (1, "a")], true), (vec![], Then::Unsorted));
+    assert_eq!(check(&cursor, 0, &[(1, "a"), (2, "b")], More::Yes).1, Then::Again(at(2)));
+    assert_eq!(check(&cursor, 2, &[(2, "b"), (2, "c")], More::Yes).1, Then::Stuck);
+    assert_eq!(check(&cursor, 2, &[], More::Yes).1, Then::Stuck);
+    assert_eq!(check(&cursor, 0, &[(2, "b"), (1, "a")], More::Yes), (vec![], Then::Unsorted));
+}
+
+#[test]
+fn a_list_of_which_nobody_says_that_it_is_whole_is_read_until_nothing_newer_comes() {
+    let cursor = Cursor::begin(at(0));
+    assert_eq!(check(&cursor, 0, &[(1, "a"), (2, "b")], More::Unknown).1, Then::Again(at(2)));
+    assert_eq!(check(&cursor, 2, &[(2, "b")], More::Unknown).1, Then::Rest);
+    assert_eq!(check(&cursor, 2, &[], More::Unknown).1, Then::Rest);
+    assert_eq!(check(&cursor, 0, &[(2, "b"), (1, "a")], More::Unknown), (vec![], Then::Unsorted));
+}
+
+#[test]
+fn two_changes_within_a_second_are_two_events() {
+    let (client, workflow) = (ClientId::new("acme").unwrap(), WorkflowId::new("w").unwrap());
+    let read: OperationRef = "shop.list".parse().unwrap();
+    let place = Place { client: &client, workflow: &workflow, read: &read };
+    let changed = |order: Option<&str>| Item { order: order.map(str::to_owned), ..one(30, "7") };
+    let (first, second) = ("1970-01-01T00:00:30.1Z", "1970-01-01T00:00:30.9Z");
+    let keys: BTreeSet<_> = [None, Some(first), Some(second)].map(|order| place.key(&changed(order))).into();
+    assert_eq!(keys.len(), 3);
+    let both = vec![changed(Some(second)), changed(Some(first)), changed(Some(first))];
+    assert_eq!(judge(&Cursor::begin(at(0)), at(0), both, More::No).0.len(), 2);
 }
 
 #[test]
@@ -75,10 +97,10 @@ fn keys_tell_items_orders_and_lists_apart() {
     let (list, other): (OperationRef, OperationRef) = ("shop.list".parse().unwrap(), "shop.other".parse().unwrap());
     let of = |read| Place { client: &client, workflow: &workflow, read };
     let keys: BTreeSet<_> = [
-        of(&list).key(&position(1, "a")),
-        of(&list).key(&position(2, "a")),
-        of(&list).key(&position(1, "b")),
-        of(&other).key(&position(1, "a")),
+        of(&list).key(&one(1, "a")),
+        of(&list).key(&one(2, "a")),
+        of(&list).key(&one(1, "b")),
+        of(&other).key(&one(1, "a")),
     ]
     .into();
     assert_eq!(keys.len(), 4);
@@ -95,7 +117,9 @@ fn failures_that_may_pass_alarm_only_in_a_row() {
 struct World {
     /// When an item is seen, its order, its id.
     appears: Vec<(i64, i64, String)>,
+    /// How many items one read gives; nobody says so unless `says`.
     page: usize,
+    says: bool,
     cursor: Cursor,
     keys: BTreeSet<Position>,
     runs: Vec<String>,
@@ -109,7 +133,11 @@ impl World {
             let mut seen: Vec<_> =
                 self.appears.iter().filter(|(when, order, _)| *when <= now && at(*order) >= since).collect();
             seen.sort_by_key(|(_, order, id)| (*order, id.clone()));
-            let more = seen.len() > self.page;
+            let more = match self.says {
+                true if seen.len() > self.page => More::Yes,
+                true => More::No,
+                false => More::Unknown,
+            };
             let items = seen.into_iter().take(self.page).map(|(_, order, id)| one(*order, id)).collect();
             let (taken, then) = judge(&self.cursor, since, items, more);
             for item in taken {
@@ -137,12 +165,12 @@ impl World {
 #[test]
 fn whatever_stops_in_between_every_item_runs_once() {
     for stop in 0..40 {
-        for page in [2, 3, 100] {
+        for (page, says) in [(2, true), (3, true), (100, true), (2, false), (3, false), (100, false)] {
             // Every third item appears up to a minute after its order says.
             let appears: Vec<_> =
                 (0..30_i64).map(|i| (100 + i * 7 + (i % 3) * 30, 100 + i * 7, format!("i{i}"))).collect();
             let mut world =
-                World { appears, page, cursor: Cursor::begin(at(100)), keys: BTreeSet::new(), runs: Vec::new() };
+                World { appears, page, says, cursor: Cursor::begin(at(100)), keys: BTreeSet::new(), runs: Vec::new() };
             for now in (100..500).step_by(25) {
                 world.look(
                     now,
@@ -150,7 +178,7 @@ fn whatever_stops_in_between_every_item_runs_once() {
                 );
             }
             let all: BTreeSet<_> = world.runs.iter().cloned().collect();
-            assert_eq!((all.len(), world.runs.len()), (30, 30), "stop {stop}, page {page}");
+            assert_eq!((all.len(), world.runs.len()), (30, 30), "stop {stop}, page {page}, {says}");
         }
     }
 }

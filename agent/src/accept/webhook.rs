@@ -67,6 +67,8 @@ pub enum Refused {
     BadSignature,
     /// Our own secret has no valid form.
     BadSecret,
+    /// The body is no JSON: some senders send a form unless they are told otherwise.
+    NotJson,
     /// The body is no JSON object, or a field does not fit its shape.
     BadBody,
 }
@@ -83,6 +85,7 @@ impl Refused {
             Self::TooNew => "too_new",
             Self::BadSignature => "bad_signature",
             Self::BadSecret => "bad_secret",
+            Self::NotJson => "not_json",
             Self::BadBody => "bad_body",
         }
     }

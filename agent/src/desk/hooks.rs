@@ -45,23 +45,30 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         };
         let scheme = Scheme { dialect: *dialect, header: header.as_deref() };
         let key = self.webhook_key(&client, &workflow);
-        let judged = self.check(&client, connection, scheme, delivery, &key).await.and_then(|authentic| {
-            let taken = event::take(trigger, delivery)?;
-            Ok((authentic, taken))
-        });
-        match judged {
+        let authentic = match self.check(&client, connection, scheme, delivery, &key).await {
             // Nobody knows whether it is genuine: the sender is to come again.
-            Err(NotChecked::Later) => Receipt::Unavailable,
-            Err(NotChecked::Refused(_)) if heard => Receipt::Ignored,
+            Err(NotChecked::Later) => return Receipt::Unavailable,
+            Err(NotChecked::Refused(_)) if heard => return Receipt::Ignored,
             Err(NotChecked::Refused(refused)) => {
                 tracing::warn!(%client, %workflow, code = refused.code(), "webhook refused");
-                Receipt::Refused(refused)
+                return Receipt::Refused(refused);
             }
-            Ok((_, Taken::Other)) => Receipt::Ignored,
-            Ok((_, Taken::Challenge(text))) => Receipt::Challenge(text),
-            Ok((authentic, Taken::Own)) => self.drop_own(&client, &authentic).await,
-            Ok((mut authentic, Taken::Ours(fields))) => {
-                if let Some(value) = once.as_ref().and_then(|once| event::once(&fields, once)) {
+            Ok(authentic) => authentic,
+        };
+        match event::take(trigger, delivery) {
+            Err(_) if heard => Receipt::Ignored,
+            Err(refused) => {
+                tracing::warn!(%client, %workflow, code = refused.code(), "webhook refused: a genuine event is lost");
+                self.drop_genuine(&client, &authentic, refused.code()).await.unwrap_or(Receipt::Refused(refused))
+            }
+            Ok(Taken::Other) => Receipt::Ignored,
+            Ok(Taken::Challenge(text)) => Receipt::Challenge(text),
+            Ok(Taken::Own) => self.drop_genuine(&client, &authentic, "own_event").await.unwrap_or(Receipt::Ignored),
+            Ok(Taken::Ours(fields)) => {
+                let mut authentic = authentic;
+                if let Some(value) =
+                    once.as_ref().and_then(|once| event::once(&fields, once, &event::exact(trigger, delivery)))
+                {
                     authentic.keys.push(webhook::once_key(&key, &value));
                     authentic.id = value;
                 }
@@ -142,16 +149,15 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         Ok(None)
     }
 
-    /// An event that our own connection caused is dropped and recorded.
-    async fn drop_own(&self, client: &ClientId, authentic: &Authentic) -> Receipt {
+    /// A genuine event that begins nothing is dropped and recorded: our own connection caused it, or it cannot be read.
+    /// Nothing where that is durable.
+    async fn drop_genuine(&self, client: &ClientId, authentic: &Authentic, code: &'static str) -> Option<Receipt> {
         let note = Note::new(Log::Client(client.clone()), "refused")
-            .fact("code", "own_event")
+            .fact("code", code)
             .fact("digest", authentic.hash.to_string());
         let transaction = Transaction::new(self.world.clock().now()).with(Write::Note(Box::new(note)));
-        match self.engine.store().commit(transaction).await {
-            Ok(()) => Receipt::Ignored,
-            Err(_) => Receipt::Unavailable,
-        }
+        let kept = self.engine.store().commit(transaction).await;
+        kept.is_err().then_some(Receipt::Unavailable)
     }
 
     async fn begin(

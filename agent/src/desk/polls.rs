@@ -122,7 +122,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let mut since = cursor.since(poll.lag);
         for _ in 0..READS_MOST {
             let looked = self.engine.look(compiled, poll, since).await?;
-            let items = looked.items.into_iter().map(|record| item(poll, &plan.trigger, &record));
+            let items = looked.items.into_iter().map(|(record, exact)| item(poll, &plan.trigger, &record, exact));
             let items: Option<Vec<Item>> = items.collect();
             let items = items.ok_or_else(|| failed("bad_item"))?;
             let (items, then) = judge(&cursor, since, items, looked.more);
@@ -155,11 +155,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let moved = cursor.past(&item.position);
         let (trigger, event, key) = match &plan.trigger {
             Trigger::Webhook { once: Some(once), .. } => {
-                let Some(value) = event::once(&item.fields, once) else { return Err(failed("bad_item")) };
+                let Some(value) = event::once(&item.fields, once, &item.exact) else { return Err(failed("bad_item")) };
                 let key = webhook::once_key(&self.webhook_key(&plan.client, &plan.workflow), &value);
                 (TriggerKind::Reconcile, value, key)
             }
-            _ => (TriggerKind::Poll, item.position.id.clone(), place.key(&item.position)),
+            _ => (TriggerKind::Poll, item.position.id.clone(), place.key(&item)),
         };
         let known = self.engine.store().delivered(&key).or(Err(lost()))?.is_some();
         if known || !item.ours {

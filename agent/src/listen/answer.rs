@@ -72,6 +72,7 @@ pub(super) fn to_sender(receipt: &Receipt) -> Answer {
 fn refused_status(refused: Refused) -> u16 {
     match refused {
         Refused::TooLarge => 413,
+        Refused::NotJson => 415,
         Refused::MissingHeader | Refused::HeaderTwice | Refused::BadHeader | Refused::BadBody => 400,
         Refused::TooOld | Refused::TooNew | Refused::BadSignature => 401,
         // Ours to mend; the sender shall try again.

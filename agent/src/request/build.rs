@@ -85,11 +85,6 @@ pub fn build(call: &Call<'_>) -> Result<Built, Wrong> {
     }
     let mut parts = Parts::new(operation, call.connection);
     for (name, param) in &operation.params {
-        // Whose record it must be is compared; a path that names it has it, too.
-        let compared = operation.belongs.as_ref().is_some_and(|belongs| belongs.param == *name);
-        if compared && param.place != Place::Path {
-            continue;
-        }
         match call.arguments.get(name).filter(|value| !value.is_absent()) {
             Some(value) => parts.place(name, param, value).map_err(|kind| kind.of(name))?,
             None if param.optional => {}
@@ -151,6 +146,7 @@ impl Parts {
                 self.header(&param.at, &text)
             }
             Place::Body => self.body.put(&param.at, value, &param.shape),
+            Place::None => Ok(()),
         }
     }
 
@@ -190,7 +186,7 @@ impl Parts {
                     self.has_body = true;
                     self.body.put_text(&idempotency.at, key)?;
                 }
-                Place::Path => return Err(WrongKind::EndpointRefused.into()),
+                Place::Path | Place::None => return Err(WrongKind::EndpointRefused.into()),
             }
         }
         if let (Some(pages), Some(cursor)) = (&call.operation.pages, call.cursor) {
@@ -203,7 +199,7 @@ impl Parts {
                     self.has_body = true;
                     self.body.put_text(&pages.param, cursor)?;
                 }
-                Place::Path | Place::Header => return Err(WrongKind::EndpointRefused.into()),
+                Place::Path | Place::Header | Place::None => return Err(WrongKind::EndpointRefused.into()),
             }
         }
         Ok(())

@@ -25,5 +25,7 @@ mod wrong;
 pub use auth::is_word;
 pub use build::{Built, Call, build};
 pub use oauth::is_record;
-pub use read::{Answer, BAD_ANSWER, Failed, GRAPHQL_ERROR, Paging, REPEATED_CURSOR, belongs, read};
+pub use read::{
+    Answer, BAD_ANSWER, Failed, GRAPHQL_ERROR, LIST_TOO_LONG, More, Paging, REPEATED_CURSOR, belongs, exact_items, read,
+};
 pub use wrong::{Wrong, WrongKind};

@@ -15,18 +15,22 @@ use assent_schema::shape::Shape;
 
 use super::json::Json;
 use super::limits::CURSOR_MOST_BYTES;
-use super::wire::{self, BadField};
+use super::wire::{self, BadField, Exact};
 use crate::content::Content;
 use crate::retry::backoff;
 use crate::world::{HttpResponse, NetFailure};
 
 /// The declared fields of an answer.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Answer {
     /// By name; optional fields that were not there have no member.
     pub fields: BTreeMap<Name, Value>,
     /// Where the next page begins; absent at the end.
     pub cursor: Option<Content<String>>,
+    /// Whether the list that is read in pages holds more than is declared.
+    pub cut: bool,
+    /// The instants of each item of a list that is watched, as exactly as they came.
+    pub exact: Vec<Exact>,
 }
 
 /// A failure, told by a code of a closed list.
@@ -119,6 +123,8 @@ impl Failed {
 pub const BAD_ANSWER: &str = "bad_answer";
 /// The code of a GraphQL answer with errors that no rule of the catalog is about.
 pub const GRAPHQL_ERROR: &str = "graphql_error";
+/// The code of a list that is longer than the catalog says it is read.
+pub const LIST_TOO_LONG: &str = "list_too_long";
 /// The code of a cursor that came before.
 pub const REPEATED_CURSOR: &str = "repeated_cursor";
 
@@ -178,7 +184,36 @@ fn read_fields(operation: &Operation, response: &HttpResponse) -> Result<Answer,
     let fields = wire::take(json, &operation.response, collected).map_err(|BadField { field }| bad(Some(field)))?;
     let cursor =
         operation.pages.as_ref().map(|pages| cursor(json, pages)).transpose().map_err(|()| bad(None))?.flatten();
-    Ok(Answer { fields, cursor })
+    let cut = operation.pages.as_ref().is_some_and(|pages| is_cut(json, operation, pages));
+    Ok(Answer { fields, cursor, cut, exact: Vec::new() })
+}
+
+/// The instants of each item of a list, as exactly as they came: what is watched for changes may change twice in a second.
+pub fn exact_items(operation: &Operation, response: &HttpResponse, list: &Name) -> Vec<Exact> {
+    let Some(field) = operation.response.get(list) else { return Vec::new() };
+    let Shape::List { of, .. } = &field.shape else { return Vec::new() };
+    let Shape::Record { fields } = &of.shape else { return Vec::new() };
+    match Json::parse(response.body.reveal()).as_ref().map(|json| json.at(&field.at)) {
+        Ok(Some(Json::List(items))) => {
+            items.iter().map(|item| item.at(&of.at).map(|item| wire::exact(item, fields)).unwrap_or_default()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whether one page alone holds more than the whole list may.
+fn is_cut(json: &Json, operation: &Operation, pages: &Pages) -> bool {
+    let field = operation.response.get(&pages.collect);
+    let there = field.and_then(|field| json.at(&field.at));
+    matches!((there, most_of(operation, pages)), (Some(Json::List(items)), Some(most)) if items.len() > most)
+}
+
+/// The most items of the list that is read in pages.
+fn most_of(operation: &Operation, pages: &Pages) -> Option<usize> {
+    match operation.response.get(&pages.collect).map(|field| &field.shape) {
+        Some(Shape::List { most, .. }) => usize::try_from(*most).ok(),
+        _ => None,
+    }
 }
 
 /// The longest word that stands for a yes where JSON is expected, in bytes.
@@ -249,23 +284,31 @@ pub struct Paging {
     /// Digests of the cursors: they may be content.
     seen: BTreeSet<Digest>,
     answer: Option<Answer>,
+    cut: bool,
 }
 
 impl Paging {
-    /// Takes one page. Says where the next one begins; nothing when the list is whole: at its end, at its greatest length,
-    /// or at the greatest number of pages.
+    /// Takes one page. Says where the next one begins; nothing when the list is whole, or cut: at its greatest length or at
+    /// the greatest number of pages, while there is more.
     ///
     /// # Errors
     /// [`REPEATED_CURSOR`] when the other side leads in a circle.
     pub fn add(&mut self, operation: &Operation, page: Answer) -> Result<Option<Content<String>>, Failed> {
-        let Answer { fields, cursor } = page;
-        let list = operation.pages.as_ref().and_then(|pages| fields.get(&pages.collect));
-        let is_empty = matches!(list, Some(Value::List(items)) if items.is_empty());
+        let Some(pages) = &operation.pages else {
+            self.answer = Some(page);
+            return Ok(None);
+        };
+        let Answer { fields, cursor, cut, exact } = page;
+        let is_empty = matches!(fields.get(&pages.collect), Some(Value::List(items)) if items.is_empty());
+        self.cut |= cut;
         match &mut self.answer {
-            None => self.answer = Some(Answer { fields, cursor: None }),
-            Some(answer) => collect(operation, answer, fields),
+            None => self.answer = Some(Answer { fields, exact, ..Answer::default() }),
+            Some(answer) => {
+                self.cut |= !collect(operation, pages, answer, fields);
+                answer.exact.extend(exact);
+            }
         }
-        let (Some(cursor), Some(pages)) = (cursor, &operation.pages) else { return Ok(None) };
+        let Some(cursor) = cursor else { return Ok(None) };
         if !self.seen.insert(Digest::of_file(cursor.reveal().as_bytes())) {
             // Some APIs name the place behind the last item for ever; an empty page is the end of the list.
             if is_empty {
@@ -273,35 +316,54 @@ impl Paging {
             }
             return Err(Failed::new(Failure::Permanent, REPEATED_CURSOR, None));
         }
-        let more =
-            self.seen.len() < usize::try_from(pages.most).unwrap_or(usize::MAX) && !self.is_full(operation, pages);
-        Ok(more.then_some(cursor))
+        // A list of exactly its greatest length is read on: only the next page tells whether it is whole.
+        self.cut |= self.seen.len() >= usize::try_from(pages.most).unwrap_or(usize::MAX);
+        Ok((!self.cut).then_some(cursor))
     }
 
-    fn is_full(&self, operation: &Operation, pages: &Pages) -> bool {
-        let list = self.answer.as_ref().and_then(|answer| answer.fields.get(&pages.collect));
-        match (list, operation.response.get(&pages.collect).map(|field| &field.shape)) {
-            (Some(Value::List(items)), Some(Shape::List { most, .. })) => items.len() as u64 >= u64::from(*most),
-            _ => false,
+    /// Whether there is more of the list than was taken.
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// The first page's fields with the whole list, or with as much of it as the catalog says is enough.
+    ///
+    /// # Errors
+    /// [`LIST_TOO_LONG`]: a part is not given out as the list.
+    pub fn whole(self, operation: &Operation) -> Result<Option<Answer>, Failed> {
+        let takes_part = operation.pages.as_ref().is_some_and(|pages| pages.cut);
+        if self.cut && !takes_part {
+            return Err(Failed::new(Failure::Permanent, LIST_TOO_LONG, None));
         }
+        Ok(self.answer)
     }
 
-    /// The first page's fields with the whole list.
+    /// The first page's fields with what was taken of the list.
     pub fn finish(self) -> Option<Answer> {
         self.answer
     }
 }
 
-/// Adds the list of a further page to the first, up to its greatest length.
-fn collect(operation: &Operation, answer: &mut Answer, mut fields: BTreeMap<Name, Value>) {
-    let Some(name) = operation.pages.as_ref().map(|pages| &pages.collect) else { return };
-    let Some(Shape::List { most, .. }) = operation.response.get(name).map(|field| &field.shape) else { return };
-    let Some(Value::List(more)) = fields.get_mut(name) else { return };
-    let list = answer.fields.entry(name.clone()).or_insert_with(|| Value::List(Vec::new()));
-    if let Value::List(items) = list {
-        let room = usize::try_from(*most).unwrap_or(usize::MAX).saturating_sub(items.len());
-        items.extend(more.drain(..room.min(more.len())));
-    }
+/// Adds the list of a further page to the first, up to its greatest length. False when there was more.
+fn collect(operation: &Operation, pages: &Pages, answer: &mut Answer, mut fields: BTreeMap<Name, Value>) -> bool {
+    let Some(most) = most_of(operation, pages) else { return true };
+    let Some(Value::List(more)) = fields.get_mut(&pages.collect) else { return true };
+    let list = answer.fields.entry(pages.collect.clone()).or_insert_with(|| Value::List(Vec::new()));
+    let Value::List(items) = list else { return true };
+    let room = most.saturating_sub(items.len());
+    items.extend(more.drain(..room.min(more.len())));
+    more.is_empty()
+}
+
+/// Whether there is more behind what a read gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum More {
+    /// There is.
+    Yes,
+    /// The list was read to its end.
+    No,
+    /// Nobody said: an API gives as many items at once as it likes.
+    Unknown,
 }
 
 /// Whether the record that was read is the trigger's own party's. True when the operation does not ask.

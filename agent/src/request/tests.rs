@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use assent_schema::client::ConnectionFacts;
 use assent_schema::expr::Value;
 use assent_schema::id::{ClientId, Name, OperationRef};
-use assent_schema::plan::{Failure, Operation};
+use assent_schema::plan::{Failure, Operation, Place};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -310,13 +310,15 @@ fn keys_constants_and_party_go_where_the_catalog_says() {
         "idempotency": {"place": "body", "at": "key", "lives": "7d"}, "constants": {"note.kind": "internal"},
         "belongs": {"param": "page", "field": "note"},
     });
-    let request = built(&operation(changes), &arguments(&[("id", "1"), ("page", "party"), ("text", "x")]), &bearer())
-        .ok()
-        .unwrap()
-        .request;
+    let mut operation = operation(changes);
+    let given = arguments(&[("id", "1"), ("page", "party"), ("text", "x")]);
+    let request = built(&operation, &given, &bearer()).ok().unwrap().request;
     let body = Json::parse(request.body.reveal()).ok().unwrap();
     assert_eq!((body.text_at("key"), body.text_at("note.kind")), (Some("0123"), Some("internal")));
-    assert!(!request.target.reveal().contains("party"), "the party is compared, never sent");
+    assert_eq!(request.target.reveal(), "/v2/tickets/1/notes?page=party", "a party is sent where the catalog says");
+    operation.params.get_mut("page").unwrap().place = Place::None;
+    let request = built(&operation, &given, &bearer()).ok().unwrap().request;
+    assert_eq!(request.target.reveal(), "/v2/tickets/1/notes", "or only compared");
 }
 
 fn response(status: u16, body: &str, headers: &[(&str, &str)]) -> HttpResponse {
@@ -432,8 +434,9 @@ fn listing() -> Operation {
 }
 
 /// Reads pages until there is no next one; gives the list's length and the number of pages.
-fn pages(bodies: &[&str]) -> Result<(usize, usize), String> {
-    let operation = listing();
+fn pages(bodies: &[&str], cut: bool) -> Result<(usize, usize), String> {
+    let mut operation = listing();
+    operation.pages.as_mut().unwrap().cut = cut;
     let mut paging = Paging::default();
     let mut count = 0;
     for body in bodies {
@@ -443,22 +446,18 @@ fn pages(bodies: &[&str]) -> Result<(usize, usize), String> {
             break;
         }
     }
-    match paging.finish().as_ref().and_then(|answer| answer.fields.get("items")) {
+    match paging.whole(&operation).map_err(|failed| failed.code)?.as_ref().and_then(|answer| answer.fields.get("items"))
+    {
         Some(Value::List(items)) => Ok((items.len(), count)),
         _ => Err("no list".to_owned()),
     }
 }
 
 #[test]
-fn pages_end_at_their_end_at_their_limits_or_in_a_circle() {
+fn pages_end_at_their_end_or_in_a_circle() {
+    let pages = |bodies: &[&str]| pages(bodies, false);
     assert_eq!(pages(&[r#"{"items":[1,2],"next":"a"}"#, r#"{"items":[3],"next":null}"#]), Ok((3, 2)));
     assert_eq!(pages(&[r#"{"items":[1,2],"next":""}"#]), Ok((2, 1)));
-    assert_eq!(pages(&[r#"{"items":[1,2,3],"next":"a"}"#, r#"{"items":[4,5,6],"next":"b"}"#, "{}"]), Ok((5, 2)));
-    assert_eq!(pages(&[r#"{"items":[1,2,3,4,5,6,7],"next":"a"}"#]), Ok((5, 1)));
-    assert_eq!(
-        pages(&[r#"{"items":[1],"next":"a"}"#, r#"{"items":[2],"next":"b"}"#, r#"{"items":[3],"next":"c"}"#, "{}"]),
-        Ok((3, 3))
-    );
     assert_eq!(pages(&[r#"{"items":[1],"next":"a"}"#, r#"{"items":[2],"next":"a"}"#]), Err(REPEATED_CURSOR.to_owned()));
     assert_eq!(
         pages(&[r#"{"items":[1],"next":"a"}"#, r#"{"items":[],"next":"a"}"#]),
@@ -466,6 +465,23 @@ fn pages_end_at_their_end_at_their_limits_or_in_a_circle() {
         "as some APIs tell the end"
     );
     assert_eq!(pages(&[r#"{"items":[1],"next":{"x":1}}"#]), Err(BAD_ANSWER.to_owned()));
+}
+
+#[test]
+fn a_part_of_a_list_is_not_given_out_as_the_list() {
+    // At most five items, and three pages.
+    let too_many = [r#"{"items":[1,2,3],"next":"a"}"#, r#"{"items":[4,5,6],"next":"b"}"#, "{}"];
+    let too_much = [r#"{"items":[1,2,3,4,5,6,7],"next":"a"}"#];
+    let last_too_much = [r#"{"items":[1,2,3],"next":"a"}"#, r#"{"items":[4,5,6]}"#];
+    let too_long = [r#"{"items":[1],"next":"a"}"#, r#"{"items":[2],"next":"b"}"#, r#"{"items":[3],"next":"c"}"#, "{}"];
+    let cases: [(&[&str], _); 4] =
+        [(&too_many, (5, 2)), (&too_much, (5, 1)), (&last_too_much, (5, 2)), (&too_long, (3, 3))];
+    for (bodies, taken) in cases {
+        assert_eq!(pages(bodies, false), Err(LIST_TOO_LONG.to_owned()), "{bodies:?}");
+        assert_eq!(pages(bodies, true), Ok(taken), "where the catalog says that a part is enough");
+    }
+    let exactly = [r#"{"items":[1,2,3,4,5],"next":"a"}"#, r#"{"items":[],"next":null}"#];
+    assert_eq!(pages(&exactly, false), Ok((5, 2)));
 }
 
 fn next_page(operation: &Operation, cursor: &str) -> Built {

@@ -181,6 +181,16 @@ pub fn holes(template: &str) -> Option<Vec<&str>> {
     Some(segments(template)?.into_iter().filter_map(hole).collect())
 }
 
+/// What stands in a path where the template has a hole, as it is encoded. The segments are counted from the end: the path of
+/// an endpoint comes first.
+pub fn held<'p>(template: &str, path: &'p str, hole: &str) -> Option<&'p str> {
+    let segments = segments(template)?;
+    segments.iter().rev().zip(path.rsplit('/')).find_map(|(segment, part)| match segment {
+        Segment::Hole { before, name, after } if *name == hole => part.strip_prefix(before)?.strip_suffix(after),
+        Segment::Hole { .. } | Segment::Plain(_) => None,
+    })
+}
+
 enum Segment<'t> {
     Plain(&'t str),
     Hole { before: &'t str, name: &'t str, after: &'t str },

@@ -122,6 +122,27 @@ fn read_instant(json: &Json, wire: InstantWire) -> Option<Moment> {
     }
 }
 
+/// Instants as exactly as they came, by field: those alone that are told apart by less than a second.
+pub type Exact = BTreeMap<Name, String>;
+
+/// The instants of declared fields that have a fraction of a second, which the values do not.
+pub fn exact(json: &Json, fields: &BTreeMap<Name, Field>) -> Exact {
+    let of = |(name, field): (&Name, &Field)| Some((name.clone(), exact_instant(json.at(&field.at)?, &field.shape)?));
+    fields.iter().filter_map(of).collect()
+}
+
+/// In one spelling, however it came, so that an instant that is spelled otherwise is the same.
+fn exact_instant(json: &Json, shape: &Shape) -> Option<String> {
+    let stamp: jiff::Timestamp = match (shape, json) {
+        (Shape::Instant { wire: InstantWire::Iso }, Json::Text(text)) => text.parse().ok()?,
+        (Shape::Instant { wire: InstantWire::Milliseconds }, Json::Number(number)) => {
+            jiff::Timestamp::from_millisecond(integer(number)?).ok()?
+        }
+        _ => return None,
+    };
+    (stamp.subsec_nanosecond() != 0).then(|| stamp.to_string())
+}
+
 /// The moment so many seconds after 1970, if it lies in the years that there are: what is no time is not taken for the last one.
 fn moment(seconds: i64) -> Option<Moment> {
     Some(Moment::from_seconds(seconds)).filter(|moment| moment.seconds() == seconds)

@@ -82,7 +82,11 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         let keyed = built.keyed(&self.idempotency);
         let intent = about.note("intent").fact("operation", name.to_string()).fact("keyed", keyed.to_string());
         self.noted(intent).await.or(Err(not_durable()))?;
-        let answer = self.all_pages(&place, arguments, Some(built)).await.map(|(fields, _)| fields);
+        let answer = match self.all_pages(&place, arguments, Some(built)).await {
+            Ok(paging) => paging.whole(place.operation()).map_err(NotLooked::from),
+            Err(not_looked) => Err(not_looked),
+        };
+        let answer = answer.map(|answer| answer.unwrap_or_default().fields);
         let code = match &answer {
             Ok(_) => OK.to_owned(),
             Err(NotLooked::Failed { code, .. }) => code.clone(),

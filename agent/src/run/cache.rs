@@ -58,7 +58,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             let (run, sealed) = row.split_first_chunk::<16>()?;
             let opened = seal::open_within(world, RunId::from_bytes(*run), sealed, place.most)?;
             match codec::read(&mut opened.reveal().as_slice())? {
-                Value::Record(ref fields) => Some(Answer { fields: fields.clone(), cursor: None }),
+                Value::Record(ref fields) => Some(Answer { fields: fields.clone(), ..Answer::default() }),
                 _ => None,
             }
         })

@@ -349,7 +349,10 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 }
             }
         }
-        Attempt::Answered(paging.finish().unwrap_or(Answer { fields: BTreeMap::new(), cursor: None }))
+        match paging.whole(&call.operation) {
+            Ok(answer) => Attempt::Answered(answer.unwrap_or_default()),
+            Err(failed) => Attempt::Failed(failed),
+        }
     }
 
     pub(super) fn answered(

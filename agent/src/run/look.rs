@@ -15,7 +15,8 @@ use super::compiled::Compiled;
 use super::resume;
 use super::tokens::{Ready, Unready};
 use super::{Deployed, Engine, Permission, Traffic, Use, lock};
-use crate::request::{self, Answer, Built, Call, Failed, Paging};
+use crate::request::wire::Exact;
+use crate::request::{self, Answer, Built, Call, Failed, More, Paging};
 use crate::retry::{Breaker, Bucket, Gate};
 use crate::store::Store;
 use crate::vault::Secret;
@@ -23,10 +24,10 @@ use crate::world::{Clock as _, Net as _, World};
 
 /// What a list holds from a moment on.
 pub struct Looked {
-    /// Its items, each a record, in the order in which they came.
-    pub items: Vec<Value>,
-    /// Whether there may be more behind them.
-    pub more: bool,
+    /// Its items, each a record, in the order in which they came, with its instants as exactly as they came.
+    pub items: Vec<(Value, Exact)>,
+    /// Whether there is more behind them.
+    pub more: More,
 }
 
 /// Why nothing could be seen.
@@ -94,24 +95,32 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         poll: &Poll,
         arguments: &BTreeMap<Name, Value>,
     ) -> Result<Looked, NotLooked> {
-        let place = self.place(&compiled.plan, &poll.read).await?;
-        let (fields, more) = self.all_pages(&place, arguments, None).await?;
-        let items = match fields.into_iter().find(|(field, _)| *field == poll.items) {
+        let place = There { watched: Some(&poll.items), ..self.place(&compiled.plan, &poll.read).await? };
+        let paging = self.all_pages(&place, arguments, None).await?;
+        let cut = paging.is_cut();
+        let answer = paging.finish().unwrap_or_default();
+        let items = match answer.fields.into_iter().find(|(field, _)| *field == poll.items) {
             Some((_, Value::List(ref mut items))) => std::mem::take(items),
             _ => Vec::new(),
         };
         let full = most(place.operation, poll).is_some_and(|most| items.len() >= most);
-        Ok(Looked { items, more: more || full })
+        let more = match (place.operation.pages.is_some(), cut, full) {
+            (true, true, _) | (false, _, true) => More::Yes,
+            (true, false, _) => More::No,
+            // How many items the API gives at once is its own affair, and it may be fewer than we take.
+            (false, _, false) => More::Unknown,
+        };
+        let exact = answer.exact.into_iter().chain(std::iter::repeat_with(Exact::new));
+        Ok(Looked { items: items.into_iter().zip(exact).collect(), more })
     }
 
-    /// What an operation answers, all pages of it, and whether there may be more behind them. `first` is the request of the
-    /// first one, where it was built already.
+    /// What an operation answers, all pages of it. `first` is the request of the first one, where it was built already.
     pub(super) async fn all_pages(
         &self,
         place: &There<'_>,
         arguments: &BTreeMap<Name, Value>,
         mut first: Option<Built>,
-    ) -> Result<(BTreeMap<Name, Value>, bool), NotLooked> {
+    ) -> Result<Paging, NotLooked> {
         let mut paging = Paging::default();
         let mut cursor = None;
         loop {
@@ -121,10 +130,9 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
                 None => self.build_there(place, arguments, page)?,
             };
             let page = self.send_there(place, built).await?;
-            let more = page.cursor.is_some();
             cursor = paging.add(place.operation, page)?;
             if cursor.is_none() {
-                return Ok((paging.finish().map(|answer| answer.fields).unwrap_or_default(), more));
+                return Ok(paging);
             }
         }
     }
@@ -137,7 +145,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         let connection = facts.connections.get(&name.connection).ok_or_else(|| never("no_connection"))?;
         let endpoint = self.deployed.endpoint(client, &name.connection).ok_or_else(|| never("no_endpoint"))?;
         let ready = self.authorise(client, &name.connection, connection).await?;
-        Ok(There { client, name, operation, facts, url: endpoint.url, ready })
+        Ok(There { client, name, operation, facts, url: endpoint.url, ready, watched: None })
     }
 
     /// A request to there, if breaker and rate of the connection let one more through.
@@ -172,13 +180,17 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         };
         let connection = &place.name.connection;
         self.tell_breaker(place.client, connection, theirs);
-        match request::read(place.operation, &answered.map_err(Failed::of_net)?) {
+        let response = answered.map_err(Failed::of_net)?;
+        match request::read(place.operation, &response) {
             Err(failed) if failed.status == Some(401) && place.ready.token.is_some() => {
                 // The next one gets another token.
                 place.ready.token.inspect(|token| self.spoil(place.client, connection, *token));
                 Err(NotLooked::Failed { passing: true, code: failed.code })
             }
-            answer => Ok(answer?),
+            answer => {
+                let exact = |list: &Name| request::exact_items(place.operation, &response, list);
+                Ok(Answer { exact: place.watched.map(exact).unwrap_or_default(), ..answer? })
+            }
         }
     }
 
@@ -214,6 +226,15 @@ pub(super) struct There<'p> {
     facts: Arc<ClientFacts>,
     url: String,
     ready: Ready,
+    /// The list of the answer that is watched.
+    watched: Option<&'p Name>,
+}
+
+impl There<'_> {
+    /// The operation that is there.
+    pub(super) fn operation(&self) -> &Operation {
+        self.operation
+    }
 }
 
 /// The most items of the list.

@@ -9,9 +9,11 @@ mod host;
 mod script;
 mod service;
 mod stage;
+mod wire;
 
 pub use exec::{Spawner, Stop, run};
 pub use host::{Crash, Host, Point, SimWorld, Strike};
-pub use script::{Script, Seen, read_wire};
+pub use script::{Script, Seen};
 pub use service::{Done, Reply, Service};
 pub use stage::{NoBooks, Stage};
+pub use wire::read_wire;

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use assent_schema::id::{Name, OperationRef};
-use assent_schema::plan::{Action, Effect, Operation, Place, Plan};
+use assent_schema::id::OperationRef;
+use assent_schema::plan::{Action, Effect, Plan};
 use assent_schema::scenario::{Fault, Reply as Scripted};
 use assent_schema::time::Period;
-use serde_json::Value;
 
 use super::host::lock;
 use super::service::{Done, Reply, Service};
+use super::wire::read_wire;
 use crate::content::Content;
 use crate::request::{self, chat, oauth};
 use crate::world::{HttpRequest, HttpResponse, NetFailure, Wall};
@@ -140,77 +140,4 @@ fn response(reply: &Scripted, body: Vec<u8>) -> HttpResponse {
         headers.push(("retry-after".to_owned(), Content::new(after.as_seconds().to_string().into_bytes())));
     }
     HttpResponse { status: reply.status, headers, body: Content::new(body) }
-}
-
-/// Reads the parameters back from the wire: what the other side understands, not what we meant.
-pub fn read_wire(operation: &Operation, request: &HttpRequest) -> Done {
-    let target = request.target.reveal();
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let json: Value = serde_json::from_slice(request.body.reveal()).unwrap_or(Value::Null);
-    let form = pairs(std::str::from_utf8(request.body.reveal()).unwrap_or_default());
-    let query = pairs(query);
-    let header = |name: &str| {
-        let value = request.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name))?.1.reveal();
-        Some(Value::from(String::from_utf8_lossy(value)))
-    };
-    let read = |place: Place, at: &str| match place {
-        Place::Path => segment(&operation.path, path, at).map(Value::from),
-        Place::Query => query.get(at).cloned().map(Value::from),
-        Place::Header => header(at),
-        Place::Body => at_path(&json, at).cloned().or_else(|| form.get(at).cloned().map(Value::from)),
-    };
-    let with =
-        |(name, param): (&Name, &assent_schema::plan::Param)| Some((name.clone(), read(param.place, &param.at)?));
-    let key =
-        operation.idempotency.as_ref().and_then(|i| read(i.place, &i.at)).and_then(|v| v.as_str().map(str::to_owned));
-    Done { operation: request.operation.clone(), with: operation.params.iter().filter_map(with).collect(), key }
-}
-
-/// The value at dots-joined members.
-fn at_path<'a>(json: &'a Value, at: &str) -> Option<&'a Value> {
-    at.split('.').try_fold(json, |value, member| match value {
-        Value::Array(items) => items.get(member.parse::<usize>().ok()?),
-        other => other.get(member),
-    })
-}
-
-/// The segment of a path that stands where the template has `{name}`, counted from the end: the base path comes first.
-fn segment(template: &str, path: &str, name: &str) -> Option<String> {
-    let hole = format!("{{{name}}}");
-    let from_end = template.split('/').rev().position(|part| part == hole)?;
-    path.split('/').rev().nth(from_end).map(decode)
-}
-
-fn pairs(text: &str) -> BTreeMap<String, String> {
-    let pair = |part: &str| part.split_once('=').map(|(k, v)| (decode(k), decode(&v.replace('+', " "))));
-    text.split('&').filter_map(pair).collect()
-}
-
-fn decode(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            out.push(byte);
-            continue;
-        }
-        let digits = [bytes.next().unwrap_or(b'0'), bytes.next().unwrap_or(b'0')];
-        let code = std::str::from_utf8(&digits).ok().and_then(|d| u8::from_str_radix(d, 16).ok());
-        out.push(code.unwrap_or(b'?'));
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_wire_is_read_back() {
-        assert_eq!(segment("/tickets/{id}/reply", "/v1/tickets/a%20b/reply", "id"), Some("a b".into()));
-        assert_eq!(segment("/tickets/{id}", "/tickets/1", "other"), None);
-        assert_eq!(pairs("a=1&b=x+y%26").get("b").map(String::as_str), Some("x y&"));
-        let json = serde_json::json!({"a": [{"b": 1}]});
-        assert_eq!(at_path(&json, "a.0.b"), Some(&Value::from(1)));
-    }
 }

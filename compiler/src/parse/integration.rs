@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use assent_schema::class::Class;
 use assent_schema::client::{Auth, ClientAuth};
 use assent_schema::id::{IntegrationId, Name, SlotId};
-use assent_schema::plan::{Dialect, OwnEvent};
+use assent_schema::plan::{Dialect, Once, OwnEvent};
 use assent_schema::shape::{Field, Shape};
 use assent_schema::spec::{ChannelKind, ChannelSpec, Event, Integration, Spanned, Webhook};
 
@@ -218,9 +218,9 @@ fn event(value: Value<'_, '_>, dialect: Option<Dialect>) -> Option<Event> {
     let matches = table.need("match", texts_by_path);
     let once = table.get("once");
     let fields = table.need("fields", fields);
-    let once_name: Option<Spanned<Name>> = once.clone().and_then(name);
-    if let (Some(once), Some(name), Some(fields)) = (&once, &once_name, &fields) {
-        check_once(once, fields.get(name));
+    let once_names = once.clone().and_then(|once| once.spanned(once_of));
+    if let (Some(once), Some(names), Some(fields)) = (&once, &once_names, &fields) {
+        check_once(once, names.names(), fields);
     }
     if let (None, Some(dialect)) = (&once, dialect.filter(|dialect| !signs_identity(*dialect))) {
         table.lacks::<()>(
@@ -243,7 +243,7 @@ fn event(value: Value<'_, '_>, dialect: Option<Dialect>) -> Option<Event> {
         table.bad::<()>(&message, "Write `header:` and the header's name, like `header:X-Shopify-Topic`.");
     }
     table.done();
-    Some(Event { record: record?, matches: matches?, once: once_name, fields: fields? })
+    Some(Event { record: record?, matches: matches?, once: once_names, fields: fields? })
 }
 
 /// Whether what is signed tells a repeat from another event.
@@ -254,18 +254,51 @@ fn signs_identity(dialect: Dialect) -> bool {
     }
 }
 
-/// The field by which an event is accepted once is always there, is a fact, and has one spelling.
-fn check_once(once: &Value<'_, '_>, field: Option<&Spanned<Field>>) {
-    let Some(field) = field else {
-        once.bad::<()>("names no field of this event");
-        return;
-    };
-    let plain = matches!(field.shape, Shape::Token {} | Shape::Uuid {} | Shape::Integer {});
-    if field.optional || !field.class.is_fact() || !plain {
-        once.bad_with_help::<()>(
-            "names a field that cannot tell events apart",
-            "It must be of class `reference`, of type `token`, `uuid` or `integer`, and not optional.".into(),
-        );
+/// The most fields that tell events apart together.
+const ONCE_MOST: usize = 4;
+
+/// One field, or several that tell events apart together.
+fn once_of(value: Value<'_, '_>) -> Option<Once> {
+    if !value.is_list() {
+        return name(value).map(|name: Spanned<Name>| Once::One(name.value));
+    }
+    let given = value.clone();
+    let names: Vec<Name> = value.items()?.filter_map(parsed).collect();
+    let several = names.iter().collect::<BTreeSet<_>>().len();
+    if several == names.len() && (2..=ONCE_MOST).contains(&several) {
+        Some(Once::Several(names))
+    } else {
+        given.bad(&format!("does not name two to {ONCE_MOST} different fields"))
+    }
+}
+
+/// The fields by which an event is accepted once are always there, are facts, and have one spelling. Of several at most one
+/// is a `token`, so that none can be taken for a part of another. An instant alone tells no records apart.
+fn check_once(once: &Value<'_, '_>, names: &[Name], fields: &BTreeMap<Spanned<Name>, Spanned<Field>>) {
+    let mut tokens = 0;
+    for name in names {
+        let Some(field) = fields.get(name.as_str()) else {
+            once.bad::<()>("names no field of this event");
+            return;
+        };
+        tokens += usize::from(matches!(field.shape, Shape::Token {}));
+        let plain = match field.shape {
+            Shape::Token {} | Shape::Uuid {} | Shape::Integer {} => true,
+            Shape::Instant { .. } => names.len() > 1,
+            _ => false,
+        };
+        if field.optional || !field.class.is_fact() || !plain {
+            once.bad_with_help::<()>(
+                "names a field that cannot tell events apart",
+                "It must be of class `reference`, of type `token`, `uuid` or `integer`, and not optional; beside such a field \
+                 an `instant` can stand, as in `once = [\"id\", \"updated_at\"]`."
+                    .into(),
+            );
+            return;
+        }
+    }
+    if tokens > 1 {
+        once.bad::<()>("names two tokens, which cannot be told apart when they stand beside one another");
     }
 }
 

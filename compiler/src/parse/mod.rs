@@ -14,6 +14,7 @@ mod asked;
 mod client;
 mod field;
 mod file;
+mod graphql;
 mod integration;
 pub mod keys;
 mod operation;

@@ -16,6 +16,7 @@ use assent_schema::time::Period;
 
 use super::client::rate;
 use super::field::{fields, shape, shared_place, shares_place};
+use super::graphql::{check_document, document};
 use super::integration::{header_name, own_event, refusals, statuses};
 use super::reader::{Sink, Table, Value};
 use super::value::{boolean, constants_by_path, name, parsed, path, path_or_all, period, plain_line, within, word};
@@ -74,6 +75,7 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
         check_polled(polled, &operation, table.sink());
     }
     check_document(&operation, &mut table);
+    check_compared(&operation, table.sink());
     check_body(&operation, says_place, &table);
     unused(&operation, &mut table);
     if let Some(job) = &operation.job {
@@ -99,42 +101,20 @@ fn alone(job: &Spanned<Job>, operation: &Operation, sink: &Sink) {
     }
 }
 
-/// The largest document of a GraphQL request, in bytes.
-const DOCUMENT_MOST_BYTES: usize = 16 << 10;
-
-/// What a GraphQL request asks for; the catalog's own text, never put together from values.
-fn document(value: Value<'_, '_>) -> Option<String> {
-    let text = value.text()?;
-    let begins = ["query", "mutation"].iter().any(|word| text.trim_start().starts_with(word));
-    if begins && text.len() <= DOCUMENT_MOST_BYTES {
-        Some(text.trim().to_owned())
-    } else {
-        value.bad(&format!(
-            "is no GraphQL document that begins with `query` or `mutation`, of at most {DOCUMENT_MOST_BYTES} bytes"
-        ))
+/// Only whose record it must be can be compared without being sent.
+fn check_compared(operation: &Operation, sink: &Sink) {
+    let party = operation.belongs.as_ref().map(|belongs| belongs.param.as_str());
+    // A party that is no parameter is told elsewhere, and may be this one, misspelt.
+    if party.is_some_and(|party| !operation.params.contains_key(party)) {
+        return;
     }
-}
-
-/// A document belongs to GraphQL, and one that changes something says so in `effect`.
-fn check_document(operation: &Operation, table: &mut Table<'_, '_>) {
-    let acts = operation.effect.value != Effect::None;
-    match (operation.encoding, &operation.document) {
-        // One that could not be read was reported.
-        (Encoding::Graphql, None) if table.has("document") => {}
-        (Encoding::Graphql, None) => {
-            let help = "Add `document` with the query or mutation.";
-            table.lacks::<()>(&["document"], "A GraphQL operation needs its `document`.", help);
-        }
-        (Encoding::Graphql, Some(document)) if document.starts_with("mutation") != acts => {
-            let message = "`document` and `effect` disagree: a mutation has an effect, and a query has none.";
-            table.sink().refuse(Code::BadValue, &document.span, message.to_owned(), None);
-        }
-        (Encoding::Json | Encoding::Form | Encoding::Multipart, Some(document)) => {
-            let message = "`document` is for GraphQL alone.".to_owned();
-            let help = "Add `encoding = \"graphql\"`, or remove it.".to_owned();
-            table.sink().refuse(Code::BadValue, &document.span, message, Some(help));
-        }
-        (Encoding::Graphql, Some(_)) | (Encoding::Json | Encoding::Form | Encoding::Multipart, None) => {}
+    let nowhere = |(name, param): &(&Spanned<Name>, &Spanned<Param>)| {
+        param.place == Place::None && Some(name.value.as_str()) != party
+    };
+    for (name, _) in operation.params.iter().filter(nowhere) {
+        let message = format!("`{}` goes nowhere, and `belongs` does not compare it.", name.value);
+        let help = "Say in `in` where it is sent, or name it as `param` of `belongs`.".to_owned();
+        sink.refuse(Code::BadValue, &name.span, message, Some(help));
     }
 }
 
@@ -211,6 +191,7 @@ fn param(value: Value<'_, '_>, param_name: &str) -> Option<Param> {
     };
     let fits = match param.place {
         Place::Body => true,
+        Place::None => is_one_value(&param.shape),
         Place::Query => in_query(&param.shape),
         Place::Path | Place::Header => is_one_value(&param.shape) || matches!(param.shape, Shape::Money { .. }),
     };
@@ -471,6 +452,7 @@ fn pages(value: Value<'_, '_>) -> Option<Pages> {
     let place = table.opt("in", |value| one_of(value, [Place::Query, Place::Body], "is none of `query`, `body`"));
     let collect = table.need("collect", parsed);
     let most = table.need("most", within(1..=1_000));
+    let cut = table.opt("cut", boolean).unwrap_or_default();
     table.done();
     Some(Pages {
         cursor_at: cursor_at?,
@@ -479,5 +461,6 @@ fn pages(value: Value<'_, '_>) -> Option<Pages> {
         place: place.unwrap_or(Place::Query),
         collect: collect?,
         most: most?,
+        cut,
     })
 }

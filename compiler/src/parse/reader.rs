@@ -147,6 +147,11 @@ impl<'r, 'i> Value<'r, 'i> {
         }
     }
 
+    /// Whether it is a list.
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self.inner, Written::Array(_))
+    }
+
     /// The items of a list.
     pub(super) fn items(&self) -> Option<impl Iterator<Item = Self> + use<'r, 'i>> {
         let Written::Array(items) = self.inner else { return self.mistyped("a list") };

@@ -57,12 +57,34 @@ fn reply(value: Value<'_, '_>) -> Option<Reply> {
     let mut table = value.table()?;
     let to = table.need("to", name);
     let status = table.opt("status", within(100..=599)).unwrap_or(200);
-    let body = table.opt("body", |value| value.spanned(|value| body(&value)));
+    let body = says(&mut table);
     let fault = table.opt("fault", word);
     let after = table.opt("after", parsed);
     let retry_after = table.opt("retry_after", parsed);
     table.done();
     Some(Reply { to: to?, status, body, fault, after, retry_after })
+}
+
+/// What a reply says: as TOML, as JSON where TOML has no word for it, or as it stands.
+fn says(table: &mut Table<'_, '_>) -> Option<Spanned<String>> {
+    let ways = ["body", "json", "text"];
+    if ways.iter().filter(|way| table.has(way)).count() > 1 {
+        let message = "`body`, `json` and `text` are three ways to write one thing.";
+        table.bad::<()>(message, "Keep one of them.");
+    }
+    let body = table.opt("body", |value| value.spanned(|value| body(&value)));
+    let json = table.opt("json", |value| value.spanned(as_json));
+    let text = table.opt("text", |value| value.spanned(|value| value.text().map(str::to_owned)));
+    body.or(json).or(text)
+}
+
+/// JSON as it stands: `null`, long numbers and whatever else TOML cannot say.
+fn as_json(value: Value<'_, '_>) -> Option<String> {
+    let text = value.text()?;
+    match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+        Ok(_) => Some(text.to_owned()),
+        Err(_) => value.bad_with_help("is no JSON", "Write what is no JSON as `text`.".into()),
+    }
 }
 
 fn decided(value: Value<'_, '_>) -> Option<Decided> {

@@ -158,7 +158,8 @@ impl Resolver<'_> {
         let same = |name: &Name, field: &Field| {
             items.get(name).is_some_and(|item| alike(&item.shape, &field.shape) && item.class == field.class)
         };
-        let missing = fields.iter().find(|(name, field)| (!field.optional || *name == once) && !same(name, field));
+        let missing =
+            fields.iter().find(|(name, field)| (!field.optional || once.names().contains(name)) && !same(name, field));
         if let Some((name, _)) = missing {
             let message = format!("The items of `{}` have no field `{name}` like that of `{event}`.", found.read);
             let help =

@@ -21,9 +21,8 @@ impl Walk<'_> {
         let operation = self.plan().operations.get(operation)?;
         let asks = |(name, given): (&Name, &Flow)| {
             let is_target = operation.params.get(name.as_str()).is_some_and(|param| param.target);
-            // Whose record it must be is compared, and chooses none.
-            let compared = operation.belongs.as_ref().is_some_and(|belongs| belongs.param == *name);
-            !is_target && !compared && !given.label.class.is_fact()
+            // What is only compared chooses no record.
+            !is_target && !operation.only_compares(name) && !given.label.class.is_fact()
         };
         flow.with.iter().any(asks).then_some(operation.effect)
     }

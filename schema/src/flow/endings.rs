@@ -30,7 +30,8 @@ pub(super) fn endings(operation: &Operation, attempts: u32, cached: bool) -> usi
     let failed: BTreeSet<End<'_>> = answered(operation).chain(unanswered()).chain(unfit(operation)).collect();
     let repeated = failed.iter().filter(|end| is_repeated(operation, end)).count();
     // Done; a time that is over, and what a check of the answer, a read that confirms, a job or a cache says beside it.
-    let own = 2 + usize::from(operation.belongs.is_some()) + usize::from(operation.pages.is_some());
+    let pages = operation.pages.as_ref().map_or(0, |pages| 1 + usize::from(!pages.cut));
+    let own = 2 + usize::from(operation.belongs.is_some()) + pages;
     let more = 2 * usize::from(operation.confirm.is_some()) + 2 * usize::from(operation.job.is_some());
     let last = failed.len().saturating_add(UNBUILT.len()).saturating_add(own + more + usize::from(cached));
     let (mut before, mut ways) = (1_usize, 0_usize);
@@ -131,6 +132,15 @@ mod tests {
         // In doubt: what passes, and answers that say nothing: 7 and 4 statuses, and 4 of 6 without an answer; never connected.
         // So do 300, 400 (for what nobody knows), 406, 409, 423, 501 and 505, which say no and not that nothing was done.
         assert_eq!(ways(&[effect, key], 2), 46 * (1 + 7 + 4 + 4 + 1 + 7));
+    }
+
+    #[test]
+    fn a_list_can_lead_in_a_circle_and_be_too_long() {
+        let pages = |cut: bool| {
+            let pages = json!({"cursor_at": "next", "param": "after", "collect": "items", "most": 3, "cut": cut});
+            ways(&[("pages", pages)], 1)
+        };
+        assert_eq!((pages(false), pages(true)), (46 + 2, 46 + 1));
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub use operation::{
     Operation, Pages, Param, Park, Place, Rate, Retry, TextFormat,
 };
 pub use step::{Action, Answer, AskLimit, Awaited, Cancel, Channel, Each, Noted, OnItemError, Spend, Step, Until};
-pub use trigger::{AfterFile, Dialect, Event, Missed, OwnEvent, Poll, Trigger};
+pub use trigger::{AfterFile, Dialect, Event, Missed, Once, OwnEvent, Poll, Trigger};
 
 use crate::canon::{self, CanonError, Digest};
 use crate::id::{ClientId, ConnectionId, GroupId, IntegrationId, Name, OperationRef, ProviderId, WorkflowId};

@@ -105,6 +105,13 @@ pub struct Operation {
     pub pages: Option<Pages>,
 }
 
+impl Operation {
+    /// Whether a parameter is only compared with the answer and never sent.
+    pub fn only_compares(&self, param: &Name) -> bool {
+        self.params.get(param).is_some_and(|param| param.place == Place::None)
+    }
+}
+
 /// An HTTP method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -211,6 +218,8 @@ pub enum Place {
     Header,
     /// A member of the body.
     Body,
+    /// Nowhere: whose record it must be is only compared with the answer.
+    None,
 }
 
 /// A text format with an escaper.
@@ -408,4 +417,7 @@ pub struct Pages {
     pub collect: Name,
     /// The most pages that are read.
     pub most: u32,
+    /// Whether a list that is longer is given on as far as it was read; else the step fails.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub cut: bool,
 }

@@ -30,9 +30,9 @@ pub enum Trigger {
         record: Name,
         /// The fields that are taken; all others are dropped on receipt.
         fields: BTreeMap<Name, Field>,
-        /// The `reference` field by which an event is accepted once, for dialects that sign no delivery id.
+        /// The `reference` fields by which an event is accepted once, for dialects that sign no delivery id.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        once: Option<Name>,
+        once: Option<Once>,
         /// The path and value that tell an event that our own connection caused.
         #[serde(default, rename = "self", skip_serializing_if = "Option::is_none")]
         own: Option<OwnEvent>,
@@ -127,10 +127,30 @@ impl Trigger {
 
     /// Whether the engine itself reads a field, besides expressions.
     pub fn needs(&self, field: &Name) -> bool {
-        let once = matches!(self, Self::Webhook { once: Some(once), .. } if once == field);
+        let once = matches!(self, Self::Webhook { once: Some(once), .. } if once.names().contains(field));
         let own = |poll: &Poll| poll.own.as_ref().is_some_and(|own| own.at == field.as_str());
         let listed = matches!(self, Self::Poll { poll, .. } if poll.order == *field || poll.id == *field || own(poll));
         once || listed || self.only().is_some_and(|only| only.contains_key(field))
+    }
+}
+
+/// The fields by which an event is accepted once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Once {
+    /// One field tells events apart.
+    One(Name),
+    /// Several do together, as a record and the moment of its change.
+    Several(Vec<Name>),
+}
+
+impl Once {
+    /// The fields, in the order in which they are named.
+    pub fn names(&self) -> &[Name] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Several(names) => names,
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use crate::class::Class;
 use crate::client::Auth;
 use crate::id::{EventName, IntegrationId, Name, Scope, SlotId};
 use crate::plan::{
-    Belongs, Confirm, Dialect, Effect, Encoding, ErrorRule, Idempotency, Job, Method, OwnEvent, Pages, Param, Park,
-    Rate, Retry,
+    Belongs, Confirm, Dialect, Effect, Encoding, ErrorRule, Idempotency, Job, Method, Once, OwnEvent, Pages, Param,
+    Park, Rate, Retry,
 };
 use crate::shape::Field;
 use crate::time::Period;
@@ -93,8 +93,8 @@ pub struct Event {
     pub record: Spanned<Name>,
     /// How it is told from others: a path in the body and the text that stands there; at least one.
     pub matches: BTreeMap<String, String>,
-    /// The `reference` field by which it is accepted once, for dialects that sign no delivery id.
-    pub once: Option<Spanned<Name>>,
+    /// The `reference` fields by which it is accepted once, for dialects that sign no delivery id.
+    pub once: Option<Spanned<Once>>,
     /// The fields that are taken.
     pub fields: BTreeMap<Spanned<Name>, Spanned<Field>>,
 }

@@ -332,10 +332,9 @@ impl Derived<'_> {
         self.uses.push(cache);
     }
 
-    /// What goes out with the call, but for the parameter of `belongs`, which is only compared.
+    /// What goes out with the call, but for a party that is only compared.
     fn given(operation: &Operation, flow: &StepFlow) -> BTreeSet<Source> {
-        let compared = operation.belongs.as_ref().map(|belongs| &belongs.param);
-        let sent = flow.with.iter().filter(|(name, _)| Some(*name) != compared);
+        let sent = flow.with.iter().filter(|(name, _)| !operation.only_compares(name));
         sent.flat_map(|(_, flow)| flow.sources.iter().cloned()).collect()
     }
 

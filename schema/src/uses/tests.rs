@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::client::ClientFacts;
 use crate::flow::analyse;
-use crate::plan::Plan;
+use crate::plan::{Place, Plan};
 
 fn acme() -> ClientFacts {
     serde_json::from_str(include_str!("../../tests/fixtures/acme.client.json")).expect("a client")
@@ -86,7 +86,17 @@ fn the_refund_uses_what_the_formats_page_says() {
         .filter(|one| matches!(one.from, Some(Party::Agent(_))))
         .map(fields)
         .collect();
-    assert_eq!(sent, [vec!["ticket.order_id"]], "what `belongs` compares is never sent");
+    assert_eq!(sent, [vec!["ticket.order_id"]], "what is only compared is never sent");
+}
+
+#[test]
+fn a_party_that_is_sent_is_a_use() {
+    let mut plan = refund();
+    let order = plan.operations.get_mut(&"shop.get_order".parse().unwrap()).unwrap();
+    order.params.get_mut("of").unwrap().place = Place::Query;
+    let uses = uses_of(&plan, &acme());
+    let reads = of_kind(&uses, UseKind::Read).into_iter().filter(|one| matches!(one.from, Some(Party::Agent(_))));
+    assert_eq!(reads.map(fields).collect::<Vec<_>>(), [vec!["ticket.order_id", "ticket.requester"]]);
 }
 
 #[test]

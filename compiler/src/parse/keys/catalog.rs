@@ -130,7 +130,11 @@ static API_EVENT: Table = Table {
     groups: &[&[
         need("record", Holds::Form(&NAME), "What its record is called, for data uses."),
         need("match", Holds::Map(&PATH, &Holds::Text), "How it is told from others: a path of the body and its text."),
-        may("once", Holds::Form(&NAME), "The field by which it is accepted once, where no delivery id is signed."),
+        may(
+            "once",
+            Holds::Either(&[Holds::Form(&NAME), Holds::List(&Holds::Form(&NAME))]),
+            "The fields by which it is accepted once, where no delivery id is signed.",
+        ),
         need("fields", FIELDS, "The fields that are taken; all others are dropped."),
     ]],
     rules: &[],

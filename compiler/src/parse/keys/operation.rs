@@ -54,7 +54,11 @@ static PARAM: Table = Table {
     about: "One parameter of an operation.",
     groups: &[
         &[
-            need("in", Holds::Word(words::<Place>), "Where it stands in the request."),
+            need(
+                "in",
+                Holds::Word(words::<Place>),
+                "Where it stands in the request; `none` for what `belongs` only compares.",
+            ),
             may(
                 "at",
                 Holds::Form(&PATH_OR_ALL),
@@ -179,6 +183,11 @@ static PAGES: Table = Table {
         may("in", Holds::Words(&["query", "body"]), "Where that is; `query` unless said. With a body it must be said."),
         need("collect", Holds::Form(&NAME), "The field whose items are put together."),
         need("most", Holds::Within(1, 1_000), "The most pages."),
+        may(
+            "cut",
+            Holds::Boolean,
+            "Whether a part of a longer list is enough; else the step fails. `false` unless said.",
+        ),
     ]],
     rules: &[],
 };

@@ -56,6 +56,8 @@ static REPLY: Table = Table {
         need("to", Holds::Form(&OPERATION), "To which operation; `<connection>.ask` for an AI provider."),
         may("status", Holds::Within(100, 599), "The HTTP status; 200 unless said."),
         may("body", Holds::Anything, "The body. For an AI provider, the answer's object."),
+        may("json", Holds::Text, "The body as JSON, for what TOML cannot say, like `null`; instead of `body`."),
+        may("text", Holds::Text, "The body as it stands, for what is no JSON; instead of `body`."),
         may("fault", Holds::Word(words::<Fault>), "What goes wrong instead."),
         may("after", Holds::Form(&PERIOD), "How long the reply takes."),
         may("retry_after", Holds::Form(&PERIOD), "The `Retry-After` header."),

@@ -72,7 +72,7 @@ fn meets(operation: &Operation, one: &Sent, other: &Sent) -> bool {
         return false;
     }
     match one.place {
-        Place::Path => false,
+        Place::Path | Place::None => false,
         Place::Header => one.at.eq_ignore_ascii_case(&other.at),
         Place::Query => one.at == other.at,
         Place::Body if matches!(operation.encoding, Encoding::Form | Encoding::Multipart) => one.at == other.at,
@@ -87,6 +87,7 @@ fn is_below(path: &str, above: &str) -> bool {
 fn named(sent: &Sent) -> String {
     match sent.place {
         Place::Path => "the path".to_owned(),
+        Place::None => "nowhere".to_owned(),
         Place::Query => format!("`{}` of the query", sent.at),
         Place::Header => format!("the header `{}`", sent.at),
         Place::Body => format!("`{}` of the body", sent.at),
@@ -96,9 +97,7 @@ fn named(sent: &Sent) -> String {
 /// Everything that an operation sends besides its path and its secret.
 fn sent(operation: &Operation) -> Vec<Sent> {
     let mut sent = Vec::new();
-    // Whose record it must be is compared, not sent.
-    let is_sent = |name: &str| operation.belongs.as_ref().is_none_or(|belongs| belongs.param.as_str() != name);
-    for (name, param) in operation.params.iter().filter(|(name, _)| is_sent(name.as_str())) {
+    for (name, param) in operation.params.iter().filter(|(_, param)| param.place != Place::None) {
         let what = format!("`{}`", name.value);
         let mut add = |at: String| {
             sent.push(Sent { what: what.clone(), place: param.place, at, span: name.span.clone() });
