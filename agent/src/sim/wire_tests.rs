@@ -20,7 +20,7 @@ fn operation(encoding: &str) -> Operation {
             "tags": param("query", "tag", json!({"type": "list", "most": 5, "of": {"at": "", "shape": token, "class": "reference", "written_by": "system"}})),
             "trace": param("header", "X-Trace", token.clone()),
             "note": param("body", "input.note", token.clone()),
-            "amount": param("body", "input.amount", money.clone()),
+            "amount": param("body", "input.amount", money),
             "lines": param("body", "lines", json!({"type": "list", "most": 5, "of": {
                 "at": "", "class": "reference", "written_by": "system",
                 "shape": {"type": "record", "fields": {"sku": {"at": "item.sku", "shape": token, "class": "reference", "written_by": "system"}}},
@@ -89,7 +89,7 @@ fn what_is_spread_over_the_top_comes_back_as_one() {
         let mut operation = operation(encoding);
         operation.params.get_mut("amount").unwrap().at = String::new();
         let done = read_wire(&operation, &sent(&operation));
-        let amount = done.with.get("amount").unwrap();
+        let amount = &done.with["amount"];
         assert_eq!((amount["currency"].as_str(), amount["cents"].to_string().trim_matches('"')), (Some("EUR"), "1999"));
     }
 }
