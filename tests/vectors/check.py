@@ -269,6 +269,7 @@ KINDS = {
     "accepted": {"id": TOKEN, "trigger": TOKEN, "event": TOKEN},
     "intent": {"operation": CALLED, "keyed": DIGEST, "amount?": dict},
     "outcome": {"code": TOKEN, "status?": int},
+    "used": {"connection": NAME, "hour": TIME, "sent_bytes": int, "received_bytes": int, "tokens_in?": int, "tokens_out?": int},
     "decided": {"choice": "approve|refuse|late", "shown": DIGEST, "by": TOKEN, "nonce?": DIGEST,
                 "decision?": str, "signature?": str, "passkey?": dict},
     "ended": {"outcome": "done|stopped|failed|content-lost|superseded", "name?": TOKEN},

@@ -260,6 +260,15 @@ pub(crate) fn every_kind(vectors: &mut Vectors, ended: &str) {
             "approvers-reset",
             json!({"number": 2, "approvers": digest("approvers"), "standing": "waits", "until": "2026-03-11T10:00:00Z"}),
         ),
+        (
+            2 * HOUR + 2 * DAY,
+            None,
+            None,
+            None,
+            None,
+            "used",
+            json!({"connection": "shop", "hour": "2026-03-04T10:00:00Z", "sent_bytes": 1000, "received_bytes": 2000}),
+        ),
         (3 * HOUR + 2 * DAY, None, None, None, None, "stopped", json!({})),
     ];
     let kinds: BTreeSet<&str> = told.iter().map(|told| told.5).collect();

@@ -167,8 +167,8 @@ fn an_older_head_must_be_the_beginning() {
         found(&[older(2), other(5)]),
         ExportFault { index: Some(2), until: Some(4), fault: Fault::NotConsistent }
     );
-    let longer = Head { size: 9, ..older(8) };
-    assert_eq!(found(&[longer]), ExportFault { index: Some(8), until: Some(8), fault: Fault::NotConsistent });
+    let longer = Head { size: 10, ..older(8) };
+    assert_eq!(found(&[longer]), ExportFault { index: Some(8), until: Some(9), fault: Fault::NotConsistent });
 }
 
 #[test]
