@@ -562,7 +562,7 @@ def check_vectors(folder):
     refused("a log by the key of another life", lambda: check_export(recovered, vkey))
     bodies = {0: "old", 26: "ranges", 27: "ranges"}
     first = [read_json(line) for line in recovered.split(b"\n\n")[0].split(b"\n")]
-    need(["body" in line for line in first] == [at not in (*range(1, 21), 25) for at in range(31)], "other bodies are gone")
+    need(["body" in line for line in first] == [at not in (*range(1, 21), 25) for at in range(len(first))], "other bodies are gone")
     for at, name in bodies.items():
         entry = read_json(b64(first[at]["body"]))
         need(name in entry["data"], "entry %d of another kind" % at)
@@ -572,7 +572,7 @@ def check_vectors(folder):
     refused("a log that ended", lambda: check_ended(dict(opened, log=vkey[0]), second[1]))
     refused("a log that ended", lambda: check_ended(opened, vkey[1][::-1]))
     note, witness = text("ledger", "cosigned"), read_vkey(text("ledger", "witness-vkey"), 4)
-    need(check_witnessed(note, second, [witness]) == (31, [1772712000]), "another size or time")
+    need(check_witnessed(note, second, [witness]) == (len(first), [1772712000]), "another size or time")
     # The time is a part of what a witness signs, and the line is over this checkpoint alone.
     signed = b64(note[:-1].rsplit(" ", 1)[1])
     for at in (11, 20, 75):

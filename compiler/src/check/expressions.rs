@@ -67,12 +67,18 @@ fn judge(part: &Gapped<'_>, is_sure: impl Fn(&PlanError, &Unsure) -> bool, findi
 /// said again.
 fn is_sure(part: &Gapped<'_>, error: &PlanError, unsure: &Unsure) -> bool {
     let is_lost = |name: &str| part.lost.contains(name);
+    let place = site(&error.site);
+    let stretch = error.span().filter(|span| *span != (0..0)).map(|span| part.sites.within(&place, &span));
+    let read = part.sites.text(&stretch.unwrap_or_else(|| part.sites.span(&place)));
+    let holes = read.split("${").skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
+    let rests_on_lost = holes.chain([read]).any(|read| paths(read).any(|path| is_lost(path.root)));
     match &error.kind {
         PlanErrorKind::UnknownParam(_)
         | PlanErrorKind::MissingParam(_)
         | PlanErrorKind::UnknownOperation(_)
+        | PlanErrorKind::NotShown(_)
         | PlanErrorKind::TakenName(_) => false,
-        PlanErrorKind::NotAPath | PlanErrorKind::NotShown(_) | PlanErrorKind::NotALink | PlanErrorKind::Nested => true,
+        PlanErrorKind::NotAPath | PlanErrorKind::NotALink | PlanErrorKind::Nested => !rests_on_lost,
         PlanErrorKind::Expression(_)
         | PlanErrorKind::NotBounded
         | PlanErrorKind::NotAKey(_)
@@ -80,13 +86,11 @@ fn is_sure(part: &Gapped<'_>, error: &PlanError, unsure: &Unsure) -> bool {
         | PlanErrorKind::NotAList(_)
         | PlanErrorKind::NotAMoment(_) => match error.code() {
             Code::UnknownName => {
-                let stretch = error.span().map(|span| part.sites.within(&site(&error.site), &span));
-                let read = stretch.as_ref().map(|place| part.sites.text(place)).unwrap_or_default();
                 let in_lost = error.site.step.as_ref().is_some_and(|step| is_lost(step.as_str()));
-                !part.nameless && !in_lost && !names(error, is_lost) && !paths(read).any(|path| is_lost(path.root))
+                !part.nameless && !in_lost && !names(error, is_lost) && !rests_on_lost
             }
             Code::MayBeSkipped => !part.nameless && !unsure.rests(&error.site),
-            _ => true,
+            _ => !rests_on_lost,
         },
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use assent_schema::code::Code;
+use assent_schema::expr::Path;
 use assent_schema::flow::of_argument;
 use assent_schema::id::{ConnectionId, Name, OperationRef, ProviderId};
 use assent_schema::plan::{
@@ -309,7 +310,13 @@ impl Resolver<'_> {
             self.report.unknown("earlier step of this connection that keeps a text, called", parked, &known);
             return;
         };
-        if with.values().flat_map(of_argument).all(|path| !text.contains(&path)) {
+        let sent: Vec<_> = with.values().flat_map(of_argument).collect();
+        // A name that leads nowhere is told by itself: perhaps what it should be is what was kept.
+        let is_known = |path: &Path| {
+            let root = path.root.as_str();
+            ["trigger", "settings", "now"].contains(&root) || before.iter().any(|step| step.id.as_str() == root)
+        };
+        if sent.iter().all(|path| is_known(path) && !text.contains(path)) {
             let message = format!("`{}` keeps a text that this step does not send.", parked.value);
             let help = "Send what it keeps, or remove `parked`.".to_owned();
             self.report.add_with_help(Code::BadValue, &parked.span, message, help);

@@ -94,7 +94,8 @@ fn shown(judged: &Judged<'_>, step: &Step, found: &mut Vec<Breach>) {
     if via.iter().any(Channel::is_own) {
         return;
     }
-    let most = via.iter().map(|channel| judged.client.shown_by(channel)).max().unwrap_or(Class::Reference);
+    // Without a channel nothing is shown to anybody.
+    let Some(most) = via.iter().map(|channel| judged.client.shown_by(channel)).max() else { return };
     for (position, path) in show.iter().enumerate() {
         let class = flow.show.get(path).map_or(Class::Public, |shown| shown.label.class);
         if !may_take(most, class) {
