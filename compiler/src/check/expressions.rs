@@ -90,7 +90,8 @@ fn is_sure(part: &Gapped<'_>, error: &PlanError, unsure: &Unsure) -> bool {
                 !part.nameless && !in_lost && !names(error, is_lost) && !rests_on_lost
             }
             Code::MayBeSkipped => !part.nameless && !unsure.rests(&error.site),
-            _ => !rests_on_lost,
+            Code::BadExpression => !rests_on_lost,
+            _ => true,
         },
     }
 }
