@@ -207,19 +207,24 @@ fn what_was_edited_is_what_was_signed() {
     assert_eq!(judged(&added), Err(NotTaken::OtherEdits));
 }
 
-#[test]
-fn money_needs_a_signature_and_a_note_does_not() {
-    let (itself, mut waiting, facts, authors) = (itself(), waiting(), facts(), BTreeSet::new());
-    let lena = person("lena");
-    let answer = Answer {
-        person: &lena,
+/// A yes on the page by somebody who is signed in.
+fn agreed(person: &PersonId) -> Answer<'_> {
+    Answer {
+        person,
         choice: Choice::Approve,
         shown: digest(6),
         nonce: digest(5),
         strength: Strength::Account,
         through: Through::Page,
         edited: false,
-    };
+    }
+}
+
+#[test]
+fn money_needs_a_signature_and_a_note_does_not() {
+    let (itself, mut waiting, facts, authors) = (itself(), waiting(), facts(), BTreeSet::new());
+    let lena = person("lena");
+    let answer = agreed(&lena);
     let judged = |waiting: &Waiting, plan: &Plan| {
         judge(
             &Asked {
@@ -273,15 +278,7 @@ fn a_question_is_answered_where_the_client_signed_that_it_is_asked() {
             [Through::Page, Through::Cli, Through::Chat(&desk)].map(|through| asked(&guard).is_asked_on(through));
         assert_eq!(above, [true, true, false], "{via}");
         let lena = person("lena");
-        let answer = Answer {
-            person: &lena,
-            choice: Choice::Approve,
-            shown: digest(6),
-            nonce: digest(5),
-            strength: Strength::Account,
-            through: Through::Page,
-            edited: false,
-        };
+        let answer = agreed(&lena);
         let judged = judge(&asked(&waiting), &answer, NOW);
         assert_eq!(judged, if page { Ok(()) } else { Err(NotTaken::NotHere) }, "{via}");
     }

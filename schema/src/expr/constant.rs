@@ -50,20 +50,11 @@ fn truth(node: &Node) -> Option<bool> {
 
 /// The part of an expression that fails in every run that comes to it, and how; nothing where none does.
 pub(super) fn failing(node: &Node) -> Option<EvalError> {
-    match &node.kind {
-        NodeKind::Boolean(_)
-        | NodeKind::Integer(_)
-        | NodeKind::Decimal(_)
-        | NodeKind::Text(_)
-        | NodeKind::Period(_)
-        | NodeKind::Instant(_)
-        | NodeKind::Now
-        | NodeKind::Path(_)
-        | NodeKind::Has(_) => None,
-        // Lists may be walked in lists: that would take longer than a check may.
-        _ if is_closed(node) && !walks(node) => value(node).err(),
-        _ => by_argument(node).or_else(|| node.children().into_iter().find_map(failing)),
+    // Lists may be walked in lists: that would take longer than a check may.
+    if is_closed(node) && !walks(node) {
+        return value(node).err();
     }
+    by_argument(node).or_else(|| node.children().into_iter().find_map(failing))
 }
 
 fn walks(node: &Node) -> bool {
