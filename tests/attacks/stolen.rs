@@ -285,6 +285,20 @@ fn the_root_threshold_gives_all_visibly() {
             "{log:?}: {ledger:?}"
         );
     }
+    // A version that is taken back before any agent looks is told as well.
+    for _ in 0..2 {
+        let root = site.world.next_root();
+        site.world.roots.push((root, vec!["ann", "ben"]));
+    }
+    site.release(|_| ());
+    site.takes(3);
+    for log in [&[][..], &["acme"]] {
+        let told = site.ledger(log).into_iter().filter(|line| line.contains("\"kind\":\"root\""));
+        let versions: Vec<u64> = told
+            .filter_map(|line| serde_json::from_str::<serde_json::Value>(&line).ok()?["data"]["version"].as_u64())
+            .collect();
+        assert_eq!(versions, [2, 3, 4, 5], "{log:?}");
+    }
     // Not even root speaks for the client.
     site.release(|world| {
         let mut root = world.next_root();

@@ -213,6 +213,15 @@ fn runs(agent: &mut Agent, wanted: u64) -> Status {
     found.unwrap_or_else(|e| panic!("release {wanted}: {e}\n{:?}", agent.status())).0
 }
 
+/// The versions of root that this log says were taken up, in its order.
+fn roots(agent: &Agent, key: &str, log: &[&str]) -> Vec<u64> {
+    let show = ["ledger", "show", "--format", "json", "--key", key];
+    let shown = agent.call(&[&show[..], log].concat()).expect("entries");
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("an answer");
+    let entries = shown["entries"].as_array().expect("entries").iter();
+    entries.filter(|entry| entry["kind"] == "root").filter_map(|entry| entry["data"]["version"].as_u64()).collect()
+}
+
 #[test]
 fn a_fleet_of_three_regions_lives_through_a_cut_and_a_sleep() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -274,6 +283,7 @@ fn a_fleet_of_three_regions_lives_through_a_cut_and_a_sleep() {
     sleeper.start().expect("an agent that wakes");
     let status = runs(sleeper, 5);
     assert_eq!(status.release.map(|release| release.root), Some(5));
+    runs(&mut fleet.region("us").staging, 5);
     for name in ["eu", "apac"] {
         fleet.roll_out(name, 3);
         let status = fleet.region(name).production.status().expect("a status");
@@ -320,9 +330,16 @@ fn a_fleet_of_three_regions_lives_through_a_cut_and_a_sleep() {
     assert_eq!((outcome, verdicts), unknown, "{why}");
 
     // What each agent says of itself stands on its region's server, and its ledger is whole.
+    let key = fleet.agency.private("bruno").expect("a key");
     for region in &mut fleet.regions {
         for (environment, agent) in [("staging", &region.staging), ("production", &region.production)] {
             agent.call(&["ledger", "verify"]).expect("a ledger that verifies");
+            // Whoever moves root is seen doing it: by every agent, in its own log and in that of every client.
+            let client = clients(&agent.status().expect("a status"))[0].split('/').next().expect("a client").to_owned();
+            for log in [&["--own"][..], &["--client", &client]] {
+                let seen = roots(agent, &key, log);
+                assert!(seen.ends_with(&[3, 4, 5]), "{}-{environment}, {log:?}: {seen:?}", region.name);
+            }
             let name = format!("status/{environment}/{0}/{0}-{environment}-1", region.name);
             let files = region.files(&name).expect("a status branch");
             let status: Status = serde_json::from_slice(files.get("status.json").expect("a status")).expect("a status");

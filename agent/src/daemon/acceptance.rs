@@ -251,10 +251,6 @@ impl Taken {
     /// Ledger entries for what is new since the release before.
     pub(super) fn notes(&self, before: Option<&Self>) -> Vec<Write> {
         let mut notes = Vec::new();
-        let root = self.bundle.roots.newest();
-        if before.is_none_or(|before| before.root() != root.version) {
-            notes.extend(self.in_all_logs(|log| Note::new(log, "root").fact("version", root.version)));
-        }
         for (client, bundle) in &self.bundle.clients {
             let known = before.and_then(|before| before.bundle.clients.get(client));
             for (digest, held) in bundle.statements.held() {
@@ -364,6 +360,17 @@ impl Stored {
         let decode = |(who, text): (PersonId, String)| Some((who, STANDARD.decode(text).ok()?));
         Some(SignedFile { bytes, signatures: self.signatures.into_iter().map(decode).collect::<Option<_>>()? })
     }
+}
+
+/// The version of root that was accepted last; nothing before the first release.
+///
+/// # Errors
+/// When the store cannot be read or holds something else.
+pub(super) fn known_root(store: &impl Store) -> Result<Option<u32>, StoreError> {
+    let Some(bytes) = store.state(PINNED)? else { return Ok(None) };
+    let known: Remembered =
+        canon::from_bytes(&bytes).or(Err(StoreError::Damaged("what is remembered of accepted releases")))?;
+    Ok(Some(known.root))
 }
 
 /// What the agent remembers: the pin of its enrolment, moved on by every release that it accepted.

@@ -236,18 +236,29 @@ impl Agent {
         }
     }
 
-    /// Opens the logs of clients that are new here.
+    /// Opens the logs of clients that are new here, and tells each log of every version of root that it did not hear of: whoever
+    /// changes root leaves no version out by changing it again.
     fn first_words(&self, taken: &Taken) -> Result<Vec<Write>, StoreError> {
         let mut words = Vec::new();
+        // The first version is what the logs are opened with.
+        let known = acceptance::known_root(&*self.store)?.unwrap_or(1);
+        let roots = |log: &Log, after: u32| -> Vec<Note> {
+            let versions = after.saturating_add(1)..=taken.root();
+            versions.map(|version| Note::new(log.clone(), "root").fact("version", version)).collect()
+        };
+        words.extend(roots(&Log::Agent, known));
         for client in taken.clients.keys() {
             let log = Log::Client(client.clone());
             if self.store.ledger_size(&log)? == 0 {
-                words.push(Write::Note(Box::new(crate::ledger::opened(log.clone(), self.pin.project, Vec::new()))));
-                words.push(Write::Note(Box::new(crate::ledger::started(log.clone(), true))));
-                words.push(Write::Note(Box::new(crate::ledger::tick(log))));
+                words.push(crate::ledger::opened(log.clone(), self.pin.project, Vec::new()));
+                words.push(crate::ledger::started(log.clone(), true));
+                words.push(crate::ledger::tick(log.clone()));
+                words.extend(roots(&log, 1));
+            } else {
+                words.extend(roots(&log, known));
             }
         }
-        Ok(words)
+        Ok(words.into_iter().map(|note| Write::Note(Box::new(note))).collect())
     }
 
     /// Says no to a release: the active one goes on. Told once for each digest and reason.

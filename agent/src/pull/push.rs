@@ -144,6 +144,39 @@ mod tests {
     }
 
     #[test]
+    fn people_may_work_in_the_repository_that_is_pushed_to() {
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        Repository::init_bare(here.path()).unwrap();
+        let theirs = Repository::init(there.path()).unwrap();
+        let at = Moment::from_seconds(1_800_000_000);
+        let push = |branch: &str, into: &str| {
+            let task = Task::Push { branch: branch.to_owned(), into: into.to_owned() };
+            work(&request(here.path(), there.path(), task))
+        };
+        let name = "status/staging/eu/eu-1";
+        commit(here.path(), name, &files(&[("status.json", "1")]), at).unwrap();
+        assert!(push(name, name).is_ok());
+        commit(here.path(), name, &files(&[("status.json", "2"), ("checkpoints/a/checkpoint", "c")]), at).unwrap();
+        let second = push(name, name).unwrap();
+        assert_eq!(push(name, name), Ok(second.clone()), "there already");
+        let tip = theirs.refname_to_id(&format!("refs/heads/{name}")).unwrap();
+        assert_eq!(tip.to_string(), second);
+        assert!(
+            theirs.find_commit(tip).unwrap().tree().unwrap().get_path(Path::new("checkpoints/a/checkpoint")).is_ok()
+        );
+        // Another history, one that is older, and the branch that somebody has checked out: nothing moves.
+        let first = theirs.find_commit(tip).unwrap().parent_id(0).unwrap();
+        Repository::open_bare(here.path()).unwrap().reference("refs/heads/old", first, true, "").unwrap();
+        commit(here.path(), "other", &files(&[("status.json", "3")]), at).unwrap();
+        assert_eq!(push("old", name), Err(PullFailure::PushRefused));
+        assert_eq!(push("other", name), Err(PullFailure::PushRefused));
+        theirs.set_head(&format!("refs/heads/{name}")).unwrap();
+        commit(here.path(), name, &files(&[("status.json", "4")]), at).unwrap();
+        assert_eq!(push(name, name), Err(PullFailure::PushRefused));
+        assert_eq!(theirs.refname_to_id(&format!("refs/heads/{name}")).unwrap().to_string(), second);
+    }
+
+    #[test]
     fn a_fetch_forces_the_quarantine_reference_and_names_a_missing_branch() {
         let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         Repository::init_bare(here.path()).unwrap();

@@ -5,12 +5,13 @@
 //! # Source
 //! trust.md section 5, crates.md (a small pack of deltas can make the process grow by 200 MB).
 
+use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use git2::{
-    AutotagOption, Config, Direction, ErrorClass, ErrorCode, FetchOptions, PushOptions, Remote, RemoteCallbacks,
-    Repository,
+    AutotagOption, Config, Direction, ErrorClass, ErrorCode, FetchOptions, Oid, Remote, RemoteCallbacks, Repository,
+    RepositoryOpenFlags,
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
@@ -151,15 +152,16 @@ pub fn work(request: &Request, credential: Option<&Content<Vec<u8>>>) -> Result<
 }
 
 fn work_locally(repository: &Repository, path: &Path, request: &Request) -> Result<String, PullFailure> {
-    let url = path.to_str().ok_or(PullFailure::Unreachable)?;
-    // An anonymous remote: no remote of a configuration is asked, and the only configuration is the repository's own.
-    let mut remote = repository.remote_anonymous(url).or(Err(PullFailure::Unreachable))?;
     match &request.task {
-        Task::Fetch { branch, into, known } => fetch(&mut remote, branch, into, known.as_deref(), request.limits.bytes),
+        Task::Fetch { branch, into, known } => {
+            let url = path.to_str().ok_or(PullFailure::Unreachable)?;
+            // An anonymous remote: no remote of a configuration is asked, and the only configuration is the repository's own.
+            let mut remote = repository.remote_anonymous(url).or(Err(PullFailure::Unreachable))?;
+            fetch(&mut remote, branch, into, known.as_deref(), request.limits.bytes)
+        }
         Task::Push { branch, into } => {
-            let reference = format!("refs/heads/{branch}");
-            let commit = repository.refname_to_id(&reference).or(Err(PullFailure::NoBranch))?;
-            push(&mut remote, &reference, &format!("refs/heads/{into}"))?;
+            let commit = repository.refname_to_id(&format!("refs/heads/{branch}")).or(Err(PullFailure::NoBranch))?;
+            push(repository, path, commit, &format!("refs/heads/{into}"))?;
             Ok(commit.to_string())
         }
     }
@@ -207,23 +209,46 @@ fn fetch(
     }
 }
 
-fn push(remote: &mut Remote<'_>, reference: &str, into: &str) -> Result<(), PullFailure> {
-    let refused = std::cell::Cell::new(false);
-    let mut callbacks = RemoteCallbacks::new();
-    callbacks.push_update_reference(|_, status| {
-        refused.set(refused.get() || status.is_some());
-        Ok(())
-    });
-    let mut options = PushOptions::new();
-    options.remote_callbacks(callbacks);
-    let pushed = remote.push(&[format!("{reference}:{into}")], Some(&mut options));
-    drop(options);
-    match pushed {
-        Ok(()) if refused.get() => Err(PullFailure::PushRefused),
-        Ok(()) => Ok(()),
-        Err(error) if error.code() == ErrorCode::NotFastForward => Err(PullFailure::PushRefused),
-        Err(error) => Err(unreachable(&error)),
+/// Gives a commit out to a repository on this machine, whether people work in it or not: a remote of libgit2 takes no push into
+/// one with a working tree. Only a commit that continues what stands there moves the reference.
+fn push(repository: &Repository, path: &Path, commit: Oid, into: &str) -> Result<(), PullFailure> {
+    let other = Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, [] as [&OsStr; 0]);
+    let other = other.map_err(|error| unreachable(&error))?;
+    let before = match other.refname_to_id(into) {
+        Ok(before) => Some(before),
+        Err(error) if error.code() == ErrorCode::NotFound => None,
+        Err(error) => return Err(unreachable(&error)),
+    };
+    if before == Some(commit) {
+        return Ok(());
     }
+    // What is not known here cannot be behind; what people have before them moves under no one's hands but theirs.
+    let continues = before.is_none_or(|before| repository.graph_descendant_of(commit, before).unwrap_or(false));
+    let worked_on =
+        !other.is_bare() && other.find_reference("HEAD").is_ok_and(|head| head.symbolic_target() == Ok(Some(into)));
+    if !continues || worked_on {
+        return Err(PullFailure::PushRefused);
+    }
+    let give = || -> Result<(), git2::Error> {
+        let mut walk = repository.revwalk()?;
+        walk.push(commit)?;
+        before.map_or(Ok(()), |before| walk.hide(before))?;
+        let mut builder = repository.packbuilder()?;
+        builder.insert_walk(&mut walk)?;
+        let database = other.odb()?;
+        let mut pack = database.packwriter()?;
+        builder.foreach(|bytes| pack.write_all(bytes).is_ok())?;
+        pack.commit()?;
+        match before {
+            Some(before) => other.reference_matching(into, commit, true, before, "push")?,
+            None => other.reference(into, commit, false, "push")?,
+        };
+        Ok(())
+    };
+    give().map_err(|error| match error.code() {
+        ErrorCode::Modified | ErrorCode::Exists => PullFailure::PushRefused,
+        _ => unreachable(&error),
+    })
 }
 
 fn unreachable(error: &git2::Error) -> PullFailure {
