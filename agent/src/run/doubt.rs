@@ -70,7 +70,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         tried: &Tried,
     ) -> Result<bool, Stop> {
         let Some(confirm) = &call.operation.confirm else { return Ok(false) };
-        let settled = tried.last.plus(confirm.settles.duration());
+        // An attempt of which nothing came back may be worked on for as long as it would have been waited for.
+        let under_way = if tried.outcome.is_none() { call.operation.timeout.duration() } else { Duration::ZERO };
+        let settled = tried.last.plus(under_way).plus(confirm.settles.duration());
         let told = self.ask_confirm(step, call, confirm, arguments).await?;
         let told = match told {
             // "Not done" counts only after it had time to settle.

@@ -212,6 +212,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let Some(when) = &step.when else { return Ok(()) };
         let runs = self.values.truth(when).map_err(|error| expression_failed(step, &error))?;
         self.record(Entry::When { step: step.id.clone(), item: self.item.clone(), runs });
+        if !runs {
+            self.take_skipped(step);
+        }
         Ok(())
     }
 

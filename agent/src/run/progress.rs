@@ -24,6 +24,7 @@ use crate::world::Wall;
 #[derive(Clone, Debug)]
 pub(super) struct Tried {
     pub(super) intent: Intent,
+    /// When its outcome was known; when it was begun, where nobody knows one.
     pub(super) last: Wall,
     /// Absent while nobody knows what came of it.
     pub(super) outcome: Option<Outcome>,
@@ -138,7 +139,7 @@ impl Progress {
                 self.set(step, if *runs { Stand::Runs } else { Stand::Skipped });
             }
             Entry::Intent(intent) => self.intent(at, intent),
-            Entry::Outcome(outcome) => self.outcome(outcome),
+            Entry::Outcome(outcome) => self.outcome(at, outcome),
             Entry::Answered { step, ended, facts, .. } => {
                 self.set(step, Stand::Answered { ended: *ended, facts: facts.clone() });
             }
@@ -192,7 +193,7 @@ impl Progress {
         self.set(&intent.step, Stand::Tried(Box::new(tried)));
     }
 
-    fn outcome(&mut self, outcome: &Outcome) {
+    fn outcome(&mut self, at: Wall, outcome: &Outcome) {
         if is_success(&outcome.code) {
             let done = Stand::Done { kept: outcome.kept.clone(), shadow: outcome.code == SHADOW };
             return self.set(&outcome.step, done);
@@ -201,6 +202,7 @@ impl Progress {
             // An attempt that surely did nothing says nothing about those before it; a `confirm` does.
             tried.in_doubt = outcome.code != super::doubt::NOT_DONE && (tried.in_doubt || outcome.in_doubt);
             tried.outcome = Some(outcome.clone());
+            tried.last = at;
         }
     }
 

@@ -8,7 +8,7 @@ use assent_schema::client::ClientFacts;
 use assent_schema::expr::Value;
 use assent_schema::id::Name;
 
-use super::compiled::CompiledStep;
+use super::compiled::{CompiledAction, CompiledStep};
 use super::driver::{Run, drive};
 use super::hear::{self, Signals};
 use super::machine::{Live, Scope};
@@ -136,14 +136,26 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 Stand::Decided { approved, .. } => self.take_decision(&name, approved),
                 Stand::Walking(walk) => self.take_counts(&name, &walk),
                 Stand::Woken { arrived, facts } => self.take_event(&name, arrived, record(facts)),
+                Stand::Skipped => {
+                    let compiled = Arc::clone(&self.compiled);
+                    if let Some(step) = self.scope.steps(&compiled).iter().find(|step| step.id == name) {
+                        self.take_skipped(step);
+                    }
+                }
                 Stand::Runs
-                | Stand::Skipped
                 | Stand::Tried(_)
                 | Stand::Asked(_)
                 | Stand::Passed
                 | Stand::Resting { .. }
                 | Stand::Done { .. } => {}
             }
+        }
+    }
+
+    /// Nobody agreed to what nobody was asked.
+    pub(super) fn take_skipped(&mut self, step: &CompiledStep) {
+        if matches!(step.action, CompiledAction::Decide(_)) {
+            self.take_decision(&step.id, false);
         }
     }
 

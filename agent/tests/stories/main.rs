@@ -13,6 +13,7 @@ mod rests;
 mod rotation;
 mod seeds;
 mod shadow;
+mod skipped;
 mod spend;
 mod story;
 mod tokens;

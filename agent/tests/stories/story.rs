@@ -10,13 +10,14 @@ use assent_agent::queue;
 use assent_agent::run::{Act, Compiled, Engine, Heard, NewRun, NotAgain, NotBegun, Verdict, Way};
 use assent_agent::sim::{Host, Reply, Script, Seen, Service, SimWorld, Spawner, Stage, Stop, run};
 use assent_agent::store::{
-    Ending, Entry, ItemEnd, Log, Memory, QueueItem, RunFilter, RunId, Store as _, Transaction, TriggerKind, Write,
+    Aim, Ending, Entry, FactText, ItemEnd, JournalRow, Log, Memory, QueueItem, RunFilter, RunId, Store as _,
+    Transaction, TriggerKind, Write,
 };
 use assent_agent::vault::{FileVault, HostKey, Secret, SlotPath, Vault};
 use assent_agent::world::{Clock as _, HttpRequest, Wall};
 use assent_schema::canon::{self, Digest};
 use assent_schema::client::ClientFacts;
-use assent_schema::id::{AgentId, GroupId, ProjectName};
+use assent_schema::id::{AgentId, GroupId, Name, ProjectName};
 use assent_schema::ledger::{Audit, Entry as LedgerEntry, Origin, commitment};
 use assent_schema::plan::{Effect, Plan};
 use assent_schema::scenario::{Decided, Later, Scenario, Tests};
@@ -352,10 +353,10 @@ impl<'a> Story<'a> {
         let journal = store.journal(line.run).expect("read");
         let ends: Vec<_> = journal.iter().filter(|row| matches!(row.entry, Entry::Ended { .. })).collect();
         assert_eq!(ends.len(), 1, "{name}: a run ends once");
+        self.check_settled(&journal);
         let Entry::Ended { ending, .. } = line.last.entry else { panic!("{name}: something came after the end") };
         let queue = store.queue().expect("read");
-        let failed =
-            |row: &assent_agent::store::JournalRow| matches!(row.entry, Entry::Item { how: ItemEnd::Failed, .. });
+        let failed = |row: &JournalRow| matches!(row.entry, Entry::Item { how: ItemEnd::Failed, .. });
         let queued = match ending {
             Ending::Stopped | Ending::Failed | Ending::ContentLost => true,
             Ending::Done => journal.iter().any(failed),
@@ -371,6 +372,43 @@ impl<'a> Story<'a> {
             }
         }
         Some(ending)
+    }
+
+    /// That an effect was not done is believed only when it had the time to become visible, from when its request can last have
+    /// been worked on.
+    fn check_settled(&self, journal: &[JournalRow]) {
+        for (place, row) in journal.iter().enumerate() {
+            let Entry::Outcome(no) = &row.entry else { continue };
+            if no.code != "not_done" {
+                continue;
+            }
+            let before = || journal.iter().take(place).rev();
+            let same = |step: &Name, item: &Option<FactText>, attempt: u32| {
+                (step, item, attempt) == (&no.step, &no.item, no.attempt)
+            };
+            let sent = before().find_map(|row| match &row.entry {
+                Entry::Intent(intent)
+                    if intent.aim == Aim::Step && same(&intent.step, &intent.item, intent.attempt) =>
+                {
+                    Some((row.at, &intent.operation))
+                }
+                _ => None,
+            });
+            let (sent, operation) = sent.expect("an attempt");
+            let heard = before().find_map(|row| match &row.entry {
+                Entry::Outcome(outcome) if same(&outcome.step, &outcome.item, outcome.attempt) => Some(row.at),
+                _ => None,
+            });
+            let operation = self.workflow.compiled.plan.operations.get(operation).expect("an operation");
+            let settles = operation.confirm.as_ref().expect("a confirm").settles.duration();
+            let last = heard.unwrap_or_else(|| sent.plus(operation.timeout.duration()));
+            assert!(
+                row.at >= last.plus(settles),
+                "{}: a no at {:?} for what was sent at {sent:?}",
+                self.scenario.name,
+                row.at
+            );
+        }
     }
 
     /// No effect was done twice.

@@ -7,6 +7,7 @@ use super::argument::{flow_of_link, for_param};
 use super::error::{Part, PlanErrorKind};
 use super::label::follow;
 use super::walk::Walk;
+use crate::class::Marks;
 use crate::expr::{Env, Facts, Program, Template, Type, check};
 use crate::plan::{Expression, Kpi};
 
@@ -26,6 +27,14 @@ impl Walk<'_> {
         let Some(followed) = self.take(Part::Open, checked) else { return };
         self.released(&Part::Open, "open", &followed);
         self.flows.open = Some(followed.flow);
+    }
+
+    /// Who may have chosen what an event must say before it starts a run.
+    pub(super) fn wanted(&self) -> Marks {
+        let Some(trigger) = self.env.names.get("trigger") else { return Marks::NONE };
+        let wanted = self.plan().trigger.only().into_iter().flatten();
+        let marks = wanted.filter_map(|(field, _)| trigger.get(field.as_str())).map(|known| known.whole().0.marks);
+        marks.fold(Marks::NONE, Marks::join)
     }
 
     /// What is asked for again and again is asked for with constants: nothing has come in yet.

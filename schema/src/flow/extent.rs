@@ -120,6 +120,18 @@ pub(super) fn extent(node: &Node, env: &Env) -> Extent {
     Extent { bulk, may_fail: measure.too_large || cost > COST_MOST.into() }
 }
 
+/// How many items a list can have that is walked inside of others: those `around` it, from outside in, with the name of an item.
+pub(super) fn items<'a>(list: &'a Node, around: &[(&'a Name, &'a Node)], env: &'a Env) -> u32 {
+    let mut measure = Measure { env, locals: Vec::new(), too_large: false };
+    for (variable, list) in around {
+        let (_, held) = measure.of(list);
+        measure.locals.push((variable, held.item.map_or_else(Bulk::default, |item| *item)));
+    }
+    let (_, held) = measure.of(list);
+    // Of what is no list as far as is known, nothing says how many.
+    held.item.map_or(u32::MAX, |_| u32::try_from(held.items).unwrap_or(u32::MAX))
+}
+
 fn is_too_large(bytes: u64) -> bool {
     bytes > count(RESULT_MOST_BYTES)
 }

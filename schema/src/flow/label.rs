@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::extent::{Bulk, extent};
+use super::extent::{Bulk, extent, items};
 use super::{Flow, bits_of};
 use crate::class::{Class, Label, Marks};
 use crate::expr::ast::{Node, NodeKind, Operator, Path};
@@ -36,6 +36,7 @@ pub(super) fn follow_node(node: &Node, env: &Env, edited: &BTreeSet<String>) -> 
         env,
         edited,
         locals: Vec::new(),
+        around: Vec::new(),
         releases: Vec::new(),
         fails: false,
         failing: none,
@@ -57,6 +58,8 @@ struct Labels<'a> {
     env: &'a Env,
     edited: &'a BTreeSet<String>,
     locals: Vec<(&'a Name, Known)>,
+    /// The lists that are walked around a part, with the name of an item of each.
+    around: Vec<(&'a Name, &'a Node)>,
     releases: Vec<(String, u32)>,
     fails: bool,
     failing: Marks,
@@ -99,9 +102,13 @@ impl<'a> Labels<'a> {
             NodeKind::Each(_, of, variable, body) => {
                 let list = self.of(of);
                 let item = self.item(of, &list);
+                let told = self.releases.len();
                 self.locals.push((variable, item));
+                self.around.push((variable, of));
                 let body = self.of(body);
                 self.locals.pop();
+                self.around.pop();
+                self.repeated(told, of);
                 list.join(body).computed()
             }
             _ => node.children().into_iter().fold(Flow::CONSTANT, |flow, child| flow.join(self.of(child))).computed(),
@@ -165,6 +172,18 @@ impl<'a> Labels<'a> {
             item.sources = list.sources.clone().into();
             item
         })
+    }
+
+    /// What is told of one item is told of each.
+    fn repeated(&mut self, told: usize, list: &'a Node) {
+        if self.releases.len() == told {
+            return;
+        }
+        let most = items(list, &self.around, self.env);
+        for (what, bits) in self.releases.iter_mut().skip(told).filter(|_| most > 1) {
+            *what = format!("{what}, {most} times");
+            *bits = bits.saturating_mul(most);
+        }
     }
 
     fn released(&mut self, node: &Node, arguments: &'a [Node]) -> Flow {

@@ -92,7 +92,7 @@ impl Flow {
 pub struct StepFlow {
     /// What its condition draws from; a constant without one.
     pub when: Flow,
-    /// Marks of the conditions under which it runs: its own, and those of `stop` steps before it.
+    /// Marks of the conditions under which it runs: its own, and those under which the run came to it.
     pub control: Marks,
     /// What is certain when it runs: steps that ran, fields that are there, decisions that said yes.
     pub certain: Facts,
@@ -101,6 +101,8 @@ pub struct StepFlow {
     pub outside: BTreeSet<Name>,
     /// Who may have chosen whether it fails.
     pub failing: Marks,
+    /// Who may have chosen whether it ends the run by an expression that fails.
+    pub ends: Marks,
     /// Whether it may not run, or fail and be passed over.
     pub optional: bool,
     /// Its parameters, what stands beside its prompt, or the values that it sets.

@@ -12,7 +12,7 @@ use crate::class::{Class, Label, Marks};
 use crate::expr::ast::{self, Node, NodeKind};
 use crate::expr::{Known, Program, Type, check};
 use crate::id::Name;
-use crate::plan::{Dialect, Each, Event, Expression, Step, Until};
+use crate::plan::{Dialect, Each, Event, Expression, OnItemError, Step, Until};
 
 /// What an `each` counts.
 pub(super) const COUNTS: [&str; 3] = ["done", "failed", "skipped"];
@@ -39,13 +39,20 @@ impl<'p> Walk<'p> {
         }
         self.spelled(&each.item, Part::Item);
         let outside = self.env.clone();
-        let (passed, times, failing) = (self.passed, self.times, self.failing);
+        let (passed, times, ended) = (self.passed, self.times, self.ended);
         self.times = each.max;
-        if let Some(Walked { item, flow, .. }) = walked {
-            let item = results::marked(&item, Marks::NONE, flow.any_marks());
+        // Who chose that the list is longer than it may be ends the run.
+        let too_long = walked.as_ref().is_some_and(|walked| walked.most > each.max);
+        let mut failing = if too_long { self.failing.join(marks) } else { self.failing };
+        if let Some(Walked { item, .. }) = walked {
+            let item = results::marked(&item, Marks::NONE, marks);
             self.env.names.insert(each.item.clone(), item);
             self.env.facts = certain.clone();
-            self.fact_key(&each.key, &Part::Key);
+            let told_apart = self.fact_key(&each.key, &Part::Key).any_marks();
+            failing = failing.join(self.failing);
+            // Whether and how often the steps inside run: by the condition, the list, and what makes two items one.
+            self.passed = passed.join(flow.control).join(marks).join(told_apart);
+            self.ended = Marks::NONE;
             if let Some(nested) = each.steps.iter().find(|step| !step.inner().is_empty()) {
                 self.within(&nested.id, |walk| walk.error(Part::Over, PlanErrorKind::Nested));
             } else {
@@ -56,7 +63,11 @@ impl<'p> Walk<'p> {
         }
         let inside = std::mem::replace(&mut self.env, outside);
         self.flows.known.extend(inside.names);
-        (self.passed, self.times, self.failing) = (passed, times, failing);
+        // An item that fails ends the run, where it is not only counted.
+        if each.on_error == OnItemError::Stop {
+            failing = failing.join(self.ended);
+        }
+        (self.passed, self.times, self.failing, self.ended) = (passed, times, failing, ended);
         // Each step inside is counted by how it ended.
         let inside = each.steps.iter().filter_map(|step| self.flows.steps.get(step.id.as_str()));
         let mut sources = flow.sources.as_ref().map(|list| list.sources.clone()).unwrap_or_default();
@@ -189,6 +200,8 @@ impl<'p> Walk<'p> {
         } else if !followed.flow.label.class.is_fact() {
             self.error(Part::Until, PlanErrorKind::NotAFact);
         }
+        // A moment that is too far ahead ends the run.
+        self.failing = self.failing.join(followed.flow.any_marks());
     }
 
     /// What a `[[cancel]]` compares is known when the run begins.

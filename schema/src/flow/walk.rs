@@ -33,6 +33,7 @@ pub(super) fn walk(plan: &Plan, at: Option<&Name>) -> (Walked, Vec<PlanError>) {
         step: None,
         passed: Marks::NONE,
         failing: Marks::NONE,
+        ended: Marks::NONE,
         times: 1,
         inside: None,
         at: at.cloned(),
@@ -41,6 +42,7 @@ pub(super) fn walk(plan: &Plan, at: Option<&Name>) -> (Walked, Vec<PlanError>) {
     };
     walk.env.names.extend(Name::new("trigger").ok().map(|name| (name, results::trigger(&plan.trigger))));
     walk.workflow();
+    walk.passed = walk.wanted();
     walk.steps(&plan.steps, &Facts::default());
     walk.step = None;
     walk.env.facts = Facts::default();
@@ -60,10 +62,13 @@ pub(super) struct Walk<'p> {
     pub(super) flows: Flows,
     errors: Vec<PlanError>,
     pub(super) step: Option<Name>,
-    /// Marks of the conditions under which an earlier `stop` let the run go on, and of expressions that did not fail.
+    /// Marks of the conditions under which the run came here: what its event had to say, an earlier `stop` that let it go on,
+    /// the `each` around, and expressions that did not fail.
     pub(super) passed: Marks,
     /// Who may have chosen whether an expression of the step fails.
     pub(super) failing: Marks,
+    /// Who may have chosen whether one of the steps so far ended the run by an expression that failed.
+    pub(super) ended: Marks,
     /// How often what is walked now may be done in one run.
     pub(super) times: u32,
     /// The steps of the `each` that is walked now.
@@ -185,6 +190,7 @@ impl<'p> Walk<'p> {
             certain,
             outside,
             failing: Marks::NONE,
+            ends: Marks::NONE,
             optional: step.when.is_some() || !step.continue_on.is_empty(),
             with: BTreeMap::new(),
             inner: Vec::new(),
@@ -196,6 +202,7 @@ impl<'p> Walk<'p> {
         let result = self.action(step, &mut flow);
         // An expression that fails ends the run, so what follows goes on under its condition.
         let certain = self.failing;
+        flow.ends = certain;
         flow.failing = certain.join(self.may_end_otherwise(step, &flow));
         // Whether a step that may fail has a result is chosen by whoever can make it fail.
         let failing = if step.continue_on.is_empty() { Marks::NONE } else { flow.failing };
@@ -230,6 +237,7 @@ impl<'p> Walk<'p> {
             self.passed = control;
         }
         self.passed = self.passed.join(certain);
+        self.ended = self.ended.join(certain);
         let left = Left { id: step.id.clone(), certain: self.env.facts.clone(), result, decides };
         self.flows.steps.insert(step.id.clone(), flow);
         left

@@ -353,3 +353,105 @@ fn a_party_that_the_workflow_names_proves_nothing() {
     assert!(!marked("${ticket.requester}"));
     assert!(marked("c-88"));
 }
+
+#[test]
+fn what_is_told_of_each_item_is_told_as_often_as_there_are_items() {
+    let told = |text: &str| {
+        let whole: Value = serde_json::from_str(REFUND).expect("json");
+        let mut steps = whole["steps"].as_array().expect("steps")[..2].to_vec();
+        steps.push(set("spelt", text));
+        let found = flows(REFUND, &[("/steps", json!(steps)), ("/kpis", json!([]))]);
+        let told = found.releases.iter().filter(|release| release.what.starts_with("spelt.x: one_of"));
+        told.map(|release| (release.what.clone(), release.bits)).collect::<Vec<_>>()
+    };
+    let letter = "one_of(['a', 'b'].filter(c, ticket.subject.contains(c)).join(''), ['a', 'b', 'x'])";
+    assert_eq!(told(&format!("${{{letter}}}")), [("spelt.x: one_of 3".to_owned(), 2)]);
+    assert_eq!(
+        told(&format!("${{[1, 2, 3].map(i, {letter}).join('')}}")),
+        [("spelt.x: one_of 3, 3 times".to_owned(), 6)]
+    );
+    assert_eq!(
+        told(&format!("${{[1, 2, 3].map(i, ['p', 'q'].map(j, {letter}).join('')).join('')}}")),
+        [("spelt.x: one_of 3, 2 times, 3 times".to_owned(), 12)]
+    );
+    // A list whose items are lists of their own, and one that is made of a text of the ticket.
+    assert_eq!(
+        told(&format!("${{[['p', 'q', 'r'], ['s']].map(i, i.map(j, {letter}).join('')).join('')}}")),
+        [("spelt.x: one_of 3, 3 times, 2 times".to_owned(), 12)]
+    );
+    let [(_, most)] = &told(&format!("${{ticket.subject.split(' ').map(i, {letter}).join('')}}"))[..] else {
+        panic!("one")
+    };
+    assert!(*most > BITS_MOST, "{most}");
+}
+
+#[test]
+fn what_stands_around_money_decides_whether_it_moves() {
+    let pay = json!({"id": "pay", "action": {
+        "kind": "call", "operation": "payments.refund", "retry": {"attempts": 1, "first": "1s", "most": "1s"},
+        "with": {"account": "A", "amount": AMOUNT, "payment": "${one}", "reference": "${trigger.ticket_id}"}
+    }});
+    let walk = |when: &str, over: &str, key: &str| {
+        let mut walk = each(&json!([pay.clone()]));
+        walk["when"] = json!(when);
+        walk["action"]["over"] = json!(over);
+        walk["action"]["key"] = json!(key);
+        let whole: Value = serde_json::from_str(REFUND).expect("json");
+        let mut steps = whole["steps"].as_array().expect("steps")[..2].to_vec();
+        steps.push(walk);
+        let found = broken(REFUND, &[("/steps", json!(steps)), ("/kpis", json!([]))]);
+        let mut found = found.into_iter().filter(|breach| breach.code == Code::ModelDecidesMoney);
+        found.next().map(|breach| (breach.site.step.map(|step| step.to_string()).unwrap_or_default(), breach.site.part))
+    };
+    let at = |part| Some(("walk".to_owned(), part));
+    let refund = "intent.intent == 'refund'";
+    assert_eq!(walk("true", "['a', 'b']", "one"), None);
+    assert_eq!(walk(refund, "['a', 'b']", "one"), at(Part::When));
+    assert_eq!(walk("true", &format!("{refund} ? ['a', 'b'] : ['a']"), "one"), at(Part::Over));
+    assert_eq!(walk("true", "['a', 'b']", &format!("{refund} ? one : 'a'")), at(Part::Key));
+}
+
+#[test]
+fn what_ends_the_run_before_money_decides_whether_it_moves() {
+    let inside = json!([set("z", "${[1][intent.intent == 'refund' ? 0 : 5]}")]);
+    let mut stops = each(&inside);
+    stops["action"]["on_error"] = json!("stop");
+    assert!(money_is_found(&[stops], "true", AMOUNT));
+    assert!(!money_is_found(&[each(&inside)], "true", AMOUNT), "a failure is counted, and the run goes on");
+    let plain = json!([set("z", "${one}")]);
+    let mut long = each(&plain);
+    long["action"]["over"] = json!("intent.intent == 'refund' ? ['a'] : ['a', 'b', 'c']");
+    assert!(money_is_found(&[long], "true", AMOUNT));
+    let wait = |at: &str| json!({"id": "later", "action": {"kind": "wait", "until": {"at": at}}});
+    assert!(money_is_found(
+        &[wait("now + (intent.intent == 'refund' ? duration('1h') : duration('2000h'))")],
+        "true",
+        AMOUNT
+    ));
+    assert!(!money_is_found(&[wait("now + duration('1h')")], "true", AMOUNT));
+}
+
+#[test]
+fn what_an_event_must_say_and_where_money_goes_are_chosen_too() {
+    let pay = |changes: &[(&str, Value)], account: &str| {
+        let whole: Value = serde_json::from_str(REFUND).expect("json");
+        let mut steps = whole["steps"].as_array().expect("steps")[..2].to_vec();
+        steps.push(json!({"id": "pay", "action": {
+            "kind": "call", "operation": "payments.refund", "retry": {"attempts": 1, "first": "1s", "most": "1s"},
+            "with": {"account": account, "amount": AMOUNT, "payment": "P", "reference": "${trigger.ticket_id}"}
+        }}));
+        let all = [&[("/steps", json!(steps)), ("/kpis", json!([]))], changes].concat();
+        let found = broken(REFUND, &all).into_iter().filter(|breach| breach.code == Code::ModelDecidesMoney);
+        found.map(|breach| (breach.site.step.map(|step| step.to_string()), breach.site.part)).collect::<Vec<_>>()
+    };
+    let target = ("/operations/payments.refund/params/account/target", json!(true));
+    let chosen = "${intent.intent == 'refund' ? 'A' : 'B'}";
+    assert_eq!(pay(std::slice::from_ref(&target), "A"), []);
+    let there = (Some("pay".to_owned()), Part::With(name("account")));
+    assert_eq!(pay(std::slice::from_ref(&target), chosen), [there]);
+    assert_eq!(pay(&[], chosen), [], "what is no target leads nowhere");
+    let only = ("/trigger/only", json!({"ticket_id": "7"}));
+    let written = ("/trigger/fields/ticket_id/written_by", json!("anyone"));
+    assert_eq!(pay(std::slice::from_ref(&only), "A"), []);
+    assert_eq!(pay(&[only, written], "A"), [(None, Part::Trigger)]);
+}
