@@ -43,6 +43,9 @@ pub struct Status {
     /// What keeps it from looking for releases; absent while nothing does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull: Option<PullStatus>,
+    /// Why nothing can be given out, as the status itself once it can again; absent while all is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<PullStatus>,
     /// Why nothing is started until somebody on call says that it may go on; absent while all is well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub halt: Option<Halt>,
@@ -165,7 +168,7 @@ pub struct Hold {
     pub until: Moment,
 }
 
-/// What keeps an agent from looking for releases.
+/// What keeps an agent from looking for releases, or from giving out what it says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PullStatus {

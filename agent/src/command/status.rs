@@ -34,6 +34,9 @@ impl Show for Status {
         if let Some(pull) = &self.pull {
             writeln!(out, "no release can be pulled since {}: {}", pull.since, pull.code)?;
         }
+        if let Some(push) = &self.push {
+            writeln!(out, "status and checkpoints cannot be pushed since {}: {}", push.since, push.code)?;
+        }
         if let Some(halt) = &self.halt {
             let why: Vec<_> = halt.why.iter().map(ToString::to_string).collect();
             writeln!(out, "STOPPED since {}: {}; nothing starts", halt.since, why.join(", "))?;

@@ -80,6 +80,8 @@ pub(super) struct Agent {
     pub(super) pokes: tokio::sync::Mutex<Pokes>,
     /// What keeps the agent from looking for releases.
     trouble: Mutex<Option<PullStatus>>,
+    /// What keeps the agent from saying anything to the outside.
+    unsaid: Mutex<Option<PullStatus>>,
     pub(super) news: Arc<Notify>,
     /// What is seen of runs and of the agent itself.
     pub(super) seen: Seen,
@@ -156,6 +158,7 @@ impl Agent {
             pull: Arc::default(),
             pokes: tokio::sync::Mutex::new(Pokes::new()),
             trouble: Mutex::default(),
+            unsaid: Mutex::default(),
             news: Arc::default(),
             seen: Seen::default(),
             shared: Notify::new(),
@@ -189,13 +192,27 @@ impl Agent {
         if failure.is_none() {
             self.seen.polled(self.world.clock.boot());
         }
-        let mut trouble = lock(&self.trouble);
-        let same = trouble.as_ref().map(|old| old.code.as_str()) == failure.map(PullFailure::code);
-        if !same {
-            let since = self.field.now();
-            *trouble = failure.map(|failure| PullStatus { code: failure.code().to_owned(), since });
+        if self.is_news(&self.trouble, failure) {
             self.news.notify_one();
         }
+    }
+
+    /// What keeps the agent from saying anything to the outside, as far as `assent-agent status` can tell it.
+    pub(super) fn cannot_publish(&self, failure: Option<PullFailure>) {
+        // That it is over must be said as well; while it lasts, saying so changes nothing.
+        if self.is_news(&self.unsaid, failure) && failure.is_none() {
+            self.news.notify_one();
+        }
+    }
+
+    fn is_news(&self, known: &Mutex<Option<PullStatus>>, failure: Option<PullFailure>) -> bool {
+        let mut known = lock(known);
+        let same = known.as_ref().map(|old| old.code.as_str()) == failure.map(PullFailure::code);
+        if !same {
+            let since = self.field.now();
+            *known = failure.map(|failure| PullStatus { code: failure.code().to_owned(), since });
+        }
+        !same
     }
 
     /// Wakes the status push.
@@ -351,6 +368,7 @@ impl Agent {
                 fresh: taken.fresh,
             }),
             pull: lock(&self.trouble).clone(),
+            push: lock(&self.unsaid).clone(),
             halt: self.halted(),
             returned: status::returned(&board),
             workflows: status::workflows(

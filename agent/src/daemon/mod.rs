@@ -59,6 +59,7 @@ use crate::ledger::Ledgers;
 use crate::listen::{self, Certificate, Entrance};
 use crate::people::Itself;
 use crate::pin::Pin;
+use crate::pull::locks;
 use crate::pull::read;
 use crate::pull::watch::Watch;
 use crate::real::{BoundedClock, Real, RealClock, RealDice, RealDisk, RealInboxes, RealKeyring, RealNet, tls};
@@ -69,6 +70,7 @@ use crate::world::{Clock as _, Dice as _, Keyring as _};
 
 use agent::{Agent, Parts, TIME};
 use answers::Clerk;
+use publishing::Said;
 use registry::Register;
 
 /// Where the store says that the agent went down in order.
@@ -297,6 +299,7 @@ async fn build(
         Error::environment("no root is pinned here").help("Enrol the agent first: `assent-agent enrol`.")
     })?;
     read::prepare(&config.state.repository()).tried(|| "cannot make the agent's repository".into())?;
+    locks::take_away(&config.state.repository()).tried(|| "cannot tidy the agent's repository".into())?;
     // What transfers left behind that a crash ended; there may be none.
     drop(std::fs::remove_dir_all(config.state.transfers()));
     recovery::finish(&config, &disk).await?;
@@ -382,7 +385,7 @@ async fn stop(agent: &Arc<Agent>, mut loops: JoinSet<()>) {
     if let Err(error) = agent.switch(|board| board.halt(now), with).await {
         tracing::error!(%error, "the last words could not be written");
     }
-    if let Err(failure) = publishing::publish(agent, &mut None).await {
+    if let Err(failure) = publishing::publish(agent, &mut Said::default()).await {
         tracing::warn!(code = failure.code(), "the last status could not be pushed");
     }
 }

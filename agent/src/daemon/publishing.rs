@@ -21,10 +21,21 @@ const SETTLES: Duration = Duration::from_millis(200);
 /// Where the branch keeps rehearsals.
 const REHEARSALS: &str = "rehearsals/";
 
+/// So many pushes in a row that failed are told to on-call.
+const FAILURES_TOLD: u32 = 5;
+
+/// What was said to the outside last, and what is still to be said.
+#[derive(Default)]
+pub(super) struct Said {
+    status: Option<Status>,
+    /// Checkpoints that were signed and do not stand on the branch yet: they are signed once.
+    left: BTreeMap<String, Vec<u8>>,
+}
+
 /// Pushes until the future is dropped.
 pub(super) async fn publishing(agent: Arc<Agent>) {
     let news = agent.news();
-    let mut said: Option<Status> = None;
+    let (mut said, mut failures) = (Said::default(), 0_u32);
     loop {
         if agent.halted().is_some() {
             // Whoever holds this name may be elsewhere: nothing is signed, and nothing is pushed over it.
@@ -34,10 +45,16 @@ pub(super) async fn publishing(agent: Arc<Agent>) {
         if agent.is_tick_due() {
             tick(&agent).await;
         }
-        if let Err(failure) = publish(&agent, &mut said).await {
+        let failure = publish(&agent, &mut said).await.err();
+        agent.cannot_publish(failure);
+        failures = if failure.is_some() { failures.saturating_add(1) } else { 0 };
+        if let Some(failure) = failure {
             // What stands on the branch here is pushed with the next try, whatever changed meanwhile.
-            said = None;
-            tracing::warn!(code = failure.code(), "the status could not be pushed");
+            said.status = None;
+            tracing::warn!(code = failure.code(), failures, "the status could not be pushed");
+            if failures == FAILURES_TOLD {
+                agent.alert("status", failure.code()).await;
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(CHECKPOINT_EVERY) => {}
@@ -47,14 +64,15 @@ pub(super) async fn publishing(agent: Arc<Agent>) {
 }
 
 /// Signs what is new and pushes it.
-pub(super) async fn publish(agent: &Arc<Agent>, said: &mut Option<Status>) -> Result<(), PullFailure> {
-    let mut files = checkpoints(agent).await?;
-    files.extend(cosigned(agent));
+pub(super) async fn publish(agent: &Arc<Agent>, said: &mut Said) -> Result<(), PullFailure> {
+    said.left.extend(checkpoints(agent).await?);
+    said.left.extend(cosigned(agent));
+    let mut files = said.left.clone();
     let (rehearsals, rehearsed) = rehearsals(agent).await;
     files.extend(rehearsals);
     let status = agent.status().await.or(Err(PullFailure::Broken))?;
     // Its own time is no news.
-    let same = said.as_ref().is_some_and(|old| Status { time: status.time, ..old.clone() } == status);
+    let same = said.status.as_ref().is_some_and(|old| Status { time: status.time, ..old.clone() } == status);
     if same && files.is_empty() {
         return Ok(());
     }
@@ -67,6 +85,7 @@ pub(super) async fn publish(agent: &Arc<Agent>, said: &mut Option<Status>) -> Re
     );
     let branch = push::branch(&agent.config.environment, &agent.config.region, &agent.config.agent);
     push::commit(&agent.config.state.repository(), &branch, &files, status.time)?;
+    said.left.clear();
     // Only now, with the statements on the branch, are they not made again.
     if !rehearsed.is_empty() {
         let done = Transaction { at: agent.world.clock.now(), writes: rehearsed };
@@ -75,14 +94,14 @@ pub(super) async fn publish(agent: &Arc<Agent>, said: &mut Option<Status>) -> Re
     match agent.transfers().push(&branch).await {
         Ok(_) => {
             agent.alerts_over("status").await;
-            *said = Some(status);
+            said.status = Some(status);
             Ok(())
         }
         Err(PullFailure::PushRefused) => {
             // Somebody else wrote to this branch: another instance holds this identity, or somebody who may push.
             agent.refused(&status).await?;
             agent.alert("status", "branch-not-ours").await;
-            *said = Some(status);
+            said.status = Some(status);
             Ok(())
         }
         Err(failure) => Err(failure),

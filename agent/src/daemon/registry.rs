@@ -25,6 +25,10 @@ impl Registry for Register {
         self.0.taken().is_none_or(|taken| taken.workflows().contains_key(&(client.clone(), workflow.clone())))
     }
 
+    fn is_halted(&self) -> bool {
+        self.0.halted().is_some()
+    }
+
     fn approvers(&self, client: &ClientId) -> Option<Digest> {
         self.0.taken()?.bundle.clients.get(client).map(|client| client.statements.approvers().first())
     }

@@ -46,6 +46,11 @@ pub trait Registry: Send + Sync + 'static {
     /// are to be sent again, not given up.
     fn expects(&self, client: &ClientId, workflow: &WorkflowId) -> bool;
 
+    /// Whether nothing is started until somebody on call signs a recovery.
+    fn is_halted(&self) -> bool {
+        false
+    }
+
     /// SHA-256 of a client's first approvers file.
     fn approvers(&self, client: &ClientId) -> Option<Digest>;
 
@@ -277,6 +282,9 @@ impl<W: World, S: Store, D: Deployed, R: Registry> Desk for FrontDesk<W, S, D, R
     }
 
     fn ails(&self) -> Option<&'static str> {
+        if self.registry.is_halted() {
+            return Some("halted");
+        }
         self.engine.is_full().then_some("disk_full")
     }
 }

@@ -13,8 +13,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
-use super::PullFailure;
 use super::transfer::{Answer, Bounds, MESSAGE_MOST_BYTES, Request, Task};
+use super::{PullFailure, locks};
 use crate::config::{Config, Limits, Repository};
 use crate::content::Content;
 
@@ -67,7 +67,12 @@ impl Transfers {
     /// [`PullFailure`].
     pub async fn fetch(&self, branch: &str, into: &str, known: Option<&str>) -> Result<String, PullFailure> {
         let known = known.map(str::to_owned);
-        self.run(Task::Fetch { branch: branch.to_owned(), into: into.to_owned(), known }).await
+        let fetched = self.run(Task::Fetch { branch: branch.to_owned(), into: into.to_owned(), known }).await;
+        if fetched.is_err() {
+            // Nobody else fetches into it, and the child is gone.
+            locks::take_away_one(&self.repository, into);
+        }
+        fetched
     }
 
     /// Gives a branch to the other side.

@@ -1,10 +1,11 @@
 //! Git as transport: what is fetched is bytes by name, nothing more. Trust begins in `verify`.
 //!
 //! `transfer` runs in a child process with limits, and `talk` speaks with servers there; `fetch` starts it; `read` takes blobs out of the object database;
-//! `pace` says when to look again; `shelf` keeps what was accepted; `watch` notices a local change; `push` writes the agent's own branch, `branch` reads it.
+//! `pace` says when to look again; `locks` takes away what a process left that died; `shelf` keeps what was accepted; `watch` notices a local change; `push` writes the agent's own branch, `branch` reads it.
 
 pub mod branch;
 pub mod fetch;
+pub mod locks;
 pub mod pace;
 pub mod push;
 pub mod read;

@@ -170,7 +170,8 @@ impl<'p> Walk<'p> {
             Until::At(at) => self.moment(step, at),
             Until::Event(awaited) => {
                 // The event has the very value that it is compared with, and whoever chose that chose whether it comes.
-                let matched = self.fact_key(&awaited.equals, &Part::Until).any_marks();
+                let key = self.fact_key(&awaited.equals, &Part::Until);
+                let matched = key.any_marks();
                 if !is_facts(&awaited.on) || !awaited.on.fields.contains_key(awaited.key.as_str()) {
                     self.error(Part::Until, PlanErrorKind::NotAFact);
                 }
@@ -183,6 +184,7 @@ impl<'p> Walk<'p> {
                 let token = matches!(awaited.on.dialect, Dialect::Token);
                 let marks = if token { Marks::OUTSIDE } else { Marks::NONE };
                 let arrived = Known::new(Type::Boolean, Label::new(Class::Reference, marks.join(matched)));
+                let arrived = Known { sources: key.sources.into(), ..arrived };
                 fields.extend(Name::new("arrived").ok().map(|name| (name, arrived)));
             }
         }

@@ -119,16 +119,19 @@ pub(super) fn asked_with_content(known: &Known) -> Known {
     Known { kind: map(&known.kind, asked_with_content), label: Label::new(class, known.label.marks), ..known.clone() }
 }
 
-/// In how many ways each field of an answer that is one thing or another can turn out, with its path below `path`; those of
-/// lists left out.
+/// In how many ways each field of an answer that is one thing or another can turn out, or be absent, with its path below `path`;
+/// those of lists left out.
 pub(super) fn choices(known: &Known, path: &str) -> Vec<(String, usize)> {
     let Type::Record(fields) = &known.kind else { return Vec::new() };
     let below = fields.iter().flat_map(|(name, field)| {
         let path = format!("{path}.{name}");
+        let absent = usize::from(field.optional);
         match &field.kind {
-            Type::Boolean if field.label.class.is_fact() => vec![(path, 2)],
-            Type::OneOf(values) if field.label.class.is_fact() => vec![(path, values.len())],
-            _ => choices(field, &path),
+            Type::Boolean if field.label.class.is_fact() => vec![(path, 2 + absent)],
+            Type::OneOf(values) if field.label.class.is_fact() => vec![(path, values.len().saturating_add(absent))],
+            Type::Record(_) => choices(field, &path),
+            _ if field.optional && field.label.class.is_fact() => vec![(path, 2)],
+            _ => Vec::new(),
         }
     });
     below.collect()

@@ -223,8 +223,13 @@ impl<'p> Walk<'p> {
         }
         let decides = matches!(step.action, Action::Decide { .. });
         result.optional = flow.optional && !decides;
-        // That it ran tells of what its condition reads.
-        result.sources = flow.when.sources.clone().into();
+        // That it ran tells of what its condition reads, and that it did not fail of what it was given.
+        let mut told = flow.when.sources.clone();
+        if !step.continue_on.is_empty() {
+            let given = flow.with.values().chain(&flow.sources).filter(|given| !given.label.class.is_fact());
+            told.extend(given.flat_map(|given| given.sources.iter().cloned()));
+        }
+        result.sources = told.into();
         if let Type::Record(fields) = &result.kind {
             for (name, field) in fields.iter() {
                 let (label, ..) = field.whole();

@@ -76,6 +76,9 @@ fn troubles(status: &Status, now: Wall) -> Markup {
                 "Somebody on call must sign a recovery: " code { "assent-agent recover" } "."
             }
         }
+        @if let Some(push) = &status.push {
+            p.banner.warn { (mark(Mark::Bell)) strong { "Status and checkpoints cannot be pushed" } " since " (words::moment(now, push.since)) ": " code { (push.code) } }
+        }
         @if let Some(pull) = &status.pull {
             p.banner.warn { (mark(Mark::Bell)) strong { "Releases cannot be pulled" } " since " (words::moment(now, pull.since)) ": " code { (pull.code) } }
         }

@@ -455,3 +455,36 @@ fn what_an_event_must_say_and_where_money_goes_are_chosen_too() {
     assert_eq!(pay(std::slice::from_ref(&only), "A"), []);
     assert_eq!(pay(&[only, written], "A"), [(None, Part::Trigger)]);
 }
+
+#[test]
+fn that_something_is_absent_tells_too() {
+    let field = json!({"at": "got", "class": "reference", "shape": {"type": "boolean"}, "written_by": "system", "optional": true});
+    let changes = [
+        ("/operations/helpdesk.keep_note/response/id/optional", json!(true)),
+        ("/operations/helpdesk.keep_note/response/got", field),
+    ];
+    let flows = flows(REPLY, &changes);
+    let told: Vec<_> = releases(&flows).into_iter().filter(|(what, _)| what.starts_with("keep.")).collect();
+    assert_eq!(told, [("keep.got: one of 3", 2), ("keep.id: one of 2", 1)]);
+}
+
+#[test]
+fn what_a_wait_or_a_failure_tells_draws_on_what_they_were_given() {
+    let whole: Value = serde_json::from_str(REFUND).expect("json");
+    let steps = whole["steps"].as_array().expect("steps");
+    let mut trigger = whole["trigger"].clone();
+    trigger.as_object_mut().expect("a trigger").retain(|key, _| key != "kind" && key != "self");
+    let wait = json!({"id": "later", "action": {"kind": "wait", "until": {"event": {
+        "on": trigger, "key": "ticket_id", "match": "one_of(ticket.subject, ['a', 'b'])", "within": "1d"
+    }}}});
+    let mut all = steps[..2].to_vec();
+    all[1]["continue_on"] = json!(["timed_out"]);
+    all.push(wait);
+    let flows = flows(REFUND, &[("/steps", json!(all)), ("/kpis", json!([]))]);
+    let drawn = |path: &str| {
+        let known = find(&flows, path).expect(path);
+        known.sources.iter().map(|source| source.path.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(drawn("later.arrived"), ["ticket.subject"]);
+    assert_eq!(drawn("intent"), ["ticket.body"]);
+}
