@@ -56,6 +56,7 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
         retry: table.opt("retry", |value| value.spanned(retry)),
         confirm: table.opt("confirm", |value| value.spanned(confirm)),
         reread: table.opt("reread", boolean).unwrap_or_default(),
+        finds: table.opt("finds", boolean).unwrap_or_default(),
         park: table.opt("park", |value| value.spanned(park)),
         belongs: table.opt("belongs", |value| value.spanned(belongs)),
         job: table.opt("job", |value| value.spanned(job)),
@@ -149,9 +150,10 @@ fn unused(operation: &Operation, table: &mut Table<'_, '_>) {
     let misspelled = table.has("effect") && operation.effect.span == table.span();
     let acts = operation.effect.value != Effect::None;
     let about_effects = operation.idempotency.is_some() || operation.confirm.is_some() || operation.park.is_some();
+    let about_effects = about_effects || operation.finds;
     if !acts && !misspelled && about_effects {
         table.bad::<()>(
-            "`idempotency`, `confirm` and `park` are about effects, and this operation has none.",
+            "`idempotency`, `confirm`, `finds` and `park` are about effects, and this operation has none.",
             "Add `effect`, or remove them.",
         );
     }

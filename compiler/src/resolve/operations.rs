@@ -50,6 +50,7 @@ fn resolve(operation: &spec::Operation) -> Operation {
         retry: value(operation.retry.as_ref()),
         confirm: value(operation.confirm.as_ref()),
         reread: operation.reread,
+        finds: operation.finds,
         park: value(operation.park.as_ref()),
         belongs: value(operation.belongs.as_ref()),
         job: value(operation.job.as_ref()),

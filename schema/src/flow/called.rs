@@ -15,7 +15,7 @@ use crate::id::{Name, OperationRef};
 use crate::plan::{Action, Argument, Dialect, Effect, Expression, Step, Trigger};
 
 impl Walk<'_> {
-    /// Whether a step asks an operation with content, beyond which record it is about; what effect that has.
+    /// Whether a step asks an operation with content, beyond which record it is about; what effect its answer tells of.
     pub(super) fn asked_with_content(&self, step: &Step, flow: &StepFlow) -> Option<Effect> {
         let Action::Call { operation, .. } = &step.action else { return None };
         let operation = self.plan().operations.get(operation)?;
@@ -24,7 +24,9 @@ impl Walk<'_> {
             // What is only compared chooses no record.
             !is_target && !operation.only_compares(name) && !given.label.class.is_fact()
         };
-        flow.with.iter().any(asks).then_some(operation.effect)
+        // What is found by content is like what is read with it.
+        let effect = if operation.finds { Effect::None } else { operation.effect };
+        flow.with.iter().any(asks).then_some(effect)
     }
 
     pub(super) fn call(

@@ -46,17 +46,33 @@ pub(super) fn call(
     own_party: bool,
 ) -> Known {
     let known = Known::record(&operation.response, operation.record.as_str(), &Origin::Connection(connection.clone()));
-    marked(&known, chosen_by(operation, given, own_party), Marks::NONE)
+    let known = marked(&known, chosen_by(operation, given, own_party), Marks::NONE);
+    if operation.effect == Effect::None {
+        return known;
+    }
+    let given = given.values().fold(Marks::NONE, |marks, more| marks.join(*more));
+    said_of(&known, given)
+}
+
+/// An effect's answer names what it made, by an id and a moment, whoever chose what was put into it. All else that it says is of
+/// what it was given.
+fn said_of(known: &Known, given: Marks) -> Known {
+    match &known.kind {
+        Type::Token | Type::Integer | Type::Instant => known.clone(),
+        Type::Record(_) => Known { kind: map(&known.kind, |part| said_of(part, given)), ..known.clone() },
+        _ => marked(known, given, Marks::NONE),
+    }
 }
 
 /// Who may have chosen the record that an operation answered: whoever chose what it was asked with. A `belongs` check
-/// leaves only who chose the party, where that is the event's own. An effect answers what it did, so only its targets choose.
+/// leaves only who chose the party, where that is the event's own. An effect answers what it did, so only its targets choose; but
+/// for one that finds what is there already.
 fn chosen_by(operation: &Operation, given: &BTreeMap<Name, Marks>, own_party: bool) -> Marks {
     let party = operation.belongs.as_ref().filter(|belongs| own_party && given.contains_key(belongs.param.as_str()));
-    let is_read = operation.effect == Effect::None;
+    let finds = operation.effect == Effect::None || operation.finds;
     let chooses = |name: &Name, param: &Param| match party {
         Some(belongs) => *name == belongs.param,
-        None => is_read || param.target,
+        None => finds || param.target,
     };
     let params = operation.params.iter().filter(|(name, param)| chooses(name, param));
     params.filter_map(|(name, _)| given.get(name)).fold(Marks::NONE, |marks, more| marks.join(*more))

@@ -88,6 +88,9 @@ pub struct Operation {
     /// Whether the same read may be done again later for the same record.
     #[serde(default, skip_serializing_if = "is_false")]
     pub reread: bool,
+    /// Whether an effect answers a record that may have been there before, found by what it was given.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub finds: bool,
     /// The operation that keeps a text in a private place of the client's own system, and the one that reads it back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub park: Option<Park>,

@@ -138,6 +138,8 @@ pub struct Operation {
     pub confirm: Option<Spanned<Confirm>>,
     /// Whether the same read may be done again later for the same record.
     pub reread: bool,
+    /// Whether an effect answers a record that may have been there before, found by what it was given.
+    pub finds: bool,
     /// Where a text can wait in the client's own system.
     pub park: Option<Spanned<Park>>,
     /// The check that a record is the trigger's own party's.

@@ -36,6 +36,8 @@ pub(super) struct Asked<'o> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reread: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    finds: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     park: Option<&'o Park>,
     #[serde(skip_serializing_if = "Option::is_none")]
     belongs: Option<&'o Belongs>,
@@ -63,6 +65,7 @@ impl<'o> Asked<'o> {
             idempotency,
             confirm,
             reread,
+            finds,
             park,
             belongs,
             job,
@@ -88,6 +91,7 @@ impl<'o> Asked<'o> {
             idempotency: idempotency.as_ref(),
             confirm: confirm.as_ref(),
             reread: reread.then_some(true),
+            finds: finds.then_some(true),
             park: park.as_ref(),
             belongs: belongs.as_ref(),
             job: job.as_ref(),

@@ -34,6 +34,7 @@ pub(super) static OPERATION: Table = Table {
         may("retry", Holds::Table(&RETRY), "How it is retried unless a step says otherwise."),
         may("confirm", Holds::Table(&CONFIRM), "The read that tells whether it happened, for effects."),
         may("reread", Holds::Boolean, "Whether the same read may be done again later for the same record."),
+        may("finds", Holds::Boolean, "Whether it answers a record that may have been there before, for effects."),
         may("park", Holds::Table(&PARK), "Where a text can wait in the client's own system, for effects."),
         may("belongs", Holds::Table(&BELONGS), "The check that a record is the trigger's own party's, for reads."),
         may("job", Holds::Table(&JOB), "How a job that was only taken is followed to its end."),

@@ -488,3 +488,26 @@ fn what_a_wait_or_a_failure_tells_draws_on_what_they_were_given() {
     assert_eq!(drawn("later.arrived"), ["ticket.subject"]);
     assert_eq!(drawn("intent"), ["ticket.body"]);
 }
+
+#[test]
+fn an_effect_that_finds_a_record_answers_like_a_read() {
+    let fields = json!({
+        "id": {"at": "id", "class": "reference", "shape": {"type": "token"}, "written_by": "system"},
+        "vip": {"at": "vip", "class": "reference", "shape": {"type": "boolean"}, "written_by": "system"},
+        "owes": {"at": "owes", "class": "reference", "written_by": "system", "shape": {"type": "money",
+            "wire": {"unit": "minor", "value": "v", "currency": {"at": "c"}}}},
+    });
+    let changes = |finds: bool| {
+        let response = ("/operations/helpdesk.keep_note/response", fields.clone());
+        flows(REPLY, &[response, ("/operations/helpdesk.keep_note/finds", json!(finds))])
+    };
+    // The note's text is the AI's.
+    let of = |flows: &Flows, path: &str| find(flows, path).expect(path).label;
+    let (made, found) = (changes(false), changes(true));
+    for (path, marked) in [("keep.id", false), ("keep.vip", true), ("keep.owes", true)] {
+        let label = of(&made, path);
+        assert_eq!((label.class, label.marks.any()), (Class::Reference, marked), "{path}");
+        let label = of(&found, path);
+        assert_eq!((label.class, label.marks.any()), (Class::Content, true), "{path}, where it finds");
+    }
+}
