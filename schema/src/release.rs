@@ -7,13 +7,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::canon::Digest;
 use crate::client::ActiveWorkflow;
 use crate::id::{AgentId, ClientId, Environment, PersonId, Region};
 use crate::passkey::Assertion;
 use crate::time::Moment;
+use crate::trust::is_hidden;
 
 /// What a release holds: `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +42,7 @@ pub struct Manifest {
     /// The source it was made from.
     pub source: Source,
     /// The compiler's version.
+    #[serde(deserialize_with = "line")]
     pub compiler: String,
     /// The instant of the checks.
     pub at: Moment,
@@ -66,7 +69,8 @@ pub enum ManifestType {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// The git commit id, for people.
+    /// The git commit id, for people: 40 or 64 hex digits.
+    #[serde(deserialize_with = "commit_id")]
     pub commit: String,
     /// The tree SHA-256 of formats.md section 1.
     pub tree: Digest,
@@ -89,7 +93,27 @@ pub struct Readmitted {
     /// Which plan.
     pub plan: Digest,
     /// Why.
+    #[serde(deserialize_with = "line")]
     pub reason: String,
+}
+
+/// A text that people are shown beside others: what is in it moves nothing around it.
+fn line<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    if text.chars().any(|c| c.is_control() || is_hidden(c)) {
+        return Err(D::Error::custom("a text here is one line without invisible characters"));
+    }
+    Ok(text)
+}
+
+fn commit_id<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    let is_hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if is_hex && matches!(text.len(), 40 | 64) {
+        Ok(text)
+    } else {
+        Err(D::Error::custom("a commit is 40 or 64 hex digits"))
+    }
 }
 
 /// One file of a release.

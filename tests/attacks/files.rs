@@ -174,6 +174,24 @@ pub(crate) const ROOM: &[Attack] = &[
     because("a manifest that says of no one that they wrote a workflow", "plan-invalid", "has no author", || {
         manifest_with(|manifest| manifest.active[0].authors.clear())
     }),
+    because("a manifest that says of a stranger that they wrote a workflow", "plan-invalid", "never in a root", || {
+        manifest_with(|manifest| manifest.active[0].authors = vec!["nobody".parse().unwrap()])
+    }),
+    because(
+        "a manifest whose commit clears the screen of whoever reads it",
+        "manifest-invalid",
+        "40 or 64 hex",
+        || manifest_with(|manifest| manifest.source.commit = "\u{1b}[2J\nall green".into()),
+    ),
+    because("a manifest whose compiler writes a line of its own", "manifest-invalid", "one line", || {
+        manifest_with(|manifest| manifest.compiler = "0.1.0\nall green".into())
+    }),
+    because("a manifest whose reason turns round what follows it", "manifest-invalid", "one line", || {
+        manifest_with(|manifest| {
+            let plan = manifest.active[0].plan;
+            manifest.readmitted.push(assent_schema::release::Readmitted { plan, reason: "mended \u{202e}".into() });
+        })
+    }),
     because("a manifest that lists itself", "file-unexpected", "freshness.json", || {
         manifest_with(|manifest| {
             let entry = *manifest.files.values().next().unwrap();

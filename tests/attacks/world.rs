@@ -214,7 +214,7 @@ impl World {
         let mut manifest: Manifest = read(json!({
             "type": "release", "schema": 1, "project": self.project, "environment": "production", "region": "eu",
             "generation": self.newest().generation, "sequence": self.sequence,
-            "source": {"commit": "c", "tree": Digest::of_file(b"tree")}, "compiler": "0.1.0",
+            "source": {"commit": "c".repeat(40), "tree": Digest::of_file(b"tree")}, "compiler": "0.1.0",
             "at": self.now.minus(Period::days(1)),
             "accept": {"from": self.now.minus(Period::days(1)), "until": self.now.plus(Period::days(29))}, "active": active, "files": {},
         }));

@@ -13,7 +13,7 @@ use assent_schema::id::{ClientId, ConnectionId, PersonId};
 use assent_schema::plan::{Plan, SCHEMA, Target};
 use assent_schema::release::Manifest;
 use assent_schema::scenario::Tests;
-use assent_schema::trust::{PublicKey, Root, Teams};
+use assent_schema::trust::{PublicKey, Root, RootChain, Teams};
 
 use super::files::Sorted;
 use super::refusal::{Refusal, RefusalCode};
@@ -146,6 +146,7 @@ fn check_endpoint(
 pub(super) fn plans(
     manifest: &Manifest,
     sorted: &Sorted<'_>,
+    roots: &RootChain,
     clients: &BTreeMap<ClientId, ClientFacts>,
     before: Option<&Verified<Bundle>>,
 ) -> Result<Vec<Named>, Refusal> {
@@ -162,6 +163,18 @@ pub(super) fn plans(
         .or_else(|| sorted.tests.keys().find(|digest| !tests.contains(digest)).map(|d| format!("tests/{d}.json")));
     if let Some(path) = unused {
         return Err(Refusal::new(RefusalCode::FileUnexpected, format!("{path} belongs to no active workflow")));
+    }
+    // Nobody decides on the money of what they wrote; whom it is not known of, everybody is named.
+    for active in &manifest.active {
+        let refuse = |what: &str| {
+            Refusal::new(RefusalCode::PlanInvalid, format!("{}/{} {what}", active.client, active.workflow))
+        };
+        if active.authors.is_empty() {
+            return Err(refuse("has no author"));
+        }
+        if !active.authors.iter().all(|author| roots.knows(author)) {
+            return Err(refuse("has an author who was never in a root"));
+        }
     }
     cores::try_each(&manifest.active, |active| plan(active, sorted, clients, before))
 }
@@ -192,10 +205,6 @@ fn plan(
     }
     if plan.steps.is_empty() || tests.scenarios.is_empty() {
         return Err(refuse("has no steps or no scenarios"));
-    }
-    // Nobody decides on the money of what they wrote; whom it is not known of, everybody is named.
-    if active.authors.is_empty() {
-        return Err(refuse("has no author"));
     }
     let facts = clients.get(&active.client);
     let facts = facts.ok_or_else(|| Refusal::new(RefusalCode::ClientInvalid, format!("{name} has no client facts")))?;

@@ -230,7 +230,7 @@ pub(crate) fn manifest(files: &Files, sequence: u64, previous: Option<Digest>) -
         "tests": Digest::of_file(&tests()), "authors": ["ann"], "source": "s.toml", "lines": {"order": 1}}]);
     let mut manifest: Manifest = read(json!({
         "type": "release", "schema": 1, "project": project(), "environment": "production", "region": "eu",
-        "generation": 1, "sequence": sequence, "source": {"commit": "c", "tree": Digest::of_file(b"tree")},
+        "generation": 1, "sequence": sequence, "source": {"commit": "c".repeat(40), "tree": Digest::of_file(b"tree")},
         "compiler": "0.1.0", "at": "2026-06-01T00:00:00Z",
         "accept": {"from": "2026-06-01T00:00:00Z", "until": "2026-07-01T00:00:00Z"}, "active": active, "files": {},
     }));

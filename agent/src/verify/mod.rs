@@ -216,7 +216,7 @@ pub fn verify_after(
     let freshness = trust::freshness(&sorted, &roots, &manifest, &facts, place, now)?;
     let rehearses = trust::rehearses(&roots, place);
     let mut endpoints = clients::endpoints(&sorted, &facts, place, rehearses)?;
-    let named = clients::plans(&manifest, &sorted, &facts, before)?;
+    let named = clients::plans(&manifest, &sorted, &roots, &facts, before)?;
     if !rehearses {
         let new = || named.iter().filter(|named| !pinned.plans.contains(&named.active.plan));
         let wanted = new().map(|named| named.active.plan).collect();

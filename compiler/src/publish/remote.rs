@@ -3,6 +3,10 @@
 //! A repository on a server is reached by the user's own `git`: so keys, agents, credential helpers, proxies and
 //! certificates are those that work for `git push`, and the compiler knows of none. A folder of this machine is reached
 //! by libgit2, which starts nothing.
+//!
+//! The configuration of a repository that somebody handed over counts for nothing here but where a remote's name leads: git is
+//! started in an empty repository that borrows its objects, so that no program of its configuration runs and no address of it
+//! stands for another.
 
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
@@ -42,7 +46,7 @@ pub fn fetch(repository: &Repository, remote: &str, prefixes: &[&str]) -> Result
 pub fn fetch_as(repository: &Repository, remote: &str, specs: &[String]) -> Result<(), Error> {
     if is_here(repository, remote) {
         let during = |e| Error::git(format!("fetch from {}", shown(remote)), e);
-        find(repository, remote).and_then(|mut found| found.fetch(specs, None, None)).map_err(during)
+        find(repository, remote)?.fetch(specs, None, None).map_err(during)
     } else {
         git(repository, &["fetch", "--no-tags"], remote, specs).map(drop)
     }
@@ -56,7 +60,7 @@ pub fn names(repository: &Repository, remote: &str, prefix: &str) -> Result<BTre
     const HEADS: &str = "refs/heads/";
     let all: Vec<String> = if is_here(repository, remote) {
         let during = |e| Error::git(format!("list the branches of {}", shown(remote)), e);
-        let mut found = find(repository, remote).map_err(during)?;
+        let mut found = find(repository, remote)?;
         found.connect(Direction::Fetch).map_err(during)?;
         let listed = found.list().map_err(during)?;
         listed.iter().map(|head| head.name().to_owned()).collect()
@@ -70,9 +74,7 @@ pub fn names(repository: &Repository, remote: &str, prefix: &str) -> Result<BTre
 
 /// Whether a remote, by name or as it is written, is a folder of this machine.
 fn is_here(repository: &Repository, remote: &str) -> bool {
-    let named = repository.find_remote(remote).ok();
-    let url = named.as_ref().and_then(|named| named.pushurl().ok().flatten().or_else(|| named.url().ok()));
-    let url = url.unwrap_or(remote);
+    let url = &url_of(repository, remote);
     if let Some((scheme, _)) = url.split_once("://") {
         return scheme == "file";
     }
@@ -93,26 +95,94 @@ fn push_here(repository: &Repository, remote: &str, specs: &[String]) -> Result<
         });
         let mut options = PushOptions::new();
         options.remote_callbacks(callbacks);
-        find(repository, remote).and_then(|mut found| found.push(specs, Some(&mut options))).map_err(during)?;
+        find(repository, remote)?.push(specs, Some(&mut options)).map_err(during)?;
     }
     if refused.is_empty() { Ok(()) } else { Err(Error::input(format!("{remote} refused {}", refused.join(", ")))) }
 }
 
-/// A remote by its name in the repository's configuration, else by path.
-fn find<'r>(repository: &'r Repository, remote: &str) -> Result<git2::Remote<'r>, git2::Error> {
-    repository.find_remote(remote).or_else(|_| repository.remote_anonymous(remote))
+/// Where a remote's name leads as the repository's configuration writes it; what is no such name leads where it says.
+fn url_of(repository: &Repository, remote: &str) -> String {
+    let config = repository.config().and_then(|mut config| config.snapshot());
+    let said = |key: &str| config.as_ref().ok()?.get_string(&format!("remote.{remote}.{key}")).ok();
+    said("pushurl").or_else(|| said("url")).unwrap_or_else(|| remote.to_owned())
+}
+
+/// A remote in a folder, by its name in the repository's configuration, else by path.
+fn find<'r>(repository: &'r Repository, remote: &str) -> Result<git2::Remote<'r>, Error> {
+    let url = url_of(repository, remote);
+    let found = repository.find_remote(remote).or_else(|_| repository.remote_anonymous(remote));
+    let found = found.map_err(|e| Error::git(format!("reach {}", shown(remote)), e))?;
+    // What `insteadOf` put in its place is another repository than the one that was named.
+    let leads = found.pushurl().ok().flatten().or_else(|| found.url().ok()).unwrap_or_default();
+    if leads == url {
+        return Ok(found);
+    }
+    let message = format!("git's configuration puts {} in the place of {}", shown(leads), shown(&url));
+    Err(Error::input(format!("{message}; take `insteadOf` out of it")))
+}
+
+/// An empty repository with the objects of another and its references, but nothing of its configuration and no hooks.
+struct Borrowing {
+    folder: tempfile::TempDir,
+    repository: Repository,
+}
+
+impl Borrowing {
+    fn of(repository: &Repository) -> Result<Self, Error> {
+        let tried = |e| Error::git("make a repository to reach a server from", e);
+        let folder = tempfile::tempdir().map_err(|e| Error::io("make a folder", e))?;
+        let own = Repository::init_bare(folder.path()).map_err(tried)?;
+        // The objects that references lead to are seen where git itself looks for those of another.
+        let objects = repository.commondir().join("objects");
+        let alternates = folder.path().join("objects/info/alternates");
+        std::fs::create_dir_all(folder.path().join("objects/info"))
+            .and_then(|()| std::fs::write(alternates, format!("{}\n", objects.display())))
+            .map_err(|e| Error::io("write a repository's alternates", e))?;
+        let shallow = repository.commondir().join("shallow");
+        if shallow.exists() {
+            std::fs::copy(shallow, folder.path().join("shallow")).map_err(|e| Error::io("copy `shallow`", e))?;
+        }
+        let own = Repository::open_bare(own.path()).map_err(tried)?;
+        for reference in repository.references().map_err(tried)?.flatten() {
+            if let (Ok(name), Some(target)) = (reference.name(), reference.target()) {
+                own.reference(name, target, true, "borrowed").map_err(tried)?;
+            }
+        }
+        Ok(Self { folder, repository: own })
+    }
+
+    /// Takes over where references stand now.
+    fn give_back(&self, to: &Repository) -> Result<(), Error> {
+        let tried = |e| Error::git("take over what was fetched", e);
+        for reference in self.repository.references().map_err(tried)?.flatten() {
+            let (Ok(name), Some(target)) = (reference.name(), reference.target()) else { continue };
+            if to.refname_to_id(name).ok() != Some(target) {
+                to.reference(name, target, true, "fetch").map_err(tried)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the user's git is how the user's servers are reached")]
 fn git(repository: &Repository, what: &[&str], remote: &str, specs: &[String]) -> Result<String, Error> {
+    let url = url_of(repository, remote);
+    if url.split_once("::").is_some_and(|(helper, _)| helper.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
+        let message = format!("{} names a program that would have to be run", shown(&url));
+        return Err(Error::input(format!("{message}; name a path, or `ssh://`, `https://` or `git://`")));
+    }
+    let from = Borrowing::of(repository)?;
     let mut git = Command::new("git");
-    git.arg("--git-dir").arg(repository.path()).args(what).arg("--").arg(remote).args(specs);
+    git.arg("--git-dir").arg(from.folder.path()).args(what).arg("--").arg(&url).args(specs);
+    // What is fetched lands where it is to stay.
+    git.env("GIT_OBJECT_DIRECTORY", repository.commondir().join("objects"));
     git.stdin(Stdio::null()).stdout(Stdio::piped());
     // On a terminal people see git's progress, and what it or a hardware key wants of them, as it happens.
     git.stderr(if io::stderr().is_terminal() { Stdio::inherit() } else { Stdio::piped() });
     let ended = git.spawn().and_then(std::process::Child::wait_with_output);
     let ended = ended.map_err(|e| Error::io(format!("start git to reach {}", shown(remote)), e))?;
     if ended.status.success() {
+        from.give_back(repository)?;
         return Ok(String::from_utf8_lossy(&ended.stdout).into_owned());
     }
     let (verb, said) = (what.first().unwrap_or(&"talk"), String::from_utf8_lossy(&ended.stderr));
@@ -151,6 +221,34 @@ mod tests {
         assert_eq!(shown("https://me:secret@git.example/a@b.git"), "https://…@git.example/a@b.git");
         assert_eq!(shown("ssh://git@git.example/a.git"), "ssh://git@git.example/a.git");
         assert_eq!(shown("origin"), "origin");
+    }
+
+    #[test]
+    fn nothing_that_a_repository_configures_is_run_or_leads_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = Repository::init(folder.path().join("handed-over")).unwrap();
+        let (named, other) = (folder.path().join("named.git"), folder.path().join("other.git"));
+        for path in [&named, &other] {
+            Repository::init_bare(path).unwrap();
+        }
+        let (program, ran) = (folder.path().join("program"), folder.path().join("ran"));
+        std::fs::write(&program, format!("#!/bin/sh\ntouch {}\n", ran.display())).unwrap();
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let run = program.to_str().unwrap();
+        let mut config = repository.config().unwrap();
+        for key in ["core.sshCommand", "core.fsmonitor", "core.gitProxy", "credential.helper", "core.askPass"] {
+            config.set_str(key, run).unwrap();
+        }
+        config.set_str("protocol.ext.allow", "always").unwrap();
+        config.set_str(&format!("url.{}.insteadOf", other.display()), named.to_str().unwrap()).unwrap();
+        config.set_str("remote.away.url", "ssh://127.0.0.1:1/agency.git").unwrap();
+        config.set_str("remote.helped.url", &format!("ext::{run}")).unwrap();
+        for remote in [named.to_str().unwrap(), "away", "helped", "git://127.0.0.1:1/agency.git"] {
+            assert!(names(&repository, remote, "release/").is_err(), "{remote}");
+            assert!(fetch(&repository, remote, &["release/"]).is_err(), "{remote}");
+        }
+        assert!(!ran.exists(), "a program of the repository's configuration ran");
+        assert_eq!(names(&repository, other.to_str().unwrap(), "release/").unwrap(), BTreeSet::new());
     }
 
     #[test]

@@ -20,8 +20,19 @@ const SUBMODULE: i32 = 0o160_000;
 /// Finds the commit that a revision names.
 ///
 /// # Errors
-/// When there is none.
+/// When there is none, or a branch and a tag of that name lead to two.
 pub fn resolve_commit(repository: &Repository, revision: &str) -> Result<Oid, Error> {
+    let leads = |kind: &str| {
+        let reference = repository.find_reference(&format!("refs/{kind}/{revision}")).ok()?;
+        Some(reference.peel_to_commit().ok()?.id())
+    };
+    if let (Some(branch), Some(tag)) = (leads("heads"), leads("tags"))
+        && branch != tag
+    {
+        return Err(Error::input(format!(
+            "`{revision}` is a branch and a tag that lead to two commits; say `heads/{revision}` or `tags/{revision}`"
+        )));
+    }
     repository
         .revparse_single(revision)
         .and_then(|object| object.peel_to_commit())
@@ -186,4 +197,25 @@ pub(super) fn walk_below(
 
 fn join(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_leads_to_two_commits_leads_to_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = Repository::init_bare(folder.path()).unwrap();
+        let who = git2::Signature::new("a", "a@example.com", &git2::Time::new(1_800_000_000, 0)).unwrap();
+        let tree = repository.find_tree(repository.treebuilder(None).unwrap().write().unwrap()).unwrap();
+        let first = repository.commit(Some("refs/heads/main"), &who, &who, "one", &tree, &[]).unwrap();
+        repository.reference("refs/tags/main", first, false, "").unwrap();
+        assert_eq!(resolve_commit(&repository, "main").unwrap(), first);
+        let parent = repository.find_commit(first).unwrap();
+        let second = repository.commit(Some("refs/heads/main"), &who, &who, "two", &tree, &[&parent]).unwrap();
+        assert!(resolve_commit(&repository, "main").unwrap_err().to_string().contains("a branch and a tag"));
+        assert_eq!(resolve_commit(&repository, "heads/main").unwrap(), second);
+        assert_eq!(resolve_commit(&repository, "tags/main").unwrap(), first);
+    }
 }

@@ -40,6 +40,7 @@ pub use signer::{BadPrivateKey, Signer};
 pub use sshsig::{Namespace, SignatureError, sign, verify};
 pub use statements::{Approved, Held, KnownStatements, ReadStatement, Standing};
 pub use strict::TOML_MOST_BYTES;
+pub(crate) use strict::is_hidden;
 pub use teams::{Teams, TeamsType};
 pub use time::{CLOCK_MOST_APART, TrustedTime};
 pub use verified::Verified;

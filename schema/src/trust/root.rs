@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::canon::Digest;
-use crate::id::{AgentId, ClientId, Environment, Region};
+use crate::id::{AgentId, ClientId, Environment, PersonId, Region};
 use crate::shape::is_false;
 use crate::time::Moment;
 
@@ -369,6 +369,11 @@ impl RootChain {
     /// The newest version.
     pub fn newest(&self) -> &Verified<Root> {
         &self.newest
+    }
+
+    /// Whether somebody is, or was in some version, one of the agency's people.
+    pub fn knows(&self, person: &PersonId) -> bool {
+        self.versions.iter().any(|root| root.people.contains_key(person))
     }
 
     /// A version by its number.

@@ -127,7 +127,7 @@ fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, TrustError> {
 }
 
 /// Characters that make a file read otherwise than it looks: controls, byte order mark, direction marks, zero widths.
-fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     let plain = c == '\n' || c == '\t';
     let marks = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     marks || (c.is_control() && !plain)
