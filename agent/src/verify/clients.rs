@@ -209,14 +209,14 @@ fn plan(
         Some(_) | None => Some(read_tests()?),
     };
     let own = (&active.client, &active.workflow, SCHEMA);
-    if plan.as_ref().is_some_and(|plan| (&plan.client, &plan.workflow, plan.schema) != own)
-        || tests.as_ref().is_some_and(|tests| (&tests.client, &tests.workflow, tests.schema) != own)
-    {
+    let other_plan = plan.as_ref().is_some_and(|plan| (&plan.client, &plan.workflow, plan.schema) != own);
+    let other_tests = tests.as_ref().is_some_and(|tests| (&tests.client, &tests.workflow, tests.schema) != own);
+    if other_plan || other_tests {
         return Err(refuse("is named by a plan or tests of another workflow or schema"));
     }
-    if plan.as_ref().is_some_and(|plan| plan.steps.is_empty())
-        || tests.as_ref().is_some_and(|tests| tests.scenarios.is_empty())
-    {
+    let no_steps = plan.as_ref().is_some_and(|plan| plan.steps.is_empty());
+    let no_scenarios = tests.as_ref().is_some_and(|tests| tests.scenarios.is_empty());
+    if no_steps || no_scenarios {
         return Err(refuse("has no steps or no scenarios"));
     }
     // Nobody decides on the money of what they wrote; whom it is not known of, everybody is named.
