@@ -6,6 +6,7 @@
 pub mod content;
 pub mod cores;
 pub mod error;
+pub mod kept;
 pub mod retry;
 
 pub mod verify;

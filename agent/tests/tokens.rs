@@ -7,8 +7,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use assent_agent::deploy::live::{Field, LivePlan, PlanStanding, Snapshot};
+use assent_agent::kept::KeptPlan;
 use assent_agent::real::{Egress, Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
-use assent_agent::run::{Compiled, Engine, NewRun, OfClient, Rotation};
+use assent_agent::run::{Engine, NewRun, OfClient, Rotation, Runnable};
 use assent_agent::sim::NoBooks;
 use assent_agent::store::{Ending, Entry, Memory, RunFilter, Store as _, TriggerKind};
 use assent_agent::vault::{FileVault, HostKey, Secret, SlotPath, Vault as _, VaultError};
@@ -264,10 +265,11 @@ impl Place {
     }
 
     fn snapshot(&self, now: Moment) -> Snapshot {
-        let (plan, digest) = (plan(), plan().to_bytes().expect("bytes").1);
-        let compiled = Arc::new(Compiled::new(Arc::new(plan), digest).unwrap_or_else(|_| panic!("a plan that runs")));
+        let kept = Arc::new(KeptPlan::of(&plan()).expect("bytes"));
+        let digest = kept.digest;
+        let plan = Arc::new(Runnable::new(kept).unwrap_or_else(|_| panic!("a plan that runs")));
         let until = Moment::from_seconds(now.seconds() + 86_400);
-        let live = LivePlan { compiled, standing: PlanStanding::Until(until) };
+        let live = LivePlan { plan, standing: PlanStanding::Until(until) };
         let endpoint = json!({"url": format!("http://127.0.0.1:{}", self.port), "region": "eu"});
         let endpoint = serde_json::from_value(endpoint).expect("an endpoint");
         Snapshot {

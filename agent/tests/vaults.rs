@@ -14,8 +14,9 @@ use std::sync::{Arc, Mutex};
 use assent_agent::config::{self, VaultConfig};
 use assent_agent::daemon::vaults::{self, TheVault};
 use assent_agent::deploy::live::{Field, LivePlan, PlanStanding, Snapshot};
+use assent_agent::kept::KeptPlan;
 use assent_agent::real::{Egress, Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
-use assent_agent::run::{Compiled, Engine, NewRun};
+use assent_agent::run::{Engine, NewRun, Runnable};
 use assent_agent::sim::NoBooks;
 use assent_agent::store::{Ending, Entry, Memory, RunFilter, Store as _, TriggerKind};
 use assent_agent::vault::{HostKey, SlotPath, Vault as _, VaultError};
@@ -187,14 +188,15 @@ fn snapshot(port: u16, now: Moment) -> Snapshot {
         "fallback": {"queue": "leads"},
     }))
     .expect("a plan");
-    let digest = plan.to_bytes().expect("bytes").1;
-    let compiled = Arc::new(Compiled::new(Arc::new(plan), digest).unwrap_or_else(|_| panic!("a plan that runs")));
+    let kept = Arc::new(KeptPlan::of(&plan).expect("bytes"));
+    let digest = kept.digest;
+    let plan = Arc::new(Runnable::new(kept).unwrap_or_else(|_| panic!("a plan that runs")));
     let until = Moment::from_seconds(now.seconds() + 86_400);
     let endpoint = json!({"url": format!("http://127.0.0.1:{port}"), "region": "eu"});
     let endpoint = serde_json::from_value(endpoint).expect("an endpoint");
     Snapshot {
         active: BTreeMap::from([((client(), "look".parse().expect("an id")), digest)]),
-        plans: BTreeMap::from([(digest, LivePlan { compiled, standing: PlanStanding::Until(until) })]),
+        plans: BTreeMap::from([(digest, LivePlan { plan, standing: PlanStanding::Until(until) })]),
         clients: BTreeMap::from([(client(), Arc::new(facts))]),
         endpoints: BTreeMap::from([(client(), BTreeMap::from([(shop(), endpoint)]))]),
         fresh: Some(now),

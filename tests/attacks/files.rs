@@ -175,7 +175,7 @@ pub(crate) const ROOM: &[Attack] = &[
         manifest_with(|manifest| manifest.active[0].authors.clear())
     }),
     because("a manifest that says of a stranger that they wrote a workflow", "plan-invalid", "never in a root", || {
-        manifest_with(|manifest| manifest.active[0].authors = vec!["nobody".parse().unwrap()])
+        manifest_with(|manifest| manifest.active[0].authors = ["nobody".parse().unwrap()].into())
     }),
     because(
         "a manifest whose commit clears the screen of whoever reads it",

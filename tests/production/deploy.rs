@@ -8,6 +8,8 @@ use std::time::Duration;
 use assent_agent::deploy::live::{EndedRun, Field as Live, LivePlan, PlanStanding, Snapshot};
 use assent_agent::deploy::machine::Event;
 use assent_agent::deploy::{Accepted, Board, Proposal, switch};
+use assent_agent::kept::KeptPlan;
+use assent_agent::run::Runnable;
 use assent_agent::sim::SimWorld;
 use assent_agent::store::{Entry, Store as _, StoreError, Write};
 use assent_agent::vault::{Asked, Secret, SlotPath, Vault, VaultError};
@@ -192,7 +194,15 @@ impl Deployments {
         let mut snapshot = Snapshot {
             active: BTreeMap::new(),
             plans: plans
-                .map(|plan| (plan.digest, LivePlan { compiled: Arc::clone(plan), standing: standing(&plan.digest) }))
+                .map(|plan| {
+                    (
+                        plan.digest,
+                        LivePlan {
+                            plan: Arc::new(Runnable::new(Arc::new(KeptPlan::of(&plan.plan).unwrap())).unwrap()),
+                            standing: standing(&plan.digest),
+                        },
+                    )
+                })
                 .collect(),
             clients: self.field.clients.clone(),
             endpoints: self.field.clients.keys().map(|client| (client.clone(), endpoints(client))).collect(),

@@ -1,7 +1,6 @@
 //! Many at once: runs that rest, runs that go on after a restart, workflows that nobody asks for, and what all that takes of
 //! memory. The engine and SQLite of an agent in this very process, so the figures hold what the bench itself needs, too.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -147,8 +146,7 @@ pub(crate) fn resumed(runs: usize) -> Resumed {
 pub(crate) fn idle(workflows: usize) -> Resting {
     let before = resident(std::process::id());
     let ids = (0..workflows).map(|n| WorkflowId::new(&format!("note-{n}")).expect("an id"));
-    let plans: BTreeMap<_, _> = ids.map(|id| (id.clone(), plan(&id))).collect();
-    let (deployment, _ends) = Deployment::new(plans.into_values(), facts(1_000), 1);
+    let (deployment, _ends) = Deployment::new(ids.map(|id| plan(&id)), facts(1_000), 1);
     let folder = folder();
     runtime().block_on(async {
         let world = Arc::new(world(folder.path(), 1));

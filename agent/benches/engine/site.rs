@@ -8,11 +8,12 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use assent_agent::desk::{FrontDesk, Registry};
+use assent_agent::kept::KeptPlan;
 use assent_agent::ledger::{Ledgers, opened};
 use assent_agent::listen;
 use assent_agent::people::Itself;
 use assent_agent::real::{Egress, Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
-use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use};
+use assent_agent::run::{Compiled, Deployed, Engine, Permission, Recent, Runnable, Use};
 use assent_agent::sim::NoBooks;
 use assent_agent::store::{Log, Sqlite, Store as _, Transaction, Write};
 use assent_agent::vault::HostKey;
@@ -41,7 +42,8 @@ const WARM: Duration = Duration::from_millis(500);
 pub(crate) struct Deployment {
     secret: Secret,
     pub(crate) facts: Arc<ClientFacts>,
-    plans: BTreeMap<WorkflowId, (Arc<Compiled>, UnboundedSender<Instant>)>,
+    plans: BTreeMap<WorkflowId, (Runnable, UnboundedSender<Instant>)>,
+    recent: Recent,
     api: Endpoint,
 }
 
@@ -52,26 +54,26 @@ impl Deployment {
     pub(crate) fn new(plans: impl IntoIterator<Item = Plan>, facts: ClientFacts, api: u16) -> (Self, Ends) {
         let (mut running, mut ends) = (BTreeMap::new(), Vec::new());
         for plan in plans {
-            let (workflow, digest) = (plan.workflow.clone(), plan.to_bytes().expect("bytes").1);
-            let compiled = Compiled::new(Arc::new(plan), digest).unwrap_or_else(|_| panic!("a plan that runs"));
+            let (workflow, kept) = (plan.workflow.clone(), Arc::new(KeptPlan::of(&plan).expect("bytes")));
+            let runnable = Runnable::new(kept).unwrap_or_else(|_| panic!("a plan that runs"));
             let (sender, receiver) = unbounded_channel();
             ends.push((workflow.to_string(), receiver));
-            running.insert(workflow, (Arc::new(compiled), sender));
+            running.insert(workflow, (runnable, sender));
         }
         let url = format!("http://127.0.0.1:{api}");
         let api = Endpoint { url, tokens: None, region: "eu".parse().expect("a region"), sandbox: false };
         let secret = Secret::new(SECRET.to_vec()).unwrap_or_else(|error| panic!("{error}"));
-        (Self { secret, facts: Arc::new(facts), plans: running, api }, ends)
+        (Self { secret, facts: Arc::new(facts), plans: running, recent: Recent::default(), api }, ends)
     }
 }
 
 impl Deployed for Deployment {
     fn active(&self, _: &ClientId, workflow: &WorkflowId) -> Option<Arc<Compiled>> {
-        self.plans.get(workflow).map(|(plan, _)| Arc::clone(plan))
+        self.plans.get(workflow)?.0.ready(&self.recent)
     }
 
     fn plan(&self, digest: &Digest) -> Option<Arc<Compiled>> {
-        self.plans.values().find(|(plan, _)| plan.digest == *digest).map(|(plan, _)| Arc::clone(plan))
+        self.plans.values().find(|(plan, _)| plan.kept.digest == *digest)?.0.ready(&self.recent)
     }
 
     fn client(&self, _: &ClientId) -> Option<Arc<ClientFacts>> {

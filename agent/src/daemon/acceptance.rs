@@ -21,9 +21,10 @@ use crate::control::answer;
 use crate::cores;
 use crate::deploy::live::{LivePlan, PlanStanding, Snapshot};
 use crate::deploy::{Accepted, Place};
+use crate::kept::KeptPlan;
 use crate::pin::Pin;
 use crate::pull::read::Files;
-use crate::run::Compiled;
+use crate::run::Runnable;
 use crate::store::{Entry, Log, Note, Store, StoreError, Write};
 use crate::verify::{self, Bundle, Now, OffCode, PinnedTrust, Verified, WorkflowBundle};
 
@@ -57,15 +58,13 @@ impl Refusal {
 
 /// A plan of the release, or an older one that may run again or still does.
 struct Kept {
-    client: ClientId,
-    compiled: Arc<Compiled>,
+    plan: Arc<Runnable>,
     uses: Arc<[DataUse]>,
 }
 
 impl Kept {
-    fn new(plan: Arc<Plan>, digest: Digest, uses: Arc<[DataUse]>) -> Option<Self> {
-        let client = plan.client.clone();
-        Some(Self { client, compiled: Arc::new(Compiled::new(plan, digest).ok()?), uses })
+    fn new(plan: Arc<KeptPlan>, uses: Arc<[DataUse]>) -> Option<Self> {
+        Some(Self { plan: Arc::new(Runnable::new(plan).ok()?), uses })
     }
 }
 
@@ -152,7 +151,7 @@ impl Taken {
         let digest = Digest::of_file(bytes);
         let kept = canon::from_bytes::<Plan>(bytes).ok().and_then(|plan| {
             let uses = verify::uses_of(&plan, self.clients.get(&plan.client)?).ok()?;
-            Kept::new(Arc::new(plan), digest, uses.into())
+            Kept::new(Arc::new(KeptPlan::new(&plan, digest, bytes)), uses.into())
         });
         (digest, kept)
     }
@@ -160,12 +159,12 @@ impl Taken {
     /// A plan of this release, whose uses the verifier derived; nothing when it can never run.
     fn named(&self, workflow: &WorkflowBundle, before: Option<&Self>) -> Option<Kept> {
         let known = before.and_then(|before| before.plans.get(&workflow.active.plan));
-        if let Some(Kept { client, compiled, uses }) = known.filter(|known| Arc::ptr_eq(&known.uses, &workflow.uses)) {
-            return Some(Kept { client: client.clone(), compiled: Arc::clone(compiled), uses: Arc::clone(uses) });
+        if let Some(Kept { plan, uses }) = known.filter(|known| Arc::ptr_eq(&known.uses, &workflow.uses)) {
+            return Some(Kept { plan: Arc::clone(plan), uses: Arc::clone(uses) });
         }
         let unsound = workflow.off.iter().any(|off| off.code == OffCode::PlanUnsound);
         let uses = Some(&workflow.uses).filter(|_| !unsound && self.clients.contains_key(&workflow.active.client))?;
-        Kept::new(Arc::clone(&workflow.plan), workflow.active.plan, Arc::clone(uses))
+        Kept::new(Arc::clone(&workflow.plan), Arc::clone(uses))
     }
 
     pub(super) fn root(&self) -> u32 {
@@ -202,8 +201,8 @@ impl Taken {
             .plans
             .iter()
             .map(|(digest, kept)| {
-                let (compiled, standing) = (Arc::clone(&kept.compiled), self.standing(digest, now));
-                (*digest, LivePlan { compiled, standing })
+                let (plan, standing) = (Arc::clone(&kept.plan), self.standing(digest, now));
+                (*digest, LivePlan { plan, standing })
             })
             .collect();
     }
@@ -225,11 +224,13 @@ impl Taken {
     /// Until the first instant at which an approval or agreement that it needs has run out.
     fn judge_plan(&self, digest: &Digest, now: Moment) -> PlanStanding {
         let Some(kept) = self.plans.get(digest) else { return PlanStanding::Barred("plan-unsound") };
-        let Some(client) = self.bundle.clients.get(&kept.client) else { return PlanStanding::Barred("client-gone") };
+        let Some(client) = self.bundle.clients.get(&kept.plan.kept.client) else {
+            return PlanStanding::Barred("client-gone");
+        };
         let root = self.bundle.roots.newest();
         let forbidden = |at| {
-            let (plan, facts) = (&kept.compiled.plan, &client.facts);
-            let found = verify::forbidden(digest, plan, &kept.uses, facts, &client.statements, root, at);
+            let (plan, facts) = (&kept.plan.kept, &client.facts);
+            let found = verify::forbidden(plan, &kept.uses, facts, &client.statements, root, at);
             found.into_iter().next().map(|off| off.code.code())
         };
         if let Some(code) = forbidden(now) {

@@ -14,7 +14,7 @@ use crate::verify::WorkflowBundle;
 pub(super) async fn rehearse(agent: &Arc<Agent>, taken: &Arc<Taken>, workflow: &WorkflowBundle) -> Option<Vec<u8>> {
     let active = &workflow.active;
     let facts = Arc::clone(taken.clients.get(&active.client)?);
-    let (plan, digest, tests) = (Arc::clone(&workflow.plan), active.plan, Arc::clone(&workflow.tests));
+    let (plan, digest, tests) = (workflow.plan.read()?, active.plan, Arc::clone(workflow.tests.as_ref()?));
     // Scenarios compute and wait for nothing: not on the thread that runs are driven on.
     let asking = Arc::clone(agent);
     let work =

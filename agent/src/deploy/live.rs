@@ -19,7 +19,8 @@ use super::board::{Board, Place};
 use super::fresh::{self, Freshness};
 use super::holds;
 use crate::content::Content;
-use crate::run::{Compiled, Deployed, Permission, Use, is_plain_read};
+use crate::kept::Looks;
+use crate::run::{Compiled, Deployed, Permission, Recent, Runnable, Use, is_plain_read};
 use crate::vault::{Secret, SlotPath, Vault, VaultError};
 use crate::world::Clock;
 
@@ -44,8 +45,8 @@ pub struct Snapshot {
 /// A plan as runs see it.
 #[derive(Clone)]
 pub struct LivePlan {
-    /// Ready to run.
-    pub compiled: Arc<Compiled>,
+    /// The plan; it is made ready when it is used.
+    pub plan: Arc<Runnable>,
     /// Until when it is permitted, or why it is not.
     pub standing: PlanStanding,
 }
@@ -80,6 +81,7 @@ pub struct Field<C, V> {
     time: Mutex<TrustedTime>,
     snapshot: RwLock<Arc<Snapshot>>,
     holds: RwLock<Arc<[Hold]>>,
+    recent: Recent,
     halted: AtomicBool,
     ended: mpsc::UnboundedSender<EndedRun>,
 }
@@ -101,6 +103,7 @@ impl<C: Clock, V: Vault> Field<C, V> {
             time: Mutex::new(time),
             snapshot: RwLock::default(),
             holds: RwLock::default(),
+            recent: Recent::default(),
             halted: AtomicBool::new(false),
             ended,
         };
@@ -110,6 +113,16 @@ impl<C: Clock, V: Vault> Field<C, V> {
     /// What is deployed now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The plan that new runs of a workflow begin with.
+    fn running(&self, client: &ClientId, workflow: &WorkflowId) -> Option<Arc<Runnable>> {
+        if self.is_halted() {
+            return None;
+        }
+        let snapshot = self.snapshot();
+        let plan = snapshot.active.get(&(client.clone(), workflow.clone()))?;
+        snapshot.plans.get(plan).map(|live| Arc::clone(&live.plan))
     }
 
     /// Puts another snapshot in place.
@@ -256,16 +269,15 @@ impl Snapshot {
 
 impl<C: Clock + 'static, V: Vault + 'static> Deployed for Field<C, V> {
     fn active(&self, client: &ClientId, workflow: &WorkflowId) -> Option<Arc<Compiled>> {
-        if self.is_halted() {
-            return None;
-        }
-        let snapshot = self.snapshot();
-        let plan = snapshot.active.get(&(client.clone(), workflow.clone()))?;
-        snapshot.plans.get(plan).map(|live| Arc::clone(&live.compiled))
+        self.running(client, workflow)?.ready(&self.recent)
+    }
+
+    fn looks(&self, client: &ClientId, workflow: &WorkflowId) -> Option<Looks> {
+        self.running(client, workflow).map(|plan| plan.kept.looks.clone())
     }
 
     fn plan(&self, digest: &Digest) -> Option<Arc<Compiled>> {
-        self.snapshot().plans.get(digest).map(|live| Arc::clone(&live.compiled))
+        self.snapshot().plans.get(digest)?.plan.ready(&self.recent)
     }
 
     fn client(&self, client: &ClientId) -> Option<Arc<ClientFacts>> {
@@ -303,7 +315,7 @@ impl<C: Clock + 'static, V: Vault + 'static> Deployed for Field<C, V> {
             let (of, workflow) = place;
             let asked = Use { client: of, workflow, plan, connection: Some(&name.connection), now };
             let here = of == client && snapshot.barred(&asked, now).is_none();
-            here.then(|| snapshot.plans.get(plan).map(|live| Arc::clone(&live.compiled))).flatten()
+            here.then(|| snapshot.plans.get(plan)?.plan.ready(&self.recent)).flatten()
         };
         snapshot.active.iter().filter_map(runs).find(|compiled| is_plain_read(compiled, name))
     }

@@ -72,6 +72,9 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     pub async fn look_at_inboxes(&self, inboxes: Option<&impl Inboxes>, minds: &mut Minds) -> bool {
         let mut soon = false;
         for (client, workflow) in self.registry.active() {
+            if !self.deployed.looks(&client, &workflow).is_some_and(|looks| looks.folder) {
+                continue;
+            }
             let Some(compiled) = self.deployed.active(&client, &workflow) else { continue };
             let Trigger::Inbox { folder, .. } = &compiled.plan.trigger else { continue };
             let Some(inboxes) = inboxes else {

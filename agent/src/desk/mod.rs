@@ -255,7 +255,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> Desk for FrontDesk<W, S, D, R
     }
 
     fn knows(&self, client: &ClientId, workflow: &WorkflowId) -> bool {
-        self.deployed.active(client, workflow).is_some() || self.registry.expects(client, workflow)
+        self.deployed.looks(client, workflow).is_some() || self.registry.expects(client, workflow)
     }
 
     fn knows_client(&self, client: &ClientId) -> bool {

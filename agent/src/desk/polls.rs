@@ -52,11 +52,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             let active = self.registry.active();
             due.next.retain(|key, _| active.contains(key));
             for key in active {
-                let Some(compiled) = self.deployed.active(&key.0, &key.1) else { continue };
-                let Some(every) = compiled.plan.trigger.poll().map(|poll| poll.every) else { continue };
+                let Some(every) = self.deployed.looks(&key.0, &key.1).and_then(|looks| looks.list) else { continue };
                 if due.busy.contains(&key) || due.next.get(&key).is_some_and(|next| *next > now) {
                     continue;
                 }
+                let Some(compiled) = self.deployed.active(&key.0, &key.1) else { continue };
                 due.next.insert(key.clone(), now.saturating_add(every.duration()));
                 due.busy.insert(key.clone());
                 let desk = Arc::clone(&self);

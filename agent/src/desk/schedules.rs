@@ -35,8 +35,9 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     pub async fn look_at_schedules(&self) -> Option<Moment> {
         let mut first = None;
         for (client, workflow) in self.registry.active() {
-            let Some(compiled) = self.deployed.active(&client, &workflow) else { continue };
-            let Some(schedule) = Schedule::of(&compiled.plan.trigger) else { continue };
+            let looks = self.deployed.looks(&client, &workflow);
+            let schedule = looks.and_then(|looks| looks.schedule).as_ref().and_then(Schedule::of);
+            let Some(schedule) = schedule else { continue };
             match self.look_at(&client, &workflow, &schedule).await {
                 Ok(next) => first = [first, next].into_iter().flatten().min(),
                 Err(_) => {

@@ -32,6 +32,7 @@ mod parts;
 mod place;
 mod progress;
 mod quiet;
+mod ready;
 mod reread;
 mod resume;
 mod rotate;
@@ -65,10 +66,12 @@ pub use decide::{DecideError, Question, Verdict};
 pub use give_up::give_up;
 pub use hear::Heard;
 pub use look::{Looked, NotLooked};
+pub use ready::{Recent, Runnable};
 pub use reread::Reread;
 pub use rotate::{NotRotated, OfClient, Rotation};
 
 use crate::content::Content;
+use crate::kept::Looks;
 use crate::request::keyed::{Purpose, keyed};
 use crate::retry::{Breaker, Bucket};
 use crate::store::{RunId, StepAt, Store, StoreError, Transaction, Write};
@@ -95,6 +98,11 @@ pub enum Permission {
 pub trait Deployed: Send + Sync + 'static {
     /// The plan that new runs of a workflow begin with.
     fn active(&self, client: &ClientId, workflow: &WorkflowId) -> Option<Arc<Compiled>>;
+
+    /// What is looked for because of the plan that new runs of a workflow begin with.
+    fn looks(&self, client: &ClientId, workflow: &WorkflowId) -> Option<Looks> {
+        self.active(client, workflow).map(|compiled| Looks::of(&compiled.plan))
+    }
 
     /// The plan of this name, also when only older runs still use it.
     fn plan(&self, digest: &Digest) -> Option<Arc<Compiled>>;

@@ -19,12 +19,16 @@ use super::files::Sorted;
 use super::refusal::{Refusal, RefusalCode};
 use super::{Bundle, Place, Verified, known};
 use crate::cores;
+use crate::kept::KeptPlan;
 
 /// One plan with its scenarios, as the manifest names them.
 pub(super) struct Named {
     pub(super) active: ActiveWorkflow,
-    pub(super) plan: Arc<Plan>,
-    pub(super) tests: Arc<Tests>,
+    pub(super) kept: Arc<KeptPlan>,
+    /// As it was read; nothing when the release before had it, with the same facts.
+    pub(super) plan: Option<Plan>,
+    /// The scenarios; nothing when the release before had them, and they are not run here.
+    pub(super) tests: Option<Arc<Tests>>,
 }
 
 /// Reads the facts of every client of the release.
@@ -142,13 +146,15 @@ fn check_endpoint(
     }
 }
 
-/// Reads every plan that the manifest names, with its tests, and compares it with its client's facts.
+/// Reads every plan that the manifest names, with its tests, and compares it with its client's facts. `tested` are the plans
+/// whose scenarios are asked for, though the release before had them.
 pub(super) fn plans(
     manifest: &Manifest,
     sorted: &Sorted<'_>,
     roots: &RootChain,
     clients: &BTreeMap<ClientId, ClientFacts>,
     before: Option<&Verified<Bundle>>,
+    tested: impl Fn(&Digest) -> bool + Sync,
 ) -> Result<Vec<Named>, Refusal> {
     if !manifest.active.is_sorted_by(|a, b| (&a.client, &a.workflow) < (&b.client, &b.workflow)) {
         return Err(Refusal::new(
@@ -176,7 +182,7 @@ pub(super) fn plans(
             return Err(refuse("has an author who was never in a root"));
         }
     }
-    cores::try_each(&manifest.active, |active| plan(active, sorted, clients, before))
+    cores::try_each(&manifest.active, |active| plan(active, sorted, clients, before, tested(&active.plan)))
 }
 
 fn plan(
@@ -184,37 +190,55 @@ fn plan(
     sorted: &Sorted<'_>,
     clients: &BTreeMap<ClientId, ClientFacts>,
     before: Option<&Verified<Bundle>>,
+    tested: bool,
 ) -> Result<Named, Refusal> {
     let name = format!("{}/{}", active.client, active.workflow);
     let refuse = |what: &str| Refusal::new(RefusalCode::PlanInvalid, format!("{name} {what}"));
     let plan_bytes = sorted.plans.get(&active.plan).ok_or_else(|| refuse("has no plan file"))?;
     let tests_bytes = sorted.tests.get(&active.tests).ok_or_else(|| refuse("has no tests file"))?;
-    // The same digests: the same bytes, which say the same.
-    let (plan, tests) = if let Some(known) = known(before, active) {
-        (Arc::clone(&known.plan), Arc::clone(&known.tests))
-    } else {
-        let plan: Plan =
-            canon::from_bytes(plan_bytes).map_err(|e| refuse(&format!("has a plan that is not as it must be: {e}")))?;
-        let tests: Tests = canon::from_bytes(tests_bytes)
-            .map_err(|e| refuse(&format!("has tests that are not as they must be: {e}")))?;
-        (Arc::new(plan), Arc::new(tests))
+    let read_plan = || {
+        let plan = canon::from_bytes::<Plan>(plan_bytes);
+        plan.map_err(|e| refuse(&format!("has a plan that is not as it must be: {e}")))
     };
-    let own = (&active.client, &active.workflow, SCHEMA);
-    if (&plan.client, &plan.workflow, plan.schema) != own || (&tests.client, &tests.workflow, tests.schema) != own {
-        return Err(refuse("is named by a plan or tests of another workflow or schema"));
-    }
-    if plan.steps.is_empty() || tests.scenarios.is_empty() {
-        return Err(refuse("has no steps or no scenarios"));
-    }
+    let read_tests = || {
+        let tests = canon::from_bytes(tests_bytes);
+        tests.map(Arc::new).map_err(|e| refuse(&format!("has tests that are not as they must be: {e}")))
+    };
     let facts = clients.get(&active.client);
     let facts = facts.ok_or_else(|| Refusal::new(RefusalCode::ClientInvalid, format!("{name} has no client facts")))?;
-    for (connection, target) in &plan.connections {
+    // The same digests: the same bytes, which say the same, and to the same facts.
+    let known = known(before, active);
+    let known_facts = before.and_then(|before| before.clients.get(&active.client)).map(|known| &*known.facts);
+    let (kept, plan) = match known {
+        Some(known) if known_facts == Some(facts) => (Arc::clone(&known.plan), None),
+        known => {
+            let plan = read_plan()?;
+            let new = || Arc::new(KeptPlan::new(&plan, active.plan, plan_bytes));
+            (known.map_or_else(new, |known| Arc::clone(&known.plan)), Some(plan))
+        }
+    };
+    let tests: Option<Arc<Tests>> = match known {
+        Some(known) if known.tests.is_some() || !tested => known.tests.clone(),
+        Some(_) | None => Some(read_tests()?),
+    };
+    let own = (&active.client, &active.workflow, SCHEMA);
+    let other_plan = plan.as_ref().is_some_and(|plan| (&plan.client, &plan.workflow, plan.schema) != own);
+    let other_tests = tests.as_ref().is_some_and(|tests| (&tests.client, &tests.workflow, tests.schema) != own);
+    if other_plan || other_tests {
+        return Err(refuse("is named by a plan or tests of another workflow or schema"));
+    }
+    let no_steps = plan.as_ref().is_some_and(|plan| plan.steps.is_empty());
+    let no_scenarios = tests.as_ref().is_some_and(|tests| tests.scenarios.is_empty());
+    if no_steps || no_scenarios {
+        return Err(refuse("has no steps or no scenarios"));
+    }
+    for (connection, target) in plan.iter().flat_map(|plan| &plan.connections) {
         let to = facts.connections.get(connection).map(|facts| &facts.to);
         if !to.is_some_and(|to| leads_to(to, target)) {
             return Err(refuse(&format!("uses the connection {connection} otherwise than the client's facts say")));
         }
     }
-    Ok(Named { active: active.clone(), plan, tests })
+    Ok(Named { active: active.clone(), kept, plan, tests })
 }
 
 fn leads_to(to: &ConnectionTo, target: &Target) -> bool {

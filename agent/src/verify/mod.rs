@@ -22,7 +22,6 @@ use std::sync::Arc;
 use assent_schema::canon::Digest;
 use assent_schema::client::{ActiveWorkflow, ClientFacts, Endpoint};
 use assent_schema::id::{AgentId, ClientId, ConnectionId, Environment, Region, WorkflowId};
-use assent_schema::plan::Plan;
 use assent_schema::release::{Freshness, Manifest};
 use assent_schema::scenario::Tests;
 use assent_schema::time::Moment;
@@ -32,6 +31,7 @@ use assent_schema::trust::{
 use assent_schema::uses::DataUse;
 
 use crate::cores;
+use crate::kept::KeptPlan;
 
 pub use permit::{forbidden, uses_of};
 pub use refusal::{Off, OffCode, Refusal, RefusalCode};
@@ -143,9 +143,9 @@ pub struct WorkflowBundle {
     /// What the manifest says of it.
     pub active: ActiveWorkflow,
     /// Its plan.
-    pub plan: Arc<Plan>,
-    /// Its scenarios.
-    pub tests: Arc<Tests>,
+    pub plan: Arc<KeptPlan>,
+    /// Its scenarios, where plans are rehearsed.
+    pub tests: Option<Arc<Tests>>,
     /// Its data uses, derived here; empty when that failed.
     pub uses: Arc<[DataUse]>,
     /// Why it may not run; empty when it may.
@@ -216,7 +216,8 @@ pub fn verify_after(
     let freshness = trust::freshness(&sorted, &roots, &manifest, &facts, place, now)?;
     let rehearses = trust::rehearses(&roots, place);
     let mut endpoints = clients::endpoints(&sorted, &facts, place, rehearses)?;
-    let named = clients::plans(&manifest, &sorted, &roots, &facts, before)?;
+    let named =
+        clients::plans(&manifest, &sorted, &roots, &facts, before, |plan| rehearses || !pinned.plans.contains(plan))?;
     if !rehearses {
         let new = || named.iter().filter(|named| !pinned.plans.contains(&named.active.plan));
         let wanted = new().map(|named| named.active.plan).collect();
@@ -237,8 +238,9 @@ pub fn verify_after(
         .collect();
     let judged = cores::each(&named, |named| workflow(named, &clients, before, &roots, now));
     let workflows = named.into_iter().zip(judged).filter_map(|(named, judged)| {
-        let clients::Named { active, plan, tests } = named;
+        let clients::Named { active, kept: plan, tests, .. } = named;
         let (uses, off) = judged?;
+        let tests = tests.filter(|_| rehearses);
         Some(((active.client.clone(), active.workflow.clone()), WorkflowBundle { active, plan, tests, uses, off }))
     });
     let workflows = workflows.collect();
@@ -247,7 +249,7 @@ pub fn verify_after(
 
 /// The data uses of a workflow and why it may not run.
 fn workflow(
-    clients::Named { active, plan, .. }: &clients::Named,
+    clients::Named { active, kept, plan, .. }: &clients::Named,
     clients: &BTreeMap<ClientId, ClientBundle>,
     before: Option<&Verified<Bundle>>,
     roots: &RootChain,
@@ -255,14 +257,19 @@ fn workflow(
 ) -> Option<(Arc<[DataUse]>, BTreeSet<Off>)> {
     let client = clients.get(&active.client)?;
     // Both are those of before, not others that are equal: then so are the uses, unless they could not be derived.
-    let known = known(before, active).filter(|known| Arc::ptr_eq(&known.plan, plan) && !known.uses.is_empty());
+    let known = known(before, active).filter(|known| Arc::ptr_eq(&known.plan, kept) && !known.uses.is_empty());
     let facts = before.and_then(|before| before.clients.get(&active.client)).map(|known| &known.facts);
     let known = known.filter(|_| facts.is_some_and(|facts| Arc::ptr_eq(facts, &client.facts)));
-    let uses = known.map_or_else(|| uses_of(plan, &client.facts).map(Arc::from), |known| Ok(Arc::clone(&known.uses)));
+    let uses = match (known, plan) {
+        (Some(known), _) => Ok(Arc::clone(&known.uses)),
+        (None, Some(plan)) => uses_of(plan, &client.facts).map(Arc::from),
+        // They could not be derived before: why is said again.
+        (None, None) => uses_of(&kept.read()?, &client.facts).map(Arc::from),
+    };
     Some(match uses {
         Ok(uses) => {
             let root = roots.newest();
-            let off = forbidden(&active.plan, plan, &uses, &client.facts, &client.statements, root, now.expiry);
+            let off = forbidden(kept, &uses, &client.facts, &client.statements, root, now.expiry);
             (uses, off)
         }
         Err(off) => (Arc::default(), [off].into()),

@@ -7,16 +7,16 @@
 
 use std::collections::BTreeSet;
 
-use assent_schema::canon::Digest;
 use assent_schema::client::{ClientFacts, ConnectionTo};
 use assent_schema::flow;
 use assent_schema::guard;
-use assent_schema::plan::{Action, Plan};
+use assent_schema::plan::Plan;
 use assent_schema::time::Moment;
 use assent_schema::trust::{KnownStatements, Root};
 use assent_schema::uses::{self, DataUse};
 
 use super::refusal::{Off, OffCode};
+use crate::kept::KeptPlan;
 
 /// The data uses of a plan and of its client as a whole, derived here, whatever anybody said of them.
 ///
@@ -38,8 +38,7 @@ pub fn uses_of(plan: &Plan, facts: &ClientFacts) -> Result<Vec<DataUse>, Off> {
 ///
 /// `uses` are those of [`uses_of`]; they do not change while plan and facts stay the same.
 pub fn forbidden(
-    digest: &Digest,
-    plan: &Plan,
+    plan: &KeptPlan,
     uses: &[DataUse],
     facts: &ClientFacts,
     statements: &KnownStatements,
@@ -47,8 +46,8 @@ pub fn forbidden(
     at: Moment,
 ) -> BTreeSet<Off> {
     let mut found = BTreeSet::new();
-    if root.revoked_plans.contains(digest) {
-        found.insert(Off { code: OffCode::PlanRevoked, detail: digest.to_string() });
+    if root.revoked_plans.contains(&plan.digest) {
+        found.insert(Off { code: OffCode::PlanRevoked, detail: plan.digest.to_string() });
     }
     for used in uses::uncovered(uses, &statements.approved_for(&plan.workflow, at)) {
         let detail = used.digest().map_or_else(|e| e.to_string(), |digest| digest.to_string());
@@ -59,21 +58,13 @@ pub fn forbidden(
 }
 
 /// The providers that the plan asks and whose agreement does not hold.
-fn lapsed_agreements(plan: &Plan, facts: &ClientFacts, at: Moment) -> BTreeSet<Off> {
-    let asked = plan.every_step().filter_map(|step| match &step.action {
-        Action::Ask { connection, .. } => Some(connection),
-        Action::Call { .. }
-        | Action::Decide { .. }
-        | Action::Set { .. }
-        | Action::Each(_)
-        | Action::Wait { .. }
-        | Action::Stop { .. } => None,
-    });
+fn lapsed_agreements(plan: &KeptPlan, facts: &ClientFacts, at: Moment) -> BTreeSet<Off> {
     let holds = |connection: &&_| match facts.connections.get(*connection).map(|facts| &facts.to) {
         Some(ConnectionTo::Provider { agreement, .. }) => agreement.holds(at),
         _ => false,
     };
-    asked
+    plan.asks
+        .iter()
         .filter(|connection| !holds(connection))
         .map(|connection| Off { code: OffCode::AgreementLapsed, detail: connection.to_string() })
         .collect()

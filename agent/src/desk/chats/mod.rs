@@ -3,7 +3,7 @@
 mod hear;
 mod tell;
 
-use assent_schema::id::{ClientId, ConnectionId};
+use assent_schema::id::{ClientId, ConnectionId, WorkflowId};
 use assent_schema::plan::Chat;
 
 use super::{FrontDesk, Registry};
@@ -17,7 +17,10 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let waits = self.engine.asked_elsewhere().into_iter().filter(|question| question.waiting.client == *client);
         let asked = waits.filter_map(|question| self.deployed.plan(&question.waiting.plan));
         let active = self.registry.active().into_iter().filter(|(of, _)| of == client);
-        let active = active.filter_map(|(client, workflow)| self.deployed.active(&client, &workflow));
+        let asks = |(client, workflow): &(ClientId, WorkflowId)| {
+            self.deployed.looks(client, workflow).is_some_and(|looks| looks.chats.contains(connection))
+        };
+        let active = active.filter(asks).filter_map(|(client, workflow)| self.deployed.active(&client, &workflow));
         asked.chain(active).find_map(|compiled| compiled.plan.chats.get(connection).cloned())
     }
 
