@@ -38,6 +38,7 @@ impl<O: Office> Console<O> {
             Act::RollBack => self.roll_back(&asked, &guest).await,
             Act::Share(incident) => self.share(incident, &asked, &guest).await,
             Act::Incident => self.incident(&asked, &guest).await,
+            Act::Alert => self.alert(&asked, &guest).await,
             Act::Handle(run) => self.handle_run(run, &asked, &guest).await,
             Act::Reread(run) => self.reread(run, &asked, &guest).await,
         }
@@ -186,6 +187,29 @@ impl<O: Office> Console<O> {
         };
         let done = self.office.step(number, step, viewer.who.person.clone()).await;
         self.done(done, &format!("/incidents/{}?said={said}", row.id), asked, guest)
+    }
+
+    /// Somebody takes care of an alert that is no incident.
+    async fn alert(&self, asked: &Asked, guest: &Guest) -> Answer {
+        let viewer = &guest.viewer;
+        let Ok(alerts) = self.alerts(|_| true) else { return pages::busy() };
+        let named = asked.form.get("alert");
+        let Some(row) = alerts.iter().find(|row| Some(row.id.as_str()) == named) else {
+            return self.refuse(asked, guest, 404, &refused("there is no such alert", "It may be over by now."));
+        };
+        match &row.client {
+            Some(client) if !viewer.may_act(client) => return self.may_not(client, asked, guest).await,
+            None if !viewer.may_act_on_agent() => {
+                let help = "Only on-call takes care of alerts of the agent itself.";
+                return self.refuse(asked, guest, 403, &refused("that is not yours to do", help));
+            }
+            Some(_) | None => {}
+        }
+        let Some(number) = row.id.strip_prefix("a-").and_then(|no| no.parse().ok()) else {
+            return self.unknown(asked, guest);
+        };
+        let done = self.office.acknowledge(number, viewer.who.person.clone()).await;
+        self.done(done, "/incidents?said=cared-for", asked, guest)
     }
 
     /// A post-mortem goes to the client. Where it cannot, what was written stands on the page again.

@@ -151,8 +151,7 @@ impl<O: Office> Console<O> {
     fn overview(&self, viewer: &Viewer, status: &Status) -> Looked {
         let (now, _) = self.office.clock();
         let standing = |client: &ClientId| viewer.may_see(Sight::Standing(client));
-        let mut alerts = self.office.store().alerts()?;
-        alerts.retain(|row| !row.alert.incident && row.alert.client.as_ref().is_none_or(standing));
+        let alerts = self.alerts(|client| client.is_none_or(standing))?;
         let mut incidents = self.office.incidents()?;
         incidents.retain(|row| row.closed.is_none() && row.client.as_ref().is_none_or(standing));
         let mut under_way = 0;

@@ -286,7 +286,7 @@ pub fn alert(condition: &Condition) -> Option<Alert> {
             Alert { connection: Some(connection.clone()), ..of("rotation-due", Some(client), slot.as_str()) }
         }
         Condition::RotationOverdue { client, connection, slot } => {
-            Alert { connection: Some(connection.clone()), ..of("rotation-overdue", Some(client), slot.as_str()) }
+            Alert { connection: Some(connection.clone()), ..of(ROTATION_OVERDUE, Some(client), slot.as_str()) }
         }
         Condition::RotationFailed { client, connection, code } => {
             Alert { connection: Some(connection.clone()), ..of("rotation-failed", Some(client), code) }
@@ -337,6 +337,9 @@ pub fn alert(condition: &Condition) -> Option<Alert> {
         Condition::Ledger { code } => serious(of("ledger", None, code)),
     })
 }
+
+/// The rule of an alert about a secret whose time is over; its code is the slot.
+pub(super) const ROTATION_OVERDUE: &str = "rotation-overdue";
 
 /// What brings the open alerts of some rules in line with what is so now: each condition is told once, and over when it is.
 pub fn settle(open: &[AlertRow], rules: &[&str], conditions: &[Condition]) -> Vec<Write> {

@@ -234,6 +234,7 @@ pub(super) fn said(code: &str) -> Option<&'static str> {
         "resumed" => "It goes on. Runs that waited go on one after the other.",
         "rolled-back" => "The plan before runs now. It stays so until a release readmits the other.",
         "acknowledged" => "You take care of it: the response clock stands.",
+        "cared-for" => "You take care of the alert. It stands until its cause is gone.",
         "resolved" => "Its cause is gone. A post-mortem is due.",
         "shared" => "The client's contacts have the post-mortem.",
         "closed" => "Nothing is left to do.",

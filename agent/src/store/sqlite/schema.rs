@@ -48,6 +48,9 @@ ALTER TABLE entry RENAME TO ledger;
     "
 CREATE TABLE tile(id INTEGER PRIMARY KEY, root BLOB NOT NULL, accepted INTEGER NOT NULL) STRICT;
 ",
+    "
+ALTER TABLE alert ADD COLUMN respond_by INTEGER;
+",
 ];
 
 /// Brings the tables to the newest form. A copy of an older database is kept beside it.

@@ -291,6 +291,7 @@ fn step(step: Step) -> Vec<Write> {
         due: None,
         tries: 0,
         over: false,
+        respond_by: None,
     };
     let act = Act { by: "omar".parse().unwrap(), at: "2026-03-02T09:05:00Z".parse().unwrap() };
     Case { row, done: Done::default() }.after(step, &act).unwrap().1
