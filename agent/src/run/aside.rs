@@ -3,9 +3,10 @@
 //! # Source
 //! engine.md section 3, "Effects" and "Failing".
 
+use std::time::Duration;
+
 use assent_schema::id::OperationRef;
 use assent_schema::plan::{Failure, Operation, Retry};
-use std::time::Duration;
 
 use super::Deployed;
 use super::call::Arguments;

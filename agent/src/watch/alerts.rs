@@ -206,6 +206,17 @@ pub enum Condition {
         /// Which limit.
         code: String,
     },
+    /// A genuine event is refused for good: nobody will send it again.
+    EventLost {
+        /// Whose.
+        client: ClientId,
+        /// Which workflow it was for.
+        workflow: WorkflowId,
+        /// Which connection signed it.
+        connection: ConnectionId,
+        /// Why, from a closed list.
+        code: &'static str,
+    },
     /// A hold ended by time: whatever it was for may not be mended.
     HoldLapsed {
         /// Whose.
@@ -318,6 +329,11 @@ pub fn alert(condition: &Condition) -> Option<Alert> {
         Condition::Lag { code } => of("lag", None, code),
         Condition::PingFails { code } => of("heartbeat", None, code),
         Condition::AtLimit { client, code } => of("at-limit", Some(client), code),
+        Condition::EventLost { client, workflow, connection, code } => Alert {
+            workflow: Some(workflow.clone()),
+            connection: Some(connection.clone()),
+            ..of("event-lost", Some(client), code)
+        },
         Condition::HoldLapsed { client, what } => {
             let about = of("hold-lapsed", Some(client), "lapsed");
             match what {

@@ -17,8 +17,15 @@ use crate::world::Wall;
 /// The rules of alerts about incidents; they stand as long as their condition does.
 const RULES: [&str; 4] = ["response-due", "response-late", "post-mortem-due", "post-mortem-late"];
 /// The rules of alerts about something that happened, where nobody can say when it no longer does.
-const EVENTS: [&str; 6] =
-    ["run-superseded", "release-refused", "hold-lapsed", "at-limit", "schedule-missed", "missed_schedule"];
+const EVENTS: [&str; 7] = [
+    "run-superseded",
+    "release-refused",
+    "hold-lapsed",
+    "at-limit",
+    "event-lost",
+    "schedule-missed",
+    "missed_schedule",
+];
 /// How long after its last time such an alert is over, so that the next time is told again.
 const QUIET: Period = Period::hours(24);
 /// How long before the end on-call is told that a post-mortem is due, with the code.

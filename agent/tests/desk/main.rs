@@ -1,6 +1,7 @@
 //! The whole way in, over real loopback HTTP: signed webhooks, people who sign in and decide, and everybody who may not.
 
 mod limits;
+mod lost;
 mod starts;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -113,17 +113,18 @@ fn clocks(row: &IncidentRow, now: Wall) -> Markup {
                 (None, None) => {}
             }
             @match &row.shared {
+                None if row.written.is_some() => span { "post-mortem written; the client had left" },
                 None => span.clock.(late(row.share_by)) { "post-mortem due " (words::moment(now, row.share_by)) },
                 Some(act) => span { "post-mortem shared by " (act.by) " " (words::moment(now, act.at)) },
             }
-            @if row.resolved.is_some() && row.shared.is_none() { a href={ "/incidents/" (row.id) "#post-mortem" } { "write the post-mortem" } }
+            @if row.resolved.is_some() && row.shared.is_none() && row.written.is_none() { a href={ "/incidents/" (row.id) "#post-mortem" } { "write the post-mortem" } }
         }
     }
 }
 
 /// The step that comes next.
 pub(super) fn step(row: &IncidentRow) -> Markup {
-    let next = match (&row.acknowledged, &row.resolved, &row.shared, &row.closed) {
+    let next = match (&row.acknowledged, &row.resolved, row.shared.as_ref().or(row.written.as_ref()), &row.closed) {
         (.., Some(_)) => None,
         (None, ..) => Some(("acknowledge", "Acknowledge")),
         (_, None, ..) => Some(("resolve", "Resolve")),

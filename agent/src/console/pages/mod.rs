@@ -237,6 +237,7 @@ pub(super) fn said(code: &str) -> Option<&'static str> {
         "cared-for" => "You take care of the alert. It stands until its cause is gone.",
         "resolved" => "Its cause is gone. A post-mortem is due.",
         "shared" => "The client's contacts have the post-mortem.",
+        "written" => "It is written down. The client left, so it went to nobody.",
         "closed" => "Nothing is left to do.",
         "retry" => "This run goes on at the step that failed. What was done stays done.",
         "skip" => "This run goes on behind the step that failed.",
