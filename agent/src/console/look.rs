@@ -16,7 +16,7 @@ use super::route::Page;
 use super::serve::{Asked, Console, Guest, lock};
 use super::story;
 use super::viewer::{Sight, Viewer};
-use crate::control::answer::{row_in, row_of};
+use crate::control::answer::{RunState, row_in, row_of};
 use crate::people::wire::Shown;
 use crate::store::{
     Entry, JournalRow, Log, Note, QueueItem, RunFilter, RunId, RunLine, Store as _, StoreError, Waiting,
@@ -378,7 +378,10 @@ impl Wanted {
         Self {
             client: query.read("client"),
             workflow: query.read("workflow"),
-            state: query.get("state").filter(|state| pages::runs::STATES.contains(state)).map(str::to_owned),
+            state: query
+                .get("state")
+                .filter(|state| RunState::ALL.iter().any(|known| known.as_str() == *state))
+                .map(str::to_owned),
             at,
             at_text: if at.is_some() { at_text } else { String::new() },
             before: query.read("before"),
