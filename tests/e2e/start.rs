@@ -1,11 +1,15 @@
 //! A workflow whose trigger is `manual`, from the source to a real agent: a person starts it with `assent start`, another decides,
 //! and the client's ledger names both.
 
+use std::process::Stdio;
+
 use assent_compiler::command::demo::agency::Agency;
+use assent_compiler::command::demo::agents::TIED;
 use assent_compiler::command::demo::source::put;
 use assent_compiler::command::demo::stage::Stage;
 use assent_schema::ledger::Kind;
 use assent_schema::ledger::export::entries;
+use assent_tests::command;
 use assent_tests::stage::working_after;
 use serde_json::Value;
 
@@ -120,4 +124,14 @@ fn a_person_starts_a_released_workflow_and_the_ledger_names_them() {
     let by: Vec<_> = refused.filter_map(|entry| entry.actor.as_ref().map(|actor| actor.to_string())).collect();
     assert_eq!(by, ["bruno"; 5], "what was signed and refused");
     stage.production.call(&["ledger", "verify"]).expect("a ledger that verifies");
+
+    // An agent of the demo ends with whoever started it, however that went: it hears it at the other end of a pipe.
+    stage.production.stop().expect("an agent that stops");
+    let mut tied = command(assent_tests::assent(), folder.path());
+    tied.args(["agent", "run", "--config"]).arg(stage.production.config()).env(TIED, "1");
+    let mut tied = tied.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("an agent");
+    stage.production.wait_status(|_| true).expect("an agent that answers");
+    assert!(tied.try_wait().expect("a process").is_none(), "it runs while the pipe is open");
+    drop(tied.stdin.take());
+    assert!(tied.wait().expect("a process").success());
 }
