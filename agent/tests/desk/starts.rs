@@ -28,8 +28,8 @@ fn start(place: &Place, by: (&str, u8), workflow: &str, fields: &Value) -> Value
     let (person, seed) = by;
     let (_, asked) = place.ask("/v1/challenge", &json!({"client": "acme", "person": person}));
     let start = json!({
-        "type": "start", "schema": 1, "project": asked["project"], "client": "acme", "agent": asked["agent"],
-        "workflow": workflow, "fields": fields, "nonce": asked["nonce"], "person": person,
+        "type": "start", "schema": 1, "project": asked.get("project"), "client": "acme", "agent": asked.get("agent"),
+        "workflow": workflow, "fields": fields, "nonce": asked.get("nonce"), "person": person,
     });
     let text = String::from_utf8(canon::to_bytes(&start).expect("canonical")).expect("text");
     let signature = sign(&signer(seed), Namespace::Console, text.as_bytes());

@@ -1,5 +1,6 @@
 //! A run that somebody holds waits before its next step, through crashes too, and goes on to the end that it would have had.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use assent_agent::run::Compiled;
@@ -102,7 +103,7 @@ fn a_hold_that_comes_while_a_guardrail_asks_is_heard_before_money_moves() {
     let mut scenario = scenario.clone();
     let yes = scenario.decisions.first().expect("a decision").choice;
     let step = "pay".parse().expect("a name");
-    let late = Decided { step, person: None, choice: yes, after: Period::minutes(30), edits: Default::default() };
+    let late = Decided { step, person: None, choice: yes, after: Period::minutes(30), edits: BTreeMap::new() };
     scenario.decisions.push(late);
     let hold = (scenario.at.plus(Period::minutes(10)), scenario.at.plus(Period::hours(2)));
     let (sent, ended) = held_between(&workflow, &scenario, hold);

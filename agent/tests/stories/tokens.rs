@@ -234,9 +234,7 @@ fn a_token_that_is_not_taken_any_more_is_replaced_once() {
 fn in_doubt() -> Workflow {
     let base = rotating("borealis", "overdue");
     let token = |at: &str| json!({"at": at, "shape": {"type": "token"}, "class": "reference", "written_by": "system"});
-    let day = json!({"place": "path", "at": "day", "shape": {"type": "token"}, "class": "reference"});
-    let mut in_body = day.clone();
-    in_body["place"] = json!("body");
+    let day = |place: &str| json!({"place": place, "at": "day", "shape": {"type": "token"}, "class": "reference"});
     let plan = json!({
         "type": "plan", "schema": 1, "client": "borealis", "workflow": "note", "summary": "s", "purpose": "essential.service", "mode": "live",
         "trigger": {"kind": "manual", "fields": {"day": token("day")}},
@@ -244,11 +242,11 @@ fn in_doubt() -> Workflow {
         "operations": {
             "shop.post": {
                 "record": "note", "method": "POST", "path": "/notes", "encoding": "json", "effect": "write", "scopes": [],
-                "params": {"day": in_body}, "response": {}, "most_bytes": 4096, "timeout": "10s",
+                "params": {"day": day("body")}, "response": {}, "most_bytes": 4096, "timeout": "10s",
                 "confirm": {"operation": "get_note", "with": {"day": "day"}, "field": "state", "equals": "there", "settles": "1s"}},
             "shop.get_note": {
                 "record": "note", "method": "GET", "path": "/notes/{day}", "encoding": "json", "effect": "none", "scopes": [],
-                "params": {"day": day}, "response": {"state": token("state")}, "most_bytes": 4096, "timeout": "10s"},
+                "params": {"day": day("path")}, "response": {"state": token("state")}, "most_bytes": 4096, "timeout": "10s"},
         },
         "steps": [{"id": "post", "action": {"kind": "call", "operation": "shop.post", "with": {"day": "${trigger.day}"},
             "retry": {"attempts": 1, "first": "1s", "most": "1s"}}}],
