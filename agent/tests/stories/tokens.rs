@@ -253,7 +253,7 @@ fn in_doubt() -> Workflow {
         "fallback": {"queue": "ops"},
     });
     let replies = json!([
-        {"to": "shop.post", "status": 200, "fault": "timeout"},
+        {"to": "shop.post", "status": 200, "fault": "lost"},
         {"to": "shop.get_note", "status": 200, "body": r#"{"state":"there"}"#},
     ]);
     let tests = json!({

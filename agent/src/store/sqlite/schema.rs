@@ -180,6 +180,6 @@ mod tests {
         let mut db = Connection::open_in_memory().unwrap();
         db.pragma_update(None, "user_version", 99).unwrap();
         let refused = migrate(&mut db, None, MIGRATIONS);
-        assert_eq!(refused, Err(StoreError::Newer { found: 99, known: 3 }));
+        assert_eq!(refused, Err(StoreError::Newer { found: 99, known: 4 }));
     }
 }
