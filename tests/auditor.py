@@ -232,11 +232,14 @@ def p07(w):
 def p08(w):
     slots = {f"{name}/{slot}": rule for name, c in w.facts["connections"].items() for slot, rule in c.get("slots", {}).items()}
     need(all(seconds(rule["rotate"]) <= 400 * 86400 for rule in slots.values()), "a slot without an interval")
-    overdue = False
+    overdue = set()
     for entry in w.entries():
-        overdue |= entry["kind"] == "alerted" and entry["data"]["rule"] == "rotation-overdue"
-        overdue &= entry["kind"] != "rotated"
-    need(not overdue, "a secret is overdue, and none was rotated after that")
+        data, slot = entry["data"], lambda data: (data.get("connection"), data.get("slot"))
+        if entry["kind"] == "alerted" and data["rule"] == "rotation-overdue":
+            overdue.add(slot(data))
+        if entry["kind"] == "rotated":
+            overdue -= {slot(data), (None, None)}
+    need(not overdue, f"overdue and not rotated after that: {sorted(overdue, key=str)}")
     return f"{len(slots)} slots have an interval, and the ledger tells of none that is overdue"
 
 
@@ -405,7 +408,9 @@ def p20(w):
     need(w.facts["plan"] == "growth", "this looks at the clock of growth")
     now = moment(w.entries()[-1]["time"])
     for name, states in incidents(w).items():
-        until = states["opened"][0] + timedelta(hours=4)
+        since, data = states["opened"]
+        until = moment(data["respond_by"]) if "respond_by" in data else since + timedelta(hours=4)
+        need(until <= since + timedelta(hours=4), f"{name}: {until} is later than growth promises")
         answered = states.get("acknowledged", (now, None))[0]
         need(answered <= until, f"{name} was not answered by {until}")
     return f"{len(incidents(w))} incidents, each answered within four hours or not yet due"

@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, stderr, stdout};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use assent_compiler::command::{self, Outside};
+use assent_compiler::command::{self, Outside, demo};
 use assent_schema::time::Moment;
 
 /// A third of a check was spent in the system's allocator: a source is a great many small things on all cores.
@@ -15,8 +15,20 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// an agent talks git.
 const AGENT: [&str; 2] = ["agent", assent_agent::pull::fetch::CHILD_COMMAND];
 
+/// Ends this process when whoever started it is gone, however it went: its end of standard input is closed then.
+#[expect(clippy::exit, reason = "an agent survives a power cut at any instant; nobody is left to stop it in order")]
+fn end_with_parent() {
+    std::thread::spawn(|| {
+        drop(std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
+        std::process::exit(0)
+    });
+}
+
 fn main() -> ExitCode {
     if let Some(first) = std::env::args_os().nth(1).filter(|first| AGENT.iter().any(|word| first == word)) {
+        if first == "agent" && std::env::var_os(demo::agents::TIED).is_some() {
+            end_with_parent();
+        }
         let rest = std::env::args_os().skip(if first == "agent" { 2 } else { 1 });
         let line = std::iter::once("assent-agent".into()).chain(rest);
         return assent_agent::command::main(line, &mut stdout(), &mut stderr());

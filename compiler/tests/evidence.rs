@@ -322,6 +322,22 @@ fn each_promise_turns_red_when_a_ledger_speaks_against_it() {
     assert_eq!(found.len(), 1);
     says(&found, "P20: assent/harbor/eu-production-1/acme: i-7 was answered 2026-05-20T14:00:01Z");
     says(&judged(late.read(|_| ()), &BTreeMap::new()), "P21: assent/harbor/eu-production-1/acme: i-7: the post-mortem");
+    // What was promised when it opened is judged, whatever the plan says now.
+    for (until, red) in
+        [("2026-05-20T11:00:00Z", true), ("2026-05-20T14:00:01Z", false), ("2026-05-21T16:00:00Z", false)]
+    {
+        let mut told_by_when = incident("opened");
+        told_by_when["respond_by"] = json!(until);
+        let ledger = Ledger::new(&[
+            ("2026-05-20T10:00:00Z", "incident", told_by_when),
+            told(),
+            ("2026-05-20T14:00:01Z", "incident", incident("acknowledged")),
+            ("2026-05-22T09:00:00Z", "incident", shared()),
+        ]);
+        let found = judged(ledger.read(|_| ()), &kept);
+        assert_eq!(found.iter().any(|one| one.starts_with("P20") && one.contains(until)), red, "{until}: {found:?}");
+        assert_eq!(found.is_empty(), !red, "{found:?}");
+    }
     let alone = judged(Ledger::new(&[opened()]).read(|_| ()), &kept);
     says(&alone, "i-7 was not answered by 2026-05-20T14:00:00Z");
     says(&alone, "i-7: no post-mortem was shared by 2026-05-22T10:00:00Z");
@@ -354,6 +370,28 @@ fn each_promise_turns_red_when_a_ledger_speaks_against_it() {
     );
     let rotated = ("2026-05-21T10:00:00Z", "rotated", json!({"connection": "shop", "slot": "token"}));
     assert_eq!(judged(Ledger::new(&[alerted("rotation-overdue"), rotated]).read(|_| ()), &kept), BTreeSet::new());
+    // Another slot's rotation is none of the one that is overdue.
+    let named = |slot: &str| {
+        let data = json!({"rule": "rotation-overdue", "delay": 5, "connection": "helpdesk", "slot": slot});
+        ("2026-05-20T10:00:05Z", "alerted", data)
+    };
+    let of = |connection: &str, slot: &str| {
+        ("2026-05-21T10:00:00Z", "rotated", json!({"connection": connection, "slot": slot}))
+    };
+    for (rotated, red) in [
+        (of("shop", "token"), true),
+        (of("helpdesk", "webhook"), true),
+        (of("shop", "webhook"), true),
+        (of("helpdesk", "token"), false),
+    ] {
+        let found = judged(Ledger::new(&[named("token"), rotated.clone()]).read(|_| ()), &kept);
+        assert_eq!(!found.is_empty(), red, "{rotated:?}: {found:?}");
+    }
+    let both = Ledger::new(&[named("token"), named("webhook"), of("helpdesk", "webhook")]);
+    says(
+        &judged(both.read(|_| ()), &kept),
+        "P08: assent/harbor/eu-production-1/acme: the secret of `helpdesk`, slot `token`, is overdue since",
+    );
     let wider = Ledger::new(&[alerted("scope-wider")]);
     says(&judged(wider.read(|_| ()), &kept), "P06: assent/harbor/eu-production-1/acme: at 2026-05-20T10:00:05Z");
 }

@@ -139,6 +139,14 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
     browser.click("form[action='/incidents'] button");
     browser.find_text("Nothing is left to do");
 
+    // An alert that is no incident: found with the keyboard alone, and taken care of.
+    browser.go(&format!("{base}/incidents"));
+    browser.tab_to("form[action='/alerts'] button");
+    browser.press(&["Enter"]);
+    browser.find_text("You take care of the alert");
+    assert!(browser.text("#alerts").contains("alice takes care of it"), "{}", browser.text("#alerts"));
+    assert!(place.done().iter().all(|done| done.starts_with("alice takes care of a-")));
+
     // A hold, and the ledger that tells of all of it.
     browser.click("nav a[href='/holds']");
     browser.write("[name=why]", "TICKET-8");

@@ -19,4 +19,5 @@ mod recover;
 mod release;
 mod reset;
 mod servers;
+mod start;
 mod told;

@@ -83,17 +83,25 @@ def read_json(data):
     return value
 
 
+# How a SubjectPublicKeyInfo of Ed25519 begins, and one of P-256 with an uncompressed point.
+ED25519 = bytes.fromhex("302a300506032b6570032100")
+P256 = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
+
+
 def ed25519(key, message, signature):
-    """Asks OpenSSL."""
     need(len(key) == 32 and len(signature) == 64, "an Ed25519 key has 32 bytes, a signature 64")
+    openssl(ED25519 + key, message, signature)
+
+
+def openssl(der, message, signature, *how):
+    """Whether the key, as SubjectPublicKeyInfo, made the signature."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, name) for name in ("key", "message", "signature")]
-        der = bytes.fromhex("302a300506032b6570032100") + key
         for path, data in zip(paths, (der, message, signature)):
             with open(path, "wb") as file:
                 file.write(data)
         command = ["openssl", "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey", paths[0], "-rawin", "-in"]
-        done = subprocess.run(command + [paths[1], "-sigfile", paths[2]], capture_output=True, check=False)
+        done = subprocess.run(command + [paths[1], "-sigfile", paths[2], *how], capture_output=True, check=False)
     need(done.returncode == 0, "the signature does not verify")
 
 
@@ -284,8 +292,9 @@ KINDS = {
     "resumed": {"id": TOKEN},
     "recovered": {"why": [TOKEN], "statement": DIGEST, "runs": int},
     "handled": {"id": TOKEN, "what": "retry|skip|cancel|rerun|done|reassign", "why": TOKEN, "next?": TOKEN},
-    "alerted": {"rule": TOKEN, "delay": int},
-    "incident": {"id": TOKEN, "state": TOKEN, "severity": TOKEN, "cause": TOKEN, "file?": DIGEST},
+    "alerted": {"rule": TOKEN, "delay": int, "connection?": NAME, "slot?": NAME},
+    "incident": {"id": TOKEN, "state": TOKEN, "severity": TOKEN, "cause": TOKEN, "respond_by?": TIME,
+                 "file?": DIGEST},
     "acknowledged": {"id": TOKEN, "rule": TOKEN},
     "approvers-reset": {"number": int, "approvers": DIGEST, "standing": "waits|counts|vetoed", "until?": TIME},
     "rotated": {"connection": NAME, "slot": NAME},
@@ -495,6 +504,34 @@ def check_signature(data, armour, namespace, key):
     ed25519(point, signed, raw)
 
 
+def unpadded(text):
+    need("=" not in text, "base64url with padding")
+    data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    need(base64.urlsafe_b64encode(data).decode().rstrip("=") == text, "base64url of another spelling")
+    return data
+
+
+def check_passkey(data, line, origin, proof):
+    """Web Authentication, section 7.2, with the SHA-256 of the file as challenge; gives the count."""
+    name, rp, credential, key = line.split(" ")
+    need(name == "passkey" and proof["credential"] == credential, "another passkey")
+    der = b64(key)
+    need((der[:12], len(der)) == (ED25519, 44) or (der[:27], len(der)) == (P256, 91), "a key of another form")
+    told, client, signature = (unpadded(proof[part]) for part in ("authenticator_data", "client_data", "signature"))
+    how = ["-digest", "sha256"] if der.startswith(P256) else []
+    openssl(der, told + sha256(client), signature, *how)
+    said = json.loads(client)
+    challenge = base64.urlsafe_b64encode(sha256(data)).decode().rstrip("=")
+    need(said["type"] == "webauthn.get" and said["challenge"] == challenge, "it signed something else")
+    need(said.get("crossOrigin", False) is False and "topOrigin" not in said, "in a frame of another site")
+    host = said["origin"].split("://")[1].split(":")[0]
+    need(said["origin"] == origin and (host == rp or host.endswith("." + rp)), "on another page")
+    need(told[:32] == sha256(rp.encode()), "for another site")
+    need(told[32] & 5 == 5, "nobody touched it, or it did not see who did")
+    need(len(told) == 37 and told[32] & 0xC0 == 0, "with more than was asked for")
+    return int.from_bytes(told[33:37], "big")
+
+
 # Everything -----------------------------------------------------------------------------------------------------------
 
 
@@ -607,9 +644,24 @@ def check_vectors(folder):
             need(sha256(data(path)).hex() == stem, "%s is not named by its digest" % path)
         if path.endswith(".json"):
             read_json(data(path))
+    passkeys = read_json(data("passkeys.json"))
+    need(len(passkeys) == 2, "not a passkey of each algorithm")
+    for one in passkeys:
+        path, key, origin, proof = one["file"], one["key"], one["origin"], one["passkey"]
+        need(check_passkey(data(path), key, origin, proof) == 7, "another count")
+        refused(path, lambda: check_passkey(data(path) + b" ", key, origin, proof))
+        refused(path, lambda: check_passkey(data(path), key, origin.replace("console", "evil"), proof))
+        refused(path, lambda: check_passkey(data(path), key.replace("harbor", "other"), origin, proof))
+        others = next(other["passkey"] for other in passkeys if other is not one)
+        refused(path, lambda: check_passkey(data(path), key, origin, dict(others, credential=proof["credential"])))
+        for part in ("authenticator_data", "client_data", "signature"):
+            raw = bytearray(unpadded(proof[part]))
+            raw[-1] ^= 1
+            bent = base64.urlsafe_b64encode(bytes(raw)).decode().rstrip("=")
+            refused(path, lambda: check_passkey(data(path), key, origin, dict(proof, **{part: bent})))
     project = text("words.txt").split("\n")[0]
     need(sha256(data("trust", "root", "1.toml")).hex() == project, "the project is another one")
-    return "%d entries, %d signatures" % (size, len(signed))
+    return "%d entries, %d signatures, %d passkeys" % (size, len(signed), len(passkeys))
 
 
 def main(arguments):

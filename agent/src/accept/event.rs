@@ -157,23 +157,44 @@ fn challenge(dialect: Dialect, json: &Json) -> Option<String> {
     (text.len() <= CHALLENGE_MOST_BYTES).then(|| text.to_owned())
 }
 
-/// Reads what a person gives to a manual trigger: an object of exactly its fields.
+/// Why what a person gave is not what a trigger declares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotGiven {
+    /// It is no object.
+    BadForm,
+    /// The trigger declares no such field.
+    Undeclared,
+    /// The declared field that is missing or does not fit.
+    Misfit(Name),
+}
+
+/// Reads what a person gives who starts a workflow: each field by its name, as JSON or as text that is read as its shape says.
 ///
 /// # Errors
-/// [`Refused::BadBody`] when a field does not fit, is missing, or is not declared: a person's slip shall not pass silently.
-pub fn given(fields: &BTreeMap<Name, Field>, body: &[u8]) -> Result<BTreeMap<Name, Value>, Refused> {
-    let json = object(body)?;
-    let Json::Object(members) = &json else { return Err(Refused::BadBody) };
+/// [`NotGiven`]: unlike in events, nothing that was given is dropped.
+pub fn given(fields: &BTreeMap<Name, Field>, body: &[u8]) -> Result<BTreeMap<Name, Value>, NotGiven> {
+    let json = object(body).or(Err(NotGiven::BadForm))?;
+    let Json::Object(members) = &json else { return Err(NotGiven::BadForm) };
     let declared = |key: &str| fields.iter().any(|(name, field)| field.at == key || name.as_str() == key);
     if !members.iter().all(|(key, _)| declared(key)) {
-        return Err(Refused::BadBody);
+        return Err(NotGiven::Undeclared);
     }
     // People name fields by their names; `at` is where a machine would put them.
-    let by_name = fields.iter().map(|(name, field)| {
-        let at = if json.at(&field.at).is_some() && !field.at.is_empty() { field.at.clone() } else { name.to_string() };
-        (name.clone(), Field { at, ..field.clone() })
+    let by_name = fields.iter().filter_map(|(name, field)| {
+        let there = json.at(&field.at).is_some() && !field.at.is_empty();
+        let at = if there { field.at.clone() } else { name.to_string() };
+        let said = match json.at(&at)? {
+            Json::Text(text) => wire::said(text, &field.shape),
+            json => wire::read(json, &field.shape, false),
+        };
+        Some((name.clone(), said))
     });
-    wire::take(&json, &by_name.collect(), None).or(Err(Refused::BadBody))
+    let mut taken = BTreeMap::new();
+    for (name, said) in by_name {
+        taken.insert(name.clone(), said.ok_or(NotGiven::Misfit(name))?);
+    }
+    let missing = fields.iter().find(|(name, field)| !field.optional && !taken.contains_key(*name));
+    missing.map_or(Ok(taken), |(name, _)| Err(NotGiven::Misfit(name.clone())))
 }
 
 fn object(body: &[u8]) -> Result<Json, Refused> {
@@ -317,8 +338,14 @@ mod tests {
         let given = |body: &str| given(&fields, body.as_bytes()).map(|fields| fields.len());
         assert_eq!(given(r#"{"ticket_id":"1","subject":"x"}"#), Ok(2));
         assert_eq!(given(r#"{"ticket_id":"1"}"#), Ok(1));
-        for bad in [r#"{"subject":"x"}"#, r#"{"ticket_id":"1","other":1}"#, r#"{"ticket_id":"a b"}"#, "[]"] {
-            assert_eq!(given(bad), Err(Refused::BadBody), "{bad}");
+        let misfit = || NotGiven::Misfit("ticket_id".parse().unwrap());
+        for (bad, why) in [
+            (r#"{"subject":"x"}"#, misfit()),
+            (r#"{"ticket_id":"a b"}"#, misfit()),
+            (r#"{"ticket_id":"1","other":1}"#, NotGiven::Undeclared),
+            ("[]", NotGiven::BadForm),
+        ] {
+            assert_eq!(given(bad), Err(why), "{bad}");
         }
     }
 }

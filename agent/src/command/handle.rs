@@ -11,6 +11,7 @@ use assent_schema::time::Moment;
 use super::ask::unexpected;
 use super::key::Who;
 use super::{Call, Output, Show};
+use crate::control::answer::RunState;
 use crate::control::{Answer, Chosen, HandledRun, Handling, Question, Verb, Which};
 use crate::error::Error;
 use crate::store::{EffectDone, RunId};
@@ -26,9 +27,9 @@ pub(super) struct Args {
     /// Of this workflow only.
     #[arg(long, value_name = "WORKFLOW")]
     workflow: Option<WorkflowId>,
-    /// Only those in this state, as lists show it: `failed`, `content-lost`, `waiting`.
+    /// Only those in this state, as lists show it.
     #[arg(long, value_name = "STATE")]
-    state: Option<String>,
+    state: Option<RunState>,
     /// Only those that are at this step or ended there.
     #[arg(long, value_name = "STEP")]
     step: Option<Name>,
@@ -48,7 +49,7 @@ impl Args {
         let which = Which {
             client: self.client.clone(),
             workflow: self.workflow.clone(),
-            state: self.state.clone(),
+            state: self.state.map(|state| state.as_str().to_owned()),
             step: self.step.clone(),
             since: self.since,
         };

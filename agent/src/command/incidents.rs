@@ -142,13 +142,14 @@ impl Show for One {
         act("acknowledged", &row.acknowledged)?;
         act("resolved", &row.resolved)?;
         act("shared", &row.shared)?;
+        act("written", &row.written)?;
         act("closed", &row.closed)?;
         if row.acknowledged.is_none()
             && let Some(until) = row.answer_by
         {
             writeln!(out, "    to be answered by {until}: assent-agent incidents acknowledge {}", row.id)?;
         }
-        if row.shared.is_none() {
+        if row.shared.is_none() && row.written.is_none() {
             writeln!(out, "    post-mortem to be shared by {}: assent-agent incidents draft {}", row.share_by, row.id)?;
         }
         Ok(())

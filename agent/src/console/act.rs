@@ -38,6 +38,7 @@ impl<O: Office> Console<O> {
             Act::RollBack => self.roll_back(&asked, &guest).await,
             Act::Share(incident) => self.share(incident, &asked, &guest).await,
             Act::Incident => self.incident(&asked, &guest).await,
+            Act::Alert => self.alert(&asked, &guest).await,
             Act::Handle(run) => self.handle_run(run, &asked, &guest).await,
             Act::Reread(run) => self.reread(run, &asked, &guest).await,
         }
@@ -188,6 +189,24 @@ impl<O: Office> Console<O> {
         self.done(done, &format!("/incidents/{}?said={said}", row.id), asked, guest)
     }
 
+    /// Somebody takes care of an alert that is no incident.
+    async fn alert(&self, asked: &Asked, guest: &Guest) -> Answer {
+        let viewer = &guest.viewer;
+        let Ok(alerts) = self.alerts(|_| true) else { return pages::busy() };
+        let named = asked.form.get("alert");
+        let Some(row) = alerts.iter().find(|row| Some(row.id.as_str()) == named) else {
+            return self.refuse(asked, guest, 404, &refused("there is no such alert", "It may be over by now."));
+        };
+        if let Some(no) = self.not_on_call(row.client.as_ref(), asked, guest).await {
+            return no;
+        }
+        let Some(number) = row.id.strip_prefix("a-").and_then(|no| no.parse().ok()) else {
+            return self.unknown(asked, guest);
+        };
+        let done = self.office.acknowledge(number, viewer.who.person.clone()).await;
+        self.done(done, "/incidents?said=cared-for", asked, guest)
+    }
+
     /// A post-mortem goes to the client. Where it cannot, what was written stands on the page again.
     async fn share(&self, incident: i64, asked: &Asked, guest: &Guest) -> Answer {
         let viewer = &guest.viewer;
@@ -197,13 +216,8 @@ impl<O: Office> Console<O> {
             Err(NotSeen::NotTheirs(log)) => return self.not_theirs(log, asked, guest).await,
             Err(NotSeen::Broken) => return pages::busy(),
         };
-        match &row.client {
-            Some(client) if !viewer.may_act(client) => return self.may_not(client, asked, guest).await,
-            None if !viewer.may_act_on_agent() => {
-                let help = "Only on-call takes steps in incidents of the agent itself.";
-                return self.refuse(asked, guest, 403, &refused("that step is not yours to take", help));
-            }
-            _ => {}
+        if let Some(no) = self.not_on_call(row.client.as_ref(), asked, guest).await {
+            return no;
         }
         let field = |name| asked.form.get(name).unwrap_or_default().to_owned();
         let written = Written { cause: field("cause"), prevention: field("prevention") };
@@ -215,7 +229,11 @@ impl<O: Office> Console<O> {
             Err(no) => Err((no, String::new())),
         };
         match done {
-            Ok(()) => answer::see(&format!("/incidents/{}?said=shared", row.id)),
+            Ok(()) => {
+                let gone =
+                    self.incident_of(incident, viewer).is_ok_and(|row| row.written.is_some() && row.shared.is_none());
+                answer::see(&format!("/incidents/{}?said={}", row.id, if gone { "written" } else { "shared" }))
+            }
             Err((no, draft)) => {
                 let why = format!("{}. {}", no.what, no.help);
                 let body = self.incident_body(&row, viewer, &draft, Some((&written, &why)));
@@ -274,6 +292,18 @@ impl<O: Office> Console<O> {
 
     fn unknown(&self, asked: &Asked, guest: &Guest) -> Answer {
         self.refuse(asked, guest, 400, &refused("there is no such workflow here", "Load the page again."))
+    }
+
+    /// Who is not on call does nothing for a client, nor for the agent itself.
+    async fn not_on_call(&self, client: Option<&ClientId>, asked: &Asked, guest: &Guest) -> Option<Answer> {
+        match client {
+            Some(client) if !guest.viewer.may_act(client) => Some(self.may_not(client, asked, guest).await),
+            None if !guest.viewer.may_act_on_agent() => {
+                let help = "Only on-call takes care of what is about the agent itself.";
+                Some(self.refuse(asked, guest, 403, &refused("that is not yours to do", help)))
+            }
+            Some(_) | None => None,
+        }
     }
 
     /// They see it, and may not do this: the entry first.

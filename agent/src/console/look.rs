@@ -16,7 +16,7 @@ use super::route::Page;
 use super::serve::{Asked, Console, Guest, lock};
 use super::story;
 use super::viewer::{Sight, Viewer};
-use crate::control::answer::{row_in, row_of};
+use crate::control::answer::{RunState, row_in, row_of};
 use crate::people::wire::Shown;
 use crate::store::{
     Entry, JournalRow, Log, Note, QueueItem, RunFilter, RunId, RunLine, Store as _, StoreError, Waiting,
@@ -151,8 +151,7 @@ impl<O: Office> Console<O> {
     fn overview(&self, viewer: &Viewer, status: &Status) -> Looked {
         let (now, _) = self.office.clock();
         let standing = |client: &ClientId| viewer.may_see(Sight::Standing(client));
-        let mut alerts = self.office.store().alerts()?;
-        alerts.retain(|row| !row.alert.incident && row.alert.client.as_ref().is_none_or(standing));
+        let alerts = self.alerts(|client| client.is_none_or(standing))?;
         let mut incidents = self.office.incidents()?;
         incidents.retain(|row| row.closed.is_none() && row.client.as_ref().is_none_or(standing));
         let mut under_way = 0;
@@ -379,7 +378,10 @@ impl Wanted {
         Self {
             client: query.read("client"),
             workflow: query.read("workflow"),
-            state: query.get("state").filter(|state| pages::runs::STATES.contains(state)).map(str::to_owned),
+            state: query
+                .get("state")
+                .filter(|state| RunState::ALL.iter().any(|known| known.as_str() == *state))
+                .map(str::to_owned),
             at,
             at_text: if at.is_some() { at_text } else { String::new() },
             before: query.read("before"),

@@ -169,6 +169,9 @@ pub trait Office: Send + Sync + 'static {
     /// Takes a step in an incident.
     fn step(&self, incident: i64, step: Step, by: PersonId) -> impl Future<Output = Done<()>> + Send;
 
+    /// Takes care of an alert that is no incident.
+    fn acknowledge(&self, alert: i64, by: PersonId) -> impl Future<Output = Done<()>> + Send;
+
     /// Stops something for a while.
     fn hold(
         &self,

@@ -14,10 +14,12 @@ use super::pages::{self, Body};
 use super::route::{Kept, Taken};
 use super::serve::{Asked, Console, Guest};
 use super::viewer::{Sight, Viewer};
+use crate::control::alerts::AlertLine;
 use crate::control::incidents::IncidentRow;
 use crate::incident::Written;
 use crate::ledger::Sought;
-use crate::store::{Log, Store as _};
+use crate::store::{AlertRow, Log, Store as _, StoreError};
+use crate::watch::ACKNOWLEDGED;
 
 impl<O: Office> Console<O> {
     /// Incidents and alerts of all whose standing somebody sees.
@@ -27,13 +29,24 @@ impl<O: Office> Console<O> {
         let mine = |client: Option<&ClientId>| client.is_none_or(|client| viewer.may_see(Sight::Standing(client)));
         let mut incidents = self.office.incidents()?;
         incidents.retain(|row| mine(row.client.as_ref()));
-        let mut alerts = self.office.store().alerts()?;
-        alerts.retain(|row| !row.alert.incident && mine(row.alert.client.as_ref()));
+        let alerts = self.alerts(mine)?;
         let clients: std::collections::BTreeSet<_> = incidents.iter().filter_map(|row| row.client.clone()).collect();
         let mut notes: Vec<_> = clients.into_iter().map(|client| viewed(client, viewer, "incidents")).collect();
         notes.push(notes::viewed(Log::Agent, &viewer.who.person, "incidents"));
         let listed = pages::incidents::Listed { incidents, alerts, viewer, now };
         Ok(Seen { notes, what: What::Page(pages::incidents::page(&listed)) })
+    }
+
+    /// The alerts that are no incidents, oldest first, with who takes care of each.
+    pub(super) fn alerts(&self, mine: impl Fn(Option<&ClientId>) -> bool) -> Result<Vec<AlertLine>, StoreError> {
+        let acts: BTreeMap<_, _> = self.office.store().states(ACKNOWLEDGED)?.into_iter().collect();
+        let rows = self.office.store().alerts()?.into_iter();
+        let rows = rows.filter(|row| !row.alert.incident && mine(row.alert.client.as_ref()));
+        let line = |row: AlertRow| {
+            let act = acts.get(&format!("{ACKNOWLEDGED}{}", row.no)).and_then(|act| serde_json::from_slice(act).ok());
+            AlertLine::of(&row, act)
+        };
+        Ok(rows.map(line).collect())
     }
 
     /// An incident whose standing somebody sees.

@@ -118,6 +118,8 @@ pub(super) enum Act {
     RollBack,
     /// `/incidents`
     Incident,
+    /// `/alerts`
+    Alert,
     /// `/incidents/i-<number>`
     Share(i64),
     /// `/runs/<run>`
@@ -168,6 +170,7 @@ pub(super) fn route(method: &str, path: &str) -> Option<Route> {
         ("POST", ["resume"]) => act(Act::Resume),
         ("POST", ["roll-back"]) => act(Act::RollBack),
         ("POST", ["incidents"]) => act(Act::Incident),
+        ("POST", ["alerts"]) => act(Act::Alert),
         _ => None,
     }
 }
@@ -204,7 +207,7 @@ mod tests {
     #[test]
     fn reading_never_acts_and_each_page_has_one_spelling() {
         let (run, nonce) = ("0".repeat(32), "0".repeat(64));
-        for act in ["sign-out", "hold", "resume", "roll-back"] {
+        for act in ["sign-out", "hold", "resume", "roll-back", "alerts"] {
             assert!(matches!(route("POST", &format!("/{act}")), Some(Route::Act(_))), "{act}");
             assert_eq!(route("GET", &format!("/{act}")), None, "{act}");
         }

@@ -13,12 +13,14 @@ use crate::world::Wall;
 /// How long ago: `just now`, `4 min ago`; or how long until.
 pub(super) fn ago(now: Wall, at: Wall) -> String {
     let (seconds, is_past) = if at <= now { (now.since(at).as_secs(), true) } else { (at.since(now).as_secs(), false) };
+    // Whoever has three and a half hours left does not have four.
+    let half = |unit: u64| if is_past { unit / 2 } else { 0 };
     let length = match seconds {
         0..10 => return if is_past { "just now".into() } else { "now".into() },
         10..90 => format!("{seconds} s"),
-        90..5_400 => format!("{} min", (seconds + 30) / 60),
-        5_400..129_600 => format!("{} h", (seconds + 1_800) / 3_600),
-        _ => format!("{} days", (seconds + 43_200) / 86_400),
+        90..5_400 => format!("{} min", (seconds + half(60)) / 60),
+        5_400..129_600 => format!("{} h", (seconds + half(3_600)) / 3_600),
+        _ => format!("{} days", (seconds + half(86_400)) / 86_400),
     };
     if is_past { format!("{length} ago") } else { format!("in {length}") }
 }
@@ -140,6 +142,8 @@ mod tests {
             (7_200_000, 0, "2 h ago"),
             (864_000_000, 0, "10 days ago"),
             (0, 3_600_000, "in 60 min"),
+            (0, 12_660_000, "in 3 h"),
+            (12_660_000, 0, "4 h ago"),
         ] {
             assert_eq!(ago(at(now), at(then)), said);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Answer, RUNS_MOST, RunRow, RunStory, Written};
-use crate::store::{Entry, JournalRow, RunFilter, RunId, RunLine, StepAt, Store, StoreError};
+use crate::store::{Ending, Entry, JournalRow, RunFilter, RunId, RunLine, StepAt, Store, StoreError};
 use assent_schema::id::ClientId;
 
 /// Runs, newest first.
@@ -73,21 +73,80 @@ pub(crate) fn waits(journal: &[JournalRow]) -> Option<&Entry> {
     open.into_values().next_back()
 }
 
+/// How a run stands, as lists show it and as one looks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum RunState {
+    /// A step is under way.
+    Running,
+    /// A person is asked.
+    Waiting,
+    /// It waits for time or an event.
+    Resting,
+    /// It ended well.
+    Done,
+    /// A step failed for good.
+    Failed,
+    /// It was not allowed to go on.
+    Stopped,
+    /// What it needs is gone.
+    ContentLost,
+    /// Another took its place.
+    Superseded,
+}
+
+impl RunState {
+    /// All of them, in the order of a run's life.
+    pub const ALL: [Self; 8] = [
+        Self::Running,
+        Self::Waiting,
+        Self::Resting,
+        Self::Done,
+        Self::Failed,
+        Self::Stopped,
+        Self::ContentLost,
+        Self::Superseded,
+    ];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Resting => "resting",
+            Self::Done => Ending::Done.as_str(),
+            Self::Failed => Ending::Failed.as_str(),
+            Self::Stopped => Ending::Stopped.as_str(),
+            Self::ContentLost => Ending::ContentLost.as_str(),
+            Self::Superseded => Ending::Superseded.as_str(),
+        }
+    }
+
+    fn of(ending: Ending) -> Self {
+        match ending {
+            Ending::Done => Self::Done,
+            Ending::Stopped => Self::Stopped,
+            Ending::Failed => Self::Failed,
+            Ending::ContentLost => Self::ContentLost,
+            Ending::Superseded => Self::Superseded,
+        }
+    }
+}
+
 fn row(line: &RunLine, waits: Option<&Entry>) -> RunRow {
     let (state, step, code) = match waits.unwrap_or(&line.last.entry) {
-        Entry::Ended { ending, step, code, .. } => (ending.as_str(), step.clone(), code.clone()),
-        Entry::Asked(waiting) => ("waiting", Some(waiting.step.clone()), None),
-        Entry::Accepted(_) | Entry::Quiet {} => ("running", None, None),
-        Entry::Intent(intent) => ("running", Some(intent.step.clone()), None),
-        Entry::Outcome(outcome) => ("running", Some(outcome.step.clone()), None),
-        Entry::Passed { step, code, .. } => ("running", Some(step.clone()), Some(code.clone())),
-        Entry::Rests { step, .. } => ("resting", Some(step.clone()), None),
+        Entry::Ended { ending, step, code, .. } => (RunState::of(*ending), step.clone(), code.clone()),
+        Entry::Asked(waiting) => (RunState::Waiting, Some(waiting.step.clone()), None),
+        Entry::Accepted(_) | Entry::Quiet {} => (RunState::Running, None, None),
+        Entry::Intent(intent) => (RunState::Running, Some(intent.step.clone()), None),
+        Entry::Outcome(outcome) => (RunState::Running, Some(outcome.step.clone()), None),
+        Entry::Passed { step, code, .. } => (RunState::Running, Some(step.clone()), Some(code.clone())),
+        Entry::Rests { step, .. } => (RunState::Resting, Some(step.clone()), None),
         Entry::When { step, .. }
         | Entry::Answered { step, .. }
         | Entry::Decided { step, .. }
         | Entry::Walked { step, .. }
         | Entry::Item { step, .. }
-        | Entry::Woke { step, .. } => ("running", Some(step.clone()), None),
+        | Entry::Woke { step, .. } => (RunState::Running, Some(step.clone()), None),
     };
     RunRow {
         run: line.run,
@@ -98,7 +157,7 @@ fn row(line: &RunLine, waits: Option<&Entry>) -> RunRow {
         trigger: line.accepted.trigger,
         accepted: line.at.moment(),
         last: line.last.at.moment(),
-        state: state.to_owned(),
+        state: state.as_str().to_owned(),
         step,
         code,
     }
@@ -155,5 +214,20 @@ fn said(entry: &Entry) -> String {
             let why = code.as_ref().map(|code| format!(", {code}")).unwrap_or_default();
             format!("ended {}{name}{why}", ending.as_str())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::ValueEnum as _;
+
+    #[test]
+    fn what_is_looked_for_is_spelled_as_lists_show_it_and_nothing_else_is_a_state() {
+        assert_eq!(RunState::value_variants(), RunState::ALL);
+        for state in RunState::ALL {
+            assert_eq!(RunState::from_str(state.as_str(), false), Ok(state));
+        }
+        assert!(RunState::from_str("failled", false).is_err());
     }
 }

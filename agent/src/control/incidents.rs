@@ -93,7 +93,7 @@ pub struct IncidentRow {
     pub code: String,
     /// How bad it is.
     pub severity: Severity,
-    /// `opened`, `acknowledged`, `resolved`, `shared` or `closed`.
+    /// `opened`, `acknowledged`, `resolved`, `written`, `shared` or `closed`.
     pub state: String,
     /// When it began.
     pub began: Moment,
@@ -113,7 +113,10 @@ pub struct IncidentRow {
     /// Who shared the post-mortem, and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared: Option<Act>,
-    /// SHA-256 of the post-mortem that was shared.
+    /// Who wrote the post-mortem of a client that had left, and when: it went to nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<Act>,
+    /// SHA-256 of the post-mortem.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<Digest>,
     /// Who closed it, and when.
@@ -141,6 +144,7 @@ impl IncidentRow {
             acknowledged: done.acknowledged,
             resolved: done.resolved,
             shared: done.shared,
+            written: done.written,
             file: done.file,
             closed: done.closed,
         }

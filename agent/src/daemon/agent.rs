@@ -73,7 +73,7 @@ pub(super) struct Agent {
     /// Held from the moment that something is judged until it counts, so that nothing is judged by what is out of date.
     pub(super) taking: tokio::sync::Mutex<()>,
     pub(super) taken: Mutex<Option<Arc<Taken>>>,
-    pub(super) routes: Mutex<Arc<Routes>>,
+    pub(super) routes: Arc<Mutex<Arc<Routes>>>,
     /// The commit that was judged last, so that it is not judged again.
     pub(super) judged: Mutex<Option<Judged>>,
     pull: Arc<Notify>,
@@ -117,6 +117,7 @@ pub(super) struct Parts {
     pub(super) field: Arc<TheField>,
     pub(super) engine: Arc<TheEngine>,
     pub(super) ledger: LedgerDesk,
+    pub(super) routes: Arc<Mutex<Arc<Routes>>>,
     pub(super) program: PathBuf,
     pub(super) board: Board,
     pub(super) holds: Vec<Hold>,
@@ -124,7 +125,8 @@ pub(super) struct Parts {
 
 impl Agent {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { config, pin, identity, disk, world, store, field, engine, ledger, program, board, holds } = parts;
+        let Parts { config, pin, identity, disk, world, store, field, engine, ledger, routes, program, board, holds } =
+            parts;
         field.hold(holds.clone());
         let pulse = Mutex::new(Pulse::new(world.clock.now(), world.clock.awake()));
         let vault = Arc::clone(&field);
@@ -153,7 +155,7 @@ impl Agent {
             incident_steps: tokio::sync::Mutex::default(),
             taking: tokio::sync::Mutex::default(),
             taken: Mutex::default(),
-            routes: Mutex::default(),
+            routes,
             judged: Mutex::default(),
             pull: Arc::default(),
             pokes: tokio::sync::Mutex::new(Pokes::new()),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use assent_schema::calendar::zone;
 use assent_schema::id::ClientId;
 use assent_schema::status::Stage;
 use http_body_util::Full;
@@ -145,25 +146,13 @@ impl Agent {
 
     /// Today's sums of guardrails for all customers and workflows together: names of plans alone, never of customers.
     fn guardrails(&self) -> Result<Vec<Sample>, StoreError> {
-        let mut newest: BTreeMap<(String, String, String), (String, i64)> = BTreeMap::new();
-        for (name, value) in self.store.sums("guard/")? {
-            let parts: Vec<&str> = name.split('/').collect();
-            let (key, day) = match parts.as_slice() {
-                ["guard", client, operation, "sum", currency, day] => ((*client, *operation, *currency), *day),
-                ["guard", client, operation, "count", day] => ((*client, *operation, "calls"), *day),
-                _ => continue,
-            };
-            let key = (key.0.to_owned(), key.1.to_owned(), key.2.to_owned());
-            let slot = newest.entry(key).or_default();
-            if slot.0.as_str() <= day {
-                *slot = (day.to_owned(), value);
-            }
-        }
-        let sample = |((client, operation, of), (_, value)): ((String, String, String), (String, i64))| {
-            let labels = vec![("client", client), ("operation", operation), ("of", of)];
-            (labels, float(u64::try_from(value).unwrap_or(0)))
+        let (snapshot, now) = (self.field.snapshot(), self.world.clock.now());
+        let today = |client: &str| {
+            let facts = client.parse().ok().and_then(|client: ClientId| snapshot.clients.get(&client));
+            let zone = facts.and_then(|facts| zone(&facts.zone))?;
+            Some(zone.to_datetime(now.moment().timestamp()).strftime("%Y-%m-%d").to_string())
         };
-        Ok(newest.into_iter().map(sample).collect())
+        Ok(used_today(&self.store.sums("guard/")?, today))
     }
 
     /// The agent itself.
@@ -247,4 +236,49 @@ fn signed(seconds: i64) -> f64 {
 
 fn stage(stage: Stage) -> String {
     serde_json::to_value(stage).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// What guardrails counted on the day that it is for each client now. What was counted on other days alone is nothing today.
+fn used_today(sums: &[(String, i64)], today: impl Fn(&str) -> Option<String>) -> Vec<Sample> {
+    let mut used: BTreeMap<(&str, &str, &str), i64> = BTreeMap::new();
+    for (name, value) in sums {
+        let parts: Vec<&str> = name.split('/').collect();
+        let (client, operation, of, day) = match parts.as_slice() {
+            ["guard", client, operation, "sum", currency, day] => (*client, *operation, *currency, *day),
+            ["guard", client, operation, "count", day] => (*client, *operation, "calls", *day),
+            _ => continue,
+        };
+        let is_today = today(client).as_deref() == Some(day);
+        *used.entry((client, operation, of)).or_default() += if is_today { *value } else { 0 };
+    }
+    let sample = |((client, operation, of), value): ((&str, &str, &str), i64)| {
+        let labels = [("client", client), ("operation", operation), ("of", of)];
+        (labels.map(|(name, of)| (name, of.to_owned())).to_vec(), float(u64::try_from(value).unwrap_or(0)))
+    };
+    used.into_iter().map(sample).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_yesterday_is_nothing_today() {
+        let sums = [
+            ("guard/acme/shop.refund/count/2026-03-01", 7),
+            ("guard/acme/shop.refund/count/2026-03-02", 2),
+            ("guard/acme/shop.refund/sum/EUR/2026-03-01", 9_900),
+            ("guard/cedar/shop.refund/count/2026-03-03", 4),
+            ("guard/acme/shop.refund/customer/c-1/count/2026-03-02", 1),
+        ];
+        let sums = sums.map(|(name, value)| (name.to_owned(), value));
+        // It is the next day already where cedar is.
+        let today = |client: &str| Some(if client == "acme" { "2026-03-02" } else { "2026-03-03" }.to_owned());
+        let told: Vec<_> = used_today(&sums, today)
+            .into_iter()
+            .map(|(labels, value)| (labels[0].1.clone(), labels[2].1.clone(), value))
+            .collect();
+        let one = |client: &str, of: &str, value| (client.to_owned(), of.to_owned(), value);
+        assert_eq!(told, [one("acme", "EUR", 0.0), one("acme", "calls", 2.0), one("cedar", "calls", 4.0)]);
+    }
 }

@@ -35,7 +35,7 @@ mod watching;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use assent_schema::id::ConnectionId;
@@ -64,8 +64,8 @@ use crate::pull::read;
 use crate::pull::watch::Watch;
 use crate::real::{BoundedClock, Real, RealClock, RealDice, RealDisk, RealInboxes, RealKeyring, RealNet, tls};
 use crate::run::Engine;
-use crate::store::{Log, Sqlite, Store as _, StoreError, Write, life};
-use crate::watch::Teller;
+use crate::store::{Books, Clocks, LedgerRows, Log, Sqlite, Store as _, StoreError, Write, life};
+use crate::watch::{Routes, Teller};
 use crate::world::{Clock as _, Dice as _, Keyring as _};
 
 use agent::{Agent, Parts, TIME};
@@ -305,7 +305,12 @@ async fn build(
     recovery::finish(&config, &disk).await?;
     let (project, name) = (config.project.clone(), config.agent.clone());
     let books = (Arc::clone(&disk), RealDice, Arc::clone(&identity.host));
-    let store = Sqlite::open(&config.state.database(), |rows| Ok(Box::new(Ledgers::load(project, name, books, rows)?)));
+    let routes: Arc<Mutex<Arc<Routes>>> = Arc::default();
+    let clocks: Arc<dyn Clocks> = Arc::<Mutex<_>>::clone(&routes);
+    let open = |rows: &dyn LedgerRows| -> Result<Box<dyn Books>, StoreError> {
+        Ok(Box::new(Ledgers::load(project, name, books, rows)?.answered_by(clocks)))
+    };
+    let store = Sqlite::open(&config.state.database(), open);
     let store = Arc::new(store.tried(|| format!("cannot open `{}`", config.state.database().display()))?);
     let cannot = || "cannot read what the state folder holds".to_owned();
     let trusted = stored_time(&store).tried(cannot)?;
@@ -335,7 +340,8 @@ async fn build(
     let ledger = LedgerDesk::new(config.state.folder(), Arc::clone(&disk), own, &identity);
     let board = Board::new(switch::load(&*store).tried(cannot)?);
     let holds = holds::load(&*store).tried(cannot)?;
-    let parts = Parts { config, pin, identity, disk, world, store, field, engine, ledger, program, board, holds };
+    let parts =
+        Parts { config, pin, identity, disk, world, store, field, engine, ledger, routes, program, board, holds };
     Ok((Arc::new(Agent::new(parts)), ended))
 }
 

@@ -18,6 +18,7 @@ use super::answers::not_held;
 use super::hold::NotHeld;
 use super::registry::Register;
 use crate::console::{Done, Known, Logged, Office, Refused, Viewer, Who, Written};
+use crate::control::alerts::AlertQuestion;
 use crate::control::incidents::{IncidentAnswer, IncidentRow};
 use crate::control::{Answer, Chosen, ReadAgain, Verb};
 use crate::deploy::NoRollback;
@@ -155,6 +156,14 @@ impl Office for Bureau {
 
     async fn step(&self, incident: i64, step: Step, by: PersonId) -> Done<()> {
         match self.agent.step(incident, step, by).await.map_err(|error| broken(&error))? {
+            Answer::Refused { what, help } => Err(Refused { what, help }),
+            _ => Ok(()),
+        }
+    }
+
+    async fn acknowledge(&self, alert: i64, by: PersonId) -> Done<()> {
+        let question = AlertQuestion::Acknowledge { no: alert };
+        match self.agent.about_alerts(question, by).await.map_err(|error| broken(&error))? {
             Answer::Refused { what, help } => Err(Refused { what, help }),
             _ => Ok(()),
         }

@@ -13,6 +13,7 @@ use crate::listen::{Event, Receipt};
 use crate::run::{Deployed, Heard, NewRun};
 use crate::store::{Log, Note, RunId, Store, StoreError, Transaction, TriggerKind, Write};
 use crate::vault::{Secret, VaultError};
+use crate::watch::{self, Condition};
 use crate::world::{Clock as _, World};
 
 /// The slot of the secret before the current one is named after it; it is emptied when a rotation is finished.
@@ -59,11 +60,17 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             Err(_) if heard => Receipt::Ignored,
             Err(refused) => {
                 tracing::warn!(%client, %workflow, code = refused.code(), "webhook refused: a genuine event is lost");
-                self.drop_genuine(&client, &authentic, refused.code()).await.unwrap_or(Receipt::Refused(refused))
+                let (workflow, connection, code) = (workflow.clone(), connection.clone(), refused.code());
+                let lost = Condition::EventLost { client: client.clone(), workflow, connection, code };
+                let lost = watch::alert(&lost).map(Write::Alert);
+                let dropped = self.drop_genuine(&client, &authentic, code, lost).await;
+                dropped.unwrap_or(Receipt::Refused(refused))
             }
             Ok(Taken::Other) => Receipt::Ignored,
             Ok(Taken::Challenge(text)) => Receipt::Challenge(text),
-            Ok(Taken::Own) => self.drop_genuine(&client, &authentic, "own_event").await.unwrap_or(Receipt::Ignored),
+            Ok(Taken::Own) => {
+                self.drop_genuine(&client, &authentic, "own_event", None).await.unwrap_or(Receipt::Ignored)
+            }
             Ok(Taken::Ours(fields)) => {
                 let mut authentic = authentic;
                 if let Some(value) =
@@ -150,12 +157,19 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     }
 
     /// A genuine event that begins nothing is dropped and recorded: our own connection caused it, or it cannot be read.
-    /// Nothing where that is durable.
-    async fn drop_genuine(&self, client: &ClientId, authentic: &Authentic, code: &'static str) -> Option<Receipt> {
+    /// Nothing where that is durable, with what on-call must hear of it.
+    async fn drop_genuine(
+        &self,
+        client: &ClientId,
+        authentic: &Authentic,
+        code: &'static str,
+        lost: Option<Write>,
+    ) -> Option<Receipt> {
         let note = Note::new(Log::Client(client.clone()), "refused")
             .fact("code", code)
             .fact("digest", authentic.hash.to_string());
-        let transaction = Transaction::new(self.world.clock().now()).with(Write::Note(Box::new(note)));
+        let mut transaction = Transaction::new(self.world.clock().now()).with(Write::Note(Box::new(note)));
+        transaction.writes.extend(lost);
         let kept = self.engine.store().commit(transaction).await;
         kept.is_err().then_some(Receipt::Unavailable)
     }

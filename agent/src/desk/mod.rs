@@ -9,6 +9,7 @@ mod inboxes;
 mod persons;
 mod polls;
 mod schedules;
+mod starts;
 mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +21,6 @@ use assent_schema::id::{ClientId, ConnectionId, PersonId, WorkflowId};
 use assent_schema::plan::Rate;
 use assent_schema::time::Period;
 use assent_schema::trust::{PublicKey, SignedFile};
-use tokio::sync::oneshot;
 
 use crate::accept::Doors;
 use crate::content::Content;
@@ -30,7 +30,7 @@ use crate::people::{Challenges, Itself, NotTaken};
 use crate::request::keyed::{Purpose, keyed};
 use crate::retry::Bucket;
 use crate::run::{Begun, Deployed, Engine, NotBegun, Task};
-use crate::store::{Store, StoreError, Transaction, Write};
+use crate::store::{RunId, Store, StoreError, Transaction, Write};
 use crate::world::{Clock as _, Dice as _, World};
 
 pub(crate) use hooks::PREVIOUS;
@@ -209,18 +209,19 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         self.tasks.drain().await;
     }
 
-    /// Drives a run that was begun and waits until it is durable.
+    /// Drives a run that was begun and waits until it is durable; what its sender is told.
     async fn drive(&self, begun: Result<Begun, NotBegun>) -> Receipt {
-        let Begun { run, durable, task } = match begun {
-            Ok(begun) => begun,
-            Err(why) => return not_begun(&why),
-        };
-        self.tasks.start(task);
-        match durable.await {
-            Ok(Ok(())) => Receipt::Accepted(run),
-            Ok(Err(why)) => not_begun(&why),
-            Err(oneshot::error::RecvError { .. }) => Receipt::Unavailable,
+        match self.driven(begun).await {
+            Ok(run) => Receipt::Accepted(run),
+            Err(why) => not_begun(&why),
         }
+    }
+
+    /// Drives a run that was begun and waits until it is durable.
+    async fn driven(&self, begun: Result<Begun, NotBegun>) -> Result<RunId, NotBegun> {
+        let Begun { run, durable, task } = begun?;
+        self.tasks.start(task);
+        durable.await.unwrap_or(Err(NotBegun::Stopping)).map(|()| run)
     }
 
     /// The key for hashes of one workflow's events: senders give one event the same id wherever they send it.

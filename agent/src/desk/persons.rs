@@ -1,24 +1,22 @@
-//! People: challenges, what waits for them, what they decide, what they start.
+//! People: challenges, what waits for them, what they decide.
 
 use std::collections::BTreeMap;
 
 use assent_schema::canon::{self, Digest};
-use assent_schema::id::{ClientId, PersonId, WorkflowId};
-use assent_schema::plan::Trigger;
+use assent_schema::id::{ClientId, PersonId};
 use assent_schema::release::Choice;
 use assent_schema::trust::SignedFile;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{FrontDesk, Registry, Turns, lock};
-use crate::accept::event;
 use crate::content::Content;
-use crate::listen::{Ask, Receipt, Reply};
+use crate::listen::{Ask, Reply};
 use crate::people::proof::counted;
-use crate::people::wire::{Handed, Introduction, Poked, Shown, SignedDecision, SignedIn, SignedStart, WaitingForMe};
+use crate::people::wire::{Handed, Introduction, Poked, Shown, SignedDecision, SignedIn, WaitingForMe};
 use crate::people::{Asked, Keys, NotTaken, Strength, Through, access, judge, judge_signed};
-use crate::run::{DecideError, Deployed, NewRun, Question, Verdict};
-use crate::store::{Log, Store, Transaction, TriggerKind, Write};
+use crate::run::{DecideError, Deployed, Question, Verdict};
+use crate::store::{Log, Store, Transaction, Write};
 use crate::world::{Clock as _, Dice as _, World};
 
 impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
@@ -61,7 +59,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     }
 
     /// The keys of a client's deciders.
-    fn decider(&self, client: &ClientId, person: &PersonId) -> Keys {
+    pub(super) fn decider(&self, client: &ClientId, person: &PersonId) -> Keys {
         let facts = self.deployed.client(client);
         let person = facts.as_ref().and_then(|facts| facts.people.get(person));
         person.map(|person| Keys::read(&person.keys)).unwrap_or_default()
@@ -227,43 +225,6 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let note = access::refused(Log::Client(client.clone()), Some(person), why.code(), what);
         let transaction = Transaction::new(self.world.clock().now()).with(Write::Note(Box::new(note)));
         self.engine.store().commit(transaction).await.or(Err(NotTaken::NotDurable))
-    }
-
-    async fn start(&self, client: ClientId, workflow: WorkflowId, signed: &SignedStart) -> Result<Reply, NotTaken> {
-        let boot = self.world.clock().boot();
-        let start = lock(&self.challenges).start(&self.itself, signed, boot, |client, person| {
-            let mut keys = self.decider(client, person);
-            keys.ssh.extend(self.registry.assigned(client).remove(person).into_iter().flatten());
-            keys
-        })?;
-        if start.client != client || start.workflow != workflow {
-            return Err(NotTaken::OtherQuestion);
-        }
-        let compiled = self.deployed.active(&client, &workflow).ok_or(NotTaken::Unknown)?;
-        let Trigger::Manual { fields } = &compiled.plan.trigger else { return Err(NotTaken::Unknown) };
-        let given = Content::new(canon::to_bytes(&start.fields).or(Err(NotTaken::BadForm))?);
-        let fields: BTreeMap<_, _> = event::given(fields, given.reveal()).or(Err(NotTaken::BadForm))?;
-        let mut key = [0; 16];
-        key.iter_mut().zip(start.nonce.as_bytes().iter().skip(16)).for_each(|(slot, byte)| *slot = *byte);
-        let new = NewRun {
-            client,
-            workflow,
-            trigger: TriggerKind::Manual,
-            event: start.person.to_string(),
-            keys: vec![key],
-            fields,
-            writes: Vec::new(),
-        };
-        match self.drive(self.engine.begin(new)).await {
-            Receipt::Accepted(run) => {
-                Ok(Reply { status: 202, body: Content::new(format!("{{\"run\":\"{run}\"}}").into_bytes()) })
-            }
-            Receipt::Duplicate(_) => Err(NotTaken::BadChallenge),
-            Receipt::Refused(_) => Err(NotTaken::BadForm),
-            Receipt::Unknown | Receipt::Ignored | Receipt::Challenge(_) => Err(NotTaken::Unknown),
-            Receipt::Busy { .. } => Ok(Reply::code(429, "busy")),
-            Receipt::Unavailable => Err(NotTaken::NotDurable),
-        }
     }
 }
 

@@ -34,7 +34,10 @@ pub struct Done {
     /// The post-mortem went to the client's contacts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared: Option<Act>,
-    /// SHA-256 of that post-mortem.
+    /// A post-mortem was written and went to nobody: the client left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<Act>,
+    /// SHA-256 of the post-mortem.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<Digest>,
     /// Nothing is left to do.
@@ -51,6 +54,8 @@ pub enum Step {
     Resolve,
     /// The post-mortem with this digest was sent to the client's contacts.
     Share(Digest),
+    /// The post-mortem with this digest is whole, and the client left: there is nobody to send it to.
+    Write(Digest),
     /// Nothing is left to do.
     Close,
 }
@@ -62,6 +67,7 @@ impl Step {
             Self::Acknowledge => "acknowledged",
             Self::Resolve => "resolved",
             Self::Share(_) => "shared",
+            Self::Write(_) => "written",
             Self::Close => "closed",
         }
     }
@@ -115,10 +121,16 @@ impl Case {
         self.row.since.moment()
     }
 
-    /// `opened`, `acknowledged`, `resolved`, `shared` or `closed`: the last of them that it reached.
+    /// `opened`, `acknowledged`, `resolved`, `written`, `shared` or `closed`: the last of them that it reached.
     pub fn state(&self) -> &'static str {
-        let Done { acknowledged, resolved, shared, closed, .. } = &self.done;
-        let reached = [(closed, "closed"), (shared, "shared"), (resolved, "resolved"), (acknowledged, "acknowledged")];
+        let Done { acknowledged, resolved, written, shared, closed, .. } = &self.done;
+        let reached = [
+            (closed, "closed"),
+            (shared, "shared"),
+            (written, "written"),
+            (resolved, "resolved"),
+            (acknowledged, "acknowledged"),
+        ];
         reached.iter().find(|(act, _)| act.is_some()).map_or("opened", |(_, state)| state)
     }
 
@@ -137,15 +149,16 @@ impl Case {
     /// # Errors
     /// [`NotNow`].
     pub fn after(&self, step: Step, act: &Act) -> Result<(Self, Vec<Write>), NotNow> {
-        let Done { acknowledged, resolved, shared, closed, .. } = &self.done;
+        let Done { acknowledged, resolved, shared, written, closed, .. } = &self.done;
         let taken = match step {
             _ if closed.is_some() => return Err(NotNow::Closed),
             Step::Acknowledge => acknowledged.is_some(),
             Step::Resolve => resolved.is_some(),
             // A better post-mortem may follow.
             Step::Share(file) => shared.is_some() && self.done.file == Some(file),
+            Step::Write(file) => written.is_some() && self.done.file == Some(file),
             Step::Close if resolved.is_none() => return Err(NotNow::NotResolved),
-            Step::Close if shared.is_none() => return Err(NotNow::NotShared),
+            Step::Close if shared.is_none() && written.is_none() => return Err(NotNow::NotShared),
             Step::Close => false,
         };
         if taken {
@@ -166,6 +179,11 @@ impl Case {
             }
             Step::Share(file) => {
                 next.done.shared = Some(act.clone());
+                next.done.file = Some(file);
+                note(step.state(), Some(file));
+            }
+            Step::Write(file) => {
+                next.done.written = Some(act.clone());
                 next.done.file = Some(file);
                 note(step.state(), Some(file));
             }
@@ -219,8 +237,18 @@ mod tests {
             by: None,
         };
         let at = Wall::from_millis(1_780_000_000_000);
-        let row =
-            AlertRow { no: 7, alert, since: at, last: at, count: 1, sent: 0, due: Some(at), tries: 0, over: false };
+        let row = AlertRow {
+            no: 7,
+            alert,
+            since: at,
+            last: at,
+            count: 1,
+            sent: 0,
+            due: Some(at),
+            tries: 0,
+            over: false,
+            respond_by: None,
+        };
         Case { row, done: Done::default() }
     }
 
@@ -253,6 +281,16 @@ mod tests {
         assert_eq!((states(&writes).as_slice(), case.state()), (["closed".to_owned()].as_slice(), "closed"));
         let all = [Step::Acknowledge, Step::Resolve, Step::Share(file), Step::Close];
         assert!(all.iter().all(|step| case.after(*step, &act()).unwrap_err() == NotNow::Closed));
+    }
+
+    #[test]
+    fn an_incident_of_a_client_that_left_closes_with_a_post_mortem_that_went_to_nobody() {
+        let file = Digest::of_file(b"what happened");
+        let (case, _) = case().after(Step::Resolve, &act()).unwrap();
+        let (case, writes) = case.after(Step::Write(file), &act()).unwrap();
+        assert_eq!((states(&writes).as_slice(), case.state()), (["written".to_owned()].as_slice(), "written"));
+        assert_eq!(case.after(Step::Write(file), &act()).unwrap_err(), NotNow::Already);
+        assert_eq!(case.after(Step::Close, &act()).unwrap().0.state(), "closed");
     }
 
     #[test]

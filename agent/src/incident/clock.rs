@@ -21,6 +21,14 @@ pub struct RespondBy {
     pub warn: Moment,
 }
 
+impl RespondBy {
+    /// The clock of an incident that began at `since`, when its end is known.
+    pub fn of(since: Moment, until: Moment) -> Self {
+        let half = Period::seconds(until.since(since).as_seconds() / 2);
+        Self { until, warn: since.plus(half) }
+    }
+}
+
 /// The clock of an incident that began at `since`: an hour on `scale`, four on `growth` for a critical one, else the end of
 /// the next business day. `None` when the client's calendar has no next business day.
 pub fn respond_by(tier: Tier, severity: Severity, since: Moment, hours: &BusinessHours) -> Option<RespondBy> {
@@ -29,8 +37,7 @@ pub fn respond_by(tier: Tier, severity: Severity, since: Moment, hours: &Busines
         (Tier::Growth, Severity::Critical) => since.plus(Period::hours(4)),
         (Tier::Growth, Severity::Normal) | (Tier::Starter, _) => hours.end_of_next_day(since)?,
     };
-    let half = Period::seconds(until.since(since).as_seconds() / 2);
-    Some(RespondBy { until, warn: since.plus(half) })
+    Some(RespondBy::of(since, until))
 }
 
 #[cfg(test)]

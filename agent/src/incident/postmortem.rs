@@ -214,6 +214,13 @@ fn answered(case: &Case, until: Option<Moment>) -> String {
 }
 
 fn impact(out: &mut String, facts: &Facts<'_>) -> fmt::Result {
+    if facts.case.row.alert.client.is_none() {
+        // No run stands in its log, and one text goes to all clients: what is one client's is not told to the others.
+        return writeln!(
+            out,
+            "- It befell the agent itself. Which runs and effects it touched stands in each client's own ledger."
+        );
+    }
     let began = facts.case.opened();
     let mut ends: BTreeMap<String, u64> = BTreeMap::new();
     let (mut doubt, mut accepted) = (0_u64, 0_u64);
@@ -234,7 +241,7 @@ fn impact(out: &mut String, facts: &Facts<'_>) -> fmt::Result {
     }
     writeln!(out, "- Effects that nobody knows to have happened: {doubt}")?;
     let client = facts.case.row.alert.client.as_ref();
-    let waits = facts.queue.iter().filter(|item| client.is_none_or(|client| *client == item.client)).count();
+    let waits = facts.queue.iter().filter(|item| client == Some(&item.client)).count();
     writeln!(out, "- Items in the manual queue now: {waits}")
 }
 

@@ -13,7 +13,9 @@ use std::sync::Arc;
 use super::append::{AppendError, Appender, NewEntry};
 use super::day_key::{DayKeyError, DayKeys};
 use super::note::kind_of;
-use crate::store::{Books, LedgerRow, LedgerRows, LedgerTile, Log, Note, Store, StoreError, end_name};
+use crate::store::{
+    Alert, Books, Clocks, LedgerRow, LedgerRows, LedgerTile, Log, Note, Severity, Store, StoreError, end_name,
+};
 use crate::vault::HostKey;
 use crate::world::{Dice, Disk, DiskFailure, Wall};
 
@@ -27,6 +29,7 @@ pub struct Ledgers<D: Disk, R: Dice> {
     own: Origin,
     dice: R,
     keys: DayKeys<D>,
+    clocks: Option<Arc<dyn Clocks>>,
     logs: BTreeMap<Log, Appender>,
     /// As the logs stood at the last `keep`; only those that changed since.
     before: BTreeMap<Log, Option<Appender>>,
@@ -46,12 +49,18 @@ impl<D: Disk, R: Dice> Ledgers<D, R> {
     ) -> Result<Self, StoreError> {
         let own = Origin { life: rows.life()?, ..Origin::first(project, agent) };
         let keys = DayKeys::new(disk, host);
-        let mut ledgers = Self { own, dice, keys, logs: BTreeMap::new(), before: BTreeMap::new() };
+        let mut ledgers = Self { own, dice, keys, clocks: None, logs: BTreeMap::new(), before: BTreeMap::new() };
         for log in rows.logs()? {
             let end = ledgers.load_log(&log, rows)?;
             ledgers.logs.insert(log, end);
         }
         Ok(ledgers)
+    }
+
+    /// The same, which knows by when incidents must be answered.
+    #[must_use]
+    pub fn answered_by(self, clocks: Arc<dyn Clocks>) -> Self {
+        Self { clocks: Some(clocks), ..self }
     }
 
     /// The name of a log.
@@ -238,6 +247,10 @@ impl<D: Disk, R: Dice> Books for Ledgers<D, R> {
         let time = |log: &Log| self.logs.get(log).map_or(at.moment(), |end| end.time(at.moment()));
         let days: Vec<_> = logs.iter().map(|log| (origin_of(&self.own, log), time(log).day())).collect();
         self.keys.make_all(days, || self.dice.bytes()).map_err(store_error)
+    }
+
+    fn respond_by(&self, at: Wall, alert: &Alert) -> Option<Moment> {
+        self.clocks.as_ref()?.respond_by(alert.client.as_ref(), Severity::of(&alert.rule), at)
     }
 
     fn end(&self, log: &Log) -> Option<Vec<u8>> {

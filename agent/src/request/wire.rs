@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use assent_schema::canon::INTEGER_MOST;
 use assent_schema::expr::{Currency, Decimal, Value};
 use assent_schema::id::Name;
-use assent_schema::shape::{CurrencyWire, Field, InstantWire, MoneyWire, Shape, is_token, is_uuid};
+use assent_schema::shape::{CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape, is_token, is_uuid};
 use assent_schema::time::Moment;
 
 use super::amount;
@@ -84,6 +84,32 @@ pub fn read(json: &Json, shape: &Shape, cut: bool) -> Option<Value> {
         }
         (Shape::Record { fields }, json @ Json::Object(_)) => take(json, fields, None).ok().map(Value::Record),
         _ => None,
+    }
+}
+
+/// A value as a person writes it: `1007`, `true`, `2026-03-02T09:00:00Z`, `49.00 EUR`; `None` when it does not fit its shape.
+pub fn said(text: &str, shape: &Shape) -> Option<Value> {
+    match shape {
+        Shape::Money { wire } => {
+            let (number, code) = text.trim().split_once(' ')?;
+            let currency = Currency::new(code.trim())?;
+            let fits = match &wire.currency {
+                CurrencyWire::Fixed(code) => code == currency.as_str(),
+                CurrencyWire::At(_) => true,
+            };
+            amount::read(number, MoneyUnit::Major, currency).filter(|_| fits).map(Value::Money)
+        }
+        Shape::Integer {} => integer(text).map(Value::Integer),
+        Shape::Boolean {} => text.parse().ok().map(Value::Boolean),
+        // However machines write it on the wire.
+        Shape::Instant { .. } => read_instant(&Json::Text(text.to_owned()), InstantWire::Iso).map(Value::Instant),
+        Shape::Text { .. }
+        | Shape::Token {}
+        | Shape::Uuid {}
+        | Shape::Decimal {}
+        | Shape::OneOf { .. }
+        | Shape::List { .. }
+        | Shape::Record { .. } => read(&Json::Text(text.to_owned()), shape, false),
     }
 }
 
@@ -261,8 +287,8 @@ pub fn money(value: &Value, wire: &MoneyWire) -> Option<Vec<(String, Scalar)>> {
     let money = value.as_money()?;
     let number = amount::write(money, wire.unit);
     let number = match wire.unit {
-        assent_schema::shape::MoneyUnit::Minor => Scalar::Number(number),
-        assent_schema::shape::MoneyUnit::Major => Scalar::Text(number),
+        MoneyUnit::Minor => Scalar::Number(number),
+        MoneyUnit::Major => Scalar::Text(number),
     };
     let currency = money.currency.as_str().to_owned();
     match &wire.currency {
@@ -275,7 +301,7 @@ pub fn money(value: &Value, wire: &MoneyWire) -> Option<Vec<(String, Scalar)>> {
 mod tests {
     use super::*;
     use assent_schema::class::Class;
-    use assent_schema::shape::{MoneyUnit, WrittenBy};
+    use assent_schema::shape::WrittenBy;
 
     fn field(at: &str, shape: Shape) -> Field {
         Field {
@@ -424,5 +450,33 @@ mod tests {
         let yen = amount::read("5", MoneyUnit::Minor, Currency::new("JPY").unwrap()).map(Value::Money).unwrap();
         assert!(money(&yen, &fixed).is_none());
         assert!(write(&yen, &Shape::Money { wire: fixed }).is_none());
+    }
+
+    #[test]
+    fn what_a_person_writes_is_read_as_its_shape_says() {
+        let read = |text: &str, shape: &Shape| said(text, shape);
+        let fixed =
+            MoneyWire { value: String::new(), currency: CurrencyWire::Fixed("EUR".into()), unit: MoneyUnit::Minor };
+        let money = amount::read("4900", MoneyUnit::Minor, Currency::new("EUR").unwrap()).map(Value::Money);
+        for (text, shape, wanted) in [
+            ("1007", Shape::Token {}, Some(Value::text("1007"))),
+            ("two words", Shape::Token {}, None),
+            ("1007", Shape::Integer {}, Some(Value::Integer(1007))),
+            ("1007.5", Shape::Integer {}, None),
+            ("true", Shape::Boolean {}, Some(Value::Boolean(true))),
+            ("yes", Shape::Boolean {}, None),
+            ("49.00 EUR", Shape::Money { wire: fixed.clone() }, money.clone()),
+            ("49.00 EUR", euros(MoneyUnit::Minor), money),
+            ("49.00 USD", Shape::Money { wire: fixed.clone() }, None),
+            ("49", Shape::Money { wire: fixed }, None),
+            ("late", Shape::OneOf { values: vec!["late".to_owned()] }, Some(Value::text("late"))),
+            ("soon", Shape::OneOf { values: vec!["late".to_owned()] }, None),
+        ] {
+            assert!(read(text, &shape) == wanted, "{text} as {shape:?}");
+        }
+        let at = "2026-03-02T09:00:00Z";
+        for wire in [InstantWire::Iso, InstantWire::Seconds, InstantWire::Milliseconds] {
+            assert!(read(at, &Shape::Instant { wire }) == Some(Value::Instant(at.parse().unwrap())));
+        }
     }
 }

@@ -81,6 +81,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 return Ok((AskEnd::OutOfBudget, BTreeMap::new()));
             }
             self.let_through(&step.id, &ask.connection, None).await?;
+            // It may have ended while the run waited for its turn.
+            self.agreement(step, ask)?;
             self.ask_intent(step, ask, attempt, &built).await?;
             let mut request = built.request;
             request.timeout = request.timeout.min(self.left().max(Duration::from_secs(1)));

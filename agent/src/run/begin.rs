@@ -230,11 +230,14 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     pub(super) fn pend_acceptance(&mut self) {
         let accepted = self.accepted.clone();
         let sealed = self.sealed();
-        let note = self
+        let mut note = self
             .note("accepted")
             .fact("id", self.id.to_string())
             .fact("trigger", accepted.trigger.as_str())
             .fact("event", accepted.event.clone());
+        // Who started it; who had it run again stands in an entry of its own.
+        let by_hand = accepted.trigger == TriggerKind::Manual && accepted.again.is_none();
+        note.actor = accepted.event.parse().ok().filter(|_| by_hand);
         let quiet = self.compiled.plan.limits.debounce.is_some();
         if accepted.again.is_some() {
             // The event was counted with the run that took it first, and nobody waits for another.

@@ -12,6 +12,7 @@ use assent_schema::id::{Name, OperationRef};
 use assent_schema::plan::{Effect, Failure, Mode, Operation};
 
 use super::Deployed;
+use super::aside::Aside;
 use super::commit::NotFlushed;
 use super::compiled::{CompiledCall, CompiledStep};
 use super::driver::{End, Run, Stop, expression_failed};
@@ -26,6 +27,15 @@ use crate::world::{Dice as _, World};
 const TIMED_OUT: &str = "timed_out";
 
 pub(super) type Arguments = BTreeMap<Name, Value>;
+
+/// What came of making an intent durable.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Made {
+    /// It is: the request may leave.
+    Durable,
+    /// Nothing was made: a person was asked first, and said yes.
+    Asked,
+}
 
 /// What came of one attempt.
 pub(super) enum Attempt {
@@ -101,13 +111,17 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 return Ok(());
             }
             let intent = self.intent(step, call, attempt, &built);
-            self.make_durable(step, call, arguments, intent).await?;
+            if self.make_durable(step, call, arguments, intent).await? == Made::Asked {
+                // Whatever was so before somebody was waited for may be otherwise: a hold, a withdrawal, a token.
+                self.permitted(&step.id, Some(&call.name.connection)).await?;
+                continue;
+            }
             if self.outlived(step, call).is_some_and(|tried| tried.in_doubt) {
                 // A store that took nothing for a while. It is not sent, and in doubt as before.
                 self.outcome(step, attempt, TIMED_OUT, None, true, BTreeMap::new());
                 return self.give_up(step, call, arguments, TIMED_OUT).await;
             }
-            let failed = match self.exchange(call, built, arguments, &step.id).await {
+            let failed = match self.exchange(call, built, arguments, &step.id).await? {
                 Attempt::Answered(answer) => {
                     if let Some(job) = &call.operation.job {
                         return self.taken(step, call, arguments, attempt, (job, answer)).await;
@@ -277,54 +291,56 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         }
     }
 
-    /// Commits the intent with its guardrail sums, and asks people where a guardrail says so.
+    /// Commits the intent with its guardrail sums, or asks people where a guardrail says so.
     async fn make_durable(
         &mut self,
         step: &CompiledStep,
         call: &CompiledCall,
         arguments: &Arguments,
         intent: Intent,
-    ) -> Result<(), Stop> {
+    ) -> Result<Made, Stop> {
         let amount = super::guard::amount(&call.operation, arguments);
         let keyed = intent.keyed.unwrap_or(Digest::from_bytes([0; 32]));
         // What an effect counts is counted once, with its first attempt.
         let first = intent.attempt == 1 && call.operation.effect != Effect::None;
-        loop {
-            let guard = if first { self.guardrails(step, call, arguments) } else { super::guard::Check::default() };
-            if guard.refused {
-                return Err(fail_at(step, call, "guardrail_refused"));
+        let guard = if first { self.guardrails(step, call, arguments) } else { super::guard::Check::default() };
+        if guard.refused {
+            return Err(fail_at(step, call, "guardrail_refused"));
+        }
+        if let Some(group) = guard.ask {
+            return self.ask_guardrail(step, call, arguments, &group).await.map(|()| Made::Asked);
+        }
+        let mut note = self.note("intent").fact("operation", call.name.to_string()).fact("keyed", keyed.to_string());
+        note.step = Some(step.id.clone());
+        note.attempt = Some(intent.attempt);
+        if let Some(money) = amount {
+            note = note.fact("amount", serde_json::json!({ "currency": money.currency, "minor": money.minor }));
+        }
+        let entry = Entry::Intent(intent);
+        let mut added = guard.writes;
+        added.push(Write::Journal { run: self.id, entry: entry.clone() });
+        added.push(Write::Note(Box::new(note)));
+        match self.flush(added).await {
+            Ok(()) => {
+                self.note_fact(&entry);
+                Ok(Made::Durable)
             }
-            if let Some(group) = guard.ask {
-                self.ask_guardrail(step, call, arguments, &group).await?;
-                continue;
-            }
-            let mut note =
-                self.note("intent").fact("operation", call.name.to_string()).fact("keyed", keyed.to_string());
-            note.step = Some(step.id.clone());
-            note.attempt = Some(intent.attempt);
-            if let Some(money) = amount {
-                note = note.fact("amount", serde_json::json!({ "currency": money.currency, "minor": money.minor }));
-            }
-            let entry = Entry::Intent(intent.clone());
-            let mut added = guard.writes;
-            added.push(Write::Journal { run: self.id, entry: entry.clone() });
-            added.push(Write::Note(Box::new(note)));
-            match self.flush(added).await {
-                Ok(()) => {
-                    self.note_fact(&entry);
-                    return Ok(());
-                }
-                Err(NotFlushed::Refused(Refusal::Over { name })) => match guard.by_sum.get(&name) {
-                    Some(group) => self.ask_guardrail(step, call, arguments, group).await?,
-                    None => return Err(self.superseded()),
-                },
-                Err(NotFlushed::Refused(_) | NotFlushed::Leave) => return Err(Stop::Leave),
-            }
+            Err(NotFlushed::Refused(Refusal::Over { name })) => match guard.by_sum.get(&name) {
+                Some(group) => self.ask_guardrail(step, call, arguments, group).await.map(|()| Made::Asked),
+                None => Err(self.superseded()),
+            },
+            Err(NotFlushed::Refused(_) | NotFlushed::Leave) => Err(Stop::Leave),
         }
     }
 
     /// Sends a request and reads the answer, all pages of it.
-    async fn exchange(&mut self, call: &CompiledCall, built: Built, arguments: &Arguments, step: &Name) -> Attempt {
+    async fn exchange(
+        &mut self,
+        call: &CompiledCall,
+        built: Built,
+        arguments: &Arguments,
+        step: &Name,
+    ) -> Result<Attempt, Stop> {
         let mut paging = Paging::default();
         let mut request = built.request;
         loop {
@@ -335,24 +351,25 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             };
             let page = match answer {
                 Ok(page) => page,
-                Err(failed) => return Attempt::Failed(failed),
+                Err(failed) => return Ok(Attempt::Failed(failed)),
             };
             match paging.add(&call.operation, page) {
-                Err(failed) => return Attempt::Failed(failed),
+                Err(failed) => return Ok(Attempt::Failed(failed)),
                 Ok(None) => break,
                 Ok(Some(cursor)) => {
+                    self.let_through(step, &call.name.connection, call.operation.rate).await?;
                     match self.build(&call.name, &call.operation, arguments, step, Some(cursor.reveal())) {
                         Ok(built) => request = built.request,
                         // What came so far is not the list.
-                        Err(code) => return Attempt::Failed(Failed::with_code(Failure::Permanent, &code)),
+                        Err(code) => return Ok(Attempt::Failed(Failed::with_code(Failure::Permanent, &code))),
                     }
                 }
             }
         }
-        match paging.whole(&call.operation) {
+        Ok(match paging.whole(&call.operation) {
             Ok(answer) => Attempt::Answered(answer.unwrap_or_default()),
             Err(failed) => Attempt::Failed(failed),
-        }
+        })
     }
 
     pub(super) fn answered(
@@ -398,40 +415,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let Some(operation) = compiled.plan.operations.get(&name) else {
             return Err(fail_at(step, call, "no_operation"));
         };
-        let retry = operation.retry.unwrap_or(assent_schema::plan::Retry::DEFAULT);
-        let mut attempt = 0_u32;
-        loop {
-            attempt = attempt.saturating_add(1);
-            self.ready(&step.id, &name.connection).await?.map_err(|failed| fail_at(step, call, &failed.code))?;
-            let built = self.build(&name, operation, arguments, &step.id, None);
-            let built = built.map_err(|code| fail_at(step, call, &code))?;
-            self.let_through(&step.id, &name.connection, operation.rate).await?;
-            let keyed = built.keyed(self.key.reveal());
-            let mut note = self.note("intent").fact("operation", name.to_string()).fact("keyed", keyed.to_string());
-            note.step = Some(step.id.clone());
-            note.attempt = Some(attempt);
-            self.pending.push(Write::Note(Box::new(note)));
-            self.flush_all().await?;
-            let answer = self.send(&name, built.request).await.and_then(|r| request::read(operation, &r));
-            let code = answer.as_ref().map_or_else(|failed| failed.code.clone(), |_| OK.to_owned());
-            let mut note = self.note("outcome").fact("code", code);
-            note.step = Some(step.id.clone());
-            note.attempt = Some(attempt);
-            self.pending.push(Write::Note(Box::new(note)));
-            let failed = match answer {
-                Ok(answer) => return Ok(answer.fields),
-                Err(failed) => failed,
-            };
-            match next(&retry, attempt, failed.retry_after, self.left(), self.dice()) {
-                Next::After(delay) if failed.is_passing() => {
-                    self.pause(delay).await?;
-                    self.permitted(&step.id, Some(&name.connection)).await?;
-                }
-                Next::After(_) | Next::NoAttempts | Next::NoTime => {
-                    return Err(fail_at(step, call, &failed.code));
-                }
-            }
-        }
+        let read = Aside { step, name: &name, operation, with: arguments, aim: None };
+        let answer = self.read_aside(&read).await?;
+        answer.map(|answer| answer.fields).map_err(|failed| fail_at(step, call, &failed.code))
     }
 
     fn only_record(&mut self, step: &CompiledStep, call: &CompiledCall, arguments: &Arguments) -> Result<(), Stop> {

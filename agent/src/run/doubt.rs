@@ -11,15 +11,14 @@ use assent_schema::id::{Name, OperationRef};
 use assent_schema::plan::Confirm;
 
 use super::Deployed;
+use super::aside::Aside;
 use super::call::{Arguments, fail_at};
 use super::codec;
 use super::compiled::{Compiled, CompiledAction, CompiledCall, CompiledStep};
 use super::driver::{Run, Stop};
 use super::progress::{Progress, Stand, Tried};
-use crate::request;
 use crate::request::keyed::{Purpose, keyed};
-use crate::retry::{Next, next};
-use crate::store::{Aim, Entry, Intent, Store, Waiting, Write};
+use crate::store::{Aim, Store, Waiting};
 use crate::world::World;
 
 /// The code of an effect that a `confirm` found not to have happened.
@@ -110,50 +109,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let Some(operation) = compiled.plan.operations.get(&name) else { return Ok(None) };
         let with = |(to, from): (&Name, &Name)| Some((to.clone(), arguments.get(from)?.clone()));
         let with: Arguments = confirm.with.iter().filter_map(with).collect();
-        let retry = operation.retry.unwrap_or(assent_schema::plan::Retry::DEFAULT);
-        for attempt in 1..=retry.attempts {
-            if self.ready(&step.id, &name.connection).await?.is_err() {
-                return Ok(None);
-            }
-            let Ok(built) = self.build(&name, operation, &with, &step.id, None) else { return Ok(None) };
-            self.let_through(&step.id, &name.connection, operation.rate).await?;
-            let hash = built.keyed(self.key.reveal());
-            let intent = Intent {
-                step: step.id.clone(),
-                item: self.item.clone(),
-                attempt,
-                operation: name.clone(),
-                effect: operation.effect,
-                aim: Aim::Confirm,
-                keyed: Some(hash),
-                key_until: None,
-                key_of: None,
-                shadow: false,
-            };
-            self.record(Entry::Intent(intent));
-            let mut note = self.note("intent").fact("operation", name.to_string()).fact("keyed", hash.to_string());
-            note.step = Some(step.id.clone());
-            note.attempt = Some(attempt);
-            self.pending.push(Write::Note(Box::new(note)));
-            self.flush_all().await?;
-            let answer = self.send(&name, built.request).await.and_then(|r| request::read(operation, &r));
-            let code = answer.as_ref().map_or_else(|failed| failed.code.clone(), |_| "ok".to_owned());
-            let mut note = self.note("outcome").fact("code", code);
-            note.step = Some(step.id.clone());
-            note.attempt = Some(attempt);
-            self.pending.push(Write::Note(Box::new(note)));
-            match answer {
-                Ok(answer) => return Ok(Some(tells(confirm, answer.fields.get(&confirm.field)))),
-                Err(failed) => match next(&retry, attempt, failed.retry_after, self.left(), self.dice()) {
-                    Next::After(delay) if failed.is_passing() => {
-                        self.pause(delay).await?;
-                        self.permitted(&step.id, Some(&name.connection)).await?;
-                    }
-                    Next::After(_) | Next::NoAttempts | Next::NoTime => return Ok(None),
-                },
-            }
-        }
-        Ok(None)
+        let read = Aside { step, name: &name, operation, with: &with, aim: Some(Aim::Confirm) };
+        let answer = self.read_aside(&read).await?.ok();
+        Ok(answer.map(|answer| tells(confirm, answer.fields.get(&confirm.field))))
     }
 
     /// Compares what an effect uses with what the person saw who agreed to it.

@@ -15,12 +15,13 @@ use assent_schema::id::{Name, OperationRef};
 use assent_schema::plan::{Effect, Job};
 
 use super::Deployed;
+use super::aside::Aside;
 use super::call::{Arguments, facts_of};
 use super::compiled::{CompiledCall, CompiledStep};
 use super::driver::{Run, Stop};
 use super::progress::{ACCEPTED, OK, Tried};
 use crate::request::{self, Answer};
-use crate::store::{Aim, Entry, Fact, Intent, Store, Write};
+use crate::store::{Aim, Fact, Store};
 use crate::world::{Wall, World};
 
 /// The code when the API says that the job failed.
@@ -128,48 +129,12 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let name = OperationRef { connection: call.name.connection.clone(), operation: job.read.clone() };
         let compiled = std::sync::Arc::clone(&self.compiled);
         let Some(read) = compiled.plan.operations.get(&name) else { return Ok(Stands::Unseen("no_operation".into())) };
-        let token = match self.ready(&step.id, &name.connection).await? {
-            Ok(token) => token,
-            Err(failed) => return Ok(Stands::Unseen(failed.code)),
-        };
         let with = BTreeMap::from([(job.param.clone(), id.clone())]);
-        let built = match self.build(&name, read, &with, &step.id, None) {
-            Ok(built) => built,
-            Err(code) => return Ok(Stands::Unseen(code)),
-        };
-        self.let_through(&step.id, &name.connection, read.rate).await?;
-        let keyed = built.keyed(self.key.reveal());
-        self.record(Entry::Intent(Intent {
-            step: step.id.clone(),
-            item: self.item.clone(),
-            attempt,
-            operation: name.clone(),
-            effect: read.effect,
-            aim: Aim::Job,
-            keyed: Some(keyed),
-            key_until: None,
-            key_of: None,
-            shadow: false,
-        }));
-        let mut note = self.note("intent").fact("operation", name.to_string()).fact("keyed", keyed.to_string());
-        note.step = Some(step.id.clone());
-        note.attempt = Some(attempt);
-        self.pending.push(Write::Note(Box::new(note)));
-        self.flush_all().await?;
-        let answer = self.send(&name, built.request).await.and_then(|response| request::read(read, &response));
-        let code = answer.as_ref().map_or_else(|failed| failed.code.clone(), |_| OK.to_owned());
-        let mut note = self.note("outcome").fact("code", code);
-        note.step = Some(step.id.clone());
-        note.attempt = Some(attempt);
-        self.pending.push(Write::Note(Box::new(note)));
+        let read = Aside { step, name: &name, operation: read, with: &with, aim: Some(Aim::Job) };
         let every = job.every.duration();
-        Ok(match answer {
+        Ok(match self.look_aside(&read, attempt).await? {
             Ok(answer) => stands(job, answer.fields.get(&job.field), every),
             Err(failed) if failed.is_passing() => Stands::Open(failed.retry_after.unwrap_or(every).max(every)),
-            Err(failed) if failed.status == Some(401) && token.is_some() => {
-                token.inspect(|token| self.not_taken(&name.connection, *token));
-                Stands::Open(every)
-            }
             Err(failed) => Stands::Unseen(failed.code),
         })
     }

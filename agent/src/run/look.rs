@@ -14,10 +14,10 @@ use assent_schema::time::Moment;
 use super::compiled::Compiled;
 use super::resume;
 use super::tokens::{Ready, Unready};
-use super::{Deployed, Engine, Permission, Traffic, Use, lock};
+use super::{Deployed, Engine, Permission, Use, lock};
 use crate::request::wire::Exact;
 use crate::request::{self, Answer, Built, Call, Failed, More, Paging};
-use crate::retry::{Breaker, Bucket, Gate};
+use crate::retry::Gate;
 use crate::store::Store;
 use crate::vault::Secret;
 use crate::world::{Clock as _, Net as _, World};
@@ -199,11 +199,11 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         let now = self.world.clock().boot();
         let mut traffic = lock(&self.traffic);
         let at = (place.client.clone(), place.name.connection.clone());
-        let traffic = traffic.entry(at).or_insert_with(|| Traffic { breaker: Breaker::default(), bucket: None });
+        let traffic = traffic.entry(at).or_default();
         match traffic.breaker.gate(now) {
             Gate::Shut(_) => Err(NotLooked::Resting),
             Gate::Open => {
-                let bucket = rate.map(|rate| traffic.bucket.get_or_insert_with(|| Bucket::new(rate)));
+                let bucket = rate.map(|rate| traffic.bucket(rate));
                 // A run waits for its turn; who only looks comes again later.
                 match bucket {
                     Some(bucket) if !bucket.wait(now).is_zero() => Err(NotLooked::Resting),

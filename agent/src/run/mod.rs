@@ -4,6 +4,7 @@
 //! starts tasks: whoever calls [`Engine::begin`] or [`Engine::carry_on`] drives the future that it gets.
 
 mod again;
+mod aside;
 mod ask;
 mod asleep;
 mod begin;
@@ -53,8 +54,8 @@ use std::time::Duration;
 use assent_schema::canon::Digest;
 use assent_schema::client::{ClientFacts, Endpoint};
 use assent_schema::id::{ClientId, ConnectionId, Name, OperationRef, SlotId, WorkflowId};
-use assent_schema::plan::Effect;
-use assent_schema::time::Moment;
+use assent_schema::plan::{Effect, Rate};
+use assent_schema::time::{Moment, Period};
 use tokio::sync::{oneshot, watch};
 
 pub use again::{Act, NotAgain, Way, handled, is_old, recovered};
@@ -161,9 +162,18 @@ pub struct Use<'a> {
 }
 
 /// What a connection of a client can take now.
+#[derive(Default)]
 struct Traffic {
     breaker: Breaker,
-    bucket: Option<Bucket>,
+    /// One for each declared rate, by requests and span: operations of a connection need not have the same.
+    buckets: BTreeMap<(u32, Period), Bucket>,
+}
+
+impl Traffic {
+    /// The bucket of a declared rate.
+    fn bucket(&mut self, rate: Rate) -> &mut Bucket {
+        self.buckets.entry((rate.requests, rate.per)).or_insert_with(|| Bucket::new(rate))
+    }
 }
 
 /// Runs workflows.

@@ -11,9 +11,9 @@ use assent_schema::plan::Rate;
 
 use super::driver::{End, Run, Stop};
 use super::used::Used;
-use super::{Deployed, Traffic, lock};
+use super::{Deployed, lock};
 use crate::request::Failed;
-use crate::retry::{Breaker, Bucket, Gate};
+use crate::retry::Gate;
 use crate::store::{Ending, Store};
 use crate::world::{Clock as _, Net as _, World};
 
@@ -38,6 +38,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     /// Waits for the breaker and the rate of the connection, within the run's time: before each request, whatever it is for.
+    /// Whoever waited asks again whether it may go on: a hold or a withdrawal may have come meanwhile.
     pub(super) async fn let_through(
         &mut self,
         step: &Name,
@@ -50,12 +51,11 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 let now = self.engine.world.clock().boot();
                 let mut traffic = lock(&self.engine.traffic);
                 let place = (self.accepted.client.clone(), connection.clone());
-                let traffic =
-                    traffic.entry(place).or_insert_with(|| Traffic { breaker: Breaker::default(), bucket: None });
+                let traffic = traffic.entry(place).or_default();
                 match traffic.breaker.gate(now) {
                     Gate::Shut(wait) => (wait.max(Duration::from_millis(1)), false),
                     Gate::Open => {
-                        let bucket = rate.map(|rate| traffic.bucket.get_or_insert_with(|| Bucket::new(rate)));
+                        let bucket = rate.map(|rate| traffic.bucket(rate));
                         let turn = bucket.map_or(Duration::ZERO, |bucket| bucket.take(now));
                         (turn, true)
                     }
@@ -68,6 +68,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 }
                 self.flush_all().await?;
                 self.pause(wait).await?;
+                self.permitted(step, Some(connection)).await?;
             }
             if passed {
                 return Ok(());

@@ -19,11 +19,11 @@ use assent_schema::plan::{Effect, Failure, Retry};
 
 use super::compiled::{CompiledCall, CompiledStep};
 use super::driver::{Run, Stop};
-use super::{Deployed, Engine, Traffic, lock};
+use super::{Deployed, Engine, lock};
 use crate::request::Failed;
 use crate::request::consent::{self, Granted};
 use crate::request::oauth::{self, CONSENT_NEEDED, Grant};
-use crate::retry::{Breaker, Next, next};
+use crate::retry::{Next, next};
 use crate::store::Store;
 use crate::vault::{Secret, VaultError};
 use crate::world::{Clock as _, Net as _, World};
@@ -310,9 +310,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     pub(super) fn tell_breaker(&self, client: &ClientId, name: &ConnectionId, theirs: bool) {
         let now = self.world.clock().boot();
         let mut traffic = lock(&self.traffic);
-        let traffic = traffic
-            .entry((client.clone(), name.clone()))
-            .or_insert_with(|| Traffic { breaker: Breaker::default(), bucket: None });
+        let traffic = traffic.entry((client.clone(), name.clone())).or_default();
         if theirs {
             traffic.breaker.failed(now);
         } else {

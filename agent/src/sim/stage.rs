@@ -19,7 +19,7 @@ pub struct Stage {
     compiled: Arc<Compiled>,
     facts: Arc<ClientFacts>,
     vault: Option<Arc<dyn Vault>>,
-    held: Option<Moment>,
+    held: Option<(Moment, Moment)>,
 }
 
 /// What stands in every slot of a rehearsal: too short for the tripwire, which would find a longer word in the log.
@@ -39,10 +39,10 @@ impl Stage {
         Self { vault: Some(vault), ..self }
     }
 
-    /// The same, with everything held until an instant.
+    /// The same, with everything held from one instant to another.
     #[must_use]
-    pub fn held_until(self, instant: Moment) -> Self {
-        Self { held: Some(instant), ..self }
+    pub fn held(self, from: Moment, until: Moment) -> Self {
+        Self { held: Some((from, until)), ..self }
     }
 }
 
@@ -102,7 +102,8 @@ impl Deployed for Stage {
     }
 
     fn permission(&self, of: &Use<'_>) -> Permission {
-        if self.held.is_some_and(|until| of.now < until) { Permission::Held } else { Permission::Go }
+        let is_held = self.held.is_some_and(|(from, until)| from <= of.now && of.now < until);
+        if is_held { Permission::Held } else { Permission::Go }
     }
 
     fn ended(&self, _: &ClientId, _: &WorkflowId, _: &Digest, _: bool, _: Duration) {}

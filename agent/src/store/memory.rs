@@ -121,7 +121,7 @@ impl Tables {
             Write::Queue(item) => Was::Queue(item.run, self.queue.get(&item.run).cloned()),
             Write::Unqueue { run } => Was::Queue(*run, self.queue.get(run).cloned()),
             Write::Alert(alert) => {
-                let opens = alert.opens(0).map(|note| self.log_was(&note.log));
+                let opens = alert.opens(0, None).map(|note| self.log_was(&note.log));
                 Was::Alerts(self.alerts.clone(), opens)
             }
             Write::AlertSent { .. } | Write::AlertMoved { .. } | Write::AlertOver { .. } => {
@@ -372,9 +372,21 @@ impl Tables {
             return Ok(());
         }
         let no = i64::try_from(self.alerts.len()).unwrap_or(i64::MAX).saturating_add(1);
-        let opened = alert.opens(no);
+        let respond_by = books.respond_by(at, &alert).filter(|_| alert.incident);
+        let opened = alert.opens(no, respond_by);
         let (due, over) = (Some(at), false);
-        self.alerts.push(AlertRow { no, alert, since: at, last: at, count: 1, sent: 0, due, tries: 0, over });
+        self.alerts.push(AlertRow {
+            no,
+            alert,
+            since: at,
+            last: at,
+            count: 1,
+            sent: 0,
+            due,
+            tries: 0,
+            over,
+            respond_by,
+        });
         opened.map_or(Ok(()), |note| self.append(books, at, &note))
     }
 

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use assent_schema::canon::Digest;
 use assent_schema::id::ClientId;
+use assent_schema::time::Moment;
 
 pub use fact::{
     Accepted, Aim, AskEnd, BadRunId, Ending, Entry, Fact, FactText, Intent, ItemEnd, JournalRow, Outcome, RunId,
@@ -98,6 +99,15 @@ pub struct AlertRow {
     pub tries: i64,
     /// Whether its cause is gone.
     pub over: bool,
+    /// By when somebody must answer the incident that it opened, as it was promised then; `None` for no incident, for one that
+    /// no clock runs for, and for those of before it was kept.
+    pub respond_by: Option<Moment>,
+}
+
+/// By when incidents must be answered, as the client's plan and calendar are now.
+pub trait Clocks: Send + Sync {
+    /// Whose incident, how severe, since when; `None` where no clock runs.
+    fn respond_by(&self, client: Option<&ClientId>, severity: Severity, since: Wall) -> Option<Moment>;
 }
 
 /// One row of a ledger.
@@ -141,6 +151,11 @@ pub trait Books: Send {
     /// As [`Books::append`].
     fn prepare(&mut self, _at: Wall, _logs: &BTreeSet<&Log>) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    /// By when an incident must be answered that opens now: it goes into its row and its entry.
+    fn respond_by(&self, _at: Wall, _alert: &Alert) -> Option<Moment> {
+        None
     }
 
     /// What spares the next start reading the whole log, when it is time to keep it again. Asked after each `append`; the

@@ -2,6 +2,7 @@
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, ConnectionId, GroupId, Name, OperationRef, PersonId, WorkflowId};
+use assent_schema::time::Moment;
 use serde::{Deserialize, Serialize};
 
 use crate::store::fact::{Entry, FactText, RunId, StepAt, Waiting};
@@ -423,7 +424,7 @@ impl Alert {
     }
 
     /// What the ledger says of the incident that the alert opens, in the same transaction; nothing where it opens none.
-    pub(super) fn opens(&self, no: i64) -> Option<Note> {
+    pub(super) fn opens(&self, no: i64, respond_by: Option<Moment>) -> Option<Note> {
         if !self.incident {
             return None;
         }
@@ -433,6 +434,10 @@ impl Alert {
             .fact("state", "opened")
             .fact("severity", Severity::of(&self.rule).as_str())
             .fact("cause", self.rule.as_str());
+        let note = match respond_by {
+            Some(until) => note.fact("respond_by", until.to_string()),
+            None => note,
+        };
         Some(Note { actor: self.by.clone(), ..note })
     }
 }

@@ -206,6 +206,17 @@ pub enum Condition {
         /// Which limit.
         code: String,
     },
+    /// A genuine event is refused for good: nobody will send it again.
+    EventLost {
+        /// Whose.
+        client: ClientId,
+        /// Which workflow it was for.
+        workflow: WorkflowId,
+        /// Which connection signed it.
+        connection: ConnectionId,
+        /// Why, from a closed list.
+        code: &'static str,
+    },
     /// A hold ended by time: whatever it was for may not be mended.
     HoldLapsed {
         /// Whose.
@@ -286,7 +297,7 @@ pub fn alert(condition: &Condition) -> Option<Alert> {
             Alert { connection: Some(connection.clone()), ..of("rotation-due", Some(client), slot.as_str()) }
         }
         Condition::RotationOverdue { client, connection, slot } => {
-            Alert { connection: Some(connection.clone()), ..of("rotation-overdue", Some(client), slot.as_str()) }
+            Alert { connection: Some(connection.clone()), ..of(ROTATION_OVERDUE, Some(client), slot.as_str()) }
         }
         Condition::RotationFailed { client, connection, code } => {
             Alert { connection: Some(connection.clone()), ..of("rotation-failed", Some(client), code) }
@@ -318,6 +329,11 @@ pub fn alert(condition: &Condition) -> Option<Alert> {
         Condition::Lag { code } => of("lag", None, code),
         Condition::PingFails { code } => of("heartbeat", None, code),
         Condition::AtLimit { client, code } => of("at-limit", Some(client), code),
+        Condition::EventLost { client, workflow, connection, code } => Alert {
+            workflow: Some(workflow.clone()),
+            connection: Some(connection.clone()),
+            ..of("event-lost", Some(client), code)
+        },
         Condition::HoldLapsed { client, what } => {
             let about = of("hold-lapsed", Some(client), "lapsed");
             match what {
@@ -337,6 +353,9 @@ pub fn alert(condition: &Condition) -> Option<Alert> {
         Condition::Ledger { code } => serious(of("ledger", None, code)),
     })
 }
+
+/// The rule of an alert about a secret whose time is over; its code is the slot.
+pub(super) const ROTATION_OVERDUE: &str = "rotation-overdue";
 
 /// What brings the open alerts of some rules in line with what is so now: each condition is told once, and over when it is.
 pub fn settle(open: &[AlertRow], rules: &[&str], conditions: &[Condition]) -> Vec<Write> {

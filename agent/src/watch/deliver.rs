@@ -14,7 +14,7 @@ use assent_schema::id::{ClientId, ConnectionId};
 use assent_schema::plan::Retry;
 use assent_schema::time::Period;
 
-use super::alerts::{Condition, alert};
+use super::alerts::{Condition, ROTATION_OVERDUE, alert};
 use super::message::{abroad, message};
 use super::parcel::{NotTaken, Teller, of_alert, send};
 use super::routes::Target;
@@ -90,7 +90,18 @@ pub async fn deliver_due<W: World, S: Store>(
 /// Tells the routes of an alert that cannot be stored, once; nothing remembers that it was told. Returns how many took it.
 pub async fn tell_unstored<W: World>(world: &W, teller: &Teller<'_>, alert: Alert) -> usize {
     let now = world.clock().now();
-    let mut row = AlertRow { no: 0, alert, since: now, last: now, count: 1, sent: 0, due: None, tries: 0, over: false };
+    let mut row = AlertRow {
+        no: 0,
+        alert,
+        since: now,
+        last: now,
+        count: 1,
+        sent: 0,
+        due: None,
+        tries: 0,
+        over: false,
+        respond_by: None,
+    };
     let targets = targets(teller, &row);
     // It has no row, so no incident is open that anybody could answer.
     row.alert.incident = false;
@@ -251,22 +262,23 @@ fn acknowledged<S: Store>(store: &S, row: &AlertRow) -> Result<Option<Act>, Stor
 }
 
 /// An alert goes to the routes for alerts, one that opened an incident also to those for incidents. That a route fails goes
-/// by the others.
+/// by the others. Of a client that left the release the agency hears by all of its routes: its runs go on until they end.
 fn targets<'a>(teller: &Teller<'a>, row: &AlertRow) -> Vec<(&'a ClientId, &'a Target)> {
     let mut targets = match &row.alert.client {
         Some(client) => teller.routes.client(client).map(|(c, r)| r.targets.iter().map(|t| (c, t)).collect()),
-        None => Some(teller.routes.all()),
+        None => None,
     }
-    .unwrap_or_default();
-    let of_client = row.alert.client.is_some();
-    targets.retain(|(_, target)| {
+    .unwrap_or_else(|| teller.routes.all());
+    targets.retain(|(client, target)| {
         let carries = match target.carries {
             Carries::Alerts => true,
             Carries::Incidents => row.alert.incident,
             Carries::PostMortems => false,
         };
         let itself = row.alert.rule == ROUTE_FAILS && is_about(row, &target.name);
-        carries && !itself && target.reaches(of_client)
+        // Nobody else's contacts.
+        let is_theirs = row.alert.client.as_ref() == Some(*client);
+        carries && !itself && target.reaches(is_theirs)
     });
     // One place may stand in two routes; it is told once.
     let mut seen: Vec<&Target> = Vec::new();
@@ -370,7 +382,14 @@ async fn together<T>(mut going: Vec<Pin<Box<dyn Future<Output = T> + Send + '_>>
 fn note(row: &AlertRow, now: Wall) -> Note {
     let log = row.alert.client.clone().map_or(Log::Agent, Log::Client);
     let delay = now.since(row.since).as_secs();
-    Note::new(log, "alerted").fact("rule", row.alert.rule.as_str()).fact("delay", delay)
+    let note = Note::new(log, "alerted").fact("rule", row.alert.rule.as_str()).fact("delay", delay);
+    match &row.alert.connection {
+        // Its code is the slot: whoever reads that something is overdue must know what.
+        Some(connection) if row.alert.rule == ROTATION_OVERDUE => {
+            note.fact("connection", connection.to_string()).fact("slot", row.alert.code.as_str())
+        }
+        Some(_) | None => note,
+    }
 }
 
 #[cfg(test)]

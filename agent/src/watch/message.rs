@@ -5,9 +5,9 @@ use assent_schema::id::{AgentId, ClientId, ConnectionId, WorkflowId};
 use assent_schema::time::Moment;
 use serde::Serialize;
 
-use super::overdue::clock_of;
+use super::overdue::clock;
 use super::routes::Routes;
-use crate::store::{AlertRow, QueueItem, RunId, Severity, incident_id};
+use crate::store::{AlertRow, QueueItem, RunId, incident_id};
 
 /// The JSON that a webhook route receives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -63,8 +63,7 @@ pub struct Message {
 pub fn message(agent: &AgentId, row: &AlertRow, routes: &Routes, queue: &[QueueItem]) -> Message {
     let alert = &row.alert;
     let since = row.since.moment();
-    let of = (alert.client.as_ref(), Severity::of(&alert.rule), since);
-    let clock = Some(of).filter(|_| alert.incident).and_then(|of| clock_of(of, routes));
+    let clock = Some(row).filter(|_| alert.incident).and_then(|row| clock(row, routes));
     Message {
         agent: Some(agent.clone()),
         connection: alert.connection.clone(),

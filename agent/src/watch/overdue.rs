@@ -3,19 +3,29 @@
 //! # Source
 //! engine.md sections 6 and 7. Promises P20, P22.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use assent_schema::id::ClientId;
 use assent_schema::time::{Moment, Period};
 
 use super::alerts::{Condition, settle};
 use super::routes::Routes;
 use crate::incident::{Case, RespondBy, respond_by};
-use crate::store::{AlertRow, Severity, Write};
+use crate::store::{AlertRow, Clocks, Severity, Write};
+use crate::world::Wall;
 
 /// The rules of alerts about incidents; they stand as long as their condition does.
 const RULES: [&str; 4] = ["response-due", "response-late", "post-mortem-due", "post-mortem-late"];
 /// The rules of alerts about something that happened, where nobody can say when it no longer does.
-const EVENTS: [&str; 6] =
-    ["run-superseded", "release-refused", "hold-lapsed", "at-limit", "schedule-missed", "missed_schedule"];
+const EVENTS: [&str; 7] = [
+    "run-superseded",
+    "release-refused",
+    "hold-lapsed",
+    "at-limit",
+    "event-lost",
+    "schedule-missed",
+    "missed_schedule",
+];
 /// How long after its last time such an alert is over, so that the next time is told again.
 const QUIET: Period = Period::hours(24);
 /// How long before the end on-call is told that a post-mortem is due, with the code.
@@ -35,16 +45,18 @@ pub fn overdue(cases: &[Case], open: &[AlertRow], routes: &Routes, now: Moment) 
     writes
 }
 
-/// By when an incident must be answered: by the clock of its client, for the agent itself by the shortest of all.
-pub(crate) fn clock(case: &Case, routes: &Routes) -> Option<RespondBy> {
-    clock_of((case.row.alert.client.as_ref(), case.severity(), case.opened()), routes)
+/// By when an incident must be answered: what was promised when it opened. One of before that was kept is judged by what is
+/// promised now.
+pub(crate) fn clock(row: &AlertRow, routes: &Routes) -> Option<RespondBy> {
+    let since = row.since.moment();
+    match row.respond_by {
+        Some(until) => Some(RespondBy::of(since, until)),
+        None => clock_of((row.alert.client.as_ref(), Severity::of(&row.alert.rule), since), routes),
+    }
 }
 
-/// The same of what is known of an incident before it is one: whose, how severe, since when.
-pub(super) fn clock_of(
-    (client, severity, opened): (Option<&ClientId>, Severity, Moment),
-    routes: &Routes,
-) -> Option<RespondBy> {
+/// By when an incident must be answered that opens now: by the clock of its client, for the agent itself by the shortest of all.
+fn clock_of((client, severity, opened): (Option<&ClientId>, Severity, Moment), routes: &Routes) -> Option<RespondBy> {
     let of = |routes: &super::ClientRoutes| respond_by(routes.tier, severity, opened, &routes.hours);
     match client {
         Some(client) => routes.of(client).and_then(of),
@@ -52,11 +64,18 @@ pub(super) fn clock_of(
     }
 }
 
+impl Clocks for Mutex<Arc<Routes>> {
+    fn respond_by(&self, client: Option<&ClientId>, severity: Severity, since: Wall) -> Option<Moment> {
+        let routes = Arc::clone(&self.lock().unwrap_or_else(PoisonError::into_inner));
+        clock_of((client, severity, since.moment()), &routes).map(|clock| clock.until)
+    }
+}
+
 fn of_case(case: &Case, routes: &Routes, now: Moment) -> Vec<Condition> {
     let (client, id) = (case.row.alert.client.clone(), case.id());
     let mut found = Vec::new();
     if case.done.acknowledged.is_none()
-        && let Some(clock) = clock(case, routes)
+        && let Some(clock) = clock(&case.row, routes)
     {
         if now >= clock.until {
             found.push(Condition::ResponseLate { client: client.clone(), id: id.clone() });
@@ -64,7 +83,7 @@ fn of_case(case: &Case, routes: &Routes, now: Moment) -> Vec<Condition> {
             found.push(Condition::ResponseDue { client: client.clone(), id: id.clone() });
         }
     }
-    if case.done.shared.is_none() {
+    if case.done.shared.is_none() && case.done.written.is_none() {
         let due = case.share_by();
         if now >= due {
             found.push(Condition::PostMortemLate { client, id });
@@ -80,7 +99,6 @@ mod tests {
     use super::*;
     use crate::incident::{Act, Done};
     use crate::store::Alert;
-    use crate::world::Wall;
     use assent_schema::client::{ClientFacts, Endpoints};
     use serde_json::json;
 
@@ -115,7 +133,18 @@ mod tests {
             by: None,
         };
         let at = Wall::from_millis(at("2026-06-01T10:00:00Z").seconds() * 1_000);
-        AlertRow { no: 7, alert, since: at, last: at, count: 1, sent: 1, due: None, tries: 0, over: false }
+        AlertRow {
+            no: 7,
+            alert,
+            since: at,
+            last: at,
+            count: 1,
+            sent: 1,
+            due: None,
+            tries: 0,
+            over: false,
+            respond_by: None,
+        }
     }
 
     fn raised(case: &Case, open: &[AlertRow], now: &str) -> Vec<String> {
@@ -158,7 +187,28 @@ mod tests {
     #[test]
     fn an_incident_of_the_agent_itself_has_the_shortest_clock() {
         let case = Case { row: row("halted", None, true), done: Done::default() };
-        assert_eq!(clock(&case, &routes()).unwrap().until, at("2026-06-01T11:00:00Z"));
+        assert_eq!(clock(&case.row, &routes()).unwrap().until, at("2026-06-01T11:00:00Z"));
+    }
+
+    #[test]
+    fn what_was_promised_when_an_incident_opened_stays_promised() {
+        let mut case = Case { row: row("run-failed", Some("acme"), true), done: Done::default() };
+        // Acme had another plan then; cedar's is as short today.
+        case.row.respond_by = Some(at("2026-06-01T11:00:00Z"));
+        assert_eq!(raised(&case, &[], "2026-06-01T10:30:00Z"), ["+response-due/acme/-/i-7"]);
+        assert_eq!(raised(&case, &[], "2026-06-01T11:00:00Z"), ["+response-late/acme/-/i-7"]);
+        case.row.respond_by = Some(at("2026-06-03T16:00:00Z"));
+        assert_eq!(raised(&case, &[], "2026-06-01T14:00:00Z"), Vec::<String>::new());
+        let now = Mutex::new(Arc::new(routes()));
+        let by = |client: Option<&str>| {
+            let client = client.map(|client| client.parse().unwrap());
+            now.respond_by(client.as_ref(), Severity::Critical, case.row.since)
+        };
+        let hours = |hours| Some(case.opened().plus(Period::hours(hours)));
+        assert_eq!(
+            [by(Some("acme")), by(Some("cedar")), by(None), by(Some("nobody"))],
+            [hours(4), hours(1), hours(1), None]
+        );
     }
 
     #[test]

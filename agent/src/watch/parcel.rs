@@ -71,7 +71,7 @@ pub(super) async fn of_alert(
 ) -> Result<Parcel, NotTaken> {
     let secret = (teller.secrets)(&target.name).await;
     if let Some(mail) = &target.mail {
-        let to = mail.told(telling.message.client.is_some());
+        let to = mail.told(telling.message.client.as_ref() == Some(client));
         let message = tell::letter(telling, &mail.from, &to);
         return Ok(mailed(client, target, secret, to, message));
     }

@@ -359,6 +359,16 @@ fn on_call_acts_and_others_are_told_who_may() {
     );
     assert_eq!(place.act("/incidents", &alice, &[("incident", "i-999"), ("step", "acknowledge")]).status, 404);
 
+    // An alert that is no incident; bob is not on call, and of another client.
+    let alert = place.look("/incidents", &alice).field("alert");
+    assert_eq!(place.act("/alerts", &bob, &[("alert", &alert)]).status, 404, "another client's alert");
+    assert_eq!(place.act("/alerts", &alice, &[("alert", "a-999")]).status, 404);
+    assert_eq!(place.done(), Vec::<String>::new());
+    assert_eq!(place.act("/alerts", &alice, &[("alert", &alert)]).status, 303);
+    assert_eq!(place.done(), [format!("alice takes care of {alert}")]);
+    let page = place.look("/incidents", &alice).body;
+    assert!(page.contains("alice takes care of it") && !page.contains("action=\"/alerts\""), "{page}");
+
     let failed = format!("/runs/{}", run(FAILED.0, FAILED.1));
     assert_eq!(place.act(&failed, &alice, &[("verb", "explode"), ("why", "T-1")]).status, 400);
     assert_eq!(place.act(&failed, &bob, &[("verb", "retry"), ("why", "T-1")]).status, 404);

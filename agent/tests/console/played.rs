@@ -20,6 +20,7 @@ use assent_agent::people::wire::{Shown, SignedDecision};
 use assent_agent::people::{Itself, Keys, NotTaken};
 use assent_agent::sim::NoBooks;
 use assent_agent::store::{Books, LedgerRow, Log, Memory, Note, RunId, Store as _, StoreError, Transaction, Write};
+use assent_agent::watch::ACKNOWLEDGED;
 use assent_agent::world::Wall;
 use assent_schema::canon::Digest;
 use assent_schema::client::ClientFacts;
@@ -305,6 +306,14 @@ impl Office for Played {
         let case = Case::read(row, done.as_deref()).expect("a case");
         let (_, writes) = case.after(step, &Act { by, at: id(NOW) }).expect("a step");
         self.store.commit_now(Transaction { at: before(0), writes }).expect("a commit");
+        Ok(())
+    }
+
+    async fn acknowledge(&self, alert: i64, by: PersonId) -> Done<()> {
+        self.did(format!("{by} takes care of a-{alert}"));
+        let act = serde_json::to_vec(&Act { by, at: id(NOW) }).expect("json");
+        let write = Write::State { name: format!("{ACKNOWLEDGED}{alert}"), value: Some(act) };
+        self.store.commit_now(Transaction::new(before(0)).with(write)).expect("a commit");
         Ok(())
     }
 

@@ -83,7 +83,7 @@ pub(crate) struct Story<'a> {
     pub(crate) host: Host,
     pub(crate) seen: Seen,
     /// Until when somebody holds everything.
-    pub(crate) held: Option<Moment>,
+    pub(crate) held: Option<(Moment, Moment)>,
     /// What a person puts into the vault when somebody must consent.
     pub(crate) consents: Option<Consents>,
     /// The secret that a person rotates meanwhile.
@@ -206,7 +206,7 @@ impl<'a> Story<'a> {
             });
         }
         let stage = match self.held {
-            Some(instant) => stage.held_until(instant),
+            Some((from, until)) => stage.held(from, until),
             None => stage,
         };
         let (event, decisions) = (self.event(), self.scenario.decisions.clone());

@@ -12,6 +12,11 @@ use assent_agent::world::{HttpRequest, HttpResponse, Wall};
 use assent_schema::client::{Auth, ClientAuth};
 use assent_schema::id::SlotId;
 
+use assent_agent::run::Compiled;
+use assent_schema::plan::Plan;
+use assent_schema::scenario::Tests;
+use serde_json::json;
+
 use crate::story::{HOST_KEY, Story, Workflow, workflow};
 use assent_agent::store::Ending;
 
@@ -222,5 +227,57 @@ fn a_token_that_is_not_taken_any_more_is_replaced_once() {
         // Both items were on their way with the old token.
         let wanted = if revoke_at == 1 { (2, 1, 0) } else { (1, 2, 0) };
         assert_eq!((books.refresh, books.without, books.again), wanted, "revoked at {revoke_at}");
+    }
+}
+
+/// A note that is posted, of which nobody knows whether it was; its API can be asked.
+fn in_doubt() -> Workflow {
+    let base = rotating("borealis", "overdue");
+    let token = |at: &str| json!({"at": at, "shape": {"type": "token"}, "class": "reference", "written_by": "system"});
+    let day = |place: &str| json!({"place": place, "at": "day", "shape": {"type": "token"}, "class": "reference"});
+    let plan = json!({
+        "type": "plan", "schema": 1, "client": "borealis", "workflow": "note", "summary": "s", "purpose": "essential.service", "mode": "live",
+        "trigger": {"kind": "manual", "fields": {"day": token("day")}},
+        "limits": {"timeout": "10m", "concurrency": 1}, "connections": {"shop": {"integration": "shop"}},
+        "operations": {
+            "shop.post": {
+                "record": "note", "method": "POST", "path": "/notes", "encoding": "json", "effect": "write", "scopes": [],
+                "params": {"day": day("body")}, "response": {}, "most_bytes": 4096, "timeout": "10s",
+                "confirm": {"operation": "get_note", "with": {"day": "day"}, "field": "state", "equals": "there", "settles": "1s"}},
+            "shop.get_note": {
+                "record": "note", "method": "GET", "path": "/notes/{day}", "encoding": "json", "effect": "none", "scopes": [],
+                "params": {"day": day("path")}, "response": {"state": token("state")}, "most_bytes": 4096, "timeout": "10s"},
+        },
+        "steps": [{"id": "post", "action": {"kind": "call", "operation": "shop.post", "with": {"day": "${trigger.day}"},
+            "retry": {"attempts": 1, "first": "1s", "most": "1s"}}}],
+        "fallback": {"queue": "ops"},
+    });
+    let replies = json!([
+        {"to": "shop.post", "status": 200, "fault": "lost"},
+        {"to": "shop.get_note", "status": 200, "body": r#"{"state":"there"}"#},
+    ]);
+    let tests = json!({
+        "type": "tests", "schema": 1, "client": "borealis", "workflow": "note",
+        "scenarios": [{"name": "a note", "at": "2026-03-02T09:00:00Z", "event": r#"{"day":"monday"}"#, "replies": replies,
+            "expect": {"outcome": "done"}}],
+    });
+    let plan: Plan = serde_json::from_value(plan).expect("a plan");
+    let digest = plan.to_bytes().expect("bytes").1;
+    let tests: Tests = serde_json::from_value(tests).expect("tests");
+    Workflow { compiled: Arc::new(Compiled::new(Arc::new(plan), digest).expect("it runs")), tests, facts: base.facts }
+}
+
+#[test]
+fn whether_an_effect_happened_is_asked_with_another_token_where_the_first_is_not_taken() {
+    let workflow = in_doubt();
+    for revoke_at in [None, Some(2)] {
+        let (story, books) = story(&workflow, Server::Strict, 3_600);
+        books.lock().expect("a lock").revoke_at = revoke_at;
+        story.live(|_, _| {});
+        assert_eq!(story.check(), Some(Ending::Done), "revoked at {revoke_at:?}");
+        assert_eq!(story.queue().len(), 0, "it happened, and nobody has to look");
+        let books = books.lock().expect("a lock");
+        let renewed = u64::from(revoke_at.is_some());
+        assert_eq!((books.refresh, books.without, books.seen), (1 + renewed, renewed, 2 + renewed));
     }
 }

@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 
 use assent_agent::people::told;
-use assent_agent::people::wire::{Challenge, Introduction, Shown, SignedDecision, SignedIn, WaitingForMe};
+use assent_agent::people::wire::{Shown, SignedDecision, SignedIn, WaitingForMe};
 use assent_schema::canon::{self, Digest};
 use assent_schema::id::{ClientId, Name};
 use assent_schema::release::Choice;
 use assent_schema::trust::{Namespace, Signer, sign};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::http::Authority;
-use super::{Context, Format, Outcome};
+use super::{Context, Format, Outcome, challenge};
 use crate::error::Error;
 use crate::publish::sign::KeyFile;
 
@@ -73,16 +72,10 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
 
 /// Shows who one is and asks what waits.
 fn waiting(agent: &Authority, args: &Args, signer: &Signer) -> Result<WaitingForMe, Error> {
-    let person = args.key.person.clone();
-    let introduction = Introduction { client: Some(args.client.clone()), person: person.clone() };
-    let challenge = post(agent, "/v1/challenge", &introduction)?;
-    let asked: Challenge = canon::from_bytes(challenge.as_bytes())
-        .map_err(|e| Error::input(format!("the agent's challenge is not what it must be: {e}")))?;
-    if asked.client.as_ref() != Some(&args.client) || asked.person != person {
-        return Err(Error::input("the agent's challenge is for somebody else"));
-    }
+    let (challenge, _) = challenge::ask(agent, &args.client, &args.key.person)?;
     let signature = sign(signer, Namespace::Console, challenge.as_bytes());
-    read(&post(agent, "/v1/decisions", &SignedIn { challenge, signature: signature.into() })?)
+    let body = send(agent, args, "/v1/decisions", &SignedIn { challenge, signature: signature.into() })?;
+    serde_json::from_str(&body).map_err(|e| Error::input(format!("the agent's answer is not what it must be: {e}")))
 }
 
 fn decide(agent: &Authority, args: &Args, signer: &Signer, shown: &Shown, choice: Choice) -> Result<(), Error> {
@@ -93,8 +86,8 @@ fn decide(agent: &Authority, args: &Args, signer: &Signer, shown: &Shown, choice
     let bytes = canon::to_bytes(&decision).map_err(|e| Error::internal("write the decision", e))?;
     let signature = sign(signer, Namespace::Decision, &bytes);
     let decision = String::from_utf8(bytes).map_err(|e| Error::internal("write the decision", e))?;
-    post(agent, "/v1/decide", &SignedDecision { decision, signature: signature.into(), edits: BTreeMap::new() })
-        .map(drop)
+    let signed = SignedDecision { decision, signature: signature.into(), edits: BTreeMap::new() };
+    send(agent, args, "/v1/decide", &signed).map(drop)
 }
 
 /// The hash of what is shown, computed here: what is signed is what was seen. Source: formats.md section 2.
@@ -124,11 +117,11 @@ fn show(waiting: &WaitingForMe, format: Format, context: &mut Context<'_>) -> Re
     Ok(())
 }
 
-fn post(agent: &Authority, path: &str, body: &impl Serialize) -> Result<String, Error> {
-    let body = serde_json::to_string(body).map_err(|e| Error::internal("write the request", e))?;
-    agent.post(path, &[], &body)?.success()
-}
-
-fn read<T: DeserializeOwned>(body: &str) -> Result<T, Error> {
-    serde_json::from_str(body).map_err(|e| Error::input(format!("the agent's answer is not what it must be: {e}")))
+/// Posts what was signed; the body of a success.
+fn send(agent: &Authority, args: &Args, path: &str, body: &impl Serialize) -> Result<String, Error> {
+    let answer = challenge::post(agent, path, body)?;
+    match answer.status {
+        200..=299 => Ok(answer.body),
+        _ => Err(challenge::refused(&answer, (&args.client, &args.key.person), "decides")),
+    }
 }

@@ -61,13 +61,23 @@ impl Answer {
     pub(super) fn success(self) -> Result<String, Error> {
         match self.status {
             200..=299 => Ok(self.body),
-            status => Err(Error::input(format!("the agent says {status}: {}", self.code()))),
+            _ => Err(Error::input(self.said())),
         }
+    }
+
+    /// The agent's words, where nobody has better ones.
+    pub(super) fn said(&self) -> String {
+        format!("the agent says {}: {}", self.status, self.code())
     }
 
     /// The code in a refusal.
     pub(super) fn code(&self) -> String {
-        let value: serde_json::Value = serde_json::from_str(&self.body).unwrap_or_default();
-        value.get("code").and_then(serde_json::Value::as_str).unwrap_or("no reason given").to_owned()
+        self.member("code").unwrap_or_else(|| "no reason given".to_owned())
+    }
+
+    /// A text in the answer.
+    pub(super) fn member(&self, name: &str) -> Option<String> {
+        let value: serde_json::Value = serde_json::from_str(&self.body).ok()?;
+        Some(value.get(name)?.as_str()?.to_owned())
     }
 }

@@ -5,6 +5,7 @@
 
 mod approve;
 mod build;
+mod challenge;
 mod check;
 mod compiled;
 mod completions;
@@ -25,6 +26,7 @@ mod report;
 pub mod repository;
 mod rollback;
 mod schema;
+mod start;
 mod status;
 mod test;
 mod trust;
@@ -70,6 +72,7 @@ enum Command {
     Promises(promises::Args),
     Report(report::Args),
     Decide(decide::Args),
+    Start(start::Args),
     Demo(demo::Args),
     Completions(completions::Args),
 }
@@ -79,6 +82,7 @@ fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<Outcome, Err
         Command::Demo(args) => demo::run(args, context),
         Command::Completions(args) => completions::run(args, context),
         Command::Decide(args) => decide::run(args, context),
+        Command::Start(args) => start::run(args, context),
         Command::Build(args) => build::run(args, context),
         Command::Release(args) => release::run(args, context),
         Command::Freshness(args) => freshness::run(args, context),

@@ -416,6 +416,12 @@ data! {
         rule: Token,
         /// Seconds from the condition to the delivered alert.
         delay: u64,
+        /// The connection of the slot that is overdue, where the rule is about one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        connection: Option<ConnectionId>,
+        /// The slot that is overdue.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        slot: Option<SlotId>,
     }
     /// Data of `acknowledged`.
     Acknowledged {
@@ -428,12 +434,16 @@ data! {
     Incident {
         /// Its id.
         id: Token,
-        /// `opened`, `acknowledged`, `resolved`, `shared` or `closed`.
+        /// `opened`, `acknowledged`, `resolved`, `shared`, `written` (for a client that left: nobody was there to share it with) or
+        /// `closed`.
         state: Token,
         /// `critical` or `normal`.
         severity: Token,
         /// Which rule or person opened it.
         cause: Token,
+        /// By when it must be answered, by the client's plan and calendar as they were when it opened: with `opened` alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        respond_by: Option<Moment>,
         /// SHA-256 of the post-mortem, where it was shared.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         file: Option<Digest>,

@@ -186,7 +186,7 @@ pub(crate) fn every_kind(vectors: &mut Vectors, ended: &str) {
             None,
             None,
             "incident",
-            json!({"id": "i-1", "state": "opened", "severity": "critical", "cause": "run-failed"}),
+            json!({"id": "i-1", "state": "opened", "severity": "critical", "cause": "run-failed", "respond_by": "2026-03-02T13:00:13Z"}),
         ),
         (
             14,

@@ -3,6 +3,9 @@
 //! The bytes are what `docs/formats.md` shows and what `tests/vectors/check.py` verifies without our code. They change with a
 //! new format number only: `UPDATE=1 cargo test -p assent-schema --test vectors` rewrites them.
 
+#[expect(dead_code, reason = "tests of sign-ins use all of it")]
+#[path = "../../../agent/tests/console/authenticator.rs"]
+mod authenticator;
 mod log;
 mod page;
 
@@ -11,6 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assent_schema::canon::{self, Digest};
+use assent_schema::passkey::Ceremony;
 use assent_schema::release::{Decision, Freshness, Manifest, Rehearsal};
 use assent_schema::status::{Poke, Recover, Status};
 use assent_schema::time::Moment;
@@ -18,6 +22,7 @@ use assent_schema::trust::{
     self, AgentEntry, Approvers, CatalogLock, ClientEntry, Namespace, People, Person, Role, RoleName, Root, Signer,
     Statement, Teams,
 };
+use authenticator::{Authenticator, Kind, Request};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use ed25519_dalek::SigningKey;
@@ -222,6 +227,7 @@ fn reports(vectors: &mut Vectors, project: Digest, approvers: Digest, manifest: 
         "person": "lena",
     });
     vectors.json::<Decision>("decision.json", decision, Namespace::Decision, &["lena"]);
+    passkeys(vectors);
     let status = json!({
         "type": "status", "schema": 1, "project": project, "environment": "production", "region": "eu", "agent": AGENT,
         "time": "2026-03-02T09:10:00Z", "version": "0.1.0",
@@ -242,6 +248,22 @@ fn reports(vectors: &mut Vectors, project: Digest, approvers: Digest, manifest: 
         "time": "2026-03-02T09:05:00Z",
     });
     vectors.json::<Poke>("poke.json", poke, Namespace::Poke, &["alice"]);
+}
+
+/// The decision once more, by a passkey of each algorithm: what stands in the `passkey` member of a `decided` entry.
+fn passkeys(vectors: &mut Vectors) {
+    let (origin, rp) = ("https://console.harbor.example:8443", "console.harbor.example");
+    let file = vectors.files.get("decision.json").expect("a decision").clone();
+    let kinds = [(Kind::Es256, 3), (Kind::EdDsa, 4)];
+    let signed = kinds.map(|(kind, seed)| {
+        let lena = Authenticator { kind, seed };
+        let proof = lena.sign(&Request { count: 7, ..Request::new(&file, origin, rp) });
+        let known = [lena.passkey(rp)].into();
+        let used = proof.verify(&known, &Ceremony { file: &file, origin }).expect("it counts");
+        assert_eq!(used.count, 7);
+        json!({"file": "decision.json", "signer": "lena", "key": lena.line(rp), "origin": origin, "passkey": proof})
+    });
+    vectors.put("passkeys.json", canon::to_bytes(&signed).expect("canonical"));
 }
 
 fn vectors() -> Files {

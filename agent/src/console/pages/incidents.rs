@@ -7,9 +7,10 @@ use super::marks::{Mark, mark, pill};
 use super::{Body, Section, form_field};
 use crate::console::viewer::Viewer;
 use crate::console::words;
+use crate::control::alerts::AlertLine;
 use crate::control::incidents::IncidentRow;
 use crate::incident::Written;
-use crate::store::{AlertRow, Severity};
+use crate::store::Severity;
 use crate::world::Wall;
 
 /// How many closed incidents are listed.
@@ -20,7 +21,7 @@ pub(in crate::console) struct Listed<'a> {
     /// Oldest first, closed ones too.
     pub(in crate::console) incidents: Vec<IncidentRow>,
     /// Alerts that are no incidents.
-    pub(in crate::console) alerts: Vec<AlertRow>,
+    pub(in crate::console) alerts: Vec<AlertLine>,
     pub(in crate::console) viewer: &'a Viewer,
     pub(in crate::console) now: Wall,
 }
@@ -32,7 +33,7 @@ pub(in crate::console) fn page(listed: &Listed<'_>) -> Body {
         div #standing data-part="" {
             @if open.is_empty() { p.empty { (mark(Mark::Good)) "No incident is open." } }
             @else { (list(open.into_iter(), "incidents", listed.viewer, listed.now)) }
-            @if !listed.alerts.is_empty() { (alerts(&listed.alerts, listed.now)) }
+            @if !listed.alerts.is_empty() { (alerts(&listed.alerts, listed.viewer, listed.now)) }
         }
         @if !closed.is_empty() {
             details.journal {
@@ -112,17 +113,18 @@ fn clocks(row: &IncidentRow, now: Wall) -> Markup {
                 (None, None) => {}
             }
             @match &row.shared {
+                None if row.written.is_some() => span { "post-mortem written; the client had left" },
                 None => span.clock.(late(row.share_by)) { "post-mortem due " (words::moment(now, row.share_by)) },
                 Some(act) => span { "post-mortem shared by " (act.by) " " (words::moment(now, act.at)) },
             }
-            @if row.resolved.is_some() && row.shared.is_none() { a href={ "/incidents/" (row.id) "#post-mortem" } { "write the post-mortem" } }
+            @if row.resolved.is_some() && row.shared.is_none() && row.written.is_none() { a href={ "/incidents/" (row.id) "#post-mortem" } { "write the post-mortem" } }
         }
     }
 }
 
 /// The step that comes next.
 pub(super) fn step(row: &IncidentRow) -> Markup {
-    let next = match (&row.acknowledged, &row.resolved, &row.shared, &row.closed) {
+    let next = match (&row.acknowledged, &row.resolved, row.shared.as_ref().or(row.written.as_ref()), &row.closed) {
         (.., Some(_)) => None,
         (None, ..) => Some(("acknowledge", "Acknowledge")),
         (_, None, ..) => Some(("resolve", "Resolve")),
@@ -140,24 +142,33 @@ pub(super) fn step(row: &IncidentRow) -> Markup {
     }
 }
 
-pub(super) fn alerts(rows: &[AlertRow], now: Wall) -> Markup {
+/// Alerts that are no incidents, each with who takes care of it, or the button for it.
+pub(super) fn alerts(rows: &[AlertLine], viewer: &Viewer, now: Wall) -> Markup {
     html! {
         section.card #alerts {
             header { h2 { "Alerts" } }
             ul.rows {
                 @for row in rows {
-                    @let alert = &row.alert;
-                    li {
+                    @let may_act = row.client.as_ref().map_or(viewer.may_act_on_agent(), |client| viewer.may_act(client));
+                    li.alert id={ "alert-" (row.id) } {
                         div {
-                            p.head { (pill("warn", Mark::Bell, "alert")) strong { (alert.rule.replace('-', " ")) } code { (alert.code) } }
+                            p.head { (pill("warn", Mark::Bell, "alert")) strong { (row.rule.replace('-', " ")) } code { (row.code) } }
                             p.facts {
-                                @match &alert.client {
-                                    Some(client) => span { (client) @if let Some(workflow) = &alert.workflow { "/" (workflow) } }
+                                @match &row.client {
+                                    Some(client) => span { (client) @if let Some(workflow) = &row.workflow { "/" (workflow) } }
                                     None => span { "the agent itself" }
                                 }
-                                @if let Some(connection) = &alert.connection { span { "connection " (connection) } }
-                                span { "since " (words::when(now, row.since)) }
-                                @if row.count > 1 { span { (words::grouped(row.count.unsigned_abs())) " times, last " (words::when(now, row.last)) } }
+                                @if let Some(connection) = &row.connection { span { "connection " (connection) } }
+                                span { "since " (words::moment(now, row.since)) }
+                                @if row.count > 1 { span { (words::grouped(row.count.unsigned_abs())) " times, last " (words::moment(now, row.last)) } }
+                                @if let Some(act) = &row.acknowledged { span.by { (mark(Mark::Person)) (act.by) " takes care of it" } }
+                            }
+                        }
+                        @if may_act && row.acknowledged.is_none() {
+                            form method="post" action="/alerts" {
+                                (form_field())
+                                input type="hidden" name="alert" value=(row.id);
+                                button type="submit" { "Acknowledge" span.unseen { " " (row.id) } }
                             }
                         }
                     }

@@ -9,9 +9,9 @@ use super::marks::{Mark, mark, pill};
 use super::{Body, Section, form_field, holds, incidents};
 use crate::console::viewer::Viewer;
 use crate::console::words;
+use crate::control::alerts::AlertLine;
 use crate::control::incidents::IncidentRow;
 use crate::deploy::gates::TRIAL_RUNS;
-use crate::store::AlertRow;
 use crate::world::Wall;
 
 /// What is under way.
@@ -27,7 +27,7 @@ pub(in crate::console) struct Overview<'a> {
     pub(in crate::console) clients: Vec<&'a ClientId>,
     pub(in crate::console) incidents: Vec<IncidentRow>,
     /// Alerts that are no incidents.
-    pub(in crate::console) alerts: Vec<AlertRow>,
+    pub(in crate::console) alerts: Vec<AlertLine>,
     pub(in crate::console) counts: Counts,
     pub(in crate::console) viewer: &'a Viewer,
     pub(in crate::console) now: Wall,
@@ -42,7 +42,7 @@ pub(in crate::console) fn page(shown: &Overview<'_>) -> Body {
             (troubles(status, *now))
             (tiles(shown))
             @if !incidents.is_empty() { (incidents::list(incidents.iter(), "incidents", shown.viewer, *now)) }
-            @if !alerts.is_empty() { (incidents::alerts(alerts, *now)) }
+            @if !alerts.is_empty() { (incidents::alerts(alerts, shown.viewer, *now)) }
             @if holds.clone().next().is_some() { (holds::list(holds, shown.viewer, *now)) }
         }
         @for client in clients {

@@ -10,15 +10,12 @@ use super::{Body, Section};
 use crate::console::look::Wanted;
 use crate::console::words;
 use crate::control::RunRow;
+use crate::control::answer::RunState;
 use crate::store::RunId;
 use crate::world::Wall;
 
 /// Where lists are asked for.
 const RUNS: &str = "/runs?";
-/// The states that one can look for.
-pub(in crate::console) const STATES: [&str; 8] =
-    ["running", "waiting", "resting", "done", "failed", "stopped", "content-lost", "superseded"];
-
 /// Those of runs that have not ended, of which nobody knows yet how long they take.
 const OPEN: [&str; 3] = ["running", "waiting", "resting"];
 
@@ -60,7 +57,7 @@ fn filter(list: &List<'_>) -> Markup {
                 label { "Workflow" input type="text" name="workflow" value=[wanted.workflow.as_ref()] autocomplete="off" autocapitalize="none" spellcheck="false"; }
                 label { "State" select name="state" {
                     option value="" { "all" }
-                    @for state in STATES { option value=(state) selected[wanted.state.as_deref() == Some(state)] { (state) } }
+                    @for state in RunState::ALL.map(RunState::as_str) { option value=(state) selected[wanted.state.as_deref() == Some(state)] { (state) } }
                 } }
                 label { "Up to (UTC)" input type="datetime-local" name="at" value=(wanted.at_text); }
                 label { "Run or event id" input type="text" name="q" value=[wanted.event.as_ref()] autocomplete="off" autocapitalize="none" spellcheck="false"; }

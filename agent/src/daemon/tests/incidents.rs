@@ -1,8 +1,8 @@
 //! An incident from its first alert to its end, over a real state folder and a route that answers or does not.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
 
+use assent_schema::client::Tier;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -54,7 +54,13 @@ impl Receiver {
 
     /// A release whose client takes post-mortems here.
     pub(super) fn release(&self, carries: &str) -> Files {
+        self.release_to(Tier::Growth, carries, (1, None))
+    }
+
+    /// The same for another plan of the client, after another release.
+    fn release_to(&self, tier: Tier, carries: &str, (sequence, previous): (u64, Option<&Files>)) -> Files {
         let mut facts = fixture::facts();
+        facts.plan = tier;
         facts.contacts = ["dana".parse().unwrap()].into();
         facts.calendar.hours = [("1".to_owned(), "09:00-17:00".to_owned())].into();
         let url = format!("http://127.0.0.1:{}/hook", self.port);
@@ -70,7 +76,7 @@ impl Receiver {
             fixture::put_statement(files, &fixture::approval_of(&facts, given), &["dana"]);
             fixture::put_json(files, &FileName::Endpoints, &endpoints);
         };
-        release_of(&plan("one"), 1, None, put, |_| ())
+        release_of(&plan("one"), sequence, previous, put, |_| ())
     }
 }
 
@@ -105,6 +111,34 @@ fn ann() -> assent_schema::id::PersonId {
 async fn entries(agent: &Agent) -> Vec<assent_schema::ledger::Entry> {
     let from = "2026-01-01T00:00:00Z".parse().unwrap();
     agent.entries(Log::Client(acme()), from, agent.field.now().plus(Period::hours(1))).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_was_promised_when_an_incident_opened_stays_promised_when_the_plan_changes() {
+    let (site, receiver) = (Site::new(), Receiver::new(&[]).await);
+    let (agent, _ended) = site.agent().await;
+    let first = receiver.release("post-mortems");
+    site.publish(&first);
+    agent.pull().await.unwrap();
+    let before = one(&agent, open("INC-7")).await.unwrap();
+    let four = Some(before.began.plus(Period::hours(4)));
+    assert_eq!(before.answer_by, four, "growth");
+    site.publish(&receiver.release_to(Tier::Scale, "post-mortems", (2, Some(&first))));
+    agent.pull().await.unwrap();
+    let after = one(&agent, open("INC-8")).await.unwrap();
+    assert_eq!(after.answer_by, Some(after.began.plus(Period::hours(1))), "scale");
+    drop(agent);
+    let (agent, _ended) = site.agent().await;
+    let IncidentAnswer::List(rows) = ask(&agent, IncidentQuestion::List { client: None, closed: true }).await.unwrap()
+    else {
+        panic!("no list")
+    };
+    assert_eq!(rows.iter().map(|row| row.answer_by).collect::<Vec<_>>(), [four, after.answer_by]);
+    let entries = entries(&agent).await.into_iter().filter_map(|entry| match entry.kind {
+        assent_schema::ledger::Kind::Incident(incident) => Some(incident.respond_by),
+        _ => None,
+    });
+    assert_eq!(entries.collect::<Vec<_>>(), [four, after.answer_by], "whoever checks judges by them");
 }
 
 #[tokio::test]

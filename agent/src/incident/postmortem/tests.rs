@@ -19,7 +19,18 @@ fn case() -> Case {
     };
     let at: Moment = "2026-06-01T10:00:00Z".parse().unwrap();
     let at = Wall::from_millis(at.seconds() * 1_000);
-    let row = AlertRow { no: 7, alert, since: at, last: at, count: 3, sent: 3, due: None, tries: 0, over: false };
+    let row = AlertRow {
+        no: 7,
+        alert,
+        since: at,
+        last: at,
+        count: 3,
+        sent: 3,
+        due: None,
+        tries: 0,
+        over: false,
+        respond_by: None,
+    };
     let acknowledged = Some(Act { by: "omar".parse().unwrap(), at: "2026-06-01T15:00:00Z".parse().unwrap() });
     Case { row, done: Done { acknowledged, ..Done::default() } }
 }
@@ -110,4 +121,14 @@ fn a_long_timeline_tells_how_it_began_and_how_it_ended() {
     let has = |n: u64| text.contains(&format!("(entry {n})"));
     assert!(has(0) && has(49) && !has(50) && !has(149) && has(150) && has(299), "{text}");
     assert!(text.contains("- (100 entries left out)"), "{text}");
+}
+
+#[test]
+fn what_befell_the_agent_itself_is_told_to_all_clients_without_figures_of_any() {
+    let mut case = case();
+    (case.row.alert.client, case.row.alert.workflow, case.row.alert.connection) = (None, None, None);
+    let text = draft(&Facts { case: &case, respond_by: None, entries: &[], queue: &[] });
+    let (_, impact) = text.split_once("## Impact\n").unwrap();
+    let (impact, _) = impact.split_once("## Timeline").unwrap();
+    assert!(impact.contains("It befell the agent itself") && !impact.contains(char::is_numeric), "{impact}");
 }

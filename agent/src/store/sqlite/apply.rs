@@ -233,15 +233,16 @@ fn queue(db: &Connection, item: &QueueItem) -> Result<(), StoreError> {
 /// One standing alert for each key. A further one raises its count and does not make it due again. The ledger hears of the
 /// incident that a new one opens with the same commit.
 fn raise(tables: &mut Tables<'_>, at: Wall, alert: &Alert) -> Result<(), StoreError> {
-    let sql = "INSERT INTO alert(key, body, since, last, count, sent, due, tries, over)
-      VALUES (?1, ?2, ?3, ?3, 1, 0, ?3, 0, 0)
+    let respond_by = tables.books.respond_by(at, alert).filter(|_| alert.incident);
+    let sql = "INSERT INTO alert(key, body, since, last, count, sent, due, tries, over, respond_by)
+      VALUES (?1, ?2, ?3, ?3, 1, 0, ?3, 0, 0, ?4)
       ON CONFLICT(key) WHERE over = 0 DO UPDATE SET count = count + 1, last = excluded.last
       RETURNING no, count";
-    let values = params![alert.key(), json(alert)?, at.millis()];
+    let values = params![alert.key(), json(alert)?, at.millis(), respond_by.map(|until| until.seconds())];
     let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
     let raised = tables.db.prepare_cached(sql).and_then(|mut statement| statement.query_row(values, row));
     let (no, count): (i64, i64) = raised.map_err(failed)?;
-    match alert.opens(no).filter(|_| count == 1) {
+    match alert.opens(no, respond_by).filter(|_| count == 1) {
         Some(note) => append(tables, at, &note),
         None => Ok(()),
     }

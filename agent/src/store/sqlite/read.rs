@@ -1,6 +1,7 @@
 //! Reads as SQL.
 
 use assent_schema::canon::Digest;
+use assent_schema::time::Moment;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use serde::de::DeserializeOwned;
 
@@ -183,13 +184,14 @@ pub(super) fn queue(db: &Connection) -> Result<Vec<QueueItem>, StoreError> {
 }
 
 pub(super) fn alerts(db: &Connection) -> Result<Vec<AlertRow>, StoreError> {
-    let sql = "SELECT no, body, since, last, count, sent, due, tries, over FROM alert WHERE over = 0 ORDER BY no";
+    let sql =
+        "SELECT no, body, since, last, count, sent, due, tries, over, respond_by FROM alert WHERE over = 0 ORDER BY no";
     alert_rows(db, sql)
 }
 
 pub(super) fn incidents(db: &Connection) -> Result<Vec<AlertRow>, StoreError> {
     // The text is our own JSON, in which the member stands just so or not at all.
-    let sql = "SELECT no, body, since, last, count, sent, due, tries, over FROM alert
+    let sql = "SELECT no, body, since, last, count, sent, due, tries, over, respond_by FROM alert
       WHERE instr(CAST(body AS TEXT), '\"incident\":true') > 0 ORDER BY no";
     alert_rows(db, sql)
 }
@@ -200,7 +202,7 @@ fn alert_rows(db: &Connection, sql: &str) -> Result<Vec<AlertRow>, StoreError> {
 }
 
 pub(super) fn alerts_due(db: &Connection, now: Wall, most: usize) -> Result<Vec<AlertRow>, StoreError> {
-    let sql = "SELECT no, body, since, last, count, sent, due, tries, over FROM alert
+    let sql = "SELECT no, body, since, last, count, sent, due, tries, over, respond_by FROM alert
       WHERE due IS NOT NULL AND due <= ?1 ORDER BY due, no LIMIT ?2";
     let found = rows(db, sql, params![now.millis(), i64::try_from(most).unwrap_or(i64::MAX)], alert_row)?;
     found.into_iter().map(|(body, row)| Ok(AlertRow { alert: from_json(&body)?, ..row })).collect()
@@ -227,6 +229,7 @@ fn alert_row(row: &Row<'_>) -> rusqlite::Result<(Vec<u8>, AlertRow)> {
         due: row.get::<_, Option<i64>>(6)?.map(Wall::from_millis),
         tries: row.get(7)?,
         over: row.get::<_, i64>(8)? != 0,
+        respond_by: row.get::<_, Option<i64>>(9)?.map(Moment::from_seconds),
     };
     Ok((row.get(1)?, rest))
 }

@@ -48,6 +48,9 @@ ALTER TABLE entry RENAME TO ledger;
     "
 CREATE TABLE tile(id INTEGER PRIMARY KEY, root BLOB NOT NULL, accepted INTEGER NOT NULL) STRICT;
 ",
+    "
+ALTER TABLE alert ADD COLUMN respond_by INTEGER;
+",
 ];
 
 /// Brings the tables to the newest form. A copy of an older database is kept beside it.
@@ -177,6 +180,6 @@ mod tests {
         let mut db = Connection::open_in_memory().unwrap();
         db.pragma_update(None, "user_version", 99).unwrap();
         let refused = migrate(&mut db, None, MIGRATIONS);
-        assert_eq!(refused, Err(StoreError::Newer { found: 99, known: 3 }));
+        assert_eq!(refused, Err(StoreError::Newer { found: 99, known: 4 }));
     }
 }

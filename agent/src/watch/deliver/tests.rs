@@ -166,6 +166,25 @@ fn one_cause_is_one_message_that_says_what_to_do() {
 }
 
 #[test]
+fn what_befalls_a_client_that_left_the_release_is_told_by_all_routes_and_to_nobodys_contacts() {
+    let place = Place::new(vec![]);
+    let mut mail = facts("birch");
+    mail.contacts = ["dana".parse().unwrap()].into();
+    mail.mail = [("dana".parse().unwrap(), "dana@birch.example".parse().unwrap())].into();
+    let route = json!({"carries": "alerts", "via": "smtp", "endpoint": "mail", "mail": {"from": "agent@harbor.example", "to": []}});
+    mail.routes = vec![serde_json::from_value(route).unwrap()];
+    let mut all = endpoints();
+    let server = json!({"url": "smtps://mail.example.com", "region": "eu"});
+    let of_birch = all.clients.get_mut("birch").unwrap();
+    of_birch.insert("mail".parse().unwrap(), serde_json::from_value(server).unwrap());
+    place.live_with(&[facts("acme"), mail], &all, vec![vec![Write::Alert(alert(Some("gone"), true))]], 2);
+    let got = place.got();
+    let to: Vec<_> = got.iter().map(|(to, _)| to.as_str()).collect();
+    assert_eq!(to, ["alerts.example.com/hook", "pager.example.com/"]);
+    assert_eq!((&got[0].1["client"], &got[0].1["rule"]), (&json!("gone"), &json!("run-failed")));
+}
+
+#[test]
 fn an_incident_also_goes_to_its_own_route_which_abroad_is_told_less() {
     let place = Place::new(vec![]);
     place.live(vec![alert(Some("acme"), true)], 1);
@@ -291,6 +310,7 @@ fn step(step: Step) -> Vec<Write> {
         due: None,
         tries: 0,
         over: false,
+        respond_by: None,
     };
     let act = Act { by: "omar".parse().unwrap(), at: "2026-03-02T09:05:00Z".parse().unwrap() };
     Case { row, done: Done::default() }.after(step, &act).unwrap().1

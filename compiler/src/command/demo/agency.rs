@@ -264,7 +264,7 @@ impl Agency {
 /// Whether a command works on a source repository; the others take files or an agent.
 fn takes_repository(args: &[String]) -> bool {
     match args.first().map(String::as_str) {
-        Some("approve" | "decide") => false,
+        Some("approve" | "decide" | "start") => false,
         Some("trust") => !args.get(1).is_some_and(|what| what == "sign" || what == "words"),
         _ => true,
     }

@@ -13,6 +13,8 @@ use crate::error::Error;
 
 /// The longest time for an agent to become what the story needs.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The variable by which a started agent is told to end with whoever started it.
+pub const TIED: &str = "ASSENT_TIED";
 /// How often the story looks.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
@@ -151,7 +153,10 @@ impl Agent {
         let tried = |e| Error::io(format!("start the agent {}", self.name), e);
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log()).map_err(tried)?;
         let errors = log.try_clone().map_err(tried)?;
-        let child = self.command(&["run"]).stdin(Stdio::null()).stdout(log).stderr(errors).spawn().map_err(tried)?;
+        let mut command = self.command(&["run"]);
+        // Whatever ends the demo ends its agents: they hear it on the other side of this pipe.
+        command.env(TIED, "1").stdin(Stdio::piped()).stdout(log).stderr(errors);
+        let child = command.spawn().map_err(tried)?;
         self.process = Some(child);
         let listen = self.listen;
         self.wait_for(|| Ok(std::net::TcpStream::connect_timeout(&listen, LOOK_EVERY).is_ok().then_some(())))?;

@@ -18,10 +18,14 @@ const SHARED_WITHIN: Period = Period::hours(48);
 #[derive(Debug, Default)]
 struct Incident {
     opened: Option<Moment>,
+    /// By when it must be answered, as was promised when it opened.
+    respond_by: Option<Moment>,
     cause: String,
     severity: String,
     acknowledged: Option<Moment>,
     shared: Option<Moment>,
+    /// It was written for a client that had left.
+    written: bool,
     closed: Option<Moment>,
     file: Option<Digest>,
 }
@@ -36,10 +40,11 @@ pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
         told.severity.as_str().clone_into(&mut incident.severity);
         told.cause.as_str().clone_into(&mut incident.cause);
         match told.state.as_str() {
-            "opened" => incident.opened = Some(entry.time),
+            "opened" => (incident.opened, incident.respond_by) = (Some(entry.time), told.respond_by),
             "acknowledged" => incident.acknowledged = Some(entry.time),
             // A better one may follow; what was promised is the first.
             "shared" if incident.shared.is_none() => (incident.shared, incident.file) = (Some(entry.time), told.file),
+            "written" => (incident.written, incident.file) = (true, told.file),
             "closed" => incident.closed = Some(entry.time),
             _ => {}
         }
@@ -47,8 +52,8 @@ pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
     let facts = origin.client.as_ref().and_then(|client| seen.survey.resolved.clients.get(client));
     for (id, incident) in &all {
         let name = format!("{origin}: {id}");
-        if let Some(facts) = facts {
-            answered(&name, incident, &facts.facts, seen, notes);
+        if let Some(until) = answer_by(incident, facts.map(|facts| &*facts.facts), seen) {
+            answered(&name, incident, until, seen.at, notes);
         }
         alerted(&name, incident, &verified.entries, notes);
         explained(&name, incident, seen, notes);
@@ -73,15 +78,22 @@ fn alerted(name: &str, incident: &Incident, entries: &[Entry], notes: &mut Notes
     }
 }
 
-fn answered(name: &str, incident: &Incident, facts: &ClientFacts, seen: &Seen<'_>, notes: &mut Notes) {
-    let Some(opened) = incident.opened else { return };
-    let hours = zone(&facts.zone).and_then(|zone| BusinessHours::new(&facts.calendar, zone).ok());
-    let until = hours.and_then(|hours| (seen.answer_by)(facts.plan, &incident.severity, opened, &hours));
-    let Some(until) = until else { return };
+/// By when it must be answered: what was promised when it opened. One of before that was kept is judged by the client's plan and
+/// calendar as they are in the commit.
+fn answer_by(incident: &Incident, facts: Option<&ClientFacts>, seen: &Seen<'_>) -> Option<Moment> {
+    let opened = incident.opened?;
+    incident.respond_by.or_else(|| {
+        let facts = facts?;
+        let hours = BusinessHours::new(&facts.calendar, zone(&facts.zone)?).ok()?;
+        (seen.answer_by)(facts.plan, &incident.severity, opened, &hours)
+    })
+}
+
+fn answered(name: &str, incident: &Incident, until: Moment, now: Moment, notes: &mut Notes) {
     match incident.acknowledged {
         Some(at) if at <= until => notes.see("P20", format!("{name} was answered {at}, promised by {until}.")),
         Some(at) => notes.object("P20", format!("{name} was answered {at}, promised by {until}.")),
-        None if seen.at > until => notes.object("P20", format!("{name} was not answered by {until}.")),
+        None if now > until => notes.object("P20", format!("{name} was not answered by {until}.")),
         None => notes.see("P20", format!("{name} is to be answered by {until}.")),
     }
 }
@@ -102,6 +114,10 @@ fn explained(name: &str, incident: &Incident, seen: &Seen<'_>, notes: &mut Notes
             } else {
                 notes.object("P22", format!("{name}: shared {at}, promised by {due}."));
             }
+        }
+        (_, Some(file)) if incident.written => {
+            notes.see("P21", format!("{name}: a post-mortem was written ({file})."));
+            notes.see("P22", format!("{name}: its client had left, so nobody was there to share it with."));
         }
         _ if incident.closed.is_some() => notes.object("P21", format!("{name} was closed without a post-mortem.")),
         _ if seen.at > due => notes.object("P22", format!("{name}: no post-mortem was shared by {due}.")),
