@@ -416,6 +416,12 @@ data! {
         rule: Token,
         /// Seconds from the condition to the delivered alert.
         delay: u64,
+        /// The connection of the slot that is overdue, where the rule is about one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        connection: Option<ConnectionId>,
+        /// The slot that is overdue.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        slot: Option<SlotId>,
     }
     /// Data of `acknowledged`.
     Acknowledged {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use assent_schema::id::{ConnectionId, SlotId};
 use assent_schema::ledger::{Entry, Kind, Origin};
 use assent_schema::time::Moment;
 
@@ -12,6 +13,9 @@ pub(super) const ALERTED_WITHIN: u64 = 300;
 
 /// How runs end that somebody has to look at.
 const UNFINISHED: [&str; 3] = ["failed", "stopped", "content-lost"];
+
+/// A slot, with its connection.
+type Slot = (ConnectionId, SlotId);
 
 /// What the entries of one log add up to.
 #[derive(Debug, Default)]
@@ -26,8 +30,8 @@ struct Counted {
     rotated: u64,
     back: u64,
     statements: u64,
-    /// Since when a secret is overdue, and none was rotated after that.
-    overdue: Option<Moment>,
+    /// Since when which secrets are overdue and were not rotated after that; those of entries that name no slot are one.
+    overdue: BTreeMap<Option<Slot>, Moment>,
     /// When an API was found to grant more than the workflows need.
     wider: Option<Moment>,
     caught: u64,
@@ -51,7 +55,10 @@ impl Counted {
             Kind::Alerted(alerted) => {
                 self.delays.push(alerted.delay);
                 match alerted.rule.as_str() {
-                    "rotation-overdue" => self.overdue = Some(entry.time),
+                    "rotation-overdue" => {
+                        let slot = alerted.connection.clone().zip(alerted.slot.clone());
+                        self.overdue.insert(slot, entry.time);
+                    }
                     "scope-wider" => self.wider = Some(entry.time),
                     "secret-in-log" => self.caught += 1,
                     _ => {}
@@ -61,9 +68,11 @@ impl Counted {
             Kind::Ended(ended) if UNFINISHED.contains(&ended.outcome.as_str()) => self.failed += 1,
             Kind::Incident(incident) if incident.state.as_str() == "opened" => self.incidents += 1,
             Kind::Intent(_) if entry.attempt.is_some_and(|attempt| attempt > 1) => self.retries += 1,
-            Kind::Rotated(_) => {
+            Kind::Rotated(rotated) => {
                 self.rotated += 1;
-                self.overdue = None;
+                self.overdue.remove(&Some((rotated.connection.clone(), rotated.slot.clone())));
+                // Before entries named the slot, it may have been this one.
+                self.overdue.remove(&None);
             }
             Kind::RolledBack(_) => self.back += 1,
             Kind::Statement(_) => self.statements += 1,
@@ -121,8 +130,16 @@ fn of_a_client(origin: &Origin, counted: &Counted, notes: &mut Notes) {
     }
     notes.see("P18", format!("{origin}: {retries} requests were further attempts."));
     notes.see("P08", format!("{origin}: {rotated} rotations."));
-    if let Some(at) = counted.overdue {
-        notes.object("P08", format!("{origin}: a secret is overdue since {at}, and none was rotated after that."));
+    for (slot, at) in &counted.overdue {
+        notes.object(
+            "P08",
+            match slot {
+                Some((connection, slot)) => format!(
+                    "{origin}: the secret of `{connection}`, slot `{slot}`, is overdue since {at} and was not rotated after that."
+                ),
+                None => format!("{origin}: a secret is overdue since {at}, and none was rotated after that."),
+            },
+        );
     }
     if let Some(at) = counted.wider {
         notes.object("P06", format!("{origin}: at {at} an API was found to grant more than the workflows need."));
