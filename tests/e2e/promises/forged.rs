@@ -74,8 +74,8 @@ fn a_decision_that_is_not_signed_as_it_says_is_seen() {
         let signature = &mut decided(entries)["data"]["signature"];
         let text = signature.as_str().expect("an armour").to_owned();
         let (at, old) = text.char_indices().filter(|(_, c)| *c != '\n').nth(200).expect("a digit");
-        let new = if old == 'A' { "B" } else { "A" };
-        *signature = format!("{}{new}{}", &text[..at], &text[at + 1..]).into();
+        let new = if old == 'A' { 'B' } else { 'A' };
+        *signature = text.char_indices().map(|(i, c)| if i == at { new } else { c }).collect::<String>().into();
     };
     is_seen(spoilt, &[("P11", "no key of lena signed it")], Some("P11"));
     let refused: Rewrite = |entries| {

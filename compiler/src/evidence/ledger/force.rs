@@ -59,8 +59,8 @@ impl<'s> Force<'s> {
     pub(super) fn names(&self, plan: &Digest, index: u64) -> bool {
         let Some(history) = self.history.filter(|history| history.is_whole) else { return true };
         let newest = self.releases(index).first().map(|past| past.digest);
-        let older = history.releases.iter().skip_while(|past| Some(past.digest) != newest);
-        older.into_iter().any(|past| past.names(plan))
+        let mut older = history.releases.iter().skip_while(|past| Some(past.digest) != newest);
+        older.any(|past| past.names(plan))
     }
 
     /// The plans that releases name.
