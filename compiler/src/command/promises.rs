@@ -13,6 +13,7 @@ use assent_schema::client::Tier;
 use assent_schema::id::{AgentId, ClientId, ProjectName};
 use assent_schema::ledger::checkpoint::NOTE_MOST_BYTES;
 use assent_schema::ledger::{Checkpoint, Origin, export};
+use assent_schema::release::{Manifest, Source};
 use assent_schema::time::Moment;
 use assent_schema::trust::{AgentEntry, Root, RootChain};
 use git2::{ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
@@ -25,9 +26,9 @@ use crate::evidence::{Holder, Log, Note, Region, Row, Seen, Verdict, Whole, judg
 use crate::publish::history::{History, checkpoints, history};
 use crate::publish::prepare::{Target, published};
 use crate::publish::standing::{roots_of_source, standing, targets};
-use crate::publish::verdict::Verdict::Unknown;
+use crate::publish::verdict;
 use crate::show::promises::{Head, text, value};
-use crate::source::{Parts as _, changes_since, open_commit, resolve_commit};
+use crate::source::{Parts as _, changes_since, open_commit, resolve_commit, tree_digest_of_commit};
 
 /// The largest export that is read, in bytes.
 const LEDGER_MOST_BYTES: u64 = 1 << 30;
@@ -154,9 +155,23 @@ fn region(
     let is_gone = there.is_some_and(|there| !there.contains(&branch)) && standing.release.is_some();
     let release = if standing.release.is_some() { whole(repository, target, roots, at) } else { Whole::Unjudged };
     // What no release key of this project signed vouches for nothing; a generation that is over does.
-    let vouched = standing.release.is_some() || standing.judged.finding.verdict != Unknown;
+    let vouched = standing.release.is_some() || standing.judged.finding.verdict != verdict::Verdict::Unknown;
     let history = if vouched { history(repository, target)? } else { History::default() };
-    Ok(Region { standing, release, is_gone, history })
+    let other_source = history.releases.first().and_then(|newest| other_source(repository, &newest.manifest));
+    Ok(Region { standing, release, is_gone, history, other_source })
+}
+
+/// Why the source that a release names is not the one at hand.
+fn other_source(repository: &Repository, manifest: &Manifest) -> Option<String> {
+    let Source { commit, tree } = &manifest.source;
+    let Some(id) = Oid::from_str(commit).ok().filter(|id| repository.find_commit(*id).is_ok()) else {
+        return Some(format!("the repository has no commit {commit}"));
+    };
+    match tree_digest_of_commit(repository, id) {
+        Ok(found) if found == *tree => None,
+        Ok(found) => Some(format!("the tree of commit {commit} is {found}, and the release says {tree}")),
+        Err(why) => Some(why.to_string()),
+    }
 }
 
 /// Reads and verifies the exports, each with what others hold of it: what its agent published, and what somebody kept.

@@ -21,6 +21,8 @@ pub struct Region {
     pub is_gone: bool,
     /// Every release that the branch holds and held.
     pub history: History,
+    /// Why the source that the newest of them names is not the one at hand; nothing where it is.
+    pub other_source: Option<String>,
 }
 
 /// What verifying a whole release found.
@@ -99,6 +101,9 @@ fn release(place: &str, region: &Region, notes: &mut Notes) {
     }
     if let Some(why) = &region.history.broken {
         notes.object("P16", format!("{place}: the releases of the branch do not follow each other: {why}."));
+    }
+    if let Some(why) = &region.other_source {
+        notes.object("P16", format!("{place}: the newest release is not of this source: {why}."));
     }
     if region.is_gone {
         let branch = standing.target.branch();
