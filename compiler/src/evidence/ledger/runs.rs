@@ -156,12 +156,11 @@ impl<'a> Runs<'a> {
         let Some(known) = run.plan.and_then(|plan| self.plans.get(&plan)) else { return };
         let operation = &intent.operation;
         let step = entry.step.as_ref().and_then(|id| known.plan.step(id.as_str()));
-        let asks = |connection| matches!(step.map(|step| &step.action), Some(Action::Ask { connection: asked, .. }) if asked == connection);
-        let is_ask = operation.operation.as_str() == ASK && asks(&operation.connection);
+        let action = step.map(|step| &step.action);
+        let is_ask = operation.operation.as_str() == ASK && asks(action, operation);
         let called = known.plan.operations.get(operation);
         // What a step does besides, such as looking whether it happened, is of the plan and changes nothing.
-        let is_own = called
-            .is_some_and(|called| called.effect != Effect::Money || calls(step.map(|step| &step.action), operation));
+        let is_own = called.is_some_and(|called| called.effect != Effect::Money || calls(action, operation));
         if (step.is_none() && entry.step.is_some()) || !(is_ask || is_own) {
             let (origin, time) = (&self.verified.origin, entry.time);
             let at = entry.step.as_ref().map_or_else(String::new, |step| format!(" at `{step}`"));
@@ -227,6 +226,10 @@ impl<'a> Runs<'a> {
 
 fn calls(action: Option<&Action>, wanted: &OperationRef) -> bool {
     matches!(action, Some(Action::Call { operation, .. }) if operation == wanted)
+}
+
+fn asks(action: Option<&Action>, wanted: &OperationRef) -> bool {
+    matches!(action, Some(Action::Ask { connection, .. }) if *connection == wanted.connection)
 }
 
 /// What must have been said before an effect.
