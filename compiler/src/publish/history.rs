@@ -11,7 +11,7 @@ use assent_schema::ledger::checkpoint::NOTE_MOST_BYTES;
 use assent_schema::ledger::{Checkpoint, Origin};
 use assent_schema::plan::Plan;
 use assent_schema::release::Manifest;
-use git2::{Commit, Oid, Repository, Tree};
+use git2::{Commit, ErrorCode, Oid, Repository, Tree};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -110,7 +110,7 @@ pub fn checkpoints(
     Ok(notes)
 }
 
-/// Visits the commits of a branch, the newest first; whether that came to the first of them.
+/// Visits the commits of a branch, the newest first; whether that came to the first of them. A clone may be shallow.
 fn back(
     repository: &Repository,
     name: &str,
@@ -119,12 +119,15 @@ fn back(
     let tried = |e| Error::git(format!("read the history of {name}"), e);
     let mut next = branch::tip(repository, name)?;
     for _ in 0..COMMITS_MOST {
-        let Some(id) = next else { return Ok(true) };
-        let commit = repository.find_commit(id).map_err(tried)?;
+        let Some(id) = next else { return Ok(!repository.is_shallow()) };
+        let commit = match repository.find_commit(id) {
+            Err(e) if e.code() == ErrorCode::NotFound => return Ok(false),
+            found => found.map_err(tried)?,
+        };
         visit(&commit).map_err(tried)?;
         next = commit.parent_id(0).ok();
     }
-    Ok(next.is_none())
+    Ok(false)
 }
 
 fn at(tree: &Tree<'_>, path: &str) -> Option<Oid> {

@@ -57,7 +57,7 @@ fn in_order(verified: &Verified, history: Option<&History>, notes: &mut Notes) {
     }
 }
 
-/// A plan that went back begins no run before a release readmits it by name. Where no release was looked at, any may have.
+/// A plan that went back begins no run before a release readmits it by name. Where it was not looked at, any may have.
 fn returns(verified: &Verified, history: Option<&History>, notes: &mut Notes) {
     let origin = &verified.origin;
     let mut back: BTreeSet<Digest> = BTreeSet::new();
@@ -72,14 +72,12 @@ fn returns(verified: &Verified, history: Option<&History>, notes: &mut Notes) {
                     format!("{origin}: {workflow} went back from {from} to {to} at {} ({why}).", entry.time),
                 );
             }
-            (Kind::Released(release), _) => match history {
-                Some(history) => {
-                    let readmitted = history.release(&release.manifest).map(|past| past.manifest.readmitted.as_slice());
-                    readmitted.unwrap_or_default().iter().for_each(|one| {
-                        back.remove(&one.plan);
-                    });
-                }
-                None => back.clear(),
+            (Kind::Released(release), _) => match history.and_then(|history| history.release(&release.manifest)) {
+                Some(past) => past.manifest.readmitted.iter().for_each(|one| {
+                    back.remove(&one.plan);
+                }),
+                None if history.is_none_or(|history| !history.is_whole) => back.clear(),
+                None => {}
             },
             (Kind::Accepted(_), Some(plan)) if back.contains(&plan) => {
                 let plan = plan.short();
