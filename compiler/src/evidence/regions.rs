@@ -135,6 +135,7 @@ fn unwell(place: &str, status: &Status, seen: &Seen<'_>, notes: &mut Notes) {
     if let Some(code) = &status.vault {
         notes.object("P08", format!("{place}: {agent} cannot use its vault ({code})."));
     }
+    freshness(place, status, seen, notes);
     let theirs = |of: &ClientId| seen.clients().any(|(client, _)| client == of);
     for slot in status.slots.iter().filter(|slot| theirs(&slot.client)) {
         let SlotStatus { client, connection, slot, due, .. } = slot;
@@ -152,6 +153,21 @@ fn unwell(place: &str, status: &Status, seen: &Seen<'_>, notes: &mut Notes) {
                 "P06",
                 format!("{client}: {connection} granted {more}, which no workflow needs, says {agent}."),
             );
+        }
+    }
+}
+
+/// How old the newest freshness is that an agent knows, and whose workflows stand still for that.
+fn freshness(place: &str, status: &Status, seen: &Seen<'_>, notes: &mut Notes) {
+    let (agent, Some(release)) = (&status.agent, &status.release) else { return };
+    let Some(fresh) = release.fresh else {
+        return notes.see("P25", format!("{place}: {agent} knows no freshness of its release."));
+    };
+    notes.see("P25", format!("{place}: the newest freshness that {agent} knows is of {fresh}."));
+    for (client, facts) in seen.clients().filter(|(client, _)| status.workflows.contains_key(*client)) {
+        if fresh.plus(facts.facts.stale_limit) < seen.at {
+            let said = format!("{place}: nothing of {client} starts: the freshness that {agent} knows is of {fresh}.");
+            notes.object("P12", said);
         }
     }
 }
