@@ -80,8 +80,9 @@ pub(super) fn judge(entry: &Entry, decided: &Decided, around: &Around<'_>) -> Re
 
 /// Whether what was signed is about this question and says what the entry says.
 fn fits(text: &str, entry: &Entry, decided: &Decided, person: &PersonId, around: &Around<'_>) -> Result<(), String> {
-    let signed: Decision =
-        canon::from_bytes(text.as_bytes()).map_err(|_| "what was signed is no decision".to_owned())?;
+    let Ok(signed) = canon::from_bytes::<Decision>(text.as_bytes()) else {
+        return Err("what was signed is no decision".to_owned());
+    };
     let choice = match signed.choice {
         release::Choice::Approve => Choice::Approve,
         release::Choice::Refuse => Choice::Refuse,

@@ -37,7 +37,7 @@ pub struct Note {
 
 /// What others hold of one log.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Held {
+pub struct Held {
     heads: Vec<(Head, Holder)>,
     /// Those that the log's key did not sign.
     unsigned: Vec<Holder>,

@@ -23,7 +23,7 @@ use assent_schema::trust::Root;
 use super::{Notes, Region, Seen};
 use crate::publish::history::History;
 
-pub use heads::{Holder, Note};
+pub use heads::{Held, Holder, Note};
 
 /// One exported ledger.
 #[derive(Clone, Debug)]
@@ -44,9 +44,9 @@ pub struct Verified {
     /// Its entries, without those whose body is gone.
     pub entries: Vec<Entry>,
     /// The commitments of all entries.
-    commitments: Vec<Digest>,
+    pub commitments: Vec<Digest>,
     /// Its heads that others hold.
-    held: heads::Held,
+    pub held: Held,
 }
 
 /// Reads an export and verifies it with the key that the root has for its agent. `notes` are checkpoints that others hold, of
@@ -65,7 +65,7 @@ fn verified(bytes: &[u8], root: &Root, project: &ProjectName, notes: &[Note]) ->
     let key = LogKey::of_log(&origin, &point).map_err(|e| e.to_string())?;
     let summary = export::verify(bytes, &key, &[]).map_err(|fault| fault.to_string())?;
     let (entries, commitments) = (export::entries(bytes), export::commitments(bytes));
-    let held = heads::Held::of(&origin, &key, notes);
+    let held = Held::of(&origin, &key, notes);
     Ok(Verified { origin, summary, entries, commitments, held })
 }
 
