@@ -22,8 +22,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(Path(__file__).parent / "vectors"))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "vectors")]
 import check  # noqa: E402  (the checker of ledgers and signatures, in plain Python)
+import decisions  # noqa: E402  (the checker of what people signed, likewise)
 from check import Refused, need  # noqa: E402
 
 SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -86,6 +87,20 @@ class World:
         lines = data.split(b"\n\n", 1)[0].split(b"\n")
         told = [json.loads(line) for line in lines]
         return [json.loads(base64.b64decode(line["body"])) for line in told if "body" in line]
+
+    def published(self):
+        """The checkpoint of the client's log that the agent published last, after OpenSSL verified it: its size and root."""
+        place = f"refs/heads/status/production/eu/{AGENT}:checkpoints/{CLIENT}/checkpoint"
+        return check.read_checkpoint(self.git("show", place, where=self.remote), self.key(f"assent/harbor/{AGENT}/{CLIENT}"))
+
+    def releases(self):
+        """What each release that the branch holds or held says, by the digest of its manifest."""
+        told = {}
+        for commit in self.git("rev-list", self.branch, where=self.remote).split():
+            line = ["git", "-C", self.remote, "show", f"{commit}:manifest.json"]
+            data = subprocess.run(line, capture_output=True, check=True).stdout
+            told[check.sha256(data).hex()] = json.loads(data)
+        return told
 
     def of(self, kind):
         return [entry for entry in self.entries() if entry["kind"] == kind]
@@ -283,19 +298,57 @@ def p10(w):
 
 
 def p11(w):
-    told = {}
+    told, signed = {}, 0
+    releases, plans = w.releases(), set()
     for entry in w.entries():
         if "run" in entry:
             told.setdefault(entry["run"], []).append(entry)
+        if entry["kind"] == "released":
+            plans |= {active["plan"] for active in releases.get(entry["data"]["manifest"], {}).get("active", [])}
+        need(entry["kind"] != "accepted" or entry["plan"] in plans, f"run {entry.get('run')} has a plan that no release named")
     for run, entries in told.items():
         first, kinds = entries[0], [entry["kind"] for entry in entries]
         need(first["kind"] == "accepted" and first["data"]["trigger"] and first["data"]["event"], f"run {run} has no beginning")
         need(kinds.count("ended") <= 1, f"run {run} ends twice")
+        after = set(kinds[kinds.index("ended") :]) if "ended" in kinds else set()
+        need(not after & {"intent", "decided"}, f"run {run} goes on after its end")
         sent = {(e.get("step"), e.get("item"), e.get("attempt")) for e in entries if e["kind"] == "intent"}
         came = {(e.get("step"), e.get("item"), e.get("attempt")) for e in entries if e["kind"] == "outcome"}
         need(came <= sent, f"run {run} has an outcome of what was never begun")
+        signed += sum(decision(w, first["data"]["id"], entry) for entry in entries if entry["kind"] == "decided")
+        for entry in entries:
+            money(w, run, entry, entries)
     need(set(told) == set(range(1, len(told) + 1)), "a gap between the runs")
-    return f"the tree and the signed root agree; {len(told)} runs without a gap, each with trigger, actions and outcome"
+    check.check_export(w.export.read_bytes(), w.key(f"assent/harbor/{AGENT}/{CLIENT}"), w.published())
+    return f"the tree and the signed root agree, with what was published too; {len(told)} runs without a gap, {signed} signed decisions"
+
+
+def decision(w, run, entry):
+    """Whether it is signed; what is signed was so by somebody of the group, over this question."""
+    data = entry["data"]
+    need(data["choice"] == "late" or entry["actor"] in w.facts["deciders"].get(data["by"], []), "a decision by somebody of no such group")
+    if "decision" not in data:
+        return False
+    said = json.loads(data["decision"])
+    need((said["run"], said["client"], said["agent"]) == (run, CLIENT, AGENT), "a decision about another run")
+    try:
+        decisions.verify(entry, w.facts["people"])
+    except (AssertionError, subprocess.CalledProcessError) as why:
+        raise Refused(f"the decision of {entry['actor']} does not verify: {why}") from why
+    return True
+
+
+def money(w, run, entry, entries):
+    """An amount moves after a yes that was signed, or that an account may say, and within the client's guardrail."""
+    amount = entry["data"].get("amount") if entry["kind"] == "intent" else None
+    if not amount:
+        return
+    yes = [e for e in entries if e["kind"] == "decided" and e["data"]["choice"] == "approve" and e["index"] < entry["index"]]
+    small = amount["minor"] <= w.facts.get("chat_up_to", {}).get(amount["currency"], -1)
+    need(any(small or "decision" in e["data"] for e in yes), f"run {run} moves money that nobody signed for")
+    limits = [g for g in w.facts["guardrails"] if g["operation"] == entry["data"]["operation"]]
+    within = all(amount["currency"] == g["currency"] and amount["minor"] <= g["per_call"] for g in limits)
+    need(within or any(e.get("step") == entry["step"] for e in yes), f"run {run} moves more than the guardrail allows")
 
 
 def failed(entries):
@@ -353,16 +406,16 @@ def p16(w):
 
 
 def p17(w):
-    back, count = set(), 0
+    back, count, releases = set(), 0, w.releases()
     for entry in w.entries():
         if entry["kind"] == "rolled-back":
             back.add(entry["data"]["from"])
             count += 1
         if entry["kind"] == "released":
-            back.clear()
+            back -= {one["plan"] for one in releases.get(entry["data"]["manifest"], {}).get("readmitted", [])}
         need(entry["kind"] != "accepted" or entry["plan"] not in back, "a plan went back and began a run")
     need(count, "nothing ever went back")
-    return f"{count} times a plan went back, and none of them began a run before a release readmitted it"
+    return f"{count} times a plan went back, and none of them began a run before a release readmitted it by name"
 
 
 def p18(w):
@@ -386,8 +439,12 @@ def p19(w):
     need(all(plan["fallback"]["queue"] for plan in w.plans.values()), "a workflow without a fallback")
     entries = w.entries()
     opened = [e for e in entries if e["kind"] == "incident" and e["data"]["state"] == "opened"]
+    over = {e["data"]["id"]: e["index"] for e in entries if e["kind"] == "incident" and e["data"]["state"] in ("resolved", "closed")}
     bad = failed(entries)
-    need(len(opened) >= 1 or not bad, "runs failed and no incident was opened")
+    for end in bad:
+        outcome = end["data"]["outcome"]
+        of = [e for e in opened if e["data"]["cause"].removeprefix("run-") == outcome and moment(e["time"]) <= moment(end["time"])]
+        need(any(over.get(e["data"]["id"], end["index"]) >= end["index"] for e in of), f"run {end['run']} failed and no incident was open")
     there = sqlite3.connect(f"file:{w.state}/state/agent.db?mode=ro", uri=True)
     ((queued,),) = there.execute("select count(*) from queue")
     handled = len([e for e in entries if e["kind"] == "handled"])

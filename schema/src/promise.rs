@@ -218,14 +218,19 @@ pub const ALL: &[Promise] = &[
         id: "P11",
         sentence: "Every run is recorded: when, what triggered it, actions, approved or rejected, outcome.",
         how: "Rows of the ledger are part of the transaction that they record; runs are numbered without gaps; checkpoints \
-              are signed and never go back; exports and proofs verify with stock tools.",
-        check: "`tests/vectors/check.py`, which shares no code with this, computes the tree; OpenSSL verifies the root's signature.",
+              are signed and never go back; exports and proofs verify with stock tools. `assent promises` holds an export \
+              against every checkpoint that its agent published or a client kept, and each decision against the keys and \
+              groups of the release of its time.",
+        check: "`tests/vectors/check.py`, which shares no code with this, computes the tree; OpenSSL verifies the root's signature; \
+                `tests/decisions.py` verifies what people signed.",
         tests: &[
             "a_log_that_lived_verifies_exports_and_proves",
             "each_lie_has_its_code_and_place",
             "an_older_copy_of_the_state_signs_nothing",
             "runs_of_a_client_are_numbered_without_gaps_in_its_own_log",
             "p11_a_run_that_is_missing_is_seen",
+            "a_log_that_is_shorter_or_other_than_what_was_published_is_seen",
+            "a_decision_that_is_not_signed_as_it_says_is_seen",
         ],
         enforced: Enforced::Yes,
     },
@@ -288,19 +293,25 @@ pub const ALL: &[Promise] = &[
         sentence: "Every deployment is versioned.",
         how: "Releases are numbered, named by digest and tied to a source commit; the ledger records each.",
         check: "SHA-256 of `manifest.json` in each commit of the release branch is what the ledger's `released` entries say.",
-        tests: &["each_stage_is_told_apart", "p16_the_ledger_names_the_releases_of_git"],
+        tests: &[
+            "each_stage_is_told_apart",
+            "p16_the_ledger_names_the_releases_of_git",
+            "each_release_that_was_taken_up_is_held_against_the_branch",
+        ],
         enforced: Enforced::Yes,
     },
     Promise {
         id: "P17",
         sentence: "We roll back to the previous known-good version at once.",
         how: "Each workflow alone, by itself on failed health, by one command by hand; what was returned stays back.",
-        check: "After `rolled-back` of a plan no `accepted` entry names it, until a `released` one readmits it.",
+        check: "After `rolled-back` of a plan no `accepted` entry names it, until the manifest of a `released` one readmits it \
+                by name.",
         tests: &[
             "a_failing_trial_goes_back_alone_and_stays_back",
             "rollback_chooses_what_ran_healthily_and_nothing_denied",
             "a_crash_in_trial_counts_as_a_failure",
             "p17_what_went_back_stays_back",
+            "a_plan_that_went_back_and_was_not_readmitted_by_name_is_seen",
         ],
         enforced: Enforced::Yes,
     },
@@ -327,6 +338,7 @@ pub const ALL: &[Promise] = &[
             "an_alert_is_never_lost_however_the_agent_dies",
             "every_event_of_simulated_production_is_accounted_for_exactly_once",
             "p19_runs_that_fail_silently_are_seen",
+            "each_run_that_failed_alone_is_seen",
         ],
         enforced: Enforced::Yes,
     },
@@ -396,6 +408,7 @@ pub const ALL: &[Promise] = &[
             "every_changed_byte_is_refused",
             "a_withdrawal_turns_the_workflow_off_and_an_approval_on_again",
             "p25_a_use_that_nobody_signed_is_seen",
+            "what_was_done_beyond_plan_guardrail_and_end_is_seen",
         ],
         enforced: Enforced::Yes,
     },

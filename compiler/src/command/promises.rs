@@ -10,20 +10,25 @@ use assent_agent::verify::{Now, PinnedTrust, Place, RefusalCode, verify};
 use assent_schema::calendar::BusinessHours;
 use assent_schema::canon::Digest;
 use assent_schema::client::Tier;
-use assent_schema::id::{AgentId, ClientId};
+use assent_schema::id::{AgentId, ClientId, ProjectName};
+use assent_schema::ledger::checkpoint::NOTE_MOST_BYTES;
+use assent_schema::ledger::{Checkpoint, Origin, export};
+use assent_schema::release::{Manifest, Source};
 use assent_schema::time::Moment;
-use assent_schema::trust::{AgentEntry, RootChain};
+use assent_schema::trust::{AgentEntry, Root, RootChain};
 use git2::{ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
 
 use super::repository::{RemoteArgs, SourceArgs};
 use super::{Context, Format, Outcome, rehearsing};
 use crate::check::{Options, examine, survey_project, unassigned_author};
 use crate::error::Error;
-use crate::evidence::{Log, Region, Row, Seen, Verdict, Whole, judge, read};
+use crate::evidence::{Holder, Log, Note, Region, Row, Seen, Verdict, Whole, judge, read};
+use crate::publish::history::{History, checkpoints, history};
 use crate::publish::prepare::{Target, published};
 use crate::publish::standing::{roots_of_source, standing, targets};
+use crate::publish::verdict;
 use crate::show::promises::{Head, text, value};
-use crate::source::{Parts as _, changes_since, open_commit, resolve_commit};
+use crate::source::{Parts as _, changes_since, open_commit, resolve_commit, tree_digest_of_commit};
 
 /// The largest export that is read, in bytes.
 const LEDGER_MOST_BYTES: u64 = 1 << 30;
@@ -37,6 +42,10 @@ pub(super) struct SeenArgs {
     /// keys of the source's root.
     #[arg(long = "ledger", value_name = "FILE")]
     ledgers: Vec<PathBuf>,
+    /// A checkpoint of one of these ledgers that somebody kept, such as the client's own copy of a published one; may be given
+    /// several times. The ledger must have grown out of it.
+    #[arg(long, value_name = "CHECKPOINT")]
+    since: Vec<PathBuf>,
     #[command(flatten)]
     remote: RemoteArgs,
 }
@@ -111,11 +120,7 @@ pub(super) fn gather(
     progress.say("verifying ledgers");
     let name = survey.parsed.project.as_ref().map(|project| project.spec.name.value.clone());
     let name = name.ok_or_else(|| Error::input("assent.toml is missing or cannot be read"))?;
-    let logs: Vec<Log> = args
-        .ledgers
-        .iter()
-        .map(|path| Ok(read(&path.display().to_string(), &export(path)?, roots.newest(), &name)))
-        .collect::<Result<_, Error>>()?;
+    let logs = logs(args, &repository, roots.newest(), &name)?;
     let (files, postmortems) = walk(&repository, commit)?;
     progress.done();
     let findings = findings.sorted();
@@ -149,7 +154,54 @@ fn region(
     let branch = target.branch();
     let is_gone = there.is_some_and(|there| !there.contains(&branch)) && standing.release.is_some();
     let release = if standing.release.is_some() { whole(repository, target, roots, at) } else { Whole::Unjudged };
-    Ok(Region { standing, release, is_gone })
+    // What no release key of this project signed vouches for nothing; a generation that is over does.
+    let vouched = standing.release.is_some() || standing.judged.finding.verdict != verdict::Verdict::Unknown;
+    let history = if vouched { history(repository, target)? } else { History::default() };
+    let other_source = history.releases.first().and_then(|newest| other_source(repository, &newest.manifest));
+    Ok(Region { standing, release, is_gone, history, other_source })
+}
+
+/// Why the source that a release names is not the one at hand.
+fn other_source(repository: &Repository, manifest: &Manifest) -> Option<String> {
+    let Source { commit, tree } = &manifest.source;
+    let Some(id) = Oid::from_str(commit).ok().filter(|id| repository.find_commit(*id).is_ok()) else {
+        return Some(format!("the repository has no commit {commit}"));
+    };
+    match tree_digest_of_commit(repository, id) {
+        Ok(found) if found == *tree => None,
+        Ok(found) => Some(format!("the tree of commit {commit} is {found}, and the release says {tree}")),
+        Err(why) => Some(why.to_string()),
+    }
+}
+
+/// Reads and verifies the exports, each with what others hold of it: what its agent published, and what somebody kept.
+fn logs(args: &SeenArgs, repository: &Repository, root: &Root, project: &ProjectName) -> Result<Vec<Log>, Error> {
+    let files: Vec<(String, Vec<u8>)> = args
+        .ledgers
+        .iter()
+        .map(|path| Ok((path.display().to_string(), read_up_to(path, LEDGER_MOST_BYTES)?)))
+        .collect::<Result<_, Error>>()?;
+    let origins: BTreeSet<Origin> = files.iter().filter_map(|(_, bytes)| export::origin(bytes)).collect();
+    let mut notes = args.since.iter().map(|path| kept_note(path, &origins)).collect::<Result<Vec<_>, _>>()?;
+    let agents: BTreeSet<&AgentId> = origins.iter().map(|origin| &origin.agent).collect();
+    for (agent, entry) in agents.into_iter().filter_map(|agent| root.agents.get_key_value(agent)) {
+        let target = Target { environment: entry.environment.clone(), region: entry.region.clone() };
+        let published = checkpoints(repository, &target, agent, &origins)?;
+        notes.extend(published.into_iter().map(|text| Note { holder: Holder::Branch, text }));
+    }
+    Ok(files.iter().map(|(file, bytes)| read(file, bytes, root, project, &notes)).collect())
+}
+
+/// A checkpoint that somebody kept, of one of these logs.
+fn kept_note(path: &Path, origins: &BTreeSet<Origin>) -> Result<Note, Error> {
+    let name = path.display().to_string();
+    let text = read_up_to(path, u64::try_from(NOTE_MOST_BYTES).unwrap_or(u64::MAX))?;
+    let text = String::from_utf8(text)
+        .ok()
+        .filter(|text| Checkpoint::peek(text).is_ok_and(|head| origins.contains(&head.origin)));
+    let text =
+        text.ok_or_else(|| Error::input(format!("{name} is no checkpoint of a ledger that `--ledger` names")))?;
+    Ok(Note { holder: Holder::File(name), text })
 }
 
 /// Verifies the newest release as an agent does that was enrolled when it was made.
@@ -197,11 +249,11 @@ fn answer_by(tier: Tier, severity: &str, opened: Moment, hours: &BusinessHours) 
     respond_by(tier, severity, opened, hours).map(|clock| clock.until)
 }
 
-fn export(path: &Path) -> Result<Vec<u8>, Error> {
+fn read_up_to(path: &Path, most_bytes: u64) -> Result<Vec<u8>, Error> {
     let cannot = |e| Error::io(format!("read {}", path.display()), e);
     let size = std::fs::metadata(path).map_err(cannot)?.len();
-    if size > LEDGER_MOST_BYTES {
-        return Err(Error::input(format!("{} is larger than {LEDGER_MOST_BYTES} bytes", path.display())));
+    if size > most_bytes {
+        return Err(Error::input(format!("{} is larger than {most_bytes} bytes", path.display())));
     }
     std::fs::read(path).map_err(cannot)
 }

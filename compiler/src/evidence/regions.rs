@@ -1,8 +1,12 @@
 //! What releases and the agents' signed statuses say.
 
 use assent_schema::canon::Digest;
+use assent_schema::id::{AgentId, ClientId};
+use assent_schema::ledger::Token;
+use assent_schema::status::{ScopeStatus, SlotStatus, Status};
 
 use super::{Notes, Seen};
+use crate::publish::history::History;
 use crate::publish::standing::Standing;
 use crate::publish::verdict::{RegionVerdict, Verdict};
 
@@ -15,6 +19,10 @@ pub struct Region {
     pub release: Whole,
     /// Whether the remote has no such branch although this repository has.
     pub is_gone: bool,
+    /// Every release that the branch holds and held.
+    pub history: History,
+    /// Why the source that the newest of them names is not the one at hand; nothing where it is.
+    pub other_source: Option<String>,
 }
 
 /// What verifying a whole release found.
@@ -55,6 +63,10 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
         let why = if finding.why.is_empty() { String::new() } else { format!(" ({})", finding.why) };
         notes.see("P15", format!("{place}: {}{why}.", finding.verdict.as_str()));
         agents(&place, &region.standing.judged, seen, notes);
+        for (agent, why) in &region.standing.unsigned {
+            notes.object("P16", format!("{place}: the status of {agent} does not verify: {why}."));
+        }
+        region.standing.statuses.values().for_each(|status| unwell(&place, status, seen, notes));
         for name in &region.standing.foreign {
             notes.see(
                 "P16",
@@ -67,7 +79,6 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
 /// The newest release, verified as an agent verifies it.
 fn release(place: &str, region: &Region, notes: &mut Notes) {
     let standing = &region.standing;
-    let accepted = standing.judged.agents.iter().find_map(|(agent, judged)| Some((agent, judged.release?)));
     match (&standing.release, &region.release) {
         (_, Whole::Refused { code, untested, why }) => {
             let promise = if *untested { "P15" } else { "P16" };
@@ -86,38 +97,78 @@ fn release(place: &str, region: &Region, notes: &mut Notes) {
             let why = &standing.judged.finding.why;
             notes.object("P16", format!("{place}: the release branch holds no release whose signatures hold: {why}."));
         }
-        (None, _) => match accepted {
-            Some((agent, (sequence, _))) => notes.object(
-                "P16",
-                format!("{place}: {agent} runs release {sequence}, and there is no release branch that holds it."),
-            ),
-            None => notes.see("P16", format!("{place}: nothing was released.")),
-        },
+        (None, _) => notes.see("P16", format!("{place}: no release is current.")),
+    }
+    if let Some(why) = &region.history.broken {
+        notes.object("P16", format!("{place}: the releases of the branch do not follow each other: {why}."));
+    }
+    if let Some(why) = &region.other_source {
+        notes.object("P16", format!("{place}: the newest release is not of this source: {why}."));
     }
     if region.is_gone {
         let branch = standing.target.branch();
         notes.object("P16", format!("{place}: this repository has {branch}, and the remote has not."));
     }
-    if let (Some((sequence, digest)), Some((agent, (ran, manifest)))) = (standing.release, accepted) {
-        compare(place, (sequence, digest), agent, (ran, manifest), notes);
+    for (agent, judged) in &standing.judged.agents {
+        taken(place, &region.history, agent, judged.release, notes);
     }
 }
 
-/// What an agent says that it took up is what the branch holds under that number, or an older one.
-fn compare(
-    place: &str,
-    (sequence, digest): (u64, Digest),
-    agent: &dyn std::fmt::Display,
-    (ran, manifest): (u64, Digest),
-    notes: &mut Notes,
-) {
-    if ran > sequence || (ran == sequence && manifest != digest) {
-        notes.object(
-            "P16",
-            format!(
-                "{place}: {agent} runs release {ran} ({manifest}), and the branch holds release {sequence} ({digest})."
-            ),
-        );
+/// What an agent says that it took up is a release that the branch holds or held.
+fn taken(place: &str, history: &History, agent: &AgentId, ran: Option<(u64, Digest)>, notes: &mut Notes) {
+    let Some((sequence, manifest)) = ran else { return };
+    let there = history.release(&manifest).is_some_and(|past| past.manifest.sequence == sequence);
+    if there || (!history.is_whole && !history.releases.is_empty()) {
+        return;
+    }
+    let said = format!("{place}: {agent} runs release {sequence} ({manifest}), and no release branch ever held that.");
+    notes.object("P16", said);
+}
+
+/// What an agent says that it cannot do.
+fn unwell(place: &str, status: &Status, seen: &Seen<'_>, notes: &mut Notes) {
+    let agent = &status.agent;
+    if let Some(halt) = &status.halt {
+        let why: Vec<&str> = halt.why.iter().map(Token::as_str).collect();
+        notes.object("P12", format!("{place}: {agent} starts nothing since {} ({}).", halt.since, why.join(", ")));
+    }
+    if let Some(code) = &status.vault {
+        notes.object("P08", format!("{place}: {agent} cannot use its vault ({code})."));
+    }
+    freshness(place, status, seen, notes);
+    let theirs = |of: &ClientId| seen.clients().any(|(client, _)| client == of);
+    for slot in status.slots.iter().filter(|slot| theirs(&slot.client)) {
+        let SlotStatus { client, connection, slot, due, .. } = slot;
+        if let Some(due) = due.filter(|due| *due < seen.at) {
+            let said =
+                format!("{client}: the secret of {connection}, slot {slot}, was to be rotated by {due}, says {agent}.");
+            notes.object("P08", said);
+        }
+    }
+    for ScopeStatus { client, connection, more, .. } in status.scopes.iter().filter(|scope| theirs(&scope.client)) {
+        let more: Vec<String> = more.iter().map(ToString::to_string).collect();
+        if !more.is_empty() {
+            let more = more.join(", ");
+            notes.object(
+                "P06",
+                format!("{client}: {connection} granted {more}, which no workflow needs, says {agent}."),
+            );
+        }
+    }
+}
+
+/// How old the newest freshness is that an agent knows, and whose workflows stand still for that.
+fn freshness(place: &str, status: &Status, seen: &Seen<'_>, notes: &mut Notes) {
+    let (agent, Some(release)) = (&status.agent, &status.release) else { return };
+    let Some(fresh) = release.fresh else {
+        return notes.see("P25", format!("{place}: {agent} knows no freshness of its release."));
+    };
+    notes.see("P25", format!("{place}: the newest freshness that {agent} knows is of {fresh}."));
+    for (client, facts) in seen.clients().filter(|(client, _)| status.workflows.contains_key(*client)) {
+        if fresh.plus(facts.facts.stale_limit) < seen.at {
+            let said = format!("{place}: nothing of {client} starts: the freshness that {agent} knows is of {fresh}.");
+            notes.object("P12", said);
+        }
     }
 }
 

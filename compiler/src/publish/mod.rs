@@ -2,6 +2,7 @@
 
 pub mod branch;
 mod config;
+pub mod history;
 pub mod newest;
 pub mod prepare;
 pub mod rehearsals;

@@ -6,6 +6,7 @@ use std::path::Path;
 use assent_schema::canon::{self, Digest};
 use assent_schema::id::{AgentId, PersonId};
 use assent_schema::release::{FileName, Manifest};
+use assent_schema::status::Status;
 use assent_schema::time::Moment;
 use assent_schema::trust::{RoleName, Root, RootChain, SignedFile, verify_placed, verify_status};
 use git2::{Oid, Repository};
@@ -30,6 +31,10 @@ pub struct Standing {
     pub judged: RegionVerdict,
     /// Branches by agents that the root does not list there; they count for nothing.
     pub foreign: BTreeSet<String>,
+    /// What each agent says of itself, where it is signed by it.
+    pub statuses: BTreeMap<AgentId, Status>,
+    /// Why what an agent's branch holds is no word of its own.
+    pub unsigned: BTreeMap<AgentId, String>,
 }
 
 /// The roots that a commit of the source holds.
@@ -102,7 +107,16 @@ pub fn standing(
     };
     let (agents, foreign) = agents(repository, target, roots)?;
     let question = Question { commit: &wanted, release: released.as_ref().map_err(Clone::clone), agents: &agents, now };
-    Ok(Standing { target: target.clone(), release, judged: judge(&question), foreign })
+    let judged = judge(&question);
+    let (mut statuses, mut unsigned) = (BTreeMap::new(), BTreeMap::new());
+    for (agent, evidence) in agents {
+        match evidence {
+            Evidence::Says(status) => drop(statuses.insert(agent, *status)),
+            Evidence::Broken(why) => drop(unsigned.insert(agent, why)),
+            Evidence::Missing => {}
+        }
+    }
+    Ok(Standing { target: target.clone(), release, judged, foreign, statuses, unsigned })
 }
 
 /// Checks that the release role signed it for this place.

@@ -147,6 +147,12 @@ pub fn entries(bytes: &[u8]) -> Vec<Entry> {
     opened.filter_map(|(_, body)| Entry::from_bytes(&body).ok()).collect()
 }
 
+/// The commitments of all entries of an export, in order. Nothing is verified.
+pub fn commitments(bytes: &[u8]) -> Vec<Digest> {
+    let lines = bytes.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
+    lines.filter_map(|line| Some(parse_line(line)?.1)).collect()
+}
+
 /// An entry that was looked at by itself: its body gives the commitment and has the form of one.
 #[derive(Clone, Debug)]
 pub struct Looked {

@@ -6,6 +6,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "a member of JSON that is not there fails the test")]
 
+mod forged;
 mod world;
 
 use assent_tests::have;

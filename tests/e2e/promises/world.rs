@@ -115,6 +115,18 @@ impl World {
         !held && rows.iter().any(|row| row["id"] == promise && row["verdict"] == "broken")
     }
 
+    /// What the report says against each promise, by the client's log.
+    pub(super) fn against(&self, ledger: &Path) -> Vec<(String, String)> {
+        let (said, _) = self.ask(&self.folder.join("source"), ledger);
+        let rows = said["promises"].as_array().expect("rows").iter();
+        let said = |row: &Value| {
+            let (id, against) =
+                (row["id"].as_str().expect("an id").to_owned(), row["against"].as_array().expect("a list").clone());
+            against.into_iter().map(move |one| (id.clone(), one.as_str().expect("a text").to_owned()))
+        };
+        rows.flat_map(said).collect()
+    }
+
     /// A part of the world that is broken so: which, and where it lies.
     pub(super) fn broken(&self, folder: &Path, broken: Broken) -> (&'static str, PathBuf) {
         let at = folder.join("broken");

@@ -1,20 +1,29 @@
 //! What exported ledgers say for and against each promise. Each is verified by the keys of the root before it is read.
 
 mod counts;
+mod decisions;
+mod force;
+mod heads;
 mod incidents;
 mod looks;
+mod places;
 mod releases;
 mod runs;
+mod unfinished;
 
 use std::collections::BTreeSet;
 
+use assent_schema::canon::Digest;
 use assent_schema::client::RETENTION_LEAST;
 use assent_schema::id::ProjectName;
 use assent_schema::ledger::export::{self, Summary};
 use assent_schema::ledger::{Entry, LogKey, Origin};
 use assent_schema::trust::Root;
 
-use super::{Notes, Seen};
+use super::{Notes, Region, Seen};
+use crate::publish::history::History;
+
+pub use heads::{Held, Holder, Note};
 
 /// One exported ledger.
 #[derive(Clone, Debug)]
@@ -34,14 +43,19 @@ pub struct Verified {
     pub summary: Summary,
     /// Its entries, without those whose body is gone.
     pub entries: Vec<Entry>,
+    /// The commitments of all entries.
+    pub commitments: Vec<Digest>,
+    /// Its heads that others hold.
+    pub held: Held,
 }
 
-/// Reads an export and verifies it with the key that the root has for its agent.
-pub fn read(file: &str, bytes: &[u8], root: &Root, project: &ProjectName) -> Log {
-    Log { file: file.to_owned(), verified: verified(bytes, root, project) }
+/// Reads an export and verifies it with the key that the root has for its agent. `notes` are checkpoints that others hold, of
+/// whatever logs.
+pub fn read(file: &str, bytes: &[u8], root: &Root, project: &ProjectName, notes: &[Note]) -> Log {
+    Log { file: file.to_owned(), verified: verified(bytes, root, project, notes) }
 }
 
-fn verified(bytes: &[u8], root: &Root, project: &ProjectName) -> Result<Verified, String> {
+fn verified(bytes: &[u8], root: &Root, project: &ProjectName, notes: &[Note]) -> Result<Verified, String> {
     let origin = export::origin(bytes).ok_or("it is no export of a ledger: it ends without a checkpoint")?;
     if origin.project != *project {
         return Err(format!("it is of the project {}", origin.project));
@@ -50,7 +64,23 @@ fn verified(bytes: &[u8], root: &Root, project: &ProjectName) -> Result<Verified
     let point = agent.ledger_point().ok_or_else(|| format!("{} has no ledger key", origin.agent))?;
     let key = LogKey::of_log(&origin, &point).map_err(|e| e.to_string())?;
     let summary = export::verify(bytes, &key, &[]).map_err(|fault| fault.to_string())?;
-    Ok(Verified { origin, summary, entries: export::entries(bytes) })
+    let (entries, commitments) = (export::entries(bytes), export::commitments(bytes));
+    let held = Held::of(&origin, &key, notes);
+    Ok(Verified { origin, summary, entries, commitments, held })
+}
+
+/// The region of the agent that writes a log, as it was found.
+fn region<'s>(origin: &Origin, seen: &Seen<'s>) -> Option<&'s Region> {
+    let entry = seen.survey.trusted.roots.as_deref()?.newest().agents.get(&origin.agent)?;
+    seen.regions.iter().find(|region| {
+        let target = &region.standing.target;
+        target.environment == entry.environment && target.region == entry.region
+    })
+}
+
+/// The releases that the agent of a log could take up; nothing where none were looked at.
+fn history<'s>(origin: &Origin, seen: &Seen<'s>) -> Option<&'s History> {
+    region(origin, seen).map(|region| &region.history).filter(|history| !history.releases.is_empty())
 }
 
 /// Looks at each ledger.
@@ -71,8 +101,10 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
                 }
                 clients.extend(client);
                 whole(log, verified, notes);
+                heads::look(verified, seen, notes);
                 kept(verified, notes);
                 counts::look(verified, notes);
+                unfinished::look(verified, notes);
                 looks::look(verified, notes);
                 runs::look(verified, seen, notes);
                 releases::look(verified, seen, notes);
@@ -91,7 +123,7 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
 }
 
 fn whole(log: &Log, verified: &Verified, notes: &mut Notes) {
-    let Verified { origin, summary, entries } = verified;
+    let Verified { origin, summary, entries, .. } = verified;
     let said = format!("{}: {origin} verifies, {} entries, root {}.", log.file, summary.head.size, summary.head.root);
     notes.see("P11", said);
     if origin.client.is_some() {

@@ -5,52 +5,45 @@ use std::collections::BTreeSet;
 use assent_schema::canon::Digest;
 use assent_schema::ledger::Kind;
 
-use super::{Notes, Seen, Verified};
+use super::{Notes, Seen, Verified, force, history};
+use crate::publish::history::History;
 
 /// Looks at releases and returns.
 pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
-    newest(verified, seen, notes);
-    in_order(verified, notes);
-    returns(verified, notes);
+    newest(verified, notes);
+    force::look(verified, seen, notes);
+    let history = history(&verified.origin, seen);
+    in_order(verified, history, notes);
+    returns(verified, history, notes);
 }
 
-/// The release that was taken up last is the one that the branch holds under its number.
-fn newest(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
+/// The release that was taken up last; what of it agrees with git is looked at with all others.
+fn newest(verified: &Verified, notes: &mut Notes) {
     let origin = &verified.origin;
     let released = verified.entries.iter().rev().find_map(|entry| match &entry.kind {
         Kind::Released(release) => Some((release.sequence, release.manifest)),
         _ => None,
     });
-    let Some((sequence, manifest)) = released else { return };
-    notes.see("P16", format!("{origin}: took up release {sequence}, manifest {manifest}."));
-    let roots = seen.survey.trusted.roots.as_deref();
-    let branch = roots.and_then(|roots| roots.newest().agents.get(&origin.agent)).and_then(|entry| {
-        let same = |one: &&super::super::Region| {
-            let target = &one.standing.target;
-            target.environment == entry.environment && target.region == entry.region
-        };
-        seen.regions.iter().find(same)?.standing.release
-    });
-    let Some((on_branch, digest)) = branch else { return };
-    if on_branch == sequence && digest != manifest {
-        notes.object(
-            "P16",
-            format!("{origin}: release {sequence} on the branch is {digest}, the ledger says {manifest}."),
-        );
-    }
-    if on_branch < sequence {
-        notes.object("P16", format!("{origin}: took up release {sequence}, and the branch holds release {on_branch}."));
+    if let Some((sequence, manifest)) = released {
+        notes.see("P16", format!("{origin}: took up release {sequence}, manifest {manifest}."));
     }
 }
 
-/// Each deployment has a number of its own, and none is smaller than the one before: a rollback is a release too.
-fn in_order(verified: &Verified, notes: &mut Notes) {
+/// Each deployment has a number of its own, and none is smaller than the one before: a rollback is a release too. Numbers count
+/// within a generation of the root.
+fn in_order(verified: &Verified, history: Option<&History>, notes: &mut Notes) {
     let origin = &verified.origin;
-    let mut last: Option<(u64, Digest)> = None;
+    let generation =
+        |manifest: &Digest| history.and_then(|history| history.release(manifest)).map(|past| past.manifest.generation);
+    let mut last: Option<(Option<u32>, u64, Digest)> = None;
     for entry in &verified.entries {
         let Kind::Released(release) = &entry.kind else { continue };
-        if let Some((sequence, manifest)) = last
-            && (release.sequence < sequence || (release.sequence == sequence && release.manifest != manifest))
+        let of = generation(&release.manifest);
+        if let Some((before, sequence, manifest)) = last
+            && before >= of
+            && (before > of
+                || release.sequence < sequence
+                || (release.sequence == sequence && release.manifest != manifest))
         {
             notes.object(
                 "P16",
@@ -60,14 +53,14 @@ fn in_order(verified: &Verified, notes: &mut Notes) {
                 ),
             );
         }
-        last = Some((release.sequence, release.manifest));
+        last = Some((of, release.sequence, release.manifest));
     }
 }
 
-/// A plan that went back begins no run before a release readmits it.
-fn returns(verified: &Verified, notes: &mut Notes) {
+/// A plan that went back begins no run before a release readmits it by name. Where it was not looked at, any may have.
+fn returns(verified: &Verified, history: Option<&History>, notes: &mut Notes) {
     let origin = &verified.origin;
-    let mut back = BTreeSet::new();
+    let mut back: BTreeSet<Digest> = BTreeSet::new();
     for entry in &verified.entries {
         match (&entry.kind, entry.plan) {
             (Kind::RolledBack(rolled), _) => {
@@ -79,7 +72,13 @@ fn returns(verified: &Verified, notes: &mut Notes) {
                     format!("{origin}: {workflow} went back from {from} to {to} at {} ({why}).", entry.time),
                 );
             }
-            (Kind::Released(_), _) => back.clear(),
+            (Kind::Released(release), _) => match history.and_then(|history| history.release(&release.manifest)) {
+                Some(past) => past.manifest.readmitted.iter().for_each(|one| {
+                    back.remove(&one.plan);
+                }),
+                None if history.is_none_or(|history| !history.is_whole) => back.clear(),
+                None => {}
+            },
             (Kind::Accepted(_), Some(plan)) if back.contains(&plan) => {
                 let plan = plan.short();
                 notes.object("P17", format!("{origin}: the plan {plan} went back and began a run at {}.", entry.time));

@@ -1,21 +1,28 @@
-//! Whether what runs did was decided by people where the plan says so.
+//! Whether runs did what their plans and the client's guardrails allow, decided by people where the plan says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use assent_schema::canon::Digest;
+use assent_schema::client::ClientFacts;
 use assent_schema::flow::{self, Flows};
-use assent_schema::id::Name;
-use assent_schema::ledger::kind::Choice;
+use assent_schema::id::{Name, OperationRef};
+use assent_schema::ledger::kind::{Choice, Intent};
 use assent_schema::ledger::{Entry, Kind};
 use assent_schema::plan::{Action, Effect, Plan};
 
+use super::decisions::{Around, Strength, judge};
+use super::force::Force;
+use super::places::is_whole;
 use super::{Notes, Seen, Verified};
 
-/// A plan of the commit, with what is certain where.
+/// The operation that stands for asking an AI provider.
+const ASK: &str = "ask";
+
+/// A plan, with what is certain where.
 struct Known {
     plan: Arc<Plan>,
-    flows: Flows,
+    flows: Option<Flows>,
 }
 
 /// A step, and the item that it ran for.
@@ -23,62 +30,233 @@ type Ran = (Name, Option<String>);
 
 /// One run, as far as the log tells it.
 #[derive(Default)]
-struct Run {
+struct Run<'a> {
+    id: Option<&'a str>,
     plan: Option<Digest>,
-    approved: BTreeSet<Ran>,
+    began: Option<u64>,
+    ended: bool,
+    approved: BTreeMap<Ran, Strength>,
 }
 
-/// Looks at each intent of an effect whose plan the commit holds: the decisions that the plan makes certain came before it.
+/// All runs of a log.
+struct Runs<'a> {
+    verified: &'a Verified,
+    seen: &'a Seen<'a>,
+    force: Force<'a>,
+    plans: BTreeMap<Digest, Known>,
+    /// Runs of which bodies are gone.
+    unknown: BTreeSet<u64>,
+    signed: u64,
+    unsigned: u64,
+}
+
+/// Looks at each run of a client.
 pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
-    let Some(client) = &verified.origin.client else { return };
-    // What a body that is gone said is not known.
-    if verified.summary.gone > 0 {
-        return;
-    }
-    let Some(judged) = seen.survey.judged.get(client) else { return };
-    let plans = judged.workflows.values().filter_map(|workflow| {
-        let plan = Arc::clone(&workflow.lowered.plan);
-        let (_, digest) = plan.to_bytes().ok()?;
-        Some((digest, Known { flows: flow::analyse(&plan).ok()?, plan }))
-    });
-    let plans: BTreeMap<Digest, Known> = plans.collect();
-    let mut runs: BTreeMap<u64, Run> = BTreeMap::new();
+    let (Some(client), origin) = (&verified.origin.client, &verified.origin) else { return };
+    let force = Force::of(client, verified, seen);
+    let plans = plans(&force, verified, seen);
+    let mut runs = Runs { verified, seen, force, plans, unknown: BTreeSet::new(), signed: 0, unsigned: 0 };
+    let mut all: BTreeMap<u64, Run<'_>> = BTreeMap::new();
     for entry in &verified.entries {
         let Some(number) = entry.run else { continue };
-        let run = runs.entry(number).or_default();
+        let run = all.entry(number).or_default();
         run.plan = entry.plan.or(run.plan);
+        runs.entry(number, entry, run, notes);
+    }
+    let Runs { unknown, signed, unsigned, .. } = runs;
+    notes.see(
+        "P11",
+        format!("{origin}: {signed} decisions are signed by who made them, {unsigned} came without a signature."),
+    );
+    if !unknown.is_empty() {
+        let unknown = unknown.len();
+        notes.see("P11", format!("{origin}: {unknown} runs could not be looked at whole, for bodies are gone."));
+    }
+}
+
+/// The plans that the runs of a log take: of the releases, and of the commit.
+fn plans(force: &Force<'_>, verified: &Verified, seen: &Seen<'_>) -> BTreeMap<Digest, Known> {
+    let taken: BTreeSet<Digest> = verified.entries.iter().filter_map(|entry| entry.plan).collect();
+    let judged = verified.origin.client.as_ref().and_then(|client| seen.survey.judged.get(client));
+    let of_commit = judged.into_iter().flat_map(|judged| judged.workflows.values()).filter_map(|workflow| {
+        let plan = Arc::clone(&workflow.lowered.plan);
+        Some((plan.to_bytes().ok()?.1, plan))
+    });
+    let released = force.history().into_iter().flat_map(|history| &history.plans);
+    let all = of_commit.chain(released.map(|(digest, plan)| (*digest, Arc::clone(plan))));
+    let all =
+        all.filter(|(digest, plan)| taken.contains(digest) && Some(&plan.client) == verified.origin.client.as_ref());
+    all.map(|(digest, plan)| (digest, Known { flows: flow::analyse(&plan).ok(), plan })).collect()
+}
+
+impl<'a> Runs<'a> {
+    fn entry(&mut self, number: u64, entry: &'a Entry, run: &mut Run<'a>, notes: &mut Notes) {
+        let (origin, time) = (&self.verified.origin, entry.time);
+        let over = run.ended && matches!(entry.kind, Kind::Intent(_) | Kind::Decided(_));
+        if over {
+            let what = entry.kind.name();
+            notes.object("P11", format!("{origin}: run {number} had ended, and went on at {time} ({what})."));
+        }
         match &entry.kind {
-            Kind::Decided(decided) if decided.choice == Choice::Approve => {
-                run.approved.extend(entry.step.clone().map(|step| (step, entry.item.clone())));
-            }
-            Kind::Intent(_) => {
-                let known = run.plan.and_then(|plan| plans.get(&plan));
-                for step in known.map(|known| missing(entry, run, known)).unwrap_or_default() {
-                    let origin = &verified.origin;
+            Kind::Accepted(accepted) => {
+                (run.id, run.began) = (Some(accepted.id.as_str()), Some(entry.index));
+                if let Some(plan) = run.plan.filter(|plan| !self.force.names(plan, entry.index)) {
                     let said = format!(
-                        "{origin}: run {number} began an effect at {}, and nobody agreed at `{step}`.",
-                        entry.time
+                        "{origin}: run {number} began at {time} with the plan {plan}, which no release up to then names."
                     );
-                    notes.object("P11", said);
+                    notes.object("P16", said);
+                }
+            }
+            Kind::Ended(_) => run.ended = true,
+            Kind::Decided(_) => self.decided(number, entry, run, notes),
+            Kind::Intent(intent) => {
+                self.planned(number, (entry, intent), run, notes);
+                if is_whole(&self.verified.entries, run.began, entry.index) {
+                    self.agreed(number, (entry, intent), run, notes);
+                    self.guarded(number, (entry, intent), run, notes);
+                } else {
+                    self.unknown.insert(number);
                 }
             }
             _ => {}
         }
     }
+
+    /// Whether a decision holds. A yes that does not is none.
+    fn decided(&mut self, number: u64, entry: &Entry, run: &mut Run<'a>, notes: &mut Notes) {
+        let Kind::Decided(decided) = &entry.kind else { return };
+        let is_about_money =
+            run.plan.and_then(|plan| self.plans.get(&plan)).is_some_and(|known| known.plan.moves_money());
+        let around = Around {
+            origin: &self.verified.origin,
+            roots: self.seen.survey.trusted.roots.as_deref(),
+            force: &self.force,
+            run: run.id,
+            plan: run.plan,
+            is_about_money,
+        };
+        match judge(entry, decided, &around) {
+            Ok(Some(strength)) => {
+                let count = if strength == Strength::Signature { &mut self.signed } else { &mut self.unsigned };
+                *count = count.saturating_add(1);
+                if decided.choice == Choice::Approve {
+                    run.approved.extend(entry.step.clone().map(|step| ((step, entry.item.clone()), strength)));
+                }
+            }
+            Ok(None) => {}
+            Err(why) => {
+                let (origin, time) = (&self.verified.origin, entry.time);
+                notes.object("P11", format!("{origin}: the decision of {time} on run {number} does not hold: {why}."));
+            }
+        }
+    }
+
+    /// Whether the plan has such a step and operation.
+    fn planned(&self, number: u64, (entry, intent): (&Entry, &Intent), run: &Run<'_>, notes: &mut Notes) {
+        let Some(known) = run.plan.and_then(|plan| self.plans.get(&plan)) else { return };
+        let operation = &intent.operation;
+        let step = entry.step.as_ref().and_then(|id| known.plan.step(id.as_str()));
+        let action = step.map(|step| &step.action);
+        let is_ask = operation.operation.as_str() == ASK && asks(action, operation);
+        let called = known.plan.operations.get(operation);
+        // What a step does besides, such as looking whether it happened, is of the plan and changes nothing.
+        let is_own = called.is_some_and(|called| called.effect != Effect::Money || calls(action, operation));
+        if (step.is_none() && entry.step.is_some()) || !(is_ask || is_own) {
+            let (origin, time) = (&self.verified.origin, entry.time);
+            let at = entry.step.as_ref().map_or_else(String::new, |step| format!(" at `{step}`"));
+            notes.object(
+                "P25",
+                format!("{origin}: run {number} began {operation}{at} at {time}, which its plan does not say."),
+            );
+        }
+    }
+
+    /// Whether people agreed where the plan makes that certain, and signed where money moves.
+    fn agreed(&self, number: u64, (entry, intent): (&Entry, &Intent), run: &Run<'_>, notes: &mut Notes) {
+        let Some(known) = run.plan.and_then(|plan| self.plans.get(&plan)) else { return };
+        let Some(needed) = needed(entry, known) else { return };
+        let (origin, time) = (&self.verified.origin, entry.time);
+        for (step, said) in needed.decisions(entry, run) {
+            match said {
+                None => notes.object(
+                    "P11",
+                    format!("{origin}: run {number} began an effect at {time}, and nobody agreed at `{step}`."),
+                ),
+                Some(Strength::Account) if needed.is_money && !self.is_small(entry, intent) => notes.object(
+                    "P11",
+                    format!("{origin}: run {number} moved money at {time}, and who agreed at `{step}` did not sign."),
+                ),
+                Some(Strength::Account | Strength::Signature) => {}
+            }
+        }
+    }
+
+    /// Whether an account is enough for the amount.
+    fn is_small(&self, entry: &Entry, intent: &Intent) -> bool {
+        let Some(amount) = &intent.amount else { return false };
+        let most = |facts: &&ClientFacts| {
+            facts.chat_up_to.get(amount.currency.as_str()).is_some_and(|most| amount.minor <= *most)
+        };
+        self.force.facts(entry.index).iter().any(most)
+    }
+
+    /// Whether the amount is within the client's guardrail, or somebody agreed to more.
+    fn guarded(&self, number: u64, (entry, intent): (&Entry, &Intent), run: &Run<'_>, notes: &mut Notes) {
+        let Some(amount) = &intent.amount else { return };
+        let within = |facts: &&ClientFacts| {
+            facts.guardrails.iter().filter(|guardrail| guardrail.operation == intent.operation).all(|guardrail| {
+                let same = guardrail.currency.as_deref() == Some(amount.currency.as_str());
+                same && guardrail.per_call.is_none_or(|most| amount.minor <= most)
+            })
+        };
+        let facts = self.force.facts(entry.index);
+        let asked = entry.step.clone().map(|step| (step, entry.item.clone()));
+        let agreed = asked.and_then(|asked| run.approved.get(&asked)) == Some(&Strength::Signature);
+        if !facts.is_empty() && !facts.iter().any(within) && !agreed {
+            let (origin, time, operation) = (&self.verified.origin, entry.time, &intent.operation);
+            let (minor, currency) = (amount.minor, &amount.currency);
+            let said = format!(
+                "{origin}: run {number} began {operation} over {minor} {currency} (minor units) at {time}, above the client's \
+                 guardrail, and nobody signed for that."
+            );
+            notes.object("P25", said);
+        }
+    }
 }
 
-/// The decisions that had to say yes before an intent and did not.
-fn missing(intent: &Entry, run: &Run, known: &Known) -> Vec<Name> {
-    let Some(id) = &intent.step else { return Vec::new() };
-    let Some(Action::Call { operation, .. }) = known.plan.every_step().find(|step| step.id == *id).map(|s| &s.action)
-    else {
-        return Vec::new();
-    };
-    let has_effect = known.plan.operations.get(operation).is_some_and(|called| called.effect != Effect::None);
-    let Some(flow) = known.flows.step(id.as_str()).filter(|_| has_effect) else { return Vec::new() };
-    let said_yes =
-        |decision: &&Name, item: Option<&String>| run.approved.contains(&((*decision).clone(), item.cloned()));
-    let here = |decision: &&Name| said_yes(decision, intent.item.as_ref()) || said_yes(decision, None);
-    let inside = flow.certain.approved.iter().filter(|decision| !here(decision));
-    inside.chain(flow.outside.iter().filter(|decision| !said_yes(decision, None))).cloned().collect()
+fn calls(action: Option<&Action>, wanted: &OperationRef) -> bool {
+    matches!(action, Some(Action::Call { operation, .. }) if operation == wanted)
+}
+
+fn asks(action: Option<&Action>, wanted: &OperationRef) -> bool {
+    matches!(action, Some(Action::Ask { connection, .. }) if *connection == wanted.connection)
+}
+
+/// What must have been said before an effect.
+struct Needed<'k> {
+    inside: &'k BTreeSet<Name>,
+    outside: &'k BTreeSet<Name>,
+    is_money: bool,
+}
+
+impl<'k> Needed<'k> {
+    /// Each decision that must have said yes, and how who said so showed who they are.
+    fn decisions(&self, intent: &Entry, run: &Run<'_>) -> Vec<(&'k Name, Option<Strength>)> {
+        let said =
+            |decision: &Name, item: Option<&String>| run.approved.get(&(decision.clone(), item.cloned())).copied();
+        let here =
+            |decision: &'k Name| (decision, said(decision, intent.item.as_ref()).or_else(|| said(decision, None)));
+        let inside = self.inside.iter().map(here);
+        inside.chain(self.outside.iter().map(|decision| (decision, said(decision, None)))).collect()
+    }
+}
+
+/// The decisions that had to say yes before an effect; nothing where it is none.
+fn needed<'k>(intent: &Entry, known: &'k Known) -> Option<Needed<'k>> {
+    let id = intent.step.as_ref()?.as_str();
+    let Action::Call { operation, .. } = &known.plan.step(id)?.action else { return None };
+    let called = known.plan.operations.get(operation).filter(|called| called.effect != Effect::None)?;
+    let flow = known.flows.as_ref()?.step(id)?;
+    let (inside, outside) = (&flow.certain.approved, &flow.outside);
+    Some(Needed { inside, outside, is_money: called.effect == Effect::Money })
 }

@@ -1,0 +1,177 @@
+//! Whether a log is the one whose heads others hold: published by the agent, kept by the client, named by ticks of another log.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assent_schema::canon::Digest;
+use assent_schema::ledger::{Checkpoint, Entry, Frontier, Head, Kind, LogKey, Origin};
+use assent_schema::time::Moment;
+
+use super::{Notes, Seen, Verified};
+
+/// Who holds a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// The branch on which the agent publishes.
+    Branch,
+    /// A file that somebody kept.
+    File(String),
+}
+
+impl Holder {
+    fn of(&self) -> String {
+        match self {
+            Self::Branch => "that the agent published".to_owned(),
+            Self::File(name) => format!("in {name}"),
+        }
+    }
+}
+
+/// A checkpoint that somebody holds, as it was found.
+#[derive(Clone, Debug)]
+pub struct Note {
+    /// Who.
+    pub holder: Holder,
+    /// The note, whole. Nothing of it is verified.
+    pub text: String,
+}
+
+/// What others hold of one log.
+#[derive(Clone, Debug, Default)]
+pub struct Held {
+    heads: Vec<(Head, Holder)>,
+    /// Those that the log's key did not sign.
+    unsigned: Vec<Holder>,
+}
+
+impl Held {
+    /// Of all that is held, what says to be of this log.
+    pub(super) fn of(origin: &Origin, key: &LogKey, notes: &[Note]) -> Self {
+        let mut held = Self::default();
+        for note in notes.iter().filter(|note| Checkpoint::peek(&note.text).is_ok_and(|head| head.origin == *origin)) {
+            match Checkpoint::verify(&note.text, key, &[]) {
+                Ok(checkpoint) => held.heads.push((checkpoint.head().clone(), note.holder.clone())),
+                Err(_) => held.unsigned.push(note.holder.clone()),
+            }
+        }
+        held
+    }
+}
+
+/// The root over the first entries, for each of some numbers of them that the log has.
+fn roots(commitments: &[Digest], sizes: &BTreeSet<u64>) -> BTreeMap<u64, Digest> {
+    let (mut frontier, mut roots) = (Frontier::new(), BTreeMap::new());
+    for committed in std::iter::once(None).chain(commitments.iter().map(Some)) {
+        if let Some(committed) = committed {
+            frontier.append(committed.as_bytes());
+        }
+        if sizes.contains(&frontier.size()) {
+            roots.insert(frontier.size(), frontier.root());
+        }
+    }
+    roots
+}
+
+/// Compares a log with all heads of it that are held, and with those that the ticks of other logs name.
+pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
+    begun(verified, seen, notes);
+    let named: Vec<(&Origin, Moment, &Head)> = seen
+        .logs
+        .iter()
+        .filter_map(|log| log.verified.as_ref().ok())
+        .flat_map(|other| {
+            other.entries.iter().flat_map(move |entry| ticks(entry).map(move |h| (&other.origin, entry.time, h)))
+        })
+        .filter(|(_, _, head)| head.origin == verified.origin)
+        .collect();
+    let held = &verified.held.heads;
+    let sizes = held.iter().map(|(head, _)| head.size).chain(named.iter().map(|(_, _, head)| head.size)).collect();
+    let roots = roots(&verified.commitments, &sizes);
+    published(verified, &roots, notes);
+    for (other, time, head) in named {
+        tied(verified, &roots, (other, time, head), notes);
+    }
+}
+
+fn ticks(entry: &Entry) -> impl Iterator<Item = &Head> {
+    let heads = match &entry.kind {
+        Kind::Tick(tick) => tick.heads.as_slice(),
+        _ => &[],
+    };
+    heads.iter()
+}
+
+/// A log begins under a root of the project.
+fn begun(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
+    let Some(roots) = seen.survey.trusted.roots.as_deref() else { return };
+    let Some(Entry { kind: Kind::Opened(opened), .. }) = verified.entries.first() else { return };
+    let mut all = (1..=roots.newest().version).filter_map(|version| roots.version(version));
+    if !all.any(|root| root.digest() == opened.root) {
+        let said = format!(
+            "{}: it says that it began under the root {}, which the source has not.",
+            verified.origin, opened.root
+        );
+        notes.object("P11", said);
+    }
+}
+
+fn published(verified: &Verified, roots: &BTreeMap<u64, Digest>, notes: &mut Notes) {
+    let Verified { origin, summary, held, .. } = verified;
+    for holder in &held.unsigned {
+        notes.object("P11", format!("{origin}: a checkpoint {} is not signed by the log's key.", holder.of()));
+    }
+    let mut agree: Option<u64> = None;
+    for (head, holder) in &held.heads {
+        let (size, holder) = (head.size, holder.of());
+        match roots.get(&size) {
+            Some(root) if *root == head.root => agree = agree.max(Some(size)),
+            Some(_) => {
+                for promise in ["P10", "P11", "P14"] {
+                    let said = format!(
+                        "{origin}: the checkpoint {holder} over {size} entries is of another log: this one was rewritten."
+                    );
+                    notes.object(promise, said);
+                }
+            }
+            None => {
+                let has = summary.head.size;
+                notes.object(
+                    "P11",
+                    format!(
+                        "{origin}: this export is older than the checkpoint {holder}: it has {has} entries of {size}."
+                    ),
+                );
+            }
+        }
+    }
+    match agree {
+        Some(size) => notes.see(
+            "P11",
+            format!("{origin}: checkpoints that others hold are of this log, the longest of {size} entries."),
+        ),
+        None if held.heads.is_empty() => {
+            notes.see("P11", format!("{origin}: no checkpoint that somebody else holds was looked at."));
+        }
+        None => {}
+    }
+}
+
+/// What a tick of another log says of this one. A tick that is younger than the export may name more.
+fn tied(
+    verified: &Verified,
+    roots: &BTreeMap<u64, Digest>,
+    (other, time, head): (&Origin, Moment, &Head),
+    notes: &mut Notes,
+) {
+    let (origin, size) = (&verified.origin, head.size);
+    let said = match roots.get(&size) {
+        Some(root) if *root == head.root => return,
+        Some(_) => format!("{origin}: the tick of {other} at {time} names another root over {size} entries."),
+        None if verified.summary.last.is_some_and(|last| last > time) => {
+            format!(
+                "{origin}: the tick of {other} at {time} names {size} entries, and not so many were written by then."
+            )
+        }
+        None => return,
+    };
+    notes.object("P11", said);
+}

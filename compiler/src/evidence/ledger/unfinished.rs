@@ -1,0 +1,62 @@
+//! Whether somebody was told of each run that could not be finished.
+
+use std::collections::BTreeMap;
+
+use assent_schema::ledger::{Entry, Kind};
+use assent_schema::time::Moment;
+
+use super::{Notes, Verified};
+
+/// How runs end that nobody has to look at.
+const FINE: [&str; 2] = ["done", "superseded"];
+
+/// A run for which no incident was open when it ended.
+struct Alone<'a> {
+    run: u64,
+    outcome: &'a str,
+    time: Moment,
+}
+
+/// Each run that could not be finished opens an incident, or belongs to one of its rule whose cause is not gone. Of a log that
+/// began anew after a recovery, the incidents of before are told elsewhere.
+pub(super) fn look(verified: &Verified, notes: &mut Notes) {
+    let origin = &verified.origin;
+    if origin.client.is_none() || !origin.is_first() {
+        return;
+    }
+    for Alone { run, outcome, time } in alone(&verified.entries) {
+        let said = format!("{origin}: run {run} ended {outcome} at {time}, and no incident of that was open.");
+        notes.object("P12", said.clone());
+        notes.object("P19", said);
+    }
+}
+
+fn alone(entries: &[Entry]) -> Vec<Alone<'_>> {
+    let (mut open, mut alone): (BTreeMap<&str, &str>, Vec<Alone<'_>>) = (BTreeMap::new(), Vec::new());
+    for entry in entries {
+        match &entry.kind {
+            Kind::Incident(told) if told.state.as_str() == "opened" => {
+                let cause = told.cause.as_str();
+                open.insert(told.id.as_str(), cause);
+                // It is one transaction with the end of the run, in whatever order.
+                alone.retain(|one| one.time != entry.time || !is_of(cause, one.outcome));
+            }
+            Kind::Incident(told) if ["resolved", "closed"].contains(&told.state.as_str()) => {
+                open.remove(told.id.as_str());
+            }
+            Kind::Ended(ended) if !FINE.contains(&ended.outcome.as_str()) => {
+                let outcome = ended.outcome.as_str();
+                if !open.values().any(|cause| is_of(cause, outcome)) {
+                    alone.extend(entry.run.map(|run| Alone { run, outcome, time: entry.time }));
+                }
+            }
+            _ => {}
+        }
+    }
+    alone
+}
+
+/// Whether a rule is that of such an end.
+fn is_of(cause: &str, outcome: &str) -> bool {
+    cause == outcome || cause.strip_prefix("run-") == Some(outcome)
+}

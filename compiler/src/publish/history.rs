@@ -1,0 +1,207 @@
+//! What a release branch holds and held, and which checkpoints an agent's branch did: each commit on the way back from the tip.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use assent_schema::canon::{self, Digest};
+use assent_schema::client::ClientFacts;
+use assent_schema::id::{AgentId, ClientId};
+use assent_schema::ledger::checkpoint::NOTE_MOST_BYTES;
+use assent_schema::ledger::{Checkpoint, Origin};
+use assent_schema::plan::Plan;
+use assent_schema::release::Manifest;
+use git2::{Commit, ErrorCode, Oid, Repository, Tree};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::branch;
+use super::prepare::Target;
+use crate::error::Error;
+
+/// The most commits of a branch that are looked at: freshness makes one a day at least, an agent one an hour.
+const COMMITS_MOST: usize = 100_000;
+
+/// A release that a branch holds or held.
+#[derive(Clone, Debug)]
+pub struct Past {
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// SHA-256 of it.
+    pub digest: Digest,
+    /// The file of each client, with the digest that the manifest says.
+    pub clients: BTreeMap<ClientId, Arc<ClientFacts>>,
+}
+
+impl Past {
+    /// Whether it names a plan.
+    pub fn names(&self, plan: &Digest) -> bool {
+        self.manifest.active.iter().any(|active| active.plan == *plan)
+    }
+}
+
+/// The releases of a branch.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// The newest first.
+    pub releases: Vec<Past>,
+    /// Every plan that one of them names.
+    pub plans: BTreeMap<Digest, Arc<Plan>>,
+    /// What does not fit together.
+    pub broken: Option<String>,
+    /// Whether it was followed to its first commit.
+    pub is_whole: bool,
+}
+
+impl History {
+    /// The release of a manifest.
+    pub fn release(&self, manifest: &Digest) -> Option<&Past> {
+        self.releases.iter().find(|past| past.digest == *manifest)
+    }
+}
+
+/// Reads all releases of a branch. Each names the manifest before it, so the signature of the newest vouches for those of its
+/// generation; files are held against the manifests.
+///
+/// # Errors
+/// When the repository cannot be read.
+pub fn history(repository: &Repository, target: &Target) -> Result<History, Error> {
+    let name = target.branch();
+    let (mut history, mut last, mut files) = (History::default(), None, Files::default());
+    history.is_whole = back(repository, &name, |commit| {
+        let tree = commit.tree()?;
+        let Some(id) = at(&tree, "manifest.json").filter(|id| last != Some(*id)) else { return Ok(()) };
+        last = Some(id);
+        let past = files.release(repository, &tree, id, &mut history.plans)?;
+        match past {
+            Some(past) => history.follows(past),
+            None => history.broken = Some("one of its manifests cannot be read".to_owned()),
+        }
+        Ok(())
+    })?;
+    Ok(history)
+}
+
+/// The checkpoints of some logs that an agent's branch holds and held, whole and unverified, the newest first.
+///
+/// # Errors
+/// When the repository cannot be read.
+pub fn checkpoints(
+    repository: &Repository,
+    target: &Target,
+    agent: &AgentId,
+    wanted: &BTreeSet<Origin>,
+) -> Result<Vec<String>, Error> {
+    let name = format!("status/{}/{}/{agent}", target.environment, target.region);
+    let (mut notes, mut seen) = (Vec::new(), BTreeSet::new());
+    let folders: BTreeSet<&str> = wanted.iter().map(Origin::folder).collect();
+    back(repository, &name, |commit| {
+        let tree = commit.tree()?;
+        for path in
+            folders.iter().flat_map(|log| ["checkpoint", "cosigned"].map(|file| format!("checkpoints/{log}/{file}")))
+        {
+            let Some(id) = at(&tree, &path).filter(|id| seen.insert(*id)) else { continue };
+            let note = branch::blob(repository, id, NOTE_MOST_BYTES)?.and_then(|bytes| String::from_utf8(bytes).ok());
+            // What is no checkpoint at all is of no log.
+            notes.extend(note.filter(|note| Checkpoint::peek(note).is_ok_and(|head| wanted.contains(&head.origin))));
+        }
+        Ok(())
+    })?;
+    Ok(notes)
+}
+
+/// Visits the commits of a branch, the newest first; whether that came to the first of them. A clone may be shallow.
+fn back(
+    repository: &Repository,
+    name: &str,
+    mut visit: impl FnMut(&Commit<'_>) -> Result<(), git2::Error>,
+) -> Result<bool, Error> {
+    let tried = |e| Error::git(format!("read the history of {name}"), e);
+    let mut next = branch::tip(repository, name)?;
+    for _ in 0..COMMITS_MOST {
+        let Some(id) = next else { return Ok(!repository.is_shallow()) };
+        let commit = match repository.find_commit(id) {
+            Err(e) if e.code() == ErrorCode::NotFound => return Ok(false),
+            found => found.map_err(tried)?,
+        };
+        visit(&commit).map_err(tried)?;
+        next = commit.parent_id(0).ok();
+    }
+    Ok(false)
+}
+
+fn at(tree: &Tree<'_>, path: &str) -> Option<Oid> {
+    tree.get_path(Path::new(path)).ok().map(|entry| entry.id())
+}
+
+impl History {
+    /// Takes the release before those that it has.
+    fn follows(&mut self, past: Past) {
+        if let Some(newer) = self.releases.last() {
+            let (newer, older) = (&newer.manifest, &past.manifest);
+            let is_before = if newer.generation == older.generation {
+                newer.previous == Some(past.digest) && newer.sequence > older.sequence
+            } else {
+                newer.generation > older.generation && newer.previous.is_none()
+            };
+            if !is_before {
+                let (newer, older) = (newer.sequence, older.sequence);
+                self.broken = Some(format!("release {newer} does not name release {older}, which stands before it"));
+            }
+        }
+        self.releases.push(past);
+    }
+}
+
+/// Clients' files that were read: most releases change none.
+#[derive(Default)]
+struct Files {
+    clients: BTreeMap<Digest, Arc<ClientFacts>>,
+}
+
+impl Files {
+    fn release(
+        &mut self,
+        repository: &Repository,
+        tree: &Tree<'_>,
+        manifest: Oid,
+        plans: &mut BTreeMap<Digest, Arc<Plan>>,
+    ) -> Result<Option<Past>, git2::Error> {
+        let Some(bytes) = branch::blob(repository, manifest, branch::FILE_MOST_BYTES)? else { return Ok(None) };
+        let Ok(manifest) = canon::from_bytes::<Manifest>(&bytes) else { return Ok(None) };
+        let mut clients = BTreeMap::new();
+        for active in &manifest.active {
+            if !clients.contains_key(&active.client) {
+                let path = format!("clients/{}.json", active.client);
+                let said = manifest.files.get(&path).map(|entry| entry.sha256);
+                clients.extend(said.and_then(|said| {
+                    let facts = kept(&mut self.clients, said, || read(repository, tree, &path, said))?;
+                    Some((active.client.clone(), facts))
+                }));
+            }
+            kept(plans, active.plan, || read(repository, tree, &format!("plans/{}.json", active.plan), active.plan));
+        }
+        Ok(Some(Past { manifest, digest: Digest::of_file(&bytes), clients }))
+    }
+}
+
+/// What was read once, or is read now.
+fn kept<T>(all: &mut BTreeMap<Digest, Arc<T>>, digest: Digest, read: impl FnOnce() -> Option<T>) -> Option<Arc<T>> {
+    if let Some(found) = all.get(&digest) {
+        return Some(Arc::clone(found));
+    }
+    let found = Arc::new(read()?);
+    all.insert(digest, Arc::clone(&found));
+    Some(found)
+}
+
+/// A file whose digest is known; nothing where it is another one.
+fn read<T: DeserializeOwned + Serialize>(
+    repository: &Repository,
+    tree: &Tree<'_>,
+    path: &str,
+    said: Digest,
+) -> Option<T> {
+    let bytes = branch::blob(repository, at(tree, path)?, branch::FILE_MOST_BYTES).ok()??;
+    if Digest::of_file(&bytes) == said { canon::from_bytes(&bytes).ok() } else { None }
+}

@@ -1,0 +1,252 @@
+//! Ledgers that a broken or hostile agent would sign: each turns the right promise red, and says why.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assent_compiler::evidence::{Holder, Note};
+use assent_schema::canon::{self, Digest};
+use assent_schema::trust::{Namespace, Signer, sign};
+use ed25519_dalek::SigningKey;
+use serde_json::{Value, json};
+
+use super::{LENA, Ledger, digest, incident, judged, judged_all, refund};
+
+/// An entry of a story.
+type Told = (&'static str, &'static str, Value);
+
+fn found(ledger: &Ledger) -> BTreeSet<String> {
+    judged(ledger.read(|_| ()), &BTreeMap::new())
+}
+
+/// That exactly these promises are broken, each for such a reason.
+fn says(found: &BTreeSet<String>, wanted: &[(&str, &str)]) {
+    for (promise, why) in wanted {
+        let told = found.iter().any(|one| one.starts_with(&format!("{promise}: ")) && one.contains(why));
+        assert!(told, "{promise} {why}: {found:?}");
+    }
+    let broken: BTreeSet<&str> = found.iter().filter_map(|one| one.split(':').next()).collect();
+    assert_eq!(broken, wanted.iter().map(|(promise, _)| *promise).collect(), "{found:?}");
+}
+
+fn alerted(rule: &str) -> Told {
+    ("2026-05-20T10:00:05Z", "alerted", json!({"rule": rule, "delay": 5}))
+}
+
+/// The checkpoint at the end of an export.
+fn note(ledger: &Ledger) -> Note {
+    let text = String::from_utf8(ledger.export()).unwrap();
+    Note { holder: Holder::Branch, text: text.split_once("\n\n").unwrap().1.to_owned() }
+}
+
+#[test]
+fn a_ledger_is_held_against_what_was_published_and_kept() {
+    let published = Ledger::new(&[alerted("stale"), alerted("stale")]);
+    let with = |entries: &[Told], notes: Vec<Note>| found(&Ledger { notes, ..Ledger::new(entries) });
+    let grown = [alerted("stale"), alerted("stale"), alerted("lag")];
+    says(&with(&grown, vec![note(&published)]), &[]);
+    let rewritten = with(&[alerted("lag"), alerted("stale"), alerted("lag")], vec![note(&published)]);
+    let why = "the checkpoint that the agent published over 3 entries is of another log: this one was rewritten";
+    says(&rewritten, &[("P10", why), ("P11", why), ("P14", why)]);
+    let older = with(&[alerted("stale")], vec![note(&published)]);
+    says(&older, &[("P11", "it has 2 entries of 3")]);
+    let kept = Note { holder: Holder::File("mine".into()), ..note(&published) };
+    says(&with(&[alerted("stale")], vec![kept]), &[("P11", "older than the checkpoint in mine")]);
+    let other = Ledger { key: SigningKey::from_bytes(&[8; 32]), ..Ledger::new(&grown) };
+    says(&with(&grown, vec![note(&other)]), &[("P11", "is not signed by the log's key")]);
+}
+
+#[test]
+fn a_log_that_began_under_another_root_is_of_another_project() {
+    let mut ledger = Ledger::new(&[]);
+    ledger.entries[0].2 = json!({"root": Digest::of_file(b"another")});
+    says(&found(&ledger), &[("P11", "which the source has not")]);
+}
+
+#[test]
+fn a_tick_of_one_log_ties_the_other() {
+    let own = |rule: &str| {
+        let mut ledger = Ledger::new(&[alerted(rule)]);
+        ledger.of_agent = true;
+        ledger
+    };
+    let head = |ledger: &Ledger| {
+        let text = note(ledger).text;
+        let lines: Vec<&str> = text.lines().collect();
+        let root = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, lines[2]).unwrap();
+        let root = Digest::from_bytes(root.try_into().unwrap());
+        json!({"origin": lines[0], "size": lines[1].parse::<u64>().unwrap(), "root": root})
+    };
+    let story = |named: &Ledger, there: &Ledger| {
+        let heads = json!({"accepted": 0, "finished": 0, "heads": [head(named)]});
+        let client = Ledger::new(&[("2026-05-20T10:00:06Z", "tick", heads)]);
+        judged_all([&client, there].map(|ledger| ledger.read(|_| ())), &BTreeMap::new())
+    };
+    says(&story(&own("stale"), &own("stale")), &[]);
+    says(&story(&own("stale"), &own("lag")), &[("P11", "names another root over 2 entries")]);
+}
+
+#[test]
+fn each_run_that_failed_has_an_incident_of_its_time() {
+    let begun = |run: u64| {
+        let id = format!("r-{run}");
+        ("2026-05-20T10:00:00Z", "accepted", json!({"run": run, "id": id, "trigger": "webhook", "event": "e"}))
+    };
+    let ended = |time, run: u64| (time, "ended", json!({"run": run, "outcome": "failed"}));
+    let state = |time, state| (time, "incident", incident(state));
+    let story = |second| {
+        let ledger = Ledger::new(&[
+            begun(1),
+            begun(2),
+            state("2026-05-20T10:00:02Z", "opened"),
+            ended("2026-05-20T10:00:02Z", 1),
+            ("2026-05-20T10:00:05Z", "alerted", json!({"rule": "run-failed", "delay": 5})),
+            state("2026-05-20T10:30:00Z", "acknowledged"),
+            ended(second, 2),
+            state("2026-05-20T12:00:00Z", "resolved"),
+        ]);
+        found(&ledger.sorted())
+    };
+    let of = |found: BTreeSet<String>| -> BTreeSet<String> {
+        found.into_iter().filter(|one| one.contains("no incident of that was open")).collect()
+    };
+    assert_eq!(of(story("2026-05-20T11:00:00Z")), BTreeSet::new());
+    let late = of(story("2026-05-20T13:00:00Z"));
+    let why = "run 2 ended failed at 2026-05-20T13:00:00Z, and no incident of that was open";
+    says(&late, &[("P12", why), ("P19", why)]);
+}
+
+/// A run that pays, with a decision that is signed as it must be.
+struct Paid {
+    /// What was signed.
+    signed: Value,
+    /// The data of the entry `decided`; nothing where it is left out.
+    decided: Option<Value>,
+    /// The data of the entry `intent`.
+    intent: Value,
+    /// By whom.
+    seed: [u8; 32],
+    /// Whether it ends before.
+    ended: bool,
+    gone: Vec<u64>,
+}
+
+impl Paid {
+    fn well(plan: Digest) -> Self {
+        let (shown, nonce) = (Digest::of_file(b"shown"), Digest::of_file(b"nonce"));
+        let approvers = digest("clients/acme/approvers/1.toml");
+        let signed = json!({"type": "decision", "schema": 1, "project": digest("trust/root/1.toml"), "client": "acme",
+            "approvers": approvers, "agent": "eu-production-1", "run": "r", "step": "agree", "plan": plan, "shown": shown,
+            "choice": "approve", "nonce": nonce, "person": "lena"});
+        let decided = json!({"step": "agree", "actor": "lena", "choice": "approve", "shown": shown, "nonce": nonce,
+            "by": "support-leads"});
+        let intent = json!({"step": "pay", "operation": "payments.refund", "keyed": Digest::of_file(b"keyed"),
+            "amount": {"currency": "EUR", "minor": 4900}});
+        Self { signed, decided: Some(decided), intent, seed: LENA, ended: false, gone: Vec::new() }
+    }
+
+    fn found(&self, plan: Digest) -> BTreeSet<String> {
+        let text = String::from_utf8(canon::to_bytes(&self.signed).unwrap()).unwrap();
+        let signature = sign(&Signer::from_seed(&self.seed).unwrap(), Namespace::Decision, text.as_bytes());
+        let begun = json!({"id": "r", "trigger": "webhook", "event": "e"});
+        let looked = |actor: &str| json!({"run": 1, "actor": actor, "what": "question", "why": "decision"});
+        let mut all = vec![
+            ("2026-05-20T10:00:00Z", "accepted", begun),
+            ("2026-05-20T10:00:01Z", "viewed", looked("lena")),
+            ("2026-05-20T10:00:01Z", "viewed", looked("mallory")),
+        ];
+        all.extend(self.decided.clone().map(|mut decided| {
+            if decided.get("nonce").is_some() {
+                decided["decision"] = text.into();
+                decided["signature"] = signature.into();
+            }
+            ("2026-05-20T10:00:02Z", "decided", decided)
+        }));
+        all.extend(self.ended.then(|| ("2026-05-20T10:00:03Z", "ended", json!({"outcome": "done"}))));
+        all.push(("2026-05-20T10:00:04Z", "intent", self.intent.clone()));
+        let last = self.gone.iter().map(|index| json!([index, index])).collect::<Vec<_>>();
+        if !last.is_empty() {
+            all.push(("2026-05-20T10:00:05Z", "erased", json!({"ranges": last, "request": "r-1"})));
+        }
+        found(&Ledger { plan: Some(plan), gone: self.gone.clone(), ..Ledger::new(&all) })
+    }
+}
+
+#[test]
+fn money_that_moved_without_a_signed_yes_breaks_the_promise_about_runs() {
+    let plan = refund();
+    let well = || Paid::well(plan);
+    says(&well().found(plan), &[]);
+    let nobody = ("P11", "nobody agreed at `agree`");
+    let spoilt: [(&str, fn(&mut Paid)); 10] = [
+        ("no key of lena signed it", |paid| paid.seed = [5; 32]),
+        ("another choice was signed", |paid| paid.signed["choice"] = "refuse".into()),
+        ("another person was signed", |paid| paid.signed["person"] = "tom".into()),
+        ("another run was signed", |paid| paid.signed["run"] = "another".into()),
+        ("another step was signed", |paid| paid.signed["step"] = "pay".into()),
+        ("another nonce was signed", |paid| paid.signed["nonce"] = json!(Digest::of_file(b"another"))),
+        ("another hash of what was shown", |paid| paid.signed["shown"] = json!(Digest::of_file(b"another"))),
+        ("another agent was signed", |paid| paid.signed["agent"] = "us-production-1".into()),
+        ("another project was signed", |paid| paid.signed["project"] = json!(Digest::of_file(b"another"))),
+        ("mallory was not in the group support-leads", |paid| {
+            paid.decided.as_mut().unwrap()["actor"] = "mallory".into();
+        }),
+    ];
+    for (why, spoil) in spoilt {
+        let mut paid = well();
+        spoil(&mut paid);
+        says(&paid.found(plan), &[("P11", why), nobody]);
+    }
+    says(&Paid { decided: None, ..well() }.found(plan), &[nobody]);
+    for choice in ["refuse", "late"] {
+        let mut paid = well();
+        let decided = paid.decided.as_mut().unwrap();
+        decided["choice"] = choice.into();
+        decided.as_object_mut().unwrap().remove("nonce");
+        says(&paid.found(plan), &[nobody]);
+    }
+    let mut unsigned = well();
+    unsigned.decided.as_mut().unwrap().as_object_mut().unwrap().remove("nonce");
+    says(&unsigned.found(plan), &[("P11", "who agreed at `agree` did not sign")]);
+}
+
+#[test]
+fn a_body_that_is_gone_leaves_the_checks_of_other_runs_as_they_are() {
+    let plan = refund();
+    // The one before the run tells nothing of it; one within it leaves open what was decided.
+    says(&Paid { decided: None, gone: vec![3], ..Paid::well(plan) }.found(plan), &[]);
+    let before = Ledger {
+        plan: Some(plan),
+        gone: vec![1],
+        ..Ledger::new(&[
+            alerted("stale"),
+            ("2026-05-20T10:00:06Z", "accepted", json!({"id": "r", "trigger": "webhook", "event": "e"})),
+            ("2026-05-20T10:00:07Z", "intent", Paid::well(plan).intent),
+            ("2026-05-20T10:00:08Z", "erased", json!({"ranges": [[1, 1]], "request": "r-1"})),
+        ])
+    };
+    says(&found(&before), &[("P11", "nobody agreed at `agree`")]);
+}
+
+#[test]
+fn what_runs_did_is_held_against_plan_guardrail_and_end() {
+    let plan = refund();
+    let well = || Paid::well(plan);
+    let mut more = well();
+    more.intent["amount"]["minor"] = 99_999_999.into();
+    says(&more.found(plan), &[("P25", "above the client's guardrail, and nobody signed for that")]);
+    for operation in ["shop.delete_everything", "shop.ask", "shop.get_order"] {
+        let mut other = well();
+        other.intent["operation"] = operation.into();
+        other.intent.as_object_mut().unwrap().remove("amount");
+        let found = other.found(plan);
+        let is_of_plan = operation == "shop.get_order";
+        assert_eq!(
+            found.iter().any(|one| one.starts_with("P25: ") && one.contains("which its plan does not say")),
+            !is_of_plan,
+            "{found:?}"
+        );
+    }
+    says(
+        &Paid { ended: true, ..well() }.found(plan),
+        &[("P11", "run 1 had ended, and went on at 2026-05-20T10:00:04Z")],
+    );
+}

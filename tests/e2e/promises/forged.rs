@@ -1,0 +1,151 @@
+//! Logs that the agent itself could have signed and that are not what happened: the report says which promise each breaks and
+//! why, and of the others nothing but that the checkpoint which the agent published is of another log.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::kind;
+use super::world::{Broken, Rewrite, WORLD};
+
+/// The promises that every rewritten log breaks, by the checkpoint that was published.
+const REWRITTEN: [&str; 3] = ["P10", "P11", "P14"];
+
+/// The report says so of these promises, and of no other; where the auditor looks, it agrees.
+fn is_seen(rewrite: Rewrite, wanted: &[(&str, &str)], audited: Option<&str>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let against = WORLD.against(&WORLD.broken(folder.path(), Broken::Ledger(rewrite)).1);
+    for (promise, why) in wanted {
+        assert!(against.iter().any(|(id, said)| id == promise && said.contains(why)), "{promise} {why}: {against:#?}");
+    }
+    let broken: BTreeSet<&str> = against.iter().map(|(id, _)| id.as_str()).collect();
+    let known: BTreeSet<&str> = REWRITTEN.into_iter().chain(wanted.iter().map(|(promise, _)| *promise)).collect();
+    assert!(broken.is_subset(&known), "{broken:?} and not only {known:?}: {against:#?}");
+    if let Some(promise) = audited {
+        let folder = tempfile::tempdir().expect("a folder");
+        let part = WORLD.broken(folder.path(), Broken::Ledger(rewrite));
+        let why = WORLD.audit(promise, &[part]).expect_err("the auditor confirms it");
+        assert!(why.starts_with("refuted: "), "{why}");
+    }
+}
+
+/// The first decision, or what was done after it.
+fn decided(entries: &mut [Value]) -> &mut Value {
+    kind(entries, "decided").next().expect("a decision")
+}
+
+fn paid(entries: &mut [Value]) -> &mut Value {
+    kind(entries, "intent").find(|entry| entry["data"].get("amount").is_some()).expect("a payment")
+}
+
+/// A run after all others, of a plan.
+fn begin(entries: &mut Vec<Value>, plan: &Value) -> Value {
+    let mut begun = kind(entries, "accepted").last().expect("a run").clone();
+    begun["run"] = json!(begun["run"].as_u64().expect("a number") + 1);
+    begun["plan"] = plan.clone();
+    begun["time"] = entries.last().expect("an entry")["time"].clone();
+    begun["data"]["id"] = "ff".repeat(16).into();
+    entries.push(begun.clone());
+    begun
+}
+
+#[test]
+fn a_log_that_is_shorter_or_other_than_what_was_published_is_seen() {
+    let older = ("P11", "this export is older than the checkpoint that the agent published");
+    is_seen(|entries| entries.truncate(35), &[older], Some("P11"));
+    let why = "is of another log: this one was rewritten";
+    let other = [("P10", why), ("P11", why), ("P14", why)];
+    let left_out: Rewrite = |entries| {
+        let withdrawn = |entry: &Value| entry["kind"] == "statement" && entry["data"]["decision"] == "withdraw";
+        entries.retain(|entry| !withdrawn(entry));
+    };
+    is_seen(left_out, &other, Some("P11"));
+    let root: Rewrite = |entries| entries[0]["data"]["root"] = "f".repeat(64).into();
+    is_seen(root, &[("P11", "which the source has not")], Some("P11"));
+    let heads: Rewrite = |entries| {
+        kind(entries, "tick").next().expect("a tick")["data"]["heads"][0]["root"] = "f".repeat(64).into();
+    };
+    is_seen(heads, &[("P11", "names another root over")], Some("P11"));
+}
+
+#[test]
+fn a_decision_that_is_not_signed_as_it_says_is_seen() {
+    let spoilt: Rewrite = |entries| {
+        let signature = &mut decided(entries)["data"]["signature"];
+        let text = signature.as_str().expect("an armour").to_owned();
+        let (at, old) = text.char_indices().filter(|(_, c)| *c != '\n').nth(200).expect("a digit");
+        let new = if old == 'A' { 'B' } else { 'A' };
+        *signature = text.char_indices().map(|(i, c)| if i == at { new } else { c }).collect::<String>().into();
+    };
+    is_seen(spoilt, &[("P11", "no key of lena signed it")], Some("P11"));
+    let refused: Rewrite = |entries| {
+        let signed = &mut decided(entries)["data"]["decision"];
+        *signed = signed.as_str().expect("a text").replace("approve\"", "refuse\"").into();
+    };
+    is_seen(refused, &[("P11", "another choice was signed")], Some("P11"));
+    let unsigned: Rewrite = |entries| {
+        let data = decided(entries)["data"].as_object_mut().expect("data");
+        ["signature", "decision", "nonce"].iter().for_each(|name| drop(data.remove(*name)));
+    };
+    is_seen(unsigned, &[("P11", "who agreed at `agree` did not sign")], Some("P11"));
+    let nobody: Rewrite = |entries| {
+        decided(entries)["actor"] = "mallory".into();
+        kind(entries, "viewed").for_each(|entry| entry["actor"] = "mallory".into());
+    };
+    let why = [("P10", "rewritten"), ("P11", "mallory was not in the group support-leads")];
+    is_seen(nobody, &why, Some("P11"));
+}
+
+#[test]
+fn a_plan_that_went_back_and_was_not_readmitted_by_name_is_seen() {
+    let again: Rewrite = |entries| {
+        let failed = |entry: &&mut Value| entry["data"]["why"] == "failure-rate";
+        let plan = kind(entries, "rolled-back").find(failed).expect("a plan that failed")["data"]["from"].clone();
+        begin(entries, &plan);
+    };
+    is_seen(again, &[("P17", "went back and began a run")], Some("P17"));
+}
+
+#[test]
+fn each_release_that_was_taken_up_is_held_against_the_branch() {
+    let second: Rewrite = |entries| {
+        kind(entries, "released").nth(1).expect("a second release")["data"]["manifest"] = "f".repeat(64).into();
+    };
+    is_seen(second, &[("P16", "and the branch never held that")], Some("P16"));
+}
+
+#[test]
+fn each_run_that_failed_alone_is_seen() {
+    let silent: Rewrite = |entries| {
+        let plan = kind(entries, "accepted").last().expect("a run")["plan"].clone();
+        let mut ended = begin(entries, &plan);
+        ended["kind"] = "ended".into();
+        ended["data"] = json!({"outcome": "failed", "name": "not_found"});
+        entries.push(ended);
+    };
+    let why = "ended failed at";
+    is_seen(silent, &[("P12", why), ("P19", why)], Some("P19"));
+}
+
+#[test]
+fn what_was_done_beyond_plan_guardrail_and_end_is_seen() {
+    let more: Rewrite = |entries| paid(entries)["data"]["amount"]["minor"] = 99_999_999.into();
+    is_seen(more, &[("P25", "above the client's guardrail")], Some("P11"));
+    let other: Rewrite = |entries| {
+        kind(entries, "intent").next().expect("an intent")["data"]["operation"] = "shop.delete_everything".into();
+    };
+    is_seen(other, &[("P25", "which its plan does not say")], None);
+    let unknown: Rewrite = |entries| {
+        entries.iter_mut().filter(|entry| entry["run"] == 2).for_each(|entry| entry["plan"] = "e".repeat(64).into());
+    };
+    is_seen(unknown, &[("P16", "which no release up to then names")], Some("P11"));
+    let after: Rewrite = |entries| {
+        let again = paid(entries).clone();
+        let end = |entry: &Value| entry["kind"] == "ended" && entry["run"] == again["run"];
+        let end = entries.iter().position(end).expect("an end");
+        let mut again = again.clone();
+        again["time"] = entries[end]["time"].clone();
+        entries.insert(end + 1, again);
+    };
+    is_seen(after, &[("P11", "had ended, and went on at")], Some("P11"));
+}
