@@ -42,7 +42,7 @@ impl<'p> Walk<'p> {
         let (passed, times, failing) = (self.passed, self.times, self.failing);
         self.times = each.max;
         if let Some(Walked { item, flow, .. }) = walked {
-            let item = results::marked(&item, Marks::NONE, flow.any_marks());
+            let item = results::marked(item, Marks::NONE, flow.any_marks());
             self.env.names.insert(each.item.clone(), item);
             self.env.facts = certain.clone();
             self.fact_key(&each.key, &Part::Key);
@@ -163,7 +163,7 @@ impl<'p> Walk<'p> {
                 if !is_facts(&awaited.on) || !awaited.on.fields.contains_key(awaited.key.as_str()) {
                     self.error(Part::Until, PlanErrorKind::NotAFact);
                 }
-                let event = results::marked(&results::event(&awaited.on), matched, Marks::NONE);
+                let event = results::marked(results::event(&awaited.on), matched, Marks::NONE);
                 if let Type::Record(known) = event.kind {
                     let optional = |known: &Known| Known { optional: true, ..known.clone() };
                     fields.extend(known.iter().map(|(name, known)| (name.clone(), optional(known))));
