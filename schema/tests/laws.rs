@@ -77,7 +77,7 @@ fn flow() -> impl Strategy<Value = Flow> {
     let class = proptest::sample::select(&Class::ALL[..]);
     let sources = proptest::collection::btree_set("[a-c]", 0..3);
     (class, marks(), marks(), marks(), sources).prop_map(|(class, data, control, chosen, paths)| {
-        let source = |path: String| Source { path, class, origin: Origin::Agent };
+        let source = |path: String| Source { path: path.into(), class, origin: Origin::Agent };
         Flow {
             label: Label::new(class, data),
             control,

@@ -215,7 +215,7 @@ pub(crate) const ROOM: &[Attack] = &[
     }),
     attack("an approval given for a later time", "off: uncovered", || {
         instead(|world| {
-            let approval = Approval { expires: moment("2027-03-01T00:00:00Z"), uses: world.uses() };
+            let approval = Approval::new(moment("2027-03-01T00:00:00Z"), world.uses());
             let late =
                 Statement { given: moment("2026-06-03T00:00:00Z"), ..world.statement(1, Decision::Approve(approval)) };
             vec![(text(late.to_toml()), APPROVERS.to_vec())]
@@ -223,7 +223,7 @@ pub(crate) const ROOM: &[Attack] = &[
     }),
     attack("an approval that has expired", "off: uncovered", || {
         let mut world = World::honest();
-        let approval = Approval { expires: moment("2026-06-10T00:00:00Z"), uses: world.uses() };
+        let approval = Approval::new(moment("2026-06-10T00:00:00Z"), world.uses());
         world.statements = vec![(world.says(1, Decision::Approve(approval)), APPROVERS.to_vec())];
         judge_at(&world.release(), &after(&world.release()), later(Period::days(8)))
     }),

@@ -127,7 +127,7 @@ impl World {
     }
 
     pub(crate) fn approve(&self, serial: u64, uses: Vec<DataUse>) -> String {
-        self.says(serial, Decision::Approve(Approval { expires: self.now.plus(Period::days(272)), uses }))
+        self.says(serial, Decision::Approve(Approval::new(self.now.plus(Period::days(272)), uses)))
     }
 
     pub(crate) fn withdraw(&self, serial: u64, what: Cancelled) -> String {

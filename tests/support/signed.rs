@@ -217,7 +217,7 @@ impl Signed {
             approvers: Digest::of_file(approvers),
             serial: 2,
             given: self.now,
-            says: Decision::Approve(Approval { expires: self.now.plus(Period::days(300)), uses }),
+            says: Decision::Approve(Approval::new(self.now.plus(Period::days(300)), uses)),
         };
         let text = statement.to_toml().expect("an approval");
         self.put(&format!("clients/{client}/approvals/more.toml"), text, Namespace::Approval, people);

@@ -75,10 +75,7 @@ impl Large {
                 active.push(self.put_plan(&mut files, &plan));
             }
             let given = self.now.minus(Period::days(30));
-            let says = Decision::Approve(Approval {
-                expires: given.plus(Period::days(365)),
-                uses: uses.into_iter().collect(),
-            });
+            let says = Decision::Approve(Approval::new(given.plus(Period::days(365)), uses));
             let approvers = Digest::of_file(text(approvers_of(&client).to_toml()).as_bytes());
             let statement = Statement { project: project(), client: client.clone(), approvers, serial: 1, given, says };
             let statement = text(statement.to_toml());

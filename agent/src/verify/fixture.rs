@@ -154,7 +154,7 @@ pub(crate) fn approval_given(given: Moment) -> String {
 /// The same of a client with other facts.
 pub(crate) fn approval_of(facts: &ClientFacts, given: Moment) -> String {
     let uses = uses_of(&plan(), facts).expect("a sound plan");
-    statement_given(given, 1, Decision::Approve(Approval { expires: given.plus(Period::days(365)), uses }))
+    statement_given(given, 1, Decision::Approve(Approval::new(given.plus(Period::days(365)), uses)))
 }
 
 pub(crate) fn statement(serial: u64, says: Decision) -> String {

@@ -12,7 +12,7 @@ use assent_schema::finding::{Finding, Findings};
 use assent_schema::guard;
 use assent_schema::id::ClientId;
 use assent_schema::time::Moment;
-use assent_schema::uses::derive_client;
+use assent_schema::uses::{AskedBefore, derive_after, derive_client};
 
 use super::instant::At;
 use super::needs::{Called, Needs};
@@ -344,8 +344,9 @@ fn judge(client: &mut resolve::Client, findings: &mut Findings) -> Judged {
         hidden::workflow(&facts.client, &part.plan.workflow, findings);
         expressions::check_part(&facts, &part, findings);
     }
+    let mut before = AskedBefore::default();
     for (name, workflow) in &mut client.workflows {
-        let found = judge_workflow(&facts, workflow, findings);
+        let found = judge_workflow(&facts, workflow, &mut before, findings);
         if found.is_none() {
             hidden::workflow(&facts.client, name, findings);
         }
@@ -358,6 +359,7 @@ fn judge(client: &mut resolve::Client, findings: &mut Findings) -> Judged {
 fn judge_workflow(
     facts: &assent_schema::client::ClientFacts,
     workflow: &mut resolve::Workflow,
+    before: &mut AskedBefore,
     findings: &mut Findings,
 ) -> Option<JudgedWorkflow> {
     if !workflow.is_whole {
@@ -366,7 +368,7 @@ fn judge_workflow(
     }
     let lowered = lower::lower(workflow);
     let flows = expressions::check(facts, workflow, &lowered.plan, findings)?;
-    let uses = assent_schema::uses::derive(&lowered.plan, facts, &flows);
+    let uses = derive_after(&lowered.plan, facts, &flows, before);
     let breaches = guard::breaches(&lowered.plan, &flows, facts);
     let idle = unused_personal::idle(&workflow.plan);
     workflow.plan = Arc::clone(&lowered.plan);

@@ -42,11 +42,11 @@ pub struct Trusted {
 #[derive(Clone, Debug, Default)]
 pub struct Approvals {
     /// What is approved.
-    pub approved: Coverage<DataUse>,
+    pub approved: Coverage<Arc<DataUse>>,
     /// What approvals cover that do not hold, or not now; that is reported at them, so that nobody is told twice.
-    pub told: Coverage<DataUse>,
+    pub told: Coverage<Arc<DataUse>>,
     /// What each approval covers that has ended or not begun, or that fewer of today's approvers signed than must.
-    pub lapsed: BTreeMap<Digest, Coverage<DataUse>>,
+    pub lapsed: BTreeMap<Digest, Coverage<Arc<DataUse>>>,
     /// Which of these too few of today's approvers signed.
     pub below: BTreeSet<Digest>,
 }
@@ -102,14 +102,15 @@ pub(super) fn gather_client(
     at: &At,
     findings: &mut Findings,
 ) -> Trusted {
-    let files = Files::new(parsed);
+    let mut files = Files::new(parsed);
     let mut trusted = Trusted { roots: Some(Arc::clone(roots)), ..Trusted::default() };
-    let none = BTreeMap::new();
-    let approvers = files.approvers.get(client).unwrap_or(&none);
-    match ApproversChain::walk(roots.newest(), roots.project(), client, approvers) {
+    let approvers = files.approvers.remove(client).unwrap_or_default();
+    // Taken out, not copied: a large client's approvals are megabytes.
+    let given = files.approvals.remove(client).unwrap_or_default();
+    match ApproversChain::walk(roots.newest(), roots.project(), client, &approvers) {
         Ok(chain) => {
-            let Gathered { known, claimed, below } = gather_statements(&files, chain, client, at, findings);
-            let statements = files.approvals.get(client).map_or(0, Vec::len);
+            let statements = given.len();
+            let Gathered { known, claimed, below } = gather_statements(&files, given, chain, client, at, findings);
             let now = at.among(times(&known));
             trusted.approvals.insert(client.clone(), approvals(&known, claimed, below, now));
             // Only of statements that do not hold must it be asked again whether they can be read.
@@ -150,15 +151,15 @@ fn settle(known: KnownStatements, now: Moment) -> Result<KnownStatements, TrustE
 
 fn approvals(
     known: &KnownStatements,
-    mut claimed: Vec<DataUse>,
-    mut by_statement: BTreeMap<Digest, Vec<DataUse>>,
+    mut claimed: Vec<Arc<DataUse>>,
+    mut by_statement: BTreeMap<Digest, Vec<Arc<DataUse>>>,
     at: Moment,
 ) -> Approvals {
     let below = by_statement.keys().copied().collect();
     claimed.extend(by_statement.values().flatten().cloned());
     let lapsed = known.lapsed(at);
     for approved in &lapsed {
-        by_statement.entry(approved.statement).or_default().push(approved.used.clone());
+        by_statement.entry(approved.statement).or_default().push(Arc::clone(&approved.used));
     }
     Approvals {
         approved: Coverage::new(known.approved_uses(at)),
@@ -228,8 +229,10 @@ impl<'a> Files<'a> {
     }
 
     fn has_unreadable(&self, client: &ClientId) -> bool {
-        let statements = self.approvals.get(client).map(Vec::as_slice).unwrap_or_default();
-        statements.iter().any(|(file, signed)| Statement::parse(file, &signed.bytes).is_err())
+        let mut files = self.parsed.source.files.iter();
+        files.any(|(path, file)| {
+            matches!(&file.place, Place::Approval(of) if of == client) && Statement::parse(path, &file.bytes).is_err()
+        })
     }
 
     /// Whether the file, a signature of it or an earlier file of its chain was refused: that was reported.
@@ -315,14 +318,15 @@ fn check_catalog(files: &Files<'_>, roots: &RootChain, findings: &mut Findings) 
 struct Gathered {
     known: KnownStatements,
     /// The uses of those that do not hold.
-    claimed: Vec<DataUse>,
+    claimed: Vec<Arc<DataUse>>,
     /// The uses of those that too few of today's approvers signed. That is nobody's mistake: who signed may have left since,
     /// and what was signed stays. Only what rests on it alone is told.
-    below: BTreeMap<Digest, Vec<DataUse>>,
+    below: BTreeMap<Digest, Vec<Arc<DataUse>>>,
 }
 
 fn gather_statements(
     files: &Files<'_>,
+    statements: Vec<(String, SignedFile)>,
     chain: ApproversChain,
     client: &ClientId,
     at: &At,
@@ -330,10 +334,10 @@ fn gather_statements(
 ) -> Gathered {
     let mut known = KnownStatements::new(chain);
     let mut claimed = Vec::new();
-    let statements = files.approvals.get(client).map(Vec::as_slice).unwrap_or_default();
-    if known.add(statements.iter().cloned()).is_err() {
+    if known.add(statements).is_err() {
         // One by one, in the order in which they count, so that each that does not hold is named.
-        for (file, signed) in by_serial(statements) {
+        let again = Files::new(files.parsed).approvals.remove(client).unwrap_or_default();
+        for (file, signed) in by_serial(&again) {
             if let Err(error) = known.add([(file.clone(), signed.clone())]) {
                 files.report(Code::ApprovalInvalid, &error, findings);
                 claimed.extend(uses_of(file, signed));
@@ -347,10 +351,11 @@ fn gather_statements(
         KnownStatements::new(chain)
     });
     let mut below = BTreeMap::new();
-    for (file, signed) in statements {
-        let digest = Digest::of_file(&signed.bytes);
-        if known.held().get(&digest).is_some_and(|held| known.standing(held, now) == Standing::BelowThreshold) {
-            below.insert(digest, uses_of(file, signed));
+    for (digest, held) in known.held() {
+        if let (Standing::BelowThreshold, Decision::Approve(approval)) =
+            (known.standing(held, now), &held.statement.says)
+        {
+            below.insert(*digest, approval.uses.clone());
         }
     }
     Gathered { known, claimed, below }
@@ -363,7 +368,7 @@ fn by_serial(statements: &[(String, SignedFile)]) -> Vec<&(String, SignedFile)> 
     sorted
 }
 
-fn uses_of(file: &str, signed: &SignedFile) -> Vec<DataUse> {
+fn uses_of(file: &str, signed: &SignedFile) -> Vec<Arc<DataUse>> {
     match Statement::parse(file, &signed.bytes).map(|statement| statement.says) {
         Ok(Decision::Approve(approval)) => approval.uses,
         Ok(Decision::Reject(_) | Decision::Withdraw(_)) | Err(_) => Vec::new(),

@@ -1,5 +1,7 @@
 //! `unapproved-data-use`: a workflow does something with client data that no one approval covers.
 
+use std::sync::Arc;
+
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
 use assent_schema::id::{ClientId, OperationRef};
@@ -51,8 +53,8 @@ fn otherwise(view: &View<'_>, id: &ClientId, needed: &DataUse) -> Option<String>
         Decision::Approve(approval) => Some(&approval.uses),
         Decision::Reject(_) | Decision::Withdraw(_) => None,
     });
-    let of_it = |used: &&DataUse| used.workflow.as_ref() == Some(workflow) && !used.requests.is_empty();
-    let approved: Vec<&DataUse> = held.flatten().filter(of_it).collect();
+    let of_it = |used: &&Arc<DataUse>| used.workflow.as_ref() == Some(workflow) && !used.requests.is_empty();
+    let approved: Vec<&DataUse> = held.flatten().filter(of_it).map(Arc::as_ref).collect();
     let news: Vec<String> =
         needed.requests.iter().filter_map(|(name, asked)| differs(name, asked, &approved)).collect();
     let known = !approved.is_empty() && !news.is_empty();

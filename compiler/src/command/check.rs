@@ -15,6 +15,7 @@ use crate::publish::rehearsals::collect;
 use crate::show::findings::{Checked, Style, show};
 use crate::source::{
     CLIENTS_LOCK, OldFile, Parts, Shelf, changes_since, look_through, pinned_by, pins_of, place_of, resolve_commit,
+    unhashed,
 };
 
 use super::repository::{SourceArgs, texts};
@@ -73,7 +74,7 @@ fn check(args: &Args, parts: &dyn Parts, shelf: Option<&Shelf>, context: &mut Co
     };
     let rehearse: Option<Rehearse> = if args.no_rehearsal { None } else { Some(rehearsing::evidence) };
     let options = Options { rehearsed, region: None, rehearse };
-    let mut report = check::check(parts, at, &options, shelf)?;
+    let mut report = unhashed(|| check::check(parts, at, &options, shelf))?;
     let findings = &mut report.findings;
     if let (Some(since), Some(commit)) = (&args.since, parts.commit()) {
         progress.say("looking at who signed");

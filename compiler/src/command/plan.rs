@@ -118,7 +118,7 @@ fn draft(survey: &Survey, found: &Findings, client: &ClientId, at: Moment) -> Re
         approvers: digest(format!("clients/{client}/approvers/1.toml"))?,
         serial: highest_serial(survey, client) + 1,
         given: at,
-        says: Decision::Approve(Approval { expires: at.plus(DRAFT_LASTS), uses: judged.missing.clone() }),
+        says: Decision::Approve(Approval::new(at.plus(DRAFT_LASTS), judged.missing.clone())),
     };
     statement.to_toml().map_err(|error| Error::internal("write the approval", error))
 }

@@ -3,6 +3,8 @@
 //! # Source
 //! trust.md section 3 (the page for approvers). Promise P25.
 
+use std::sync::Arc;
+
 use assent_schema::trust::{Approved, Cancelled, Decision, Statement};
 use assent_schema::uses::{DataUse, Party, covers};
 
@@ -12,7 +14,7 @@ pub struct Beside {
     /// What is approved now.
     pub was: Option<Approved>,
     /// What the statement approves.
-    pub is: Option<DataUse>,
+    pub is: Option<Arc<DataUse>>,
 }
 
 impl Beside {
@@ -33,7 +35,8 @@ impl Beside {
 pub fn beside(statement: &Statement, standing: &[Approved]) -> (Vec<Beside>, Vec<Approved>) {
     let mut pairs: Vec<Beside> = match &statement.says {
         Decision::Approve(approval) => {
-            let pair = |used: &DataUse| Beside { was: nearest(used, standing).cloned(), is: Some(used.clone()) };
+            let pair =
+                |used: &Arc<DataUse>| Beside { was: nearest(used, standing).cloned(), is: Some(Arc::clone(used)) };
             approval.uses.iter().map(pair).collect()
         }
         Decision::Reject(_) | Decision::Withdraw(_) => {
@@ -44,7 +47,7 @@ pub fn beside(statement: &Statement, standing: &[Approved]) -> (Vec<Beside>, Vec
     let told = |one: &&Approved| !pairs.iter().any(|pair| pair.was.as_ref().is_some_and(|was| was.used == one.used));
     let mut rest: Vec<Approved> = standing.iter().filter(told).cloned().collect();
     let place = |used: &DataUse| (used.workflow.clone(), used.kind, used.operation.clone(), used.digest().ok());
-    pairs.sort_by_cached_key(|pair| pair.is.as_ref().or(pair.was.as_ref().map(|was| &was.used)).map(place));
+    pairs.sort_by_cached_key(|pair| pair.is.as_deref().or(pair.was.as_ref().map(|was| &*was.used)).map(place));
     rest.sort_by_cached_key(|one| place(&one.used));
     (pairs, rest)
 }

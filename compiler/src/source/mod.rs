@@ -30,7 +30,7 @@ use git2::Oid;
 use collect::{Collector, Reading};
 pub use commit::{read_commit, resolve_commit};
 pub use commits::{Change, Past, TrustFiles, changes_since};
-pub use git::{Commit, open_commit};
+pub use git::{Commit, open_commit, unhashed};
 pub use held::Held;
 pub use history::{OldFile, look_through, pinned_by, pins_of};
 pub use memory::read_files;

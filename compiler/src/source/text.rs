@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use assent_schema::trust::is_plain;
+
 /// What is wrong with the bytes of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BadText {
@@ -14,7 +16,7 @@ pub(super) struct BadText {
 /// Finds the first thing that may not stand in a file; `signed` files have LF line ends alone.
 pub(super) fn bad_text(bytes: &[u8], signed: bool) -> Option<BadText> {
     // Nearly every file is plain ASCII; one pass settles it.
-    if bytes.iter().all(|b| matches!(b, b' '..=b'~' | b'\n' | b'\t')) {
+    if is_plain(bytes) {
         return None;
     }
     let text = match std::str::from_utf8(bytes) {

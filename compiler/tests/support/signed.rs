@@ -131,7 +131,7 @@ pub(crate) fn approve(files: &mut Files, trust: &Trust, client: &ClientId, uses:
         approvers: *trust.approvers.get(client).expect("its approvers"),
         serial: 1,
         given: now.minus(Period::days(30)),
-        says: Decision::Approve(Approval { expires, uses }),
+        says: Decision::Approve(Approval::new(expires, uses)),
     };
     let text = statement.to_toml().expect("an approval");
     put(files, &format!("clients/{client}/approvals/1.toml"), text, Namespace::Approval, &[DANA]);

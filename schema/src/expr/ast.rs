@@ -177,8 +177,8 @@ impl Operator {
 
 impl Node {
     /// The parts directly below this one, in the order of the text.
-    pub(crate) fn children(&self) -> Vec<&Node> {
-        match &self.kind {
+    pub(crate) fn children(&self) -> impl Iterator<Item = &Node> {
+        let (few, many): ([Option<&Node>; 3], &[Node]) = match &self.kind {
             NodeKind::Boolean(_)
             | NodeKind::Integer(_)
             | NodeKind::Decimal(_)
@@ -187,14 +187,17 @@ impl Node {
             | NodeKind::Instant(_)
             | NodeKind::Now
             | NodeKind::Path(_)
-            | NodeKind::Has(_) => Vec::new(),
-            NodeKind::Field(of, _) | NodeKind::Not(of) | NodeKind::Negate(of) => vec![of],
-            NodeKind::Index(a, b) | NodeKind::Binary(_, a, b) | NodeKind::Each(_, a, _, b) => vec![a, b],
-            NodeKind::List(nodes) | NodeKind::And(nodes) | NodeKind::Or(nodes) | NodeKind::Call(_, nodes) => {
-                nodes.iter().collect()
+            | NodeKind::Has(_) => ([None; 3], &[]),
+            NodeKind::Field(of, _) | NodeKind::Not(of) | NodeKind::Negate(of) => ([Some(of), None, None], &[]),
+            NodeKind::Index(a, b) | NodeKind::Binary(_, a, b) | NodeKind::Each(_, a, _, b) => {
+                ([Some(a), Some(b), None], &[])
             }
-            NodeKind::Choose(a, b, c) => vec![a, b, c],
-        }
+            NodeKind::List(nodes) | NodeKind::And(nodes) | NodeKind::Or(nodes) | NodeKind::Call(_, nodes) => {
+                ([None; 3], nodes)
+            }
+            NodeKind::Choose(a, b, c) => ([Some(a), Some(b), Some(c)], &[]),
+        };
+        few.into_iter().flatten().chain(many)
     }
 
     /// What must all be true for this to be true: the operands of `&&`, or the part itself.

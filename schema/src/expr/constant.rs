@@ -54,11 +54,11 @@ pub(super) fn failing(node: &Node) -> Option<EvalError> {
     if is_closed(node) && !walks(node) {
         return value(node).err();
     }
-    by_argument(node).or_else(|| node.children().into_iter().find_map(failing))
+    by_argument(node).or_else(|| node.children().find_map(failing))
 }
 
 fn walks(node: &Node) -> bool {
-    matches!(node.kind, NodeKind::Each(..)) || node.children().into_iter().any(walks)
+    matches!(node.kind, NodeKind::Each(..)) || node.children().any(walks)
 }
 
 /// What fails whatever the other value is.
@@ -97,7 +97,7 @@ fn is_closed(node: &Node) -> bool {
                 locals.pop();
                 list && body
             }
-            _ => node.children().into_iter().all(|child| closed(child, locals)),
+            _ => node.children().all(|child| closed(child, locals)),
         }
     }
     closed(node, &mut Vec::new())
@@ -139,7 +139,7 @@ fn is_literal(node: &Node) -> bool {
         | NodeKind::Text(_)
         | NodeKind::Period(_)
         | NodeKind::Instant(_) => true,
-        NodeKind::Negate(_) | NodeKind::List(_) | NodeKind::Binary(..) => node.children().into_iter().all(is_literal),
+        NodeKind::Negate(_) | NodeKind::List(_) | NodeKind::Binary(..) => node.children().all(is_literal),
         _ => false,
     }
 }

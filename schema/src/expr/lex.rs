@@ -7,9 +7,9 @@ use super::error::{ExprError, ExprErrorKind};
 use super::money::in_bounds;
 
 /// One word or sign.
-#[derive(Clone, PartialEq)]
-pub(super) enum Lexeme {
-    Word(String),
+#[derive(PartialEq)]
+pub(super) enum Lexeme<'t> {
+    Word(&'t str),
     Integer(i64),
     Decimal(Decimal),
     Text(String),
@@ -27,7 +27,7 @@ const SIGNS: &[&str] = &[
 ///
 /// # Errors
 /// On control characters, open strings, bad numbers and characters that no expression holds.
-pub(super) fn lex(text: &str) -> Result<Vec<(Lexeme, Range<usize>)>, ExprError> {
+pub(super) fn lex(text: &str) -> Result<Vec<(Lexeme<'_>, Range<usize>)>, ExprError> {
     // Nearly every expression is plain ASCII; one pass over bytes settles it. White space stands between words, as in CEL.
     let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t'));
     let is_space = |c: char| matches!(c, '\n' | '\r' | '\t');
@@ -68,13 +68,13 @@ pub(super) fn lex(text: &str) -> Result<Vec<(Lexeme, Range<usize>)>, ExprError> 
     Ok(found)
 }
 
-fn word(rest: &str) -> (Lexeme, usize) {
+fn word(rest: &str) -> (Lexeme<'_>, usize) {
     let length = rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
-    (Lexeme::Word(rest.get(..length).unwrap_or_default().to_owned()), length)
+    (Lexeme::Word(rest.get(..length).unwrap_or_default()), length)
 }
 
 /// A number runs on over letters, so that `1e3`, `0x1f` and `1u` are refused instead of read as two words.
-fn number(rest: &str, at: usize) -> Result<(Lexeme, usize), ExprError> {
+fn number(rest: &str, at: usize) -> Result<(Lexeme<'_>, usize), ExprError> {
     let bytes = rest.as_bytes();
     let mut length = bytes.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
     let fraction = bytes.get(length + 1..).unwrap_or_default();
@@ -95,7 +95,7 @@ fn number(rest: &str, at: usize) -> Result<(Lexeme, usize), ExprError> {
     }
 }
 
-fn string(rest: &str, at: usize) -> Result<(Lexeme, usize), ExprError> {
+fn string(rest: &str, at: usize) -> Result<(Lexeme<'_>, usize), ExprError> {
     let mut chars = rest.char_indices();
     let quote = chars.next().map_or('"', |(_, c)| c);
     let mut out = String::with_capacity(16);

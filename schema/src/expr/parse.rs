@@ -15,7 +15,7 @@ use crate::id::Name;
 /// How deep brackets may be nested. Each level takes nine calls of the parser, so this bounds its stack.
 const BRACKETS_MOST: u16 = 24;
 
-/// Words of the language and those that CEL keeps for languages around it.
+/// Words of the language and those that CEL keeps for languages around it, sorted.
 const RESERVED: &[&str] = &[
     "as",
     "break",
@@ -60,14 +60,18 @@ impl Program {
     }
 }
 
-struct Parser {
-    lexemes: Vec<(Lexeme, Range<usize>)>,
+fn is_reserved(word: &str) -> bool {
+    RESERVED.binary_search(&word).is_ok()
+}
+
+struct Parser<'t> {
+    lexemes: Vec<(Lexeme<'t>, Range<usize>)>,
     at: usize,
     brackets: u16,
 }
 
-impl Parser {
-    fn peek(&self) -> &Lexeme {
+impl<'t> Parser<'t> {
+    fn peek(&self) -> &Lexeme<'t> {
         self.lexemes.get(self.at).map_or(&Lexeme::End, |(lexeme, _)| lexeme)
     }
 
@@ -75,8 +79,10 @@ impl Parser {
         self.lexemes.get(self.at).map_or(0..0, |(_, span)| span.clone())
     }
 
-    fn next(&mut self) -> (Lexeme, Range<usize>) {
-        let found = self.lexemes.get(self.at).cloned().unwrap_or((Lexeme::End, 0..0));
+    /// Takes a word or sign out: nobody looks back.
+    fn next(&mut self) -> (Lexeme<'t>, Range<usize>) {
+        let end = |(lexeme, span): &mut (_, Range<usize>)| (std::mem::replace(lexeme, Lexeme::End), span.clone());
+        let found = self.lexemes.get_mut(self.at).map_or((Lexeme::End, 0..0), end);
         self.at = (self.at + 1).min(self.lexemes.len().saturating_sub(1));
         found
     }
@@ -138,26 +144,22 @@ impl Parser {
         part: fn(&mut Self) -> Parsed,
         join: fn(Vec<Node>) -> NodeKind,
     ) -> Parsed {
+        if !matches!(self.peek(), Lexeme::Sign(found) if *found == sign) {
+            return Ok(first);
+        }
         let start = first.span.start;
         let mut nodes = vec![first];
         while self.takes(sign) {
             nodes.push(part(self)?);
         }
-        match (nodes.pop(), nodes.is_empty()) {
-            (Some(only), true) => Ok(only),
-            (Some(last), false) => {
-                let span = start..last.span.end;
-                nodes.push(last);
-                // `a && (b && c)` says the same as `a && b && c`; one shape for both.
-                node(join(flatten(nodes, join)), span)
-            }
-            (None, _) => Err(self.expected("an expression")),
-        }
+        let span = start..nodes.last().map_or(start, |last| last.span.end);
+        // `a && (b && c)` says the same as `a && b && c`; one shape for both.
+        node(join(flatten(nodes, join)), span)
     }
 
     fn operator(&self) -> Option<Operator> {
         Some(match self.peek() {
-            Lexeme::Word(word) if word == "in" => Operator::In,
+            Lexeme::Word("in") => Operator::In,
             Lexeme::Sign(sign) => match *sign {
                 "==" => Operator::Equal,
                 "!=" => Operator::NotEqual,
@@ -222,9 +224,9 @@ impl Parser {
             if self.takes(".") {
                 let (word, span) = self.word("the name of a field or function")?;
                 of = if self.takes("(") {
-                    self.method(of, &word, span)?
+                    self.method(of, word, span)?
                 } else {
-                    let field = name(&word, &span)?;
+                    let field = name(word, &span)?;
                     let kind = match of.kind {
                         NodeKind::Path(mut path) => {
                             path.fields.push(field);
@@ -244,14 +246,9 @@ impl Parser {
         }
     }
 
-    fn word(&mut self, wanted: &'static str) -> Result<(String, Range<usize>), ExprError> {
-        match self.peek() {
-            Lexeme::Word(_) => match self.next() {
-                (Lexeme::Word(word), span) => Ok((word, span)),
-                _ => Err(self.expected(wanted)),
-            },
-            _ => Err(self.expected(wanted)),
-        }
+    fn word(&mut self, wanted: &'static str) -> Result<(&'t str, Range<usize>), ExprError> {
+        let Lexeme::Word(word) = *self.peek() else { return Err(self.expected(wanted)) };
+        Ok((word, self.next().1))
     }
 
     /// `of.word(…)`, behind the bracket.
@@ -259,7 +256,7 @@ impl Parser {
         let start = of.span.start;
         if let Some(each) = Each::ALL.into_iter().find(|each| each.as_str() == word) {
             let (variable, place) = self.word("a name for the item")?;
-            let variable = name(&variable, &place)?;
+            let variable = name(variable, &place)?;
             self.needs(",", "`,` and an expression over the item")?;
             let body = self.expression()?;
             let end = self.needs(")", "`)`")?.end;
@@ -303,7 +300,7 @@ impl Parser {
                 let (nodes, end) = self.list("]", "`]` or `,`")?;
                 node(NodeKind::List(nodes), span.start..end)
             }
-            Lexeme::Word(word) => self.named(&word, span),
+            Lexeme::Word(word) => self.named(word, span),
             Lexeme::Sign(_) | Lexeme::End => {
                 Err(ExprError { span, kind: ExprErrorKind::Expected("a value, a name or a function") })
             }
@@ -316,7 +313,7 @@ impl Parser {
             "false" => return node(NodeKind::Boolean(false), span),
             _ => {}
         }
-        if RESERVED.contains(&word) {
+        if is_reserved(word) {
             return Err(ExprError { span, kind: ExprErrorKind::Reserved(word.to_owned()) });
         }
         if self.takes("(") {
@@ -348,7 +345,7 @@ fn flatten(nodes: Vec<Node>, join: fn(Vec<Node>) -> NodeKind) -> Vec<Node> {
 
 fn name(word: &str, span: &Range<usize>) -> Result<Name, ExprError> {
     let error = |kind| ExprError { span: span.clone(), kind };
-    if RESERVED.contains(&word) {
+    if is_reserved(word) {
         return Err(error(ExprErrorKind::Reserved(word.to_owned())));
     }
     let unknown = || ExprErrorKind::UnknownName { name: word.to_owned(), nearest: None, known: Vec::new() };
@@ -358,7 +355,7 @@ fn name(word: &str, span: &Range<usize>) -> Result<Name, ExprError> {
 /// A part with its depth, unless that is too great.
 pub(super) fn node(kind: NodeKind, span: Range<usize>) -> Parsed {
     let mut made = Node { kind, span, depth: 1 };
-    made.depth = 1 + made.children().iter().map(|child| child.depth).max().unwrap_or(0);
+    made.depth = 1 + made.children().map(|child| child.depth).max().unwrap_or(0);
     if made.depth > DEPTH_MOST {
         return Err(ExprError { span: made.span, kind: ExprErrorKind::TooDeep });
     }

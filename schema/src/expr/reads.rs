@@ -32,6 +32,6 @@ fn collect(node: &Node, locals: &mut Vec<Name>, found: &mut BTreeSet<Read>) {
             collect(body, locals, found);
             locals.pop();
         }
-        _ => node.children().into_iter().for_each(|child| collect(child, locals, found)),
+        _ => node.children().for_each(|child| collect(child, locals, found)),
     }
 }

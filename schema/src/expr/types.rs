@@ -66,8 +66,8 @@ pub struct Known {
 /// A declared field that a value draws from, as data uses name it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Source {
-    /// `<record>.<field>`, or `<step>.<field>` for what an AI answered.
-    pub path: String,
+    /// `<record>.<field>`, or `<step>.<field>` for what an AI answered. Shared: every value that draws on it names it.
+    pub path: Arc<str>,
     /// The field's class.
     pub class: Class,
     /// Whose it is.
@@ -96,7 +96,7 @@ impl Source {
         if pseudonym_of(&self.path).is_some() {
             self
         } else {
-            Self { path: format!("pseudonymise({})", self.path), ..self }
+            Self { path: format!("pseudonymise({})", self.path).into(), ..self }
         }
     }
 }
@@ -178,9 +178,7 @@ impl Known {
         known.sources = match known.kind {
             // The parts of a record name themselves.
             Type::Record(_) => Arc::default(),
-            _ => {
-                Arc::new(BTreeSet::from([Source { path: path.to_owned(), class: field.class, origin: origin.clone() }]))
-            }
+            _ => Arc::new(BTreeSet::from([Source { path: path.into(), class: field.class, origin: origin.clone() }])),
         };
         known
     }
@@ -197,17 +195,37 @@ impl Known {
     /// Label, control and sources of the value with everything in it.
     pub fn whole(&self) -> (Label, Marks, BTreeSet<Source>) {
         let mut sum = (self.label, self.control, (*self.sources).clone());
-        let below: Vec<&Self> = match &self.kind {
-            Type::List(of) => vec![of],
-            Type::Record(fields) => fields.values().collect(),
-            _ => Vec::new(),
-        };
-        for part in below {
-            let (label, control, sources) = part.whole();
-            sum = (sum.0.join(label), sum.1.join(control), sum.2);
-            sum.2.extend(sources);
+        for part in self.parts() {
+            part.each(&mut |part| {
+                sum.0 = sum.0.join(part.label);
+                sum.1 = sum.1.join(part.control);
+                sum.2.extend(part.sources.iter().cloned());
+            });
         }
         sum
+    }
+
+    /// The label of the value with everything in it.
+    pub fn whole_label(&self) -> Label {
+        let mut sum = self.label;
+        self.each(&mut |part| sum = sum.join(part.label));
+        sum
+    }
+
+    /// Sees the value and everything in it.
+    fn each(&self, see: &mut dyn FnMut(&Self)) {
+        see(self);
+        self.parts().for_each(|part| part.each(see));
+    }
+
+    /// What is directly in it: the item of a list, the fields of a record.
+    fn parts(&self) -> impl Iterator<Item = &Self> {
+        let (item, fields) = match &self.kind {
+            Type::List(of) => (Some(&**of), None),
+            Type::Record(fields) => (None, Some(fields.values())),
+            _ => (None, None),
+        };
+        item.into_iter().chain(fields.into_iter().flatten())
     }
 
     /// The field of a record.

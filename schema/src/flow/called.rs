@@ -81,7 +81,7 @@ impl Walk<'_> {
         };
         let marks = |path: Path| match path.fields.first().filter(|_| path.root.as_str() == "trigger") {
             Some(field) => fields.get(field.as_str()).map_or(Marks::OUTSIDE, |field| field.label().marks),
-            None => self.env.find(&path).map_or(Marks::NONE, |known| known.whole().0.marks),
+            None => self.env.find(&path).map_or(Marks::NONE, |known| known.whole_label().marks),
         };
         of_argument(given).into_iter().map(marks).fold(Marks::NONE, Marks::join)
     }

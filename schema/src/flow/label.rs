@@ -111,7 +111,7 @@ impl<'a> Labels<'a> {
                 self.repeated(told, of);
                 list.join(body).computed()
             }
-            _ => node.children().into_iter().fold(Flow::CONSTANT, |flow, child| flow.join(self.of(child))).computed(),
+            _ => node.children().fold(Flow::CONSTANT, |flow, child| flow.join(self.of(child))).computed(),
         };
         self.content |= !flow.label.class.is_fact();
         self.marks = self.marks.join(flow.any_marks());

@@ -33,6 +33,7 @@ pub use error::{Part, PlanError, PlanErrorKind, Site};
 pub(crate) use reads::draws_on_trigger;
 pub use reads::{of_argument, reads_at};
 pub use unsure::Unsure;
+use walk::Open;
 pub(crate) use way::shows;
 pub use way::{Sought, way};
 
@@ -178,19 +179,19 @@ impl Flows {
 /// # Errors
 /// When the plan is not one that [`check_plan`] finds nothing wrong with.
 pub fn analyse(plan: &Plan) -> Result<Flows, Vec<PlanError>> {
-    let (walked, errors) = walk::walk(plan, None);
+    let (walked, errors) = walk::walk(plan, Open::Nowhere);
     if errors.is_empty() { Ok(walked.flows) } else { Err(errors) }
 }
 
 /// Everything that is wrong with the names, types and guards of a plan, in the order of its steps.
 pub fn check_plan(plan: &Plan) -> Vec<PlanError> {
-    walk::walk(plan, None).1
+    walk::walk(plan, Open::Nowhere).1
 }
 
 /// What can be followed of a plan, and everything that is wrong with it as [`check_plan`] says. What is wrong flows nowhere:
 /// of what may rest on it [`Unsure`] tells.
 pub fn follow_partly(plan: &Plan) -> (Flows, Vec<PlanError>) {
-    let (walked, errors) = walk::walk(plan, None);
+    let (walked, errors) = walk::walk(plan, Open::Nowhere);
     (walked.flows, errors)
 }
 
@@ -198,7 +199,7 @@ pub fn follow_partly(plan: &Plan) -> (Flows, Vec<PlanError>) {
 ///
 /// Without a step, what KPIs may read.
 pub fn env_of(plan: &Plan, step: Option<&Name>) -> crate::expr::Env {
-    walk::walk(plan, step).0.env
+    walk::walk(plan, step.map_or(Open::Behind, Open::Step)).0.env.unwrap_or_default()
 }
 
 /// What is known of a path that stands by itself, as text.

@@ -45,7 +45,7 @@ impl<'p> Walk<'p> {
         let too_long = walked.as_ref().is_some_and(|walked| walked.most > each.max);
         let mut failing = if too_long { self.failing.join(marks) } else { self.failing };
         if let Some(Walked { item, .. }) = walked {
-            let item = results::marked(&item, Marks::NONE, marks);
+            let item = results::marked(item, Marks::NONE, marks);
             self.env.names.insert(each.item.clone(), item);
             self.env.facts = certain.clone();
             let told_apart = self.fact_key(&each.key, &Part::Key).any_marks();
@@ -175,7 +175,7 @@ impl<'p> Walk<'p> {
                 if !is_facts(&awaited.on) || !awaited.on.fields.contains_key(awaited.key.as_str()) {
                     self.error(Part::Until, PlanErrorKind::NotAFact);
                 }
-                let event = results::marked(&results::event(&awaited.on), matched, Marks::NONE);
+                let event = results::marked(results::event(&awaited.on), matched, Marks::NONE);
                 if let Type::Record(known) = event.kind {
                     let optional = |known: &Known| Known { optional: true, ..known.clone() };
                     fields.extend(known.iter().map(|(name, known)| (name.clone(), optional(known))));

@@ -19,7 +19,7 @@ pub(super) fn trigger(trigger: &Trigger) -> Known {
             let known = Known::record(fields, record.as_str(), &Origin::Connection(connection.clone()));
             // Whoever knows the token can write every field.
             let outside = if matches!(dialect, Dialect::Token) { Marks::OUTSIDE } else { Marks::NONE };
-            marked(&known, outside, Marks::NONE)
+            marked(known, outside, Marks::NONE)
         }
         Trigger::Poll { poll, record, fields, .. } => {
             Known::record(fields, record.as_str(), &Origin::Connection(poll.read.connection.clone()))
@@ -35,7 +35,7 @@ pub(super) fn event(event: &Event) -> Known {
     let origin = Origin::Connection(event.connection.clone());
     let known = Known::record(&event.fields, event.record.as_str(), &origin);
     let outside = if matches!(event.dialect, Dialect::Token) { Marks::OUTSIDE } else { Marks::NONE };
-    marked(&known, outside, Marks::NONE)
+    marked(known, outside, Marks::NONE)
 }
 
 /// What is known of an answer of an operation, by who may have chosen what it was given.
@@ -46,21 +46,22 @@ pub(super) fn call(
     own_party: bool,
 ) -> Known {
     let known = Known::record(&operation.response, operation.record.as_str(), &Origin::Connection(connection.clone()));
-    let known = marked(&known, chosen_by(operation, given, own_party), Marks::NONE);
-    if operation.effect == Effect::None {
-        return known;
+    let mut known = marked(known, chosen_by(operation, given, own_party), Marks::NONE);
+    if operation.effect != Effect::None {
+        mark_said(&mut known, given.values().fold(Marks::NONE, |marks, more| marks.join(*more)));
     }
-    let given = given.values().fold(Marks::NONE, |marks, more| marks.join(*more));
-    said_of(&known, given)
+    known
 }
 
 /// An effect's answer names what it made, by an id and a moment, whoever chose what was put into it. All else that it says is of
 /// what it was given.
-fn said_of(known: &Known, given: Marks) -> Known {
-    match &known.kind {
-        Type::Token | Type::Integer | Type::Instant => known.clone(),
-        Type::Record(_) => Known { kind: map(&known.kind, |part| said_of(part, given)), ..known.clone() },
-        _ => marked(known, given, Marks::NONE),
+fn mark_said(known: &mut Known, given: Marks) {
+    match &mut known.kind {
+        Type::Token | Type::Integer | Type::Instant => {}
+        Type::Record(fields) if given.any() => {
+            Arc::make_mut(fields).values_mut().for_each(|field| mark_said(field, given));
+        }
+        _ => mark(known, given, Marks::NONE),
     }
 }
 
@@ -86,7 +87,7 @@ pub(super) fn ask(step: &Name, answer: &BTreeMap<Name, Answer>, given: &Flow) ->
     let texts = |values: &[String]| Type::OneOf(values.to_vec().into());
     let field = |name: &str, kind: Type, label: Label| {
         let path = format!("{step}.{name}");
-        let source = Source { path, class: label.class, origin: Origin::Agent };
+        let source = Source { path: path.into(), class: label.class, origin: Origin::Agent };
         let known = Known::new(kind, label);
         Known { control: given.control, sources: Arc::new(BTreeSet::from([source])), ..known }
     };
@@ -120,13 +121,22 @@ pub(super) fn decide() -> Known {
 }
 
 /// Adds marks to a value and everything in it: by data, and by condition.
-pub(super) fn marked(known: &Known, data: Marks, control: Marks) -> Known {
-    if !data.any() && !control.any() {
-        return known.clone();
+pub(super) fn marked(mut known: Known, data: Marks, control: Marks) -> Known {
+    if data.any() || control.any() {
+        mark(&mut known, data, control);
     }
-    let each = |known: &Known| marked(known, data, control);
-    let label = Label::new(known.label.class, known.label.marks.join(data));
-    Known { kind: map(&known.kind, each), label, control: known.control.join(control), ..known.clone() }
+    known
+}
+
+/// As [`marked`], in place: most of what is marked was just made.
+fn mark(known: &mut Known, data: Marks, control: Marks) {
+    known.label = Label::new(known.label.class, known.label.marks.join(data));
+    known.control = known.control.join(control);
+    match &mut known.kind {
+        Type::Record(fields) => Arc::make_mut(fields).values_mut().for_each(|field| mark(field, data, control)),
+        Type::List(of) => mark(Arc::make_mut(of), data, control),
+        _ => {}
+    }
 }
 
 /// The answer of a read that was asked with content: what it says may tell of that, so nothing in it is a fact.

@@ -53,7 +53,7 @@ fn errors(text: &str, changes: &[(&str, Value)]) -> Vec<(Option<usize>, Part, St
 }
 
 fn sources(flow: &Flow) -> Vec<&str> {
-    flow.sources.iter().map(|source| source.path.as_str()).collect()
+    flow.sources.iter().map(|source| &*source.path).collect()
 }
 
 fn name(text: &str) -> Name {

@@ -18,12 +18,23 @@ use crate::plan::{Action, Argument, Channel, Effect, Expression, Plan, Step};
 /// What a walk finds besides errors.
 pub(super) struct Walked {
     pub(super) flows: Flows,
-    pub(super) env: Env,
+    /// What stands open where that is asked.
+    pub(super) env: Option<Env>,
 }
 
-/// Walks all steps, then KPIs, limits and the fallback. The `env` is what stands open to the expressions of `at`; behind
-/// the last step without it.
-pub(super) fn walk(plan: &Plan, at: Option<&Name>) -> (Walked, Vec<PlanError>) {
+/// Where what stands open to expressions is asked.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Open<'a> {
+    /// Nowhere.
+    Nowhere,
+    /// At a step; behind the last one where there is none of that name.
+    Step(&'a Name),
+    /// Behind the last step.
+    Behind,
+}
+
+/// Walks all steps, then KPIs, limits and the fallback.
+pub(super) fn walk(plan: &Plan, at: Open<'_>) -> (Walked, Vec<PlanError>) {
     let mut walk = Walk {
         plan,
         env: Env::default(),
@@ -36,7 +47,7 @@ pub(super) fn walk(plan: &Plan, at: Option<&Name>) -> (Walked, Vec<PlanError>) {
         ended: Marks::NONE,
         times: 1,
         inside: None,
-        at: at.cloned(),
+        at: if let Open::Step(step) = at { Some(step.clone()) } else { None },
         met: None,
         answers: BTreeMap::new(),
     };
@@ -46,7 +57,7 @@ pub(super) fn walk(plan: &Plan, at: Option<&Name>) -> (Walked, Vec<PlanError>) {
     walk.steps(&plan.steps, &Facts::default());
     walk.step = None;
     walk.env.facts = Facts::default();
-    let met = walk.met.take().unwrap_or_else(|| walk.env.clone());
+    let met = (at != Open::Nowhere).then(|| walk.met.take().unwrap_or_else(|| walk.env.clone()));
     plan.kpis.iter().enumerate().for_each(|(place, kpi)| walk.kpi(place, kpi));
     walk.flows.releases.sort();
     // What stands inside an `each` is known to whoever asks, too.
@@ -206,7 +217,7 @@ impl<'p> Walk<'p> {
         flow.failing = certain.join(self.may_end_otherwise(step, &flow));
         // Whether a step that may fail has a result is chosen by whoever can make it fail.
         let failing = if step.continue_on.is_empty() { Marks::NONE } else { flow.failing };
-        let mut result = results::marked(&result, Marks::NONE, control.join(failing));
+        let mut result = results::marked(result, Marks::NONE, control.join(failing));
         match self.asked_with_content(step, &flow) {
             None => {}
             Some(Effect::None) => {
@@ -232,7 +243,7 @@ impl<'p> Walk<'p> {
         result.sources = told.into();
         if let Type::Record(fields) = &result.kind {
             for (name, field) in fields.iter() {
-                let (label, ..) = field.whole();
+                let label = field.whole_label();
                 flow.result.insert(name.clone(), label);
                 let shape = self.shape(step, name).or_else(|| field.kind.reference_shape());
                 flow.facts.extend(shape.filter(|_| label.class.is_fact()).map(|shape| (name.clone(), shape)));

@@ -35,7 +35,7 @@ impl Sought {
 
     /// What is said of a value that is so.
     fn said(self, known: &Known) -> String {
-        let (label, ..) = known.whole();
+        let label = known.whole_label();
         match self {
             Self::Above(_) => format!("which is {}", label.class),
             Self::Marked | Self::Chosen if label.marks.outside => "which anyone may have written".into(),

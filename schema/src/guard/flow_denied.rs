@@ -123,7 +123,7 @@ fn counted(judged: &Judged<'_>, found: &mut Vec<Breach>) {
         let labels = kpi.by.iter().enumerate().map(|(label, path)| (Part::KpiBy(place, label), path));
         for (part, path) in labels.chain(kpi.sum.iter().map(|path| (Part::KpiSum(place), path))) {
             let known = crate::flow::find(judged.flows, path);
-            let class = known.map_or(Class::Public, |known| known.whole().0.class);
+            let class = known.map_or(Class::Public, |known| known.whole_label().class);
             if !class.is_fact() {
                 let sink = format!("the KPI `{}`", kpi.name);
                 found.push(denied(judged, of_workflow(part), class, Class::Reference, &sink));

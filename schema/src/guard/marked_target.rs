@@ -64,7 +64,7 @@ fn is_proven(judged: &Judged<'_>, called: &Called<'_>, given: &Argument) -> bool
         Argument::List(items) => items.iter().all(|item| is_proven(judged, called, item)),
         Argument::Record(members) => members.values().all(|member| is_proven(judged, called, member)),
         Argument::Boolean(_) | Argument::Integer(_) | Argument::Template(_) | Argument::Text(_) => {
-            let is_marked = |path: &&Path| judged.flows.find(path).is_some_and(|known| known.whole().0.marks.any());
+            let is_marked = |path: &&Path| judged.flows.find(path).is_some_and(|known| known.whole_label().marks.any());
             let paths = of_argument(given);
             let mut marked = paths.iter().filter(is_marked);
             marked.all(|path| is_only(given, path) && belongs(judged, called, path))

@@ -111,7 +111,7 @@ impl<'a> Needed<'a> {
 
     fn one(&mut self, path: Path) {
         let judged = self.judged;
-        let is_fact = judged.flows.find(&path).is_none_or(|known| known.whole().0.class.is_fact());
+        let is_fact = judged.flows.find(&path).is_none_or(|known| known.whole_label().class.is_fact());
         if is_fact || !self.seen.insert(path.clone()) {
             return;
         }

@@ -4,6 +4,7 @@
 //! trust.md section 3, formats.md section 3. Promise P25.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -91,8 +92,16 @@ impl Decision {
 pub struct Approval {
     /// The moment after its last, at most 400 days after it was given.
     pub expires: Moment,
-    /// The uses in full, each once, at least one. Written in the order of their canonical JSON, read in any.
-    pub uses: Vec<DataUse>,
+    /// The uses in full, each once, at least one. Written in the order of their canonical JSON, read in any. Shared with
+    /// what is approved at an instant: a large client's are megabytes.
+    pub uses: Vec<Arc<DataUse>>,
+}
+
+impl Approval {
+    /// These uses, approved until then.
+    pub fn new(expires: Moment, uses: impl IntoIterator<Item = DataUse>) -> Self {
+        Self { expires, uses: uses.into_iter().map(Arc::new).collect() }
+    }
 }
 
 /// Which uses a rejection or withdrawal is about, or which reset.
@@ -210,7 +219,7 @@ impl Statement {
                 if distinct.len() != read.uses.len() {
                     return Err(("serial", "lists a data use twice"));
                 }
-                Ok(Decision::Approve(Approval { expires, uses: std::mem::take(&mut read.uses) }))
+                Ok(Decision::Approve(Approval::new(expires, std::mem::take(&mut read.uses))))
             })
         } else {
             sound.read::<File<Named>>()?.statement(file, |read| {
@@ -279,8 +288,9 @@ impl Statement {
 }
 
 /// Uses sorted by their canonical JSON, each once.
-fn sorted(uses: &[DataUse]) -> Result<Vec<&DataUse>, canon::CanonError> {
-    let mut keyed = uses.iter().map(|used| Ok((canon::to_bytes(used)?, used))).collect::<Result<Vec<_>, _>>()?;
+fn sorted(uses: &[Arc<DataUse>]) -> Result<Vec<&DataUse>, canon::CanonError> {
+    let keyed = uses.iter().map(|used| Ok((canon::to_bytes(&**used)?, &**used)));
+    let mut keyed = keyed.collect::<Result<Vec<_>, _>>()?;
     keyed.sort_by(|(a, _), (b, _)| a.cmp(b));
     keyed.dedup_by(|(a, _), (b, _)| a == b);
     Ok(keyed.into_iter().map(|(_, used)| used).collect())

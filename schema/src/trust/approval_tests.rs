@@ -43,7 +43,7 @@ fn statement(says: Decision) -> Statement {
 
 fn approval() -> Statement {
     let expires = "2027-03-01T00:00:00Z".parse().unwrap();
-    statement(Decision::Approve(Approval { expires, uses: vec![used("refund", 8), used("reply", 4)] }))
+    statement(Decision::Approve(Approval::new(expires, [used("refund", 8), used("reply", 4)])))
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn what_is_written_is_read_again() {
     let mut unsorted = approval();
     if let Decision::Approve(approval) = &mut unsorted.says {
         approval.uses.reverse();
-        approval.uses.push(used("reply", 4));
+        approval.uses.push(Arc::new(used("reply", 4)));
     }
     let text = unsorted.to_toml().unwrap();
     let read = Statement::parse("a.toml", text.as_bytes()).unwrap();

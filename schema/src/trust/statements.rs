@@ -4,6 +4,7 @@
 //! trust.md section 3. Promise P25.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::canon::Digest;
 use crate::id::{ClientId, PersonId, WorkflowId};
@@ -54,7 +55,7 @@ pub enum Standing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approved {
     /// The use as approved.
-    pub used: DataUse,
+    pub used: Arc<DataUse>,
     /// The statement's digest.
     pub statement: Digest,
     /// Until when it holds.
@@ -168,7 +169,8 @@ impl KnownStatements {
         let of_yet = |(who, key): &(&PersonId, &PublicKey)| self.yet.get(*who).is_some_and(|p| p.keys.contains(*key));
         let mut counts = keys.iter().any(|one| of_yet(&one));
         let mut keys: BTreeSet<(PersonId, PublicKey)> = keys.into_iter().collect();
-        let digest = Digest::of_file(&signed.bytes);
+        let statement = Verified::new(&signed.bytes, statement);
+        let digest = statement.digest();
         if let Some(held) = grown.get(&digest) {
             // Of two signatures of a person the one that counts today stays.
             for (who, armour) in &held.signed.signatures {
@@ -180,7 +182,6 @@ impl KnownStatements {
             keys.extend(held.keys.iter().cloned());
             counts |= held.counts;
         }
-        let statement = Verified::new(&signed.bytes, statement);
         grown.insert(digest, Held { statement, signed, signers, counts, keys });
         Ok(())
     }
@@ -248,11 +249,11 @@ impl KnownStatements {
     pub fn approved_for(&self, workflow: &WorkflowId, at: Moment) -> Vec<DataUse> {
         let counts = |held: &Held| self.standing(held, at) == Standing::InForce;
         let concerns = |used: &DataUse| used.workflow.as_ref().is_none_or(|named| named == workflow);
-        self.approved_where(counts, concerns).into_iter().map(|approved| approved.used).collect()
+        self.approved_where(counts, concerns).into_iter().map(|approved| DataUse::clone(&approved.used)).collect()
     }
 
     /// The approved uses alone, for `uses::uncovered`.
-    pub fn approved_uses(&self, at: Moment) -> Vec<DataUse> {
+    pub fn approved_uses(&self, at: Moment) -> Vec<Arc<DataUse>> {
         self.approved(at).into_iter().map(|approved| approved.used).collect()
     }
 
@@ -268,7 +269,7 @@ impl KnownStatements {
                 let cancels = self.cancels_of(held);
                 let left = uses.iter().filter(|used| concerns(used) && !cancels.name(used));
                 let statement = held.statement.digest();
-                found.extend(left.map(|used| Approved { used: used.clone(), statement, expires: *expires }));
+                found.extend(left.map(|used| Approved { used: Arc::clone(used), statement, expires: *expires }));
             }
         }
         found

@@ -18,8 +18,8 @@ fn statement(serial: u64, says: Decision) -> String {
 }
 
 fn approve(serial: u64, workflows: &[&str]) -> String {
-    let uses = workflows.iter().map(|workflow| used(workflow)).collect();
-    statement(serial, Decision::Approve(Approval { expires: moment("2027-03-01T00:00:00Z"), uses }))
+    let uses = workflows.iter().map(|workflow| used(workflow));
+    statement(serial, Decision::Approve(Approval::new(moment("2027-03-01T00:00:00Z"), uses)))
 }
 
 fn withdraw(serial: u64, cancelled: Cancelled) -> String {

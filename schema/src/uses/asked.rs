@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::id::{Name, Scope};
+use crate::canon::{self, CanonError, Digest};
+use crate::id::{Name, OperationRef, Scope};
 use crate::plan::{
     Belongs, Confirm, Effect, Encoding, ErrorRule, Idempotency, Job, Method, Operation, Pages, Param, Park,
 };
 
 /// An operation without the members that change nothing about what is asked for. Written as JSON it is the operation
 /// without them.
-#[derive(Serialize)]
+#[derive(PartialEq, Serialize)]
 pub(super) struct Asked<'o> {
     record: &'o Name,
     method: Method,
@@ -47,7 +48,32 @@ pub(super) struct Asked<'o> {
     pages: Option<&'o Pages>,
 }
 
+/// The digests of what operations ask for that were made already. Workflows of one client call the same operations, and to
+/// write one as JSON takes far longer than to see that it is the same.
+#[derive(Debug, Default)]
+pub struct AskedBefore(BTreeMap<OperationRef, (Operation, Digest)>);
+
+impl AskedBefore {
+    /// The digest of what an operation asks for.
+    pub(super) fn digest(&mut self, name: &OperationRef, operation: &Operation) -> Result<Digest, CanonError> {
+        let asked = Asked::of(operation);
+        if let Some((before, digest)) = self.0.get(name)
+            && Asked::of(before) == asked
+        {
+            return Ok(*digest);
+        }
+        let digest = asked.digest()?;
+        self.0.insert(name.clone(), (operation.clone(), digest));
+        Ok(digest)
+    }
+}
+
 impl<'o> Asked<'o> {
+    /// The digest that clients sign.
+    pub(super) fn digest(&self) -> Result<Digest, CanonError> {
+        Ok(Digest::tagged("assent-operation/v1", &canon::to_bytes(self)?))
+    }
+
     /// What an operation asks for. Every member is named, so that a new one must be put on one side.
     pub(super) fn of(operation: &'o Operation) -> Self {
         let Operation {

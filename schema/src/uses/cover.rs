@@ -42,7 +42,7 @@ impl<U: Borrow<DataUse>> Coverage<U> {
         let wanted = fixed(derived);
         let first = self.0.partition_point(|given| fixed(given.borrow()) < wanted);
         let equal = self.0.iter().skip(first).take_while(|given| fixed((*given).borrow()) == wanted);
-        equal.into_iter().any(|given| covers(given.borrow(), derived))
+        equal.into_iter().any(|given| is_wider(given.borrow(), derived))
     }
 
     /// Whether nothing is covered.
@@ -77,13 +77,21 @@ fn fixed(one: &DataUse) -> Fixed<'_> {
 }
 
 /// The derived uses that no one approved use covers, in their order.
-pub fn uncovered<'d>(derived: impl IntoIterator<Item = &'d DataUse>, approved: &[DataUse]) -> Vec<&'d DataUse> {
+pub fn uncovered<'d, 'a>(
+    derived: impl IntoIterator<Item = &'d DataUse>,
+    approved: impl IntoIterator<Item = &'a DataUse>,
+) -> Vec<&'d DataUse> {
     let approved = Coverage::new(approved);
     derived.into_iter().filter(|needed| !approved.covers(needed)).collect()
 }
 
 /// Whether one approved use covers a derived one.
 pub fn covers(approved: &DataUse, derived: &DataUse) -> bool {
+    fixed(derived) == fixed(approved) && is_wider(approved, derived)
+}
+
+/// Whether one approved use covers a derived one, of two in which all is equal that must be ([`fixed`]).
+fn is_wider(approved: &DataUse, derived: &DataUse) -> bool {
     // Every member is named here, so that a new one cannot be forgotten; what is not taken out is in `fixed`.
     let DataUse {
         kind,
@@ -107,8 +115,8 @@ pub fn covers(approved: &DataUse, derived: &DataUse) -> bool {
         bits,
         releases,
     } = derived;
-    let same = fixed(derived) == fixed(approved) && *terms == approved.terms && *unattended <= approved.unattended;
     let known = [from, to].into_iter().flatten().all(has_host);
+    let same = known && *terms == approved.terms && *unattended <= approved.unattended;
     // Who may be given a value may be given the name that stands for it.
     let most = |path: &str| approved.fields.get(path).or_else(|| approved.fields.get(pseudonym_of(path)?));
     // What a read says of a field is what the catalog says. A catalog that protects it less than the client was told is
@@ -123,8 +131,7 @@ pub fn covers(approved: &DataUse, derived: &DataUse) -> bool {
         |operation, asked| approved.requests.get(operation).is_some_and(|given| request_covers(given, asked));
     let requests = || requests.iter().all(|(operation, asked)| told_before(operation, asked));
     let releases = || releases.iter().all(|release| approved.releases.contains(release));
-    same && known
-        && fields()
+    same && fields()
         && scopes()
         && deciders()
         && requests()

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    AgentParty, AgreementUse, ConnectionParty, DataUse, FolderParty, GroupParty, GuardrailUse, Party, RequestUse,
-    UseKind,
+    AgentParty, AgreementUse, AskedBefore, ConnectionParty, DataUse, FolderParty, GroupParty, GuardrailUse, Party,
+    RequestUse, UseKind,
 };
 use crate::class::Class;
 use crate::client::{ClientFacts, ConnectionTo, Guardrail};
@@ -23,6 +23,11 @@ const ASK: &str = "ask";
 /// # Shape
 /// Sorted, each once. Uses that differ in nothing but fields are one.
 pub fn derive(plan: &Plan, client: &ClientFacts, flows: &Flows) -> Vec<DataUse> {
+    derive_after(plan, client, flows, &mut AskedBefore::default())
+}
+
+/// As [`derive`], of one of many plans of a client.
+pub fn derive_after(plan: &Plan, client: &ClientFacts, flows: &Flows, before: &mut AskedBefore) -> Vec<DataUse> {
     let mut found = Derived { plan, client, uses: Vec::new() };
     found.trigger();
     plan.cancels.iter().for_each(|cancel| found.event(&cancel.on));
@@ -32,7 +37,7 @@ pub fn derive(plan: &Plan, client: &ClientFacts, flows: &Flows) -> Vec<DataUse> 
         }
     }
     found.deciders();
-    found.requests();
+    found.requests(before);
     let bits = flows.bits();
     if bits > 0 {
         let mut releases: Vec<String> = flows.releases.iter().map(|release| release.what.clone()).collect();
@@ -123,16 +128,20 @@ fn proofs(client: &ClientFacts, person: &PersonId) -> BTreeSet<String> {
 
 /// Joins uses that differ in nothing but fields, and sorts them.
 fn sorted(uses: Vec<DataUse>) -> Vec<DataUse> {
-    let mut by_rest: BTreeMap<DataUse, BTreeMap<String, Class>> = BTreeMap::new();
-    for mut one in uses {
-        let fields = std::mem::take(&mut one.fields);
-        let joined = by_rest.entry(one).or_default();
-        for (path, class) in fields {
-            let known = joined.entry(path).or_insert(class);
+    let apart = |mut one: DataUse| (std::mem::take(&mut one.fields), one);
+    let mut all: Vec<(BTreeMap<String, Class>, DataUse)> = uses.into_iter().map(apart).collect();
+    all.sort_by(|(_, a), (_, b)| a.cmp(b));
+    all.dedup_by(|(more, one), (fields, kept)| {
+        if one != kept {
+            return false;
+        }
+        for (path, class) in std::mem::take(more) {
+            let known = fields.entry(path).or_insert(class);
             *known = known.join(class);
         }
-    }
-    by_rest.into_iter().map(|(rest, fields)| DataUse { fields, ..rest }).collect()
+        true
+    });
+    all.into_iter().map(|(fields, rest)| DataUse { fields, ..rest }).collect()
 }
 
 struct Derived<'a> {
@@ -226,10 +235,11 @@ impl Derived<'_> {
     }
 
     /// What its operations ask for: a use of its own, so that an edit of the catalog that changes it is seen as one.
-    fn requests(&mut self) {
+    fn requests(&mut self, before: &mut AskedBefore) {
         let requests = self.plan.operations.iter().filter_map(|(name, operation)| {
             // A plan is read from canonical JSON, which holds no integer that could not be written again.
-            Some((name.clone(), RequestUse::of(operation).ok()?))
+            let digest = before.digest(name, operation).ok()?;
+            Some((name.clone(), RequestUse::with(operation, digest).ok()?))
         });
         let requests: BTreeMap<_, _> = requests.collect();
         if !requests.is_empty() {
@@ -482,7 +492,7 @@ impl Derived<'_> {
 fn fields(sources: &BTreeSet<Source>) -> BTreeMap<String, Class> {
     let mut fields: BTreeMap<String, Class> = BTreeMap::new();
     for source in sources {
-        let class = fields.entry(source.path.clone()).or_insert(source.class);
+        let class = fields.entry(source.path.to_string()).or_insert(source.class);
         *class = class.join(source.class);
     }
     fields

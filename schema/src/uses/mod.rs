@@ -23,8 +23,9 @@ mod derive;
 mod terms;
 
 use asked::Asked;
+pub use asked::AskedBefore;
 pub use cover::{Coverage, covers, uncovered};
-pub use derive::{derive, derive_client};
+pub use derive::{derive, derive_after, derive_client};
 
 /// One fact that a client approves: this purpose moves these fields from here to there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -293,7 +294,11 @@ impl RequestUse {
     /// # Errors
     /// When an integer is beyond 2^53 − 1.
     pub fn of(operation: &Operation) -> Result<Self, canon::CanonError> {
-        let digest = Digest::tagged("assent-operation/v1", &canon::to_bytes(&Asked::of(operation))?);
+        Self::with(operation, Asked::of(operation).digest()?)
+    }
+
+    /// The same, where the digest of what it asks for is known.
+    fn with(operation: &Operation, digest: Digest) -> Result<Self, canon::CanonError> {
         let mut answers = BTreeMap::new();
         for (name, field) in &operation.response {
             read_at(name.as_str(), field, &mut answers)?;

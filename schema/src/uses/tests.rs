@@ -156,9 +156,14 @@ fn who_decides_and_what_is_asked_for_are_uses() {
 
 #[test]
 fn every_fact_of_an_operation_but_its_pace_is_signed() {
-    let operation = refund().operations.into_iter().next().expect("an operation").1;
-    let digest =
-        |value: Value| RequestUse::of(&serde_json::from_value(value).expect("an operation")).expect("a digest").digest;
+    let (name, operation) = refund().operations.into_iter().next().expect("an operation");
+    let before = std::cell::RefCell::new(AskedBefore::default());
+    let digest = |value: Value| {
+        let operation: Operation = serde_json::from_value(value).expect("an operation");
+        let digest = RequestUse::of(&operation).expect("a digest").digest;
+        assert_eq!(before.borrow_mut().digest(&name, &operation), Ok(digest), "what was asked before changes nothing");
+        digest
+    };
     let facts = serde_json::to_value(&operation).expect("json");
     let with = |member: &str, value: Value| {
         let mut facts = facts.clone();

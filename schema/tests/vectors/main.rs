@@ -172,10 +172,8 @@ fn statements(vectors: &mut Vectors, project: Digest, approvers: Digest) -> Dige
             "releases": ["intent.intent: one_of 3"],
         },
     ]);
-    let approval = trust::Approval {
-        expires: moment("2027-03-01T00:00:00Z"),
-        uses: serde_json::from_value(uses).expect("data uses"),
-    };
+    let uses: Vec<assent_schema::uses::DataUse> = serde_json::from_value(uses).expect("data uses");
+    let approval = trust::Approval::new(moment("2027-03-01T00:00:00Z"), uses);
     let approve = statement(project, approvers, 7, trust::Decision::Approve(approval)).to_toml().expect("an approval");
     let withdraw = trust::Decision::Withdraw(vec![trust::Cancelled::Workflow("refund".parse().expect("an id"))]);
     let withdraw = statement(project, approvers, 8, withdraw).to_toml().expect("a withdrawal");

@@ -5,6 +5,7 @@ mod page;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use assent_schema::id::PersonId;
 use assent_schema::trust::{Decision, Namespace, Statement, TOML_MOST_BYTES, verify};
@@ -116,7 +117,7 @@ pub(super) fn sign(file: &Path, key: &KeyFile) -> Result<Signed, Error> {
 
 /// A statement as JSON: what it says in full, and in the words that people read.
 pub(super) fn told(file: &Path, statement: &Statement, signed: Option<&Signed>) -> Value {
-    let row = |used: &DataUse| json!({ "use": used, "sentence": sentence(used) });
+    let row = |used: &Arc<DataUse>| json!({ "use": **used, "sentence": sentence(used) });
     let (expires, uses) = match &statement.says {
         Decision::Approve(approval) => (Some(approval.expires), approval.uses.iter().map(row).collect()),
         Decision::Reject(_) | Decision::Withdraw(_) => (None, Vec::new()),

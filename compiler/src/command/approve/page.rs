@@ -61,7 +61,8 @@ impl PageArgs {
         let (beside, rest) = beside(statement, &standing);
         let (needed, lacking) = match &statement.says {
             Decision::Approve(approval) => {
-                let lacking = uncovered(&now.missing, &approval.uses).into_iter().cloned().collect();
+                let lacking =
+                    uncovered(&now.missing, approval.uses.iter().map(AsRef::as_ref)).into_iter().cloned().collect();
                 (now.missing.clone(), lacking)
             }
             Decision::Reject(_) | Decision::Withdraw(_) => (Vec::new(), Vec::new()),

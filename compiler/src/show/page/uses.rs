@@ -73,12 +73,12 @@ fn article(pair: &Beside) -> Markup {
         (Some(_), Some(_)) if pair.is_known() => ("within what is approved", "same"),
         (Some(_), Some(_)) => ("wider or other than approved", "new"),
     };
-    let said = pair.is.as_ref().or(pair.was.as_ref().map(|was| &was.used)).map(sentence);
+    let said = pair.is.as_deref().or(pair.was.as_ref().map(|was| &*was.used)).map(sentence);
     html! {
         article {
             h4 { span class={ "tag " (class) } { (tag) } " " (shown(&said.unwrap_or_default())) }
             dl {
-                @for (name, was, is) in joined(pair.was.as_ref().map(|was| &was.used), pair.is.as_ref()) {
+                @for (name, was, is) in joined(pair.was.as_ref().map(|was| &*was.used), pair.is.as_deref()) {
                     (row(name, pair, was.as_ref(), is.as_ref()))
                 }
                 @if let Some(was) = &pair.was {
