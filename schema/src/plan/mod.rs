@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 pub use chat::{Chat, HELPDESK_ANSWER, HELPDESK_POST, SLACK_POST, SLACK_POSTED, SLACK_UPDATE, SlackAccount};
-pub use ending::{STATUSES, UNANSWERED, UNBUILT, meaning, says_no, written};
+pub use ending::{ENDINGS, EndCode, STATUSES, UNANSWERED, UNBUILT, meaning, says_no, written};
 pub use operation::{
     ATTEMPTS_MOST, Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, KEPT_HEADERS, Method,
     Operation, Pages, Param, Park, Place, Rate, Retry, TextFormat,
