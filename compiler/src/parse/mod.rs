@@ -12,6 +12,7 @@ mod advice;
 #[cfg(test)]
 mod asked;
 mod client;
+mod escaped;
 mod field;
 mod file;
 mod graphql;
