@@ -158,5 +158,7 @@ fn response(reply: &Scripted, body: Vec<u8>) -> HttpResponse {
     if let Some(after) = reply.retry_after {
         headers.push(("retry-after".to_owned(), Content::new(after.as_seconds().to_string().into_bytes())));
     }
+    let said = reply.headers.iter();
+    headers.extend(said.map(|(name, value)| (name.to_ascii_lowercase(), Content::new(value.clone().into_bytes()))));
     HttpResponse { status: reply.status, headers, body: Content::new(body) }
 }

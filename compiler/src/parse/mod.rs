@@ -19,6 +19,7 @@ mod graphql;
 mod integration;
 pub mod keys;
 mod operation;
+mod pages;
 mod plain;
 mod project;
 mod provider;
