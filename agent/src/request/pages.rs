@@ -76,8 +76,8 @@ fn next_link(header: &str) -> Option<&str> {
             name.trim().eq_ignore_ascii_case("rel") && relations.any(|rel| rel.eq_ignore_ascii_case("next"))
         })
     };
-    let links = header.split('<').skip(1).filter_map(|link| link.split_once('>'));
-    links.into_iter().find_map(|(target, params)| is_next(params).then_some(target))
+    let mut links = header.split('<').skip(1).filter_map(|link| link.split_once('>'));
+    links.find_map(|(target, params)| is_next(params).then_some(target))
 }
 
 /// What a link gives a parameter. Nothing else of it counts: host and path are the catalog's.

@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let (codes, endings) = match &args.code {
         None => (Code::ALL.to_vec(), ENDINGS.to_vec()),
         // A few words are both: what a finding says, an agent that finds it says, too.
-        Some(name) => (Vec::from_iter(Code::from_name(name)), Vec::from_iter(EndCode::from_name(name))),
+        Some(name) => (Code::from_name(name).into_iter().collect(), EndCode::from_name(name).into_iter().collect()),
     };
     match (&args.code, args.format) {
         (Some(name), _) if codes.is_empty() && endings.is_empty() => return Err(no_such_code(name)),

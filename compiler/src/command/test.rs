@@ -234,7 +234,7 @@ fn told(survey: &Survey, chosen: &Chosen<'_>, results: Vec<Rehearsed>, requests:
         let scenario = unit.spec.scenarios.get(position)?;
         Some(format!("{}:{}", unit.file, line_column(&unit.text, scenario.name.span.start).line))
     };
-    let mut tell = |(position, result): (usize, Rehearsed)| Told {
+    let tell = |(position, result): (usize, Rehearsed)| Told {
         scenario: result.scenario,
         place: place(position).unwrap_or_default(),
         failures: result.failures,
@@ -242,5 +242,5 @@ fn told(survey: &Survey, chosen: &Chosen<'_>, results: Vec<Rehearsed>, requests:
         codes: result.codes.into_iter().filter(|(_, code)| code != OK).collect(),
         requests: requests.next().map(|sent| sent.into_iter().map(request).collect()),
     };
-    results.into_iter().enumerate().map(&mut tell).collect()
+    results.into_iter().enumerate().map(tell).collect()
 }
