@@ -121,7 +121,14 @@ fn a_request_is_shown_as_it_would_leave() {
     let ran = assent(&["test", "--requests", "--repo", &agency(), "--client", "acme", "--workflow", "refund"]);
     assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
     let first = ran.out.split("\n\n").nth(1).expect("a scenario");
-    insta::assert_snapshot!("requests", first);
+    for part in [
+        "helpdesk.get_ticket\n        GET https://api.eu.helpdesk.example/tickets/4201\n",
+        "        POST https://checkout.eu.payments.example/v72/payments/PSP0000000000001/refunds\n",
+        "        authorization: …\n",
+        "\"value\":4990",
+    ] {
+        assert!(first.contains(part), "{part} is not in\n{first}");
+    }
     assert!(!ran.out.contains("played"), "no secret is shown");
     let json = assent(&[
         "test",
