@@ -84,6 +84,11 @@ pub const ENDINGS: &[EndCode] = &[
         "Give it a field of class `reference`.",
     ),
     end(
+        "bad_path",
+        "A secret's place in the state folder has no valid name.",
+        "Look at the names of client, connection and slot.",
+    ),
+    end(
         "bad_secret",
         "What stands in the slot is no secret of that kind.",
         "Write it again with `assent-agent vault set`.",
@@ -131,6 +136,16 @@ pub const ENDINGS: &[EndCode] = &[
         "Give the read `reread = true`, or park the text.",
     ),
     end("debounce", "A newer event of the same key came.", "Nothing: the newer run goes on."),
+    end(
+        "disk_broken",
+        "The disk under the state folder does not read or write.",
+        "Look at the host's disk and its log.",
+    ),
+    end(
+        "disk_full",
+        "The disk under the state folder is full.",
+        "Make room: `assent-agent status` says how much is free.",
+    ),
     end(
         "endpoint_refused",
         "The URL or the path has no form that can be sent.",
