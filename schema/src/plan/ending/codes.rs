@@ -98,7 +98,7 @@ pub const ENDINGS: &[EndCode] = &[
         "A request for a token was answered with something else.",
         "Look at the token endpoint of the connection.",
     ),
-    end("by-hand", "A person took the plan back.", "`assent-agent status` names who and why."),
+    end("by-hand", "A person took the plan back.", "The ledger says who did it and why."),
     end("cancelled", "An event of a `[[cancel]]` came, or a person ended the run.", "Nothing, if it was meant."),
     end(
         "cannot_be_shown",
@@ -141,11 +141,7 @@ pub const ENDINGS: &[EndCode] = &[
         "The disk under the state folder does not read or write.",
         "Look at the host's disk and its log.",
     ),
-    end(
-        "disk_full",
-        "The disk under the state folder is full.",
-        "Make room: `assent-agent status` says how much is free.",
-    ),
+    end("disk_full", "The disk under the state folder is full.", "Make room on the host."),
     end(
         "endpoint_refused",
         "The URL or the path has no form that can be sent.",
