@@ -22,7 +22,7 @@ use assent_schema::scenario::{Decided, Expect, ExpectedCall, Later, Scenario, Te
 use crate::accept::event;
 use crate::content::Content;
 use crate::run::{Compiled, Engine, Heard, NewRun, NotRunnable, Question, Verdict};
-use crate::sim::{Done, Host, NoBooks, Script, Seen, SimWorld, Spawner, Stage, Stop, run};
+use crate::sim::{Done, Host, NoBooks, Script, Seen, Sent, SimWorld, Spawner, Stage, Stop, run};
 use crate::store::{Entry, JournalRow, Memory, RunFilter, Store as _};
 use crate::world::Clock as _;
 
@@ -59,14 +59,50 @@ pub fn rehearse(
     tests: &Tests,
     facts: &ClientFacts,
 ) -> Result<Vec<Rehearsed>, NotRunnable> {
-    let compiled = Arc::new(Compiled::new(Arc::new(plan.clone()), digest)?);
-    let facts = Arc::new(facts.clone());
-    // The seed is the scenario's place: the same bytes give the same rehearsal on every machine.
-    Ok((1_u64..).zip(&tests.scenarios).map(|(seed, scenario)| one(&compiled, &facts, scenario, seed)).collect())
+    let (compiled, facts) = ready(plan, digest, facts)?;
+    let one = |(seed, scenario)| one(&compiled, &facts, scenario, seed, script(&compiled, scenario));
+    Ok((SEED_FIRST..).zip(&tests.scenarios).map(one).collect())
 }
 
-fn one(compiled: &Arc<Compiled>, facts: &Arc<ClientFacts>, scenario: &Scenario, seed: u64) -> Rehearsed {
-    let (script, seen) = Script::new(Arc::clone(&compiled.plan), &scenario.replies);
+/// The same, with every request of each scenario as it would leave in production.
+///
+/// # Errors
+/// [`NotRunnable`] when the plan holds what cannot be run.
+pub fn rehearse_and_listen(
+    plan: &Plan,
+    digest: Digest,
+    tests: &Tests,
+    facts: &ClientFacts,
+) -> Result<Vec<(Rehearsed, Vec<Sent>)>, NotRunnable> {
+    let (compiled, facts) = ready(plan, digest, facts)?;
+    let heard = |(seed, scenario)| {
+        let (script, seen) = script(&compiled, scenario);
+        let script = script.listening(Arc::clone(&facts));
+        let rehearsed = one(&compiled, &facts, scenario, seed, (script, seen.clone()));
+        (rehearsed, seen.sent())
+    };
+    Ok((SEED_FIRST..).zip(&tests.scenarios).map(heard).collect())
+}
+
+/// The seed is the scenario's place: the same bytes give the same rehearsal on every machine.
+const SEED_FIRST: u64 = 1;
+
+fn ready(plan: &Plan, digest: Digest, facts: &ClientFacts) -> Result<(Arc<Compiled>, Arc<ClientFacts>), NotRunnable> {
+    let compiled = Compiled::new(Arc::new(plan.clone()), digest)?;
+    Ok((Arc::new(compiled), Arc::new(facts.clone())))
+}
+
+fn script(compiled: &Compiled, scenario: &Scenario) -> (Script, Seen) {
+    Script::new(Arc::clone(&compiled.plan), &scenario.replies)
+}
+
+fn one(
+    compiled: &Arc<Compiled>,
+    facts: &Arc<ClientFacts>,
+    scenario: &Scenario,
+    seed: u64,
+    (script, seen): (Script, Seen),
+) -> Rehearsed {
     let host = Host::new(seed, scenario.at, script);
     let world = host.boot();
     let mut rehearsed = Rehearsed {

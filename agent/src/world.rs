@@ -454,8 +454,10 @@ mod tests {
 
     #[test]
     fn failures_are_those_that_clients_are_told_of() {
-        use NetFailure::{AddressRefused, Malformed, NeverConnected, SentNoReply, TimedOut, TooLarge};
-        let all = [AddressRefused, Malformed, NeverConnected, SentNoReply, TimedOut, TooLarge];
+        use NetFailure::{
+            AddressRefused, Compressed, Malformed, NeverConnected, Redirected, SentNoReply, TimedOut, TooLarge,
+        };
+        let all = [AddressRefused, Compressed, Malformed, NeverConnected, SentNoReply, Redirected, TimedOut, TooLarge];
         let told = assent_schema::plan::UNANSWERED.map(|(code, _, may_have_run)| (code, may_have_run));
         assert_eq!(all.map(|failure| (failure.code(), failure.may_have_run())), told);
     }

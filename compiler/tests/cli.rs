@@ -109,7 +109,42 @@ fn each_code_is_explained() {
     assert_eq!(assent(&["explain", "--list"]).out, assent(&["explain"]).out);
     let all = assent(&["explain", "--format", "json"]).out;
     let rows: Value = serde_json::from_str(&all).expect("JSON");
-    assert_eq!(rows.as_array().map(Vec::len), Some(assent_schema::code::Code::ALL.len()));
+    let all = assent_schema::code::Code::ALL.len() + assent_schema::plan::ENDINGS.len();
+    assert_eq!(rows.as_array().map(Vec::len), Some(all));
+    let ran = assent(&["explain", "list_too_long"]);
+    assert!(ran.status == 0 && ran.out.contains("What to do:"), "{}", ran.out);
+    assert!(assent(&["explain", "bad_anser"]).err.contains("did you mean `bad_answer`?"));
+}
+
+#[test]
+fn a_request_is_shown_as_it_would_leave() {
+    let ran = assent(&["test", "--requests", "--repo", &agency(), "--client", "acme", "--workflow", "refund"]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
+    let first = ran.out.split("\n\n").nth(1).expect("a scenario");
+    for part in [
+        "helpdesk.get_ticket\n        GET https://api.eu.helpdesk.example/tickets/4201\n",
+        "        POST https://checkout.eu.payments.example/v72/payments/PSP0000000000001/refunds\n",
+        "        authorization: …\n",
+        "\"value\":4990",
+    ] {
+        assert!(first.contains(part), "{part} is not in\n{first}");
+    }
+    assert!(!ran.out.contains("played"), "no secret is shown");
+    let json = assent(&[
+        "test",
+        "--requests",
+        "--repo",
+        &agency(),
+        "--client",
+        "acme",
+        "--workflow",
+        "refund",
+        "--format",
+        "json",
+    ]);
+    let report: Value = serde_json::from_str(&json.out).expect("JSON");
+    let requests = &report["workflows"][0]["scenarios"][0]["requests"];
+    assert!(requests[0]["url"].as_str().is_some_and(|url| url.starts_with("https://")), "{requests}");
 }
 
 #[test]

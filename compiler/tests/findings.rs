@@ -195,13 +195,23 @@ fn people_see_each_code() {
 fn the_page_of_codes_is_fresh() {
     let renderings = renderings();
     let page = codes::page(&|code| renderings.get(code.row().name).cloned());
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/findings.md");
+    is_fresh("docs/findings.md", &page);
+}
+
+/// Whether a page stands in the repository as the tables make it; with `UPDATE` it is written.
+fn is_fresh(name: &str, page: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
     if std::env::var_os("UPDATE").is_some() {
         #[expect(clippy::disallowed_methods, reason = "this test keeps the page")]
-        std::fs::write(&path, &page).expect("a page that can be written");
+        std::fs::write(&path, page).expect("a page that can be written");
     }
     let stored = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(stored == page, "docs/findings.md is stale: UPDATE=1 cargo test -p assent-compiler --test findings");
+    assert!(stored == page, "{name} is stale: UPDATE=1 cargo test -p assent-compiler --test findings");
+}
+
+#[test]
+fn the_page_of_failures_is_fresh() {
+    is_fresh("docs/failures.md", &codes::failures());
 }
 
 #[test]

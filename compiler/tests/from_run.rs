@@ -107,10 +107,15 @@ fn put(path: &Path, bytes: &[u8]) {
 
 /// The scenario of a run, and what `assent test` says of a work tree whose workflow has no other.
 fn told(story: &Value) -> (String, String) {
+    told_of(story, example())
+}
+
+/// The same of a changed example.
+fn told_of(story: &Value, files: support::Files) -> (String, String) {
     let folder = TempDir::new().unwrap();
     let repo = folder.path().join("repo");
     let tests = "clients/acme/workflows/refund.test.toml";
-    for (path, bytes) in example() {
+    for (path, bytes) in files {
         put(&repo.join(path), &bytes);
     }
     let file = folder.path().join("run.json");
@@ -162,6 +167,52 @@ fn a_scenario_of_a_run_goes_as_the_run_went() {
         assert_eq!(trouble, "", "{name}: {scenario}");
         assert!(!scenario.contains(VALUE) && !scenario.contains("lena"), "{name}: {scenario}");
         insta::assert_snapshot!(format!("from-run-{name}"), scenario);
+    }
+}
+
+/// The example with refunds that the API takes as jobs.
+fn with_job() -> support::Files {
+    let mut files = example();
+    let path = "catalog/integrations/adyen.toml";
+    let text = String::from_utf8(files.remove(path).unwrap()).unwrap();
+    let job = r#"job = { id = "id", read = "get_refund", param = "id", field = "state", done = ["settled"], failed = ["failed"], every = "10s", within = "5m" }"#;
+    let read = r#"[operation.get_refund]
+record = "refund"
+method = "GET"
+path = "/refunds/{id}"
+scopes = ["checkout:refund"]
+[operation.get_refund.params]
+id = { in = "path", type = "token", class = "reference", target = true }
+[operation.get_refund.response]
+state = { at = "status", type = "one_of", values = ["open", "settled", "failed"], class = "reference", written_by = "system" }
+"#;
+    let with_job = text.replacen("[operation.refund.params]", &format!("{job}\n[operation.refund.params]"), 1);
+    let changed = with_job.replacen("[operation.create_link]", &format!("{read}\n[operation.create_link]"), 1);
+    assert!(changed.len() > text.len() + job.len() + read.len(), "the example has changed");
+    files.insert(path.to_owned(), changed.into_bytes());
+    files
+}
+
+fn look(step: &str, operation: &str) -> Value {
+    json!({ "intent": { "step": step, "attempt": 1, "operation": operation, "effect": "none", "aim": "job" } })
+}
+
+#[test]
+fn a_run_with_a_job_goes_as_it_went() {
+    let with_end = |code: &str, ending: &str| {
+        let mut facts = up_to_the_decision();
+        facts.extend([decided("approve", Some("lena")), when("pay", true)]);
+        facts.extend([intent("pay", "payments.refund", "money", 1), outcome("pay", 1, "accepted", Some(202))]);
+        facts.extend([look("pay", "payments.get_refund"), look("pay", "payments.get_refund")]);
+        let mut end = outcome("pay", 1, code, None);
+        end["outcome"]["in_doubt"] = json!(code != "ok");
+        facts.extend([end, ended(ending, (code != "ok").then_some(code))]);
+        facts
+    };
+    for (code, ending) in [("ok", "done"), ("job_failed", "failed")] {
+        let (scenario, trouble) = told_of(&story(&with_end(code, ending)), with_job());
+        assert_eq!(trouble, "", "{code}: {scenario}");
+        assert!(scenario.contains("status = 202") && scenario.contains("payments.get_refund"), "{scenario}");
     }
 }
 

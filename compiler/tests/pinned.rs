@@ -199,9 +199,9 @@ fn a_pin_that_says_otherwise_than_its_commit_is_refused() {
     };
     let said = change(&text.replace(tree, &format!("tree = \"{}\"", "0".repeat(64))));
     assert!(said.contains("bad-value") && said.contains("not what is pinned"), "{said}");
-    // It stands where the pin does, and says what was not looked at.
+    // It stands at what differs, and says what was not looked at.
     for said in [said, world.check(&["--worktree"]).1] {
-        assert!(said.contains("clients.lock:3:1") && said.contains("Nothing of `acme` was looked at"), "{said}");
+        assert!(said.contains("clients.lock:6:1") && said.contains("Nothing of `acme` was looked at"), "{said}");
     }
     let said = change(&text.replace("tree =", "trees ="));
     assert!(said.contains("syntax") && said.contains("clients.lock"), "{said}");

@@ -92,6 +92,11 @@ impl Findings {
         self.found.iter()
     }
 
+    /// Drops what rests on something else that was found.
+    pub fn retain(&mut self, keep: impl FnMut(&Finding) -> bool) {
+        self.found.retain(keep);
+    }
+
     /// Takes over what somebody else found.
     pub fn append(&mut self, other: Self) {
         self.found.extend(other.found);

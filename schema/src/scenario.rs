@@ -92,6 +92,9 @@ pub struct Reply {
     /// The `Retry-After` header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Period>,
+    /// Further headers, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
 }
 
 /// What goes wrong with a request.

@@ -45,6 +45,9 @@ pub enum Shape {
     OneOf {
         /// The constants, in the order of the catalog or workflow.
         values: Vec<String>,
+        /// The number that stands for each of them on the wire, in the same order; empty where they stand there as they are.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        numbers: Vec<i64>,
     },
     /// A list of bounded length.
     List {
@@ -167,6 +170,11 @@ impl Shape {
         }
     }
 
+    /// One of some constants that stand on the wire as they are.
+    pub fn one_of(values: Vec<String>) -> Self {
+        Self::OneOf { values, numbers: Vec::new() }
+    }
+
     /// The shape as people write it.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -183,6 +191,12 @@ impl Shape {
             Self::Record { .. } => "record",
         }
     }
+}
+
+/// The number that stands for one of some constants on the wire; nothing where it stands there as it is.
+pub fn number_of(values: &[String], numbers: &[i64], value: &str) -> Option<i64> {
+    let place = values.iter().position(|known| known == value)?;
+    numbers.get(place).copied()
 }
 
 /// Whether a text fits shape `token`.

@@ -76,7 +76,7 @@ fn sample(shape: &Shape) -> Value {
         Shape::Text { .. } => Value::text("Dear you"),
         Shape::Integer {} => Value::Integer(6_001),
         Shape::Boolean {} => Value::Boolean(true),
-        Shape::OneOf { values } => Value::text(values.first().expect("a value").as_str()),
+        Shape::OneOf { values, .. } => Value::text(values.first().expect("a value").as_str()),
         Shape::Money { .. } => {
             let amount = Currency::new("EUR").and_then(|euro| Money::new(1_900, euro));
             Value::Money(amount.expect("an amount"))

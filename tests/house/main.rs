@@ -1,5 +1,6 @@
 //! The walls of the house, read from the source: which rooms import which, what stands in one place alone, what is pure.
 
+mod codes;
 mod order;
 mod walls;
 

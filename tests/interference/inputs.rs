@@ -115,7 +115,7 @@ impl Inputs {
             Shape::Boolean {} => Value::from(dice.one_in(2)),
             Shape::Instant { wire } => instant(THEN + 3_600 * number(dice, 48), *wire),
             Shape::Money { wire } => money(500 + number(dice, 20_000), wire),
-            Shape::OneOf { values } => Value::from(dice.pick(values).unwrap().as_str()),
+            Shape::OneOf { values, .. } => Value::from(dice.pick(values).unwrap().as_str()),
             Shape::List { most, of } => {
                 let most = usize::try_from(*most).unwrap().min(4) + 1;
                 // Mostly as long as in every other run: what a walk does is compared only where it is.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assent_schema::plan::{Method, Place};
+use assent_schema::plan::{Constant, Method, Place};
 use assent_schema::shape::{Field, InstantWire, Shape};
 use assent_schema::spec::Operation;
 use assent_tests::signed::Signed;
@@ -75,7 +75,7 @@ fn looks(shape: &Shape) -> Looks {
         Shape::Integer {} | Shape::Instant { .. } => ("integer", Vec::new()),
         Shape::Boolean {} => ("boolean", Vec::new()),
         Shape::Money { .. } => ("money", Vec::new()),
-        Shape::OneOf { values } => ("string", values.clone()),
+        Shape::OneOf { values, .. } => ("string", values.clone()),
         Shape::List { .. } => ("list", Vec::new()),
         Shape::Record { .. } => ("any", Vec::new()),
     };
@@ -122,8 +122,13 @@ fn differences(operation: &Operation, published: &Published) -> Vec<String> {
         Place::Body => "body",
         Place::None => "none",
     };
-    let constant = |(at, value): (&String, &String)| {
-        let looks = Looks { kind: "string".to_owned(), constants: BTreeSet::from([value.clone()]) };
+    let constant = |(at, value): (&String, &Constant)| {
+        let kind = match value {
+            Constant::Boolean(_) => "boolean",
+            Constant::Integer(_) => "integer",
+            Constant::Text(_) => "string",
+        };
+        let looks = Looks { kind: kind.to_owned(), constants: BTreeSet::from([value.to_string()]) };
         (("body".to_owned(), at.clone()), (true, looks))
     };
     let param = |param: &assent_schema::plan::Param| {

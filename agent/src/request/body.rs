@@ -5,7 +5,7 @@
 
 use assent_schema::canon::Digest;
 use assent_schema::expr::Value;
-use assent_schema::plan::{Encoding, Operation};
+use assent_schema::plan::{Constant, Encoding, Operation};
 use assent_schema::shape::Shape;
 use sha2::{Digest as _, Sha256};
 
@@ -56,13 +56,18 @@ impl Body {
         }
     }
 
-    /// Puts a text that is not a value of the run: a constant of the catalog, an idempotency key.
-    pub(super) fn put_text(&mut self, path: &str, text: &str) -> Result<(), WrongKind> {
+    /// Puts what is not a value of the run: a constant of the catalog, an idempotency key, the place of a page.
+    pub(super) fn put_constant(&mut self, path: &str, constant: &Constant) -> Result<(), WrongKind> {
         match self {
             Self::Json(json) | Self::Graphql { document: _, variables: json } => {
-                put_json(json, path, Json::Text(text.to_owned()))
+                let value = match constant {
+                    Constant::Boolean(truth) => Json::Boolean(*truth),
+                    Constant::Integer(n) => Json::Number(n.to_string()),
+                    Constant::Text(text) => Json::Text(text.clone()),
+                };
+                put_json(json, path, value)
             }
-            Self::Form(pairs) | Self::Multipart(pairs) => put_pair(pairs, path, text.to_owned()),
+            Self::Form(pairs) | Self::Multipart(pairs) => put_pair(pairs, path, constant.to_string()),
         }
     }
 

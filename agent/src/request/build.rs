@@ -9,7 +9,7 @@ use assent_schema::canon::Digest;
 use assent_schema::client::ConnectionFacts;
 use assent_schema::expr::Value;
 use assent_schema::id::{ClientId, Name, OperationRef};
-use assent_schema::plan::{Encoding, KEPT_HEADERS, Method, Operation, Param, Place};
+use assent_schema::plan::{Constant, Encoding, KEPT_HEADERS, Method, Operation, Pages, Param, Place};
 use assent_schema::shape::Shape;
 use zeroize::Zeroizing;
 
@@ -169,13 +169,13 @@ impl Parts {
 
     /// What is not the workflow's to give: constants of the catalog, the idempotency key, the cursor.
     fn place_ours(&mut self, call: &Call<'_>) -> Result<(), Wrong> {
-        for (path, text) in &call.operation.constants {
+        for (path, constant) in &call.operation.constants {
             // A request without a body has them in its query.
             if call.operation.method == Method::Get {
-                self.query(path, text);
+                self.query(path, &constant.to_string());
             } else {
                 self.has_body = true;
-                self.body.put_text(path, text)?;
+                self.body.put_constant(path, constant)?;
             }
         }
         if let (Some(idempotency), Some(key)) = (&call.operation.idempotency, call.idempotency) {
@@ -184,7 +184,7 @@ impl Parts {
                 Place::Query => self.query(&idempotency.at, key),
                 Place::Body => {
                     self.has_body = true;
-                    self.body.put_text(&idempotency.at, key)?;
+                    self.body.put_constant(&idempotency.at, &Constant::Text(key.to_owned()))?;
                 }
                 Place::Path | Place::None => return Err(WrongKind::EndpointRefused.into()),
             }
@@ -197,7 +197,7 @@ impl Parts {
                 Place::Query => self.query(&pages.param, cursor),
                 Place::Body => {
                     self.has_body = true;
-                    self.body.put_text(&pages.param, cursor)?;
+                    self.body.put_constant(&pages.param, &page_place(pages, cursor))?;
                 }
                 Place::Path | Place::Header | Place::None => return Err(WrongKind::EndpointRefused.into()),
             }
@@ -263,6 +263,14 @@ impl Parts {
         }
         headers.push(header("content-type", &self.body.content_type()));
         Ok((headers, self.body.write()?))
+    }
+}
+
+/// Where a page begins, as its API reads it: a count is a number, all else a text.
+fn page_place(pages: &Pages, cursor: &str) -> Constant {
+    match cursor.parse() {
+        Ok(count) if pages.by.is_counted() => Constant::Integer(count),
+        _ => Constant::Text(cursor.to_owned()),
     }
 }
 

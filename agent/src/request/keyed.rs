@@ -5,6 +5,7 @@
 
 use assent_schema::canon::Digest;
 use assent_schema::id::Name;
+use assent_schema::plan::KeyForm;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroize as _;
@@ -49,14 +50,41 @@ pub fn keyed(key: &[u8; 32], purpose: Purpose<'_>, bytes: &[u8]) -> Digest {
 ///
 /// An HMAC of run, step and item under the agent's own key; never of content, so that a repeat has the same key whatever it
 /// reads again.
-pub fn idempotency_key(key: &[u8; 32], run: &str, step: &Name, item: Option<&str>) -> String {
+pub fn idempotency_key(key: &[u8; 32], run: &str, step: &Name, item: Option<&str>, form: KeyForm) -> String {
     // Names hold no zero byte, so that no two triples give the same bytes.
     let item = item.unwrap_or_default();
     let whole = digest(
         key,
         &[b"assent-idempotency/v1\0", run.as_bytes(), b"\0", step.as_str().as_bytes(), b"\0", item.as_bytes()],
     );
-    whole.to_string().chars().take(32).collect()
+    let hex = whole.to_string();
+    match form {
+        KeyForm::Hex => hex.chars().take(32).collect(),
+        KeyForm::Uuid => as_uuid(&hex),
+    }
+}
+
+/// The first digits as a UUID that says it is random: the kind that every API takes.
+///
+/// # Source
+/// RFC 9562 section 5.4: version 4, variant 10.
+fn as_uuid(hex: &str) -> String {
+    let digits = hex.chars().take(32).enumerate();
+    digits.fold(String::with_capacity(36), |mut uuid, (place, digit)| {
+        if matches!(place, 8 | 12 | 16 | 20) {
+            uuid.push('-');
+        }
+        uuid.push(match (place, digit) {
+            (12, _) => '4',
+            (16, '0'..='3') => '8',
+            (16, '4'..='7') => '9',
+            (16, '8' | '9' | 'a' | 'b') => digit,
+            (16, 'c' | 'd') => 'a',
+            (16, _) => 'b',
+            _ => digit,
+        });
+        uuid
+    })
 }
 
 fn digest(key: &[u8; 32], parts: &[&[u8]]) -> Digest {
@@ -103,16 +131,21 @@ mod tests {
     #[test]
     fn an_idempotency_key_is_of_run_step_and_item() {
         let step = |text| Name::new(text).unwrap();
-        let one = idempotency_key(&[7; 32], "r1", &step("pay"), None);
+        let one = idempotency_key(&[7; 32], "r1", &step("pay"), None, KeyForm::Hex);
         assert_eq!(one.len(), 32);
-        assert_eq!(one, idempotency_key(&[7; 32], "r1", &step("pay"), None));
+        assert_eq!(one, idempotency_key(&[7; 32], "r1", &step("pay"), None, KeyForm::Hex));
         for other in [
-            idempotency_key(&[7; 32], "r2", &step("pay"), None),
-            idempotency_key(&[7; 32], "r1", &step("pa"), Some("y")),
-            idempotency_key(&[7; 32], "r1", &step("pay"), Some("1")),
-            idempotency_key(&[8; 32], "r1", &step("pay"), None),
+            idempotency_key(&[7; 32], "r2", &step("pay"), None, KeyForm::Hex),
+            idempotency_key(&[7; 32], "r1", &step("pa"), Some("y"), KeyForm::Hex),
+            idempotency_key(&[7; 32], "r1", &step("pay"), Some("1"), KeyForm::Hex),
+            idempotency_key(&[8; 32], "r1", &step("pay"), None, KeyForm::Hex),
         ] {
             assert_ne!(one, other);
+        }
+        for run in 0..64 {
+            let uuid = idempotency_key(&[7; 32], &format!("r{run}"), &step("pay"), None, KeyForm::Uuid);
+            assert!(assent_schema::shape::is_uuid(&uuid), "{uuid}");
+            assert!(uuid.get(14..15) == Some("4") && matches!(uuid.get(19..20), Some("8" | "9" | "a" | "b")), "{uuid}");
         }
     }
 }

@@ -14,6 +14,9 @@ pub mod limits;
 pub mod oauth;
 #[cfg(test)]
 mod oauth_tests;
+mod pages;
+#[cfg(test)]
+mod pages_tests;
 pub mod place;
 mod read;
 #[cfg(test)]
@@ -25,7 +28,8 @@ mod wrong;
 pub use auth::is_word;
 pub use build::{Built, Call, build};
 pub use oauth::is_record;
+pub use pages::{Next, Paging};
 pub use read::{
-    Answer, BAD_ANSWER, Failed, GRAPHQL_ERROR, LIST_TOO_LONG, More, Paging, REPEATED_CURSOR, belongs, exact_items, read,
+    Answer, BAD_ANSWER, Failed, GRAPHQL_ERROR, LIST_TOO_LONG, More, REPEATED_CURSOR, belongs, exact_items, read,
 };
 pub use wrong::{Wrong, WrongKind};

@@ -3,20 +3,18 @@
 //! # Source
 //! engine.md sections 1 and 3; language.md section 2.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use assent_schema::canon::Digest;
 use assent_schema::expr::Value;
 use assent_schema::id::Name;
 use assent_schema::ledger::Token;
-use assent_schema::plan::{Encoding, ErrorRule, Failure, Operation, Pages, meaning, says_no, written};
+use assent_schema::plan::{Encoding, ErrorRule, Failure, Operation, meaning, says_no, written};
 use assent_schema::shape::Shape;
 
 use super::json::Json;
-use super::limits::CURSOR_MOST_BYTES;
+use super::pages::{self, Next};
 use super::wire::{self, BadField, Exact};
-use crate::content::Content;
 use crate::retry::backoff;
 use crate::world::{HttpResponse, NetFailure};
 
@@ -26,7 +24,7 @@ pub struct Answer {
     /// By name; optional fields that were not there have no member.
     pub fields: BTreeMap<Name, Value>,
     /// Where the next page begins; absent at the end.
-    pub cursor: Option<Content<String>>,
+    pub next: Option<Next>,
     /// Whether the list that is read in pages holds more than is declared.
     pub cut: bool,
     /// The instants of each item of a list that is watched, as exactly as they came.
@@ -57,7 +55,7 @@ pub struct Failed {
 }
 
 impl Failed {
-    fn new(kind: Failure, code: &str, status: Option<u16>) -> Self {
+    pub(super) fn new(kind: Failure, code: &str, status: Option<u16>) -> Self {
         Self {
             kind,
             code: code.to_owned(),
@@ -182,10 +180,10 @@ fn read_fields(operation: &Operation, response: &HttpResponse) -> Result<Answer,
     };
     let collected = operation.pages.as_ref().map(|pages| &pages.collect);
     let fields = wire::take(json, &operation.response, collected).map_err(|BadField { field }| bad(Some(field)))?;
-    let cursor =
-        operation.pages.as_ref().map(|pages| cursor(json, pages)).transpose().map_err(|()| bad(None))?.flatten();
-    let cut = operation.pages.as_ref().is_some_and(|pages| is_cut(json, operation, pages));
-    Ok(Answer { fields, cursor, cut, exact: Vec::new() })
+    let paged = operation.pages.as_ref();
+    let next = paged.map(|paged| pages::next(json, response, paged)).transpose().map_err(|()| bad(None))?.flatten();
+    let cut = paged.is_some_and(|paged| pages::is_cut(json, operation, paged));
+    Ok(Answer { fields, next, cut, exact: Vec::new() })
 }
 
 /// The instants of each item of a list, as exactly as they came: what is watched for changes may change twice in a second.
@@ -198,21 +196,6 @@ pub fn exact_items(operation: &Operation, response: &HttpResponse, list: &Name) 
             items.iter().map(|item| item.at(&of.at).map(|item| wire::exact(item, fields)).unwrap_or_default()).collect()
         }
         _ => Vec::new(),
-    }
-}
-
-/// Whether one page alone holds more than the whole list may.
-fn is_cut(json: &Json, operation: &Operation, pages: &Pages) -> bool {
-    let field = operation.response.get(&pages.collect);
-    let there = field.and_then(|field| json.at(&field.at));
-    matches!((there, most_of(operation, pages)), (Some(Json::List(items)), Some(most)) if items.len() > most)
-}
-
-/// The most items of the list that is read in pages.
-fn most_of(operation: &Operation, pages: &Pages) -> Option<usize> {
-    match operation.response.get(&pages.collect).map(|field| &field.shape) {
-        Some(Shape::List { most, .. }) => usize::try_from(*most).ok(),
-        _ => None,
     }
 }
 
@@ -261,98 +244,6 @@ pub(super) fn named(kind: Failure, code: &str, response: &HttpResponse) -> Faile
 /// The account may not spend more; waiting helps nothing.
 pub(super) fn out_of_funds(response: &HttpResponse) -> Failed {
     named(Failure::Permanent, "out_of_funds", response)
-}
-
-fn cursor(json: &Json, pages: &Pages) -> Result<Option<Content<String>>, ()> {
-    let is_last = |at: &String| !matches!(json.at(at), Some(Json::Boolean(true)));
-    if pages.more_at.as_ref().is_some_and(is_last) {
-        return Ok(None);
-    }
-    match json.at(&pages.cursor_at) {
-        // Some APIs say `false` at the end.
-        None | Some(Json::Null | Json::Boolean(false)) => Ok(None),
-        Some(Json::Text(text) | Json::Number(text)) if text.len() <= CURSOR_MOST_BYTES => {
-            Ok((!text.is_empty()).then(|| Content::new(text.clone())))
-        }
-        Some(_) => Err(()),
-    }
-}
-
-/// The pages of one list, as they come in.
-#[derive(Default)]
-pub struct Paging {
-    /// Digests of the cursors: they may be content.
-    seen: BTreeSet<Digest>,
-    answer: Option<Answer>,
-    cut: bool,
-}
-
-impl Paging {
-    /// Takes one page. Says where the next one begins; nothing when the list is whole, or cut: at its greatest length or at
-    /// the greatest number of pages, while there is more.
-    ///
-    /// # Errors
-    /// [`REPEATED_CURSOR`] when the other side leads in a circle.
-    pub fn add(&mut self, operation: &Operation, page: Answer) -> Result<Option<Content<String>>, Failed> {
-        let Some(pages) = &operation.pages else {
-            self.answer = Some(page);
-            return Ok(None);
-        };
-        let Answer { fields, cursor, cut, exact } = page;
-        let is_empty = matches!(fields.get(&pages.collect), Some(Value::List(items)) if items.is_empty());
-        self.cut |= cut;
-        match &mut self.answer {
-            None => self.answer = Some(Answer { fields, exact, ..Answer::default() }),
-            Some(answer) => {
-                self.cut |= !collect(operation, pages, answer, fields);
-                answer.exact.extend(exact);
-            }
-        }
-        let Some(cursor) = cursor else { return Ok(None) };
-        if !self.seen.insert(Digest::of_file(cursor.reveal().as_bytes())) {
-            // Some APIs name the place behind the last item for ever; an empty page is the end of the list.
-            if is_empty {
-                return Ok(None);
-            }
-            return Err(Failed::new(Failure::Permanent, REPEATED_CURSOR, None));
-        }
-        // A list of exactly its greatest length is read on: only the next page tells whether it is whole.
-        self.cut |= self.seen.len() >= usize::try_from(pages.most).unwrap_or(usize::MAX);
-        Ok((!self.cut).then_some(cursor))
-    }
-
-    /// Whether there is more of the list than was taken.
-    pub fn is_cut(&self) -> bool {
-        self.cut
-    }
-
-    /// The first page's fields with the whole list, or with as much of it as the catalog says is enough.
-    ///
-    /// # Errors
-    /// [`LIST_TOO_LONG`]: a part is not given out as the list.
-    pub fn whole(self, operation: &Operation) -> Result<Option<Answer>, Failed> {
-        let takes_part = operation.pages.as_ref().is_some_and(|pages| pages.cut);
-        if self.cut && !takes_part {
-            return Err(Failed::new(Failure::Permanent, LIST_TOO_LONG, None));
-        }
-        Ok(self.answer)
-    }
-
-    /// The first page's fields with what was taken of the list.
-    pub fn finish(self) -> Option<Answer> {
-        self.answer
-    }
-}
-
-/// Adds the list of a further page to the first, up to its greatest length. False when there was more.
-fn collect(operation: &Operation, pages: &Pages, answer: &mut Answer, mut fields: BTreeMap<Name, Value>) -> bool {
-    let Some(most) = most_of(operation, pages) else { return true };
-    let Some(Value::List(more)) = fields.get_mut(&pages.collect) else { return true };
-    let list = answer.fields.entry(pages.collect.clone()).or_insert_with(|| Value::List(Vec::new()));
-    let Value::List(items) = list else { return true };
-    let room = most.saturating_sub(items.len());
-    items.extend(more.drain(..room.min(more.len())));
-    more.is_empty()
 }
 
 /// Whether there is more behind what a read gave.

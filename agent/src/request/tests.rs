@@ -15,7 +15,7 @@ use crate::request::json::Json;
 use crate::world::{HttpResponse, NetFailure};
 
 #[expect(clippy::needless_pass_by_value, reason = "reads better at the many callers")]
-fn operation(changes: serde_json::Value) -> Operation {
+pub(super) fn operation(changes: serde_json::Value) -> Operation {
     let mut base = json!({
         "record": "ticket", "method": "POST", "path": "/tickets/{id}/notes", "encoding": "json", "effect": "write", "scopes": [],
         "params": {
@@ -42,11 +42,11 @@ fn connection(auth: serde_json::Value) -> ConnectionFacts {
     .unwrap()
 }
 
-fn bearer() -> ConnectionFacts {
+pub(super) fn bearer() -> ConnectionFacts {
     connection(json!({"kind": "header", "name": "Authorization", "prefix": "Bearer", "slot": "token"}))
 }
 
-type Arguments = BTreeMap<Name, Value>;
+pub(super) type Arguments = BTreeMap<Name, Value>;
 
 fn arguments(list: &[(&str, &str)]) -> Arguments {
     list.iter().map(|(name, text)| (Name::new(name).unwrap(), Value::text(*text))).collect()
@@ -321,7 +321,7 @@ fn keys_constants_and_party_go_where_the_catalog_says() {
     assert_eq!(request.target.reveal(), "/v2/tickets/1/notes", "or only compared");
 }
 
-fn response(status: u16, body: &str, headers: &[(&str, &str)]) -> HttpResponse {
+pub(super) fn response(status: u16, body: &str, headers: &[(&str, &str)]) -> HttpResponse {
     let header = |(name, value): &(&str, &str)| ((*name).to_owned(), Content::new(value.as_bytes().to_vec()));
     HttpResponse { status, headers: headers.iter().map(header).collect(), body: Content::new(body.as_bytes().to_vec()) }
 }
@@ -336,7 +336,7 @@ fn only_declared_fields_of_an_answer_are_kept() {
         .ok()
         .unwrap();
     assert_eq!(answer.fields.len(), 1);
-    assert!(answer.fields.get("note") == Some(&Value::text("n-1")) && answer.cursor.is_none());
+    assert!(answer.fields.get("note") == Some(&Value::text("n-1")) && answer.next.is_none());
 }
 
 #[test]
@@ -424,94 +424,11 @@ fn failures_of_the_network_keep_the_doubt() {
     assert_eq!(Failed::of_net(NetFailure::TimedOut).kind, Failure::Transient);
 }
 
-fn listing() -> Operation {
-    operation(json!({
-        "method": "GET", "path": "/tickets", "params": {}, "effect": "none",
-        "pages": {"cursor_at": "next", "param": "cursor", "collect": "items", "most": 3},
-        "response": {"items": {"at": "items", "class": "content", "written_by": "anyone", "shape": {"type": "list", "most": 5, "of":
-            {"at": "", "class": "content", "written_by": "anyone", "shape": {"type": "integer"}}}}},
-    }))
-}
-
-/// Reads pages until there is no next one; gives the list's length and the number of pages.
-fn pages(bodies: &[&str], cut: bool) -> Result<(usize, usize), String> {
-    let mut operation = listing();
-    operation.pages.as_mut().unwrap().cut = cut;
-    let mut paging = Paging::default();
-    let mut count = 0;
-    for body in bodies {
-        count += 1;
-        let page = read(&operation, &response(200, body, &[])).map_err(|failed| failed.code)?;
-        if paging.add(&operation, page).map_err(|failed| failed.code)?.is_none() {
-            break;
-        }
-    }
-    match paging.whole(&operation).map_err(|failed| failed.code)?.as_ref().and_then(|answer| answer.fields.get("items"))
-    {
-        Some(Value::List(items)) => Ok((items.len(), count)),
-        _ => Err("no list".to_owned()),
-    }
-}
-
 #[test]
-fn pages_end_at_their_end_or_in_a_circle() {
-    let pages = |bodies: &[&str]| pages(bodies, false);
-    assert_eq!(pages(&[r#"{"items":[1,2],"next":"a"}"#, r#"{"items":[3],"next":null}"#]), Ok((3, 2)));
-    assert_eq!(pages(&[r#"{"items":[1,2],"next":""}"#]), Ok((2, 1)));
-    assert_eq!(pages(&[r#"{"items":[1],"next":"a"}"#, r#"{"items":[2],"next":"a"}"#]), Err(REPEATED_CURSOR.to_owned()));
-    assert_eq!(
-        pages(&[r#"{"items":[1],"next":"a"}"#, r#"{"items":[],"next":"a"}"#]),
-        Ok((1, 2)),
-        "as some APIs tell the end"
-    );
-    assert_eq!(pages(&[r#"{"items":[1],"next":{"x":1}}"#]), Err(BAD_ANSWER.to_owned()));
-}
-
-#[test]
-fn a_part_of_a_list_is_not_given_out_as_the_list() {
-    // At most five items, and three pages.
-    let too_many = [r#"{"items":[1,2,3],"next":"a"}"#, r#"{"items":[4,5,6],"next":"b"}"#, "{}"];
-    let too_much = [r#"{"items":[1,2,3,4,5,6,7],"next":"a"}"#];
-    let last_too_much = [r#"{"items":[1,2,3],"next":"a"}"#, r#"{"items":[4,5,6]}"#];
-    let too_long = [r#"{"items":[1],"next":"a"}"#, r#"{"items":[2],"next":"b"}"#, r#"{"items":[3],"next":"c"}"#, "{}"];
-    let cases: [(&[&str], _); 4] =
-        [(&too_many, (5, 2)), (&too_much, (5, 1)), (&last_too_much, (5, 2)), (&too_long, (3, 3))];
-    for (bodies, taken) in cases {
-        assert_eq!(pages(bodies, false), Err(LIST_TOO_LONG.to_owned()), "{bodies:?}");
-        assert_eq!(pages(bodies, true), Ok(taken), "where the catalog says that a part is enough");
-    }
-    let exactly = [r#"{"items":[1,2,3,4,5],"next":"a"}"#, r#"{"items":[],"next":null}"#];
-    assert_eq!(pages(&exactly, false), Ok((5, 2)));
-}
-
-fn next_page(operation: &Operation, cursor: &str) -> Built {
-    let (client, reference) = (ClientId::new("acme").unwrap(), "helpdesk.list".parse().unwrap());
-    let call = Call {
-        client: &client,
-        reference: &reference,
-        operation,
-        endpoint: "https://api.example.com",
-        connection: &bearer(),
-        arguments: &Arguments::new(),
-        secret: Some(b"x"),
-        idempotency: None,
-        cursor: Some(cursor),
-    };
-    build(&call).ok().unwrap()
-}
-
-#[test]
-fn a_list_ends_where_the_answer_says_so_and_its_cursor_goes_where_it_is_read() {
-    let pages = json!({"cursor_at": "next", "more_at": "more", "param": "page.after", "in": "body", "collect": "items", "most": 3});
-    let operation =
-        operation(json!({"path": "/search", "params": {}, "effect": "none", "pages": pages, "response": {}}));
-    let cursor = |body: &str| read(&operation, &response(200, body, &[])).unwrap().cursor.is_some();
-    assert!(
-        cursor(r#"{"next":"a","more":true}"#) && !cursor(r#"{"next":"a","more":false}"#) && !cursor(r#"{"next":"a"}"#)
-    );
-    let request = next_page(&operation, "a").request;
-    assert_eq!(request.body.reveal().as_slice(), br#"{"page":{"after":"a"}}"#);
-    assert_eq!(request.target.reveal(), "/search");
+fn constants_have_the_type_that_the_catalog_gives_them() {
+    let changes = json!({"params": {}, "constants": {"auto": true, "limit": 5, "kind": "5"}});
+    let built = built(&operation(changes), &Arguments::new(), &bearer()).unwrap();
+    assert_eq!(built.request.body.reveal().as_slice(), br#"{"auto":true,"kind":"5","limit":5}"#);
 }
 
 #[test]
@@ -527,13 +444,6 @@ fn a_word_is_a_yes_where_nothing_of_the_answer_is_read() {
     assert!(read(&silent, &response(200, "ok", &[])).is_ok());
     assert!(read(&silent, &response(200, &"<p>".repeat(50), &[])).is_err());
     assert!(read(&operation(json!({})), &response(200, "ok", &[])).is_err());
-}
-
-#[test]
-fn a_cursor_is_one_query_value() {
-    let request = next_page(&listing(), "a&b=/../?").request;
-    assert_eq!(request.target.reveal(), "/tickets?cursor=a%26b%3D%2F..%2F%3F");
-    assert!(request.body.reveal().is_empty());
 }
 
 #[test]

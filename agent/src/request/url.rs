@@ -231,24 +231,32 @@ fn matches(segments: &[Segment<'_>], path: &str) -> bool {
         })
 }
 
+/// The pairs of a query or of a form, decoded.
+pub fn pairs(text: &str) -> Vec<(String, String)> {
+    let pair = |part: &str| part.split_once('=').map(|(k, v)| (decode(k), decode(&v.replace('+', " "))));
+    text.split('&').filter_map(pair).collect()
+}
+
+/// A text without its percent-encoding.
+pub fn decode(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        let digits = [bytes.next().unwrap_or(b'0'), bytes.next().unwrap_or(b'0')];
+        let code = std::str::from_utf8(&digits).ok().and_then(|d| u8::from_str_radix(d, 16).ok());
+        out.push(code.unwrap_or(b'?'));
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    fn decode(text: &str) -> Vec<u8> {
-        let mut bytes = text.bytes();
-        let mut out = Vec::new();
-        while let Some(b) = bytes.next() {
-            if b == b'%' {
-                let hex: String = bytes.by_ref().take(2).map(char::from).collect();
-                out.push(u8::from_str_radix(&hex, 16).unwrap());
-            } else {
-                out.push(b);
-            }
-        }
-        out
-    }
 
     #[test]
     fn a_path_has_words_around_its_holes() {
@@ -296,7 +304,7 @@ mod tests {
         {
             let path = fill("/tickets/{id}/notes", |_| Some(hostile)).unwrap();
             assert_eq!(path.split('/').count(), 4, "{hostile}");
-            assert_eq!(decode(path.split('/').nth(2).unwrap()), hostile.as_bytes());
+            assert_eq!(decode(path.split('/').nth(2).unwrap()), hostile);
         }
         for refused in ["", ".", ".."] {
             assert_eq!(fill("/tickets/{id}", |_| Some(refused)), Err(BadPath::Segment), "{refused:?}");
@@ -325,7 +333,7 @@ mod tests {
                 Ok(path) => {
                     let parts: Vec<_> = path.split('/').collect();
                     prop_assert_eq!(parts.len(), 4);
-                    prop_assert_eq!(decode(parts[2]), value.as_bytes());
+                    prop_assert_eq!(decode(parts[2]), value);
                 }
                 Err(wrong) => {
                     prop_assert_eq!(wrong, BadPath::Segment);

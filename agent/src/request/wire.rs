@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use assent_schema::canon::INTEGER_MOST;
 use assent_schema::expr::{Currency, Decimal, Value};
 use assent_schema::id::Name;
-use assent_schema::shape::{CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape, is_token, is_uuid};
+use assent_schema::shape::{
+    CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape, is_token, is_uuid, number_of,
+};
 use assent_schema::time::Moment;
 
 use super::amount;
@@ -74,7 +76,7 @@ pub fn read(json: &Json, shape: &Shape, cut: bool) -> Option<Value> {
         (Shape::Boolean {}, Json::Boolean(truth)) => Some(Value::Boolean(*truth)),
         (Shape::Instant { wire }, json) => read_instant(json, *wire).map(Value::Instant),
         (Shape::Money { wire }, json) => read_money(json, wire),
-        (Shape::OneOf { values }, Json::Text(text)) => values.contains(text).then(|| Value::text(text.as_str())),
+        (Shape::OneOf { values, numbers }, json) => read_one_of(json, values, numbers),
         (Shape::List { most, of }, Json::List(items)) => {
             let most = usize::try_from(*most).unwrap_or(usize::MAX);
             if items.len() > most && !cut {
@@ -103,14 +105,30 @@ pub fn said(text: &str, shape: &Shape) -> Option<Value> {
         Shape::Boolean {} => text.parse().ok().map(Value::Boolean),
         // However machines write it on the wire.
         Shape::Instant { .. } => read_instant(&Json::Text(text.to_owned()), InstantWire::Iso).map(Value::Instant),
+        // The word, whatever number stands for it on the wire.
+        Shape::OneOf { values, .. } => {
+            values.iter().find(|value| *value == text).map(|value| Value::text(value.as_str()))
+        }
         Shape::Text { .. }
         | Shape::Token {}
         | Shape::Uuid {}
         | Shape::Decimal {}
-        | Shape::OneOf { .. }
         | Shape::List { .. }
         | Shape::Record { .. } => read(&Json::Text(text.to_owned()), shape, false),
     }
+}
+
+/// A word that stands on the wire as it is, or as its number.
+fn read_one_of(json: &Json, values: &[String], numbers: &[i64]) -> Option<Value> {
+    let place = match json {
+        Json::Text(text) if numbers.is_empty() => values.iter().position(|value| value == text),
+        Json::Number(number) => {
+            let number = integer(number)?;
+            numbers.iter().position(|known| *known == number)
+        }
+        _ => None,
+    };
+    values.get(place?).map(|value| Value::text(value.as_str()))
 }
 
 /// An integer without point or exponent, within ±(2^53 − 1).
@@ -264,7 +282,10 @@ pub fn scalar(value: &Value, shape: &Shape) -> Option<Scalar> {
         (Shape::Token {}, Value::Text(text)) => is_token(text).then(|| Scalar::Text(text.clone())),
         (Shape::Token {}, Value::Integer(n)) => Some(Scalar::Text(n.to_string())),
         (Shape::Uuid {}, Value::Text(text)) => is_uuid(text).then(|| Scalar::Text(text.clone())),
-        (Shape::OneOf { values }, Value::Text(text)) => values.contains(text).then(|| Scalar::Text(text.clone())),
+        (Shape::OneOf { values, numbers }, Value::Text(text)) => match number_of(values, numbers, text) {
+            Some(number) => Some(Scalar::Number(number.to_string())),
+            None => (numbers.is_empty() && values.contains(text)).then(|| Scalar::Text(text.clone())),
+        },
         (Shape::Integer {}, Value::Integer(n)) => {
             (-INTEGER_MOST..=INTEGER_MOST).contains(n).then(|| Scalar::Number(n.to_string()))
         }
@@ -348,11 +369,19 @@ mod tests {
 
     #[test]
     fn each_shape_takes_its_own_form_only() {
-        let one_of = Shape::OneOf { values: vec!["open".into(), "on hold".into()] };
+        let one_of = Shape::one_of(vec!["open".into(), "on hold".into()]);
+        let numbered = Shape::OneOf { values: vec!["open".into(), "pending".into()], numbers: vec![2, 3] };
+        assert!(read(&Json::Number("3".into()), &numbered, false) == Some(Value::text("pending")));
+        assert!(write(&Value::text("pending"), &numbered) == Some(Json::Number("3".into())));
+        assert!(write(&Value::text("solved"), &numbered).is_none());
         let iso = Shape::Instant { wire: InstantWire::Iso };
         let millis = Shape::Instant { wire: InstantWire::Milliseconds };
         let uuid = Shape::Uuid {};
         for (text, shape, wanted) in [
+            ("3", &numbered, true),
+            ("4", &numbered, false),
+            (r#""3""#, &numbered, false),
+            (r#""open""#, &numbered, false),
             (r#""a b""#, &Shape::Token {}, false),
             ("12", &Shape::Token {}, true),
             ("820982911946154508", &Shape::Token {}, true),
@@ -469,8 +498,8 @@ mod tests {
             ("49.00 EUR", euros(MoneyUnit::Minor), money),
             ("49.00 USD", Shape::Money { wire: fixed.clone() }, None),
             ("49", Shape::Money { wire: fixed }, None),
-            ("late", Shape::OneOf { values: vec!["late".to_owned()] }, Some(Value::text("late"))),
-            ("soon", Shape::OneOf { values: vec!["late".to_owned()] }, None),
+            ("late", Shape::OneOf { values: vec!["late".to_owned()], numbers: Vec::new() }, Some(Value::text("late"))),
+            ("soon", Shape::OneOf { values: vec!["late".to_owned()], numbers: Vec::new() }, None),
         ] {
             assert!(read(text, &shape) == wanted, "{text} as {shape:?}");
         }

@@ -260,7 +260,7 @@ fn ask_failed(step: &CompiledStep, ask: &CompiledAsk, code: &str) -> Stop {
 /// The fields of an answer that are facts: declared constants.
 fn facts_of(ask: &CompiledAsk, fields: &BTreeMap<Name, Value>) -> BTreeMap<Name, Fact> {
     let fact = |(name, value): (&Name, &Value)| match ask.answer.get(name)? {
-        Answer::OneOf(values) => Some((name.clone(), value.to_fact(&Shape::OneOf { values: values.clone() }).ok()?)),
+        Answer::OneOf(values) => Some((name.clone(), value.to_fact(&Shape::one_of(values.clone())).ok()?)),
         Answer::Number { .. } | Answer::Boolean {} | Answer::Text { .. } | Answer::Citations { .. } => None,
     };
     fields.iter().filter_map(fact).collect()

@@ -246,13 +246,13 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let client = &self.accepted.client;
         let connection = self.facts.connections.get(&name.connection).ok_or("no_connection")?;
         let endpoint = self.engine.deployed.endpoint(client, &name.connection).ok_or("no_endpoint")?;
-        let key = operation.idempotency.as_ref().map(|_| {
+        let key = operation.idempotency.as_ref().map(|takes| {
             let item = self.item.as_ref().map(crate::store::FactText::as_str);
             let of = match self.progress.stand(step) {
                 Some(Stand::Tried(tried)) => tried.intent.key_of.unwrap_or(self.id),
                 _ => self.id,
             };
-            request::keyed::idempotency_key(&self.engine.idempotency, &of.to_string(), step, item)
+            request::keyed::idempotency_key(&self.engine.idempotency, &of.to_string(), step, item, takes.form)
         });
         let call = Call {
             client,

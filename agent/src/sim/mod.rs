@@ -7,6 +7,7 @@
 mod exec;
 mod host;
 mod script;
+mod sent;
 mod service;
 mod stage;
 mod wire;
@@ -14,6 +15,7 @@ mod wire;
 pub use exec::{Spawner, Stop, run};
 pub use host::{Crash, Host, Point, SimWorld, Strike};
 pub use script::{Script, Seen};
+pub use sent::Sent;
 pub use service::{Done, Reply, Service};
 pub use stage::{NoBooks, Stage};
 pub use wire::read_wire;

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use assent_schema::client::ClientFacts;
 use assent_schema::id::OperationRef;
 use assent_schema::plan::{Action, Effect, Plan};
 use assent_schema::scenario::{Fault, Reply as Scripted};
 use assent_schema::time::Period;
 
 use super::host::lock;
+use super::sent::Sent;
 use super::service::{Done, Reply, Service};
 use super::wire::read_wire;
 use crate::content::Content;
@@ -24,6 +26,7 @@ const ANSWER_MILLIS: u64 = 20;
 pub struct Seen {
     done: Arc<Mutex<Vec<Done>>>,
     unscripted: Arc<Mutex<Vec<OperationRef>>>,
+    sent: Arc<Mutex<Vec<Sent>>>,
 }
 
 impl Seen {
@@ -36,6 +39,11 @@ impl Seen {
     pub fn unscripted(&self) -> Vec<OperationRef> {
         lock(&self.unscripted).clone()
     }
+
+    /// Every request, in order, where they are written down.
+    pub fn sent(&self) -> Vec<Sent> {
+        lock(&self.sent).clone()
+    }
 }
 
 /// Answers for every connection of one plan.
@@ -44,6 +52,8 @@ pub struct Script {
     replies: BTreeMap<OperationRef, Vec<Scripted>>,
     used: BTreeMap<OperationRef, usize>,
     seen: Seen,
+    /// Whose requests are written down; nothing where they are not.
+    listens: Option<Arc<ClientFacts>>,
 }
 
 impl Script {
@@ -54,7 +64,13 @@ impl Script {
             by_operation.entry(reply.to.clone()).or_default().push(reply.clone());
         }
         let seen = Seen::default();
-        (Self { plan, replies: by_operation, used: BTreeMap::new(), seen: seen.clone() }, seen)
+        (Self { plan, replies: by_operation, used: BTreeMap::new(), seen: seen.clone(), listens: None }, seen)
+    }
+
+    /// The same, and every request is written down as it would leave in production.
+    #[must_use]
+    pub fn listening(self, facts: Arc<ClientFacts>) -> Self {
+        Self { listens: Some(facts), ..self }
     }
 
     /// The first unused reply of an operation; the last one again and again.
@@ -99,6 +115,9 @@ impl Script {
 
 impl Service for Script {
     fn answer(&mut self, _: Wall, request: HttpRequest) -> Reply {
+        if let Some(facts) = &self.listens {
+            lock(&self.seen.sent).push(Sent::of(&request, facts));
+        }
         let Some(reply) = self.take(&request.operation) else {
             // A rehearsal is not about tokens, unless its scenario says so.
             if let Some(body) = oauth::reply(&request) {
@@ -139,5 +158,7 @@ fn response(reply: &Scripted, body: Vec<u8>) -> HttpResponse {
     if let Some(after) = reply.retry_after {
         headers.push(("retry-after".to_owned(), Content::new(after.as_seconds().to_string().into_bytes())));
     }
+    let said = reply.headers.iter();
+    headers.extend(said.map(|(name, value)| (name.to_ascii_lowercase(), Content::new(value.clone().into_bytes()))));
     HttpResponse { status: reply.status, headers, body: Content::new(body) }
 }

@@ -6,7 +6,7 @@ use assent_schema::shape::{CurrencyWire, Field, Shape};
 use serde_json::{Map, Value};
 
 use super::service::Done;
-use crate::request::url;
+use crate::request::url::{self, decode, pairs};
 use crate::world::HttpRequest;
 
 /// Reads the parameters and the idempotency key of a request.
@@ -187,11 +187,6 @@ fn at_path<'a>(json: &'a Value, at: &str) -> Option<&'a Value> {
     })
 }
 
-fn pairs(text: &str) -> Vec<(String, String)> {
-    let pair = |part: &str| part.split_once('=').map(|(k, v)| (decode(k), decode(&v.replace('+', " "))));
-    text.split('&').filter_map(pair).collect()
-}
-
 /// The parts of a multipart body: their names and what stands in them.
 ///
 /// # Source
@@ -205,21 +200,6 @@ fn parts(text: &str) -> Vec<(String, String)> {
         Some((decode(name), value.strip_suffix("\r\n")?.to_owned()))
     };
     text.split(boundary).filter_map(part).collect()
-}
-
-fn decode(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            out.push(byte);
-            continue;
-        }
-        let digits = [bytes.next().unwrap_or(b'0'), bytes.next().unwrap_or(b'0')];
-        let code = std::str::from_utf8(&digits).ok().and_then(|d| u8::from_str_radix(d, 16).ok());
-        out.push(code.unwrap_or(b'?'));
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]

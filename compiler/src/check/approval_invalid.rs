@@ -9,7 +9,7 @@ use assent_schema::canon::Digest;
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, Span};
 use assent_schema::id::{ClientId, PersonId};
-use assent_schema::trust::{Held, KnownStatements};
+use assent_schema::trust::{Decision, Held, KnownStatements};
 
 use super::{Needs, View};
 use crate::parse::{anchor, value_place};
@@ -33,6 +33,31 @@ pub(super) fn check(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
             let message = format!("This approval of `{id}` is signed by {signed}, and {} on it.", resting(owners));
             let help =
                 format!("Have that approved anew: `assent plan --draft {id}` writes what to sign. This file stays.");
+            let place = value_place(file.text(), &["serial"]).unwrap_or_else(|| anchor(file.text()));
+            findings.add_with_help(Code::ApprovalInvalid, Span::new(path, place), message, help);
+        }
+    }
+}
+
+/// Reports each approval that has the serial of another one and other content: which of the two is meant, a serial should tell.
+///
+/// # Source
+/// trust.md section 3.
+pub(super) fn check_serials(view: &View<'_>, findings: &mut Findings) {
+    for (id, known) in &view.trusted.statements {
+        let held = known.held().iter().filter(|(_, held)| matches!(held.statement.says, Decision::Approve(_)));
+        let mut approvals: Vec<_> =
+            held.filter_map(|(digest, held)| Some((file_of(view, id, digest)?, held.statement.serial))).collect();
+        approvals.sort_by_key(|((path, _), _)| *path);
+        let mut seen: BTreeMap<u64, &Arc<str>> = BTreeMap::new();
+        for ((path, file), serial) in approvals {
+            let Some(beside) = seen.insert(serial, path) else { continue };
+            let message =
+                format!("`{beside}` is an approval of `{id}` with the serial {serial}, too, and says something else.");
+            let help = format!(
+                "Both count. Draft what is meant with the next serial (`assent plan --draft {id}`), have that signed, and take \
+                 these two out."
+            );
             let place = value_place(file.text(), &["serial"]).unwrap_or_else(|| anchor(file.text()));
             findings.add_with_help(Code::ApprovalInvalid, Span::new(path, place), message, help);
         }

@@ -34,9 +34,23 @@ pub fn secrets(place: &Place, text: &str) -> Vec<Secret> {
 }
 
 /// Reports one. A secret of several lines is shown by its first.
-pub fn report(path: &Arc<str>, text: &str, secret: &Secret, findings: &mut Findings) {
+fn report(path: &Arc<str>, text: &str, secret: &Secret, findings: &mut Findings) {
+    findings.add(Code::InlineSecret, place(path, text, secret), said(secret));
+}
+
+/// Reports one in an older commit.
+pub fn report_old(path: &Arc<str>, text: &str, secret: &Secret, findings: &mut Findings) {
+    let help =
+        "Rotate it: what was committed once is known, and taking it out of the history changes nothing about that.";
+    findings.add_with_help(Code::InlineSecret, place(path, text, secret), said(secret), help);
+}
+
+fn said(secret: &Secret) -> String {
+    format!("This looks like {}.", secret.what)
+}
+
+fn place(path: &Arc<str>, text: &str, secret: &Secret) -> Span {
     let whole = text.get(secret.range.clone()).unwrap_or_default();
     let first = whole.lines().next().unwrap_or_default().len();
-    let span = Span::new(path, secret.range.start..secret.range.start.saturating_add(first));
-    findings.add(Code::InlineSecret, span, format!("This looks like {}.", secret.what));
+    Span::new(path, secret.range.start..secret.range.start.saturating_add(first))
 }

@@ -298,13 +298,17 @@ impl Levels<'_> {
         let (source, mut findings) = self.question.parts.workflows(id, these)?;
         let bytes = source.size_bytes();
         let (parsed, found) = parse_below(&open.survey.parsed, id, source);
-        let strange = found.iter().filter(|finding| is_strange(finding)).count();
+        let strange: Vec<Arc<str>> =
+            found.iter().filter(|finding| is_strange(finding)).map(|finding| Arc::clone(&finding.span.file)).collect();
         findings.append(found);
         hidden::files(&parsed, &mut findings);
         let mut resolved = Resolved::default();
         let mut judged = BTreeMap::new();
         if let Some(client) = open.survey.resolved.clients.get(id) {
-            let mut client = resolve::resolve_workflows(&parsed, client, &mut findings);
+            let mut named = Findings::new();
+            let mut client = resolve::resolve_workflows(&parsed, client, &mut named);
+            named.retain(|finding| !rests_on(&strange, finding));
+            findings.append(named);
             let mut found = judge(&mut client, &mut findings);
             found.look_up(open.survey.trusted.approvals.get(id));
             resolved.clients.insert(id.clone(), client);
@@ -313,7 +317,7 @@ impl Levels<'_> {
         let trusted = Arc::clone(&open.survey.trusted);
         let survey = Survey { parsed: Arc::new(parsed), resolved, judged, trusted };
         let mut needs = Needs::of(&survey, id);
-        needs.unread += strange;
+        needs.unread += strange.len();
         if self.question.checks {
             super::check_workflows(&view(self.question, &survey, &open.at), &mut findings);
         }
@@ -334,6 +338,12 @@ impl Levels<'_> {
 /// A key of a workflow that means nothing, and so perhaps a step that is not there: what the workflow needs is not known.
 fn is_strange(finding: &Finding) -> bool {
     finding.code == Code::UnknownKey && !finding.span.file.ends_with(".test.toml")
+}
+
+/// Whether a scenario is blamed for a name that its workflow may have under a key that means nothing.
+fn rests_on(strange: &[Arc<str>], finding: &Finding) -> bool {
+    let workflow = finding.span.file.strip_suffix(".test.toml").filter(|_| finding.code == Code::UnknownName);
+    workflow.is_some_and(|name| strange.iter().any(|file| file.strip_suffix(".toml") == Some(name)))
 }
 
 /// Types, flows and data uses of each workflow. One whose expressions do not hold has neither.

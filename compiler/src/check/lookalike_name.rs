@@ -100,7 +100,7 @@ fn of_constants(unit: &Unit<Integration>, findings: &mut Findings) {
 
 fn constants<'a>(shape: &'a Shape, found: &mut impl FnMut(&'a str)) {
     match shape {
-        Shape::OneOf { values } => values.iter().for_each(|value| found(value)),
+        Shape::OneOf { values, .. } => values.iter().for_each(|value| found(value)),
         Shape::List { of, .. } => constants(&of.shape, found),
         Shape::Record { fields } => fields.values().for_each(|field| constants(&field.shape, found)),
         Shape::Text { .. }

@@ -223,6 +223,7 @@ fn check_client(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
     unapproved_data_use::check(view, findings);
     approval_expired::check(view, needs, findings);
     approval_invalid::check(view, needs, findings);
+    approval_invalid::check_serials(view, findings);
     provider_agreement::check(view, findings);
     retention_too_short::check(view, findings);
     retention_exceeds_plan::check(view, findings);

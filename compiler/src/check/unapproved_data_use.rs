@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
-use assent_schema::id::{ClientId, OperationRef};
+use assent_schema::id::{ClientId, OperationRef, PersonId};
 use assent_schema::trust::Decision;
 use assent_schema::uses::{DataUse, Party, RequestUse};
 
@@ -40,9 +40,26 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
                 (None, Some(file)) => file.span(&file.spec.name.span),
                 (None, None) => continue,
             };
-            findings.add(Code::UnapprovedDataUse, span, message);
+            findings.add_with_help(Code::UnapprovedDataUse, span, message, help(view, id));
         }
     }
+}
+
+/// What to write, and who signs it.
+fn help(view: &View<'_>, id: &ClientId) -> String {
+    let approvers = view.trusted.statements.get(id).map(|known| known.approvers().newest());
+    let people: Vec<&str> = approvers.iter().flat_map(|newest| newest.people.keys()).map(PersonId::as_str).collect();
+    let who = match (approvers.map(|newest| newest.threshold), people.as_slice()) {
+        (Some(threshold), [first, _, ..]) => {
+            format!("{threshold} of {} each: `assent approve FILE --key {first}=KEY`", people.join(", "))
+        }
+        (_, [first]) => format!("{first}: `assent approve FILE --key {first}=KEY`"),
+        _ => "its approvers: `assent approve FILE --key PERSON=KEY`".to_owned(),
+    };
+    format!(
+        "Show the client `assent plan`; `assent plan --draft {id} > clients/{id}/approvals/NAME.toml` writes all that is missing, \
+         then {who}."
+    )
 }
 
 /// What a workflow asks for otherwise than its client approved; nothing where none of it was approved before. All that it asks

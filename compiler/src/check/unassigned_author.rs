@@ -9,7 +9,7 @@ use std::sync::Arc;
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, Span};
 use assent_schema::id::{ClientId, PersonId};
-use assent_schema::trust::{Namespace, People, RootChain, SignatureError, Teams, verify};
+use assent_schema::trust::{Namespace, People, RootChain, SignatureError, Teams, TrustError, verify};
 
 use crate::parse::value_place;
 use crate::source::{Change, Parts, TrustFiles};
@@ -64,13 +64,14 @@ pub fn judge(changes: &[Change], roots: Option<&RootChain>, parts: &dyn Parts, f
     let mut authors = Authors::default();
     // A source whose roots do not hold has findings already, and nobody who could be assigned.
     let Some(roots) = roots else { return authors };
-    let mut known: BTreeMap<*const TrustFiles, Option<Assigned>> = BTreeMap::new();
+    let mut known: BTreeMap<*const TrustFiles, Result<Assigned, String>> = BTreeMap::new();
     for change in changes {
         for trust in change.past.iter().chain([&change.trust]) {
             known.entry(Arc::as_ptr(trust)).or_insert_with(|| Assigned::of(trust, roots));
         }
-        let of = |trust: &Arc<TrustFiles>| known.get(&Arc::as_ptr(trust)).and_then(Option::as_ref);
+        let of = |trust: &Arc<TrustFiles>| known.get(&Arc::as_ptr(trust))?.as_ref().ok();
         let assigned = of(&change.trust);
+        let why = known.get(&Arc::as_ptr(&change.trust)).and_then(|known| known.as_ref().err());
         let signed = Signed::of(change, assigned);
         let author = signed.person();
         for path in &change.paths {
@@ -84,13 +85,13 @@ pub fn judge(changes: &[Change], roots: Option<&RootChain>, parts: &dyn Parts, f
         for (client, path) in clients_of(change) {
             let then = || {
                 let (signed, newest) = newest.as_ref()?;
-                let (said, help) = objection(client.as_ref(), signed, Some(newest))?;
+                let (said, help) = objection(client.as_ref(), signed, Ok(newest))?;
                 Some((
                     format!("on top of older teams than stood before or were released last, {said} by the newer"),
                     help,
                 ))
             };
-            if let Some((said, help)) = objection(client.as_ref(), &signed, assigned).or_else(then) {
+            if let Some((said, help)) = objection(client.as_ref(), &signed, assigned.ok_or(why)).or_else(then) {
                 let short: String = change.id.to_string().chars().take(12).collect();
                 let is_said = is_said_by_client(path.splitn(3, '/').nth(2).unwrap_or_default());
                 let does = if is_said { "changes or takes out" } else { "changes" };
@@ -111,16 +112,20 @@ struct Assigned {
 }
 
 impl Assigned {
-    /// Nothing where the files do not hold, or are not of this project's own past.
-    fn of(files: &TrustFiles, newest: &RootChain) -> Option<Self> {
-        let roots = RootChain::walk(&files.roots).ok()?;
+    /// Why the files do not hold, or are not of this project's own past.
+    fn of(files: &TrustFiles, newest: &RootChain) -> Result<Self, String> {
+        let said = |error: TrustError| format!("`{}` {}", error.file, error.what);
+        let roots = RootChain::walk(&files.roots).map_err(said)?;
         let is_past = |(version, signed): (&u32, &assent_schema::trust::SignedFile)| {
             newest.version(*version).is_some_and(|root| root.bytes() == signed.bytes.as_slice())
         };
-        files.roots.iter().all(is_past).then_some(())?;
-        let teams = Teams::verify("trust/teams.toml", files.teams.as_ref()?, &roots).ok()?;
+        if !files.roots.iter().all(is_past) {
+            return Err("its root is not one that this project had".to_owned());
+        }
+        let teams = files.teams.as_ref().ok_or_else(|| "there is none".to_owned())?;
+        let teams = Teams::verify("trust/teams.toml", teams, &roots).map_err(said)?;
         let rank = (roots.newest().version, teams.number);
-        Some(Self { rank, people: roots.newest().people.clone(), teams: teams.clients.clone() })
+        Ok(Self { rank, people: roots.newest().people.clone(), teams: teams.clients.clone() })
     }
 }
 
@@ -182,10 +187,18 @@ fn is_said_by_client(rest: &str) -> bool {
 }
 
 /// Why a commit does not count for a client, and what to do.
-fn objection(client: Option<&ClientId>, signed: &Signed, assigned: Option<&Assigned>) -> Option<(String, String)> {
-    let Some(assigned) = assigned else {
-        let said = "but neither its first parent nor the commit itself has a `trust/teams.toml` that holds";
-        return Some((said.to_owned(), NO_TEAM.to_owned()));
+fn objection(
+    client: Option<&ClientId>,
+    signed: &Signed,
+    assigned: Result<&Assigned, Option<&String>>,
+) -> Option<(String, String)> {
+    let assigned = match assigned {
+        Ok(assigned) => assigned,
+        Err(why) => {
+            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+            let said = "but neither its first parent nor the commit itself has a `trust/teams.toml` that holds";
+            return Some((format!("{said}{why}"), NO_TEAM.to_owned()));
+        }
     };
     let client = client?;
     let team = assigned.teams.get(client);

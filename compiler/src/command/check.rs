@@ -146,7 +146,7 @@ fn old_file(old: OldFile, folder: &str, texts: &mut OldTexts, findings: &mut Fin
     let name: Arc<str> = format!("{}:{}", old.commit.to_string().chars().take(12).collect::<String>(), old.path).into();
     let secrets = inline_secret::secrets(&place_of(&format!("{folder}{}", old.path)), &text);
     for secret in &secrets {
-        inline_secret::report(&name, &text, secret, findings);
+        inline_secret::report_old(&name, &text, secret, findings);
     }
     if !secrets.is_empty() {
         texts.insert(name.to_string(), text);

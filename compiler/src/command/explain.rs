@@ -1,6 +1,7 @@
-//! `assent explain [CODE]`: what a finding code means, why it matters, what to do.
+//! `assent explain [CODE]`: what a finding code means, why it matters, what to do; and by which codes runs fail.
 
-use assent_schema::code::Code;
+use assent_schema::code::{Code, Severity};
+use assent_schema::plan::{ENDINGS, EndCode};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -9,10 +10,10 @@ use crate::show::codes;
 
 use super::{Context, Format, Outcome};
 
-/// Explains a finding code, or lists them all.
+/// Explains a code of a finding or of a run that failed, or lists them all.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The code, like unknown-key; all of them unless said.
+    /// The code, like unknown-key or bad_answer; all of them unless said.
     #[arg(value_name = "CODE")]
     code: Option<String>,
     /// List all codes.
@@ -26,9 +27,12 @@ pub(super) struct Args {
 #[derive(Serialize)]
 struct Explained {
     code: &'static str,
-    severity: assent_schema::code::Severity,
+    /// Only findings have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    severity: Option<Severity>,
     what: &'static str,
-    why: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'static str>,
     help: &'static str,
     promises: &'static [&'static str],
 }
@@ -38,20 +42,28 @@ struct Explained {
 /// # Errors
 /// When there is no such code.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
-    let codes = match &args.code {
-        Some(name) => vec![Code::from_name(name).ok_or_else(|| no_such_code(name))?],
-        None => Code::ALL.to_vec(),
+    let (codes, endings) = match &args.code {
+        None => (Code::ALL.to_vec(), ENDINGS.to_vec()),
+        // A few words are both: what a finding says, an agent that finds it says, too.
+        Some(name) => (Code::from_name(name).into_iter().collect(), EndCode::from_name(name).into_iter().collect()),
     };
-    match (args.format, args.code.is_some()) {
-        (Format::Human, true) => codes.iter().try_for_each(|code| context.print(&codes::explained(*code)))?,
-        (Format::Human, false) => context.print(&codes::list(&codes))?,
-        (Format::Json, _) => context.print_json(&codes.iter().map(|code| explained(*code)).collect::<Vec<_>>())?,
+    match (&args.code, args.format) {
+        (Some(name), _) if codes.is_empty() && endings.is_empty() => return Err(no_such_code(name)),
+        (Some(_), Format::Human) => {
+            let all = codes.iter().map(|code| codes::explained(*code)).chain(endings.iter().map(codes::ending));
+            context.print(&all.collect::<Vec<_>>().join("\n"))?;
+        }
+        (None, Format::Human) => context.print(&codes::list(&codes, &endings))?,
+        (_, Format::Json) => {
+            let all = codes.iter().map(|code| explained(*code)).chain(endings.iter().map(ending));
+            context.print_json(&all.collect::<Vec<_>>())?;
+        }
     }
     Ok(Outcome::Fine)
 }
 
 fn no_such_code(name: &str) -> Error {
-    let names = Code::ALL.iter().map(|code| code.row().name);
+    let names = Code::ALL.iter().map(|code| code.row().name).chain(ENDINGS.iter().map(|end| end.name));
     let next = match closest(name, names) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "`assent explain` lists all of them".into(),
@@ -63,10 +75,14 @@ fn explained(code: Code) -> Explained {
     let row = code.row();
     Explained {
         code: row.name,
-        severity: row.severity,
+        severity: Some(row.severity),
         what: row.what,
-        why: row.why,
+        why: Some(row.why),
         help: row.help,
         promises: row.promises,
     }
+}
+
+fn ending(end: &EndCode) -> Explained {
+    Explained { code: end.name, severity: None, what: end.what, why: None, help: end.help, promises: &[] }
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use assent_agent::control::{RunRow, RunStory};
-use assent_agent::rehearse::{Rehearsed, rehearse};
+use assent_agent::rehearse::{Rehearsed, rehearse, rehearse_and_listen};
+use assent_agent::sim::Sent;
 use assent_schema::coverage::{Gap, Reached, gaps};
 use assent_schema::finding::line_column;
 use assent_schema::id::{ClientId, Name, WorkflowId};
@@ -20,6 +21,7 @@ use crate::publish::branch;
 use crate::resolve::{Client, Workflow, in_parallel};
 use crate::sentence;
 use crate::show::rehearsed::{self, Story, Told, Untested};
+use crate::show::requests::Request;
 
 /// The largest story of a run that is read, in bytes.
 const STORY_MOST_BYTES: u64 = 16 << 20;
@@ -45,9 +47,13 @@ pub(super) struct Args {
     /// never fail or end in doubt, decisions that are never refused or late.
     #[arg(long)]
     coverage: bool,
+    /// Print every request of each scenario as it would leave in production: method, URL, headers and body, with the values
+    /// of the scenario. Secrets are hidden.
+    #[arg(long)]
+    requests: bool,
     /// Print a scenario that goes as this run went, from what `assent-agent runs show RUN --format json` wrote to the file:
     /// its requests, failures, decisions and end, with placeholders for all values. Runs no scenario.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["coverage", "client", "workflow"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["coverage", "requests", "client", "workflow"])]
     from_run: Option<PathBuf>,
     /// How the result is printed.
     #[arg(long, default_value = "human")]
@@ -79,7 +85,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let progress = context.progress();
     let (all, done) = (chosen.len(), AtomicUsize::new(0));
     let stories = in_parallel(&mut chosen, |one| {
-        let story = story(&survey, one, args.coverage);
+        let story = story(&survey, one, args);
         let done = done.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         progress.say(format!("rehearsed {done} of {all} workflows"));
         story
@@ -158,7 +164,7 @@ fn chosen<'a>(survey: &'a Survey, args: &Args) -> Vec<Chosen<'a>> {
     named.map(|(_, chosen)| chosen).collect()
 }
 
-fn story(survey: &Survey, chosen: &Chosen<'_>, coverage: bool) -> Story {
+fn story(survey: &Survey, chosen: &Chosen<'_>, args: &Args) -> Story {
     let (facts, workflow) = (&chosen.client.facts, chosen.workflow);
     let id = &workflow.plan.workflow;
     let mut story = Story {
@@ -184,12 +190,17 @@ fn story(survey: &Survey, chosen: &Chosen<'_>, coverage: bool) -> Story {
         story.trouble = Some("its plan has no canonical form".to_owned());
         return story;
     };
-    match rehearse(&lowered.plan, form.digest, tests, facts) {
-        Ok(results) => {
-            if coverage {
+    let rehearsed = if args.requests {
+        rehearse_and_listen(&lowered.plan, form.digest, tests, facts).map(|both| both.into_iter().unzip())
+    } else {
+        rehearse(&lowered.plan, form.digest, tests, facts).map(|results| (results, Vec::new()))
+    };
+    match rehearsed {
+        Ok((results, requests)) => {
+            if args.coverage {
                 story.untested = untested(&lowered.plan, &story, &rehearsing::sum(&results).reached);
             }
-            story.scenarios = told(survey, chosen, results);
+            story.scenarios = told(survey, chosen, results, requests);
         }
         Err(error) => story.trouble = Some(format!("the engine refuses its plan: {error}")),
     }
@@ -208,8 +219,14 @@ fn untested(plan: &Plan, story: &Story, reached: &Reached) -> Vec<Untested> {
     gaps(plan, reached).into_iter().map(tell).collect()
 }
 
+fn request(sent: Sent) -> Request {
+    let Sent { operation, method, url, headers, body } = sent;
+    Request { operation: operation.to_string(), method: method.as_str(), url, headers, body }
+}
+
 /// Each result with the place of its scenario in the test file.
-fn told(survey: &Survey, chosen: &Chosen<'_>, results: Vec<Rehearsed>) -> Vec<Told> {
+fn told(survey: &Survey, chosen: &Chosen<'_>, results: Vec<Rehearsed>, requests: Vec<Vec<Sent>>) -> Vec<Told> {
+    let mut requests = requests.into_iter();
     let files = survey.parsed.clients.get(&chosen.client.facts.client);
     let unit = files.and_then(|files| files.tests.get(&chosen.workflow.plan.workflow));
     let place = |position: usize| {
@@ -223,6 +240,7 @@ fn told(survey: &Survey, chosen: &Chosen<'_>, results: Vec<Rehearsed>) -> Vec<To
         failures: result.failures,
         ran: result.reached.ran,
         codes: result.codes.into_iter().filter(|(_, code)| code != OK).collect(),
+        requests: requests.next().map(|sent| sent.into_iter().map(request).collect()),
     };
     results.into_iter().enumerate().map(tell).collect()
 }

@@ -9,7 +9,8 @@ use assent_schema::shape::{CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWir
 use assent_schema::spec::Spanned;
 
 use super::reader::{Table, Value};
-use super::value::{boolean, currency, json_path_or_all, not_one_of, path, plain_line, within, word};
+use super::tree::Written;
+use super::value::{boolean, currency, integer, json_path_or_all, not_one_of, path, plain_line, within, word};
 
 /// The largest text of one field, in bytes.
 const TEXT_MOST_BYTES: u32 = 4 << 20;
@@ -129,7 +130,7 @@ pub(super) fn shape(table: &mut Table<'_, '_>) -> Option<Shape> {
         "boolean" => Shape::Boolean {},
         "instant" => Shape::Instant { wire: table.opt("wire", word).unwrap_or(InstantWire::Iso) },
         "money" => Shape::Money { wire: money(table)? },
-        "one_of" => Shape::OneOf { values: table.need("values", |value| constants(value, 1..=VALUES_MOST))? },
+        "one_of" => one_of(table)?,
         "list" => Shape::List {
             most: table.need("most", within(1..=LIST_MOST))?,
             of: Box::new(table.need("of", |value| field(value, "", Says::All))?),
@@ -140,6 +141,35 @@ pub(super) fn shape(table: &mut Table<'_, '_>) -> Option<Shape> {
         }
         other => return not_one_of(&kind, other, &SHAPES),
     })
+}
+
+/// Words, each as it stands on the wire or with the number that stands there for it.
+fn one_of(table: &mut Table<'_, '_>) -> Option<Shape> {
+    let values = table.need("values", |value| {
+        let number = value.clone().items()?.find(|item| matches!(item.inner, Written::Integer(_)));
+        match number {
+            Some(number) => number.bad_with_help(
+                "is a number, and the constants are words",
+                "Give each number a word, in the same order: `values = [\"open\", \"paid\"], numbers = [2, 3]`.".into(),
+            ),
+            None => constants(value, 1..=VALUES_MOST),
+        }
+    })?;
+    let numbers = table.opt("numbers", |value| numbers(value, values.len())).unwrap_or_default();
+    Some(Shape::OneOf { values, numbers })
+}
+
+/// A number for each of some constants, each once.
+fn numbers(value: Value<'_, '_>, count: usize) -> Option<Vec<i64>> {
+    let mut numbers = Vec::new();
+    for item in value.items()? {
+        let number = integer(item.clone())?;
+        if numbers.contains(&number) {
+            return item.bad("is there twice");
+        }
+        numbers.push(number);
+    }
+    if numbers.len() == count { Some(numbers) } else { value.bad("does not hold one number for each of `values`") }
 }
 
 fn money(table: &mut Table<'_, '_>) -> Option<MoneyWire> {

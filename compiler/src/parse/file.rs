@@ -12,6 +12,7 @@ use toml::de::DeTable;
 use crate::source::{File, Place};
 
 use super::advice::of_syntax;
+use super::escaped;
 use super::reader::{Sink, Table};
 use super::tree::{Members, Written, tree};
 use super::{client, integration, project, provider, scenario, workflow};
@@ -44,6 +45,10 @@ pub(super) fn read(path: &Arc<str>, file: &File) -> (Option<Said>, Findings) {
     let Some(root) = syntax(text, &sink) else {
         return (None, sink.finish().0);
     };
+    // A scenario may show what comes in from outside.
+    if !matches!(file.place, Place::Tests(..)) {
+        escaped::check(text, &root, &sink);
+    }
     let table = Table::new(&sink, &root, anchor_of(&root, text));
     let said = kind(path, text, &file.place, table);
     #[cfg(test)]
@@ -111,11 +116,19 @@ fn syntax<'i>(text: &'i str, sink: &Sink) -> Option<Members<'i>> {
 fn causes<'e>(text: &str, errors: &'e [toml::de::Error]) -> Vec<&'e toml::de::Error> {
     let repeats = |error: &toml::de::Error| error.message().contains("duplicate key");
     let first_other = errors.iter().position(|error| !repeats(error)).unwrap_or(errors.len());
-    let mut told = BTreeSet::new();
+    // Of a table that stands there again every key is there twice.
+    let in_head = |error: &toml::de::Error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        before.rsplit('\n').next().unwrap_or_default().trim_start().starts_with('[')
+    };
+    let (mut told, mut head_repeats) = (BTreeSet::new(), false);
     let mut causes = Vec::new();
     for (position, error) in errors.iter().enumerate() {
         let key = error.span().and_then(|span| text.get(span)).unwrap_or_default().trim();
-        if !repeats(error) || (position < first_other && told.insert(key.to_owned())) {
+        let is_head = in_head(error);
+        head_repeats |= is_head && repeats(error);
+        let follows = head_repeats && !is_head;
+        if !repeats(error) || (position < first_other && !follows && told.insert(key.to_owned())) {
             causes.push(error);
         }
     }

@@ -188,7 +188,7 @@ pub(super) fn header_name(value: Value<'_, '_>) -> Option<String> {
     }
 }
 
-fn is_header_name(text: &str) -> bool {
+pub(super) fn is_header_name(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 

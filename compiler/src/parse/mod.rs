@@ -12,12 +12,14 @@ mod advice;
 #[cfg(test)]
 mod asked;
 mod client;
+mod escaped;
 mod field;
 mod file;
 mod graphql;
 mod integration;
 pub mod keys;
 mod operation;
+mod pages;
 mod plain;
 mod project;
 mod provider;

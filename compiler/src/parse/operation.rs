@@ -7,17 +7,18 @@ use assent_schema::code::Code;
 use assent_schema::guard::wrong_retry;
 use assent_schema::id::Name;
 use assent_schema::plan::{
-    Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, Method, OwnEvent, Pages, Param, Park,
-    Place, Retry,
+    Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, Method, OwnEvent, Param, Park, Place,
+    Retry,
 };
 use assent_schema::shape::Shape;
-use assent_schema::spec::{Operation, Polled, Spanned};
+use assent_schema::spec::{Operation, Spanned};
 use assent_schema::time::Period;
 
 use super::client::rate;
 use super::field::{fields, shape, shared_place, shares_place};
 use super::graphql::{check_document, document};
-use super::integration::{header_name, own_event, refusals, statuses};
+use super::integration::{header_name, refusals, statuses};
+use super::pages::{check_polled, pages, polled};
 use super::reader::{Sink, Table, Value};
 use super::value::{boolean, constants_by_path, name, parsed, path, path_or_all, period, plain_line, within, word};
 
@@ -298,7 +299,7 @@ fn error_rule(value: Value<'_, '_>) -> Option<ErrorRule> {
     Some(ErrorRule { status, body, kind: kind?, code: code? })
 }
 
-fn one_of(value: Value<'_, '_>, places: [Place; 2], otherwise: &str) -> Option<Place> {
+pub(super) fn one_of(value: Value<'_, '_>, places: [Place; 2], otherwise: &str) -> Option<Place> {
     let given = value.clone();
     let place: Place = word(value)?;
     if places.contains(&place) { Some(place) } else { given.bad(otherwise) }
@@ -311,9 +312,10 @@ fn idempotency(value: Value<'_, '_>) -> Option<Idempotency> {
         Some(Place::Header) => table.need("at", header_name),
         _ => table.need("at", path),
     };
+    let form = table.opt("form", word).unwrap_or_default();
     let lives = table.need("lives", period(Period::minutes(1)..=Period::days(400)));
     table.done();
-    Some(Idempotency { place: place?, at: at?, lives: lives? })
+    Some(Idempotency { place: place?, at: at?, form, lives: lives? })
 }
 
 /// Reads how attempts follow one another. One without sense is `bad-retry` here, and the default stands in for it.
@@ -401,68 +403,4 @@ fn belongs(value: Value<'_, '_>) -> Option<Belongs> {
     let field = table.need("field", parsed);
     table.done();
     Some(Belongs { param: param?, field: field? })
-}
-
-fn polled(value: Value<'_, '_>) -> Option<Polled> {
-    let mut table = value.table()?;
-    let items = table.need("items", parsed);
-    let order = table.need("order", parsed);
-    let id = table.need("id", parsed);
-    let since = table.need("since", parsed);
-    let own = table.opt("self", own_event);
-    table.done();
-    Some(Polled { items: items?, order: order?, id: id?, since: since?, own })
-}
-
-/// What `poll` names is there, and is what it must be.
-fn check_polled(polled: &Spanned<Polled>, operation: &Operation, sink: &Sink) {
-    let list = operation.response.get(polled.items.as_str()).filter(|field| !field.optional);
-    let item = list.and_then(|field| match &field.shape {
-        Shape::List { of, .. } => Some(&of.shape),
-        _ => None,
-    });
-    let field = |name: &str| match item {
-        Some(Shape::Record { fields }) => fields.get(name).filter(|field| !field.optional && field.class.is_fact()),
-        _ => None,
-    };
-    let instant = |shape: &Shape| matches!(shape, Shape::Instant { .. });
-    let named = |shape: &Shape| matches!(shape, Shape::Token {} | Shape::Uuid {} | Shape::Integer {});
-    let since = operation.params.get(polled.since.as_str());
-    let wrong = if !matches!(item, Some(Shape::Record { .. })) {
-        Some("`items` names no list of records that is always there")
-    } else if !field(polled.order.as_str()).is_some_and(|order| instant(&order.shape)) {
-        Some("`order` names no `instant` of class `reference` that every item has")
-    } else if !field(polled.id.as_str()).is_some_and(|id| named(&id.shape)) {
-        Some("`id` names no `token`, `uuid` or `integer` of class `reference` that every item has")
-    } else if !since.is_some_and(|since| instant(&since.shape)) {
-        Some("`since` names no parameter of type `instant`")
-    } else if polled.own.as_ref().is_some_and(|own| field(&own.at).is_none()) {
-        Some("`self` names no field of class `reference` that every item has")
-    } else {
-        None
-    };
-    if let Some(wrong) = wrong {
-        sink.refuse(Code::BadValue, &polled.span, format!("`poll`: {wrong}."), None);
-    }
-}
-
-fn pages(value: Value<'_, '_>) -> Option<Pages> {
-    let mut table = value.table()?;
-    let cursor_at = table.need("cursor_at", path);
-    let more_at = table.opt("more_at", path);
-    let param = table.need("param", path);
-    let place = table.opt("in", |value| one_of(value, [Place::Query, Place::Body], "is none of `query`, `body`"));
-    let collect = table.need("collect", parsed);
-    let most = table.need("most", within(1..=1_000));
-    let cut = table.opt("cut", boolean).unwrap_or_default();
-    table.done();
-    Some(Pages {
-        cursor_at: cursor_at?,
-        more_at,
-        param: param?,
-        place: place.unwrap_or(Place::Query),
-        collect: collect?,
-        most: most?,
-        cut,
-    })
 }

@@ -1,14 +1,17 @@
 //! Reads `clients/<client>/workflows/<name>.test.toml`.
 
+use std::collections::BTreeMap;
+
 use super::tree::Written;
 use assent_schema::spec::{Decided, Expect, ExpectedCall, Later, Reply, Scenario, Spanned, Tests};
 use assent_schema::time::Period;
 use serde::Serialize;
 use serde_json::Number;
 
+use super::integration::is_header_name;
 use super::reader::{Table, Value};
 use super::unique::Unique;
-use super::value::{boolean, integer, line, name, not_one_of, parsed, within, word};
+use super::value::{boolean, integer, line, name, not_one_of, parsed, texts_by_path, within, word};
 
 /// The most scenarios of one file.
 const SCENARIOS_MOST: usize = 1_000;
@@ -61,8 +64,18 @@ fn reply(value: Value<'_, '_>) -> Option<Reply> {
     let fault = table.opt("fault", word);
     let after = table.opt("after", parsed);
     let retry_after = table.opt("retry_after", parsed);
+    let headers = table.opt("headers", headers).unwrap_or_default();
     table.done();
-    Some(Reply { to: to?, status, body, fault, after, retry_after })
+    Some(Reply { to: to?, status, body, fault, after, retry_after, headers })
+}
+
+/// Headers of a reply, by name.
+fn headers(value: Value<'_, '_>) -> Option<BTreeMap<String, String>> {
+    let headers = texts_by_path(value.clone())?;
+    match headers.keys().find(|name| !is_header_name(name)) {
+        Some(name) => value.bad(&format!("holds `{}`, and no header is called so", name.escape_debug())),
+        None => Some(headers),
+    }
 }
 
 /// What a reply says: as TOML, as JSON where TOML has no word for it, or as it stands.

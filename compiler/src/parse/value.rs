@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use super::tree::Written;
-use assent_schema::plan::Expression;
+use assent_schema::plan::{Constant, Expression};
 use assent_schema::shape::{is_currency, is_decimal};
 use assent_schema::spec::Spanned;
 use assent_schema::time::Period;
@@ -238,16 +238,18 @@ pub(super) fn texts_by_path(value: Value<'_, '_>) -> Option<std::collections::BT
     Some(entries.into_iter().map(|(path, text)| (path.value.0, text)).collect())
 }
 
-/// As [`texts_by_path`], of a request: in quotes a number would be sent as a text.
-pub(super) fn constants_by_path(value: Value<'_, '_>) -> Option<std::collections::BTreeMap<String, String>> {
-    let entries = value.table()?.entries::<Path, String>(|constant| match constant.inner {
-        Written::String(text) => Some(text.clone().into_owned()),
-        _ => constant.bad_with_help(
-            "is no text, and constants are",
-            "Give it as a parameter of its own type, like `type = \"boolean\"`; in quotes it is sent as a text.".into(),
+/// Constants of a request by path, each in the type in which it is sent.
+pub(super) fn constants_by_path(value: Value<'_, '_>) -> Option<std::collections::BTreeMap<String, Constant>> {
+    let entries = value.table()?.entries::<Path, Constant>(|constant| match constant.inner {
+        Written::String(text) => Some(Constant::Text(text.clone().into_owned())),
+        Written::Boolean(truth) => Some(Constant::Boolean(*truth)),
+        Written::Integer(_) => integer(constant).map(Constant::Integer),
+        Written::Float(_) | Written::Datetime(_) | Written::Array(_) | Written::Table(_) => constant.bad_with_help(
+            "is neither a text nor an integer nor `true` or `false`",
+            "Write each member of a list or table by its path: `\"tags.0\" = \"new\"`.".into(),
         ),
     });
-    Some(entries.into_iter().map(|(path, text)| (path.value.0, text)).collect())
+    Some(entries.into_iter().map(|(path, constant)| (path.value.0, constant)).collect())
 }
 
 /// A path as a key.

@@ -101,7 +101,7 @@ fn needed(read: &Operation, given: impl Fn(&str) -> bool) -> Option<&Name> {
 /// Whether a field of declared constants has another value than these.
 fn never(field: &Field, value: &str) -> bool {
     match &field.shape {
-        Shape::OneOf { values } => !values.iter().any(|known| known == value),
+        Shape::OneOf { values, .. } => !values.iter().any(|known| known == value),
         Shape::Boolean {} => value != "true" && value != "false",
         Shape::Text { .. }
         | Shape::Token {}

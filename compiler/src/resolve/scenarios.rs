@@ -92,6 +92,7 @@ fn resolve_scenario(scenario: &spec::Scenario, names: &Names, report: &mut Repor
             fault: reply.fault,
             after: reply.after,
             retry_after: reply.retry_after,
+            headers: reply.headers.clone(),
         }
     });
     Scenario {

@@ -178,7 +178,7 @@ impl Resolver<'_> {
                 continue;
             };
             let suits = match &field.shape {
-                Shape::OneOf { values } => values.contains(&wanted.value),
+                Shape::OneOf { values, .. } => values.contains(&wanted.value),
                 Shape::Token {} => assent_schema::shape::is_token(&wanted.value),
                 Shape::Integer {} => wanted.value.parse::<i64>().is_ok(),
                 Shape::Boolean {} => matches!(wanted.value.as_str(), "true" | "false"),
@@ -198,7 +198,7 @@ impl Resolver<'_> {
 /// Whether two fields hold the same values, however they are written on the wire.
 fn alike(one: &Shape, other: &Shape) -> bool {
     match (one, other) {
-        (Shape::OneOf { values }, Shape::OneOf { values: others }) => values == others,
+        (Shape::OneOf { values, .. }, Shape::OneOf { values: others, .. }) => values == others,
         _ => std::mem::discriminant(one) == std::mem::discriminant(other),
     }
 }

@@ -1,14 +1,37 @@
-//! The table of finding codes as text: for `assent explain` and for `docs/findings.md`.
+//! The tables of codes as text: for `assent explain`, for `docs/findings.md` and for `docs/failures.md`.
 
 use assent_schema::code::{Code, Severity};
 use assent_schema::expr::FUNCTIONS;
+use assent_schema::plan::{ENDINGS, EndCode};
 
-/// All codes, one a line.
-pub fn list(codes: &[Code]) -> String {
-    let width = codes.iter().map(|code| code.row().name.len()).max().unwrap_or(0);
-    let line = |code: &Code| format!("{:width$}  {}", code.row().name, code.row().what);
-    let lines: Vec<String> = codes.iter().map(line).chain([String::new()]).collect();
-    lines.join("\n")
+/// All codes, one a line: of findings, then of runs.
+pub fn list(codes: &[Code], endings: &[EndCode]) -> String {
+    let (of_findings, of_runs) = (codes.iter().map(|code| code.row().name), endings.iter().map(|end| end.name));
+    let width = of_findings.chain(of_runs).map(str::len).max().unwrap_or(0);
+    let line = |name: &str, what: &str| format!("{name:width$}  {what}\n");
+    let findings: String = codes.iter().map(|code| line(code.row().name, code.row().what)).collect();
+    let runs: String = endings.iter().map(|end| line(end.name, end.what)).collect();
+    format!("{findings}\nBy these, attempts fail and runs end:\n\n{runs}")
+}
+
+/// One code of a run in full.
+pub fn ending(end: &EndCode) -> String {
+    format!("{} (a run)\n\n{}\n\nWhat to do: {}\n", end.name, end.what, end.help)
+}
+
+/// The page that lists the codes of runs.
+pub fn failures() -> String {
+    let row = |end: &EndCode| format!("| `{}` | {} | {} |\n", end.name, end.what, end.help);
+    let rows: String = ENDINGS.iter().map(row).collect();
+    format!(
+        "# How runs fail\n\n\
+         The codes by which attempts fail and runs end, as `assent-agent runs`, the queue, alerts and `assent test` print them;\n\
+         `assent explain CODE` prints one. Written by a test from the table in `schema/src/plan/ending/codes.rs`;\n\
+         `UPDATE=1 cargo test -p assent-compiler --test findings` writes it again. Beside these come the codes that the\n\
+         `errors` of an operation declare ([language.md](language.md#errors)); which outcome each leads to stands in\n\
+         [engine.md](engine.md#3-run).\n\n\
+         | code | what happened | what to do |\n|---|---|---|\n{rows}"
+    )
 }
 
 /// One code in full.

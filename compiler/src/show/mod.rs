@@ -13,6 +13,7 @@ pub mod plan;
 pub mod progress;
 pub mod promises;
 pub mod rehearsed;
+pub mod requests;
 mod sarif;
 pub mod schema;
 

@@ -8,6 +8,7 @@ use assent_schema::id::{ClientId, Name, WorkflowId};
 use serde_json::{Value, json};
 
 use super::Look;
+use super::requests::{self, Request};
 
 /// How the scenarios of one workflow went.
 #[derive(Clone, Debug)]
@@ -56,6 +57,8 @@ pub struct Told {
     pub ran: BTreeSet<Name>,
     /// Failures that steps met, by code.
     pub codes: BTreeSet<(Name, String)>,
+    /// What was sent, where that was asked for.
+    pub requests: Option<Vec<Request>>,
 }
 
 impl Story {
@@ -80,8 +83,8 @@ pub fn human(stories: &[Story], look: Look) -> String {
             let count = story.scenarios.len();
             writeln!(out, "{} {name}: {good} of {count} scenarios", mark(story.passed(), look)).unwrap_or_default();
         }
-        for scenario in story.scenarios.iter().filter(|scenario| !scenario.failures.is_empty()) {
-            failed(story, scenario, &mut out);
+        for scenario in &story.scenarios {
+            told(story, scenario, &mut out);
         }
         for gap in &story.untested {
             let line = gap.line.map(|line| format!(":{line}")).unwrap_or_default();
@@ -98,8 +101,19 @@ pub fn human(stories: &[Story], look: Look) -> String {
     out
 }
 
-fn failed(story: &Story, scenario: &Told, out: &mut String) {
+/// A scenario with what was wrong with it and what it sent, if there is anything of that to say.
+fn told(story: &Story, scenario: &Told, out: &mut String) {
+    if scenario.failures.is_empty() && scenario.requests.is_none() {
+        return;
+    }
     writeln!(out, "\n    {} ({})", scenario.scenario, scenario.place).unwrap_or_default();
+    if !scenario.failures.is_empty() {
+        failed(story, scenario, out);
+    }
+    requests::human(scenario.requests.as_deref().unwrap_or_default(), out);
+}
+
+fn failed(story: &Story, scenario: &Told, out: &mut String) {
     for failure in &scenario.failures {
         writeln!(out, "      {failure}").unwrap_or_default();
     }
@@ -133,14 +147,18 @@ pub fn json(stories: &[Story]) -> Value {
     let all = stories.iter().map(|story| {
         let scenarios = story.scenarios.iter().map(|scenario| {
             let codes = scenario.codes.iter().map(|(step, code)| json!({ "step": step, "code": code }));
-            json!({
+            let mut told = json!({
                 "scenario": scenario.scenario,
                 "place": scenario.place,
                 "passed": scenario.failures.is_empty(),
                 "failures": scenario.failures,
                 "ran": scenario.ran,
                 "codes": codes.collect::<Vec<_>>(),
-            })
+            });
+            if let Some(sent) = &scenario.requests {
+                told["requests"] = requests::json(sent);
+            }
+            told
         });
         let untested = story.untested.iter().map(|gap| {
             json!({ "step": gap.step, "gap": gap.gap.as_str(), "line": gap.line, "what": gap.what, "help": gap.help })

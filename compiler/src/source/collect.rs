@@ -112,7 +112,7 @@ impl Collector {
         let file = File::new(place, bytes);
         match bad {
             Some(bad) => {
-                self.findings.add(Code::FileRefused, Span::new(&path, bad.range), bad.what);
+                self.findings.add_with_help(Code::FileRefused, Span::new(&path, bad.range), bad.what, bad.help);
                 self.refused.insert(path, file);
             }
             None => {

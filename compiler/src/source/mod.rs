@@ -38,6 +38,7 @@ pub use parts::{Folder, Parts, Pending};
 pub use pinned::{CLIENTS_LOCK, Pin, Pins, read_pinned};
 pub use place::{Place, place_of};
 pub use shelf::Shelf;
+pub use text::hidden_kind;
 pub use tree::{TreeEntry, tree_digest, tree_digest_of_commit};
 pub use worktree::{read_worktree, read_worktree_file};
 

@@ -130,13 +130,23 @@ impl Pinned {
                         "Nothing of `{client}` was looked at. Find out who changed the pin; `assent trust pin` writes both from \
                          what was fetched."
                     );
-                    found.findings.add_with_help(Code::BadValue, span, said, help);
+                    let tree = line_of(&text, start, "tree").map(|range| Span::new(&CLIENTS_LOCK.into(), range));
+                    found.findings.add_with_help(Code::BadValue, tree.unwrap_or(span), said, help);
                 }
                 Err(why) => found.findings.add(Code::FileRefused, span, format!("`{client}` is not read: {why}.")),
             }
         }
         Ok(found)
     }
+}
+
+/// The line of a key below a heading.
+fn line_of(text: &str, heading: usize, key: &str) -> Option<std::ops::Range<usize>> {
+    let below = text.get(heading..)?;
+    let at = below.find(&format!("\n{key} ="))?.saturating_add(1);
+    let length = below.get(at..)?.lines().next()?.len();
+    let start = heading.saturating_add(at);
+    Some(start..start.saturating_add(length))
 }
 
 /// The lock of a tree; nothing where there is none, or none that could be one.

@@ -11,6 +11,8 @@ pub(super) struct BadText {
     pub(super) range: Range<usize>,
     /// What, as a sentence.
     pub(super) what: String,
+    /// What to do about it.
+    pub(super) help: String,
 }
 
 /// Finds the first thing that may not stand in a file; `signed` files have LF line ends alone.
@@ -23,7 +25,8 @@ pub(super) fn bad_text(bytes: &[u8], signed: bool) -> Option<BadText> {
         Ok(text) => text,
         Err(e) => {
             let at = e.valid_up_to();
-            return Some(BadText { range: at..at, what: format!("The file is not UTF-8 from byte {at} on.") });
+            let what = format!("The file is not UTF-8 from byte {at} on.");
+            return Some(BadText { range: at..at, what, help: "Save the file as UTF-8.".to_owned() });
         }
     };
     let mut chars = text.char_indices().peekable();
@@ -32,10 +35,27 @@ pub(super) fn bad_text(bytes: &[u8], signed: bool) -> Option<BadText> {
             continue;
         }
         if let Some(what) = forbidden(c, signed) {
-            return Some(BadText { range: at..at.saturating_add(c.len_utf8()), what });
+            let help = if signed { SIGNED_HELP.to_owned() } else { help(c, text, at) };
+            return Some(BadText { range: at..at.saturating_add(c.len_utf8()), what, help });
         }
     }
     None
+}
+
+/// What to do about a character in a signed file.
+const SIGNED_HELP: &str = "Signatures are over the bytes, so a file that is mended is signed anew: write it again without that character, like a draft of `assent plan --draft CLIENT`, and have it signed. `* -text` in .gitattributes keeps line ends as they are.";
+
+/// What to do about a character, which nobody sees.
+fn help(c: char, text: &str, at: usize) -> String {
+    let line = text.get(..at).unwrap_or_default().rsplit('\n').next().unwrap_or_default();
+    let column = line.chars().count().saturating_add(1);
+    let does = match c {
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            "it changes the order in which what follows is shown"
+        }
+        _ => "nobody sees it",
+    };
+    format!("Delete the character at column {column}: {does}.")
 }
 
 /// Why a character may not stand in a file or path.
@@ -44,9 +64,16 @@ pub(super) fn bad_text(bytes: &[u8], signed: bool) -> Option<BadText> {
 /// Unicode: general categories Cc, Zl and Zp; UAX #9 for the bidirectional controls; U+E0000 to U+E007F are tags, which a
 /// reader does not see and a model reads.
 fn forbidden(c: char, signed: bool) -> Option<String> {
-    let kind = match c {
+    if c == '\r' && signed {
+        return Some("A signed file has a carriage return; its line ends are LF alone.".into());
+    }
+    hidden_kind(c).map(|kind| format!("The file holds {kind}, U+{:04X}.", u32::from(c)))
+}
+
+/// What kind of character it is that nobody sees, or that moves what others see; nothing for all others.
+pub fn hidden_kind(c: char) -> Option<&'static str> {
+    Some(match c {
         '\n' | '\t' => return None,
-        '\r' if signed => return Some("A signed file has a carriage return; its line ends are LF alone.".into()),
         '\u{feff}' => "a byte order mark",
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
             "a bidirectional control character"
@@ -55,8 +82,7 @@ fn forbidden(c: char, signed: bool) -> Option<String> {
         '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{e0000}'..='\u{e007f}' => "an invisible character",
         c if c.is_control() => "a control character",
         _ => return None,
-    };
-    Some(format!("The file holds {kind}, U+{:04X}.", u32::from(c)))
+    })
 }
 
 /// Why a name in a tree cannot be one of ours.
@@ -92,6 +118,9 @@ mod tests {
         }
         assert!(bad_text(b"a\r\n", true).is_some());
         assert!(bad_text(b"a\xff", false).is_some());
+        let help = |text: &str, signed| bad_text(text.as_bytes(), signed).map(|bad| bad.help).unwrap_or_default();
+        assert!(help("a\nb\u{202e}c", false).contains("column 2: it changes the order"));
+        assert!(help("a\r\n", true).contains("signed anew"));
     }
 
     #[test]

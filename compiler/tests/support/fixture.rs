@@ -14,13 +14,14 @@
 //! `#- ` sections are what people sign; a `#= ` section changes a file after everybody has signed.
 //! `#commit alice` makes the change a commit of its own, signed by that person, after one with the base; `#commit nobody`
 //! and `#commit forge` leave the signature out. The check is then asked about commits since the base.
+//! `#approves again` is a second approval under the serial of the first.
 //! `#expires` says when the client's approval ends, `#environment` what the check is asked for.
 //! `#link` makes it a link, and `#raw` is a `+` line with Rust's escapes and no line end.
 
 #![expect(clippy::string_slice, reason = "helpers of tests; what does not fit fails the test")]
 
 use super::Files;
-use super::signed::{follow, sign_all};
+use super::signed::{approve_again, approve_beside, follow, sign_all};
 
 /// When approvals end unless a fixture says otherwise.
 const EXPIRES: &str = "2027-03-01T00:00:00Z";
@@ -80,6 +81,9 @@ pub(crate) fn apply(base: &Files, text: &str) -> Fixture {
     if let Some(how) = text.lines().find_map(|line| line.strip_prefix("#approver ")) {
         follow(&mut fixture.files, &"acme".parse().expect("a client"), how == "follows and approves");
     }
+    if text.lines().any(|line| line == "#approves again") {
+        approve_again(&mut fixture.files, &"acme".parse().expect("a client"));
+    }
     if let Some(by) = text.lines().find_map(|line| line.strip_prefix("#commit ")) {
         let mut before = base.clone();
         sign_all(&mut before, expires.parse().expect("a moment"));
@@ -93,15 +97,13 @@ pub(crate) fn apply(base: &Files, text: &str) -> Fixture {
 
 /// What was approved before stays, and a new approval stands beside it.
 fn keep_approvals(files: &mut Files, before: &Files) {
-    let (first, second) = ("/approvals/1.toml", "/approvals/2.toml");
+    let first = "/approvals/1.toml";
     let is_other = |path: &&String| files.get(*path).is_some_and(|bytes| before.get(*path) != Some(bytes));
     let changed: Vec<String> = before.keys().filter(|path| path.ends_with(first)).filter(is_other).cloned().collect();
     for approval in changed {
-        let of_it: Vec<String> = files.keys().filter(|path| path.starts_with(&approval)).cloned().collect();
-        for path in of_it {
-            let bytes = files.remove(&path).expect("a file");
-            files.insert(path.replacen(first, second, 1), bytes);
-        }
+        let given = files.get(&approval).expect("a file").clone();
+        let client = approval.split('/').nth(1).expect("a client").parse().expect("a client");
+        approve_beside(files, &client, &given, |statement| statement.serial = 2);
         files.extend(
             before
                 .iter()

@@ -154,6 +154,24 @@ pub(crate) fn follow(files: &mut Files, client: &ClientId, approves: bool) {
     }
 }
 
+/// Has a client approve the same again for a shorter time, under the serial that it had.
+pub(crate) fn approve_again(files: &mut Files, client: &ClientId) {
+    let given = files.get(&format!("clients/{client}/approvals/1.toml")).expect("an approval").clone();
+    approve_beside(files, client, &given, |statement| {
+        if let Decision::Approve(approval) = &mut statement.says {
+            approval.expires = approval.expires.minus(Period::days(1));
+        }
+    });
+}
+
+/// Signs another approval of a client beside its first: what a file says, but for a change.
+pub(crate) fn approve_beside(files: &mut Files, client: &ClientId, given: &[u8], change: impl FnOnce(&mut Statement)) {
+    let mut statement = Statement::parse("an approval", given).expect("an approval");
+    change(&mut statement);
+    let text = statement.to_toml().expect("an approval");
+    put(files, &format!("clients/{client}/approvals/2.toml"), text, Namespace::Approval, &[DANA]);
+}
+
 /// A public key of somebody.
 pub(crate) fn public_key() -> assent_schema::trust::PublicKey {
     signer(BRUNO).public().clone()

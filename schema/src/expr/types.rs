@@ -247,7 +247,7 @@ impl Type {
             Shape::Boolean {} => Self::Boolean,
             Shape::Instant { .. } => Self::Instant,
             Shape::Money { .. } => Self::Money,
-            Shape::OneOf { values } => Self::OneOf(values.clone().into()),
+            Shape::OneOf { values, .. } => Self::OneOf(values.clone().into()),
             Shape::List { of, .. } => Self::List(Arc::new(Known::field(of, path, origin))),
             Shape::Record { fields } => Known::record(fields, path, origin).kind,
         }
@@ -325,7 +325,7 @@ impl Type {
             (Self::Text | Self::Token | Self::OneOf(_), Shape::Text { .. }) => true,
             (Self::Token | Self::Integer, Shape::Token {}) => true,
             (Self::OneOf(values), Shape::Token {}) => values.iter().all(|value| crate::shape::is_token(value)),
-            (Self::OneOf(values), Shape::OneOf { values: wanted }) => values.iter().all(|v| wanted.contains(v)),
+            (Self::OneOf(values), Shape::OneOf { values: wanted, .. }) => values.iter().all(|v| wanted.contains(v)),
             (Self::Token, Shape::Uuid {})
             | (Self::Integer, Shape::Integer {})
             | (Self::Integer | Self::Decimal, Shape::Decimal {})
@@ -377,7 +377,7 @@ impl Type {
             Self::Boolean => Shape::Boolean {},
             Self::Integer => Shape::Integer {},
             Self::Token => Shape::Token {},
-            Self::OneOf(values) => Shape::OneOf { values: values.to_vec() },
+            Self::OneOf(values) => Shape::one_of(values.to_vec()),
             Self::Instant => Shape::Instant { wire: InstantWire::Iso },
             Self::Money => Shape::Money {
                 wire: MoneyWire {
@@ -418,7 +418,7 @@ fn named(shape: &Shape) -> String {
     match shape {
         Shape::List { .. } => "a list".to_owned(),
         Shape::Record { .. } => "a record".to_owned(),
-        Shape::OneOf { values } => Type::OneOf(values.clone().into()).to_string(),
+        Shape::OneOf { values, .. } => Type::OneOf(values.clone().into()).to_string(),
         other => other.as_str().to_owned(),
     }
 }

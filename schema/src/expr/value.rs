@@ -125,7 +125,7 @@ impl Value {
             (Shape::Boolean {}, Self::Boolean(truth)) => Ok(Fact::Boolean(*truth)),
             (Shape::Instant { .. }, Self::Instant(moment)) => Ok(Fact::Instant(*moment)),
             (Shape::Money { .. }, Self::Money(money)) if in_bounds(money.minor) => Ok(Fact::Money(*money)),
-            (Shape::OneOf { values }, Self::Text(text)) if values.contains(text) => {
+            (Shape::OneOf { values, .. }, Self::Text(text)) if values.contains(text) => {
                 // A constant of the catalog or workflow; most are tokens, the others are named by their place.
                 if is_token(text) { token(text) } else { FactText::constant(text).map(Fact::Constant).ok_or(NotAFact) }
             }
@@ -215,7 +215,7 @@ mod tests {
         assert!(Value::Decimal(Decimal::default()).to_fact(&Shape::Decimal {}).is_err());
         assert!(Value::Absent.to_fact(&token).is_err());
         assert!(Value::Integer(i64::MAX).to_fact(&Shape::Integer {}).is_err());
-        let state = Shape::OneOf { values: vec!["on hold".into(), "open".into()] };
+        let state = Shape::one_of(vec!["on hold".into(), "open".into()]);
         for constant in ["on hold", "open"] {
             let fact = Value::text(constant).to_fact(&state).expect("a fact");
             let json = serde_json::to_string(&fact).expect("json");

@@ -5,6 +5,10 @@
 //! # Source
 //! engine.md section 1, language.md section 5, "Releases".
 
+mod codes;
+
+pub use codes::{ENDINGS, EndCode};
+
 use super::Failure;
 
 /// The statuses that are written. Another one is written as the `x00` of its class, and means the same.
@@ -31,11 +35,13 @@ pub const UNBUILT: [&str; 10] = [
 ];
 
 /// Codes of a request without an answer, and whether the other side may have received anything.
-pub const UNANSWERED: [(&str, Failure, bool); 6] = [
+pub const UNANSWERED: [(&str, Failure, bool); 8] = [
     ("address_refused", Failure::Permanent, false),
+    ("compressed", Failure::Permanent, true),
     ("malformed", Failure::Permanent, true),
     ("never_connected", Failure::Transient, false),
     ("no_reply", Failure::Transient, true),
+    ("redirected", Failure::Permanent, true),
     ("timed_out", Failure::Transient, true),
     ("too_large", Failure::Permanent, true),
 ];
@@ -94,5 +100,14 @@ mod tests {
         }
         assert!((100..1_000).all(|status| STATUSES.contains(&written(status))));
         assert!((100..1_000).all(|status| meaning(status) == meaning(written(status))));
+    }
+
+    #[test]
+    fn each_code_that_is_written_is_explained() {
+        assert!(ENDINGS.iter().is_sorted_by(|a, b| a.name < b.name), "sorted, each once");
+        let statuses = STATUSES.into_iter().filter(|status| *status >= 300).map(|status| meaning(status).1);
+        let all = UNBUILT.into_iter().chain(UNANSWERED.map(|(code, ..)| code)).chain(statuses);
+        let missing: Vec<&str> = all.filter(|code| EndCode::from_name(code).is_none()).collect();
+        assert!(missing.is_empty(), "{missing:?}");
     }
 }

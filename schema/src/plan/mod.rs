@@ -6,6 +6,7 @@
 mod chat;
 mod ending;
 mod operation;
+mod pages;
 mod step;
 mod trigger;
 
@@ -14,11 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 pub use chat::{Chat, HELPDESK_ANSWER, HELPDESK_POST, SLACK_POST, SLACK_POSTED, SLACK_UPDATE, SlackAccount};
-pub use ending::{STATUSES, UNANSWERED, UNBUILT, meaning, says_no, written};
+pub use ending::{ENDINGS, EndCode, STATUSES, UNANSWERED, UNBUILT, meaning, says_no, written};
 pub use operation::{
-    ATTEMPTS_MOST, Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, KEPT_HEADERS, Method,
-    Operation, Pages, Param, Park, Place, Rate, Retry, TextFormat,
+    ATTEMPTS_MOST, Belongs, Confirm, Constant, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, KEPT_HEADERS,
+    KeyForm, Method, Operation, Param, Park, Place, Rate, Retry, TextFormat,
 };
+pub use pages::{Pages, PagesBy};
 pub use step::{Action, Answer, AskLimit, Awaited, Cancel, Channel, Each, Noted, OnItemError, Spend, Step, Until};
 pub use trigger::{AfterFile, Dialect, Event, Missed, Once, OwnEvent, Poll, Trigger};
 

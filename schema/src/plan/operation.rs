@@ -1,10 +1,11 @@
 //! The catalog facts of an operation: how it is requested, what it answers, how it fails and is repeated.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::OwnEvent;
+use super::{OwnEvent, Pages};
 use crate::class::Class;
 use crate::id::{Name, Scope};
 use crate::shape::{Field, Shape, is_false};
@@ -63,7 +64,7 @@ pub struct Operation {
     pub params: BTreeMap<Name, Param>,
     /// Members of the body that are always the same, by path; of a `GET`, values of the query by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub constants: BTreeMap<String, String>,
+    pub constants: BTreeMap<String, Constant>,
     /// Its answer's fields.
     pub response: BTreeMap<Name, Field>,
     /// The largest answer, in bytes.
@@ -112,6 +113,29 @@ impl Operation {
     /// Whether a parameter is only compared with the answer and never sent.
     pub fn only_compares(&self, param: &Name) -> bool {
         self.params.get(param).is_some_and(|param| param.place == Place::None)
+    }
+}
+
+/// A value of a request that is always the same, in the type that the API wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Constant {
+    /// True or false.
+    Boolean(bool),
+    /// An integer within ±(2^53 − 1).
+    Integer(i64),
+    /// A text.
+    Text(String),
+}
+
+impl fmt::Display for Constant {
+    /// As it stands where all is text: in a query, a form.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Boolean(truth) => truth.fmt(f),
+            Self::Integer(n) => n.fmt(f),
+            Self::Text(text) => f.write_str(text),
+        }
     }
 }
 
@@ -269,6 +293,22 @@ pub enum Failure {
     Permanent,
 }
 
+/// What an idempotency key looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyForm {
+    /// 32 hexadecimal digits.
+    #[default]
+    Hex,
+    /// A UUID.
+    Uuid,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_hex(form: &KeyForm) -> bool {
+    *form == KeyForm::Hex
+}
+
 /// How the API deduplicates requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -277,6 +317,9 @@ pub struct Idempotency {
     pub place: Place,
     /// Its name or path there.
     pub at: String,
+    /// What it looks like.
+    #[serde(default, skip_serializing_if = "is_hex")]
+    pub form: KeyForm,
     /// How long the API remembers a key.
     pub lives: Period,
 }
@@ -390,37 +433,4 @@ pub struct Rate {
     pub requests: u32,
     /// In this time.
     pub per: Period,
-}
-
-fn query() -> Place {
-    Place::Query
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_query(place: &Place) -> bool {
-    *place == Place::Query
-}
-
-/// How long lists are read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pages {
-    /// The path of the next cursor in the answer; empty or absent at the end.
-    pub cursor_at: String,
-    /// The path of what says whether there is another page, where a cursor stands in the last one, too: `false` there, or
-    /// nothing, ends the list.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub more_at: Option<String>,
-    /// The name or path that takes it in the request.
-    pub param: String,
-    /// Where that is: in the query unless said, else in the body, of GraphQL among the variables.
-    #[serde(rename = "in", default = "query", skip_serializing_if = "is_query")]
-    pub place: Place,
-    /// The response field that is collected over the pages.
-    pub collect: Name,
-    /// The most pages that are read.
-    pub most: u32,
-    /// Whether a list that is longer is given on as far as it was read; else the step fails.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub cut: bool,
 }

@@ -9,8 +9,8 @@ use crate::class::Class;
 use crate::client::Auth;
 use crate::id::{EventName, IntegrationId, Name, Scope, SlotId};
 use crate::plan::{
-    Belongs, Confirm, Dialect, Effect, Encoding, ErrorRule, Idempotency, Job, Method, Once, OwnEvent, Pages, Param,
-    Park, Rate, Retry,
+    Belongs, Confirm, Constant, Dialect, Effect, Encoding, ErrorRule, Idempotency, Job, Method, Once, OwnEvent, Pages,
+    Param, Park, Rate, Retry,
 };
 use crate::shape::Field;
 use crate::time::Period;
@@ -119,7 +119,7 @@ pub struct Operation {
     /// Its parameters.
     pub params: BTreeMap<Spanned<Name>, Spanned<Param>>,
     /// Members of the body that are always the same, by path; of a `GET`, values of the query by name.
-    pub constants: BTreeMap<String, String>,
+    pub constants: BTreeMap<String, Constant>,
     /// Its answer's fields.
     pub response: BTreeMap<Spanned<Name>, Spanned<Field>>,
     /// The largest answer, in bytes; 1 MiB unless said.

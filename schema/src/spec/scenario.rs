@@ -51,6 +51,8 @@ pub struct Reply {
     pub after: Option<Period>,
     /// The `Retry-After` header.
     pub retry_after: Option<Period>,
+    /// Further headers, by name.
+    pub headers: BTreeMap<String, String>,
 }
 
 /// What a person decides.

@@ -65,7 +65,9 @@ impl TrustError {
             Need::Signature => "Have the people whom the role names sign it with `assent trust sign`.".into(),
             Need::Renewal => format!("Write the next version with `{command} --expires INSTANT`, and have it signed."),
             Need::Rewriting if file.starts_with("catalog/") && file != "catalog/catalog.lock" => {
-                format!("Take the change back, or write the lock anew with `{command}` and have it signed.")
+                format!(
+                    "Take the change back; or, when nothing else is wrong with the catalog, write the lock anew with `{command}` and have the `catalog` role sign it."
+                )
             }
             Need::Rewriting => {
                 format!("Write it with `{command}`, not by hand, then have it signed with `assent trust sign`.")

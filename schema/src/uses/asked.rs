@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::canon::{self, CanonError, Digest};
 use crate::id::{Name, OperationRef, Scope};
 use crate::plan::{
-    Belongs, Confirm, Effect, Encoding, ErrorRule, Idempotency, Job, Method, Operation, Pages, Param, Park,
+    Belongs, Confirm, Constant, Effect, Encoding, ErrorRule, Idempotency, Job, Method, Operation, Pages, Param, Park,
 };
 
 /// An operation without the members that change nothing about what is asked for. Written as JSON it is the operation
@@ -25,7 +25,7 @@ pub(super) struct Asked<'o> {
     scopes: &'o BTreeSet<Scope>,
     params: &'o BTreeMap<Name, Param>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    constants: Option<&'o BTreeMap<String, String>>,
+    constants: Option<&'o BTreeMap<String, Constant>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<&'o Vec<ErrorRule>>,
     #[serde(skip_serializing_if = "Option::is_none")]

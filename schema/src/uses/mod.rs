@@ -312,6 +312,8 @@ fn read_at(name: &str, field: &Field, found: &mut BTreeMap<String, String>) -> R
     let wire = match &field.shape {
         Shape::Money { wire } => canon::to_bytes(wire)?,
         Shape::Instant { wire } => canon::to_bytes(wire)?,
+        // Which word a number stands for decides what a workflow takes an answer for.
+        Shape::OneOf { values, numbers } if !numbers.is_empty() => canon::to_bytes(&(values, numbers))?,
         Shape::List { most: _, of } => {
             read_at(&format!("{name}[]"), of, found)?;
             Vec::new()
@@ -328,7 +330,7 @@ fn read_at(name: &str, field: &Field, found: &mut BTreeMap<String, String>) -> R
         | Shape::Integer {}
         | Shape::Decimal {}
         | Shape::Boolean {}
-        | Shape::OneOf { values: _ } => Vec::new(),
+        | Shape::OneOf { .. } => Vec::new(),
     };
     let at = format!("{} {}", field.at, String::from_utf8_lossy(&wire));
     found.insert(name.to_owned(), at.trim().to_owned());

@@ -39,6 +39,7 @@ impl Search<'_> {
                 fault: None,
                 after: None,
                 retry_after: None,
+                headers: BTreeMap::new(),
             };
             replies.extend(failing(draft, &reference.to_string(), well));
         }
@@ -54,7 +55,15 @@ impl Search<'_> {
             };
             let body = Value::Object(answer.iter().map(given).collect()).to_string();
             let to = format!("{connection}.ask").parse().expect("an operation");
-            let well = Reply { to, status: 200, body: Some(body), fault: None, after: None, retry_after: None };
+            let well = Reply {
+                to,
+                status: 200,
+                body: Some(body),
+                fault: None,
+                after: None,
+                retry_after: None,
+                headers: BTreeMap::new(),
+            };
             replies.extend(failing(draft, &whose, well));
         }
         let decides = self.plan.every_step().filter(|step| matches!(step.action, Action::Decide { .. }));

@@ -20,7 +20,8 @@ pub(super) fn constants(text: &str) -> Vec<String> {
 pub(super) fn values(field: &Field, constants: &[String]) -> Vec<String> {
     let integers = constants.iter().filter_map(|text| text.parse::<i64>().ok());
     let mut found: Vec<String> = match &field.shape {
-        Shape::OneOf { values } => values.iter().map(|value| json!(value).to_string()).collect(),
+        Shape::OneOf { numbers, .. } if !numbers.is_empty() => numbers.iter().map(ToString::to_string).collect(),
+        Shape::OneOf { values, .. } => values.iter().map(|value| json!(value).to_string()).collect(),
         Shape::Text { .. } | Shape::Token {} => {
             let texts = constants.iter().filter(|text| text.starts_with('"')).cloned();
             texts.chain(["\"other\"".to_owned()]).collect()
@@ -75,7 +76,9 @@ pub(super) fn sample(shape: &Shape) -> Value {
         Shape::Instant { wire: InstantWire::Seconds } => json!(at.seconds()),
         Shape::Instant { wire: InstantWire::Milliseconds } => json!(at.seconds() * 1_000),
         Shape::Money { wire } => money(100, wire),
-        Shape::OneOf { values } => json!(values.first()),
+        Shape::OneOf { values, numbers } => {
+            numbers.first().map_or_else(|| json!(values.first()), |number| json!(number))
+        }
         Shape::List { .. } | Shape::Record { .. } => json!([]),
     }
 }

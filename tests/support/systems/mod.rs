@@ -12,7 +12,7 @@ use assent_agent::sim::read_wire;
 use assent_agent::world::{HttpRequest, HttpResponse};
 use assent_schema::id::{ClientId, Name, OperationRef};
 use assent_schema::plan::{Action, Answer, Effect, Operation, Plan};
-use assent_schema::shape::{CurrencyWire, Field, InstantWire, Shape};
+use assent_schema::shape::{CurrencyWire, Field, InstantWire, Shape, number_of};
 use assent_schema::time::Moment;
 use serde_json::{Map, Value, json};
 
@@ -149,9 +149,11 @@ impl Systems {
                 }
                 json
             }
-            Shape::OneOf { values } => {
+            Shape::OneOf { values, numbers } => {
                 let wanted = if held { "on_hold" } else { "open" };
-                json!(values.iter().find(|value| *value == wanted).or(values.first()))
+                let word = values.iter().find(|value| *value == wanted).or(values.first());
+                let number = word.and_then(|word| number_of(values, numbers, word));
+                number.map_or_else(|| json!(word), |number| json!(number))
             }
             Shape::List { of, .. } => {
                 let item = |place: usize| {

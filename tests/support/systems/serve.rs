@@ -167,7 +167,7 @@ fn says_so(operation: &Operation, json: &Value) -> bool {
     operation
         .constants
         .iter()
-        .all(|(at, value)| json.pointer(&format!("/{}", at.replace('.', "/"))).and_then(Value::as_str) == Some(value))
+        .all(|(at, value)| json.pointer(&format!("/{}", at.replace('.', "/"))) == Some(&serde_json::json!(value)))
 }
 
 /// How many segments of a template stand in a path as they are; nothing when it is another path.

@@ -22,6 +22,13 @@ use sample::Sample;
 
 /// The code of an attempt that did not fail.
 const OK: &str = "ok";
+/// The code of an attempt that the API answered with a job.
+const ACCEPTED: &str = "accepted";
+/// The code of a job that the API says failed.
+const JOB_FAILED: &str = "job_failed";
+/// The code of an answer that does not fit, and such an answer: longer than a word that stands for a yes.
+const BAD_ANSWER: (&str, &str) =
+    ("bad_answer", "This is not what the catalog declares, and stands for whatever the API answered.");
 
 /// Writes a scenario in the form of a test file.
 pub(super) fn scenario(story: &RunStory, plan: &Plan, currency: &str) -> String {
@@ -111,7 +118,11 @@ impl<'a> Run<'a> {
                 Entry::Intent(intent) if !intent.shadow => open.push(intent),
                 Entry::Outcome(outcome) => {
                     let same = |intent: &&Intent| intent.step == outcome.step && intent.item == outcome.item;
-                    if let Some(at) = open.iter().position(same) {
+                    let look = open.iter().copied().find(|intent| same(intent) && intent.aim == Aim::Job);
+                    if let Some(look) = look {
+                        open.retain(|intent| !same(intent));
+                        self.looked(&look.operation, outcome);
+                    } else if let Some(at) = open.iter().position(same) {
                         let intent = open.remove(at);
                         self.reply(&intent.operation, outcome);
                     }
@@ -126,7 +137,7 @@ impl<'a> Run<'a> {
         self.line("[[scenario.reply]]");
         self.put("to", &json!(to));
         match plan.operations.get(to) {
-            Some(operation) if outcome.code == OK => {
+            Some(operation) if [OK, ACCEPTED].contains(&outcome.code.as_str()) => {
                 self.status(outcome.status.unwrap_or(200));
                 let body = self.sample.message(&operation.response, &BTreeMap::new());
                 if body.as_object().is_some_and(|members| !members.is_empty()) {
@@ -136,6 +147,30 @@ impl<'a> Run<'a> {
             Some(operation) => self.failure(operation, outcome),
             None => self.answer(outcome),
         }
+    }
+
+    /// What the last look at a job was answered; those before it said nothing that counts.
+    fn looked(&mut self, read: &OperationRef, outcome: &Outcome) {
+        let plan = self.plan;
+        let of_it = |(name, operation): (&OperationRef, &'a Operation)| {
+            let job = operation.job.as_ref().filter(|job| job.read == read.operation);
+            job.filter(|_| name.connection == read.connection)
+        };
+        let (Some(job), Some(operation)) = (plan.operations.iter().find_map(of_it), plan.operations.get(read)) else {
+            return;
+        };
+        let mut body = self.sample.message(&operation.response, &BTreeMap::new());
+        let word = match outcome.code.as_str() {
+            OK => job.done.first(),
+            JOB_FAILED => job.failed.first(),
+            _ => None,
+        };
+        if let (Some(word), Some(field)) = (word, operation.response.get(&job.field)) {
+            sample::put(&mut body, &field.at, sample::constant(&field.shape, word));
+        }
+        self.line("[[scenario.reply]]");
+        self.put("to", &json!(read));
+        self.put("body", &body);
     }
 
     fn status(&mut self, status: u16) {
@@ -151,6 +186,9 @@ impl<'a> Run<'a> {
         let rule = operation.errors.iter().find(|rule| rule.code.as_str() == outcome.code);
         let by_rule = rule.and_then(|rule| rule.status.first().copied());
         self.status(outcome.status.or(by_rule).unwrap_or_else(|| status_of(&outcome.code)));
+        if outcome.code == BAD_ANSWER.0 {
+            self.put("text", &json!(BAD_ANSWER.1));
+        }
         if let Some(body) = rule.and_then(|rule| rule.body.as_ref()) {
             let mut said = json!({});
             sample::put(&mut said, &body.at, json!(body.equals));
@@ -279,14 +317,19 @@ impl<'a> Run<'a> {
     fn calls(&self) -> Vec<Value> {
         let mut intents: BTreeMap<(&Name, Option<&str>, u32), &Intent> = BTreeMap::new();
         let mut done: Vec<(&OperationRef, u32)> = Vec::new();
+        // What the API took as a job was done then, and its end is no second time.
+        let mut taken = BTreeSet::new();
         for entry in self.journal() {
             match entry {
-                Entry::Intent(intent) => {
+                Entry::Intent(intent) if intent.aim != Aim::Job => {
                     let item = intent.item.as_ref().map(assent_schema::expr::FactText::as_str);
                     intents.insert((&intent.step, item, intent.attempt), intent);
                 }
-                Entry::Outcome(outcome) if outcome.code == OK => {
+                Entry::Outcome(outcome) if [OK, ACCEPTED].contains(&outcome.code.as_str()) => {
                     let item = outcome.item.as_ref().map(assent_schema::expr::FactText::as_str);
+                    if !taken.insert((&outcome.step, item, outcome.attempt)) {
+                        continue;
+                    }
                     let intent = intents.get(&(&outcome.step, item, outcome.attempt));
                     let effect = intent.filter(|i| i.effect != Effect::None && i.aim == Aim::Step && !i.shadow);
                     match (effect, done.last_mut()) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use assent_schema::expr::Fact;
 use assent_schema::id::Name;
 use assent_schema::plan::Answer;
-use assent_schema::shape::{CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape};
+use assent_schema::shape::{CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape, number_of};
 use assent_schema::time::Moment;
 use serde_json::{Value, json};
 
@@ -62,7 +62,9 @@ impl Sample<'_> {
             Shape::Boolean {} => json!(true),
             Shape::Instant { wire } => self.instant(*wire),
             Shape::Money { wire } => self.money(wire),
-            Shape::OneOf { values } => json!(values.first()),
+            Shape::OneOf { values, numbers } => {
+                numbers.first().map_or_else(|| json!(values.first()), |number| json!(number))
+            }
             Shape::List { of, .. } => {
                 let mut item = json!({});
                 put(&mut item, &of.at, self.value(&of.shape));
@@ -98,7 +100,9 @@ impl Sample<'_> {
 fn constant_of(shape: &Shape, fact: &Fact) -> Option<Value> {
     let text = fact.to_string();
     match shape {
-        Shape::OneOf { values } if values.contains(&text) => Some(json!(text)),
+        Shape::OneOf { values, numbers } if values.contains(&text) => {
+            Some(number_of(values, numbers, &text).map_or_else(|| json!(text), |number| json!(number)))
+        }
         _ => None,
     }
 }

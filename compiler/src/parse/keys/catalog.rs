@@ -169,7 +169,7 @@ pub(super) fn categories() -> Vec<&'static str> {
 }
 
 /// The keys that say what a value looks like.
-pub(super) static SHAPE: [Key; 11] = [
+pub(super) static SHAPE: [Key; 12] = [
     need("type", Holds::Words(&SHAPES), "What the value looks like."),
     may("most_bytes", Holds::Within(1, 4 << 20), "The largest text, for `text`; 65536 unless said."),
     may("wire", Holds::Word(words::<InstantWire>), "How an `instant` is written; `iso` unless said."),
@@ -182,6 +182,11 @@ pub(super) static SHAPE: [Key; 11] = [
     may("currency_at", Holds::Form(&PATH), "Where the currency of `money` stands below the value."),
     may("currency", Holds::Form(&CURRENCY), "The currency of `money` where it is always the same."),
     may("values", Holds::List(&Holds::Text), "The constants of `one_of`."),
+    may(
+        "numbers",
+        Holds::List(&Holds::Integer),
+        "The number that stands for each of `values` on the wire, in the same order.",
+    ),
     may("most", Holds::Within(1, 100_000), "The most items of a `list`."),
     may("of", Holds::Table(&FIELD), "What an item of a `list` is."),
     may("fields", Holds::Map(&NAME, &Holds::Table(&FIELD)), "The members of a `record`."),

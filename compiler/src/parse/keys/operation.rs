@@ -1,8 +1,9 @@
 //! The keys of one operation of an integration.
 
 use assent_schema::class::Class;
-use assent_schema::plan::{Effect, Encoding, Failure, Method, Place, TextFormat};
+use assent_schema::plan::{Effect, Encoding, Failure, KeyForm, Method, Place, TextFormat};
 
+use super::super::pages::Counted;
 use super::super::value::words;
 use super::catalog::{FIELDS, OWN_EVENT, SHAPE, SHAPE_RULES};
 use super::{Holds, LINE, NAME, PATH, PATH_OR_ALL, PERIOD, RATE, Rule, SCOPE, Table, may, need};
@@ -22,7 +23,7 @@ pub(super) static OPERATION: Table = Table {
         may("params", Holds::Map(&NAME, &Holds::Table(&PARAM)), "Its parameters, by name."),
         may(
             "constants",
-            Holds::Map(&PATH, &Holds::Text),
+            Holds::Map(&PATH, &Holds::Either(&[Holds::Text, Holds::Integer, Holds::Boolean])),
             "Members of the body that are always the same, by path; values of the query for `GET`.",
         ),
         may("response", FIELDS, "The answer's fields that are taken; all others are dropped."),
@@ -97,6 +98,11 @@ static IDEMPOTENCY: Table = Table {
     groups: &[&[
         need("in", Holds::Words(&["header", "body"]), "Where the key goes."),
         need("at", Holds::Form(&PATH), "The header's name, or the path in the body."),
+        may(
+            "form",
+            Holds::Word(words::<KeyForm>),
+            "What the key looks like: 32 hexadecimal digits, or a UUID; `hex` unless said.",
+        ),
         need("lives", Holds::Form(&PERIOD), "How long the API remembers a key."),
     ]],
     rules: &[],
@@ -174,11 +180,17 @@ static PAGES: Table = Table {
     name: "pages",
     about: "How long lists are read.",
     groups: &[&[
-        need("cursor_at", Holds::Form(&PATH), "Where the answer holds the cursor of the next page."),
+        may(
+            "cursor_at",
+            Holds::Form(&PATH),
+            "Where the answer holds the cursor of the next page: a path, or `header:NAME`.",
+        ),
+        may("link_at", Holds::Form(&PATH), "Where it holds a link to the next page: a path, or `header:Link`."),
+        may("count", Holds::Word(words::<Counted>), "What the agent counts where the API hands out neither."),
         may(
             "more_at",
             Holds::Form(&PATH),
-            "Where the answer says whether there is another page, if a cursor does not.",
+            "Where the answer says whether there is another page, if nothing else does.",
         ),
         need("param", Holds::Form(&PATH), "The name in the query, or the path in the body, that takes it."),
         may("in", Holds::Words(&["query", "body"]), "Where that is; `query` unless said. With a body it must be said."),
@@ -190,7 +202,7 @@ static PAGES: Table = Table {
             "Whether a part of a longer list is enough; else the step fails. `false` unless said.",
         ),
     ]],
-    rules: &[],
+    rules: &[Rule::One(&["cursor_at", "link_at", "count"])],
 };
 
 static POLL: Table = Table {

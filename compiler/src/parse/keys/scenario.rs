@@ -5,7 +5,7 @@ use assent_schema::scenario::Fault;
 
 use super::super::scenario::OUTCOMES;
 use super::super::value::words;
-use super::{Form, Holds, ID, Kind, LINE, MOMENT, NAME, OPERATION, PERIOD, Table, may, need};
+use super::{Form, HEADER, Holds, ID, Kind, LINE, MOMENT, NAME, OPERATION, PERIOD, Table, may, need};
 
 /// `clients/<client>/workflows/<name>.test.toml`.
 pub(super) static KIND: Kind = Kind {
@@ -61,6 +61,7 @@ static REPLY: Table = Table {
         may("fault", Holds::Word(words::<Fault>), "What goes wrong instead."),
         may("after", Holds::Form(&PERIOD), "How long the reply takes."),
         may("retry_after", Holds::Form(&PERIOD), "The `Retry-After` header."),
+        may("headers", Holds::Map(&HEADER, &Holds::Text), "Further headers, like the `Link` to the next page."),
     ]],
     rules: &[],
 };

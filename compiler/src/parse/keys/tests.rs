@@ -39,6 +39,7 @@ fn corpus() -> Vec<support::Files> {
         ("clients/acme/texts/every.md".to_owned(), EVERY_HOLE.as_bytes().to_vec()),
         ("clients/acme/client.toml".to_owned(), RARE_CLIENT.as_bytes().to_vec()),
         ("clients/acme/workflows/rare.toml".to_owned(), RARE_WORKFLOW.as_bytes().to_vec()),
+        ("clients/acme/workflows/rare.test.toml".to_owned(), RARE_TESTS.as_bytes().to_vec()),
     ]);
     [every, support::example(), support::folder(&here.join("template"))].into_iter().chain(fixtures).collect()
 }
@@ -57,7 +58,7 @@ text = { in = "body", class = "content", type = "text", most_bytes = 10 }
 instant = { in = "body", class = "content", type = "instant", wire = "seconds" }
 money = { in = "body", class = "content", type = "money", value = "cents", unit = "minor", currency_at = "currency" }
 euros = { in = "body", class = "content", type = "money", unit = "minor", currency = "EUR" }
-word = { in = "body", class = "content", type = "one_of", values = ["a", "b"] }
+word = { in = "body", class = "content", type = "one_of", values = ["a", "b"], numbers = [2, 3] }
 list = { in = "body", class = "content", type = "list", most = 3, of = { type = "token" } }
 record = { in = "body", class = "content", type = "record", fields = { one = { type = "token" } } }
 [operation.list]
@@ -65,6 +66,22 @@ record = "listed"
 method = "GET"
 path = "/list"
 pages = { cursor_at = "next", param = "cursor", collect = "items", most = 3 }
+[operation.linked]
+record = "listed"
+method = "GET"
+path = "/linked"
+pages = { link_at = "header:Link", param = "page", collect = "items", most = 3 }
+[operation.make]
+record = "made"
+method = "POST"
+path = "/make"
+effect = "write"
+idempotency = { in = "header", at = "Idempotency-Key", form = "uuid", lives = "1d" }
+[operation.counted]
+record = "listed"
+method = "GET"
+path = "/counted"
+pages = { count = "items", param = "offset", collect = "items", most = 3 }
 "#;
 
 /// A client and a workflow with what is rarely written.
@@ -95,12 +112,20 @@ text = { type = "text", most_bytes = 10, at = "t", optional = true }
 instant = { type = "instant", wire = "seconds" }
 money = { type = "money", value = "cents", unit = "minor", currency_at = "currency" }
 euros = { type = "money", currency = "EUR", unit = "minor", measure = true }
-word = { type = "one_of", values = ["a", "b"], category = "user" }
+word = { type = "one_of", values = ["a", "b"], numbers = [2, 3], category = "user" }
 list = { type = "list", most = 3, of = { type = "token" } }
 record = { type = "record", fields = { one = { type = "token" } } }
 [[step]]
 id = "rest"
 wait = { for = "2h" }
+"#;
+
+const RARE_TESTS: &str = r#"
+[[scenario]]
+name = "A list in pages"
+[[scenario.reply]]
+to = "every.linked"
+headers = { Link = "<https://api.example.com/linked?page=2>; rel=\"next\"" }
 "#;
 
 /// Holes of every shape; those that do not fit into a line are read before they are refused.

@@ -483,7 +483,7 @@ fn what_a_wait_or_a_failure_tells_draws_on_what_they_were_given() {
     let flows = flows(REFUND, &[("/steps", json!(all)), ("/kpis", json!([]))]);
     let drawn = |path: &str| {
         let known = find(&flows, path).expect(path);
-        known.sources.iter().map(|source| source.path.clone()).collect::<Vec<_>>()
+        known.sources.iter().map(|source| source.path.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(drawn("later.arrived"), ["ticket.subject"]);
     assert_eq!(drawn("intent"), ["ticket.body"]);

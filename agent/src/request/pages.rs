@@ -1,0 +1,202 @@
+//! Lists that come in pages: where the next one begins, and what they are together.
+//!
+//! # Source
+//! language.md section 2, "Pages"; RFC 8288 (the header `Link`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assent_schema::canon::Digest;
+use assent_schema::expr::Value;
+use assent_schema::id::Name;
+use assent_schema::plan::{Failure, Operation, Pages, PagesBy};
+use assent_schema::shape::Shape;
+
+use super::json::Json;
+use super::limits::CURSOR_MOST_BYTES;
+use super::place::HEADER;
+use super::read::{Answer, Failed, LIST_TOO_LONG, REPEATED_CURSOR};
+use super::url;
+use crate::content::Content;
+use crate::world::HttpResponse;
+
+/// Where the next page of a list begins.
+#[derive(Clone)]
+pub enum Next {
+    /// At what the answer names.
+    At(Content<String>),
+    /// Behind what came so far, as the agent counts it. Holds the digest of this page: one that comes twice does not heed the
+    /// count.
+    Counted(Digest),
+}
+
+/// Where an answer says that the next page begins; nothing at the end.
+pub(super) fn next(json: &Json, response: &HttpResponse, pages: &Pages) -> Result<Option<Next>, ()> {
+    let is_last = |at: &String| !matches!(json.at(at), Some(Json::Boolean(true)));
+    if pages.more_at.as_ref().is_some_and(is_last) {
+        return Ok(None);
+    }
+    if pages.by.is_counted() {
+        return Ok(Some(Next::Counted(Digest::of_file(response.body.reveal()))));
+    }
+    let told = match pages.cursor_at.strip_prefix(HEADER) {
+        Some(header) => in_header(response, header, pages.by)?,
+        None => in_body(json, &pages.cursor_at)?,
+    };
+    let Some(told) = told.filter(|told| !told.is_empty()) else { return Ok(None) };
+    let cursor = if pages.by == PagesBy::Link { given_to(told, &pages.param).ok_or(())? } else { told.to_owned() };
+    if cursor.len() > CURSOR_MOST_BYTES { Err(()) } else { Ok(Some(Next::At(Content::new(cursor)))) }
+}
+
+fn in_body<'j>(json: &'j Json, at: &str) -> Result<Option<&'j str>, ()> {
+    match json.at(at) {
+        // Some APIs say `false` at the end.
+        None | Some(Json::Null | Json::Boolean(false)) => Ok(None),
+        Some(Json::Text(text) | Json::Number(text)) => Ok(Some(text)),
+        Some(Json::Boolean(true) | Json::List(_) | Json::Object(_)) => Err(()),
+    }
+}
+
+/// What a header says; of links the one that leads to the next page. A header may stand several times.
+fn in_header<'r>(response: &'r HttpResponse, name: &str, by: PagesBy) -> Result<Option<&'r str>, ()> {
+    for (_, value) in response.headers.iter().filter(|(there, _)| there.eq_ignore_ascii_case(name)) {
+        let text = std::str::from_utf8(value.reveal()).or(Err(()))?.trim();
+        let told = if by == PagesBy::Link { next_link(text) } else { Some(text) };
+        if told.is_some() {
+            return Ok(told);
+        }
+    }
+    Ok(None)
+}
+
+/// The target of the link whose relation is `next`.
+fn next_link(header: &str) -> Option<&str> {
+    let is_next = |params: &str| {
+        params.split([';', ',']).filter_map(|param| param.split_once('=')).any(|(name, value)| {
+            let mut relations = value.trim().trim_matches('"').split_ascii_whitespace();
+            name.trim().eq_ignore_ascii_case("rel") && relations.any(|rel| rel.eq_ignore_ascii_case("next"))
+        })
+    };
+    let mut links = header.split('<').skip(1).filter_map(|link| link.split_once('>'));
+    links.find_map(|(target, params)| is_next(params).then_some(target))
+}
+
+/// What a link gives a parameter. Nothing else of it counts: host and path are the catalog's.
+fn given_to(link: &str, param: &str) -> Option<String> {
+    let (_, query) = link.split_once('?')?;
+    let query = query.split('#').next().unwrap_or_default();
+    url::pairs(query).into_iter().find(|(name, value)| name == param && !value.is_empty()).map(|(_, value)| value)
+}
+
+/// Whether one page alone holds more than the whole list may.
+pub(super) fn is_cut(json: &Json, operation: &Operation, pages: &Pages) -> bool {
+    let field = operation.response.get(&pages.collect);
+    let there = field.and_then(|field| json.at(&field.at));
+    matches!((there, most_of(operation, pages)), (Some(Json::List(items)), Some(most)) if items.len() > most)
+}
+
+/// The most items of the list that is read in pages.
+fn most_of(operation: &Operation, pages: &Pages) -> Option<usize> {
+    match operation.response.get(&pages.collect).map(|field| &field.shape) {
+        Some(Shape::List { most, .. }) => usize::try_from(*most).ok(),
+        _ => None,
+    }
+}
+
+/// The pages of one list, as they come in.
+#[derive(Default)]
+pub struct Paging {
+    /// Digests of the cursors, which may be content; where pages are counted, of the pages.
+    seen: BTreeSet<Digest>,
+    /// How many items came.
+    items: usize,
+    /// How many pages came.
+    pages: usize,
+    answer: Option<Answer>,
+    cut: bool,
+}
+
+impl Paging {
+    /// Takes one page. Says where the next one begins; nothing when the list is whole, or cut: at its greatest length or at
+    /// the greatest number of pages, while there is more.
+    ///
+    /// # Errors
+    /// [`REPEATED_CURSOR`] when the other side leads in a circle.
+    pub fn add(&mut self, operation: &Operation, page: Answer) -> Result<Option<Content<String>>, Failed> {
+        let Some(pages) = &operation.pages else {
+            self.answer = Some(page);
+            return Ok(None);
+        };
+        let Answer { fields, next, cut, exact } = page;
+        let count = match fields.get(&pages.collect) {
+            Some(Value::List(items)) => items.len(),
+            _ => 0,
+        };
+        self.items = self.items.saturating_add(count);
+        self.pages = self.pages.saturating_add(1);
+        self.cut |= cut;
+        match &mut self.answer {
+            None => self.answer = Some(Answer { fields, exact, ..Answer::default() }),
+            Some(answer) => {
+                self.cut |= !collect(operation, pages, answer, fields);
+                answer.exact.extend(exact);
+            }
+        }
+        let (mark, cursor) = match next {
+            None => return Ok(None),
+            Some(Next::At(cursor)) => (Digest::of_file(cursor.reveal().as_bytes()), cursor),
+            Some(Next::Counted(_)) if count == 0 => return Ok(None),
+            Some(Next::Counted(page)) => (page, Content::new(self.counted(pages.by).to_string())),
+        };
+        if !self.seen.insert(mark) {
+            // Some APIs name the place behind the last item for ever; an empty page is the end of the list.
+            if count == 0 {
+                return Ok(None);
+            }
+            return Err(Failed::new(Failure::Permanent, REPEATED_CURSOR, None));
+        }
+        // A list of exactly its greatest length is read on: only the next page tells whether it is whole.
+        self.cut |= self.seen.len() >= usize::try_from(pages.most).unwrap_or(usize::MAX);
+        Ok((!self.cut).then_some(cursor))
+    }
+
+    /// What the next page is asked for with, where the agent counts.
+    fn counted(&self, by: PagesBy) -> usize {
+        match by {
+            PagesBy::Page => self.pages.saturating_add(1),
+            PagesBy::Offset | PagesBy::Cursor | PagesBy::Link => self.items,
+        }
+    }
+
+    /// Whether there is more of the list than was taken.
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// The first page's fields with the whole list, or with as much of it as the catalog says is enough.
+    ///
+    /// # Errors
+    /// [`LIST_TOO_LONG`]: a part is not given out as the list.
+    pub fn whole(self, operation: &Operation) -> Result<Option<Answer>, Failed> {
+        let takes_part = operation.pages.as_ref().is_some_and(|pages| pages.cut);
+        if self.cut && !takes_part {
+            return Err(Failed::new(Failure::Permanent, LIST_TOO_LONG, None));
+        }
+        Ok(self.answer)
+    }
+
+    /// The first page's fields with what was taken of the list.
+    pub fn finish(self) -> Option<Answer> {
+        self.answer
+    }
+}
+
+/// Adds the list of a further page to the first, up to its greatest length. False when there was more.
+fn collect(operation: &Operation, pages: &Pages, answer: &mut Answer, mut fields: BTreeMap<Name, Value>) -> bool {
+    let Some(most) = most_of(operation, pages) else { return true };
+    let Some(Value::List(more)) = fields.get_mut(&pages.collect) else { return true };
+    let list = answer.fields.entry(pages.collect.clone()).or_insert_with(|| Value::List(Vec::new()));
+    let Value::List(items) = list else { return true };
+    let room = most.saturating_sub(items.len());
+    items.extend(more.drain(..room.min(more.len())));
+    more.is_empty()
+}

@@ -1,0 +1,125 @@
+//! Reads how the lists of an operation are read in pages, and how they are watched.
+
+use assent_schema::code::Code;
+use assent_schema::plan::{Pages, PagesBy, Place};
+use assent_schema::shape::Shape;
+use assent_schema::spec::{Operation, Polled, Spanned};
+use serde::Deserialize;
+
+use super::integration::{is_header_name, own_event};
+use super::operation::one_of;
+use super::reader::{Sink, Value};
+use super::value::{boolean, parsed, path, within, word};
+
+/// Reads how a list is walked by those who wait for news in it.
+pub(super) fn polled(value: Value<'_, '_>) -> Option<Polled> {
+    let mut table = value.table()?;
+    let items = table.need("items", parsed);
+    let order = table.need("order", parsed);
+    let id = table.need("id", parsed);
+    let since = table.need("since", parsed);
+    let own = table.opt("self", own_event);
+    table.done();
+    Some(Polled { items: items?, order: order?, id: id?, since: since?, own })
+}
+
+/// What `poll` names is there, and is what it must be.
+pub(super) fn check_polled(polled: &Spanned<Polled>, operation: &Operation, sink: &Sink) {
+    let list = operation.response.get(polled.items.as_str()).filter(|field| !field.optional);
+    let item = list.and_then(|field| match &field.shape {
+        Shape::List { of, .. } => Some(&of.shape),
+        _ => None,
+    });
+    let field = |name: &str| match item {
+        Some(Shape::Record { fields }) => fields.get(name).filter(|field| !field.optional && field.class.is_fact()),
+        _ => None,
+    };
+    let instant = |shape: &Shape| matches!(shape, Shape::Instant { .. });
+    let named = |shape: &Shape| matches!(shape, Shape::Token {} | Shape::Uuid {} | Shape::Integer {});
+    let since = operation.params.get(polled.since.as_str());
+    let wrong = if !matches!(item, Some(Shape::Record { .. })) {
+        Some("`items` names no list of records that is always there")
+    } else if !field(polled.order.as_str()).is_some_and(|order| instant(&order.shape)) {
+        Some("`order` names no `instant` of class `reference` that every item has")
+    } else if !field(polled.id.as_str()).is_some_and(|id| named(&id.shape)) {
+        Some("`id` names no `token`, `uuid` or `integer` of class `reference` that every item has")
+    } else if !since.is_some_and(|since| instant(&since.shape)) {
+        Some("`since` names no parameter of type `instant`")
+    } else if polled.own.as_ref().is_some_and(|own| field(&own.at).is_none()) {
+        Some("`self` names no field of class `reference` that every item has")
+    } else {
+        None
+    };
+    if let Some(wrong) = wrong {
+        sink.refuse(Code::BadValue, &polled.span, format!("`poll`: {wrong}."), None);
+    }
+}
+
+/// What the agent counts where an API hands out no place of the next page.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Counted {
+    /// The items that came.
+    Items,
+    /// The pages that came.
+    Pages,
+}
+
+impl From<Counted> for PagesBy {
+    fn from(counted: Counted) -> Self {
+        match counted {
+            Counted::Items => Self::Offset,
+            Counted::Pages => Self::Page,
+        }
+    }
+}
+
+/// A path of the answer's body, or one of its headers.
+fn answer_place(value: Value<'_, '_>) -> Option<String> {
+    match value.text()?.strip_prefix("header:") {
+        Some(name) if !is_header_name(name) => value.bad("names no header"),
+        Some(_) => value.text().map(str::to_owned),
+        None => path(value),
+    }
+}
+
+/// Reads how long lists are read.
+pub(super) fn pages(value: Value<'_, '_>) -> Option<Pages> {
+    let mut table = value.table()?;
+    let cursor_at = table.opt("cursor_at", answer_place);
+    let link_at = table.opt("link_at", answer_place);
+    let count: Option<Counted> = table.opt("count", word);
+    let ways = ["cursor_at", "link_at", "count"];
+    let by = match ways.map(|way| table.has(way)) {
+        [true, false, false] => cursor_at.map(|at| (PagesBy::Cursor, at)),
+        [false, true, false] => link_at.map(|at| (PagesBy::Link, at)),
+        [false, false, true] => count.map(|counted| (counted.into(), String::new())),
+        [false, false, false] => table.lacks(
+            &ways,
+            "How the next page is asked for is missing.",
+            "Add `cursor_at`, `link_at` or `count = \"items\"` or `\"pages\"`, as the API has it.",
+        ),
+        _ => table.bad(
+            "`cursor_at`, `link_at` and `count` are three ways to ask for the next page, and one is needed.",
+            "Keep the one that the API has.",
+        ),
+    };
+    let more_at = table.opt("more_at", path);
+    let param = table.need("param", path);
+    let place = table.opt("in", |value| one_of(value, [Place::Query, Place::Body], "is none of `query`, `body`"));
+    let collect = table.need("collect", parsed);
+    let most = table.need("most", within(1..=1_000));
+    let cut = table.opt("cut", boolean).unwrap_or_default();
+    table.done();
+    let (by, cursor_at) = by?;
+    Some(Pages {
+        by,
+        cursor_at,
+        more_at,
+        param: param?,
+        place: place.unwrap_or(Place::Query),
+        collect: collect?,
+        most: most?,
+        cut,
+    })
+}

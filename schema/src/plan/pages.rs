@@ -1,0 +1,72 @@
+//! How long lists are read: page by page, each asked for by what the one before says or by a count.
+
+use serde::{Deserialize, Serialize};
+
+use super::Place;
+use crate::id::Name;
+use crate::shape::is_false;
+
+fn query() -> Place {
+    Place::Query
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_query(place: &Place) -> bool {
+    *place == Place::Query
+}
+
+/// How the place of the next page is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PagesBy {
+    /// By a cursor that the answer holds.
+    #[default]
+    Cursor,
+    /// By a link to the next page, in the header `Link` or at a place of the answer: what it gives the parameter is taken,
+    /// and nothing else of it.
+    Link,
+    /// By how many items came so far; an empty page is the end.
+    Offset,
+    /// By the number of the page, the first one being 1; an empty page is the end.
+    Page,
+}
+
+impl PagesBy {
+    /// Whether the agent counts by itself, and the answer need say nothing.
+    pub fn is_counted(self) -> bool {
+        matches!(self, Self::Offset | Self::Page)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_by_cursor(by: &PagesBy) -> bool {
+    *by == PagesBy::Cursor
+}
+
+/// How long lists are read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pages {
+    /// How the place of the next page is told.
+    #[serde(default, skip_serializing_if = "is_by_cursor")]
+    pub by: PagesBy,
+    /// The path of the next cursor or link in the answer; empty or absent at the end. Empty where the answer's body holds none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub cursor_at: String,
+    /// The path of what says whether there is another page, where that is not told by a cursor: `false` there, or
+    /// nothing, ends the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more_at: Option<String>,
+    /// The name or path that takes it in the request.
+    pub param: String,
+    /// Where that is: in the query unless said, else in the body, of GraphQL among the variables.
+    #[serde(rename = "in", default = "query", skip_serializing_if = "is_query")]
+    pub place: Place,
+    /// The response field that is collected over the pages.
+    pub collect: Name,
+    /// The most pages that are read.
+    pub most: u32,
+    /// Whether a list that is longer is given on as far as it was read; else the step fails.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub cut: bool,
+}
