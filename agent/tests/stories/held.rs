@@ -83,7 +83,15 @@ fn a_hold_that_comes_while_a_request_waits_for_its_turn_is_heard_before_it_leave
     workflow.compiled = Arc::new(Compiled::new(Arc::new(plan), digest).expect("it runs"));
     let scenario = workflow.tests.scenarios.iter().find(|scenario| scenario.name == AGREED).expect("the scenario");
     let mut scenario = scenario.clone();
-    let fails = Reply { to: refund, status: 503, body: None, fault: None, after: None, retry_after: None };
+    let fails = Reply {
+        to: refund,
+        status: 503,
+        body: None,
+        fault: None,
+        after: None,
+        retry_after: None,
+        headers: BTreeMap::new(),
+    };
     scenario.replies.insert(0, fails);
     // She agrees after five minutes.
     let hold = (scenario.at.plus(Period::minutes(7)), scenario.at.plus(Period::hours(2)));
