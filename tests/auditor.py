@@ -16,6 +16,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
@@ -89,9 +90,19 @@ class World:
         return [json.loads(base64.b64decode(line["body"])) for line in told if "body" in line]
 
     def published(self):
-        """The checkpoint of the client's log that the agent published last, after OpenSSL verified it: its size and root."""
-        place = f"refs/heads/status/production/eu/{AGENT}:checkpoints/{CLIENT}/checkpoint"
-        return check.read_checkpoint(self.git("show", place, where=self.remote), self.key(f"assent/harbor/{AGENT}/{CLIENT}"))
+        """The newest checkpoint of the client's log that the agent published before the export was made, after OpenSSL verified
+        it: its size and root. What was published within a day, an honest export may lack."""
+        _, note = self.export.read_bytes().split(b"\n\n", 1)
+        has = int(note.split(b"\n")[1])
+        branch, path = f"refs/heads/status/production/eu/{AGENT}", f"checkpoints/{CLIENT}/checkpoint"
+        for line in self.git("log", "--first-parent", "--format=%H %ct", branch, "--", path, where=self.remote).splitlines():
+            commit, time_of = line.split()
+            note = self.git("show", f"{commit}:{path}", where=self.remote)
+            size, root = check.read_checkpoint(note, self.key(f"assent/harbor/{AGENT}/{CLIENT}"))
+            if size <= has:
+                return size, root
+            need(time.time() - int(time_of) < 86400, f"the export has {has} entries of {size} that were published a day ago")
+        raise Refused("the agent published no checkpoint that the export is not older than")
 
     def releases(self):
         """What each release that the branch holds or held says, by the digest of its manifest."""

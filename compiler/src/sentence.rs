@@ -5,7 +5,7 @@ use assent_schema::coverage::Gap;
 use assent_schema::id::{ClientId, Name};
 use assent_schema::plan::{Action, Effect, Plan};
 use assent_schema::shape::currency_digits;
-use assent_schema::uses::{DataUse, GuardrailUse, Party, UseKind};
+use assent_schema::uses::{ConnectionParty, DataUse, GuardrailUse, Party, UseKind};
 
 /// One data use as one sentence, without the workflow's name.
 pub fn sentence(data_use: &DataUse) -> String {
@@ -147,7 +147,7 @@ fn from_clause(from: &str) -> String {
 
 fn party(party: &Party) -> String {
     match party {
-        Party::Connection(to) => format!("{} ({}, {})", to.connection, to.host, to.region),
+        Party::Connection(to) => connection(to),
         Party::Agent(agent) => format!("the agent in {}", agent.region),
         Party::Folder(from) => format!("the folder `{}` in {}", from.folder, from.region),
         Party::Group(group) => {
@@ -158,6 +158,22 @@ fn party(party: &Party) -> String {
 
 fn channel(channel: &str) -> &str {
     if channel == "any" { "any channel" } else { channel }
+}
+
+/// A connection with every host that it may lead to: two that differ read differently.
+fn connection(to: &ConnectionParty) -> String {
+    let ConnectionParty { connection, host, region, sandbox_hosts, token_host, sandbox_token_hosts } = to;
+    let mut said = format!("{connection} ({host}, {region}");
+    let beside = [
+        ("access from", token_host.iter().map(String::as_str).collect::<Vec<_>>()),
+        ("sandbox", sandbox_hosts.iter().map(String::as_str).collect()),
+        ("access to it from", sandbox_token_hosts.iter().map(String::as_str).collect()),
+    ];
+    for (what, hosts) in beside.into_iter().filter(|(_, hosts)| !hosts.is_empty()) {
+        said = format!("{said}; {what} {}", hosts.join(", "));
+    }
+    said.push(')');
+    said
 }
 
 /// Fields by class, the most private first, because that is what a reader looks for.
@@ -253,7 +269,29 @@ pub fn money(minor: i64, currency: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn connections_that_differ_read_differently() {
+        let plain = json!({"connection": "mail", "host": "mail.example", "region": "eu"});
+        let with = |member: &str, value: serde_json::Value| {
+            let mut bent = plain.clone();
+            bent[member] = value;
+            party(&serde_json::from_value(bent).expect("a party"))
+        };
+        assert_eq!(party(&serde_json::from_value(plain.clone()).expect("a party")), "mail (mail.example, eu)");
+        assert_eq!(with("token_host", json!("login.example")), "mail (mail.example, eu; access from login.example)");
+        assert_eq!(
+            with("sandbox_hosts", json!(["a.example", "b.example"])),
+            "mail (mail.example, eu; sandbox a.example, b.example)"
+        );
+        assert_eq!(
+            with("sandbox_token_hosts", json!(["c.example"])),
+            "mail (mail.example, eu; access to it from c.example)"
+        );
+    }
 
     #[test]
     fn amounts_read_as_people_write_them() {

@@ -7,6 +7,7 @@ pub mod canon;
 pub mod class;
 pub mod code;
 pub mod fides;
+pub mod hidden;
 pub mod id;
 pub mod point;
 pub mod remote;

@@ -229,7 +229,7 @@ pub const ALL: &[Promise] = &[
             "an_older_copy_of_the_state_signs_nothing",
             "runs_of_a_client_are_numbered_without_gaps_in_its_own_log",
             "p11_a_run_that_is_missing_is_seen",
-            "a_log_that_is_shorter_or_other_than_what_was_published_is_seen",
+            "a_log_that_is_other_than_what_was_published_is_seen",
             "a_decision_that_is_not_signed_as_it_says_is_seen",
         ],
         enforced: Enforced::Yes,

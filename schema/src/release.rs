@@ -12,10 +12,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::canon::Digest;
 use crate::client::ActiveWorkflow;
+use crate::hidden::is_hidden;
 use crate::id::{AgentId, ClientId, Environment, PersonId, Region};
 use crate::passkey::Assertion;
 use crate::time::Moment;
-use crate::trust::is_hidden;
 
 /// What a release holds: `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

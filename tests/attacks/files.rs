@@ -181,16 +181,13 @@ pub(crate) const ROOM: &[Attack] = &[
         "a manifest whose commit clears the screen of whoever reads it",
         "manifest-invalid",
         "40 or 64 hex",
-        || manifest_with(|manifest| manifest.source.commit = "\u{1b}[2J\nall green".into()),
+        || {
+            let commit = |text: &str| format!("\"commit\":\"{text}\"");
+            manifest_text(&commit(&"c".repeat(40)), &commit("\\u001b[2J"))
+        },
     ),
     because("a manifest whose compiler writes a line of its own", "manifest-invalid", "one line", || {
-        manifest_with(|manifest| manifest.compiler = "0.1.0\nall green".into())
-    }),
-    because("a manifest whose reason turns round what follows it", "manifest-invalid", "one line", || {
-        manifest_with(|manifest| {
-            let plan = manifest.active[0].plan;
-            manifest.readmitted.push(assent_schema::release::Readmitted { plan, reason: "mended \u{202e}".into() });
-        })
+        manifest_text("\"compiler\":\"0.1.0\"", "\"compiler\":\"0.1.0\\nall green\"")
     }),
     because("a manifest that lists itself", "file-unexpected", "freshness.json", || {
         manifest_with(|manifest| {

@@ -327,18 +327,24 @@ pub(crate) const ROOM: &[Attack] = &[
         world.facts.people.values_mut().next().expect("a decider").keys = [ann].into();
         judge(&world.release_of(world.listed()))
     }),
-    attack("client file: somebody of the client's team decides", "accepted", || of_the_agency("ann", None)),
+    attack("client file: somebody of the client's team decides", "accepted", || of_the_agency("ann", "ann", None)),
     because(
         "client file: somebody of no team of the client decides",
         "client-invalid",
         "decide with a key of ben",
-        || of_the_agency("ben", None),
+        || of_the_agency("ben", "ben", None),
     ),
     because(
         "client file: somebody of the team decides by an account",
         "client-invalid",
         "decide with a key of ann",
-        || of_the_agency("ann", Some("U0001")),
+        || of_the_agency("ann", "ann", Some("U0001")),
+    ),
+    because(
+        "client file: somebody decides under the name of somebody of the team",
+        "client-invalid",
+        "decide with a key of ben",
+        || of_the_agency("ann", "ben", None),
     ),
     because("client file: a machine decides", "client-invalid", "decide with a key of the agent", || {
         let mut world = World::honest();
@@ -443,6 +449,19 @@ pub(crate) const ROOM: &[Attack] = &[
             json!({"url": "https://sandbox.checkout.eu.payments.example", "region": "eu", "sandbox": true}),
         )
     }),
+    because(
+        "endpoints: a sandbox that the client knows, in production",
+        "endpoint-invalid",
+        "payments of acme",
+        || {
+            bent(|world| {
+                let sandbox = "sandbox.payments.example";
+                world.bend_facts("/connections/payments/sandbox_hosts", json!([sandbox]));
+                world.endpoints["clients"]["acme"]["payments"] =
+                    json!({"url": format!("https://{sandbox}"), "region": "eu", "sandbox": true});
+            })
+        },
+    ),
     because("endpoints: one that belongs to nothing", "endpoint-invalid", "belongs to nothing", || {
         endpoint("evil", json!({"url": "https://evil.example", "region": "eu"}))
     }),
@@ -579,10 +598,10 @@ pub(crate) const ROOM: &[Attack] = &[
 ];
 
 /// A release in which somebody decides by the keys that the root lists for them.
-fn of_the_agency(who: &str, account: Option<&str>) -> Verdict {
+fn of_the_agency(name: &str, who: &str, account: Option<&str>) -> Verdict {
     let mut world = World::honest();
     let accounts = account.map(|account| ("chat".parse().expect("a connection"), account.to_owned()));
     let keys = [key(who).public().to_string()].into();
-    world.facts.people.insert(id(who), Decider { keys, accounts: accounts.into_iter().collect() });
+    world.facts.people.insert(id(name), Decider { keys, accounts: accounts.into_iter().collect() });
     judge(&world.release_of(world.listed()))
 }

@@ -426,7 +426,7 @@ fn failures_of_the_network_keep_the_doubt() {
 
 #[test]
 fn constants_have_the_type_that_the_catalog_gives_them() {
-    let changes = json!({"params": {}, "constants": {"auto": true, "limit": 5, "kind": "5"}});
+    let changes = json!({"path": "/t", "params": {}, "constants": {"auto": true, "limit": 5, "kind": "5"}});
     let built = built(&operation(changes), &Arguments::new(), &bearer()).unwrap();
     assert_eq!(built.request.body.reveal().as_slice(), br#"{"auto":true,"kind":"5","limit":5}"#);
 }

@@ -67,8 +67,7 @@ pub(super) fn check(
 }
 
 fn counts(rehearsal: &Rehearsal, named: &Named, engine: &str, at: Moment) -> bool {
-    rehearsal.plan == named.active.plan
-        && rehearsal.tests == named.active.tests
+    rehearsal.tests == named.active.tests
         && major(&rehearsal.engine.version) == major(engine)
         && rehearsal.time <= at
         && at.since(rehearsal.time) <= REHEARSAL_MOST

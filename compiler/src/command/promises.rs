@@ -187,7 +187,7 @@ fn logs(args: &SeenArgs, repository: &Repository, root: &Root, project: &Project
     for (agent, entry) in agents.into_iter().filter_map(|agent| root.agents.get_key_value(agent)) {
         let target = Target { environment: entry.environment.clone(), region: entry.region.clone() };
         let published = checkpoints(repository, &target, agent, &origins)?;
-        notes.extend(published.into_iter().map(|text| Note { holder: Holder::Branch, text }));
+        notes.extend(published.into_iter().map(|(text, since)| Note { holder: Holder::Branch { since }, text }));
     }
     Ok(files.iter().map(|(file, bytes)| read(file, bytes, root, project, &notes)).collect())
 }

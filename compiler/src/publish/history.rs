@@ -1,5 +1,6 @@
 //! What a release branch holds and held, and which checkpoints an agent's branch did: each commit on the way back from the tip.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use assent_schema::ledger::checkpoint::NOTE_MOST_BYTES;
 use assent_schema::ledger::{Checkpoint, Origin};
 use assent_schema::plan::Plan;
 use assent_schema::release::Manifest;
+use assent_schema::time::Moment;
 use git2::{Commit, ErrorCode, Oid, Repository, Tree};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -91,23 +93,37 @@ pub fn checkpoints(
     target: &Target,
     agent: &AgentId,
     wanted: &BTreeSet<Origin>,
-) -> Result<Vec<String>, Error> {
+) -> Result<Vec<(String, Moment)>, Error> {
     let name = format!("status/{}/{}/{agent}", target.environment, target.region);
-    let (mut notes, mut seen) = (Vec::new(), BTreeSet::new());
+    let mut found: BTreeMap<Oid, Option<(String, Moment)>> = BTreeMap::new();
     let folders: BTreeSet<&str> = wanted.iter().map(Origin::folder).collect();
     back(repository, &name, |commit| {
         let tree = commit.tree()?;
         for path in
             folders.iter().flat_map(|log| ["checkpoint", "cosigned"].map(|file| format!("checkpoints/{log}/{file}")))
         {
-            let Some(id) = at(&tree, &path).filter(|id| seen.insert(*id)) else { continue };
-            let note = branch::blob(repository, id, NOTE_MOST_BYTES)?.and_then(|bytes| String::from_utf8(bytes).ok());
-            // What is no checkpoint at all is of no log.
-            notes.extend(note.filter(|note| Checkpoint::peek(note).is_ok_and(|head| wanted.contains(&head.origin))));
+            let Some(id) = at(&tree, &path) else { continue };
+            let time = Moment::from_seconds(commit.time().seconds());
+            match found.entry(id) {
+                // It stood there before as well.
+                Entry::Occupied(known) => {
+                    if let Some((_, since)) = known.into_mut() {
+                        *since = time;
+                    }
+                }
+                Entry::Vacant(new) => {
+                    let note = branch::blob(repository, id, NOTE_MOST_BYTES)?;
+                    let note = note.and_then(|bytes| String::from_utf8(bytes).ok());
+                    // What is no checkpoint at all is of no log.
+                    let note =
+                        note.filter(|text| Checkpoint::peek(text).is_ok_and(|head| wanted.contains(&head.origin)));
+                    new.insert(note.map(|text| (text, time)));
+                }
+            }
         }
         Ok(())
     })?;
-    Ok(notes)
+    Ok(found.into_values().flatten().collect())
 }
 
 /// Visits the commits of a branch, the newest first; whether that came to the first of them. A clone may be shallow.

@@ -34,7 +34,10 @@ fn alerted(rule: &str) -> Told {
 /// The checkpoint at the end of an export.
 fn note(ledger: &Ledger) -> Note {
     let text = String::from_utf8(ledger.export()).unwrap();
-    Note { holder: Holder::Branch, text: text.split_once("\n\n").unwrap().1.to_owned() }
+    Note {
+        holder: Holder::Branch { since: "2026-05-20T10:00:10Z".parse().unwrap() },
+        text: text.split_once("\n\n").unwrap().1.to_owned(),
+    }
 }
 
 #[test]
@@ -48,6 +51,9 @@ fn a_ledger_is_held_against_what_was_published_and_kept() {
     says(&rewritten, &[("P10", why), ("P11", why), ("P14", why)]);
     let older = with(&[alerted("stale")], vec![note(&published)]);
     says(&older, &[("P11", "it has 2 entries of 3")]);
+    // What was published within a day before the report, an honest export may lack.
+    let lately = Note { holder: Holder::Branch { since: "2026-05-31T13:00:00Z".parse().unwrap() }, ..note(&published) };
+    says(&with(&[alerted("stale")], vec![lately]), &[]);
     let kept = Note { holder: Holder::File("mine".into()), ..note(&published) };
     says(&with(&[alerted("stale")], vec![kept]), &[("P11", "older than the checkpoint in mine")]);
     let other = Ledger { key: SigningKey::from_bytes(&[8; 32]), ..Ledger::new(&grown) };

@@ -39,7 +39,6 @@ pub use root::{AgentEntry, ClientEntry, RoleName, Root, RootChain, RootType};
 pub use signer::{BadPrivateKey, Signer};
 pub use sshsig::{Namespace, SignatureError, sign, verify};
 pub use statements::{Approved, Held, KnownStatements, ReadStatement, Standing};
-pub(crate) use strict::is_hidden;
 pub use strict::{TOML_MOST_BYTES, is_plain};
 pub use teams::{Teams, TeamsType};
 pub use time::{CLOCK_MOST_APART, TrustedTime};

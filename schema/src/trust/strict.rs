@@ -14,6 +14,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::canon::INTEGER_MOST;
+use crate::hidden::is_hidden;
 
 use super::error::TrustError;
 
@@ -124,13 +125,6 @@ fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, TrustError> {
         Some((start, c)) => Err(at(file, Some(start..start + c.len_utf8()), "holds an invisible character".into())),
         None => Ok(text),
     }
-}
-
-/// Characters that make a file read otherwise than it looks: controls, byte order mark, direction marks, zero widths.
-pub(crate) fn is_hidden(c: char) -> bool {
-    let plain = c == '\n' || c == '\t';
-    let marks = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    marks || (c.is_control() && !plain)
 }
 
 /// The keys at the top, in the order of the file.

@@ -20,6 +20,7 @@ use crate::time::Period;
 mod asked;
 mod cover;
 mod derive;
+mod spelled;
 mod terms;
 
 use asked::Asked;
@@ -52,23 +53,23 @@ pub struct DataUse {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<Effect>,
     /// Whether a message goes out without a person's yes.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, deserialize_with = "spelled::yes", skip_serializing_if = "is_false")]
     pub unattended: bool,
     /// Which fields, with their class.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "spelled::some", skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, Class>,
     /// With which permissions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "spelled::sorted", skip_serializing_if = "Option::is_none")]
     pub scopes: Option<BTreeSet<Scope>>,
     /// The limit on money or calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guardrail: Option<GuardrailUse>,
     /// Who decides for the group in `to`: by handle, the keys (`type base64`) and the accounts (`connection:account`) by
     /// which they are known.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "spelled::some_sorted", skip_serializing_if = "BTreeMap::is_empty")]
     pub deciders: BTreeMap<PersonId, BTreeSet<String>>,
     /// What each operation of the workflow asks for, as the catalog has it.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "spelled::some", skip_serializing_if = "BTreeMap::is_empty")]
     pub requests: BTreeMap<OperationRef, RequestUse>,
     /// The AI provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,13 +85,13 @@ pub struct DataUse {
     pub stale_limit: Option<Period>,
     /// What else of the client's file holds for all of its workflows, each fact as one line: where alerts go, who is written
     /// to, who holds the ledger, which limits there are.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(default, deserialize_with = "spelled::sorted_some", skip_serializing_if = "BTreeSet::is_empty")]
     pub terms: BTreeSet<String>,
     /// How many bits about content one run can make durable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bits: Option<u32>,
     /// What those bits are.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "spelled::listed", skip_serializing_if = "Vec::is_empty")]
     pub releases: Vec<String>,
 }
 
@@ -137,11 +138,11 @@ struct AnyParty {
     connection: Option<ConnectionId>,
     #[serde(default, deserialize_with = "there")]
     host: Option<String>,
-    #[serde(default, deserialize_with = "there")]
+    #[serde(default, deserialize_with = "spelled::sorted_there")]
     sandbox_hosts: Option<BTreeSet<String>>,
     #[serde(default, deserialize_with = "there")]
     token_host: Option<String>,
-    #[serde(default, deserialize_with = "there")]
+    #[serde(default, deserialize_with = "spelled::sorted_there")]
     sandbox_token_hosts: Option<BTreeSet<String>>,
     #[serde(default, deserialize_with = "there")]
     agent: Option<bool>,
@@ -206,13 +207,13 @@ pub struct ConnectionParty {
     /// Where that is.
     pub region: Region,
     /// Hosts of sandboxes approved beside it.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(default, deserialize_with = "spelled::sorted_some", skip_serializing_if = "BTreeSet::is_empty")]
     pub sandbox_hosts: BTreeSet<String>,
     /// The host at which access tokens are asked for in production, where it is another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_host: Option<String>,
     /// Such hosts of sandboxes.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(default, deserialize_with = "spelled::sorted_some", skip_serializing_if = "BTreeSet::is_empty")]
     pub sandbox_token_hosts: BTreeSet<String>,
 }
 
@@ -284,7 +285,7 @@ pub struct RequestUse {
     pub digest: Digest,
     /// Where each field of the answer that the workflow reads stands on the wire, and how an amount or instant is written
     /// there. How private it is, the reads say.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "spelled::some", skip_serializing_if = "BTreeMap::is_empty")]
     pub answers: BTreeMap<String, String>,
 }
 

@@ -4,15 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::canon::Digest;
 use assent_schema::ledger::{Checkpoint, Entry, Frontier, Head, Kind, LogKey, Origin};
-use assent_schema::time::Moment;
+use assent_schema::time::{Moment, Period};
 
 use super::{Notes, Seen, Verified};
+
+/// How old an export may be: what was published since then, it may lack.
+const EXPORT_MOST: Period = Period::days(1);
 
 /// Who holds a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holder {
     /// The branch on which the agent publishes.
-    Branch,
+    Branch {
+        /// Since when it stands there, as the commit says.
+        since: Moment,
+    },
     /// A file that somebody kept.
     File(String),
 }
@@ -20,7 +26,7 @@ pub enum Holder {
 impl Holder {
     fn of(&self) -> String {
         match self {
-            Self::Branch => "that the agent published".to_owned(),
+            Self::Branch { .. } => "that the agent published".to_owned(),
             Self::File(name) => format!("in {name}"),
         }
     }
@@ -86,7 +92,7 @@ pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
     let held = &verified.held.heads;
     let sizes = held.iter().map(|(head, _)| head.size).chain(named.iter().map(|(_, _, head)| head.size)).collect();
     let roots = roots(&verified.commitments, &sizes);
-    published(verified, &roots, notes);
+    published(verified, &roots, seen.at, notes);
     for (other, time, head) in named {
         tied(verified, &roots, (other, time, head), notes);
     }
@@ -114,14 +120,16 @@ fn begun(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
     }
 }
 
-fn published(verified: &Verified, roots: &BTreeMap<u64, Digest>, notes: &mut Notes) {
+fn published(verified: &Verified, roots: &BTreeMap<u64, Digest>, at: Moment, notes: &mut Notes) {
     let Verified { origin, summary, held, .. } = verified;
     for holder in &held.unsigned {
         notes.object("P11", format!("{origin}: a checkpoint {} is not signed by the log's key.", holder.of()));
     }
     let mut agree: Option<u64> = None;
-    for (head, holder) in &held.heads {
-        let (size, holder) = (head.size, holder.of());
+    // The longest that was published since, and when the first of them was.
+    let mut grown: Option<(u64, Moment)> = None;
+    for (head, by) in &held.heads {
+        let (size, holder) = (head.size, by.of());
         match roots.get(&size) {
             Some(root) if *root == head.root => agree = agree.max(Some(size)),
             Some(_) => {
@@ -131,6 +139,12 @@ fn published(verified: &Verified, roots: &BTreeMap<u64, Digest>, notes: &mut Not
                     );
                     notes.object(promise, said);
                 }
+            }
+            None if let Holder::Branch { since } = by
+                && at < since.plus(EXPORT_MOST) =>
+            {
+                let (longest, first) = grown.unwrap_or((size, *since));
+                grown = Some((longest.max(size), first.min(*since)));
             }
             None => {
                 let has = summary.head.size;
@@ -142,6 +156,13 @@ fn published(verified: &Verified, roots: &BTreeMap<u64, Digest>, notes: &mut Not
                 );
             }
         }
+    }
+    if let Some((size, since)) = grown {
+        let has = summary.head.size;
+        notes.see(
+            "P11",
+            format!("{origin}: this export has {has} entries, and since {since} the agent published checkpoints up to {size}."),
+        );
     }
     match agree {
         Some(size) => notes.see(
