@@ -22,7 +22,8 @@ pub struct KeptPlan {
     pub asks: Box<[ConnectionId]>,
     /// What is looked for while nothing of it runs.
     pub looks: Looks,
-    bytes: Box<[u8]>,
+    /// Its canonical bytes, of which it is read again only while they are those that the name says.
+    pub bytes: Box<[u8]>,
 }
 
 impl KeptPlan {

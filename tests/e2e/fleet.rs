@@ -218,8 +218,9 @@ fn roots(agent: &Agent, key: &str, log: &[&str]) -> Vec<u64> {
     let show = ["ledger", "show", "--format", "json", "--key", key];
     let shown = agent.call(&[&show[..], log].concat()).expect("entries");
     let shown: serde_json::Value = serde_json::from_str(&shown).expect("an answer");
-    let entries = shown["entries"].as_array().expect("entries").iter();
-    entries.filter(|entry| entry["kind"] == "root").filter_map(|entry| entry["data"]["version"].as_u64()).collect()
+    let entries = shown.get("entries").and_then(serde_json::Value::as_array).expect("entries").iter();
+    let of = entries.filter(|entry| entry.get("kind").is_some_and(|kind| kind == "root"));
+    of.filter_map(|entry| entry.pointer("/data/version")?.as_u64()).collect()
 }
 
 #[test]

@@ -117,11 +117,11 @@ fn a_person_starts_a_released_workflow_and_the_ledger_names_them() {
     let started: Vec<_> = entries
         .iter()
         .filter(|entry| matches!(&entry.kind, Kind::Accepted(accepted) if accepted.trigger.as_str() == "manual"))
-        .filter_map(|entry| entry.actor.as_ref().map(|actor| actor.to_string()))
+        .filter_map(|entry| entry.actor.as_ref().map(ToString::to_string))
         .collect();
     assert_eq!(started, ["bruno", "lena"]);
     let refused = entries.iter().filter(|entry| matches!(entry.kind, Kind::Refused(_)));
-    let by: Vec<_> = refused.filter_map(|entry| entry.actor.as_ref().map(|actor| actor.to_string())).collect();
+    let by: Vec<_> = refused.filter_map(|entry| entry.actor.as_ref().map(ToString::to_string)).collect();
     assert_eq!(by, ["bruno"; 5], "what was signed and refused");
     stage.production.call(&["ledger", "verify"]).expect("a ledger that verifies");
 

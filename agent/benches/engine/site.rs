@@ -73,7 +73,7 @@ impl Deployed for Deployment {
     }
 
     fn plan(&self, digest: &Digest) -> Option<Arc<Compiled>> {
-        self.plans.values().find(|(plan, _)| plan.kept.digest == *digest)?.0.ready(&self.recent)
+        self.plans.values().find(|(plan, _)| plan.kept().digest == *digest)?.0.ready(&self.recent)
     }
 
     fn client(&self, _: &ClientId) -> Option<Arc<ClientFacts>> {

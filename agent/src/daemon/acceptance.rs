@@ -224,12 +224,12 @@ impl Taken {
     /// Until the first instant at which an approval or agreement that it needs has run out.
     fn judge_plan(&self, digest: &Digest, now: Moment) -> PlanStanding {
         let Some(kept) = self.plans.get(digest) else { return PlanStanding::Barred("plan-unsound") };
-        let Some(client) = self.bundle.clients.get(&kept.plan.kept.client) else {
+        let Some(client) = self.bundle.clients.get(&kept.plan.kept().client) else {
             return PlanStanding::Barred("client-gone");
         };
         let root = self.bundle.roots.newest();
         let forbidden = |at| {
-            let (plan, facts) = (&kept.plan.kept, &client.facts);
+            let (plan, facts) = (kept.plan.kept(), &client.facts);
             let found = verify::forbidden(plan, &kept.uses, facts, &client.statements, root, at);
             found.into_iter().next().map(|off| off.code.code())
         };

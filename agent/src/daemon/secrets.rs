@@ -128,7 +128,7 @@ impl Agent {
                 }
                 let name = slot.as_str().strip_suffix(PREVIOUS).unwrap_or(slot.as_str());
                 let (_, named) = of.slots.iter().find(|(name_of, _)| name_of.as_str() == name)?;
-                let plans = snapshot.plans.values().map(|live| &live.plan.kept).filter(|plan| plan.client == *client);
+                let plans = snapshot.plans.values().map(|live| live.plan.kept()).filter(|plan| plan.client == *client);
                 let dialects =
                     || plans.filter_map(|plan| plan.read()).flat_map(|plan| plan.dialects(connection)).collect();
                 Some(if named.webhook { Form::Webhook(dialects()) } else { Form::Free })

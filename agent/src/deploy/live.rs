@@ -273,7 +273,7 @@ impl<C: Clock + 'static, V: Vault + 'static> Deployed for Field<C, V> {
     }
 
     fn looks(&self, client: &ClientId, workflow: &WorkflowId) -> Option<Looks> {
-        self.running(client, workflow).map(|plan| plan.kept.looks.clone())
+        self.running(client, workflow).map(|plan| plan.kept().looks.clone())
     }
 
     fn plan(&self, digest: &Digest) -> Option<Arc<Compiled>> {

@@ -23,56 +23,56 @@ use crate::world::{Clock as _, World};
 /// Why somebody who showed who they are starts nothing.
 enum NotStarted {
     /// The start is not one of this workflow.
-    NotTaken(NotTaken),
+    Start(NotTaken),
     /// What was given is not what the trigger declares.
-    NotGiven(NotGiven),
+    Fields(NotGiven),
     /// No run begins.
-    NotBegun(NotBegun),
+    Run(NotBegun),
 }
 
 impl NotStarted {
     /// Its code for people, ledger and logs.
     fn code(&self) -> &'static str {
         match self {
-            Self::NotTaken(why) => why.code(),
-            Self::NotGiven(NotGiven::BadForm) => "bad_form",
-            Self::NotGiven(NotGiven::Undeclared) => "undeclared_field",
-            Self::NotGiven(NotGiven::Misfit(_)) | Self::NotBegun(NotBegun::Misfit(_)) => "bad_field",
-            Self::NotBegun(NotBegun::Unknown) => "unknown",
-            Self::NotBegun(NotBegun::NotAllowed(_)) => "not_allowed",
-            Self::NotBegun(NotBegun::Duplicate(_)) => "bad_challenge",
-            Self::NotBegun(NotBegun::NoKey) => "no_key",
-            Self::NotBegun(NotBegun::TooMany) => "busy",
-            Self::NotBegun(NotBegun::Stopping) => "stopping",
-            Self::NotBegun(NotBegun::Store(_)) => "not_durable",
+            Self::Start(why) => why.code(),
+            Self::Fields(NotGiven::BadForm) => "bad_form",
+            Self::Fields(NotGiven::Undeclared) => "undeclared_field",
+            Self::Fields(NotGiven::Misfit(_)) | Self::Run(NotBegun::Misfit(_)) => "bad_field",
+            Self::Run(NotBegun::Unknown) => "unknown",
+            Self::Run(NotBegun::NotAllowed(_)) => "not_allowed",
+            Self::Run(NotBegun::Duplicate(_)) => "bad_challenge",
+            Self::Run(NotBegun::NoKey) => "no_key",
+            Self::Run(NotBegun::TooMany) => "busy",
+            Self::Run(NotBegun::Stopping) => "stopping",
+            Self::Run(NotBegun::Store(_)) => "not_durable",
         }
     }
 
     fn status(&self) -> u16 {
         match self {
-            Self::NotTaken(why) => why.status(),
-            Self::NotGiven(_) | Self::NotBegun(NotBegun::Misfit(_) | NotBegun::NoKey) => 400,
-            Self::NotBegun(NotBegun::Unknown) => 404,
-            Self::NotBegun(NotBegun::NotAllowed(_) | NotBegun::Duplicate(_)) => 409,
-            Self::NotBegun(NotBegun::TooMany) => 429,
-            Self::NotBegun(NotBegun::Stopping | NotBegun::Store(_)) => 503,
+            Self::Start(why) => why.status(),
+            Self::Fields(_) | Self::Run(NotBegun::Misfit(_) | NotBegun::NoKey) => 400,
+            Self::Run(NotBegun::Unknown) => 404,
+            Self::Run(NotBegun::NotAllowed(_) | NotBegun::Duplicate(_)) => 409,
+            Self::Run(NotBegun::TooMany) => 429,
+            Self::Run(NotBegun::Stopping | NotBegun::Store(_)) => 503,
         }
     }
 
     /// What the code is about: a field that the workflow declares, or why nothing may run now.
     fn about(&self) -> Option<(&'static str, &str)> {
         match self {
-            Self::NotGiven(NotGiven::Misfit(field)) | Self::NotBegun(NotBegun::Misfit(field)) => {
+            Self::Fields(NotGiven::Misfit(field)) | Self::Run(NotBegun::Misfit(field)) => {
                 Some(("field", field.as_str()))
             }
-            Self::NotBegun(NotBegun::NotAllowed(why)) => Some(("why", why)),
-            Self::NotTaken(_) | Self::NotGiven(_) | Self::NotBegun(_) => None,
+            Self::Run(NotBegun::NotAllowed(why)) => Some(("why", why)),
+            Self::Start(_) | Self::Fields(_) | Self::Run(_) => None,
         }
     }
 
     /// Whether the agent could not, for a moment, what it would do otherwise: that is no refusal.
     fn is_passing(&self) -> bool {
-        matches!(self, Self::NotBegun(NotBegun::TooMany | NotBegun::Stopping | NotBegun::Store(_)))
+        matches!(self, Self::Run(NotBegun::TooMany | NotBegun::Stopping | NotBegun::Store(_)))
     }
 
     fn reply(&self) -> Reply {
@@ -99,7 +99,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         })?;
         let same = start.client == client && start.workflow == workflow;
         let started =
-            if same { self.begin_by_hand(&start).await } else { Err(NotStarted::NotTaken(NotTaken::OtherQuestion)) };
+            if same { self.begin_by_hand(&start).await } else { Err(NotStarted::Start(NotTaken::OtherQuestion)) };
         match started {
             Ok(run) => Ok(Reply { status: 202, body: Content::new(format!("{{\"run\":\"{run}\"}}").into_bytes()) }),
             Err(why) if why.is_passing() => Ok(why.reply()),
@@ -118,14 +118,14 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let Some(compiled) = self.deployed.active(client, workflow) else {
             let expected = self.registry.expects(client, workflow);
             let why = if expected { NotBegun::NotAllowed("off") } else { NotBegun::Unknown };
-            return Err(NotStarted::NotBegun(why));
+            return Err(NotStarted::Run(why));
         };
         let Trigger::Manual { fields } = &compiled.plan.trigger else {
-            return Err(NotStarted::NotTaken(NotTaken::Unknown));
+            return Err(NotStarted::Start(NotTaken::Unknown));
         };
-        let given = canon::to_bytes(&start.fields).or(Err(NotStarted::NotTaken(NotTaken::BadForm)))?;
+        let given = canon::to_bytes(&start.fields).or(Err(NotStarted::Start(NotTaken::BadForm)))?;
         let given = Content::new(given);
-        let fields: BTreeMap<Name, Value> = event::given(fields, given.reveal()).map_err(NotStarted::NotGiven)?;
+        let fields: BTreeMap<Name, Value> = event::given(fields, given.reveal()).map_err(NotStarted::Fields)?;
         let mut key = [0; 16];
         key.iter_mut().zip(start.nonce.as_bytes().iter().skip(16)).for_each(|(slot, byte)| *slot = *byte);
         let new = NewRun {
@@ -137,6 +137,6 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             fields,
             writes: Vec::new(),
         };
-        self.driven(self.engine.begin(new)).await.map_err(NotStarted::NotBegun)
+        self.driven(self.engine.begin(new)).await.map_err(NotStarted::Run)
     }
 }

@@ -40,6 +40,7 @@ fn within(folder: &Path, below: bool, depth: u32) -> io::Result<()> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the test leaves a lock as a process does that dies")]
 mod tests {
     use std::collections::BTreeMap;
 

@@ -12,8 +12,7 @@ const RECENT_BYTES: usize = 256 << 10;
 
 /// A plan of which it is known that it can run.
 pub struct Runnable {
-    /// The plan.
-    pub kept: Arc<KeptPlan>,
+    kept: Arc<KeptPlan>,
     ready: Mutex<Weak<Compiled>>,
 }
 
@@ -25,6 +24,11 @@ impl Runnable {
     pub fn new(kept: Arc<KeptPlan>) -> Result<Self, NotRunnable> {
         compile(&kept)?;
         Ok(Self { kept, ready: Mutex::default() })
+    }
+
+    /// The plan as it is kept.
+    pub fn kept(&self) -> &Arc<KeptPlan> {
+        &self.kept
     }
 
     /// The plan, ready to run. Nothing when its bytes are no longer those that were verified.

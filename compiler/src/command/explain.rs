@@ -13,7 +13,7 @@ use super::{Context, Format, Outcome};
 /// Explains a code of a finding or of a run that failed, or lists them all.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The code, like unknown-key or bad_answer; all of them unless said.
+    /// The code, like `unknown-key` or `bad_answer`; all of them unless said.
     #[arg(value_name = "CODE")]
     code: Option<String>,
     /// List all codes.

@@ -128,6 +128,10 @@ struct Borrowing {
 }
 
 impl Borrowing {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the repository that git is started in is made here and goes with it"
+    )]
     fn of(repository: &Repository) -> Result<Self, Error> {
         let tried = |e| Error::git("make a repository to reach a server from", e);
         let folder = tempfile::tempdir().map_err(|e| Error::io("make a folder", e))?;
@@ -224,6 +228,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the program that must not run")]
     fn nothing_that_a_repository_configures_is_run_or_leads_elsewhere() {
         let folder = tempfile::tempdir().unwrap();
         let repository = Repository::init(folder.path().join("handed-over")).unwrap();

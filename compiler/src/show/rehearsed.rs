@@ -155,8 +155,8 @@ pub fn json(stories: &[Story]) -> Value {
                 "ran": scenario.ran,
                 "codes": codes.collect::<Vec<_>>(),
             });
-            if let Some(sent) = &scenario.requests {
-                told["requests"] = requests::json(sent);
+            if let (Some(sent), Some(told)) = (&scenario.requests, told.as_object_mut()) {
+                told.insert("requests".to_owned(), requests::json(sent));
             }
             told
         });

@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 
 use super::{LENA, Ledger, digest, incident, judged, judged_all, refund};
 
+/// Why a payment is seen, and what spoils it.
+type Spoilt = (&'static str, fn(&mut Paid));
+
 /// An entry of a story.
 type Told = (&'static str, &'static str, Value);
 
@@ -182,7 +185,7 @@ fn money_that_moved_without_a_signed_yes_breaks_the_promise_about_runs() {
     let well = || Paid::well(plan);
     says(&well().found(plan), &[]);
     let nobody = ("P11", "nobody agreed at `agree`");
-    let spoilt: [(&str, fn(&mut Paid)); 10] = [
+    let spoilt: [Spoilt; 10] = [
         ("no key of lena signed it", |paid| paid.seed = [5; 32]),
         ("another choice was signed", |paid| paid.signed["choice"] = "refuse".into()),
         ("another person was signed", |paid| paid.signed["person"] = "tom".into()),

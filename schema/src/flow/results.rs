@@ -59,7 +59,9 @@ fn mark_said(known: &mut Known, given: Marks) {
     match &mut known.kind {
         Type::Token | Type::Integer | Type::Instant => {}
         Type::Record(fields) if given.any() => {
-            Arc::make_mut(fields).values_mut().for_each(|field| mark_said(field, given));
+            for field in Arc::make_mut(fields).values_mut() {
+                mark_said(field, given);
+            }
         }
         _ => mark(known, given, Marks::NONE),
     }

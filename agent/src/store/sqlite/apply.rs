@@ -238,7 +238,7 @@ fn raise(tables: &mut Tables<'_>, at: Wall, alert: &Alert) -> Result<(), StoreEr
       VALUES (?1, ?2, ?3, ?3, 1, 0, ?3, 0, 0, ?4)
       ON CONFLICT(key) WHERE over = 0 DO UPDATE SET count = count + 1, last = excluded.last
       RETURNING no, count";
-    let values = params![alert.key(), json(alert)?, at.millis(), respond_by.map(|until| until.seconds())];
+    let values = params![alert.key(), json(alert)?, at.millis(), respond_by.map(assent_schema::time::Moment::seconds)];
     let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
     let raised = tables.db.prepare_cached(sql).and_then(|mut statement| statement.query_row(values, row));
     let (no, count): (i64, i64) = raised.map_err(failed)?;
