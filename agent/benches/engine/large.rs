@@ -141,7 +141,7 @@ impl Large {
         let entry = |bytes: &Vec<u8>| FileEntry { size: bytes.len() as u64, sha256: Digest::of_file(bytes) };
         let mut manifest: Manifest = read(json!({
             "type": "release", "schema": 1, "project": project(), "environment": "production", "region": "eu",
-            "generation": 1, "sequence": self.sequence, "source": {"commit": "c", "tree": Digest::of_file(b"tree")},
+            "generation": 1, "sequence": self.sequence, "source": {"commit": "c".repeat(40), "tree": Digest::of_file(b"tree")},
             "compiler": "0.1.0", "at": self.now.minus(Period::hours(1)),
             "accept": {"from": self.now.minus(Period::days(1)), "until": self.now.plus(Period::days(7))},
             "active": active, "files": {},
