@@ -20,6 +20,8 @@ pub(super) fn ago(now: Wall, at: Wall) -> String {
         10..90 => format!("{seconds} s"),
         90..5_400 => format!("{} min", (seconds + half(60)) / 60),
         5_400..129_600 => format!("{} h", (seconds + half(3_600)) / 3_600),
+        // Rounded down it would be one day.
+        129_600..172_800 if !is_past => format!("{} h", seconds / 3_600),
         _ => format!("{} days", (seconds + half(86_400)) / 86_400),
     };
     if is_past { format!("{length} ago") } else { format!("in {length}") }
@@ -143,6 +145,8 @@ mod tests {
             (864_000_000, 0, "10 days ago"),
             (0, 3_600_000, "in 60 min"),
             (0, 12_660_000, "in 3 h"),
+            (0, 170_000_000, "in 47 h"),
+            (170_000_000, 0, "2 days ago"),
             (12_660_000, 0, "4 h ago"),
         ] {
             assert_eq!(ago(at(now), at(then)), said);
