@@ -195,19 +195,7 @@ mod tests {
     use crate::world::Wall;
 
     fn commands(alert: Alert) -> Vec<String> {
-        let (since, last) = (Wall::from_millis(0), Wall::from_millis(0));
-        let row = AlertRow {
-            no: 7,
-            alert,
-            since,
-            last,
-            count: 1,
-            sent: 0,
-            due: None,
-            tries: 0,
-            over: false,
-            respond_by: None,
-        };
+        let row = AlertRow::once(7, alert, Wall::from_millis(0));
         message(&"eu-1".parse().unwrap(), &row, &Routes::default(), &[]).commands
     }
 

@@ -104,6 +104,13 @@ pub struct AlertRow {
     pub respond_by: Option<Moment>,
 }
 
+impl AlertRow {
+    /// An alert that came once, of which nobody heard yet.
+    pub fn once(no: i64, alert: Alert, at: Wall) -> Self {
+        Self { no, alert, since: at, last: at, count: 1, sent: 0, due: None, tries: 0, over: false, respond_by: None }
+    }
+}
+
 /// By when incidents must be answered, as the client's plan and calendar are now.
 pub trait Clocks: Send + Sync {
     /// Whose incident, how severe, since when; `None` where no clock runs.

@@ -90,18 +90,7 @@ pub async fn deliver_due<W: World, S: Store>(
 /// Tells the routes of an alert that cannot be stored, once; nothing remembers that it was told. Returns how many took it.
 pub async fn tell_unstored<W: World>(world: &W, teller: &Teller<'_>, alert: Alert) -> usize {
     let now = world.clock().now();
-    let mut row = AlertRow {
-        no: 0,
-        alert,
-        since: now,
-        last: now,
-        count: 1,
-        sent: 0,
-        due: None,
-        tries: 0,
-        over: false,
-        respond_by: None,
-    };
+    let mut row = AlertRow::once(0, alert, now);
     let targets = targets(teller, &row);
     // It has no row, so no incident is open that anybody could answer.
     row.alert.incident = false;
