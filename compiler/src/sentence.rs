@@ -26,7 +26,8 @@ pub fn sentence(data_use: &DataUse) -> String {
             let does = effect(data_use.effect.unwrap_or_default());
             let guard = data_use.guardrail.as_ref().map(|g| format!(", {}", guardrail(g))).unwrap_or_default();
             let alone = if data_use.unattended { " unattended: no person agrees first," } else { "" };
-            format!("{does}{alone} at {to}{operation}, giving it {fields}{}{guard}", scopes(data_use))
+            let puts = puts(data_use);
+            format!("{does}{alone} at {to}{operation}, giving it {fields}{puts}{}{guard}", scopes(data_use))
         }
         UseKind::Ask => format!("gives {fields}{} to the AI at {to}{}", from_clause(&from), agreement(data_use)),
         UseKind::Show => format!("shows {fields}{} to {to}", from_clause(&from)),
@@ -39,8 +40,15 @@ pub fn sentence(data_use: &DataUse) -> String {
         UseKind::Guardrail if !data_use.deciders.is_empty() => {
             format!("lets these decide as {to}, known by these keys or accounts: {}", deciders(data_use))
         }
-        UseKind::Guardrail if !data_use.requests.is_empty() => {
-            format!("asks for exactly this, as the catalog describes it now: {}", requests(data_use))
+        UseKind::Guardrail if is_of_catalog(data_use) => {
+            let asks =
+                (!data_use.requests.is_empty()).then(|| format!("asks for exactly this: {}", requests(data_use)));
+            let hears =
+                (!data_use.events.is_empty()).then(|| format!("takes exactly these events: {}", events(data_use)));
+            let opens =
+                data_use.opens.as_ref().map(|link| format!("leads people to {} to finish by hand", quoted(link)));
+            let all: Vec<String> = asks.into_iter().chain(hears).chain(opens).collect();
+            format!("{}, as the catalog and the workflow describe it now", all.join(", and "))
         }
         UseKind::Guardrail if data_use.workflow.is_some() && data_use.guardrail.is_some() => {
             let most = data_use.guardrail.as_ref().map(guardrail).unwrap_or_default();
@@ -198,6 +206,36 @@ fn requests(data_use: &DataUse) -> String {
     let said = data_use.requests.iter();
     let said = said.map(|(operation, asked)| format!("`{operation}` by `{} {}`", asked.method.as_str(), asked.path));
     said.collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a use says what operations ask for, how events are known and where links lead.
+pub(crate) fn is_of_catalog(data_use: &DataUse) -> bool {
+    !data_use.requests.is_empty() || !data_use.events.is_empty() || data_use.opens.is_some()
+}
+
+fn events(data_use: &DataUse) -> String {
+    let said = data_use.events.iter().map(|(event, used)| {
+        let fields: Vec<_> = used.fields.iter().map(|(name, at)| format!("{name} from {}", quoted(at))).collect();
+        let fields = if fields.is_empty() { "nothing of it".to_owned() } else { fields.join(", ") };
+        format!("`{event}` ({fields})")
+    });
+    said.collect::<Vec<_>>().join(", ")
+}
+
+/// As JSON, so that it cannot be taken for the words around it.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// What goes where it counts.
+fn puts(data_use: &DataUse) -> String {
+    let said = data_use.puts.iter().map(|(param, put)| {
+        let fields = put.fields.iter().map(|path| format!("`{path}`"));
+        let written = put.constants.iter().map(|text| format!("{} as the workflow writes it", quoted(text)));
+        format!("`{param}` by {}", fields.chain(written).collect::<Vec<_>>().join(" or "))
+    });
+    let said: Vec<_> = said.collect();
+    if said.is_empty() { String::new() } else { format!(" ({})", said.join(", ")) }
 }
 
 fn scopes(data_use: &DataUse) -> String {

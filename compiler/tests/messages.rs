@@ -315,7 +315,7 @@ fn what_is_asked_for_otherwise_than_approved_is_told_alone() {
         "#= {SORT}\n-{WHEN}\n+{}\n",
         "when = \"topic.ended == 'answered' && ticket.visits > 1 && has(ticket.requester)\""
     ));
-    let told = "what `sort` asks for now: `requester` of what `desk.get_ticket` answers is read too";
+    let told = "what `sort` asks for or takes now: `requester` of what `desk.get_ticket` answers is read too";
     assert!(found.iter().any(|line| line.contains(told)), "{found:#?}");
     assert!(!found.iter().any(|line| line.contains("asks for exactly this")), "{found:#?}");
 }

@@ -1,15 +1,16 @@
 //! `unapproved-data-use`: a workflow does something with client data that no one approval covers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
 use assent_schema::id::{ClientId, OperationRef, PersonId};
 use assent_schema::trust::Decision;
-use assent_schema::uses::{DataUse, Party, RequestUse};
+use assent_schema::uses::{DataUse, EventUse, Party, RequestUse};
 
 use super::View;
-use crate::sentence::sentence;
+use crate::sentence::{is_of_catalog, sentence};
 
 /// Reports each data use without approval, at the workflow that needs it; a guardrail at the client's file.
 ///
@@ -65,17 +66,20 @@ fn help(view: &View<'_>, id: &ClientId) -> String {
 /// What a workflow asks for otherwise than its client approved; nothing where none of it was approved before. All that it asks
 /// for is one use, and who reads of it wants to know what is new.
 fn otherwise(view: &View<'_>, id: &ClientId, needed: &DataUse) -> Option<String> {
-    let workflow = needed.workflow.as_ref().filter(|_| !needed.requests.is_empty())?;
+    let workflow = needed.workflow.as_ref().filter(|_| is_of_catalog(needed))?;
     let held = view.trusted.statements.get(id)?.held().values().filter_map(|held| match &held.statement.says {
         Decision::Approve(approval) => Some(&approval.uses),
         Decision::Reject(_) | Decision::Withdraw(_) => None,
     });
-    let of_it = |used: &&Arc<DataUse>| used.workflow.as_ref() == Some(workflow) && !used.requests.is_empty();
+    let of_it = |used: &&Arc<DataUse>| used.workflow.as_ref() == Some(workflow) && is_of_catalog(used);
     let approved: Vec<&DataUse> = held.flatten().filter(of_it).map(Arc::as_ref).collect();
-    let news: Vec<String> =
-        needed.requests.iter().filter_map(|(name, asked)| differs(name, asked, &approved)).collect();
+    let asks = needed.requests.iter().filter_map(|(name, asked)| differs(name, asked, &approved));
+    let hears = needed.events.iter().filter_map(|(name, used)| comes_otherwise(name, used, &approved));
+    let led = |link: &&String| !approved.iter().any(|used| used.opens.as_ref() == Some(*link));
+    let leads = needed.opens.iter().filter(led).map(|link| format!("its link leads people to `{link}`"));
+    let news: Vec<String> = asks.chain(hears).chain(leads).collect();
     let known = !approved.is_empty() && !news.is_empty();
-    known.then(|| format!("`{id}` has not approved what `{workflow}` asks for now: {}.", news.join("; ")))
+    known.then(|| format!("`{id}` has not approved what `{workflow}` asks for or takes now: {}.", news.join("; ")))
 }
 
 /// How one request differs from each that was approved.
@@ -88,12 +92,34 @@ fn differs(name: &OperationRef, asked: &RequestUse, approved: &[&DataUse]) -> Op
     if same.peek().is_none() {
         return Some(format!("the catalog describes `{name}` otherwise than it did"));
     }
-    let more = same.map(|given| {
-        let is_new = |(field, at): &(&String, &String)| given.answers.get(*field) != Some(*at);
-        asked.answers.iter().filter(is_new).map(|(field, _)| format!("`{field}`")).collect::<Vec<_>>()
+    let fewest = fewest(&asked.answers, same.map(|given| &given.answers))?;
+    Some(format!("{fewest} of what `{name}` answers is read too, or the catalog says otherwise what it is"))
+}
+
+/// How one event differs from each that was approved.
+fn comes_otherwise(name: &str, used: &EventUse, approved: &[&DataUse]) -> Option<String> {
+    let given: Vec<&EventUse> = approved.iter().filter_map(|used| used.events.get(name)).collect();
+    if given.is_empty() {
+        return Some(format!("`{name}` is taken, which it was not"));
+    }
+    let known = |given: &&&EventUse| given.digest == used.digest && given.once == used.once;
+    let mut same = given.iter().filter(known).peekable();
+    if same.peek().is_none() {
+        return Some(format!("the catalog says otherwise than it did how `{name}` is known"));
+    }
+    let fewest = fewest(&used.fields, same.map(|given| &given.fields))?;
+    Some(format!("{fewest} of `{name}` is taken too, or the catalog says otherwise what it is"))
+}
+
+type Places = BTreeMap<String, String>;
+
+/// The fields that are not as in one of those that were approved: in the one where they are the fewest.
+fn fewest<'a>(fields: &Places, approved: impl Iterator<Item = &'a Places>) -> Option<String> {
+    let more = approved.map(|given| {
+        let is_new = |(field, at): &(&String, &String)| given.get(*field) != Some(*at);
+        fields.iter().filter(is_new).map(|(field, _)| format!("`{field}`")).collect::<Vec<_>>()
     });
-    let fewest = more.min_by_key(Vec::len).filter(|fields| !fields.is_empty())?;
-    Some(format!("{} of what `{name}` answers is read too, or stands elsewhere in it", fewest.join(", ")))
+    more.min_by_key(Vec::len).filter(|fields| !fields.is_empty()).map(|fields| fields.join(", "))
 }
 
 fn said(data_use: &DataUse) -> String {

@@ -82,7 +82,7 @@ fn value(node: &Node) -> Result<Value, EvalError> {
 }
 
 /// Whether a part reads nothing of a run, of the client or of the clock.
-fn is_closed(node: &Node) -> bool {
+pub(crate) fn is_closed(node: &Node) -> bool {
     fn closed<'n>(node: &'n Node, locals: &mut Vec<&'n str>) -> bool {
         match &node.kind {
             NodeKind::Path(path) => locals.contains(&path.root.as_str()),

@@ -30,6 +30,7 @@ mod value;
 pub use ast::{Path, Program};
 pub use check::check;
 pub use constant::constant;
+pub(crate) use constant::is_closed;
 pub use decimal::Decimal;
 pub use error::{ExprError, ExprErrorKind};
 pub(crate) use escape::GROWS_MOST;

@@ -102,6 +102,14 @@ impl Template {
         }
     }
 
+    /// The texts between its expressions.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            Part::Hole(..) => None,
+        })
+    }
+
     /// The expressions in it.
     pub fn programs(&self) -> impl Iterator<Item = &Program> {
         self.holes().map(|(program, _)| program)

@@ -93,7 +93,7 @@ impl Walk<'_> {
         self.release(&Part::Operation, format!("{}: how it ended", step.id), bits_of(ENDINGS.len()));
         for (name, answer) in answer {
             if let crate::plan::Answer::OneOf(values) = answer {
-                let what = format!("{}.{name}: one_of {}", step.id, values.len());
+                let what = format!("{}.{name}: one_of {} ({})", step.id, values.len(), values.join(", "));
                 self.release(&Part::Operation, what, bits_of(values.len()));
             }
         }

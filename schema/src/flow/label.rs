@@ -7,6 +7,7 @@ use super::{Flow, bits_of};
 use crate::class::{Class, Label, Marks};
 use crate::expr::ast::{Node, NodeKind, Operator, Path};
 use crate::expr::functions::Function;
+use crate::expr::print::to_text;
 use crate::expr::{Env, Known, Program, Source, Type};
 use crate::id::Name;
 
@@ -191,13 +192,17 @@ impl<'a> Labels<'a> {
         if flow.label.class.is_fact() {
             return flow;
         }
-        let ways = match (&node.kind, arguments.get(1).map(|list| &list.kind)) {
-            (NodeKind::Call(Function::Bucket, _), Some(NodeKind::List(bounds))) => bounds.len() + 1,
-            (_, Some(NodeKind::List(constants))) => constants.len(),
-            _ => 1,
+        let constants = match arguments.get(1).map(|list| &list.kind) {
+            Some(NodeKind::List(constants)) => constants.as_slice(),
+            _ => &[],
         };
-        let kind = if matches!(node.kind, NodeKind::Call(Function::Bucket, _)) { "bucket" } else { "one_of" };
-        self.releases.push((format!("{kind} {ways}"), bits_of(ways)));
+        let (kind, ways) = match &node.kind {
+            NodeKind::Call(Function::Bucket, _) => ("bucket", constants.len() + 1),
+            _ => ("one_of", constants.len().max(1)),
+        };
+        // Which words become facts is what the client agrees to, not only how many.
+        let said: Vec<String> = constants.iter().map(said).collect();
+        self.releases.push((format!("{kind} {ways} ({})", said.join(", ")), bits_of(ways)));
         flow.label.class = Class::Reference;
         flow
     }
@@ -235,6 +240,14 @@ impl<'a> Labels<'a> {
             NodeKind::Call(function, _) => function.gives_text(),
             _ => false,
         }
+    }
+}
+
+/// A constant as clients read it: a text without its quotes.
+fn said(constant: &Node) -> String {
+    match &constant.kind {
+        NodeKind::Text(text) => text.clone(),
+        _ => to_text(constant),
     }
 }
 

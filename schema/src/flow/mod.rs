@@ -28,6 +28,7 @@ mod results;
 mod unsure;
 mod walk;
 mod way;
+mod written;
 
 pub use error::{Part, PlanError, PlanErrorKind, Site};
 pub(crate) use reads::draws_on_trigger;
@@ -36,6 +37,7 @@ pub use unsure::Unsure;
 use walk::Open;
 pub(crate) use way::shows;
 pub use way::{Sought, way};
+pub(crate) use written::written;
 
 /// The most bits about content that one run may release.
 pub const BITS_MOST: u32 = 64;

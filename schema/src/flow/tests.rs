@@ -67,7 +67,11 @@ fn the_refund_releases_what_the_formats_page_says() {
     let flows = flows(REFUND, &[]);
     assert_eq!(
         releases(&flows),
-        [("intent.intent: one_of 3", 2), ("intent: how it ended", 2), ("order: intent.confidence >= 0.8", 1)]
+        [
+            ("intent.intent: one_of 3 (refund, shipping, other)", 2),
+            ("intent: how it ended", 2),
+            ("order: intent.confidence >= 0.8", 1)
+        ]
     );
     assert_eq!(flows.bits(), 5);
 }
@@ -197,11 +201,11 @@ fn every_way_to_tell_of_content_is_costed() {
     let account = "/steps/4/action/with/account";
     assert_eq!(
         told(&[(account, json!("${one_of(ticket.subject, ['a', 'b', 'c', 'd', 'e'])}"))]),
-        [("pay.account: one_of 5".to_owned(), 3)]
+        [("pay.account: one_of 5 (a, b, c, d, e)".to_owned(), 3)]
     );
     assert_eq!(
         told(&[(account, json!("${bucket(size(ticket.body), [10, 100, 1000])}"))]),
-        [("pay.account: bucket 4".to_owned(), 2)]
+        [("pay.account: bucket 4 (10, 100, 1000)".to_owned(), 2)]
     );
     let failed = told(&[(account, json!("${token(ticket.subject)}"))]);
     assert!(failed.contains(&("pay.account: that it failed".to_owned(), 1)));

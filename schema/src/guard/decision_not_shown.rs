@@ -8,8 +8,8 @@ use crate::id::Name;
 use crate::plan::{Action, Argument, Effect};
 
 /// Reports each `amount` and `target` of an effect under a decision that none of its decisions shows, at the argument, and
-/// each that is made of what was shown: what is sent is the very value that was shown. Constants of the workflow need not
-/// be shown: the client approved them.
+/// each that is made of what was shown: what is sent is the very value that was shown. A target that is a constant of the
+/// workflow need not be: the client approved it. An amount must be seen, whoever wrote it.
 ///
 /// # Source
 /// language.md section 5, "Decisions clear what they show". Promise P25.
@@ -23,7 +23,12 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
 
 fn of_one(judged: &Judged<'_>, called: &Called<'_>) -> Vec<Breach> {
     let relied = called.operation.params.iter().filter(|(_, param)| param.amount || param.target);
-    let hidden = |name: &Name| hidden(judged, called, called.with.get(name.as_str())?);
+    let hidden = |name: &Name| {
+        let given = called.with.get(name.as_str())?;
+        let is_amount = called.operation.params.get(name.as_str()).is_some_and(|param| param.amount);
+        hidden(judged, called, given)
+            .or_else(|| (is_amount && of_argument(given).is_empty()).then_some(Hidden::Constant))
+    };
     let breach = |(name, hidden): (&Name, Hidden)| {
         let decides: Vec<_> = called.flow.certain.approved.iter().map(|decide| format!("`{decide}`")).collect();
         let decide = decides.join(" and ");
@@ -31,6 +36,10 @@ fn of_one(judged: &Judged<'_>, called: &Called<'_>) -> Vec<Breach> {
             Hidden::Path(path) => (
                 format!("`{}` relies on {decide}, which does not show `{path}`.", called.step.id),
                 format!("Add `\"{path}\"` to `show` of {decide}: people agree to what they see."),
+            ),
+            Hidden::Constant => (
+                format!("`{}` relies on {decide}, which does not show `{name}`.", called.step.id),
+                format!("Write the amount in a `set` before {decide}, show that, and pass it on as it is."),
             ),
             Hidden::Made => (
                 format!(
@@ -51,6 +60,8 @@ enum Hidden {
     Path(Path),
     /// What the workflow makes of values that are shown.
     Made,
+    /// An amount that the workflow itself writes.
+    Constant,
 }
 
 fn hidden(judged: &Judged<'_>, called: &Called<'_>, given: &Argument) -> Option<Hidden> {

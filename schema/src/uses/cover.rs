@@ -3,7 +3,8 @@
 //! # Source
 //! language.md section 6: covered only by **one** approved use that equals it, except that fields, classes, scopes,
 //! guardrail, bits, retention and the agreement's end may be wider in the approved one; parts of two never add up. So may
-//! who decides (more people, more keys); what operations ask for may be more, and each is equal. What else holds for the
+//! who decides (more people, more keys) and what goes into which parameter (more fields and constants); what operations ask for and how
+//! events are known may be more, and each is equal. What else holds for the
 //! client is equal, so that nothing of it goes either.
 
 use std::borrow::Borrow;
@@ -103,10 +104,13 @@ fn is_wider(approved: &DataUse, derived: &DataUse) -> bool {
         effect: _,
         unattended,
         fields,
+        puts,
         scopes,
         guardrail,
         deciders,
         requests,
+        events,
+        opens,
         provider: _,
         agreement,
         retention,
@@ -130,11 +134,18 @@ fn is_wider(approved: &DataUse, derived: &DataUse) -> bool {
     let told_before =
         |operation, asked| approved.requests.get(operation).is_some_and(|given| request_covers(given, asked));
     let requests = || requests.iter().all(|(operation, asked)| told_before(operation, asked));
+    let known_before = |event, used| approved.events.get(event).is_some_and(|given| given.covers(used));
+    let events = || events.iter().all(|(event, used)| known_before(event, used));
+    let puts = || puts.iter().all(|(param, put)| approved.puts.get(param).is_some_and(|most| put.is_within(most)));
+    let opens = || opens.is_none() || *opens == approved.opens;
     let releases = || releases.iter().all(|release| approved.releases.contains(release));
     same && fields()
         && scopes()
         && deciders()
         && requests()
+        && events()
+        && puts()
+        && opens()
         && guardrail_covers(approved.guardrail.as_ref(), guardrail.as_ref())
         && agreement_covers(approved.agreement.as_ref(), agreement.as_ref())
         && retention_covers(approved.retention.as_deref(), retention.as_deref())

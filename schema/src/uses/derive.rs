@@ -1,18 +1,21 @@
 //! From a plan to the data uses that it needs. Names only records, fields, connections and groups, so that renaming a
 //! step changes no use but those that name what an AI answered.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    AgentParty, AgreementUse, AskedBefore, ConnectionParty, DataUse, FolderParty, GroupParty, GuardrailUse, Party,
-    RequestUse, UseKind,
+    AgentParty, AgreementUse, AskedBefore, ConnectionParty, DataUse, EventUse, FolderParty, GroupParty, GuardrailUse,
+    Party, PutUse, RequestUse, UseKind,
 };
 use crate::class::Class;
 use crate::client::{ClientFacts, ConnectionTo, Guardrail};
 use crate::expr::{Origin, Source};
-use crate::flow::{Flow, Flows, StepFlow, event_sources, trigger_sources};
+use crate::flow::{Flow, Flows, StepFlow, event_sources, trigger_sources, written};
 use crate::id::{ConnectionId, GroupId, Name, OperationRef, PersonId, Scope};
-use crate::plan::{Action, Channel, Chat, Effect, Event, Noted, Operation, Plan, Step, Trigger, Until};
+use crate::plan::{
+    Action, Argument, Channel, Chat, Effect, Event, Noted, Operation, Param, Plan, Step, Trigger, Until,
+};
 use crate::time::Period;
 
 /// What an operation of an AI provider is called in data uses.
@@ -101,10 +104,13 @@ fn empty(kind: UseKind) -> DataUse {
         effect: None,
         unattended: false,
         fields: BTreeMap::new(),
+        puts: BTreeMap::new(),
         scopes: None,
         guardrail: None,
         deciders: BTreeMap::new(),
         requests: BTreeMap::new(),
+        events: BTreeMap::new(),
+        opens: None,
         provider: None,
         agreement: None,
         retention: None,
@@ -234,7 +240,8 @@ impl Derived<'_> {
         }
     }
 
-    /// What its operations ask for: a use of its own, so that an edit of the catalog that changes it is seen as one.
+    /// What its operations ask for, how its events are known and where its links lead: a use of its own, so that an edit of the catalog that
+    /// changes it is seen as one.
     fn requests(&mut self, before: &mut AskedBefore) {
         let requests = self.plan.operations.iter().filter_map(|(name, operation)| {
             // A plan is read from canonical JSON, which holds no integer that could not be written again.
@@ -242,9 +249,38 @@ impl Derived<'_> {
             Some((name.clone(), RequestUse::with(operation, digest).ok()?))
         });
         let requests: BTreeMap<_, _> = requests.collect();
-        if !requests.is_empty() {
-            self.uses.push(DataUse { requests, ..self.of(UseKind::Guardrail) });
+        let events = self.events();
+        let opens = self.plan.fallback.open.as_deref().map(leads_to);
+        if !requests.is_empty() || !events.is_empty() || opens.is_some() {
+            self.uses.push(DataUse { requests, events, opens, ..self.of(UseKind::Guardrail) });
         }
+    }
+
+    /// Everything that is sent to the agent for the workflow: what starts it, what it waits for, what ends it, and answers of
+    /// people. Where one event is taken at several places, the fields of all.
+    fn events(&self) -> BTreeMap<String, EventUse> {
+        let waits = self.plan.every_step().filter_map(|step| match &step.action {
+            Action::Wait { until: Until::Event(awaited) } => Some(&awaited.on),
+            _ => None,
+        });
+        let answers = self.plan.chats.values().filter_map(|chat| match chat {
+            Chat::Helpdesk { answer, .. } => Some(answer.as_ref()),
+            Chat::Slack { .. } => None,
+        });
+        let others = self.plan.cancels.iter().map(|cancel| &cancel.on).chain(waits).chain(answers);
+        let others = others.map(EventUse::of_event);
+        let all = std::iter::once(EventUse::of_trigger(&self.plan.trigger)).chain(others.map(|one| one.map(Some)));
+        let mut events: BTreeMap<String, EventUse> = BTreeMap::new();
+        // As with operations: a plan holds no integer that could not be written again.
+        for (name, used) in all.filter_map(Result::ok).flatten() {
+            match events.entry(name) {
+                Entry::Vacant(place) => {
+                    place.insert(used);
+                }
+                Entry::Occupied(mut known) => known.get_mut().join(used),
+            }
+        }
+        events
     }
 
     /// Fields that come with an event that is no trigger.
@@ -263,7 +299,7 @@ impl Derived<'_> {
 
     fn step(&mut self, step: &Step, flow: &StepFlow) {
         match &step.action {
-            Action::Call { operation: reference, cache, .. } => {
+            Action::Call { operation: reference, cache, with, .. } => {
                 let Some(operation) = self.plan.operations.get(reference) else { return };
                 self.answer(reference, operation, operation.response.keys());
                 if let Some(period) = cache {
@@ -272,7 +308,7 @@ impl Derived<'_> {
                 if operation.effect == Effect::None {
                     self.sent(reference, operation, flow);
                 } else {
-                    self.effect(reference, operation, flow);
+                    self.effect(reference, operation, with, flow);
                 }
                 self.beside(reference, operation);
             }
@@ -366,16 +402,35 @@ impl Derived<'_> {
     }
 
     /// One use, or one for each guardrail where money moves in several currencies.
-    fn effect(&mut self, reference: &OperationRef, operation: &Operation, flow: &StepFlow) {
+    fn effect(
+        &mut self,
+        reference: &OperationRef,
+        operation: &Operation,
+        with: &BTreeMap<Name, Argument>,
+        flow: &StepFlow,
+    ) {
+        let limits = || self.client.guardrails.iter().filter(|guardrail| guardrail.operation == *reference);
+        let counts =
+            |name: &Name| limits().any(|limit| limit.per_customer.as_ref().is_some_and(|of| of.param == *name));
+        let told = |name: &Name, param: &Param| {
+            param.target || param.amount || operation.effect == Effect::Money || counts(name)
+        };
+        let puts = operation.params.iter().filter(|(name, param)| told(name, param)).filter_map(|(name, _)| {
+            let constants = written(self.plan, with.get(name.as_str())?);
+            let fields = flow.with.get(name.as_str()).map(|flow| fields(&flow.sources)).unwrap_or_default();
+            let put = PutUse { fields: fields.into_keys().collect(), constants };
+            (put != PutUse::default()).then(|| (name.clone(), put))
+        });
+        let puts = puts.collect();
         let effect = DataUse {
             from: Some(self.agent()),
             to: Some(self.connection(&reference.connection)),
             unattended: operation.effect == Effect::Message && flow.certain.approved.is_empty(),
             fields: fields(&Self::given(operation, flow)),
+            puts,
             ..self.by(UseKind::Effect, reference, operation)
         };
-        let limits = self.client.guardrails.iter().filter(|guardrail| guardrail.operation == *reference);
-        let limits: Vec<GuardrailUse> = limits.map(GuardrailUse::from).collect();
+        let limits: Vec<GuardrailUse> = limits().map(GuardrailUse::from).collect();
         if operation.effect != Effect::Money || limits.is_empty() {
             self.uses.push(effect);
             return;
@@ -486,6 +541,14 @@ impl Derived<'_> {
             self.uses.push(DataUse { from, fields: fields(&sources), ..data_use.clone() });
         }
     }
+}
+
+/// The beginning of a link, to the end of its host.
+fn leads_to(link: &str) -> String {
+    let after = link.find("://").map_or(0, |at| at.saturating_add(3));
+    let ends = |c: char| matches!(c, '/' | '?' | '#' | '$');
+    let end = link.get(after..).and_then(|rest| rest.find(ends)).map_or(link.len(), |at| at.saturating_add(after));
+    link.get(..end).unwrap_or(link).to_owned()
 }
 
 /// Fields with their class; where one path has several, the most private.

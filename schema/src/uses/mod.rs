@@ -14,12 +14,13 @@ use crate::class::Class;
 use crate::client::Agreement;
 use crate::id::{ConnectionId, GroupId, Name, OperationRef, PersonId, ProviderId, Region, Scope, WorkflowId};
 use crate::plan::{Effect, Method, Operation};
-use crate::shape::{Field, Shape, is_false};
+use crate::shape::{Field, Shape, WrittenBy, is_false};
 use crate::time::Period;
 
 mod asked;
 mod cover;
 mod derive;
+mod heard;
 mod spelled;
 mod terms;
 
@@ -27,6 +28,7 @@ use asked::Asked;
 pub use asked::AskedBefore;
 pub use cover::{Coverage, covers, uncovered};
 pub use derive::{derive, derive_after, derive_client};
+pub use heard::EventUse;
 
 /// One fact that a client approves: this purpose moves these fields from here to there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -58,6 +60,10 @@ pub struct DataUse {
     /// Which fields, with their class.
     #[serde(default, deserialize_with = "spelled::some", skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, Class>,
+    /// What is put into each target and amount of an effect, into the parameter by which a limit counts customers, and into
+    /// all that an effect that moves money is given.
+    #[serde(default, deserialize_with = "spelled::tables", skip_serializing_if = "BTreeMap::is_empty")]
+    pub puts: BTreeMap<Name, PutUse>,
     /// With which permissions.
     #[serde(default, deserialize_with = "spelled::sorted", skip_serializing_if = "Option::is_none")]
     pub scopes: Option<BTreeSet<Scope>>,
@@ -69,8 +75,16 @@ pub struct DataUse {
     #[serde(default, deserialize_with = "spelled::some_sorted", skip_serializing_if = "BTreeMap::is_empty")]
     pub deciders: BTreeMap<PersonId, BTreeSet<String>>,
     /// What each operation of the workflow asks for, as the catalog has it.
-    #[serde(default, deserialize_with = "spelled::some", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "spelled::tables", skip_serializing_if = "BTreeMap::is_empty")]
     pub requests: BTreeMap<OperationRef, RequestUse>,
+    /// How each event that the workflow takes is known and read, as the catalog has it, by `<connection>.<event>`; of files by
+    /// `folder/<folder>`, of items by `list/<operation>`, and what a person gives who starts it by `manual`.
+    #[serde(default, deserialize_with = "spelled::tables", skip_serializing_if = "BTreeMap::is_empty")]
+    pub events: BTreeMap<String, EventUse>,
+    /// Where the link leads by which people open what could not be finished: the beginning of it that the workflow writes,
+    /// to the end of the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens: Option<String>,
     /// The AI provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<ProviderId>,
@@ -239,6 +253,26 @@ pub struct GroupParty {
     pub region: Region,
 }
 
+/// What is put into one parameter, as the client signs it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PutUse {
+    /// The fields that it draws on, as in `fields`.
+    #[serde(default, deserialize_with = "spelled::sorted_some", skip_serializing_if = "BTreeSet::is_empty")]
+    pub fields: BTreeSet<String>,
+    /// What the workflow itself writes: constants that are sent, or that choose what is.
+    #[serde(default, deserialize_with = "spelled::sorted_some", skip_serializing_if = "BTreeSet::is_empty")]
+    pub constants: BTreeSet<String>,
+}
+
+impl PutUse {
+    /// Whether it holds nothing that another does not hold.
+    fn is_within(&self, most: &Self) -> bool {
+        let Self { fields, constants } = self;
+        fields.is_subset(&most.fields) && constants.is_subset(&most.constants)
+    }
+}
+
 /// A guardrail as the client signs it, in minor units.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -283,8 +317,9 @@ pub struct RequestUse {
     /// SHA-256 over `"assent-operation/v1\0"` and the canonical JSON of all that the catalog says of it, but of its answer,
     /// and how large, how long, how often and how fast.
     pub digest: Digest,
-    /// Where each field of the answer that the workflow reads stands on the wire, and how an amount or instant is written
-    /// there. How private it is, the reads say.
+    /// Where each field of the answer that the workflow reads stands on the wire, how an amount or instant is written there,
+    /// that the system itself writes it (`by system`), and that it may be summed (`measured`). How private it is, the reads
+    /// say.
     #[serde(default, deserialize_with = "spelled::some", skip_serializing_if = "BTreeMap::is_empty")]
     pub answers: BTreeMap<String, String>,
 }
@@ -313,8 +348,9 @@ fn read_at(name: &str, field: &Field, found: &mut BTreeMap<String, String>) -> R
     let wire = match &field.shape {
         Shape::Money { wire } => canon::to_bytes(wire)?,
         Shape::Instant { wire } => canon::to_bytes(wire)?,
-        // Which word a number stands for decides what a workflow takes an answer for.
-        Shape::OneOf { values, numbers } if !numbers.is_empty() => canon::to_bytes(&(values, numbers))?,
+        // Which words there are, and which one a number stands for, decides what a workflow takes an answer for.
+        Shape::OneOf { values, numbers } if numbers.is_empty() => canon::to_bytes(values)?,
+        Shape::OneOf { values, numbers } => canon::to_bytes(&(values, numbers))?,
         Shape::List { most: _, of } => {
             read_at(&format!("{name}[]"), of, found)?;
             Vec::new()
@@ -330,11 +366,16 @@ fn read_at(name: &str, field: &Field, found: &mut BTreeMap<String, String>) -> R
         | Shape::Uuid {}
         | Shape::Integer {}
         | Shape::Decimal {}
-        | Shape::Boolean {}
-        | Shape::OneOf { .. } => Vec::new(),
+        | Shape::Boolean {} => Vec::new(),
     };
+    // Who is said to write a field decides what it may choose, and a measure may be summed.
+    let by = match field.written_by {
+        WrittenBy::System => " by system",
+        WrittenBy::Anyone => "",
+    };
+    let summed = if field.measure { " measured" } else { "" };
     let at = format!("{} {}", field.at, String::from_utf8_lossy(&wire));
-    found.insert(name.to_owned(), at.trim().to_owned());
+    found.insert(name.to_owned(), format!("{}{by}{summed}", at.trim()));
     Ok(())
 }
 

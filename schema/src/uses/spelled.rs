@@ -4,8 +4,11 @@
 //! formats.md section 3: the digest of a use is over its canonical JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::Error as _;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// A list that is sorted and holds nothing twice.
@@ -59,6 +62,40 @@ where
 {
     let table = BTreeMap::deserialize(from)?;
     if table.is_empty() { Err(left_out()) } else { Ok(table) }
+}
+
+/// A record that is written as a table: what serde derives reads a list of its members, too.
+struct Table<V>(V);
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Table<V> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Members<V>(PhantomData<V>);
+
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for Members<V> {
+            type Value = V;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<V, A::Error> {
+                V::deserialize(MapAccessDeserializer::new(members))
+            }
+        }
+
+        from.deserialize_map(Members(PhantomData)).map(Self)
+    }
+}
+
+/// For a table of records that is left out where it is empty.
+pub(super) fn tables<'de, K, V, D>(from: D) -> Result<BTreeMap<K, V>, D::Error>
+where
+    K: Deserialize<'de> + Ord,
+    V: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    let tables: BTreeMap<K, Table<V>> = some(from)?;
+    Ok(tables.into_iter().map(|(key, Table(value))| (key, value)).collect())
 }
 
 /// For a table of lists that are sorted.
@@ -119,6 +156,10 @@ mod tests {
             ("/terms", json!(["two", "one"])),
             ("/releases", json!([])),
             ("/requests", json!({})),
+            ("/puts", json!({})),
+            ("/puts", json!({"target": []})),
+            ("/puts", json!({"target": [["ticket.order"], ["42"]]})),
+            ("/puts", json!({"target": {"constants": ["b", "a"]}})),
             ("/to/sandbox_hosts", json!([])),
             ("/to/sandbox_hosts", json!(["s2", "s1"])),
         ] {

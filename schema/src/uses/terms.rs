@@ -1,5 +1,6 @@
 //! What else of a client's file holds for all of its workflows, as lines that the client signs. Whoever signs a release alone
-//! could otherwise send alerts and their secrets elsewhere, move the hour at which sums begin anew, or take a limit away.
+//! could otherwise send alerts and their secrets elsewhere, move the hour at which sums begin anew, open the office for a
+//! minute a week, or take a limit away.
 //!
 //! # Source
 //! trust.md section 4: what a client signs for is a data use, so that the release key cannot widen it; section 7.
@@ -17,7 +18,10 @@ pub(super) fn of(client: &ClientFacts) -> BTreeSet<String> {
     let mut lines = BTreeSet::from([
         format!("time zone: {}", client.zone),
         format!("audit log: kept for {}, not less", client.retention),
+        format!("plan: {}", client.plan.as_str()),
     ]);
+    lines.extend(client.calendar.hours.iter().map(|(day, hours)| format!("open: {} {hours}", weekday(day))));
+    lines.extend(client.calendar.holidays.iter().map(|day| format!("closed: {day}")));
     lines.extend(guardrails(client));
     lines.extend(client.chat_up_to.iter().map(|(currency, most)| format!("yes by chat: up to {most} {currency}")));
     lines.extend(client.routes.iter().flat_map(route));
@@ -36,6 +40,20 @@ pub(super) fn of(client: &ClientFacts) -> BTreeSet<String> {
         }
     }
     lines
+}
+
+/// A weekday as `client.toml` has it.
+fn weekday(number: &str) -> &str {
+    match number {
+        "1" => "mon",
+        "2" => "tue",
+        "3" => "wed",
+        "4" => "thu",
+        "5" => "fri",
+        "6" => "sat",
+        "7" => "sun",
+        other => other,
+    }
 }
 
 /// Which limits there are, not how high they are: each has a data use of its own, which says nothing of one that is gone.

@@ -147,11 +147,94 @@ fn who_decides_and_what_is_asked_for_are_uses() {
     let from_elsewhere = changed(&ask, "/requests/shop.get_order/answers/total", json!("grand_total"));
     assert!(!covers(&ask, &from_elsewhere) && !covers(&from_elsewhere, &ask));
 
+    // So it is with events, of which nothing else may be taken and which nobody else may send.
+    let fewer = changed(&ask, "/events", Value::Null);
+    assert!(covers(&ask, &fewer) && !covers(&fewer, &ask));
+    let from_elsewhere = changed(&ask, "/events/helpdesk.ticket.created/fields/ticket_id", json!("data.phone"));
+    assert!(!covers(&ask, &from_elsewhere) && !covers(&from_elsewhere, &ask));
+
     // A group in which nobody is lets nobody decide, and says so.
     let mut client = acme();
     client.deciders.clear();
     let nobody = uses_of(&refund(), &client);
     assert!(nobody.iter().any(|one| one.kind == UseKind::Guardrail && one.deciders.is_empty() && one.to.is_some()));
+}
+
+/// The use in which everything stands that the catalog says for a workflow.
+fn of_catalog(plan: &Plan) -> DataUse {
+    let found = uses_of(plan, &acme());
+    found.into_iter().find(|one| !one.requests.is_empty() || !one.events.is_empty()).expect("such a use")
+}
+
+#[test]
+fn how_an_event_is_known_and_who_writes_its_fields_is_signed() {
+    let before = of_catalog(&refund());
+    let with = |at: &str, value: Value| {
+        let mut plan = serde_json::to_value(refund()).expect("json");
+        *plan.pointer_mut(at).unwrap_or_else(|| panic!("{at}")) = value;
+        of_catalog(&serde_json::from_value(plan).expect("a plan"))
+    };
+    for (at, value) in [
+        ("/trigger/fields/ticket_id/at", json!("data.phone")),
+        ("/trigger/fields/ticket_id/written_by", json!("anyone")),
+        ("/trigger/dialect", json!("shopify")),
+        ("/trigger/matches", json!({ "type": "contact.created" })),
+        ("/operations/shop.get_order/response/id/written_by", json!("anyone")),
+    ] {
+        let after = with(at, value);
+        assert!(!covers(&before, &after) && !covers(&after, &before), "{at}");
+    }
+}
+
+#[test]
+fn what_a_workflow_writes_itself_where_it_sends_or_pays_is_signed() {
+    let effect = |change: &dyn Fn(&mut Value)| {
+        let mut plan = serde_json::to_value(refund()).expect("json");
+        change(plan.as_object_mut().map(|plan| &mut plan["steps"]).expect("steps"));
+        let uses = uses_of(&serde_json::from_value(plan).expect("a plan"), &acme());
+        uses.into_iter().find(|one| one.effect == Some(Effect::Money)).expect("a payment")
+    };
+    let pay = |steps: &mut Value, name: &str, value: Value| {
+        let step = steps.as_array_mut().and_then(|steps| steps.iter_mut().find(|step| step["id"] == "pay"));
+        step.expect("the step")["action"]["with"][name] = value;
+    };
+    let before = effect(&|_| {});
+    let written = |one: &DataUse, param: &str| -> Vec<String> {
+        one.puts.get(param).map(|put| put.constants.iter().cloned().collect()).unwrap_or_default()
+    };
+    assert_eq!(
+        (written(&before, "account"), written(&before, "payment")),
+        (vec!["AcmeOutdoorEU".to_owned()], Vec::new())
+    );
+    let fixed = effect(&|steps| pay(steps, "payment", json!("p-666")));
+    assert_eq!(written(&fixed, "payment"), ["p-666"]);
+    assert!(!covers(&before, &fixed) && !covers(&fixed, &before));
+    let other = effect(&|steps| pay(steps, "payment", json!("p-667")));
+    assert!(!covers(&other, &fixed));
+    let dear = effect(&|steps| pay(steps, "amount", json!("${money(90000, 'EUR')}")));
+    assert_eq!(written(&dear, "amount"), ["money(90000, 'EUR')"]);
+
+    // Which field goes where.
+    let crossed = effect(&|steps| {
+        pay(steps, "payment", json!("${order.id}"));
+        pay(steps, "reference", json!("${order.payment}"));
+    });
+    assert!(crossed.fields == before.fields && !covers(&before, &crossed) && !covers(&crossed, &before));
+
+    // By a way round: a value that was set, a choice, and a record that was found by a constant.
+    let set = |template: &str| json!({ "id": "aside", "action": { "kind": "set", "values": { "to": template } } });
+    let aside = effect(&|steps| {
+        steps.as_array_mut().expect("steps").insert(0, set("p-668"));
+        pay(steps, "payment", json!("${aside.to}"));
+    });
+    assert_eq!(written(&aside, "payment"), ["p-668"]);
+    let chosen = effect(&|steps| pay(steps, "payment", json!("${order.id == 'paid' ? order.payment : 'p-669'}")));
+    assert_eq!(written(&chosen, "payment"), ["p-669", "paid"]);
+    let found = effect(&|steps| {
+        let order = steps.as_array_mut().and_then(|steps| steps.iter_mut().find(|step| step["id"] == "order"));
+        order.expect("the step")["action"]["with"]["id"] = json!("42");
+    });
+    assert_eq!(written(&found, "payment"), ["42"]);
 }
 
 #[test]
@@ -263,7 +346,12 @@ fn what_is_approved_may_be_wider_in_these_ways_alone() {
         (
             release,
             "/releases",
-            json!(["a", "intent.intent: one_of 3", "intent: how it ended", "order: intent.confidence >= 0.8"]),
+            json!([
+                "a",
+                "intent.intent: one_of 3 (refund, shipping, other)",
+                "intent: how it ended",
+                "order: intent.confidence >= 0.8"
+            ]),
         ),
     ] {
         let mut wider = changed(of, pointer, value);

@@ -11,7 +11,8 @@ use assent_schema::trust::{
     AgentEntry, Approvers, CatalogLock, ClientEntry, Person, Reset, Role, RoleName, Root, Statement, Teams,
 };
 use assent_schema::uses::{
-    AgentParty, AgreementUse, ConnectionParty, DataUse, FolderParty, GroupParty, GuardrailUse, RequestUse,
+    AgentParty, AgreementUse, ConnectionParty, DataUse, EventUse, FolderParty, GroupParty, GuardrailUse, PutUse,
+    RequestUse,
 };
 use serde::de::DeserializeOwned;
 
@@ -350,6 +351,8 @@ fn the_table_of_keys_is_what_signed_files_take() {
     let mut taken: BTreeMap<&str, BTreeSet<String>> = taken.into();
     taken.insert("agreement-use", members::<AgreementUse>());
     taken.insert("request-use", members::<RequestUse>());
+    taken.insert("event-use", members::<EventUse>());
+    taken.insert("put-use", members::<PutUse>());
     for (name, table) in &known {
         let listed: BTreeSet<String> = names(table).into_iter().map(str::to_owned).collect();
         assert_eq!(taken.remove(name), Some(listed), "`{name}`");

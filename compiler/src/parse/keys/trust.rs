@@ -227,6 +227,11 @@ static DATA_USE: Table = Table {
         may("effect", Holds::Word(words::<Effect>), "What that changes outside."),
         may("unattended", Holds::Boolean, "Whether a message goes out without a person's yes."),
         may("fields", Holds::Map(&FIELD, &Holds::Word(words::<Class>)), "Which fields, with their class."),
+        may(
+            "puts",
+            Holds::Map(&NAME, &Holds::Table(&PUT)),
+            "What is put into targets, amounts, what customers are counted by, and all that moves money.",
+        ),
         may("scopes", Holds::List(&Holds::Form(&SCOPE)), "With which permissions."),
         may("guardrail", Holds::Table(&GUARDRAIL), "The limit on money or calls."),
         may(
@@ -239,6 +244,12 @@ static DATA_USE: Table = Table {
             Holds::Map(&OPERATION, &Holds::Table(&REQUEST)),
             "What each operation of the workflow asks for, as the catalog has it.",
         ),
+        may(
+            "events",
+            Holds::Map(&LINE, &Holds::Table(&EVENT)),
+            "How each event that the workflow takes is known and read, as the catalog has it.",
+        ),
+        may("opens", Holds::Text, "Where the link leads by which people open what could not be finished."),
         may("provider", Holds::Form(&ID), "The AI provider."),
         may("agreement", Holds::Table(&AGREEMENT), "The agreement with it."),
         may("retention", Holds::Text, "How long the data stays: `none`, `run`, or a period."),
@@ -325,6 +336,27 @@ static REQUEST: Table = Table {
         need("path", Holds::Text, "The path below the connection's endpoint."),
         need("digest", Holds::Form(&DIGEST), "The digest of all that the catalog says of it."),
         may("answers", Holds::Map(&LINE, &Holds::Text), "Where the fields of its answer stand on the wire."),
+    ]],
+    rules: &[],
+};
+
+static PUT: Table = Table {
+    name: "put-use",
+    about: "What is put into one parameter, as the client signs it.",
+    groups: &[&[
+        may("fields", Holds::List(&Holds::Text), "The fields that it draws on."),
+        may("constants", Holds::List(&Holds::Text), "What the workflow itself writes."),
+    ]],
+    rules: &[],
+};
+
+static EVENT: Table = Table {
+    name: "event-use",
+    about: "How an event is known and read, as the client signs it.",
+    groups: &[&[
+        need("digest", Holds::Form(&DIGEST), "The digest of how it is signed and told from others."),
+        may("once", Holds::List(&Holds::Form(&NAME)), "The fields by which it is accepted once."),
+        may("fields", Holds::Map(&LINE, &Holds::Text), "Where the fields that are taken stand on the wire."),
     ]],
     rules: &[],
 };

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use assent_schema::id::{OperationRef, PersonId};
+use assent_schema::id::{Name, OperationRef, PersonId};
 use assent_schema::trust::words;
-use assent_schema::uses::{ConnectionParty, DataUse, Party, RequestUse};
+use assent_schema::uses::{ConnectionParty, DataUse, EventUse, Party, PutUse, RequestUse};
 
 use crate::sentence::{effect, guardrail, stays};
 
@@ -24,10 +24,13 @@ pub(super) fn rows(used: &DataUse) -> Vec<Row> {
         effect: does,
         unattended,
         fields,
+        puts,
         scopes,
         guardrail: limit,
         deciders,
         requests,
+        events,
+        opens,
         provider,
         agreement,
         retention,
@@ -57,11 +60,15 @@ pub(super) fn rows(used: &DataUse) -> Vec<Row> {
         ("Which", does.map(|does| vec![effect(does).to_owned()]).unwrap_or_default()),
         ("Unattended", one(alone)),
         ("Fields", fields.iter().map(|(path, class)| format!("{path} ({class})")).collect()),
+        ("What goes where", puts.iter().flat_map(put).collect()),
         ("Permissions (scopes)", scopes),
         ("Limits (guardrail)", limit.as_ref().map(guardrail).map(limits).unwrap_or_default()),
         ("Who decides", deciders.iter().flat_map(|(who, by)| decider(who, by)).collect()),
         ("Exact requests", requests.iter().map(request).collect()),
         ("Read from the answers", requests.iter().flat_map(answers).collect()),
+        ("Exact events", events.iter().map(event).collect()),
+        ("Read from the events", events.iter().flat_map(taken).collect()),
+        ("Leads people to", one(opens.clone())),
         ("AI provider", one(provider.as_ref().map(ToString::to_string))),
         ("Agreement with it", one(agreed)),
         ("Kept", one(retention.as_deref().map(stays))),
@@ -94,6 +101,22 @@ fn answers((operation, asked): (&OperationRef, &RequestUse)) -> Vec<String> {
         format!("{operation}: {name}, from {at}")
     };
     asked.answers.iter().map(one).collect()
+}
+
+fn event((event, used): (&String, &EventUse)) -> String {
+    format!("{event}, described in full by {}", used.digest)
+}
+
+fn taken((event, used): (&String, &EventUse)) -> Vec<String> {
+    let once = used.once.iter().map(|name| format!("{event}: accepted once by {name}"));
+    used.fields.iter().map(|(name, at)| format!("{event}: {name}, from {at}")).chain(once).collect()
+}
+
+/// One row for each field and constant, so that a new one is seen.
+fn put((param, put): (&Name, &PutUse)) -> Vec<String> {
+    let fields = put.fields.iter().map(|path| format!("{param}: {path}"));
+    let constants = put.constants.iter().map(|text| format!("{param}: written by the workflow itself: {text}"));
+    fields.chain(constants).collect()
 }
 
 fn party(party: &Party) -> Vec<String> {
