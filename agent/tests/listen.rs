@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use assent_agent::content::Content;
 use assent_agent::listen::{self, Ask, Certificate, CertificateError, Desk, Entrance, Event, FromChat, Receipt, Reply};
+use assent_agent::real::RealClock;
+use assent_agent::world::Clock as _;
 use assent_schema::id::{ClientId, WorkflowId};
+use assent_schema::time::Moment;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -87,7 +90,7 @@ fn heard_plainly(address: SocketAddr) -> String {
 /// What is answered to a request.
 fn answered(address: SocketAddr, request: &[u8]) -> String {
     let mut stream = std::net::TcpStream::connect(address).expect("a connection");
-    drop(stream.write_all(REQUEST));
+    drop(stream.write_all(request));
     let mut answer = Vec::new();
     drop(stream.read_to_end(&mut answer));
     String::from_utf8_lossy(&answer).into_owned()
@@ -127,7 +130,10 @@ async fn a_listener_speaks_tls_with_what_its_files_hold_now() {
         "the key of another"
     );
     let opened = Arc::new(Certificate::open(&certificate, &key).expect("a certificate"));
-    let (address, stop) = served(|listener| Entrance::new(listener, Some(opened), &[])).await;
+    let days = |until: Moment| until.since(RealClock.now().moment()).as_seconds().div_ceil(86_400);
+    let ends = |certificate: &Certificate| days(certificate.validity().expect("a validity").until);
+    assert_eq!(ends(&opened), 2, "as it was made");
+    let (address, stop) = served(|listener| Entrance::new(listener, Some(Arc::clone(&opened)), &[])).await;
     let [old, new] = [file(0, "cert.pem"), file(1, "cert.pem")];
     assert!(heard(address, &old).await.expect("an answer").starts_with("HTTP/1.1 200"));
     assert!(heard(address, &new).await.is_err(), "who trusts another is told");

@@ -159,6 +159,9 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     let listen = agent.config.listen;
     let listener = TcpListener::bind(listen).await.tried(|| format!("cannot listen at {listen}"))?;
     let tls = certificate(&agent.config)?;
+    if let Some(tls) = &tls {
+        agent.seen.certificate.get_or_init(|| Arc::clone(tls));
+    }
     let entrance = |listener| Entrance::new(listener, tls.clone(), &agent.config.proxies);
     let itself = Itself { project: agent.pin.project, agent: agent.config.agent.clone() };
     let registry = Arc::new(Register(Arc::clone(&agent)));
@@ -267,7 +270,6 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     Ok(end)
 }
 
-/// The names by which a listener is reached.
 /// The certificate of the listeners, if they have one.
 fn certificate(config: &Config) -> Result<Option<Arc<Certificate>>, Error> {
     let Some(TlsFiles { certificate, key }) = &config.tls else { return Ok(None) };
@@ -278,6 +280,7 @@ fn certificate(config: &Config) -> Result<Option<Arc<Certificate>>, Error> {
     opened.map(|opened| Some(Arc::new(opened))).map_err(|error| error.help(help))
 }
 
+/// The names by which a listener is reached.
 fn names(config: &Config, listen: SocketAddr) -> Vec<String> {
     let own = [listen.ip().to_string(), "localhost".to_owned()];
     own.into_iter().chain(config.hosts.iter().cloned()).collect()

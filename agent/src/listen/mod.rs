@@ -8,6 +8,7 @@ pub(crate) mod connections;
 mod entrance;
 mod room;
 mod route;
+mod validity;
 pub mod witness;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use tokio::time::timeout;
 pub use answer::{Receipt, Reply};
 pub use entrance::{Certificate, CertificateError, Entrance};
 pub use route::Ask;
+pub use validity::Validity;
 
 use answer::{Answer, coded, to_person, to_sender};
 use room::Room;
@@ -161,7 +163,7 @@ pub(crate) fn is_for_us<B>(request: &Request<B>, hosts: &[String]) -> bool {
     let target = request.uri().authority().is_none_or(|authority| is_ours(authority.as_str(), hosts));
     let mut values = request.headers().get_all(HOST).iter();
     match (values.next().and_then(|host| host.to_str().ok()), values.next()) {
-        (Some(host), None) => is_ours(host, hosts),
+        (Some(host), None) => target && is_ours(host, hosts),
         _ => false,
     }
 }
