@@ -203,7 +203,11 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
         }
     });
     let inboxes = agent.config.inboxes.as_deref().map(|root| {
-        RealInboxes::open(root).map(Arc::new).tried(|| format!("cannot open the inboxes `{}`", root.display()))
+        let opened =
+            RealInboxes::open(root).map(Arc::new).tried(|| format!("cannot open the inboxes `{}`", root.display()));
+        opened.map_err(|error| {
+            error.help("Make the folder, for the agent to read and write, or take `inboxes` out of `agent.toml`.")
+        })
     });
     let inboxes = inboxes.transpose()?;
     let woken = Arc::new(tokio::sync::Notify::new());
