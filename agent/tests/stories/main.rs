@@ -9,6 +9,7 @@ mod held;
 mod holders;
 mod jobs;
 mod keys;
+mod paced;
 mod pages;
 mod rests;
 mod rotation;
