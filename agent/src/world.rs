@@ -156,6 +156,19 @@ impl HttpResponse {
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.reveal().as_slice())
     }
+
+    /// With the moment at which it came as its `Date`, where it has none: what it says of times is compared with that.
+    ///
+    /// # Source
+    /// RFC 9110 section 6.6.1.
+    #[must_use]
+    pub fn came(mut self, at: Wall) -> Self {
+        if self.header("date").is_none() {
+            let date = at.moment().timestamp().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+            self.headers.push(("date".to_owned(), Content::new(date.into_bytes())));
+        }
+        self
+    }
 }
 
 /// Why there is no response. A closed list: texts of libraries and hosts are content and stay out.

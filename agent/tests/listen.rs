@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use assent_agent::content::Content;
 use assent_agent::listen::{self, Ask, Certificate, CertificateError, Desk, Entrance, Event, FromChat, Receipt, Reply};
+use assent_agent::real::RealClock;
+use assent_agent::world::Clock as _;
 use assent_schema::id::{ClientId, WorkflowId};
+use assent_schema::time::Moment;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -81,8 +84,13 @@ async fn heard(address: SocketAddr, trusted: &Path) -> Result<String, std::io::E
 
 /// What a client hears that speaks no TLS.
 fn heard_plainly(address: SocketAddr) -> String {
+    answered(address, REQUEST)
+}
+
+/// What is answered to a request.
+fn answered(address: SocketAddr, request: &[u8]) -> String {
     let mut stream = std::net::TcpStream::connect(address).expect("a connection");
-    drop(stream.write_all(REQUEST));
+    drop(stream.write_all(request));
     let mut answer = Vec::new();
     drop(stream.read_to_end(&mut answer));
     String::from_utf8_lossy(&answer).into_owned()
@@ -122,7 +130,10 @@ async fn a_listener_speaks_tls_with_what_its_files_hold_now() {
         "the key of another"
     );
     let opened = Arc::new(Certificate::open(&certificate, &key).expect("a certificate"));
-    let (address, stop) = served(|listener| Entrance::new(listener, Some(opened), &[])).await;
+    let days = |until: Moment| until.since(RealClock.now().moment()).as_seconds().div_ceil(86_400);
+    let ends = |certificate: &Certificate| days(certificate.validity().expect("a validity").until);
+    assert_eq!(ends(&opened), 2, "as it was made");
+    let (address, stop) = served(|listener| Entrance::new(listener, Some(Arc::clone(&opened)), &[])).await;
     let [old, new] = [file(0, "cert.pem"), file(1, "cert.pem")];
     assert!(heard(address, &old).await.expect("an answer").starts_with("HTTP/1.1 200"));
     assert!(heard(address, &new).await.is_err(), "who trusts another is told");
@@ -146,4 +157,36 @@ async fn only_the_proxies_that_are_listed_are_answered() {
         assert_eq!(heard_plainly(address).starts_with("HTTP/1.1 200"), answered, "{listed}");
         drop(stop);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_names_us_wherever_it_names_a_host() {
+    let (address, stop) = served(Entrance::from).await;
+    let status = |target: &str, hosts: &str| {
+        let answer = answered(address, format!("GET {target} HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n").as_bytes());
+        answer.split(' ').nth(1).unwrap_or_default().to_owned()
+    };
+    let ours = "Host: localhost\r\n";
+    assert_eq!(status("/healthz", ours), "200");
+    assert_eq!(status("/healthz", "Host: localhost:8443\r\n"), "200");
+    assert_eq!(status("http://localhost/healthz", ours), "200");
+    // The target names the host, whatever the header says, and the other way round.
+    assert_eq!(status("http://evil.example/healthz", ours), "421");
+    assert_eq!(status("http://localhost@evil.example/healthz", ours), "421");
+    assert_eq!(status("http://localhost/healthz", "Host: evil.example\r\n"), "421");
+    for odd in [
+        "",
+        "Host:\r\n",
+        "Host: evil.example\r\n",
+        "Host: localhost, evil.example\r\n",
+        "Host: localhost:443@evil.example\r\n",
+        "Host: localhost:evil.example\r\n",
+        "Host: localhost\r\nHost: evil.example\r\n",
+        "Host: localhost\r\nHost: localhost\r\n",
+        "Host: [::1\r\n",
+    ] {
+        let told = status("/healthz", odd);
+        assert!(told == "421" || told == "400", "{odd:?}: {told}");
+    }
+    drop(stop);
 }

@@ -412,6 +412,8 @@ async fn what_was_never_delivered_is_found_and_what_was_is_not_run_again() {
 struct Folder {
     files: Mutex<BTreeMap<String, (Vec<u8>, i64)>>,
     stuck: Mutex<bool>,
+    /// Whether the folder is not there.
+    missing: Mutex<bool>,
 }
 
 impl Folder {
@@ -426,6 +428,9 @@ impl Folder {
 
 impl Inboxes for Folder {
     fn shown(&self, folder: &str, _: usize) -> Result<Option<Vec<Seen>>, DiskFailure> {
+        if *self.missing.lock().expect("a lock") {
+            return Ok(None);
+        }
         let files = self.files.lock().expect("a lock");
         let here = files.iter().filter_map(|(path, file)| {
             let name = path.strip_prefix(folder)?.strip_prefix('/').filter(|name| !name.contains('/'))?;
@@ -503,11 +508,22 @@ async fn files_that_stay_are_known_by_name_and_bytes_also_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_workflow_without_its_folder_is_told_of_once() {
+async fn a_workflow_without_its_folder_is_told_of_once_and_when_it_is_there() {
     let (host, mut minds) = (dropped("keep"), Minds::new());
     let desk = host.boot().await;
+    let told = || {
+        let alerts = host.store().alerts().expect("alerts");
+        alerts.into_iter().map(|row| (row.alert.code, row.count)).collect::<Vec<_>>()
+    };
     desk.look_at_inboxes(None::<&Folder>, &mut minds).await;
     desk.look_at_inboxes(None::<&Folder>, &mut minds).await;
-    let alerts = host.store().alerts().expect("alerts");
-    assert_eq!(alerts.iter().map(|row| (row.alert.code.as_str(), row.count)).collect::<Vec<_>>(), [("no_root", 1)]);
+    assert_eq!(told(), [("no_root".to_owned(), 1)]);
+    let folder = Folder::default();
+    *folder.missing.lock().expect("a lock") = true;
+    desk.look_at_inboxes(Some(&folder), &mut minds).await;
+    desk.look_at_inboxes(Some(&folder), &mut minds).await;
+    assert_eq!(told(), [("no_folder".to_owned(), 1)]);
+    *folder.missing.lock().expect("a lock") = false;
+    desk.look_at_inboxes(Some(&folder), &mut minds).await;
+    assert_eq!(told(), []);
 }

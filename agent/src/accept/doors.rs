@@ -1,6 +1,7 @@
 //! A door for each client: how many events are judged at once, and how many a second. A noisy client harms itself alone.
 //!
-//! Asked before a signature is checked, so that a flood of forgeries costs little.
+//! A place, and a turn in what one client may send at all, are asked for before a signature is checked, so that a flood of
+//! forgeries costs little. The rate that a client says is counted behind it: strangers use up nothing of it.
 //!
 //! # Source
 //! engine.md section 2.
@@ -14,7 +15,7 @@ use assent_schema::time::Period;
 
 use crate::retry::Bucket;
 
-/// Events of one client in one second, unless the client says otherwise.
+/// What is taken for one client in one second to see whether it is genuine, whoever sends it.
 pub const RATE: Rate = Rate { requests: 20_000, per: Period::seconds(1) };
 /// Events of one client that are judged at once.
 pub const AT_ONCE_MOST: u32 = 512;
@@ -27,34 +28,39 @@ pub struct Doors(BTreeMap<ClientId, Door>);
 
 struct Door {
     inside: u32,
-    rate: Rate,
-    bucket: Bucket,
+    /// Whatever comes.
+    all: Bucket,
+    /// What is genuine, at the rate that the client says.
+    genuine: Option<(Rate, Bucket)>,
 }
 
 impl Doors {
-    /// Lets one event in, at the rate that the client may have; it must [`leave`](Self::leave) again. The caller knows that
-    /// the client is deployed.
+    /// Lets one event in to be looked at; it must [`leave`](Self::leave) again. The caller knows that the client is deployed.
     ///
     /// # Errors
     /// How long to wait.
-    pub fn enter(&mut self, client: &ClientId, rate: Option<Rate>, now: Duration) -> Result<(), Duration> {
-        let rate = rate.unwrap_or(RATE);
+    pub fn enter(&mut self, client: &ClientId, now: Duration) -> Result<(), Duration> {
         let door = self.0.entry(client.clone());
-        let door = door.or_insert_with(|| Door { inside: 0, rate, bucket: Bucket::new(rate) });
-        if door.rate != rate {
-            // A newer release says otherwise.
-            (door.rate, door.bucket) = (rate, Bucket::new(rate));
-        }
+        let door = door.or_insert_with(|| Door { inside: 0, all: Bucket::new(RATE), genuine: None });
         if door.inside >= AT_ONCE_MOST {
             return Err(AFTER);
         }
-        let wait = door.bucket.wait(now);
-        if !wait.is_zero() {
-            return Err(wait);
-        }
-        door.bucket.take(now);
+        turn(&mut door.all, now)?;
         door.inside += 1;
         Ok(())
+    }
+
+    /// Counts an event that entered and was found genuine, at the rate that the client may have.
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub fn count(&mut self, client: &ClientId, rate: Option<Rate>, now: Duration) -> Result<(), Duration> {
+        let (Some(door), Some(rate)) = (self.0.get_mut(client), rate) else { return Ok(()) };
+        match &mut door.genuine {
+            Some((known, bucket)) if *known == rate => turn(bucket, now),
+            // The first one, or a newer release says otherwise.
+            genuine => turn(&mut genuine.insert((rate, Bucket::new(rate))).1, now),
+        }
     }
 
     /// One event of the client is done.
@@ -63,6 +69,16 @@ impl Doors {
             door.inside = door.inside.saturating_sub(1);
         }
     }
+}
+
+/// Takes a turn if it is now.
+fn turn(bucket: &mut Bucket, now: Duration) -> Result<(), Duration> {
+    let wait = bucket.wait(now);
+    if !wait.is_zero() {
+        return Err(wait);
+    }
+    bucket.take(now);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -75,12 +91,12 @@ mod tests {
         let mut doors = Doors::default();
         let now = Duration::from_secs(100);
         for _ in 0..AT_ONCE_MOST {
-            assert_eq!(doors.enter(&acme, None, now), Ok(()));
+            assert_eq!(doors.enter(&acme, now), Ok(()));
         }
-        assert_eq!(doors.enter(&acme, None, now), Err(AFTER));
-        assert_eq!(doors.enter(&zenith, None, now), Ok(()));
+        assert_eq!(doors.enter(&acme, now), Err(AFTER));
+        assert_eq!(doors.enter(&zenith, now), Ok(()));
         doors.leave(&acme);
-        assert_eq!(doors.enter(&acme, None, now), Ok(()));
+        assert_eq!(doors.enter(&acme, now), Ok(()));
     }
 
     #[test]
@@ -88,11 +104,10 @@ mod tests {
         let acme = ClientId::new("acme").unwrap();
         let mut doors = Doors::default();
         let now = Duration::from_secs(100);
-        let entered = (0..RATE.requests)
-            .take_while(|_| doors.enter(&acme, None, now).map(|()| doors.leave(&acme)).is_ok())
-            .count();
+        let entered =
+            (0..RATE.requests).take_while(|_| doors.enter(&acme, now).map(|()| doors.leave(&acme)).is_ok()).count();
         assert!(entered > 0 && entered < RATE.requests as usize);
-        assert_eq!(doors.enter(&acme, None, now + Duration::from_millis(10)), Ok(()));
+        assert_eq!(doors.enter(&acme, now + Duration::from_millis(10)), Ok(()));
     }
 
     #[test]
@@ -100,7 +115,14 @@ mod tests {
         let acme = ClientId::new("acme").unwrap();
         let [few, more] = [20, 40].map(|requests| Rate { requests, per: Period::minutes(1) });
         let (mut doors, now) = (Doors::default(), Duration::from_secs(100));
-        let mut entered = |rate| (0..10).take_while(|_| doors.enter(&acme, Some(rate), now).is_ok()).count();
-        assert_eq!((entered(few), entered(few), entered(more)), (2, 0, 4));
+        let mut counted = |rate, genuine: bool| {
+            let mut one = || {
+                doors.enter(&acme, now)?;
+                if genuine { doors.count(&acme, Some(rate), now) } else { Ok(()) }
+            };
+            (0..10).take_while(|_| one().is_ok()).count()
+        };
+        assert_eq!(counted(few, false), 10, "what is not genuine uses up nothing of it");
+        assert_eq!((counted(few, true), counted(few, true), counted(more, true)), (2, 0, 4));
     }
 }

@@ -27,6 +27,8 @@ use crate::vault::{HostKey, Secret, SlotPath, Vault as _};
 const FIRST_ROOT: &str = "trust/root/1.toml";
 /// Branches that are asked for it when there is no release yet.
 const SOURCE_BRANCHES: [&str; 2] = ["main", "master"];
+/// The state folder, beside the configuration, unless another one is said.
+const STATE: &str = "state";
 const QUARANTINE: &str = "refs/quarantine/enrol";
 
 /// Arguments of `enrol`.
@@ -52,8 +54,8 @@ pub(super) struct Args {
     fresh: Fresh,
 }
 
-/// What a new configuration is written from.
-#[derive(Debug, clap::Args)]
+/// What a new configuration is written from. Paths are of the folder in which the command is given.
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "To write the configuration, where it is not there yet")]
 struct Fresh {
     /// The project's name.
@@ -77,9 +79,9 @@ struct Fresh {
     /// A PEM file: whose certificates the server of the repository must show, instead of the public ones.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// The folder of everything that the agent keeps.
-    #[arg(long, value_name = "PATH", default_value = "state")]
-    state: PathBuf,
+    /// The folder of everything that the agent keeps; `state` beside the configuration unless it is said.
+    #[arg(long, value_name = "PATH")]
+    state: Option<PathBuf>,
     /// Where the listener is bound.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: std::net::SocketAddr,
@@ -89,6 +91,26 @@ struct Fresh {
 }
 
 impl Fresh {
+    /// The same with paths that mean from the configuration's folder what they mean here, where the command is given.
+    fn seen_from(&self, config: &Path) -> Result<Self, Error> {
+        let absolute = |path: &Path| std::path::absolute(path).tried(|| "cannot tell where this is".into());
+        let (here, there) = (absolute(Path::new("."))?, absolute(config)?);
+        if there.parent() == Some(&here) {
+            return Ok(self.clone());
+        }
+        let from_here = |path: &PathBuf| if path.is_relative() { absolute(path) } else { Ok(path.clone()) };
+        let repository = self.repository.as_ref().map(|text| match text.strip_prefix("file://") {
+            None if text.contains(':') => Ok(text.clone()),
+            path => from_here(&PathBuf::from(path.unwrap_or(text))).map(|path| path.display().to_string()),
+        });
+        Ok(Self {
+            repository: repository.transpose()?,
+            ca: self.ca.as_ref().map(from_here).transpose()?,
+            state: self.state.as_ref().map(from_here).transpose()?,
+            ..self.clone()
+        })
+    }
+
     /// Whether the configuration says what the flags say, as far as they say anything.
     fn agrees(&self, config: &Config, path: &Path) -> Result<(), Error> {
         // A path means what it means from the configuration's folder, so it is read as it would be there.
@@ -136,12 +158,13 @@ impl Show for Enrolled {
 
 pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
     let path = call.config_path();
-    let to_write = (!path.exists()).then(|| configuration(path, &args.fresh)).transpose()?;
+    let fresh = args.fresh.seen_from(path)?;
+    let to_write = (!path.exists()).then(|| configuration(path, &fresh)).transpose()?;
     let config = match &to_write {
         Some(text) => call.config_to_be(text)?,
         None => call.config()?,
     };
-    args.fresh.agrees(&config, path)?;
+    fresh.agrees(&config, path)?;
     make_folder(config.state.folder())?;
     host::close(config.state.folder())?;
     let disk = RealDisk::open(config.state.folder()).tried(|| "cannot open the state folder".into())?;
@@ -245,7 +268,7 @@ fn configuration(path: &Path, fresh: &Fresh) -> Result<String, Error> {
         ("repository", repository.as_str()),
         ("host_key", fresh.host_key.as_deref().unwrap_or_default()),
         ("ca", fresh.ca.as_deref().and_then(Path::to_str).unwrap_or_default()),
-        ("state", &fresh.state.display().to_string()),
+        ("state", &fresh.state.as_deref().unwrap_or(Path::new(STATE)).display().to_string()),
         ("listen", &fresh.listen.to_string()),
         ("console", &fresh.console.map(|console| console.to_string()).unwrap_or_default()),
     ]
@@ -258,10 +281,6 @@ fn configuration(path: &Path, fresh: &Fresh) -> Result<String, Error> {
     Ok(text)
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "commands are a shell; the configuration stands outside the state folder"
-)]
 fn write_config(path: &Path, text: &str) -> Result<(), Error> {
     std::fs::write(path, text).tried(|| format!("cannot write the configuration `{}`", path.display()))
 }
@@ -330,7 +349,7 @@ mod tests {
             repository: Some(repository.into()),
             host_key: None,
             ca: None,
-            state: "state".into(),
+            state: None,
             listen: "127.0.0.1:0".parse().unwrap(),
             console: None,
         }
@@ -349,5 +368,24 @@ mod tests {
         let error = says(fresh(Some("x-1"), "/srv/other.git")).unwrap_err();
         assert!(error.ends_with("`--repository` says `/srv/other.git`"), "{error}");
         assert!(configuration(path, &fresh(None, "agency.git")).is_err());
+    }
+
+    #[test]
+    fn a_path_means_what_it_means_where_the_command_is_given() {
+        let given = Fresh { state: Some("kept".into()), ca: Some("/etc/ca.pem".into()), ..fresh(None, "agency.git") };
+        let here = std::path::absolute(".").unwrap();
+        let beside = given.seen_from(Path::new("agent.toml")).unwrap();
+        assert_eq!((beside.repository.as_deref(), beside.state), (Some("agency.git"), Some("kept".into())));
+        let there = given.seen_from(Path::new("/nowhere/agent.toml")).unwrap();
+        assert_eq!(there.repository, Some(here.join("agency.git").display().to_string()));
+        assert_eq!((there.state, there.ca), (Some(here.join("kept")), Some("/etc/ca.pem".into())));
+        for url in ["https://git.example/agency.git", "ssh://git@git.example/agency.git", "git@git.example:agency.git"]
+        {
+            let url = fresh(None, url);
+            assert_eq!(url.seen_from(Path::new("/nowhere/agent.toml")).unwrap().repository, url.repository);
+        }
+        // Unsaid, the state folder stands beside the configuration.
+        let text = configuration(Path::new("/nowhere/agent.toml"), &fresh(Some("x-1"), "/srv/a.git")).unwrap();
+        assert!(text.contains("state = \"state\""), "{text}");
     }
 }

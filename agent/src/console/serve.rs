@@ -115,7 +115,7 @@ pub async fn serve<O: Office>(
 
 impl<O: Office> Console<O> {
     async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Answer {
-        if !listen::is_for_us(request.headers(), &self.hosts) {
+        if !listen::is_for_us(&request, &self.hosts) {
             return pages::plain(421, "Another host", "This address is not one of the console's names.");
         }
         let (head, body) = request.into_parts();

@@ -12,7 +12,7 @@ use assent_schema::release::Choice;
 use assent_schema::time::{Moment, Period};
 
 use crate::store::outcome::{ACCEPTED, is_fine, is_success};
-use crate::store::{Entry, Fact, Intent, JournalRow, Outcome};
+use crate::store::{Aim, Entry, Fact, Intent, JournalRow, Outcome};
 use crate::world::Wall;
 
 /// Where a step stands.
@@ -36,6 +36,8 @@ pub(super) enum Stand {
     Failed(String),
     /// Nobody knows whether it happened.
     InDoubt(String),
+    /// Nobody knows whether it happened, and the other side is being asked.
+    Confirming,
 }
 
 /// One condition of a `when`.
@@ -56,6 +58,20 @@ pub(super) struct Attempt {
     pub(super) at: Wall,
     /// What came of it, and when.
     pub(super) outcome: Option<(Wall, Outcome)>,
+}
+
+impl Attempt {
+    /// What is told of one that nothing is written of; `last` says whether nothing came after it.
+    pub(super) fn unanswered(&self, last: bool) -> &'static str {
+        match (self.intent.aim, last) {
+            (Aim::Step, true) => "no answer yet",
+            (Aim::Step, false) => "no answer",
+            (Aim::Confirm, true) => "is being read, to learn whether it happened",
+            (Aim::Confirm, false) => "was read, to learn whether it happened",
+            (Aim::Job, true) => "is being read, to learn whether the job is over",
+            (Aim::Job, false) => "was read, to learn whether the job is over",
+        }
+    }
 }
 
 /// What one step did.
@@ -116,7 +132,9 @@ fn settle(told: &mut [StepStory<'_>], ended: Option<(Option<&Name>, Option<&Name
             && story.step.id == *step
             && !matches!(story.stand, Stand::InDoubt(_))
         {
-            story.stand = Stand::Failed(code.clone());
+            // Asking told nothing.
+            let asked = story.stand == Stand::Confirming;
+            story.stand = if asked { Stand::InDoubt(code.clone()) } else { Stand::Failed(code.clone()) };
         }
     }
 }
@@ -152,7 +170,7 @@ impl StepStory<'_> {
             }
             Entry::Intent(intent) if intent.step == *id => {
                 self.attempts.push(Attempt { intent: intent.clone(), at: row.at, outcome: None });
-                self.stand = Stand::Running;
+                self.stand = if intent.aim == Aim::Confirm { Stand::Confirming } else { Stand::Running };
             }
             Entry::Outcome(outcome) if outcome.step == *id => self.came(row.at, outcome),
             Entry::Answered { step, ended, facts, .. } if step == id => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Answer, RUNS_MOST, RunRow, RunStory, Written};
-use crate::store::{Ending, Entry, JournalRow, RunFilter, RunId, RunLine, StepAt, Store, StoreError};
+use crate::store::{Aim, Ending, Entry, JournalRow, RunFilter, RunId, RunLine, StepAt, Store, StoreError};
 use assent_schema::id::ClientId;
 
 /// Runs, newest first.
@@ -181,7 +181,11 @@ fn said(entry: &Entry) -> String {
         Entry::When { step, runs: true, .. } => format!("{step}: its condition holds"),
         Entry::When { step, runs: false, .. } => format!("{step}: skipped, its condition does not hold"),
         Entry::Intent(intent) if intent.shadow => format!("{}: {} would be called", intent.step, intent.operation),
-        Entry::Intent(intent) => format!("{}: calls {}, attempt {}", intent.step, intent.operation, intent.attempt),
+        Entry::Intent(intent) => match intent.aim {
+            Aim::Step => format!("{}: calls {}, attempt {}", intent.step, intent.operation, intent.attempt),
+            Aim::Confirm => format!("{}: asks {} whether it happened", intent.step, intent.operation),
+            Aim::Job => format!("{}: asks {} whether the job is over", intent.step, intent.operation),
+        },
         Entry::Outcome(outcome) => {
             let status = outcome.status.map(|status| format!(", status {status}")).unwrap_or_default();
             let doubt = if outcome.in_doubt { ", in doubt" } else { "" };

@@ -38,7 +38,7 @@ pub(super) async fn serve(
 }
 
 async fn page(request: &Request<Incoming>, hosts: &[String], agent: &Arc<Agent>) -> Page {
-    if !is_for_us(request.headers(), hosts) {
+    if !is_for_us(request, hosts) {
         return told(StatusCode::MISDIRECTED_REQUEST, "text/plain", String::new());
     }
     if request.uri().path() != "/metrics" {

@@ -159,6 +159,9 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     let listen = agent.config.listen;
     let listener = TcpListener::bind(listen).await.tried(|| format!("cannot listen at {listen}"))?;
     let tls = certificate(&agent.config)?;
+    if let Some(tls) = &tls {
+        agent.seen.certificate.get_or_init(|| Arc::clone(tls));
+    }
     let entrance = |listener| Entrance::new(listener, tls.clone(), &agent.config.proxies);
     let itself = Itself { project: agent.pin.project, agent: agent.config.agent.clone() };
     let registry = Arc::new(Register(Arc::clone(&agent)));
@@ -200,7 +203,11 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
         }
     });
     let inboxes = agent.config.inboxes.as_deref().map(|root| {
-        RealInboxes::open(root).map(Arc::new).tried(|| format!("cannot open the inboxes `{}`", root.display()))
+        let opened =
+            RealInboxes::open(root).map(Arc::new).tried(|| format!("cannot open the inboxes `{}`", root.display()));
+        opened.map_err(|error| {
+            error.help("Make the folder, for the agent to read and write, or take `inboxes` out of `agent.toml`.")
+        })
     });
     let inboxes = inboxes.transpose()?;
     let woken = Arc::new(tokio::sync::Notify::new());
@@ -267,7 +274,6 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     Ok(end)
 }
 
-/// The names by which a listener is reached.
 /// The certificate of the listeners, if they have one.
 fn certificate(config: &Config) -> Result<Option<Arc<Certificate>>, Error> {
     let Some(TlsFiles { certificate, key }) = &config.tls else { return Ok(None) };
@@ -278,6 +284,7 @@ fn certificate(config: &Config) -> Result<Option<Arc<Certificate>>, Error> {
     opened.map(|opened| Some(Arc::new(opened))).map_err(|error| error.help(help))
 }
 
+/// The names by which a listener is reached.
 fn names(config: &Config, listen: SocketAddr) -> Vec<String> {
     let own = [listen.ip().to_string(), "localhost".to_owned()];
     own.into_iter().chain(config.hosts.iter().cloned()).collect()

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use assent_schema::client::ClientFacts;
@@ -18,6 +18,7 @@ use crate::deploy::live::PlanStanding;
 use crate::error::Error;
 use crate::incident::Act;
 use crate::ledger::Note;
+use crate::listen::Certificate;
 use crate::real::{Egress, RealNet, disk, log};
 use crate::request::url::Base;
 use crate::store::{AlertRow, Log, Store as _, StoreError, Transaction, Write};
@@ -45,8 +46,17 @@ pub(super) const TOLD_EVERY: Duration = Duration::from_mins(5);
 /// How long before approvals end on-call is told.
 const ENDS_DAYS: [u32; 3] = [1, 7, 30];
 /// The rules of these alerts.
-const RULES: [&str; 8] =
-    ["anomaly-volume", "anomaly-latency", "anomaly-failures", "decision-waits", "approval-ends", "disk", "lag", "log"];
+const RULES: [&str; 9] = [
+    "anomaly-volume",
+    "anomaly-latency",
+    "anomaly-failures",
+    "decision-waits",
+    "approval-ends",
+    "certificate",
+    "disk",
+    "lag",
+    "log",
+];
 /// In whose name the agent's own requests leave: pings and traces.
 pub(super) const OWN: &str = "agent";
 /// The name of the ping's connection.
@@ -65,6 +75,8 @@ pub(super) struct Seen {
     pub(super) pings: Mutex<(u64, u64)>,
     /// That the disk is full could not be stored: from when on the boot clock it is told from memory again.
     pub(super) untold: Mutex<Option<Duration>>,
+    /// The certificate of the listeners.
+    pub(super) certificate: OnceLock<Arc<Certificate>>,
     /// How many lines of the log were lost when that was last looked at.
     lost: AtomicU64,
 }
@@ -222,6 +234,9 @@ impl Agent {
                 .map(|one| Condition::DecisionWaits { client: one.client, workflow: one.workflow }),
         );
         conditions.extend(self.approvals_that_end());
+        let validity = self.seen.certificate.get().and_then(|certificate| certificate.validity());
+        let ends = validity.and_then(|validity| validity.code(self.field.now()));
+        conditions.extend(ends.map(|code| Condition::CertificateEnds { code }));
         let open = self.store.alerts()?;
         let mut writes = watch::settle_counted(&open, &RULES, &conditions);
         let refused = self.engine.take_refused().into_iter();

@@ -1,10 +1,11 @@
 //! Webhooks: the door, the signature, the fields, the run.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use assent_schema::expr::Value;
 use assent_schema::id::{ClientId, ConnectionId, Name, SlotId, WorkflowId};
-use assent_schema::plan::{Rate, Trigger};
+use assent_schema::plan::Trigger;
 
 use super::{FrontDesk, Registry, lock};
 use crate::accept::event::{self, Taken};
@@ -29,14 +30,13 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             return if expected { Receipt::Unavailable } else { Receipt::Unknown };
         };
         let trigger = &compiled.plan.trigger;
-        if let Err(after) = lock(&self.doors).enter(&client, self.rate(&client), self.world.clock().boot()) {
-            self.engine.at_limit(&client, "rate");
-            return Receipt::Busy { after };
-        }
-        let _inside = Inside { desk: self, client: &client };
+        let mut inside = match Inside::enter(self, &client) {
+            Ok(inside) => inside,
+            Err(after) => return Receipt::Busy { after },
+        };
         let delivery = Delivery { headers: &headers, body: body.reveal() };
         // Runs that are under way come first: an event may end one and begin another.
-        let heard = match self.overhear(&client, &workflow, delivery).await {
+        let heard = match self.overhear(&mut inside, &workflow, delivery).await {
             Ok(heard) => heard,
             Err(receipt) => return receipt,
         };
@@ -56,6 +56,9 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             }
             Ok(authentic) => authentic,
         };
+        if let Err(after) = inside.count() {
+            return Receipt::Busy { after };
+        }
         match event::take(trigger, delivery) {
             Err(_) if heard => Receipt::Ignored,
             Err(refused) => {
@@ -84,18 +87,14 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         }
     }
 
-    /// How many events a client may send, if it says so.
-    pub(super) fn rate(&self, client: &ClientId) -> Option<Rate> {
-        self.deployed.client(client)?.limits.rate
-    }
-
     /// Takes an event for the runs that are under way, if one of the connections that they listen to signed it.
     async fn overhear(
         &self,
-        client: &ClientId,
+        inside: &mut Inside<'_, W, S, D, R>,
         workflow: &WorkflowId,
         delivery: Delivery<'_>,
     ) -> Result<bool, Receipt> {
+        let client = inside.client;
         let key = self.webhook_key(client, workflow);
         let mut heard = false;
         let mut tried: Vec<ConnectionId> = Vec::new();
@@ -110,6 +109,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                 Err(NotChecked::Later) => return Err(Receipt::Unavailable),
                 Err(NotChecked::Refused(_)) => continue,
             };
+            inside.count().map_err(|after| Receipt::Busy { after })?;
             let known = webhook::once_key(&key, &format!("heard {}", authentic.id));
             let (connection, headers) = (&event.connection, Some(delivery.headers));
             let event = Heard { client, workflow, connection, headers, body: delivery.body, key: known };
@@ -216,8 +216,36 @@ impl From<VaultError> for NotChecked {
 
 /// One event at a client's door; it leaves when this is dropped.
 pub(super) struct Inside<'a, W: World, S: Store, D: Deployed, R: Registry> {
-    pub(super) desk: &'a FrontDesk<W, S, D, R>,
-    pub(super) client: &'a ClientId,
+    desk: &'a FrontDesk<W, S, D, R>,
+    client: &'a ClientId,
+    /// Whether it counts towards the client's rate already.
+    counted: bool,
+}
+
+impl<'a, W: World, S: Store, D: Deployed, R: Registry> Inside<'a, W, S, D, R> {
+    /// Lets an event in to be looked at, or says when there is room again.
+    pub(super) fn enter(desk: &'a FrontDesk<W, S, D, R>, client: &'a ClientId) -> Result<Self, Duration> {
+        if let Err(after) = lock(&desk.doors).enter(client, desk.world.clock().boot()) {
+            desk.engine.at_limit(client, "rate");
+            return Err(after);
+        }
+        Ok(Self { desk, client, counted: false })
+    }
+
+    /// Counts an event that is genuine towards the client's rate, once, or says when there is room again.
+    pub(super) fn count(&mut self) -> Result<(), Duration> {
+        let desk = self.desk;
+        if self.counted {
+            return Ok(());
+        }
+        let rate = desk.deployed.client(self.client).and_then(|facts| facts.limits.rate);
+        if let Err(after) = lock(&desk.doors).count(self.client, rate, desk.world.clock().boot()) {
+            desk.engine.at_limit(self.client, "rate");
+            return Err(after);
+        }
+        self.counted = true;
+        Ok(())
+    }
 }
 
 impl<W: World, S: Store, D: Deployed, R: Registry> Drop for Inside<'_, W, S, D, R> {

@@ -23,6 +23,14 @@ const LOOK_MOST: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The rule of alerts about folders.
 const RULE: &str = "inbox";
+/// `agent.toml` names no root of inboxes.
+const NO_ROOT: &str = "no_root";
+/// The folder of a workflow is not there.
+const NO_FOLDER: &str = "no_folder";
+/// It holds more files than are kept in mind.
+const TOO_MANY: &str = "too_many_files";
+/// What is so until somebody changes it, other than a file that was refused.
+const STANDING: [&str; 6] = [NO_ROOT, NO_FOLDER, TOO_MANY, "bad_path", "disk_broken", "disk_full"];
 /// Where files go that began a run, and those that could not.
 const ACCEPTED: &str = "accepted";
 const REFUSED: &str = "refused";
@@ -70,7 +78,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
 
     /// Looks once at all folders. Whether some should be looked at again soon.
     pub async fn look_at_inboxes(&self, inboxes: Option<&impl Inboxes>, minds: &mut Minds) -> bool {
-        let mut soon = false;
+        let (mut soon, mut troubles) = (false, Vec::new());
         for (client, workflow) in self.registry.active() {
             if !self.deployed.looks(&client, &workflow).is_some_and(|looks| looks.folder) {
                 continue;
@@ -78,46 +86,48 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             let Some(compiled) = self.deployed.active(&client, &workflow) else { continue };
             let Trigger::Inbox { folder, .. } = &compiled.plan.trigger else { continue };
             let Some(inboxes) = inboxes else {
-                self.inbox_alert(&client, &workflow, "no_root").await;
+                troubles.push(alert(&client, &workflow, NO_ROOT));
                 continue;
             };
             let mind = minds.entry((client.clone(), workflow.clone())).or_default();
             match self.look_at_inbox(inboxes, &compiled, folder, mind).await {
-                Ok(again) => soon |= again,
-                Err(broken) => self.inbox_alert(&client, &workflow, broken.code()).await,
+                Ok((again, trouble)) => {
+                    soon |= again;
+                    troubles.extend(trouble.map(|code| alert(&client, &workflow, code)));
+                }
+                Err(broken) => troubles.push(alert(&client, &workflow, broken.code())),
             }
         }
+        self.settle_inboxes(troubles).await;
         soon
     }
 
+    /// Looks at one folder. Whether it should be looked at again soon, and what is wrong with it.
     async fn look_at_inbox(
         &self,
         inboxes: &impl Inboxes,
         compiled: &Compiled,
         folder: &Name,
         mind: &mut Inbox,
-    ) -> Result<bool, Broken> {
+    ) -> Result<(bool, Option<&'static str>), Broken> {
         let plan = &compiled.plan;
-        let Trigger::Inbox { pattern, .. } = &plan.trigger else { return Ok(false) };
+        let Trigger::Inbox { pattern, .. } = &plan.trigger else { return Ok((false, None)) };
         let path = format!("{}/{folder}", plan.client);
         // The room above what is kept in mind is for names that the pattern passes over.
         let shown = inboxes.shown(&path, FILES_MOST.saturating_mul(2)).map_err(Broken::Disk)?;
         let Some(shown) = shown else {
-            self.inbox_alert(&plan.client, &plan.workflow, "no_folder").await;
-            return Ok(false);
+            return Ok((false, Some(NO_FOLDER)));
         };
         let look = mind.look(pattern, &shown, self.world.clock().boot());
-        if look.overfull {
-            self.inbox_alert(&plan.client, &plan.workflow, "too_many_files").await;
-        }
+        let trouble = look.overfull.then_some(TOO_MANY);
         for name in &look.ready {
             if self.take_file(inboxes, compiled, folder, &path, name).await? {
                 mind.done(name);
             } else {
-                return Ok(false);
+                return Ok((false, trouble));
             }
         }
-        Ok(look.unsettled)
+        Ok((look.unsettled, trouble))
     }
 
     /// Takes one file. False when it cannot be taken now.
@@ -186,16 +196,46 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         self.engine.store().commit(transaction).await.map_err(Broken::Store)
     }
 
-    async fn inbox_alert(&self, client: &ClientId, workflow: &WorkflowId, code: &'static str) {
-        let open = self.engine.store().alerts().unwrap_or_default();
-        let told = alert(client, workflow, code);
-        if open.iter().any(|row| row.alert.key() == told.key()) {
-            return;
+    /// Tells on-call what is wrong with folders, once, and when it is no more.
+    async fn settle_inboxes(&self, troubles: Vec<Alert>) {
+        let mut wanted: BTreeMap<String, Alert> = troubles.into_iter().map(|alert| (alert.key(), alert)).collect();
+        let mut writes = Vec::new();
+        for row in self.engine.store().alerts().unwrap_or_default() {
+            let key = row.alert.key();
+            let stands = row.alert.rule == RULE && STANDING.contains(&row.alert.code.as_str());
+            if wanted.remove(&key).is_none() && stands {
+                writes.push(Write::AlertOver { key });
+            }
         }
-        let transaction = Transaction::new(self.world.clock().now()).with(Write::Alert(told));
-        if self.engine.store().commit(transaction).await.is_err() {
-            tracing::error!(%client, %workflow, code, "an alert about a folder is not kept");
+        for alert in wanted.into_values() {
+            let (client, workflow) = (alert.client.as_ref(), alert.workflow.as_ref());
+            let folder = client.map_or("-", ClientId::as_str);
+            tracing::warn!(
+                folder,
+                workflow = workflow.map(WorkflowId::as_str),
+                code = alert.code,
+                "{}",
+                remedy(&alert.code)
+            );
+            writes.push(Write::Alert(alert));
         }
+        if !writes.is_empty()
+            && self.engine.store().commit(Transaction { at: self.world.clock().now(), writes }).await.is_err()
+        {
+            tracing::error!("an alert about a folder is not kept");
+        }
+    }
+}
+
+/// What to do about a folder that cannot be looked at.
+fn remedy(code: &str) -> &'static str {
+    match code {
+        NO_ROOT => "a workflow waits for files; say in agent.toml under `inboxes` below which folder they are",
+        NO_FOLDER => {
+            "an inbox is not there; make the folder `<client>/<folder>` below `inboxes`, for the agent to read and write"
+        }
+        TOO_MANY => "an inbox holds more files than are looked at; take away those that no pattern takes",
+        _ => "an inbox cannot be looked at; let the agent's user read and write it",
     }
 }
 

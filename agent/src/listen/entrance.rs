@@ -18,6 +18,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
+use super::validity::Validity;
+
 /// The largest file of certificates or of a key, in bytes.
 const FILE_MOST_BYTES: u64 = 1 << 20;
 
@@ -86,7 +88,14 @@ pub struct Certificate {
 struct Read {
     /// What the files looked like.
     looked: [Look; 2],
+    loaded: Loaded,
+}
+
+/// What the files held.
+struct Loaded {
     config: Arc<ServerConfig>,
+    /// Of the certificate among them that ends first; nothing where that cannot be read.
+    validity: Option<Validity>,
 }
 
 /// What tells that a file changed: which one it is, when it was written, its size.
@@ -100,20 +109,29 @@ impl Certificate {
     pub fn open(certificate: &Path, key: &Path) -> Result<Self, CertificateError> {
         let files = [certificate.to_owned(), key.to_owned()];
         let looked = look(&files);
-        let config = Arc::new(load(&files)?);
-        Ok(Self { files, read: Mutex::new(Read { looked, config }) })
+        let loaded = load(&files)?;
+        Ok(Self { files, read: Mutex::new(Read { looked, loaded }) })
+    }
+
+    /// From when until when it holds, with those that signed it; nothing where that cannot be read.
+    pub fn validity(&self) -> Option<Validity> {
+        self.now(|loaded| loaded.validity)
+    }
+
+    fn acceptor(&self) -> TlsAcceptor {
+        self.now(|loaded| TlsAcceptor::from(Arc::clone(&loaded.config)))
     }
 
     /// With what the files hold now. While what they hold cannot be used, as when one of two was written so far, what they
     /// held before counts.
-    fn acceptor(&self) -> TlsAcceptor {
+    fn now<T>(&self, of: impl FnOnce(&Loaded) -> T) -> T {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let looked = look(&self.files);
         if looked != read.looked {
             read.looked = looked;
             match load(&self.files) {
-                Ok(config) => {
-                    read.config = Arc::new(config);
+                Ok(loaded) => {
+                    read.loaded = loaded;
                     tracing::info!("the listeners' certificate was read again");
                 }
                 Err(error) => {
@@ -121,7 +139,7 @@ impl Certificate {
                 }
             }
         }
-        TlsAcceptor::from(Arc::clone(&read.config))
+        of(&read.loaded)
     }
 }
 
@@ -132,17 +150,19 @@ fn look(files: &[PathBuf; 2]) -> [Look; 2] {
     })
 }
 
-fn load(files: &[PathBuf; 2]) -> Result<ServerConfig, CertificateError> {
+fn load(files: &[PathBuf; 2]) -> Result<Loaded, CertificateError> {
     let [certificate, key] = files;
     let pem = read(certificate).ok_or(CertificateError::Certificate)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or(CertificateError::Certificate)?;
     let pem = read(key).ok_or(CertificateError::Key)?;
     let key = PrivateKeyDer::from_pem_slice(&pem).or(Err(CertificateError::Key))?;
-    ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let validity = chain.iter().filter_map(|one| Validity::of(one)).min_by_key(|validity| validity.until);
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(|config| config.with_no_client_auth().with_single_cert(chain, key))
-        .or(Err(CertificateError::Pair))
+        .or(Err(CertificateError::Pair))?;
+    Ok(Loaded { config: Arc::new(config), validity })
 }
 
 fn read(file: &Path) -> Option<Zeroizing<Vec<u8>>> {

@@ -8,6 +8,7 @@ pub(crate) mod connections;
 mod entrance;
 mod room;
 mod route;
+mod validity;
 pub mod witness;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use tokio::time::timeout;
 pub use answer::{Receipt, Reply};
 pub use entrance::{Certificate, CertificateError, Entrance};
 pub use route::Ask;
+pub use validity::Validity;
 
 use answer::{Answer, coded, to_person, to_sender};
 use room::Room;
@@ -121,7 +123,7 @@ pub async fn serve<D: Desk>(
 }
 
 async fn handle<D: Desk>(request: Request<Incoming>, hosts: &[String], desk: Arc<D>, room: &Room) -> Answer {
-    if !is_for_us(request.headers(), hosts) {
+    if !is_for_us(&request, hosts) {
         return coded(421, "wrong_host");
     }
     match route(request.method().as_str(), request.uri().path()) {
@@ -153,11 +155,15 @@ fn size(request: &Request<Incoming>) -> usize {
     most.unwrap_or(webhook::BODY_MOST_BYTES).min(webhook::BODY_MOST_BYTES)
 }
 
-/// Whether there is one `Host` header, with one of our names in it.
-pub(crate) fn is_for_us(headers: &HeaderMap, hosts: &[String]) -> bool {
-    let mut values = headers.get_all(HOST).iter();
+/// Whether there is one `Host` header, with one of our names in it, and no other name in the target itself.
+///
+/// # Source
+/// RFC 9112 section 3.2.2: a target in absolute form names the host, whatever the header says.
+pub(crate) fn is_for_us<B>(request: &Request<B>, hosts: &[String]) -> bool {
+    let target = request.uri().authority().is_none_or(|authority| is_ours(authority.as_str(), hosts));
+    let mut values = request.headers().get_all(HOST).iter();
     match (values.next().and_then(|host| host.to_str().ok()), values.next()) {
-        (Some(host), None) => is_ours(host, hosts),
+        (Some(host), None) => target && is_ours(host, hosts),
         _ => false,
     }
 }

@@ -91,15 +91,22 @@ pub(super) fn route(method: &str, path: &str) -> Result<Route, NoRoute> {
     if method == wanted { Ok(route) } else { Err(NoRoute::WrongMethod) }
 }
 
-/// Whether a `Host` header names one of ours. Ports are not compared: proxies and tests move them.
+/// Whether a `Host` header, or the authority of a target, names one of ours. Ports are not compared: proxies and tests move
+/// them; but nothing else may stand behind the name, and nobody before it.
 ///
 /// A page of another name that resolves to our address (DNS rebinding) sends that other name.
+///
+/// # Source
+/// RFC 3986 section 3.2: a host, and a colon with digits, perhaps none.
 pub(super) fn is_ours(host: &str, ours: &[String]) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or("", |(address, _)| address),
-        None => host.split_once(':').map_or(host, |(name, _)| name),
+    let (name, port) = match host.strip_prefix('[').map(|rest| rest.split_once(']')) {
+        Some(Some((address, rest))) => (address, rest),
+        Some(None) => return false,
+        None => host.split_at(host.find(':').unwrap_or(host.len())),
     };
-    ours.iter().any(|one| one.eq_ignore_ascii_case(name))
+    let is_port = |port: &str| port.bytes().all(|b| b.is_ascii_digit());
+    (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+        && ours.iter().any(|one| one.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
@@ -151,10 +158,25 @@ mod tests {
     #[test]
     fn only_our_names_are_ours() {
         let ours = ["hooks.example.com".to_owned(), "::1".to_owned(), "127.0.0.1".to_owned()];
-        for good in ["hooks.example.com", "HOOKS.example.com:443", "[::1]:8080", "[::1]", "127.0.0.1:1"] {
+        for good in ["hooks.example.com", "HOOKS.example.com:443", "[::1]:8080", "[::1]", "127.0.0.1:1", "127.0.0.1:"] {
             assert!(is_ours(good, &ours), "{good}");
         }
-        for bad in ["", "evil.example", "hooks.example.com.evil.example", "[::1", "127.0.0.2", "example.com"] {
+        for bad in [
+            "",
+            "evil.example",
+            "hooks.example.com.evil.example",
+            "[::1",
+            "[::1]evil.example",
+            "127.0.0.2",
+            "example.com",
+            "hooks.example.com:443.evil.example",
+            "hooks.example.com:443:80",
+            "hooks.example.com:@evil.example",
+            "hooks.example.com@evil.example",
+            "evil.example@hooks.example.com",
+            "hooks.example.com/",
+            "hooks.example.com, evil.example",
+        ] {
             assert!(!is_ours(bad, &ours), "{bad}");
         }
     }

@@ -22,10 +22,11 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::address::may_reach;
+use super::clock::RealClock;
 use super::egress::Egress;
 use super::pool::{Place, Pool, Sender};
 use crate::content::Content;
-use crate::world::{HttpRequest, HttpResponse, Mail, MailFailure, Net, NetFailure};
+use crate::world::{Clock as _, HttpRequest, HttpResponse, Mail, MailFailure, Net, NetFailure};
 use assent_schema::plan::Method;
 
 /// The longest time for one attempt to reach one address, TLS included.
@@ -74,7 +75,7 @@ impl RealNet {
         let place = Place::of(&request);
         let most_bytes = request.most_bytes;
         let (mut sender, response) = self.send(&request, &place, progress).await?;
-        let response = read(response, most_bytes).await?;
+        let response = read(response, most_bytes).await?.came(RealClock.now());
         if timeout(READY_MOST, sender.ready()).await.is_ok_and(|ready| ready.is_ok()) {
             self.pool.keep(place, sender);
         }

@@ -180,6 +180,10 @@ fn read_fields(operation: &Operation, response: &HttpResponse) -> Result<Answer,
     };
     let collected = operation.pages.as_ref().map(|pages| &pages.collect);
     let fields = wire::take(json, &operation.response, collected).map_err(|BadField { field }| bad(Some(field)))?;
+    let lacks = operation.must.iter().find(|(_, must)| !wire::holds(json, must));
+    if let Some((name, _)) = lacks {
+        return Err(bad(Some(name.clone())));
+    }
     let paged = operation.pages.as_ref();
     let next = paged.map(|paged| pages::next(json, response, paged)).transpose().map_err(|()| bad(None))?.flatten();
     let cut = paged.is_some_and(|paged| pages::is_cut(json, operation, paged));
@@ -202,9 +206,12 @@ pub fn exact_items(operation: &Operation, response: &HttpResponse, list: &Name) 
 /// The longest word that stands for a yes where JSON is expected, in bytes.
 const WORD_MOST_BYTES: usize = 64;
 
-/// Whether nothing of an answer is read, so that what it says does not exist.
+/// Whether an answer may say anything, so that what it says does not exist.
 fn takes_nothing(operation: &Operation) -> bool {
-    operation.response.is_empty() && operation.pages.is_none() && operation.encoding != Encoding::Graphql
+    operation.response.is_empty()
+        && operation.must.is_empty()
+        && operation.pages.is_none()
+        && operation.encoding != Encoding::Graphql
 }
 
 /// A rule without statuses needs something in the body, or it would turn every success into a failure.

@@ -365,6 +365,26 @@ fn nothing_declared_may_be_answered_with_nothing() {
 }
 
 #[test]
+fn an_answer_holds_what_is_declared_though_nothing_reads_it() {
+    let must = json!({"id": {"at": "refund.id", "shape": {"type": "token"}}, "note": {"at": "refund.note"}});
+    let operation = operation(json!({"response": {}, "must": must}));
+    let answer = read(&operation, &response(200, r#"{"refund":{"id":"r-1","note":["anything"]}}"#, &[])).ok().unwrap();
+    assert!(answer.fields.is_empty(), "nothing of it is taken");
+    for body in [
+        "",
+        "ok",
+        r#"{"error":"card_declined"}"#,
+        r#"{"refund":{"id":"r-1"}}"#,
+        r#"{"refund":{"id":"r-1","note":null}}"#,
+        r#"{"refund":{"id":"","note":"none"}}"#,
+    ] {
+        let failed = read(&operation, &response(200, body, &[])).err().unwrap();
+        assert_eq!(failed.code, BAD_ANSWER, "{body}");
+        assert!(failed.is_doubtful(), "{body}");
+    }
+}
+
+#[test]
 fn rules_come_first_and_the_status_after_them() {
     let operation = operation(json!({"not_executed": [429, 503], "errors": [
         {"status": [409], "body": {"at": "error.code", "equals": "already_refunded"}, "kind": "conflict", "code": "already_refunded"},

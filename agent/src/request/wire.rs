@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use assent_schema::canon::INTEGER_MOST;
 use assent_schema::expr::{Currency, Decimal, Value};
 use assent_schema::id::Name;
+use assent_schema::plan::Must;
 use assent_schema::shape::{
     CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape, is_token, is_uuid, number_of,
 };
@@ -50,6 +51,14 @@ fn take_field(json: &Json, field: &Field, cut: bool) -> Option<Value> {
     match json.at(&field.at) {
         None | Some(Json::Null) => field.optional.then_some(Value::Absent),
         Some(there) => read(there, &field.shape, cut),
+    }
+}
+
+/// Whether an answer holds what nothing is taken of.
+pub(super) fn holds(json: &Json, must: &Must) -> bool {
+    match json.at(&must.at) {
+        None | Some(Json::Null) => false,
+        Some(there) => must.shape.as_ref().is_none_or(|shape| read(there, shape, false).is_some()),
     }
 }
 

@@ -53,7 +53,7 @@ fn share(span: Duration, dice: u64) -> Duration {
 ///
 /// # Shape
 /// Seconds, or a date. A date is compared with the `Date` of the same answer: both are of the server's clock, and nothing
-/// says that ours agrees with it. Without a `Date` it counts as absent.
+/// says that ours agrees with it. Answers without one have the moment of their arrival there.
 ///
 /// # Source
 /// RFC 9110 sections 10.2.3, 6.6.1 and 5.6.7.
@@ -68,11 +68,17 @@ pub fn retry_after(header: &str, date: Option<&str>) -> Option<Duration> {
     Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)).min(RETRY_AFTER_MOST))
 }
 
-/// Seconds since 1970 of a date as servers write it: `Sun, 06 Nov 1994 08:49:37 GMT`. The two older forms are not read.
+/// Seconds since 1970 of a date as servers write it: `Sun, 06 Nov 1994 08:49:37 GMT`, and the two older forms,
+/// `Sunday, 06-Nov-94 08:49:37 GMT` and `Sun Nov  6 08:49:37 1994`. Of two digits of a year, 69 to 99 are of the last century.
+/// The day of the week is not looked at.
 fn http_date(text: &str) -> Option<i64> {
-    let (_, date) = text.trim_matches([' ', '\t']).strip_suffix(" GMT")?.split_once(", ")?;
-    let date = jiff::civil::DateTime::strptime("%d %b %Y %H:%M:%S", date).ok()?;
-    jiff::tz::TimeZone::UTC.to_timestamp(date).ok().map(jiff::Timestamp::as_second)
+    let text = text.trim_matches([' ', '\t']);
+    let read = |form, text| jiff::civil::DateTime::strptime(form, text).ok();
+    let date = match text.strip_suffix(" GMT").and_then(|text| text.split_once(", ")) {
+        Some((_, date)) => read("%d %b %Y %H:%M:%S", date).or_else(|| read("%d-%b-%y %H:%M:%S", date)),
+        None => read("%b %d %H:%M:%S %Y", text.split_once(' ')?.1),
+    };
+    jiff::tz::TimeZone::UTC.to_timestamp(date?).ok().map(jiff::Timestamp::as_second)
 }
 
 #[cfg(test)]
@@ -121,7 +127,19 @@ mod tests {
         assert_eq!(at("Wed, 21 Oct 2015 07:29:30 GMT", date), Some(90));
         assert_eq!(at("Wed, 21 Oct 2015 07:27:00 GMT", date), Some(0), "it is over");
         assert_eq!(at("Thu, 22 Oct 2015 07:28:00 GMT", date), Some(RETRY_AFTER_MOST.as_secs()));
-        for bad in ["soon", "", "Wed, 21 Oct 2015 07:28:00 CET", "Wed, 31 Feb 2015 07:28:00 GMT"] {
+        for older in ["Wednesday, 21-Oct-15 07:29:30 GMT", "Wed Oct 21 07:29:30 2015"] {
+            assert_eq!(at(older, date), Some(90), "{older}");
+            assert_eq!(at("Wed, 21 Oct 2015 07:29:31 GMT", older), Some(1), "{older}");
+        }
+        assert_eq!(http_date("Sun Nov  6 08:49:37 1994"), http_date("Sunday, 06-Nov-94 08:49:37 GMT"));
+        for bad in [
+            "soon",
+            "",
+            "Wed, 21 Oct 2015 07:28:00 CET",
+            "Wed Oct 21 07:28:00 2015 CET",
+            "Wednesday, 21-Oct-15 GMT",
+            "Wed, 31 Feb 2015 07:28:00 GMT",
+        ] {
             assert_eq!(at(bad, date), None, "{bad}");
             assert_eq!(at(date, bad), None, "{bad}");
         }

@@ -86,15 +86,21 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     async fn send_aside(&mut self, read: &Aside<'_>, attempt: u32) -> Result<Sent, Stop> {
         let (step, connection) = (&read.step.id, &read.name.connection);
         let not_sent = |failed| Ok(Sent { answer: Err(failed), token: None });
-        let token = match self.ready(step, connection).await? {
+        // Without a secret, no turn is taken.
+        let mut token = match self.ready(step, connection).await? {
             Ok(token) => token,
             Err(failed) => return not_sent(failed),
         };
+        if self.let_through(step, connection, read.operation.rate).await? {
+            token = match self.ready(step, connection).await? {
+                Ok(token) => token,
+                Err(failed) => return not_sent(failed),
+            };
+        }
         let built = match self.build(read.name, read.operation, read.with, step, None) {
             Ok(built) => built,
             Err(code) => return not_sent(Failed::with_code(Failure::Permanent, &code)),
         };
-        self.let_through(step, connection, read.operation.rate).await?;
         let keyed = built.keyed(self.key.reveal());
         if let Some(aim) = read.aim {
             self.record(Entry::Intent(Intent {

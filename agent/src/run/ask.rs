@@ -18,6 +18,7 @@ use super::driver::{End, Run, Stop, expression_failed};
 use super::machine::parked_by;
 use super::progress::{OK, Stand};
 use super::resume::answer_value;
+use super::tokens::Generation;
 use super::used::Used;
 use crate::request::Built;
 use crate::request::chat::{self, Question, Said};
@@ -71,16 +72,15 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             if self.left().is_zero() {
                 return Err(ask_failed(step, ask, "run_timed_out"));
             }
-            let token =
-                self.ready(&step.id, &ask.connection).await?.map_err(|failed| ask_failed(step, ask, &failed.code))?;
-            let built = self.question(ask, &asked, chat::ask).map_err(|code| ask_failed(step, ask, &code))?;
-            let built = built.map_err(|wrong| ask_failed(step, ask, wrong.kind.code()))?;
+            let (mut token, mut built) = self.ready_question(step, ask, &asked).await?;
             let bytes = u64::try_from(built.request.body.reveal().len()).unwrap_or(u64::MAX);
             let affords = |spend: &Spend| spend.allows(attempt, bytes, ask.limit.tokens);
             if !ask.limit.spend.as_ref().is_none_or(affords) {
                 return Ok((AskEnd::OutOfBudget, BTreeMap::new()));
             }
-            self.let_through(&step.id, &ask.connection, None).await?;
+            if self.let_through(&step.id, &ask.connection, None).await? {
+                (token, built) = self.ready_question(step, ask, &asked).await?;
+            }
             // It may have ended while the run waited for its turn.
             self.agreement(step, ask)?;
             self.ask_intent(step, ask, attempt, &built).await?;
@@ -137,6 +137,19 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 Next::After(_) | Next::NoAttempts | Next::NoTime => return Err(ask_failed(step, ask, &failed.code)),
             }
         }
+    }
+
+    /// The request with what authorises it now.
+    async fn ready_question(
+        &mut self,
+        step: &CompiledStep,
+        ask: &CompiledAsk,
+        asked: &Asked,
+    ) -> Result<(Option<Generation>, Built), Stop> {
+        let failed = |code: &str| ask_failed(step, ask, code);
+        let token = self.ready(&step.id, &ask.connection).await?.map_err(|unready| failed(&unready.code))?;
+        let built = self.question(ask, asked, chat::ask).map_err(|code| failed(&code))?;
+        Ok((token, built.map_err(|wrong| failed(wrong.kind.code()))?))
     }
 
     fn evaluate(&self, step: &CompiledStep, ask: &CompiledAsk) -> Result<Asked, Stop> {

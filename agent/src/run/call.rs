@@ -9,7 +9,7 @@ use std::time::Duration;
 use assent_schema::canon::Digest;
 use assent_schema::expr::Value;
 use assent_schema::id::{Name, OperationRef};
-use assent_schema::plan::{Effect, Failure, Mode, Operation};
+use assent_schema::plan::{Effect, Mode, Operation};
 
 use super::Deployed;
 use super::aside::Aside;
@@ -17,7 +17,7 @@ use super::commit::NotFlushed;
 use super::compiled::{CompiledCall, CompiledStep};
 use super::driver::{End, Run, Stop, expression_failed};
 use super::progress::{CACHED, CONFIRMED, OK, SHADOW, Stand, Tried};
-use crate::request::{self, Answer, Built, Call, Failed, Paging};
+use crate::request::{self, Answer, Built, Call, Failed};
 use crate::retry::{Next, next};
 use crate::store::{Aim, Ending, Entry, Fact, Intent, Refusal, Store, Write};
 use crate::vault::Secret;
@@ -88,11 +88,11 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let mut renewed = 0_u32;
         loop {
             let attempt = self.next_attempt(&step.id);
-            let token = match self.ready(&step.id, &call.name.connection).await? {
+            let mut token = match self.ready(&step.id, &call.name.connection).await? {
                 Ok(token) => token,
                 Err(failed) => return self.give_up(step, call, arguments, &failed.code).await,
             };
-            let built = match self.build(&call.name, &call.operation, arguments, &step.id, None) {
+            let mut built = match self.build(&call.name, &call.operation, arguments, &step.id, None) {
                 Ok(built) => built,
                 Err(code) => return self.failed(step, call, &code),
             };
@@ -100,7 +100,16 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             if let Some(answer) = place.as_ref().and_then(|place| self.kept(place)) {
                 return self.answered(step, call, arguments, attempt, answer, CACHED);
             }
-            self.let_through(&step.id, &call.name.connection, call.operation.rate).await?;
+            if self.let_through(&step.id, &call.name.connection, call.operation.rate).await? {
+                token = match self.ready(&step.id, &call.name.connection).await? {
+                    Ok(token) => token,
+                    Err(failed) => return self.give_up(step, call, arguments, &failed.code).await,
+                };
+                built = match self.build(&call.name, &call.operation, arguments, &step.id, None) {
+                    Ok(built) => built,
+                    Err(code) => return self.failed(step, call, &code),
+                };
+            }
             if self.left().is_zero() {
                 return Err(fail_at(step, call, "run_timed_out"));
             }
@@ -121,7 +130,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 self.outcome(step, attempt, TIMED_OUT, None, true, BTreeMap::new());
                 return self.give_up(step, call, arguments, TIMED_OUT).await;
             }
-            let failed = match self.exchange(call, built, arguments, &step.id).await? {
+            let failed = match self.exchange(call, built, arguments, &step.id, &mut token).await? {
                 Attempt::Answered(answer) => {
                     if let Some(job) = &call.operation.job {
                         return self.taken(step, call, arguments, attempt, (job, answer)).await;
@@ -235,6 +244,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         }
     }
 
+    /// The request with what authorises the step now, and as far as a list was read.
     pub(super) fn build(
         &self,
         name: &OperationRef,
@@ -331,45 +341,6 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             },
             Err(NotFlushed::Refused(_) | NotFlushed::Leave) => Err(Stop::Leave),
         }
-    }
-
-    /// Sends a request and reads the answer, all pages of it.
-    async fn exchange(
-        &mut self,
-        call: &CompiledCall,
-        built: Built,
-        arguments: &Arguments,
-        step: &Name,
-    ) -> Result<Attempt, Stop> {
-        let mut paging = Paging::default();
-        let mut request = built.request;
-        loop {
-            request.timeout = request.timeout.min(self.left().max(Duration::from_secs(1)));
-            let answer = match self.send(&call.name, request).await {
-                Ok(response) => request::read(&call.operation, &response),
-                Err(failed) => Err(failed),
-            };
-            let page = match answer {
-                Ok(page) => page,
-                Err(failed) => return Ok(Attempt::Failed(failed)),
-            };
-            match paging.add(&call.operation, page) {
-                Err(failed) => return Ok(Attempt::Failed(failed)),
-                Ok(None) => break,
-                Ok(Some(cursor)) => {
-                    self.let_through(step, &call.name.connection, call.operation.rate).await?;
-                    match self.build(&call.name, &call.operation, arguments, step, Some(cursor.reveal())) {
-                        Ok(built) => request = built.request,
-                        // What came so far is not the list.
-                        Err(code) => return Ok(Attempt::Failed(Failed::with_code(Failure::Permanent, &code))),
-                    }
-                }
-            }
-        }
-        Ok(match paging.whole(&call.operation) {
-            Ok(answer) => Attempt::Answered(answer.unwrap_or_default()),
-            Err(failed) => Attempt::Failed(failed),
-        })
     }
 
     pub(super) fn answered(

@@ -29,6 +29,7 @@ mod limits;
 mod look;
 mod machine;
 mod outcome;
+mod paged;
 mod parts;
 mod place;
 mod progress;

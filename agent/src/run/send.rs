@@ -39,12 +39,15 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
 
     /// Waits for the breaker and the rate of the connection, within the run's time: before each request, whatever it is for.
     /// Whoever waited asks again whether it may go on: a hold or a withdrawal may have come meanwhile.
+    ///
+    /// True when it waited: what authorises the request is then taken anew, because another token or secret may count by now.
     pub(super) async fn let_through(
         &mut self,
         step: &Name,
         connection: &ConnectionId,
         rate: Option<Rate>,
-    ) -> Result<(), Stop> {
+    ) -> Result<bool, Stop> {
+        let mut waited = false;
         let rate = rate.or(self.facts.connections.get(connection).and_then(|facts| facts.rate));
         loop {
             let (wait, passed) = {
@@ -62,6 +65,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 }
             };
             if !wait.is_zero() {
+                waited = true;
                 if wait >= self.left() {
                     let end = End::early(Ending::Failed, step, "run_timed_out");
                     return Err(End { connection: Some(connection.clone()), ..end }.into());
@@ -71,7 +75,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 self.permitted(step, Some(connection)).await?;
             }
             if passed {
-                return Ok(());
+                return Ok(waited);
             }
         }
     }

@@ -334,7 +334,7 @@ impl Net for SimWorld {
         if fault == Some(Strike::Lost) {
             return Err(NetFailure::SentNoReply);
         }
-        if late { Err(NetFailure::TimedOut) } else { result }
+        if late { Err(NetFailure::TimedOut) } else { result.map(|response| response.came(self.now())) }
     }
 }
 

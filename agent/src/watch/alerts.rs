@@ -93,6 +93,11 @@ pub enum Condition {
         /// In how many days, at most.
         days: u32,
     },
+    /// The certificate of the agent's listeners ends soon, or has ended and nobody can send it anything.
+    CertificateEnds {
+        /// How soon: `14d`, `7d`, `1d`, `over`.
+        code: String,
+    },
     /// Root resets the approvers of a client; one of them can end it until a day.
     ApproversReset {
         /// Whose.
@@ -289,6 +294,10 @@ pub fn alert(condition: &Condition) -> Option<Alert> {
         Condition::Stale => of("stale", None, "freshness"),
         Condition::StaleStopped { client } => serious(of("stale-stopped", Some(client), "freshness")),
         Condition::ApprovalEnds { client, days } => of("approval-ends", Some(client), &format!("{days}d")),
+        Condition::CertificateEnds { code } => {
+            let about = of("certificate", None, code);
+            if code == "over" { serious(about) } else { about }
+        }
         Condition::ApproversReset { client, number, until } => {
             let day = until.to_string().split('T').next().unwrap_or_default().to_owned();
             of("approvers-reset", Some(client), &format!("file-{number}-until-{day}"))

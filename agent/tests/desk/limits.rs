@@ -36,6 +36,25 @@ fn a_client_that_sends_more_than_its_rate_is_told_so_and_on_call_hears_of_it() {
     assert_eq!((place.refused)(), [("acme".to_owned(), "rate")]);
 }
 
+#[test]
+fn strangers_use_up_nothing_of_a_clients_rate() {
+    let store = Memory::open(Arc::default(), Box::new(NoBooks::default()));
+    let few = Rate { requests: 20, per: Period::days(1) };
+    let limits = ClientLimits { rate: Some(few), ..facts().limits };
+    let place = Place::with(plan(), ClientFacts { limits, ..facts() }, Arc::new(store), Arc::default());
+    let at = now();
+    for n in 0..50 {
+        assert_eq!(
+            place.hook_signed(&format!("msg_{n}"), at, BODY, b"whsec_AAAA9r8GKYqrTwjUPD8ILPZIo2LaLaSw").0,
+            401,
+            "{n}"
+        );
+    }
+    assert_eq!((place.refused)(), []);
+    let told: Vec<u16> = (0..3).map(|n| place.hook(&format!("msg_{n}"), at, BODY).0).collect();
+    assert_eq!(told, [202, 202, 429]);
+}
+
 #[tokio::test]
 async fn a_client_has_as_many_runs_after_a_restart_as_before() {
     let tables: Arc<Mutex<Tables>> = Arc::default();

@@ -1,6 +1,7 @@
 //! Scenarios on the real engine, on machines that die, lose their keys, or have a wrong clock.
 
 mod again;
+mod answers;
 mod cache;
 mod canary;
 mod crash;
@@ -8,6 +9,7 @@ mod held;
 mod holders;
 mod jobs;
 mod keys;
+mod paced;
 mod pages;
 mod rests;
 mod rotation;

@@ -1,7 +1,7 @@
 //! Scenarios whose connections are authorised by tokens that rotate: crashed at every durable write and every request. No
 //! refresh token is used twice but where the process died before it could keep the next one, and none is ever stored.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ const CANARY: &str = "tkn-canary-";
 
 /// How a token endpoint takes a refresh token that was used before.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Server {
+pub(crate) enum Server {
     /// It says no, for good.
     Strict,
     /// It takes the last one once more, as servers do that know of lost replies.
@@ -33,7 +33,7 @@ enum Server {
 }
 
 #[derive(Default)]
-struct Books {
+pub(crate) struct Books {
     refresh: u64,
     access: u64,
     /// How often a refresh token came that was used before.
@@ -48,6 +48,12 @@ struct Books {
     /// Revokes the current token when so many requests were answered.
     revoke_at: Option<u64>,
     seen: u64,
+    /// When each access token was handed out.
+    given: BTreeMap<u64, Wall>,
+    /// Requests with a token whose life was over when they came.
+    pub(crate) ended: u64,
+    /// When each request to the API came, and for which operation.
+    pub(crate) sent: Vec<(Wall, String)>,
 }
 
 /// Token endpoint and API in one: hands out tokens, and lets no request through that has none.
@@ -59,7 +65,7 @@ struct Guarded<S> {
 }
 
 impl<S: Service> Guarded<S> {
-    fn token(&self, request: &HttpRequest) -> HttpResponse {
+    fn token(&self, now: Wall, request: &HttpRequest) -> HttpResponse {
         let form = String::from_utf8(request.body.reveal().clone()).expect("a form");
         let sent = form.split('&').find_map(|pair| pair.strip_prefix("refresh_token=")).expect("a refresh token");
         let mut books = self.books.lock().expect("a lock");
@@ -74,6 +80,8 @@ impl<S: Service> Guarded<S> {
         books.dead.insert(sent.to_owned());
         books.refresh += 1;
         books.access += 1;
+        let number = books.access;
+        books.given.insert(number, now);
         let (access, refresh, lives) = (books.access, books.refresh, self.lives);
         answer(
             200,
@@ -83,15 +91,18 @@ impl<S: Service> Guarded<S> {
         )
     }
 
-    fn is_let_through(&self, request: &HttpRequest) -> bool {
+    fn is_let_through(&self, now: Wall, request: &HttpRequest) -> bool {
         let header = request.headers.iter().find(|(name, _)| name == "authorization");
         let sent = header.and_then(|(_, value)| String::from_utf8(value.reveal().clone()).ok()).unwrap_or_default();
         let mut books = self.books.lock().expect("a lock");
         books.seen += 1;
+        books.sent.push((now, request.operation.operation.to_string()));
         if books.revoke_at == Some(books.seen) {
             books.revoked = books.access;
         }
         let number = sent.strip_prefix(&format!("Bearer {CANARY}a")).and_then(|number| number.parse::<u64>().ok());
+        let given = number.and_then(|number| books.given.get(&number).copied());
+        books.ended += u64::from(given.is_some_and(|given| now.since(given) > Duration::from_secs(self.lives)));
         let through = number.is_some_and(|number| number > books.revoked && number <= books.access);
         books.without += u64::from(!through);
         through
@@ -109,9 +120,9 @@ impl<S: Service> Service for Guarded<S> {
             return self.behind.answer(now, request);
         }
         if request.operation.operation.as_str() == "oauth_token" {
-            return Reply { result: Ok(self.token(&request)), after };
+            return Reply { result: Ok(self.token(now, &request)), after };
         }
-        if self.is_let_through(&request) {
+        if self.is_let_through(now, &request) {
             return self.behind.answer(now, request);
         }
         Reply { result: Ok(answer(401, "{}".to_owned())), after }
@@ -123,7 +134,7 @@ fn slot() -> SlotId {
 }
 
 /// A workflow whose shop hands out tokens.
-fn rotating(client: &str, name: &str) -> Workflow {
+pub(crate) fn rotating(client: &str, name: &str) -> Workflow {
     let mut workflow = workflow(client, name);
     let facts = Arc::make_mut(&mut workflow.facts);
     let shop = facts.connections.iter_mut().find(|(id, _)| id.as_str() == "shop").map(|(_, shop)| shop);
@@ -140,7 +151,7 @@ fn rotating(client: &str, name: &str) -> Workflow {
 }
 
 /// A story with its token endpoint, and a vault that a person filled.
-fn story(workflow: &Workflow, server: Server, lives: u64) -> (Story<'_>, Arc<Mutex<Books>>) {
+pub(crate) fn story(workflow: &Workflow, server: Server, lives: u64) -> (Story<'_>, Arc<Mutex<Books>>) {
     let books = Arc::new(Mutex::new(Books::default()));
     let behind = Arc::clone(&books);
     let scenario = workflow.tests.scenarios.first().expect("a scenario");

@@ -94,7 +94,12 @@ fn said(finding: &Finding) -> String {
 
 fn seen(judged: &AgentVerdict, at: Moment) -> String {
     let Some(seen) = judged.seen else { return String::new() };
-    format!(", seen {} minutes ago", at.since(seen).as_seconds() / 60)
+    match at.since(seen).as_seconds() / 60 {
+        // Changes leave an agent within a minute.
+        0 => ", seen within the last minute".to_owned(),
+        1 => ", seen 1 minute ago".to_owned(),
+        minutes => format!(", seen {minutes} minutes ago"),
+    }
 }
 
 fn region(one: &Standing) -> Value {

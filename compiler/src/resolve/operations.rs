@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::id::{ConnectionId, Name, OperationRef};
-use assent_schema::plan::Operation;
+use assent_schema::plan::{Effect, Must, Operation};
+use assent_schema::shape::Field;
 use assent_schema::spec::{self, Integration, Spanned};
 
 /// Adds an operation and what it needs: the read that confirms it, the one that reads back what it parked,
@@ -42,6 +43,7 @@ fn resolve(operation: &spec::Operation) -> Operation {
         params: unspanned(&operation.params),
         constants: operation.constants.clone(),
         response: unspanned(&operation.response),
+        must: BTreeMap::new(),
         most_bytes: operation.most_bytes,
         timeout: operation.timeout,
         errors: operation.errors.iter().map(|rule| rule.value.clone()).collect(),
@@ -70,7 +72,8 @@ fn value<T: Clone>(spanned: Option<&Spanned<T>>) -> Option<T> {
 
 /// Drops the fields of an answer that neither the workflow nor the operation's own checks read.
 ///
-/// What is not in the plan is dropped on receipt, so a workflow never holds what it does not use.
+/// What is not in the plan is dropped on receipt, so a workflow never holds what it does not use. Of an effect stays what tells
+/// that it happened: that the fields which are always there are there.
 pub(crate) fn prune(operations: &mut BTreeMap<OperationRef, Operation>, read: &BTreeMap<OperationRef, BTreeSet<Name>>) {
     let needed: Vec<(OperationRef, Name)> = operations
         .iter()
@@ -93,6 +96,50 @@ pub(crate) fn prune(operations: &mut BTreeMap<OperationRef, Operation>, read: &B
             read.get(reference).is_some_and(|names| names.contains(name))
                 || needed.iter().any(|(of, field)| of == reference && field == name)
         };
-        operation.response.retain(|name, _| keep(name));
+        let (kept, dropped) = std::mem::take(&mut operation.response).into_iter().partition(|(name, _)| keep(name));
+        operation.response = kept;
+        if operation.effect != Effect::None {
+            let dropped: BTreeMap<Name, Field> = dropped;
+            operation.must =
+                dropped.iter().filter_map(|(name, field)| Some((name.clone(), Must::of(field)?))).collect();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn of_an_effect_stays_what_tells_that_it_happened() {
+        let field = |class: &str, shape: &str, optional: bool| {
+            let shape = if shape == "text" { json!({"type": shape, "most_bytes": 9}) } else { json!({"type": shape}) };
+            json!({"at": "data.it", "shape": shape, "class": class, "written_by": "system", "optional": optional})
+        };
+        let response = json!({
+            "read": field("reference", "token", false),
+            "id": field("reference", "token", false),
+            "note": field("content", "text", false),
+            "state": field("reference", "token", true),
+        });
+        let mut operation = json!({
+            "record": "note", "method": "POST", "path": "/notes", "encoding": "json", "effect": "write", "scopes": [],
+            "params": {}, "response": response, "most_bytes": 9, "timeout": "10s",
+        });
+        let pruned = |operation: &serde_json::Value| {
+            let name: OperationRef = "helpdesk.add_note".parse().unwrap();
+            let mut all = BTreeMap::from([(name.clone(), serde_json::from_value(operation.clone()).unwrap())]);
+            prune(&mut all, &BTreeMap::from([(name.clone(), BTreeSet::from([Name::new("read").unwrap()]))]));
+            serde_json::to_value(all.remove(&name)).unwrap()
+        };
+        let effect = pruned(&operation);
+        assert_eq!(effect["response"], json!({"read": response["read"]}));
+        assert_eq!(
+            effect["must"],
+            json!({"id": {"at": "data.it", "shape": {"type": "token"}}, "note": {"at": "data.it"}})
+        );
+        operation["effect"] = json!("none");
+        assert_eq!(pruned(&operation).get("must"), None, "a read takes what is read");
     }
 }

@@ -67,6 +67,10 @@ pub struct Operation {
     pub constants: BTreeMap<String, Constant>,
     /// Its answer's fields.
     pub response: BTreeMap<Name, Field>,
+    /// What the answer to an effect must hold besides, though nothing reads it: the declared fields that are not optional.
+    /// An answer without them is somebody else's, or tells of an error with a status that says yes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub must: BTreeMap<Name, Must>,
     /// The largest answer, in bytes.
     pub most_bytes: u64,
     /// The longest time for one attempt.
@@ -113,6 +117,25 @@ impl Operation {
     /// Whether a parameter is only compared with the answer and never sent.
     pub fn only_compares(&self, param: &Name) -> bool {
         self.params.get(param).is_some_and(|param| param.place == Place::None)
+    }
+}
+
+/// A field that an answer must hold and of which nothing is taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Must {
+    /// Where it stands on the wire.
+    pub at: String,
+    /// What it must look like, of a fact; of content it is only asked whether it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Shape>,
+}
+
+impl Must {
+    /// What an answer must hold of a field; nothing of one that may be missing.
+    pub fn of(field: &Field) -> Option<Self> {
+        let shape = (field.class.is_fact() && field.shape.fits_reference()).then(|| field.shape.clone());
+        (!field.optional).then(|| Self { at: field.at.clone(), shape })
     }
 }
 

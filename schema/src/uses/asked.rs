@@ -97,6 +97,7 @@ impl<'o> Asked<'o> {
             job,
             pages,
             response: _,
+            must: _,
             most_bytes: _,
             timeout: _,
             retry: _,

@@ -9,7 +9,7 @@ use crate::console::office::Written;
 use crate::console::story::{Attempt, Operand, Stand, StepStory};
 use crate::console::words;
 use crate::control::{RunRow, Verb};
-use crate::store::{JournalRow, QueueItem, RunLine};
+use crate::store::{Aim, JournalRow, QueueItem, RunLine};
 use crate::world::Wall;
 
 /// The most tries of a step that are listed; the journal below has all.
@@ -98,7 +98,7 @@ fn step(story: &StepStory<'_>, run: &Whole<'_>) -> Markup {
                     p.facts { @for (name, fact) in &story.facts { span { (name) " = " code { (words::told(fact)) } } } }
                 }
                 @if !story.items.is_empty() { p.facts { span { "items: " @for (how, count) in &story.items { (count) " " (how) " " } } } }
-                @if !story.attempts.is_empty() { (attempts(&story.attempts)) }
+                @if !story.attempts.is_empty() { (attempts(&story.attempts, is_over(run))) }
             }
         }
     }
@@ -115,6 +115,7 @@ fn stand(stand: &Stand, now: Wall) -> (&'static str, Mark, String) {
         Stand::Passed(code) => ("warn", Mark::Skip, format!("failed, went on: {code}")),
         Stand::Failed(code) => ("bad", Mark::Bad, format!("failed: {code}")),
         Stand::InDoubt(code) => ("warn", Mark::Doubt, format!("in doubt: {code}")),
+        Stand::Confirming => ("warn", Mark::Doubt, "in doubt: asking whether it happened".into()),
     }
 }
 
@@ -167,17 +168,29 @@ fn when(text: &str, operands: &[Operand]) -> Markup {
     }
 }
 
-fn attempts(attempts: &[Attempt]) -> Markup {
+/// Whether the run is over: no answer of it is awaited any more.
+fn is_over(run: &Whole<'_>) -> bool {
+    matches!(run.line.last.entry, crate::store::Entry::Ended { .. })
+}
+
+/// The requests of a step.
+fn attempts(attempts: &[Attempt], is_over: bool) -> Markup {
     html! {
         ul.attempts {
             @for (place, attempt) in attempts.iter().take(ATTEMPTS_MOST).enumerate() {
                 // Numbers begin anew where the run was taken up again: what it read is not kept.
                 @let before = attempts.iter().take(place).filter(|before| before.intent.item == attempt.intent.item);
                 @let again = before.clone().any(|before| before.intent.attempt >= attempt.intent.attempt);
+                @let mut behind = attempts.iter().skip(place + 1);
+                @let last = !is_over && !behind.any(|next| next.intent.item == attempt.intent.item);
                 li {
                     span.at { (words::exact(attempt.at)) }
-                    @if again { " read again, try " } @else { " try " }
-                    (attempt.intent.attempt)
+                    @if attempt.intent.aim == Aim::Step {
+                        @if again { " read again, try " } @else { " try " }
+                        (attempt.intent.attempt)
+                    } @else {
+                        " " code { (attempt.intent.operation) }
+                    }
                     @if let Some(item) = &attempt.intent.item { " of " code { (words::told(item.as_str())) } }
                     @if attempt.intent.shadow { ", only recorded" }
                     ": "
@@ -189,7 +202,7 @@ fn attempts(attempts: &[Attempt]) -> Markup {
                             @if outcome.in_doubt { ", in doubt" }
                             ", " (words::took(attempt.at, *at))
                         }
-                        None => "no answer yet",
+                        None => (attempt.unanswered(last)),
                     }
                 }
             }
@@ -216,8 +229,7 @@ fn content(run: &Whole<'_>) -> Markup {
 
 /// What on-call may do with it.
 fn acts(run: &Whole<'_>) -> Markup {
-    let is_over = matches!(run.line.last.entry, crate::store::Entry::Ended { .. });
-    let verbs: &[(Verb, &str, &str)] = match (is_over, &run.queued) {
+    let verbs: &[(Verb, &str, &str)] = match (is_over(run), &run.queued) {
         (false, _) => &[(Verb::Cancel, "Cancel", "It ends at its next step boundary. What is done stays done.")],
         (true, Some(_)) => &[
             (

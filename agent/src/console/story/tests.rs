@@ -105,3 +105,31 @@ fn every_step_stands_where_the_journal_says() {
     let found = stands("reply", stopped);
     assert_eq!((&found[..3], &found[3..]), (&[done.clone(), done.clone(), done][..], &vec![Stand::Ahead; 5][..]));
 }
+
+#[test]
+fn who_is_asked_whether_an_effect_happened_is_told_so() {
+    let refund = plan("refund");
+    let intent = |aim: &str| json!({"intent": {"step": "pay", "attempt": 1, "operation": "shop.refund", "effect": "money", "aim": aim}});
+    let outcome = |code: &str, in_doubt: bool| json!({"outcome": {"step": "pay", "attempt": 1, "code": code, "in_doubt": in_doubt}});
+    let mut entries = vec![accepted(), when("pay", true), intent("step"), intent("confirm")];
+    let pay = |entries: &[serde_json::Value]| {
+        steps(&refund, &journal(json!(entries)), jiff::tz::TimeZone::UTC).pop().unwrap()
+    };
+
+    // The answer was lost in a crash, and the confirming read is out.
+    let story = pay(&entries);
+    assert_eq!(story.stand, Stand::Confirming);
+    let told: Vec<&str> = story.attempts.iter().enumerate().map(|(at, attempt)| attempt.unanswered(at == 1)).collect();
+    assert_eq!(told, ["no answer", "is being read, to learn whether it happened"]);
+
+    // What it told belongs to it.
+    entries.push(outcome("confirmed", false));
+    let story = pay(&entries);
+    assert_eq!(story.stand, Stand::Done);
+    assert!(story.attempts[0].outcome.is_none() && story.attempts[1].outcome.is_some());
+
+    // It told nothing.
+    entries.pop();
+    entries.push(json!({"ended": {"ending": "failed", "step": "pay", "code": "in_doubt"}}));
+    assert_eq!(pay(&entries).stand, Stand::InDoubt("in_doubt".into()));
+}

@@ -37,10 +37,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     pub(in crate::desk) async fn heard(&self, from: FromChat) -> Reply {
         let FromChat { client, connection, headers, body } = from;
         let Some(chat) = self.chat_of(&client, &connection) else { return refused(NotTaken::Unknown) };
-        if lock(&self.doors).enter(&client, self.rate(&client), self.world.clock().boot()).is_err() {
-            return refused(NotTaken::TooMany);
-        }
-        let _inside = Inside { desk: self, client: &client };
+        let Ok(mut inside) = Inside::enter(self, &client) else { return refused(NotTaken::TooMany) };
         let delivery = Delivery { headers: &headers, body: body.reveal() };
         let scheme = match &chat {
             Chat::Slack { .. } => Scheme { dialect: Dialect::Slack, header: None },
@@ -60,6 +57,9 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                 };
             }
         };
+        if inside.count().is_err() {
+            return refused(NotTaken::TooMany);
+        }
         let said = match &chat {
             Chat::Slack { .. } => slack::said(delivery.body).map_err(|slack::NotAnAnswer| NotTaken::BadForm),
             Chat::Helpdesk { answer, .. } => answered(answer, delivery),

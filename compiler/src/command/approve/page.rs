@@ -54,7 +54,7 @@ impl PageArgs {
         let Some(to) = &self.page else { return Ok(None) };
         let at = self.at.unwrap_or_else(|| context.now());
         let (head, source) = self.source(&statement.client, at)?;
-        let standing = standing(&head, statement, bytes, at)?;
+        let standing = standing(&head, statement, bytes, at).map_err(|error| self.unless_on_disk(error))?;
         let now = of(&head, &statement.client)?;
         let base = self.base.as_deref().map(|base| self.commit(base, &statement.client, at)).transpose()?;
         let before = base.as_ref().map(|base| of(base, &statement.client).unwrap_or_default());
@@ -88,6 +88,12 @@ impl PageArgs {
         });
         sign::write(to, html.as_bytes())?;
         Ok(Some(to))
+    }
+
+    /// What is not in the commit may well be in the files.
+    fn unless_on_disk(&self, error: Error) -> Error {
+        let help = "That is what HEAD holds. What is not committed yet is looked at with `--worktree`.";
+        if self.worktree { error } else { error.help(help) }
     }
 
     /// The source that the page speaks of, and what it is called.

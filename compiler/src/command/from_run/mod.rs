@@ -139,7 +139,7 @@ impl<'a> Run<'a> {
         match plan.operations.get(to) {
             Some(operation) if [OK, ACCEPTED].contains(&outcome.code.as_str()) => {
                 self.status(outcome.status.unwrap_or(200));
-                let body = self.sample.message(&operation.response, &BTreeMap::new());
+                let body = self.sample.reply(operation);
                 if body.as_object().is_some_and(|members| !members.is_empty()) {
                     self.put("body", &body);
                 }
@@ -159,7 +159,7 @@ impl<'a> Run<'a> {
         let (Some(job), Some(operation)) = (plan.operations.iter().find_map(of_it), plan.operations.get(read)) else {
             return;
         };
-        let mut body = self.sample.message(&operation.response, &BTreeMap::new());
+        let mut body = self.sample.reply(operation);
         let word = match outcome.code.as_str() {
             OK => job.done.first(),
             JOB_FAILED => job.failed.first(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use assent_schema::expr::Fact;
 use assent_schema::id::Name;
-use assent_schema::plan::Answer;
+use assent_schema::plan::{Answer, Operation};
 use assent_schema::shape::{CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape, number_of};
 use assent_schema::time::Moment;
 use serde_json::{Value, json};
@@ -24,14 +24,29 @@ pub(super) struct Sample<'a> {
 }
 
 impl Sample<'_> {
+    /// An answer of an operation, with all that it must hold.
+    pub(super) fn reply(&self, operation: &Operation) -> Value {
+        let mut body = json!({});
+        // An empty place is the answer itself, which is there.
+        for must in operation.must.values().filter(|must| must.shape.is_some() || !must.at.is_empty()) {
+            put(&mut body, &must.at, must.shape.as_ref().map_or_else(|| json!(TEXT), |shape| self.value(shape)));
+        }
+        self.fill(&mut body, &operation.response, &BTreeMap::new());
+        body
+    }
+
     /// A message with all of its fields; a fact that is one of the field's constants is taken over.
     pub(super) fn message(&self, fields: &BTreeMap<Name, Field>, facts: &BTreeMap<Name, Fact>) -> Value {
         let mut body = json!({});
+        self.fill(&mut body, fields, facts);
+        body
+    }
+
+    fn fill(&self, body: &mut Value, fields: &BTreeMap<Name, Field>, facts: &BTreeMap<Name, Fact>) {
         for (name, field) in fields {
             let chosen = facts.get(name).and_then(|fact| constant_of(&field.shape, fact));
-            put(&mut body, &field.at, chosen.unwrap_or_else(|| self.value(&field.shape)));
+            put(body, &field.at, chosen.unwrap_or_else(|| self.value(&field.shape)));
         }
-        body
     }
 
     /// An answer of an AI provider with the constants that it chose.
@@ -123,7 +138,11 @@ fn number(text: &str) -> Value {
 /// Puts a value at a path of a message; an empty path is the message itself.
 pub(super) fn put(message: &mut Value, path: &str, value: Value) {
     if path.is_empty() {
-        *message = value;
+        // An amount that stands beside the other fields leaves them there.
+        match (message.as_object_mut(), value) {
+            (Some(members), Value::Object(more)) => members.extend(more),
+            (_, value) => *message = value,
+        }
         return;
     }
     let mut here = message;

@@ -26,7 +26,11 @@ pub(super) static OPERATION: Table = Table {
             Holds::Map(&PATH, &Holds::Either(&[Holds::Text, Holds::Integer, Holds::Boolean])),
             "Members of the body that are always the same, by path; values of the query for `GET`.",
         ),
-        may("response", FIELDS, "The answer's fields that are taken; all others are dropped."),
+        may(
+            "response",
+            FIELDS,
+            "The answer's fields that are taken where a step reads them; all others are dropped. An effect's answer must hold those that are not `optional`.",
+        ),
         may("most_bytes", Holds::Within(1, 16 << 20), "The largest answer, in bytes; 1 MiB unless said."),
         may("timeout", Holds::Form(&PERIOD), "The longest time for one attempt; `10s` unless said."),
         may("errors", Holds::List(&Holds::Table(&ERROR)), "How failures are told apart; the first that fits counts."),
