@@ -26,7 +26,6 @@ mod provider;
 mod reader;
 mod scenario;
 mod step;
-pub mod suggest;
 pub mod text;
 mod tree;
 mod trigger;
