@@ -213,6 +213,21 @@ pub(crate) const ROOM: &[Attack] = &[
         world.facts.people.values_mut().next().expect("a decider").keys = [machine].into();
         judge(&world.release_of(world.listed()))
     }),
+    because("client file: two people decide with one key", "client-invalid", "decide with a key of", || {
+        let mut world = World::honest();
+        let twin = world.facts.people.values().next().expect("a decider").clone();
+        world.facts.people.insert("twin".parse().unwrap(), twin);
+        judge(&world.release_of(world.listed()))
+    }),
+    because("client file: two people decide with one account", "client-invalid", "decide with an account of", || {
+        let mut world = World::honest();
+        let twin = |name: &str| Decider {
+            keys: [key(name).public().to_string()].into(),
+            accounts: [("helpdesk".parse().unwrap(), "U0001".into())].into(),
+        };
+        world.facts.people.extend(["una", "ute"].map(|name| (name.parse().unwrap(), twin(name))));
+        judge(&world.release_of(world.listed()))
+    }),
     attack("client file: left out", "file-unexpected", || {
         let world = World::honest();
         let mut files = world.listed();
