@@ -80,7 +80,7 @@ fn the_refund_uses_what_the_formats_page_says() {
     shown.sort();
     assert_eq!(shown, [vec!["order.id", "order.payment", "order.total"], vec!["ticket.subject"]]);
     let [release] = of_kind(&uses, UseKind::Release)[..] else { panic!("one release") };
-    assert_eq!((release.bits, release.releases.len()), (Some(5), 3));
+    assert_eq!((release.bits, release.releases.len()), (Some(7), 3));
     let sent: Vec<_> = of_kind(&uses, UseKind::Read)
         .into_iter()
         .filter(|one| matches!(one.from, Some(Party::Agent(_))))
@@ -259,7 +259,7 @@ fn what_is_approved_may_be_wider_in_these_ways_alone() {
         (effect, "/guardrail", json!(null)),
         (effect, "/retention", json!("1d")),
         (ask, "/agreement/until", json!("2028-01-01T00:00:00Z")),
-        (release, "/bits", json!(6)),
+        (release, "/bits", json!(8)),
         (
             release,
             "/releases",
