@@ -196,6 +196,29 @@ fn every_fact_of_an_operation_but_its_pace_is_signed() {
     }
 }
 
+/// Who signs reads what is sent each time; where it is another, the use is another, whatever the digest says.
+#[test]
+fn what_is_sent_each_time_is_signed_in_words() {
+    let mut facts = serde_json::to_value(refund().operations.values().next().expect("an operation")).expect("json");
+    facts["constants"] = json!({"to": "me", "silent": true});
+    facts["document"] = json!("{ all }");
+    let operation: Operation = serde_json::from_value(facts).expect("an operation");
+    let asked = RequestUse::of(&operation).expect("a request");
+    let written = serde_json::to_value(&asked).expect("json");
+    assert_eq!(written["constants"], json!({"to": "me", "silent": true}));
+    assert_eq!(written["document"], json!("{ all }"));
+    let used = |request: &Value| -> DataUse {
+        let used = json!({"kind": "guardrail", "workflow": "refund", "requests": {"shop.get_order": request}});
+        serde_json::from_value(used).expect("a use")
+    };
+    assert!(covers(&used(&written), &used(&written)));
+    for (member, value) in [("constants", json!({"to": "you", "silent": true})), ("document", json!("{ some }"))] {
+        let mut told = written.clone();
+        told[member] = value;
+        assert!(!covers(&used(&told), &used(&written)), "{member}");
+    }
+}
+
 /// What is signed is the operation's own JSON, less the members that say how fast and what comes back.
 #[test]
 fn the_digest_of_a_request_is_that_of_the_operation_without_its_pace() {
@@ -263,7 +286,12 @@ fn what_is_approved_may_be_wider_in_these_ways_alone() {
         (
             release,
             "/releases",
-            json!(["a", "intent.intent: one_of 3", "intent: how it ended", "order: intent.confidence >= 0.8"]),
+            json!([
+                "a",
+                "intent.intent: one_of 3",
+                "intent: how it ended in 2 tries",
+                "order: intent.confidence >= 0.8"
+            ]),
         ),
     ] {
         let mut wider = changed(of, pointer, value);
