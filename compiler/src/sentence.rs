@@ -3,7 +3,7 @@
 use assent_schema::class::Class;
 use assent_schema::coverage::Gap;
 use assent_schema::id::{ClientId, Name};
-use assent_schema::plan::{Action, Effect, Plan};
+use assent_schema::plan::{Action, Constant, Effect, Plan};
 use assent_schema::shape::currency_digits;
 use assent_schema::uses::{ConnectionParty, DataUse, GuardrailUse, Party, UseKind};
 
@@ -204,7 +204,13 @@ fn deciders(data_use: &DataUse) -> String {
 
 fn requests(data_use: &DataUse) -> String {
     let said = data_use.requests.iter();
-    let said = said.map(|(operation, asked)| format!("`{operation}` by `{} {}`", asked.method.as_str(), asked.path));
+    let said = said.map(|(operation, asked)| {
+        let always: Vec<String> = asked.constants.iter().map(|(at, value)| always(at, value)).collect();
+        let always = if always.is_empty() { String::new() } else { format!(" with {}", always.join(" and ")) };
+        let document = asked.document.as_ref().map(|text| format!(" with the document {}", quoted(text)));
+        let document = document.unwrap_or_default();
+        format!("`{operation}` by `{} {}`{always}{document}", asked.method.as_str(), asked.path)
+    });
     said.collect::<Vec<_>>().join(", ")
 }
 
@@ -222,11 +228,6 @@ fn events(data_use: &DataUse) -> String {
     said.collect::<Vec<_>>().join(", ")
 }
 
-/// As JSON, so that it cannot be taken for the words around it.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
 /// What goes where it counts.
 fn puts(data_use: &DataUse) -> String {
     let said = data_use.puts.iter().map(|(param, put)| {
@@ -236,6 +237,20 @@ fn puts(data_use: &DataUse) -> String {
     });
     let said: Vec<_> = said.collect();
     if said.is_empty() { String::new() } else { format!(" ({})", said.join(", ")) }
+}
+
+/// What is sent each time at a place, in words.
+pub fn always(at: &str, value: &Constant) -> String {
+    let value = match value {
+        Constant::Text(text) => quoted(text),
+        Constant::Boolean(_) | Constant::Integer(_) => value.to_string(),
+    };
+    format!("`{at}` always {value}")
+}
+
+/// A text of somebody else as one can be sure to read it: nothing in it moves a cursor or ends the sentence.
+pub fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.escape_debug())
 }
 
 fn scopes(data_use: &DataUse) -> String {
@@ -329,6 +344,29 @@ mod tests {
             with("sandbox_token_hosts", json!(["c.example"])),
             "mail (mail.example, eu; access to it from c.example)"
         );
+    }
+
+    #[test]
+    fn what_is_sent_each_time_stands_in_the_words() {
+        let used = |constants: serde_json::Value, document: Option<&str>| {
+            let mut asked =
+                json!({"method": "POST", "path": "/graphql", "digest": "0".repeat(64), "constants": constants});
+            if let Some(document) = document {
+                asked["document"] = json!(document);
+            }
+            let used = json!({"kind": "guardrail", "workflow": "reply", "requests": {"desk.send": asked}});
+            sentence(&serde_json::from_value(used).expect("a use"))
+        };
+        let said = used(json!({"type": "note", "silent": true, "size": 7}), Some("query {\n  all\n}"));
+        assert!(
+            said.ends_with(
+                "`desk.send` by `POST /graphql` with `silent` always true and `size` always 7 and `type` always \"note\" \
+                 with the document \"query {\\n  all\\n}\"."
+            ),
+            "{said}"
+        );
+        let said = used(json!({"to": "a\u{1b}[2J\"b"}), None);
+        assert!(said.ends_with("with `to` always \"a\\u{1b}[2J\\\"b\"."), "{said}");
     }
 
     #[test]

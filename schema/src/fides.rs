@@ -5,6 +5,8 @@
 
 use std::cmp::Reverse;
 
+use crate::nearest;
+
 /// Whether a text is a data use of the taxonomy.
 pub fn is_data_use(text: &str) -> bool {
     DATA_USES.binary_search(&text).is_ok()
@@ -37,19 +39,10 @@ pub fn forbidden(purpose: &str) -> Option<&'static str> {
 
 /// The key of a taxonomy that a wrong one probably means: one that is nearly the same, else the shortest that ends alike.
 pub fn nearest(wrong: &str, keys: &[&'static str]) -> Option<&'static str> {
-    // A long text is nobody's misspelling, and distances cost the product of both lengths.
-    if wrong.len() > 100 {
-        return None;
-    }
-    let flat = wrong.to_ascii_lowercase().replace('-', "_");
-    let close = keys.iter().map(|key| (strsim::damerau_levenshtein(&flat, key), *key));
-    let most = (flat.len() / 5).clamp(1, 4);
-    let same_end = |key: &&&str| flat.rsplit('.').next().is_some_and(|last| key.rsplit('.').next() == Some(last));
-    close
-        .filter(|(distance, _)| *distance <= most)
-        .min()
-        .map(|(_, key)| key)
-        .or_else(|| keys.iter().filter(same_end).max_by_key(|key| Reverse((key.len(), **key))).copied())
+    let last = |key: &str| key.rsplit('.').next().map(|last| last.to_ascii_lowercase().replace('-', "_"));
+    let same_end = |key: &&&str| last(key) == last(wrong);
+    let ends_alike = || keys.iter().filter(same_end).max_by_key(|key| Reverse((key.len(), **key))).copied();
+    nearest::nearest(wrong, keys.iter().copied()).or_else(ends_alike)
 }
 
 /// What data may be said to be used for, sorted.

@@ -6,15 +6,16 @@
 pub mod canon;
 pub mod class;
 pub mod code;
-pub mod fides;
 pub mod hidden;
 pub mod id;
+pub mod nearest;
 pub mod point;
 pub mod remote;
 pub mod time;
 pub mod tripwire;
 
 pub mod cron;
+pub mod fides;
 pub mod finding;
 pub mod passkey;
 pub mod promise;

@@ -18,6 +18,8 @@ mod chats;
 mod commands;
 mod console;
 mod deploy;
+mod endpoints;
+mod facts;
 mod files;
 #[path = "../../agent/src/verify/fixture.rs"]
 #[expect(dead_code, reason = "the unit tests of the agent use more of it")]
@@ -26,6 +28,7 @@ mod git;
 mod identity;
 mod ledgers;
 mod passkeys;
+mod rehearsals;
 mod reset;
 mod roots;
 mod signatures;
@@ -50,7 +53,10 @@ const ROOMS: &[(&str, &[Attack])] = &[
     ("Releases and their files", files::ROOM),
     ("Git", git::ROOM),
     ("Statements of clients", statements::ROOM),
-    ("Plans, facts and rehearsals", uses::ROOM),
+    ("Plans", uses::ROOM),
+    ("Clients' files", facts::ROOM),
+    ("Endpoints", endpoints::ROOM),
+    ("Rehearsals", rehearsals::ROOM),
     ("Time", time::ROOM),
     ("Deploy and rollback", deploy::ROOM),
     ("An agent's own store and name", identity::ROOM),
@@ -139,6 +145,21 @@ fn statements() {
 #[test]
 fn uses() {
     table::play(uses::ROOM);
+}
+
+#[test]
+fn facts() {
+    table::play(facts::ROOM);
+}
+
+#[test]
+fn endpoints() {
+    table::play(endpoints::ROOM);
+}
+
+#[test]
+fn rehearsals() {
+    table::play(rehearsals::ROOM);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The walls of the house, read from the source: which rooms import which, what stands in one place alone, what is pure.
 
 mod codes;
+mod lock;
 mod order;
 mod walls;
 

@@ -13,7 +13,7 @@ use assent_schema::id::{ClientId, ConnectionId, PersonId};
 use assent_schema::plan::{Plan, SCHEMA, Target};
 use assent_schema::release::Manifest;
 use assent_schema::scenario::Tests;
-use assent_schema::trust::{PublicKey, Root, RootChain, Teams};
+use assent_schema::trust::{Deciders, PublicKey, Root, RootChain, Teams};
 
 use super::files::Sorted;
 use super::refusal::{Refusal, RefusalCode};
@@ -72,9 +72,25 @@ pub(super) fn facts(
                 return Err(refuse(format!("lets {person} decide with a key of {owner}")));
             }
         }
+        if let Some((person, what, other)) = shared(&facts) {
+            return Err(refuse(format!("lets {person} decide with {what} of {other}")));
+        }
         found.insert(client.clone(), facts);
     }
     Ok(found)
+}
+
+/// The first of a client's people who could answer as another of them, and by what.
+fn shared(facts: &ClientFacts) -> Option<(&PersonId, &'static str, PersonId)> {
+    let mut deciders = Deciders::default();
+    facts.people.iter().find_map(|(person, decider)| {
+        if let Some(other) = decider.keys.iter().find_map(|key| deciders.take_key(person, key).cloned()) {
+            return Some((person, "a key", other));
+        }
+        let mut accounts = decider.accounts.iter();
+        let other = accounts.find_map(|(at, account)| deciders.take_account(person, at, account).cloned())?;
+        Some((person, "an account", other))
+    })
 }
 
 fn is_of_team(person: &PersonId, decider: &Decider, root: &Root, team: Option<&BTreeSet<PersonId>>) -> bool {

@@ -13,6 +13,7 @@ mod approval_invalid;
 mod bad_schedule;
 mod breaches;
 mod cache_too_long;
+pub mod cancelled;
 mod expressions;
 mod forbidden_purpose;
 mod hidden;
@@ -224,6 +225,7 @@ fn check_client(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
     approval_expired::check(view, needs, findings);
     approval_invalid::check(view, needs, findings);
     approval_invalid::check_serials(view, findings);
+    cancelled::check(view, needs, findings);
     provider_agreement::check(view, findings);
     retention_too_short::check(view, findings);
     retention_exceeds_plan::check(view, findings);

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, there_are};
 use assent_schema::id::PersonId;
+use assent_schema::nearest::nearest;
 
 use super::View;
-use crate::parse::suggest::closest;
 
 /// Reports each contact who is neither one of the client's people and approvers nor one of the agency's.
 ///
@@ -26,7 +26,7 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
         let known: BTreeSet<&str> = own.chain(approvers).chain(agency).collect();
         for contact in client.contacts.iter().filter(|contact| !known.contains(contact.as_str())) {
             let message = format!("There is no person `{}` of the client or the agency.", contact.value);
-            let near = closest(contact.as_str(), known.iter().copied()).map(|near| format!("Did you mean `{near}`?"));
+            let near = nearest(contact.as_str(), known.iter().copied()).map(|near| format!("Did you mean `{near}`?"));
             let help = near.or_else(|| there_are(known.iter().copied())).unwrap_or_default();
             findings.add_with_help(Code::UnknownName, unit.span(&contact.span), message, help);
         }

@@ -1,11 +1,11 @@
 //! `assent explain [CODE]`: what a finding code means, why it matters, what to do; and by which codes runs fail.
 
 use assent_schema::code::{Code, Severity};
+use assent_schema::nearest::nearest;
 use assent_schema::plan::{ENDINGS, EndCode};
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::parse::suggest::closest;
 use crate::show::codes;
 
 use super::{Context, Format, Outcome};
@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
 
 fn no_such_code(name: &str) -> Error {
     let names = Code::ALL.iter().map(|code| code.row().name).chain(ENDINGS.iter().map(|end| end.name));
-    let next = match closest(name, names) {
+    let next = match nearest(name, names) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "`assent explain` lists all of them".into(),
     };

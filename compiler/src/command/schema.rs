@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use assent_schema::nearest::nearest;
 use serde_json::json;
 
 use super::{Context, Format, Outcome};
 use crate::error::Error;
 use crate::parse::keys::{KINDS, Kind};
-use crate::parse::suggest::closest;
 use crate::publish::sign::write;
 use crate::show::schema::{FOLDER, OURS, file_name, schema, taplo};
 
@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
 }
 
 fn no_such_kind(name: &str) -> Error {
-    let next = match closest(name, KINDS.iter().map(|kind| kind.name)) {
+    let next = match nearest(name, KINDS.iter().map(|kind| kind.name)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "`assent schema --list` lists all of them".into(),
     };

@@ -9,8 +9,11 @@ use assent_schema::trust::{Cancelled, Decision, Statement};
 
 use super::approve;
 use super::http::Authority;
+use super::repository::worktree;
 use super::trust::{WaitingReset, newest_approvers, newest_root, waiting_reset};
 use super::{Context, Format, Outcome};
+use crate::check::cancelled::Nameable;
+use crate::check::{Judged, survey};
 use crate::error::Error;
 use crate::publish::sign::{self, KeyFile};
 
@@ -74,6 +77,7 @@ fn state(
         .ok_or_else(|| Error::input(format!("the client {} has no approvers in this repository", args.client)))?;
     let reset = waiting_reset(&args.repo, &args.client, context.now())?;
     let cancelled = cancelled(args, reset.as_ref())?;
+    refuse_what_is_not(args, &cancelled, context)?;
     // While a reset waits, who was an approver before it still is.
     let today = reset.map_or(newest, |reset| reset.before);
     if !today.people.contains_key(&args.key.person) {
@@ -148,23 +152,53 @@ fn cancelled(args: &Args, reset: Option<&WaitingReset>) -> Result<Vec<Cancelled>
     Ok(named)
 }
 
-/// The highest serial of the statements in a folder; zero when there is none.
-pub(super) fn highest_serial(folder: &Path) -> Result<u64, Error> {
-    let tried = |e| Error::io(format!("read {}", folder.display()), e);
-    let entries = match std::fs::read_dir(folder) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(0),
-        found => found.map_err(tried)?,
-    };
-    let mut highest = 0;
-    for entry in entries {
-        let path = entry.map_err(tried)?.path();
-        if path.extension().is_some_and(|e| e == "toml") {
-            let bytes = std::fs::read(&path).map_err(tried)?;
-            let statement = Statement::parse(&path.display().to_string(), &bytes);
-            highest = highest.max(statement.map_err(|e| Error::input(e.to_string()))?.serial);
+/// What names nothing ends nothing, and whoever signs it would believe that it does. A signed file of the client or a workflow
+/// of the work tree says what there is; only a use that no file has costs a look at what the workflows need.
+fn refuse_what_is_not(args: &Args, cancelled: &[Cancelled], context: &Context<'_>) -> Result<(), Error> {
+    let mut nameable = Nameable::default();
+    let client = args.repo.join(format!("clients/{}", args.client));
+    for file in toml_files(&client.join("workflows"))? {
+        let name = file.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+        nameable.take_workflow(name);
+    }
+    statements(&client.join("approvals"))?.iter().for_each(|statement| nameable.take(statement));
+    let lacks_use = |named: &Cancelled| matches!(named, Cancelled::Digest(_)) && nameable.lacks(named).is_some();
+    if cancelled.iter().any(lacks_use) {
+        let (found, _) = survey(&worktree(&args.repo)?, context.now())?;
+        let needed = found.judged.get(&args.client).into_iter().flat_map(Judged::uses);
+        needed.for_each(|used| nameable.take_use(used));
+    }
+    match cancelled.iter().find_map(|named| nameable.lacks(named)) {
+        None => Ok(()),
+        Some(lacking) => {
+            let Args { client, .. } = args;
+            Err(Error::input(format!("{client} has no {} in this repository. {}", lacking.what, lacking.advice())))
         }
     }
-    Ok(highest)
+}
+
+/// The highest serial of the statements in a folder; zero when there is none.
+pub(super) fn highest_serial(folder: &Path) -> Result<u64, Error> {
+    Ok(statements(folder)?.iter().map(|statement| statement.serial).max().unwrap_or(0))
+}
+
+fn statements(folder: &Path) -> Result<Vec<Statement>, Error> {
+    let read = |path: PathBuf| {
+        let bytes = std::fs::read(&path).map_err(|e| Error::io(format!("read {}", path.display()), e))?;
+        Statement::parse(&path.display().to_string(), &bytes).map_err(|e| Error::input(e.to_string()))
+    };
+    toml_files(folder)?.into_iter().map(read).collect()
+}
+
+/// The TOML files of a folder; none where there is no folder.
+fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let tried = |e| Error::io(format!("read {}", folder.display()), e);
+    let entries = match std::fs::read_dir(folder) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        found => found.map_err(tried)?,
+    };
+    let paths = entries.map(|entry| Ok(entry.map_err(tried)?.path())).collect::<Result<Vec<_>, Error>>()?;
+    Ok(paths.into_iter().filter(|path| path.extension().is_some_and(|e| e == "toml")).collect())
 }
 
 /// What a cancellation names, for people.

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assent_schema::client::{Calendar, ClientLimits, Decider, Freeze, OwnedBranch, PerCustomer, PerWorkflow, Witness};
+use assent_schema::client::{Calendar, ClientLimits, Freeze, OwnedBranch, PerCustomer, PerWorkflow, Witness};
 use assent_schema::id::{ClientId, IntegrationId, ProviderId, Region};
 use assent_schema::ledger::LogKey;
 use assent_schema::plan::{Rate, Target};
 use assent_schema::remote::Remote;
-use assent_schema::spec::{Client, Connection, Endpoint, Guardrail, Holders, Slot, Spanned};
+use assent_schema::spec::{Client, Connection, Decider, Endpoint, Guardrail, Holders, Slot, Spanned};
 use assent_schema::time::Period;
 
 use super::reader::{Table, Value};
@@ -142,7 +142,7 @@ fn limits(value: Value<'_, '_>) -> Option<ClientLimits> {
 fn decider(value: Value<'_, '_>) -> Option<Decider> {
     let mut table = value.table()?;
     let keys = table.set("keys", |value| value.spanned(public_key));
-    let accounts = table.map("accounts", plain_line);
+    let accounts = table.map("accounts", |value| value.spanned(plain_line));
     if keys.is_empty() && accounts.is_empty() {
         let keys = ["keys", "accounts"];
         table.lacks::<()>(
@@ -152,10 +152,7 @@ fn decider(value: Value<'_, '_>) -> Option<Decider> {
         );
     }
     table.done();
-    Some(Decider {
-        keys: keys.into_iter().map(|key| key.value).collect(),
-        accounts: accounts.into_iter().map(|(connection, account)| (connection.value, account)).collect(),
-    })
+    Some(Decider { keys, accounts })
 }
 
 /// An OpenSSH public key, whose comment is for people and is not kept, or a passkey.

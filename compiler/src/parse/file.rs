@@ -155,6 +155,17 @@ pub(crate) fn value_place(text: &str, path: &[&str]) -> Option<Range<usize>> {
     Some(table.get(last)?.span())
 }
 
+/// The place of the value of a key in the item of a list that has this value; nothing where there is none.
+pub(crate) fn item_place(text: &str, list: &str, key: &str, value: &str) -> Option<Range<usize>> {
+    let root = tree(text).ok()?;
+    let Written::Array(items) = root.get(list)?.get_ref() else { return None };
+    items.iter().find_map(|item| {
+        let Written::Table(item) = item.get_ref() else { return None };
+        let given = item.get(key)?;
+        matches!(given.get_ref(), Written::String(text) if *text == value).then(|| given.span())
+    })
+}
+
 fn first_line(text: &str) -> Range<usize> {
     0..text.lines().next().map_or(0, str::len)
 }

@@ -26,7 +26,6 @@ mod provider;
 mod reader;
 mod scenario;
 mod step;
-pub mod suggest;
 pub mod text;
 mod tree;
 mod trigger;
@@ -45,7 +44,7 @@ use assent_schema::spec::{Client, Integration, Library, Project, Provider, Tests
 use crate::source::{Place, Source};
 
 use file::{Said, read};
-pub(crate) use file::{anchor, value_place};
+pub(crate) use file::{anchor, item_place, value_place};
 pub(crate) use value::foreign;
 
 /// Everything that a source says, or a part of it with what that part rests on; read but not yet connected.

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use super::tree::{Members, Written};
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, Span, some_of};
+use assent_schema::nearest::nearest;
 use assent_schema::spec::Spanned;
 
 use super::advice::{quotes, write};
-use super::suggest::closest;
 use super::value::misnamed;
 
 /// The most findings of one file; more would not help anybody.
@@ -234,7 +234,7 @@ impl<'r, 'i> Table<'r, 'i> {
     /// Whether a key is there under a name that is only misspelt, as far as its other keys are known.
     pub(super) fn is_misspelt(&self, key: &'static str) -> bool {
         let unknown = |name: &&toml::Spanned<_>| !self.asked.contains(&AsRef::<str>::as_ref(name.get_ref()));
-        !self.has(key) && self.inner.keys().filter(unknown).any(|name| closest(name.get_ref(), [key]).is_some())
+        !self.has(key) && self.inner.keys().filter(unknown).any(|name| nearest(name.get_ref(), [key]).is_some())
     }
 
     /// Whether a key is there.
@@ -333,7 +333,7 @@ impl<'r, 'i> Table<'r, 'i> {
         let asked = std::mem::take(&mut self.asked);
         let unknown = || inner.keys().filter(|key| !asked.contains(&key.get_ref().as_ref()));
         // What is lacking is meant rather than what is there already.
-        let near = |name: &str| closest(name, needed.iter().copied()).or_else(|| closest(name, asked.iter().copied()));
+        let near = |name: &str| nearest(name, needed.iter().copied()).or_else(|| nearest(name, asked.iter().copied()));
         let meant: BTreeSet<&str> = match needed.as_slice() {
             [] => BTreeSet::new(),
             _ => unknown().filter_map(|key| near(key.get_ref())).collect(),

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use super::tree::Written;
+use assent_schema::nearest::nearest;
 use assent_schema::plan::{Constant, Expression};
 use assent_schema::shape::{is_currency, is_decimal};
 use assent_schema::spec::Spanned;
@@ -14,7 +15,6 @@ use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use unicode_script::UnicodeScript as _;
 
 use super::reader::Value;
-use super::suggest::{closest, listed};
 
 /// The longest line of prose for people, in bytes.
 const LINE_MOST_BYTES: usize = 500;
@@ -69,8 +69,9 @@ pub(super) fn words<T: DeserializeOwned>() -> Vec<&'static str> {
 
 /// Reports a text that is none of some words.
 pub(super) fn not_one_of<T>(value: &Value<'_, '_>, text: &str, words: &[&str]) -> Option<T> {
-    let what = format!("is none of {}", listed(words));
-    match closest(text, words.iter().copied()) {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    let what = format!("is none of {}", quoted.join(", "));
+    match nearest(text, words.iter().copied()) {
         Some(near) => value.bad_with_help(&what, format!("Did you mean `{near}`?")),
         None => value.bad(&what),
     }

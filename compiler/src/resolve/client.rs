@@ -12,6 +12,7 @@ use assent_schema::id::{ConnectionId, Environment, OperationRef, PersonId, SlotI
 use assent_schema::plan::{SCHEMA, Target};
 use assent_schema::spec::{self, Spanned, Unit};
 use assent_schema::time::Moment;
+use assent_schema::trust::Deciders;
 
 use super::Team;
 use super::names::{Report, texts};
@@ -19,6 +20,10 @@ use crate::parse::Parsed;
 
 /// Where connections and alert routes lead, by environment.
 pub type EndpointsByEnvironment = BTreeMap<Environment, BTreeMap<ConnectionId, Endpoint>>;
+
+/// What two people who share a key or an account are told.
+const ALONE: &str =
+    "Name each person once, with keys and accounts that are theirs alone: by them the ledger says who decided.";
 
 /// The environment whose hosts clients approve.
 pub const PRODUCTION: &str = "production";
@@ -34,6 +39,7 @@ pub(super) fn resolve(
     let mut report = Report::new(unit, findings);
     check_region(parsed, client, &mut report);
     let helpers = check_groups(client, team, &mut report);
+    check_people(client, &mut report);
     let mut endpoints = EndpointsByEnvironment::new();
     let mut connections = BTreeMap::new();
     for (id, connection) in &client.connections {
@@ -55,7 +61,7 @@ pub(super) fn resolve(
         stale_limit: client.stale_limit.value,
         guardrails: client.guardrails.iter().map(guardrail).collect(),
         deciders: client.groups.iter().map(|(group, people)| (group.value.clone(), values(people))).collect(),
-        people: client.people.iter().map(|(id, person)| (id.value.clone(), person.clone())).chain(helpers).collect(),
+        people: client.people.iter().map(|(id, person)| (id.value.clone(), decider(person))).chain(helpers).collect(),
         chat_up_to: client.chat_up_to.clone(),
         freeze: client.freeze.iter().map(|freeze| freeze.value.clone()).collect(),
         routes,
@@ -170,6 +176,37 @@ fn check_groups(client: &spec::Client, team: Option<&Team>, report: &mut Report<
         report.unknown("group", &guardrail.by, &groups);
     }
     helpers
+}
+
+/// An answer is one person's: what two share is told at the one who stands later, and an account is one at a connection that the
+/// client has.
+fn check_people(client: &spec::Client, report: &mut Report<'_>) {
+    let connections = texts(client.connections.keys().map(|id| &id.value));
+    let mut people: Vec<_> = client.people.iter().collect();
+    people.sort_by_key(|(person, _)| person.span.start);
+    let mut deciders = Deciders::default();
+    for (person, decider) in people {
+        for key in &decider.keys {
+            if let Some(other) = deciders.take_key(&person.value, &key.value) {
+                let message = format!("`{}` has a key that `{other}` has already.", person.value);
+                report.add_with_help(Code::DuplicateName, &key.span, message, ALONE.into());
+            }
+        }
+        for (at, account) in &decider.accounts {
+            if !client.connections.contains_key(at.as_str()) {
+                report.unknown("connection", at, &connections);
+            } else if let Some(other) = deciders.take_account(&person.value, &at.value, &account.value) {
+                let message =
+                    format!("`{}` has an account at `{}` that `{other}` has already.", person.value, at.value);
+                report.add_with_help(Code::DuplicateName, &account.span, message, ALONE.into());
+            }
+        }
+    }
+}
+
+fn decider(person: &spec::Decider) -> Decider {
+    let accounts = person.accounts.iter().map(|(at, account)| (at.value.clone(), account.value.clone()));
+    Decider { keys: values(&person.keys), accounts: accounts.collect() }
 }
 
 fn guardrail(guardrail: &spec::Guardrail) -> assent_schema::client::Guardrail {

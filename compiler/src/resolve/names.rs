@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, Span, there_are};
+use assent_schema::nearest::nearest;
 use assent_schema::spec::{Spanned, Unit};
-
-/// How alike two names must be for one to be suggested for the other, from 0 to 1.
-const ALIKE: f64 = 0.7;
 
 /// Where findings of one file go.
 pub(super) struct Report<'a> {
@@ -43,7 +41,7 @@ impl<'a> Report<'a> {
     pub(super) fn unknown_at(&mut self, what: &str, name: &str, place: &Range<usize>, known: &[&str]) {
         let message = format!("There is no {what} `{name}`.");
         let span = Span::new(&self.file, place.clone());
-        match nearest(name, known) {
+        match nearest(name, known.iter().copied()) {
             Some(near) => {
                 self.findings.add_with_help(Code::UnknownName, span, message, format!("Did you mean `{near}`?"));
             }
@@ -60,24 +58,7 @@ impl<'a> Report<'a> {
     }
 }
 
-/// The known name that is most like this one.
-pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let scored = known.iter().map(|k| (strsim::jaro_winkler(name, k), *k)).filter(|(score, _)| *score >= ALIKE);
-    scored.max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1))).map(|(_, near)| near)
-}
-
 /// The names as texts, for suggestions.
 pub(super) fn texts<'a, T: AsRef<str> + 'a>(names: impl IntoIterator<Item = &'a T>) -> Vec<&'a str> {
     names.into_iter().map(AsRef::as_ref).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_nearest_name_is_suggested_and_nothing_when_none_is_near() {
-        assert_eq!(nearest("helpdsk", &["shop", "helpdesk"]), Some("helpdesk"));
-        assert_eq!(nearest("xyz", &["shop", "helpdesk"]), None);
-    }
 }

@@ -7,13 +7,14 @@ use assent_schema::code::Code;
 use assent_schema::expr::Path;
 use assent_schema::flow::of_argument;
 use assent_schema::id::{ConnectionId, Name, OperationRef, ProviderId};
+use assent_schema::nearest::nearest;
 use assent_schema::plan::{
     Action, Argument, AskLimit, Awaited, Channel, Chat, Each, Effect, Retry, Spend, Step, Target, Until,
 };
 use assent_schema::spec::{self, ChannelKind, Spanned};
 use assent_schema::time::Period;
 
-use super::names::{nearest, texts};
+use super::names::texts;
 use super::operations;
 use super::sites::Site;
 use super::workflow::Resolver;
@@ -266,7 +267,8 @@ impl Resolver<'_> {
         }
         // What is only misspelled is there.
         let strange: Vec<_> = with.keys().filter(|name| !operation.params.contains_key(*name)).collect();
-        let meant = |missing: &str| strange.iter().any(|name| nearest(name.as_str(), &known) == Some(missing));
+        let meant =
+            |missing: &str| strange.iter().any(|name| nearest(name.as_str(), known.iter().copied()) == Some(missing));
         let missing = operation
             .params
             .iter()

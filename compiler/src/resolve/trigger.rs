@@ -172,6 +172,7 @@ impl Resolver<'_> {
     /// Fields that must have certain values are facts that an expression could compare.
     fn only(&mut self, only: &BTreeMap<Spanned<Name>, Spanned<String>>, trigger: &Trigger) -> BTreeMap<Name, String> {
         let Some(fields) = trigger.fields() else { return BTreeMap::new() };
+        let mut narrowed = BTreeMap::new();
         for (name, wanted) in only {
             let Some(field) = fields.get(&name.value) else {
                 self.report.unknown("field of the trigger called", name, &texts(fields.keys()));
@@ -189,9 +190,11 @@ impl Resolver<'_> {
                 let message = format!("`{}` can never be this.", name.value);
                 let help = "`match` compares facts of type `token`, `uuid`, `integer`, `boolean` and `one_of` with a value that they can have.";
                 self.report.add_with_help(Code::BadValue, &wanted.span, message, help.to_owned());
+                continue;
             }
+            narrowed.insert(name.value.clone(), wanted.value.clone());
         }
-        only.iter().map(|(name, wanted)| (name.value.clone(), wanted.value.clone())).collect()
+        narrowed
     }
 }
 

@@ -2,6 +2,7 @@
 
 use assent_compiler::command::Outcome;
 use assent_compiler::publish::branch;
+use assent_schema::trust::{Decision, Statement};
 use git2::{Oid, Signature, Time};
 
 use super::{agency, commit, found, release};
@@ -82,6 +83,36 @@ fn what_a_client_signed_is_taken_out_by_members_alone() {
     let merge = repository.commit(None, &who, &who, "Merge", &ours.tree().unwrap(), &[&ours, &theirs]).unwrap();
     let said = judged(base, merge);
     assert!(said.len() == 1 && said.iter().all(|said| said.contains("changes or takes out")), "{said:?}");
+}
+
+#[test]
+fn what_names_nothing_is_not_signed() {
+    let (_folder, agency) = agency();
+    let approvals = agency.source.join("clients/acme/approvals");
+    let count = || std::fs::read_dir(&approvals).unwrap().count();
+    let before = count();
+    let dana = agency.private("dana").unwrap();
+    let stranger = "0".repeat(64);
+    let said = |verb: &str, named: [&str; 2]| {
+        let line = [verb, "acme", named[0], named[1], "--key", &dana];
+        agency.try_assent(&line.map(str::to_owned)).map(|(_, said)| said).map_err(|e| e.to_string())
+    };
+    for verb in ["withdraw", "reject"] {
+        let refused = said(verb, ["--workflow", "refnud"]).unwrap_err();
+        assert!(refused.contains("acme has no workflow `refnud`") && refused.contains("`refund`?"), "{refused}");
+        let refused = said(verb, ["--use", &stranger]).unwrap_err();
+        assert!(refused.contains("acme has no data use") && refused.contains("name their workflow"), "{refused}");
+        assert_eq!(count(), before, "nothing was written");
+    }
+    // A use that an approval has, and a use that is only proposed.
+    let mut files = std::fs::read_dir(&approvals).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.find(|path| path.extension().is_some_and(|end| end == "toml")).expect("an approval");
+    let approval = Statement::parse("an approval", &std::fs::read(&file).unwrap()).unwrap();
+    let Decision::Approve(approved) = &approval.says else { panic!("an approval") };
+    let digest = approved.uses.first().expect("a use").digest().unwrap().to_string();
+    assert!(said("withdraw", ["--use", &digest]).is_ok());
+    std::fs::remove_file(&file).unwrap();
+    assert!(said("reject", ["--use", &digest]).is_ok());
 }
 
 #[test]

@@ -14,14 +14,15 @@
 //! `#- ` sections are what people sign; a `#= ` section changes a file after everybody has signed.
 //! `#commit alice` makes the change a commit of its own, signed by that person, after one with the base; `#commit nobody`
 //! and `#commit forge` leave the signature out. The check is then asked about commits since the base.
-//! `#approves again` is a second approval under the serial of the first.
+//! `#approves again` is a second approval under the serial of the first; `#rejects` and `#withdraws` name workflows, and uses by
+//! digest, in a statement of their own.
 //! `#expires` says when the client's approval ends, `#environment` what the check is asked for.
 //! `#link` makes it a link, and `#raw` is a `+` line with Rust's escapes and no line end.
 
 #![expect(clippy::string_slice, reason = "helpers of tests; what does not fit fails the test")]
 
 use super::Files;
-use super::signed::{approve_again, approve_beside, follow, sign_all};
+use super::signed::{approve_again, approve_beside, cancel, follow, sign_all};
 
 /// When approvals end unless a fixture says otherwise.
 const EXPIRES: &str = "2027-03-01T00:00:00Z";
@@ -83,6 +84,12 @@ pub(crate) fn apply(base: &Files, text: &str) -> Fixture {
     }
     if text.lines().any(|line| line == "#approves again") {
         approve_again(&mut fixture.files, &"acme".parse().expect("a client"));
+    }
+    for decision in ["reject", "withdraw"] {
+        if let Some(named) = text.lines().find_map(|line| line.strip_prefix(&format!("#{decision}s "))) {
+            let named: Vec<&str> = named.split(' ').collect();
+            cancel(&mut fixture.files, &"acme".parse().expect("a client"), decision, &named);
+        }
     }
     if let Some(by) = text.lines().find_map(|line| line.strip_prefix("#commit ")) {
         let mut before = base.clone();

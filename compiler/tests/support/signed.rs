@@ -8,8 +8,8 @@ use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, PersonId};
 use assent_schema::time::{Moment, Period};
 use assent_schema::trust::{
-    Approval, Approvers, CatalogLock, ClientEntry, Decision, Namespace, People, Person, Role, RoleName, Root, Signer,
-    Statement, Teams, sign,
+    Approval, Approvers, Cancelled, CatalogLock, ClientEntry, Decision, Namespace, People, Person, Role, RoleName,
+    Root, Signer, Statement, Teams, sign,
 };
 use assent_schema::uses::DataUse;
 
@@ -161,6 +161,20 @@ pub(crate) fn approve_again(files: &mut Files, client: &ClientId) {
         if let Decision::Approve(approval) = &mut statement.says {
             approval.expires = approval.expires.minus(Period::days(1));
         }
+    });
+}
+
+/// Has a client reject or withdraw what it names, in the words of [`Statement::to_toml`].
+pub(crate) fn cancel(files: &mut Files, client: &ClientId, decision: &str, named: &[&str]) {
+    let given = files.get(&format!("clients/{client}/approvals/1.toml")).expect("an approval").clone();
+    let named = named.iter().map(|named| match named.parse::<Digest>() {
+        Ok(digest) => Cancelled::Digest(digest),
+        Err(_) => Cancelled::Workflow(named.parse().expect("a workflow")),
+    });
+    let named = named.collect();
+    approve_beside(files, client, &given, |statement| {
+        statement.serial = 2;
+        statement.says = if decision == "reject" { Decision::Reject(named) } else { Decision::Withdraw(named) };
     });
 }
 

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use super::ast::{Each, Node, NodeKind, Operator, Path, Program};
 use super::constant::failing;
-use super::error::{ExprError, ExprErrorKind, nearest};
+use super::error::{ExprError, ExprErrorKind};
 use super::eval::EvalError;
 use super::functions::{CONSTANTS_MOST, Function, bucket_names};
 use super::types::{Env, Facts, Known, Type};
 use crate::class::Label;
 use crate::id::Name;
+use crate::nearest::nearest;
 
 type Checked = Result<Type, ExprError>;
 

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::eval::EvalCode;
 use crate::code::Code;
 use crate::finding::there_are;
+use crate::nearest::nearest;
 use crate::plan::TextFormat;
 
 /// What is wrong with an expression or template, and where.
@@ -247,14 +248,4 @@ impl ExprErrorKind {
         let known = if nearest.is_some() { Vec::new() } else { known.map(str::to_owned).collect() };
         Self::UnknownName { name: name.to_owned(), nearest, known }
     }
-}
-
-/// The nearest of some other names, if one is near enough to be meant.
-pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .filter(|candidate| *candidate != name)
-        .map(|candidate| (strsim::osa_distance(name, candidate), candidate))
-        .min()
-        .filter(|(distance, candidate)| *distance <= candidate.len().max(name.len()).div_ceil(3))
-        .map(|(_, candidate)| candidate)
 }

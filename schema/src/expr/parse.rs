@@ -6,11 +6,12 @@
 use std::ops::Range;
 
 use super::ast::{Each, Node, NodeKind, Operator, Path, Program};
-use super::error::{ExprError, ExprErrorKind, nearest};
+use super::error::{ExprError, ExprErrorKind};
 use super::functions::{FUNCTIONS, Function};
 use super::lex::{Lexeme, lex};
 use super::{DEPTH_MOST, TEXT_MOST_BYTES};
 use crate::id::Name;
+use crate::nearest::nearest;
 
 /// How deep brackets may be nested. Each level takes nine calls of the parser, so this bounds its stack.
 const BRACKETS_MOST: u16 = 24;

@@ -9,7 +9,9 @@ use super::results::computed;
 use super::{Flow, Inner};
 use crate::class::{Class, Label, Marks};
 use crate::expr::ast::{NodeKind, Path};
-use crate::expr::{Env, ExprError, ExprErrorKind, Facts, Known, Program, Template, Type, Value, WholeOrText, check};
+use crate::expr::{
+    Env, EvalCode, ExprError, ExprErrorKind, Facts, Known, Program, Template, Type, Value, WholeOrText, check,
+};
 use crate::id::Name;
 use crate::plan::{Argument, Expression, Param, Text, TextFormat};
 use crate::shape::{Field, Shape};
@@ -76,7 +78,7 @@ fn template(
         followed.flow = followed.flow.computed();
     }
     if bulk.as_ref().is_some_and(Bulk::is_too_large) {
-        followed.fails = true;
+        followed.fails.insert(EvalCode::TooLarge);
         followed.failing = followed.failing.join(followed.flow.any_marks());
     }
     // A value that is only passed on keeps the labels of its parts.
@@ -114,7 +116,7 @@ fn text(text: &Text, env: &Env, edited: &BTreeSet<String>, format: Option<TextFo
         };
         let is_content = !checked.followed.flow.label.class.is_fact();
         if is_content && checked.followed.bulk.as_ref().is_some_and(|bulk| bulk.bytes > most.into()) {
-            followed.fails = true;
+            followed.fails.insert(EvalCode::TooLarge);
             followed.failing = followed.failing.join(checked.followed.flow.any_marks());
         }
         followed = both(followed, checked.followed);
@@ -128,7 +130,7 @@ fn text(text: &Text, env: &Env, edited: &BTreeSet<String>, format: Option<TextFo
         let body = Template::parse(body)?;
         body.check(&inside, format)?;
         let made = template(&body, &inside, &BTreeSet::new(), None)?.followed;
-        followed.fails |= made.fails;
+        followed.fails.extend(made.fails);
         followed.failing = followed.failing.join(made.failing);
     }
     Ok(Checked { known: computed(&Type::Text, &followed.flow), followed })
@@ -326,15 +328,16 @@ fn inside(error: ExprError) -> ExprError {
 }
 
 fn nothing() -> Followed {
-    Followed { flow: Flow::CONSTANT, releases: Vec::new(), fails: false, failing: Marks::NONE, bulk: None }
+    Followed { flow: Flow::CONSTANT, releases: Vec::new(), fails: BTreeSet::new(), failing: Marks::NONE, bulk: None }
 }
 
 fn both(mut a: Followed, b: Followed) -> Followed {
     a.releases.extend(b.releases);
+    a.fails.extend(b.fails);
     Followed {
         flow: a.flow.join(b.flow),
         releases: a.releases,
-        fails: a.fails || b.fails,
+        fails: a.fails,
         failing: a.failing.join(b.failing),
         bulk: None,
     }

@@ -15,6 +15,7 @@ impl Walk<'_> {
     /// What belongs to no step and is read before the first one.
     pub(super) fn workflow(&mut self) {
         self.poll();
+        self.narrowed();
         if let Some(key) = &self.plan().limits.one_at_a_time {
             self.key(key);
         }
@@ -35,6 +36,18 @@ impl Walk<'_> {
         let wanted = self.plan().trigger.only().into_iter().flatten();
         let marks = wanted.filter_map(|(field, _)| trigger.get(field.as_str())).map(|known| known.whole().0.marks);
         marks.fold(Marks::NONE, Marks::join)
+    }
+
+    /// Whether a run begins is seen by everybody: what its event must say are facts.
+    fn narrowed(&mut self) {
+        let trigger = self.env.names.get("trigger");
+        let content = |field: &str| {
+            let known = trigger.and_then(|trigger| trigger.get(field));
+            known.is_some_and(|known| !known.whole_label().class.is_fact())
+        };
+        if self.plan().trigger.only().into_iter().flatten().any(|(field, _)| content(field.as_str())) {
+            self.error(Part::Trigger, PlanErrorKind::NotAFact);
+        }
     }
 
     /// What is asked for again and again is asked for with constants: nothing has come in yet.

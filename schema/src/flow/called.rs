@@ -12,7 +12,7 @@ use super::{Flow, StepFlow, bits_of, endings};
 use crate::class::{Label, Marks};
 use crate::expr::{ExprError, ExprErrorKind, Known, Path, Program, Type, check};
 use crate::id::{Name, OperationRef};
-use crate::plan::{Action, Argument, Dialect, Effect, Expression, Step, Trigger};
+use crate::plan::{Action, Argument, Belongs, Dialect, Effect, Expression, Step, Trigger};
 
 impl Walk<'_> {
     /// Whether a step asks an operation with content, beyond which record it is about; what effect its answer tells of.
@@ -65,6 +65,15 @@ impl Walk<'_> {
             let ways = endings::endings(operation, attempts, cached);
             self.release(&Part::Operation, format!("{}: how {reference} ended {ways}", step.id), bits_of(ways));
         }
+        // A read that was given facts alone still tells whether content of the record is what it was compared with.
+        let compares = |belongs: &Belongs| {
+            let field = operation.response.get(belongs.field.as_str());
+            flow.with.contains_key(belongs.param.as_str()) && field.is_some_and(|field| !field.class.is_fact())
+        };
+        if flow.with.values().all(|flow| flow.label.class.is_fact()) && operation.belongs.as_ref().is_some_and(compares)
+        {
+            self.release(&Part::Operation, format!("{}: whether the record is that party's", step.id), 1);
+        }
         let chosen = with
             .iter()
             .filter_map(|(name, given)| Some((name.clone(), self.who_chose(given, flow.with.get(name.as_str())?))));
@@ -86,11 +95,21 @@ impl Walk<'_> {
         of_argument(given).into_iter().map(marks).fold(Marks::NONE, Marks::join)
     }
 
-    pub(super) fn asked(&mut self, step: &Step, answer: &BTreeMap<Name, crate::plan::Answer>, given: &Flow) {
+    pub(super) fn asked(
+        &mut self,
+        step: &Step,
+        answer: &BTreeMap<Name, crate::plan::Answer>,
+        tries: u32,
+        given: &Flow,
+    ) {
         if given.label.class.is_fact() {
             return;
         }
-        self.release(&Part::Operation, format!("{}: how it ended", step.id), bits_of(ENDINGS.len()));
+        let ended = match tries {
+            0 | 1 => format!("{}: how it ended", step.id),
+            tries => format!("{}: how it ended in {tries} tries", step.id),
+        };
+        self.release(&Part::Operation, ended, bits_of(ask_endings(tries)));
         for (name, answer) in answer {
             if let crate::plan::Answer::OneOf(values) = answer {
                 let what = format!("{}.{name}: one_of {} ({})", step.id, values.len(), values.join(", "));
@@ -119,5 +138,28 @@ impl Walk<'_> {
         let followed = follow(&program, &self.env, &self.edited());
         self.released(&Part::Sources, &format!("{}.sources", step.id), &followed);
         Some(followed.flow)
+    }
+}
+
+/// In how many ways an `ask` can end that is tried so often, each try being told: an answer of no use or one that is cut is
+/// followed by another try, and what is answered or refused is the last.
+fn ask_endings(tries: u32) -> usize {
+    const USELESS: usize = 2;
+    let tries = tries.max(1);
+    (0..tries)
+        .fold((1_usize, 0_usize), |(before, ways), nth| {
+            let last = if nth.saturating_add(1) == tries { ENDINGS.len() } else { ENDINGS.len() - USELESS };
+            (before.saturating_mul(USELESS), ways.saturating_add(before.saturating_mul(last)))
+        })
+        .1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ask_endings;
+
+    #[test]
+    fn each_try_of_an_ask_tells_how_it_ended() {
+        assert_eq!([0, 1, 2, 3].map(ask_endings), [4, 4, 2 + 2 * 4, 2 + 4 + 4 * 4]);
     }
 }

@@ -1,11 +1,11 @@
 //! How large values can get and how much work an expression can be, from what the catalog declares. An expression that may
 //! grow beyond a limit fails or not by what content says, which tells of content.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::expr::ast::{Each, Node, NodeKind, Operator, Path};
 use crate::expr::functions::Function;
-use crate::expr::{COST_MOST, Env, GROWS_MOST, Known, LIST_MOST, RESULT_MOST_BYTES, Type};
+use crate::expr::{COST_MOST, Env, EvalCode, GROWS_MOST, Known, LIST_MOST, RESULT_MOST_BYTES, Type};
 use crate::id::Name;
 
 /// The bytes of a number, moment or amount as text, and more.
@@ -109,20 +109,21 @@ impl Bulk {
 pub(super) struct Extent {
     /// What its value can hold.
     pub(super) bulk: Bulk,
-    /// Whether it can fail because something in it becomes too large, is too much work, or is in another currency.
-    pub(super) may_fail: bool,
+    /// By which codes it can fail because something in it becomes too large, is too much work, or is in another currency.
+    pub(super) fails: BTreeSet<EvalCode>,
 }
 
 /// How large a checked expression can get.
 pub(super) fn extent(node: &Node, env: &Env) -> Extent {
-    let mut measure = Measure { env, locals: Vec::new(), too_large: false };
+    let mut measure = Measure { env, locals: Vec::new(), fails: BTreeSet::new() };
     let (cost, bulk) = measure.of(node);
-    Extent { bulk, may_fail: measure.too_large || cost > COST_MOST.into() }
+    measure.fail_if(cost > COST_MOST.into(), EvalCode::TooCostly);
+    Extent { bulk, fails: measure.fails }
 }
 
 /// How many items a list can have that is walked inside of others: those `around` it, from outside in, with the name of an item.
 pub(super) fn items<'a>(list: &'a Node, around: &[(&'a Name, &'a Node)], env: &'a Env) -> u32 {
-    let mut measure = Measure { env, locals: Vec::new(), too_large: false };
+    let mut measure = Measure { env, locals: Vec::new(), fails: BTreeSet::new() };
     for (variable, list) in around {
         let (_, held) = measure.of(list);
         measure.locals.push((variable, held.item.map_or_else(Bulk::default, |item| *item)));
@@ -143,10 +144,14 @@ fn count(size: usize) -> u64 {
 struct Measure<'a> {
     env: &'a Env,
     locals: Vec<(&'a Name, Bulk)>,
-    too_large: bool,
+    fails: BTreeSet<EvalCode>,
 }
 
 impl<'a> Measure<'a> {
+    fn fail_if(&mut self, may: bool, code: EvalCode) {
+        self.fails.extend(may.then_some(code));
+    }
+
     /// The most work and the most that it holds.
     fn of(&mut self, node: &'a Node) -> (u64, Bulk) {
         let (cost, bulk) = match &node.kind {
@@ -212,18 +217,18 @@ impl<'a> Measure<'a> {
         match operator {
             Operator::Plus if left.item.is_some() => {
                 let items = left.items.saturating_add(right.items);
-                self.too_large |= items > count(LIST_MOST);
+                self.fail_if(items > count(LIST_MOST), EvalCode::TooLarge);
                 (cost, Bulk { items, ..left.max(right) })
             }
             Operator::Plus => {
                 let bytes = left.bytes.saturating_add(right.bytes);
-                self.too_large |= is_too_large(bytes);
+                self.fail_if(is_too_large(bytes), EvalCode::TooLarge);
                 (cost, Bulk { money: left.money || right.money, ..Bulk::text(bytes) })
             }
             Operator::Minus | Operator::Times => (cost, Bulk { money: left.money || right.money, ..Bulk::scalar() }),
             Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
                 // Two amounts of different currencies have no order.
-                self.too_large |= money;
+                self.fail_if(money, EvalCode::OtherCurrency);
                 (cost, Bulk::scalar())
             }
             _ => (cost, Bulk::scalar()),
@@ -252,16 +257,16 @@ impl<'a> Measure<'a> {
             Function::Join => {
                 let item = first.item.as_ref().map_or(0, |item| item.bytes);
                 let bytes = first.items.saturating_mul(item.saturating_add(second.bytes));
-                self.too_large |= is_too_large(bytes);
+                self.fail_if(is_too_large(bytes), EvalCode::TooLarge);
                 Bulk::text(bytes)
             }
             Function::Html | Function::Markdown | Function::Url | Function::Json => {
                 let bytes = first.bytes.saturating_mul(count(GROWS_MOST));
-                self.too_large |= is_too_large(bytes);
+                self.fail_if(is_too_large(bytes), EvalCode::TooLarge);
                 Bulk::text(bytes)
             }
             Function::Least | Function::Greatest => {
-                self.too_large |= first.money && second.money;
+                self.fail_if(first.money && second.money, EvalCode::OtherCurrency);
                 first.max(second)
             }
             Function::Money => Bulk { money: true, ..Bulk::scalar() },
@@ -283,7 +288,7 @@ impl<'a> Measure<'a> {
             Each::Exists | Each::All => None,
         };
         let one = one.saturating_add(kept.as_ref().map_or(0, Bulk::weight));
-        self.too_large |= kept.is_some() && list.items > count(LIST_MOST);
+        self.fail_if(kept.is_some() && list.items > count(LIST_MOST), EvalCode::TooLarge);
         let cost = cost.saturating_add(list.items.saturating_mul(one));
         (cost, kept.map_or_else(Bulk::scalar, |item| Bulk::list(list.items, item)))
     }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::extent::{Bulk, extent, items};
 use super::{Flow, bits_of};
 use crate::class::{Class, Label, Marks};
-use crate::expr::ast::{Node, NodeKind, Operator, Path};
+use crate::expr::ast::{Each, Node, NodeKind, Operator, Path};
 use crate::expr::functions::Function;
 use crate::expr::print::to_text;
-use crate::expr::{Env, Known, Program, Source, Type};
+use crate::expr::{Env, EvalCode, Known, Program, Source, Type};
 use crate::id::Name;
 
 /// What following an expression finds.
@@ -17,8 +17,8 @@ pub(super) struct Followed {
     pub(super) flow: Flow,
     /// `one_of` and `bucket` over content, each with its bits.
     pub(super) releases: Vec<(String, u32)>,
-    /// Whether it can fail because of what content says.
-    pub(super) fails: bool,
+    /// By which codes it can fail because of what content says.
+    pub(super) fails: BTreeSet<EvalCode>,
     /// Who may have chosen whether it fails.
     pub(super) failing: Marks,
     /// The most that its value can hold, where content is read.
@@ -39,17 +39,18 @@ pub(super) fn follow_node(node: &Node, env: &Env, edited: &BTreeSet<String>) -> 
         locals: Vec::new(),
         around: Vec::new(),
         releases: Vec::new(),
-        fails: false,
+        fails: BTreeSet::new(),
         failing: none,
         content: false,
         marks: none,
+        under: Under::default(),
     };
     let flow = labels.of(node);
     let Labels { releases, mut fails, mut failing, content, marks, .. } = labels;
     // What is made of facts alone is small.
     let bulk = content.then(|| extent(node, env)).map(|extent| {
-        fails |= extent.may_fail;
-        failing = if extent.may_fail { failing.join(marks) } else { failing };
+        failing = if extent.fails.is_empty() { failing } else { failing.join(marks) };
+        fails.extend(extent.fails);
         extent.bulk
     });
     Followed { flow, releases, fails, failing, bulk }
@@ -62,12 +63,27 @@ struct Labels<'a> {
     /// The lists that are walked around a part, with the name of an item of each.
     around: Vec<(&'a Name, &'a Node)>,
     releases: Vec<(String, u32)>,
-    fails: bool,
+    fails: BTreeSet<EvalCode>,
     failing: Marks,
     /// Whether content is read anywhere.
     content: bool,
     /// Who may have chosen anything that is read.
     marks: Marks,
+    /// What says whether the part that is followed now is evaluated.
+    under: Under,
+}
+
+/// What says whether a part of an expression is evaluated at all: who chooses that chooses whether it fails, whatever it reads.
+#[derive(Clone, Copy, Default)]
+struct Under {
+    content: bool,
+    marks: Marks,
+}
+
+impl Under {
+    fn and(self, flow: &Flow) -> Self {
+        Self { content: self.content || !flow.label.class.is_fact(), marks: self.marks.join(flow.any_marks()) }
+    }
 }
 
 impl<'a> Labels<'a> {
@@ -85,10 +101,25 @@ impl<'a> Labels<'a> {
             NodeKind::Choose(condition, yes, no) => {
                 // A choice among values has the marks of the values; those of the condition count for money alone.
                 let mut condition = self.of(condition);
+                let outer = self.under;
+                self.under = outer.and(&condition);
+                let chosen = self.of(yes).join(self.of(no));
+                self.under = outer;
                 condition.control = condition.any_marks();
                 condition.chosen = condition.control;
                 condition.label.marks = Marks::NONE;
-                condition.join(self.of(yes)).join(self.of(no))
+                condition.join(chosen)
+            }
+            NodeKind::And(nodes) | NodeKind::Or(nodes) => {
+                let outer = self.under;
+                let mut flow = Flow::CONSTANT;
+                for node in nodes {
+                    let one = self.of(node);
+                    self.under = self.under.and(&one);
+                    flow = flow.join(one);
+                }
+                self.under = outer;
+                flow.computed()
             }
             NodeKind::Binary(Operator::Plus, one, other) if is_written(one) || is_written(other) => {
                 // A choice with a constant beside it is a choice among constants.
@@ -106,7 +137,10 @@ impl<'a> Labels<'a> {
                 let told = self.releases.len();
                 self.locals.push((variable, item));
                 self.around.push((variable, of));
+                let outer = self.under;
+                self.under = outer.and(&list);
                 let body = self.of(body);
+                self.under = outer;
                 self.locals.pop();
                 self.around.pop();
                 self.repeated(told, of);
@@ -116,9 +150,13 @@ impl<'a> Labels<'a> {
         };
         self.content |= !flow.label.class.is_fact();
         self.marks = self.marks.join(flow.any_marks());
-        if self.may_fail(node) {
-            self.fails |= !flow.label.class.is_fact();
-            self.failing = self.failing.join(flow.any_marks());
+        let fails = self.failures(node);
+        if !fails.is_empty() {
+            let Under { content, marks } = self.under.and(&flow);
+            if content {
+                self.fails.extend(fails);
+            }
+            self.failing = self.failing.join(marks);
         }
         flow
     }
@@ -207,38 +245,64 @@ impl<'a> Labels<'a> {
         flow
     }
 
-    /// Whether the part itself can fail, by the values that it gets. What only becomes too large is found by
+    /// By which codes the part itself can fail, by the values that it gets. What only becomes too large is found by
     /// [`extent`].
-    fn may_fail(&self, node: &Node) -> bool {
+    fn failures(&self, node: &Node) -> &'static [EvalCode] {
+        use EvalCode::{DivisionByZero, NeverOpen, NotConvertible, OtherCurrency, OutOfRange, TooLarge};
         match &node.kind {
-            NodeKind::Index(..) | NodeKind::Negate(_) => true,
-            NodeKind::Binary(Operator::Plus, left, right) => !(self.is_text(left) || self.is_text(right)),
-            NodeKind::Binary(operator, ..) => {
-                matches!(operator, Operator::Minus | Operator::Times | Operator::Divide | Operator::Modulo)
-            }
-            NodeKind::Call(function, _) => matches!(
-                function,
-                Function::Token
-                    | Function::Integer
-                    | Function::Decimal
-                    | Function::Round
-                    | Function::Money
-                    | Function::Split
-                    | Function::Truncate
-                    | Function::Business
-            ),
-            _ => false,
+            NodeKind::Index(..) | NodeKind::Negate(_) | NodeKind::Binary(Operator::Times, ..) => &[OutOfRange],
+            NodeKind::Binary(Operator::Plus, left, right) => match self.sort_of(left).or(self.sort_of(right)) {
+                Some(Sort::Text) => &[],
+                Some(Sort::Money) => &[OutOfRange, OtherCurrency],
+                Some(Sort::List) => &[TooLarge],
+                Some(Sort::Other) => &[OutOfRange],
+                None => &[OutOfRange, OtherCurrency, TooLarge],
+            },
+            NodeKind::Binary(Operator::Minus, left, right) => match self.sort_of(left).or(self.sort_of(right)) {
+                Some(Sort::Money) | None => &[OutOfRange, OtherCurrency],
+                Some(Sort::Text | Sort::List | Sort::Other) => &[OutOfRange],
+            },
+            NodeKind::Binary(Operator::Divide | Operator::Modulo, ..) => &[DivisionByZero],
+            NodeKind::Call(function, _) => match function {
+                Function::Token => &[NotConvertible],
+                Function::Integer | Function::Decimal | Function::Round => &[NotConvertible, OutOfRange],
+                Function::Money | Function::Truncate => &[OutOfRange],
+                Function::Split => &[OutOfRange, TooLarge],
+                Function::Business => &[NeverOpen],
+                _ => &[],
+            },
+            _ => &[],
         }
     }
 
-    fn is_text(&self, node: &Node) -> bool {
+    /// What sort of value a part gives, where that is plain to see.
+    fn sort_of(&self, node: &Node) -> Option<Sort> {
         match &node.kind {
-            NodeKind::Text(_) => true,
-            NodeKind::Path(path) => self.known(path).is_some_and(|known| known.kind.is_text()),
-            NodeKind::Binary(Operator::Plus, left, right) => self.is_text(left) || self.is_text(right),
-            NodeKind::Choose(_, yes, _) => self.is_text(yes),
-            NodeKind::Call(function, _) => function.gives_text(),
-            _ => false,
+            NodeKind::Text(_) => Some(Sort::Text),
+            NodeKind::Path(path) => match &self.known(path)?.kind {
+                // An item of a list that was computed.
+                Type::Nothing => None,
+                kind if kind.is_text() => Some(Sort::Text),
+                Type::Money => Some(Sort::Money),
+                Type::List(_) => Some(Sort::List),
+                _ => Some(Sort::Other),
+            },
+            NodeKind::Binary(Operator::Plus | Operator::Minus | Operator::Times, left, right) => {
+                // An amount times a number is an amount.
+                match (self.sort_of(left), self.sort_of(right)) {
+                    (Some(Sort::Other), other) => other,
+                    (one, _) => one,
+                }
+            }
+            NodeKind::Negate(of) => self.sort_of(of),
+            NodeKind::Choose(_, yes, no) => self.sort_of(yes).or(self.sort_of(no)),
+            NodeKind::List(_) | NodeKind::Each(Each::Filter | Each::Map, ..) => Some(Sort::List),
+            NodeKind::Call(function, _) if function.gives_text() => Some(Sort::Text),
+            NodeKind::Call(Function::Least | Function::Greatest, arguments) => self.sort_of(arguments.first()?),
+            NodeKind::Call(Function::Money, _) => Some(Sort::Money),
+            NodeKind::Call(Function::Split, _) => Some(Sort::List),
+            NodeKind::Field(..) | NodeKind::Index(..) => None,
+            _ => Some(Sort::Other),
         }
     }
 }
@@ -249,6 +313,15 @@ fn said(constant: &Node) -> String {
         NodeKind::Text(text) => text.clone(),
         _ => to_text(constant),
     }
+}
+
+/// What there are different ways to fail with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Text,
+    Money,
+    List,
+    Other,
 }
 
 /// Whether a part is written out in the workflow.

@@ -17,12 +17,26 @@ use crate::plan::{Dialect, Each, Event, Expression, OnItemError, Step, Until};
 /// What an `each` counts.
 pub(super) const COUNTS: [&str; 3] = ["done", "failed", "skipped"];
 
+/// What one record tells that content found: it is taken for one of a million.
+const RECORD_BITS: u32 = 20;
+
+/// Among what content chose the items of a list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Chosen {
+    /// It chose none of them.
+    No,
+    /// Among those of a list that is there whatever it says.
+    Among,
+    /// Among all that the API has.
+    Anywhere,
+}
+
 /// A list that is walked.
 struct Walked {
     item: Known,
     flow: Flow,
     /// Whether content says which items are in it.
-    chosen: bool,
+    chosen: Chosen,
     /// How many there are at most.
     most: u32,
 }
@@ -95,9 +109,16 @@ impl<'p> Walk<'p> {
         // None, one and so on; and, where the list may be longer, too many.
         let ways = most.saturating_add(if walked.most > each.max { 2 } else { 1 });
         self.release(&Part::Over, format!("{}: how many items, at most {most}", step.id), bits_of(ways));
-        if walked.chosen {
-            self.release(&Part::Over, format!("{}: which items, at most {most}", step.id), each.max);
-        }
+        // Of a list that is there each item is in it or not; of more than are walked each is one of them.
+        let of = match walked.chosen {
+            Chosen::No => return,
+            Chosen::Among => walked.most,
+            Chosen::Anywhere => u32::MAX,
+        };
+        let each_one = if of == u32::MAX { RECORD_BITS } else { bits_of(usize::try_from(of).unwrap_or(usize::MAX)) };
+        let bits = each.max.saturating_mul(each_one).min(of);
+        let among = if of == u32::MAX || of <= each.max { String::new() } else { format!(" of {of}") };
+        self.release(&Part::Over, format!("{}: which items, at most {most}{among}", step.id), bits);
     }
 
     fn walked(&mut self, step: &Step, over: &Expression) -> Option<Walked> {
@@ -111,7 +132,11 @@ impl<'p> Walk<'p> {
         let followed = follow_node(&program.root, &self.env, &edited);
         self.released(&Part::Over, step.id.as_str(), &followed);
         let item = self.item(&program.root).unwrap_or_else(|| results::computed(&of.kind, &followed.flow));
-        let chosen = self.chosen(&program.root, &edited) || self.sought(&program.root);
+        let chosen = match (self.sought(&program.root), self.chosen(&program.root, &edited)) {
+            (true, _) => Chosen::Anywhere,
+            (false, true) => Chosen::Among,
+            (false, false) => Chosen::No,
+        };
         Some(Walked { item, flow: followed.flow, chosen, most: self.most(&program.root) })
     }
 

@@ -53,11 +53,11 @@ pub(super) fn call(
     known
 }
 
-/// An effect's answer names what it made, by an id and a moment, whoever chose what was put into it. All else that it says is of
-/// what it was given.
+/// An effect's answer names what it made, by an id that is a token, whoever chose what was put into it. All else that it says is
+/// of what it was given: a length, a score, a date that it found there.
 fn mark_said(known: &mut Known, given: Marks) {
     match &mut known.kind {
-        Type::Token | Type::Integer | Type::Instant => {}
+        Type::Token => {}
         Type::Record(fields) if given.any() => {
             for field in Arc::make_mut(fields).values_mut() {
                 mark_said(field, given);
@@ -145,6 +145,16 @@ fn mark(known: &mut Known, data: Marks, control: Marks) {
 pub(super) fn asked_with_content(known: &Known) -> Known {
     let class = known.label.class.join(Class::Content);
     Known { kind: map(&known.kind, asked_with_content), label: Label::new(class, known.label.marks), ..known.clone() }
+}
+
+/// The answer of an effect that was called with content: a token names what it made, and what is one thing or another is counted
+/// ([`choices`]); any other number, moment, amount, text or list may tell of what it was given, so it is no fact.
+pub(super) fn said_of_content(known: &Known) -> Known {
+    match &known.kind {
+        Type::Token | Type::Boolean | Type::OneOf(_) => known.clone(),
+        Type::Record(_) => Known { kind: map(&known.kind, said_of_content), ..known.clone() },
+        _ => asked_with_content(known),
+    }
 }
 
 /// In how many ways each field of an answer that is one thing or another can turn out, or be absent, with its path below `path`;

@@ -129,8 +129,11 @@ impl<'p> Walk<'p> {
         for (what, bits) in &followed.releases {
             self.release(part, format!("{place}: {what}"), *bits);
         }
-        if followed.fails {
-            self.release(part, format!("{place}: that it failed"), 1);
+        // The code by which it failed is told, too.
+        let codes = followed.fails.len();
+        if codes > 0 {
+            let by = if codes == 1 { String::new() } else { format!(", by one of {codes} codes") };
+            self.release(part, format!("{place}: that it failed{by}"), bits_of(codes.saturating_add(1)));
         }
         self.failing = self.failing.join(followed.failing);
     }
@@ -224,9 +227,10 @@ impl<'p> Walk<'p> {
                 let known = results::asked_with_content(&result);
                 self.answers.insert(step.id.clone(), std::mem::replace(&mut result, known));
             }
-            // What an effect answers names what it made: an id, a moment, an amount. Where it says one thing or another it
-            // tells of what it was given.
+            // What an effect answers names what it made. Where it says one thing or another it tells of what it was given, and so
+            // does all else.
             Some(Effect::Draft | Effect::Write | Effect::Message | Effect::Money) => {
+                result = results::said_of_content(&result);
                 for (path, ways) in results::choices(&result, step.id.as_str()) {
                     self.release(&Part::Operation, format!("{path}: one of {ways}"), bits_of(ways));
                 }
@@ -312,7 +316,7 @@ impl<'p> Walk<'p> {
                 let endings = (retry.attempts, cache.is_some());
                 self.call(step, operation, with, endings, flow)
             }
-            Action::Ask { with, sources, answer, .. } => {
+            Action::Ask { with, sources, answer, limit, .. } => {
                 for (name, given) in with {
                     let part = Part::With(name.clone());
                     if let Some(checked) = self.argument(given, &part, &format!("{}.{name}", step.id)) {
@@ -321,7 +325,7 @@ impl<'p> Walk<'p> {
                 }
                 flow.sources = sources.as_ref().and_then(|sources| self.sources(step, sources));
                 let given = flow.with.values().chain(&flow.sources).cloned().fold(Flow::CONSTANT, Flow::join);
-                self.asked(step, answer, &given);
+                self.asked(step, answer, limit.tries, &given);
                 results::ask(&step.id, answer, &given)
             }
             Action::Decide { show, edit, via, .. } => {

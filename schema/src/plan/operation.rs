@@ -140,7 +140,7 @@ impl Must {
 }
 
 /// A value of a request that is always the same, in the type that the API wants.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Constant {
     /// True or false.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::Spanned;
-use crate::client::{self, Calendar, ClientLimits, Decider, Freeze, PerCustomer, PerWorkflow, Tier};
+use crate::client::{self, Calendar, ClientLimits, Freeze, PerCustomer, PerWorkflow, Tier};
 use crate::id::{
     ClientId, ConnectionId, Environment, GroupId, MailAddress, OperationRef, PersonId, Region, Scope, SlotId,
 };
@@ -61,6 +61,15 @@ pub struct Holders {
     pub branch: Option<Spanned<client::OwnedBranch>>,
     /// Who cosigns.
     pub witnesses: Vec<Spanned<client::Witness>>,
+}
+
+/// A person who decides.
+#[derive(Clone, Debug)]
+pub struct Decider {
+    /// OpenSSH public keys and passkeys.
+    pub keys: BTreeSet<Spanned<String>>,
+    /// Chat accounts by connection.
+    pub accounts: BTreeMap<Spanned<ConnectionId>, Spanned<String>>,
 }
 
 /// One use of an integration or provider.

@@ -18,7 +18,7 @@ use std::cmp::Ordering;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-pub use client::{Client, Connection, Endpoint, Guardrail, Holders, ROTATE_MOST, Slot};
+pub use client::{Client, Connection, Decider, Endpoint, Guardrail, Holders, ROTATE_MOST, Slot};
 pub use integration::{ChannelKind, ChannelSpec, Event, Integration, Operation, Polled, Webhook};
 pub use project::{Project, Route};
 pub use provider::{Agreement, Prices, Provider};

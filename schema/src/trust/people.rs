@@ -192,11 +192,7 @@ impl Points {
 
     /// Whose a key is, written as in a client's facts: OpenSSH's form or that of a passkey.
     fn owner(&self, key: &str) -> Option<&str> {
-        let point = match key.parse::<PublicKey>() {
-            Ok(key) => *key.point(),
-            Err(_) => key.parse::<Passkey>().ok()?.point(),
-        };
-        self.0.get(&point).map(String::as_str)
+        self.0.get(&point_of(key)?).map(String::as_str)
     }
 
     /// Takes all keys and passkeys of some people.
@@ -209,6 +205,14 @@ impl Points {
             person.passkeys.iter().try_for_each(|passkey| self.take(file, &passkey.point(), name.as_str()))?;
         }
         Ok(())
+    }
+}
+
+/// The point of a key that is written as in a client's facts. Two keys with one point are one key.
+pub(super) fn point_of(key: &str) -> Option<[u8; 32]> {
+    match key.parse::<PublicKey>() {
+        Ok(key) => Some(*key.point()),
+        Err(_) => Some(key.parse::<Passkey>().ok()?.point()),
     }
 }
 

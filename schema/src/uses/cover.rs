@@ -192,8 +192,9 @@ fn within<T: PartialOrd>(most: Option<T>, limit: Option<T>) -> bool {
 
 /// What is asked for is the same; of the answer no more is read, and nothing from elsewhere.
 fn request_covers(approved: &RequestUse, derived: &RequestUse) -> bool {
-    let RequestUse { method, path, digest, answers } = derived;
-    let same = (method, path, digest) == (&approved.method, &approved.path, &approved.digest);
+    let RequestUse { method, path, digest, answers, constants, document } = derived;
+    let same = (method, path, digest) == (&approved.method, &approved.path, &approved.digest)
+        && (constants, document) == (&approved.constants, &approved.document);
     same && answers.iter().all(|(name, at)| approved.answers.get(name) == Some(at))
 }
 

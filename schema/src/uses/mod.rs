@@ -13,7 +13,7 @@ use crate::canon::{self, Digest};
 use crate::class::Class;
 use crate::client::Agreement;
 use crate::id::{ConnectionId, GroupId, Name, OperationRef, PersonId, ProviderId, Region, Scope, WorkflowId};
-use crate::plan::{Effect, Method, Operation};
+use crate::plan::{Constant, Effect, Method, Operation};
 use crate::shape::{Field, Shape, WrittenBy, is_false};
 use crate::time::Period;
 
@@ -322,6 +322,12 @@ pub struct RequestUse {
     /// say.
     #[serde(default, deserialize_with = "spelled::some", skip_serializing_if = "BTreeMap::is_empty")]
     pub answers: BTreeMap<String, String>,
+    /// What is sent each time as the catalog has it, by where it stands. The digest is over it too; here it can be read.
+    #[serde(default, deserialize_with = "spelled::some", skip_serializing_if = "BTreeMap::is_empty")]
+    pub constants: BTreeMap<String, Constant>,
+    /// The GraphQL document that is sent, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
 }
 
 impl RequestUse {
@@ -339,7 +345,8 @@ impl RequestUse {
         for (name, field) in &operation.response {
             read_at(name.as_str(), field, &mut answers)?;
         }
-        Ok(Self { method: operation.method, path: operation.path.clone(), digest, answers })
+        let (constants, document) = (operation.constants.clone(), operation.document.clone());
+        Ok(Self { method: operation.method, path: operation.path.clone(), digest, answers, constants, document })
     }
 }
 

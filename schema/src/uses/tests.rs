@@ -80,7 +80,7 @@ fn the_refund_uses_what_the_formats_page_says() {
     shown.sort();
     assert_eq!(shown, [vec!["order.id", "order.payment", "order.total"], vec!["ticket.subject"]]);
     let [release] = of_kind(&uses, UseKind::Release)[..] else { panic!("one release") };
-    assert_eq!((release.bits, release.releases.len()), (Some(5), 3));
+    assert_eq!((release.bits, release.releases.len()), (Some(7), 3));
     let sent: Vec<_> = of_kind(&uses, UseKind::Read)
         .into_iter()
         .filter(|one| matches!(one.from, Some(Party::Agent(_))))
@@ -279,6 +279,29 @@ fn every_fact_of_an_operation_but_its_pace_is_signed() {
     }
 }
 
+/// Who signs reads what is sent each time; where it is another, the use is another, whatever the digest says.
+#[test]
+fn what_is_sent_each_time_is_signed_in_words() {
+    let mut facts = serde_json::to_value(refund().operations.values().next().expect("an operation")).expect("json");
+    facts["constants"] = json!({"to": "me", "silent": true});
+    facts["document"] = json!("{ all }");
+    let operation: Operation = serde_json::from_value(facts).expect("an operation");
+    let asked = RequestUse::of(&operation).expect("a request");
+    let written = serde_json::to_value(&asked).expect("json");
+    assert_eq!(written["constants"], json!({"to": "me", "silent": true}));
+    assert_eq!(written["document"], json!("{ all }"));
+    let used = |request: &Value| -> DataUse {
+        let used = json!({"kind": "guardrail", "workflow": "refund", "requests": {"shop.get_order": request}});
+        serde_json::from_value(used).expect("a use")
+    };
+    assert!(covers(&used(&written), &used(&written)));
+    for (member, value) in [("constants", json!({"to": "you", "silent": true})), ("document", json!("{ some }"))] {
+        let mut told = written.clone();
+        told[member] = value;
+        assert!(!covers(&used(&told), &used(&written)), "{member}");
+    }
+}
+
 /// What is signed is the operation's own JSON, less the members that say how fast and what comes back.
 #[test]
 fn the_digest_of_a_request_is_that_of_the_operation_without_its_pace() {
@@ -342,14 +365,14 @@ fn what_is_approved_may_be_wider_in_these_ways_alone() {
         (effect, "/guardrail", json!(null)),
         (effect, "/retention", json!("1d")),
         (ask, "/agreement/until", json!("2028-01-01T00:00:00Z")),
-        (release, "/bits", json!(6)),
+        (release, "/bits", json!(8)),
         (
             release,
             "/releases",
             json!([
                 "a",
                 "intent.intent: one_of 3 (refund, shipping, other)",
-                "intent: how it ended",
+                "intent: how it ended in 2 tries",
                 "order: intent.confidence >= 0.8"
             ]),
         ),

@@ -336,6 +336,12 @@ static REQUEST: Table = Table {
         need("path", Holds::Text, "The path below the connection's endpoint."),
         need("digest", Holds::Form(&DIGEST), "The digest of all that the catalog says of it."),
         may("answers", Holds::Map(&LINE, &Holds::Text), "Where the fields of its answer stand on the wire."),
+        may(
+            "constants",
+            Holds::Map(&LINE, &Holds::Either(&[Holds::Text, Holds::Integer, Holds::Boolean])),
+            "What is sent each time as the catalog has it, by where it stands.",
+        ),
+        may("document", Holds::Text, "The GraphQL document that is sent."),
     ]],
     rules: &[],
 };

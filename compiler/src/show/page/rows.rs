@@ -6,7 +6,7 @@ use assent_schema::id::{Name, OperationRef, PersonId};
 use assent_schema::trust::words;
 use assent_schema::uses::{ConnectionParty, DataUse, EventUse, Party, PutUse, RequestUse};
 
-use crate::sentence::{effect, guardrail, stays};
+use crate::sentence::{always, effect, guardrail, quoted, stays};
 
 /// What one row is about, with its values.
 pub(super) type Row = (&'static str, Vec<String>);
@@ -65,6 +65,7 @@ pub(super) fn rows(used: &DataUse) -> Vec<Row> {
         ("Limits (guardrail)", limit.as_ref().map(guardrail).map(limits).unwrap_or_default()),
         ("Who decides", deciders.iter().flat_map(|(who, by)| decider(who, by)).collect()),
         ("Exact requests", requests.iter().map(request).collect()),
+        ("Sent each time", requests.iter().flat_map(constants).collect()),
         ("Read from the answers", requests.iter().flat_map(answers).collect()),
         ("Exact events", events.iter().map(event).collect()),
         ("Read from the events", events.iter().flat_map(taken).collect()),
@@ -93,6 +94,12 @@ fn decider(person: &PersonId, proofs: &BTreeSet<String>) -> Vec<String> {
 
 fn request((operation, asked): (&OperationRef, &RequestUse)) -> String {
     format!("{operation}: {} {}, described in full by {}", asked.method.as_str(), asked.path, asked.digest)
+}
+
+fn constants((operation, asked): (&OperationRef, &RequestUse)) -> Vec<String> {
+    let document = asked.document.iter().map(|text| format!("{operation}: the document {}", quoted(text)));
+    let always = asked.constants.iter().map(|(at, value)| format!("{operation}: {}", always(at, value)));
+    always.chain(document).collect()
 }
 
 fn answers((operation, asked): (&OperationRef, &RequestUse)) -> Vec<String> {

@@ -215,7 +215,18 @@ fn what_is_wrong_is_found_before_it_runs() {
         ("has(order) || order.count > 1", Kind::MayBeAbsent { path: "order".into() }, "order.count"),
         ("!agree.approved && order.count > 1", Kind::MayBeAbsent { path: "order".into() }, "order.count"),
         ("has(agree) && order.count > 1", Kind::MayBeAbsent { path: "order".into() }, "order.count"),
-        ("ticket.nope.x", unknown("nope", Some("open")), "ticket.nope.x"),
+        ("ticket.opne.x", unknown("opne", Some("open")), "ticket.opne.x"),
+        (
+            "ticket.nope.x",
+            Kind::UnknownName {
+                name: "nope".into(),
+                nearest: None,
+                known: ["body", "count", "created", "id", "open", "parts", "phone", "score", "state", "total"]
+                    .map(str::to_owned)
+                    .into(),
+            },
+            "ticket.nope.x",
+        ),
         ("matches('a', 'a')", Kind::UnknownFunction { name: "matches".into(), nearest: None }, "matches"),
         (
             "'a'.startWith('b')",

@@ -117,7 +117,7 @@ fn an_expression_that_can_be_too_much_tells_that_it_was() {
                 ("/kpis", json!([])),
             ],
         );
-        flows.releases.iter().any(|release| release.what.ends_with("that it failed"))
+        flows.releases.iter().any(|release| release.what.contains("that it failed"))
     };
     let many = format!("[{}]", vec!["0"; 100].join(", "));
     assert!(failed(&format!("${{ticket.body.contains('a') && {many}.all(a, {many}.all(b, {many}.all(c, true)))}}")));
@@ -458,18 +458,6 @@ fn what_an_event_must_say_and_where_money_goes_are_chosen_too() {
 }
 
 #[test]
-fn that_something_is_absent_tells_too() {
-    let field = json!({"at": "got", "class": "reference", "shape": {"type": "boolean"}, "written_by": "system", "optional": true});
-    let changes = [
-        ("/operations/helpdesk.keep_note/response/id/optional", json!(true)),
-        ("/operations/helpdesk.keep_note/response/got", field),
-    ];
-    let flows = flows(REPLY, &changes);
-    let told: Vec<_> = releases(&flows).into_iter().filter(|(what, _)| what.starts_with("keep.")).collect();
-    assert_eq!(told, [("keep.got: one of 3", 2), ("keep.id: one of 2", 1)]);
-}
-
-#[test]
 fn what_a_wait_or_a_failure_tells_draws_on_what_they_were_given() {
     let whole: Value = serde_json::from_str(REFUND).expect("json");
     let steps = whole["steps"].as_array().expect("steps");
@@ -488,27 +476,4 @@ fn what_a_wait_or_a_failure_tells_draws_on_what_they_were_given() {
     };
     assert_eq!(drawn("later.arrived"), ["ticket.subject"]);
     assert_eq!(drawn("intent"), ["ticket.body"]);
-}
-
-#[test]
-fn an_effect_that_finds_a_record_answers_like_a_read() {
-    let fields = json!({
-        "id": {"at": "id", "class": "reference", "shape": {"type": "token"}, "written_by": "system"},
-        "vip": {"at": "vip", "class": "reference", "shape": {"type": "boolean"}, "written_by": "system"},
-        "owes": {"at": "owes", "class": "reference", "written_by": "system", "shape": {"type": "money",
-            "wire": {"unit": "minor", "value": "v", "currency": {"at": "c"}}}},
-    });
-    let changes = |finds: bool| {
-        let response = ("/operations/helpdesk.keep_note/response", fields.clone());
-        flows(REPLY, &[response, ("/operations/helpdesk.keep_note/finds", json!(finds))])
-    };
-    // The note's text is the AI's.
-    let of = |flows: &Flows, path: &str| find(flows, path).expect(path).label;
-    let (made, found) = (changes(false), changes(true));
-    for (path, marked) in [("keep.id", false), ("keep.vip", true), ("keep.owes", true)] {
-        let label = of(&made, path);
-        assert_eq!((label.class, label.marks.any()), (Class::Reference, marked), "{path}");
-        let label = of(&found, path);
-        assert_eq!((label.class, label.marks.any()), (Class::Content, true), "{path}, where it finds");
-    }
 }
