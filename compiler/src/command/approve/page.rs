@@ -92,8 +92,10 @@ impl PageArgs {
 
     /// What is not in the commit may well be in the files.
     fn unless_on_disk(&self, error: Error) -> Error {
-        let help = "That is what HEAD holds. What is not committed yet is looked at with `--worktree`.";
-        if self.worktree { error } else { error.help(help) }
+        if self.worktree {
+            return error;
+        }
+        Error::input(format!("{error}. That is what HEAD holds: `--worktree` looks at the files as they are on disk"))
     }
 
     /// The source that the page speaks of, and what it is called.
