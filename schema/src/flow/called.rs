@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::argument::{for_param, inner};
+use super::argument::{argument, for_param, inner};
 use super::error::{Part, PlanErrorKind};
-use super::label::follow;
+use super::label::{Followed, follow};
 use super::reads::{draws_on_trigger, of_argument};
 use super::results::{self, ENDINGS};
 use super::walk::Walk;
@@ -13,6 +13,11 @@ use crate::class::{Label, Marks};
 use crate::expr::{ExprError, ExprErrorKind, Known, Path, Program, Type, check};
 use crate::id::{Name, OperationRef};
 use crate::plan::{Action, Argument, Belongs, Dialect, Effect, Expression, Step, Trigger};
+
+/// How much longer a text can be inside of a request: `\u0000` for one byte.
+const GROWS_MOST: u64 = 6;
+/// The largest request that agents build, less what they put around it. A larger one is not sent, which everybody sees.
+const REQUEST_MOST_BYTES: u64 = 1024 * 1024 - 64 * 1024;
 
 impl Walk<'_> {
     /// Whether a step asks an operation with content, beyond which record it is about; what effect its answer tells of.
@@ -110,12 +115,30 @@ impl Walk<'_> {
             tries => format!("{}: how it ended in {tries} tries", step.id),
         };
         self.release(&Part::Operation, ended, bits_of(ask_endings(tries)));
+        if self.given_at_most(step).saturating_mul(GROWS_MOST) > REQUEST_MOST_BYTES {
+            self.release(&Part::Operation, format!("{}: that it was too large to ask", step.id), 1);
+        }
         for (name, answer) in answer {
             if let crate::plan::Answer::OneOf(values) = answer {
                 let what = format!("{}.{name}: one_of {} ({})", step.id, values.len(), values.join(", "));
                 self.release(&Part::Operation, what, bits_of(values.len()));
             }
         }
+    }
+
+    /// The bytes that an `ask` can be given of content; as many as there are where that is not known.
+    fn given_at_most(&self, step: &Step) -> u64 {
+        let Action::Ask { with, sources, .. } = &step.action else { return 0 };
+        let edited = self.edited();
+        let bytes = |followed: &Followed| match &followed.bulk {
+            Some(bulk) => bulk.total(),
+            None if followed.flow.label.class.is_fact() => 0,
+            None => u64::MAX,
+        };
+        let given = with.values().filter_map(|given| argument(given, &self.env, &edited, None).ok());
+        let listed = sources.iter().filter_map(|sources| Program::parse(&sources.0).ok());
+        let listed = listed.map(|program| bytes(&follow(&program, &self.env, &edited)));
+        given.map(|checked| bytes(&checked.followed)).chain(listed).fold(0, u64::saturating_add)
     }
 
     /// Sources are a list of records with `id` and `text`.

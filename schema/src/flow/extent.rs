@@ -41,6 +41,12 @@ impl Bulk {
         u32::try_from(most).unwrap_or(u32::MAX)
     }
 
+    /// The bytes of all that is in it.
+    pub(super) fn total(&self) -> u64 {
+        let items = self.item.as_ref().map_or(0, |item| self.items.saturating_mul(item.total()));
+        self.fields.values().map(Self::total).fold(self.bytes.saturating_add(items), u64::saturating_add)
+    }
+
     /// What a text with both in it can hold.
     pub(super) fn beside(&self, other: &Self) -> Self {
         Self::text(self.bytes.saturating_add(other.bytes))

@@ -184,3 +184,16 @@ fn a_run_begins_by_facts_alone() {
     assert_eq!(begins(json!({"subject": "a"})), [Part::Trigger]);
     assert_eq!(begins(json!({"ticket_id": "7"})), []);
 }
+
+/// A request that content makes too large is not sent.
+#[test]
+fn that_an_ask_was_too_large_is_told() {
+    let asks = |texts: usize| {
+        let with: serde_json::Map<String, Value> =
+            (0..texts).map(|n| (format!("t{n}"), json!("${ticket.body + ticket.body}"))).collect();
+        let flows = flows(REFUND, &[("/steps/1/action/with", Value::Object(with))]);
+        flows.releases.iter().any(|release| release.what == "intent: that it was too large to ask" && release.bits == 1)
+    };
+    assert!(!asks(1));
+    assert!(asks(9));
+}
