@@ -296,11 +296,12 @@ impl<'a> Labels<'a> {
             }
             NodeKind::Negate(of) => self.sort_of(of),
             NodeKind::Choose(_, yes, no) => self.sort_of(yes).or(self.sort_of(no)),
-            NodeKind::List(_) | NodeKind::Each(Each::Filter | Each::Map, ..) => Some(Sort::List),
+            NodeKind::List(_) | NodeKind::Each(Each::Filter | Each::Map, ..) | NodeKind::Call(Function::Split, _) => {
+                Some(Sort::List)
+            }
             NodeKind::Call(function, _) if function.gives_text() => Some(Sort::Text),
             NodeKind::Call(Function::Least | Function::Greatest, arguments) => self.sort_of(arguments.first()?),
             NodeKind::Call(Function::Money, _) => Some(Sort::Money),
-            NodeKind::Call(Function::Split, _) => Some(Sort::List),
             NodeKind::Field(..) | NodeKind::Index(..) => None,
             _ => Some(Sort::Other),
         }
