@@ -153,7 +153,7 @@ fn other_ways_are_listed_or_raise_the_class() {
     };
     assert_eq!(when("ticket.body.contains('a')"), one("x: contains(ticket.body, 'a')", 1));
     assert_eq!(when("size(ticket.body) > 3"), one("x: size(ticket.body) > 3", 1));
-    assert_eq!(told(&[set("${bucket(size(ticket.body), [1, 2, 3])}")]), one("x.v: bucket 4", 2));
+    assert_eq!(told(&[set("${bucket(size(ticket.body), [1, 2, 3])}")]), one("x.v: bucket 4 (1, 2, 3)", 2));
 }
 
 /// A record that is read with facts is compared with a party: whether the content of its field is that.
