@@ -44,7 +44,9 @@ impl Written<'_> {
                 text.holes.values().for_each(|hole| self.template(&hole.value));
             }
         }
-        of_argument(given).iter().for_each(|path| self.path(path));
+        for path in &of_argument(given) {
+            self.path(path);
+        }
     }
 
     fn template(&mut self, text: &str) {
@@ -92,7 +94,9 @@ impl Written<'_> {
             Action::Call { operation, with, .. } => {
                 let finds = |of: &crate::plan::Operation| of.effect == Effect::None || of.finds;
                 if self.plan.operations.get(operation).is_some_and(finds) {
-                    with.values().for_each(|given| self.argument(given));
+                    for given in with.values() {
+                        self.argument(given);
+                    }
                 }
             }
             Action::Ask { answer, .. } => {
