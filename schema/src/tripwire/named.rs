@@ -34,7 +34,8 @@ pub(super) fn value(text: &str, run: &Range<usize>) -> Option<Range<usize>> {
     let whole = text.get(run.clone())?;
     let name = whole.trim_end_matches('=').rfind('=').map_or(0, |at| at.saturating_add(1));
     let range = run.start.saturating_add(name)..run.end;
-    let is_one = is_key(text.get(range.clone())?) && is_named(text.get(..range.start)?);
+    // The name first: it is the cheaper question, and few stretches have one.
+    let is_one = is_named(text.get(..range.start)?) && is_key(text.get(range.clone())?);
     is_one.then_some(range)
 }
 
