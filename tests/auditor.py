@@ -423,7 +423,9 @@ def p17(w):
             back.add(entry["data"]["from"])
             count += 1
         if entry["kind"] == "released":
-            back -= {one["plan"] for one in releases.get(entry["data"]["manifest"], {}).get("readmitted", [])}
+            release = releases.get(entry["data"]["manifest"], {})
+            again = {one["plan"] for one in release.get("readmitted", [])}
+            back = (back | {one["plan"] for one in release.get("returned", [])}) - again
         need(entry["kind"] != "accepted" or entry["plan"] not in back, "a plan went back and began a run")
     need(count, "nothing ever went back")
     return f"{count} times a plan went back, and none of them began a run before a release readmitted it by name"

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use assent_schema::canon::{self, CanonError, Digest};
 use assent_schema::client::{ActiveWorkflow, ClientFacts, Endpoints};
 use assent_schema::id::{AgentId, ClientId, Environment, PersonId, Region};
-use assent_schema::release::{FileEntry, FileName, Manifest, ManifestType, Readmitted, Source, Window};
+use assent_schema::release::{FileEntry, FileName, Manifest, ManifestType, Readmitted, Returned, Source, Window};
 use assent_schema::time::{Moment, Period};
 
 /// How long after its instant a release may be accepted for the first time.
@@ -60,6 +60,8 @@ pub struct Ingredients {
     pub at: Moment,
     /// Plans that may run again.
     pub readmitted: Vec<Readmitted>,
+    /// Plans that were taken back and stay back.
+    pub returned: Vec<Returned>,
     /// The workflows, in any order.
     pub workflows: Vec<LoweredWorkflow>,
     /// The clients' facts.
@@ -136,6 +138,7 @@ pub fn assemble(ingredients: Ingredients) -> Result<Bundle, CanonError> {
         accept: Window { from: ingredients.at, until: ingredients.at.plus(ACCEPT_FOR) },
         active,
         readmitted: ingredients.readmitted,
+        returned: ingredients.returned,
         files: BTreeMap::new(),
     };
     close(manifest, files)

@@ -230,6 +230,65 @@ fn released(story: &mut Story) {
     assert_eq!(status["regions"][0]["verdict"], "unknown");
 }
 
+/// Whoever rolls back at night has the bad plan back for good, whatever somebody else releases in the morning.
+#[test]
+fn what_a_rollback_took_back_no_later_release_brings_again() {
+    let story = Story::begin();
+    let mut files = example();
+    sign_all(&mut files, "2027-03-01T00:00:00Z".parse().unwrap());
+    let repository = git2::Repository::init_bare(story.folder.path().join("source")).unwrap();
+    let mut trust = files.clone();
+    trust.retain(|path, _| !path.starts_with("clients/"));
+    let founded = commit(&repository, tree_of(&repository, &trust));
+    let first = commit_after(&repository, founded, tree_of(&repository, &files), "alice");
+    let signers = "--key alice=@/alice --freshness-key alice=@/alice --local --repo @/source";
+    let release = format!("release --environment staging --region eu {signers} --at {NOW}");
+    let rollback = format!("rollback acme/triage --environment staging --region eu {signers}");
+    let refused = |line: &str| {
+        let arguments: Vec<String> = line.split(' ').map(|part| part.replace('@', story.path())).collect();
+        let ran = assent(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{line}");
+        ran.err
+    };
+    let manifest = || -> Value {
+        let tip = repository.revparse_single("release/staging/eu:manifest.json").unwrap();
+        serde_json::from_slice(tip.as_blob().unwrap().content()).unwrap()
+    };
+    let plan_of_triage = || {
+        let active = manifest()["active"].as_array().unwrap().clone();
+        active.into_iter().find(|one| one["workflow"] == "triage").unwrap()["plan"].as_str().unwrap().to_owned()
+    };
+    story.value(&release);
+    let good = plan_of_triage();
+    files.insert(PROMPT.to_owned(), b"Say in one word what the ticket is about.\n".to_vec());
+    let second = commit_after(&repository, first, tree_of(&repository, &files), "alice");
+    story.value(&release);
+    let bad = plan_of_triage();
+    story.value(&rollback);
+    let back = serde_json::json!([{"plan": bad, "reason": "rolled back by a release"}]);
+    assert_eq!((plan_of_triage(), &manifest()["returned"]), (good.clone(), &back));
+    let said = refused(&release);
+    assert!(said.contains("acme/triage") && said.contains(&format!("--readmit {bad}")), "{said}");
+    // A rollback of the rollback goes further back, and there is nothing.
+    assert!(refused(&rollback).contains("no older plan"));
+    assert!(refused(&format!("{rollback} --to 2")).contains("went back itself"));
+    assert_eq!(manifest()["sequence"], 3);
+    // A source that makes another plan is released, and what was taken back stays so.
+    files.insert(PROMPT.to_owned(), b"Say in two words what the ticket is about.\n".to_vec());
+    let third = commit_after(&repository, second, tree_of(&repository, &files), "alice");
+    story.value(&release);
+    assert_eq!((&manifest()["sequence"], &manifest()["returned"]), (&4.into(), &back));
+    // The bad plan comes again once somebody says why, and is then as any other.
+    files.insert(PROMPT.to_owned(), b"Say in one word what the ticket is about.\n".to_vec());
+    commit_after(&repository, third, tree_of(&repository, &files), "alice");
+    refused(&release);
+    story.value(&format!("{release} --readmit {bad} --reason mended"));
+    assert_eq!((plan_of_triage(), &manifest()["returned"]), (bad.clone(), &Value::Null));
+    // What was let in again and rolled back again is not let in by what the release before said.
+    story.value(&format!("{rollback} --to 1"));
+    assert_eq!((plan_of_triage(), &manifest()["returned"], &manifest()["readmitted"]), (good, &back, &Value::Null));
+}
+
 /// What on-call asks of an agent.
 fn asked(story: &mut Story) {
     let clerk = Clerk::begin(story.folder.path());

@@ -304,14 +304,16 @@ pub const ALL: &[Promise] = &[
         id: "P17",
         sentence: "We roll back to the previous known-good version at once.",
         how: "Each workflow alone, by itself on failed health, by one command by hand; what was returned stays back.",
-        check: "After `rolled-back` of a plan no `accepted` entry names it, until the manifest of a `released` one readmits it \
-                by name.",
+        check: "After `rolled-back` of a plan, or a `released` manifest that lists it in `returned`, no `accepted` entry names \
+                it, until the manifest of a `released` one readmits it by name.",
         tests: &[
             "a_failing_trial_goes_back_alone_and_stays_back",
             "rollback_chooses_what_ran_healthily_and_nothing_denied",
             "a_crash_in_trial_counts_as_a_failure",
             "p17_what_went_back_stays_back",
             "a_plan_that_went_back_and_was_not_readmitted_by_name_is_seen",
+            "what_a_release_took_back_stays_back_until_one_readmits_it",
+            "what_a_rollback_took_back_no_later_release_brings_again",
         ],
         enforced: Enforced::Yes,
     },

@@ -53,6 +53,10 @@ pub struct Manifest {
     /// Plans that may run again although they were returned or rolled back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub readmitted: Vec<Readmitted>,
+    /// Plans that an earlier release named and that a rollback took back: they stay back in every later release until one
+    /// readmits them; sorted by plan, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "each_once")]
+    pub returned: Vec<Returned>,
     /// Every file of the release but `manifest.json`, `freshness.json` and their signatures.
     pub files: BTreeMap<String, FileEntry>,
 }
@@ -95,6 +99,41 @@ pub struct Readmitted {
     /// Why.
     #[serde(deserialize_with = "line")]
     pub reason: String,
+}
+
+/// A plan that was taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Returned {
+    /// Which plan.
+    pub plan: Digest,
+    /// Why.
+    #[serde(deserialize_with = "line")]
+    pub reason: String,
+}
+
+impl Manifest {
+    /// The plans that stay back with this release: those that were taken back, less those that it lets back in by name.
+    pub fn stays_back(&self) -> BTreeMap<Digest, &str> {
+        let readmitted: BTreeSet<Digest> = self.readmitted.iter().map(|one| one.plan).collect();
+        let stays = self.returned.iter().filter(|one| !readmitted.contains(&one.plan));
+        stays.map(|one| (one.plan, one.reason.as_str())).collect()
+    }
+
+    /// Workflows that it names a plan for which stays back, each with the reason: no honest release has any.
+    pub fn named_though_back(&self) -> impl Iterator<Item = (&ActiveWorkflow, &str)> {
+        let back = self.stays_back();
+        self.active.iter().filter_map(move |active| back.get(&active.plan).map(|reason| (active, *reason)))
+    }
+}
+
+fn each_once<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Returned>, D::Error> {
+    let returned = Vec::<Returned>::deserialize(from)?;
+    if returned.is_sorted_by(|a, b| a.plan < b.plan) {
+        Ok(returned)
+    } else {
+        Err(D::Error::custom("`returned` is sorted by plan and names each once"))
+    }
 }
 
 /// A text that people are shown beside others: what is in it moves nothing around it.

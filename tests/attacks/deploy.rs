@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use assent_agent::deploy::machine::{Event, Surroundings};
+use assent_agent::deploy::machine::{Event, Surroundings, Why};
 use assent_agent::deploy::{Accepted, Board, Change, Place, Workflow};
 use assent_schema::canon::Digest;
 use assent_schema::client::Freeze;
@@ -25,6 +25,10 @@ fn named(n: u8) -> Accepted {
 
 fn readmitting(n: u8, again: &[u8]) -> Accepted {
     Accepted { readmitted: again.iter().copied().map(plan).collect(), ..named(n) }
+}
+
+fn taking_back(n: u8, back: &[u8]) -> Accepted {
+    Accepted { returned: back.iter().copied().map(plan).collect(), ..named(n) }
 }
 
 fn denying(n: u8, denied: &[u8]) -> Accepted {
@@ -125,6 +129,42 @@ pub(crate) const ROOM: &[Attack] = &[
         let proposal = desk.board.roll_back(&here(), at()).unwrap();
         desk.board.apply(proposal);
         desk.accept(&named(2));
+        desk.says()
+    }),
+    attack("a rollback by a release", "plan 1 runs", || {
+        let mut desk = Desk::with_one();
+        desk.accept(&named(2));
+        desk.runs(2, true, 20);
+        desk.accept(&taking_back(1, &[2]));
+        let back = Change::Returned { plan: plan(2), to: Some(plan(1)), why: Why::ByHand };
+        assert_eq!(desk.last, [back], "the ledger says it as of a rollback by hand");
+        desk.says()
+    }),
+    attack("what a release took back, named by a later one that says nothing of it", "plan 1 runs", || {
+        let mut desk = Desk::with_one();
+        desk.accept(&named(2));
+        desk.accept(&taking_back(1, &[2]));
+        desk.accept(&named(2));
+        assert_eq!(desk.last, [Change::StaysRefused(plan(2))]);
+        desk.says()
+    }),
+    attack("what a release took back, in a freeze window", "plan 1 runs", || {
+        let window = Freeze { from: at(), until: at().plus(Period::days(1)), reason: "peak".into() };
+        let mut desk = Desk::with_one();
+        desk.accept(&named(2));
+        desk.accept(&Accepted { freezes: [(acme(), vec![window])].into(), ..taking_back(1, &[2]) });
+        desk.says()
+    }),
+    attack("a plan that a release names and takes back in one, whatever verification says", "plan 1 runs", || {
+        let mut desk = Desk::with_one();
+        desk.accept(&taking_back(2, &[2]));
+        desk.says()
+    }),
+    attack("what a release took back, readmitted by name", "plan 2 runs", || {
+        let mut desk = Desk::with_one();
+        desk.accept(&named(2));
+        desk.accept(&taking_back(1, &[2]));
+        desk.accept(&readmitting(2, &[2]));
         desk.says()
     }),
     attack("rollback to a plan that was denied since", "nothing runs", || {

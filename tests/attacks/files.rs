@@ -2,7 +2,7 @@
 
 use assent_agent::verify::{Now, PinnedTrust, Place, verify};
 use assent_schema::canon::Digest;
-use assent_schema::release::{FileName, Freshness, Manifest};
+use assent_schema::release::{FileName, Freshness, Manifest, Readmitted, Returned};
 use assent_schema::time::Period;
 use assent_schema::trust::Namespace;
 
@@ -20,6 +20,22 @@ fn numbered(sequence: u64, previous: fn(Digest) -> Option<Digest>) -> Verdict {
 
 fn manifest_with(change: fn(&mut Manifest)) -> Verdict {
     judge(&World::honest().release_with(change))
+}
+
+/// What a manifest says of a plan that a rollback took back.
+fn back(plan: Digest) -> Vec<Returned> {
+    vec![Returned { plan, reason: "rolled back by a release".to_owned() }]
+}
+
+/// Where `returned` belongs in the text of a manifest.
+const BEFORE_RETURNED: &str = "\"region\":\"eu\",\"schema\"";
+
+/// The same place with a plan that went back, once for each reason.
+fn returned(reasons: &[&str]) -> String {
+    let plan = "11".repeat(32);
+    let one = |reason: &&str| format!("{{\"plan\":\"{plan}\",\"reason\":\"{reason}\"}}");
+    let all: Vec<String> = reasons.iter().map(one).collect();
+    format!("\"region\":\"eu\",\"returned\":[{}],\"schema\"", all.join(","))
 }
 
 /// A manifest whose text was changed before both signed it.
@@ -171,6 +187,39 @@ pub(crate) const ROOM: &[Attack] = &[
         "not sorted or names a workflow twice",
         || manifest_with(|manifest| manifest.active.push(manifest.active[0].clone())),
     ),
+    because(
+        "a manifest that names a plan and says that it went back",
+        "manifest-invalid",
+        "says that it went back",
+        || manifest_with(|manifest| manifest.returned = back(manifest.active[0].plan)),
+    ),
+    attack("the same, and it readmits the plan by name", "accepted", || {
+        manifest_with(|manifest| {
+            let plan = manifest.active[0].plan;
+            manifest.returned = back(plan);
+            manifest.readmitted = vec![Readmitted { plan, reason: "mended elsewhere".to_owned() }];
+        })
+    }),
+    because(
+        "a manifest that readmits another plan than it names",
+        "manifest-invalid",
+        "says that it went back",
+        || {
+            manifest_with(|manifest| {
+                manifest.returned = back(manifest.active[0].plan);
+                manifest.readmitted = vec![Readmitted { plan: Digest::of_file(b"other"), reason: "mended".to_owned() }];
+            })
+        },
+    ),
+    attack("a manifest that says of another plan that it went back", "accepted", || {
+        manifest_with(|manifest| manifest.returned = back(Digest::of_file(b"other")))
+    }),
+    because("a manifest that says twice of a plan that it went back", "manifest-invalid", "names each once", || {
+        manifest_text(BEFORE_RETURNED, &returned(&["it pays twice", "it pays twice"]))
+    }),
+    because("a manifest whose reason for a rollback writes a line of its own", "manifest-invalid", "one line", || {
+        manifest_text(BEFORE_RETURNED, &returned(&["it pays twice\\nall green"]))
+    }),
     because("a manifest that says of no one that they wrote a workflow", "plan-invalid", "has no author", || {
         manifest_with(|manifest| manifest.active[0].authors.clear())
     }),

@@ -97,8 +97,7 @@ pub(crate) fn large() -> Vec<(&'static str, Staged)> {
         let verified = began.elapsed();
         let named = bundle.workflows.iter().map(|(place, workflow)| (place.clone(), workflow.active.plan)).collect();
         assert!(bundle.workflows.values().all(|workflow| workflow.off.is_empty()), "everything is approved");
-        let accepted =
-            Accepted { named, denied: BTreeSet::new(), readmitted: BTreeSet::new(), freezes: BTreeMap::new() };
+        let accepted = Accepted { named, ..Accepted::default() };
         let proposal = board.accept(&accepted, now);
         let transaction = switch::transaction(&proposal, RealClock.now()).expect("a transaction");
         if !transaction.writes.is_empty() {

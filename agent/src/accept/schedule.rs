@@ -1,11 +1,13 @@
 //! When scheduled workflows run, and what happens to times that passed while nothing ran. Pure: the clock comes in.
 //!
 //! The cursor is the last moment that was looked at. It moves in the transaction that accepts the run, so that a time is
-//! taken once whatever happens in between.
+//! taken once whatever happens in between. It belongs to the crontab line and the zone, whose digest stands with it: another
+//! line is a new schedule, no time of which has passed.
 //!
 //! # Source
 //! language.md section 3, "Triggers" and "Clock changes".
 
+use assent_schema::canon::Digest;
 use assent_schema::cron::Crontab;
 use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::plan::{Missed, Trigger};
@@ -25,6 +27,27 @@ pub struct Schedule {
     crontab: Crontab,
     zone: TimeZone,
     missed: Missed,
+    line: Digest,
+}
+
+/// How far a schedule was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The last moment that was looked at.
+    pub at: Moment,
+    /// The line and zone that it was looked at for; unknown of cursors that were kept before lines were.
+    pub line: Option<Digest>,
+}
+
+/// From where a schedule goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// From here: what passed since may have been missed.
+    After(Moment),
+    /// From here, as soon as the cursor says whose it is.
+    Unmarked(Moment),
+    /// From now: the schedule is new.
+    Now,
 }
 
 /// What is due.
@@ -43,7 +66,23 @@ impl Schedule {
     /// the plan was made, and a zone may be missing from an older time-zone database.
     pub fn of(trigger: &Trigger) -> Option<Self> {
         let Trigger::Schedule { cron, zone, missed } = trigger else { return None };
-        Some(Self { crontab: cron.parse().ok()?, zone: TimeZone::get(zone).ok()?, missed: *missed })
+        let line = Digest::tagged("assent-schedule-line/v1", format!("{cron}\0{zone}").as_bytes());
+        Some(Self { crontab: cron.parse().ok()?, zone: TimeZone::get(zone).ok()?, missed: *missed, line })
+    }
+
+    /// Says which line and zone it is, for the cursor.
+    pub fn line(&self) -> Digest {
+        self.line
+    }
+
+    /// From where to go on after what the store keeps. A workflow that was off goes on from where it was: nothing ran, so what
+    /// passed was missed.
+    pub fn start(&self, cursor: Option<Cursor>) -> Start {
+        match cursor {
+            Some(Cursor { at, line: Some(line) }) if line == self.line => Start::After(at),
+            Some(Cursor { at, line: None }) => Start::Unmarked(at),
+            Some(Cursor { line: Some(_), .. }) | None => Start::Now,
+        }
     }
 
     /// What is due now, after everything up to `cursor` was looked at. A clock that went back finds nothing due.
@@ -83,13 +122,18 @@ pub fn cursor_name(client: &ClientId, workflow: &WorkflowId) -> String {
 }
 
 /// Moves the cursor; goes into the transaction that accepts the run for this time.
-pub fn move_cursor(client: &ClientId, workflow: &WorkflowId, to: Moment) -> Write {
-    Write::State { name: cursor_name(client, workflow), value: Some(to.to_string().into_bytes()) }
+pub fn move_cursor(client: &ClientId, workflow: &WorkflowId, line: Digest, to: Moment) -> Write {
+    Write::State { name: cursor_name(client, workflow), value: Some(format!("{to} {line}").into_bytes()) }
 }
 
-/// Reads a cursor as [`move_cursor`] wrote it.
-pub fn read_cursor(bytes: &[u8]) -> Option<Moment> {
-    std::str::from_utf8(bytes).ok()?.parse().ok()
+/// Reads a cursor as [`move_cursor`] wrote it, or as it was written before: the moment alone.
+pub fn read_cursor(bytes: &[u8]) -> Option<Cursor> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let (at, line) = match text.split_once(' ') {
+        Some((at, line)) => (at, Some(line.parse().ok()?)),
+        None => (text, None),
+    };
+    Some(Cursor { at: at.parse().ok()?, line })
 }
 
 /// The key by which a scheduled time is accepted once, also by two plans of one workflow.
@@ -167,12 +211,35 @@ mod tests {
     fn cursors_are_read_back_and_keys_differ() {
         let (client, workflow) = (ClientId::new("acme").unwrap(), WorkflowId::new("report").unwrap());
         let time = at("2026-03-02T09:00:00Z");
-        let Write::State { name, value: Some(value) } = move_cursor(&client, &workflow, time) else {
+        let line = hourly(Missed::Skip).line();
+        let Write::State { name, value: Some(value) } = move_cursor(&client, &workflow, line, time) else {
             panic!("a state")
         };
-        assert_eq!((name.as_str(), read_cursor(&value)), ("schedule/acme/report", Some(time)));
-        assert_eq!(read_cursor(b"soon"), None);
+        let cursor = Cursor { at: time, line: Some(line) };
+        assert_eq!((name.as_str(), read_cursor(&value)), ("schedule/acme/report", Some(cursor)));
+        assert_eq!(read_cursor(b"2026-03-02T09:00:00Z"), Some(Cursor { at: time, line: None }), "an older one");
+        for none in ["soon", "2026-03-02T09:00:00Z soon", "2026-03-02T09:00:00Z  "] {
+            assert_eq!(read_cursor(none.as_bytes()), None, "{none}");
+        }
         let other = WorkflowId::new("reports").unwrap();
         assert_ne!(delivery_key(&client, &workflow, time), delivery_key(&client, &other, time));
+    }
+
+    #[test]
+    fn another_line_or_zone_begins_now() {
+        let read = |cron: &str, zone: &str, missed| {
+            Schedule::of(&Trigger::Schedule { cron: cron.into(), zone: zone.into(), missed }).unwrap()
+        };
+        let hourly = read("0 * * * *", "Europe/Berlin", Missed::All);
+        let at = at("2026-03-02T09:00:00Z");
+        let cursor = |schedule: &Schedule| Some(Cursor { at, line: Some(schedule.line()) });
+        assert_eq!(hourly.start(cursor(&hourly)), Start::After(at));
+        // What is done with missed times is not what the times are.
+        assert_eq!(hourly.start(cursor(&read("0 * * * *", "Europe/Berlin", Missed::Skip))), Start::After(at));
+        for other in [read("* * * * *", "Europe/Berlin", Missed::All), read("0 * * * *", "Europe/Rome", Missed::All)] {
+            assert_eq!(hourly.start(cursor(&other)), Start::Now);
+        }
+        assert_eq!(hourly.start(Some(Cursor { at, line: None })), Start::Unmarked(at));
+        assert_eq!(hourly.start(None), Start::Now);
     }
 }

@@ -188,8 +188,10 @@ impl Taken {
         let barred = |digest: &&Digest| matches!(self.standing(digest, now), PlanStanding::Barred(_));
         let denied = self.plans.keys().filter(barred).chain(&self.unsound).copied().collect();
         let readmitted = self.bundle.manifest.readmitted.iter().map(|one| one.plan).filter(|_| new).collect();
+        // Not only of a new one: what it says of them holds as long as it is the newest.
+        let returned = self.bundle.manifest.stays_back().into_keys().collect();
         let freezes = self.clients.iter().map(|(id, facts)| (id.clone(), facts.freeze.clone())).collect();
-        Accepted { named, denied, readmitted, freezes }
+        Accepted { named, denied, readmitted, returned, freezes }
     }
 
     /// Puts plans, clients and endpoints where runs see them.

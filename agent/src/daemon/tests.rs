@@ -6,7 +6,7 @@ use assent_schema::canon::Digest;
 use assent_schema::id::ClientId;
 use assent_schema::ledger::{HeldWhat, Token};
 use assent_schema::plan::Plan;
-use assent_schema::release::{FileName, Manifest, Readmitted};
+use assent_schema::release::{FileName, Manifest, Readmitted, Returned};
 use assent_schema::status::Stage;
 use assent_schema::time::Period;
 use assent_schema::trust::{Cancelled, Decision, Namespace, SignedFile, sign};
@@ -252,6 +252,46 @@ async fn a_rollback_is_done_in_under_a_second_and_holds_until_readmitted() {
     assert_eq!((active(&agent).await, stage(&agent).await), (Some(digest(&one)), Stage::Returned));
     let readmitted = Readmitted { plan: digest(&two), reason: "the cause was elsewhere".into() };
     site.publish(&release(&two, 4, Some(&third), |manifest| manifest.readmitted.push(readmitted)));
+    agent.pull().await.unwrap();
+    assert_eq!((active(&agent).await, stage(&agent).await), (Some(digest(&two)), Stage::Trial));
+}
+
+/// A rollback by release counts as one by hand: at once, in ledger and status, and for every release after it.
+#[tokio::test]
+async fn what_a_release_took_back_stays_back_whatever_later_ones_say() {
+    let site = Site::new();
+    let (agent, _ended) = site.agent().await;
+    let (one, two) = (plan("one"), plan("two"));
+    let first = release(&one, 1, None, |_| ());
+    site.publish(&first);
+    agent.pull().await.unwrap();
+    runs(&agent, &one, true, 20).await;
+    let second = release(&two, 2, Some(&first), |_| ());
+    site.publish(&second);
+    agent.pull().await.unwrap();
+    assert_eq!(active(&agent).await, Some(digest(&two)));
+    let returned = Returned { plan: digest(&two), reason: "it pays twice".into() };
+    let third = release(&one, 3, Some(&second), |manifest| manifest.returned.push(returned.clone()));
+    site.publish(&third);
+    agent.pull().await.unwrap();
+    assert_eq!((active(&agent).await, stage(&agent).await), (Some(digest(&one)), Stage::Committed));
+    let status = agent.status().await.unwrap();
+    assert!(status.went_back().any(|(_, _, plans)| plans.get(&digest(&two)).is_some_and(|why| why == "by-hand")));
+    assert_eq!(permission(&agent, &two), Permission::Stopped("by-hand"), "runs under way stop");
+    let told = agent.store.alerts().unwrap();
+    let told: Vec<&str> =
+        told.iter().filter(|row| row.alert.rule == "rolled-back").map(|row| &*row.alert.code).collect();
+    assert_eq!(told, ["by-hand"]);
+    let fourth = release(&two, 4, Some(&third), |_| ());
+    site.publish(&fourth);
+    agent.pull().await.unwrap();
+    assert_eq!((active(&agent).await, stage(&agent).await), (Some(digest(&one)), Stage::Returned));
+    let both = release(&two, 5, Some(&fourth), |manifest| manifest.returned.push(returned.clone()));
+    site.publish(&both);
+    agent.pull().await.unwrap();
+    assert!(agent.status().await.unwrap().refused.iter().any(|refused| refused.code == "manifest-invalid"));
+    let readmitted = Readmitted { plan: digest(&two), reason: "the cause was elsewhere".into() };
+    site.publish(&release(&two, 5, Some(&fourth), |manifest| manifest.readmitted.push(readmitted)));
     agent.pull().await.unwrap();
     assert_eq!((active(&agent).await, stage(&agent).await), (Some(digest(&two)), Stage::Trial));
 }

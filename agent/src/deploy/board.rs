@@ -24,6 +24,8 @@ pub struct Accepted {
     pub denied: BTreeSet<Digest>,
     /// Plans that the release lets back in; empty unless the release is new.
     pub readmitted: BTreeSet<Digest>,
+    /// Plans that the release says were taken back, and does not let back in.
+    pub returned: BTreeSet<Digest>,
     /// The freeze windows of each client, always the newest.
     pub freezes: BTreeMap<ClientId, Vec<Freeze>>,
 }
@@ -75,13 +77,18 @@ impl Board {
         let mut proposal = Proposal { freezes: Some(accepted.freezes.clone()), ..Proposal::default() };
         for place in places {
             let named = accepted.named.get(place).copied();
-            // What is denied or readmitted of other workflows, and of other clients, is nothing to this one: neither its state
+            // What is denied, readmitted or taken back of other workflows, and of other clients, is nothing to this one: neither its state
             // nor its ledger may tell of it.
             let mine = self.workflows.get(place).map(Workflow::every_plan).unwrap_or_default();
             let own = |plans: &BTreeSet<Digest>| {
                 mine.iter().copied().chain(named).filter(|plan| plans.contains(plan)).collect()
             };
-            let event = Event::Accepted { named, denied: own(&accepted.denied), readmitted: own(&accepted.readmitted) };
+            let event = Event::Accepted {
+                named,
+                denied: own(&accepted.denied),
+                readmitted: own(&accepted.readmitted),
+                returned: own(&accepted.returned),
+            };
             let frozen = is_frozen(&accepted.freezes, &place.0, now);
             self.step(place, &event, Surroundings { now, frozen }, &mut proposal);
         }

@@ -162,6 +162,8 @@ pub enum Event {
         denied: BTreeSet<Digest>,
         /// The plans that this release lets back in; empty unless the release is new.
         readmitted: BTreeSet<Digest>,
+        /// The plans that this release says somebody took back, those that it lets back in left out.
+        returned: BTreeSet<Digest>,
     },
     /// A run of a plan ended.
     Ended {
@@ -301,8 +303,8 @@ impl Workflow {
         let before = self.active();
         let mut changes = Vec::new();
         match event {
-            Event::Accepted { named, denied, readmitted } => {
-                self.accept(*named, denied, readmitted, around, &mut changes);
+            Event::Accepted { named, denied, readmitted, returned } => {
+                self.accept(*named, denied, readmitted, returned, around, &mut changes);
             }
             Event::Ended { plan, good, took_ms } => self.ended(*plan, *good, *took_ms, around, &mut changes),
             Event::Boot { open } => self.boot(*open, around, &mut changes),
@@ -333,6 +335,7 @@ impl Workflow {
         named: Option<Digest>,
         denied: &BTreeSet<Digest>,
         readmitted: &BTreeSet<Digest>,
+        returned: &BTreeSet<Digest>,
         around: Surroundings,
         changes: &mut Vec<Change>,
     ) {
@@ -342,6 +345,9 @@ impl Workflow {
         changes.extend(denied.difference(&self.denied).copied().map(Change::Denied));
         self.denied.clone_from(denied);
         self.staged = None;
+        for plan in returned {
+            self.take_back(*plan, around, changes);
+        }
         let Some(named) = named else {
             // A workflow that the release no longer names starts nothing; what runs, ends.
             (self.trial, self.committed) = (None, None);
@@ -370,6 +376,25 @@ impl Workflow {
                 changes.push(Change::Staged(named));
             }
         }
+    }
+
+    /// A release says that somebody took this plan back. Where it runs, the plan that the release names takes its place at once
+    /// if it ran healthily here; else the one before it, until that of the release may begin.
+    fn take_back(&mut self, plan: Digest, around: Surroundings, changes: &mut Vec<Change>) {
+        let committed = self.committed.as_ref().map(|committed| committed.plan);
+        let known = |named: &Digest| committed == Some(*named) || self.healthy.contains(named);
+        let to = self.named.filter(|named| *named != plan && known(named) && self.may_run(*named));
+        match to.filter(|_| self.runs_or_waits_below(plan) && !self.refused.contains_key(&plan)) {
+            Some(to) => self.send_back(plan, Some(to), Why::ByHand, around, changes),
+            None => self.learn(plan, Why::ByHand, around, changes),
+        }
+    }
+
+    /// Whether a plan is in trial or committed.
+    fn runs_or_waits_below(&self, plan: Digest) -> bool {
+        let trial = self.trial.as_ref().map(|trial| trial.plan);
+        let committed = self.committed.as_ref().map(|committed| committed.plan);
+        [trial, committed].contains(&Some(plan))
     }
 
     /// A newer plan ends a trial early. One that ran and never failed is committed, so that there is something to go back
@@ -435,12 +460,10 @@ impl Workflow {
         self.send_back(plan, previous, why, around, changes);
     }
 
-    /// A plan went back in a life of the agent that this state does not know of.
+    /// A plan went back elsewhere: in a life of the agent that this state does not know of, or by a release.
     fn learn(&mut self, plan: Digest, why: Why, around: Surroundings, changes: &mut Vec<Change>) {
-        let trial = self.trial.as_ref().map(|trial| trial.plan);
-        let committed = self.committed.as_ref().map(|committed| committed.plan);
         self.staged.take_if(|staged| *staged == plan);
-        if [trial, committed].contains(&Some(plan)) && !self.refused.contains_key(&plan) {
+        if self.runs_or_waits_below(plan) && !self.refused.contains_key(&plan) {
             return self.return_to_previous(plan, why, around, changes);
         }
         self.healthy.retain(|other| *other != plan);

@@ -34,11 +34,13 @@ struct Watcher {
 
 impl Watcher {
     fn sees(&mut self, event: &Event, changes: &[Change]) {
-        if let Event::Accepted { named, denied, readmitted } = event {
+        if let Event::Accepted { named, denied, readmitted, returned } = event {
             self.named = *named;
             self.ever_named.extend(*named);
             self.denied.clone_from(denied);
             self.sent_back.retain(|plan| !readmitted.contains(plan));
+            // Known at once, whether it was ever here or not.
+            self.sent_back.extend(returned);
         }
         self.sent_back.extend(changes.iter().filter_map(|change| match change {
             Change::Returned { plan, .. } => Some(*plan),
@@ -83,9 +85,15 @@ fn alphabet() -> Vec<Happening> {
     let mut events: Vec<Vec<Event>> = Vec::new();
     for denied in denials {
         for named in PLANS.map(|n| Some(plan(n))).into_iter().chain([None]) {
-            let readmitted = named.into_iter().collect();
-            events.push(vec![Event::Accepted { named, denied: denied.clone(), readmitted: none.clone() }]);
-            events.push(vec![Event::Accepted { named, denied: denied.clone(), readmitted }]);
+            let accepted = |readmitted: BTreeSet<Digest>, returned: BTreeSet<Digest>| {
+                vec![Event::Accepted { named, denied: denied.clone(), readmitted, returned }]
+            };
+            events.push(accepted(none.clone(), none.clone()));
+            events.push(accepted(named.into_iter().collect(), none.clone()));
+            // A rollback: what another release named went back, and a manifest that contradicts itself.
+            if denied.is_empty() {
+                events.extend(PLANS.map(|back| accepted(none.clone(), [plan(back)].into())));
+            }
         }
     }
     for n in PLANS {
@@ -97,6 +105,11 @@ fn alphabet() -> Vec<Happening> {
     let starts = [Period::seconds(0), LATER].map(|passed| Moment::from_seconds(0).plus(passed));
     let arounds = starts.into_iter().flat_map(|now| [true, false].map(|frozen| Surroundings { now, frozen }));
     arounds.flat_map(|around| events.clone().into_iter().map(move |events| Happening { events, around })).collect()
+}
+
+/// A release that lets nothing back in and takes nothing back.
+fn accepted(named: Option<Digest>, denied: &BTreeSet<Digest>) -> Event {
+    Event::Accepted { named, denied: denied.clone(), readmitted: BTreeSet::new(), returned: BTreeSet::new() }
 }
 
 /// Takes what happens, judging after each event.
@@ -148,8 +161,7 @@ fn a_copy_that_goes_on_runs_what_the_newest_release_allows_and_nothing_that_went
         let (copied, knew) = play(start.0.clone(), start.1.clone(), first);
         for second in &since {
             let (lost, mut watcher) = play(copied.clone(), knew.clone(), second);
-            let newest =
-                Event::Accepted { named: watcher.named, denied: watcher.denied.clone(), readmitted: BTreeSet::new() };
+            let newest = accepted(watcher.named, &watcher.denied);
             // Nothing runs meanwhile, so nothing of it is judged.
             let quiet = [
                 Event::Halt,
@@ -162,6 +174,8 @@ fn a_copy_that_goes_on_runs_what_the_newest_release_allows_and_nothing_that_went
                 watcher.sees(&Event::Tick, &changes);
                 state
             });
+            // What the copy holds back it holds back, though a release let it in again meanwhile: that one must say so again.
+            watcher.sent_back.extend(copied.refused.keys());
             learnt += usize::from(lost.refused.len() > copied.refused.len());
             play(booted, watcher, &Happening { events: vec![newest], around });
         }
@@ -173,7 +187,7 @@ fn a_copy_that_goes_on_runs_what_the_newest_release_allows_and_nothing_that_went
 #[test]
 fn what_went_back_is_learnt_once() {
     let around = Surroundings { now: Moment::from_seconds(0), frozen: false };
-    let named = Event::Accepted { named: Some(plan(1)), denied: BTreeSet::new(), readmitted: BTreeSet::new() };
+    let named = accepted(Some(plan(1)), &BTreeSet::new());
     let (state, _) = Workflow::default().step(&named, around);
     let learn = |plans: &[u8]| Event::Learnt { returned: plans.iter().map(|n| (plan(*n), Why::Latency)).collect() };
     let (state, changes) = state.step(&learn(&[2]), around);

@@ -15,12 +15,17 @@ fn around(frozen: bool) -> Surroundings {
 }
 
 fn named(n: u8) -> Event {
-    Event::Accepted { named: Some(plan(n)), denied: BTreeSet::new(), readmitted: BTreeSet::new() }
+    Event::Accepted {
+        named: Some(plan(n)),
+        denied: BTreeSet::new(),
+        readmitted: BTreeSet::new(),
+        returned: BTreeSet::new(),
+    }
 }
 
 fn denied(name: u8, denied: &[u8]) -> Event {
     let denied = denied.iter().copied().map(plan).collect();
-    Event::Accepted { named: Some(plan(name)), denied, readmitted: BTreeSet::new() }
+    Event::Accepted { named: Some(plan(name)), denied, readmitted: BTreeSet::new(), returned: BTreeSet::new() }
 }
 
 fn good(n: u8) -> Event {
@@ -76,7 +81,8 @@ fn a_failing_trial_goes_back_alone_and_stays_back() {
     assert_eq!(play(&mut workflow, &[named(1), named(2)]), [Change::StaysRefused(plan(2))]);
     assert_eq!(play(&mut workflow, &[named(2)]), [], "it is told once");
     let readmitted = [plan(2)].into_iter().collect();
-    let again = Event::Accepted { named: Some(plan(2)), denied: BTreeSet::new(), readmitted };
+    let again =
+        Event::Accepted { named: Some(plan(2)), denied: BTreeSet::new(), readmitted, returned: BTreeSet::new() };
     assert_eq!(play(&mut workflow, &[again]), [Change::Trial(plan(2))]);
 }
 
@@ -191,19 +197,23 @@ fn a_returned_trial_above_a_denied_plan_leaves_nothing() {
 
 /// The moves of the exploration: enough to reach every arm in a few steps.
 fn moves() -> Vec<(Vec<Event>, bool, Period)> {
-    let accepted = |name: Option<u8>, denied: &[u8], readmitted: &[u8]| Event::Accepted {
+    let accepted = |name: Option<u8>, denied: &[u8], readmitted: &[u8], returned: &[u8]| Event::Accepted {
         named: name.map(plan),
         denied: denied.iter().copied().map(plan).collect(),
         readmitted: readmitted.iter().copied().map(plan).collect(),
+        returned: returned.iter().copied().map(plan).collect(),
     };
     let mut moves = Vec::new();
     for frozen in [false, true] {
         for name in [None, Some(1), Some(2)] {
             for out in [&[][..], &[1], &[2]] {
-                moves.push((vec![accepted(name, out, &[])], frozen, Period::seconds(0)));
+                moves.push((vec![accepted(name, out, &[], &[])], frozen, Period::seconds(0)));
             }
         }
-        moves.push((vec![accepted(Some(2), &[], &[2])], frozen, Period::seconds(0)));
+        moves.push((vec![accepted(Some(2), &[], &[2], &[])], frozen, Period::seconds(0)));
+        for (name, back) in [(1, 2), (2, 1), (1, 1)] {
+            moves.push((vec![accepted(Some(name), &[], &[], &[back])], frozen, Period::seconds(0)));
+        }
         for n in [1, 2] {
             moves.push((vec![good(n); 5], frozen, Period::seconds(0)));
             moves.push((vec![good(n); 20], frozen, Period::seconds(0)));
@@ -230,6 +240,9 @@ fn holds(before: &Workflow, event: &Event, frozen: bool, after: &Workflow, chang
         Event::Accepted { readmitted, .. } => readmitted.clone(),
         _ => BTreeSet::new(),
     };
+    if let Event::Accepted { returned, .. } = event {
+        assert!(returned.iter().all(|plan| after.refused.contains_key(plan)), "what a release took back may run");
+    }
     for refused in before.refused.keys() {
         assert!(readmitted.contains(refused) || after.refused.contains_key(refused), "a refusal was forgotten");
     }
@@ -304,4 +317,49 @@ fn a_newer_plan_leaves_a_trial_that_ran_well_to_go_back_to() {
     let mut failing = Workflow::default();
     play(&mut failing, &[named(1), bad(1), named(2)]);
     assert_eq!(failing.rollback_target(), Err(NoRollback::NoHealthyPlan));
+}
+
+fn taking_back(name: u8, back: &[u8]) -> Event {
+    let returned = back.iter().copied().map(plan).collect();
+    Event::Accepted { named: Some(plan(name)), denied: BTreeSet::new(), readmitted: BTreeSet::new(), returned }
+}
+
+/// A rollback by release is one by hand: the plan before runs at once, in a freeze too, and what was taken back stays back.
+#[test]
+fn what_a_release_took_back_stays_back_until_one_readmits_it() {
+    let mut workflow = with_one_committed();
+    play(&mut workflow, &[named(2)]);
+    for proven in [false, true] {
+        let mut workflow = workflow.clone();
+        if proven {
+            play(&mut workflow, &vec![good(2); 20]);
+        }
+        let (mut next, changes) = workflow.step(&taking_back(1, &[2]), around(true));
+        assert_eq!(changes, [Change::Returned { plan: plan(2), to: Some(plan(1)), why: Why::ByHand }], "{proven}");
+        assert_eq!(next.active(), Some(plan(1)));
+        assert_eq!(play(&mut next, &[taking_back(1, &[2])]), [], "it is told once");
+        // Whatever a later release says or leaves out.
+        assert_eq!(play(&mut next, &[named(2)]), [Change::StaysRefused(plan(2))]);
+        assert_eq!(play(&mut next, &[taking_back(2, &[2])]), []);
+        assert_eq!(next.active(), Some(plan(1)));
+        let readmitted = [plan(2)].into();
+        let again =
+            Event::Accepted { named: Some(plan(2)), denied: BTreeSet::new(), readmitted, returned: BTreeSet::new() };
+        assert_eq!(play(&mut next, &[again]), [Change::Trial(plan(2))]);
+    }
+}
+
+#[test]
+fn what_a_release_took_back_gives_way_to_one_that_is_new_here() {
+    let mut workflow = with_one_committed();
+    play(&mut workflow, &[named(2)]);
+    play(&mut workflow, &vec![good(2); 20]);
+    // This agent never had the plan that the release goes back to: it is tried as any other, above the one before.
+    let changes = play(&mut workflow, &[taking_back(3, &[2])]);
+    let back = Change::Returned { plan: plan(2), to: Some(plan(1)), why: Why::ByHand };
+    assert_eq!(changes, [back, Change::Trial(plan(3))]);
+    // A plan below the trial, and one that only ran here once, may not come again either.
+    let changes = play(&mut workflow, &[taking_back(3, &[1, 2])]);
+    assert_eq!(changes, [Change::Returned { plan: plan(1), to: Some(plan(3)), why: Why::ByHand }]);
+    assert_eq!((workflow.active(), workflow.healthy.len()), (Some(plan(3)), 0));
 }

@@ -108,7 +108,7 @@ mod tests {
 
     fn named(n: u8, denied: &[u8]) -> Event {
         let denied = denied.iter().copied().map(plan).collect();
-        Event::Accepted { named: Some(plan(n)), denied, readmitted: BTreeSet::new() }
+        Event::Accepted { named: Some(plan(n)), denied, readmitted: BTreeSet::new(), returned: BTreeSet::new() }
     }
 
     fn ended(n: u8, good: bool) -> Event {

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::time::Moment;
 use tokio::sync::watch;
 
 use super::{FrontDesk, Registry};
 use crate::accept::Schedule;
-use crate::accept::schedule::{cursor_name, delivery_key, move_cursor, read_cursor};
+use crate::accept::schedule::{Start, cursor_name, delivery_key, move_cursor, read_cursor};
 use crate::listen::Receipt;
 use crate::run::{Deployed, NewRun};
 use crate::store::{Alert, Store, StoreError, Transaction, TriggerKind, Write};
@@ -57,14 +58,22 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let now = self.world.clock().now().moment();
         let store = self.engine.store();
         let cursor = store.state(&cursor_name(client, workflow))?.as_deref().and_then(read_cursor);
-        let Some(cursor) = cursor else {
-            // A new schedule begins now; nothing before that was missed.
-            self.move_to(client, workflow, now, None).await?;
-            return Ok(schedule.due(now, now).next);
+        let line = schedule.line();
+        let cursor = match schedule.start(cursor) {
+            Start::After(at) => at,
+            Start::Unmarked(at) => {
+                self.move_to(client, workflow, line, at, None).await?;
+                at
+            }
+            Start::Now => {
+                // A new schedule, or another line of one, begins now; nothing before that was missed.
+                self.move_to(client, workflow, line, now, None).await?;
+                return Ok(schedule.due(now, now).next);
+            }
         };
         let due = schedule.due(cursor, now);
         for time in &due.times {
-            if !self.run_for(client, workflow, *time).await? {
+            if !self.run_for(client, workflow, line, *time).await? {
                 // Not now, as when the client has too many runs: the cursor stays, and the times wait.
                 return Ok(None);
             }
@@ -80,7 +89,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                 incident: false,
                 by: None,
             };
-            self.move_to(client, workflow, now, Some(alert)).await?;
+            self.move_to(client, workflow, line, now, Some(alert)).await?;
         }
         Ok(due.next)
     }
@@ -89,16 +98,23 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         &self,
         client: &ClientId,
         workflow: &WorkflowId,
+        line: Digest,
         to: Moment,
         alert: Option<Alert>,
     ) -> Result<(), StoreError> {
-        let mut transaction = Transaction::new(self.world.clock().now()).with(move_cursor(client, workflow, to));
+        let mut transaction = Transaction::new(self.world.clock().now()).with(move_cursor(client, workflow, line, to));
         transaction.writes.extend(alert.map(Write::Alert));
         self.engine.store().commit(transaction).await
     }
 
     /// Begins the run of one time. False when it cannot begin now.
-    async fn run_for(&self, client: &ClientId, workflow: &WorkflowId, time: Moment) -> Result<bool, StoreError> {
+    async fn run_for(
+        &self,
+        client: &ClientId,
+        workflow: &WorkflowId,
+        line: Digest,
+        time: Moment,
+    ) -> Result<bool, StoreError> {
         let new = NewRun {
             client: client.clone(),
             workflow: workflow.clone(),
@@ -106,7 +122,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             event: time.to_string(),
             keys: vec![delivery_key(client, workflow, time)],
             fields: std::collections::BTreeMap::new(),
-            writes: vec![move_cursor(client, workflow, time)],
+            writes: vec![move_cursor(client, workflow, line, time)],
         };
         match self.drive(self.engine.begin(new)).await {
             Receipt::Accepted(_) => Ok(true),
@@ -116,7 +132,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             | Receipt::Ignored
             | Receipt::Challenge(_)
             | Receipt::Unknown => {
-                self.move_to(client, workflow, time, None).await?;
+                self.move_to(client, workflow, line, time, None).await?;
                 Ok(true)
             }
             Receipt::Busy { .. } | Receipt::Unavailable => Ok(false),

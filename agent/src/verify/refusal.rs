@@ -45,7 +45,7 @@ codes! {
         RootOlder "root-older" "The release holds older or other root versions than are known here.";
         ProjectForeign "project-foreign" "The release belongs to another project than the one pinned at enrolment.";
         AgentUnknown "agent-unknown" "The root does not list this agent with this environment and region.";
-        ManifestInvalid "manifest-invalid" "The manifest is not canonical, belongs elsewhere, or is not signed by the release role.";
+        ManifestInvalid "manifest-invalid" "The manifest is not canonical, contradicts itself, belongs elsewhere, or is not signed by the release role.";
         GenerationWrong "generation-wrong" "The manifest counts in another generation than the root, or in one that is over.";
         SequenceOlder "sequence-older" "The release is older than one that was accepted, or than this agent may accept.";
         SequenceReused "sequence-reused" "The release has the number of an accepted one and is another.";

@@ -56,6 +56,11 @@ pub(super) fn manifest(
     let manifest: Verified<Manifest> =
         verify_placed("manifest.json", &sorted.manifest, RoleName::Release, roots, &place.environment, &place.region)
             .map_err(|e| Refusal::new(RefusalCode::ManifestInvalid, e))?;
+    if let Some((active, reason)) = manifest.named_though_back().next() {
+        let (client, workflow, plan) = (&active.client, &active.workflow, active.plan.short());
+        let detail = format!("it names {plan} for {client}/{workflow} and says that it went back: {reason}");
+        return Err(Refusal::new(RefusalCode::ManifestInvalid, detail));
+    }
     check_number(&manifest, roots, pinned)?;
     let known = pinned.manifest == Some(manifest.digest());
     let window = &manifest.accept;

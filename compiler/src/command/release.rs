@@ -119,6 +119,18 @@ fn publish(args: &Args, compiled: &Compiled, target: &Target, region: &Region) -
     };
     let bundle = assemble(gather(&compiled.checked, target, terms, before.as_ref())?)
         .map_err(|e| Error::internal("write the bundle", e))?;
+    let named_though_back = bundle.manifest.named_though_back().map(|(active, reason)| {
+        let (client, workflow, plan) = (&active.client, &active.workflow, active.plan);
+        format!("\n  {client}/{workflow}: plan {} ({reason}); --readmit {plan}", plan.short())
+    });
+    let back: String = named_though_back.collect();
+    if !back.is_empty() {
+        return Err(Error::input(format!(
+            "{} cannot name plans that were rolled back there. Release a source that makes others, or let them in again by \
+             name, with --reason:{back}",
+            target.branch()
+        )));
+    }
     let mut files = sign_bundle(&bundle, roots, &args.keys)?;
     if !args.freshness_keys.is_empty() {
         let release = release_of(&target.branch(), files)?;

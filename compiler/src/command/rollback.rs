@@ -8,7 +8,7 @@ use std::str::FromStr;
 use assent_schema::canon::Digest;
 use assent_schema::client::ActiveWorkflow;
 use assent_schema::id::{ClientId, Environment, Region, WorkflowId};
-use assent_schema::release::{FileName, Manifest, Readmitted, Rehearsal, Window};
+use assent_schema::release::{FileName, Manifest, Readmitted, Rehearsal, Returned, Window};
 use assent_schema::time::Moment;
 use git2::Repository;
 use serde_json::json;
@@ -18,10 +18,13 @@ use super::repository::RemoteArgs;
 use super::{Context, Format, Outcome};
 use crate::bundle::{ACCEPT_FOR, Bundle, close};
 use crate::error::Error;
-use crate::publish::prepare::{Published, Target, published, release_of};
+use crate::publish::prepare::{Published, Target, published, release_of, stays_back};
 use crate::publish::send::{put, roots_of, sign_bundle, sign_freshness};
 use crate::publish::sign::KeyFile;
 use crate::publish::{branch, newest as seen};
+
+/// Why a plan that is rolled back stays back, in manifests.
+const REASON: &str = "rolled back by a release";
 
 /// The most releases that are looked at for an older plan.
 const RELEASES_MOST: usize = 1_000;
@@ -38,7 +41,7 @@ pub(super) struct Args {
     /// The region.
     #[arg(long, value_name = "REGION")]
     region: Region,
-    /// The release whose plans come back; for each workflow the newest with another plan, unless said.
+    /// The release whose plans come back; for each workflow the newest with another plan that was not rolled back, unless said.
     #[arg(long, value_name = "SEQUENCE")]
     to: Option<u64>,
     /// Lets the older plans run again even where they were returned or rolled back, and says why.
@@ -142,13 +145,16 @@ fn history(repository: &Repository, target: &Target) -> Result<Vec<Published>, E
     Ok(found)
 }
 
-/// Which older entry each workflow gets, and the release that it is from.
+/// Which older entry each workflow gets, and the release that it is from. A plan that was itself rolled back comes again only
+/// when it is readmitted.
 fn changes<'o>(
     args: &Args,
     newest: &Manifest,
     older: &'o [Published],
 ) -> Result<Vec<(&'o ActiveWorkflow, &'o Published)>, Error> {
     let mut found = Vec::new();
+    let back = newest.stays_back();
+    let barred = |plan: &Digest| args.readmit.is_none() && back.contains_key(plan);
     for entry in &newest.active {
         let (client, workflow) = (entry.client.clone(), entry.workflow.clone());
         let named = WorkflowArgument { client, workflow };
@@ -159,8 +165,17 @@ fn changes<'o>(
         let old = older.iter().filter(fits).find_map(|release| {
             let same = |old: &&ActiveWorkflow| old.client == entry.client && old.workflow == entry.workflow;
             let old = release.manifest.active.iter().find(same)?;
-            (old.plan != entry.plan).then_some((old, release))
+            (old.plan != entry.plan && (args.to.is_some() || !barred(&old.plan))).then_some((old, release))
         });
+        if let Some((old, release)) = old.filter(|(old, _)| barred(&old.plan)) {
+            let (plan, sequence) = (old.plan.short(), release.manifest.sequence);
+            let (client, workflow) = (&named.client, &named.workflow);
+            let reason = back.get(&old.plan).copied().unwrap_or_default();
+            return Err(Error::input(format!(
+                "{client}/{workflow}: plan {plan} of release {sequence} went back itself ({reason}). Name another release, or say \
+                 why it may run again: --readmit REASON"
+            )));
+        }
         match old {
             Some(old) => found.push(old),
             None if args.workflows.is_empty() => {}
@@ -183,6 +198,9 @@ fn roll_back(
     };
     take(&newest.files, &|_| true);
     let mut manifest = newest.manifest.clone();
+    // What the release before let in again it let in once.
+    manifest.readmitted = Vec::new();
+    let mut returned = BTreeMap::new();
     for (old, release) in changes {
         take(&release.files, &|name| match name {
             FileName::Plan(digest) => *digest == old.plan,
@@ -192,6 +210,7 @@ fn roll_back(
         });
         for entry in &mut manifest.active {
             if entry.client == old.client && entry.workflow == old.workflow {
+                returned.insert(entry.plan, REASON.to_owned());
                 entry.clone_from(old);
             }
         }
@@ -199,6 +218,8 @@ fn roll_back(
             manifest.readmitted.push(Readmitted { plan: old.plan, reason: reason.clone() });
         }
     }
+    returned.extend(stays_back(Some(newest), &manifest.readmitted).into_iter().map(|one| (one.plan, one.reason)));
+    manifest.returned = returned.into_iter().map(|(plan, reason)| Returned { plan, reason }).collect();
     drop_unused(&mut files, &manifest);
     manifest.sequence = manifest.sequence.saturating_add(1);
     manifest.previous = Some(newest.digest);

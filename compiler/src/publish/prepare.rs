@@ -6,7 +6,7 @@ use std::sync::Arc;
 use assent_schema::canon::{self, Digest};
 use assent_schema::client::ActiveWorkflow;
 use assent_schema::id::{AgentId, ClientId, Environment, PersonId, Region, WorkflowId};
-use assent_schema::release::{FileName, Manifest, Readmitted, Source};
+use assent_schema::release::{FileName, Manifest, Readmitted, Returned, Source};
 use assent_schema::time::Moment;
 use assent_schema::trust::{RoleName, RootChain, SignedFile, Statement, verify_placed};
 use git2::{Oid, Repository};
@@ -191,6 +191,7 @@ pub fn gather(
         previous: terms.numbering.previous,
         source: terms.source,
         at: terms.at,
+        returned: stays_back(before, &terms.readmitted),
         readmitted: terms.readmitted,
         workflows,
         endpoints: checked.endpoints(&target.environment, &target.region),
@@ -224,6 +225,12 @@ fn trust_files(files: &Files, of_region: &impl Fn(&Place) -> bool) -> TrustFiles
         }
     }
     found
+}
+
+/// What a rollback took back stays so from release to release, until one readmits it by name.
+pub fn stays_back(before: Option<&Published>, readmitted: &[Readmitted]) -> Vec<Returned> {
+    let returned = before.into_iter().flat_map(|published| &published.manifest.returned);
+    returned.filter(|one| readmitted.iter().all(|again| again.plan != one.plan)).cloned().collect()
 }
 
 /// What the release before said of a file that is there as it said; nothing where anybody could have put it.

@@ -1,16 +1,18 @@
 //! `kpi-too-fine`: a KPI that could tell of single people: labels that are no declared enumeration, sums of what is no
-//! `measure`, two sums of one value over different runs, too many series, or counts of less than an hour.
+//! `measure`, two sums of one field over different runs or times, too many series, or counts of less than an hour.
+
+use std::collections::BTreeSet;
 
 use super::{Breach, Judged, of_workflow};
 use crate::code::Code;
-use crate::expr::Type;
-use crate::flow::{Part, find};
-use crate::plan::Kpi;
+use crate::expr::{Source, Type};
+use crate::flow::{Flows, Part, find};
+use crate::plan::{Kpi, Plan};
 use crate::time::Period;
 
 /// The most series of one KPI.
 const SERIES_MOST: usize = 1_000;
-/// The shortest time that one count lasts.
+/// The shortest time that one count lasts, and how long it lasts where nothing is said.
 const PER_LEAST: Period = Period::hours(1);
 
 /// Reports what is too fine of each KPI, in order.
@@ -19,21 +21,55 @@ const PER_LEAST: Period = Period::hours(1);
 /// language.md section 5, "Sinks". Promise P01.
 pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
     let kpis = || judged.plan.kpis.iter().enumerate();
-    kpis().flat_map(|(place, kpi)| of_one(judged, place, kpi).into_iter().chain(of_two(judged, place, kpi))).collect()
+    kpis().flat_map(|(place, kpi)| of_one(judged, place, kpi)).chain(of_two(judged)).collect()
 }
 
-/// Of two sums of one value over different runs the difference is that of the runs in between, which may be one. What is shown
-/// of counts is kept apart where people look at it.
-fn of_two(judged: &Judged<'_>, place: usize, kpi: &Kpi) -> Option<Breach> {
-    let differs = |other: &&Kpi| other.sum == kpi.sum && (other.when != kpi.when || other.by != kpi.by);
-    let other = kpi.sum.as_ref().and(judged.plan.kpis.iter().take(place).find(differs))?;
-    let sum = kpi.sum.as_deref().unwrap_or_default();
+/// A sum over the runs of a workflow, and the declared fields that it draws on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sum<'p> {
+    /// Its number among the KPIs.
+    pub place: usize,
+    /// The KPI.
+    pub kpi: &'p Kpi,
+    /// The fields: what one step read of a record another may have read too, so no path tells them apart.
+    pub fields: BTreeSet<Source>,
+}
+
+/// The sums of a plan, in order.
+pub fn sums<'p>(plan: &'p Plan, flows: &Flows) -> Vec<Sum<'p>> {
+    let of = |(place, kpi): (usize, &'p Kpi)| {
+        let fields = find(flows, kpi.sum.as_ref()?)?.whole().2;
+        Some(Sum { place, kpi, fields })
+    };
+    plan.kpis.iter().enumerate().filter_map(of).collect()
+}
+
+/// Of two sums of one field over different runs the difference is that of the runs in between, which may be one; so it is of
+/// two over different times. What is shown of counts is kept apart where people look at it.
+fn of_two(judged: &Judged<'_>) -> Vec<Breach> {
+    let sums = sums(judged.plan, judged.flows);
+    let apart = |a: &Kpi, b: &Kpi| a.sum != b.sum || a.when != b.when || a.by != b.by || per(a) != per(b);
+    let mut found = Vec::new();
+    for (number, sum) in sums.iter().enumerate() {
+        let mut earlier = sums.iter().take(number).filter(|other| apart(other.kpi, sum.kpi));
+        let shared = earlier.find_map(|other| Some((other, other.fields.intersection(&sum.fields).next()?)));
+        found.extend(shared.map(|(other, field)| two(sum, other, field)));
+    }
+    found
+}
+
+fn per(kpi: &Kpi) -> Period {
+    kpi.per.unwrap_or(PER_LEAST)
+}
+
+fn two(sum: &Sum<'_>, other: &Sum<'_>, field: &Source) -> Breach {
+    let over = if per(sum.kpi) == per(other.kpi) { "runs" } else { "times" };
     let said = format!(
-        "The KPIs `{}` and `{}` both sum `{sum}`, over different runs: their difference tells of the runs in between.",
-        other.name, kpi.name
+        "The KPIs `{}` and `{}` both sum `{}`, over different {over}: their difference tells of the runs in between.",
+        other.kpi.name, sum.kpi.name, field.path
     );
     let help = "Sum it in one KPI, and divide that by a label (`by`), or count instead.";
-    Some(Breach::new(Code::KpiTooFine, of_workflow(Part::KpiSum(place)), said).help(help))
+    Breach::new(Code::KpiTooFine, of_workflow(Part::KpiSum(sum.place)), said).help(help)
 }
 
 fn of_one(judged: &Judged<'_>, place: usize, kpi: &Kpi) -> Vec<Breach> {

@@ -1,6 +1,7 @@
 //! What is random enough to be a key, although no pattern names it.
 //!
-//! More than four bits for each of 20 characters is the rule; hexadecimal digits never have more, so digests are none.
+//! More than four bits for each of 20 characters is the rule; hexadecimal digits never have more, so digests are none. Keys in
+//! such digits are told by the name before them (`named`).
 //! Long names and paths can have as much: letters and digits take turns in a key, and in what people name they rarely do.
 
 use std::ops::Range;
@@ -14,20 +15,20 @@ const LEAST_TURNS: usize = 4;
 /// Or the kind of character changes at this share of places.
 const LEAST_CHANGES: f64 = 0.3;
 
-/// Stretches that are as random as a key.
-pub(super) fn random(text: &str) -> impl Iterator<Item = Range<usize>> {
-    long_runs(text.as_bytes()).filter(|range| text.get(range.clone()).is_some_and(is_random))
+/// Whether a stretch is as random as a key.
+pub(super) fn is_like_a_key(run: &str) -> bool {
+    run.len() >= LEAST_CHARACTERS && is_random(run)
 }
 
-/// Stretches of characters of keys that are as long as a key, in order; each as long as it can be.
+/// Stretches of at least so many characters of keys, in order; each as long as it can be.
 ///
 /// Every file is looked through, so most bytes are not: a stretch that begins here holds the byte at its least length,
 /// and one that does not begins behind the last byte that is no character of a key.
-fn long_runs(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn long_runs(bytes: &[u8], least_length: usize) -> impl Iterator<Item = Range<usize>> {
     let mut start = 0_usize;
     std::iter::from_fn(move || {
         loop {
-            let least = bytes.get(start..start.checked_add(LEAST_CHARACTERS)?)?;
+            let least = bytes.get(start..start.checked_add(least_length)?)?;
             if let Some(at) = least.iter().rposition(|byte| !is_key_character(*byte)) {
                 start = start.saturating_add(at).saturating_add(1);
                 continue;
@@ -121,14 +122,19 @@ mod tests {
         for length in [19, 20, 21, 45] {
             for before in 0..25 {
                 let text = format!("{} {} end", "a ".repeat(before), "k".repeat(length));
-                let found: Vec<_> = long_runs(text.as_bytes()).collect();
+                let found: Vec<_> = long_runs(text.as_bytes(), LEAST_CHARACTERS).collect();
                 let wanted = if length < LEAST_CHARACTERS { vec![] } else { vec![run(2 * before + 1, length)] };
                 assert_eq!(found, wanted, "{text}");
             }
         }
         let two = format!("{}.{}", "k".repeat(20), "m".repeat(30));
-        assert_eq!(long_runs(two.as_bytes()).collect::<Vec<_>>(), [run(0, 20), run(21, 30)]);
-        assert_eq!(long_runs(b"").count(), 0);
+        assert_eq!(long_runs(two.as_bytes(), LEAST_CHARACTERS).collect::<Vec<_>>(), [run(0, 20), run(21, 30)]);
+        assert_eq!(long_runs(b"", LEAST_CHARACTERS).count(), 0);
+    }
+
+    fn keys(text: &str) -> usize {
+        let runs = long_runs(text.as_bytes(), LEAST_CHARACTERS);
+        runs.filter(|run| text.get(run.clone()).is_some_and(is_like_a_key)).count()
     }
 
     #[test]
@@ -142,7 +148,7 @@ mod tests {
             "dGhpcyBpcyBhIHNlY3JldCBrZXkgZm9y",
             "AQEyhmfxKYnIYxZFw0m/n3Q5qf3VaY9UCJ14XWZE03G",
         ] {
-            assert_eq!(random(key).count(), 1, "{key}");
+            assert_eq!(keys(key), 1, "{key}");
         }
     }
 
@@ -161,7 +167,7 @@ mod tests {
             "========================================",
             "quick/brown/fox/jumps/over/lazy/dogs/2026/01/02",
         ] {
-            assert_eq!(random(plain).count(), 0, "{plain}");
+            assert_eq!(keys(plain), 0, "{plain}");
         }
     }
 }

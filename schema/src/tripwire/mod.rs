@@ -6,6 +6,7 @@
 //! language.md sections 5 and 7, design.md section 5. Promises P01, P07.
 
 mod entropy;
+mod named;
 mod numbers;
 mod personal;
 mod secret;

@@ -1,4 +1,5 @@
-//! What looks like a secret: the forms that issuers give their keys, and what is as random as a key.
+//! What looks like a secret: the forms that issuers give their keys, what stands behind the name of a key or password, and
+//! what is as random as a key.
 //!
 //! # Source
 //! The issuers' own pages on the form of their keys; RFC 7468 and RFC 7519 for PEM and JWT; age-encryption.org for age.
@@ -11,7 +12,8 @@ use sha2::{Digest as _, Sha256};
 use std::sync::LazyLock;
 
 use super::before;
-use super::entropy::random;
+use super::entropy::{is_like_a_key, long_runs};
+use super::named;
 
 /// Something that looks like a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,9 +138,19 @@ fn is_lower_hex(byte: u8) -> bool {
 pub fn secrets(text: &str) -> Vec<Secret> {
     let mut found = patterns(text);
     let public = public_stretches(text);
-    let random = random(text).filter(|range| !is_public_key(text, range) && !is_verifier_key(text, range));
-    let random = random.filter(|range| !public.iter().any(|public| overlaps(public, range)));
-    found.extend(random.map(|range| Secret { range, what: "a key: its characters are random" }));
+    let is_public = |range: &Range<usize>| {
+        public.iter().any(|public| overlaps(public, range))
+            || is_public_key(text, range)
+            || is_verifier_key(text, range)
+    };
+    // One pass over the text: what is long enough for a named value is looked at as both.
+    for run in long_runs(text.as_bytes(), named::LEAST_CHARACTERS) {
+        let named =
+            named::value(text, &run).map(|range| Secret { range, what: "a secret, as the name before it says" });
+        let random = || text.get(run.clone()).is_some_and(is_like_a_key);
+        let random = || random().then(|| Secret { range: run.clone(), what: "a key: its characters are random" });
+        found.extend(named.or_else(random).filter(|secret| !is_public(&secret.range)));
+    }
     first_of_each(found)
 }
 

@@ -206,6 +206,7 @@ fn release(vectors: &mut Vectors, project: Digest, approved: Digest) -> Digest {
             "client": "acme", "workflow": "refund", "plan": plan, "tests": tests, "authors": ["alice"],
             "source": "clients/acme/workflows/refund.toml", "lines": {"ticket": 17},
         }],
+        "returned": [{"plan": Digest::of_file(b"a plan before"), "reason": "rolled back by a release"}],
         "files": {path: {"size": bytes.len(), "sha256": Digest::of_file(&bytes)}},
     });
     let manifest = vectors.json::<Manifest>("manifest.json", manifest, Namespace::Release, &["alice"]);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use assent_schema::canon::Digest;
 use assent_schema::ledger::Kind;
+use assent_schema::release::Manifest;
 
 use super::{Notes, Seen, Verified, force, history};
 use crate::publish::history::History;
@@ -57,7 +58,7 @@ fn in_order(verified: &Verified, history: Option<&History>, notes: &mut Notes) {
     }
 }
 
-/// A plan that went back begins no run before a release readmits it by name. Where it was not looked at, any may have.
+/// A plan that went back, here or by a release, begins no run before a release readmits it by name. Where it was not looked at, any may have.
 fn returns(verified: &Verified, history: Option<&History>, notes: &mut Notes) {
     let origin = &verified.origin;
     let mut back: BTreeSet<Digest> = BTreeSet::new();
@@ -73,9 +74,7 @@ fn returns(verified: &Verified, history: Option<&History>, notes: &mut Notes) {
                 );
             }
             (Kind::Released(release), _) => match history.and_then(|history| history.release(&release.manifest)) {
-                Some(past) => past.manifest.readmitted.iter().for_each(|one| {
-                    back.remove(&one.plan);
-                }),
+                Some(past) => told(&past.manifest, &mut back),
                 None if history.is_none_or(|history| !history.is_whole) => back.clear(),
                 None => {}
             },
@@ -85,5 +84,34 @@ fn returns(verified: &Verified, history: Option<&History>, notes: &mut Notes) {
             }
             _ => {}
         }
+    }
+}
+
+/// What a manifest says of plans that went back: some come again by name, some stay back from then on.
+fn told(manifest: &Manifest, back: &mut BTreeSet<Digest>) {
+    for one in &manifest.readmitted {
+        back.remove(&one.plan);
+    }
+    back.extend(manifest.stays_back().into_keys());
+}
+
+#[cfg(test)]
+mod tests {
+    use assent_schema::canon;
+    use assent_schema::release::Readmitted;
+
+    use super::*;
+
+    #[test]
+    fn what_a_manifest_took_back_is_back_until_one_readmits_it() {
+        let mut manifest: Manifest =
+            canon::from_bytes(include_bytes!("../../../../tests/vectors/manifest.json")).unwrap();
+        let plan = manifest.returned.first().unwrap().plan;
+        let mut back = BTreeSet::new();
+        told(&manifest, &mut back);
+        assert_eq!(back, [plan].into());
+        manifest.readmitted.push(Readmitted { plan, reason: "mended".to_owned() });
+        told(&manifest, &mut back);
+        assert_eq!(back, BTreeSet::new());
     }
 }
