@@ -107,7 +107,7 @@ codes! {
         "Remove the step or the value, or use it.";
     KpiTooFine "kpi-too-fine" Error ["P01"] "A KPI that could tell of single people.";
         "KPIs outlive every run, so they hold counts and sums of many, and nothing of one.";
-        "Divide by declared enumerations alone, sum what the catalog marks `measure`, each field once, and count by the hour or longer.";
+        "Divide by declared enumerations alone, sum what the catalog marks `measure`, each field once, count by the hour or longer, and name nobody.";
     ModelDecidesMoney "model-decides-money" Error ["P25"] "An AI or anyone outside chose an amount, or that money moves, and no person agrees.";
         "What a stranger writes into a ticket must not move money.";
         "Put a `decide` before the step and add its `approved` to the step's `when`, or have the client sign `model_up_to`.";
