@@ -171,7 +171,7 @@ codes! {
     TrustInvalid "trust-invalid" Error ["P09", "P25"] "Root, teams, approvers or catalog are not signed as the roles require.";
         "Who may release, approve and be assigned rests on these files.";
         "Have the people whom the role names sign the file with `assent trust sign`.";
-    UnassignedAuthor "unassigned-author" Error ["P09"] "A commit that changes a client's folder and that nobody assigned to the client signed.";
+    UnassignedAuthor "unassigned-author" Error ["P09"] "A commit that changes a client's folder, or a library workflow or a part of `assent.toml` that holds for it, and that nobody assigned to the client signed.";
         "Only assigned engineers touch a client's configuration, and only signatures show who did.";
         "Have a member of the client's team sign the commit.";
     ProviderAgreement "provider-agreement" Error ["P23", "P24"] "An AI provider without a current agreement that forbids training.";
