@@ -107,7 +107,7 @@ codes! {
         "Remove the step or the value, or use it.";
     KpiTooFine "kpi-too-fine" Error ["P01"] "A KPI that could tell of single people.";
         "KPIs outlive every run, so they hold counts and sums of many, and nothing of one.";
-        "Divide by declared enumerations alone, sum what the catalog marks `measure`, each field once, and count by the hour or longer.";
+        "Divide by declared enumerations alone, sum what the catalog marks `measure`, each field once, count by the hour or longer, and name nobody.";
     ModelDecidesMoney "model-decides-money" Error ["P25"] "An AI or anyone outside chose an amount, or that money moves, and no person agrees.";
         "What a stranger writes into a ticket must not move money.";
         "Put a `decide` before the step and add its `approved` to the step's `when`, or have the client sign `model_up_to`.";
@@ -171,7 +171,7 @@ codes! {
     TrustInvalid "trust-invalid" Error ["P09", "P25"] "Root, teams, approvers or catalog are not signed as the roles require.";
         "Who may release, approve and be assigned rests on these files.";
         "Have the people whom the role names sign the file with `assent trust sign`.";
-    UnassignedAuthor "unassigned-author" Error ["P09"] "A commit that changes a client's folder and that nobody assigned to the client signed.";
+    UnassignedAuthor "unassigned-author" Error ["P09"] "A commit that changes a client's folder, or a library workflow or a part of `assent.toml` that holds for it, and that nobody assigned to the client signed.";
         "Only assigned engineers touch a client's configuration, and only signatures show who did.";
         "Have a member of the client's team sign the commit.";
     ProviderAgreement "provider-agreement" Error ["P23", "P24"] "An AI provider without a current agreement that forbids training.";

@@ -187,13 +187,15 @@ pub const ALL: &[Promise] = &[
     Promise {
         id: "P09",
         sentence: "Only assigned engineers touch a client's configuration.",
-        how: "Teams are signed; each commit that changes a client's folder is held against the team of its first parent before a release. \
+        how: "Teams are signed; each commit that changes a client's folder, or what it takes from the library or `assent.toml`, is held against \
+              the team of its first parent before a release. \
               At the console and in commands on a host, which people sign, one function decides who sees what, by the newest \
               release.",
         check: "`git log --format='%G? %GS'` with the root's keys as allowed signers, beside `trust/teams.toml` of each parent.",
         tests: &[
             "thresholds_count_people_not_keys",
             "a_stranger_s_commit_is_not_released",
+            "a_library_workflow_is_changed_by_the_teams_of_all_who_use_it",
             "nobody_sees_what_is_not_theirs_and_the_ledger_says_who_tried",
             "commands_show_people_what_is_theirs_and_the_ledger_says_who_looked",
             "p09_a_commit_by_nobody_of_the_team_is_seen",

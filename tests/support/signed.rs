@@ -170,7 +170,9 @@ impl Signed {
         let mut found = Findings::new();
         let parts = Held::new(checked.source.clone(), Findings::new());
         let roots = checked.survey.trusted.roots.as_deref();
-        drop(unassigned_author::judge(&changes, roots, &parts, &mut found));
+        drop(
+            unassigned_author::judge(&changes, &repository, roots, &parts, &mut found).expect("commits that were made"),
+        );
         checked.findings.extend(found.sorted());
         checked
     }

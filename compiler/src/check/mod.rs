@@ -20,6 +20,7 @@ mod hidden;
 pub mod inline_secret;
 mod instant;
 mod kpi_too_fine;
+mod leads;
 mod levels;
 mod lookalike_name;
 mod needs;

@@ -1,4 +1,5 @@
-//! `unassigned-author`: a commit changes a client's folder and was not signed by somebody assigned to that client.
+//! `unassigned-author`: a commit changes a client's folder, or what a client shares with others, and was not signed by somebody
+//! assigned to that client.
 //!
 //! # Source
 //! trust.md section 2, "Teams". Promise P09.
@@ -11,8 +12,12 @@ use assent_schema::finding::{Findings, Span};
 use assent_schema::id::{ClientId, PersonId};
 use assent_schema::trust::{Namespace, People, RootChain, SignatureError, Teams, TrustError, verify};
 
+use git2::Repository;
+
+use super::leads::Leads;
+use crate::error::Error;
 use crate::parse::value_place;
-use crate::source::{Change, Parts, TrustFiles};
+use crate::source::{Change, LIBRARY_FOLDER, Parts, TrustFiles};
 
 /// What to do about a commit that the forge made out of others.
 const SQUASHED: &str = "The forge made this commit out of others and dropped their signatures. Merge without squashing or rebasing at the forge; or squash on your own machine, sign with `git commit -S`, and push that.";
@@ -20,6 +25,11 @@ const SQUASHED: &str = "The forge made this commit out of others and dropped the
 const NO_TEAM: &str = "Commit `trust/teams.toml`, signed by the `teams` role, before the clients' folders; `assent trust teams` writes it.";
 /// What to do about a commit without a signature.
 const UNSIGNED: &str = "Have a member of the team sign it: set `gpg.format` to `ssh` and `user.signingkey`, then `git commit --amend -S`, or `git rebase --exec 'git commit --amend --no-edit -S'` for several.";
+
+/// What to do where the teams of several clients must be content with a file of the library.
+const LIBRARY: &str = " A change of the library is one of every client whose workflows lead to the file: it is signed by somebody who is in all of their teams; or it stands under a new name, which each team uses when it wants to.";
+/// What to do where several clients' teams must be content with `assent.toml`.
+const PROJECT: &str = " What `assent.toml` says of a region and of its alert routes it says of every client there that takes them: a change is signed by somebody who is in all of their teams.";
 
 /// Who wrote what, as far as the commits that were looked at tell.
 #[derive(Clone, Debug, Default)]
@@ -58,12 +68,23 @@ impl Authors {
 
 /// Judges commits by the teams of their first parents; who wrote what.
 ///
-/// Merges are judged for what they change themselves. Approvals and approvers may be added by anyone: their own signatures
+/// What a client shares with others is judged as its own folder is, for each of them. Merges are judged for what they change
+/// themselves. Approvals and approvers may be added by anyone: their own signatures
 /// decide. Nobody but a member takes one out or changes it: what a client said, a withdrawal above all, stays said.
-pub fn judge(changes: &[Change], roots: Option<&RootChain>, parts: &dyn Parts, findings: &mut Findings) -> Authors {
+///
+/// # Errors
+/// When a commit cannot be read.
+pub fn judge(
+    changes: &[Change],
+    repository: &Repository,
+    roots: Option<&RootChain>,
+    parts: &dyn Parts,
+    findings: &mut Findings,
+) -> Result<Authors, Error> {
     let mut authors = Authors::default();
     // A source whose roots do not hold has findings already, and nobody who could be assigned.
-    let Some(roots) = roots else { return authors };
+    let Some(roots) = roots else { return Ok(authors) };
+    let mut leads = Leads::new(repository);
     let mut known: BTreeMap<*const TrustFiles, Result<Assigned, String>> = BTreeMap::new();
     for change in changes {
         for trust in change.past.iter().chain([&change.trust]) {
@@ -82,7 +103,12 @@ pub fn judge(changes: &[Change], roots: Option<&RootChain>, parts: &dyn Parts, f
         let newest = change.past.iter().filter_map(of).max_by_key(|past| past.rank);
         let newest = newest.filter(|newest| assigned.is_none_or(|assigned| newest.rank > assigned.rank));
         let newest = newest.map(|newest| (Signed::of(change, Some(newest)), newest));
-        for (client, path) in clients_of(change) {
+        let shared = leads.touched(change)?;
+        let own = clients_of(change);
+        let others = shared.iter().map(|(client, path)| (Some(client.clone()), path.as_str()));
+        // Whoever may not change the client's folder is told so once.
+        let others: Vec<_> = others.filter(|(client, _)| !own.contains_key(client)).collect();
+        for (client, path) in own.into_iter().chain(others) {
             let then = || {
                 let (signed, newest) = newest.as_ref()?;
                 let (said, help) = objection(client.as_ref(), signed, Ok(newest))?;
@@ -95,12 +121,20 @@ pub fn judge(changes: &[Change], roots: Option<&RootChain>, parts: &dyn Parts, f
                 let short: String = change.id.to_string().chars().take(12).collect();
                 let is_said = is_said_by_client(path.splitn(3, '/').nth(2).unwrap_or_default());
                 let does = if is_said { "changes or takes out" } else { "changes" };
-                let message = format!("Commit {short} {does} `{path}`, {said}.");
+                let (of, beside) = match &client {
+                    Some(client) if !path.starts_with("clients/") => {
+                        let beside = if path.starts_with(LIBRARY_FOLDER) { LIBRARY } else { PROJECT };
+                        (format!(" for `{client}`"), beside)
+                    }
+                    _ => (String::new(), ""),
+                };
+                let message = format!("Commit {short} {does} `{path}`{of}, {said}.");
+                let help = format!("{help}{beside}");
                 findings.add_with_help(Code::UnassignedAuthor, place(parts, client.as_ref(), path), message, help);
             }
         }
     }
-    authors
+    Ok(authors)
 }
 
 /// Who was assigned and with which keys, when a commit was made.

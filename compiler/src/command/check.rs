@@ -82,7 +82,8 @@ fn check(args: &Args, parts: &dyn Parts, shelf: Option<&Shelf>, context: &mut Co
         let base = if since == "ROOT" { None } else { Some(resolve_commit(&repository, since)?) };
         let project = survey_project(parts, at)?;
         let changes = changes_since(&repository, base, commit)?;
-        drop(unassigned_author::judge(&changes, project.trusted.roots.as_deref(), parts, findings));
+        let roots = project.trusted.roots.as_deref();
+        drop(unassigned_author::judge(&changes, &repository, roots, parts, findings)?);
     }
     let older = if args.history {
         progress.say("looking through older commits");

@@ -89,9 +89,11 @@ pub(super) fn compiled(
     let mut authors = BTreeMap::new();
     for region in &regions {
         let target = Target { environment: wanted.environment.clone(), region: region.clone() };
-        let base = last_source(published(&repository, &target, wanted.believed)?.as_ref(), &target, roots(&checked)?)?;
+        let published = published(&repository, &target, wanted.believed)?;
+        let base = last_source(&repository, published.as_ref(), &target, roots(&checked)?)?;
         let changes = changes_since(&repository, base, commit)?;
-        let judged = unassigned_author::judge(&changes, Some(roots(&checked)?), &parts, &mut found.findings);
+        let known = Some(roots(&checked)?);
+        let judged = unassigned_author::judge(&changes, &repository, known, &parts, &mut found.findings)?;
         authors.insert(region.clone(), judged);
     }
     if found.findings.any_errors() {

@@ -109,7 +109,10 @@ pub(super) fn gather(
     progress.say("looking at who signed");
     let changes = changes_since(&repository, None, commit)?;
     let project = survey_project(&parts, at)?;
-    let authors = unassigned_author::judge(&changes, project.trusted.roots.as_deref(), &parts, &mut findings);
+    let authors = {
+        let roots = project.trusted.roots.as_deref();
+        unassigned_author::judge(&changes, &repository, roots, &parts, &mut findings)?
+    };
     progress.say("looking at releases and statuses");
     let roots = roots_of_source(&repository, commit)?;
     let there = args.remote.names(&repository, "release/")?;

@@ -115,8 +115,13 @@ pub struct Terms {
 ///
 /// # Errors
 /// When the release is not signed by the release role, or is of another place: a branch that anybody could write must not hide
-/// commits.
-pub fn last_source(published: Option<&Published>, target: &Target, roots: &RootChain) -> Result<Option<Oid>, Error> {
+/// commits. When this clone does not have the commit.
+pub fn last_source(
+    repository: &Repository,
+    published: Option<&Published>,
+    target: &Target,
+    roots: &RootChain,
+) -> Result<Option<Oid>, Error> {
     let Some(published) = published.filter(|p| p.manifest.generation == roots.newest().generation) else {
         return Ok(None);
     };
@@ -128,7 +133,16 @@ pub fn last_source(published: Option<&Published>, target: &Target, roots: &RootC
     let (environment, region) = (&target.environment, &target.region);
     verify_placed::<Manifest>("manifest.json", &signed, RoleName::Release, roots, environment, region)
         .map_err(|e| refused(&e))?;
-    Oid::from_str(&published.manifest.source.commit).map(Some).map_err(|e| refused(&e.message()))
+    let commit = Oid::from_str(&published.manifest.source.commit).map_err(|e| refused(&e.message()))?;
+    match repository.find_commit(commit) {
+        Err(e) if e.code() == git2::ErrorCode::NotFound => Err(Error::input(format!(
+            "release {} on {} was made of commit {commit}, which this clone does not have: run `git fetch` where that was pushed \
+             to, and release what grows out of it",
+            published.manifest.sequence,
+            target.branch()
+        ))),
+        found => found.map(|_| Some(commit)).map_err(|e| Error::git(format!("read commit {commit}"), e)),
+    }
 }
 
 /// Gathers all that goes into one release.

@@ -95,7 +95,7 @@ pub struct Workflow {
     pub tests: Option<Tests>,
     /// The client's own file.
     pub file: Arc<str>,
-    /// The files that it is made of: its own, those of the library that it uses, and its prompts.
+    /// The files that it is made of: its own, those of the library that it uses, its prompts and its texts.
     pub sources: BTreeSet<Arc<str>>,
     /// The workflow's name, or the name of the library workflow, in that file.
     pub name: Range<usize>,
@@ -229,17 +229,31 @@ fn lost(plan: &Plan, workflow: &spec::Workflow) -> BTreeSet<String> {
     steps.chain(no_event.then_some("trigger")).map(str::to_owned).collect()
 }
 
-/// The prompts that a workflow reads, as paths of the source.
+/// The prompts and texts that a workflow reads, as paths of the source.
 fn files_of<'a>(folder: &'a str, workflow: &'a spec::Workflow) -> impl Iterator<Item = Arc<str>> + 'a {
-    workflow.every_step().filter_map(move |step| match &step.action {
-        spec::Action::Ask { prompt, .. } => Some(format!("{folder}/{}", prompt.value).into()),
-        spec::Action::Call { .. }
-        | spec::Action::Decide { .. }
-        | spec::Action::Set { .. }
-        | spec::Action::Each(_)
-        | spec::Action::Wait { .. }
-        | spec::Action::Stop { .. } => None,
-    })
+    let mut named: Vec<&String> = Vec::new();
+    workflow.every_step().for_each(|step| match &step.action {
+        spec::Action::Ask { prompt, with, .. } => {
+            named.push(&prompt.value);
+            with.values().for_each(|argument| texts_of(argument, &mut named));
+        }
+        spec::Action::Call { with, .. } | spec::Action::Set { values: with } => {
+            with.values().for_each(|argument| texts_of(argument, &mut named));
+        }
+        spec::Action::Decide { .. } | spec::Action::Each(_) | spec::Action::Wait { .. } | spec::Action::Stop { .. } => {
+        }
+    });
+    named.into_iter().map(move |name| format!("{folder}/{name}").into())
+}
+
+/// The texts that an argument is made of.
+fn texts_of<'a>(argument: &'a spec::Argument, named: &mut Vec<&'a String>) {
+    match argument {
+        spec::Argument::Text(used) => named.push(&used.file.value),
+        spec::Argument::List(items) => items.iter().for_each(|item| texts_of(item, named)),
+        spec::Argument::Record(members) => members.values().for_each(|member| texts_of(member, named)),
+        spec::Argument::Boolean(_) | spec::Argument::Integer(_) | spec::Argument::Template(_) => {}
+    }
 }
 
 /// Does independent work on a few threads; the results stand in the order of the work.

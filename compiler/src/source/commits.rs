@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use assent_schema::id::PersonId;
+use assent_schema::id::{ClientId, PersonId};
 use assent_schema::trust::SignedFile;
 use git2::{ErrorCode, ObjectType, Oid, Repository, Sort, Tree};
 
@@ -24,10 +24,10 @@ const COMMITS_MOST: usize = 1_000_000;
 pub struct Change {
     /// Its id.
     pub id: Oid,
-    /// How many parents it has.
-    pub parents: usize,
-    /// The first of them.
-    pub first_parent: Option<Oid>,
+    /// Its parents, in order.
+    pub parents: Vec<Oid>,
+    /// The client in whose own repository it stands, if it is no commit of the source itself.
+    pub of_client: Option<ClientId>,
     /// Who says to have committed it: name and e-mail address, in one line.
     pub committer: String,
     /// The paths that it changed; all of them where it has no parent. A merge did not change what it has from a parent that
@@ -101,15 +101,17 @@ fn pinned(repository: &Repository, change: &mut Change) -> Result<Vec<Change>, E
         Ok(lock.and_then(|lock| Pins::parse(&lock).ok()).unwrap_or_default())
     };
     let now = pins(change.id)?.clients;
-    let before = change.first_parent.map(pins).transpose()?.unwrap_or_default().clients;
+    let before = change.parents.first().copied().map(pins).transpose()?.unwrap_or_default().clients;
     let clients: BTreeSet<_> = now.keys().chain(before.keys()).filter(|c| now.get(*c) != before.get(*c)).collect();
     let mut brought = Vec::new();
     for client in clients {
         change.paths.insert(format!("clients/{client}"));
-        let commit_of = |pin: Option<&Pin>| pin.and_then(|pin| Oid::from_str(&pin.commit).ok());
+        let here = |id: &Oid| repository.find_commit(*id).is_ok();
+        let commit_of = |pin: Option<&Pin>| pin.and_then(|pin| Oid::from_str(&pin.commit).ok()).filter(here);
+        // From a commit that is gone, everything is new. Who may not read the client's repository cannot judge it either; a
+        // release needs all of them.
         let (from, to) = (commit_of(before.get(client)), commit_of(now.get(client)));
-        // Who may not read the client's repository cannot judge it either; a release needs all of them.
-        let Some(to) = to.filter(|to| from != Some(*to) && repository.find_commit(*to).is_ok()) else { continue };
+        let Some(to) = to.filter(|to| from != Some(*to)) else { continue };
         // Pinned back, or to a line of its own, it brings what is new on that line; the pin itself was judged above.
         let grew = from.is_none_or(|from| repository.graph_descendant_of(to, from).unwrap_or(false));
         let brought_by = if grew { own_changes(repository, from, to)? } else { walked(repository, from, to)? };
@@ -117,6 +119,7 @@ fn pinned(repository: &Repository, change: &mut Change) -> Result<Vec<Change>, E
             let below =
                 |paths: BTreeSet<String>| paths.into_iter().map(|path| format!("clients/{client}/{path}")).collect();
             (inner.paths, inner.taken) = (below(inner.paths), below(inner.taken));
+            inner.of_client = Some(client.clone());
             inner.trust = Arc::clone(&change.trust);
             inner.past = Arc::clone(&change.past);
             brought.push(inner);
@@ -128,8 +131,13 @@ fn pinned(repository: &Repository, change: &mut Change) -> Result<Vec<Change>, E
 fn own_changes(repository: &Repository, base: Option<Oid>, commit: Oid) -> Result<Vec<Change>, Error> {
     let failed = |e| Error::git(format!("walk the commits up to {commit}"), e);
     if let Some(base) = base.filter(|base| *base != commit) {
-        let is_ancestor = repository.graph_descendant_of(commit, base).map_err(failed)?;
-        if !is_ancestor {
+        let grows_out = |of, id| repository.graph_descendant_of(id, of).map_err(failed);
+        if grows_out(commit, base)? {
+            return Err(Error::input(format!(
+                "{base} is not an ancestor of {commit}, which is older: bring it up to date first, with `git pull`"
+            )));
+        }
+        if !grows_out(base, commit)? {
             return Err(Error::input(format!(
                 "{base} is not an ancestor of {commit}: the history between them was rewritten, so nobody can tell who changed what"
             )));
@@ -274,11 +282,10 @@ impl Reader<'_> {
         let who = commit.committer();
         let said = |text: Result<&str, _>| text.ok().map(|text: &str| text.escape_debug().to_string());
         let committer = format!("{} <{}>", said(who.name()).unwrap_or_default(), said(who.email()).unwrap_or_default());
-        let first_parent = ids.first().copied();
         let change = Change {
             id,
-            parents: ids.len(),
-            first_parent,
+            parents: ids.clone(),
+            of_client: None,
             committer,
             paths,
             taken,

@@ -36,6 +36,30 @@ fn a_branch_that_nobody_signed_hides_no_commits() {
     assert!(refused().contains("cannot be built upon"), "{}", refused());
 }
 
+/// A clone that was not fetched into lacks the commit of the newest release, or stands before it.
+#[test]
+fn a_clone_that_is_behind_the_newest_release_is_told_what_to_do() {
+    let (_folder, agency) = agency();
+    let repository = branch::open(&agency.source).unwrap();
+    let older = branch::tip(&repository, "main").unwrap().unwrap();
+    assert_eq!(release(&agency).0, Outcome::Fine);
+    reword(&agency, "bruno", "Say what its writer wants.\n");
+    assert_eq!(release(&agency).0, Outcome::Fine);
+    let newer = branch::tip(&repository, "main").unwrap().unwrap();
+    repository.reference("refs/heads/main", older, true, "").unwrap();
+    let key = agency.private("alice").unwrap();
+    let line = ["release", "--environment", "staging", "--region", "eu", "--key", &key, "--local"];
+    let refused = || agency.try_assent(&line.map(str::to_owned)).unwrap_err().to_string();
+    let said = refused();
+    assert!(said.contains("which is older") && said.contains("git pull"), "{said}");
+    let id = newer.to_string();
+    let (folder, name) = id.split_at(2);
+    std::fs::remove_file(repository.path().join("objects").join(folder).join(name)).unwrap();
+    let said = refused();
+    assert!(said.contains("release 2 on release/staging/eu was made of") && said.contains(&id), "{said}");
+    assert!(said.contains("git fetch") && !said.contains("class="), "{said}");
+}
+
 /// Whoever may push winds the branch back to before a client withdrew: nothing is signed for what stands there then.
 #[test]
 fn a_branch_that_was_wound_back_is_not_signed() {

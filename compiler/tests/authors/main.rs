@@ -7,6 +7,7 @@ mod commits;
 mod hostile;
 mod merges;
 mod said;
+mod shared;
 
 use std::collections::BTreeMap;
 

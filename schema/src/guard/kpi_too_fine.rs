@@ -1,5 +1,8 @@
 //! `kpi-too-fine`: a KPI that could tell of single people: labels that are no declared enumeration, sums of what is no
-//! `measure`, two sums of one field over different runs or times, too many series, or counts of less than an hour.
+//! `measure`, two sums of one field over different runs or times, too many series, counts of less than an hour, or of somebody
+//! whom the workflow names.
+
+mod person;
 
 use std::collections::BTreeSet;
 
@@ -74,7 +77,7 @@ fn two(sum: &Sum<'_>, other: &Sum<'_>, field: &Source) -> Breach {
 
 fn of_one(judged: &Judged<'_>, place: usize, kpi: &Kpi) -> Vec<Breach> {
     let breach = |part: Part, said: String| Breach::new(Code::KpiTooFine, of_workflow(part), said);
-    let mut found = Vec::new();
+    let mut found = person::check(judged, place, kpi);
     if kpi.per.is_some_and(|per| per < PER_LEAST) {
         let said = format!("The KPI `{}` counts by less than an hour.", kpi.name);
         found.push(breach(Part::KpiPer(place), said).help("Write `1h` or longer."));
