@@ -426,6 +426,25 @@ fn what_stands_in_a_header_is_read_there() {
 }
 
 #[test]
+fn what_an_answer_must_hold_may_stand_in_a_header_or_behind_a_prefix() {
+    let token = json!({"type": "token"});
+    let operation = operation(json!({"response": {}, "must": {
+        "job": {"at": "header:Location", "shape": token}, "said": {"at": "header:X-Said"},
+        "id": {"at": "id", "shape": token, "prefix": "gid://"},
+    }}));
+    let field = |id: &str, location: &str, said: &str| {
+        let headers = [("location", location), ("x-said", said)];
+        let read = read(&operation, &response(201, &format!(r#"{{"id":"{id}"}}"#), &headers));
+        read.err().map(|failed| failed.field.unwrap().to_string())
+    };
+    assert_eq!(field("gid://1", "/jobs/1", "two words"), None);
+    assert_eq!(field("1", "/jobs/1", "x").as_deref(), Some("id"));
+    assert_eq!(field("gid://two words", "/jobs/1", "x").as_deref(), Some("id"));
+    assert_eq!(field("gid://1", "/jobs/two words", "x").as_deref(), Some("job"));
+    assert_eq!(field("gid://1", "/jobs/1", "").as_deref(), Some("said"));
+}
+
+#[test]
 fn nothing_declared_may_be_answered_with_nothing() {
     assert!(read(&operation(json!({"response": {}})), &response(204, "", &[])).is_ok());
 }
