@@ -1,8 +1,5 @@
 //! What people read of a scenario that does not go as it says.
 
-use assent_schema::client::ClientFacts;
-use assent_schema::plan::Plan;
-use assent_schema::scenario::Scenario;
 use serde_json::{Value, json};
 
 use super::*;

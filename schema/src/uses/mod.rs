@@ -318,8 +318,8 @@ pub struct RequestUse {
     /// and how large, how long, how often and how fast.
     pub digest: Digest,
     /// Where each field of the answer that the workflow reads stands on the wire, how an amount or instant is written there,
-    /// what stands before a token (`behind`), that an empty text is nothing (`empty absent`), that the system itself writes it (`by system`), and that it may be summed (`measured`). How private it is, the reads
-    /// say.
+    /// what stands before a token (`behind`), that an empty text is nothing (`empty absent`), that the system itself writes it
+    /// (`by system`), and that it may be summed (`measured`). How private it is, the reads say.
     #[serde(default, deserialize_with = "spelled::some", skip_serializing_if = "BTreeMap::is_empty")]
     pub answers: BTreeMap<String, String>,
     /// What is sent each time as the catalog has it, by where it stands. The digest is over it too; here it can be read.
