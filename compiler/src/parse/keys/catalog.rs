@@ -63,7 +63,7 @@ static AUTH: Table = Table {
         need("kind", Holds::Words(&AUTHS), "The way."),
         may("name", Holds::Form(&HEADER), "The header, for `header`."),
         may("prefix", Holds::Form(&LINE), "The word before the secret, like `Bearer`, for `header`."),
-        may("user", Holds::Form(&LINE), "The user's name, for `basic`."),
+        may("user", Holds::Form(&LINE), "The user's name, for `basic`; where it is left out, the slot holds it too."),
         may(
             "token",
             Holds::Text,
@@ -83,7 +83,7 @@ static AUTH: Table = Table {
     ]],
     rules: &[
         Rule::When("kind", "header", &["name", "slot"]),
-        Rule::When("kind", "basic", &["user", "slot"]),
+        Rule::When("kind", "basic", &["slot"]),
         Rule::When("kind", "oauth2-client", &["token", "slot"]),
         Rule::When("kind", "oauth2-refresh", &["token", "slot"]),
     ],
