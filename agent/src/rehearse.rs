@@ -124,6 +124,9 @@ fn one(
         }
     }
     judge(&mut rehearsed, &compiled.plan, &store, &seen, &scenario.expect);
+    let body = scenario.event.as_deref().unwrap_or("{}");
+    let misfit = event::misfit(&compiled.plan.trigger, body.as_bytes()).filter(|_| !rehearsed.failures.is_empty());
+    rehearsed.failures.extend(misfit.map(|field| format!("the event lacks `{field}`, or holds one that does not fit")));
     rehearsed
 }
 
@@ -267,6 +270,12 @@ fn judge(rehearsed: &mut Rehearsed, plan: &Plan, store: &Memory, seen: &Seen, ex
     }
     let unscripted: BTreeSet<_> = seen.unscripted().into_iter().collect();
     failures.extend(unscripted.iter().map(|operation| format!("the scenario has no reply for `{operation}`")));
+    // A scenario may be about an answer that does not fit.
+    if !failures.is_empty() {
+        let tell =
+            |(operation, field)| format!("`{operation}` was answered without `{field}`, or with one that does not fit");
+        failures.extend(seen.misfits().into_iter().map(tell));
+    }
 }
 
 fn journal(store: &Memory) -> Vec<JournalRow> {
@@ -333,3 +342,7 @@ fn kpi(store: &Memory, name: &Name) -> i64 {
     let sums = store.sums("kpi/").unwrap_or_default();
     sums.iter().filter(|(sum, _)| is_it(sum)).map(|(_, count)| count).sum()
 }
+
+#[cfg(test)]
+#[path = "rehearse/told_tests.rs"]
+mod tests;

@@ -164,6 +164,9 @@ fn auth(kind: &str) -> Value {
     match kind {
         "header" => json!({"kind": kind, "name": "x-key", "slot": "oauth", "test": "get_order"}),
         "basic" => json!({"kind": kind, "user": "us", "slot": "oauth", "test": "get_order"}),
+        "oauth2-refresh" => {
+            json!({"kind": kind, "token": "/oauth/token", "slot": "oauth", "introspect": "/oauth/introspect", "authorize": "/oauth/authorize"})
+        }
         _ => json!({"kind": kind, "token": "/oauth/token", "slot": "oauth", "introspect": "/oauth/introspect"}),
     }
 }
@@ -389,6 +392,26 @@ async fn a_consent_that_is_gone_holds_what_needs_it_until_there_is_a_new_one() {
     assert_eq!(engine.consents(), []);
     let seen = place.seen.lock().expect("a lock");
     assert_eq!((seen.again, seen.tokens), (1, 1), "one question with the record that counts no more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_nobody_consented_for_holds_what_needs_it_and_asks_for_nothing() {
+    let place = Arc::new(Place::new("oauth2-refresh", &json!({"client_id": "us", "client_secret": "s"})));
+    let (engine, field) = place.boot_with_field().await;
+    let running = {
+        let (place, engine) = (Arc::clone(&place), Arc::clone(&engine));
+        tokio::spawn(async move { place.runs(&engine, 2).await })
+    };
+    while engine.consents().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    // What `vault connect` does.
+    place.set(&record("refresh-9"));
+    field.replace_vault(place.vault());
+    engine.secrets_changed();
+    assert_eq!(running.await.expect("a task that ends"), vec![DONE; 2]);
+    let seen = place.seen.lock().expect("a lock");
+    assert_eq!((seen.again, seen.tokens), (0, 1), "nothing was asked with the record of a client alone");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

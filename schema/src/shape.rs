@@ -118,6 +118,14 @@ pub enum WrittenBy {
     Anyone,
 }
 
+/// What an empty text on the wire means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Empty {
+    /// That there is no value, as `null` says elsewhere.
+    Absent,
+}
+
 /// What the catalog says of one field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -133,6 +141,12 @@ pub struct Field {
     /// Whether it may be missing on the wire.
     #[serde(default, skip_serializing_if = "is_false")]
     pub optional: bool,
+    /// What stands before the value on the wire, always the same: `gid://shopify/Order/`. For tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// What an empty text on the wire means, where it is not a value like any other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub empty: Option<Empty>,
     /// Whether KPIs may sum it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub measure: bool,

@@ -56,6 +56,8 @@ fn with_subject(trigger: &Trigger) -> Trigger {
         class: Class::Content,
         written_by: WrittenBy::Anyone,
         optional: false,
+        prefix: None,
+        empty: None,
         measure: false,
         category: None,
     };

@@ -1,13 +1,13 @@
 //! What each webhook dialect signs and where it says so: headers to the signed bytes and the proofs to compare. Pure.
 //!
-//! `github` and `shopify` sign neither a time nor a delivery id, `token` signs nothing: events of these name the field by
-//! which they are accepted once. `stripe`, `zendesk` and `slack` sign a time and no id,
+//! `github`, `shopify`, `intercom` and `adyen` sign neither a time nor a delivery id, `token` signs nothing: events of these name the field by
+//! which they are accepted once. `stripe`, `zendesk`, `slack` and `front` sign a time and no id,
 //! and a repeat anew: it is known by its body, of `zendesk` together with the id of the invocation.
 //!
 //! # Source
 //! engine.md section 2. Standard Webhooks specification 1.0.0; Stripe "Verify webhook signatures"; GitHub "Validating
 //! webhook deliveries"; Shopify "Verify webhook deliveries"; Zendesk "Verifying webhook authenticity"; Slack "Verifying
-//! requests".
+//! requests"; Intercom "Signed notifications"; Front "Application webhooks".
 
 use assent_schema::plan::Dialect;
 use assent_schema::shape::is_token;
@@ -16,6 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use super::adyen;
 use super::webhook::{Delivery, Refused, Scheme};
 
 /// The most signatures of one delivery that are looked at.
@@ -51,6 +52,9 @@ pub(super) fn read<'a>(scheme: Scheme<'_>, delivery: Delivery<'a>) -> Result<Cla
         Dialect::Shopify => body_alone(delivery, "x-shopify-hmac-sha256", base64),
         Dialect::Zendesk => zendesk(delivery),
         Dialect::Slack => slack(delivery),
+        Dialect::Intercom => body_alone(delivery, "x-hub-signature", |text| hex(text.strip_prefix("sha1=")?)),
+        Dialect::Front => front(delivery),
+        Dialect::Adyen => adyen::read(delivery),
         Dialect::Token => token(delivery, scheme.header.ok_or(Refused::MissingHeader)?),
     }
 }
@@ -113,6 +117,22 @@ fn slack(delivery: Delivery<'_>) -> Result<Claim<'_>, Refused> {
     Ok(Claim { signed, proofs: proof.into_iter().collect(), at: Some(at), id: None, repeats })
 }
 
+/// Base64 over `timestamp:body`; the timestamp in milliseconds.
+fn front(delivery: Delivery<'_>) -> Result<Claim<'_>, Refused> {
+    let signature = once(delivery.headers, "x-front-signature")?;
+    let timestamp = once(delivery.headers, "x-front-request-timestamp")?;
+    let (seconds_part, millis) =
+        timestamp.split_at_checked(timestamp.len().saturating_sub(3)).ok_or(Refused::BadHeader)?;
+    if !millis.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Refused::BadHeader);
+    }
+    let at = seconds(seconds_part)?;
+    let signed = [timestamp.as_bytes(), b":", delivery.body].concat();
+    // The body has the event's own id.
+    let repeats = Some(delivery.body.to_vec());
+    Ok(Claim { signed, proofs: base64(signature).into_iter().collect(), at: Some(at), id: None, repeats })
+}
+
 /// One header with the signature of the body.
 fn body_alone<'a>(
     delivery: Delivery<'a>,
@@ -147,12 +167,12 @@ fn seconds(timestamp: &str) -> Result<i64, Refused> {
     timestamp.parse().ok().filter(|_| plain).ok_or(Refused::BadHeader)
 }
 
-fn base64(text: &str) -> Option<Vec<u8>> {
+pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
 }
 
 /// The bytes of lower-case hex.
-fn hex(text: &str) -> Option<Vec<u8>> {
+pub(super) fn hex(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),
@@ -176,7 +196,15 @@ pub(super) fn decode_secret(dialect: Dialect, secret: &[u8]) -> Result<Zeroizing
             let bytes = Zeroizing::new(STANDARD.decode(text).or(Err(Refused::BadSecret))?);
             if SECRET_BYTES.contains(&bytes.len()) { Ok(bytes) } else { Err(Refused::BadSecret) }
         }
-        Dialect::Stripe | Dialect::Github | Dialect::Shopify | Dialect::Zendesk | Dialect::Slack | Dialect::Token => {
+        Dialect::Adyen => adyen::secret(secret),
+        Dialect::Stripe
+        | Dialect::Github
+        | Dialect::Shopify
+        | Dialect::Zendesk
+        | Dialect::Slack
+        | Dialect::Intercom
+        | Dialect::Front
+        | Dialect::Token => {
             let plain = secret.len() >= SECRET_LEAST_BYTES && !secret.ends_with(b"\n");
             plain.then(|| Zeroizing::new(secret.to_vec())).ok_or(Refused::BadSecret)
         }

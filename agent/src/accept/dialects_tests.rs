@@ -1,7 +1,7 @@
 //! Each dialect against what its provider publishes, and against everything that is nearly right.
 //!
 //! GitHub, Slack: the worked examples of their pages. Zendesk: the test secret of its page. Stripe, Shopify and that one
-//! publish no whole example; their expected signatures come from another implementation (Python's `hmac`).
+//! publish no whole example, nor do Intercom and Front; their expected signatures come from another implementation (Python's `hmac`).
 
 use assent_schema::plan::Dialect;
 use assent_schema::time::Moment;
@@ -71,6 +71,27 @@ const SLACK: Example = Example {
     has_time: true,
 };
 
+const INTERCOM: Example = Example {
+    dialect: Dialect::Intercom,
+    secret: "intercom-client-secret",
+    body: r#"{"type":"notification_event","topic":"ticket.created"}"#,
+    headers: &[("x-hub-signature", "sha1=1bae6f8363f4823947020bfcb1766566c06c6986")],
+    at: 0,
+    has_time: false,
+};
+
+const FRONT: Example = Example {
+    dialect: Dialect::Front,
+    secret: "front-signing-key",
+    body: r#"{"type":"inbound_received","payload":{"id":"evt_1"}}"#,
+    headers: &[
+        ("x-front-signature", "oBauoMs1B/OlqhugAWDtKRqRZenpn3Ak21yLn4ztYVE="),
+        ("x-front-request-timestamp", "1614265330123"),
+    ],
+    at: 1_614_265_330,
+    has_time: true,
+};
+
 const TOKEN: Example = Example {
     dialect: Dialect::Token,
     secret: "a-long-shared-token",
@@ -80,7 +101,7 @@ const TOKEN: Example = Example {
     has_time: false,
 };
 
-const ALL: [&Example; 6] = [&GITHUB, &SHOPIFY, &STRIPE, &ZENDESK, &SLACK, &TOKEN];
+const ALL: [&Example; 8] = [&GITHUB, &SHOPIFY, &STRIPE, &ZENDESK, &SLACK, &INTERCOM, &FRONT, &TOKEN];
 
 fn headers(example: &Example) -> Vec<(String, Vec<u8>)> {
     example.headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
@@ -232,6 +253,11 @@ fn times_have_one_spelling() {
         let stripe = vec![("stripe-signature".to_owned(), format!("t={bad},v1=00").into_bytes())];
         assert_eq!(check(&STRIPE, &stripe, STRIPE.body.as_bytes()), Some(Refused::BadHeader), "{bad}");
     }
+    for bad in ["", "12", "1614265330", "161426533012a", "+614265330123", "1614265330.23"] {
+        let front = vec![headers(&FRONT)[0].clone(), ("x-front-request-timestamp".to_owned(), bad.into())];
+        let refused = check(&FRONT, &front, FRONT.body.as_bytes());
+        assert!(matches!(refused, Some(Refused::BadHeader | Refused::TooOld)), "{bad}: {refused:?}");
+    }
     for bad in ["2021-07-25", "1627207200", "2021-07-25T10:00:00+00:00", "2021-07-25T10:00:00.000Z"] {
         let zendesk =
             vec![headers(&ZENDESK)[0].clone(), ("x-zendesk-webhook-signature-timestamp".to_owned(), bad.into())];
@@ -264,7 +290,7 @@ fn a_repeat_has_the_same_keys_and_a_time_of_its_own_makes_another() {
         let secrets = Secrets { current: example.secret.as_bytes(), previous: None };
         let one = || check_with(example, &headers(example), example.body.as_bytes(), secrets, 0).ok().unwrap();
         assert!(one() == one());
-        let signs_anew = matches!(example.dialect, Dialect::Stripe | Dialect::Slack);
+        let signs_anew = matches!(example.dialect, Dialect::Stripe | Dialect::Slack | Dialect::Front);
         assert_eq!(one().keys.len(), 1 + usize::from(signs_anew));
         assert!(assent_schema::shape::is_token(&one().id));
     }

@@ -11,7 +11,7 @@ use assent_schema::shape::{Field, Shape};
 use super::webhook::{Delivery, Refused};
 use crate::request::json::Json;
 use crate::request::place::{self, HEADER};
-use crate::request::wire::{self, Exact};
+use crate::request::wire::{self, BadField, Exact};
 use crate::store::TriggerKind;
 
 /// What an event is to a workflow.
@@ -36,7 +36,7 @@ const CHALLENGE_MOST_BYTES: usize = 1_024;
 pub fn take(trigger: &Trigger, delivery: Delivery<'_>) -> Result<Taken, Refused> {
     let Trigger::Webhook { matches, fields, own, dialect, .. } = trigger else { return Ok(Taken::Other) };
     let json = object(delivery.body)?;
-    if let Some(text) = challenge(*dialect, &json) {
+    if let Some(text) = challenge(*dialect, delivery.headers, &json) {
         return Ok(Taken::Challenge(text));
     }
     if own.as_ref().is_some_and(|own| stands(delivery, &json, &own.at, &own.equals)) {
@@ -47,6 +47,11 @@ pub fn take(trigger: &Trigger, delivery: Delivery<'_>) -> Result<Taken, Refused>
     }
     let fields = wire::take(&json, fields, None).or(Err(Refused::BadBody))?;
     Ok(if is_for_us(trigger, &fields) { Taken::Ours(fields) } else { Taken::Other })
+}
+
+/// The declared field that keeps a message from being the event of a trigger, if it is one of them. For people.
+pub fn misfit(trigger: &Trigger, body: &[u8]) -> Option<BadField> {
+    wire::take(&object(body).ok()?, trigger.fields()?, None).err()
 }
 
 /// What an event that is no trigger says.
@@ -151,9 +156,25 @@ fn fact(fields: &BTreeMap<Name, Value>, name: &Name) -> Option<String> {
 }
 
 /// Slack asks once, when an address is entered: `{"type": "url_verification", "challenge": …}`, signed like all else.
-fn challenge(dialect: Dialect, json: &Json) -> Option<String> {
-    let asks = dialect == Dialect::Slack && json.text_at("type").is_some_and(|kind| kind == "url_verification");
-    let text = json.text_at("challenge").filter(|_| asks)?;
+fn challenge(dialect: Dialect, headers: &[(String, Vec<u8>)], json: &Json) -> Option<String> {
+    let kind = json.text_at("type");
+    let text = match dialect {
+        Dialect::Slack if kind == Some("url_verification") => json.text_at("challenge")?,
+        Dialect::Front if kind == Some("sync") => {
+            let (_, value) = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("x-front-challenge"))?;
+            std::str::from_utf8(value).ok()?
+        }
+        Dialect::Slack
+        | Dialect::Front
+        | Dialect::StandardWebhooks
+        | Dialect::Stripe
+        | Dialect::Github
+        | Dialect::Shopify
+        | Dialect::Zendesk
+        | Dialect::Intercom
+        | Dialect::Adyen
+        | Dialect::Token => return None,
+    };
     (text.len() <= CHALLENGE_MOST_BYTES).then(|| text.to_owned())
 }
 
@@ -291,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn only_slack_asks_for_a_text_back() {
+    fn only_slack_and_front_ask_for_a_text_back() {
         let mut trigger = trigger();
         let body = br#"{"type":"url_verification","challenge":"3eZbrw1a"}"#;
         let delivery = Delivery { headers: &[], body };
@@ -299,6 +320,14 @@ mod tests {
         let Trigger::Webhook { dialect, .. } = &mut trigger else { panic!("a webhook") };
         *dialect = Dialect::Slack;
         assert!(matches!(take(&trigger, delivery), Ok(Taken::Challenge(text)) if text == "3eZbrw1a"));
+        let Trigger::Webhook { dialect, .. } = &mut trigger else { panic!("a webhook") };
+        *dialect = Dialect::Front;
+        assert!(!matches!(take(&trigger, delivery), Ok(Taken::Challenge(_))));
+        let headers = [("x-front-challenge".to_owned(), b"5f1b".to_vec())];
+        let asked = |body: &[u8]| matches!(take(&trigger, Delivery { headers: &headers, body }), Ok(Taken::Challenge(text)) if text == "5f1b");
+        assert!(
+            asked(br#"{"type":"sync","authorization":{"id":"cmp_1"}}"#) && !asked(br#"{"type":"inbound_received"}"#)
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! An event becomes a durable run, and only then the answer. Here: whether an event is genuine, new and ours, and what of
 //! it may be kept. Pure; the engine makes the run durable, `listen` speaks HTTP.
 
+mod adyen;
 mod dialects;
 pub mod doors;
 pub mod event;

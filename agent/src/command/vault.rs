@@ -12,6 +12,7 @@ use super::ask::unexpected;
 use super::key::Who;
 use super::{Call, Output, Show};
 use crate::config::Repository;
+use crate::control::form::Form;
 use crate::control::{Answer, Question, RotationSaid, Said, client};
 use crate::daemon::vaults::{self, TheVault};
 use crate::error::{Context as _, Error};
@@ -38,7 +39,7 @@ enum What {
         slot: SlotPath,
     },
     /// Puts a new secret on standard input beside the one that counts. The running agent asks the API whether it takes it;
-    /// only then it counts, and until then the old one does.
+    /// only then it counts, and until then the old one does. Of a webhook both count from then on.
     Rotate {
         /// The slot, as `client.toml` names it.
         #[arg(value_name = "CLIENT/CONNECTION/SLOT", value_parser = slot)]
@@ -83,10 +84,21 @@ struct Set {
     /// Whether what runs here names the slot; absent where no agent runs that could tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     named: Option<bool>,
+    /// Whether a person must consent before it is of use.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    awaits_consent: bool,
 }
 
 impl Show for Set {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        let connection = self.slot.rsplit_once('/').map_or(self.slot.as_str(), |(connection, _)| connection);
+        if self.awaits_consent {
+            return writeln!(
+                out,
+                "{} is set; ask for the consent: `assent-agent vault connect {connection}`",
+                self.slot
+            );
+        }
         let when = match self.named {
             Some(true) => "the running agent uses it now",
             Some(false) => "no release here names this slot, so nothing uses it and its form was not looked at",
@@ -116,22 +128,34 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
             if *slot == SlotPath::Repository {
                 opens(&config.repository, &secret)?;
             }
-            let named = fits(call, slot, &secret)?;
+            let form = form_here(call, slot)?;
+            let awaits_consent = matches!(&form, Some(Some(form)) if form.awaits_consent(secret.reveal()));
+            let named = fits(form, slot, &secret)?;
             wait(vault.set(slot, secret))?.tried(|| format!("cannot set {slot}"))?;
             let told = client::ask(&config.state.socket(), &Said::Question(Question::OpenVault))?;
-            out.show(&Set { slot: slot.to_string(), in_use: told.is_some() && named == Some(true), named })
+            out.show(&Set {
+                slot: slot.to_string(),
+                in_use: told.is_some() && named == Some(true),
+                named,
+                awaits_consent,
+            })
         }
     }
 }
 
-/// Refuses a secret that cannot be one of its slot. Whether what runs here names the slot at all; nothing where no agent runs.
-fn fits(call: &Call, slot: &SlotPath, secret: &Secret) -> Result<Option<bool>, Error> {
+/// What a secret of a slot looks like, if what runs here names the slot; nothing where no agent runs.
+fn form_here(call: &Call, slot: &SlotPath) -> Result<Option<Option<Form>>, Error> {
     let question = Said::Question(Question::Form { slot: slot.to_string() });
-    let form = match client::ask(&call.config()?.state.socket(), &question)? {
-        None => return Ok(None),
-        Some(Answer::Form(form)) => form,
-        Some(_) => return Err(unexpected()),
-    };
+    match client::ask(&call.config()?.state.socket(), &question)? {
+        None => Ok(None),
+        Some(Answer::Form(form)) => Ok(Some(form)),
+        Some(_) => Err(unexpected()),
+    }
+}
+
+/// Refuses a secret that cannot be one of its slot. Whether what runs here names the slot at all; nothing where no agent runs.
+fn fits(form: Option<Option<Form>>, slot: &SlotPath, secret: &Secret) -> Result<Option<bool>, Error> {
+    let Some(form) = form else { return Ok(None) };
     let Some(form) = form else { return Ok(Some(false)) };
     form.judge(secret.reveal())
         .map_err(|misfit| Error::refused(format!("the secret for {slot} {}", misfit.what)).help(misfit.help))?;
@@ -152,6 +176,10 @@ impl Show for Rotated {
             RotationSaid::Done => {
                 writeln!(out, "{slot}: the API takes the new secret, and it counts now. Revoke the old one at the API.")
             }
+            RotationSaid::Both => writeln!(
+                out,
+                "{slot}: both secrets verify now. Give the new one to the sender; the old one verifies for a day more."
+            ),
             RotationSaid::Refused { code } => {
                 writeln!(
                     out,
@@ -182,7 +210,7 @@ fn rotate(call: &Call, vault: &TheVault, path: &SlotPath, who: &Who, out: &mut O
         Answer::Done => {}
         _ => return Err(unexpected()),
     }
-    fits(call, path, &secret)?;
+    fits(form_here(call, path)?, path, &secret)?;
     let waits = wait(vault.staged(path))?.is_ok();
     wait(vault.stage(path, secret))?.tried(|| format!("cannot put the new secret beside {path}"))?;
     let answered = who.ask(call, &Question::Rotate { client, connection, slot });

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accept::webhook;
 use crate::request::url::Base;
-use crate::request::{is_record, is_word};
+use crate::request::{awaits_consent, is_pair, is_record, is_word};
 
 /// What a slot is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +44,12 @@ impl Form {
     pub fn judge(&self, secret: &[u8]) -> Result<(), Misfit> {
         let fits = match self {
             Self::Auth(auth) => match &**auth {
+                Auth::Basic { user: None, .. } => is_pair(secret),
                 Auth::Header { .. } | Auth::Basic { .. } => is_word(secret),
-                Auth::Oauth2Client { .. } | Auth::Oauth2Refresh { .. } => is_record(auth, secret),
+                // Who asks for consent is put there first.
+                Auth::Oauth2Client { .. } | Auth::Oauth2Refresh { .. } => {
+                    is_record(auth, secret) || awaits_consent(auth, secret)
+                }
                 Auth::None {} => true,
             },
             Self::Webhook(dialects) => {
@@ -56,6 +60,11 @@ impl Form {
             Self::Free => true,
         };
         if fits { Ok(()) } else { Err(self.misfit(secret)) }
+    }
+
+    /// Whether a person must consent before a secret of this slot is of use.
+    pub fn awaits_consent(&self, secret: &[u8]) -> bool {
+        matches!(self, Self::Auth(auth) if awaits_consent(auth, secret))
     }
 
     fn misfit(&self, secret: &[u8]) -> Misfit {
@@ -71,7 +80,8 @@ fn of_auth(auth: &Auth, secret: &[u8]) -> Misfit {
     match auth {
         Auth::Oauth2Refresh { .. } => Misfit {
             what: "is not the record of a consent: JSON with `client_id`, `refresh_token` and perhaps `client_secret`",
-            help: "Ask for the consent: `assent-agent vault connect`, which puts the record there.",
+            help: "Put the client there: `{\"client_id\": \"…\", \"client_secret\": \"…\"}`; then ask for the consent with \
+                   `assent-agent vault connect`, if the integration says `authorize`.",
         },
         Auth::Oauth2Client { .. } => Misfit {
             what: "is not a record of the API's client: JSON with `client_id` and `client_secret`",
@@ -80,6 +90,10 @@ fn of_auth(auth: &Auth, secret: &[u8]) -> Misfit {
         Auth::Header { .. } | Auth::Basic { .. } | Auth::None {} if secret.starts_with(b"-----BEGIN") => Misfit {
             what: "is a PEM file, and goes into a header",
             help: "Put the token or password there that the API gave for this.",
+        },
+        Auth::Basic { user: None, .. } if is_word(secret) => Misfit {
+            what: "is not `user:password`, and the catalog names no user",
+            help: "Write the user, a colon and the password; where the API has but a key, what it says for the other part.",
         },
         Auth::Header { .. } | Auth::Basic { .. } | Auth::None {} => Misfit {
             what: "holds a space, a line break or a character that no header may hold",
@@ -94,12 +108,21 @@ fn of_dialect(dialect: Dialect) -> Misfit {
             what: "is none of `standard-webhooks`: `whsec_` and the base64 of 24 to 64 bytes",
             help: "Copy it as the sender shows it.",
         },
-        Dialect::Stripe | Dialect::Github | Dialect::Shopify | Dialect::Zendesk | Dialect::Slack | Dialect::Token => {
-            Misfit {
-                what: "is shorter than 8 bytes, or ends with a line break",
-                help: "Copy it as the sender shows it; one that can be guessed verifies nothing.",
-            }
-        }
+        Dialect::Adyen => Misfit {
+            what: "is not one of `adyen`: 64 hexadecimal digits",
+            help: "Copy the HMAC key as the Customer Area shows it.",
+        },
+        Dialect::Stripe
+        | Dialect::Github
+        | Dialect::Shopify
+        | Dialect::Zendesk
+        | Dialect::Slack
+        | Dialect::Intercom
+        | Dialect::Front
+        | Dialect::Token => Misfit {
+            what: "is shorter than 8 bytes, or ends with a line break",
+            help: "Copy it as the sender shows it; one that can be guessed verifies nothing.",
+        },
     }
 }
 
@@ -162,15 +185,31 @@ mod tests {
     }
 
     #[test]
+    fn a_user_that_the_catalog_does_not_name_stands_in_the_slot() {
+        let pair = auth(serde_json::json!({"kind": "basic", "slot": "token"}));
+        assert!(fits(&pair, "AC123:s3cret:x") && fits(&pair, "k3y:X"));
+        for bad in ["s3cret", ":s3cret", "two words:x"] {
+            assert!(!fits(&pair, bad), "{bad}");
+        }
+    }
+
+    #[test]
     fn what_tokens_are_asked_with_is_a_record() {
         let of = |kind: &str| auth(serde_json::json!({"kind": kind, "token": "/token", "slot": "oauth"}));
         let (client, refresh) = (of("oauth2-client"), of("oauth2-refresh"));
         let pair = r#"{"client_id": "c", "client_secret": "s"}"#;
         let whole = r#"{"client_id": "c", "client_secret": "s", "refresh_token": "r"}"#;
         assert!(fits(&client, pair) && fits(&refresh, whole));
-        assert!(!fits(&refresh, pair), "nobody consented");
+        assert!(!fits(&refresh, pair), "nobody consented, and nobody can");
+        let asks = auth(
+            serde_json::json!({"kind": "oauth2-refresh", "token": "/token", "authorize": "/auth", "slot": "oauth"}),
+        );
+        for client in [pair, r#"{"client_id": "c"}"#] {
+            assert!(fits(&asks, client) && asks.awaits_consent(client.as_bytes()), "who is to be asked for");
+        }
+        assert!(fits(&asks, whole) && !asks.awaits_consent(whole.as_bytes()));
         for bad in ["sk_live_1", "{}", r#"{"client_id": ""}"#, r#"{"client_id": "c", "other": "x"}"#] {
-            assert!(!fits(&client, bad) && !fits(&refresh, bad), "{bad}");
+            assert!(!fits(&client, bad) && !fits(&refresh, bad) && !fits(&asks, bad), "{bad}");
         }
     }
 
@@ -187,6 +226,8 @@ mod tests {
             let form = webhook(plain);
             assert!(fits(&form, "long enough") && !fits(&form, "short") && !fits(&form, "long enough\n"), "{plain:?}");
         }
+        let adyen = webhook(Dialect::Adyen);
+        assert!(fits(&adyen, &"0aF9".repeat(16)) && !fits(&adyen, &"0aG9".repeat(16)) && !fits(&adyen, "long enough"));
         let both = Form::Webhook([Dialect::Github, Dialect::StandardWebhooks].into());
         assert!(!fits(&both, "long enough"), "each that uses it must be able to");
     }

@@ -311,6 +311,8 @@ impl From<Reread> for ReadAgain {
 pub enum RotationSaid {
     /// The new secret counts.
     Done,
+    /// The new secret counts and so does the one before: a webhook's.
+    Both,
     /// The API does not take the new secret: the old one counts.
     Refused {
         /// Why, from a closed list.

@@ -192,6 +192,7 @@ impl Clerk {
 fn said(rotation: Rotation) -> RotationSaid {
     match rotation {
         Rotation::Done => RotationSaid::Done,
+        Rotation::Both => RotationSaid::Both,
         Rotation::Refused(code) => RotationSaid::Refused { code },
         Rotation::Waits { until, code } => RotationSaid::Waits { until, code },
         Rotation::None => RotationSaid::Refused { code: "nothing_staged".to_owned() },

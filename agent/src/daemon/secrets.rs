@@ -14,11 +14,10 @@ use super::agent::{Agent, lock};
 use super::hold::NotHeld;
 use super::vaults::TheVault;
 use crate::control::form::Form;
-use crate::desk::PREVIOUS;
 use crate::run::{NotRotated, OfClient, Rotation};
 use crate::store::{Store as _, StoreError, Transaction, Write};
 use crate::vault::rotate::{Due, due, how_due};
-use crate::vault::{SlotPath, Vault as _, VaultError, tripwire};
+use crate::vault::{PREVIOUS, SlotPath, Vault as _, VaultError, tripwire};
 use crate::watch::{self, Condition};
 use crate::world::Clock as _;
 
@@ -84,7 +83,7 @@ impl Agent {
         let _rotating = self.secrets.rotating.lock().await;
         match self.engine.go_on_rotating(&*vault, of).await? {
             Rotation::Refused(code) => self.rotation_failed(of, code).await?,
-            Rotation::Done => self.news().notify_one(),
+            Rotation::Done | Rotation::Both => self.news().notify_one(),
             Rotation::None if hourly => {
                 let looked = self.engine.look_at_slot(&*vault, of).await;
                 self.look_at_form(of, &vault).await;
@@ -258,7 +257,7 @@ impl NotRotated {
     fn code(&self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
-            Self::Untestable => "untestable",
+            Self::Untestable(_) => "untestable",
             Self::Vault(error) => error.code(),
             Self::Store(_) => "store",
         }
@@ -268,10 +267,17 @@ impl NotRotated {
     pub(super) fn sentences(&self) -> (String, &'static str) {
         match self {
             Self::Unknown => ("there is no such slot here".to_owned(), "`assent-agent status` lists the slots."),
-            Self::Untestable => (
+            Self::Untestable(None) => (
                 "nothing tells whether the API takes this secret".to_owned(),
-                "Name a read without parameters as `auth.test` of the integration, one that a workflow of the client uses; \
-                 or put the secret there at once: `assent-agent vault set`. For webhooks, set `SLOT-previous` to the old one.",
+                "Name a read without parameters as `auth.test` of the integration, one that a workflow of the client calls; \
+                 or put the secret there at once: `assent-agent vault set`.",
+            ),
+            Self::Untestable(Some(test)) => (
+                format!(
+                    "`{test}` tells whether the API takes this secret, and no workflow that runs here for the client calls it"
+                ),
+                "Call it in a workflow, or name as `auth.test` a read without parameters that one calls; or put the secret \
+                 there at once: `assent-agent vault set`.",
             ),
             Self::Vault(VaultError::Missing) => {
                 ("the slot is empty".to_owned(), "Put the first secret there: `assent-agent vault set`.")

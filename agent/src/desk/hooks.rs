@@ -11,14 +11,11 @@ use super::{FrontDesk, Registry, lock};
 use crate::accept::event::{self, Taken};
 use crate::accept::{Authentic, Delivery, Refused, Scheme, Secrets, webhook};
 use crate::listen::{Event, Receipt};
-use crate::run::{Deployed, Heard, NewRun};
+use crate::run::{Deployed, Heard, NewRun, OfClient};
 use crate::store::{Log, Note, RunId, Store, StoreError, Transaction, TriggerKind, Write};
-use crate::vault::{Secret, VaultError};
+use crate::vault::{PREVIOUS, PREVIOUS_LIVES, Secret, VaultError};
 use crate::watch::{self, Condition};
 use crate::world::{Clock as _, World};
-
-/// The slot of the secret before the current one is named after it; it is emptied when a rotation is finished.
-pub(crate) const PREVIOUS: &str = "-previous";
 
 impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     /// Judges an event and makes its run durable.
@@ -41,15 +38,18 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             Err(receipt) => return receipt,
         };
         let Trigger::Webhook { connection, dialect, header, once, .. } = trigger else {
-            let listens = heard || compiled.plan.listens();
-            return if listens { Receipt::Ignored } else { Receipt::Unknown };
+            return match (heard, compiled.plan.listens()) {
+                (true, _) => Receipt::Heard,
+                (false, true) => Receipt::Ignored,
+                (false, false) => Receipt::Unknown,
+            };
         };
         let scheme = Scheme { dialect: *dialect, header: header.as_deref() };
         let key = self.webhook_key(&client, &workflow);
         let authentic = match self.check(&client, connection, scheme, delivery, &key).await {
             // Nobody knows whether it is genuine: the sender is to come again.
             Err(NotChecked::Later) => return Receipt::Unavailable,
-            Err(NotChecked::Refused(_)) if heard => return Receipt::Ignored,
+            Err(NotChecked::Refused(_)) if heard => return Receipt::Heard,
             Err(NotChecked::Refused(refused)) => {
                 tracing::warn!(%client, %workflow, code = refused.code(), "webhook refused");
                 return Receipt::Refused(refused);
@@ -60,9 +60,10 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             return Receipt::Busy { after };
         }
         match event::take(trigger, delivery) {
-            Err(_) if heard => Receipt::Ignored,
+            Err(_) | Ok(Taken::Other) if heard => Receipt::Heard,
             Err(refused) => {
-                tracing::warn!(%client, %workflow, code = refused.code(), "webhook refused: a genuine event is lost");
+                let field = event::misfit(trigger, delivery.body).map(|bad| bad.to_string());
+                tracing::warn!(%client, %workflow, code = refused.code(), field, "webhook refused: a genuine event is lost");
                 let (workflow, connection, code) = (workflow.clone(), connection.clone(), refused.code());
                 let lost = Condition::EventLost { client: client.clone(), workflow, connection, code };
                 let lost = watch::alert(&lost).map(Write::Alert);
@@ -131,16 +132,24 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let slot = slots.and_then(|slots| slots.iter().find(|(_, slot)| slot.webhook)).map(|(name, _)| name);
         let slot = slot.ok_or(Refused::BadSecret)?;
         let current = self.deployed.secret(client, connection, slot).await?;
-        let previous = match SlotId::new(&format!("{slot}{PREVIOUS}")) {
-            Ok(slot) => match self.deployed.secret(client, connection, &slot).await {
-                Err(error) if error.is_outage() => return Err(NotChecked::Later),
-                read => read.ok(),
-            },
-            Err(_) => None,
-        };
+        let previous = self.before(OfClient { client, connection, slot }).await?;
         let secrets = Secrets { current: current.reveal(), previous: previous.as_ref().map(Secret::reveal) };
         let now = self.world.clock().now().moment();
         Ok(webhook::verify(scheme, delivery, secrets, now, key)?)
+    }
+
+    /// The secret before the one that counts in a webhook's slot, while it counts too.
+    async fn before(&self, of: OfClient<'_>) -> Result<Option<Secret>, NotChecked> {
+        let Ok(slot) = SlotId::new(&format!("{}{PREVIOUS}", of.slot)) else { return Ok(None) };
+        let known = self.engine.standing(of).or(Err(NotChecked::Later))?;
+        let now = self.world.clock().now().moment();
+        if known.is_some_and(|known| known.since.plus(PREVIOUS_LIVES) <= now) {
+            return Ok(None);
+        }
+        match self.deployed.secret(of.client, of.connection, &slot).await {
+            Err(error) if error.is_outage() => Err(NotChecked::Later),
+            read => Ok(read.ok()),
+        }
     }
 
     /// The run that a delivery to one of a client's workflows began, while its id is kept.

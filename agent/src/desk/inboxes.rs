@@ -165,6 +165,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                         REFUSED
                     }
                     Receipt::Ignored
+                    | Receipt::Heard
                     | Receipt::Challenge(_)
                     | Receipt::Unknown
                     | Receipt::Busy { .. }

@@ -33,7 +33,6 @@ use crate::run::{Begun, Deployed, Engine, NotBegun, Task};
 use crate::store::{RunId, Store, StoreError, Transaction, Write};
 use crate::world::{Clock as _, Dice as _, World};
 
-pub(crate) use hooks::PREVIOUS;
 pub use inboxes::Minds;
 use tasks::Tasks;
 

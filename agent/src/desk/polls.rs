@@ -191,6 +191,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             // What does not fit stops the list where it stands: on-call is told, and nothing is lost.
             Receipt::Refused(_) => Err(failed("bad_item")),
             Receipt::Ignored
+            | Receipt::Heard
             | Receipt::Challenge(_)
             | Receipt::Unknown
             | Receipt::Busy { .. }

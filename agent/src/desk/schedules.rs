@@ -130,6 +130,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             Receipt::Duplicate(_)
             | Receipt::Refused(_)
             | Receipt::Ignored
+            | Receipt::Heard
             | Receipt::Challenge(_)
             | Receipt::Unknown => {
                 self.move_to(client, workflow, line, time, None).await?;

@@ -20,6 +20,8 @@ pub enum Receipt {
     Duplicate(RunId),
     /// It is genuine and not for this workflow, or our own connection caused it.
     Ignored,
+    /// It is genuine and began no run, and concerns runs that are under way: it ends one, or one waits for it.
+    Heard,
     /// It asks whether we are who the sender means; this text says so.
     Challenge(String),
     /// It is not taken.
@@ -61,6 +63,7 @@ pub(super) fn to_sender(receipt: &Receipt) -> Answer {
         Receipt::Accepted(run) => json(202, &format!("{{\"run\":\"{run}\"}}")),
         Receipt::Duplicate(run) => json(200, &format!("{{\"run\":\"{run}\"}}")),
         Receipt::Ignored => json(200, "{\"code\":\"ignored\"}"),
+        Receipt::Heard => json(200, "{\"code\":\"heard\"}"),
         Receipt::Challenge(text) => json(200, &serde_json::json!({ "challenge": text }).to_string()),
         Receipt::Refused(refused) => coded(refused_status(*refused), refused.code()),
         Receipt::Busy { after } => later(429, "busy", *after),

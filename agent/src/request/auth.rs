@@ -18,6 +18,11 @@ pub fn is_word(secret: &[u8]) -> bool {
     !secret.is_empty() && secret.iter().all(u8::is_ascii_graphic)
 }
 
+/// Whether a secret is a user's name and a password, with a colon between: an account that is the client's own.
+pub fn is_pair(secret: &[u8]) -> bool {
+    is_word(secret) && secret.iter().position(|byte| *byte == b':').is_some_and(|at| at > 0)
+}
+
 /// The header that authorises a request.
 ///
 /// # Errors
@@ -31,9 +36,14 @@ pub(super) fn header(auth: &Auth, secret: Option<&[u8]>) -> Result<Option<Header
     let value = match auth {
         Auth::Header { prefix: Some(prefix), .. } => [prefix.as_bytes(), b" ", secret].concat(),
         Auth::Header { prefix: None, .. } => secret.to_vec(),
-        Auth::Basic { user, .. } if user.contains(':') => return Err(WrongKind::SecretRefused.into()),
+        Auth::Basic { user: Some(user), .. } if user.contains(':') => return Err(WrongKind::SecretRefused.into()),
+        Auth::Basic { user: None, .. } if !is_pair(secret) => return Err(WrongKind::SecretRefused.into()),
         Auth::Basic { user, .. } => {
-            let pair = Zeroizing::new([user.as_bytes(), b":", secret].concat());
+            let pair = match user {
+                Some(user) => [user.as_bytes(), b":", secret].concat(),
+                None => secret.to_vec(),
+            };
+            let pair = Zeroizing::new(pair);
             let coded = Zeroizing::new(STANDARD.encode(&*pair));
             [b"Basic ", coded.as_bytes()].concat()
         }

@@ -3,7 +3,7 @@
 //! # Source
 //! engine.md section 3, "Requests".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::canon::Digest;
 use assent_schema::client::ConnectionFacts;
@@ -17,6 +17,7 @@ use super::auth;
 use super::body::Body;
 use super::keyed::{Purpose, keyed};
 use super::limits::{CURSOR_MOST_BYTES, HEADER_MOST_BYTES, TARGET_MOST_BYTES};
+use super::place::HEADER;
 use super::url::{self, BadPath, Base, encode};
 use super::wire::{self, Scalar};
 use super::wrong::{Wrong, WrongKind};
@@ -83,7 +84,7 @@ pub fn build(call: &Call<'_>) -> Result<Built, Wrong> {
     if let Some(unknown) = call.arguments.keys().find(|name| !operation.params.contains_key(*name)) {
         return Err(WrongKind::ArgumentUnknown.of(unknown));
     }
-    let mut parts = Parts::new(operation, call.connection);
+    let mut parts = Parts::new(operation, call.connection, call.cursor);
     for (name, param) in &operation.params {
         match call.arguments.get(name).filter(|value| !value.is_absent()) {
             Some(value) => parts.place(name, param, value).map_err(|kind| kind.of(name))?,
@@ -118,11 +119,14 @@ struct Parts {
     body: Body,
     has_body: bool,
     secret_header: Option<String>,
+    /// What the query may hold beside the cursor; all where it is nothing.
+    keep: Option<BTreeSet<String>>,
 }
 
 impl Parts {
-    fn new(operation: &Operation, connection: &ConnectionFacts) -> Self {
+    fn new(operation: &Operation, connection: &ConnectionFacts, cursor: Option<&str>) -> Self {
         Self {
+            keep: cursor.and(operation.pages.as_ref()).and_then(|pages| pages.keep.clone()),
             segments: BTreeMap::new(),
             query: Zeroizing::default(),
             headers: Vec::new(),
@@ -134,18 +138,25 @@ impl Parts {
     }
 
     fn place(&mut self, name: &Name, param: &Param, value: &Value) -> Result<(), WrongKind> {
+        let Some(prefix) = &param.prefix else { return self.put(name, param, value, &param.shape) };
+        let text = Zeroizing::new([prefix.as_str(), text_of(value, &param.shape)?.as_str()].concat());
+        let shape = Shape::Text { most_bytes: u32::MAX };
+        self.put(name, param, &Value::text(text.as_str()), &shape)
+    }
+
+    fn put(&mut self, name: &Name, param: &Param, value: &Value, shape: &Shape) -> Result<(), WrongKind> {
         match param.place {
             Place::Path => {
-                let text = text_of(value, &param.shape)?;
+                let text = text_of(value, shape)?;
                 drop(self.segments.insert(name.clone(), text));
                 Ok(())
             }
-            Place::Query => self.place_query(&param.at, value, &param.shape),
+            Place::Query => self.place_query(&param.at, value, shape),
             Place::Header => {
-                let text = text_of(value, &param.shape)?;
+                let text = text_of(value, shape)?;
                 self.header(&param.at, &text)
             }
-            Place::Body => self.body.put(&param.at, value, &param.shape),
+            Place::Body => self.body.put(&param.at, value, shape),
             Place::None => Ok(()),
         }
     }
@@ -170,6 +181,10 @@ impl Parts {
     /// What is not the workflow's to give: constants of the catalog, the idempotency key, the cursor.
     fn place_ours(&mut self, call: &Call<'_>) -> Result<(), Wrong> {
         for (path, constant) in &call.operation.constants {
+            if let Some(name) = path.strip_prefix(HEADER) {
+                self.header(name, &constant.to_string())?;
+                continue;
+            }
             // A request without a body has them in its query.
             if call.operation.method == Method::Get {
                 self.query(path, &constant.to_string());
@@ -194,7 +209,7 @@ impl Parts {
                 return Err(WrongKind::TooLarge.into());
             }
             match pages.place {
-                Place::Query => self.query(&pages.param, cursor),
+                Place::Query => self.append(&pages.param, cursor),
                 Place::Body => {
                     self.has_body = true;
                     self.body.put_constant(&pages.param, &page_place(pages, cursor))?;
@@ -206,6 +221,12 @@ impl Parts {
     }
 
     fn query(&mut self, name: &str, text: &str) {
+        if self.keep.as_ref().is_none_or(|keep| keep.contains(name)) {
+            self.append(name, text);
+        }
+    }
+
+    fn append(&mut self, name: &str, text: &str) {
         let joint = if self.query.is_empty() { '?' } else { '&' };
         self.query.push(joint);
         encode(name, &mut self.query);

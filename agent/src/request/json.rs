@@ -31,6 +31,9 @@ pub enum Json {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadJson;
 
+/// The last place of a list, in a path.
+const LAST: &str = "last";
+
 impl Drop for Json {
     fn drop(&mut self) {
         match self {
@@ -54,13 +57,15 @@ impl Json {
         if reader.at == text.len() { Ok(value) } else { Err(BadJson) }
     }
 
-    /// What stands at a path: members joined by dots, numbers for places in a list; the value itself for the empty path.
+    /// What stands at a path: members joined by dots, numbers or [`LAST`] for places in a list; the value itself for the empty
+    /// path.
     pub fn at(&self, path: &str) -> Option<&Self> {
         if path.is_empty() {
             return Some(self);
         }
         path.split('.').try_fold(self, |value, part| match value {
             Self::Object(members) => members.iter().find(|(key, _)| key == part).map(|(_, member)| member),
+            Self::List(items) if part == LAST => items.last(),
             Self::List(items) => items.get(part.parse::<usize>().ok()?),
             Self::Null | Self::Boolean(_) | Self::Number(_) | Self::Text(_) => None,
         })

@@ -25,11 +25,11 @@ pub mod url;
 pub mod wire;
 mod wrong;
 
-pub use auth::is_word;
+pub use auth::{is_pair, is_word};
 pub use build::{Built, Call, build};
-pub use oauth::is_record;
+pub use oauth::{awaits_consent, is_record};
 pub use pages::{Next, Paging};
 pub use read::{
-    Answer, BAD_ANSWER, Failed, GRAPHQL_ERROR, LIST_TOO_LONG, More, REPEATED_CURSOR, belongs, exact_items, read,
+    Answer, BAD_ANSWER, Failed, GRAPHQL_ERROR, LIST_TOO_LONG, MISFIT, More, REPEATED_CURSOR, belongs, exact_items, read,
 };
 pub use wrong::{Wrong, WrongKind};

@@ -103,6 +103,12 @@ pub fn is_record(auth: &Auth, bytes: &[u8]) -> bool {
     })
 }
 
+/// Whether bytes are the record of a client that a person can consent for, and nobody did yet.
+pub fn awaits_consent(auth: &Auth, bytes: &[u8]) -> bool {
+    let asks = matches!(auth, Auth::Oauth2Refresh { authorize: Some(_), .. });
+    asks && Record::read(bytes).is_some_and(|record| record.refresh.is_none())
+}
+
 /// Builds the request for a token.
 ///
 /// # Errors

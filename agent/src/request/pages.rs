@@ -31,8 +31,8 @@ pub enum Next {
 
 /// Where an answer says that the next page begins; nothing at the end.
 pub(super) fn next(json: &Json, response: &HttpResponse, pages: &Pages) -> Result<Option<Next>, ()> {
-    let is_last = |at: &String| !matches!(json.at(at), Some(Json::Boolean(true)));
-    if pages.more_at.as_ref().is_some_and(is_last) {
+    let more = pages.more_at.as_ref().map(|at| matches!(json.at(at), Some(Json::Boolean(true))));
+    if more == Some(false) {
         return Ok(None);
     }
     if pages.by.is_counted() {
@@ -42,7 +42,10 @@ pub(super) fn next(json: &Json, response: &HttpResponse, pages: &Pages) -> Resul
         Some(header) => in_header(response, header, pages.by)?,
         None => in_body(json, &pages.cursor_at)?,
     };
-    let Some(told) = told.filter(|told| !told.is_empty()) else { return Ok(None) };
+    let Some(told) = told.filter(|told| !told.is_empty()) else {
+        // An answer that says that there is more, and not where: a part is not the list.
+        return if more == Some(true) { Err(()) } else { Ok(None) };
+    };
     let cursor = if pages.by == PagesBy::Link { given_to(told, &pages.param).ok_or(())? } else { told.to_owned() };
     if cursor.len() > CURSOR_MOST_BYTES { Err(()) } else { Ok(Some(Next::At(Content::new(cursor)))) }
 }

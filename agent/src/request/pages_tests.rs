@@ -69,6 +69,10 @@ fn a_part_of_a_list_is_not_given_out_as_the_list() {
 }
 
 fn next_page(operation: &Operation, cursor: &str) -> Built {
+    page(operation, &Arguments::new(), Some(cursor))
+}
+
+fn page(operation: &Operation, arguments: &Arguments, cursor: Option<&str>) -> Built {
     let (client, reference) = (ClientId::new("acme").unwrap(), "helpdesk.list".parse().unwrap());
     let call = Call {
         client: &client,
@@ -76,10 +80,10 @@ fn next_page(operation: &Operation, cursor: &str) -> Built {
         operation,
         endpoint: "https://api.example.com",
         connection: &bearer(),
-        arguments: &Arguments::new(),
+        arguments,
         secret: Some(b"x"),
         idempotency: None,
-        cursor: Some(cursor),
+        cursor,
     };
     build(&call).ok().unwrap()
 }
@@ -131,6 +135,53 @@ fn a_link_leads_to_the_next_page_by_what_it_gives_the_parameter() {
     assert_eq!(walked(body, &answers), Ok(vec!["at=two".to_owned()]));
     let named = json!({"cursor_at": "header:Link"});
     assert_eq!(walked(named, &[("{\"items\":[1]}", "7"), ("{\"items\":[2]}", "")]), Ok(vec!["at=7".to_owned()]));
+}
+
+#[test]
+fn the_place_behind_the_last_item_leads_to_the_next_page() {
+    let more = |items: &str, more: bool| (format!(r#"{{"items":{items},"has_more":{more}}}"#), "");
+    let ends = [more("[1,2]", true), more("[3,4]", true), more("[5]", false)];
+    let stripe = json!({"cursor_at": "items.last", "more_at": "has_more"});
+    let asked = |answers: &[(String, &str)]| {
+        let answers: Vec<_> = answers.iter().map(|(body, link)| (body.as_str(), *link)).collect();
+        walked(stripe.clone(), &answers)
+    };
+    assert_eq!(asked(&ends), Ok(vec!["at=2".to_owned(), "at=4".to_owned()]));
+    assert_eq!(asked(&[more("[1]", true), more("[]", true)]), Err("bad_answer".to_owned()));
+}
+
+#[test]
+fn a_part_is_not_taken_for_the_list_where_the_answer_says_that_there_is_more() {
+    let cases = [
+        (json!({"cursor_at": "next", "more_at": "more"}), r#"{"items":[1],"more":true}"#),
+        (json!({"cursor_at": "next", "more_at": "more"}), r#"{"items":[1],"more":true,"next":null}"#),
+        (json!({"by": "link", "cursor_at": "header:Link", "more_at": "more"}), r#"{"items":[1],"more":true}"#),
+    ];
+    for (by, body) in cases {
+        assert_eq!(walked(by, &[(body, "")]), Err("bad_answer".to_owned()), "{body}");
+    }
+}
+
+#[test]
+fn further_pages_keep_what_the_api_takes_beside_their_place() {
+    let asked = |keep: Option<&[&str]>| {
+        let mut operation = listing();
+        let query = |at: &str| json!({"place": "query", "at": at, "class": "reference", "shape": {"type": "token"}});
+        let params = json!({"limit": query("limit"), "status": query("status")});
+        operation.params = serde_json::from_value(params).unwrap();
+        operation.constants = serde_json::from_value(json!({"fields": "id"})).unwrap();
+        operation.method = serde_json::from_value(json!("GET")).unwrap();
+        operation.pages.as_mut().unwrap().keep =
+            keep.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        let arguments = [("limit", "50"), ("status", "open")];
+        let arguments = arguments.map(|(name, text)| (name.parse().unwrap(), Value::text(text))).into();
+        let target = |cursor| page(&operation, &arguments, cursor).request.target.reveal().clone();
+        (target(None), target(Some("a")))
+    };
+    let whole = "/tickets?limit=50&status=open&fields=id".to_owned();
+    assert_eq!(asked(None), (whole.clone(), format!("{whole}&cursor=a")));
+    assert_eq!(asked(Some(&["limit"])), (whole.clone(), "/tickets?limit=50&cursor=a".to_owned()), "as Shopify asks");
+    assert_eq!(asked(Some(&[])), (whole, "/tickets?cursor=a".to_owned()));
 }
 
 #[test]

@@ -9,11 +9,12 @@ use std::time::Duration;
 use assent_schema::expr::Value;
 use assent_schema::id::Name;
 use assent_schema::ledger::Token;
-use assent_schema::plan::{Encoding, ErrorRule, Failure, Operation, meaning, says_no, written};
-use assent_schema::shape::Shape;
+use assent_schema::plan::{Encoding, ErrorRule, Failure, Must, Operation, meaning, says_no, written};
+use assent_schema::shape::{Field, Shape};
 
 use super::json::Json;
 use super::pages::{self, Next};
+use super::place::HEADER;
 use super::wire::{self, BadField, Exact};
 use crate::retry::backoff;
 use crate::world::{HttpResponse, NetFailure};
@@ -49,7 +50,7 @@ pub struct Failed {
     /// Whether its status says no by itself, before anything is done.
     pub says_no: bool,
     /// The declared field that does not fit, for people.
-    pub field: Option<Name>,
+    pub field: Option<BadField>,
     /// The id by which the other side knows the request, if its answer names one.
     pub request: Option<Token>,
 }
@@ -119,6 +120,8 @@ impl Failed {
 
 /// The code of an answer that does not fit what the catalog declares.
 pub const BAD_ANSWER: &str = "bad_answer";
+/// What is logged of such an answer, beside the field by name.
+pub const MISFIT: &str = "an answer lacks a declared field, or holds one that does not fit";
 /// The code of a GraphQL answer with errors that no rule of the catalog is about.
 pub const GRAPHQL_ERROR: &str = "graphql_error";
 /// The code of a list that is longer than the catalog says it is read.
@@ -156,7 +159,7 @@ pub fn read(operation: &Operation, response: &HttpResponse) -> Result<Answer, Fa
 fn read_fields(operation: &Operation, response: &HttpResponse) -> Result<Answer, Failed> {
     let json = Json::parse(response.body.reveal()).ok();
     let success = (200..300).contains(&response.status);
-    if let Some(rule) = operation.errors.iter().find(|rule| applies(rule, response.status, success, json.as_ref())) {
+    if let Some(rule) = operation.errors.iter().find(|rule| applies(rule, response, success, json.as_ref())) {
         return Err(by_rule(rule, operation, response));
     }
     if !success {
@@ -179,15 +182,57 @@ fn read_fields(operation: &Operation, response: &HttpResponse) -> Result<Answer,
         None => return Err(bad(None)),
     };
     let collected = operation.pages.as_ref().map(|pages| &pages.collect);
-    let fields = wire::take(json, &operation.response, collected).map_err(|BadField { field }| bad(Some(field)))?;
-    let lacks = operation.must.iter().find(|(_, must)| !wire::holds(json, must));
+    let find = |name: &Name, field: &Field| match field.at.strip_prefix(HEADER) {
+        Some(header) => from_header(response, header, field),
+        None => wire::take_field(json.at(&field.at), field, collected == Some(name)),
+    };
+    let fields = wire::take_each(&operation.response, find).map_err(|field| bad(Some(field)))?;
+    let lacks = operation.must.iter().find(|(_, must)| !holds(response, json, must));
     if let Some((name, _)) = lacks {
-        return Err(bad(Some(name.clone())));
+        return Err(bad(Some(BadField::of(name))));
     }
     let paged = operation.pages.as_ref();
-    let next = paged.map(|paged| pages::next(json, response, paged)).transpose().map_err(|()| bad(None))?.flatten();
+    // Where the next page is belongs to the list; nothing else of the answer is to blame.
+    let no_place = |()| bad(collected.map(BadField::of));
+    let next = paged.map(|paged| pages::next(json, response, paged)).transpose().map_err(no_place)?.flatten();
     let cut = paged.is_some_and(|paged| pages::is_cut(json, operation, paged));
     Ok(Answer { fields, next, cut, exact: Vec::new() })
+}
+
+/// A field that stands in a header. `Location` holds an address: what is no text of it is its last segment, as in
+/// `/jobs/4711`.
+fn from_header(response: &HttpResponse, name: &str, field: &Field) -> Result<Value, BadField> {
+    match header_text(response, name) {
+        None | Some(Ok("")) if field.optional => Ok(Value::Absent),
+        Some(Ok(text)) => in_header(text, name, &field.shape, field.prefix.as_deref()).ok_or_else(BadField::default),
+        None | Some(Err(_)) => Err(BadField::default()),
+    }
+}
+
+fn in_header(text: &str, name: &str, shape: &Shape, prefix: Option<&str>) -> Option<Value> {
+    let is_address = name.eq_ignore_ascii_case("location") && !matches!(shape, Shape::Text { .. });
+    let text = if is_address { last_segment(text) } else { text };
+    wire::read_text(text.strip_prefix(prefix.unwrap_or_default())?, shape)
+}
+
+/// Whether an answer holds what nothing is taken of.
+fn holds(response: &HttpResponse, json: &Json, must: &Must) -> bool {
+    let Some(name) = must.at.strip_prefix(HEADER) else { return wire::holds(json, must) };
+    let Some(Ok(text)) = header_text(response, name) else { return false };
+    let fits = |shape| in_header(text, name, shape, must.prefix.as_deref()).is_some();
+    must.shape.as_ref().map_or(!text.is_empty(), fits)
+}
+
+/// What a header says, if it is there.
+fn header_text<'r>(response: &'r HttpResponse, name: &str) -> Option<Result<&'r str, std::str::Utf8Error>> {
+    let value = response.header(&name.to_ascii_lowercase())?;
+    Some(std::str::from_utf8(value).map(str::trim))
+}
+
+/// The last segment of an address that says something.
+fn last_segment(address: &str) -> &str {
+    let path = address.split(['?', '#']).next().unwrap_or_default();
+    path.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
 }
 
 /// The instants of each item of a list, as exactly as they came: what is watched for changes may change twice in a second.
@@ -214,15 +259,15 @@ fn takes_nothing(operation: &Operation) -> bool {
         && operation.encoding != Encoding::Graphql
 }
 
-/// A rule without statuses needs something in the body, or it would turn every success into a failure.
-fn applies(rule: &ErrorRule, status: u16, success: bool, json: Option<&Json>) -> bool {
+/// A rule without statuses needs something that the answer says, or it would turn every success into a failure.
+fn applies(rule: &ErrorRule, response: &HttpResponse, success: bool, json: Option<&Json>) -> bool {
     let by_status =
-        if rule.status.is_empty() { rule.body.is_some() || !success } else { rule.status.contains(&status) };
-    let by_body = rule
-        .body
-        .as_ref()
-        .is_none_or(|wanted| json.and_then(|json| json.text_at(&wanted.at)).is_some_and(|text| text == wanted.equals));
-    by_status && by_body
+        if rule.status.is_empty() { rule.body.is_some() || !success } else { rule.status.contains(&response.status) };
+    let there = |at: &str| match at.strip_prefix(HEADER) {
+        Some(name) => header_text(response, name)?.ok(),
+        None => json.and_then(|json| json.text_at(at)),
+    };
+    by_status && rule.body.as_ref().is_none_or(|wanted| there(&wanted.at) == Some(wanted.equals.as_str()))
 }
 
 /// A failure that the catalog tells by its rules, with what the answer says beside it.

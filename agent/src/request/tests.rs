@@ -193,6 +193,44 @@ fn forms_nest_in_brackets_and_stay_in_their_pairs() {
 }
 
 #[test]
+fn a_constant_of_a_header_stands_there() {
+    let constants = json!({"header:Notion-Version": "2022-06-28", "header:X-Count": 7});
+    for method in ["GET", "POST"] {
+        let operation = operation(json!({"method": method, "params": {}, "path": "/pages", "constants": constants}));
+        let request = built(&operation, &Arguments::new(), &bearer()).ok().unwrap().request;
+        let header = |name: &str| {
+            request.headers.iter().find(|(there, _)| there == name).map(|(_, value)| value.reveal().clone())
+        };
+        assert_eq!(header("notion-version").as_deref(), Some(b"2022-06-28".as_slice()), "{method}");
+        assert_eq!(header("x-count").as_deref(), Some(b"7".as_slice()));
+        assert_eq!(
+            (request.target.reveal().as_str(), request.body.reveal().len()),
+            ("/v2/pages", 0),
+            "and nowhere else"
+        );
+    }
+}
+
+#[test]
+fn a_token_goes_out_behind_its_prefix() {
+    for (place, path, target, body) in [
+        ("path", "/orders/{id}", "/v2/orders/gid%3A%2F%2Fshopify%2FOrder%2F7", ""),
+        ("query", "/orders", "/v2/orders?id=gid%3A%2F%2Fshopify%2FOrder%2F7", ""),
+        ("body", "/orders", "/v2/orders", r#"{"id":"gid://shopify/Order/7"}"#),
+    ] {
+        let param = json!({"place": place, "at": "id", "class": "reference", "shape": {"type": "token"}, "prefix": "gid://shopify/Order/"});
+        let operation = operation(json!({"params": {"id": param}, "path": path}));
+        let request = built(&operation, &arguments(&[("id", "7")]), &bearer()).ok().unwrap().request;
+        assert_eq!(
+            (request.target.reveal().as_str(), request.body.reveal().as_slice()),
+            (target, body.as_bytes()),
+            "{place}"
+        );
+        assert_eq!(kind(&operation, &[("id", "a/b")]), Some(WrongKind::ArgumentMisfit));
+    }
+}
+
+#[test]
 fn two_values_never_share_a_place() {
     for encoding in ["json", "form"] {
         let operation = operation(json!({"encoding": encoding, "constants": {"note.text": "fixed"}}));
@@ -356,7 +394,54 @@ fn hostile_answers_are_one_code() {
         assert_eq!(failed(&operation, 200, body), (Failure::Permanent, BAD_ANSWER.to_owned()), "{body}");
     }
     let failed = read(&operation, &response(201, r#"{"data":{"id":"x y"}}"#, &[])).err().unwrap();
-    assert_eq!(failed.field.map(|field| field.to_string()).as_deref(), Some("note"));
+    assert_eq!(failed.field.as_ref().map(ToString::to_string).as_deref(), Some("note"));
+}
+
+#[test]
+fn what_stands_in_a_header_is_read_there() {
+    let field = |at: &str, shape: serde_json::Value, optional: bool| json!({"at": at, "class": "reference", "written_by": "system", "shape": shape, "optional": optional});
+    let operation = operation(json!({
+        "errors": [{"status": [403], "body": {"at": "header:X-RateLimit-Remaining", "equals": "0"}, "kind": "throttled", "code": "rate_limited"}],
+        "response": {
+            "job": field("header:Location", json!({"type": "token"}), false),
+            "address": field("header:Location", json!({"type": "text", "most_bytes": 99}), false),
+            "left": field("header:X-Left", json!({"type": "integer"}), true),
+        },
+    }));
+    let location = |address| [("location", address), ("x-left", " 7 ")];
+    for address in ["https://api.example.com/v1/jobs/4711?fresh=1", "/v1/jobs/4711/", "4711"] {
+        let answer = read(&operation, &response(202, "", &location(address))).ok().unwrap();
+        assert!(answer.fields.get("job") == Some(&Value::text("4711")), "{address}");
+        assert!(answer.fields.get("address") == Some(&Value::text(address)));
+        assert!(answer.fields.get("left") == Some(&Value::Integer(7)));
+    }
+    let there = read(&operation, &response(202, "{}", &[("location", "/jobs/1")])).ok().unwrap();
+    assert!(there.fields.get("left").is_none());
+    for wrong in [vec![], vec![("location", "/jobs/two words")], vec![("location", "/jobs/1"), ("x-left", "many")]] {
+        assert_eq!(read(&operation, &response(202, "", &wrong)).err().unwrap().code, BAD_ANSWER);
+    }
+    let limited = |left| read(&operation, &response(403, "{}", &[("x-ratelimit-remaining", left)])).err().unwrap();
+    assert_eq!((limited("0").kind, limited("0").code.as_str()), (Failure::Throttled, "rate_limited"));
+    assert_eq!(limited("12").code, "forbidden");
+}
+
+#[test]
+fn what_an_answer_must_hold_may_stand_in_a_header_or_behind_a_prefix() {
+    let token = json!({"type": "token"});
+    let operation = operation(json!({"response": {}, "must": {
+        "job": {"at": "header:Location", "shape": token}, "said": {"at": "header:X-Said"},
+        "id": {"at": "id", "shape": token, "prefix": "gid://"},
+    }}));
+    let field = |id: &str, location: &str, said: &str| {
+        let headers = [("location", location), ("x-said", said)];
+        let read = read(&operation, &response(201, &format!(r#"{{"id":"{id}"}}"#), &headers));
+        read.err().map(|failed| failed.field.unwrap().to_string())
+    };
+    assert_eq!(field("gid://1", "/jobs/1", "two words"), None);
+    assert_eq!(field("1", "/jobs/1", "x").as_deref(), Some("id"));
+    assert_eq!(field("gid://two words", "/jobs/1", "x").as_deref(), Some("id"));
+    assert_eq!(field("gid://1", "/jobs/two words", "x").as_deref(), Some("job"));
+    assert_eq!(field("gid://1", "/jobs/1", "").as_deref(), Some("said"));
 }
 
 #[test]

@@ -4,30 +4,54 @@
 //! language.md sections 2 and 5.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use assent_schema::canon::INTEGER_MOST;
 use assent_schema::expr::{Currency, Decimal, Value};
 use assent_schema::id::Name;
 use assent_schema::plan::Must;
 use assent_schema::shape::{
-    CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape, is_token, is_uuid, number_of,
+    CurrencyWire, Empty, Field, InstantWire, MoneyUnit, MoneyWire, Shape, is_token, is_uuid, number_of,
 };
 use assent_schema::time::Moment;
 
 use super::amount;
 use super::json::Json;
 
-/// A field that does not fit. Names the declared field, never what stood there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadField {
-    /// The outermost declared field.
-    pub field: Name,
+/// A field that does not fit: its name, behind those of the fields that it is part of. Never what stood there.
+///
+/// # Shape
+/// Written with dots: `orders.changed`. Items of lists have no name.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct BadField(Vec<Name>);
+
+impl BadField {
+    /// One field that does not fit as a whole.
+    pub fn of(name: &Name) -> Self {
+        Self::default().in_field(name)
+    }
+
+    fn in_field(mut self, name: &Name) -> Self {
+        self.0.insert(0, name.clone());
+        self
+    }
+}
+
+impl fmt::Display for BadField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().enumerate().try_for_each(|(place, name)| {
+            if place > 0 {
+                f.write_str(".")?;
+            }
+            f.write_str(name.as_str())
+        })
+    }
 }
 
 /// Takes the declared fields out of what came in.
 ///
 /// # Shape
-/// Optional fields that are missing or null have no member. `cut` is the one list field that is cut at its length instead
+/// Optional fields that are missing, null, or empty where that means so, have no member. `cut` is the one list field that is cut at its length instead
 /// of being refused, because it is read in pages.
 ///
 /// # Errors
@@ -37,9 +61,17 @@ pub fn take(
     fields: &BTreeMap<Name, Field>,
     cut: Option<&Name>,
 ) -> Result<BTreeMap<Name, Value>, BadField> {
+    take_each(fields, |name, field| take_field(json.at(&field.at), field, cut == Some(name)))
+}
+
+/// Takes declared fields, each as it is found; absent ones have no member.
+pub(super) fn take_each(
+    fields: &BTreeMap<Name, Field>,
+    find: impl Fn(&Name, &Field) -> Result<Value, BadField>,
+) -> Result<BTreeMap<Name, Value>, BadField> {
     let mut taken = BTreeMap::new();
     for (name, field) in fields {
-        let value = take_field(json, field, cut == Some(name)).ok_or_else(|| BadField { field: name.clone() })?;
+        let value = find(name, field).map_err(|bad| bad.in_field(name))?;
         if !value.is_absent() {
             drop(taken.insert(name.clone(), value));
         }
@@ -47,23 +79,68 @@ pub fn take(
     Ok(taken)
 }
 
-fn take_field(json: &Json, field: &Field, cut: bool) -> Option<Value> {
-    match json.at(&field.at) {
-        None | Some(Json::Null) => field.optional.then_some(Value::Absent),
-        Some(there) => read(there, &field.shape, cut),
+/// The value of a field of which this was found.
+pub(super) fn take_field(there: Option<&Json>, field: &Field, cut: bool) -> Result<Value, BadField> {
+    match (there.filter(|there| !is_nothing(there, field)), &field.prefix) {
+        (None, _) if field.optional => Ok(Value::Absent),
+        (None, _) => Err(BadField::default()),
+        (Some(there), None) => fit(there, &field.shape, cut),
+        (Some(Json::Text(text)), Some(prefix)) => {
+            let text = text.strip_prefix(prefix.as_str()).ok_or_else(BadField::default)?;
+            read_text(text, &field.shape).ok_or_else(BadField::default)
+        }
+        (Some(_), Some(_)) => Err(BadField::default()),
+    }
+}
+
+/// Whether what stands there says that there is no value. An amount is its number: a currency alone is none.
+fn is_nothing(there: &Json, field: &Field) -> bool {
+    let says_so = |json: &Json| match json {
+        Json::Null => true,
+        Json::Text(text) => text.is_empty() && field.empty == Some(Empty::Absent),
+        Json::Boolean(_) | Json::Number(_) | Json::List(_) | Json::Object(_) => false,
+    };
+    match (&field.shape, there) {
+        (Shape::Money { wire }, Json::Object(_)) => there.at(&wire.value).is_none_or(says_so),
+        _ => says_so(there),
     }
 }
 
 /// Whether an answer holds what nothing is taken of.
 pub(super) fn holds(json: &Json, must: &Must) -> bool {
-    match json.at(&must.at) {
-        None | Some(Json::Null) => false,
-        Some(there) => must.shape.as_ref().is_none_or(|shape| read(there, shape, false).is_some()),
+    match (json.at(&must.at), &must.shape, &must.prefix) {
+        (None | Some(Json::Null), _, _) => false,
+        (Some(_), None, _) => true,
+        (Some(there), Some(shape), None) => read(there, shape, false).is_some(),
+        (Some(Json::Text(text)), Some(shape), Some(prefix)) => {
+            text.strip_prefix(prefix.as_str()).is_some_and(|text| read_text(text, shape).is_some())
+        }
+        (Some(_), Some(_), Some(_)) => false,
     }
 }
 
 /// One value of a shape; `None` when it does not fit.
 pub fn read(json: &Json, shape: &Shape, cut: bool) -> Option<Value> {
+    fit(json, shape, cut).ok()
+}
+
+fn fit(json: &Json, shape: &Shape, cut: bool) -> Result<Value, BadField> {
+    match (shape, json) {
+        (Shape::List { most, of }, Json::List(items)) => {
+            let most = usize::try_from(*most).unwrap_or(usize::MAX);
+            if items.len() > most && !cut {
+                return Err(BadField::default());
+            }
+            let item = |item: &Json| take_field(item.at(&of.at), of, false);
+            items.iter().take(most).map(item).collect::<Result<_, _>>().map(Value::List)
+        }
+        (Shape::Record { fields }, json @ Json::Object(_)) => take(json, fields, None).map(Value::Record),
+        _ => read_one(json, shape).ok_or_else(BadField::default),
+    }
+}
+
+/// A value that has no fields of its own.
+fn read_one(json: &Json, shape: &Shape) -> Option<Value> {
     match (shape, json) {
         (Shape::Text { most_bytes }, Json::Text(text)) => {
             (text.len() as u64 <= u64::from(*most_bytes)).then(|| Value::text(text.as_str()))
@@ -86,15 +163,26 @@ pub fn read(json: &Json, shape: &Shape, cut: bool) -> Option<Value> {
         (Shape::Instant { wire }, json) => read_instant(json, *wire).map(Value::Instant),
         (Shape::Money { wire }, json) => read_money(json, wire),
         (Shape::OneOf { values, numbers }, json) => read_one_of(json, values, numbers),
-        (Shape::List { most, of }, Json::List(items)) => {
-            let most = usize::try_from(*most).unwrap_or(usize::MAX);
-            if items.len() > most && !cut {
-                return None;
-            }
-            items.iter().take(most).map(|item| take_field(item, of, false)).collect::<Option<_>>().map(Value::List)
-        }
-        (Shape::Record { fields }, json @ Json::Object(_)) => take(json, fields, None).ok().map(Value::Record),
         _ => None,
+    }
+}
+
+/// A text of which this is a value, however it came; `None` when it does not fit, or when no single text is a value of this
+/// shape.
+pub(super) fn read_text(text: &str, shape: &Shape) -> Option<Value> {
+    match shape {
+        Shape::Integer {} => integer(text).map(Value::Integer),
+        Shape::Boolean {} => text.parse().ok().map(Value::Boolean),
+        Shape::Instant { wire: InstantWire::Seconds | InstantWire::Milliseconds } => {
+            read_one(&Json::Number(text.to_owned()), shape)
+        }
+        Shape::Text { .. }
+        | Shape::Token {}
+        | Shape::Uuid {}
+        | Shape::Decimal {}
+        | Shape::OneOf { .. }
+        | Shape::Instant { wire: InstantWire::Iso } => read_one(&Json::Text(text.to_owned()), shape),
+        Shape::Money { .. } | Shape::List { .. } | Shape::Record { .. } => None,
     }
 }
 
@@ -169,10 +257,23 @@ pub(super) fn without_exponent(number: &str) -> Option<String> {
 fn read_instant(json: &Json, wire: InstantWire) -> Option<Moment> {
     match (wire, json) {
         (InstantWire::Iso, Json::Text(text)) => text.parse::<jiff::Timestamp>().ok().map(Moment::from),
-        (InstantWire::Seconds, Json::Number(number)) => integer(number).and_then(moment),
-        (InstantWire::Milliseconds, Json::Number(number)) => moment(integer(number)?.div_euclid(1_000)),
+        (InstantWire::Seconds | InstantWire::Milliseconds, Json::Number(number)) => moment(stamp(number, wire)?.0),
         _ => None,
     }
+}
+
+/// The whole seconds since 1970 of a number, rounded down, and what is over, in nanoseconds. A number that has more figures
+/// than that is cut there.
+fn stamp(number: &str, wire: InstantWire) -> Option<(i64, i32)> {
+    let plain = without_exponent(number)?;
+    let (sign, plain) = plain.strip_prefix('-').map_or((1, plain.as_str()), |rest| (-1, rest));
+    let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));
+    let (whole, figures) = (integer(whole)?, if wire == InstantWire::Seconds { 9 } else { 6 });
+    let over: String = fraction.chars().chain(std::iter::repeat('0')).take(figures).collect();
+    let per_unit = 10_i128.pow(u32::try_from(figures).ok()?);
+    let nanos = sign * (i128::from(whole) * per_unit + over.parse::<i128>().ok()?);
+    let seconds = i64::try_from(nanos.div_euclid(1_000_000_000)).ok()?;
+    Some((seconds, i32::try_from(nanos.rem_euclid(1_000_000_000)).ok()?))
 }
 
 /// Instants as exactly as they came, by field: those alone that are told apart by less than a second.
@@ -188,8 +289,9 @@ pub fn exact(json: &Json, fields: &BTreeMap<Name, Field>) -> Exact {
 fn exact_instant(json: &Json, shape: &Shape) -> Option<String> {
     let stamp: jiff::Timestamp = match (shape, json) {
         (Shape::Instant { wire: InstantWire::Iso }, Json::Text(text)) => text.parse().ok()?,
-        (Shape::Instant { wire: InstantWire::Milliseconds }, Json::Number(number)) => {
-            jiff::Timestamp::from_millisecond(integer(number)?).ok()?
+        (Shape::Instant { wire: wire @ (InstantWire::Seconds | InstantWire::Milliseconds) }, Json::Number(number)) => {
+            let (seconds, nanos) = stamp(number, *wire)?;
+            jiff::Timestamp::new(seconds, nanos).ok()?
         }
         _ => return None,
     };
@@ -328,193 +430,5 @@ pub fn money(value: &Value, wire: &MoneyWire) -> Option<Vec<(String, Scalar)>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use assent_schema::class::Class;
-    use assent_schema::shape::WrittenBy;
-
-    fn field(at: &str, shape: Shape) -> Field {
-        Field {
-            at: at.to_owned(),
-            shape,
-            class: Class::Content,
-            written_by: WrittenBy::Anyone,
-            optional: false,
-            measure: false,
-            category: None,
-        }
-    }
-
-    fn fields(list: Vec<(&str, Field)>) -> BTreeMap<Name, Field> {
-        list.into_iter().map(|(name, field)| (Name::new(name).unwrap(), field)).collect()
-    }
-
-    fn json(text: &str) -> Json {
-        Json::parse(text.as_bytes()).ok().unwrap()
-    }
-
-    fn fits(text: &str, shape: &Shape) -> bool {
-        read(&json(text), shape, false).is_some()
-    }
-
-    fn euros(unit: MoneyUnit) -> Shape {
-        Shape::Money { wire: MoneyWire { value: "value".into(), currency: CurrencyWire::At("code".into()), unit } }
-    }
-
-    #[test]
-    fn only_declared_fields_are_taken() {
-        let wanted = fields(vec![
-            ("id", field("data.id", Shape::Token {})),
-            ("note", Field { optional: true, ..field("note", Shape::Text { most_bytes: 3 }) }),
-        ]);
-        let taken = take(&json(r#"{"data":{"id":7,"secret":"x"},"note":null,"more":1}"#), &wanted, None).unwrap();
-        assert_eq!(taken.len(), 1);
-        assert!(taken.get("id") == Some(&Value::text("7")));
-        let missing = take(&json(r#"{"data":{}}"#), &wanted, None).err();
-        assert_eq!(missing, Some(BadField { field: Name::new("id").unwrap() }));
-        let long = take(&json(r#"{"data":{"id":"a"},"note":"long"}"#), &wanted, None).err();
-        assert_eq!(long.map(|b| b.field.to_string()), Some("note".to_owned()));
-    }
-
-    #[test]
-    fn each_shape_takes_its_own_form_only() {
-        let one_of = Shape::one_of(vec!["open".into(), "on hold".into()]);
-        let numbered = Shape::OneOf { values: vec!["open".into(), "pending".into()], numbers: vec![2, 3] };
-        assert!(read(&Json::Number("3".into()), &numbered, false) == Some(Value::text("pending")));
-        assert!(write(&Value::text("pending"), &numbered) == Some(Json::Number("3".into())));
-        assert!(write(&Value::text("solved"), &numbered).is_none());
-        let iso = Shape::Instant { wire: InstantWire::Iso };
-        let millis = Shape::Instant { wire: InstantWire::Milliseconds };
-        let uuid = Shape::Uuid {};
-        for (text, shape, wanted) in [
-            ("3", &numbered, true),
-            ("4", &numbered, false),
-            (r#""3""#, &numbered, false),
-            (r#""open""#, &numbered, false),
-            (r#""a b""#, &Shape::Token {}, false),
-            ("12", &Shape::Token {}, true),
-            ("820982911946154508", &Shape::Token {}, true),
-            ("1700000000", &Shape::Instant { wire: InstantWire::Seconds }, true),
-            ("1700000000123", &Shape::Instant { wire: InstantWire::Seconds }, false),
-            ("1700000000123", &Shape::Instant { wire: InstantWire::Milliseconds }, true),
-            ("1.5", &Shape::Token {}, false),
-            (r#""12""#, &Shape::Integer {}, false),
-            ("9007199254740992", &Shape::Integer {}, false),
-            ("-3", &Shape::Integer {}, true),
-            ("1e2", &Shape::Decimal {}, true),
-            (r#""0.50""#, &Shape::Decimal {}, true),
-            (r#""x""#, &Shape::Decimal {}, false),
-            ("1", &Shape::Boolean {}, false),
-            ("false", &Shape::Boolean {}, true),
-            (r#""open""#, &one_of, true),
-            (r#""shut""#, &one_of, false),
-            (r#""2026-03-02T10:00:00.5+01:00""#, &iso, true),
-            (r#""yesterday""#, &iso, false),
-            ("1", &iso, false),
-            ("1772442000000", &millis, true),
-            (r#""1772442000000""#, &millis, false),
-            (r#""0f8fad5b-d9cb-469f-a165-70867728950e""#, &uuid, true),
-            (r#""0F8FAD5B-D9CB-469F-A165-70867728950E""#, &uuid, true),
-            (r#"{"value":19.99,"code":"eur"}"#, &euros(MoneyUnit::Major), true),
-            (r#"{"value":"19.99","code":"EUR"}"#, &euros(MoneyUnit::Major), true),
-            (r#"{"value":19.999,"code":"EUR"}"#, &euros(MoneyUnit::Major), false),
-            (r#"{"value":1999}"#, &euros(MoneyUnit::Minor), false),
-            (r#"{"value":1999,"code":"euro"}"#, &euros(MoneyUnit::Minor), false),
-            ("[]", &Shape::Text { most_bytes: 9 }, false),
-        ] {
-            assert_eq!(fits(text, shape), wanted, "{text} as {}", shape.as_str());
-        }
-    }
-
-    #[test]
-    fn lists_are_bounded_and_cut_only_when_read_in_pages() {
-        let list = Shape::List { most: 2, of: Box::new(field("", Shape::Integer {})) };
-        assert!(fits("[1,2]", &list) && !fits("[1,2,3]", &list) && !fits("[1,\"2\"]", &list) && !fits("[null]", &list));
-        assert!(read(&json("[1,2,3]"), &list, true) == Some(Value::List(vec![Value::Integer(1), Value::Integer(2)])));
-    }
-
-    #[test]
-    fn exponents_are_written_out() {
-        for (number, wanted) in [
-            ("1e3", Some("1000")),
-            ("1.5e3", Some("1500")),
-            ("1.25e1", Some("12.5")),
-            ("12e-1", Some("1.2")),
-            ("1.5E-3", Some("0.0015")),
-            ("-1e-2", Some("-0.01")),
-            ("0e5", Some("0")),
-            ("7", Some("7")),
-            ("1e31", None),
-            ("1e999999999999", None),
-            ("1e-31", None),
-        ] {
-            assert_eq!(without_exponent(number).as_deref(), wanted, "{number}");
-        }
-    }
-
-    #[test]
-    fn what_is_written_is_read_back() {
-        let record = Shape::Record {
-            fields: fields(vec![
-                ("total", field("price", euros(MoneyUnit::Major))),
-                (
-                    "tags",
-                    field(
-                        "meta.tags",
-                        Shape::List { most: 3, of: Box::new(field("", Shape::Text { most_bytes: 10 })) },
-                    ),
-                ),
-                ("at", field("meta.at", Shape::Instant { wire: InstantWire::Seconds })),
-                ("rate", field("rate", Shape::Decimal {})),
-            ]),
-        };
-        let text =
-            r#"{"meta":{"at":1772442000,"tags":["a","\"b\n"]},"rate":0.25,"price":{"value":"19.90","code":"EUR"}}"#;
-        let value = read(&json(text), &record, false).unwrap();
-        let written = write(&value, &record).unwrap();
-        assert!(read(&written, &record, false) == Some(value.clone()));
-        assert_eq!(written.text_at("price.value"), Some("19.90"));
-        assert_eq!(written.text_at("meta.tags.1"), Some("\"b\n"));
-        let Value::Record(members) = &value else { panic!("a record") };
-        let mut more = members.clone();
-        more.insert(Name::new("stray").unwrap(), Value::Boolean(true));
-        assert!(write(&Value::Record(more), &record).is_none(), "nothing undeclared leaves");
-    }
-
-    #[test]
-    fn an_amount_in_another_currency_does_not_fit() {
-        let fixed =
-            MoneyWire { value: String::new(), currency: CurrencyWire::Fixed("EUR".into()), unit: MoneyUnit::Minor };
-        let yen = amount::read("5", MoneyUnit::Minor, Currency::new("JPY").unwrap()).map(Value::Money).unwrap();
-        assert!(money(&yen, &fixed).is_none());
-        assert!(write(&yen, &Shape::Money { wire: fixed }).is_none());
-    }
-
-    #[test]
-    fn what_a_person_writes_is_read_as_its_shape_says() {
-        let read = |text: &str, shape: &Shape| said(text, shape);
-        let fixed =
-            MoneyWire { value: String::new(), currency: CurrencyWire::Fixed("EUR".into()), unit: MoneyUnit::Minor };
-        let money = amount::read("4900", MoneyUnit::Minor, Currency::new("EUR").unwrap()).map(Value::Money);
-        for (text, shape, wanted) in [
-            ("1007", Shape::Token {}, Some(Value::text("1007"))),
-            ("two words", Shape::Token {}, None),
-            ("1007", Shape::Integer {}, Some(Value::Integer(1007))),
-            ("1007.5", Shape::Integer {}, None),
-            ("true", Shape::Boolean {}, Some(Value::Boolean(true))),
-            ("yes", Shape::Boolean {}, None),
-            ("49.00 EUR", Shape::Money { wire: fixed.clone() }, money.clone()),
-            ("49.00 EUR", euros(MoneyUnit::Minor), money),
-            ("49.00 USD", Shape::Money { wire: fixed.clone() }, None),
-            ("49", Shape::Money { wire: fixed }, None),
-            ("late", Shape::OneOf { values: vec!["late".to_owned()], numbers: Vec::new() }, Some(Value::text("late"))),
-            ("soon", Shape::OneOf { values: vec!["late".to_owned()], numbers: Vec::new() }, None),
-        ] {
-            assert!(read(text, &shape) == wanted, "{text} as {shape:?}");
-        }
-        let at = "2026-03-02T09:00:00Z";
-        for wire in [InstantWire::Iso, InstantWire::Seconds, InstantWire::Milliseconds] {
-            assert!(read(at, &Shape::Instant { wire }) == Some(Value::Instant(at.parse().unwrap())));
-        }
-    }
-}
+#[path = "wire_tests.rs"]
+mod tests;

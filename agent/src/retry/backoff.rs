@@ -52,20 +52,29 @@ fn share(span: Duration, dice: u64) -> Duration {
 /// Reads a `Retry-After` header.
 ///
 /// # Shape
-/// Seconds, or a date. A date is compared with the `Date` of the same answer: both are of the server's clock, and nothing
-/// says that ours agrees with it. Answers without one have the moment of their arrival there.
+/// Seconds, or a date. Seconds with a fraction, as some servers write them, are rounded up. A date is compared with the `Date`
+/// of the same answer: both are of the server's clock, and nothing says that ours agrees with it. Answers without one have the
+/// moment of their arrival there.
 ///
 /// # Source
 /// RFC 9110 sections 10.2.3, 6.6.1 and 5.6.7.
 pub fn retry_after(header: &str, date: Option<&str>) -> Option<Duration> {
     let text = header.trim_matches([' ', '\t']);
-    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        // More digits than a u64 holds mean "very long", not "absent".
-        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)).min(RETRY_AFTER_MOST));
+    if let Some(seconds) = whole_seconds(text) {
+        return Some(Duration::from_secs(seconds).min(RETRY_AFTER_MOST));
     }
     let seconds = http_date(text)?.checked_sub(http_date(date?)?)?;
     // A date that is over asks for no pause.
     Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)).min(RETRY_AFTER_MOST))
+}
+
+/// Seconds, with or without a fraction, rounded up: never earlier than asked.
+fn whole_seconds(text: &str) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let numeric = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    // More digits than a u64 holds mean "very long", not "absent".
+    let seconds: u64 = (numeric(whole) && numeric(fraction)).then(|| whole.parse().unwrap_or(u64::MAX))?;
+    Some(seconds.saturating_add(u64::from(fraction.bytes().any(|b| b != b'0'))))
 }
 
 /// Seconds since 1970 of a date as servers write it: `Sun, 06 Nov 1994 08:49:37 GMT`, and the two older forms,
@@ -115,7 +124,10 @@ mod tests {
     fn retry_after_is_read_in_seconds_and_capped() {
         assert_eq!(retry_after(" 120 ", None), Some(Duration::from_mins(2)));
         assert_eq!(retry_after("99999999999999999999999", None), Some(RETRY_AFTER_MOST));
-        for bad in ["", "-1", "1.5", "soon", "Wed, 21 Oct 2015 07:28:00 GMT", "1 2"] {
+        for (decimal, seconds) in [("2.0", 2), ("1.5", 2), ("0.001", 1), ("0.0", 0)] {
+            assert_eq!(retry_after(decimal, None), Some(Duration::from_secs(seconds)), "{decimal}");
+        }
+        for bad in ["", "-1", "1.", ".5", "1.5.2", "1,5", "1e3", "soon", "Wed, 21 Oct 2015 07:28:00 GMT", "1 2"] {
             assert_eq!(retry_after(bad, None), None, "{bad}");
         }
     }

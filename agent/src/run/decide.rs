@@ -10,7 +10,7 @@ use std::time::Duration;
 use assent_schema::canon::{self, Digest};
 use assent_schema::expr::Value;
 use assent_schema::id::{ConnectionId, GroupId, Name, PersonId};
-use assent_schema::plan::Channel;
+use assent_schema::plan::{Channel, Param};
 use assent_schema::release::{Choice, Proof};
 use tokio::sync::oneshot;
 
@@ -166,7 +166,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             None => None,
         };
         let mut show = BTreeMap::from([("operation".to_owned(), Value::text(call.name.to_string()))]);
-        for (name, _) in call.operation.params.iter().filter(|(_, param)| param.amount || param.target) {
+        // Who decides on a limit was approved to see facts; whom a message reaches is shown by a decision of the workflow.
+        let shown = |param: &Param| param.amount || (param.target && param.shape.fits_reference());
+        for (name, _) in call.operation.params.iter().filter(|(_, param)| shown(param)) {
             show.insert(name.to_string(), arguments.get(name).cloned().unwrap_or_default());
         }
         let asking = Asking {

@@ -16,7 +16,7 @@ use super::resume;
 use super::tokens::{Ready, Unready};
 use super::{Deployed, Engine, Permission, Use, lock};
 use crate::request::wire::Exact;
-use crate::request::{self, Answer, Built, Call, Failed, More, Paging};
+use crate::request::{self, Answer, Built, Call, Failed, MISFIT, More, Paging};
 use crate::retry::Gate;
 use crate::store::Store;
 use crate::vault::Secret;
@@ -188,6 +188,9 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
                 Err(NotLooked::Failed { passing: true, code: failed.code })
             }
             answer => {
+                if let Err(Failed { field: Some(field), .. }) = &answer {
+                    tracing::warn!(client = %place.client, operation = %place.name, %field, "{MISFIT}");
+                }
                 let exact = |list: &Name| request::exact_items(place.operation, &response, list);
                 Ok(Answer { exact: place.watched.map(exact).unwrap_or_default(), ..answer? })
             }

@@ -16,7 +16,7 @@ use super::call::{Arguments, Attempt};
 use super::compiled::CompiledCall;
 use super::driver::{Run, Stop};
 use super::tokens::Generation;
-use crate::request::{self, Built, Failed, Paging};
+use crate::request::{self, Built, Failed, MISFIT, Paging};
 use crate::store::Store;
 use crate::world::World;
 
@@ -40,7 +40,13 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             };
             let page = match answer {
                 Ok(page) => page,
-                Err(failed) => return Ok(Attempt::Failed(failed)),
+                Err(failed) => {
+                    if let Some(field) = &failed.field {
+                        let (client, workflow) = (&self.accepted.client, &self.accepted.workflow);
+                        tracing::warn!(%client, %workflow, %step, operation = %call.name, %field, "{MISFIT}");
+                    }
+                    return Ok(Attempt::Failed(failed));
+                }
             };
             match paging.add(&call.operation, page) {
                 Err(failed) => return Ok(Attempt::Failed(failed)),

@@ -17,7 +17,7 @@ use crate::request::oauth::{self, Grant};
 use crate::request::{self, Call, Failed};
 use crate::store::{Log, Note, Store, StoreError, Transaction, Write};
 use crate::vault::rotate::{Action, Going, Stage, Standing, Tested};
-use crate::vault::{Secret, SlotPath, Vault, VaultError};
+use crate::vault::{PREVIOUS, Secret, SlotPath, Vault, VaultError};
 use crate::world::{Clock as _, Net as _, World};
 
 /// Where the store keeps what is known of a slot.
@@ -46,6 +46,8 @@ impl OfClient<'_> {
 pub enum Rotation {
     /// The new secret counts.
     Done,
+    /// The new secret counts, and so does the one before: senders of webhooks are told of the new one afterwards.
+    Both,
     /// The API does not take the new secret, with the code of its answer; the old one counts.
     Refused(String),
     /// Nobody knows yet; the old one counts until then.
@@ -64,8 +66,9 @@ pub enum Rotation {
 pub enum NotRotated {
     /// There is no such client, connection or slot here.
     Unknown,
-    /// Nothing tells whether the API takes the secret.
-    Untestable,
+    /// Nothing tells whether the API takes the secret: the integration names no test, or the one that it names is called by
+    /// no workflow that runs here.
+    Untestable(Option<OperationRef>),
     /// The vault does not do it.
     Vault(VaultError),
     /// What is known of the slot cannot be read or written.
@@ -127,14 +130,19 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     /// Whether there is such a slot, and a way to test what is put there.
     ///
     /// # Errors
-    /// [`NotRotated::Unknown`], [`NotRotated::Untestable`].
+    /// [`NotRotated::Unknown`], [`NotRotated::Untestable`]: no read of the API tells. A webhook's needs no test.
     pub fn may_be_rotated(&self, of: OfClient<'_>) -> Result<(), NotRotated> {
         let facts = self.deployed.client(of.client).ok_or(NotRotated::Unknown)?;
         let connection = facts.connections.get(of.connection).ok_or(NotRotated::Unknown)?;
         if !connection.slots.contains_key(of.slot) {
             return Err(NotRotated::Unknown);
         }
-        if self.can_be_tested(of, connection) { Ok(()) } else { Err(NotRotated::Untestable) }
+        if self.can_be_tested(of, connection) || is_webhook(of, connection) {
+            return Ok(());
+        }
+        let test = connection.auth.test().filter(|_| connection.auth.slot() == Some(of.slot));
+        let named = test.map(|test| OperationRef { connection: of.connection.clone(), operation: test.clone() });
+        Err(NotRotated::Untestable(named))
     }
 
     /// Begins a rotation to the secret that stands beside the one that counts.
@@ -150,7 +158,8 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         self.may_be_rotated(of)?;
         vault.staged(&of.path()).await?;
         let known = self.look_at_slot(vault, of).await?;
-        self.keep(vec![written(of, &Standing { going: Some(Going::begins(by)), ..known })?]).await?;
+        let going = if self.verifies(of) { Going::untested(by) } else { Going::begins(by) };
+        self.keep(vec![written(of, &Standing { going: Some(going), ..known })?]).await?;
         self.go_on_rotating(vault, of).await
     }
 
@@ -169,7 +178,10 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             let now = self.world.clock().now().moment();
             match going.next(now) {
                 Action::Wait(until) => return Ok(Rotation::Waits { until, code: "waits".to_owned() }),
-                Action::Take => return self.take(vault, of, &going.by).await.map(|()| Rotation::Done),
+                Action::Take => {
+                    self.take(vault, of, &going.by).await?;
+                    return Ok(if self.verifies(of) { Rotation::Both } else { Rotation::Done });
+                }
                 Action::Test => {
                     let staged = match vault.staged(&of.path()).await {
                         Err(VaultError::Missing) => return self.give_back(vault, of, "secret_missing").await,
@@ -201,6 +213,10 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         let counts = match vault.staged(&path).await {
             Ok(staged) if staged.reveal() == current.reveal() => current,
             Ok(staged) => {
+                if let (true, Some(previous)) = (self.verifies(of), previous(of)) {
+                    // Before the new one stands there: until its sender knows that one, events are signed with this one.
+                    vault.set(&previous, current).await?;
+                }
                 vault.renew(&path, staged.clone()).await?;
                 staged
             }
@@ -223,6 +239,13 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             self.keep(vec![written(of, &Standing { going: None, ..known })?]).await?;
         }
         Ok(Rotation::Refused(code.to_owned()))
+    }
+
+    /// Whether webhooks are verified with the secret of a slot.
+    fn verifies(&self, of: OfClient<'_>) -> bool {
+        let facts = self.deployed.client(of.client);
+        let connection = facts.as_ref().and_then(|facts| facts.connections.get(of.connection));
+        connection.is_some_and(|connection| is_webhook(of, connection))
     }
 
     /// Whether something tells if the API takes a secret: its token endpoint, or the read that the catalog names.
@@ -300,6 +323,16 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         let at = self.world.clock().now();
         self.store.commit(Transaction { at, writes }).await
     }
+}
+
+fn is_webhook(of: OfClient<'_>, connection: &ConnectionFacts) -> bool {
+    connection.slots.get(of.slot).is_some_and(|slot| slot.webhook)
+}
+
+/// Where the webhook secret before this one stands; nothing where the slot's name is too long for that.
+fn previous(of: OfClient<'_>) -> Option<SlotPath> {
+    let slot = SlotId::new(&format!("{}{PREVIOUS}", of.slot)).ok()?;
+    Some(SlotPath::new(of.client.clone(), of.connection.clone(), slot))
 }
 
 fn state(of: OfClient<'_>) -> String {

@@ -181,6 +181,10 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         if lock(&place.refused).as_ref().is_some_and(|refused| refused.reveal() == record.reveal()) {
             return Err(Unready::NotNow(CONSENT_NEEDED));
         }
+        if oauth::awaits_consent(&connection.auth, record.reveal()) {
+            *lock(&place.refused) = Some(record);
+            return Err(Unready::NotNow(CONSENT_NEEDED));
+        }
         let grant = Grant { client, name, connection, endpoint: endpoint.token_url(), record: record.reveal() };
         let request = oauth::ask(&grant).map_err(|wrong| failed(wrong.kind.code()))?;
         let answered = self.world.net().exchange(request).await;

@@ -1,6 +1,6 @@
 //! A service that answers as a scenario says, and remembers which effects it did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ pub struct Seen {
     done: Arc<Mutex<Vec<Done>>>,
     unscripted: Arc<Mutex<Vec<OperationRef>>>,
     sent: Arc<Mutex<Vec<Sent>>>,
+    misfits: Arc<Mutex<BTreeSet<(OperationRef, String)>>>,
 }
 
 impl Seen {
@@ -38,6 +39,11 @@ impl Seen {
     /// Requests for which the scenario has no reply.
     pub fn unscripted(&self) -> Vec<OperationRef> {
         lock(&self.unscripted).clone()
+    }
+
+    /// Declared fields that an answer lacks or that do not fit, by operation.
+    pub fn misfits(&self) -> BTreeSet<(OperationRef, String)> {
+        lock(&self.misfits).clone()
     }
 
     /// Every request, in order, where they are written down.
@@ -101,7 +107,12 @@ impl Script {
         let answered = self.plan.operations.get(operation).map(|operation| request::read(operation, response));
         match answered {
             Some(Ok(_)) => true,
-            Some(Err(failed)) => failed.code == request::BAD_ANSWER && (200..300).contains(&response.status),
+            Some(Err(failed)) => {
+                if let Some(field) = &failed.field {
+                    lock(&self.seen.misfits).insert((operation.clone(), field.to_string()));
+                }
+                failed.code == request::BAD_ANSWER && (200..300).contains(&response.status)
+            }
             None => false,
         }
     }

@@ -23,6 +23,7 @@ use std::fmt;
 use std::pin::Pin;
 
 use assent_schema::id::{ClientId, ConnectionId, SlotId};
+use assent_schema::time::Period;
 
 pub use credentials::Credentials;
 pub use file::FileVault;
@@ -32,6 +33,11 @@ pub use kv2::{Kv2Vault, own_name};
 pub use secret::{SECRET_MOST_BYTES, Secret};
 
 use crate::world::DiskFailure;
+
+/// The slot of the webhook secret before the current one is named after it: a rotation fills it, and both verify.
+pub const PREVIOUS: &str = "-previous";
+/// So long the one before verifies too: whoever rotates because a secret leaked must not wait for the next rotation.
+pub const PREVIOUS_LIVES: Period = Period::hours(24);
 
 /// The slot of what opens the git repository.
 const REPOSITORY: &str = "agent/repository";

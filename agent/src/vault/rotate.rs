@@ -57,7 +57,7 @@ pub struct Going {
 pub enum Stage {
     /// The new secret stands beside the old one, which counts.
     Set,
-    /// It passed its test; from now on it is to count.
+    /// It passed its test, or there is none; from now on it is to count.
     Tested,
 }
 
@@ -87,6 +87,11 @@ impl Going {
     /// A rotation that begins: the new secret stands beside the old one.
     pub fn begins(by: PersonId) -> Self {
         Self { by, stage: Stage::Set, tries: 0, not_before: None }
+    }
+
+    /// A rotation to a secret that nobody can be asked about: senders of webhooks take no requests.
+    pub fn untested(by: PersonId) -> Self {
+        Self { stage: Stage::Tested, ..Self::begins(by) }
     }
 
     /// What is next.

@@ -33,6 +33,8 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 const SECRET: &[u8] = b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// The secret before that one.
+const BEFORE: &[u8] = b"whsec_BfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// One plan that asks a person about what a webhook brought.
 struct Deployment {
@@ -58,7 +60,11 @@ impl Deployed for Deployment {
     }
 
     async fn secret(&self, _: &ClientId, _: &ConnectionId, slot: &SlotId) -> Result<Secret, VaultError> {
-        if slot.as_str() == "webhook" { Secret::new(SECRET.to_vec()) } else { Err(VaultError::Missing) }
+        match slot.as_str() {
+            "webhook" => Secret::new(SECRET.to_vec()),
+            "webhook-previous" => Secret::new(BEFORE.to_vec()),
+            _ => Err(VaultError::Missing),
+        }
     }
 
     fn permission(&self, _: &Use<'_>) -> Permission {
@@ -578,7 +584,7 @@ fn events_reach_the_runs_that_wait_for_them_and_end_those_they_cancel() {
     assert_eq!(place.decisions("lena", 1).1["decisions"], json!([]), "both wait");
     // Somebody else's, one that nobody waits for, and one that nobody signed.
     assert_eq!(place.hook("msg_3", at, &event("ticket.answered", "T-9")).0, 200);
-    assert_eq!(place.hook("msg_4", at, &event("ticket.moved", "T-1")).0, 200);
+    assert_eq!(place.hook("msg_4", at, &event("ticket.moved", "T-1")), (200, r#"{"code":"ignored"}"#.to_owned()));
     let forged = event("ticket.answered", "T-1");
     let signed = webhook::sign(SECRET, "msg_5", at, b"{}").unwrap_or_default();
     assert_eq!(place.post("/hooks/acme/refund", &signed, forged.as_bytes()).0, 401);
@@ -590,7 +596,8 @@ fn events_reach_the_runs_that_wait_for_them_and_end_those_they_cancel() {
     assert_eq!(answer["decisions"].as_array().map(Vec::len), Some(1), "{answer}");
     assert_eq!(answer["decisions"][0]["values"], json!({"trigger.ticket_id": "T-1"}));
     // Closing a ticket ends its run, whatever it waits for.
-    assert_eq!(place.hook("msg_7", at, &event("ticket.closed", "T-2")).0, 200);
+    let heard = place.hook("msg_7", at, &event("ticket.closed", "T-2"));
+    assert_eq!(heard, (200, r#"{"code":"heard"}"#.to_owned()), "its sender hears that it was of use");
     assert_eq!(place.decisions("lena", 1).1["decisions"].as_array().map(Vec::len), Some(1), "the other goes on");
     assert_eq!(open(), 1, "the second is superseded");
     assert_eq!(place.hook("msg_8", at, &event("ticket.closed", "T-1")).0, 200);

@@ -18,7 +18,7 @@ use super::{Context, Format, Outcome, from_run, rehearsing};
 use crate::check::{JudgedWorkflow, Survey, survey};
 use crate::error::Error;
 use crate::publish::branch;
-use crate::resolve::{Client, Workflow, in_parallel};
+use crate::resolve::{Client, PRODUCTION, Workflow, in_parallel};
 use crate::sentence;
 use crate::show::rehearsed::{self, Story, Told, Untested};
 use crate::show::requests::Request;
@@ -219,8 +219,15 @@ fn untested(plan: &Plan, story: &Story, reached: &Reached) -> Vec<Untested> {
     gaps(plan, reached).into_iter().map(tell).collect()
 }
 
-fn request(sent: Sent) -> Request {
+/// A request, with the scheme of the endpoint that it goes to: a rehearsal knows hosts alone.
+fn request(sent: Sent, client: &Client) -> Request {
     let Sent { operation, method, url, headers, body } = sent;
+    let production = client.endpoints.iter().find(|(environment, _)| environment.as_str() == PRODUCTION);
+    let endpoint = production.and_then(|(_, leads)| leads.get(&operation.connection));
+    let urls = endpoint.into_iter().flat_map(|endpoint| endpoint.tokens.iter().chain([&endpoint.url]));
+    let place = url.strip_prefix("https://").unwrap_or(&url);
+    let is_plain = urls.filter_map(|url| url.strip_prefix("http://")).any(|base| place.starts_with(base));
+    let url = if is_plain { format!("http://{place}") } else { url };
     Request { operation: operation.to_string(), method: method.as_str(), url, headers, body }
 }
 
@@ -240,7 +247,7 @@ fn told(survey: &Survey, chosen: &Chosen<'_>, results: Vec<Rehearsed>, requests:
         failures: result.failures,
         ran: result.reached.ran,
         codes: result.codes.into_iter().filter(|(_, code)| code != OK).collect(),
-        requests: requests.next().map(|sent| sent.into_iter().map(request).collect()),
+        requests: requests.next().map(|sent| sent.into_iter().map(|sent| request(sent, chosen.client)).collect()),
     };
     results.into_iter().enumerate().map(tell).collect()
 }

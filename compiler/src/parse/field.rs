@@ -10,7 +10,10 @@ use assent_schema::spec::Spanned;
 
 use super::reader::{Table, Value};
 use super::tree::Written;
-use super::value::{boolean, currency, integer, json_path_or_all, not_one_of, path, plain_line, within, word};
+use super::value::{
+    answer_place_or_all, boolean, currency, integer, json_path, json_path_or_all, not_one_of, path, plain_line, within,
+    word,
+};
 
 /// The largest text of one field, in bytes.
 const TEXT_MOST_BYTES: u32 = 4 << 20;
@@ -32,6 +35,14 @@ pub(super) fn fields(value: Value<'_, '_>) -> Option<BTreeMap<Spanned<Name>, Spa
     }))
 }
 
+/// The fields of an answer: as [`fields`], and each may stand in a header.
+pub(super) fn answer_fields(value: Value<'_, '_>) -> Option<BTreeMap<Spanned<Name>, Spanned<Field>>> {
+    Some(value.table()?.entries(|value| {
+        let name = value.key;
+        value.spanned(|value| field(value, name, Says::AllOfAnswer))
+    }))
+}
+
 /// What comes with a file or what a person gives to a `manual` trigger: facts, since nothing else may wait for the run. A
 /// workflow says what they look like; that they are facts, and who can write them, is not its to say.
 pub(super) fn facts(value: Value<'_, '_>, written_by: WrittenBy) -> Option<BTreeMap<Spanned<Name>, Spanned<Field>>> {
@@ -46,6 +57,8 @@ pub(super) fn facts(value: Value<'_, '_>, written_by: WrittenBy) -> Option<BTree
 enum Says {
     /// Everything: the catalog.
     All,
+    /// Everything, and that it stands in a header: the catalog, of an answer.
+    AllOfAnswer,
     /// What it looks like: a workflow.
     Looks(WrittenBy),
 }
@@ -54,29 +67,36 @@ fn field(value: Value<'_, '_>, default_at: &str, says: Says) -> Option<Field> {
     let mut table = value.table()?;
     let at = match says {
         Says::All => table.opt("at", json_path_or_all),
+        Says::AllOfAnswer => table.opt("at", answer_place_or_all),
         Says::Looks(_) => table.opt("at", path),
     };
     let at = at.unwrap_or_else(|| default_at.to_owned());
     let class_given = match says {
-        Says::All => table.get("class"),
+        Says::All | Says::AllOfAnswer => table.get("class"),
         Says::Looks(_) => None,
     };
     let default_class = match says {
-        Says::All => Class::default(),
+        Says::All | Says::AllOfAnswer => Class::default(),
         Says::Looks(_) => Class::Reference,
     };
     let class = class_given.clone().map_or(Some(default_class), word);
     let written_by = match says {
-        Says::All => table.opt("written_by", word).unwrap_or_default(),
+        Says::All | Says::AllOfAnswer => table.opt("written_by", word).unwrap_or_default(),
         Says::Looks(written_by) => written_by,
     };
     let shape = shape(&mut table);
+    let (empty, prefix) = match says {
+        Says::All | Says::AllOfAnswer => (table.opt("empty", word), table.opt("prefix", prefix)),
+        Says::Looks(_) => (None, None),
+    };
     let field = Field {
         at,
         shape: shape?,
         class: class?,
         written_by,
         optional: table.opt("optional", boolean).unwrap_or_default(),
+        prefix,
+        empty,
         measure: table.opt("measure", boolean).unwrap_or_default(),
         category: table.opt("category", category),
     };
@@ -93,6 +113,18 @@ fn field(value: Value<'_, '_>, default_at: &str, says: Says) -> Option<Field> {
     }
     if shares_place(&field.shape) {
         return shared_place(&table);
+    }
+    if field.at.starts_with("header:") && !fits_header(&field.shape) {
+        return table.bad(
+            "A header is one line of text, and no value of this type.",
+            "Use a type like `text`, `token`, `integer` or an `instant`, or say where in the body it stands.",
+        );
+    }
+    if field.prefix.is_some() && !matches!(field.shape, Shape::Token {}) {
+        return table.bad(PREFIX_OF_TOKENS, "Remove `prefix`, or use `type = \"token\"`.");
+    }
+    if let Some(wrong) = wrong_empty(&field) {
+        return table.bad(wrong, "Remove `empty`, or mend that.");
     }
     if field.measure && !matches!(field.shape, Shape::Integer {} | Shape::Money { .. }) {
         return table.bad("`measure` is for integers and money.", "Remove `measure`.");
@@ -173,9 +205,9 @@ fn numbers(value: Value<'_, '_>, count: usize) -> Option<Vec<i64>> {
 }
 
 fn money(table: &mut Table<'_, '_>) -> Option<MoneyWire> {
-    let value = table.opt("value", path).unwrap_or_default();
+    let value = table.opt("value", json_path).unwrap_or_default();
     let unit: MoneyUnit = table.need("unit", word)?;
-    let at = table.opt("currency_at", path);
+    let at = table.opt("currency_at", json_path);
     let fixed = table.opt("currency", currency);
     let currency = match (at, fixed) {
         (Some(at), None) => CurrencyWire::At(at),
@@ -186,6 +218,64 @@ fn money(table: &mut Table<'_, '_>) -> Option<MoneyWire> {
         }
     };
     Some(MoneyWire { value, currency, unit })
+}
+
+/// What is wrong with a prefix of something else.
+pub(super) const PREFIX_OF_TOKENS: &str = "A `prefix` stands before a `token` alone.";
+/// The longest prefix, in bytes.
+const PREFIX_MOST_BYTES: usize = 64;
+
+/// What stands before a token on the wire.
+pub(super) fn prefix(value: Value<'_, '_>) -> Option<String> {
+    let text = value.text()?;
+    let plain = text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\'));
+    if (1..=PREFIX_MOST_BYTES).contains(&text.len()) && plain {
+        Some(text.to_owned())
+    } else {
+        value.bad("is not 1 to 64 of visible ASCII without quotes")
+    }
+}
+
+/// Whether a prefix stands somewhere below: what is written so is a parameter of its own.
+pub(super) fn has_prefix(shape: &Shape) -> bool {
+    match shape {
+        Shape::List { of, .. } => of.prefix.is_some() || has_prefix(&of.shape),
+        Shape::Record { fields } => fields.values().any(|field| field.prefix.is_some() || has_prefix(&field.shape)),
+        Shape::Text { .. }
+        | Shape::Token {}
+        | Shape::Uuid {}
+        | Shape::Integer {}
+        | Shape::Decimal {}
+        | Shape::Boolean {}
+        | Shape::Instant { .. }
+        | Shape::Money { .. }
+        | Shape::OneOf { .. } => false,
+    }
+}
+
+/// Whether the text of a header can be a value of this shape.
+fn fits_header(shape: &Shape) -> bool {
+    match shape {
+        Shape::OneOf { numbers, .. } => numbers.is_empty(),
+        Shape::Money { .. } | Shape::List { .. } | Shape::Record { .. } => false,
+        Shape::Text { .. }
+        | Shape::Token {}
+        | Shape::Uuid {}
+        | Shape::Integer {}
+        | Shape::Decimal {}
+        | Shape::Boolean {}
+        | Shape::Instant { .. } => true,
+    }
+}
+
+/// Why an empty text cannot mean that a field is absent.
+fn wrong_empty(field: &Field) -> Option<&'static str> {
+    field.empty?;
+    if !field.optional {
+        return Some("`empty = \"absent\"` is for fields that may be absent: `optional = true` is missing.");
+    }
+    let has_text = !matches!(field.shape, Shape::List { .. } | Shape::Record { .. });
+    (!has_text).then_some("A list or record is no text, so none is an empty one.")
 }
 
 /// Whether an amount would have its currency below its own number.

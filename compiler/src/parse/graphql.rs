@@ -10,6 +10,7 @@ use assent_schema::plan::{Effect, Encoding, Place};
 use assent_schema::spec::{Operation, Spanned};
 
 use super::reader::{Sink, Table, Value};
+use super::value::HEADER;
 
 /// The largest document of a GraphQL request, in bytes.
 const DOCUMENT_MOST_BYTES: usize = 16 << 10;
@@ -74,7 +75,7 @@ fn check_variables(operation: &Operation, document: &Spanned<String>, sink: &Sin
             sink.refuse(Code::BadValue, &name.span, message, Some(help));
         }
     }
-    operation.constants.keys().for_each(|path| send(path, true));
+    operation.constants.keys().filter(|path| !path.starts_with(HEADER)).for_each(|path| send(path, true));
     if let Some(key) = operation.idempotency.as_ref().filter(|key| key.place == Place::Body) {
         send(&key.at, true);
     }

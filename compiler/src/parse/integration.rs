@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use assent_schema::class::Class;
 use assent_schema::client::{Auth, ClientAuth};
 use assent_schema::id::{IntegrationId, Name, SlotId};
-use assent_schema::plan::{Dialect, Once, OwnEvent};
-use assent_schema::shape::{Field, Shape};
+use assent_schema::plan::{ADYEN_SIGNED, Dialect, Once, OwnEvent};
+use assent_schema::shape::{CurrencyWire, Field, Shape, WrittenBy};
 use assent_schema::spec::{ChannelKind, ChannelSpec, Event, Integration, Spanned, Webhook};
 
 use super::client::rate;
@@ -96,7 +96,7 @@ pub(super) fn auth(value: Value<'_, '_>) -> Option<Auth> {
             test: table.opt("test", parsed),
         },
         "basic" => Auth::Basic {
-            user: table.need("user", plain_line)?,
+            user: table.opt("user", plain_line),
             slot: table.need("slot", parsed)?,
             test: table.opt("test", parsed),
         },
@@ -229,6 +229,9 @@ fn event(value: Value<'_, '_>, dialect: Option<Dialect>) -> Option<Event> {
             "Add `once` with the field of the event by which it is accepted once, of class `reference`.",
         );
     }
+    if let (Some(Dialect::Adyen), Some(names), Some(fields)) = (dialect, &once_names, &fields) {
+        check_adyen(&table, names.names(), fields);
+    }
     if matches.as_ref().is_some_and(BTreeMap::is_empty) {
         table.bad::<()>(
             "`match` is empty, so every message would be this event.",
@@ -249,8 +252,32 @@ fn event(value: Value<'_, '_>, dialect: Option<Dialect>) -> Option<Event> {
 /// Whether what is signed tells a repeat from another event.
 fn signs_identity(dialect: Dialect) -> bool {
     match dialect {
-        Dialect::StandardWebhooks | Dialect::Stripe | Dialect::Zendesk | Dialect::Slack => true,
-        Dialect::Github | Dialect::Shopify | Dialect::Token => false,
+        Dialect::StandardWebhooks | Dialect::Stripe | Dialect::Zendesk | Dialect::Slack | Dialect::Front => true,
+        Dialect::Github | Dialect::Shopify | Dialect::Intercom | Dialect::Adyen | Dialect::Token => false,
+    }
+}
+
+/// What Adyen does not sign is nothing that a system wrote, and nothing by which an event is accepted once.
+fn check_adyen(table: &Table<'_, '_>, once: &[Name], fields: &BTreeMap<Spanned<Name>, Spanned<Field>>) {
+    let is_signed = |field: &Field| match &field.shape {
+        Shape::Money { wire } => {
+            let part = |below: &str| [field.at.as_str(), below].join(".");
+            let currency = match &wire.currency {
+                CurrencyWire::At(at) => ADYEN_SIGNED.contains(&part(at).as_str()),
+                CurrencyWire::Fixed(_) => true,
+            };
+            currency && ADYEN_SIGNED.contains(&part(&wire.value).as_str())
+        }
+        _ => ADYEN_SIGNED.contains(&field.at.as_str()),
+    };
+    let must = |name: &Name, field: &Field| field.written_by == WrittenBy::System || once.contains(name);
+    let wrong = fields.iter().find(|(name, field)| must(&name.value, field) && !is_signed(field));
+    if let Some((name, _)) = wrong {
+        let message = format!("`{}` is not among what `adyen` signs, so anybody may have written it.", name.value);
+        table.bad::<()>(
+            &message,
+            "Remove `written_by = \"system\"`, or read the payment with a step. `once` names `pspReference`, which is signed.",
+        );
     }
 }
 

@@ -15,12 +15,14 @@ use assent_schema::spec::{Operation, Spanned};
 use assent_schema::time::Period;
 
 use super::client::rate;
-use super::field::{fields, shape, shared_place, shares_place};
+use super::field::{PREFIX_OF_TOKENS, answer_fields, has_prefix, prefix, shape, shared_place, shares_place};
 use super::graphql::{check_document, document};
 use super::integration::{header_name, refusals, statuses};
-use super::pages::{check_polled, pages, polled};
+use super::pages::{check_kept, check_polled, pages, polled};
 use super::reader::{Sink, Table, Value};
-use super::value::{boolean, constants_by_path, name, parsed, path, path_or_all, period, plain_line, within, word};
+use super::value::{
+    HEADER, answer_place, boolean, constants_by_path, name, parsed, path, path_or_all, period, plain_line, within, word,
+};
 
 /// The largest answer unless said, and at most, in bytes.
 const ANSWER_BYTES: (u64, u64) = (1 << 20, 16 << 20);
@@ -48,7 +50,7 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
         scopes: table.set("scopes", name),
         params,
         constants: table.opt("constants", constants_by_path).unwrap_or_default(),
-        response: table.opt("response", fields).unwrap_or_default(),
+        response: table.opt("response", answer_fields).unwrap_or_default(),
         most_bytes: table.opt("most_bytes", within(1..=ANSWER_BYTES.1)).unwrap_or(ANSWER_BYTES.0),
         timeout: table.opt("timeout", period(Period::seconds(1)..=ATTEMPT.1)).unwrap_or(ATTEMPT.0),
         errors: table.list("errors", |value| value.spanned(error_rule)),
@@ -76,8 +78,14 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
     if let Some(polled) = &operation.poll {
         check_polled(polled, &operation, table.sink());
     }
+    if let Some(pages) = &operation.pages {
+        check_kept(pages, &operation, table.sink());
+    }
     check_document(&operation, &mut table);
     check_compared(&operation, table.sink());
+    if !table.is_misspelt("effect") {
+        check_targets(&operation, table.sink());
+    }
     check_body(&operation, says_place, &table);
     unused(&operation, &mut table);
     if let Some(job) = &operation.job {
@@ -137,7 +145,9 @@ fn check_body(operation: &Operation, says_place: bool, table: &Table<'_, '_>) {
         }
         return;
     }
-    let has_body = operation.encoding == Encoding::Graphql || in_body.is_some() || !operation.constants.is_empty();
+    let has_body = operation.encoding == Encoding::Graphql
+        || in_body.is_some()
+        || !operation.constants.keys().all(|at| at.starts_with(HEADER));
     if let Some(pages) = operation.pages.as_ref().filter(|_| has_body && !says_place) {
         let message = "This list is asked for with a body; `pages` does not say where its cursor goes.".to_owned();
         let help = "Add `in = \"body\"` or `in = \"query\"`, as the API reads it.".to_owned();
@@ -185,6 +195,7 @@ fn param(value: Value<'_, '_>, param_name: &str) -> Option<Param> {
         amount: table.opt("amount", boolean).unwrap_or_default(),
         target: table.opt("target", boolean).unwrap_or_default(),
         optional: table.opt("optional", boolean).unwrap_or_default(),
+        prefix: table.opt("prefix", prefix),
         format: table.opt("format", word),
     };
     let in_query = |shape: &Shape| match shape {
@@ -224,11 +235,47 @@ fn param(value: Value<'_, '_>, param_name: &str) -> Option<Param> {
     if param.amount && !matches!(param.shape, Shape::Money { .. }) {
         return table.bad("An `amount` is money.", "Use `type = \"money\"`, or remove `amount`.");
     }
-    if param.target && !param.shape.fits_reference() {
-        return table.bad("A `target` is a fact of bounded shape.", "Use a type like `token`, or remove `target`.");
+    if (param.prefix.is_some() && !matches!(param.shape, Shape::Token {})) || has_prefix(&param.shape) {
+        return table.bad(PREFIX_OF_TOKENS, "Remove `prefix`, or make the `token` a parameter of its own.");
+    }
+    if param.target && !param.shape.fits_reference() && !is_address(&param.shape) {
+        return table.bad(
+            "A `target` is one value that people can be shown, or a list of those.",
+            "Use a type like `token` or `text`, or remove `target`.",
+        );
     }
     table.done();
     Some(param)
+}
+
+/// Whether a value can be where a message goes: a mail address, a phone number, or several.
+fn is_address(shape: &Shape) -> bool {
+    match shape {
+        Shape::Text { .. } => true,
+        Shape::List { of, .. } => of.shape.fits_reference() || matches!(of.shape, Shape::Text { .. }),
+        Shape::Token {}
+        | Shape::Uuid {}
+        | Shape::Integer {}
+        | Shape::Decimal {}
+        | Shape::Boolean {}
+        | Shape::Instant { .. }
+        | Shape::Money { .. }
+        | Shape::OneOf { .. }
+        | Shape::Record { .. } => false,
+    }
+}
+
+/// What a read is asked for by a text is content, and no record that it names.
+fn check_targets(operation: &Operation, sink: &Sink) {
+    if operation.effect.value != Effect::None {
+        return;
+    }
+    let vague = |param: &Spanned<Param>| param.target && !param.shape.fits_reference();
+    for (name, _) in operation.params.iter().filter(|(_, param)| vague(param)) {
+        let message = format!("`{}` is a `target` of a read, and those are facts of bounded shape.", name.value);
+        let help = "Use a type like `token`, or remove `target`: a text finds records, and names none.".to_owned();
+        sink.refuse(Code::BadValue, &name.span, message, Some(help));
+    }
 }
 
 /// Whether a value is one text or number on the wire.
@@ -272,7 +319,7 @@ fn path_template(value: &Value<'_, '_>, params: &BTreeMap<Spanned<Name>, Spanned
 fn error_rule(value: Value<'_, '_>) -> Option<ErrorRule> {
     let mut table = value.table()?;
     let status = table.opt("status", statuses).unwrap_or_default();
-    let at = table.opt("at", path);
+    let at = table.opt("at", answer_place);
     let equals = table.opt("equals", plain_line);
     let kind: Option<Failure> = table.need("kind", word);
     let code = table.need("code", parsed);

@@ -1,15 +1,17 @@
 //! Reads how the lists of an operation are read in pages, and how they are watched.
 
+use std::collections::BTreeSet;
+
 use assent_schema::code::Code;
-use assent_schema::plan::{Pages, PagesBy, Place};
-use assent_schema::shape::Shape;
+use assent_schema::plan::{Method, Pages, PagesBy, Param, Place};
+use assent_schema::shape::{CurrencyWire, Shape};
 use assent_schema::spec::{Operation, Polled, Spanned};
 use serde::Deserialize;
 
-use super::integration::{is_header_name, own_event};
+use super::integration::own_event;
 use super::operation::one_of;
 use super::reader::{Sink, Value};
-use super::value::{boolean, parsed, path, within, word};
+use super::value::{answer_place, boolean, json_path, parsed, path, within, word};
 
 /// Reads how a list is walked by those who wait for news in it.
 pub(super) fn polled(value: Value<'_, '_>) -> Option<Polled> {
@@ -74,15 +76,6 @@ impl From<Counted> for PagesBy {
     }
 }
 
-/// A path of the answer's body, or one of its headers.
-fn answer_place(value: Value<'_, '_>) -> Option<String> {
-    match value.text()?.strip_prefix("header:") {
-        Some(name) if !is_header_name(name) => value.bad("names no header"),
-        Some(_) => value.text().map(str::to_owned),
-        None => path(value),
-    }
-}
-
 /// Reads how long lists are read.
 pub(super) fn pages(value: Value<'_, '_>) -> Option<Pages> {
     let mut table = value.table()?;
@@ -104,11 +97,12 @@ pub(super) fn pages(value: Value<'_, '_>) -> Option<Pages> {
             "Keep the one that the API has.",
         ),
     };
-    let more_at = table.opt("more_at", path);
+    let more_at = table.opt("more_at", json_path);
     let param = table.need("param", path);
     let place = table.opt("in", |value| one_of(value, [Place::Query, Place::Body], "is none of `query`, `body`"));
     let collect = table.need("collect", parsed);
     let most = table.need("most", within(1..=1_000));
+    let keep = table.opt("keep", kept);
     let cut = table.opt("cut", boolean).unwrap_or_default();
     table.done();
     let (by, cursor_at) = by?;
@@ -120,6 +114,43 @@ pub(super) fn pages(value: Value<'_, '_>) -> Option<Pages> {
         place: place.unwrap_or(Place::Query),
         collect: collect?,
         most: most?,
+        keep,
         cut,
     })
+}
+
+/// The names of the query that further pages are asked for with; none of them is something to say, too.
+fn kept(value: Value<'_, '_>) -> Option<BTreeSet<String>> {
+    value.items()?.map(path).collect()
+}
+
+/// What further pages keep is something that the first one is asked for with, in its query.
+pub(super) fn check_kept(pages: &Spanned<Pages>, operation: &Operation, sink: &Sink) {
+    let in_query = operation.params.values().filter(|param| param.place == Place::Query).flat_map(query_names);
+    let mut there: BTreeSet<&str> = in_query.collect();
+    if operation.method == Method::Get {
+        there.extend(operation.constants.keys().map(String::as_str));
+    }
+    let strange = pages.keep.iter().flatten().find(|name| !there.contains(name.as_str()));
+    if let Some(name) = strange {
+        let message = format!("`keep` names `{}`, and nothing of that name stands in the query.", name.escape_debug());
+        let help =
+            "Name what further pages are asked for with beside `param`, as it stands in the query; `[]` for nothing.";
+        sink.refuse(Code::BadValue, &pages.span, message, Some(help.to_owned()));
+    }
+}
+
+/// The names under which a parameter stands in the query: an amount with its currency has two.
+fn query_names(param: &Spanned<Param>) -> Vec<&str> {
+    match &param.shape {
+        Shape::Money { wire } => {
+            let number = if wire.value.is_empty() { param.at.as_str() } else { wire.value.as_str() };
+            let currency = match &wire.currency {
+                CurrencyWire::At(at) => Some(at.as_str()),
+                CurrencyWire::Fixed(_) => None,
+            };
+            std::iter::once(number).chain(currency).collect()
+        }
+        _ => vec![param.at.as_str()],
+    }
 }

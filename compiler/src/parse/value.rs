@@ -14,6 +14,7 @@ use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use unicode_script::UnicodeScript as _;
 
+use super::integration::is_header_name;
 use super::reader::Value;
 
 /// The longest line of prose for people, in bytes.
@@ -173,13 +174,50 @@ pub(super) fn path_or_all(value: Value<'_, '_>) -> Option<String> {
 /// As [`path_or_all`], in a message of JSON: other notations name other members than they seem to.
 pub(super) fn json_path_or_all(value: Value<'_, '_>) -> Option<String> {
     let text = value.text()?;
-    let foreign =
-        text.starts_with("$.") || text.starts_with('/') || text.contains(['[', ']', '*']) || text.trim() != text;
+    let from_the_end = |part: &str| part.strip_prefix('-').is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
+    let foreign = text.starts_with("$.")
+        || text.starts_with('/')
+        || text.contains(['[', ']', '*'])
+        || text.trim() != text
+        || text.split('.').any(from_the_end);
     if foreign {
-        let help = "Join members by dots, and write the places of a list as numbers: `data.0.id`.";
+        let help = "Join members by dots, and write the places of a list as numbers, the last one as `last`: `data.0.id`, \
+                    `data.last.id`.";
         return value.bad_with_help("is written as other tools write paths", help.to_owned());
     }
+    if names_header(text) {
+        let help = "A header can be named by a field of an answer that is no part of another, by an error, by `cursor_at` and \
+                    `link_at`, and by `match` and `self` of a webhook. The headers of an event are not signed, and no fields.";
+        return value.bad_with_help("names a header, and nothing is read from headers here", help.to_owned());
+    }
     path_or_all(value)
+}
+
+/// As [`json_path_or_all`], and never the message itself.
+pub(super) fn json_path(value: Value<'_, '_>) -> Option<String> {
+    if value.text()?.is_empty() { path(value) } else { json_path_or_all(value) }
+}
+
+/// How a header is named where a path could stand.
+pub(super) const HEADER: &str = "header:";
+
+/// Whether a text means to name a header, however it spells that.
+fn names_header(text: &str) -> bool {
+    text.get(..HEADER.len()).is_some_and(|start| start.eq_ignore_ascii_case(HEADER))
+}
+
+/// A path of an answer's body, or one of its headers.
+pub(super) fn answer_place(value: Value<'_, '_>) -> Option<String> {
+    match value.text()?.strip_prefix(HEADER) {
+        Some(name) if !is_header_name(name) => value.bad("names no header"),
+        Some(_) => value.text().map(str::to_owned),
+        None => json_path(value),
+    }
+}
+
+/// As [`answer_place`], or nothing for the body itself.
+pub(super) fn answer_place_or_all(value: Value<'_, '_>) -> Option<String> {
+    if value.text()?.is_empty() { Some(String::new()) } else { answer_place(value) }
 }
 
 /// What [`is_path`] wants.
@@ -224,6 +262,11 @@ pub(super) fn period(bounds: RangeInclusive<Period>) -> impl Fn(Value<'_, '_>) -
         if !matches!(value.inner, Written::String(_)) {
             return value.mistyped("a period in quotes, like `30s` or `5m`,");
         }
+        if value.text().is_some_and(|text| text.contains("settings.")) {
+            let help = "Write the period itself. A `wait` can take one of a setting as an instant: `until = \"now + \
+                        settings.NAME\"`; and what differs by client otherwise is a workflow of its own.";
+            return value.bad_with_help("is a setting, and a period that the plan fixes stands here", help.into());
+        }
         let period: Period = parsed(value.clone())?;
         if bounds.contains(&period) {
             Some(period)
@@ -241,7 +284,10 @@ pub(super) fn texts_by_path(value: Value<'_, '_>) -> Option<std::collections::BT
 
 /// Constants of a request by path, each in the type in which it is sent.
 pub(super) fn constants_by_path(value: Value<'_, '_>) -> Option<std::collections::BTreeMap<String, Constant>> {
-    let entries = value.table()?.entries::<Path, Constant>(|constant| match constant.inner {
+    let entries = value.table()?.entries::<Place, Constant>(|constant| match constant.inner {
+        Written::String(text) if constant.key.starts_with(HEADER) && !is_header_value(text) => {
+            constant.bad("cannot stand in a header: visible ASCII, with single spaces inside")
+        }
         Written::String(text) => Some(Constant::Text(text.clone().into_owned())),
         Written::Boolean(truth) => Some(Constant::Boolean(*truth)),
         Written::Integer(_) => integer(constant).map(Constant::Integer),
@@ -262,6 +308,30 @@ impl FromStr for Path {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if is_path(text) { Ok(Self(text.to_owned())) } else { Err(PATH_WANTED) }
     }
+}
+
+/// A path of a request's body, or one of its headers, as a key.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Place(String);
+
+impl FromStr for Place {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_named = match text.strip_prefix(HEADER) {
+            Some(name) => is_header_name(name),
+            None => !names_header(text),
+        };
+        match (is_path(text), is_named) {
+            (true, true) => Ok(Self(text.to_owned())),
+            (true, false) => Err("names no header: `header:` and its name, like `header:Notion-Version`"),
+            (false, _) => Err(PATH_WANTED),
+        }
+    }
+}
+
+/// Whether a text can be the value of a header.
+fn is_header_value(text: &str) -> bool {
+    !text.is_empty() && text.trim() == text && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
 }
 
 /// The base URL of an endpoint: `https://host[:port][/path]`, no slash at its end, nothing else.

@@ -24,8 +24,9 @@ pub enum Auth {
     },
     /// HTTP basic authentication.
     Basic {
-        /// The user's name; no secret.
-        user: String,
+        /// The user's name; no secret. Where it is none, the slot holds `user:password`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
         /// Where the password is.
         slot: SlotId,
         /// The read that tells whether the API takes a secret.

@@ -12,7 +12,7 @@ use super::{Flow, StepFlow, bits_of, endings};
 use crate::class::{Label, Marks};
 use crate::expr::{ExprError, ExprErrorKind, Known, Path, Program, Type, check};
 use crate::id::{Name, OperationRef};
-use crate::plan::{Action, Argument, Belongs, Dialect, Effect, Expression, Step, Trigger};
+use crate::plan::{Action, Argument, Belongs, Dialect, Effect, Expression, Param, Step, Trigger};
 
 /// How much longer a text can be inside of a request: `\u0000` for one byte.
 const GROWS_MOST: u64 = 6;
@@ -25,7 +25,9 @@ impl Walk<'_> {
         let Action::Call { operation, .. } = &step.action else { return None };
         let operation = self.plan().operations.get(operation)?;
         let asks = |(name, given): (&Name, &Flow)| {
-            let is_target = operation.params.get(name.as_str()).is_some_and(|param| param.target);
+            // A text may hold anything, whatever it is said to name.
+            let is_target = |param: &Param| param.target && param.shape.fits_reference();
+            let is_target = operation.params.get(name.as_str()).is_some_and(is_target);
             // What is only compared chooses no record.
             !is_target && !operation.only_compares(name) && !given.label.class.is_fact()
         };

@@ -181,8 +181,19 @@ fn longest(until: &Until) -> Period {
     match until {
         Until::For(period) => *period,
         Until::Event(awaited) => awaited.within,
-        Until::Business(_) | Until::At(_) => WAIT_MOST,
+        Until::At(until) => from_now(&until.0).unwrap_or(WAIT_MOST),
+        Until::Business(_) => WAIT_MOST,
     }
+}
+
+/// The period behind `now +`, if that is all of an expression: a constant, as what a setting stands for. `now` is when the run
+/// began, so it is not longer than this.
+fn from_now(expression: &str) -> Option<Period> {
+    let (now, period) = expression.split_once('+')?;
+    let quoted = period.trim().strip_prefix("duration(")?.strip_suffix(')')?.trim();
+    let text = quoted.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
+    let text = text.or_else(|| quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')))?;
+    (now.trim() == "now").then(|| text.parse().ok())?
 }
 
 /// Whether a step between, which surely ran, keeps exactly this text in the client's own system.

@@ -22,7 +22,7 @@ pub use operation::{
 };
 pub use pages::{Pages, PagesBy};
 pub use step::{Action, Answer, AskLimit, Awaited, Cancel, Channel, Each, Noted, OnItemError, Spend, Step, Until};
-pub use trigger::{AfterFile, Dialect, Event, Missed, Once, OwnEvent, Poll, Trigger};
+pub use trigger::{ADYEN_SIGNED, AfterFile, Dialect, Event, Missed, Once, OwnEvent, Poll, Trigger};
 
 use crate::canon::{self, CanonError, Digest};
 use crate::id::{ClientId, ConnectionId, GroupId, IntegrationId, Name, OperationRef, ProviderId, WorkflowId};

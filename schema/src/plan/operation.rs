@@ -129,13 +129,16 @@ pub struct Must {
     /// What it must look like, of a fact; of content it is only asked whether it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<Shape>,
+    /// What stands before it there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
 }
 
 impl Must {
     /// What an answer must hold of a field; nothing of one that may be missing.
     pub fn of(field: &Field) -> Option<Self> {
         let shape = (field.class.is_fact() && field.shape.fits_reference()).then(|| field.shape.clone());
-        (!field.optional).then(|| Self { at: field.at.clone(), shape })
+        (!field.optional).then(|| Self { at: field.at.clone(), shape, prefix: field.prefix.clone() })
     }
 }
 
@@ -227,6 +230,9 @@ pub struct Param {
     /// Whether it may be left out.
     #[serde(default, skip_serializing_if = "is_false")]
     pub optional: bool,
+    /// What is written before the value, always the same. For tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
     /// The format whose escaper a text must go through.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<TextFormat>,

@@ -1,5 +1,7 @@
 //! How long lists are read: page by page, each asked for by what the one before says or by a count.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::Place;
@@ -66,6 +68,9 @@ pub struct Pages {
     pub collect: Name,
     /// The most pages that are read.
     pub most: u32,
+    /// The names in the query that further pages are asked for with beside `param`; all of them where it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<BTreeSet<String>>,
     /// Whether a list that is longer is given on as far as it was read; else the step fails.
     #[serde(default, skip_serializing_if = "is_false")]
     pub cut: bool,

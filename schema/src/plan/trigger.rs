@@ -243,9 +243,30 @@ pub enum Dialect {
     Zendesk,
     /// Slack's `X-Slack-Signature`.
     Slack,
+    /// Intercom's `X-Hub-Signature`, by SHA-1.
+    Intercom,
+    /// Front's `X-Front-Signature` of application webhooks.
+    Front,
+    /// Adyen's `hmacSignature`, which stands in the body and signs eight of its values.
+    Adyen,
     /// A header that equals a secret.
     Token,
 }
+
+/// What `adyen` signs, in the order in which it does; nothing else of such a message is proved.
+///
+/// # Source
+/// Adyen, "Verify HMAC signatures", standard webhooks.
+pub const ADYEN_SIGNED: [&str; 8] = [
+    "notificationItems.0.NotificationRequestItem.pspReference",
+    "notificationItems.0.NotificationRequestItem.originalReference",
+    "notificationItems.0.NotificationRequestItem.merchantAccountCode",
+    "notificationItems.0.NotificationRequestItem.merchantReference",
+    "notificationItems.0.NotificationRequestItem.amount.value",
+    "notificationItems.0.NotificationRequestItem.amount.currency",
+    "notificationItems.0.NotificationRequestItem.eventCode",
+    "notificationItems.0.NotificationRequestItem.success",
+];
 
 impl Dialect {
     /// The dialect as people write it.
@@ -257,6 +278,9 @@ impl Dialect {
             Self::Shopify => "shopify",
             Self::Zendesk => "zendesk",
             Self::Slack => "slack",
+            Self::Intercom => "intercom",
+            Self::Front => "front",
+            Self::Adyen => "adyen",
             Self::Token => "token",
         }
     }

@@ -14,7 +14,7 @@ use crate::class::Class;
 use crate::client::Agreement;
 use crate::id::{ConnectionId, GroupId, Name, OperationRef, PersonId, ProviderId, Region, Scope, WorkflowId};
 use crate::plan::{Constant, Effect, Method, Operation};
-use crate::shape::{Field, Shape, WrittenBy, is_false};
+use crate::shape::{Empty, Field, Shape, WrittenBy, is_false};
 use crate::time::Period;
 
 mod asked;
@@ -318,8 +318,8 @@ pub struct RequestUse {
     /// and how large, how long, how often and how fast.
     pub digest: Digest,
     /// Where each field of the answer that the workflow reads stands on the wire, how an amount or instant is written there,
-    /// that the system itself writes it (`by system`), and that it may be summed (`measured`). How private it is, the reads
-    /// say.
+    /// what stands before a token (`behind`), that an empty text is nothing (`empty absent`), that the system itself writes it
+    /// (`by system`), and that it may be summed (`measured`). How private it is, the reads say.
     #[serde(default, deserialize_with = "spelled::some", skip_serializing_if = "BTreeMap::is_empty")]
     pub answers: BTreeMap<String, String>,
     /// What is sent each time as the catalog has it, by where it stands. The digest is over it too; here it can be read.
@@ -381,8 +381,11 @@ fn read_at(name: &str, field: &Field, found: &mut BTreeMap<String, String>) -> R
         WrittenBy::Anyone => "",
     };
     let summed = if field.measure { " measured" } else { "" };
+    // What is cut off decides which record a token is of, and what counts as nothing whether a condition holds.
+    let behind = field.prefix.as_ref().map(|prefix| format!(" behind {prefix}")).unwrap_or_default();
+    let empty = field.empty.map(|Empty::Absent| " empty absent").unwrap_or_default();
     let at = format!("{} {}", field.at, String::from_utf8_lossy(&wire));
-    found.insert(name.to_owned(), format!("{}{by}{summed}", at.trim()));
+    found.insert(name.to_owned(), format!("{}{behind}{empty}{by}{summed}", at.trim()));
     Ok(())
 }
 

@@ -302,6 +302,23 @@ fn what_is_sent_each_time_is_signed_in_words() {
     }
 }
 
+/// What is cut off before a token, and what counts as nothing, decides which record it is and whether a condition holds.
+#[test]
+fn how_a_token_is_read_is_signed() {
+    let mut facts = serde_json::to_value(refund().operations.values().next().expect("an operation")).expect("json");
+    let mut answers = |more: Value| {
+        let mut field = json!({"at": "gid", "class": "reference", "written_by": "system", "shape": {"type": "token"}});
+        field.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        facts["response"] = json!({"id": field});
+        let operation: Operation = serde_json::from_value(facts.clone()).expect("an operation");
+        let asked = RequestUse::of(&operation).expect("a request");
+        asked.answers.values().next().expect("a field").clone()
+    };
+    assert_eq!(answers(json!({})), "gid by system");
+    assert_eq!(answers(json!({"prefix": "gid://shop/Order/"})), "gid behind gid://shop/Order/ by system");
+    assert_eq!(answers(json!({"empty": "absent", "optional": true})), "gid empty absent by system");
+}
+
 /// What is signed is the operation's own JSON, less the members that say how fast and what comes back.
 #[test]
 fn the_digest_of_a_request_is_that_of_the_operation_without_its_pace() {

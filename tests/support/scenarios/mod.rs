@@ -259,7 +259,8 @@ impl<'a> Search<'a> {
 fn outcome(ran: &Rehearsed) -> Option<String> {
     match ran.failures.as_slice() {
         [] => Some("done".to_owned()),
-        [one] => {
+        // Beside it stands which field of an answer does not fit, where one does not.
+        [one, rest @ ..] if rest.iter().all(|more| more.ends_with("one that does not fit")) => {
             let ended = one.strip_prefix("the run should have ended `done` and ended `")?;
             ended.split('`').next().filter(|ended| *ended != "not ended").map(str::to_owned)
         }

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use super::*;
 use crate::run::OfClient;
 use crate::vault::tripwire::Guarded;
-use crate::vault::{AnyVault, FileVault, Secret, SlotPath};
+use crate::vault::{AnyVault, FileVault, Secret, SlotPath, Vault as _};
 
 fn slot() -> SlotPath {
     SlotPath::parse("acme/shop/token").unwrap()
@@ -21,7 +21,8 @@ fn with_slot() -> Files {
     let shop = facts.connections.get_mut("shop").unwrap();
     let auth = serde_json::json!({"kind": "header", "name": "x-key", "slot": "token"});
     shop.auth = serde_json::from_value(auth).unwrap();
-    shop.slots = serde_json::from_value(serde_json::json!({"token": {"rotate": "90d"}})).unwrap();
+    let slots = serde_json::json!({"token": {"rotate": "90d"}, "hook": {"rotate": "90d", "webhook": true}});
+    shop.slots = serde_json::from_value(slots).unwrap();
     release_of(
         &plan("one"),
         1,
@@ -69,9 +70,9 @@ async fn on_call_is_told_of_a_secret_that_grows_old_until_it_is_another() {
     agent.pull().await.unwrap();
     agent.look_at_secrets().await;
     let status = agent.status().await.unwrap();
-    assert_eq!(status.slots.iter().map(|slot| slot.since).collect::<Vec<_>>(), [None], "the slot is empty");
+    assert_eq!(status.slots.iter().map(|slot| slot.since).collect::<Vec<_>>(), [None, None], "the slots are empty");
     set(&agent, "canary-first").await;
-    let [slot] = agent.status().await.unwrap().slots.try_into().unwrap();
+    let [_, slot] = agent.status().await.unwrap().slots.try_into().unwrap();
     let every = slot.every;
     assert_eq!(slot.due, slot.since.map(|since| since.plus(every)));
     assert_eq!(alerts(&agent), Vec::<String>::new());
@@ -86,7 +87,8 @@ async fn on_call_is_told_of_a_secret_that_grows_old_until_it_is_another() {
     drop(agent);
     let (agent, _ended) = site.agent().await;
     agent.look_at_secrets().await;
-    assert!(agent.status().await.unwrap().slots.iter().all(|slot| slot.since.is_some()));
+    let slots = agent.status().await.unwrap().slots;
+    assert_eq!(slots.iter().map(|slot| slot.since.is_some()).collect::<Vec<_>>(), [false, true]);
     assert_eq!(alerts(&agent), Vec::<String>::new());
 }
 
@@ -101,7 +103,29 @@ async fn who_may_rotate_is_known_before_a_secret_is_put_there() {
     let may = |slot, by: &str| agent.may_rotate(&of(slot), &by.parse().unwrap());
     assert!(matches!(may("token", "mallory"), Err(NotDone::Not(NotHeld::NotOnCall(_)))));
     assert!(matches!(may("nothing", "ann"), Err(NotDone::Rotated(crate::run::NotRotated::Unknown))));
-    assert!(matches!(may("token", "ann"), Err(NotDone::Rotated(crate::run::NotRotated::Untestable))));
+    assert!(matches!(may("token", "ann"), Err(NotDone::Rotated(crate::run::NotRotated::Untestable(None)))));
+}
+
+#[tokio::test]
+async fn of_a_webhook_both_secrets_count_after_a_rotation_and_no_test_is_asked_for() {
+    use crate::run::Rotation;
+    let site = Site::new();
+    site.publish(&with_slot());
+    let (agent, _ended) = site.agent().await;
+    agent.pull().await.unwrap();
+    let path = |slot: &str| SlotPath::parse(&format!("acme/shop/{slot}")).unwrap();
+    let vault = agent.field.vault();
+    let holds = async |slot: &str| vault.read(&path(slot)).await.map(|secret| secret.reveal().to_vec()).ok();
+    vault.set(&path("hook"), secret("canary-first-of-all")).await.unwrap();
+    for (before, after) in [("canary-first-of-all", "canary-second-one"), ("canary-second-one", "canary-third-one")] {
+        vault.stage(&path("hook"), secret(after)).await.unwrap();
+        let named = ("acme".parse().unwrap(), "shop".parse().unwrap(), "hook".parse().unwrap());
+        let rotation = agent.rotate(&named, &"ann".parse().unwrap()).await.ok().unwrap();
+        assert_eq!(rotation, Rotation::Both);
+        assert_eq!(holds("hook").await.as_deref(), Some(after.as_bytes()));
+        assert_eq!(holds("hook-previous").await.as_deref(), Some(before.as_bytes()));
+        assert!(vault.staged(&path("hook")).await.is_err(), "nothing is left beside them");
+    }
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! The `chat-completions` dialect: the API of `OpenAI` and its likes, with `response_format: json_schema`.
+//! The `chat-completions` dialect: the API of `OpenAI` and its likes, with `response_format: json_schema`; and `openai`, which
+//! is the same with another name for the limit.
 //!
 //! # Source
 //! The `OpenAI` API reference, "Create chat completion" and "Structured outputs".
@@ -14,8 +15,13 @@ use crate::world::HttpResponse;
 /// Where questions go, below the endpoint.
 pub(super) const PATH: &str = "/chat/completions";
 
+/// How most call the limit.
+pub(super) const LIMIT: &str = "max_tokens";
+/// How `OpenAI` calls it: its reasoning models refuse the other.
+pub(super) const LIMIT_OF_OPENAI: &str = "max_completion_tokens";
+
 /// The body of a question.
-pub(super) fn message(question: &Question<'_>, model: &str) -> Result<Json, Wrong> {
+pub(super) fn message(question: &Question<'_>, model: &str, limit: &str) -> Result<Json, Wrong> {
     let said = |role: &str, content: String| object(vec![("role", text_of(role)), ("content", Json::Text(content))]);
     let system = format!("{}{FRAME}Answer with JSON of the given schema alone.", question.prompt);
     let schema =
@@ -23,7 +29,7 @@ pub(super) fn message(question: &Question<'_>, model: &str) -> Result<Json, Wron
     Ok(object(vec![
         ("model", text_of(model)),
         ("messages", Json::List(vec![said("system", system), said("user", data::message(question)?)])),
-        ("max_tokens", number(question.limit.tokens)),
+        (limit, number(question.limit.tokens)),
         ("response_format", object(vec![("type", text_of("json_schema")), ("json_schema", schema)])),
     ]))
 }

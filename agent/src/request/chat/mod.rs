@@ -89,7 +89,12 @@ pub fn ask(question: &Question<'_>) -> Result<Built, Wrong> {
     let mut headers = common_headers().to_vec();
     headers.push(header("content-type", "application/json"));
     let (path, message) = match dialect {
-        ProviderDialect::ChatCompletions => (completions::PATH, completions::message(question, model)?),
+        ProviderDialect::ChatCompletions => {
+            (completions::PATH, completions::message(question, model, completions::LIMIT)?)
+        }
+        ProviderDialect::Openai => {
+            (completions::PATH, completions::message(question, model, completions::LIMIT_OF_OPENAI)?)
+        }
         ProviderDialect::Messages => {
             headers.push(header("anthropic-version", messages::VERSION));
             (messages::PATH, messages::message(question, model)?)
@@ -149,13 +154,15 @@ pub fn said(question: &Question<'_>, response: &HttpResponse) -> Result<Said, Fa
     if !(200..300).contains(&response.status) {
         let said = |end| Said { end, tokens_in: 0, tokens_out: 0 };
         return match dialect {
-            ProviderDialect::ChatCompletions => completions::failed(json.as_ref(), response).map(said),
+            ProviderDialect::ChatCompletions | ProviderDialect::Openai => {
+                completions::failed(json.as_ref(), response).map(said)
+            }
             ProviderDialect::Messages => Err(messages::failed(json.as_ref(), response)),
         };
     }
     let Some(json) = json else { return Ok(Said { end: End::Invalid, tokens_in: 0, tokens_out: 0 }) };
     Ok(match dialect {
-        ProviderDialect::ChatCompletions => completions::said(question, &json),
+        ProviderDialect::ChatCompletions | ProviderDialect::Openai => completions::said(question, &json),
         ProviderDialect::Messages => messages::said(question, &json),
     })
 }

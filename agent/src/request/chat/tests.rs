@@ -99,6 +99,20 @@ fn a_question_keeps_prompt_and_data_apart() {
     assert!(body.get("tools").is_none());
 }
 
+#[test]
+fn openai_gets_its_limit_by_its_own_name() {
+    let body = |dialect| {
+        let request = with_question(dialect, |question| ask(question).ok().unwrap().request);
+        serde_json::from_slice::<serde_json::Value>(request.body.reveal()).unwrap()
+    };
+    let (theirs, others) = (body("openai"), body(COMPLETIONS));
+    assert_eq!((theirs["max_completion_tokens"].as_u64(), theirs.get("max_tokens")), (Some(500), None));
+    assert_eq!(others.get("max_completion_tokens"), None, "Mistral refuses it");
+    assert_eq!(theirs["messages"], others["messages"]);
+    let answered = with_question("openai", |question| said(question, &reply("openai", Some(GOOD))).unwrap().end);
+    assert!(matches!(answered, End::Answered(_)));
+}
+
 const GOOD: &str =
     r#"{"intent":"refund","confidence":0.8333333333333334,"urgent":false,"text":"hello","cited":["a2","a2"]}"#;
 

@@ -140,8 +140,10 @@ impl<'a> Run<'a> {
             Some(operation) if [OK, ACCEPTED].contains(&outcome.code.as_str()) => {
                 self.status(outcome.status.unwrap_or(200));
                 let body = self.sample.reply(operation);
-                if body.as_object().is_some_and(|members| !members.is_empty()) {
-                    self.put("body", &body);
+                for (key, members) in [("body", body), ("headers", self.sample.headers(operation))] {
+                    if members.as_object().is_some_and(|members| !members.is_empty()) {
+                        self.put(key, &members);
+                    }
                 }
             }
             Some(operation) => self.failure(operation, outcome),
@@ -189,11 +191,13 @@ impl<'a> Run<'a> {
         if outcome.code == BAD_ANSWER.0 {
             self.put("text", &json!(BAD_ANSWER.1));
         }
-        if let Some(body) = rule.and_then(|rule| rule.body.as_ref()) {
-            let mut said = json!({});
-            sample::put(&mut said, &body.at, json!(body.equals));
-            self.put("body", &said);
+        let Some(said) = rule.and_then(|rule| rule.body.as_ref()) else { return };
+        if let Some(name) = said.at.strip_prefix(sample::HEADER) {
+            return self.put("headers", &json!({ name: said.equals }));
         }
+        let mut body = json!({});
+        sample::put(&mut body, &said.at, json!(said.equals));
+        self.put("body", &body);
     }
 
     /// What an AI provider answers: the constants that were chosen, placeholders for the rest.

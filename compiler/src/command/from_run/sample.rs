@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use assent_schema::expr::Fact;
 use assent_schema::id::Name;
-use assent_schema::plan::{Answer, Operation};
+use assent_schema::plan::{Answer, Must, Operation};
 use assent_schema::shape::{CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape, number_of};
 use assent_schema::time::Moment;
 use serde_json::{Value, json};
@@ -14,6 +14,9 @@ pub(super) const TEXT: &str = "placeholder";
 const UUID: &str = "00000000-0000-4000-8000-000000000001";
 /// What stands for an amount, in minor units.
 const AMOUNT: i64 = 100;
+
+/// How a field names a header.
+pub(super) const HEADER: &str = "header:";
 
 /// Makes placeholders.
 pub(super) struct Sample<'a> {
@@ -28,8 +31,9 @@ impl Sample<'_> {
     pub(super) fn reply(&self, operation: &Operation) -> Value {
         let mut body = json!({});
         // An empty place is the answer itself, which is there.
-        for must in operation.must.values().filter(|must| must.shape.is_some() || !must.at.is_empty()) {
-            put(&mut body, &must.at, must.shape.as_ref().map_or_else(|| json!(TEXT), |shape| self.value(shape)));
+        let in_body = operation.must.values().filter(|must| !must.at.starts_with(HEADER));
+        for must in in_body.filter(|must| must.shape.is_some() || !must.at.is_empty()) {
+            put(&mut body, &must.at, self.held(must));
         }
         self.fill(&mut body, &operation.response, &BTreeMap::new());
         body
@@ -43,10 +47,30 @@ impl Sample<'_> {
     }
 
     fn fill(&self, body: &mut Value, fields: &BTreeMap<Name, Field>, facts: &BTreeMap<Name, Fact>) {
-        for (name, field) in fields {
+        for (name, field) in fields.iter().filter(|(_, field)| !field.at.starts_with(HEADER)) {
             let chosen = facts.get(name).and_then(|fact| constant_of(&field.shape, fact));
-            put(body, &field.at, chosen.unwrap_or_else(|| self.value(&field.shape)));
+            let value = chosen.unwrap_or_else(|| self.value(&field.shape));
+            put(body, &field.at, behind(field.prefix.as_deref(), value));
         }
+    }
+
+    /// What stands for a value that an answer must hold.
+    fn held(&self, must: &Must) -> Value {
+        let value = must.shape.as_ref().map_or_else(|| json!(TEXT), |shape| self.value(shape));
+        behind(must.prefix.as_deref(), value)
+    }
+
+    /// The headers of an answer that some of its fields stand in.
+    pub(super) fn headers(&self, operation: &Operation) -> Value {
+        let text = |value: Value| match value {
+            Value::String(text) => json!(text),
+            value => json!(value.to_string()),
+        };
+        let taken = operation.response.values();
+        let taken = taken.map(|field| (&field.at, behind(field.prefix.as_deref(), self.value(&field.shape))));
+        let all = taken.chain(operation.must.values().map(|must| (&must.at, self.held(must))));
+        let one = |(at, value): (&String, Value)| Some((at.strip_prefix(HEADER)?.to_owned(), text(value)));
+        Value::Object(all.filter_map(one).collect())
     }
 
     /// An answer of an AI provider with the constants that it chose.
@@ -82,7 +106,7 @@ impl Sample<'_> {
             }
             Shape::List { of, .. } => {
                 let mut item = json!({});
-                put(&mut item, &of.at, self.value(&of.shape));
+                put(&mut item, &of.at, behind(of.prefix.as_deref(), self.value(&of.shape)));
                 json!([item])
             }
             Shape::Record { fields } => self.message(fields, &BTreeMap::new()),
@@ -119,6 +143,14 @@ fn constant_of(shape: &Shape, fact: &Fact) -> Option<Value> {
             Some(number_of(values, numbers, &text).map_or_else(|| json!(text), |number| json!(number)))
         }
         _ => None,
+    }
+}
+
+/// A value as it stands on the wire: a token may have something before it.
+fn behind(prefix: Option<&str>, value: Value) -> Value {
+    match (prefix, value) {
+        (Some(prefix), Value::String(text)) => json!(format!("{prefix}{text}")),
+        (_, value) => value,
     }
 }
 

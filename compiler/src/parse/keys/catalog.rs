@@ -4,7 +4,7 @@ use assent_schema::class::Class;
 use assent_schema::client::{ClientAuth, ProviderDialect};
 use assent_schema::fides;
 use assent_schema::plan::Dialect;
-use assent_schema::shape::{InstantWire, MoneyUnit, WrittenBy};
+use assent_schema::shape::{Empty, InstantWire, MoneyUnit, WrittenBy};
 use assent_schema::spec::ChannelKind;
 
 use super::super::field::SHAPES;
@@ -63,7 +63,7 @@ static AUTH: Table = Table {
         need("kind", Holds::Words(&AUTHS), "The way."),
         may("name", Holds::Form(&HEADER), "The header, for `header`."),
         may("prefix", Holds::Form(&LINE), "The word before the secret, like `Bearer`, for `header`."),
-        may("user", Holds::Form(&LINE), "The user's name, for `basic`."),
+        may("user", Holds::Form(&LINE), "The user's name, for `basic`; where it is left out, the slot holds it too."),
         may(
             "token",
             Holds::Text,
@@ -83,7 +83,7 @@ static AUTH: Table = Table {
     ]],
     rules: &[
         Rule::When("kind", "header", &["name", "slot"]),
-        Rule::When("kind", "basic", &["user", "slot"]),
+        Rule::When("kind", "basic", &["slot"]),
         Rule::When("kind", "oauth2-client", &["token", "slot"]),
         Rule::When("kind", "oauth2-refresh", &["token", "slot"]),
     ],
@@ -157,6 +157,12 @@ static FIELD: Table = Table {
             may("class", Holds::Word(words::<Class>), "How private it is; `personal` unless said."),
             may("written_by", Holds::Word(words::<WrittenBy>), "Who can write it; `anyone` unless said."),
             may("optional", Holds::Boolean, "Whether it may be absent; `false` unless said."),
+            may("prefix", Holds::Text, PREFIX),
+            may(
+                "empty",
+                Holds::Word(words::<Empty>),
+                "What an empty text there means: `absent` where the API writes it for nothing; a text unless said.",
+            ),
             may("measure", Holds::Boolean, "Whether KPIs may sum it, for integers and money."),
             may("category", Holds::Word(categories), "A data category of Fideslang, which clients and auditors see."),
         ],
@@ -167,6 +173,9 @@ static FIELD: Table = Table {
 pub(super) fn categories() -> Vec<&'static str> {
     fides::DATA_CATEGORIES.to_vec()
 }
+
+/// What a prefix says.
+pub(super) const PREFIX: &str = "What stands before a `token` on the wire, always the same, like `gid://shopify/Order/`; the value is what follows.";
 
 /// The keys that say what a value looks like.
 pub(super) static SHAPE: [Key; 12] = [

@@ -5,7 +5,7 @@ use assent_schema::plan::{Effect, Encoding, Failure, KeyForm, Method, Place, Tex
 
 use super::super::pages::Counted;
 use super::super::value::words;
-use super::catalog::{FIELDS, OWN_EVENT, SHAPE, SHAPE_RULES};
+use super::catalog::{FIELDS, OWN_EVENT, PREFIX, SHAPE, SHAPE_RULES};
 use super::{Holds, LINE, NAME, PATH, PATH_OR_ALL, PERIOD, RATE, Rule, SCOPE, Table, may, need};
 
 /// One operation.
@@ -24,7 +24,7 @@ pub(super) static OPERATION: Table = Table {
         may(
             "constants",
             Holds::Map(&PATH, &Holds::Either(&[Holds::Text, Holds::Integer, Holds::Boolean])),
-            "Members of the body that are always the same, by path; values of the query for `GET`.",
+            "Members of the body that are always the same, by path; values of the query for `GET`; `header:NAME` for headers.",
         ),
         may(
             "response",
@@ -77,6 +77,7 @@ static PARAM: Table = Table {
             may("amount", Holds::Boolean, "Whether it is an amount of money that moves."),
             may("target", Holds::Boolean, "Whether it chooses a record, recipient or account."),
             may("optional", Holds::Boolean, "Whether it may be left out; `false` unless said."),
+            may("prefix", Holds::Text, PREFIX),
             may("format", Holds::Word(words::<TextFormat>), "What a text becomes part of; holes are escaped for it."),
         ],
     ],
@@ -88,7 +89,7 @@ static ERROR: Table = Table {
     about: "How one failure is told from others.",
     groups: &[&[
         may("status", STATUSES, "The HTTP statuses."),
-        may("at", Holds::Form(&PATH), "A path of the body."),
+        may("at", Holds::Form(&PATH), "A path of the body, or `header:NAME`."),
         may("equals", Holds::Form(&LINE), "The text that stands there."),
         need("kind", Holds::Word(words::<Failure>), "What it means for the next attempt."),
         need("code", Holds::Form(&NAME), "What it is called; steps name it in `on_error`."),
@@ -200,6 +201,11 @@ static PAGES: Table = Table {
         may("in", Holds::Words(&["query", "body"]), "Where that is; `query` unless said. With a body it must be said."),
         need("collect", Holds::Form(&NAME), "The field whose items are put together."),
         need("most", Holds::Within(1, 1_000), "The most pages."),
+        may(
+            "keep",
+            Holds::List(&Holds::Form(&PATH)),
+            "What further pages keep of the first one's query beside `param`, by name; all of it unless said.",
+        ),
         may(
             "cut",
             Holds::Boolean,

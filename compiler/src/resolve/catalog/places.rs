@@ -11,6 +11,9 @@ use assent_schema::spec::{Integration, Operation, Unit};
 
 use crate::resolve::names::Report;
 
+/// How a constant names a header.
+const HEADER: &str = "header:";
+
 /// Something that an operation sends, and where.
 struct Sent {
     /// What it is, as a sentence names it.
@@ -113,11 +116,14 @@ fn sent(operation: &Operation) -> Vec<Sent> {
         sent.push(Sent { what, place: pages.place, at: pages.param.clone(), span: pages.span.clone() });
     }
     // The source says no place of a constant; what it meets has one.
-    let constants = operation.constants.keys().map(|at| Sent {
-        what: format!("The constant `{at}`"),
-        place: if operation.method == Method::Get { Place::Query } else { Place::Body },
-        at: at.clone(),
-        span: operation.path.span.clone(),
+    let constants = operation.constants.keys().map(|at| {
+        let (place, name) = match at.strip_prefix(HEADER) {
+            Some(name) => (Place::Header, name),
+            None if operation.method == Method::Get => (Place::Query, at.as_str()),
+            None => (Place::Body, at.as_str()),
+        };
+        let what = format!("The constant `{at}`");
+        Sent { what, place, at: name.to_owned(), span: operation.path.span.clone() }
     });
     constants.chain(sent).collect()
 }

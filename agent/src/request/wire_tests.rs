@@ -1,0 +1,273 @@
+//! Values as they come and go: each shape in its own form, and nothing that was not declared.
+
+use super::*;
+use assent_schema::class::Class;
+use assent_schema::shape::WrittenBy;
+
+fn field(at: &str, shape: Shape) -> Field {
+    Field {
+        at: at.to_owned(),
+        shape,
+        class: Class::Content,
+        written_by: WrittenBy::Anyone,
+        optional: false,
+        prefix: None,
+        empty: None,
+        measure: false,
+        category: None,
+    }
+}
+
+fn fields(list: Vec<(&str, Field)>) -> BTreeMap<Name, Field> {
+    list.into_iter().map(|(name, field)| (Name::new(name).unwrap(), field)).collect()
+}
+
+fn json(text: &str) -> Json {
+    Json::parse(text.as_bytes()).ok().unwrap()
+}
+
+fn fits(text: &str, shape: &Shape) -> bool {
+    read(&json(text), shape, false).is_some()
+}
+
+fn euros(unit: MoneyUnit) -> Shape {
+    Shape::Money { wire: MoneyWire { value: "value".into(), currency: CurrencyWire::At("code".into()), unit } }
+}
+
+#[test]
+fn only_declared_fields_are_taken() {
+    let wanted = fields(vec![
+        ("id", field("data.id", Shape::Token {})),
+        ("note", Field { optional: true, ..field("note", Shape::Text { most_bytes: 3 }) }),
+    ]);
+    let taken = take(&json(r#"{"data":{"id":7,"secret":"x"},"note":null,"more":1}"#), &wanted, None).unwrap();
+    assert_eq!(taken.len(), 1);
+    assert!(taken.get("id") == Some(&Value::text("7")));
+    let missing = take(&json(r#"{"data":{}}"#), &wanted, None).err();
+    assert_eq!(missing, Some(BadField::of(&Name::new("id").unwrap())));
+    let long = take(&json(r#"{"data":{"id":"a"},"note":"long"}"#), &wanted, None).err();
+    assert_eq!(long.map(|b| b.to_string()), Some("note".to_owned()));
+    let order =
+        Shape::Record { fields: fields(vec![("changed", field("at", Shape::Instant { wire: InstantWire::Iso }))]) };
+    let list = Shape::List { most: 3, of: Box::new(field("", order)) };
+    let within = take(&json(r#"{"list":[{"at":"soon"}]}"#), &fields(vec![("orders", field("list", list))]), None);
+    assert_eq!(within.err().map(|bad| bad.to_string()), Some("orders.changed".to_owned()), "the item has no name");
+}
+
+#[test]
+fn an_empty_text_is_nothing_where_the_catalog_says_so() {
+    let shapes = [
+        Shape::Token {},
+        Shape::Uuid {},
+        Shape::Integer {},
+        Shape::Decimal {},
+        Shape::Text { most_bytes: 9 },
+        Shape::Instant { wire: InstantWire::Iso },
+        Shape::one_of(vec!["open".into()]),
+    ];
+    for shape in shapes {
+        let says = |empty, optional| {
+            let wanted = fields(vec![("it", Field { optional, empty, ..field("it", shape.clone()) })]);
+            take(&json(r#"{"it":""}"#), &wanted, None).map(|taken| taken.len())
+        };
+        assert_eq!(says(Some(Empty::Absent), true), Ok(0), "{}", shape.as_str());
+        assert!(says(Some(Empty::Absent), false).is_err(), "it must be there");
+        let is_text = matches!(shape, Shape::Text { .. });
+        assert_eq!(says(None, true).is_ok(), is_text, "an empty text is a text, and no {}", shape.as_str());
+    }
+}
+
+#[test]
+fn a_token_behind_its_prefix_is_taken_without_it() {
+    let gid = Field { prefix: Some("gid://shopify/Order/".into()), ..field("id", Shape::Token {}) };
+    let list = Shape::List { most: 9, of: Box::new(Field { at: String::new(), ..gid.clone() }) };
+    let wanted = fields(vec![("id", gid), ("all", field("all", list))]);
+    let of = |id: &str| take(&json(&format!(r#"{{"id":{id},"all":[{id}]}}"#)), &wanted, None);
+    let taken = of(r#""gid://shopify/Order/450789469""#).unwrap();
+    assert!(taken.get("id") == Some(&Value::text("450789469")));
+    assert!(taken.get("all") == Some(&Value::List(vec![Value::text("450789469")])));
+    for bad in [
+        r#""gid://shopify/Order/""#,
+        r#""gid://shopify/Product/1""#,
+        r#""450789469""#,
+        "450789469",
+        r#""gid://shopify/Order/a/b""#,
+    ] {
+        assert!(of(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn an_amount_without_its_number_is_absent_whatever_its_currency_says() {
+    let beside = MoneyWire { value: "price".into(), currency: CurrencyWire::At("unit".into()), unit: MoneyUnit::Major };
+    let wanted = |optional, empty| {
+        let amount = field("", Shape::Money { wire: beside.clone() });
+        fields(vec![("price", Field { optional, empty, ..amount })])
+    };
+    for text in [r#"{"price":null,"unit":"USD"}"#, r#"{"unit":"USD"}"#, "{}", r#"{"price":null,"unit":null}"#] {
+        assert_eq!(take(&json(text), &wanted(true, None), None).map(|taken| taken.len()), Ok(0), "{text}");
+        assert!(take(&json(text), &wanted(false, None), None).is_err(), "{text}");
+    }
+    let empty = r#"{"price":"","unit":"USD"}"#;
+    assert!(take(&json(empty), &wanted(true, None), None).is_err());
+    assert_eq!(take(&json(empty), &wanted(true, Some(Empty::Absent)), None).map(|taken| taken.len()), Ok(0));
+    let no_currency = r#"{"price":"1.00","unit":null}"#;
+    assert!(take(&json(no_currency), &wanted(true, None), None).is_err(), "nobody knows how much it is");
+}
+
+#[test]
+fn fractions_of_numbers_that_are_instants_are_cut() {
+    let second = |text: &str, wire| match read(&json(text), &Shape::Instant { wire }, false) {
+        Some(Value::Instant(moment)) => Some(moment.seconds()),
+        _ => None,
+    };
+    let exact = |text: &str, wire| exact_instant(&json(text), &Shape::Instant { wire });
+    for (text, wire, wanted, over) in [
+        ("1772323200.375", InstantWire::Seconds, 1_772_323_200, Some("2026-03-01T00:00:00.375Z")),
+        ("1772323200.9999999999", InstantWire::Seconds, 1_772_323_200, Some("2026-03-01T00:00:00.999999999Z")),
+        ("1772323200.0", InstantWire::Seconds, 1_772_323_200, None),
+        ("1.7723232e9", InstantWire::Seconds, 1_772_323_200, None),
+        ("-0.5", InstantWire::Seconds, -1, Some("1969-12-31T23:59:59.5Z")),
+        ("1772323200375", InstantWire::Milliseconds, 1_772_323_200, Some("2026-03-01T00:00:00.375Z")),
+        ("1772323200375.25", InstantWire::Milliseconds, 1_772_323_200, Some("2026-03-01T00:00:00.37525Z")),
+    ] {
+        assert_eq!((second(text, wire), exact(text, wire).as_deref()), (Some(wanted), over), "{text}");
+    }
+    assert_eq!(second("99999999999999999999.5", InstantWire::Seconds), None);
+}
+
+#[test]
+fn each_shape_takes_its_own_form_only() {
+    let one_of = Shape::one_of(vec!["open".into(), "on hold".into()]);
+    let numbered = Shape::OneOf { values: vec!["open".into(), "pending".into()], numbers: vec![2, 3] };
+    assert!(read(&Json::Number("3".into()), &numbered, false) == Some(Value::text("pending")));
+    assert!(write(&Value::text("pending"), &numbered) == Some(Json::Number("3".into())));
+    assert!(write(&Value::text("solved"), &numbered).is_none());
+    let iso = Shape::Instant { wire: InstantWire::Iso };
+    let millis = Shape::Instant { wire: InstantWire::Milliseconds };
+    let uuid = Shape::Uuid {};
+    for (text, shape, wanted) in [
+        ("3", &numbered, true),
+        ("4", &numbered, false),
+        (r#""3""#, &numbered, false),
+        (r#""open""#, &numbered, false),
+        (r#""a b""#, &Shape::Token {}, false),
+        ("12", &Shape::Token {}, true),
+        ("820982911946154508", &Shape::Token {}, true),
+        ("1700000000", &Shape::Instant { wire: InstantWire::Seconds }, true),
+        ("1700000000123", &Shape::Instant { wire: InstantWire::Seconds }, false),
+        ("1700000000123", &Shape::Instant { wire: InstantWire::Milliseconds }, true),
+        ("1.5", &Shape::Token {}, false),
+        (r#""12""#, &Shape::Integer {}, false),
+        ("9007199254740992", &Shape::Integer {}, false),
+        ("-3", &Shape::Integer {}, true),
+        ("1e2", &Shape::Decimal {}, true),
+        (r#""0.50""#, &Shape::Decimal {}, true),
+        (r#""x""#, &Shape::Decimal {}, false),
+        ("1", &Shape::Boolean {}, false),
+        ("false", &Shape::Boolean {}, true),
+        (r#""open""#, &one_of, true),
+        (r#""shut""#, &one_of, false),
+        (r#""2026-03-02T10:00:00.5+01:00""#, &iso, true),
+        (r#""yesterday""#, &iso, false),
+        ("1", &iso, false),
+        ("1772442000000", &millis, true),
+        (r#""1772442000000""#, &millis, false),
+        (r#""0f8fad5b-d9cb-469f-a165-70867728950e""#, &uuid, true),
+        (r#""0F8FAD5B-D9CB-469F-A165-70867728950E""#, &uuid, true),
+        (r#"{"value":19.99,"code":"eur"}"#, &euros(MoneyUnit::Major), true),
+        (r#"{"value":"19.99","code":"EUR"}"#, &euros(MoneyUnit::Major), true),
+        (r#"{"value":19.999,"code":"EUR"}"#, &euros(MoneyUnit::Major), false),
+        (r#"{"value":1999}"#, &euros(MoneyUnit::Minor), false),
+        (r#"{"value":1999,"code":"euro"}"#, &euros(MoneyUnit::Minor), false),
+        ("[]", &Shape::Text { most_bytes: 9 }, false),
+    ] {
+        assert_eq!(fits(text, shape), wanted, "{text} as {}", shape.as_str());
+    }
+}
+
+#[test]
+fn lists_are_bounded_and_cut_only_when_read_in_pages() {
+    let list = Shape::List { most: 2, of: Box::new(field("", Shape::Integer {})) };
+    assert!(fits("[1,2]", &list) && !fits("[1,2,3]", &list) && !fits("[1,\"2\"]", &list) && !fits("[null]", &list));
+    assert!(read(&json("[1,2,3]"), &list, true) == Some(Value::List(vec![Value::Integer(1), Value::Integer(2)])));
+}
+
+#[test]
+fn exponents_are_written_out() {
+    for (number, wanted) in [
+        ("1e3", Some("1000")),
+        ("1.5e3", Some("1500")),
+        ("1.25e1", Some("12.5")),
+        ("12e-1", Some("1.2")),
+        ("1.5E-3", Some("0.0015")),
+        ("-1e-2", Some("-0.01")),
+        ("0e5", Some("0")),
+        ("7", Some("7")),
+        ("1e31", None),
+        ("1e999999999999", None),
+        ("1e-31", None),
+    ] {
+        assert_eq!(without_exponent(number).as_deref(), wanted, "{number}");
+    }
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let record = Shape::Record {
+        fields: fields(vec![
+            ("total", field("price", euros(MoneyUnit::Major))),
+            (
+                "tags",
+                field("meta.tags", Shape::List { most: 3, of: Box::new(field("", Shape::Text { most_bytes: 10 })) }),
+            ),
+            ("at", field("meta.at", Shape::Instant { wire: InstantWire::Seconds })),
+            ("rate", field("rate", Shape::Decimal {})),
+        ]),
+    };
+    let text = r#"{"meta":{"at":1772442000,"tags":["a","\"b\n"]},"rate":0.25,"price":{"value":"19.90","code":"EUR"}}"#;
+    let value = read(&json(text), &record, false).unwrap();
+    let written = write(&value, &record).unwrap();
+    assert!(read(&written, &record, false) == Some(value.clone()));
+    assert_eq!(written.text_at("price.value"), Some("19.90"));
+    assert_eq!(written.text_at("meta.tags.1"), Some("\"b\n"));
+    let Value::Record(members) = &value else { panic!("a record") };
+    let mut more = members.clone();
+    more.insert(Name::new("stray").unwrap(), Value::Boolean(true));
+    assert!(write(&Value::Record(more), &record).is_none(), "nothing undeclared leaves");
+}
+
+#[test]
+fn an_amount_in_another_currency_does_not_fit() {
+    let fixed = MoneyWire { value: String::new(), currency: CurrencyWire::Fixed("EUR".into()), unit: MoneyUnit::Minor };
+    let yen = amount::read("5", MoneyUnit::Minor, Currency::new("JPY").unwrap()).map(Value::Money).unwrap();
+    assert!(money(&yen, &fixed).is_none());
+    assert!(write(&yen, &Shape::Money { wire: fixed }).is_none());
+}
+
+#[test]
+fn what_a_person_writes_is_read_as_its_shape_says() {
+    let read = |text: &str, shape: &Shape| said(text, shape);
+    let fixed = MoneyWire { value: String::new(), currency: CurrencyWire::Fixed("EUR".into()), unit: MoneyUnit::Minor };
+    let money = amount::read("4900", MoneyUnit::Minor, Currency::new("EUR").unwrap()).map(Value::Money);
+    for (text, shape, wanted) in [
+        ("1007", Shape::Token {}, Some(Value::text("1007"))),
+        ("two words", Shape::Token {}, None),
+        ("1007", Shape::Integer {}, Some(Value::Integer(1007))),
+        ("1007.5", Shape::Integer {}, None),
+        ("true", Shape::Boolean {}, Some(Value::Boolean(true))),
+        ("yes", Shape::Boolean {}, None),
+        ("49.00 EUR", Shape::Money { wire: fixed.clone() }, money.clone()),
+        ("49.00 EUR", euros(MoneyUnit::Minor), money),
+        ("49.00 USD", Shape::Money { wire: fixed.clone() }, None),
+        ("49", Shape::Money { wire: fixed }, None),
+        ("late", Shape::OneOf { values: vec!["late".to_owned()], numbers: Vec::new() }, Some(Value::text("late"))),
+        ("soon", Shape::OneOf { values: vec!["late".to_owned()], numbers: Vec::new() }, None),
+    ] {
+        assert!(read(text, &shape) == wanted, "{text} as {shape:?}");
+    }
+    let at = "2026-03-02T09:00:00Z";
+    for wire in [InstantWire::Iso, InstantWire::Seconds, InstantWire::Milliseconds] {
+        assert!(read(at, &Shape::Instant { wire }) == Some(Value::Instant(at.parse().unwrap())));
+    }
+}
