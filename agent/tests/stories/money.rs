@@ -163,11 +163,11 @@ fn a_release_that_lowers_a_limit_binds_runs_that_are_under_way() {
     let course = Course { orders: vec![order("p-1", 4_990)], pays: vec![How::Busy(60), How::Does] };
     let at = workflow.tests.scenarios.first().expect("a scenario").at;
     for (after, releases) in [
-        (Some("above_guardrail"), limited(&workflow, 4_000, 20_000)),
-        (Some("above_guardrail"), limited(&workflow, PER_CALL, 4_000)),
+        (Some("above_guardrail"), Some(limited(&workflow, 4_000, 20_000))),
+        (Some("above_guardrail"), Some(limited(&workflow, PER_CALL, 4_000))),
         (Some("no_connection"), Some(Arc::new(apart))),
         (Some("client_not_here"), None),
-        (None, limited(&workflow, 5_000, 5_000)),
+        (None, Some(limited(&workflow, 5_000, 5_000))),
     ] {
         let (story, seen) = story(&workflow, &course);
         let story = Story { releases: vec![(at.plus(Period::seconds(30)), releases)], ..story };
@@ -192,7 +192,7 @@ fn what_may_have_happened_is_not_repeated_above_a_limit_that_came_since() {
         // The second attempt comes within a second of the first, whose answer never came: so hold it.
         let (story, seen) = story(&workflow, &course);
         let story = Story {
-            releases: vec![(begun.plus(at), limited(&workflow, 4_000, 20_000))],
+            releases: vec![(begun.plus(at), Some(limited(&workflow, 4_000, 20_000)))],
             held: Some((begun.plus(at), begun.plus(Period::minutes(5)))),
             ..story
         };

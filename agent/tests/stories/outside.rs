@@ -1,6 +1,8 @@
 //! An outside that says something else each time it is asked, and workflows that pay what it says: what stories about money are
 //! told with.
 
+#![expect(clippy::indexing_slicing, reason = "helpers of tests; what does not fit fails the test")]
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -56,11 +58,20 @@ pub(crate) struct Outside {
     seen: Seen,
 }
 
+/// What was paid, with the key that came along.
+type Done = (Paid, Option<String>);
+
+/// Headers of an answer.
+type Headers = Vec<(String, Content<Vec<u8>>)>;
+
+/// Makes the step that pays what another one read.
+type Pays<'a> = dyn Fn(&str) -> Value + 'a;
+
 /// What happened outside.
 #[derive(Clone, Default)]
 pub(crate) struct Seen {
-    /// What was done, with the key that came along.
-    done: Arc<Mutex<Vec<(Paid, Option<String>)>>>,
+    /// What was done.
+    done: Arc<Mutex<Vec<Done>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -92,7 +103,7 @@ impl Outside {
         json!({"id": payment, "payment": payment, "total": {"value": total, "currency": "EUR"}})
     }
 
-    fn pay(&mut self, request: &HttpRequest) -> Result<(u16, Vec<(String, Content<Vec<u8>>)>), NetFailure> {
+    fn pay(&mut self, request: &HttpRequest) -> Result<(u16, Headers), NetFailure> {
         let body: Value = serde_json::from_slice(request.body.reveal()).expect("JSON");
         let text = |at: &str| body.get(at).and_then(Value::as_str).expect("a text").to_owned();
         let amount = body.pointer("/amount/value").and_then(Value::as_i64).expect("an amount");
@@ -162,7 +173,7 @@ pub(crate) fn paying_each(change: &[(&str, Value)]) -> Workflow {
     })
 }
 
-fn made(change: &[(&str, Value)], steps: &dyn Fn(&dyn Fn(&str) -> Value) -> Vec<Value>) -> Workflow {
+fn made(change: &[(&str, Value)], steps: &dyn Fn(&Pays<'_>) -> Vec<Value>) -> Workflow {
     let base = workflow("acme", "refund");
     let token = json!({"type": "token"});
     let money = json!({"type": "money", "wire": {"currency": {"at": "currency"}, "unit": "minor", "value": "value"}});
@@ -232,10 +243,10 @@ fn guardrails(per_call: i64, per_day: i64) -> Vec<Guardrail> {
 }
 
 /// The same client with other guardrails.
-pub(crate) fn limited(workflow: &Workflow, per_call: i64, per_day: i64) -> Option<Arc<ClientFacts>> {
+pub(crate) fn limited(workflow: &Workflow, per_call: i64, per_day: i64) -> Arc<ClientFacts> {
     let mut facts = ClientFacts::clone(&workflow.facts);
     facts.guardrails = guardrails(per_call, per_day);
-    Some(Arc::new(facts))
+    Arc::new(facts)
 }
 
 pub(crate) fn idempotent() -> (&'static str, Value) {
