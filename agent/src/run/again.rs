@@ -18,10 +18,10 @@ use assent_schema::release::Choice;
 
 use super::begin::{Begun, NotBegun};
 use super::compiled::{Compiled, CompiledAction, CompiledStep};
-use super::doubt::{NOT_DONE, used_paths};
+use super::doubt::used_paths;
 use super::driver::{self, Run};
 use super::hear::{cancel_name, key_text};
-use super::progress::{ACCEPTED, Progress, Stand, is_success};
+use super::progress::{ACCEPTED, NOT_DONE, Progress, Stand, is_success};
 use super::{Deployed, Engine, Permission, Use, lock, resume};
 use crate::store::{
     Accepted, Aim, Ending, Entry, Intent, ItemEnd, JournalRow, Log, Note, RunId, StepAt, Store, StoreError,
@@ -219,7 +219,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         };
         let accepted = Accepted { plan: compiled.digest, number: 0, key, again: Some(of), ..before.clone() };
         let entry = handled(&*self.store, (of, &before), way.as_str(), act, Some(run))?;
-        let (mut state, durable) = self.new_run((run, now), compiled, facts, accepted, values);
+        let (mut state, durable) = self.new_run((run, now), compiled, accepted, values);
         state.live.trigger = !before.content;
         state.pending.extend(entry);
         state.pend_acceptance();
@@ -310,9 +310,11 @@ impl Taken<'_> {
             let lasts = |step: &Name| lasting.get(&StepAt::new(step, entry.item()));
             let goes_on = self.way != Way::Rerun && place < asks;
             match entry {
+                // A guardrail asks anew: nobody can compare what its group saw with what would be sent now.
                 Entry::Accepted(_)
                 | Entry::Ended { .. }
                 | Entry::Quiet {}
+                | Entry::Decided { guardrail: true, .. }
                 | Entry::Item { how: ItemEnd::Failed, .. } => false,
                 Entry::Intent(Intent { step, aim, .. }) => {
                     *aim == Aim::Step && (lasts(step).is_some() || (goes_on && is_over(&progress, step, entry)))
@@ -321,11 +323,7 @@ impl Taken<'_> {
                     lasts(&outcome.step).is_some() || (goes_on && is_over(&progress, &outcome.step, entry))
                 }
                 Entry::Passed { step, .. } => goes_on || lasts(step).is_some_and(|done| !done.sure),
-                Entry::Asked(waiting) => {
-                    let guards = waiting.guardrail && lasts(&waiting.step).is_none();
-                    goes_on && !guards && self.decided(&waiting.at(), waiting.guardrail).is_some()
-                }
-                Entry::Decided { step, guardrail: true, .. } => goes_on && lasts(step).is_some(),
+                Entry::Asked(waiting) => goes_on && !waiting.guardrail && self.decided(&waiting.at()).is_some(),
                 Entry::When { .. }
                 | Entry::Answered { .. }
                 | Entry::Decided { .. }
@@ -362,11 +360,11 @@ impl Taken<'_> {
         }
     }
 
-    fn decided(&self, at: &StepAt, guardrail: bool) -> Option<(Choice, &[String])> {
+    /// What people said to the question of a `decide`.
+    fn decided(&self, at: &StepAt) -> Option<(Choice, &[String])> {
         self.rows.iter().find_map(|row| match &row.entry {
-            Entry::Decided { step, item, guardrail: of_guardrail, choice, edited, .. } => {
-                let same = *of_guardrail == guardrail && *at == StepAt::new(step, item.as_ref());
-                same.then_some((*choice, edited.as_slice()))
+            Entry::Decided { step, item, guardrail: false, choice, edited, .. } => {
+                (*at == StepAt::new(step, item.as_ref())).then_some((*choice, edited.as_slice()))
             }
             _ => None,
         })
@@ -386,7 +384,7 @@ impl Taken<'_> {
         let used: BTreeSet<String> = effects.chain(inner).flat_map(|step| used_paths(self.compiled, step)).collect();
         let asks = |row: &JournalRow| match &row.entry {
             Entry::Asked(waiting) if !waiting.guardrail => {
-                let Some((Choice::Approve, edited)) = self.decided(&waiting.at(), false) else { return false };
+                let Some((Choice::Approve, edited)) = self.decided(&waiting.at()) else { return false };
                 waiting.keyed.keys().any(|path| used.contains(path) || edited.contains(path))
             }
             _ => false,

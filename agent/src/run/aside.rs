@@ -3,6 +3,7 @@
 //! # Source
 //! engine.md section 3, "Effects" and "Failing".
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use assent_schema::id::OperationRef;
@@ -97,7 +98,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 Err(failed) => return not_sent(failed),
             };
         }
-        let built = match self.build(read.name, read.operation, read.with, step, None) {
+        let built = match self.build(&self.client(step)?, (read.name, read.operation), read.with, step, None) {
             Ok(built) => built,
             Err(code) => return not_sent(Failed::with_code(Failure::Permanent, &code)),
         };
@@ -113,6 +114,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 keyed: Some(keyed),
                 key_until: None,
                 key_of: None,
+                counted: BTreeMap::new(),
+                confirm: None,
                 shadow: false,
             }));
         }

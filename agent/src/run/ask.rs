@@ -4,9 +4,10 @@
 //! language.md sections 3 and 5, engine.md section 3. Promise P24.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use assent_schema::client::ConnectionTo;
+use assent_schema::client::{ClientFacts, ConnectionTo};
 use assent_schema::expr::Value;
 use assent_schema::id::Name;
 use assent_schema::plan::{Answer, Effect, Retry, Spend};
@@ -72,14 +73,14 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             if self.left().is_zero() {
                 return Err(ask_failed(step, ask, "run_timed_out"));
             }
-            let (mut token, mut built) = self.ready_question(step, ask, &asked).await?;
+            let (mut token, mut facts, mut built) = self.ready_question(step, (ask, &asked)).await?;
             let bytes = u64::try_from(built.request.body.reveal().len()).unwrap_or(u64::MAX);
             let affords = |spend: &Spend| spend.allows(attempt, bytes, ask.limit.tokens);
             if !ask.limit.spend.as_ref().is_none_or(affords) {
                 return Ok((AskEnd::OutOfBudget, BTreeMap::new()));
             }
             if self.let_through(&step.id, &ask.connection, None).await? {
-                (token, built) = self.ready_question(step, ask, &asked).await?;
+                (token, facts, built) = self.ready_question(step, (ask, &asked)).await?;
             }
             // It may have ended while the run waited for its turn.
             self.agreement(step, ask)?;
@@ -88,7 +89,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             request.timeout = request.timeout.min(self.left().max(Duration::from_secs(1)));
             let said = match self.send(&ask.name, request).await {
                 Ok(response) => self
-                    .question(ask, &asked, |question| chat::said(question, &response))
+                    .question(&facts, (ask, &asked), |question| chat::said(question, &response))
                     .map_err(|code| ask_failed(step, ask, &code))?,
                 Err(failed) => Err(failed),
             };
@@ -139,17 +140,17 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         }
     }
 
-    /// The request with what authorises it now.
+    /// The request with what authorises it now, and where it leads.
     async fn ready_question(
         &mut self,
         step: &CompiledStep,
-        ask: &CompiledAsk,
-        asked: &Asked,
-    ) -> Result<(Option<Generation>, Built), Stop> {
+        (ask, asked): (&CompiledAsk, &Asked),
+    ) -> Result<(Option<Generation>, Arc<ClientFacts>, Built), Stop> {
         let failed = |code: &str| ask_failed(step, ask, code);
         let token = self.ready(&step.id, &ask.connection).await?.map_err(|unready| failed(&unready.code))?;
-        let built = self.question(ask, asked, chat::ask).map_err(|code| failed(&code))?;
-        Ok((token, built.map_err(|wrong| failed(wrong.kind.code()))?))
+        let facts = self.client(&step.id)?;
+        let built = self.question(&facts, (ask, asked), chat::ask).map_err(|code| failed(&code))?;
+        Ok((token, facts, built.map_err(|wrong| failed(wrong.kind.code()))?))
     }
 
     fn evaluate(&self, step: &CompiledStep, ask: &CompiledAsk) -> Result<Asked, Stop> {
@@ -160,8 +161,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
 
     /// By date, also while running: an agreement that ended stops the run.
     fn agreement(&self, step: &CompiledStep, ask: &CompiledAsk) -> Result<(), Stop> {
-        let connection = self.facts.connections.get(&ask.connection).map(|connection| &connection.to);
-        match connection {
+        let facts = self.client(&step.id)?;
+        match facts.connections.get(&ask.connection).map(|connection| &connection.to) {
             Some(ConnectionTo::Provider { agreement, .. }) if agreement.holds(self.now().moment()) => Ok(()),
             _ => Err(End {
                 connection: Some(ask.connection.clone()),
@@ -173,12 +174,12 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
 
     fn question<T>(
         &self,
-        ask: &CompiledAsk,
-        asked: &Asked,
+        facts: &ClientFacts,
+        (ask, asked): (&CompiledAsk, &Asked),
         then: impl FnOnce(&Question<'_>) -> T,
     ) -> Result<T, String> {
         let client = &self.accepted.client;
-        let connection = self.facts.connections.get(&ask.connection).ok_or("no_connection")?;
+        let connection = facts.connections.get(&ask.connection).ok_or("no_connection")?;
         let endpoint = self.engine.deployed.endpoint(client, &ask.connection).ok_or("no_endpoint")?;
         Ok(then(&Question {
             client,
@@ -212,6 +213,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             keyed: Some(keyed),
             key_until: None,
             key_of: None,
+            counted: BTreeMap::new(),
+            confirm: None,
             shadow: false,
         };
         self.record(Entry::Intent(intent));

@@ -7,8 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use assent_schema::client::ClientFacts;
-
 use super::driver::{Run, Stop};
 use super::hear::Signals;
 use super::machine::Scope;
@@ -30,7 +28,6 @@ pub(super) struct Asleep<W, S, D> {
     at: Wall,
     rest: Rest,
     signals: Arc<Signals>,
-    facts: Arc<ClientFacts>,
 }
 
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
@@ -47,8 +44,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
 
     /// Leaves memory.
     pub(super) fn fall_asleep(self: Box<Self>, rest: Rest) -> Asleep<W, S, D> {
-        let Self { engine, id, at, facts, shared, .. } = *self;
-        Asleep { engine, id, at, rest, signals: Arc::clone(&shared.signals), facts }
+        let Self { engine, id, at, shared, .. } = *self;
+        Asleep { engine, id, at, rest, signals: Arc::clone(&shared.signals) }
     }
 }
 
@@ -56,12 +53,12 @@ impl<W: World, S: Store, D: Deployed> Asleep<W, S, D> {
     /// Comes back when the rest is over; nothing when the agent goes down before.
     pub(super) async fn wake(self) -> Option<Box<Run<W, S, D>>> {
         let woken = self.rest.wait(&self.engine, &self.signals, self.at).await;
-        let Self { engine, id, signals, facts, .. } = self;
+        let Self { engine, id, signals, .. } = self;
         let mut stopping = engine.stopping.subscribe();
         // What ended the rest is found again by the run itself.
         let mut is_over = matches!(woken, Err(Stop::Leave));
         while !is_over {
-            let found = resume::found(&engine, id, Some((Arc::clone(&signals), Arc::clone(&facts))));
+            let found = resume::found(&engine, id, Some(Arc::clone(&signals)));
             if found.is_some() {
                 return found;
             }

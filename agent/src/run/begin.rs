@@ -122,7 +122,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             again: None,
         };
         let trigger = Live { trigger: true, ..Live::default() };
-        let (mut run_state, durable) = self.new_run((run, now), compiled, facts, accepted, values);
+        let (mut run_state, durable) = self.new_run((run, now), compiled, accepted, values);
         run_state.live = trigger;
         run_state.pending = new.writes;
         run_state.pending.extend(new.keys.into_iter().map(|key| Write::Deliver { key, run }));
@@ -147,7 +147,6 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         self: &Arc<Self>,
         (run, now): (RunId, Wall),
         compiled: Arc<Compiled>,
-        facts: Arc<ClientFacts>,
         accepted: Accepted,
         values: Values,
     ) -> (Run<W, S, D>, oneshot::Receiver<Result<(), NotBegun>>) {
@@ -158,7 +157,6 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             engine: Arc::clone(self),
             id: run,
             compiled,
-            facts,
             accepted,
             at: now,
             progress: Progress::default(),
@@ -222,7 +220,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let most = self.compiled.plan.limits.per_key_per_day?;
         let key = self.accepted.key.as_ref()?;
         let (client, workflow) = (&self.accepted.client, &self.accepted.workflow);
-        let name = self.day_sum(&format!("runs/{client}/{workflow}/{key}"), self.at);
+        let name = super::guard::day_sum(&self.values.zone, &format!("runs/{client}/{workflow}/{key}"), self.at);
         Some(Write::Count { name, add: 1, most: Some(i64::from(most)) })
     }
 

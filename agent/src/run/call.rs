@@ -4,22 +4,24 @@
 //! engine.md section 3, "Effects" and "Failing". Promises P11, P18, P19.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use assent_schema::canon::Digest;
+use assent_schema::client::ClientFacts;
 use assent_schema::expr::Value;
 use assent_schema::id::{Name, OperationRef};
 use assent_schema::plan::{Effect, Mode, Operation};
 
 use super::Deployed;
 use super::aside::Aside;
-use super::commit::NotFlushed;
 use super::compiled::{CompiledCall, CompiledStep};
 use super::driver::{End, Run, Stop, expression_failed};
-use super::progress::{CACHED, CONFIRMED, OK, SHADOW, Stand, Tried};
+use super::intent::Made;
+use super::progress::{CACHED, CONFIRMED, OK, SHADOW, Stand};
 use crate::request::{self, Answer, Built, Call, Failed};
 use crate::retry::{Next, next};
-use crate::store::{Aim, Ending, Entry, Fact, Intent, Refusal, Store, Write};
+use crate::store::{Aim, Ending, Entry, Fact, Intent, Store, Write};
 use crate::vault::Secret;
 use crate::world::{Dice as _, World};
 
@@ -27,15 +29,6 @@ use crate::world::{Dice as _, World};
 const TIMED_OUT: &str = "timed_out";
 
 pub(super) type Arguments = BTreeMap<Name, Value>;
-
-/// What came of making an intent durable.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Made {
-    /// It is: the request may leave.
-    Durable,
-    /// Nothing was made: a person was asked first, and said yes.
-    Asked,
-}
 
 /// What came of one attempt.
 pub(super) enum Attempt {
@@ -66,7 +59,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             {
                 return Ok(());
             }
-            if let Some(tried) = tried.filter(Tried::may_have_run)
+            if let Some(tried) = self.in_doubt(step, call)
                 && self.settle(step, call, &arguments, &tried).await?
             {
                 return Ok(());
@@ -92,11 +85,12 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 Ok(token) => token,
                 Err(failed) => return self.give_up(step, call, arguments, &failed.code).await,
             };
-            let mut built = match self.build(&call.name, &call.operation, arguments, &step.id, None) {
+            let what = (&call.name, &call.operation);
+            let mut built = match self.build(&self.client(&step.id)?, what, arguments, &step.id, None) {
                 Ok(built) => built,
-                Err(code) => return self.failed(step, call, &code),
+                Err(code) => return self.give_up(step, call, arguments, &code).await,
             };
-            let place = self.place(call, &built);
+            let mut place = self.place(call, &built);
             if let Some(answer) = place.as_ref().and_then(|place| self.kept(place)) {
                 return self.answered(step, call, arguments, attempt, answer, CACHED);
             }
@@ -105,22 +99,24 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                     Ok(token) => token,
                     Err(failed) => return self.give_up(step, call, arguments, &failed.code).await,
                 };
-                built = match self.build(&call.name, &call.operation, arguments, &step.id, None) {
+                built = match self.build(&self.client(&step.id)?, what, arguments, &step.id, None) {
                     Ok(built) => built,
-                    Err(code) => return self.failed(step, call, &code),
+                    Err(code) => return self.give_up(step, call, arguments, &code).await,
                 };
+                place = self.place(call, &built);
             }
             if self.left().is_zero() {
                 return Err(fail_at(step, call, "run_timed_out"));
             }
-            // Whatever was waited for, the other side may have forgotten the key meanwhile: a repeat would be another effect.
-            if let Some(tried) = self.outlived(step, call)
+            // Whatever was waited for, the other side may have forgotten the key meanwhile, or the client have set other limits: a
+            // repeat would be another effect.
+            if let Some(tried) = self.in_doubt(step, call)
                 && self.settle(step, call, arguments, &tried).await?
             {
                 return Ok(());
             }
-            let intent = self.intent(step, call, attempt, &built);
-            if self.make_durable(step, call, arguments, intent).await? == Made::Asked {
+            let intent = self.intent(step, call, arguments, (attempt, &built));
+            if self.make_durable(step, call, arguments, intent).await? == Made::Nothing {
                 // Whatever was so before somebody was waited for may be otherwise: a hold, a withdrawal, a token.
                 self.permitted(&step.id, Some(&call.name.connection)).await?;
                 continue;
@@ -167,7 +163,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         }
     }
 
-    /// No attempt is left. An effect in doubt is looked after first.
+    /// No attempt is left. An effect in doubt is looked after first; where nobody can tell, it is left to people, whatever
+    /// the step says of going on: that is for failures of which it is known that nothing was done.
     pub(super) async fn give_up(
         &mut self,
         step: &CompiledStep,
@@ -175,22 +172,18 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         arguments: &Arguments,
         code: &str,
     ) -> Result<(), Stop> {
-        let doubt = match self.progress.stand(&step.id) {
-            Some(Stand::Tried(tried)) if tried.in_doubt => Some((**tried).clone()),
-            _ => None,
-        };
-        match doubt {
-            Some(tried) => {
-                if self.confirm(step, call, arguments, &tried).await? {
-                    return Ok(());
-                }
-                self.failed(step, call, code)
+        if let Some(tried) = self.in_doubt(step, call) {
+            if self.confirm(step, call, arguments, &tried).await? {
+                return Ok(());
             }
-            None => self.failed(step, call, code),
+            if self.in_doubt(step, call).is_some() {
+                return Err(fail_at(step, call, code));
+            }
         }
+        self.failed(step, call, code)
     }
 
-    /// The step failed for good: the run goes on without it, or ends.
+    /// The step failed for good, and nothing was done: the run goes on without it, or ends.
     pub(super) fn failed(&mut self, step: &CompiledStep, call: &CompiledCall, code: &str) -> Result<(), Stop> {
         if step.continue_on.contains(code) {
             self.pass(step, code);
@@ -219,42 +212,21 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         failed.is_passing() && failed.not_executed
     }
 
-    /// Whether a request that is sent after a delay, and takes as long as it may, comes while the other side knows its key.
-    pub(super) fn key_lives(&self, step: &CompiledStep, call: &CompiledCall, delay: Duration) -> bool {
-        let Some(Stand::Tried(tried)) = self.progress.stand(&step.id) else { return false };
-        let comes = self.now().plus(delay).plus(call.operation.timeout.duration());
-        tried.intent.key_until.is_some_and(|until| comes.millis() < until)
-    }
-
-    /// An effect that some attempt may have done under a key that will be forgotten before another attempt is over.
-    fn outlived(&self, step: &CompiledStep, call: &CompiledCall) -> Option<Tried> {
-        let Some(Stand::Tried(tried)) = self.progress.stand(&step.id) else { return None };
-        let may_have_run = call.operation.effect != Effect::None && tried.may_have_run();
-        (may_have_run && !self.key_lives(step, call, Duration::ZERO)).then(|| (**tried).clone())
-    }
-
     pub(super) fn dice(&self) -> u64 {
         u64::from_le_bytes(self.engine.world.dice().bytes())
-    }
-
-    fn next_attempt(&self, step: &Name) -> u32 {
-        match self.progress.stand(step) {
-            Some(Stand::Tried(tried)) => tried.intent.attempt.saturating_add(1),
-            _ => 1,
-        }
     }
 
     /// The request with what authorises the step now, and as far as a list was read.
     pub(super) fn build(
         &self,
-        name: &OperationRef,
-        operation: &Operation,
+        facts: &Arc<ClientFacts>,
+        (name, operation): (&OperationRef, &Operation),
         arguments: &Arguments,
         step: &Name,
         cursor: Option<&str>,
     ) -> Result<Built, String> {
         let client = &self.accepted.client;
-        let connection = self.facts.connections.get(&name.connection).ok_or("no_connection")?;
+        let connection = facts.connections.get(&name.connection).ok_or("no_connection")?;
         let endpoint = self.engine.deployed.endpoint(client, &name.connection).ok_or("no_endpoint")?;
         let key = operation.idempotency.as_ref().map(|takes| {
             let item = self.item.as_ref().map(crate::store::FactText::as_str);
@@ -276,71 +248,6 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             cursor,
         };
         request::build(&call).map_err(|wrong| wrong.kind.code().to_owned())
-    }
-
-    fn intent(&self, step: &CompiledStep, call: &CompiledCall, attempt: u32, built: &Built) -> Intent {
-        // The key lives from the first attempt on, whichever run made it.
-        let before = match self.progress.stand(&step.id) {
-            Some(Stand::Tried(tried)) => Some((tried.intent.key_until, tried.intent.key_of)),
-            _ => None,
-        };
-        let lives = || call.operation.idempotency.as_ref().map(|idempotency| idempotency.lives.duration());
-        let (key_until, key_of) =
-            before.unwrap_or_else(|| (lives().map(|lives| self.now().plus(lives).millis()), None));
-        Intent {
-            step: step.id.clone(),
-            item: self.item.clone(),
-            attempt,
-            operation: call.name.clone(),
-            effect: call.operation.effect,
-            aim: Aim::Step,
-            keyed: Some(built.keyed(self.key.reveal())),
-            key_until,
-            key_of,
-            shadow: false,
-        }
-    }
-
-    /// Commits the intent with its guardrail sums, or asks people where a guardrail says so.
-    async fn make_durable(
-        &mut self,
-        step: &CompiledStep,
-        call: &CompiledCall,
-        arguments: &Arguments,
-        intent: Intent,
-    ) -> Result<Made, Stop> {
-        let amount = super::guard::amount(&call.operation, arguments);
-        let keyed = intent.keyed.unwrap_or(Digest::from_bytes([0; 32]));
-        // What an effect counts is counted once, with its first attempt.
-        let first = intent.attempt == 1 && call.operation.effect != Effect::None;
-        let guard = if first { self.guardrails(step, call, arguments) } else { super::guard::Check::default() };
-        if guard.refused {
-            return Err(fail_at(step, call, "guardrail_refused"));
-        }
-        if let Some(group) = guard.ask {
-            return self.ask_guardrail(step, call, arguments, &group).await.map(|()| Made::Asked);
-        }
-        let mut note = self.note("intent").fact("operation", call.name.to_string()).fact("keyed", keyed.to_string());
-        note.step = Some(step.id.clone());
-        note.attempt = Some(intent.attempt);
-        if let Some(money) = amount {
-            note = note.fact("amount", serde_json::json!({ "currency": money.currency, "minor": money.minor }));
-        }
-        let entry = Entry::Intent(intent);
-        let mut added = guard.writes;
-        added.push(Write::Journal { run: self.id, entry: entry.clone() });
-        added.push(Write::Note(Box::new(note)));
-        match self.flush(added).await {
-            Ok(()) => {
-                self.note_fact(&entry);
-                Ok(Made::Durable)
-            }
-            Err(NotFlushed::Refused(Refusal::Over { name })) => match guard.by_sum.get(&name) {
-                Some(group) => self.ask_guardrail(step, call, arguments, group).await.map(|()| Made::Asked),
-                None => Err(self.superseded()),
-            },
-            Err(NotFlushed::Refused(_) | NotFlushed::Leave) => Err(Stop::Leave),
-        }
     }
 
     pub(super) fn answered(
@@ -382,7 +289,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         arguments: &Arguments,
     ) -> Result<BTreeMap<Name, Value>, Stop> {
         let name = OperationRef { connection: call.name.connection.clone(), operation: read.clone() };
-        let compiled = std::sync::Arc::clone(&self.compiled);
+        let compiled = Arc::clone(&self.compiled);
         let Some(operation) = compiled.plan.operations.get(&name) else {
             return Err(fail_at(step, call, "no_operation"));
         };
@@ -392,11 +299,12 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     fn only_record(&mut self, step: &CompiledStep, call: &CompiledCall, arguments: &Arguments) -> Result<(), Stop> {
-        let built = match self.build(&call.name, &call.operation, arguments, &step.id, None) {
+        let (facts, what) = (self.client(&step.id)?, (&call.name, &call.operation));
+        let built = match self.build(&facts, what, arguments, &step.id, None) {
             Ok(built) => built,
             Err(code) => return self.failed(step, call, &code),
         };
-        let intent = Intent { shadow: true, ..self.intent(step, call, 1, &built) };
+        let intent = Intent { shadow: true, ..self.intent(step, call, arguments, (1, &built)) };
         let keyed = intent.keyed.unwrap_or(Digest::from_bytes([0; 32]));
         self.record(Entry::Intent(intent));
         let mut note = self.note("intent").fact("operation", call.name.to_string()).fact("keyed", keyed.to_string());
@@ -421,6 +329,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             keyed: Some(keyed),
             key_until: None,
             key_of: None,
+            counted: BTreeMap::new(),
+            confirm: None,
             shadow: true,
         }));
         let mut note = self.note("intent").fact("operation", call.name.to_string()).fact("keyed", keyed.to_string());

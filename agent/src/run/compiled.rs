@@ -9,8 +9,8 @@ use assent_schema::expr::{Path, Program, Template, reads};
 use assent_schema::flow::{self, Flows, StepFlow};
 use assent_schema::id::{ConnectionId, GroupId, Name, OperationRef};
 use assent_schema::plan::{
-    Action, Answer, Argument, AskLimit, Awaited, Channel, Effect, Expression, OnItemError, Operation, Plan, Retry,
-    Text, Until,
+    Action, Answer, Argument, AskLimit, Awaited, Channel, Effect, Expression, OUTCOMES, OnItemError, Operation, Plan,
+    Retry, Text, Until,
 };
 use assent_schema::shape::Shape;
 use assent_schema::time::Period;
@@ -255,6 +255,10 @@ fn marked(flow: &StepFlow, name: &Name) -> bool {
 /// An operation as a step calls it: what its answer tells of content is no fact there.
 fn compile_operation(plan: &Plan, flow: &StepFlow, name: &OperationRef) -> Result<Operation, NotRunnable> {
     let mut operation = plan.operations.get(name).ok_or(NotRunnable)?.clone();
+    // A failure that is called like a success would be taken for one.
+    if operation.errors.iter().any(|rule| OUTCOMES.contains(&rule.code.as_str())) {
+        return Err(NotRunnable);
+    }
     let job = operation.job.as_ref().map(|job| job.id.clone());
     let told = operation.response.iter_mut().filter(|(name, field)| {
         // The agent itself looks at a job by its name.

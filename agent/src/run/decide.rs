@@ -161,16 +161,10 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         group: &GroupId,
     ) -> Result<(), Stop> {
         let before = match self.progress.guards.get(&step.id) {
-            Some(Guarded::Decided(_)) => return Err(fail_at(step, call, "above_guardrail")),
             Some(Guarded::Asked(waiting)) => Some((**waiting).clone()),
-            None => None,
+            // They agreed to something else.
+            Some(Guarded::Decided { .. }) | None => None,
         };
-        let mut show = BTreeMap::from([("operation".to_owned(), Value::text(call.name.to_string()))]);
-        // Who decides on a limit was approved to see facts; whom a message reaches is shown by a decision of the workflow.
-        let shown = |param: &Param| param.amount || (param.target && param.shape.fits_reference());
-        for (name, _) in call.operation.params.iter().filter(|(_, param)| shown(param)) {
-            show.insert(name.to_string(), arguments.get(name).cloned().unwrap_or_default());
-        }
         let asking = Asking {
             step: &step.id,
             by: group,
@@ -178,7 +172,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             edit: &[],
             elsewhere: &[],
             guardrail: true,
-            show,
+            show: of_guardrail(call, arguments),
         };
         if self.ask_person(asking, before).await? { Ok(()) } else { Err(fail_at(step, call, "above_guardrail")) }
     }
@@ -210,9 +204,6 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         }
         let salt = Content::new(self.engine.world.dice().bytes());
         let now = self.now();
-        let path_hash = |(path, value): (&String, &Value)| {
-            (path.clone(), keyed(self.key.reveal(), Purpose::Shown(path), codec::hashed(value).reveal()))
-        };
         let waiting = Waiting {
             run: self.id,
             client: self.accepted.client.clone(),
@@ -226,7 +217,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             until: before.map_or_else(|| now.plus(asking.within).millis(), |before| before.until),
             nonce: Digest::from_bytes(self.engine.world.dice().bytes()),
             shown: shown_hash(&salt, &shown),
-            keyed: asking.show.iter().map(path_hash).collect(),
+            keyed: self.hashes(&asking.show),
         };
         self.shared.set_salt(at, salt);
         // The hashes are made with the key that is sealed now.
@@ -235,6 +226,12 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         self.pending.push(Write::Ask(Box::new(waiting.clone())));
         self.pending.push(Write::Reseal { run: self.id, sealed: self.sealed() });
         Ok(self.as_question(waiting, shown, asking))
+    }
+
+    /// The keyed hash of each value, by its path.
+    pub(super) fn hashes(&self, show: &BTreeMap<String, Value>) -> BTreeMap<String, Digest> {
+        let hash = |path: &str, value| keyed(self.key.reveal(), Purpose::Shown(path), codec::hashed(value).reveal());
+        show.iter().map(|(path, value)| (path.clone(), hash(path, value))).collect()
     }
 
     fn as_question(&self, waiting: Waiting, shown: Content<Vec<u8>>, asking: &Asking<'_>) -> Question {
@@ -351,6 +348,17 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         self.pending.push(Write::Note(Box::new(note)));
         self.pending.push(Write::Reseal { run: self.id, sealed: self.sealed() });
     }
+}
+
+/// What the group of a guardrail is shown: the operation, its amounts and its targets.
+pub(super) fn of_guardrail(call: &CompiledCall, arguments: &Arguments) -> BTreeMap<String, Value> {
+    // Who decides on a limit was approved to see facts; whom a message reaches is shown by a decision of the workflow.
+    let counts = |param: &Param| param.amount || (param.target && param.shape.fits_reference());
+    let shown = call.operation.params.iter().filter(|(_, param)| counts(param));
+    let value = |name: &Name| (name.to_string(), arguments.get(name).cloned().unwrap_or_default());
+    let mut show: BTreeMap<String, Value> = shown.map(|(name, _)| value(name)).collect();
+    show.insert("operation".to_owned(), Value::text(call.name.to_string()));
+    show
 }
 
 /// `SHA256("assent-shown/v1\0" || salt32 || canonical JSON)`.

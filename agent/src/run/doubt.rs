@@ -16,23 +16,21 @@ use super::call::{Arguments, fail_at};
 use super::codec;
 use super::compiled::{Compiled, CompiledAction, CompiledCall, CompiledStep};
 use super::driver::{Run, Stop};
-use super::progress::{Progress, Stand, Tried};
+use super::progress::{NOT_DONE, Progress, Stand, Tried};
 use crate::request::keyed::{Purpose, keyed};
 use crate::store::{Aim, Store, Waiting};
 use crate::world::World;
 
-/// The code of an effect that a `confirm` found not to have happened.
-pub(super) const NOT_DONE: &str = "not_done";
-
 impl Tried {
-    /// Whether some attempt may have done the effect.
+    /// Whether some attempt may have done the effect, or has begun it.
     pub(super) fn may_have_run(&self) -> bool {
-        self.in_doubt || self.outcome.is_none()
+        self.in_doubt || self.outcome.is_none() || self.accepted().is_some()
     }
 }
 
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
-    /// Looks after an effect in doubt, after a restart. True when the step is over; false when it may be attempted.
+    /// Looks after an effect in doubt. True when the step is over; false when it may be attempted: as a repeat of what was
+    /// sent, or because it is known that nothing was done. Where nobody can tell, the run ends here.
     pub(super) async fn settle(
         &mut self,
         step: &CompiledStep,
@@ -40,24 +38,58 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         arguments: &Arguments,
         tried: &Tried,
     ) -> Result<bool, Stop> {
-        if self.key_lives(step, call, Duration::ZERO) && self.is_same_request(step, call, arguments, tried) {
+        if self.is_repeat(step, call, arguments, tried)? {
             return Ok(false);
         }
         if self.confirm(step, call, arguments, tried).await? {
             return Ok(true);
         }
-        match self.progress.stand(&step.id) {
-            // The confirmation found that nothing happened: it may be done now.
-            Some(Stand::Tried(tried)) if !tried.may_have_run() => Ok(false),
-            _ => self.failed(step, call, "in_doubt").map(|()| true),
+        if self.in_doubt(step, call).is_some() {
+            return Err(fail_at(step, call, "in_doubt"));
         }
+        // It may be done now, if it still may: finding out took its time.
+        self.permitted(&step.id, Some(&call.name.connection)).await?;
+        Ok(false)
+    }
+
+    /// Whether what would be sent is what was sent, under a key that the other side knows, and within the limits of now.
+    fn is_repeat(
+        &self,
+        step: &CompiledStep,
+        call: &CompiledCall,
+        arguments: &Arguments,
+        tried: &Tried,
+    ) -> Result<bool, Stop> {
+        let repeats = self.key_lives(step, call, Duration::ZERO) && self.is_same_request(step, call, arguments, tried);
+        Ok(repeats && self.guardrails(step, call, arguments)?.allows())
     }
 
     /// Without the run's own key nothing can be compared: the answer is "differs".
     fn is_same_request(&self, step: &CompiledStep, call: &CompiledCall, arguments: &Arguments, tried: &Tried) -> bool {
-        let built = self.build(&call.name, &call.operation, arguments, &step.id, None);
+        let Some(facts) = self.engine.deployed.client(&self.accepted.client) else { return false };
+        let built = self.build(&facts, (&call.name, &call.operation), arguments, &step.id, None);
         let now = built.ok().map(|built| built.keyed(self.key.reveal()));
         self.has_key && now.is_some() && now == tried.intent.keyed
+    }
+
+    /// What the other side is asked with: that of the attempt, not of what would be sent now. Nothing where it is not known any
+    /// more, because it was content and is other now, or cannot be compared.
+    fn asked_with(
+        &self,
+        step: &CompiledStep,
+        call: &CompiledCall,
+        arguments: &Arguments,
+        tried: &Tried,
+    ) -> Option<Arguments> {
+        let confirm = call.operation.confirm.as_ref()?;
+        let value = |from: &Name| match &tried.intent.confirm {
+            Some(facts) => facts.get(from).map(Value::from),
+            None => arguments.get(from).cloned(),
+        };
+        if tried.intent.confirm.is_none() && !self.is_same_request(step, call, arguments, tried) {
+            return None;
+        }
+        Some(confirm.with.iter().filter_map(|(to, from)| Some((to.clone(), value(from)?))).collect())
     }
 
     /// Asks the other side whether it happened. True when the step is over.
@@ -69,17 +101,18 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         tried: &Tried,
     ) -> Result<bool, Stop> {
         let Some(confirm) = &call.operation.confirm else { return Ok(false) };
+        let Some(with) = self.asked_with(step, call, arguments, tried) else { return Ok(false) };
         // An attempt of which nothing came back may be worked on for as long as it would have been waited for.
         let under_way = if tried.outcome.is_none() { call.operation.timeout.duration() } else { Duration::ZERO };
         let settled = tried.last.plus(under_way).plus(confirm.settles.duration());
-        let told = self.ask_confirm(step, call, confirm, arguments).await?;
+        let told = self.ask_confirm(step, call, confirm, &with).await?;
         let told = match told {
             // "Not done" counts only after it had time to settle.
             Some(false) if self.now() < settled => {
                 self.flush_all().await?;
                 let wait = settled.since(self.now());
                 self.pause(wait).await?;
-                self.ask_confirm(step, call, confirm, arguments).await?
+                self.ask_confirm(step, call, confirm, &with).await?
             }
             told => told,
         };
@@ -102,14 +135,12 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         step: &CompiledStep,
         call: &CompiledCall,
         confirm: &Confirm,
-        arguments: &Arguments,
+        with: &Arguments,
     ) -> Result<Option<bool>, Stop> {
         let name = OperationRef { connection: call.name.connection.clone(), operation: confirm.operation.clone() };
         let compiled = std::sync::Arc::clone(&self.compiled);
         let Some(operation) = compiled.plan.operations.get(&name) else { return Ok(None) };
-        let with = |(to, from): (&Name, &Name)| Some((to.clone(), arguments.get(from)?.clone()));
-        let with: Arguments = confirm.with.iter().filter_map(with).collect();
-        let read = Aside { step, name: &name, operation, with: &with, aim: Some(Aim::Confirm) };
+        let read = Aside { step, name: &name, operation, with, aim: Some(Aim::Confirm) };
         let answer = self.read_aside(&read).await?.ok();
         Ok(answer.map(|answer| tells(confirm, answer.fields.get(&confirm.field))))
     }

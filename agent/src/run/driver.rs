@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use assent_schema::client::ClientFacts;
 use assent_schema::expr::{Path, Value};
 use assent_schema::id::{ConnectionId, Name};
 use assent_schema::plan::Mode;
@@ -34,7 +33,6 @@ pub(super) struct Run<W, S, D> {
     pub(super) engine: Arc<Engine<W, S, D>>,
     pub(super) id: RunId,
     pub(super) compiled: Arc<Compiled>,
-    pub(super) facts: Arc<ClientFacts>,
     pub(super) accepted: Accepted,
     pub(super) at: Wall,
     pub(super) progress: Progress,

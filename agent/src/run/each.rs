@@ -119,8 +119,11 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             Vec::new()
         };
         for item in gone {
-            // What it did stays done; what it was about to do is for people, who see it among what is in doubt.
-            self.record(Entry::Item { step: step.id.clone(), item, how: ItemEnd::Gone, code: None });
+            // What it did stays done. Of what it may have done nobody can find out any more: that is for people.
+            let doubt = self.progress.items.get(&item).is_some_and(|progress| progress.is_in_doubt(step.inner()));
+            let (how, code) =
+                if doubt { (ItemEnd::Failed, Some("in_doubt".to_owned())) } else { (ItemEnd::Gone, None) };
+            self.record(Entry::Item { step: step.id.clone(), item, how, code });
         }
         Ok(())
     }

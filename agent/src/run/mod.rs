@@ -23,6 +23,7 @@ mod give_up;
 mod guard;
 mod hear;
 mod held;
+mod intent;
 mod job;
 mod lanes;
 mod limits;

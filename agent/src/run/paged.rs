@@ -60,7 +60,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                             Err(failed) => return Ok(Attempt::Failed(failed)),
                         }
                     }
-                    match self.build(&call.name, &call.operation, arguments, step, Some(cursor.reveal())) {
+                    let (facts, what) = (self.client(step)?, (&call.name, &call.operation));
+                    match self.build(&facts, what, arguments, step, Some(cursor.reveal())) {
                         Ok(built) => request = built.request,
                         // What came so far is not the list.
                         Err(code) => return Ok(Attempt::Failed(Failed::with_code(Failure::Permanent, &code))),

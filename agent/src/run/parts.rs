@@ -128,7 +128,6 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             engine: Arc::clone(&self.engine),
             id: self.id,
             compiled: Arc::clone(&self.compiled),
-            facts: Arc::clone(&self.facts),
             accepted: self.accepted.clone(),
             at: self.at,
             progress: part.progress,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use assent_schema::client::ClientFacts;
 use assent_schema::id::{ConnectionId, Name};
 use tokio::sync::oneshot;
 
@@ -28,6 +29,13 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             | CompiledAction::Stop(_) => None,
         };
         self.permitted(&step.id, connection).await
+    }
+
+    /// The client's facts as they are deployed now, whichever release the run began with: guardrails, connections, limits
+    /// and agreements are always the newest. Where no release names the client any more, the run stops.
+    pub(super) fn client(&self, step: &Name) -> Result<Arc<ClientFacts>, Stop> {
+        let gone = || End::early(Ending::Stopped, step, "client_not_here");
+        Ok(self.engine.deployed.client(&self.accepted.client).ok_or_else(gone)?)
     }
 
     pub(super) async fn permitted(&mut self, step: &Name, connection: Option<&ConnectionId>) -> Result<(), Stop> {
@@ -133,12 +141,14 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
 
     /// Waits for a place among the running.
     async fn enter(&mut self) -> Result<(), Stop> {
+        // One that is gone is met by the next step.
+        let client = self.engine.deployed.client(&self.accepted.client);
         let lane = Lane {
             client: self.accepted.client.clone(),
             workflow: self.accepted.workflow.clone(),
             key: self.accepted.key.clone(),
             workflow_most: self.compiled.plan.limits.concurrency.max(1),
-            client_most: self.facts.limits.running.max(1),
+            client_most: client.map_or(1, |facts| facts.limits.running.max(1)),
         };
         let (door, mut opens) = oneshot::channel();
         {

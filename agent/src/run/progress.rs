@@ -14,7 +14,7 @@ use assent_schema::plan::{Effect, OnItemError};
 use assent_schema::release::Choice;
 
 use super::compiled::{Compiled, CompiledAction, CompiledStep};
-pub(crate) use crate::store::outcome::{ACCEPTED, CACHED, CONFIRMED, OK, SHADOW, is_success};
+pub(crate) use crate::store::outcome::{ACCEPTED, CACHED, CONFIRMED, NOT_DONE, OK, SHADOW, is_success};
 use crate::store::{
     Aim, AskEnd, EffectDone, Entry, Fact, FactText, Intent, ItemEnd, JournalRow, Outcome, StepAt, Waiting,
 };
@@ -74,7 +74,11 @@ impl Walk {
 #[derive(Clone, Debug)]
 pub(super) enum Guarded {
     Asked(Box<Waiting>),
-    Decided(bool),
+    /// What they said, with what they were shown: a yes is one to that alone.
+    Decided {
+        approved: bool,
+        asked: Option<Box<Waiting>>,
+    },
 }
 
 /// Everything that the journal says of a run.
@@ -148,7 +152,12 @@ impl Progress {
             }
             Entry::Asked(waiting) => self.set(&waiting.step, Stand::Asked(waiting.clone())),
             Entry::Decided { step, guardrail: true, choice, .. } => {
-                self.guards.insert(step.clone(), Guarded::Decided(*choice == Choice::Approve));
+                let asked = match self.guards.remove(step) {
+                    Some(Guarded::Asked(waiting)) => Some(waiting),
+                    _ => None,
+                };
+                let approved = *choice == Choice::Approve;
+                self.guards.insert(step.clone(), Guarded::Decided { approved, asked });
             }
             Entry::Decided { step, guardrail: false, choice, edited, .. } => {
                 let asked = match self.steps.remove(step) {
@@ -200,7 +209,7 @@ impl Progress {
         }
         if let Some(Stand::Tried(tried)) = self.steps.get_mut(&outcome.step) {
             // An attempt that surely did nothing says nothing about those before it; a `confirm` does.
-            tried.in_doubt = outcome.code != super::doubt::NOT_DONE && (tried.in_doubt || outcome.in_doubt);
+            tried.in_doubt = outcome.code != NOT_DONE && (tried.in_doubt || outcome.in_doubt);
             tried.outcome = Some(outcome.clone());
             tried.last = at;
         }
@@ -230,6 +239,11 @@ impl Progress {
         done
     }
 
+    /// Whether some of these steps may have done an effect, and nobody knows.
+    pub(super) fn is_in_doubt(&self, steps: &[CompiledStep]) -> bool {
+        steps.iter().any(|step| self.effect(step, None).is_some_and(|effect| effect.in_doubt))
+    }
+
     /// Every effect of the plan that the run did, may have done, or would do next: what is not known to be done is in doubt,
     /// because this journal may not be the whole story.
     pub(super) fn doubtful(&self, compiled: &Compiled) -> Vec<EffectDone> {
@@ -251,7 +265,7 @@ impl Progress {
         let in_doubt = match self.stand(&step.id)? {
             _ if call.operation.effect == Effect::None => return None,
             Stand::Done { shadow: false, .. } => false,
-            Stand::Tried(tried) if tried.in_doubt || tried.outcome.is_none() || tried.accepted().is_some() => true,
+            Stand::Tried(tried) if tried.may_have_run() => true,
             _ => return None,
         };
         Some(EffectDone { step: step.id.clone(), item: item.cloned(), operation: call.name.clone(), in_doubt })

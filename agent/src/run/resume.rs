@@ -22,7 +22,7 @@ use crate::world::{Clock as _, Wall, World};
 
 /// The values of a run that has just begun.
 pub(super) fn values(facts: &Arc<ClientFacts>, at: Wall, trigger: Value, pseudonyms: Arc<Content<[u8; 32]>>) -> Values {
-    let zone = jiff::tz::TimeZone::get(&facts.zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    let zone = super::guard::zone(facts);
     Values {
         trigger,
         steps: BTreeMap::new(),
@@ -47,7 +47,7 @@ pub(super) async fn carry_on<W: World, S: Store, D: Deployed>(engine: Arc<Engine
 pub(super) fn found<W: World, S: Store, D: Deployed>(
     engine: &Arc<Engine<W, S, D>>,
     id: RunId,
-    known: Option<(Arc<Signals>, Arc<ClientFacts>)>,
+    known: Option<Arc<Signals>>,
 ) -> Option<Box<Run<W, S, D>>> {
     let loaded = (|| {
         let open = engine.store.open_run(id)?.ok_or(StoreError::Damaged("a run that is not open"))?;
@@ -62,10 +62,9 @@ pub(super) fn found<W: World, S: Store, D: Deployed>(
         return None;
     };
     let at = rows.first().map_or(Wall::default(), |row| row.at);
-    let (signals, facts) = known.unzip();
-    let plan = signals.as_ref().map(|signals| Arc::clone(signals.compiled()));
+    let plan = known.as_ref().map(|signals| Arc::clone(signals.compiled()));
     let plan = plan.or_else(|| engine.deployed.plan(&accepted.plan));
-    let (Some(compiled), Some(facts)) = (plan, facts.or_else(|| engine.deployed.client(&accepted.client))) else {
+    let (Some(compiled), Some(facts)) = (plan, engine.deployed.client(&accepted.client)) else {
         // The plan is not here (yet): the run stays open for the next start.
         tracing::error!(run = %id, "the plan of a run is not here");
         return None;
@@ -74,7 +73,7 @@ pub(super) fn found<W: World, S: Store, D: Deployed>(
     let cancelled = engine.store.state(&hear::cancel_name(id)).is_ok_and(|there| there.is_some());
     let trigger = accepted.fields.iter().map(|(name, fact)| (name.clone(), Value::from(fact))).collect();
     let values = values(&facts, at, Value::Record(trigger), engine.pseudonyms(&accepted.client));
-    let signals = signals.unwrap_or_else(|| engine.listen(id, &accepted, &compiled, &values));
+    let signals = known.unwrap_or_else(|| engine.listen(id, &accepted, &compiled, &values));
     if cancelled {
         signals.cancel();
     }
@@ -86,7 +85,6 @@ pub(super) fn found<W: World, S: Store, D: Deployed>(
         live: Live { trigger: !accepted.content, whole: BTreeSet::new() },
         values,
         compiled,
-        facts,
         accepted: *accepted,
         key: Content::new(crate::world::Dice::bytes(engine.world.dice())),
         has_key: false,

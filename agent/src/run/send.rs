@@ -40,7 +40,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     /// Waits for the breaker and the rate of the connection, within the run's time: before each request, whatever it is for.
     /// Whoever waited asks again whether it may go on: a hold or a withdrawal may have come meanwhile.
     ///
-    /// True when it waited: what authorises the request is then taken anew, because another token or secret may count by now.
+    /// True when it waited: what authorises the request is then taken anew, because another token or secret may count by now, and
+    /// the request may lead elsewhere.
     pub(super) async fn let_through(
         &mut self,
         step: &Name,
@@ -48,8 +49,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         rate: Option<Rate>,
     ) -> Result<bool, Stop> {
         let mut waited = false;
-        let rate = rate.or(self.facts.connections.get(connection).and_then(|facts| facts.rate));
         loop {
+            let facts = self.client(step)?;
+            let rate = rate.or(facts.connections.get(connection).and_then(|facts| facts.rate));
             let (wait, passed) = {
                 let now = self.engine.world.clock().boot();
                 let mut traffic = lock(&self.engine.traffic);
@@ -73,6 +75,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 self.flush_all().await?;
                 self.pause(wait).await?;
                 self.permitted(step, Some(connection)).await?;
+                waited = true;
             }
             if passed {
                 return Ok(waited);

@@ -334,18 +334,18 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         step: &Name,
         name: &ConnectionId,
     ) -> Result<Result<Option<Generation>, Failed>, Stop> {
-        let facts = Arc::clone(&self.facts);
-        let Some(connection) = facts.connections.get(name) else { return Ok(Ok(None)) };
         let client = self.accepted.client.clone();
-        if connection.auth.token().is_some() {
-            let place = self.engine.tokens.place(&client, name);
-            if place.alive(self.engine.world.clock().boot()).is_none() {
-                self.flush_all().await?;
-            }
-        }
         let mut attempt = 0_u32;
         loop {
             attempt = attempt.saturating_add(1);
+            let facts = self.client(step)?;
+            let Some(connection) = facts.connections.get(name) else { return Ok(Ok(None)) };
+            if connection.auth.token().is_some() {
+                let place = self.engine.tokens.place(&client, name);
+                if place.alive(self.engine.world.clock().boot()).is_none() {
+                    self.flush_all().await?;
+                }
+            }
             let failed = match self.engine.authorise(&client, name, connection).await {
                 Ok(ready) => {
                     self.secret = ready.secret;
@@ -374,7 +374,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             self.not_taken(name, sent);
             return true;
         }
-        let facts = Arc::clone(&self.facts);
+        let Some(facts) = self.engine.deployed.client(&self.accepted.client) else { return false };
         let (Some(connection), Some(before)) = (facts.connections.get(name), self.secret.clone()) else {
             return false;
         };

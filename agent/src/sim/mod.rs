@@ -17,5 +17,5 @@ pub use host::{Crash, Host, Point, SimWorld, Strike};
 pub use script::{Script, Seen};
 pub use sent::Sent;
 pub use service::{Done, Reply, Service};
-pub use stage::{NoBooks, Stage};
+pub use stage::{Newest, NoBooks, Stage};
 pub use wire::read_wire;

@@ -1,23 +1,40 @@
 //! One plan on stage: deployed, permitted, connected to hosts that do not exist.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use assent_schema::canon::Digest;
 use assent_schema::client::{ClientFacts, Endpoint};
-use assent_schema::id::{ClientId, ConnectionId, OperationRef, SlotId, WorkflowId};
+use assent_schema::id::{ClientId, ConnectionId, OperationRef, Region, SlotId, WorkflowId};
 use assent_schema::time::Moment;
 
+use super::host::lock;
 use crate::run::{Compiled, Deployed, Permission, Use, is_plain_read};
 use crate::store::{Books, LedgerRow, LedgerRows, Log, Note, StoreError};
 use crate::vault::{Secret, SlotPath, Vault, VaultError};
 use crate::world::Wall;
 
+/// The client's facts as they are deployed now, shared with who puts others there meanwhile.
+#[derive(Clone)]
+pub struct Newest(Arc<Mutex<Option<Arc<ClientFacts>>>>);
+
+impl Newest {
+    /// A release comes: with other facts of the client, or without the client.
+    pub fn put(&self, facts: Option<Arc<ClientFacts>>) {
+        *lock(&self.0) = facts;
+    }
+
+    fn get(&self) -> Option<Arc<ClientFacts>> {
+        lock(&self.0).clone()
+    }
+}
+
 /// A deployment of one plan.
 pub struct Stage {
     compiled: Arc<Compiled>,
-    facts: Arc<ClientFacts>,
+    facts: Newest,
+    region: Region,
     vault: Option<Arc<dyn Vault>>,
     held: Option<(Moment, Moment)>,
 }
@@ -30,7 +47,13 @@ const RECORD: &[u8] = br#"{"client_id":"played","client_secret":"played","refres
 impl Stage {
     /// A plan with its client's facts.
     pub fn new(compiled: Arc<Compiled>, facts: Arc<ClientFacts>) -> Self {
-        Self { compiled, facts, vault: None, held: None }
+        let region = facts.region.clone();
+        Self { compiled, facts: Newest(Arc::new(Mutex::new(Some(facts)))), region, vault: None, held: None }
+    }
+
+    /// Where a later release puts the client's facts.
+    pub fn newest(&self) -> Newest {
+        self.facts.clone()
     }
 
     /// The same with a vault, for what is told of secrets.
@@ -57,20 +80,21 @@ impl Deployed for Stage {
     }
 
     fn client(&self, client: &ClientId) -> Option<Arc<ClientFacts>> {
-        (self.facts.client == *client).then(|| Arc::clone(&self.facts))
+        self.facts.get().filter(|facts| facts.client == *client)
     }
 
     fn endpoint(&self, _: &ClientId, connection: &ConnectionId) -> Option<Endpoint> {
         Some(Endpoint {
             url: format!("https://{connection}.example"),
             tokens: None,
-            region: self.facts.region.clone(),
+            region: self.region.clone(),
             sandbox: true,
         })
     }
 
     async fn secret(&self, client: &ClientId, name: &ConnectionId, slot: &SlotId) -> Result<Secret, VaultError> {
-        let auth = self.facts.connections.get(name).map(|connection| &connection.auth);
+        let facts = self.facts.get();
+        let auth = facts.as_ref().and_then(|facts| facts.connections.get(name)).map(|connection| &connection.auth);
         let played = match (&self.vault, auth) {
             (Some(vault), _) => {
                 let path = SlotPath::new(client.clone(), name.clone(), slot.clone());
@@ -97,7 +121,7 @@ impl Deployed for Stage {
     }
 
     fn read_operation(&self, client: &ClientId, name: &OperationRef) -> Option<Arc<Compiled>> {
-        let here = self.facts.client == *client && is_plain_read(&self.compiled, name);
+        let here = self.compiled.plan.client == *client && is_plain_read(&self.compiled, name);
         here.then(|| Arc::clone(&self.compiled))
     }
 

@@ -308,6 +308,14 @@ pub struct Intent {
     /// The run under whose idempotency key it went out, where that is an earlier one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_of: Option<RunId>,
+    /// What the effect counts in sums of guardrails, by their names: this attempt and those before it together. Absent in
+    /// journals of before it was kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counted: BTreeMap<String, i64>,
+    /// What a `confirm` asks with, by the parameter of the effect, where all of it are facts: what is asked is whether *this*
+    /// happened, whatever would be sent later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<BTreeMap<Name, Fact>>,
     /// Whether the effect is only recorded.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shadow: bool,
@@ -559,6 +567,15 @@ pub struct JournalRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_intent_of_before_counts_were_kept_is_read() {
+        let old = r#"{"intent":{"step":"pay","attempt":1,"operation":"shop.pay","effect":"money","aim":"step"}}"#;
+        let entry: Entry = serde_json::from_str(old).unwrap();
+        let Entry::Intent(intent) = &entry else { panic!("{entry:?}") };
+        assert!(intent.counted.is_empty() && intent.confirm.is_none());
+        assert_eq!(serde_json::to_string(&entry).unwrap(), old, "what is not there is not written");
+    }
 
     #[test]
     fn run_ids_stand_in_time_order_and_have_one_spelling() {

@@ -11,6 +11,9 @@ pub const CONFIRMED: &str = "confirmed";
 /// An effect that was only recorded.
 pub const SHADOW: &str = "shadow";
 
+/// A `confirm` told that it was not done.
+pub const NOT_DONE: &str = "not_done";
+
 /// Whether an outcome's code is none of failure, and the step is over.
 pub fn is_success(code: &str) -> bool {
     [OK, CACHED, CONFIRMED, SHADOW].contains(&code)
@@ -19,4 +22,16 @@ pub fn is_success(code: &str) -> bool {
 /// Whether an outcome's code is none of failure, over or not.
 pub fn is_fine(code: &str) -> bool {
     code == ACCEPTED || is_success(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_catalog_calls_a_failure_like_an_outcome() {
+        let mut own = [OK, ACCEPTED, CACHED, CONFIRMED, SHADOW, NOT_DONE];
+        own.sort_unstable();
+        assert_eq!(own, assent_schema::plan::OUTCOMES);
+    }
 }

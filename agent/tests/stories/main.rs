@@ -9,6 +9,8 @@ mod held;
 mod holders;
 mod jobs;
 mod keys;
+mod money;
+mod outside;
 mod paced;
 mod pages;
 mod rests;

@@ -9,11 +9,11 @@ const FOUND: &[u64] = &[];
 /// New ones for each run of the tests.
 const SEEDS: std::ops::Range<u64> = 0..60;
 
-/// `SplitMix64`, for choices of this test.
-struct Choices(u64);
+/// `SplitMix64`, for choices of tests.
+pub(crate) struct Choices(pub(crate) u64);
 
 impl Choices {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -7,8 +7,8 @@ use assent_agent::accept::event;
 use assent_agent::content::Content;
 use assent_agent::ledger::{DayKeys, Ledgers, opened};
 use assent_agent::queue;
-use assent_agent::run::{Act, Compiled, Engine, Heard, NewRun, NotAgain, NotBegun, Verdict, Way};
-use assent_agent::sim::{Host, Reply, Script, Seen, Service, SimWorld, Spawner, Stage, Stop, run};
+use assent_agent::run::{Act, Compiled, Engine, Heard, NewRun, NotAgain, NotBegun, Question, Verdict, Way};
+use assent_agent::sim::{Host, Newest, Reply, Script, Seen, Service, SimWorld, Spawner, Stage, Stop, run};
 use assent_agent::store::{
     Aim, Ending, Entry, FactText, ItemEnd, JournalRow, Log, Memory, QueueItem, RunFilter, RunId, Store as _,
     Transaction, TriggerKind, Write,
@@ -20,6 +20,7 @@ use assent_schema::client::ClientFacts;
 use assent_schema::id::{AgentId, GroupId, Name, ProjectName};
 use assent_schema::ledger::{Audit, Entry as LedgerEntry, Origin, commitment};
 use assent_schema::plan::{Effect, Plan};
+use assent_schema::release::Choice;
 use assent_schema::scenario::{Decided, Later, Scenario, Tests};
 use assent_schema::time::Moment;
 
@@ -88,7 +89,14 @@ pub(crate) struct Story<'a> {
     pub(crate) consents: Option<Consents>,
     /// The secret that a person rotates meanwhile.
     pub(crate) rotates: Option<Arc<Wanted>>,
+    /// Releases that come meanwhile, in order: when, and the client's facts; nothing where it names the client no more.
+    pub(crate) releases: Vec<(Moment, Option<Arc<ClientFacts>>)>,
+    /// A person who answers each question by what is shown, beside those of the scenario.
+    pub(crate) answers: Option<Answers>,
 }
+
+/// What a person says to a question; nothing where they say nothing.
+pub(crate) type Answers = Arc<dyn Fn(&Question) -> Option<Choice> + Send + Sync>;
 
 /// Tells whether somebody must consent: the slot and its new record.
 pub(crate) type Consents = Arc<dyn Fn() -> Option<(SlotPath, Secret)> + Send + Sync>;
@@ -146,6 +154,8 @@ impl<'a> Story<'a> {
             held: None,
             consents: None,
             rotates: None,
+            releases: Vec::new(),
+            answers: None,
         }
     }
 
@@ -209,6 +219,7 @@ impl<'a> Story<'a> {
             Some((from, until)) => stage.held(from, until),
             None => stage,
         };
+        let (newest, releases, answers) = (stage.newest(), self.releases.clone(), self.answers.clone());
         let (event, decisions) = (self.event(), self.scenario.decisions.clone());
         let (later, begun_at) = (self.scenario.later.clone(), Wall::from_millis(self.scenario.at.seconds() * 1_000));
         let plan = Arc::clone(&self.workflow.compiled.plan);
@@ -221,7 +232,19 @@ impl<'a> Story<'a> {
                 // A file that cannot be written is how a machine looks that dies in that moment.
                 let Ok(()) = store.commit(Transaction::new(shared.now()).with(note)).await else { return };
             }
+            let is_past = |(at, _): &&(Moment, Option<Arc<ClientFacts>>)| *at <= shared.now().moment();
+            if let Some((_, facts)) = releases.iter().rfind(is_past) {
+                newest.put(facts.clone());
+            }
             let Ok(engine) = Engine::open(Arc::clone(&shared), store, Arc::new(stage)).await else { return };
+            for (at, facts) in releases {
+                let (world, newest) = (Arc::clone(&shared), newest.clone());
+                starter.spawn(async move { release(&world, &newest, at, facts).await });
+            }
+            if let Some(answers) = answers {
+                let (engine, facts) = (Arc::clone(&engine), Arc::clone(&facts));
+                starter.spawn(async move { answer(&engine, &facts, &answers).await });
+            }
             for decided in decisions {
                 let (world, engine, facts) = (Arc::clone(&shared), Arc::clone(&engine), Arc::clone(&facts));
                 starter.spawn(async move { decide(&world, &engine, &facts, decided).await });
@@ -511,6 +534,37 @@ async fn arrive(
     let heard = Heard { client, workflow, connection, headers: None, body, key: [100 + place; 16] };
     while engine.hear(&heard).await.is_err() {
         world.sleep(Duration::from_secs(10)).await;
+    }
+}
+
+/// A release that comes at a moment.
+async fn release(world: &SimWorld, newest: &Newest, at: Moment, facts: Option<Arc<ClientFacts>>) {
+    if at <= world.now().moment() {
+        return;
+    }
+    while world.now().moment() < at {
+        world.sleep(Duration::from_secs(1)).await;
+    }
+    newest.put(facts);
+}
+
+/// A person who answers each question once, by what is shown.
+async fn answer(engine: &Engine<SimWorld, Memory, Stage>, facts: &ClientFacts, answers: &Answers) {
+    let mut asked = engine.asked();
+    loop {
+        asked.mark_unchanged();
+        for question in engine.questions() {
+            let Some(choice) = answers(&question) else { continue };
+            let group = facts.deciders.get(&question.waiting.by);
+            let person = group.and_then(|members| members.first()).expect("a member").clone();
+            let (shown, nonce, step) = (question.waiting.shown, question.waiting.nonce, question.waiting.step.clone());
+            let verdict = Verdict { choice, person, shown, nonce, edits: [].into(), signature: None, through: None };
+            // Who is too late, or before a crash, is asked again.
+            let _counts = engine.decide(question.waiting.run, &step, verdict).await;
+        }
+        if asked.changed().await.is_err() {
+            return;
+        }
     }
 }
 

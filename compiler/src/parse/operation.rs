@@ -7,8 +7,8 @@ use assent_schema::code::Code;
 use assent_schema::guard::wrong_retry;
 use assent_schema::id::Name;
 use assent_schema::plan::{
-    Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, Method, OwnEvent, Param, Park, Place,
-    Retry,
+    Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, Method, OUTCOMES, OwnEvent, Param, Park,
+    Place, Retry,
 };
 use assent_schema::shape::Shape;
 use assent_schema::spec::{Operation, Spanned};
@@ -316,13 +316,21 @@ fn path_template(value: &Value<'_, '_>, params: &BTreeMap<Spanned<Name>, Spanned
     }
 }
 
+fn failure(value: Value<'_, '_>) -> Option<Name> {
+    if OUTCOMES.contains(&value.text()?) {
+        let help = "Name it after what the API says.".to_owned();
+        return value.bad_with_help("is what the agent says of a request that did not fail", help);
+    }
+    parsed(value)
+}
+
 fn error_rule(value: Value<'_, '_>) -> Option<ErrorRule> {
     let mut table = value.table()?;
     let status = table.opt("status", statuses).unwrap_or_default();
     let at = table.opt("at", answer_place);
     let equals = table.opt("equals", plain_line);
     let kind: Option<Failure> = table.need("kind", word);
-    let code = table.need("code", parsed);
+    let code = table.need("code", failure);
     let body = match (at, equals) {
         (Some(at), Some(equals)) => Some(OwnEvent { at, equals }),
         _ if table.has("at") && table.has("equals") => None,

@@ -9,7 +9,8 @@ use assent_schema::flow::of_argument;
 use assent_schema::id::{ConnectionId, Name, OperationRef, ProviderId};
 use assent_schema::nearest::nearest;
 use assent_schema::plan::{
-    Action, Argument, AskLimit, Awaited, Channel, Chat, Each, Effect, Retry, Spend, Step, Target, Until,
+    Action, Argument, AskLimit, Awaited, Channel, Chat, Each, Effect, ErrorRule, Failure, Retry, Spend, Step, Target,
+    Until,
 };
 use assent_schema::spec::{self, ChannelKind, Spanned};
 use assent_schema::time::Period;
@@ -286,8 +287,19 @@ impl Resolver<'_> {
         // What a read ends with by itself leaves nothing open; after an effect it may be that it happened.
         let own = READ_CODES.into_iter().filter(|_| operation.effect.value == Effect::None);
         let known: Vec<_> = operation.errors.iter().map(|rule| rule.code.as_str()).chain(job).chain(own).collect();
-        for code in step.continue_on.iter().filter(|code| !known.contains(&code.as_str())) {
-            self.report.unknown("error code", code, &known);
+        let tells = operation.effect.value == Effect::None || operation.confirm.is_some();
+        let says_no = |code: &Name| {
+            operation.errors.iter().any(|rule| rule.code == *code && may_say_no(&rule.value, &operation.not_executed))
+        };
+        for code in &step.continue_on {
+            if !known.contains(&code.as_str()) {
+                self.report.unknown("error code", code, &known);
+            } else if !tells && !says_no(&code.value) {
+                let message =
+                    format!("After `{}` nobody knows whether it happened, so the run never goes on.", code.value);
+                let help = "Give the operation a `confirm`, or list in `not_executed` the statuses that say that nothing was done.";
+                self.report.add_with_help(Code::BadValue, &code.span, message, help.to_owned());
+            }
         }
     }
 
@@ -492,4 +504,11 @@ fn default_retry(operation: &spec::Operation) -> Retry {
         None if repeatable => Retry::DEFAULT,
         None => Retry::ONCE,
     }
+}
+
+/// Whether an answer that a rule is about may tell that an effect was not done.
+fn may_say_no(rule: &ErrorRule, not_executed: &BTreeSet<u16>) -> bool {
+    let for_good = matches!(rule.kind, Failure::Permanent | Failure::Conflict);
+    let any = rule.status.is_empty() && !not_executed.is_empty();
+    for_good || any || !rule.status.is_disjoint(not_executed)
 }

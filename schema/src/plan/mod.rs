@@ -18,7 +18,7 @@ pub use chat::{Chat, HELPDESK_ANSWER, HELPDESK_POST, SLACK_POST, SLACK_POSTED, S
 pub use ending::{ENDINGS, EndCode, STATUSES, UNANSWERED, UNBUILT, meaning, says_no, written};
 pub use operation::{
     ATTEMPTS_MOST, Belongs, Confirm, Constant, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, KEPT_HEADERS,
-    KeyForm, Method, Must, Operation, Param, Park, Place, Rate, Retry, TextFormat,
+    KeyForm, Method, Must, OUTCOMES, Operation, Param, Park, Place, Rate, Retry, TextFormat,
 };
 pub use pages::{Pages, PagesBy};
 pub use step::{Action, Answer, AskLimit, Awaited, Cancel, Channel, Each, Noted, OnItemError, Spend, Step, Until};

@@ -59,6 +59,8 @@ const KEYS: &[&str] = &[
     "id",
     "request",
     "again",
+    "counted",
+    "confirm",
 ];
 /// Other words. Only ever added to at the end.
 const WORDS: &[&str] = &[
