@@ -63,9 +63,9 @@ pub(super) fn found<W: World, S: Store, D: Deployed>(
     };
     let at = rows.first().map_or(Wall::default(), |row| row.at);
     let (signals, facts) = known.unzip();
-    let plan = signals.as_ref().map(|signals| Arc::clone(signals.compiled()));
-    let plan = plan.or_else(|| engine.deployed.plan(&accepted.plan));
-    let (Some(compiled), Some(facts)) = (plan, facts.or_else(|| engine.deployed.client(&accepted.client))) else {
+    let (Some(compiled), Some(facts)) =
+        (engine.deployed.plan(&accepted.plan), facts.or_else(|| engine.deployed.client(&accepted.client)))
+    else {
         // The plan is not here (yet): the run stays open for the next start.
         tracing::error!(run = %id, "the plan of a run is not here");
         return None;
