@@ -5,6 +5,7 @@
 
 pub mod content;
 pub mod cores;
+pub mod durable;
 pub mod error;
 pub mod kept;
 pub mod retry;

@@ -46,6 +46,15 @@ fn sql_stands_in_the_store_alone() {
 }
 
 #[test]
+fn what_must_survive_is_put_in_place_in_one_way() {
+    only_in("fs::rename(", &["durable.rs"]);
+    only_in("renameat(", &["real/disk.rs", "real/inboxes.rs"]);
+    // A folder of one transfer, which goes with it.
+    only_in("fs::write(", &["pull/talk/ssh.rs"]);
+    only_in("File::create(", &[]);
+}
+
+#[test]
 fn clocks_and_dice_are_those_of_the_world() {
     only_in("SystemTime", &["real/"]);
     only_in("Instant::now", &["real/"]);

@@ -15,6 +15,7 @@ use super::{Call, Output, Show};
 use crate::config::{Config, VaultConfig};
 use crate::content::Content;
 use crate::daemon::{host, vaults};
+use crate::durable;
 use crate::error::{Context as _, Error};
 use crate::identity::{Identity, IdentityFailure};
 use crate::pin::Pin;
@@ -282,7 +283,7 @@ fn configuration(path: &Path, fresh: &Fresh) -> Result<String, Error> {
 }
 
 fn write_config(path: &Path, text: &str) -> Result<(), Error> {
-    std::fs::write(path, text).tried(|| format!("cannot write the configuration `{}`", path.display()))
+    durable::put(path, text.as_bytes()).tried(|| format!("cannot write the configuration `{}`", path.display()))
 }
 
 fn make_folder(path: &Path) -> Result<(), Error> {

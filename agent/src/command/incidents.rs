@@ -209,8 +209,7 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
         (Answer::Incidents(IncidentAnswer::One(incident)), _) => out.show(&One { incident: *incident }),
         (Answer::Incidents(IncidentAnswer::Draft(draft)), Some(What::Draft { output: Some(path), .. })) => {
             let cannot = || format!("cannot write `{}`", path.display());
-            let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
-            file.and_then(|mut file| file.write_all(draft.as_bytes())).tried(cannot)?;
+            crate::durable::make(path, draft.as_bytes()).tried(cannot)?;
             out.show(&Written { written: path.clone() })
         }
         (Answer::Incidents(IncidentAnswer::Draft(draft)), _) => out.show(&Draft { draft }),

@@ -15,6 +15,7 @@ use super::key::Who;
 use super::{Call, Output, Show};
 use crate::control::ledger::{Demand, Erased, LedgerAnswer, LedgerQuestion, LegalHold, LogSummary, OutFile, Witnessed};
 use crate::control::{Answer, Question};
+use crate::durable;
 use crate::error::{Context as _, Error};
 use crate::store::Log;
 
@@ -395,11 +396,8 @@ fn take(files: &[OutFile], to: &To<'_>, out: &mut Output<'_>) -> Result<(), Erro
     out.show(&Files { written })
 }
 
-#[expect(clippy::disallowed_methods, reason = "commands are a shell; an export goes where the caller says")]
 fn copy(from: &mut File, to: &Path) -> io::Result<()> {
-    let mut file = File::create(to)?;
-    io::copy(from, &mut file)?;
-    file.sync_all()
+    durable::fill(to, |file| io::copy(from, file).map(drop))
 }
 
 fn read_note(path: &Path) -> Result<String, Error> {

@@ -105,7 +105,6 @@ fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     std::fs::read(file).map(Zeroizing::new).tried(|| format!("cannot read `{}`", file.display()))
 }
 
-#[expect(clippy::disallowed_methods, reason = "commands are a shell; what people sign stands outside the state folder")]
 fn write(file: &Path, bytes: &[u8]) -> Result<(), Error> {
-    std::fs::write(file, bytes).tried(|| format!("cannot write `{}`", file.display()))
+    crate::durable::put(file, bytes).tried(|| format!("cannot write `{}`", file.display()))
 }

@@ -143,7 +143,6 @@ fn serve(watcher: Watcher<RealDisk>, address: SocketAddr, said: Cosigned, out: &
     })
 }
 
-#[expect(clippy::disallowed_methods, reason = "commands are a shell; the output goes where the caller says")]
 fn write(file: &Path, note: &str) -> Result<(), Error> {
-    std::fs::write(file, note).tried(|| format!("cannot write `{}`", file.display()))
+    crate::durable::put(file, note.as_bytes()).tried(|| format!("cannot write `{}`", file.display()))
 }

@@ -8,6 +8,7 @@
 //! engine.md section 8. Promises P09, P10, P11.
 
 mod act;
+mod agree;
 mod answer;
 mod enter;
 mod form;

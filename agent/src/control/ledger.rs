@@ -486,7 +486,8 @@ impl Asked {
         Ok(OutFile { at, name: name.to_owned() })
     }
 
-    /// A new file for output, beside those of other questions.
+    /// A new file for output, beside those of other questions. It is taken away by the command that asked, at once, and swept
+    /// at the next start: it need not survive.
     fn out(&self, name: &str) -> Result<(PathBuf, BufWriter<std::fs::File>), AnswerError> {
         let folder = self.state.join(OUT);
         std::fs::create_dir_all(&folder).map_err(AnswerError::Output)?;

@@ -71,7 +71,7 @@ impl Reserve {
     }
 }
 
-/// Makes a file that takes so much of the disk.
+/// Makes a file that takes so much of the disk. Nothing is read of it, and one that is not there is made again.
 fn keep(path: &Path, bytes: u64) -> io::Result<()> {
     let flags = OFlags::CREATE | OFlags::TRUNC | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut file = std::fs::File::from(open(path, flags, Mode::RUSR | Mode::WUSR)?);

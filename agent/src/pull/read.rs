@@ -6,7 +6,7 @@ use std::path::Path;
 use assent_schema::release::FileName;
 use git2::{FileMode, ObjectType, Odb, Oid, Repository};
 
-use super::PullFailure;
+use super::{PullFailure, locks};
 use crate::cores;
 
 /// The largest file of a release, in bytes.
@@ -28,17 +28,25 @@ const DEPTH_MOST: usize = 3;
 /// The files of a release by path.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
+/// What git is told so that what was accepted is there after a crash: packs and references are synced before they count.
+const SYNCED: &str = "core.fsyncObjectFiles";
+
 /// Makes the agent's own bare repository unless it is there.
 ///
 /// # Errors
 /// [`PullFailure::Broken`] when it can neither be opened nor made.
+///
+/// # Crash
+/// One that was made in part is made whole by the next call: that it is told to sync is the last thing that is written.
 pub fn prepare(repository: &Path) -> Result<(), PullFailure> {
-    if repository.join("config").is_file() {
+    let is_synced = |there: &Repository| there.config().and_then(|config| config.get_bool(SYNCED)).unwrap_or(false);
+    if Repository::open_bare(repository).is_ok_and(|there| is_synced(&there)) {
         return Ok(());
     }
+    // Whoever made a part of it is gone, and left what it had locked. What cannot be tidied is told by what follows.
+    drop(locks::take_away(repository));
     let made = Repository::init_bare(repository).and_then(|made| made.config());
-    // What was accepted must be there after a crash: packs and references are synced before they count.
-    made.and_then(|mut config| config.set_bool("core.fsyncObjectFiles", true)).or(Err(PullFailure::Broken))
+    made.and_then(|mut config| config.set_bool(SYNCED, true)).or(Err(PullFailure::Broken))
 }
 
 /// Reads all files of a commit.
@@ -170,6 +178,37 @@ fn blobs(repository: &Path, share: &[(String, Oid)]) -> Result<Vec<Vec<u8>>, Pul
 mod tests {
     use super::*;
     use git2::Signature;
+
+    /// A machine that died while the repository was made left some of its files, in the order in which they are written.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test takes away what was not written yet")]
+    fn a_repository_that_was_made_in_part_is_made_whole() {
+        let is_whole = |place: &Path| {
+            let there = Repository::open_bare(place).unwrap();
+            assert!(there.config().unwrap().get_bool(SYNCED).unwrap());
+            there.blob(b"it takes objects").unwrap();
+        };
+        for left in [&["HEAD", "objects", "refs"][..], &["HEAD"], &["refs"], &["config"], &[]] {
+            let folder = tempfile::tempdir().unwrap();
+            let place = folder.path().join("repo.git");
+            prepare(&place).unwrap();
+            is_whole(&place);
+            for gone in left {
+                let gone = place.join(gone);
+                if gone.is_dir() { std::fs::remove_dir_all(gone).unwrap() } else { std::fs::remove_file(gone).unwrap() }
+            }
+            if !left.is_empty() {
+                // It died while it wrote this.
+                std::fs::write(place.join("config.lock"), b"[co").unwrap();
+            }
+            prepare(&place).unwrap();
+            is_whole(&place);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        Repository::init_bare(folder.path()).unwrap();
+        prepare(folder.path()).unwrap();
+        is_whole(folder.path());
+    }
 
     /// A bare repository with one commit whose tree has one entry besides `endpoints.json`.
     fn with_entry(name: &str, bytes: &[u8], mode: i32) -> (tempfile::TempDir, String) {

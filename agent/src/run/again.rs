@@ -247,7 +247,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             Ok(()) | Err(StoreError::Refused(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        let signals = lock(&self.open).get(&run).map(Arc::clone);
+        let signals = lock(&self.ears).signals(run);
         if let Some(signals) = signals {
             signals.cancel();
         }

@@ -6,16 +6,17 @@
 //! # Source
 //! language.md section 3, engine.md section 2.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use assent_schema::expr::Value;
 use assent_schema::id::{ClientId, ConnectionId, Name, WorkflowId};
-use assent_schema::plan::{Action, Awaited, Event, Until};
+use assent_schema::plan::Event;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::compiled::Compiled;
+use super::ears::Concerned;
 use super::values::Values;
 use super::{Deployed, Engine, lock};
 use crate::request::json::Json;
@@ -52,18 +53,18 @@ pub(super) struct Arrival {
     /// When it came, in milliseconds since 1970.
     pub(super) at: i64,
     /// Its fields.
-    pub(super) fields: BTreeMap<Name, Fact>,
+    pub(super) fields: Facts,
 }
+
+/// The facts of an event.
+pub(super) type Facts = BTreeMap<Name, Fact>;
 
 /// What reaches a run from outside while it is under way.
 pub(super) struct Signals {
-    client: ClientId,
-    workflow: WorkflowId,
-    compiled: Arc<Compiled>,
+    run: RunId,
     /// What the key of each `[[cancel]]` must be.
-    keys: Vec<Option<String>>,
+    pub(super) keys: Vec<Option<String>>,
     heard: watch::Sender<Signal>,
-    awaited: Mutex<BTreeSet<String>>,
 }
 
 /// What was heard so far.
@@ -76,6 +77,15 @@ pub(super) struct Signal {
 }
 
 impl Signals {
+    pub(super) fn new(run: RunId, keys: Vec<Option<String>>) -> Self {
+        Self { run, keys, heard: watch::Sender::new(Signal::default()) }
+    }
+
+    /// Whose signals they are.
+    pub(super) fn run(&self) -> RunId {
+        self.run
+    }
+
     pub(super) fn cancel(&self) {
         self.heard.send_modify(|signal| signal.cancelled = true);
     }
@@ -99,49 +109,10 @@ impl Signals {
     pub(super) fn heard(&self) -> watch::Receiver<Signal> {
         self.heard.subscribe()
     }
-
-    /// The plan of the run.
-    pub(super) fn compiled(&self) -> &Arc<Compiled> {
-        &self.compiled
-    }
-
-    pub(super) fn await_event(&self, name: Option<&str>) {
-        lock(&self.awaited).extend(name.map(str::to_owned));
-    }
-
-    pub(super) fn no_longer_await(&self, name: Option<&str>) {
-        if let Some(name) = name {
-            lock(&self.awaited).remove(name);
-        }
-    }
-
-    /// Whether an event of this connection is one that ends the run.
-    fn is_cancelled_by(&self, heard: &Heard<'_>, json: &Json) -> bool {
-        let cancels = self.compiled.plan.cancels.iter().zip(&self.keys);
-        cancels.filter(|(cancel, _)| cancel.on.connection == *heard.connection).any(|(cancel, key)| {
-            let fields = taken(&cancel.on, heard, json);
-            let there = fields.as_ref().and_then(|fields| fields.get(&cancel.key)).map(ToString::to_string);
-            there.is_some() && there == *key
-        })
-    }
-
-    /// The events that the workflow waits for somewhere.
-    fn waits(&self) -> impl Iterator<Item = &Awaited> {
-        self.compiled.plan.every_step().filter_map(|step| match &step.action {
-            Action::Wait { until: Until::Event(awaited) } => Some(&**awaited),
-            Action::Call { .. }
-            | Action::Ask { .. }
-            | Action::Decide { .. }
-            | Action::Set { .. }
-            | Action::Each(_)
-            | Action::Wait { .. }
-            | Action::Stop { .. } => None,
-        })
-    }
 }
 
 /// The facts of an event, if what was heard is one of it that did not come from us.
-fn taken(event: &Event, heard: &Heard<'_>, json: &Json) -> Option<BTreeMap<Name, Fact>> {
+fn taken(event: &Event, heard: &Heard<'_>, json: &Json) -> Option<Facts> {
     let stands = |at: &str, wanted: &str| place::stands(heard.headers.unwrap_or_default(), json, at, wanted);
     let own = event.own.as_ref().is_some_and(|own| stands(&own.at, &own.equals));
     let is_said = |at: &str| heard.headers.is_none() && at.starts_with(HEADER);
@@ -185,15 +156,11 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         values: &Values,
     ) -> Arc<Signals> {
         let key = |program| values.eval(program).ok().as_ref().and_then(key_text);
-        let signals = Arc::new(Signals {
-            client: accepted.client.clone(),
-            workflow: accepted.workflow.clone(),
-            keys: compiled.cancels.iter().map(key).collect(),
-            compiled: Arc::clone(compiled),
-            heard: watch::Sender::new(Signal::default()),
-            awaited: Mutex::default(),
-        });
-        lock(&self.open).insert(run, Arc::clone(&signals));
+        let keys: Vec<_> = compiled.cancels.iter().map(key).collect();
+        let signals = Arc::new(Signals::new(run, keys.clone()));
+        let place = (accepted.client.clone(), accepted.workflow.clone());
+        let follows = (&*compiled.plan, compiled.digest);
+        lock(&self.ears).add(run, place, follows, &keys, Arc::clone(&signals));
         signals
     }
 
@@ -204,24 +171,13 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
 
     /// A run is no longer driven here.
     pub(super) fn forget(&self, run: RunId) {
-        lock(&self.open).remove(&run);
+        lock(&self.ears).remove(run);
     }
 
     /// The connections whose events concern runs of a workflow that are under way, with how they sign: those of each plan
     /// that such a run follows.
     pub fn listens(&self, client: &ClientId, workflow: &WorkflowId) -> Vec<Event> {
-        let open = lock(&self.open);
-        let runs = open.values().filter(|signals| signals.client == *client && signals.workflow == *workflow);
-        let mut events: Vec<Event> = Vec::new();
-        for signals in runs {
-            let cancels = signals.compiled.plan.cancels.iter().map(|cancel| &cancel.on);
-            for event in cancels.chain(signals.waits().map(|awaited| &awaited.on)) {
-                if !events.contains(event) {
-                    events.push(event.clone());
-                }
-            }
-        }
-        events
+        lock(&self.ears).listens(client, workflow)
     }
 
     /// Takes an event for the runs that it concerns. False when it concerns none.
@@ -238,30 +194,12 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             return Err(StoreError::Busy);
         }
         let now = self.world.clock().now();
-        let of_workflow: Vec<(RunId, Arc<Signals>)> = {
-            let open = lock(&self.open);
-            let mine = |(_, signals): &(&RunId, &Arc<Signals>)| {
-                signals.client == *heard.client && signals.workflow == *heard.workflow
-            };
-            open.iter().filter(mine).map(|(run, signals)| (*run, Arc::clone(signals))).collect()
-        };
-        let Some((first, _)) = of_workflow.first() else { return Ok(false) };
-        let mut writes = vec![Write::Deliver { key: heard.key, run: *first }];
-        let cancelled: Vec<_> =
-            of_workflow.iter().filter(|(_, signals)| signals.is_cancelled_by(heard, &json)).collect();
-        for (run, _) in &cancelled {
+        let at = (heard.client, heard.workflow, heard.connection);
+        let concerned = lock(&self.ears).concerned(at, |event| taken(event, heard, &json));
+        let Concerned { oldest: Some(oldest), cancelled, kept: names, is_swept } = concerned else { return Ok(false) };
+        let mut writes = vec![Write::Deliver { key: heard.key, run: oldest }];
+        for run in &cancelled {
             writes.push(Write::State { name: cancel_name(*run), value: Some(Vec::new()) });
-        }
-        let mut names = BTreeMap::new();
-        for (_, signals) in &of_workflow {
-            for awaited in signals.waits().filter(|awaited| awaited.on.connection == *heard.connection) {
-                let Some(fields) = taken(&awaited.on, heard, &json) else { continue };
-                let Some(key) = fields.get(&awaited.key).map(ToString::to_string) else { continue };
-                let name = event_name(heard.client, heard.workflow, &awaited.on, &key);
-                // Plans of different age may take different fields: all of them are kept.
-                let kept: &mut BTreeMap<Name, Fact> = names.entry(name).or_default();
-                kept.extend(fields);
-            }
         }
         for (name, fields) in &names {
             let arrival = Arrival { at: now.millis(), fields: fields.clone() };
@@ -271,32 +209,37 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         if writes.len() == 1 {
             return Ok(false);
         }
-        if !names.is_empty() {
-            writes.extend(self.old_events(heard.client, heard.workflow, *first, &names)?);
+        // With the same oldest run nothing more can be too old.
+        let sweeps = !names.is_empty() && !is_swept;
+        if sweeps {
+            writes.extend(self.old_events(heard.client, heard.workflow, oldest, &names)?);
         }
         match self.store.commit(Transaction { at: now, writes }).await {
             Ok(()) => {}
             Err(StoreError::Refused(Refusal::Duplicate(_))) => return Ok(true),
             Err(error) => return Err(error),
         }
-        for (_, signals) in cancelled {
-            signals.cancel();
+        let mut ears = lock(&self.ears);
+        if sweeps {
+            ears.swept(heard.client, heard.workflow, oldest);
         }
-        for (_, signals) in &of_workflow {
-            if names.keys().any(|name| lock(&signals.awaited).contains(name)) {
-                signals.wake();
-            }
+        cancelled.iter().filter_map(|run| ears.signals(*run)).for_each(|signals| signals.cancel());
+        // Who begins to wait only now finds it in the store.
+        let waiting = ears.waiting((heard.client, heard.workflow), names.keys());
+        drop(ears);
+        for signals in waiting {
+            signals.wake();
         }
         Ok(true)
     }
 
-    /// Events that came before the oldest run that is under way: none of them counts any more.
+    /// Events that came before the oldest run that listens: none of them counts any more.
     fn old_events(
         &self,
         client: &ClientId,
         workflow: &WorkflowId,
         oldest: RunId,
-        new: &BTreeMap<String, BTreeMap<Name, Fact>>,
+        new: &BTreeMap<String, Facts>,
     ) -> Result<Vec<Write>, StoreError> {
         let kept = self.store.states(&format!("{EVENTS}{client}/{workflow}/"))?;
         let old = kept.into_iter().filter(|(name, value)| {

@@ -18,6 +18,7 @@ mod decide;
 mod doubt;
 mod driver;
 mod each;
+mod ears;
 mod end;
 mod give_up;
 mod guard;
@@ -189,7 +190,7 @@ pub struct Engine<W, S, D> {
     refused: Mutex<BTreeSet<(ClientId, &'static str)>>,
     doors: Mutex<BTreeMap<RunId, oneshot::Sender<()>>>,
     questions: Mutex<BTreeMap<(RunId, StepAt), decide::Open>>,
-    open: Mutex<BTreeMap<RunId, Arc<hear::Signals>>>,
+    ears: Mutex<ears::Ears>,
     /// Runs that a start found and that cannot be reached yet: no event may be taken before they can.
     coming: Mutex<BTreeSet<RunId>>,
     traffic: Mutex<BTreeMap<(ClientId, ConnectionId), Traffic>>,
@@ -245,7 +246,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             refused: Mutex::default(),
             doors: Mutex::default(),
             questions: Mutex::default(),
-            open: Mutex::default(),
+            ears: Mutex::default(),
             coming: Mutex::default(),
             traffic: Mutex::default(),
             tokens: tokens::Tokens::default(),

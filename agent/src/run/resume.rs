@@ -62,9 +62,9 @@ pub(super) fn found<W: World, S: Store, D: Deployed>(
         return None;
     };
     let at = rows.first().map_or(Wall::default(), |row| row.at);
-    let plan = known.as_ref().map(|signals| Arc::clone(signals.compiled()));
-    let plan = plan.or_else(|| engine.deployed.plan(&accepted.plan));
-    let (Some(compiled), Some(facts)) = (plan, engine.deployed.client(&accepted.client)) else {
+    let (Some(compiled), Some(facts)) =
+        (engine.deployed.plan(&accepted.plan), engine.deployed.client(&accepted.client))
+    else {
         // The plan is not here (yet): the run stays open for the next start.
         tracing::error!(run = %id, "the plan of a run is not here");
         return None;

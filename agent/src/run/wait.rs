@@ -13,7 +13,7 @@ use super::compiled::{CompiledStep, CompiledUntil};
 use super::driver::{End, Run, Stop, expression_failed};
 use super::hear::{self, Arrival, Signals, event_name};
 use super::progress::Stand;
-use super::{Deployed, Engine};
+use super::{Deployed, Engine, lock};
 use crate::store::{Ending, Entry, Store};
 use crate::world::{Clock as _, Wall, World};
 
@@ -38,7 +38,10 @@ impl Rest {
     ) -> Result<Option<Arrival>, Stop> {
         let (mut heard, mut stopping) = (signals.heard(), engine.stopping.subscribe());
         let (clock, event) = (engine.world.clock(), self.event.as_deref());
-        signals.await_event(event);
+        let run = signals.run();
+        if let Some(name) = event {
+            lock(&engine.ears).await_event(run, name);
+        }
         let woke = loop {
             if heard.borrow_and_update().cancelled {
                 break Err(End::cancelled().into());
@@ -57,7 +60,9 @@ impl Rest {
                 () = clock.sleep(left.min(LOOK)) => {}
             }
         };
-        signals.no_longer_await(event);
+        if let Some(name) = event {
+            lock(&engine.ears).no_longer_await(run, name);
+        }
         woke
     }
 }

@@ -1,5 +1,6 @@
 //! Signs files beside themselves, as `<file>.<person>.sig`.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -83,8 +84,12 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     path.parent().filter(|p| !p.as_os_str().is_empty()).map_or(Ok(()), std::fs::create_dir_all).map_err(tried)?;
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
-    std::fs::write(&beside, bytes).map_err(tried)?;
-    std::fs::rename(&beside, path).map_err(tried)
+    let written =
+        std::fs::File::create(&beside).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    written.map_err(tried)?;
+    std::fs::rename(&beside, path).map_err(tried)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(tried)
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ mod tests {
             serde_json::to_value(all.remove(&name)).unwrap()
         };
         let effect = pruned(&operation);
-        assert_eq!(effect["response"], json!({"read": response["read"]}));
+        assert_eq!(effect["response"].as_object().unwrap().keys().collect::<Vec<_>>(), ["read"]);
         assert_eq!(
             effect["must"],
             json!({"id": {"at": "data.it", "shape": {"type": "token"}}, "note": {"at": "data.it"}})

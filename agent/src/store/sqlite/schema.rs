@@ -9,6 +9,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::failed;
+use crate::durable;
 use crate::store::StoreError;
 
 /// Each takes the form before it to the next; the first makes all tables. Never edited once released: add one.
@@ -98,10 +99,7 @@ fn keep(db: &Connection, copy: &Path) -> Result<(), StoreError> {
         Ok(()) | Err(_) => {}
     }
     db.execute("VACUUM INTO ?1", [new.to_string_lossy()]).map_err(failed)?;
-    let durable = |path: &Path| std::fs::File::open(path).and_then(|file| file.sync_all()).map_err(broken);
-    durable(new)?;
-    std::fs::rename(new, copy).map_err(broken)?;
-    copy.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or(Ok(()), durable)
+    durable::settle(new, copy).map_err(broken)
 }
 
 #[cfg(test)]
