@@ -93,7 +93,7 @@ fn is_personal(class: &Class) -> bool {
 pub enum ProviderDialect {
     /// OpenAI-compatible chat completions with structured output.
     ChatCompletions,
-    /// OpenAI's own: the same, with the limit as `max_completion_tokens`, which its newer models want.
+    /// `OpenAI`'s own: the same, with the limit as `max_completion_tokens`, which its newer models want.
     Openai,
     /// Anthropic-style messages; the answer is the input of one tool.
     Messages,
