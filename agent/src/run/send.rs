@@ -67,7 +67,6 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 }
             };
             if !wait.is_zero() {
-                waited = true;
                 if wait >= self.left() {
                     let end = End::early(Ending::Failed, step, "run_timed_out");
                     return Err(End { connection: Some(connection.clone()), ..end }.into());
