@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use assent_agent::accept::webhook;
 use assent_agent::content::Content;
-use assent_agent::desk::{FrontDesk, Minds, Registry};
+use assent_agent::desk::{FrontDesk, Minds, Registry, Seen};
 use assent_agent::listen::{Desk as _, Event, Receipt};
 use assent_agent::people::Itself;
 use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use};
@@ -308,6 +308,32 @@ async fn a_list_begins_now_and_each_item_runs_once_also_when_it_comes_late() {
     host.appears("c", 61);
     desk.look_at_poll(&host.compiled).await.expect("a look");
     assert_eq!(host.events(), ["a", "b", "late", "c"]);
+}
+
+#[tokio::test]
+async fn an_item_from_the_future_is_taken_and_told_and_nothing_behind_it_is_passed_over() {
+    let host = polled();
+    let desk = host.boot().await;
+    desk.look_at_poll(&host.compiled).await.expect("a look");
+    host.appears("a", 10);
+    host.appears("future", 2_000_000_000);
+    host.pass(30);
+    assert_eq!(desk.look_at_poll(&host.compiled).await, Ok(Seen::Future));
+    let told =
+        || -> Vec<String> { host.store().alerts().expect("alerts").into_iter().map(|row| row.alert.code).collect() };
+    assert_eq!((host.events(), told()), (vec!["a".into(), "future".into()], vec!["from_the_future".into()]));
+    // It stands there, and is one run; then it is gone again.
+    for i in 0..4 {
+        host.appears(&format!("b{i}"), 40 + i);
+    }
+    host.pass(30);
+    assert_eq!(desk.look_at_poll(&host.compiled).await, Ok(Seen::Future));
+    host.world.list.lock().expect("a lock").retain(|item| item["id"] != "future");
+    host.appears("c", 70);
+    host.pass(30);
+    let desk = host.boot().await;
+    assert_eq!(desk.look_at_poll(&host.compiled).await, Ok(Seen::Past));
+    assert_eq!(host.events(), ["a", "future", "b0", "b1", "b2", "b3", "c"]);
 }
 
 #[tokio::test]
