@@ -79,6 +79,25 @@ pub(super) fn take_each(
     Ok(taken)
 }
 
+/// The outermost declared field in which a fact is what `is` tells, if there is one.
+pub fn fact_where(
+    values: &BTreeMap<Name, Value>,
+    fields: &BTreeMap<Name, Field>,
+    is: fn(&[u8]) -> bool,
+) -> Option<Name> {
+    let mut known = values.iter().filter_map(|(name, value)| Some((name, value, fields.get(name)?)));
+    known.find(|(_, value, field)| is_fact_where(value, field, is)).map(|(name, ..)| name.clone())
+}
+
+fn is_fact_where(value: &Value, field: &Field, is: fn(&[u8]) -> bool) -> bool {
+    match (&field.shape, value) {
+        (Shape::List { of, .. }, Value::List(items)) => items.iter().any(|item| is_fact_where(item, of, is)),
+        (Shape::Record { fields }, Value::Record(members)) => fact_where(members, fields, is).is_some(),
+        (_, Value::Text(text)) => field.class.is_fact() && is(text.as_bytes()),
+        _ => false,
+    }
+}
+
 /// The value of a field of which this was found.
 pub(super) fn take_field(there: Option<&Json>, field: &Field, cut: bool) -> Result<Value, BadField> {
     match (there.filter(|there| !is_nothing(there, field)), &field.prefix) {
