@@ -10,7 +10,7 @@ use assent_agent::content::Content;
 use assent_agent::desk::{FrontDesk, Minds, Registry, Seen};
 use assent_agent::listen::{Desk as _, Event, Receipt};
 use assent_agent::people::Itself;
-use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use};
+use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use, Went};
 use assent_agent::sim::NoBooks;
 use assent_agent::store::{Memory, RunFilter, Store as _, Tables, TriggerKind};
 use assent_agent::vault::{Secret, VaultError};
@@ -158,7 +158,7 @@ impl Deployed for Deployment {
         Permission::Go
     }
 
-    fn ended(&self, _: &ClientId, _: &WorkflowId, _: &Digest, _: bool, _: Duration) {}
+    fn ended(&self, _: &ClientId, _: &WorkflowId, _: &Digest, _: Went, _: Duration) {}
 }
 
 impl Registry for Deployment {

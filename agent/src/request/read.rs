@@ -51,6 +51,8 @@ pub struct Failed {
     pub says_no: bool,
     /// The declared field that does not fit, for people.
     pub field: Option<BadField>,
+    /// Whether anyone may have written what does not fit.
+    pub by_anyone: bool,
     /// The id by which the other side knows the request, if its answer names one.
     pub request: Option<Token>,
 }
@@ -67,6 +69,7 @@ impl Failed {
             not_executed: false,
             ruled: false,
             field: None,
+            by_anyone: false,
             request: None,
         }
     }
@@ -189,7 +192,8 @@ fn read_fields(operation: &Operation, response: &HttpResponse, is_secret: IsSecr
         Some(header) => from_header(response, header, field),
         None => wire::take_field(json.at(&field.at), field, collected == Some(name)),
     };
-    let fields = wire::take_each(&operation.response, find).map_err(|field| bad(Some(field)))?;
+    let misfit = |field: BadField| Failed { by_anyone: field.is_by_anyone(), ..bad(Some(field)) };
+    let fields = wire::take_each(&operation.response, find).map_err(misfit)?;
     let lacks = operation.must.iter().find(|(_, must)| !holds(response, json, must));
     if let Some((name, _)) = lacks {
         return Err(bad(Some(BadField::of(name))));

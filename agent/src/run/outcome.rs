@@ -4,6 +4,7 @@
 //! When the next attempt begins at the earliest is kept with what came of the last one: a restart makes it no earlier.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use assent_schema::id::Name;
 use assent_schema::ledger::Token;
@@ -69,6 +70,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             Next::After(delay) if failed.is_passing() => Some(self.now().plus(delay).millis()),
             Next::After(_) | Next::NoAttempts | Next::NoTime => None,
         };
+        if failed.by_anyone {
+            self.shared.misfit.store(true, Ordering::Relaxed);
+        }
         self.came(Outcome {
             step: step.id.clone(),
             item: self.item.clone(),
