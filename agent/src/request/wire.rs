@@ -125,9 +125,14 @@ pub(super) fn take_field(there: Option<&Json>, field: &Field, cut: bool) -> Resu
         (Some(_), Some(_)) => Err(BadField::default()),
     };
     match taken {
-        Err(_) if field.optional && field.written_by == WrittenBy::Anyone => Ok(Value::Absent),
-        Err(bad) => Err(BadField { by: bad.by.or(Some(field.written_by)), ..bad }),
-        taken => taken,
+        Ok(value) => Ok(value),
+        Err(bad) => {
+            let bad = BadField { by: bad.by.or(Some(field.written_by)), ..bad };
+            if field.optional && field.written_by == WrittenBy::Anyone && bad.is_by_anyone() {
+                return Ok(Value::Absent);
+            }
+            Err(bad)
+        }
     }
 }
 
