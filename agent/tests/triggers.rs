@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use assent_agent::accept::webhook;
+use assent_agent::accept::{inbox, webhook};
 use assent_agent::content::Content;
-use assent_agent::desk::{FrontDesk, Minds, Registry};
+use assent_agent::desk::{FrontDesk, Minds, Registry, Seen};
 use assent_agent::listen::{Desk as _, Event, Receipt};
 use assent_agent::people::Itself;
-use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use};
+use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use, Went};
 use assent_agent::sim::NoBooks;
-use assent_agent::store::{Memory, RunFilter, Store as _, Tables, TriggerKind};
+use assent_agent::store::{Memory, RunFilter, Store as _, Tables, Transaction, TriggerKind, Write};
 use assent_agent::vault::{Secret, VaultError};
 use assent_agent::world::{
     Clock, Dice, Disk, DiskFailure, HttpRequest, HttpResponse, Inboxes, Keyring, Net, NetFailure, Seen, Wall, World,
@@ -158,7 +158,7 @@ impl Deployed for Deployment {
         Permission::Go
     }
 
-    fn ended(&self, _: &ClientId, _: &WorkflowId, _: &Digest, _: bool, _: Duration) {}
+    fn ended(&self, _: &ClientId, _: &WorkflowId, _: &Digest, _: Went, _: Duration) {}
 }
 
 impl Registry for Deployment {
@@ -308,6 +308,32 @@ async fn a_list_begins_now_and_each_item_runs_once_also_when_it_comes_late() {
     host.appears("c", 61);
     desk.look_at_poll(&host.compiled).await.expect("a look");
     assert_eq!(host.events(), ["a", "b", "late", "c"]);
+}
+
+#[tokio::test]
+async fn an_item_from_the_future_is_taken_and_told_and_nothing_behind_it_is_passed_over() {
+    let host = polled();
+    let desk = host.boot().await;
+    desk.look_at_poll(&host.compiled).await.expect("a look");
+    host.appears("a", 10);
+    host.appears("future", 2_000_000_000);
+    host.pass(30);
+    assert_eq!(desk.look_at_poll(&host.compiled).await, Ok(Seen::Future));
+    let told =
+        || -> Vec<String> { host.store().alerts().expect("alerts").into_iter().map(|row| row.alert.code).collect() };
+    assert_eq!((host.events(), told()), (vec!["a".into(), "future".into()], vec!["from_the_future".into()]));
+    // It stands there, and is one run; then it is gone again.
+    for i in 0..4 {
+        host.appears(&format!("b{i}"), 40 + i);
+    }
+    host.pass(30);
+    assert_eq!(desk.look_at_poll(&host.compiled).await, Ok(Seen::Future));
+    host.world.list.lock().expect("a lock").retain(|item| item["id"] != "future");
+    host.appears("c", 70);
+    host.pass(30);
+    let desk = host.boot().await;
+    assert_eq!(desk.look_at_poll(&host.compiled).await, Ok(Seen::Past));
+    assert_eq!(host.events(), ["a", "future", "b0", "b1", "b2", "b3", "c"]);
 }
 
 #[tokio::test]
@@ -505,6 +531,29 @@ async fn files_that_stay_are_known_by_name_and_bytes_also_after_a_restart() {
     folder.put("a.json", r#"{"id":"2"}"#, 2);
     settle(&host, &host.boot().await, &folder, &mut Minds::new()).await;
     assert_eq!(host.runs().len(), 2);
+}
+
+#[tokio::test]
+async fn a_file_leaves_no_plain_hash_and_one_that_was_known_by_it_is_known_still() {
+    let (host, folder) = (dropped("keep"), Folder::default());
+    let (phone, old) = (r#"{"id":"1","phone":"+49 30 23125 101"}"#, r#"{"id":"2"}"#);
+    let plain = Digest::of_file(phone.as_bytes()).to_string();
+    let (client, workflow) = (ClientId::new("acme").expect("an id"), WorkflowId::new("news").expect("an id"));
+    let name = "drop".parse().expect("a name");
+    let former = |file: &str, bytes: &str| {
+        inbox::former_key(&client, &workflow, &name, file, &Digest::of_file(bytes.as_bytes()))
+    };
+    folder.put("a.json", phone, 1);
+    settle(&host, &host.boot().await, &folder, &mut Minds::new()).await;
+    let first = host.store().runs(&RunFilter { most: 9, ..RunFilter::default() }).expect("runs").remove(0);
+    assert!(!plain.starts_with(&first.accepted.event), "whoever reads it could try all numbers");
+    assert_eq!(host.store().delivered(&former("a.json", phone)), Ok(None));
+    // What an earlier version wrote.
+    let write = Write::Deliver { key: former("b.json", old), run: first.run };
+    host.store().commit(Transaction::new(host.world.now()).with(write)).await.expect("durable");
+    folder.put("b.json", old, 2);
+    settle(&host, &host.boot().await, &folder, &mut Minds::new()).await;
+    assert_eq!(host.runs().len(), 1);
 }
 
 #[tokio::test]

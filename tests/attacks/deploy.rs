@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use assent_agent::deploy::machine::{Event, Surroundings, Why};
 use assent_agent::deploy::{Accepted, Board, Change, Place, Workflow};
+use assent_agent::run::Went;
 use assent_schema::canon::Digest;
 use assent_schema::client::Freeze;
 use assent_schema::time::{Moment, Period};
@@ -69,8 +70,9 @@ impl Desk {
     }
 
     fn runs(&mut self, n: u8, good: bool, count: usize) {
+        let went = if good { Went::Well } else { Went::Badly };
         for _ in 0..count {
-            let proposal = self.board.ended(&here(), plan(n), good, 5, at());
+            let proposal = self.board.ended(&here(), plan(n), went, 5, at());
             self.board.apply(proposal);
         }
     }
@@ -251,7 +253,8 @@ pub(crate) const ROOM: &[Attack] = &[
     attack("an event of a plan that is not there", "plan 1 runs", || {
         let workflow = Desk::with_one().board.workflows()[&here()].clone();
         let around = Surroundings { now: at(), frozen: false };
-        let (after, changes) = workflow.clone().step(&Event::Ended { plan: plan(9), good: false, took_ms: 1 }, around);
+        let (after, changes) =
+            workflow.clone().step(&Event::Ended { plan: plan(9), went: Went::Badly, took_ms: 1 }, around);
         assert_eq!((after, changes), (workflow, Vec::new()));
         Desk::with_one().says()
     }),

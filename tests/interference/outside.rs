@@ -8,6 +8,7 @@ use assent_agent::content::Content;
 use assent_agent::request::chat;
 use assent_agent::sim::{Reply, Service};
 use assent_agent::world::{HttpRequest, HttpResponse, NetFailure, Wall};
+use assent_schema::canon::Digest;
 use assent_schema::class::Class;
 use assent_schema::expr::Origin;
 use assent_schema::id::{Name, OperationRef};
@@ -154,6 +155,12 @@ fn answered_fields(operation: &Operation) -> BTreeMap<Name, Field> {
     besides.chain(operation.response.iter().map(|(name, field)| (name.clone(), field.clone()))).collect()
 }
 
+/// An id of the request that tells what the request holds: what an API writes that means no good.
+fn echo(request: &HttpRequest) -> Vec<u8> {
+    let whole = [request.target.reveal().as_bytes(), b"\0", request.body.reveal()].concat();
+    Digest::of_file(&whole).to_string().into_bytes()
+}
+
 fn answered(form: &Answer, dice: &mut Dice) -> Value {
     match form {
         Answer::OneOf(values) => json!(dice.pick(values)),
@@ -210,10 +217,13 @@ impl Service for Outside {
             with: with.clone(),
             key,
         });
-        let result = match &known {
+        let mut result = match &known {
             Some(operation) => self.call(&reference, operation, &with),
             None => self.ask(&request),
         };
+        if let Ok(response) = &mut result {
+            response.headers.push(("x-request-id".to_owned(), Content::new(echo(&request))));
+        }
         Reply { result, after: ANSWER_TIME }
     }
 }

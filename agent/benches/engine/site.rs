@@ -13,7 +13,7 @@ use assent_agent::ledger::{Ledgers, opened};
 use assent_agent::listen;
 use assent_agent::people::Itself;
 use assent_agent::real::{Egress, Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
-use assent_agent::run::{Compiled, Deployed, Engine, Permission, Recent, Runnable, Use};
+use assent_agent::run::{Compiled, Deployed, Engine, Permission, Recent, Runnable, Use, Went};
 use assent_agent::sim::NoBooks;
 use assent_agent::store::{Log, Sqlite, Store as _, Transaction, Write};
 use assent_agent::vault::HostKey;
@@ -92,8 +92,8 @@ impl Deployed for Deployment {
         Permission::Go
     }
 
-    fn ended(&self, _: &ClientId, workflow: &WorkflowId, _: &Digest, good: bool, _: Duration) {
-        assert!(good, "a run failed");
+    fn ended(&self, _: &ClientId, workflow: &WorkflowId, _: &Digest, went: Went, _: Duration) {
+        assert_eq!(went, Went::Well, "a run failed");
         if let Some((_, sender)) = self.plans.get(workflow) {
             // The sender of events stops listening when its time is over.
             let _stopped = sender.send(Instant::now());

@@ -14,6 +14,7 @@ use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, Name, WorkflowId};
 use sha2::{Digest as _, Sha256};
 
+use crate::request::keyed::{Purpose, keyed};
 use crate::world::Seen;
 
 /// How long a file stands still before it is read: whoever writes slower should write under another name and rename.
@@ -111,8 +112,26 @@ fn wild(pattern: &[u8], name: &[u8]) -> bool {
     pattern.iter().skip(at).all(|byte| *byte == b'*')
 }
 
-/// The key by which a file is accepted once. A file of the same name with other bytes is another event.
-pub fn delivery_key(client: &ClientId, workflow: &WorkflowId, folder: &Name, name: &str, bytes: &Digest) -> [u8; 16] {
+/// What a file is known by: a keyed hash of its name and bytes. A file of the same name with other bytes is another event.
+///
+/// What was not declared of a file is dropped on receipt; a plain hash of all of it would let others guess at that.
+pub fn known_by(key: &[u8; 32], folder: &Name, name: &str, bytes: &[u8]) -> Digest {
+    keyed(
+        key,
+        Purpose::Webhook,
+        &[b"file\0", folder.as_str().as_bytes(), b"\0", name.as_bytes(), b"\0", bytes].concat(),
+    )
+}
+
+/// The key by which a file is accepted once.
+pub fn delivery_key(known: &Digest) -> [u8; 16] {
+    let mut key = [0; 16];
+    key.iter_mut().zip(known.as_bytes()).for_each(|(slot, byte)| *slot = *byte);
+    key
+}
+
+/// The key by which earlier versions accepted a file once: it is asked for and written no more.
+pub fn former_key(client: &ClientId, workflow: &WorkflowId, folder: &Name, name: &str, bytes: &Digest) -> [u8; 16] {
     let whole = Sha256::digest(format!("assent-inbox/v1\0{client}\0{workflow}\0{folder}\0{name}\0{bytes}"));
     let mut key = [0; 16];
     key.iter_mut().zip(whole).for_each(|(slot, byte)| *slot = byte);
@@ -191,11 +210,15 @@ mod tests {
 
     #[test]
     fn names_and_bytes_tell_files_apart() {
-        let (client, workflow) = (ClientId::new("acme").unwrap(), WorkflowId::new("w").unwrap());
         let folder = Name::new("orders").unwrap();
-        let key = |name: &str, bytes: &[u8]| delivery_key(&client, &workflow, &folder, name, &Digest::of_file(bytes));
+        let key = |name: &str, bytes: &[u8]| delivery_key(&known_by(&[7; 32], &folder, name, bytes));
         assert_eq!(key("a", b"1"), key("a", b"1"));
         assert_ne!(key("a", b"1"), key("a", b"2"));
         assert_ne!(key("a", b"1"), key("b", b"1"));
+        assert_ne!(
+            known_by(&[7; 32], &folder, "a", b"1"),
+            known_by(&[8; 32], &folder, "a", b"1"),
+            "who has no key cannot guess"
+        );
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! The cursor is `(order, id)` of the last item that was accepted. It moves in the transaction that accepts, so that a stop
 //! in between loses nothing and repeats nothing. Each read begins `lag` before it, since an item may appear late; what was
-//! accepted before is known by its key.
+//! accepted before is known by its key. An item that says it is of a later time than now is taken like any other, and moves
+//! the cursor no further than now: what follows it is not passed over.
 //!
 //! # Source
 //! language.md section 3, "Triggers".
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use assent_schema::expr::Value;
 use assent_schema::id::{ClientId, Name, OperationRef, WorkflowId};
@@ -19,9 +21,12 @@ use sha2::{Digest as _, Sha256};
 use crate::request::More;
 use crate::request::wire::Exact;
 use crate::store::Write;
+use crate::world::Wall;
 
 /// How many reads in a row may fail for a while before on-call is told.
 const PASSING_FAILURES_MOST: u32 = 3;
+/// How far ahead of ours the clock of a list may be, as with webhooks, before on-call is told.
+const AHEAD_MOST: Duration = Duration::from_secs(300);
 
 /// The place of an item in its list.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,6 +36,13 @@ pub struct Position {
     pub order: Moment,
     /// What names the item.
     pub id: String,
+}
+
+impl Position {
+    /// Whether it lies further ahead than clocks differ: somebody's clock is wrong, or the instant is none of a change.
+    pub fn is_ahead(&self, now: Moment) -> bool {
+        self.order > Wall::from(now).plus(AHEAD_MOST).moment()
+    }
 }
 
 /// How far a list was taken.
@@ -50,15 +62,16 @@ impl Cursor {
         Self { floor: now, last: None }
     }
 
-    /// From where on items are asked for.
-    pub fn since(&self, lag: Period) -> Moment {
-        self.last.as_ref().map_or(self.floor, |last| last.order.minus(lag).max(self.floor))
+    /// From where on items are asked for: never from a time that has not come, wherever the cursor was moved.
+    pub fn since(&self, lag: Period, now: Moment) -> Moment {
+        self.last.as_ref().map_or(self.floor, |last| last.order.min(now).minus(lag).max(self.floor))
     }
 
-    /// The cursor after an item. Items that came late do not move it back.
+    /// The cursor after an item. Items that came late do not move it back, and those that come early not beyond now.
     #[must_use]
-    pub fn past(&self, item: &Position) -> Self {
-        let last = self.last.iter().chain([item]).max().cloned();
+    pub fn past(&self, item: &Position, now: Moment) -> Self {
+        let item = Position { order: item.order.min(now), id: item.id.clone() };
+        let last = self.last.iter().chain([&item]).max().cloned();
         Self { floor: self.floor, last }
     }
 

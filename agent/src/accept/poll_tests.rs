@@ -5,6 +5,10 @@ use std::collections::BTreeSet;
 use super::*;
 
 const LAG: Period = Period::seconds(60);
+/// A time after all that is listed.
+fn late() -> Moment {
+    at(10_000)
+}
 
 fn at(seconds: i64) -> Moment {
     Moment::from_seconds(seconds)
@@ -27,17 +31,29 @@ fn check(cursor: &Cursor, since: i64, items: &[(i64, &str)], more: More) -> (Vec
 #[test]
 fn the_first_read_begins_now_and_later_ones_overlap_but_never_before_the_beginning() {
     let cursor = Cursor::begin(at(1_000));
-    assert_eq!(cursor.since(LAG), at(1_000));
-    assert_eq!(cursor.past(&position(1_030, "a")).since(LAG), at(1_000));
-    assert_eq!(cursor.past(&position(1_500, "a")).since(LAG), at(1_440));
+    assert_eq!(cursor.since(LAG, late()), at(1_000));
+    assert_eq!(cursor.past(&position(1_030, "a"), late()).since(LAG, late()), at(1_000));
+    assert_eq!(cursor.past(&position(1_500, "a"), late()).since(LAG, late()), at(1_440));
+}
+
+#[test]
+fn an_item_from_the_future_moves_the_cursor_no_further_than_now() {
+    let cursor = Cursor::begin(at(0));
+    let moved = cursor.past(&position(1_000_000, "future"), at(500));
+    assert_eq!(moved.since(LAG, at(500)), at(440));
+    assert_eq!(moved.past(&position(510, "next"), at(520)).since(LAG, at(520)), at(450));
+    // One that was moved there before, or by a clock that was wrong, comes back.
+    let lost = Cursor { last: Some(position(1_000_000, "future")), ..cursor };
+    assert_eq!(lost.since(LAG, at(500)), at(440));
+    assert_eq!((position(801, "a").is_ahead(at(500)), position(800, "a").is_ahead(at(500))), (true, false));
 }
 
 #[test]
 fn what_came_late_does_not_move_the_cursor_back() {
-    let cursor = Cursor::begin(at(0)).past(&position(500, "b"));
-    assert_eq!(cursor.past(&position(470, "z")), cursor);
-    assert_eq!(cursor.past(&position(500, "a")), cursor);
-    assert_eq!(cursor.past(&position(500, "c")).last, Some(position(500, "c")));
+    let cursor = Cursor::begin(at(0)).past(&position(500, "b"), late());
+    assert_eq!(cursor.past(&position(470, "z"), late()), cursor);
+    assert_eq!(cursor.past(&position(500, "a"), late()), cursor);
+    assert_eq!(cursor.past(&position(500, "c"), late()).last, Some(position(500, "c")));
 }
 
 #[test]
@@ -83,7 +99,7 @@ fn a_cursor_is_read_as_it_was_written() {
     let (client, workflow) = (ClientId::new("acme").unwrap(), WorkflowId::new("w").unwrap());
     let read: OperationRef = "shop.list".parse().unwrap();
     let place = Place { client: &client, workflow: &workflow, read: &read };
-    for cursor in [Cursor::begin(at(5)), Cursor::begin(at(5)).past(&position(7, "x"))] {
+    for cursor in [Cursor::begin(at(5)), Cursor::begin(at(5)).past(&position(7, "x"), late())] {
         let Write::State { name, value: Some(bytes) } = cursor.write(&place) else { panic!("a state") };
         assert_eq!(name, "poll/acme/w/shop.list");
         assert_eq!(Cursor::read(&bytes), Some(cursor));
@@ -128,7 +144,7 @@ struct World {
 impl World {
     /// One look, as the desk does it; the process stops after so many durable acceptances.
     fn look(&mut self, now: i64, mut stops_after: usize) {
-        let mut since = self.cursor.since(LAG);
+        let mut since = self.cursor.since(LAG, at(now));
         loop {
             let mut seen: Vec<_> =
                 self.appears.iter().filter(|(when, order, _)| *when <= now && at(*order) >= since).collect();
@@ -151,7 +167,7 @@ impl World {
                 // One transaction: key, run and cursor.
                 self.keys.insert(item.position.clone());
                 self.runs.push(item.position.id.clone());
-                self.cursor = self.cursor.past(&item.position);
+                self.cursor = self.cursor.past(&item.position, at(now));
             }
             match then {
                 Then::Again(from) => since = from,

@@ -281,8 +281,8 @@ impl Agent {
     pub(super) async fn count(&self, runs: &[EndedRun]) -> Result<(), StoreError> {
         let mut board = self.board.lock().await;
         let ends = runs.iter().map(|run| {
-            let EndedRun { place, plan, good, took_ms } = run;
-            (place, Event::Ended { plan: *plan, good: *good, took_ms: *took_ms })
+            let EndedRun { place, plan, went, took_ms } = run;
+            (place, Event::Ended { plan: *plan, went: *went, took_ms: *took_ms })
         });
         let proposal = board.after(ends, self.field.now());
         if proposal.is_empty() {

@@ -11,9 +11,10 @@ use super::agent::Agent;
 use super::answers::{not_held, refused};
 use crate::control::Answer;
 use crate::control::incidents::{IncidentAnswer, IncidentQuestion, IncidentRow};
-use crate::incident::{self, Act, Case, Facts, NotNow, PREFIX, Step};
+use crate::incident::{self, Act, Case, Facts, Lack, NotNow, PREFIX, Step};
 use crate::ledger::{self, DayKeys};
 use crate::store::{Alert, Log, Store as _, StoreError, Transaction, Write};
+use crate::vault::tripwire;
 use crate::watch;
 use crate::world::Clock as _;
 
@@ -130,7 +131,21 @@ impl Agent {
             return Ok(not_held(no));
         }
         let Some(case) = self.case(no)? else { return Ok(unknown(no)) };
-        let lacks = incident::check(text.as_bytes(), &case.id());
+        // The tripwire knows the secrets that are in memory: all of them, while it looks.
+        let secrets = match self.all_secrets().await {
+            Ok(secrets) => secrets,
+            Err(outage) => {
+                let what = format!("whether the post-mortem holds a secret cannot be told: {outage}");
+                return Ok(refused(what, "See that the vault answers, and share it again."));
+            }
+        };
+        let lacks = incident::check(text.as_bytes(), &case.id(), tripwire::holds);
+        drop(secrets);
+        if lacks.iter().any(Lack::is_told) {
+            let told: Vec<String> = lacks.iter().filter(|lack| lack.is_told()).map(ToString::to_string).collect();
+            let what = format!("the post-mortem tells what must not leave: {}", told.join("; "));
+            return Ok(refused(what, "Take it out of the text, and rotate the secret if it was one; then share it."));
+        }
         if !lacks.is_empty() {
             let lacks: Vec<String> = lacks.iter().map(ToString::to_string).collect();
             let help =

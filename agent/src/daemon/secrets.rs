@@ -17,7 +17,7 @@ use crate::control::form::Form;
 use crate::run::{NotRotated, OfClient, Rotation};
 use crate::store::{Store as _, StoreError, Transaction, Write};
 use crate::vault::rotate::{Due, due, how_due};
-use crate::vault::{PREVIOUS, SlotPath, Vault as _, VaultError, tripwire};
+use crate::vault::{PREVIOUS, Secret, SlotPath, Vault as _, VaultError, tripwire};
 use crate::watch::{self, Condition};
 use crate::world::Clock as _;
 
@@ -153,6 +153,33 @@ impl Agent {
             }
         }
         slots
+    }
+
+    /// All that the vault holds, in memory for as long as this lives.
+    ///
+    /// # Errors
+    /// The vault does not answer.
+    pub(super) async fn all_secrets(&self) -> Result<Vec<Secret>, VaultError> {
+        let mut paths = vec![SlotPath::Repository];
+        for (client, connection, slot) in self.client_slots() {
+            let previous = SlotId::new(&format!("{slot}{PREVIOUS}")).ok();
+            let slots = std::iter::once(slot).chain(previous);
+            paths.extend(slots.map(|slot| SlotPath::new(client.clone(), connection.clone(), slot)));
+        }
+        let clients = self.field.snapshot();
+        let routes: BTreeSet<_> =
+            clients.clients.values().flat_map(|facts| &facts.routes).map(|route| &route.endpoint).collect();
+        paths.extend(routes.into_iter().cloned().map(SlotPath::Route));
+        let (vault, mut secrets) = (self.field.vault(), Vec::new());
+        for path in paths {
+            match self.field.heard(vault.read(&path).await) {
+                Ok(secret) => secrets.push(secret),
+                Err(error) if error.is_outage() => return Err(error),
+                // Nothing is there, or nothing that can be read.
+                Err(_) => {}
+            }
+        }
+        Ok(secrets)
     }
 
     async fn tell_of_secrets(&self) -> Result<(), StoreError> {

@@ -22,7 +22,7 @@ use crate::deploy::{NoRollback, Place};
 use crate::people::NotTaken;
 use crate::pull::{fetch, push};
 use crate::run::{Act, Task};
-use crate::run::{Deployed as _, Permission, Use};
+use crate::run::{Deployed as _, Permission, Use, Went};
 use crate::store::{Accepted, Ending, Entry, Note, QueueItem, RunId, Transaction, TriggerKind};
 use crate::verify::fixture::{self, Files};
 
@@ -136,7 +136,13 @@ async fn stage(agent: &Agent) -> Stage {
 async fn runs(agent: &Agent, plan: &Plan, good: bool, count: usize) {
     for _ in 0..count {
         let now = agent.field.now();
-        agent.switch(|board| board.ended(&place(), digest(plan), good, 5, now), Vec::new()).await.unwrap();
+        agent
+            .switch(
+                |board| board.ended(&place(), digest(plan), if good { Went::Well } else { Went::Badly }, 5, now),
+                Vec::new(),
+            )
+            .await
+            .unwrap();
     }
 }
 

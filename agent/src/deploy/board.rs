@@ -8,6 +8,7 @@ use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::time::Moment;
 
 use super::machine::{Change, Event, NoRollback, Surroundings, Why, Workflow};
+use crate::run::Went;
 
 /// One workflow of one client.
 pub type Place = (ClientId, WorkflowId);
@@ -96,8 +97,8 @@ impl Board {
     }
 
     /// What the end of a run changes.
-    pub fn ended(&self, place: &Place, plan: Digest, good: bool, took_ms: u32, now: Moment) -> Proposal {
-        self.one(place, &Event::Ended { plan, good, took_ms }, now)
+    pub fn ended(&self, place: &Place, plan: Digest, went: Went, took_ms: u32, now: Moment) -> Proposal {
+        self.one(place, &Event::Ended { plan, went, took_ms }, now)
     }
 
     /// What several events change, one after the other. Each is a place and what happened there.
@@ -215,12 +216,12 @@ mod tests {
         let mut board = Board::default();
         board.apply(board.accept(&naming(&[("refund", 1), ("tag", 2)]), now));
         for _ in 0..20 {
-            board.apply(board.ended(&place("refund"), plan(1), true, 5, now));
-            board.apply(board.ended(&place("tag"), plan(2), true, 5, now));
+            board.apply(board.ended(&place("refund"), plan(1), Went::Well, 5, now));
+            board.apply(board.ended(&place("tag"), plan(2), Went::Well, 5, now));
         }
         board.apply(board.accept(&naming(&[("refund", 3), ("tag", 4)]), now));
         for _ in 0..2 {
-            board.apply(board.ended(&place("refund"), plan(3), false, 5, now));
+            board.apply(board.ended(&place("refund"), plan(3), Went::Badly, 5, now));
         }
         assert_eq!(board.workflows()[&place("refund")].active(), Some(plan(1)));
         assert_eq!(board.workflows()[&place("tag")].active(), Some(plan(4)));

@@ -28,11 +28,30 @@ pub struct Health {
     /// The newest runs: milliseconds of a good one, `-1` for a failed one; oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub newest: Vec<i64>,
+    /// Runs in a row that came to no end by somebody else's doing: they say nothing, unless there is no other.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub aside: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Health {
+    /// Adds a run that came to no end by somebody else's doing.
+    pub fn aside(&mut self) {
+        self.aside = self.aside.saturating_add(1);
+    }
+
+    /// Whether nothing went well in as many runs as a trial has: whoever may have chosen each, together they are the plan's.
+    pub fn is_barren(&self) -> bool {
+        self.aside >= TRIAL_RUNS
+    }
+
     /// Adds a run that ended well.
     pub fn good(&mut self, took_ms: u32) {
+        self.aside = 0;
         self.add(i64::from(took_ms));
     }
 
@@ -86,6 +105,9 @@ pub fn judge(trial: &Health, before: Option<&Health>) -> Option<Worse> {
     if trial.failed > allowed_failures(trial.runs, before) {
         return Some(Worse::FailureRate);
     }
+    if trial.is_barren() {
+        return Some(Worse::FailureRate);
+    }
     let (now, then) = (trial.median_ms()?, before?.median_ms()?);
     let most = then.saturating_mul(i64::from(LATENCY_TIMES)).saturating_add(i64::from(LATENCY_ABOVE_MS));
     (now > most).then_some(Worse::Latency)
@@ -100,6 +122,19 @@ mod tests {
         (0..good).for_each(|_| health.good(took_ms));
         (0..bad).for_each(|_| health.bad());
         health
+    }
+
+    #[test]
+    fn what_others_did_says_nothing_unless_nothing_else_ever_happens() {
+        let mut trial = health(1, 5, 1);
+        (1..TRIAL_RUNS).for_each(|_| trial.aside());
+        assert_eq!((trial.runs, judge(&trial, None)), (2, None));
+        let mut barren = trial.clone();
+        barren.aside();
+        assert_eq!(judge(&barren, None), Some(Worse::FailureRate));
+        trial.good(5);
+        trial.aside();
+        assert_eq!(judge(&trial, None), None, "one that went well begins the count anew");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::fresh::{self, Freshness};
 use super::holds;
 use crate::content::Content;
 use crate::kept::Looks;
-use crate::run::{Compiled, Deployed, Permission, Recent, Runnable, Use, is_plain_read};
+use crate::run::{Compiled, Deployed, Permission, Recent, Runnable, Use, Went, is_plain_read};
 use crate::vault::{Secret, SlotPath, Vault, VaultError};
 use crate::world::Clock;
 
@@ -67,8 +67,8 @@ pub struct EndedRun {
     pub place: Place,
     /// Which plan it had.
     pub plan: Digest,
-    /// Whether it did not fail.
-    pub good: bool,
+    /// How it went.
+    pub went: Went,
     /// How long it took.
     pub took_ms: u32,
 }
@@ -333,11 +333,11 @@ impl<C: Clock + 'static, V: Vault + 'static> Deployed for Field<C, V> {
         }
     }
 
-    fn ended(&self, client: &ClientId, workflow: &WorkflowId, plan: &Digest, good: bool, took: Duration) {
+    fn ended(&self, client: &ClientId, workflow: &WorkflowId, plan: &Digest, went: Went, took: Duration) {
         let took_ms = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
         let place = (client.clone(), workflow.clone());
         // Nobody listens any more when the agent is going down; what is not counted then is counted as a crash.
-        drop(self.ended.send(EndedRun { place, plan: *plan, good, took_ms }));
+        drop(self.ended.send(EndedRun { place, plan: *plan, went, took_ms }));
     }
 }
 

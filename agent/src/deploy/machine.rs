@@ -12,6 +12,7 @@ use assent_schema::time::{Moment, Period};
 use serde::{Deserialize, Serialize};
 
 use super::gates::{self, Health, PROVEN_RUNS, TRIAL_RUNS};
+use crate::run::Went;
 
 /// A trial ends after this time, however few runs it had.
 pub const TRIAL_TIME: Period = Period::days(7);
@@ -169,8 +170,8 @@ pub enum Event {
     Ended {
         /// Which plan it had.
         plan: Digest,
-        /// Whether it did not fail.
-        good: bool,
+        /// How it went.
+        went: Went,
         /// How long it took, waiting not counted.
         took_ms: u32,
     },
@@ -306,7 +307,7 @@ impl Workflow {
             Event::Accepted { named, denied, readmitted, returned } => {
                 self.accept(*named, denied, readmitted, returned, around, &mut changes);
             }
-            Event::Ended { plan, good, took_ms } => self.ended(*plan, *good, *took_ms, around, &mut changes),
+            Event::Ended { plan, went, took_ms } => self.ended(*plan, *went, *took_ms, around, &mut changes),
             Event::Boot { open } => self.boot(*open, around, &mut changes),
             Event::Halt => self.trial.iter_mut().for_each(|trial| (trial.live, trial.unclean) = (false, 0)),
             Event::RollBack => {
@@ -414,8 +415,12 @@ impl Workflow {
         }
     }
 
-    fn ended(&mut self, plan: Digest, good: bool, took_ms: u32, around: Surroundings, changes: &mut Vec<Change>) {
-        let count = |health: &mut Health| if good { health.good(took_ms) } else { health.bad() };
+    fn ended(&mut self, plan: Digest, went: Went, took_ms: u32, around: Surroundings, changes: &mut Vec<Change>) {
+        let count = |health: &mut Health| match went {
+            Went::Well => health.good(took_ms),
+            Went::Badly => health.bad(),
+            Went::Aside => health.aside(),
+        };
         if let Some(trial) = self.trial.as_mut().filter(|trial| trial.plan == plan) {
             count(&mut trial.health);
             trial.unclean = 0;
@@ -423,7 +428,7 @@ impl Workflow {
         }
         let Some(committed) = self.committed.as_mut().filter(|committed| committed.plan == plan) else { return };
         count(&mut committed.health);
-        if committed.unproven && !good {
+        if committed.unproven && (went == Went::Badly || committed.health.is_barren()) {
             self.return_to_previous(plan, Why::Unproven, around, changes);
         } else if committed.unproven && committed.health.runs >= PROVEN_RUNS {
             committed.unproven = false;

@@ -97,8 +97,8 @@ fn alphabet() -> Vec<Happening> {
         }
     }
     for n in PLANS {
-        let ended = |good| Event::Ended { plan: plan(n), good, took_ms: 5 };
-        events.extend([vec![ended(true)], vec![ended(true); 20], vec![ended(false)]]);
+        let ended = |went| Event::Ended { plan: plan(n), went, took_ms: 5 };
+        events.extend([vec![ended(Went::Well)], vec![ended(Went::Well); 20], vec![ended(Went::Badly)]]);
     }
     events.extend([Event::Halt, Event::Tick, Event::RollBack].map(|event| vec![event]));
     events.extend([true, false].map(|open| vec![Event::Boot { open }]));
@@ -153,7 +153,7 @@ fn a_copy_that_goes_on_runs_what_the_newest_release_allows_and_nothing_that_went
     let alphabet = alphabet();
     let start = (Workflow::default(), Watcher::default());
     let around = Surroundings { now: Moment::from_seconds(0).plus(LATER), frozen: false };
-    let bad = PLANS.map(|n| vec![Event::Ended { plan: plan(n), good: false, took_ms: 5 }; 2]);
+    let bad = PLANS.map(|n| vec![Event::Ended { plan: plan(n), went: Went::Badly, took_ms: 5 }; 2]);
     let since: Vec<Happening> =
         bad.map(|events| Happening { events, around }).into_iter().chain(alphabet.clone()).collect();
     let mut learnt = 0;
@@ -214,10 +214,10 @@ fn two_workflows_on_a_board_go_their_own_ways() {
     };
     let mut steps: Vec<Step<'_>> = Vec::new();
     for n in PLANS {
-        for good in [true, false] {
-            let (one, count) = (one.clone(), if good { 20 } else { 2 });
+        for (went, count) in [(Went::Well, 20), (Went::Badly, 2)] {
+            let one = one.clone();
             steps.push(Box::new(move |board| {
-                let event = Event::Ended { plan: plan(n), good, took_ms: 5 };
+                let event = Event::Ended { plan: plan(n), went, took_ms: 5 };
                 board.after(std::iter::repeat_n((&one, event), count), now)
             }));
         }

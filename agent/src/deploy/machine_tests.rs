@@ -29,11 +29,11 @@ fn denied(name: u8, denied: &[u8]) -> Event {
 }
 
 fn good(n: u8) -> Event {
-    Event::Ended { plan: plan(n), good: true, took_ms: 5 }
+    Event::Ended { plan: plan(n), went: Went::Well, took_ms: 5 }
 }
 
 fn bad(n: u8) -> Event {
-    Event::Ended { plan: plan(n), good: false, took_ms: 5 }
+    Event::Ended { plan: plan(n), went: Went::Badly, took_ms: 5 }
 }
 
 /// Takes events in order and returns the last changes.
@@ -111,6 +111,19 @@ fn a_trial_that_lets_no_agent_live_goes_back() {
     assert_eq!(workflow.active(), Some(plan(2)));
     play(&mut workflow, &[Event::Boot { open: false }]);
     assert_eq!(workflow.active(), Some(plan(1)));
+}
+
+#[test]
+fn what_others_did_takes_no_plan_back_unless_nothing_goes_well() {
+    let aside = |n| Event::Ended { plan: plan(n), went: Went::Aside, took_ms: 5 };
+    let mut workflow = with_one_committed();
+    play(&mut workflow, &[named(2)]);
+    assert_eq!(play(&mut workflow, &vec![aside(2); 19]), []);
+    assert_eq!(play(&mut workflow, &[bad(2), good(2), aside(2)]), []);
+    assert_eq!(later(&mut workflow, TRIAL_TIME), [Change::Committed { plan: plan(2), unproven: true }]);
+    assert_eq!(play(&mut workflow, &vec![aside(2); 18]), []);
+    let returned = Change::Returned { plan: plan(2), to: Some(plan(1)), why: Why::Unproven };
+    assert_eq!(play(&mut workflow, &[aside(2)]), [returned], "twenty, and nothing that went well among them");
 }
 
 #[test]
@@ -269,7 +282,7 @@ fn holds(before: &Workflow, event: &Event, frozen: bool, after: &Workflow, chang
     for healthy in &after.healthy {
         assert!(!after.refused.contains_key(healthy), "a returned plan counts as healthy");
     }
-    if let (Event::Ended { plan, good: false, .. }, Some(committed)) = (event, &before.committed)
+    if let (Event::Ended { plan, went: Went::Badly, .. }, Some(committed)) = (event, &before.committed)
         && committed.unproven
         && committed.plan == *plan
     {

@@ -96,6 +96,7 @@ mod tests {
 
     use super::*;
     use crate::deploy::machine::{Event, Surroundings};
+    use crate::run::Went;
 
     fn plan(n: u8) -> Digest {
         Digest::from_bytes([n; 32])
@@ -112,7 +113,7 @@ mod tests {
     }
 
     fn ended(n: u8, good: bool) -> Event {
-        Event::Ended { plan: plan(n), good, took_ms: 5 }
+        Event::Ended { plan: plan(n), went: if good { Went::Well } else { Went::Badly }, took_ms: 5 }
     }
 
     #[test]

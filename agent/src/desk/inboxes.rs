@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 
 use super::{FrontDesk, Registry};
 use crate::accept::event::{self, Taken};
-use crate::accept::inbox::{FILE_MOST_BYTES, FILES_MOST, Inbox, delivery_key};
+use crate::accept::inbox::{FILE_MOST_BYTES, FILES_MOST, Inbox, delivery_key, former_key, known_by};
 use crate::listen::Receipt;
 use crate::run::{Compiled, Deployed, NewRun};
 use crate::store::{Alert, Log, Note, Store, StoreError, Transaction, TriggerKind, Write};
@@ -142,9 +142,17 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let plan = &compiled.plan;
         let Trigger::Inbox { after, .. } = &plan.trigger else { return Ok(true) };
         let bytes = inboxes.file(path, name, FILE_MOST_BYTES).map_err(Broken::Disk)?;
-        let digest = Digest::of_file(bytes.as_deref().unwrap_or(name.as_bytes()));
+        let content = bytes.as_deref().unwrap_or(name.as_bytes());
+        let digest = known_by(&self.webhook_key(&plan.client, &plan.workflow), folder, name, content);
         let mark: String = digest.to_string().chars().take(MARK_LENGTH).collect();
-        let key = delivery_key(&plan.client, &plan.workflow, folder, name, &digest);
+        let key = delivery_key(&digest);
+        let former = former_key(&plan.client, &plan.workflow, folder, name, &Digest::of_file(content));
+        if self.engine.store().delivered(&former).map_err(Broken::Store)?.is_some() {
+            if *after == AfterFile::Move {
+                inboxes.set_aside(path, name, ACCEPTED, &mark).map_err(Broken::Disk)?;
+            }
+            return Ok(true);
+        }
         let taken = bytes.as_deref().ok_or(crate::accept::Refused::TooLarge);
         let into = match taken.and_then(|bytes| event::file(&plan.trigger, bytes)) {
             Ok(Taken::Ours(fields)) => {

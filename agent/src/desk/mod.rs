@@ -34,6 +34,7 @@ use crate::store::{RunId, Store, StoreError, Transaction, Write};
 use crate::world::{Clock as _, Dice as _, World};
 
 pub use inboxes::Minds;
+pub use polls::Seen;
 use tasks::Tasks;
 
 /// What only the deployment knows about people, and which workflows there are.

@@ -24,6 +24,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const READS_MOST: usize = 100;
 /// The rule of alerts about lists.
 const RULE: &str = "poll";
+/// The code of an alert about an item that says it is of a later time than now.
+const AHEAD: &str = "from_the_future";
 
 type Key = (ClientId, WorkflowId);
 
@@ -32,7 +34,17 @@ type Key = (ClientId, WorkflowId);
 struct Due {
     next: BTreeMap<Key, Duration>,
     failed: BTreeMap<Key, u32>,
+    ahead: BTreeSet<Key>,
     busy: BTreeSet<Key>,
+}
+
+/// What a look at a list saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing but what may be there.
+    Past,
+    /// Items that say they are of a later time than now.
+    Future,
 }
 
 impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
@@ -65,15 +77,22 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         }
     }
 
-    async fn note_look(&self, due: &mut Due, key: Key, ended: Result<(), NotLooked>) {
+    async fn note_look(&self, due: &mut Due, key: Key, ended: Result<Seen, NotLooked>) {
         due.busy.remove(&key);
+        // What another process told may be over, too.
+        let first = !due.failed.contains_key(&key);
         let failed = due.failed.entry(key.clone()).or_default();
         let told = match ended {
-            Ok(()) if *failed > 0 => {
+            Ok(seen) => {
+                let told = first || *failed > 0 || due.ahead.contains(&key);
                 *failed = 0;
-                self.poll_alert_over(&key).await
+                match seen {
+                    Seen::Past => due.ahead.remove(&key),
+                    Seen::Future => due.ahead.insert(key.clone()),
+                };
+                if told { self.poll_alert_over(&key, seen).await } else { Ok(()) }
             }
-            Ok(()) | Err(NotLooked::NotNow | NotLooked::Resting) => Ok(()),
+            Err(NotLooked::NotNow | NotLooked::Resting) => Ok(()),
             Err(NotLooked::Failed { passing, code }) => {
                 *failed = failed.saturating_add(1);
                 let kind = if passing { Failure::Transient } else { Failure::Permanent };
@@ -91,10 +110,13 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         self.engine.store().commit(transaction).await
     }
 
-    async fn poll_alert_over(&self, key: &Key) -> Result<(), StoreError> {
+    /// What was told of a list is over, but what was seen just now.
+    async fn poll_alert_over(&self, key: &Key, seen: Seen) -> Result<(), StoreError> {
         let open = self.engine.store().alerts()?;
         let ours = |alert: &Alert| {
-            alert.rule == RULE && alert.client.as_ref() == Some(&key.0) && alert.workflow.as_ref() == Some(&key.1)
+            let of_list =
+                alert.rule == RULE && alert.client.as_ref() == Some(&key.0) && alert.workflow.as_ref() == Some(&key.1);
+            of_list && !(seen == Seen::Future && alert.code == AHEAD)
         };
         let over = open.iter().filter(|row| ours(&row.alert)).map(|row| Write::AlertOver { key: row.alert.key() });
         let mut transaction = Transaction::new(self.world.clock().now());
@@ -106,9 +128,10 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     ///
     /// # Errors
     /// [`NotLooked`]; what was accepted before that stays accepted.
-    pub async fn look_at_poll(&self, compiled: &Compiled) -> Result<(), NotLooked> {
+    pub async fn look_at_poll(&self, compiled: &Compiled) -> Result<Seen, NotLooked> {
         let plan = &compiled.plan;
-        let Some(poll) = plan.trigger.poll() else { return Ok(()) };
+        let mut seen = Seen::Past;
+        let Some(poll) = plan.trigger.poll() else { return Ok(seen) };
         let place = Place { client: &plan.client, workflow: &plan.workflow, read: &poll.read };
         let known = self.engine.store().state(&place.name()).or(Err(lost()))?;
         let mut cursor = if let Some(bytes) = known.as_deref() {
@@ -119,7 +142,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             self.keep_cursor(&cursor, &place).await?;
             cursor
         };
-        let mut since = cursor.since(poll.lag);
+        let mut since = cursor.since(poll.lag, self.world.clock().now().moment());
         for _ in 0..READS_MOST {
             let looked = self.engine.look(compiled, poll, since).await?;
             let items = looked.items.into_iter().map(|(record, exact)| item(poll, &plan.trigger, &record, exact));
@@ -127,19 +150,22 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             let items = items.ok_or_else(|| failed("bad_item"))?;
             let (items, then) = judge(&cursor, since, items, looked.more);
             for item in items {
+                if item.ours && item.position.is_ahead(self.world.clock().now().moment()) {
+                    seen = Seen::Future;
+                }
                 if !self.take_item(compiled, poll, &mut cursor, item).await? {
                     // Not now, as when the client has too many runs: the cursor stays, and the items wait in their list.
-                    return Ok(());
+                    return Ok(seen);
                 }
             }
             match then {
-                Then::Rest => return Ok(()),
+                Then::Rest => return Ok(seen),
                 Then::Again(from) => since = from,
                 Then::Stuck => return Err(failed("more_than_one_read_gives")),
                 Then::Unsorted => return Err(failed("not_oldest_first")),
             }
         }
-        Ok(())
+        Ok(seen)
     }
 
     /// Takes one item. False when it cannot be taken now.
@@ -152,7 +178,8 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     ) -> Result<bool, NotLooked> {
         let plan = &compiled.plan;
         let place = Place { client: &plan.client, workflow: &plan.workflow, read: &poll.read };
-        let moved = cursor.past(&item.position);
+        let now = self.world.clock().now().moment();
+        let moved = cursor.past(&item.position, now);
         let (trigger, event, key) = match &plan.trigger {
             Trigger::Webhook { once: Some(once), .. } => {
                 let Some(value) = event::once(&item.fields, once, &item.exact) else { return Err(failed("bad_item")) };
@@ -169,6 +196,8 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             }
             return Ok(true);
         }
+        let of = (plan.client.clone(), plan.workflow.clone());
+        let ahead = item.position.is_ahead(now).then(|| Write::Alert(alert(&of, AHEAD)));
         let new = NewRun {
             client: plan.client.clone(),
             workflow: plan.workflow.clone(),
@@ -176,7 +205,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             event,
             keys: vec![key],
             fields: item.fields,
-            writes: vec![moved.write(&place)],
+            writes: std::iter::once(moved.write(&place)).chain(ahead).collect(),
         };
         match self.drive(self.engine.begin(new)).await {
             Receipt::Accepted(_) => {

@@ -8,6 +8,7 @@ use std::fmt::{self, Write as _};
 
 use assent_schema::ledger::{Entry, Kind};
 use assent_schema::time::{Moment, Period};
+use assent_schema::tripwire;
 use serde_json::Value;
 
 use super::case::{Act, Case};
@@ -60,6 +61,15 @@ pub enum Lack {
     Section(&'static str),
     /// A section that only a person can write holds no explanation.
     Unwritten(&'static str),
+    /// A line holds what must not leave: what it looks like, as a noun.
+    Tells(usize, &'static str),
+}
+
+impl Lack {
+    /// Whether something is too much, not too little.
+    pub fn is_told(&self) -> bool {
+        matches!(self, Self::Tells(..))
+    }
 }
 
 impl fmt::Display for Lack {
@@ -71,6 +81,7 @@ impl fmt::Display for Lack {
             Self::Unwritten(name) => {
                 write!(f, "`## {name}` says nothing yet: a person writes it, in a sentence or more")
             }
+            Self::Tells(line, what) => write!(f, "line {line} holds {what}"),
         }
     }
 }
@@ -79,8 +90,9 @@ fn title(id: &str) -> String {
     format!("# Post-mortem {id}")
 }
 
-/// Looks whether a post-mortem can be shared: all that it lacks.
-pub fn check(text: &[u8], id: &str) -> Vec<Lack> {
+/// Looks whether a post-mortem can be shared: all that it lacks, and all that it tells and must not. `is_secret` knows the
+/// secrets of the vault.
+pub fn check(text: &[u8], id: &str, is_secret: fn(&[u8]) -> bool) -> Vec<Lack> {
     let text = std::str::from_utf8(text).unwrap_or_default();
     if text.trim().is_empty() || text.len() > FILE_MOST_BYTES {
         return vec![Lack::NoText];
@@ -104,7 +116,20 @@ pub fn check(text: &[u8], id: &str) -> Vec<Lack> {
             Some(_) => {}
         }
     }
+    lacks.extend(told(text, is_secret));
     lacks
+}
+
+/// What must not leave, by line, comments too: they are sent with the rest.
+fn told(text: &str, is_secret: fn(&[u8]) -> bool) -> Vec<Lack> {
+    let line_of = |at: usize| text.bytes().take(at).filter(|byte| *byte == b'\n').count().saturating_add(1);
+    let forms = tripwire::secrets(text).into_iter().map(|found| (line_of(found.range.start), found.what));
+    let people = tripwire::personal(text).into_iter().map(|found| (line_of(found.range.start), found.kind.what()));
+    let kept = (1..).zip(text.lines()).filter(|(_, line)| is_secret(line.as_bytes()));
+    let mut told: Vec<_> = kept.map(|(line, _)| (line, "a secret of the vault")).chain(forms).chain(people).collect();
+    told.sort_unstable();
+    told.dedup();
+    told.into_iter().map(|(line, what)| Lack::Tells(line, what)).collect()
 }
 
 /// A comment of Markdown says nothing to who reads the page.

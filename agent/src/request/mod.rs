@@ -30,6 +30,7 @@ pub use build::{Built, Call, build};
 pub use oauth::{awaits_consent, is_record};
 pub use pages::{Next, Paging};
 pub use read::{
-    Answer, BAD_ANSWER, Failed, GRAPHQL_ERROR, LIST_TOO_LONG, MISFIT, More, REPEATED_CURSOR, belongs, exact_items, read,
+    Answer, BAD_ANSWER, Failed, GRAPHQL_ERROR, IsSecret, LIST_TOO_LONG, MISFIT, More, REPEATED_CURSOR, belongs,
+    exact_items, read,
 };
 pub use wrong::{Wrong, WrongKind};

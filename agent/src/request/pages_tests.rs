@@ -5,7 +5,7 @@ use assent_schema::id::ClientId;
 use assent_schema::plan::Operation;
 use serde_json::json;
 
-use super::tests::{Arguments, bearer, operation, response};
+use super::tests::{Arguments, bearer, operation, read, response};
 use super::*;
 
 fn listing() -> Operation {

@@ -51,6 +51,8 @@ pub struct Failed {
     pub says_no: bool,
     /// The declared field that does not fit, for people.
     pub field: Option<BadField>,
+    /// Whether anyone may have written what does not fit.
+    pub by_anyone: bool,
     /// The id by which the other side knows the request, if its answer names one.
     pub request: Option<Token>,
 }
@@ -67,6 +69,7 @@ impl Failed {
             not_executed: false,
             ruled: false,
             field: None,
+            by_anyone: false,
             request: None,
         }
     }
@@ -148,15 +151,18 @@ fn request_id(response: &HttpResponse) -> Option<Token> {
     REQUEST_ID_HEADERS.iter().find_map(named)
 }
 
+/// Tells whether a text holds a secret: a fact that does would be written down.
+pub type IsSecret = fn(&[u8]) -> bool;
+
 /// Reads an answer.
 ///
 /// # Errors
-/// [`Failed`], by the operation's rules first, then by the status.
-pub fn read(operation: &Operation, response: &HttpResponse) -> Result<Answer, Failed> {
-    read_fields(operation, response).map_err(|failed| failed.of(response))
+/// [`Failed`], by the operation's rules first, then by the status. An answer that gives a secret back as a fact does not fit.
+pub fn read(operation: &Operation, response: &HttpResponse, is_secret: IsSecret) -> Result<Answer, Failed> {
+    read_fields(operation, response, is_secret).map_err(|failed| failed.of(response))
 }
 
-fn read_fields(operation: &Operation, response: &HttpResponse) -> Result<Answer, Failed> {
+fn read_fields(operation: &Operation, response: &HttpResponse, is_secret: IsSecret) -> Result<Answer, Failed> {
     let json = Json::parse(response.body.reveal()).ok();
     let success = (200..300).contains(&response.status);
     if let Some(rule) = operation.errors.iter().find(|rule| applies(rule, response, success, json.as_ref())) {
@@ -186,10 +192,14 @@ fn read_fields(operation: &Operation, response: &HttpResponse) -> Result<Answer,
         Some(header) => from_header(response, header, field),
         None => wire::take_field(json.at(&field.at), field, collected == Some(name)),
     };
-    let fields = wire::take_each(&operation.response, find).map_err(|field| bad(Some(field)))?;
+    let misfit = |field: BadField| Failed { by_anyone: field.is_by_anyone(), ..bad(Some(field)) };
+    let fields = wire::take_each(&operation.response, find).map_err(misfit)?;
     let lacks = operation.must.iter().find(|(_, must)| !holds(response, json, must));
     if let Some((name, _)) = lacks {
         return Err(bad(Some(BadField::of(name))));
+    }
+    if let Some(field) = wire::fact_where(&fields, &operation.response, is_secret) {
+        return Err(bad(Some(BadField::of(&field))));
     }
     let paged = operation.pages.as_ref();
     // Where the next page is belongs to the list; nothing else of the answer is to blame.
@@ -293,9 +303,14 @@ pub(super) fn named(kind: Failure, code: &str, response: &HttpResponse) -> Faile
     Failed { kind, code: code.to_owned(), ..by_status_alone(response) }
 }
 
+/// As [`named`], where the name says all: the status beside it, which may be any, is not kept.
+pub(super) fn named_alone(kind: Failure, code: &str, response: &HttpResponse) -> Failed {
+    Failed { status: None, ..named(kind, code, response) }
+}
+
 /// The account may not spend more; waiting helps nothing.
 pub(super) fn out_of_funds(response: &HttpResponse) -> Failed {
-    named(Failure::Permanent, "out_of_funds", response)
+    named_alone(Failure::Permanent, "out_of_funds", response)
 }
 
 /// Whether there is more behind what a read gave.

@@ -14,6 +14,11 @@ use crate::content::Content;
 use crate::request::json::Json;
 use crate::world::{HttpResponse, NetFailure};
 
+/// Reads an answer where nothing is a secret.
+pub(super) fn read(operation: &Operation, response: &HttpResponse) -> Result<Answer, Failed> {
+    super::read(operation, response, |_| false)
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "reads better at the many callers")]
 pub(super) fn operation(changes: serde_json::Value) -> Operation {
     let mut base = json!({
@@ -375,6 +380,24 @@ fn only_declared_fields_of_an_answer_are_kept() {
         .unwrap();
     assert_eq!(answer.fields.len(), 1);
     assert!(answer.fields.get("note") == Some(&Value::text("n-1")) && answer.next.is_none());
+}
+
+#[test]
+fn a_fact_that_holds_a_secret_does_not_fit_and_what_is_read_no_further_may() {
+    let token = |class: &str| json!({"at": "id", "class": class, "written_by": "system", "shape": {"type": "token"}});
+    let list = |class: &str| {
+        json!({"at": "items", "class": "content", "written_by": "system", "optional": true, "shape": {"type": "list", "most": 3,
+            "of": {"at": "", "class": "content", "written_by": "system", "shape": {"type": "record", "fields": {"id": token(class)}}}}})
+    };
+    let body = r#"{"id":"a","other":"k-1","items":[{"id":"b"},{"id":"k-1"}]}"#;
+    let end = |class: &str, body: &str| {
+        let operation = operation(json!({"response": {"id": token("reference"), "items": list(class)}}));
+        let read = super::read(&operation, &response(201, body, &[]), |text| text == b"k-1");
+        read.map(|_| ()).map_err(|failed| (failed.code, failed.field.map(|field| field.to_string())))
+    };
+    assert_eq!(end("content", body), Ok(()), "it is not kept");
+    assert_eq!(end("reference", body), Err((BAD_ANSWER.to_owned(), Some("items".to_owned()))));
+    assert_eq!(end("content", r#"{"id":"k-1"}"#), Err((BAD_ANSWER.to_owned(), Some("id".to_owned()))));
 }
 
 #[test]

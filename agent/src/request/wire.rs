@@ -11,7 +11,7 @@ use assent_schema::expr::{Currency, Decimal, Value};
 use assent_schema::id::Name;
 use assent_schema::plan::Must;
 use assent_schema::shape::{
-    CurrencyWire, Empty, Field, InstantWire, MoneyUnit, MoneyWire, Shape, is_token, is_uuid, number_of,
+    CurrencyWire, Empty, Field, InstantWire, MoneyUnit, MoneyWire, Shape, WrittenBy, is_token, is_uuid, number_of,
 };
 use assent_schema::time::Moment;
 
@@ -23,23 +23,36 @@ use super::json::Json;
 /// # Shape
 /// Written with dots: `orders.changed`. Items of lists have no name.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct BadField(Vec<Name>);
+pub struct BadField {
+    names: Vec<Name>,
+    /// Who may have written what does not fit, once it is known.
+    by: Option<WrittenBy>,
+}
 
 impl BadField {
-    /// One field that does not fit as a whole.
+    /// One field that does not fit as a whole, by nobody's doing.
     pub fn of(name: &Name) -> Self {
-        Self::default().in_field(name)
+        Self::missing().in_field(name)
+    }
+
+    /// Whether anyone may have written what does not fit. What is missing is nobody's doing.
+    pub fn is_by_anyone(&self) -> bool {
+        self.by == Some(WrittenBy::Anyone)
+    }
+
+    fn missing() -> Self {
+        Self { by: Some(WrittenBy::System), ..Self::default() }
     }
 
     fn in_field(mut self, name: &Name) -> Self {
-        self.0.insert(0, name.clone());
+        self.names.insert(0, name.clone());
         self
     }
 }
 
 impl fmt::Display for BadField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().enumerate().try_for_each(|(place, name)| {
+        self.names.iter().enumerate().try_for_each(|(place, name)| {
             if place > 0 {
                 f.write_str(".")?;
             }
@@ -51,8 +64,9 @@ impl fmt::Display for BadField {
 /// Takes the declared fields out of what came in.
 ///
 /// # Shape
-/// Optional fields that are missing, null, or empty where that means so, have no member. `cut` is the one list field that is cut at its length instead
-/// of being refused, because it is read in pages.
+/// Optional fields that are missing, null, or empty where that means so, have no member, nor have those that anyone may write
+/// and that do not fit: whoever fills in a form decides about no run of others. `cut` is the one list field that is cut at its
+/// length instead of being refused, because it is read in pages.
 ///
 /// # Errors
 /// [`BadField`] for the first field, in order of names, that is missing or does not fit.
@@ -79,17 +93,46 @@ pub(super) fn take_each(
     Ok(taken)
 }
 
+/// The outermost declared field in which a fact is what `is` tells, if there is one.
+pub fn fact_where(
+    values: &BTreeMap<Name, Value>,
+    fields: &BTreeMap<Name, Field>,
+    is: fn(&[u8]) -> bool,
+) -> Option<Name> {
+    let mut known = values.iter().filter_map(|(name, value)| Some((name, value, fields.get(name)?)));
+    known.find(|(_, value, field)| is_fact_where(value, field, is)).map(|(name, ..)| name.clone())
+}
+
+fn is_fact_where(value: &Value, field: &Field, is: fn(&[u8]) -> bool) -> bool {
+    match (&field.shape, value) {
+        (Shape::List { of, .. }, Value::List(items)) => items.iter().any(|item| is_fact_where(item, of, is)),
+        (Shape::Record { fields }, Value::Record(members)) => fact_where(members, fields, is).is_some(),
+        (_, Value::Text(text)) => field.class.is_fact() && is(text.as_bytes()),
+        _ => false,
+    }
+}
+
 /// The value of a field of which this was found.
 pub(super) fn take_field(there: Option<&Json>, field: &Field, cut: bool) -> Result<Value, BadField> {
-    match (there.filter(|there| !is_nothing(there, field)), &field.prefix) {
+    let taken = match (there.filter(|there| !is_nothing(there, field)), &field.prefix) {
         (None, _) if field.optional => Ok(Value::Absent),
-        (None, _) => Err(BadField::default()),
+        (None, _) => Err(BadField::missing()),
         (Some(there), None) => fit(there, &field.shape, cut),
         (Some(Json::Text(text)), Some(prefix)) => {
-            let text = text.strip_prefix(prefix.as_str()).ok_or_else(BadField::default)?;
-            read_text(text, &field.shape).ok_or_else(BadField::default)
+            let rest = text.strip_prefix(prefix.as_str());
+            rest.and_then(|text| read_text(text, &field.shape)).ok_or_else(BadField::default)
         }
         (Some(_), Some(_)) => Err(BadField::default()),
+    };
+    match taken {
+        Ok(value) => Ok(value),
+        Err(bad) => {
+            let bad = BadField { by: bad.by.or(Some(field.written_by)), ..bad };
+            if field.optional && field.written_by == WrittenBy::Anyone && bad.is_by_anyone() {
+                return Ok(Value::Absent);
+            }
+            Err(bad)
+        }
     }
 }
 

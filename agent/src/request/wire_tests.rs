@@ -45,13 +45,45 @@ fn only_declared_fields_are_taken() {
     assert!(taken.get("id") == Some(&Value::text("7")));
     let missing = take(&json(r#"{"data":{}}"#), &wanted, None).err();
     assert_eq!(missing, Some(BadField::of(&Name::new("id").unwrap())));
-    let long = take(&json(r#"{"data":{"id":"a"},"note":"long"}"#), &wanted, None).err();
-    assert_eq!(long.map(|b| b.to_string()), Some("note".to_owned()));
+    let long = |note: Field| {
+        let wanted = fields(vec![("id", field("data.id", Shape::Token {})), ("note", note)]);
+        let taken = take(&json(r#"{"data":{"id":"a"},"note":"long"}"#), &wanted, None);
+        taken.map(|taken| taken.len()).map_err(|bad| (bad.to_string(), bad.is_by_anyone()))
+    };
+    let note = field("note", Shape::Text { most_bytes: 3 });
+    let misfit = |by_anyone| Err(("note".to_owned(), by_anyone));
+    assert_eq!(long(Field { optional: true, ..by_system(note.clone()) }), misfit(false));
+    assert_eq!(long(note.clone()), misfit(true), "it must be there");
+    assert_eq!(long(Field { optional: true, ..note }), Ok(1), "nobody has to write it as we like");
     let order =
         Shape::Record { fields: fields(vec![("changed", field("at", Shape::Instant { wire: InstantWire::Iso }))]) };
     let list = Shape::List { most: 3, of: Box::new(field("", order)) };
     let within = take(&json(r#"{"list":[{"at":"soon"}]}"#), &fields(vec![("orders", field("list", list))]), None);
     assert_eq!(within.err().map(|bad| bad.to_string()), Some("orders.changed".to_owned()), "the item has no name");
+}
+
+fn by_system(field: Field) -> Field {
+    Field { written_by: WrittenBy::System, ..field }
+}
+
+#[test]
+fn who_may_have_written_what_does_not_fit_is_told_wherever_it_lies() {
+    let of = |code: Field| {
+        let record =
+            Shape::Record { fields: fields(vec![("id", by_system(field("id", Shape::Token {}))), ("code", code)]) };
+        let list = Shape::List { most: 2, of: Box::new(by_system(field("", record))) };
+        fields(vec![("items", by_system(field("items", list)))])
+    };
+    let by_anyone =
+        |text: &str, wanted: &BTreeMap<Name, Field>| take(&json(text), wanted, None).err().unwrap().is_by_anyone();
+    let (anyone, system) = (of(field("code", Shape::Token {})), of(by_system(field("code", Shape::Token {}))));
+    let odd = r#"{"items":[{"id":"1","code":"a"},{"id":"2","code":"my number is 1017"}]}"#;
+    assert_eq!((by_anyone(odd, &anyone), by_anyone(odd, &system)), (true, false));
+    for text in [r#"{"items":[{"id":"1"}]}"#, r#"{"items":[{"id":"a b","code":"a"}]}"#, r#"{"items":1}"#, "{}"] {
+        assert!(!by_anyone(text, &anyone), "{text}");
+    }
+    let many = r#"{"items":[{"id":"1","code":"a"},{"id":"1","code":"a"},{"id":"1","code":"a"}]}"#;
+    assert!(!by_anyone(many, &anyone), "how many there are is the system's");
 }
 
 #[test]

@@ -10,6 +10,10 @@ use assent_schema::plan::Retry;
 /// The longest `Retry-After` that is honoured; a longer one is cut to this, so that no server can park a run for days.
 pub const RETRY_AFTER_MOST: Duration = Duration::from_hours(1);
 
+/// What is waited where an API asks to: the step that is as long or longer, in seconds. Which one is all that its wish tells;
+/// an API that was given content could else write some of it into a time that is kept.
+const STEPS: [u64; 13] = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600];
+
 /// What follows a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -25,14 +29,20 @@ pub enum Next {
 ///
 /// # Shape
 /// `left` is the time to the deadline. `dice` is a uniform random number. The delay is uniform in
-/// `[0, min(most, first · 2^(attempt − 1))]`, and at least the `Retry-After` that the answer gave.
+/// `[0, min(most, first · 2^(attempt − 1))]`, and at least the `Retry-After` that the answer gave, to the next step.
 pub fn next(retry: &Retry, attempt: u32, retry_after: Option<Duration>, left: Duration, dice: u64) -> Next {
     if attempt >= retry.attempts {
         return Next::NoAttempts;
     }
-    let asked = retry_after.unwrap_or_default().min(RETRY_AFTER_MOST);
+    let asked = retry_after.map_or(Duration::ZERO, stepped);
     let delay = share(ceiling(retry, attempt), dice).max(asked);
     if delay < left { Next::After(delay) } else { Next::NoTime }
+}
+
+/// A wish to the next step.
+fn stepped(asked: Duration) -> Duration {
+    let step = STEPS.into_iter().map(Duration::from_secs).find(|step| asked <= *step);
+    if asked.is_zero() { Duration::ZERO } else { step.unwrap_or(RETRY_AFTER_MOST) }
 }
 
 /// The longest delay that backoff alone gives after this attempt.
@@ -118,6 +128,21 @@ mod tests {
         let asked = Some(Duration::from_secs(30));
         assert_eq!(next(&RETRY, 1, asked, Duration::from_secs(30), 0), Next::NoTime);
         assert_eq!(next(&RETRY, 1, asked, Duration::from_secs(31), 0), Next::After(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn what_is_asked_for_is_waited_to_the_next_of_a_few_steps() {
+        let waits: std::collections::BTreeSet<_> = (0..=4_000_000)
+            .step_by(333)
+            .map(|millis| match next(&RETRY, 1, Some(Duration::from_millis(millis)), LONG, 0) {
+                Next::After(wait) => wait,
+                end => panic!("{end:?}"),
+            })
+            .collect();
+        assert_eq!(waits.len(), STEPS.len() + 1);
+        assert_eq!(stepped(Duration::from_millis(1)), Duration::from_secs(1));
+        assert_eq!(stepped(Duration::from_secs(45)), Duration::from_secs(60));
+        assert_eq!(stepped(Duration::from_secs(60)), Duration::from_secs(60));
     }
 
     #[test]

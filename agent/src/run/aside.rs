@@ -18,6 +18,7 @@ use super::tokens::Generation;
 use crate::request::{self, Answer, Failed};
 use crate::retry::{Next, next};
 use crate::store::{Aim, Entry, Intent, Note, Store, Write};
+use crate::vault::tripwire;
 use crate::world::World;
 
 /// What a request is given at least, however little of the run's time is left.
@@ -125,7 +126,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let mut request = built.request;
         request.timeout = request.timeout.min(self.left().max(LEAST));
         let response = self.send(read.name, request).await;
-        let answer = response.and_then(|response| request::read(read.operation, &response));
+        let answer = response.and_then(|response| request::read(read.operation, &response, tripwire::holds));
         let code = answer.as_ref().map_or_else(|failed| failed.code.clone(), |_| OK.to_owned());
         let outcome = self.note("outcome").fact("code", code);
         self.pend_aside(read, attempt, outcome);

@@ -56,6 +56,10 @@ pub(super) struct CompiledStep {
     pub(super) decided_by: BTreeSet<Name>,
     /// Whether an AI or anyone outside chose the amount, or that the step runs.
     pub(super) chosen: bool,
+    /// Whether whom it asks is given content, and could write some of it into whatever is kept of the answer.
+    pub(super) given_content: bool,
+    /// Whether an AI or anyone outside may have chosen that it fails.
+    pub(super) unsure: bool,
 }
 
 pub(super) enum CompiledAction {
@@ -234,6 +238,8 @@ fn compile_step(plan: &Plan, flows: &Flows, step: &assent_schema::plan::Step) ->
         parallel: step.parallel.clone(),
         continue_on: step.continue_on.clone(),
         decided_by: flow.certain.approved.clone(),
+        given_content: flow.is_given_content(),
+        unsure: flow.failing.any() || flow.ends.any(),
         chosen: flow.control.any() || amounts_of(&action).any(|name| marked(flow, name)),
         action,
     })

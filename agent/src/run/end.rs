@@ -3,12 +3,15 @@
 //! # Source
 //! engine.md section 3. Promises P11, P19.
 
+use std::sync::atomic::Ordering;
+
 use assent_schema::class::{Class, Sink};
 use assent_schema::expr::Value;
 use assent_schema::plan::Mode;
 
 use super::compiled::CompiledKpi;
 use super::driver::{End, Run};
+use super::went::went;
 use super::{Deployed, seal};
 use crate::content::{Cleared, clear};
 use crate::store::{Alert, Ending, Entry, QueueItem, Store, Write};
@@ -52,10 +55,10 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     fn tell_deployed(&self, end: &End) {
-        let good = matches!(end.ending, Ending::Done | Ending::Superseded);
+        let went = went(end, &self.compiled, self.shared.misfit.load(Ordering::Relaxed));
         let took = self.compiled.plan.limits.timeout.duration().saturating_sub(self.left());
         let accepted = &self.accepted;
-        self.engine.deployed.ended(&accepted.client, &accepted.workflow, &accepted.plan, good, took);
+        self.engine.deployed.ended(&accepted.client, &accepted.workflow, &accepted.plan, went, took);
     }
 
     /// What automation could not finish goes to people, with what was already done.

@@ -19,7 +19,7 @@ use crate::request::wire::Exact;
 use crate::request::{self, Answer, Built, Call, Failed, MISFIT, More, Paging};
 use crate::retry::Gate;
 use crate::store::Store;
-use crate::vault::Secret;
+use crate::vault::{Secret, tripwire};
 use crate::world::{Clock as _, Net as _, World};
 
 /// What a list holds from a moment on.
@@ -181,7 +181,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         let connection = &place.name.connection;
         self.tell_breaker(place.client, connection, theirs);
         let response = answered.map_err(Failed::of_net)?;
-        match request::read(place.operation, &response) {
+        match request::read(place.operation, &response, tripwire::holds) {
             Err(failed) if failed.status == Some(401) && place.ready.token.is_some() => {
                 // The next one gets another token.
                 place.ready.token.inspect(|token| self.spoil(place.client, connection, *token));

@@ -47,6 +47,7 @@ mod tokens;
 mod used;
 mod values;
 mod wait;
+mod went;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
@@ -73,6 +74,7 @@ pub use look::{Looked, NotLooked};
 pub use ready::{Recent, Runnable};
 pub use reread::Reread;
 pub use rotate::{NotRotated, OfClient, Rotation};
+pub use went::Went;
 
 use crate::content::Content;
 use crate::kept::Looks;
@@ -146,7 +148,7 @@ pub trait Deployed: Send + Sync + 'static {
     fn permission(&self, of: &Use<'_>) -> Permission;
 
     /// A run has ended, durably.
-    fn ended(&self, client: &ClientId, workflow: &WorkflowId, plan: &Digest, good: bool, took: Duration);
+    fn ended(&self, client: &ClientId, workflow: &WorkflowId, plan: &Digest, went: Went, took: Duration);
 }
 
 /// What permission is asked for.

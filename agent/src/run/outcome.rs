@@ -4,8 +4,11 @@
 //! When the next attempt begins at the earliest is kept with what came of the last one: a restart makes it no earlier.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use assent_schema::id::Name;
+use assent_schema::ledger::Token;
+use assent_schema::tripwire::patterns;
 
 use super::Deployed;
 use super::compiled::CompiledStep;
@@ -15,7 +18,14 @@ use crate::request::Failed;
 use crate::retry::Next;
 use crate::retry::backoff::RETRY_AFTER_MOST;
 use crate::store::{Entry, Fact, Outcome, Store, Write};
+use crate::vault::tripwire;
 use crate::world::{Wall, World};
+
+/// Whether the id may be kept by which the other side knows a request. It wrote it freely: who was given content could write
+/// some of it there, and a debugging proxy what authorised the request.
+fn may_be_kept(id: &Token, given_content: bool) -> bool {
+    !given_content && !tripwire::holds(id.as_str().as_bytes()) && patterns(id.as_str()).is_empty()
+}
 
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     pub(super) fn outcome(
@@ -60,6 +70,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             Next::After(delay) if failed.is_passing() => Some(self.now().plus(delay).millis()),
             Next::After(_) | Next::NoAttempts | Next::NoTime => None,
         };
+        if failed.by_anyone {
+            self.shared.misfit.store(true, Ordering::Relaxed);
+        }
         self.came(Outcome {
             step: step.id.clone(),
             item: self.item.clone(),
@@ -67,7 +80,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             code: failed.code.clone(),
             status: failed.status,
             in_doubt,
-            request: failed.request.clone(),
+            request: failed.request.clone().filter(|id| may_be_kept(id, step.given_content)),
             again,
             kept: BTreeMap::new(),
         });
@@ -83,5 +96,23 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         }
         self.flush_all().await?;
         self.pause(rest).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::Secret;
+
+    #[test]
+    fn an_id_of_a_request_is_kept_where_it_can_hold_neither_content_nor_a_secret() {
+        let secret = Secret::new(b"oq7-Tr1pped-by-an-echo-55".to_vec()).ok().unwrap();
+        let kept = |id: &str, given_content| may_be_kept(&id.parse().unwrap(), given_content);
+        assert!(kept("req_011CSHoEeqs5C35K2UUqR7Fy", false));
+        assert!(!kept("req_011CSHoEeqs5C35K2UUqR7Fy", true), "who was given content wrote it");
+        assert!(!kept("oq7-Tr1pped-by-an-echo-55", false) && !kept("id-oq7-Tr1pped-by-an-echo-55-0", false));
+        assert!(!kept("sk_live_9aBcDeFgHiJkLmNoPqRsTuVwXyZ012345", false), "whoever's it is");
+        drop(secret);
+        assert!(kept("oq7-Tr1pped-by-an-echo-55", false), "nobody's secret");
     }
 }

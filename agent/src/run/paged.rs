@@ -18,6 +18,7 @@ use super::driver::{Run, Stop};
 use super::tokens::Generation;
 use crate::request::{self, Built, Failed, MISFIT, Paging};
 use crate::store::Store;
+use crate::vault::tripwire;
 use crate::world::World;
 
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
@@ -35,7 +36,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         loop {
             request.timeout = request.timeout.min(self.left().max(Duration::from_secs(1)));
             let answer = match self.send(&call.name, request).await {
-                Ok(response) => request::read(&call.operation, &response),
+                Ok(response) => request::read(&call.operation, &response, tripwire::holds),
                 Err(failed) => Err(failed),
             };
             let page = match answer {

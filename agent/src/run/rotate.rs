@@ -17,7 +17,7 @@ use crate::request::oauth::{self, Grant};
 use crate::request::{self, Call, Failed};
 use crate::store::{Log, Note, Store, StoreError, Transaction, Write};
 use crate::vault::rotate::{Action, Going, Stage, Standing, Tested};
-use crate::vault::{PREVIOUS, Secret, SlotPath, Vault, VaultError};
+use crate::vault::{PREVIOUS, Secret, SlotPath, Vault, VaultError, tripwire};
 use crate::world::{Clock as _, Net as _, World};
 
 /// Where the store keeps what is known of a slot.
@@ -309,7 +309,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         };
         let built = request::build(&call).map_err(|wrong| never(wrong.kind.code()))?;
         let answered = self.world.net().exchange(built.request).await.map_err(Failed::of_net)?;
-        request::read(operation, &answered).map(|_| None)
+        request::read(operation, &answered, tripwire::holds).map(|_| None)
     }
 
     /// By what the agent knows a secret again. Of a record only what a person gives: its refresh token is replaced by itself.

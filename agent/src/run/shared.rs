@@ -1,6 +1,7 @@
 //! What all tasks of one run share: what is sealed for it, whether it has its place, what reaches it from outside.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use assent_schema::expr::Value;
@@ -25,6 +26,8 @@ pub(super) struct Shared {
     /// How many tasks of the run do something; the run has its place while it is more than none.
     pub(super) busy: tokio::sync::Mutex<u32>,
     pub(super) signals: Arc<Signals>,
+    /// Whether a value that anyone may have written did not fit an answer.
+    pub(super) misfit: AtomicBool,
 }
 
 impl Shared {
@@ -35,6 +38,7 @@ impl Shared {
             trigger: Mutex::default(),
             busy: tokio::sync::Mutex::new(0),
             signals,
+            misfit: AtomicBool::new(false),
         }
     }
 

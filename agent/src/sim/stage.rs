@@ -10,7 +10,7 @@ use assent_schema::id::{ClientId, ConnectionId, OperationRef, Region, SlotId, Wo
 use assent_schema::time::Moment;
 
 use super::host::lock;
-use crate::run::{Compiled, Deployed, Permission, Use, is_plain_read};
+use crate::run::{Compiled, Deployed, Permission, Use, Went, is_plain_read};
 use crate::store::{Books, LedgerRow, LedgerRows, Log, Note, StoreError};
 use crate::vault::{Secret, SlotPath, Vault, VaultError};
 use crate::world::Wall;
@@ -130,7 +130,7 @@ impl Deployed for Stage {
         if is_held { Permission::Held } else { Permission::Go }
     }
 
-    fn ended(&self, _: &ClientId, _: &WorkflowId, _: &Digest, _: bool, _: Duration) {}
+    fn ended(&self, _: &ClientId, _: &WorkflowId, _: &Digest, _: Went, _: Duration) {}
 }
 
 /// Books that number rows and keep nothing: rehearsals need no ledger.

@@ -1,4 +1,5 @@
-//! The tripwire of the log: no line is written that holds a secret which is in memory at that moment.
+//! The tripwire: no line of the log is written that holds a secret which is in memory at that moment, and no answer is taken
+//! that gives one back as a fact.
 //!
 //! What is looked for is kept as keyed hashes of eight bytes alone; a line whose windows meet one is compared with the secret
 //! itself, as it stands, in base64 (at each of its three places), percent-encoded and escaped as JSON does, twice over. Such
@@ -154,8 +155,8 @@ fn encoded(part: &[u8], says: &mut impl FnMut(&[u8]) -> bool) -> bool {
     })
 }
 
-/// Whether a line holds a secret that lives now.
-fn holds(line: &[u8]) -> bool {
+/// Whether a line, or a text that came from outside, holds a secret that lives now.
+pub fn holds(line: &[u8]) -> bool {
     let mut line = Zeroizing::new(line.to_vec());
     for _ in 0..=ESCAPED_MOST {
         if is_met(&line) || (line.contains(&b'%') && is_met(&unpercent(&line))) {

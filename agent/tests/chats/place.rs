@@ -11,7 +11,7 @@ use assent_agent::desk::{FrontDesk, Registry};
 use assent_agent::listen;
 use assent_agent::people::Itself;
 use assent_agent::real::{Egress, Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
-use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use};
+use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use, Went};
 use assent_agent::sim::NoBooks;
 use assent_agent::store::{Books, LedgerRow, Memory, Note, Store as _, StoreError, Tables};
 use assent_agent::vault::{Secret, VaultError};
@@ -179,7 +179,7 @@ impl Deployed for Deployment {
         Permission::Go
     }
 
-    fn ended(&self, _: &ClientId, _: &WorkflowId, _: &Digest, _: bool, _: Duration) {}
+    fn ended(&self, _: &ClientId, _: &WorkflowId, _: &Digest, _: Went, _: Duration) {}
 }
 
 impl Registry for Deployment {

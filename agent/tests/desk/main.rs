@@ -18,7 +18,7 @@ use assent_agent::people::Itself;
 use assent_agent::people::NotTaken;
 use assent_agent::people::wire::Received;
 use assent_agent::real::{Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
-use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use};
+use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use, Went};
 use assent_agent::sim::NoBooks;
 use assent_agent::store::{Books, Gate, LedgerRow, Memory, Note, RunFilter, Store, StoreError, Tables};
 use assent_agent::vault::{Secret, VaultError};
@@ -71,7 +71,7 @@ impl Deployed for Deployment {
         Permission::Go
     }
 
-    fn ended(&self, _: &ClientId, _: &WorkflowId, _: &Digest, _: bool, _: Duration) {}
+    fn ended(&self, _: &ClientId, _: &WorkflowId, _: &Digest, _: Went, _: Duration) {}
 }
 
 impl Registry for Deployment {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use assent_agent::content::Content;
 use assent_agent::run::{Compiled, Engine};
 use assent_agent::sim::{Crash, Point, Reply, Service, Spawner, Stage, Stop, Strike, run};
-use assent_agent::store::{Ending, Entry, JournalRow, RunFilter, Store as _};
+use assent_agent::store::{Ending, Entry, JournalRow, Outcome, RunFilter, Store as _};
 use assent_agent::world::{Clock as _, HttpRequest, HttpResponse, Wall};
 use assent_schema::plan::Plan;
 use assent_schema::scenario::Tests;
@@ -65,13 +65,15 @@ struct Busy {
     honest: Honest,
     asked: Asked,
     wait: Option<u32>,
+    /// Whom the wait is asked by.
+    by: &'static str,
 }
 
 impl Service for Busy {
     fn answer(&mut self, now: Wall, request: HttpRequest) -> Reply {
         let operation = request.operation.to_string();
         self.asked.lock().expect("a lock").push((now, operation.clone()));
-        if let Some(seconds) = self.wait.filter(|_| operation == "shop.post") {
+        if let Some(seconds) = self.wait.filter(|_| operation == self.by) {
             self.wait = None;
             let header = |name: &str, value: &str| (name.to_owned(), Content::new(value.as_bytes().to_vec()));
             let headers = vec![header("retry-after", &seconds.to_string()), header("x-request-id", "req-7")];
@@ -83,10 +85,14 @@ impl Service for Busy {
 }
 
 fn story(workflow: &Workflow, wait: Option<u32>) -> (Story<'_>, Asked) {
+    story_by(workflow, wait, "shop.post")
+}
+
+fn story_by<'a>(workflow: &'a Workflow, wait: Option<u32>, by: &'static str) -> (Story<'a>, Asked) {
     let asked = Asked::default();
     let known = Arc::clone(&asked);
     let scenario = workflow.tests.scenarios.first().expect("a scenario");
-    (Story::behind(workflow, scenario, 7, |honest| Busy { honest, asked: known, wait }), asked)
+    (Story::behind(workflow, scenario, 7, |honest| Busy { honest, asked: known, wait, by }), asked)
 }
 
 fn journal(story: &Story<'_>) -> Vec<JournalRow> {
@@ -127,6 +133,27 @@ fn a_run_that_left_memory_comes_back_wherever_the_machine_dies() {
     }
 }
 
+/// What came of the request that was told to wait.
+fn throttled(story: &Story<'_>) -> Outcome {
+    let found = journal(story).into_iter().find_map(|row| match row.entry {
+        Entry::Outcome(outcome) if outcome.status == Some(429) => Some(outcome),
+        _ => None,
+    });
+    found.expect("what came of it")
+}
+
+#[test]
+fn how_an_api_knows_a_request_is_kept_where_it_was_given_no_content() {
+    let workflow = resting(&json!({"for": "1m"}));
+    for (by, kept) in [("shop.get_note", Some("req-7")), ("shop.post", None)] {
+        let (story, _) = story_by(&workflow, Some(3), by);
+        story.live(|_, _| {});
+        assert_eq!(story.check(), Some(Ending::Done), "{by}");
+        let outcome = throttled(&story);
+        assert_eq!(outcome.request.as_ref().map(assent_schema::ledger::Token::as_str), kept, "{by}");
+    }
+}
+
 /// How long after its answer the next post left, and whether the machine died in between.
 fn gap(dies: bool) -> Duration {
     let workflow = resting(&json!({"for": "1m"}));
@@ -144,12 +171,7 @@ fn gap(dies: bool) -> Duration {
         host.crash_at((dies && process == 0).then_some(crash));
     });
     assert_eq!((story.check(), processes), (Some(Ending::Done), if dies { 2 } else { 1 }));
-    let failed = journal(&story).into_iter().find_map(|row| match row.entry {
-        Entry::Outcome(outcome) if outcome.status == Some(429) => Some(outcome),
-        _ => None,
-    });
-    let failed = failed.expect("what came of the first post");
-    assert_eq!(failed.request.as_ref().map(assent_schema::ledger::Token::as_str), Some("req-7"));
+    assert!(throttled(&story).again.is_some());
     let asked = asked.lock().expect("a lock");
     let posts: Vec<Wall> = asked.iter().filter(|(_, name)| name == "shop.post").map(|(at, _)| *at).collect();
     let [first, second] = posts.as_slice() else { panic!("{posts:?}") };

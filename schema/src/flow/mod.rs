@@ -122,6 +122,13 @@ pub struct StepFlow {
     pub facts: BTreeMap<Name, Shape>,
 }
 
+impl StepFlow {
+    /// Whether anything that a call or an `ask` is given may not be durable.
+    pub fn is_given_content(&self) -> bool {
+        self.with.values().chain(&self.sources).any(|given| !given.label.class.is_fact())
+    }
+}
+
 /// A member of a parameter that has members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inner {

@@ -10,6 +10,7 @@ use super::*;
 use crate::control::Answer;
 use crate::control::incidents::{IncidentAnswer, IncidentQuestion, IncidentRow};
 use crate::store::Severity;
+use crate::vault::{AnyVault, FileVault, Secret, SlotPath};
 
 /// Takes posts on loopback: each with the next status, then with 204.
 pub(super) struct Receiver {
@@ -178,6 +179,17 @@ async fn an_incident_is_answered_explained_shared_and_closed_by_those_on_call() 
         let why = "The price list of the shop was empty for an hour, and nobody had asked whether it may be.";
         let whole = draft.replace("## Root cause\n", &format!("## Root cause\n\n{why}\n"));
         let whole = whole.replace("## Prevention\n", &format!("## Prevention\n\nAn empty list stops the run. {why}\n"));
+        let vault = FileVault::open(Arc::clone(&agent.disk), Arc::clone(&agent.identity.host)).ok().unwrap();
+        let path = SlotPath::Route("ops".parse().unwrap());
+        vault.put(&path, Secret::new(b"canary-of-the-route".to_vec()).ok().unwrap()).unwrap();
+        agent.field.replace_vault(AnyVault::File(vault));
+        let told = |more: &str| share(&format!("{}\n{more}\n", whole.trim_end()));
+        let line = whole.trim_end().lines().count() + 1;
+        let refused = one(&agent, told("It was canary-of-the-route.")).await.unwrap_err();
+        assert!(refused.contains(&format!("line {line} holds a secret of the vault")), "{refused}");
+        let refused = one(&agent, told("Ask anna.schmidt@gmail.com.")).await.unwrap_err();
+        assert!(refused.contains(&format!("line {line} holds an e-mail address")), "{refused}");
+        assert!(receiver.got.lock().unwrap().is_empty());
         assert!(one(&agent, share(&whole)).await.unwrap_err().contains("did not take"), "the route answers 500");
         assert_eq!(one(&agent, share(&whole)).await.unwrap().state, "shared");
         assert!(one(&agent, share(&whole)).await.unwrap_err().contains("before"));

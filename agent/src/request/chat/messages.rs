@@ -51,13 +51,13 @@ pub(super) fn failed(json: Option<&Json>, response: &HttpResponse) -> Failed {
     let text = |path| json.and_then(|json| json.text_at(path));
     match text("error.type") {
         // Some gateways pass it on with another status than 529.
-        Some("overloaded_error") => read::named(Failure::Transient, "overloaded", response),
+        Some("overloaded_error") => read::named_alone(Failure::Transient, "overloaded", response),
         // A spend limit has the type of a rate limit and stays for the month.
         Some("rate_limit_error") if text("error.details.error_code") == Some("enforced_spend_limit_reached") => {
             read::out_of_funds(response)
         }
         Some("billing_error") => read::out_of_funds(response),
-        Some("rate_limit_error") => read::named(Failure::Throttled, "throttled", response),
+        Some("rate_limit_error") => read::named_alone(Failure::Throttled, "throttled", response),
         Some(_) | None => read::by_status_alone(response),
     }
 }

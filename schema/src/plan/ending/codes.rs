@@ -70,7 +70,7 @@ pub const ENDINGS: &[EndCode] = &[
     ),
     end(
         "bad_answer",
-        "A yes that is no JSON, or lacks a declared field, or holds one that does not fit.",
+        "A yes that is no JSON, or lacks a declared field, or holds one that does not fit, or gives a secret of ours back.",
         "Compare the fields of the operation with what the API answers: `optional`, `type`, `at`.",
     ),
     end(
