@@ -2,7 +2,6 @@
 
 use super::*;
 use assent_schema::class::Class;
-use assent_schema::shape::WrittenBy;
 
 fn field(at: &str, shape: Shape) -> Field {
     Field {

@@ -115,7 +115,11 @@ mod tests {
     fn of_an_effect_stays_what_tells_that_it_happened() {
         let field = |class: &str, shape: &str, optional: bool| {
             let shape = if shape == "text" { json!({"type": shape, "most_bytes": 9}) } else { json!({"type": shape}) };
-            json!({"at": "data.it", "shape": shape, "class": class, "written_by": "system", "optional": optional})
+            let mut field = json!({"at": "data.it", "shape": shape, "class": class, "written_by": "system"});
+            if optional {
+                field["optional"] = json!(true);
+            }
+            field
         };
         let response = json!({
             "read": field("reference", "token", false),
