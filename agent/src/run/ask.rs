@@ -227,7 +227,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
 
     /// Gets an answer again: the text that was parked, or another answer of which the facts are the same.
     pub(super) async fn answer_again(&mut self, step: &CompiledStep, ask: &CompiledAsk) -> Result<(), Stop> {
-        let compiled = std::sync::Arc::clone(&self.compiled);
+        let compiled = Arc::clone(&self.compiled);
         if let Some((parker, field, kept)) = parked_by(self.view(&compiled), &step.id) {
             return self.unpark(step, parker, &field, &kept).await;
         }
