@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use assent_agent::accept::{inbox, webhook};
 use assent_agent::content::Content;
-use assent_agent::desk::{FrontDesk, Minds, Registry, Seen};
+use assent_agent::desk::{self, FrontDesk, Minds, Registry};
 use assent_agent::listen::{Desk as _, Event, Receipt};
 use assent_agent::people::Itself;
 use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use, Went};
@@ -318,7 +318,7 @@ async fn an_item_from_the_future_is_taken_and_told_and_nothing_behind_it_is_pass
     host.appears("a", 10);
     host.appears("future", 2_000_000_000);
     host.pass(30);
-    assert_eq!(desk.look_at_poll(&host.compiled).await, Ok(Seen::Future));
+    assert_eq!(desk.look_at_poll(&host.compiled).await, Ok(desk::Seen::Future));
     let told =
         || -> Vec<String> { host.store().alerts().expect("alerts").into_iter().map(|row| row.alert.code).collect() };
     assert_eq!((host.events(), told()), (vec!["a".into(), "future".into()], vec!["from_the_future".into()]));
@@ -327,12 +327,12 @@ async fn an_item_from_the_future_is_taken_and_told_and_nothing_behind_it_is_pass
         host.appears(&format!("b{i}"), 40 + i);
     }
     host.pass(30);
-    assert_eq!(desk.look_at_poll(&host.compiled).await, Ok(Seen::Future));
+    assert_eq!(desk.look_at_poll(&host.compiled).await, Ok(desk::Seen::Future));
     host.world.list.lock().expect("a lock").retain(|item| item["id"] != "future");
     host.appears("c", 70);
     host.pass(30);
     let desk = host.boot().await;
-    assert_eq!(desk.look_at_poll(&host.compiled).await, Ok(Seen::Past));
+    assert_eq!(desk.look_at_poll(&host.compiled).await, Ok(desk::Seen::Past));
     assert_eq!(host.events(), ["a", "future", "b0", "b1", "b2", "b3", "c"]);
 }
 
