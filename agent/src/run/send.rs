@@ -74,6 +74,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 self.flush_all().await?;
                 self.pause(wait).await?;
                 self.permitted(step, Some(connection)).await?;
+                waited = true;
             }
             if passed {
                 return Ok(waited);
