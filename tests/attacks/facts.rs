@@ -4,7 +4,7 @@ use assent_schema::client::Decider;
 use assent_schema::time::Period;
 use serde_json::{Value, json};
 
-use super::fixture::{at, bytes, id, key, read};
+use super::fixture::{id, key, read};
 use super::table::{Attack, Verdict, attack, because};
 use super::world::{World, after, bent, judge, judge_at, later};
 

@@ -3,7 +3,6 @@
 use assent_schema::canon::Digest;
 use serde_json::{Value, json};
 
-use super::fixture::bytes;
 use super::table::{Attack, Verdict, attack, because};
 use super::world::{World, bent, judge};
 

@@ -147,6 +147,8 @@ fn answered_fields(operation: &Operation) -> BTreeMap<Name, Field> {
             class,
             written_by: WrittenBy::System,
             optional: false,
+            prefix: None,
+            empty: None,
             measure: false,
             category: None,
         };

@@ -104,7 +104,7 @@ impl Deployments {
         while let Ok(run) = self.ended.try_recv() {
             ended.push(run);
         }
-        let counted = |run: &EndedRun| Event::Ended { plan: run.plan, good: run.good, took_ms: run.took_ms };
+        let counted = |run: &EndedRun| Event::Ended { plan: run.plan, went: run.went, took_ms: run.took_ms };
         let proposal = self.board.after(ended.iter().map(|run| (&run.place, counted(run))), self.now());
         self.switch(proposal, Vec::new()).await?;
         let (due, done) = (self.field.stage(self.world.now()), self.stage()?);
