@@ -65,7 +65,7 @@ impl fmt::Display for BadField {
 ///
 /// # Shape
 /// Optional fields that are missing, null, or empty where that means so, have no member, nor have those that anyone may write
-/// and that do not fit: whoever fills in a form decides about no run of others. `cut` is the one list field that is cut at its
+/// and whose text does not fit: whoever fills in a form decides about no run of others. `cut` is the one list field that is cut at its
 /// length instead of being refused, because it is read in pages.
 ///
 /// # Errors
@@ -127,7 +127,9 @@ pub(super) fn take_field(there: Option<&Json>, field: &Field, cut: bool) -> Resu
     match taken {
         Ok(value) => Ok(value),
         Err(bad) => {
-            let bad = BadField { by: bad.by.or(Some(field.written_by)), ..bad };
+            // What a person writes is a text; another kind of JSON is the system's doing.
+            let by = if matches!(there, Some(Json::Text(_))) { field.written_by } else { WrittenBy::System };
+            let bad = BadField { by: bad.by.or(Some(by)), ..bad };
             if field.optional && field.written_by == WrittenBy::Anyone && bad.is_by_anyone() {
                 return Ok(Value::Absent);
             }

@@ -98,13 +98,16 @@ fn an_empty_text_is_nothing_where_the_catalog_says_so() {
     ];
     for shape in shapes {
         let says = |empty, optional| {
-            let wanted = fields(vec![("it", Field { optional, empty, ..field("it", shape.clone()) })]);
+            let wanted = fields(vec![("it", Field { optional, empty, ..by_system(field("it", shape.clone())) })]);
             take(&json(r#"{"it":""}"#), &wanted, None).map(|taken| taken.len())
         };
         assert_eq!(says(Some(Empty::Absent), true), Ok(0), "{}", shape.as_str());
         assert!(says(Some(Empty::Absent), false).is_err(), "it must be there");
         let is_text = matches!(shape, Shape::Text { .. });
         assert_eq!(says(None, true).is_ok(), is_text, "an empty text is a text, and no {}", shape.as_str());
+        let anyones = fields(vec![("it", Field { optional: true, ..field("it", shape.clone()) })]);
+        let taken = take(&json(r#"{"it":""}"#), &anyones, None).map(|taken| taken.len());
+        assert_eq!(taken, Ok(usize::from(is_text)), "whoever left a form empty wrote it");
     }
 }
 
