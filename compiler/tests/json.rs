@@ -283,7 +283,7 @@ fn what_a_rollback_took_back_no_later_release_brings_again() {
     commit_after(&repository, third, tree_of(&repository, &files), "alice");
     refused(&release);
     story.value(&format!("{release} --readmit {bad} --reason mended"));
-    assert_eq!((plan_of_triage(), &manifest()["returned"]), (bad.clone(), &Value::Null));
+    assert_eq!((plan_of_triage(), &manifest()["returned"]), (bad, &Value::Null));
     // What was let in again and rolled back again is not let in by what the release before said.
     story.value(&format!("{rollback} --to 1"));
     assert_eq!((plan_of_triage(), &manifest()["returned"], &manifest()["readmitted"]), (good, &back, &Value::Null));

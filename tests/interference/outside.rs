@@ -9,12 +9,11 @@ use assent_agent::request::chat;
 use assent_agent::sim::{Reply, Service};
 use assent_agent::world::{HttpRequest, HttpResponse, NetFailure, Wall};
 use assent_schema::canon::Digest;
-use assent_schema::class::Class;
 use assent_schema::expr::Origin;
 use assent_schema::id::{Name, OperationRef};
 use assent_schema::plan::{Action, Answer, Operation, Plan, Step};
-use assent_schema::shape::{Field, Shape, WrittenBy};
 use assent_tests::generate::Dice;
+use assent_tests::systems::answered_fields;
 use serde_json::{Value, json};
 
 use crate::inputs::{Inputs, Spot, named, put, text};
@@ -133,28 +132,6 @@ impl Outside {
         }
         Ok(response(200, chat::reply(request, Some(&json.to_string()))))
     }
-}
-
-/// The fields of an answer: what is read of it, and what it must hold besides.
-fn answered_fields(operation: &Operation) -> BTreeMap<Name, Field> {
-    let besides = operation.must.iter().filter(|(_, must)| must.shape.is_some() || !must.at.is_empty());
-    let besides = besides.map(|(name, must)| {
-        let class = if must.shape.is_some() { Class::Reference } else { Class::Content };
-        let shape = must.shape.clone().unwrap_or(Shape::Text { most_bytes: 64 });
-        let field = Field {
-            at: must.at.clone(),
-            shape,
-            class,
-            written_by: WrittenBy::System,
-            optional: false,
-            prefix: None,
-            empty: None,
-            measure: false,
-            category: None,
-        };
-        (name.clone(), field)
-    });
-    besides.chain(operation.response.iter().map(|(name, field)| (name.clone(), field.clone()))).collect()
 }
 
 /// An id of the request that tells what the request holds: what an API writes that means no good.

@@ -1,7 +1,6 @@
 //! From a push to what runs: verifying and staging a large release, a poll that finds nothing new, a switch, a rollback, and
 //! a fetch that is ended at its limits.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -26,7 +26,7 @@ use crate::world::Wall;
 /// How many reads in a row may fail for a while before on-call is told.
 const PASSING_FAILURES_MOST: u32 = 3;
 /// How far ahead of ours the clock of a list may be, as with webhooks, before on-call is told.
-const AHEAD_MOST: Duration = Duration::from_secs(300);
+const AHEAD_MOST: Duration = Duration::from_mins(5);
 
 /// The place of an item in its list.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

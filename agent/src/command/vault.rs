@@ -129,7 +129,7 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
                 opens(&config.repository, &secret)?;
             }
             let form = form_here(call, slot)?;
-            let awaits_consent = matches!(&form, Some(Some(form)) if form.awaits_consent(secret.reveal()));
+            let awaits_consent = matches!(&form, Known::As(form) if form.awaits_consent(secret.reveal()));
             let named = fits(form, slot, &secret)?;
             wait(vault.set(slot, secret))?.tried(|| format!("cannot set {slot}"))?;
             let told = client::ask(&config.state.socket(), &Said::Question(Question::OpenVault))?;
@@ -143,20 +143,32 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
     }
 }
 
-/// What a secret of a slot looks like, if what runs here names the slot; nothing where no agent runs.
-fn form_here(call: &Call, slot: &SlotPath) -> Result<Option<Option<Form>>, Error> {
+/// What is known here of the secret of a slot.
+enum Known {
+    /// No agent runs that could say it.
+    NoAgent,
+    /// Nothing that runs here names the slot.
+    Unnamed,
+    /// It looks like this.
+    As(Form),
+}
+
+fn form_here(call: &Call, slot: &SlotPath) -> Result<Known, Error> {
     let question = Said::Question(Question::Form { slot: slot.to_string() });
     match client::ask(&call.config()?.state.socket(), &question)? {
-        None => Ok(None),
-        Some(Answer::Form(form)) => Ok(Some(form)),
+        None => Ok(Known::NoAgent),
+        Some(Answer::Form(form)) => Ok(form.map_or(Known::Unnamed, Known::As)),
         Some(_) => Err(unexpected()),
     }
 }
 
 /// Refuses a secret that cannot be one of its slot. Whether what runs here names the slot at all; nothing where no agent runs.
-fn fits(form: Option<Option<Form>>, slot: &SlotPath, secret: &Secret) -> Result<Option<bool>, Error> {
-    let Some(form) = form else { return Ok(None) };
-    let Some(form) = form else { return Ok(Some(false)) };
+fn fits(known: Known, slot: &SlotPath, secret: &Secret) -> Result<Option<bool>, Error> {
+    let form = match known {
+        Known::NoAgent => return Ok(None),
+        Known::Unnamed => return Ok(Some(false)),
+        Known::As(form) => form,
+    };
     form.judge(secret.reveal())
         .map_err(|misfit| Error::refused(format!("the secret for {slot} {}", misfit.what)).help(misfit.help))?;
     Ok(Some(true))

@@ -34,6 +34,7 @@ pub struct Answer {
 
 /// A failure, told by a code of a closed list.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is told of the answer by itself, in any mixture")]
 pub struct Failed {
     /// What kind it is.
     pub kind: Failure,

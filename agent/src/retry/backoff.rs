@@ -141,8 +141,8 @@ mod tests {
             .collect();
         assert_eq!(waits.len(), STEPS.len() + 1);
         assert_eq!(stepped(Duration::from_millis(1)), Duration::from_secs(1));
-        assert_eq!(stepped(Duration::from_secs(45)), Duration::from_secs(60));
-        assert_eq!(stepped(Duration::from_secs(60)), Duration::from_secs(60));
+        assert_eq!(stepped(Duration::from_secs(45)), Duration::from_mins(1));
+        assert_eq!(stepped(Duration::from_mins(1)), Duration::from_mins(1));
     }
 
     #[test]

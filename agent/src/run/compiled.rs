@@ -58,7 +58,7 @@ pub(super) struct CompiledStep {
     pub(super) chosen: bool,
     /// Whether whom it asks is given content, and could write some of it into whatever is kept of the answer.
     pub(super) given_content: bool,
-    /// Whether an AI or anyone outside may have chosen that it fails.
+    /// Whether what anyone outside wrote is put into it, or makes its expressions fail.
     pub(super) unsure: bool,
 }
 
@@ -239,7 +239,8 @@ fn compile_step(plan: &Plan, flows: &Flows, step: &assent_schema::plan::Step) ->
         continue_on: step.continue_on.clone(),
         decided_by: flow.certain.approved.clone(),
         given_content: flow.is_given_content(),
-        unsure: flow.failing.any() || flow.ends.any(),
+        // What a model chose of the plan's own words is the plan's, and so is a choice by a condition.
+        unsure: flow.ends.outside || flow.with.values().any(|given| given.label.marks.outside),
         chosen: flow.control.any() || amounts_of(&action).any(|name| marked(flow, name)),
         action,
     })

@@ -5,7 +5,7 @@
 //! before it pays.
 //!
 //! # Source
-//! trust.md section 6, "Health gates". Promises P15, P17.
+//! trust.md section 6. Promises P15, P17.
 
 use assent_schema::plan::Failure;
 
@@ -80,7 +80,7 @@ fn is_anothers(code: &str, step: Option<&CompiledStep>, misfit: bool) -> bool {
         return true;
     }
     let Some(step) = step else { return false };
-    let by_value = BY_VALUE.contains(&code) || code.starts_with("expression_");
+    let by_value = BY_VALUE.contains(&code) || code.split_once('_').is_some_and(|(kind, _)| kind == "expression");
     match kind_of(code, step) {
         Some(Failure::Transient | Failure::Throttled) => true,
         Some(Failure::Permanent | Failure::Conflict) => step.unsure,

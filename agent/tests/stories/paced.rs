@@ -1,6 +1,8 @@
 //! Requests that wait for their turn under a rate: page by page, under two rates at once, and with the token of the moment at
 //! which they are sent.
 
+#![expect(clippy::indexing_slicing, reason = "helpers of tests; what does not fit fails the test")]
+
 use std::sync::Arc;
 
 use assent_agent::run::Compiled;

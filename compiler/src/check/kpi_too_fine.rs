@@ -14,8 +14,8 @@ pub(super) fn check(needs: &Needs, findings: &mut Findings) {
     let mut sums: Vec<&Summed> = needs.sums.iter().collect();
     sums.sort();
     for (number, sum) in sums.iter().enumerate() {
-        let others = sums.iter().take(number).filter(|other| other.workflow != sum.workflow);
-        let shared = others.filter_map(|other| Some((other, other.fields.intersection(&sum.fields).next()?))).next();
+        let mut others = sums.iter().take(number).filter(|other| other.workflow != sum.workflow);
+        let shared = others.find_map(|other| Some((other, other.fields.intersection(&sum.fields).next()?)));
         let Some((other, (field, _))) = shared else { continue };
         let message = format!(
             "The KPI `{}` sums `{field}`, and so does `{}` of the workflow `{}`: their difference tells of the runs that only \

@@ -175,7 +175,9 @@ impl<'r> Leads<'r> {
     }
 
     fn onward(&mut self, library: &Library, path: &str) -> Result<Option<Arc<BTreeSet<String>>>, Error> {
-        let Some(blob) = library.files.get(path).filter(|_| path.ends_with(".toml")) else { return Ok(None) };
+        let Some(blob) = library.files.get(path).filter(|_| path.strip_suffix(".toml").is_some()) else {
+            return Ok(None);
+        };
         if let Some(known) = self.onward.get(blob) {
             return Ok(Some(Arc::clone(known)));
         }

@@ -17,7 +17,7 @@ use git2::Repository;
 use super::leads::Leads;
 use crate::error::Error;
 use crate::parse::value_place;
-use crate::source::{Change, LIBRARY_FOLDER, Parts, TrustFiles};
+use crate::source::{Change, LIBRARY_FOLDER, PROJECT_FILE, Parts, TrustFiles};
 
 /// What to do about a commit that the forge made out of others.
 const SQUASHED: &str = "The forge made this commit out of others and dropped their signatures. Merge without squashing or rebasing at the forge; or squash on your own machine, sign with `git commit -S`, and push that.";
@@ -28,8 +28,8 @@ const UNSIGNED: &str = "Have a member of the team sign it: set `gpg.format` to `
 
 /// What to do where the teams of several clients must be content with a file of the library.
 const LIBRARY: &str = " A change of the library is one of every client whose workflows lead to the file: it is signed by somebody who is in all of their teams; or it stands under a new name, which each team uses when it wants to.";
-/// What to do where several clients' teams must be content with `assent.toml`.
-const PROJECT: &str = " What `assent.toml` says of a region and of its alert routes it says of every client there that takes them: a change is signed by somebody who is in all of their teams.";
+/// What to do about `assent.toml`, which is of the agency: whoever is assigned to one of its clients may change it.
+const PROJECT: &str = " What `assent.toml` says of a region and of its alert routes it says of every client there that takes them: a change is signed by somebody who is in the team of one of them.";
 
 /// Who wrote what, as far as the commits that were looked at tell.
 #[derive(Clone, Debug, Default)]
@@ -108,16 +108,22 @@ pub fn judge(
         let others = shared.iter().map(|(client, path)| (Some(client.clone()), path.as_str()));
         // Whoever may not change the client's folder is told so once.
         let others: Vec<_> = others.filter(|(client, _)| !own.contains_key(client)).collect();
-        for (client, path) in own.into_iter().chain(others) {
+        let objects = |client: Option<&ClientId>| {
             let then = || {
                 let (signed, newest) = newest.as_ref()?;
-                let (said, help) = objection(client.as_ref(), signed, Ok(newest))?;
+                let (said, help) = objection(client, signed, Ok(newest))?;
                 Some((
                     format!("on top of older teams than stood before or were released last, {said} by the newer"),
                     help,
                 ))
             };
-            if let Some((said, help)) = objection(client.as_ref(), &signed, assigned.ok_or(why)).or_else(then) {
+            objection(client, &signed, assigned.ok_or(why)).or_else(then)
+        };
+        let may_project =
+            others.iter().any(|(client, path)| *path == PROJECT_FILE && objects(client.as_ref()).is_none());
+        let others = others.into_iter().filter(|(_, path)| *path != PROJECT_FILE || !may_project);
+        for (client, path) in own.into_iter().chain(others) {
+            if let Some((said, help)) = objects(client.as_ref()) {
                 let short: String = change.id.to_string().chars().take(12).collect();
                 let is_said = is_said_by_client(path.splitn(3, '/').nth(2).unwrap_or_default());
                 let does = if is_said { "changes or takes out" } else { "changes" };

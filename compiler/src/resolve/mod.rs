@@ -235,10 +235,14 @@ fn files_of<'a>(folder: &'a str, workflow: &'a spec::Workflow) -> impl Iterator<
     workflow.every_step().for_each(|step| match &step.action {
         spec::Action::Ask { prompt, with, .. } => {
             named.push(&prompt.value);
-            with.values().for_each(|argument| texts_of(argument, &mut named));
+            for argument in with.values() {
+                texts_of(argument, &mut named);
+            }
         }
         spec::Action::Call { with, .. } | spec::Action::Set { values: with } => {
-            with.values().for_each(|argument| texts_of(argument, &mut named));
+            for argument in with.values() {
+                texts_of(argument, &mut named);
+            }
         }
         spec::Action::Decide { .. } | spec::Action::Each(_) | spec::Action::Wait { .. } | spec::Action::Stop { .. } => {
         }

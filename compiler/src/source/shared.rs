@@ -50,13 +50,16 @@ pub struct Configured {
     pub workflows: BTreeSet<Oid>,
 }
 
+/// The clients of a commit, each with its folder.
+type Clients = Arc<BTreeMap<ClientId, Arc<Configured>>>;
+
 /// Reads commits, and remembers what stood in the same trees.
 pub struct SharedReader<'r> {
     repository: &'r Repository,
     libraries: BTreeMap<Oid, Arc<Library>>,
     folders: BTreeMap<Oid, Arc<Configured>>,
     /// By the tree of `clients/` and the blob of `clients.lock`.
-    clients: BTreeMap<(Option<Oid>, Option<Oid>), Arc<BTreeMap<ClientId, Arc<Configured>>>>,
+    clients: BTreeMap<(Option<Oid>, Option<Oid>), Clients>,
 }
 
 impl<'r> SharedReader<'r> {
@@ -96,13 +99,12 @@ impl<'r> SharedReader<'r> {
             None => Arc::default(),
         };
         let key = (find(&tree, "clients", ObjectType::Tree), find(&tree, super::CLIENTS_LOCK, ObjectType::Blob));
-        let clients = match self.clients.get(&key) {
-            Some(known) => Arc::clone(known),
-            None => {
-                let found = Arc::new(self.clients(&tree, key.0)?);
-                self.clients.insert(key, Arc::clone(&found));
-                found
-            }
+        let clients = if let Some(known) = self.clients.get(&key) {
+            Arc::clone(known)
+        } else {
+            let found = Arc::new(self.clients(&tree, key.0)?);
+            self.clients.insert(key, Arc::clone(&found));
+            found
         };
         Ok(Shared { project, library, clients })
     }
@@ -173,7 +175,8 @@ impl<'r> SharedReader<'r> {
         let mut workflows = BTreeSet::new();
         if let Some(folder) = find(&tree, "workflows", ObjectType::Tree) {
             for entry in &self.repository.find_tree(folder)? {
-                let is_workflow = |name: &str| name.ends_with(".toml") && !name.ends_with(".test.toml");
+                let is_workflow =
+                    |name: &str| name.strip_suffix(".toml").is_some_and(|stem| stem.strip_suffix(".test").is_none());
                 if entry.kind() == Some(ObjectType::Blob) && entry.name().is_ok_and(is_workflow) {
                     workflows.insert(entry.id());
                 }

@@ -112,7 +112,7 @@ fn a_merge_joins_no_client_with_what_its_team_never_saw() {
 }
 
 #[test]
-fn what_the_project_says_of_a_client_is_changed_by_its_team() {
+fn what_the_project_says_of_clients_is_changed_by_somebody_who_is_assigned_to_one() {
     let (_folder, agency) = agency();
     let repository = branch::open(&agency.source).unwrap();
     let base = branch::tip(&repository, "main").unwrap().unwrap();
@@ -125,10 +125,11 @@ fn what_the_project_says_of_a_client_is_changed_by_its_team() {
     let all = ["acme", "borealis", "cedar"];
     assert_eq!(clients(&said("rehearse_in = \"staging\"", "rehearse_in = \"production\"", None)), all);
     assert_eq!(clients(&said("\"post-mortems\"]", "]", None)), all);
-    assert_eq!(clients(&said("\"post-mortems\"]", "]", Some("chen"))), ["acme"]);
+    assert_eq!(said("\"post-mortems\"]", "]", Some("chen")), Vec::<String>::new(), "in the team of one of them");
     assert_eq!(said("\"post-mortems\"]", "]", Some("bruno")), Vec::<String>::new());
     // Of one region, it is said of the clients there.
     assert_eq!(clients(&said("alerts.us.", "alerts-us.", None)), ["borealis"]);
+    assert_eq!(clients(&said("alerts.us.", "alerts-us.", Some("alice"))), ["borealis"]);
     // What no client takes is nobody's, and so is how it is written.
     let more = "[[route]]\nname = \"more\"\ncarries = [\"alerts\"]\nvia = \"webhook\"\n";
     assert_eq!(said("# An automation", "# Our\n# An automation", None), Vec::<String>::new());

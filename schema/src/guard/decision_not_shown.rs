@@ -9,7 +9,7 @@ use crate::plan::{Action, Argument, Effect};
 
 /// Reports each `amount` and `target` of an effect under a decision that none of its decisions shows, at the argument, and
 /// each that is made of what was shown: what is sent is the very value that was shown. A target that is a constant of the
-/// workflow need not be: the client approved it. An amount must be seen, whoever wrote it.
+/// workflow need not be: of what is sent or paid it is part of the data use. An amount must be seen, whoever wrote it.
 ///
 /// # Source
 /// language.md section 5, "Decisions clear what they show". Promise P25.

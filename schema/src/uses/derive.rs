@@ -412,8 +412,10 @@ impl Derived<'_> {
         let limits = || self.client.guardrails.iter().filter(|guardrail| guardrail.operation == *reference);
         let counts =
             |name: &Name| limits().any(|limit| limit.per_customer.as_ref().is_some_and(|of| of.param == *name));
-        let told = |name: &Name, param: &Param| {
-            param.target || param.amount || operation.effect == Effect::Money || counts(name)
+        let told = |name: &Name, param: &Param| match operation.effect {
+            Effect::Money => true,
+            Effect::Message => param.target || param.amount || counts(name),
+            Effect::None | Effect::Draft | Effect::Write => counts(name),
         };
         let puts = operation.params.iter().filter(|(name, param)| told(name, param)).filter_map(|(name, _)| {
             let constants = written(self.plan, with.get(name.as_str())?);

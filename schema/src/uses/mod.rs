@@ -60,8 +60,8 @@ pub struct DataUse {
     /// Which fields, with their class.
     #[serde(default, deserialize_with = "spelled::some", skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, Class>,
-    /// What is put into each target and amount of an effect, into the parameter by which a limit counts customers, and into
-    /// all that an effect that moves money is given.
+    /// What is put into each target and amount of an effect that sends a message, into all that one that moves money is given,
+    /// and into the parameter by which a limit counts customers.
     #[serde(default, deserialize_with = "spelled::tables", skip_serializing_if = "BTreeMap::is_empty")]
     pub puts: BTreeMap<Name, PutUse>,
     /// With which permissions.

@@ -10,9 +10,10 @@ use assent_agent::content::Content;
 use assent_agent::request::chat;
 use assent_agent::sim::read_wire;
 use assent_agent::world::{HttpRequest, HttpResponse};
+use assent_schema::class::Class;
 use assent_schema::id::{ClientId, Name, OperationRef};
 use assent_schema::plan::{Action, Answer, Effect, Operation, Plan};
-use assent_schema::shape::{CurrencyWire, Field, InstantWire, Shape, number_of};
+use assent_schema::shape::{CurrencyWire, Field, InstantWire, Shape, WrittenBy, number_of};
 use assent_schema::time::Moment;
 use serde_json::{Map, Value, json};
 
@@ -62,13 +63,10 @@ impl Systems {
             return response(200, self.answers(request, event));
         }
         // A plan holds the fields that it uses; an API answers all of them.
-        let fields: BTreeMap<&str, &Field> = self
-            .alike(request)
-            .flat_map(|operation| operation.response.values())
-            .map(|field| (field.at.as_str(), field))
-            .collect();
+        let fields: BTreeMap<String, Field> =
+            self.alike(request).flat_map(answered_fields).map(|(_, field)| (field.at.clone(), field)).collect();
         let (held, mut body) = (self.is_held(request, event), json!({}));
-        for (at, field) in fields {
+        for (at, field) in &fields {
             put(&mut body, at, self.value(field, event, held));
         }
         response(200, body.to_string().into_bytes())
@@ -133,7 +131,7 @@ impl Systems {
     fn value(&self, field: &Field, event: &str, held: bool) -> Value {
         match &field.shape {
             Shape::Text { .. } => json!(format!("About {event}, please")),
-            Shape::Token {} => json!(event),
+            Shape::Token {} => json!(format!("{}{event}", field.prefix.as_deref().unwrap_or_default())),
             Shape::Uuid {} => json!("0f8fad5b-d9cb-469f-a165-70867728950e"),
             Shape::Integer {} => json!(3),
             Shape::Decimal {} => json!("0.5"),
@@ -172,6 +170,28 @@ impl Systems {
             }
         }
     }
+}
+
+/// The fields of an answer: what is read of it, and what it must hold besides.
+pub fn answered_fields(operation: &Operation) -> BTreeMap<Name, Field> {
+    let besides = operation.must.iter().filter(|(_, must)| must.shape.is_some() || !must.at.is_empty());
+    let besides = besides.map(|(name, must)| {
+        let class = if must.shape.is_some() { Class::Reference } else { Class::Content };
+        let shape = must.shape.clone().unwrap_or(Shape::Text { most_bytes: 64 });
+        let field = Field {
+            at: must.at.clone(),
+            shape,
+            class,
+            written_by: WrittenBy::System,
+            optional: false,
+            prefix: must.prefix.clone(),
+            empty: None,
+            measure: false,
+            category: None,
+        };
+        (name.clone(), field)
+    });
+    besides.chain(operation.response.iter().map(|(name, field)| (name.clone(), field.clone()))).collect()
 }
 
 /// Every amount that they tell, in minor units.

@@ -230,7 +230,7 @@ static DATA_USE: Table = Table {
         may(
             "puts",
             Holds::Map(&NAME, &Holds::Table(&PUT)),
-            "What is put into targets, amounts, what customers are counted by, and all that moves money.",
+            "What is put where messages go, into all that moves money, and into what customers are counted by.",
         ),
         may("scopes", Holds::List(&Holds::Form(&SCOPE)), "With which permissions."),
         may("guardrail", Holds::Table(&GUARDRAIL), "The limit on money or calls."),
