@@ -93,17 +93,9 @@ impl Stage {
     /// # Errors
     /// When the command fails.
     pub fn release(&self, environment: &str) -> Result<(Outcome, String), Error> {
-        self.release_with(environment, &[])
-    }
-
-    /// As [`release`](Self::release), with more arguments.
-    ///
-    /// # Errors
-    /// When the command fails.
-    pub fn release_with(&self, environment: &str, more: &[&str]) -> Result<(Outcome, String), Error> {
         let (key, freshness) = (self.agency.private("alice")?, self.agency.private("timer")?);
         let (remote, at) = (self.agency.remote.display().to_string(), clock()?.to_string());
-        let mut args = line(&[
+        let args = line(&[
             "release",
             "--environment",
             environment,
@@ -118,7 +110,6 @@ impl Stage {
             "--at",
             &at,
         ]);
-        args.extend(line(more));
         self.agency.try_assent(&args)
     }
 
