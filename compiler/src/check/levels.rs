@@ -381,7 +381,6 @@ fn judge_workflow(
     let uses = derive_after(&lowered.plan, facts, &flows, before);
     let breaches = guard::breaches(&lowered.plan, &flows, facts);
     let idle = unused_personal::idle(&workflow.plan);
-    let sums = guard::sums(&lowered.plan, &flows).into_iter().map(|sum| (sum.place, sum.fields)).collect();
     workflow.plan = Arc::clone(&lowered.plan);
-    Some(JudgedWorkflow { lowered, uses, breaches, idle, sums })
+    Some(JudgedWorkflow { lowered, uses, breaches, idle })
 }

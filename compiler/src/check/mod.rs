@@ -19,7 +19,6 @@ mod forbidden_purpose;
 mod hidden;
 pub mod inline_secret;
 mod instant;
-mod kpi_too_fine;
 mod leads;
 mod levels;
 mod lookalike_name;
@@ -56,7 +55,6 @@ use std::sync::Arc;
 use assent_schema::canon::{self, Digest};
 use assent_schema::client::{ClientFacts, Endpoints};
 use assent_schema::coverage::Evidence;
-use assent_schema::expr::Source;
 use assent_schema::finding::{Findings, Span};
 use assent_schema::guard::Breach;
 use assent_schema::id::{ClientId, Environment, Name, OperationRef, Region, Scope, WorkflowId};
@@ -218,7 +216,6 @@ fn check_project(view: &View<'_>, findings: &mut Findings) {
 /// Checks that look at a client, but at none of its workflows alone: what these need together is summed up.
 fn check_client(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
     lookalike_name::check_client(view, needs, findings);
-    kpi_too_fine::check(needs, findings);
     region_mismatch::check(view, needs, findings);
     over_privileged::check(view, needs, findings);
     inline_secret::check(view, findings);
@@ -308,8 +305,6 @@ pub struct JudgedWorkflow {
     pub breaches: Vec<Breach>,
     /// Reads of records with personal fields whose answer nothing uses.
     pub idle: Vec<Name>,
-    /// The fields that its KPIs sum: of each the number among the KPIs, and the fields.
-    pub sums: Vec<(usize, BTreeSet<Source>)>,
 }
 
 impl Judged {

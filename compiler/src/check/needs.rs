@@ -4,19 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use assent_schema::canon::Digest;
-use assent_schema::expr::{Origin, Source};
 use assent_schema::finding::Span;
-use assent_schema::flow::{Part, Site};
 use assent_schema::id::{ClientId, ConnectionId, Region, Scope};
-use assent_schema::plan::Mode;
 use assent_schema::spec::{self, Unit};
 use assent_schema::uses::{DataUse, Party};
 use serde::{Deserialize, Serialize};
 
 use super::Survey;
-use super::expressions::site;
 use super::lookalike_name::Placed as _;
-use crate::resolve::Client;
 use crate::source::Place;
 
 /// The sum over some workflows of one client.
@@ -37,19 +32,6 @@ pub(super) struct Needs {
     pub(super) called: Option<Called>,
     /// What its workflows are called.
     pub(super) names: Vec<Label>,
-    /// What the KPIs of its workflows sum; nothing of those that only watch, for they count none.
-    pub(super) sums: Vec<Summed>,
-}
-
-/// A sum over the runs of a workflow.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Summed {
-    /// Which workflow.
-    pub(super) workflow: String,
-    /// The KPI, and where its sum stands.
-    pub(super) kpi: Label,
-    /// The declared fields that it draws on, each with the connection that it is from.
-    pub(super) fields: BTreeSet<(String, String)>,
 }
 
 /// What a client is called, where it says so.
@@ -114,32 +96,9 @@ impl Needs {
             }
         }
         if let Some(judged) = survey.judged.get(id) {
-            needs.sums(client, judged);
             needs.uses(judged, &client.facts.region, survey.trusted.approvals.get(id));
         }
         needs
-    }
-
-    /// What the KPIs of live workflows sum.
-    fn sums(&mut self, client: &Client, judged: &super::Judged) {
-        for (name, judged) in &judged.workflows {
-            let Some(workflow) = client.workflows.get(name).filter(|workflow| workflow.plan.mode == Mode::Live) else {
-                continue;
-            };
-            for (place, fields) in &judged.sums {
-                let Some(kpi) = workflow.plan.kpis.get(*place) else { continue };
-                let span = workflow.sites.span(&site(&Site { step: None, part: Part::KpiSum(*place) }));
-                let origin = |source: &Source| match &source.origin {
-                    Origin::Connection(connection) => connection.to_string(),
-                    Origin::Agent => String::new(),
-                };
-                self.sums.push(Summed {
-                    workflow: name.to_string(),
-                    kpi: Label::new(kpi.name.as_str(), &span.file, &(span.start..span.end)),
-                    fields: fields.iter().map(|source| (source.path.to_string(), origin(source))).collect(),
-                });
-            }
-        }
     }
 
     /// What one use adds.
@@ -184,7 +143,6 @@ impl Needs {
             }
         }
         self.names.extend(other.names);
-        self.sums.extend(other.sums);
     }
 
     /// Whether every workflow file of the client could be read and resolved.

@@ -29,17 +29,17 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
 
 /// A sum over the runs of a workflow, and the declared fields that it draws on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sum<'p> {
+struct Sum<'p> {
     /// Its number among the KPIs.
-    pub place: usize,
+    place: usize,
     /// The KPI.
-    pub kpi: &'p Kpi,
+    kpi: &'p Kpi,
     /// The fields: what one step read of a record another may have read too, so no path tells them apart.
-    pub fields: BTreeSet<Source>,
+    fields: BTreeSet<Source>,
 }
 
 /// The sums of a plan, in order.
-pub fn sums<'p>(plan: &'p Plan, flows: &Flows) -> Vec<Sum<'p>> {
+fn sums<'p>(plan: &'p Plan, flows: &Flows) -> Vec<Sum<'p>> {
     let of = |(place, kpi): (usize, &'p Kpi)| {
         let fields = find(flows, kpi.sum.as_ref()?)?.whole().2;
         Some(Sum { place, kpi, fields })

@@ -30,7 +30,6 @@ mod unsafe_retry;
 mod unused_personal;
 
 pub use bad_retry::wrong as wrong_retry;
-pub use kpi_too_fine::{Sum, sums};
 pub use operation::{Attempt, Limit, Misplaced, Refused, Sums, Verdict, at_home, base_of, bounding, judge, placed};
 pub use unused_personal::Used;
 
