@@ -11,6 +11,8 @@ use assent_schema::time::{Moment, Period};
 use serde_json::{Value, json};
 
 use super::values::{answers, put, sample};
+use crate::systems::answered_fields;
+
 use super::{AT, Draft, Failing, LOST, No, REFUSED, Search, TIMEOUT, TOKEN, UNREACHABLE};
 
 impl Search<'_> {
@@ -31,7 +33,7 @@ impl Search<'_> {
         }
         let mut replies = Vec::new();
         for (reference, operation) in &self.plan.operations {
-            let body = message(&operation.response, &reference.to_string()).to_string();
+            let body = message(&answered_fields(operation), &reference.to_string()).to_string();
             let well = Reply {
                 to: reference.clone(),
                 status: 200,
