@@ -288,7 +288,7 @@ fn parse(text: &str, folder: &Path, credentials: Option<&Path>) -> Result<Config
         let line = error.span().map_or(1, |span| 1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count());
         (
             format!("line {line}: {}", error.message()),
-            "Mend this line; no other keys are known than those in the docs.".into(),
+            "Fix this line; no other keys are known than those in the docs.".into(),
         )
     })?;
     let (least, most) = POLL_RANGE;
@@ -395,7 +395,7 @@ mod tests {
         let config = check(&format!("{open}tls = {{ certificate = \"c.pem\", key = \"k.pem\" }}\n")).unwrap();
         assert!(config.is_secure() && !config.behind_proxy);
         assert_eq!(config.tls.unwrap().key, Path::new("/etc/assent/k.pem"));
-        assert!(check(&format!("{open}proxies = [\"proxy.example\"]\n")).is_err(), "a name is no address");
+        assert!(check(&format!("{open}proxies = [\"proxy.example\"]\n")).is_err(), "a name is not an address");
     }
 
     #[test]

@@ -109,7 +109,7 @@ mod tests {
         names.sort();
         assert_eq!(names, ["kept", "link"]);
         assert_eq!(make(&path, b"x").map_err(|error| error.kind()), Err(ErrorKind::AlreadyExists));
-        put(Path::new("/dev/null"), b"what is no file is written to").unwrap();
+        put(Path::new("/dev/null"), b"what is not a file is written to").unwrap();
         assert!(!Path::new("/dev/null").is_file());
     }
 }

@@ -282,7 +282,7 @@ fn what_a_rollback_took_back_no_later_release_brings_again() {
     files.insert(PROMPT.to_owned(), b"Say in one word what the ticket is about.\n".to_vec());
     commit_after(&repository, third, tree_of(&repository, &files), "alice");
     refused(&release);
-    story.value(&format!("{release} --readmit {bad} --reason mended"));
+    story.value(&format!("{release} --readmit {bad} --reason fixed"));
     assert_eq!((plan_of_triage(), &manifest()["returned"]), (bad, &Value::Null));
     // What was let in again and rolled back again is not let in by what the release before said.
     story.value(&format!("{rollback} --to 1"));

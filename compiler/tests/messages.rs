@@ -116,10 +116,10 @@ fn what_was_not_looked_at_is_named_last() {
     let last = |change: &str| printed(change, &["--no-rehearsal"]).lines().last().unwrap_or_default().to_owned();
     assert_eq!(
         last(&change(SORT, &[("ask = \"assistant\"", "ask = \"asistant\"")])),
-        "Not looked at until these are mended: the data uses and scenarios of `sort` of acme."
+        "Not checked until these are fixed: the data uses and scenarios of `sort` of acme."
     );
     let shown = last(&change(CLIENT, &[("zone = \"Europe/Berlin\"", "zone = 5")]));
-    assert_eq!(shown, "Not looked at until these are mended: the workflows of acme.");
+    assert_eq!(shown, "Not checked until these are fixed: the workflows of acme.");
     // A finding that hides nothing is no reason to say so.
     let shown = last(&change(SORT, &[("[fallback]", TAGGED)]));
     assert!(!shown.starts_with("Not looked at"), "{shown}");

@@ -38,9 +38,9 @@ pub enum BadCalendar {
 impl fmt::Display for BadCalendar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Weekday(text) => write!(f, "`{text}` is no weekday"),
+            Self::Weekday(text) => write!(f, "`{text}` is not a weekday"),
             Self::Hours(text) => write!(f, "`{text}` are no hours: `09:00-17:00`"),
-            Self::Holiday(text) => write!(f, "`{text}` is no day: `2026-12-25`"),
+            Self::Holiday(text) => write!(f, "`{text}` is not a day: `2026-12-25`"),
             Self::NeverOpen => f.write_str("no day of the week has hours"),
         }
     }

@@ -288,7 +288,7 @@ fn weekdays(first: u32, last: u32, step: u32) -> String {
 }
 
 fn parse_step(text: &str, most: u32) -> Result<u32, &'static str> {
-    let step = parse_number(text).ok_or("has a step that is no number")?;
+    let step = parse_number(text).ok_or("has a step that is not a number")?;
     if step == 0 || step > most { Err("has a step that is 0 or larger than the field") } else { Ok(step) }
 }
 
@@ -298,7 +298,7 @@ fn parse_value(text: &str, field: CronField) -> Result<u32, &'static str> {
         return Ok(least.saturating_add(u32::try_from(place).unwrap_or(u32::MAX)));
     }
     let value =
-        parse_number(text).ok_or("has something that is no value of it; `L`, `W`, `#` and `?` are not known")?;
+        parse_number(text).ok_or("has something that is not a value of it; `L`, `W`, `#` and `?` are not known")?;
     if (least..=most).contains(&value) { Ok(value) } else { Err("has a value outside its bounds") }
 }
 

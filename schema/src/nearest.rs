@@ -32,7 +32,7 @@ mod tests {
         assert_eq!(nearest("timeuot", known), Some("timeout"));
         assert_eq!(nearest("one-at-a-time", known), Some("one_at_a_time"));
         assert_eq!(nearest("colour", known), None);
-        assert_eq!(nearest("timeout", known), None, "what it is itself is no advice");
+        assert_eq!(nearest("timeout", known), None, "what it is itself is not advice");
         assert_eq!(nearest("helpdsk", ["shop", "helpdesk"]), Some("helpdesk"));
         assert_eq!(nearest("ab", ["ac", "aa"]), Some("aa"), "the same each time");
         assert_eq!(nearest(&"t".repeat(1_000_000), known), None);

@@ -79,7 +79,7 @@ impl fmt::Display for BadPasskey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Form => "is not `passkey RP-ID CREDENTIAL KEY` as the console prints it",
-            Self::Rp => "is a passkey for what is no name of a host",
+            Self::Rp => "is a passkey for what is not a name of a host",
             Self::Credential => "is a passkey whose credential is shorter than 16 bytes or longer than 1,023",
             Self::Key => "is a passkey whose key is neither P-256 nor Ed25519 in its one spelling",
         })

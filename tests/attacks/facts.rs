@@ -111,7 +111,7 @@ pub(crate) const ROOM: &[Attack] = &[
             world.facts.ledger.insert("production".parse().unwrap(), holders);
         })
     }),
-    attack("client file: another time zone, in which the sums of a day begin anew", "off: uncovered", || {
+    attack("client file: another time zone, in which the sums of a day begin again", "off: uncovered", || {
         facts("/zone", "Asia/Tokyo".into())
     }),
     attack("client file: a yes by chat for more", "off: uncovered", || {

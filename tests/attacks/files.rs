@@ -197,7 +197,7 @@ pub(crate) const ROOM: &[Attack] = &[
         manifest_with(|manifest| {
             let plan = manifest.active[0].plan;
             manifest.returned = back(plan);
-            manifest.readmitted = vec![Readmitted { plan, reason: "mended elsewhere".to_owned() }];
+            manifest.readmitted = vec![Readmitted { plan, reason: "fixed elsewhere".to_owned() }];
         })
     }),
     because(
@@ -207,7 +207,7 @@ pub(crate) const ROOM: &[Attack] = &[
         || {
             manifest_with(|manifest| {
                 manifest.returned = back(manifest.active[0].plan);
-                manifest.readmitted = vec![Readmitted { plan: Digest::of_file(b"other"), reason: "mended".to_owned() }];
+                manifest.readmitted = vec![Readmitted { plan: Digest::of_file(b"other"), reason: "fixed".to_owned() }];
             })
         },
     ),

@@ -131,7 +131,7 @@ pub(crate) const ROOM: &[Attack] = &[
         says(&entries, &signed(&entries), false)
     }),
     attack("a checkpoint of fewer entries", "wrong-size", || says(&parts().0, OLDER, false)),
-    attack("a log that its own key signed anew", "accepted", || rewritten(false)),
+    attack("a log that its own key signed again", "accepted", || rewritten(false)),
     attack("the same, for whoever kept a checkpoint", "not-consistent", || rewritten(true)),
     attack("a log cut short by its own key, for whoever kept a longer one", "not-consistent", || {
         let entries = &parts().0[..4];

@@ -176,7 +176,7 @@ fn every_row_has_a_name_of_its_own_and_the_page_is_fresh() {
         std::fs::write(&path, &page).expect("the page is written");
     }
     let stands = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(stands == page, "docs/attacks.md is stale; UPDATE=1 writes it anew");
+    assert!(stands == page, "docs/attacks.md is stale; UPDATE=1 writes it again");
 }
 
 #[test]

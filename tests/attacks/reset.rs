@@ -212,7 +212,7 @@ pub(crate) const ROOM: &[Attack] = &[
         let files = world.release();
         judge_at(&files, &saw(&files, &pinned, now()), Now { trusted: at(), ..later(Period::days(8)) })
     }),
-    attack("reset: left out for a while and brought again, which begins nothing anew", "accepted", || {
+    attack("reset: left out for a while and brought again, which begins nothing again", "accepted", || {
         let (world, pinned) = second(honest());
         let files = world.release();
         let mut without = withdrawn().0;
@@ -229,7 +229,7 @@ pub(crate) const ROOM: &[Attack] = &[
     attack("reset: a no to another file, which ends nothing", "accepted", || {
         said(&["fay"], |world, _| veto(world, Digest::of_file(b"another")))
     }),
-    attack("reset: a no to all data uses, which is no no to it", "off: uncovered", || {
+    attack("reset: a no to all data uses, which is not a no to it", "off: uncovered", || {
         said(&["fay"], |world, _| world.withdraw(4, Cancelled::All))
     }),
     attack("reset: an approver of before ends it when it counts already", "accepted", || {

@@ -166,7 +166,7 @@ pub(crate) const ROOM: &[Attack] = &[
         let root = agent("eu-staging-1", "staging");
         written(2, &agent("eu-staging-2", "staging").ledger_key, &root.ledger_key)
     }),
-    because("a ledger key that is no key", "root-invalid", "bad ledger key", || {
+    because("a ledger key that is not a key", "root-invalid", "bad ledger key", || {
         written(2, &agent("eu-staging-2", "staging").ledger_key, "AAAA")
     }),
     because("a root that asks for no rehearsal", "root-invalid", "number of rehearsals of zero", || {
@@ -277,7 +277,7 @@ pub(crate) const ROOM: &[Attack] = &[
     attack("an agent that root no longer lists", "agent-unknown", || {
         third_judged(TWO, |root| drop(root.agents.remove(&machine("eu-production-1"))))
     }),
-    attack("recovery: the stolen release key is replaced and counting begins anew", "accepted", || {
+    attack("recovery: the stolen release key is replaced and counting begins again", "accepted", || {
         let mut world = World::honest();
         world.sequence = 40;
         world.previous = Some(Digest::of_file(b"39"));

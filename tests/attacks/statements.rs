@@ -197,7 +197,7 @@ pub(crate) const ROOM: &[Attack] = &[
     because("a data use with a member that nobody knows", "statement-invalid", "there is no key", || {
         rewritten("kind = \"ask\"", "kind = \"ask\"\nhidden = true")
     }),
-    because("a file that is no statement", "statement-invalid", "must begin with the keys", || {
+    because("a file that is not a statement", "statement-invalid", "must begin with the keys", || {
         with(APPROVERS, |_| "x = 1\n".to_owned())
     }),
     because("an approval that approves nothing", "statement-invalid", "names no data use", || {

@@ -120,7 +120,7 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
     assert_eq!(place.done(), ["alice retry because of TICKET-7"]);
     browser.click("a.brand");
     browser.click("form[action='/incidents'] button");
-    browser.find_text("alice takes care of it");
+    browser.find_text("alice has acknowledged it");
 
     // The post-mortem: what the ledger tells, and the two sections that only a person can write.
     browser.click("form[action='/incidents'] button");
@@ -144,7 +144,7 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
     browser.tab_to("form[action='/alerts'] button");
     browser.press(&["Enter"]);
     browser.find_text("You take care of the alert");
-    assert!(browser.text("#alerts").contains("alice takes care of it"), "{}", browser.text("#alerts"));
+    assert!(browser.text("#alerts").contains("alice has acknowledged it"), "{}", browser.text("#alerts"));
     assert!(place.done().iter().all(|done| done.starts_with("alice takes care of a-")));
 
     // A hold, and the ledger that tells of all of it.

@@ -132,7 +132,7 @@ fn a_restored_agent_repeats_nothing_and_goes_on_when_on_call_says_so() {
         stage.production.call(log).expect("a ledger that verifies");
     }
     let export = stage.production.call(&["ledger", "export", "acme"]).expect("an export");
-    assert!(export.contains("\nassent/harbor/eu-production-1.2/acme\n"), "the log began anew under a name of its own");
+    assert!(export.contains("\nassent/harbor/eu-production-1.2/acme\n"), "the log began again under a name of its own");
 
     // The log that ended is there for an auditor: as far as this copy of it went, which is not as far as it was published.
     stage.production.call(&["ledger", "verify", "acme", "--life", "1"]).expect("the log that ended verifies");

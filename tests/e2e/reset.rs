@@ -49,7 +49,7 @@ fn the_client_sees_a_reset_coming_and_ends_it() {
 
     // The new one cannot end anything, or approve; an old one ends it, at once.
     let key = |person: &str| stage.agency.private(person).expect("a key");
-    assert!(say(&["withdraw", "acme", "--all", "--key", &key("gus")]).is_err(), "gus is no approver yet");
+    assert!(say(&["withdraw", "acme", "--all", "--key", &key("gus")]).is_err(), "gus is not an approver yet");
     let to = stage.production.url();
     let (outcome, told) = say(&["reject", "acme", "--reset", "--key", &key("dana"), "--to", &to]).expect("a veto");
     assert!(outcome == Outcome::Fine && told.contains("it counts there from now on"), "{told}");

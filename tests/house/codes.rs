@@ -38,7 +38,7 @@ fn each_code_of_the_engine_is_explained() {
     let (agent, schema) = (files("agent"), files("schema"));
     let of = |name: &str| {
         let found = agent.iter().chain(&schema).find(|(file, _)| file == name);
-        found.unwrap_or_else(|| panic!("{name} is no file")).1.as_str()
+        found.unwrap_or_else(|| panic!("{name} is not a file")).1.as_str()
     };
     let mut codes: BTreeSet<String> = BTreeSet::new();
     let runs = agent.iter().filter(|(file, _)| file.starts_with("run/"));

@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn a_secret_is_as_adyen_shows_it() {
         for bad in
-            ["", "DFB1", "a long text that is no hexadecimal number, sixty-four bytes long", &format!("{SECRET}\n")]
+            ["", "DFB1", "a long text that is not a hexadecimal number, sixty-four bytes long", &format!("{SECRET}\n")]
         {
             assert_eq!(check(&body(&[]), bad), Some(Refused::BadSecret), "{bad}");
         }

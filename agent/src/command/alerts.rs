@@ -47,13 +47,14 @@ struct List {
 impl Show for List {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
         if self.alerts.is_empty() {
-            return writeln!(out, "No alert stands.");
+            return writeln!(out, "No open alerts.");
         }
         for line in &self.alerts {
             let client = line.client.as_ref().map_or_else(|| "the agent".to_owned(), ToString::to_string);
             let place = line.workflow.as_ref().map_or(client.clone(), |workflow| format!("{client}/{workflow}"));
             let connection = line.connection.as_ref().map(|one| format!(" {one}")).unwrap_or_default();
-            let by = line.acknowledged.as_ref().map(|act| format!(", {} takes care of it", act.by)).unwrap_or_default();
+            let by =
+                line.acknowledged.as_ref().map(|act| format!(", {} has acknowledged it", act.by)).unwrap_or_default();
             let told = if line.delivered { "" } else { ", not delivered yet" };
             writeln!(
                 out,

@@ -240,10 +240,11 @@ async fn answer(listener: &TcpListener, consent: &Consent<'_>) -> Result<Code, E
                 say(&mut stream, 200, "Nothing was agreed to. You can close this page.").await;
                 return Err(denied(code));
             }
-            Heard::Other(status) => say(&mut stream, status, "This is no answer to what the agent asked.").await,
+            Heard::Other(status) => say(&mut stream, status, "This is not an answer to what the agent asked.").await,
         }
     }
-    Err(Error::refused("too much came to loopback that is no answer").help("Look who plays there, and ask again."))
+    Err(Error::refused("too many requests on loopback were not the answer")
+        .help("See which program is sending them, then run the command again."))
 }
 
 fn denied(code: &str) -> Error {

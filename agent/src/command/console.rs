@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
     let who = Introduction { client: args.client.clone(), person: key.person.clone() };
     let challenge = post(host, "/sign-in/challenge", &who)?;
     let given: Challenge = canon::from_bytes(challenge.as_bytes())
-        .or(Err(Error::environment("the console's challenge is not what it must be")))?;
+        .or(Err(Error::environment("the console sent a malformed challenge")))?;
     if given.client != who.client || given.person != who.person {
         return Err(Error::refused("the console's challenge is for somebody else; nothing was signed"));
     }
@@ -62,14 +62,14 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
     let answer = post(host, "/sign-in/links", &SignedIn { challenge, signature: signature.into() })?;
     let answer: serde_json::Value = serde_json::from_str(&answer).unwrap_or_default();
     let link = answer.get("link").and_then(serde_json::Value::as_str);
-    let link = link.ok_or_else(|| Error::environment("the console's answer is not what it must be"))?;
+    let link = link.ok_or_else(|| Error::environment("the console sent a malformed answer"))?;
     out.show(&Link { link: format!("http://{host}{link}") })
 }
 
 fn configured(call: &Call) -> Result<String, Error> {
     let console = call.config()?.console.ok_or_else(|| {
         Error::environment("this agent has no console")
-            .help("Say where in agent.toml: `console = \"127.0.0.1:8081\"`, and start it anew.")
+            .help("Say where in agent.toml: `console = \"127.0.0.1:8081\"`, and start it again.")
     })?;
     Ok(format!("http://{console}"))
 }
@@ -92,9 +92,9 @@ fn post(host: &str, path: &str, body: &impl Serialize) -> Result<String, Error> 
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
     match head.split(' ').nth(1).and_then(|status| status.parse::<u16>().ok()) {
         Some(200) => Ok(body.to_owned()),
-        Some(401) => Err(Error::refused("the console knows nobody of that name, client and key")
+        Some(401) => Err(Error::refused("the console knows no such person with this client and key")
             .help("See who stands in trust/root and in the client's `client.toml`, and with which key.")),
         Some(status) => Err(Error::refused(format!("the console says {status}"))),
-        None => Err(Error::environment(format!("what is at http://{host} is no console"))),
+        None => Err(Error::environment(format!("what is at http://{host} is not a console"))),
     }
 }

@@ -94,7 +94,7 @@ struct Fresh {
 impl Fresh {
     /// The same with paths that mean from the configuration's folder what they mean here, where the command is given.
     fn seen_from(&self, config: &Path) -> Result<Self, Error> {
-        let absolute = |path: &Path| std::path::absolute(path).tried(|| "cannot tell where this is".into());
+        let absolute = |path: &Path| std::path::absolute(path).tried(|| "cannot read the current directory".into());
         let (here, there) = (absolute(Path::new("."))?, absolute(config)?);
         if there.parent() == Some(&here) {
             return Ok(self.clone());

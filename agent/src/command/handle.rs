@@ -58,10 +58,8 @@ impl Args {
             (None, false) => Ok(Chosen::Many(which)),
             (Some(_), false) => Err(Error::environment("a run is named by its id or by what fits it, not by both")
                 .help("Leave the filters out.")),
-            (None, true) => {
-                Err(Error::environment("no run is named")
-                    .help("Name a run, or say which with `--client` and its like."))
-            }
+            (None, true) => Err(Error::environment("no run is named")
+                .help("Name a run, or select runs with `--client`, `--workflow`, `--state`, `--step` or `--since`.")),
         }
     }
 }
@@ -81,7 +79,7 @@ impl Show for Handling {
         if self.really {
             writeln!(out, "{verb}: {acted} of {count} runs{more}.")?;
         } else {
-            writeln!(out, "{verb} would be for {count} runs{more}. Nothing was done: say `--yes`.")?;
+            writeln!(out, "{verb} would be for {count} runs{more}. Nothing was done; add `--yes` to do it.")?;
         }
         self.runs.iter().try_for_each(|run| line(run, out))
     }

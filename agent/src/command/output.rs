@@ -10,7 +10,7 @@ use crate::error::{Error, Kind};
 /// How results are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// Text.
     Human,
     /// One JSON value.
     Json,

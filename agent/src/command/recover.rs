@@ -48,7 +48,7 @@ impl Show for Told {
         if self.recovered {
             return writeln!(
                 out,
-                "The agent starts anew. Runs that were under way are in the manual queue, their effects in doubt."
+                "The agent restarts. Runs that were under way are in the manual queue, their effects in doubt."
             );
         }
         let why: Vec<_> = self.halt.why.iter().map(ToString::to_string).collect();
@@ -86,7 +86,7 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
             (Zeroizing::new(bytes), signatures)
         }
     };
-    let statement = String::from_utf8(bytes.to_vec()).tried(|| "the statement is no text".into())?;
+    let statement = String::from_utf8(bytes.to_vec()).tried(|| "the statement is not text".into())?;
     match ask(call, &Question::Recover { statement, signatures })? {
         Answer::Done => out.show(&Told { halt, written: None, recovered: true }),
         _ => Err(unexpected()),
@@ -95,7 +95,7 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
 
 fn signatures(beside: &[Beside]) -> Result<BTreeMap<PersonId, String>, Error> {
     let read = |one: &Beside| {
-        let text = String::from_utf8(read(&one.file)?.to_vec()).tried(|| "a signature is no text".into())?;
+        let text = String::from_utf8(read(&one.file)?.to_vec()).tried(|| "a signature is not text".into())?;
         Ok((one.person.clone(), text))
     };
     beside.iter().map(read).collect()

@@ -46,7 +46,7 @@ enum What {
     },
     /// Goes on with runs at the step that failed. What is done stays done, what is in doubt is never repeated blindly.
     Retry(handle::Args),
-    /// Goes on with runs behind the step that failed; inside an `each`, without the items that failed.
+    /// Resumes runs after the step that failed; inside an `each`, without the items that failed.
     Skip(handle::Args),
     /// Ends runs at their next step boundary.
     Cancel(handle::Args),

@@ -264,7 +264,7 @@ pub(super) fn opens(repository: &Repository, secret: &Secret) -> Result<(), Erro
                 .help("Make a key for this agent alone: `ssh-keygen -t ed25519 -N '' -f agent-key`.")
         }),
         Repository::Path(_) | Repository::Git(_) => {
-            Err(Error::environment(format!("nothing opens `{repository}`: it asks nobody who he is"))
+            Err(Error::environment(format!("nothing opens `{repository}`: it takes no credential"))
                 .help("Only repositories at `https://` and `ssh://` take a credential."))
         }
     }

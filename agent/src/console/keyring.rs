@@ -80,7 +80,7 @@ impl<O: Office> Console<O> {
         let made = given.zip(site(asked)).map(|(given, rp)| Passkey::register(&given, rp, &ceremony));
         let Some(Ok(line)) = made else {
             let help = "Your browser may have given another kind of key. Try again, or with another device.";
-            let no = Refused { what: "that is no passkey of this page".to_owned(), help: help.to_owned() };
+            let no = Refused { what: "that is not a passkey of this page".to_owned(), help: help.to_owned() };
             return pages::refused(400, &self.frame(asked, guest), &no);
         };
         let viewer = &guest.viewer;

@@ -230,7 +230,7 @@ impl<O: Office> Console<O> {
             pages::plain(
                 403,
                 "Not from here",
-                "This did not come from a page of the console. Open it anew and try again.",
+                "This did not come from a page of the console. Open it again and try again.",
             )
         } else {
             pages::busy()

@@ -185,7 +185,7 @@ mod tests {
         let mut sessions = Sessions::new([1; 32]);
         assert!(sessions.link(who("lena"), TOKEN, at(0)));
         assert_eq!(sessions.whose(&cookie(), at(1)), Some(who("lena")));
-        assert_eq!(sessions.of(&cookie(), at(1)), None, "a link is no session");
+        assert_eq!(sessions.of(&cookie(), at(1)), None, "a link is not a session");
         assert_eq!(sessions.follow(&cookie(), at(1)), Some(who("lena")));
         assert_eq!(sessions.follow(&cookie(), at(1)), None);
         assert!(sessions.link(who("lena"), TOKEN, at(0)));

@@ -251,7 +251,7 @@ fn not_erased(no: NotErased) -> Answer {
             format!("{open} runs about that reference are under way, and no other entry is"),
             "Ask again when they ended: `assent-agent runs`.",
         ),
-        NotErased::Busy => ("a day of it is being sealed anew".to_owned(), "Ask again in a minute."),
+        NotErased::Busy => ("a day of it is being sealed again".to_owned(), "Ask again in a minute."),
         NotErased::Twice => {
             ("nothing changed: it is so already".to_owned(), "`assent-agent ledger verify` says what is.")
         }
@@ -272,7 +272,7 @@ fn not_recovered(no: NotRecovered) -> Answer {
         ),
         NotRecovered::Other => (
             "the statement is about another agent or another stop".to_owned(),
-            "Write it anew: `assent-agent recover --write FILE`.",
+            "Write it again: `assent-agent recover --write FILE`.",
         ),
         NotRecovered::Invalid(what) => (what, "Those whom root lists as on-call sign it under `recover@assent`."),
         NotRecovered::NotDurable => {

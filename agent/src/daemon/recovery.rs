@@ -67,7 +67,7 @@ pub(super) async fn finish(config: &Config, disk: &impl Disk) -> Result<(), Erro
         let writes = serde_json::from_slice(&bytes).ok().map(|signed| writes(config, (&store, disk), &signed, now));
         if let Some(writes) = writes.transpose().tried(cannot)?.filter(|writes| !writes.is_empty()) {
             store.commit(Transaction { at: now, writes }).await.tried(cannot)?;
-            tracing::warn!("recovered: the logs begin anew, and what was under way is in the manual queue");
+            tracing::warn!("recovered: the logs begin again, and what was under way is in the manual queue");
         }
     }
     disk.remove(RECOVERY).tried(cannot)

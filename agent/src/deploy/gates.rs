@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(judge(&barren, None), Some(Worse::FailureRate));
         trial.good(5);
         trial.aside();
-        assert_eq!(judge(&trial, None), None, "one that went well begins the count anew");
+        assert_eq!(judge(&trial, None), None, "one that went well begins the count again");
     }
 
     #[test]

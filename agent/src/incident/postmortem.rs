@@ -75,7 +75,7 @@ impl Lack {
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoText => write!(f, "it is no text of 1 to {FILE_MOST_BYTES} bytes"),
+            Self::NoText => write!(f, "it is not text of 1 to {FILE_MOST_BYTES} bytes"),
             Self::Title(id) => write!(f, "its first line is not `# Post-mortem {id}`"),
             Self::Section(name) => write!(f, "the section `## {name}` is missing or empty"),
             Self::Unwritten(name) => {

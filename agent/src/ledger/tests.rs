@@ -541,7 +541,7 @@ async fn what_is_erased_is_gone_and_the_rest_of_the_day_is_under_a_new_key() {
         for row in rows.iter().filter(|row| row.sealed.is_some()) {
             let old = &before[usize::try_from(row.index).unwrap()];
             assert_eq!(row.commitment, old.commitment);
-            assert_ne!(row.sealed, old.sealed, "sealed anew");
+            assert_ne!(row.sealed, old.sealed, "sealed again");
         }
     }
 }

@@ -53,7 +53,7 @@ impl Denied {
 impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed => f.write_str("it is no checkpoint and no body of `add-checkpoint`"),
+            Self::Malformed => f.write_str("it is neither a checkpoint nor a body of `add-checkpoint`"),
             Self::UnknownLog => f.write_str("it is of a log that this witness does not know"),
             Self::NotSigned => f.write_str("it is not signed by the key of its log"),
             Self::OldSize(size) => write!(f, "it does not begin at the {size} entries that were cosigned last"),

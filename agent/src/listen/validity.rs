@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(told(90, 7).as_deref(), Some("7d"));
         assert_eq!(told(90, 1).as_deref(), Some("1d"));
         assert_eq!(told(90, 0).as_deref(), Some("over"));
-        assert_eq!(told(6, 3), None, "of six days, the third is no reason");
+        assert_eq!(told(6, 3), None, "of six days, the third is not a reason");
         assert_eq!(told(6, 2).as_deref(), Some("7d"));
     }
 }

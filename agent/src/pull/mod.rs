@@ -90,7 +90,7 @@ impl PullFailure {
                 Some("Compare `host_key` with what the host's operator says. Do not just copy what it shows.")
             }
             Self::Certificate => {
-                Some("Name in `ca` the certificates of whoever signed the server's, or mend the server's.")
+                Some("Name in `ca` the certificates of whoever signed the server's, or fix the server's.")
             }
             Self::NoCredentials => {
                 Some("Set them: `assent-agent vault set agent/repository`, or `enrol --credential`.")
@@ -102,7 +102,7 @@ impl PullFailure {
                 Some("Write the address where the repository is into `repository`; redirects are not followed.")
             }
             Self::Garbled => {
-                Some("See what answers at this address: it is no git server, or something changes what it says.")
+                Some("See what answers at this address: it is not a git server, or something changes what it says.")
             }
             Self::NoSsh => Some("Install OpenSSH's client."),
             Self::TimedOut | Self::TooLarge => {

@@ -110,7 +110,7 @@ mod tests {
         for _ in 1..FAILURES_MOST {
             breaker.failed(at(1));
         }
-        assert!(!breaker.is_stopped(), "an answer in between begins the count anew");
+        assert!(!breaker.is_stopped(), "an answer in between begins the count again");
         breaker.failed(at(1));
         assert_eq!(breaker.gate(at(1)), Gate::Shut(OPEN_FIRST));
     }
@@ -120,7 +120,7 @@ mod tests {
         let mut breaker = opened();
         assert_eq!(breaker.gate(at(109)), Gate::Shut(at(1)));
         assert_eq!(breaker.gate(at(110)), Gate::Open);
-        assert!(matches!(breaker.gate(at(110)), Gate::Shut(_)), "a second request is no probe");
+        assert!(matches!(breaker.gate(at(110)), Gate::Shut(_)), "a second request is not a probe");
         let mut again = breaker.clone();
         again.answered();
         assert_eq!(again.gate(at(111)), Gate::Open);

@@ -19,7 +19,7 @@ pub struct HostKeyError;
 
 impl fmt::Display for HostKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the host's key does not fit: the file is no age key, or this was sealed to another")
+        f.write_str("the host's key does not fit: the file is not an age key, or this was sealed to another")
     }
 }
 

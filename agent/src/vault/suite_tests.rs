@@ -71,7 +71,7 @@ pub(super) async fn does_what_a_vault_does(kind: &impl Kind) {
     vault.stage(&slot, secret("canary-2")).await.unwrap();
     assert_eq!(held(&*vault, "acme/shop/oauth").await, Ok("canary-0".to_owned()));
     let vault = kind.open().await;
-    assert_eq!(vault.slots().await.unwrap().len(), 3, "what is staged is no slot");
+    assert_eq!(vault.slots().await.unwrap().len(), 3, "what is staged is not a slot");
     let staged = vault.staged(&slot).await.ok().unwrap();
     assert_eq!(staged.reveal(), b"canary-2");
     assert_eq!(held(&*vault, "acme/shop/oauth").await, Ok("canary-0".to_owned()));

@@ -151,7 +151,7 @@ mod tests {
         let text = |write: &Write| match write {
             Write::Alert(alert) => format!("+{}", alert.key()),
             Write::AlertOver { key } => format!("-{key}"),
-            other => panic!("{other:?} is no alert"),
+            other => panic!("{other:?} is not an alert"),
         };
         overdue(std::slice::from_ref(case), open, &routes(), at(now)).iter().map(text).collect()
     }

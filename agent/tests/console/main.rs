@@ -285,7 +285,7 @@ fn a_decider_answers_what_they_saw_and_edits_what_is_sent() {
     let place = Place::new();
     let lena = place.sign_in("lena");
     let done = place.act(&question(10), &lena, &[("shown", &shown), ("choice", "approve"), ("edit.reply.text", text)]);
-    assert_eq!((done.status, place.done()), (303, vec!["lena Approve {}".to_owned()]), "unchanged is no edit");
+    assert_eq!((done.status, place.done()), (303, vec!["lena Approve {}".to_owned()]), "unchanged is not an edit");
     let otto = place.sign_in("otto");
     place.noted();
     let wrong = place.act(&question(7), &otto, &[("shown", &shown), ("choice", "approve")]);
@@ -351,7 +351,7 @@ fn on_call_acts_and_others_are_told_who_may() {
     let incident = place.look("/", &alice).field("incident");
     assert_eq!(place.act("/incidents", &alice, &[("incident", &incident), ("step", "acknowledge")]).status, 303);
     assert!(place.noted().contains(&"acme incident alice acknowledged".to_owned()));
-    assert!(place.look("/", &alice).body.contains("alice takes care of it"));
+    assert!(place.look("/", &alice).body.contains("alice has acknowledged it"));
     assert_eq!(
         place.act("/incidents", &bob, &[("incident", &incident), ("step", "resolve")]).status,
         404,
@@ -367,7 +367,7 @@ fn on_call_acts_and_others_are_told_who_may() {
     assert_eq!(place.act("/alerts", &alice, &[("alert", &alert)]).status, 303);
     assert_eq!(place.done(), [format!("alice takes care of {alert}")]);
     let page = place.look("/incidents", &alice).body;
-    assert!(page.contains("alice takes care of it") && !page.contains("action=\"/alerts\""), "{page}");
+    assert!(page.contains("alice has acknowledged it") && !page.contains("action=\"/alerts\""), "{page}");
 
     let failed = format!("/runs/{}", run(FAILED.0, FAILED.1));
     assert_eq!(place.act(&failed, &alice, &[("verb", "explode"), ("why", "T-1")]).status, 400);

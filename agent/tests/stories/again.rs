@@ -299,7 +299,7 @@ fn no_run_goes_on_with_one_of_before_a_recovery() {
     story.handle(&Handle::Done(before, act()), |_, _| {});
     let entries = story.entries();
     let handled = entries.iter().find(|entry| entry.kind.name() == "handled").expect("an entry");
-    assert_eq!(handled.run, None, "a log that began anew does not know its number");
+    assert_eq!(handled.run, None, "a log that began again does not know its number");
 }
 
 fn leads() -> GroupId {

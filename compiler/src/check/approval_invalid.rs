@@ -32,7 +32,7 @@ pub(super) fn check(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
             let signed = signed(known, held);
             let message = format!("This approval of `{id}` is signed by {signed}, and {} on it.", resting(owners));
             let help =
-                format!("Have that approved anew: `assent plan --draft {id}` writes what to sign. This file stays.");
+                format!("Have that approved again: `assent plan --draft {id}` writes what to sign. This file stays.");
             let place = value_place(file.text(), &["serial"]).unwrap_or_else(|| anchor(file.text()));
             findings.add_with_help(Code::ApprovalInvalid, Span::new(path, place), message, help);
         }

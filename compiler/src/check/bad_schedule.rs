@@ -18,7 +18,7 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
         let part = bad.part(&cron.value);
         let what = cron.value.get(part.clone()).unwrap_or(&cron.value);
         let message = match &bad {
-            BadSchedule::NotFiveFields => format!("`{what}` is no schedule: {bad}."),
+            BadSchedule::NotFiveFields => format!("`{what}` is not a schedule: {bad}."),
             BadSchedule::Field { .. } => format!("In `{what}` {bad}."),
             BadSchedule::Never => format!("`{what}` never fires: {bad}."),
         };

@@ -127,7 +127,7 @@ pub(super) fn check(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
                 let message =
                     format!("This {noun} names the {} of `{id}`, which there is not: it ends nothing.", lacking.what);
                 let help = format!(
-                    "{} What is meant is signed anew (`assent {verb} {id} {option} …`), and this file is taken out.",
+                    "{} What is meant is signed again (`assent {verb} {id} {option} …`), and this file is taken out.",
                     lacking.advice()
                 );
                 findings.add_with_help(Code::UnknownName, Span::new(path, place), message, help);

@@ -261,7 +261,7 @@ impl<'a> Files<'a> {
         match code {
             Code::TrustInvalid => findings.add_with_help(code, span, message, error.help()),
             _ if error.need == Need::Rewriting => {
-                let help = "Write it anew with `assent plan --draft`, and have the client's approvers sign that: signatures are over the bytes.";
+                let help = "Write it again with `assent plan --draft`, and have the client's approvers sign that: signatures are over the bytes.";
                 findings.add_with_help(code, span, message, help);
             }
             _ => findings.add(code, span, message),

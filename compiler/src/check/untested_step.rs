@@ -49,7 +49,7 @@ fn failing(view: &View<'_>, client: &Client, workflow: &Workflow, evidence: &Evi
     for scenario in &unit.spec.scenarios {
         let Some(failure) = evidence.failing.get(&scenario.name.value) else { continue };
         let message = format!("The scenario `{}` fails, so it shows nothing: {failure}.", scenario.name.value);
-        let help = "Mend the workflow, or what the scenario says under `expect`; `assent test` tells the whole story.";
+        let help = "Fix the workflow, or what the scenario says under `expect`; `assent test` tells the whole story.";
         findings.add_with_help(Code::UntestedStep, unit.span(&scenario.name.span), message, help);
     }
 }

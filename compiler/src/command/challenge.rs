@@ -16,7 +16,7 @@ pub(super) fn ask(agent: &Authority, client: &ClientId, person: &PersonId) -> Re
     let introduction = Introduction { client: Some(client.clone()), person: person.clone() };
     let bytes = post(agent, "/v1/challenge", &introduction)?.success()?;
     let challenge: Challenge = canon::from_bytes(bytes.as_bytes())
-        .map_err(|e| Error::input(format!("the agent's challenge is not what it must be: {e}")))?;
+        .map_err(|e| Error::input(format!("the agent's challenge is malformed: {e}")))?;
     if challenge.client.as_ref() != Some(client) || challenge.person != *person {
         return Err(Error::input("the agent's challenge is for somebody else"));
     }

@@ -75,7 +75,7 @@ fn waiting(agent: &Authority, args: &Args, signer: &Signer) -> Result<WaitingFor
     let (challenge, _) = challenge::ask(agent, &args.client, &args.key.person)?;
     let signature = sign(signer, Namespace::Console, challenge.as_bytes());
     let body = send(agent, args, "/v1/decisions", &SignedIn { challenge, signature: signature.into() })?;
-    serde_json::from_str(&body).map_err(|e| Error::input(format!("the agent's answer is not what it must be: {e}")))
+    serde_json::from_str(&body).map_err(|e| Error::input(format!("the agent's answer is malformed: {e}")))
 }
 
 fn decide(agent: &Authority, args: &Args, signer: &Signer, shown: &Shown, choice: Choice) -> Result<(), Error> {

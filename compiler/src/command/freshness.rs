@@ -21,7 +21,7 @@ use crate::publish::{branch, newest};
 
 const FIRST_ROOT: &str = "trust/root/1.toml";
 
-/// Signs, for each branch of releases, which release is the newest. It lives for 24 hours; run it every six.
+/// Signs, for each branch of releases, which release is the newest. The statement is valid for 24 hours; run this every six.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The repository.

@@ -61,8 +61,10 @@ enum Command {
     Init(init::Args),
     Plan(plan::Args),
     Test(test::Args),
+    /// Refuses proposed uses of a client's data; one approver is enough.
     Reject(withdraw::Args),
     Trust(trust::Args),
+    /// Ends approved uses of a client's data; one approver is enough.
     Withdraw(withdraw::Args),
     Build(build::Args),
     Release(release::Args),

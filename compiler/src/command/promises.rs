@@ -203,7 +203,7 @@ fn kept_note(path: &Path, origins: &BTreeSet<Origin>) -> Result<Note, Error> {
         .ok()
         .filter(|text| Checkpoint::peek(text).is_ok_and(|head| origins.contains(&head.origin)));
     let text =
-        text.ok_or_else(|| Error::input(format!("{name} is no checkpoint of a ledger that `--ledger` names")))?;
+        text.ok_or_else(|| Error::input(format!("{name} is not a checkpoint of a ledger that `--ledger` names")))?;
     Ok(Note { holder: Holder::File(name), text })
 }
 

@@ -17,7 +17,7 @@ use crate::check::{Judged, survey};
 use crate::error::Error;
 use crate::publish::sign::{self, KeyFile};
 
-/// Ends approved uses of a client's data; one approver is enough.
+/// Which uses an approver says no to, and who hears it; `reject` and `withdraw` take the same.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Whose data it is.
@@ -31,7 +31,7 @@ pub(super) struct Args {
     /// Every use.
     #[arg(long, conflicts_with_all = ["workflows", "uses"])]
     all: bool,
-    /// That root resets the approvers: an approver of the file before ends it, while it waits.
+    /// A pending reset of the approvers by root; an approver from before the reset can stop it.
     #[arg(long, conflicts_with_all = ["workflows", "uses", "all"])]
     reset: bool,
     /// Who signs, and with which private key.
@@ -83,7 +83,7 @@ fn state(
     if !today.people.contains_key(&args.key.person) {
         let people: Vec<_> = today.people.keys().map(ToString::to_string).collect();
         let (person, client) = (&args.key.person, &args.client);
-        return Err(Error::input(format!("{person} is no approver of {client}; they are: {}", people.join(", "))));
+        return Err(Error::input(format!("{person} is not an approver of {client}; they are: {}", people.join(", "))));
     }
     let folder = args.repo.join(format!("clients/{}/approvals", args.client));
     let serial = highest_serial(&folder)?.saturating_add(1);

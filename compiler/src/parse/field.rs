@@ -124,7 +124,7 @@ fn field(value: Value<'_, '_>, default_at: &str, says: Says) -> Option<Field> {
         return table.bad(PREFIX_OF_TOKENS, "Remove `prefix`, or use `type = \"token\"`.");
     }
     if let Some(wrong) = wrong_empty(&field) {
-        return table.bad(wrong, "Remove `empty`, or mend that.");
+        return table.bad(wrong, "Remove `empty`, or fix that.");
     }
     if field.measure && !matches!(field.shape, Shape::Integer {} | Shape::Money { .. }) {
         return table.bad("`measure` is for integers and money.", "Remove `measure`.");
@@ -275,7 +275,7 @@ fn wrong_empty(field: &Field) -> Option<&'static str> {
         return Some("`empty = \"absent\"` is for fields that may be absent: `optional = true` is missing.");
     }
     let has_text = !matches!(field.shape, Shape::List { .. } | Shape::Record { .. });
-    (!has_text).then_some("A list or record is no text, so none is an empty one.")
+    (!has_text).then_some("A list or record is not text, so none is an empty one.")
 }
 
 /// Whether an amount would have its currency below its own number.

@@ -152,7 +152,7 @@ pub fn names(text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
 
 fn locale(value: Value<'_, '_>) -> Option<String> {
     let text = value.text()?;
-    if is_locale(text) { Some(text.to_owned()) } else { value.bad("is no locale like `en` or `de-AT`") }
+    if is_locale(text) { Some(text.to_owned()) } else { value.bad("is not a locale like `en` or `de-AT`") }
 }
 
 /// # Source

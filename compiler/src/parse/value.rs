@@ -381,7 +381,7 @@ fn why_no_base_url(text: &str) -> Option<&'static str> {
         return Some("has no host that is a lower-case name or an address");
     }
     if port.is_some_and(|p| p.starts_with('0') || p.parse::<u16>().is_err()) {
-        return Some("has a port that is no number within 1 to 65535");
+        return Some("has a port that is not a number within 1 to 65535");
     }
     let plain_path = |p: &str| {
         p.split('/').all(|part| {

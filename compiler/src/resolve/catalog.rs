@@ -76,7 +76,7 @@ fn check_test(unit: &Unit<Integration>, report: &mut Report<'_>) {
     };
     let needs = read.params.iter().find(|(_, param)| !param.optional).map(|(name, _)| &name.value);
     let wrong = match needs {
-        _ if read.effect.value != Effect::None => format!("`{test}` tests secrets and is no read."),
+        _ if read.effect.value != Effect::None => format!("`{test}` tests secrets and is not a read."),
         Some(needs) => format!("`{test}` tests secrets and needs `{needs}`, which nobody gives it then."),
         None => return,
     };
@@ -92,11 +92,11 @@ fn check_job(unit: &Unit<Integration>, operation: &Operation, report: &mut Repor
     let mut others =
         read.iter().flat_map(|read| &read.params).filter(|(name, param)| name.value != job.param && !param.optional);
     let wrong = if id.is_some_and(|id| !id.class.is_fact() || !id.shape.fits_reference() || id.optional) {
-        format!("`{}` names the job and is no fact of bounded shape that is always there.", job.id)
+        format!("`{}` names the job and is not a fact of bounded shape that is always there.", job.id)
     } else if tells.is_some_and(|tells| !tells.class.is_fact()) {
-        format!("`{}` tells how the job stands and is no fact.", job.field)
+        format!("`{}` tells how the job stands and is not a fact.", job.field)
     } else if read.is_some_and(|read| read.effect.value != Effect::None || read.job.is_some()) {
-        format!("`{}` looks at the job and is no simple read.", job.read)
+        format!("`{}` looks at the job and is not a simple read.", job.read)
     } else if let Some((name, _)) = others.next() {
         format!("`{}` also needs `{}`, and a job has only its name.", job.read, name.value)
     } else {

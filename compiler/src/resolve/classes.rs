@@ -18,7 +18,7 @@ pub(super) fn raise(plan: &mut Plan, classes: &Classes, given: impl Fn(&str) -> 
     for (path, class) in classes {
         let said = given(&class.value);
         let Some(wanted) = Class::ALL.into_iter().find(|known| known.as_str() == said) else {
-            report.add(Code::BadValue, &class.span, format!("`{}` is no class.", said.escape_debug()));
+            report.add(Code::BadValue, &class.span, format!("`{}` is not a class.", said.escape_debug()));
             continue;
         };
         let mut fields = fields_at(plan, &path.value);

@@ -152,7 +152,7 @@ fn check_customer(
         return;
     };
     if !param.class.is_fact() || !param.shape.fits_reference() {
-        let wrong = format!("`{}` names the customer and is no fact of bounded shape.", limit.param);
+        let wrong = format!("`{}` names the customer and is not a fact of bounded shape.", limit.param);
         report.add(Code::BadValue, &limit.span, wrong);
     }
 }

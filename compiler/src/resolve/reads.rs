@@ -23,7 +23,7 @@ pub(super) fn check(unit: &Unit<Integration>, operation: &Operation, report: &mu
     if let Some(pages) = &operation.pages {
         let listed = operation.response.get(pages.collect.as_str()).map(|field| &field.shape);
         if !matches!(listed, Some(Shape::List { .. })) {
-            let wrong = format!("`{}` is collected over the pages and is no list of the answer.", pages.collect);
+            let wrong = format!("`{}` is collected over the pages and is not a list of the answer.", pages.collect);
             report.add(Code::BadValue, &pages.span, wrong);
         }
     }
@@ -43,7 +43,7 @@ fn check_confirm(unit: &Unit<Integration>, operation: &Operation, report: &mut R
     }
     let field = read.response.get(confirm.field.as_str());
     let wrong = if is_no_read(read) {
-        format!("`{}` tells whether it happened and is no simple read.", confirm.operation)
+        format!("`{}` tells whether it happened and is not a simple read.", confirm.operation)
     } else if let Some(name) = needed(read, |name| confirm.with.contains_key(name)) {
         format!("`{}` also needs `{name}`, and `with` does not give it.", confirm.operation)
     } else if let Some(value) = confirm.equals.as_deref().filter(|value| field.is_some_and(|f| never(f, value))) {
@@ -67,9 +67,9 @@ fn check_park(unit: &Unit<Integration>, operation: &Operation, report: &mut Repo
     }
     let id = operation.response.get(park.id.as_str());
     let wrong = if id.is_some_and(|id| !id.class.is_fact() || !id.shape.fits_reference() || id.optional) {
-        format!("`{}` names what was parked and is no fact of bounded shape that is always there.", park.id)
+        format!("`{}` names what was parked and is not a fact of bounded shape that is always there.", park.id)
     } else if is_no_read(read) {
-        format!("`{}` reads back what was parked and is no simple read.", park.read)
+        format!("`{}` reads back what was parked and is not a simple read.", park.read)
     } else if let Some(name) = needed(read, |name| name == park.param.as_str()) {
         format!("`{}` also needs `{name}`, and what was parked has only its name.", park.read)
     } else {

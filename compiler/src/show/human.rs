@@ -169,7 +169,7 @@ fn not_looked_at(hidden: &BTreeSet<String>) -> String {
     let mut named: Vec<String> = hidden.iter().take(HIDDEN_SHOWN).cloned().collect();
     let more = hidden.len().saturating_sub(named.len());
     named.extend((more > 0).then(|| format!("and {more} more")));
-    format!("Not looked at until these are mended: {}.\n", named.join(", "))
+    format!("Not checked until these are fixed: {}.\n", named.join(", "))
 }
 
 /// `1 file`, `2 files`.

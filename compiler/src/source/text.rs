@@ -43,7 +43,7 @@ pub(super) fn bad_text(bytes: &[u8], signed: bool) -> Option<BadText> {
 }
 
 /// What to do about a character in a signed file.
-const SIGNED_HELP: &str = "Signatures are over the bytes, so a file that is mended is signed anew: write it again without that character, like a draft of `assent plan --draft CLIENT`, and have it signed. `* -text` in .gitattributes keeps line ends as they are.";
+const SIGNED_HELP: &str = "Signatures are over the bytes, so a file that is fixed is signed again: write it again without that character, like a draft of `assent plan --draft CLIENT`, and have it signed. `* -text` in .gitattributes keeps line ends as they are.";
 
 /// What to do about a character, which nobody sees.
 fn help(c: char, text: &str, at: usize) -> String {
@@ -120,7 +120,7 @@ mod tests {
         assert!(bad_text(b"a\xff", false).is_some());
         let help = |text: &str, signed| bad_text(text.as_bytes(), signed).map(|bad| bad.help).unwrap_or_default();
         assert!(help("a\nb\u{202e}c", false).contains("column 2: it changes the order"));
-        assert!(help("a\r\n", true).contains("signed anew"));
+        assert!(help("a\r\n", true).contains("signed again"));
     }
 
     #[test]

@@ -338,7 +338,7 @@ impl<'a> Object<'a> {
         let begin = self.out.len();
         key.serialize(Writer(self.out))?;
         if self.out.get(begin) != Some(&b'"') {
-            return Err(CanonError("a key that is no text has no canonical form here".into()));
+            return Err(CanonError("a key that is not text has no canonical form here".into()));
         }
         if let Some(before) = before {
             let (head, new) = self.out.split_at(begin);

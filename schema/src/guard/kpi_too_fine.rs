@@ -91,7 +91,7 @@ fn of_one(judged: &Judged<'_>, place: usize, kpi: &Kpi) -> Vec<Breach> {
         if let Some(constants) = constants(judged, path) {
             series = series.saturating_mul(constants);
         } else {
-            let said = format!("The KPI `{}` is divided by `{path}`, which is no declared enumeration.", kpi.name);
+            let said = format!("The KPI `{}` is divided by `{path}`, which is not a declared enumeration.", kpi.name);
             let help = "Divide by a field of type `one_of` or `boolean`, or by an answer with `one_of`.";
             found.push(breach(Part::KpiBy(place, position), said).help(help));
         }

@@ -67,9 +67,9 @@ pub enum NoteError {
 impl fmt::Display for NoteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::BadKey => "the text is no key of the form `name+id+base64`",
-            Self::BadNote => "the text is no signed note",
-            Self::BadCheckpoint => "the note is no checkpoint of three lines: origin, size, root",
+            Self::BadKey => "the text is not a key of the form `name+id+base64`",
+            Self::BadNote => "the text is not a signed note",
+            Self::BadCheckpoint => "the note is not a checkpoint of three lines: origin, size, root",
             Self::WrongOrigin => "the checkpoint is of another log",
             Self::NotSigned => "the note has not exactly one line by the log's key",
             Self::BadSignature => "a line by a known key does not verify",

@@ -189,7 +189,7 @@ impl Entry {
 
     fn counted(&self) -> Result<(), EntryError> {
         if self.item.as_deref().is_some_and(|item| !is_token(item) || self.step.is_none()) {
-            return Err(EntryError::Form("`item` is no token, or of no step".to_owned()));
+            return Err(EntryError::Form("`item` is not a token, or of no step".to_owned()));
         }
         if self.run == Some(0) || self.attempt == Some(0) { Err(EntryError::Zero) } else { Ok(()) }
     }

@@ -97,7 +97,7 @@ macro_rules! kinds {
                 match name {
                     $($name => $variant::deserialize(data).map(Self::$variant).map_err(|e| e.to_string()),)*
                     _ if is_kind_name(name) => Ok(Self::Other { name: name.to_owned(), data: data.clone() }),
-                    _ => Err("`kind` is no name of a kind".to_owned()),
+                    _ => Err("`kind` is not a name of a kind".to_owned()),
                 }
             }
         }

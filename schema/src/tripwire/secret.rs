@@ -363,7 +363,7 @@ mod tests {
             assert!(found(public).is_empty(), "{public}: {:?}", found(public));
         }
         let hidden = "passkey a.example nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8";
-        assert!(!found(hidden).is_empty(), "what no public key follows is no credential");
+        assert!(!found(hidden).is_empty(), "what no public key follows is not a credential");
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl TrustError {
             Need::Renewal => format!("Write the next version with `{command} --expires INSTANT`, and have it signed."),
             Need::Rewriting if file.starts_with("catalog/") && file != "catalog/catalog.lock" => {
                 format!(
-                    "Take the change back; or, when nothing else is wrong with the catalog, write the lock anew with `{command}` and have the `catalog` role sign it."
+                    "Take the change back; or, when nothing else is wrong with the catalog, write the lock again with `{command}` and have the `catalog` role sign it."
                 )
             }
             Need::Rewriting => {

@@ -111,5 +111,5 @@ pub fn verify_status(
 }
 
 fn read<T: DeserializeOwned + Serialize>(file: &str, bytes: &[u8]) -> Result<T, TrustError> {
-    canon::from_bytes(bytes).map_err(|e| TrustError::new(file, format!("is not as it must be: {e}")))
+    canon::from_bytes(bytes).map_err(|e| TrustError::new(file, format!("is malformed: {e}")))
 }

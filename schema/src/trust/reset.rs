@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(
             reset.standing(seen(3), false, day(9)),
             ResetStanding::Waits(day(10)),
-            "a date in a file is no wait"
+            "a date in a file is not a wait"
         );
         assert_eq!(reset.standing(seen(3), false, day(10)), ResetStanding::Counts);
         assert_eq!(

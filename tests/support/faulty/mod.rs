@@ -240,7 +240,7 @@ impl Way {
             }
             Fault::Garbage => {
                 self.ask(request).await?;
-                end(stream, b"\x16\x03\x01 this is no answer\r\n\r\n").await
+                end(stream, b"\x16\x03\x01 this is not an answer\r\n\r\n").await
             }
             Fault::HangUp => end(stream, &self.ask(request).await?).await,
             Fault::Silence => {

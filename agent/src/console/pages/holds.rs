@@ -32,7 +32,7 @@ pub(in crate::console) fn page(held: &Held<'_>) -> Body {
             @else { (list(holds.into_iter(), held.viewer, held.now)) }
         }
         @if held.clients.keys().any(|client| held.viewer.may_act(client)) { (form(held)) }
-        @else { p.hint { "Those whom the root lists as on-call hold and let go on." } }
+        @else { p.hint { "Only people whom the root lists as on-call can hold and resume." } }
     };
     Body { title: "Holds".into(), section: Section::Holds, main, is_live: true }
 }

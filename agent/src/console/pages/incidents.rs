@@ -108,7 +108,7 @@ fn clocks(row: &IncidentRow, now: Wall) -> Markup {
     html! {
         p.facts {
             @match (&row.acknowledged, row.answer_by) {
-                (Some(act), _) => span.by { (mark(Mark::Person)) (act.by) " takes care of it" },
+                (Some(act), _) => span.by { (mark(Mark::Person)) (act.by) " has acknowledged it" },
                 (None, Some(by)) => span.clock.(late(by)) { (mark(Mark::Wait)) "answer due " (words::moment(now, by)) },
                 (None, None) => {}
             }
@@ -161,7 +161,7 @@ pub(super) fn alerts(rows: &[AlertLine], viewer: &Viewer, now: Wall) -> Markup {
                                 @if let Some(connection) = &row.connection { span { "connection " (connection) } }
                                 span { "since " (words::moment(now, row.since)) }
                                 @if row.count > 1 { span { (words::grouped(row.count.unsigned_abs())) " times, last " (words::moment(now, row.last)) } }
-                                @if let Some(act) = &row.acknowledged { span.by { (mark(Mark::Person)) (act.by) " takes care of it" } }
+                                @if let Some(act) = &row.acknowledged { span.by { (mark(Mark::Person)) (act.by) " has acknowledged it" } }
                             }
                         }
                         @if may_act && row.acknowledged.is_none() {
@@ -243,9 +243,9 @@ fn write(shown: &One<'_>) -> Markup {
             (form_field())
             label for="cause" { "Root cause" small { "Why it could happen: what a person knows and no log does. The client reads it." } }
             textarea #cause name="cause" rows="5" required spellcheck="true" dir="auto" { "\n" (text(|written| &written.cause)) }
-            label for="prevention" { "Prevention" small { "What is changed, by whom and by when, so that it stays away" } }
+            label for="prevention" { "Prevention" small { "What is changed, by whom and by when, so that it does not happen again" } }
             textarea #prevention name="prevention" rows="5" required spellcheck="true" dir="auto" { "\n" (text(|written| &written.prevention)) }
-            p.hint { "It goes to the client's contacts as it stands above with these two sections, at once. What is written here is kept nowhere before." }
+            p.hint { "It goes to the client's contacts as it stands above with these two sections, at once. Nothing you type here is saved until you send it." }
             button.main type="submit" { @if row.shared.is_some() { "Share a better one" } @else { "Share with the client" } }
         }
     }

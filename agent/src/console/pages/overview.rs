@@ -71,7 +71,7 @@ fn troubles(status: &Status, now: Wall) -> Markup {
         @if let Some(halt) = &status.halt {
             p.banner.bad role="alert" {
                 (mark(Mark::Bad))
-                strong { "The agent starts nothing since " (words::moment(now, halt.since)) "." }
+                strong { "The agent has started nothing since " (words::moment(now, halt.since)) "." }
                 " Found: " @for why in &halt.why { code { (why) } " " }
                 "Somebody on call must sign a recovery: " code { "assent-agent recover" } "."
             }
@@ -139,7 +139,7 @@ fn workflows_of<'a>(
                                     (form_field())
                                     input type="hidden" name="client" value=(client);
                                     input type="hidden" name="workflow" value=(workflow);
-                                    p { "The plan before runs at once, and stays until a release readmits this one." }
+                                    p { "The previous plan runs at once, until a release readmits this one." }
                                     button.danger type="submit" { "Roll back " (workflow) }
                                 }
                             }

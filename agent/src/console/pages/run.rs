@@ -238,10 +238,10 @@ fn acts(run: &Whole<'_>) -> Markup {
                 "Goes on at the step that failed. What is done stays done; what is in doubt is never repeated blindly.",
             ),
             (Verb::Skip, "Skip", "Goes on behind the step that failed."),
-            (Verb::Rerun, "Rerun", "Begins anew with the plan that runs now. What is done stays done."),
+            (Verb::Rerun, "Rerun", "Begins again with the plan that runs now. What is done stays done."),
             (Verb::Done, "Done by hand", "Somebody did the work: it leaves the manual queue."),
         ],
-        (true, None) => &[(Verb::Rerun, "Rerun", "Begins anew with the plan that runs now. What is done stays done.")],
+        (true, None) => &[(Verb::Rerun, "Rerun", "Begins again with the plan that runs now. What is done stays done.")],
     };
     html! {
         section.card.do #acts {

@@ -271,7 +271,7 @@ fn what_is_unlike_is_found_and_what_is_not_is_left_alone() {
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &page).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), page, "UPDATE=1 writes it anew");
+    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), page, "UPDATE=1 writes it again");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::error::Error;
 use stage::Stage;
 use story::Story;
 
-/// Tells the whole way once: from a commit to a verified, running, audited workflow and back again.
+/// Shows the whole journey once: from a commit to a verified, running, audited workflow, and back.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// End at once instead of waiting, so that nothing stays behind.

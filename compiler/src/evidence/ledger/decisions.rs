@@ -81,7 +81,7 @@ pub(super) fn judge(entry: &Entry, decided: &Decided, around: &Around<'_>) -> Re
 /// Whether what was signed is about this question and says what the entry says.
 fn fits(text: &str, entry: &Entry, decided: &Decided, person: &PersonId, around: &Around<'_>) -> Result<(), String> {
     let Ok(signed) = canon::from_bytes::<Decision>(text.as_bytes()) else {
-        return Err("what was signed is no decision".to_owned());
+        return Err("what was signed is not a decision".to_owned());
     };
     let choice = match signed.choice {
         release::Choice::Approve => Choice::Approve,

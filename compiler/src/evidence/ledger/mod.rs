@@ -56,7 +56,7 @@ pub fn read(file: &str, bytes: &[u8], root: &Root, project: &ProjectName, notes:
 }
 
 fn verified(bytes: &[u8], root: &Root, project: &ProjectName, notes: &[Note]) -> Result<Verified, String> {
-    let origin = export::origin(bytes).ok_or("it is no export of a ledger: it ends without a checkpoint")?;
+    let origin = export::origin(bytes).ok_or("it is not an export of a ledger: it ends without a checkpoint")?;
     if origin.project != *project {
         return Err(format!("it is of the project {}", origin.project));
     }

@@ -110,7 +110,7 @@ mod tests {
         let mut back = BTreeSet::new();
         told(&manifest, &mut back);
         assert_eq!(back, [plan].into());
-        manifest.readmitted.push(Readmitted { plan, reason: "mended".to_owned() });
+        manifest.readmitted.push(Readmitted { plan, reason: "fixed".to_owned() });
         told(&manifest, &mut back);
         assert_eq!(back, BTreeSet::new());
     }

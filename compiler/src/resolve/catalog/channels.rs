@@ -39,7 +39,7 @@ pub(super) fn check(unit: &Unit<Integration>, report: &mut Report<'_>) {
         if let Some((name, _)) = facts.into_iter().find(|(name, field)| {
             HELPDESK_ANSWER.contains(&name.as_str()) && !(field.class.is_fact() && field.shape.fits_reference())
         }) {
-            let message = format!("`{}` of `{}` tells who answers what and is no fact.", name.value, event.value);
+            let message = format!("`{}` of `{}` tells who answers what and is not a fact.", name.value, event.value);
             report.add(Code::BadValue, &event.span, message);
         }
     }

@@ -450,7 +450,7 @@ fn what_an_event_must_say_and_where_money_goes_are_chosen_too() {
     assert_eq!(pay(std::slice::from_ref(&target), "A"), []);
     let there = (Some("pay".to_owned()), Part::With(name("account")));
     assert_eq!(pay(std::slice::from_ref(&target), chosen), [there]);
-    assert_eq!(pay(&[], chosen), [], "what is no target leads nowhere");
+    assert_eq!(pay(&[], chosen), [], "what is not a target leads nowhere");
     let only = ("/trigger/only", json!({"ticket_id": "7"}));
     let written = ("/trigger/fields/ticket_id/written_by", json!("anyone"));
     assert_eq!(pay(std::slice::from_ref(&only), "A"), []);

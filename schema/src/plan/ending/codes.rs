@@ -52,7 +52,7 @@ pub const ENDINGS: &[EndCode] = &[
         "After a restart a read answers other than what an effect already used.",
         "Finish the item of the manual queue by hand.",
     ),
-    end("approval-expired", "The client's approval is over.", "Have it approved anew: `assent plan --draft CLIENT`."),
+    end("approval-expired", "The client's approval is over.", "Have it approved again: `assent plan --draft CLIENT`."),
     end(
         "argument_misfit",
         "A value does not fit the type of its parameter, or is longer than it takes.",
@@ -66,7 +66,7 @@ pub const ENDINGS: &[EndCode] = &[
     end(
         "argument_unknown",
         "The operation has no such parameter.",
-        "The plan is older than the catalog; release anew.",
+        "The plan is older than the catalog; release again.",
     ),
     end(
         "bad_answer",
@@ -90,7 +90,7 @@ pub const ENDINGS: &[EndCode] = &[
     ),
     end(
         "bad_secret",
-        "What stands in the slot is no secret of that kind.",
+        "What stands in the slot is not a secret of that kind.",
         "Write it again with `assent-agent vault set`.",
     ),
     end(
@@ -113,7 +113,7 @@ pub const ENDINGS: &[EndCode] = &[
     end(
         "compressed",
         "The answer is compressed, which was not asked for.",
-        "Ask the API's makers; nothing here can be set.",
+        "Ask the API's vendor; nothing can be configured here.",
     ),
     end(
         "conflict",
@@ -127,7 +127,7 @@ pub const ENDINGS: &[EndCode] = &[
     ),
     end(
         "consent_needed",
-        "The API takes the stored permission no longer.",
+        "The API no longer accepts the stored consent.",
         "Ask for it again: `assent-agent vault connect`.",
     ),
     end(
@@ -148,22 +148,30 @@ pub const ENDINGS: &[EndCode] = &[
         "Look at the endpoint of the connection and at `path` in the catalog.",
     ),
     end("expression_absent", "An expression reads a value that is not there.", "Use `has(x) ? x : y`, or a `when`."),
-    end("expression_division_by_zero", "An expression divides by zero.", "Ask for the divisor before."),
+    end("expression_division_by_zero", "An expression divides by zero.", "Check the divisor first, in a condition."),
     end("expression_never_open", "The client has no business hours.", "Give its calendar hours."),
-    end("expression_not_convertible", "A text is not what an expression makes of it.", "Ask for its form before."),
+    end(
+        "expression_not_convertible",
+        "A text cannot be converted as an expression asks.",
+        "Check its form first, in a condition.",
+    ),
     end("expression_other_currency", "Two amounts are of two currencies.", "Compare currencies before the amounts."),
-    end("expression_out_of_range", "A number, moment or position is out of bounds.", "Ask for its bounds before."),
+    end(
+        "expression_out_of_range",
+        "A number, moment or position is out of bounds.",
+        "Check its bounds first, in a condition.",
+    ),
     end("expression_too_costly", "An expression takes too many steps.", "Shorten the lists that it walks."),
-    end("expression_too_large", "An expression makes a text or list that is too large.", "Take less of it."),
+    end("expression_too_large", "An expression produces a text or list that is too large.", "Take less of it."),
     end(
         "expression_wrong_type",
         "A value has another type than the plan says.",
-        "Tell the makers of Assent: a check should have told it.",
+        "Report it as a bug in Assent: the compiler should have caught it.",
     ),
     end(
         "failure-rate",
         "The plan failed too often in its trial, and went back.",
-        "`assent-agent status` says which plan runs; mend, release anew.",
+        "`assent-agent status` says which plan runs now; fix the workflow and release again.",
     ),
     end("forbidden", "403: the API does not allow it.", "Look at the scopes that were granted to the connection."),
     end(
@@ -184,7 +192,7 @@ pub const ENDINGS: &[EndCode] = &[
     end(
         "in_doubt",
         "Nobody knows whether an effect happened, and nothing tells.",
-        "Look in the API itself, then finish the item; `confirm` in the catalog would tell.",
+        "Look in the API itself, then finish the item; a `confirm` in the catalog would answer this automatically.",
     ),
     end(
         "invalid",
@@ -198,9 +206,9 @@ pub const ENDINGS: &[EndCode] = &[
     ),
     end("items_failed", "Items of an `each` failed, and the others are done.", "The queue names each of them."),
     end("job_failed", "The API says that its job failed.", "Look in the API itself."),
-    end("job_late", "The job took longer than `within`.", "Look whether it is still under way; make `within` longer."),
+    end("job_late", "The job took longer than `within`.", "Check whether it is still running; make `within` longer."),
     end("late", "Nobody decided within the time.", "Look at `within` and at who is asked."),
-    end("latency", "The plan took too long in its trial, and went back.", "Look at its steps; release anew."),
+    end("latency", "The plan took too long in its trial, and went back.", "Look at its steps; release again."),
     end(
         "list_too_long",
         "A list has more items than `most`, or more pages than `pages.most`.",
@@ -213,11 +221,11 @@ pub const ENDINGS: &[EndCode] = &[
         "Look at the host and its certificate. In a scenario: it has no reply for the operation.",
     ),
     end("no_business_time", "The client's calendar has no such business time.", "Give its calendar hours."),
-    end("no_client", "The release has no such client.", "Release anew."),
-    end("no_connection", "The client has no such connection.", "Release anew."),
+    end("no_client", "The release has no such client.", "Release again."),
+    end("no_connection", "The client has no such connection.", "Release again."),
     end("no_endpoint", "The connection has no endpoint in this environment.", "Give it one in client.toml."),
-    end("no_moment", "The `until` of a `wait` gives no moment.", "Look at what the expression reads."),
-    end("no_operation", "The plan has no such operation.", "Release anew."),
+    end("no_moment", "The `until` of a `wait` does not yield a moment.", "Look at what the expression reads."),
+    end("no_operation", "The plan has no such operation.", "Release again."),
     end(
         "no_reply",
         "The connection was made, and no whole answer came.",
@@ -274,13 +282,13 @@ pub const ENDINGS: &[EndCode] = &[
     end("refused", "A 4xx for which no rule stands, or an AI's refusal.", "Say in `errors` what the status means."),
     end(
         "repeated_cursor",
-        "A list leads in a circle: a cursor came again, or the same page.",
+        "A list loops: the same cursor or the same page came again.",
         "Look at `pages`: `param`, `in`, `more_at`.",
     ),
     end("request_too_large", "The request is larger than the limits.", "Send less."),
     end(
         "rests_on_what_is_not_kept",
-        "What shall be shown again rests on content that is not kept.",
+        "What should be shown again depends on content that is not kept.",
         "Read it in the client's own system.",
     ),
     end("run_timed_out", "The run's `limits.timeout` is used up.", "Make it longer, or the steps quicker."),
@@ -295,7 +303,7 @@ pub const ENDINGS: &[EndCode] = &[
     end("skipped", "A person skipped the step.", "Nothing: the ledger says who."),
     end(
         "stale",
-        "No sign of life of the agency for longer than the client's `stale_limit`.",
+        "No sign of life from the agency for longer than the client's `stale_limit`.",
         "`assent freshness`; look at the branch and the network.",
     ),
     end("throttled", "429: too many requests.", "It is tried again; say `rate` in the catalog."),
@@ -306,11 +314,15 @@ pub const ENDINGS: &[EndCode] = &[
     ),
     end(
         "token_not_active",
-        "The provider says that a token counts no longer.",
+        "The provider says that the token is no longer valid.",
         "Ask for permission again: `assent-agent vault connect`.",
     ),
     end("token_not_kept", "A new token could not be stored.", "Look at the vault."),
-    end("token_refused", "The API refuses the token.", "Look at scopes and clock; ask for permission again."),
+    end(
+        "token_refused",
+        "The API refuses the token.",
+        "Check scopes and the host's clock; then `assent-agent vault connect`.",
+    ),
     end("too_large", "The answer is larger than `most_bytes`.", "Make it larger, or ask for less."),
     end("too_many_items", "An `each` has more items than its `max`.", "Make `max` larger, or narrow the list."),
     end("try_again", "408 or 425: the API asks to try again.", "It is tried again."),
@@ -323,9 +335,13 @@ pub const ENDINGS: &[EndCode] = &[
     end(
         "unproven",
         "The plan went back at its first failure: it had too few runs to be proven.",
-        "Look at the failure; release anew.",
+        "Look at the failure; release again.",
     ),
-    end("vault_cannot_open", "The vault does not open.", "Look at its key: `assent-agent vault`."),
+    end(
+        "vault_cannot_open",
+        "The vault does not open.",
+        "It was sealed to another host's key: restore that key, or set the secrets again with `assent-agent vault set`.",
+    ),
     end("vault_changed", "The vault was changed by somebody else meanwhile.", "Try again."),
     end("vault_read_only", "The vault cannot be written to.", "Use a vault that can, or write the slot there."),
     end("vault_refused", "The vault does not let the agent in.", "Look at its credentials."),
