@@ -294,7 +294,7 @@ impl Agent {
                     return Ok(refused(format!("it opened the incident `{id}`"), help));
                 }
                 if let Some(act) = self.line(&row)?.acknowledged {
-                    let what = format!("{} has acknowledged it since {}", act.by, act.at);
+                    let what = format!("{} acknowledged it at {}", act.by, act.at);
                     return Ok(refused(what, "`assent-agent alerts` lists them."));
                 }
                 let act = Act { by: by.clone(), at: self.world.clock.now().moment() };

@@ -178,7 +178,7 @@ async fn an_alert_that_is_no_incident_is_acknowledged_once_by_those_on_call() {
     assert!(ask(3, "ann").await.unwrap_err().contains("no alert `a-3`"));
     let lines = ask(1, "ann").await.unwrap();
     assert_eq!(lines[0].acknowledged.as_ref().map(|act| act.by.to_string()), Some("ann".to_owned()));
-    assert!(ask(1, "ann").await.unwrap_err().contains("takes care of it"));
+    assert!(ask(1, "ann").await.unwrap_err().contains("acknowledged it at"));
     let from = "2026-01-01T00:00:00Z".parse().unwrap();
     let entries = agent.entries(Log::Client(place().0), from, agent.field.now().plus(Period::hours(1))).await.unwrap();
     let acknowledged = entries.iter().filter_map(|entry| match &entry.kind {
