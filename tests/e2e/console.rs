@@ -116,7 +116,7 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
     assert!(browser.text("#step-order").contains("failed: unavailable"));
     browser.write("#acts [name=why]", "TICKET-7");
     browser.press(&["Enter"]);
-    browser.find_text("This run goes on at the step that failed");
+    browser.find_text("The run resumes at the step that failed");
     assert_eq!(place.done(), ["alice retry because of TICKET-7"]);
     browser.click("a.brand");
     browser.click("form[action='/incidents'] button");
@@ -164,7 +164,7 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
 
     // What changes comes by itself, without a further entry.
     browser.go(&format!("{base}/decisions"));
-    browser.find_text("questions wait");
+    browser.find_text("decisions are waiting");
     place.noted();
     place.answer(WAITS);
     browser.find_text("No question waits for anybody");
@@ -328,7 +328,7 @@ fn a_real_agent_shows_a_refund_takes_the_signed_yes_and_writes_down_who_looked()
     browser.press(&["Enter"]);
     browser.find_text("It is held");
     browser.click("form[action='/resume'] button");
-    browser.find_text("It goes on");
+    browser.find_text("Resumed");
 
     let told = stage.production.call(&["ledger", "verify", "acme"]);
     told.expect("a ledger that verifies");

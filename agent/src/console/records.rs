@@ -62,7 +62,7 @@ impl<O: Office> Console<O> {
         }
     }
 
-    /// One incident with its post-mortem. What the ledger tells is a client's own: only who is assigned, or on call, sees it.
+    /// One incident with its post-mortem. From the ledger is a client's own: only who is assigned, or on call, sees it.
     pub(super) fn incident_page(
         &self,
         no: i64,

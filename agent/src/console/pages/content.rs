@@ -11,8 +11,8 @@ use crate::store::RunId;
 pub(in crate::console) fn page(run: RunId, reads: &[ReadAgain]) -> Body {
     let main = html! {
         p.crumbs { a href={ "/runs/" (run) } { "Back to the run" } }
-        h1 { "Content, as it is now" }
-        p.lead { "Read from the client's systems for you, this once. The agent keeps nothing of it; that you looked, and why, stands in the client's ledger." }
+        h1 { "Current content" }
+        p.lead { "Read from the client's systems for you, this once. The agent keeps nothing of it; that you looked, and why, is recorded in the client's ledger." }
         @if reads.is_empty() { p.empty { "Nothing of this run can be read again: its catalog allows it for none of its reads, or none of them was done." } }
         @for read in reads {
             section.card {

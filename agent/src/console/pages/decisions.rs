@@ -14,8 +14,8 @@ pub(in crate::console) fn own(questions: &[(&Shown, Option<String>)], now: Wall)
     let main = html! {
         h1 { "Decisions" }
         div #questions data-part="" {
-            @if questions.is_empty() { (nothing("Nothing waits for you.")) }
-            @else { p.lead { (words::count(questions.len(), "question waits", "questions wait")) " for you, the oldest first." } }
+            @if questions.is_empty() { (nothing("Nothing is waiting for you.")) }
+            @else { p.lead { (words::count(questions.len(), "decision is waiting", "decisions are waiting")) " for you, the oldest first." } }
             ul.rows.card {
                 @for (shown, summary) in questions {
                     li.question {
@@ -25,7 +25,7 @@ pub(in crate::console) fn own(questions: &[(&Shown, Option<String>)], now: Wall)
                                 @if shown.guardrail { (pill("warn", Mark::Bell, "above a limit")) }
                                 @if shown.signature { (pill("calm", Mark::Decisions, "needs a signature")) }
                             }
-                            p.facts { span { (shown.workflow) } span { "group " (shown.by) } span { "no answer means no " (words::moment(now, shown.until)) } }
+                            p.facts { span { (shown.workflow) } span { "group " (shown.by) } span { "counts as no " (words::moment(now, shown.until)) } }
                         }
                     }
                 }
@@ -40,8 +40,8 @@ pub(in crate::console) fn watched(waiting: &[Waiting], now: Wall) -> Body {
     let main = html! {
         h1 { "Decisions" }
         div #questions data-part="" {
-            @if waiting.is_empty() { (nothing("No question waits for anybody.")) }
-            @else { p.lead { (words::count(waiting.len(), "question waits", "questions wait")) ". What is asked is shown to who decides, and to nobody else." } }
+            @if waiting.is_empty() { (nothing("No decision is waiting for anybody.")) }
+            @else { p.lead { (words::count(waiting.len(), "decision is waiting", "decisions are waiting")) ". What is asked is shown to who decides, and to nobody else." } }
             ul.rows.card {
                 @for one in waiting.iter().take(crate::console::look::ITEMS_MOST) {
                     li {
@@ -54,7 +54,7 @@ pub(in crate::console) fn watched(waiting: &[Waiting], now: Wall) -> Body {
                             p.facts {
                                 span { "step " code { (one.step) } } span { "group " (one.by) }
                                 span { "asked " (words::when(now, Wall::from_millis(one.since))) }
-                                span { "no answer means no " (words::when(now, Wall::from_millis(one.until))) }
+                                span { "counts as no " (words::when(now, Wall::from_millis(one.until))) }
                             }
                         }
                     }

@@ -26,7 +26,7 @@ pub(in crate::console) fn page(held: &Held<'_>) -> Body {
     let holds: Vec<_> = held.status.holds.iter().filter(|hold| held.clients.contains_key(&hold.client)).collect();
     let main = html! {
         h1 { "Holds" }
-        p.lead { "What is held keeps its triggers; its runs wait before their next step. A hold ends by itself." }
+        p.lead { "Triggers are kept and runs pause before their next step. A hold ends by itself." }
         div #held data-part="" {
             @if holds.is_empty() { p.empty { (mark(Mark::Good)) "Nothing is held." } }
             @else { (list(holds.into_iter(), held.viewer, held.now)) }

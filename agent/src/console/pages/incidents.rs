@@ -204,7 +204,7 @@ pub(in crate::console) fn one(shown: &One<'_>) -> Body {
         @if let Some(file) = &row.file { p.banner.good { (mark(Mark::Good)) "Shared with the client's contacts. Its SHA-256 is in the ledger: " code { (file) } } }
         @if let Some((_, why)) = shown.written { p.banner.bad role="alert" { (mark(Mark::Bad)) strong { "Not shared: " } (why) } }
         details.journal open[row.shared.is_none()] {
-            summary { "What the ledger tells" }
+            summary { "From the ledger" }
             div.draft { (markdown(shown.draft)) }
         }
         @if may && row.closed.is_none() { (write(shown)) }
@@ -245,7 +245,7 @@ fn write(shown: &One<'_>) -> Markup {
             textarea #cause name="cause" rows="5" required spellcheck="true" dir="auto" { "\n" (text(|written| &written.cause)) }
             label for="prevention" { "Prevention" small { "What is changed, by whom and by when, so that it does not happen again" } }
             textarea #prevention name="prevention" rows="5" required spellcheck="true" dir="auto" { "\n" (text(|written| &written.prevention)) }
-            p.hint { "It goes to the client's contacts as it stands above with these two sections, at once. Nothing you type here is saved until you send it." }
+            p.hint { "It goes to the client's contacts as shown above, with these two sections, at once. Nothing you type here is saved until you send it." }
             button.main type="submit" { @if row.shared.is_some() { "Share a better one" } @else { "Share with the client" } }
         }
     }

@@ -64,16 +64,16 @@ fn checkpoint(shown: &Shown<'_>, name: &str) -> Markup {
                     div { dt { "origin" } dd { code { (signed.origin) } } }
                     div { dt { "entries signed for" } dd { (words::grouped(signed.size)) } }
                     div { dt { "root of the tree" } dd { (words::digest(&signed.root)) } }
-                    div { dt { "checkpoint" } dd { a href={ "/ledger/" (name) "/checkpoint" } download { "Take it along" } } }
+                    div { dt { "checkpoint" } dd { a href={ "/ledger/" (name) "/checkpoint" } download { "Download" } } }
                 }
-                details.journal { summary { "Check it without us" }
-                    p { "Keep the checkpoint. Whoever has it can later see that nothing before it was changed: "
+                details.journal { summary { "Check it independently" }
+                    p { "Keep the checkpoint. With it you can later prove that nothing before it was changed: "
                         code { "assent-agent ledger verify " (name) " --since FILE" } ". Each proof below verifies with "
                         code { "tests/vectors/check.py proof FILE KEY" } ", which shares no code with the agent. The key of this log:" }
                     figure.command { pre tabindex="0" aria-label="Key" data-copy="" { code { (signed.key) } } }
                 }
             }
-            None => p.banner.warn { (mark(Mark::Wait)) "No checkpoint was signed yet: the first comes within a minute." }
+            None => p.banner.warn { (mark(Mark::Wait)) "No checkpoint has been signed yet; the first comes within a minute." }
         }
     }
 }
@@ -90,7 +90,7 @@ fn filter(shown: &Shown<'_>, name: &str) -> Markup {
                     @for kind in Kind::NAMES { option value=(kind) selected[sought.kind.as_deref() == Some(*kind)] { (kind) } }
                 } }
                 label { "Run number" input type="text" inputmode="numeric" name="run" value=[sought.run] pattern="\\s*[0-9]+\\s*" title="A number" autocomplete="off"; }
-                button type="submit" { "Look" }
+                button type="submit" { "Search" }
             }
         }
     }

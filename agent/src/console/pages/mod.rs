@@ -153,7 +153,7 @@ pub(super) fn whole(status: u16, frame: &Frame, body: Body) -> Answer {
             footer {
                 p #fresh data-at=[live.map(|_| frame.now.moment().to_string())] {
                     "As of " (words::exact(frame.now)) " UTC."
-                    " Every look at these pages is written to the ledger."
+                    " Every page view is recorded in the ledger."
                 }
             }
         }
@@ -179,7 +179,7 @@ pub(super) fn plain(status: u16, title: &str, text: &str) -> Answer {
 
 /// Nothing is there, or nothing that this person may see: nobody can tell which.
 pub(super) fn missing(frame: Option<&Frame>) -> Answer {
-    let (title, text) = ("Not found", "There is no such page, or nothing there that is yours to see.");
+    let (title, text) = ("Not found", "There is no such page, or you have no access to it.");
     let Some(frame) = frame else { return plain(404, title, text) };
     let main = html! { h1 { (title) } p.lead { (text) } };
     let section = if frame.is_agency { Section::Overview } else { Section::Decisions };
@@ -190,8 +190,8 @@ pub(super) fn missing(frame: Option<&Frame>) -> Answer {
 pub(super) fn busy() -> Answer {
     plain(
         503,
-        "Not now",
-        "The agent cannot read or write its state, and shows nothing that it cannot write down. Try again in a moment.",
+        "Temporarily unavailable",
+        "The agent cannot read or write its state right now, and it shows nothing that it cannot record. Try again in a moment.",
     )
 }
 
@@ -206,7 +206,7 @@ pub(super) fn again(address: &str) -> Answer {
                 title { "One moment · Assent" }
                 link rel="stylesheet" href="/console.css";
             }
-            body.small { main { h1 { "One moment" } p { a href=(address) { "Go on to the console" } } } }
+            body.small { main { h1 { "One moment" } p { a href=(address) { "Continue to the console" } } } }
         }
     };
     answer::page(200, page)
@@ -219,7 +219,7 @@ pub(super) fn refused(status: u16, frame: &Frame, no: &Refused) -> Answer {
     let main = html! {
         h1 { "Not done" }
         p.banner.bad role="alert" { (mark(Mark::Bad)) strong { (what) "." } " " (no.help) }
-        p { a href="/" { "Back to the first page" } }
+        p { a href="/" { "Back to the overview" } }
     };
     let section = if frame.is_agency { Section::Overview } else { Section::Decisions };
     whole(status, frame, Body { title: "Not done".into(), section, main, is_live: false })
@@ -228,22 +228,22 @@ pub(super) fn refused(status: u16, frame: &Frame, no: &Refused) -> Answer {
 /// What a page says of what was just done: a closed list, so that no link can put words here.
 pub(super) fn said(code: &str) -> Option<&'static str> {
     Some(match code {
-        "yes" => "You said yes. The run goes on.",
-        "no" => "You said no. The run goes on without it.",
-        "held" => "It is held: triggers are kept, runs wait.",
-        "resumed" => "It goes on. Runs that waited go on one after the other.",
+        "yes" => "You agreed. The run continues.",
+        "no" => "You refused. The run continues without it.",
+        "held" => "Held: triggers are kept, runs pause.",
+        "resumed" => "Resumed. Runs that were paused continue one after the other.",
         "rolled-back" => "The previous plan runs now, until a release readmits the other one.",
-        "acknowledged" => "You have acknowledged it: the response clock has stopped.",
-        "cared-for" => "You take care of the alert. It stands until its cause is gone.",
-        "resolved" => "Its cause is gone. A post-mortem is due.",
-        "shared" => "The client's contacts have the post-mortem.",
-        "written" => "It is written down. The client left, so it went to nobody.",
+        "acknowledged" => "Acknowledged: the response clock has stopped.",
+        "cared-for" => "Acknowledged. The alert stays open until its cause is gone.",
+        "resolved" => "Resolved. A post-mortem is due.",
+        "shared" => "The post-mortem was sent to the client's contacts.",
+        "written" => "Recorded. The client has left, so it was sent to nobody.",
         "closed" => "Nothing is left to do.",
-        "retry" => "This run goes on at the step that failed. What was done stays done.",
-        "skip" => "This run resumes after the step that failed.",
-        "rerun" => "This run begins again with the plan that runs now. What was done stays done.",
-        "cancel" => "The run ends at its next step boundary.",
-        "done" => "The work is done and out of the manual queue.",
+        "retry" => "The run resumes at the step that failed. What was done stays done.",
+        "skip" => "The run resumes after the step that failed.",
+        "rerun" => "The run starts over with the current plan. What was done stays done.",
+        "cancel" => "The run stops before its next step.",
+        "done" => "Marked as done; it has left the manual queue.",
         _ => return None,
     })
 }

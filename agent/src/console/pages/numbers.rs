@@ -18,12 +18,12 @@ pub(in crate::console) fn page(
     let main = html! {
         h1 { "KPIs" }
         @match shown {
-            None => p.empty { "You are assigned to no client." }
+            None => p.empty { "You are not assigned to any client." }
             Some((client, all)) => {
                 nav.tabs aria-label="Clients" { @for one in clients { a href={ "/numbers?client=" (one) } aria-current=[(one == client).then_some("true")] { (one) } } }
                 div #numbers data-part="" {
-                    @if all.is_empty() { p.empty { "Nothing was counted for " (client) " yet: KPIs are taken when runs end " code { "done" } "." } }
-                    @else { p.lead { "The last " (DAYS) " days, in UTC. Groups under " (LEAST) " are shown as " code { "<" (LEAST) } ": a value is told of " (LEAST) " runs or more, of hours that are over, and what is fewer is added to the next. Where two KPIs would tell of fewer by their difference, one is withheld. " a href={ "/numbers.csv?client=" (client) } download { "Take it along as CSV" } } }
+                    @if all.is_empty() { p.empty { "Nothing has been counted for " (client) " yet: KPIs are taken when runs end " code { "done" } "." } }
+                    @else { p.lead { "The last " (DAYS) " days, in UTC. Fewer than " (LEAST) " runs are shown as " code { "<" (LEAST) } " and are added to the next hour that has enough. Where two KPIs would reveal fewer by their difference, one is withheld. " a href={ "/numbers.csv?client=" (client) } download { "Download as CSV" } } }
                     div.plots {
                         @for (series, counts) in all {
                             figure.card.plot {

@@ -59,7 +59,7 @@ pub(in crate::console) fn page(shown: &Overview<'_>) -> Body {
                 }
             }
         }
-        @if clients.is_empty() { p.empty { "No client here is yours, or no release was accepted yet." } }
+        @if clients.is_empty() { p.empty { "You are not assigned to any client here, or no release has been accepted yet." } }
         (release(shown))
     };
     Body { title: "Overview".into(), section: Section::Overview, main, is_live: true }
@@ -98,7 +98,7 @@ fn tiles(shown: &Overview<'_>) -> Markup {
             (tile("/incidents", number(unanswered), if unanswered == 1 { "incident unanswered" } else { "incidents unanswered" }, tone(unanswered, "bad")))
             (tile("/incidents#alerts", number(alerts.len()), if alerts.len() == 1 { "alert" } else { "alerts" }, tone(alerts.len(), "warn")))
             (tile("/queue", number(counts.queued), "in the manual queue", tone(counts.queued, "warn")))
-            (tile("/decisions", number(counts.waiting), if counts.waiting == 1 { "decision waits" } else { "decisions wait" }, tone(counts.waiting, "ask")))
+            (tile("/decisions", number(counts.waiting), if counts.waiting == 1 { "decision waiting" } else { "decisions waiting" }, tone(counts.waiting, "ask")))
             (tile("/runs", words::grouped(counts.under_way), if counts.under_way == 1 { "run under way" } else { "runs under way" }, "calm"))
             (tile("/holds", number(status.holds.len()), if status.holds.len() == 1 { "hold" } else { "holds" }, tone(status.holds.len(), "warn")))
         }
@@ -201,7 +201,7 @@ fn release(shown: &Overview<'_>) -> Markup {
                     div { dt { "manifest" } dd { (words::digest(&release.manifest)) } }
                     div { dt { "root" } dd { "version " (release.root) } }
                     div { dt { "freshness signed" } dd { @match release.fresh { Some(fresh) => (words::moment(shown.now, fresh)), None => "never" } } }
-                } @else { div { dt { "release" } dd { "none was accepted yet" } } }
+                } @else { div { dt { "release" } dd { "none accepted yet" } } }
                 div { dt { "agent version" } dd { (status.version) } }
                 @if !status.refused.is_empty() {
                     div { dt { "refused since" } dd { @for refused in &status.refused { code { (refused.code) } " " } } }

@@ -57,13 +57,13 @@ pub(in crate::console) fn page(making: &Making<'_>) -> Body {
                     data-rp=(rp) data-user=(making.user) data-name=(making.name) {
                     (form_field())
                     input type="hidden" name="passkey" value="";
-                    button.main type="submit" { (mark(Mark::Key)) "Make a passkey for " (rp) }
+                    button.main type="submit" { (mark(Mark::Key)) "Create a passkey for " (rp) }
                     p.hint role="status" { "It stays on your device or in your password manager." }
                 }
-                p.banner.warn data-no-passkey="" hidden { (mark(Mark::Bell)) "This browser has no passkeys." }
-                noscript { p.banner.warn { (mark(Mark::Bell)) "Passkeys need scripts. SSH keys do not." } }
+                p.banner.warn data-no-passkey="" hidden { (mark(Mark::Bell)) "This browser does not support passkeys." }
+                noscript { p.banner.warn { (mark(Mark::Bell)) "Passkeys need JavaScript. SSH keys do not." } }
             }
-            None => p.banner.warn { (mark(Mark::Bell)) "Passkeys belong to a name, and this page was reached by an address of numbers. Open it as " code { "http://localhost" } " with its port, or by the console's name." }
+            None => p.banner.warn { (mark(Mark::Bell)) "Passkeys need a host name, but this page was opened by IP address. Open it as " code { "http://localhost" } " with its port, or by the console's name." }
         }
     };
     Body { title: "Passkeys".into(), section: Section::Decisions, main, is_live: false }
@@ -89,7 +89,7 @@ pub(in crate::console) fn made(line: &str, person: &str, making: &Making<'_>) ->
         } @else {
             p { "Who decides is part of what the client's approvers sign: after the change, " code { "assent plan --draft" } " writes the statement for them." }
         }
-        p { a href="/passkey" { "Make another one" } }
+        p { a href="/passkey" { "Create another one" } }
     };
     Body { title: "Passkeys".into(), section: Section::Decisions, main, is_live: false }
 }

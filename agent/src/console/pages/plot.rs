@@ -14,8 +14,9 @@ const STUB: i64 = 4;
 /// One bar for each day.
 pub(super) fn bars(series: &Series, counts: &Counts, today: i64) -> Markup {
     let first = today - DAYS + 1;
-    let told = counts.days.values().map(|cell| if let Cell::Told(value) = cell { *value } else { 0 });
-    let most = told.max().unwrap_or(0).max(LEAST);
+    let told = counts.days.values().filter_map(|cell| if let Cell::Told(value) = cell { Some(*value) } else { None });
+    let highest = told.max().filter(|value| *value >= LEAST);
+    let most = highest.unwrap_or(0).max(LEAST);
     let wide = WIDE / DAYS;
     let text = format!(
         "{} of {}: {} over {DAYS} days, at most {} a day",
@@ -25,16 +26,21 @@ pub(super) fn bars(series: &Series, counts: &Counts, today: i64) -> Markup {
         series.shown(Cell::Told(most))
     );
     html! {
-        svg.bars viewBox={ "0 0 " (WIDE) " " (HIGH + FOOT) } role="img" aria-label=(text) preserveAspectRatio="none" {
-            @for part in 1..4 { line.grid x1="0" x2=(WIDE) y1=(HIGH * part / 4) y2=(HIGH * part / 4) {} }
-            line.axis x1="0" x2=(WIDE) y1=(HIGH) y2=(HIGH) {}
-            @for place in 0..DAYS {
-                @let day = first + place;
-                @let cell = counts.days.get(&day).copied().unwrap_or(Cell::Told(0));
-                @if cell != Cell::Told(0) {
-                    @let high = if let Cell::Told(value) = cell { height(value, most) } else { STUB };
-                    rect.hidden[!matches!(cell, Cell::Told(_))] x=(place * wide + 3) y=(HIGH - high) width=(wide - 6) height=(high) rx="2" {
-                        title { (date(day)) ": " (series.shown(cell)) }
+        div.graph {
+            @if let Some(highest) = highest {
+                span.most aria-hidden="true" title="The highest day" { (series.shown(Cell::Told(highest))) }
+            }
+            svg.bars viewBox={ "0 0 " (WIDE) " " (HIGH + FOOT) } role="img" aria-label=(text) preserveAspectRatio="none" {
+                @for quarter in 1..=4 { @let y = HIGH - height(quarter, 4); line.grid x1="0" x2=(WIDE) y1=(y) y2=(y) {} }
+                line.axis x1="0" x2=(WIDE) y1=(HIGH) y2=(HIGH) {}
+                @for place in 0..DAYS {
+                    @let day = first + place;
+                    @let cell = counts.days.get(&day).copied().unwrap_or(Cell::Told(0));
+                    @if cell != Cell::Told(0) {
+                        @let high = if let Cell::Told(value) = cell { height(value, most) } else { STUB };
+                        rect.hidden[!matches!(cell, Cell::Told(_))] x=(place * wide + 3) y=(HIGH - high) width=(wide - 6) height=(high) rx="2" {
+                            title { (date(day)) ": " (series.shown(cell)) }
+                        }
                     }
                 }
             }

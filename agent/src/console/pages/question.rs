@@ -39,7 +39,7 @@ fn head(shown: &Shown, plan: Option<&Plan>, now: Wall) -> Markup {
         p.facts {
             @if shown.guardrail { (pill("warn", Mark::Bell, "above a limit")) }
             span { "workflow " (shown.workflow) } span { "step " code { (shown.step) } } span { "group " (shown.by) }
-            span { "run " code { (shown.run) } } span { "no answer means no " (words::moment(now, shown.until)) }
+            span { "run " code { (shown.run) } } span { "counts as no " (words::moment(now, shown.until)) }
         }
     }
 }
@@ -53,7 +53,7 @@ fn values(shown: &Shown, plan: Option<&Plan>, may_edit: bool, edits: &BTreeMap<S
                 div {
                     @match value.as_str().filter(|_| may_edit && shown.edit.contains(path)) {
                         Some(text) => {
-                            dt { label for={ "edit." (path) } { (name(path)) } small { "You may change this; what stands here is what is sent" } }
+                            dt { label for={ "edit." (path) } { (name(path)) } small { "You can edit this; it is sent exactly as shown" } }
                             dd {
                                 textarea id={ "edit." (path) } name={ "edit." (path) } rows=(rows(text)) spellcheck="true" dir="auto" {
                                     // Parsers drop the first line end of a field.
@@ -117,7 +117,7 @@ fn what_follows(plan: &Plan, shown: &Shown) -> Markup {
         .collect();
     html! {
         @if !effects.is_empty() {
-            p.follows { strong { "After a yes, where its conditions hold: " }
+            p.follows { strong { "If you agree, and where the conditions hold: " }
                 @for (place, (operation, words)) in effects.iter().enumerate() { @if place > 0 { ", " } (words) " (" code { (operation) } ")" } "." }
         }
     }
@@ -143,7 +143,7 @@ pub(in crate::console) fn to_sign(
     let main = html! {
         p.crumbs { a href=(action) { "Back to the question" } }
         h1 { @if yes { "Sign your yes" } @else { "Sign your no" } }
-        p.facts { span { "workflow " (shown.workflow) } span { "no answer means no " (words::moment(now, shown.until)) } }
+        p.facts { span { "workflow " (shown.workflow) } span { "counts as no " (words::moment(now, shown.until)) } }
         (values(shown, plan, false, edits))
         (passkey::form(&action, passkey, if yes { "Sign the yes with your passkey" } else { "Sign the no with your passkey" }, class, &fields))
         h2 { "With your SSH key" }

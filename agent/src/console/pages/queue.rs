@@ -16,7 +16,7 @@ pub(in crate::console) fn page(items: &[QueueItem], viewer: &Viewer, now: Wall) 
         h1 { "Manual queue" }
         div #queue data-part="" {
             @if items.is_empty() { (nothing("Automation finished everything that it began.")) }
-            @else { p.lead { (words::count(items.len(), "piece of work waits", "pieces of work wait")) ", the oldest first." } }
+            @else { p.lead { (words::count(items.len(), "case is waiting", "cases are waiting")) ", the oldest first." } }
             ul.rows.card {
                 @for item in items.iter().take(ITEMS_MOST) {
                     li {
@@ -28,7 +28,7 @@ pub(in crate::console) fn page(items: &[QueueItem], viewer: &Viewer, now: Wall) 
                                 span { (words::when(now, Wall::from_millis(item.since))) }
                                 span { "event " code { (words::told(&item.event)) } }
                             }
-                            @if item.done.is_empty() { p.facts { span { "nothing was done outside yet" } } }
+                            @if item.done.is_empty() { p.facts { span { "nothing was done outside" } } }
                             @else {
                                 ul.done {
                                     @for done in &item.done {
@@ -39,7 +39,7 @@ pub(in crate::console) fn page(items: &[QueueItem], viewer: &Viewer, now: Wall) 
                         }
                         div.acts {
                             @if let Some(open) = open(item) { a.button href=(open) rel="noreferrer noopener" target="_blank" { "Open the case" } }
-                            a.button href={ "/runs/" (item.run) "#acts" } { @if viewer.may_act(&item.client) { "Go on" } @else { "Look" } span.unseen { " with run " (item.run) } }
+                            a.button href={ "/runs/" (item.run) "#acts" } { @if viewer.may_act(&item.client) { "Continue" } @else { "Look" } span.unseen { " with run " (item.run) } }
                         }
                     }
                 }

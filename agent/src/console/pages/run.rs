@@ -44,7 +44,7 @@ pub(in crate::console) fn page(run: &Whole<'_>) -> Body {
                 div { dt { "last fact" } dd { "after " (words::took(line.at, line.last.at)) } }
                 div { dt { "began with" } dd { (row.trigger.as_str()) ", event " code { (words::told(&line.accepted.event)) } } }
                 @for (name, fact) in &line.accepted.fields { div { dt { "trigger." (name) } dd { code { (words::told(&fact.to_string())) } } } }
-                @if let Some(again) = &line.accepted.again { div { dt { "goes on with" } dd { a href={ "/runs/" (again) } { "an earlier run" } } } }
+                @if let Some(again) = &line.accepted.again { div { dt { "continues" } dd { a href={ "/runs/" (again) } { "an earlier run" } } } }
                 div { dt { "plan" } dd { (words::digest(&row.plan)) } }
                 @if let Some(written) = &run.written { div { dt { "source" } dd { code { (written.file) } " at " code { (written.commit.chars().take(12).collect::<String>()) } } } }
                 @if let Some(code) = &row.code { div { dt { "why it ended" } dd { code { (code) } } } }
@@ -235,17 +235,17 @@ fn acts(run: &Whole<'_>) -> Markup {
             (
                 Verb::Retry,
                 "Retry",
-                "Goes on at the step that failed. What is done stays done; what is in doubt is never repeated blindly.",
+                "Resumes at the step that failed. What is done stays done; what is in doubt is never repeated blindly.",
             ),
-            (Verb::Skip, "Skip", "Goes on behind the step that failed."),
-            (Verb::Rerun, "Rerun", "Begins again with the plan that runs now. What is done stays done."),
-            (Verb::Done, "Done by hand", "Somebody did the work: it leaves the manual queue."),
+            (Verb::Skip, "Skip", "Resumes after the step that failed."),
+            (Verb::Rerun, "Rerun", "Starts over with the current plan. What is done stays done."),
+            (Verb::Done, "Done by hand", "Somebody did the work by hand: it leaves the manual queue."),
         ],
-        (true, None) => &[(Verb::Rerun, "Rerun", "Begins again with the plan that runs now. What is done stays done.")],
+        (true, None) => &[(Verb::Rerun, "Rerun", "Starts over with the current plan. What is done stays done.")],
     };
     html! {
         section.card.do #acts {
-            header { h2 { "Go on" } }
+            header { h2 { "Continue this run" } }
             form.stack method="post" action={ "/runs/" (run.row.run) } {
                 (form_field())
                 fieldset {

@@ -61,7 +61,7 @@ fn filter(list: &List<'_>) -> Markup {
                 } }
                 label { "Up to (UTC)" input type="datetime-local" name="at" value=(wanted.at_text); }
                 label { "Run or event id" input type="text" name="q" value=[wanted.event.as_ref()] autocomplete="off" autocapitalize="none" spellcheck="false"; }
-                button type="submit" { "Look" }
+                button type="submit" { "Search" }
             }
         }
     }

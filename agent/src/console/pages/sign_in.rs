@@ -25,7 +25,7 @@ pub(in crate::console) fn ask(status: u16, next: &str, why: Option<&str>, office
                 input type="text" name="person" required autofocus autocomplete="username" autocapitalize="none" spellcheck="false"; }
             label { "Client" small { "Only if you decide for a client; empty for people of the agency" }
                 input type="text" name="client" autocapitalize="none" spellcheck="false" autocomplete="organization"; }
-            button.main type="submit" { "Go on" }
+            button.main type="submit" { "Continue" }
         }
         p.hint { "In a terminal it is one step: " code { "assent-agent console --key NAME=KEY" } " gives a link that signs you in." }
     };
@@ -48,7 +48,7 @@ pub(in crate::console) fn prove(
         input type="hidden" name="challenge" value=(challenge);
     };
     let main = html! {
-        h1 { "Show that you are " (name) }
+        h1 { "Prove that you are " (name) }
         p.lead { "Sign in within two minutes, with what the newest release lists for you." }
         (passkey::form("/sign-in/proof", &to_sign, "Sign in with a passkey", "main", &fields))
         h2 { "With your SSH key" }
