@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::class::{Class, Label, Marks};
 use crate::id::Name;
 
+mod currency;
+
+pub use currency::{DECIMALS_MOST, MinorUnits, WrongUnits, currencies, currency_digits, is_currency};
+
 /// What a value may look like.
 ///
 /// A value that does not fit is refused on receipt and written nowhere.
@@ -36,7 +40,7 @@ pub enum Shape {
         /// How it is written on the wire.
         wire: InstantWire,
     },
-    /// An amount in minor units with its currency (ISO 4217).
+    /// An amount with its currency (ISO 4217).
     Money {
         /// How it is written on the wire.
         wire: MoneyWire,
@@ -85,6 +89,9 @@ pub struct MoneyWire {
     pub currency: CurrencyWire,
     /// The unit of the number.
     pub unit: MoneyUnit,
+    /// The decimals that the API gives currencies otherwise than ISO 4217.
+    #[serde(default, skip_serializing_if = "MinorUnits::is_empty")]
+    pub minor_units: MinorUnits,
 }
 
 /// Where the currency of an amount comes from.
@@ -97,11 +104,18 @@ pub enum CurrencyWire {
     Fixed(String),
 }
 
+impl MoneyWire {
+    /// The decimals that a currency has where this amount stands.
+    pub fn decimals(&self, currency: &str) -> u32 {
+        self.minor_units.decimals(currency)
+    }
+}
+
 /// The unit of a number that is an amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MoneyUnit {
-    /// An integer of minor units: cents.
+    /// An integer of minor units, as many as the API gives the currency: cents.
     Minor,
     /// A decimal of major units: euros, as text or number.
     Major,
@@ -240,25 +254,6 @@ pub fn is_decimal(text: &str) -> bool {
         && numeric(whole)
         && (whole == "0" || !whole.starts_with('0'))
         && fraction.is_none_or(|f| numeric(f) && !f.ends_with('0'))
-}
-
-/// Whether a text is a currency code: three capitals.
-pub fn is_currency(text: &str) -> bool {
-    text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase())
-}
-
-/// How many digits of the minor unit a currency has.
-///
-/// # Source
-/// ISO 4217, list one of 2026: two unless listed here.
-pub fn currency_digits(currency: &str) -> u32 {
-    match currency {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND"
-        | "VUV" | "XAF" | "XOF" | "XPF" => 0,
-        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
-        "CLF" | "UYW" => 4,
-        _ => 2,
-    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::client::rate;
 use super::field::fields;
 use super::operation::operation;
 use super::reader::{Table, Value};
+use super::units::{count_all, minor_units};
 use super::value::{boolean, line, name, not_one_of, parsed, path, plain_line, texts_by_path, word};
 
 pub(super) const AUTHS: [&str; 5] = ["header", "basic", "oauth2-client", "oauth2-refresh", "none"];
@@ -27,6 +28,7 @@ pub(super) fn integration(mut table: Table<'_, '_>, stem: &IntegrationId) -> Opt
     let shows = table.opt("shows", word).unwrap_or(Class::Reference);
     let channel = table.opt("channel", |value| value.spanned(channel));
     let rate = table.opt("rate", rate);
+    let units = table.opt("minor_units", minor_units).unwrap_or_default();
     let dialect = webhook.as_ref().map(|webhook: &Webhook| webhook.dialect.value);
     let events = table.map("event", |value| event(value, dialect));
     let operations = table.map("operation", operation);
@@ -35,7 +37,7 @@ pub(super) fn integration(mut table: Table<'_, '_>, stem: &IntegrationId) -> Opt
         table.lacks::<()>(&["webhook"], "The integration has events and no `[webhook]`.", help);
     }
     table.done();
-    Some(Integration {
+    let mut integration = Integration {
         name: id?,
         summary: summary?,
         source,
@@ -46,7 +48,9 @@ pub(super) fn integration(mut table: Table<'_, '_>, stem: &IntegrationId) -> Opt
         rate,
         events,
         operations,
-    })
+    };
+    count_all(&mut integration, &units);
+    Some(integration)
 }
 
 /// How people are asked.
