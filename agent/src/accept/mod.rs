@@ -2,6 +2,7 @@
 //! it may be kept. Pure; the engine makes the run durable, `listen` speaks HTTP.
 
 mod adyen;
+pub mod aside;
 mod dialects;
 pub mod doors;
 pub mod event;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use assent_schema::canon::INTEGER_MOST;
 use assent_schema::shape::{CurrencyWire, MinorUnits, currencies};
 use proptest::prelude::*;
 

@@ -16,6 +16,7 @@ use super::limits::CURSOR_MOST_BYTES;
 use super::place::HEADER;
 use super::read::{Answer, Failed, LIST_TOO_LONG, REPEATED_CURSOR};
 use super::url;
+use super::watched::Unread;
 use crate::content::Content;
 use crate::world::HttpResponse;
 
@@ -129,7 +130,7 @@ impl Paging {
             self.answer = Some(page);
             return Ok(None);
         };
-        let Answer { fields, next, cut, exact } = page;
+        let Answer { fields, next, cut, exact, unread } = page;
         let count = match fields.get(&pages.collect) {
             Some(Value::List(items)) => items.len(),
             _ => 0,
@@ -138,7 +139,7 @@ impl Paging {
         self.pages = self.pages.saturating_add(1);
         self.cut |= cut;
         match &mut self.answer {
-            None => self.answer = Some(Answer { fields, exact, ..Answer::default() }),
+            None => self.answer = Some(Answer { fields, exact, unread, ..Answer::default() }),
             Some(answer) => {
                 self.cut |= !collect(operation, pages, answer, fields);
                 answer.exact.extend(exact);
@@ -154,14 +155,18 @@ impl Paging {
             // Some APIs name the place behind the last item for ever; an empty page is the end of the list.
             if count == 0 {
                 return Ok(None);
+        let count = count.saturating_add(unread.len());
             }
             return Err(Failed::new(Failure::Permanent, REPEATED_CURSOR, None));
         }
         // A list of exactly its greatest length is read on: only the next page tells whether it is whole.
         self.cut |= self.seen.len() >= usize::try_from(pages.most).unwrap_or(usize::MAX);
         Ok((!self.cut).then_some(cursor))
+                let there = answer.exact.len();
     }
 
+                let further = |one: Unread| Unread { before: there.saturating_add(one.before), ..one };
+                answer.unread.extend(unread.into_iter().map(further));
     /// What the next page is asked for with, where the agent counts.
     fn counted(&self, by: PagesBy) -> usize {
         match by {

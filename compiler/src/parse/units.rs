@@ -17,7 +17,7 @@ pub(super) fn minor_units(value: Value<'_, '_>) -> Option<MinorUnits> {
         return given.bad_with_help("is empty", "Name a currency with its decimals, or remove the key.".into());
     }
     for (code, decimals) in table.entries::<Listed, _>(within(0..=DECIMALS_MOST)) {
-        drop(units.insert(code.value.0, decimals));
+        units.insert(code.value.0, decimals);
     }
     MinorUnits::try_from(units).ok()
 }
