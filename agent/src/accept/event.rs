@@ -178,6 +178,9 @@ fn challenge(dialect: Dialect, headers: &[(String, Vec<u8>)], json: &Json) -> Op
         | Dialect::Zendesk
         | Dialect::Intercom
         | Dialect::Adyen
+        | Dialect::Hubspot
+        | Dialect::Twilio
+        | Dialect::Mailgun
         | Dialect::Token => return None,
     };
     (text.len() <= CHALLENGE_MOST_BYTES).then(|| text.to_owned())

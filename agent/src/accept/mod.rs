@@ -6,6 +6,7 @@ pub mod aside;
 mod dialects;
 pub mod doors;
 pub mod event;
+pub mod form;
 pub mod inbox;
 pub mod poll;
 pub mod schedule;
