@@ -120,8 +120,8 @@ codes! {
     MarkedTarget "marked-target" Error ["P25"] "An AI or anyone outside chose the record, recipient or account of an effect.";
         "Whoever writes a ticket could point the effect at somebody else's record.";
         "Show it to a person with a `decide`, use an operation with a `belongs` check, or take the field that a system wrote.";
-    UnconfirmedTrigger "unconfirmed-trigger" Error ["P25"] "An effect that relies on nothing but a `token` trigger.";
-        "Whoever learns the token can send any event.";
+    UnconfirmedTrigger "unconfirmed-trigger" Error ["P25"] "An effect that relies on nothing but a `token` or `mailgun` trigger.";
+        "What such an event says is not signed: whoever learns the token, or saw one event, can send any.";
         "Before the effect, read the record that the event names, in every run.";
     UnsafeRetry "unsafe-retry" Error ["P18"] "A retry that could do an effect twice.";
         "After a lost answer nobody knows whether the effect happened; repeating it blindly may do it again.";

@@ -262,7 +262,7 @@ def read_body(body, log, index):
     return entry
 
 
-TOKEN = "[A-Za-z0-9._:-]{1,64}"
+TOKEN = "(?=.{1,64}$)[A-Za-z0-9._:-]+={0,2}"
 DIGEST = "[0-9a-f]{64}"
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 NAME = "[a-z][a-z0-9-]{0,62}"

@@ -26,7 +26,7 @@ const SECRET_DIGITS: usize = 64;
 ///
 /// # Errors
 /// [`Refused::NotJson`], [`Refused::BadBody`].
-pub(super) fn read(delivery: Delivery<'_>) -> Result<Claim<'_>, Refused> {
+pub(super) fn read(delivery: Delivery<'_>) -> Result<Claim, Refused> {
     let json = Json::parse(delivery.body).or(Err(Refused::NotJson))?;
     // One signature proves one item.
     if !matches!(json.at(ITEMS), Some(Json::List(items)) if items.len() == 1) {

@@ -1,7 +1,7 @@
 //! Each dialect against what its provider publishes, and against everything that is nearly right.
 //!
 //! GitHub, Slack: the worked examples of their pages. Zendesk: the test secret of its page. Stripe, Shopify and that one
-//! publish no whole example, nor do Intercom and Front; their expected signatures come from another implementation (Python's `hmac`).
+//! publish no whole example, nor do Intercom, Front and Mailgun; their expected signatures come from another implementation (Python's `hmac`).
 
 use assent_schema::plan::Dialect;
 use assent_schema::time::Moment;
@@ -101,7 +101,93 @@ const TOKEN: Example = Example {
     has_time: false,
 };
 
-const ALL: [&Example; 8] = [&GITHUB, &SHOPIFY, &STRIPE, &ZENDESK, &SLACK, &INTERCOM, &FRONT, &TOKEN];
+/// The example of HubSpot's library for Python, `tests/unit/test_utils/test_signature.py`.
+const HUBSPOT: Example = Example {
+    dialect: Dialect::Hubspot,
+    secret: "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy",
+    body: "{'example_field':'example_value'}",
+    headers: &[
+        ("x-hubspot-signature-v3", "K36dawei4A+QBNolUOqo7s91KQDWQ5MXZ/QufNYuk/Y="),
+        ("x-hubspot-request-timestamp", "1693657560000"),
+        ("host", "www.example.com"),
+        (":path", "/webhook_uri"),
+    ],
+    at: 1_693_657_560,
+    has_time: true,
+};
+
+const ALL: [&Example; 9] = [&GITHUB, &SHOPIFY, &STRIPE, &ZENDESK, &SLACK, &INTERCOM, &FRONT, &HUBSPOT, &TOKEN];
+
+fn named(headers: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
+    headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
+}
+
+/// The examples of Twilio's libraries, `tests/unit/test_request_validator.py` of the one for Python. Their secret is shorter
+/// than any that an agent takes, so that what is signed is compared alone.
+#[test]
+fn what_twilio_publishes_verifies() {
+    use hmac::Mac as _;
+    let address = [("host", "mycompany.com"), (":path", "/myapp.php?foo=1&bar=2")];
+    let call = "CallSid=CA1234567890ABCDE&Digits=1234&From=%2B14158675309&To=%2B18005551212&Caller=%2B14158675309";
+    for (body, signature, genuine) in [
+        (call, "RSOYDt4T1cUTdK1PDd93/VVr8B8=", true),
+        ("Sid=CA123&SidAccount=AC123&Digits=5678&Digits=1234&Digits=1234", "IK+Dwps556ElfBT0I3Rgjkr1wJU=", true),
+        (&call.replace("1234&", "1235&"), "RSOYDt4T1cUTdK1PDd93/VVr8B8=", false),
+        (&format!("{call}&More=1"), "RSOYDt4T1cUTdK1PDd93/VVr8B8=", false),
+    ] {
+        let headers = named(&[&address[..], &[("x-twilio-signature", signature)]].concat());
+        let delivery = Delivery { headers: &headers, body: body.as_bytes() };
+        let claim = super::read(Scheme { dialect: Dialect::Twilio, header: None }, delivery).ok().unwrap();
+        let mut mac = hmac::Hmac::<sha1::Sha1>::new_from_slice(b"12345").unwrap();
+        mac.update(&claim.signed);
+        assert_eq!(mac.verify_slice(&claim.proofs[0]).is_ok(), genuine, "{body}");
+    }
+    let headers = named(&[&address[..], &[("x-twilio-signature", "RSOYDt4T1cUTdK1PDd93/VVr8B8=")]].concat());
+    let secrets = Secrets { current: b"a token that is long enough", previous: None };
+    let check = |body: &str, headers: &[(String, Vec<u8>)]| {
+        let scheme = Scheme { dialect: Dialect::Twilio, header: None };
+        verify(scheme, Delivery { headers, body: body.as_bytes() }, secrets, Moment::from_seconds(0), &[7; 32]).err()
+    };
+    assert_eq!(check(call, &headers), Some(Refused::BadSignature));
+    assert_eq!(check(r#"{"CallSid":"CA1"}"#, &headers), Some(Refused::NotJson));
+    assert_eq!(check(call, &headers[1..]), Some(Refused::MissingHeader));
+}
+
+/// Form and names are those of Mailgun's page, which publishes no secret; its signature is another implementation's.
+#[test]
+fn of_mailgun_a_time_and_a_token_are_signed_and_a_token_counts_once() {
+    const TOKEN: &str = "e0b5477167110d68991efc6b9f89f0a11066af27834600e123";
+    const OWN: &str = "adbb83c91c8abbcfd4e37393fb3b2fa9675c9672c7510e241669951d5f8b7537";
+    const ABOVE: &str = "a28c3226597f4c9f4745391a3ab6778eebcf7d1f01c60bf8ab3cf4820cfb1831";
+    let check = |secret: &str, at: i64, changed: &[(&str, &str)]| {
+        let body = format!(
+            r#"{{"signature":{{"timestamp":"1770920772","token":"{TOKEN}","signature":"{OWN}","parent-signature":"{ABOVE}"}},"event-data":{{"event":"failed"}}}}"#
+        );
+        let body = changed.iter().fold(body, |body, (was, is)| body.replace(was, is));
+        let scheme = Scheme { dialect: Dialect::Mailgun, header: None };
+        let secrets = Secrets { current: secret.as_bytes(), previous: None };
+        let delivery = Delivery { headers: &[], body: body.as_bytes() };
+        verify(scheme, delivery, secrets, Moment::from_seconds(at), &[7; 32])
+    };
+    let own = "mailgun-signing-key";
+    let genuine = check(own, 1_770_920_772, &[]).ok().unwrap();
+    assert_eq!(genuine.id, TOKEN);
+    assert!(check("account-above-key", 1_770_920_772, &[]).is_ok(), "the key of the account above");
+    // Nothing else is signed, so another message with the same token is the same delivery.
+    assert!(check(own, 1_770_920_772, &[("failed", "delivered")]).is_ok_and(|other| other.keys == genuine.keys));
+    for (at, changed, refused) in [
+        (1_770_921_073, ("", ""), Refused::TooOld),
+        (1_770_920_471, ("", ""), Refused::TooNew),
+        (1_770_920_772, ("600e123", "600e124"), Refused::BadSignature),
+        (1_770_920_772, ("1770920772", "1770920773"), Refused::BadSignature),
+        (1_770_920_772, ("600e123", "600e12"), Refused::BadBody),
+        (1_770_920_772, ("1770920772", "17709207.2"), Refused::BadBody),
+        (1_770_920_772, ("token", "tokens"), Refused::BadBody),
+    ] {
+        assert_eq!(check(own, at, &[changed]).err(), Some(refused), "{changed:?}");
+    }
+    assert_eq!(check("another key, as long", 1_770_920_772, &[]).err(), Some(Refused::BadSignature));
+}
 
 fn headers(example: &Example) -> Vec<(String, Vec<u8>)> {
     example.headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()

@@ -2,9 +2,11 @@
 //! it may be kept. Pure; the engine makes the run durable, `listen` speaks HTTP.
 
 mod adyen;
+pub mod aside;
 mod dialects;
 pub mod doors;
 pub mod event;
+pub mod form;
 pub mod inbox;
 pub mod poll;
 pub mod schedule;

@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use assent_schema::canon::Digest;
 use assent_schema::expr::Value;
 use assent_schema::id::{ClientId, Name, OperationRef, WorkflowId};
 use assent_schema::plan::{Failure, Poll, Trigger};
@@ -19,7 +20,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::request::More;
-use crate::request::wire::Exact;
+use crate::request::watched::Unread;
+use crate::request::wire::{BadField, Exact};
 use crate::store::Write;
 use crate::world::Wall;
 
@@ -106,13 +108,30 @@ impl Place<'_> {
     /// The key by which an item is accepted once. An item that changes has another order, and is another event, be it by less
     /// than a second.
     pub fn key(&self, item: &Item) -> [u8; 16] {
+        self.key_of("assent-poll/v1", item)
+    }
+
+    /// The key of the same item where it cannot be read.
+    pub fn aside_key(&self, item: &Item) -> [u8; 16] {
+        self.key_of("assent-poll-aside/v1", item)
+    }
+
+    /// The key of an item that has no place, from a keyed digest of all that it says.
+    pub fn placeless_key(&self, digest: Digest) -> [u8; 16] {
+        cut(&format!("assent-poll-placeless/v1\0{}\0{digest}", self.name()))
+    }
+
+    fn key_of(&self, what: &str, item: &Item) -> [u8; 16] {
         let Position { order, id } = &item.position;
         let order = item.order.clone().unwrap_or_else(|| order.to_string());
-        let whole = Sha256::digest(format!("assent-poll/v1\0{}\0{order}\0{id}", self.name()));
-        let mut key = [0; 16];
-        key.iter_mut().zip(whole).for_each(|(slot, byte)| *slot = byte);
-        key
+        cut(&format!("{what}\0{}\0{order}\0{id}", self.name()))
     }
+}
+
+fn cut(text: &str) -> [u8; 16] {
+    let mut key = [0; 16];
+    key.iter_mut().zip(Sha256::digest(text)).for_each(|(slot, byte)| *slot = byte);
+    key
 }
 
 /// One item that may begin a run.
@@ -127,6 +146,8 @@ pub struct Item {
     pub fields: BTreeMap<Name, Value>,
     /// Whether it is for this workflow: neither our own doing nor another kind.
     pub ours: bool,
+    /// The field for which it cannot be read.
+    pub misfit: Option<BadField>,
 }
 
 /// What is to be done after a read.
@@ -168,12 +189,25 @@ pub fn item(poll: &Poll, trigger: &Trigger, record: &Value, exact: Exact) -> Opt
         _ => return None,
     };
     let id = record.get(poll.id.as_str()).and_then(text)?;
-    let own = poll.own.as_ref().is_some_and(|own| record.get(&own.at).and_then(text).as_ref() == Some(&own.equals));
     let declared = trigger.fields()?;
     let taken = |name: &Name| Some((name.clone(), record.get(name.as_str())?.clone()));
     let fields: BTreeMap<Name, Value> = declared.keys().filter_map(taken).collect();
-    let ours = !own && super::event::is_for_us(trigger, &fields);
-    Some(Item { position: Position { order, id }, order: exact.get(&poll.order).cloned(), exact, fields, ours })
+    let ours = !is_own(poll, record) && super::event::is_for_us(trigger, &fields);
+    let order_text = exact.get(&poll.order).cloned();
+    Some(Item { position: Position { order, id }, order: order_text, exact, fields, ours, misfit: None })
+}
+
+/// An item that cannot be read, as far as it can: nothing where it does not even say its place.
+pub fn unread(poll: &Poll, trigger: &Trigger, unread: &Unread) -> Option<Item> {
+    let record = Value::Record(unread.values.clone());
+    let item = item(poll, trigger, &record, unread.exact.clone())?;
+    let ours = !is_own(poll, &record) && super::event::may_be_for_us(trigger, &item.fields);
+    Some(Item { ours, misfit: Some(unread.field.clone()), ..item })
+}
+
+/// Whether an item is our own doing.
+fn is_own(poll: &Poll, record: &Value) -> bool {
+    poll.own.as_ref().is_some_and(|own| record.get(&own.at).and_then(text).as_ref() == Some(&own.equals))
 }
 
 /// A fact as text.

@@ -19,7 +19,14 @@ fn position(order: i64, id: &str) -> Position {
 }
 
 fn one(order: i64, id: &str) -> Item {
-    Item { position: position(order, id), order: None, exact: Exact::new(), fields: BTreeMap::new(), ours: true }
+    Item {
+        position: position(order, id),
+        order: None,
+        exact: Exact::new(),
+        fields: BTreeMap::new(),
+        ours: true,
+        misfit: None,
+    }
 }
 
 fn check(cursor: &Cursor, since: i64, items: &[(i64, &str)], more: More) -> (Vec<String>, Then) {

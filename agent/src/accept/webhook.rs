@@ -22,6 +22,9 @@ pub const BODY_MOST_BYTES: usize = 1024 * 1024;
 /// How far the sender's clock may be from ours, either way, in seconds.
 pub const TOLERANCE_SECONDS: i64 = 300;
 
+/// The name under which the target of the request stands among the headers of a delivery: no header has such a name.
+pub const TARGET: &str = ":path";
+
 /// How a sender signs.
 #[derive(Clone, Copy)]
 pub struct Scheme<'a> {
@@ -130,18 +133,18 @@ pub fn verify(
     let hash = keyed(key, Purpose::Webhook, &claim.signed);
     let mut keys = Vec::with_capacity(3);
     // An id as bytes could be somebody's body; a zero byte, which no body of JSON holds, keeps them apart.
-    keys.extend(claim.id.map(|id| id_key(key, id)));
+    keys.extend(claim.id.as_ref().map(|id| id_key(key, id)));
     let repeats = |bytes: &Vec<u8>| short(&keyed(key, Purpose::Webhook, &[b"repeat\0", bytes.as_slice()].concat()));
     keys.extend(claim.repeats.as_ref().map(repeats));
     keys.push(short(&hash));
-    let id = claim.id.map_or_else(|| hash.to_string().chars().take(ID_LENGTH).collect(), str::to_owned);
+    let id = claim.id.unwrap_or_else(|| hash.to_string().chars().take(ID_LENGTH).collect());
     Ok(Authentic { id, keys, hash })
 }
 
 /// How many digits of a hash stand for the id of a delivery that has none.
 const ID_LENGTH: usize = 32;
 
-fn is_genuine(dialect: Dialect, claim: &Claim<'_>, secrets: Secrets<'_>) -> Result<bool, Refused> {
+fn is_genuine(dialect: Dialect, claim: &Claim, secrets: Secrets<'_>) -> Result<bool, Refused> {
     let mut genuine = false;
     for secret in [Some(secrets.current), secrets.previous].into_iter().flatten() {
         let secret = decode_secret(dialect, secret)?;
@@ -149,7 +152,7 @@ fn is_genuine(dialect: Dialect, claim: &Claim<'_>, secrets: Secrets<'_>) -> Resu
             // All are compared, each in the same time wherever the first difference is.
             genuine |= match dialect {
                 Dialect::Token => is_same(&secret, proof),
-                Dialect::Intercom => sha1(&secret, &claim.signed, proof),
+                Dialect::Intercom | Dialect::Twilio => sha1(&secret, &claim.signed, proof),
                 Dialect::StandardWebhooks
                 | Dialect::Stripe
                 | Dialect::Github
@@ -157,6 +160,8 @@ fn is_genuine(dialect: Dialect, claim: &Claim<'_>, secrets: Secrets<'_>) -> Resu
                 | Dialect::Zendesk
                 | Dialect::Slack
                 | Dialect::Front
+                | Dialect::Hubspot
+                | Dialect::Mailgun
                 | Dialect::Adyen => mac(&secret, &claim.signed).is_some_and(|mac| mac.verify_slice(proof).is_ok()),
             };
         }

@@ -119,6 +119,9 @@ fn of_dialect(dialect: Dialect) -> Misfit {
         | Dialect::Slack
         | Dialect::Intercom
         | Dialect::Front
+        | Dialect::Hubspot
+        | Dialect::Twilio
+        | Dialect::Mailgun
         | Dialect::Token => Misfit {
             what: "is shorter than 8 bytes, or ends with a line break",
             help: "Copy it as the sender shows it; one that can be guessed verifies nothing.",

@@ -152,6 +152,7 @@ fn sentence(no: &NotAgain) -> String {
         NotAgain::Already(next) => format!("run {next} goes on with it"),
         NotAgain::Recovered => "it is older than a recovery, and nobody knows all that it did".into(),
         NotAgain::PlanGone => "its plan is not here: `runs rerun` uses the one that runs now".into(),
+        NotAgain::Unread => "its event could not be read; it comes again by itself once it can be".into(),
         NotAgain::NothingToSkip => "it did not end at a step that could be skipped".into(),
         NotAgain::WouldRepeat(step) => {
             format!("its effect at `{step}` is done or in doubt, and the plan has another step there")

@@ -1,5 +1,6 @@
 //! Webhooks: the door, the signature, the fields, the run.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use assent_schema::plan::Trigger;
 
 use super::{FrontDesk, Registry, lock};
 use crate::accept::event::{self, Taken};
+use crate::accept::form;
 use crate::accept::{Authentic, Delivery, Refused, Scheme, Secrets, webhook};
 use crate::listen::{Event, Receipt};
 use crate::run::{Deployed, Heard, NewRun, OfClient};
@@ -37,7 +39,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             Ok(heard) => heard,
             Err(receipt) => return receipt,
         };
-        let Trigger::Webhook { connection, dialect, header, once, .. } = trigger else {
+        let Trigger::Webhook { connection, dialect, header, .. } = trigger else {
             return match (heard, compiled.plan.listens()) {
                 (true, _) => Receipt::Heard,
                 (false, true) => Receipt::Ignored,
@@ -59,6 +61,48 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         if let Err(after) = inside.count() {
             return Receipt::Busy { after };
         }
+        let bodies = match form::events(*dialect, delivery.body) {
+            Ok(bodies) => bodies,
+            Err(_) if heard => return Receipt::Heard,
+            Err(refused) => return Receipt::Refused(refused),
+        };
+        let whole = Genuine { client: &client, workflow: &workflow, trigger, heard, key };
+        let [body] = bodies.as_slice() else { return self.take_all(&whole, &authentic, &headers, &bodies).await };
+        self.take_one(&whole, authentic, Delivery { headers: &headers, body }).await
+    }
+
+    /// Takes the events of one delivery, each by itself. Where one cannot be taken now the sender is to come again with all:
+    /// those that were taken are known by what the catalog names.
+    async fn take_all(
+        &self,
+        whole: &Genuine<'_>,
+        authentic: &Authentic,
+        headers: &[(String, Vec<u8>)],
+        bodies: &[Cow<'_, [u8]>],
+    ) -> Receipt {
+        let mut told = Receipt::Ignored;
+        for body in bodies {
+            let delivery = Delivery { headers, body };
+            // What is known of the delivery is known of none of its events.
+            let own = Authentic { keys: Vec::new(), ..authentic.clone() };
+            match self.take_one(whole, own, delivery).await {
+                later @ (Receipt::Busy { .. } | Receipt::Unavailable | Receipt::Unknown) => return later,
+                taken @ Receipt::Accepted(_) => told = taken,
+                known @ (Receipt::Duplicate(_) | Receipt::Heard) if matches!(told, Receipt::Ignored) => told = known,
+                // What is refused was told to on-call; to hear of it again would help nobody.
+                Receipt::Duplicate(_)
+                | Receipt::Heard
+                | Receipt::Ignored
+                | Receipt::Challenge(_)
+                | Receipt::Refused(_) => {}
+            }
+        }
+        told
+    }
+
+    async fn take_one(&self, whole: &Genuine<'_>, authentic: Authentic, delivery: Delivery<'_>) -> Receipt {
+        let Genuine { client, workflow, trigger, heard, key } = *whole;
+        let Trigger::Webhook { connection, once, .. } = trigger else { return Receipt::Ignored };
         match event::take(trigger, delivery) {
             Err(_) | Ok(Taken::Other) if heard => Receipt::Heard,
             Err(refused) => {
@@ -67,13 +111,13 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                 let (workflow, connection, code) = (workflow.clone(), connection.clone(), refused.code());
                 let lost = Condition::EventLost { client: client.clone(), workflow, connection, code };
                 let lost = watch::alert(&lost).map(Write::Alert);
-                let dropped = self.drop_genuine(&client, &authentic, code, lost).await;
+                let dropped = self.drop_genuine(client, &authentic, code, lost).await;
                 dropped.unwrap_or(Receipt::Refused(refused))
             }
             Ok(Taken::Other) => Receipt::Ignored,
             Ok(Taken::Challenge(text)) => Receipt::Challenge(text),
             Ok(Taken::Own) => {
-                self.drop_genuine(&client, &authentic, "own_event", None).await.unwrap_or(Receipt::Ignored)
+                self.drop_genuine(client, &authentic, "own_event", None).await.unwrap_or(Receipt::Ignored)
             }
             Ok(Taken::Ours(fields)) => {
                 let mut authentic = authentic;
@@ -83,7 +127,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                     authentic.keys.push(webhook::once_key(&key, &value));
                     authentic.id = value;
                 }
-                self.begin(client.clone(), workflow, authentic, fields).await
+                self.begin(client.clone(), workflow.clone(), authentic, fields).await
             }
         }
     }
@@ -111,10 +155,13 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                 Err(NotChecked::Refused(_)) => continue,
             };
             inside.count().map_err(|after| Receipt::Busy { after })?;
-            let known = webhook::once_key(&key, &format!("heard {}", authentic.id));
             let (connection, headers) = (&event.connection, Some(delivery.headers));
-            let event = Heard { client, workflow, connection, headers, body: delivery.body, key: known };
-            heard |= self.engine.hear(&event).await.or(Err(Receipt::Unavailable))?;
+            for (place, body) in form::events(event.dialect, delivery.body).unwrap_or_default().iter().enumerate() {
+                let which = if place == 0 { String::new() } else { format!(" {place}") };
+                let known = webhook::once_key(&key, &format!("heard {}{which}", authentic.id));
+                let event = Heard { client, workflow, connection, headers, body, key: known };
+                heard |= self.engine.hear(&event).await.or(Err(Receipt::Unavailable))?;
+            }
         }
         Ok(heard)
     }
@@ -201,6 +248,18 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         };
         self.drive(self.engine.begin(new)).await
     }
+}
+
+/// A delivery that is genuine, and what it may begin.
+#[derive(Clone, Copy)]
+struct Genuine<'a> {
+    client: &'a ClientId,
+    workflow: &'a WorkflowId,
+    trigger: &'a Trigger,
+    /// Whether a run that is under way heard it.
+    heard: bool,
+    /// The workflow's key for hashes of webhooks.
+    key: [u8; 32],
 }
 
 /// Why a delivery is not known to be genuine.

@@ -3,6 +3,7 @@
 //! A thin shell: whether an event is genuine is `accept`'s to say, whether a decision counts is `people`'s, what a run does
 //! is `run`'s. The only room that starts the tasks of runs.
 
+mod aside;
 mod chats;
 mod hooks;
 mod inboxes;

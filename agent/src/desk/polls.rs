@@ -5,17 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use assent_schema::id::{ClientId, WorkflowId};
-use assent_schema::plan::{Failure, Poll, Trigger};
+use assent_schema::plan::{Failure, Poll};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::aside::{Apart, Strange, Was, in_order, kind_of};
 use super::{FrontDesk, Registry};
-use crate::accept::event;
 use crate::accept::poll::{Cursor, Item, Place, Then, is_alarming, item, judge};
-use crate::accept::webhook;
 use crate::listen::Receipt;
-use crate::run::{Compiled, Deployed, NewRun, NotLooked};
-use crate::store::{Alert, Store, StoreError, Transaction, TriggerKind, Write};
+use crate::run::{BAD_ITEM, Compiled, Deployed, NewRun, NotLooked};
+use crate::store::{Alert, Store, StoreError, Transaction, Write};
 use crate::world::{Clock as _, World};
 
 /// How often it is looked whether a list is due.
@@ -142,24 +141,36 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             self.keep_cursor(&cursor, &place).await?;
             cursor
         };
-        let mut since = cursor.since(poll.lag, self.world.clock().now().moment());
+        let now = self.world.clock().now().moment();
+        let mut since = cursor.since(poll.lag, now);
+        let mut apart = self.apart(compiled, &place).await?;
+        since = apart.again_from().map_or(since, |from| from.min(since));
         for _ in 0..READS_MOST {
             let looked = self.engine.look(compiled, poll, since).await?;
             let items = looked.items.into_iter().map(|(record, exact)| item(poll, &plan.trigger, &record, exact));
             let items: Option<Vec<Item>> = items.collect();
-            let items = items.ok_or_else(|| failed("bad_item"))?;
-            let (items, then) = judge(&cursor, since, items, looked.more);
+            let items = items.ok_or_else(|| failed(BAD_ITEM))?;
+            let (placed, placeless) = self.strange(compiled, poll, looked.unread, (&cursor, items.is_empty()))?;
+            let (items, then) = judge(&cursor, since, in_order(items, placed), looked.more);
+            if then != Then::Unsorted {
+                for item in placeless {
+                    let item = item.seen_from(since);
+                    if !self.put_aside(compiled, poll, (&mut cursor, &mut apart), item).await? {
+                        return Ok(seen);
+                    }
+                }
+            }
             for item in items {
                 if item.ours && item.position.is_ahead(self.world.clock().now().moment()) {
                     seen = Seen::Future;
                 }
-                if !self.take_item(compiled, poll, &mut cursor, item).await? {
+                if !self.take_item(compiled, poll, (&mut cursor, &mut apart), item).await? {
                     // Not now, as when the client has too many runs: the cursor stays, and the items wait in their list.
                     return Ok(seen);
                 }
             }
             match then {
-                Then::Rest => return Ok(seen),
+                Then::Rest => return self.looked_through(&apart, &place).await.map(|()| seen),
                 Then::Again(from) => since = from,
                 Then::Stuck => return Err(failed("more_than_one_read_gives")),
                 Then::Unsorted => return Err(failed("not_oldest_first")),
@@ -173,39 +184,43 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         &self,
         compiled: &Compiled,
         poll: &Poll,
-        cursor: &mut Cursor,
+        (cursor, apart): (&mut Cursor, &mut Apart),
         item: Item,
     ) -> Result<bool, NotLooked> {
         let plan = &compiled.plan;
         let place = Place { client: &plan.client, workflow: &plan.workflow, read: &poll.read };
         let now = self.world.clock().now().moment();
         let moved = cursor.past(&item.position, now);
-        let (trigger, event, key) = match &plan.trigger {
-            Trigger::Webhook { once: Some(once), .. } => {
-                let Some(value) = event::once(&item.fields, once, &item.exact) else { return Err(failed("bad_item")) };
-                let key = webhook::once_key(&self.webhook_key(&plan.client, &plan.workflow), &value);
-                (TriggerKind::Reconcile, value, key)
-            }
-            _ => (TriggerKind::Poll, item.position.id.clone(), place.key(&item)),
+        let named = self.named(compiled, &place, &item);
+        let known = match &named {
+            Some((_, key)) => self.engine.store().delivered(key).or(Err(lost()))?.is_some(),
+            None => false,
         };
-        let known = self.engine.store().delivered(&key).or(Err(lost()))?.is_some();
-        if known || !item.ours {
+        let passed = known || !item.ours;
+        if !passed && (item.misfit.is_some() || named.is_none()) {
+            let item = Strange::at(item, &place, named.map(|(event, _)| event));
+            return self.put_aside(compiled, poll, (cursor, apart), item).await;
+        }
+        let was = if passed { Was::New } else { self.was_apart(&place.aside_key(&item))? };
+        if passed || was == Was::Handled {
             if moved != *cursor {
                 self.keep_cursor(&moved, &place).await?;
                 *cursor = moved;
             }
             return Ok(true);
         }
+        let Some((event, key)) = named else { return Err(failed(BAD_ITEM)) };
         let of = (plan.client.clone(), plan.workflow.clone());
         let ahead = item.position.is_ahead(now).then(|| Write::Alert(alert(&of, AHEAD)));
+        let back = was.writes();
         let new = NewRun {
             client: plan.client.clone(),
             workflow: plan.workflow.clone(),
-            trigger,
-            event,
+            trigger: kind_of(&plan.trigger),
+            event: event.clone(),
             keys: vec![key],
-            fields: item.fields,
-            writes: std::iter::once(moved.write(&place)).chain(ahead).collect(),
+            fields: item.fields.clone(),
+            writes: std::iter::once(moved.write(&place)).chain(ahead).chain(back).collect(),
         };
         match self.drive(self.engine.begin(new)).await {
             Receipt::Accepted(_) => {
@@ -217,8 +232,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                 *cursor = moved;
                 Ok(true)
             }
-            // What does not fit stops the list where it stands: on-call is told, and nothing is lost.
-            Receipt::Refused(_) => Err(failed("bad_item")),
+            // What its workflow cannot take is put aside like what cannot be read.
+            Receipt::Refused(_) => {
+                let item = Strange::at(item, &place, Some(event));
+                self.put_aside(compiled, poll, (cursor, apart), item).await
+            }
             Receipt::Ignored
             | Receipt::Heard
             | Receipt::Challenge(_)
@@ -228,18 +246,18 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         }
     }
 
-    async fn keep_cursor(&self, cursor: &Cursor, place: &Place<'_>) -> Result<(), NotLooked> {
+    pub(super) async fn keep_cursor(&self, cursor: &Cursor, place: &Place<'_>) -> Result<(), NotLooked> {
         let transaction = Transaction::new(self.world.clock().now()).with(cursor.write(place));
         self.engine.store().commit(transaction).await.or(Err(lost()))
     }
 }
 
-fn failed(code: &str) -> NotLooked {
+pub(super) fn failed(code: &str) -> NotLooked {
     NotLooked::Failed { passing: false, code: code.to_owned() }
 }
 
 /// The store could not be read or written: it may work later.
-fn lost() -> NotLooked {
+pub(super) fn lost() -> NotLooked {
     NotLooked::Failed { passing: true, code: "not_durable".to_owned() }
 }
 

@@ -174,7 +174,11 @@ async fn hook<D: Desk>(request: Request<Incoming>, client: ClientId, workflow: W
         Ok(body) => body,
         Err(answer) => return *answer,
     };
-    let event = Event { client, workflow, headers: listed(&head.headers), body };
+    let mut headers = listed(&head.headers);
+    // Some sign the address that they send to.
+    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    headers.push((webhook::TARGET.to_owned(), target.as_bytes().to_vec()));
+    let event = Event { client, workflow, headers, body };
     match timeout(ANSWER_MOST, desk.deliver(event)).await {
         Ok(receipt) => to_sender(&receipt),
         // It is still at it; the sender will ask again and find what became of it.

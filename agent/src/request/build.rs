@@ -209,6 +209,9 @@ impl Parts {
                 return Err(WrongKind::TooLarge.into());
             }
             match pages.place {
+                Place::Query if !pages.also.is_empty() => {
+                    url::pairs(cursor).iter().for_each(|(name, value)| self.append(name, value));
+                }
                 Place::Query => self.append(&pages.param, cursor),
                 Place::Body => {
                     self.has_body = true;

@@ -22,6 +22,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 pub mod url;
+pub mod watched;
 pub mod wire;
 mod wrong;
 
@@ -30,7 +31,7 @@ pub use build::{Built, Call, build};
 pub use oauth::{awaits_consent, is_record};
 pub use pages::{Next, Paging};
 pub use read::{
-    Answer, BAD_ANSWER, Failed, GRAPHQL_ERROR, IsSecret, LIST_TOO_LONG, MISFIT, More, REPEATED_CURSOR, belongs,
-    exact_items, read,
+    Answer, BAD_ANSWER, Failed, GRAPHQL_ERROR, IsSecret, LIST_TOO_LONG, MISFIT, More, REPEATED_CURSOR, belongs, read,
+    read_watched,
 };
 pub use wrong::{Wrong, WrongKind};

@@ -16,6 +16,7 @@ use super::limits::CURSOR_MOST_BYTES;
 use super::place::HEADER;
 use super::read::{Answer, Failed, LIST_TOO_LONG, REPEATED_CURSOR};
 use super::url;
+use super::watched::Unread;
 use crate::content::Content;
 use crate::world::HttpResponse;
 
@@ -46,7 +47,11 @@ pub(super) fn next(json: &Json, response: &HttpResponse, pages: &Pages) -> Resul
         // An answer that says that there is more, and not where: a part is not the list.
         return if more == Some(true) { Err(()) } else { Ok(None) };
     };
-    let cursor = if pages.by == PagesBy::Link { given_to(told, &pages.param).ok_or(())? } else { told.to_owned() };
+    let cursor = match pages.by {
+        PagesBy::Link if pages.also.is_empty() => given_to(told, &pages.param).ok_or(())?,
+        PagesBy::Link => given_to_all(told, pages).ok_or(())?,
+        PagesBy::Cursor | PagesBy::Offset | PagesBy::Page => told.to_owned(),
+    };
     if cursor.len() > CURSOR_MOST_BYTES { Err(()) } else { Ok(Some(Next::At(Content::new(cursor)))) }
 }
 
@@ -90,6 +95,22 @@ fn given_to(link: &str, param: &str) -> Option<String> {
     url::pairs(query).into_iter().find(|(name, value)| name == param && !value.is_empty()).map(|(_, value)| value)
 }
 
+/// What a link gives `param` and those that are asked for with it, as a query that has nothing else. Of each name the first
+/// counts, and all must be there: with a part of them another page would come.
+fn given_to_all(link: &str, pages: &Pages) -> Option<String> {
+    let mut query = String::new();
+    for name in std::iter::once(&pages.param).chain(&pages.also) {
+        let value = given_to(link, name)?;
+        if !query.is_empty() {
+            query.push('&');
+        }
+        url::encode(name, &mut query);
+        query.push('=');
+        url::encode(&value, &mut query);
+    }
+    Some(query)
+}
+
 /// Whether one page alone holds more than the whole list may.
 pub(super) fn is_cut(json: &Json, operation: &Operation, pages: &Pages) -> bool {
     let field = operation.response.get(&pages.collect);
@@ -129,19 +150,23 @@ impl Paging {
             self.answer = Some(page);
             return Ok(None);
         };
-        let Answer { fields, next, cut, exact } = page;
+        let Answer { fields, next, cut, exact, unread } = page;
         let count = match fields.get(&pages.collect) {
             Some(Value::List(items)) => items.len(),
             _ => 0,
         };
+        let count = count.saturating_add(unread.len());
         self.items = self.items.saturating_add(count);
         self.pages = self.pages.saturating_add(1);
         self.cut |= cut;
         match &mut self.answer {
-            None => self.answer = Some(Answer { fields, exact, ..Answer::default() }),
+            None => self.answer = Some(Answer { fields, exact, unread, ..Answer::default() }),
             Some(answer) => {
+                let there = answer.exact.len();
                 self.cut |= !collect(operation, pages, answer, fields);
                 answer.exact.extend(exact);
+                let further = |one: Unread| Unread { before: there.saturating_add(one.before), ..one };
+                answer.unread.extend(unread.into_iter().map(further));
             }
         }
         let (mark, cursor) = match next {

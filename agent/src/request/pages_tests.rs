@@ -7,6 +7,8 @@ use serde_json::json;
 
 use super::tests::{Arguments, bearer, operation, read, response};
 use super::*;
+use crate::content::Content;
+use crate::world::HttpResponse;
 
 fn listing() -> Operation {
     operation(json!({
@@ -182,6 +184,31 @@ fn further_pages_keep_what_the_api_takes_beside_their_place() {
     assert_eq!(asked(None), (whole.clone(), format!("{whole}&cursor=a")));
     assert_eq!(asked(Some(&["limit"])), (whole.clone(), "/tickets?limit=50&cursor=a".to_owned()), "as Shopify asks");
     assert_eq!(asked(Some(&[])), (whole, "/tickets?cursor=a".to_owned()));
+}
+
+/// Twilio's next page is asked for with two parameters of its link, and with nothing else of it.
+#[test]
+fn a_link_may_give_several_parameters() {
+    let mut operation = listing();
+    operation.method = serde_json::from_value(json!("GET")).unwrap();
+    operation.pages = serde_json::from_value(json!({"by": "link", "cursor_at": "next_page_uri", "param": "PageToken",
+        "also": ["Page"], "collect": "items", "most": 5}))
+    .unwrap();
+    let told = |link: &str| {
+        let body = json!({"items": [], "next_page_uri": link}).to_string();
+        let response = HttpResponse { status: 200, headers: Vec::new(), body: Content::new(body.into_bytes()) };
+        read(&operation, &response).map(|answer| match answer.next {
+            Some(Next::At(cursor)) => {
+                page(&operation, &Arguments::new(), Some(cursor.reveal())).request.target.reveal().clone()
+            }
+            _ => String::new(),
+        })
+    };
+    let link = "/2010-04-01/Accounts/AC1/Messages.json?PageSize=50&Page=1&PageToken=PASM%26x%3D1";
+    assert_eq!(told(link).unwrap(), "/tickets?PageToken=PASM%26x%3D1&Page=1");
+    for part in ["/Messages.json?Page=1", "/Messages.json?PageToken=PASM", "/Messages.json?PageToken=&Page=1", "/M"] {
+        assert!(told(part).is_err(), "{part}: another page would come");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! # Source
 //! engine.md sections 1 and 3; language.md section 2.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use assent_schema::shape::{Field, Shape};
 use super::json::Json;
 use super::pages::{self, Next};
 use super::place::HEADER;
+use super::watched::{self, Items, Unread};
 use super::wire::{self, BadField, Exact};
 use crate::retry::backoff;
 use crate::world::{HttpResponse, NetFailure};
@@ -30,6 +32,8 @@ pub struct Answer {
     pub cut: bool,
     /// The instants of each item of a list that is watched, as exactly as they came.
     pub exact: Vec<Exact>,
+    /// The items of such a list that cannot be read.
+    pub unread: Vec<Unread>,
 }
 
 /// A failure, told by a code of a closed list.
@@ -160,10 +164,28 @@ pub type IsSecret = fn(&[u8]) -> bool;
 /// # Errors
 /// [`Failed`], by the operation's rules first, then by the status. An answer that gives a secret back as a fact does not fit.
 pub fn read(operation: &Operation, response: &HttpResponse, is_secret: IsSecret) -> Result<Answer, Failed> {
-    read_fields(operation, response, is_secret).map_err(|failed| failed.of(response))
+    read_fields(operation, response, is_secret, None).map_err(|failed| failed.of(response))
 }
 
-fn read_fields(operation: &Operation, response: &HttpResponse, is_secret: IsSecret) -> Result<Answer, Failed> {
+/// Reads an answer of which one list is watched: items of it that cannot be read keep nobody from reading the others.
+///
+/// # Errors
+/// As of [`read()`].
+pub fn read_watched(
+    operation: &Operation,
+    response: &HttpResponse,
+    is_secret: IsSecret,
+    list: &Name,
+) -> Result<Answer, Failed> {
+    read_fields(operation, response, is_secret, Some(list)).map_err(|failed| failed.of(response))
+}
+
+fn read_fields(
+    operation: &Operation,
+    response: &HttpResponse,
+    is_secret: IsSecret,
+    list: Option<&Name>,
+) -> Result<Answer, Failed> {
     let json = Json::parse(response.body.reveal()).ok();
     let success = (200..300).contains(&response.status);
     if let Some(rule) = operation.errors.iter().find(|rule| applies(rule, response, success, json.as_ref())) {
@@ -189,9 +211,17 @@ fn read_fields(operation: &Operation, response: &HttpResponse, is_secret: IsSecr
         None => return Err(bad(None)),
     };
     let collected = operation.pages.as_ref().map(|pages| &pages.collect);
-    let find = |name: &Name, field: &Field| match field.at.strip_prefix(HEADER) {
-        Some(header) => from_header(response, header, field),
-        None => wire::take_field(json.at(&field.at), field, collected == Some(name)),
+    let items = |name: &Name| {
+        let field = operation.response.get(name)?;
+        watched::items(json.at(&field.at), field, collected == Some(name), is_secret)
+    };
+    let mut items = list.and_then(items);
+    let values = RefCell::new(items.as_mut().map(|items| std::mem::take(&mut items.values)));
+    let by_item = |name: &Name| if list == Some(name) { values.take() } else { None };
+    let find = |name: &Name, field: &Field| match (by_item(name), field.at.strip_prefix(HEADER)) {
+        (Some(items), _) => Ok(Value::List(items)),
+        (None, Some(header)) => from_header(response, header, field),
+        (None, None) => wire::take_field(json.at(&field.at), field, collected == Some(name)),
     };
     let misfit = |field: BadField| Failed { by_anyone: field.is_by_anyone(), ..bad(Some(field)) };
     let fields = wire::take_each(&operation.response, find).map_err(misfit)?;
@@ -207,7 +237,8 @@ fn read_fields(operation: &Operation, response: &HttpResponse, is_secret: IsSecr
     let no_place = |()| bad(collected.map(BadField::of));
     let next = paged.map(|paged| pages::next(json, response, paged)).transpose().map_err(no_place)?.flatten();
     let cut = paged.is_some_and(|paged| pages::is_cut(json, operation, paged));
-    Ok(Answer { fields, next, cut, exact: Vec::new() })
+    let Items { exact, unread, .. } = items.unwrap_or_default();
+    Ok(Answer { fields, next, cut, exact, unread })
 }
 
 /// A field that stands in a header. `Location` holds an address: what is no text of it is its last segment, as in
@@ -244,19 +275,6 @@ fn header_text<'r>(response: &'r HttpResponse, name: &str) -> Option<Result<&'r 
 fn last_segment(address: &str) -> &str {
     let path = address.split(['?', '#']).next().unwrap_or_default();
     path.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
-}
-
-/// The instants of each item of a list, as exactly as they came: what is watched for changes may change twice in a second.
-pub fn exact_items(operation: &Operation, response: &HttpResponse, list: &Name) -> Vec<Exact> {
-    let Some(field) = operation.response.get(list) else { return Vec::new() };
-    let Shape::List { of, .. } = &field.shape else { return Vec::new() };
-    let Shape::Record { fields } = &of.shape else { return Vec::new() };
-    match Json::parse(response.body.reveal()).as_ref().map(|json| json.at(&field.at)) {
-        Ok(Some(Json::List(items))) => {
-            items.iter().map(|item| item.at(&of.at).map(|item| wire::exact(item, fields)).unwrap_or_default()).collect()
-        }
-        _ => Vec::new(),
-    }
 }
 
 /// The longest word that stands for a yes where JSON is expected, in bytes.

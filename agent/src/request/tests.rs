@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use assent_schema::client::ConnectionFacts;
-use assent_schema::expr::Value;
+use assent_schema::expr::{Currency, Money, Value};
 use assent_schema::id::{ClientId, Name, OperationRef};
 use assent_schema::plan::{Failure, Operation, Place};
 use proptest::prelude::*;
@@ -257,15 +257,49 @@ fn amounts_go_out_as_the_catalog_says() {
     ] {
         let operation =
             operation(json!({"path": "/refunds", "encoding": encoding, "params": {"sum": money(at, value, unit)}}));
-        let sum = amount::read(
-            "1990",
-            assent_schema::shape::MoneyUnit::Minor,
-            assent_schema::expr::Currency::new("EUR").unwrap(),
-        );
+        let sum = Currency::new("EUR").and_then(|euro| Money::new(1_990, euro));
         let arguments = Arguments::from([(Name::new("sum").unwrap(), Value::Money(sum.unwrap()))]);
         let request = built(&operation, &arguments, &bearer()).unwrap_or_else(|wrong| panic!("{wrong}")).request;
         assert_eq!(String::from_utf8_lossy(request.body.reveal()), wanted);
     }
+}
+
+/// Adyen counts whole rupiah and hundredths of a króna, wherever the amount stands; what it cannot be told goes nowhere.
+#[test]
+fn amounts_leave_as_the_api_counts_them() {
+    let wire = |more: serde_json::Value| {
+        let mut wire = json!({"value": "value", "currency": {"at": "currency"}, "unit": "minor"});
+        wire.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"type": "money", "wire": wire})
+    };
+    let of_adyen = wire(json!({"minor_units": {"IDR": 0, "ISK": 2}}));
+    let in_a_list = json!({"type": "list", "most": 2, "of": {
+        "at": "", "shape": of_adyen, "class": "reference", "written_by": "system"}});
+    let sum = |minor, code: &str| Value::Money(Currency::new(code).and_then(|code| Money::new(minor, code)).unwrap());
+    let sent = |place: &str, shape: &serde_json::Value, value: Value| {
+        let param = json!({"place": place, "at": "sum", "class": "reference", "shape": shape});
+        let operation = operation(json!({"path": "/refunds", "params": {"sum": param}}));
+        let arguments = Arguments::from([(Name::new("sum").unwrap(), value)]);
+        let request = built(&operation, &arguments, &bearer()).map_err(|wrong| wrong.to_string())?.request;
+        Ok([request.target.reveal().as_bytes(), request.body.reveal()].concat()).map(|b| String::from_utf8(b).unwrap())
+    };
+    for (value, wanted) in [
+        (sum(100_000, "IDR"), Ok(r#"/v2/refunds{"sum":{"value":1000,"currency":"IDR"}}"#.to_owned())),
+        (sum(10, "ISK"), Ok(r#"/v2/refunds{"sum":{"value":1000,"currency":"ISK"}}"#.to_owned())),
+        (sum(1_990, "EUR"), Ok(r#"/v2/refunds{"sum":{"value":1990,"currency":"EUR"}}"#.to_owned())),
+        (sum(100_050, "IDR"), Err("argument_misfit (sum)".to_owned())),
+        (sum(9_007_199_254_740_991, "ISK"), Err("argument_misfit (sum)".to_owned())),
+    ] {
+        assert_eq!(sent("body", &of_adyen, value.clone()), wanted);
+        let many = wanted.map(|one| one.replace(":{", ":[{").replace("}}", "}]}"));
+        assert_eq!(sent("body", &in_a_list, Value::List(vec![value])), many);
+    }
+    assert_eq!(sent("query", &of_adyen, sum(10, "ISK")), Ok("/v2/refunds?value=1000&currency=ISK".to_owned()));
+    assert_eq!(sent("query", &of_adyen, sum(10_010, "IDR")), Err("argument_misfit (sum)".to_owned()));
+    assert_eq!(
+        sent("body", &wire(json!({})), sum(100_000, "IDR")).unwrap(),
+        r#"/v2/refunds{"sum":{"value":100000,"currency":"IDR"}}"#
+    );
 }
 
 #[test]

@@ -241,7 +241,7 @@ pub fn said(text: &str, shape: &Shape) -> Option<Value> {
                 CurrencyWire::Fixed(code) => code == currency.as_str(),
                 CurrencyWire::At(_) => true,
             };
-            amount::read(number, MoneyUnit::Major, currency).filter(|_| fits).map(Value::Money)
+            amount::read_major(number, currency).filter(|_| fits).map(Value::Money)
         }
         Shape::Integer {} => integer(text).map(Value::Integer),
         Shape::Boolean {} => text.parse().ok().map(Value::Boolean),
@@ -358,7 +358,7 @@ fn read_money(json: &Json, wire: &MoneyWire) -> Option<Value> {
         Json::Number(number) | Json::Text(number) => without_exponent(number)?,
         _ => return None,
     };
-    amount::read(&number, wire.unit, currency?).map(Value::Money)
+    amount::read(&number, wire, currency?).map(Value::Money)
 }
 
 /// A value as JSON, if it fits its shape.
@@ -459,10 +459,11 @@ pub fn scalar(value: &Value, shape: &Shape) -> Option<Scalar> {
 
 /// An amount as its parts, by path relative to its place; empty for the place itself.
 ///
-/// Major units go out as text: a number would be read as a float by many.
+/// Major units go out as text: a number would be read as a float by many. Nothing where the API counts in larger units than
+/// the amount needs.
 pub fn money(value: &Value, wire: &MoneyWire) -> Option<Vec<(String, Scalar)>> {
     let money = value.as_money()?;
-    let number = amount::write(money, wire.unit);
+    let number = amount::write(money, wire)?;
     let number = match wire.unit {
         MoneyUnit::Minor => Scalar::Number(number),
         MoneyUnit::Major => Scalar::Text(number),

@@ -2,6 +2,8 @@
 
 use super::*;
 use assent_schema::class::Class;
+use assent_schema::expr::Money;
+use assent_schema::shape::MinorUnits;
 
 fn field(at: &str, shape: Shape) -> Field {
     Field {
@@ -30,7 +32,13 @@ fn fits(text: &str, shape: &Shape) -> bool {
 }
 
 fn euros(unit: MoneyUnit) -> Shape {
-    Shape::Money { wire: MoneyWire { value: "value".into(), currency: CurrencyWire::At("code".into()), unit } }
+    let currency = CurrencyWire::At("code".into());
+    Shape::Money { wire: MoneyWire { value: "value".into(), currency, unit, minor_units: MinorUnits::default() } }
+}
+
+fn in_cents_of_euros() -> MoneyWire {
+    let currency = CurrencyWire::Fixed("EUR".into());
+    MoneyWire { value: String::new(), currency, unit: MoneyUnit::Minor, minor_units: MinorUnits::default() }
 }
 
 #[test]
@@ -133,7 +141,12 @@ fn a_token_behind_its_prefix_is_taken_without_it() {
 
 #[test]
 fn an_amount_without_its_number_is_absent_whatever_its_currency_says() {
-    let beside = MoneyWire { value: "price".into(), currency: CurrencyWire::At("unit".into()), unit: MoneyUnit::Major };
+    let beside = MoneyWire {
+        value: "price".into(),
+        currency: CurrencyWire::At("unit".into()),
+        unit: MoneyUnit::Major,
+        minor_units: MinorUnits::default(),
+    };
     let wanted = |optional, empty| {
         let amount = field("", Shape::Money { wire: beside.clone() });
         fields(vec![("price", Field { optional, empty, ..amount })])
@@ -273,8 +286,8 @@ fn what_is_written_is_read_back() {
 
 #[test]
 fn an_amount_in_another_currency_does_not_fit() {
-    let fixed = MoneyWire { value: String::new(), currency: CurrencyWire::Fixed("EUR".into()), unit: MoneyUnit::Minor };
-    let yen = amount::read("5", MoneyUnit::Minor, Currency::new("JPY").unwrap()).map(Value::Money).unwrap();
+    let fixed = in_cents_of_euros();
+    let yen = Currency::new("JPY").and_then(|yen| Money::new(5, yen)).map(Value::Money).unwrap();
     assert!(money(&yen, &fixed).is_none());
     assert!(write(&yen, &Shape::Money { wire: fixed }).is_none());
 }
@@ -282,8 +295,8 @@ fn an_amount_in_another_currency_does_not_fit() {
 #[test]
 fn what_a_person_writes_is_read_as_its_shape_says() {
     let read = |text: &str, shape: &Shape| said(text, shape);
-    let fixed = MoneyWire { value: String::new(), currency: CurrencyWire::Fixed("EUR".into()), unit: MoneyUnit::Minor };
-    let money = amount::read("4900", MoneyUnit::Minor, Currency::new("EUR").unwrap()).map(Value::Money);
+    let fixed = in_cents_of_euros();
+    let money = Currency::new("EUR").and_then(|euro| Money::new(4_900, euro)).map(Value::Money);
     for (text, shape, wanted) in [
         ("1007", Shape::Token {}, Some(Value::text("1007"))),
         ("two words", Shape::Token {}, None),

@@ -16,7 +16,7 @@ use assent_schema::ledger::Token;
 use assent_schema::plan::Effect;
 use assent_schema::release::Choice;
 
-use super::begin::{Begun, NotBegun};
+use super::begin::{BAD_ITEM, Begun, NotBegun};
 use super::compiled::{Compiled, CompiledAction, CompiledStep};
 use super::doubt::used_paths;
 use super::driver::{self, Run};
@@ -80,6 +80,8 @@ pub enum NotAgain {
     Recovered,
     /// The plan with which it ran is not here any more.
     PlanGone,
+    /// Its event could not be read.
+    Unread,
     /// It did not end at a step.
     NothingToSkip,
     /// The plan that runs now has another step in the place of this one, whose effect is done or in doubt.
@@ -166,6 +168,12 @@ pub(crate) fn acceptance(rows: &[JournalRow]) -> Option<&Accepted> {
     }
 }
 
+/// What is written when the event of a run that could not be read is taken after all: nobody handles it any more. Refused
+/// when somebody did.
+pub fn came_back(run: RunId) -> [Write; 2] {
+    [Write::Swap { name: handled_name(run), from: None, to: Some(Vec::new()) }, Write::Unqueue { run }]
+}
+
 impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     /// Begins the run that goes on with one that has ended.
     ///
@@ -180,9 +188,12 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         }
         let rows = self.store.journal(of)?;
         let before = acceptance(&rows).ok_or(NotAgain::Unknown)?.clone();
-        let Some(Entry::Ended { ending, step, .. }) = rows.last().map(|row| &row.entry) else {
+        let Some(Entry::Ended { ending, step, code, .. }) = rows.last().map(|row| &row.entry) else {
             return Err(NotAgain::NotEnded);
         };
+        if *ending == Ending::ContentLost && code.as_deref() == Some(BAD_ITEM) {
+            return Err(NotAgain::Unread);
+        }
         self.is_free(of)?;
         if is_old(&*self.store, of)? {
             return Err(NotAgain::Recovered);

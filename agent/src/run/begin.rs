@@ -21,6 +21,9 @@ use crate::content::Content;
 use crate::store::{Accepted, Entry, Fact, RunId, Store, StoreError, TriggerKind, Write};
 use crate::world::{Clock as _, Dice as _, Wall, World};
 
+/// The code of a run for an item that could not be read.
+pub const BAD_ITEM: &str = "bad_item";
+
 /// What begins a run.
 pub struct NewRun {
     /// Whose data it is.
@@ -78,6 +81,22 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     /// # Errors
     /// [`NotBegun`] when that is known already.
     pub fn begin(self: &Arc<Self>, new: NewRun) -> Result<Begun, NotBegun> {
+        self.begin_or_leave(new, None)
+    }
+
+    /// Takes an event that cannot be read whole, with those of its fields that can: a run that ends `content-lost` as it
+    /// begins, and leaves an item of the manual queue.
+    ///
+    /// # Errors
+    /// As of [`Self::begin`].
+    ///
+    /// # Crash
+    /// That it began and that it ended are durable together.
+    pub fn set_aside(self: &Arc<Self>, new: NewRun) -> Result<Begun, NotBegun> {
+        self.begin_or_leave(new, Some(BAD_ITEM))
+    }
+
+    fn begin_or_leave(self: &Arc<Self>, new: NewRun, unread: Option<&'static str>) -> Result<Begun, NotBegun> {
         if self.is_stopping() {
             return Err(NotBegun::Stopping);
         }
@@ -102,10 +121,13 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             self.at_limit(&new.client, limit);
             return Err(NotBegun::TooMany);
         }
-        let (fact_fields, content) = split(&compiled, &new.fields)?;
+        let (fact_fields, content) = match unread {
+            None => split(&compiled, &new.fields)?,
+            Some(_) => (those_that_fit(&compiled, &new.fields), true),
+        };
         let run = RunId::new(now, self.world.dice().bytes());
         let values = resume::values(&facts, now, Value::Record(new.fields), self.pseudonyms(&new.client));
-        let key = match &compiled.key {
+        let key = match compiled.key.as_ref().filter(|_| unread.is_none()) {
             Some(program) => Some(key_text(&values.eval(program).or(Err(NotBegun::NoKey))?).ok_or(NotBegun::NoKey)?),
             None => None,
         };
@@ -124,6 +146,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         let trigger = Live { trigger: true, ..Live::default() };
         let (mut run_state, durable) = self.new_run((run, now), compiled, accepted, values);
         run_state.live = trigger;
+        run_state.unread = unread;
         run_state.pending = new.writes;
         run_state.pending.extend(new.keys.into_iter().map(|key| Write::Deliver { key, run }));
         run_state.pend_acceptance();
@@ -176,6 +199,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             waited: std::time::Duration::ZERO,
             secret: None,
             weight: Some(weight),
+            unread: None,
         };
         (run_state, durable)
     }
@@ -196,6 +220,13 @@ fn split(compiled: &Compiled, given: &BTreeMap<Name, Value>) -> Result<(BTreeMap
         }
     }
     Ok((facts, content))
+}
+
+/// The fields that may be durable, of an event that cannot be read whole.
+fn those_that_fit(compiled: &Compiled, given: &BTreeMap<Name, Value>) -> BTreeMap<Name, Fact> {
+    let Some(declared) = compiled.plan.trigger.fields() else { return BTreeMap::new() };
+    let facts = declared.iter().filter(|(_, field)| field.class.is_fact());
+    facts.filter_map(|(name, field)| Some((name.clone(), given.get(name)?.to_fact(&field.shape).ok()?))).collect()
 }
 
 /// The run of the last event of a key, and when the first one came since it was last quiet.

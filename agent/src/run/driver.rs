@@ -62,6 +62,8 @@ pub(super) struct Run<W, S, D> {
     pub(super) secret: Option<Secret>,
     /// What the event's content takes up in memory; a part of a run holds none of its own.
     pub(super) weight: Option<Weight>,
+    /// Why the event itself could not be read: then nothing is done.
+    pub(super) unread: Option<&'static str>,
 }
 
 /// Why a step does not return in the ordinary way.
@@ -135,6 +137,9 @@ async fn driven<W: World, S: Store, D: Deployed>(mut run: Box<Run<W, S, D>>) -> 
 
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     async fn whole(&mut self) -> Result<(), Stop> {
+        if let Some(code) = self.unread {
+            return Err(End { ending: Ending::ContentLost, code: Some(code.to_owned()), ..End::done() }.into());
+        }
         self.fall_quiet().await?;
         self.come_back().await?;
         self.go().await

@@ -15,6 +15,7 @@ use super::compiled::Compiled;
 use super::resume;
 use super::tokens::{Ready, Unready};
 use super::{Deployed, Engine, Permission, Use, lock};
+use crate::request::watched::Unread;
 use crate::request::wire::Exact;
 use crate::request::{self, Answer, Built, Call, Failed, MISFIT, More, Paging};
 use crate::retry::Gate;
@@ -26,6 +27,8 @@ use crate::world::{Clock as _, Net as _, World};
 pub struct Looked {
     /// Its items, each a record, in the order in which they came, with its instants as exactly as they came.
     pub items: Vec<(Value, Exact)>,
+    /// The items that cannot be read.
+    pub unread: Vec<Unread>,
     /// Whether there is more behind them.
     pub more: More,
 }
@@ -103,7 +106,8 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             Some((_, Value::List(ref mut items))) => std::mem::take(items),
             _ => Vec::new(),
         };
-        let full = most(place.operation, poll).is_some_and(|most| items.len() >= most);
+        let full =
+            most(place.operation, poll).is_some_and(|most| items.len().saturating_add(answer.unread.len()) >= most);
         let more = match (place.operation.pages.is_some(), cut, full) {
             (true, true, _) | (false, _, true) => More::Yes,
             (true, false, _) => More::No,
@@ -111,7 +115,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             (false, _, false) => More::Unknown,
         };
         let exact = answer.exact.into_iter().chain(std::iter::repeat_with(Exact::new));
-        Ok(Looked { items: items.into_iter().zip(exact).collect(), more })
+        Ok(Looked { items: items.into_iter().zip(exact).collect(), unread: answer.unread, more })
     }
 
     /// What an operation answers, all pages of it. `first` is the request of the first one, where it was built already.
@@ -181,7 +185,11 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         let connection = &place.name.connection;
         self.tell_breaker(place.client, connection, theirs);
         let response = answered.map_err(Failed::of_net)?;
-        match request::read(place.operation, &response, tripwire::holds) {
+        let read = match place.watched {
+            Some(list) => request::read_watched(place.operation, &response, tripwire::holds, list),
+            None => request::read(place.operation, &response, tripwire::holds),
+        };
+        match read {
             Err(failed) if failed.status == Some(401) && place.ready.token.is_some() => {
                 // The next one gets another token.
                 place.ready.token.inspect(|token| self.spoil(place.client, connection, *token));
@@ -191,8 +199,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
                 if let Err(Failed { field: Some(field), .. }) = &answer {
                     tracing::warn!(client = %place.client, operation = %place.name, %field, "{MISFIT}");
                 }
-                let exact = |list: &Name| request::exact_items(place.operation, &response, list);
-                Ok(Answer { exact: place.watched.map(exact).unwrap_or_default(), ..answer? })
+                Ok(answer?)
             }
         }
     }

@@ -62,9 +62,9 @@ use assent_schema::plan::{Effect, Rate};
 use assent_schema::time::{Moment, Period};
 use tokio::sync::{oneshot, watch};
 
-pub use again::{Act, NotAgain, Way, handled, is_old, recovered};
+pub use again::{Act, NotAgain, Way, came_back, handled, is_old, recovered};
 pub(crate) use again::{acceptance, handling_note, unhandled};
-pub use begin::{Begun, NewRun, NotBegun};
+pub use begin::{BAD_ITEM, Begun, NewRun, NotBegun};
 pub use beside::Beside;
 pub use compiled::{Compiled, NotRunnable};
 pub use decide::{DecideError, Question, Verdict};

@@ -147,6 +147,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             waited: self.waited,
             secret: None,
             weight: None,
+            unread: None,
         };
         run.take_facts();
         if let (Scope::Item(_), Some(item)) = (&run.scope, run.item.clone()) {

@@ -99,6 +99,7 @@ pub(super) fn found<W: World, S: Store, D: Deployed>(
         waited: Duration::ZERO,
         secret: None,
         weight: None,
+        unread: None,
         engine: Arc::clone(engine),
     });
     run.take_facts();

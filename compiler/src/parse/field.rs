@@ -10,6 +10,7 @@ use assent_schema::spec::Spanned;
 
 use super::reader::{Table, Value};
 use super::tree::Written;
+use super::units::minor_units;
 use super::value::{
     answer_place_or_all, boolean, currency, integer, json_path, json_path_or_all, not_one_of, path, plain_line, within,
     word,
@@ -217,7 +218,8 @@ fn money(table: &mut Table<'_, '_>) -> Option<MoneyWire> {
                 .bad("Money has either `currency_at` or `currency`.", "Say where the currency comes from, once.");
         }
     };
-    Some(MoneyWire { value, currency, unit })
+    let minor_units = table.opt("minor_units", minor_units).unwrap_or_default();
+    Some(MoneyWire { value, currency, unit, minor_units })
 }
 
 /// What is wrong with a prefix of something else.

@@ -6,13 +6,14 @@ use assent_schema::class::Class;
 use assent_schema::client::{Auth, ClientAuth};
 use assent_schema::id::{IntegrationId, Name, SlotId};
 use assent_schema::plan::{ADYEN_SIGNED, Dialect, Once, OwnEvent};
-use assent_schema::shape::{CurrencyWire, Field, Shape, WrittenBy};
+use assent_schema::shape::{CurrencyWire, Field, InstantWire, Shape, WrittenBy};
 use assent_schema::spec::{ChannelKind, ChannelSpec, Event, Integration, Spanned, Webhook};
 
 use super::client::rate;
 use super::field::fields;
 use super::operation::operation;
 use super::reader::{Table, Value};
+use super::units::{count_all, minor_units};
 use super::value::{boolean, line, name, not_one_of, parsed, path, plain_line, texts_by_path, word};
 
 pub(super) const AUTHS: [&str; 5] = ["header", "basic", "oauth2-client", "oauth2-refresh", "none"];
@@ -27,6 +28,7 @@ pub(super) fn integration(mut table: Table<'_, '_>, stem: &IntegrationId) -> Opt
     let shows = table.opt("shows", word).unwrap_or(Class::Reference);
     let channel = table.opt("channel", |value| value.spanned(channel));
     let rate = table.opt("rate", rate);
+    let units = table.opt("minor_units", minor_units).unwrap_or_default();
     let dialect = webhook.as_ref().map(|webhook: &Webhook| webhook.dialect.value);
     let events = table.map("event", |value| event(value, dialect));
     let operations = table.map("operation", operation);
@@ -35,7 +37,7 @@ pub(super) fn integration(mut table: Table<'_, '_>, stem: &IntegrationId) -> Opt
         table.lacks::<()>(&["webhook"], "The integration has events and no `[webhook]`.", help);
     }
     table.done();
-    Some(Integration {
+    let mut integration = Integration {
         name: id?,
         summary: summary?,
         source,
@@ -46,7 +48,9 @@ pub(super) fn integration(mut table: Table<'_, '_>, stem: &IntegrationId) -> Opt
         rate,
         events,
         operations,
-    })
+    };
+    count_all(&mut integration, &units);
+    Some(integration)
 }
 
 /// How people are asked.
@@ -232,6 +236,9 @@ fn event(value: Value<'_, '_>, dialect: Option<Dialect>) -> Option<Event> {
     if let (Some(Dialect::Adyen), Some(names), Some(fields)) = (dialect, &once_names, &fields) {
         check_adyen(&table, names.names(), fields);
     }
+    if let (Some(Dialect::Twilio), Some(fields)) = (dialect, &fields) {
+        check_form(&table, fields);
+    }
     if matches.as_ref().is_some_and(BTreeMap::is_empty) {
         table.bad::<()>(
             "`match` is empty, so every message would be this event.",
@@ -252,8 +259,19 @@ fn event(value: Value<'_, '_>, dialect: Option<Dialect>) -> Option<Event> {
 /// Whether what is signed tells a repeat from another event.
 fn signs_identity(dialect: Dialect) -> bool {
     match dialect {
-        Dialect::StandardWebhooks | Dialect::Stripe | Dialect::Zendesk | Dialect::Slack | Dialect::Front => true,
-        Dialect::Github | Dialect::Shopify | Dialect::Intercom | Dialect::Adyen | Dialect::Token => false,
+        Dialect::StandardWebhooks
+        | Dialect::Stripe
+        | Dialect::Zendesk
+        | Dialect::Slack
+        | Dialect::Front
+        | Dialect::Mailgun => true,
+        Dialect::Github
+        | Dialect::Shopify
+        | Dialect::Intercom
+        | Dialect::Adyen
+        | Dialect::Hubspot
+        | Dialect::Twilio
+        | Dialect::Token => false,
     }
 }
 
@@ -278,6 +296,22 @@ fn check_adyen(table: &Table<'_, '_>, once: &[Name], fields: &BTreeMap<Spanned<N
             &message,
             "Remove `written_by = \"system\"`, or read the payment with a step. `once` names `pspReference`, which is signed.",
         );
+    }
+}
+
+/// A form holds texts alone, so a number of JSON never comes.
+fn check_form(table: &Table<'_, '_>, fields: &BTreeMap<Spanned<Name>, Spanned<Field>>) {
+    let is_text = |shape: &Shape| match shape {
+        Shape::Text { .. } | Shape::Token {} | Shape::Uuid {} | Shape::Decimal {} | Shape::Money { .. } => true,
+        Shape::OneOf { numbers, .. } => numbers.is_empty(),
+        Shape::Instant { wire } => *wire == InstantWire::Iso,
+        Shape::List { of, .. } => matches!(of.shape, Shape::Text { .. } | Shape::Token {} | Shape::Uuid {}),
+        Shape::Integer {} | Shape::Boolean {} | Shape::Record { .. } => false,
+    };
+    if let Some((name, _)) = fields.iter().find(|(_, field)| !is_text(&field.shape)) {
+        let message =
+            format!("`{}` can never be there: what `twilio` sends is a form, which holds texts alone.", name.value);
+        table.bad::<()>(&message, "Use a type that is a text on the wire, like `token`, `text` or `decimal`.");
     }
 }
 

@@ -30,6 +30,7 @@ pub mod text;
 mod tree;
 mod trigger;
 mod unique;
+mod units;
 mod value;
 mod workflow;
 

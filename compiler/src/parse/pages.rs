@@ -103,6 +103,14 @@ pub(super) fn pages(value: Value<'_, '_>) -> Option<Pages> {
     let collect = table.need("collect", parsed);
     let most = table.need("most", within(1..=1_000));
     let keep = table.opt("keep", kept);
+    let also = table.opt("also", kept).unwrap_or_default();
+    if !also.is_empty() && (!table.has("link_at") || place == Some(Place::Body)) {
+        let help = "Use `link_at` with `in = \"query\"`, or remove `also`.";
+        return table.bad("`also` is for what a link says in its query beside `param`.", help);
+    }
+    if param.as_ref().is_some_and(|param| also.contains(param)) {
+        return table.bad("`also` names what `param` names.", "Remove it from `also`.");
+    }
     let cut = table.opt("cut", boolean).unwrap_or_default();
     table.done();
     let (by, cursor_at) = by?;
@@ -111,6 +119,7 @@ pub(super) fn pages(value: Value<'_, '_>) -> Option<Pages> {
         cursor_at,
         more_at,
         param: param?,
+        also,
         place: place.unwrap_or(Place::Query),
         collect: collect?,
         most: most?,

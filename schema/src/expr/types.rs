@@ -372,7 +372,7 @@ impl Type {
 
     /// The shape with which a value of this type may be durable, if it has one.
     pub fn reference_shape(&self) -> Option<Shape> {
-        use crate::shape::{CurrencyWire, InstantWire, MoneyUnit, MoneyWire};
+        use crate::shape::{CurrencyWire, InstantWire, MinorUnits, MoneyUnit, MoneyWire};
         Some(match self {
             Self::Boolean => Shape::Boolean {},
             Self::Integer => Shape::Integer {},
@@ -384,6 +384,7 @@ impl Type {
                     value: String::new(),
                     currency: CurrencyWire::At(String::new()),
                     unit: MoneyUnit::Minor,
+                    minor_units: MinorUnits::default(),
                 },
             },
             Self::Decimal | Self::Text | Self::Period | Self::List(_) | Self::Record(_) | Self::Nothing => return None,

@@ -12,7 +12,7 @@ use super::{Flow, StepFlow, bits_of, endings};
 use crate::class::{Label, Marks};
 use crate::expr::{ExprError, ExprErrorKind, Known, Path, Program, Type, check};
 use crate::id::{Name, OperationRef};
-use crate::plan::{Action, Argument, Belongs, Dialect, Effect, Expression, Param, Step, Trigger};
+use crate::plan::{Action, Argument, Belongs, Effect, Expression, Param, Step, Trigger};
 
 /// How much longer a text can be inside of a request: `\u0000` for one byte.
 const GROWS_MOST: u64 = 6;
@@ -92,8 +92,9 @@ impl Walk<'_> {
     /// Who may have chosen what an operation is asked with. A read confirms what an event of a `token` trigger names, so
     /// only what the catalog says of the event's field counts then.
     fn who_chose(&self, given: &Argument, flow: &Flow) -> Marks {
-        let Trigger::Webhook { dialect: Dialect::Token, fields, .. } = &self.plan().trigger else {
-            return flow.label.marks;
+        let fields = match &self.plan().trigger {
+            Trigger::Webhook { dialect, fields, .. } if !dialect.signs_events() => fields,
+            _ => return flow.label.marks,
         };
         let marks = |path: Path| match path.fields.first().filter(|_| path.root.as_str() == "trigger") {
             Some(field) => fields.get(field.as_str()).map_or(Marks::OUTSIDE, |field| field.label().marks),

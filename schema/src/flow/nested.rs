@@ -12,7 +12,7 @@ use crate::class::{Class, Label, Marks};
 use crate::expr::ast::{self, Node, NodeKind};
 use crate::expr::{Known, Program, Type, check};
 use crate::id::Name;
-use crate::plan::{Dialect, Each, Event, Expression, OnItemError, Step, Until};
+use crate::plan::{Each, Event, Expression, OnItemError, Step, Until};
 
 /// What an `each` counts.
 pub(super) const COUNTS: [&str; 3] = ["done", "failed", "skipped"];
@@ -206,8 +206,7 @@ impl<'p> Walk<'p> {
                     fields.extend(known.iter().map(|(name, known)| (name.clone(), optional(known))));
                 }
                 // Whoever knows the token can send it.
-                let token = matches!(awaited.on.dialect, Dialect::Token);
-                let marks = if token { Marks::OUTSIDE } else { Marks::NONE };
+                let marks = if awaited.on.dialect.signs_events() { Marks::NONE } else { Marks::OUTSIDE };
                 let arrived = Known::new(Type::Boolean, Label::new(Class::Reference, marks.join(matched)));
                 let arrived = Known { sources: key.sources.into(), ..arrived };
                 fields.extend(Name::new("arrived").ok().map(|name| (name, arrived)));

@@ -7,7 +7,7 @@ use super::Flow;
 use crate::class::{Class, Label, Marks};
 use crate::expr::{Known, Origin, Source, Type};
 use crate::id::Name;
-use crate::plan::{Answer, Dialect, Effect, Event, Operation, Param, Trigger};
+use crate::plan::{Answer, Effect, Event, Operation, Param, Trigger};
 
 /// How an `ask` can end.
 pub(super) const ENDINGS: [&str; 4] = ["answered", "refused", "invalid", "out_of_budget"];
@@ -18,7 +18,7 @@ pub(super) fn trigger(trigger: &Trigger) -> Known {
         Trigger::Webhook { connection, dialect, record, fields, .. } => {
             let known = Known::record(fields, record.as_str(), &Origin::Connection(connection.clone()));
             // Whoever knows the token can write every field.
-            let outside = if matches!(dialect, Dialect::Token) { Marks::OUTSIDE } else { Marks::NONE };
+            let outside = if dialect.signs_events() { Marks::NONE } else { Marks::OUTSIDE };
             marked(known, outside, Marks::NONE)
         }
         Trigger::Poll { poll, record, fields, .. } => {
@@ -34,7 +34,7 @@ pub(super) fn trigger(trigger: &Trigger) -> Known {
 pub(super) fn event(event: &Event) -> Known {
     let origin = Origin::Connection(event.connection.clone());
     let known = Known::record(&event.fields, event.record.as_str(), &origin);
-    let outside = if matches!(event.dialect, Dialect::Token) { Marks::OUTSIDE } else { Marks::NONE };
+    let outside = if event.dialect.signs_events() { Marks::NONE } else { Marks::OUTSIDE };
     marked(known, outside, Marks::NONE)
 }
 

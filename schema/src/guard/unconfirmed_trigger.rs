@@ -3,7 +3,7 @@
 use super::{Breach, Called, Judged, at, marked_target};
 use crate::code::Code;
 use crate::flow::{Part, of_argument};
-use crate::plan::{Dialect, Effect, Trigger};
+use crate::plan::{Effect, Trigger};
 
 /// Reports each effect that may come before a read confirmed the event, at what it calls.
 ///
@@ -13,7 +13,7 @@ use crate::plan::{Dialect, Effect, Trigger};
 /// # Source
 /// engine.md section 2: whoever knows the token can write every field of such an event. Promise P25.
 pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
-    if !matches!(judged.plan.trigger, Trigger::Webhook { dialect: Dialect::Token, .. }) {
+    if !matches!(judged.plan.trigger, Trigger::Webhook { dialect, .. } if !dialect.signs_events()) {
         return Vec::new();
     }
     let effects = judged.calls().filter(|called| called.operation.effect != Effect::None);

@@ -12,7 +12,7 @@ use crate::passkey::Assertion;
 use crate::shape::is_token;
 use crate::time::Moment;
 
-/// A short fact: 1 to 64 of `A-Z a-z 0-9 . _ : -`, the shape of class `reference`.
+/// A short fact: 1 to 64 of `A-Z a-z 0-9 . _ : -`, the last one or two perhaps `=`, the shape of class `reference`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Token(Box<str>);
@@ -26,7 +26,7 @@ impl Token {
         if is_token(text) {
             Ok(Self(text.into()))
         } else {
-            Err(BadName { wanted: "a token: 1 to 64 of `A-Z a-z 0-9 . _ : -`" })
+            Err(BadName { wanted: "a token: 1 to 64 of `A-Z a-z 0-9 . _ : -`, the last one or two perhaps `=`" })
         }
     }
 

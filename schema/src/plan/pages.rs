@@ -61,6 +61,9 @@ pub struct Pages {
     pub more_at: Option<String>,
     /// The name or path that takes it in the request.
     pub param: String,
+    /// What the link to the next page says beside it, and what further pages are asked for with, too; by name in the query.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub also: BTreeSet<String>,
     /// Where that is: in the query unless said, else in the body, of GraphQL among the variables.
     #[serde(rename = "in", default = "query", skip_serializing_if = "is_query")]
     pub place: Place,

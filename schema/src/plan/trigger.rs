@@ -249,6 +249,12 @@ pub enum Dialect {
     Front,
     /// Adyen's `hmacSignature`, which stands in the body and signs eight of its values.
     Adyen,
+    /// HubSpot's `X-HubSpot-Signature-v3`, over the address, too. Events come in lists.
+    Hubspot,
+    /// Twilio's `X-Twilio-Signature`, over the address and a form, by SHA-1.
+    Twilio,
+    /// Mailgun's `signature`, which stands in the body and signs a time and an id alone.
+    Mailgun,
     /// A header that equals a secret.
     Token,
 }
@@ -269,6 +275,24 @@ pub const ADYEN_SIGNED: [&str; 8] = [
 ];
 
 impl Dialect {
+    /// Whether what an event says is signed, or only that somebody may send one: then anyone who saw one may have written it.
+    pub fn signs_events(self) -> bool {
+        match self {
+            Self::StandardWebhooks
+            | Self::Stripe
+            | Self::Github
+            | Self::Shopify
+            | Self::Zendesk
+            | Self::Slack
+            | Self::Intercom
+            | Self::Front
+            | Self::Adyen
+            | Self::Hubspot
+            | Self::Twilio => true,
+            Self::Mailgun | Self::Token => false,
+        }
+    }
+
     /// The dialect as people write it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -281,6 +305,9 @@ impl Dialect {
             Self::Intercom => "intercom",
             Self::Front => "front",
             Self::Adyen => "adyen",
+            Self::Hubspot => "hubspot",
+            Self::Twilio => "twilio",
+            Self::Mailgun => "mailgun",
             Self::Token => "token",
         }
     }

@@ -60,7 +60,7 @@ pub struct Setting {
 pub enum SettingType {
     /// Any text of at most 4,096 bytes.
     Text,
-    /// 1 to 64 of `A-Z a-z 0-9 . _ : -`.
+    /// 1 to 64 of `A-Z a-z 0-9 . _ : -`, the last one or two perhaps `=`.
     Token,
     /// An integer within ±(2^53 − 1).
     Integer,
@@ -128,7 +128,7 @@ impl SettingType {
     pub fn wanted(&self) -> String {
         match self {
             Self::Text => "a text of at most 4096 bytes".into(),
-            Self::Token => "1 to 64 of `A-Z a-z 0-9 . _ : -`".into(),
+            Self::Token => "1 to 64 of `A-Z a-z 0-9 . _ : -`, the last one or two perhaps `=`".into(),
             Self::Integer => "an integer".into(),
             Self::Decimal => "a decimal as text, like `\"0.5\"`".into(),
             Self::Boolean => "`true` or `false`".into(),

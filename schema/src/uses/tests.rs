@@ -319,6 +319,35 @@ fn how_a_token_is_read_is_signed() {
     assert_eq!(answers(json!({"empty": "absent", "optional": true})), "gid empty absent by system");
 }
 
+/// How an API counts decides how much money a number is: as it goes out, as it comes in, and in events.
+#[test]
+fn the_decimals_of_amounts_are_signed() {
+    let mut facts = serde_json::to_value(refund().operations.values().next().expect("an operation")).expect("json");
+    let wire = |units: &Value| {
+        let mut wire = json!({"value": "value", "currency": {"at": "currency"}, "unit": "minor"});
+        wire.as_object_mut().expect("an object").extend(units.as_object().expect("an object").clone());
+        json!({"type": "money", "wire": wire})
+    };
+    let mut of = |sent: Value, read: Value| {
+        facts["params"] = json!({"sum": {"place": "body", "at": "sum", "class": "reference", "shape": wire(&sent)}});
+        let field = json!({"at": "sum", "class": "reference", "written_by": "system", "shape": wire(&read)});
+        facts["response"] = json!({"sum": field});
+        let operation: Operation = serde_json::from_value(facts.clone()).expect("an operation");
+        let asked = RequestUse::of(&operation).expect("a request");
+        let event = json!({"connection": "pay", "event": "paid", "dialect": "stripe", "matches": {"a": "b"},
+            "record": "payment", "fields": {"sum": field}});
+        let heard = EventUse::of_event(&serde_json::from_value(event).expect("an event")).expect("an event").1;
+        (asked.digest, asked.answers, heard)
+    };
+    let (isk, plain) = (json!({"minor_units": {"ISK": 2}}), json!({}));
+    let (before, sent, read) = (of(plain.clone(), plain.clone()), of(isk.clone(), plain.clone()), of(plain, isk));
+    assert_ne!(before.0, sent.0);
+    assert_eq!((&before.1, before.0), (&sent.1, read.0));
+    assert_ne!(before.1, read.1);
+    assert!(read.1.values().any(|at| at.contains(r#""minor_units":{"ISK":2}"#)), "in words that can be read");
+    assert!(!before.2.covers(&read.2) && !read.2.covers(&before.2) && before.2.covers(&sent.2));
+}
+
 /// What is signed is the operation's own JSON, less the members that say how fast and what comes back.
 #[test]
 fn the_digest_of_a_request_is_that_of_the_operation_without_its_pace() {

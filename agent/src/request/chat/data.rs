@@ -81,7 +81,7 @@ fn plain(value: &Value) -> Json {
         Value::Instant(moment) => Json::Text(moment.to_string()),
         Value::Period(period) => Json::Text(period.to_string()),
         Value::Money(money) => {
-            let amount = amount::write(*money, assent_schema::shape::MoneyUnit::Major);
+            let amount = amount::write_major(*money);
             object(vec![("amount", Json::Text(amount)), ("currency", text_of(money.currency.as_str()))])
         }
         Value::List(items) => Json::List(items.iter().map(plain).collect()),

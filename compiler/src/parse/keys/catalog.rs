@@ -50,6 +50,7 @@ static API: Table = Table {
         ),
         may("channel", Holds::Table(&CHANNEL), "How people are asked through it."),
         may("rate", Holds::Table(&RATE), "How many requests it takes."),
+        may("minor_units", DECIMALS, "The decimals that it gives currencies, where they are others than in ISO 4217."),
         may("event", Holds::Map(&EVENT, &Holds::Table(&API_EVENT)), "What it sends, by name."),
         may("operation", Holds::Map(&NAME, &Holds::Table(&OPERATION)), "What it does, by name."),
     ]],
@@ -140,6 +141,9 @@ static API_EVENT: Table = Table {
     rules: &[],
 };
 
+/// Decimals by currency.
+const DECIMALS: Holds = Holds::Map(&CURRENCY, &Holds::Within(0, 6));
+
 /// Fields by name.
 pub(super) const FIELDS: Holds = Holds::Map(&NAME, &Holds::Table(&FIELD));
 
@@ -178,7 +182,7 @@ pub(super) fn categories() -> Vec<&'static str> {
 pub(super) const PREFIX: &str = "What stands before a `token` on the wire, always the same, like `gid://shopify/Order/`; the value is what follows.";
 
 /// The keys that say what a value looks like.
-pub(super) static SHAPE: [Key; 12] = [
+pub(super) static SHAPE: [Key; 13] = [
     need("type", Holds::Words(&SHAPES), "What the value looks like."),
     may("most_bytes", Holds::Within(1, 4 << 20), "The largest text, for `text`; 65536 unless said."),
     may("wire", Holds::Word(words::<InstantWire>), "How an `instant` is written; `iso` unless said."),
@@ -190,6 +194,11 @@ pub(super) static SHAPE: [Key; 12] = [
     may("unit", Holds::Word(words::<MoneyUnit>), "Whether the number of `money` is in minor or major units."),
     may("currency_at", Holds::Form(&PATH), "Where the currency of `money` stands below the value."),
     may("currency", Holds::Form(&CURRENCY), "The currency of `money` where it is always the same."),
+    may(
+        "minor_units",
+        DECIMALS,
+        "The decimals that currencies have there, for `money`; as the integration says, else as in ISO 4217.",
+    ),
     may("values", Holds::List(&Holds::Text), "The constants of `one_of`."),
     may(
         "numbers",

@@ -198,6 +198,11 @@ static PAGES: Table = Table {
             "Where the answer says whether there is another page, if nothing else does.",
         ),
         need("param", Holds::Form(&PATH), "The name in the query, or the path in the body, that takes it."),
+        may(
+            "also",
+            Holds::List(&Holds::Form(&PATH)),
+            "What else of a link's query further pages are asked for with, by name, for `link_at`.",
+        ),
         may("in", Holds::Words(&["query", "body"]), "Where that is; `query` unless said. With a body it must be said."),
         need("collect", Holds::Form(&NAME), "The field whose items are put together."),
         need("most", Holds::Within(1, 1_000), "The most pages."),

@@ -46,7 +46,12 @@ pub(super) fn check(unit: &Unit<Integration>, report: &mut Report<'_>) {
     let signs = unit.spec.webhook.as_ref().map(|webhook| webhook.dialect.value);
     let wrong = match (kind, signs) {
         (_, None) => "Answers come back signed: the integration has no `[webhook]`.",
-        (_, Some(Dialect::Token)) => "Answers come back signed, and `token` signs nothing.",
+        (_, Some(dialect)) if !dialect.signs_events() => {
+            "Answers come back signed, and its dialect signs nothing of them."
+        }
+        (_, Some(Dialect::Hubspot | Dialect::Twilio)) => {
+            "Its dialect signs the address of a workflow, and answers come back to another."
+        }
         (ChannelKind::Slack, Some(dialect)) if dialect != Dialect::Slack => {
             "A press of a button comes back signed as Slack signs: `dialect = \"slack\"`."
         }

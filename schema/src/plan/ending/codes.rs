@@ -79,6 +79,11 @@ pub const ENDINGS: &[EndCode] = &[
         "Give it a field of class `reference`.",
     ),
     end(
+        "bad_item",
+        "An item of a list lacks a declared field, or holds one that does not fit.",
+        "The log names the field. Mend the item, or the catalog: the item then comes again by itself, unless somebody handled it.",
+    ),
+    end(
         "bad_item_key",
         "The `key` of an `each` gives nothing that is a fact.",
         "Give it a field of class `reference`.",

@@ -1,0 +1,152 @@
+//! Currencies: which there are, how many decimals each has, and where an API counts them otherwise.
+//!
+//! # Source
+//! ISO 4217, list one of 2026; language.md section 2, Fields.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The codes of list one that stand for money, and those taken off it since 2018, which APIs go on listing. Sorted.
+const CURRENCIES: [&str; 172] = [
+    "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BHD", "BIF",
+    "BMD", "BND", "BOB", "BOV", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHE", "CHF", "CHW", "CLF",
+    "CLP", "CNY", "COP", "COU", "CRC", "CUC", "CUP", "CVE", "CZK", "DJF", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB",
+    "EUR", "FJD", "FKP", "GBP", "GEL", "GHS", "GIP", "GMD", "GNF", "GTQ", "GYD", "HKD", "HNL", "HRK", "HTG", "HUF",
+    "IDR", "ILS", "INR", "IQD", "IRR", "ISK", "JMD", "JOD", "JPY", "KES", "KGS", "KHR", "KMF", "KPW", "KRW", "KWD",
+    "KYD", "KZT", "LAK", "LBP", "LKR", "LRD", "LSL", "LYD", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRO",
+    "MRU", "MUR", "MVR", "MWK", "MXN", "MXV", "MYR", "MZN", "NAD", "NGN", "NIO", "NOK", "NPR", "NZD", "OMR", "PAB",
+    "PEN", "PGK", "PHP", "PKR", "PLN", "PYG", "QAR", "RON", "RSD", "RUB", "RWF", "SAR", "SBD", "SCR", "SDG", "SEK",
+    "SGD", "SHP", "SLE", "SLL", "SOS", "SRD", "SSP", "STD", "STN", "SVC", "SYP", "SZL", "THB", "TJS", "TMT", "TND",
+    "TOP", "TRY", "TTD", "TWD", "TZS", "UAH", "UGX", "USD", "USN", "UYI", "UYU", "UYW", "UZS", "VED", "VEF", "VES",
+    "VND", "VUV", "WST", "XAF", "XCD", "XCG", "XOF", "XPF", "YER", "ZAR", "ZMW", "ZWG",
+];
+
+/// The most decimals that an API may give a currency: millionths, as some write prices.
+pub const DECIMALS_MOST: u8 = 6;
+
+/// Whether a text is a currency code: three capitals.
+pub fn is_currency(text: &str) -> bool {
+    text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase())
+}
+
+/// Every currency of ISO 4217, sorted.
+pub fn currencies() -> impl Iterator<Item = &'static str> {
+    CURRENCIES.into_iter()
+}
+
+/// How many digits of the minor unit a currency has.
+///
+/// # Source
+/// ISO 4217, list one of 2026: two unless listed here.
+pub fn currency_digits(currency: &str) -> u32 {
+    match currency {
+        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND"
+        | "VUV" | "XAF" | "XOF" | "XPF" => 0,
+        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
+        "CLF" | "UYW" => 4,
+        _ => 2,
+    }
+}
+
+/// How many decimals an API gives currencies, where they are others than those of ISO 4217. Only what stands on the wire is
+/// counted so: an amount itself always has the minor unit of ISO 4217.
+///
+/// # Shape
+/// Currencies of ISO 4217, each with at most [`DECIMALS_MOST`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "BTreeMap<String, u8>")]
+pub struct MinorUnits(BTreeMap<String, u8>);
+
+/// Why a table says nothing of decimals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WrongUnits {
+    /// There is no such currency.
+    Currency(String),
+    /// A currency that there is has more decimals than any API counts.
+    Decimals(String),
+}
+
+impl fmt::Display for WrongUnits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Currency(code) => write!(f, "`{}` is no currency of ISO 4217", code.escape_debug()),
+            Self::Decimals(code) => write!(f, "`{code}` has more than {DECIMALS_MOST} decimals"),
+        }
+    }
+}
+
+impl std::error::Error for WrongUnits {}
+
+impl TryFrom<BTreeMap<String, u8>> for MinorUnits {
+    type Error = WrongUnits;
+
+    fn try_from(table: BTreeMap<String, u8>) -> Result<Self, Self::Error> {
+        for (code, decimals) in &table {
+            if CURRENCIES.binary_search(&code.as_str()).is_err() {
+                return Err(WrongUnits::Currency(code.clone()));
+            }
+            if *decimals > DECIMALS_MOST {
+                return Err(WrongUnits::Decimals(code.clone()));
+            }
+        }
+        Ok(Self(table))
+    }
+}
+
+impl MinorUnits {
+    /// Whether every currency is counted as in ISO 4217.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The decimals of a currency on the wire.
+    pub fn decimals(&self, currency: &str) -> u32 {
+        self.0.get(currency).map_or_else(|| currency_digits(currency), |decimals| u32::from(*decimals))
+    }
+
+    /// This table, and what another says of currencies of which this one says nothing.
+    #[must_use]
+    pub fn over(&self, other: &Self) -> Self {
+        let mut both = other.0.clone();
+        both.extend(self.0.iter().map(|(code, decimals)| (code.clone(), *decimals)));
+        Self(both)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(of: &[(&str, u8)]) -> Result<MinorUnits, WrongUnits> {
+        of.iter().map(|(code, decimals)| ((*code).to_owned(), *decimals)).collect::<BTreeMap<_, _>>().try_into()
+    }
+
+    #[test]
+    fn every_currency_is_listed_once_and_has_decimals() {
+        assert!(CURRENCIES.is_sorted_by(|a, b| a < b));
+        assert!(currencies().all(|code| is_currency(code) && currency_digits(code) <= 4));
+    }
+
+    #[test]
+    fn a_table_holds_currencies_with_decimals_that_there_are() {
+        let units = table(&[("IDR", 0), ("ISK", 2)]).unwrap();
+        assert_eq!([units.decimals("IDR"), units.decimals("ISK"), units.decimals("KWD")], [0, 2, 3]);
+        for unknown in ["isk", "XXZ", "", "ISKK"] {
+            assert_eq!(table(&[(unknown, 2)]), Err(WrongUnits::Currency(unknown.to_owned())));
+        }
+        assert_eq!(table(&[("ISK", 7)]), Err(WrongUnits::Decimals("ISK".into())));
+        // Who changes a plan by hand cannot say it either.
+        assert!(serde_json::from_str::<MinorUnits>(r#"{"ISK":2}"#).is_ok());
+        for bad in [r#"{"ISK":7}"#, r#"{"ISK":-1}"#, r#"{"ISK":300}"#, r#"{"isk":2}"#, r#"{"ISK":"2"}"#, "[]"] {
+            assert!(serde_json::from_str::<MinorUnits>(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_a_field_says_goes_before_what_its_api_says() {
+        let (api, field) = (table(&[("IDR", 0), ("ISK", 2)]).unwrap(), table(&[("IDR", 2)]).unwrap());
+        assert_eq!(field.over(&api), table(&[("IDR", 2), ("ISK", 2)]).unwrap());
+    }
+}
