@@ -1,5 +1,7 @@
 //! Data uses and gaps of tests as sentences. Findings, `plan`, `test` and `approve` say the same ones.
 
+use std::collections::BTreeMap;
+
 use assent_schema::class::Class;
 use assent_schema::coverage::Gap;
 use assent_schema::id::{ClientId, Name};
@@ -223,9 +225,21 @@ fn events(data_use: &DataUse) -> String {
     let said = data_use.events.iter().map(|(event, used)| {
         let fields: Vec<_> = used.fields.iter().map(|(name, at)| format!("{name} from {}", quoted(at))).collect();
         let fields = if fields.is_empty() { "nothing of it".to_owned() } else { fields.join(", ") };
-        format!("`{event}` ({fields})")
+        format!(
+            "`{event}` ({fields}{})",
+            used.starts.as_ref().map(|only| format!("; {}", starts(only))).unwrap_or_default()
+        )
     });
     said.collect::<Vec<_>>().join(", ")
+}
+
+/// Which events of a kind begin runs.
+pub fn starts(only: &BTreeMap<Name, String>) -> String {
+    if only.is_empty() {
+        return "each begins a run".to_owned();
+    }
+    let only: Vec<_> = only.iter().map(|(name, value)| format!("{name} is {}", quoted(value))).collect();
+    format!("begins a run where {}", only.join(" and "))
 }
 
 /// What goes where it counts.

@@ -316,6 +316,7 @@ pub const ALL: &[Promise] = &[
             "a_plan_that_went_back_and_was_not_readmitted_by_name_is_seen",
             "what_a_release_took_back_stays_back_until_one_readmits_it",
             "what_a_rollback_took_back_no_later_release_brings_again",
+            "what_an_agent_sent_back_is_released_again_by_name_alone",
         ],
         enforced: Enforced::Yes,
     },

@@ -1,7 +1,7 @@
 //! Events are sent to an agent, people decide, and in the end each is accounted for.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use assent_agent::store::{Aim, Ending, Entry, RunFilter, RunId, Sqlite, Store as _, TriggerKind};
 use assent_compiler::command::demo::stage::clock;
@@ -15,9 +15,8 @@ use super::site::{Kind, Site, bodies};
 pub(crate) const SEED: u64 = 7;
 /// The number of the first event: no number is the beginning of another.
 const FIRST: usize = 1_000;
-/// How often the runs are looked at, and how many times at most: an agent tells nobody that a run has ended.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-const LOOKS_MOST: usize = 6_000;
+/// How long ends are waited for: an agent tells nobody that a run has ended, and writes it down.
+const WAITED_MOST: Duration = Duration::from_mins(10);
 
 /// One event and what its sender knows.
 pub(crate) struct Sent {
@@ -66,7 +65,8 @@ impl Play {
 
     /// Answers what people are asked and what runs wait for, until all runs have ended.
     pub(crate) fn end(&mut self, agrees: impl Fn(&str) -> bool) {
-        for _ in 0..LOOKS_MOST {
+        let began = Instant::now();
+        while began.elapsed() < WAITED_MOST {
             let runs: BTreeMap<RunId, String> = self.site.runs().into_iter().map(|row| (row.run, row.state)).collect();
             let mut left = 0_usize;
             for sent in &mut self.sent {
@@ -88,7 +88,8 @@ impl Play {
             if left == 0 {
                 return;
             }
-            std::thread::sleep(LOOK_EVERY);
+            // Each look is an entry of the ledger.
+            self.site.changes.next_from_now();
         }
         panic!("runs have no end: {:?}", self.site.runs());
     }

@@ -20,13 +20,13 @@ use assent_schema::canon::{self, Digest};
 use assent_schema::id::ClientId;
 use assent_schema::plan::Plan;
 use assent_schema::status::{Status, WorkflowStatus};
+use assent_tests::changes::Changes;
 
 /// What every webhook is signed with.
 pub(crate) const SECRET: &str = "whsec_WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo=";
 
-/// How often an event is sent that the agent cannot take now, and the time between.
+/// How often an event is sent that the agent cannot take now: each time that something changed there.
 const SENDS_MOST: usize = 100;
-const SEND_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
 /// Lines of the agent's log that a failure shows.
 const LINES: usize = 30;
 
@@ -74,6 +74,8 @@ pub(crate) struct Site {
     pub(crate) cast: &'static Cast,
     pub(crate) agency: Agency,
     pub(crate) agent: Agent,
+    /// What the agent writes: it tells nobody that it is otherwise than it was.
+    pub(crate) changes: Changes,
     pub(crate) client: ClientId,
     /// The plans that it runs.
     pub(crate) plans: Vec<Arc<Plan>>,
@@ -141,7 +143,8 @@ impl Site {
         let plans = released.iter().filter(|(path, _)| path.starts_with("plans/"));
         let plans = plans.map(|(_, bytes)| Arc::new(canon::from_bytes(bytes).expect("a plan"))).collect();
         let client = cast.client.parse().expect("an id");
-        Self { cast, agency, agent, client, plans }
+        let changes = Changes::below(&agent.state());
+        Self { cast, agency, agent, changes, client, plans }
     }
 
     /// Starts the agent and waits until its workflows are at work.
@@ -199,7 +202,7 @@ impl Site {
             if status != 503 && status != 429 {
                 return (status, answer);
             }
-            std::thread::sleep(SEND_EVERY);
+            self.changes.next();
         }
         self.post(workflow, event, body).expect("an answer")
     }

@@ -1,14 +1,18 @@
 //! An agent whose store was put back from a copy, was edited, or runs twice: it starts nothing until on-call says so.
 
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
+use assent_agent::accept::webhook;
 use assent_schema::status::{Recover, Status};
 use assent_schema::trust::{Namespace, sign};
 use rusqlite::Connection;
 
 use super::fixture::key;
-use super::site::{Site, site_plan};
+use super::site::{Site, clock, site_plan, workflow};
 use super::table::{Attack, Verdict, attack};
 
 /// Copies a folder as an operator does who restores one.
@@ -35,15 +39,74 @@ fn stopped(site: &Site) -> Verdict {
 fn restored() -> Site {
     let mut site = Site::working();
     site.published(1);
+    put_back(&mut site, 2);
+    site
+}
+
+/// Keeps the state of now, lets the agent take another release, and puts the kept state back.
+fn put_back(site: &mut Site, next: u64) {
     site.kill();
     copy(&site.path("state"), &site.path("snapshot"));
     site.start();
     site.release(|world| world.bend_facts("/limits/waiting", 63.into()));
-    site.takes(2);
-    site.published(2);
+    site.takes(next);
+    site.published(next);
     site.kill();
     copy(&site.path("state"), &site.path("later"));
     copy(&site.path("snapshot"), &site.path("state"));
+}
+
+/// An API that hears what it is asked and never answers.
+struct Deaf {
+    address: String,
+    heard: Receiver<TcpStream>,
+}
+
+impl Deaf {
+    fn new() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let (told, heard) = channel();
+        // Ends with the process of the tests, or when nobody listens any more.
+        std::thread::spawn(move || listener.incoming().flatten().try_for_each(|stream| told.send(stream)));
+        Self { address, heard }
+    }
+
+    /// Waits until it is asked something; the connection stays open.
+    fn asked(&self) -> TcpStream {
+        self.heard.recv_timeout(Duration::from_mins(1)).expect("a question")
+    }
+
+    /// How often it was asked since the last time.
+    fn count(&self) -> usize {
+        self.heard.try_iter().count()
+    }
+}
+
+/// As [`restored`], with a run under way in the copy: its first step asked an API that has not answered.
+fn restored_midway(api: &Deaf) -> Site {
+    const SECRET: &[u8] = b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let mut site = Site::working();
+    site.release(|world| world.lead("helpdesk", &api.address));
+    site.takes(2);
+    site.fill("acme/helpdesk/webhook", SECRET);
+    site.fill("acme/helpdesk/token", b"a-token-of-the-helpdesk");
+    let body = br#"{"topic":"ticket.created","data":{"item":{"id":"4201","author":{"type":"user"}}}}"#;
+    let headers = webhook::sign(SECRET, "msg-1", clock(), body).unwrap_or_else(|refused| panic!("{}", refused.code()));
+    let mut request =
+        format!("POST /hooks/acme/refund HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n", body.len())
+            .into_bytes();
+    for (name, value) in headers {
+        request.extend([name.as_bytes(), b": ", &value, b"\r\n"].concat());
+    }
+    request.extend([b"\r\n", &body[..]].concat());
+    let answer = site.send(&request);
+    // What is ignored, or was there already, is answered with 200.
+    assert!(answer.contains(" 202 "), "{answer}");
+    let open = api.asked();
+    site.published(2);
+    put_back(&mut site, 3);
+    drop(open);
     site
 }
 
@@ -141,13 +204,21 @@ pub(crate) const ROOM: &[Attack] = &[
         Verdict::new("stops later", "")
     }),
     attack("a database put back from a copy, with the repository gone for good", "ledger-older", || {
-        let mut site = restored();
+        let api = Deaf::new();
+        let mut site = restored_midway(&api);
         let kept = site.path("state/checkpoints");
         std::fs::remove_dir_all(site.path("agency.git")).expect("a folder");
         // The folder of checkpoints alone is of now: they are not in the database.
         copy(&site.path("later/checkpoints"), &kept);
+        api.count();
         site.start();
-        stopped(&site)
+        let verdict = stopped(&site);
+        // It stopped before it began, and not with the checkpoint that it signs next: neither was the crash that cut its run
+        // short counted, nor did that run go on.
+        let trial = workflow(&site.status()).and_then(|it| it.trial.clone()).expect("a trial");
+        assert_eq!(trial.runs, 0, "a copy counts what happened to it");
+        assert_eq!(api.count(), 0, "a run of the copy asked an API");
+        verdict
     }),
     attack("a copy of an agent beside it", "ledger-older", || {
         let mut site = Site::working();

@@ -1,5 +1,7 @@
 //! A repository that anybody may push to, and a real agent process that pulls from it and trusts nothing of it.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -26,7 +28,7 @@ const WAITED_MOST: Duration = Duration::from_mins(2);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The instant of this machine: a process takes no other.
-fn clock() -> Moment {
+pub(crate) fn clock() -> Moment {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
     Moment::from_seconds(i64::try_from(since.as_secs()).expect("a clock before the end of time"))
 }
@@ -141,6 +143,25 @@ impl Site {
         } else {
             Err(text(&output.stdout) + &text(&output.stderr))
         }
+    }
+
+    /// Fills a slot of the vault of an agent that runs.
+    pub(crate) fn fill(&self, slot: &str, secret: &[u8]) {
+        let mut command = self.command(&["vault", "set", slot]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("a program that starts");
+        child.stdin.take().expect("an input").write_all(secret).expect("an input that is read");
+        assert!(child.wait().expect("an own process can be waited for").success());
+    }
+
+    /// Sends bytes to the agent's listener; the first line of the answer.
+    pub(crate) fn send(&self, bytes: &[u8]) -> String {
+        let config = std::fs::read_to_string(self.path("agent.toml")).expect("a configuration");
+        let address = config.lines().find_map(|line| line.strip_prefix("listen = ")).expect("a listener");
+        let mut stream = TcpStream::connect(address.trim_matches('"')).expect("a connection");
+        stream.write_all(bytes).expect("a request");
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).expect("an answer");
+        answer
     }
 
     pub(crate) fn start(&mut self) {

@@ -11,6 +11,19 @@ fn plan(pointer: &str, value: Value) -> Verdict {
     bent(|world| world.bend_plan(pointer, value))
 }
 
+/// A plan that begins runs for one ticket, or for each, where the client approved one, or each.
+fn matching(approved: Option<&str>, released: Option<&str>) -> Verdict {
+    let only = |ticket: Option<&str>| ticket.map_or(json!({}), |ticket| json!({ "ticket_id": ticket }));
+    bent(|world| {
+        let mut trigger = serde_json::to_value(&world.plan.trigger).expect("JSON");
+        trigger["only"] = only(approved);
+        world.bend_plan("/trigger", trigger.clone());
+        world.statements = vec![(world.approve(1, world.uses()), vec!["dana", "emil"])];
+        trigger["only"] = only(released);
+        world.bend_plan("/trigger", trigger);
+    })
+}
+
 const PAY: &str = "/operations/payments.refund";
 
 pub(crate) const ROOM: &[Attack] = &[
@@ -120,6 +133,18 @@ pub(crate) const ROOM: &[Attack] = &[
     }),
     attack("release keys and a staging agent: an operation that is given less time", "accepted", || {
         plan("/operations/helpdesk.get_ticket/timeout", "2s".into())
+    }),
+    // Which events begin a run at all comes with the plan, too.
+    attack(
+        "release keys and a staging agent: a match that lets more events in than the client approved",
+        "off: uncovered",
+        || matching(Some("4201"), None),
+    ),
+    attack("release keys and a staging agent: a match of other events", "off: uncovered", || {
+        matching(Some("4201"), Some("4202"))
+    }),
+    attack("release keys and a staging agent: a match that lets fewer events in", "accepted", || {
+        matching(None, Some("4201"))
     }),
     attack("revoked: root revokes the plan", "off: plan-revoked", || {
         let mut world = World::honest();

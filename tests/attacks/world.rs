@@ -175,6 +175,16 @@ impl World {
         self.facts = serde_json::from_value(facts).expect("facts");
     }
 
+    /// Leads a connection to an address of this machine; the client approves that too.
+    pub(crate) fn lead(&mut self, connection: &str, address: &str) {
+        let led = self.facts.connections.get_mut(connection).expect("a connection");
+        led.host = address.to_owned();
+        // Nothing on the agent's own host is asked otherwise.
+        led.private_addresses = true;
+        self.endpoints["clients"]["acme"][connection]["url"] = format!("http://{address}").into();
+        self.statements.push((self.approve(2, self.uses()), vec!["dana", "emil"]));
+    }
+
     /// A third root version, to be changed.
     pub(crate) fn next_root(&self) -> Root {
         self.roots.last().expect("a root").0.next(self.project)

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod browser;
+pub mod changes;
 pub mod faulty;
 pub mod generate;
 pub mod scenarios;

@@ -123,10 +123,14 @@ pub(crate) fn failed(code: &str) -> Alert {
     }
 }
 
+/// How long a post is waited for.
+const WAITED_MOST: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// Takes posts on loopback and keeps what they say.
 pub(crate) struct Hook {
     pub(crate) url: String,
     pub(crate) got: Arc<Mutex<Vec<Value>>>,
+    posts: tokio::sync::watch::Receiver<usize>,
 }
 
 impl Hook {
@@ -137,6 +141,7 @@ impl Hook {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let got = Arc::<Mutex<Vec<Value>>>::default();
         let keep = Arc::clone(&got);
+        let (told, posts) = tokio::sync::watch::channel(0);
         std::thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
                 let mut bytes = Vec::new();
@@ -153,28 +158,27 @@ impl Hook {
                     }
                 };
                 keep.lock().expect("no panic").extend(body);
+                told.send_modify(|posts| *posts += 1);
                 // Whoever asked may be gone.
                 drop(stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"));
             }
         });
-        Self { url, got }
+        Self { url, got, posts }
+    }
+
+    /// Waits for a post that fits.
+    pub(crate) async fn awaits(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let mut posts = self.posts.clone();
+        let came = posts.wait_for(|_| self.got().iter().any(&fits));
+        let came = tokio::time::timeout(WAITED_MOST, came).await.map(drop);
+        let found = self.got().into_iter().find(|one| fits(one));
+        found.unwrap_or_else(|| panic!("{what} did not come: {came:?}, {:?}", self.got()))
     }
 
     /// What came so far.
     pub(crate) fn got(&self) -> Vec<Value> {
         self.got.lock().expect("no panic").clone()
     }
-}
-
-/// Asks until there is an answer that fits, for at most half a minute.
-pub(crate) async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..300 {
-        if let Some(found) = look() {
-            return found;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    panic!("{what} did not come");
 }
 
 /// One GET on loopback; the body where the status is 200.

@@ -7,7 +7,7 @@ use assent_tests::servers::{free_address, write};
 use assent_tests::{Running, command, have};
 use serde_json::{Value, json};
 
-use crate::field::{Field, Hook, eventually, failed, get};
+use crate::field::{Field, Hook, failed, get};
 
 /// The members of a value and of all below it, with the kinds of their values; labels and annotations are anybody's.
 fn form(value: &Value, at: &str, found: &mut BTreeSet<String>) {
@@ -42,30 +42,25 @@ async fn an_alertmanager_takes_our_alerts_and_speaks_to_webhooks_as_we_do() {
     let mut program = command("prometheus-alertmanager", folder.path());
     program.arg(format!("--config.file={}", file.display())).arg(format!("--web.listen-address={address}"));
     program.arg(format!("--storage.path={}", folder.path().display())).arg("--cluster.listen-address=");
-    let _running = Running::begin(&mut program);
+    let _running = Running::start_heard(&mut program, |line| line.contains("Listening on"));
     let base = format!("http://{address}");
-    eventually("the Alertmanager", || get(&format!("{base}/-/ready"), None)).await;
 
     let field = Field::new(&json!({"via": "alertmanager", "endpoint": "prom"}), &base, None, None);
     field.write(Write::Alert(failed("a\r\n{{ .Labels }}\u{202e}"))).await;
     assert_eq!(field.round().await.sent, 1);
-    let alerts = eventually("the alert", || {
-        let alerts: Value = serde_json::from_str(&get(&format!("{base}/api/v2/alerts"), None)?).ok()?;
-        alerts.as_array().filter(|alerts| !alerts.is_empty()).cloned()
-    })
-    .await;
+    // What it sends stands in its list.
+    let fired = theirs.awaits("what it sends", |one| one["status"] == "firing").await;
+    let listed = get(&format!("{base}/api/v2/alerts"), None).expect("its list");
+    let alerts: Vec<Value> = serde_json::from_str(&listed).expect("a list");
     assert_eq!(alerts.len(), 1);
     assert_eq!(
         (&alerts[0]["labels"]["client"], &alerts[0]["labels"]["alertname"]),
         (&json!("acme"), &json!("run-failed"))
     );
     assert!(alerts[0]["annotations"]["commands"].as_str().expect("commands").contains("assent-agent rollback"));
-    let fired = eventually("what it sends", || theirs.got().first().cloned()).await;
-    assert_eq!(fired["status"], "firing");
     field.write(Write::AlertOver { key: failed("a\r\n{{ .Labels }}\u{202e}").key() }).await;
     assert_eq!(field.round().await.sent, 1);
-    let resolved =
-        eventually("that it is over", || theirs.got().into_iter().find(|one| one["status"] == "resolved")).await;
+    let resolved = theirs.awaits("that it is over", |one| one["status"] == "resolved").await;
 
     // The same two stages by our own webhook have the same form.
     let ours = Hook::open();

@@ -79,6 +79,7 @@ pub fn run(world: &SimWorld, spawner: &Spawner, first: impl Future<Output = ()> 
             continue;
         };
         let Some(task) = tasks.get_mut(&id) else { continue };
+        world.turn();
         let waker = Waker::from(Arc::new(TaskWaker { task: id, ready: Arc::clone(&ready) }));
         if let Poll::Ready(()) = task.as_mut().poll(&mut Context::from_waker(&waker)) {
             tasks.remove(&id);
@@ -95,4 +96,30 @@ fn take_one(world: &SimWorld, ready: &Ready) -> Option<u64> {
     let count = u64::try_from(ready.len()).unwrap_or(u64::MAX);
     let chosen = usize::try_from(world.choose(count)).unwrap_or(0);
     (chosen < ready.len()).then(|| ready.remove(chosen))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::Host;
+    use crate::sim::service::{Reply, Service};
+    use crate::world::{Clock as _, HttpRequest, Wall};
+
+    struct Nobody;
+
+    impl Service for Nobody {
+        fn answer(&mut self, _: Wall, request: HttpRequest) -> Reply {
+            panic!("asked for {}", request.operation)
+        }
+    }
+
+    /// A broken check can make a run try again and again without waiting for anything, and the executor counts polls alone.
+    #[test]
+    #[should_panic(expected = "round and round")]
+    fn a_task_that_never_waits_ends_the_simulation() {
+        let world = Host::new(1, assent_schema::time::Moment::from_seconds(0), Nobody).boot();
+        let clock = world.clone();
+        let goes_round = async move { while clock.now() < Wall::from_millis(1) {} };
+        run(&world, &Spawner::default(), goes_round);
+    }
 }

@@ -19,6 +19,8 @@ use crate::world::{
 
 /// How long a commit takes in the simulation, at most, in milliseconds.
 const COMMIT_MOST_MILLIS: u64 = 3;
+/// How often a task may look at the clock before it waits for anything.
+const LOOKS_MOST: u64 = 100_000;
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -59,6 +61,8 @@ struct State {
     seed: u64,
     wall_offset: i64,
     boot: Duration,
+    /// How often the clock was read since a task was given its turn.
+    looks: u64,
     /// Who is woken when, those of one instant in the order in which they began to wait.
     timers: BTreeMap<(Duration, u64), Waker>,
     next_timer: u64,
@@ -67,6 +71,15 @@ struct State {
     files: BTreeMap<String, Vec<u8>>,
     keys: BTreeMap<String, ([u8; 32], Duration)>,
     service: Box<dyn Service>,
+}
+
+impl State {
+    /// Time stands still while a task has its turn. One that looks at the clock without end and lets nobody else have a turn would
+    /// hold the simulation for ever, without a word: no timer comes, and the executor never counts another poll.
+    fn look(&mut self) {
+        self.looks = self.looks.saturating_add(1);
+        assert!(self.looks <= LOOKS_MOST, "a task goes round and round, and waits for nothing");
+    }
 }
 
 /// A simulated machine.
@@ -83,6 +96,7 @@ impl Host {
             seed,
             wall_offset: at.seconds().saturating_mul(1_000),
             boot: Duration::ZERO,
+            looks: 0,
             timers: BTreeMap::new(),
             next_timer: 0,
             points: Vec::new(),
@@ -165,6 +179,11 @@ impl SimWorld {
         *lock(&self.dead)
     }
 
+    /// A task is given its turn.
+    pub(super) fn turn(&self) {
+        lock(&self.host.state).looks = 0;
+    }
+
     /// Moves time to the next timer and wakes it. False when there is none.
     pub(super) fn next_timer(&self) -> bool {
         let mut state = lock(&self.host.state);
@@ -231,12 +250,15 @@ impl World for SimWorld {
 
 impl Clock for SimWorld {
     fn now(&self) -> Wall {
-        let state = lock(&self.host.state);
+        let mut state = lock(&self.host.state);
+        state.look();
         Wall::from_millis(state.wall_offset).plus(state.boot)
     }
 
     fn boot(&self) -> Duration {
-        lock(&self.host.state).boot
+        let mut state = lock(&self.host.state);
+        state.look();
+        state.boot
     }
 
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
@@ -263,6 +285,7 @@ impl Future for Sleep {
         let id = self.timer.unwrap_or(state.next_timer);
         state.next_timer = state.next_timer.max(id.saturating_add(1));
         state.timers.insert((self.due, id), context.waker().clone());
+        state.looks = 0;
         self.timer = Some(id);
         Poll::Pending
     }

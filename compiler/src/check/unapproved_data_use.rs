@@ -10,7 +10,7 @@ use assent_schema::trust::Decision;
 use assent_schema::uses::{DataUse, EventUse, Party, RequestUse};
 
 use super::View;
-use crate::sentence::{is_of_catalog, sentence};
+use crate::sentence::{is_of_catalog, sentence, starts};
 
 /// Reports each data use without approval, at the workflow that needs it; a guardrail at the client's file.
 ///
@@ -106,6 +106,11 @@ fn comes_otherwise(name: &str, used: &EventUse, approved: &[&DataUse]) -> Option
     let mut same = given.iter().filter(known).peekable();
     if same.peek().is_none() {
         return Some(format!("the catalog says otherwise than it did how `{name}` is known"));
+    }
+    let mut same = same.filter(|given| given.starts_as_much(used)).peekable();
+    if same.peek().is_none() {
+        let begins = used.starts.as_ref().map(starts).unwrap_or_default();
+        return Some(format!("more of `{name}` begins runs than did: {begins}"));
     }
     let fewest = fewest(&used.fields, same.map(|given| &given.fields))?;
     Some(format!("{fewest} of `{name}` is taken too, or the catalog says otherwise what it is"))

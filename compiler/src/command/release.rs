@@ -1,8 +1,11 @@
 //! `assent release`: builds, signs and publishes the bundles of an environment.
 
+use std::collections::BTreeMap;
+
 use assent_schema::canon::Digest;
 use assent_schema::id::{Environment, Region};
-use assent_schema::release::Readmitted;
+use assent_schema::release::{Manifest, Readmitted};
+use assent_schema::time::Moment;
 use serde_json::json;
 
 use super::compiled::{Compiled, Wanted, compiled};
@@ -11,6 +14,7 @@ use super::repository::{RemoteArgs, SourceArgs};
 use super::{Context, Outcome};
 use crate::bundle::{Bundle, assemble};
 use crate::error::Error;
+use crate::publish::back::{Heard, heard};
 use crate::publish::newest;
 use crate::publish::prepare::{Numbering, Target, Terms, gather, published, release_of, roots};
 use crate::publish::send::{put, sign_bundle, sign_freshness};
@@ -71,13 +75,25 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let mut manifests = Vec::new();
     for region in &compiled.regions {
         let target = Target { environment: args.environment.clone(), region: region.clone() };
-        let bundle = publish(args, &compiled, &target, region)?;
+        let (bundle, heard) = publish(args, &compiled, &target, region, context.now())?;
         let (branch, workflows) = (target.branch(), bundle.manifest.active.len());
         let (sequence, manifest) = (bundle.manifest.sequence, bundle.digest());
         if args.format != Style::Json {
             context.print(&format!("{branch}: release {sequence}, {workflows} workflows, manifest {manifest}\n"))?;
+            // Before the first release no agent has anything to say.
+            for (agent, why) in heard.unheard.iter().filter(|_| sequence > 1) {
+                context.note(&format!(
+                    "{branch}: {agent} signed nothing that is known here ({}). What it sent back, it refuses until a release \
+                     readmits it; this one could not look.",
+                    why.escape_debug()
+                ))?;
+            }
         }
-        rows.push(json!({ "branch": branch, "sequence": sequence, "workflows": workflows, "manifest": manifest }));
+        let mut row = json!({ "branch": branch, "sequence": sequence, "workflows": workflows, "manifest": manifest });
+        if let Some(row) = row.as_object_mut().filter(|_| sequence > 1 && !heard.unheard.is_empty()) {
+            row.insert("unheard".to_owned(), json!(heard.unheard));
+        }
+        rows.push(row);
         branches.push(branch);
         manifests.push((bundle.manifest, manifest));
         targets.push(target);
@@ -102,7 +118,13 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     Ok(Outcome::Fine)
 }
 
-fn publish(args: &Args, compiled: &Compiled, target: &Target, region: &Region) -> Result<Bundle, Error> {
+fn publish(
+    args: &Args,
+    compiled: &Compiled,
+    target: &Target,
+    region: &Region,
+    now: Moment,
+) -> Result<(Bundle, Heard), Error> {
     let roots = roots(&compiled.checked)?;
     let before = published(&compiled.repository, target, &args.believed)?;
     newest::check_agents(&compiled.repository, target, before.as_ref(), roots, &args.believed)?;
@@ -119,23 +141,37 @@ fn publish(args: &Args, compiled: &Compiled, target: &Target, region: &Region) -
     };
     let bundle = assemble(gather(&compiled.checked, target, terms, before.as_ref())?)
         .map_err(|e| Error::internal("write the bundle", e))?;
-    let named_though_back = bundle.manifest.named_though_back().map(|(active, reason)| {
-        let (client, workflow, plan) = (&active.client, &active.workflow, active.plan);
-        format!("\n  {client}/{workflow}: plan {} ({reason}); --readmit {plan}", plan.short())
-    });
-    let back: String = named_though_back.collect();
-    if !back.is_empty() {
-        return Err(Error::input(format!(
-            "{} cannot name plans that were rolled back there. Release a source that makes others, or let them in again by \
-             name, with --reason:{back}",
-            target.branch()
-        )));
-    }
+    let heard = heard(&compiled.repository, target, before.as_ref(), roots, now)?;
+    refuse_what_came_back(&bundle.manifest, target, &heard)?;
     let mut files = sign_bundle(&bundle, roots, &args.keys)?;
     if !args.freshness_keys.is_empty() {
         let release = release_of(&target.branch(), files)?;
         files = sign_freshness(&release, roots, compiled.at, &args.freshness_keys)?;
     }
     put(&compiled.repository, target, &files, &bundle.manifest)?;
-    Ok(bundle)
+    Ok((bundle, heard))
+}
+
+/// Refuses a release that names what came back there and that it does not let in again by name.
+fn refuse_what_came_back(manifest: &Manifest, target: &Target, heard: &Heard) -> Result<(), Error> {
+    let by_release: BTreeMap<Digest, &str> = manifest.stays_back();
+    let readmitted = |plan: &Digest| manifest.readmitted.iter().any(|again| again.plan == *plan);
+    let back = manifest.active.iter().filter(|active| !readmitted(&active.plan)).filter_map(|active| {
+        let by_release = by_release.get(&active.plan).map(|reason| (*reason).to_owned());
+        let why: Vec<String> = by_release.into_iter().chain(heard.sentence(&active.plan)).collect();
+        let (client, workflow, plan) = (&active.client, &active.workflow, active.plan);
+        let why = (!why.is_empty()).then(|| why.join("; "))?;
+        Some(format!("\n  {client}/{workflow}: plan {}: {why}; --readmit {plan}", plan.short()))
+    });
+    let back: String = back.collect();
+    if back.is_empty() {
+        return Ok(());
+    }
+    let Target { environment, region } = target;
+    Err(Error::input(format!(
+        "{} cannot name plans that came back there. Release a source that makes others, or let them in again by name, with \
+         --reason. Until then `assent rollback --environment {environment} --region {region} CLIENT/WORKFLOW` names the plan \
+         before:{back}",
+        target.branch()
+    )))
 }

@@ -18,6 +18,7 @@ use super::repository::RemoteArgs;
 use super::{Context, Format, Outcome};
 use crate::bundle::{ACCEPT_FOR, Bundle, close};
 use crate::error::Error;
+use crate::publish::back::{Heard, heard};
 use crate::publish::prepare::{Published, Target, published, release_of, stays_back};
 use crate::publish::send::{put, roots_of, sign_bundle, sign_freshness};
 use crate::publish::sign::KeyFile;
@@ -100,8 +101,9 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let older = history(&repository, &target)?;
     let roots = roots_of(&newest, project(&repository, &args.source)?)?;
     seen::check_agents(&repository, &target, Some(&newest), &roots, &args.believed)?;
-    let changes = changes(args, &newest.manifest, &older)?;
     let at = context.now();
+    let heard = heard(&repository, &target, Some(&newest), &roots, at)?;
+    let changes = changes(args, &newest.manifest, &older, &heard)?;
     let bundle = roll_back(args, &newest, &changes, at)?;
     let mut files = sign_bundle(&bundle, &roots, &args.keys)?;
     if !args.freshness_keys.is_empty() {
@@ -145,16 +147,18 @@ fn history(repository: &Repository, target: &Target) -> Result<Vec<Published>, E
     Ok(found)
 }
 
-/// Which older entry each workflow gets, and the release that it is from. A plan that was itself rolled back comes again only
-/// when it is readmitted.
+/// Which older entry each workflow gets, and the release that it is from. A plan that was itself rolled back, or that an agent
+/// of the place sent back, comes again only when it is readmitted.
 fn changes<'o>(
     args: &Args,
     newest: &Manifest,
     older: &'o [Published],
+    heard: &Heard,
 ) -> Result<Vec<(&'o ActiveWorkflow, &'o Published)>, Error> {
     let mut found = Vec::new();
     let back = newest.stays_back();
-    let barred = |plan: &Digest| args.readmit.is_none() && back.contains_key(plan);
+    let why = |plan: &Digest| back.get(plan).map(|reason| (*reason).to_owned()).or_else(|| heard.sentence(plan));
+    let barred = |plan: &Digest| args.readmit.is_none() && why(plan).is_some();
     for entry in &newest.active {
         let (client, workflow) = (entry.client.clone(), entry.workflow.clone());
         let named = WorkflowArgument { client, workflow };
@@ -170,7 +174,7 @@ fn changes<'o>(
         if let Some((old, release)) = old.filter(|(old, _)| barred(&old.plan)) {
             let (plan, sequence) = (old.plan.short(), release.manifest.sequence);
             let (client, workflow) = (&named.client, &named.workflow);
-            let reason = back.get(&old.plan).copied().unwrap_or_default();
+            let reason = why(&old.plan).unwrap_or_default();
             return Err(Error::input(format!(
                 "{client}/{workflow}: plan {plan} of release {sequence} went back itself ({reason}). Name another release, or say \
                  why it may run again: --readmit REASON"

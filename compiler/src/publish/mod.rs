@@ -1,5 +1,6 @@
 //! Signs and writes release branches; the only room that writes to git.
 
+pub mod back;
 pub mod branch;
 mod config;
 pub mod history;

@@ -19,6 +19,8 @@ use crate::error::Error;
 
 /// The most releases of one commit that are looked at for what was rolled back.
 const RELEASES_MOST: usize = 1_000;
+/// What an agent says of itself, on its branch.
+const STATUS: &str = "status.json";
 
 /// How one environment and region stands.
 #[derive(Clone, Debug)]
@@ -208,22 +210,31 @@ pub(super) fn agents(
 }
 
 fn evidence(repository: &Repository, name: &str, agent: &AgentId, roots: &RootChain) -> Result<Evidence, Error> {
-    const FILE: &str = "status.json";
-    let Some(tip) = branch::tip(repository, name)? else { return Ok(Evidence::Missing) };
-    let tree = match repository.find_commit(tip).and_then(|commit| commit.tree()) {
+    let tip = branch::tip(repository, name)?;
+    Ok(tip.map_or(Evidence::Missing, |tip| said_at(repository, tip, agent, roots)))
+}
+
+/// What one commit of an agent's branch says.
+pub(super) fn said_at(repository: &Repository, commit: Oid, agent: &AgentId, roots: &RootChain) -> Evidence {
+    let tree = match repository.find_commit(commit).and_then(|commit| commit.tree()) {
         Ok(tree) => tree,
-        Err(error) => return Ok(Evidence::Broken(error.message().to_owned())),
+        Err(error) => return Evidence::Broken(error.message().to_owned()),
     };
     // Only these two: the branch also holds checkpoints, and a hostile one whatever it likes.
     let read = |path: &str| {
         let entry = tree.get_path(Path::new(path)).ok()?;
         branch::blob(repository, entry.id(), branch::FILE_MOST_BYTES).ok()?
     };
-    let (Some(bytes), Some(armour)) = (read(FILE), read(&format!("{FILE}.{agent}.sig"))) else {
-        return Ok(Evidence::Broken("its branch holds no signed status".into()));
+    let (Some(bytes), Some(armour)) = (read(STATUS), read(&format!("{STATUS}.{agent}.sig"))) else {
+        return Evidence::Broken("its branch holds no signed status".into());
     };
-    Ok(match verify_status(FILE, &bytes, agent, &armour, roots.newest(), roots.project()) {
+    verified_status(&bytes, &armour, agent, roots)
+}
+
+/// Whether an agent that the root lists signed this of itself.
+pub(super) fn verified_status(bytes: &[u8], armour: &[u8], agent: &AgentId, roots: &RootChain) -> Evidence {
+    match verify_status(STATUS, bytes, agent, armour, roots.newest(), roots.project()) {
         Ok(status) => Evidence::Says(Box::new((*status).clone())),
         Err(why) => Evidence::Broken(why.to_string()),
-    })
+    }
 }

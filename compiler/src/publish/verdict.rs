@@ -16,7 +16,7 @@ use serde::Serialize;
 /// A status older than this is silence: an agent signs one at least every hour, and one push may fail.
 pub const SILENT_AFTER: Period = Period::minutes(150);
 /// How far an agent's clock may be ahead of ours.
-const AHEAD_MOST: Period = Period::minutes(10);
+pub(super) const AHEAD_MOST: Period = Period::minutes(10);
 
 /// How something stands, from good to bad: what is made of parts stands as its worst part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -2,6 +2,7 @@
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests; what does not fit fails the test")]
 
+mod back;
 mod branches;
 mod commits;
 mod hostile;

@@ -22,6 +22,10 @@ pub struct EventUse {
     /// Where each field that the workflow takes stands on the wire, as in the answers of operations.
     #[serde(default, deserialize_with = "spelled::some", skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, String>,
+    /// The fields that must have these values, as text, for it to begin a run: no field where each one does. Absent where none
+    /// does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<BTreeMap<Name, String>>,
 }
 
 /// How a signed event is known.
@@ -59,6 +63,11 @@ impl EventUse {
     /// What a trigger takes, by the name that data uses have for it: `<connection>.<event>`, `folder/<folder>`,
     /// `list/<operation>`, or `manual`. Nothing for a schedule, with which nothing comes.
     pub(super) fn of_trigger(trigger: &Trigger) -> Result<Option<(String, Self)>, CanonError> {
+        let starts = Some(trigger.only().cloned().unwrap_or_default());
+        Ok(Self::taken_by(trigger)?.map(|(name, taken)| (name, Self { starts, ..taken })))
+    }
+
+    fn taken_by(trigger: &Trigger) -> Result<Option<(String, Self)>, CanonError> {
         match trigger {
             Trigger::Webhook { connection, event, dialect, header, matches, once, own, fields, .. } => {
                 let known = Known { dialect: *dialect, header: header.as_deref(), matches, own: own.as_ref() };
@@ -94,13 +103,13 @@ impl EventUse {
         for (name, field) in taken {
             read_at(name.as_str(), field, &mut fields)?;
         }
-        Ok(Self { digest, once: Vec::new(), fields })
+        Ok(Self { digest, once: Vec::new(), fields, starts: None })
     }
 
     /// The same event, taken at another place of a workflow too. What a catalog never says of one event, that it is known or
     /// read in two ways, is covered by nothing.
     pub(super) fn join(&mut self, other: Self) {
-        let Self { digest, once, fields } = other;
+        let Self { digest, once, fields, starts } = other;
         if self.digest != digest {
             let both = [self.digest.to_string(), digest.to_string()].concat();
             self.digest = Digest::tagged("assent-event/v1", both.as_bytes());
@@ -110,6 +119,8 @@ impl EventUse {
         } else if !once.is_empty() && self.once != once {
             self.once.extend(once);
         }
+        // One trigger alone begins runs.
+        self.starts = self.starts.take().or(starts);
         for (name, at) in fields {
             let known = self.fields.entry(name).or_insert_with(|| at.clone());
             if *known != at {
@@ -119,10 +130,18 @@ impl EventUse {
         }
     }
 
-    /// Whether one that was approved is known in the same way and read at least as far.
+    /// Whether one that was approved is known in the same way, read at least as far, and begins at least as many runs.
     pub(super) fn covers(&self, derived: &Self) -> bool {
-        let Self { digest, once, fields } = derived;
+        let Self { digest, once, fields, starts: _ } = derived;
         let read = |(name, at): (&String, &String)| self.fields.get(name) == Some(at);
-        self.digest == *digest && self.once == *once && fields.iter().all(read)
+        self.digest == *digest && self.once == *once && fields.iter().all(read) && self.starts_as_much(derived)
+    }
+
+    /// Whether each event by which the other begins a run may begin one by this: what was approved has no condition that the
+    /// other lacks.
+    pub fn starts_as_much(&self, other: &Self) -> bool {
+        let Some(begins) = &other.starts else { return true };
+        let holds = |(name, value): (&Name, &String)| begins.get(name) == Some(value);
+        self.starts.as_ref().is_some_and(|approved| approved.iter().all(holds))
     }
 }

@@ -186,6 +186,30 @@ fn how_an_event_is_known_and_who_writes_its_fields_is_signed() {
     }
 }
 
+/// A wider `match` begins more runs: data of more people goes where fewer people's did.
+#[test]
+fn which_events_begin_a_run_is_signed_and_fewer_need_no_new_signature() {
+    let only = |only: Value| {
+        let mut plan = serde_json::to_value(refund()).expect("json");
+        plan["trigger"]["only"] = only;
+        of_catalog(&serde_json::from_value(plan).expect("a plan"))
+    };
+    let (every, one) = (of_catalog(&refund()), only(json!({ "ticket_id": "7" })));
+    let (other, both) = (only(json!({ "ticket_id": "8" })), only(json!({ "kind": "refund", "ticket_id": "7" })));
+    assert!(covers(&every, &one) && covers(&one, &both) && covers(&every, &both));
+    assert!(!covers(&one, &every) && !covers(&both, &one) && !covers(&one, &other) && !covers(&other, &one));
+    // What was only waited for begins no run.
+    let waited = changed(&every, "/events/helpdesk.ticket.created/starts", Value::Null);
+    assert!(covers(&every, &waited) && covers(&one, &waited) && !covers(&waited, &one) && !covers(&waited, &every));
+    // A place where it is waited for takes nothing away from what was signed of where it begins runs.
+    let name = "helpdesk.ticket.created";
+    let (mut joined, there) = (waited.events[name].clone(), one.events[name].clone());
+    joined.join(there.clone());
+    let mut turned = there;
+    turned.join(waited.events[name].clone());
+    assert_eq!((&joined, joined.starts.as_ref()), (&turned, one.events[name].starts.as_ref()));
+}
+
 #[test]
 fn what_a_workflow_writes_itself_where_it_sends_or_pays_is_signed() {
     let effect = |change: &dyn Fn(&mut Value)| {

@@ -363,6 +363,11 @@ static EVENT: Table = Table {
         need("digest", Holds::Form(&DIGEST), "The digest of how it is signed and told from others."),
         may("once", Holds::List(&Holds::Form(&NAME)), "The fields by which it is accepted once."),
         may("fields", Holds::Map(&LINE, &Holds::Text), "Where the fields that are taken stand on the wire."),
+        may(
+            "starts",
+            Holds::Map(&NAME, &Holds::Text),
+            "The fields that must have these values for it to begin a run; absent where it begins none.",
+        ),
     ]],
     rules: &[],
 };

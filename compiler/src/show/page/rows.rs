@@ -6,7 +6,7 @@ use assent_schema::id::{Name, OperationRef, PersonId};
 use assent_schema::trust::words;
 use assent_schema::uses::{ConnectionParty, DataUse, EventUse, Party, PutUse, RequestUse};
 
-use crate::sentence::{always, effect, guardrail, quoted, stays};
+use crate::sentence::{always, effect, guardrail, quoted, starts, stays};
 
 /// What one row is about, with its values.
 pub(super) type Row = (&'static str, Vec<String>);
@@ -116,7 +116,8 @@ fn event((event, used): (&String, &EventUse)) -> String {
 
 fn taken((event, used): (&String, &EventUse)) -> Vec<String> {
     let once = used.once.iter().map(|name| format!("{event}: accepted once by {name}"));
-    used.fields.iter().map(|(name, at)| format!("{event}: {name}, from {at}")).chain(once).collect()
+    let starts = used.starts.iter().map(|only| format!("{event}: {}", starts(only)));
+    used.fields.iter().map(|(name, at)| format!("{event}: {name}, from {at}")).chain(once).chain(starts).collect()
 }
 
 /// One row for each field and constant, so that a new one is seen.

@@ -10,13 +10,9 @@ pub(super) fn agree_again(stage: &mut Stage, story: &mut Story<'_, '_>) -> Resul
     story.chapter("The client agrees again")?;
     let began = now();
     // What was tried and did not hold goes back to what ran before: plans that were rehearsed.
-    for (file, was, is) in [
-        ("prompts/intent.md", "\nAnswer in the customer's best interest.\n", ""),
-        ("workflows/triage.toml", "7009", "7003"),
-        ("workflows/triage.test.toml", "7009", "7003"),
-    ] {
-        let path = stage.agency.source.join("clients/acme").join(file);
-        put(&path, String::from_utf8_lossy(&read(&path)?).replace(was, is).as_bytes())?;
+    for file in ["triage.toml", "triage.test.toml"] {
+        let path = stage.agency.source.join("clients/acme/workflows").join(file);
+        put(&path, String::from_utf8_lossy(&read(&path)?).replace("7009", "7003").as_bytes())?;
     }
     stage.agency.commit("Keep the withdrawal, and what ran before")?;
     stage.agency.approve_again("acme")?;

@@ -50,6 +50,7 @@ pub(super) fn roll_back(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<
     let old = refund(&old).and_then(|refund| refund.plan);
     let prompt = stage.agency.source.join("clients/acme/prompts/intent.md");
     let mut text = read(&prompt)?;
+    let ran_before = text.clone();
     text.extend_from_slice(b"\nAnswer in the customer's best interest.\n");
     put(&prompt, &text)?;
     stage.agency.commit("Reword the prompt of the refund workflow")?;
@@ -80,5 +81,8 @@ pub(super) fn roll_back(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<
         ),
         &["P17"],
         took,
-    )
+    )?;
+    // No release names again what came back there: the source goes back as well.
+    put(&prompt, &ran_before)?;
+    stage.agency.commit("Keep the prompt that ran before")
 }

@@ -1,0 +1,231 @@
+//! Which plans the agents of a place sent back, as each of them signed it: `assent release` names none of them again unasked.
+//!
+//! A status counts by the key that the root lists for the agent, and by nothing else: what anybody may push neither holds a
+//! release back nor hides what came back. So the newest status that the agent signed counts, on its branch or as this clone saw
+//! it before, however old it is: a return stands until a release that the agent took since readmits the plan. An agent of which
+//! nothing is known holds nothing back. It refuses the plan by itself all the same.
+//!
+//! # Source
+//! trust.md section 6: a plan that went back stays refused, under any sequence, until a release readmits it by name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use assent_schema::canon::{self, Digest};
+use assent_schema::id::AgentId;
+use assent_schema::release::Manifest;
+use assent_schema::status::Status;
+use assent_schema::time::Moment;
+use assent_schema::trust::RootChain;
+use git2::{Oid, Repository};
+use serde::{Deserialize, Serialize};
+
+use super::prepare::{Published, Target};
+use super::standing::{said_at, verified_status};
+use super::verdict::{AHEAD_MOST, Evidence};
+use super::{branch, sign};
+use crate::error::Error;
+
+/// The most commits of a branch that are looked at: of an agent that speaks every hour, those of six weeks.
+const COMMITS_MOST: usize = 1_000;
+
+/// What the agents of a place say that they sent back.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    /// By plan and by agent.
+    pub back: BTreeMap<Digest, BTreeMap<AgentId, SentBack>>,
+    /// Agents that signed nothing that is known here, and why what stands on their branches is not theirs.
+    pub unheard: BTreeMap<AgentId, String>,
+}
+
+/// That an agent sent a plan back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentBack {
+    /// The code of the reason.
+    pub code: String,
+    /// When it first said so, as far as its branch shows.
+    pub since: Moment,
+    /// When it said so last.
+    pub said: Moment,
+}
+
+impl Heard {
+    /// Who sent a plan back, since when and why, in words; nothing where nobody did.
+    pub fn sentence(&self, plan: &Digest) -> Option<String> {
+        let who = self.back.get(plan)?.iter().map(|(agent, back)| {
+            let code = back.code.escape_debug();
+            let SentBack { since, said, .. } = back;
+            format!("{agent} sent it back ({code}) and says so since {since}, last at {said}")
+        });
+        Some(who.collect::<Vec<_>>().join("; "))
+    }
+}
+
+/// What this clone saw of an agent last, as it was signed.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    status: String,
+    signature: String,
+}
+
+/// A status with what makes it the agent's.
+struct Signed {
+    status: Status,
+    /// Where it stands on the branch; nothing where only this clone remembers it.
+    at: Option<Oid>,
+}
+
+/// Hears every agent that the root lists in a place.
+///
+/// # Errors
+/// When the repository cannot be read, or what is kept of an agent cannot be written.
+pub fn heard(
+    repository: &Repository,
+    target: &Target,
+    before: Option<&Published>,
+    roots: &RootChain,
+    now: Moment,
+) -> Result<Heard, Error> {
+    let mut heard = Heard::default();
+    let mut answers = None;
+    let place = (&target.environment, &target.region);
+    for (agent, _) in roots.newest().agents.iter().filter(|(_, entry)| (&entry.environment, &entry.region) == place) {
+        let signed = match newest(repository, target, agent, roots, now)? {
+            Ok(signed) => signed,
+            Err(why) => {
+                heard.unheard.insert(agent.clone(), why);
+                continue;
+            }
+        };
+        let sent: BTreeMap<Digest, String> =
+            signed.status.went_back().flat_map(|(_, _, plans)| plans.clone()).collect();
+        if sent.is_empty() {
+            continue;
+        }
+        let answers = match &mut answers {
+            Some(answers) => answers,
+            none => none.insert(readmissions(repository, target, before, roots)?),
+        };
+        let took = signed.status.release.as_ref().map(|release| (release.generation, release.sequence));
+        let answered =
+            |plan: &Digest| answers.iter().any(|(number, plans)| Some(*number) > took && plans.contains(plan));
+        for (plan, code) in sent.into_iter().filter(|(plan, _)| !answered(plan)) {
+            let since = since(repository, &signed, &plan, agent, roots);
+            let back = SentBack { code, since, said: signed.status.time };
+            heard.back.entry(plan).or_default().insert(agent.clone(), back);
+        }
+    }
+    Ok(heard)
+}
+
+/// The newest that an agent signed, of its branch and of what this clone kept; or why there is nothing.
+fn newest(
+    repository: &Repository,
+    target: &Target,
+    agent: &AgentId,
+    roots: &RootChain,
+    now: Moment,
+) -> Result<Result<Signed, String>, Error> {
+    let name = format!("status/{}/{}/{agent}", target.environment, target.region);
+    let file = repository.commondir().join("assent").join(format!("{name}.json"));
+    let mut why = "it has no status branch".to_owned();
+    let mut found = None;
+    if let Some(tip) = branch::tip(repository, &name)? {
+        // What somebody else wrote on top of it takes nothing away.
+        for commit in ancestors(repository, tip) {
+            match said_at(repository, commit, agent, roots) {
+                Evidence::Says(status) => {
+                    found = Some(Signed { status: *status, at: Some(commit) });
+                    break;
+                }
+                Evidence::Broken(broken) if commit == tip => why = broken,
+                Evidence::Broken(_) | Evidence::Missing => {}
+            }
+        }
+    }
+    // An agent whose clock was ahead once would be remembered for ever by what it said then.
+    let remembered = kept(&file, agent, roots).filter(|status| status.time <= now.plus(AHEAD_MOST));
+    if let Some(status) = remembered
+        && found.as_ref().is_none_or(|signed| signed.status.time < status.time)
+    {
+        return Ok(Ok(Signed { status, at: None }));
+    }
+    let Some(signed) = found else { return Ok(Err(why)) };
+    if let Some(commit) = signed.at {
+        keep(repository, commit, &file, agent)?;
+    }
+    Ok(Ok(signed))
+}
+
+/// A commit and its first parents.
+fn ancestors(repository: &Repository, tip: Oid) -> impl Iterator<Item = Oid> {
+    let before = |id: &Oid| repository.find_commit(*id).ok()?.parent_id(0).ok();
+    std::iter::successors(Some(tip), before).take(COMMITS_MOST)
+}
+
+/// What is kept counts as what it is: signed by the agent that the root lists today, or nothing.
+fn kept(file: &Path, agent: &AgentId, roots: &RootChain) -> Option<Status> {
+    let kept: Kept = canon::from_bytes(&std::fs::read(file).ok()?).ok()?;
+    match verified_status(kept.status.as_bytes(), kept.signature.as_bytes(), agent, roots) {
+        Evidence::Says(status) => Some(*status),
+        Evidence::Broken(_) | Evidence::Missing => None,
+    }
+}
+
+fn keep(repository: &Repository, commit: Oid, file: &PathBuf, agent: &AgentId) -> Result<(), Error> {
+    let text = |path: String| {
+        let entry = repository.find_commit(commit).ok()?.tree().ok()?.get_path(Path::new(&path)).ok()?;
+        String::from_utf8(branch::blob(repository, entry.id(), branch::FILE_MOST_BYTES).ok()??).ok()
+    };
+    let (status, signature) = (text("status.json".to_owned()), text(format!("status.json.{agent}.sig")));
+    let Some((status, signature)) = status.zip(signature) else { return Ok(()) };
+    let bytes = canon::to_bytes(&Kept { status, signature }).map_err(|e| Error::internal("write what was said", e))?;
+    if std::fs::read(file).is_ok_and(|kept| kept == bytes) {
+        return Ok(());
+    }
+    sign::write(file, &bytes)
+}
+
+/// When an agent first said that it sent a plan back: the oldest status in a row that says so.
+fn since(repository: &Repository, signed: &Signed, plan: &Digest, agent: &AgentId, roots: &RootChain) -> Moment {
+    let mut first = signed.status.time;
+    for commit in signed.at.into_iter().flat_map(|at| ancestors(repository, at)) {
+        let Evidence::Says(status) = said_at(repository, commit, agent, roots) else { continue };
+        if !status.went_back().any(|(_, _, plans)| plans.contains_key(plan)) {
+            break;
+        }
+        first = first.min(status.time);
+    }
+    first
+}
+
+/// What releases of this generation readmitted, each by its number. The newest was signed, and each names the one before by its
+/// digest; whatever else stands in the history counts for nothing.
+fn readmissions(
+    repository: &Repository,
+    target: &Target,
+    before: Option<&Published>,
+    roots: &RootChain,
+) -> Result<Vec<((u32, u64), BTreeSet<Digest>)>, Error> {
+    let mut found = Vec::new();
+    let generation = roots.newest().generation;
+    let Some(before) = before.filter(|before| before.manifest.generation == generation) else { return Ok(found) };
+    let Some(tip) = branch::tip(repository, &target.branch())? else { return Ok(found) };
+    let mut wanted = Some(before.digest);
+    for commit in ancestors(repository, tip) {
+        let Some(digest) = wanted else { break };
+        let Some(manifest) = manifest_of(repository, commit, digest) else { continue };
+        let plans = manifest.readmitted.iter().map(|one| one.plan).collect();
+        found.push(((manifest.generation, manifest.sequence), plans));
+        wanted = manifest.previous;
+    }
+    Ok(found)
+}
+
+fn manifest_of(repository: &Repository, commit: Oid, digest: Digest) -> Option<Manifest> {
+    let tree = repository.find_commit(commit).ok()?.tree().ok()?;
+    let entry = tree.get_path(Path::new("manifest.json")).ok()?;
+    let bytes = branch::blob(repository, entry.id(), branch::FILE_MOST_BYTES).ok()??;
+    canon::from_bytes(&bytes).ok().filter(|_| Digest::of_file(&bytes) == digest)
+}
