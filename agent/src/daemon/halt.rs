@@ -114,15 +114,19 @@ impl Agent {
         push::branch(&self.config.environment, &self.config.region, &self.config.agent)
     }
 
+    /// Nobody but this agent writes them: one that it cannot have written is damage, and never as if there were none.
     fn kept_checkpoints(&self) -> Result<BTreeMap<String, String>, StoreError> {
         // The agent's own log is at least as old as any other, also in a database that was put back.
         let logs: BTreeSet<Log> = self.store.logs()?.into_iter().chain([Log::Agent]).collect();
         let mut kept = BTreeMap::new();
         for log in logs {
-            let note = self.disk.read(&checkpoint_path(&log)).or(Err(StoreError::Broken))?;
-            if let Some(note) = note.and_then(|note| String::from_utf8(note).ok()) {
-                kept.insert(log.as_str().to_owned(), note);
+            let Some(note) = self.disk.read(&checkpoint_path(&log)).or(Err(StoreError::Broken))? else { continue };
+            let damaged = || StoreError::Damaged("a kept checkpoint");
+            let note = String::from_utf8(note).map_err(|_| damaged())?;
+            if log == log.written() {
+                self.our_head(&log, &note).ok_or_else(damaged)?;
             }
+            kept.insert(log.as_str().to_owned(), note);
         }
         Ok(kept)
     }
@@ -276,10 +280,13 @@ impl Agent {
 }
 
 /// Stops for a log that does not continue its last checkpoint.
-pub(super) async fn stop_for_ledger(agent: &Arc<Agent>, shorter: bool) {
-    let why = if shorter { Why::LedgerOlder } else { Why::LedgerForked };
-    let kept = agent.kept_checkpoints().map(|checkpoints| Branch { status: None, checkpoints });
-    let published = kept.map(|kept| agent.signed_by_us(&kept)).unwrap_or_default();
+pub(super) async fn stop_for_ledger(agent: &Arc<Agent>, why: Why) {
+    let kept = agent.kept_checkpoints().unwrap_or_else(|error| {
+        // It stops all the same: what it has no proof of may still be so.
+        tracing::error!(%error, "the kept checkpoints cannot be read; the stop is written without them");
+        BTreeMap::new()
+    });
+    let published = agent.signed_by_us(&Branch { status: None, checkpoints: kept });
     if let Err(error) = agent.stop_for(&[why].into(), published).await {
         tracing::error!(%error, "why the agent stopped could not be written");
     }

@@ -86,15 +86,36 @@ pub fn harden() -> Result<(), Error> {
 /// Refuses to run where memory may be written to a disk in the clear.
 ///
 /// # Errors
-/// When there is swap on a plain disk.
+/// When there is swap on a plain disk, or it cannot be told what swap there is.
+///
+/// # Source
+/// engine.md section 1. Promise P04.
 pub fn refuse_plain_swap() -> Result<(), Error> {
-    let swaps = std::fs::read_to_string("/proc/swaps").unwrap_or_default();
+    // A disk whose name says nothing of encryption is a plain one.
     let encrypted = |device: &str| {
         let name = Path::new(device).file_name().unwrap_or_default().to_string_lossy().into_owned();
         let uuid = std::fs::read_to_string(format!("/sys/block/{name}/dm/uuid")).unwrap_or_default();
         uuid.starts_with("CRYPT-")
     };
-    match plain_swap(&swaps, encrypted) {
+    judge_swap(swaps(), encrypted)
+}
+
+/// What the kernel says of its swap; `None` when there is none.
+fn swaps() -> io::Result<Option<String>> {
+    // The kernel tells how much there is without `/proc`, of which a service may be shown a part alone (`ProcSubset=pid`).
+    if rustix::system::sysinfo().totalswap == 0 {
+        return Ok(None);
+    }
+    std::fs::read_to_string("/proc/swaps").map(Some)
+}
+
+/// Swap that cannot be looked at is refused as if it were plain.
+fn judge_swap(swaps: io::Result<Option<String>>, encrypted: impl Fn(&str) -> bool) -> Result<(), Error> {
+    let swaps = swaps.tried(|| "cannot tell whether memory may be written to a plain disk".into());
+    let swaps = swaps.map_err(|error| {
+        error.help("This machine has swap: let the agent read `/proc/swaps`, or turn swap off (`swapoff -a`).")
+    })?;
+    match swaps.and_then(|swaps| plain_swap(&swaps, encrypted)) {
         None => Ok(()),
         Some(device) => Err(Error::environment(format!("memory may be written to the plain swap `{device}`"))
             .help("Turn swap off (`swapoff -a`), use zram, or put it on dm-crypt.")),
@@ -176,6 +197,18 @@ mod tests {
         let disk = format!("{head}/dev/zram0 partition 1 0 1\n/dev/dm-0 partition 1 0 1\n");
         assert_eq!(plain_swap(&disk, |device| device == "/dev/dm-0"), None);
         assert_eq!(plain_swap(&disk, |_| false), Some("/dev/dm-0".to_owned()));
+    }
+
+    #[test]
+    fn swap_that_cannot_be_looked_at_is_refused() {
+        let refused = |swaps| judge_swap(swaps, |_| false).err().map(|error| error.to_string());
+        assert_eq!(refused(Ok(None)), None);
+        assert_eq!(refused(Ok(Some("Filename\n/dev/zram0 partition 1 0 1\n".to_owned()))), None);
+        let plain = refused(Ok(Some("Filename\n/dev/sda2 partition 1 0 1\n".to_owned())));
+        assert!(plain.unwrap().contains("the plain swap `/dev/sda2`"));
+        for kind in [io::ErrorKind::NotFound, io::ErrorKind::PermissionDenied] {
+            assert!(refused(Err(kind.into())).unwrap().contains("cannot tell"), "{kind}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod acceptance;
 mod agent;
 mod answers;
 mod clocks;
+mod doors;
 mod erasure;
 mod halt;
 mod heartbeat;
@@ -12,6 +13,7 @@ mod holders;
 pub mod host;
 mod incidents;
 mod ledger_questions;
+mod loops;
 mod metrics;
 mod office;
 mod pokes;
@@ -27,68 +29,51 @@ mod resets;
 mod runs;
 mod secrets;
 mod statements;
+mod tasks;
 mod traces;
 pub mod vaults;
 mod viewers;
 mod watching;
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use assent_schema::id::ConnectionId;
 use assent_schema::ledger::Origin;
 use assent_schema::time::Moment;
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
-use crate::config::{Config, TlsFiles};
-use crate::console::{self, Console};
+use crate::config::Config;
 use crate::control::ledger::LedgerDesk;
-use crate::control::server;
 use crate::deploy::live::{EndedRun, Field};
 use crate::deploy::{Board, holds, switch};
-use crate::desk::FrontDesk;
 use crate::error::{Context as _, Error};
 use crate::identity::Identity;
 use crate::ledger::Ledgers;
-use crate::listen::{self, Certificate, Entrance};
-use crate::people::Itself;
 use crate::pin::Pin;
 use crate::pull::locks;
 use crate::pull::read;
-use crate::pull::watch::Watch;
-use crate::real::{BoundedClock, Real, RealClock, RealDice, RealDisk, RealInboxes, RealKeyring, RealNet, tls};
+use crate::real::{BoundedClock, Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
 use crate::run::Engine;
 use crate::store::{Books, Clocks, LedgerRows, Log, Sqlite, Store as _, StoreError, Write, life};
-use crate::watch::{Routes, Teller};
+use crate::watch::Routes;
 use crate::world::{Clock as _, Dice as _, Keyring as _};
 
 use agent::{Agent, Parts, TIME};
-use answers::Clerk;
+use doors::Doors;
 use publishing::Said;
-use registry::Register;
+use tasks::{Gone, Tasks};
 
 /// Where the store says that the agent went down in order.
 const CLEAN: &str = "agent/clean";
-/// How often time alone is looked at: approvals that expire, freezes and trials that end.
-const LOOK_EVERY: Duration = Duration::from_secs(30);
-/// Ends of runs that are counted together at most.
-const COUNTED_MOST: usize = 1_024;
-/// How often alerts that are due are delivered.
-const ALERT_EVERY: Duration = Duration::from_secs(1);
 /// How long the last words may take after the deadline of a stop.
 const LAST_WORDS_MOST: Duration = Duration::from_secs(10);
 /// How long what blocks may take when a recovery ends a life of the agent.
 const LETS_GO: Duration = Duration::from_secs(30);
 /// How long the key lives by which a start finds out whether the kernel takes keys.
 const PROBE_LIVES: Duration = Duration::from_secs(1);
-/// How often the service manager hears that the agent lives.
-const WATCHDOG_EVERY: Duration = Duration::from_secs(10);
 
 /// What only the command line knows.
 #[derive(Clone, Debug)]
@@ -148,120 +133,33 @@ enum Ended {
 
 async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     // Before anything else, so that a signal that comes while we start is not lost.
-    let mut terminate = signal(SignalKind::terminate()).tried(|| "cannot hear signals".into())?;
-    let mut interrupt = signal(SignalKind::interrupt()).tried(|| "cannot hear signals".into())?;
+    let mut signals = Signals::new()?;
     let stop_time = config.limits.stop_time.duration();
     let (agent, ended) = build(config, outside.program.clone()).await?;
     start(&agent).await.tried(|| "cannot start from what the state folder holds".into())?;
-
-    let socket = agent.config.state.socket();
-    let control = server::bind(&socket).tried(|| format!("cannot listen at `{}`", socket.display()))?;
-    let listen = agent.config.listen;
-    let listener = TcpListener::bind(listen).await.tried(|| format!("cannot listen at {listen}"))?;
-    let tls = certificate(&agent.config)?;
-    if let Some(tls) = &tls {
-        agent.seen.certificate.get_or_init(|| Arc::clone(tls));
-    }
-    let entrance = |listener| Entrance::new(listener, tls.clone(), &agent.config.proxies);
-    let itself = Itself { project: agent.pin.project, agent: agent.config.agent.clone() };
-    let registry = Arc::new(Register(Arc::clone(&agent)));
-    let (world, engine, field) = (Arc::clone(&agent.world), Arc::clone(&agent.engine), Arc::clone(&agent.field));
-    let desk = FrontDesk::open(world, engine, field, registry, itself).await;
-    let desk = desk.tried(|| "cannot open the front desk".into())?;
+    let (control, doors) = Doors::open(&agent).await?;
+    let desk = doors::desk(&agent).await?;
     // Only now, with everything verified and counted, does any run go on; and none in a store that may not be the newest.
     let resumed = match agent.halted() {
         None => desk.resume().tried(|| "cannot go on with the runs of the journal".into())?,
         Some(_) => 0,
     };
     let (stopping, stopped) = watch::channel(false);
-
-    let mut loops = JoinSet::new();
-    let mut front = JoinSet::new();
-    front.spawn(listen::serve(entrance(listener), names(&agent.config, listen), Arc::clone(&desk), stopped.clone()));
-    if let Some(address) = agent.config.console {
-        let listener = TcpListener::bind(address).await.tried(|| format!("cannot open the console at {address}"))?;
-        let office = office::Bureau { agent: Arc::clone(&agent), desk: Arc::clone(&desk) };
-        let console = Console::new(office, names(&agent.config, address), agent.config.is_secure());
-        front.spawn(console::serve(entrance(listener), console, stopped.clone()));
-    }
-    if let Some(address) = agent.config.metrics {
-        let listener = TcpListener::bind(address).await.tried(|| format!("cannot tell metrics at {address}"))?;
-        front.spawn(metrics::serve(
-            entrance(listener),
-            names(&agent.config, address),
-            Arc::clone(&agent),
-            stopped.clone(),
-        ));
-    }
-    let (schedules, schedules_stop) = (Arc::clone(&desk), stopped.clone());
-    front.spawn(async move { schedules.keep_schedules(schedules_stop).await });
-    front.spawn(Arc::clone(&desk).keep_polls(stopped.clone()));
-    let (chats, chats_stop, console) = (Arc::clone(&desk), stopped.clone(), agent.config.console_url());
-    front.spawn(async move {
-        if let Err(error) = chats.keep_chats(console, chats_stop).await {
-            tracing::error!(%error, "what chats were told cannot be read");
-        }
-    });
-    let inboxes = agent.config.inboxes.as_deref().map(|root| {
-        let opened =
-            RealInboxes::open(root).map(Arc::new).tried(|| format!("cannot open the inboxes `{}`", root.display()));
-        opened.map_err(|error| {
-            error.help("Make the folder, for the agent to read and write, or take `inboxes` out of `agent.toml`.")
-        })
-    });
-    let inboxes = inboxes.transpose()?;
-    let woken = Arc::new(tokio::sync::Notify::new());
-    let watched = agent.config.inboxes.as_deref().and_then(|root| Watch::folders(root, Arc::clone(&woken)));
-    let folders = Arc::clone(&desk);
-    front.spawn(async move {
-        folders.keep_inboxes(inboxes, woken, stopped).await;
-        drop(watched);
-    });
-    let starting = Arc::clone(&desk);
-    let starter = Box::new(move |task| starting.take_up(task));
-    let clerk = Clerk::new(Arc::clone(&agent), desk.itself().clone(), starter);
-    loops.spawn(server::serve(control, Arc::new(clerk)));
-    loops.spawn(pulls::pulling(Arc::clone(&agent)));
-    loops.spawn(counting(Arc::clone(&agent), ended));
-    loops.spawn(keeping_secrets(Arc::clone(&agent)));
-    loops.spawn(looking(Arc::clone(&agent)));
-    loops.spawn(alerting(Arc::clone(&agent)));
-    loops.spawn(watching::watching(Arc::clone(&agent)));
-    loops.spawn(heartbeat::beating(Arc::clone(&agent)));
-    loops.spawn(traces::telling(Arc::clone(&agent)));
-    loops.spawn(publishing::publishing(Arc::clone(&agent)));
-    loops.spawn(holders::sharing(Arc::clone(&agent)));
-    loops.spawn(pruning::pruning(Arc::clone(&agent)));
-    loops.spawn(watchdog(outside.notify.clone()));
-    // Those that sleep before their first turn are no less well for it.
-    for name in heartbeat::LOOPS {
-        agent.seen.turned(name, agent.world.clock.boot());
-    }
+    let mut front = doors.serve(&agent, &desk, &stopped);
+    let mut loops = loops::spawn(&agent, ended, outside.notify.clone());
+    loops.spawn("control", doors::control(control, &agent, &desk));
     host::notify(outside.notify.as_deref(), "READY=1");
-    tracing::info!(agent = %agent.config.agent, version = env!("CARGO_PKG_VERSION"), listen = %listen, resumed, "ready");
+    let (name, version, listen) = (&agent.config.agent, env!("CARGO_PKG_VERSION"), &agent.config.listen);
+    tracing::info!(agent = %name, version, %listen, resumed, "ready");
 
-    let mut end = Ended::Stopped;
-    tokio::select! {
-        () = agent.recovered.notified() => end = Ended::Recovered,
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        // A loop never ends by itself: what went wrong there must not look like an agent that works.
-        Some(ended) = front.join_next() => {
-            end = Ended::Broken;
-            tracing::error!(panicked = ended.is_err(), "the front of the agent ended");
-        }
-        Some(ended) = loops.join_next() => {
-            end = Ended::Broken;
-            tracing::error!(panicked = ended.is_err(), "a loop of the agent ended");
-        }
-    }
+    let end = wait(&agent, &mut signals, &mut front, &mut loops).await;
     host::notify(outside.notify.as_deref(), "STOPPING=1");
     tracing::info!("stopping");
     let drained = async {
         // No new events; then no further step; then what is under way reaches the journal.
         stopping.send_replace(true);
         agent.engine.stop();
-        while front.join_next().await.is_some() {}
+        while front.ended().await.is_some() {}
         desk.drain().await;
     };
     if tokio::time::timeout(stop_time, drained).await.is_err() {
@@ -274,20 +172,34 @@ async fn live(config: Config, outside: &Outside) -> Result<Ended, Error> {
     Ok(end)
 }
 
-/// The certificate of the listeners, if they have one.
-fn certificate(config: &Config) -> Result<Option<Arc<Certificate>>, Error> {
-    let Some(TlsFiles { certificate, key }) = &config.tls else { return Ok(None) };
-    let opened = Certificate::open(certificate, key);
-    let (certificate, key) = (certificate.display(), key.display());
-    let opened = opened.tried(|| format!("cannot use the certificate `{certificate}` with the key `{key}`"));
-    let help = "Name PEM files: the certificate with those that signed it, and its key.";
-    opened.map(|opened| Some(Arc::new(opened))).map_err(|error| error.help(help))
+/// The signals that tell the agent to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
 }
 
-/// The names by which a listener is reached.
-fn names(config: &Config, listen: SocketAddr) -> Vec<String> {
-    let own = [listen.ip().to_string(), "localhost".to_owned()];
-    own.into_iter().chain(config.hosts.iter().cloned()).collect()
+impl Signals {
+    fn new() -> Result<Self, Error> {
+        let hear = |kind| signal(kind).tried(|| "cannot hear signals".into());
+        Ok(Self { terminate: hear(SignalKind::terminate())?, interrupt: hear(SignalKind::interrupt())? })
+    }
+}
+
+/// Waits until this life of the agent ends.
+async fn wait(agent: &Agent, signals: &mut Signals, front: &mut Tasks, loops: &mut Tasks) -> Ended {
+    tokio::select! {
+        () = agent.recovered.notified() => Ended::Recovered,
+        _ = signals.terminate.recv() => Ended::Stopped,
+        _ = signals.interrupt.recv() => Ended::Stopped,
+        // None ever ends by itself: what went wrong there must not look like an agent that works.
+        Some(gone) = front.ended() => broken(&gone),
+        Some(gone) = loops.ended() => broken(&gone),
+    }
+}
+
+fn broken(gone: &Gone) -> Ended {
+    tracing::error!(part = gone.name, panicked = gone.panicked, "a part of the agent ended");
+    Ended::Broken
 }
 
 async fn build(
@@ -383,18 +295,16 @@ async fn start(agent: &Arc<Agent>) -> Result<(), StoreError> {
 }
 
 /// The last words, once no run is under way: durable that the agent went down in order, then told to the outside.
-async fn stop(agent: &Arc<Agent>, mut loops: JoinSet<()>) {
+async fn stop(agent: &Arc<Agent>, loops: Tasks) {
     loops.shutdown().await;
     if agent.halted().is_some() {
         // Its logs may not be the newest: nothing more is said in them.
         return;
     }
     let now = agent.field.now();
-    let logs = agent.store.logs().unwrap_or_default();
-    let mut with = agent.missed(agent.world.clock.now()).unwrap_or_default();
-    with.extend(agent.engine.take_used(true).into_iter().map(|note| Write::Note(Box::new(note))));
-    with.extend(logs.into_iter().map(|log| Write::Note(Box::new(crate::ledger::stopped(log)))));
-    with.push(Write::State { name: CLEAN.to_owned(), value: Some(Vec::new()) });
+    let used = agent.engine.take_used(true).into_iter().map(|note| Write::Note(Box::new(note)));
+    let missed = agent.missed(agent.world.clock.now());
+    let with = used.chain(in_order(agent.store.logs(), missed)).collect();
     if let Err(error) = agent.switch(|board| board.halt(now), with).await {
         tracing::error!(%error, "the last words could not be written");
     }
@@ -403,78 +313,19 @@ async fn stop(agent: &Arc<Agent>, mut loops: JoinSet<()>) {
     }
 }
 
-/// Counts the ends of runs for trials: all that came while the ones before were made durable, in one transaction.
-async fn counting(agent: Arc<Agent>, mut ended: tokio::sync::mpsc::UnboundedReceiver<EndedRun>) {
-    let mut runs = Vec::new();
-    while ended.recv_many(&mut runs, COUNTED_MOST).await > 0 {
-        if let Err(error) = agent.count(&runs).await {
-            tracing::error!(%error, runs = runs.len(), "the ends of runs could not be counted");
+/// What is written when the agent goes down in order. Nothing where not all of it can be said: then the next start does not
+/// find that it did.
+fn in_order(logs: Result<Vec<Log>, StoreError>, missed: Result<Vec<Write>, StoreError>) -> Vec<Write> {
+    match logs.and_then(|logs| Ok((logs, missed?))) {
+        Ok((logs, missed)) => {
+            let stopped = logs.into_iter().map(|log| Write::Note(Box::new(crate::ledger::stopped(log))));
+            let clean = Write::State { name: CLEAN.to_owned(), value: Some(Vec::new()) };
+            missed.into_iter().chain(stopped).chain([clean]).collect()
         }
-        runs.clear();
-    }
-}
-
-/// Looks at what time alone changes.
-async fn looking(agent: Arc<Agent>) {
-    loop {
-        tokio::time::sleep(LOOK_EVERY).await;
-        // First: whatever is written next may be about time.
-        if let Err(error) = agent.look_at_pulse().await {
-            tracing::error!(%error, "that time was missed could not be written");
+        Err(error) => {
+            tracing::error!(%error, "what is said last cannot be read; the next start counts as one after a crash");
+            Vec::new()
         }
-        if let Err(error) = agent.look_at_resets().await {
-            tracing::error!(%error, "a reset of approvers whose wait is over could not be judged");
-        }
-        if let Err(error) = agent.look_at_time().await {
-            tracing::error!(%error, "what time changes could not be written");
-        }
-        if let Err(error) = agent.end_lapsed_holds().await {
-            tracing::error!(%error, "holds whose time is over could not be ended");
-        }
-        agent.look_at_clocks().await;
-        if let Err(error) = agent.look_at_incidents().await {
-            tracing::error!(%error, "what time does to incidents could not be written");
-        }
-        agent.world.net.sweep();
-        agent.seen.turned("time", agent.world.clock.boot());
-    }
-}
-
-/// Looks at secrets: at once when a person changed something.
-async fn keeping_secrets(agent: Arc<Agent>) {
-    loop {
-        agent.look_at_secrets().await;
-        tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-            () = agent.secrets.news.notified() => {}
-        }
-    }
-}
-
-/// Delivers alerts.
-async fn alerting(agent: Arc<Agent>) {
-    loop {
-        let routes = agent.routes();
-        let (world, store, console) = (&*agent.world, &*agent.store, agent.config.console_url());
-        let secrets = |route: &ConnectionId| -> crate::watch::ToldSecret<'_> {
-            Box::pin(agent.field.route_secret(route.clone()))
-        };
-        let teller =
-            Teller { routes: &routes, agent: &agent.config.agent, secrets: &secrets, console: console.as_deref() };
-        match crate::watch::deliver_due(world, store, &teller).await {
-            Ok(_) => agent.seen.turned("alerts", agent.world.clock.boot()),
-            Err(error) => tracing::error!(%error, "alerts could not be delivered"),
-        }
-        agent.tell_of_full_disk(&teller).await;
-        tokio::time::sleep(ALERT_EVERY).await;
-    }
-}
-
-/// Tells the service manager that this thread still turns.
-async fn watchdog(notify: Option<PathBuf>) {
-    loop {
-        host::notify(notify.as_deref(), "WATCHDOG=1");
-        tokio::time::sleep(WATCHDOG_EVERY).await;
     }
 }
 

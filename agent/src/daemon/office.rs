@@ -13,16 +13,14 @@ use assent_schema::release::Choice;
 use assent_schema::status::Status;
 use assent_schema::time::Period;
 
-use super::agent::{Agent, TheField, TheWorld};
+use super::agent::Agent;
 use super::answers::not_held;
 use super::hold::NotHeld;
-use super::registry::Register;
 use crate::console::{Done, Known, Logged, Office, Refused, Viewer, Who, Written};
 use crate::control::alerts::AlertQuestion;
 use crate::control::incidents::{IncidentAnswer, IncidentRow};
 use crate::control::{Answer, Chosen, ReadAgain, Verb};
 use crate::deploy::NoRollback;
-use crate::desk::FrontDesk;
 use crate::incident::Step;
 use crate::ledger::Sought;
 use crate::people::Through;
@@ -35,7 +33,7 @@ use crate::world::{Clock as _, Dice as _, Wall};
 /// The console's way to an agent.
 pub(super) struct Bureau {
     pub(super) agent: Arc<Agent>,
-    pub(super) desk: Arc<FrontDesk<TheWorld, Sqlite, TheField, Register>>,
+    pub(super) desk: Arc<super::doors::TheDesk>,
 }
 
 impl Bureau {

@@ -38,6 +38,15 @@ struct Known {
 }
 
 impl Known {
+    /// What the store knows. A row that cannot be read knows of pokes that must not count again: none is taken then.
+    fn read(bytes: Option<&[u8]>) -> Result<Self, NotTaken> {
+        let none = Self { floor: None, taken: BTreeMap::new() };
+        bytes.map_or(Ok(none), canon::from_bytes).map_err(|error| {
+            tracing::error!(%error, "which pokes were taken cannot be read");
+            NotTaken::NotDurable
+        })
+    }
+
     /// What is known once this one is taken.
     fn with(&self, poke: Digest, signed_at: Moment, now: Moment) -> Result<Self, NotTaken> {
         let (oldest, newest) = (now.minus(CLOCK_MOST_APART), now.plus(CLOCK_MOST_APART));
@@ -87,9 +96,7 @@ impl Agent {
         // Two at once must not both find themselves unknown.
         let mut pokes = self.pokes.lock().await;
         let known = self.store.state(POKES).or(Err(NotTaken::NotDurable))?;
-        let known = known.and_then(|bytes| canon::from_bytes(&bytes).ok());
-        let known = known.unwrap_or(Known { floor: None, taken: BTreeMap::new() });
-        let known = known.with(Digest::of_file(&signed.bytes), poke.time, now)?;
+        let known = Known::read(known.as_deref())?.with(Digest::of_file(&signed.bytes), poke.time, now)?;
         pokes.admit(boot)?;
         let value = canon::to_bytes(&known).or(Err(NotTaken::NotDurable))?;
         let write = Write::State { name: POKES.to_owned(), value: Some(value) };
@@ -124,6 +131,15 @@ mod tests {
         assert_eq!(take(6, 30, 30), Ok(()));
         assert_eq!(take(2, 1, 5), Err(NotTaken::TooLate), "again, when the clock was put back");
         assert_eq!(take(3, 1, 5), Err(NotTaken::TooLate), "again, when the clock was put back");
+    }
+
+    #[test]
+    fn no_poke_counts_while_it_cannot_be_read_which_did() {
+        let none = Known { floor: None, taken: BTreeMap::new() };
+        assert_eq!(Known::read(None), Ok(none.clone()));
+        let bytes = canon::to_bytes(&none).unwrap();
+        assert_eq!(Known::read(Some(&bytes)), Ok(none));
+        assert_eq!(Known::read(bytes.get(1..)), Err(NotTaken::NotDurable));
     }
 
     #[test]

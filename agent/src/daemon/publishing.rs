@@ -9,6 +9,7 @@ use assent_schema::status::Status;
 use assent_schema::trust::{Namespace, sign};
 
 use super::agent::{Agent, lock};
+use crate::deploy::halt::Why;
 use crate::ledger::{PublishError, RoundError};
 use crate::pull::{PullFailure, push};
 use crate::store::{Log, Note, Store as _, StoreError, Transaction, Write};
@@ -136,7 +137,8 @@ pub(super) async fn checkpoints(agent: &Arc<Agent>) -> Result<BTreeMap<String, V
         Err(error) => {
             tracing::error!(%error, "checkpoints could not be signed");
             if let RoundError::Refused(_, what) = error {
-                super::halt::stop_for_ledger(agent, what == PublishError::Smaller).await;
+                let why = if what == PublishError::Smaller { Why::LedgerOlder } else { Why::LedgerForked };
+                super::halt::stop_for_ledger(agent, why).await;
             }
             Err(PullFailure::Broken)
         }
@@ -183,7 +185,12 @@ async fn rehearsals(agent: &Arc<Agent>) -> (BTreeMap<String, Vec<u8>>, Vec<Write
         if agent.store.state(&name).ok().flatten().is_some() {
             continue;
         }
-        if let Some(bytes) = super::rehearsal::rehearse(agent, &taken, workflow).await {
+        let rehearsed = super::rehearsal::rehearse(agent, &taken, workflow).await;
+        let bytes = rehearsed.inspect_err(|error| {
+            let (client, workflow) = (&workflow.active.client, &workflow.active.workflow);
+            tracing::error!(%client, %workflow, %error, "a plan could not be rehearsed");
+        });
+        if let Ok(bytes) = bytes {
             let digest = Digest::of_file(&bytes);
             put_signed(agent, &mut files, format!("{REHEARSALS}{digest}.json"), &bytes, Namespace::Rehearsal);
             done.push(Write::State { name, value: Some(digest.to_string().into_bytes()) });

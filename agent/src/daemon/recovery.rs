@@ -30,6 +30,8 @@ use crate::world::{Clock as _, Disk, Wall};
 
 /// Where the store keeps what the first entries of the new logs say, until they are written.
 const RECOVERED: &str = "agent/recovered";
+/// Where a recovery is kept that cannot be read. It is not done; somebody on call signs another.
+pub(super) const REFUSED: &str = "recovery.refused";
 /// Where lists and schedules stand. What came since the store was left is not known here, and must not be begun twice.
 const CURSORS: [&str; 2] = ["schedule/", "poll/"];
 
@@ -55,17 +57,25 @@ struct Recovered {
 /// # Errors
 /// When the store or the folder cannot be read or written; then it is done at the next start.
 ///
+/// # Shape
+/// One that cannot be read is told and kept as [`REFUSED`], and the agent stays stopped.
+///
 /// # Crash
 /// One transaction; the file goes after it, and is without effect when it was done.
 pub(super) async fn finish(config: &Config, disk: &impl Disk) -> Result<(), Error> {
     let cannot = || "cannot recover".to_owned();
     let Some(bytes) = disk.read(RECOVERY).tried(cannot)? else { return Ok(()) };
-    {
+    let read = Read::of(&bytes);
+    if let Err(error) = &read {
+        tracing::error!(%error, kept = REFUSED, "the recovery that was signed cannot be read: sign another");
+        disk.write(REFUSED, &bytes).tried(cannot)?;
+    }
+    if let Ok(read) = read {
         let store = offline::open(&config.state.database())?;
         // What is dated here is dated for good.
         let now = BoundedClock::new(stored_time(&store).tried(cannot)?).now();
-        let writes = serde_json::from_slice(&bytes).ok().map(|signed| writes(config, (&store, disk), &signed, now));
-        if let Some(writes) = writes.transpose().tried(cannot)?.filter(|writes| !writes.is_empty()) {
+        let writes = writes(config, (&store, disk), &read, now).tried(cannot)?;
+        if !writes.is_empty() {
             store.commit(Transaction { at: now, writes }).await.tried(cannot)?;
             tracing::warn!("recovered: the logs begin again, and what was under way is in the manual queue");
         }
@@ -73,16 +83,31 @@ pub(super) async fn finish(config: &Config, disk: &impl Disk) -> Result<(), Erro
     disk.remove(RECOVERY).tried(cannot)
 }
 
+/// A recovery, as it was signed and what it says.
+struct Read {
+    signed: Signed,
+    says: Recover,
+}
+
+impl Read {
+    /// Reads what [`super::agent::Agent::recover`] wrote.
+    fn of(bytes: &[u8]) -> Result<Self, String> {
+        let signed: Signed = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let says = canon::from_bytes(signed.statement.as_bytes()).map_err(|error| error.to_string())?;
+        Ok(Self { signed, says })
+    }
+}
+
+/// What it changes: nothing when it is about another stop, or was done before.
 fn writes(
     config: &Config,
     (store, disk): (&impl Store, &impl Disk),
-    signed: &Signed,
+    Read { signed, says }: &Read,
     now: Wall,
 ) -> Result<Vec<Write>, StoreError> {
     let Some(halt) = store.state(HALT)? else { return Ok(Vec::new()) };
     let halt: Halt = canon::from_bytes(&halt).or(Err(StoreError::Damaged("why the agent stopped")))?;
-    let Ok(recover) = canon::from_bytes::<Recover>(signed.statement.as_bytes()) else { return Ok(Vec::new()) };
-    if !recover.is_of(&config.agent, &halt) {
+    if !says.is_of(&config.agent, &halt) {
         return Ok(Vec::new());
     }
     let (mut writes, mut runs, mut alerts) = (Vec::new(), BTreeMap::<ClientId, u64>::new(), Vec::new());

@@ -31,6 +31,8 @@ const AGAIN_AFTER: Duration = Duration::from_mins(5);
 pub(super) enum Kept {
     /// It is not in the agent's repository.
     Lost,
+    /// The agent's repository, or what it holds of it, cannot be read.
+    Unreadable(PullFailure),
     /// It is there.
     Judged(Box<Result<Taken, acceptance::Refusal>>),
 }
@@ -65,9 +67,15 @@ impl Agent {
         let manifest = std::str::from_utf8(&manifest).ok().and_then(|text| text.parse::<Digest>().ok());
         let manifest = manifest.ok_or(StoreError::Damaged("the name of the accepted release"))?;
         let repository = self.config.state.repository();
-        let commit = shelf::find(&repository, &manifest).ok().flatten();
-        let read = commit.and_then(|commit| Some((read::read(&repository, &commit).ok()?, commit)));
-        let Some((files, commit)) = read else { return Ok(Some(Kept::Lost)) };
+        let commit = match shelf::find(&repository, &manifest) {
+            Ok(Some(commit)) => commit,
+            Ok(None) => return Ok(Some(Kept::Lost)),
+            Err(failure) => return Ok(Some(Kept::Unreadable(failure))),
+        };
+        let files = match read::read(&repository, &commit) {
+            Ok(files) => files,
+            Err(failure) => return Ok(Some(Kept::Unreadable(failure))),
+        };
         self.judge(&files, &commit, needed).map(|judged| Some(Kept::Judged(Box::new(judged))))
     }
 
@@ -79,6 +87,13 @@ impl Agent {
             Some(Kept::Lost) => {
                 tracing::error!("the accepted release is not in the agent's repository");
                 self.alert("release-lost", "not-there").await;
+            }
+            Some(Kept::Unreadable(failure)) => {
+                tracing::error!(
+                    code = failure.code(),
+                    "the accepted release cannot be read from the agent's repository"
+                );
+                self.alert("release-lost", failure.code()).await;
             }
             Some(Kept::Judged(judged)) => match *judged {
                 Ok(taken) => match self.keep_resets(&taken).await {

@@ -46,7 +46,8 @@ impl Agent {
             };
             let done =
                 queue.iter().find(|item| item.run == run).map_or_else(Vec::<EffectDone>::new, |i| i.done.clone());
-            let (next, why_not) = match if really { self.one(run, &verb, &act, start).await } else { Ok(None) } {
+            let handling = if really { self.one(run, &verb, &act, start).await } else { Ok(None) };
+            let (next, why_not) = match handling {
                 Ok(next) => (next, None),
                 Err(no) => (None, Some(sentence(&no))),
             };

@@ -338,7 +338,7 @@ async fn a_clean_stop_is_no_crash_and_is_told() {
             site.publish(&release(&plan("one"), 1, None, |_| ()));
         }
         agent.pull().await.unwrap();
-        stop(&agent, JoinSet::new()).await;
+        stop(&agent, Tasks::default()).await;
     }
     let (agent, _ended) = site.agent().await;
     let status = agent.status().await.unwrap();
@@ -349,6 +349,17 @@ async fn a_clean_stop_is_no_crash_and_is_told() {
     for path in ["status.json", "status.json.eu-production-1.sig", "checkpoints/acme/checkpoint"] {
         assert!(tree.get_path(Path::new(path)).is_ok(), "{path}");
     }
+}
+
+#[test]
+fn an_end_of_which_not_all_can_be_said_is_not_one_in_order() {
+    let is_clean =
+        |words: &[Write]| words.iter().any(|write| matches!(write, Write::State { name, .. } if name == CLEAN));
+    let broken = || StoreError::Damaged("a log without a name");
+    let whole = in_order(Ok(vec![Log::Agent]), Ok(Vec::new()));
+    assert!(is_clean(&whole) && whole.len() == 2);
+    assert!(!is_clean(&in_order(Err(broken()), Ok(Vec::new()))));
+    assert!(!is_clean(&in_order(Ok(vec![Log::Agent]), Err(broken()))));
 }
 
 fn site_is_empty(repository: &Path) -> bool {

@@ -57,6 +57,8 @@ const RULES: [&str; 9] = [
     "lag",
     "log",
 ];
+/// What is damaged when it cannot be read or written who takes care of an alert.
+const ACKNOWLEDGEMENT: &str = "an acknowledgement";
 /// In whose name the agent's own requests leave: pings and traces.
 pub(super) const OWN: &str = "agent";
 /// The name of the ping's connection.
@@ -302,7 +304,8 @@ impl Agent {
                 let note =
                     Note::new(log, "acknowledged").fact("id", alert_id(no)).fact("rule", row.alert.rule.as_str());
                 let note = Note { actor: Some(by), ..note };
-                let value = serde_json::to_vec(&act).ok();
+                // Without a value the row would go, and with it that anybody takes care of it.
+                let value = Some(serde_json::to_vec(&act).or(Err(StoreError::Damaged(ACKNOWLEDGEMENT)))?);
                 let transaction = Transaction::new(self.world.clock.now())
                     .with(Write::Note(Box::new(note)))
                     .with(Write::State { name: format!("{ACKNOWLEDGED}{no}"), value })
@@ -315,8 +318,8 @@ impl Agent {
 
     fn line(&self, row: &AlertRow) -> Result<AlertLine, StoreError> {
         let bytes = self.store.state(&format!("{ACKNOWLEDGED}{}", row.no))?;
-        let act = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        Ok(AlertLine::of(row, act))
+        let act = bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose();
+        Ok(AlertLine::of(row, act.or(Err(StoreError::Damaged(ACKNOWLEDGEMENT)))?))
     }
 }
 

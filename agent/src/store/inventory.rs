@@ -55,6 +55,7 @@ pub const KEPT: &[Kept] = &[
     file("lock", "that one agent uses the folder; holds nothing", "public"),
     file("out", "exports on their way to the person who asked", FACTS),
     file("recovery.json", "a recovery that on-call signed, until the next start", "reference"),
+    file("recovery.refused", "a recovery that was signed and cannot be read", "reference"),
     file("renewed", "refresh tokens that an API replaced", SEALED),
     file("repo.git", "releases and what is pushed: workflow configuration", "public"),
     file("reserve", "zeros that make room when the disk is full", "public"),

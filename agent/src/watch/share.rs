@@ -105,7 +105,8 @@ pub async fn share<W: World>(
     Ok(took)
 }
 
-/// What one route is sent: one message, or for Slack, whose messages are short, as many as it needs.
+/// What one route is sent: one message, or for Slack, whose messages are short, as many as it needs. Never none: a route that
+/// is sent nothing did not take it.
 async fn parcels(
     teller: &Teller<'_>,
     target: &Target,
@@ -117,13 +118,13 @@ async fn parcels(
     match target.via {
         RouteKind::Slack => {
             let mut parcels = Vec::new();
-            for body in slack_texts(&title, message.text).unwrap_or_default() {
+            for body in texts(slack_texts(&title, message.text))? {
                 parcels.push(posted(message.client, target, secret().await, "", body)?);
             }
             Ok(parcels)
         }
         RouteKind::Smtp => {
-            let Some(mail) = &target.mail else { return Ok(Vec::new()) };
+            let mail = target.mail.as_ref().ok_or_else(|| not_taken("bad_route"))?;
             let to = mail.explained();
             let (thread, text) = (message.dedup, message.text);
             let letter = Letter { from: &mail.from, to: &to, subject: &title, thread, part: None, at, text };
@@ -131,10 +132,42 @@ async fn parcels(
             Ok(vec![mailed(message.client, target, secret().await, to, bytes)])
         }
         RouteKind::Webhook => {
-            let body = canon::to_bytes(message).unwrap_or_default();
+            let body = body(message)?;
             posted(message.client, target, secret().await, "", body).map(|parcel| vec![parcel])
         }
-        // They carry no post-mortems.
-        RouteKind::Alertmanager | RouteKind::AlertmanagerWebhook | RouteKind::Pagerduty => Ok(Vec::new()),
+        // They carry no post-mortems, and are not asked to.
+        RouteKind::Alertmanager | RouteKind::AlertmanagerWebhook | RouteKind::Pagerduty => Err(not_taken("bad_route")),
+    }
+}
+
+/// The messages of a text, of which there is at least one.
+fn texts(bodies: Option<Vec<Vec<u8>>>) -> Result<Vec<Vec<u8>>, NotTaken> {
+    bodies.filter(|bodies| !bodies.is_empty()).ok_or_else(|| not_taken("malformed"))
+}
+
+/// A message as JSON. An empty body would look to its receiver like a message that says nothing.
+fn body<T: Serialize + ?Sized>(message: &T) -> Result<Vec<u8>, NotTaken> {
+    canon::to_bytes(message).map_err(|_| not_taken("malformed"))
+}
+
+fn not_taken(code: &str) -> NotTaken {
+    NotTaken { code: code.to_owned(), after: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_written_is_not_sent_as_nothing() {
+        assert_eq!(body("a message"), Ok(br#""a message""#.to_vec()));
+        assert_eq!(body(&0.5), Err(not_taken("malformed")), "it has no canonical form");
+    }
+
+    #[test]
+    fn no_message_at_all_is_not_taken_for_a_message_that_was_taken() {
+        assert_eq!(texts(Some(vec![vec![b'x']])), Ok(vec![vec![b'x']]));
+        assert_eq!(texts(None), Err(not_taken("malformed")));
+        assert_eq!(texts(slack_texts("title", "")), Err(not_taken("malformed")));
     }
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use assent_schema::client::Tier;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use super::*;
 use crate::control::Answer;

@@ -248,3 +248,39 @@ async fn a_client_that_nobody_knows_has_no_ledger_and_nothing_to_hold() {
     assert_eq!(agent.store.logs().unwrap(), logs, "no log began");
     assert!(!site.config().state.folder().join("ledger/keys/acem").exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_checkpoint_that_the_agent_cannot_have_written_is_damage() {
+    let site = Site::new();
+    let (agent, _ended) = with_history(&site).await;
+    publishing::checkpoints(&agent).await.unwrap();
+    agent.look_back().await.unwrap();
+    let path = site.config().state.folder().join(crate::ledger::checkpoint_path(&Log::Client(place().0)));
+    let kept = std::fs::read(&path).unwrap();
+    let foreign = String::from_utf8(kept.clone()).unwrap().replacen("acme", "acne", 1).into_bytes();
+    for damaged in [vec![0xff; 8], foreign, kept.iter().copied().take(40).collect()] {
+        std::fs::write(&path, damaged).unwrap();
+        let looked = agent.look_back().await;
+        assert!(matches!(looked, Err(StoreError::Damaged("a kept checkpoint"))), "{looked:?}");
+    }
+    // What it found out otherwise stops it all the same.
+    halt::stop_for_ledger(&agent, crate::deploy::halt::Why::LedgerForked).await;
+    assert!(agent.halted().is_some_and(|halt| halt.published.is_empty()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recovery_that_cannot_be_read_is_kept_and_not_done() {
+    let site = Site::new();
+    let (agent, _ended) = with_history(&site).await;
+    halt::stop_for_ledger(&agent, crate::deploy::halt::Why::LedgerForked).await;
+    drop(agent);
+    let folder = site.config().state;
+    let (signed, refused) = (folder.folder().join("recovery.json"), folder.folder().join("recovery.refused"));
+    for text in [r#"{"statement":"#, r#"{"statement":"{}","signatures":{}}"#] {
+        std::fs::write(&signed, text).unwrap();
+        let (agent, _ended) = site.agent().await;
+        assert!(agent.halted().is_some(), "it is not recovered");
+        assert!(!signed.exists());
+        assert_eq!(std::fs::read_to_string(&refused).unwrap(), text, "what was signed stays for those who look");
+    }
+}

@@ -37,3 +37,23 @@ async fn a_release_that_cannot_be_kept_counts_for_nothing() {
     assert_ne!(agent.taken().unwrap().manifest, before);
     assert_eq!(active(&agent).await, Some(digest(&plan("two"))));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_release_that_cannot_be_read_is_not_told_as_one_that_is_not_there() {
+    let site = Site::new();
+    let (agent, _ended) = site.agent().await;
+    site.publish(&release(&plan("one"), 1, None, |_| ()));
+    agent.pull().await.unwrap();
+    let codes = || {
+        let lost = agent.store.alerts().unwrap().into_iter().filter(|row| row.alert.rule == "release-lost");
+        lost.map(|row| row.alert.code).collect::<Vec<_>>()
+    };
+    let repository = site.config().state.repository();
+    std::fs::remove_dir_all(repository.join("objects")).unwrap();
+    std::fs::create_dir(repository.join("objects")).unwrap();
+    agent.load_release().await.unwrap();
+    assert_eq!(codes(), ["broken"]);
+    std::fs::remove_dir_all(repository.join("refs/accepted")).unwrap();
+    agent.load_release().await.unwrap();
+    assert_eq!(codes(), ["broken", "not-there"]);
+}

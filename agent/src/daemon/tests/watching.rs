@@ -189,4 +189,11 @@ async fn an_alert_that_is_no_incident_is_acknowledged_once_by_those_on_call() {
     });
     let expected = ("a-1".to_owned(), "at-limit".to_owned(), Some("ann".parse().unwrap()));
     assert_eq!(acknowledged.collect::<Vec<_>>(), [expected]);
+    // A row that cannot be read is not as if nobody took care of it.
+    let broken = Write::State { name: format!("{}1", crate::watch::ACKNOWLEDGED), value: Some(b"{".to_vec()) };
+    agent.store.commit(Transaction::new(agent.world.clock.now()).with(broken)).await.unwrap();
+    for question in [AlertQuestion::List { client: None }, AlertQuestion::Acknowledge { no: 1 }] {
+        let answer = agent.about_alerts(question, "ann".parse().unwrap()).await;
+        assert!(matches!(answer, Err(StoreError::Damaged("an acknowledgement"))), "{answer:?}");
+    }
 }
