@@ -1,5 +1,6 @@
 //! Stories of a whole agent over a real repository and a real state folder: pulled, refused, rolled back, crashed.
 
+use assent_schema::alert::Rule;
 use std::path::Path;
 
 use assent_schema::canon::Digest;
@@ -180,7 +181,7 @@ async fn a_bad_release_is_refused_once_and_the_active_one_goes_on() {
     assert_eq!(codes, ["file-changed"]);
     assert_eq!(status.release.unwrap().sequence, 1);
     assert_eq!(active(&agent).await, Some(digest(&plan("one"))));
-    assert_eq!(agent.store.alerts().unwrap().iter().filter(|row| row.alert.rule == "release-refused").count(), 1);
+    assert_eq!(agent.store.alerts().unwrap().iter().filter(|row| row.alert.rule == Rule::ReleaseRefused).count(), 1);
     let mut stranger = first.clone();
     stranger.insert("README.md".into(), b"hello".to_vec());
     site.publish(&stranger);
@@ -286,7 +287,7 @@ async fn what_a_release_took_back_stays_back_whatever_later_ones_say() {
     assert_eq!(permission(&agent, &two), Permission::Stopped("by-hand"), "runs under way stop");
     let told = agent.store.alerts().unwrap();
     let told: Vec<&str> =
-        told.iter().filter(|row| row.alert.rule == "rolled-back").map(|row| &*row.alert.code).collect();
+        told.iter().filter(|row| row.alert.rule == Rule::RolledBack).map(|row| &*row.alert.code).collect();
     assert_eq!(told, ["by-hand"]);
     let fourth = release(&two, 4, Some(&third), |_| ());
     site.publish(&fourth);
@@ -415,7 +416,7 @@ async fn a_hold_that_lapses_is_told_once() {
     assert_eq!(permission(&agent, &one), Permission::Go, "its time alone ends it");
     let lapsed = || {
         let alerts = agent.store.alerts().unwrap();
-        alerts.iter().filter(|row| row.alert.rule == "hold-lapsed").map(|row| row.count).sum::<i64>()
+        alerts.iter().filter(|row| row.alert.rule == Rule::HoldLapsed).map(|row| row.count).sum::<i64>()
     };
     for _ in 0..2 {
         agent.end_lapsed_holds().await.unwrap();
