@@ -94,7 +94,7 @@ rules! {
     RolledBack "rolled-back" Never Workflow
         "A workflow went back to its previous plan, because the new one failed or was slow too often, did not pass its trial, or because somebody rolled it back. The previous plan runs now.";
         "Look at the runs of the new plan. Fix the workflow and release it again. The refused plan stays out until a release readmits it.";
-    Refused "refused" Never Workflow
+    Refused "refused" Never Cause
         "A release names a plan that was rolled back before, so it stays out. The plan before it keeps running.";
         "Release a fixed plan. If the old one was not at fault, have a release readmit it (`--readmit`).";
     WorkflowOff "workflow-off" Always Workflow
