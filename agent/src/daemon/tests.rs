@@ -18,6 +18,7 @@ mod watching;
 
 use super::hold::NotHeld;
 use super::*;
+use crate::control::answer::RunState;
 use crate::control::{Chosen, Verb, Which};
 use crate::deploy::{NoRollback, Place};
 use crate::people::NotTaken;
@@ -517,14 +518,15 @@ async fn oncall_handles_runs_by_filter_with_the_count_first() {
     let runs = [failed_run(&agent, 1).await, failed_run(&agent, 2).await, failed_run(&agent, 3).await];
     let act = |by: &str| Act { by: by.parse().unwrap(), why: "INC-7".parse().unwrap() };
     let start = |task: Task| drop(tokio::spawn(task));
-    let failed = |state: &str| Chosen::Many(Which { state: Some(state.into()), ..Which::default() });
+    let failed = |state| Chosen::Many(Which { state: Some(state), ..Which::default() });
     let log = Log::Client(place().0);
     let before = agent.store.ledger_size(&log).unwrap();
-    let stranger = agent.handle((Verb::Done, failed("failed")), act("mallory"), true, &start).await.unwrap();
+    let stranger = agent.handle((Verb::Done, failed(RunState::Failed)), act("mallory"), true, &start).await.unwrap();
     assert!(matches!(stranger, Err(NotHeld::NotOnCall(_))));
-    let counted = agent.handle((Verb::Done, failed("failed")), act("ann"), false, &start).await.unwrap().unwrap();
+    let counted =
+        agent.handle((Verb::Done, failed(RunState::Failed)), act("ann"), false, &start).await.unwrap().unwrap();
     assert_eq!(counted.runs.iter().map(|one| one.run.run).collect::<Vec<_>>(), runs, "the count comes first");
-    let none = agent.handle((Verb::Done, failed("waiting")), act("ann"), true, &start).await.unwrap().unwrap();
+    let none = agent.handle((Verb::Done, failed(RunState::Waiting)), act("ann"), true, &start).await.unwrap().unwrap();
     assert_eq!(none.runs, []);
     let nobody = Verb::Reassign("nobody".parse().unwrap());
     let nobody = agent.handle((nobody, Chosen::One(runs[0])), act("ann"), true, &start).await.unwrap().unwrap();
@@ -538,7 +540,7 @@ async fn oncall_handles_runs_by_filter_with_the_count_first() {
     let next = retried.runs[0].next.expect("a run");
     let again = agent.handle((Verb::Rerun, Chosen::One(runs[0])), act("ann"), true, &start).await.unwrap().unwrap();
     assert_eq!(again.runs[0].why_not, Some(format!("run {next} goes on with it")));
-    let done = agent.handle((Verb::Done, failed("failed")), act("ann"), true, &start).await.unwrap().unwrap();
+    let done = agent.handle((Verb::Done, failed(RunState::Failed)), act("ann"), true, &start).await.unwrap().unwrap();
     assert!(done.runs.len() == 2 && done.runs.iter().all(|one| one.why_not.is_none()), "{done:?}");
     assert_eq!(agent.store.queue().unwrap(), []);
     let cancelled = agent.handle((Verb::Cancel, Chosen::One(next)), act("ann"), true, &start).await.unwrap().unwrap();
