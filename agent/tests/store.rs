@@ -166,7 +166,7 @@ fn end(n: u8) -> Vec<Write> {
 
 fn alert(code: &str) -> Alert {
     Alert {
-        rule: "run-failed".into(),
+        rule: assent_schema::alert::Rule::RunFailed,
         client: Some(client()),
         workflow: None,
         connection: None,
@@ -174,6 +174,7 @@ fn alert(code: &str) -> Alert {
         run: None,
         incident: true,
         by: None,
+        about: None,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Pure: values in, values out; no clock, disk, network, environment or dice. A room imports rooms of the
 //! groups above its own and no others.
 
+pub mod alert;
 pub mod canon;
 pub mod class;
 pub mod code;

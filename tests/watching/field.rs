@@ -112,7 +112,7 @@ fn certificate(path: &Path) -> tokio_rustls::rustls::pki_types::CertificateDer<'
 /// An alert about a run that failed.
 pub(crate) fn failed(code: &str) -> Alert {
     Alert {
-        rule: "run-failed".into(),
+        rule: assent_schema::alert::Rule::RunFailed,
         client: Some("acme".parse().expect("an id")),
         workflow: Some("refund".parse().expect("an id")),
         connection: Some("helpdesk".parse().expect("an id")),
@@ -120,6 +120,7 @@ pub(crate) fn failed(code: &str) -> Alert {
         run: Some(RunId::from_bytes([1; 16])),
         incident: false,
         by: None,
+        about: None,
     }
 }
 

@@ -131,7 +131,7 @@ async fn delivered(folder: &std::path::Path, store: &Arc<Sqlite>, no: &mut u64) 
     let mut times = Vec::new();
     for alert in 0..ALERTS {
         let raised = Alert {
-            rule: "at-limit".into(),
+            rule: assent_schema::alert::Rule::AtLimit,
             client: Some(facts.client.clone()),
             workflow: None,
             connection: None,
@@ -139,6 +139,7 @@ async fn delivered(folder: &std::path::Path, store: &Arc<Sqlite>, no: &mut u64) 
             run: None,
             incident: false,
             by: None,
+            about: None,
         };
         let began = Instant::now();
         store.commit(Transaction::new(RealClock.now()).with(Write::Alert(raised))).await.expect("a commit");

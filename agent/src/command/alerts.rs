@@ -1,8 +1,10 @@
-//! `assent-agent alerts`: what stands, and who takes care of what is no incident.
+//! `assent-agent alerts`: what stands, who takes care of what is no incident, what each rule means.
 
 use std::io::{self, Write};
 
+use assent_schema::alert::{Opens, Rule};
 use assent_schema::id::ClientId;
+use assent_schema::nearest::nearest;
 use serde::Serialize;
 
 use super::ask::unexpected;
@@ -11,6 +13,7 @@ use super::{Call, Output, Show};
 use crate::control::alerts::{AlertLine, AlertQuestion};
 use crate::control::{Answer, Question};
 use crate::error::Error;
+use crate::store::AlertNo;
 
 /// Arguments of `alerts`.
 #[derive(Debug, clap::Args)]
@@ -29,14 +32,15 @@ enum What {
     /// Takes care of one that is no incident; routes that follow alerts hear of it.
     Acknowledge {
         /// The alert, as lists show it.
-        #[arg(value_name = "ALERT", value_parser = number)]
-        alert: i64,
+        #[arg(value_name = "ALERT")]
+        alert: AlertNo,
     },
-}
-
-fn number(text: &str) -> Result<i64, String> {
-    let number = text.strip_prefix("a-").and_then(|digits| digits.parse().ok()).filter(|no| *no > 0);
-    number.ok_or_else(|| "is not an alert: `a-` and its number; incidents have `assent-agent incidents`".to_owned())
+    /// Says what a rule means and what to do next; needs no agent.
+    Explain {
+        /// The rule, like `run-failed`; all of them unless said.
+        #[arg(value_name = "RULE")]
+        rule: Option<String>,
+    },
 }
 
 #[derive(Serialize)]
@@ -68,11 +72,63 @@ impl Show for List {
 
 pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
     let question = match &args.what {
+        Some(What::Explain { rule }) => return out.show(&Explained { rules: explained(rule.as_deref())? }),
         None => AlertQuestion::List { client: args.client.clone() },
-        Some(What::Acknowledge { alert }) => AlertQuestion::Acknowledge { no: *alert },
+        Some(What::Acknowledge { alert }) => AlertQuestion::Acknowledge { no: alert.get() },
     };
     match args.who.ask(call, &Question::Alerts(question))? {
         Answer::Alerts(alerts) => out.show(&List { alerts }),
         _ => Err(unexpected()),
     }
 }
+
+#[derive(Serialize)]
+struct Explained {
+    rules: Vec<RuleLine>,
+}
+
+#[derive(Serialize)]
+struct RuleLine {
+    rule: Rule,
+    what: &'static str,
+    help: &'static str,
+    opens_incident: Opens,
+}
+
+impl Show for Explained {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        if let [line] = self.rules.as_slice() {
+            let incident = match line.opens_incident {
+                Opens::Always => "Opens an incident.",
+                Opens::Grave => "Opens an incident when it is grave.",
+                Opens::Never => "Opens no incident.",
+            };
+            return writeln!(out, "{}\n\n{}\n{incident}\n\nWhat to do: {}", line.rule, line.what, line.help);
+        }
+        let width = self.rules.iter().map(|line| line.rule.as_str().len()).max().unwrap_or(0);
+        self.rules.iter().try_for_each(|line| writeln!(out, "{:width$}  {}", line.rule, line.what))
+    }
+}
+
+fn explained(name: Option<&str>) -> Result<Vec<RuleLine>, Error> {
+    let rules = match name {
+        None => Rule::ALL.to_vec(),
+        Some(name) => vec![Rule::from_name(name).ok_or_else(|| no_such_rule(name))?],
+    };
+    let line = |rule: Rule| {
+        let row = rule.row();
+        RuleLine { rule, what: row.what, help: row.help, opens_incident: row.opens_incident }
+    };
+    Ok(rules.into_iter().map(line).collect())
+}
+
+fn no_such_rule(name: &str) -> Error {
+    let next = match nearest(name, Rule::ALL.iter().map(|rule| rule.as_str())) {
+        Some(near) => format!("Did you mean `{near}`?"),
+        None => "`assent-agent alerts explain` lists all of them.".to_owned(),
+    };
+    Error::environment(format!("there is no rule `{}`", name.escape_debug())).help(next)
+}
+
+#[cfg(test)]
+mod tests;

@@ -49,7 +49,7 @@ impl Args {
         let which = Which {
             client: self.client.clone(),
             workflow: self.workflow.clone(),
-            state: self.state.map(|state| state.as_str().to_owned()),
+            state: self.state,
             step: self.step.clone(),
             since: self.since,
         };

@@ -15,7 +15,7 @@ use crate::control::incidents::{IncidentAnswer, IncidentQuestion, IncidentRow};
 use crate::control::{Answer, Question};
 use crate::error::{Context as _, Error};
 use crate::incident::Act;
-use crate::store::Severity;
+use crate::store::{IncidentNo, Severity};
 
 /// The largest post-mortem that is read, in bytes; the agent says no to less.
 const FILE_MOST_BYTES: u64 = 1 << 20;
@@ -39,8 +39,8 @@ pub(super) struct Args {
 #[derive(Debug, clap::Args)]
 struct Step {
     /// The incident, as lists show it.
-    #[arg(value_name = "INCIDENT", value_parser = number)]
-    incident: i64,
+    #[arg(value_name = "INCIDENT")]
+    incident: IncidentNo,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -48,8 +48,8 @@ enum What {
     /// One incident.
     Show {
         /// The incident, as lists show it.
-        #[arg(value_name = "INCIDENT", value_parser = number)]
-        incident: i64,
+        #[arg(value_name = "INCIDENT")]
+        incident: IncidentNo,
     },
     /// Opens one that no rule found.
     Open {
@@ -70,8 +70,8 @@ enum What {
     /// Drafts its post-mortem from the ledger, in Markdown: a person writes root cause and prevention.
     Draft {
         /// The incident, as lists show it.
-        #[arg(value_name = "INCIDENT", value_parser = number)]
-        incident: i64,
+        #[arg(value_name = "INCIDENT")]
+        incident: IncidentNo,
         /// Where it goes; standard output when absent. A file that is there is not replaced.
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -95,11 +95,6 @@ enum Bad {
     Critical,
     /// Anything else.
     Normal,
-}
-
-fn number(text: &str) -> Result<i64, String> {
-    let number = text.strip_prefix("i-").and_then(|digits| digits.parse().ok()).filter(|no| *no > 0);
-    number.ok_or_else(|| "is not an incident: `i-` and its number".to_owned())
 }
 
 #[derive(Serialize)]
@@ -189,15 +184,15 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
             };
             IncidentQuestion::Open { client, workflow, code: code.clone(), severity }
         }
-        Some(What::Acknowledge(step)) => IncidentQuestion::Acknowledge { no: step.incident },
-        Some(What::Resolve(step)) => IncidentQuestion::Resolve { no: step.incident },
-        Some(What::Close(step)) => IncidentQuestion::Close { no: step.incident },
-        Some(What::Draft { incident, .. }) => IncidentQuestion::Draft { no: *incident },
-        Some(What::Share { step, file }) => IncidentQuestion::Share { no: step.incident, text: read(file)? },
+        Some(What::Acknowledge(step)) => IncidentQuestion::Acknowledge { no: step.incident.get() },
+        Some(What::Resolve(step)) => IncidentQuestion::Resolve { no: step.incident.get() },
+        Some(What::Close(step)) => IncidentQuestion::Close { no: step.incident.get() },
+        Some(What::Draft { incident, .. }) => IncidentQuestion::Draft { no: incident.get() },
+        Some(What::Share { step, file }) => IncidentQuestion::Share { no: step.incident.get(), text: read(file)? },
     };
     match (args.who.ask(call, &Question::Incidents(question))?, &args.what) {
         (Answer::Incidents(IncidentAnswer::List(incidents)), Some(What::Show { incident })) => {
-            let id = crate::store::incident_id(*incident);
+            let id = incident.to_string();
             let found = incidents.into_iter().find(|row| row.id == id);
             let incident = found.ok_or_else(|| {
                 Error::refused(format!("there is no incident `{id}` here"))

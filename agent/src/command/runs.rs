@@ -70,7 +70,7 @@ impl Show for Runs {
 
 pub(super) fn line(run: &RunRow, out: &mut dyn Write) -> io::Result<()> {
     let RunRow { run: id, client, workflow, accepted, state, .. } = run;
-    write!(out, "{id}  {accepted}  {client}/{workflow}  {state}")?;
+    write!(out, "{id}  {accepted}  {client}/{workflow}  {}", state.as_str())?;
     run.step.iter().try_for_each(|step| write!(out, " at {step}"))?;
     run.code.iter().try_for_each(|code| write!(out, " ({code})"))?;
     writeln!(out)

@@ -245,7 +245,7 @@ impl<O: Office> Console<O> {
                 before = Some(line.run);
                 if viewer.may_see(Sight::Client(&line.accepted.client)) && wanted.fits(&line) {
                     let row = row_in(self.office.store(), &line)?;
-                    rows.extend(wanted.state.as_ref().is_none_or(|state| *state == row.state).then_some(row));
+                    rows.extend(wanted.state.is_none_or(|state| state == row.state).then_some(row));
                 }
                 if rows.len() == LISTED {
                     more = true;
@@ -355,7 +355,7 @@ pub(super) fn agency_only(viewer: &Viewer) -> Result<(), NotSeen> {
 pub(super) struct Wanted {
     pub(super) client: Option<ClientId>,
     pub(super) workflow: Option<WorkflowId>,
-    pub(super) state: Option<String>,
+    pub(super) state: Option<RunState>,
     /// Accepted up to the end of this minute.
     pub(super) at: Option<Moment>,
     /// The text that gave `at`, to be shown again.
@@ -378,10 +378,7 @@ impl Wanted {
         Self {
             client: query.read("client"),
             workflow: query.read("workflow"),
-            state: query
-                .get("state")
-                .filter(|state| RunState::ALL.iter().any(|known| known.as_str() == *state))
-                .map(str::to_owned),
+            state: query.get("state").and_then(|state| RunState::ALL.into_iter().find(|known| known.as_str() == state)),
             at,
             at_text: if at.is_some() { at_text } else { String::new() },
             before: query.read("before"),

@@ -52,7 +52,7 @@ impl<O: Office> Console<O> {
     /// An incident whose standing somebody sees.
     pub(super) fn incident_of(&self, no: i64, viewer: &Viewer) -> Result<IncidentRow, NotSeen> {
         agency_only(viewer)?;
-        let id = crate::store::incident_id(no);
+        let id = crate::store::IncidentNo::new(no).to_string();
         let row = self.office.incidents()?.into_iter().find(|row| row.id == id).ok_or(NotSeen::Missing)?;
         match &row.client {
             Some(client) if !viewer.may_see(Sight::Standing(client)) => {

@@ -1,11 +1,12 @@
 //! Questions and answers about alerts that are no incidents.
 
+use assent_schema::alert::Rule;
 use assent_schema::id::{ClientId, ConnectionId, WorkflowId};
 use assent_schema::time::Moment;
 use serde::{Deserialize, Serialize};
 
 use crate::incident::Act;
-use crate::store::AlertRow;
+use crate::store::{AlertNo, AlertRow, IncidentNo};
 
 /// What is asked about alerts, or done about one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +31,7 @@ pub struct AlertLine {
     /// Its name, `a-7`; that of its incident, `i-7`, where it opened one.
     pub id: String,
     /// The rule that found it.
-    pub rule: String,
+    pub rule: Rule,
     /// Whose; absent for the agent itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientId>,
@@ -60,8 +61,8 @@ impl AlertLine {
     pub fn of(row: &AlertRow, acknowledged: Option<Act>) -> Self {
         let alert = &row.alert;
         Self {
-            id: if alert.incident { crate::store::incident_id(row.no) } else { alert_id(row.no) },
-            rule: alert.rule.clone(),
+            id: if alert.incident { IncidentNo::new(row.no).to_string() } else { AlertNo::new(row.no).to_string() },
+            rule: alert.rule,
             client: alert.client.clone(),
             workflow: alert.workflow.clone(),
             connection: alert.connection.clone(),
@@ -73,9 +74,4 @@ impl AlertLine {
             acknowledged,
         }
     }
-}
-
-/// How an alert that opened no incident is named everywhere.
-pub fn alert_id(no: i64) -> String {
-    format!("a-{no}")
 }

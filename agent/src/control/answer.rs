@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Answer, RUNS_MOST, RunRow, RunStory, Written};
 use crate::store::{Aim, Ending, Entry, JournalRow, RunFilter, RunId, RunLine, StepAt, Store, StoreError};
 use assent_schema::id::ClientId;
@@ -50,7 +52,7 @@ pub fn queue(store: &impl Store) -> Result<Answer, StoreError> {
 /// [`StoreError`].
 pub fn row_in(store: &impl Store, line: &RunLine) -> Result<RunRow, StoreError> {
     let row = row(line, None);
-    if row.state != "running" || row.step.is_none() {
+    if row.state != RunState::Running || row.step.is_none() {
         return Ok(row);
     }
     Ok(row_of(line.run, &store.journal(line.run)?).unwrap_or(row))
@@ -74,7 +76,8 @@ pub(crate) fn waits(journal: &[JournalRow]) -> Option<&Entry> {
 }
 
 /// How a run stands, as lists show it and as one looks for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
 pub enum RunState {
     /// A step is under way.
     Running,
@@ -121,6 +124,14 @@ impl RunState {
         }
     }
 
+    /// Whether it has not ended.
+    pub fn is_open(self) -> bool {
+        match self {
+            Self::Running | Self::Waiting | Self::Resting => true,
+            Self::Done | Self::Failed | Self::Stopped | Self::ContentLost | Self::Superseded => false,
+        }
+    }
+
     fn of(ending: Ending) -> Self {
         match ending {
             Ending::Done => Self::Done,
@@ -157,7 +168,7 @@ fn row(line: &RunLine, waits: Option<&Entry>) -> RunRow {
         trigger: line.accepted.trigger,
         accepted: line.at.moment(),
         last: line.last.at.moment(),
-        state: state.as_str().to_owned(),
+        state,
         step,
         code,
     }
@@ -231,6 +242,7 @@ mod tests {
         assert_eq!(RunState::value_variants(), RunState::ALL);
         for state in RunState::ALL {
             assert_eq!(RunState::from_str(state.as_str(), false), Ok(state));
+            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
         }
         assert!(RunState::from_str("failled", false).is_err());
     }

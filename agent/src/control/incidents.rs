@@ -1,5 +1,6 @@
 //! Questions and answers about incidents.
 
+use assent_schema::alert::Rule;
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, ConnectionId, WorkflowId};
 use assent_schema::ledger::Token;
@@ -88,7 +89,7 @@ pub struct IncidentRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<ConnectionId>,
     /// The rule that found it; `reported` and `reported-normal` when a person did.
-    pub rule: String,
+    pub rule: Rule,
     /// The cause, as a code.
     pub code: String,
     /// How bad it is.
@@ -133,7 +134,7 @@ impl IncidentRow {
             client: alert.client.clone(),
             workflow: alert.workflow.clone(),
             connection: alert.connection.clone(),
-            rule: alert.rule.clone(),
+            rule: alert.rule,
             code: alert.code.clone(),
             severity: case.severity(),
             state: case.state().to_owned(),

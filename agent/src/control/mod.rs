@@ -27,6 +27,7 @@ use assent_schema::status::{Hold, Status};
 use assent_schema::time::{Moment, Period};
 use serde::{Deserialize, Serialize};
 
+use crate::control::answer::RunState;
 use crate::people::wire::{Challenge, Introduction, SignedCommand};
 use crate::run::Reread;
 use crate::store::{EffectDone, Entry, QueueItem, RunId, TriggerKind};
@@ -380,8 +381,8 @@ pub struct Which {
     pub client: Option<ClientId>,
     /// Of this workflow.
     pub workflow: Option<WorkflowId>,
-    /// In this state, as lists show it.
-    pub state: Option<String>,
+    /// In this state.
+    pub state: Option<RunState>,
     /// At this step.
     pub step: Option<Name>,
     /// Accepted at this moment or later.
@@ -393,7 +394,7 @@ impl Which {
     pub fn fits(&self, run: &RunRow) -> bool {
         self.client.as_ref().is_none_or(|client| *client == run.client)
             && self.workflow.as_ref().is_none_or(|workflow| *workflow == run.workflow)
-            && self.state.as_ref().is_none_or(|state| *state == run.state)
+            && self.state.is_none_or(|state| state == run.state)
             && (self.step.is_none() || self.step == run.step)
             && self.since.is_none_or(|since| since <= run.accepted)
     }
@@ -450,8 +451,8 @@ pub struct RunRow {
     pub accepted: Moment,
     /// When its last fact was written.
     pub last: Moment,
-    /// `running`, `waiting`, or how it ended.
-    pub state: String,
+    /// How it stands, or how it ended.
+    pub state: RunState,
     /// The step that it is at or ended at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<Name>,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use assent_schema::alert::Rule;
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, PersonId};
 use assent_schema::ledger::Checkpoint;
@@ -309,25 +310,16 @@ impl Agent {
     }
 
     /// Tells on-call something about the agent itself.
-    pub(super) async fn alert(&self, rule: &str, code: &str) {
-        let alert = Alert {
-            rule: rule.to_owned(),
-            client: None,
-            workflow: None,
-            connection: None,
-            code: code.to_owned(),
-            run: None,
-            incident: false,
-            by: None,
-        };
+    pub(super) async fn alert(&self, rule: Rule, code: &str) {
+        let alert = Alert::of(rule, None, code);
         let told = self.store.commit(Transaction::new(self.world.clock.now()).with(Write::Alert(alert))).await;
         if let Err(error) = told {
-            tracing::error!(%error, rule, code, "an alert could not be written");
+            tracing::error!(%error, %rule, code, "an alert could not be written");
         }
     }
 
     /// The causes of all alerts of a rule about the agent itself are gone.
-    pub(super) async fn alerts_over(&self, rule: &str) {
+    pub(super) async fn alerts_over(&self, rule: Rule) {
         let ended = async {
             let mut transaction = Transaction::new(self.world.clock.now());
             let open = self.store.alerts()?;
@@ -336,7 +328,7 @@ impl Agent {
             if transaction.writes.is_empty() { Ok(()) } else { self.store.commit(transaction).await }
         };
         if let Err(error) = ended.await {
-            tracing::error!(%error, rule, "an alert could not be ended");
+            tracing::error!(%error, %rule, "an alert could not be ended");
         }
     }
 

@@ -6,6 +6,7 @@ use crate::ledger::{Missed, Pulse};
 use crate::store::{Store as _, StoreError, Transaction, Write};
 use crate::watch::{self, Condition};
 use crate::world::{Clock as _, Wall};
+use assent_schema::alert::Rule;
 
 impl Agent {
     /// Judges the plans again: approvals expire, freezes end, trials end, by time alone.
@@ -37,7 +38,7 @@ impl Agent {
         }
         let told = async {
             let mut transaction = Transaction::new(self.world.clock.now());
-            let rules = ["stale", "stale-stopped", "clock"];
+            let rules = [Rule::Stale, Rule::StaleStopped, Rule::Clock];
             transaction.writes = watch::settle(&self.store.alerts()?, &rules, &conditions);
             if transaction.writes.is_empty() { Ok(()) } else { self.store.commit(transaction).await }
         };

@@ -225,7 +225,7 @@ impl Agent {
         transaction.writes.push(Write::State { name: HALT.to_owned(), value: Some(value) });
         transaction.writes.extend(learnt);
         let codes = whys.iter().map(|why| Condition::Halted { code: why.code().to_owned() });
-        transaction.writes.extend(codes.filter_map(|condition| watch::alert(&condition)).map(Write::Alert));
+        transaction.writes.extend(codes.map(|condition| Write::Alert(watch::alert(&condition))));
         self.store.commit(transaction).await
     }
 

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use assent_schema::alert::Rule;
 use assent_schema::id::{ClientId, ConnectionId, Name, OperationRef};
 use assent_schema::plan::Method;
 
@@ -131,7 +132,7 @@ impl Agent {
 
     async fn settle_ping(&self, conditions: &[Condition]) {
         let settled = async {
-            let writes = watch::settle(&self.store.alerts()?, &["heartbeat"], conditions);
+            let writes = watch::settle(&self.store.alerts()?, &[Rule::Heartbeat], conditions);
             let at = self.world.clock.now();
             if writes.is_empty() { Ok(()) } else { self.store.commit(Transaction { at, writes }).await }
         };

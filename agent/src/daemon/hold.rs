@@ -103,7 +103,7 @@ impl Agent {
         for hold in over {
             transaction.writes.extend(holds::end(&hold, None));
             let lapsed = Condition::HoldLapsed { client: hold.client, what: hold.what };
-            transaction.writes.extend(watch::alert(&lapsed).map(Write::Alert));
+            transaction.writes.push(Write::Alert(watch::alert(&lapsed)));
         }
         self.store.commit(transaction).await?;
         *held = left;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use assent_schema::alert::Rule;
 use assent_schema::client::{Holders, OwnedBranch};
 use assent_schema::id::ClientId;
 use assent_schema::ledger::{Checkpoint, LogKey};
@@ -245,7 +246,7 @@ async fn tell(agent: &Agent, conditions: &BTreeMap<ClientId, Vec<Condition>>) {
     let conditions: Vec<Condition> = conditions.values().flatten().cloned().collect();
     let told = async {
         let mut transaction = Transaction::new(agent.world.clock.now());
-        transaction.writes = watch::settle(&agent.store.alerts()?, &["ledger-branch", "witness"], &conditions);
+        transaction.writes = watch::settle(&agent.store.alerts()?, &[Rule::LedgerBranch, Rule::Witness], &conditions);
         if transaction.writes.is_empty() { Ok(()) } else { agent.store.commit(transaction).await }
     };
     if let Err(error) = told.await {

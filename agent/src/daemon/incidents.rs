@@ -62,7 +62,7 @@ impl Agent {
                 }
                 let code = code.as_str().to_owned();
                 let alert = Alert {
-                    rule: severity.by_hand().to_owned(),
+                    rule: severity.by_hand(),
                     client,
                     workflow,
                     connection: None,
@@ -70,6 +70,7 @@ impl Agent {
                     run: None,
                     incident: true,
                     by: Some(by),
+                    about: None,
                 };
                 self.open_incident(alert).await
             }
@@ -236,7 +237,7 @@ fn broken() -> Answer {
 }
 
 fn unknown(no: i64) -> Answer {
-    let id = crate::store::incident_id(no);
+    let id = crate::store::IncidentNo::new(no);
     refused(format!("there is no incident `{id}` here"), "`assent-agent incidents --all` lists them.")
 }
 

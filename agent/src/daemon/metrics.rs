@@ -122,7 +122,7 @@ impl Agent {
         put(
             "assent_alerts_open",
             "Alerts that stand, by rule.",
-            by("rule", count(&alerts, |row| row.alert.rule.clone())),
+            by("rule", count(&alerts, |row| row.alert.rule.to_string())),
         );
         put(
             "assent_outbox_age_seconds",

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use assent_schema::alert::Rule;
 use assent_schema::canon;
 use assent_schema::client::RETENTION_LEAST;
 use assent_schema::id::{ClientId, PersonId};
@@ -88,10 +89,10 @@ impl Agent {
             lost.extend(self.lost_day(log)?.map(|_| log));
         }
         if lost.is_empty() {
-            self.alerts_over("ledger-key").await;
+            self.alerts_over(Rule::LedgerKey).await;
         } else {
             tracing::error!(logs = lost.len(), "days of the ledger have no key, and no entry says that they are gone");
-            self.alert("ledger-key", "lost").await;
+            self.alert(Rule::LedgerKey, "lost").await;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use assent_schema::alert::Rule;
 use assent_schema::canon::{self, Digest};
 use assent_schema::status::Status;
 use assent_schema::trust::{Namespace, sign};
@@ -54,7 +55,7 @@ pub(super) async fn publishing(agent: Arc<Agent>) {
             said.status = None;
             tracing::warn!(code = failure.code(), failures, "the status could not be pushed");
             if failures == FAILURES_TOLD {
-                agent.alert("status", failure.code()).await;
+                agent.alert(Rule::Status, failure.code()).await;
             }
         }
         tokio::select! {
@@ -94,14 +95,14 @@ pub(super) async fn publish(agent: &Arc<Agent>, said: &mut Said) -> Result<(), P
     }
     match agent.transfers().push(&branch).await {
         Ok(_) => {
-            agent.alerts_over("status").await;
+            agent.alerts_over(Rule::Status).await;
             said.status = Some(status);
             Ok(())
         }
         Err(PullFailure::PushRefused) => {
             // Somebody else wrote to this branch: another instance holds this identity, or somebody who may push.
             agent.refused(&status).await?;
-            agent.alert("status", "branch-not-ours").await;
+            agent.alert(Rule::Status, "branch-not-ours").await;
             said.status = Some(status);
             Ok(())
         }

@@ -1,5 +1,6 @@
 //! Looks for a new release: at the pace of the configuration, at once when a local repository changes or somebody asks.
 
+use assent_schema::alert::Rule;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ async fn told(agent: &Agent, failures: u32, failure: PullFailure) -> u32 {
     tracing::warn!(code = failure.code(), failures, "the repository could not be read");
     agent.trouble(Some(failure));
     if failures + 1 == FAILURES_TOLD {
-        agent.alert("pull", failure.code()).await;
+        agent.alert(Rule::Pull, failure.code()).await;
     }
     failures.saturating_add(1)
 }
@@ -54,7 +55,7 @@ async fn told(agent: &Agent, failures: u32, failure: PullFailure) -> u32 {
 async fn told_over(agent: &Agent, failures: u32) -> u32 {
     agent.trouble(None);
     if failures >= FAILURES_TOLD {
-        agent.alerts_over("pull").await;
+        agent.alerts_over(Rule::Pull).await;
     }
     0
 }

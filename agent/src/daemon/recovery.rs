@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use assent_schema::alert::Rule;
 use assent_schema::canon::{self, Digest};
 use assent_schema::id::{ClientId, PersonId};
 use assent_schema::ledger::{Checkpoint, Token};
@@ -128,7 +129,7 @@ fn writes(
     for prefix in CURSORS {
         writes.extend(store.states(prefix)?.into_iter().map(|(name, _)| Write::State { name, value: None }));
     }
-    let over = store.alerts()?.into_iter().filter(|row| matches!(row.alert.rule.as_str(), "halted" | "ledger"));
+    let over = store.alerts()?.into_iter().filter(|row| row.alert.rule == Rule::Halted);
     writes.extend(over.map(|row| Write::AlertOver { key: row.alert.key() }));
     let words = Recovered {
         why: halt.why,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use assent_schema::alert::Rule;
 use assent_schema::canon::Digest;
 use assent_schema::client::{ClientFacts, LEDGER};
 use assent_schema::id::{ClientId, ConnectionId};
@@ -86,7 +87,7 @@ impl Agent {
             None => {}
             Some(Kept::Lost) => {
                 tracing::error!("the accepted release is not in the agent's repository");
-                self.alert("release-lost", "not-there").await;
+                self.alert(Rule::ReleaseLost, "not-there").await;
             }
             Some(Kept::Unreadable(failure)) => {
                 tracing::error!(
@@ -102,7 +103,7 @@ impl Agent {
                 },
                 Err(refusal) => {
                     tracing::error!(code = refusal.code, what = %refusal.what, "the accepted release does not verify");
-                    self.alert("release-lost", refusal.code).await;
+                    self.alert(Rule::ReleaseLost, refusal.code).await;
                 }
             },
         }
@@ -289,7 +290,7 @@ impl Agent {
         let mut transaction = Transaction::new(self.world.clock.now())
             .with(Write::State { name, value: Some(refusal.code.as_bytes().to_vec()) })
             .with(Write::Note(Box::new(note)));
-        transaction.writes.extend(alert.map(Write::Alert));
+        transaction.writes.push(Write::Alert(alert));
         self.store.commit(transaction).await?;
         self.news.notify_one();
         Ok(())

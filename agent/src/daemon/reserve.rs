@@ -6,6 +6,7 @@
 //! # Source
 //! engine.md section 2: a full disk stops acceptance; space for queue items and alerts is reserved.
 
+use assent_schema::alert::Rule;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -114,7 +115,7 @@ impl Agent {
 
     async fn raise_full(&self) -> Result<(), StoreError> {
         let at = self.world.clock.now();
-        let writes = watch::settle(&self.store.alerts()?, &["disk"], &[full()]);
+        let writes = watch::settle(&self.store.alerts()?, &[Rule::Disk], &[full()]);
         if writes.is_empty() { Ok(()) } else { self.store.commit(Transaction { at, writes }).await }
     }
 
@@ -128,8 +129,8 @@ impl Agent {
             }
             Some(_) | None => false,
         };
-        if let (true, Some(alert)) = (is_due, watch::alert(&full())) {
-            let routes = tell_unstored(&*self.world, teller, alert).await;
+        if is_due {
+            let routes = tell_unstored(&*self.world, teller, watch::alert(&full())).await;
             tracing::warn!(code = "disk_full", routes, "an alert that cannot be stored was told");
         }
     }

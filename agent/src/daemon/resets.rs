@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use assent_schema::alert::Rule;
 use assent_schema::trust::ResetStanding;
 
 use super::acceptance::Taken;
@@ -16,8 +17,6 @@ use crate::world::Clock as _;
 
 /// Where the store keeps what the ledger says of each reset: `reset/<client>/<sha256>`.
 const TOLD: &str = "reset/";
-/// The rule of alerts about resets.
-const RULE: &str = "approvers-reset";
 
 impl Agent {
     /// Lets a reset count as soon as its time has come. Nothing while none waits.
@@ -65,7 +64,7 @@ impl Agent {
                 if self.store.state(&name)?.as_deref() == Some(is.as_bytes()) {
                     continue;
                 }
-                let note = Note::new(Log::Client(client.clone()), RULE).fact("number", number);
+                let note = Note::new(Log::Client(client.clone()), "approvers-reset").fact("number", number);
                 let note = note.fact("approvers", reset.approvers.to_string()).fact("standing", is);
                 let note = match until {
                     Some(until) => note.fact("until", until.to_string()),
@@ -75,7 +74,7 @@ impl Agent {
                 writes.push(Write::Note(Box::new(note)));
             }
         }
-        writes.extend(watch::settle(&self.store.alerts()?, &[RULE], &conditions));
+        writes.extend(watch::settle(&self.store.alerts()?, &[Rule::ApproversReset], &conditions));
         Ok(writes)
     }
 }

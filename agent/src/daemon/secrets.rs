@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use assent_schema::alert::Rule;
 use assent_schema::client::LEDGER;
 use assent_schema::id::{ClientId, ConnectionId, PersonId, Scope, SlotId};
 use assent_schema::status::{ScopeStatus, SlotStatus};
@@ -22,8 +23,15 @@ use crate::watch::{self, Condition};
 use crate::world::Clock as _;
 
 /// The rules of alerts that stand as long as their condition does.
-const RULES: [&str; 7] =
-    ["rotation-due", "rotation-overdue", "consent-needed", "scope-wider", "scope-missing", "vault", "secret"];
+const RULES: [Rule; 7] = [
+    Rule::RotationDue,
+    Rule::RotationOverdue,
+    Rule::ConsentNeeded,
+    Rule::ScopeWider,
+    Rule::ScopeMissing,
+    Rule::Vault,
+    Rule::Secret,
+];
 /// How often it is looked which secret counts in each slot.
 const SLOTS_EVERY: Duration = Duration::from_hours(1);
 /// How often the APIs are asked what they granted.
@@ -139,7 +147,7 @@ impl Agent {
         let (client, connection) = (of.client.clone(), of.connection.clone());
         let failed = Condition::RotationFailed { client, connection, code };
         let mut transaction = Transaction::new(self.world.clock.now());
-        transaction.writes.extend(watch::alert(&failed).map(Write::Alert));
+        transaction.writes.push(Write::Alert(watch::alert(&failed)));
         self.store.commit(transaction).await
     }
 
@@ -211,7 +219,7 @@ impl Agent {
         transaction.writes = watch::settle(&self.store.alerts()?, &RULES, &conditions);
         let tripped = tripwire::tripped();
         if self.secrets.tripped.swap(tripped, Ordering::Relaxed) < tripped {
-            transaction.writes.extend(watch::alert(&Condition::SecretInLog).map(Write::Alert));
+            transaction.writes.push(Write::Alert(watch::alert(&Condition::SecretInLog)));
         }
         if transaction.writes.is_empty() { Ok(()) } else { self.store.commit(transaction).await }
     }

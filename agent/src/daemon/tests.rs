@@ -1,5 +1,6 @@
 //! Stories of a whole agent over a real repository and a real state folder: pulled, refused, rolled back, crashed.
 
+use assent_schema::alert::Rule;
 use std::path::Path;
 
 use assent_schema::canon::Digest;
@@ -17,6 +18,7 @@ mod watching;
 
 use super::hold::NotHeld;
 use super::*;
+use crate::control::answer::RunState;
 use crate::control::{Chosen, Verb, Which};
 use crate::deploy::{NoRollback, Place};
 use crate::people::NotTaken;
@@ -180,7 +182,7 @@ async fn a_bad_release_is_refused_once_and_the_active_one_goes_on() {
     assert_eq!(codes, ["file-changed"]);
     assert_eq!(status.release.unwrap().sequence, 1);
     assert_eq!(active(&agent).await, Some(digest(&plan("one"))));
-    assert_eq!(agent.store.alerts().unwrap().iter().filter(|row| row.alert.rule == "release-refused").count(), 1);
+    assert_eq!(agent.store.alerts().unwrap().iter().filter(|row| row.alert.rule == Rule::ReleaseRefused).count(), 1);
     let mut stranger = first.clone();
     stranger.insert("README.md".into(), b"hello".to_vec());
     site.publish(&stranger);
@@ -286,7 +288,7 @@ async fn what_a_release_took_back_stays_back_whatever_later_ones_say() {
     assert_eq!(permission(&agent, &two), Permission::Stopped("by-hand"), "runs under way stop");
     let told = agent.store.alerts().unwrap();
     let told: Vec<&str> =
-        told.iter().filter(|row| row.alert.rule == "rolled-back").map(|row| &*row.alert.code).collect();
+        told.iter().filter(|row| row.alert.rule == Rule::RolledBack).map(|row| &*row.alert.code).collect();
     assert_eq!(told, ["by-hand"]);
     let fourth = release(&two, 4, Some(&third), |_| ());
     site.publish(&fourth);
@@ -426,7 +428,7 @@ async fn a_hold_that_lapses_is_told_once() {
     assert_eq!(permission(&agent, &one), Permission::Go, "its time alone ends it");
     let lapsed = || {
         let alerts = agent.store.alerts().unwrap();
-        alerts.iter().filter(|row| row.alert.rule == "hold-lapsed").map(|row| row.count).sum::<i64>()
+        alerts.iter().filter(|row| row.alert.rule == Rule::HoldLapsed).map(|row| row.count).sum::<i64>()
     };
     for _ in 0..2 {
         agent.end_lapsed_holds().await.unwrap();
@@ -527,14 +529,15 @@ async fn oncall_handles_runs_by_filter_with_the_count_first() {
     let runs = [failed_run(&agent, 1).await, failed_run(&agent, 2).await, failed_run(&agent, 3).await];
     let act = |by: &str| Act { by: by.parse().unwrap(), why: "INC-7".parse().unwrap() };
     let start = |task: Task| drop(tokio::spawn(task));
-    let failed = |state: &str| Chosen::Many(Which { state: Some(state.into()), ..Which::default() });
+    let failed = |state| Chosen::Many(Which { state: Some(state), ..Which::default() });
     let log = Log::Client(place().0);
     let before = agent.store.ledger_size(&log).unwrap();
-    let stranger = agent.handle((Verb::Done, failed("failed")), act("mallory"), true, &start).await.unwrap();
+    let stranger = agent.handle((Verb::Done, failed(RunState::Failed)), act("mallory"), true, &start).await.unwrap();
     assert!(matches!(stranger, Err(NotHeld::NotOnCall(_))));
-    let counted = agent.handle((Verb::Done, failed("failed")), act("ann"), false, &start).await.unwrap().unwrap();
+    let counted =
+        agent.handle((Verb::Done, failed(RunState::Failed)), act("ann"), false, &start).await.unwrap().unwrap();
     assert_eq!(counted.runs.iter().map(|one| one.run.run).collect::<Vec<_>>(), runs, "the count comes first");
-    let none = agent.handle((Verb::Done, failed("waiting")), act("ann"), true, &start).await.unwrap().unwrap();
+    let none = agent.handle((Verb::Done, failed(RunState::Waiting)), act("ann"), true, &start).await.unwrap().unwrap();
     assert_eq!(none.runs, []);
     let nobody = Verb::Reassign("nobody".parse().unwrap());
     let nobody = agent.handle((nobody, Chosen::One(runs[0])), act("ann"), true, &start).await.unwrap().unwrap();
@@ -548,7 +551,7 @@ async fn oncall_handles_runs_by_filter_with_the_count_first() {
     let next = retried.runs[0].next.expect("a run");
     let again = agent.handle((Verb::Rerun, Chosen::One(runs[0])), act("ann"), true, &start).await.unwrap().unwrap();
     assert_eq!(again.runs[0].why_not, Some(format!("run {next} goes on with it")));
-    let done = agent.handle((Verb::Done, failed("failed")), act("ann"), true, &start).await.unwrap().unwrap();
+    let done = agent.handle((Verb::Done, failed(RunState::Failed)), act("ann"), true, &start).await.unwrap().unwrap();
     assert!(done.runs.len() == 2 && done.runs.iter().all(|one| one.why_not.is_none()), "{done:?}");
     assert_eq!(agent.store.queue().unwrap(), []);
     let cancelled = agent.handle((Verb::Cancel, Chosen::One(next)), act("ann"), true, &start).await.unwrap().unwrap();

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use assent_schema::alert::Rule;
 use assent_schema::client::ClientFacts;
 use assent_schema::id::{ClientId, ConnectionId, PersonId};
 use assent_schema::time::Period;
@@ -13,7 +14,7 @@ use super::agent::{Agent, lock};
 use super::answers::{not_held, refused};
 use crate::config::Config;
 use crate::control::Answer;
-use crate::control::alerts::{AlertLine, AlertQuestion, alert_id};
+use crate::control::alerts::{AlertLine, AlertQuestion};
 use crate::deploy::live::PlanStanding;
 use crate::error::Error;
 use crate::incident::Act;
@@ -21,7 +22,7 @@ use crate::ledger::Note;
 use crate::listen::Certificate;
 use crate::real::{Egress, RealNet, disk, log};
 use crate::request::url::Base;
-use crate::store::{AlertRow, Log, Store as _, StoreError, Transaction, Write};
+use crate::store::{AlertNo, AlertRow, Log, Store as _, StoreError, Transaction, Write};
 use crate::watch::spans::Spans;
 use crate::watch::{self, ACKNOWLEDGED, Condition, Place, Watcher, begins};
 use crate::world::{Clock as _, Wall};
@@ -46,16 +47,16 @@ pub(super) const TOLD_EVERY: Duration = Duration::from_mins(5);
 /// How long before approvals end on-call is told.
 const ENDS_DAYS: [u32; 3] = [1, 7, 30];
 /// The rules of these alerts.
-const RULES: [&str; 9] = [
-    "anomaly-volume",
-    "anomaly-latency",
-    "anomaly-failures",
-    "decision-waits",
-    "approval-ends",
-    "certificate",
-    "disk",
-    "lag",
-    "log",
+const RULES: [Rule; 9] = [
+    Rule::AnomalyVolume,
+    Rule::AnomalyLatency,
+    Rule::AnomalyFailures,
+    Rule::DecisionWaits,
+    Rule::ApprovalEnds,
+    Rule::CertificateEnds,
+    Rule::Disk,
+    Rule::Lag,
+    Rule::Log,
 ];
 /// What is damaged when it cannot be read or written who takes care of an alert.
 const ACKNOWLEDGEMENT: &str = "an acknowledgement";
@@ -243,7 +244,7 @@ impl Agent {
         let mut writes = watch::settle_counted(&open, &RULES, &conditions);
         let refused = self.engine.take_refused().into_iter();
         let refused = refused.map(|(client, limit)| Condition::AtLimit { client, code: limit.to_owned() });
-        writes.extend(refused.filter_map(|at_limit| watch::alert(&at_limit)).map(Write::Alert));
+        writes.extend(refused.map(|at_limit| Write::Alert(watch::alert(&at_limit))));
         if writes.is_empty() { Ok(()) } else { self.store.commit(Transaction { at: now, writes }).await }
     }
 
@@ -287,11 +288,11 @@ impl Agent {
                 // What one person reads, nobody else changes before it is written.
                 let _steps = self.incident_steps.lock().await;
                 let Some(row) = open.into_iter().find(|row| row.no == no) else {
-                    let what = format!("there is no alert `{}` that stands", alert_id(no));
+                    let what = format!("there is no alert `{}` that stands", AlertNo::new(no).to_string());
                     return Ok(refused(what, "`assent-agent alerts` lists them."));
                 };
                 if row.alert.incident {
-                    let id = crate::store::incident_id(no);
+                    let id = crate::store::IncidentNo::new(no);
                     let help = format!("Answer that: `assent-agent incidents acknowledge {id}`.");
                     return Ok(refused(format!("it opened the incident `{id}`"), help));
                 }
@@ -301,8 +302,9 @@ impl Agent {
                 }
                 let act = Act { by: by.clone(), at: self.world.clock.now().moment() };
                 let log = row.alert.client.clone().map_or(Log::Agent, Log::Client);
-                let note =
-                    Note::new(log, "acknowledged").fact("id", alert_id(no)).fact("rule", row.alert.rule.as_str());
+                let note = Note::new(log, "acknowledged")
+                    .fact("id", AlertNo::new(no).to_string())
+                    .fact("rule", row.alert.rule.as_str());
                 let note = Note { actor: Some(by), ..note };
                 // Without a value the row would go, and with it that anybody takes care of it.
                 let value = Some(serde_json::to_vec(&act).or(Err(StoreError::Damaged(ACKNOWLEDGEMENT)))?);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use assent_schema::alert::Rule;
 use assent_schema::canon;
 use assent_schema::id::{ClientId, WorkflowId};
 
@@ -112,18 +113,9 @@ fn alert((client, workflow): &Place, change: &Change) -> Option<Alert> {
         | Change::Committed { .. }
         | Change::Denied(_)
         | Change::Off(Off::NotNamed) => return None,
-        Change::Returned { why, .. } => ("rolled-back", why.code().to_owned()),
-        Change::StaysRefused(plan) => ("refused", format!("returned-{}", plan.short())),
-        Change::Off(off) => ("workflow-off", off.code().to_owned()),
+        Change::Returned { why, .. } => (Rule::RolledBack, why.code().to_owned()),
+        Change::StaysRefused(plan) => (Rule::Refused, format!("returned-{}", plan.short())),
+        Change::Off(off) => (Rule::WorkflowOff, off.code().to_owned()),
     };
-    Some(Alert {
-        rule: rule.to_owned(),
-        client: Some(client.clone()),
-        workflow: Some(workflow.clone()),
-        connection: None,
-        code,
-        run: None,
-        incident: matches!(change, Change::Off(_)),
-        by: None,
-    })
+    Some(Alert::of(rule, Some(client), code).in_workflow(workflow))
 }

@@ -110,7 +110,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                 tracing::warn!(%client, %workflow, code = refused.code(), field, "webhook refused: a genuine event is lost");
                 let (workflow, connection, code) = (workflow.clone(), connection.clone(), refused.code());
                 let lost = Condition::EventLost { client: client.clone(), workflow, connection, code };
-                let lost = watch::alert(&lost).map(Write::Alert);
+                let lost = Some(Write::Alert(watch::alert(&lost)));
                 let dropped = self.drop_genuine(client, &authentic, code, lost).await;
                 dropped.unwrap_or(Receipt::Refused(refused))
             }

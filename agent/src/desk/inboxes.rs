@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use assent_schema::alert::Rule;
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, Name, WorkflowId};
 use assent_schema::plan::{AfterFile, Trigger};
@@ -21,8 +22,6 @@ use crate::world::{Clock as _, DiskFailure, Inboxes, World};
 const LOOK_MOST: Duration = Duration::from_secs(10);
 /// How soon a file that is being written is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// The rule of alerts about folders.
-const RULE: &str = "inbox";
 /// `agent.toml` names no root of inboxes.
 const NO_ROOT: &str = "no_root";
 /// The folder of a workflow is not there.
@@ -211,7 +210,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let mut writes = Vec::new();
         for row in self.engine.store().alerts().unwrap_or_default() {
             let key = row.alert.key();
-            let stands = row.alert.rule == RULE && STANDING.contains(&row.alert.code.as_str());
+            let stands = row.alert.rule == Rule::Inbox && STANDING.contains(&row.alert.code.as_str());
             if wanted.remove(&key).is_none() && stands {
                 writes.push(Write::AlertOver { key });
             }
@@ -249,14 +248,5 @@ fn remedy(code: &str) -> &'static str {
 }
 
 fn alert(client: &ClientId, workflow: &WorkflowId, code: &str) -> Alert {
-    Alert {
-        rule: RULE.to_owned(),
-        client: Some(client.clone()),
-        workflow: Some(workflow.clone()),
-        connection: None,
-        code: code.to_owned(),
-        run: None,
-        incident: false,
-        by: None,
-    }
+    Alert::of(Rule::Inbox, Some(client), code).in_workflow(workflow)
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use assent_schema::alert::Rule;
 use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::plan::{Failure, Poll};
 use tokio::sync::watch;
@@ -21,8 +22,6 @@ use crate::world::{Clock as _, World};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The most reads of one list in a row; then others come first.
 const READS_MOST: usize = 100;
-/// The rule of alerts about lists.
-const RULE: &str = "poll";
 /// The code of an alert about an item that says it is of a later time than now.
 const AHEAD: &str = "from_the_future";
 
@@ -113,8 +112,9 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     async fn poll_alert_over(&self, key: &Key, seen: Seen) -> Result<(), StoreError> {
         let open = self.engine.store().alerts()?;
         let ours = |alert: &Alert| {
-            let of_list =
-                alert.rule == RULE && alert.client.as_ref() == Some(&key.0) && alert.workflow.as_ref() == Some(&key.1);
+            let of_list = alert.rule == Rule::Poll
+                && alert.client.as_ref() == Some(&key.0)
+                && alert.workflow.as_ref() == Some(&key.1);
             of_list && !(seen == Seen::Future && alert.code == AHEAD)
         };
         let over = open.iter().filter(|row| ours(&row.alert)).map(|row| Write::AlertOver { key: row.alert.key() });
@@ -261,15 +261,6 @@ pub(super) fn lost() -> NotLooked {
     NotLooked::Failed { passing: true, code: "not_durable".to_owned() }
 }
 
-fn alert(key: &Key, code: &str) -> Alert {
-    Alert {
-        rule: RULE.to_owned(),
-        client: Some(key.0.clone()),
-        workflow: Some(key.1.clone()),
-        connection: None,
-        code: code.to_owned(),
-        run: None,
-        incident: false,
-        by: None,
-    }
+fn alert((client, workflow): &Key, code: &str) -> Alert {
+    Alert::of(Rule::Poll, Some(client), code).in_workflow(workflow)
 }

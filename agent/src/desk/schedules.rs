@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use assent_schema::alert::Rule;
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::time::Moment;
@@ -79,16 +80,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             }
         }
         if due.skipped {
-            let alert = Alert {
-                rule: "missed_schedule".to_owned(),
-                client: Some(client.clone()),
-                workflow: Some(workflow.clone()),
-                connection: None,
-                code: "skipped".to_owned(),
-                run: None,
-                incident: false,
-                by: None,
-            };
+            let alert = Alert::of(Rule::MissedSchedule, Some(client), "skipped").in_workflow(workflow);
             self.move_to(client, workflow, line, now, Some(alert)).await?;
         }
         Ok(due.next)

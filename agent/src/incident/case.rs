@@ -6,7 +6,7 @@ use assent_schema::time::Moment;
 use serde::{Deserialize, Serialize};
 
 use super::clock::SHARE_WITHIN;
-use crate::store::{AlertRow, Log, Note, Severity, StoreError, Write, incident_id};
+use crate::store::{AlertRow, IncidentNo, Log, Note, Severity, StoreError, Write};
 
 /// Where the store keeps what people did about incidents, by number.
 pub const PREFIX: &str = "incident/";
@@ -106,14 +106,19 @@ impl Case {
         Ok(Self { row, done })
     }
 
+    /// Its number.
+    pub fn no(&self) -> IncidentNo {
+        IncidentNo::new(self.row.no)
+    }
+
     /// Its name, `i-7`.
     pub fn id(&self) -> String {
-        incident_id(self.row.no)
+        self.no().to_string()
     }
 
     /// How bad it is.
     pub fn severity(&self) -> Severity {
-        Severity::of(&self.row.alert.rule)
+        Severity::of(self.row.alert.rule)
     }
 
     /// When it began.
@@ -224,10 +229,11 @@ mod tests {
     use super::*;
     use crate::store::Alert;
     use crate::world::Wall;
+    use assent_schema::alert::Rule;
 
     fn case() -> Case {
         let alert = Alert {
-            rule: "run-failed".into(),
+            rule: Rule::RunFailed,
             client: Some("acme".parse().unwrap()),
             workflow: None,
             connection: None,
@@ -235,6 +241,7 @@ mod tests {
             run: None,
             incident: true,
             by: None,
+            about: None,
         };
         let at = Wall::from_millis(1_780_000_000_000);
         let row = AlertRow {

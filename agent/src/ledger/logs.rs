@@ -250,7 +250,7 @@ impl<D: Disk, R: Dice> Books for Ledgers<D, R> {
     }
 
     fn respond_by(&self, at: Wall, alert: &Alert) -> Option<Moment> {
-        self.clocks.as_ref()?.respond_by(alert.client.as_ref(), Severity::of(&alert.rule), at)
+        self.clocks.as_ref()?.respond_by(alert.client.as_ref(), Severity::of(alert.rule), at)
     }
 
     fn end(&self, log: &Log) -> Option<Vec<u8>> {

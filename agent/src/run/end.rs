@@ -93,15 +93,11 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             since: self.now().millis(),
         };
         let alert = Alert {
-            rule: format!("run-{}", end.ending.as_str()),
-            client: Some(self.accepted.client.clone()),
-            workflow: Some(self.accepted.workflow.clone()),
             connection: end.connection.clone(),
-            code,
-            run: Some(self.id),
-            // An event that ends a run is nobody's fault; who had begun something is told all the same.
-            incident: !matches!(end.ending, Ending::Done | Ending::Superseded),
-            by: None,
+            // An event that ends a run is nobody's fault and no incident; who had begun something is told all the same.
+            ..Alert::of(end.ending.rule(), Some(&self.accepted.client), code)
+                .in_workflow(&self.accepted.workflow)
+                .in_run(self.id)
         };
         self.pending.push(Write::Queue(Box::new(item)));
         self.pending.push(Write::Alert(alert));

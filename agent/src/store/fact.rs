@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use assent_schema::alert::Rule;
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, GroupId, Name, OperationRef, PersonId, WorkflowId};
 use assent_schema::ledger::Token;
@@ -264,6 +265,17 @@ impl Ending {
             Self::Failed => "failed",
             Self::ContentLost => "content-lost",
             Self::Superseded => "superseded",
+        }
+    }
+
+    /// The rule by which on-call hears of a run that left something to people.
+    pub fn rule(self) -> Rule {
+        match self {
+            Self::Done => Rule::RunDone,
+            Self::Stopped => Rule::RunStopped,
+            Self::Failed => Rule::RunFailed,
+            Self::ContentLost => Rule::RunContentLost,
+            Self::Superseded => Rule::RunSuperseded,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! # Source
 //! engine.md section 3, design.md section 6. Promises P01, P11, P19.
 
+mod alert;
 mod fact;
 pub mod inventory;
 mod memory;
@@ -20,13 +21,14 @@ use assent_schema::canon::Digest;
 use assent_schema::id::ClientId;
 use assent_schema::time::Moment;
 
+pub use alert::{Alert, AlertNo, IncidentNo, NotAnAlert, NotAnIncident, Severity};
 pub use fact::{
     Accepted, Aim, AskEnd, BadRunId, Ending, Entry, Fact, FactText, Intent, ItemEnd, JournalRow, Outcome, RunId,
     StepAt, TriggerKind, Waiting,
 };
 pub use memory::{Gate, Memory, Tables};
 pub use sqlite::{LedgerRows, Sqlite};
-pub use write::{Alert, EffectDone, Log, Note, QueueItem, Refusal, Severity, Transaction, Write, incident_id};
+pub use write::{EffectDone, Log, Note, QueueItem, Refusal, Transaction, Write};
 
 use crate::world::Wall;
 

@@ -1,10 +1,10 @@
 //! What one transaction does: facts in. Pure data; the stores apply it.
 
 use assent_schema::canon::Digest;
-use assent_schema::id::{ClientId, ConnectionId, GroupId, Name, OperationRef, PersonId, WorkflowId};
-use assent_schema::time::Moment;
+use assent_schema::id::{ClientId, GroupId, Name, OperationRef, PersonId, WorkflowId};
 use serde::{Deserialize, Serialize};
 
+use crate::store::alert::Alert;
 use crate::store::fact::{Entry, FactText, RunId, StepAt, Waiting};
 use crate::world::Wall;
 
@@ -339,105 +339,4 @@ pub struct EffectDone {
     /// Whether nobody knows if it happened.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_doubt: bool,
-}
-
-/// How the incident of an alert is named everywhere.
-pub fn incident_id(no: i64) -> String {
-    format!("i-{no}")
-}
-
-/// How bad an incident is: it decides how soon somebody must answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Work was left undone, or the agent cannot be relied on.
-    Critical,
-    /// Something else, which a person found worth an incident.
-    Normal,
-}
-
-impl Severity {
-    /// The rule of an incident that a person opened with this severity.
-    pub fn by_hand(self) -> &'static str {
-        match self {
-            Self::Critical => "reported",
-            Self::Normal => "reported-normal",
-        }
-    }
-
-    /// How bad an incident of a rule is.
-    pub fn of(rule: &str) -> Self {
-        if rule == Self::Normal.by_hand() { Self::Normal } else { Self::Critical }
-    }
-
-    /// Its name in the ledger.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Critical => "critical",
-            Self::Normal => "normal",
-        }
-    }
-}
-
-/// The rules by which each workflow has an alert of its own.
-const OF_ONE_WORKFLOW: [&str; 2] = ["workflow-off", "rolled-back"];
-
-/// What on-call must know. Facts only.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Alert {
-    /// The rule that found it.
-    pub rule: String,
-    /// Whose; absent for the agent itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client: Option<ClientId>,
-    /// Which workflow, of those that it is about the first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub workflow: Option<WorkflowId>,
-    /// Which connection.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub connection: Option<ConnectionId>,
-    /// A code from a closed list.
-    pub code: String,
-    /// A run, of those that it is about the first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub run: Option<RunId>,
-    /// Whether it also opens an incident.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub incident: bool,
-    /// Who opened it, when a person did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<PersonId>,
-}
-
-impl Alert {
-    /// What groups alerts: rule, client, connection and code, never text or time. That a workflow went off or back is a cause of
-    /// its own: whoever mends the first one must hear of the others.
-    pub fn key(&self) -> String {
-        let client = self.client.as_ref().map_or("-", ClientId::as_str);
-        let connection = self.connection.as_ref().map_or("-", ConnectionId::as_str);
-        let key = format!("{}/{client}/{connection}/{}", self.rule, self.code);
-        match &self.workflow {
-            Some(workflow) if OF_ONE_WORKFLOW.contains(&self.rule.as_str()) => format!("{key}/{workflow}"),
-            Some(_) | None => key,
-        }
-    }
-
-    /// What the ledger says of the incident that the alert opens, in the same transaction; nothing where it opens none.
-    pub(super) fn opens(&self, no: i64, respond_by: Option<Moment>) -> Option<Note> {
-        if !self.incident {
-            return None;
-        }
-        let log = self.client.clone().map_or(Log::Agent, Log::Client);
-        let note = Note::new(log, "incident")
-            .fact("id", incident_id(no))
-            .fact("state", "opened")
-            .fact("severity", Severity::of(&self.rule).as_str())
-            .fact("cause", self.rule.as_str());
-        let note = match respond_by {
-            Some(until) => note.fact("respond_by", until.to_string()),
-            None => note,
-        };
-        Some(Note { actor: self.by.clone(), ..note })
-    }
 }

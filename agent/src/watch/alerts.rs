@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use assent_schema::alert::Rule;
 use assent_schema::id::{ClientId, ConnectionId, SlotId, WorkflowId};
 use assent_schema::ledger::HeldWhat;
 use assent_schema::time::Moment;
 
 use super::anomaly::Anomaly;
-use crate::store::{Alert, AlertRow, Ending, RunId, Write};
+use crate::store::{Alert, AlertRow, IncidentNo, Write};
 
 /// The most that one alert counts at once.
 const COUNT_MOST: i64 = 1_000;
@@ -15,43 +16,26 @@ const COUNT_MOST: i64 = 1_000;
 /// What was found to be so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// A run ended without being done.
-    RunEnded {
-        /// Whose run.
-        client: ClientId,
-        /// Of which workflow.
-        workflow: WorkflowId,
-        /// The connection that failed, if one did.
-        connection: Option<ConnectionId>,
-        /// How it ended.
-        ending: Ending,
-        /// Why, from a closed list.
-        code: String,
-        /// Which run.
-        run: RunId,
-        /// Whether an effect was done or is in doubt.
-        touched: bool,
-    },
     /// Nobody answered an incident, and half of the time for it is over.
     ResponseDue {
         /// Whose, if it is a client's.
         client: Option<ClientId>,
-        /// Its name.
-        id: String,
+        /// Which one.
+        incident: IncidentNo,
     },
     /// Nobody answered an incident in time.
     ResponseLate {
         /// Whose, if it is a client's.
         client: Option<ClientId>,
-        /// Its name.
-        id: String,
+        /// Which one.
+        incident: IncidentNo,
     },
     /// The post-mortem of an incident must be shared soon.
     PostMortemDue {
         /// Whose, if it is a client's.
         client: Option<ClientId>,
-        /// Its name.
-        id: String,
+        /// Which one.
+        incident: IncidentNo,
         /// Within which time.
         left: &'static str,
     },
@@ -59,24 +43,12 @@ pub enum Condition {
     PostMortemLate {
         /// Whose, if it is a client's.
         client: Option<ClientId>,
-        /// Its name.
-        id: String,
-    },
-    /// Scheduled runs did not begin.
-    ScheduleMissed {
-        /// Whose.
-        client: ClientId,
-        /// Which workflow.
-        workflow: WorkflowId,
+        /// Which one.
+        incident: IncidentNo,
     },
     /// A release was refused whole.
     ReleaseRefused {
         /// Which rule.
-        code: String,
-    },
-    /// The repository cannot be reached or read.
-    FetchFails {
-        /// Why, from a closed list.
         code: String,
     },
     /// There is no current freshness statement.
@@ -261,118 +233,91 @@ pub enum Condition {
         /// Whether it is more than an outage.
         grave: bool,
     },
-    /// The ledger is not what was published, or cannot be written.
-    Ledger {
-        /// Why, from a closed list.
-        code: String,
-    },
 }
 
-/// What on-call is told of a condition; `None` when nobody needs to know.
-///
-/// # Shape
-/// An incident is opened with it when work was left undone, or when the agent cannot be relied on.
-pub fn alert(condition: &Condition) -> Option<Alert> {
-    Some(match condition {
-        Condition::RunEnded { client, workflow, connection, ending, code, run, touched } => {
-            let (rule, incident) = rule_of(*ending, *touched)?;
-            let about = of(rule, Some(client), code);
-            let (workflow, connection) = (Some(workflow.clone()), connection.clone());
-            Alert { workflow, connection, run: Some(*run), incident, ..about }
+/// What on-call is told of a condition. Whether an incident is opened with it says the table of rules.
+pub fn alert(condition: &Condition) -> Alert {
+    match condition {
+        Condition::ResponseDue { client, incident } => {
+            Alert::of(Rule::ResponseDue, client.as_ref(), incident.to_string()).about(*incident)
         }
-        Condition::ResponseDue { client, id } => of("response-due", client.as_ref(), id),
-        Condition::ResponseLate { client, id } => of("response-late", client.as_ref(), id),
-        Condition::PostMortemDue { client, id, left } => {
-            of("post-mortem-due", client.as_ref(), &format!("{id}-{left}"))
+        Condition::ResponseLate { client, incident } => {
+            Alert::of(Rule::ResponseLate, client.as_ref(), incident.to_string()).about(*incident)
         }
-        Condition::PostMortemLate { client, id } => of("post-mortem-late", client.as_ref(), id),
-        Condition::ScheduleMissed { client, workflow } => {
-            Alert { workflow: Some(workflow.clone()), ..of("schedule-missed", Some(client), "missed") }
+        Condition::PostMortemDue { client, incident, left } => {
+            Alert::of(Rule::PostMortemDue, client.as_ref(), format!("{incident}-{left}")).about(*incident)
         }
-        Condition::ReleaseRefused { code } => of("release-refused", None, code),
-        Condition::FetchFails { code } => of("fetch-fails", None, code),
-        Condition::Stale => of("stale", None, "freshness"),
-        Condition::StaleStopped { client } => serious(of("stale-stopped", Some(client), "freshness")),
-        Condition::ApprovalEnds { client, days } => of("approval-ends", Some(client), &format!("{days}d")),
-        Condition::CertificateEnds { code } => {
-            let about = of("certificate", None, code);
-            if code == "over" { serious(about) } else { about }
+        Condition::PostMortemLate { client, incident } => {
+            Alert::of(Rule::PostMortemLate, client.as_ref(), incident.to_string()).about(*incident)
         }
+        Condition::ReleaseRefused { code } => Alert::of(Rule::ReleaseRefused, None, code),
+        Condition::Stale => Alert::of(Rule::Stale, None, "freshness"),
+        Condition::StaleStopped { client } => Alert::of(Rule::StaleStopped, Some(client), "freshness"),
+        Condition::ApprovalEnds { client, days } => Alert::of(Rule::ApprovalEnds, Some(client), format!("{days}d")),
+        Condition::CertificateEnds { code } => Alert::of(Rule::CertificateEnds, None, code).grave_if(code == "over"),
         Condition::ApproversReset { client, number, until } => {
-            let day = until.to_string().split('T').next().unwrap_or_default().to_owned();
-            of("approvers-reset", Some(client), &format!("file-{number}-until-{day}"))
+            Alert::of(Rule::ApproversReset, Some(client), format!("file-{number}-until-{}", until.day()))
         }
         Condition::RotationDue { client, connection, slot } => {
-            Alert { connection: Some(connection.clone()), ..of("rotation-due", Some(client), slot.as_str()) }
+            Alert::of(Rule::RotationDue, Some(client), slot.as_str()).on(connection)
         }
         Condition::RotationOverdue { client, connection, slot } => {
-            Alert { connection: Some(connection.clone()), ..of(ROTATION_OVERDUE, Some(client), slot.as_str()) }
+            Alert::of(Rule::RotationOverdue, Some(client), slot.as_str()).on(connection)
         }
         Condition::RotationFailed { client, connection, code } => {
-            Alert { connection: Some(connection.clone()), ..of("rotation-failed", Some(client), code) }
+            Alert::of(Rule::RotationFailed, Some(client), code).on(connection)
         }
-        Condition::ConsentNeeded { client, connection } => serious(Alert {
-            connection: Some(connection.clone()),
-            ..of("consent-needed", Some(client), "consent_needed")
-        }),
+        Condition::ConsentNeeded { client, connection } => {
+            Alert::of(Rule::ConsentNeeded, Some(client), "consent_needed").on(connection)
+        }
         Condition::ScopeWider { client, connection } => {
-            Alert { connection: Some(connection.clone()), ..of("scope-wider", Some(client), "wider") }
+            Alert::of(Rule::ScopeWider, Some(client), "wider").on(connection)
         }
         Condition::ScopeMissing { client, connection } => {
-            Alert { connection: Some(connection.clone()), ..of("scope-missing", Some(client), "missing") }
+            Alert::of(Rule::ScopeMissing, Some(client), "missing").on(connection)
         }
-        Condition::Vault { code } => serious(of("vault", None, code)),
-        Condition::SecretInLog => serious(of("secret-in-log", None, "secret_in_log")),
-        Condition::Secret { client, connection, code } => {
-            serious(Alert { connection: Some(connection.clone()), ..of("secret", Some(client), code) })
-        }
-        Condition::RouteFails { route, code } => {
-            Alert { connection: Some(route.clone()), ..of("route-fails", None, code) }
-        }
+        Condition::Vault { code } => Alert::of(Rule::Vault, None, code),
+        Condition::SecretInLog => Alert::of(Rule::SecretInLog, None, "secret_in_log"),
+        Condition::Secret { client, connection, code } => Alert::of(Rule::Secret, Some(client), code).on(connection),
+        Condition::RouteFails { route, code } => Alert::of(Rule::RouteFails, None, code).on(route),
         Condition::Unlike { client, workflow, anomaly } => {
-            Alert { workflow: Some(workflow.clone()), ..of(anomaly.rule(), Some(client), anomaly.code()) }
+            Alert::of(anomaly.rule(), Some(client), anomaly.code()).in_workflow(workflow)
         }
         Condition::DecisionWaits { client, workflow } => {
-            Alert { workflow: Some(workflow.clone()), ..of("decision-waits", Some(client), "half") }
+            Alert::of(Rule::DecisionWaits, Some(client), "half").in_workflow(workflow)
         }
-        Condition::Lag { code } => of("lag", None, code),
-        Condition::PingFails { code } => of("heartbeat", None, code),
-        Condition::AtLimit { client, code } => of("at-limit", Some(client), code),
-        Condition::EventLost { client, workflow, connection, code } => Alert {
-            workflow: Some(workflow.clone()),
-            connection: Some(connection.clone()),
-            ..of("event-lost", Some(client), code)
-        },
+        Condition::Lag { code } => Alert::of(Rule::Lag, None, *code),
+        Condition::PingFails { code } => Alert::of(Rule::Heartbeat, None, code),
+        Condition::AtLimit { client, code } => Alert::of(Rule::AtLimit, Some(client), code),
+        Condition::EventLost { client, workflow, connection, code } => {
+            Alert::of(Rule::EventLost, Some(client), *code).in_workflow(workflow).on(connection)
+        }
         Condition::HoldLapsed { client, what } => {
-            let about = of("hold-lapsed", Some(client), "lapsed");
+            let about = Alert::of(Rule::HoldLapsed, Some(client), "lapsed");
             match what {
                 HeldWhat::Client => about,
-                HeldWhat::Workflow(workflow) => Alert { workflow: Some(workflow.clone()), ..about },
-                HeldWhat::Connection(connection) => Alert { connection: Some(connection.clone()), ..about },
+                HeldWhat::Workflow(workflow) => about.in_workflow(workflow),
+                HeldWhat::Connection(connection) => about.on(connection),
             }
         }
-        Condition::LogLost => of("log", None, "lines_lost"),
-        Condition::Clock => of("clock", None, "differs"),
-        Condition::Disk { code } => serious(of("disk", None, code)),
-        Condition::Halted { code } => serious(of("halted", None, code)),
+        Condition::LogLost => Alert::of(Rule::Log, None, "lines_lost"),
+        Condition::Clock => Alert::of(Rule::Clock, None, "differs"),
+        Condition::Disk { code } => Alert::of(Rule::Disk, None, code),
+        Condition::Halted { code } => Alert::of(Rule::Halted, None, code),
         Condition::LedgerBranch { client, code, grave } => {
-            Alert { incident: *grave, ..of("ledger-branch", Some(client), code) }
+            Alert::of(Rule::LedgerBranch, Some(client), code).grave_if(*grave)
         }
-        Condition::Witness { client, code, grave } => Alert { incident: *grave, ..of("witness", Some(client), code) },
-        Condition::Ledger { code } => serious(of("ledger", None, code)),
-    })
+        Condition::Witness { client, code, grave } => Alert::of(Rule::Witness, Some(client), code).grave_if(*grave),
+    }
 }
 
-/// The rule of an alert about a secret whose time is over; its code is the slot.
-pub(super) const ROTATION_OVERDUE: &str = "rotation-overdue";
-
 /// What brings the open alerts of some rules in line with what is so now: each condition is told once, and over when it is.
-pub fn settle(open: &[AlertRow], rules: &[&str], conditions: &[Condition]) -> Vec<Write> {
+pub fn settle(open: &[AlertRow], rules: &[Rule], conditions: &[Condition]) -> Vec<Write> {
     let mut wanted: BTreeMap<String, Alert> = BTreeMap::new();
-    for alert in conditions.iter().filter_map(alert) {
+    for alert in conditions.iter().map(alert) {
         wanted.entry(alert.key()).or_insert(alert);
     }
-    let ours = |row: &&AlertRow| rules.contains(&row.alert.rule.as_str());
+    let ours = |row: &&AlertRow| rules.contains(&row.alert.rule);
     let gone = open.iter().filter(ours).map(|row| row.alert.key()).filter(|key| !wanted.contains_key(key));
     let mut writes: Vec<Write> = gone.map(|key| Write::AlertOver { key }).collect();
     for row in open {
@@ -383,10 +328,10 @@ pub fn settle(open: &[AlertRow], rules: &[&str], conditions: &[Condition]) -> Ve
 }
 
 /// As [`settle`], of conditions of which several are one alert: its count is how many there are.
-pub fn settle_counted(open: &[AlertRow], rules: &[&str], conditions: &[Condition]) -> Vec<Write> {
+pub fn settle_counted(open: &[AlertRow], rules: &[Rule], conditions: &[Condition]) -> Vec<Write> {
     let mut writes = settle(open, rules, conditions);
     let mut counts: BTreeMap<String, (Alert, i64)> = BTreeMap::new();
-    for alert in conditions.iter().filter_map(alert) {
+    for alert in conditions.iter().map(alert) {
         let (_, count) = counts.entry(alert.key()).or_insert((alert, 0));
         *count = count.saturating_add(1).min(COUNT_MOST);
     }
@@ -398,56 +343,9 @@ pub fn settle_counted(open: &[AlertRow], rules: &[&str], conditions: &[Condition
     writes
 }
 
-fn rule_of(ending: Ending, touched: bool) -> Option<(&'static str, bool)> {
-    match ending {
-        Ending::Done => None,
-        Ending::Superseded => touched.then_some(("run-superseded", false)),
-        Ending::Stopped => Some(("run-stopped", true)),
-        Ending::Failed => Some(("run-failed", true)),
-        Ending::ContentLost => Some(("content-lost", true)),
-    }
-}
-
-fn of(rule: &str, client: Option<&ClientId>, code: &str) -> Alert {
-    Alert {
-        rule: rule.to_owned(),
-        client: client.cloned(),
-        workflow: None,
-        connection: None,
-        code: code.to_owned(),
-        run: None,
-        incident: false,
-        by: None,
-    }
-}
-
-fn serious(alert: Alert) -> Alert {
-    Alert { incident: true, ..alert }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn ended(n: u8, workflow: &str, ending: Ending, touched: bool) -> Option<Alert> {
-        alert(&Condition::RunEnded {
-            client: "acme".parse().unwrap(),
-            workflow: workflow.parse().unwrap(),
-            connection: Some("helpdesk".parse().unwrap()),
-            ending,
-            code: "http_503".into(),
-            run: RunId::from_bytes([n; 16]),
-            touched,
-        })
-    }
-
-    #[test]
-    fn one_cause_behind_many_runs_and_workflows_is_one_alert() {
-        let keys: std::collections::BTreeSet<_> = (0..20)
-            .flat_map(|n| ["refund", "reply"].map(|w| ended(n, w, Ending::Failed, false).unwrap().key()))
-            .collect();
-        assert_eq!(keys.into_iter().collect::<Vec<_>>(), ["run-failed/acme/helpdesk/http_503"]);
-    }
 
     #[test]
     fn one_cause_behind_many_workflows_is_one_alert_with_a_count() {
@@ -457,18 +355,8 @@ mod tests {
             anomaly: Anomaly::Silent,
         };
         let conditions = ["refund", "reply", "renew"].map(unlike);
-        let writes = settle_counted(&[], &["anomaly-volume"], &conditions);
+        let writes = settle_counted(&[], &[Rule::AnomalyVolume], &conditions);
         let keys = writes.iter().map(|write| if let Write::Alert(alert) = write { alert.key() } else { "-".into() });
         assert_eq!(keys.collect::<Vec<_>>(), ["anomaly-volume/acme/-/silent"; 3]);
-    }
-
-    #[test]
-    fn work_that_was_left_undone_is_an_incident_and_work_that_was_done_is_nothing() {
-        assert_eq!(ended(1, "refund", Ending::Done, true), None);
-        assert_eq!(ended(1, "refund", Ending::Superseded, false), None);
-        assert!(ended(1, "refund", Ending::Superseded, true).is_some_and(|a| !a.incident));
-        for ending in [Ending::Failed, Ending::Stopped, Ending::ContentLost] {
-            assert!(ended(1, "refund", ending, false).is_some_and(|a| a.incident));
-        }
     }
 }

@@ -8,6 +8,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use assent_schema::alert::Rule;
+
 use super::hours::{DAY_HOURS, Hour, WEEK_HOURS};
 
 /// Weeks that the same hour is compared with.
@@ -59,11 +61,11 @@ pub enum Anomaly {
 
 impl Anomaly {
     /// The rule of its alert.
-    pub fn rule(self) -> &'static str {
+    pub fn rule(self) -> Rule {
         match self {
-            Self::Silent | Self::Low | Self::High => "anomaly-volume",
-            Self::Slow => "anomaly-latency",
-            Self::Failing => "anomaly-failures",
+            Self::Silent | Self::Low | Self::High => Rule::AnomalyVolume,
+            Self::Slow => Rule::AnomalyLatency,
+            Self::Failing => Rule::AnomalyFailures,
         }
     }
 

@@ -9,12 +9,13 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use assent_schema::alert::Rule;
 use assent_schema::client::Carries;
 use assent_schema::id::{ClientId, ConnectionId};
 use assent_schema::plan::Retry;
 use assent_schema::time::Period;
 
-use super::alerts::{Condition, ROTATION_OVERDUE, alert};
+use super::alerts::{Condition, alert};
 use super::message::{abroad, message};
 use super::parcel::{NotTaken, Teller, of_alert, send};
 use super::routes::Target;
@@ -35,8 +36,6 @@ const SOON: Duration = Duration::from_secs(1);
 const RETRY: Retry = Retry { attempts: u32::MAX, first: Period::seconds(5), most: Period::seconds(300) };
 /// After so many failures on-call hears of a route that fails, by the others.
 const FAILS_AFTER: i64 = 3;
-/// The rule of that alert.
-const ROUTE_FAILS: &str = "route-fails";
 /// Where the store keeps what each route took of an alert: its number, then the route.
 const TOLD: &str = "told/";
 /// Where the store keeps who takes care of an alert that is no incident, by number.
@@ -182,7 +181,7 @@ impl<'a> Job<'a> {
         let due = row.due.unwrap_or(now);
         for (route, stage) in &outcome.told {
             write(Write::State { name: told_name(row.no, route), value: Some(stage.as_str().as_bytes().to_vec()) });
-            for gone in open.iter().filter(|row| row.alert.rule == ROUTE_FAILS && is_about(row, route)) {
+            for gone in open.iter().filter(|row| row.alert.rule == Rule::RouteFails && is_about(row, route)) {
                 write(Write::AlertOver { key: gone.alert.key() });
             }
         }
@@ -209,12 +208,10 @@ impl<'a> Job<'a> {
         write(Write::AlertSent { no: row.no, due, again: Some(now.plus(self.pause(world, asked))) });
         if let Some((route, not)) = outcome.failed
             && row.tries >= FAILS_AFTER
-            && row.alert.rule != ROUTE_FAILS
+            && row.alert.rule != Rule::RouteFails
         {
             let condition = Condition::RouteFails { route: route.clone(), code: not.code.clone() };
-            if let Some(alert) = alert(&condition) {
-                write(Write::Alert(alert));
-            }
+            write(Write::Alert(alert(&condition)));
         }
         transaction
     }
@@ -264,7 +261,7 @@ fn targets<'a>(teller: &Teller<'a>, row: &AlertRow) -> Vec<(&'a ClientId, &'a Ta
             Carries::Incidents => row.alert.incident,
             Carries::PostMortems => false,
         };
-        let itself = row.alert.rule == ROUTE_FAILS && is_about(row, &target.name);
+        let itself = row.alert.rule == Rule::RouteFails && is_about(row, &target.name);
         // Nobody else's contacts.
         let is_theirs = row.alert.client.as_ref() == Some(*client);
         carries && !itself && target.reaches(is_theirs)
@@ -328,7 +325,7 @@ async fn carry<W: World>(
     let told = if target.near { message(teller.agent, row, teller.routes, queue) } else { abroad(teller.agent, row) };
     let mut took = Took { stages: Vec::new(), not: None, at: None, waits: false };
     for stage in job.left(target) {
-        let severity = (row.alert.incident && target.near).then(|| Severity::of(&row.alert.rule));
+        let severity = (row.alert.incident && target.near).then(|| Severity::of(row.alert.rule));
         let by = job.act.as_ref().map(|act| &act.by).filter(|_| target.near && stage != Stage::Raised);
         let console = teller.console.filter(|_| target.near);
         let telling = Telling { message: &told, stage, severity, by, now: world.clock().now().moment(), console };
@@ -374,7 +371,7 @@ fn note(row: &AlertRow, now: Wall) -> Note {
     let note = Note::new(log, "alerted").fact("rule", row.alert.rule.as_str()).fact("delay", delay);
     match &row.alert.connection {
         // Its code is the slot: whoever reads that something is overdue must know what.
-        Some(connection) if row.alert.rule == ROTATION_OVERDUE => {
+        Some(connection) if row.alert.rule == Rule::RotationOverdue => {
             note.fact("connection", connection.to_string()).fact("slot", row.alert.code.as_str())
         }
         Some(_) | None => note,

@@ -1,5 +1,6 @@
 //! What an alert says: client, workflow, cause, since when, how many wait, the clock, commands to copy. Facts only.
 
+use assent_schema::alert::Rule;
 use assent_schema::canon::Digest;
 use assent_schema::id::{AgentId, ClientId, ConnectionId, WorkflowId};
 use assent_schema::time::Moment;
@@ -7,7 +8,10 @@ use serde::Serialize;
 
 use super::overdue::clock;
 use super::routes::Routes;
-use crate::store::{AlertRow, QueueItem, RunId, incident_id};
+use crate::store::{AlertRow, IncidentNo, QueueItem, RunId};
+
+/// The most commands that an alert has on-call copy.
+const COMMANDS_MOST: usize = 3;
 
 /// The JSON that a webhook route receives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -33,7 +37,7 @@ pub struct Message {
     pub connection: Option<ConnectionId>,
     /// The rule that found it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
+    pub rule: Option<Rule>,
     /// The cause, from a closed list.
     pub code: String,
     /// The random id of the first of the runs that it is about.
@@ -67,7 +71,7 @@ pub fn message(agent: &AgentId, row: &AlertRow, routes: &Routes, queue: &[QueueI
     Message {
         agent: Some(agent.clone()),
         connection: alert.connection.clone(),
-        rule: Some(alert.rule.clone()),
+        rule: Some(alert.rule),
         since: Some(since),
         count: Some(row.count),
         waiting: Some(waiting(row, queue)),
@@ -124,44 +128,37 @@ fn commands(row: &AlertRow) -> Vec<String> {
     let runs = alert.client.as_ref().map_or_else(|| "runs".to_owned(), |client| format!("runs --client {client}"));
     let runs = agent(runs);
     let run = alert.run.map(|run| agent(format!("runs show {run}")));
-    let acknowledge = alert.incident.then(|| agent(format!("incidents acknowledge {}", incident_id(row.no))));
+    let acknowledge = alert.incident.then(|| agent(format!("incidents acknowledge {}", IncidentNo::new(row.no))));
     let at = |connection: &ConnectionId| alert.client.as_ref().map(|client| format!("{client}/{connection}"));
     let connection = alert.connection.as_ref().and_then(at);
     let place = alert.client.as_ref().zip(alert.workflow.as_ref());
     let place = place.map(|(client, workflow)| format!("{client}/{workflow}"));
     let back = place.as_ref().map(|place| agent(format!("rollback {place}")));
-    let of = |wanted: [Option<String>; 4]| wanted.into_iter().flatten().take(3).collect();
-    match alert.rule.as_str() {
-        "response-due" | "response-late" => {
-            let id = incident_of(&alert.code);
-            of([
-                Some(agent(format!("incidents acknowledge {id}"))),
-                Some(agent(format!("incidents show {id}"))),
-                Some(status),
-                None,
-            ])
+    let explain = agent(format!("alerts explain {}", alert.rule));
+    let of = |wanted: [Option<String>; 4]| {
+        wanted.into_iter().flatten().chain([explain.clone()]).take(COMMANDS_MOST).collect::<Vec<_>>()
+    };
+    match alert.rule {
+        Rule::ResponseDue | Rule::ResponseLate => {
+            let step = |verb: &str| alert.about.map(|incident| agent(format!("incidents {verb} {incident}")));
+            of([step("acknowledge"), step("show"), Some(status), None])
         }
-        "post-mortem-due" | "post-mortem-late" => {
-            let id = incident_of(&alert.code);
-            of([
-                Some(agent(format!("incidents draft {id}"))),
-                Some(agent(format!("incidents show {id}"))),
-                Some(status),
-                None,
-            ])
+        Rule::PostMortemDue | Rule::PostMortemLate => {
+            let step = |verb: &str| alert.about.map(|incident| agent(format!("incidents {verb} {incident}")));
+            of([step("draft"), step("show"), Some(status), None])
         }
-        "rotation-due" | "rotation-overdue" => {
+        Rule::RotationDue | Rule::RotationOverdue => {
             let rotate = connection.map(|at| agent(format!("vault rotate {at}/{} --set", alert.code)));
             of([rotate, Some(agent("vault list".to_owned())), Some(status), None])
         }
-        "rotation-failed" | "secret" | "vault" => {
+        Rule::RotationFailed | Rule::Secret | Rule::Vault => {
             of([Some(agent("vault list".to_owned())), acknowledge, Some(status), Some(runs)])
         }
-        "consent-needed" => {
+        Rule::ConsentNeeded => {
             let connect = connection.map(|at| agent(format!("vault connect {at}")));
             of([connect, acknowledge, Some(status), Some(runs)])
         }
-        "hold-lapsed" => {
+        Rule::HoldLapsed => {
             let held = match (&place, &alert.client, &alert.connection) {
                 (Some(place), ..) => Some(place.clone()),
                 (None, Some(client), Some(connection)) => Some(format!("{client} --connection {connection}")),
@@ -171,23 +168,52 @@ fn commands(row: &AlertRow) -> Vec<String> {
             let hold = held.map(|held| agent(format!("hold {held} --why lapsed --for 4h")));
             of([Some(runs), hold, Some(status), None])
         }
-        "decision-waits" => of([Some(agent("console".to_owned())), Some(runs), Some(status), None]),
-        "chat" => of([run, Some(agent("vault list".to_owned())), Some(status), Some(runs)]),
-        "rolled-back" | "refused" | "workflow-off" => of([Some(status), acknowledge, Some(runs), Some(queue)]),
-        "run-failed" | "run-stopped" | "run-superseded" | "content-lost" => {
+        Rule::DecisionWaits => of([Some(agent("console".to_owned())), Some(runs), Some(status), None]),
+        Rule::Chat => of([run, Some(agent("vault list".to_owned())), Some(status), Some(runs)]),
+        Rule::RolledBack | Rule::Refused | Rule::WorkflowOff => {
+            of([Some(status), acknowledge, Some(runs), Some(queue)])
+        }
+        Rule::RunFailed | Rule::RunStopped | Rule::RunContentLost | Rule::RunDone | Rule::RunSuperseded => {
             of([run, acknowledge.or(Some(queue)), back, Some(runs)])
         }
-        "halted" | "ledger" => of([Some(status), Some(agent("ledger verify".to_owned())), acknowledge, Some(alerts)]),
+        Rule::Halted => of([Some(status), Some(agent("ledger verify".to_owned())), acknowledge, Some(alerts)]),
         // What is unlike before may be the plan's doing: it has a workflow, and another plan of it may be better.
-        _ if alert.client.is_some() => of([run.or(Some(status)), acknowledge.or(Some(queue)), back, Some(runs)]),
-        _ => of([Some(status), acknowledge, Some(alerts), Some(queue)]),
-    }
-}
-
-/// The incident that an alert about its clock names: its code begins with it.
-fn incident_of(code: &str) -> &str {
-    match code.match_indices('-').nth(1) {
-        Some((end, _)) => code.get(..end).unwrap_or(code),
-        None => code,
+        Rule::MissedSchedule
+        | Rule::ReleaseRefused
+        | Rule::ReleaseLost
+        | Rule::Stale
+        | Rule::StaleStopped
+        | Rule::ApprovalEnds
+        | Rule::ApproversReset
+        | Rule::Pull
+        | Rule::Status
+        | Rule::CertificateEnds
+        | Rule::ScopeWider
+        | Rule::ScopeMissing
+        | Rule::SecretInLog
+        | Rule::RouteFails
+        | Rule::AnomalyVolume
+        | Rule::AnomalyLatency
+        | Rule::AnomalyFailures
+        | Rule::Reported
+        | Rule::ReportedNormal
+        | Rule::AtLimit
+        | Rule::EventLost
+        | Rule::Inbox
+        | Rule::Poll
+        | Rule::Lag
+        | Rule::Heartbeat
+        | Rule::Log
+        | Rule::Clock
+        | Rule::Disk
+        | Rule::LedgerKey
+        | Rule::LedgerBranch
+        | Rule::Witness => {
+            if alert.client.is_some() {
+                of([run.or(Some(status)), acknowledge.or(Some(queue)), back, Some(runs)])
+            } else {
+                of([Some(status), acknowledge, Some(alerts), Some(queue)])
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use assent_schema::alert::Rule;
 use assent_schema::id::ClientId;
 use assent_schema::time::{Moment, Period};
 
@@ -15,17 +16,10 @@ use crate::store::{AlertRow, Clocks, Severity, Write};
 use crate::world::Wall;
 
 /// The rules of alerts about incidents; they stand as long as their condition does.
-const RULES: [&str; 4] = ["response-due", "response-late", "post-mortem-due", "post-mortem-late"];
+const RULES: [Rule; 4] = [Rule::ResponseDue, Rule::ResponseLate, Rule::PostMortemDue, Rule::PostMortemLate];
 /// The rules of alerts about something that happened, where nobody can say when it no longer does.
-const EVENTS: [&str; 7] = [
-    "run-superseded",
-    "release-refused",
-    "hold-lapsed",
-    "at-limit",
-    "event-lost",
-    "schedule-missed",
-    "missed_schedule",
-];
+const EVENTS: [Rule; 6] =
+    [Rule::RunSuperseded, Rule::ReleaseRefused, Rule::HoldLapsed, Rule::AtLimit, Rule::EventLost, Rule::MissedSchedule];
 /// How long after its last time such an alert is over, so that the next time is told again.
 const QUIET: Period = Period::hours(24);
 /// How long before the end on-call is told that a post-mortem is due, with the code.
@@ -36,7 +30,7 @@ pub fn overdue(cases: &[Case], open: &[AlertRow], routes: &Routes, now: Moment) 
     let conditions: Vec<Condition> = cases.iter().flat_map(|case| of_case(case, routes, now)).collect();
     let mut writes = settle(open, &RULES, &conditions);
     let is_quiet = |row: &&AlertRow| {
-        EVENTS.contains(&row.alert.rule.as_str())
+        EVENTS.contains(&row.alert.rule)
             && !row.alert.incident
             && row.due.is_none()
             && now.since(row.last.moment()) >= QUIET
@@ -51,7 +45,7 @@ pub(crate) fn clock(row: &AlertRow, routes: &Routes) -> Option<RespondBy> {
     let since = row.since.moment();
     match row.respond_by {
         Some(until) => Some(RespondBy::of(since, until)),
-        None => clock_of((row.alert.client.as_ref(), Severity::of(&row.alert.rule), since), routes),
+        None => clock_of((row.alert.client.as_ref(), Severity::of(row.alert.rule), since), routes),
     }
 }
 
@@ -72,23 +66,23 @@ impl Clocks for Mutex<Arc<Routes>> {
 }
 
 fn of_case(case: &Case, routes: &Routes, now: Moment) -> Vec<Condition> {
-    let (client, id) = (case.row.alert.client.clone(), case.id());
+    let (client, incident) = (case.row.alert.client.clone(), case.no());
     let mut found = Vec::new();
     if case.done.acknowledged.is_none()
         && let Some(clock) = clock(&case.row, routes)
     {
         if now >= clock.until {
-            found.push(Condition::ResponseLate { client: client.clone(), id: id.clone() });
+            found.push(Condition::ResponseLate { client: client.clone(), incident });
         } else if now >= clock.warn {
-            found.push(Condition::ResponseDue { client: client.clone(), id: id.clone() });
+            found.push(Condition::ResponseDue { client: client.clone(), incident });
         }
     }
     if case.done.shared.is_none() && case.done.written.is_none() {
         let due = case.share_by();
         if now >= due {
-            found.push(Condition::PostMortemLate { client, id });
+            found.push(Condition::PostMortemLate { client, incident });
         } else if let Some((_, left)) = WARNINGS.iter().find(|(before, _)| now >= due.minus(*before)) {
-            found.push(Condition::PostMortemDue { client, id, left });
+            found.push(Condition::PostMortemDue { client, incident, left });
         }
     }
     found
@@ -123,7 +117,7 @@ mod tests {
 
     fn row(rule: &str, client: Option<&str>, incident: bool) -> AlertRow {
         let alert = Alert {
-            rule: rule.into(),
+            rule: rule.parse().unwrap(),
             client: client.map(|c| c.parse().unwrap()),
             workflow: None,
             connection: None,
@@ -131,6 +125,7 @@ mod tests {
             run: None,
             incident,
             by: None,
+            about: None,
         };
         let at = Wall::from_millis(at("2026-06-01T10:00:00Z").seconds() * 1_000);
         AlertRow {

@@ -66,7 +66,7 @@ fn head(row: &IncidentRow) -> Markup {
     html! {
         p.head {
             (severity(row))
-            a.whole href={ "/incidents/" (row.id) } { (row.rule.replace('-', " ")) span.unseen { ", incident " (row.id) } }
+            a.whole href={ "/incidents/" (row.id) } { (row.rule.as_str().replace('-', " ")) span.unseen { ", incident " (row.id) } }
             code { (row.code) }
             span.word { (row.state) }
         }
@@ -152,7 +152,7 @@ pub(super) fn alerts(rows: &[AlertLine], viewer: &Viewer, now: Wall) -> Markup {
                     @let may_act = row.client.as_ref().map_or(viewer.may_act_on_agent(), |client| viewer.may_act(client));
                     li.alert id={ "alert-" (row.id) } {
                         div {
-                            p.head { (pill("warn", Mark::Bell, "alert")) strong { (row.rule.replace('-', " ")) } code { (row.code) } }
+                            p.head { (pill("warn", Mark::Bell, "alert")) strong { (row.rule.as_str().replace('-', " ")) } code { (row.code) } }
                             p.facts {
                                 @match &row.client {
                                     Some(client) => span { (client) @if let Some(workflow) = &row.workflow { "/" (workflow) } }
@@ -194,7 +194,7 @@ pub(in crate::console) fn one(shown: &One<'_>) -> Body {
     let may = may_act(row, viewer);
     let main = html! {
         p.crumbs { a href="/incidents" { "Incidents" } }
-        h1 { (row.rule.replace('-', " ")) " " (severity(row)) span.word { (row.state) } }
+        h1 { (row.rule.as_str().replace('-', " ")) " " (severity(row)) span.word { (row.state) } }
         p.lead { "Incident " code { (row.id) } ", because of " code { (row.code) } "." }
         (about(row, viewer, *now))
         (clocks(row, *now))

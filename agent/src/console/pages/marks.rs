@@ -2,6 +2,8 @@
 
 use maud::{Markup, html};
 
+use crate::control::answer::RunState;
+
 /// Which picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
@@ -65,15 +67,15 @@ pub(super) fn pill(tone: &str, picture: Mark, word: &str) -> Markup {
 }
 
 /// A run's state as lists show it.
-pub(super) fn state(state: &str) -> Markup {
+pub(super) fn state(state: RunState) -> Markup {
     let (tone, picture) = match state {
-        "done" => ("good", Mark::Good),
-        "failed" | "content-lost" => ("bad", Mark::Bad),
-        "stopped" => ("warn", Mark::Pause),
-        "superseded" => ("calm", Mark::Skip),
-        "waiting" => ("ask", Mark::Wait),
-        "resting" => ("calm", Mark::Wait),
-        _ => ("busy", Mark::Busy),
+        RunState::Done => ("good", Mark::Good),
+        RunState::Failed | RunState::ContentLost => ("bad", Mark::Bad),
+        RunState::Stopped => ("warn", Mark::Pause),
+        RunState::Superseded => ("calm", Mark::Skip),
+        RunState::Waiting => ("ask", Mark::Wait),
+        RunState::Resting => ("calm", Mark::Wait),
+        RunState::Running => ("busy", Mark::Busy),
     };
-    pill(tone, picture, state)
+    pill(tone, picture, state.as_str())
 }

@@ -36,7 +36,7 @@ pub(in crate::console) fn page(run: &Whole<'_>) -> Body {
     let main = html! {
         p.crumbs { a href={ "/runs?client=" (row.client) "&workflow=" (row.workflow) } { "Runs of " (row.client) "/" (row.workflow) } }
         div #run data-part="" {
-            h1 { "Run #" (words::grouped(row.number)) " " (state(&row.state)) }
+            h1 { "Run #" (words::grouped(row.number)) " " (state(row.state)) }
             @if let Some(plan) = run.plan { p.lead { (plan.summary) } }
             dl.pairs.card {
                 div { dt { "id" } dd { code { (row.run) } } }

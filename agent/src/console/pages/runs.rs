@@ -16,8 +16,6 @@ use crate::world::Wall;
 
 /// Where lists are asked for.
 const RUNS: &str = "/runs?";
-/// Those of runs that have not ended, of which nobody knows yet how long they take.
-const OPEN: [&str; 3] = ["running", "waiting", "resting"];
 
 /// A page of the list.
 pub(in crate::console) struct List<'a> {
@@ -57,7 +55,7 @@ fn filter(list: &List<'_>) -> Markup {
                 label { "Workflow" input type="text" name="workflow" value=[wanted.workflow.as_ref()] autocomplete="off" autocapitalize="none" spellcheck="false"; }
                 label { "State" select name="state" {
                     option value="" { "all" }
-                    @for state in RunState::ALL.map(RunState::as_str) { option value=(state) selected[wanted.state.as_deref() == Some(state)] { (state) } }
+                    @for state in RunState::ALL { option value=(state.as_str()) selected[wanted.state == Some(state)] { (state.as_str()) } }
                 } }
                 label { "Up to (UTC)" input type="datetime-local" name="at" value=(wanted.at_text); }
                 label { "Run or event id" input type="text" name="q" value=[wanted.event.as_ref()] autocomplete="off" autocapitalize="none" spellcheck="false"; }
@@ -77,10 +75,10 @@ fn table(list: &List<'_>) -> Markup {
                         tr {
                             th scope="row" { a href={ "/runs/" (row.run) } { "#" (words::grouped(row.number)) } }
                             td { span.client { (row.client) "/" } (row.workflow) }
-                            td { (state(&row.state)) }
+                            td { (state(row.state)) }
                             td { @if let Some(step) = &row.step { code { (step) } } @if let Some(code) = &row.code { " " span.code { (code) } } }
                             td { (words::when(list.now, row.accepted.into())) }
-                            td.number { @if !OPEN.contains(&row.state.as_str()) { (words::took_about(row.accepted, row.last)) } }
+                            td.number { @if !row.state.is_open() { (words::took_about(row.accepted, row.last)) } }
                         }
                     }
                 }
@@ -99,7 +97,7 @@ fn next(wanted: &Wanted, older: RunId) -> String {
     };
     add("client", wanted.client.as_ref().map(ToString::to_string));
     add("workflow", wanted.workflow.as_ref().map(ToString::to_string));
-    add("state", wanted.state.clone());
+    add("state", wanted.state.map(|state| state.as_str().to_owned()));
     add("q", wanted.event.clone());
     add("before", Some(older.to_string()));
     query.finish()

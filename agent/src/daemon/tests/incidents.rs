@@ -244,7 +244,7 @@ async fn a_failure_after_the_incident_was_resolved_is_told_again() {
             connection: "shop".parse().unwrap(),
             code: "secret_missing".into(),
         };
-        let alert = crate::watch::alert(&failed).unwrap();
+        let alert = crate::watch::alert(&failed);
         agent.store.commit(Transaction::new(agent.world.clock.now()).with(Write::Alert(alert))).await.unwrap();
     };
     fails().await;

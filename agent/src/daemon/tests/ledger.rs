@@ -103,7 +103,7 @@ async fn days_older_than_the_retention_go_unless_a_legal_hold_keeps_them() {
     let (agent, _ended) = site.agent().await;
     a_run(&agent.store, RealClock.now().moment(), 5, "cus-9").await;
     assert_eq!((ledger_of(&agent).gone, ledger_of(&agent).accepted), (8, 5));
-    assert!(agent.store.alerts().unwrap().iter().all(|row| row.alert.rule != "ledger-key"));
+    assert!(agent.store.alerts().unwrap().iter().all(|row| row.alert.rule != Rule::LedgerKey));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,7 +172,7 @@ async fn a_log_that_ended_is_there_for_auditors_as_long_as_it_is_kept() {
     agent.release(Some(place().0), "ann".parse().unwrap()).await.unwrap().unwrap();
     agent.prune().await.unwrap();
     assert_eq!((keys(&site), verify()), (1, LedgerAnswer::NotThere));
-    assert!(agent.store.alerts().unwrap().iter().all(|row| row.alert.rule != "ledger-key"));
+    assert!(agent.store.alerts().unwrap().iter().all(|row| row.alert.rule != Rule::LedgerKey));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -180,7 +180,7 @@ async fn a_lost_key_is_told_to_those_on_call() {
     let site = Site::new();
     let (agent, _ended) = with_history(&site).await;
     agent.keep(Some(place().0), "ann".parse().unwrap(), "CASE-9".parse().unwrap()).await.unwrap().unwrap();
-    let alerts = || agent.store.alerts().unwrap().iter().filter(|row| row.alert.rule == "ledger-key").count();
+    let alerts = || agent.store.alerts().unwrap().iter().filter(|row| row.alert.rule == Rule::LedgerKey).count();
     agent.prune().await.unwrap();
     assert_eq!(alerts(), 0);
     let old = RealClock.now().moment().minus(Period::days(200)).day();

@@ -150,7 +150,7 @@ async fn an_alert_that_is_no_incident_is_acknowledged_once_by_those_on_call() {
     site.publish(&receiver.release("alerts"));
     agent.pull().await.unwrap();
     let alert = |incident| Alert {
-        rule: if incident { "disk".into() } else { "at-limit".into() },
+        rule: if incident { Rule::Disk } else { Rule::AtLimit },
         client: Some(place().0),
         workflow: None,
         connection: None,
@@ -158,6 +158,7 @@ async fn an_alert_that_is_no_incident_is_acknowledged_once_by_those_on_call() {
         run: None,
         incident,
         by: None,
+        about: None,
     };
     for incident in [false, true] {
         let write = Write::Alert(alert(incident));

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use assent_schema::alert::Rule;
 use assent_schema::expr::Value;
 use assent_schema::id::{Name, OperationRef, PersonId};
 use assent_schema::plan::{Channel, Chat, SLACK_POSTED, SlackAccount, TextFormat};
@@ -34,8 +35,6 @@ const TRIES_MOST: u32 = 8;
 const WAIT_MOST: Duration = Duration::from_mins(5);
 /// Messages on their way at once.
 const AT_ONCE_MOST: usize = 16;
-/// The rule of alerts about chats.
-const RULE: &str = "chat";
 /// The parameter that names the record of a note.
 const RECORD: &str = "ticket";
 
@@ -311,14 +310,8 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                     let Waiting { client, workflow, run, .. } = &one.waiting;
                     tracing::warn!(%client, %workflow, code, "a question does not reach a chat");
                     transaction.writes.push(Write::Alert(Alert {
-                        rule: RULE.to_owned(),
-                        client: Some(client.clone()),
-                        workflow: Some(workflow.clone()),
                         connection: one.channel.connection().cloned(),
-                        code,
-                        run: Some(*run),
-                        incident: false,
-                        by: None,
+                        ..Alert::of(Rule::Chat, Some(client), code).in_workflow(workflow).in_run(*run)
                     }));
                 }
             }

@@ -8,7 +8,7 @@ use crate::world::Wall;
 
 fn case() -> Case {
     let alert = Alert {
-        rule: "run-failed".into(),
+        rule: assent_schema::alert::Rule::RunFailed,
         client: Some("acme".parse().unwrap()),
         workflow: Some("refund".parse().unwrap()),
         connection: Some("payments".parse().unwrap()),
@@ -16,6 +16,7 @@ fn case() -> Case {
         run: None,
         incident: true,
         by: None,
+        about: None,
     };
     let at: Moment = "2026-06-01T10:00:00Z".parse().unwrap();
     let at = Wall::from_millis(at.seconds() * 1_000);

@@ -197,29 +197,23 @@ pub(super) fn incidents(db: &Connection) -> Result<Vec<AlertRow>, StoreError> {
 }
 
 fn alert_rows(db: &Connection, sql: &str) -> Result<Vec<AlertRow>, StoreError> {
-    let found = rows(db, sql, [], alert_row)?;
-    found.into_iter().map(|(body, row)| Ok(AlertRow { alert: from_json(&body)?, ..row })).collect()
+    rows(db, sql, [], alert_row)?.into_iter().collect()
 }
 
 pub(super) fn alerts_due(db: &Connection, now: Wall, most: usize) -> Result<Vec<AlertRow>, StoreError> {
     let sql = "SELECT no, body, since, last, count, sent, due, tries, over, respond_by FROM alert
       WHERE due IS NOT NULL AND due <= ?1 ORDER BY due, no LIMIT ?2";
     let found = rows(db, sql, params![now.millis(), i64::try_from(most).unwrap_or(i64::MAX)], alert_row)?;
-    found.into_iter().map(|(body, row)| Ok(AlertRow { alert: from_json(&body)?, ..row })).collect()
+    found.into_iter().collect()
 }
 
-fn alert_row(row: &Row<'_>) -> rusqlite::Result<(Vec<u8>, AlertRow)> {
-    let alert = crate::store::Alert {
-        rule: String::new(),
-        client: None,
-        workflow: None,
-        connection: None,
-        code: String::new(),
-        run: None,
-        incident: false,
-        by: None,
+fn alert_row(row: &Row<'_>) -> rusqlite::Result<Result<AlertRow, StoreError>> {
+    let body: Vec<u8> = row.get(1)?;
+    let alert = match from_json(&body) {
+        Ok(alert) => alert,
+        Err(damaged) => return Ok(Err(damaged)),
     };
-    let rest = AlertRow {
+    Ok(Ok(AlertRow {
         no: row.get(0)?,
         alert,
         since: Wall::from_millis(row.get(2)?),
@@ -230,8 +224,7 @@ fn alert_row(row: &Row<'_>) -> rusqlite::Result<(Vec<u8>, AlertRow)> {
         tries: row.get(7)?,
         over: row.get::<_, i64>(8)? != 0,
         respond_by: row.get::<_, Option<i64>>(9)?.map(Moment::from_seconds),
-    };
-    Ok((row.get(1)?, rest))
+    }))
 }
 
 pub(super) fn logs(db: &Connection) -> Result<Vec<Log>, StoreError> {

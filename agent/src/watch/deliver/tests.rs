@@ -48,7 +48,7 @@ fn endpoints() -> Endpoints {
 
 fn alert(client: Option<&str>, incident: bool) -> Alert {
     Alert {
-        rule: "run-failed".into(),
+        rule: Rule::RunFailed,
         client: client.map(|c| c.parse().unwrap()),
         workflow: client.map(|_| "refund".parse().unwrap()),
         connection: Some("helpdesk".parse().unwrap()),
@@ -56,6 +56,7 @@ fn alert(client: Option<&str>, incident: bool) -> Alert {
         run: Some(RunId::from_bytes([1; 16])),
         incident,
         by: None,
+        about: None,
     }
 }
 
@@ -133,7 +134,7 @@ fn an_alert_that_cannot_be_stored_is_told_from_memory() {
     run(&world, &Spawner::default(), async move {
         let (agent, secrets) = ("eu-1".parse().unwrap(), secret);
         let teller = Teller { routes: &routes, agent: &agent, secrets: &secrets, console: None };
-        let full = super::super::alert(&Condition::Disk { code: "disk_full".into() }).unwrap();
+        let full = super::super::alert(&Condition::Disk { code: "disk_full".into() });
         assert_eq!(tell_unstored(&inside, &teller, full).await, 2);
     });
     let got = place.got();

@@ -55,7 +55,7 @@ fn labels(telling: &Telling<'_>) -> BTreeMap<&'static str, String> {
     };
     let mut labels = BTreeMap::new();
     let mut say = |name, value: Option<String>| labels.extend(value.map(|value| (name, line(&value))));
-    say("alertname", Some(message.rule.clone().unwrap_or_else(|| "assent".to_owned())));
+    say("alertname", Some(message.rule.map_or_else(|| "assent".to_owned(), |rule| rule.to_string())));
     say("severity", Some(severity.to_owned()));
     say("agent", message.agent.as_ref().map(ToString::to_string));
     say("client", message.client.as_ref().map(ToString::to_string));

@@ -61,6 +61,6 @@ fn payload(telling: &Telling<'_>) -> Value {
     say("timestamp", message.since.map(|since| since.to_string()));
     say("component", message.workflow.as_ref().map(ToString::to_string));
     say("group", message.client.as_ref().map(ToString::to_string));
-    say("class", message.rule.clone());
+    say("class", message.rule.map(|rule| rule.to_string()));
     Value::Object(payload)
 }

@@ -16,7 +16,7 @@ fn message(code: &str) -> Message {
         client: Some("acme".parse().unwrap()),
         workflow: Some("refund".parse().unwrap()),
         connection: Some("helpdesk".parse().unwrap()),
-        rule: Some("run-failed".into()),
+        rule: Some(assent_schema::alert::Rule::RunFailed),
         code: code.into(),
         run: None,
         since: Some("2026-03-02T09:00:00Z".parse().unwrap()),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use assent_schema::alert::Rule;
 use assent_schema::id::{ConnectionId, SlotId};
 use assent_schema::ledger::{Entry, Kind, Origin};
 use assent_schema::time::Moment;
@@ -54,13 +55,13 @@ impl Counted {
             }
             Kind::Alerted(alerted) => {
                 self.delays.push(alerted.delay);
-                match alerted.rule.as_str() {
-                    "rotation-overdue" => {
+                match Rule::from_name(alerted.rule.as_str()) {
+                    Some(Rule::RotationOverdue) => {
                         let slot = alerted.connection.clone().zip(alerted.slot.clone());
                         self.overdue.insert(slot, entry.time);
                     }
-                    "scope-wider" => self.wider = Some(entry.time),
-                    "secret-in-log" => self.caught += 1,
+                    Some(Rule::ScopeWider) => self.wider = Some(entry.time),
+                    Some(Rule::SecretInLog) => self.caught += 1,
                     _ => {}
                 }
                 *self.rules.entry(alerted.rule.to_string()).or_default() += 1;

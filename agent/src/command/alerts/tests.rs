@@ -1,0 +1,88 @@
+use std::path::Path;
+
+use assent_schema::alert::Groups;
+
+use super::*;
+use crate::command::{Arguments, Format};
+use crate::store::{Alert, AlertRow};
+use crate::watch::{Routes, message};
+use crate::world::Wall;
+use clap::Parser as _;
+
+/// What `alerts explain` prints.
+fn told(name: Option<&str>) -> String {
+    let mut text = Vec::new();
+    let explained = Explained { rules: explained(name).unwrap() };
+    Output::new(Format::Human, &mut text).show(&explained).unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn a_rule_is_explained_by_its_name() {
+    let wanted = "decision-waits\n\n\
+                  Half of the time for a decision is over, and nobody has decided.\n\
+                  Opens no incident.\n\n\
+                  What to do: Reach the people who decide. Without an answer in time, the run takes the way that the \
+                  workflow gives for it.\n";
+    assert_eq!(told(Some("decision-waits")), wanted);
+    assert_eq!(told(None).lines().count(), Rule::ALL.len());
+    let error = explained(Some("run-fialed")).err().unwrap();
+    assert_eq!(error.to_string(), "there is no rule `run-fialed`");
+}
+
+/// The page of all rules.
+fn page() -> String {
+    let mut page = String::from(
+        "# Rules of alerts\n\n\
+         Every rule by which on-call is told something: what it means and what to do next. `assent-agent alerts explain RULE` \
+         prints one.\n\
+         Written by a test from the table in `schema/src/alert.rs`; `UPDATE=1 cargo test -p assent-agent --lib \
+         alerts::tests` writes it\n\
+         again. A rule is never renamed or reused. Routes and the codes of some rules stand in \
+         [agent.md](agent.md#alerts), the codes by\n\
+         which runs fail in [failures.md](failures.md).\n",
+    );
+    for rule in Rule::ALL {
+        let row = rule.row();
+        let incident = match row.opens_incident {
+            Opens::Always => "It opens an incident.",
+            Opens::Grave => "It opens an incident when it is grave.",
+            Opens::Never => "It opens no incident.",
+        };
+        let grouped = match row.groups_by_workflow {
+            Groups::Cause => "",
+            Groups::Workflow => " Each workflow has an alert of its own.",
+        };
+        page.push_str(&format!("\n## {rule}\n\n{} {incident}{grouped}\n\n**What to do:** {}\n", row.what, row.help));
+    }
+    page
+}
+
+#[test]
+fn the_page_of_rules_is_fresh() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/alerts.md");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, page()).unwrap();
+    }
+    let stored = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(stored == page(), "docs/alerts.md is stale: UPDATE=1 cargo test -p assent-agent --lib alerts::tests");
+}
+
+/// Every rule has on-call copy command lines of this very program, and at most three.
+#[test]
+fn the_commands_of_every_rule_can_be_run_as_they_stand() {
+    for rule in Rule::ALL {
+        let about = Alert::of(*rule, Some(&"acme".parse().unwrap()), "x")
+            .on(&"shop".parse().unwrap())
+            .in_workflow(&"refund".parse().unwrap());
+        for alert in [about, Alert::of(*rule, None, "x")] {
+            let row = AlertRow::once(7, alert, Wall::from_millis(0));
+            let commands = message(&"eu-1".parse().unwrap(), &row, &Routes::default(), &[]).commands;
+            assert!((1..=3).contains(&commands.len()), "{rule}: {commands:?}");
+            for line in commands {
+                let parsed = Arguments::try_parse_from(line.split(' '));
+                assert!(parsed.is_ok(), "{line}: {}", parsed.err().map(|error| error.to_string()).unwrap_or_default());
+            }
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! What on-call must know, as a fact of the store: alerts, how bad their incidents are, how both are named.
+
+use std::fmt;
+use std::str::FromStr;
+
+use assent_schema::alert::{Groups, Opens, Rule};
+use assent_schema::id::{ClientId, ConnectionId, PersonId, WorkflowId};
+use assent_schema::time::Moment;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::fact::RunId;
+use super::write::{Log, Note};
+
+macro_rules! numbers {
+    ($($(#[$doc:meta])* $type:ident $letter:literal $error:ident $wrong:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $type(i64);
+
+        impl $type {
+            /// That of a row of the store.
+            pub const fn new(no: i64) -> Self {
+                Self(no)
+            }
+
+            /// The number alone.
+            pub const fn get(self) -> i64 {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($letter, "-{}"), self.0)
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = $error;
+
+            fn from_str(text: &str) -> Result<Self, $error> {
+                let digits = text.strip_prefix(concat!($letter, "-")).ok_or($error)?;
+                let number: i64 = digits.parse().or(Err($error))?;
+                let number = Self(number);
+                // One number has one name: no sign, no zeros in front.
+                if number.0 > 0 && number.to_string() == text { Ok(number) } else { Err($error) }
+            }
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(de::Error::custom)
+            }
+        }
+
+        /// It is no such name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $error;
+
+        impl fmt::Display for $error {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str($wrong)
+            }
+        }
+
+        impl std::error::Error for $error {}
+    )*};
+}
+
+numbers! {
+    /// How the incident of an alert is named everywhere: `i-7`.
+    IncidentNo "i" NotAnIncident "is not an incident: `i-` and its number";
+    /// How an alert that opened no incident is named everywhere: `a-7`.
+    AlertNo "a" NotAnAlert "is not an alert: `a-` and its number; incidents have `assent-agent incidents`";
+}
+
+/// How bad an incident is: it decides how soon somebody must answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Work was left undone, or the agent cannot be relied on.
+    Critical,
+    /// Something else, which a person found worth an incident.
+    Normal,
+}
+
+impl Severity {
+    /// The rule of an incident that a person opened with this severity.
+    pub fn by_hand(self) -> Rule {
+        match self {
+            Self::Critical => Rule::Reported,
+            Self::Normal => Rule::ReportedNormal,
+        }
+    }
+
+    /// How bad an incident of a rule is.
+    pub fn of(rule: Rule) -> Self {
+        if rule == Rule::ReportedNormal { Self::Normal } else { Self::Critical }
+    }
+
+    /// Its name in the ledger.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Normal => "normal",
+        }
+    }
+}
+
+/// What on-call must know. Facts only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alert {
+    /// The rule that found it.
+    pub rule: Rule,
+    /// Whose; absent for the agent itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientId>,
+    /// Which workflow, of those that it is about the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<WorkflowId>,
+    /// Which connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<ConnectionId>,
+    /// A code from a closed list.
+    pub code: String,
+    /// A run, of those that it is about the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// Whether it also opens an incident.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub incident: bool,
+    /// Who opened it, when a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<PersonId>,
+    /// The incident whose clock it is about; rows of before it was kept have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<IncidentNo>,
+}
+
+impl Alert {
+    /// An alert of a rule about a client or, without one, about the agent itself. It opens an incident if the rule always does.
+    pub fn of(rule: Rule, client: Option<&ClientId>, code: impl Into<String>) -> Self {
+        Self {
+            rule,
+            client: client.cloned(),
+            workflow: None,
+            connection: None,
+            code: code.into(),
+            run: None,
+            incident: rule.row().opens_incident == Opens::Always,
+            by: None,
+            about: None,
+        }
+    }
+
+    /// About this workflow.
+    #[must_use]
+    pub fn in_workflow(self, workflow: &WorkflowId) -> Self {
+        Self { workflow: Some(workflow.clone()), ..self }
+    }
+
+    /// About this connection or route.
+    #[must_use]
+    pub fn on(self, connection: &ConnectionId) -> Self {
+        Self { connection: Some(connection.clone()), ..self }
+    }
+
+    /// About this run.
+    #[must_use]
+    pub fn in_run(self, run: RunId) -> Self {
+        Self { run: Some(run), ..self }
+    }
+
+    /// About the clock of this incident.
+    #[must_use]
+    pub fn about(self, incident: IncidentNo) -> Self {
+        Self { about: Some(incident), ..self }
+    }
+
+    /// One of a rule that opens an incident only when it is grave, as this one is.
+    #[must_use]
+    pub fn grave_if(self, grave: bool) -> Self {
+        let incident = match self.rule.row().opens_incident {
+            Opens::Always => true,
+            Opens::Grave => grave,
+            Opens::Never => false,
+        };
+        Self { incident, ..self }
+    }
+
+    /// What groups alerts: rule, client, connection and code, never text or time. That a workflow went off or back is a cause of
+    /// its own: whoever mends the first one must hear of the others.
+    pub fn key(&self) -> String {
+        let client = self.client.as_ref().map_or("-", ClientId::as_str);
+        let connection = self.connection.as_ref().map_or("-", ConnectionId::as_str);
+        let key = format!("{}/{client}/{connection}/{}", self.rule, self.code);
+        match (&self.workflow, self.rule.row().groups_by_workflow) {
+            (Some(workflow), Groups::Workflow) => format!("{key}/{workflow}"),
+            (Some(_) | None, Groups::Cause) | (None, Groups::Workflow) => key,
+        }
+    }
+
+    /// What the ledger says of the incident that the alert opens, in the same transaction; nothing where it opens none.
+    pub(super) fn opens(&self, no: i64, respond_by: Option<Moment>) -> Option<Note> {
+        if !self.incident {
+            return None;
+        }
+        let log = self.client.clone().map_or(Log::Agent, Log::Client);
+        let note = Note::new(log, "incident")
+            .fact("id", IncidentNo::new(no).to_string())
+            .fact("state", "opened")
+            .fact("severity", Severity::of(self.rule).as_str())
+            .fact("cause", self.rule.as_str());
+        let note = match respond_by {
+            Some(until) => note.fact("respond_by", until.to_string()),
+            None => note,
+        };
+        Some(Note { actor: self.by.clone(), ..note })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::store::Ending;
+
+    fn ended(ending: Ending, workflow: &str) -> Alert {
+        Alert::of(ending.rule(), Some(&"acme".parse().unwrap()), "http_503")
+            .on(&"helpdesk".parse().unwrap())
+            .in_workflow(&workflow.parse().unwrap())
+    }
+
+    #[test]
+    fn one_cause_behind_many_runs_and_workflows_is_one_alert() {
+        let keys: BTreeSet<String> = ["refund", "reply"].map(|w| ended(Ending::Failed, w).key()).into();
+        assert_eq!(keys.into_iter().collect::<Vec<_>>(), ["run-failed/acme/helpdesk/http_503"]);
+    }
+
+    #[test]
+    fn a_workflow_that_went_off_or_back_is_an_alert_of_its_own() {
+        let of = |rule| Alert { rule, ..ended(Ending::Failed, "refund") }.key();
+        for (rule, key) in [
+            (Rule::WorkflowOff, "workflow-off/acme/helpdesk/http_503/refund"),
+            (Rule::RolledBack, "rolled-back/acme/helpdesk/http_503/refund"),
+            (Rule::Refused, "refused/acme/helpdesk/http_503/refund"),
+        ] {
+            assert_eq!(of(rule) == key, rule != Rule::Refused, "{rule}");
+        }
+    }
+
+    #[test]
+    fn work_that_was_left_undone_is_an_incident() {
+        for (ending, incident) in [
+            (Ending::Done, false),
+            (Ending::Superseded, false),
+            (Ending::Failed, true),
+            (Ending::Stopped, true),
+            (Ending::ContentLost, true),
+        ] {
+            let alert = ended(ending, "refund");
+            assert_eq!((alert.incident, alert.rule.as_str()), (incident, &*format!("run-{}", ending.as_str())));
+        }
+    }
+
+    #[test]
+    fn a_number_has_one_name() {
+        assert_eq!((IncidentNo::new(7).to_string(), AlertNo::new(7).to_string()), ("i-7".into(), "a-7".into()));
+        assert_eq!("i-7".parse(), Ok(IncidentNo::new(7)));
+        for wrong in ["7", "i-", "i-0", "i--1", "i-+7", "i-07", "a-7", "I-7"] {
+            assert_eq!(wrong.parse::<IncidentNo>(), Err(NotAnIncident), "{wrong}");
+        }
+    }
+}
