@@ -171,14 +171,14 @@ pub(crate) const ROOM: &[Attack] = &[
         let files = World::honest().release();
         judge_at(&files, &after(&files), later(Period::days(100)))
     }),
-    because("a manifest with a space more", "manifest-invalid", "not as it must be", || manifest_text("{\"", "{ \"")),
-    because("a manifest with a member twice", "manifest-invalid", "not as it must be", || {
+    because("a manifest with a space more", "manifest-invalid", "is malformed", || manifest_text("{\"", "{ \"")),
+    because("a manifest with a member twice", "manifest-invalid", "is malformed", || {
         manifest_text("\"sequence\":1", "\"sequence\":1,\"sequence\":1")
     }),
-    because("a manifest with a member that nobody knows", "manifest-invalid", "not as it must be", || {
+    because("a manifest with a member that nobody knows", "manifest-invalid", "is malformed", || {
         manifest_text("\"type\":\"release\"", "\"type\":\"release\",\"unverified\":true")
     }),
-    because("a manifest with a number beyond 2^53", "manifest-invalid", "not as it must be", || {
+    because("a manifest with a number beyond 2^53", "manifest-invalid", "is malformed", || {
         manifest_text("\"sequence\":1", "\"sequence\":9007199254740992")
     }),
     because(

@@ -72,10 +72,9 @@ pub(crate) fn play(room: &[Attack]) {
 /// What takes too long to be done each time.
 const RAN: &str = "\nOnce, with `ASSENT_DEEP=1`, 10,000 generated signatures, honest and damaged, were shown to us and to \
                    `ssh-keygen -Y verify`: 2,654 were accepted by both, 6,119 refused by both, 1,227 accepted by \
-                   `ssh-keygen` alone, none by us alone.\n\nOf a list of 356 mutants of `survivors` 353 were run, each once, the later ones where they reach \
-                   agents and their children too. Those that lived got rows, or the code that they showed to be needless \
-                   went; two that were mended so have not been run again. One lives: that an agent looks, before it starts, at \
-                   the checkpoints that it kept itself. What signs the next checkpoint refuses the same.\n";
+                   `ssh-keygen` alone, none by us alone.\n\nOf a list of 365 mutants of `survivors` all but at most three were run, each once, the later ones where they reach \
+                   agents and their children too, and those that were added or changed of late again. Those that lived got rows, \
+                   or the code that they showed to be needless went.\n";
 
 /// The page of all rooms.
 pub(crate) fn page(rooms: &[(&str, &[Attack])]) -> String {

@@ -178,7 +178,7 @@ impl World {
     /// Leads a connection to an address of this machine; the client approves that too.
     pub(crate) fn lead(&mut self, connection: &str, address: &str) {
         let led = self.facts.connections.get_mut(connection).expect("a connection");
-        led.host = address.to_owned();
+        address.clone_into(&mut led.host);
         // Nothing on the agent's own host is asked otherwise.
         led.private_addresses = true;
         self.endpoints["clients"]["acme"][connection]["url"] = format!("http://{address}").into();

@@ -69,6 +69,9 @@ struct Kept {
     signature: String,
 }
 
+/// The generation and sequence of a release, and what it readmitted.
+type Readmission = ((u32, u64), BTreeSet<Digest>);
+
 /// A status with what makes it the agent's.
 struct Signed {
     status: Status,
@@ -207,7 +210,7 @@ fn readmissions(
     target: &Target,
     before: Option<&Published>,
     roots: &RootChain,
-) -> Result<Vec<((u32, u64), BTreeSet<Digest>)>, Error> {
+) -> Result<Vec<Readmission>, Error> {
     let mut found = Vec::new();
     let generation = roots.newest().generation;
     let Some(before) = before.filter(|before| before.manifest.generation == generation) else { return Ok(found) };
