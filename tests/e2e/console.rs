@@ -80,7 +80,7 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
     sign_in(&browser, &base, "lena", folder.path());
 
     // The reply: changed and agreed to, with the keyboard alone.
-    browser.find_text("questions wait for you");
+    browser.find_text("decisions are waiting for you");
     browser.tab_to(&format!("a[href='/decisions/{}']", "0a".repeat(32)));
     browser.press(&["Enter"]);
     browser.find_text("U+202E");
@@ -89,7 +89,7 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
     browser.press(&["Dear "]);
     browser.tab_to("button.yes");
     browser.press(&["Enter"]);
-    browser.find_text("You said yes");
+    browser.find_text("You agreed");
     let deed = place.done().concat();
     assert!(deed.starts_with("lena Approve") && deed.contains("Dear "), "{deed}");
 
@@ -100,7 +100,7 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
     let line = browser.text("pre code");
     paste(&browser, &line, 3, folder.path());
     browser.click("button.yes");
-    browser.find_text("Nothing waits for you");
+    browser.find_text("Nothing is waiting for you");
     assert_eq!(place.done(), ["lena signed Approve"]);
     browser.click(".me button");
     browser.find("[name=person]");
@@ -133,7 +133,7 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
     browser.write("#cause", ", because the shop renewed its certificate by hand and the one who does it was away.");
     browser.write("#prevention", " The certificate renews itself from Friday on; Bruno does it and Alice checks.");
     browser.click("form.write button");
-    browser.find_text("have the post-mortem");
+    browser.find_text("was sent to the client");
     let shares = "alice shares We are careful now. The certificate renews itself from Friday on; Bruno does it and Alice checks.";
     assert_eq!(place.done(), [shares]);
     browser.click("form[action='/incidents'] button");
@@ -143,7 +143,7 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
     browser.go(&format!("{base}/incidents"));
     browser.tab_to("form[action='/alerts'] button");
     browser.press(&["Enter"]);
-    browser.find_text("You take care of the alert");
+    browser.find_text("The alert stays open");
     assert!(browser.text("#alerts").contains("alice has acknowledged it"), "{}", browser.text("#alerts"));
     assert!(place.done().iter().all(|done| done.starts_with("alice takes care of a-")));
 
@@ -151,7 +151,7 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
     browser.click("nav a[href='/holds']");
     browser.write("[name=why]", "TICKET-8");
     browser.press(&["Enter"]);
-    browser.find_text("It is held");
+    browser.find_text("Held: triggers are kept");
     browser.click("form[action='/resume'] button");
     browser.find_text("Nothing is held");
     browser.click("nav a[href='/ledger']");
@@ -167,7 +167,7 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
     browser.find_text("decisions are waiting");
     place.noted();
     place.answer(WAITS);
-    browser.find_text("No question waits for anybody");
+    browser.find_text("No decision is waiting for anybody");
     assert_eq!(place.noted(), Vec::<String>::new());
 }
 
@@ -309,7 +309,7 @@ fn a_real_agent_shows_a_refund_takes_the_signed_yes_and_writes_down_who_looked()
     let key = stage.agency.private("lena").expect("a key").split_once('=').expect("a file").1.to_owned();
     sign(&browser, &line.replace("~/.ssh/id_ed25519", &key), folder.path());
     browser.click("button.yes");
-    browser.find_text("You said yes");
+    browser.find_text("You agreed");
     assert_eq!(stage.wait_run_end(&run).expect("an end"), "done");
     assert_eq!(stage.outside.look(|seen| seen.refunds.len()), 1);
     browser.click(".me button");
@@ -326,7 +326,7 @@ fn a_real_agent_shows_a_refund_takes_the_signed_yes_and_writes_down_who_looked()
     browser.click(".workflows details summary");
     browser.write(".workflows details[open] [name=why]", "TICKET-9");
     browser.press(&["Enter"]);
-    browser.find_text("It is held");
+    browser.find_text("Held: triggers are kept");
     browser.click("form[action='/resume'] button");
     browser.find_text("Resumed");
 
