@@ -94,7 +94,7 @@ impl Agent {
                     code = failure.code(),
                     "the accepted release cannot be read from the agent's repository"
                 );
-                self.alert("release-lost", failure.code()).await;
+                self.alert(Rule::ReleaseLost, failure.code()).await;
             }
             Some(Kept::Judged(judged)) => match *judged {
                 Ok(taken) => match self.keep_resets(&taken).await {

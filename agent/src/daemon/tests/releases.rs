@@ -45,7 +45,7 @@ async fn a_kept_release_that_cannot_be_read_is_not_told_as_one_that_is_not_there
     site.publish(&release(&plan("one"), 1, None, |_| ()));
     agent.pull().await.unwrap();
     let codes = || {
-        let lost = agent.store.alerts().unwrap().into_iter().filter(|row| row.alert.rule == "release-lost");
+        let lost = agent.store.alerts().unwrap().into_iter().filter(|row| row.alert.rule == Rule::ReleaseLost);
         lost.map(|row| row.alert.code).collect::<Vec<_>>()
     };
     let repository = site.config().state.repository();
