@@ -685,7 +685,13 @@ async fn each_event_of_a_list_that_is_delivered_is_one_run() {
     assert!(matches!(send(again, path).await, Receipt::Accepted(_)));
     assert_eq!(host.events(), ["1", "2", "3"]);
     assert!(matches!(send(list, path).await, Receipt::Duplicate(_)));
-    let lost = host.store().alerts().expect("alerts").into_iter().filter(|row| row.alert.rule == "event-lost").count();
+    let lost = host
+        .store()
+        .alerts()
+        .expect("alerts")
+        .into_iter()
+        .filter(|row| row.alert.rule == assent_schema::alert::Rule::EventLost)
+        .count();
     assert_eq!(lost, 1, "what does not fit is told");
     let elsewhere = send(json!([item("4", json!({}))]), "/hooks/acme/other").await;
     assert!(matches!(elsewhere, Receipt::Refused(_)), "another address was signed");

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use assent_agent::control::answer::RunState;
 use assent_agent::store::{Aim, Ending, Entry, RunFilter, RunId, Sqlite, Store as _, TriggerKind};
 use assent_compiler::command::demo::stage::clock;
 use assent_schema::id::OperationRef;
@@ -67,19 +68,20 @@ impl Play {
     pub(crate) fn end(&mut self, agrees: impl Fn(&str) -> bool) {
         let began = Instant::now();
         while began.elapsed() < WAITED_MOST {
-            let runs: BTreeMap<RunId, String> = self.site.runs().into_iter().map(|row| (row.run, row.state)).collect();
+            let runs: BTreeMap<RunId, RunState> =
+                self.site.runs().into_iter().map(|row| (row.run, row.state)).collect();
             let mut left = 0_usize;
             for sent in &mut self.sent {
-                match runs.get(&sent.run).map(String::as_str) {
-                    Some("waiting") => {
+                match runs.get(&sent.run) {
+                    Some(RunState::Waiting) => {
                         self.site.decide(sent.run, agrees(&sent.name));
                     }
-                    Some("resting") if sent.kind == Kind::RefusedThenPaid && !sent.paid => {
+                    Some(RunState::Resting) if sent.kind == Kind::RefusedThenPaid && !sent.paid => {
                         let (_, later) = bodies(sent.kind, &sent.name);
                         self.site.hear(sent.workflow, &format!("{}-paid", sent.name), &later.expect("a payment"));
                         sent.paid = true;
                     }
-                    Some("running" | "resting") => {}
+                    Some(RunState::Running | RunState::Resting) => {}
                     Some(_) => continue,
                     None => panic!("{} has no run", sent.name),
                 }

@@ -1,6 +1,7 @@
 //! How values are shown to people: times, amounts, texts that outsiders wrote. Pure.
 
 use assent_schema::canon::Digest;
+use assent_schema::hidden::is_hidden;
 use assent_schema::time::Moment;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -75,11 +76,7 @@ pub(super) fn digest(digest: &Digest) -> Markup {
 
 /// Whether a character does not show, or changes how others show: whoever agrees must see that it is there.
 fn is_odd(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180e}'
-        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-        | '\u{fe00}'..='\u{fe0e}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-        || (c.is_control() && c != '\n')
+    c == '\t' || is_hidden(c)
 }
 
 /// A text that an outsider may have written, whole: what does not show is made visible.

@@ -1,5 +1,6 @@
 //! Values and texts that others wrote as plain text, made harmless before any receiver's own escaping. Pure.
 
+use assent_schema::hidden::is_hidden;
 use assent_schema::shape::currency_digits;
 use serde_json::Value;
 
@@ -39,10 +40,7 @@ fn ends_line(c: char) -> bool {
 
 /// Controls, marks that turn the direction of writing, and what has no width are replaced: what is read is what is there.
 fn seen(c: char) -> char {
-    let hidden = matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-    if hidden || c.is_control() { char::REPLACEMENT_CHARACTER } else { c }
+    if c == '\n' || c == '\t' || is_hidden(c) { char::REPLACEMENT_CHARACTER } else { c }
 }
 
 /// An amount with its currency: `12.30 EUR`.

@@ -40,7 +40,6 @@ pub use pinned::{CLIENTS_LOCK, Pin, Pins, read_pinned};
 pub use place::{Place, place_of};
 pub use shared::{Configured, LIBRARY_FOLDER, Library, PROJECT_FILE, Shared, SharedReader};
 pub use shelf::Shelf;
-pub use text::hidden_kind;
 pub use tree::{TreeEntry, tree_digest, tree_digest_of_commit};
 pub use worktree::{read_worktree, read_worktree_file};
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use assent_schema::hidden::{Hidden, kind, refused_in_files};
 use assent_schema::trust::is_plain;
 
 /// What is wrong with the bytes of a file.
@@ -49,40 +50,19 @@ const SIGNED_HELP: &str = "Signatures are over the bytes, so a file that is fixe
 fn help(c: char, text: &str, at: usize) -> String {
     let line = text.get(..at).unwrap_or_default().rsplit('\n').next().unwrap_or_default();
     let column = line.chars().count().saturating_add(1);
-    let does = match c {
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-            "it changes the order in which what follows is shown"
-        }
+    let does = match kind(c) {
+        Some(Hidden::Direction) => "it changes the order in which what follows is shown",
         _ => "nobody sees it",
     };
     format!("Delete the character at column {column}: {does}.")
 }
 
 /// Why a character may not stand in a file or path.
-///
-/// # Source
-/// Unicode: general categories Cc, Zl and Zp; UAX #9 for the bidirectional controls; U+E0000 to U+E007F are tags, which a
-/// reader does not see and a model reads.
 fn forbidden(c: char, signed: bool) -> Option<String> {
     if c == '\r' && signed {
         return Some("A signed file has a carriage return; its line ends are LF alone.".into());
     }
-    hidden_kind(c).map(|kind| format!("The file holds {kind}, U+{:04X}.", u32::from(c)))
-}
-
-/// What kind of character it is that nobody sees, or that moves what others see; nothing for all others.
-pub fn hidden_kind(c: char) -> Option<&'static str> {
-    Some(match c {
-        '\n' | '\t' => return None,
-        '\u{feff}' => "a byte order mark",
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-            "a bidirectional control character"
-        }
-        '\u{2028}' | '\u{2029}' => "a line separator that editors do not agree on",
-        '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{e0000}'..='\u{e007f}' => "an invisible character",
-        c if c.is_control() => "a control character",
-        _ => return None,
-    })
+    refused_in_files(c).map(|kind| format!("The file holds {kind}, U+{:04X}.", u32::from(c)))
 }
 
 /// Why a name in a tree cannot be one of ours.
@@ -113,7 +93,19 @@ mod tests {
         for good in ["", "a = 1\n\tb\n", "ä 漢字 👩‍💻\n", "a\r\nb\r\n"] {
             assert_eq!(bad_text(good.as_bytes(), false), None, "{good:?}");
         }
-        for bad in ["\u{feff}a", "a\u{202e}b", "a\u{7}b", "a\rb", "a\u{85}b", "a\u{200b}b", "a\u{e0041}b", "\0"] {
+        for bad in [
+            "\u{feff}a",
+            "a\u{202e}b",
+            "a\u{7}b",
+            "a\rb",
+            "a\u{85}b",
+            "a\u{200b}b",
+            "a\u{e0041}b",
+            "a\u{e0101}",
+            "\u{3164}",
+            "\u{ad}",
+            "\0",
+        ] {
             assert!(bad_text(bad.as_bytes(), false).is_some(), "{bad:?}");
         }
         assert!(bad_text(b"a\r\n", true).is_some());

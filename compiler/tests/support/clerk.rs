@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use assent_agent::control::answer::RunState;
 use assent_agent::control::server::{Answers, bind, serve};
 use assent_agent::control::{Answer, Chosen, HandledRun, Handling, Question, RunRow, Said, Verb};
 use assent_agent::people::wire::{Challenge, ChallengeType, Command};
@@ -77,7 +78,7 @@ fn row(run: RunId) -> RunRow {
         trigger: TriggerKind::Webhook,
         accepted: AT.moment(),
         last: AT.moment(),
-        state: "failed".to_owned(),
+        state: RunState::Failed,
         step: Some("pay".parse().expect("a name")),
         code: Some("server".to_owned()),
     }

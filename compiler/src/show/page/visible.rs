@@ -1,5 +1,6 @@
 //! Text that people agree to: nothing in it is cut, and nothing in it is invisible.
 
+use assent_schema::hidden;
 use maud::{Markup, html};
 
 /// A value inside a line: line ends and tabs are shown as well.
@@ -45,48 +46,10 @@ fn runs(text: &str, hidden: impl Fn(char) -> bool) -> Vec<Result<String, char>> 
     runs
 }
 
-/// Characters that a reader does not see, or that make others read in another order.
+/// Characters that are not what a reader believes to see, other spaces too.
 fn is_hidden(c: char) -> bool {
-    let unseen = HIDDEN.iter().any(|(first, last)| (*first..=*last).contains(&c));
-    unseen || (c.is_control() && c != '\n' && c != '\t')
+    hidden::kind(c).is_some()
 }
-
-/// First and last of each run of such characters, but for controls.
-///
-/// # Source
-/// Unicode 16: general categories Cf, Zl, Zp, spaces other than U+0020, `Default_Ignorable_Code_Point`, private use.
-const HIDDEN: [(char, char); 30] = [
-    ('\u{a0}', '\u{a0}'),
-    ('\u{ad}', '\u{ad}'),
-    ('\u{34f}', '\u{34f}'),
-    ('\u{600}', '\u{605}'),
-    ('\u{61c}', '\u{61c}'),
-    ('\u{6dd}', '\u{6dd}'),
-    ('\u{70f}', '\u{70f}'),
-    ('\u{890}', '\u{891}'),
-    ('\u{8e2}', '\u{8e2}'),
-    ('\u{115f}', '\u{1160}'),
-    ('\u{1680}', '\u{1680}'),
-    ('\u{17b4}', '\u{17b5}'),
-    ('\u{180b}', '\u{180f}'),
-    ('\u{2000}', '\u{200f}'),
-    ('\u{2028}', '\u{202f}'),
-    ('\u{205f}', '\u{206f}'),
-    ('\u{3000}', '\u{3000}'),
-    ('\u{3164}', '\u{3164}'),
-    ('\u{e000}', '\u{f8ff}'),
-    ('\u{fe00}', '\u{fe0f}'),
-    ('\u{feff}', '\u{feff}'),
-    ('\u{ffa0}', '\u{ffa0}'),
-    ('\u{fff0}', '\u{fffb}'),
-    ('\u{110bd}', '\u{110bd}'),
-    ('\u{110cd}', '\u{110cd}'),
-    ('\u{13430}', '\u{1343f}'),
-    ('\u{1bca0}', '\u{1bca3}'),
-    ('\u{1d173}', '\u{1d17a}'),
-    ('\u{e0000}', '\u{e0fff}'),
-    ('\u{f0000}', '\u{10ffff}'),
-];
 
 #[cfg(test)]
 mod tests {
