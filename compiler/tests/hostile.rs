@@ -239,6 +239,21 @@ fn checked_in(path: &str, bytes: Vec<u8>) -> BTreeSet<String> {
     found
 }
 
+#[test]
+fn secrets_are_found_in_files_that_are_large_or_not_text() {
+    let secret = ["ghp_", "0123456789abcdefghij", "ABCDEFGHIJ012345"].concat();
+    let line = format!("token={secret}\n");
+    let latin = [b"Schl\xfcssel: ".as_slice(), line.as_bytes()].concat();
+    let wide: Vec<u8> = line.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let zero = [b"\0".as_slice(), line.as_bytes()].concat();
+    let large = [b"2026-11-30 ok\n".repeat(100_000).as_slice(), line.as_bytes()].concat();
+    for (name, bytes) in [("latin", latin), ("wide", wide), ("zero", zero), ("large", large)] {
+        assert_eq!(checked_in("notes.txt", bytes), BTreeSet::from(["inline-secret".to_owned()]), "{name}");
+    }
+    let random: Vec<u8> = (0..200_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    assert_eq!(checked_in("picture.bin", random), BTreeSet::new(), "what is random in data is no secret");
+}
+
 /// The example's workflow with another condition.
 fn with_condition(condition: &str) -> Vec<u8> {
     let text = String::from_utf8(example().remove(WORKFLOW).expect("a workflow")).expect("text");

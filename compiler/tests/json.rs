@@ -324,7 +324,7 @@ fn asked(story: &mut Story) {
         assert_eq!((ran.status, ran.out.as_str()), (status, ""), "{line}: {}", ran.err);
     }
     let human = clerk.ran(&retry.split(' ').collect::<Vec<_>>()).out;
-    assert!(human.starts_with("retry would be for 2 runs. Nothing was done: add `--yes` to do it.\n"), "{human}");
+    assert!(human.starts_with("retry would be for 2 runs. Nothing was done; add `--yes` to do it.\n"), "{human}");
     assert!(human.contains("perhaps done: shop.refund (step pay)"), "{human}");
 }
 

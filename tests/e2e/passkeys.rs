@@ -63,7 +63,7 @@ fn a_decider_makes_a_passkey_signs_in_and_signs_with_it() {
     let numbers = format!("http://{}", place.address);
     sign_in(&browser, &numbers, "lena", folder.path());
     browser.go(&format!("{numbers}/passkey"));
-    browser.find_text("Passkeys belong to a name");
+    browser.find_text("Passkeys need a host name");
 
     sign_in(&browser, &base, "lena", folder.path());
     let line = make(&browser, &base);
@@ -94,7 +94,7 @@ fn a_decider_makes_a_passkey_signs_in_and_signs_with_it() {
     assert_eq!(place.done(), Vec::<String>::new());
     recognised(true);
     browser.click("form[data-passkey=sign] button");
-    browser.find_text("You said yes");
+    browser.find_text("You agreed");
     assert_eq!(place.done(), ["lena signed by passkey Approve"]);
 
     // A copy that signed less often is noticed.
@@ -145,7 +145,7 @@ fn a_real_agent_takes_a_passkeys_yes_and_a_stranger_verifies_it_from_the_ledger(
     browser.find_text("order › total");
     browser.click("button.yes");
     browser.click("form[data-passkey=sign] button");
-    browser.find_text("You said yes");
+    browser.find_text("You agreed");
     assert_eq!(stage.wait_run_end(&run).expect("an end"), "done");
     assert_eq!(stage.outside.look(|seen| seen.refunds.len()), 1);
 

@@ -224,7 +224,8 @@ impl<'a> Files<'a> {
             | Place::Text
             | Place::Signature(..)
             | Place::Passkey(..)
-            | Place::Beside => {}
+            | Place::Beside
+            | Place::Data => {}
         }
     }
 

@@ -14,8 +14,8 @@ use crate::error::Error;
 use crate::publish::rehearsals::collect;
 use crate::show::findings::{Checked, Style, show};
 use crate::source::{
-    CLIENTS_LOCK, OldFile, Parts, Shelf, changes_since, look_through, pinned_by, pins_of, place_of, resolve_commit,
-    unhashed,
+    CLIENTS_LOCK, OldFile, Parts, Place, Shelf, changes_since, legible, look_through, pinned_by, pins_of, place_of,
+    resolve_commit, unhashed,
 };
 
 use super::repository::{SourceArgs, texts};
@@ -143,14 +143,16 @@ fn old_secrets(repository: &Repository, commit: Option<Oid>, findings: &mut Find
 
 /// Reports what looks like a secret in one older file; `folder` is where its tree stands in the source.
 fn old_file(old: OldFile, folder: &str, texts: &mut OldTexts, findings: &mut Findings) {
-    let Ok(text) = String::from_utf8(old.bytes) else { return };
+    let (kind, text) = legible(&old.bytes);
     let name: Arc<str> = format!("{}:{}", old.commit.to_string().chars().take(12).collect::<String>(), old.path).into();
-    let secrets = inline_secret::secrets(&place_of(&format!("{folder}{}", old.path)), &text);
+    let place = place_of(&format!("{folder}{}", old.path));
+    let place = if kind == Place::Data && !place.is_proof() { kind } else { place };
+    let secrets = inline_secret::secrets(&place, &text);
     for secret in &secrets {
         inline_secret::report_old(&name, &text, secret, findings);
     }
     if !secrets.is_empty() {
-        texts.insert(name.to_string(), text);
+        texts.insert(name.to_string(), text.into_owned());
     }
 }
 

@@ -89,7 +89,8 @@ fn kind(path: &Arc<str>, text: &Arc<str>, place: &Place, table: Table<'_, '_>) -
         | Place::Text
         | Place::Signature(..)
         | Place::Passkey(..)
-        | Place::Beside => None,
+        | Place::Beside
+        | Place::Data => None,
     }
 }
 

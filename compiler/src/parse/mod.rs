@@ -166,7 +166,8 @@ fn is_read(place: &Place) -> bool {
         | Place::Text
         | Place::Signature(..)
         | Place::Passkey(..)
-        | Place::Beside => false,
+        | Place::Beside
+        | Place::Data => false,
     }
 }
 

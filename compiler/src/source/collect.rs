@@ -1,17 +1,31 @@
 //! What a source admits: places, sizes, characters. The same for a commit and a work tree.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, Span};
-use assent_schema::tripwire::secrets;
+use assent_schema::tripwire::{patterns, secrets};
 use git2::Oid;
 
-use super::limits::{FILE_MOST_BYTES, SIGNATURE_MOST_BYTES, TOTAL_MOST_BYTES};
+use super::limits::{FILE_MOST_BYTES, SIGNATURE_MOST_BYTES, TOTAL_MOST_BYTES, TREE_FILE_MOST_BYTES};
 use super::place::{Standing, standing};
 use super::text::bad_text;
 use super::{File, Files, Place, Source};
+
+/// What can be read of any bytes. Of UTF-16 that is what is ASCII in it, without the zeros; of other encodings all but what they
+/// have beyond ASCII.
+pub fn legible(bytes: &[u8]) -> (Place, Cow<'_, str>) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if bytes.len() <= FILE_MOST_BYTES && !text.contains('\0') => (Place::Beside, Cow::Borrowed(text)),
+        Ok(text) if !text.contains('\0') => (Place::Data, Cow::Borrowed(text)),
+        _ => {
+            let without: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != 0).collect();
+            (Place::Data, Cow::Owned(String::from_utf8_lossy(&without).into_owned()))
+        }
+    }
+}
 
 /// A file that is about to be read.
 pub(super) struct Reading {
@@ -71,23 +85,30 @@ impl Collector {
         matches!(standing(path), Standing::Ignored).then(|| Reading { path: path.into(), place: Place::Beside })
     }
 
-    /// Whether a file beside the source is looked through.
-    pub(super) fn admit_beside(&mut self, size_bytes: usize) -> bool {
-        let total = self.total_bytes.saturating_add(size_bytes);
-        let admitted = size_bytes <= FILE_MOST_BYTES && total <= TOTAL_MOST_BYTES;
-        if admitted {
-            self.total_bytes = total;
+    /// Whether a file beside the source is looked through; one that cannot be is reported.
+    pub(super) fn admit_beside(&mut self, reading: &Reading, size_bytes: usize) -> bool {
+        let admitted = size_bytes <= TREE_FILE_MOST_BYTES;
+        if !admitted {
+            let what = format!(
+                "The file is larger than {TREE_FILE_MOST_BYTES} bytes, so it is not looked through for secrets."
+            );
+            let help = "Keep large files outside of the repository.";
+            self.findings.add_with_help(Code::FileRefused, Span::new(&reading.path, 0..0), what, help);
+            self.unread.insert(Arc::clone(&reading.path));
+        } else {
+            self.total_bytes = self.total_bytes.saturating_add(size_bytes);
         }
         admitted
     }
 
-    /// Keeps a file beside the source if it is text that holds what looks like a secret; whether it does.
+    /// Keeps a file beside the source if it holds what looks like a secret; whether it does.
     pub(super) fn take_beside(&mut self, reading: Reading, bytes: &[u8]) -> bool {
-        let keeps = std::str::from_utf8(bytes).is_ok_and(|text| !secrets(text).is_empty());
-        if keeps {
-            self.files.insert(reading.path, File::new(reading.place, bytes));
+        let (place, text) = legible(bytes);
+        let found = if place.holds_keys() { patterns(&text) } else { secrets(&text) };
+        if !found.is_empty() {
+            self.files.insert(reading.path, File::new(place, text.as_bytes()));
         }
-        keeps
+        !found.is_empty()
     }
 
     /// Whether a file of this size is read.

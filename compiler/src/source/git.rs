@@ -12,7 +12,7 @@ use assent_schema::id::{ClientId, WorkflowId};
 use git2::{Odb, Oid, Repository};
 
 use super::commit::{Entry, read_blob, walk_below, walk_tree};
-use super::limits::{FILE_MOST_BYTES, FILES_MOST, TOTAL_MOST_BYTES};
+use super::limits::{FILES_MOST, TOTAL_MOST_BYTES};
 use super::pinned::{CLIENTS_LOCK, Pinned, client_of, lock, lock_of};
 use super::place::{Place, Standing, standing};
 use super::{Collector, Folder, Parts, Pending, Source};
@@ -129,7 +129,8 @@ impl Commit {
     }
 
     fn is_too_large(&self) -> bool {
-        self.files.load(Ordering::Relaxed) > FILES_MOST || self.bytes.load(Ordering::Relaxed) > TOTAL_MOST_BYTES
+        self.files.load(Ordering::Relaxed) > FILES_MOST
+            || self.bytes.load(Ordering::Relaxed).saturating_add(self.beside.load(Ordering::Relaxed)) > TOTAL_MOST_BYTES
     }
 }
 
@@ -162,9 +163,10 @@ impl Reader<'_> {
         let clean = || self.commit.clean.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(reading) = Collector::begin_beside(path).filter(|_| !clean().contains(&blob)) else { return Ok(()) };
         let (size, _) = self.odb.read_header(blob)?;
-        if size > FILE_MOST_BYTES || self.commit.beside.fetch_add(size, Ordering::Relaxed) > TOTAL_MOST_BYTES {
+        if !self.collector.admit_beside(&reading, size) {
             return Ok(());
         }
+        self.commit.beside.fetch_add(size, Ordering::Relaxed);
         if !self.collector.take_beside(reading, self.odb.read(blob)?.data()) {
             clean().insert(blob);
         }

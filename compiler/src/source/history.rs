@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use assent_schema::id::ClientId;
 use git2::{ObjectType, Oid, Repository, Sort};
 
-use super::limits::{DEPTH_MOST, FILE_MOST_BYTES};
+use super::limits::{DEPTH_MOST, TREE_FILE_MOST_BYTES};
 use super::pinned::{CLIENTS_LOCK, Pin, Pins, lock_of};
 use super::text::{bad_name, shown};
 use crate::error::Error;
@@ -23,7 +23,7 @@ pub struct OldFile {
 }
 
 /// Shows every blob that commits at or below some tips hold and the one that was looked at does not, newest commit first.
-/// Files of more than [`FILE_MOST_BYTES`] are left out.
+/// Files of more than [`TREE_FILE_MOST_BYTES`] are left out.
 ///
 /// # Errors
 /// When the object database cannot be read: a shallow clone lacks what was asked for, and must not look clean.
@@ -98,7 +98,9 @@ fn gather(
                 gather(repository, item.id(), &format!("{path}/"), depth.saturating_add(1), seen, found)?;
             }
             // The header first: a small pack can hold an object that inflates to gigabytes.
-            Some(ObjectType::Blob) if seen.insert(item.id()) && odb.read_header(item.id())?.0 <= FILE_MOST_BYTES => {
+            Some(ObjectType::Blob)
+                if seen.insert(item.id()) && odb.read_header(item.id())?.0 <= TREE_FILE_MOST_BYTES =>
+            {
                 found.push((path, item.id()));
             }
             _ => {}

@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use git2::Oid;
 
+pub use collect::legible;
 use collect::{Collector, Reading};
 pub use commit::{read_commit, resolve_commit};
 pub use commits::{Change, Past, TrustFiles, changes_since};

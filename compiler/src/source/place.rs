@@ -42,6 +42,9 @@ pub enum Place {
     Passkey(Arc<str>, PersonId),
     /// A file that the compiler does not compile, such as a README. Only those that hold what looks like a secret are kept.
     Beside,
+    /// As [`Place::Beside`], of a file that is large or not text: what is random there is data, so only known forms of secrets
+    /// are sought.
+    Data,
 }
 
 /// What a path is to the compiler.
@@ -181,13 +184,14 @@ impl Place {
             | Self::Text
             | Self::Signature(..)
             | Self::Passkey(..)
-            | Self::Beside => false,
+            | Self::Beside
+            | Self::Data => false,
         }
     }
 
-    /// Whether the file holds digests and public keys, which are as random as secrets.
+    /// Whether the file holds digests, public keys or data, which are as random as secrets.
     pub fn holds_keys(&self) -> bool {
-        matches!(self, Self::Root(_) | Self::Approvers(..) | Self::CatalogLock)
+        matches!(self, Self::Root(_) | Self::Approvers(..) | Self::CatalogLock | Self::Data)
     }
 
     /// Whether the file holds raw bytes instead of text.

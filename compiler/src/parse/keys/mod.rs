@@ -160,7 +160,7 @@ pub fn kind_of(place: &Place) -> Option<&'static Kind> {
         Place::Workflow(..) => Some(&workflow::KIND),
         Place::Tests(..) => Some(&scenario::KIND),
         // The head of a text is a table, prompts and incidents have none; the path alone does not tell.
-        Place::Text | Place::Signature(..) | Place::Passkey(..) | Place::Beside => None,
+        Place::Text | Place::Signature(..) | Place::Passkey(..) | Place::Beside | Place::Data => None,
     }
 }
 
