@@ -101,3 +101,9 @@ fn where_no_list_stands_it_is_told_and_another_key_s_signature_stays() {
     assert_eq!(read(&signature), good);
     assert_eq!(agency.sign(&["approve"], &alone, "dana", "dana").status, 0);
 }
+
+#[test]
+fn an_approval_is_a_plain_file_of_a_bounded_size() {
+    let device = assent(&["approve", "/dev/zero"]);
+    assert_eq!((device.status, device.err.contains("not a plain file")), (2, true), "{}", device.err);
+}

@@ -4,6 +4,7 @@ mod page;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -67,10 +68,18 @@ fn how_to_sign(file: &Path) -> String {
 /// When it is not one.
 fn read(file: &Path) -> Result<(Statement, Vec<u8>), Error> {
     let tried = |e| Error::io(format!("read {}", file.display()), e);
-    if std::fs::metadata(file).map_err(tried)?.len() > TOML_MOST_BYTES as u64 {
+    // A pipe would be waited for, and a device has no end.
+    if !std::fs::metadata(file).map_err(tried)?.is_file() {
+        return Err(Error::input(format!("{} is not a plain file", file.display())));
+    }
+    let mut bytes = Vec::new();
+    let most = TOML_MOST_BYTES as u64;
+    std::fs::File::open(file)
+        .and_then(|file| file.take(most.saturating_add(1)).read_to_end(&mut bytes))
+        .map_err(tried)?;
+    if bytes.len() as u64 > most {
         return Err(Error::input(format!("{} is larger than {TOML_MOST_BYTES} bytes", file.display())));
     }
-    let bytes = std::fs::read(file).map_err(tried)?;
     let statement = Statement::parse(&file.display().to_string(), &bytes).map_err(|e| Error::input(e.to_string()))?;
     Ok((statement, bytes))
 }
