@@ -126,8 +126,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     beside.push(".new");
     let written =
         std::fs::File::create(&beside).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    written.map_err(tried)?;
-    std::fs::rename(&beside, path).map_err(tried)?;
+    // What a full disk took half of is in nobody's way afterwards.
+    written.and_then(|()| std::fs::rename(&beside, path)).map_err(|e| {
+        drop(std::fs::remove_file(&beside));
+        tried(e)
+    })?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(tried)
 }
@@ -135,6 +138,15 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_could_not_be_written_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("taken");
+        std::fs::create_dir_all(path.join("by a folder")).unwrap();
+        assert!(write(&path, b"text").is_err());
+        assert!(!folder.path().join("taken.new").exists());
+    }
 
     #[test]
     fn a_key_is_named_with_its_person() {
