@@ -107,3 +107,28 @@ fn an_approval_is_a_plain_file_of_a_bounded_size() {
     let device = assent(&["approve", "/dev/zero"]);
     assert_eq!((device.status, device.err.contains("not a plain file")), (2, true), "{}", device.err);
 }
+
+#[test]
+fn freshness_for_no_release_is_no_success() {
+    let agency = Agency::new();
+    let repo = agency.path("repo");
+    let repository = git2::Repository::init(&repo).expect("a repository");
+    let tree = support::files(&repository, &support::folder(Path::new(&repo).join("trust").as_path()));
+    // The root stands where a commit of the source has it.
+    let mut builder = repository.treebuilder(None).expect("a builder");
+    builder.insert("trust", tree, 0o040_000).expect("inserted");
+    let tree = builder.write().expect("a tree");
+    support::commit(&repository, tree);
+    let key = format!("alice={}", agency.path("alice"));
+    let none = assent(&["freshness", "--local", "--repo", &repo, "--key", &key]);
+    assert_eq!((none.status, none.out.as_str()), (2, ""), "{}", none.err);
+    assert!(none.err.contains("there is no release branch to sign for"), "{}", none.err);
+}
+
+#[test]
+fn tests_of_a_folder_without_workflows_say_what_to_name() {
+    let (folder, _repository) = support::bare();
+    let none = assent(&["test", "--repo", folder.path().to_str().expect("a path")]);
+    assert_eq!(none.status, 2, "{}", none.out);
+    assert!(none.err.contains("assent test HEAD"), "{}", none.err);
+}
