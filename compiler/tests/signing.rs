@@ -86,6 +86,17 @@ fn a_signature_that_would_not_count_is_not_written() {
 }
 
 #[test]
+fn a_withdrawal_by_a_wrong_key_leaves_nothing() {
+    let agency = Agency::new();
+    let (repo, approvals) = (agency.path("repo"), agency.path("repo/clients/acme/approvals"));
+    let before = support::folder(Path::new(&approvals));
+    let key = format!("dana={}", agency.path("stranger"));
+    let wrong = assent(&["withdraw", "acme", "--all", "--key", &key, "--repo", &repo]);
+    assert_eq!((wrong.status, wrong.err.contains("not listed for this person")), (2, true), "{}", wrong.err);
+    assert_eq!(support::folder(Path::new(&approvals)), before);
+}
+
+#[test]
 fn where_no_list_stands_it_is_told_and_another_key_s_signature_stays() {
     let agency = Agency::new();
     let alone = agency.path("alone.toml");
