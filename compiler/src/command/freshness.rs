@@ -74,6 +74,12 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     if let Some(value) = value.as_object_mut().filter(|_| !failed.is_empty()) {
         value.insert("failed".to_owned(), failed.iter().map(Failed::told).collect());
     }
+    if failed.is_empty() && rows.is_empty() {
+        // A timer in the wrong folder must not look well.
+        return Err(Error::input(
+            "there is no release branch to sign for; release first, or name the repository with `--repo` and its remote with `--remote`",
+        ));
+    }
     if failed.is_empty() || !rows.is_empty() {
         context.print_as(args.format, &text, &value)?;
     }

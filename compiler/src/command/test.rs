@@ -77,6 +77,11 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         return skeleton(&survey, file, args.format, context);
     }
     let mut chosen = chosen(&survey, args);
+    if chosen.is_empty() && args.commit.is_none() && args.client.is_none() && args.workflow.is_none() {
+        return Err(Error::input(
+            "there is no workflow on disk here that could be read; name a commit, like `assent test HEAD`, or see what `assent check --worktree` says",
+        ));
+    }
     if chosen.is_empty() {
         return Err(Error::input(
             "there is no such workflow, or it could not be read; `assent check` says what is wrong",

@@ -92,7 +92,8 @@ fn state(
     let text = statement.to_toml().map_err(|e| Error::input(e.to_string()))?;
     let file = folder.join(format!("{serial}-{name}.toml"));
     sign::write(&file, text.as_bytes())?;
-    let signed = approve::sign(&file, &args.key)?;
+    // A statement that nobody signed would only be in the way.
+    let signed = approve::sign(&file, &args.key).inspect_err(|_| drop(std::fs::remove_file(&file)))?;
     let handed = agents.iter().map(|(to, agent)| hand(to, agent, &text, &signed)).collect::<Result<Vec<_>, _>>()?;
     let sentences: String = handed.iter().map(Handed::sentence).collect();
     let words = format!("{}\n{}{sentences}", approve::words(&statement), signed.sentence());

@@ -4,6 +4,7 @@ pub mod back;
 pub mod branch;
 mod config;
 pub mod history;
+pub mod listed;
 pub mod newest;
 pub mod prepare;
 pub mod rehearsals;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use assent_schema::id::PersonId;
-use assent_schema::trust::{Namespace, Signer, sign};
+use assent_schema::trust::{Namespace, SignatureError, Signer, sign, verify};
 
+use super::listed::listed;
 use crate::error::Error;
 
 /// The largest private key file, in bytes.
@@ -55,16 +56,55 @@ pub fn read_key(file: &Path) -> Result<Signer, Error> {
     Signer::from_openssh(&bytes).map_err(|e| Error::input(format!("{} {e}", file.display())))
 }
 
-/// Signs the bytes of a file and writes the signature beside it; where it was written.
+/// What is added where nobody could be asked who may sign.
+pub const NOT_CHECKED: &str = " (not checked against who may sign: the list that the file names is not here)";
+
+/// A signature that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// Where.
+    pub path: PathBuf,
+    /// Whether a list that stands here says that it counts. Otherwise there is none.
+    pub is_checked: bool,
+}
+
+/// Signs the bytes of a file and writes the signature beside it, unless the list of who may sign it stands here and would
+/// not let it count. Without a list, a signature by another key stays: it may be the one that counts.
 ///
 /// # Errors
-/// When the key or the file cannot be read, or the signature cannot be written.
-pub fn sign_beside(file: &Path, namespace: Namespace, key: &KeyFile) -> Result<PathBuf, Error> {
+/// When the key or the file cannot be read, the signature would not count, or cannot be written.
+pub fn sign_beside(file: &Path, namespace: Namespace, key: &KeyFile) -> Result<Beside, Error> {
     let bytes = std::fs::read(file).map_err(|e| Error::io(format!("read {}", file.display()), e))?;
-    let armour = sign(&key.read()?, namespace, &bytes);
-    let beside = signature_path(file, &key.person);
-    write(&beside, armour.as_bytes())?;
-    Ok(beside)
+    let (signer, person) = (key.read()?, &key.person);
+    let armour = sign(&signer, namespace, &bytes);
+    let path = signature_path(file, person);
+    let listed = listed(file, &bytes, namespace, person);
+    let is_checked = listed.is_some();
+    if let Some(listed) = listed {
+        let list = listed.list.display();
+        if listed.keys.is_empty() {
+            return Err(Error::input(format!(
+                "{person} may not sign {}, as {list} says; nothing was written",
+                file.display()
+            )));
+        }
+        verify(&bytes, armour.as_bytes(), namespace, &listed.keys).map_err(|why| {
+            Error::input(format!(
+                "a signature with {} {why}, as {list} says of {person}; nothing was written",
+                key.file.display()
+            ))
+        })?;
+    } else if let Ok(old) = std::fs::read(&path) {
+        let by_it = [signer.public().clone()].into();
+        if verify(&bytes, &old, namespace, &by_it) == Err(SignatureError::UnknownKey) {
+            let path = path.display();
+            return Err(Error::input(format!(
+                "{path} is by another key, and the list of who may sign is not here: remove it first if it does not count; nothing was written"
+            )));
+        }
+    }
+    write(&path, armour.as_bytes())?;
+    Ok(Beside { path, is_checked })
 }
 
 /// Where a person's signature of a file lies.
@@ -86,8 +126,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     beside.push(".new");
     let written =
         std::fs::File::create(&beside).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    written.map_err(tried)?;
-    std::fs::rename(&beside, path).map_err(tried)?;
+    // What a full disk took half of is in nobody's way afterwards.
+    written.and_then(|()| std::fs::rename(&beside, path)).map_err(|e| {
+        drop(std::fs::remove_file(&beside));
+        tried(e)
+    })?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(tried)
 }
@@ -95,6 +138,15 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_could_not_be_written_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("taken");
+        std::fs::create_dir_all(path.join("by a folder")).unwrap();
+        assert!(write(&path, b"text").is_err());
+        assert!(!folder.path().join("taken.new").exists());
+    }
 
     #[test]
     fn a_key_is_named_with_its_person() {

@@ -4,6 +4,7 @@ mod page;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::{Context, Format, Outcome};
 use crate::error::Error;
-use crate::publish::sign::{KeyFile, sign_beside};
+use crate::publish::sign::{KeyFile, NOT_CHECKED, sign_beside};
 use crate::sentence::sentence;
 
 /// Shows what an approval allows, signs it, and checks the signature. The same as
@@ -67,10 +68,18 @@ fn how_to_sign(file: &Path) -> String {
 /// When it is not one.
 fn read(file: &Path) -> Result<(Statement, Vec<u8>), Error> {
     let tried = |e| Error::io(format!("read {}", file.display()), e);
-    if std::fs::metadata(file).map_err(tried)?.len() > TOML_MOST_BYTES as u64 {
+    // A pipe would be waited for, and a device has no end.
+    if !std::fs::metadata(file).map_err(tried)?.is_file() {
+        return Err(Error::input(format!("{} is not a plain file", file.display())));
+    }
+    let mut bytes = Vec::new();
+    let most = TOML_MOST_BYTES as u64;
+    std::fs::File::open(file)
+        .and_then(|file| file.take(most.saturating_add(1)).read_to_end(&mut bytes))
+        .map_err(tried)?;
+    if bytes.len() as u64 > most {
         return Err(Error::input(format!("{} is larger than {TOML_MOST_BYTES} bytes", file.display())));
     }
-    let bytes = std::fs::read(file).map_err(tried)?;
     let statement = Statement::parse(&file.display().to_string(), &bytes).map_err(|e| Error::input(e.to_string()))?;
     Ok((statement, bytes))
 }
@@ -80,6 +89,9 @@ fn read(file: &Path) -> Result<(Statement, Vec<u8>), Error> {
 pub(super) struct Signed {
     person: PersonId,
     signature: String,
+    /// Whether the client's approvers stand here and list the key.
+    #[serde(skip)]
+    is_checked: bool,
 }
 
 impl Signed {
@@ -95,14 +107,15 @@ impl Signed {
 
     /// Where both files go.
     pub(super) fn sentence(&self) -> String {
-        let Self { person, signature } = self;
+        let Self { person, signature, is_checked } = self;
+        let note = if *is_checked { "" } else { NOT_CHECKED };
         format!(
-            "signed by {person}: {signature}\nSend both files to the agency, or commit them beside each other; changing one byte ends the signature.\n"
+            "signed by {person}: {signature}{note}\nSend both files to the agency, or commit them beside each other; changing one byte ends the signature.\n"
         )
     }
 }
 
-/// Signs a statement and checks the signature with the key's public half.
+/// Signs a statement, if it is by a key of that approver as far as can be told here, and checks what was written.
 ///
 /// # Errors
 /// When the key cannot be read or the signature cannot be written.
@@ -110,9 +123,10 @@ pub(super) fn sign(file: &Path, key: &KeyFile) -> Result<Signed, Error> {
     let beside = sign_beside(file, Namespace::Approval, key)?;
     let read = |path: &Path| std::fs::read(path).map_err(|e| Error::io(format!("read {}", path.display()), e));
     let keys = [key.read()?.public().clone()].into();
-    verify(&read(file)?, &read(&beside)?, Namespace::Approval, &keys)
+    verify(&read(file)?, &read(&beside.path)?, Namespace::Approval, &keys)
         .map_err(|e| Error::input(format!("the signature just made {e}")))?;
-    Ok(Signed { person: key.person.clone(), signature: beside.display().to_string() })
+    let (signature, is_checked) = (beside.path.display().to_string(), beside.is_checked);
+    Ok(Signed { person: key.person.clone(), signature, is_checked })
 }
 
 /// A statement as JSON: what it says in full, and in the words that people read.

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Told;
 use crate::error::Error;
-use crate::publish::sign::{KeyFile, sign_beside};
+use crate::publish::sign::{KeyFile, NOT_CHECKED, sign_beside};
 
 /// Signs files, each beside itself as `<file>.<person>.sig`. The same as `ssh-keygen -Y sign` with the file's namespace.
 #[derive(Debug, clap::Args)]
@@ -26,9 +26,11 @@ pub(super) fn run(args: &Args) -> Result<Told, Error> {
     for file in &args.files {
         let namespace = namespace_of(file)?;
         for key in &args.keys {
-            let signature = sign_beside(file, namespace, key)?.display().to_string();
+            let beside = sign_beside(file, namespace, key)?;
+            let (signature, note) =
+                (beside.path.display().to_string(), if beside.is_checked { "" } else { NOT_CHECKED });
             // Writing to a `String` cannot fail.
-            let _written = writeln!(text, "signed as {namespace}: {signature}");
+            let _written = writeln!(text, "signed as {namespace}: {signature}{note}");
             let (file, person, namespace) = (file.display().to_string(), &key.person, namespace.as_str());
             rows.push(json!({ "file": file, "person": person, "namespace": namespace, "signature": signature }));
         }
