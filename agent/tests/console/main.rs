@@ -33,7 +33,7 @@ fn every_page_of_everybody_answers_and_is_written_down_first() {
         ("/incidents", "acme viewed alice incidents", "run failed"),
         ("/holds", "acme viewed alice holds", "Nothing is held"),
         ("/ledger", "acme viewed alice ledger", "18\u{202f}431"),
-        ("/passkey", "_agent viewed alice passkey", "Passkeys belong to a name"),
+        ("/passkey", "_agent viewed alice passkey", "Passkeys need a host name"),
         ("/numbers", "acme viewed alice numbers", "&lt;5"),
         ("/numbers.csv", "acme viewed alice numbers", "refund,refunded,EUR,2026-03-02"),
     ] {
@@ -331,7 +331,7 @@ fn on_call_acts_and_others_are_told_who_may() {
     let hold = [("client", "acme"), ("workflow", "refund"), ("why", "TICKET-1"), ("lasts", "4h")];
     assert_eq!((place.act("/hold", &alice, &hold).status, place.done()), (303, vec!["alice holds acme".to_owned()]));
     let overview = place.look("/?said=held", &alice).body;
-    assert!(overview.contains("TICKET-1") && overview.contains("It is held"), "{overview}");
+    assert!(overview.contains("TICKET-1") && overview.contains("Held: triggers are kept"), "{overview}");
     let resume = [("client", "acme"), ("workflow", "refund")];
     assert_eq!(
         (place.act("/resume", &alice, &resume).status, place.done()),

@@ -57,6 +57,6 @@ fn what_another_page_or_session_made_is_no_passkey() {
     let cookie = numbers.sign_in("lena");
     let page = numbers.look("/passkey", &cookie);
     assert!(
-        page.status == 200 && page.body.contains("Passkeys belong to a name") && !page.body.contains("data-passkey")
+        page.status == 200 && page.body.contains("Passkeys need a host name") && !page.body.contains("data-passkey")
     );
 }
