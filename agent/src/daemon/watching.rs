@@ -288,7 +288,7 @@ impl Agent {
                 // What one person reads, nobody else changes before it is written.
                 let _steps = self.incident_steps.lock().await;
                 let Some(row) = open.into_iter().find(|row| row.no == no) else {
-                    let what = format!("there is no alert `{}` that stands", AlertNo::new(no).to_string());
+                    let what = format!("there is no alert `{}` that stands", AlertNo::new(no));
                     return Ok(refused(what, "`assent-agent alerts` lists them."));
                 };
                 if row.alert.incident {
@@ -302,9 +302,8 @@ impl Agent {
                 }
                 let act = Act { by: by.clone(), at: self.world.clock.now().moment() };
                 let log = row.alert.client.clone().map_or(Log::Agent, Log::Client);
-                let note = Note::new(log, "acknowledged")
-                    .fact("id", AlertNo::new(no).to_string())
-                    .fact("rule", row.alert.rule.as_str());
+                let note =
+                    Note::new(log, "acknowledged").fact("id", AlertNo::new(no).to_string()).fact("rule", row.alert.rule.as_str());
                 let note = Note { actor: Some(by), ..note };
                 // Without a value the row would go, and with it that anybody takes care of it.
                 let value = Some(serde_json::to_vec(&act).or(Err(StoreError::Damaged(ACKNOWLEDGEMENT)))?);

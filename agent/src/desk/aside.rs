@@ -24,6 +24,9 @@ use crate::world::{Clock as _, World};
 /// How many digits name an item that says no place.
 const PLACELESS_DIGITS: usize = 32;
 
+/// Items that cannot be read: those that say their place in the list, with it, and those that do not.
+type PutAside = (Vec<(usize, Item)>, Vec<Strange>);
+
 /// What one look at a list knows of the items that were put aside.
 pub(super) struct Apart {
     /// What is kept of them.
@@ -154,7 +157,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         poll: &Poll,
         items: Vec<Unread>,
         (cursor, alone): (&Cursor, bool),
-    ) -> Result<(Vec<(usize, Item)>, Vec<Strange>), NotLooked> {
+    ) -> Result<PutAside, NotLooked> {
         let plan = &compiled.plan;
         let place = Place { client: &plan.client, workflow: &plan.workflow, read: &poll.read };
         let (mut placed, mut placeless) = (Vec::new(), Vec::new());

@@ -210,7 +210,9 @@ impl Parts {
             }
             match pages.place {
                 Place::Query if !pages.also.is_empty() => {
-                    url::pairs(cursor).iter().for_each(|(name, value)| self.append(name, value));
+                    for (name, value) in &url::pairs(cursor) {
+                        self.append(name, value);
+                    }
                 }
                 Place::Query => self.append(&pages.param, cursor),
                 Place::Body => {

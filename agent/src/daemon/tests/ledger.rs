@@ -250,6 +250,7 @@ async fn a_client_that_nobody_knows_has_no_ledger_and_nothing_to_hold() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "somebody else damages files of the agent")]
 async fn a_kept_checkpoint_that_the_agent_cannot_have_written_is_damage() {
     let site = Site::new();
     let (agent, _ended) = with_history(&site).await;
@@ -269,6 +270,7 @@ async fn a_kept_checkpoint_that_the_agent_cannot_have_written_is_damage() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "somebody else damages files of the agent")]
 async fn a_recovery_that_cannot_be_read_is_kept_and_not_done() {
     let site = Site::new();
     let (agent, _ended) = with_history(&site).await;
