@@ -112,7 +112,9 @@ fn relay(agent: SocketAddr) -> (SocketAddr, Receiver<()>) {
             let Some((head, body)) = get(agent, "/metrics", &agent.to_string(), accept) else { continue };
             // Whoever asked may be gone, and whoever is told too.
             drop(stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()));
-            let _ = told.send(());
+            if told.send(()).is_err() {
+                return;
+            }
         }
     });
     (address, scrapes)

@@ -122,7 +122,7 @@ impl Agent {
         for log in logs {
             let Some(note) = self.disk.read(&checkpoint_path(&log)).or(Err(StoreError::Broken))? else { continue };
             let damaged = || StoreError::Damaged("a kept checkpoint");
-            let note = String::from_utf8(note).or_else(|_| Err(damaged()))?;
+            let note = String::from_utf8(note).or(Err(damaged()))?;
             if log == log.written() {
                 self.our_head(&log, &note).ok_or_else(damaged)?;
             }

@@ -302,8 +302,9 @@ impl Agent {
                 }
                 let act = Act { by: by.clone(), at: self.world.clock.now().moment() };
                 let log = row.alert.client.clone().map_or(Log::Agent, Log::Client);
-                let note =
-                    Note::new(log, "acknowledged").fact("id", AlertNo::new(no).to_string()).fact("rule", row.alert.rule.as_str());
+                let note = Note::new(log, "acknowledged")
+                    .fact("id", AlertNo::new(no).to_string())
+                    .fact("rule", row.alert.rule.as_str());
                 let note = Note { actor: Some(by), ..note };
                 // Without a value the row would go, and with it that anybody takes care of it.
                 let value = Some(serde_json::to_vec(&act).or(Err(StoreError::Damaged(ACKNOWLEDGEMENT)))?);

@@ -147,7 +147,7 @@ fn texts(bodies: Option<Vec<Vec<u8>>>) -> Result<Vec<Vec<u8>>, NotTaken> {
 
 /// A message as JSON. An empty body would look to its receiver like a message that says nothing.
 fn body<T: Serialize + ?Sized>(message: &T) -> Result<Vec<u8>, NotTaken> {
-    canon::to_bytes(message).or_else(|_| Err(not_taken("malformed")))
+    canon::to_bytes(message).or(Err(not_taken("malformed")))
 }
 
 fn not_taken(code: &str) -> NotTaken {

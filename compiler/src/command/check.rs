@@ -130,19 +130,19 @@ fn old_secrets(repository: &Repository, commit: Option<Oid>, findings: &mut Find
                 pinned.entry(client).or_default().insert(pin);
             }
         }
-        old_file(old, "", &mut texts, findings);
+        old_file(&old, "", &mut texts, findings);
     })?;
     // A client in a repository of its own has a history of its own, or several.
     for (client, tips) in pinned {
         let folder = format!("clients/{client}/");
-        let see = &mut |old| old_file(old, &folder, &mut texts, findings);
+        let see = &mut |old| old_file(&old, &folder, &mut texts, findings);
         look_through(repository, &tips, now.get(&client).copied(), see)?;
     }
     Ok(texts)
 }
 
 /// Reports what looks like a secret in one older file; `folder` is where its tree stands in the source.
-fn old_file(old: OldFile, folder: &str, texts: &mut OldTexts, findings: &mut Findings) {
+fn old_file(old: &OldFile, folder: &str, texts: &mut OldTexts, findings: &mut Findings) {
     let (kind, text) = legible(&old.bytes);
     let name: Arc<str> = format!("{}:{}", old.commit.to_string().chars().take(12).collect::<String>(), old.path).into();
     let place = place_of(&format!("{folder}{}", old.path));

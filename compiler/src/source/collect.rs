@@ -88,15 +88,15 @@ impl Collector {
     /// Whether a file beside the source is looked through; one that cannot be is reported.
     pub(super) fn admit_beside(&mut self, reading: &Reading, size_bytes: usize) -> bool {
         let admitted = size_bytes <= TREE_FILE_MOST_BYTES;
-        if !admitted {
+        if admitted {
+            self.total_bytes = self.total_bytes.saturating_add(size_bytes);
+        } else {
             let what = format!(
                 "The file is larger than {TREE_FILE_MOST_BYTES} bytes, so it is not looked through for secrets."
             );
             let help = "Keep large files outside of the repository.";
             self.findings.add_with_help(Code::FileRefused, Span::new(&reading.path, 0..0), what, help);
             self.unread.insert(Arc::clone(&reading.path));
-        } else {
-            self.total_bytes = self.total_bytes.saturating_add(size_bytes);
         }
         admitted
     }
