@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::canon::Digest;
 use crate::client::ActiveWorkflow;
-use crate::hidden::is_hidden;
+use crate::hidden::walk;
 use crate::id::{AgentId, ClientId, Environment, PersonId, Region};
 use crate::passkey::Assertion;
 use crate::time::Moment;
@@ -139,7 +139,7 @@ fn each_once<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Returned>, D::Err
 /// A text that people are shown beside others: what is in it moves nothing around it.
 fn line<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let text = String::deserialize(from)?;
-    if text.chars().any(|c| c.is_control() || is_hidden(c)) {
+    if walk(&text).any(|met| met.c.is_control() || met.misleads()) {
         return Err(D::Error::custom("a text here is one line without invisible characters"));
     }
     Ok(text)

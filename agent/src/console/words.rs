@@ -1,7 +1,7 @@
 //! How values are shown to people: times, amounts, texts that outsiders wrote. Pure.
 
 use assent_schema::canon::Digest;
-use assent_schema::hidden::is_hidden;
+use assent_schema::hidden::walk;
 use assent_schema::time::Moment;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -74,20 +74,15 @@ pub(super) fn digest(digest: &Digest) -> Markup {
     html! { code title=(text) { (short) } }
 }
 
-/// Whether a character does not show, or changes how others show: whoever agrees must see that it is there.
-fn is_odd(c: char) -> bool {
-    c == '\t' || is_hidden(c)
-}
-
 /// A text that an outsider may have written, whole: what does not show is made visible.
 pub(super) fn told(text: &str) -> Markup {
     let mut parts = Vec::new();
     let mut plain = String::new();
-    for c in text.chars() {
-        if is_odd(c) {
-            parts.push((std::mem::take(&mut plain), Some(format!("U+{:04X}", u32::from(c)))));
+    for met in walk(text) {
+        if met.c == '\t' || met.misleads() {
+            parts.push((std::mem::take(&mut plain), Some(format!("U+{:04X}", u32::from(met.c)))));
         } else {
-            plain.push(c);
+            plain.push(met.c);
         }
     }
     html! {
@@ -159,8 +154,15 @@ mod tests {
 
     #[test]
     fn what_does_not_show_is_shown_and_markup_is_text() {
-        let shown = told("pay \u{202e}001\u{200b}<script>alert(1)</script>\nnow").into_string();
-        assert!(shown.contains("U+202E") && shown.contains("U+200B") && shown.contains("\nnow"), "{shown}");
+        let shown = told("pay \u{202e}001\u{200b}\u{e0141}a\u{fe0f}<script>alert(1)</script>\nnow").into_string();
+        assert!(
+            shown.contains("U+202E")
+                && shown.contains("U+200B")
+                && shown.contains("U+E0141")
+                && shown.contains("U+FE0F")
+                && shown.contains("\nnow"),
+            "{shown}"
+        );
         assert!(!shown.contains("<script") && shown.contains("&lt;script&gt;"), "{shown}");
         let money = value(&serde_json::json!({"currency": "EUR", "minor": 1_200})).into_string();
         assert!(money.contains("12.00 EUR"), "{money}");

@@ -1,26 +1,25 @@
 //! Values and texts that others wrote as plain text, made harmless before any receiver's own escaping. Pure.
 
-use assent_schema::hidden::is_hidden;
+use assent_schema::hidden::{Hidden, Met, kind, walk};
 use assent_schema::shape::currency_digits;
 use serde_json::Value;
 
 /// One line: whatever ends lines is a space, whatever is not seen is shown as a mark.
 pub(crate) fn line(text: &str) -> String {
-    text.chars().map(|c| if ends_line(c) || c == '\t' { ' ' } else { seen(c) }).collect()
+    walk(text).map(|met| if ends_line(met.c) || met.c == '\t' { ' ' } else { seen(met) }).collect()
 }
 
 /// Several lines, each ended by a line feed alone.
 pub(crate) fn lines(text: &str) -> String {
     let whole = text.replace("\r\n", "\n");
-    whole
-        .chars()
-        .map(|c| {
-            if ends_line(c) {
+    walk(&whole)
+        .map(|met| {
+            if ends_line(met.c) {
                 '\n'
-            } else if c == '\t' {
-                c
+            } else if met.c == '\t' {
+                met.c
             } else {
-                seen(c)
+                seen(met)
             }
         })
         .collect()
@@ -35,12 +34,12 @@ pub(crate) fn cut(text: &str, most: usize) -> String {
 }
 
 fn ends_line(c: char) -> bool {
-    matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+    matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}') || kind(c) == Some(Hidden::Line)
 }
 
 /// Controls, marks that turn the direction of writing, and what has no width are replaced: what is read is what is there.
-fn seen(c: char) -> char {
-    if c == '\n' || c == '\t' || is_hidden(c) { char::REPLACEMENT_CHARACTER } else { c }
+fn seen(met: Met) -> char {
+    if met.misleads() { char::REPLACEMENT_CHARACTER } else { met.c }
 }
 
 /// An amount with its currency: `12.30 EUR`.
@@ -99,4 +98,16 @@ pub fn value(shown: &Value) -> String {
 /// A path as people read it: `reply.text` is `reply › text`.
 pub(crate) fn path(path: &str) -> String {
     path.split('.').map(|part| part.replace('_', " ")).collect::<Vec<_>>().join(" › ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_misleads_is_a_mark() {
+        let written = "pay\u{e0141}\u{3164}\u{200d}❤\u{fe0f}\u{fe0e}\u{2028}1\u{202f}000\u{202e}\u{7}";
+        assert_eq!(line(written), "pay���❤\u{fe0f}� 1\u{202f}000��");
+        assert_eq!(lines(written), "pay���❤\u{fe0f}�\n1\u{202f}000��");
+    }
 }

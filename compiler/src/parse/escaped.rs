@@ -1,7 +1,7 @@
 //! Characters that no file may hold, brought in by escapes: they stand in what people are shown, and nobody sees them.
 
 use assent_schema::code::Code;
-use assent_schema::hidden::refused_in_files;
+use assent_schema::hidden::walk;
 
 use super::reader::Sink;
 use super::tree::{Members, Written};
@@ -31,7 +31,7 @@ fn written(value: &toml::Spanned<Written<'_>>, sink: &Sink) {
 }
 
 fn word(text: &str, span: &std::ops::Range<usize>, sink: &Sink) {
-    let Some((c, kind)) = text.chars().find_map(|c| Some((c, refused_in_files(c)?))) else { return };
+    let Some((c, kind)) = walk(text).find_map(|met| Some((met.c, met.refused_in_files()?))) else { return };
     let message = format!("By an escape, this holds {kind}, U+{:04X}.", u32::from(c));
     sink.report(Code::FileRefused, span, message, Some("Take the escape out: nobody sees what it makes.".to_owned()));
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use assent_schema::hidden::{Hidden, kind, refused_in_files};
+use assent_schema::hidden::{Hidden, Met, kind, walk};
 use assent_schema::trust::is_plain;
 
 /// What is wrong with the bytes of a file.
@@ -30,17 +30,12 @@ pub(super) fn bad_text(bytes: &[u8], signed: bool) -> Option<BadText> {
             return Some(BadText { range: at..at, what, help: "Save the file as UTF-8.".to_owned() });
         }
     };
-    let mut chars = text.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
-        if c == '\r' && chars.peek().is_some_and(|(_, next)| *next == '\n') && !signed {
-            continue;
-        }
-        if let Some(what) = forbidden(c, signed) {
-            let help = if signed { SIGNED_HELP.to_owned() } else { help(c, text, at) };
-            return Some(BadText { range: at..at.saturating_add(c.len_utf8()), what, help });
-        }
-    }
-    None
+    let ends_line = |at: usize| text.get(at..).is_some_and(|rest| rest.starts_with("\r\n"));
+    walk(text).filter(|met| signed || met.c != '\r' || !ends_line(met.at)).find_map(|met| {
+        let what = forbidden(&met, signed)?;
+        let help = if signed { SIGNED_HELP.to_owned() } else { help(met.c, text, met.at) };
+        Some(BadText { range: met.at..met.at.saturating_add(met.c.len_utf8()), what, help })
+    })
 }
 
 /// What to do about a character in a signed file.
@@ -57,12 +52,15 @@ fn help(c: char, text: &str, at: usize) -> String {
     format!("Delete the character at column {column}: {does}.")
 }
 
-/// Why a character may not stand in a file or path.
-fn forbidden(c: char, signed: bool) -> Option<String> {
-    if c == '\r' && signed {
+/// Why a character may not stand in a file. Agents refuse all that misleads in what is signed, so the compiler does.
+fn forbidden(met: &Met, signed: bool) -> Option<String> {
+    if met.c == '\r' && signed {
         return Some("A signed file has a carriage return; its line ends are LF alone.".into());
     }
-    refused_in_files(c).map(|kind| format!("The file holds {kind}, U+{:04X}.", u32::from(c)))
+    let kind = met
+        .refused_in_files()
+        .or_else(|| (signed && met.misleads()).then_some("a character that misleads a reader"))?;
+    Some(format!("The file holds {kind}, U+{:04X}.", u32::from(met.c)))
 }
 
 /// Why a name in a tree cannot be one of ours.
@@ -74,8 +72,8 @@ pub(super) fn bad_name(name: &str) -> Option<&'static str> {
     if name.contains(['/', '\\']) {
         return Some("a name with a path separator");
     }
-    name.chars()
-        .any(|c| c == '\n' || c == '\t' || forbidden(c, true).is_some())
+    walk(name)
+        .any(|met| matches!(met.c, '\n' | '\t') || met.refused_in_files().is_some())
         .then_some("a name with invisible characters")
 }
 
@@ -104,11 +102,14 @@ mod tests {
             "a\u{e0101}",
             "\u{3164}",
             "\u{ad}",
+            "a\u{fe0f}\u{fe0e}",
+            "a\u{200d}\u{200c}b",
             "\0",
         ] {
             assert!(bad_text(bad.as_bytes(), false).is_some(), "{bad:?}");
         }
         assert!(bad_text(b"a\r\n", true).is_some());
+        assert!(bad_text("👩‍💻\n".as_bytes(), true).is_some(), "agents refuse a joiner in what is signed");
         assert!(bad_text(b"a\xff", false).is_some());
         let help = |text: &str, signed| bad_text(text.as_bytes(), signed).map(|bad| bad.help).unwrap_or_default();
         assert!(help("a\nb\u{202e}c", false).contains("column 2: it changes the order"));

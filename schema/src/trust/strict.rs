@@ -14,7 +14,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::canon::INTEGER_MOST;
-use crate::hidden::is_hidden;
+use crate::hidden::{Met, walk};
 
 use super::error::TrustError;
 
@@ -121,8 +121,8 @@ fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, TrustError> {
     if is_plain(bytes) {
         return Ok(text);
     }
-    match text.char_indices().find(|(_, c)| is_hidden(*c)) {
-        Some((start, c)) => Err(at(file, Some(start..start + c.len_utf8()), "holds an invisible character".into())),
+    match walk(text).find(Met::misleads) {
+        Some(met) => Err(at(file, Some(met.at..met.at + met.c.len_utf8()), "holds an invisible character".into())),
         None => Ok(text),
     }
 }
@@ -175,7 +175,7 @@ impl Walk<'_> {
 
     /// A text must hide nothing.
     fn text(self, text: &str, span: impl FnOnce() -> Range<usize>) -> Result<(), TrustError> {
-        if !self.plain && text.chars().any(is_hidden) {
+        if !self.plain && walk(text).any(|met| met.misleads()) {
             return Err(at(self.file, Some(span()), "holds an invisible character".into()));
         }
         Ok(())
@@ -247,6 +247,9 @@ mod tests {
             "\u{feff}type = \"a\"\nnumber = 3\n",
             "type = \"a\u{202e}\"\nnumber = 3\n",
             "type = \"a\\u202e\"\nnumber = 3\n",
+            "type = \"a\u{e0141}\"\nnumber = 3\n",
+            "type = \"a\\u3164\"\nnumber = 3\n",
+            "type = \"a\u{fe0f}\u{fe0e}\"\nnumber = 3\n",
             "type = \"a\\u0000\"\nnumber = 3\n",
             "type = \"a\"\n",
             "type = \"a\"\nnumber = 3\n[",
