@@ -156,10 +156,11 @@ fn pairs(checked: &Checked, region: &Region) -> BTreeSet<(Digest, Digest)> {
 }
 
 fn report(found: Report, parts: &Commit, at: Moment, format: Style, context: &mut Context<'_>) -> Result<(), Error> {
-    let hidden = found.findings.hidden().clone();
+    let (hidden, left_out) = (found.findings.hidden().clone(), found.findings.left_out().clone());
     let (findings, workflows) = (found.findings.sorted(), found.workflows);
     let texts = texts(parts, &findings);
-    let shown = findings::Checked { findings, workflows, commit: parts.commit(), at, rehearsed: true, hidden };
+    let shown =
+        findings::Checked { findings, workflows, commit: parts.commit(), at, rehearsed: true, hidden, left_out };
     let text = show(&shown, format, context.look(), &|path| texts.get(path).map(String::as_str));
     context.print(&text)
 }

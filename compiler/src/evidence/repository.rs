@@ -33,6 +33,10 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
         }
     }
     notes.see("P07", format!("{} files of the commit were searched for secrets.", seen.files));
+    if seen.too_large > 0 {
+        notes
+            .object("P07", format!("{} files of the commit are too large to be searched for secrets.", seen.too_large));
+    }
     seen.kept.iter().for_each(|kept| notes.see("P01", kept));
     for (id, client) in seen.clients() {
         facts(id, &client.facts, seen, notes);

@@ -40,7 +40,8 @@ pub(super) fn show<'t>(checked: &'t Checked, look: Look, text: &dyn Fn(&str) -> 
         out.push_str("\n\n");
     }
     out.push_str(&summary(checked));
-    out.push_str(&not_looked_at(&checked.hidden));
+    out.push_str(&listed("Not checked until these are fixed", &checked.hidden));
+    out.push_str(&listed("Not looked at", &checked.left_out));
     out
 }
 
@@ -141,7 +142,7 @@ fn shown(text: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 fn summary(checked: &Checked) -> String {
-    let Checked { findings, workflows, commit, at, rehearsed, hidden: _ } = checked;
+    let Checked { findings, workflows, commit, at, rehearsed, .. } = checked;
     let skipped = if *rehearsed { "" } else { " The scenarios were not run, as `--no-rehearsal` says." };
     let what = match commit {
         Some(commit) => format!("commit {}", commit.to_string().chars().take(12).collect::<String>()),
@@ -162,14 +163,14 @@ fn summary(checked: &Checked) -> String {
 }
 
 /// Nothing where everything was looked at.
-fn not_looked_at(hidden: &BTreeSet<String>) -> String {
+fn listed(what: &str, hidden: &BTreeSet<String>) -> String {
     if hidden.is_empty() {
         return String::new();
     }
     let mut named: Vec<String> = hidden.iter().take(HIDDEN_SHOWN).cloned().collect();
     let more = hidden.len().saturating_sub(named.len());
     named.extend((more > 0).then(|| format!("and {more} more")));
-    format!("Not checked until these are fixed: {}.\n", named.join(", "))
+    format!("{what}: {}.\n", named.join(", "))
 }
 
 /// `1 file`, `2 files`.
@@ -199,7 +200,15 @@ mod tests {
         for finding in [finding, plain] {
             let at = assent_schema::time::Moment::from_seconds(0);
             let (findings, hidden) = (vec![finding], BTreeSet::new());
-            let checked = Checked { findings, workflows: 1, commit: None, at, rehearsed: true, hidden };
+            let checked = Checked {
+                findings,
+                workflows: 1,
+                commit: None,
+                at,
+                rehearsed: true,
+                hidden,
+                left_out: BTreeSet::new(),
+            };
             let shown = show(&checked, Look::PLAIN, &|_| Some(&text));
             assert!(shown.contains("ticket.body") && !shown.contains(&secret), "{shown}");
         }

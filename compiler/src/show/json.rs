@@ -3,6 +3,8 @@
 //! # Source
 //! design.md section 5.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::findings::Checked;
@@ -15,6 +17,8 @@ struct Report<'a> {
     /// Null for a work tree.
     commit: Option<String>,
     at: String,
+    /// What was not looked at, whatever was found.
+    not_looked_at: &'a BTreeSet<String>,
 }
 
 #[derive(Serialize)]
@@ -51,6 +55,7 @@ pub(super) fn show<'t>(checked: &Checked, text: &dyn Fn(&str) -> Option<&'t str>
         workflows: checked.workflows,
         commit: checked.commit.map(|commit| commit.to_string()),
         at: checked.at.to_string(),
+        not_looked_at: &checked.left_out,
     };
     // Texts and numbers alone: there is nothing here that JSON could not hold.
     let mut json = serde_json::to_string_pretty(&report).unwrap_or_default();

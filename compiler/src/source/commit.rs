@@ -87,9 +87,14 @@ pub(super) fn read_blob(
 }
 
 /// Whether the file is kept, since it holds what looks like a secret.
-fn read_beside(odb: &Odb<'_>, blob: Oid, reading: Reading, collector: &mut Collector) -> Result<bool, git2::Error> {
+pub(super) fn read_beside(
+    odb: &Odb<'_>,
+    blob: Oid,
+    reading: Reading,
+    collector: &mut Collector,
+) -> Result<bool, git2::Error> {
     let (size, _) = odb.read_header(blob)?;
-    if !collector.admit_beside(&reading, size) {
+    if !collector.admit_one_beside(&reading, size) {
         return Ok(false);
     }
     let object = odb.read(blob)?;

@@ -163,10 +163,10 @@ impl Reader<'_> {
         let clean = || self.commit.clean.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(reading) = Collector::begin_beside(path).filter(|_| !clean().contains(&blob)) else { return Ok(()) };
         let (size, _) = self.odb.read_header(blob)?;
-        if !self.collector.admit_beside(&reading, size) {
+        let before = self.commit.beside.fetch_add(size, Ordering::Relaxed);
+        if !self.collector.admit_beside(&reading, size, before) {
             return Ok(());
         }
-        self.commit.beside.fetch_add(size, Ordering::Relaxed);
         if !self.collector.take_beside(reading, self.odb.read(blob)?.data()) {
             clean().insert(blob);
         }

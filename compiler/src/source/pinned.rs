@@ -13,7 +13,7 @@ use assent_schema::id::ClientId;
 use git2::{ErrorCode, Odb, Oid, Repository, Tree};
 use serde::{Deserialize, Serialize};
 
-use super::commit::{Entry, read_blob, walk_tree};
+use super::commit::{Entry, read_beside, read_blob, walk_tree};
 use super::limits::FILE_MOST_BYTES;
 use super::{Collector, Source, tree_digest_of_commit};
 use crate::error::Error;
@@ -189,6 +189,8 @@ pub fn read_pinned(repository: &Repository, lock: &[u8], disk: &Source) -> Resul
                 Entry::File { path, blob, .. } => {
                     if let Some(reading) = collector.begin(&path) {
                         read_blob(&odb, blob, reading, &mut collector).map_err(failed)?;
+                    } else if let Some(reading) = Collector::begin_beside(&path) {
+                        read_beside(&odb, blob, reading, &mut collector).map_err(failed)?;
                     }
                 }
             }
