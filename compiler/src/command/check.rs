@@ -21,7 +21,7 @@ use crate::source::{
     report_searched, resolve_commit, secret_name, unhashed,
 };
 
-use super::repository::{SourceArgs, texts};
+use super::repository::{SourceArgs, all_here, texts};
 use super::{Context, Outcome, rehearsing};
 
 /// Proves that a commit keeps every promise, or says where it does not.
@@ -46,6 +46,9 @@ pub(super) struct Args {
     /// directory; a release never does that.
     #[arg(long)]
     no_cache: bool,
+    /// Leave out the clients that `clients.lock` pins and that are not here, and say so, instead of refusing.
+    #[arg(long)]
+    skip_absent: bool,
     /// How findings are printed.
     #[arg(long, default_value = "human")]
     format: Style,
@@ -69,6 +72,10 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
 
 fn check(args: &Args, parts: &dyn Parts, shelf: Option<&Shelf>, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let at = args.source.at.unwrap_or_else(|| context.now());
+    let away = parts.away();
+    if !args.skip_absent {
+        all_here(&away, ", or leave it out with `--skip-absent`")?;
+    }
     let progress = context.progress();
     progress.say("checking");
     let rehearsed = match &args.environment {
@@ -79,6 +86,9 @@ fn check(args: &Args, parts: &dyn Parts, shelf: Option<&Shelf>, context: &mut Co
     let options = Options { rehearsed, region: None, rehearse };
     let mut report = unhashed(|| check::check(parts, at, &options, shelf))?;
     let findings = &mut report.findings;
+    for client in &away {
+        findings.leave_out(format!("`{client}`, which clients.lock pins and which is not here"));
+    }
     if let (Some(since), Some(commit)) = (&args.since, parts.commit()) {
         progress.say("looking at who signed");
         let repository = args.source.open()?;
@@ -105,14 +115,6 @@ fn check(args: &Args, parts: &dyn Parts, shelf: Option<&Shelf>, context: &mut Co
         older.get(path).or_else(|| texts.get(path)).map(String::as_str)
     });
     context.print(&text)?;
-    let away = parts.away();
-    if !away.is_empty() {
-        let names: Vec<_> = away.iter().map(ToString::to_string).collect();
-        context.note(&format!(
-            "assent: not looked at, since what clients.lock pins is not here: {} (`assent trust pin` fetches it)",
-            names.join(", ")
-        ))?;
-    }
     Ok(Outcome::of(any))
 }
 

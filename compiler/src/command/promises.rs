@@ -18,7 +18,7 @@ use assent_schema::time::Moment;
 use assent_schema::trust::{AgentEntry, Root, RootChain};
 use git2::{ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
 
-use super::repository::{RemoteArgs, SourceArgs};
+use super::repository::{RemoteArgs, SourceArgs, all_here};
 use super::{Context, Format, Outcome, rehearsing};
 use crate::check::{Options, examine, survey_project, unassigned_author};
 use crate::error::Error;
@@ -98,6 +98,9 @@ pub(super) fn gather(
     args.remote.fetch(&repository, &["release/", "status/"])?;
     let commit = resolve_commit(&repository, &source.commit)?;
     let parts = open_commit(&repository, commit)?;
+    let mut away = parts.away();
+    away.retain(|other| client.is_none_or(|client| client == other));
+    all_here(&away, ", or name a client that is here: `--client`")?;
     progress.say("checking");
     let options = Options { rehearse: Some(rehearsing::evidence), ..Options::default() };
     let (survey, mut findings) = examine(&parts, at, &options)?;

@@ -238,6 +238,10 @@ impl Parts for Commit {
         self.pinned.away.iter().cloned().collect()
     }
 
+    fn pins(&self) -> BTreeMap<ClientId, Oid> {
+        self.pinned.pins.clone()
+    }
+
     fn project(&self) -> Result<(Source, Findings), Error> {
         let ((), source, mut findings) =
             self.reader(|reader| self.project.iter().try_for_each(|entry| reader.take(entry)))?;

@@ -37,7 +37,7 @@ pub use held::Held;
 pub use history::{Old, OldFile, look_through, pinned_by, pins_of};
 pub use memory::read_files;
 pub use parts::{Folder, Parts, Pending};
-pub use pinned::{CLIENTS_LOCK, Pin, Pins, read_pinned};
+pub use pinned::{CLIENTS_LOCK, Pin, PinnedClients, Pins, read_pinned};
 pub use place::{Place, place_of};
 pub use shared::{Configured, LIBRARY_FOLDER, Library, PROJECT_FILE, Shared, SharedReader};
 pub use shelf::Shelf;
