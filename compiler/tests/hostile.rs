@@ -72,6 +72,39 @@ fn as_many_keys_as_fit_are_a_bounded_number_of_findings() {
     assert_eq!(found, BTreeSet::from(["bad-value".to_owned(), "unknown-key".to_owned()]));
 }
 
+/// Whoever counts findings sees progress, whatever the form.
+#[test]
+fn findings_that_are_not_told_are_counted() {
+    let unsound = |keys: usize| {
+        let mut all = example();
+        let more: String = (0..keys).map(|n| format!("k{n} = 1\n")).collect();
+        all.insert("assent.toml".into(), [more.as_bytes(), &all["assent.toml"]].concat());
+        let (folder, repository) = bare();
+        let tree = files(&repository, &all);
+        commit(&repository, tree);
+        let path = folder.path().to_str().expect("a path").to_owned();
+        let check = |format| assent(&["check", "--repo", &path, "--at", NOW, "--format", format, "--no-rehearsal"]).out;
+        ["human", "json", "sarif", "github"].map(check)
+    };
+    for (keys, told) in [(400, "300 findings more of this file"), (101, "1 finding more of this file")] {
+        for said in unsound(keys) {
+            assert!(said.contains(told), "{keys}: {said}");
+        }
+    }
+    assert!(unsound(100).iter().all(|said| !said.contains("more of this file")));
+}
+
+#[test]
+fn errors_of_syntax_that_are_not_told_are_counted() {
+    let mut all = example();
+    all.insert(WORKFLOW.into(), "= 1\n".repeat(500).into_bytes());
+    let (_folder, repository) = bare();
+    let tree = files(&repository, &all);
+    let said = found(&repository, tree);
+    let more = said.iter().filter(|finding| finding.message.starts_with("What follows cannot be read in")).count();
+    assert_eq!(more, 1, "{said:?}");
+}
+
 #[test]
 fn nesting_without_end_is_a_syntax_error() {
     for text in [

@@ -104,10 +104,17 @@ fn syntax<'i>(text: &'i str, sink: &Sink) -> Option<Members<'i>> {
         Err(error) => error,
     };
     let errors = if text.len() <= ALL_ERRORS_MOST_BYTES { DeTable::parse_recoverable(text).1 } else { vec![error] };
-    for error in causes(text, &errors).into_iter().take(SYNTAX_MOST) {
+    let causes = causes(text, &errors);
+    for error in causes.iter().take(SYNTAX_MOST) {
         let span = error.span().unwrap_or(text.len()..text.len());
         let help = of_syntax(text, &span, error.message(), sink.may_repeat());
         sink.refuse(Code::Syntax, &visible(text, span), sentence(error.message()), help);
+    }
+    if let Some(next) = causes.get(SYNTAX_MOST) {
+        let more = causes.len().saturating_sub(SYNTAX_MOST);
+        let span = visible(text, next.span().unwrap_or(text.len()..text.len()));
+        let what = format!("What follows cannot be read in {more} more places, this one the first.");
+        sink.refuse(Code::Syntax, &span, what, Some("Mend those that are told, then check again.".to_owned()));
     }
     None
 }
