@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use assent_compiler::parse::parse;
-use assent_compiler::source::{read_commit, tree_digest_of_commit};
+use assent_compiler::source::{read_commit, shown_path, tree_digest_of_commit};
 use assent_schema::finding::Finding;
 use git2::Repository;
 use serde_json::Value;
@@ -173,7 +173,8 @@ fn a_tree_is_plain_files_in_plain_folders() {
         let findings = found(&repository, hostile);
         let refused = findings.iter().find(|f| f.code.to_string() == "file-refused");
         let refused = refused.unwrap_or_else(|| panic!("{mode} {name:?} was read: {findings:?}"));
-        assert!(refused.span.file.chars().all(|c| !c.is_control() && c != '\u{202e}'), "{:?}", refused.span.file);
+        let shown = shown_path(&refused.span.file);
+        assert!(shown.chars().all(|c| !c.is_control() && c != '\u{202e}'), "{:?}", refused.span.file);
         let id = commit(&repository, hostile);
         assert!(tree_digest_of_commit(&repository, id).is_err(), "{mode} {name:?} has a tree digest");
     }
@@ -364,4 +365,31 @@ fn texts_for_models_and_people_hide_nothing() {
             assert_eq!(found_in(path, text.into_bytes()), ["file-refused"], "{bad:?} in {path}");
         }
     }
+}
+
+/// An annotation lands where the file is, and nothing in a name reaches a terminal.
+#[test]
+fn a_path_is_told_as_it_is_and_masked_only_for_people() {
+    let (folder, repository) = bare();
+    let blob = repository.blob(b"x").expect("a blob");
+    let names = ["a\\b.txt", "a\u{1b}[2J.txt", "a\u{202e}b.txt", "a\u{e0041}.txt"];
+    let entries = names.map(|name| Raw { mode: "100644", name: name.as_bytes(), id: blob });
+    let docs = tree(&repository, &entries);
+    commit(&repository, tree(&repository, &[Raw { mode: "40000", name: b"docs", id: docs }]));
+    let path = folder.path().to_str().expect("a path");
+    let check = |format| assent(&["check", "--repo", path, "--at", NOW, "--format", format, "--no-rehearsal"]).out;
+    let all = ["human", "json", "sarif", "github"].map(check);
+    for said in &all {
+        assert!(!said.contains(['\u{1b}', '\u{202e}', '\u{e0041}']), "{said}");
+    }
+    let [human, json, sarif, github] = all;
+    let told: Value = serde_json::from_str(&json).expect("JSON");
+    let told: BTreeSet<&str> =
+        told["findings"].as_array().expect("a list").iter().filter_map(|one| one["file"].as_str()).collect();
+    for name in names {
+        assert!(told.contains(format!("docs/{name}").as_str()), "{name:?}: {told:?}");
+    }
+    assert!(human.contains(r"docs/a\b.txt") && human.contains(r"docs/a\u{202e}b.txt"), "{human}");
+    assert!(github.contains(r"file=docs/a\b.txt,") && github.contains(r"file=docs/a\u{202e}b.txt,"), "{github}");
+    assert!(sarif.contains("docs/a%5Cb.txt") && sarif.contains("docs/a%E2%80%AEb.txt"), "{sarif}");
 }

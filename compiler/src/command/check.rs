@@ -18,7 +18,7 @@ use crate::show::findings::{Checked, Style, show};
 use crate::source::limits::{FILE_MOST_BYTES, TREE_FILE_MOST_BYTES};
 use crate::source::{
     CLIENTS_LOCK, Old, OldFile, Parts, Place, Shelf, changes_since, look_through, pinned_by, pins_of, place_of,
-    report_searched, resolve_commit, secret_name, unhashed,
+    report_searched, resolve_commit, secret_name, shown_path, unhashed,
 };
 
 use super::repository::{SourceArgs, all_here, texts};
@@ -150,7 +150,8 @@ fn old_secrets(repository: &Repository, commit: Option<Oid>, findings: &mut Find
     if let Some(first) = too_large.first() {
         let count = too_large.len();
         findings.leave_out(format!(
-            "{count} files of older commits that are larger than {TREE_FILE_MOST_BYTES} bytes, {first} the first"
+            "{count} files of older commits that are larger than {TREE_FILE_MOST_BYTES} bytes, {} the first",
+            shown_path(first)
         ));
     }
     Ok(texts)

@@ -114,7 +114,7 @@ pub(super) enum Entry {
     },
     /// Something that is not read.
     Refused {
-        /// Its path, fit to be shown.
+        /// Its path; people see it by [`shown_path`](super::shown_path).
         path: String,
         /// What it is, as a sentence fragment.
         what: &'static str,
@@ -167,7 +167,7 @@ pub(super) fn walk_below(
             continue;
         };
         if let Some(what) = bad_name(name) {
-            entries.push(Entry::Refused { path: join(folder, &shown(bytes)), what });
+            entries.push(Entry::Refused { path: join(folder, name), what });
             continue;
         }
         let path = join(folder, name);

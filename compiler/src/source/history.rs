@@ -9,7 +9,7 @@ use git2::{ObjectType, Oid, Repository, Sort};
 
 use super::limits::{DEPTH_MOST, TREE_FILE_MOST_BYTES};
 use super::pinned::{CLIENTS_LOCK, Pin, Pins, lock_of};
-use super::text::{bad_name, shown};
+use super::text::named;
 use crate::error::Error;
 
 /// A file of an older commit.
@@ -17,7 +17,7 @@ use crate::error::Error;
 pub struct OldFile {
     /// The newest commit that holds it.
     pub commit: Oid,
-    /// Its path there, fit to be shown.
+    /// Its path there.
     pub path: String,
     /// Its bytes.
     pub bytes: Vec<u8>,
@@ -28,9 +28,9 @@ pub struct OldFile {
 pub enum Old {
     /// A file of at most [`TREE_FILE_MOST_BYTES`].
     File(OldFile),
-    /// A file that is larger, by its commit and path, fit to be shown.
+    /// A file that is larger, by its commit and path.
     TooLarge(Oid, String),
-    /// A file or folder whose name looks like a secret, by its commit and path, fit to be shown.
+    /// A file or folder whose name looks like a secret, by its commit and path.
     Named(Oid, String),
 }
 
@@ -123,8 +123,7 @@ impl Seen {
         let odb = repository.odb()?;
         for item in &repository.find_tree(tree)? {
             let bytes = item.name_bytes();
-            let name = std::str::from_utf8(bytes).ok().filter(|name| bad_name(name).is_none());
-            let name = name.map_or_else(|| shown(bytes), str::to_owned);
+            let name = named(bytes);
             let path = format!("{folder}{name}");
             if !patterns(&name).is_empty() && self.names.insert(path.clone()) {
                 found.push((path.clone(), Item::Named));

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use assent_schema::finding::Findings;
 
 use super::limits::{DEPTH_MOST, FILES_MOST, PATH_MOST_BYTES};
-use super::text::{bad_name, shown};
+use super::text::bad_name;
 use super::{Collector, Source};
 
 /// Takes the files that the compiler compiles; what it will not read is a finding.
@@ -14,7 +14,7 @@ pub fn read_files(files: &BTreeMap<String, Vec<u8>>) -> (Source, Findings) {
     let mut collector = Collector::new();
     for (path, bytes) in files.iter().take(FILES_MOST) {
         if path.split('/').any(|name| bad_name(name).is_some()) {
-            collector.refuse(&shown(path.as_bytes()), "The name cannot be one of ours.".into());
+            collector.refuse(path, "The name cannot be one of ours.".into());
         } else if path.len() > PATH_MOST_BYTES || path.split('/').count() > DEPTH_MOST {
             collector.refuse(path, "The path is too long or too deep.".into());
         } else if let Some(reading) = collector.begin(path)

@@ -41,6 +41,7 @@ pub use pinned::{CLIENTS_LOCK, Pin, PinnedClients, Pins, read_pinned};
 pub use place::{Place, place_of};
 pub use shared::{Configured, LIBRARY_FOLDER, Library, PROJECT_FILE, Shared, SharedReader};
 pub use shelf::Shelf;
+pub use text::shown_path;
 pub use tree::{TreeEntry, tree_digest, tree_digest_of_commit};
 pub use worktree::{look_beside, read_worktree, read_worktree_file};
 

@@ -1,5 +1,6 @@
 //! What bytes may stand in a file that people review: text that means what it shows.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use assent_schema::hidden::{Hidden, kind, refused_in_files};
@@ -79,9 +80,24 @@ pub(super) fn bad_name(name: &str) -> Option<&'static str> {
         .then_some("a name with invisible characters")
 }
 
-/// A name as it can be shown: everything but plain ASCII escaped when the name itself is refused.
+/// A name as a text: as it is where it is UTF-8, escaped where no text could hold it.
+pub(super) fn named(name: &[u8]) -> String {
+    std::str::from_utf8(name).map_or_else(|_| shown(name), str::to_owned)
+}
+
+/// A name in plain ASCII.
 pub(super) fn shown(name: &[u8]) -> String {
     name.escape_ascii().to_string()
+}
+
+/// A path for people: what nobody sees in it is escaped, all else is as it is.
+pub fn shown_path(path: &str) -> Cow<'_, str> {
+    let is_odd = |c: char| matches!(c, '\n' | '\t') || refused_in_files(c).is_some();
+    if !path.contains(is_odd) {
+        return Cow::Borrowed(path);
+    }
+    let each = path.chars().map(|c| if is_odd(c) { c.escape_default().to_string() } else { c.to_string() });
+    Cow::Owned(each.collect())
 }
 
 #[cfg(test)]
@@ -113,6 +129,14 @@ mod tests {
         let help = |text: &str, signed| bad_text(text.as_bytes(), signed).map(|bad| bad.help).unwrap_or_default();
         assert!(help("a\nb\u{202e}c", false).contains("column 2: it changes the order"));
         assert!(help("a\r\n", true).contains("signed again"));
+    }
+
+    #[test]
+    fn paths_for_people_are_as_they_are_but_for_what_nobody_sees() {
+        for plain in ["docs/a\\b.txt", "docs/ä 漢字.txt"] {
+            assert_eq!(shown_path(plain), plain);
+        }
+        assert_eq!(shown_path("a\u{202e}b\n"), "a\\u{202e}b\\n");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use git2::Repository;
 use crate::error::Error;
 
 use super::limits::{DEPTH_MOST, FILE_MOST_BYTES, FILES_MOST, TREE_FILE_MOST_BYTES};
-use super::text::{bad_name, shown};
+use super::text::{bad_name, named, shown};
 use super::{Collector, Source};
 
 /// The folders and the file of a source; nothing else of a work tree is compiled.
@@ -147,7 +147,7 @@ fn visit(
                 let meta = fs::symlink_metadata(item.path()).map_err(failed)?;
                 visit(root, format!("{path}/{name}"), &meta, depth.saturating_add(1), paths, collector)?;
             }
-            None => collector.refuse(&format!("{path}/{}", shown(bytes)), "The name cannot be one of ours.".into()),
+            None => collector.refuse(&format!("{path}/{}", named(bytes)), "The name cannot be one of ours.".into()),
         }
     }
     Ok(())
