@@ -393,3 +393,48 @@ fn a_path_is_told_as_it_is_and_masked_only_for_people() {
     assert!(github.contains(r"file=docs/a\b.txt,") && github.contains(r"file=docs/a\u{202e}b.txt,"), "{github}");
     assert!(sarif.contains("docs/a%5Cb.txt") && sarif.contains("docs/a%E2%80%AEb.txt"), "{sarif}");
 }
+
+/// Each reason has advice of its own.
+#[test]
+fn what_is_not_read_says_what_to_do_about_it() {
+    let (_folder, repository) = bare();
+    let blob = repository.blob(b"x").expect("a blob");
+    let large = repository.blob(&vec![b' '; (1 << 20) + 1]).expect("a blob");
+    let mut deep = tree(&repository, &[Raw { mode: "100644", name: b"x", id: blob }]);
+    for _ in 0..40 {
+        deep = tree(&repository, &[Raw { mode: "40000", name: b"d", id: deep }]);
+    }
+    let long = "n".repeat(3_000);
+    for (mode, name, id, help) in [
+        ("100644", b"assent.toml".as_slice(), large, "Make it smaller"),
+        ("100644", long.as_bytes(), blob, "Give it a shorter path"),
+        ("40000", b"d", deep, "Move it up"),
+        ("100644", b"git~1", blob, "git and Windows keep this name"),
+        ("100644", b"a\\b", blob, "leads to another folder"),
+        ("100644", b"\xff", blob, "in UTF-8"),
+        ("120000", b"link", blob, "the file that it leads to"),
+        ("160000", b"module", blob, "assent trust pin"),
+        ("100600", b"mode", blob, "100644 or 100755"),
+    ] {
+        let one = tree(&repository, &[Raw { mode, name, id }]);
+        let found = found(&repository, one);
+        let refused: Vec<_> = found.iter().filter(|finding| finding.code.to_string() == "file-refused").collect();
+        let shown = String::from_utf8_lossy(name).chars().take(20).collect::<String>();
+        assert!(refused.len() == 1 && refused.iter().all(|one| one.help.contains(help)), "{shown}: {refused:?}");
+    }
+}
+
+/// The reader of TOML does not say where a key is too deep.
+#[test]
+fn a_key_of_too_many_parts_is_told_where_it_stands() {
+    let (_folder, repository) = bare();
+    let mut all = example();
+    let whole = String::from_utf8(all[WORKFLOW].clone()).expect("text");
+    let before = whole.lines().take(2).map(str::len).sum::<usize>() + 2;
+    let (head, tail) = whole.split_at(before);
+    all.insert(WORKFLOW.into(), format!("{head}concurrency{} = 1\n{tail}", ".a".repeat(100_000)).into_bytes());
+    let tree = files(&repository, &all);
+    let found = found(&repository, tree);
+    let syntax: Vec<_> = found.iter().filter(|finding| finding.code.to_string() == "syntax").collect();
+    assert!(syntax.iter().any(|one| one.span.start == before), "{before}: {syntax:?}");
+}

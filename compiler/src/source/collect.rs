@@ -11,7 +11,7 @@ use git2::Oid;
 use super::limits::{FILE_MOST_BYTES, SIGNATURE_MOST_BYTES, TOTAL_MOST_BYTES, TREE_FILE_MOST_BYTES};
 use super::place::{Standing, standing};
 use super::text::bad_text;
-use super::{File, Files, Place, Source};
+use super::{File, Files, Place, Source, advice};
 
 /// A file that is about to be read.
 pub(super) struct Reading {
@@ -64,9 +64,9 @@ impl Collector {
     }
 
     /// Reports something that is not read.
-    pub(super) fn refuse(&mut self, path: &str, what: String) {
+    pub(super) fn refuse(&mut self, path: &str, what: String, help: &'static str) {
         let path = self.name(path);
-        self.findings.add(Code::FileRefused, Span::new(&path, 0..0), what);
+        self.findings.add_with_help(Code::FileRefused, Span::new(&path, 0..0), what, help);
         self.unread.insert(path);
     }
 
@@ -112,7 +112,7 @@ impl Collector {
                 "The file is larger than {TREE_FILE_MOST_BYTES} bytes, so it is not looked through for secrets, and its commit \
                  cannot be released."
             );
-            self.refuse(&reading.path, what);
+            self.refuse(&reading.path, what, advice::OUTSIDE);
             return false;
         }
         let all = before_bytes.saturating_add(size_bytes);
@@ -121,7 +121,7 @@ impl Collector {
                 "The files beside the source are larger than {TOTAL_MOST_BYTES} bytes in all: this one and those after it are \
                  not looked through for secrets."
             );
-            self.refuse(&reading.path, what);
+            self.refuse(&reading.path, what, advice::OUTSIDE);
         }
         all <= TOTAL_MOST_BYTES
     }
@@ -154,15 +154,20 @@ impl Collector {
 
     /// Whether a file of this size is read.
     pub(super) fn admit(&mut self, reading: &Reading, size_bytes: usize) -> bool {
-        let most = if reading.place.is_proof() { SIGNATURE_MOST_BYTES } else { FILE_MOST_BYTES };
+        let (most, help) = if reading.place.is_proof() {
+            (SIGNATURE_MOST_BYTES, advice::NO_SIGNATURE)
+        } else {
+            (FILE_MOST_BYTES, advice::TOO_LARGE)
+        };
         if size_bytes > most {
-            self.refuse(&reading.path, format!("The file is larger than {most} bytes."));
+            self.refuse(&reading.path, format!("The file is larger than {most} bytes."), help);
             return false;
         }
         let before = self.total_bytes;
         self.total_bytes = before.saturating_add(size_bytes);
         if before <= TOTAL_MOST_BYTES && self.total_bytes > TOTAL_MOST_BYTES {
-            self.refuse(&reading.path, format!("The source is larger than {TOTAL_MOST_BYTES} bytes in all."));
+            let what = format!("The source is larger than {TOTAL_MOST_BYTES} bytes in all.");
+            self.refuse(&reading.path, what, advice::OUTSIDE);
         }
         self.total_bytes <= TOTAL_MOST_BYTES
     }

@@ -6,6 +6,7 @@
 //! # Source
 //! language.md section 1, formats.md section 1.
 
+mod advice;
 mod collect;
 mod commit;
 mod commits;

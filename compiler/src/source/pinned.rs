@@ -201,7 +201,9 @@ pub fn read_pinned(
         walk_tree(repository, &tree, &format!("clients/{client}"), 2, &mut entries)?;
         for entry in entries {
             match entry {
-                Entry::Refused { path, what } => collector.refuse(&path, format!("The commit holds {what}.")),
+                Entry::Refused { path, what, help } => {
+                    collector.refuse(&path, format!("The commit holds {what}."), help);
+                }
                 Entry::File { path, blob, .. } => {
                     if let Some(reading) = collector.begin(&path) {
                         read_blob(&odb, blob, reading, &mut collector).map_err(failed)?;

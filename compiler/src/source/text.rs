@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::advice;
 use assent_schema::hidden::{Hidden, kind, refused_in_files};
 use assent_schema::trust::is_plain;
 
@@ -66,18 +67,18 @@ fn forbidden(c: char, signed: bool) -> Option<String> {
     refused_in_files(c).map(|kind| format!("The file holds {kind}, U+{:04X}.", u32::from(c)))
 }
 
-/// Why a name in a tree cannot be one of ours.
-pub(super) fn bad_name(name: &str) -> Option<&'static str> {
+/// Why a name in a tree cannot be one of ours, and what to do about it.
+pub(super) fn bad_name(name: &str) -> Option<(&'static str, &'static str)> {
     let lower = name.to_ascii_lowercase();
     if matches!(lower.as_str(), "" | "." | ".." | ".git" | "git~1") {
-        return Some("a name that git or the system reserves");
+        return Some(("a name that git or the system reserves", advice::RESERVED));
     }
     if name.contains(['/', '\\']) {
-        return Some("a name with a path separator");
+        return Some(("a name with a path separator", advice::SEPARATED));
     }
     name.chars()
         .any(|c| c == '\n' || c == '\t' || forbidden(c, true).is_some())
-        .then_some("a name with invisible characters")
+        .then_some(("a name with invisible characters", advice::UNSEEN))
 }
 
 /// A name as a text: as it is where it is UTF-8, escaped where no text could hold it.

@@ -47,7 +47,7 @@ pub fn tree_digest_of_commit(repository: &Repository, commit: Oid) -> Result<Dig
     for entry in walk(repository, commit)? {
         let (path, blob, executable) = match entry {
             Entry::File { path, blob, executable } => (path, blob, executable),
-            Entry::Refused { path, what } => {
+            Entry::Refused { path, what, .. } => {
                 return Err(Error::input(format!(
                     "commit {commit} has no tree digest: {} is {what}",
                     shown_path(&path)

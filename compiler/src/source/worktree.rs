@@ -12,7 +12,7 @@ use crate::error::Error;
 
 use super::limits::{DEPTH_MOST, FILE_MOST_BYTES, FILES_MOST, TREE_FILE_MOST_BYTES};
 use super::text::{bad_name, named, shown};
-use super::{Collector, Source};
+use super::{Collector, Source, advice};
 
 /// The folders and the file of a source; nothing else of a work tree is compiled.
 const ROOTS: [&str; 5] = ["assent.toml", "catalog", "clients", "library", "trust"];
@@ -82,7 +82,7 @@ fn list_beside(
     if depth > DEPTH_MOST || paths.len() >= FILES_MOST {
         let what = "The work tree is too deep here, or has more files than the compiler reads, so not all of it is looked \
                     through for secrets.";
-        collector.refuse(folder, what.to_owned());
+        collector.refuse(folder, what.to_owned(), advice::TOO_DEEP);
         return Ok(());
     }
     for item in fs::read_dir(root.join(folder)).map_err(failed)? {
@@ -90,7 +90,7 @@ fn list_beside(
         let name = item.file_name();
         let Some(name) = name.to_str() else {
             let name = shown(name.as_encoded_bytes());
-            collector.refuse(&format!("{folder}{name}"), "The name is not UTF-8.".into());
+            collector.refuse(&format!("{folder}{name}"), "The name is not UTF-8.".into(), advice::NOT_UTF8);
             continue;
         };
         let path = format!("{folder}{name}");
@@ -134,7 +134,8 @@ fn visit(
         return Ok(());
     }
     if !meta.is_dir() || depth > DEPTH_MOST || paths.len() >= FILES_MOST {
-        collector.refuse(&path, "The work tree holds a link, a device or a folder that is too deep.".into());
+        let what = "The work tree holds a link, a device or a folder that is too deep.";
+        collector.refuse(&path, what.into(), if meta.is_dir() { advice::TOO_DEEP } else { advice::NOT_PLAIN });
         return Ok(());
     }
     let failed = |e| Error::io(format!("list {path}"), e);
@@ -142,13 +143,14 @@ fn visit(
         let item = item.map_err(failed)?;
         let name = item.file_name();
         let bytes = name.as_encoded_bytes();
-        match name.to_str().filter(|name| bad_name(name).is_none()) {
-            Some(name) => {
-                let meta = fs::symlink_metadata(item.path()).map_err(failed)?;
-                visit(root, format!("{path}/{name}"), &meta, depth.saturating_add(1), paths, collector)?;
-            }
-            None => collector.refuse(&format!("{path}/{}", named(bytes)), "The name cannot be one of ours.".into()),
+        let bad = name.to_str().map_or(Some(("", advice::NOT_UTF8)), bad_name);
+        if let Some((_, help)) = bad {
+            let path = format!("{path}/{}", named(bytes));
+            collector.refuse(&path, "The name cannot be one of ours.".into(), help);
+            continue;
         }
+        let meta = fs::symlink_metadata(item.path()).map_err(failed)?;
+        visit(root, format!("{path}/{}", named(bytes)), &meta, depth.saturating_add(1), paths, collector)?;
     }
     Ok(())
 }
