@@ -331,6 +331,7 @@ fn judged_all<L: FnOnce(&Root) -> Log>(
         logs: &logs,
         postmortems,
         files: 1,
+        too_large: 0,
         authors: &Authors::default(),
         kept: &[],
         client: None,

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use assent_compiler::parse::parse;
-use assent_compiler::source::{read_commit, tree_digest_of_commit};
+use assent_compiler::source::{read_commit, shown_path, tree_digest_of_commit};
 use assent_schema::finding::Finding;
 use git2::Repository;
 use serde_json::Value;
@@ -70,6 +70,39 @@ fn as_many_keys_as_fit_are_a_bounded_number_of_findings() {
     assert!(keys.len() <= 1 << 20);
     let found: BTreeSet<String> = found_in(WORKFLOW, keys.into_bytes()).into_iter().collect();
     assert_eq!(found, BTreeSet::from(["bad-value".to_owned(), "unknown-key".to_owned()]));
+}
+
+/// Whoever counts findings sees progress, whatever the form.
+#[test]
+fn findings_that_are_not_told_are_counted() {
+    let unsound = |keys: usize| {
+        let mut all = example();
+        let more: String = (0..keys).map(|n| format!("k{n} = 1\n")).collect();
+        all.insert("assent.toml".into(), [more.as_bytes(), &all["assent.toml"]].concat());
+        let (folder, repository) = bare();
+        let tree = files(&repository, &all);
+        commit(&repository, tree);
+        let path = folder.path().to_str().expect("a path").to_owned();
+        let check = |format| assent(&["check", "--repo", &path, "--at", NOW, "--format", format, "--no-rehearsal"]).out;
+        ["human", "json", "sarif", "github"].map(check)
+    };
+    for (keys, told) in [(400, "300 findings more of this file"), (101, "1 finding more of this file")] {
+        for said in unsound(keys) {
+            assert!(said.contains(told), "{keys}: {said}");
+        }
+    }
+    assert!(unsound(100).iter().all(|said| !said.contains("more of this file")));
+}
+
+#[test]
+fn errors_of_syntax_that_are_not_told_are_counted() {
+    let mut all = example();
+    all.insert(WORKFLOW.into(), "= 1\n".repeat(500).into_bytes());
+    let (_folder, repository) = bare();
+    let tree = files(&repository, &all);
+    let said = found(&repository, tree);
+    let more = said.iter().filter(|finding| finding.message.starts_with("What follows cannot be read in")).count();
+    assert_eq!(more, 1, "{said:?}");
 }
 
 #[test]
@@ -140,7 +173,8 @@ fn a_tree_is_plain_files_in_plain_folders() {
         let findings = found(&repository, hostile);
         let refused = findings.iter().find(|f| f.code.to_string() == "file-refused");
         let refused = refused.unwrap_or_else(|| panic!("{mode} {name:?} was read: {findings:?}"));
-        assert!(refused.span.file.chars().all(|c| !c.is_control() && c != '\u{202e}'), "{:?}", refused.span.file);
+        let shown = shown_path(&refused.span.file);
+        assert!(shown.chars().all(|c| !c.is_control() && c != '\u{202e}'), "{:?}", refused.span.file);
         let id = commit(&repository, hostile);
         assert!(tree_digest_of_commit(&repository, id).is_err(), "{mode} {name:?} has a tree digest");
     }
@@ -331,4 +365,76 @@ fn texts_for_models_and_people_hide_nothing() {
             assert_eq!(found_in(path, text.into_bytes()), ["file-refused"], "{bad:?} in {path}");
         }
     }
+}
+
+/// An annotation lands where the file is, and nothing in a name reaches a terminal.
+#[test]
+fn a_path_is_told_as_it_is_and_masked_only_for_people() {
+    let (folder, repository) = bare();
+    let blob = repository.blob(b"x").expect("a blob");
+    let names = ["a\\b.txt", "a\u{1b}[2J.txt", "a\u{202e}b.txt", "a\u{e0041}.txt"];
+    let entries = names.map(|name| Raw { mode: "100644", name: name.as_bytes(), id: blob });
+    let docs = tree(&repository, &entries);
+    commit(&repository, tree(&repository, &[Raw { mode: "40000", name: b"docs", id: docs }]));
+    let path = folder.path().to_str().expect("a path");
+    let check = |format| assent(&["check", "--repo", path, "--at", NOW, "--format", format, "--no-rehearsal"]).out;
+    let all = ["human", "json", "sarif", "github"].map(check);
+    for said in &all {
+        assert!(!said.contains(['\u{1b}', '\u{202e}', '\u{e0041}']), "{said}");
+    }
+    let [human, json, sarif, github] = all;
+    let told: Value = serde_json::from_str(&json).expect("JSON");
+    let told: BTreeSet<&str> =
+        told["findings"].as_array().expect("a list").iter().filter_map(|one| one["file"].as_str()).collect();
+    for name in names {
+        assert!(told.contains(format!("docs/{name}").as_str()), "{name:?}: {told:?}");
+    }
+    assert!(human.contains(r"docs/a\b.txt") && human.contains(r"docs/a\u{202e}b.txt"), "{human}");
+    assert!(github.contains(r"file=docs/a\b.txt,") && github.contains(r"file=docs/a\u{202e}b.txt,"), "{github}");
+    assert!(sarif.contains("docs/a%5Cb.txt") && sarif.contains("docs/a%E2%80%AEb.txt"), "{sarif}");
+}
+
+/// Each reason has advice of its own.
+#[test]
+fn what_is_not_read_says_what_to_do_about_it() {
+    let (_folder, repository) = bare();
+    let blob = repository.blob(b"x").expect("a blob");
+    let large = repository.blob(&vec![b' '; (1 << 20) + 1]).expect("a blob");
+    let mut deep = tree(&repository, &[Raw { mode: "100644", name: b"x", id: blob }]);
+    for _ in 0..40 {
+        deep = tree(&repository, &[Raw { mode: "40000", name: b"d", id: deep }]);
+    }
+    let long = "n".repeat(3_000);
+    for (mode, name, id, help) in [
+        ("100644", b"assent.toml".as_slice(), large, "Make it smaller"),
+        ("100644", long.as_bytes(), blob, "Give it a shorter path"),
+        ("40000", b"d", deep, "Move it up"),
+        ("100644", b"git~1", blob, "git and Windows keep this name"),
+        ("100644", b"a\\b", blob, "leads to another folder"),
+        ("100644", b"\xff", blob, "in UTF-8"),
+        ("120000", b"link", blob, "the file that it leads to"),
+        ("160000", b"module", blob, "assent trust pin"),
+        ("100600", b"mode", blob, "100644 or 100755"),
+    ] {
+        let one = tree(&repository, &[Raw { mode, name, id }]);
+        let found = found(&repository, one);
+        let refused: Vec<_> = found.iter().filter(|finding| finding.code.to_string() == "file-refused").collect();
+        let shown = String::from_utf8_lossy(name).chars().take(20).collect::<String>();
+        assert!(refused.len() == 1 && refused.iter().all(|one| one.help.contains(help)), "{shown}: {refused:?}");
+    }
+}
+
+/// The reader of TOML does not say where a key is too deep.
+#[test]
+fn a_key_of_too_many_parts_is_told_where_it_stands() {
+    let (_folder, repository) = bare();
+    let mut all = example();
+    let whole = String::from_utf8(all[WORKFLOW].clone()).expect("text");
+    let before = whole.lines().take(2).map(str::len).sum::<usize>() + 2;
+    let (head, tail) = whole.split_at(before);
+    all.insert(WORKFLOW.into(), format!("{head}concurrency{} = 1\n{tail}", ".a".repeat(100_000)).into_bytes());
+    let tree = files(&repository, &all);
+    let found = found(&repository, tree);
+    let syntax: Vec<_> = found.iter().filter(|finding| finding.code.to_string() == "syntax").collect();
+    assert!(syntax.iter().any(|one| one.span.start == before), "{before}: {syntax:?}");
 }

@@ -217,8 +217,21 @@ fn who_may_not_read_a_client_checks_the_others_and_releases_nothing() {
     let clone = world.folder.path().join("clone");
     Repository::clone(&world.agency.remote.display().to_string(), &clone).unwrap();
     let elsewhere = Agency { source: clone.clone(), ..world.agency };
-    let (outcome, said) = elsewhere.try_assent(&["check", "--no-rehearsal"].map(str::to_owned)).unwrap();
-    assert_eq!(outcome, Outcome::Fine, "{said}");
+    // Nobody takes for looked at what is not here, in whatever form it is told.
+    for more in [&[][..], &["--worktree"]] {
+        let line = [&["check", "--no-rehearsal"], more].concat().into_iter().map(str::to_owned);
+        let refused = elsewhere.try_assent(&line.collect::<Vec<_>>()).unwrap_err().to_string();
+        assert!(refused.contains("not here of acme") && refused.contains("--skip-absent"), "{refused}");
+        for format in ["human", "json", "sarif", "github"] {
+            let line = [&["check", "--no-rehearsal", "--skip-absent", "--format", format], more].concat();
+            let line = line.into_iter().map(str::to_owned).collect::<Vec<_>>();
+            let (outcome, said) = elsewhere.try_assent(&line).unwrap();
+            assert_eq!(outcome, Outcome::Fine, "{said}");
+            assert!(said.contains("`acme`, which clients.lock pins and which is not here"), "{format}: {said}");
+        }
+    }
+    let refused = elsewhere.try_assent(&["promises", "--local"].map(str::to_owned)).unwrap_err().to_string();
+    assert!(refused.contains("not here of acme"), "{refused}");
     let key = elsewhere.private("alice").unwrap();
     let line = ["release", "--environment", "staging", "--region", "eu", "--key", &key, "--local"];
     let refused = elsewhere.try_assent(&line.map(str::to_owned)).unwrap_err().to_string();
@@ -227,4 +240,38 @@ fn who_may_not_read_a_client_checks_the_others_and_releases_nothing() {
     elsewhere.assent(&["trust", "pin"].map(str::to_owned)).unwrap();
     assert_eq!(elsewhere.try_assent(&line.map(str::to_owned)).unwrap().0, Outcome::Fine);
     assert!(!Path::new(&clone).join("clients/acme").exists());
+}
+
+/// The pull request that moves a pin, where what it pins is not.
+#[test]
+fn a_plan_says_what_it_did_not_compare() {
+    let world = world();
+    world.move_out("alice");
+    world.reword("bruno");
+    world.pin();
+    world.agency.commit_as("alice", "Move the pin", &["*"]).unwrap();
+    let plan = |agency: &Agency, range: &str, format: &str| {
+        agency.try_assent(&["plan", range, "--format", format].map(str::to_owned)).unwrap()
+    };
+    let (outcome, whole) = plan(&world.agency, "HEAD~1..HEAD", "human");
+    assert!(outcome == Outcome::Fine && !whole.contains("ot compared"), "{whole}");
+    let clone = world.folder.path().join("clone");
+    Repository::clone(&world.agency.remote.display().to_string(), &clone).unwrap();
+    let elsewhere = Agency { source: clone, ..world.agency };
+    for (range, pin) in [("HEAD~1..HEAD", "its pin moves from `"), ("HEAD~2..HEAD", "it is pinned at `")] {
+        for format in ["human", "markdown"] {
+            let (outcome, said) = plan(&elsewhere, range, format);
+            assert_eq!(outcome, Outcome::Findings, "{said}");
+            assert!(said.contains("Nothing changes for the clients that are here. Not compared: `acme`."), "{said}");
+            assert!(said.contains("`acme`: pinned, not here, not compared") && said.contains(pin), "{said}");
+        }
+    }
+    let (_, told) = plan(&elsewhere, "HEAD~1..HEAD", "json");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let pins: Vec<_> = ["was", "is"].map(|key| told["not_compared"][0][key].as_str().map(str::len)).into();
+    assert_eq!(pins, [Some(40), Some(40)], "{told}");
+    let (outcome, said) = plan(&elsewhere, "HEAD..HEAD", "human");
+    assert!(outcome == Outcome::Fine && said.contains("its pin stays at `"), "{said}");
+    let draft = ["plan", "--draft", "acme"].map(str::to_owned);
+    assert!(elsewhere.try_assent(&draft).unwrap_err().to_string().contains("not here of acme"));
 }

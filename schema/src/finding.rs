@@ -48,6 +48,7 @@ pub struct Finding {
 pub struct Findings {
     found: Vec<Finding>,
     hidden: BTreeSet<String>,
+    left_out: BTreeSet<String>,
 }
 
 impl Findings {
@@ -87,6 +88,16 @@ impl Findings {
         &self.hidden
     }
 
+    /// Says that something was not looked at, whatever was found: `acme, which is pinned and not here`.
+    pub fn leave_out(&mut self, what: String) {
+        self.left_out.insert(what);
+    }
+
+    /// What was not looked at, whatever was found.
+    pub fn left_out(&self) -> &BTreeSet<String> {
+        &self.left_out
+    }
+
     /// What was found, in the order in which it was.
     pub fn iter(&self) -> impl Iterator<Item = &Finding> {
         self.found.iter()
@@ -101,6 +112,7 @@ impl Findings {
     pub fn append(&mut self, other: Self) {
         self.found.extend(other.found);
         self.hidden.extend(other.hidden);
+        self.left_out.extend(other.left_out);
     }
 
     /// Whether nothing was found, warnings included.

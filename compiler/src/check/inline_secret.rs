@@ -22,6 +22,10 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
     }
 }
 
+/// What to do about a secret of an older commit.
+pub const OLD_HELP: &str =
+    "Rotate it: what was committed once is known, and taking it out of the history changes nothing about that.";
+
 /// What looks like a secret in a file of a kind. Signatures are none, and files about keys hold public ones.
 pub fn secrets(place: &Place, text: &str) -> Vec<Secret> {
     if place.is_proof() {
@@ -40,9 +44,7 @@ fn report(path: &Arc<str>, text: &str, secret: &Secret, findings: &mut Findings)
 
 /// Reports one in an older commit.
 pub fn report_old(path: &Arc<str>, text: &str, secret: &Secret, findings: &mut Findings) {
-    let help =
-        "Rotate it: what was committed once is known, and taking it out of the history changes nothing about that.";
-    findings.add_with_help(Code::InlineSecret, place(path, text, secret), said(secret), help);
+    findings.add_with_help(Code::InlineSecret, place(path, text, secret), said(secret), OLD_HELP);
 }
 
 fn said(secret: &Secret) -> String {

@@ -134,7 +134,7 @@ struct Levels<'a> {
 /// A client that was begun.
 enum Begun {
     /// Nothing of it has changed.
-    Recalled(Done),
+    Recalled(Box<Done>),
     /// All but its workflows was looked at.
     Open(Box<Open>),
 }
@@ -188,7 +188,7 @@ impl Work for Levels<'_> {
             self.question.parts.count(known.files, known.bytes);
             let (workflows, called) = (known.needs.workflows, known.needs.called);
             let done = Done { kept: Vec::new(), findings, workflows, called };
-            return Ok((Begun::Recalled(done), 0));
+            return Ok((Begun::Recalled(Box::new(done)), 0));
         }
         let open = self.open(id, whole)?;
         let count = open.pending.len().div_ceil(PART);
@@ -223,7 +223,7 @@ impl Work for Levels<'_> {
 
     fn end(&self, begun: Begun, parts: Vec<Part>) -> Done {
         let open = match begun {
-            Begun::Recalled(done) => return done,
+            Begun::Recalled(done) => return *done,
             Begun::Open(open) => *open,
         };
         let Open { id, survey, mut findings, at, files, mut bytes, keys, .. } = open;

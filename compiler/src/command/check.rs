@@ -4,21 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use assent_schema::canon::Digest;
-use assent_schema::finding::Findings;
+use assent_schema::code::Code;
+use assent_schema::finding::{Findings, Span};
 use assent_schema::id::{ClientId, Environment};
 use assent_schema::time::Moment;
+use assent_schema::tripwire::{is_binary, readable, search};
 use git2::{Oid, Repository};
 
 use crate::check::{self, Options, Rehearse, inline_secret, survey_project, unassigned_author};
 use crate::error::Error;
 use crate::publish::rehearsals::collect;
 use crate::show::findings::{Checked, Style, show};
+use crate::source::limits::{FILE_MOST_BYTES, TREE_FILE_MOST_BYTES};
 use crate::source::{
-    CLIENTS_LOCK, OldFile, Parts, Place, Shelf, changes_since, legible, look_through, pinned_by, pins_of, place_of,
-    resolve_commit, unhashed,
+    CLIENTS_LOCK, Old, OldFile, Parts, Place, Shelf, changes_since, look_through, pinned_by, pins_of, place_of,
+    report_searched, resolve_commit, secret_name, shown_path, unhashed,
 };
 
-use super::repository::{SourceArgs, texts};
+use super::repository::{SourceArgs, all_here, texts};
 use super::{Context, Outcome, rehearsing};
 
 /// Proves that a commit keeps every promise, or says where it does not.
@@ -43,6 +46,9 @@ pub(super) struct Args {
     /// directory; a release never does that.
     #[arg(long)]
     no_cache: bool,
+    /// Leave out the clients that `clients.lock` pins and that are not here, and say so, instead of refusing.
+    #[arg(long)]
+    skip_absent: bool,
     /// How findings are printed.
     #[arg(long, default_value = "human")]
     format: Style,
@@ -57,7 +63,7 @@ pub(super) struct Args {
 /// When there is no such repository or commit.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     if args.worktree {
-        check(args, &args.source.worktree()?, None, context)
+        check(args, &args.source.whole_worktree()?, None, context)
     } else {
         let shelf = if args.no_cache { None } else { Shelf::of(&args.source.open()?) };
         check(args, &args.source.commit()?, shelf.as_ref(), context)
@@ -66,6 +72,10 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
 
 fn check(args: &Args, parts: &dyn Parts, shelf: Option<&Shelf>, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let at = args.source.at.unwrap_or_else(|| context.now());
+    let away = parts.away();
+    if !args.skip_absent {
+        all_here(&away, ", or leave it out with `--skip-absent`")?;
+    }
     let progress = context.progress();
     progress.say("checking");
     let rehearsed = match &args.environment {
@@ -76,6 +86,9 @@ fn check(args: &Args, parts: &dyn Parts, shelf: Option<&Shelf>, context: &mut Co
     let options = Options { rehearsed, region: None, rehearse };
     let mut report = unhashed(|| check::check(parts, at, &options, shelf))?;
     let findings = &mut report.findings;
+    for client in &away {
+        findings.leave_out(format!("`{client}`, which clients.lock pins and which is not here"));
+    }
     if let (Some(since), Some(commit)) = (&args.since, parts.commit()) {
         progress.say("looking at who signed");
         let repository = args.source.open()?;
@@ -93,22 +106,15 @@ fn check(args: &Args, parts: &dyn Parts, shelf: Option<&Shelf>, context: &mut Co
     };
     progress.done();
     let any = findings.any_errors();
-    let hidden = report.findings.hidden().clone();
+    let (hidden, left_out) = (report.findings.hidden().clone(), report.findings.left_out().clone());
     let (findings, workflows) = (report.findings.sorted(), report.workflows);
     let texts = texts(parts, &findings);
-    let checked = Checked { findings, workflows, commit: parts.commit(), at, rehearsed: !args.no_rehearsal, hidden };
+    let checked =
+        Checked { findings, workflows, commit: parts.commit(), at, rehearsed: !args.no_rehearsal, hidden, left_out };
     let text = show(&checked, args.format, context.look(), &|path| {
         older.get(path).or_else(|| texts.get(path)).map(String::as_str)
     });
     context.print(&text)?;
-    let away = parts.away();
-    if !away.is_empty() {
-        let names: Vec<_> = away.iter().map(ToString::to_string).collect();
-        context.note(&format!(
-            "assent: not looked at, since what clients.lock pins is not here: {} (`assent trust pin` fetches it)",
-            names.join(", ")
-        ))?;
-    }
     Ok(Outcome::of(any))
 }
 
@@ -124,29 +130,64 @@ fn old_secrets(repository: &Repository, commit: Option<Oid>, findings: &mut Find
     for (client, pin) in &now {
         pinned.entry(client.clone()).or_default().insert(*pin);
     }
+    let mut too_large = Vec::new();
     look_through(repository, &[commit].into(), Some(commit), &mut |old| {
-        if old.path == CLIENTS_LOCK {
-            for (client, pin) in pinned_by(repository, &old.bytes) {
+        if let Old::File(OldFile { path, bytes, .. }) = &old
+            && path == CLIENTS_LOCK
+        {
+            for (client, pin) in pinned_by(repository, bytes) {
                 pinned.entry(client).or_default().insert(pin);
             }
         }
-        old_file(&old, "", &mut texts, findings);
+        too_large.extend(old_secrets_of(old, "", &mut texts, findings));
     })?;
     // A client in a repository of its own has a history of its own, or several.
     for (client, tips) in pinned {
         let folder = format!("clients/{client}/");
-        let see = &mut |old| old_file(&old, &folder, &mut texts, findings);
+        let see = &mut |old| too_large.extend(old_secrets_of(old, &folder, &mut texts, findings));
         look_through(repository, &tips, now.get(&client).copied(), see)?;
+    }
+    if let Some(first) = too_large.first() {
+        let count = too_large.len();
+        findings.leave_out(format!(
+            "{count} files of older commits that are larger than {TREE_FILE_MOST_BYTES} bytes, {} the first",
+            shown_path(first)
+        ));
     }
     Ok(texts)
 }
 
-/// Reports what looks like a secret in one older file; `folder` is where its tree stands in the source.
-fn old_file(old: &OldFile, folder: &str, texts: &mut OldTexts, findings: &mut Findings) {
-    let (kind, text) = legible(&old.bytes);
-    let name: Arc<str> = format!("{}:{}", old.commit.to_string().chars().take(12).collect::<String>(), old.path).into();
-    let place = place_of(&format!("{folder}{}", old.path));
-    let place = if kind == Place::Data && !place.is_proof() { kind } else { place };
+/// Reports what looks like a secret in one older file; `folder` is where its tree stands in the source. The name of a file that
+/// is too large to be looked through.
+fn old_secrets_of(old: Old, folder: &str, texts: &mut OldTexts, findings: &mut Findings) -> Option<String> {
+    let name = |commit: Oid, path: &str| {
+        let path = secret_name(path).map_or_else(|| path.to_owned(), |(shown, _)| shown);
+        format!("{}:{path}", commit.to_string().chars().take(12).collect::<String>())
+    };
+    match old {
+        Old::TooLarge(commit, path) => return Some(name(commit, &path)),
+        Old::Named(commit, path) => {
+            if let Some((_, what)) = secret_name(&path) {
+                let span = Span::new(&name(commit, &path).into(), 0..0);
+                findings.add_with_help(Code::InlineSecret, span, what, inline_secret::OLD_HELP);
+            }
+        }
+        Old::File(OldFile { commit, path, bytes }) => {
+            old_file(&name(commit, &path), &format!("{folder}{path}"), &bytes, texts, findings);
+        }
+    }
+    None
+}
+
+fn old_file(name: &str, path: &str, bytes: &[u8], texts: &mut OldTexts, findings: &mut Findings) {
+    let name: Arc<str> = name.into();
+    let place = place_of(path);
+    if bytes.len() > FILE_MOST_BYTES {
+        report_searched(&name, &search(bytes), Some(inline_secret::OLD_HELP), findings);
+        return;
+    }
+    let text = readable(bytes);
+    let place = if is_binary(&text) && !place.is_proof() { Place::Data } else { place };
     let secrets = inline_secret::secrets(&place, &text);
     for secret in &secrets {
         inline_secret::report_old(&name, &text, secret, findings);

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::canon::Digest;
-use assent_schema::id::{AgentId, ClientId, Environment, Region};
+use assent_schema::id::{AgentId, Environment, Region};
 use assent_schema::release::Source;
 use assent_schema::time::Moment;
 use git2::Repository;
 
-use super::repository::{SourceArgs, texts};
+use super::repository::{SourceArgs, all_here, texts};
 use super::{Context, rehearsing};
 use crate::bundle::Signed;
 use crate::check::unassigned_author::{self, Authors};
@@ -70,15 +70,8 @@ pub(super) fn compiled(
     let repository = args.open()?;
     let commit = resolve_commit(&repository, &args.commit)?;
     let parts = open_commit(&repository, commit)?;
-    let away = parts.away();
-    if !away.is_empty() {
-        // A release without them would take their workflows out of service.
-        let names: Vec<&str> = away.iter().map(ClientId::as_str).collect();
-        return Err(Error::input(format!(
-            "what clients.lock pins is not here of {}: fetch it with `assent trust pin`",
-            names.join(", ")
-        )));
-    }
+    // A release without them would take their workflows out of service.
+    all_here(&parts.away(), "")?;
     let options = Options { rehearse: Some(rehearsing::evidence), ..Options::default() };
     let (checked, mut found) = compile(&parts, at, &options)?;
     let Some(checked) = checked else {
@@ -156,10 +149,11 @@ fn pairs(checked: &Checked, region: &Region) -> BTreeSet<(Digest, Digest)> {
 }
 
 fn report(found: Report, parts: &Commit, at: Moment, format: Style, context: &mut Context<'_>) -> Result<(), Error> {
-    let hidden = found.findings.hidden().clone();
+    let (hidden, left_out) = (found.findings.hidden().clone(), found.findings.left_out().clone());
     let (findings, workflows) = (found.findings.sorted(), found.workflows);
     let texts = texts(parts, &findings);
-    let shown = findings::Checked { findings, workflows, commit: parts.commit(), at, rehearsed: true, hidden };
+    let shown =
+        findings::Checked { findings, workflows, commit: parts.commit(), at, rehearsed: true, hidden, left_out };
     let text = show(&shown, format, context.look(), &|path| texts.get(path).map(String::as_str));
     context.print(&text)
 }

@@ -9,14 +9,14 @@ use assent_schema::time::{Moment, Period};
 use assent_schema::trust::{Approval, Decision, Statement};
 use clap::ValueEnum;
 
-use super::repository::{commit, worktree};
+use super::repository::{all_here, commit, worktree};
 use super::{Context, Outcome};
 use crate::check::{Survey, survey};
-use crate::compare::{compare, state};
+use crate::compare::{Absent, absent, compare, state};
 use crate::error::Error;
 use crate::publish::branch;
 use crate::show::plan as text;
-use crate::source::{File, Place};
+use crate::source::{File, Parts, Place};
 
 /// How long a drafted approval lasts; a client may sign for less, or for up to 400 days.
 const DRAFT_LASTS: Period = Period::days(365);
@@ -67,35 +67,46 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         None => (None, args.range.as_str()),
     };
     let mut base = base.map(|base| commit(&repository, base)).transpose()?;
-    let (head, found) = if args.worktree {
-        survey(&worktree(&args.repo)?, at)?
+    let before = base.as_ref().map(|base| base as &dyn Parts);
+    let (absent, (head, found)) = if args.worktree {
+        let head = worktree(&args.repo)?;
+        (absent(before, &head), survey(&head, at)?)
     } else {
         let mut head = commit(&repository, head)?;
+        let absent = absent(before, &head);
         match (&args.draft, &mut base) {
             (Some(client), _) => head.keep_only(client),
             (None, Some(base)) => base.keep_what_differs(&mut head),
             (None, None) => {}
         }
-        survey(&head, at)?
+        (absent, survey(&head, at)?)
     };
     if let Some(client) = &args.draft {
+        let away = absent.iter().filter(|absent| absent.client == *client && absent.is.is_some());
+        all_here(&away.map(|absent| absent.client.clone()).collect::<Vec<_>>(), "")?;
         let draft = draft(&head, &found, client, at)?;
         context.print(&draft)?;
         return Ok(Outcome::of(false));
     }
     let base = base.map(|base| survey(&base, at)).transpose()?.map(|(base, _)| state(&base));
-    let changes = compare(&base.unwrap_or_default(), &state(&head));
+    let mut changes = compare(&base.unwrap_or_default(), &state(&head));
+    // What is not here did not end.
+    changes.retain(|change| !absent.iter().any(|absent| absent.client == change.client && absent.is.is_some()));
     match args.format {
-        Style::Human => context.print(&text::human(&changes))?,
-        Style::Markdown => context.print(&text::markdown(&changes))?,
-        Style::Json => context.print_json(&text::json(&changes))?,
+        Style::Human => context.print(&text::human(&changes, &absent))?,
+        Style::Markdown => context.print(&text::markdown(&changes, &absent))?,
+        Style::Json => context.print_json(&text::json(&changes, &absent))?,
     }
     // A plan of what could only half be read would say too little and look complete.
     let unread = found.any_errors();
     if unread {
         context.note("assent: parts of the source have errors and are not in this plan; see `assent check`")?;
     }
-    Ok(Outcome::of(unread))
+    let moved = absent.iter().any(Absent::is_moved);
+    if moved {
+        context.note("assent: a pin moves to or from what is not here; fetch it with `assent trust pin` to see what that changes")?;
+    }
+    Ok(Outcome::of(unread || moved))
 }
 
 /// The approval file that a client still has to sign.

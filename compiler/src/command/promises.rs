@@ -18,7 +18,7 @@ use assent_schema::time::Moment;
 use assent_schema::trust::{AgentEntry, Root, RootChain};
 use git2::{ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
 
-use super::repository::{RemoteArgs, SourceArgs};
+use super::repository::{RemoteArgs, SourceArgs, all_here};
 use super::{Context, Format, Outcome, rehearsing};
 use crate::check::{Options, examine, survey_project, unassigned_author};
 use crate::error::Error;
@@ -28,6 +28,7 @@ use crate::publish::prepare::{Target, published};
 use crate::publish::standing::{roots_of_source, standing, targets};
 use crate::publish::verdict;
 use crate::show::promises::{Head, text, value};
+use crate::source::limits::TREE_FILE_MOST_BYTES;
 use crate::source::{Parts as _, changes_since, open_commit, resolve_commit, tree_digest_of_commit};
 
 /// The largest export that is read, in bytes.
@@ -97,6 +98,9 @@ pub(super) fn gather(
     args.remote.fetch(&repository, &["release/", "status/"])?;
     let commit = resolve_commit(&repository, &source.commit)?;
     let parts = open_commit(&repository, commit)?;
+    let mut away = parts.away();
+    away.retain(|other| client.is_none_or(|client| client == other));
+    all_here(&away, ", or name a client that is here: `--client`")?;
     progress.say("checking");
     let options = Options { rehearse: Some(rehearsing::evidence), ..Options::default() };
     let (survey, mut findings) = examine(&parts, at, &options)?;
@@ -124,7 +128,7 @@ pub(super) fn gather(
     let name = survey.parsed.project.as_ref().map(|project| project.spec.name.value.clone());
     let name = name.ok_or_else(|| Error::input("assent.toml is missing or cannot be read"))?;
     let logs = logs(args, &repository, roots.newest(), &name)?;
-    let (files, postmortems) = walk(&repository, commit)?;
+    let (files, too_large, postmortems) = walk(&repository, commit)?;
     progress.done();
     let findings = findings.sorted();
     let seen = Seen {
@@ -134,6 +138,7 @@ pub(super) fn gather(
         logs: &logs,
         postmortems: &postmortems,
         files,
+        too_large,
         authors: &authors,
         kept: &kept(),
         client,
@@ -261,14 +266,17 @@ fn read_up_to(path: &Path, most_bytes: u64) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(cannot)
 }
 
-/// How many files a commit has, and SHA-256 of each post-mortem.
-fn walk(repository: &Repository, commit: Oid) -> Result<(usize, BTreeMap<String, Digest>), Error> {
+/// How many files of a commit are looked through, how many are too large to be, and SHA-256 of each post-mortem.
+fn walk(repository: &Repository, commit: Oid) -> Result<(usize, usize, BTreeMap<String, Digest>), Error> {
     let tried = |e| Error::git(format!("read the files of {commit}"), e);
     let tree = repository.find_commit(commit).and_then(|found| found.tree()).map_err(tried)?;
-    let (mut files, mut found) = (0_usize, BTreeMap::new());
+    let odb = repository.odb().map_err(tried)?;
+    let (mut files, mut too_large, mut found) = (0_usize, 0_usize, BTreeMap::new());
     let walked = tree.walk(TreeWalkMode::PreOrder, |folder, entry| {
         if entry.kind() == Some(ObjectType::Blob) {
-            files = files.saturating_add(1);
+            let size = odb.read_header(entry.id()).map_or(usize::MAX, |(size, _)| size);
+            let counted = if size > TREE_FILE_MOST_BYTES { &mut too_large } else { &mut files };
+            *counted = counted.saturating_add(1);
             if folder.starts_with("clients/") && folder.ends_with("/incidents/") {
                 let blob = repository.find_blob(entry.id()).ok().filter(|blob| blob.size() <= FILE_MOST_BYTES);
                 let name = entry.name().ok().map(|name| format!("{folder}{name}"));
@@ -278,5 +286,5 @@ fn walk(repository: &Repository, commit: Oid) -> Result<(usize, BTreeMap<String,
         TreeWalkResult::Ok
     });
     walked.map_err(tried)?;
-    Ok((files, found))
+    Ok((files, too_large, found))
 }

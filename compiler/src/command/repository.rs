@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use assent_schema::finding::Finding;
+use assent_schema::finding::{Finding, Findings};
+use assent_schema::id::ClientId;
 use assent_schema::time::Moment;
 use git2::Repository;
 
 use crate::error::Error;
 use crate::publish::{branch, remote};
 use crate::source::{
-    CLIENTS_LOCK, Commit, Held, Parts, open_commit, read_pinned, read_worktree, read_worktree_file, resolve_commit,
+    CLIENTS_LOCK, Commit, Held, Parts, PinnedClients, Source, look_beside, open_commit, read_pinned, read_worktree,
+    read_worktree_file, resolve_commit,
 };
 
 /// Which source.
@@ -53,6 +55,26 @@ impl SourceArgs {
     pub fn worktree(&self) -> Result<Held, Error> {
         worktree(&self.repo)
     }
+
+    /// The work tree, with what stands in it beside the source looked through for secrets.
+    ///
+    /// # Errors
+    /// As [`Self::worktree`].
+    pub fn whole_worktree(&self) -> Result<Held, Error> {
+        let (mut source, mut findings) = read_worktree(&self.repo)?;
+        match branch::open(&self.repo) {
+            Ok(repository) => {
+                let (beside, found) = look_beside(&self.repo, &repository)?;
+                source.absorb(beside);
+                findings.append(found);
+            }
+            // Only git tells what would be committed.
+            Err(_) => {
+                findings.leave_out("files beside the source, since this is no repository that can be read".into());
+            }
+        }
+        held(&self.repo, source, findings)
+    }
 }
 
 /// A commit by any name that git has for it, to be read part by part.
@@ -68,14 +90,37 @@ pub fn commit(repository: &Repository, revision: &str) -> Result<Commit, Error> 
 /// # Errors
 /// When a folder or file cannot be read.
 pub fn worktree(root: &Path) -> Result<Held, Error> {
-    let (mut source, mut findings) = read_worktree(root)?;
+    let (source, findings) = read_worktree(root)?;
+    held(root, source, findings)
+}
+
+/// A source on disk with the clients that its lock pins.
+fn held(root: &Path, mut source: Source, mut findings: Findings) -> Result<Held, Error> {
     let lock = read_worktree_file(root, CLIENTS_LOCK)?.unwrap_or_default();
+    let mut clients = PinnedClients::default();
     if !lock.is_empty() {
-        let (pinned, wrong) = read_pinned(&branch::open(root)?, &lock, &source)?;
+        let (pinned, wrong, found) = read_pinned(&branch::open(root)?, &lock, &source)?;
         source.absorb(pinned);
         findings.append(wrong);
+        clients = found;
     }
-    Ok(Held::new(source, findings).with_beside(CLIENTS_LOCK, &lock))
+    Ok(Held::new(source, findings).with_beside(CLIENTS_LOCK, &lock).with_pinned(clients))
+}
+
+/// Refuses a source whose pinned clients are not all here: what is not looked at must not look clean. `instead` is what else
+/// there is to do.
+///
+/// # Errors
+/// When one is not here.
+pub fn all_here(away: &[ClientId], instead: &str) -> Result<(), Error> {
+    if away.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = away.iter().map(ClientId::as_str).collect();
+    Err(Error::input(format!(
+        "what clients.lock pins is not here of {}: fetch it with `assent trust pin`{instead}",
+        names.join(", ")
+    )))
 }
 
 /// The texts of the files that findings are about.

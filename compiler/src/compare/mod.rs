@@ -3,6 +3,7 @@
 //! # Source
 //! language.md section 6. Promise P25.
 
+mod absent;
 mod beside;
 mod catalog;
 mod details;
@@ -18,6 +19,7 @@ use assent_schema::uses::{DataUse, UseKind};
 
 use details::details;
 
+pub use absent::{Absent, absent};
 pub use beside::{Beside, beside};
 pub use catalog::{Catalog, Lowered};
 pub use details::Detail;

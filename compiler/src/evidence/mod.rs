@@ -41,8 +41,10 @@ pub struct Seen<'a> {
     pub logs: &'a [Log],
     /// SHA-256 of each post-mortem of the source, by path.
     pub postmortems: &'a BTreeMap<String, Digest>,
-    /// How many files the source has.
+    /// How many files of the source were looked through for secrets.
     pub files: usize,
+    /// How many were not, since they are too large.
+    pub too_large: usize,
     /// Who signed for which files, by the commits that were looked at.
     pub authors: &'a Authors,
     /// What an agent keeps, one sentence for each table and file.

@@ -11,6 +11,7 @@ use assent_schema::uses::{DataUse, UseKind};
 
 use super::{Notes, Seen};
 use crate::check::Judged;
+use crate::source::shown_path;
 
 /// Looks at the findings, then at each client.
 pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
@@ -25,7 +26,7 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
         if elsewhere {
             continue;
         }
-        let said = format!("{}: {} ({})", finding.span.file, finding.message, finding.code);
+        let said = format!("{}: {} ({})", shown_path(&finding.span.file), finding.message, finding.code);
         // What belongs to no promise in particular keeps the commit from being released at all.
         let promises = finding.code.row().promises;
         for promise in if promises.is_empty() { &["P15"] } else { promises } {
@@ -33,6 +34,10 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
         }
     }
     notes.see("P07", format!("{} files of the commit were searched for secrets.", seen.files));
+    if seen.too_large > 0 {
+        notes
+            .object("P07", format!("{} files of the commit are too large to be searched for secrets.", seen.too_large));
+    }
     seen.kept.iter().for_each(|kept| notes.see("P01", kept));
     for (id, client) in seen.clients() {
         facts(id, &client.facts, seen, notes);

@@ -20,6 +20,11 @@ use super::{client, integration, project, provider, scenario, workflow};
 /// The largest file for which every syntax error is listed, in bytes. Of a larger one only the first is told: each error
 /// holds memory, and a hostile file is nothing but errors.
 const ALL_ERRORS_MOST_BYTES: usize = 64 << 10;
+/// How many parts a key may not have.
+///
+/// # Source
+/// The limit of the crate `toml`.
+const KEY_PARTS_MOST: usize = 80;
 /// The most syntax errors that are told of one file: later ones mostly follow from the first.
 const SYNTAX_MOST: usize = 5;
 
@@ -104,10 +109,48 @@ fn syntax<'i>(text: &'i str, sink: &Sink) -> Option<Members<'i>> {
         Err(error) => error,
     };
     let errors = if text.len() <= ALL_ERRORS_MOST_BYTES { DeTable::parse_recoverable(text).1 } else { vec![error] };
-    for error in causes(text, &errors).into_iter().take(SYNTAX_MOST) {
-        let span = error.span().unwrap_or(text.len()..text.len());
+    let causes = causes(text, &errors);
+    for error in causes.iter().take(SYNTAX_MOST) {
+        let deep = || if error.message().contains("recur") { deep_key(text) } else { None };
+        let span = error.span().or_else(deep).unwrap_or(text.len()..text.len());
         let help = of_syntax(text, &span, error.message(), sink.may_repeat());
         sink.refuse(Code::Syntax, &visible(text, span), sentence(error.message()), help);
+    }
+    if let Some(next) = causes.get(SYNTAX_MOST) {
+        let more = causes.len().saturating_sub(SYNTAX_MOST);
+        let span = visible(text, next.span().unwrap_or(text.len()..text.len()));
+        let what = format!("What follows cannot be read in {more} more places, this one the first.");
+        sink.refuse(Code::Syntax, &span, what, Some("Mend those that are told, then check again.".to_owned()));
+    }
+    None
+}
+
+/// The first name of the first key of too many parts: the reader of TOML says that there is one, and not where.
+fn deep_key(text: &str) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let (mut at, mut start, mut dot, mut dots) = (0_usize, 0_usize, None, 0_usize);
+    while let Some(byte) = bytes.get(at) {
+        let next = at.saturating_add(1);
+        match byte {
+            b'.' => {
+                dot = dot.or(Some(at));
+                dots = dots.saturating_add(1);
+                if dots.saturating_add(1) >= KEY_PARTS_MOST {
+                    return dot.map(|dot| start..dot);
+                }
+                at = next;
+            }
+            // What stands in quotes is one part, whatever it holds.
+            b'"' | b'\'' => {
+                let rest = bytes.get(next..).unwrap_or_default();
+                let closes = rest.iter().position(|other| other == byte || *other == b'\n');
+                at = next.saturating_add(closes.unwrap_or(rest.len())).saturating_add(1);
+            }
+            byte if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b' ' | b'\t') => at = next,
+            _ => {
+                (at, start, dot, dots) = (next, next, None, 0);
+            }
+        }
     }
     None
 }

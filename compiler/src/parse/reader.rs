@@ -19,7 +19,7 @@ use assent_schema::spec::Spanned;
 use super::advice::{quotes, write};
 use super::value::misnamed;
 
-/// The most findings of one file; more would not help anybody.
+/// The most findings of one file; more would not help anybody, but how many there are is told.
 const FINDINGS_MOST: usize = 100;
 
 /// Where the findings of one file go.
@@ -27,6 +27,8 @@ pub(super) struct Sink {
     file: Arc<str>,
     findings: RefCell<Findings>,
     count: Cell<usize>,
+    /// The first finding that is not told.
+    untold: RefCell<Option<(Code, Range<usize>)>>,
     refusals: Cell<usize>,
 }
 
@@ -37,6 +39,7 @@ impl Sink {
             file: Arc::clone(file),
             findings: RefCell::new(Findings::new()),
             count: Cell::new(0),
+            untold: RefCell::new(None),
             refusals: Cell::new(0),
         }
     }
@@ -45,6 +48,7 @@ impl Sink {
     pub(super) fn report(&self, code: Code, span: &Range<usize>, message: String, help: Option<String>) {
         self.count.set(self.count.get().saturating_add(1));
         if self.count.get() > FINDINGS_MOST {
+            self.untold.borrow_mut().get_or_insert_with(|| (code, span.clone()));
             return;
         }
         let span = Span::new(&self.file, span.clone());
@@ -75,8 +79,23 @@ impl Sink {
 
     /// All findings, and whether the file cannot be used.
     pub(super) fn finish(self) -> (Findings, bool) {
-        (self.findings.into_inner(), self.refusals.get() > 0)
+        let mut findings = self.findings.into_inner();
+        if let Some((code, span)) = self.untold.into_inner() {
+            let more = self.count.get().saturating_sub(FINDINGS_MOST);
+            let what = format!("{} more of this file, this one the first, {}.", counted(more), is_not_told(more));
+            let help = format!("Mend the {FINDINGS_MOST} that are told, then check again.");
+            findings.add_with_help(code, Span::new(&self.file, span), what, help);
+        }
+        (findings, self.refusals.get() > 0)
     }
+}
+
+fn counted(more: usize) -> String {
+    if more == 1 { "1 finding".to_owned() } else { format!("{more} findings") }
+}
+
+fn is_not_told(more: usize) -> &'static str {
+    if more == 1 { "is not told" } else { "are not told" }
 }
 
 /// One value with its place and the key under which it stands.

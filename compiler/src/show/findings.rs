@@ -24,6 +24,8 @@ pub struct Checked {
     pub rehearsed: bool,
     /// What was not looked at because of what was found.
     pub hidden: BTreeSet<String>,
+    /// What was not looked at, whatever was found.
+    pub left_out: BTreeSet<String>,
 }
 
 /// A form of findings.

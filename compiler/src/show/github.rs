@@ -6,6 +6,7 @@ use assent_schema::code::Severity;
 
 use super::findings::Checked;
 use super::place::place;
+use crate::source::shown_path;
 
 /// Writes one line for each finding.
 pub(super) fn show<'t>(checked: &Checked, text: &dyn Fn(&str) -> Option<&'t str>) -> String {
@@ -22,13 +23,16 @@ pub(super) fn show<'t>(checked: &Checked, text: &dyn Fn(&str) -> Option<&'t str>
         let _written = writeln!(
             out,
             "::{level} file={},line={},endLine={},col={},endColumn={},title={}::{message}",
-            property(at.file),
+            property(&shown_path(at.file)),
             at.start.line,
             at.end.line,
             at.start.column,
             at.end.column,
             property(row.name),
         );
+    }
+    for what in &checked.left_out {
+        let _written = writeln!(out, "::warning title=not-looked-at::{}", message(&format!("Not looked at: {what}.")));
     }
     out
 }

@@ -14,6 +14,7 @@ use super::Look;
 use super::findings::Checked;
 use super::mask::mask;
 use super::place::{boundary, place};
+use crate::source::shown_path;
 
 /// The longest stretch of a file that is shown, in bytes; a longer line is named but not shown.
 const EXCERPT_MOST_BYTES: usize = 2_000;
@@ -40,7 +41,8 @@ pub(super) fn show<'t>(checked: &'t Checked, look: Look, text: &dyn Fn(&str) -> 
         out.push_str("\n\n");
     }
     out.push_str(&summary(checked));
-    out.push_str(&not_looked_at(&checked.hidden));
+    out.push_str(&listed("Not checked until these are fixed", &checked.hidden));
+    out.push_str(&listed("Not looked at", &checked.left_out));
     out
 }
 
@@ -74,7 +76,7 @@ fn way<'a>(finding: &'a Finding, text: &dyn Fn(&str) -> Option<&'a str>) -> Opti
         AnnotationKind::Context.span(range(span)).label(label)
     });
     let end = AnnotationKind::Primary.span(range(&finding.span));
-    Some(Snippet::source(text).path(&*finding.span.file).annotations(steps.chain([end])))
+    Some(Snippet::source(text).path(shown_path(&finding.span.file)).annotations(steps.chain([end])))
 }
 
 /// Adds places to a group: an excerpt where there is one, else the path.
@@ -86,7 +88,7 @@ impl<'a> Places<'a> for Group<'a> {
     fn place(self, span: &'a Span, label: Option<&'a str>, text: &dyn Fn(&str) -> Option<&'a str>) -> Self {
         let Some(excerpt) = text(&span.file).and_then(|text| excerpt(text, span)) else {
             let place = place(span, text(&span.file));
-            let origin = Origin::path(&*span.file).line(place.start.line).char_column(place.start.column);
+            let origin = Origin::path(shown_path(&span.file)).line(place.start.line).char_column(place.start.column);
             let group = self.element(origin);
             return match label {
                 Some(label) => group.element(Level::NOTE.message(normalize_untrusted_str(label))),
@@ -96,7 +98,7 @@ impl<'a> Places<'a> for Group<'a> {
         let kind = if label.is_some() { AnnotationKind::Context } else { AnnotationKind::Primary };
         let snippet = Snippet::source(excerpt.text)
             .line_start(excerpt.line)
-            .path(&*span.file)
+            .path(shown_path(&span.file))
             .annotation(kind.span(excerpt.range).label(label));
         self.element(snippet)
     }
@@ -141,7 +143,7 @@ fn shown(text: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 fn summary(checked: &Checked) -> String {
-    let Checked { findings, workflows, commit, at, rehearsed, hidden: _ } = checked;
+    let Checked { findings, workflows, commit, at, rehearsed, .. } = checked;
     let skipped = if *rehearsed { "" } else { " The scenarios were not run, as `--no-rehearsal` says." };
     let what = match commit {
         Some(commit) => format!("commit {}", commit.to_string().chars().take(12).collect::<String>()),
@@ -162,14 +164,14 @@ fn summary(checked: &Checked) -> String {
 }
 
 /// Nothing where everything was looked at.
-fn not_looked_at(hidden: &BTreeSet<String>) -> String {
+fn listed(what: &str, hidden: &BTreeSet<String>) -> String {
     if hidden.is_empty() {
         return String::new();
     }
-    let mut named: Vec<String> = hidden.iter().take(HIDDEN_SHOWN).cloned().collect();
+    let mut named: Vec<String> = hidden.iter().take(HIDDEN_SHOWN).map(|what| shown_path(what).into_owned()).collect();
     let more = hidden.len().saturating_sub(named.len());
     named.extend((more > 0).then(|| format!("and {more} more")));
-    format!("Not checked until these are fixed: {}.\n", named.join(", "))
+    format!("{what}: {}.\n", named.join(", "))
 }
 
 /// `1 file`, `2 files`.
@@ -199,7 +201,15 @@ mod tests {
         for finding in [finding, plain] {
             let at = assent_schema::time::Moment::from_seconds(0);
             let (findings, hidden) = (vec![finding], BTreeSet::new());
-            let checked = Checked { findings, workflows: 1, commit: None, at, rehearsed: true, hidden };
+            let checked = Checked {
+                findings,
+                workflows: 1,
+                commit: None,
+                at,
+                rehearsed: true,
+                hidden,
+                left_out: BTreeSet::new(),
+            };
             let shown = show(&checked, Look::PLAIN, &|_| Some(&text));
             assert!(shown.contains("ticket.body") && !shown.contains(&secret), "{shown}");
         }

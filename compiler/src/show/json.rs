@@ -3,6 +3,9 @@
 //! # Source
 //! design.md section 5.
 
+use std::collections::BTreeSet;
+
+use assent_schema::hidden::refused_in_files;
 use serde::Serialize;
 
 use super::findings::Checked;
@@ -15,6 +18,8 @@ struct Report<'a> {
     /// Null for a work tree.
     commit: Option<String>,
     at: String,
+    /// What was not looked at, whatever was found.
+    not_looked_at: &'a BTreeSet<String>,
 }
 
 #[derive(Serialize)]
@@ -51,9 +56,24 @@ pub(super) fn show<'t>(checked: &Checked, text: &dyn Fn(&str) -> Option<&'t str>
         workflows: checked.workflows,
         commit: checked.commit.map(|commit| commit.to_string()),
         at: checked.at.to_string(),
+        not_looked_at: &checked.left_out,
     };
     // Texts and numbers alone: there is nothing here that JSON could not hold.
-    let mut json = serde_json::to_string_pretty(&report).unwrap_or_default();
+    let mut json = visible(&serde_json::to_string_pretty(&report).unwrap_or_default());
     json.push('\n');
     json
+}
+
+/// The same JSON, in which nothing stands that a terminal would obey or nobody would see: paths are told as they are.
+fn visible(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if refused_in_files(c).is_some() {
+            let units = &mut [0; 2];
+            out.extend(c.encode_utf16(units).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }

@@ -1,7 +1,7 @@
 //! Findings as SARIF, which forges show beside the code.
 //!
 //! # Source
-//! OASIS SARIF 2.1.0: sections 3.27 (result), 3.49 (rule), 3.27.22 (related locations), 3.30 (region), 3.36 (code flow).
+//! OASIS SARIF 2.1.0: sections 3.20 (invocation), 3.27 (result), 3.49 (rule), 3.27.22 (related locations), 3.30 (region), 3.36 (code flow).
 
 use assent_schema::code::{Code, Severity};
 use assent_schema::finding::{Finding, Span};
@@ -14,6 +14,10 @@ use super::place::place;
 pub(super) fn show<'t>(checked: &Checked, text: &dyn Fn(&str) -> Option<&'t str>) -> String {
     let rules: Vec<Value> = Code::ALL.iter().map(|code| rule(*code)).collect();
     let results: Vec<Value> = checked.findings.iter().map(|finding| result(finding, text)).collect();
+    let left_out = checked
+        .left_out
+        .iter()
+        .map(|what| json!({ "level": "warning", "message": { "text": format!("Not looked at: {what}.") } }));
     let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -21,6 +25,10 @@ pub(super) fn show<'t>(checked: &Checked, text: &dyn Fn(&str) -> Option<&'t str>
             "tool": { "driver": { "name": "assent", "version": env!("CARGO_PKG_VERSION"), "rules": rules } },
             "columnKind": "unicodeCodePoints",
             "originalUriBaseIds": { "SRCROOT": { "description": { "text": "The root of the source repository." } } },
+            "invocations": [{
+                "executionSuccessful": true,
+                "toolExecutionNotifications": left_out.collect::<Vec<Value>>(),
+            }],
             "results": results,
         }],
     });

@@ -1,31 +1,17 @@
 //! What a source admits: places, sizes, characters. The same for a commit and a work tree.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, Span};
-use assent_schema::tripwire::{patterns, secrets};
+use assent_schema::tripwire::{self, Searched};
 use git2::Oid;
 
 use super::limits::{FILE_MOST_BYTES, SIGNATURE_MOST_BYTES, TOTAL_MOST_BYTES, TREE_FILE_MOST_BYTES};
 use super::place::{Standing, standing};
 use super::text::bad_text;
-use super::{File, Files, Place, Source};
-
-/// What can be read of any bytes. Of UTF-16 that is what is ASCII in it, without the zeros; of other encodings all but what they
-/// have beyond ASCII.
-pub fn legible(bytes: &[u8]) -> (Place, Cow<'_, str>) {
-    match std::str::from_utf8(bytes) {
-        Ok(text) if bytes.len() <= FILE_MOST_BYTES && !text.contains('\0') => (Place::Beside, Cow::Borrowed(text)),
-        Ok(text) if !text.contains('\0') => (Place::Data, Cow::Borrowed(text)),
-        _ => {
-            let without: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != 0).collect();
-            (Place::Data, Cow::Owned(String::from_utf8_lossy(&without).into_owned()))
-        }
-    }
-}
+use super::{File, Files, Place, Source, advice};
 
 /// A file that is about to be read.
 pub(super) struct Reading {
@@ -40,6 +26,28 @@ pub(super) struct Collector {
     unread: BTreeSet<Arc<str>>,
     findings: Findings,
     total_bytes: usize,
+    beside_bytes: usize,
+}
+
+/// A name that holds what looks like a secret: as it may be shown, and what it holds, as a sentence. What is only random is none
+/// here: names of built files are.
+pub fn secret_name(path: &str) -> Option<(String, String)> {
+    let found = tripwire::patterns(path);
+    let what = format!("The name of this file looks like {}.", found.first()?.what);
+    let ranges: Vec<_> = found.into_iter().map(|secret| secret.range).collect();
+    Some((tripwire::masked(path, &ranges), what))
+}
+
+/// Reports what was found in a large file, of which no text is kept.
+pub fn report_searched(path: &Arc<str>, searched: &Searched, help: Option<&'static str>, findings: &mut Findings) {
+    let help = help.unwrap_or(Code::InlineSecret.row().help);
+    let mut add = |what| findings.add_with_help(Code::InlineSecret, Span::new(path, 0..0), what, help);
+    for found in &searched.found {
+        add(format!("This looks like {}, in line {}.", found.what, found.line));
+    }
+    if let Some(line) = searched.until {
+        add(format!("Line {line} holds what looks like a secret as well; what follows it was not looked through."));
+    }
 }
 
 impl Collector {
@@ -51,23 +59,34 @@ impl Collector {
             unread: BTreeSet::new(),
             findings: Findings::new(),
             total_bytes: 0,
+            beside_bytes: 0,
         }
     }
 
     /// Reports something that is not read.
-    pub(super) fn refuse(&mut self, path: &str, what: String) {
-        let path = Arc::from(path);
-        self.findings.add(Code::FileRefused, Span::new(&path, 0..0), what);
+    pub(super) fn refuse(&mut self, path: &str, what: String, help: &'static str) {
+        let path = self.name(path);
+        self.findings.add_with_help(Code::FileRefused, Span::new(&path, 0..0), what, help);
         self.unread.insert(path);
+    }
+
+    /// Reports what looks like a secret in a name itself; the name as it may be shown.
+    fn name(&mut self, path: &str) -> Arc<str> {
+        let Some((shown, what)) = secret_name(path) else { return path.into() };
+        let shown: Arc<str> = shown.into();
+        let help = "Rotate it, and give the file another name.";
+        self.findings.add_with_help(Code::InlineSecret, Span::new(&shown, 0..0), what, help);
+        shown
     }
 
     /// Whether the file at a path is one to read.
     pub(super) fn begin(&mut self, path: &str) -> Option<Reading> {
+        let shown = self.name(path);
         match standing(path) {
             Standing::Read(place) => Some(Reading { path: path.into(), place }),
             Standing::Ignored => None,
             Standing::Misplaced => {
-                let path = Arc::from(path);
+                let path = shown;
                 self.findings.add_with_help(
                     Code::FileRefused,
                     Span::new(&path, 0..0),
@@ -85,43 +104,70 @@ impl Collector {
         matches!(standing(path), Standing::Ignored).then(|| Reading { path: path.into(), place: Place::Beside })
     }
 
-    /// Whether a file beside the source is looked through; one that cannot be is reported.
-    pub(super) fn admit_beside(&mut self, reading: &Reading, size_bytes: usize) -> bool {
-        let admitted = size_bytes <= TREE_FILE_MOST_BYTES;
-        if admitted {
-            self.total_bytes = self.total_bytes.saturating_add(size_bytes);
-        } else {
+    /// Whether a file beside the source, up to which there are so many bytes of such files, is looked through. What is not is
+    /// told: a commit that holds it has no tree digest, or would take too long.
+    pub(super) fn admit_beside(&mut self, reading: &Reading, size_bytes: usize, before_bytes: usize) -> bool {
+        if size_bytes > TREE_FILE_MOST_BYTES {
             let what = format!(
-                "The file is larger than {TREE_FILE_MOST_BYTES} bytes, so it is not looked through for secrets."
+                "The file is larger than {TREE_FILE_MOST_BYTES} bytes, so it is not looked through for secrets, and its commit \
+                 cannot be released."
             );
-            let help = "Keep large files outside of the repository.";
-            self.findings.add_with_help(Code::FileRefused, Span::new(&reading.path, 0..0), what, help);
-            self.unread.insert(Arc::clone(&reading.path));
+            self.refuse(&reading.path, what, advice::OUTSIDE);
+            return false;
         }
-        admitted
+        let all = before_bytes.saturating_add(size_bytes);
+        if before_bytes <= TOTAL_MOST_BYTES && all > TOTAL_MOST_BYTES {
+            let what = format!(
+                "The files beside the source are larger than {TOTAL_MOST_BYTES} bytes in all: this one and those after it are \
+                 not looked through for secrets."
+            );
+            self.refuse(&reading.path, what, advice::OUTSIDE);
+        }
+        all <= TOTAL_MOST_BYTES
     }
 
-    /// Keeps a file beside the source if it holds what looks like a secret; whether it does.
+    /// As [`Self::admit_beside`], where one collector takes all files.
+    pub(super) fn admit_one_beside(&mut self, reading: &Reading, size_bytes: usize) -> bool {
+        let before = self.beside_bytes;
+        self.beside_bytes = before.saturating_add(size_bytes);
+        self.admit_beside(reading, size_bytes, before)
+    }
+
+    /// Keeps a file beside the source if it holds what looks like a secret; whether it does. Of one that is too large to be
+    /// shown, the places are told instead.
     pub(super) fn take_beside(&mut self, reading: Reading, bytes: &[u8]) -> bool {
-        let (place, text) = legible(bytes);
-        let found = if place.holds_keys() { patterns(&text) } else { secrets(&text) };
+        let Reading { path, .. } = reading;
+        if bytes.len() > FILE_MOST_BYTES {
+            let searched = tripwire::search(bytes);
+            report_searched(&path, &searched, None, &mut self.findings);
+            return !searched.found.is_empty();
+        }
+        let text = tripwire::readable(bytes);
+        let is_data = tripwire::is_binary(&text);
+        let found = if is_data { tripwire::patterns(&text) } else { tripwire::secrets(&text) };
         if !found.is_empty() {
-            self.files.insert(reading.path, File::new(place, text.as_bytes()));
+            let place = if is_data { Place::Data } else { Place::Beside };
+            self.files.insert(path, File::new(place, text.as_bytes()));
         }
         !found.is_empty()
     }
 
     /// Whether a file of this size is read.
     pub(super) fn admit(&mut self, reading: &Reading, size_bytes: usize) -> bool {
-        let most = if reading.place.is_proof() { SIGNATURE_MOST_BYTES } else { FILE_MOST_BYTES };
+        let (most, help) = if reading.place.is_proof() {
+            (SIGNATURE_MOST_BYTES, advice::NO_SIGNATURE)
+        } else {
+            (FILE_MOST_BYTES, advice::TOO_LARGE)
+        };
         if size_bytes > most {
-            self.refuse(&reading.path, format!("The file is larger than {most} bytes."));
+            self.refuse(&reading.path, format!("The file is larger than {most} bytes."), help);
             return false;
         }
         let before = self.total_bytes;
         self.total_bytes = before.saturating_add(size_bytes);
         if before <= TOTAL_MOST_BYTES && self.total_bytes > TOTAL_MOST_BYTES {
-            self.refuse(&reading.path, format!("The source is larger than {TOTAL_MOST_BYTES} bytes in all."));
+            let what = format!("The source is larger than {TOTAL_MOST_BYTES} bytes in all.");
+            self.refuse(&reading.path, what, advice::OUTSIDE);
         }
         self.total_bytes <= TOTAL_MOST_BYTES
     }

@@ -8,7 +8,7 @@ use crate::error::Error;
 
 use super::limits::{DEPTH_MOST, FILES_MOST, PATH_MOST_BYTES};
 use super::text::{bad_name, shown};
-use super::{Collector, Reading, Source};
+use super::{Collector, Reading, Source, advice};
 use assent_schema::finding::Findings;
 
 const FILE: i32 = 0o100_644;
@@ -51,7 +51,9 @@ pub fn read_commit(repository: &Repository, commit: Oid) -> Result<(Source, Find
     let mut clean = BTreeSet::new();
     for entry in entries {
         match entry {
-            Entry::Refused { path, what } => collector.refuse(&path, format!("The commit holds {what}.")),
+            Entry::Refused { path, what, help } => {
+                collector.refuse(&path, format!("The commit holds {what}."), help);
+            }
             Entry::File { path, blob, .. } => {
                 if let Some(reading) = collector.begin(&path) {
                     read_blob(&odb, blob, reading, &mut collector)
@@ -87,9 +89,14 @@ pub(super) fn read_blob(
 }
 
 /// Whether the file is kept, since it holds what looks like a secret.
-fn read_beside(odb: &Odb<'_>, blob: Oid, reading: Reading, collector: &mut Collector) -> Result<bool, git2::Error> {
+pub(super) fn read_beside(
+    odb: &Odb<'_>,
+    blob: Oid,
+    reading: Reading,
+    collector: &mut Collector,
+) -> Result<bool, git2::Error> {
     let (size, _) = odb.read_header(blob)?;
-    if !collector.admit_beside(&reading, size) {
+    if !collector.admit_one_beside(&reading, size) {
         return Ok(false);
     }
     let object = odb.read(blob)?;
@@ -109,10 +116,12 @@ pub(super) enum Entry {
     },
     /// Something that is not read.
     Refused {
-        /// Its path, fit to be shown.
+        /// Its path; people see it by [`shown_path`](super::shown_path).
         path: String,
         /// What it is, as a sentence fragment.
         what: &'static str,
+        /// What to do about it, as a sentence.
+        help: &'static str,
     },
 }
 
@@ -152,17 +161,19 @@ pub(super) fn walk_below(
         if entries.len() >= FILES_MOST {
             // Once is enough; the walk stops here in every folder above, too.
             if entries.len() == FILES_MOST {
-                entries.push(Entry::Refused { path: folder.to_owned(), what: "more files than the compiler reads" });
+                let what = "more files than the compiler reads";
+                entries.push(Entry::Refused { path: folder.to_owned(), what, help: advice::TOO_MANY });
             }
             return Ok(());
         }
         let bytes = item.name_bytes();
         let Ok(name) = std::str::from_utf8(bytes) else {
-            entries.push(Entry::Refused { path: join(folder, &shown(bytes)), what: "a name that is not UTF-8" });
+            let what = "a name that is not UTF-8";
+            entries.push(Entry::Refused { path: join(folder, &shown(bytes)), what, help: advice::NOT_UTF8 });
             continue;
         };
-        if let Some(what) = bad_name(name) {
-            entries.push(Entry::Refused { path: join(folder, &shown(bytes)), what });
+        if let Some((what, help)) = bad_name(name) {
+            entries.push(Entry::Refused { path: join(folder, name), what, help });
             continue;
         }
         let path = join(folder, name);
@@ -170,15 +181,17 @@ pub(super) fn walk_below(
         let place = [bytes, if item.filemode_raw() == FOLDER { b"/" } else { b"\0" }].concat();
         let sorted = last < place;
         last = place;
-        let refused = match item.filemode_raw() {
-            _ if !names.insert(bytes.to_vec()) => "two things of one name",
-            _ if !sorted => "names in another order than git's, which hides some from whoever looks for them",
-            _ if path.len() > PATH_MOST_BYTES => "a path that is too long",
+        let (what, help) = match item.filemode_raw() {
+            _ if !names.insert(bytes.to_vec()) => ("two things of one name", advice::TREE),
+            _ if !sorted => {
+                ("names in another order than git's, which hides some from whoever looks for them", advice::TREE)
+            }
+            _ if path.len() > PATH_MOST_BYTES => ("a path that is too long", advice::TOO_LONG),
             mode @ (FILE | EXECUTABLE) => {
                 entries.push(Entry::File { path, blob: item.id(), executable: mode == EXECUTABLE });
                 continue;
             }
-            FOLDER if depth >= DEPTH_MOST => "a folder that is too deep",
+            FOLDER if depth >= DEPTH_MOST => ("a folder that is too deep", advice::TOO_DEEP),
             FOLDER if taken(&path, item.id()) => continue,
             FOLDER => {
                 let inner =
@@ -186,11 +199,11 @@ pub(super) fn walk_below(
                 walk_below(repository, &inner, &path, depth.saturating_add(1), entries, taken)?;
                 continue;
             }
-            LINK => "a link",
-            SUBMODULE => "a submodule",
-            _ => "an entry of a mode that files do not have",
+            LINK => ("a link", advice::LINK),
+            SUBMODULE => ("a submodule", advice::SUBMODULE),
+            _ => ("an entry of a mode that files do not have", advice::MODE),
         };
-        entries.push(Entry::Refused { path, what: refused });
+        entries.push(Entry::Refused { path, what, help });
     }
     Ok(())
 }

@@ -145,7 +145,9 @@ struct Reader<'r> {
 impl Reader<'_> {
     fn take(&mut self, entry: &Entry) -> Result<(), Error> {
         match entry {
-            Entry::Refused { path, what } => self.collector.refuse(path, format!("The commit holds {what}.")),
+            Entry::Refused { path, what, help } => {
+                self.collector.refuse(path, format!("The commit holds {what}."), help);
+            }
             Entry::File { path, blob, .. } => self.read(path, *blob)?,
         }
         Ok(())
@@ -163,10 +165,10 @@ impl Reader<'_> {
         let clean = || self.commit.clean.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(reading) = Collector::begin_beside(path).filter(|_| !clean().contains(&blob)) else { return Ok(()) };
         let (size, _) = self.odb.read_header(blob)?;
-        if !self.collector.admit_beside(&reading, size) {
+        let before = self.commit.beside.fetch_add(size, Ordering::Relaxed);
+        if !self.collector.admit_beside(&reading, size, before) {
             return Ok(());
         }
-        self.commit.beside.fetch_add(size, Ordering::Relaxed);
         if !self.collector.take_beside(reading, self.odb.read(blob)?.data()) {
             clean().insert(blob);
         }
@@ -215,7 +217,7 @@ fn mark<'e>(domain: &'static str, entries: impl Iterator<Item = &'e Entry>) -> D
     for entry in entries {
         let (path, what) = match entry {
             Entry::File { path, blob, .. } => (path, blob.as_bytes()),
-            Entry::Refused { path, what } => (path, what.as_bytes()),
+            Entry::Refused { path, what, .. } => (path, what.as_bytes()),
         };
         named.extend_from_slice(path.as_bytes());
         named.push(0);
@@ -236,6 +238,10 @@ impl Parts for Commit {
 
     fn away(&self) -> Vec<ClientId> {
         self.pinned.away.iter().cloned().collect()
+    }
+
+    fn pins(&self) -> BTreeMap<ClientId, Oid> {
+        self.pinned.pins.clone()
     }
 
     fn project(&self) -> Result<(Source, Findings), Error> {
@@ -302,7 +308,8 @@ impl Parts for Commit {
         let what = format!("The source has more than {FILES_MOST} files or {TOTAL_MOST_BYTES} bytes in all.");
         let mut findings = Findings::new();
         if self.is_too_large() {
-            findings.add(Code::FileRefused, Span::new(&"assent.toml".into(), 0..0), what);
+            let help = "Take files out, and keep large ones outside of the repository.";
+            findings.add_with_help(Code::FileRefused, Span::new(&"assent.toml".into(), 0..0), what, help);
         }
         findings.sorted().pop()
     }

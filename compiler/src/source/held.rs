@@ -6,7 +6,7 @@ use assent_schema::finding::Findings;
 use assent_schema::id::{ClientId, WorkflowId};
 use git2::Oid;
 
-use super::{File, Folder, Parts, Pending, Place, Source};
+use super::{File, Folder, Parts, Pending, PinnedClients, Place, Source};
 use crate::error::Error;
 
 /// A whole source in its parts.
@@ -18,6 +18,7 @@ pub struct Held {
     findings: Findings,
     /// Files that are none of the source, which findings are about all the same.
     beside: BTreeMap<&'static str, String>,
+    pinned: PinnedClients,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -43,6 +44,7 @@ impl Held {
             clients: BTreeMap::new(),
             findings,
             beside: BTreeMap::new(),
+            pinned: PinnedClients::default(),
         };
         for (path, file) in source.files {
             parts.part(part(&path, &file)).files.insert(path, file);
@@ -60,6 +62,13 @@ impl Held {
     #[must_use]
     pub fn with_beside(mut self, path: &'static str, bytes: &[u8]) -> Self {
         self.beside.extend(std::str::from_utf8(bytes).ok().map(|text| (path, text.to_owned())));
+        self
+    }
+
+    /// Says which clients are pinned.
+    #[must_use]
+    pub fn with_pinned(mut self, pinned: PinnedClients) -> Self {
+        self.pinned = pinned;
         self
     }
 
@@ -95,6 +104,14 @@ impl Parts for Held {
 
     fn clients(&self) -> Vec<ClientId> {
         self.clients.keys().cloned().collect()
+    }
+
+    fn away(&self) -> Vec<ClientId> {
+        self.pinned.away.iter().cloned().collect()
+    }
+
+    fn pins(&self) -> BTreeMap<ClientId, Oid> {
+        self.pinned.pins.clone()
     }
 
     fn project(&self) -> Result<(Source, Findings), Error> {

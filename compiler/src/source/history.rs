@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::id::ClientId;
+use assent_schema::tripwire::patterns;
 use git2::{ObjectType, Oid, Repository, Sort};
 
 use super::limits::{DEPTH_MOST, TREE_FILE_MOST_BYTES};
 use super::pinned::{CLIENTS_LOCK, Pin, Pins, lock_of};
-use super::text::{bad_name, shown};
+use super::text::named;
 use crate::error::Error;
 
 /// A file of an older commit.
@@ -16,14 +17,25 @@ use crate::error::Error;
 pub struct OldFile {
     /// The newest commit that holds it.
     pub commit: Oid,
-    /// Its path there, fit to be shown.
+    /// Its path there.
     pub path: String,
     /// Its bytes.
     pub bytes: Vec<u8>,
 }
 
-/// Shows every blob that commits at or below some tips hold and the one that was looked at does not, newest commit first.
-/// Files of more than [`TREE_FILE_MOST_BYTES`] are left out.
+/// Something that stands in an older commit.
+#[derive(Clone, Debug)]
+pub enum Old {
+    /// A file of at most [`TREE_FILE_MOST_BYTES`].
+    File(OldFile),
+    /// A file that is larger, by its commit and path.
+    TooLarge(Oid, String),
+    /// A file or folder whose name looks like a secret, by its commit and path.
+    Named(Oid, String),
+}
+
+/// Shows every blob that commits at or below some tips hold and the one that was looked at does not, newest commit first; of
+/// those that are too large, that they are there.
 ///
 /// # Errors
 /// When the object database cannot be read: a shallow clone lacks what was asked for, and must not look clean.
@@ -31,7 +43,7 @@ pub fn look_through(
     repository: &Repository,
     tips: &BTreeSet<Oid>,
     looked_at: Option<Oid>,
-    see: &mut dyn FnMut(OldFile),
+    see: &mut dyn FnMut(Old),
 ) -> Result<(), Error> {
     let failed = |e| Error::git("walk the history", e);
     if repository.is_shallow() {
@@ -40,19 +52,25 @@ pub fn look_through(
     let mut walk = repository.revwalk().map_err(failed)?;
     walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME).map_err(failed)?;
     tips.iter().try_for_each(|tip| walk.push(*tip)).map_err(failed)?;
-    let mut seen = BTreeSet::new();
+    let mut seen = Seen { blobs: BTreeSet::new(), names: BTreeSet::new() };
     if let Some(commit) = looked_at {
         let tree = repository.find_commit(commit).map_err(failed)?.tree_id();
-        gather(repository, tree, "", 0, &mut seen, &mut Vec::new()).map_err(failed)?;
+        seen.gather(repository, tree, "", 0, &mut Vec::new()).map_err(failed)?;
     }
     for id in walk {
         let id = id.map_err(failed)?;
         let tree = repository.find_commit(id).map_err(failed)?.tree_id();
         let mut found = Vec::new();
-        gather(repository, tree, "", 0, &mut seen, &mut found).map_err(failed)?;
-        for (path, blob) in found {
-            let bytes = repository.find_blob(blob).map_err(failed)?.content().to_vec();
-            see(OldFile { commit: id, path, bytes });
+        seen.gather(repository, tree, "", 0, &mut found).map_err(failed)?;
+        for (path, item) in found {
+            see(match item {
+                Item::Named => Old::Named(id, path),
+                Item::TooLarge => Old::TooLarge(id, path),
+                Item::Blob(blob) => {
+                    let bytes = repository.find_blob(blob).map_err(failed)?.content().to_vec();
+                    Old::File(OldFile { commit: id, path, bytes })
+                }
+            });
         }
     }
     Ok(())
@@ -76,35 +94,52 @@ pub fn pinned_by(repository: &Repository, lock: &[u8]) -> BTreeMap<ClientId, Oid
     clients.into_iter().filter_map(|(client, pin)| Some((client, here(&pin)?))).collect()
 }
 
-/// The blobs of a tree that were not seen before.
-fn gather(
-    repository: &Repository,
-    tree: Oid,
-    folder: &str,
-    depth: usize,
-    seen: &mut BTreeSet<Oid>,
-    found: &mut Vec<(String, Oid)>,
-) -> Result<(), git2::Error> {
-    if depth > DEPTH_MOST || !seen.insert(tree) {
-        return Ok(());
-    }
-    let odb = repository.odb()?;
-    for item in &repository.find_tree(tree)? {
-        let bytes = item.name_bytes();
-        let name = std::str::from_utf8(bytes).ok().filter(|name| bad_name(name).is_none());
-        let path = format!("{folder}{}", name.map_or_else(|| shown(bytes), str::to_owned));
-        match item.kind() {
-            Some(ObjectType::Tree) => {
-                gather(repository, item.id(), &format!("{path}/"), depth.saturating_add(1), seen, found)?;
-            }
-            // The header first: a small pack can hold an object that inflates to gigabytes.
-            Some(ObjectType::Blob)
-                if seen.insert(item.id()) && odb.read_header(item.id())?.0 <= TREE_FILE_MOST_BYTES =>
-            {
-                found.push((path, item.id()));
-            }
-            _ => {}
+/// What a tree holds that was not seen before.
+enum Item {
+    Blob(Oid),
+    TooLarge,
+    Named,
+}
+
+/// Trees and blobs that were seen, and names that look like secrets.
+struct Seen {
+    blobs: BTreeSet<Oid>,
+    names: BTreeSet<String>,
+}
+
+impl Seen {
+    /// What a tree holds that was not seen before.
+    fn gather(
+        &mut self,
+        repository: &Repository,
+        tree: Oid,
+        folder: &str,
+        depth: usize,
+        found: &mut Vec<(String, Item)>,
+    ) -> Result<(), git2::Error> {
+        if depth > DEPTH_MOST || !self.blobs.insert(tree) {
+            return Ok(());
         }
+        let odb = repository.odb()?;
+        for item in &repository.find_tree(tree)? {
+            let bytes = item.name_bytes();
+            let name = named(bytes);
+            let path = format!("{folder}{name}");
+            if !patterns(&name).is_empty() && self.names.insert(path.clone()) {
+                found.push((path.clone(), Item::Named));
+            }
+            match item.kind() {
+                Some(ObjectType::Tree) => {
+                    self.gather(repository, item.id(), &format!("{path}/"), depth.saturating_add(1), found)?;
+                }
+                // The header first: a small pack can hold an object that inflates to gigabytes.
+                Some(ObjectType::Blob) if self.blobs.insert(item.id()) => {
+                    let fits = odb.read_header(item.id())?.0 <= TREE_FILE_MOST_BYTES;
+                    found.push((path, if fits { Item::Blob(item.id()) } else { Item::TooLarge }));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }

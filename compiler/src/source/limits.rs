@@ -12,5 +12,6 @@ pub const TOTAL_MOST_BYTES: usize = 4 << 30;
 pub const DEPTH_MOST: usize = 32;
 /// The longest path, in bytes.
 pub const PATH_MOST_BYTES: usize = 1_024;
-/// The largest file of a commit that has a tree digest, in bytes: pictures and archives beside the source included.
+/// The largest file of a commit that has a tree digest, in bytes: pictures and archives beside the source included. Up to this
+/// size they are looked through for secrets.
 pub const TREE_FILE_MOST_BYTES: usize = 64 << 20;

@@ -6,6 +6,7 @@
 //! # Source
 //! language.md section 1, formats.md section 1.
 
+mod advice;
 mod collect;
 mod commit;
 mod commits;
@@ -28,21 +29,22 @@ use std::sync::Arc;
 
 use git2::Oid;
 
-pub use collect::legible;
 use collect::{Collector, Reading};
+pub use collect::{report_searched, secret_name};
 pub use commit::{read_commit, resolve_commit};
 pub use commits::{Change, Past, TrustFiles, changes_since};
 pub use git::{Commit, open_commit, unhashed};
 pub use held::Held;
-pub use history::{OldFile, look_through, pinned_by, pins_of};
+pub use history::{Old, OldFile, look_through, pinned_by, pins_of};
 pub use memory::read_files;
 pub use parts::{Folder, Parts, Pending};
-pub use pinned::{CLIENTS_LOCK, Pin, Pins, read_pinned};
+pub use pinned::{CLIENTS_LOCK, Pin, PinnedClients, Pins, read_pinned};
 pub use place::{Place, place_of};
 pub use shared::{Configured, LIBRARY_FOLDER, Library, PROJECT_FILE, Shared, SharedReader};
 pub use shelf::Shelf;
+pub use text::shown_path;
 pub use tree::{TreeEntry, tree_digest, tree_digest_of_commit};
-pub use worktree::{read_worktree, read_worktree_file};
+pub use worktree::{look_beside, read_worktree, read_worktree_file};
 
 /// The files that the compiler reads, by path.
 pub type Files = BTreeMap<Arc<str>, File>;
@@ -53,7 +55,7 @@ pub type Files = BTreeMap<Arc<str>, File>;
 pub struct File {
     /// What kind of file stands at this path.
     pub place: Place,
-    /// Its bytes, as stored.
+    /// Its bytes, as stored; those of its text, where it is not one of the source.
     pub bytes: Arc<[u8]>,
     /// The same bytes, not copied, as text; empty when they are none.
     text: Arc<str>,

@@ -1,5 +1,7 @@
 //! What a source is to a compiler that reads it part by part.
 
+use std::collections::BTreeMap;
+
 use assent_schema::canon::Digest;
 use assent_schema::finding::{Finding, Findings};
 use assent_schema::id::{ClientId, WorkflowId};
@@ -47,6 +49,11 @@ pub trait Parts: Sync {
     /// Clients whose folders are pinned and not here.
     fn away(&self) -> Vec<ClientId> {
         Vec::new()
+    }
+
+    /// The commits at which clients are pinned, here or not.
+    fn pins(&self) -> BTreeMap<ClientId, Oid> {
+        BTreeMap::new()
     }
 
     /// Everything outside of the clients' folders.

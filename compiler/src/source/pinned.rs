@@ -13,7 +13,7 @@ use assent_schema::id::ClientId;
 use git2::{ErrorCode, Odb, Oid, Repository, Tree};
 use serde::{Deserialize, Serialize};
 
-use super::commit::{Entry, read_blob, walk_tree};
+use super::commit::{Entry, read_beside, read_blob, walk_tree};
 use super::limits::FILE_MOST_BYTES;
 use super::{Collector, Source, tree_digest_of_commit};
 use crate::error::Error;
@@ -85,6 +85,8 @@ fn full(commit: &str) -> Option<Oid> {
 pub(super) struct Pinned {
     /// The trees of those whose commit is in this repository, and is what was pinned.
     pub(super) trees: BTreeMap<ClientId, Oid>,
+    /// All that are pinned, by the commit.
+    pub(super) pins: BTreeMap<ClientId, Oid>,
     /// Those whose commit is not.
     pub(super) away: BTreeSet<ClientId>,
     /// What is wrong.
@@ -115,6 +117,7 @@ impl Pinned {
                 continue;
             }
             let Some(commit) = full(&pin.commit) else { continue };
+            found.pins.insert(client.clone(), commit);
             let tree = match repository.find_commit(commit) {
                 Err(e) if e.code() == ErrorCode::NotFound => {
                     found.away.insert(client);
@@ -169,11 +172,24 @@ pub(super) fn lock(odb: &Odb<'_>, blob: Oid) -> Result<Option<Vec<u8>>, git2::Er
     Ok(Some(odb.read(blob)?.data().to_vec()))
 }
 
+/// The clients that a lock pins.
+#[derive(Clone, Debug, Default)]
+pub struct PinnedClients {
+    /// The commit of each.
+    pub pins: BTreeMap<ClientId, Oid>,
+    /// Those whose commit is not in the repository.
+    pub away: BTreeSet<ClientId>,
+}
+
 /// The pinned folders for a source on disk, whose lock this is: what is pinned is read from the object database.
 ///
 /// # Errors
 /// When that cannot be read.
-pub fn read_pinned(repository: &Repository, lock: &[u8], disk: &Source) -> Result<(Source, Findings), Error> {
+pub fn read_pinned(
+    repository: &Repository,
+    lock: &[u8],
+    disk: &Source,
+) -> Result<(Source, Findings, PinnedClients), Error> {
     let all: BTreeSet<ClientId> = disk.files.keys().filter_map(|path| client_of(path)).collect();
     let pinned = Pinned::of(repository, lock, &all.iter().collect())?;
     let odb = repository.odb().map_err(|e| Error::git("open the object database", e))?;
@@ -185,10 +201,14 @@ pub fn read_pinned(repository: &Repository, lock: &[u8], disk: &Source) -> Resul
         walk_tree(repository, &tree, &format!("clients/{client}"), 2, &mut entries)?;
         for entry in entries {
             match entry {
-                Entry::Refused { path, what } => collector.refuse(&path, format!("The commit holds {what}.")),
+                Entry::Refused { path, what, help } => {
+                    collector.refuse(&path, format!("The commit holds {what}."), help);
+                }
                 Entry::File { path, blob, .. } => {
                     if let Some(reading) = collector.begin(&path) {
                         read_blob(&odb, blob, reading, &mut collector).map_err(failed)?;
+                    } else if let Some(reading) = Collector::begin_beside(&path) {
+                        read_beside(&odb, blob, reading, &mut collector).map_err(failed)?;
                     }
                 }
             }
@@ -196,7 +216,7 @@ pub fn read_pinned(repository: &Repository, lock: &[u8], disk: &Source) -> Resul
     }
     let (source, mut findings) = collector.finish(None);
     findings.append(pinned.findings);
-    Ok((source, findings))
+    Ok((source, findings, PinnedClients { pins: pinned.pins, away: pinned.away }))
 }
 
 /// The client in whose folder a path is.

@@ -42,8 +42,7 @@ pub enum Place {
     Passkey(Arc<str>, PersonId),
     /// A file that the compiler does not compile, such as a README. Only those that hold what looks like a secret are kept.
     Beside,
-    /// As [`Place::Beside`], of a file that is large or not text: what is random there is data, so only known forms of secrets
-    /// are sought.
+    /// As [`Place::Beside`], of a file that is not text: what is random there is data, so only known forms of secrets are sought.
     Data,
 }
 

@@ -1,9 +1,12 @@
 //! What bytes may stand in a file that people review: text that means what it shows.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use assent_schema::hidden::{Hidden, Met, kind, walk};
 use assent_schema::trust::is_plain;
+
+use super::advice;
 
 /// What is wrong with the bytes of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,23 +66,38 @@ fn forbidden(met: &Met, signed: bool) -> Option<String> {
     Some(format!("The file holds {kind}, U+{:04X}.", u32::from(met.c)))
 }
 
-/// Why a name in a tree cannot be one of ours.
-pub(super) fn bad_name(name: &str) -> Option<&'static str> {
+/// Why a name in a tree cannot be one of ours, and what to do about it.
+pub(super) fn bad_name(name: &str) -> Option<(&'static str, &'static str)> {
     let lower = name.to_ascii_lowercase();
     if matches!(lower.as_str(), "" | "." | ".." | ".git" | "git~1") {
-        return Some("a name that git or the system reserves");
+        return Some(("a name that git or the system reserves", advice::RESERVED));
     }
     if name.contains(['/', '\\']) {
-        return Some("a name with a path separator");
+        return Some(("a name with a path separator", advice::SEPARATED));
     }
     walk(name)
         .any(|met| matches!(met.c, '\n' | '\t') || met.refused_in_files().is_some())
-        .then_some("a name with invisible characters")
+        .then_some(("a name with invisible characters", advice::UNSEEN))
 }
 
-/// A name as it can be shown: everything but plain ASCII escaped when the name itself is refused.
+/// A name as a text: as it is where it is UTF-8, escaped where no text could hold it.
+pub(super) fn named(name: &[u8]) -> String {
+    std::str::from_utf8(name).map_or_else(|_| shown(name), str::to_owned)
+}
+
+/// A name in plain ASCII.
 pub(super) fn shown(name: &[u8]) -> String {
     name.escape_ascii().to_string()
+}
+
+/// A path for people: what nobody sees in it is escaped, all else is as it is.
+pub fn shown_path(path: &str) -> Cow<'_, str> {
+    let is_odd = |c: char| matches!(c, '\n' | '\t') || refused_in_files(c).is_some();
+    if !path.contains(is_odd) {
+        return Cow::Borrowed(path);
+    }
+    let each = path.chars().map(|c| if is_odd(c) { c.escape_default().to_string() } else { c.to_string() });
+    Cow::Owned(each.collect())
 }
 
 #[cfg(test)]
@@ -114,6 +132,14 @@ mod tests {
         let help = |text: &str, signed| bad_text(text.as_bytes(), signed).map(|bad| bad.help).unwrap_or_default();
         assert!(help("a\nb\u{202e}c", false).contains("column 2: it changes the order"));
         assert!(help("a\r\n", true).contains("signed again"));
+    }
+
+    #[test]
+    fn paths_for_people_are_as_they_are_but_for_what_nobody_sees() {
+        for plain in ["docs/a\\b.txt", "docs/ä 漢字.txt"] {
+            assert_eq!(shown_path(plain), plain);
+        }
+        assert_eq!(shown_path("a\u{202e}b\n"), "a\\u{202e}b\\n");
     }
 
     #[test]

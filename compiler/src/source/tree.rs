@@ -11,6 +11,7 @@ use crate::error::Error;
 
 use super::commit::{Entry, walk};
 use super::limits::TREE_FILE_MOST_BYTES;
+use super::shown_path;
 
 /// One file of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,8 +47,11 @@ pub fn tree_digest_of_commit(repository: &Repository, commit: Oid) -> Result<Dig
     for entry in walk(repository, commit)? {
         let (path, blob, executable) = match entry {
             Entry::File { path, blob, executable } => (path, blob, executable),
-            Entry::Refused { path, what } => {
-                return Err(Error::input(format!("commit {commit} has no tree digest: {path} is {what}")));
+            Entry::Refused { path, what, .. } => {
+                return Err(Error::input(format!(
+                    "commit {commit} has no tree digest: {} is {what}",
+                    shown_path(&path)
+                )));
             }
         };
         let unread = |e| Error::git(format!("read {path} of commit {commit}"), e);

@@ -5,6 +5,7 @@
 //! # Source
 //! language.md sections 5 and 7, design.md section 5. Promises P01, P07.
 
+mod bytes;
 mod entropy;
 mod named;
 mod numbers;
@@ -13,6 +14,7 @@ mod secret;
 
 use std::ops::Range;
 
+pub use bytes::{Located, Searched, is_binary, readable, search};
 pub use personal::{Personal, PersonalKind, personal};
 pub use secret::{Secret, patterns, secrets};
 

@@ -5,15 +5,18 @@
 
 use std::fmt::Write as _;
 
-use super::words::{Line, Section, asked, sections, summary};
-use crate::compare::ClientChange;
+use super::words::{Line, Section, asked, not_compared, sections, summary};
+use crate::compare::{Absent, ClientChange};
 
 /// The largest comment, in bytes; GitHub refuses more than 65,536 characters.
 const COMMENT_MOST_BYTES: usize = 60_000;
 
 /// The changes as Markdown.
-pub fn markdown(changes: &[ClientChange]) -> String {
-    let mut out = format!("**{}**\n", escaped(&summary(changes)));
+pub fn markdown(changes: &[ClientChange], absent: &[Absent]) -> String {
+    let mut out = format!("**{}**\n", escaped(&summary(changes, absent)));
+    for absent in absent {
+        write!(out, "\n⚠️ {}\n", escaped(&not_compared(absent))).unwrap_or_default();
+    }
     for change in changes {
         let mut part = format!("\n### {}\n", escaped(&format!("`{}`", change.client)));
         if let Some(asked) = asked(change) {

@@ -8,13 +8,13 @@ use std::fmt::Write as _;
 use assent_schema::uses::DataUse;
 use serde_json::{Value, json};
 
-use crate::compare::{ClientChange, Difference, What, WorkflowChange};
+use crate::compare::{Absent, ClientChange, Difference, What, WorkflowChange};
 
 pub use markdown::markdown;
-use words::{asked, sections, summary, use_line};
+use words::{asked, not_compared, sections, summary, use_line};
 
 /// The changes as plain text.
-pub fn human(changes: &[ClientChange]) -> String {
+pub fn human(changes: &[ClientChange], absent: &[Absent]) -> String {
     let mut out = String::new();
     for change in changes {
         writeln!(out, "{}", change.client).unwrap_or_default();
@@ -31,13 +31,16 @@ pub fn human(changes: &[ClientChange]) -> String {
         }
         out.push('\n');
     }
-    out.push_str(&summary(changes));
+    for absent in absent {
+        writeln!(out, "{}\n", not_compared(absent)).unwrap_or_default();
+    }
+    out.push_str(&summary(changes, absent));
     out.push('\n');
     out
 }
 
 /// The changes as JSON: data uses in full and in words.
-pub fn json(changes: &[ClientChange]) -> Value {
+pub fn json(changes: &[ClientChange], absent: &[Absent]) -> Value {
     let all = changes.iter().map(|change| {
         let uses = |uses: &[DataUse]| -> Value {
             uses.iter().map(|data_use| json!({ "use": data_use, "words": use_line(data_use) })).collect()
@@ -57,7 +60,7 @@ pub fn json(changes: &[ClientChange]) -> Value {
             "approvers": change.approvers,
         })
     });
-    json!({ "clients": all.collect::<Vec<_>>() })
+    json!({ "clients": all.collect::<Vec<_>>(), "not_compared": absent })
 }
 
 fn workflow_json(change: &WorkflowChange) -> Value {

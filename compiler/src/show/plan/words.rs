@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use assent_schema::id::WorkflowId;
 use assent_schema::uses::DataUse;
 
-use crate::compare::{Approvers, ClientChange, Detail, Difference, FactChange, Lowered, What, WorkflowChange};
+use crate::compare::{Absent, Approvers, ClientChange, Detail, Difference, FactChange, Lowered, What, WorkflowChange};
 use crate::sentence::sentence;
 
 /// The most lines of a prompt's difference that are shown.
@@ -221,8 +221,30 @@ fn lines_changed(was: &str, is: &str) -> Vec<String> {
     changed
 }
 
+/// What is known of a client that was not compared.
+pub(super) fn not_compared(absent: &Absent) -> String {
+    let short = |commit: &String| commit.chars().take(12).collect::<String>();
+    let pin = match (absent.was.as_ref().map(short), absent.is.as_ref().map(short)) {
+        (Some(was), Some(is)) if was == is => format!("its pin stays at `{is}`"),
+        (Some(was), Some(is)) => format!("its pin moves from `{was}` to `{is}`"),
+        (Some(was), None) => format!("its pin at `{was}` goes"),
+        (None, Some(is)) => format!("it is pinned at `{is}`"),
+        (None, None) => "its pin cannot be read".to_owned(),
+    };
+    format!("`{}`: pinned, not here, not compared; {pin}.", absent.client)
+}
+
 /// One line that sums everything up.
-pub(super) fn summary(changes: &[ClientChange]) -> String {
+pub(super) fn summary(changes: &[ClientChange], absent: &[Absent]) -> String {
+    let names: Vec<_> = absent.iter().map(|absent| format!("`{}`", absent.client)).collect();
+    match (changes.is_empty(), names.is_empty()) {
+        (_, true) => summary_of(changes),
+        (true, false) => format!("Nothing changes for the clients that are here. Not compared: {}.", names.join(", ")),
+        (false, false) => format!("{} Not compared: {}.", summary_of(changes), names.join(", ")),
+    }
+}
+
+fn summary_of(changes: &[ClientChange]) -> String {
     let (added, dropped, missing) = changes.iter().fold((0, 0, 0), |(added, dropped, missing), change| {
         (added + change.added.len(), dropped + change.dropped.len(), missing + change.missing.len())
     });
