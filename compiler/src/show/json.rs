@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use assent_schema::hidden::refused_in_files;
+use assent_schema::hidden::walk;
 use serde::Serialize;
 
 use super::findings::Checked;
@@ -67,12 +67,12 @@ pub(super) fn show<'t>(checked: &Checked, text: &dyn Fn(&str) -> Option<&'t str>
 /// The same JSON, in which nothing stands that a terminal would obey or nobody would see: paths are told as they are.
 fn visible(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        if refused_in_files(c).is_some() {
+    for met in walk(json) {
+        if met.refused_in_files().is_some() {
             let units = &mut [0; 2];
-            out.extend(c.encode_utf16(units).iter().map(|unit| format!("\\u{unit:04x}")));
+            out.extend(met.c.encode_utf16(units).iter().map(|unit| format!("\\u{unit:04x}")));
         } else {
-            out.push(c);
+            out.push(met.c);
         }
     }
     out

@@ -92,11 +92,11 @@ pub(super) fn shown(name: &[u8]) -> String {
 
 /// A path for people: what nobody sees in it is escaped, all else is as it is.
 pub fn shown_path(path: &str) -> Cow<'_, str> {
-    let is_odd = |c: char| matches!(c, '\n' | '\t') || refused_in_files(c).is_some();
-    if !path.contains(is_odd) {
+    let is_odd = |met: &Met| matches!(met.c, '\n' | '\t') || met.refused_in_files().is_some();
+    if !walk(path).any(|met| is_odd(&met)) {
         return Cow::Borrowed(path);
     }
-    let each = path.chars().map(|c| if is_odd(c) { c.escape_default().to_string() } else { c.to_string() });
+    let each = walk(path).map(|met| if is_odd(&met) { met.c.escape_default().to_string() } else { met.c.to_string() });
     Cow::Owned(each.collect())
 }
 
