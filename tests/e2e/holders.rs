@@ -326,9 +326,11 @@ fn a_second_history_under_one_name_gets_no_line_of_the_witness() {
     scene.agent.stop().expect("an agent that stops");
     std::fs::remove_dir_all(&state).expect("the state folder goes");
     std::fs::rename(&twin, &state).expect("the copy comes in its place");
-    let own = git2::Repository::open_bare(&scene.agency.remote).expect("the agency's repository");
-    let status = own.find_reference(&format!("refs/heads/status/staging/eu/{NAME}"));
-    status.and_then(|mut it| it.delete()).expect("a branch that goes");
+    // What the agent pushed last may still hold the branch's lock: git waits for it.
+    let branch = format!("refs/heads/status/staging/eu/{NAME}");
+    let mut gone = command("git", folder.path());
+    gone.arg("--git-dir").arg(&scene.agency.remote).args(["-c", "core.filesRefLockTimeout=20000"]);
+    succeed(gone.args(["update-ref", "-d", &branch]));
     // Nothing else knows of the other history: the witness does.
     scene.agent.start().expect("an agent that starts");
     scene.alerted("witness", &["ahead", "other-history"]);
