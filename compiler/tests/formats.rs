@@ -50,13 +50,16 @@ fn check((files, links): &(Files, Vec<String>), format: &str) -> String {
 fn members(kind: &str) -> (&'static [&'static str], &'static [&'static str]) {
     match kind {
         "log" => (&["version", "runs"], &["$schema"]),
-        "run" => (&["tool"], &["results", "columnKind", "originalUriBaseIds"]),
+        "run" => (&["tool"], &["results", "columnKind", "originalUriBaseIds", "invocations"]),
         "tool" => (&["driver"], &[]),
         "driver" => (&["name"], &["version", "rules"]),
         "rule" => (&["id"], &["shortDescription", "fullDescription", "help", "defaultConfiguration", "properties"]),
         "result" => (&["message"], &["ruleId", "ruleIndex", "level", "locations", "relatedLocations", "codeFlows"]),
         "text" => (&["text"], &[]),
         "location" => (&[], &["physicalLocation", "message"]),
+        // Sections 3.20.14, 3.20.21 and 3.58.
+        "invocation" => (&["executionSuccessful"], &["toolExecutionNotifications"]),
+        "notification" => (&["message"], &["level"]),
         "physical" => (&["artifactLocation"], &["region"]),
         "artifact" => (&[], &["uri", "uriBaseId"]),
         "region" => (&[], &["startLine", "startColumn", "endLine", "endColumn"]),
@@ -146,6 +149,12 @@ fn every_finding_is_sarif_as_its_standard_says() {
                 let tags = list(&rule["properties"]["tags"]);
                 let unique: BTreeSet<&str> = tags.iter().map(|tag| tag.as_str().unwrap()).collect();
                 assert_eq!(unique.len(), tags.len(), "tags are unique");
+            }
+            for invocation in list(&run["invocations"]) {
+                assert_eq!(object("invocation", invocation)["executionSuccessful"], true);
+                for notification in list(&invocation["toolExecutionNotifications"]) {
+                    text(&object("notification", notification)["message"]);
+                }
             }
             assert!(!list(&run["results"]).is_empty(), "{code}");
             for value in list(&run["results"]) {
