@@ -14,6 +14,9 @@
 
 mod agreement;
 mod approvers;
+#[path = "../support/changes.rs"]
+#[expect(dead_code, unreachable_pub, reason = "a part of the library of tests; others use more of it")]
+mod changes;
 mod chats;
 mod commands;
 mod console;

@@ -2,9 +2,8 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use assent_agent::pull::{push, read};
@@ -15,54 +14,20 @@ use assent_schema::trust::PublicKey;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use git2::Repository;
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use serde_json::Value;
 
+use super::changes::Changes;
 use super::fixture::{Files, key};
 use super::world::World;
 
 const BRANCH: &str = "release/production/eu";
 /// How long an agent is waited for.
 const WAITED_MOST: Duration = Duration::from_mins(2);
-/// When the agent is asked again though nothing changed that it writes: what it says may follow its last write.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The instant of this machine: a process takes no other.
 pub(crate) fn clock() -> Moment {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
     Moment::from_seconds(i64::try_from(since.as_secs()).expect("a clock before the end of time"))
-}
-
-/// What changes below a folder, whoever changes it.
-struct Changes {
-    heard: Receiver<()>,
-    /// Tells as long as it lives.
-    _watcher: RecommendedWatcher,
-}
-
-impl Changes {
-    fn below(folder: &Path) -> Self {
-        let (told, heard) = channel();
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Who looks changes nothing.
-            if event.is_ok_and(|event| !event.kind.is_access()) {
-                // Nobody waits any more when the site is gone.
-                let _told = told.send(());
-            }
-        })
-        .expect("a watch");
-        watcher.watch(folder, RecursiveMode::Recursive).expect("a watch");
-        Self { heard, _watcher: watcher }
-    }
-
-    /// Waits until something changed since the last time.
-    fn next(&self) {
-        match self.heard.recv_timeout(LOOK_AGAIN) {
-            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => panic!("the watch ended"),
-        }
-        while self.heard.try_recv().is_ok() {}
-    }
 }
 
 /// One agent at work on an honest release.
