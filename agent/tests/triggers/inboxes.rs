@@ -1,0 +1,147 @@
+//! Files of a folder: each begins one run, and is set aside or known.
+
+use super::*;
+
+/// Files by path, and the calls that move them.
+#[derive(Default)]
+struct Folder {
+    files: Mutex<BTreeMap<String, (Vec<u8>, i64)>>,
+    stuck: Mutex<bool>,
+    /// Whether the folder is not there.
+    missing: Mutex<bool>,
+}
+
+impl Folder {
+    fn put(&self, name: &str, bytes: &str, changed: i64) {
+        self.files.lock().expect("a lock").insert(format!("acme/drop/{name}"), (bytes.as_bytes().to_vec(), changed));
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.files.lock().expect("a lock").keys().map(|path| path.trim_start_matches("acme/drop/").to_owned()).collect()
+    }
+}
+
+impl Inboxes for Folder {
+    fn shown(&self, folder: &str, _: usize) -> Result<Option<Vec<Seen>>, DiskFailure> {
+        if *self.missing.lock().expect("a lock") {
+            return Ok(None);
+        }
+        let files = self.files.lock().expect("a lock");
+        let here = files.iter().filter_map(|(path, file)| {
+            let name = path.strip_prefix(folder)?.strip_prefix('/').filter(|name| !name.contains('/'))?;
+            Some(Seen { name: name.to_owned(), size: file.0.len() as u64, changed: file.1 })
+        });
+        Ok(Some(here.collect()))
+    }
+
+    fn file(&self, folder: &str, name: &str, most: u64) -> Result<Option<Vec<u8>>, DiskFailure> {
+        let files = self.files.lock().expect("a lock");
+        let bytes = files.get(&format!("{folder}/{name}")).map(|(bytes, _)| bytes.clone());
+        Ok(bytes.filter(|bytes| bytes.len() as u64 <= most))
+    }
+
+    fn set_aside(&self, folder: &str, name: &str, into: &str, _: &str) -> Result<(), DiskFailure> {
+        if *self.stuck.lock().expect("a lock") {
+            return Err(DiskFailure::Broken);
+        }
+        let mut files = self.files.lock().expect("a lock");
+        let file = files.remove(&format!("{folder}/{name}")).ok_or(DiskFailure::Broken)?;
+        files.insert(format!("{folder}/{into}/{name}"), file);
+        Ok(())
+    }
+}
+
+fn dropped(after: &str) -> Host {
+    Host::new(&json!({"kind": "inbox", "folder": "drop", "pattern": "*.json", "after": after,
+        "fields": {"id": {"at": "id", "shape": {"type": "token"}, "class": "reference", "written_by": "anyone"}}}))
+}
+
+/// Looks until files stood still.
+async fn settle(host: &Host, desk: &Door, folder: &Folder, minds: &mut Minds) {
+    for _ in 0..3 {
+        desk.look_at_inboxes(Some(folder), minds).await;
+        host.pass(2);
+    }
+}
+
+#[tokio::test]
+async fn a_file_begins_one_run_and_is_set_aside_and_a_bad_one_is_not_lost() {
+    let (host, folder, mut minds) = (dropped("move"), Folder::default(), Minds::new());
+    let desk = host.boot().await;
+    folder.put("a.json", r#"{"id":"1"}"#, 1);
+    folder.put("b.json", r#"{"id":"two words"}"#, 1);
+    folder.put("c.txt", r#"{"id":"3"}"#, 1);
+    folder.put(".d.json", r#"{"id":"4"}"#, 1);
+    settle(&host, &desk, &folder, &mut minds).await;
+    assert_eq!(host.runs().len(), 1);
+    assert_eq!(folder.names(), [".d.json", "accepted/a.json", "c.txt", "refused/b.json"]);
+    assert_eq!(host.store().alerts().expect("alerts").len(), 1);
+}
+
+#[tokio::test]
+async fn a_stop_between_the_run_and_the_move_repeats_nothing() {
+    let (host, folder) = (dropped("move"), Folder::default());
+    folder.put("a.json", r#"{"id":"1"}"#, 1);
+    *folder.stuck.lock().expect("a lock") = true;
+    settle(&host, &host.boot().await, &folder, &mut Minds::new()).await;
+    assert_eq!((host.runs().len(), folder.names()), (1, vec!["a.json".to_owned()]));
+    *folder.stuck.lock().expect("a lock") = false;
+    settle(&host, &host.boot().await, &folder, &mut Minds::new()).await;
+    assert_eq!((host.runs().len(), folder.names()), (1, vec!["accepted/a.json".to_owned()]));
+}
+
+#[tokio::test]
+async fn files_that_stay_are_known_by_name_and_bytes_also_after_a_restart() {
+    let (host, folder) = (dropped("keep"), Folder::default());
+    folder.put("a.json", r#"{"id":"1"}"#, 1);
+    settle(&host, &host.boot().await, &folder, &mut Minds::new()).await;
+    settle(&host, &host.boot().await, &folder, &mut Minds::new()).await;
+    assert_eq!((host.runs().len(), folder.names()), (1, vec!["a.json".to_owned()]));
+    folder.put("a.json", r#"{"id":"2"}"#, 2);
+    settle(&host, &host.boot().await, &folder, &mut Minds::new()).await;
+    assert_eq!(host.runs().len(), 2);
+}
+
+#[tokio::test]
+async fn a_file_leaves_no_plain_hash_and_one_that_was_known_by_it_is_known_still() {
+    let (host, folder) = (dropped("keep"), Folder::default());
+    let (phone, old) = (r#"{"id":"1","phone":"+49 30 23125 101"}"#, r#"{"id":"2"}"#);
+    let plain = Digest::of_file(phone.as_bytes()).to_string();
+    let (client, workflow) = (ClientId::new("acme").expect("an id"), WorkflowId::new("news").expect("an id"));
+    let name = "drop".parse().expect("a name");
+    let former = |file: &str, bytes: &str| {
+        inbox::former_key(&client, &workflow, &name, file, &Digest::of_file(bytes.as_bytes()))
+    };
+    folder.put("a.json", phone, 1);
+    settle(&host, &host.boot().await, &folder, &mut Minds::new()).await;
+    let first = host.store().runs(&RunFilter { most: 9, ..RunFilter::default() }).expect("runs").remove(0);
+    assert!(!plain.starts_with(&first.accepted.event), "whoever reads it could try all numbers");
+    assert_eq!(host.store().delivered(&former("a.json", phone)), Ok(None));
+    // What an earlier version wrote.
+    let write = Write::Deliver { key: former("b.json", old), run: first.run };
+    host.store().commit(Transaction::new(host.world.now()).with(write)).await.expect("durable");
+    folder.put("b.json", old, 2);
+    settle(&host, &host.boot().await, &folder, &mut Minds::new()).await;
+    assert_eq!(host.runs().len(), 1);
+}
+
+#[tokio::test]
+async fn a_workflow_without_its_folder_is_told_of_once_and_when_it_is_there() {
+    let (host, mut minds) = (dropped("keep"), Minds::new());
+    let desk = host.boot().await;
+    let told = || {
+        let alerts = host.store().alerts().expect("alerts");
+        alerts.into_iter().map(|row| (row.alert.code, row.count)).collect::<Vec<_>>()
+    };
+    desk.look_at_inboxes(None::<&Folder>, &mut minds).await;
+    desk.look_at_inboxes(None::<&Folder>, &mut minds).await;
+    assert_eq!(told(), [("no_root".to_owned(), 1)]);
+    let folder = Folder::default();
+    *folder.missing.lock().expect("a lock") = true;
+    desk.look_at_inboxes(Some(&folder), &mut minds).await;
+    desk.look_at_inboxes(Some(&folder), &mut minds).await;
+    assert_eq!(told(), [("no_folder".to_owned(), 1)]);
+    *folder.missing.lock().expect("a lock") = false;
+    desk.look_at_inboxes(Some(&folder), &mut minds).await;
+    assert_eq!(told(), []);
+}

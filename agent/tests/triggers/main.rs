@@ -1,0 +1,356 @@
+//! Lists and folders at the front desk: what is new begins a run once, whatever was delivered otherwise and whenever the
+//! process stops in between.
+
+mod aside;
+mod inboxes;
+mod polls;
+mod reconciled;
+mod schedules;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use assent_agent::accept::{inbox, webhook};
+use assent_agent::content::Content;
+use assent_agent::desk::{self, FrontDesk, Minds, Registry};
+use assent_agent::listen::{Desk as _, Event, Receipt};
+use assent_agent::people::Itself;
+use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use, Went};
+use assent_agent::sim::NoBooks;
+use assent_agent::store::{Gate, Memory, RunFilter, Store as _, Tables, Transaction, TriggerKind, Write};
+use assent_agent::vault::{Secret, VaultError};
+use assent_agent::world::{
+    Clock, Dice, Disk, DiskFailure, HttpRequest, HttpResponse, Inboxes, Keyring, Net, NetFailure, Seen, Wall, World,
+};
+use assent_schema::canon::Digest;
+use assent_schema::client::{ClientFacts, Endpoint};
+use assent_schema::id::{AgentId, ClientId, ConnectionId, PersonId, SlotId, WorkflowId};
+use assent_schema::plan::Plan;
+use assent_schema::trust::PublicKey;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+const SECRET: &[u8] = b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const START: i64 = 1_772_442_000;
+
+/// A world whose time moves by hand and whose only host answers with one list.
+#[derive(Clone, Default)]
+struct Hand {
+    seconds: Arc<Mutex<i64>>,
+    thrown: Arc<Mutex<u8>>,
+    list: Arc<Mutex<Vec<Value>>>,
+    status: Arc<Mutex<u16>>,
+}
+
+impl Clock for Hand {
+    fn now(&self) -> Wall {
+        Wall::from_millis((START + *self.seconds.lock().expect("a lock")) * 1_000)
+    }
+
+    fn boot(&self) -> Duration {
+        Duration::from_secs(u64::try_from(*self.seconds.lock().expect("a lock")).expect("a number"))
+    }
+
+    async fn sleep(&self, _: Duration) {
+        tokio::task::yield_now().await;
+    }
+}
+
+impl Dice for Hand {
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut thrown = self.thrown.lock().expect("a lock");
+        *thrown += 1;
+        bytes.fill(*thrown);
+    }
+}
+
+impl Net for Hand {
+    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, NetFailure> {
+        let target = request.target.reveal().clone();
+        let since = target.split("since=").nth(1).and_then(|text| text.split('&').next()?.parse().ok()).unwrap_or(0);
+        let mut items: Vec<Value> = self.list.lock().expect("a lock").clone();
+        items.retain(|item| item["at"].as_i64().is_none_or(|at| at >= since));
+        items.sort_by_key(|item| item["at"].as_i64());
+        items.truncate(3);
+        let body = json!({ "items": items }).to_string().into_bytes();
+        Ok(HttpResponse { status: *self.status.lock().expect("a lock"), headers: Vec::new(), body: Content::new(body) })
+    }
+}
+
+impl Disk for Hand {
+    fn read(&self, _: &str) -> Result<Option<Vec<u8>>, DiskFailure> {
+        Ok(None)
+    }
+
+    fn write(&self, _: &str, _: &[u8]) -> Result<(), DiskFailure> {
+        Ok(())
+    }
+
+    fn remove(&self, _: &str) -> Result<(), DiskFailure> {
+        Ok(())
+    }
+
+    fn list(&self, _: &str) -> Result<Vec<String>, DiskFailure> {
+        Ok(Vec::new())
+    }
+}
+
+impl Keyring for Hand {
+    fn get(&self, _: &str) -> Option<Content<[u8; 32]>> {
+        None
+    }
+
+    fn put(&self, _: &str, _: &Content<[u8; 32]>, _: Duration) -> bool {
+        false
+    }
+}
+
+impl World for Hand {
+    type Clock = Self;
+    type Dice = Self;
+    type Net = Self;
+    type Disk = Self;
+    type Keyring = Self;
+
+    fn clock(&self) -> &Self {
+        self
+    }
+
+    fn dice(&self) -> &Self {
+        self
+    }
+
+    fn net(&self) -> &Self {
+        self
+    }
+
+    fn disk(&self) -> &Self {
+        self
+    }
+
+    fn keyring(&self) -> &Self {
+        self
+    }
+}
+
+/// One plan, deployed.
+struct Deployment {
+    compiled: Arc<Compiled>,
+    facts: Arc<ClientFacts>,
+}
+
+impl Deployed for Deployment {
+    fn active(&self, _: &ClientId, _: &WorkflowId) -> Option<Arc<Compiled>> {
+        Some(Arc::clone(&self.compiled))
+    }
+
+    fn plan(&self, _: &Digest) -> Option<Arc<Compiled>> {
+        Some(Arc::clone(&self.compiled))
+    }
+
+    fn client(&self, _: &ClientId) -> Option<Arc<ClientFacts>> {
+        Some(Arc::clone(&self.facts))
+    }
+
+    fn endpoint(&self, _: &ClientId, _: &ConnectionId) -> Option<Endpoint> {
+        serde_json::from_value(json!({"url": "https://shop.example", "region": "eu"})).ok()
+    }
+
+    async fn secret(&self, _: &ClientId, _: &ConnectionId, _: &SlotId) -> Result<Secret, VaultError> {
+        Secret::new(SECRET.to_vec())
+    }
+
+    fn permission(&self, _: &Use<'_>) -> Permission {
+        Permission::Go
+    }
+
+    fn ended(&self, _: &ClientId, _: &WorkflowId, _: &Digest, _: Went, _: Duration) {}
+}
+
+impl Registry for Deployment {
+    fn active(&self) -> Vec<(ClientId, WorkflowId)> {
+        vec![(self.facts.client.clone(), self.compiled.plan.workflow.clone())]
+    }
+
+    fn expects(&self, _: &ClientId, _: &WorkflowId) -> bool {
+        false
+    }
+
+    fn approvers(&self, _: &ClientId) -> Option<Digest> {
+        None
+    }
+
+    fn authors(&self, _: &ClientId, _: &Digest) -> BTreeSet<PersonId> {
+        BTreeSet::new()
+    }
+
+    fn assigned(&self, _: &ClientId) -> BTreeMap<PersonId, BTreeSet<PublicKey>> {
+        BTreeMap::new()
+    }
+}
+
+fn facts(waiting: u32) -> ClientFacts {
+    serde_json::from_value(json!({
+        "type": "client", "schema": 1, "client": "acme", "plan": "growth", "region": "eu", "zone": "Europe/Berlin",
+        "calendar": {"hours": {}}, "retention": "90d", "stale_limit": "72h", "deciders": {"leads": []}, "people": {}, "routes": [],
+        "connections": {"shop": {"to": {"integration": {"name": "shop"}}, "host": "shop.example", "region": "eu", "auth": {"kind": "none"},
+            "slots": {"webhook": {"rotate": "90d", "webhook": true}}}},
+        "limits": {"running": 8, "waiting": waiting},
+    }))
+    .expect("facts")
+}
+
+fn item_fields() -> Value {
+    json!({
+        "id": {"at": "id", "shape": {"type": "token"}, "class": "reference", "written_by": "system"},
+        "at": {"at": "at", "shape": {"type": "instant", "wire": "seconds"}, "class": "reference", "written_by": "system"},
+        "by": {"at": "by", "shape": {"type": "token"}, "class": "reference", "written_by": "system", "optional": true},
+    })
+}
+
+fn poll() -> Value {
+    json!({"read": "shop.list", "every": "1m", "lag": "1m", "items": "items", "order": "at", "id": "id", "since": "since",
+        "self": {"at": "by", "equals": "bot"}})
+}
+
+fn plan(trigger: &Value) -> Plan {
+    let list = json!({"type": "list", "most": 3, "of": {"at": "", "shape": {"type": "record", "fields": item_fields()}, "class": "reference", "written_by": "system"}});
+    serde_json::from_value(json!({
+        "type": "plan", "schema": 1, "client": "acme", "workflow": "news", "summary": "s", "purpose": "essential.service", "mode": "live",
+        "trigger": trigger, "limits": {"timeout": "10m", "concurrency": 8}, "connections": {"shop": {"integration": "shop"}},
+        "operations": {"shop.list": {
+            "record": "items", "method": "GET", "path": "/items", "encoding": "json", "effect": "none", "scopes": [],
+            "params": {"since": {"place": "query", "at": "since", "shape": {"type": "instant", "wire": "seconds"}, "class": "reference"}},
+            "response": {"items": {"at": "items", "shape": list, "class": "reference", "written_by": "system"}},
+            "most_bytes": 65536, "timeout": "10s"}},
+        "steps": [{"id": "end", "action": {"kind": "stop", "outcome": "seen"}}],
+        "fallback": {"queue": "leads"},
+    }))
+    .expect("a plan")
+}
+
+/// What outlives a process.
+#[derive(Clone)]
+struct Host {
+    world: Hand,
+    tables: Arc<Mutex<Tables>>,
+    compiled: Arc<Compiled>,
+    waiting: u32,
+    /// Whether nearly no space is left.
+    full: bool,
+    /// When the process dies.
+    death: Option<Arc<Death>>,
+}
+
+/// The death of a process at one of its commits.
+struct Death {
+    at: usize,
+    after: bool,
+    commits: AtomicUsize,
+    told: Notify,
+}
+
+impl Gate for Death {
+    fn before(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        Box::pin(async move {
+            let commit = self.commits.fetch_add(1, Ordering::SeqCst);
+            if commit > self.at || (commit == self.at && !self.after) {
+                self.told.notify_one();
+                std::future::pending::<()>().await;
+            }
+            commit == self.at
+        })
+    }
+
+    fn after(&self, dies: bool) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            if dies {
+                self.told.notify_one();
+                std::future::pending::<()>().await;
+            }
+        })
+    }
+}
+
+type Door = Arc<FrontDesk<Hand, Memory, Deployment, Deployment>>;
+
+impl Host {
+    fn new(trigger: &Value) -> Self {
+        let plan = plan(trigger);
+        let digest = plan.to_bytes().expect("bytes").1;
+        let compiled = Arc::new(Compiled::new(Arc::new(plan), digest).unwrap_or_else(|_| panic!("a plan that runs")));
+        let world = Hand::default();
+        *world.status.lock().expect("a lock") = 200;
+        Self { world, tables: Arc::default(), compiled, waiting: 100, full: false, death: None }
+    }
+
+    fn store(&self) -> Memory {
+        let books = NoBooks::load(&*self.tables.lock().expect("a lock")).expect("books");
+        let store = Memory::open(Arc::clone(&self.tables), books);
+        match &self.death {
+            Some(death) => store.guarded(Arc::clone(death) as Arc<dyn Gate>),
+            None => store,
+        }
+    }
+
+    /// A new process on the same machine.
+    async fn boot(&self) -> Door {
+        let deployed =
+            || Arc::new(Deployment { compiled: Arc::clone(&self.compiled), facts: Arc::new(facts(self.waiting)) });
+        let world = Arc::new(self.world.clone());
+        let engine = Engine::open(Arc::clone(&world), Arc::new(self.store()), deployed()).await.expect("an engine");
+        engine.set_full(self.full);
+        let itself = Itself { project: Digest::from_bytes([1; 32]), agent: AgentId::new("eu-1").expect("an id") };
+        FrontDesk::open(world, engine, deployed(), deployed(), itself).await.expect("a desk")
+    }
+
+    fn pass(&self, seconds: i64) {
+        *self.world.seconds.lock().expect("a lock") += seconds;
+    }
+
+    fn appears(&self, id: &str, order: i64) {
+        self.world.list.lock().expect("a lock").push(json!({"id": id, "at": START + order, "by": "lena"}));
+    }
+
+    /// The events of all runs, oldest first.
+    fn runs(&self) -> Vec<(TriggerKind, String)> {
+        let filter = RunFilter { most: 100, ..RunFilter::default() };
+        let mut lines = self.store().runs(&filter).expect("runs");
+        lines.sort_by_key(|line| (line.at, line.accepted.number));
+        lines.into_iter().map(|line| (line.accepted.trigger, line.accepted.event)).collect()
+    }
+
+    fn events(&self) -> Vec<String> {
+        self.runs().into_iter().map(|(_, event)| event).collect()
+    }
+}
+
+impl Host {
+    /// An item with a field of another form than the catalog says.
+    fn appears_bad(&self, id: &str, order: i64) {
+        self.world.list.lock().expect("a lock").push(json!({"id": id, "at": START + order, "by": {"name": "lena"}}));
+    }
+
+    fn mends(&self, id: &str) {
+        let mut list = self.world.list.lock().expect("a lock");
+        list.iter_mut().filter(|item| item["id"] == id).for_each(|item| item["by"] = json!("lena"));
+    }
+
+    /// The events in the manual queue, each with why.
+    fn queue(&self) -> Vec<(String, String)> {
+        self.store().queue().expect("a queue").into_iter().map(|item| (item.event, item.why)).collect()
+    }
+
+    /// A look that must not fail.
+    async fn looks(&self) {
+        let desk = self.boot().await;
+        desk.look_at_poll(&self.compiled).await.expect("a look");
+    }
+}
+
+fn polled() -> Host {
+    Host::new(&json!({"kind": "poll", "poll": poll(), "record": "item", "fields": item_fields()}))
+}
