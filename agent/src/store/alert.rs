@@ -8,7 +8,7 @@ use assent_schema::id::{ClientId, ConnectionId, PersonId, WorkflowId};
 use assent_schema::time::Moment;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::fact::RunId;
+use super::run_id::RunId;
 use super::write::{Log, Note};
 
 macro_rules! numbers {

@@ -10,6 +10,7 @@ mod fact;
 pub mod inventory;
 mod memory;
 pub mod outcome;
+mod run_id;
 mod sqlite;
 mod write;
 
@@ -23,10 +24,11 @@ use assent_schema::time::Moment;
 
 pub use alert::{Alert, AlertNo, IncidentNo, NotAnAlert, NotAnIncident, Severity};
 pub use fact::{
-    Accepted, Aim, AskEnd, BadRunId, Ending, Entry, Fact, FactText, Intent, ItemEnd, JournalRow, Outcome, RunId,
-    StepAt, TriggerKind, Waiting,
+    Accepted, Aim, AskEnd, Ending, Entry, Fact, FactText, Intent, ItemEnd, JournalRow, Outcome, StepAt, TriggerKind,
+    Waiting,
 };
 pub use memory::{Gate, Memory, Tables};
+pub use run_id::{BadRunId, RunId};
 pub use sqlite::{LedgerRows, Sqlite};
 pub use write::{EffectDone, Log, Note, QueueItem, Refusal, Transaction, Write};
 

@@ -5,7 +5,8 @@ use assent_schema::id::{ClientId, GroupId, Name, OperationRef, PersonId, Workflo
 use serde::{Deserialize, Serialize};
 
 use crate::store::alert::Alert;
-use crate::store::fact::{Entry, FactText, RunId, StepAt, Waiting};
+use crate::store::fact::{Entry, FactText, StepAt, Waiting};
+use crate::store::run_id::RunId;
 use crate::world::Wall;
 
 /// All or nothing: conditions first, then everything else, one fsync shared with whoever commits at the same time.
