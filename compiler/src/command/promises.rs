@@ -73,7 +73,7 @@ pub(super) struct Args {
 /// When there is no such repository, commit, client or export, or it holds no root.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let (head, rows) = gather(&args.source, &args.seen, args.client.as_ref(), context)?;
-    context.print_as(args.format, &text(&rows), &value(&head, &rows))?;
+    context.print_as(args.format, &text(&head, &rows), &value(&head, &rows))?;
     Ok(Outcome::of(broken(&rows)))
 }
 
@@ -145,7 +145,13 @@ pub(super) fn gather(
         at,
         answer_by,
     };
-    let head = Head { project: name.to_string(), client: client.cloned(), commit: commit.to_string(), at };
+    let head = Head {
+        project: name.to_string(),
+        client: client.cloned(),
+        commit: commit.to_string(),
+        at,
+        ledgers: logs.len(),
+    };
     Ok((head, judge(&seen)))
 }
 

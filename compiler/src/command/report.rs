@@ -36,7 +36,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let (head, rows) = gather(&args.source, &args.seen, Some(&args.client), context)?;
     let told = match &args.output {
-        None => text(&rows),
+        None => text(&head, &rows),
         Some(path) => {
             write(path, page(&head, &rows).as_bytes())?;
             format!("{} promises of {} are in {}\n", rows.len(), args.client, path.display())

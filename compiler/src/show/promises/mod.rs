@@ -25,6 +25,20 @@ pub struct Head {
     pub commit: String,
     /// As of when.
     pub at: Moment,
+    /// How many exports of ledgers were given.
+    pub ledgers: usize,
+}
+
+impl Head {
+    /// What was verified again, and what was not.
+    fn verified(&self) -> &'static str {
+        match self.ledgers {
+            0 => {
+                "Signatures, releases and statuses were verified again. No ledger was given, so what agents did was not looked at."
+            }
+            _ => "Signatures, releases, statuses and the ledgers that were given were verified again.",
+        }
+    }
 }
 
 /// What is missing of a promise that is enforced in part.
@@ -37,7 +51,7 @@ fn missing(row: &Row) -> Option<&'static str> {
 }
 
 /// For people on a terminal.
-pub fn text(rows: &[Row]) -> String {
+pub fn text(head: &Head, rows: &[Row]) -> String {
     let mut out = String::new();
     for row in rows {
         // Writing to a `String` cannot fail.
@@ -59,7 +73,7 @@ pub fn text(rows: &[Row]) -> String {
     }
     let count = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
     let (kept, partly, broken) = (count(Verdict::Kept), count(Verdict::Partly), count(Verdict::Broken));
-    let _written = writeln!(out, "\n{kept} kept, {partly} enforced in part, {broken} broken");
+    let _written = writeln!(out, "\n{kept} kept, {partly} enforced in part, {broken} broken\n{}", head.verified());
     out
 }
 
@@ -89,6 +103,7 @@ pub fn value(head: &Head, rows: &[Row]) -> Value {
         "client": head.client,
         "commit": head.commit,
         "at": head.at,
+        "ledgers": head.ledgers,
         "holds": !broken,
         "promises": promises,
     })
@@ -107,8 +122,7 @@ pub fn page(head: &Head, rows: &[Row]) -> String {
             span.partly { (count(Verdict::Partly)) " enforced in part" } " "
             span.broken { (count(Verdict::Broken)) " broken" }
         }
-        p { "Signatures, releases, statuses and ledgers were verified again for this page. What no software can enforce is said "
-            "beside each promise." }
+        p { (head.verified()) " What no software can enforce is said beside each promise." }
         nav aria-label="Promises" {
             ol { @for row in rows {
                 li { a href=(format!("#{}", row.promise.id)) { (row.promise.id) } " "
@@ -156,5 +170,21 @@ fn article(row: &Row) -> Markup {
                 p { (sentence(beyond)) }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_verified_is_not_said_to_be() {
+        let at = Moment::from_seconds(0);
+        let head = |ledgers| Head { project: "harbor".into(), client: None, commit: "c".into(), at, ledgers };
+        let all = |head: &Head| [text(head, &[]), page(head, &[])];
+        assert!(
+            all(&head(0)).iter().all(|shown| shown.contains("No ledger was given") && !shown.contains("ledgers that"))
+        );
+        assert!(all(&head(1)).iter().all(|shown| shown.contains("the ledgers that were given were verified again")));
     }
 }
