@@ -9,6 +9,7 @@ pub mod durable;
 pub mod error;
 pub mod kept;
 pub mod retry;
+pub mod sync;
 
 pub mod verify;
 

@@ -55,6 +55,11 @@ fn what_must_survive_is_put_in_place_in_one_way() {
 }
 
 #[test]
+fn what_a_panic_leaves_behind_a_lock_is_said_in_one_place() {
+    only_in("PoisonError", &["sync.rs"]);
+}
+
+#[test]
 fn clocks_and_dice_are_those_of_the_world() {
     only_in("SystemTime", &["real/"]);
     only_in("Instant::now", &["real/"]);

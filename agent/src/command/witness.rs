@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use assent_schema::ledger::LogKey;
 use serde::Serialize;
@@ -18,6 +18,7 @@ use crate::error::{Context as _, Error};
 use crate::ledger::{Denied, Watcher};
 use crate::listen::witness;
 use crate::real::{RealClock, RealDice, RealDisk};
+use crate::sync::lock;
 use crate::world::Clock as _;
 
 /// Arguments of `ledger witness`.
@@ -127,7 +128,7 @@ fn serve(watcher: Watcher<RealDisk>, address: SocketAddr, said: Cosigned, out: &
         let watcher = Arc::new(Mutex::new(watcher));
         let judge = move |text: &str| {
             // One at a time: what was cosigned last and what is next are compared and kept in one step.
-            let mut watcher = watcher.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut watcher = lock(&watcher);
             watcher.add(text, RealClock.now().moment())
         };
         let serving = witness::serve(listener, judge, stopped);

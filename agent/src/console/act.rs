@@ -12,11 +12,12 @@ use super::notes;
 use super::office::{Done, Office, Refused};
 use super::pages;
 use super::route::Act;
-use super::serve::{Asked, Console, Guest, lock};
+use super::serve::{Asked, Console, Guest};
 use super::viewer::Sight;
 use crate::control::Verb;
 use crate::incident::{Step, Written};
 use crate::store::{Log, RunId};
+use crate::sync::lock;
 
 impl<O: Office> Console<O> {
     pub(super) async fn act(self: Arc<Self>, act: Act, asked: Asked, guest: Guest) -> Answer {

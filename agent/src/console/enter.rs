@@ -13,7 +13,7 @@ use super::notes;
 use super::office::Office;
 use super::pages::{self, sign_in};
 use super::route::{SignIn, onward};
-use super::serve::{Asked, Console, lock};
+use super::serve::{Asked, Console};
 use super::viewer::Who;
 use crate::content::Content;
 use crate::listen::Reply;
@@ -21,6 +21,7 @@ use crate::people::NotTaken;
 use crate::people::proof::counted;
 use crate::people::wire::{Introduction, SignedIn};
 use crate::store::{Log, Write};
+use crate::sync::lock;
 
 impl SignIn {
     /// Whether programs ask it, which have no cookie to lose: it needs no form of ours.

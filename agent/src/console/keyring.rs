@@ -13,9 +13,10 @@ use super::look::{Seen, What};
 use super::notes;
 use super::office::{Office, Refused};
 use super::pages::{self, passkey};
-use super::serve::{Asked, Console, Guest, lock};
+use super::serve::{Asked, Console, Guest};
 use super::viewer::Viewer;
 use crate::store::Log;
+use crate::sync::lock;
 
 /// What the challenge of a file is in a browser: the SHA-256 of its bytes, base64url without padding.
 pub(super) fn challenge(file: &str) -> String {

@@ -13,7 +13,7 @@ use super::numbers::{self, Now};
 use super::office::Office;
 use super::pages::{self, Body, Frame};
 use super::route::Page;
-use super::serve::{Asked, Console, Guest, lock};
+use super::serve::{Asked, Console, Guest};
 use super::story;
 use super::viewer::{Sight, Viewer};
 use crate::control::answer::{RunState, row_in, row_of};
@@ -21,6 +21,7 @@ use crate::people::wire::Shown;
 use crate::store::{
     Entry, JournalRow, Log, Note, QueueItem, RunFilter, RunId, RunLine, Store as _, StoreError, Waiting,
 };
+use crate::sync::lock;
 use crate::world::Wall;
 
 /// How many runs a page lists.

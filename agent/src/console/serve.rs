@@ -1,6 +1,6 @@
 //! The console's listener: who asks, whether the request is one of ours, and where it goes.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use assent_schema::plan::Rate;
@@ -24,6 +24,7 @@ use crate::listen;
 use crate::people::Challenges;
 use crate::retry::Bucket;
 use crate::store::{Log, Note, Store as _, Write};
+use crate::sync::lock;
 
 /// The largest body, in bytes: texts that people edit, each letter of them as many as nine.
 const BODY_MOST_BYTES: usize = 1024 * 1024;
@@ -66,10 +67,6 @@ impl<O: Office> Console<O> {
         let age = if token.is_empty() { "; Max-Age=0" } else { "" };
         format!("{name}={token}; Path=/; HttpOnly; SameSite=Strict{secure}{age}")
     }
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a browser asked, once it is known to be for us.

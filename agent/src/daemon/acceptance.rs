@@ -3,7 +3,7 @@
 //! Nothing is remembered before the whole release passed; then all of it, in the transaction of the switch.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use assent_schema::canon::{self, Digest};
 use assent_schema::client::{ClientFacts, ConnectionTo, Endpoints, EndpointsType};
@@ -26,6 +26,7 @@ use crate::pin::Pin;
 use crate::pull::read::Files;
 use crate::run::Runnable;
 use crate::store::{Entry, Log, Note, Store, StoreError, Write};
+use crate::sync::lock;
 use crate::verify::{self, Bundle, Now, OffCode, PinnedTrust, Verified, WorkflowBundle};
 
 /// Where the store keeps what may never be forgotten.
@@ -211,7 +212,7 @@ impl Taken {
 
     /// Until when a plan is permitted.
     fn standing(&self, digest: &Digest, now: Moment) -> PlanStanding {
-        let mut standings = self.standings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut standings = lock(&self.standings);
         match standings.get(digest) {
             Some(PlanStanding::Until(until)) if now < *until => PlanStanding::Until(*until),
             // What is barred may be permitted later by time alone: an approval given for then.

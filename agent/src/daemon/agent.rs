@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use assent_schema::alert::Rule;
 use assent_schema::canon::Digest;
@@ -33,6 +33,7 @@ use crate::pull::fetch::{Credential, Transfers};
 use crate::real::{BoundedClock, Real, RealClock, RealDisk};
 use crate::run::Engine;
 use crate::store::{Alert, Log, Sqlite, Store as _, StoreError, Transaction, Write};
+use crate::sync::lock;
 use crate::watch::Routes;
 use crate::world::Clock as _;
 
@@ -100,11 +101,6 @@ pub(super) struct Agent {
     pub(super) reserve: Arc<Reserve>,
     /// What was looked at about secrets, and when.
     pub(super) secrets: super::secrets::Looks,
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What stands behind these locks is replaced as a whole; a panic leaves the old value.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What an agent is made of.

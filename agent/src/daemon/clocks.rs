@@ -1,9 +1,10 @@
 //! What time alone does: approvals expire, knowledge grows old, the clock jumps, the host sleeps.
 
-use super::agent::{Agent, TIME, lock};
+use super::agent::{Agent, TIME};
 use crate::deploy::fresh::Freshness;
 use crate::ledger::{Missed, Pulse};
 use crate::store::{Store as _, StoreError, Transaction, Write};
+use crate::sync::lock;
 use crate::watch::{self, Condition};
 use crate::world::{Clock as _, Wall};
 use assent_schema::alert::Rule;

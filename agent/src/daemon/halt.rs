@@ -16,13 +16,14 @@ use assent_schema::trust::{Namespace, RoleName, SignedFile, verify, verify_place
 use serde::{Deserialize, Serialize};
 
 use super::acceptance;
-use super::agent::{Agent, lock};
+use super::agent::Agent;
 use crate::deploy::halt::{self, Own, Published, Why};
 use crate::deploy::{self, Returned};
 use crate::ledger::{checkpoint_path, root_at};
 use crate::pull::branch::{self, Branch};
 use crate::pull::{PullFailure, push};
 use crate::store::{Log, Store as _, StoreError, Transaction, Write, life};
+use crate::sync::lock;
 use crate::watch::{self, Condition};
 use crate::world::{Clock as _, Dice as _, Disk as _};
 

@@ -10,11 +10,12 @@ use assent_schema::alert::Rule;
 use assent_schema::id::{ClientId, ConnectionId, Name, OperationRef};
 use assent_schema::plan::Method;
 
-use super::agent::{Agent, lock};
+use super::agent::Agent;
 use super::watching::{HEARTBEAT, OWN};
 use crate::content::Content;
 use crate::request::url::Base;
 use crate::store::{Store as _, StoreError, Transaction, Write};
+use crate::sync::lock;
 use crate::watch::{self, Condition};
 use crate::world::{Clock as _, HttpRequest, Net as _};
 

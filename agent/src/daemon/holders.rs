@@ -12,13 +12,14 @@ use assent_schema::ledger::{Checkpoint, LogKey};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::agent::{Agent, lock};
+use super::agent::Agent;
 use crate::config::Repository;
 use crate::ledger::{Asked, FILE, NotHanded, Owned, Stands, Trouble, cosign, hand, root_at};
 use crate::pull::branch::Branch;
 use crate::pull::fetch::{Credential, Transfers};
 use crate::pull::{PullFailure, push, read};
 use crate::store::{Log, Store as _, Transaction};
+use crate::sync::lock;
 use crate::watch::{self, Condition};
 use crate::world::Clock as _;
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::agent::{Agent, lock};
+use super::agent::Agent;
 use crate::console::{Logged, Signed};
 use crate::control::ledger::{LedgerAnswer, LedgerBroken, LedgerQuestion, Prepared};
 use crate::ledger::{self, DayKeys, Sought};
 use crate::store::Log;
+use crate::sync::lock;
 
 impl Agent {
     /// Answers a question about a log; without the lock, which the next round of checkpoints wants.

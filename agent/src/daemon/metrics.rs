@@ -12,10 +12,11 @@ use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use tokio::sync::watch;
 
-use super::agent::{Agent, lock};
+use super::agent::Agent;
 use crate::listen::{Entrance, connections, is_for_us};
 use crate::real::{disk, log};
 use crate::store::{Log, Store as _, StoreError};
+use crate::sync::lock;
 use crate::vault::tripwire;
 use crate::watch::numbers::{Form, Gauge, Numbers, Sample, float};
 use crate::world::Clock as _;

@@ -9,11 +9,12 @@ use assent_schema::canon::{self, Digest};
 use assent_schema::status::Status;
 use assent_schema::trust::{Namespace, sign};
 
-use super::agent::{Agent, lock};
+use super::agent::Agent;
 use crate::deploy::halt::Why;
 use crate::ledger::{PublishError, RoundError};
 use crate::pull::{PullFailure, push};
 use crate::store::{Log, Note, Store as _, StoreError, Transaction, Write};
+use crate::sync::lock;
 use crate::world::Clock as _;
 
 /// How often checkpoints are signed while there is news.

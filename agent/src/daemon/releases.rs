@@ -10,13 +10,14 @@ use assent_schema::client::{ClientFacts, LEDGER};
 use assent_schema::id::{ClientId, ConnectionId};
 
 use super::acceptance::{self, Standpoint, Taken};
-use super::agent::{Agent, REFUSED, lock};
+use super::agent::{Agent, REFUSED};
 use crate::deploy::Board;
 use crate::pull::read::Files;
 use crate::pull::{PullFailure, read, shelf};
 use crate::real::Egress;
 use crate::request::url::Base;
 use crate::store::{Log, Note, Store as _, StoreError, Transaction, Write};
+use crate::sync::lock;
 use crate::verify::Now;
 use crate::watch::{self, Condition, Routes};
 use crate::world::Clock as _;

@@ -13,11 +13,12 @@ use std::sync::Arc;
 
 use rustix::fs::{FallocateFlags, Mode, OFlags, fallocate, open};
 
-use super::agent::{Agent, lock};
+use super::agent::Agent;
 use super::watching::TOLD_EVERY;
 use crate::config::State;
 use crate::real::disk;
 use crate::store::{Store as _, StoreError, Transaction};
+use crate::sync::lock;
 use crate::watch::{self, Condition, Teller, tell_unstored};
 use crate::world::Clock as _;
 

@@ -11,12 +11,13 @@ use assent_schema::client::LEDGER;
 use assent_schema::id::{ClientId, ConnectionId, PersonId, Scope, SlotId};
 use assent_schema::status::{ScopeStatus, SlotStatus};
 
-use super::agent::{Agent, lock};
+use super::agent::Agent;
 use super::hold::NotHeld;
 use super::vaults::TheVault;
 use crate::control::form::Form;
 use crate::run::{NotRotated, OfClient, Rotation};
 use crate::store::{Store as _, StoreError, Transaction, Write};
+use crate::sync::lock;
 use crate::vault::rotate::{Due, due, how_due};
 use crate::vault::{PREVIOUS, Secret, SlotPath, Vault as _, VaultError, tripwire};
 use crate::watch::{self, Condition};

@@ -6,10 +6,11 @@ use std::time::Duration;
 use assent_schema::id::{ClientId, ConnectionId, Name, OperationRef};
 use assent_schema::plan::Method;
 
-use super::agent::{Agent, lock};
+use super::agent::Agent;
 use super::watching::{OWN, TRACES};
 use crate::content::Content;
 use crate::request::url::Base;
+use crate::sync::lock;
 use crate::watch::spans::{BATCH_MOST, request};
 use crate::world::{HttpRequest, Net as _};
 

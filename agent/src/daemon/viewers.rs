@@ -10,7 +10,7 @@ use assent_schema::id::{ClientId, PersonId};
 use assent_schema::ledger::Token;
 use assent_schema::trust::RoleName;
 
-use super::agent::{Agent, lock};
+use super::agent::Agent;
 use super::answers::{Clerk, refused};
 use crate::console::{Known, Sight, Viewer, Who};
 use crate::control::alerts::AlertQuestion;
@@ -21,6 +21,7 @@ use crate::people::Keys;
 use crate::people::access::{looked, refused as turned_away};
 use crate::people::wire::{Introduction, SignedCommand};
 use crate::store::{Log, Note, RunFilter, RunId, Store as _, StoreError, Transaction, Write};
+use crate::sync::lock;
 use crate::world::{Clock as _, Dice as _};
 
 /// Why an entry of the ledger says that somebody looked.

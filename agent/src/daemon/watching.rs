@@ -10,7 +10,7 @@ use assent_schema::client::ClientFacts;
 use assent_schema::id::{ClientId, ConnectionId, PersonId};
 use assent_schema::time::Period;
 
-use super::agent::{Agent, lock};
+use super::agent::Agent;
 use super::answers::{not_held, refused};
 use crate::config::Config;
 use crate::control::Answer;
@@ -23,6 +23,7 @@ use crate::listen::Certificate;
 use crate::real::{Egress, RealNet, disk, log};
 use crate::request::url::Base;
 use crate::store::{AlertNo, AlertRow, Log, Store as _, StoreError, Transaction, Write};
+use crate::sync::lock;
 use crate::watch::spans::Spans;
 use crate::watch::{self, ACKNOWLEDGED, Condition, Place, Watcher, begins};
 use crate::world::{Clock as _, Wall};

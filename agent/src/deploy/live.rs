@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use assent_schema::canon::Digest;
@@ -21,6 +21,7 @@ use super::holds;
 use crate::content::Content;
 use crate::kept::Looks;
 use crate::run::{Compiled, Deployed, Permission, Recent, Runnable, Use, Went, is_plain_read};
+use crate::sync::{lock, read, write};
 use crate::vault::{Secret, SlotPath, Vault, VaultError};
 use crate::world::Clock;
 
@@ -86,11 +87,6 @@ pub struct Field<C, V> {
     ended: mpsc::UnboundedSender<EndedRun>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that holds these locks can leave half a value behind.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl<C: Clock, V: Vault> Field<C, V> {
     /// A field on which nothing is deployed yet, and where the ends of runs can be heard.
     pub fn new(clock: C, vault: V, stored_time: Moment) -> (Self, mpsc::UnboundedReceiver<EndedRun>) {
@@ -112,7 +108,7 @@ impl<C: Clock, V: Vault> Field<C, V> {
 
     /// What is deployed now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&read(&self.snapshot))
     }
 
     /// The plan that new runs of a workflow begin with.
@@ -127,17 +123,17 @@ impl<C: Clock, V: Vault> Field<C, V> {
 
     /// Puts another snapshot in place.
     pub fn replace(&self, snapshot: Snapshot) {
-        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+        *write(&self.snapshot) = Arc::new(snapshot);
     }
 
     /// What is held now.
     pub fn holds(&self) -> Arc<[Hold]> {
-        Arc::clone(&self.holds.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&read(&self.holds))
     }
 
     /// Puts other holds in place.
     pub fn hold(&self, holds: Vec<Hold>) {
-        *self.holds.write().unwrap_or_else(PoisonError::into_inner) = holds.into();
+        *write(&self.holds) = holds.into();
     }
 
     /// Nothing begins and no run goes on any more in this process.

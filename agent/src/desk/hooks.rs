@@ -8,13 +8,14 @@ use assent_schema::expr::Value;
 use assent_schema::id::{ClientId, ConnectionId, Name, SlotId, WorkflowId};
 use assent_schema::plan::Trigger;
 
-use super::{FrontDesk, Registry, lock};
+use super::{FrontDesk, Registry};
 use crate::accept::event::{self, Taken};
 use crate::accept::form;
 use crate::accept::{Authentic, Delivery, Refused, Scheme, Secrets, webhook};
 use crate::listen::{Event, Receipt};
 use crate::run::{Deployed, Heard, NewRun, OfClient};
 use crate::store::{Log, Note, RunId, Store, StoreError, Transaction, TriggerKind, Write};
+use crate::sync::lock;
 use crate::vault::{PREVIOUS, PREVIOUS_LIVES, Secret, VaultError};
 use crate::watch::{self, Condition};
 use crate::world::{Clock as _, World};

@@ -14,7 +14,7 @@ mod starts;
 mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use assent_schema::canon::Digest;
@@ -230,10 +230,6 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let place = format!("{client}\0{workflow}");
         *keyed(self.webhook_key.reveal(), Purpose::Webhook, place.as_bytes()).as_bytes()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What the sender is told of an event that began no run.

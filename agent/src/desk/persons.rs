@@ -9,7 +9,7 @@ use assent_schema::trust::SignedFile;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{FrontDesk, Registry, Turns, lock};
+use super::{FrontDesk, Registry, Turns};
 use crate::content::Content;
 use crate::listen::{Ask, Reply};
 use crate::people::proof::counted;
@@ -17,6 +17,7 @@ use crate::people::wire::{Handed, Introduction, Poked, Shown, SignedDecision, Si
 use crate::people::{Asked, Keys, NotTaken, Strength, Through, access, judge, judge_signed};
 use crate::run::{DecideError, Deployed, Question, Verdict};
 use crate::store::{Log, Store, Transaction, Write};
+use crate::sync::lock;
 use crate::world::{Clock as _, Dice as _, World};
 
 impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {

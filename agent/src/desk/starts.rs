@@ -10,7 +10,7 @@ use assent_schema::expr::Value;
 use assent_schema::id::{ClientId, Name, WorkflowId};
 use assent_schema::plan::Trigger;
 
-use super::{FrontDesk, Registry, lock};
+use super::{FrontDesk, Registry};
 use crate::accept::event::{self, NotGiven};
 use crate::content::Content;
 use crate::listen::Reply;
@@ -18,6 +18,7 @@ use crate::people::wire::{SignedStart, Start};
 use crate::people::{NotTaken, access};
 use crate::run::{Deployed, NewRun, NotBegun};
 use crate::store::{Log, RunId, Store, Transaction, TriggerKind, Write};
+use crate::sync::lock;
 use crate::world::{Clock as _, World};
 
 /// Why somebody who showed who they are starts nothing.

@@ -4,8 +4,8 @@ use std::sync::Mutex;
 
 use tokio::task::JoinSet;
 
-use super::lock;
 use crate::run::Task;
+use crate::sync::lock;
 
 /// Tasks that were started and have not ended.
 #[derive(Default)]

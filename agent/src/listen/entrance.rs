@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -19,6 +19,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
 use super::validity::Validity;
+use crate::sync::lock;
 
 /// The largest file of certificates or of a key, in bytes.
 const FILE_MOST_BYTES: u64 = 1 << 20;
@@ -125,7 +126,7 @@ impl Certificate {
     /// With what the files hold now. While what they hold cannot be used, as when one of two was written so far, what they
     /// held before counts.
     fn now<T>(&self, of: impl FnOnce(&Loaded) -> T) -> T {
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut read = lock(&self.read);
         let looked = look(&self.files);
         if looked != read.looked {
             read.looked = looked;

@@ -1,10 +1,12 @@
 //! How much of each client's bodies is in memory at once: who sends much takes room from nobody else.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use assent_schema::id::ClientId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::sync::lock;
 
 /// Bodies of one client that are read or judged at once, in KiB.
 const EACH_MOST_KIB: usize = 16 * 1024;
@@ -17,7 +19,7 @@ impl Room {
     /// Room for a body of so many bytes, given back when it is dropped; nothing where there is none now.
     pub(super) fn take(&self, client: &ClientId, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let room = {
-            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = lock(&self.0);
             let new = || Arc::new(Semaphore::new(EACH_MOST_KIB));
             Arc::clone(all.entry(client.clone()).or_insert_with(new))
         };

@@ -1,6 +1,6 @@
 //! The system's clocks.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use assent_schema::release::FRESHNESS_LIVES;
@@ -8,6 +8,7 @@ use assent_schema::time::{Moment, Period};
 use assent_schema::trust::{CLOCK_MOST_APART, TrustedTime};
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::sync::lock;
 use crate::world::{Clock, Wall};
 
 /// The system's clocks.
@@ -62,7 +63,7 @@ impl BoundedClock {
     /// Learns a time that somebody signed.
     pub fn learn(&self, signed: Moment) {
         let boot = RealClock.boot();
-        let mut bounds = self.bounds.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bounds = lock(&self.bounds);
         bounds.signed = Some(match bounds.signed {
             Some(before) => before.learn(signed, boot),
             None => TrustedTime::start(signed, boot),
@@ -73,7 +74,7 @@ impl BoundedClock {
 impl Clock for BoundedClock {
     fn now(&self) -> Wall {
         let (host, boot) = (RealClock.now(), RealClock.boot());
-        self.bounds.lock().unwrap_or_else(PoisonError::into_inner).bound(host, boot)
+        lock(&self.bounds).bound(host, boot)
     }
 
     fn boot(&self) -> Duration {

@@ -6,12 +6,13 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::panic::resume_unwind;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fsync, mkdirat, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
 use super::plain::{self, FOLDER, failure};
+use crate::sync::lock;
 use crate::world::{Disk, DiskFailure};
 
 /// The largest file that is read, in bytes; the files here are keys and checkpoints.
@@ -96,12 +97,12 @@ impl Disk for RealDisk {
     }
 
     fn write(&self, path: &str, bytes: &[u8]) -> Result<(), DiskFailure> {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = lock(&self.writing);
         self.put(path, bytes)
     }
 
     fn write_all(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<(), DiskFailure> {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = lock(&self.writing);
         let files: Vec<_> = files.iter().collect();
         let write = |share: &[(&String, &Vec<u8>)]| share.iter().try_for_each(|(path, bytes)| self.put(path, bytes));
         std::thread::scope(|scope| {
@@ -113,7 +114,7 @@ impl Disk for RealDisk {
 
     fn remove(&self, path: &str) -> Result<(), DiskFailure> {
         let (parts, name) = split(path)?;
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = lock(&self.writing);
         let Some(folder) = self.folder(&parts)? else { return Ok(()) };
         match unlinkat(&folder, name, AtFlags::empty()) {
             Ok(()) => fsync(&folder).map_err(failure),

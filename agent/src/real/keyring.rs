@@ -2,13 +2,14 @@
 //! allow that, in this process's memory, until their time on the boot clock.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use linux_keyutils::{Key, KeyError, KeyPermissionsBuilder, KeyRing, KeyRingIdentifier, Permission};
 
 use super::clock::RealClock;
 use crate::content::Content;
+use crate::sync::lock;
 use crate::world::{Clock as _, Keyring};
 
 /// The kernel's keyring, with this process's memory behind it.
@@ -39,7 +40,7 @@ impl RealKeyring {
     }
 
     fn read_kernel(&self, name: &str) -> Option<Content<[u8; 32]>> {
-        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = lock(&self.found);
         if let Some(bytes) = found.get(name).copied().and_then(read) {
             return Some(bytes);
         }
@@ -79,16 +80,16 @@ fn read(key: Key) -> Option<Content<[u8; 32]>> {
 impl Keyring for RealKeyring {
     fn get(&self, name: &str) -> Option<Content<[u8; 32]>> {
         let now = RealClock.boot();
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = lock(&self.memory);
         memory.retain(|_, held| now < held.until);
         memory.get(name).map(|held| held.key.clone()).or_else(|| self.read_kernel(name))
     }
 
     fn put(&self, name: &str, key: &Content<[u8; 32]>, lives: Duration) -> bool {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        lock(&self.found).remove(name);
         let in_kernel = self.write_kernel(name, key, lives).is_ok()
             && self.read_kernel(name).is_some_and(|kept| kept.reveal() == key.reveal());
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = lock(&self.memory);
         drop(memory.remove(name));
         if !in_kernel {
             let held = Held { key: key.clone(), until: RealClock.boot().saturating_add(lives) };

@@ -7,7 +7,7 @@
 //! engine.md section 3, "Requests". Promise P05.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
@@ -26,6 +26,7 @@ use super::clock::RealClock;
 use super::egress::Egress;
 use super::pool::{Place, Pool, Sender};
 use crate::content::Content;
+use crate::sync;
 use crate::world::{Clock as _, HttpRequest, HttpResponse, Mail, MailFailure, Net, NetFailure};
 use assent_schema::plan::Method;
 
@@ -55,7 +56,7 @@ impl RealNet {
 
     /// Replaces the list of hosts that may be reached.
     pub fn permit(&self, egress: Egress) {
-        *self.egress.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(egress);
+        *sync::write(&self.egress) = Arc::new(egress);
     }
 
     /// Closes connections that were kept too long. Called now and then.
@@ -64,7 +65,7 @@ impl RealNet {
     }
 
     fn permits(&self, request: &HttpRequest) -> bool {
-        let egress = Arc::clone(&self.egress.read().unwrap_or_else(PoisonError::into_inner));
+        let egress = Arc::clone(&sync::read(&self.egress));
         egress.allows(request)
     }
 
@@ -158,7 +159,7 @@ enum Progress {
 
 impl Net for RealNet {
     async fn mail(&self, mail: Mail) -> Result<(), MailFailure> {
-        let egress = Arc::clone(&self.egress.read().unwrap_or_else(PoisonError::into_inner));
+        let egress = Arc::clone(&sync::read(&self.egress));
         if !egress.leads_to(&mail.client, &mail.route, &mail.host, mail.port) {
             return Err(NetFailure::AddressRefused.into());
         }

@@ -1,7 +1,7 @@
 //! Connections that are kept for the next request. Each client's connection has its own; none is ever shared.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use assent_schema::id::{ClientId, ConnectionId};
@@ -11,6 +11,7 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1::SendRequest;
 use tokio::time::Instant;
 
+use crate::sync::lock;
 use crate::world::HttpRequest;
 
 /// The sending end of one connection.
@@ -63,7 +64,7 @@ impl Pool {
     /// Takes the connection that was used last, if it may carry a request of this method.
     pub(super) fn take(&self, place: &Place, method: Method) -> Option<Sender> {
         let fresh = if method == Method::Get { KEPT_FOR } else { FRESH_FOR };
-        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut places = lock(&self.0);
         let kept = places.get_mut(place)?;
         while let Some(last) = kept.pop() {
             if last.since.elapsed() > fresh {
@@ -85,7 +86,7 @@ impl Pool {
         if sender.is_closed() {
             return;
         }
-        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut places = lock(&self.0);
         if !places.contains_key(&place) && places.len() >= PLACES_MOST {
             places.retain(|_, kept| drop_old(kept));
         }
@@ -102,7 +103,7 @@ impl Pool {
 
     /// Closes what was kept too long.
     pub(super) fn sweep(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, kept| drop_old(kept));
+        lock(&self.0).retain(|_, kept| drop_old(kept));
     }
 }
 

@@ -52,7 +52,7 @@ mod went;
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use assent_schema::canon::Digest;
@@ -61,6 +61,8 @@ use assent_schema::id::{ClientId, ConnectionId, Name, OperationRef, SlotId, Work
 use assent_schema::plan::{Effect, Rate};
 use assent_schema::time::{Moment, Period};
 use tokio::sync::{oneshot, watch};
+
+use crate::sync::lock;
 
 pub use again::{Act, NotAgain, Way, came_back, handled, is_old, recovered};
 pub(crate) use again::{acceptance, handling_note, unhandled};
@@ -209,10 +211,6 @@ pub struct Engine<W, S, D> {
     /// Counts how often people changed secrets.
     changed: watch::Sender<u64>,
     asked: watch::Sender<u64>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether an operation of a plan is a read that asks for nothing.

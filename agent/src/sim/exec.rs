@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::host::{SimWorld, lock};
+use super::host::SimWorld;
+use crate::sync::lock;
 
 /// How often tasks may be woken before a simulation is taken for one that never ends.
 const POLLS_MOST: u64 = 5_000_000;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use assent_schema::time::Moment;
 use super::service::{Reply, Service};
 use crate::content::Content;
 use crate::store::{Books, Gate, LedgerRows, Memory, StoreError, Tables};
+use crate::sync::lock;
 use crate::world::{
     Clock, Dice, Disk, DiskFailure, HttpRequest, HttpResponse, Keyring, Mail, MailFailure, Net, NetFailure, Wall, World,
 };
@@ -21,10 +22,6 @@ use crate::world::{
 const COMMIT_MOST_MILLIS: u64 = 3;
 /// How often a task may look at the clock before it waits for anything.
 const LOOKS_MOST: u64 = 100_000;
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// What happens at a crash point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

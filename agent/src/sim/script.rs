@@ -10,12 +10,12 @@ use assent_schema::plan::{Action, Effect, Plan};
 use assent_schema::scenario::{Fault, Reply as Scripted};
 use assent_schema::time::Period;
 
-use super::host::lock;
 use super::sent::Sent;
 use super::service::{Done, Reply, Service};
 use super::wire::read_wire;
 use crate::content::Content;
 use crate::request::{self, chat, oauth};
+use crate::sync::lock;
 use crate::world::{HttpRequest, HttpResponse, NetFailure, Wall};
 
 /// How long an answer takes when the scenario does not say.

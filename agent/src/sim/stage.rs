@@ -9,9 +9,9 @@ use assent_schema::client::{ClientFacts, Endpoint};
 use assent_schema::id::{ClientId, ConnectionId, OperationRef, Region, SlotId, WorkflowId};
 use assent_schema::time::Moment;
 
-use super::host::lock;
 use crate::run::{Compiled, Deployed, Permission, Use, Went, is_plain_read};
 use crate::store::{Books, LedgerRow, LedgerRows, Log, Note, StoreError};
+use crate::sync::lock;
 use crate::vault::{Secret, SlotPath, Vault, VaultError};
 use crate::world::Wall;
 

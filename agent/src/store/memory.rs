@@ -7,7 +7,7 @@ mod undo;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use assent_schema::id::ClientId;
 
@@ -15,6 +15,7 @@ use super::{
     AlertRow, Books, Entry, JournalRow, LedgerRow, LedgerRows, LedgerTile, Log, OpenRun, QueueItem, RunFilter, RunId,
     RunLine, StepAt, Store, StoreError, Tail, Transaction, Waiting,
 };
+use crate::sync::lock;
 use crate::world::Wall;
 use undo::Was;
 
@@ -113,10 +114,6 @@ pub struct Memory {
     tables: Arc<Mutex<Tables>>,
     books: Mutex<Box<dyn Books>>,
     gate: Option<Arc<dyn Gate>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Memory {

@@ -4,7 +4,7 @@
 //! drop, so that a request costs no decryption. What the agent itself renews or stages is the overlay's.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::host::HostKey;
 use super::overlay::Overlay;
 use super::{Asked, Secret, SlotPath, Vault, VaultError, at_once};
+use crate::sync::lock;
 use crate::world::Disk;
 
 /// The file in the state folder.
@@ -67,7 +68,7 @@ impl<D: Disk> FileVault<D> {
 
     fn slots(&self) -> MutexGuard<'_, BTreeMap<SlotPath, Slot>> {
         // A panic while the lock was held leaves whole secrets behind: the map is changed by one insertion.
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.slots)
     }
 
     fn set_now(&self, path: &SlotPath, secret: Secret) -> Result<(), VaultError> {

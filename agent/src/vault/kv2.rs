@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use assent_schema::id::{ClientId, OperationRef};
@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 use super::{Asked, SECRET_MOST_BYTES, Secret, SlotPath, Vault, VaultError};
 use crate::config::{Kv2, Login};
 use crate::content::Content;
+use crate::sync::lock;
 use crate::world::{Clock, HttpRequest, HttpResponse, Net};
 
 /// The largest answer, in bytes.
@@ -232,7 +233,7 @@ impl<N: Net, C: Clock> Kv2Vault<N, C> {
             _ => return Err(VaultError::BadSecret),
         };
         if let Which::Current = which {
-            self.versions.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone(), version);
+            lock(&self.versions).insert(path.clone(), version);
         }
         Ok(found)
     }
@@ -253,7 +254,7 @@ impl<N: Net, C: Clock> Kv2Vault<N, C> {
                 if let Which::Current = which {
                     let version = read::<Metadata>(&answered).ok().and_then(|answer| answer.data);
                     let version = version.map_or(follows.saturating_add(1), |version| version.version);
-                    self.versions.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone(), version);
+                    lock(&self.versions).insert(path.clone(), version);
                 }
                 Ok(())
             }
@@ -373,7 +374,7 @@ impl<N: Net, C: Clock> Vault for Kv2Vault<N, C> {
 
     fn renew<'a>(&'a self, path: &'a SlotPath, secret: Secret) -> Asked<'a, ()> {
         Box::pin(async move {
-            let follows = self.versions.lock().unwrap_or_else(PoisonError::into_inner).get(path).copied();
+            let follows = lock(&self.versions).get(path).copied();
             // Never read: whatever is there is not what this follows.
             let follows = follows.ok_or(VaultError::Missing)?;
             self.put(path, Which::Current, &secret, follows).await

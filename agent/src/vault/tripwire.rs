@@ -14,11 +14,13 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
+
+use crate::sync::lock;
 
 /// What is hashed of each form, in bytes; nothing shorter is looked for.
 const WINDOW: usize = 8;
@@ -63,7 +65,7 @@ static TRIPPED: AtomicU64 = AtomicU64::new(0);
 
 fn watching() -> MutexGuard<'static, BTreeMap<u32, Vec<Weak<Watched>>>> {
     // One insertion or removal at a time: nothing half done is left behind.
-    WATCHING.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&WATCHING)
 }
 
 /// How many lines of this process were not written because they held a secret.

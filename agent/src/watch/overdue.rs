@@ -3,7 +3,7 @@
 //! # Source
 //! engine.md sections 6 and 7. Promises P20, P22.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use assent_schema::alert::Rule;
 use assent_schema::id::ClientId;
@@ -13,6 +13,7 @@ use super::alerts::{Condition, settle};
 use super::routes::Routes;
 use crate::incident::{Case, RespondBy, respond_by};
 use crate::store::{AlertRow, Clocks, Severity, Write};
+use crate::sync::lock;
 use crate::world::Wall;
 
 /// The rules of alerts about incidents; they stand as long as their condition does.
@@ -60,7 +61,7 @@ fn clock_of((client, severity, opened): (Option<&ClientId>, Severity, Moment), r
 
 impl Clocks for Mutex<Arc<Routes>> {
     fn respond_by(&self, client: Option<&ClientId>, severity: Severity, since: Wall) -> Option<Moment> {
-        let routes = Arc::clone(&self.lock().unwrap_or_else(PoisonError::into_inner));
+        let routes = Arc::clone(&lock(self));
         clock_of((client, severity, since.moment()), &routes).map(|clock| clock.until)
     }
 }

@@ -1,11 +1,11 @@
 //! What goes of a ledger, and what keeps it.
 
-use super::super::agent::lock;
 use super::super::pruning::NotErased;
 use super::*;
 use crate::control::ledger::{Demand, LedgerAnswer, LedgerQuestion, LogSummary};
 use crate::ledger::{keep_ended, opened, started};
 use crate::store::{Fact, FactText};
+use crate::sync::lock;
 
 /// An agent that ran 200 days ago: two runs about `cus-7` and one about `cus-8` then, and one about `cus-7` now.
 async fn with_history(site: &Site) -> (Arc<Agent>, UnboundedReceiver<EndedRun>) {

@@ -12,7 +12,7 @@ use assent_schema::plan::{Chat, Dialect, Event, Rate};
 use assent_schema::time::Period;
 
 use super::super::hooks::{Inside, NotChecked};
-use super::super::{FrontDesk, Registry, lock};
+use super::super::{FrontDesk, Registry};
 use crate::accept::event::{self, Read};
 use crate::accept::{Delivery, Scheme};
 use crate::listen::{FromChat, Reply};
@@ -23,6 +23,7 @@ use crate::request::keyed::{Purpose, keyed};
 use crate::retry::Bucket;
 use crate::run::{Deployed, Question, Verdict};
 use crate::store::{Log, Store, StoreError, Transaction, Write};
+use crate::sync::lock;
 use crate::world::{Clock as _, World};
 
 /// Where it is kept which answers came, so that none counts twice.

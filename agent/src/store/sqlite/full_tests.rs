@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use super::{Connection, Sqlite, failed, lock};
+use super::{Connection, Sqlite, failed};
 use crate::sim::NoBooks;
 use crate::store::{Store as _, StoreError, Transaction, Write};
+use crate::sync::lock;
 use crate::world::Wall;
 
 /// As many pages as SQLite allows.

@@ -16,7 +16,7 @@ mod sums;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
 use assent_schema::id::ClientId;
@@ -27,6 +27,7 @@ use super::{
     AlertRow, Books, CommitTimes, JournalRow, LedgerRow, LedgerTile, Log, OpenRun, QueueItem, RunFilter, RunId,
     RunLine, StepAt, Store, StoreError, Tail, Transaction, Waiting,
 };
+use crate::sync::{lock, wait};
 use crate::world::Wall;
 
 /// Transactions that share one fsync at most: bounds the time for which a reader waits.
@@ -80,11 +81,6 @@ fn failed(error: rusqlite::Error) -> StoreError {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged("SQLite says so"),
         _ => StoreError::Broken,
     }
-}
-
-/// A panic while the lock was held: the state behind it is a database, which rolls back by itself.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Opens the database alone, without books: for commands that read while the agent does not run, and to load the books.
@@ -237,7 +233,7 @@ fn write_queued(shared: &Shared) {
                 if queue.closed {
                     return;
                 }
-                queue = shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                queue = wait(&shared.wake, queue);
             }
             let count = queue.waiters.len().min(GROUP_MOST);
             queue.waiters.drain(..count).collect()
