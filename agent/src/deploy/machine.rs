@@ -5,21 +5,18 @@
 //! # Source
 //! trust.md section 6.
 
+mod turn;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::canon::Digest;
-use assent_schema::time::{Moment, Period};
+use assent_schema::time::Moment;
 use serde::{Deserialize, Serialize};
 
-use super::gates::{self, Health, PROVEN_RUNS, TRIAL_RUNS};
+use super::gates::{self, Health, PROVEN_RUNS};
 use crate::run::Went;
-
-/// A trial ends after this time, however few runs it had.
-pub const TRIAL_TIME: Period = Period::days(7);
-/// How many plans that ran healthily are kept for a rollback.
-const HEALTHY_MOST: usize = 16;
-/// So many unclean stops in a row, without one run that ended, count as a crash of the trial although no run was open.
-const UNCLEAN_MOST: u32 = 3;
+pub use turn::TRIAL_TIME;
+use turn::Turn;
 
 /// All that is durable about the plans of one workflow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -74,8 +71,9 @@ pub struct Committed {
     pub plan: Digest,
     /// Since when.
     pub since: Moment,
-    /// Whether too few runs proved it; then its first failure returns it.
-    pub unproven: bool,
+    /// Whether enough runs proved it; its first failure returns one that is not.
+    #[serde(rename = "unproven")]
+    pub proven: Proven,
     /// How its runs went.
     pub health: Health,
 }
@@ -83,6 +81,34 @@ pub struct Committed {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
 fn is_zero(n: &u32) -> bool {
     *n == 0
+}
+
+/// Whether enough runs proved a plan. Stored as whether they did not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "bool", into = "bool")]
+pub enum Proven {
+    /// At least [`PROVEN_RUNS`] did.
+    Yes,
+    /// Too few did.
+    Not,
+}
+
+impl Proven {
+    fn by(health: &Health) -> Self {
+        if health.runs < PROVEN_RUNS { Self::Not } else { Self::Yes }
+    }
+}
+
+impl From<bool> for Proven {
+    fn from(unproven: bool) -> Self {
+        if unproven { Self::Not } else { Self::Yes }
+    }
+}
+
+impl From<Proven> for bool {
+    fn from(proven: Proven) -> Self {
+        proven == Proven::Not
+    }
 }
 
 /// Why a plan went back.
@@ -213,8 +239,8 @@ pub enum Change {
     Committed {
         /// Which.
         plan: Digest,
-        /// Whether too few runs proved it.
-        unproven: bool,
+        /// Whether enough runs proved it.
+        proven: Proven,
     },
     /// A plan went back.
     Returned {
@@ -302,242 +328,13 @@ impl Workflow {
     #[must_use]
     pub fn step(mut self, event: &Event, around: Surroundings) -> (Self, Vec<Change>) {
         let before = self.active();
-        let mut changes = Vec::new();
-        match event {
-            Event::Accepted { named, denied, readmitted, returned } => {
-                self.accept(*named, denied, readmitted, returned, around, &mut changes);
-            }
-            Event::Ended { plan, went, took_ms } => self.ended(*plan, *went, *took_ms, around, &mut changes),
-            Event::Boot { open } => self.boot(*open, around, &mut changes),
-            Event::Halt => self.trial.iter_mut().for_each(|trial| (trial.live, trial.unclean) = (false, 0)),
-            Event::RollBack => {
-                if let (Some(active), Ok(to)) = (self.active(), self.rollback_target()) {
-                    self.send_back(active, Some(to), Why::ByHand, around, &mut changes);
-                }
-            }
-            Event::Learnt { returned } => {
-                for (plan, why) in returned {
-                    self.learn(*plan, *why, around, &mut changes);
-                }
-            }
-            Event::Tick => {}
-        }
-        self.settle(around, &mut changes);
+        let mut changes = Turn::new(&mut self, around).take(event);
         if before.is_some()
             && let Some(off) = self.off()
         {
             changes.push(Change::Off(off));
         }
         (self, changes)
-    }
-
-    fn accept(
-        &mut self,
-        named: Option<Digest>,
-        denied: &BTreeSet<Digest>,
-        readmitted: &BTreeSet<Digest>,
-        returned: &BTreeSet<Digest>,
-        around: Surroundings,
-        changes: &mut Vec<Change>,
-    ) {
-        self.refused.retain(|plan, _| !readmitted.contains(plan));
-        let first_told = named != self.named;
-        self.named = named;
-        changes.extend(denied.difference(&self.denied).copied().map(Change::Denied));
-        self.denied.clone_from(denied);
-        self.staged = None;
-        for plan in returned {
-            self.take_back(*plan, around, changes);
-        }
-        let Some(named) = named else {
-            // A workflow that the release no longer names starts nothing; what runs, ends.
-            (self.trial, self.committed) = (None, None);
-            return;
-        };
-        if self.refused.contains_key(&named) {
-            if first_told {
-                changes.push(Change::StaysRefused(named));
-            }
-            return self.drop_denied_trial();
-        }
-        if self.denied.contains(&named) {
-            return self.drop_denied_trial();
-        }
-        let committed = self.committed.as_ref().is_some_and(|committed| committed.plan == named);
-        let trial = self.trial.as_ref().is_some_and(|trial| trial.plan == named);
-        if committed {
-            self.trial = None;
-        } else if self.healthy.contains(&named) && !trial {
-            // A release that names what ran healthily here is a rollback: no trial, no freeze.
-            self.commit(named, false, Health::default(), around, changes);
-        } else if !trial {
-            // What is in trial runs on until the newer plan may begin: in a freeze nothing else might be there to run.
-            self.staged = Some(named);
-            if around.frozen {
-                changes.push(Change::Staged(named));
-            }
-        }
-    }
-
-    /// A release says that somebody took this plan back. Where it runs, the plan that the release names takes its place at once
-    /// if it ran healthily here; else the one before it, until that of the release may begin.
-    fn take_back(&mut self, plan: Digest, around: Surroundings, changes: &mut Vec<Change>) {
-        let committed = self.committed.as_ref().map(|committed| committed.plan);
-        let known = |named: &Digest| committed == Some(*named) || self.healthy.contains(named);
-        let to = self.named.filter(|named| *named != plan && known(named) && self.may_run(*named));
-        match to.filter(|_| self.runs_or_waits_below(plan) && !self.refused.contains_key(&plan)) {
-            Some(to) => self.send_back(plan, Some(to), Why::ByHand, around, changes),
-            None => self.learn(plan, Why::ByHand, around, changes),
-        }
-    }
-
-    /// Whether a plan is in trial or committed.
-    fn runs_or_waits_below(&self, plan: Digest) -> bool {
-        let trial = self.trial.as_ref().map(|trial| trial.plan);
-        let committed = self.committed.as_ref().map(|committed| committed.plan);
-        [trial, committed].contains(&Some(plan))
-    }
-
-    /// A newer plan ends a trial early. One that ran and never failed is committed, so that there is something to go back
-    /// to; any other is forgotten.
-    fn end_superseded_trial(&mut self, around: Surroundings, changes: &mut Vec<Change>) {
-        let Some(trial) = self.trial.take() else { return };
-        let ran_well = trial.health.runs > 0 && trial.health.failed == 0;
-        if ran_well && self.may_run(trial.plan) {
-            self.commit(trial.plan, trial.health.runs < PROVEN_RUNS, trial.health, around, changes);
-        }
-    }
-
-    /// A trial whose plan the newest statements deny is over; the plan is not refused, for it did nothing wrong.
-    fn drop_denied_trial(&mut self) {
-        if self.trial.as_ref().is_some_and(|trial| self.denied.contains(&trial.plan)) {
-            self.trial = None;
-        }
-    }
-
-    fn ended(&mut self, plan: Digest, went: Went, took_ms: u32, around: Surroundings, changes: &mut Vec<Change>) {
-        let count = |health: &mut Health| match went {
-            Went::Well => health.good(took_ms),
-            Went::Badly => health.bad(),
-            Went::Aside => health.aside(),
-        };
-        if let Some(trial) = self.trial.as_mut().filter(|trial| trial.plan == plan) {
-            count(&mut trial.health);
-            trial.unclean = 0;
-            return self.gate(around, changes);
-        }
-        let Some(committed) = self.committed.as_mut().filter(|committed| committed.plan == plan) else { return };
-        count(&mut committed.health);
-        if committed.unproven && (went == Went::Badly || committed.health.is_barren()) {
-            self.return_to_previous(plan, Why::Unproven, around, changes);
-        } else if committed.unproven && committed.health.runs >= PROVEN_RUNS {
-            committed.unproven = false;
-            self.remember_healthy(plan);
-        }
-    }
-
-    fn boot(&mut self, open: bool, around: Surroundings, changes: &mut Vec<Change>) {
-        let Some(trial) = self.trial.as_mut() else { return };
-        if trial.live {
-            trial.unclean += 1;
-            if open || trial.unclean >= UNCLEAN_MOST {
-                trial.health.bad();
-                trial.unclean = 0;
-            }
-        }
-        trial.live = true;
-        self.gate(around, changes);
-    }
-
-    /// Returns a trial that does worse than the plan before it.
-    fn gate(&mut self, around: Surroundings, changes: &mut Vec<Change>) {
-        let before = self.committed.as_ref().map(|committed| &committed.health);
-        let verdict = self.trial.as_ref().and_then(|trial| Some((trial.plan, gates::judge(&trial.health, before)?)));
-        if let Some((plan, worse)) = verdict {
-            self.return_to_previous(plan, worse.into(), around, changes);
-        }
-    }
-
-    /// Sends a plan back without a person. It goes to the plan just before it, which may be denied by now: then nothing
-    /// runs, for nobody chose an older one.
-    fn return_to_previous(&mut self, plan: Digest, why: Why, around: Surroundings, changes: &mut Vec<Change>) {
-        let previous = self.before(plan).find(|other| !self.refused.contains_key(other));
-        self.send_back(plan, previous, why, around, changes);
-    }
-
-    /// A plan went back elsewhere: in a life of the agent that this state does not know of, or by a release.
-    fn learn(&mut self, plan: Digest, why: Why, around: Surroundings, changes: &mut Vec<Change>) {
-        self.staged.take_if(|staged| *staged == plan);
-        if self.runs_or_waits_below(plan) && !self.refused.contains_key(&plan) {
-            return self.return_to_previous(plan, why, around, changes);
-        }
-        self.healthy.retain(|other| *other != plan);
-        self.refused.entry(plan).or_insert(why);
-    }
-
-    fn send_back(
-        &mut self,
-        plan: Digest,
-        to: Option<Digest>,
-        why: Why,
-        around: Surroundings,
-        changes: &mut Vec<Change>,
-    ) {
-        self.refused.insert(plan, why);
-        self.healthy.retain(|other| *other != plan);
-        self.trial.take_if(|trial| trial.plan == plan);
-        if self.committed.as_ref().map(|committed| committed.plan) != to {
-            let since = around.now;
-            self.committed = to.map(|plan| Committed { plan, since, unproven: false, health: Health::default() });
-        }
-        // While another plan is in trial, that one runs on, whatever happens to the plan below it.
-        changes.push(Change::Returned { plan, to: self.active(), why });
-    }
-
-    /// What time alone decides: a staged plan begins its trial, a trial ends.
-    fn settle(&mut self, around: Surroundings, changes: &mut Vec<Change>) {
-        if around.frozen {
-            return;
-        }
-        if let Some(plan) = self.staged.take() {
-            self.end_superseded_trial(around, changes);
-            self.trial = Some(Trial { plan, since: around.now, live: true, unclean: 0, health: Health::default() });
-            changes.push(Change::Trial(plan));
-        }
-        let over = |trial: &Trial| trial.health.runs >= TRIAL_RUNS || around.now.since(trial.since) >= TRIAL_TIME;
-        if let Some(trial) = self.trial.take_if(|trial| over(trial)) {
-            let unproven = trial.health.runs < PROVEN_RUNS;
-            if unproven && trial.health.failed > 0 {
-                // It failed once already, and no later runs made up for it.
-                self.return_to_previous(trial.plan, Why::Unproven, around, changes);
-            } else {
-                self.commit(trial.plan, unproven, trial.health, around, changes);
-            }
-        }
-    }
-
-    fn commit(
-        &mut self,
-        plan: Digest,
-        unproven: bool,
-        health: Health,
-        around: Surroundings,
-        changes: &mut Vec<Change>,
-    ) {
-        self.trial = None;
-        self.committed = Some(Committed { plan, since: around.now, unproven, health });
-        if !unproven {
-            self.remember_healthy(plan);
-        }
-        changes.push(Change::Committed { plan, unproven });
-    }
-
-    fn remember_healthy(&mut self, plan: Digest) {
-        self.healthy.retain(|other| *other != plan);
-        self.healthy.push(plan);
-        if self.healthy.len() > HEALTHY_MOST {
-            self.healthy.remove(0);
-        }
     }
 }
 

@@ -3,6 +3,8 @@
 //! A crash before the transaction is durable is the state before; one after it is the state after; so each state that is
 //! reached is also started from. Two workflows share nothing but the release: the same is walked for two on one board.
 
+use assent_schema::time::Period;
+
 use super::*;
 use crate::deploy::board::{Accepted, Board, Place};
 

@@ -1,5 +1,7 @@
 //! Tests of the deploy machine: stories, and every short history of two plans.
 
+use assent_schema::time::Period;
+
 use super::*;
 
 fn epoch() -> Moment {
@@ -67,7 +69,7 @@ fn twenty_good_runs_commit_a_trial() {
     let mut workflow = Workflow::default();
     assert_eq!(play(&mut workflow, &[named(1)]), [Change::Trial(plan(1))]);
     assert_eq!(play(&mut workflow, &vec![good(1); 19]), []);
-    assert_eq!(play(&mut workflow, &[good(1)]), [Change::Committed { plan: plan(1), unproven: false }]);
+    assert_eq!(play(&mut workflow, &[good(1)]), [Change::Committed { plan: plan(1), proven: Proven::Yes }]);
     assert_eq!(workflow.active(), Some(plan(1)));
 }
 
@@ -120,7 +122,7 @@ fn what_others_did_takes_no_plan_back_unless_nothing_goes_well() {
     play(&mut workflow, &[named(2)]);
     assert_eq!(play(&mut workflow, &vec![aside(2); 19]), []);
     assert_eq!(play(&mut workflow, &[good(2), aside(2)]), []);
-    assert_eq!(later(&mut workflow, TRIAL_TIME), [Change::Committed { plan: plan(2), unproven: true }]);
+    assert_eq!(later(&mut workflow, TRIAL_TIME), [Change::Committed { plan: plan(2), proven: Proven::Not }]);
     assert_eq!(play(&mut workflow, &vec![aside(2); 18]), []);
     let returned = Change::Returned { plan: plan(2), to: Some(plan(1)), why: Why::Unproven };
     assert_eq!(play(&mut workflow, &[aside(2)]), [returned], "twenty, and nothing that went well among them");
@@ -130,7 +132,7 @@ fn what_others_did_takes_no_plan_back_unless_nothing_goes_well() {
 fn few_runs_commit_as_unproven_and_the_first_failure_returns_it() {
     let mut workflow = with_one_committed();
     play(&mut workflow, &[named(2), good(2)]);
-    assert_eq!(later(&mut workflow, TRIAL_TIME), [Change::Committed { plan: plan(2), unproven: true }]);
+    assert_eq!(later(&mut workflow, TRIAL_TIME), [Change::Committed { plan: plan(2), proven: Proven::Not }]);
     let returned = Change::Returned { plan: plan(2), to: Some(plan(1)), why: Why::Unproven };
     assert_eq!(play(&mut workflow, &[bad(2)]), [returned]);
 }
@@ -161,7 +163,7 @@ fn a_freeze_stops_commits_and_nothing_else() {
         workflow = workflow.step(&good(2), around(true)).0;
     }
     assert!(workflow.trial.is_some());
-    assert_eq!(play(&mut workflow, &[Event::Tick]), [Change::Committed { plan: plan(2), unproven: false }]);
+    assert_eq!(play(&mut workflow, &[Event::Tick]), [Change::Committed { plan: plan(2), proven: Proven::Yes }]);
 }
 
 #[test]
@@ -185,7 +187,7 @@ fn a_release_that_names_what_ran_healthily_switches_at_once() {
     play(&mut workflow, &[named(2)]);
     play(&mut workflow, &vec![good(2); 20]);
     let (next, changes) = workflow.step(&named(1), around(true));
-    assert_eq!(changes, [Change::Committed { plan: plan(1), unproven: false }]);
+    assert_eq!(changes, [Change::Committed { plan: plan(1), proven: Proven::Yes }]);
     assert_eq!(next.active(), Some(plan(1)));
 }
 
@@ -283,7 +285,7 @@ fn holds(before: &Workflow, event: &Event, frozen: bool, after: &Workflow, chang
         assert!(!after.refused.contains_key(healthy), "a returned plan counts as healthy");
     }
     if let (Event::Ended { plan, went: Went::Badly, .. }, Some(committed)) = (event, &before.committed)
-        && committed.unproven
+        && committed.proven == Proven::Not
         && committed.plan == *plan
     {
         assert!(after.refused.contains_key(plan), "an unproven plan survived its first failure");
@@ -322,7 +324,7 @@ fn a_newer_plan_leaves_a_trial_that_ran_well_to_go_back_to() {
     let mut workflow = Workflow::default();
     play(&mut workflow, &[named(1), good(1)]);
     let changes = play(&mut workflow, &[named(2)]);
-    assert_eq!(changes, [Change::Committed { plan: plan(1), unproven: true }, Change::Trial(plan(2))]);
+    assert_eq!(changes, [Change::Committed { plan: plan(1), proven: Proven::Not }, Change::Trial(plan(2))]);
     assert_eq!(workflow.rollback_target(), Ok(plan(1)));
     let mut untried = Workflow::default();
     play(&mut untried, &[named(1), named(2)]);

@@ -8,7 +8,7 @@ use assent_schema::status::{Stage, TrialStatus, WorkflowStatus};
 
 use super::board::Board;
 use super::fresh::Freshness;
-use super::machine::{Off, Workflow};
+use super::machine::{Off, Proven, Workflow};
 
 /// How all workflows stand. `fresh` has how current the knowledge of each client is, `barred` why a plan is not permitted.
 pub fn workflows(
@@ -78,7 +78,7 @@ fn stage(state: &Workflow) -> Stage {
     let committed = state.committed.as_ref().filter(|committed| committed.plan == active);
     match state.named {
         Some(named) if named == active => match committed {
-            Some(committed) if committed.unproven => Stage::Unproven,
+            Some(committed) if committed.proven == Proven::Not => Stage::Unproven,
             Some(_) => Stage::Committed,
             None => Stage::Trial,
         },

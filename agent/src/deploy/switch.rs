@@ -7,7 +7,7 @@ use assent_schema::canon;
 use assent_schema::id::{ClientId, WorkflowId};
 
 use super::board::{Place, Proposal};
-use super::machine::{Change, Off, Workflow};
+use super::machine::{Change, Off, Proven, Workflow};
 use crate::store::{Alert, Log, Note, Store, StoreError, Transaction, Write};
 use crate::world::Wall;
 
@@ -88,8 +88,8 @@ fn note((client, workflow): &Place, change: &Change) -> Option<Note> {
     match change {
         Change::Staged(plan) => deployed("staged", *plan),
         Change::Trial(plan) => deployed("trial", *plan),
-        Change::Committed { plan, unproven: false } => deployed("committed", *plan),
-        Change::Committed { plan, unproven: true } => deployed("unproven", *plan),
+        Change::Committed { plan, proven: Proven::Yes } => deployed("committed", *plan),
+        Change::Committed { plan, proven: Proven::Not } => deployed("unproven", *plan),
         Change::Returned { plan, to, why } => {
             let note = Note::new(log, "rolled-back").fact("workflow", workflow.as_str());
             let note = note.fact("from", plan.to_string()).fact("why", why.code());
