@@ -7,6 +7,7 @@ use assent_agent::control::ledger::LedgerQuestion;
 use assent_agent::control::{Answer, Question, Said, client};
 use assent_agent::people::wire::{Challenge, Command, CommandType, Introduction, SignedCommand};
 use assent_agent::people::{Challenges, Itself, Keys};
+use assent_agent::store::Log;
 use assent_schema::canon::{self, Digest};
 use assent_schema::id::PersonId;
 use assent_schema::time::Moment;
@@ -116,7 +117,11 @@ pub(crate) const ROOM: &[Attack] = &[
         asked(|_| Said::Question(Question::Runs { client: None, most: 10 }))
     }),
     because("commands: a ledger that nobody asks for by name", "refused", "nobody signed", || {
-        asked(|_| Said::Question(Question::Ledger(LedgerQuestion::Export { log: "acme".to_owned() })))
+        asked(|_| {
+            Said::Question(Question::Ledger(LedgerQuestion::Export {
+                log: Log::Client("acme".parse().expect("a client")),
+            }))
+        })
     }),
     because("commands: an engineer of another client", "refused", "yours to see", || {
         let site = Site::working();

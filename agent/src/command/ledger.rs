@@ -147,9 +147,12 @@ struct Read {
 }
 
 impl Read {
-    fn log(&self) -> String {
+    fn log(&self) -> Log {
         let log = self.which.log();
-        self.life.map_or_else(|| log.clone(), |life| log.ended(life)).as_str().to_owned()
+        match self.life {
+            Some(life) => log.ended(life),
+            None => log,
+        }
     }
 }
 
@@ -279,7 +282,6 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
         }
         What::Show { client, own, person, since } => {
             let log = if *own { Some(Log::Agent) } else { client.clone().map(Log::Client) };
-            let log = log.map(|log| log.as_str().to_owned());
             let question = LedgerQuestion::Show { log, person: person.clone(), since: *since };
             finish(about(who, call, question)?, None, out)
         }

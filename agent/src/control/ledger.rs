@@ -40,8 +40,8 @@ pub enum LedgerQuestion {
     Logs,
     /// Whether a log verifies, and grew out of an older checkpoint.
     Verify {
-        /// The name of the log.
-        log: String,
+        /// Which log.
+        log: Log,
         /// The older checkpoint, a note.
         since: Option<String>,
         /// Who must have cosigned, if anybody.
@@ -50,13 +50,13 @@ pub enum LedgerQuestion {
     },
     /// A log as a file that anybody can verify.
     Export {
-        /// The name of the log.
-        log: String,
+        /// Which log.
+        log: Log,
     },
     /// What entries say.
     Show {
-        /// The name of the log; all when absent.
-        log: Option<String>,
+        /// Which log; all when absent.
+        log: Option<Log>,
         /// Of this person alone.
         person: Option<PersonId>,
         /// Of this moment or later.
@@ -64,22 +64,22 @@ pub enum LedgerQuestion {
     },
     /// Proofs for all entries of a run.
     ProveRun {
-        /// The name of the log.
-        log: String,
+        /// Which log.
+        log: Log,
         /// The run's number in it.
         run: u64,
     },
     /// A proof for one entry.
     ProveIndex {
-        /// The name of the log.
-        log: String,
+        /// Which log.
+        log: Log,
         /// Its place.
         index: u64,
     },
     /// A proof that a log continues an older checkpoint.
     ProveSince {
-        /// The name of the log.
-        log: String,
+        /// Which log.
+        log: Log,
         /// The older checkpoint, a note.
         since: String,
         /// The newer one, a note; the newest of all when absent.
@@ -100,11 +100,11 @@ impl LedgerQuestion {
         }
     }
 
-    /// The name of the log that it is about; nothing when it is about all.
-    pub fn log(&self) -> Option<&str> {
+    /// The log that it is about; nothing when it is about all.
+    pub fn log(&self) -> Option<&Log> {
         match self {
             Self::Logs => None,
-            Self::Show { log, .. } => log.as_deref(),
+            Self::Show { log, .. } => log.as_ref(),
             Self::Verify { log, .. }
             | Self::Export { log }
             | Self::ProveRun { log, .. }
@@ -146,8 +146,8 @@ pub struct Witnessed {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum LedgerAnswer {
-    /// The names of all logs, sorted.
-    Logs(Vec<String>),
+    /// All logs, sorted by name.
+    Logs(Vec<Log>),
     /// It verifies.
     Verified(LogSummary),
     /// What entries say, as the bodies that were committed to; the last of them, where there are too many.
@@ -295,16 +295,16 @@ impl LedgerDesk {
             }
             Err(other) => return Err(LedgerBroken(other.to_string())),
         }
-        let (name, ask) = match question {
+        let (log, ask) = match question {
             LedgerQuestion::Logs => {
                 let broken = |e: StoreError| LedgerBroken(e.to_string());
                 let (logs, ended) = (store.logs().map_err(broken)?, ended(store).map_err(broken)?);
-                let names = logs.iter().chain(&ended).map(|log| log.as_str().to_owned()).collect();
-                return Ok(Prepared::Answer(Box::new(LedgerAnswer::Logs(names))));
+                let logs = logs.into_iter().chain(ended).collect();
+                return Ok(Prepared::Answer(Box::new(LedgerAnswer::Logs(logs))));
             }
             LedgerQuestion::Show { log, person, since } => {
                 let all = store.logs().map_err(|e| LedgerBroken(e.to_string()))?;
-                let logs = all.into_iter().filter(|one| log.as_ref().is_none_or(|log| log == one.as_str()));
+                let logs = all.into_iter().filter(|one| log.as_ref().is_none_or(|log| log == one));
                 let logs = logs.map(|log| (self.publishers.origin(&log), log)).collect();
                 let (disk, host) = (Arc::clone(&self.disk), Arc::clone(&self.host));
                 return Ok(Prepared::Show(Box::new(Shown { disk, host, logs, person, since })));
@@ -315,7 +315,6 @@ impl LedgerDesk {
             LedgerQuestion::ProveIndex { log, index } => (log, Ask::Prove(Target::Index(index))),
             LedgerQuestion::ProveSince { log, since, until } => (log, Ask::Since(since, until)),
         };
-        let Some(log) = Log::from_name(&name) else { return Ok(Prepared::Answer(Box::new(LedgerAnswer::NotThere))) };
         let key = self.publishers.log_key(&log).map_err(|e| LedgerBroken(e.to_string()))?;
         let checkpoint = match &log {
             Log::Ended(_) => ended_checkpoint(store, &log, &key).map_err(|e| LedgerBroken(e.to_string()))?,
@@ -432,7 +431,7 @@ impl Asked {
                 }
                 let older: Vec<Head> = notes.iter().filter_map(|note| Checkpoint::peek(note).ok()).collect();
                 let summary = reader.verify(&older)?;
-                let legal = store.state(&format!("{LEGAL}{}", log.as_str())).map_err(AnswerError::Store)?;
+                let legal = store.state(&format!("{LEGAL}{log}")).map_err(AnswerError::Store)?;
                 let legal = legal.and_then(|bytes| canon::from_bytes(&bytes).ok());
                 Ok(LedgerAnswer::Verified(LogSummary { witnessed, ..LogSummary::new(summary, legal) }))
             }

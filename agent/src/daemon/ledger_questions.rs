@@ -44,7 +44,7 @@ impl Agent {
 
     /// A proof of one entry, as a file.
     pub(super) fn proof(&self, log: &Log, index: u64) -> Result<Option<String>, String> {
-        let question = LedgerQuestion::ProveIndex { log: log.as_str().to_owned(), index };
+        let question = LedgerQuestion::ProveIndex { log: log.clone(), index };
         match self.about_ledger(question).map_err(|LedgerBroken(what)| what)? {
             LedgerAnswer::Written(files) => {
                 let Some(file) = files.into_iter().next() else { return Ok(None) };

@@ -198,41 +198,38 @@ impl Clerk {
 
     /// A ledger, as far as it is theirs.
     pub(super) async fn books(&self, viewer: &Viewer, question: LedgerQuestion) -> Result<Answer, StoreError> {
-        let person = &viewer.who.person;
-        let mine = |name: &str| {
-            let log = Log::from_name(name);
-            log.filter(|log| self.agent.may_read(viewer, log))
-        };
-        let Some(name) = question.log().map(str::to_owned) else {
-            let Answer::Ledger(LedgerAnswer::Logs(names)) = self.ledger(LedgerQuestion::Logs).await? else {
-                return Ok(changed());
-            };
-            let names: Vec<String> = names.into_iter().filter(|name| mine(name).is_some()).collect();
-            let LedgerQuestion::Show { person: about, since, .. } = question else {
-                return Ok(Answer::Ledger(LedgerAnswer::Logs(names)));
-            };
-            let logs = names.iter().filter_map(|name| mine(name));
-            let logs: BTreeSet<Log> = logs.map(|log| log.written()).collect();
-            self.agent.note(logs.into_iter().map(|log| looked(log, person, "ledger", WHY)).collect()).await?;
-            let mut all = Vec::new();
-            for name in names {
-                let question = LedgerQuestion::Show { log: Some(name), person: about.clone(), since };
-                match self.ledger(question).await? {
-                    Answer::Ledger(LedgerAnswer::Entries(entries)) => all.extend(entries),
-                    other => return Ok(other),
-                }
-            }
-            let time = |entry: &serde_json::Value| entry.get("time").map(ToString::to_string);
-            all.sort_by_key(time);
-            let extra = all.len().saturating_sub(ENTRIES_MOST);
-            return Ok(Answer::Ledger(LedgerAnswer::Entries(all.split_off(extra))));
-        };
-        let Some(log) = mine(&name) else {
-            let log = Log::from_name(&name).map_or(Log::Agent, |log| log.written());
-            return self.not_theirs(viewer, log, &format!("log `{name}`")).await;
-        };
-        self.agent.note(vec![looked(log.written(), person, "ledger", WHY)]).await?;
+        let Some(log) = question.log().cloned() else { return self.all_books(viewer, question).await };
+        if !self.agent.may_read(viewer, &log) {
+            return self.not_theirs(viewer, log.written(), &format!("log `{log}`")).await;
+        }
+        self.agent.note(vec![looked(log.written(), &viewer.who.person, "ledger", WHY)]).await?;
         self.ledger(question).await
+    }
+
+    /// Which ledgers are theirs, or what the entries of all of them say.
+    async fn all_books(&self, viewer: &Viewer, question: LedgerQuestion) -> Result<Answer, StoreError> {
+        let person = &viewer.who.person;
+        let Answer::Ledger(LedgerAnswer::Logs(mut logs)) = self.ledger(LedgerQuestion::Logs).await? else {
+            return Ok(changed());
+        };
+        logs.retain(|log| self.agent.may_read(viewer, log));
+        let LedgerQuestion::Show { person: about, since, .. } = question else {
+            return Ok(Answer::Ledger(LedgerAnswer::Logs(logs)));
+        };
+        let written: BTreeSet<Log> = logs.iter().map(Log::written).collect();
+        self.agent.note(written.into_iter().map(|log| looked(log, person, "ledger", WHY)).collect()).await?;
+        let mut all = Vec::new();
+        for log in logs {
+            let question = LedgerQuestion::Show { log: Some(log), person: about.clone(), since };
+            match self.ledger(question).await? {
+                Answer::Ledger(LedgerAnswer::Entries(entries)) => all.extend(entries),
+                other => return Ok(other),
+            }
+        }
+        let time = |entry: &serde_json::Value| entry.get("time").map(ToString::to_string);
+        all.sort_by_key(time);
+        let extra = all.len().saturating_sub(ENTRIES_MOST);
+        Ok(Answer::Ledger(LedgerAnswer::Entries(all.split_off(extra))))
     }
 
     /// Alerts, as far as they are theirs; on-call takes care of all.

@@ -8,8 +8,9 @@ use assent_schema::id::{ClientId, ConnectionId, PersonId, WorkflowId};
 use assent_schema::time::Moment;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::log::Log;
 use super::run_id::RunId;
-use super::write::{Log, Note};
+use super::write::Note;
 
 macro_rules! numbers {
     ($($(#[$doc:meta])* $type:ident $letter:literal $error:ident $wrong:literal;)*) => {$(

@@ -8,8 +8,10 @@
 mod alert;
 mod fact;
 pub mod inventory;
+mod log;
 mod memory;
 pub mod outcome;
+mod queue;
 mod run_id;
 mod sqlite;
 mod write;
@@ -27,10 +29,12 @@ pub use fact::{
     Accepted, Aim, AskEnd, Ending, Entry, Fact, FactText, Intent, ItemEnd, JournalRow, Outcome, StepAt, TriggerKind,
     Waiting,
 };
+pub use log::{EndedLog, Log, NotALog};
 pub use memory::{Gate, Memory, Tables};
+pub use queue::{EffectDone, QueueItem};
 pub use run_id::{BadRunId, RunId};
 pub use sqlite::{LedgerRows, Sqlite};
-pub use write::{EffectDone, Log, Note, QueueItem, Refusal, Transaction, Write};
+pub use write::{Note, Refusal, Transaction, Write};
 
 use crate::world::Wall;
 

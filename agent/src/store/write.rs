@@ -1,11 +1,12 @@
 //! What one transaction does: facts in. Pure data; the stores apply it.
 
 use assent_schema::canon::Digest;
-use assent_schema::id::{ClientId, GroupId, Name, OperationRef, PersonId, WorkflowId};
-use serde::{Deserialize, Serialize};
+use assent_schema::id::{Name, PersonId};
 
 use crate::store::alert::Alert;
 use crate::store::fact::{Entry, FactText, StepAt, Waiting};
+use crate::store::log::Log;
+use crate::store::queue::QueueItem;
 use crate::store::run_id::RunId;
 use crate::world::Wall;
 
@@ -175,78 +176,6 @@ pub enum Refusal {
     Moved,
 }
 
-/// Whose ledger.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Log {
-    /// The agent's own.
-    Agent,
-    /// A client's.
-    Client(ClientId),
-    /// One that ended with a recovery: it can be read, and nothing is added to it.
-    Ended(EndedLog),
-}
-
-/// Which log ended: whose it was, and which of the agent's lives wrote it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct EndedLog {
-    name: String,
-    client: Option<ClientId>,
-    life: u32,
-}
-
-impl EndedLog {
-    /// The life that wrote it, as its origin says it.
-    pub fn life(&self) -> u32 {
-        self.life
-    }
-}
-
-impl Log {
-    /// The name of the log in tables and files: the client's id, `_agent` for the agent's own. Of one that ended, also a dot
-    /// and the life that wrote it.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Agent => "_agent",
-            Self::Client(client) => client.as_str(),
-            Self::Ended(ended) => &ended.name,
-        }
-    }
-
-    /// The log of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        match name.split_once('.') {
-            Some((name, life)) => {
-                let number = life.parse().ok().filter(|number: &u32| *number > 0 && number.to_string() == life)?;
-                Some(Self::from_name(name)?.ended(number))
-            }
-            None if name == "_agent" => Some(Self::Agent),
-            None => ClientId::new(name).ok().map(Self::Client),
-        }
-    }
-
-    /// Whose it is; nothing for the agent's own.
-    pub fn client(&self) -> Option<&ClientId> {
-        match self {
-            Self::Agent => None,
-            Self::Client(client) => Some(client),
-            Self::Ended(ended) => ended.client.as_ref(),
-        }
-    }
-
-    /// This log as the agent wrote it in a life that ended.
-    #[must_use]
-    pub fn ended(&self, life: u32) -> Self {
-        let written = self.written();
-        Self::Ended(EndedLog { name: format!("{}.{life}", written.as_str()), client: self.client().cloned(), life })
-    }
-
-    /// The log that is written now of those that have its name.
-    #[must_use]
-    pub fn written(&self) -> Self {
-        self.client().map_or(Self::Agent, |client| Self::Client(client.clone()))
-    }
-}
-
 /// What the ledger is told; the store adds the time and the run's number, the appender index, salt and seal.
 #[derive(Clone, Debug)]
 pub struct Note {
@@ -292,52 +221,4 @@ impl Note {
         self.data.insert(name.to_owned(), value.into());
         self
     }
-}
-
-/// Work that automation could not finish.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct QueueItem {
-    /// The run that could not finish.
-    pub run: RunId,
-    /// Whose data it is.
-    pub client: ClientId,
-    /// Which workflow.
-    pub workflow: WorkflowId,
-    /// Whose queue.
-    pub queue: GroupId,
-    /// Why: a code from a closed list.
-    pub why: String,
-    /// The step at which it stopped.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub step: Option<Name>,
-    /// Inside an `each`, the item's key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub item: Option<FactText>,
-    /// The link that people open.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub open: Option<String>,
-    /// The delivery id of the event.
-    pub event: String,
-    /// What was already done, in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub done: Vec<EffectDone>,
-    /// Since when, in milliseconds since 1970.
-    pub since: i64,
-}
-
-/// An effect that a run did or may have done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EffectDone {
-    /// The step.
-    pub step: Name,
-    /// Inside an `each`, the item's key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub item: Option<FactText>,
-    /// Its operation.
-    pub operation: OperationRef,
-    /// Whether nobody knows if it happened.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub in_doubt: bool,
 }

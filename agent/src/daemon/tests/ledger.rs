@@ -63,8 +63,12 @@ async fn a_run(store: &Sqlite, at: Moment, n: u8, who: &str) {
     store.commit(Transaction { at: at.into(), writes }).await.unwrap();
 }
 
+fn log(name: &str) -> Log {
+    Log::from_name(name).unwrap()
+}
+
 fn ledger_of(agent: &Agent) -> LogSummary {
-    let question = LedgerQuestion::Verify { log: "acme".into(), since: None, demand: Demand::default() };
+    let question = LedgerQuestion::Verify { log: log("acme"), since: None, demand: Demand::default() };
     match lock(&agent.ledger).answer(&*agent.store, question).unwrap() {
         LedgerAnswer::Verified(summary) => summary,
         other => panic!("{other:?}"),
@@ -147,20 +151,15 @@ async fn a_log_that_ended_is_there_for_auditors_as_long_as_it_is_kept() {
     agent.store.commit(begun).await.unwrap();
     a_run(&agent.store, RealClock.now().moment(), 1, "cus-9").await;
     let ask = |question| lock(&agent.ledger).answer(&*agent.store, question).unwrap();
-    let verify = || ask(LedgerQuestion::Verify { log: "acme.1".into(), since: None, demand: Demand::default() });
+    let verify = || ask(LedgerQuestion::Verify { log: log("acme.1"), since: None, demand: Demand::default() });
     let LedgerAnswer::Verified(ended) = verify() else { panic!("it verifies") };
     assert_eq!((ended.size, ended.root, ended.log), (before.size, before.root, before.log.clone()));
     assert_ne!(ledger_of(&agent).log, before.log, "another log has the name");
-    assert_eq!(
-        ask(LedgerQuestion::Logs),
-        LedgerAnswer::Logs(["_agent", "acme", "_agent.1", "acme.1"].map(str::to_owned).into())
-    );
-    let LedgerAnswer::Written(files) = ask(LedgerQuestion::Export { log: "acme.1".into() }) else {
-        panic!("an export")
-    };
+    assert_eq!(ask(LedgerQuestion::Logs), LedgerAnswer::Logs(["_agent", "acme", "_agent.1", "acme.1"].map(log).into()));
+    let LedgerAnswer::Written(files) = ask(LedgerQuestion::Export { log: log("acme.1") }) else { panic!("an export") };
     let export = std::fs::read(&files[0].at).unwrap();
     assert_eq!(files[0].name, "acme.ledger");
-    let key = lock(&agent.ledger).publishers().log_key(&Log::from_name("acme.1").unwrap()).unwrap();
+    let key = lock(&agent.ledger).publishers().log_key(&log("acme.1")).unwrap();
     let summary = assent_schema::ledger::export::verify(&export, &key, &[]).unwrap();
     assert_eq!(summary.head.size, before.size);
 
@@ -195,7 +194,7 @@ async fn entries_are_shown_by_person_log_and_time() {
     let (agent, _ended) = with_history(&site).await;
     agent.keep(Some(place().0), "ann".parse().unwrap(), "CASE-9".parse().unwrap()).await.unwrap().unwrap();
     let show = |log: Option<&str>, person: Option<&str>, since: Option<Moment>| {
-        let (log, person) = (log.map(str::to_owned), person.map(|person| person.parse().unwrap()));
+        let (log, person) = (log.map(self::log), person.map(|person| person.parse().unwrap()));
         match lock(&agent.ledger).answer(&*agent.store, LedgerQuestion::Show { log, person, since }).unwrap() {
             LedgerAnswer::Entries(entries) => entries,
             other => panic!("{other:?}"),
@@ -208,7 +207,7 @@ async fn entries_are_shown_by_person_log_and_time() {
     assert_eq!(by_ann.iter().map(|entry| &entry["kind"]).collect::<Vec<_>>(), ["legal-held"]);
     let today = show(Some("acme"), None, Some(RealClock.now().moment().minus(Period::days(1))));
     assert_eq!(client.len() - today.len(), 8, "what is of 200 days ago");
-    let question = LedgerQuestion::Show { log: Some("birch".into()), person: None, since: None };
+    let question = LedgerQuestion::Show { log: Some(log("birch")), person: None, since: None };
     assert_eq!(lock(&agent.ledger).answer(&*agent.store, question).unwrap(), LedgerAnswer::NotThere);
 }
 
