@@ -74,7 +74,7 @@ pub(super) fn effect(done: &EffectDone, out: &mut dyn Write) -> io::Result<()> {
 impl Show for Handling {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
         let acted = self.runs.iter().filter(|run| run.why_not.is_none()).count();
-        let (verb, count) = (&self.verb, self.runs.len());
+        let (verb, count) = (self.verb.as_str(), self.runs.len());
         let more = if self.more { ", and there are more" } else { "" };
         if self.really {
             writeln!(out, "{verb}: {acted} of {count} runs{more}.")?;

@@ -168,7 +168,7 @@ fn line(row: &IncidentRow, out: &mut dyn Write) -> io::Result<()> {
     let client = row.client.as_ref().map_or_else(own, ToString::to_string);
     let workflow = row.workflow.as_ref().map(|workflow| format!("/{workflow}")).unwrap_or_default();
     let IncidentRow { id, state, began, rule, code, count, severity, .. } = row;
-    let severity = severity.as_str();
+    let (state, severity) = (state.as_str(), severity.as_str());
     writeln!(out, "{id}  {state}  {client}{workflow}  {severity}  {rule} ({code}), {count} times since {began}")
 }
 

@@ -269,5 +269,8 @@ fn target(asked: &Asked) -> Option<(ClientId, HeldWhat)> {
 fn verb(asked: &Asked) -> Option<(Verb, &'static str)> {
     let all = [Verb::Retry, Verb::Skip, Verb::Cancel, Verb::Rerun, Verb::Done];
     let wanted = asked.form.get("verb")?;
-    all.into_iter().map(|verb| (verb.as_str(), verb)).find(|(word, _)| *word == wanted).map(|(word, verb)| (verb, word))
+    all.into_iter()
+        .map(|verb| (verb.kind().as_str(), verb))
+        .find(|(word, _)| *word == wanted)
+        .map(|(word, verb)| (verb, word))
 }

@@ -7,7 +7,7 @@ use assent_schema::ledger::Token;
 use assent_schema::time::Moment;
 use serde::{Deserialize, Serialize};
 
-use crate::incident::{Act, Case};
+use crate::incident::{Act, Case, State};
 use crate::store::Severity;
 
 /// What is asked about incidents, or done about one.
@@ -94,8 +94,8 @@ pub struct IncidentRow {
     pub code: String,
     /// How bad it is.
     pub severity: Severity,
-    /// `opened`, `acknowledged`, `resolved`, `written`, `shared` or `closed`.
-    pub state: String,
+    /// How it stands.
+    pub state: State,
     /// When it began.
     pub began: Moment,
     /// How often its cause came since.
@@ -137,7 +137,7 @@ impl IncidentRow {
             rule: alert.rule,
             code: alert.code.clone(),
             severity: case.severity(),
-            state: case.state().to_owned(),
+            state: case.state(),
             began: case.opened(),
             count: case.row.count,
             answer_by,

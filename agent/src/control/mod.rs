@@ -350,15 +350,47 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// The word in the ledger and in commands.
-    pub fn as_str(&self) -> &'static str {
+    /// Which it is, whoever it names.
+    pub fn kind(&self) -> VerbKind {
+        match self {
+            Self::Retry => VerbKind::Retry,
+            Self::Skip => VerbKind::Skip,
+            Self::Cancel => VerbKind::Cancel,
+            Self::Rerun => VerbKind::Rerun,
+            Self::Done => VerbKind::Done,
+            Self::Reassign(_) => VerbKind::Reassign,
+        }
+    }
+}
+
+/// A [`Verb`] without whom it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VerbKind {
+    /// [`Verb::Retry`].
+    Retry,
+    /// [`Verb::Skip`].
+    Skip,
+    /// [`Verb::Cancel`].
+    Cancel,
+    /// [`Verb::Rerun`].
+    Rerun,
+    /// [`Verb::Done`].
+    Done,
+    /// [`Verb::Reassign`].
+    Reassign,
+}
+
+impl VerbKind {
+    /// The word in commands and answers.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Retry => "retry",
             Self::Skip => "skip",
             Self::Cancel => "cancel",
             Self::Rerun => "rerun",
             Self::Done => "done",
-            Self::Reassign(_) => "reassign",
+            Self::Reassign => "reassign",
         }
     }
 }
@@ -404,8 +436,8 @@ impl Which {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Handling {
-    /// The verb.
-    pub verb: String,
+    /// What people do with them.
+    pub verb: VerbKind,
     /// Whether it was done.
     pub really: bool,
     /// The runs, oldest first.
@@ -503,6 +535,14 @@ pub struct RolledBack {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_verb_is_one_word_everywhere() {
+        use VerbKind::{Cancel, Done, Reassign, Rerun, Retry, Skip};
+        for kind in [Retry, Skip, Cancel, Rerun, Done, Reassign] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+    }
 
     #[test]
     fn whole_ledgers_may_take_longer_than_other_answers() {

@@ -54,7 +54,7 @@ impl Agent {
             handled.push(HandledRun { run: row, done, next, why_not });
         }
         self.news().notify_one();
-        Ok(Ok(Handling { verb: verb.as_str().to_owned(), really, runs: handled, more }))
+        Ok(Ok(Handling { verb: verb.kind(), really, runs: handled, more }))
     }
 
     async fn one(

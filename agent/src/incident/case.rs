@@ -61,14 +61,46 @@ pub enum Step {
 }
 
 impl Step {
-    /// The state that it leads to, as the ledger names it.
-    pub fn state(self) -> &'static str {
+    /// The state that it leads to.
+    pub fn state(self) -> State {
         match self {
-            Self::Acknowledge => "acknowledged",
-            Self::Resolve => "resolved",
-            Self::Share(_) => "shared",
-            Self::Write(_) => "written",
-            Self::Close => "closed",
+            Self::Acknowledge => State::Acknowledged,
+            Self::Resolve => State::Resolved,
+            Self::Share(_) => State::Shared,
+            Self::Write(_) => State::Written,
+            Self::Close => State::Closed,
+        }
+    }
+}
+
+/// How an incident stands: the last of these that it reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Nobody did anything yet.
+    Opened,
+    /// Somebody takes care of it.
+    Acknowledged,
+    /// Its cause is gone.
+    Resolved,
+    /// A post-mortem was written and went to nobody.
+    Written,
+    /// The post-mortem went to the client's contacts.
+    Shared,
+    /// Nothing is left to do.
+    Closed,
+}
+
+impl State {
+    /// The word for it, in the ledger and in lists.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Acknowledged => "acknowledged",
+            Self::Resolved => "resolved",
+            Self::Written => "written",
+            Self::Shared => "shared",
+            Self::Closed => "closed",
         }
     }
 }
@@ -126,17 +158,17 @@ impl Case {
         self.row.since.moment()
     }
 
-    /// `opened`, `acknowledged`, `resolved`, `written`, `shared` or `closed`: the last of them that it reached.
-    pub fn state(&self) -> &'static str {
+    /// How it stands.
+    pub fn state(&self) -> State {
         let Done { acknowledged, resolved, written, shared, closed, .. } = &self.done;
         let reached = [
-            (closed, "closed"),
-            (shared, "shared"),
-            (written, "written"),
-            (resolved, "resolved"),
-            (acknowledged, "acknowledged"),
+            (closed, State::Closed),
+            (shared, State::Shared),
+            (written, State::Written),
+            (resolved, State::Resolved),
+            (acknowledged, State::Acknowledged),
         ];
-        reached.iter().find(|(act, _)| act.is_some()).map_or("opened", |(_, state)| state)
+        reached.iter().find(|(act, _)| act.is_some()).map_or(State::Opened, |(_, state)| *state)
     }
 
     /// By when the post-mortem must have been shared.
@@ -209,11 +241,11 @@ impl Case {
         Ok((next, writes))
     }
 
-    fn note(&self, state: &'static str, file: Option<Digest>, act: &Act) -> Note {
+    fn note(&self, state: State, file: Option<Digest>, act: &Act) -> Note {
         let alert = &self.row.alert;
         let note = Note::new(alert.client.clone().map_or(Log::Agent, Log::Client), "incident")
             .fact("id", self.id())
-            .fact("state", state)
+            .fact("state", state.as_str())
             .fact("severity", self.severity().as_str())
             .fact("cause", alert.rule.as_str());
         let note = Note { actor: Some(act.by.clone()), ..note };
@@ -275,7 +307,7 @@ mod tests {
     fn an_incident_closes_only_when_it_is_resolved_and_its_post_mortem_was_shared() {
         let file = Digest::of_file(b"what happened");
         let case = case();
-        assert_eq!(case.state(), "opened");
+        assert_eq!(case.state(), State::Opened);
         assert_eq!(case.after(Step::Close, &act()).unwrap_err(), NotNow::NotResolved);
         let (case, writes) = case.after(Step::Resolve, &act()).unwrap();
         assert_eq!(states(&writes), ["acknowledged", "resolved"]);
@@ -285,7 +317,7 @@ mod tests {
         let (case, writes) = case.after(Step::Share(file), &act()).unwrap();
         assert_eq!(states(&writes), ["shared"]);
         let (case, writes) = case.after(Step::Close, &act()).unwrap();
-        assert_eq!((states(&writes).as_slice(), case.state()), (["closed".to_owned()].as_slice(), "closed"));
+        assert_eq!((states(&writes).as_slice(), case.state()), (["closed".to_owned()].as_slice(), State::Closed));
         let all = [Step::Acknowledge, Step::Resolve, Step::Share(file), Step::Close];
         assert!(all.iter().all(|step| case.after(*step, &act()).unwrap_err() == NotNow::Closed));
     }
@@ -295,9 +327,17 @@ mod tests {
         let file = Digest::of_file(b"what happened");
         let (case, _) = case().after(Step::Resolve, &act()).unwrap();
         let (case, writes) = case.after(Step::Write(file), &act()).unwrap();
-        assert_eq!((states(&writes).as_slice(), case.state()), (["written".to_owned()].as_slice(), "written"));
+        assert_eq!((states(&writes).as_slice(), case.state()), (["written".to_owned()].as_slice(), State::Written));
         assert_eq!(case.after(Step::Write(file), &act()).unwrap_err(), NotNow::Already);
-        assert_eq!(case.after(Step::Close, &act()).unwrap().0.state(), "closed");
+        assert_eq!(case.after(Step::Close, &act()).unwrap().0.state(), State::Closed);
+    }
+
+    #[test]
+    fn a_state_is_one_word_everywhere() {
+        use State::{Acknowledged, Closed, Opened, Resolved, Shared, Written};
+        for state in [Opened, Acknowledged, Resolved, Written, Shared, Closed] {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+        }
     }
 
     #[test]

@@ -7,6 +7,6 @@ mod case;
 mod clock;
 mod postmortem;
 
-pub use case::{Act, Case, Done, NotNow, PREFIX, Step};
+pub use case::{Act, Case, Done, NotNow, PREFIX, State, Step};
 pub use clock::{RespondBy, SHARE_WITHIN, respond_by};
 pub use postmortem::{DRAFT_MOST_LINES, Facts, Lack, Written, check, draft};

@@ -346,7 +346,7 @@ impl Office for Played {
     }
 
     async fn handle(&self, run: RunId, verb: Verb, by: PersonId, why: Token) -> Done<Option<RunId>> {
-        self.did(format!("{by} {} because of {why}", verb.as_str()));
+        self.did(format!("{by} {} because of {why}", verb.kind().as_str()));
         let now = Transaction::new(before(0)).with(Write::Unqueue { run });
         self.store.commit_now(now).expect("a commit");
         Ok(None)

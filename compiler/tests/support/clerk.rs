@@ -149,7 +149,7 @@ impl Answers for Desk {
                     why_not: (begins && run != first()).then(|| "it has no item in the manual queue".to_owned()),
                 };
                 let runs = runs.into_iter().map(handled).collect();
-                Answer::Handled(Handling { verb: verb.as_str().to_owned(), really, runs, more: false })
+                Answer::Handled(Handling { verb: verb.kind(), really, runs, more: false })
             }
             _ => Answer::Refused { what: "they are not on-call".to_owned(), help: "Ask somebody who is.".to_owned() },
         }

@@ -68,7 +68,7 @@ fn head(row: &IncidentRow) -> Markup {
             (severity(row))
             a.whole href={ "/incidents/" (row.id) } { (row.rule.as_str().replace('-', " ")) span.unseen { ", incident " (row.id) } }
             code { (row.code) }
-            span.word { (row.state) }
+            span.word { (row.state.as_str()) }
         }
     }
 }
@@ -194,7 +194,7 @@ pub(in crate::console) fn one(shown: &One<'_>) -> Body {
     let may = may_act(row, viewer);
     let main = html! {
         p.crumbs { a href="/incidents" { "Incidents" } }
-        h1 { (row.rule.as_str().replace('-', " ")) " " (severity(row)) span.word { (row.state) } }
+        h1 { (row.rule.as_str().replace('-', " ")) " " (severity(row)) span.word { (row.state.as_str()) } }
         p.lead { "Incident " code { (row.id) } ", because of " code { (row.code) } "." }
         (about(row, viewer, *now))
         (clocks(row, *now))

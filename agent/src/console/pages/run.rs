@@ -251,7 +251,7 @@ fn acts(run: &Whole<'_>) -> Markup {
                 fieldset {
                     legend { "What" }
                     @for (place, (verb, word, says)) in verbs.iter().enumerate() {
-                        label.choice { input type="radio" name="verb" value=(verb.as_str()) checked[place == 0]; span { strong { (word) } small { (says) } } }
+                        label.choice { input type="radio" name="verb" value=(verb.kind().as_str()) checked[place == 0]; span { strong { (word) } small { (says) } } }
                     }
                 }
                 label { "Why" small { "One word or ticket id; the client reads it in its ledger" }

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::control::Answer;
 use crate::control::incidents::{IncidentAnswer, IncidentQuestion, IncidentRow};
+use crate::incident::State;
 use crate::store::Severity;
 use crate::vault::{AnyVault, FileVault, Secret, SlotPath};
 
@@ -160,7 +161,7 @@ async fn an_incident_is_answered_explained_shared_and_closed_by_those_on_call() 
         };
         assert!(one(&agent, nowhere).await.unwrap_err().contains("no workflow `nothing`"));
         let opened = one(&agent, open("INC-7")).await.unwrap();
-        assert_eq!((opened.id.as_str(), opened.state.as_str()), ("i-1", "opened"));
+        assert_eq!((opened.id.as_str(), opened.state), ("i-1", State::Opened));
         assert_eq!(opened.answer_by, Some(opened.began.plus(Period::hours(4))), "growth answers within four hours");
         assert!(one(&agent, open("INC-7")).await.is_err(), "it is open already");
 
@@ -192,12 +193,12 @@ async fn an_incident_is_answered_explained_shared_and_closed_by_those_on_call() 
         assert!(refused.contains(&format!("line {line} holds an e-mail address")), "{refused}");
         assert!(receiver.got.lock().unwrap().is_empty());
         assert!(one(&agent, share(&whole)).await.unwrap_err().contains("did not take"), "the route answers 500");
-        assert_eq!(one(&agent, share(&whole)).await.unwrap().state, "shared");
+        assert_eq!(one(&agent, share(&whole)).await.unwrap().state, State::Shared);
         assert!(one(&agent, share(&whole)).await.unwrap_err().contains("before"));
         let got = receiver.got.lock().unwrap().clone();
         assert_eq!((got.len(), &got[0]), (2, &got[1]), "the second try says the same");
         assert_eq!((&got[1]["text"], &got[1]["contacts"]), (&json!(whole), &json!(["dana"])));
-        assert_eq!(one(&agent, step(1)).await.unwrap().state, "closed");
+        assert_eq!(one(&agent, step(1)).await.unwrap().state, State::Closed);
 
         let states = entries(&agent).await.into_iter().filter_map(|entry| match entry.kind {
             assent_schema::ledger::Kind::Incident(incident) => Some((incident.state.as_str().to_owned(), entry.actor)),
@@ -253,7 +254,7 @@ async fn a_failure_after_the_incident_was_resolved_is_told_again() {
     one(&agent, IncidentQuestion::Resolve { no: 1 }).await.unwrap();
     fails().await;
     let states: Vec<_> = agent.cases().unwrap().iter().map(|case| (case.id(), case.state())).collect();
-    assert_eq!(states, [("i-1".to_owned(), "resolved"), ("i-2".to_owned(), "opened")]);
+    assert_eq!(states, [("i-1".to_owned(), State::Resolved), ("i-2".to_owned(), State::Opened)]);
     assert_eq!(
         agent.store.alerts().unwrap().iter().filter(|row| row.due.is_some()).count(),
         1,
