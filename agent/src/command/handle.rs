@@ -12,7 +12,7 @@ use super::ask::unexpected;
 use super::key::Who;
 use super::{Call, Output, Show};
 use crate::control::answer::RunState;
-use crate::control::{Answer, Chosen, HandledRun, Handling, Question, Verb, Which};
+use crate::control::{Answer, Chosen, HandledRun, Handling, Mode, Question, Verb, Which};
 use crate::error::Error;
 use crate::store::{EffectDone, RunId};
 
@@ -76,10 +76,11 @@ impl Show for Handling {
         let acted = self.runs.iter().filter(|run| run.why_not.is_none()).count();
         let (verb, count) = (self.verb.as_str(), self.runs.len());
         let more = if self.more { ", and there are more" } else { "" };
-        if self.really {
-            writeln!(out, "{verb}: {acted} of {count} runs{more}.")?;
-        } else {
-            writeln!(out, "{verb} would be for {count} runs{more}. Nothing was done; add `--yes` to do it.")?;
+        match self.mode {
+            Mode::Do => writeln!(out, "{verb}: {acted} of {count} runs{more}.")?,
+            Mode::Count => {
+                writeln!(out, "{verb} would be for {count} runs{more}. Nothing was done; add `--yes` to do it.")?;
+            }
         }
         self.runs.iter().try_for_each(|run| line(run, out))
     }
@@ -100,7 +101,7 @@ fn line(handled: &HandledRun, out: &mut dyn Write) -> io::Result<()> {
 pub(super) fn handle(verb: Verb, args: &Args, (who, call): (&Who, &Call), out: &mut Output<'_>) -> Result<(), Error> {
     let chosen = args.chosen()?;
     let one = matches!(chosen, Chosen::One(_));
-    let question = Question::Handle { verb, chosen, why: args.why.clone(), really: args.yes || one };
+    let question = Question::Handle { verb, chosen, why: args.why.clone(), mode: Mode::from(args.yes || one) };
     let Answer::Handled(handled) = who.ask(call, &question)? else { return Err(unexpected()) };
     let why_not = handled.runs.first().and_then(|run| run.why_not.clone()).filter(|_| one);
     match why_not {

@@ -59,11 +59,27 @@ impl From<StoreError> for NotSeen {
     }
 }
 
+/// How somebody comes to see a page. The ledger has an entry of each page that somebody opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// They opened it.
+    Opened,
+    /// It was open, has its entry, and brings itself up to date.
+    Refreshed,
+}
+
+/// How the numbers are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NumbersAs {
+    Page,
+    Table,
+}
+
 pub(super) type Looked = Result<Seen, NotSeen>;
 
 impl<O: Office> Console<O> {
     /// Shows a page: the entries first, unless the page only brings itself up to date.
-    pub(super) async fn look(self: Arc<Self>, page: Page, asked: Asked, guest: Guest, is_live: bool) -> Answer {
+    pub(super) async fn look(self: Arc<Self>, page: Page, asked: Asked, guest: Guest, look: Look) -> Answer {
         let status = match page {
             Page::Overview | Page::Holds if guest.viewer.may_see(Sight::Agent) => match self.office.status().await {
                 Ok(status) => Some(status),
@@ -92,7 +108,11 @@ impl<O: Office> Console<O> {
             Err(NotSeen::NotTheirs(log)) => return self.not_theirs(log, &asked, &guest).await,
             Err(NotSeen::Broken) => return pages::busy(),
         };
-        if !is_live && !self.write(notes).await {
+        let is_noted = match look {
+            Look::Opened => self.write(notes).await,
+            Look::Refreshed => true,
+        };
+        if !is_noted {
             return pages::busy();
         }
         match what {
@@ -138,8 +158,8 @@ impl<O: Office> Console<O> {
             (Page::Runs, _) => self.runs(asked, viewer),
             (Page::Run(run), _) => self.run(run, viewer),
             (Page::Queue, _) => self.queue(viewer),
-            (Page::Numbers, _) => self.numbers(asked, viewer, false),
-            (Page::Table, _) => self.numbers(asked, viewer, true),
+            (Page::Numbers, _) => self.numbers(asked, viewer, NumbersAs::Page),
+            (Page::Table, _) => self.numbers(asked, viewer, NumbersAs::Table),
             // Who makes a passkey is known by their session, above.
             (Page::Passkey | Page::Incident(_), _) => Err(NotSeen::Missing),
             (Page::Incidents, _) => self.incidents_page(viewer),
@@ -305,7 +325,7 @@ impl<O: Office> Console<O> {
         Ok(Seen { notes: viewed_all(viewer, "queue"), what: What::Page(body) })
     }
 
-    fn numbers(&self, asked: &Asked, viewer: &Viewer, as_table: bool) -> Looked {
+    fn numbers(&self, asked: &Asked, viewer: &Viewer, shape: NumbersAs) -> Looked {
         let (now, _) = self.office.clock();
         agency_only(viewer)?;
         let client: Option<ClientId> = asked.query.read("client").or_else(|| viewer.clients.first().cloned());
@@ -325,10 +345,9 @@ impl<O: Office> Console<O> {
         let now = Now::at(now.moment().seconds());
         let all = numbers::over_days(counts, runs, now);
         let notes = vec![viewed(client.clone(), viewer, "numbers")];
-        let what = if as_table {
-            What::Table(numbers::csv(&all))
-        } else {
-            What::Page(pages::numbers::page(Some((&client, &all)), &viewer.clients, now))
+        let what = match shape {
+            NumbersAs::Table => What::Table(numbers::csv(&all)),
+            NumbersAs::Page => What::Page(pages::numbers::page(Some((&client, &all)), &viewer.clients, now)),
         };
         Ok(Seen { notes, what })
     }

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::answer::{self, Answer};
 use super::form::Form;
+use super::look::Look;
 use super::notes;
 use super::office::Office;
 use super::pages;
@@ -175,10 +176,10 @@ impl<O: Office> Console<O> {
     }
 
     async fn look_unless_live(self: Arc<Self>, page: Page, asked: Asked, guest: Guest) -> Answer {
-        let Some(token) = &asked.live else { return self.look(page, asked, guest, false).await };
+        let Some(token) = &asked.live else { return self.look(page, asked, guest, Look::Opened).await };
         let (_, boot) = self.office.clock();
         if lock(&self.sessions).is_live(&guest.session, &asked.address, token, boot) {
-            self.look(page, asked, guest, true).await
+            self.look(page, asked, guest, Look::Refreshed).await
         } else {
             pages::plain(410, "Not up to date", "Load the page again.")
         }

@@ -97,8 +97,9 @@ pub enum Question {
         chosen: Chosen,
         /// The reason, as a code or ticket id.
         why: Token,
-        /// Whether it is done; else it is only told to which runs it would be.
-        really: bool,
+        /// Whether it is done or only told to which runs it would be.
+        #[serde(rename = "really")]
+        mode: Mode,
     },
     /// Plans go back to the ones before.
     RollBack {
@@ -395,6 +396,28 @@ impl VerbKind {
     }
 }
 
+/// Whether something is done. In questions and answers it is whether it is `really` done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "bool", into = "bool")]
+pub enum Mode {
+    /// It is only told what would be done.
+    Count,
+    /// It is done.
+    Do,
+}
+
+impl From<bool> for Mode {
+    fn from(really: bool) -> Self {
+        if really { Self::Do } else { Self::Count }
+    }
+}
+
+impl From<Mode> for bool {
+    fn from(mode: Mode) -> Self {
+        mode == Mode::Do
+    }
+}
+
 /// One run, or all that fit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -439,7 +462,8 @@ pub struct Handling {
     /// What people do with them.
     pub verb: VerbKind,
     /// Whether it was done.
-    pub really: bool,
+    #[serde(rename = "really")]
+    pub mode: Mode,
     /// The runs, oldest first.
     pub runs: Vec<HandledRun>,
     /// Whether there are more than one answer may hold.

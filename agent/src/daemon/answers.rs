@@ -103,8 +103,8 @@ impl Clerk {
             Question::RollBack { place } => self.roll_back(place, &by).await,
             Question::Hold { at, why, lasts } => agent.hold(at, by, why, lasts).await.map(held),
             Question::Resume { at } => agent.resume(at, by).await.map(held),
-            Question::Handle { verb, chosen, why, really } => {
-                let handled = agent.handle((verb, chosen), Act { by, why }, really, &*self.start).await?;
+            Question::Handle { verb, chosen, why, mode } => {
+                let handled = agent.handle((verb, chosen), Act { by, why }, mode, &*self.start).await?;
                 Ok(handled.map_or_else(not_held, Answer::Handled))
             }
             Question::Erase { client, reference, request } => {

@@ -19,7 +19,7 @@ use super::hold::NotHeld;
 use crate::console::{Done, Known, Logged, Office, Refused, Viewer, Who, Written};
 use crate::control::alerts::AlertQuestion;
 use crate::control::incidents::{IncidentAnswer, IncidentRow};
-use crate::control::{Answer, Chosen, ReadAgain, Verb};
+use crate::control::{Answer, Chosen, Mode, ReadAgain, Verb};
 use crate::deploy::NoRollback;
 use crate::incident::Step;
 use crate::ledger::Sought;
@@ -193,7 +193,7 @@ impl Office for Bureau {
 
     async fn handle(&self, run: RunId, verb: Verb, by: PersonId, why: Token) -> Done<Option<RunId>> {
         let start = |task| self.desk.take_up(task);
-        let handled = self.agent.handle((verb, Chosen::One(run)), Act { by, why }, true, &start).await;
+        let handled = self.agent.handle((verb, Chosen::One(run)), Act { by, why }, Mode::Do, &start).await;
         let handled = done(handled)?.runs.into_iter().next();
         match handled.map(|one| (one.next, one.why_not)) {
             Some((next, None)) => Ok(next),

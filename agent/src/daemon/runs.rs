@@ -6,7 +6,7 @@ use assent_schema::id::{GroupId, PersonId};
 
 use super::agent::Agent;
 use super::hold::NotHeld;
-use crate::control::{Chosen, HandledRun, Handling, Verb, Which, answer};
+use crate::control::{Chosen, HandledRun, Handling, Mode, Verb, Which, answer};
 use crate::queue;
 use crate::run::{Act, Deployed as _, NotAgain, NotBegun, Task, Way};
 use crate::store::{EffectDone, QueueItem, RunFilter, RunId, Store as _, StoreError};
@@ -25,7 +25,7 @@ impl Agent {
         self: &Arc<Self>,
         (verb, chosen): (Verb, Chosen),
         act: Act,
-        really: bool,
+        mode: Mode,
         start: &(dyn Fn(Task) + Send + Sync),
     ) -> Result<Result<Handling, NotHeld>, StoreError> {
         if let Err(no) = self.may_handle(&act.by) {
@@ -46,7 +46,10 @@ impl Agent {
             };
             let done =
                 queue.iter().find(|item| item.run == run).map_or_else(Vec::<EffectDone>::new, |i| i.done.clone());
-            let handling = if really { self.one(run, &verb, &act, start).await } else { Ok(None) };
+            let handling = match mode {
+                Mode::Do => self.one(run, &verb, &act, start).await,
+                Mode::Count => Ok(None),
+            };
             let (next, why_not) = match handling {
                 Ok(next) => (next, None),
                 Err(no) => (None, Some(sentence(&no))),
@@ -54,7 +57,7 @@ impl Agent {
             handled.push(HandledRun { run: row, done, next, why_not });
         }
         self.news().notify_one();
-        Ok(Ok(Handling { verb: verb.kind(), really, runs: handled, more }))
+        Ok(Ok(Handling { verb: verb.kind(), mode, runs: handled, more }))
     }
 
     async fn one(

@@ -19,7 +19,7 @@ mod watching;
 use super::hold::NotHeld;
 use super::*;
 use crate::control::answer::RunState;
-use crate::control::{Chosen, Verb, Which};
+use crate::control::{Chosen, Mode, Verb, Which};
 use crate::deploy::{NoRollback, Place};
 use crate::people::NotTaken;
 use crate::pull::{fetch, push};
@@ -532,29 +532,33 @@ async fn oncall_handles_runs_by_filter_with_the_count_first() {
     let failed = |state| Chosen::Many(Which { state: Some(state), ..Which::default() });
     let log = Log::Client(place().0);
     let before = agent.store.ledger_size(&log).unwrap();
-    let stranger = agent.handle((Verb::Done, failed(RunState::Failed)), act("mallory"), true, &start).await.unwrap();
+    let stranger =
+        agent.handle((Verb::Done, failed(RunState::Failed)), act("mallory"), Mode::Do, &start).await.unwrap();
     assert!(matches!(stranger, Err(NotHeld::NotOnCall(_))));
     let counted =
-        agent.handle((Verb::Done, failed(RunState::Failed)), act("ann"), false, &start).await.unwrap().unwrap();
+        agent.handle((Verb::Done, failed(RunState::Failed)), act("ann"), Mode::Count, &start).await.unwrap().unwrap();
     assert_eq!(counted.runs.iter().map(|one| one.run.run).collect::<Vec<_>>(), runs, "the count comes first");
-    let none = agent.handle((Verb::Done, failed(RunState::Waiting)), act("ann"), true, &start).await.unwrap().unwrap();
+    let none =
+        agent.handle((Verb::Done, failed(RunState::Waiting)), act("ann"), Mode::Do, &start).await.unwrap().unwrap();
     assert_eq!(none.runs, []);
     let nobody = Verb::Reassign("nobody".parse().unwrap());
-    let nobody = agent.handle((nobody, Chosen::One(runs[0])), act("ann"), true, &start).await.unwrap().unwrap();
+    let nobody = agent.handle((nobody, Chosen::One(runs[0])), act("ann"), Mode::Do, &start).await.unwrap().unwrap();
     assert!(nobody.runs[0].why_not.is_some());
     assert_eq!(agent.store.ledger_size(&log).unwrap(), before, "nothing was done so far");
     // What is held goes on with the others, and does nothing yet.
     let hour = Period::hours(1);
     agent.hold(to_hold(None), "ann".parse().unwrap(), "INC-7".parse().unwrap(), hour).await.unwrap().unwrap();
     let retried = (Verb::Retry, Chosen::One(runs[0]));
-    let retried = agent.handle(retried.clone(), act("ann"), true, &start).await.unwrap().unwrap();
+    let retried = agent.handle(retried.clone(), act("ann"), Mode::Do, &start).await.unwrap().unwrap();
     let next = retried.runs[0].next.expect("a run");
-    let again = agent.handle((Verb::Rerun, Chosen::One(runs[0])), act("ann"), true, &start).await.unwrap().unwrap();
+    let again = agent.handle((Verb::Rerun, Chosen::One(runs[0])), act("ann"), Mode::Do, &start).await.unwrap().unwrap();
     assert_eq!(again.runs[0].why_not, Some(format!("run {next} goes on with it")));
-    let done = agent.handle((Verb::Done, failed(RunState::Failed)), act("ann"), true, &start).await.unwrap().unwrap();
+    let done =
+        agent.handle((Verb::Done, failed(RunState::Failed)), act("ann"), Mode::Do, &start).await.unwrap().unwrap();
     assert!(done.runs.len() == 2 && done.runs.iter().all(|one| one.why_not.is_none()), "{done:?}");
     assert_eq!(agent.store.queue().unwrap(), []);
-    let cancelled = agent.handle((Verb::Cancel, Chosen::One(next)), act("ann"), true, &start).await.unwrap().unwrap();
+    let cancelled =
+        agent.handle((Verb::Cancel, Chosen::One(next)), act("ann"), Mode::Do, &start).await.unwrap().unwrap();
     assert_eq!(cancelled.runs[0].why_not, None);
 }
 

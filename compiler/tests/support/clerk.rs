@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use assent_agent::control::answer::RunState;
 use assent_agent::control::server::{Answers, bind, serve};
-use assent_agent::control::{Answer, Chosen, HandledRun, Handling, Question, RunRow, Said, Verb};
+use assent_agent::control::{Answer, Chosen, HandledRun, Handling, Mode, Question, RunRow, Said, Verb};
 use assent_agent::people::wire::{Challenge, ChallengeType, Command};
 use assent_agent::store::{EffectDone, QueueItem, RunId, TriggerKind};
 use assent_agent::world::Wall;
@@ -136,12 +136,12 @@ impl Answers for Desk {
         match question {
             Question::Runs { .. } if by == "omar" => Answer::Runs(runs.map(row).into()),
             Question::Queue if by == "omar" => Answer::Queue(runs.map(item).into()),
-            Question::Handle { verb, chosen, really, .. } if by == "omar" => {
+            Question::Handle { verb, chosen, mode, .. } if by == "omar" => {
                 let runs = match chosen {
                     Chosen::One(run) => vec![run],
                     Chosen::Many(_) => runs.to_vec(),
                 };
-                let begins = matches!(verb, Verb::Retry | Verb::Skip | Verb::Rerun) && really;
+                let begins = matches!(verb, Verb::Retry | Verb::Skip | Verb::Rerun) && mode == Mode::Do;
                 let handled = |run: RunId| HandledRun {
                     run: row(run),
                     done: done(run),
@@ -149,7 +149,7 @@ impl Answers for Desk {
                     why_not: (begins && run != first()).then(|| "it has no item in the manual queue".to_owned()),
                 };
                 let runs = runs.into_iter().map(handled).collect();
-                Answer::Handled(Handling { verb: verb.kind(), really, runs, more: false })
+                Answer::Handled(Handling { verb: verb.kind(), mode, runs, more: false })
             }
             _ => Answer::Refused { what: "they are not on-call".to_owned(), help: "Ask somebody who is.".to_owned() },
         }
