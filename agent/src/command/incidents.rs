@@ -134,17 +134,17 @@ impl Show for One {
             Some(Act { by, at }) => writeln!(out, "    {what} {at} by {by}"),
             None => Ok(()),
         };
-        act("acknowledged", &row.acknowledged)?;
-        act("resolved", &row.resolved)?;
-        act("shared", &row.shared)?;
-        act("written", &row.written)?;
-        act("closed", &row.closed)?;
-        if row.acknowledged.is_none()
+        act("acknowledged", &row.done.acknowledged)?;
+        act("resolved", &row.done.resolved)?;
+        act("shared", &row.done.shared)?;
+        act("written", &row.done.written)?;
+        act("closed", &row.done.closed)?;
+        if row.done.acknowledged.is_none()
             && let Some(until) = row.answer_by
         {
             writeln!(out, "    to be answered by {until}: assent-agent incidents acknowledge {}", row.id)?;
         }
-        if row.shared.is_none() && row.written.is_none() {
+        if row.done.shared.is_none() && row.done.written.is_none() {
             writeln!(out, "    post-mortem to be shared by {}: assent-agent incidents draft {}", row.share_by, row.id)?;
         }
         Ok(())

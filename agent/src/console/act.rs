@@ -142,8 +142,9 @@ impl<O: Office> Console<O> {
         };
         match done {
             Ok(()) => {
-                let gone =
-                    self.incident_of(incident, viewer).is_ok_and(|row| row.written.is_some() && row.shared.is_none());
+                let gone = self
+                    .incident_of(incident, viewer)
+                    .is_ok_and(|row| row.done.written.is_some() && row.done.shared.is_none());
                 answer::see(&format!("/incidents/{}?said={}", row.id, if gone { "written" } else { "shared" }))
             }
             Err((no, draft)) => {

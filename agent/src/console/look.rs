@@ -174,7 +174,7 @@ impl<O: Office> Console<O> {
         let standing = |client: &ClientId| viewer.may_see(Sight::Standing(client));
         let alerts = self.alerts(|client| client.is_none_or(standing))?;
         let mut incidents = self.office.incidents()?;
-        incidents.retain(|row| row.closed.is_none() && row.client.as_ref().is_none_or(standing));
+        incidents.retain(|row| row.done.closed.is_none() && row.client.as_ref().is_none_or(standing));
         let mut under_way = 0;
         for client in &viewer.clients {
             let (accepted, ended) = self.office.store().run_counts(client)?;

@@ -1,13 +1,12 @@
 //! Questions and answers about incidents.
 
 use assent_schema::alert::Rule;
-use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, ConnectionId, WorkflowId};
 use assent_schema::ledger::Token;
 use assent_schema::time::Moment;
 use serde::{Deserialize, Serialize};
 
-use crate::incident::{Act, Case, State};
+use crate::incident::{Case, Done, State};
 use crate::store::Severity;
 
 /// What is asked about incidents, or done about one.
@@ -73,9 +72,8 @@ pub enum IncidentAnswer {
     Draft(String),
 }
 
-/// One incident.
+/// One incident. Serde takes unknown keys here, because what people did stands among the others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct IncidentRow {
     /// Its name.
     pub id: String,
@@ -105,30 +103,15 @@ pub struct IncidentRow {
     pub answer_by: Option<Moment>,
     /// By when the post-mortem must have been shared.
     pub share_by: Moment,
-    /// Who takes care of it, since when.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub acknowledged: Option<Act>,
-    /// Who said that its cause is gone, and when.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resolved: Option<Act>,
-    /// Who shared the post-mortem, and when.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shared: Option<Act>,
-    /// Who wrote the post-mortem of a client that had left, and when: it went to nobody.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub written: Option<Act>,
-    /// SHA-256 of the post-mortem.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<Digest>,
-    /// Who closed it, and when.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub closed: Option<Act>,
+    /// What people did about it.
+    #[serde(flatten)]
+    pub done: Done,
 }
 
 impl IncidentRow {
     /// An incident as lists show it.
     pub fn of(case: &Case, answer_by: Option<Moment>) -> Self {
-        let (alert, done) = (&case.row.alert, case.done.clone());
+        let alert = &case.row.alert;
         Self {
             id: case.id(),
             client: alert.client.clone(),
@@ -142,12 +125,25 @@ impl IncidentRow {
             count: case.row.count,
             answer_by,
             share_by: case.share_by(),
-            acknowledged: done.acknowledged,
-            resolved: done.resolved,
-            shared: done.shared,
-            written: done.written,
-            file: done.file,
-            closed: done.closed,
+            done: case.done.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_did_stands_among_the_other_keys() {
+        let row = serde_json::json!({
+            "id": "i-7", "client": "acme", "rule": "run-failed", "code": "http_503", "severity": "critical",
+            "state": "resolved", "began": "2026-06-01T10:00:00Z", "count": 2, "share_by": "2026-06-08T10:00:00Z",
+            "acknowledged": {"by": "omar", "at": "2026-06-01T10:05:00Z"},
+            "resolved": {"by": "ann", "at": "2026-06-01T11:00:00Z"},
+        });
+        let read: IncidentRow = serde_json::from_value(row.clone()).unwrap();
+        assert_eq!(read.done.resolved.as_ref().map(|act| act.by.as_str()), Some("ann"));
+        assert_eq!(serde_json::to_value(&read).unwrap(), row);
     }
 }

@@ -27,7 +27,7 @@ pub(in crate::console) struct Listed<'a> {
 }
 
 pub(in crate::console) fn page(listed: &Listed<'_>) -> Body {
-    let (closed, open): (Vec<_>, Vec<_>) = listed.incidents.iter().partition(|row| row.closed.is_some());
+    let (closed, open): (Vec<_>, Vec<_>) = listed.incidents.iter().partition(|row| row.done.closed.is_some());
     let main = html! {
         h1 { "Incidents" }
         div #standing data-part="" {
@@ -107,24 +107,29 @@ fn clocks(row: &IncidentRow, now: Wall) -> Markup {
     let late = |by: Moment| if Wall::from(by) < now { "late" } else { "" };
     html! {
         p.facts {
-            @match (&row.acknowledged, row.answer_by) {
+            @match (&row.done.acknowledged, row.answer_by) {
                 (Some(act), _) => span.by { (mark(Mark::Person)) (act.by) " has acknowledged it" },
                 (None, Some(by)) => span.clock.(late(by)) { (mark(Mark::Wait)) "answer due " (words::moment(now, by)) },
                 (None, None) => {}
             }
-            @match &row.shared {
-                None if row.written.is_some() => span { "post-mortem written; the client had left" },
+            @match &row.done.shared {
+                None if row.done.written.is_some() => span { "post-mortem written; the client had left" },
                 None => span.clock.(late(row.share_by)) { "post-mortem due " (words::moment(now, row.share_by)) },
                 Some(act) => span { "post-mortem shared by " (act.by) " " (words::moment(now, act.at)) },
             }
-            @if row.resolved.is_some() && row.shared.is_none() && row.written.is_none() { a href={ "/incidents/" (row.id) "#post-mortem" } { "write the post-mortem" } }
+            @if row.done.resolved.is_some() && row.done.shared.is_none() && row.done.written.is_none() { a href={ "/incidents/" (row.id) "#post-mortem" } { "write the post-mortem" } }
         }
     }
 }
 
 /// The step that comes next.
 pub(super) fn step(row: &IncidentRow) -> Markup {
-    let next = match (&row.acknowledged, &row.resolved, row.shared.as_ref().or(row.written.as_ref()), &row.closed) {
+    let next = match (
+        &row.done.acknowledged,
+        &row.done.resolved,
+        row.done.shared.as_ref().or(row.done.written.as_ref()),
+        &row.done.closed,
+    ) {
         (.., Some(_)) => None,
         (None, ..) => Some(("acknowledge", "Acknowledge")),
         (_, None, ..) => Some(("resolve", "Resolve")),
@@ -201,14 +206,14 @@ pub(in crate::console) fn one(shown: &One<'_>) -> Body {
         @if may { div.answers { (step(row)) } }
         (course(row))
         h2 #post-mortem { "Post-mortem" }
-        @if let Some(file) = &row.file { p.banner.good { (mark(Mark::Good)) "Shared with the client's contacts. Its SHA-256 is in the ledger: " code { (file) } } }
+        @if let Some(file) = &row.done.file { p.banner.good { (mark(Mark::Good)) "Shared with the client's contacts. Its SHA-256 is in the ledger: " code { (file) } } }
         @if let Some((_, why)) = shown.written { p.banner.bad role="alert" { (mark(Mark::Bad)) strong { "Not shared: " } (why) } }
-        details.journal open[row.shared.is_none()] {
+        details.journal open[row.done.shared.is_none()] {
             summary { "From the ledger" }
             div.draft { (markdown(shown.draft)) }
         }
-        @if may && row.closed.is_none() { (write(shown)) }
-        @else if row.closed.is_none() { p.hint { "On-call writes the cause and the prevention, and shares it." } }
+        @if may && row.done.closed.is_none() { (write(shown)) }
+        @else if row.done.closed.is_none() { p.hint { "On-call writes the cause and the prevention, and shares it." } }
     };
     Body { title: format!("Incident {}", row.id), section: Section::Incidents, main, is_live: false }
 }
@@ -216,10 +221,10 @@ pub(in crate::console) fn one(shown: &One<'_>) -> Body {
 /// What people did, in order.
 fn course(row: &IncidentRow) -> Markup {
     let steps = [
-        ("acknowledged", &row.acknowledged),
-        ("resolved", &row.resolved),
-        ("post-mortem shared", &row.shared),
-        ("closed", &row.closed),
+        ("acknowledged", &row.done.acknowledged),
+        ("resolved", &row.done.resolved),
+        ("post-mortem shared", &row.done.shared),
+        ("closed", &row.done.closed),
     ];
     html! {
         ol.course {
@@ -246,7 +251,7 @@ fn write(shown: &One<'_>) -> Markup {
             label for="prevention" { "Prevention" small { "What is changed, by whom and by when, so that it does not happen again" } }
             textarea #prevention name="prevention" rows="5" required spellcheck="true" dir="auto" { "\n" (text(|written| &written.prevention)) }
             p.hint { "It goes to the client's contacts as shown above, with these two sections, at once. Nothing you type here is saved until you send it." }
-            button.main type="submit" { @if row.shared.is_some() { "Share a better one" } @else { "Share with the client" } }
+            button.main type="submit" { @if row.done.shared.is_some() { "Share a better one" } @else { "Share with the client" } }
         }
     }
 }

@@ -87,7 +87,7 @@ fn troubles(status: &Status, now: Wall) -> Markup {
 
 fn tiles(shown: &Overview<'_>) -> Markup {
     let Overview { status, incidents, alerts, counts, .. } = shown;
-    let unanswered = incidents.iter().filter(|row| row.acknowledged.is_none()).count();
+    let unanswered = incidents.iter().filter(|row| row.done.acknowledged.is_none()).count();
     let tile = |place: &str, number: String, word: &str, tone: &str| {
         html! { li { a.tile.(tone) href=(place) { strong { (number) } span { (word) } } } }
     };

@@ -212,7 +212,7 @@ async fn an_incident_is_answered_explained_shared_and_closed_by_those_on_call() 
     let IncidentAnswer::List(open) = ask(&agent, list(false)).await.unwrap() else { panic!("no list") };
     let IncidentAnswer::List(all) = ask(&agent, list(true)).await.unwrap() else { panic!("no list") };
     assert_eq!((open.len(), all.len()), (0, 1));
-    assert_eq!(all[0].closed.as_ref().map(|act| act.by.clone()), Some(ann()));
+    assert_eq!(all[0].done.closed.as_ref().map(|act| act.by.clone()), Some(ann()));
 }
 
 #[tokio::test]
