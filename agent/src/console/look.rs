@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use assent_schema::canon::Digest;
-use assent_schema::id::{ClientId, WorkflowId};
+use assent_schema::id::ClientId;
 use assent_schema::status::Status;
-use assent_schema::time::Moment;
 
 use super::answer::{self, Answer};
 use super::notes;
@@ -16,13 +15,13 @@ use super::route::Page;
 use super::serve::{Asked, Console, Guest};
 use super::story;
 use super::viewer::{Sight, Viewer};
-use crate::control::answer::{RunState, row_in, row_of};
+use super::wanted::Wanted;
+use crate::control::answer::{row_in, row_of};
 use crate::people::wire::Shown;
 use crate::store::{
     Entry, JournalRow, Log, Note, QueueItem, RunFilter, RunId, RunLine, Store as _, StoreError, Waiting,
 };
 use crate::sync::lock;
-use crate::world::Wall;
 
 /// How many runs a page lists.
 const LISTED: usize = 50;
@@ -30,6 +29,7 @@ const LISTED: usize = 50;
 const LOOKED_MOST: usize = 500;
 /// How many items of the manual queue a page lists.
 pub(super) const ITEMS_MOST: usize = 200;
+
 /// What somebody is to see, and what the ledger is told first.
 pub(super) struct Seen {
     pub(super) notes: Vec<Note>,
@@ -255,7 +255,7 @@ impl<O: Office> Console<O> {
         if let Some(run) = wanted.run.or_else(|| wanted.event.as_ref().and_then(delivered)) {
             return Ok(Seen { notes: Vec::new(), what: What::Elsewhere(format!("/runs/{run}")) });
         }
-        let mut before = wanted.before.or_else(|| wanted.at.map(before));
+        let mut before = wanted.before();
         let (mut rows, mut looked, mut more) = (Vec::new(), 0, true);
         while rows.len() < LISTED && looked < LOOKED_MOST && more {
             let filter = RunFilter { client: None, before, most: LISTED * 2 };
@@ -368,53 +368,4 @@ pub(super) fn agency_only(viewer: &Viewer) -> Result<(), NotSeen> {
         Some(client) => Err(NotSeen::NotTheirs(Log::Client(client.clone()))),
         None => Ok(()),
     }
-}
-
-/// Which runs somebody looks for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Wanted {
-    pub(super) client: Option<ClientId>,
-    pub(super) workflow: Option<WorkflowId>,
-    pub(super) state: Option<RunState>,
-    /// Accepted up to the end of this minute.
-    pub(super) at: Option<Moment>,
-    /// The text that gave `at`, to be shown again.
-    pub(super) at_text: String,
-    pub(super) before: Option<RunId>,
-    /// This one.
-    pub(super) run: Option<RunId>,
-    /// Begun by this event.
-    pub(super) event: Option<String>,
-}
-
-impl Wanted {
-    fn of(asked: &Asked) -> Self {
-        let query = &asked.query;
-        let at_text = query.get("at").unwrap_or_default().trim().to_owned();
-        // As browsers write it: `2026-03-02T09:14`.
-        let q = query.get("q").map(str::trim).filter(|q| !q.is_empty());
-        let run = q.and_then(|q| q.parse().ok());
-        let at = format!("{}:59Z", at_text.get(..16).unwrap_or_default()).parse().ok();
-        Self {
-            client: query.read("client"),
-            workflow: query.read("workflow"),
-            state: query.get("state").and_then(|state| RunState::ALL.into_iter().find(|known| known.as_str() == state)),
-            at,
-            at_text: if at.is_some() { at_text } else { String::new() },
-            before: query.read("before"),
-            run,
-            event: q.filter(|_| run.is_none()).map(str::to_owned),
-        }
-    }
-
-    fn fits(&self, line: &RunLine) -> bool {
-        self.client.as_ref().is_none_or(|client| *client == line.accepted.client)
-            && self.workflow.as_ref().is_none_or(|workflow| *workflow == line.accepted.workflow)
-            && self.event.as_ref().is_none_or(|event| *event == line.accepted.event)
-    }
-}
-
-/// The first run after a moment: run ids stand in the order of time.
-fn before(at: Moment) -> RunId {
-    RunId::new(Wall::from(at.plus(assent_schema::time::Period::seconds(1))), [0; 10])
 }

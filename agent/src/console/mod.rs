@@ -24,6 +24,7 @@ mod serve;
 mod session;
 mod story;
 mod viewer;
+mod wanted;
 mod words;
 
 pub use office::{Done, Known, Logged, Office, Refused, Signed, Written};

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::marks::state;
 use super::{Body, Section};
-use crate::console::look::Wanted;
+use crate::console::wanted::Wanted;
 use crate::console::words;
 use crate::control::RunRow;
 use crate::control::answer::RunState;
