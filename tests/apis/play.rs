@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use assent_agent::control::answer::RunState;
+use assent_agent::control::RunState;
 use assent_agent::store::{Aim, Ending, Entry, RunFilter, RunId, Sqlite, Store as _, TriggerKind};
 use assent_compiler::command::demo::stage::clock;
 use assent_schema::id::OperationRef;

@@ -11,8 +11,7 @@ use assent_schema::time::Moment;
 use super::ask::unexpected;
 use super::key::Who;
 use super::{Call, Output, Show};
-use crate::control::answer::RunState;
-use crate::control::{Answer, Chosen, HandledRun, Handling, Mode, Question, Verb, Which};
+use crate::control::{Answer, Chosen, HandledRun, Handling, Mode, Question, RunState, Verb, Which};
 use crate::error::Error;
 use crate::store::{EffectDone, RunId};
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::ask::unexpected;
 use super::key::Who;
 use super::{Call, Output, Show, handle};
-use crate::control::answer::sentence;
+use crate::control::stored::sentence;
 use crate::control::{Answer, Question, RUNS_MOST, ReadAgain, RunRow, RunStory, Verb};
 use crate::error::Error;
 use crate::people::told;

@@ -16,7 +16,7 @@ use super::serve::{Asked, Console, Guest};
 use super::story;
 use super::viewer::{Sight, Viewer};
 use super::wanted::Wanted;
-use crate::control::answer::{row_in, row_of};
+use crate::control::stored::{row_in, row_of};
 use crate::people::wire::Shown;
 use crate::store::{
     Entry, JournalRow, Log, Note, QueueItem, RunFilter, RunId, RunLine, Store as _, StoreError, Waiting,

@@ -4,7 +4,7 @@ use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::time::Moment;
 
 use super::serve::Asked;
-use crate::control::answer::RunState;
+use crate::control::RunState;
 use crate::store::{RunId, RunLine};
 use crate::world::Wall;
 

@@ -119,7 +119,7 @@ pub(super) fn count(number: usize, one: &str, many: &str) -> String {
 
 /// One line of a run's journal.
 pub(super) fn sentence(entry: &Entry) -> String {
-    crate::control::answer::sentence(entry)
+    crate::control::stored::sentence(entry)
 }
 
 #[cfg(test)]

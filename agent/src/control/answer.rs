@@ -1,249 +1,124 @@
-//! Answers that the store alone can give: the same whether the agent runs or not.
+//! What the agent says to a question.
 
-use std::collections::BTreeMap;
-
+use assent_schema::client::{ConnectionFacts, Endpoint};
+use assent_schema::id::{Name, OperationRef};
+use assent_schema::status::{Hold, Status};
+use assent_schema::time::Moment;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, RUNS_MOST, RunRow, RunStory, Written};
-use crate::store::{Aim, Ending, Entry, JournalRow, RunFilter, RunId, RunLine, StepAt, Store, StoreError};
-use assent_schema::id::ClientId;
+use super::alerts::AlertLine;
+use super::form::Form;
+use super::handling::Handling;
+use super::incidents::IncidentAnswer;
+use super::ledger::{Erased, LedgerAnswer, LegalHold};
+use super::rows::{RolledBack, RunRow, RunStory};
+use crate::people::wire::Challenge;
+use crate::run::Reread;
+use crate::store::QueueItem;
 
-/// Runs, newest first.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn runs(store: &impl Store, client: Option<ClientId>, most: usize) -> Result<Answer, StoreError> {
-    let filter = RunFilter { client, most: most.min(RUNS_MOST), ..RunFilter::default() };
-    store.runs(&filter)?.iter().map(|line| row_in(store, line)).collect::<Result<_, _>>().map(Answer::Runs)
-}
-
-/// One run with its journal.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn run(store: &impl Store, run: RunId) -> Result<Answer, StoreError> {
-    let journal = store.journal(run)?;
-    let Some(row) = row_of(run, &journal) else { return Ok(Answer::Run(None)) };
-    let journal = journal.iter().map(|row| Written { at: row.at.moment(), entry: row.entry.clone() }).collect();
-    Ok(Answer::Run(Some(Box::new(RunStory { run: row, journal }))))
-}
-
-/// A run as lists show it, from its journal.
-pub(crate) fn row_of(run: RunId, journal: &[JournalRow]) -> Option<RunRow> {
-    let (Some(JournalRow { at, entry: Entry::Accepted(accepted) }), Some(last)) = (journal.first(), journal.last())
-    else {
-        return None;
-    };
-    let line = RunLine { run, accepted: (**accepted).clone(), at: *at, last: last.clone() };
-    Some(row(&line, waits(journal)))
-}
-
-/// The manual queue.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn queue(store: &impl Store) -> Result<Answer, StoreError> {
-    store.queue().map(Answer::Queue)
-}
-
-/// A run as lists show it.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn row_in(store: &impl Store, line: &RunLine) -> Result<RunRow, StoreError> {
-    let row = row(line, None);
-    if row.state != RunState::Running || row.step.is_none() {
-        return Ok(row);
-    }
-    Ok(row_of(line.run, &store.journal(line.run)?).unwrap_or(row))
-}
-
-/// What a run waits for, if it waits. After a restart what it read is read again, and what it waits for stands all the same.
-pub(crate) fn waits(journal: &[JournalRow]) -> Option<&Entry> {
-    let mut open: BTreeMap<StepAt, &Entry> = BTreeMap::new();
-    for entry in journal.iter().map(|row| &row.entry) {
-        match entry {
-            Entry::Asked(waiting) => drop(open.insert(waiting.at(), entry)),
-            Entry::Rests { step, item, .. } => drop(open.insert(StepAt::new(step, item.as_ref()), entry)),
-            Entry::Decided { step, item, .. } | Entry::Woke { step, item, .. } => {
-                open.remove(&StepAt::new(step, item.as_ref()));
-            }
-            Entry::Ended { .. } => return None,
-            _ => {}
-        }
-    }
-    open.into_values().next_back()
-}
-
-/// How a run stands, as lists show it and as one looks for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum RunState {
-    /// A step is under way.
-    Running,
-    /// A person is asked.
-    Waiting,
-    /// It waits for time or an event.
-    Resting,
-    /// It ended well.
+/// What the agent says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Answer {
+    /// What the person signs, with the question.
+    Challenge(Challenge),
+    /// How the agent and its workflows stand.
+    Status(Box<Status>),
+    /// Runs, newest first.
+    Runs(Vec<RunRow>),
+    /// One run; nothing when there is no such run.
+    Run(Option<Box<RunStory>>),
+    /// What was read again.
+    Reread(Vec<ReadAgain>),
+    /// The manual queue, oldest first.
+    Queue(Vec<QueueItem>),
+    /// What went back, and what could not.
+    RolledBack(Vec<RolledBack>),
+    /// What is held from now on, or goes on.
+    Hold(Hold),
+    /// What became of each run, or would.
+    Handled(Handling),
+    /// What there is to say about the ledger.
+    Ledger(LedgerAnswer),
+    /// What there is to say about incidents.
+    Incidents(IncidentAnswer),
+    /// Alerts that stand, oldest first.
+    Alerts(Vec<AlertLine>),
+    /// What was made unreadable.
+    Erased(Erased),
+    /// The legal hold that stands from now on, or that ended.
+    LegalHold(LegalHold),
+    /// How a rotation stands.
+    Rotation(RotationSaid),
+    /// What a secret of a slot looks like; nothing where no release names the slot.
+    Form(Option<Form>),
+    /// A connection, and where it leads.
+    Connection(Box<(ConnectionFacts, Endpoint)>),
+    /// It is done.
     Done,
-    /// A step failed for good.
-    Failed,
-    /// It was not allowed to go on.
-    Stopped,
-    /// What it needs is gone.
-    ContentLost,
-    /// Another took its place.
-    Superseded,
+    /// The agent says no.
+    Refused {
+        /// Why, as one sentence.
+        what: String,
+        /// What to do.
+        help: String,
+    },
 }
 
-impl RunState {
-    /// All of them, in the order of a run's life.
-    pub const ALL: [Self; 8] = [
-        Self::Running,
-        Self::Waiting,
-        Self::Resting,
-        Self::Done,
-        Self::Failed,
-        Self::Stopped,
-        Self::ContentLost,
-        Self::Superseded,
-    ];
+/// What one step's read says now. What it says is content: it is shown to who asked, and stands in nothing else.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadAgain {
+    /// The step.
+    pub step: Name,
+    /// What was called.
+    pub operation: OperationRef,
+    /// By field; absent where it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Why not, as a code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
 
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Waiting => "waiting",
-            Self::Resting => "resting",
-            Self::Done => Ending::Done.as_str(),
-            Self::Failed => Ending::Failed.as_str(),
-            Self::Stopped => Ending::Stopped.as_str(),
-            Self::ContentLost => Ending::ContentLost.as_str(),
-            Self::Superseded => Ending::Superseded.as_str(),
-        }
-    }
-
-    /// Whether it has not ended.
-    pub fn is_open(self) -> bool {
-        match self {
-            Self::Running | Self::Waiting | Self::Resting => true,
-            Self::Done | Self::Failed | Self::Stopped | Self::ContentLost | Self::Superseded => false,
-        }
-    }
-
-    fn of(ending: Ending) -> Self {
-        match ending {
-            Ending::Done => Self::Done,
-            Ending::Stopped => Self::Stopped,
-            Ending::Failed => Self::Failed,
-            Ending::ContentLost => Self::ContentLost,
-            Ending::Superseded => Self::Superseded,
-        }
+/// Says nothing of what was read.
+impl std::fmt::Debug for ReadAgain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { step, operation, code, .. } = self;
+        f.debug_struct("ReadAgain")
+            .field("step", step)
+            .field("operation", operation)
+            .field("code", code)
+            .finish_non_exhaustive()
     }
 }
 
-fn row(line: &RunLine, waits: Option<&Entry>) -> RunRow {
-    let (state, step, code) = match waits.unwrap_or(&line.last.entry) {
-        Entry::Ended { ending, step, code, .. } => (RunState::of(*ending), step.clone(), code.clone()),
-        Entry::Asked(waiting) => (RunState::Waiting, Some(waiting.step.clone()), None),
-        Entry::Accepted(_) | Entry::Quiet {} => (RunState::Running, None, None),
-        Entry::Intent(intent) => (RunState::Running, Some(intent.step.clone()), None),
-        Entry::Outcome(outcome) => (RunState::Running, Some(outcome.step.clone()), None),
-        Entry::Passed { step, code, .. } => (RunState::Running, Some(step.clone()), Some(code.clone())),
-        Entry::Rests { step, .. } => (RunState::Resting, Some(step.clone()), None),
-        Entry::When { step, .. }
-        | Entry::Answered { step, .. }
-        | Entry::Decided { step, .. }
-        | Entry::Walked { step, .. }
-        | Entry::Item { step, .. }
-        | Entry::Woke { step, .. } => (RunState::Running, Some(step.clone()), None),
-    };
-    RunRow {
-        run: line.run,
-        client: line.accepted.client.clone(),
-        workflow: line.accepted.workflow.clone(),
-        plan: line.accepted.plan,
-        number: line.accepted.number,
-        trigger: line.accepted.trigger,
-        accepted: line.at.moment(),
-        last: line.last.at.moment(),
-        state,
-        step,
-        code,
+impl From<Reread> for ReadAgain {
+    fn from(read: Reread) -> Self {
+        let Reread { step, operation, found } = read;
+        let values = found.as_ref().ok().and_then(|bytes| serde_json::from_slice(bytes.reveal()).ok());
+        Self { step, operation, values, code: found.err() }
     }
 }
 
-/// One fact of a journal, for people.
-pub fn sentence(entry: &Entry) -> String {
-    match entry.item() {
-        Some(item) => format!("{} | {}", item.as_str(), said(entry)),
-        None => said(entry),
-    }
-}
-
-fn said(entry: &Entry) -> String {
-    match entry {
-        Entry::Accepted(accepted) => {
-            let again = accepted.again.map(|run| format!(", goes on with run {run}")).unwrap_or_default();
-            format!("accepted, event {}{again}", accepted.event)
-        }
-        Entry::Quiet {} => "no newer event of its key came".to_owned(),
-        Entry::When { step, runs: true, .. } => format!("{step}: its condition holds"),
-        Entry::When { step, runs: false, .. } => format!("{step}: skipped, its condition does not hold"),
-        Entry::Intent(intent) if intent.shadow => format!("{}: {} would be called", intent.step, intent.operation),
-        Entry::Intent(intent) => match intent.aim {
-            Aim::Step => format!("{}: calls {}, attempt {}", intent.step, intent.operation, intent.attempt),
-            Aim::Confirm => format!("{}: asks {} whether it happened", intent.step, intent.operation),
-            Aim::Job => format!("{}: asks {} whether the job is over", intent.step, intent.operation),
-        },
-        Entry::Outcome(outcome) => {
-            let status = outcome.status.map(|status| format!(", status {status}")).unwrap_or_default();
-            let doubt = if outcome.in_doubt { ", in doubt" } else { "" };
-            let request = outcome.request.as_ref().map(|id| format!(", request {id}")).unwrap_or_default();
-            format!("{}: {}{status}{doubt}{request}", outcome.step, outcome.code)
-        }
-        Entry::Answered { step, ended, .. } => format!("{step}: {}", ended.as_str()),
-        Entry::Asked(waiting) => format!("{}: asks {}", waiting.step, waiting.by),
-        Entry::Decided { step, choice, by, .. } => {
-            let who = by.as_ref().map_or_else(|| "nobody in time".to_owned(), ToString::to_string);
-            let choice = match choice {
-                assent_schema::release::Choice::Approve => "yes",
-                assent_schema::release::Choice::Refuse => "no",
-            };
-            format!("{step}: {choice}, by {who}")
-        }
-        Entry::Passed { step, code, .. } => format!("{step}: went on after {code}"),
-        Entry::Walked { step, items } => format!("{step}: {} items", items.len()),
-        Entry::Item { step, item, how, code } => {
-            let why = code.as_ref().map(|code| format!(", {code}")).unwrap_or_default();
-            format!("{step}: item {} is {}{why}", item.as_str(), how.as_str())
-        }
-        Entry::Rests { step, until, .. } => {
-            format!("{step}: waits until {}", crate::world::Wall::from_millis(*until).moment())
-        }
-        Entry::Woke { step, arrived: true, .. } => format!("{step}: the event came"),
-        Entry::Woke { step, arrived: false, .. } => format!("{step}: the time is over"),
-        Entry::Ended { ending, stop, code, .. } => {
-            let name = stop.as_ref().map(|stop| format!(" as {stop}")).unwrap_or_default();
-            let why = code.as_ref().map(|code| format!(", {code}")).unwrap_or_default();
-            format!("ended {}{name}{why}", ending.as_str())
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::ValueEnum as _;
-
-    #[test]
-    fn what_is_looked_for_is_spelled_as_lists_show_it_and_nothing_else_is_a_state() {
-        assert_eq!(RunState::value_variants(), RunState::ALL);
-        for state in RunState::ALL {
-            assert_eq!(RunState::from_str(state.as_str(), false), Ok(state));
-            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
-        }
-        assert!(RunState::from_str("failled", false).is_err());
-    }
+/// How a rotation stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "rotation", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum RotationSaid {
+    /// The new secret counts.
+    Done,
+    /// The new secret counts and so does the one before: a webhook's.
+    Both,
+    /// The API does not take the new secret: the old one counts.
+    Refused {
+        /// Why, from a closed list.
+        code: String,
+    },
+    /// The API could not be asked: the old one counts until it could.
+    Waits {
+        /// When it is asked again.
+        until: Moment,
+        /// Why, from a closed list.
+        code: String,
+    },
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use assent_schema::ledger::Origin;
 
-use super::ledger::{LedgerAnswer, LedgerBroken, LedgerDesk, LedgerQuestion};
+use super::ledger::{LedgerAnswer, LedgerQuestion};
+use super::ledger_desk::{LedgerBroken, LedgerDesk};
 use super::{Answer, Question};
 use crate::config::Config;
 use crate::error::{Context as _, Error};

@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::control::answer;
+use crate::control::stored;
 use crate::cores;
 use crate::deploy::live::{LivePlan, PlanStanding, Snapshot};
 use crate::deploy::{Accepted, Place};
@@ -430,7 +430,7 @@ pub(super) fn plans_of_open_runs(store: &impl Store) -> Result<(BTreeSet<Digest>
         if let Some(Entry::Accepted(accepted)) = journal.first().map(|row| &row.entry) {
             all.insert(accepted.plan);
             // What was read again after a restart changes nothing: it waits.
-            if answer::waits(&journal).is_none() {
+            if stored::waits(&journal).is_none() {
                 busy.insert(accepted.plan);
             }
         }

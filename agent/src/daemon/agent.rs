@@ -19,7 +19,7 @@ use super::reserve::Reserve;
 use super::vaults::TheVault;
 use super::watching::Seen;
 use crate::config::Config;
-use crate::control::ledger::LedgerDesk;
+use crate::control::ledger_desk::LedgerDesk;
 use crate::deploy::board::Proposal;
 use crate::deploy::live::{EndedRun, Field, Snapshot};
 use crate::deploy::machine::Event;

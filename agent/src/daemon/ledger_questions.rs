@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::agent::Agent;
 use crate::console::{Logged, Signed};
-use crate::control::ledger::{LedgerAnswer, LedgerBroken, LedgerQuestion, Prepared};
+use crate::control::ledger::{LedgerAnswer, LedgerQuestion};
+use crate::control::ledger_desk::{LedgerBroken, Prepared};
 use crate::ledger::{self, DayKeys, Sought};
 use crate::store::Log;
 use crate::sync::lock;

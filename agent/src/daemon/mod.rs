@@ -46,7 +46,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::config::Config;
-use crate::control::ledger::LedgerDesk;
+use crate::control::ledger_desk::LedgerDesk;
 use crate::deploy::live::{EndedRun, Field};
 use crate::deploy::{Board, holds, switch};
 use crate::error::{Context as _, Error};

@@ -6,7 +6,7 @@ use assent_schema::id::{GroupId, PersonId};
 
 use super::agent::Agent;
 use super::hold::NotHeld;
-use crate::control::{Chosen, HandledRun, Handling, Mode, Verb, Which, answer};
+use crate::control::{Chosen, HandledRun, Handling, Mode, Verb, Which, stored};
 use crate::queue;
 use crate::run::{Act, Deployed as _, NotAgain, NotBegun, Task, Way};
 use crate::store::{EffectDone, QueueItem, RunFilter, RunId, Store as _, StoreError};
@@ -41,7 +41,7 @@ impl Agent {
         };
         let mut handled = Vec::new();
         for run in runs {
-            let Some(row) = answer::row_of(run, &self.store.journal(run)?) else {
+            let Some(row) = stored::row_of(run, &self.store.journal(run)?) else {
                 return Ok(Err(NotHeld::Unknown(format!("there is no run `{run}` here"))));
             };
             let done =
@@ -100,7 +100,7 @@ impl Agent {
         };
         let mut fitting = Vec::new();
         for run in candidates {
-            let row = answer::row_of(run, &self.store.journal(run)?);
+            let row = stored::row_of(run, &self.store.journal(run)?);
             if row.is_some_and(|row| which.fits(&row)) {
                 if fitting.len() == HANDLED_MOST {
                     return Ok((fitting, true));
@@ -139,7 +139,7 @@ impl Agent {
 
     /// A group that decides for the client, or that has a queue of the workflow.
     fn knows_group(&self, run: RunId, to: &GroupId) -> Result<(), NotAgain> {
-        let row = answer::row_of(run, &self.store.journal(run)?).ok_or(NotAgain::Unknown)?;
+        let row = stored::row_of(run, &self.store.journal(run)?).ok_or(NotAgain::Unknown)?;
         let decides = self.field.client(&row.client).is_some_and(|facts| facts.deciders.contains_key(to));
         let active = self.field.active(&row.client, &row.workflow);
         let falls_back = active.is_some_and(|compiled| compiled.plan.fallback.queue == *to);

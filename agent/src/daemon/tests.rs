@@ -18,8 +18,7 @@ mod watching;
 
 use super::hold::NotHeld;
 use super::*;
-use crate::control::answer::RunState;
-use crate::control::{Chosen, Mode, Verb, Which};
+use crate::control::{Chosen, Mode, RunState, Verb, Which};
 use crate::deploy::{NoRollback, Place};
 use crate::people::NotTaken;
 use crate::pull::{fetch, push};

@@ -16,7 +16,7 @@ use crate::console::{Known, Sight, Viewer, Who};
 use crate::control::alerts::AlertQuestion;
 use crate::control::incidents::{IncidentAnswer, IncidentQuestion};
 use crate::control::ledger::{ENTRIES_MOST, LedgerAnswer, LedgerQuestion};
-use crate::control::{Answer, Question, RUNS_MOST, ReadAgain, answer};
+use crate::control::{Answer, Question, RUNS_MOST, ReadAgain, stored};
 use crate::people::Keys;
 use crate::people::access::{looked, refused as turned_away};
 use crate::people::wire::{Introduction, SignedCommand};
@@ -162,12 +162,12 @@ impl Clerk {
         lines.sort_by_key(|line| std::cmp::Reverse((line.at, line.run)));
         lines.truncate(most);
         self.agent.note(Self::seen(viewer, &clients, "runs")).await?;
-        let rows = lines.iter().map(|line| answer::row_in(&*self.agent.store, line));
+        let rows = lines.iter().map(|line| stored::row_in(&*self.agent.store, line));
         rows.collect::<Result<_, _>>().map(Answer::Runs)
     }
 
     pub(super) async fn run(&self, viewer: &Viewer, run: RunId) -> Result<Answer, StoreError> {
-        let Answer::Run(Some(story)) = answer::run(&*self.agent.store, run)? else { return Ok(Answer::Run(None)) };
+        let Answer::Run(Some(story)) = stored::run(&*self.agent.store, run)? else { return Ok(Answer::Run(None)) };
         let log = Log::Client(story.run.client.clone());
         if !self.agent.may_read(viewer, &log) {
             return self.not_theirs(viewer, log, "run of that id").await;
@@ -179,7 +179,7 @@ impl Clerk {
 
     /// What a run read, read again for somebody who sees the run: that they look, and why, is durable before anything is asked.
     pub(super) async fn reread(&self, viewer: &Viewer, run: RunId, why: &Token) -> Result<Answer, StoreError> {
-        let Answer::Run(Some(story)) = answer::run(&*self.agent.store, run)? else { return Ok(Answer::Run(None)) };
+        let Answer::Run(Some(story)) = stored::run(&*self.agent.store, run)? else { return Ok(Answer::Run(None)) };
         let log = Log::Client(story.run.client.clone());
         if !viewer.may_see(Sight::Client(&story.run.client)) {
             return self.not_theirs(viewer, log, "run of that id").await;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use assent_agent::control::answer::RunState;
+use assent_agent::control::RunState;
 use assent_agent::control::server::{Answers, bind, serve};
 use assent_agent::control::{Answer, Chosen, HandledRun, Handling, Mode, Question, RunRow, Said, Verb};
 use assent_agent::people::wire::{Challenge, ChallengeType, Command};

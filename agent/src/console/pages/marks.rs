@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::control::answer::RunState;
+use crate::control::RunState;
 
 /// Which picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,7 @@ use super::marks::state;
 use super::{Body, Section};
 use crate::console::wanted::Wanted;
 use crate::console::words;
-use crate::control::RunRow;
-use crate::control::answer::RunState;
+use crate::control::{RunRow, RunState};
 use crate::store::RunId;
 use crate::world::Wall;
 

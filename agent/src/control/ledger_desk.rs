@@ -1,0 +1,290 @@
+//! Who answers about the ledger: the same in the running agent and over its folder. A checkpoint is signed first; what is
+//! written out stands in the state folder until the command takes it.
+
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::io::{BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use assent_schema::canon;
+use assent_schema::id::PersonId;
+use assent_schema::ledger::{Checkpoint, Entry, ExportFault, Fault, Head, LogKey, Origin};
+use assent_schema::time::Moment;
+use serde_json::Value;
+
+use super::ledger::{Demand, ENTRIES_MOST, LEGAL, LedgerAnswer, LedgerQuestion, LogSummary, OutFile, Witnessed};
+use crate::identity::Identity;
+use crate::ledger::{
+    AnswerError, DayKeys, PublishError, Publishers, Reader, RoundError, Target, announced, changed, ended,
+    ended_checkpoint, kept, window_of,
+};
+use crate::real::RealDisk;
+use crate::store::{Log, Store, StoreError};
+use crate::vault::HostKey;
+
+/// The folder in the state folder where output waits to be taken.
+const OUT: &str = "out";
+
+/// The ledger of one agent, ready to be asked.
+pub struct LedgerDesk {
+    state: PathBuf,
+    disk: Arc<RealDisk>,
+    host: Arc<HostKey>,
+    publishers: Publishers<Arc<RealDisk>>,
+    /// How many files were written to be taken: each has a place of its own.
+    written: Arc<AtomicU64>,
+}
+
+/// Why there is no answer: the machine is wrong, not the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerBroken(pub String);
+
+impl LedgerDesk {
+    /// A desk for the agent whose own log is `own`. Output that nobody took is removed.
+    pub fn new(state: &Path, disk: Arc<RealDisk>, own: Origin, identity: &Identity) -> Self {
+        // There may be none; what stays there is overwritten.
+        drop(std::fs::remove_dir_all(state.join(OUT)));
+        let publishers = Publishers::new(own, identity.ledger.clone(), Arc::clone(&disk));
+        let (host, written) = (Arc::clone(&identity.host), Arc::default());
+        Self { state: state.to_path_buf(), disk, host, publishers, written }
+    }
+
+    /// The publishers, for the round of each minute.
+    pub fn publishers(&mut self) -> &mut Publishers<Arc<RealDisk>> {
+        &mut self.publishers
+    }
+
+    /// Answers one question.
+    ///
+    /// # Errors
+    /// When rows or files cannot be read or written.
+    pub fn answer(&mut self, store: &impl Store, question: LedgerQuestion) -> Result<LedgerAnswer, LedgerBroken> {
+        match self.prepare(store, question)? {
+            Prepared::Answer(answer) => Ok(*answer),
+            Prepared::Ask(asked) => asked.answer(store),
+            Prepared::Show(shown) => shown.answer(store),
+        }
+    }
+
+    /// Signs what is new, which all answers are about. The rest may take long, and needs the desk no more.
+    ///
+    /// # Errors
+    /// As [`LedgerDesk::answer`].
+    pub fn prepare(&mut self, store: &impl Store, question: LedgerQuestion) -> Result<Prepared, LedgerBroken> {
+        match self.publishers.round(store) {
+            Ok(_) => {}
+            Err(RoundError::Refused(log, what)) => {
+                return Ok(Prepared::Answer(Box::new(self.refused(store, &log, what))));
+            }
+            Err(other) => return Err(LedgerBroken(other.to_string())),
+        }
+        let (log, ask) = match question {
+            LedgerQuestion::Logs => {
+                let broken = |e: StoreError| LedgerBroken(e.to_string());
+                let (logs, ended) = (store.logs().map_err(broken)?, ended(store).map_err(broken)?);
+                let logs = logs.into_iter().chain(ended).collect();
+                return Ok(Prepared::Answer(Box::new(LedgerAnswer::Logs(logs))));
+            }
+            LedgerQuestion::Show { log, person, since } => {
+                let all = store.logs().map_err(|e| LedgerBroken(e.to_string()))?;
+                let logs = all.into_iter().filter(|one| log.as_ref().is_none_or(|log| log == one));
+                let logs = logs.map(|log| (self.publishers.origin(&log), log)).collect();
+                let (disk, host) = (Arc::clone(&self.disk), Arc::clone(&self.host));
+                return Ok(Prepared::Show(Box::new(Shown { disk, host, logs, person, since })));
+            }
+            LedgerQuestion::Verify { log, since, demand } => (log, Ask::Verify(since, demand)),
+            LedgerQuestion::Export { log } => (log, Ask::Export),
+            LedgerQuestion::ProveRun { log, run } => (log, Ask::Prove(Target::Run(run))),
+            LedgerQuestion::ProveIndex { log, index } => (log, Ask::Prove(Target::Index(index))),
+            LedgerQuestion::ProveSince { log, since, until } => (log, Ask::Since(since, until)),
+        };
+        let key = self.publishers.log_key(&log).map_err(|e| LedgerBroken(e.to_string()))?;
+        let checkpoint = match &log {
+            Log::Ended(_) => ended_checkpoint(store, &log, &key).map_err(|e| LedgerBroken(e.to_string()))?,
+            Log::Agent | Log::Client(_) => self.publishers.last(&log).cloned(),
+        };
+        let Some(checkpoint) = checkpoint else {
+            return Ok(Prepared::Answer(Box::new(LedgerAnswer::NotThere)));
+        };
+        let (state, disk, host) = (self.state.clone(), Arc::clone(&self.disk), Arc::clone(&self.host));
+        let written = Arc::clone(&self.written);
+        Ok(Prepared::Ask(Box::new(Asked { state, disk, host, written, log, key, checkpoint, ask })))
+    }
+
+    /// A log that does not continue its last checkpoint, with the entries that are missing or changed.
+    fn refused(&self, store: &impl Store, log: &Log, what: PublishError) -> LedgerAnswer {
+        let code = what.code().to_owned();
+        let published = self.publishers.last(log).map_or(0, |last| last.head().size);
+        let here = store.ledger_size(log).unwrap_or(0);
+        let place = match what {
+            PublishError::Smaller => ExportFault::among(here, published, Fault::WrongSize),
+            PublishError::Inconsistent => {
+                let (begin, end) = changed(store, log, published).unwrap_or((0, published));
+                ExportFault::among(begin, end, Fault::NotConsistent)
+            }
+            PublishError::BadCheckpoint(_) => ExportFault::at(None, Fault::BadCheckpoint),
+        };
+        LedgerAnswer::Fault { index: place.index, until: place.until, code }
+    }
+}
+
+/// A question that needs the desk no more, or its answer.
+pub enum Prepared {
+    /// The answer.
+    Answer(Box<LedgerAnswer>),
+    /// What is still to be read.
+    Ask(Box<Asked>),
+    /// Entries that are still to be read.
+    Show(Box<Shown>),
+}
+
+/// A question for what entries say.
+pub struct Shown {
+    disk: Arc<RealDisk>,
+    host: Arc<HostKey>,
+    logs: Vec<(Origin, Log)>,
+    person: Option<PersonId>,
+    since: Option<Moment>,
+}
+
+impl Shown {
+    /// Reads the entries, by log and in order. This may take long.
+    ///
+    /// # Errors
+    /// When rows or keys cannot be read.
+    pub fn answer(&self, store: &impl Store) -> Result<LedgerAnswer, LedgerBroken> {
+        if self.logs.is_empty() {
+            return Ok(LedgerAnswer::NotThere);
+        }
+        let mut days = DayKeys::new(Arc::clone(&self.disk), Arc::clone(&self.host));
+        let since = self.since.unwrap_or_else(|| Moment::from_seconds(0));
+        let wanted = |entry: &Entry| self.person.is_none() || entry.actor == self.person;
+        let mut all = Vec::new();
+        for (origin, log) in &self.logs {
+            let found = window_of(store, log, origin, &mut days, (since, Moment::from_seconds(i64::MAX)), &wanted);
+            for entry in found.map_err(|e| LedgerBroken(e.to_string()))? {
+                let body = entry.to_bytes().ok().and_then(|body| serde_json::from_slice(&body).ok());
+                all.extend::<Option<Value>>(body);
+            }
+        }
+        all.drain(..all.len().saturating_sub(ENTRIES_MOST));
+        Ok(LedgerAnswer::Entries(all))
+    }
+}
+
+/// A question about one log and its newest checkpoint.
+pub struct Asked {
+    state: PathBuf,
+    disk: Arc<RealDisk>,
+    host: Arc<HostKey>,
+    written: Arc<AtomicU64>,
+    log: Log,
+    key: LogKey,
+    checkpoint: Checkpoint,
+    ask: Ask,
+}
+
+impl Asked {
+    /// Reads what was asked. Whole logs are read: this may take long.
+    ///
+    /// # Errors
+    /// When rows or files cannot be read or written.
+    pub fn answer(&self, store: &impl Store) -> Result<LedgerAnswer, LedgerBroken> {
+        match self.read(store) {
+            Ok(answer) => Ok(answer),
+            Err(AnswerError::Fault(ExportFault { index, until, fault })) => {
+                Ok(LedgerAnswer::Fault { index, until, code: fault.to_string() })
+            }
+            Err(AnswerError::NotThere) => Ok(LedgerAnswer::NotThere),
+            Err(other) => Err(LedgerBroken(other.to_string())),
+        }
+    }
+
+    fn read(&self, store: &impl Store) -> Result<LedgerAnswer, AnswerError> {
+        let mut days = DayKeys::new(Arc::clone(&self.disk), Arc::clone(&self.host));
+        let Self { log, key, checkpoint, .. } = self;
+        let announced = announced(store, log).map_err(AnswerError::Store)?;
+        let mut reader = Reader { store, log: log.clone(), key, days: &mut days, checkpoint, announced };
+        match &self.ask {
+            Ask::Verify(since, demand) => {
+                let (witnessed, mut notes) = self.witnessed(since.as_deref(), demand)?;
+                notes.extend(since.clone());
+                for note in &notes {
+                    reader.since(note, None)?;
+                }
+                let older: Vec<Head> = notes.iter().filter_map(|note| Checkpoint::peek(note).ok()).collect();
+                let summary = reader.verify(&older)?;
+                let legal = store.state(&format!("{LEGAL}{log}")).map_err(AnswerError::Store)?;
+                let legal = legal.and_then(|bytes| canon::from_bytes(&bytes).ok());
+                Ok(LedgerAnswer::Verified(LogSummary { witnessed, ..LogSummary::new(summary, legal) }))
+            }
+            Ask::Export => {
+                let name = checkpoint.head().origin.export_name();
+                let (at, mut file) = self.out(&name)?;
+                reader.export(&mut file)?;
+                file.flush().map_err(AnswerError::Output)?;
+                Ok(LedgerAnswer::Written(vec![OutFile { at, name }]))
+            }
+            Ask::Prove(target) => {
+                let proofs = reader.prove(*target)?;
+                let files = proofs.iter().map(|p| self.text(&format!("{}.tlog-proof", p.index), &p.to_text()));
+                files.collect::<Result<_, _>>().map(LedgerAnswer::Written)
+            }
+            Ask::Since(note, until) => {
+                let proof = reader.since(note, until.as_deref())?;
+                let size = Checkpoint::peek(&proof.checkpoint).map_or(0, |head| head.size);
+                let name = format!("{}-{size}.add-checkpoint", proof.old);
+                self.text(&name, &proof.to_text()).map(|file| LedgerAnswer::Written(vec![file]))
+            }
+        }
+    }
+
+    /// What the demanded witnesses signed last: of what they were asked here, and of the note that somebody kept.
+    fn witnessed(&self, since: Option<&str>, demand: &Demand) -> Result<(Vec<Witnessed>, Vec<String>), AnswerError> {
+        let fault = |fault| AnswerError::Fault(ExportFault::at(None, fault));
+        let (mut found, mut notes) = (Vec::new(), Vec::new());
+        for vkey in &demand.witnesses {
+            let witness = LogKey::from_vkey(vkey).ok().filter(LogKey::is_of_witness);
+            let witness = witness.ok_or_else(|| fault(Fault::NotWitnessed))?;
+            let brought = since.map(|note| Checkpoint::verify(note, &self.key, std::slice::from_ref(&witness)));
+            let brought = brought.transpose().or(Err(fault(Fault::BadCheckpoint)))?;
+            let kept = kept(&self.disk, &self.log, &self.key, &witness);
+            let signed = brought.into_iter().chain(kept).filter(|note| !note.witnessed().is_empty());
+            let Some(newest) = signed.max_by_key(|note| note.head().size) else { continue };
+            for (name, time) in newest.witnessed() {
+                let time = Moment::from_seconds(i64::try_from(*time).unwrap_or(i64::MAX));
+                found.push(Witnessed { witness: name.clone(), size: newest.head().size, time });
+            }
+            notes.push(newest.note().to_owned());
+        }
+        // One witness that is named twice is one.
+        let names: BTreeSet<&String> = found.iter().map(|one| &one.witness).collect();
+        if names.len() < demand.threshold { Err(fault(Fault::NotWitnessed)) } else { Ok((found, notes)) }
+    }
+
+    fn text(&self, name: &str, text: &str) -> Result<OutFile, AnswerError> {
+        let (at, mut file) = self.out(name)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.flush()).map_err(AnswerError::Output)?;
+        Ok(OutFile { at, name: name.to_owned() })
+    }
+
+    /// A new file for output, beside those of other questions. It is taken away by the command that asked, at once, and swept
+    /// at the next start: it need not survive.
+    fn out(&self, name: &str) -> Result<(PathBuf, BufWriter<std::fs::File>), AnswerError> {
+        let folder = self.state.join(OUT);
+        std::fs::create_dir_all(&folder).map_err(AnswerError::Output)?;
+        let at = folder.join(format!("{}-{name}", self.written.fetch_add(1, Ordering::Relaxed)));
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&at);
+        file.map(|file| (at, BufWriter::new(file))).map_err(AnswerError::Output)
+    }
+}
+
+enum Ask {
+    Verify(Option<String>, Demand),
+    Export,
+    Prove(Target),
+    Since(String, Option<String>),
+}
