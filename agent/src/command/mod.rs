@@ -54,7 +54,7 @@ pub struct Call {
     /// The agent's configuration.
     #[arg(long, global = true, default_value = "agent.toml", value_name = "FILE")]
     config: PathBuf,
-    /// How results are printed.
+    /// Output format.
     #[arg(long, global = true, default_value = "human")]
     format: Format,
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Kind};
 
-/// How results are printed.
+/// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// Text.
@@ -38,7 +38,7 @@ impl<'a> Output<'a> {
         Self { format, stream, refused: false }
     }
 
-    /// How results are printed.
+    /// The output format.
     pub fn format(&self) -> Format {
         self.format
     }

@@ -28,7 +28,7 @@ pub(super) struct Args {
     /// The folder that takes a folder for each region.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// How findings are printed.
+    /// Output format.
     #[arg(long, default_value = "human")]
     format: Style,
 }

@@ -49,7 +49,7 @@ pub(super) struct Args {
     /// Leave out the clients that `clients.lock` pins and that are not here, and say so, instead of refusing.
     #[arg(long)]
     skip_absent: bool,
-    /// How findings are printed.
+    /// Output format.
     #[arg(long, default_value = "human")]
     format: Style,
     /// Ask what this environment needs too: for production, rehearsals.

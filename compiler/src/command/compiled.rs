@@ -27,7 +27,7 @@ pub(super) struct Wanted<'a> {
     pub(super) regions: &'a [Region],
     /// Manifests that are the newest of their branch although a newer one was seen.
     pub(super) believed: &'a [Digest],
-    /// How findings are printed.
+    /// Output format.
     pub(super) format: Style,
 }
 

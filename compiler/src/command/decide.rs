@@ -39,7 +39,7 @@ pub(super) struct Args {
     /// No.
     #[arg(long, group = "choice")]
     refuse: bool,
-    /// How results are printed.
+    /// Output format.
     #[arg(long, default_value = "human")]
     format: Format,
 }

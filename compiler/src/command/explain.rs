@@ -19,7 +19,7 @@ pub(super) struct Args {
     /// List all codes.
     #[arg(long, conflicts_with = "code")]
     list: bool,
-    /// How the result is printed.
+    /// Output format.
     #[arg(long, default_value = "human")]
     format: Format,
 }

@@ -46,7 +46,7 @@ pub(super) struct Args {
     /// Neither fetch nor push.
     #[arg(long, conflicts_with = "remotes")]
     local: bool,
-    /// How the result is printed.
+    /// Output format.
     #[arg(long, default_value = "human")]
     format: Format,
 }

@@ -19,7 +19,7 @@ pub(super) struct Args {
     /// The folder; it is made, or is empty but for `.git`.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// How the result is printed.
+    /// Output format.
     #[arg(long, default_value = "human")]
     format: Format,
 }

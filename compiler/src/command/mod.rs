@@ -105,10 +105,10 @@ fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<Outcome, Err
     }
 }
 
-/// How a result is printed.
+/// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Text for people.
+    /// Text.
     Human,
     /// One JSON value.
     Json,

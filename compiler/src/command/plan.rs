@@ -36,7 +36,7 @@ pub(super) struct Args {
     /// Look at the files as they are on disk instead of HEAD.
     #[arg(long)]
     worktree: bool,
-    /// How the plan is printed.
+    /// Output format.
     #[arg(long, default_value = "human")]
     format: Style,
     /// Print the approval file that this client still has to sign, instead of the plan.
@@ -47,7 +47,7 @@ pub(super) struct Args {
 /// A form of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Style {
-    /// Text for people.
+    /// Text.
     Human,
     /// One JSON value.
     Json,

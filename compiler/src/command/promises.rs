@@ -62,7 +62,7 @@ pub(super) struct Args {
     /// Only what is about this client.
     #[arg(long, value_name = "CLIENT")]
     client: Option<ClientId>,
-    /// How the result is printed.
+    /// Output format.
     #[arg(long, default_value = "human")]
     format: Format,
 }

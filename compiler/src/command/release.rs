@@ -52,7 +52,7 @@ pub(super) struct Args {
     believed: Vec<Digest>,
     #[command(flatten)]
     remote: RemoteArgs,
-    /// How findings are printed.
+    /// Output format.
     #[arg(long, default_value = "human")]
     format: Style,
 }

@@ -24,7 +24,7 @@ pub(super) struct Args {
     /// Where the page goes; without it the report is printed as text.
     #[arg(long, value_name = "HTML")]
     output: Option<PathBuf>,
-    /// How the result is printed.
+    /// Output format.
     #[arg(long, default_value = "human")]
     format: Format,
 }

@@ -65,7 +65,7 @@ pub(super) struct Args {
     believed: Vec<Digest>,
     #[command(flatten)]
     remote: RemoteArgs,
-    /// How the result is printed.
+    /// Output format.
     #[arg(long, default_value = "human")]
     format: Format,
 }

@@ -27,7 +27,7 @@ pub(super) struct Args {
     /// Write all schemas to `schema/` in this source repository, and a `taplo.toml` that binds them to its files.
     #[arg(long, value_name = "DIR", conflicts_with = "kind")]
     out: Option<PathBuf>,
-    /// How the list of kinds or of written files is printed.
+    /// Output format.
     #[arg(long, default_value = "human")]
     format: Format,
 }

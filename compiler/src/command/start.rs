@@ -28,7 +28,7 @@ pub(super) struct Args {
     /// A field that the trigger declares; its shape says how the text is read: `1007`, `true`, `2026-03-02T09:00:00Z`, `49.00 EUR`.
     #[arg(long = "field", value_name = "NAME=VALUE")]
     fields: Vec<Given>,
-    /// How results are printed.
+    /// Output format.
     #[arg(long, default_value = "human")]
     format: Format,
 }

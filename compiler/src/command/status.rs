@@ -36,7 +36,7 @@ pub(super) struct Args {
     regions: Vec<Region>,
     #[command(flatten)]
     remote: RemoteArgs,
-    /// How the result is printed.
+    /// Output format.
     #[arg(long, default_value = "human")]
     format: Format,
 }

@@ -55,7 +55,7 @@ pub(super) struct Args {
     /// its requests, failures, decisions and end, with placeholders for all values. Runs no scenario.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["coverage", "requests", "client", "workflow"])]
     from_run: Option<PathBuf>,
-    /// How the result is printed.
+    /// Output format.
     #[arg(long, default_value = "human")]
     format: Format,
     /// The moment at which the source is read, like 2026-03-02T09:00:00Z; now, unless said. Scenarios name their own.

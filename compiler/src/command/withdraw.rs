@@ -43,7 +43,7 @@ pub(super) struct Args {
     /// The work tree of the source repository.
     #[arg(long, default_value = ".", value_name = "DIR")]
     repo: PathBuf,
-    /// How the result is printed.
+    /// Output format.
     #[arg(long, default_value = "human")]
     format: Format,
 }

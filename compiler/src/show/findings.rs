@@ -31,7 +31,7 @@ pub struct Checked {
 /// A form of findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Style {
-    /// Text for people, with excerpts.
+    /// Text, with excerpts.
     Human,
     /// One JSON object.
     Json,

@@ -31,7 +31,7 @@ pub(super) struct Args {
     key: Option<KeyFile>,
     #[command(flatten)]
     page: page::PageArgs,
-    /// How the result is printed.
+    /// Output format.
     #[arg(long, default_value = "human")]
     format: Format,
 }

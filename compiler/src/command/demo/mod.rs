@@ -26,7 +26,7 @@ pub(super) struct Args {
     /// Write everything to this folder, which must be empty or new, and keep it.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
-    /// How the story is printed. As JSON it is told when it is over, and nothing is waited for.
+    /// Output format. JSON comes when the story is over, and nothing is waited for.
     #[arg(long, default_value = "human")]
     format: Format,
 }

@@ -26,7 +26,7 @@ pub(super) struct Args {
     /// The work tree of the source repository.
     #[arg(long, global = true, default_value = ".", value_name = "DIR")]
     repo: PathBuf,
-    /// How the result is printed.
+    /// Output format.
     #[arg(long, global = true, default_value = "human")]
     format: Format,
     #[command(subcommand)]
