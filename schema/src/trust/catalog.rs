@@ -8,13 +8,10 @@ use crate::canon::Digest;
 
 use super::emit::Toml;
 use super::error::TrustError;
+use super::numbered::{self, Numbered, SCHEMA};
 use super::people::SignedFile;
 use super::root::{RoleName, RootChain};
-use super::strict;
 use super::verified::Verified;
-
-const SCHEMA: u32 = 1;
-const FIRST_KEYS: &[&str] = &["type", "schema", "project", "number"];
 
 /// What the catalog is.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -42,6 +39,14 @@ pub enum CatalogType {
     Catalog,
 }
 
+impl Numbered for CatalogLock {
+    const ROLE: RoleName = RoleName::Catalog;
+
+    fn numbered(&self) -> (u32, Digest, u64) {
+        (self.schema, self.project, self.number)
+    }
+}
+
 impl CatalogLock {
     /// The lock of some files.
     pub fn new(project: Digest, number: u64, files: BTreeMap<String, Digest>) -> Self {
@@ -53,11 +58,7 @@ impl CatalogLock {
     /// # Errors
     /// When it is not a catalog lock.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, TrustError> {
-        let read: Self = strict::read(file, bytes, |_| FIRST_KEYS)?;
-        if read.schema != SCHEMA || read.number == 0 {
-            return Err(TrustError::new(file, "is of a schema that this version does not know, or has number 0"));
-        }
-        Ok(read)
+        numbered::read(file, bytes)
     }
 
     /// Verifies the file: the `catalog` role signed it.
@@ -65,12 +66,7 @@ impl CatalogLock {
     /// # Errors
     /// When it did not.
     pub fn verify(file: &str, signed: &SignedFile, roots: &RootChain) -> Result<Verified<Self>, TrustError> {
-        let read = Self::parse(file, &signed.bytes)?;
-        if read.project != roots.project() {
-            return Err(TrustError::new(file, "belongs to another project"));
-        }
-        roots.check_role(RoleName::Catalog, file, signed)?;
-        Ok(Verified::new(&signed.bytes, read))
+        numbered::verify(file, signed, roots, |_| Ok(()))
     }
 
     /// What differs between the lock and the files that are there: paths with what is wrong, sorted.

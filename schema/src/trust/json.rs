@@ -15,7 +15,7 @@ use crate::status::{Poke, Recover, Status};
 
 use super::error::TrustError;
 use super::people::SignedFile;
-use super::root::{RoleName, Root, RootChain};
+use super::root::{AgentEntry, RoleName, Root, RootChain};
 use super::sshsig::{self, Namespace};
 use super::verified::Verified;
 
@@ -64,7 +64,7 @@ pub fn verify_placed<T: Placed>(
 /// What it rehearsed, and whether that went well, is for the caller to judge.
 ///
 /// # Errors
-/// When one of that does not hold.
+/// When it is not canonical, is not of an agent whose rehearsals count, belongs elsewhere, or the signature is not that agent's.
 pub fn verify_rehearsal(
     file: &str,
     bytes: &[u8],
@@ -75,13 +75,8 @@ pub fn verify_rehearsal(
     let read: Rehearsal = read(file, bytes)?;
     let entry = roots.newest().agents.get(signer).filter(|agent| agent.rehearses && read.agent == *signer);
     let entry = entry.ok_or_else(|| TrustError::new(file, "is by a machine whose rehearsals do not count"))?;
-    if read.place() != (SCHEMA, roots.project(), &entry.environment, &entry.region) {
-        return Err(TrustError::new(file, "belongs to another project, environment, region or schema"));
-    }
-    let keys: BTreeSet<_> = [entry.key.clone()].into();
-    sshsig::verify(bytes, armour, Namespace::Rehearsal, &keys)
-        .map_err(|why| TrustError::new(format!("{file}.{signer}.sig"), why.to_string()))?;
-    Ok(Verified::new(bytes, read))
+    let signed = SignedByAgent { file, bytes, agent: signer, armour };
+    signed.verify(read, entry, roots.project(), Namespace::Rehearsal)
 }
 
 /// Verifies what an agent says of itself: signed by the agent that it names, from where the root says it is.
@@ -89,7 +84,7 @@ pub fn verify_rehearsal(
 /// When it was said, and whether it is good news, is for the caller to judge.
 ///
 /// # Errors
-/// When one of that does not hold.
+/// When it is not canonical, names an agent that the root does not, belongs elsewhere, or the signature is not that agent's.
 pub fn verify_status(
     file: &str,
     bytes: &[u8],
@@ -101,13 +96,36 @@ pub fn verify_status(
     let read: Status = read(file, bytes)?;
     let entry = root.agents.get(signer).filter(|_| read.agent == *signer);
     let entry = entry.ok_or_else(|| TrustError::new(file, "is by another machine than its place says"))?;
-    if read.place() != (SCHEMA, project, &entry.environment, &entry.region) {
-        return Err(TrustError::new(file, "belongs to another project, environment, region or schema"));
+    let signed = SignedByAgent { file, bytes, agent: signer, armour };
+    signed.verify(read, entry, project, Namespace::Console)
+}
+
+/// A file that one agent signed.
+struct SignedByAgent<'a> {
+    file: &'a str,
+    bytes: &'a [u8],
+    agent: &'a AgentId,
+    armour: &'a [u8],
+}
+
+impl SignedByAgent<'_> {
+    /// What such a file says once it is from where the root says that its agent is, and signed with that agent's key.
+    fn verify<T: Placed>(
+        &self,
+        read: T,
+        entry: &AgentEntry,
+        project: Digest,
+        namespace: Namespace,
+    ) -> Result<Verified<T>, TrustError> {
+        let Self { file, bytes, agent, armour } = self;
+        if read.place() != (SCHEMA, project, &entry.environment, &entry.region) {
+            return Err(TrustError::new(*file, "belongs to another project, environment, region or schema"));
+        }
+        let keys: BTreeSet<_> = [entry.key.clone()].into();
+        sshsig::verify(bytes, armour, namespace, &keys)
+            .map_err(|why| TrustError::new(format!("{file}.{agent}.sig"), why.to_string()))?;
+        Ok(Verified::new(bytes, read))
     }
-    let keys: BTreeSet<_> = [entry.key.clone()].into();
-    sshsig::verify(bytes, armour, Namespace::Console, &keys)
-        .map_err(|why| TrustError::new(format!("{file}.{signer}.sig"), why.to_string()))?;
-    Ok(Verified::new(bytes, read))
 }
 
 fn read<T: DeserializeOwned + Serialize>(file: &str, bytes: &[u8]) -> Result<T, TrustError> {

@@ -15,6 +15,7 @@ mod error;
 mod fixture;
 mod json;
 mod key;
+mod numbered;
 mod people;
 mod reset;
 mod root;

@@ -9,13 +9,10 @@ use crate::id::{ClientId, PersonId};
 
 use super::emit::Toml;
 use super::error::TrustError;
+use super::numbered::{self, Numbered, SCHEMA};
 use super::people::SignedFile;
 use super::root::{RoleName, RootChain};
-use super::strict;
 use super::verified::Verified;
-
-const SCHEMA: u32 = 1;
-const FIRST_KEYS: &[&str] = &["type", "schema", "project", "number"];
 
 /// The teams of all clients.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -43,6 +40,14 @@ pub enum TeamsType {
     Teams,
 }
 
+impl Numbered for Teams {
+    const ROLE: RoleName = RoleName::Teams;
+
+    fn numbered(&self) -> (u32, Digest, u64) {
+        (self.schema, self.project, self.number)
+    }
+}
+
 impl Teams {
     /// The teams of a project.
     pub fn new(project: Digest, number: u64, clients: BTreeMap<ClientId, BTreeSet<PersonId>>) -> Self {
@@ -54,28 +59,23 @@ impl Teams {
     /// # Errors
     /// When it is not a teams file.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, TrustError> {
-        let read: Self = strict::read(file, bytes, |_| FIRST_KEYS)?;
-        if read.schema != SCHEMA || read.number == 0 {
-            return Err(TrustError::new(file, "is of a schema that this version does not know, or has number 0"));
-        }
-        Ok(read)
+        numbered::read(file, bytes)
     }
 
     /// Verifies the file: the `teams` role signed it, and everybody in it is listed in the root.
     ///
     /// # Errors
-    /// When one of that does not hold.
+    /// When it is of another project, assigns a stranger, or is not signed as the role demands.
     pub fn verify(file: &str, signed: &SignedFile, roots: &RootChain) -> Result<Verified<Self>, TrustError> {
-        let read = Self::parse(file, &signed.bytes)?;
-        if read.project != roots.project() {
-            return Err(TrustError::new(file, "belongs to another project"));
-        }
         let people = &roots.newest().people;
-        if let Some(stranger) = read.clients.values().flatten().find(|person| !people.contains_key(*person)) {
-            return Err(TrustError::new(file, format!("assigns {stranger}, whom the root does not list")));
-        }
-        roots.check_role(RoleName::Teams, file, signed)?;
-        Ok(Verified::new(&signed.bytes, read))
+        numbered::verify(file, signed, roots, |read: &Self| {
+            match read.clients.values().flatten().find(|person| !people.contains_key(*person)) {
+                Some(stranger) => {
+                    Err(TrustError::new(file, format!("assigns {stranger}, whom the root does not list")))
+                }
+                None => Ok(()),
+            }
+        })
     }
 
     /// The file, as [`Teams::parse`] reads it.
