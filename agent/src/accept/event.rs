@@ -214,7 +214,7 @@ pub fn given(fields: &BTreeMap<Name, Field>, body: &[u8]) -> Result<BTreeMap<Nam
         let at = if there { field.at.clone() } else { name.to_string() };
         let said = match json.at(&at)? {
             Json::Text(text) => wire::said(text, &field.shape),
-            json => wire::read(json, &field.shape, false),
+            json => wire::read(json, &field.shape),
         };
         Some((name.clone(), said))
     });

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::address::may_reach;
+use super::address::{Reachable, may_reach};
 use super::clock::RealClock;
 use super::egress::Egress;
 use super::pool::{Place, Pool, Sender};
@@ -118,11 +118,9 @@ impl RealNet {
     /// Makes a connection to the first address that may be reached and answers.
     async fn connect(&self, request: &HttpRequest) -> Result<Sender, NetFailure> {
         let addresses = resolve(&request.host, request.port).await?;
-        let allowed: Vec<_> = addresses
-            .into_iter()
-            .filter(|address| may_reach(address.ip(), request.private_addresses, request.tls))
-            .take(ADDRESSES_MOST)
-            .collect();
+        let by = Reachable { private_addresses: request.private_addresses, tls: request.tls };
+        let allowed: Vec<_> =
+            addresses.into_iter().filter(|address| may_reach(address.ip(), by)).take(ADDRESSES_MOST).collect();
         if allowed.is_empty() {
             return Err(NetFailure::AddressRefused);
         }

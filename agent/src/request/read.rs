@@ -17,7 +17,7 @@ use super::json::Json;
 use super::pages::{self, Next};
 use super::place::HEADER;
 use super::watched::{self, Items, Unread};
-use super::wire::{self, BadField, Exact};
+use super::wire::{self, BadField, Exact, TooLong};
 use crate::retry::backoff;
 use crate::world::{HttpResponse, NetFailure};
 
@@ -213,7 +213,7 @@ fn read_fields(
     let collected = operation.pages.as_ref().map(|pages| &pages.collect);
     let items = |name: &Name| {
         let field = operation.response.get(name)?;
-        watched::items(json.at(&field.at), field, collected == Some(name), is_secret)
+        watched::items(json.at(&field.at), field, TooLong::cut_where(collected == Some(name)), is_secret)
     };
     let mut items = list.and_then(items);
     let values = RefCell::new(items.as_mut().map(|items| std::mem::take(&mut items.values)));
@@ -221,7 +221,7 @@ fn read_fields(
     let find = |name: &Name, field: &Field| match (by_item(name), field.at.strip_prefix(HEADER)) {
         (Some(items), _) => Ok(Value::List(items)),
         (None, Some(header)) => from_header(response, header, field),
-        (None, None) => wire::take_field(json.at(&field.at), field, collected == Some(name)),
+        (None, None) => wire::take_field(json.at(&field.at), field, TooLong::cut_where(collected == Some(name))),
     };
     let misfit = |field: BadField| Failed { by_anyone: field.is_by_anyone(), ..bad(Some(field)) };
     let fields = wire::take_each(&operation.response, find).map_err(misfit)?;

@@ -8,7 +8,7 @@ use assent_schema::shape::{Field, Shape};
 
 use super::json::Json;
 use super::read::IsSecret;
-use super::wire::{self, BadField, Exact};
+use super::wire::{self, BadField, Exact, TooLong};
 use crate::content::Content;
 
 /// An item that lacks a declared field, or holds one that does not fit.
@@ -37,17 +37,17 @@ pub(super) struct Items {
 
 /// Reads a list item by item. Nothing where it is no list of records, where it is too long, and where an item that cannot be
 /// read holds a secret: then the list as a whole does not fit.
-pub(super) fn items(there: Option<&Json>, field: &Field, cut: bool, is_secret: IsSecret) -> Option<Items> {
+pub(super) fn items(there: Option<&Json>, field: &Field, too_long: TooLong, is_secret: IsSecret) -> Option<Items> {
     let (Some(Json::List(items)), Shape::List { most, of }) = (there, &field.shape) else { return None };
     let Shape::Record { fields } = &of.shape else { return None };
     let most = usize::try_from(*most).unwrap_or(usize::MAX);
-    if items.len() > most && !cut {
+    if items.len() > most && too_long == TooLong::Fails {
         return None;
     }
     let mut read = Items::default();
     for item in items.iter().take(most) {
         let exact = item.at(&of.at).map(|item| wire::exact(item, fields)).unwrap_or_default();
-        match wire::take_field(item.at(&of.at), of, false) {
+        match wire::take_field(item.at(&of.at), of, TooLong::Fails) {
             Ok(value) => {
                 read.values.push(value);
                 read.exact.push(exact);
@@ -71,7 +71,8 @@ pub(super) fn items(there: Option<&Json>, field: &Field, cut: bool, is_secret: I
 fn readable(item: Option<&Json>, fields: &BTreeMap<Name, Field>) -> BTreeMap<Name, Value> {
     let Some(item @ Json::Object(_)) = item else { return BTreeMap::new() };
     let taken = |(name, field): (&Name, &Field)| {
-        let value = wire::take_field(item.at(&field.at), field, false).ok().filter(|value| !value.is_absent())?;
+        let value =
+            wire::take_field(item.at(&field.at), field, TooLong::Fails).ok().filter(|value| !value.is_absent())?;
         Some((name.clone(), value))
     };
     fields.iter().filter_map(taken).collect()

@@ -75,7 +75,7 @@ pub fn take(
     fields: &BTreeMap<Name, Field>,
     cut: Option<&Name>,
 ) -> Result<BTreeMap<Name, Value>, BadField> {
-    take_each(fields, |name, field| take_field(json.at(&field.at), field, cut == Some(name)))
+    take_each(fields, |name, field| take_field(json.at(&field.at), field, TooLong::cut_where(cut == Some(name))))
 }
 
 /// Takes declared fields, each as it is found; absent ones have no member.
@@ -112,12 +112,28 @@ fn is_fact_where(value: &Value, field: &Field, is: fn(&[u8]) -> bool) -> bool {
     }
 }
 
+/// What becomes of a list that is longer than its shape says. What is inside of it is never cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TooLong {
+    /// It is cut there: the list is read in pages, and the rest comes with the next.
+    Cut,
+    /// It does not fit.
+    Fails,
+}
+
+impl TooLong {
+    /// [`TooLong::Cut`] for what is read in pages.
+    pub(super) fn cut_where(is_paged: bool) -> Self {
+        if is_paged { Self::Cut } else { Self::Fails }
+    }
+}
+
 /// The value of a field of which this was found.
-pub(super) fn take_field(there: Option<&Json>, field: &Field, cut: bool) -> Result<Value, BadField> {
+pub(super) fn take_field(there: Option<&Json>, field: &Field, too_long: TooLong) -> Result<Value, BadField> {
     let taken = match (there.filter(|there| !is_nothing(there, field)), &field.prefix) {
         (None, _) if field.optional => Ok(Value::Absent),
         (None, _) => Err(BadField::missing()),
-        (Some(there), None) => fit(there, &field.shape, cut),
+        (Some(there), None) => fit(there, &field.shape, too_long),
         (Some(Json::Text(text)), Some(prefix)) => {
             let rest = text.strip_prefix(prefix.as_str());
             rest.and_then(|text| read_text(text, &field.shape)).ok_or_else(BadField::default)
@@ -156,7 +172,7 @@ pub(super) fn holds(json: &Json, must: &Must) -> bool {
     match (json.at(&must.at), &must.shape, &must.prefix) {
         (None | Some(Json::Null), _, _) => false,
         (Some(_), None, _) => true,
-        (Some(there), Some(shape), None) => read(there, shape, false).is_some(),
+        (Some(there), Some(shape), None) => read(there, shape).is_some(),
         (Some(Json::Text(text)), Some(shape), Some(prefix)) => {
             text.strip_prefix(prefix.as_str()).is_some_and(|text| read_text(text, shape).is_some())
         }
@@ -165,18 +181,18 @@ pub(super) fn holds(json: &Json, must: &Must) -> bool {
 }
 
 /// One value of a shape; `None` when it does not fit.
-pub fn read(json: &Json, shape: &Shape, cut: bool) -> Option<Value> {
-    fit(json, shape, cut).ok()
+pub fn read(json: &Json, shape: &Shape) -> Option<Value> {
+    fit(json, shape, TooLong::Fails).ok()
 }
 
-fn fit(json: &Json, shape: &Shape, cut: bool) -> Result<Value, BadField> {
+fn fit(json: &Json, shape: &Shape, too_long: TooLong) -> Result<Value, BadField> {
     match (shape, json) {
         (Shape::List { most, of }, Json::List(items)) => {
             let most = usize::try_from(*most).unwrap_or(usize::MAX);
-            if items.len() > most && !cut {
+            if items.len() > most && too_long == TooLong::Fails {
                 return Err(BadField::default());
             }
-            let item = |item: &Json| take_field(item.at(&of.at), of, false);
+            let item = |item: &Json| take_field(item.at(&of.at), of, TooLong::Fails);
             items.iter().take(most).map(item).collect::<Result<_, _>>().map(Value::List)
         }
         (Shape::Record { fields }, json @ Json::Object(_)) => take(json, fields, None).map(Value::Record),
@@ -256,7 +272,7 @@ pub fn said(text: &str, shape: &Shape) -> Option<Value> {
         | Shape::Uuid {}
         | Shape::Decimal {}
         | Shape::List { .. }
-        | Shape::Record { .. } => read(&Json::Text(text.to_owned()), shape, false),
+        | Shape::Record { .. } => read(&Json::Text(text.to_owned()), shape),
     }
 }
 
