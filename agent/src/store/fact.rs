@@ -2,10 +2,11 @@
 //!
 //! Rows are JSON without spaces; members may be added, never renamed or given another meaning.
 
+mod words;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
-use assent_schema::alert::Rule;
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, GroupId, Name, OperationRef, PersonId, WorkflowId};
 use assent_schema::ledger::Token;
@@ -17,6 +18,7 @@ use super::RunId;
 use crate::world::Wall;
 
 pub use assent_schema::expr::{Fact, FactText};
+pub use words::{Aim, AskEnd, Ending, ItemEnd, TriggerKind};
 
 /// A step of a run: inside an `each`, of one of its items.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,61 +42,6 @@ impl fmt::Display for StepAt {
         match &self.item {
             Some(item) => write!(f, "{}/{}", self.step, item.as_str()),
             None => write!(f, "{}", self.step),
-        }
-    }
-}
-
-/// How an item of an `each` ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ItemEnd {
-    /// Its steps are behind it, or a `stop` ended it.
-    Done,
-    /// A step of it failed for good.
-    Failed,
-    /// The list no longer held it when the run went on.
-    Gone,
-}
-
-impl ItemEnd {
-    /// The word in output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Gone => "gone",
-        }
-    }
-}
-
-/// What began a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TriggerKind {
-    /// A signed event.
-    Webhook,
-    /// An item of a list that is read again and again.
-    Poll,
-    /// An event that was found in a list and never delivered.
-    Reconcile,
-    /// A file in a folder.
-    Inbox,
-    /// A crontab line.
-    Schedule,
-    /// A person.
-    Manual,
-}
-
-impl TriggerKind {
-    /// The word in the ledger.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Webhook => "webhook",
-            Self::Poll => "poll",
-            Self::Reconcile => "reconcile",
-            Self::Inbox => "inbox",
-            Self::Schedule => "schedule",
-            Self::Manual => "manual",
         }
     }
 }
@@ -128,85 +75,6 @@ pub struct Accepted {
     /// The run that a person let this one go on with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<RunId>,
-}
-
-/// How an `ask` ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AskEnd {
-    /// With an answer that fits.
-    Answered,
-    /// The model refused.
-    Refused,
-    /// No try gave an answer that fits.
-    Invalid,
-    /// Tokens or spend were used up.
-    OutOfBudget,
-}
-
-impl AskEnd {
-    /// The word that expressions see in `<step>.ended`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Answered => "answered",
-            Self::Refused => "refused",
-            Self::Invalid => "invalid",
-            Self::OutOfBudget => "out_of_budget",
-        }
-    }
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ending {
-    /// All steps ran, or a `stop` ended it.
-    Done,
-    /// It was no longer allowed to go on.
-    Stopped,
-    /// A step failed for good.
-    Failed,
-    /// What it needed was lost and cannot be read again.
-    ContentLost,
-    /// Another event took its place.
-    Superseded,
-}
-
-impl Ending {
-    /// The word in ledger, expectations and output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Stopped => "stopped",
-            Self::Failed => "failed",
-            Self::ContentLost => "content-lost",
-            Self::Superseded => "superseded",
-        }
-    }
-
-    /// The rule by which on-call hears of a run that left something to people.
-    pub fn rule(self) -> Rule {
-        match self {
-            Self::Done => Rule::RunDone,
-            Self::Stopped => Rule::RunStopped,
-            Self::Failed => Rule::RunFailed,
-            Self::ContentLost => Rule::RunContentLost,
-            Self::Superseded => Rule::RunSuperseded,
-        }
-    }
-}
-
-/// What a request is made for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Aim {
-    /// For the step itself.
-    #[default]
-    Step,
-    /// To learn whether an effect in doubt happened.
-    Confirm,
-    /// To learn whether a job is over.
-    Job,
 }
 
 /// A request is about to leave.
