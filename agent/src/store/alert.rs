@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::log::Log;
 use super::run_id::RunId;
 use super::write::Note;
+use crate::world::Wall;
 
 macro_rules! numbers {
     ($($(#[$doc:meta])* $type:ident $letter:literal $error:ident $wrong:literal;)*) => {$(
@@ -226,6 +227,45 @@ impl Alert {
         };
         Some(Note { actor: self.by.clone(), ..note })
     }
+}
+
+/// An alert and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertRow {
+    /// Its number, by which it is answered.
+    pub no: i64,
+    /// What on-call must know.
+    pub alert: Alert,
+    /// When the first came.
+    pub since: Wall,
+    /// When the last came.
+    pub last: Wall,
+    /// How many came.
+    pub count: i64,
+    /// How many of them a route delivered already.
+    pub sent: i64,
+    /// When it is due for delivery; `None` when it was delivered.
+    pub due: Option<Wall>,
+    /// How often delivery failed.
+    pub tries: i64,
+    /// Whether its cause is gone.
+    pub over: bool,
+    /// By when somebody must answer the incident that it opened, as it was promised then; `None` for no incident, for one that
+    /// no clock runs for, and for those of before it was kept.
+    pub respond_by: Option<Moment>,
+}
+
+impl AlertRow {
+    /// An alert that came once, of which nobody heard yet.
+    pub fn once(no: i64, alert: Alert, at: Wall) -> Self {
+        Self { no, alert, since: at, last: at, count: 1, sent: 0, due: None, tries: 0, over: false, respond_by: None }
+    }
+}
+
+/// By when incidents must be answered, as the client's plan and calendar are now.
+pub trait Clocks: Send + Sync {
+    /// Whose incident, how severe, since when; `None` where no clock runs.
+    fn respond_by(&self, client: Option<&ClientId>, severity: Severity, since: Wall) -> Option<Moment>;
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 mod alert;
 mod fact;
 pub mod inventory;
+mod lives;
 mod log;
 mod memory;
 pub mod outcome;
@@ -24,11 +25,14 @@ use assent_schema::canon::Digest;
 use assent_schema::id::ClientId;
 use assent_schema::time::Moment;
 
-pub use alert::{Alert, AlertNo, IncidentNo, NotAnAlert, NotAnIncident, Severity};
+pub use alert::{Alert, AlertNo, AlertRow, Clocks, IncidentNo, NotAnAlert, NotAnIncident, Severity};
 pub use fact::{
     Accepted, Aim, AskEnd, Ending, Entry, Fact, FactText, Intent, ItemEnd, JournalRow, Outcome, StepAt, TriggerKind,
     Waiting,
 };
+pub use lives::life;
+use lives::{ENDS, LIFE, WITH_LOGS, life_of};
+pub(crate) use lives::{GONE, WORK, end_name};
 pub use log::{EndedLog, Log, NotALog};
 pub use memory::{Gate, Memory, Tables};
 pub use queue::{EffectDone, QueueItem};
@@ -84,45 +88,6 @@ pub struct OpenRun {
     pub run: RunId,
     /// Content for the run alone, sealed under the epoch key.
     pub sealed: Option<Vec<u8>>,
-}
-
-/// An alert and what became of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AlertRow {
-    /// Its number, by which it is answered.
-    pub no: i64,
-    /// What on-call must know.
-    pub alert: Alert,
-    /// When the first came.
-    pub since: Wall,
-    /// When the last came.
-    pub last: Wall,
-    /// How many came.
-    pub count: i64,
-    /// How many of them a route delivered already.
-    pub sent: i64,
-    /// When it is due for delivery; `None` when it was delivered.
-    pub due: Option<Wall>,
-    /// How often delivery failed.
-    pub tries: i64,
-    /// Whether its cause is gone.
-    pub over: bool,
-    /// By when somebody must answer the incident that it opened, as it was promised then; `None` for no incident, for one that
-    /// no clock runs for, and for those of before it was kept.
-    pub respond_by: Option<Moment>,
-}
-
-impl AlertRow {
-    /// An alert that came once, of which nobody heard yet.
-    pub fn once(no: i64, alert: Alert, at: Wall) -> Self {
-        Self { no, alert, since: at, last: at, count: 1, sent: 0, due: None, tries: 0, over: false, respond_by: None }
-    }
-}
-
-/// By when incidents must be answered, as the client's plan and calendar are now.
-pub trait Clocks: Send + Sync {
-    /// Whose incident, how severe, since when; `None` where no clock runs.
-    fn respond_by(&self, client: Option<&ClientId>, severity: Severity, since: Wall) -> Option<Moment>;
 }
 
 /// One row of a ledger.
@@ -191,23 +156,6 @@ pub trait Books: Send {
     fn drop_back(&mut self);
 }
 
-/// Where the store keeps which of the agent's logs are written now: 1 unless it was recovered.
-const LIFE: &str = "ledger/life";
-
-/// Which of the agent's logs are written now: one more after each recovery.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn life(store: &impl Store) -> Result<u32, StoreError> {
-    life_of(store.state(LIFE)?.as_deref())
-}
-
-fn life_of(value: Option<&[u8]>) -> Result<u32, StoreError> {
-    let Some(bytes) = value else { return Ok(1) };
-    let number = std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
-    number.ok_or(StoreError::Damaged("the number of the ledger"))
-}
-
 /// How many runs of a log's client were accepted and how many ended; the agent's own log has none.
 fn counts(log: &Log, sum: impl Fn(&str) -> Result<i64, StoreError>) -> Result<(u64, u64), StoreError> {
     let Log::Client(client) = log else { return Ok((0, 0)) };
@@ -223,20 +171,6 @@ pub(crate) fn disk_name(client: &ClientId) -> String {
 /// So many bytes, for a sum.
 fn bytes_of(bytes: usize) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
-}
-
-/// What stands before the ends of logs in the state.
-const ENDS: &str = "ledger/end/";
-/// What stands before what of each log was announced as gone.
-pub(crate) const GONE: &str = "ledger/gone/";
-/// What stands before what of that is not done yet.
-pub(crate) const WORK: &str = "ledger/work/";
-/// What of the state stays with a log that ends, under its new name.
-const WITH_LOGS: [&str; 2] = [GONE, WORK];
-
-/// The name of the state in which the end of a log is kept.
-pub(crate) fn end_name(log: &Log) -> String {
-    format!("{ENDS}{}", log.as_str())
 }
 
 /// A run as lists show it.
