@@ -10,31 +10,22 @@ use assent_schema::client::{ClientFacts, ConnectionTo, Endpoints, EndpointsType}
 use assent_schema::id::{ClientId, PersonId, WorkflowId};
 use assent_schema::plan::Plan;
 use assent_schema::time::Moment;
-use assent_schema::trust::{Decision, RoleName, SignedFile};
+use assent_schema::trust::{Decision, RoleName};
 use assent_schema::uses::DataUse;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
 
+use super::remembered;
 use crate::config::Config;
 use crate::control::stored;
 use crate::cores;
 use crate::deploy::live::{LivePlan, PlanStanding, Snapshot};
 use crate::deploy::{Accepted, Place};
 use crate::kept::KeptPlan;
-use crate::pin::Pin;
 use crate::pull::read::Files;
 use crate::run::Runnable;
 use crate::store::{Entry, Log, Note, Store, StoreError, Write};
 use crate::sync::lock;
 use crate::verify::{self, Bundle, Now, OffCode, PinnedTrust, Verified, WorkflowBundle};
 
-/// Where the store keeps what may never be forgotten.
-const PINNED: &str = "trust/pinned";
-/// Where the store keeps statements: `trust/statements/<client>/<sha256>`.
-const STATEMENTS: &str = "trust/statements/";
-/// Where the store keeps the plans that were accepted here before.
-const PLANS: &str = "trust/plans/";
 /// An instant after everything.
 const NEVER: i64 = i64::MAX;
 
@@ -284,129 +275,8 @@ impl Taken {
     /// # Errors
     /// [`StoreError::Damaged`] when it has no canonical form, which it has.
     pub(super) fn memory(&self) -> Result<Vec<Write>, StoreError> {
-        let damaged = |_| StoreError::Damaged("a statement without canonical form");
-        let state = |name: String, value: Vec<u8>| Write::State { name, value: Some(value) };
-        let pinned = Remembered {
-            root: self.pinned.root.0,
-            root_digest: self.pinned.root.1,
-            generation: self.pinned.sequence.0,
-            sequence: self.pinned.sequence.1,
-            manifest: self.pinned.manifest,
-            teams: self.pinned.numbers.0,
-            catalog: self.pinned.numbers.1,
-            approvers: self.pinned.approvers.clone(),
-            resets: self.pinned.resets.clone(),
-            fresh: self.fresh,
-        };
-        let mut writes = vec![state(PINNED.to_owned(), canon::to_bytes(&pinned).map_err(damaged)?)];
-        let new = self.pinned.plans.difference(&self.before.plans);
-        writes.extend(new.map(|plan| state(format!("{PLANS}{plan}"), Vec::new())));
-        for (client, statements) in &self.pinned.statements {
-            let known = self.before.statements.get(client).map_or(&[][..], Vec::as_slice);
-            for signed in statements.iter().filter(|signed| !known.contains(signed)) {
-                writes.push(keep_statement(client, signed)?);
-            }
-        }
-        Ok(writes)
+        remembered::writes(&self.pinned, &self.before, self.fresh)
     }
-}
-
-/// Keeps a statement for ever.
-///
-/// # Errors
-/// [`StoreError::Damaged`] when it has no canonical form, which it has.
-pub(super) fn keep_statement(client: &ClientId, signed: &SignedFile) -> Result<Write, StoreError> {
-    let name = format!("{STATEMENTS}{client}/{}", Digest::of_file(&signed.bytes));
-    let value = canon::to_bytes(&Stored::of(signed));
-    let value = value.or(Err(StoreError::Damaged("a statement without canonical form")))?;
-    Ok(Write::State { name, value: Some(value) })
-}
-
-/// The numbers and digests that may never be forgotten.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Remembered {
-    root: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    root_digest: Option<Digest>,
-    generation: u32,
-    sequence: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    manifest: Option<Digest>,
-    /// Zero in what was remembered before teams and catalog were.
-    #[serde(default)]
-    teams: u64,
-    #[serde(default)]
-    catalog: u64,
-    approvers: BTreeMap<ClientId, (u32, Digest)>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    resets: BTreeMap<Digest, Moment>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    fresh: Option<Moment>,
-}
-
-/// A statement with its signatures, in base64.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Stored {
-    bytes: String,
-    signatures: BTreeMap<PersonId, String>,
-}
-
-impl Stored {
-    fn of(signed: &SignedFile) -> Self {
-        let signatures = signed.signatures.iter().map(|(who, bytes)| (who.clone(), STANDARD.encode(bytes))).collect();
-        Self { bytes: STANDARD.encode(&signed.bytes), signatures }
-    }
-
-    fn into_signed(self) -> Option<SignedFile> {
-        let bytes = STANDARD.decode(self.bytes).ok()?;
-        let decode = |(who, text): (PersonId, String)| Some((who, STANDARD.decode(text).ok()?));
-        Some(SignedFile { bytes, signatures: self.signatures.into_iter().map(decode).collect::<Option<_>>()? })
-    }
-}
-
-/// The version of root that was accepted last; nothing before the first release.
-///
-/// # Errors
-/// When the store cannot be read or holds something else.
-pub(super) fn known_root(store: &impl Store) -> Result<Option<u32>, StoreError> {
-    let Some(bytes) = store.state(PINNED)? else { return Ok(None) };
-    let known: Remembered =
-        canon::from_bytes(&bytes).or(Err(StoreError::Damaged("what is remembered of accepted releases")))?;
-    Ok(Some(known.root))
-}
-
-/// What the agent remembers: the pin of its enrolment, moved on by every release that it accepted.
-///
-/// # Errors
-/// When the store cannot be read or holds something else.
-pub(super) fn remembered(store: &impl Store, pin: &Pin) -> Result<(PinnedTrust, Option<Moment>), StoreError> {
-    let damaged = || StoreError::Damaged("what is remembered of accepted releases");
-    let mut pinned = PinnedTrust {
-        project: Some(pin.project),
-        root: (pin.root, None),
-        sequence: (pin.generation, pin.sequence),
-        ..PinnedTrust::default()
-    };
-    let Some(bytes) = store.state(PINNED)? else { return Ok((pinned, None)) };
-    let known: Remembered = canon::from_bytes(&bytes).or(Err(damaged()))?;
-    pinned.root = (known.root, known.root_digest);
-    pinned.sequence = (known.generation, known.sequence);
-    pinned.manifest = known.manifest;
-    pinned.numbers = (known.teams, known.catalog);
-    pinned.approvers = known.approvers;
-    pinned.resets = known.resets;
-    for (name, _) in store.states(PLANS)? {
-        pinned.plans.insert(name.strip_prefix(PLANS).and_then(|text| text.parse().ok()).ok_or_else(damaged)?);
-    }
-    for (name, bytes) in store.states(STATEMENTS)? {
-        let client = name.strip_prefix(STATEMENTS).and_then(|rest| rest.split_once('/')).map(|(client, _)| client);
-        let client = client.and_then(|client| ClientId::new(client).ok()).ok_or_else(damaged)?;
-        let stored: Stored = canon::from_bytes(&bytes).or(Err(damaged()))?;
-        pinned.statements.entry(client).or_default().push(stored.into_signed().ok_or_else(damaged)?);
-    }
-    Ok((pinned, known.fresh))
 }
 
 /// The place of an agent, for the verifier.

@@ -15,8 +15,8 @@ use assent_schema::status::{Halt, Recover, Status};
 use assent_schema::trust::{Namespace, RoleName, SignedFile, verify, verify_placed};
 use serde::{Deserialize, Serialize};
 
-use super::acceptance;
 use super::agent::Agent;
+use super::remembered;
 use crate::deploy::halt::{self, Own, Published, Why};
 use crate::deploy::{self, Returned};
 use crate::ledger::{checkpoint_path, root_at};
@@ -190,7 +190,7 @@ impl Agent {
     }
 
     fn own(&self, published: &Published) -> Result<Own, StoreError> {
-        let (pinned, _) = acceptance::remembered(&*self.store, &self.pin)?;
+        let (pinned, _) = remembered::remembered(&*self.store, &self.pin)?;
         let life = life(&*self.store)?;
         let mut roots = BTreeMap::new();
         for (log, (head, _)) in published.heads.iter().filter(|(_, (head, _))| head.origin.life == life) {

@@ -24,6 +24,7 @@ mod recovery;
 mod registry;
 mod rehearsal;
 mod releases;
+mod remembered;
 mod reserve;
 mod resets;
 mod runs;

@@ -11,6 +11,7 @@ use assent_schema::id::{ClientId, ConnectionId};
 
 use super::acceptance::{self, Standpoint, Taken};
 use super::agent::{Agent, REFUSED};
+use super::remembered;
 use crate::deploy::Board;
 use crate::pull::read::Files;
 use crate::pull::{PullFailure, read, shelf};
@@ -117,7 +118,7 @@ impl Agent {
         commit: &str,
         needed: &BTreeSet<Digest>,
     ) -> Result<Result<Taken, acceptance::Refusal>, StoreError> {
-        let (pinned, fresh) = acceptance::remembered(&*self.store, &self.pin)?;
+        let (pinned, fresh) = remembered::remembered(&*self.store, &self.pin)?;
         let at = Standpoint {
             place: acceptance::place(&self.config),
             pinned,
@@ -258,7 +259,7 @@ impl Agent {
     fn first_words(&self, taken: &Taken) -> Result<Vec<Write>, StoreError> {
         let mut words = Vec::new();
         // The first version is what the logs are opened with.
-        let known = acceptance::known_root(&*self.store)?.unwrap_or(1);
+        let known = remembered::known_root(&*self.store)?.unwrap_or(1);
         let roots = |log: &Log, after: u32| -> Vec<Note> {
             let versions = after.saturating_add(1)..=taken.root();
             versions.map(|version| Note::new(log.clone(), "root").fact("version", version)).collect()

@@ -9,8 +9,8 @@ use assent_schema::canon::Digest;
 use assent_schema::id::ClientId;
 use assent_schema::trust::{SignedFile, Statement};
 
-use super::acceptance;
 use super::agent::Agent;
+use super::remembered;
 use crate::people::NotTaken;
 use crate::people::wire::Received;
 use crate::store::{Log, Note, Store as _, StoreError, Transaction, Write};
@@ -60,7 +60,7 @@ impl Agent {
             let log = Log::Client(statement.client.clone());
             let note = Note::new(log, "statement").fact("digest", digest.to_string());
             let note = note.fact("decision", statement.says.as_str());
-            let kept = acceptance::keep_statement(&statement.client, &held.signed).or(Err(NotTaken::NotDurable))?;
+            let kept = remembered::keep_statement(&statement.client, &held.signed).or(Err(NotTaken::NotDurable))?;
             let transaction = Transaction::new(self.world.clock.now()).with(kept).with(Write::Note(Box::new(note)));
             self.store.commit(transaction).await.or(Err(NotTaken::NotDurable))?;
             self.judge_again().await.or(Err(NotTaken::NotDurable))?;
