@@ -1,6 +1,6 @@
 //! The order of the rooms: `lib.rs` of each crate lists them in groups, and a room imports the groups above its own alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -38,4 +38,69 @@ fn rooms_import_the_rooms_above_them() {
             }
         }
     }
+}
+
+/// What stands between backticks in a text.
+fn ticked(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// The first cell of each row of the tables of `ARCHITECTURE.md`, below the first cell of its head.
+fn tables(page: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut found: Vec<(&str, Vec<&str>)> = Vec::new();
+    let mut inside = false;
+    for line in page.lines() {
+        let first = line.strip_prefix("| ").and_then(|row| row.split(" | ").next());
+        match first {
+            Some(head) if !inside => found.push((head, Vec::new())),
+            Some(row) => found.last_mut().expect("a head").1.push(row),
+            None => {}
+        }
+        inside = line.starts_with('|');
+    }
+    found
+}
+
+/// The rooms of a folder: its files and folders, without what makes a crate or a room of it, and without tests.
+fn rooms_of(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let names = entries.filter_map(|path| {
+        let is_room = path.is_dir() || path.extension().is_some_and(|extension| extension == "rs");
+        is_room.then(|| path.file_stem().expect("a name").to_string_lossy().into_owned())
+    });
+    names.filter(|name| !["lib", "main", "mod"].contains(&name.as_str()) && !name.ends_with("tests")).collect()
+}
+
+#[test]
+fn the_map_names_the_rooms_that_are_there_and_no_others() {
+    let root = source("schema").join("../..");
+    let page = fs::read_to_string(root.join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let mut maps = 0;
+    for (head, rows) in tables(&page) {
+        // A map has its folder above its names.
+        let Some(folder) = ticked(head).next().filter(|folder| folder.ends_with('/')) else { continue };
+        let named: Vec<String> =
+            rows.iter().flat_map(|row| ticked(row)).map(|name| name.trim_end_matches('/').to_owned()).collect();
+        let there = rooms_of(&root.join(folder));
+        let once: BTreeSet<String> = named.iter().cloned().collect();
+        assert_eq!(named.len(), once.len(), "the map of {folder} names a room twice");
+        let (lacking, gone) = (there.difference(&once), once.difference(&there));
+        let wrong: Vec<&String> = lacking.chain(gone).collect();
+        assert!(wrong.is_empty(), "the map of {folder} in ARCHITECTURE.md and the folder differ in {wrong:?}");
+        maps += 1;
+    }
+    assert!(maps >= CRATES.len(), "{maps} maps were found");
+}
+
+#[test]
+fn what_the_map_says_is_there() {
+    let root = source("schema").join("../..");
+    let page = fs::read_to_string(root.join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let folders = ["schema/", "agent/", "compiler/", "tests/", "docs/", "examples/", "fuzz/", "deploy/"];
+    let is_path =
+        |text: &&str| folders.iter().any(|folder| text.starts_with(folder)) && !text.contains(['<', '*', ' ']);
+    let paths: BTreeSet<&str> = ticked(&page).filter(is_path).collect();
+    let there = |path: &str| root.join(path).exists() || root.join(format!("{path}.rs")).exists();
+    let gone: Vec<&&str> = paths.iter().filter(|path| !there(path)).collect();
+    assert!(gone.is_empty() && paths.len() > 40, "ARCHITECTURE.md names {gone:?}, which are not there");
 }
