@@ -3,6 +3,8 @@
 #[expect(dead_code, reason = "each test binary uses its own part")]
 mod support;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use support::{Ran, assent, bare, commit, example, files};
 
@@ -193,4 +195,72 @@ fn each_shell_completes() {
         assert!(ran.out.contains(told), "{shell}");
     }
     assert_eq!(assent(&["completions", "smalltalk"]).status, 2);
+}
+
+/// The commands of a program, each as the words after its name, read from its help as people do.
+fn commands(help: &dyn Fn(&[&str]) -> String, above: &[&str], found: &mut BTreeSet<String>) {
+    let mut asked = above.to_vec();
+    asked.push("--help");
+    let page = help(&asked);
+    let Some((_, listed)) = page.split_once("Commands:\n") else { return };
+    let name = |line: &str| line.strip_prefix("  ").and_then(|line| line.split(' ').next()).map(str::to_owned);
+    let names = listed.lines().take_while(|line| !line.is_empty()).filter_map(name);
+    for name in names.filter(|name| !name.is_empty() && name != "help").collect::<Vec<_>>() {
+        let mut here = above.to_vec();
+        here.push(&name);
+        found.insert(here.join(" "));
+        commands(help, &here, found);
+    }
+}
+
+/// The commands that a row of the README names, each below its program: words up to the first that is an argument.
+fn named(row: &str) -> Vec<(&'static str, String)> {
+    let mut program = None;
+    let mut found = Vec::new();
+    // What approvers may use instead is not ours.
+    for text in row.split('`').skip(1).step_by(2).filter(|text| !text.starts_with("ssh-keygen")) {
+        let mut words = text.split(' ').peekable();
+        if let Some(known) = ["assent", "assent-agent"].into_iter().find(|known| words.peek() == Some(known)) {
+            program = Some(known);
+            words.next();
+        }
+        let is_name = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-');
+        let command: Vec<&str> = words.take_while(is_name).collect();
+        if let (Some(program), false) = (program, command.is_empty()) {
+            found.push((program, command.join(" ")));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_readme_names_the_commands_that_there_are() {
+    let readme = std::fs::read_to_string("../README.md").expect("README.md");
+    let (_, table) = readme.split_once("## The commands\n").expect("a section");
+    let (table, _) = table.split_once("\nExit status").expect("an end");
+    let told: BTreeSet<(&str, String)> = table.lines().flat_map(named).collect();
+    let of_agent = |arguments: &[&str]| {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let arguments = std::iter::once("assent-agent").chain(arguments.iter().copied()).map(Into::into);
+        assent_agent::command::main(arguments, &mut out, &mut err);
+        String::from_utf8(out).expect("text")
+    };
+    let mut there = BTreeSet::new();
+    for (program, help) in [
+        ("assent", &(|arguments: &[&str]| assent(arguments).out) as &dyn Fn(&[&str]) -> String),
+        ("assent-agent", &of_agent),
+    ] {
+        let mut found = BTreeSet::new();
+        commands(help, &[], &mut found);
+        there.extend(found.into_iter().map(|command| (program, command)));
+    }
+    assert!(there.len() > 40, "the commands were not found: {there:?}");
+    let gone: Vec<_> = told.difference(&there).collect();
+    assert!(gone.is_empty(), "the README names {gone:?}, which are no commands");
+    // A command with others below it may be told by them; how it is called alone its help says.
+    let is_told = |(program, command): &&(&str, String)| {
+        told.iter().any(|(at, name)| at == program && (name == command || name.starts_with(&format!("{command} "))))
+    };
+    let lacking: Vec<_> = there.iter().filter(|one| !one.1.contains(' ') && !is_told(one)).collect();
+    assert!(lacking.is_empty(), "the README does not name {lacking:?}");
 }
