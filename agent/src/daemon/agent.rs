@@ -1,20 +1,17 @@
 //! The running agent as one value: what it is made of, and the few things that may change what runs.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use assent_schema::alert::Rule;
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, PersonId};
-use assent_schema::ledger::Checkpoint;
-use assent_schema::status::{Halt, Hold, PullStatus, RefusedStatus, ReleaseStatus, Status, StatusType};
+use assent_schema::status::{Hold, PullStatus, RefusedStatus, ReleaseStatus, Status, StatusType};
 use tokio::sync::Notify;
 
 use super::acceptance::Taken;
 use super::host;
-use super::pokes::Pokes;
-use super::releases::Judged;
+use super::parts::{Parts, Pulling, Standing, Telling};
 use super::reserve::Reserve;
 use super::vaults::TheVault;
 use super::watching::Seen;
@@ -32,7 +29,7 @@ use crate::pull::PullFailure;
 use crate::pull::fetch::{Credential, Transfers};
 use crate::real::{BoundedClock, Real, RealClock, RealDisk};
 use crate::run::Engine;
-use crate::store::{Alert, Log, Sqlite, Store as _, StoreError, Transaction, Write};
+use crate::store::{Alert, Sqlite, Store as _, StoreError, Transaction, Write};
 use crate::sync::lock;
 use crate::watch::Routes;
 use crate::world::Clock as _;
@@ -76,48 +73,15 @@ pub(super) struct Agent {
     pub(super) taking: tokio::sync::Mutex<()>,
     pub(super) taken: Mutex<Option<Arc<Taken>>>,
     pub(super) routes: Arc<Mutex<Arc<Routes>>>,
-    /// The commit that was judged last, so that it is not judged again.
-    pub(super) judged: Mutex<Option<Judged>>,
-    pull: Arc<Notify>,
-    pub(super) pokes: tokio::sync::Mutex<Pokes>,
-    /// What keeps the agent from looking for releases.
-    trouble: Mutex<Option<PullStatus>>,
-    /// What keeps the agent from saying anything to the outside.
-    unsaid: Mutex<Option<PullStatus>>,
-    pub(super) news: Arc<Notify>,
+    pub(super) pulling: Pulling,
+    pub(super) telling: Telling,
+    pub(super) standing: Standing,
     /// What is seen of runs and of the agent itself.
     pub(super) seen: Seen,
-    /// There are checkpoints that holders of ledgers may not have.
-    pub(super) shared: Notify,
-    /// The newest checkpoint of each log, signed and durable.
-    pub(super) newest: Mutex<BTreeMap<Log, Checkpoint>>,
-    /// Checkpoints with lines of witnesses that the agent's own branch does not have yet.
-    pub(super) cosigned: Mutex<BTreeMap<Log, Checkpoint>>,
-    /// Why nothing is started.
-    pub(super) halt: Mutex<Option<Halt>>,
-    /// On-call signed a recovery.
-    pub(super) recovered: Notify,
     /// Room that is kept for a full disk.
     pub(super) reserve: Arc<Reserve>,
     /// What was looked at about secrets, and when.
     pub(super) secrets: super::secrets::Looks,
-}
-
-/// What an agent is made of.
-pub(super) struct Parts {
-    pub(super) config: Config,
-    pub(super) pin: Pin,
-    pub(super) identity: Identity,
-    pub(super) disk: Arc<RealDisk>,
-    pub(super) world: Arc<TheWorld>,
-    pub(super) store: Arc<Sqlite>,
-    pub(super) field: Arc<TheField>,
-    pub(super) engine: Arc<TheEngine>,
-    pub(super) ledger: LedgerDesk,
-    pub(super) routes: Arc<Mutex<Arc<Routes>>>,
-    pub(super) program: PathBuf,
-    pub(super) board: Board,
-    pub(super) holds: Vec<Hold>,
 }
 
 impl Agent {
@@ -153,18 +117,10 @@ impl Agent {
             taking: tokio::sync::Mutex::default(),
             taken: Mutex::default(),
             routes,
-            judged: Mutex::default(),
-            pull: Arc::default(),
-            pokes: tokio::sync::Mutex::new(Pokes::new()),
-            trouble: Mutex::default(),
-            unsaid: Mutex::default(),
-            news: Arc::default(),
+            pulling: Pulling::default(),
+            telling: Telling::default(),
+            standing: Standing::default(),
             seen: Seen::default(),
-            shared: Notify::new(),
-            newest: Mutex::default(),
-            cosigned: Mutex::default(),
-            halt: Mutex::default(),
-            recovered: Notify::new(),
             secrets: super::secrets::Looks::default(),
         }
     }
@@ -183,7 +139,7 @@ impl Agent {
 
     /// Wakes the pull.
     pub(super) fn pull_wanted(&self) -> Arc<Notify> {
-        Arc::clone(&self.pull)
+        Arc::clone(&self.pulling.pull)
     }
 
     /// Keeps in mind what keeps the agent from looking for releases, and since when.
@@ -191,16 +147,16 @@ impl Agent {
         if failure.is_none() {
             self.seen.polled(self.world.clock.boot());
         }
-        if self.is_news(&self.trouble, failure) {
-            self.news.notify_one();
+        if self.is_news(&self.pulling.trouble, failure) {
+            self.telling.news.notify_one();
         }
     }
 
     /// What keeps the agent from saying anything to the outside, as far as `assent-agent status` can tell it.
     pub(super) fn cannot_publish(&self, failure: Option<PullFailure>) {
         // That it is over must be said as well; while it lasts, saying so changes nothing.
-        if self.is_news(&self.unsaid, failure) && failure.is_none() {
-            self.news.notify_one();
+        if self.is_news(&self.telling.unsaid, failure) && failure.is_none() {
+            self.telling.news.notify_one();
         }
     }
 
@@ -216,7 +172,7 @@ impl Agent {
 
     /// Wakes the status push.
     pub(super) fn news(&self) -> Arc<Notify> {
-        Arc::clone(&self.news)
+        Arc::clone(&self.telling.news)
     }
 
     /// The routes of alerts.
@@ -269,7 +225,7 @@ impl Agent {
         counts();
         self.show(&board);
         if !proposal.is_empty() {
-            self.news.notify_one();
+            self.telling.news.notify_one();
         }
         Ok(proposal)
     }
@@ -291,7 +247,7 @@ impl Agent {
         if changed {
             self.show(&board);
         }
-        self.news.notify_one();
+        self.telling.news.notify_one();
         Ok(())
     }
 
@@ -357,8 +313,8 @@ impl Agent {
                 commit: taken.bundle.manifest.source.commit.clone(),
                 fresh: taken.fresh,
             }),
-            pull: lock(&self.trouble).clone(),
-            push: lock(&self.unsaid).clone(),
+            pull: lock(&self.pulling.trouble).clone(),
+            push: lock(&self.telling.unsaid).clone(),
             halt: self.halted(),
             returned: status::returned(&board),
             workflows: status::workflows(

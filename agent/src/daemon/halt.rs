@@ -69,7 +69,7 @@ pub(super) enum NotRecovered {
 impl Agent {
     /// Why nothing is started; `None` while all is well.
     pub(super) fn halted(&self) -> Option<Halt> {
-        lock(&self.halt).clone()
+        lock(&self.standing.halt).clone()
     }
 
     /// Looks, before anything runs, whether this agent is the one that published last under its name.
@@ -249,7 +249,7 @@ impl Agent {
 
     fn stand_still(&self, halt: Halt) {
         self.field.halt();
-        *lock(&self.halt) = Some(halt);
+        *lock(&self.standing.halt) = Some(halt);
     }
 
     /// Takes a recovery that on-call signed. The agent then stops in order and starts anew, and does what it says first.
@@ -275,7 +275,7 @@ impl Agent {
         }
         let bytes = serde_json::to_vec(signed).or(Err(NotRecovered::NotDurable))?;
         self.disk.write(RECOVERY, &bytes).or(Err(NotRecovered::NotDurable))?;
-        self.recovered.notify_one();
+        self.standing.recovered.notify_one();
         Ok(())
     }
 }

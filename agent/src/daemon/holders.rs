@@ -89,7 +89,7 @@ pub(super) async fn sharing(agent: Arc<Agent>) {
         loop {
             tokio::select! {
                 () = &mut rest => break,
-                () = agent.shared.notified() => break,
+                () = agent.telling.shared.notified() => break,
                 Some(done) = tasks.join_next() => match done {
                     Ok((client, held)) => {
                         busy.remove(&client);
@@ -125,7 +125,7 @@ fn begin(
         let Some(holders) = holders(client).filter(|_| !busy.contains(client)) else { continue };
         let mut held = idle.remove(client).filter(|held| held.holders == holders).unwrap_or_default();
         let log = Log::Client(client.clone());
-        let newest = lock(&agent.newest).get(&log).cloned();
+        let newest = lock(&agent.telling.newest).get(&log).cloned();
         let public = agent.identity.ledger.verifying_key();
         let key = newest.as_ref().and_then(|newest| LogKey::of_log(&newest.head().origin, public.as_bytes()).ok());
         let is_news = newest.as_ref().map(|newest| newest.head().size) != held.done;
@@ -157,7 +157,7 @@ async fn share(
     let outside = (&*agent.world, &*agent.store);
     let (cosigned, troubles) = cosign(outside, (&log, key), client, &asked, newest).await;
     if !cosigned.witnessed().is_empty() {
-        lock(&agent.cosigned).insert(log.clone(), cosigned.clone());
+        lock(&agent.telling.cosigned).insert(log.clone(), cosigned.clone());
     }
     let now = agent.world.clock.boot();
     let mut before = std::mem::take(&mut held.witnesses);

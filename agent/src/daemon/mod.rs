@@ -16,6 +16,7 @@ mod ledger_questions;
 mod loops;
 mod metrics;
 mod office;
+mod parts;
 mod pokes;
 mod pruning;
 mod publishing;
@@ -62,8 +63,9 @@ use crate::store::{Books, Clocks, LedgerRows, Log, Sqlite, Store as _, StoreErro
 use crate::watch::Routes;
 use crate::world::{Clock as _, Dice as _, Keyring as _};
 
-use agent::{Agent, Parts, TIME};
+use agent::{Agent, TIME};
 use doors::Doors;
+use parts::Parts;
 use publishing::Said;
 use tasks::{Gone, Tasks};
 
@@ -189,7 +191,7 @@ impl Signals {
 /// Waits until this life of the agent ends.
 async fn wait(agent: &Agent, signals: &mut Signals, front: &mut Tasks, loops: &mut Tasks) -> Ended {
     tokio::select! {
-        () = agent.recovered.notified() => Ended::Recovered,
+        () = agent.standing.recovered.notified() => Ended::Recovered,
         _ = signals.terminate.recv() => Ended::Stopped,
         _ = signals.interrupt.recv() => Ended::Stopped,
         // None ever ends by itself: what went wrong there must not look like an agent that works.

@@ -68,12 +68,14 @@ impl Known {
 #[derive(Debug)]
 pub(super) struct Pokes(Bucket);
 
-impl Pokes {
-    /// None yet.
-    pub(super) fn new() -> Self {
+/// None yet.
+impl Default for Pokes {
+    fn default() -> Self {
         Self(Bucket::new(RATE))
     }
+}
 
+impl Pokes {
     fn admit(&mut self, boot: Duration) -> Result<(), NotTaken> {
         if !self.0.wait(boot).is_zero() {
             return Err(NotTaken::TooMany);
@@ -94,7 +96,7 @@ impl Agent {
         let poke = people::judge_poke(signed, taken.bundle.roots.newest(), here)?;
         let (now, boot) = (self.world.clock.now().moment(), self.world.clock.boot());
         // Two at once must not both find themselves unknown.
-        let mut pokes = self.pokes.lock().await;
+        let mut pokes = self.pulling.pokes.lock().await;
         let known = self.store.state(POKES).or(Err(NotTaken::NotDurable))?;
         let known = Known::read(known.as_deref())?.with(Digest::of_file(&signed.bytes), poke.time, now)?;
         pokes.admit(boot)?;
@@ -144,7 +146,7 @@ mod tests {
 
     #[test]
     fn pokes_have_a_rate() {
-        let mut pokes = Pokes::new();
+        let mut pokes = Pokes::default();
         let taken = (0..31).filter(|_| pokes.admit(Duration::from_secs(1)).is_ok());
         assert!((1..31).contains(&taken.count()));
     }

@@ -126,13 +126,13 @@ pub(super) async fn checkpoints(agent: &Arc<Agent>) -> Result<BTreeMap<String, V
         let new = desk.publishers().round(&*work.store)?;
         let logs = work.store.logs().map_err(RoundError::Store)?;
         let newest = logs.into_iter().filter_map(|log| Some((log.clone(), desk.publishers().last(&log)?.clone())));
-        *lock(&work.newest) = newest.collect();
+        *lock(&work.telling.newest) = newest.collect();
         Ok(new)
     });
     match round.await.or(Err(PullFailure::Broken))? {
         Ok(new) => {
             if !new.is_empty() {
-                agent.shared.notify_one();
+                agent.telling.shared.notify_one();
             }
             Ok(new.into_iter().map(|one| (one.path, one.checkpoint.note().as_bytes().to_vec())).collect())
         }
@@ -149,7 +149,7 @@ pub(super) async fn checkpoints(agent: &Arc<Agent>) -> Result<BTreeMap<String, V
 
 /// The newest checkpoints that witnesses signed, beside those that are the newest of all.
 fn cosigned(agent: &Agent) -> BTreeMap<String, Vec<u8>> {
-    let signed = std::mem::take(&mut *lock(&agent.cosigned));
+    let signed = std::mem::take(&mut *lock(&agent.telling.cosigned));
     let file = |log: &Log| format!("checkpoints/{}/cosigned", log.as_str());
     signed.into_iter().map(|(log, with)| (file(&log), with.note().as_bytes().to_vec())).collect()
 }

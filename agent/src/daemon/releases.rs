@@ -143,7 +143,7 @@ impl Agent {
 
     /// The commit that need not be judged, at this time since boot.
     pub(super) fn known_commit(&self, boot: Duration) -> Option<String> {
-        lock(&self.judged).as_ref().and_then(|judged| judged.known(boot)).map(str::to_owned)
+        lock(&self.pulling.judged).as_ref().and_then(|judged| judged.known(boot)).map(str::to_owned)
     }
 
     /// Looks for a release, and takes or refuses it.
@@ -174,7 +174,7 @@ impl Agent {
             }
         };
         match done {
-            Ok(()) => *lock(&self.judged) = Some(Judged { commit, again }),
+            Ok(()) => *lock(&self.pulling.judged) = Some(Judged { commit, again }),
             // Not judged yet: the next look tries again.
             Err(error) => tracing::error!(%error, "a release could not be taken up"),
         }
@@ -213,7 +213,7 @@ impl Agent {
         if let Err(failure) = shelf::tidy(&repository, &newest, &needed) {
             tracing::warn!(code = failure.code(), "old releases could not be removed");
         }
-        self.news.notify_one();
+        self.telling.news.notify_one();
         Ok(())
     }
 
@@ -242,7 +242,7 @@ impl Agent {
             Err(error) => tracing::error!(%error, "alert routes cannot be used"),
         }
         *lock(&self.taken) = Some(Arc::new(taken));
-        self.shared.notify_one();
+        self.telling.shared.notify_one();
     }
 
     /// The witnesses of a client's ledger stand in its facts, not in `endpoints.json`.
@@ -294,7 +294,7 @@ impl Agent {
             .with(Write::Note(Box::new(note)));
         transaction.writes.push(Write::Alert(alert));
         self.store.commit(transaction).await?;
-        self.news.notify_one();
+        self.telling.news.notify_one();
         Ok(())
     }
 
