@@ -3,6 +3,7 @@
 mod codes;
 mod lock;
 mod order;
+mod prose;
 mod walls;
 
 use std::fs;
