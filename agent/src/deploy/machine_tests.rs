@@ -378,3 +378,13 @@ fn what_a_release_took_back_gives_way_to_one_that_is_new_here() {
     assert_eq!(changes, [Change::Returned { plan: plan(1), to: Some(plan(3)), why: Why::ByHand }]);
     assert_eq!((workflow.active(), workflow.healthy.len()), (Some(plan(3)), 0));
 }
+
+#[test]
+fn what_is_stored_says_whether_a_plan_is_unproven() {
+    for (proven, unproven) in [(Proven::Yes, false), (Proven::Not, true)] {
+        let committed = Committed { plan: plan(1), since: epoch(), proven, health: Health::default() };
+        let stored = serde_json::to_value(&committed).unwrap();
+        assert_eq!(stored["unproven"], unproven);
+        assert_eq!(serde_json::from_value::<Committed>(stored).unwrap(), committed);
+    }
+}
