@@ -16,7 +16,7 @@ use super::serve::{Asked, Console, Guest};
 use super::viewer::Sight;
 use crate::control::Verb;
 use crate::incident::{Step, Written};
-use crate::store::{Log, RunId};
+use crate::store::{AlertNo, IncidentNo, Log, RunId};
 use crate::sync::lock;
 
 impl<O: Office> Console<O> {
@@ -92,7 +92,7 @@ impl<O: Office> Console<O> {
             Some("close") => Some((Step::Close, "closed")),
             _ => None,
         };
-        let number = row.id.strip_prefix("i-").and_then(|no| no.parse().ok());
+        let number = row.id.parse().ok().map(IncidentNo::get);
         let (true, Some((step, said)), Some(number)) = (allowed, step, number) else {
             let help = "Only on-call takes steps in incidents of the agent itself.";
             return self.refuse(asked, guest, 403, &refused("that step is not yours to take", help));
@@ -112,7 +112,7 @@ impl<O: Office> Console<O> {
         if let Some(no) = self.not_on_call(row.client.as_ref(), asked, guest).await {
             return no;
         }
-        let Some(number) = row.id.strip_prefix("a-").and_then(|no| no.parse().ok()) else {
+        let Some(number) = row.id.parse().ok().map(AlertNo::get) else {
             return self.unknown(asked, guest);
         };
         let done = self.office.acknowledge(number, viewer.who.person.clone()).await;
