@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::plan::{Effect, Failure, Operation, STATUSES, UNANSWERED, UNBUILT, meaning, says_no, written};
+use crate::plan::{Effect, Failure, Operation, STATUSES, meaning, says_no, unanswered, unbuilt, written};
 
 /// The status that is written for those of its kind that have no meaning of their own.
 const UNKNOWN: u16 = 400;
@@ -27,13 +27,13 @@ struct End<'a> {
 
 /// In how many ways a call can end that is attempted so often; `cached` if its answer may be one that was kept.
 pub(super) fn endings(operation: &Operation, attempts: u32, cached: bool) -> usize {
-    let failed: BTreeSet<End<'_>> = answered(operation).chain(unanswered()).chain(unfit(operation)).collect();
+    let failed: BTreeSet<End<'_>> = answered(operation).chain(without_answer()).chain(unfit(operation)).collect();
     let repeated = failed.iter().filter(|end| is_repeated(operation, end)).count();
     // Done; a time that is over, and what a check of the answer, a read that confirms, a job or a cache says beside it.
     let pages = operation.pages.as_ref().map_or(0, |pages| 1 + usize::from(!pages.cut));
     let own = 2 + usize::from(operation.belongs.is_some()) + pages;
     let more = 2 * usize::from(operation.confirm.is_some()) + 2 * usize::from(operation.job.is_some());
-    let last = failed.len().saturating_add(UNBUILT.len()).saturating_add(own + more + usize::from(cached));
+    let last = failed.len().saturating_add(unbuilt().count()).saturating_add(own + more + usize::from(cached));
     let (mut before, mut ways) = (1_usize, 0_usize);
     for _ in 0..attempts.max(1) {
         ways = ways.saturating_add(before.saturating_mul(last));
@@ -62,7 +62,7 @@ fn answered(operation: &Operation) -> impl Iterator<Item = End<'_>> {
     rules.chain(alone)
 }
 
-fn unanswered<'a>() -> impl Iterator<Item = End<'a>> {
+fn without_answer<'a>() -> impl Iterator<Item = End<'a>> {
     let end = |(code, kind, may_have_run): (&'static str, Failure, bool)| End {
         code,
         status: None,
@@ -70,7 +70,7 @@ fn unanswered<'a>() -> impl Iterator<Item = End<'a>> {
         not_executed: !may_have_run,
         said_no: false,
     };
-    UNANSWERED.into_iter().map(end)
+    unanswered().map(end)
 }
 
 /// Answers that say yes and do not fit what the catalog declares, and the errors of GraphQL.
