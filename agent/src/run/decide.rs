@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use assent_schema::canon::{self, Digest};
+use assent_schema::choice::{Choice, QuestionEnd};
 use assent_schema::expr::Value;
 use assent_schema::id::{ConnectionId, GroupId, Name, PersonId};
 use assent_schema::plan::{Channel, Param};
-use assent_schema::release::{Choice, Proof};
+use assent_schema::release::Proof;
 use tokio::sync::oneshot;
 
 use super::call::{Arguments, fail_at};
@@ -283,7 +284,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             let _there = self.values.put(path, Value::text(text.reveal().as_str()));
             self.seal_edited(path);
         }
-        let mut note = self.decided_note(asking, question, if approved { "approve" } else { "refuse" });
+        let mut note = self.decided_note(asking, question, QuestionEnd::Decided(verdict.choice));
         note.actor = Some(verdict.person.clone());
         if let Some(through) = &verdict.through {
             note = note.fact("through", through.to_string());
@@ -319,7 +320,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     async fn late(&mut self, asking: &Asking<'_>, question: &Question) -> Result<bool, Stop> {
-        let note = self.decided_note(asking, question, "late");
+        let note = self.decided_note(asking, question, QuestionEnd::Late);
         let entry = Entry::Decided {
             step: asking.step.clone(),
             item: self.item.clone(),
@@ -332,10 +333,10 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         self.flush_all().await.map(|()| false)
     }
 
-    fn decided_note(&self, asking: &Asking<'_>, question: &Question, choice: &str) -> crate::store::Note {
+    fn decided_note(&self, asking: &Asking<'_>, question: &Question, end: QuestionEnd) -> crate::store::Note {
         let mut note = self
             .note("decided")
-            .fact("choice", choice)
+            .fact("choice", end.as_str())
             .fact("shown", question.waiting.shown.to_string())
             .fact("by", asking.by.to_string());
         note.step = Some(asking.step.clone());

@@ -95,7 +95,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let alert = Alert {
             connection: end.connection.clone(),
             // An event that ends a run is nobody's fault and no incident; who had begun something is told all the same.
-            ..Alert::of(end.ending.rule(), Some(&self.accepted.client), code)
+            ..Alert::of_run(end.ending, &self.accepted.client, code)
                 .in_workflow(&self.accepted.workflow)
                 .in_run(self.id)
         };

@@ -37,7 +37,7 @@ pub fn give_up(run: RunId, rows: &[JournalRow], compiled: Option<&Compiled>, now
         done,
         since: now.millis(),
     };
-    let alert = Alert::of(Ending::Stopped.rule(), Some(&client), CODE).in_workflow(&workflow).in_run(run);
+    let alert = Alert::of_run(Ending::Stopped, &client, CODE).in_workflow(&workflow).in_run(run);
     let entry = Entry::Ended { ending: Ending::Stopped, stop: None, step: None, code: Some(CODE.to_owned()) };
     vec![
         Write::Queue(Box::new(item)),

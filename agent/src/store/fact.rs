@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use assent_schema::alert::Rule;
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, GroupId, Name, OperationRef, PersonId, WorkflowId};
 use assent_schema::ledger::Token;
@@ -17,6 +16,7 @@ use super::RunId;
 use crate::world::Wall;
 
 pub use assent_schema::expr::{Fact, FactText};
+pub use assent_schema::plan::Ending;
 
 /// A step of a run: inside an `each`, of one of its items.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -152,46 +152,6 @@ impl AskEnd {
             Self::Refused => "refused",
             Self::Invalid => "invalid",
             Self::OutOfBudget => "out_of_budget",
-        }
-    }
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ending {
-    /// All steps ran, or a `stop` ended it.
-    Done,
-    /// It was no longer allowed to go on.
-    Stopped,
-    /// A step failed for good.
-    Failed,
-    /// What it needed was lost and cannot be read again.
-    ContentLost,
-    /// Another event took its place.
-    Superseded,
-}
-
-impl Ending {
-    /// The word in ledger, expectations and output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Stopped => "stopped",
-            Self::Failed => "failed",
-            Self::ContentLost => "content-lost",
-            Self::Superseded => "superseded",
-        }
-    }
-
-    /// The rule by which on-call hears of a run that left something to people.
-    pub fn rule(self) -> Rule {
-        match self {
-            Self::Done => Rule::RunDone,
-            Self::Stopped => Rule::RunStopped,
-            Self::Failed => Rule::RunFailed,
-            Self::ContentLost => Rule::RunContentLost,
-            Self::Superseded => Rule::RunSuperseded,
         }
     }
 }

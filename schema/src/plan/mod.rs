@@ -5,6 +5,7 @@
 
 mod chat;
 mod end_codes;
+mod ending;
 mod operation;
 mod outcome;
 mod pages;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use chat::{Chat, HELPDESK_ANSWER, HELPDESK_POST, SLACK_POST, SLACK_POSTED, SLACK_UPDATE, SlackAccount};
 pub use end_codes::{Blame, END_CODES, EndCode, Origin, may_go_on, unanswered, unbuilt};
+pub use ending::{Ending, NoSuchEnding};
 pub use operation::{
     ATTEMPTS_MOST, Belongs, Confirm, Constant, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, KEPT_HEADERS,
     KeyForm, Method, Must, Operation, Param, Park, Place, Rate, Retry, TextFormat,

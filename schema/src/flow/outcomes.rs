@@ -26,7 +26,7 @@ struct End<'a> {
 }
 
 /// In how many ways a call can end that is attempted so often; `cached` if its answer may be one that was kept.
-pub(super) fn endings(operation: &Operation, attempts: u32, cached: bool) -> usize {
+pub(super) fn outcomes(operation: &Operation, attempts: u32, cached: bool) -> usize {
     let failed: BTreeSet<End<'_>> = answered(operation).chain(without_answer()).chain(unfit(operation)).collect();
     let repeated = failed.iter().filter(|end| is_repeated(operation, end)).count();
     // Done; a time that is over, and what a check of the answer, a read that confirms, a job or a cache says beside it.
@@ -112,7 +112,7 @@ mod tests {
         for (member, value) in change {
             operation[*member] = value.clone();
         }
-        endings(&serde_json::from_value(operation).unwrap(), attempts, false)
+        outcomes(&serde_json::from_value(operation).unwrap(), attempts, false)
     }
 
     #[test]
