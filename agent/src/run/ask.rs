@@ -10,10 +10,9 @@ use std::time::Duration;
 use assent_schema::client::{ClientFacts, ConnectionTo};
 use assent_schema::expr::Value;
 use assent_schema::id::Name;
-use assent_schema::plan::{Answer, Effect, Retry, Spend};
+use assent_schema::plan::{Answer, Effect, Retry};
 use assent_schema::shape::Shape;
 
-use super::Deployed;
 use super::compiled::{CompiledAction, CompiledAsk, CompiledStep};
 use super::driver::{End, Run, Stop, expression_failed};
 use super::machine::parked_by;
@@ -21,8 +20,9 @@ use super::progress::{OK, Stand};
 use super::resume::answer_value;
 use super::tokens::Generation;
 use super::used::Used;
-use crate::request::Built;
+use super::{Deployed, Reach, Unreachable};
 use crate::request::chat::{self, Question, Said};
+use crate::request::{Built, Failed};
 use crate::retry::{Next, next};
 use crate::store::{Aim, AskEnd, Ending, Entry, Fact, Intent, Store, Write};
 use crate::vault::Secret;
@@ -32,6 +32,23 @@ use crate::world::World;
 struct Asked {
     with: BTreeMap<Name, Value>,
     sources: Option<Value>,
+}
+
+/// A question that can be sent.
+struct ReadyQuestion {
+    token: Option<Generation>,
+    facts: Arc<ClientFacts>,
+    built: Built,
+}
+
+/// What came of asking once.
+enum Came {
+    /// So the step ends.
+    Ended(AskEnd, BTreeMap<Name, Value>),
+    /// With an answer that is of no use: another one may be.
+    Useless(AskEnd),
+    /// Without an answer.
+    Failed(Failed),
 }
 
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
@@ -73,53 +90,21 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             if self.left().is_zero() {
                 return Err(ask_failed(step, ask, "run_timed_out"));
             }
-            let (mut token, mut facts, mut built) = self.ready_question(step, (ask, &asked)).await?;
-            let bytes = u64::try_from(built.request.body.reveal().len()).unwrap_or(u64::MAX);
-            let affords = |spend: &Spend| spend.allows(attempt, bytes, ask.limit.tokens);
-            if !ask.limit.spend.as_ref().is_none_or(affords) {
+            let mut ready = self.ready_question(step, (ask, &asked)).await?;
+            if !affords(ask, attempt, &ready.built) {
                 return Ok((AskEnd::OutOfBudget, BTreeMap::new()));
             }
             if self.let_through(&step.id, &ask.connection, None).await? {
-                (token, facts, built) = self.ready_question(step, (ask, &asked)).await?;
+                ready = self.ready_question(step, (ask, &asked)).await?;
             }
             // It may have ended while the run waited for its turn.
             self.agreement(step, ask)?;
-            self.ask_intent(step, ask, attempt, &built).await?;
-            let mut request = built.request;
-            request.timeout = request.timeout.min(self.left().max(Duration::from_secs(1)));
-            let said = match self.send(&ask.name, request).await {
-                Ok(response) => self
-                    .question(&facts, (ask, &asked), |question| chat::said(question, &response))
-                    .map_err(|code| ask_failed(step, ask, &code))?,
-                Err(failed) => Err(failed),
-            };
-            if let Ok(Said { tokens_in, tokens_out, .. }) = &said {
-                let used = Used { tokens_in: *tokens_in, tokens_out: *tokens_out, ..Used::default() };
-                self.engine.uses(&self.accepted.client, &ask.connection, used);
-            }
-            let failed = match said {
-                Ok(Said { end: chat::End::Answered(fields), .. }) => {
-                    self.outcome(step, attempt, OK, None, false, BTreeMap::new());
-                    return Ok((AskEnd::Answered, fields));
-                }
-                Ok(Said { end: chat::End::Refused, .. }) => {
-                    self.outcome(step, attempt, "refused", None, false, BTreeMap::new());
-                    return Ok((AskEnd::Refused, BTreeMap::new()));
-                }
-                Ok(Said { end: chat::End::Invalid, .. }) => Err(AskEnd::Invalid),
-                Ok(Said { end: chat::End::OutOfBudget, .. }) => Err(AskEnd::OutOfBudget),
-                Err(failed) => Ok(failed),
-            };
-            let failed = match failed {
-                Ok(failed) => failed,
-                // The answer is of no use: another one may be.
-                Err(end) => {
-                    self.outcome(step, attempt, end.as_str(), None, false, BTreeMap::new());
-                    if attempt >= last {
-                        return Ok((end, BTreeMap::new()));
-                    }
-                    continue;
-                }
+            let token = ready.token;
+            let failed = match self.ask_once(step, (ask, &asked), attempt, ready).await? {
+                Came::Ended(end, fields) => return Ok((end, fields)),
+                Came::Useless(end) if attempt >= last => return Ok((end, BTreeMap::new())),
+                Came::Useless(_) => continue,
+                Came::Failed(failed) => failed,
             };
             let tried = attempt.min(retry.attempts.saturating_sub(1));
             let follows = next(&retry, tried, failed.retry_after, self.left(), self.dice());
@@ -140,17 +125,49 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         }
     }
 
+    /// Asks once, and tells what came of it; of a failure, whoever knows what follows does.
+    async fn ask_once(
+        &mut self,
+        step: &CompiledStep,
+        (ask, asked): (&CompiledAsk, &Asked),
+        attempt: u32,
+        ready: ReadyQuestion,
+    ) -> Result<Came, Stop> {
+        self.ask_intent(step, ask, attempt, &ready.built).await?;
+        let mut request = ready.built.request;
+        request.timeout = request.timeout.min(self.left().max(Duration::from_secs(1)));
+        let response = match self.send(&ask.name, request).await {
+            Ok(response) => response,
+            Err(failed) => return Ok(Came::Failed(failed)),
+        };
+        let said = self.question(&ready.facts, (ask, asked), |question| chat::said(question, &response));
+        let Said { end, tokens_in, tokens_out } = match said.map_err(|code| ask_failed(step, ask, &code))? {
+            Ok(said) => said,
+            Err(failed) => return Ok(Came::Failed(failed)),
+        };
+        let used = Used { tokens_in, tokens_out, ..Used::default() };
+        self.engine.uses(&self.accepted.client, &ask.connection, used);
+        let (code, came) = match end {
+            chat::End::Answered(fields) => (OK, Came::Ended(AskEnd::Answered, fields)),
+            chat::End::Refused => (AskEnd::Refused.as_str(), Came::Ended(AskEnd::Refused, BTreeMap::new())),
+            chat::End::Invalid => (AskEnd::Invalid.as_str(), Came::Useless(AskEnd::Invalid)),
+            chat::End::OutOfBudget => (AskEnd::OutOfBudget.as_str(), Came::Useless(AskEnd::OutOfBudget)),
+        };
+        self.outcome(step, attempt, code, None, false, BTreeMap::new());
+        Ok(came)
+    }
+
     /// The request with what authorises it now, and where it leads.
     async fn ready_question(
         &mut self,
         step: &CompiledStep,
         (ask, asked): (&CompiledAsk, &Asked),
-    ) -> Result<(Option<Generation>, Arc<ClientFacts>, Built), Stop> {
+    ) -> Result<ReadyQuestion, Stop> {
         let failed = |code: &str| ask_failed(step, ask, code);
         let token = self.ready(&step.id, &ask.connection).await?.map_err(|unready| failed(&unready.code))?;
         let facts = self.client(&step.id)?;
         let built = self.question(&facts, (ask, asked), chat::ask).map_err(|code| failed(&code))?;
-        Ok((token, facts, built.map_err(|wrong| failed(wrong.kind.code()))?))
+        Ok(ReadyQuestion { token, facts, built: built.map_err(|wrong| failed(wrong.kind.code()))? })
     }
 
     fn evaluate(&self, step: &CompiledStep, ask: &CompiledAsk) -> Result<Asked, Stop> {
@@ -179,8 +196,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         then: impl FnOnce(&Question<'_>) -> T,
     ) -> Result<T, String> {
         let client = &self.accepted.client;
-        let connection = facts.connections.get(&ask.connection).ok_or("no_connection")?;
-        let endpoint = self.engine.deployed.endpoint(client, &ask.connection).ok_or("no_endpoint")?;
+        let reach = self.engine.deployed.reach(client, facts, &ask.connection);
+        let Reach { connection, endpoint } = reach.map_err(Unreachable::code)?;
         Ok(then(&Question {
             client,
             name: &ask.connection,
@@ -267,6 +284,12 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         self.keep(&step.id, answer_value(AskEnd::Answered, answer));
         Ok(())
     }
+}
+
+/// Whether the step's budget has room for this request.
+fn affords(ask: &CompiledAsk, attempt: u32, built: &Built) -> bool {
+    let bytes = u64::try_from(built.request.body.reveal().len()).unwrap_or(u64::MAX);
+    ask.limit.spend.as_ref().is_none_or(|spend| spend.allows(attempt, bytes, ask.limit.tokens))
 }
 
 fn ask_failed(step: &CompiledStep, ask: &CompiledAsk, code: &str) -> Stop {

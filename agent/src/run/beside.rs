@@ -79,7 +79,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         }
         let place = self.place(&compiled.plan, name).await?;
         let built = self.build_there(&place, arguments, None)?;
-        let keyed = built.keyed(&self.idempotency);
+        let keyed = built.keyed(self.agent_key.reveal());
         let intent = about.note("intent").fact("operation", name.to_string()).fact("keyed", keyed.to_string());
         self.noted(intent).await.or(Err(not_durable()))?;
         let answer = match self.all_pages(&place, arguments, Some(built)).await {

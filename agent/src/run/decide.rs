@@ -15,7 +15,7 @@ use assent_schema::plan::{Channel, Param};
 use assent_schema::release::Proof;
 use tokio::sync::oneshot;
 
-use super::call::{Arguments, fail_at};
+use super::call::{Arguments, Calling, fail_at};
 use super::compiled::{CompiledCall, CompiledDecide, CompiledStep};
 use super::driver::{End, Run, Stop};
 use super::progress::{Guarded, Stand};
@@ -154,13 +154,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     /// An effect is above a guardrail: the group of the guardrail is asked.
-    pub(super) async fn ask_guardrail(
-        &mut self,
-        step: &CompiledStep,
-        call: &CompiledCall,
-        arguments: &Arguments,
-        group: &GroupId,
-    ) -> Result<(), Stop> {
+    pub(super) async fn ask_guardrail(&mut self, calling: Calling<'_>, group: &GroupId) -> Result<(), Stop> {
+        let Calling { step, call, arguments } = calling;
         let before = match self.progress.guards.get(&step.id) {
             Some(Guarded::Asked(waiting)) => Some((**waiting).clone()),
             // They agreed to something else.

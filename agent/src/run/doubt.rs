@@ -12,7 +12,7 @@ use assent_schema::plan::Confirm;
 
 use super::Deployed;
 use super::aside::Aside;
-use super::call::{Arguments, fail_at};
+use super::call::{Arguments, Calling, fail_at};
 use super::codec;
 use super::compiled::{Compiled, CompiledAction, CompiledCall, CompiledStep};
 use super::driver::{Run, Stop};
@@ -31,17 +31,12 @@ impl Tried {
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     /// Looks after an effect in doubt. True when the step is over; false when it may be attempted: as a repeat of what was
     /// sent, or because it is known that nothing was done. Where nobody can tell, the run ends here.
-    pub(super) async fn settle(
-        &mut self,
-        step: &CompiledStep,
-        call: &CompiledCall,
-        arguments: &Arguments,
-        tried: &Tried,
-    ) -> Result<bool, Stop> {
-        if self.is_repeat(step, call, arguments, tried)? {
+    pub(super) async fn settle(&mut self, calling: Calling<'_>, tried: &Tried) -> Result<bool, Stop> {
+        let Calling { step, call, .. } = calling;
+        if self.is_repeat(calling, tried)? {
             return Ok(false);
         }
-        if self.confirm(step, call, arguments, tried).await? {
+        if self.confirm(calling, tried).await? {
             return Ok(true);
         }
         if self.in_doubt(step, call).is_some() {
@@ -53,19 +48,14 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     /// Whether what would be sent is what was sent, under a key that the other side knows, and within the limits of now.
-    fn is_repeat(
-        &self,
-        step: &CompiledStep,
-        call: &CompiledCall,
-        arguments: &Arguments,
-        tried: &Tried,
-    ) -> Result<bool, Stop> {
-        let repeats = self.key_lives(step, call, Duration::ZERO) && self.is_same_request(step, call, arguments, tried);
-        Ok(repeats && self.guardrails(step, call, arguments)?.allows())
+    fn is_repeat(&self, calling: Calling<'_>, tried: &Tried) -> Result<bool, Stop> {
+        let repeats =
+            self.key_lives(calling.step, calling.call, Duration::ZERO) && self.is_same_request(calling, tried);
+        Ok(repeats && self.guardrails(calling)?.allows())
     }
 
     /// Without the run's own key nothing can be compared: the answer is "differs".
-    fn is_same_request(&self, step: &CompiledStep, call: &CompiledCall, arguments: &Arguments, tried: &Tried) -> bool {
+    fn is_same_request(&self, Calling { step, call, arguments }: Calling<'_>, tried: &Tried) -> bool {
         let Some(facts) = self.engine.deployed.client(&self.accepted.client) else { return false };
         let built = self.build(&facts, (&call.name, &call.operation), arguments, &step.id, None);
         let now = built.ok().map(|built| built.keyed(self.key.reveal()));
@@ -74,34 +64,23 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
 
     /// What the other side is asked with: that of the attempt, not of what would be sent now. Nothing where it is not known any
     /// more, because it was content and is other now, or cannot be compared.
-    fn asked_with(
-        &self,
-        step: &CompiledStep,
-        call: &CompiledCall,
-        arguments: &Arguments,
-        tried: &Tried,
-    ) -> Option<Arguments> {
-        let confirm = call.operation.confirm.as_ref()?;
+    fn asked_with(&self, calling: Calling<'_>, tried: &Tried) -> Option<Arguments> {
+        let confirm = calling.call.operation.confirm.as_ref()?;
         let value = |from: &Name| match &tried.intent.confirm {
             Some(facts) => facts.get(from).map(Value::from),
-            None => arguments.get(from).cloned(),
+            None => calling.arguments.get(from).cloned(),
         };
-        if tried.intent.confirm.is_none() && !self.is_same_request(step, call, arguments, tried) {
+        if tried.intent.confirm.is_none() && !self.is_same_request(calling, tried) {
             return None;
         }
         Some(confirm.with.iter().filter_map(|(to, from)| Some((to.clone(), value(from)?))).collect())
     }
 
     /// Asks the other side whether it happened. True when the step is over.
-    pub(super) async fn confirm(
-        &mut self,
-        step: &CompiledStep,
-        call: &CompiledCall,
-        arguments: &Arguments,
-        tried: &Tried,
-    ) -> Result<bool, Stop> {
+    pub(super) async fn confirm(&mut self, calling: Calling<'_>, tried: &Tried) -> Result<bool, Stop> {
+        let Calling { step, call, .. } = calling;
         let Some(confirm) = &call.operation.confirm else { return Ok(false) };
-        let Some(with) = self.asked_with(step, call, arguments, tried) else { return Ok(false) };
+        let Some(with) = self.asked_with(calling, tried) else { return Ok(false) };
         // An attempt of which nothing came back may be worked on for as long as it would have been waited for.
         let under_way = if tried.outcome.is_none() { call.operation.timeout.duration() } else { Duration::ZERO };
         let settled = tried.last.plus(under_way).plus(confirm.settles.duration());

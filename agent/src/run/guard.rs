@@ -16,8 +16,8 @@ use assent_schema::plan::Operation;
 use jiff::tz::TimeZone;
 
 use super::Deployed;
-use super::call::Arguments;
-use super::compiled::{CompiledCall, CompiledStep};
+use super::call::{Arguments, Calling};
+use super::compiled::CompiledStep;
 use super::decide::of_guardrail;
 use super::driver::{Run, Stop};
 use super::progress::{Guarded, Stand, Tried};
@@ -84,15 +84,11 @@ pub(super) fn business(facts: &Arc<ClientFacts>, zone: TimeZone) -> Business {
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     /// What the client's guardrails of now say of an effect. What an earlier attempt counted is the effect's own: where it is
     /// known that nothing was done, the count of this one takes its place; where not, both stand.
-    pub(super) fn guardrails(
-        &self,
-        step: &CompiledStep,
-        call: &CompiledCall,
-        arguments: &Arguments,
-    ) -> Result<Check, Stop> {
+    pub(super) fn guardrails(&self, calling: Calling<'_>) -> Result<Check, Stop> {
+        let Calling { step, call, arguments } = calling;
         let facts = self.client(&step.id)?;
         let place = Counts { zone: zone(&facts), before: self.counts(&step.id) };
-        let (money, agreed) = (amount(&call.operation, arguments), self.is_agreed(&facts, step, call, arguments));
+        let (money, agreed) = (amount(&call.operation, arguments), self.is_agreed(&facts, calling));
         let attempt = Attempt { amount: money, marked: step.chosen, decided: self.is_decided(step), agreed };
         let sums = |guardrail: &Guardrail| self.counted(&place, guardrail, money, arguments);
         let mut check = Check::default();
@@ -123,7 +119,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     /// Whether the group of a guardrail said yes to what would be sent now: to this operation, these amounts and targets.
-    fn is_agreed(&self, facts: &ClientFacts, step: &CompiledStep, call: &CompiledCall, arguments: &Arguments) -> bool {
+    fn is_agreed(&self, facts: &ClientFacts, Calling { step, call, arguments }: Calling<'_>) -> bool {
         let Some(Guarded::Decided { approved: true, asked: Some(waiting) }) = self.progress.guards.get(&step.id) else {
             return false;
         };

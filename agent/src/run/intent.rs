@@ -14,11 +14,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use assent_schema::canon::Digest;
-use assent_schema::id::Name;
+use assent_schema::id::{GroupId, Name};
 use assent_schema::plan::Effect;
 
 use super::Deployed;
-use super::call::{Arguments, fail_at};
+use super::call::{Arguments, Calling, fail_at};
 use super::commit::NotFlushed;
 use super::compiled::{CompiledCall, CompiledStep};
 use super::driver::{Run, Stop};
@@ -67,13 +67,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         self.in_doubt(step, call).filter(|_| !self.key_lives(step, call, Duration::ZERO))
     }
 
-    pub(super) fn intent(
-        &self,
-        step: &CompiledStep,
-        call: &CompiledCall,
-        arguments: &Arguments,
-        (attempt, built): (u32, &Built),
-    ) -> Intent {
+    pub(super) fn intent(&self, calling: Calling<'_>, (attempt, built): (u32, &Built)) -> Intent {
+        let Calling { step, call, arguments } = calling;
         // The key lives from the first attempt on, whichever run made it.
         let before = self.tried(&step.id).map(|tried| (tried.intent.key_until, tried.intent.key_of));
         let lives = || call.operation.idempotency.as_ref().map(|idempotency| idempotency.lives.duration());
@@ -96,22 +91,17 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     /// Commits the intent with what guardrails count, or asks people where a guardrail says so.
-    pub(super) async fn make_durable(
-        &mut self,
-        step: &CompiledStep,
-        call: &CompiledCall,
-        arguments: &Arguments,
-        mut intent: Intent,
-    ) -> Result<Made, Stop> {
+    pub(super) async fn make_durable(&mut self, calling: Calling<'_>, mut intent: Intent) -> Result<Made, Stop> {
+        let Calling { step, call, arguments } = calling;
         let amount = super::guard::amount(&call.operation, arguments);
         let keyed = intent.keyed.unwrap_or(Digest::from_bytes([0; 32]));
         let is_effect = call.operation.effect != Effect::None;
-        let guard = if is_effect { self.guardrails(step, call, arguments)? } else { Check::default() };
+        let guard = if is_effect { self.guardrails(calling)? } else { Check::default() };
         if let Some(code) = guard.refused {
             return Err(fail_at(step, call, code));
         }
         if let Some(group) = guard.ask {
-            return self.ask_first(step, call, arguments, &group).await;
+            return self.ask_first(calling, &group).await;
         }
         intent.counted = guard.counted;
         let mut note = self.note("intent").fact("operation", call.name.to_string()).fact("keyed", keyed.to_string());
@@ -130,7 +120,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 Ok(Made::Durable)
             }
             Err(NotFlushed::Refused(Refusal::Over { name })) => match guard.by_sum.get(&name) {
-                Some(group) => self.ask_first(step, call, arguments, group).await,
+                Some(group) => self.ask_first(calling, group).await,
                 None => Err(self.superseded()),
             },
             Err(NotFlushed::Refused(_) | NotFlushed::Leave) => Err(Stop::Leave),
@@ -138,15 +128,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     }
 
     /// Asks the group of a guardrail. What may have been done already is nobody's to agree to: it is found out first.
-    async fn ask_first(
-        &mut self,
-        step: &CompiledStep,
-        call: &CompiledCall,
-        arguments: &Arguments,
-        group: &assent_schema::id::GroupId,
-    ) -> Result<Made, Stop> {
-        if self.in_doubt(step, call).is_none() {
-            self.ask_guardrail(step, call, arguments, group).await?;
+    async fn ask_first(&mut self, calling: Calling<'_>, group: &GroupId) -> Result<Made, Stop> {
+        if self.in_doubt(calling.step, calling.call).is_none() {
+            self.ask_guardrail(calling, group).await?;
         }
         Ok(Made::Nothing)
     }

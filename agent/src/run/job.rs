@@ -14,12 +14,12 @@ use assent_schema::expr::Value;
 use assent_schema::id::{Name, OperationRef};
 use assent_schema::plan::{Effect, Job};
 
-use super::Deployed;
 use super::aside::Aside;
-use super::call::{Arguments, facts_of};
+use super::call::{Calling, facts_of};
 use super::compiled::{CompiledCall, CompiledStep};
 use super::driver::{Run, Stop};
 use super::progress::{ACCEPTED, OK, Tried};
+use super::{Deployed, Unreachable};
 use crate::request::{self, Answer};
 use crate::store::{Aim, Fact, Store};
 use crate::world::{Wall, World};
@@ -43,35 +43,29 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     /// The API took the job: waits until it is over, then the step has the answer with which it was taken.
     pub(super) async fn taken(
         &mut self,
-        step: &CompiledStep,
-        call: &CompiledCall,
-        arguments: &Arguments,
+        calling: Calling<'_>,
         attempt: u32,
         (job, answer): (&Job, Answer),
     ) -> Result<(), Stop> {
+        let Calling { step, call, .. } = calling;
         let Some(id) = answer.fields.get(&job.id).filter(|id| !id.is_absent()).cloned() else {
             let in_doubt = call.operation.effect != Effect::None;
             self.outcome(step, attempt, request::BAD_ANSWER, None, in_doubt, BTreeMap::new());
-            return self.give_up(step, call, arguments, request::BAD_ANSWER).await;
+            return self.give_up(calling, request::BAD_ANSWER).await;
         };
         let kept = facts_of(&call.operation, &answer);
         self.outcome(step, attempt, ACCEPTED, None, false, kept);
         self.flush_all().await?;
         let begun = self.now();
-        if self.until_over(step, call, arguments, (job, &id, begun, attempt)).await? {
-            return self.answered(step, call, arguments, attempt, answer, OK);
+        if self.until_over(calling, (job, &id, begun, attempt)).await? {
+            return self.answered(calling, attempt, answer, OK);
         }
         Ok(())
     }
 
     /// Goes on with a job that an effect began before a restart. True when the step is over.
-    pub(super) async fn take_up(
-        &mut self,
-        step: &CompiledStep,
-        call: &CompiledCall,
-        arguments: &Arguments,
-        tried: &Tried,
-    ) -> Result<bool, Stop> {
+    pub(super) async fn take_up(&mut self, calling: Calling<'_>, tried: &Tried) -> Result<bool, Stop> {
+        let Calling { step, call, .. } = calling;
         let Some(job) = &call.operation.job else { return Ok(false) };
         let Some(kept) = tried.accepted().filter(|_| call.operation.effect != Effect::None).cloned() else {
             // A read is simply asked for again.
@@ -79,7 +73,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         };
         let Some(id) = kept.get(&job.id).map(Value::from) else { return Ok(false) };
         let attempt = tried.intent.attempt;
-        if self.until_over(step, call, arguments, (job, &id, tried.last, attempt)).await? {
+        if self.until_over(calling, (job, &id, tried.last, attempt)).await? {
             self.outcome(step, attempt, OK, None, false, kept.clone());
             let fields = kept.iter().map(|(field, fact)| (field.clone(), Value::from(fact)));
             self.values.steps.insert(step.id.clone(), Value::Record(fields.collect()));
@@ -90,11 +84,10 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     /// Looks until the job is over. False when the step ended otherwise.
     async fn until_over(
         &mut self,
-        step: &CompiledStep,
-        call: &CompiledCall,
-        arguments: &Arguments,
+        calling: Calling<'_>,
         (job, id, begun, attempt): (&Job, &Value, Wall, u32),
     ) -> Result<bool, Stop> {
+        let Calling { step, call, .. } = calling;
         let is_effect = call.operation.effect != Effect::None;
         let over = begun.plus(job.within.duration());
         let mut wait = job.every.duration();
@@ -114,7 +107,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             }
         };
         self.outcome(step, attempt, &code, None, is_effect, BTreeMap::new());
-        self.give_up(step, call, arguments, &code).await.map(|()| false)
+        self.give_up(calling, &code).await.map(|()| false)
     }
 
     /// One look. What passes is no reason to give up: the next look comes anyway.
@@ -128,7 +121,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     ) -> Result<Stands, Stop> {
         let name = OperationRef { connection: call.name.connection.clone(), operation: job.read.clone() };
         let compiled = std::sync::Arc::clone(&self.compiled);
-        let Some(read) = compiled.plan.operations.get(&name) else { return Ok(Stands::Unseen("no_operation".into())) };
+        let Some(read) = compiled.plan.operations.get(&name) else {
+            return Ok(Stands::Unseen(Unreachable::Operation.code().into()));
+        };
         let with = BTreeMap::from([(job.param.clone(), id.clone())]);
         let read = Aside { step, name: &name, operation: read, with: &with, aim: Some(Aim::Job) };
         let every = job.every.duration();

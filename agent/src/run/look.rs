@@ -14,7 +14,7 @@ use assent_schema::time::Moment;
 use super::compiled::Compiled;
 use super::resume;
 use super::tokens::{Ready, Unready};
-use super::{Deployed, Engine, Permission, Use, lock};
+use super::{Deployed, Engine, Permission, Reach, Unreachable, Use, lock};
 use crate::request::watched::Unread;
 use crate::request::wire::Exact;
 use crate::request::{self, Answer, Built, Call, Failed, MISFIT, More, Paging};
@@ -68,6 +68,10 @@ fn never(code: &str) -> NotLooked {
     NotLooked::Failed { passing: false, code: code.to_owned() }
 }
 
+fn lacks(what: Unreachable) -> NotLooked {
+    never(what.code())
+}
+
 impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     /// Reads a trigger's list from a moment on, all pages of it.
     ///
@@ -85,7 +89,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         if self.is_stopping() || self.deployed.permission(&of) != Permission::Go {
             return Err(NotLooked::NotNow);
         }
-        let facts = self.deployed.client(&plan.client).ok_or_else(|| never("no_client"))?;
+        let facts = self.deployed.client(&plan.client).ok_or_else(|| lacks(Unreachable::Client))?;
         let values = resume::values(&facts, self.world.clock().now(), Value::Absent, self.pseudonyms(&plan.client));
         let mut arguments = values.parts(&compiled.poll).map_err(|error| never(error.code.as_str()))?;
         arguments.insert(poll.since.clone(), Value::Instant(since));
@@ -144,10 +148,9 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     /// Where an operation of a plan leads now, with what authorises a request there.
     pub(super) async fn place<'p>(&self, plan: &'p Plan, name: &'p OperationRef) -> Result<There<'p>, NotLooked> {
         let client = &plan.client;
-        let operation = plan.operations.get(name).ok_or_else(|| never("no_operation"))?;
-        let facts = self.deployed.client(client).ok_or_else(|| never("no_client"))?;
-        let connection = facts.connections.get(&name.connection).ok_or_else(|| never("no_connection"))?;
-        let endpoint = self.deployed.endpoint(client, &name.connection).ok_or_else(|| never("no_endpoint"))?;
+        let operation = plan.operations.get(name).ok_or_else(|| lacks(Unreachable::Operation))?;
+        let facts = self.deployed.client(client).ok_or_else(|| lacks(Unreachable::Client))?;
+        let Reach { connection, endpoint } = self.deployed.reach(client, &facts, &name.connection).map_err(lacks)?;
         let ready = self.authorise(client, &name.connection, connection).await?;
         Ok(There { client, name, operation, facts, url: endpoint.url, ready, watched: None })
     }
@@ -159,7 +162,8 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         arguments: &BTreeMap<Name, Value>,
         cursor: Option<&str>,
     ) -> Result<Built, NotLooked> {
-        let connection = place.facts.connections.get(&place.name.connection).ok_or_else(|| never("no_connection"))?;
+        let connection =
+            place.facts.connections.get(&place.name.connection).ok_or_else(|| lacks(Unreachable::Connection))?;
         self.let_there(place, place.operation.rate.or(connection.rate))?;
         let call = Call {
             client: place.client,

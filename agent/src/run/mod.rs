@@ -7,6 +7,7 @@ mod again;
 mod aside;
 mod ask;
 mod asleep;
+mod attempts;
 mod begin;
 mod beside;
 mod cache;
@@ -36,6 +37,7 @@ mod parts;
 mod place;
 mod progress;
 mod quiet;
+mod reach;
 mod ready;
 mod reread;
 mod resume;
@@ -71,6 +73,7 @@ pub use decide::{DecideError, Question, Verdict};
 pub use give_up::give_up;
 pub use hear::Heard;
 pub use look::{Looked, NotLooked};
+pub use reach::{Reach, Unreachable};
 pub use ready::{Recent, Runnable};
 pub use reread::Reread;
 pub use rotate::{NotRotated, OfClient, Rotation};
@@ -84,8 +87,9 @@ use crate::store::{RunId, StepAt, Store, StoreError, Transaction, Write};
 use crate::vault::{Secret, VaultError};
 use crate::world::{Clock as _, Dice as _, World};
 
-/// Where the agent's own key for idempotency keys is kept.
-const IDEMPOTENCY: &str = "engine/idempotency";
+/// Where the agent's own key is kept, under the name of what it was first for. It makes idempotency keys, pseudonyms, and the
+/// hashes of secrets and of requests outside of runs; [`Purpose`] keeps them apart.
+const AGENT_KEY: &str = "engine/idempotency";
 
 /// Whether a run may go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +122,21 @@ pub trait Deployed: Send + Sync + 'static {
 
     /// Where a connection leads here.
     fn endpoint(&self, client: &ClientId, connection: &ConnectionId) -> Option<Endpoint>;
+
+    /// Where a connection of a client leads, by what is known of the client.
+    ///
+    /// # Errors
+    /// [`Unreachable`] when there is no such connection, or it leads nowhere here.
+    fn reach<'f>(
+        &self,
+        client: &ClientId,
+        facts: &'f ClientFacts,
+        connection: &ConnectionId,
+    ) -> Result<Reach<'f>, Unreachable> {
+        let known = facts.connections.get(connection).ok_or(Unreachable::Connection)?;
+        let endpoint = self.endpoint(client, connection).ok_or(Unreachable::Endpoint)?;
+        Ok(Reach { connection: known, endpoint })
+    }
 
     /// The secret of a connection that counts now. The one call that may take its time: some vaults are asked over the
     /// network.
@@ -199,7 +218,7 @@ pub struct Engine<W, S, D> {
     tokens: tokens::Tokens,
     used: used::Uses,
     held: held::HeldRuns,
-    idempotency: [u8; 32],
+    agent_key: Content<[u8; 32]>,
     /// How many answers are kept, and the hour in which old ones were last removed.
     kept: AtomicUsize,
     swept: AtomicI64,
@@ -226,16 +245,16 @@ pub fn is_plain_read(compiled: &Compiled, name: &OperationRef) -> bool {
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
-    /// An engine over a store. The first one on a store chooses the key of its idempotency keys.
+    /// An engine over a store. The first one on a store chooses the agent's own key.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read or written.
     pub async fn open(world: Arc<W>, store: Arc<S>, deployed: Arc<D>) -> Result<Arc<Self>, StoreError> {
-        let idempotency = if let Some(key) = store.state(IDEMPOTENCY)? {
-            key.try_into().or(Err(StoreError::Damaged("the idempotency key")))?
+        let agent_key = if let Some(key) = store.state(AGENT_KEY)? {
+            Content::new(key.try_into().or(Err(StoreError::Damaged("the agent's own key")))?)
         } else {
-            let key: [u8; 32] = world.dice().bytes();
-            let state = Write::State { name: IDEMPOTENCY.to_owned(), value: Some(key.to_vec()) };
+            let key: Content<[u8; 32]> = Content::new(world.dice().bytes());
+            let state = Write::State { name: AGENT_KEY.to_owned(), value: Some(key.reveal().to_vec()) };
             store.commit(Transaction::new(world.clock().now()).with(state)).await?;
             key
         };
@@ -254,7 +273,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             tokens: tokens::Tokens::default(),
             used: used::Uses::default(),
             held: held::HeldRuns::default(),
-            idempotency,
+            agent_key,
             kept: AtomicUsize::new(0),
             swept: AtomicI64::new(i64::MIN),
             stopping: watch::Sender::new(false),
@@ -286,7 +305,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
 
     /// The key of a client's pseudonyms: another for each client, so that two clients never share a name for one person.
     fn pseudonyms(&self, client: &ClientId) -> Arc<Content<[u8; 32]>> {
-        let key = keyed(&self.idempotency, Purpose::Pseudonyms, client.as_str().as_bytes());
+        let key = keyed(self.agent_key.reveal(), Purpose::Pseudonyms, client.as_str().as_bytes());
         Arc::new(Content::new(*key.as_bytes()))
     }
 

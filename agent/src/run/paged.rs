@@ -12,14 +12,20 @@ use assent_schema::id::Name;
 use assent_schema::plan::Failure;
 
 use super::Deployed;
-use super::call::{Arguments, Attempt};
+use super::call::Arguments;
 use super::compiled::CompiledCall;
 use super::driver::{Run, Stop};
 use super::tokens::Generation;
-use crate::request::{self, Built, Failed, MISFIT, Paging};
+use crate::request::{self, Answer, Built, Failed, MISFIT, Paging};
 use crate::store::Store;
 use crate::vault::tripwire;
 use crate::world::World;
+
+/// What came of the requests of one attempt.
+pub(super) enum Attempt {
+    Answered(Answer),
+    Failed(Failed),
+}
 
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     /// Sends a request and reads the answer, all pages of it. `token` becomes the one that was sent last.

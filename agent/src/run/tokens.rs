@@ -19,7 +19,7 @@ use assent_schema::plan::{Effect, Failure, Retry};
 
 use super::compiled::{CompiledCall, CompiledStep};
 use super::driver::{Run, Stop};
-use super::{Deployed, Engine, lock};
+use super::{Deployed, Engine, Unreachable, lock};
 use crate::request::Failed;
 use crate::request::consent::{self, Granted};
 use crate::request::oauth::{self, CONSENT_NEEDED, Grant};
@@ -175,7 +175,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             return Ok(ready);
         }
         let failed = |code| Failed::with_code(Failure::Permanent, code);
-        let endpoint = self.deployed.endpoint(client, name).ok_or_else(|| failed("no_endpoint"))?;
+        let endpoint = self.deployed.endpoint(client, name).ok_or_else(|| failed(Unreachable::Endpoint.code()))?;
         let slot = connection.auth.slot().ok_or_else(|| failed("secret_missing"))?;
         let record = self.deployed.secret(client, name, slot).await?;
         if lock(&place.refused).as_ref().is_some_and(|refused| refused.reveal() == record.reveal()) {
