@@ -2,54 +2,23 @@
 //!
 //! A run is one task. Only that task writes the run's journal; people and timers reach it through [`Engine`]. Nothing here
 //! starts tasks: whoever calls [`Engine::begin`] or [`Engine::carry_on`] drives the future that it gets.
+//!
+//! `driver` asks `life` what comes next and has `steps` do it; a step that asks anything outside does so by `request`. Then
+//! there are `events` that reach runs under way, `capacity` for how many go on at once, and `content` for what they see and
+//! seal. `ARCHITECTURE.md` has a row for each file and folder.
 
-mod again;
-mod aside;
-mod ask;
-mod asleep;
-mod attempts;
-mod begin;
-mod beside;
-mod cache;
-mod call;
-mod codec;
+mod capacity;
 mod commit;
 mod compiled;
-mod decide;
-mod doubt;
+mod content;
 mod driver;
-mod each;
-mod ears;
-mod end;
-mod give_up;
-mod guard;
-mod hear;
-mod held;
-mod intent;
-mod job;
-mod lanes;
-mod limits;
-mod look;
-mod machine;
-mod outcome;
-mod paged;
-mod parts;
-mod place;
-mod progress;
-mod quiet;
-mod reach;
-mod ready;
-mod reread;
-mod resume;
+mod events;
+mod life;
+mod request;
 mod rotate;
-mod seal;
-mod send;
+mod runnable;
 mod shared;
-mod tokens;
-mod used;
-mod values;
-mod wait;
-mod went;
+mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
@@ -64,20 +33,20 @@ use assent_schema::plan::{Effect, Rate};
 use assent_schema::time::{Moment, Period};
 use tokio::sync::{oneshot, watch};
 
-pub use again::{Act, NotAgain, Way, came_back, handled, is_old, recovered};
-pub(crate) use again::{acceptance, handling_note, unhandled};
-pub use begin::{BAD_ITEM, Begun, NewRun, NotBegun};
-pub use beside::Beside;
 pub use compiled::{Compiled, NotRunnable};
-pub use decide::{DecideError, Question, Verdict};
-pub use give_up::give_up;
-pub use hear::Heard;
-pub use look::{Looked, NotLooked};
-pub use reach::{Reach, Unreachable};
-pub use ready::{Recent, Runnable};
-pub use reread::Reread;
+pub use content::reread::Reread;
+pub use events::deliver::Heard;
+pub use life::again::{Act, NotAgain, Way, came_back, handled, is_old, recovered};
+pub(crate) use life::again::{acceptance, handling_note, unhandled};
+pub use life::begin::{BAD_ITEM, Begun, NewRun, NotBegun};
+pub use life::blame::Went;
+pub use life::give_up::give_up;
+pub use request::outside_runs::Beside;
+pub use request::reach::{Reach, Unreachable};
+pub use request::trigger_reads::{Looked, NotLooked};
 pub use rotate::{NotRotated, OfClient, Rotation};
-pub use went::Went;
+pub use runnable::{Recent, Runnable};
+pub use steps::decide::{DecideError, Question, Verdict};
 
 use crate::content::Content;
 use crate::kept::Looks;
@@ -205,19 +174,19 @@ pub struct Engine<W, S, D> {
     world: Arc<W>,
     store: Arc<S>,
     deployed: Arc<D>,
-    lanes: Mutex<lanes::Lanes>,
-    loads: limits::Loads,
+    lanes: Mutex<capacity::lanes::Lanes>,
+    loads: capacity::limits::Loads,
     /// Clients whose events were refused since somebody asked, and by which limit.
     refused: Mutex<BTreeSet<(ClientId, &'static str)>>,
     doors: Mutex<BTreeMap<RunId, oneshot::Sender<()>>>,
-    questions: Mutex<BTreeMap<(RunId, StepAt), decide::Open>>,
-    ears: Mutex<ears::Ears>,
+    questions: Mutex<BTreeMap<(RunId, StepAt), steps::decide::Open>>,
+    ears: Mutex<events::listeners::Ears>,
     /// Runs that a start found and that cannot be reached yet: no event may be taken before they can.
     coming: Mutex<BTreeSet<RunId>>,
     traffic: Mutex<BTreeMap<(ClientId, ConnectionId), Traffic>>,
-    tokens: tokens::Tokens,
-    used: used::Uses,
-    held: held::HeldRuns,
+    tokens: request::tokens::Tokens,
+    used: request::usage::Uses,
+    held: capacity::held::HeldRuns,
     agent_key: Content<[u8; 32]>,
     /// How many answers are kept, and the hour in which old ones were last removed.
     kept: AtomicUsize,
@@ -263,16 +232,16 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             store,
             deployed,
             lanes: Mutex::default(),
-            loads: limits::Loads::default(),
+            loads: capacity::limits::Loads::default(),
             refused: Mutex::default(),
             doors: Mutex::default(),
             questions: Mutex::default(),
             ears: Mutex::default(),
             coming: Mutex::default(),
             traffic: Mutex::default(),
-            tokens: tokens::Tokens::default(),
-            used: used::Uses::default(),
-            held: held::HeldRuns::default(),
+            tokens: request::tokens::Tokens::default(),
+            used: request::usage::Uses::default(),
+            held: capacity::held::HeldRuns::default(),
             agent_key,
             kept: AtomicUsize::new(0),
             swept: AtomicI64::new(i64::MIN),
@@ -326,7 +295,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     /// The task of one run that has not ended.
     pub fn carry_on(self: &Arc<Self>, run: RunId) -> Task {
         let engine = Arc::clone(self);
-        Box::pin(async move { resume::carry_on(engine, run).await })
+        Box::pin(async move { life::resume::carry_on(engine, run).await })
     }
 
     /// An event of a client was refused, since the client is at one of its limits.
