@@ -17,7 +17,7 @@ use assent_schema::coverage::Reached;
 use assent_schema::id::{ClientId, Name, PersonId, WorkflowId};
 use assent_schema::plan::Plan;
 use assent_schema::release::ScenarioResult;
-use assent_schema::scenario::{Decided, Expect, ExpectedCall, Later, Scenario, Tests};
+use assent_schema::scenario::{Decided, Expect, Expected, ExpectedCall, Later, Scenario, Tests};
 
 use crate::accept::event;
 use crate::content::Content;
@@ -286,17 +286,18 @@ fn journal(store: &Memory) -> Vec<JournalRow> {
 
 fn judge_end(failures: &mut Vec<String>, journal: &[JournalRow], expect: &Expect) {
     let end = match journal.last().map(|row| &row.entry) {
-        None => ("refused", None, None, None),
+        None => (Some(Expected::Refused), None, None, None),
         Some(Entry::Ended { ending, stop, step, code }) => {
-            (ending.as_str(), stop.as_ref(), step.as_ref(), code.as_ref())
+            (Some(Expected::Ends(*ending)), stop.as_ref(), step.as_ref(), code.as_ref())
         }
-        Some(_) => ("not ended", None, None, None),
+        Some(_) => (None, None, None, None),
     };
-    let (outcome, stop, step, code) = end;
-    if outcome != expect.outcome {
+    let (ended, stop, step, code) = end;
+    if ended != Some(expect.outcome) {
+        let ended = ended.map_or("not ended", Expected::as_str);
         let step = step.map(|step| format!(" at step `{step}`")).unwrap_or_default();
         let code = code.map(|code| format!(" with `{code}`")).unwrap_or_default();
-        failures.push(format!("the run should have ended `{}` and ended `{outcome}`{step}{code}", expect.outcome));
+        failures.push(format!("the run should have ended `{}` and ended `{ended}`{step}{code}", expect.outcome));
     }
     if expect.stop.is_some() && stop != expect.stop.as_ref() {
         let wanted = expect.stop.as_ref().map(Name::as_str).unwrap_or_default();

@@ -111,7 +111,7 @@ fn each_code_is_explained() {
     assert_eq!(assent(&["explain", "--list"]).out, assent(&["explain"]).out);
     let all = assent(&["explain", "--format", "json"]).out;
     let rows: Value = serde_json::from_str(&all).expect("JSON");
-    let all = assent_schema::code::Code::ALL.len() + assent_schema::plan::ENDINGS.len();
+    let all = assent_schema::code::Code::ALL.len() + assent_schema::plan::END_CODES.len();
     assert_eq!(rows.as_array().map(Vec::len), Some(all));
     let ran = assent(&["explain", "list_too_long"]);
     assert!(ran.status == 0 && ran.out.contains("What to do:"), "{}", ran.out);

@@ -11,7 +11,7 @@ use assent_agent::verify::{OffCode, RefusalCode};
 use assent_compiler::parse::keys::{Holds, KINDS, Table};
 use assent_schema::code::Code;
 use assent_schema::expr::FUNCTIONS;
-use assent_schema::plan::{UNANSWERED, UNBUILT};
+use assent_schema::plan::{unanswered, unbuilt};
 use assent_schema::time::Moment;
 use serde_json::Value;
 use support::signed::sign_all;
@@ -222,7 +222,7 @@ fn every_code_has_its_place() {
     assert_eq!(untold("design.md", 5, findings), Vec::<&str>::new());
     assert_eq!(untold("trust.md", 4, RefusalCode::ALL.iter().map(|code| code.code())), Vec::<&str>::new());
     assert_eq!(untold("trust.md", 3, OffCode::ALL.iter().map(|code| code.code())), Vec::<&str>::new());
-    let of_requests = UNBUILT.into_iter().chain(UNANSWERED.into_iter().map(|(code, ..)| code));
+    let of_requests = unbuilt().chain(unanswered().map(|(code, ..)| code));
     assert_eq!(untold("language.md", 2, of_requests), Vec::<&str>::new());
 }
 

@@ -5,6 +5,7 @@
 
 pub mod alert;
 pub mod canon;
+pub mod choice;
 pub mod class;
 pub mod code;
 pub mod hidden;

@@ -17,6 +17,8 @@ use crate::id::{AgentId, ClientId, Environment, PersonId, Region};
 use crate::passkey::Assertion;
 use crate::time::Moment;
 
+pub use crate::choice::Choice;
+
 /// What a release holds: `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -319,16 +321,6 @@ impl From<String> for Proof {
 pub enum DecisionType {
     /// The only value.
     Decision,
-}
-
-/// What a person decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Choice {
-    /// Yes.
-    Approve,
-    /// No.
-    Refuse,
 }
 
 /// How long a freshness statement lives.

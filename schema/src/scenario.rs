@@ -1,11 +1,15 @@
 //! Lowered scenarios: what a test file says, with names resolved. Stored as `tests/<sha256>.json` in a release.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::choice::Choice;
 use crate::id::{ClientId, ConnectionId, Name, OperationRef, PersonId, WorkflowId};
-use crate::release::Choice;
+use crate::plan::{Ending, NoSuchEnding};
 use crate::shape::is_false;
 use crate::time::{Moment, Period};
 
@@ -146,8 +150,8 @@ pub struct Later {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
-    /// How the run ended: `done`, `stopped`, `failed`, `content-lost`, `superseded`, or `refused` when no run began.
-    pub outcome: String,
+    /// How the run ended, or that none began.
+    pub outcome: Expected,
     /// The name that a `stop` gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<Name>,
@@ -165,6 +169,62 @@ pub struct Expect {
     pub queued: Option<bool>,
 }
 
+/// How a run must have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// So.
+    Ends(Ending),
+    /// None began.
+    Refused,
+}
+
+impl Expected {
+    /// All words, in the order in which people are told of them.
+    pub const WORDS: [&str; 6] = [
+        Ending::Done.as_str(),
+        Ending::Stopped.as_str(),
+        Ending::Failed.as_str(),
+        Ending::ContentLost.as_str(),
+        Ending::Superseded.as_str(),
+        Self::Refused.as_str(),
+    ];
+
+    /// The word in test files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ends(ending) => ending.as_str(),
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Expected {
+    type Err = NoSuchEnding;
+
+    fn from_str(word: &str) -> Result<Self, NoSuchEnding> {
+        if word == Self::Refused.as_str() { Ok(Self::Refused) } else { word.parse().map(Self::Ends) }
+    }
+}
+
+impl Serialize for Expected {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Expected {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = Cow::<'de, str>::deserialize(deserializer)?;
+        word.parse().map_err(|NoSuchEnding| de::Error::unknown_variant(&word, &Self::WORDS))
+    }
+}
+
 /// A request that must have been made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -177,4 +237,20 @@ pub struct ExpectedCall {
     /// How often; 1 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_expected_to_end_as_runs_end_or_not_to_begin() {
+        let all: Vec<Expected> = Ending::ALL.into_iter().map(Expected::Ends).chain([Expected::Refused]).collect();
+        assert_eq!(all.iter().map(|expected| expected.as_str()).collect::<Vec<_>>(), Expected::WORDS);
+        for expected in all {
+            assert_eq!(serde_json::to_value(expected).unwrap(), expected.as_str());
+            assert_eq!(serde_json::from_value::<Expected>(expected.as_str().into()).unwrap(), expected);
+        }
+        assert!(serde_json::from_str::<Expected>("\"late\"").is_err());
+    }
 }

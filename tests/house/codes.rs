@@ -56,7 +56,7 @@ fn each_code_of_the_engine_is_explained() {
     assert!(expressions.contains(&"absent") && codes.len() > 50, "the codes were not found");
     codes.extend(expressions.into_iter().map(|word| format!("expression_{word}")));
     let missing: Vec<&String> = codes.iter().filter(|code| EndCode::from_name(code).is_none()).collect();
-    assert!(missing.is_empty(), "add a row to schema/src/plan/ending/codes.rs for {missing:?}");
+    assert!(missing.is_empty(), "add a row to schema/src/plan/end_codes/table.rs for {missing:?}");
 }
 
 /// Rules whose names are also kinds of ledger entries, words of other rooms, or too common to look for.

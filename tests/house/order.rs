@@ -104,3 +104,23 @@ fn what_the_map_says_is_there() {
     let gone: Vec<&&str> = paths.iter().filter(|path| !there(path)).collect();
     assert!(gone.is_empty() && paths.len() > 40, "ARCHITECTURE.md names {gone:?}, which are not there");
 }
+
+#[test]
+fn the_map_of_the_engine_is_whole() {
+    let folder = source("agent").join("run");
+    let page = fs::read_to_string(source("agent").join("../../ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let (_, table) = page.split_once("\n| `agent/src/run/` |").expect("a table of the engine");
+    let table = table.split("\n\n").next().unwrap_or_default();
+    let rows: BTreeSet<&str> = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let there = fs::read_dir(&folder).expect("the engine").map(|entry| entry.expect("an entry").path());
+    let there: BTreeSet<String> =
+        there.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).filter(|name| name != "mod").collect();
+    assert_eq!(rows, there.iter().map(String::as_str).collect(), "ARCHITECTURE.md and agent/src/run differ");
+    for (file, _) in files("agent").iter().filter(|(file, _)| file.starts_with("run/")) {
+        let Some((name, inside)) = file.strip_prefix("run/").and_then(|file| file.split_once('/')) else { continue };
+        let row = table.lines().find(|line| line.starts_with(&format!("| `{name}` "))).unwrap_or_default();
+        let inside = inside.trim_end_matches(".rs");
+        let is_told = inside == "mod" || row.contains(&format!("`{inside}`"));
+        assert!(is_told, "the row of `{name}` in ARCHITECTURE.md does not tell of `{inside}`");
+    }
+}

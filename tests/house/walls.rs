@@ -96,7 +96,7 @@ fn which_characters_hide_is_said_in_one_place() {
 
 #[test]
 fn pure_rooms_import_no_shell() {
-    for place in ["run/machine.rs", "run/lanes.rs", "run/compiled.rs", "request/", "retry/"] {
+    for place in ["run/life/machine.rs", "run/capacity/lanes.rs", "run/compiled.rs", "request/", "retry/"] {
         never_imports(place, &["real", "sim", "store::Sqlite", "vault", "ledger", "daemon", "command"]);
     }
 }

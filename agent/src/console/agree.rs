@@ -29,10 +29,8 @@ impl<O: Office> Console<O> {
             };
         };
         let form = &asked.form;
-        let choice = match form.get("choice") {
-            Some("approve") => Choice::Approve,
-            Some("refuse") => Choice::Refuse,
-            _ => return self.not_decided(asked, guest, &shown, NotTaken::BadForm).await,
+        let Some(choice) = form.get("choice").and_then(|word| word.parse().ok()) else {
+            return self.not_decided(asked, guest, &shown, NotTaken::BadForm).await;
         };
         // Whoever says yes says it to what they saw.
         if form.get("shown") != Some(shown.shown.to_string().as_str()) {

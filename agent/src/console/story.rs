@@ -229,10 +229,9 @@ impl StepStory<'_> {
 }
 
 fn decided(choice: Choice, by: Option<&str>, edited: &[String]) -> String {
-    let what = match (choice, by) {
-        (Choice::Approve, Some(by)) => format!("{by} said yes"),
-        (Choice::Refuse, Some(by)) => format!("{by} said no"),
-        (_, None) => "nobody answered in time, which means no".to_owned(),
+    let what = match by {
+        Some(by) => format!("{by} said {}", choice.said()),
+        None => "nobody answered in time, which means no".to_owned(),
     };
     if edited.is_empty() { what } else { format!("{what}, and changed {}", edited.join(", ")) }
 }

@@ -137,11 +137,7 @@ fn said(entry: &Entry) -> String {
         Entry::Asked(waiting) => format!("{}: asks {}", waiting.step, waiting.by),
         Entry::Decided { step, choice, by, .. } => {
             let who = by.as_ref().map_or_else(|| "nobody in time".to_owned(), ToString::to_string);
-            let choice = match choice {
-                assent_schema::release::Choice::Approve => "yes",
-                assent_schema::release::Choice::Refuse => "no",
-            };
-            format!("{step}: {choice}, by {who}")
+            format!("{step}: {}, by {who}", choice.said())
         }
         Entry::Passed { step, code, .. } => format!("{step}: went on after {code}"),
         Entry::Walked { step, items } => format!("{step}: {} items", items.len()),

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use assent_schema::choice::{Choice, QuestionEnd};
 use assent_schema::id::Name;
 use assent_schema::plan::{Action, Plan, Step};
-use assent_schema::release::Choice;
 
 use super::Rehearsed;
 use crate::store::outcome::is_success;
@@ -41,9 +41,9 @@ pub(super) fn learn(rehearsed: &mut Rehearsed, plan: &Plan, journal: &[JournalRo
             }
             Entry::Decided { step, choice, by, guardrail, .. } => {
                 let (set, how) = match (by, choice) {
-                    (None, _) => (&mut reached.late, "late"),
-                    (Some(_), Choice::Approve) => (&mut reached.ran, "approve"),
-                    (Some(_), Choice::Refuse) => (&mut reached.refused, "refuse"),
+                    (None, _) => (&mut reached.late, QuestionEnd::Late.as_str()),
+                    (Some(_), Choice::Approve) => (&mut reached.ran, choice.as_str()),
+                    (Some(_), Choice::Refuse) => (&mut reached.refused, choice.as_str()),
                 };
                 if !guardrail {
                     set.insert(step.clone());

@@ -7,10 +7,10 @@ use assent_schema::expr::Value;
 use assent_schema::id::Name;
 
 use super::Deployed;
-use super::begin::NotBegun;
 use super::compiled::CompiledAction;
 use super::driver::{End, Run, Stop};
-use super::machine::Scope;
+use super::life::begin::NotBegun;
+use super::life::machine::Scope;
 use crate::store::{Ending, Entry, Log, Note, Refusal, Store, StoreError, Transaction, Write};
 use crate::world::World;
 

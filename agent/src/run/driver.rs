@@ -1,4 +1,4 @@
-//! Drives one run: asks the machine what comes next and does it. `commit` makes it durable before anything leaves, `place`
+//! Drives one run: asks the machine what comes next and does it. `commit` makes it durable before anything leaves, `turn`
 //! says whether the run may go on, `resume` has what a restart left.
 //!
 //! What a step learns is kept in `pending` and becomes durable with the next commit, which always comes before the next
@@ -13,15 +13,15 @@ use assent_schema::id::{ConnectionId, Name};
 use assent_schema::plan::Mode;
 use tokio::sync::oneshot;
 
-use super::asleep::Asleep;
-use super::begin::NotBegun;
+use super::capacity::limits::Weight;
 use super::compiled::{Compiled, CompiledAction, CompiledStep, Part};
-use super::limits::Weight;
-use super::machine::{self, Live, Next, Outer, Scope, View};
-use super::progress::{Progress, SHADOW, Stand};
+use super::content::values::Values;
+use super::life::asleep::Asleep;
+use super::life::begin::NotBegun;
+use super::life::machine::{self, Live, Next, Outer, Scope, View};
+use super::life::progress::{Progress, SHADOW, Stand};
 use super::shared::Shared;
-use super::values::Values;
-use super::wait::Rest;
+use super::steps::wait::Rest;
 use super::{Deployed, Engine};
 use crate::content::Content;
 use crate::store::{Accepted, Ending, Entry, FactText, RunId, Store, Write};

@@ -2,52 +2,23 @@
 //!
 //! A run is one task. Only that task writes the run's journal; people and timers reach it through [`Engine`]. Nothing here
 //! starts tasks: whoever calls [`Engine::begin`] or [`Engine::carry_on`] drives the future that it gets.
+//!
+//! `driver` asks `life` what comes next and has `steps` do it; a step that asks anything outside does so by `request`. Then
+//! there are `events` that reach runs under way, `capacity` for how many go on at once, and `content` for what they see and
+//! seal. `ARCHITECTURE.md` has a row for each file and folder.
 
-mod again;
-mod aside;
-mod ask;
-mod asleep;
-mod begin;
-mod beside;
-mod cache;
-mod call;
-mod codec;
+mod capacity;
 mod commit;
 mod compiled;
-mod decide;
-mod doubt;
+mod content;
 mod driver;
-mod each;
-mod ears;
-mod end;
-mod give_up;
-mod guard;
-mod hear;
-mod held;
-mod intent;
-mod job;
-mod lanes;
-mod limits;
-mod look;
-mod machine;
-mod outcome;
-mod paged;
-mod parts;
-mod place;
-mod progress;
-mod quiet;
-mod ready;
-mod reread;
-mod resume;
+mod events;
+mod life;
+mod request;
 mod rotate;
-mod seal;
-mod send;
+mod runnable;
 mod shared;
-mod tokens;
-mod used;
-mod values;
-mod wait;
-mod went;
+mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
@@ -62,32 +33,33 @@ use assent_schema::plan::{Effect, Rate};
 use assent_schema::time::{Moment, Period};
 use tokio::sync::{oneshot, watch};
 
-use crate::sync::lock;
-
-pub use again::{Act, NotAgain, Way, came_back, handled, is_old, recovered};
-pub(crate) use again::{acceptance, handling_note, unhandled};
-pub use begin::{BAD_ITEM, Begun, NewRun, NotBegun};
-pub use beside::Beside;
 pub use compiled::{Compiled, NotRunnable};
-pub use decide::{DecideError, Question, Verdict};
-pub use give_up::give_up;
-pub use hear::Heard;
-pub use look::{Looked, NotLooked};
-pub use ready::{Recent, Runnable};
-pub use reread::Reread;
+pub use content::reread::Reread;
+pub use events::deliver::Heard;
+pub use life::again::{Act, NotAgain, Way, came_back, handled, is_old, recovered};
+pub(crate) use life::again::{acceptance, handling_note, unhandled};
+pub use life::begin::{BAD_ITEM, Begun, NewRun, NotBegun};
+pub use life::blame::Went;
+pub use life::give_up::give_up;
+pub use request::outside_runs::Beside;
+pub use request::reach::{Reach, Unreachable};
+pub use request::trigger_reads::{Looked, NotLooked};
 pub use rotate::{NotRotated, OfClient, Rotation};
-pub use went::Went;
+pub use runnable::{Recent, Runnable};
+pub use steps::decide::{DecideError, Question, Verdict};
 
 use crate::content::Content;
 use crate::kept::Looks;
 use crate::request::keyed::{Purpose, keyed};
 use crate::retry::{Breaker, Bucket};
 use crate::store::{RunId, StepAt, Store, StoreError, Transaction, Write};
+use crate::sync::lock;
 use crate::vault::{Secret, VaultError};
 use crate::world::{Clock as _, Dice as _, World};
 
-/// Where the agent's own key for idempotency keys is kept.
-const IDEMPOTENCY: &str = "engine/idempotency";
+/// Where the agent's own key is kept, under the name of what it was first for. It makes idempotency keys, pseudonyms, and the
+/// hashes of secrets and of requests outside of runs; [`Purpose`] keeps them apart.
+const AGENT_KEY: &str = "engine/idempotency";
 
 /// Whether a run may go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +92,21 @@ pub trait Deployed: Send + Sync + 'static {
 
     /// Where a connection leads here.
     fn endpoint(&self, client: &ClientId, connection: &ConnectionId) -> Option<Endpoint>;
+
+    /// Where a connection of a client leads, by what is known of the client.
+    ///
+    /// # Errors
+    /// [`Unreachable`] when there is no such connection, or it leads nowhere here.
+    fn reach<'f>(
+        &self,
+        client: &ClientId,
+        facts: &'f ClientFacts,
+        connection: &ConnectionId,
+    ) -> Result<Reach<'f>, Unreachable> {
+        let known = facts.connections.get(connection).ok_or(Unreachable::Connection)?;
+        let endpoint = self.endpoint(client, connection).ok_or(Unreachable::Endpoint)?;
+        Ok(Reach { connection: known, endpoint })
+    }
 
     /// The secret of a connection that counts now. The one call that may take its time: some vaults are asked over the
     /// network.
@@ -188,20 +175,20 @@ pub struct Engine<W, S, D> {
     world: Arc<W>,
     store: Arc<S>,
     deployed: Arc<D>,
-    lanes: Mutex<lanes::Lanes>,
-    loads: limits::Loads,
+    lanes: Mutex<capacity::lanes::Lanes>,
+    loads: capacity::limits::Loads,
     /// Clients whose events were refused since somebody asked, and by which limit.
     refused: Mutex<BTreeSet<(ClientId, &'static str)>>,
     doors: Mutex<BTreeMap<RunId, oneshot::Sender<()>>>,
-    questions: Mutex<BTreeMap<(RunId, StepAt), decide::Open>>,
-    ears: Mutex<ears::Ears>,
+    questions: Mutex<BTreeMap<(RunId, StepAt), steps::decide::Open>>,
+    ears: Mutex<events::listeners::Ears>,
     /// Runs that a start found and that cannot be reached yet: no event may be taken before they can.
     coming: Mutex<BTreeSet<RunId>>,
     traffic: Mutex<BTreeMap<(ClientId, ConnectionId), Traffic>>,
-    tokens: tokens::Tokens,
-    used: used::Uses,
-    held: held::HeldRuns,
-    idempotency: [u8; 32],
+    tokens: request::tokens::Tokens,
+    used: request::usage::Uses,
+    held: capacity::held::HeldRuns,
+    agent_key: Content<[u8; 32]>,
     /// How many answers are kept, and the hour in which old ones were last removed.
     kept: AtomicUsize,
     swept: AtomicI64,
@@ -224,16 +211,16 @@ pub fn is_plain_read(compiled: &Compiled, name: &OperationRef) -> bool {
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
-    /// An engine over a store. The first one on a store chooses the key of its idempotency keys.
+    /// An engine over a store. The first one on a store chooses the agent's own key.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read or written.
     pub async fn open(world: Arc<W>, store: Arc<S>, deployed: Arc<D>) -> Result<Arc<Self>, StoreError> {
-        let idempotency = if let Some(key) = store.state(IDEMPOTENCY)? {
-            key.try_into().or(Err(StoreError::Damaged("the idempotency key")))?
+        let agent_key = if let Some(key) = store.state(AGENT_KEY)? {
+            Content::new(key.try_into().or(Err(StoreError::Damaged("the agent's own key")))?)
         } else {
-            let key: [u8; 32] = world.dice().bytes();
-            let state = Write::State { name: IDEMPOTENCY.to_owned(), value: Some(key.to_vec()) };
+            let key: Content<[u8; 32]> = Content::new(world.dice().bytes());
+            let state = Write::State { name: AGENT_KEY.to_owned(), value: Some(key.reveal().to_vec()) };
             store.commit(Transaction::new(world.clock().now()).with(state)).await?;
             key
         };
@@ -242,17 +229,17 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             store,
             deployed,
             lanes: Mutex::default(),
-            loads: limits::Loads::default(),
+            loads: capacity::limits::Loads::default(),
             refused: Mutex::default(),
             doors: Mutex::default(),
             questions: Mutex::default(),
             ears: Mutex::default(),
             coming: Mutex::default(),
             traffic: Mutex::default(),
-            tokens: tokens::Tokens::default(),
-            used: used::Uses::default(),
-            held: held::HeldRuns::default(),
-            idempotency,
+            tokens: request::tokens::Tokens::default(),
+            used: request::usage::Uses::default(),
+            held: capacity::held::HeldRuns::default(),
+            agent_key,
             kept: AtomicUsize::new(0),
             swept: AtomicI64::new(i64::MIN),
             stopping: watch::Sender::new(false),
@@ -284,7 +271,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
 
     /// The key of a client's pseudonyms: another for each client, so that two clients never share a name for one person.
     fn pseudonyms(&self, client: &ClientId) -> Arc<Content<[u8; 32]>> {
-        let key = keyed(&self.idempotency, Purpose::Pseudonyms, client.as_str().as_bytes());
+        let key = keyed(self.agent_key.reveal(), Purpose::Pseudonyms, client.as_str().as_bytes());
         Arc::new(Content::new(*key.as_bytes()))
     }
 
@@ -305,7 +292,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     /// The task of one run that has not ended.
     pub fn carry_on(self: &Arc<Self>, run: RunId) -> Task {
         let engine = Arc::clone(self);
-        Box::pin(async move { resume::carry_on(engine, run).await })
+        Box::pin(async move { life::resume::carry_on(engine, run).await })
     }
 
     /// An event of a client was refused, since the client is at one of its limits.

@@ -11,7 +11,7 @@ use assent_schema::id::{ClientId, ConnectionId, OperationRef, PersonId, SlotId};
 use assent_schema::plan::Failure;
 use assent_schema::time::Moment;
 
-use super::{Deployed, Engine};
+use super::{Deployed, Engine, Reach, Unreachable};
 use crate::request::keyed::{Purpose, keyed};
 use crate::request::oauth::{self, Grant};
 use crate::request::{self, Call, Failed};
@@ -277,9 +277,9 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         let never = |code: &str| Failed::with_code(Failure::Permanent, code);
         let later = |code: &str| Failed::with_code(Failure::Transient, code);
         // What left the release while the rotation waited may come back.
-        let facts = self.deployed.client(of.client).ok_or_else(|| later("no_client"))?;
-        let connection = facts.connections.get(of.connection).ok_or_else(|| later("no_connection"))?;
-        let endpoint = self.deployed.endpoint(of.client, of.connection).ok_or_else(|| later("no_endpoint"))?;
+        let lacks = |what: Unreachable| later(what.code());
+        let facts = self.deployed.client(of.client).ok_or_else(|| lacks(Unreachable::Client))?;
+        let Reach { connection, endpoint } = self.deployed.reach(of.client, &facts, of.connection).map_err(lacks)?;
         if connection.auth.token().is_some() {
             let grant = Grant {
                 client: of.client,
@@ -293,8 +293,8 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             let token = oauth::read(&grant, &answered)?;
             return token.next.map(|next| Secret::new(next.into_inner())).transpose().map_err(|e| never(e.code()));
         }
-        let (name, compiled) = self.test_of(of, &connection.auth).ok_or_else(|| later("no_operation"))?;
-        let operation = compiled.plan.operations.get(&name).ok_or_else(|| later("no_operation"))?;
+        let (name, compiled) = self.test_of(of, &connection.auth).ok_or_else(|| lacks(Unreachable::Operation))?;
+        let operation = compiled.plan.operations.get(&name).ok_or_else(|| lacks(Unreachable::Operation))?;
         let arguments = BTreeMap::new();
         let call = Call {
             client: of.client,
@@ -316,7 +316,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     fn mark(&self, secret: &Secret) -> assent_schema::canon::Digest {
         let given = oauth::given(secret.reveal());
         let bytes = given.as_ref().map_or(secret.reveal(), |given| given.reveal().as_slice());
-        keyed(&self.idempotency, Purpose::Secret, bytes)
+        keyed(self.agent_key.reveal(), Purpose::Secret, bytes)
     }
 
     async fn keep(&self, writes: Vec<Write>) -> Result<(), StoreError> {

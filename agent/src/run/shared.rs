@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex};
 use assent_schema::expr::Value;
 use assent_schema::id::Name;
 
+use super::content::codec;
+use super::content::seal;
 use super::driver::Run;
-use super::hear::Signals;
-use super::{Deployed, codec, lock, seal};
+use super::events::deliver::Signals;
+use super::{Deployed, lock};
 use crate::content::Content;
 use crate::store::{FactText, StepAt, Store};
 use crate::world::World;

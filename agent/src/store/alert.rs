@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use assent_schema::alert::{Groups, Opens, Rule};
 use assent_schema::id::{ClientId, ConnectionId, PersonId, WorkflowId};
+use assent_schema::plan::Ending;
 use assent_schema::time::Moment;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -163,6 +164,18 @@ impl Alert {
         }
     }
 
+    /// The alert of a run that ended so and left something to people.
+    pub fn of_run(ending: Ending, client: &ClientId, code: impl Into<String>) -> Self {
+        let rule = match ending {
+            Ending::Done => Rule::RunDone,
+            Ending::Stopped => Rule::RunStopped,
+            Ending::Failed => Rule::RunFailed,
+            Ending::ContentLost => Rule::RunContentLost,
+            Ending::Superseded => Rule::RunSuperseded,
+        };
+        Self::of(rule, Some(client), code)
+    }
+
     /// About this workflow.
     #[must_use]
     pub fn in_workflow(self, workflow: &WorkflowId) -> Self {
@@ -273,10 +286,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::store::Ending;
 
     fn ended(ending: Ending, workflow: &str) -> Alert {
-        Alert::of(ending.rule(), Some(&"acme".parse().unwrap()), "http_503")
+        Alert::of_run(ending, &"acme".parse().unwrap(), "http_503")
             .on(&"helpdesk".parse().unwrap())
             .in_workflow(&workflow.parse().unwrap())
     }

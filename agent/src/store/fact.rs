@@ -18,7 +18,8 @@ use super::RunId;
 use crate::world::Wall;
 
 pub use assent_schema::expr::{Fact, FactText};
-pub use words::{Aim, AskEnd, Ending, ItemEnd, TriggerKind};
+pub use assent_schema::plan::Ending;
+pub use words::{Aim, AskEnd, ItemEnd, TriggerKind};
 
 /// A step of a run: inside an `each`, of one of its items.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, VecDeque};
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{AgentId, Name};
-use assent_schema::release::Choice;
 use serde_json::{Value, json};
 
 use crate::store::outcome::is_fine;
@@ -100,11 +99,7 @@ impl Spans {
                 None
             }
             Entry::Decided { step, item, choice, .. } => {
-                let code = match choice {
-                    Choice::Approve => "approve",
-                    Choice::Refuse => "refuse",
-                };
-                going.end(run, (step.clone(), item.clone(), 0), at, code, true, Vec::new())
+                going.end(run, (step.clone(), item.clone(), 0), at, choice.as_str(), true, Vec::new())
             }
             Entry::Rests { step, item, .. } => {
                 going.begin((step.clone(), item.clone(), 0), at, None);
@@ -115,7 +110,7 @@ impl Spans {
                 going.end(run, (step.clone(), item.clone(), 0), at, code, true, Vec::new())
             }
             Entry::Ended { ending, step, code, .. } => {
-                let good = matches!(ending, crate::store::Ending::Done | crate::store::Ending::Superseded);
+                let good = !ending.is_unfinished();
                 let mut more = vec![("assent.plan", text(&going.plan))];
                 more.extend(code.as_ref().map(|code| ("assent.code", text(code))));
                 more.extend(step.as_ref().map(|step| ("assent.step", text(step.as_str()))));

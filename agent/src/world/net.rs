@@ -152,7 +152,7 @@ mod tests {
             AddressRefused, Compressed, Malformed, NeverConnected, Redirected, SentNoReply, TimedOut, TooLarge,
         };
         let all = [AddressRefused, Compressed, Malformed, NeverConnected, SentNoReply, Redirected, TimedOut, TooLarge];
-        let told = assent_schema::plan::UNANSWERED.map(|(code, _, may_have_run)| (code, may_have_run));
-        assert_eq!(all.map(|failure| (failure.code(), failure.may_have_run())), told);
+        let told = assent_schema::plan::unanswered().map(|(code, _, may_have_run)| (code, may_have_run));
+        assert!(told.eq(all.map(|failure| (failure.code(), failure.may_have_run()))));
     }
 }

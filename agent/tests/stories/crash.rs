@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use crate::story::{Story, Workflow, workflow};
 use assent_agent::sim::{Crash, Done, Strike};
 use assent_agent::store::Ending;
+use assent_schema::scenario::Expected;
 
 /// Where nobody is left with anything, every effect was done that is done without crashes. Scenarios in which something
 /// goes wrong by themselves say what a confirming read tells, true or not.
@@ -28,7 +29,7 @@ pub(crate) fn crash_everywhere(workflow: &Workflow, then: impl Fn(&Story<'_>, &S
         let calm = Story::new(workflow, scenario, 7);
         calm.live(|_, _| {});
         let expected = calm.check();
-        assert_eq!(expected.map_or("refused", Ending::as_str), scenario.expect.outcome, "{}", scenario.name);
+        assert_eq!(expected.map_or(Expected::Refused, Expected::Ends), scenario.expect.outcome, "{}", scenario.name);
         for at in 0..calm.host.points().len() {
             for strike in [Strike::Before, Strike::After, Strike::Lost] {
                 let at = u64::try_from(at).expect("few points");

@@ -2,7 +2,7 @@
 
 use assent_schema::code::{Code, Severity};
 use assent_schema::nearest::nearest;
-use assent_schema::plan::{ENDINGS, EndCode};
+use assent_schema::plan::{END_CODES, EndCode};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -43,7 +43,7 @@ struct Explained {
 /// When there is no such code.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let (codes, endings) = match &args.code {
-        None => (Code::ALL.to_vec(), ENDINGS.to_vec()),
+        None => (Code::ALL.to_vec(), END_CODES.to_vec()),
         // A few words are both: what a finding says, an agent that finds it says, too.
         Some(name) => (Code::from_name(name).into_iter().collect(), EndCode::from_name(name).into_iter().collect()),
     };
@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
 }
 
 fn no_such_code(name: &str) -> Error {
-    let names = Code::ALL.iter().map(|code| code.row().name).chain(ENDINGS.iter().map(|end| end.name));
+    let names = Code::ALL.iter().map(|code| code.row().name).chain(END_CODES.iter().map(|end| end.name));
     let next = match nearest(name, names) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "`assent explain` lists all of them".into(),

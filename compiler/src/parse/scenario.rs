@@ -11,12 +11,10 @@ use serde_json::Number;
 use super::integration::is_header_name;
 use super::reader::{Table, Value};
 use super::unique::Unique;
-use super::value::{boolean, integer, line, name, not_one_of, parsed, texts_by_path, within, word};
+use super::value::{boolean, integer, line, name, parsed, texts_by_path, within, word};
 
 /// The most scenarios of one file.
 const SCENARIOS_MOST: usize = 1_000;
-/// How a run can end.
-pub(super) const OUTCOMES: [&str; 6] = ["done", "stopped", "failed", "content-lost", "superseded", "refused"];
 
 /// Reads the scenarios of a workflow.
 pub(super) fn tests(mut table: Table<'_, '_>) -> Tests {
@@ -122,12 +120,7 @@ fn later(value: Value<'_, '_>) -> Option<Later> {
 
 fn expect(value: Value<'_, '_>) -> Option<Expect> {
     let mut table = value.table()?;
-    let outcome = table.need("outcome", |value| {
-        value.spanned(|value| match value.text()? {
-            known if OUTCOMES.contains(&known) => Some(known.to_owned()),
-            other => not_one_of(&value, other, &OUTCOMES),
-        })
-    });
+    let outcome = table.need("outcome", |value| value.spanned(word));
     let stop = table.opt("stop", name);
     let calls = table.list("calls", expected_call);
     let only = table.opt("only", boolean).unwrap_or_default();

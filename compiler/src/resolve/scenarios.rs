@@ -168,7 +168,7 @@ fn resolve_expect(expect: &spec::Expect, names: &Names, report: &mut Report<'_>)
         }
     });
     Expect {
-        outcome: expect.outcome.value.clone(),
+        outcome: expect.outcome.value,
         stop: expect.stop.as_ref().map(|stop| stop.value.clone()),
         calls: calls.collect(),
         only: expect.only,

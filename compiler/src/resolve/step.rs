@@ -9,8 +9,8 @@ use assent_schema::flow::of_argument;
 use assent_schema::id::{ConnectionId, Name, OperationRef, ProviderId};
 use assent_schema::nearest::nearest;
 use assent_schema::plan::{
-    Action, Argument, AskLimit, Awaited, Channel, Chat, Each, Effect, ErrorRule, Failure, Retry, Spend, Step, Target,
-    Until,
+    Action, Argument, AskLimit, Awaited, Channel, Chat, Each, Effect, ErrorRule, Failure, Origin, Retry, Spend, Step,
+    Target, Until, may_go_on,
 };
 use assent_schema::spec::{self, ChannelKind, Spanned};
 use assent_schema::time::Period;
@@ -25,44 +25,6 @@ const RESERVED: [&str; 3] = ["trigger", "settings", "now"];
 
 /// What an item is called unless said; every `each` may do so.
 const ITEM: &str = "item";
-/// How an `ask` can fail; how it can end otherwise is an answer.
-const ASK_CODES: [&str; 15] = [
-    "never_connected",
-    "no_reply",
-    "timed_out",
-    "try_again",
-    "throttled",
-    "server_error",
-    "overloaded",
-    "out_of_funds",
-    "consent_needed",
-    "token_refused",
-    "bad_token",
-    "token_not_kept",
-    "unauthorised",
-    "forbidden",
-    "refused",
-];
-/// How a read can fail, besides the rules of the catalog: by its status, without an answer, or with one that does not fit.
-const READ_CODES: [&str; 13] = [
-    "unauthorised",
-    "forbidden",
-    "not_found",
-    "conflict",
-    "try_again",
-    "throttled",
-    "not_supported",
-    "server_error",
-    "refused",
-    "never_connected",
-    "no_reply",
-    "timed_out",
-    "bad_answer",
-];
-/// How a job can fail, besides the call that begins it.
-const JOB_CODES: [&str; 2] = ["job_failed", "job_late"];
-/// How a `set` can fail.
-const SET_CODES: [&str; 1] = ["expression"];
 
 impl Resolver<'_> {
     /// All steps of a workflow; their ids are unique, those inside an `each` included.
@@ -127,19 +89,19 @@ impl Resolver<'_> {
 
     /// The failures after which the run goes on are some that the step can end with.
     fn ends(&mut self, step: &spec::Step) {
-        let known: &[&str] = match &step.action {
+        let known = match &step.action {
             // The catalog has the list of each operation.
             spec::Action::Call { .. } => return,
-            spec::Action::Ask { .. } => &ASK_CODES,
-            spec::Action::Set { .. } => &SET_CODES,
+            spec::Action::Ask { .. } => may_go_on(Origin::Ask),
+            spec::Action::Set { .. } => may_go_on(Origin::Set),
             // These do not fail: a person who says no, a time that is over, and failed items are outcomes.
             spec::Action::Decide { .. }
             | spec::Action::Each(_)
             | spec::Action::Wait { .. }
-            | spec::Action::Stop { .. } => &[],
+            | spec::Action::Stop { .. } => Vec::new(),
         };
         for code in step.continue_on.iter().filter(|code| !known.contains(&code.as_str())) {
-            self.report.unknown("error code", code, known);
+            self.report.unknown("error code", code, &known);
         }
     }
 
@@ -283,10 +245,16 @@ impl Resolver<'_> {
     }
 
     fn error_codes(&mut self, step: &spec::Step, operation: &spec::Operation) {
-        let job = operation.job.iter().flat_map(|_| JOB_CODES);
+        let job = operation.job.iter().flat_map(|_| may_go_on(Origin::Job));
         // What a read ends with by itself leaves nothing open; after an effect it may be that it happened.
-        let own = READ_CODES.into_iter().filter(|_| operation.effect.value == Effect::None);
-        let known: Vec<_> = operation.errors.iter().map(|rule| rule.code.as_str()).chain(job).chain(own).collect();
+        let own = (operation.effect.value == Effect::None).then(|| may_go_on(Origin::Read));
+        let known: Vec<_> = operation
+            .errors
+            .iter()
+            .map(|rule| rule.code.as_str())
+            .chain(job)
+            .chain(own.into_iter().flatten())
+            .collect();
         let tells = operation.effect.value == Effect::None || operation.confirm.is_some();
         let says_no = |code: &Name| {
             operation.errors.iter().any(|rule| rule.code == *code && may_say_no(&rule.value, &operation.not_executed))

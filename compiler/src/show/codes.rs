@@ -2,7 +2,7 @@
 
 use assent_schema::code::{Code, Severity};
 use assent_schema::expr::FUNCTIONS;
-use assent_schema::plan::{ENDINGS, EndCode};
+use assent_schema::plan::{END_CODES, EndCode};
 
 /// All codes, one a line: of findings, then of runs.
 pub fn list(codes: &[Code], endings: &[EndCode]) -> String {
@@ -22,11 +22,11 @@ pub fn ending(end: &EndCode) -> String {
 /// The page that lists the codes of runs.
 pub fn failures() -> String {
     let row = |end: &EndCode| format!("| `{}` | {} | {} |\n", end.name, end.what, end.help);
-    let rows: String = ENDINGS.iter().map(row).collect();
+    let rows: String = END_CODES.iter().map(row).collect();
     format!(
         "# How runs fail\n\n\
          The codes by which attempts fail and runs end, as `assent-agent runs`, the queue, alerts and `assent test` print them;\n\
-         `assent explain CODE` prints one. Written by a test from the table in `schema/src/plan/ending/codes.rs`;\n\
+         `assent explain CODE` prints one. Written by a test from the table in `schema/src/plan/end_codes/table.rs`;\n\
          `UPDATE=1 cargo test -p assent-compiler --test findings` writes it again. Beside these come the codes that the\n\
          `errors` of an operation declare ([language.md](language.md#errors)); which outcome each leads to stands in\n\
          [engine.md](engine.md#3-run).\n\n\

@@ -6,9 +6,9 @@ use super::argument::{argument, for_param, inner};
 use super::error::{Part, PlanErrorKind};
 use super::label::{Followed, follow};
 use super::reads::{draws_on_trigger, of_argument};
-use super::results::{self, ENDINGS};
+use super::results::{self, ASK_ENDS};
 use super::walk::Walk;
-use super::{Flow, StepFlow, bits_of, endings};
+use super::{Flow, StepFlow, bits_of, outcomes};
 use crate::class::{Label, Marks};
 use crate::expr::{ExprError, ExprErrorKind, Known, Path, Program, Type, check};
 use crate::id::{Name, OperationRef};
@@ -69,7 +69,7 @@ impl Walk<'_> {
             self.error(Part::With(name.clone()), PlanErrorKind::UnknownParam(name.clone()));
         }
         if flow.with.values().any(|flow| !flow.label.class.is_fact()) {
-            let ways = endings::endings(operation, attempts, cached);
+            let ways = outcomes::outcomes(operation, attempts, cached);
             self.release(&Part::Operation, format!("{}: how {reference} ended {ways}", step.id), bits_of(ways));
         }
         // A read that was given facts alone still tells whether content of the record is what it was compared with.
@@ -117,7 +117,7 @@ impl Walk<'_> {
             0 | 1 => format!("{}: how it ended", step.id),
             tries => format!("{}: how it ended in {tries} tries", step.id),
         };
-        self.release(&Part::Operation, ended, bits_of(ask_endings(tries)));
+        self.release(&Part::Operation, ended, bits_of(ask_ends(tries)));
         if self.given_at_most(step).saturating_mul(GROWS_MOST) > REQUEST_MOST_BYTES {
             self.release(&Part::Operation, format!("{}: that it was too large to ask", step.id), 1);
         }
@@ -169,12 +169,12 @@ impl Walk<'_> {
 
 /// In how many ways an `ask` can end that is tried so often, each try being told: an answer of no use or one that is cut is
 /// followed by another try, and what is answered or refused is the last.
-fn ask_endings(tries: u32) -> usize {
+fn ask_ends(tries: u32) -> usize {
     const USELESS: usize = 2;
     let tries = tries.max(1);
     (0..tries)
         .fold((1_usize, 0_usize), |(before, ways), nth| {
-            let last = if nth.saturating_add(1) == tries { ENDINGS.len() } else { ENDINGS.len() - USELESS };
+            let last = if nth.saturating_add(1) == tries { ASK_ENDS.len() } else { ASK_ENDS.len() - USELESS };
             (before.saturating_mul(USELESS), ways.saturating_add(before.saturating_mul(last)))
         })
         .1
@@ -182,10 +182,10 @@ fn ask_endings(tries: u32) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::ask_endings;
+    use super::ask_ends;
 
     #[test]
     fn each_try_of_an_ask_tells_how_it_ended() {
-        assert_eq!([0, 1, 2, 3].map(ask_endings), [4, 4, 2 + 2 * 4, 2 + 4 + 4 * 4]);
+        assert_eq!([0, 1, 2, 3].map(ask_ends), [4, 4, 2 + 2 * 4, 2 + 4 + 4 * 4]);
     }
 }

@@ -10,7 +10,7 @@ use crate::id::Name;
 use crate::plan::{Answer, Effect, Event, Operation, Param, Trigger};
 
 /// How an `ask` can end.
-pub(super) const ENDINGS: [&str; 4] = ["answered", "refused", "invalid", "out_of_budget"];
+pub(super) const ASK_ENDS: [&str; 4] = ["answered", "refused", "invalid", "out_of_budget"];
 
 /// What is known of the event that starts a run.
 pub(super) fn trigger(trigger: &Trigger) -> Known {
@@ -109,7 +109,7 @@ pub(super) fn ask(step: &Name, answer: &BTreeMap<Name, Answer>, given: &Flow) ->
             (name.clone(), known)
         })
         .collect();
-    let mut ended = field("ended", texts(&ENDINGS.map(str::to_owned)), fact);
+    let mut ended = field("ended", texts(&ASK_ENDS.map(str::to_owned)), fact);
     ended.sources = Arc::default();
     fields.extend(Name::new("ended").ok().map(|name| (name, ended)));
     Known::new(Type::Record(fields.into()), Label::CONSTANT)

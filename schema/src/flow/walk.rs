@@ -313,8 +313,8 @@ impl<'p> Walk<'p> {
     fn action(&mut self, step: &'p Step, flow: &mut StepFlow) -> Known {
         match &step.action {
             Action::Call { operation, with, retry, cache, .. } => {
-                let endings = (retry.attempts, cache.is_some());
-                self.call(step, operation, with, endings, flow)
+                let outcomes = (retry.attempts, cache.is_some());
+                self.call(step, operation, with, outcomes, flow)
             }
             Action::Ask { with, sources, answer, limit, .. } => {
                 for (name, given) in with {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::tree::Head;
 use crate::canon::Digest;
+use crate::choice::QuestionEnd;
 use crate::id::{BadName, ConnectionId, OperationRef, SlotId, WorkflowId};
 use crate::passkey::Assertion;
 use crate::shape::is_token;
@@ -280,7 +281,7 @@ data! {
     /// Data of `decided`; the entry's `actor` is the person, absent when nobody answered.
     Decided {
         /// What was chosen.
-        choice: Choice,
+        choice: QuestionEnd,
         /// The hash of what was shown.
         shown: Digest,
         /// The group that was asked.
@@ -502,16 +503,4 @@ pub enum HeldWhat {
     Workflow(WorkflowId),
     /// One connection.
     Connection(ConnectionId),
-}
-
-/// What became of a question to a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Choice {
-    /// Yes.
-    Approve,
-    /// No.
-    Refuse,
-    /// Nobody answered in time, which means no.
-    Late,
 }

@@ -1,113 +1,94 @@
-//! How one request can end, as agents write it: a code of a closed list and, where there was an answer, a status of one.
+//! How a run ends. What comes of one request is another thing: an *outcome* is of a request, an *ending* of a run.
 //!
-//! Compiler and agent both read this: what an agent may write is what a client is told that a run can tell.
+//! Ledgers, files of scenarios and commands call the ending of a run `outcome` too: those words are older than this one, and
+//! stay.
 //!
 //! # Source
-//! engine.md section 1, language.md section 5, "Releases".
+//! engine.md section 3.
 
-mod codes;
+use std::fmt;
+use std::str::FromStr;
 
-pub use codes::{ENDINGS, EndCode};
+use serde::{Deserialize, Serialize};
 
-use super::Failure;
-
-/// The statuses that are written. Another one is written as the `x00` of its class, and means the same.
-///
-/// # Source
-/// RFC 9110 section 15: an unrecognised status is treated as the `x00` of its class, one of no class as a server error.
-pub const STATUSES: [u16; 28] = [
-    200, 201, 202, 204, 300, 400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 412, 413, 415, 422, 423, 425, 429, 500,
-    501, 502, 503, 504, 505,
-];
-
-/// Codes of a request that cannot be built: nothing was sent.
-pub const UNBUILT: [&str; 10] = [
-    "argument_misfit",
-    "argument_missing",
-    "argument_unknown",
-    "endpoint_refused",
-    "header_refused",
-    "place_taken",
-    "request_too_large",
-    "secret_missing",
-    "secret_refused",
-    "segment_refused",
-];
-
-/// Codes of a request without an answer, and whether the other side may have received anything.
-pub const UNANSWERED: [(&str, Failure, bool); 8] = [
-    ("address_refused", Failure::Permanent, false),
-    ("compressed", Failure::Permanent, true),
-    ("malformed", Failure::Permanent, true),
-    ("never_connected", Failure::Transient, false),
-    ("no_reply", Failure::Transient, true),
-    ("redirected", Failure::Permanent, true),
-    ("timed_out", Failure::Transient, true),
-    ("too_large", Failure::Permanent, true),
-];
-
-/// Statuses that say no to what was asked for, before anything of it is done. Others of their kind may come after it was
-/// done, or while it is being done: 409 and 423 of what an earlier request began, 499 of a proxy whose caller went away.
-///
-/// # Source
-/// RFC 9110 section 15.5; RFC 6585 (428, 431).
-const SAY_NO: [u16; 15] = [400, 401, 402, 403, 404, 405, 410, 411, 412, 413, 414, 415, 422, 428, 431];
-
-/// Whether a status, as it came, says no by itself before anything is done.
-pub fn says_no(status: u16) -> bool {
-    SAY_NO.contains(&status)
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// All steps ran, or a `stop` ended it.
+    Done,
+    /// It was no longer allowed to go on.
+    Stopped,
+    /// A step failed for good.
+    Failed,
+    /// What it needed was lost and cannot be read again.
+    ContentLost,
+    /// Another event took its place.
+    Superseded,
 }
 
-/// A status as it is written.
-pub fn written(status: u16) -> u16 {
-    match status {
-        known if STATUSES.contains(&known) => known,
-        200..=299 => 200,
-        300..=399 => 300,
-        400..=499 => 400,
-        _ => 500,
+impl Ending {
+    /// Every ending.
+    pub const ALL: [Self; 5] = [Self::Done, Self::Stopped, Self::Failed, Self::ContentLost, Self::Superseded];
+
+    /// The word in journals, ledgers, expectations and output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::ContentLost => "content-lost",
+            Self::Superseded => "superseded",
+        }
+    }
+
+    /// Whether the run left something to people: it did not come to the end that it is for, and nothing newer took its place.
+    pub const fn is_unfinished(self) -> bool {
+        match self {
+            Self::Done | Self::Superseded => false,
+            Self::Stopped | Self::Failed | Self::ContentLost => true,
+        }
     }
 }
 
-/// What a status means that says no, when no rule of the catalog says it.
-///
-/// # Source
-/// RFC 9110 section 15; RFC 6585 (429); RFC 8470 (425).
-pub fn meaning(status: u16) -> (Failure, &'static str) {
-    match written(status) {
-        401 => (Failure::Permanent, "unauthorised"),
-        403 => (Failure::Permanent, "forbidden"),
-        404 | 410 => (Failure::Permanent, "not_found"),
-        408 | 425 => (Failure::Transient, "try_again"),
-        409 | 412 | 423 => (Failure::Conflict, "conflict"),
-        429 => (Failure::Throttled, "throttled"),
-        501 | 505 => (Failure::Permanent, "not_supported"),
-        500..=599 => (Failure::Transient, "server_error"),
-        _ => (Failure::Permanent, "refused"),
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
+
+impl FromStr for Ending {
+    type Err = NoSuchEnding;
+
+    fn from_str(word: &str) -> Result<Self, NoSuchEnding> {
+        Self::ALL.into_iter().find(|ending| ending.as_str() == word).ok_or(NoSuchEnding)
+    }
+}
+
+/// No run ends so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoSuchEnding;
+
+impl fmt::Display for NoSuchEnding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("is not how a run ends")
+    }
+}
+
+impl std::error::Error for NoSuchEnding {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn other_statuses_are_written_as_their_class() {
-        for (status, as_written) in
-            [(200, 200), (206, 200), (304, 300), (404, 404), (451, 400), (503, 503), (507, 500), (999, 500)]
-        {
-            assert_eq!(written(status), as_written);
+    fn every_word_reads_back() {
+        for ending in Ending::ALL {
+            assert_eq!(ending.as_str().parse(), Ok(ending));
+            assert_eq!(serde_json::to_value(ending).unwrap(), ending.as_str());
+            assert_eq!(serde_json::from_value::<Ending>(ending.as_str().into()).unwrap(), ending);
         }
-        assert!((100..1_000).all(|status| STATUSES.contains(&written(status))));
-        assert!((100..1_000).all(|status| meaning(status) == meaning(written(status))));
-    }
-
-    #[test]
-    fn each_code_that_is_written_is_explained() {
-        assert!(ENDINGS.iter().is_sorted_by(|a, b| a.name < b.name), "sorted, each once");
-        let statuses = STATUSES.into_iter().filter(|status| *status >= 300).map(|status| meaning(status).1);
-        let all = UNBUILT.into_iter().chain(UNANSWERED.map(|(code, ..)| code)).chain(statuses);
-        let missing: Vec<&str> = all.filter(|code| EndCode::from_name(code).is_none()).collect();
-        assert!(missing.is_empty(), "{missing:?}");
+        assert_eq!("refused".parse::<Ending>(), Err(NoSuchEnding));
+        assert_eq!(Ending::ALL.map(Ending::as_str), ["done", "stopped", "failed", "content-lost", "superseded"]);
     }
 }

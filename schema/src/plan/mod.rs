@@ -4,8 +4,10 @@
 //! nothing that differs between environments. Stored as canonical JSON; its name is the SHA-256 of those bytes.
 
 mod chat;
+mod end_codes;
 mod ending;
 mod operation;
+mod outcome;
 mod pages;
 mod step;
 mod trigger;
@@ -15,11 +17,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 pub use chat::{Chat, HELPDESK_ANSWER, HELPDESK_POST, SLACK_POST, SLACK_POSTED, SLACK_UPDATE, SlackAccount};
-pub use ending::{ENDINGS, EndCode, STATUSES, UNANSWERED, UNBUILT, meaning, says_no, written};
+pub use end_codes::{Blame, END_CODES, EndCode, Origin, may_go_on, unanswered, unbuilt};
+pub use ending::{Ending, NoSuchEnding};
 pub use operation::{
     ATTEMPTS_MOST, Belongs, Confirm, Constant, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, KEPT_HEADERS,
-    KeyForm, Method, Must, OUTCOMES, Operation, Param, Park, Place, Rate, Retry, TextFormat,
+    KeyForm, Method, Must, Operation, Param, Park, Place, Rate, Retry, TextFormat,
 };
+pub use outcome::{OUTCOMES, STATUSES, meaning, says_no, written};
 pub use pages::{Pages, PagesBy};
 pub use step::{Action, Answer, AskLimit, Awaited, Cancel, Channel, Each, Noted, OnItemError, Spend, Step, Until};
 pub use trigger::{ADYEN_SIGNED, AfterFile, Dialect, Event, Missed, Once, OwnEvent, Poll, Trigger};

@@ -308,10 +308,6 @@ pub struct ErrorRule {
     pub code: Name,
 }
 
-/// What the agent itself says of a request that did not fail, or of an effect that was found not to be there. No rule may call a
-/// failure so: it would be taken for that.
-pub const OUTCOMES: [&str; 6] = ["accepted", "cached", "confirmed", "not_done", "ok", "shadow"];
-
 /// A kind of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

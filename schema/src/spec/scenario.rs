@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Spanned;
+use crate::choice::Choice;
 use crate::id::{ConnectionId, Name, OperationRef, PersonId};
-use crate::release::Choice;
-use crate::scenario::Fault;
+use crate::scenario::{Expected, Fault};
 use crate::time::{Moment, Period};
 
 /// All scenarios of one workflow.
@@ -84,8 +84,8 @@ pub struct Later {
 /// What must have happened in the end.
 #[derive(Clone, Debug)]
 pub struct Expect {
-    /// How the run ended: `done`, `stopped`, `failed`, `content-lost`, `superseded`, or `refused` when no run began.
-    pub outcome: Spanned<String>,
+    /// How the run ended, or that none began.
+    pub outcome: Spanned<Expected>,
     /// The name that a `stop` gave it.
     pub stop: Option<Spanned<Name>>,
     /// The effects that were done, in order.

@@ -106,7 +106,7 @@ impl Search<'_> {
             decisions: decisions.collect(),
             later: later.collect(),
             expect: Expect {
-                outcome: outcome.to_owned(),
+                outcome: outcome.parse().expect("how a run ends"),
                 stop: None,
                 calls: Vec::new(),
                 only: false,

@@ -121,8 +121,7 @@ impl Ended {
     /// The sentence that takes the question's place.
     pub fn sentence(&self) -> String {
         match self {
-            Self::Decided(Choice::Approve, by) => format!("{by} said yes."),
-            Self::Decided(Choice::Refuse, by) => format!("{by} said no."),
+            Self::Decided(choice, by) => format!("{by} said {}.", choice.said()),
             Self::Late => "Nobody answered in time, so the answer is no.".to_owned(),
             Self::Gone => "This is not asked any more.".to_owned(),
         }

@@ -84,46 +84,6 @@ impl AskEnd {
     }
 }
 
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ending {
-    /// All steps ran, or a `stop` ended it.
-    Done,
-    /// It was no longer allowed to go on.
-    Stopped,
-    /// A step failed for good.
-    Failed,
-    /// What it needed was lost and cannot be read again.
-    ContentLost,
-    /// Another event took its place.
-    Superseded,
-}
-
-impl Ending {
-    /// The word in ledger, expectations and output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Stopped => "stopped",
-            Self::Failed => "failed",
-            Self::ContentLost => "content-lost",
-            Self::Superseded => "superseded",
-        }
-    }
-
-    /// The rule by which on-call hears of a run that left something to people.
-    pub fn rule(self) -> Rule {
-        match self {
-            Self::Done => Rule::RunDone,
-            Self::Stopped => Rule::RunStopped,
-            Self::Failed => Rule::RunFailed,
-            Self::ContentLost => Rule::RunContentLost,
-            Self::Superseded => Rule::RunSuperseded,
-        }
-    }
-}
-
 /// What a request is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{AgentId, ClientId};
+use assent_schema::plan::Ending;
 use assent_schema::status::{Stage as PlanStage, Status, WorkflowStatus};
 use assent_schema::time::Moment;
 use base64::Engine as _;
@@ -192,11 +193,10 @@ impl Stage {
     /// When it does not end within the time.
     pub fn wait_run_end(&mut self, run: &str) -> Result<String, Error> {
         let (production, config) = (&mut self.production, ["runs", "show", run, "--format", "json"]);
-        let ended = ["done", "stopped", "failed", "content-lost", "superseded"];
         production.wait_to_say(&config, |said| {
             let story: serde_json::Value = serde_json::from_str(said).map_err(|e| Error::internal("read a run", e))?;
             let state = story.pointer("/run/state").or_else(|| story.get("state")).and_then(serde_json::Value::as_str);
-            Ok(state.filter(|state| ended.contains(state)).map(str::to_owned))
+            Ok(state.filter(|state| state.parse::<Ending>().is_ok()).map(str::to_owned))
         })
     }
 

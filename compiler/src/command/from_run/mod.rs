@@ -14,7 +14,6 @@ use assent_agent::store::{Accepted, Aim, AskEnd, Ending, Entry, Intent, Outcome}
 use assent_schema::expr::Fact;
 use assent_schema::id::{Name, OperationRef};
 use assent_schema::plan::{Action, Effect, Event, Operation, Plan, Trigger, Until};
-use assent_schema::release::Choice;
 use assent_schema::time::{Moment, Period};
 use serde_json::{Value, json};
 
@@ -241,13 +240,7 @@ impl<'a> Run<'a> {
                     self.put("step", &json!(step));
                     // A time that is over is a refusal that nobody made.
                     if by.is_some() {
-                        self.put(
-                            "choice",
-                            &json!(match choice {
-                                Choice::Approve => "approve",
-                                Choice::Refuse => "refuse",
-                            }),
-                        );
+                        self.put("choice", &json!(choice));
                         self.put("after", &json!(between(asked.unwrap_or(*at), *at)));
                     }
                     if !edited.is_empty() {

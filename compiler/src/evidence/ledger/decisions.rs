@@ -6,12 +6,13 @@
 use std::collections::BTreeSet;
 
 use assent_schema::canon::{self, Digest};
+use assent_schema::choice::QuestionEnd;
 use assent_schema::client::ClientFacts;
 use assent_schema::id::PersonId;
-use assent_schema::ledger::kind::{Choice, Decided};
+use assent_schema::ledger::kind::Decided;
 use assent_schema::ledger::{Entry, Origin};
 use assent_schema::passkey::{Ceremony, Passkey};
-use assent_schema::release::{self, DECISION_SCHEMA, Decision};
+use assent_schema::release::{DECISION_SCHEMA, Decision};
 use assent_schema::trust::{Namespace, PublicKey, RootChain, verify};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -49,7 +50,7 @@ pub(super) struct Around<'a> {
 /// Why it does not hold, as a part of a sentence.
 pub(super) fn judge(entry: &Entry, decided: &Decided, around: &Around<'_>) -> Result<Option<Strength>, String> {
     let Some(person) = &entry.actor else {
-        let nobody = decided.choice == Choice::Late;
+        let nobody = decided.choice == QuestionEnd::Late;
         return if nobody { Ok(None) } else { Err("it names nobody".to_owned()) };
     };
     let by = decided.by.as_str();
@@ -83,10 +84,6 @@ fn fits(text: &str, entry: &Entry, decided: &Decided, person: &PersonId, around:
     let Ok(signed) = canon::from_bytes::<Decision>(text.as_bytes()) else {
         return Err("what was signed is not a decision".to_owned());
     };
-    let choice = match signed.choice {
-        release::Choice::Approve => Choice::Approve,
-        release::Choice::Refuse => Choice::Refuse,
-    };
     let Origin { agent, client, .. } = around.origin;
     let root = around.roots.map(|roots| (roots.project(), roots.newest()));
     let approvers = root.as_ref().zip(client.as_ref()).and_then(|((_, root), client)| root.clients.get(client));
@@ -99,7 +96,7 @@ fn fits(text: &str, entry: &Entry, decided: &Decided, person: &PersonId, around:
         ("run", around.run.is_none_or(|run| signed.run == run)),
         ("step", Some(&signed.step) == entry.step.as_ref()),
         ("plan", Some(signed.plan) == entry.plan.or(around.plan)),
-        ("choice", choice == decided.choice),
+        ("choice", decided.choice == QuestionEnd::Decided(signed.choice)),
         ("hash of what was shown", signed.shown == decided.shown),
         ("nonce", Some(signed.nonce) == decided.nonce),
         ("person", signed.person == *person),

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use assent_schema::canon::Digest;
+use assent_schema::choice::{Choice, QuestionEnd};
 use assent_schema::client::ClientFacts;
 use assent_schema::flow::{self, Flows};
 use assent_schema::id::{Name, OperationRef};
-use assent_schema::ledger::kind::{Choice, Intent};
+use assent_schema::ledger::kind::Intent;
 use assent_schema::ledger::{Entry, Kind};
 use assent_schema::plan::{Action, Effect, Plan};
 
@@ -139,7 +140,7 @@ impl<'a> Runs<'a> {
             Ok(Some(strength)) => {
                 let count = if strength == Strength::Signature { &mut self.signed } else { &mut self.unsigned };
                 *count = count.saturating_add(1);
-                if decided.choice == Choice::Approve {
+                if decided.choice == QuestionEnd::Decided(Choice::Approve) {
                     run.approved.extend(entry.step.clone().map(|step| ((step, entry.item.clone()), strength)));
                 }
             }

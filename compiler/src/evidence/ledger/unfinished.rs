@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 
 use assent_schema::ledger::{Entry, Kind};
+use assent_schema::plan::Ending;
 use assent_schema::time::Moment;
 
 use super::{Notes, Verified};
-
-/// How runs end that nobody has to look at.
-const FINE: [&str; 2] = ["done", "superseded"];
 
 /// A run for which no incident was open when it ended.
 struct Alone<'a> {
@@ -44,7 +42,7 @@ fn alone(entries: &[Entry]) -> Vec<Alone<'_>> {
             Kind::Incident(told) if ["resolved", "closed"].contains(&told.state.as_str()) => {
                 open.remove(told.id.as_str());
             }
-            Kind::Ended(ended) if !FINE.contains(&ended.outcome.as_str()) => {
+            Kind::Ended(ended) if !is_fine(ended.outcome.as_str()) => {
                 let outcome = ended.outcome.as_str();
                 if !open.values().any(|cause| is_of(cause, outcome)) {
                     alone.extend(entry.run.map(|run| Alone { run, outcome, time: entry.time }));
@@ -54,6 +52,11 @@ fn alone(entries: &[Entry]) -> Vec<Alone<'_>> {
         }
     }
     alone
+}
+
+/// Whether nobody has to look at a run that ended so; at one of which nobody knows how it ended, somebody has to.
+fn is_fine(outcome: &str) -> bool {
+    outcome.parse::<Ending>().is_ok_and(|ending| !ending.is_unfinished())
 }
 
 /// Whether a rule is that of such an end.

@@ -1,9 +1,8 @@
 //! The keys of `clients/<client>/workflows/<name>.test.toml`.
 
 use assent_schema::release::Choice;
-use assent_schema::scenario::Fault;
+use assent_schema::scenario::{Expected, Fault};
 
-use super::super::scenario::OUTCOMES;
 use super::super::value::words;
 use super::{Form, HEADER, Holds, ID, Kind, LINE, MOMENT, NAME, OPERATION, PERIOD, Table, may, need};
 
@@ -95,7 +94,7 @@ static EXPECT: Table = Table {
     name: "expect",
     about: "What must have happened in the end.",
     groups: &[&[
-        need("outcome", Holds::Words(&OUTCOMES), "How the run ended; `refused` when none began."),
+        need("outcome", Holds::Word(words::<Expected>), "How the run ended; `refused` when none began."),
         may("stop", Holds::Form(&NAME), "The name that a `stop` gave it."),
         may("calls", Holds::List(&Holds::Table(&CALL)), "The effects that were done, in order."),
         may("only", Holds::Boolean, "Whether `calls` is the whole list; `false` unless said."),

@@ -1,0 +1,459 @@
+//! Runs that people handle: `retry`, `skip` and `rerun` begin a new run, since each run ends once; `cancel` ends one.
+//!
+//! The new run takes over, in the transaction of its acceptance, every effect that the earlier one did or may have done, with
+//! the idempotency key under which it went out. So nothing that was done is done again, and what is in doubt is looked after
+//! as after a restart. A run is gone on with once: who comes second is told of the run that does.
+//!
+//! # Source
+//! engine.md section 3, "Failing". Promises P10, P18, P19.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use assent_schema::expr::Value;
+use assent_schema::id::{GroupId, Name, PersonId};
+use assent_schema::ledger::Token;
+use assent_schema::plan::Effect;
+use assent_schema::release::Choice;
+
+use crate::run::compiled::{Compiled, CompiledAction, CompiledStep};
+use crate::run::driver::{self, Run};
+use crate::run::events::deliver::{cancel_name, key_text};
+use crate::run::life::begin::{BAD_ITEM, Begun, NotBegun};
+use crate::run::life::progress::{ACCEPTED, NOT_DONE, Progress, Stand, is_success};
+use crate::run::life::resume;
+use crate::run::request::doubt::used_paths;
+use crate::run::{Deployed, Engine, Permission, Use, lock};
+use crate::store::{
+    Accepted, Aim, Ending, Entry, Intent, ItemEnd, JournalRow, Log, Note, RunId, StepAt, Store, StoreError,
+    Transaction, Write,
+};
+use crate::world::{Clock as _, Dice as _, Wall, World};
+
+/// The code of what a person let be passed over.
+const SKIPPED: &str = "skipped";
+
+/// How a new run goes on with an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// At the step that failed, with the plan that it had.
+    Retry,
+    /// Behind the step that failed, with the plan that it had.
+    Skip,
+    /// From the beginning, with the plan that runs now.
+    Rerun,
+}
+
+impl Way {
+    /// The word in the ledger.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Skip => "skip",
+            Self::Rerun => "rerun",
+        }
+    }
+}
+
+/// Who handles runs, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Act {
+    /// The person.
+    pub by: PersonId,
+    /// The reason, as a code or ticket id.
+    pub why: Token,
+}
+
+/// Why a run is not handled so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotAgain {
+    /// There is no such run.
+    Unknown,
+    /// It is still under way.
+    NotEnded,
+    /// It has ended.
+    Ended,
+    /// It left no work for people, or somebody did it.
+    NotQueued,
+    /// Another run goes on with it.
+    Already(RunId),
+    /// A recovery came after it, so nobody knows whether its journal tells all that it did.
+    Recovered,
+    /// The plan with which it ran is not here any more.
+    PlanGone,
+    /// Its event could not be read.
+    Unread,
+    /// It did not end at a step.
+    NothingToSkip,
+    /// The plan that runs now has another step in the place of this one, whose effect is done or in doubt.
+    WouldRepeat(Name),
+    /// The client has no such group.
+    NoGroup(GroupId),
+    /// No run can begin.
+    NotBegun(NotBegun),
+}
+
+impl From<StoreError> for NotAgain {
+    fn from(error: StoreError) -> Self {
+        Self::NotBegun(NotBegun::Store(error))
+    }
+}
+
+/// Where the store keeps when a recovery was: of what came before, the journal may not tell all.
+const RECOVERED: &str = "engine/recovered";
+
+/// What a recovery writes, so that no run of before it is gone on with.
+pub fn recovered(now: Wall) -> Write {
+    Write::State { name: RECOVERED.to_owned(), value: Some(now.millis().to_be_bytes().into()) }
+}
+
+/// Whether a run is older than a recovery: its number is one of a log that ended.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn is_old(store: &impl Store, run: RunId) -> Result<bool, StoreError> {
+    let Some(at) = store.state(RECOVERED)? else { return Ok(false) };
+    let at = at.try_into().or(Err(StoreError::Damaged("when a recovery was")))?;
+    Ok(run.millis() <= i64::from_be_bytes(at))
+}
+
+/// Where the store keeps what people did with a run.
+fn handled_name(run: RunId) -> String {
+    format!("handled/{run}")
+}
+
+/// What is written when a person handles a run once and for all: the entry first. Refused when somebody else did.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn handled(
+    store: &impl Store,
+    (run, accepted): (RunId, &Accepted),
+    what: &str,
+    act: &Act,
+    next: Option<RunId>,
+) -> Result<[Write; 3], StoreError> {
+    let mark = next.map_or_else(Vec::new, |next| next.as_bytes().to_vec());
+    let swap = Write::Swap { name: handled_name(run), from: None, to: Some(mark) };
+    let note = handling_note(store, (run, accepted), what, act)?;
+    let note = match next {
+        Some(next) => note.fact("next", next.to_string()),
+        None => note,
+    };
+    Ok([swap, Write::Note(Box::new(note)), Write::Unqueue { run }])
+}
+
+/// Refuses a transaction when somebody handled the run: an item that is gone never comes back.
+pub(crate) fn unhandled(run: RunId) -> Write {
+    Write::Swap { name: handled_name(run), from: None, to: None }
+}
+
+/// The entry that tells of it. A log that began anew does not know the number of an older run.
+pub(crate) fn handling_note(
+    store: &impl Store,
+    (run, accepted): (RunId, &Accepted),
+    what: &str,
+    act: &Act,
+) -> Result<Note, StoreError> {
+    let note = Note::new(Log::Client(accepted.client.clone()), "handled").fact("id", run.to_string());
+    let note = note.fact("what", what).fact("why", act.why.as_str());
+    let of = (!is_old(store, run)?).then_some(run);
+    Ok(Note { run: of, actor: Some(act.by.clone()), plan: Some(accepted.plan), ..note })
+}
+
+/// The first fact of a run.
+pub(crate) fn acceptance(rows: &[JournalRow]) -> Option<&Accepted> {
+    match rows.first().map(|row| &row.entry) {
+        Some(Entry::Accepted(accepted)) => Some(accepted),
+        _ => None,
+    }
+}
+
+/// What is written when the event of a run that could not be read is taken after all: nobody handles it any more. Refused
+/// when somebody did.
+pub fn came_back(run: RunId) -> [Write; 2] {
+    [Write::Swap { name: handled_name(run), from: None, to: Some(Vec::new()) }, Write::Unqueue { run }]
+}
+
+impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
+    /// Begins the run that goes on with one that has ended.
+    ///
+    /// # Errors
+    /// [`NotAgain`]; then nothing was done.
+    ///
+    /// # Crash
+    /// The entry that names the person, the new run and all that it takes over are durable together, before it does anything.
+    pub fn again(self: &Arc<Self>, of: RunId, way: Way, act: &Act) -> Result<Begun, NotAgain> {
+        if self.is_stopping() {
+            return Err(NotAgain::NotBegun(NotBegun::Stopping));
+        }
+        let rows = self.store.journal(of)?;
+        let before = acceptance(&rows).ok_or(NotAgain::Unknown)?.clone();
+        let Some(Entry::Ended { ending, step, code, .. }) = rows.last().map(|row| &row.entry) else {
+            return Err(NotAgain::NotEnded);
+        };
+        if *ending == Ending::ContentLost && code.as_deref() == Some(BAD_ITEM) {
+            return Err(NotAgain::Unread);
+        }
+        self.is_free(of)?;
+        if is_old(&*self.store, of)? {
+            return Err(NotAgain::Recovered);
+        }
+        if way != Way::Rerun && !self.store.queue()?.iter().any(|item| item.run == of) {
+            return Err(NotAgain::NotQueued);
+        }
+        let compiled = match way {
+            Way::Retry | Way::Skip => self.deployed.plan(&before.plan).ok_or(NotAgain::PlanGone)?,
+            Way::Rerun => self.deployed.active(&before.client, &before.workflow).ok_or(NotAgain::PlanGone)?,
+        };
+        let facts = self.deployed.client(&before.client).ok_or(NotAgain::PlanGone)?;
+        let now = self.world.clock().now();
+        let (client, workflow, plan) = (&before.client, &before.workflow, &compiled.digest);
+        if let Permission::Stopped(code) =
+            self.deployed.permission(&Use { client, workflow, plan, connection: None, now: now.moment() })
+        {
+            return Err(NotAgain::NotBegun(NotBegun::NotAllowed(code)));
+        }
+        let most = usize::try_from(facts.limits.waiting).unwrap_or(usize::MAX);
+        if lock(&self.lanes).of_client(client) >= most {
+            self.at_limit(client, "waiting");
+            return Err(NotAgain::NotBegun(NotBegun::TooMany));
+        }
+        let taken = Taken { of, way, rows: &rows, ended: (*ending, step.as_ref()), compiled: &compiled };
+        let entries = taken.over()?;
+        let run = RunId::new(now, self.world.dice().bytes());
+        let trigger = before.fields.iter().map(|(name, fact)| (name.clone(), Value::from(fact))).collect();
+        let values = resume::values(&facts, now, Value::Record(trigger), self.pseudonyms(client));
+        let key = match (&compiled.key, way) {
+            (Some(program), Way::Rerun) => values.eval(program).ok().as_ref().and_then(key_text),
+            (Some(_), Way::Retry | Way::Skip) => before.key.clone(),
+            (None, _) => None,
+        };
+        let accepted = Accepted { plan: compiled.digest, number: 0, key, again: Some(of), ..before.clone() };
+        let entry = handled(&*self.store, (of, &before), way.as_str(), act, Some(run))?;
+        let (mut state, durable) = self.new_run((run, now), compiled, accepted, values);
+        state.live.trigger = !before.content;
+        state.pending.extend(entry);
+        state.pend_acceptance();
+        state.take_over(entries);
+        Ok(Begun { run, durable, task: Box::pin(driver::drive(Box::new(state))) })
+    }
+
+    /// Ends a run that is under way, at its next step boundary.
+    ///
+    /// # Errors
+    /// [`NotAgain`]; then nothing was done.
+    ///
+    /// # Crash
+    /// On `Ok` it is durable that it ends, also when it is not driven here now.
+    pub async fn cancel(&self, run: RunId, act: &Act) -> Result<(), NotAgain> {
+        let rows = self.store.journal(run)?;
+        let accepted = acceptance(&rows).ok_or(NotAgain::Unknown)?;
+        if self.store.open_run(run)?.is_none() {
+            return Err(NotAgain::Ended);
+        }
+        let note = Write::Note(Box::new(handling_note(&*self.store, (run, accepted), "cancel", act)?));
+        let state = Write::Swap { name: cancel_name(run), from: None, to: Some(Vec::new()) };
+        match self.store.commit(Transaction::new(self.world.clock().now()).with(state).with(note)).await {
+            // It was cancelled before.
+            Ok(()) | Err(StoreError::Refused(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let signals = lock(&self.ears).signals(run);
+        if let Some(signals) = signals {
+            signals.cancel();
+        }
+        Ok(())
+    }
+
+    /// Nobody handled the run yet.
+    ///
+    /// # Errors
+    /// [`NotAgain`] when somebody did.
+    pub fn is_free(&self, run: RunId) -> Result<(), NotAgain> {
+        let Some(mark) = self.store.state(&handled_name(run))? else { return Ok(()) };
+        Err(mark.try_into().map_or(NotAgain::NotQueued, |next| NotAgain::Already(RunId::from_bytes(next))))
+    }
+}
+
+impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
+    fn take_over(&mut self, entries: Vec<Entry>) {
+        for mut entry in entries {
+            if let Entry::Asked(waiting) = &mut entry {
+                waiting.run = self.id;
+            }
+            self.record(entry);
+        }
+        self.take_facts();
+    }
+}
+
+/// What a journal says of one effect.
+struct Done {
+    intent: Intent,
+    /// Whether it happened; else nobody knows, or surely not.
+    sure: bool,
+    perhaps: bool,
+    /// Whether nothing is known yet of the last attempt.
+    open: bool,
+}
+
+/// An earlier run, of which another one takes over what must last.
+struct Taken<'a> {
+    of: RunId,
+    way: Way,
+    rows: &'a [JournalRow],
+    ended: (Ending, Option<&'a Name>),
+    compiled: &'a Compiled,
+}
+
+impl Taken<'_> {
+    /// The facts that the new run begins with.
+    fn over(&self) -> Result<Vec<Entry>, NotAgain> {
+        let progress = Progress::replay(self.rows);
+        let lasting = lasting(self.rows);
+        if let Some((at, _)) = lasting.iter().find(|(at, done)| !self.has_step(at, &done.intent)) {
+            return Err(NotAgain::WouldRepeat(at.step.clone()));
+        }
+        let skipped = if self.way == Way::Skip { self.skipped(&progress)? } else { Vec::new() };
+        let of_items = skipped.iter().any(|entry| matches!(entry, Entry::Item { .. }));
+        let asks = if of_items { self.rows.len() } else { self.asks_again(&lasting) };
+        let keeps = |place: usize, entry: &Entry| {
+            let lasts = |step: &Name| lasting.get(&StepAt::new(step, entry.item()));
+            let goes_on = self.way != Way::Rerun && place < asks;
+            match entry {
+                // A guardrail asks anew: nobody can compare what its group saw with what would be sent now.
+                Entry::Accepted(_)
+                | Entry::Ended { .. }
+                | Entry::Quiet {}
+                | Entry::Decided { guardrail: true, .. }
+                | Entry::Item { how: ItemEnd::Failed, .. } => false,
+                Entry::Intent(Intent { step, aim, .. }) => {
+                    *aim == Aim::Step && (lasts(step).is_some() || (goes_on && is_over(&progress, step, entry)))
+                }
+                Entry::Outcome(outcome) => {
+                    lasts(&outcome.step).is_some() || (goes_on && is_over(&progress, &outcome.step, entry))
+                }
+                Entry::Passed { step, .. } => goes_on || lasts(step).is_some_and(|done| !done.sure),
+                Entry::Asked(waiting) => goes_on && !waiting.guardrail && self.decided(&waiting.at()).is_some(),
+                Entry::When { .. }
+                | Entry::Answered { .. }
+                | Entry::Decided { .. }
+                | Entry::Walked { .. }
+                | Entry::Item { .. }
+                | Entry::Rests { .. }
+                | Entry::Woke { .. } => goes_on,
+            }
+        };
+        let kept = self.rows.iter().enumerate().filter(|(place, row)| keeps(*place, &row.entry));
+        let mut entries = vec![Entry::Quiet {}];
+        entries.extend(kept.map(|(_, row)| self.with_key(row.entry.clone())));
+        entries.extend(skipped);
+        Ok(entries)
+    }
+
+    /// An effect keeps the key under which it went out.
+    fn with_key(&self, mut entry: Entry) -> Entry {
+        if let Entry::Intent(intent) = &mut entry {
+            intent.key_of.get_or_insert(self.of);
+        }
+        entry
+    }
+
+    /// Whether the plan has the step of an effect where it was, with its operation.
+    fn has_step(&self, at: &StepAt, intent: &Intent) -> bool {
+        let is_it = |step: &CompiledStep| {
+            let same = matches!(&step.action, CompiledAction::Call(call) if call.name == intent.operation);
+            step.id == at.step && same
+        };
+        match at.item {
+            None => self.compiled.steps.iter().any(is_it),
+            Some(_) => self.compiled.steps.iter().flat_map(CompiledStep::inner).any(is_it),
+        }
+    }
+
+    /// What people said to the question of a `decide`.
+    fn decided(&self, at: &StepAt) -> Option<(Choice, &[String])> {
+        self.rows.iter().find_map(|row| match &row.entry {
+            Entry::Decided { step, item, guardrail: false, choice, edited, .. } => {
+                (*at == StepAt::new(step, item.as_ref())).then_some((*choice, edited.as_slice()))
+            }
+            _ => None,
+        })
+    }
+
+    /// From where on people are asked again: nobody can compare what they saw with what an effect would use now. All that
+    /// came after they agreed is found out anew, but for what lasts. Where something is in doubt nothing is asked: an effect
+    /// that rests on a yes of before is then left to people.
+    fn asks_again(&self, lasting: &BTreeMap<StepAt, Done>) -> usize {
+        let none = self.rows.len();
+        if lasting.values().any(|done| !done.sure) {
+            return none;
+        }
+        let is_left = |step: &&CompiledStep| !lasting.contains_key(&StepAt::new(&step.id, None));
+        let effects = self.compiled.steps.iter().filter(|step| step.is_effect()).filter(is_left);
+        let inner = self.compiled.steps.iter().flat_map(CompiledStep::inner).filter(|step| step.is_effect());
+        let used: BTreeSet<String> = effects.chain(inner).flat_map(|step| used_paths(self.compiled, step)).collect();
+        let asks = |row: &JournalRow| match &row.entry {
+            Entry::Asked(waiting) if !waiting.guardrail => {
+                let Some((Choice::Approve, edited)) = self.decided(&waiting.at()) else { return false };
+                waiting.keyed.keys().any(|path| used.contains(path) || edited.contains(path))
+            }
+            _ => false,
+        };
+        self.rows.iter().position(asks).unwrap_or(none)
+    }
+
+    /// What says that the step at which the run ended is passed over; inside an `each`, the items that failed.
+    fn skipped(&self, progress: &Progress) -> Result<Vec<Entry>, NotAgain> {
+        let failed = progress.failed_items().map(|(step, _)| step);
+        let at = self.ended.1.or(failed.filter(|_| self.ended.0 == Ending::Done)).ok_or(NotAgain::NothingToSkip)?;
+        let is_each = |step: &&CompiledStep| matches!(step.action, CompiledAction::Each(_));
+        let holds = |step: &&CompiledStep| step.id == *at || step.inner().iter().any(|inner| inner.id == *at);
+        let Some(each) = self.compiled.steps.iter().filter(is_each).find(holds) else {
+            return Ok(vec![Entry::Passed { step: at.clone(), item: None, code: SKIPPED.to_owned() }]);
+        };
+        let Some(Stand::Walking(walk)) = progress.stand(&each.id) else { return Err(NotAgain::NothingToSkip) };
+        let items = walk.over.iter().filter(|(_, (how, _))| *how == ItemEnd::Failed).map(|(item, _)| item.clone());
+        let code = Some(SKIPPED.to_owned());
+        let skip = |item| Entry::Item { step: each.id.clone(), item, how: ItemEnd::Gone, code: code.clone() };
+        let skipped: Vec<Entry> = items.map(skip).collect();
+        if skipped.is_empty() { Err(NotAgain::NothingToSkip) } else { Ok(skipped) }
+    }
+}
+
+/// Whether a step that is no lasting effect came to a result.
+fn is_over(progress: &Progress, step: &Name, entry: &Entry) -> bool {
+    let level = match entry.item() {
+        Some(item) => progress.items.get(item),
+        None => Some(progress),
+    };
+    let stand = level.and_then(|level| level.stand(step));
+    matches!(stand, Some(Stand::Done { .. } | Stand::Answered { .. }))
+}
+
+/// The effects that were done or may have been.
+fn lasting(rows: &[JournalRow]) -> BTreeMap<StepAt, Done> {
+    let mut effects: BTreeMap<StepAt, Done> = BTreeMap::new();
+    for row in rows {
+        match &row.entry {
+            Entry::Intent(intent) if intent.aim == Aim::Step && intent.effect != Effect::None && !intent.shadow => {
+                let at = StepAt::new(&intent.step, intent.item.as_ref());
+                let before = effects.remove(&at);
+                let perhaps = before.is_some_and(|before| before.perhaps || before.open);
+                effects.insert(at, Done { intent: intent.clone(), sure: false, perhaps, open: true });
+            }
+            Entry::Outcome(outcome) => {
+                let at = StepAt::new(&outcome.step, outcome.item.as_ref());
+                let Some(done) = effects.get_mut(&at) else { continue };
+                done.open = false;
+                done.sure = done.sure || is_success(&outcome.code);
+                let unsure = done.perhaps || outcome.in_doubt || outcome.code == ACCEPTED;
+                done.perhaps = unsure && outcome.code != NOT_DONE;
+            }
+            _ => {}
+        }
+    }
+    effects.retain(|_, done| done.sure || done.perhaps || done.open);
+    effects
+}
