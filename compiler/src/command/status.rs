@@ -49,7 +49,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let at = args.at.unwrap_or_else(|| context.now());
     let repository = branch::open(&args.repo)?;
-    args.remote.fetch(&repository, &["release/", "status/"])?;
+    args.remote.fetch(&repository, &["release/", "status/"], context)?;
     let commit = resolve_commit(&repository, &args.commit)?;
     let roots = roots_of_source(&repository, commit)?;
     let mut all = Vec::new();
