@@ -3,6 +3,8 @@
 mod repository;
 mod vault;
 
+use std::fs::File;
+use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -261,14 +263,16 @@ fn poll_default() -> Period {
 /// When it cannot be read, holds an unknown key or a value that cannot be used; the sentence names file, line and key.
 pub fn load(path: &Path, credentials: Option<&Path>) -> Result<Config, Error> {
     let cannot = || format!("cannot read the configuration `{}`", path.display());
-    let size = std::fs::metadata(path)
+    let file = File::open(path)
         .tried(cannot)
-        .map_err(|e| e.help("Name the file with `--config agent.toml`, or write one with `assent-agent enrol`."))?
-        .len();
-    if size > FILE_MOST_BYTES {
+        .map_err(|e| e.help("Name the file with `--config agent.toml`, or write one with `assent-agent enrol`."))?;
+    let mut bytes = Vec::new();
+    // What has no end has no size either.
+    file.take(FILE_MOST_BYTES.saturating_add(1)).read_to_end(&mut bytes).tried(cannot)?;
+    if bytes.len() as u64 > FILE_MOST_BYTES {
         return Err(Error::environment(format!("{}: it is larger than {FILE_MOST_BYTES} bytes", cannot())));
     }
-    let text = std::fs::read_to_string(path).tried(cannot)?;
+    let text = String::from_utf8(bytes).tried(cannot)?;
     read(&text, path, credentials)
 }
 
@@ -357,6 +361,14 @@ mod tests {
     use super::*;
 
     const GOOD: &str = "project = \"harbor\"\nagent = \"eu-1\"\nenvironment = \"production\"\nregion = \"eu\"\nrepository = \"../agency.git\"\nstate = \"state\"\nlisten = \"127.0.0.1:8080\"\n";
+
+    #[test]
+    fn a_configuration_without_an_end_is_not_read_to_it() {
+        let told = |path: &str| load(Path::new(path), None).map(drop).unwrap_err();
+        assert!(told("/dev/zero").to_string().ends_with("it is larger than 65536 bytes"));
+        assert!(told("/nowhere/agent.toml").advice().is_some_and(|help| help.contains("--config")));
+        assert!(told("/").to_string().contains("cannot read the configuration `/`"));
+    }
 
     fn check(text: &str) -> Result<Config, String> {
         parse(text, Path::new("/etc/assent"), None).map_err(|(what, _)| what)

@@ -67,6 +67,12 @@ impl Error {
         self.help.as_deref()
     }
 
+    /// Whether the reader of our output went away.
+    pub fn is_closed_pipe(&self) -> bool {
+        let below = self.source.as_ref().and_then(|source| source.downcast_ref::<std::io::Error>());
+        below.is_some_and(|below| below.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+
     /// The exit status of a command that ends with it.
     pub fn exit(&self) -> ExitCode {
         match self.kind {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use git2::{ErrorClass, ErrorCode};
+
 /// Why a command could not do its work.
 #[derive(Debug)]
 pub struct Error {
@@ -25,9 +27,13 @@ impl Error {
         Self { kind: Kind::Input, message: message.into(), source: None }
     }
 
-    /// Git could not do what was tried.
+    /// Git could not do what was tried. Where it is known what to do, that is said in place of libgit2's numbers.
     pub fn git(tried: impl Into<String>, source: git2::Error) -> Self {
-        Self { kind: Kind::Git, message: tried.into(), source: Some(Box::new(source)) }
+        let message = match step(&source) {
+            Some(step) => return Self::input(format!("could not {}: {}. {step}", tried.into(), source.message())),
+            None => tried.into(),
+        };
+        Self { kind: Kind::Git, message, source: Some(Box::new(source)) }
     }
 
     /// The machine could not do what was tried.
@@ -47,6 +53,22 @@ impl Error {
     }
 }
 
+/// What to do about what libgit2 said no to.
+fn step(error: &git2::Error) -> Option<&'static str> {
+    Some(match (error.class(), error.code()) {
+        (ErrorClass::Odb | ErrorClass::Object, ErrorCode::NotFound) => {
+            "This clone lacks it. What `git clone --filter` left out comes with `git fetch --refetch --no-filter`, what `--depth` left out with `git fetch --unshallow`; `git fsck` says what else is missing"
+        }
+        (_, ErrorCode::Owner) => {
+            "If you trust what is there: git config --global --add safe.directory DIR, with the folder that was named"
+        }
+        (_, ErrorCode::Locked) => {
+            "Wait for the other git command to end; when none runs, remove the file that ends in `.lock`"
+        }
+        _ => return None,
+    })
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
@@ -64,5 +86,23 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_ref().map(|s| &**s as &(dyn std::error::Error + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_git_refuses_comes_with_what_to_do() {
+        let told = |code, class, what: &str| Error::git("read it", git2::Error::new(code, class, what)).to_string();
+        let missing = told(ErrorCode::NotFound, ErrorClass::Odb, "object not found - cannot read header for (41)");
+        assert!(
+            missing.starts_with("could not read it: object not found") && missing.contains("--no-filter"),
+            "{missing}"
+        );
+        assert!(told(ErrorCode::Owner, ErrorClass::Config, "not owned").contains("safe.directory"));
+        assert!(told(ErrorCode::Locked, ErrorClass::Reference, "failed to lock").contains(".lock"));
+        assert!(told(ErrorCode::GenericError, ErrorClass::Net, "no route").starts_with("could not read it: no route"));
     }
 }

@@ -365,6 +365,9 @@ pub struct TrialStatus {
 pub struct RefusedStatus {
     /// The code of the rule.
     pub code: String,
-    /// SHA-256 of what was refused: a manifest, a plan, a statement.
+    /// SHA-256 of what was refused: a manifest, a plan, a statement; of the commit's id where its files are no release.
     pub digest: Digest,
+    /// What exactly, as a sentence for people: which file, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub what: Option<String>,
 }

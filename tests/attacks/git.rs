@@ -93,7 +93,7 @@ impl Site {
     /// Fetches within the limits of an agent's configuration, and reads what came.
     fn fetched(&self) -> Result<Files, PullFailure> {
         let commit = work(&self.request(BOUNDS), None)?;
-        read::read(&self.ours(), &commit)
+        read::read(&self.ours(), &commit).map_err(|not_read| not_read.failure)
     }
 
     fn verdict(&self) -> Verdict {
@@ -108,7 +108,7 @@ impl Site {
 fn read_here(site: &Site, tree: Oid) -> Verdict {
     match read::read(site.theirs.path(), &site.commit_with(tree, "", "release\n").to_string()) {
         Ok(_) => Verdict::accepted(),
-        Err(failure) => Verdict::new(failure.code(), ""),
+        Err(not_read) => Verdict::new(not_read.failure.code(), not_read.what),
     }
 }
 

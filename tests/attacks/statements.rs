@@ -336,7 +336,9 @@ pub(crate) const ROOM: &[Attack] = &[
             }
         })
     }),
-    attack("narrower: no workflow", "off: uncovered", || narrowed(UseKind::Effect, |one| one.workflow = None)),
+    because("a use that leaves out whose it is", "statement-invalid", "a `ask` without `workflow`", || {
+        rewritten("kind = \"ask\"\nworkflow = \"refund\"\n", "kind = \"ask\"\n")
+    }),
     attack("narrower: read from another host", "off: uncovered", || {
         narrowed(UseKind::Read, |one| {
             if let Some(Party::Connection(party)) = &mut one.from {

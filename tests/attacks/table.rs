@@ -72,7 +72,7 @@ pub(crate) fn play(room: &[Attack]) {
 /// What takes too long to be done each time.
 const RAN: &str = "\nOnce, with `ASSENT_DEEP=1`, 10,000 generated signatures, honest and damaged, were shown to us and to \
                    `ssh-keygen -Y verify`: 2,654 were accepted by both, 6,119 refused by both, 1,227 accepted by \
-                   `ssh-keygen` alone, none by us alone.\n\nOf a list of 365 mutants of `survivors` all but at most three were run, each once, the later ones where they reach \
+                   `ssh-keygen` alone, none by us alone.\n\nOf a list of 366 mutants of `survivors` all but at most four were run, each once, the later ones where they reach \
                    agents and their children too, and those that were added or changed of late again. Those that lived got rows, \
                    or the code that they showed to be needless went.\n";
 

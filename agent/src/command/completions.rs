@@ -16,5 +16,5 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, _: &Call, out: &mut Output<'_>) -> Result<(), Error> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Arguments::command(), "assent-agent", &mut script);
-    out.raw().write_all(&script).map_err(|e| Error::environment("cannot write the completions").source(e))
+    out.print(&script)
 }

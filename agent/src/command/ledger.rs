@@ -376,20 +376,23 @@ fn finish(answer: LedgerAnswer, to: Option<&To<'_>>, out: &mut Output<'_>) -> Re
 fn take(files: &[OutFile], to: &To<'_>, out: &mut Output<'_>) -> Result<(), Error> {
     let mut written = Vec::new();
     for OutFile { at, name } in files {
-        let cannot = || format!("cannot write {name}");
-        let mut from = File::open(at).tried(cannot)?;
-        match to {
-            To::Stream => io::copy(&mut from, &mut out.raw()).map(drop).tried(cannot)?,
-            To::File(path) => {
-                copy(&mut from, path).tried(cannot)?;
-                written.push(path.to_path_buf());
-            }
-            To::Folder(folder) => {
-                copy(&mut from, &folder.join(name)).tried(cannot)?;
-                written.push(folder.join(name));
-            }
+        let into = match to {
+            To::Stream => None,
+            To::File(path) => Some(path.to_path_buf()),
+            To::Folder(folder) => Some(folder.join(name)),
+        };
+        // Told of the file that somebody named, not of the one that the agent left in its state folder.
+        let cannot = || match &into {
+            Some(into) => format!("cannot write {}", into.display()),
+            None => format!("cannot write {name} to standard output"),
+        };
+        let mut from = File::open(at).tried(|| format!("cannot read {}, which the agent wrote", at.display()))?;
+        match &into {
+            None => io::copy(&mut from, &mut out.raw()).and_then(|_| out.raw().flush()).tried(cannot)?,
+            Some(into) => copy(&mut from, into).tried(cannot)?,
         }
-        std::fs::remove_file(at).tried(cannot)?;
+        std::fs::remove_file(at).tried(|| format!("cannot remove {}", at.display()))?;
+        written.extend(into);
     }
     // An export on standard output is the whole output.
     if written.is_empty() {

@@ -178,8 +178,10 @@ fn end(done: Result<(), Error>, out: &Output<'_>, format: Format, stderr: &mut d
         Ok(()) => out.exit(),
         Err(error) => {
             let exit = error.exit();
-            // Nobody is left to tell when standard error is closed.
-            drop(output::complain(&error, format, stderr));
+            // `assent-agent completions bash | head` is nobody's mistake; and nobody is left to tell when standard error is closed.
+            if !error.is_closed_pipe() {
+                drop(output::complain(&error, format, stderr));
+            }
             exit
         }
     }
@@ -197,6 +199,26 @@ mod tests {
     fn commands(alert: Alert) -> Vec<String> {
         let row = AlertRow::once(7, alert, Wall::from_millis(0));
         message(&"eu-1".parse().unwrap(), &row, &Routes::default(), &[]).commands
+    }
+
+    /// Whoever reads the first line of a long output and goes away has what they wanted.
+    #[test]
+    fn a_reader_that_went_away_is_told_nothing() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                Err(std::io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        for shell in ["bash", "zsh", "fish"] {
+            let mut said = Vec::new();
+            let line = ["assent-agent", "completions", shell].map(OsString::from);
+            assert_eq!(main(line, &mut Closed, &mut said), ExitCode::from(2));
+            assert_eq!(String::from_utf8(said).unwrap(), "", "{shell}");
+        }
     }
 
     /// What an alert has on-call copy is a command line of this very program, about what the alert is about.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::error::{Error, Kind};
+use crate::error::{Context as _, Error, Kind};
 
 /// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -48,6 +48,15 @@ impl<'a> Output<'a> {
         self.stream
     }
 
+    /// Prints a text as it is.
+    ///
+    /// # Errors
+    /// When the stream does not take it.
+    pub fn print(&mut self, text: &[u8]) -> Result<(), Error> {
+        let written = self.stream.write_all(text).and_then(|()| self.stream.flush());
+        written.tried(|| "cannot write the result".to_owned())
+    }
+
     /// Prints a result.
     ///
     /// # Errors
@@ -57,7 +66,7 @@ impl<'a> Output<'a> {
             Format::Human => result.write_human(self.stream),
             Format::Json => result.write_json(self.stream),
         };
-        written.and_then(|()| self.stream.flush()).map_err(|e| Error::environment("cannot write the result").source(e))
+        written.and_then(|()| self.stream.flush()).tried(|| "cannot write the result".to_owned())
     }
 
     /// Remembers that what was printed is a refusal: the command ends with exit status 1.

@@ -67,7 +67,10 @@ impl Show for Status {
                 named(fewer)
             )?;
         }
-        self.refused.iter().try_for_each(|refused| writeln!(out, "refused {}: {}", refused.digest, refused.code))
+        self.refused.iter().try_for_each(|refused| {
+            let what = refused.what.as_ref().map(|what| format!(": {what}")).unwrap_or_default();
+            writeln!(out, "refused {}: {}{what}", refused.digest, refused.code)
+        })
     }
 }
 

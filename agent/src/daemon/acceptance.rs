@@ -43,8 +43,8 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn of_commit(code: &'static str, commit: &str) -> Self {
-        Self { code, digest: Digest::of_file(commit.as_bytes()), what: String::new(), may_pass_later: false }
+    pub(super) fn of_commit(code: &'static str, commit: &str, what: String) -> Self {
+        Self { code, digest: Digest::of_file(commit.as_bytes()), what, may_pass_later: false }
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use super::acceptance::Taken;
 use super::host;
 use super::parts::{Parts, Pulling, Standing, Telling};
+use super::refused::{REFUSED, refused_of};
 use super::reserve::Reserve;
 use super::vaults::TheVault;
 use super::watching::Seen;
@@ -34,8 +35,6 @@ use crate::sync::lock;
 use crate::watch::Routes;
 use crate::world::Clock as _;
 
-/// Where the store keeps what was refused, by digest.
-pub(super) const REFUSED: &str = "refused/";
 /// Where the store keeps trusted time.
 pub(super) const TIME: &str = "agent/time";
 
@@ -290,10 +289,11 @@ impl Agent {
         let board = self.board.lock().await;
         let snapshot = self.field.snapshot();
         let mut refused = BTreeSet::new();
-        for (name, code) in self.store.states(REFUSED)? {
-            if let (Some(Ok(digest)), Ok(code)) = (name.strip_prefix(REFUSED).map(str::parse), String::from_utf8(code))
+        for (name, said) in self.store.states(REFUSED)? {
+            if let Some(Ok(digest)) = name.strip_prefix(REFUSED).map(str::parse)
+                && let Some((code, what)) = refused_of(&said)
             {
-                refused.insert(RefusedStatus { code, digest });
+                refused.insert(RefusedStatus { code, digest, what });
             }
         }
         Ok(Status {

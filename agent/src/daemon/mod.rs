@@ -22,6 +22,7 @@ mod pruning;
 mod publishing;
 mod pulls;
 mod recovery;
+mod refused;
 mod registry;
 mod rehearsal;
 mod releases;

@@ -10,10 +10,11 @@ use assent_schema::client::{ClientFacts, LEDGER};
 use assent_schema::id::{ClientId, ConnectionId};
 
 use super::acceptance::{self, Standpoint, Taken};
-use super::agent::{Agent, REFUSED};
+use super::agent::Agent;
+use super::refused::{REFUSED, refused_state};
 use super::remembered;
 use crate::deploy::Board;
-use crate::pull::read::Files;
+use crate::pull::read::{Files, NotRead};
 use crate::pull::{PullFailure, read, shelf};
 use crate::real::Egress;
 use crate::request::url::Base;
@@ -77,7 +78,7 @@ impl Agent {
         };
         let files = match read::read(&repository, &commit) {
             Ok(files) => files,
-            Err(failure) => return Ok(Some(Kept::Unreadable(failure))),
+            Err(not_read) => return Ok(Some(Kept::Unreadable(not_read.failure))),
         };
         self.judge(&files, &commit, needed).map(|judged| Some(Kept::Judged(Box::new(judged))))
     }
@@ -160,12 +161,14 @@ impl Agent {
         let (agent, at) = (Arc::clone(self), commit.clone());
         let judged = tokio::task::spawn_blocking(move || {
             let files = read::read(&agent.config.state.repository(), &at)?;
-            agent.judge(&files, &at, &needed).or(Err(PullFailure::Broken))
+            agent.judge(&files, &at, &needed).or(Err(NotRead::from(PullFailure::Broken)))
         });
         let verdict = match judged.await.or(Err(PullFailure::Broken))? {
             Ok(verdict) => verdict,
-            Err(PullFailure::FileRefused) => Err(acceptance::Refusal::of_commit("file-refused", &commit)),
-            Err(failure) => return Err(failure),
+            Err(NotRead { failure: PullFailure::FileRefused, what }) => {
+                Err(acceptance::Refusal::of_commit("file-refused", &commit, what))
+            }
+            Err(not_read) => return Err(not_read.failure),
         };
         let (done, again) = match verdict {
             Ok(taken) => (self.accept(taken, &commit).await, None),
@@ -196,8 +199,10 @@ impl Agent {
         with.extend(self.reset_writes(&taken)?);
         let name = taken.manifest.to_string().into_bytes();
         with.push(Write::State { name: RELEASE.to_owned(), value: Some(name) });
-        // It was refused, if at all, for what came with it or for its time.
-        with.push(Write::State { name: format!("{REFUSED}{}", taken.manifest), value: None });
+        // What was refused before it, be it this one for its time or another, says nothing of where the branch stands now.
+        for (name, _) in self.store.states(REFUSED)? {
+            with.push(Write::State { name, value: None });
+        }
         with.extend(taken.memory()?);
         if let Some(signed) = taken.fresh {
             self.field.learn(signed);
@@ -283,14 +288,15 @@ impl Agent {
     async fn refuse(&self, refusal: &acceptance::Refusal) -> Result<(), StoreError> {
         tracing::warn!(code = refusal.code, digest = %refusal.digest, what = %refusal.what, "a release was refused");
         let name = format!("{REFUSED}{}", refusal.digest);
-        if self.store.state(&name)?.as_deref() == Some(refusal.code.as_bytes()) {
+        let value = refused_state(refusal.code, &refusal.what);
+        if self.store.state(&name)?.as_deref() == Some(value.as_slice()) {
             return Ok(());
         }
         let note =
             Note::new(Log::Agent, "refused").fact("code", refusal.code).fact("digest", refusal.digest.to_string());
         let alert = watch::alert(&Condition::ReleaseRefused { code: refusal.code.to_owned() });
         let mut transaction = Transaction::new(self.world.clock.now())
-            .with(Write::State { name, value: Some(refusal.code.as_bytes().to_vec()) })
+            .with(Write::State { name, value: Some(value) })
             .with(Write::Note(Box::new(note)));
         transaction.writes.push(Write::Alert(alert));
         self.store.commit(transaction).await?;

@@ -186,7 +186,14 @@ async fn a_bad_release_is_refused_once_and_the_active_one_goes_on() {
     stranger.insert("README.md".into(), b"hello".to_vec());
     site.publish(&stranger);
     agent.pull().await.unwrap();
-    assert!(agent.status().await.unwrap().refused.iter().any(|refused| refused.code == "file-refused"));
+    let refused = agent.status().await.unwrap().refused;
+    let named = refused.iter().find(|refused| refused.code == "file-refused").unwrap();
+    assert_eq!(named.what.as_deref(), Some("`README.md` is no file that a release has"));
+    // The branch is put right: what was refused before says nothing any more.
+    site.publish(&release(&plan("two"), 2, Some(&first), |_| ()));
+    agent.pull().await.unwrap();
+    let status = agent.status().await.unwrap();
+    assert_eq!((status.release.unwrap().sequence, status.refused.len()), (2, 0));
 }
 
 /// What is said of a refused release is said once for each reason, and no longer when it is taken after all.

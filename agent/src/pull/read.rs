@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use assent_schema::release::FileName;
-use git2::{FileMode, ObjectType, Odb, Oid, Repository};
+use git2::{FileMode, ObjectType, Odb, Oid, Repository, TreeEntry};
 
 use super::{PullFailure, locks};
 use crate::cores;
@@ -25,8 +25,35 @@ const SHARE_LEAST: usize = 256;
 /// How deep folders stand in each other: `trust/approvers/<client>/`.
 const DEPTH_MOST: usize = 3;
 
+/// The longest path that is told of a file that is refused, in characters.
+const TOLD_MOST: usize = 200;
+
 /// The files of a release by path.
 pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// Why the files of a release were not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotRead {
+    /// What kind of failure it is.
+    pub failure: PullFailure,
+    /// Which file, and why; empty where it is about none.
+    pub what: String,
+}
+
+impl NotRead {
+    fn refused(path: &str, why: &str) -> Self {
+        // Whoever may push to the branch chose the name.
+        let told: String = path.escape_debug().take(TOLD_MOST).collect();
+        let cut = if path.escape_debug().nth(TOLD_MOST).is_some() { "…" } else { "" };
+        Self { failure: PullFailure::FileRefused, what: format!("`{told}{cut}` {why}") }
+    }
+}
+
+impl From<PullFailure> for NotRead {
+    fn from(failure: PullFailure) -> Self {
+        Self { failure, what: String::new() }
+    }
+}
 
 /// What git is told so that what was accepted is there after a crash: packs and references are synced before they count.
 const SYNCED: &str = "core.fsyncObjectFiles";
@@ -53,12 +80,18 @@ pub fn prepare(repository: &Path) -> Result<(), PullFailure> {
 ///
 /// # Errors
 /// [`PullFailure::FileRefused`] when it holds what no release may hold, [`PullFailure::Broken`] when it cannot be read.
-pub fn read(path: &Path, commit: &str) -> Result<Files, PullFailure> {
+pub fn read(path: &Path, commit: &str) -> Result<Files, NotRead> {
     let repository = Repository::open_bare(path).or(Err(PullFailure::Broken))?;
     let odb = repository.odb().or(Err(PullFailure::Broken))?;
     let id = Oid::from_str(commit).or(Err(PullFailure::Broken))?;
     // libgit2 reads commits and folders whole: their sizes come first too.
-    weighed(&odb, id, ObjectType::Commit, COMMIT_MOST_BYTES)?;
+    weighed(&odb, id, ObjectType::Commit, COMMIT_MOST_BYTES).map_err(|failure| match failure {
+        PullFailure::FileRefused => NotRead {
+            failure,
+            what: format!("what the branch stands at is no commit of at most {COMMIT_MOST_BYTES} bytes"),
+        },
+        failure => failure.into(),
+    })?;
     let tree = repository.find_commit(id).or(Err(PullFailure::Broken))?.tree_id();
     let mut walk = Walk { repository: &repository, odb: &odb, found: Vec::new(), bytes: 0 };
     walk.list(tree, "", DEPTH_MOST)?;
@@ -68,8 +101,13 @@ pub fn read(path: &Path, commit: &str) -> Result<Files, PullFailure> {
     let shares: Vec<&[(String, Oid)]> = found.chunks(listed.div_ceil(SHARES_MOST).max(SHARE_LEAST)).collect();
     let read = cores::try_each(&shares, |share| blobs(path, share))?;
     let files: Files = found.iter().map(|(path, _)| path.clone()).zip(read.into_iter().flatten()).collect();
+    if files.len() == listed {
+        return Ok(files);
+    }
     // A folder that lists a name twice says two things at once.
-    if files.len() == listed { Ok(files) } else { Err(PullFailure::FileRefused) }
+    let mut seen = std::collections::BTreeSet::new();
+    let twice = found.iter().find(|(path, _)| !seen.insert(path)).map_or("", |(path, _)| path);
+    Err(NotRead::refused(twice, "stands there twice"))
 }
 
 /// The size of an object that is of this kind and not larger than that.
@@ -108,7 +146,7 @@ pub fn names(repository: &Repository, commit: Oid, folder: &str) -> Result<Vec<(
     let odb = repository.odb().map_err(broken)?;
     weighed(&odb, entry.id(), ObjectType::Tree, FOLDER_MOST_BYTES)?;
     let tree = repository.find_tree(entry.id()).map_err(broken)?;
-    let named = |entry: git2::TreeEntry<'_>| Some((entry.name().ok()?.to_owned(), entry.id()));
+    let named = |entry: TreeEntry<'_>| Some((entry.name().ok()?.to_owned(), entry.id()));
     Ok(tree.iter().filter_map(named).collect())
 }
 
@@ -130,39 +168,68 @@ struct Walk<'r> {
 }
 
 impl Walk<'_> {
-    fn list(&mut self, tree: Oid, folder: &str, depth: usize) -> Result<(), PullFailure> {
-        weighed(self.odb, tree, ObjectType::Tree, FOLDER_MOST_BYTES)?;
+    fn list(&mut self, tree: Oid, folder: &str, depth: usize) -> Result<(), NotRead> {
+        let what = format!("is no folder of at most {FOLDER_MOST_BYTES} bytes of names");
+        named(folder, &what, weighed(self.odb, tree, ObjectType::Tree, FOLDER_MOST_BYTES))?;
         let tree = self.repository.find_tree(tree).or(Err(PullFailure::Broken))?;
         // Git writes no empty folder. With files in each, what is walked is bounded by the number of files; without, three
         // small folders that name one another a thousand times would be walked a billion times.
         if tree.is_empty() {
-            return Err(PullFailure::FileRefused);
+            return Err(NotRead::refused(folder, "is an empty folder"));
         }
         for entry in &tree {
-            let name = entry.name().or(Err(PullFailure::FileRefused))?;
+            let Ok(name) = entry.name() else {
+                let name = String::from_utf8_lossy(entry.name_bytes());
+                return Err(NotRead::refused(&format!("{folder}{name}"), "has a name that is not UTF-8"));
+            };
             let path = format!("{folder}{name}");
             if entry.kind() == Some(ObjectType::Tree) && depth > 0 {
                 self.list(entry.id(), &format!("{path}/"), depth - 1)?;
                 continue;
             }
-            let regular = entry.kind() == Some(ObjectType::Blob) && entry.filemode() == i32::from(FileMode::Blob);
-            if !regular || FileName::parse(&path).is_none() {
-                return Err(PullFailure::FileRefused);
+            if let Some(why) = objection(&entry, &path) {
+                return Err(NotRead::refused(&path, why));
             }
-            self.weigh(entry.id())?;
+            self.weigh(&path, entry.id())?;
             self.found.push((path, entry.id()));
         }
         Ok(())
     }
 
-    fn weigh(&mut self, id: Oid) -> Result<(), PullFailure> {
-        let size = weighed(self.odb, id, ObjectType::Blob, FILE_MOST_BYTES)?;
+    fn weigh(&mut self, path: &str, id: Oid) -> Result<(), NotRead> {
+        let what = format!("is no file of at most {FILE_MOST_BYTES} bytes");
+        let size = named(path, &what, weighed(self.odb, id, ObjectType::Blob, FILE_MOST_BYTES))?;
         self.bytes = self.bytes.saturating_add(size);
-        if self.bytes <= RELEASE_MOST_BYTES && self.found.len() < FILES_MOST {
-            Ok(())
-        } else {
-            Err(PullFailure::FileRefused)
+        if self.bytes > RELEASE_MOST_BYTES {
+            let why = format!("makes the release larger than {RELEASE_MOST_BYTES} bytes");
+            return Err(NotRead::refused(path, &why));
         }
+        if self.found.len() >= FILES_MOST {
+            return Err(NotRead::refused(path, &format!("is one more file than the {FILES_MOST} of a release")));
+        }
+        Ok(())
+    }
+}
+
+/// A refusal with the path that it is about.
+fn named<T>(path: &str, why: &str, done: Result<T, PullFailure>) -> Result<T, NotRead> {
+    done.map_err(|failure| match failure {
+        PullFailure::FileRefused => NotRead::refused(path, why),
+        failure => failure.into(),
+    })
+}
+
+/// Why something that stands in a folder is no file of a release; nothing when it may be one.
+fn objection(entry: &TreeEntry<'_>, path: &str) -> Option<&'static str> {
+    match (entry.kind(), entry.filemode()) {
+        (_, mode) if mode == i32::from(FileMode::Link) => Some("is a link"),
+        (Some(ObjectType::Commit), _) => Some("is a submodule"),
+        (Some(ObjectType::Tree), _) => Some("is a folder deeper than those of a release"),
+        (Some(ObjectType::Blob), mode) if mode == i32::from(FileMode::Blob) => {
+            FileName::parse(path).is_none().then_some("is no file that a release has")
+        }
+        (Some(ObjectType::Blob), mode) if mode == i32::from(FileMode::BlobExecutable) => Some("is executable"),
+        _ => Some("is no plain file"),
     }
 }
 
@@ -227,15 +294,25 @@ mod tests {
     fn a_release_is_read_and_anything_else_in_it_refuses_it() {
         let (folder, commit) = with_entry("manifest.json", b"{}", 0o100_644);
         assert_eq!(read(folder.path(), &commit).unwrap().len(), 2);
-        for (name, mode) in [
-            ("manifest.json", 0o120_000),
-            ("manifest.json", 0o100_755),
-            ("manifest.json", 0o160_000),
-            ("README.md", 0o100_644),
-            ("manifest.json.sig", 0o100_644),
+        for (name, mode, why) in [
+            ("manifest.json", 0o120_000, "is a link"),
+            ("manifest.json", 0o100_755, "is executable"),
+            ("manifest.json", 0o160_000, "is a submodule"),
+            ("README.md", 0o100_644, "is no file that a release has"),
+            ("manifest.json.sig", 0o100_644, "is no file that a release has"),
         ] {
             let (folder, commit) = with_entry(name, b"x", mode);
-            assert_eq!(read(folder.path(), &commit), Err(PullFailure::FileRefused), "{name} {mode:o}");
+            let refused = read(folder.path(), &commit).unwrap_err();
+            assert_eq!(refused.failure, PullFailure::FileRefused, "{name} {mode:o}");
+            assert_eq!(refused.what, format!("`{name}` {why}"), "{name} {mode:o}");
         }
+    }
+
+    /// Whoever may push chooses names: what is told of one is bounded, and nothing in it acts on a terminal.
+    #[test]
+    fn what_is_told_of_a_name_is_short_and_plain() {
+        let (folder, commit) = with_entry(&format!("\u{1b}[2J\u{202e}{}", "x".repeat(5000)), b"x", 0o100_644);
+        let what = read(folder.path(), &commit).unwrap_err().what;
+        assert!(what.starts_with("`\\u{1b}[2J\\u{202e}xxx") && what.len() < 300, "{what}");
     }
 }

@@ -23,6 +23,8 @@ use crate::source::{Change, LIBRARY_FOLDER, PROJECT_FILE, Parts, TrustFiles};
 const SQUASHED: &str = "The forge made this commit out of others and dropped their signatures. Merge without squashing or rebasing at the forge; or squash on your own machine, sign with `git commit -S`, and push that.";
 /// What to do where nobody is assigned yet.
 const NO_TEAM: &str = "Commit `trust/teams.toml`, signed by the `teams` role, before the clients' folders; `assent trust teams` writes it.";
+/// What to do where nobody is assigned yet, and no commit before says who could be.
+const FROM_THE_START: &str = "A commit from before the teams stays one, so begin the history anew while nothing was released: `git checkout --orphan anew && git rm -rq --cached .`, commit `trust/` alone, then the rest, signed by a member of the team; `git branch -M anew main` puts it in the old one's place. `assent check --since ROOT` says whether it holds.";
 /// What to do about a commit without a signature.
 const UNSIGNED: &str = "Have a member of the team sign it: set `gpg.format` to `ssh` and `user.signingkey`, then `git commit --amend -S`, or `git rebase --exec 'git commit --amend --no-edit -S'` for several.";
 
@@ -124,6 +126,8 @@ pub fn judge(
         let others = others.into_iter().filter(|(_, path)| *path != PROJECT_FILE || !may_project);
         for (client, path) in own.into_iter().chain(others) {
             if let Some((said, help)) = objects(client.as_ref()) {
+                let is_before_teams = assigned.is_none() && !change.past.iter().any(|past| past.teams.is_some());
+                let help = if is_before_teams { FROM_THE_START.to_owned() } else { help };
                 let short: String = change.id.to_string().chars().take(12).collect();
                 let is_said = is_said_by_client(path.splitn(3, '/').nth(2).unwrap_or_default());
                 let does = if is_said { "changes or takes out" } else { "changes" };

@@ -109,8 +109,16 @@ fn check(args: &Args, parts: &dyn Parts, shelf: Option<&Shelf>, context: &mut Co
     let (hidden, left_out) = (report.findings.hidden().clone(), report.findings.left_out().clone());
     let (findings, workflows) = (report.findings.sorted(), report.workflows);
     let texts = texts(parts, &findings);
-    let checked =
-        Checked { findings, workflows, commit: parts.commit(), at, rehearsed: !args.no_rehearsal, hidden, left_out };
+    let checked = Checked {
+        findings,
+        workflows,
+        commit: parts.commit(),
+        at,
+        rehearsed: !args.no_rehearsal,
+        authors: args.since.is_some(),
+        hidden,
+        left_out,
+    };
     let text = show(&checked, args.format, context.look(), &|path| {
         older.get(path).or_else(|| texts.get(path)).map(String::as_str)
     });

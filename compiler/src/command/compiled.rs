@@ -152,8 +152,16 @@ fn report(found: Report, parts: &Commit, at: Moment, format: Style, context: &mu
     let (hidden, left_out) = (found.findings.hidden().clone(), found.findings.left_out().clone());
     let (findings, workflows) = (found.findings.sorted(), found.workflows);
     let texts = texts(parts, &findings);
-    let shown =
-        findings::Checked { findings, workflows, commit: parts.commit(), at, rehearsed: true, hidden, left_out };
+    let shown = findings::Checked {
+        findings,
+        workflows,
+        commit: parts.commit(),
+        at,
+        rehearsed: true,
+        authors: true,
+        hidden,
+        left_out,
+    };
     let text = show(&shown, format, context.look(), &|path| texts.get(path).map(String::as_str));
     context.print(&text)
 }

@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::publish::prepare::{Target, published};
 use crate::publish::send::{roots_of, sign_freshness};
 use crate::publish::sign::KeyFile;
+use crate::publish::spec::Spoilt;
 use crate::publish::{branch, newest};
 
 const FIRST_ROOT: &str = "trust/root/1.toml";
@@ -69,7 +70,10 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
             signed.failed.push(Failed { place: place.clone(), branch: None, why });
         }
     }
-    let Signed { text, rows, mut failed } = signed;
+    let Signed { text, rows, mut failed, spoilt } = signed;
+    for (remote, one) in spoilt {
+        remote.tell(&repository, &one, context)?;
+    }
     let mut value = json!({ "at": at, "releases": rows });
     if let Some(value) = value.as_object_mut().filter(|_| !failed.is_empty()) {
         value.insert("failed".to_owned(), failed.iter().map(Failed::told).collect());
@@ -99,6 +103,8 @@ struct Signed {
     text: String,
     rows: Vec<serde_json::Value>,
     failed: Vec<Failed>,
+    /// Branches of agents that could not be taken, each with its remote.
+    spoilt: Vec<(RemoteArgs, Spoilt)>,
 }
 
 /// A remote, or one branch of it, for which nothing was signed.
@@ -127,21 +133,29 @@ fn sign_place(
     signed: &mut Signed,
 ) -> Result<(), Error> {
     let region = place.region.as_ref();
-    match region {
+    let mut spoilt = match region {
         // The server of one region knows nothing of the others, or nothing that is new.
         Some(region) => {
             let branches = format!("refs/heads/release/*/{region}");
-            remote.fetch_as(repository, &[format!("+{branches}:{branches}")])?;
+            remote.fetch_as(repository, &[format!("+{branches}:{branches}")])?
         }
-        None => remote.fetch(repository, &["release/", "status/"])?,
-    }
+        None => remote.fetched(repository, &["release/", "status/"])?,
+    };
     let mut all = targets(&branch::branches(repository, "release/")?);
     all.retain(|_, target| region.is_none_or(|region| target.region == *region));
     if region.is_some() {
         let status = |target: &Target| format!("refs/heads/status/{}/{}/*", target.environment, target.region);
         let specs = all.values().map(status).map(|branches| format!("+{branches}:{branches}"));
-        remote.fetch_as(repository, &specs.collect::<Vec<_>>())?;
+        spoilt.extend(remote.fetch_as(repository, &specs.collect::<Vec<_>>())?);
     }
+    // What stands here of a branch that could not be taken says nothing of what is the newest there.
+    let (lost, told): (Vec<Spoilt>, Vec<Spoilt>) =
+        spoilt.into_iter().partition(|one| all.remove(&one.branch).is_some());
+    signed.failed.extend(lost.into_iter().map(|one| {
+        let why = Error::input(format!("of {place}, {one}"));
+        Failed { place: place.clone(), branch: Some(one.branch), why }
+    }));
+    signed.spoilt.extend(told.into_iter().map(|one| (remote.clone(), one)));
     let mut pushed = Vec::new();
     for (name, target) in all {
         // Nor does one branch that somebody spoilt or wound back.

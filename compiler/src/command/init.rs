@@ -31,14 +31,19 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let folder = &args.folder;
     refuse_full(folder)?;
+    refuse_inside(folder)?;
     let mut files = Vec::new();
-    write_folder(&TEMPLATE, folder, &mut files)?;
-    files.sort();
-    if Repository::discover(folder).is_err() {
-        let mut options = RepositoryInitOptions::new();
-        let tried = |e| Error::git(format!("make a repository in {}", folder.display()), e);
-        Repository::init_opts(folder, options.initial_head("main")).map_err(tried)?;
+    let (was_there, was_repository) = (folder.exists(), folder.join(".git").exists());
+    let made = write_folder(&TEMPLATE, folder, &mut files).and_then(|()| make_repository(folder));
+    if let Err(error) = made {
+        // On a full disk as elsewhere: what is half there would be in the way of the next call.
+        if !was_repository {
+            drop(std::fs::remove_dir_all(folder.join(".git")));
+        }
+        take_back(folder, &files, was_there);
+        return Err(error);
     }
+    files.sort();
     match args.format {
         Format::Json => context.print_json(&serde_json::json!({ "folder": folder.display().to_string(), "files": files }))?,
         Format::Human => context.print(&format!(
@@ -68,12 +73,97 @@ fn refuse_full(folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// A folder of another repository would be a part of its commits, and a source is a repository of its own.
+fn refuse_inside(folder: &Path) -> Result<(), Error> {
+    let above = folder.ancestors().find(|above| above.exists() && !above.as_os_str().is_empty());
+    let above = above.unwrap_or(Path::new("."));
+    let Ok(repository) = Repository::discover(above) else { return Ok(()) };
+    let top = repository.workdir().unwrap_or_else(|| repository.path());
+    if folder.canonicalize().is_ok_and(|folder| top.canonicalize().is_ok_and(|top| top == folder)) {
+        return Ok(());
+    }
+    Err(Error::input(format!(
+        "{folder} would be a part of the repository {top}, and a source is a repository of its own: `git init {folder}` first if it is to be one inside of that, or name a folder elsewhere",
+        folder = folder.display(),
+        top = top.display(),
+    )))
+}
+
+fn make_repository(folder: &Path) -> Result<(), Error> {
+    if folder.join(".git").exists() && Repository::open(folder).is_ok() {
+        return Ok(());
+    }
+    let mut options = RepositoryInitOptions::new();
+    let tried = |e| Error::git(format!("make a repository in {}", folder.display()), e);
+    Repository::init_opts(folder, options.initial_head("main")).map(drop).map_err(tried)
+}
+
+/// Removes what was written, and the folders that are empty then.
+fn take_back(folder: &Path, files: &[String], was_there: bool) {
+    for file in files {
+        drop(std::fs::remove_file(folder.join(file)));
+        let above = Path::new(file).ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
+        // Only an empty one goes.
+        above.for_each(|above| drop(std::fs::remove_dir(folder.join(above))));
+    }
+    // The folder that could be made and the file in it not.
+    let empty = TEMPLATE.dirs().map(Dir::path).chain([Path::new("")]);
+    for inner in empty.filter(|inner| !was_there || !inner.as_os_str().is_empty()) {
+        drop(std::fs::remove_dir(folder.join(inner)));
+    }
+}
+
 fn write_folder(from: &Dir<'_>, to: &Path, written: &mut Vec<String>) -> Result<(), Error> {
     for file in from.files() {
         let path = file.path().display().to_string();
         let name = HIDDEN.iter().find(|(plain, _)| *plain == path).map_or(path.as_str(), |(_, hidden)| hidden);
-        write(&to.join(name), file.contents())?;
+        // Told before it is there, so that what is half there is taken back too.
         written.push(name.to_owned());
+        write(&to.join(name), file.contents())?;
     }
     from.dirs().try_for_each(|inner| write_folder(inner, to, written))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a full disk leaves is what was there before.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "what is in the way of a file")]
+    fn a_call_that_failed_can_be_repeated() {
+        let home = tempfile::tempdir().unwrap();
+        for was_there in [false, true] {
+            let folder = home.path().join(format!("source-{was_there}"));
+            if was_there {
+                std::fs::create_dir(&folder).unwrap();
+            }
+            let mut files = Vec::new();
+            write_folder(&TEMPLATE, &folder, &mut files).unwrap();
+            take_back(&folder, &files, was_there);
+            assert_eq!(folder.exists(), was_there);
+            refuse_full(&folder).unwrap();
+        }
+        // Of one that failed at some file.
+        let folder = home.path().join("part");
+        let mut files = vec!["README.md".to_owned(), "clients/acme/client.toml".to_owned()];
+        std::fs::create_dir_all(folder.join("clients/acme")).unwrap();
+        std::fs::write(folder.join("README.md"), "").unwrap();
+        files.push("catalog/integrations/helpdesk.toml".to_owned());
+        std::fs::create_dir_all(folder.join("catalog/integrations")).unwrap();
+        take_back(&folder, &files, false);
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn a_folder_of_another_repository_is_refused_unless_it_is_one_itself() {
+        let home = tempfile::tempdir().unwrap();
+        Repository::init(home.path()).unwrap();
+        refuse_inside(home.path()).unwrap();
+        let inner = home.path().join("tools/workflows");
+        let refused = refuse_inside(&inner).unwrap_err().to_string();
+        assert!(refused.contains("git init"), "{refused}");
+        Repository::init(&inner).unwrap();
+        refuse_inside(&inner).unwrap();
+    }
 }

@@ -9,14 +9,16 @@ use assent_schema::time::{Moment, Period};
 use assent_schema::trust::{Approval, Decision, Statement};
 use clap::ValueEnum;
 
+use git2::{ErrorCode, Oid, Repository};
+
 use super::repository::{all_here, commit, worktree};
 use super::{Context, Outcome};
 use crate::check::{Survey, survey};
 use crate::compare::{Absent, absent, compare, state};
 use crate::error::Error;
-use crate::publish::branch;
+use crate::publish::{branch, opened};
 use crate::show::plan as text;
-use crate::source::{File, Parts, Place};
+use crate::source::{File, Parts, Place, open_commit, resolve_commit};
 
 /// How long a drafted approval lasts; a client may sign for less, or for up to 400 days.
 const DRAFT_LASTS: Period = Period::days(365);
@@ -24,7 +26,8 @@ const DRAFT_LASTS: Period = Period::days(365);
 /// Shows what a pull request changes for each client, and the approvals it still needs.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The commits, as `BASE..HEAD`; one commit alone is compared with nothing.
+    /// The commits, as `BASE..HEAD`, or `MAIN...HEAD` to compare with where they went apart, as forges do. A side that is
+    /// left out is HEAD; one commit alone is compared with nothing.
     #[arg(default_value = "HEAD", value_name = "BASE..HEAD")]
     range: String,
     /// The repository.
@@ -62,17 +65,14 @@ enum Style {
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let at = args.at.unwrap_or_else(|| context.now());
     let repository = branch::open(&args.repo)?;
-    let (base, head) = match args.range.split_once("..") {
-        Some((base, head)) => (Some(base), if head.is_empty() { "HEAD" } else { head }),
-        None => (None, args.range.as_str()),
-    };
-    let mut base = base.map(|base| commit(&repository, base)).transpose()?;
+    let Range { base, head } = Range::of(&repository, &args.range)?;
+    let mut base = base.map(|base| open_commit(&repository, base)).transpose()?;
     let before = base.as_ref().map(|base| base as &dyn Parts);
     let (absent, (head, found)) = if args.worktree {
-        let head = worktree(&args.repo)?;
+        let head = worktree(&opened::top(&args.repo))?;
         (absent(before, &head), survey(&head, at)?)
     } else {
-        let mut head = commit(&repository, head)?;
+        let mut head = commit(&repository, &head)?;
         let absent = absent(before, &head);
         match (&args.draft, &mut base) {
             (Some(client), _) => head.keep_only(client),
@@ -107,6 +107,33 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         context.note("assent: a pin moves to or from what is not here; fetch it with `assent trust pin` to see what that changes")?;
     }
     Ok(Outcome::of(unread || moved))
+}
+
+/// Two commits, as git writes a range.
+struct Range {
+    base: Option<Oid>,
+    head: String,
+}
+
+impl Range {
+    fn of(repository: &Repository, range: &str) -> Result<Self, Error> {
+        let side = |side: &str| if side.is_empty() { "HEAD".to_owned() } else { side.to_owned() };
+        if let Some((one, other)) = range.split_once("...") {
+            let (one, head) = (side(one), side(other));
+            let ends = (resolve_commit(repository, &one)?, resolve_commit(repository, &head)?);
+            let base = repository.merge_base(ends.0, ends.1).map_err(|error| match error.code() {
+                ErrorCode::NotFound => Error::input(format!(
+                    "{one} and {head} have no commit in common here; in a clone without its history, `git fetch --unshallow` first"
+                )),
+                _ => Error::git(format!("find where {one} and {head} went apart"), error),
+            })?;
+            return Ok(Self { base: Some(base), head });
+        }
+        Ok(match range.split_once("..") {
+            Some((base, head)) => Self { base: Some(resolve_commit(repository, &side(base))?), head: side(head) },
+            None => Self { base: None, head: range.to_owned() },
+        })
+    }
 }
 
 /// The approval file that a client still has to sign.

@@ -24,6 +24,7 @@ use crate::check::{Options, examine, survey_project, unassigned_author};
 use crate::error::Error;
 use crate::evidence::{Holder, Log, Note, Region, Row, Seen, Verdict, Whole, judge, read};
 use crate::publish::history::{History, checkpoints, history};
+use crate::publish::named::read_named;
 use crate::publish::prepare::{Target, published};
 use crate::publish::standing::{roots_of_source, standing, targets};
 use crate::publish::verdict;
@@ -90,12 +91,12 @@ pub(super) fn gather(
     source: &SourceArgs,
     args: &SeenArgs,
     client: Option<&ClientId>,
-    context: &Context<'_>,
+    context: &mut Context<'_>,
 ) -> Result<(Head, Vec<Row>), Error> {
     let at = source.at.unwrap_or_else(|| context.now());
     let progress = context.progress();
     let repository = source.open()?;
-    args.remote.fetch(&repository, &["release/", "status/"])?;
+    args.remote.fetch(&repository, &["release/", "status/"], context)?;
     let commit = resolve_commit(&repository, &source.commit)?;
     let parts = open_commit(&repository, commit)?;
     let mut away = parts.away();
@@ -193,7 +194,7 @@ fn logs(args: &SeenArgs, repository: &Repository, root: &Root, project: &Project
     let files: Vec<(String, Vec<u8>)> = args
         .ledgers
         .iter()
-        .map(|path| Ok((path.display().to_string(), read_up_to(path, LEDGER_MOST_BYTES)?)))
+        .map(|path| Ok((path.display().to_string(), read_named(path, LEDGER_MOST_BYTES)?)))
         .collect::<Result<_, Error>>()?;
     let origins: BTreeSet<Origin> = files.iter().filter_map(|(_, bytes)| export::origin(bytes)).collect();
     let mut notes = args.since.iter().map(|path| kept_note(path, &origins)).collect::<Result<Vec<_>, _>>()?;
@@ -209,7 +210,7 @@ fn logs(args: &SeenArgs, repository: &Repository, root: &Root, project: &Project
 /// A checkpoint that somebody kept, of one of these logs.
 fn kept_note(path: &Path, origins: &BTreeSet<Origin>) -> Result<Note, Error> {
     let name = path.display().to_string();
-    let text = read_up_to(path, u64::try_from(NOTE_MOST_BYTES).unwrap_or(u64::MAX))?;
+    let text = read_named(path, u64::try_from(NOTE_MOST_BYTES).unwrap_or(u64::MAX))?;
     let text = String::from_utf8(text)
         .ok()
         .filter(|text| Checkpoint::peek(text).is_ok_and(|head| origins.contains(&head.origin)));
@@ -261,15 +262,6 @@ fn kept() -> Vec<String> {
 fn answer_by(tier: Tier, severity: &str, opened: Moment, hours: &BusinessHours) -> Option<Moment> {
     let severity = if severity == Severity::Normal.as_str() { Severity::Normal } else { Severity::Critical };
     respond_by(tier, severity, opened, hours).map(|clock| clock.until)
-}
-
-fn read_up_to(path: &Path, most_bytes: u64) -> Result<Vec<u8>, Error> {
-    let cannot = |e| Error::io(format!("read {}", path.display()), e);
-    let size = std::fs::metadata(path).map_err(cannot)?.len();
-    if size > most_bytes {
-        return Err(Error::input(format!("{} is larger than {most_bytes} bytes", path.display())));
-    }
-    std::fs::read(path).map_err(cannot)
 }
 
 /// How many files of a commit are looked through, how many are too large to be, and SHA-256 of each post-mortem.

@@ -63,7 +63,7 @@ pub(super) struct Args {
 /// When there is no such repository, commit or environment, a key does not count, or git refuses.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let agents = poke::agents(&args.pokes)?;
-    args.remote.fetch(&args.source.open()?, &["release/", "status/"])?;
+    args.remote.fetch(&args.source.open()?, &["release/", "status/"], context)?;
     let wanted = Wanted {
         environment: &args.environment,
         regions: &args.regions,

@@ -10,8 +10,10 @@ use assent_schema::id::ClientId;
 use assent_schema::time::Moment;
 use git2::Repository;
 
+use super::Context;
 use crate::error::Error;
-use crate::publish::{branch, remote};
+use crate::publish::spec::Spoilt;
+use crate::publish::{branch, opened, remote};
 use crate::source::{
     CLIENTS_LOCK, Commit, Held, Parts, PinnedClients, Source, look_beside, open_commit, read_pinned, read_worktree,
     read_worktree_file, resolve_commit,
@@ -53,7 +55,7 @@ impl SourceArgs {
     /// # Errors
     /// When a folder or file cannot be read.
     pub fn worktree(&self) -> Result<Held, Error> {
-        worktree(&self.repo)
+        worktree(&opened::top(&self.repo))
     }
 
     /// The work tree, with what stands in it beside the source looked through for secrets.
@@ -61,19 +63,19 @@ impl SourceArgs {
     /// # Errors
     /// As [`Self::worktree`].
     pub fn whole_worktree(&self) -> Result<Held, Error> {
-        let (mut source, mut findings) = read_worktree(&self.repo)?;
-        match branch::open(&self.repo) {
+        let root = opened::top(&self.repo);
+        let (mut source, mut findings) = read_worktree(&root)?;
+        match branch::open(&root) {
             Ok(repository) => {
-                let (beside, found) = look_beside(&self.repo, &repository)?;
+                let (beside, found) = look_beside(&root, &repository)?;
                 source.absorb(beside);
                 findings.append(found);
             }
-            // Only git tells what would be committed.
-            Err(_) => {
-                findings.leave_out("files beside the source, since this is no repository that can be read".into());
-            }
+            // Only git tells what would be committed. And whoever looks at files first is told in time that no commit of them
+            // would be read.
+            Err(why) => findings.leave_out(format!("files beside the source, since {why}")),
         }
-        held(&self.repo, source, findings)
+        held(&root, source, findings)
     }
 }
 
@@ -159,13 +161,31 @@ impl RemoteArgs {
         self.remote.clone().or_else(|| repository.find_remote("origin").is_ok().then(|| "origin".to_owned()))
     }
 
-    /// Fetches the branches whose names begin so.
+    /// Fetches the branches whose names begin so, and tells which could not be taken.
     ///
     /// # Errors
     /// When the remote cannot be reached.
-    pub fn fetch(&self, repository: &Repository, prefixes: &[&str]) -> Result<(), Error> {
-        let Some(remote) = self.chosen(repository) else { return Ok(()) };
+    pub fn fetch(&self, repository: &Repository, prefixes: &[&str], context: &mut Context<'_>) -> Result<(), Error> {
+        let spoilt = self.fetched(repository, prefixes)?;
+        spoilt.iter().try_for_each(|one| self.tell(repository, one, context))
+    }
+
+    /// Fetches the branches whose names begin so; says which could not be taken.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`].
+    pub fn fetched(&self, repository: &Repository, prefixes: &[&str]) -> Result<Vec<Spoilt>, Error> {
+        let Some(remote) = self.chosen(repository) else { return Ok(Vec::new()) };
         remote::fetch(repository, &remote, prefixes)
+    }
+
+    /// Tells of a branch that could not be taken.
+    ///
+    /// # Errors
+    /// When standard error is closed or full.
+    pub fn tell(&self, repository: &Repository, spoilt: &Spoilt, context: &mut Context<'_>) -> Result<(), Error> {
+        let remote = self.chosen(repository).unwrap_or_default();
+        context.note(&format!("assent: of {}, {spoilt}", remote::shown(&remote)))
     }
 
     /// The names of the remote's branches that begin so; nothing where no remote is asked.
@@ -180,9 +200,9 @@ impl RemoteArgs {
     ///
     /// # Errors
     /// As [`Self::fetch`].
-    pub fn fetch_as(&self, repository: &Repository, specs: &[String]) -> Result<(), Error> {
-        let Some(remote) = self.chosen(repository) else { return Ok(()) };
-        if specs.is_empty() { Ok(()) } else { remote::fetch_as(repository, &remote, specs) }
+    pub fn fetch_as(&self, repository: &Repository, specs: &[String]) -> Result<Vec<Spoilt>, Error> {
+        let Some(remote) = self.chosen(repository) else { return Ok(Vec::new()) };
+        if specs.is_empty() { Ok(Vec::new()) } else { remote::fetch_as(repository, &remote, specs) }
     }
 
     /// Pushes branches.

@@ -94,7 +94,7 @@ impl FromStr for WorkflowArgument {
 /// When there is no older plan, a key does not count, or git refuses.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let repository = branch::open(&args.repo)?;
-    args.remote.fetch(&repository, &["release/", "status/"])?;
+    args.remote.fetch(&repository, &["release/", "status/"], context)?;
     let target = Target { environment: args.environment.clone(), region: args.region.clone() };
     let newest = published(&repository, &target, &args.believed)?
         .ok_or_else(|| Error::input(format!("there is no release on {}", target.branch())))?;

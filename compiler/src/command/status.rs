@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use assent_schema::id::{Environment, Region};
+use assent_schema::id::{AgentId, Environment, Region};
+use assent_schema::status::RefusedStatus;
 use assent_schema::time::Moment;
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ use super::{Context, Format, Outcome};
 use crate::error::Error;
 use crate::publish::branch;
 use crate::publish::standing::{Standing, roots_of_source, standing, targets};
-use crate::publish::verdict::{AgentVerdict, Finding, Verdict};
+use crate::publish::verdict::{AgentVerdict, Finding, Verdict, said_of_refusal};
 use crate::source::resolve_commit;
 
 /// Says of each environment and region whether a commit works there, from what its agents signed. Exit status 1 unless all
@@ -48,7 +49,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let at = args.at.unwrap_or_else(|| context.now());
     let repository = branch::open(&args.repo)?;
-    args.remote.fetch(&repository, &["release/", "status/"])?;
+    args.remote.fetch(&repository, &["release/", "status/"], context)?;
     let commit = resolve_commit(&repository, &args.commit)?;
     let roots = roots_of_source(&repository, commit)?;
     let mut all = Vec::new();
@@ -76,6 +77,10 @@ fn text(all: &[Standing], at: Moment) -> String {
         let _written = writeln!(out, "{place}: {}", said(&one.judged.finding));
         for (agent, judged) in &one.judged.agents {
             let _written = writeln!(out, "  {agent}: {}{}", judged.finding.verdict.as_str(), seen(judged, at));
+            for refused in refused(one, agent) {
+                let _written =
+                    writeln!(out, "    it refused what it found since its release: {}", said_of_refusal(refused));
+            }
             for ((client, workflow), finding) in &judged.workflows {
                 let _written = writeln!(out, "    {client}/{workflow}: {}", said(finding));
             }
@@ -85,6 +90,11 @@ fn text(all: &[Standing], at: Moment) -> String {
         }
     }
     out
+}
+
+/// What an agent said no to since the release that it took last.
+fn refused<'s>(one: &'s Standing, agent: &AgentId) -> impl Iterator<Item = &'s RefusedStatus> {
+    one.statuses.get(agent).into_iter().flat_map(|status| &status.refused)
 }
 
 fn said(finding: &Finding) -> String {
@@ -112,6 +122,7 @@ fn region(one: &Standing) -> Value {
             "verdict": judged.finding.verdict,
             "why": judged.finding.why,
             "seen": judged.seen,
+            "refused": refused(one, agent).collect::<Vec<_>>(),
             "workflows": workflows.collect::<Vec<_>>(),
         })
     });

@@ -17,7 +17,8 @@ use super::repository::{commit, worktree};
 use super::{Context, Format, Outcome, from_run, rehearsing};
 use crate::check::{JudgedWorkflow, Survey, survey};
 use crate::error::Error;
-use crate::publish::branch;
+use crate::publish::named::read_named;
+use crate::publish::{branch, opened};
 use crate::resolve::{Client, PRODUCTION, Workflow, in_parallel};
 use crate::sentence;
 use crate::show::rehearsed::{self, Story, Told, Untested};
@@ -71,7 +72,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let at = args.at.unwrap_or_else(|| context.now());
     let (survey, _) = match &args.commit {
         Some(revision) => survey(&commit(&branch::open(&args.repo)?, revision)?, at)?,
-        None => survey(&worktree(&args.repo)?, at)?,
+        None => survey(&worktree(&opened::top(&args.repo))?, at)?,
     };
     if let Some(file) = &args.from_run {
         return skeleton(&survey, file, args.format, context);
@@ -113,11 +114,7 @@ fn is_export(bytes: &[u8]) -> bool {
 
 /// Prints a scenario that goes as a run went.
 fn skeleton(survey: &Survey, file: &Path, format: Format, context: &mut Context<'_>) -> Result<Outcome, Error> {
-    let tried = |e| Error::io(format!("read {}", file.display()), e);
-    if std::fs::metadata(file).map_err(tried)?.len() > STORY_MOST_BYTES {
-        return Err(Error::input(format!("{} is too large for the story of one run", file.display())));
-    }
-    let bytes = std::fs::read(file).map_err(tried)?;
+    let bytes = read_named(file, STORY_MOST_BYTES)?;
     let story: RunStory = serde_json::from_slice(&bytes).map_err(|e| {
         if is_export(&bytes) {
             return Error::input(format!(

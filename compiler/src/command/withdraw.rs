@@ -15,6 +15,7 @@ use super::{Context, Format, Outcome};
 use crate::check::cancelled::Nameable;
 use crate::check::{Judged, survey};
 use crate::error::Error;
+use crate::publish::opened;
 use crate::publish::sign::{self, KeyFile};
 
 /// Which uses an approver says no to, and who hears it; `reject` and `withdraw` take the same.
@@ -64,6 +65,13 @@ pub(super) fn reject(args: &Args, context: &mut Context<'_>) -> Result<Outcome, 
     state(args, "reject", Decision::Reject, context)
 }
 
+impl Args {
+    /// Where the files of the source begin.
+    fn root(&self) -> PathBuf {
+        opened::top(&self.repo)
+    }
+}
+
 fn state(
     args: &Args,
     name: &str,
@@ -72,10 +80,10 @@ fn state(
 ) -> Result<Outcome, Error> {
     // All of them are read before anything is written.
     let agents = args.agents.iter().map(|to| Ok((to, Authority::new(to)?))).collect::<Result<Vec<_>, Error>>()?;
-    let (_, project) = newest_root(&args.repo)?.ok_or_else(|| Error::input("there is no root in this repository"))?;
-    let (newest, approvers) = newest_approvers(&args.repo, &args.client)?
+    let (_, project) = newest_root(&args.root())?.ok_or_else(|| Error::input("there is no root in this repository"))?;
+    let (newest, approvers) = newest_approvers(&args.root(), &args.client)?
         .ok_or_else(|| Error::input(format!("the client {} has no approvers in this repository", args.client)))?;
-    let reset = waiting_reset(&args.repo, &args.client, context.now())?;
+    let reset = waiting_reset(&args.root(), &args.client, context.now())?;
     let cancelled = cancelled(args, reset.as_ref())?;
     refuse_what_is_not(args, &cancelled, context)?;
     // While a reset waits, who was an approver before it still is.
@@ -85,7 +93,7 @@ fn state(
         let (person, client) = (&args.key.person, &args.client);
         return Err(Error::input(format!("{person} is not an approver of {client}; they are: {}", people.join(", "))));
     }
-    let folder = args.repo.join(format!("clients/{}/approvals", args.client));
+    let folder = args.root().join(format!("clients/{}/approvals", args.client));
     let serial = highest_serial(&folder)?.saturating_add(1);
     let client = args.client.clone();
     let statement = Statement { project, client, approvers, serial, given: context.now(), says: says(cancelled) };
@@ -157,7 +165,7 @@ fn cancelled(args: &Args, reset: Option<&WaitingReset>) -> Result<Vec<Cancelled>
 /// of the work tree says what there is; only a use that no file has costs a look at what the workflows need.
 fn refuse_what_is_not(args: &Args, cancelled: &[Cancelled], context: &Context<'_>) -> Result<(), Error> {
     let mut nameable = Nameable::default();
-    let client = args.repo.join(format!("clients/{}", args.client));
+    let client = args.root().join(format!("clients/{}", args.client));
     for file in toml_files(&client.join("workflows"))? {
         let name = file.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
         nameable.take_workflow(name);
@@ -165,7 +173,7 @@ fn refuse_what_is_not(args: &Args, cancelled: &[Cancelled], context: &Context<'_
     statements(&client.join("approvals"))?.iter().for_each(|statement| nameable.take(statement));
     let lacks_use = |named: &Cancelled| matches!(named, Cancelled::Digest(_)) && nameable.lacks(named).is_some();
     if cancelled.iter().any(lacks_use) {
-        let (found, _) = survey(&worktree(&args.repo)?, context.now())?;
+        let (found, _) = survey(&worktree(&args.root())?, context.now())?;
         let needed = found.judged.get(&args.client).into_iter().flat_map(Judged::uses);
         needed.for_each(|used| nameable.take_use(used));
     }

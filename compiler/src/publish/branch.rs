@@ -3,13 +3,11 @@
 //! Nothing is checked out; trees are walked and built in the object database.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use assent_schema::id::{Environment, Region};
 use assent_schema::time::Moment;
 use git2::{FileMode, ObjectType, Oid, Repository, Signature, Time, Tree};
 
-use super::config;
 use crate::error::Error;
 
 /// The largest file that is read from a branch, in bytes.
@@ -31,14 +29,7 @@ pub fn release_branch(environment: &Environment, region: &Region) -> String {
     format!("release/{environment}/{region}")
 }
 
-/// Opens a repository, bare or not.
-///
-/// # Errors
-/// When there is none, or its configuration includes what is no plain file.
-pub fn open(path: &Path) -> Result<Repository, Error> {
-    config::look_at(path)?;
-    Repository::open(path).map_err(|e| Error::git(format!("open the repository {}", path.display()), e))
-}
+pub use super::opened::open;
 
 /// The commit that a branch stands at; nothing when there is no such branch.
 ///

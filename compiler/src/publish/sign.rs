@@ -8,10 +8,13 @@ use assent_schema::id::PersonId;
 use assent_schema::trust::{Namespace, SignatureError, Signer, sign, verify};
 
 use super::listed::listed;
+use super::named::read_named;
 use crate::error::Error;
 
 /// The largest private key file, in bytes.
 const KEY_MOST_BYTES: u64 = 16 << 10;
+/// The largest file that is signed beside itself, in bytes.
+pub const SIGNED_MOST_BYTES: u64 = 64 << 20;
 
 /// A person and the private key file with which that person signs, written `person=file`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,9 @@ impl FromStr for KeyFile {
     fn from_str(text: &str) -> Result<Self, String> {
         let (person, file) = text.split_once('=').ok_or("write it as person=key-file")?;
         let person = person.parse().map_err(|e| format!("`{person}` {e}"))?;
+        if file.is_empty() {
+            return Err("name the key's file behind the `=`".to_owned());
+        }
         Ok(Self { person, file: file.into() })
     }
 }
@@ -47,13 +53,10 @@ impl KeyFile {
 /// # Errors
 /// When there is no such file, or it is no key that can sign here.
 pub fn read_key(file: &Path) -> Result<Signer, Error> {
-    let size = std::fs::metadata(file).map_err(|e| Error::io(format!("read {}", file.display()), e))?.len();
-    if size > KEY_MOST_BYTES {
-        return Err(Error::input(format!("{} is not a private key: it is too large", file.display())));
-    }
-    let bytes = std::fs::read(file).map_err(|e| Error::io(format!("read {}", file.display()), e))?;
-    let bytes = zeroize::Zeroizing::new(bytes);
-    Signer::from_openssh(&bytes).map_err(|e| Error::input(format!("{} {e}", file.display())))
+    let bytes = zeroize::Zeroizing::new(read_named(file, KEY_MOST_BYTES)?);
+    let is_public = bytes.starts_with(b"ssh-") || bytes.starts_with(b"sk-ssh-");
+    let help = if is_public { ": this is the public half, the private one is the file without `.pub`" } else { "" };
+    Signer::from_openssh(&bytes).map_err(|e| Error::input(format!("{} {e}{help}", file.display())))
 }
 
 /// What is added where nobody could be asked who may sign.
@@ -74,7 +77,7 @@ pub struct Beside {
 /// # Errors
 /// When the key or the file cannot be read, the signature would not count, or cannot be written.
 pub fn sign_beside(file: &Path, namespace: Namespace, key: &KeyFile) -> Result<Beside, Error> {
-    let bytes = std::fs::read(file).map_err(|e| Error::io(format!("read {}", file.display()), e))?;
+    let bytes = read_named(file, SIGNED_MOST_BYTES)?;
     let (signer, person) = (key.read()?, &key.person);
     let armour = sign(&signer, namespace, &bytes);
     let path = signature_path(file, person);
@@ -114,7 +117,8 @@ pub fn signature_path(file: &Path, person: &PersonId) -> PathBuf {
     path.into()
 }
 
-/// Writes a file whole: into a new one beside it that then takes its place.
+/// Writes a file whole: into a new one beside it that then takes its place. A link leads to the file that is meant; a device or
+/// a pipe is written to and stays what it is.
 ///
 /// # Errors
 /// When it cannot be written; then the old one stands.
@@ -122,6 +126,15 @@ pub fn signature_path(file: &Path, person: &PersonId) -> PathBuf {
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let tried = |e| Error::io(format!("write {}", path.display()), e);
     path.parent().filter(|p| !p.as_os_str().is_empty()).map_or(Ok(()), std::fs::create_dir_all).map_err(tried)?;
+    let meant = match path.canonicalize() {
+        Ok(meant) if meant.is_file() => meant,
+        Ok(other) => {
+            let opened = std::fs::OpenOptions::new().write(true).open(other);
+            return opened.and_then(|mut other| other.write_all(bytes)).map_err(tried);
+        }
+        Err(_) => path.to_owned(),
+    };
+    let path = meant.as_path();
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let written =
@@ -149,10 +162,27 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "what stood there before")]
+    fn what_is_no_plain_file_stays_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        std::fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write(&link, b"new").unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), b"new");
+        assert!(link.symlink_metadata().unwrap().is_symlink(), "the link stays one");
+        write(Path::new("/dev/null"), b"gone").unwrap();
+        assert!(!Path::new("/dev/null").is_file(), "a device is not replaced by a file");
+        assert!(write(Path::new("/dev/full"), b"gone").unwrap_err().to_string().contains("/dev/full"));
+        assert!(write(folder.path(), b"gone").is_err());
+    }
+
+    #[test]
     fn a_key_is_named_with_its_person() {
         let key: KeyFile = "alice=/keys/alice".parse().unwrap();
         assert_eq!((key.person.as_str(), key.file.to_str()), ("alice", Some("/keys/alice")));
         assert!("/keys/alice".parse::<KeyFile>().is_err());
+        assert!("alice=".parse::<KeyFile>().is_err());
         assert!("Alice=/keys/alice".parse::<KeyFile>().is_err());
         let path = signature_path(Path::new("trust/root/1.toml"), &key.person);
         assert_eq!(path, Path::new("trust/root/1.toml.alice.sig"));

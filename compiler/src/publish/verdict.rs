@@ -9,7 +9,7 @@ use assent_schema::canon::Digest;
 use assent_schema::id::{AgentId, ClientId, WorkflowId};
 use assent_schema::ledger::HeldWhat;
 use assent_schema::release::FRESHNESS_LIVES;
-use assent_schema::status::{ReleaseStatus, Stage, Status, WorkflowStatus};
+use assent_schema::status::{RefusedStatus, ReleaseStatus, Stage, Status, WorkflowStatus};
 use assent_schema::time::{Moment, Period};
 use serde::Serialize;
 
@@ -227,8 +227,8 @@ fn out_of_time(said: Moment, now: Moment) -> Option<Finding> {
 /// What is wrong where an agent runs another release, or says what cannot be of this one.
 fn elsewhere(question: &Question<'_>, released: &Released, status: &Status) -> Option<Finding> {
     let refused = status.refused.iter().find(|refused| refused.digest == released.manifest);
-    let refused =
-        refused.map(|refused| Finding::new(Verdict::Refused, format!("it refused the release: {}", refused.code)));
+    let refused = refused
+        .map(|refused| Finding::new(Verdict::Refused, format!("it refused the release: {}", said_of_refusal(refused))));
     if let Some(halt) = &status.halt {
         let why: Vec<String> = halt.why.iter().map(ToString::to_string).collect();
         let why = format!("it starts nothing until on-call signs a recovery: {}", why.join(", "));
@@ -244,6 +244,12 @@ fn elsewhere(question: &Question<'_>, released: &Released, status: &Status) -> O
             .then(|| Finding::new(Verdict::Unknown, "what it says of the release is not what the release says"));
     }
     Some(refused.unwrap_or_else(|| other_release(released, runs)))
+}
+
+/// What an agent says of something that it said no to.
+pub fn said_of_refusal(refused: &RefusedStatus) -> String {
+    let what = refused.what.as_ref().map(|what| format!(" ({})", what.escape_debug())).unwrap_or_default();
+    format!("{}{what}", refused.code)
 }
 
 fn other_release(released: &Released, runs: &ReleaseStatus) -> Finding {

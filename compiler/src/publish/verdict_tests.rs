@@ -148,3 +148,16 @@ fn the_words_are_those_of_the_json() {
         assert_eq!(serde_json::to_value(verdict).unwrap(), verdict.as_str());
     }
 }
+
+#[test]
+fn what_an_agent_refused_is_told_with_its_file() {
+    let refused = |what: Option<&str>| RefusedStatus {
+        code: "file-refused".into(),
+        digest: Digest::of_file(b"a commit"),
+        what: what.map(str::to_owned),
+    };
+    let named = said_of_refusal(&refused(Some("`README.md` is no file that a release has")));
+    assert_eq!(named, "file-refused (`README.md` is no file that a release has)");
+    assert_eq!(said_of_refusal(&refused(None)), "file-refused");
+    assert!(!said_of_refusal(&refused(Some("\u{1b}[2J"))).contains('\u{1b}'));
+}

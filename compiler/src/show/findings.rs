@@ -22,6 +22,8 @@ pub struct Checked {
     pub at: Moment,
     /// Whether the scenarios were run.
     pub rehearsed: bool,
+    /// Whether it was judged who signed the commits, where there are any.
+    pub authors: bool,
     /// What was not looked at because of what was found.
     pub hidden: BTreeSet<String>,
     /// What was not looked at, whatever was found.

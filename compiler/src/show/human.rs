@@ -41,6 +41,9 @@ pub(super) fn show<'t>(checked: &'t Checked, look: Look, text: &dyn Fn(&str) -> 
         out.push_str("\n\n");
     }
     out.push_str(&summary(checked));
+    if checked.commit.is_some() && !checked.authors {
+        out.push_str("Who signed the commits was not looked at; a release does: `--since ROOT`, or since the commit that was released last.\n");
+    }
     out.push_str(&listed("Not checked until these are fixed", &checked.hidden));
     out.push_str(&listed("Not looked at", &checked.left_out));
     out
@@ -209,6 +212,7 @@ mod tests {
                 rehearsed: true,
                 hidden,
                 left_out: BTreeSet::new(),
+                authors: true,
             };
             let shown = show(&checked, Look::PLAIN, &|_| Some(&text));
             assert!(shown.contains("ticket.body") && !shown.contains(&secret), "{shown}");

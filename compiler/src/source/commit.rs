@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use git2::{Odb, Oid, Repository, Tree};
+use git2::{ErrorClass, ErrorCode, Odb, Oid, Repository, Tree};
 
 use crate::error::Error;
 
@@ -37,7 +37,32 @@ pub fn resolve_commit(repository: &Repository, revision: &str) -> Result<Oid, Er
         .revparse_single(revision)
         .and_then(|object| object.peel_to_commit())
         .map(|commit| commit.id())
-        .map_err(|e| Error::git(format!("find commit `{revision}`"), e))
+        .map_err(|e| no_commit(repository, revision, e))
+}
+
+/// Why a revision leads to no commit, and what to do.
+fn no_commit(repository: &Repository, revision: &str, error: git2::Error) -> Error {
+    let is_unborn = || repository.head().is_err_and(|error| error.code() == ErrorCode::UnbornBranch);
+    if revision == "HEAD" && is_unborn() {
+        return Error::input("there is no commit yet: HEAD leads to none before the first `git commit`");
+    }
+    match (error.class(), error.code()) {
+        // An object is missing, which is another matter.
+        (ErrorClass::Odb, ErrorCode::NotFound) if repository.revparse_single(revision).is_ok() => {
+            Error::git(format!("find commit `{revision}`"), error)
+        }
+        (_, ErrorCode::Ambiguous) => {
+            Error::input(format!("`{revision}` is the beginning of several ids: write more of the one that is meant"))
+        }
+        (ErrorClass::Object, _) | (_, ErrorCode::Peel) => Error::input(format!("`{revision}` is no commit")),
+        _ if repository.is_shallow() => Error::input(format!(
+            "there is no commit `{revision}` in this clone, which is shallow: run `git fetch --unshallow` first"
+        )),
+        (_, ErrorCode::NotFound | ErrorCode::InvalidSpec) | (ErrorClass::Invalid, _) => Error::input(format!(
+            "there is no commit `{revision}` here: `git log --all --oneline` lists those that there are, `git fetch` brings more"
+        )),
+        _ => Error::git(format!("find commit `{revision}`"), error),
+    }
 }
 
 /// Reads the files of a commit that the compiler compiles; what it will not read is a finding.

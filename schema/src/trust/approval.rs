@@ -3,6 +3,7 @@
 //! # Source
 //! trust.md section 3, formats.md section 3. Promise P25.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -168,15 +169,15 @@ impl<U> File<U> {
     fn statement(
         mut self,
         file: &str,
-        says: impl FnOnce(&mut Self) -> Result<Decision, (&'static str, &'static str)>,
+        says: impl FnOnce(&mut Self) -> Result<Decision, (&'static str, Cow<'static, str>)>,
     ) -> Result<Statement, TrustError> {
         let StatementType::Approval = self.kind;
         let says = if self.schema != SCHEMA {
-            Err(("schema", "is of a schema that this version does not know"))
+            Err(("schema", "is of a schema that this version does not know".into()))
         } else if self.serial == 0 {
-            Err(("serial", "has serial 0; the first is 1"))
+            Err(("serial", "has serial 0; the first is 1".into()))
         } else if self.uses.is_empty() || self.uses.len() > USES_MOST {
-            Err(("serial", "names no data use, or too many"))
+            Err(("serial", "names no data use, or too many".into()))
         } else {
             says(&mut self)
         };
@@ -211,27 +212,31 @@ impl Statement {
         let sound = Sound::parse(file, bytes, |_| FIRST_KEYS)?;
         if sound.text("decision") == Some("approve") {
             sound.read::<File<DataUse>>()?.statement(file, |read| {
-                let expires = read.expires.ok_or(("given", "says not when it expires"))?;
+                let expires = read.expires.ok_or(("given", "says not when it expires".into()))?;
                 if expires <= read.given || expires > read.given.plus(LASTS_MOST) {
-                    return Err(("expires", "expires before it is given, or more than 400 days after"));
+                    return Err(("expires", "expires before it is given, or more than 400 days after".into()));
                 }
                 let distinct: BTreeSet<&DataUse> = read.uses.iter().collect();
                 if distinct.len() != read.uses.len() {
-                    return Err(("serial", "lists a data use twice"));
+                    return Err(("serial", "lists a data use twice".into()));
+                }
+                if let Some((number, used, key)) = (1_u32..).zip(&read.uses).find_map(lacking) {
+                    let kind = used.kind.as_str();
+                    return Err(("serial", format!("has a `{kind}` without `{key}` as data use {number}").into()));
                 }
                 Ok(Decision::Approve(Approval::new(expires, std::mem::take(&mut read.uses))))
             })
         } else {
             sound.read::<File<Named>>()?.statement(file, |read| {
                 if read.expires.is_some() {
-                    return Err(("expires", "expires, though only an approval does"));
+                    return Err(("expires", "expires, though only an approval does".into()));
                 }
                 let named = std::mem::take(&mut read.uses).into_iter().map(Named::cancelled);
-                let named = named.collect::<Result<_, _>>().map_err(|what| ("serial", what))?;
+                let named = named.collect::<Result<_, _>>().map_err(|what: &str| ("serial", what.into()))?;
                 match read.decision {
                     DecisionName::Reject => Ok(Decision::Reject(named)),
                     DecisionName::Withdraw => Ok(Decision::Withdraw(named)),
-                    DecisionName::Approve => Err(("decision", "decides otherwise than it says")),
+                    DecisionName::Approve => Err(("decision", "decides otherwise than it says".into())),
                 }
             })
         }
@@ -285,6 +290,11 @@ impl Statement {
             Decision::Reject(cancelled) | Decision::Withdraw(cancelled) => cancelled,
         }
     }
+}
+
+/// A use with its number in the file and what its kind needs and it leaves out.
+fn lacking((number, used): (u32, &DataUse)) -> Option<(u32, &DataUse, &'static str)> {
+    used.lacks().map(|key| (number, used, key))
 }
 
 /// Uses sorted by their canonical JSON, each once.

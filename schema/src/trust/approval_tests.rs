@@ -114,6 +114,36 @@ fn every_rule_of_the_file_is_held() {
     }
 }
 
+/// Whoever signs reads a whole sentence.
+#[test]
+fn a_use_that_leaves_out_what_its_kind_needs_is_refused() {
+    let good = approval().to_toml().unwrap();
+    let (head, _) = good.split_once("\n[[use]]\n").unwrap();
+    let of_workflow = "workflow = \"nope\"\npurpose = \"essential.service\"\n";
+    let between = "from = { agent = true, region = \"eu\" }\nto = { agent = true, region = \"eu\" }\n";
+    for (kind, rest, lacks) in [
+        ("read", String::new(), "workflow"),
+        ("read", of_workflow.to_owned(), "from"),
+        ("effect", "workflow = \"nope\"\n".to_owned(), "purpose"),
+        ("effect", format!("{of_workflow}{between}"), "operation"),
+        ("effect", format!("{of_workflow}{between}operation = \"shop.refund\"\n"), "effect"),
+        ("ask", format!("{of_workflow}{between}"), "operation"),
+        ("cache", format!("{of_workflow}{between}"), "operation"),
+        ("show", of_workflow.to_owned(), "from"),
+        ("release", of_workflow.to_owned(), "bits"),
+        ("release", format!("{of_workflow}bits = 8\n"), "releases"),
+        ("guardrail", String::new(), "retention"),
+        ("guardrail", "retention = \"30d\"\n".to_owned(), "stale_limit"),
+        ("guardrail", "operation = \"shop.refund\"\n".to_owned(), "guardrail"),
+        ("guardrail", of_workflow.to_owned(), "to"),
+        ("guardrail", "opens = \"https://desk.example\"\n".to_owned(), "workflow"),
+    ] {
+        let text = format!("{head}\n[[use]]\nkind = \"{kind}\"\n{rest}");
+        let error = Statement::parse("a", text.as_bytes()).unwrap_err();
+        assert_eq!(error.what, format!("has a `{kind}` without `{lacks}` as data use 1"), "{text}");
+    }
+}
+
 #[test]
 fn the_example_of_the_format_page_is_read() {
     let digest = Digest::of_file(b"x");

@@ -9,7 +9,9 @@ use crate::uses::UseKind;
 const AT: &str = "2026-06-01T00:00:00Z";
 
 fn used(workflow: &str) -> DataUse {
-    serde_json::from_value(serde_json::json!({ "kind": UseKind::Release, "workflow": workflow, "bits": 8 })).unwrap()
+    serde_json::from_value(serde_json::json!({
+        "kind": UseKind::Release, "workflow": workflow, "purpose": "essential.service", "bits": 8, "releases": ["a: boolean"],
+    })).unwrap()
 }
 
 fn statement(serial: u64, says: Decision) -> String {

@@ -23,6 +23,7 @@ mod derive;
 mod heard;
 mod spelled;
 mod terms;
+mod whole;
 
 use asked::Asked;
 pub use asked::AskedBefore;

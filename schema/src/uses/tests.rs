@@ -40,6 +40,21 @@ fn changed(data_use: &DataUse, pointer: &str, value: Value) -> DataUse {
     serde_json::from_value(json).expect("a data use")
 }
 
+/// What a plan or a client needs can be signed as it is derived.
+#[test]
+fn what_is_derived_is_whole() {
+    for text in [
+        include_str!("../../tests/fixtures/refund.plan.json"),
+        include_str!("../../tests/fixtures/reply.plan.json"),
+        include_str!("../../tests/fixtures/triage.plan.json"),
+    ] {
+        let uses = uses_of(&serde_json::from_str(text).expect("a plan"), &acme());
+        for one in uses.iter().chain(&derive_client(&acme())) {
+            assert_eq!(one.lacks(), None, "{one:?}");
+        }
+    }
+}
+
 #[test]
 fn a_message_without_a_persons_yes_is_a_use_of_its_own() {
     let text = include_str!("../../tests/fixtures/reply.plan.json");

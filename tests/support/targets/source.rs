@@ -62,8 +62,16 @@ pub(super) fn one_file(bytes: &[u8]) {
     let (survey, findings) = examine(&parts, at, &Options::default()).expect("a source that is held");
     let workflows = survey.judged.len();
     let (hidden, left_out) = (findings.hidden().clone(), findings.left_out().clone());
-    let checked =
-        Checked { findings: findings.sorted(), workflows, commit: None, at, rehearsed: true, hidden, left_out };
+    let checked = Checked {
+        findings: findings.sorted(),
+        workflows,
+        commit: None,
+        at,
+        rehearsed: true,
+        authors: true,
+        hidden,
+        left_out,
+    };
     for finding in &checked.findings {
         assert!(finding.span.start <= finding.span.end, "a place has a beginning before its end");
         if let Some(text) = source.text(&finding.span.file) {

@@ -15,8 +15,9 @@ use crate::command::Context;
 use crate::command::repository::{commit, worktree};
 use crate::compare::{ClientState, beside, state};
 use crate::error::Error;
-use crate::publish::{branch, sign};
+use crate::publish::{branch, opened, sign};
 use crate::show::page::{Page, Prompt, Was, page};
+use crate::source::resolve_commit;
 
 /// Where the page goes, and which source it speaks of.
 #[derive(Debug, clap::Args)]
@@ -101,11 +102,11 @@ impl PageArgs {
     /// The source that the page speaks of, and what it is called.
     fn source(&self, client: &ClientId, at: Moment) -> Result<(Survey, String), Error> {
         if self.worktree {
-            return Ok((survey(&worktree(&self.repo)?, at)?.0, "the files on disk".to_owned()));
+            return Ok((survey(&worktree(&opened::top(&self.repo))?, at)?.0, "the files on disk".to_owned()));
         }
         let repository = branch::open(&self.repo)?;
         let mut head = commit(&repository, "HEAD")?;
-        let name = repository.revparse_single("HEAD").map_err(|e| Error::git("read HEAD", e))?.id();
+        let name = resolve_commit(&repository, "HEAD")?;
         head.keep_only(client);
         Ok((survey(&head, at)?.0, format!("the commit {name}")))
     }

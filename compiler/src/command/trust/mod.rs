@@ -19,6 +19,8 @@ use serde_json::{Value, json};
 
 use super::{Context, Format, Outcome};
 use crate::error::Error;
+use crate::publish::named::read_named;
+use crate::publish::opened;
 
 /// Makes roots, approvers, teams and the catalog's lock; signs them; prints what others compare and configure.
 #[derive(Debug, clap::Args)]
@@ -56,7 +58,7 @@ pub(super) use root::newest as newest_root;
 /// # Errors
 /// When a file is missing, is not what it must be, or cannot be written.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
-    let repo = &args.repo;
+    let repo = &opened::top(&args.repo);
     let told = match &args.what {
         What::Root(args) => root::run(repo, args),
         What::Approvers(args) => approvers::run(repo, args, context.now()),
@@ -72,6 +74,9 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     context.print_as(args.format, &told.text, &told.value)?;
     Ok(Outcome::Fine)
 }
+
+/// The largest file of a public key, in bytes.
+const KEY_MOST_BYTES: u64 = 16 << 10;
 
 /// What a subcommand did, for people and for programs.
 struct Told {
@@ -106,7 +111,8 @@ impl<K: FromStr<Err: std::fmt::Display>> FromStr for PersonKey<K> {
     fn from_str(text: &str) -> Result<Self, String> {
         let (person, file) = text.split_once('=').ok_or("write it as person=public-key-file")?;
         let person = person.parse().map_err(|e| format!("`{person}` {e}"))?;
-        let line = std::fs::read_to_string(file).map_err(|e| format!("could not read {file}: {e}"))?;
+        let bytes = read_named(Path::new(file), KEY_MOST_BYTES).map_err(|e| e.to_string())?;
+        let line = String::from_utf8_lossy(&bytes);
         let key = line.trim_end().parse().map_err(|e| format!("the key in {file} {e}"))?;
         Ok(Self { person, key })
     }
@@ -116,14 +122,9 @@ impl<K: FromStr<Err: std::fmt::Display>> FromStr for PersonKey<K> {
 fn read_folder_file(repo: &Path, file: &str) -> Result<Option<Vec<u8>>, Error> {
     let path = repo.join(file);
     match std::fs::metadata(&path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(Error::io(format!("read {}", path.display()), e)),
-        Ok(found) if found.len() > TOML_MOST_BYTES as u64 => {
-            return Err(Error::input(format!("{} is larger than {TOML_MOST_BYTES} bytes", path.display())));
-        }
-        Ok(_) => {}
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        _ => read_named(&path, TOML_MOST_BYTES as u64).map(Some),
     }
-    std::fs::read(&path).map(Some).map_err(|e| Error::io(format!("read {}", path.display()), e))
 }
 
 /// What a signed file is not, as the error of a command.

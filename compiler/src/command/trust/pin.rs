@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{Told, read_folder_file};
 use crate::error::Error;
+use crate::publish::spec::Spoilt;
 use crate::publish::{branch, remote, sign};
 use crate::source::{CLIENTS_LOCK, Pin, Pins, tree_digest_of_commit};
 
@@ -33,7 +34,10 @@ pub(super) fn run(repo: &Path, args: &Args) -> Result<Told, Error> {
     let known = pins.clients.get(client).map(|pin| pin.repository.clone());
     let from = args.from.clone().or(known);
     let from = from.ok_or_else(|| Error::input(format!("`{client}` is not pinned yet: say --from PATH|URL")))?;
-    fetch(&repository, client, &from)?;
+    let spoilt = fetch(&repository, client, &from)?;
+    if let Some(one) = spoilt.iter().find(|one| one.branch.ends_with(&format!("/{client}/{}", args.branch))) {
+        return Err(Error::input(format!("the branch {} of {client} {}", args.branch, one.why)));
+    }
     let reference = format!("refs/assent/clients/{client}/{}", args.branch);
     let commit = repository
         .refname_to_id(&reference)
@@ -62,6 +66,6 @@ fn fetch_all(repository: &Repository, pins: &Pins) -> Result<Told, Error> {
 }
 
 /// Every branch, apart from those of the source: what is pinned need not be the newest.
-fn fetch(repository: &Repository, client: &ClientId, from: &str) -> Result<(), Error> {
+fn fetch(repository: &Repository, client: &ClientId, from: &str) -> Result<Vec<Spoilt>, Error> {
     remote::fetch_as(repository, from, &[format!("+refs/heads/*:refs/assent/clients/{client}/*")])
 }

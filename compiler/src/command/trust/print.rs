@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 
 use super::{Told, approvers, read_folder_file, reset, root};
 use crate::error::Error;
+use crate::publish::named::read_named;
+use crate::publish::sign::SIGNED_MOST_BYTES;
 
 /// Prints a digest as eight words, to be compared over the phone.
 #[derive(Debug, clap::Args)]
@@ -40,9 +42,7 @@ pub(super) struct LedgerKeysArgs {
 pub(super) fn words(args: &WordsArgs) -> Result<Told, Error> {
     let digest = match args.of.to_str().and_then(|text| text.parse().ok()) {
         Some(digest) => digest,
-        None => {
-            Digest::of_file(&std::fs::read(&args.of).map_err(|e| Error::io(format!("read {}", args.of.display()), e))?)
-        }
+        None => Digest::of_file(&read_named(&args.of, SIGNED_MOST_BYTES)?),
     };
     let words = digest_words(&digest);
     Ok(Told { text: format!("{words}\n"), value: json!({ "sha256": digest, "words": words }) })

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::{PersonKey, Told, read_folder_file, refused};
 use crate::error::Error;
+use crate::publish::named::read_named;
 use crate::publish::sign;
 
 /// The largest file of an agent's keys, in bytes.
@@ -177,11 +178,7 @@ fn with_people(mut people: BTreeMap<PersonId, Person>, added: &[PersonKey]) -> B
 }
 
 fn read_agent(file: &Path) -> Result<(AgentId, AgentEntry), Error> {
-    let tried = |e| Error::io(format!("read {}", file.display()), e);
-    if std::fs::metadata(file).map_err(tried)?.len() > AGENT_MOST_BYTES {
-        return Err(Error::input(format!("{} is too large for an agent's keys", file.display())));
-    }
-    let bytes = std::fs::read(file).map_err(tried)?;
+    let bytes = read_named(file, AGENT_MOST_BYTES)?;
     let enrolled: Enrolled = serde_json::from_slice(&bytes).map_err(|e| {
         Error::input(format!("{} is not what `assent-agent enrol --format json` prints: {e}", file.display()))
     })?;

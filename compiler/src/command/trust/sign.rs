@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::Told;
 use crate::error::Error;
-use crate::publish::sign::{KeyFile, NOT_CHECKED, sign_beside};
+use crate::publish::named::read_named;
+use crate::publish::sign::{KeyFile, NOT_CHECKED, SIGNED_MOST_BYTES, sign_beside};
 
 /// Signs files, each beside itself as `<file>.<person>.sig`. The same as `ssh-keygen -Y sign` with the file's namespace.
 #[derive(Debug, clap::Args)]
@@ -40,13 +41,8 @@ pub(super) fn run(args: &Args) -> Result<Told, Error> {
 
 /// The namespace of a signed file, by the `type` that it begins with.
 pub(in super::super) fn namespace_of(file: &Path) -> Result<Namespace, Error> {
-    let tried = |e| Error::io(format!("read {}", file.display()), e);
-    let size = std::fs::metadata(file).map_err(tried)?.len();
     let is_json = file.extension().is_some_and(|e| e == "json");
-    if !is_json && size > TOML_MOST_BYTES as u64 {
-        return Err(Error::input(format!("{} is too large to be signed", file.display())));
-    }
-    let bytes = std::fs::read(file).map_err(tried)?;
+    let bytes = read_named(file, if is_json { SIGNED_MOST_BYTES } else { TOML_MOST_BYTES as u64 })?;
     let kind = if is_json { json_type(&bytes) } else { toml_type(&bytes) };
     let namespace = match kind.as_deref() {
         Some("root") => Namespace::Trust,
@@ -57,7 +53,12 @@ pub(in super::super) fn namespace_of(file: &Path) -> Result<Namespace, Error> {
         Some("release") => Namespace::Release,
         Some("freshness") => Namespace::Freshness,
         Some("decision") => Namespace::Decision,
-        _ => return Err(Error::input(format!("{} is of no type that people sign", file.display()))),
+        _ => {
+            return Err(Error::input(format!(
+                "{} is of no type that people sign: its first line says `type = \"root\"`, `approvers`, `teams`, `catalog` or `approval`, as `assent trust` and `assent plan --draft` write it",
+                file.display()
+            )));
+        }
     };
     Ok(namespace)
 }
