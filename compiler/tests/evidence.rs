@@ -4,6 +4,8 @@
 
 #[path = "evidence/forged.rs"]
 mod forged;
+#[path = "evidence/persons.rs"]
+mod persons;
 #[expect(dead_code, reason = "each test binary uses its own part")]
 mod support;
 
@@ -258,7 +260,10 @@ impl Ledger {
             let step = data.remove("step").map(|step| step.as_str().unwrap().parse().unwrap());
             let run = data.remove("run").and_then(|run| run.as_u64());
             let of_a_run = ["accepted", "intent", "decided", "ended"].contains(kind);
-            let actor = data.remove("actor").map_or_else(|| "omar".to_owned(), |who| who.as_str().unwrap().to_owned());
+            let nobody = data.get("actor").is_some_and(Value::is_null);
+            let actor = data
+                .remove("actor")
+                .map_or_else(|| "alice".to_owned(), |who| who.as_str().unwrap_or_default().to_owned());
             let entry = Entry {
                 log: self.origin(),
                 index,
@@ -267,7 +272,7 @@ impl Ledger {
                 step,
                 item: None,
                 attempt: None,
-                actor: Some(actor.parse().unwrap()),
+                actor: (!nobody).then(|| actor.parse().unwrap()),
                 plan: self.plan.filter(|_| *kind == "accepted"),
                 kind: Kind::parse(kind, &data).unwrap(),
             };

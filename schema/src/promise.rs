@@ -206,13 +206,17 @@ pub const ALL: &[Promise] = &[
         id: "P10",
         sentence: "Access is logged and auditable.",
         how: "Entries name people by handle, in a log that cannot be changed unseen; each look at the console or by a \
-              command on the host is one before anything is shown.",
+              command on the host is one before anything is shown. `assent promises` holds each name against the root, the \
+              teams and the client's file of the release of its time: who looked, and who acted, might.",
         check: "The `viewed` entries of an export, by `actor`, with any program that reads JSON.",
         tests: &[
             "no_byte_can_be_changed",
             "every_page_of_everybody_answers_and_is_written_down_first",
             "commands_show_people_what_is_theirs_and_the_ledger_says_who_looked",
             "p10_a_decision_by_somebody_who_never_looked_is_seen",
+            "whom_nobody_knows_did_nothing",
+            "people_do_what_they_may_and_no_more",
+            "what_is_done_by_whom_nobody_knows_is_seen",
         ],
         enforced: Enforced::Yes,
     },
@@ -358,6 +362,7 @@ pub const ALL: &[Promise] = &[
             "the_next_business_day_is_never_today",
             "on_call_is_warned_before_and_told_after_each_deadline_of_an_incident",
             "p20_an_answer_that_came_late_is_seen",
+            "a_stranger_answers_and_shares_no_incident",
         ],
         enforced: Enforced::Yes,
     },

@@ -11,8 +11,9 @@ use assent_schema::id::{AgentId, ClientId};
 use assent_schema::ledger::checkpoint::NOTE_MOST_BYTES;
 use assent_schema::ledger::{Checkpoint, Origin};
 use assent_schema::plan::Plan;
-use assent_schema::release::Manifest;
+use assent_schema::release::{FileName, Manifest};
 use assent_schema::time::Moment;
+use assent_schema::trust::Teams;
 use git2::{Commit, ErrorCode, Oid, Repository, Tree};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -33,6 +34,10 @@ pub struct Past {
     pub digest: Digest,
     /// The file of each client, with the digest that the manifest says.
     pub clients: BTreeMap<ClientId, Arc<ClientFacts>>,
+    /// Who is assigned to which client; absent where the file cannot be read.
+    pub teams: Option<Arc<Teams>>,
+    /// The newest root version that it carries.
+    pub root: Option<u32>,
 }
 
 impl Past {
@@ -169,10 +174,11 @@ impl History {
     }
 }
 
-/// Clients' files that were read: most releases change none.
+/// Clients' files and teams that were read: most releases change none.
 #[derive(Default)]
 struct Files {
     clients: BTreeMap<Digest, Arc<ClientFacts>>,
+    teams: BTreeMap<Digest, Arc<Teams>>,
 }
 
 impl Files {
@@ -197,7 +203,18 @@ impl Files {
             }
             kept(plans, active.plan, || read(repository, tree, &format!("plans/{}.json", active.plan), active.plan));
         }
-        Ok(Some(Past { manifest, digest: Digest::of_file(&bytes), clients }))
+        let path = FileName::Teams.to_string();
+        let said = manifest.files.get(&path).map(|entry| entry.sha256);
+        let teams = said.and_then(|said| {
+            let parse = |bytes: &[u8]| Teams::parse(&path, bytes).ok();
+            kept(&mut self.teams, said, || parse(&stored(repository, tree, &path, said)?))
+        });
+        let root = manifest.files.keys().filter_map(|path| match FileName::parse(path)? {
+            FileName::Root(version) => Some(version),
+            _ => None,
+        });
+        let root = root.max();
+        Ok(Some(Past { manifest, digest: Digest::of_file(&bytes), clients, teams, root }))
     }
 }
 
@@ -218,6 +235,11 @@ fn read<T: DeserializeOwned + Serialize>(
     path: &str,
     said: Digest,
 ) -> Option<T> {
+    canon::from_bytes(&stored(repository, tree, path, said)?).ok()
+}
+
+/// The bytes of a file whose digest is known; nothing where it is another one.
+fn stored(repository: &Repository, tree: &Tree<'_>, path: &str, said: Digest) -> Option<Vec<u8>> {
     let bytes = branch::blob(repository, at(tree, path)?, branch::FILE_MOST_BYTES).ok()??;
-    if Digest::of_file(&bytes) == said { canon::from_bytes(&bytes).ok() } else { None }
+    (Digest::of_file(&bytes) == said).then_some(bytes)
 }

@@ -157,11 +157,10 @@ impl Paid {
         let signature = sign(&Signer::from_seed(&self.seed).unwrap(), Namespace::Decision, text.as_bytes());
         let begun = json!({"id": "r", "trigger": "webhook", "event": "e"});
         let looked = |actor: &str| json!({"run": 1, "actor": actor, "what": "question", "why": "decision"});
-        let mut all = vec![
-            ("2026-05-20T10:00:00Z", "accepted", begun),
-            ("2026-05-20T10:00:01Z", "viewed", looked("lena")),
-            ("2026-05-20T10:00:01Z", "viewed", looked("mallory")),
-        ];
+        let mut all =
+            vec![("2026-05-20T10:00:00Z", "accepted", begun), ("2026-05-20T10:00:01Z", "viewed", looked("lena"))];
+        let who = self.decided.as_ref().and_then(|decided| decided["actor"].as_str());
+        all.extend(who.map(|who| ("2026-05-20T10:00:01Z", "viewed", looked(who))));
         all.extend(self.decided.clone().map(|mut decided| {
             if decided.get("nonce").is_some() {
                 decided["decision"] = text.into();
@@ -202,7 +201,11 @@ fn money_that_moved_without_a_signed_yes_breaks_the_promise_about_runs() {
     for (why, spoil) in spoilt {
         let mut paid = well();
         spoil(&mut paid);
-        says(&paid.found(plan), &[("P11", why), nobody]);
+        let mut wanted = vec![("P11", why), nobody];
+        wanted.extend(
+            why.starts_with("mallory").then_some(("P10", "`viewed` of 2026-05-20T10:00:01Z names mallory, whom")),
+        );
+        says(&paid.found(plan), &wanted);
     }
     says(&Paid { decided: None, ..well() }.found(plan), &[nobody]);
     for choice in ["refuse", "late"] {

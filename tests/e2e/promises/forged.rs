@@ -38,6 +38,16 @@ fn paid(entries: &mut [Value]) -> &mut Value {
     kind(entries, "intent").find(|entry| entry["data"].get("amount").is_some()).expect("a payment")
 }
 
+/// An entry after all others, by somebody whom nobody knows.
+fn append(entries: &mut Vec<Value>, kind: &str, data: Value) {
+    let mut last = entries.last().expect("an entry").clone();
+    last.as_object_mut().expect("an entry").retain(|name, _| ["v", "log", "index", "time"].contains(&name.as_str()));
+    last["kind"] = kind.into();
+    last["actor"] = "mallory".into();
+    last["data"] = data;
+    entries.push(last);
+}
+
 /// A run after all others, of a plan.
 fn begin(entries: &mut Vec<Value>, plan: &Value) -> Value {
     let mut begun = kind(entries, "accepted").last().expect("a run").clone();
@@ -92,6 +102,26 @@ fn a_decision_that_is_not_signed_as_it_says_is_seen() {
     };
     let why = [("P10", "rewritten"), ("P11", "mallory was not in the group support-leads")];
     is_seen(nobody, &why, Some("P11"));
+}
+
+#[test]
+fn what_is_done_by_whom_nobody_knows_is_seen() {
+    let looks: Rewrite = |entries| append(entries, "viewed", json!({"what": "ledger", "why": "command"}));
+    is_seen(looks, &[("P10", "`viewed` of")], Some("P10"));
+    let handles: Rewrite = |entries| {
+        append(entries, "handled", json!({"id": "ff".repeat(16), "what": "done", "why": "x"}));
+    };
+    is_seen(handles, &[("P10", "names mallory, whom neither"), ("P11", "`handled`")], Some("P10"));
+    let answers: Rewrite = |entries| {
+        let incident = json!({"id": "i-5", "state": "acknowledged", "severity": "critical", "cause": "workflow-off"});
+        append(entries, "incident", incident);
+    };
+    is_seen(answers, &[("P10", "`incident` of")], None);
+    let engineer: Rewrite = |entries| {
+        let bruno = |entry: &&mut Value| entry["actor"] == "bruno" && entry["kind"] == "rolled-back";
+        entries.iter_mut().find(bruno).expect("a rollback by hand")["actor"] = "lena".into();
+    };
+    is_seen(engineer, &[("P10", "names lena, who was not on call then")], None);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Whether each incident was told, answered, explained and shared in time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::calendar::{BusinessHours, zone};
 use assent_schema::canon::Digest;
@@ -30,8 +30,8 @@ struct Incident {
     file: Option<Digest>,
 }
 
-/// Looks at each incident.
-pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
+/// Looks at each incident. What `strangers` did, by the places of the entries, answers and shares nothing.
+pub(super) fn look(verified: &Verified, strangers: &BTreeSet<u64>, seen: &Seen<'_>, notes: &mut Notes) {
     let origin = &verified.origin;
     let mut all: BTreeMap<String, Incident> = BTreeMap::new();
     for entry in &verified.entries {
@@ -41,6 +41,7 @@ pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
         told.cause.as_str().clone_into(&mut incident.cause);
         match told.state.as_str() {
             "opened" => (incident.opened, incident.respond_by) = (Some(entry.time), told.respond_by),
+            _ if strangers.contains(&entry.index) => {}
             "acknowledged" => incident.acknowledged = Some(entry.time),
             // A better one may follow; what was promised is the first.
             "shared" if incident.shared.is_none() => (incident.shared, incident.file) = (Some(entry.time), told.file),

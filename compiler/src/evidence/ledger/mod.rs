@@ -6,6 +6,7 @@ mod force;
 mod heads;
 mod incidents;
 mod looks;
+mod persons;
 mod places;
 mod releases;
 mod runs;
@@ -106,9 +107,10 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
                 counts::look(verified, notes);
                 unfinished::look(verified, notes);
                 looks::look(verified, notes);
+                let strangers = persons::look(verified, seen, notes);
                 runs::look(verified, seen, notes);
                 releases::look(verified, seen, notes);
-                incidents::look(verified, seen, notes);
+                incidents::look(verified, &strangers, seen, notes);
             }
         }
     }

@@ -52,8 +52,11 @@ struct Runs<'a> {
 
 /// Looks at each run of a client.
 pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
-    let (Some(client), origin) = (&verified.origin.client, &verified.origin) else { return };
-    let force = Force::of(client, verified, seen);
+    let origin = &verified.origin;
+    if origin.client.is_none() {
+        return;
+    }
+    let force = Force::of(verified, seen);
     let plans = plans(&force, verified, seen);
     let mut runs = Runs { verified, seen, force, plans, unknown: BTreeSet::new(), signed: 0, unsigned: 0 };
     let mut all: BTreeMap<u64, Run<'_>> = BTreeMap::new();
