@@ -2,6 +2,8 @@
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests; what does not fit fails the test")]
 
+#[path = "evidence/attempts.rs"]
+mod attempts;
 #[path = "evidence/forged.rs"]
 mod forged;
 #[path = "evidence/persons.rs"]
@@ -259,6 +261,8 @@ impl Ledger {
             let mut data = data.as_object().unwrap().clone();
             let step = data.remove("step").map(|step| step.as_str().unwrap().parse().unwrap());
             let run = data.remove("run").and_then(|run| run.as_u64());
+            let attempt = data.remove("attempt").and_then(|attempt| attempt.as_u64());
+            let attempt = attempt.or((*kind == "intent").then_some(1)).map(|attempt| attempt.try_into().unwrap());
             let of_a_run = ["accepted", "intent", "decided", "ended"].contains(kind);
             let nobody = data.get("actor").is_some_and(Value::is_null);
             let actor = data
@@ -271,7 +275,7 @@ impl Ledger {
                 run: run.or(of_a_run.then_some(1)),
                 step,
                 item: None,
-                attempt: None,
+                attempt,
                 actor: (!nobody).then(|| actor.parse().unwrap()),
                 plan: self.plan.filter(|_| *kind == "accepted"),
                 kind: Kind::parse(kind, &data).unwrap(),

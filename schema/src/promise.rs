@@ -334,6 +334,8 @@ pub const ALL: &[Promise] = &[
             "failures_of_the_network_keep_the_doubt",
             "failures_in_a_row_stop_requests",
             "p18_attempts_are_bounded",
+            "attempts_are_as_many_as_the_plan_allows_and_follow_each_other",
+            "attempts_that_could_not_be_are_seen",
         ],
         enforced: Enforced::Yes,
     },

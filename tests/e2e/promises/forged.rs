@@ -125,6 +125,17 @@ fn what_is_done_by_whom_nobody_knows_is_seen() {
 }
 
 #[test]
+fn attempts_that_could_not_be_are_seen() {
+    let many: Rewrite = |entries| {
+        let mut again = kind(entries, "intent").filter(|entry| entry["step"] == "order").last().expect("a read").clone();
+        again["attempt"] = 40.into();
+        again["time"] = entries.last().expect("an entry")["time"].clone();
+        entries.push(again);
+    };
+    is_seen(many, &[("P18", "began shop.get_order at `order`")], Some("P18"));
+}
+
+#[test]
 fn a_plan_that_went_back_and_was_not_readmitted_by_name_is_seen() {
     let again: Rewrite = |entries| {
         let failed = |entry: &&mut Value| entry["data"]["why"] == "failure-rate";
@@ -175,5 +186,6 @@ fn what_was_done_beyond_plan_guardrail_and_end_is_seen() {
         again["time"] = entries[end]["time"].clone();
         entries.insert(end + 1, again);
     };
-    is_seen(after, &[("P11", "had ended, and went on at")], Some("P11"));
+    let again = ("P18", "as attempt 1, and the one before was attempt 1");
+    is_seen(after, &[("P11", "had ended, and went on at"), again], Some("P11"));
 }

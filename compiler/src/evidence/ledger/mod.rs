@@ -1,5 +1,6 @@
 //! What exported ledgers say for and against each promise. Each is verified by the keys of the root before it is read.
 
+mod attempts;
 mod counts;
 mod decisions;
 mod force;

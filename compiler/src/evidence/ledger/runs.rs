@@ -11,6 +11,7 @@ use assent_schema::ledger::kind::{Choice, Intent};
 use assent_schema::ledger::{Entry, Kind};
 use assent_schema::plan::{Action, Effect, Plan};
 
+use super::attempts::Attempts;
 use super::decisions::{Around, Strength, judge};
 use super::force::Force;
 use super::places::is_whole;
@@ -36,6 +37,7 @@ struct Run<'a> {
     began: Option<u64>,
     ended: bool,
     approved: BTreeMap<Ran, Strength>,
+    attempts: Attempts,
 }
 
 /// All runs of a log.
@@ -46,6 +48,8 @@ struct Runs<'a> {
     plans: BTreeMap<Digest, Known>,
     /// Runs of which bodies are gone.
     unknown: BTreeSet<u64>,
+    /// The ids of runs that go on with others.
+    going_on: BTreeSet<&'a str>,
     signed: u64,
     unsigned: u64,
 }
@@ -58,9 +62,17 @@ pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
     }
     let force = Force::of(verified, seen);
     let plans = plans(&force, verified, seen);
-    let mut runs = Runs { verified, seen, force, plans, unknown: BTreeSet::new(), signed: 0, unsigned: 0 };
+    let going_on = verified.entries.iter().filter_map(|entry| match &entry.kind {
+        Kind::Handled(handled) => Some(handled.next.as_ref()?.as_str()),
+        _ => None,
+    });
+    let going_on = going_on.collect();
+    let mut runs = Runs { verified, seen, force, plans, unknown: BTreeSet::new(), going_on, signed: 0, unsigned: 0 };
     let mut all: BTreeMap<u64, Run<'_>> = BTreeMap::new();
     for entry in &verified.entries {
+        if matches!(entry.kind, Kind::Started(_)) {
+            all.values_mut().filter(|run| !run.ended).for_each(|run| run.attempts.restarted());
+        }
         let Some(number) = entry.run else { continue };
         let run = all.entry(number).or_default();
         run.plan = entry.plan.or(run.plan);
@@ -103,6 +115,7 @@ impl<'a> Runs<'a> {
         match &entry.kind {
             Kind::Accepted(accepted) => {
                 (run.id, run.began) = (Some(accepted.id.as_str()), Some(entry.index));
+                run.attempts.goes_on = self.going_on.contains(accepted.id.as_str());
                 if let Some(plan) = run.plan.filter(|plan| !self.force.names(plan, entry.index)) {
                     let said = format!(
                         "{origin}: run {number} began at {time} with the plan {plan}, which no release up to then names."
@@ -117,6 +130,7 @@ impl<'a> Runs<'a> {
                 if is_whole(&self.verified.entries, run.began, entry.index) {
                     self.agreed(number, (entry, intent), run, notes);
                     self.guarded(number, (entry, intent), run, notes);
+                    self.tried(number, (entry, intent), run, notes);
                 } else {
                     self.unknown.insert(number);
                 }
@@ -171,6 +185,16 @@ impl<'a> Runs<'a> {
                 "P25",
                 format!("{origin}: run {number} began {operation}{at} at {time}, which its plan does not say."),
             );
+        }
+    }
+
+    /// Whether it is an attempt that the plan allows, after the one before it.
+    fn tried(&self, number: u64, (entry, intent): (&Entry, &Intent), run: &mut Run<'_>, notes: &mut Notes) {
+        let Some(known) = run.plan.and_then(|plan| self.plans.get(&plan)) else { return };
+        if let Err(why) = run.attempts.take(entry, intent, &known.plan) {
+            let (origin, time, operation) = (&self.verified.origin, entry.time, &intent.operation);
+            let at = entry.step.as_ref().map_or_else(String::new, |step| format!(" at `{step}`"));
+            notes.object("P18", format!("{origin}: run {number} began {operation}{at} at {time} {why}."));
         }
     }
 
