@@ -64,6 +64,31 @@ fn a_ledger_is_held_against_what_was_published_and_kept() {
 }
 
 #[test]
+fn what_was_written_again_is_between_two_checkpoints() {
+    let stories: Vec<Told> = ["stale", "lag", "disk", "clock-off", "stale", "lag"].map(alerted).into();
+    let log = |entries: &[Told]| Ledger::new(entries);
+    // The checkpoint of all, below entries of which some were written again.
+    let with = |changed: usize, notes: &[usize]| {
+        let notes = notes.iter().map(|entries| note(&log(&stories[..*entries]))).collect();
+        let mut other = stories.clone();
+        other[changed].2 = json!({"rule": "stale", "delay": 6});
+        let whole = Ledger { notes, ..log(&stories) };
+        let (written, head) = (log(&other).export(), whole.export());
+        let at = |bytes: &[u8]| bytes.windows(2).position(|pair| pair == b"\n\n").unwrap();
+        let made = [&written[..at(&written)], &head[at(&head)..]].concat();
+        let found = judged(whole.read(|bytes| *bytes = made), &BTreeMap::new());
+        found.iter().find(|one| one.starts_with("P11: ")).unwrap().rsplit(": ").nth(1).unwrap().to_owned()
+    };
+    // `opened` stands before the stories: so a checkpoint over N of them is one over N + 1 entries.
+    assert_eq!(with(2, &[]), "entries 0 to 6");
+    assert_eq!(with(2, &[1]), "entries 2 to 6");
+    assert_eq!(with(2, &[1, 4]), "entries 2 to 4");
+    assert_eq!(with(2, &[1, 2, 3, 5]), "entry 3");
+    assert_eq!(with(5, &[1, 4]), "entries 5 to 6");
+    assert_eq!(with(0, &[2, 4]), "entries 0 to 2");
+}
+
+#[test]
 fn a_log_that_began_under_another_root_is_of_another_project() {
     let mut ledger = Ledger::new(&[]);
     ledger.entries[0].2 = json!({"root": Digest::of_file(b"another")});

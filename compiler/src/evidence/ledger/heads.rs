@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::canon::Digest;
+use assent_schema::ledger::audit::Fault;
+use assent_schema::ledger::export::ExportFault;
 use assent_schema::ledger::{Checkpoint, Entry, Frontier, Head, Kind, LogKey, Origin};
 use assent_schema::time::{Moment, Period};
 
@@ -60,6 +62,20 @@ impl Held {
             }
         }
         held
+    }
+
+    /// A root that is another one, at those entries that no head vouches for: from the longest that is of these entries on, to the
+    /// first that is not.
+    pub(super) fn narrowed(&self, found: ExportFault, commitments: &[Digest]) -> ExportFault {
+        let size = u64::try_from(commitments.len()).unwrap_or(u64::MAX);
+        let (Fault::WrongRoot, Some(sure)) = (found.fault, found.index) else { return found };
+        let roots = roots(commitments, &self.heads.iter().map(|(head, _)| head.size).collect());
+        let agrees = |head: &Head| roots.get(&head.size) == Some(&head.root);
+        let heads = || self.heads.iter().map(|(head, _)| head).filter(|head| head.size <= size);
+        let begin = heads().filter(|head| agrees(head)).map(|head| head.size).max().unwrap_or(sure).max(sure);
+        // One before that does not agree is of another log.
+        let end = heads().filter(|head| !agrees(head) && head.size > begin).map(|head| head.size).min();
+        ExportFault::among(begin, end.unwrap_or(size), found.fault)
     }
 }
 

@@ -65,9 +65,9 @@ fn verified(bytes: &[u8], root: &Root, project: &ProjectName, notes: &[Note]) ->
     let agent = root.agents.get(&origin.agent).ok_or_else(|| format!("the root has no agent {}", origin.agent))?;
     let point = agent.ledger_point().ok_or_else(|| format!("{} has no ledger key", origin.agent))?;
     let key = LogKey::of_log(&origin, &point).map_err(|e| e.to_string())?;
-    let summary = export::verify(bytes, &key, &[]).map_err(|fault| fault.to_string())?;
-    let (entries, commitments) = (export::entries(bytes), export::commitments(bytes));
-    let held = Held::of(&origin, &key, notes);
+    let (held, commitments) = (Held::of(&origin, &key, notes), export::commitments(bytes));
+    let summary = export::verify(bytes, &key, &[]).map_err(|fault| held.narrowed(fault, &commitments).to_string())?;
+    let entries = export::entries(bytes);
     Ok(Verified { origin, summary, entries, commitments, held })
 }
 
