@@ -531,6 +531,11 @@ def p24(w):
 
 def p25(w):
     uses = w.uses()
+    files = {check.sha256(path.read_bytes()).hex(): tomllib.loads(path.read_text()) for path in (w.release / "statements").glob("*.toml")}
+    for entry in w.of("statement"):
+        said = files.get(entry["data"]["digest"])
+        need(said, f"no release holds the statement {entry['data']['digest']}")
+        need((said["client"], said["decision"]) == (CLIENT, entry["data"]["decision"]), "a statement says something else")
     for plan in w.plans.values():
         for name in plan["operations"]:
             found = [use for (_, workflow, operation), use in uses.items() if (workflow, operation) == (plan["workflow"], name)]

@@ -421,6 +421,7 @@ pub const ALL: &[Promise] = &[
             "a_withdrawal_turns_the_workflow_off_and_an_approval_on_again",
             "p25_a_use_that_nobody_signed_is_seen",
             "what_was_done_beyond_plan_guardrail_and_end_is_seen",
+            "a_statement_that_is_nowhere_and_one_that_was_passed_over_are_seen",
         ],
         enforced: Enforced::Yes,
     },

@@ -67,7 +67,8 @@ fn a_log_that_is_other_than_what_was_published_is_seen() {
         let withdrawn = |entry: &Value| entry["kind"] == "statement" && entry["data"]["decision"] == "withdraw";
         entries.retain(|entry| !withdrawn(entry));
     };
-    is_seen(left_out, &other, Some("P11"));
+    let with = [&other[..], &[("P25", "no entry says that it was taken up")]].concat();
+    is_seen(left_out, &with, Some("P11"));
     let root: Rewrite = |entries| entries[0]["data"]["root"] = "f".repeat(64).into();
     is_seen(root, &[("P11", "which the source has not")], Some("P11"));
     let heads: Rewrite = |entries| {
@@ -125,9 +126,29 @@ fn what_is_done_by_whom_nobody_knows_is_seen() {
 }
 
 #[test]
+fn a_statement_that_is_nowhere_and_one_that_was_passed_over_are_seen() {
+    let invented: Rewrite = |entries| {
+        append(entries, "statement", json!({"digest": "ef".repeat(32), "decision": "approve"}));
+        entries.last_mut().expect("an entry").as_object_mut().expect("an entry").remove("actor");
+    };
+    is_seen(invented, &[("P25", "neither the source nor a release holds it")], Some("P25"));
+    let turned: Rewrite = |entries| {
+        let withdrawn = |entry: &&mut Value| entry["data"]["decision"] == "withdraw";
+        let statement = kind(entries, "statement").find(withdrawn).expect("a withdrawal");
+        statement["data"]["decision"] = "approve".into();
+    };
+    is_seen(turned, &[("P25", "the file of that digest says something else")], Some("P25"));
+    let passed: Rewrite = |entries| {
+        entries.retain(|entry| entry["kind"] != "statement" || entry["data"]["decision"] != "withdraw");
+    };
+    is_seen(passed, &[("P25", "(withdraw), and no entry says that it was taken up")], None);
+}
+
+#[test]
 fn attempts_that_could_not_be_are_seen() {
     let many: Rewrite = |entries| {
-        let mut again = kind(entries, "intent").filter(|entry| entry["step"] == "order").last().expect("a read").clone();
+        let mut again =
+            kind(entries, "intent").filter(|entry| entry["step"] == "order").last().expect("a read").clone();
         again["attempt"] = 40.into();
         again["time"] = entries.last().expect("an entry")["time"].clone();
         entries.push(again);

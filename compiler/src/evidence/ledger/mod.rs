@@ -11,6 +11,7 @@ mod persons;
 mod places;
 mod releases;
 mod runs;
+mod statements;
 mod unfinished;
 
 use std::collections::BTreeSet;
@@ -111,6 +112,7 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
                 let strangers = persons::look(verified, seen, notes);
                 runs::look(verified, seen, notes);
                 releases::look(verified, seen, notes);
+                statements::look(verified, seen, notes);
                 incidents::look(verified, &strangers, seen, notes);
             }
         }
