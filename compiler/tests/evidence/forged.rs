@@ -8,7 +8,7 @@ use assent_schema::trust::{Namespace, Signer, sign};
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
-use super::{LENA, Ledger, digest, incident, judged, judged_all, refund};
+use super::{LENA, Ledger, SIGNED, digest, incident, judged, judged_all, refund};
 
 /// Why a payment is seen, and what spoils it.
 type Spoilt = (&'static str, fn(&mut Paid));
@@ -148,6 +148,40 @@ fn each_run_that_failed_has_an_incident_of_its_time() {
     says(&late, &[("P12", why), ("P19", why)]);
 }
 
+/// The statement by which the client approved everything was taken up.
+fn approved() -> Told {
+    let statement = SIGNED.keys().find(|path| path.starts_with("clients/acme/approvals/") && path.ends_with(".toml"));
+    let data = json!({"digest": digest(statement.unwrap()), "decision": "approve"});
+    ("2026-05-02T00:00:00Z", "statement", data)
+}
+
+#[test]
+fn what_nobody_had_approved_then_is_seen() {
+    let plan = refund();
+    let keyed = Digest::of_file(b"keyed");
+    let story = |entries: &[Told]| {
+        let ledger = Ledger { plan: Some(plan), ..Ledger::new(entries) }.sorted();
+        let found = found(&ledger);
+        let of = |promise: &str| found.iter().filter(|one| one.starts_with(promise)).cloned().collect::<Vec<_>>();
+        (of("P24: "), of("P25: "))
+    };
+    let accepted = |time| (time, "accepted", json!({"id": "r", "trigger": "webhook", "event": "e"}));
+    let read = |time| (time, "intent", json!({"step": "order", "operation": "shop.get_order", "keyed": keyed}));
+    let asked = |time| (time, "intent", json!({"step": "intent", "operation": "assistant.ask", "keyed": keyed}));
+    let (day, later) = ("2026-05-20T10:00:00Z", "2028-05-20T10:00:00Z");
+    assert_eq!(story(&[approved(), accepted(day), read(day), asked(day)]), (vec![], vec![]));
+    let why = "and nobody had approved that then, by the statements that it had taken up.";
+    for entries in [&[accepted(day), read(day)] as &[Told], &[approved(), accepted(day), read(later)]] {
+        let (_, found) = story(entries);
+        assert!(found.len() == 1 && found[0].ends_with(why), "{found:?}");
+    }
+    let (found, _) = story(&[approved(), accepted(day), asked(later)]);
+    assert!(found.len() == 1 && found[0].ends_with("and no agreement with that provider held then."), "{found:?}");
+    // What is asked besides, such as whether something happened, is done after a withdrawal too.
+    let beside = |time| (time, "intent", json!({"step": "pay", "operation": "shop.get_order", "keyed": keyed}));
+    assert_eq!(story(&[accepted(day), beside(day)]), (vec![], vec![]));
+}
+
 /// A run that pays, with a decision that is signed as it must be.
 struct Paid {
     /// What was signed.
@@ -182,8 +216,11 @@ impl Paid {
         let signature = sign(&Signer::from_seed(&self.seed).unwrap(), Namespace::Decision, text.as_bytes());
         let begun = json!({"id": "r", "trigger": "webhook", "event": "e"});
         let looked = |actor: &str| json!({"run": 1, "actor": actor, "what": "question", "why": "decision"});
-        let mut all =
-            vec![("2026-05-20T10:00:00Z", "accepted", begun), ("2026-05-20T10:00:01Z", "viewed", looked("lena"))];
+        let mut all = vec![
+            approved(),
+            ("2026-05-20T10:00:00Z", "accepted", begun),
+            ("2026-05-20T10:00:01Z", "viewed", looked("lena")),
+        ];
         let who = self.decided.as_ref().and_then(|decided| decided["actor"].as_str());
         all.extend(who.map(|who| ("2026-05-20T10:00:01Z", "viewed", looked(who))));
         all.extend(self.decided.clone().map(|mut decided| {
@@ -249,15 +286,16 @@ fn money_that_moved_without_a_signed_yes_breaks_the_promise_about_runs() {
 fn a_body_that_is_gone_leaves_the_checks_of_other_runs_as_they_are() {
     let plan = refund();
     // The one before the run tells nothing of it; one within it leaves open what was decided.
-    says(&Paid { decided: None, gone: vec![3], ..Paid::well(plan) }.found(plan), &[]);
+    says(&Paid { decided: None, gone: vec![4], ..Paid::well(plan) }.found(plan), &[]);
     let before = Ledger {
         plan: Some(plan),
-        gone: vec![1],
+        gone: vec![2],
         ..Ledger::new(&[
+            approved(),
             alerted("stale"),
             ("2026-05-20T10:00:06Z", "accepted", json!({"id": "r", "trigger": "webhook", "event": "e"})),
             ("2026-05-20T10:00:07Z", "intent", Paid::well(plan).intent),
-            ("2026-05-20T10:00:08Z", "erased", json!({"ranges": [[1, 1]], "request": "r-1"})),
+            ("2026-05-20T10:00:08Z", "erased", json!({"ranges": [[2, 2]], "request": "r-1"})),
         ])
     };
     says(&found(&before), &[("P11", "nobody agreed at `agree`")]);

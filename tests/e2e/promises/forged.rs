@@ -145,6 +145,30 @@ fn a_statement_that_is_nowhere_and_one_that_was_passed_over_are_seen() {
 }
 
 #[test]
+fn what_was_done_without_an_approval_of_then_is_seen() {
+    let before: Rewrite = |entries| {
+        let approved = |entry: &Value| entry["kind"] == "statement" && entry["data"]["decision"] == "approve";
+        let last = entries.iter().rposition(approved).expect("the second approval");
+        entries.remove(last);
+    };
+    is_seen(before, &[("P25", "and nobody had approved that then, by the statements that it had taken up")], None);
+}
+
+#[test]
+fn a_clock_that_was_set_later_and_a_client_that_had_not_left_are_seen() {
+    let later: Rewrite = |entries| {
+        let opened = kind(entries, "incident").find(|entry| entry["data"]["state"] == "opened").expect("an incident");
+        opened["data"]["respond_by"] = "2999-01-01T00:00:00Z".into();
+    };
+    is_seen(later, &[("P20", "is to be answered by 2999-01-01T00:00:00Z, and the client's plan says by")], Some("P20"));
+    let written: Rewrite = |entries| {
+        let shared = kind(entries, "incident").find(|entry| entry["data"]["state"] == "shared").expect("a post-mortem");
+        shared["data"]["state"] = "written".into();
+    };
+    is_seen(written, &[("P22", "was not shared, and its client had not left")], None);
+}
+
+#[test]
 fn attempts_that_could_not_be_are_seen() {
     let many: Rewrite = |entries| {
         let mut again =

@@ -70,6 +70,11 @@ impl<'s> Force<'s> {
                 .any(|past| self.client.is_some_and(|client| !past.clients.contains_key(client)))
     }
 
+    /// As [`Self::has_left`]; true, too, where no release was looked at.
+    pub(super) fn may_have_left(&self, index: u64) -> bool {
+        self.history.is_none() || self.has_left(index)
+    }
+
     /// Whether a release up to then names a plan; true where no release was looked at, or not all were.
     pub(super) fn names(&self, plan: &Digest, index: u64) -> bool {
         let Some(history) = self.history.filter(|history| history.is_whole) else { return true };

@@ -14,6 +14,7 @@ use assent_schema::plan::{Action, Effect, Plan};
 use super::attempts::Attempts;
 use super::decisions::{Around, Strength, judge};
 use super::force::Force;
+use super::permits::Permits;
 use super::places::is_whole;
 use super::{Notes, Seen, Verified};
 
@@ -45,6 +46,7 @@ struct Runs<'a> {
     verified: &'a Verified,
     seen: &'a Seen<'a>,
     force: Force<'a>,
+    permits: Permits<'a>,
     plans: BTreeMap<Digest, Known>,
     /// Runs of which bodies are gone.
     unknown: BTreeSet<u64>,
@@ -67,9 +69,12 @@ pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
         _ => None,
     });
     let going_on = going_on.collect();
-    let mut runs = Runs { verified, seen, force, plans, unknown: BTreeSet::new(), going_on, signed: 0, unsigned: 0 };
+    let permits = Permits::of(verified, seen);
+    let mut runs =
+        Runs { verified, seen, force, permits, plans, unknown: BTreeSet::new(), going_on, signed: 0, unsigned: 0 };
     let mut all: BTreeMap<u64, Run<'_>> = BTreeMap::new();
     for entry in &verified.entries {
+        runs.permits.take(entry);
         if matches!(entry.kind, Kind::Started(_)) {
             all.values_mut().filter(|run| !run.ended).for_each(|run| run.attempts.restarted());
         }
@@ -127,6 +132,7 @@ impl<'a> Runs<'a> {
             Kind::Decided(_) => self.decided(number, entry, run, notes),
             Kind::Intent(intent) => {
                 self.planned(number, (entry, intent), run, notes);
+                self.permitted(number, (entry, intent), run, notes);
                 if is_whole(&self.verified.entries, run.began, entry.index) {
                     self.agreed(number, (entry, intent), run, notes);
                     self.guarded(number, (entry, intent), run, notes);
@@ -185,6 +191,17 @@ impl<'a> Runs<'a> {
                 "P25",
                 format!("{origin}: run {number} began {operation}{at} at {time}, which its plan does not say."),
             );
+        }
+    }
+
+    /// Whether it was approved, and by whom it was asked agreed to be, when it began.
+    fn permitted(&mut self, number: u64, (entry, intent): (&Entry, &Intent), run: &Run<'_>, notes: &mut Notes) {
+        let Some(digest) = run.plan else { return };
+        let Some(known) = self.plans.get(&digest) else { return };
+        let of = (digest, &*known.plan, known.flows.as_ref());
+        if let Some((promise, why)) = self.permits.why_not((entry, intent), of, &self.force) {
+            let (origin, time, operation) = (&self.verified.origin, entry.time, &intent.operation);
+            notes.object(promise, format!("{origin}: run {number} began {operation} at {time}, {why}."));
         }
     }
 
