@@ -182,6 +182,71 @@ fn what_nobody_had_approved_then_is_seen() {
     assert_eq!(story(&[accepted(day), beside(day)]), (vec![], vec![]));
 }
 
+#[test]
+fn more_in_a_day_than_the_client_allows_is_seen() {
+    let plan = refund();
+    let keyed = Digest::of_file(b"keyed");
+    // 100,000 a day, of which each call is at most 10,000.
+    let story = |sent: &[(&'static str, u64, &str)]| {
+        let mut all = vec![approved()];
+        for (run, (time, minor, code)) in (1..).zip(sent) {
+            let begun = json!({"run": run, "id": format!("r-{run}"), "trigger": "webhook", "event": "e"});
+            let paid = json!({"run": run, "step": "pay", "operation": "payments.refund", "keyed": keyed,
+                "amount": {"currency": "EUR", "minor": minor}});
+            let came = json!({"run": run, "step": "pay", "attempt": 1, "code": code});
+            all.extend([(*time, "accepted", begun), (*time, "intent", paid), (*time, "outcome", came)]);
+        }
+        let found = found(&Ledger { plan: Some(plan), ..Ledger::new(&all) });
+        found.iter().filter(|one| one.contains("above what the client's guardrail allows for a day")).count()
+    };
+    let (day, next) = ("2026-05-20T10:00:00Z", "2026-05-21T10:00:00Z");
+    let ten = vec![(day, 10_000, "ok"); 10];
+    let with = |last: (&'static str, u64, &'static str)| [ten.as_slice(), &[last]].concat();
+    assert_eq!(story(&ten), 0);
+    assert_eq!(story(&with((day, 1, "ok"))), 1);
+    assert_eq!(story(&with((next, 10_000, "ok"))), 0);
+    // What failed is not counted, and fifty calls are all that a day has.
+    let failed: Vec<_> = ten.iter().map(|(day, minor, _)| (*day, *minor, "unavailable")).collect();
+    assert_eq!(story(&[failed.as_slice(), &ten].concat()), 0);
+    assert_eq!(story(&vec![(day, 1, "ok"); 51]), 1);
+}
+
+#[test]
+fn a_run_that_is_done_says_what_each_request_came_to() {
+    let plan = refund();
+    let read = json!({"step": "order", "operation": "shop.get_order", "keyed": Digest::of_file(b"keyed")});
+    let story = |between: Option<Told>, outcome: &str| {
+        let begun = json!({"id": "r", "trigger": "webhook", "event": "e"});
+        let mut all = vec![
+            approved(),
+            ("2026-05-20T10:00:00Z", "started", json!({"clean": true, "version": "0.1.0"})),
+            ("2026-05-20T10:00:01Z", "accepted", begun),
+            ("2026-05-20T10:00:02Z", "intent", read.clone()),
+        ];
+        all.extend(between);
+        all.push(("2026-05-20T10:00:04Z", "ended", json!({"outcome": outcome})));
+        let found = found(&Ledger { plan: Some(plan), ..Ledger::new(&all) });
+        found.into_iter().filter(|one| one.starts_with("P11: ")).collect::<Vec<_>>()
+    };
+    let silent = story(None, "done");
+    let why = "run 1 was done at 2026-05-20T10:00:04Z, and no entry says what shop.get_order at `order` came to.";
+    assert!(silent.len() == 1 && silent[0].ends_with(why), "{silent:?}");
+    let came = json!({"run": 1, "step": "order", "attempt": 1, "code": "ok"});
+    assert_eq!(story(Some(("2026-05-20T10:00:03Z", "outcome", came)), "done"), Vec::<String>::new());
+    let again = json!({"clean": false, "version": "0.1.0"});
+    assert_eq!(story(Some(("2026-05-20T10:00:03Z", "started", again)), "done"), Vec::<String>::new());
+    assert_eq!(story(None, "superseded"), Vec::<String>::new());
+}
+
+#[test]
+fn roots_and_resets_that_nobody_wrote_are_seen() {
+    let reset = json!({"number": 2, "approvers": Digest::of_file(b"mine"), "standing": "counts"});
+    let story = |kind, data| found(&Ledger::new(&[("2026-05-20T10:00:00Z", kind, data)]));
+    says(&story("approvers-reset", reset), &[("P25", "which no root of the source says")]);
+    says(&story("root", json!({"version": 9})), &[("P25", "took up version 9 of the root")]);
+    says(&story("root", json!({"version": 2})), &[]);
+}
+
 /// A run that pays, with a decision that is signed as it must be.
 struct Paid {
     /// What was signed.

@@ -169,6 +169,20 @@ fn a_clock_that_was_set_later_and_a_client_that_had_not_left_are_seen() {
 }
 
 #[test]
+fn a_plan_that_was_deployed_and_a_request_that_came_to_nothing_are_seen() {
+    let deployed: Rewrite = |entries| {
+        kind(entries, "deployed").next().expect("a plan")["plan"] = "e".repeat(64).into();
+    };
+    is_seen(deployed, &[("P16", "which no release up to then names")], None);
+    let silent: Rewrite = |entries| {
+        let paid = |entry: &Value| entry["kind"] == "outcome" && entry["step"] == "pay";
+        let last = entries.iter().rposition(paid).expect("a payment");
+        entries.remove(last);
+    };
+    is_seen(silent, &[("P11", "and no entry says what payments.refund at `pay` came to")], None);
+}
+
+#[test]
 fn attempts_that_could_not_be_are_seen() {
     let many: Rewrite = |entries| {
         let mut again =

@@ -93,7 +93,17 @@ impl<'s> Force<'s> {
 pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
     let origin = &verified.origin;
     let Some(history) = history(origin, seen) else { return };
+    let force = Force::of(verified, seen);
     for entry in &verified.entries {
+        if let (Kind::Deployed(deployed), Some(plan)) = (&entry.kind, entry.plan)
+            && !force.names(&plan, entry.index)
+        {
+            let (workflow, time) = (&deployed.workflow, entry.time);
+            let said = format!(
+                "{origin}: deployed the plan {plan} of {workflow} at {time}, which no release up to then names."
+            );
+            notes.object("P16", said);
+        }
         let Kind::Released(release) = &entry.kind else { continue };
         let there = history.release(&release.manifest).is_some_and(|past| past.manifest.sequence == release.sequence);
         if !there && history.is_whole {

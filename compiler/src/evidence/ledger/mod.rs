@@ -13,6 +13,7 @@ mod places;
 mod releases;
 mod runs;
 mod statements;
+mod sums;
 mod unfinished;
 
 use std::collections::BTreeSet;

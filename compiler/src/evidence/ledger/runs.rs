@@ -16,6 +16,7 @@ use super::decisions::{Around, Strength, judge};
 use super::force::Force;
 use super::permits::Permits;
 use super::places::is_whole;
+use super::sums::Sums;
 use super::{Notes, Seen, Verified};
 
 /// The operation that stands for asking an AI provider.
@@ -39,6 +40,8 @@ struct Run<'a> {
     ended: bool,
     approved: BTreeMap<Ran, Strength>,
     attempts: Attempts,
+    /// What began, and of which no entry tells yet what it came to.
+    open: BTreeMap<(Option<Name>, Option<String>, Option<u32>), &'a OperationRef>,
 }
 
 /// All runs of a log.
@@ -47,6 +50,7 @@ struct Runs<'a> {
     seen: &'a Seen<'a>,
     force: Force<'a>,
     permits: Permits<'a>,
+    sums: Sums,
     plans: BTreeMap<Digest, Known>,
     /// Runs of which bodies are gone.
     unknown: BTreeSet<u64>,
@@ -70,13 +74,27 @@ pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
     });
     let going_on = going_on.collect();
     let permits = Permits::of(verified, seen);
-    let mut runs =
-        Runs { verified, seen, force, permits, plans, unknown: BTreeSet::new(), going_on, signed: 0, unsigned: 0 };
+    let mut runs = Runs {
+        verified,
+        seen,
+        force,
+        permits,
+        sums: Sums::default(),
+        plans,
+        unknown: BTreeSet::new(),
+        going_on,
+        signed: 0,
+        unsigned: 0,
+    };
     let mut all: BTreeMap<u64, Run<'_>> = BTreeMap::new();
     for entry in &verified.entries {
         runs.permits.take(entry);
         if matches!(entry.kind, Kind::Started(_)) {
-            all.values_mut().filter(|run| !run.ended).for_each(|run| run.attempts.restarted());
+            all.values_mut().filter(|run| !run.ended).for_each(|run| {
+                run.attempts.restarted();
+                // What it came to may be lost.
+                run.open.clear();
+            });
         }
         let Some(number) = entry.run else { continue };
         let run = all.entry(number).or_default();
@@ -128,9 +146,17 @@ impl<'a> Runs<'a> {
                     notes.object("P16", said);
                 }
             }
-            Kind::Ended(_) => run.ended = true,
+            Kind::Ended(ended) => {
+                run.ended = true;
+                self.told(number, (entry, ended.outcome.as_str()), run, notes);
+            }
+            Kind::Outcome(outcome) => {
+                run.open.remove(&(entry.step.clone(), entry.item.clone(), entry.attempt));
+                self.sums.end(number, entry, outcome);
+            }
             Kind::Decided(_) => self.decided(number, entry, run, notes),
             Kind::Intent(intent) => {
+                run.open.insert((entry.step.clone(), entry.item.clone(), entry.attempt), &intent.operation);
                 self.planned(number, (entry, intent), run, notes);
                 self.permitted(number, (entry, intent), run, notes);
                 if is_whole(&self.verified.entries, run.began, entry.index) {
@@ -142,6 +168,20 @@ impl<'a> Runs<'a> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Whether a run that is done tells what each request came to.
+    fn told(&self, number: u64, (entry, outcome): (&Entry, &str), run: &Run<'_>, notes: &mut Notes) {
+        if outcome != "done" || !is_whole(&self.verified.entries, run.began, entry.index) {
+            return;
+        }
+        for ((step, ..), operation) in &run.open {
+            let (origin, time) = (&self.verified.origin, entry.time);
+            let at = step.as_ref().map_or_else(String::new, |step| format!(" at `{step}`"));
+            let said =
+                format!("{origin}: run {number} was done at {time}, and no entry says what {operation}{at} came to.");
+            notes.object("P11", said);
         }
     }
 
@@ -245,7 +285,18 @@ impl<'a> Runs<'a> {
     }
 
     /// Whether the amount is within the client's guardrail, or somebody agreed to more.
-    fn guarded(&self, number: u64, (entry, intent): (&Entry, &Intent), run: &Run<'_>, notes: &mut Notes) {
+    fn guarded(&mut self, number: u64, (entry, intent): (&Entry, &Intent), run: &Run<'_>, notes: &mut Notes) {
+        let facts = self.force.facts(entry.index);
+        let asked = entry.step.clone().map(|step| (step, entry.item.clone()));
+        let agreed = asked.and_then(|asked| run.approved.get(&asked)) == Some(&Strength::Signature);
+        if !self.sums.begin(number, (entry, intent), &facts) && !agreed {
+            let (origin, time, operation) = (&self.verified.origin, entry.time, &intent.operation);
+            let said = format!(
+                "{origin}: run {number} began {operation} at {time}, above what the client's guardrail allows for a day, and \
+                 nobody signed for that."
+            );
+            notes.object("P25", said);
+        }
         let Some(amount) = &intent.amount else { return };
         let within = |facts: &&ClientFacts| {
             facts.guardrails.iter().filter(|guardrail| guardrail.operation == intent.operation).all(|guardrail| {
@@ -253,9 +304,6 @@ impl<'a> Runs<'a> {
                 same && guardrail.per_call.is_none_or(|most| amount.minor <= most)
             })
         };
-        let facts = self.force.facts(entry.index);
-        let asked = entry.step.clone().map(|step| (step, entry.item.clone()));
-        let agreed = asked.and_then(|asked| run.approved.get(&asked)) == Some(&Strength::Signature);
         if !facts.is_empty() && !facts.iter().any(within) && !agreed {
             let (origin, time, operation) = (&self.verified.origin, entry.time, &intent.operation);
             let (minor, currency) = (amount.minor, &amount.currency);

@@ -36,6 +36,7 @@ pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
     let Some(client) = &origin.client else { return };
     let history = history(origin, seen);
     let there = |digest: &Digest| said(client, digest, history, seen);
+    resets(verified, client, seen, notes);
     let is_whole = history.is_some_and(|history| history.is_whole);
     let mut count = 0_u64;
     for entry in &verified.entries {
@@ -55,6 +56,31 @@ pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
     );
     if let Some(history) = history.filter(|_| origin.is_first()) {
         passed_over(client, verified, history, notes);
+    }
+}
+
+/// Each reset of the client's approvers is one that the root wrote, and each root that was taken up is one of the source.
+fn resets(verified: &Verified, client: &ClientId, seen: &Seen<'_>, notes: &mut Notes) {
+    let Some(roots) = seen.survey.trusted.roots.as_deref() else { return };
+    let origin = &verified.origin;
+    let written = roots.newest().clients.get(client).map(|entry| entry.resets.as_slice()).unwrap_or_default();
+    for entry in &verified.entries {
+        match &entry.kind {
+            Kind::ApproversReset(reset) if !written.iter().any(|one| one.approvers == reset.approvers) => {
+                let (approvers, time) = (&reset.approvers, entry.time);
+                let said = format!(
+                    "{origin}: at {time} the approvers were reset to {approvers}, which no root of the source says."
+                );
+                notes.object("P25", said);
+            }
+            Kind::Root(root) if root.version > roots.newest().version => {
+                let (version, time) = (root.version, entry.time);
+                let said =
+                    format!("{origin}: took up version {version} of the root at {time}, which the source has not.");
+                notes.object("P25", said);
+            }
+            _ => {}
+        }
     }
 }
 
