@@ -183,6 +183,14 @@ fn a_plan_that_was_deployed_and_a_request_that_came_to_nothing_are_seen() {
 }
 
 #[test]
+fn a_withdrawal_that_an_engineer_takes_out_of_the_source_is_seen() {
+    let against = WORLD.against_without("2-withdraw.toml");
+    let why = "and the source has it not";
+    assert!(against.iter().any(|(id, said)| id == "P25" && said.contains(why)), "{against:#?}");
+    assert!(against.iter().all(|(id, _)| ["P25", "P16"].contains(&id.as_str())), "{against:#?}");
+}
+
+#[test]
 fn attempts_that_could_not_be_are_seen() {
     let many: Rewrite = |entries| {
         let mut again =
